@@ -1,0 +1,114 @@
+/**
+ * What a code means: whether trying the same thing again can help, and one sentence for the docs.
+ * `docs/errors.md` lists every code; a test fails when the two disagree. Codes are never reused.
+ */
+interface ErrorCodeEntry {
+  readonly retryable: boolean;
+  readonly summary: string;
+}
+
+export const errorCodes = {
+  INVALID_ARGUMENT: {
+    retryable: false,
+    summary: "An option or argument has a value that cannot be used.",
+  },
+
+  ORT_LIBRARY_NOT_FOUND: {
+    retryable: false,
+    summary: "The ONNX Runtime library is not where it was looked for.",
+  },
+  ORT_LIBRARY_TOO_OLD: {
+    retryable: false,
+    summary: "The ONNX Runtime library lacks the API version that is needed.",
+  },
+  ORT_FAILED: { retryable: false, summary: "A call into ONNX Runtime returned an error status." },
+  TENSOR_RELEASED: {
+    retryable: false,
+    summary: "A tensor or session was used after it was released.",
+  },
+
+  MODEL_NOT_FOUND: {
+    retryable: false,
+    summary: "The model file does not exist or cannot be read.",
+  },
+  MODEL_NOT_ONNX: { retryable: false, summary: "The model file is not an ONNX model." },
+  MODEL_NOT_YOLO: {
+    retryable: false,
+    summary: "The ONNX model does not have the inputs and outputs of a YOLO network.",
+  },
+  MODEL_WRONG_TASK: {
+    retryable: false,
+    summary: "The model does another task than the one that was asked for.",
+  },
+  MODEL_NAME_UNKNOWN: { retryable: false, summary: "No model of that name is configured." },
+  MODEL_LOAD_FAILED: { retryable: true, summary: "The model was found but could not be loaded." },
+  MODEL_RELEASED: {
+    retryable: true,
+    summary: "The model was used after its lease or its cache was closed.",
+  },
+
+  DEVICE_UNKNOWN: { retryable: false, summary: "The device name is not one that Orangery knows." },
+  DEVICE_UNAVAILABLE: {
+    retryable: false,
+    summary: "The device that was required failed its proof.",
+  },
+
+  PHOTO_NOT_FOUND: { retryable: false, summary: "The photo does not exist or cannot be opened." },
+  PHOTO_UNREADABLE: { retryable: false, summary: "The photo cannot be decoded." },
+  PHOTO_TOO_LARGE: {
+    retryable: false,
+    summary: "The photo has more pixels than the limit allows.",
+  },
+  PHOTO_CRASHED_WORKER: {
+    retryable: false,
+    summary: "The process died three times while it worked on this photo.",
+  },
+
+  LEDGER_NEWER: {
+    retryable: false,
+    summary: "The results file was written by a newer version of Orangery.",
+  },
+  LEDGER_UNREADABLE: {
+    retryable: false,
+    summary: "The results file is not an Orangery ledger or is damaged.",
+  },
+  LEDGER_BUSY: {
+    retryable: true,
+    summary: "The results file was locked by another process for too long.",
+  },
+  NO_SPACE: { retryable: true, summary: "The disk is full or its quota is reached." },
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface OrangeryErrorOptions {
+  readonly cause?: unknown;
+  /** Facts that a program may act on: what was expected, what came. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * The one error class of the library. Callers branch on `code`, never on the message, which says
+ * what was expected, what came and what to do.
+ */
+export class OrangeryError extends Error {
+  override readonly name = "OrangeryError";
+  readonly code: ErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, options: OrangeryErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.details = options.details ?? {};
+  }
+
+  /** Whether doing the same again, later, can succeed. */
+  get retryable(): boolean {
+    return errorCodes[this.code].retryable;
+  }
+}
+
+/** Whether `error` is an {@link OrangeryError}, optionally of the given code. */
+export function isOrangeryError(error: unknown, code?: ErrorCode): error is OrangeryError {
+  return error instanceof OrangeryError && (code === undefined || error.code === code);
+}
