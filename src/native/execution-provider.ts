@@ -1,0 +1,76 @@
+import { OrangeryError } from "../errors.ts";
+import { environment } from "./environment.ts";
+import type { Address, FunctionTable, Out } from "./function-table.ts";
+import { NativeObject } from "./native-object.ts";
+
+export type ExecutionProviderName = "cpu" | "cuda" | "tensorrt" | "webgpu" | "coreml" | "directml";
+
+/** Where a session's nodes run. Nodes that the provider cannot run fall to the CPU. */
+export interface ExecutionProvider {
+  readonly name: ExecutionProviderName;
+  /** The provider's own options, as its documentation names them: `device_id`, `gpu_mem_limit`, … */
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+/** The names under which the generic C function knows these providers. */
+const genericNames = { webgpu: "WebGPU", coreml: "CoreML", directml: "DML" } as const;
+
+/**
+ * Adds a provider to session options; the CPU needs no adding. Off the event loop, since a GPU
+ * provider loads hundreds of megabytes of libraries and opens the device here.
+ */
+export async function appendExecutionProvider(
+  options: Address,
+  { name, options: providerOptions = {} }: ExecutionProvider,
+): Promise<void> {
+  const { api } = environment();
+  const keys = Object.keys(providerOptions);
+  const values = Object.values(providerOptions);
+  switch (name) {
+    case "cpu":
+      return;
+    case "cuda": {
+      using native = createProviderOptions(
+        api.CreateCUDAProviderOptions,
+        api.ReleaseCUDAProviderOptions,
+      );
+      await api.async.UpdateCUDAProviderOptions(native.address, keys, values, keys.length);
+      await api.async.SessionOptionsAppendExecutionProvider_CUDA_V2(options, native.address);
+      return;
+    }
+    case "tensorrt": {
+      using native = createProviderOptions(
+        api.CreateTensorRTProviderOptions,
+        api.ReleaseTensorRTProviderOptions,
+      );
+      await api.async.UpdateTensorRTProviderOptions(native.address, keys, values, keys.length);
+      await api.async.SessionOptionsAppendExecutionProvider_TensorRT_V2(options, native.address);
+      return;
+    }
+    case "webgpu":
+    case "coreml":
+    case "directml":
+      await api.async.SessionOptionsAppendExecutionProvider(
+        options,
+        genericNames[name],
+        keys,
+        values,
+        keys.length,
+      );
+      return;
+    default:
+      throw new OrangeryError(
+        "DEVICE_UNKNOWN",
+        `Expected an execution provider of cpu, cuda, tensorrt, webgpu, coreml or directml, got \`${name satisfies never}\`.`,
+      );
+  }
+}
+
+function createProviderOptions(
+  create: FunctionTable["CreateCUDAProviderOptions"],
+  release: (address: Address) => void,
+): NativeObject {
+  const created: Out<Address | null> = [null];
+  create(created);
+  return new NativeObject("provider options", created[0]!, release);
+}

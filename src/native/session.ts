@@ -1,0 +1,207 @@
+import { OrangeryError } from "../errors.ts";
+import { environment } from "./environment.ts";
+import type { Address, Out } from "./function-table.ts";
+import { NativeObject } from "./native-object.ts";
+import { readSessionInfo, type SessionInfo, type TensorInfo } from "./session-info.ts";
+import { createSessionOptions, type SessionOptions } from "./session-options.ts";
+import { adoptTensor, type Tensor } from "./tensor.ts";
+
+export interface CreateSessionOptions extends SessionOptions {
+  /** Stops the load; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunOptions {
+  /** Tensors to write outputs into, by name; their shape must be the output's. */
+  readonly outputs?: Readonly<Record<string, Tensor>>;
+  /** Gives the arenas' unused memory back after this run: `cpu:0`, `gpu:0`, joined by `;`. */
+  readonly trimMemory?: string;
+  /** Stops the run; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A loaded model. Runs may overlap: ONNX Runtime allows any number of them on one session, from
+ * any thread of the process.
+ */
+export class Session implements AsyncDisposable {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** The model's custom metadata: every value is text. */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly #session: NativeObject;
+  readonly #running = new Set<Promise<unknown>>();
+
+  /** Takes over a native session; `info` is read from it unless it is known. */
+  constructor(session: NativeObject, info: SessionInfo = readSessionInfo(session.address)) {
+    this.#session = session;
+    this.inputs = info.inputs;
+    this.outputs = info.outputs;
+    this.metadata = info.metadata;
+  }
+
+  /** Address of the native session, which other threads of this process may run too. */
+  get address(): Address {
+    return this.#session.address;
+  }
+
+  get closed(): boolean {
+    return this.#session.disposed;
+  }
+
+  /**
+   * Runs the model on a thread of its own; the event loop stays free.
+   *
+   * @param inputs One tensor for every input, by name. They may be disposed at once: the memory
+   *   stays until the run has ended.
+   * @returns One tensor for every output, by name; the caller disposes them. Those given in
+   *   `outputs` are returned as they are.
+   * @throws OrangeryError `INVALID_ARGUMENT` for a missing or unknown name, `ORT_FAILED` when the
+   *   run fails, `TENSOR_RELEASED` when the session or a tensor was disposed before.
+   */
+  async run(
+    inputs: Readonly<Record<string, Tensor>>,
+    { outputs = {}, trimMemory, signal }: RunOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    signal?.throwIfAborted();
+    checkNames("input", Object.keys(inputs), { known: this.inputs, complete: true });
+    checkNames("output", Object.keys(outputs), { known: this.outputs, complete: false });
+    const running = this.#run(inputs, { outputs, trimMemory, signal });
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #run(
+    inputs: Readonly<Record<string, Tensor>>,
+    { outputs = {}, trimMemory, signal }: RunOptions,
+  ): Promise<Record<string, Tensor>> {
+    const { api } = environment();
+    using holds = new DisposableStack();
+    holds.use(this.#session.hold());
+    for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) {
+      holds.use(tensor.value.hold());
+    }
+    const options = holds.use(createRunOptions(trimMemory));
+    const terminate = () => api.RunOptionsSetTerminate(options.address);
+    signal?.addEventListener("abort", terminate, { once: true });
+    holds.defer(() => signal?.removeEventListener("abort", terminate));
+
+    const inputNames = Object.keys(inputs);
+    const outputNames = this.outputs.map(({ name }) => name);
+    const results = outputNames.map((name) => outputs[name]?.value.address ?? null);
+    try {
+      await api.async.Run(
+        this.#session.address,
+        options.address,
+        inputNames,
+        Object.values(inputs).map((tensor) => tensor.value.address),
+        inputNames.length,
+        outputNames,
+        outputNames.length,
+        results,
+      );
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      throw error;
+    }
+    return adoptOutputs(outputNames, results, outputs);
+  }
+
+  /** Waits for the runs in flight, then releases the session. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#running);
+    this.#session[Symbol.dispose]();
+  }
+}
+
+/**
+ * Loads a model from a file or from bytes, off the event loop.
+ *
+ * @param source Path of an `.onnx` or `.ort` file, or its bytes.
+ * @throws OrangeryError `ORT_FAILED` when the library refuses the model or the provider.
+ */
+export async function createSession(
+  source: string | Uint8Array,
+  { signal, ...options }: CreateSessionOptions = {},
+): Promise<Session> {
+  signal?.throwIfAborted();
+  const { api, env } = environment();
+  using sessionOptions = await createSessionOptions(options);
+  signal?.throwIfAborted();
+  const cancel = () => api.SessionOptionsSetLoadCancellationFlag(sessionOptions.address, 1);
+  signal?.addEventListener("abort", cancel, { once: true });
+  const created: Out<Address | null> = [null];
+  try {
+    const { address } = sessionOptions;
+    if (typeof source === "string") {
+      await api.async.CreateSession(env, source, address, created);
+    } else {
+      await api.async.CreateSessionFromArray(env, source, source.byteLength, address, created);
+    }
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", cancel);
+  }
+  const session = new NativeObject("session", created[0]!, api.ReleaseSession);
+  try {
+    signal?.throwIfAborted();
+    return new Session(session);
+  } catch (error) {
+    session[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function createRunOptions(trimMemory: string | undefined): NativeObject {
+  const { api } = environment();
+  const created: Out<Address | null> = [null];
+  api.CreateRunOptions(created);
+  const options = new NativeObject("run options", created[0]!, api.ReleaseRunOptions);
+  if (trimMemory !== undefined) {
+    api.AddRunConfigEntry(options.address, "memory.enable_memory_arena_shrinkage", trimMemory);
+  }
+  return options;
+}
+
+function adoptOutputs(
+  names: readonly string[],
+  values: readonly (Address | null)[],
+  given: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
+  const { api } = environment();
+  const fresh = names.map((name, index) =>
+    Object.hasOwn(given, name)
+      ? undefined
+      : new NativeObject("tensor", values[index]!, api.ReleaseValue),
+  );
+  try {
+    return Object.fromEntries(
+      names.map((name, index) => [name, fresh[index] ? adoptTensor(fresh[index]) : given[name]!]),
+    );
+  } catch (error) {
+    for (const value of fresh) value?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function checkNames(
+  role: "input" | "output",
+  given: readonly string[],
+  { known, complete }: { known: readonly TensorInfo[]; complete: boolean },
+): void {
+  const names = known.map(({ name }) => name);
+  const unknown = given.find((name) => !names.includes(name));
+  const missing = complete ? names.find((name) => !given.includes(name)) : undefined;
+  if (unknown === undefined && missing === undefined) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected the ${role}s ${names.join(", ")}, got ${given.join(", ") || "none"}.`,
+    { details: { expected: names, got: given } },
+  );
+}
