@@ -2,15 +2,7 @@ import { OrangeryError } from "../errors.ts";
 import { environment } from "./environment.ts";
 import type { Address, FunctionTable, Out } from "./function-table.ts";
 import { NativeObject } from "./native-object.ts";
-
-export type ExecutionProviderName = "cpu" | "cuda" | "tensorrt" | "webgpu" | "coreml" | "directml";
-
-/** Where a session's nodes run. Nodes that the provider cannot run fall to the CPU. */
-export interface ExecutionProvider {
-  readonly name: ExecutionProviderName;
-  /** The provider's own options, as its documentation names them: `device_id`, `gpu_mem_limit`, … */
-  readonly options?: Readonly<Record<string, string>>;
-}
+import type { ExecutionProvider } from "./runtime.ts";
 
 /** The names under which the generic C function knows these providers. */
 const genericNames = { webgpu: "WebGPU", coreml: "CoreML", directml: "DML" } as const;

@@ -98,9 +98,17 @@ const statusFunctions = {
   UpdateCUDAProviderOptions: [206, "pointer", "strings", "strings", "size"],
   SessionOptionsAppendExecutionProvider: [216, "pointer", "str", "strings", "strings", "size"],
   SessionOptionsSetLoadCancellationFlag: [293, "pointer", "int"],
+  GetEpDevices: [303, "pointer", "outPointer", "outSize"],
 } as const satisfies Record<string, readonly [number, ...CType[]]>;
 
-/** These return nothing. */
+/** These return a value or nothing, and cannot fail. */
+const plainFunctions = {
+  AddKeyValuePair: [296, "void", "pointer", "str", "str"],
+  GetKeyValue: [297, "str", "pointer", "str"],
+  EpDevice_EpMetadata: [314, "pointer", "pointer"],
+} as const satisfies Record<string, readonly [number, "void" | "str" | "pointer", ...CType[]]>;
+
+/** These take an address and return nothing. */
 const releaseFunctions = {
   ReleaseEnv: 92,
   ReleaseStatus: 93,
@@ -127,6 +135,16 @@ type SyncTable = { readonly [K in keyof StatusFunctions]: (...args: Parameters<K
 type AsyncTable = {
   readonly [K in keyof StatusFunctions]: (...args: Parameters<K>) => Promise<void>;
 };
+type PlainFunctions = typeof plainFunctions;
+type PlainTable = {
+  readonly [K in keyof PlainFunctions]: PlainFunctions[K] extends readonly [
+    number,
+    infer R,
+    ...infer P extends readonly CType[],
+  ]
+    ? (...args: Args<P>) => R extends "str" ? string | null : R extends "pointer" ? Address : void
+    : never;
+};
 type ReleaseTable = { readonly [K in keyof typeof releaseFunctions]: (address: Address) => void };
 
 /**
@@ -135,7 +153,7 @@ type ReleaseTable = { readonly [K in keyof typeof releaseFunctions]: (address: A
  * event loop free. Addresses and buffers given to an `async` function must stay alive until its
  * promise settles.
  */
-export interface FunctionTable extends SyncTable, ReleaseTable {
+export interface FunctionTable extends SyncTable, PlainTable, ReleaseTable {
   readonly async: AsyncTable;
 }
 
@@ -159,7 +177,11 @@ const statusNames = [
 ] as const;
 
 export function readFunctionTable(tableAddress: Address): FunctionTable {
-  const last = Math.max(...Object.values(statusFunctions).map(([index]) => index));
+  const last = Math.max(
+    ...[...Object.values(statusFunctions), ...Object.values(plainFunctions)].map(
+      ([index]) => index,
+    ),
+  );
   const pointers = koffi.decode(tableAddress, koffi.array("void *", last + 1)) as Address[];
 
   const releases = Object.fromEntries(
@@ -168,6 +190,16 @@ export function readFunctionTable(tableAddress: Address): FunctionTable {
       koffi.decode(pointers[index], koffi.proto("void", ["void *"])),
     ]),
   ) as unknown as ReleaseTable;
+
+  const plain = Object.fromEntries(
+    Object.entries(plainFunctions).map(([name, [index, result, ...parameters]]) => {
+      const proto = koffi.proto(
+        result === "pointer" ? cTypes.pointer : result,
+        parameters.map((parameter) => cTypes[parameter]),
+      );
+      return [name, koffi.decode(pointers[index], proto)];
+    }),
+  ) as unknown as PlainTable;
 
   const getErrorCode = koffi.decode(pointers[1], koffi.proto("int", ["void *"]));
   const getErrorMessage = koffi.decode(pointers[2], koffi.proto("str", ["void *"]));
@@ -200,5 +232,5 @@ export function readFunctionTable(tableAddress: Address): FunctionTable {
       if (status !== null) throw toError(name, status);
     };
   }
-  return { ...(sync as SyncTable), ...releases, async: async as AsyncTable };
+  return { ...(sync as SyncTable), ...plain, ...releases, async: async as AsyncTable };
 }

@@ -86,11 +86,29 @@ export class NativeObject implements Disposable {
     if (this.#holds === 0) this.#release();
   }
 
+  /** Whether a native call holds the object now. */
+  get held(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** Gives the address away; whoever takes it releases it. */
+  detach(): Address {
+    const { address } = this;
+    this.#disposed = true;
+    this.#forget();
+    return address;
+  }
+
   #release(): void {
-    const { address, release } = this.#owned!;
+    const { address, release } = this.#forget();
+    release(address);
+  }
+
+  #forget(): Owned {
+    const owned = this.#owned!;
     this.#owned = undefined;
     count(this.kind, -1);
     forgotten.unregister(this);
-    release(address);
+    return owned;
   }
 }

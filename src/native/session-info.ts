@@ -1,16 +1,8 @@
 import koffi from "koffi";
 import { environment } from "./environment.ts";
 import type { Address, Out } from "./function-table.ts";
+import type { TensorInfo } from "./runtime.ts";
 import { elementTypeName, readTypeAndShape } from "./tensor.ts";
-
-/** What a session takes or gives under one name. */
-export interface TensorInfo {
-  readonly name: string;
-  /** `float32`, `float16`, `uint8`, `int64`, or `onnx type N` for one that tensors cannot have. */
-  readonly elementType: string;
-  /** Extents, outermost first; a string names an extent that is only known at run time. */
-  readonly shape: readonly (number | string)[];
-}
 
 export interface SessionInfo {
   readonly inputs: readonly TensorInfo[];

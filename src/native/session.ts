@@ -1,30 +1,24 @@
-import { OrangeryError } from "../errors.ts";
+import { isOrangeryError, OrangeryError } from "../errors.ts";
 import { environment } from "./environment.ts";
 import type { Address, Out } from "./function-table.ts";
 import { NativeObject } from "./native-object.ts";
-import { readSessionInfo, type SessionInfo, type TensorInfo } from "./session-info.ts";
-import { createSessionOptions, type SessionOptions } from "./session-options.ts";
-import { adoptTensor, type Tensor } from "./tensor.ts";
-
-export interface CreateSessionOptions extends SessionOptions {
-  /** Stops the load; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
-export interface RunOptions {
-  /** Tensors to write outputs into, by name; their shape must be the output's. */
-  readonly outputs?: Readonly<Record<string, Tensor>>;
-  /** Gives the arenas' unused memory back after this run: `cpu:0`, `gpu:0`, joined by `;`. */
-  readonly trimMemory?: string;
-  /** Stops the run; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
-}
+import type {
+  CreateSessionOptions,
+  ElementType,
+  RunOptions,
+  Session,
+  Tensor,
+  TensorInfo,
+} from "./runtime.ts";
+import { readSessionInfo, type SessionInfo } from "./session-info.ts";
+import { createSessionOptions } from "./session-options.ts";
+import { adoptTensor, createTensor, NativeTensor } from "./tensor.ts";
 
 /**
  * A loaded model. Runs may overlap: ONNX Runtime allows any number of them on one session, from
  * any thread of the process.
  */
-export class Session implements AsyncDisposable {
+export class NativeSession implements Session {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   /** The model's custom metadata: every value is text. */
@@ -40,25 +34,15 @@ export class Session implements AsyncDisposable {
     this.metadata = info.metadata;
   }
 
-  /** Address of the native session, which other threads of this process may run too. */
-  get address(): Address {
-    return this.#session.address;
+  /** The owner of the native session. */
+  get native(): NativeObject {
+    return this.#session;
   }
 
-  get closed(): boolean {
+  get disposed(): boolean {
     return this.#session.disposed;
   }
 
-  /**
-   * Runs the model on a thread of its own; the event loop stays free.
-   *
-   * @param inputs One tensor for every input, by name. They may be disposed at once: the memory
-   *   stays until the run has ended.
-   * @returns One tensor for every output, by name; the caller disposes them. Those given in
-   *   `outputs` are returned as they are.
-   * @throws OrangeryError `INVALID_ARGUMENT` for a missing or unknown name, `ORT_FAILED` when the
-   *   run fails, `TENSOR_RELEASED` when the session or a tensor was disposed before.
-   */
   async run(
     inputs: Readonly<Record<string, Tensor>>,
     { outputs = {}, trimMemory, signal }: RunOptions = {},
@@ -83,7 +67,7 @@ export class Session implements AsyncDisposable {
     using holds = new DisposableStack();
     holds.use(this.#session.hold());
     for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) {
-      holds.use(tensor.value.hold());
+      holds.use(nativeValue(tensor).hold());
     }
     const options = holds.use(createRunOptions(trimMemory));
     const terminate = () => api.RunOptionsSetTerminate(options.address);
@@ -92,13 +76,15 @@ export class Session implements AsyncDisposable {
 
     const inputNames = Object.keys(inputs);
     const outputNames = this.outputs.map(({ name }) => name);
-    const results = outputNames.map((name) => outputs[name]?.value.address ?? null);
+    const results = outputNames.map((name) =>
+      outputs[name] ? nativeValue(outputs[name]).address : null,
+    );
     try {
       await api.async.Run(
         this.#session.address,
         options.address,
         inputNames,
-        Object.values(inputs).map((tensor) => tensor.value.address),
+        Object.values(inputs).map((tensor) => nativeValue(tensor).address),
         inputNames.length,
         outputNames,
         outputNames.length,
@@ -109,6 +95,38 @@ export class Session implements AsyncDisposable {
       throw error;
     }
     return adoptOutputs(outputNames, results, outputs);
+  }
+
+  /**
+   * Takes about a millisecond: it starts a run that is already told to stop, and ONNX Runtime
+   * shrinks the arenas at the end of every run, completed or not. (Measured with 1.30 on a
+   * YOLO11n: 181 → 160 MB.)
+   */
+  async trimMemory(arenas: string): Promise<void> {
+    const { api } = environment();
+    using held = new DisposableStack();
+    held.use(this.#session.hold());
+    const options = held.use(createRunOptions(arenas));
+    api.RunOptionsSetTerminate(options.address);
+    const inputs = this.inputs.map(({ elementType, shape }) => {
+      const extents = shape.map((extent) => (typeof extent === "number" ? extent : 1));
+      return held.use(createTensor(elementType as ElementType, extents));
+    });
+    const outputs = this.outputs.map(() => null);
+    try {
+      await api.async.Run(
+        this.#session.address,
+        options.address,
+        this.inputs.map(({ name }) => name),
+        inputs.map((tensor) => tensor.value.address),
+        inputs.length,
+        this.outputs.map(({ name }) => name),
+        outputs.length,
+        outputs,
+      );
+    } catch (error) {
+      if (!isTerminated(error)) throw error;
+    }
   }
 
   /** Waits for the runs in flight, then releases the session. Idempotent. */
@@ -127,7 +145,7 @@ export class Session implements AsyncDisposable {
 export async function createSession(
   source: string | Uint8Array,
   { signal, ...options }: CreateSessionOptions = {},
-): Promise<Session> {
+): Promise<NativeSession> {
   signal?.throwIfAborted();
   const { api, env } = environment();
   using sessionOptions = await createSessionOptions(options);
@@ -151,11 +169,24 @@ export async function createSession(
   const session = new NativeObject("session", created[0]!, api.ReleaseSession);
   try {
     signal?.throwIfAborted();
-    return new Session(session);
+    return new NativeSession(session);
   } catch (error) {
     session[Symbol.dispose]();
     throw error;
   }
+}
+
+function nativeValue(tensor: Tensor): NativeObject {
+  if (tensor instanceof NativeTensor) return tensor.value;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    "Expected tensors that this runtime created, got another object. Use `createTensor` or `tensorFrom`.",
+  );
+}
+
+/** ONNX Runtime has no status code of its own for a run that was told to stop. */
+function isTerminated(error: unknown): boolean {
+  return isOrangeryError(error, "ORT_FAILED") && error.message.includes("terminate flag");
 }
 
 function createRunOptions(trimMemory: string | undefined): NativeObject {

@@ -3,17 +3,7 @@ import { OrangeryError } from "../errors.ts";
 import { environment } from "./environment.ts";
 import type { Address, Out } from "./function-table.ts";
 import { NativeObject } from "./native-object.ts";
-
-/** Element types that tensors can have, and the typed array that views each. */
-export interface TensorData {
-  float32: Float32Array;
-  /** IEEE 754 binary16. */
-  float16: Float16Array;
-  uint8: Uint8Array;
-  int64: BigInt64Array;
-}
-
-export type ElementType = keyof TensorData;
+import type { ElementType, Tensor, TensorData } from "./runtime.ts";
 
 /** `ONNXTensorElementDataType`, and how to view the memory. */
 const elementTypes: {
@@ -39,7 +29,7 @@ export function elementTypeName(onnxType: number): string {
  * A tensor in memory that ONNX Runtime owns. `data` views that memory without a copy, so what is
  * written there is what a run reads, and a thread that ends cannot take it from a run.
  */
-export class Tensor<T extends ElementType = ElementType> implements Disposable {
+export class NativeTensor<T extends ElementType = ElementType> implements Tensor<T> {
   readonly elementType: T;
   /** Extent of each dimension, outermost first; `[]` is a scalar. */
   readonly shape: readonly number[];
@@ -73,7 +63,7 @@ export class Tensor<T extends ElementType = ElementType> implements Disposable {
     return this.#value;
   }
 
-  get released(): boolean {
+  get disposed(): boolean {
     return this.#value.disposed;
   }
 
@@ -96,14 +86,18 @@ export class Tensor<T extends ElementType = ElementType> implements Disposable {
 export function createTensor<T extends ElementType>(
   elementType: T,
   shape: readonly number[],
-): Tensor<T> {
+): NativeTensor<T> {
   checkTensor(elementType, shape);
   const { api, allocator } = environment();
   const value: Out<Address | null> = [null];
   const dims = BigInt64Array.from(shape, BigInt);
   const { onnxType } = elementTypes[elementType];
   api.CreateTensorAsOrtValue(allocator, dims, dims.length, onnxType, value);
-  return new Tensor(new NativeObject("tensor", value[0]!, api.ReleaseValue), elementType, shape);
+  return new NativeTensor(
+    new NativeObject("tensor", value[0]!, api.ReleaseValue),
+    elementType,
+    shape,
+  );
 }
 
 /** Allocates a tensor and copies `data` into it. */
@@ -111,7 +105,7 @@ export function tensorFrom<T extends ElementType>(
   elementType: T,
   shape: readonly number[],
   data: TensorData[T],
-): Tensor<T> {
+): NativeTensor<T> {
   checkTensor(elementType, shape);
   if (data.length !== elementCount(shape)) {
     throw new OrangeryError(
@@ -141,7 +135,7 @@ function checkTensor(elementType: ElementType, shape: readonly number[]): void {
 }
 
 /** Wraps an output value of a run, reading its type and shape from the library. */
-export function adoptTensor(value: NativeObject): Tensor {
+export function adoptTensor(value: NativeObject): NativeTensor {
   const { api } = environment();
   const info: Out<Address | null> = [null];
   api.GetTensorTypeAndShape(value.address, info);
@@ -155,7 +149,7 @@ export function adoptTensor(value: NativeObject): Tensor {
         { details: { onnxType } },
       );
     }
-    return new Tensor(value, name as ElementType, dims);
+    return new NativeTensor(value, name as ElementType, dims);
   } finally {
     api.ReleaseTensorTypeAndShapeInfo(info[0]!);
   }

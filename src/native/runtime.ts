@@ -1,0 +1,133 @@
+/**
+ * What the layers above need of an inference runtime. ONNX Runtime through its C API is the one
+ * implementation (`onnx-runtime.ts`); `runtime-conformance.ts` is the suite for every other.
+ */
+export interface Runtime {
+  readonly name: string;
+  /** Version of the library, such as `1.30.0`. */
+  readonly version: string;
+  /** Allocates a tensor; its contents are undefined until they are written. */
+  createTensor<T extends ElementType>(elementType: T, shape: readonly number[]): Tensor<T>;
+  /** Loads a model from a file's path or from its bytes, off the event loop. */
+  createSession(source: string | Uint8Array, options?: CreateSessionOptions): Promise<Session>;
+  /**
+   * Opens the session that this process has under `key`, whichever thread loaded it; where there
+   * is none, loads it by `load`, once, however many threads ask. Every opener disposes its own;
+   * the last one releases the session.
+   */
+  openSharedSession(key: string, options: OpenSharedSessionOptions): Promise<SharedSession>;
+}
+
+/** Element types that tensors can have, and the typed array that views each. */
+export interface TensorData {
+  float32: Float32Array;
+  /** IEEE 754 binary16. */
+  float16: Float16Array;
+  uint8: Uint8Array;
+  int64: BigInt64Array;
+}
+
+export type ElementType = keyof TensorData;
+
+/** A block of elements in memory that the runtime owns. */
+export interface Tensor<T extends ElementType = ElementType> extends Disposable {
+  readonly elementType: T;
+  /** Extent of each dimension, outermost first; `[]` is a scalar. */
+  readonly shape: readonly number[];
+  /** The elements, row-major, without a copy. Of length 0 once the tensor is disposed. */
+  readonly data: TensorData[T];
+  readonly disposed: boolean;
+}
+
+/** What a session takes or gives under one name. */
+export interface TensorInfo {
+  readonly name: string;
+  /** `float32`, `float16`, `uint8`, `int64`, or `onnx type N` for one that tensors cannot have. */
+  readonly elementType: string;
+  /** Extents, outermost first; a string names an extent that is only known at run time. */
+  readonly shape: readonly (number | string)[];
+}
+
+export type ExecutionProviderName = "cpu" | "cuda" | "tensorrt" | "webgpu" | "coreml" | "directml";
+
+/** Where a session's nodes run. Nodes that the provider cannot run fall to the CPU. */
+export interface ExecutionProvider {
+  readonly name: ExecutionProviderName;
+  /** The provider's own options, as its documentation names them: `device_id`, `gpu_mem_limit`, … */
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+/** How much the runtime rewrites the graph while it loads. */
+export type GraphOptimization = "none" | "basic" | "extended" | "all";
+
+export interface SessionOptions {
+  /** Default: the CPU. */
+  readonly provider?: ExecutionProvider;
+  /** Default `all`. */
+  readonly graphOptimization?: GraphOptimization;
+  /** Threads that share one operator. Default 0: as many as there are physical cores. */
+  readonly intraOpThreads?: number;
+  /** Whether CPU allocations go through an arena that keeps memory for the next run. Default true. */
+  readonly memoryArena?: boolean;
+  /** Writes the optimised graph to this file; a name ending in `.ort` chooses that format. */
+  readonly saveOptimizedTo?: string;
+  /** Session configuration entries, as onnxruntime_session_options_config_keys.h names them. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface CreateSessionOptions extends SessionOptions {
+  /** Stops the load; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface RunOptions {
+  /** Tensors to write outputs into, by name; their shape must be the output's. */
+  readonly outputs?: Readonly<Record<string, Tensor>>;
+  /** Gives the arenas' unused memory back after this run: `cpu:0`, `gpu:0`, joined by `;`. */
+  readonly trimMemory?: string;
+  /** Stops the run; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A loaded model. Runs may overlap, on one session and from any thread of the process.
+ */
+export interface Session extends AsyncDisposable {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** The model's custom metadata: every value is text. */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly disposed: boolean;
+  /**
+   * Runs the model off the event loop.
+   *
+   * @param inputs One tensor for every input, by name. They may be disposed at once: the memory
+   *   stays until the run has ended.
+   * @returns One tensor for every output, by name; the caller disposes them. Those given in
+   *   `outputs` are returned as they are.
+   * @throws OrangeryError `INVALID_ARGUMENT` for a missing or unknown name, `ORT_FAILED` when the
+   *   run fails, `TENSOR_RELEASED` when the session or a tensor was disposed before.
+   */
+  run(
+    inputs: Readonly<Record<string, Tensor>>,
+    options?: RunOptions,
+  ): Promise<Record<string, Tensor>>;
+  /**
+   * Gives the unused memory of the arenas back to the system or the device.
+   *
+   * @param arenas `cpu:0`, `gpu:0`, joined by `;`.
+   */
+  trimMemory(arenas: string): Promise<void>;
+}
+
+export interface OpenSharedSessionOptions {
+  /** Loads the session where the process has none. Its failure is the caller's and is forgotten. */
+  readonly load: (signal: AbortSignal | undefined) => Promise<Session>;
+  readonly signal?: AbortSignal;
+}
+
+export interface SharedSession {
+  readonly session: Session;
+  /** Whether this call loaded the session, rather than finding it. */
+  readonly loaded: boolean;
+}
