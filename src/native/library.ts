@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import koffi from "koffi";
 import { OrangeryError } from "../errors.ts";
+import { giveCallsARealStack } from "./call-stack.ts";
 
 /** The environment variable that names another ONNX Runtime library than the bundled one. */
 export const LIBRARY_VARIABLE = "ORANGERY_ORT_LIBRARY";
@@ -99,18 +100,4 @@ export function openLibrary(file: string): NativeLibrary {
     );
   }
   return { file, version, tableAddress };
-}
-
-/**
- * koffi runs asynchronous calls on stacks of its own, 128 KiB by default: too little for building
- * a session from a deep graph. The pages are only taken when they are touched.
- */
-function giveCallsARealStack(): void {
-  const stackBytes = 8 * 1024 * 1024;
-  if ((koffi.config().async_stack_size ?? 0) >= stackBytes) return;
-  try {
-    koffi.config({ ...koffi.config(), async_stack_size: stackBytes });
-  } catch {
-    // The application has loaded a library through koffi before us: its settings stand.
-  }
 }

@@ -1,0 +1,53 @@
+import { openNvml } from "../native/nvml.ts";
+
+/** Memory of this process and of the GPUs in use, at one moment. */
+export interface MemoryReading {
+  /** Resident memory of the process. */
+  readonly processBytes: number;
+  /** One entry for every CUDA device in use that NVML knows. */
+  readonly gpus: readonly GpuMemory[];
+}
+
+export interface GpuMemory {
+  /** `cuda:0`, … */
+  readonly device: string;
+  readonly totalBytes: number;
+  /** In use by all processes. */
+  readonly usedBytes: number;
+  /** In use by this process, where the driver tells. */
+  readonly processBytes: number | undefined;
+  /** Share of the last sample period in which the GPU computed, 0 to 100, where the driver tells. */
+  readonly busyPercent: number | undefined;
+}
+
+/** Reads the memory of this process and of the CUDA devices among `devices`. */
+export function readMemory(devices: Iterable<string> = []): MemoryReading {
+  return {
+    processBytes: process.memoryUsage.rss(),
+    gpus: [...new Set(devices)].flatMap((device) => readGpu(device) ?? []),
+  };
+}
+
+function readGpu(device: string): GpuMemory | undefined {
+  const ordinal = /^(?:cuda|tensorrt):(\d+)$/.exec(device)?.[1];
+  if (ordinal === undefined) return undefined;
+  const reading = openNvml()?.cudaGpu(Number(ordinal))?.read();
+  return (
+    reading && {
+      device,
+      totalBytes: reading.memoryTotalBytes,
+      usedBytes: reading.memoryUsedBytes,
+      processBytes: reading.processMemoryBytes,
+      busyPercent: reading.gpuBusyPercent,
+    }
+  );
+}
+
+/** How much more memory `device` takes in `after` than in `before`; never below 0. */
+export function takenBytes(device: string, before: MemoryReading, after: MemoryReading): number {
+  const used = ({ gpus, processBytes }: MemoryReading) => {
+    const gpu = gpus.find((entry) => entry.device === device);
+    return gpu === undefined ? processBytes : (gpu.processBytes ?? gpu.usedBytes);
+  };
+  return Math.max(0, used(after) - used(before));
+}

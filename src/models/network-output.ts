@@ -1,0 +1,131 @@
+import { setImmediate } from "node:timers/promises";
+import type { Tensor } from "../native/runtime.ts";
+import { scaleBoxes } from "../vision/boxes.ts";
+import {
+  type Candidates,
+  endToEndExtras,
+  rawExtras,
+  selectCandidates,
+  selectEndToEnd,
+} from "../vision/candidates.ts";
+import { Detections } from "../vision/detections.ts";
+import type { Letterbox } from "../vision/letterbox.ts";
+import type { Mask } from "../vision/mask.ts";
+import { nms } from "../vision/nms.ts";
+import { masksFromPrototypes, planInputMasks, planPhotoMasks } from "../vision/prototypes.ts";
+import type { CheckedPredictOptions } from "./predict-options.ts";
+import type { YoloNetwork } from "./yolo-network.ts";
+
+export interface NetworkOutput {
+  readonly network: YoloNetwork;
+  /** The network's outputs, by name. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  readonly plan: Letterbox;
+  readonly options: CheckedPredictOptions;
+}
+
+/** Turns what the network put out into detections on the photo. */
+export async function readDetections(output: NetworkOutput): Promise<Detections> {
+  const { network, plan, options } = output;
+  const { boxesXyxy, scores, classIds, coefficients } = selectDetections(output);
+  const all = new Detections({
+    boxesXyxy: scaleBoxes(boxesXyxy, plan),
+    scores,
+    classIds,
+    names: network.names,
+  });
+  if (network.task !== "segment" || options.maskSize === "none") return all;
+
+  const masks = await readMasks(output, {
+    coefficients,
+    boxesXyxy: options.maskSize === "photo" ? all.boxesXyxy : boxesXyxy,
+  });
+  // Like the reference, drop what has a box but not one pixel of mask.
+  const kept = [...masks.keys()].filter((index) => masks[index] !== undefined);
+  const { boxesXyxy: keptBoxes, scores: keptScores, classIds: keptIds } = all.select(kept);
+  return new Detections({
+    boxesXyxy: keptBoxes,
+    scores: keptScores,
+    classIds: keptIds,
+    names: network.names,
+    masks: kept.map((index) => masks[index]!),
+  });
+}
+
+interface Selected {
+  /** In input pixels. */
+  readonly boxesXyxy: Float32Array;
+  readonly scores: Float32Array;
+  readonly classIds: Int32Array;
+  /** `coefficientCount` a detection. */
+  readonly coefficients: Float32Array;
+}
+
+function selectDetections({ network, outputs, options }: NetworkOutput): Selected {
+  const output = outputs[network.outputNames[0]!]!;
+  const data = toFloat32(output);
+  const [, rows, columns] = output.shape as [number, number, number];
+  if (network.head === "end-to-end") {
+    const head = { data, rowCount: rows, rowLength: columns };
+    const candidates = selectEndToEnd(head, options);
+    return { ...candidates, coefficients: endToEndExtras(head, candidates.sourceIds) };
+  }
+  const head = {
+    data,
+    channelCount: rows,
+    anchorCount: columns,
+    classCount: network.names.length,
+  };
+  const candidates = selectCandidates(head, options);
+  const kept = pick(candidates, nms(candidates, options));
+  return { ...kept, coefficients: rawExtras(head, kept.sourceIds) };
+}
+
+function pick(candidates: Candidates, indices: Int32Array): Candidates {
+  const boxesXyxy = new Float32Array(4 * indices.length);
+  indices.forEach((from, to) => {
+    boxesXyxy.set(candidates.boxesXyxy.subarray(4 * from, 4 * from + 4), 4 * to);
+  });
+  return {
+    boxesXyxy,
+    scores: Float32Array.from(indices, (index) => candidates.scores[index]!),
+    classIds: Int32Array.from(indices, (index) => candidates.classIds[index]!),
+    sourceIds: Int32Array.from(indices, (index) => candidates.sourceIds[index]!),
+  };
+}
+
+/** Masks may take longer than anything else here; between them the event loop gets its turn. */
+const TURN_MS = 8;
+
+async function readMasks(
+  { network, outputs, plan, options }: NetworkOutput,
+  { coefficients, boxesXyxy }: { coefficients: Float32Array; boxesXyxy: Float32Array },
+): Promise<(Mask | undefined)[]> {
+  const output = outputs[network.outputNames[1]!]!;
+  const [, count, height, width] = output.shape as [number, number, number, number];
+  const prototypes = { data: toFloat32(output), count, width, height };
+  const maskPlan = (options.maskSize === "photo" ? planPhotoMasks : planInputMasks)(
+    plan,
+    prototypes,
+  );
+  const masks: (Mask | undefined)[] = [];
+  let turnStart = performance.now();
+  for (let index = 0; index < boxesXyxy.length / 4; index++) {
+    if (performance.now() - turnStart > TURN_MS) {
+      await setImmediate();
+      turnStart = performance.now();
+    }
+    const [mask] = masksFromPrototypes({
+      prototypes,
+      coefficients: coefficients.subarray(index * count, (index + 1) * count),
+      boxesXyxy: boxesXyxy.subarray(4 * index, 4 * index + 4),
+      plan: maskPlan,
+    });
+    masks.push(mask);
+  }
+  return masks;
+}
+
+function toFloat32({ data }: Tensor): Float32Array {
+  return data instanceof Float32Array ? data : Float32Array.from(data as Float16Array);
+}

@@ -1,0 +1,33 @@
+/**
+ * Runs one piece of work at a time, in the order of asking. A waiting caller that aborts leaves the
+ * queue; the place of a running one is freed when its work ends, not when its caller leaves.
+ */
+export class OneAtATime {
+  #last: Promise<void> = Promise.resolve();
+
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const before = this.#last;
+    const done = Promise.withResolvers<void>();
+    this.#last = done.promise;
+    try {
+      await untilAborted(before, signal);
+      return await work();
+    } finally {
+      void before.then(done.resolve);
+    }
+  }
+}
+
+/** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts. */
+export async function untilAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
+  if (signal === undefined) return await promise;
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const leave = () => aborted.reject(signal.reason);
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
+}

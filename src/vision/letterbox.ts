@@ -1,0 +1,216 @@
+import { OrangeryError } from "../errors.ts";
+import type { Picture } from "./picture.ts";
+import { roundHalfEven } from "./rounding.ts";
+
+/** How a photo is laid into a network's input: resized by one factor, centred, padded with grey. */
+export interface Letterbox {
+  /** The network's input, px. */
+  readonly inputWidth: number;
+  readonly inputHeight: number;
+  /** The photo inside the input, px. */
+  readonly resizedWidth: number;
+  readonly resizedHeight: number;
+  readonly padLeft: number;
+  readonly padTop: number;
+  /** Input px per photo px, as the way back uses it: min(inputHeight/photoHeight, inputWidth/photoWidth). */
+  readonly gain: number;
+  readonly photoWidth: number;
+  readonly photoHeight: number;
+}
+
+export interface LetterboxOptions {
+  /** Width and height of the photo, px. */
+  readonly photoWh: readonly [number, number];
+  /** Width and height of the network's input, px; with `minimumRectangle`, the most it may have. */
+  readonly inputWh: readonly [number, number];
+  /** What the input's sides must be multiples of; only used with `minimumRectangle`. Default 32. */
+  readonly stride?: number;
+  /** Pad only to the next multiple of `stride` ("auto" in Ultralytics). Default false. */
+  readonly minimumRectangle?: boolean;
+}
+
+/** The grey around the photo, of 255. */
+const padValue = 114;
+/** v/255 as a float32 network input, for every byte v. */
+const unitOf = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
+
+/**
+ * Plans the letterbox of Ultralytics (`LetterBox` with scaleup and center): Python's rounding, an odd
+ * padding pixel goes right or below.
+ *
+ * @throws `INVALID_ARGUMENT` for sides or strides that are not whole numbers from 1 up.
+ */
+export function planLetterbox({
+  photoWh: [photoWidth, photoHeight],
+  inputWh: [maxWidth, maxHeight],
+  stride = 32,
+  minimumRectangle = false,
+}: LetterboxOptions): Letterbox {
+  for (const [name, value] of Object.entries({
+    photoWidth,
+    photoHeight,
+    inputWidth: maxWidth,
+    inputHeight: maxHeight,
+    stride,
+  })) {
+    if (Number.isInteger(value) && value > 0) continue;
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected \`${name}\` to be a whole number from 1 up, got ${value}.`,
+    );
+  }
+  const ratio = Math.min(maxHeight / photoHeight, maxWidth / photoWidth);
+  // A very long photo would round to nothing, which Ultralytics cannot resize to.
+  const resizedWidth = Math.max(1, roundHalfEven(photoWidth * ratio));
+  const resizedHeight = Math.max(1, roundHalfEven(photoHeight * ratio));
+  const padding = (max: number, resized: number) =>
+    (minimumRectangle ? (max - resized) % stride : max - resized) / 2;
+  const padX = padding(maxWidth, resizedWidth);
+  const padY = padding(maxHeight, resizedHeight);
+  const padLeft = roundHalfEven(padX - 0.1);
+  const padTop = roundHalfEven(padY - 0.1);
+  const inputWidth = padLeft + resizedWidth + roundHalfEven(padX + 0.1);
+  const inputHeight = padTop + resizedHeight + roundHalfEven(padY + 0.1);
+  return {
+    inputWidth,
+    inputHeight,
+    resizedWidth,
+    resizedHeight,
+    padLeft,
+    padTop,
+    gain: Math.min(inputHeight / photoHeight, inputWidth / photoWidth),
+    photoWidth,
+    photoHeight,
+  };
+}
+
+/**
+ * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, float32 in 0…1,
+ * `3 · inputHeight · inputWidth` values, all of them written.
+ *
+ * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which is fixed-point: 11-bit weights, a
+ * horizontal pass, then a vertical one that drops 4 and 16 bits before it rounds.
+ *
+ * @throws `INVALID_ARGUMENT` when picture, plan and output do not fit each other.
+ */
+export function letterbox(picture: Picture, plan: Letterbox, out: Float32Array): void {
+  const { inputWidth, inputHeight, resizedWidth, resizedHeight, padLeft, padTop } = plan;
+  const planeSize = inputWidth * inputHeight;
+  assertFit(picture, plan, out, 3 * planeSize);
+  if (planeSize > resizedWidth * resizedHeight) out.fill(unitOf[padValue]);
+
+  const { data, widthPx, heightPx } = picture;
+  const columns = resizeTaps(widthPx, resizedWidth, true);
+  const rows = resizeTaps(heightPx, resizedHeight, false);
+  // Rows of the photo after the horizontal pass, still in fixed point; each is sampled once.
+  let upper = new Int32Array(3 * resizedWidth);
+  let lower = new Int32Array(3 * resizedWidth);
+  let upperRow = -1;
+  let lowerRow = -1;
+  const sample = (row: number, line: Int32Array) =>
+    sampleRow(data.subarray(3 * row * widthPx, 3 * (row + 1) * widthPx), columns, line);
+
+  for (let y = 0; y < resizedHeight; y++) {
+    const first = rows.first[y];
+    const second = rows.second[y];
+    if (first === lowerRow) {
+      [upper, lower, upperRow, lowerRow] = [lower, upper, lowerRow, upperRow];
+    }
+    if (first !== upperRow) sample(first, upper);
+    upperRow = first;
+    if (second !== lowerRow) {
+      if (second === first) lower.set(upper);
+      else sample(second, lower);
+    }
+    lowerRow = second;
+    const start = (padTop + y) * inputWidth + padLeft;
+    blendRows(upper, lower, rows.firstWeight[y], rows.secondWeight[y], out, start, planeSize);
+  }
+}
+
+interface Taps {
+  /** The two source positions of each output position, and their weights in 1/2048. */
+  readonly first: Int32Array;
+  readonly second: Int32Array;
+  readonly firstWeight: Int32Array;
+  readonly secondWeight: Int32Array;
+}
+
+/**
+ * The taps of one axis. Outside the source, the horizontal pass drops the fraction while the vertical
+ * one keeps it and clamps its two rows to the same one: both as OpenCV does.
+ */
+function resizeTaps(sourceSize: number, size: number, clampFraction: boolean): Taps {
+  const taps: Taps = {
+    first: new Int32Array(size),
+    second: new Int32Array(size),
+    firstWeight: new Int32Array(size),
+    secondWeight: new Int32Array(size),
+  };
+  const last = sourceSize - 1;
+  for (let i = 0; i < size; i++) {
+    const position = Math.fround(((i + 0.5) * sourceSize) / size - 0.5);
+    let index = Math.floor(position);
+    let fraction = Math.fround(position - index);
+    if (clampFraction && (index < 0 || index >= last)) {
+      index = index < 0 ? 0 : last;
+      fraction = 0;
+    }
+    taps.first[i] = Math.min(Math.max(index, 0), last);
+    taps.second[i] = Math.min(Math.max(index + 1, 0), last);
+    taps.firstWeight[i] = roundHalfEven(Math.fround(1 - fraction) * 2048);
+    taps.secondWeight[i] = roundHalfEven(fraction * 2048);
+  }
+  return taps;
+}
+
+function sampleRow(row: Uint8Array, taps: Taps, line: Int32Array): void {
+  const { first, second, firstWeight, secondWeight } = taps;
+  for (let x = 0, to = 0; x < first.length; x++, to += 3) {
+    const a = 3 * first[x];
+    const b = 3 * second[x];
+    const aWeight = firstWeight[x];
+    const bWeight = secondWeight[x];
+    // Only the upper bits take part in the vertical pass.
+    line[to] = (row[a] * aWeight + row[b] * bWeight) >> 4;
+    line[to + 1] = (row[a + 1] * aWeight + row[b + 1] * bWeight) >> 4;
+    line[to + 2] = (row[a + 2] * aWeight + row[b + 2] * bWeight) >> 4;
+  }
+}
+
+function blendRows(
+  upper: Int32Array,
+  lower: Int32Array,
+  a: number,
+  b: number,
+  out: Float32Array,
+  start: number,
+  planeSize: number,
+): void {
+  const green = start + planeSize;
+  const blue = green + planeSize;
+  const width = upper.length / 3;
+  for (let x = 0, from = 0; x < width; x++, from += 3) {
+    const red8 = (((a * upper[from]) >> 16) + ((b * lower[from]) >> 16) + 2) >> 2;
+    const green8 = (((a * upper[from + 1]) >> 16) + ((b * lower[from + 1]) >> 16) + 2) >> 2;
+    const blue8 = (((a * upper[from + 2]) >> 16) + ((b * lower[from + 2]) >> 16) + 2) >> 2;
+    out[start + x] = unitOf[red8];
+    out[green + x] = unitOf[green8];
+    out[blue + x] = unitOf[blue8];
+  }
+}
+
+function assertFit(picture: Picture, plan: Letterbox, out: Float32Array, length: number): void {
+  const { data, widthPx, heightPx } = picture;
+  const fits =
+    widthPx === plan.photoWidth &&
+    heightPx === plan.photoHeight &&
+    data.length === 3 * widthPx * heightPx &&
+    out.length === length;
+  if (fits) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ${length} output values, got ` +
+      `${widthPx}×${heightPx} (${data.length} bytes) and ${out.length}.`,
+  );
+}

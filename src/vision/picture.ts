@@ -1,0 +1,157 @@
+import { readFile } from "node:fs/promises";
+import sharp from "sharp";
+import { OrangeryError } from "../errors.ts";
+
+/** A decoded photo: 8-bit sRGB, interleaved RGB, rows from top to bottom without gaps. */
+export interface Picture {
+  /** `3 · widthPx · heightPx` bytes. */
+  readonly data: Uint8Array;
+  readonly widthPx: number;
+  readonly heightPx: number;
+}
+
+/** A path, a `file:` URL, the bytes of an encoded photo, or a decoded one. */
+export type PictureSource = string | URL | Uint8Array | Picture;
+
+export interface DecodeOptions {
+  /** Photos with more pixels are refused before they are decoded. Default 268 million. */
+  readonly maxPixels?: number;
+  /** Decoding cannot be interrupted: an abort is seen before reading and after decoding. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the formats that {@link decodePicture} reads are usually called: lower case, with the dot. */
+export const pictureExtensions: readonly string[] = Object.freeze([
+  ".jpg",
+  ".jpeg",
+  ".jpe",
+  ".jfif",
+  ".png",
+  ".webp",
+  ".tif",
+  ".tiff",
+  ".avif",
+]);
+
+const readableFormats = new Set(["jpeg", "png", "webp", "tiff", "heif"]);
+const formatNames = "JPEG, PNG, WebP, TIFF or AVIF";
+const defaultMaxPixels = 268_000_000;
+
+/** Whether `path` ends like a photo that {@link decodePicture} reads. Nothing is opened. */
+export function hasPictureExtension(path: string): boolean {
+  const dot = path.lastIndexOf(".");
+  return dot >= 0 && pictureExtensions.includes(path.slice(dot).toLowerCase());
+}
+
+/**
+ * Decodes a JPEG, PNG, WebP, TIFF or AVIF photo, told by its content and not by its name.
+ *
+ * The EXIF orientation is applied; grey, palette, CMYK and 16-bit photos become 8-bit RGB; an alpha
+ * channel is dropped, not blended; of several pages the first is read. Embedded colour profiles are
+ * ignored, as OpenCV and with it Ultralytics do: the numbers in the file are the numbers a model was
+ * trained on, and those of an RGB JPEG come out as libjpeg-turbo gives them, bit for bit.
+ *
+ * A damaged photo is refused where OpenCV would go on with grey for what is missing: a count taken
+ * from half a photo is a wrong count. Mere oddities (stray bytes between markers) are not damage.
+ *
+ * @throws `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`, `PHOTO_TOO_LARGE`, or the signal's reason.
+ */
+export async function decodePicture(
+  source: string | URL | Uint8Array,
+  { maxPixels = defaultMaxPixels, signal }: DecodeOptions = {},
+): Promise<Picture> {
+  signal?.throwIfAborted();
+  const label = source instanceof Uint8Array ? `${source.byteLength} bytes` : String(source);
+  const bytes = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
+  if (bytes.byteLength === 0) throw unreadable(label, "it is empty");
+
+  const header = await readHeader(bytes, label);
+  const pixels = header.width * header.height;
+  if (pixels > maxPixels) {
+    throw new OrangeryError(
+      "PHOTO_TOO_LARGE",
+      `Expected a photo of at most ${maxPixels} pixels, got ${header.width}×${header.height} = ` +
+        `${pixels} (${label}). Raise maxPixels or make the photo smaller.`,
+      { details: { photo: label, expected: maxPixels, came: pixels, ...header } },
+    );
+  }
+
+  const picture = await decodeBytes(bytes, label);
+  signal?.throwIfAborted();
+  return picture;
+}
+
+/** Checks at the boundary that raw input is what {@link Picture} says. @throws `INVALID_ARGUMENT` */
+export function assertPicture(picture: Picture): void {
+  const { data, widthPx, heightPx } = picture;
+  const isSide = (value: number) => Number.isInteger(value) && value > 0;
+  const expected = 3 * widthPx * heightPx;
+  if (isSide(widthPx) && isSide(heightPx) && data instanceof Uint8Array) {
+    if (data.length === expected) return;
+  }
+  const came = `${data?.length} of ${data?.constructor?.name} for ${widthPx}×${heightPx}`;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a raw picture of 3·widthPx·heightPx RGB bytes in a Uint8Array, got ${came}.`,
+    { details: { expected, came: data?.length, widthPx, heightPx } },
+  );
+}
+
+async function readPhoto(
+  source: string | URL,
+  label: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  try {
+    return await readFile(source, signal === undefined ? {} : { signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new OrangeryError(
+      "PHOTO_NOT_FOUND",
+      `Expected a photo at ${label} that can be opened, got ${reason}. Check the path and the rights.`,
+      { cause, details: { photo: label, reason } },
+    );
+  }
+}
+
+async function readHeader(bytes: Uint8Array, label: string) {
+  try {
+    // The limit is ours to check, with its own error.
+    const { format, width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    if (readableFormats.has(format) && width > 0 && height > 0) return { width, height };
+    throw new Error(`format ${format}, ${width}×${height}`);
+  } catch (cause) {
+    throw unreadable(label, (cause as Error).message, cause);
+  }
+}
+
+async function decodeBytes(bytes: Uint8Array, label: string): Promise<Picture> {
+  try {
+    const { data, info } = await sharp(bytes, {
+      failOn: "truncated",
+      ignoreIcc: true,
+      limitInputPixels: false,
+      sequentialRead: true,
+    })
+      .autoOrient()
+      .removeAlpha()
+      .toColourspace("srgb")
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
+    const picture = { data, widthPx: info.width, heightPx: info.height };
+    assertPicture(picture);
+    return picture;
+  } catch (cause) {
+    throw unreadable(label, (cause as Error).message, cause);
+  }
+}
+
+function unreadable(label: string, reason: string, cause?: unknown): OrangeryError {
+  return new OrangeryError(
+    "PHOTO_UNREADABLE",
+    `Expected a whole ${formatNames} photo, got one that cannot be decoded (${label}): ${reason}. ` +
+      "Open it in an image viewer; copy it again or convert it.",
+    { cause, details: { photo: label, reason } },
+  );
+}

@@ -1,0 +1,62 @@
+import { RunLengths } from "./run-lengths.ts";
+
+/** A closed outline; its points are pixels: [x, y] with x from the left, y from the top. */
+export type Polygon = readonly (readonly [number, number])[];
+
+/** Distances below this are rounding errors of a crossing, px. */
+const epsilon = 1e-9;
+
+/**
+ * The pixels whose points lie inside (even-odd) or on the outline of any of the polygons, as COCO's
+ * counts. Points outside the picture are allowed; what lies there is cut off.
+ *
+ * A column's pixels are those of the limits from its left and from its right, which together are the
+ * closed shape, plus its upright edges.
+ */
+export function fillPolygons(
+  polygons: readonly Polygon[],
+  [width, height]: readonly [number, number],
+): Uint32Array {
+  const columns: [number, number][][] = Array.from({ length: width }, () => []);
+  for (const polygon of polygons) addPolygon(polygon, columns);
+  const runs = new RunLengths();
+  for (const [x, intervals] of columns.entries()) {
+    intervals.sort(([a], [b]) => a - b);
+    let filledTo = 0;
+    for (const [from, to] of intervals) {
+      const start = Math.max(filledTo, Math.ceil(from - epsilon));
+      const end = Math.min(height, Math.floor(to + epsilon) + 1);
+      if (end <= start) continue;
+      runs.add(x * height + start, end - start);
+      filledTo = end;
+    }
+  }
+  return runs.finish(width * height);
+}
+
+function addPolygon(polygon: Polygon, columns: [number, number][][]): void {
+  /** Where the outline crosses each column's line, seen from its left and from its right. */
+  const fromLeft: number[][] = columns.map(() => []);
+  const fromRight: number[][] = columns.map(() => []);
+  for (const [i, [x1, y1]] of polygon.entries()) {
+    const [x2, y2] = polygon[(i + 1) % polygon.length];
+    if (x1 === x2) {
+      columns[x1]?.push([Math.min(y1, y2), Math.max(y1, y2)]);
+      continue;
+    }
+    const [left, right] = [Math.min(x1, x2), Math.max(x1, x2)];
+    for (let x = Math.max(0, Math.ceil(left)); x <= right && x < columns.length; x++) {
+      const y = y1 + ((x - x1) * (y2 - y1)) / (x2 - x1);
+      if (x > left) fromLeft[x].push(y);
+      if (x < right) fromRight[x].push(y);
+    }
+  }
+  for (const [x, intervals] of columns.entries()) {
+    for (const crossings of [fromLeft[x], fromRight[x]]) {
+      crossings.sort((a, b) => a - b);
+      for (let i = 0; i + 1 < crossings.length; i += 2) {
+        intervals.push([crossings[i], crossings[i + 1]]);
+      }
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/** Collects runs of inside pixels, in ascending order, into COCO's counts; touching runs are joined. */
+export class RunLengths {
+  #counts = new Uint32Array(64);
+  #length = 0;
+  #end = 0;
+
+  /** Whether nothing was added. */
+  get isEmpty(): boolean {
+    return this.#length === 0;
+  }
+
+  /** Adds the pixels `start` … `start + length − 1`; `start` is at or after the end of the last run. */
+  add(start: number, length: number): void {
+    if (length <= 0) return;
+    if (start === this.#end && this.#length > 0) {
+      this.#counts[this.#length - 1] += length;
+    } else {
+      if (this.#length + 3 > this.#counts.length) this.#grow();
+      this.#counts[this.#length++] = start - this.#end;
+      this.#counts[this.#length++] = length;
+    }
+    this.#end = start + length;
+  }
+
+  /** The counts of a picture of `total` pixels. */
+  finish(total: number): Uint32Array {
+    const rest = total - this.#end;
+    if (rest > 0) this.#counts[this.#length++] = rest;
+    return this.#counts.slice(0, this.#length);
+  }
+
+  #grow(): void {
+    const counts = new Uint32Array(2 * this.#counts.length);
+    counts.set(this.#counts);
+    this.#counts = counts;
+  }
+}
