@@ -26,6 +26,10 @@ export const errorCodes = {
     retryable: false,
     summary: "A tensor or session was used after it was released.",
   },
+  NVML_FAILED: {
+    retryable: false,
+    summary: "NVIDIA's management library could not be opened, or a call into it failed.",
+  },
 
   MODEL_NOT_FOUND: {
     retryable: false,
@@ -62,6 +66,15 @@ export const errorCodes = {
   PHOTO_CRASHED_WORKER: {
     retryable: false,
     summary: "The process died three times while it worked on this photo.",
+  },
+  PHOTO_FAILED: {
+    retryable: true,
+    summary: "Inference or counting failed three times on this photo.",
+  },
+
+  TASK_INTERRUPTED: {
+    retryable: true,
+    summary: "The task was stopped before its end, for a reason that is not its own.",
   },
 
   LEDGER_NEWER: {

@@ -74,10 +74,10 @@ function whyMissing({ kind, index, label }: Device): string | undefined {
     if (count !== undefined && index >= count) {
       return `CUDA_VISIBLE_DEVICES is \`${visible}\`, which leaves ${count} devices, so there is no ${label}`;
     }
-    const { libraryFile } = environment();
+    const { file } = environment().library;
     const provider = providerLibrary(kind);
-    if (!existsSync(join(dirname(libraryFile), provider))) {
-      return `the ONNX Runtime library here has no ${kind} provider (${provider} is not beside ${libraryFile})`;
+    if (!existsSync(join(dirname(file), provider))) {
+      return `the ONNX Runtime library here has no ${kind} provider (${provider} is not beside ${file})`;
     }
   }
   // Without its loader, Vulkan's absence would be printed to stderr by the library.

@@ -1,4 +1,5 @@
-import { openNvml } from "../native/nvml.ts";
+import { isOrangeryError } from "../errors.ts";
+import { type GpuReading, openNvml } from "../native/nvml.ts";
 
 /** Memory of this process and of the GPUs in use, at one moment. */
 export interface MemoryReading {
@@ -31,7 +32,7 @@ export function readMemory(devices: Iterable<string> = []): MemoryReading {
 function readGpu(device: string): GpuMemory | undefined {
   const ordinal = /^(?:cuda|tensorrt):(\d+)$/.exec(device)?.[1];
   if (ordinal === undefined) return undefined;
-  const reading = openNvml()?.cudaGpu(Number(ordinal))?.read();
+  const reading = askNvml(Number(ordinal));
   return (
     reading && {
       device,
@@ -41,6 +42,16 @@ function readGpu(device: string): GpuMemory | undefined {
       busyPercent: reading.gpuBusyPercent,
     }
   );
+}
+
+/** A GPU that has fallen off the bus, or a driver that was replaced, is no reason to stop working. */
+function askNvml(ordinal: number): GpuReading | undefined {
+  try {
+    return openNvml()?.cudaGpu(ordinal)?.read();
+  } catch (error) {
+    if (isOrangeryError(error, "NVML_FAILED")) return undefined;
+    throw error;
+  }
 }
 
 /** How much more memory `device` takes in `after` than in `before`; never below 0. */

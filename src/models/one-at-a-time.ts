@@ -21,12 +21,13 @@ export class OneAtATime {
 /** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts. */
 export async function untilAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (signal === undefined) return await promise;
-  signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const leave = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", leave, { once: true });
+  if (signal.aborted) leave();
+  else signal.addEventListener("abort", leave, { once: true });
   try {
-    return await Promise.race([promise, aborted.promise]);
+    // Raced even when it has aborted already, so that a failure of the promise is never unhandled.
+    return await Promise.race([aborted.promise, promise]);
   } finally {
     signal.removeEventListener("abort", leave);
   }

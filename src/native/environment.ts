@@ -1,11 +1,9 @@
 import { type Address, type FunctionTable, type Out, readFunctionTable } from "./function-table.ts";
-import { findLibrary, openLibrary } from "./library.ts";
+import { findLibrary, type NativeLibrary, openLibrary } from "./library.ts";
 
 /** ONNX Runtime as this thread sees it: the library's functions and the process's environment. */
 export interface Environment {
-  readonly libraryFile: string;
-  /** Version of the library, such as `1.30.0`. */
-  readonly version: string;
+  readonly library: NativeLibrary;
   readonly api: FunctionTable;
   readonly env: Address;
   /** The library's default CPU allocator; owned by the library. */
@@ -40,8 +38,7 @@ function open(): Environment {
   const allocator: Out<Address | null> = [null];
   api.GetAllocatorWithDefaultOptions(allocator);
   return {
-    libraryFile: library.file,
-    version: library.version,
+    library,
     api,
     env: env[0]!,
     allocator: allocator[0]!,

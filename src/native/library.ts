@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import koffi from "koffi";
+import koffi, { type LibraryHandle } from "koffi";
 import { OrangeryError } from "../errors.ts";
 import { giveCallsARealStack } from "./call-stack.ts";
 
@@ -19,6 +19,8 @@ export interface NativeLibrary {
   readonly version: string;
   /** Address of the `OrtApi` function table. */
   readonly tableAddress: bigint;
+  /** koffi closes the library when its handle is collected: keep this as long as the table. */
+  readonly handle: LibraryHandle;
 }
 
 /** File name of the shared library inside `onnxruntime-node/bin/napi-v6/<platform>/<arch>/`. */
@@ -73,9 +75,11 @@ function packageFolder(): string {
  */
 export function openLibrary(file: string): NativeLibrary {
   giveCallsARealStack();
+  let handle: LibraryHandle;
   let getApiBase: () => bigint | null;
   try {
-    getApiBase = koffi.load(file).func("OrtGetApiBase", "void *", []);
+    handle = koffi.load(file);
+    getApiBase = handle.func("OrtGetApiBase", "void *", []);
   } catch (cause) {
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
@@ -99,5 +103,5 @@ export function openLibrary(file: string): NativeLibrary {
       { details: { expected: `1.${API_VERSION}`, version, file } },
     );
   }
-  return { file, version, tableAddress };
+  return { file, version, tableAddress, handle };
 }

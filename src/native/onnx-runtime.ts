@@ -8,7 +8,7 @@ import { createTensor } from "./tensor.ts";
 export const onnxRuntime: Runtime = {
   name: "onnxruntime",
   get version() {
-    return environment().version;
+    return environment().library.version;
   },
   createTensor,
   createSession,

@@ -1,0 +1,286 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { OrangeryError } from "../errors.ts";
+import type { Logger } from "../logger.ts";
+import { ModelCache } from "../models/model-cache.ts";
+import { ModelTask, type ModelTaskOptions } from "./model-task.ts";
+import type { TaskContext, TaskOutcome } from "./task-context.ts";
+import { TinyModels } from "./tiny-models.fixture.ts";
+
+type Work = (context: TaskContext<string>) => Promise<number> | number;
+
+/** Notes each step as it begins and, a turn of the event loop later, as it ends. */
+class NotingTask extends ModelTask<string, number> {
+  readonly steps: string[] = [];
+  readonly seen: unknown[] = [];
+  readonly work: Work;
+  /** The hooks that throw. */
+  readonly broken: readonly string[];
+
+  constructor(options: ModelTaskOptions, work: Work = () => 42, broken: readonly string[] = []) {
+    super(options);
+    this.work = work;
+    this.broken = broken;
+  }
+
+  async #step(name: string, ...seen: unknown[]) {
+    this.steps.push(name);
+    this.seen.push(...seen);
+    await nextTurn();
+    if (this.broken.includes(name)) throw new Error(`${name} is broken`);
+    this.steps.push(`${name} ended`);
+  }
+
+  override beforeStart = (payload: string) => this.#step("beforeStart", payload);
+  override onSuccess = (result: number) => this.#step("onSuccess", result);
+  override onFailure = (error: unknown) => this.#step("onFailure", error);
+  override afterReturn = (outcome: TaskOutcome<number>) => this.#step("afterReturn", outcome);
+
+  async run(_payload: string, context: TaskContext<string>): Promise<number> {
+    this.steps.push("run");
+    const result = await this.work(context);
+    this.steps.push("run ended");
+    return result;
+  }
+}
+
+interface LogLine {
+  readonly level: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
+}
+
+function recordingLogger(lines: LogLine[] = [], bound: object = {}): Logger {
+  const write = (level: string) => (fields: object, message: string) => {
+    lines.push({ level, message, ...bound, ...fields });
+  };
+  return {
+    debug: write("debug"),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    child: (fields) => recordingLogger(lines, { ...bound, ...fields }),
+  };
+}
+
+let models: TinyModels;
+
+before(async () => {
+  models = await TinyModels.create();
+});
+after(() => models[Symbol.asyncDispose]());
+
+function openCache(): ModelCache {
+  return new ModelCache({ models: models.files, device: "cpu" });
+}
+
+describe("the steps of an execution", () => {
+  const boom = new Error("boom");
+  const fail = () => {
+    throw boom;
+  };
+
+  test("success: beforeStart, run, onSuccess, afterReturn, each awaited", async () => {
+    await using cache = openCache();
+    const task = new NotingTask({ cache });
+    assert.equal(await task.execute("photo"), 42);
+    assert.deepEqual(task.steps, [
+      ...["beforeStart", "beforeStart ended", "run", "run ended"],
+      ...["onSuccess", "onSuccess ended", "afterReturn", "afterReturn ended"],
+    ]);
+    assert.deepEqual(task.seen, ["photo", 42, { status: "succeeded", result: 42 }]);
+  });
+
+  test("failure: beforeStart, run, onFailure, afterReturn, and the task's own error", async () => {
+    await using cache = openCache();
+    const task = new NotingTask({ cache }, fail);
+    await assert.rejects(task.execute("photo"), (error) => error === boom);
+    assert.deepEqual(task.steps, [
+      ...["beforeStart", "beforeStart ended", "run"],
+      ...["onFailure", "onFailure ended", "afterReturn", "afterReturn ended"],
+    ]);
+    assert.deepEqual(task.seen, ["photo", boom, { status: "failed", error: boom }]);
+  });
+
+  test("a task without hooks needs none", async () => {
+    class Bare extends ModelTask<number, number> {
+      run = async (payload: number) => payload + 1;
+    }
+    await using cache = openCache();
+    assert.equal(await new Bare({ cache }).execute(1), 2);
+  });
+
+  const hooks = ["beforeStart", "onSuccess", "onFailure", "afterReturn"];
+  for (const broken of [...hooks.map((hook) => [hook]), hooks]) {
+    test(`a throwing hook is logged and changes nothing: ${broken.join(", ")}`, async () => {
+      const lines: LogLine[] = [];
+      await using cache = openCache();
+      const options = { cache, logger: recordingLogger(lines) };
+
+      const good = new NotingTask(options, undefined, broken);
+      assert.equal(await good.execute("photo"), 42);
+      const bad = new NotingTask(options, fail, broken);
+      await assert.rejects(bad.execute("photo"), (error) => error === boom);
+
+      const begun = (task: NotingTask) => task.steps.filter((step) => !step.endsWith("ended"));
+      assert.deepEqual(begun(good), ["beforeStart", "run", "onSuccess", "afterReturn"]);
+      assert.deepEqual(begun(bad), ["beforeStart", "run", "onFailure", "afterReturn"]);
+      const called = [...begun(good), ...begun(bad)].filter((step) => broken.includes(step));
+      const logged = lines.filter((line) => line.level === "error").map((line) => line.hook);
+      assert.deepEqual(logged, called);
+    });
+  }
+});
+
+describe("cancellation", () => {
+  const reason = new Error("the user left");
+
+  const rows: [
+    when: string,
+    cancel: (controller: AbortController, task: () => NotingTask) => Work,
+    steps: string[],
+  ][] = [
+    [
+      "before it starts: only onFailure and afterReturn",
+      (controller) => {
+        controller.abort(reason);
+        return () => 42;
+      },
+      ["onFailure", "afterReturn"],
+    ],
+    [
+      "while run waits for something that takes the signal",
+      (controller) => (context) => {
+        queueMicrotask(() => controller.abort(reason));
+        return sleep(60_000, 1, { signal: context.signal });
+      },
+      ["beforeStart", "run", "onFailure", "afterReturn"],
+    ],
+    [
+      "while run waits for a model",
+      (controller, task) => async () => {
+        queueMicrotask(() => controller.abort(reason));
+        await task().detModel;
+        return 1;
+      },
+      ["beforeStart", "run", "onFailure", "afterReturn"],
+    ],
+  ];
+  for (const [when, cancel, steps] of rows) {
+    test(`${when}; the error is the reason`, async () => {
+      await using cache = openCache();
+      const controller = new AbortController();
+      const work = cancel(controller, () => task);
+      const task: NotingTask = new NotingTask({ cache }, work);
+      await assert.rejects(
+        task.execute("photo", { signal: controller.signal }),
+        (error) => error === reason,
+      );
+      assert.deepEqual(
+        task.steps.filter((step) => !step.endsWith("ended")),
+        steps,
+      );
+      assert.deepEqual(task.seen.slice(-2), [reason, { status: "cancelled", error: reason }]);
+    });
+  }
+
+  test("while beforeStart runs: run is left out", async () => {
+    await using cache = openCache();
+    const controller = new AbortController();
+    const task = new NotingTask({ cache });
+    const execution = task.execute("photo", { signal: controller.signal });
+    controller.abort(reason);
+    await assert.rejects(execution, (error) => error === reason);
+    assert.deepEqual(task.steps, [
+      ...["beforeStart", "beforeStart ended", "onFailure", "onFailure ended"],
+      ...["afterReturn", "afterReturn ended"],
+    ]);
+  });
+
+  test("a run that has its result all the same has succeeded", async () => {
+    await using cache = openCache();
+    const controller = new AbortController();
+    const task = new NotingTask({ cache }, () => {
+      controller.abort(reason);
+      return 42;
+    });
+    assert.equal(await task.execute("photo", { signal: controller.signal }), 42);
+    assert.ok(task.steps.includes("onSuccess ended"));
+  });
+
+  test("a run that fails for another reason has failed", async () => {
+    await using cache = openCache();
+    const controller = new AbortController();
+    const own = new Error("disk on fire");
+    const task = new NotingTask({ cache }, () => {
+      controller.abort(reason);
+      throw own;
+    });
+    await assert.rejects(
+      task.execute("photo", { signal: controller.signal }),
+      (error) => error === own,
+    );
+    assert.deepEqual(task.seen.at(-1), { status: "failed", error: own });
+  });
+});
+
+describe("the context", () => {
+  test("tells what the queue said, and the log carries it", async () => {
+    const lines: LogLine[] = [];
+    await using cache = openCache();
+    let context: TaskContext<string> | undefined;
+    const options = { cache, workerName: "gpu1@host", logger: recordingLogger(lines) };
+    const task = new NotingTask(options, (given) => {
+      context = given;
+      given.log.info({ beds: 3 }, "counted");
+      return 42;
+    });
+    const { signal } = new AbortController();
+    await task.execute("photo", { taskId: "job-7", attempt: 2, signal });
+    const { log: _log, ...told } = context!;
+    assert.deepEqual(told, { taskId: "job-7", attempt: 2, workerId: 1, payload: "photo", signal });
+    assert.partialDeepStrictEqual(lines, [
+      { level: "info", message: "counted", beds: 3, taskId: "job-7", attempt: 2, workerId: 1 },
+      { level: "info", message: "task succeeded", task: "NotingTask", taskId: "job-7" },
+    ]);
+  });
+
+  test("without a queue a task is its first attempt, under an id of its own", async () => {
+    await using cache = openCache();
+    const contexts: TaskContext<string>[] = [];
+    const task = new NotingTask({ cache }, (context) => contexts.push(context));
+    await task.execute("a");
+    await task.execute("b");
+    assert.deepEqual(
+      contexts.map(({ attempt, workerId, signal }) => [attempt, workerId, signal.aborted]),
+      [
+        [1, 0, false],
+        [1, 0, false],
+      ],
+    );
+    assert.equal(new Set(contexts.map(({ taskId }) => taskId)).size, 2);
+  });
+
+  test("a failure's log line says whether a retry helps", async () => {
+    const lines: LogLine[] = [];
+    await using cache = openCache();
+    const task = new NotingTask({ cache, logger: recordingLogger(lines) }, () => {
+      throw new OrangeryError("PHOTO_UNREADABLE", "…");
+    });
+    await assert.rejects(task.execute("photo"), { code: "PHOTO_UNREADABLE" });
+    assert.partialDeepStrictEqual(lines, [
+      { level: "warn", message: "task failed", retryable: false },
+    ]);
+  });
+
+  test("the worker id comes from the name, or is said", async () => {
+    await using cache = openCache();
+    assert.equal(new NotingTask({ cache }).workerId, 0);
+    assert.equal(new NotingTask({ cache, workerName: "worker-1@host" }).workerId, 1);
+    assert.equal(new NotingTask({ cache, workerName: "worker-1@host", workerId: 3 }).workerId, 3);
+    for (const workerId of [-1, 0.5, Number.NaN]) {
+      assert.throws(() => new NotingTask({ cache, workerId }), { code: "INVALID_ARGUMENT" });
+    }
+  });
+});

@@ -1,0 +1,195 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomUUID } from "node:crypto";
+import { OrangeryError } from "../errors.ts";
+import { type Logger, silentLogger } from "../logger.ts";
+import type { ModelCache } from "../models/model-cache.ts";
+import type { YoloModel } from "../models/yolo-model.ts";
+import { isRetryable } from "./is-retryable.ts";
+import { type TaskContext, type TaskOutcome, toFailedOutcome } from "./task-context.ts";
+import { TaskRun } from "./task-run.ts";
+import { workerIdFromName } from "./worker-id.ts";
+
+export interface ModelTaskOptions {
+  /** Where the models come from; one for the whole process. */
+  readonly cache: ModelCache;
+  /** The worker's name, from which its id is read; see {@link workerIdFromName}. */
+  readonly workerName?: string;
+  /** The device slot to work on, from 0. Default: from `workerName`; 0 without one. */
+  readonly workerId?: number;
+  /** Default: silent. */
+  readonly logger?: Logger;
+}
+
+export interface ExecuteOptions {
+  /** The queue's id of the task. Default: a new UUID. */
+  readonly taskId?: string;
+  /** 1 for the first attempt, the default. */
+  readonly attempt?: number;
+  /** Cancels the task. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A task that works with YOLO models and that any queue can run: write `run`, and let the queue's
+ * handler call {@link ModelTask.execute}.
+ *
+ * ```ts
+ * class CountPlants extends ModelTask<{ photo: string }, number> {
+ *   async run({ photo }: { photo: string }, { signal }: TaskContext) {
+ *     const det = await this.detModel; // loaded by the worker's first task, at no cost for the others
+ *     const { detections } = await det.predict(photo, { signal });
+ *     return detections.length;
+ *   }
+ * }
+ * const task = new CountPlants({ cache, workerName: "gpu0@host" });
+ * ```
+ *
+ * **Order.** `beforeStart`, `run`, then `onSuccess` or `onFailure`, then `afterReturn`; each is
+ * awaited before the next begins. Every execution ends with exactly one of `onSuccess` and
+ * `onFailure`, and with `afterReturn`. A hook that throws is logged and changes nothing: neither the
+ * task's result nor its error is lost, and `run` is called after a `beforeStart` that threw. What
+ * `run` depends on therefore belongs into `run`.
+ *
+ * **Cancellation.** Aborted before it starts, a task's `beforeStart` and `run` are left out. Aborted
+ * later, the running step is waited for: when `run` then fails for the abort, the task is cancelled;
+ * when it has a result all the same, it has succeeded. A cancelled task's `onFailure` gets the
+ * abort's reason, and `execute` rejects with it.
+ *
+ * **Models.** Asked for within an execution, a model is leased until the execution ends: one version
+ * throughout, never evicted under the task, and a changed file is picked up by the next task.
+ * Executions of one instance may overlap and share nothing but the cache.
+ *
+ * **Counting.** Each execution counts once in the cache when it has ended, failures included.
+ */
+export abstract class ModelTask<Payload, Result> {
+  readonly workerId: number;
+  readonly #cache: ModelCache;
+  readonly #logger: Logger;
+  readonly #runs = new AsyncLocalStorage<TaskRun>();
+
+  /** @throws OrangeryError `INVALID_ARGUMENT` for a worker id that is not a whole number from 0 up */
+  constructor({
+    cache,
+    workerName,
+    workerId = workerIdFromName(workerName),
+    logger = silentLogger,
+  }: ModelTaskOptions) {
+    if (!Number.isSafeInteger(workerId) || workerId < 0) {
+      throw new OrangeryError(
+        "INVALID_ARGUMENT",
+        `Expected \`workerId\` to be a whole number from 0 up, got \`${workerId}\`. It is the number of a device slot.`,
+        { details: { workerId } },
+      );
+    }
+    this.workerId = workerId;
+    this.#cache = cache;
+    this.#logger = logger.child({ task: this.constructor.name, workerId });
+  }
+
+  /** Does the work. What it throws is the task's error. */
+  abstract run(payload: Payload, context: TaskContext<Payload>): Promise<Result>;
+
+  /** Called before `run`. */
+  beforeStart(_payload: Payload, _context: TaskContext<Payload>): Promise<void> | void {}
+  /** Called with what `run` returned. */
+  onSuccess(_result: Result, _context: TaskContext<Payload>): Promise<void> | void {}
+  /** Called with what `run` threw, in every attempt, or with the reason of the abort. */
+  onFailure(_error: unknown, _context: TaskContext<Payload>): Promise<void> | void {}
+  /** Called last, whatever happened. */
+  afterReturn(
+    _outcome: TaskOutcome<Result>,
+    _context: TaskContext<Payload>,
+  ): Promise<void> | void {}
+
+  /** The model that the cache calls `segment`. */
+  get segModel(): Promise<YoloModel> {
+    return this.model("segment");
+  }
+
+  /** The model that the cache calls `detect`. */
+  get detModel(): Promise<YoloModel> {
+    return this.model("detect");
+  }
+
+  /**
+   * The cache's model of that name, on this worker's device. Outside an execution, to have it warm
+   * before the first task, it is pinned in the cache until `cache.clear()`.
+   *
+   * @throws OrangeryError what the cache's `acquire` throws; `MODEL_RELEASED` when asked for by work
+   *   that its task did not await
+   */
+  model(name: string): Promise<YoloModel> {
+    const run = this.#runs.getStore();
+    const model = run?.model(name) ?? this.#cache.get(name, { workerId: this.workerId });
+    // Whoever awaits it sees its failure; one that is asked for and not awaited must not end the process.
+    model.catch(() => {});
+    return model;
+  }
+
+  /**
+   * Runs the task once, with its hooks: the one entry for a queue's handler. Rejects with the task's
+   * error, or with the signal's reason; {@link isRetryable} says whether a retry helps. Settles when
+   * the task's models are given back.
+   */
+  async execute(payload: Payload, options: ExecuteOptions = {}): Promise<Result> {
+    const { taskId = randomUUID(), attempt = 1, signal = new AbortController().signal } = options;
+    const log = this.#logger.child({ taskId, attempt });
+    const context = { taskId, attempt, workerId: this.workerId, payload, signal, log };
+    const run = new TaskRun(this.#cache, context);
+    const outcome = await this.#runs.run(run, () => this.#runWithHooks(context));
+    await run[Symbol.asyncDispose]();
+    await this.#count(log);
+    if (outcome.status === "succeeded") return outcome.result;
+    throw outcome.error;
+  }
+
+  /** Never rejects: whatever happens is in the outcome. */
+  async #runWithHooks(context: TaskContext<Payload>): Promise<TaskOutcome<Result>> {
+    const { log } = context;
+    const startMs = performance.now();
+    const outcome = await this.#runOnce(context);
+    const durationMs = Math.round(performance.now() - startMs);
+    if (outcome.status === "succeeded") {
+      log.info({ durationMs }, "task succeeded");
+      await settleHook("onSuccess", log, () => this.onSuccess(outcome.result, context));
+    } else {
+      const { status, error: err } = outcome;
+      log.warn({ durationMs, err, retryable: isRetryable(err) }, `task ${status}`);
+      await settleHook("onFailure", log, () => this.onFailure(err, context));
+    }
+    await settleHook("afterReturn", log, () => this.afterReturn(outcome, context));
+    return outcome;
+  }
+
+  async #runOnce(context: TaskContext<Payload>): Promise<TaskOutcome<Result>> {
+    const { payload, signal, log } = context;
+    try {
+      signal.throwIfAborted();
+      await settleHook("beforeStart", log, () => this.beforeStart(payload, context));
+      signal.throwIfAborted();
+      return { status: "succeeded", result: await this.run(payload, context) };
+    } catch (error) {
+      return toFailedOutcome(error, signal);
+    }
+  }
+
+  async #count(log: Logger): Promise<void> {
+    try {
+      await this.#cache.taskDone(this.workerId);
+    } catch (err) {
+      log.error({ err }, "the model cache could not count this task");
+    }
+  }
+}
+
+async function settleHook(
+  hook: string,
+  log: Logger,
+  call: () => Promise<void> | void,
+): Promise<void> {
+  try {
+    await call();
+  } catch (err) {
+    log.error({ err, hook }, `the task's ${hook} hook failed; the task goes on`);
+  }
+}

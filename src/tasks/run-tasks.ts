@@ -1,0 +1,212 @@
+import { randomUUID } from "node:crypto";
+import { addAbortListener } from "node:events";
+import { OrangeryError } from "../errors.ts";
+import { isRetryable } from "./is-retryable.ts";
+import type { ModelTask } from "./model-task.ts";
+import { type TaskOutcome, toFailedOutcome } from "./task-context.ts";
+
+export interface RunTasksOptions {
+  /**
+   * How many tasks are in flight, from 1. Default 2: models run one inference at a time on a device,
+   * so while one task infers the next one reads and decodes its photo. More helps where decoding
+   * takes longer than inference, and costs a decoded photo each.
+   */
+  readonly concurrency?: number;
+  /**
+   * How often a task is tried, from 1, the default. Only a failure that {@link isRetryable} is tried
+   * again, and at once: waiting between attempts is a queue's affair.
+   */
+  readonly attempts?: number;
+  /** Whether the first failed task ends the run. Default: no, the others go on. */
+  readonly stopOnFailure?: boolean;
+  /** Cancels the tasks in flight and ends the run. */
+  readonly signal?: AbortSignal;
+}
+
+/** How the task for one payload ended. */
+export type TaskReport<Payload, Result> = TaskOutcome<Result> & {
+  readonly payload: Payload;
+  /** The payload's place in the source, from 0; reports come in this order. */
+  readonly index: number;
+  /** How often it was tried; 0 never occurs. */
+  readonly attempts: number;
+};
+
+/**
+ * Runs a task for every payload in this process and reports how each ended, in the payloads' order;
+ * a failed task is a report, not an exception.
+ *
+ * The source is asked for the next payload only when a task may start: never more than `concurrency`
+ * payloads ahead of the reports that were taken. When the run ends before the source (the source
+ * throws, `signal` aborts, `stopOnFailure` strikes), nothing new starts, what has started is
+ * reported, and then the iteration throws the reason. When the reader stops early, the tasks in
+ * flight are cancelled and waited for. Either way the source is closed; a payload that it was
+ * just about to give is dropped.
+ *
+ * ```ts
+ * for await (const report of runTasks(countPlants, photos)) {
+ *   if (report.status === "succeeded") console.log(report.payload, report.result);
+ * }
+ * ```
+ *
+ * @throws OrangeryError `INVALID_ARGUMENT` for `concurrency` or `attempts` below 1
+ */
+export function runTasks<Payload, Result>(
+  task: ModelTask<Payload, Result>,
+  payloads: AsyncIterable<Payload> | Iterable<Payload>,
+  options: RunTasksOptions = {},
+): AsyncGenerator<TaskReport<Payload, Result>, void, undefined> {
+  const { concurrency = 2, attempts = 1, stopOnFailure = false, signal } = options;
+  requireCount("concurrency", concurrency);
+  requireCount("attempts", attempts);
+  return run(task, payloads, { concurrency, attempts, stopOnFailure, signal });
+}
+
+async function* run<Payload, Result>(
+  task: ModelTask<Payload, Result>,
+  payloads: AsyncIterable<Payload> | Iterable<Payload>,
+  {
+    concurrency,
+    attempts,
+    stopOnFailure,
+    signal: outerSignal,
+  }: Required<Omit<RunTasksOptions, "signal">> & Pick<RunTasksOptions, "signal">,
+): AsyncGenerator<TaskReport<Payload, Result>, void, undefined> {
+  using stopping = followSignal(outerSignal);
+  const { signal } = stopping;
+  const source = new Source(payloads);
+  /** Started and not yet reported, oldest first; these promises never reject. */
+  const inFlight: Promise<TaskReport<Payload, Result>>[] = [];
+  let started = 0;
+  let pulling: Promise<void> | undefined;
+  let exhausted = false;
+  /** Why the run ends before its source. */
+  let failure: { readonly error: unknown } | undefined;
+
+  async function start(payload: Payload): Promise<TaskReport<Payload, Result>> {
+    const index = started++;
+    const report = await attempt(task, { payload, index, attempts, signal });
+    if (report.status === "cancelled" || (report.status === "failed" && stopOnFailure)) {
+      failure ??= { error: report.error };
+    }
+    return report;
+  }
+
+  async function pull(): Promise<void> {
+    try {
+      const next = await orAbort(() => source.next(), signal);
+      if (next.done) exhausted = true;
+      else if (failure === undefined) inFlight.push(start(next.value));
+    } catch (error) {
+      failure ??= { error };
+    }
+    pulling = undefined;
+  }
+
+  try {
+    for (;;) {
+      if (!exhausted && failure === undefined && inFlight.length < concurrency) pulling ??= pull();
+      const oldest = inFlight[0];
+      if (oldest === undefined) {
+        if (failure !== undefined || pulling === undefined) break;
+        await pulling;
+        continue;
+      }
+      // Whichever comes first: a task that may start is not kept waiting by one that runs.
+      const report = await (pulling === undefined ? oldest : Promise.race([oldest, pulling]));
+      if (report === undefined) continue;
+      inFlight.shift();
+      yield report;
+    }
+  } finally {
+    if (inFlight.length > 0 || pulling !== undefined) stopping.stop();
+    await Promise.all(inFlight);
+    await source.close();
+  }
+  if (failure !== undefined) throw failure.error;
+}
+
+async function attempt<Payload, Result>(
+  task: ModelTask<Payload, Result>,
+  o: { payload: Payload; index: number; attempts: number; signal: AbortSignal },
+): Promise<TaskReport<Payload, Result>> {
+  const { payload, index, signal } = o;
+  const taskId = randomUUID();
+  for (let attempts = 1; ; attempts++) {
+    try {
+      const result = await task.execute(payload, { taskId, attempt: attempts, signal });
+      return { payload, index, attempts, status: "succeeded", result };
+    } catch (error) {
+      if (attempts < o.attempts && !signal.aborted && isRetryable(error)) continue;
+      return { payload, index, attempts, ...toFailedOutcome(error, signal) };
+    }
+  }
+}
+
+/** One way to read both kinds of source; what a synchronous one throws becomes a rejection. */
+class Source<Payload> {
+  readonly #iterator: AsyncIterator<Payload> | Iterator<Payload>;
+  #state: "idle" | "reading" | "ended" = "idle";
+
+  constructor(payloads: AsyncIterable<Payload> | Iterable<Payload>) {
+    this.#iterator =
+      Symbol.asyncIterator in payloads
+        ? payloads[Symbol.asyncIterator]()
+        : payloads[Symbol.iterator]();
+  }
+
+  async next(): Promise<IteratorResult<Payload>> {
+    this.#state = "reading";
+    try {
+      const next = await this.#iterator.next();
+      this.#state = next.done ? "ended" : "idle";
+      return next;
+    } catch (error) {
+      this.#state = "ended";
+      throw error;
+    }
+  }
+
+  /** Waits for the source to close, unless it hangs in `next`: it would close after that, or never. */
+  async close(): Promise<void> {
+    if (this.#state === "ended") return;
+    const closed = (async () => this.#iterator.return?.())();
+    if (this.#state === "idle") await closed;
+    else closed.catch(() => {});
+  }
+}
+
+/** The run's own signal: aborted with the caller's, or by `stop` when the reader has left. */
+function followSignal(outer: AbortSignal | undefined) {
+  const controller = new AbortController();
+  if (outer?.aborted) controller.abort(outer.reason);
+  const listener = outer && addAbortListener(outer, () => controller.abort(outer.reason));
+  return {
+    signal: controller.signal,
+    stop: () =>
+      controller.abort(
+        new OrangeryError(
+          "TASK_INTERRUPTED",
+          "Expected the reader of `runTasks` to take this task's report, but it stopped before. Run the task again.",
+        ),
+      ),
+    [Symbol.dispose]: () => listener?.[Symbol.dispose](),
+  };
+}
+
+/** The promise, or a rejection with the signal's reason; leaves nothing on the signal. */
+async function orAbort<T>(start: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  using _listener = addAbortListener(signal, () => reject(signal.reason));
+  return await Promise.race([start(), aborted]);
+}
+
+function requireCount(name: string, count: number): void {
+  if (Number.isSafeInteger(count) && count >= 1) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected \`${name}\` to be a whole number from 1 up, got \`${count}\`.`,
+    { details: { [name]: count } },
+  );
+}

@@ -1,0 +1,37 @@
+import type { Logger } from "../logger.ts";
+
+/** What a task knows about the execution that it is in. */
+export interface TaskContext<Payload = unknown> {
+  /** The queue's id of the task, the same in every attempt. */
+  readonly taskId: string;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** The device slot that the task works on, from 0. */
+  readonly workerId: number;
+  readonly payload: Payload;
+  /**
+   * Aborts when the task is cancelled. Hand it to whatever waits: `model.predict(photo, { signal })`.
+   * The task is waited for either way; a device is free when its work ends, not when somebody leaves.
+   */
+  readonly signal: AbortSignal;
+  /** Writes with the task's name, id, attempt and worker id. */
+  readonly log: Logger;
+}
+
+/** How an execution ended. `cancelled`: it was aborted, and `error` is the reason. */
+export type TaskOutcome<Result> =
+  | { readonly status: "succeeded"; readonly result: Result }
+  | { readonly status: "failed" | "cancelled"; readonly error: unknown };
+
+/**
+ * The outcome that a failure under `signal` stands for. After an abort the error is the reason, also
+ * where a Node API has put an `AbortError` of its own in its place; an error that has nothing to do
+ * with the abort stays what it is.
+ */
+export function toFailedOutcome(error: unknown, signal: AbortSignal): TaskOutcome<never> {
+  const isAbort =
+    error === signal.reason || (error instanceof Error && error.name === "AbortError");
+  return signal.aborted && isAbort
+    ? { status: "cancelled", error: signal.reason }
+    : { status: "failed", error };
+}

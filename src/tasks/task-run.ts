@@ -1,0 +1,84 @@
+import { addAbortListener } from "node:events";
+import { OrangeryError } from "../errors.ts";
+import type { ModelCache, ModelLease } from "../models/model-cache.ts";
+import type { YoloModel } from "../models/yolo-model.ts";
+import type { TaskContext } from "./task-context.ts";
+
+/**
+ * The models of one execution of a task. A model is leased when it is first asked for and given back
+ * when the execution ends, so the task sees one version of it from its first to its last line, and a
+ * model file that changed meanwhile is picked up by the next task.
+ */
+export class TaskRun implements AsyncDisposable {
+  readonly context: TaskContext;
+  readonly #cache: ModelCache;
+  readonly #models = new Map<string, Promise<YoloModel>>();
+  readonly #leases: ModelLease[] = [];
+  /** Leaves the loads that the task still waits for, when it is cancelled and when it has ended. */
+  #leaving: AbortController | undefined;
+  #abortListener: Disposable | undefined;
+  #ended = false;
+
+  constructor(cache: ModelCache, context: TaskContext) {
+    this.#cache = cache;
+    this.context = context;
+  }
+
+  /** The model of that name, the same one until this execution ends. A failed load is forgotten. */
+  model(name: string): Promise<YoloModel> {
+    if (this.#ended) return Promise.reject(askedTooLate(name));
+    const known = this.#models.get(name);
+    if (known !== undefined) return known;
+    const model = this.#lease(name);
+    this.#models.set(name, model);
+    model.catch(() => this.#models.delete(name));
+    return model;
+  }
+
+  async #lease(name: string): Promise<YoloModel> {
+    const lease = await this.#cache.acquire(name, {
+      workerId: this.context.workerId,
+      signal: this.#leaveSignal(),
+    });
+    this.#leases.push(lease);
+    return lease.model;
+  }
+
+  /**
+   * One controller with one listener that is taken off again, not `AbortSignal.any`: the caller's
+   * signal may be a worker's, which lives through hundreds of thousands of tasks.
+   */
+  #leaveSignal(): AbortSignal {
+    if (this.#leaving === undefined) {
+      const leaving = new AbortController();
+      const { signal } = this.context;
+      this.#leaving = leaving;
+      this.#abortListener = addAbortListener(signal, () => leaving.abort(signal.reason));
+    }
+    return this.#leaving.signal;
+  }
+
+  /** Gives every model back. Never fails: what goes wrong is logged. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    this.#abortListener?.[Symbol.dispose]();
+    this.#leaving?.abort();
+    // A load that was asked for and never awaited; it leaves now or has just come.
+    await Promise.allSettled(this.#models.values());
+    for (const lease of this.#leases.toReversed()) {
+      try {
+        await lease[Symbol.asyncDispose]();
+      } catch (err) {
+        this.context.log.error({ err, model: lease.name }, "a model could not be given back");
+      }
+    }
+  }
+}
+
+function askedTooLate(name: string): OrangeryError {
+  return new OrangeryError(
+    "MODEL_RELEASED",
+    `Expected model \`${name}\` to be asked for while its task runs, but the task has ended. Await everything that \`run\` and the hooks start.`,
+    { details: { name } },
+  );
+}
