@@ -52,7 +52,8 @@ export function hasPictureExtension(path: string): boolean {
  * trained on, and those of an RGB JPEG come out as libjpeg-turbo gives them, bit for bit.
  *
  * A damaged photo is refused where OpenCV would go on with grey for what is missing: a count taken
- * from half a photo is a wrong count. Mere oddities (stray bytes between markers) are not damage.
+ * from half a photo is a wrong count. What a decoder merely warns of is let through, as OpenCV does:
+ * stray bytes between a JPEG's parts, flipped bits inside one.
  *
  * @throws `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`, `PHOTO_TOO_LARGE`, or the signal's reason.
  */
@@ -129,7 +130,7 @@ async function readHeader(bytes: Uint8Array, label: string) {
 async function decodeBytes(bytes: Uint8Array, label: string): Promise<Picture> {
   try {
     const { data, info } = await sharp(bytes, {
-      failOn: "truncated",
+      failOn: "error",
       ignoreIcc: true,
       limitInputPixels: false,
       sequentialRead: true,
@@ -139,7 +140,9 @@ async function decodeBytes(bytes: Uint8Array, label: string): Promise<Picture> {
       .toColourspace("srgb")
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
-    const picture = { data, widthPx: info.width, heightPx: info.height };
+    // Plainly a Uint8Array: a Buffer's slice() would not copy.
+    const bytesRgb = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const picture = { data: bytesRgb, widthPx: info.width, heightPx: info.height };
     assertPicture(picture);
     return picture;
   } catch (cause) {

@@ -1,0 +1,133 @@
+/**
+ * `npm run bench`: what Orangery costs beside the bare library call, side by side in one run.
+ *
+ * The network is YOLO11m with random weights, built for the shape of a 4:3 photo (640 × 480). Every
+ * figure is the median of rounds in which the variants take turns, so that a machine whose speed
+ * drifts drifts for all of them. Nothing here is a test: figures depend on the machine.
+ */
+import { spawnSync } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import sharp from "sharp";
+import { serializeModel } from "../src/graph/model-writer.ts";
+import { buildYolo11 } from "../src/graph/yolo/yolo11.ts";
+import { ModelCache } from "../src/models/model-cache.ts";
+import { onnxRuntime } from "../src/native/onnx-runtime.ts";
+import { decodePicture } from "../src/vision/picture.ts";
+import { gapsDuring } from "./event-loop-gap.ts";
+import { median, percentOver, table } from "./figures.ts";
+
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
+const PHOTOS_IN_RUN = 24;
+
+const folder = await mkdtemp(join(tmpdir(), "orangery-bench-"));
+try {
+  console.log(
+    `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores; Node ${process.version}; ONNX Runtime ${onnxRuntime.version}; ${ROUNDS} rounds\n`,
+  );
+  const model = join(folder, "yolo11m.onnx");
+  await writeFile(
+    model,
+    serializeModel(
+      buildYolo11({ scale: "m", task: "detect", classCount: 80, imageSize: [480, 640], seed: 1 }),
+    ),
+  );
+  const photos = [
+    { name: "2 MP", file: await writePhoto("2mp.jpg", 1632, 1224) },
+    { name: "12 MP", file: await writePhoto("12mp.jpg", 4000, 3000) },
+  ];
+  for (const photo of photos) await benchPredict(model, photo);
+  for (const photo of photos) await benchRun(model, photo);
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+async function writePhoto(name: string, width: number, height: number): Promise<string> {
+  const file = join(folder, name);
+  const source = new URL("../examples/photos/tray-1.jpg", import.meta.url);
+  await sharp(await (await import("node:fs/promises")).readFile(source))
+    .resize(width, height, { fit: "fill" })
+    .jpeg({ quality: 90 })
+    .toFile(file);
+  return file;
+}
+
+/** Bare `Run` against the whole of `predict`, one after the other and overlapping. */
+async function benchPredict(model: string, photo: { name: string; file: string }): Promise<void> {
+  await using session = await onnxRuntime.createSession(model);
+  await using cache = new ModelCache({ models: { detect: model }, device: "cpu" });
+  await using lease = await cache.acquire("detect");
+  using images = onnxRuntime.createTensor("float32", [1, 3, 480, 640]);
+  images.data.fill(0.5);
+  const picture = await decodePicture(photo.file);
+
+  const bareRun = async () => {
+    for (const tensor of Object.values(await session.run({ images }))) tensor[Symbol.dispose]();
+  };
+  const overlapping = 4;
+  const variants: Record<string, { times: number; run: () => Promise<unknown> }> = {
+    "bare Run": { times: 1, run: bareRun },
+    "predict, decoded picture": { times: 1, run: () => lease.model.predict(picture) },
+    "predict, file": { times: 1, run: () => lease.model.predict(photo.file) },
+    "predict, file, overlapping": {
+      times: overlapping,
+      run: () =>
+        Promise.all(Array.from({ length: overlapping }, () => lease.model.predict(photo.file))),
+    },
+  };
+  const ms: Record<string, number[]> = {};
+  const gaps: Record<string, number[]> = {};
+  for (let round = -1; round < ROUNDS; round += 1) {
+    for (const [name, { times, run }] of Object.entries(variants)) {
+      const start = performance.now();
+      const longestGapMs = await gapsDuring(run);
+      if (round < 0) continue;
+      (ms[name] ??= []).push((performance.now() - start) / times);
+      (gaps[name] ??= []).push(longestGapMs);
+    }
+  }
+  const bare = median(ms["bare Run"]!);
+  const { timingsMs } = await lease.model.predict(photo.file);
+  console.log(`${photo.name} photo, YOLO11m at 640 × 480 on the CPU`);
+  console.log(
+    table(
+      ["", "ms a photo", "over bare Run", "longest event-loop gap"],
+      Object.keys(variants).map((name) => [
+        name,
+        median(ms[name]!).toFixed(1),
+        percentOver(median(ms[name]!), bare),
+        `${Math.max(...gaps[name]!).toFixed(1)} ms`,
+      ]),
+    ),
+  );
+  const parts = Object.entries(timingsMs).map(([part, value]) => `${part} ${value.toFixed(1)}`);
+  console.log(`one predict, ms: ${parts.join(", ")}\n`);
+}
+
+/** Photos a second of `orangery run`, start and model load included, against bare `Run`. */
+async function benchRun(model: string, photo: { name: string; file: string }): Promise<void> {
+  const photos = join(folder, photo.name);
+  await mkdir(photos);
+  for (let index = 0; index < PHOTOS_IN_RUN; index += 1) {
+    // Different bytes: identical photos would be inferred once.
+    const copy = join(photos, `${index}.jpg`);
+    await copyFile(photo.file, copy);
+    await writeFile(copy, Buffer.from([index]), { flag: "a" });
+  }
+  const start = performance.now();
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    [
+      join(import.meta.dirname, "../src/cli/main.ts"),
+      ...["run", photos, "--detect", model, "--out", join(folder, `${photo.name}.db`)],
+      ...["--device", "cpu"],
+    ],
+    { encoding: "utf8" },
+  );
+  if (status !== 0) throw new Error(`orangery run failed with ${status}: ${stderr}`);
+  const seconds = (performance.now() - start) / 1000;
+  console.log(
+    `orangery run, ${PHOTOS_IN_RUN} photos of ${photo.name}: ${(PHOTOS_IN_RUN / seconds).toFixed(2)} photos/s, start and load included`,
+  );
+}
