@@ -77,12 +77,12 @@ function whyMissing({ kind, index, label }: Device): string | undefined {
     const { file } = environment().library;
     const provider = providerLibrary(kind);
     if (!existsSync(join(dirname(file), provider))) {
-      return `the ONNX Runtime library here has no ${kind} provider (${provider} is not beside ${file})`;
+      return `this ONNX Runtime has no ${kind} provider (${provider} is missing)`;
     }
   }
   // Without its loader, Vulkan's absence would be printed to stderr by the library.
   if (kind === "webgpu" && process.platform === "linux" && !canLoad("libvulkan.so.1")) {
-    return "WebGPU needs a Vulkan driver, and there is none (libvulkan.so.1)";
+    return "there is no Vulkan driver (libvulkan.so.1)";
   }
   return undefined;
 }

@@ -1,0 +1,16 @@
+import { resolve } from "node:path";
+
+/**
+ * The folder that paths on the command line are relative to: where the user is. npm moves to the
+ * package's folder before it runs the script `orangery` of this repository and says in INIT_CWD where
+ * it was called from. In scripts of other packages the working directory is what their authors meant.
+ */
+export function callerFolder(env: NodeJS.ProcessEnv = process.env): string {
+  const isOurScript = env.npm_package_name === "orangery" && env.npm_lifecycle_event === "orangery";
+  return (isOurScript && env.INIT_CWD) || process.cwd();
+}
+
+/** A path from the command line as an absolute one. */
+export function fromCaller(path: string): string {
+  return resolve(callerFolder(), path);
+}

@@ -1,0 +1,92 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { isOrangeryError } from "../errors.ts";
+import { parseDevice } from "../models/device.ts";
+
+/** Options that every command with a model has, as commander gives them. */
+export interface PredictionArguments {
+  readonly imageSize?: number | [number, number];
+  readonly confidence: number;
+  readonly iou: number;
+  readonly maxDetections: number;
+  readonly device: string;
+  readonly requireDevice?: boolean;
+  readonly maxPixels?: number;
+}
+
+/** Adds the options that say how a model is asked and where it runs. */
+export function addPredictionOptions(
+  command: Command,
+  { maxDetections }: { readonly maxDetections: number },
+): Command {
+  return command
+    .addOption(
+      new Option("--confidence <score>", "least score of a detection, 0 to 1")
+        .argParser(parseFraction)
+        .default(0.25),
+    )
+    .addOption(
+      new Option("--iou <overlap>", "boxes that overlap more are one object, 0 to 1")
+        .argParser(parseFraction)
+        .default(0.7),
+    )
+    .addOption(
+      new Option("--max-detections <n>", "most detections on a photo")
+        .argParser(parseCount)
+        .default(maxDetections),
+    )
+    .addOption(
+      new Option(
+        "--image-size <px>",
+        "input of the network: 640, or height x width as in 480x640 (default: the model's own)",
+      ).argParser(parseImageSize),
+    )
+    .addOption(
+      new Option("--device <name>", "auto, cpu, cuda:N or webgpu")
+        .argParser(parseDeviceName)
+        .default("auto"),
+    )
+    .option("--require-device", "fail if the device cannot be used, instead of falling back")
+    .addOption(
+      new Option(
+        "--max-pixels <n>",
+        "refuse photos of more pixels (default: 268 million)",
+      ).argParser(parseCount),
+    );
+}
+
+export function parseFraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && value >= 0 && value <= 1) return value;
+  throw expected("a number from 0 to 1", text);
+}
+
+export function parseCount(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 1) return value;
+  throw expected("a whole number from 1 up", text);
+}
+
+/** One number for a square, or [height, width]. */
+export function parseImageSize(text: string): number | [number, number] {
+  const [height, width, ...rest] = text.split(/[x×]/i);
+  const isSide = (side: string | undefined) => /^[1-9]\d{0,4}$/.test(side ?? "");
+  if (rest.length === 0 && isSide(height)) {
+    if (width === undefined) return Number(height);
+    if (isSide(width)) return [Number(height), Number(width)];
+  }
+  throw expected("pixels as in 640, or height x width as in 480x640", text);
+}
+
+export function parseDeviceName(text: string): string {
+  if (text === "auto") return text;
+  try {
+    return parseDevice(text).label;
+  } catch (error) {
+    if (isOrangeryError(error, "DEVICE_UNKNOWN")) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
+function expected(what: string, came: string): InvalidArgumentError {
+  return new InvalidArgumentError(`Expected ${what}, got "${came}".`);
+}

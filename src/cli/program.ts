@@ -1,0 +1,58 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { isOrangeryError } from "../errors.ts";
+import { exitStatus, exitStatusHelp } from "./exit-status.ts";
+import { createPredictCommand } from "./predict-command.ts";
+import { createRunCommand } from "./run-command.ts";
+import { StandardOutput } from "./standard-output.ts";
+
+const help = `
+Examples:
+  $ orangery run photos/ --detect plants.onnx --segment beds.onnx
+  $ orangery predict photo.jpg --model plants.onnx --json
+
+"orangery help run" tells all about run. Models are ONNX files, or sample:seedlings and sample:beds.
+${exitStatusHelp}`;
+
+/** Runs the command line, `argv` being as Node gives it; resolves to the exit status. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const output = new StandardOutput();
+  let status: number = exitStatus.ok;
+  const setStatus = (value: number) => {
+    status = value;
+  };
+  const program = new Command("orangery")
+    .description("Keeps YOLO models warm: photos in, counts out.")
+    .version(readVersion(), "-v, --version")
+    .addHelpText("after", help)
+    .addCommand(createRunCommand(output, setStatus))
+    .addCommand(createPredictCommand(output, setStatus));
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().showHelpAfterError('(add "--help" for all options)');
+  }
+  try {
+    await program.parseAsync(argv);
+    return status;
+  } catch (error) {
+    return tell(error);
+  }
+}
+
+function tell(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Commander has printed it already. Help and version that were asked for are no error.
+    return error.exitCode === 0 ? exitStatus.ok : exitStatus.usage;
+  }
+  if (isOrangeryError(error)) {
+    process.stderr.write(`orangery: ${error.message} [${error.code}]\n`);
+    return error.code === "INVALID_ARGUMENT" ? exitStatus.usage : exitStatus.error;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`orangery: this should not have happened, please report it: ${text}\n`);
+  return exitStatus.error;
+}
+
+function readVersion(): string {
+  const file = new URL("../../package.json", import.meta.url);
+  return JSON.parse(readFileSync(file, "utf8")).version;
+}

@@ -1,0 +1,27 @@
+import { stripVTControlCharacters } from "node:util";
+
+export interface Column {
+  readonly title: string;
+  readonly align?: "left" | "right";
+}
+
+/** Rows under titles, as wide as they need; two spaces between columns. */
+export function formatTable(columns: readonly Column[], rows: readonly string[][]): string {
+  const widths = columns.map(({ title }, i) =>
+    Math.max(...[title, ...rows.map((row) => row[i]!)].map(textWidth)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, i) => {
+        const padding = " ".repeat(widths[i]! - textWidth(cell));
+        return columns[i]!.align === "right" ? padding + cell : cell + padding;
+      })
+      .join("  ")
+      .trimEnd();
+  return [columns.map(({ title }) => title), ...rows].map((cells) => `${line(cells)}\n`).join("");
+}
+
+/** In terminal cells, for letters of single width. */
+function textWidth(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}

@@ -1,0 +1,218 @@
+import { OrangeryError } from "../errors.ts";
+import type { ElementType } from "./element-type.ts";
+import type {
+  OnnxAttribute,
+  OnnxGraph,
+  OnnxModel,
+  OnnxNode,
+  OnnxTensor,
+  ValueInfo,
+} from "./onnx-nodes.ts";
+import { createTensor } from "./tensor.ts";
+
+/** A value that flows through the graph: its name. */
+export type Value = string;
+
+/** What a node reads: a value, a float32 scalar, or "" for an optional input that is left out. */
+export type NodeInput = Value | number;
+
+/**
+ * Attributes by name. Plain numbers are integers, as most ONNX attributes are; a float is written
+ * `float(0.5)`.
+ */
+export type Attributes = Readonly<
+  Record<
+    string,
+    number | readonly number[] | string | OnnxTensor | OnnxGraph | OnnxAttribute | undefined
+  >
+>;
+
+/** A float attribute, as in `{ alpha: float(1) }`. */
+export function float(value: number): OnnxAttribute {
+  return Object.freeze({ type: "float", value });
+}
+
+/**
+ * Writes a graph node by node, in the order in which it is to be run.
+ *
+ * ```ts
+ * const graph = new GraphBuilder("double");
+ * const x = graph.input("x", "float32", [1, "n"]);
+ * graph.output("y", graph.node("Mul", [x, 2]), "float32", [1, "n"]);
+ * const bytes = serializeModel(graph.toModel());
+ * ```
+ */
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #nodes: OnnxNode[] = [];
+  readonly #initializers: OnnxTensor[] = [];
+  readonly #inputs: ValueInfo[] = [];
+  readonly #outputs: ValueInfo[] = [];
+  readonly #constants = new Map<string, Value>();
+  readonly #scope: string[] = [];
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Declares an input; a dim is a number or, where the size is free, its name. */
+  input(name: string, elementType: ElementType, dims: ValueInfo["dims"]): Value {
+    this.#inputs.push(valueInfo(name, elementType, dims));
+    return name;
+  }
+
+  /** Declares `value` to be the output `name`. */
+  output(name: string, value: Value, elementType: ElementType, dims: ValueInfo["dims"]): void {
+    this.#pushNode("Identity", [value], [name], {});
+    this.#outputs.push(valueInfo(name, elementType, dims));
+  }
+
+  /** Adds a node with one output and returns that. */
+  node(opType: string, inputs: readonly NodeInput[], attributes: Attributes = {}): Value {
+    return this.nodes(opType, inputs, { attributes, outputCount: 1 })[0]!;
+  }
+
+  /** Adds a node with several outputs and returns them in order. */
+  nodes(
+    opType: string,
+    inputs: readonly NodeInput[],
+    options: { readonly outputCount: number; readonly attributes?: Attributes },
+  ): Value[] {
+    const stem = this.scopedName(`${opType}_${this.#nodes.length}`);
+    const outputs = Array.from({ length: options.outputCount }, (_, i) =>
+      options.outputCount === 1 ? stem : `${stem}:${i}`,
+    );
+    this.#pushNode(opType, inputs, outputs, options.attributes ?? {});
+    return outputs;
+  }
+
+  /** Splits along `axis` into parts of these sizes. */
+  split(x: Value, sizes: readonly number[], axis: number): Value[] {
+    return this.nodes("Split", [x, this.ints(sizes)], {
+      outputCount: sizes.length,
+      attributes: { axis },
+    });
+  }
+
+  /** A tensor that is part of the model: weights, or any constant that is not a scalar. */
+  initializer(tensor: OnnxTensor): Value {
+    this.#initializers.push(tensor);
+    return tensor.name;
+  }
+
+  /** A float32 constant; the same constant is stored once. */
+  floats(values: readonly number[], dims: readonly number[] = [values.length]): Value {
+    return this.#constant("float32", Float32Array.from(values), dims);
+  }
+
+  /** An int64 constant, as axes, shapes and indices are; the same constant is stored once. */
+  ints(values: readonly number[], dims: readonly number[] = [values.length]): Value {
+    return this.#constant("int64", BigInt64Array.from(values, BigInt), dims);
+  }
+
+  /** Names all nodes that `build` adds with `name` in front, as the layers of a network are. */
+  scope<T>(name: string, build: () => T): T {
+    this.#scope.push(name);
+    try {
+      return build();
+    } finally {
+      this.#scope.pop();
+    }
+  }
+
+  /** `name` with the scopes it is in, for tensors that should carry their layer's name. */
+  scopedName(name: string): string {
+    return [...this.#scope, name].join(".");
+  }
+
+  toGraph(): OnnxGraph {
+    return Object.freeze({
+      name: this.#name,
+      nodes: Object.freeze([...this.#nodes]),
+      initializers: Object.freeze([...this.#initializers]),
+      inputs: Object.freeze([...this.#inputs]),
+      outputs: Object.freeze([...this.#outputs]),
+    });
+  }
+
+  /**
+   * The finished model. Opset 17 (ONNX 1.12) has every operator we need and kernels on every
+   * execution provider.
+   */
+  toModel(options: { readonly metadata?: Iterable<readonly [string, string]> } = {}): OnnxModel {
+    return Object.freeze({
+      irVersion: 8,
+      opsetVersion: 17,
+      producerName: "orangery",
+      producerVersion: "",
+      graph: this.toGraph(),
+      metadata: new Map(options.metadata ?? []),
+    });
+  }
+
+  #constant(
+    type: "float32" | "int64",
+    elements: Float32Array | BigInt64Array,
+    dims: readonly number[],
+  ): Value {
+    const name = `${type}[${dims.join(",")}](${elements.join(",")})`;
+    const key = name;
+    let value = this.#constants.get(key);
+    if (value === undefined) {
+      value = this.initializer(createTensor(`constant_${this.#constants.size}`, dims, elements));
+      this.#constants.set(key, value);
+    }
+    return value;
+  }
+
+  #pushNode(
+    opType: string,
+    inputs: readonly NodeInput[],
+    outputs: readonly Value[],
+    attributes: Attributes,
+  ): void {
+    const names = inputs.map((input) =>
+      typeof input === "number" ? this.floats([input], []) : input,
+    );
+    this.#nodes.push(
+      Object.freeze({
+        name: this.scopedName(`${opType}_${this.#nodes.length}`),
+        opType,
+        inputs: Object.freeze(names),
+        outputs: Object.freeze([...outputs]),
+        attributes: freezeAttributes(opType, attributes),
+      }),
+    );
+  }
+}
+
+function valueInfo(name: string, elementType: ElementType, dims: ValueInfo["dims"]): ValueInfo {
+  return Object.freeze({ name, elementType, dims: Object.freeze([...dims]) });
+}
+
+function freezeAttributes(opType: string, attributes: Attributes): OnnxNode["attributes"] {
+  const frozen: Record<string, OnnxAttribute> = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined) frozen[name] = Object.freeze(toAttribute(`${opType}.${name}`, value));
+  }
+  return Object.freeze(frozen);
+}
+
+function toAttribute(where: string, value: NonNullable<Attributes[string]>): OnnxAttribute {
+  if (typeof value === "string") return { type: "string", value };
+  if (typeof value === "number") return { type: "int", value: integer(where, value) };
+  if (Array.isArray(value)) {
+    return { type: "ints", value: Object.freeze(value.map((item) => integer(where, item))) };
+  }
+  if ("type" in value) return value;
+  if ("nodes" in value) return { type: "graph", value };
+  return { type: "tensor", value: value as OnnxTensor };
+}
+
+function integer(where: string, value: number): number {
+  if (Number.isSafeInteger(value)) return value;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected an integer for attribute ${where}, got ${value}; write float(${value}) for a float.`,
+  );
+}

@@ -1,0 +1,49 @@
+import { endianness } from "node:os";
+import { OrangeryError } from "../errors.ts";
+import type { ElementType } from "./element-type.ts";
+import type { OnnxTensor } from "./onnx-nodes.ts";
+
+type Elements = Float32Array | BigInt64Array | Int32Array | Uint8Array;
+
+/**
+ * A float32, int64, int32 or uint8 tensor over `elements`, which are not copied.
+ * Throws INVALID_ARGUMENT when their number is not the product of `dims`.
+ */
+export function createTensor(
+  name: string,
+  dims: readonly number[],
+  elements: Elements | readonly number[],
+): OnnxTensor {
+  const typed = Array.isArray(elements) ? Float32Array.from(elements) : (elements as Elements);
+  const expected = elementCount(dims);
+  if (typed.length !== expected) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected ${expected} elements for tensor "${name}" of [${dims.join(", ")}], got ${typed.length}.`,
+    );
+  }
+  return Object.freeze({
+    name,
+    elementType: elementTypeOf(typed),
+    dims: Object.freeze([...dims]),
+    rawData: littleEndianBytes(typed),
+  });
+}
+
+/** The number of elements of a tensor of these sizes; 1 for a scalar. */
+export function elementCount(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1);
+}
+
+function elementTypeOf(elements: Elements): ElementType {
+  if (elements instanceof Float32Array) return "float32";
+  if (elements instanceof BigInt64Array) return "int64";
+  return elements instanceof Int32Array ? "int32" : "uint8";
+}
+
+function littleEndianBytes(elements: Elements): Uint8Array {
+  if (endianness() !== "LE") {
+    throw new OrangeryError("INVALID_ARGUMENT", "Expected a little-endian machine.");
+  }
+  return new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
+}

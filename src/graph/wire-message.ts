@@ -1,0 +1,72 @@
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+
+/**
+ * A protobuf message whose schema we know only in part: its fields by number. Absent fields read
+ * as empty, as protobuf prescribes; a field of the wrong wire type throws. Nothing is copied.
+ */
+export class WireMessage {
+  readonly #chunks = new Map<number, Uint8Array[]>();
+  readonly #numbers = new Map<number, number[]>();
+
+  constructor(bytes: Uint8Array) {
+    const reader = new BinaryReader(bytes);
+    while (reader.pos < reader.len) {
+      const [field, wireType] = reader.tag();
+      if (wireType === WireType.LengthDelimited) append(this.#chunks, field, reader.bytes());
+      else if (wireType === WireType.Varint) append(this.#numbers, field, Number(reader.int64()));
+      else reader.skip(wireType, field);
+    }
+  }
+
+  has(field: number): boolean {
+    return this.#chunks.has(field) || this.#numbers.has(field);
+  }
+
+  count(field: number): number {
+    return this.#all(this.#chunks, field).length;
+  }
+
+  integer(field: number): number {
+    return this.integers(field).at(-1) ?? 0;
+  }
+
+  /** A repeated integer; it comes one by one or, from some writers, packed. */
+  integers(field: number): number[] {
+    const packed = (this.#chunks.get(field) ?? []).flatMap(unpack);
+    return [...(this.#numbers.get(field) ?? []), ...packed];
+  }
+
+  bytes(field: number): Uint8Array | undefined {
+    return this.#all(this.#chunks, field).at(-1);
+  }
+
+  text(field: number): string {
+    return new TextDecoder().decode(this.bytes(field));
+  }
+
+  message(field: number): WireMessage {
+    return new WireMessage(this.bytes(field) ?? new Uint8Array());
+  }
+
+  messages(field: number): WireMessage[] {
+    return this.#all(this.#chunks, field).map((chunk) => new WireMessage(chunk));
+  }
+
+  #all(chunks: Map<number, Uint8Array[]>, field: number): Uint8Array[] {
+    if (this.#numbers.has(field)) throw new Error(`field ${field} has the wrong wire type`);
+    return chunks.get(field) ?? [];
+  }
+}
+
+function append<T>(lists: Map<number, T[]>, key: number, item: T): void {
+  const list = lists.get(key);
+  if (list === undefined) lists.set(key, [item]);
+  else list.push(item);
+}
+
+function unpack(chunk: Uint8Array): number[] {
+  const reader = new BinaryReader(chunk);
+  const values: number[] = [];
+  while (reader.pos < reader.len) values.push(Number(reader.int64()));
+  return values;
+}

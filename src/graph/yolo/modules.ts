@@ -1,0 +1,177 @@
+/**
+ * A YOLO network as a tree of frozen plain objects that hold its weights, named after the modules
+ * of Ultralytics. `emitModule` turns them into ONNX nodes. Whoever has weights, from a checkpoint
+ * or from a random generator, builds this tree; nobody else needs to know ONNX.
+ *
+ * Batch norm is folded into the convolutions before they get here.
+ */
+export type YoloModule =
+  | ConvModule
+  | ConvTransposeModule
+  | SequentialModule
+  | BottleneckModule
+  | C2fModule
+  | C3Module
+  | SppfModule
+  | AttentionModule
+  | PsaBlockModule
+  | C2psaModule
+  | ProtoModule
+  | UpsampleModule
+  | ConcatModule;
+
+export type YoloHead = DetectModule | SegmentModule;
+
+/** Weights by their sizes, row-major. */
+export interface Weights {
+  readonly dims: readonly number[];
+  readonly values: Float32Array;
+}
+
+/** Conv, DWConv and Conv2d: convolution, bias and activation. */
+export interface ConvModule {
+  readonly kind: "conv";
+  /** Output channels, input channels per group, kernel height, kernel width. */
+  readonly weight: Weights;
+  readonly bias: Weights;
+  readonly stride: number;
+  readonly padding: number;
+  readonly groups: number;
+  readonly activation: Activation;
+}
+
+export type Activation = "silu" | "identity";
+
+export interface ConvTransposeModule {
+  readonly kind: "convTranspose";
+  /** Input channels, output channels, kernel height, kernel width. */
+  readonly weight: Weights;
+  readonly bias: Weights;
+  readonly stride: number;
+}
+
+export interface SequentialModule {
+  readonly kind: "sequential";
+  readonly modules: readonly YoloModule[];
+}
+
+/** cv2(cv1 x), plus x where `add`. */
+export interface BottleneckModule {
+  readonly kind: "bottleneck";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+  readonly add: boolean;
+}
+
+/** C2f and C3k2: splits cv1 x in two, appends m(last) for each m, and joins all by cv2. */
+export interface C2fModule {
+  readonly kind: "c2f";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+  readonly m: readonly YoloModule[];
+}
+
+/** C3 and C3k: cv3 of m(cv1 x) beside cv2 x. */
+export interface C3Module {
+  readonly kind: "c3";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+  readonly cv3: ConvModule;
+  readonly m: SequentialModule;
+}
+
+/** Spatial pyramid pooling: cv1 x and three successive max-pools of it, joined by cv2. */
+export interface SppfModule {
+  readonly kind: "sppf";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+  readonly poolSize: number;
+}
+
+/** Multi-head self-attention over the pixels, with a depthwise convolution `pe` for position. */
+export interface AttentionModule {
+  readonly kind: "attention";
+  readonly qkv: ConvModule;
+  readonly proj: ConvModule;
+  readonly pe: ConvModule;
+  readonly headCount: number;
+  /** Channels of a query or a key, per head. */
+  readonly keyDim: number;
+  /** Channels of a value, per head. */
+  readonly headDim: number;
+}
+
+/** x + attn x, then + ffn of that. */
+export interface PsaBlockModule {
+  readonly kind: "psaBlock";
+  readonly attn: AttentionModule;
+  readonly ffn: SequentialModule;
+  readonly add: boolean;
+}
+
+/** Splits cv1 x in two, sends the second half through m, joins both by cv2. */
+export interface C2psaModule {
+  readonly kind: "c2psa";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+  readonly m: SequentialModule;
+}
+
+/** Mask prototypes at a quarter of the input size, from features at an eighth. */
+export interface ProtoModule {
+  readonly kind: "proto";
+  readonly cv1: ConvModule;
+  readonly upsample: ConvTransposeModule;
+  readonly cv2: ConvModule;
+  readonly cv3: ConvModule;
+}
+
+/** Nearest-neighbour enlargement. */
+export interface UpsampleModule {
+  readonly kind: "upsample";
+  readonly factor: number;
+}
+
+/** Joins its inputs along the channels. */
+export interface ConcatModule {
+  readonly kind: "concat";
+}
+
+/** The head: per level, `cv2` gives box distances as distributions and `cv3` class logits. */
+export interface DetectModule {
+  readonly kind: "detect";
+  readonly cv2: readonly YoloModule[];
+  readonly cv3: readonly YoloModule[];
+  readonly classCount: number;
+  /** The distances, in cells, that a box side's distribution is over: 0, 1, 2, … */
+  readonly dfl: Weights;
+  /** Input pixels per cell, per level. */
+  readonly strides: readonly number[];
+}
+
+/** A detection head with, per level, mask coefficients `cv4` for the prototypes. */
+export interface SegmentModule {
+  readonly kind: "segment";
+  readonly detect: DetectModule;
+  readonly cv4: readonly YoloModule[];
+  readonly proto: ProtoModule;
+}
+
+/** A module of the network and the layers it reads: an index, or -1 for the layer before. */
+export interface YoloLayer<M = YoloModule> {
+  readonly from: readonly number[];
+  readonly module: M;
+}
+
+/** The layers in the order of their indices; the head comes last. */
+export interface YoloNetwork {
+  readonly layers: readonly YoloLayer[];
+  readonly head: YoloLayer<YoloHead>;
+}
+
+/** The number of weights and biases in a module or network, as Ultralytics counts them once fused. */
+export function parameterCount(module: unknown): number {
+  if (module instanceof Float32Array) return module.length;
+  if (typeof module !== "object" || module === null) return 0;
+  return Object.values(module).reduce((sum: number, part) => sum + parameterCount(part), 0);
+}

@@ -1,0 +1,63 @@
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+
+/** Which process holds a lease, so exactly that a later process with the same number is another one. */
+export interface ProcessIdentity {
+  /** Where the process number means something. */
+  readonly host: string;
+  readonly pid: number;
+  /** When the process started, in the system's own words; empty where that is not known. */
+  readonly processStart: string;
+}
+
+/** This process. */
+export function currentProcess(): ProcessIdentity {
+  return {
+    host: currentHost(),
+    pid: process.pid,
+    processStart: readStat(process.pid)?.start ?? "",
+  };
+}
+
+/**
+ * Whether the process is certainly gone. False also where that cannot be known: on another host, in
+ * another container, or where the system hides the processes of other users.
+ */
+export function isCertainlyGone({ host, pid, processStart }: ProcessIdentity): boolean {
+  if (host !== currentHost()) return false;
+  const stat = readStat(pid);
+  if (stat !== undefined) return stat.ended || stat.start !== processStart;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
+
+/**
+ * On Linux the boot and the process-number namespace: containers on one machine share the first, may
+ * share even the host name, and still number their processes apart. Elsewhere the host name.
+ */
+function currentHost(): string {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return hostname();
+  }
+}
+
+/** Start time in clock ticks since boot and whether the process has ended but was not yet reaped. */
+function readStat(pid: number): { start: string; ended: boolean } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The name, in parentheses, may itself hold spaces and parentheses. Then come field 3, the state,
+    // and field 22, the start time (proc_pid_stat(5)).
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const state = fields[0]!;
+    return { start: fields[19]!, ended: state === "Z" || state === "X" };
+  } catch {
+    return undefined;
+  }
+}

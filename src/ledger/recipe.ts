@@ -1,0 +1,42 @@
+import { hash } from "node:crypto";
+import { OrangeryError } from "../errors.ts";
+
+/** JSON as a recipe may hold it. Numbers are finite; `undefined` entries are left out. */
+export type RecipeValue =
+  | string
+  | number
+  | boolean
+  | null
+  | undefined
+  | readonly RecipeValue[]
+  | { readonly [key: string]: RecipeValue };
+
+/** What decides a result: models by their SHA-256, and parameters. Two equal recipes have one hash. */
+export interface Recipe {
+  /** Canonical JSON. */
+  readonly json: string;
+  /** SHA-256 of `json`, lower-case hex. */
+  readonly hash: string;
+}
+
+/** @throws `INVALID_ARGUMENT` when a number is not finite. */
+export function createRecipe(contents: { readonly [key: string]: RecipeValue }): Recipe {
+  const json = canonicalJson(contents);
+  return { json, hash: hash("sha256", json) };
+}
+
+/** JSON with the keys of every object in code-unit order and no spaces, so that equal means same. */
+function canonicalJson(value: RecipeValue): string {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected finite numbers in a recipe, got ${value}.`,
+    );
+  }
+  if (value === null || typeof value !== "object") return JSON.stringify(value ?? null);
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
+  const entries = Object.entries(value)
+    .filter(([, item]) => item !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(",")}}`;
+}

@@ -1,0 +1,69 @@
+import { hash } from "node:crypto";
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { basename, extname, join, resolve } from "node:path";
+import { OrangeryError } from "../errors.ts";
+import type { Detections } from "../vision/detections.ts";
+import { drawDetections } from "../vision/drawing.ts";
+import type { Picture } from "../vision/picture.ts";
+import { savePicture } from "../vision/picture-file.ts";
+
+/** What is drawn on a photo. */
+export interface Findings {
+  readonly detect: Detections;
+  readonly segment?: Detections | undefined;
+}
+
+/**
+ * A folder of photos with their findings drawn on them, one file a photo. A file's name is the
+ * photo's with eight characters that stand for its path, so that photos of one name in two folders
+ * have two pictures, and the same photo always has the same.
+ */
+export class AnnotatedPictures {
+  /** Absolute path. */
+  readonly folder: string;
+
+  constructor(folder: string) {
+    this.folder = resolve(folder);
+  }
+
+  /** Makes the folder. @throws `INVALID_ARGUMENT` where that is not possible. */
+  async prepare(): Promise<void> {
+    try {
+      await mkdir(this.folder, { recursive: true });
+    } catch (cause) {
+      throw new OrangeryError(
+        "INVALID_ARGUMENT",
+        `Expected a folder for annotated pictures that exists or can be made, got ` +
+          `${(cause as NodeJS.ErrnoException).code} for ${this.folder}. Name another folder.`,
+        { cause, details: { folder: this.folder } },
+      );
+    }
+  }
+
+  /** Absolute path of the picture of the photo at `source`. */
+  fileOf(source: string): string {
+    const stem = basename(source, extname(source));
+    return join(this.folder, `${stem}-${hash("sha256", source).slice(0, 8)}.jpg`);
+  }
+
+  /**
+   * Draws and writes the picture of a photo, whole or not at all, and gives its path.
+   *
+   * @throws `NO_SPACE`, `INVALID_ARGUMENT` when the folder cannot be written.
+   */
+  async write(source: string, photo: Picture, { detect, segment }: Findings): Promise<string> {
+    const layers = segment === undefined ? [detect] : [segment, detect];
+    const file = this.fileOf(source);
+    await savePicture(drawDetections(photo, layers, { title: basename(source) }), file);
+    return file;
+  }
+
+  /** Removes what a process left that died while it wrote the picture of the photo at `source`. */
+  async removeLeftovers(source: string): Promise<void> {
+    const name = basename(this.fileOf(source));
+    for (const entry of await readdir(this.folder)) {
+      const isLeftover = entry.startsWith(`${name}.`) && entry.endsWith(".partial");
+      if (isLeftover) await rm(join(this.folder, entry), { force: true });
+    }
+  }
+}

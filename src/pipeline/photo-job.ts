@@ -1,0 +1,235 @@
+import { OrangeryError } from "../errors.ts";
+import { Ledger } from "../ledger/ledger.ts";
+import { createRecipe } from "../ledger/recipe.ts";
+import type { Worklist } from "../ledger/worklist.ts";
+import type { WorklistReport } from "../ledger/worklist-report.ts";
+import { type Logger, silentLogger } from "../logger.ts";
+import { ModelCache, type ModelLease } from "../models/model-cache.ts";
+import { identifyModelFile } from "../models/model-file.ts";
+import type { PredictOptions } from "../models/yolo-model.ts";
+import { AnnotatedPictures } from "./annotated-pictures.ts";
+import { drawMissingPictures } from "./missing-pictures.ts";
+import { checkPhotoPaths, findPhotos, type PhotoPath } from "./photo-files.ts";
+import { type ModelUse, type PhotoEvent, runPhotos } from "./photo-run.ts";
+
+type ModelRole = "detect" | "segment";
+
+/** Which model finds what, and how it is asked. */
+export interface JobModel {
+  /** Path, or the name of a sample model. */
+  readonly file: string;
+  /** What decides the result becomes part of the recipe. Masks are always made at photo size. */
+  readonly options?: RecipePredictOptions;
+}
+
+export type RecipePredictOptions = Pick<
+  PredictOptions,
+  "confidence" | "iou" | "maxDetections" | "classes" | "classAgnostic" | "imageSize"
+>;
+
+export interface PhotoJobOptions {
+  /** Photos and folders. */
+  readonly paths: readonly string[];
+  /** The results file; made where it is missing. */
+  readonly resultsFile: string;
+  /** Finds what is counted. */
+  readonly detect: JobModel;
+  /** Finds the beds in which it is counted as well. */
+  readonly segment?: JobModel | undefined;
+  /** Default `auto`. */
+  readonly device?: string | undefined;
+  /** Fail instead of going on with another device. Default false. */
+  readonly requireDevice?: boolean | undefined;
+  /** Where annotated pictures go; without it none are drawn. */
+  readonly annotateFolder?: string | undefined;
+  readonly maxPixels?: number | undefined;
+  /** Try photos again that were set aside. Default false. */
+  readonly retry?: boolean | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+export interface AddOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told now and then how many photos were found so far. */
+  readonly onFound?: (photos: number) => void;
+  /** Told of folders that cannot be listed. */
+  readonly onUnreadable?: (folder: string, error: unknown) => void;
+}
+
+export interface RunOptions {
+  /** Finishes what is being inferred and resolves. */
+  readonly stop?: AbortSignal | undefined;
+  /** Rejects as soon as possible. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onPhoto?: (event: PhotoEvent) => void;
+  readonly onPicture?: (file: string) => void;
+}
+
+/** Decoded photos kept ready: with a GPU decoding is the slower part. */
+const lookahead = { cpu: 1, gpu: 3 };
+
+/** Rows that one transaction adds: a few milliseconds under the write lock. */
+const addedAtOnce = 500;
+
+/**
+ * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run}; then
+ * the {@link report} tells what became of them. Stopped at any point and started again with the same
+ * arguments, it goes on where it was.
+ */
+export class PhotoJob implements AsyncDisposable {
+  /** The models; tells by events of every load and fallback. */
+  readonly cache: ModelCache;
+  readonly #options: PhotoJobOptions;
+  readonly #paths: readonly PhotoPath[];
+  readonly #ledger: Ledger;
+  readonly #worklist: Worklist;
+  readonly #pictures: AnnotatedPictures | undefined;
+  readonly #sha256: JobParts["sha256"];
+
+  private constructor(options: PhotoJobOptions, parts: JobParts) {
+    this.#options = options;
+    this.cache = parts.cache;
+    this.#paths = parts.paths;
+    this.#ledger = parts.ledger;
+    this.#worklist = parts.worklist;
+    this.#pictures = parts.pictures;
+    this.#sha256 = parts.sha256;
+  }
+
+  /**
+   * Makes sure that paths and models exist and opens the results file. No model is loaded yet.
+   *
+   * @throws `PHOTO_NOT_FOUND`, `MODEL_NOT_FOUND`, `INVALID_ARGUMENT`, `LEDGER_*`, `NO_SPACE`
+   */
+  static async open(options: PhotoJobOptions): Promise<PhotoJob> {
+    const { detect, segment, annotateFolder, logger = silentLogger } = options;
+    const paths = await checkPhotoPaths(options.paths);
+    const sha256 = {
+      detect: (await identifyModelFile(detect.file)).sha256,
+      segment: segment && (await identifyModelFile(segment.file)).sha256,
+    };
+    const recipe = createRecipe({
+      job: "count",
+      version: 1,
+      detect: { sha256: sha256.detect, ...detect.options },
+      segment: segment && { sha256: sha256.segment, ...segment.options },
+    });
+    await using stack = new AsyncDisposableStack();
+    const pictures =
+      annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
+    await pictures?.prepare();
+    const ledger = stack.use(await Ledger.open(options.resultsFile, { logger }));
+    const cache = stack.use(
+      new ModelCache({
+        models: { detect: detect.file, ...(segment && { segment: segment.file }) },
+        device: options.device,
+        requireDevice: options.requireDevice,
+        logger,
+      }),
+    );
+    const worklist = await ledger.worklist(recipe);
+    stack.move();
+    return new PhotoJob(options, { paths, ledger, worklist, pictures, cache, sha256 });
+  }
+
+  /** Absolute path of the results file. */
+  get resultsFile(): string {
+    return this.#ledger.file;
+  }
+
+  /** What became of the photos that were added. */
+  get report(): WorklistReport {
+    return this.#worklist.report;
+  }
+
+  /** Whether another process works with the same results file. */
+  async isShared(): Promise<boolean> {
+    return await this.#worklist.isShared();
+  }
+
+  /** Looks for the photos and puts them on the list; gives how many there are. */
+  async add({ signal, onFound, onUnreadable }: AddOptions = {}): Promise<number> {
+    const skipFolders = this.#pictures === undefined ? [] : [this.#pictures.folder];
+    const { retry } = this.#options;
+    let batch = [];
+    let found = 0;
+    for await (const photo of findPhotos(this.#paths, { skipFolders, onUnreadable, signal })) {
+      found++;
+      if (batch.push(photo) < addedAtOnce) continue;
+      await this.#worklist.add(batch, { retry });
+      onFound?.(found);
+      batch = [];
+    }
+    await this.#worklist.add(batch, { retry });
+    onFound?.(found);
+    return found;
+  }
+
+  /**
+   * Does what waits, then draws the pictures that are missing. Models are loaded only if there is
+   * anything for them to do.
+   */
+  async run({ stop, signal, onPhoto, onPicture }: RunOptions = {}): Promise<void> {
+    const { maxPixels } = this.#options;
+    const worklist = this.#worklist;
+    const pictures = this.#pictures;
+    if (await worklist.isUnfinished()) {
+      await using stack = new AsyncDisposableStack();
+      const segment = this.#options.segment && stack.use(await this.#acquire("segment", signal));
+      const detect = stack.use(await this.#acquire("detect", signal));
+      await runPhotos({
+        worklist,
+        detect: this.#use("detect", detect),
+        segment: segment && this.#use("segment", segment),
+        pictures,
+        maxPixels,
+        lookahead: detect.device === "cpu" ? lookahead.cpu : lookahead.gpu,
+        stop,
+        signal,
+        onPhoto: async (event) => {
+          onPhoto?.(event);
+          if (event.outcome !== "known") await this.cache.taskDone();
+        },
+      });
+    }
+    if (pictures === undefined || stop?.aborted) return;
+    await drawMissingPictures({ worklist, pictures, maxPixels, stop, signal, onPicture });
+  }
+
+  /** Gives leases back, releases the models and closes the results file. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using stack = new AsyncDisposableStack();
+    stack.use(this.#ledger);
+    stack.use(this.cache);
+  }
+
+  async #acquire(role: ModelRole, signal?: AbortSignal): Promise<ModelLease> {
+    const lease = await this.cache.acquire(role, { signal });
+    const { file, sha256 } = lease.model;
+    if (sha256 === this.#sha256[role]) return lease;
+    await lease[Symbol.asyncDispose]();
+    throw new OrangeryError(
+      "MODEL_LOAD_FAILED",
+      `Expected ${file} to stay as it was when the run started, but it was changed meanwhile. ` +
+        "Start again: its results will be new ones.",
+      { details: { file } },
+    );
+  }
+
+  #use(role: ModelRole, { model }: ModelLease): ModelUse {
+    // Only beds need masks: an object's place is the centre of its box.
+    const maskSize = role === "segment" ? "photo" : "none";
+    const { fallbackReason } = this.cache.info().models.find(({ name }) => name === role) ?? {};
+    return { model, options: { ...this.#options[role]?.options, maskSize }, fallbackReason };
+  }
+}
+
+interface JobParts {
+  readonly paths: readonly PhotoPath[];
+  readonly ledger: Ledger;
+  readonly worklist: Worklist;
+  readonly pictures: AnnotatedPictures | undefined;
+  readonly cache: ModelCache;
+  /** Of the models that the recipe names. */
+  readonly sha256: { readonly [role in ModelRole]: string | undefined };
+}

@@ -1,0 +1,262 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isOrangeryError, OrangeryError } from "../errors.ts";
+import type { PhotoResult } from "../ledger/result-rows.ts";
+import type { LeasedPhoto, Reason, Worklist } from "../ledger/worklist.ts";
+import type { PredictOptions, YoloModel } from "../models/yolo-model.ts";
+import { decodePicture, type Picture } from "../vision/picture.ts";
+import type { AnnotatedPictures } from "./annotated-pictures.ts";
+import { countObjects, inReadingOrder } from "./count-objects.ts";
+import { type PhotoBytes, readPhoto } from "./read-photo.ts";
+
+/** A model and how it is asked. */
+export interface ModelUse {
+  readonly model: Pick<YoloModel, "predict">;
+  readonly options: PredictOptions;
+  /** Why it runs on another device than the one that was asked for. */
+  readonly fallbackReason?: string | undefined;
+}
+
+/** What became of one photo in this run. */
+export interface PhotoEvent {
+  readonly source: string;
+  /** `known`: identical bytes had their result already. `failed`: it will be tried again, alone. */
+  readonly outcome: "inferred" | "known" | "failed" | "set-aside";
+  readonly result?: PhotoResult;
+  readonly reason?: Reason;
+}
+
+export interface PhotoRunOptions {
+  readonly worklist: Worklist;
+  readonly detect: ModelUse;
+  readonly segment?: ModelUse | undefined;
+  readonly pictures?: AnnotatedPictures | undefined;
+  /** Photos with more pixels are set aside. */
+  readonly maxPixels?: number | undefined;
+  /**
+   * How many photos are read and decoded while one is inferred. At least 0, default 1, which is
+   * enough where decoding is the quicker of the two. Each holds a decoded photo in memory, and each
+   * becomes a suspect when the process dies.
+   */
+  readonly lookahead?: number;
+  /** Photos leased at a time. Default 8. */
+  readonly batchSize?: number;
+  /** Stops gently: photos that are being inferred are finished, the others are given back. */
+  readonly stop?: AbortSignal | undefined;
+  /** Stops at once: the run rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Awaited before the photo's lane goes on. */
+  readonly onPhoto?: (event: PhotoEvent) => void | Promise<void>;
+}
+
+/** Error codes after which no other photo would fare better. */
+const fatalCode = /^(LEDGER_|NO_SPACE$|MODEL_|DEVICE_|INVALID_ARGUMENT$)/;
+
+/** So many photos failing one after the other are not the photos' fault. */
+const failuresAllowed = 3;
+
+/** How often to look whether other processes have finished or left something behind. */
+const pollMs = 500;
+
+/**
+ * Works a list off: each photo is begun, read, hashed, claimed, decoded, inferred, counted and
+ * recorded.
+ *
+ * Several lanes do that at once. The device infers one photo at a time, and while it does, the other
+ * lanes decode the next and draw and write the last. Suspects, the photos on which the
+ * process died before, come last and alone, so that the next death is blamed on the right one.
+ * Resolves when nothing of the list waits or is in the hands of another process, or when stopped.
+ */
+export async function runPhotos(options: PhotoRunOptions): Promise<void> {
+  await new PhotoRun(options).run();
+}
+
+class PhotoRun {
+  readonly #options: PhotoRunOptions;
+  readonly #worklist: Worklist;
+  readonly #halt = new AbortController();
+  /** Ends all waiting: the caller's abort or the failure of a lane. */
+  readonly #signal: AbortSignal;
+  readonly #queue: LeasedPhoto[] = [];
+  /** Photos whose bytes were being inferred elsewhere; still leased, to be claimed again. */
+  readonly #postponed: LeasedPhoto[] = [];
+  readonly #failedInARow = new Set<number>();
+  #leasing: Promise<void> | undefined;
+
+  constructor(options: PhotoRunOptions) {
+    this.#options = options;
+    this.#worklist = options.worklist;
+    const signals = [this.#halt.signal, options.signal].filter((signal) => signal !== undefined);
+    this.#signal = AbortSignal.any(signals);
+  }
+
+  get #isStopping(): boolean {
+    return this.#options.stop?.aborted === true;
+  }
+
+  async run(): Promise<void> {
+    const { lookahead = 1 } = this.#options;
+    while (!this.#isStopping) {
+      await this.#inParallel(1 + lookahead, () => this.#lane());
+      if (this.#isStopping) break;
+      if (await this.#workAlone()) continue;
+      if (this.#postponed.length === 0 && !(await this.#worklist.isUnfinished())) return;
+      await this.#pause();
+      await this.#worklist.recover();
+    }
+    await this.#worklist.release([...this.#queue, ...this.#postponed]);
+  }
+
+  /** Runs lanes until all end; the first that fails ends the others. */
+  async #inParallel(lanes: number, lane: () => Promise<void>): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: lanes }, async () => {
+        try {
+          await lane();
+        } catch (error) {
+          this.#halt.abort(error);
+          throw error;
+        }
+      }),
+    );
+    if (outcomes.some(({ status }) => status === "rejected")) throw this.#signal.reason;
+  }
+
+  async #lane(): Promise<void> {
+    for (;;) {
+      this.#signal.throwIfAborted();
+      if (this.#isStopping) return;
+      const photo = await this.#next();
+      if (photo === undefined) return;
+      await this.#work(photo);
+    }
+  }
+
+  async #next(): Promise<LeasedPhoto | undefined> {
+    if (this.#queue.length === 0) {
+      // One lane asks for all.
+      this.#leasing ??= this.#lease().finally(() => {
+        this.#leasing = undefined;
+      });
+      await this.#leasing;
+    }
+    return this.#queue.shift();
+  }
+
+  async #lease(): Promise<void> {
+    const { batchSize = 8 } = this.#options;
+    this.#queue.push(...(await this.#worklist.lease(batchSize)));
+  }
+
+  /** Works on what must not or need not go beside others. False when there is nothing of the kind. */
+  async #workAlone(): Promise<boolean> {
+    const postponed = this.#postponed.splice(0);
+    for (const photo of postponed) await this.#work(photo);
+    if (this.#postponed.length < postponed.length) return true;
+    const [suspect] = await this.#worklist.lease(1, { suspects: true });
+    if (suspect === undefined) return false;
+    await this.#work(suspect);
+    return true;
+  }
+
+  async #pause(): Promise<void> {
+    const { stop } = this.#options;
+    const signal = AbortSignal.any(stop ? [this.#signal, stop] : [this.#signal]);
+    await delay(pollMs, undefined, { signal }).catch(() => {});
+    this.#signal.throwIfAborted();
+  }
+
+  async #work(photo: LeasedPhoto): Promise<void> {
+    try {
+      await this.#process(photo);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      await this.#recordFailure(photo, error);
+    }
+  }
+
+  async #process(photo: LeasedPhoto): Promise<void> {
+    const { source } = photo;
+    const { maxPixels, onPhoto } = this.#options;
+    if (!(await this.#worklist.begin(photo))) return;
+
+    const startedAt = performance.now();
+    const read = await readPhoto(source, { signal: this.#signal });
+    const readMs = performance.now() - startedAt;
+    const claim = await this.#worklist.claim(photo, read.content);
+    if (claim === "known") await onPhoto?.({ source, outcome: "known" });
+    if (claim === "elsewhere") this.#postponed.push(photo);
+    if (claim !== "infer") return;
+
+    const decodeStartedAt = performance.now();
+    const picture = await decodePicture(read.bytes, { maxPixels, signal: this.#signal });
+    const decodeMs = performance.now() - decodeStartedAt;
+    if (this.#isStopping) return await this.#worklist.release([photo]);
+
+    const inferred = await this.#infer(picture);
+    const timingsMs = { read: readMs, decode: decodeMs, ...inferred.timingsMs };
+    await this.#record({ photo, read, picture, result: { ...inferred, timingsMs } });
+  }
+
+  async #infer(picture: Picture): Promise<PhotoResult> {
+    const { detect, segment } = this.#options;
+    const signal = this.#signal;
+    const beds = await segment?.model.predict(picture, { ...segment.options, signal });
+    const objects = await detect.model.predict(picture, { ...detect.options, signal });
+    const orderedBeds = beds && inReadingOrder(beds.detections);
+    return {
+      widthPx: picture.widthPx,
+      heightPx: picture.heightPx,
+      device: objects.device,
+      fallbackReason: detect.fallbackReason,
+      timingsMs: {
+        ...(beds && { segment: beds.timingsMs.total }),
+        detect: objects.timingsMs.total,
+      },
+      detect: objects.detections,
+      segment: orderedBeds,
+      counts: countObjects(objects.detections, orderedBeds),
+    };
+  }
+
+  async #record({ photo, read, picture, result }: InferredPhoto): Promise<void> {
+    const { pictures, onPhoto } = this.#options;
+    if (photo.attempts > 0) await pictures?.removeLeftovers(photo.source);
+    // Before the commit: a photo that is done has its picture.
+    const pictureFile = await pictures?.write(photo.source, picture, result);
+    const contentSha256 = read.content.sha256;
+    const recorded = await this.#worklist.finish(photo, { contentSha256, result, pictureFile });
+    this.#failedInARow.clear();
+    if (recorded) await onPhoto?.({ source: photo.source, outcome: "inferred", result });
+  }
+
+  /** Sets aside a photo that is bad for sure; makes one that may not be a suspect. */
+  async #recordFailure(photo: LeasedPhoto, error: unknown): Promise<void> {
+    const { source } = photo;
+    const { onPhoto } = this.#options;
+    if (isOrangeryError(error) && fatalCode.test(error.code)) throw error;
+    if (isOrangeryError(error) && error.code.startsWith("PHOTO_")) {
+      const reason = { code: error.code, message: error.message };
+      if (await this.#worklist.setAside(photo, reason)) {
+        await onPhoto?.({ source, outcome: "set-aside", reason });
+      }
+      return;
+    }
+    const message = `Work on this photo failed: ${String(error)}`;
+    const { code } = new OrangeryError("PHOTO_FAILED", message);
+    const isLast = await this.#worklist.fail(photo, { code, message });
+    await onPhoto?.({
+      source,
+      outcome: isLast ? "set-aside" : "failed",
+      reason: { code, message },
+    });
+    this.#failedInARow.add(photo.jobId);
+    if (this.#failedInARow.size >= failuresAllowed) throw error;
+  }
+}
+
+interface InferredPhoto {
+  readonly photo: LeasedPhoto;
+  readonly read: PhotoBytes;
+  readonly picture: Picture;
+  readonly result: PhotoResult;
+}
