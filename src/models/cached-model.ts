@@ -1,77 +1,80 @@
+import type { Logger } from "../logger.ts";
 import type { ModelFile } from "./model-file.ts";
+import type { LoadOutcome } from "./model-loader.ts";
 import { untilAborted } from "./one-at-a-time.ts";
 import type { YoloModel } from "./yolo-model.ts";
 
 /** Why a model left the cache. */
 export type ReleaseReason = "evict" | "expire" | "clear" | "reload";
 
-/** What a load gave, and what it took. */
-export interface LoadOutcome {
-  readonly model: YoloModel;
-  /** False when another thread of the process had the model loaded already. */
-  readonly loaded: boolean;
-  readonly loadMs: number;
-  /** Memory that the load took, measured: of the process, or of the GPU. */
-  readonly bytes: number;
-  /** Why the model is not on the device that was wanted. */
-  readonly fallbackReason: string | undefined;
-}
-
 export interface CachedModelOptions {
   readonly name: string;
   readonly workerId: number;
   readonly file: ModelFile;
   readonly load: (signal: AbortSignal) => Promise<LoadOutcome>;
-  /** Called once, when the model can be used by nobody any more and before it is released. */
-  readonly onEnd: (model: CachedModel, end: "failed" | "cancelled" | ReleaseReason) => void;
+  /** Called once the model can be used, unless its load was cancelled. */
+  readonly onReady: (model: CachedModel, outcome: LoadOutcome) => void;
+  /**
+   * Called once, as soon as the model takes no new users: it is retired, its load has failed, for
+   * which `failure` gives the error, or was cancelled.
+   */
+  readonly onLeave: (model: CachedModel, failure?: { readonly error: unknown }) => void;
+  /** Called once, when nobody uses a model any more that has been ready, before it is released. */
+  readonly onRelease: (model: CachedModel, outcome: LoadOutcome, reason: ReleaseReason) => void;
+  readonly logger: Logger;
+}
+
+/** The use of a model, until `done` is called. */
+export interface ModelUse {
+  readonly model: YoloModel;
+  /** Idempotent. */
+  readonly done: () => void;
 }
 
 /**
  * One model in one worker's slot.
  *
  *   loading ──▶ ready ──retire──▶ draining ──last user leaves──▶ gone
- *      │ └──────retire──────▶ (waiters still get it) ──▲
- *      └── fails, or its last waiter leaves ──▶ gone
+ *      │ └─retire, with users──────▲  ▲ └──cancelled load ends──▶ gone
+ *      │   (they still get it)        │
+ *      ├─retire, or last user leaves ─┘ (the load is cancelled)
+ *      └─fails──▶ gone
  *
- * A user is whoever waits for the model or holds a lease of it. A model that is retired takes no
- * new users, and is released when it has none; a pin counts as no user, it only spares the model
- * from eviction.
+ * A user is whoever waits for the model or holds a lease of it. A model that is draining takes no
+ * new users: its owner lets go of it in `onLeave`. A pin counts as no user, it only spares the model
+ * from eviction and from giving way to its successor.
  */
 export class CachedModel {
   readonly name: string;
   readonly workerId: number;
   readonly file: ModelFile;
-  /** When the file was last compared with the disk, in ms of `performance.now()`. */
-  checkedAtMs = performance.now();
   lastUseAtMs = performance.now();
   hits = 0;
   pinned = false;
+  readonly #options: CachedModelOptions;
   readonly #loading: Promise<LoadOutcome>;
   readonly #loadAborter = new AbortController();
-  readonly #onEnd: CachedModelOptions["onEnd"];
   readonly #gone = Promise.withResolvers<void>();
   #outcome: LoadOutcome | undefined;
   #users = 0;
+  #left = false;
   #retired: ReleaseReason | undefined;
-  #ended = false;
+  #released = false;
 
-  constructor({ name, workerId, file, load, onEnd }: CachedModelOptions) {
-    this.name = name;
-    this.workerId = workerId;
-    this.file = file;
-    this.#onEnd = onEnd;
-    this.#loading = load(this.#loadAborter.signal);
+  constructor(options: CachedModelOptions) {
+    this.name = options.name;
+    this.workerId = options.workerId;
+    this.file = options.file;
+    this.#options = options;
+    this.#loading = options.load(this.#loadAborter.signal);
     this.#loading.then(
-      (outcome) => {
-        this.#outcome = outcome;
-        this.#endIfDone();
-      },
-      () => this.#end(this.#loadAborter.signal.aborted ? "cancelled" : "failed"),
+      (outcome) => this.#succeed(outcome),
+      (error) => this.#fail(error),
     );
   }
 
   get state(): "loading" | "ready" | "draining" {
-    if (this.#retired !== undefined) return "draining";
+    if (this.#left) return "draining";
     return this.#outcome === undefined ? "loading" : "ready";
   }
 
@@ -84,72 +87,99 @@ export class CachedModel {
     return this.#users;
   }
 
-  /** Settles when the model is released, or its load has failed. */
+  /** Whether nobody would miss the model now. */
+  get idle(): boolean {
+    return this.state === "ready" && this.#users === 0 && !this.pinned;
+  }
+
+  /** Settles when the model is released, or its load has failed. Never rejects. */
   get gone(): Promise<void> {
     return this.#gone.promise;
   }
 
   /**
-   * Waits for the model and uses it until the returned function is called.
-   *
-   * A waiter that aborts leaves; the load goes on while anyone waits.
+   * Waits for the model and uses it until `done` is called. The caller counts as a user from the
+   * call on. One that aborts leaves; the load goes on while anyone waits.
    */
-  async use(signal?: AbortSignal): Promise<{ model: YoloModel; done: () => void }> {
+  async use(signal?: AbortSignal): Promise<ModelUse> {
     this.#users += 1;
-    try {
-      const { model } = await untilAborted(this.#loading, signal);
+    let using = true;
+    const done = () => {
+      if (!using) return;
+      using = false;
+      this.#users -= 1;
       this.lastUseAtMs = performance.now();
-      return { model, done: () => this.#leave() };
+      this.#settle();
+    };
+    try {
+      const { model } = this.#outcome ?? (await untilAborted(this.#loading, signal));
+      this.lastUseAtMs = performance.now();
+      return { model, done };
     } catch (error) {
-      this.#leave();
+      done();
       throw error;
     }
   }
 
-  /** Waits for the load without using the model: a reload that nobody waits for yet. */
-  async loaded(): Promise<LoadOutcome> {
-    return await this.#loading;
-  }
-
   /** Takes the model out of service; it goes when its users have left. */
   retire(reason: ReleaseReason): void {
-    if (this.#retired !== undefined) return;
+    if (this.#left) return;
     this.#retired = reason;
-    this.#endIfDone();
+    this.#leave();
+    this.#settle();
   }
 
-  #leave(): void {
-    this.#users -= 1;
+  #succeed(outcome: LoadOutcome): void {
+    this.#outcome = outcome;
     this.lastUseAtMs = performance.now();
-    this.#endIfDone();
+    if (!this.#cancelled) this.#options.onReady(this, outcome);
+    this.#settle();
   }
 
-  #endIfDone(): void {
+  #fail(error: unknown): void {
+    this.#leave({ error });
+    this.#gone.resolve();
+  }
+
+  get #cancelled(): boolean {
+    return this.#loadAborter.signal.aborted;
+  }
+
+  #leave(failure?: { readonly error: unknown }): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#options.onLeave(this, failure);
+  }
+
+  /** Does what is due once nobody uses the model. */
+  #settle(): void {
     if (this.#users > 0) return;
-    if (this.#outcome !== undefined) {
-      if (this.#retired !== undefined) this.#end(this.#retired);
-      return;
+    if (this.#outcome === undefined) {
+      this.#cancel();
+    } else if (this.#left && !this.#released) {
+      this.#released = true;
+      void this.#release(this.#outcome);
     }
-    // Nobody waits for the load any more. That the cache forgets it at once lets the next caller
-    // begin a load of its own instead of joining one that is being cancelled.
+  }
+
+  /**
+   * Nobody waits for the load any more. That it leaves at once lets the next caller begin a load of
+   * its own instead of joining one that is being cancelled.
+   */
+  #cancel(): void {
+    this.#leave();
     this.#loadAborter.abort(new Error("nobody waits for this load any more"));
-    this.#end("cancelled");
   }
 
-  #end(end: "failed" | "cancelled" | ReleaseReason): void {
-    if (this.#ended) {
-      // A load that finished after it was cancelled.
-      if (this.#outcome !== undefined) void this.#release(this.#outcome.model);
-      return;
+  async #release(outcome: LoadOutcome): Promise<void> {
+    const { logger, onRelease } = this.#options;
+    if (!this.#cancelled) onRelease(this, outcome, this.#retired!);
+    try {
+      await outcome.model[Symbol.asyncDispose]();
+    } catch (err) {
+      logger.error({ name: this.name, err }, "a model could not be released");
+    } finally {
+      this.#gone.resolve();
     }
-    this.#ended = true;
-    this.#onEnd(this, end);
-    if (this.#outcome !== undefined) void this.#release(this.#outcome.model);
-    else if (end === "failed") this.#gone.resolve();
-    else this.#loading.catch(() => this.#gone.resolve());
-  }
-
-  async #release(model: YoloModel): Promise<void> {
-    await model[Symbol.asyncDispose]().finally(this.#gone.resolve);
   }
 }

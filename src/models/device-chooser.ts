@@ -44,8 +44,9 @@ export class DeviceChooser {
     putOn: (device: Device) => Promise<T>,
     { signal, isFinal }: { signal: AbortSignal; isFinal: (error: unknown) => boolean },
   ): Promise<Placement<T>> {
-    const { device: wanted, forceCpu, requireDevice } = this.#options;
-    const devices = devicesToTry(forceCpu ? "cpu" : wanted, { workerId });
+    const { device, forceCpu, requireDevice } = this.#options;
+    const wanted = forceCpu ? "cpu" : device;
+    const devices = devicesToTry(wanted, { workerId });
     const reasons: string[] = [];
     let lastError: unknown;
     for (const device of requireDevice ? withoutSpareCpu(devices, wanted) : devices) {

@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import koffi from "koffi";
 import { OrangeryError } from "../errors.ts";
 import { GraphBuilder } from "../graph/graph-builder.ts";
 import { serializeModel } from "../graph/model-writer.ts";
 import { environment } from "../native/environment.ts";
+import { canLoadLibrary } from "../native/load-library.ts";
+import { onnxRuntime } from "../native/onnx-runtime.ts";
 import type { Runtime } from "../native/runtime.ts";
 import { type Device, executionProvider } from "./device.ts";
 
@@ -19,7 +20,7 @@ export async function proveDevice(
   { runtime }: { runtime: Runtime },
 ): Promise<void> {
   if (device.kind === "cpu") return;
-  const reason = whyMissing(device);
+  const reason = runtime === onnxRuntime ? whyMissing(device) : undefined;
   if (reason !== undefined) throw new OrangeryError("DEVICE_UNAVAILABLE", reason);
   await using session = await runtime.createSession(proofModel(), {
     provider: executionProvider(device),
@@ -64,8 +65,8 @@ function neighbourhoodSum(index: number): number {
 }
 
 /**
- * What plainly is not there, in words that help more than what the library would say. Finding
- * nothing missing proves nothing.
+ * What ONNX Runtime plainly lacks here, in words that help more than what the library would say.
+ * Finding nothing missing proves nothing.
  */
 function whyMissing({ kind, index, label }: Device): string | undefined {
   if (kind === "cuda" || kind === "tensorrt") {
@@ -81,7 +82,7 @@ function whyMissing({ kind, index, label }: Device): string | undefined {
     }
   }
   // Without its loader, Vulkan's absence would be printed to stderr by the library.
-  if (kind === "webgpu" && process.platform === "linux" && !canLoad("libvulkan.so.1")) {
+  if (kind === "webgpu" && process.platform === "linux" && !canLoadLibrary("libvulkan.so.1")) {
     return "there is no Vulkan driver (libvulkan.so.1)";
   }
   return undefined;
@@ -97,13 +98,4 @@ function visibleDevices(list: string): number {
 function providerLibrary(kind: "cuda" | "tensorrt"): string {
   if (process.platform === "win32") return `onnxruntime_providers_${kind}.dll`;
   return `libonnxruntime_providers_${kind}.so`;
-}
-
-function canLoad(library: string): boolean {
-  try {
-    koffi.load(library).unload();
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -35,16 +35,21 @@ export const CPU: Device = { label: "cpu", kind: "cpu", index: 0 };
 export function parseDevice(name: string, workerId = 0): Device {
   const single = singleKinds.find((kind) => kind === name);
   if (single) return { label: name, kind: single, index: 0 };
-  const [kindName, index = String(workerId), ...rest] = name.split(":");
+  const [kindName, index, ...rest] = name.split(":");
   const kind = indexedKinds.find((known) => known === kindName);
-  if (kind === undefined || rest.length > 0 || !/^\d{1,3}$/.test(index)) {
+  if (kind !== undefined && index === undefined) return indexed(kind, workerId);
+  if (kind === undefined || rest.length > 0 || !/^\d{1,3}$/.test(index!)) {
     throw new OrangeryError(
       "DEVICE_UNKNOWN",
       `Expected a device of auto, cpu, cuda:N, tensorrt:N, webgpu, coreml or directml:N (N from 0), got \`${name}\`.`,
       { details: { device: name } },
     );
   }
-  return { label: `${kind}:${Number(index)}`, kind, index: Number(index) };
+  return indexed(kind, Number(index));
+}
+
+function indexed(kind: (typeof indexedKinds)[number], index: number): Device {
+  return { label: `${kind}:${index}`, kind, index };
 }
 
 /**
@@ -60,8 +65,8 @@ export function devicesToTry(
     const device = parseDevice(name, workerId);
     return device.kind === "cpu" ? [CPU] : [device, CPU];
   }
-  const platformDevice = { darwin: "coreml", win32: `directml:${workerId}` }[platform] ?? "webgpu";
-  return [parseDevice(`cuda:${workerId}`), parseDevice(platformDevice), CPU];
+  const platformDevice = { darwin: "coreml", win32: "directml" }[platform] ?? "webgpu";
+  return [parseDevice("cuda", workerId), parseDevice(platformDevice, workerId), CPU];
 }
 
 /** The execution provider that stands for a device. */

@@ -1,7 +1,7 @@
 import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { Runtime, Session } from "../native/runtime.ts";
 import { arenasOf, type Device, executionProvider, type GpuMemoryOptions } from "./device.ts";
-import { describeModelFile, type ModelFile } from "./model-file.ts";
+import { describeModelFile, identifyModelFile, type ModelFile } from "./model-file.ts";
 import type { OneAtATime } from "./one-at-a-time.ts";
 import { YoloModel } from "./yolo-model.ts";
 import { readYoloNetwork, type YoloNetwork } from "./yolo-network.ts";
@@ -48,6 +48,7 @@ export async function loadModel(
             signal: loadSignal,
           });
           try {
+            await requireUnchanged(file);
             const network = readYoloNetwork({ ...describe(fresh), file: file.path });
             if (warmUp || device.kind !== "cpu") {
               await prove(fresh, { network, device, runtime, signal: loadSignal });
@@ -69,7 +70,30 @@ export async function loadModel(
 
 /** Whether a load failed because of the model, so that no other device would do better. */
 export function isModelAtFault(error: unknown): boolean {
-  return isOrangeryError(error, "MODEL_NOT_ONNX") || isOrangeryError(error, "MODEL_NOT_YOLO");
+  return (
+    isOrangeryError(error, "MODEL_NOT_ONNX") ||
+    isOrangeryError(error, "MODEL_NOT_YOLO") ||
+    hasFileChanged(error)
+  );
+}
+
+/** Whether a load failed because the file was replaced meanwhile, so that trying again helps. */
+export function hasFileChanged(error: unknown): boolean {
+  return isOrangeryError(error, "MODEL_LOAD_FAILED") && error.details.changed === true;
+}
+
+/**
+ * The library opens the file by its path, some time after it was identified. What it has read must be
+ * what the hash says, or results would be recorded under the wrong model.
+ */
+async function requireUnchanged(file: ModelFile): Promise<void> {
+  const { sha256 } = await identifyModelFile(file.path);
+  if (sha256 === file.sha256) return;
+  throw new OrangeryError(
+    "MODEL_LOAD_FAILED",
+    `Expected \`${file.path}\` to stay as it was while it was loaded, but it has changed. Load it again.`,
+    { details: { path: file.path, changed: true } },
+  );
 }
 
 function describe({ inputs, outputs, metadata }: Session) {

@@ -56,9 +56,15 @@ function askNvml(ordinal: number): GpuReading | undefined {
 
 /** How much more memory `device` takes in `after` than in `before`; never below 0. */
 export function takenBytes(device: string, before: MemoryReading, after: MemoryReading): number {
-  const used = ({ gpus, processBytes }: MemoryReading) => {
-    const gpu = gpus.find((entry) => entry.device === device);
-    return gpu === undefined ? processBytes : (gpu.processBytes ?? gpu.usedBytes);
-  };
-  return Math.max(0, used(after) - used(before));
+  const gpuOf = ({ gpus }: MemoryReading) => gpus.find((gpu) => gpu.device === device);
+  const [gpuBefore, gpuAfter] = [gpuOf(before), gpuOf(after)];
+  if (gpuBefore === undefined || gpuAfter === undefined) {
+    return Math.max(0, after.processBytes - before.processBytes);
+  }
+  // A driver that tells of this process at all does so once the process has something on the GPU.
+  const taken =
+    gpuAfter.processBytes === undefined
+      ? gpuAfter.usedBytes - gpuBefore.usedBytes
+      : gpuAfter.processBytes - (gpuBefore.processBytes ?? 0);
+  return Math.max(0, taken);
 }

@@ -40,10 +40,13 @@ export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> 
   const { stamp, bytes } = await readStamp(path);
   let known = hashes.get(path);
   if (known?.stamp !== stamp) {
-    known = { stamp, sha256: hashFile(path) };
-    hashes.set(path, known);
+    const reading = { stamp, sha256: hashFile(path) };
+    known = reading;
+    hashes.set(path, reading);
     // A failure is forgotten: the next caller reads the file again.
-    known.sha256.catch(() => hashes.delete(path));
+    reading.sha256.catch(() => {
+      if (hashes.get(path) === reading) hashes.delete(path);
+    });
   }
   return { path, bytes, sha256: await known.sha256 };
 }

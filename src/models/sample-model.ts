@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { OrangeryError } from "../errors.ts";
@@ -18,18 +18,22 @@ const files = new Map<string, Promise<string>>();
 
 /**
  * The file of a sample model, in the cache folder. It is built on first use and named by its
- * contents, so a newer Orangery never runs an older sample.
+ * contents, so a newer Orangery never runs an older sample. One that was deleted since, as temporary
+ * folders are, is written again.
  *
- * @throws OrangeryError `MODEL_NOT_FOUND` for a name that is not a sample.
+ * @throws OrangeryError `MODEL_NOT_FOUND` for a name that is not a sample, or where the file cannot
+ *   be written.
  */
 export async function sampleModelFile(name: string): Promise<string> {
-  let file = files.get(name);
-  if (file === undefined) {
-    file = writeSampleModel(name);
-    files.set(name, file);
-    file.catch(() => files.delete(name));
+  const known = files.get(name);
+  if (known !== undefined && existsSync(await known)) return await known;
+  // Whoever finds it missing first writes it again, the others wait for that.
+  if (files.get(name) === known) {
+    const writing = writeSampleModel(name);
+    files.set(name, writing);
+    writing.catch(() => files.delete(name));
   }
-  return await file;
+  return await files.get(name)!;
 }
 
 async function writeSampleModel(name: string): Promise<string> {
@@ -44,17 +48,28 @@ async function writeSampleModel(name: string): Promise<string> {
   const bytes = serializeModel(await build());
   const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
   const fileName = `sample-${name}-${hash}.onnx`;
-  try {
-    return await place(cacheFolder(), fileName, bytes);
-  } catch {
-    // No home, or one that cannot be written, as in many containers.
-    return await place(join(tmpdir(), "orangery-cache"), fileName, bytes);
+  // The second for where there is no home, or one that cannot be written, as in many containers.
+  const folders = [cacheFolder(), join(tmpdir(), "orangery-cache")];
+  const failures: unknown[] = [];
+  for (const folder of folders) {
+    try {
+      return await place(folder, fileName, bytes);
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  throw new OrangeryError(
+    "MODEL_NOT_FOUND",
+    `Expected to write the sample model ${name} into ${folders.join(" or ")}, but neither can be written (${failures.map((error) => (error as Error).message).join("; ")}). Set ORANGERY_CACHE_DIR to a folder that can.`,
+    { cause: new AggregateError(failures), details: { name, folders } },
+  );
 }
 
 async function place(folder: string, fileName: string, bytes: Uint8Array): Promise<string> {
   const file = join(folder, fileName);
-  if (existsSync(file)) return file;
+  // Read and compared: what lies in a temporary folder may be anybody's.
+  const there = await readFile(file).catch(() => undefined);
+  if (there?.equals(bytes)) return file;
   await mkdir(folder, { recursive: true });
   // Written beside and renamed: whoever looks sees the whole file or none.
   const part = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}.part`;
@@ -68,11 +83,14 @@ async function place(folder: string, fileName: string, bytes: Uint8Array): Promi
 }
 
 /** `ORANGERY_CACHE_DIR`, else the platform's place for caches. */
-export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+export function cacheFolder(
+  env: NodeJS.ProcessEnv = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string {
   if (env.ORANGERY_CACHE_DIR) return env.ORANGERY_CACHE_DIR;
-  if (process.platform === "win32" && env.LOCALAPPDATA) {
+  if (platform === "win32" && env.LOCALAPPDATA) {
     return join(env.LOCALAPPDATA, "orangery", "cache");
   }
-  if (process.platform === "darwin") return join(homedir(), "Library", "Caches", "orangery");
+  if (platform === "darwin") return join(homedir(), "Library", "Caches", "orangery");
   return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "orangery");
 }

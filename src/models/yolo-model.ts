@@ -2,7 +2,12 @@ import { OrangeryError } from "../errors.ts";
 import type { Runtime, Session } from "../native/runtime.ts";
 import type { Detections } from "../vision/detections.ts";
 import { type Letterbox, letterbox, planLetterbox } from "../vision/letterbox.ts";
-import { decodePicture, type Picture, type PictureSource } from "../vision/picture.ts";
+import {
+  assertPicture,
+  decodePicture,
+  type Picture,
+  type PictureSource,
+} from "../vision/picture.ts";
 import { arenasOf, type Device } from "./device.ts";
 import { InputTensors } from "./input-tensors.ts";
 import type { ModelFile } from "./model-file.ts";
@@ -100,13 +105,7 @@ export class YoloModel implements AsyncDisposable {
         { details: { file: this.file } },
       );
     }
-    const prediction = this.#predict(input, options);
-    this.#inFlight.add(prediction);
-    try {
-      return await prediction;
-    } finally {
-      this.#inFlight.delete(prediction);
-    }
+    return await this.#track(this.#predict(input, options));
   }
 
   async #predict(input: PictureSource, options: PredictOptions): Promise<Prediction> {
@@ -160,11 +159,25 @@ export class YoloModel implements AsyncDisposable {
     }
   }
 
-  /** Gives the working memory that no run needs now back to the system or the device. */
+  /**
+   * Gives the working memory that no run needs now back to the system or the device. A released
+   * model has none.
+   */
   async trimMemory(): Promise<void> {
+    if (this.#disposed) return;
     const { session, turns, device } = this.#parts;
     this.#inputs.clear();
-    await turns.run(() => session.trimMemory(arenasOf(device)));
+    await this.#track(turns.run(() => session.trimMemory(arenasOf(device))));
+  }
+
+  /** What is in flight is waited for before the model is released. */
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#inFlight.delete(work);
+    }
   }
 
   /** Refuses new predictions, waits for those in flight, then releases the model. Idempotent. */
@@ -180,8 +193,16 @@ async function toPicture(
   input: PictureSource,
   { maxPixels, signal }: PredictOptions,
 ): Promise<Picture> {
-  if (typeof input === "object" && "widthPx" in input) return input;
-  return await decodePicture(input, { maxPixels, signal });
+  const isFile = typeof input === "string" || input instanceof URL || input instanceof Uint8Array;
+  if (isFile) return await decodePicture(input, { maxPixels, signal });
+  if (typeof input !== "object" || input === null) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected a photo as a path, a file: URL, encoded bytes or a raw picture, got ${input}.`,
+    );
+  }
+  assertPicture(input);
+  return input;
 }
 
 function writeInput(

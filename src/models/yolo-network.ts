@@ -75,7 +75,7 @@ export function readYoloNetwork({
   ) {
     return refuse("one input of shape (1, 3, height, width)", describe(inputs));
   }
-  if (input.elementType !== "float32" && input.elementType !== "float16") {
+  if (!isFloat(input.elementType)) {
     return refuse("an input of float32 or float16", input.elementType);
   }
   const [output0, output1] = outputs;
@@ -84,6 +84,9 @@ export function readYoloNetwork({
   }
   if (task === "segment" && output1?.shape.length !== 4) {
     return refuse("mask prototypes of shape (1, 32, height, width)", describe(outputs));
+  }
+  if (!outputs.every(({ elementType }) => isFloat(elementType))) {
+    return refuse("outputs of float32 or float16", describe(outputs));
   }
 
   const prototypes = task === "segment" ? output1?.shape[1] : 0;
@@ -107,24 +110,29 @@ export function readYoloNetwork({
     );
   }
 
-  const stride = readStride(literal("stride"));
   const [, , height, width] = input.shape;
-  const fixedSizeHw =
-    typeof height === "number" && typeof width === "number"
-      ? ([height, width] as const)
-      : undefined;
+  const trainedSizeHw = readSize(literal("imgsz")) ?? [DEFAULT_SIZE, DEFAULT_SIZE];
+  const defaultSizeHw = [
+    typeof height === "number" ? height : trainedSizeHw[0],
+    typeof width === "number" ? width : trainedSizeHw[1],
+  ] as const;
+  const isFree = typeof height === "string" && typeof width === "string";
   return {
     task,
     head,
     names: named ?? Array.from({ length: classCount }, (_, id) => `class${id}`),
-    stride,
+    stride: readStride(literal("stride")),
     inputName: input.name,
     inputType: input.elementType,
-    fixedSizeHw,
-    defaultSizeHw: fixedSizeHw ?? readSize(literal("imgsz")) ?? [DEFAULT_SIZE, DEFAULT_SIZE],
+    fixedSizeHw: isFree ? undefined : defaultSizeHw,
+    defaultSizeHw,
     coefficientCount,
     outputNames: outputs.map(({ name }) => name),
   };
+}
+
+function isFloat(elementType: string): elementType is YoloNetwork["inputType"] {
+  return elementType === "float32" || elementType === "float16";
 }
 
 function readTask(task: string | undefined, outputs: readonly TensorInfo[]): YoloTask | undefined {

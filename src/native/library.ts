@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import koffi, { type LibraryHandle } from "koffi";
 import { OrangeryError } from "../errors.ts";
-import { giveCallsARealStack } from "./call-stack.ts";
+import { loadLibrary } from "./load-library.ts";
 
 /** The environment variable that names another ONNX Runtime library than the bundled one. */
 export const LIBRARY_VARIABLE = "ORANGERY_ORT_LIBRARY";
@@ -74,11 +74,10 @@ function packageFolder(): string {
  *   `ORT_LIBRARY_TOO_OLD` when it does not offer the API version that is needed.
  */
 export function openLibrary(file: string): NativeLibrary {
-  giveCallsARealStack();
   let handle: LibraryHandle;
   let getApiBase: () => bigint | null;
   try {
-    handle = koffi.load(file);
+    handle = loadLibrary(file);
     getApiBase = handle.func("OrtGetApiBase", "void *", []);
   } catch (cause) {
     throw new OrangeryError(

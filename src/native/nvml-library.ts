@@ -1,7 +1,7 @@
 import koffi, { type LibraryHandle } from "koffi";
 import { OrangeryError } from "../errors.ts";
-import { giveCallsARealStack } from "./call-stack.ts";
 import type { Address, Out } from "./function-table.ts";
+import { loadLibrary } from "./load-library.ts";
 
 /** The environment variable that names another NVML library than the driver's own. */
 export const NVML_LIBRARY_VARIABLE = "ORANGERY_NVML_LIBRARY";
@@ -21,8 +21,9 @@ export const NOT_AVAILABLE = 0xffff_ffff_ffff_ffffn;
 /** Room for any text that NVML writes (`NVML_DEVICE_UUID_V2_BUFFER_SIZE`, the largest, is 96). */
 const TEXT_BYTES = 96;
 
-const memoryStruct = koffi.struct({ total: "uint64_t", free: "uint64_t", used: "uint64_t" });
-const utilisationStruct = koffi.struct({ gpu: "uint32_t", memory: "uint32_t" });
+// Named, so that the parameters below can be written as in nvml.h.
+koffi.struct("nvmlMemory_t", { total: "uint64_t", free: "uint64_t", used: "uint64_t" });
+koffi.struct("nvmlUtilization_t", { gpu: "uint32_t", memory: "uint32_t" });
 
 /** `nvmlProcessInfo_v2_t`, 24 bytes. */
 const processStruct = koffi.struct({
@@ -40,19 +41,19 @@ interface NativeProcess {
 /** Parameters of the functions in use. All return an `nvmlReturn_t`; `func` takes the name. */
 const device = "void *";
 const buffer = "void *";
-const outUint = koffi.out(koffi.pointer("uint32_t"));
-const inoutUint = koffi.inout(koffi.pointer("uint32_t"));
+const outUint = "_Out_ uint32_t *";
+const inoutUint = "_Inout_ uint32_t *";
 const functions = {
   nvmlInit_v2: [],
   nvmlShutdown: [],
   nvmlSystemGetDriverVersion: [buffer, "uint32_t"],
   nvmlSystemGetNVMLVersion: [buffer, "uint32_t"],
   nvmlDeviceGetCount_v2: [outUint],
-  nvmlDeviceGetHandleByIndex_v2: ["uint32_t", koffi.out(koffi.pointer("void *"))],
+  nvmlDeviceGetHandleByIndex_v2: ["uint32_t", "_Out_ void **"],
   nvmlDeviceGetName: [device, buffer, "uint32_t"],
   nvmlDeviceGetUUID: [device, buffer, "uint32_t"],
-  nvmlDeviceGetMemoryInfo: [device, koffi.out(koffi.pointer(memoryStruct))],
-  nvmlDeviceGetUtilizationRates: [device, koffi.out(koffi.pointer(utilisationStruct))],
+  nvmlDeviceGetMemoryInfo: [device, "_Out_ nvmlMemory_t *"],
+  nvmlDeviceGetUtilizationRates: [device, "_Out_ nvmlUtilization_t *"],
   // `_v2`, because early drivers of the 535 series write 32-byte entries for `_v3`
   // (XuehaiPan/nvitop#79); the entries of `_v2` never changed.
   nvmlDeviceGetComputeRunningProcesses_v2: [device, inoutUint, buffer],
@@ -72,11 +73,10 @@ export class NvmlLibrary {
   }
 
   static load(file: string | undefined): NvmlLibrary | undefined {
-    giveCallsARealStack();
     const named = file !== undefined && file !== "";
     const ownFile = process.platform === "win32" ? "nvml.dll" : "libnvidia-ml.so.1";
     try {
-      return new NvmlLibrary(koffi.load(named ? file : ownFile));
+      return new NvmlLibrary(loadLibrary(named ? file : ownFile));
     } catch (cause) {
       if (!named) return undefined;
       throw new OrangeryError(

@@ -1,0 +1,39 @@
+import koffi, { type LibraryHandle } from "koffi";
+
+const STACK_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Opens a shared library; the only place that does. koffi closes the library when the handle is
+ * collected, so keep the handle as long as anything of the library is in use.
+ *
+ * @throws What koffi throws when there is no such library.
+ */
+export function loadLibrary(file: string): LibraryHandle {
+  giveCallsARealStack();
+  return koffi.load(file);
+}
+
+/** Whether a library can be opened, by file or, as the system looks it up, by name. */
+export function canLoadLibrary(file: string): boolean {
+  try {
+    loadLibrary(file).unload();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Asynchronous calls run on stacks that koffi makes, of 128 KiB unless it is told otherwise: enough
+ * for a small graph on the CPU, and a segmentation fault as soon as WebGPU opens a device. The pages
+ * of a larger stack are only taken when they are touched. koffi takes the setting before the first
+ * library is opened, and not after.
+ */
+function giveCallsARealStack(): void {
+  if ((koffi.config().async_stack_size ?? 0) >= STACK_BYTES) return;
+  try {
+    koffi.config({ ...koffi.config(), async_stack_size: STACK_BYTES });
+  } catch {
+    // The application has opened a library through koffi before us: its settings stand.
+  }
+}

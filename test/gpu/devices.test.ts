@@ -1,0 +1,104 @@
+/**
+ * `npm run test:gpu`: what only a machine with a GPU can show. A device that is not there is skipped,
+ * with the reason. WebGPU needs no more than a Vulkan driver; a software one will do, slowly.
+ */
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { serializeModel } from "../../src/graph/model-writer.ts";
+import { buildYolo11 } from "../../src/graph/yolo/yolo11.ts";
+import { parseDevice } from "../../src/models/device.ts";
+import { proveDevice } from "../../src/models/device-proof.ts";
+import { ModelCache } from "../../src/models/model-cache.ts";
+import { liveNativeObjects } from "../../src/native/native-object.ts";
+import { openNvml } from "../../src/native/nvml.ts";
+import { onnxRuntime } from "../../src/native/onnx-runtime.ts";
+
+const photo = {
+  data: Uint8Array.from({ length: 3 * 96 * 96 }, (_, index) => (index * 7) % 256),
+  widthPx: 96,
+  heightPx: 96,
+};
+
+for (const device of ["cuda:0", "tensorrt:0", "webgpu"]) {
+  const reason = await whyNot(device);
+  describe(device, { skip: reason }, () => {
+    let folder: string;
+    let model: string;
+
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), "orangery-gpu-"));
+      model = join(folder, "yolo11n.onnx");
+      const network = {
+        scale: "n",
+        task: "segment",
+        classCount: 3,
+        imageSize: 96,
+        seed: 5,
+      } as const;
+      await writeFile(model, serializeModel(buildYolo11(network)));
+    });
+    after(async () => {
+      await rm(folder, { recursive: true });
+      assert.deepEqual(liveNativeObjects(), {}, "every native object is released");
+    });
+
+    it("finds what the CPU finds", async () => {
+      await using onDevice = new ModelCache({
+        models: { segment: model },
+        device,
+        requireDevice: true,
+      });
+      await using onCpu = new ModelCache({ models: { segment: model }, forceCpu: true });
+      const options = { confidence: 0.001, maxDetections: 20 };
+      const [there, here] = await Promise.all(
+        [onDevice, onCpu].map(async (cache) =>
+          (await cache.get("segment")).predict(photo, options),
+        ),
+      );
+      assert.equal(there!.device, device);
+      assert.equal(here!.device, "cpu");
+      assert.equal(there!.detections.length, here!.detections.length);
+      for (const [index, detection] of [...there!.detections].entries()) {
+        const expected = here!.detections.at(index);
+        assert.ok(Math.abs(detection.score - expected.score) < 0.002);
+        for (const [edge, value] of detection.boxXyxy.entries()) {
+          assert.ok(Math.abs(value - expected.boxXyxy[edge]!) < 0.5);
+        }
+      }
+    });
+
+    it("gives working memory back, and goes on", async () => {
+      await using cache = new ModelCache({
+        models: { segment: model },
+        device,
+        requireDevice: true,
+        trimEvery: 2,
+      });
+      const segment = await cache.get("segment");
+      let trims = 0;
+      cache.on("memory:trim", () => {
+        trims += 1;
+      });
+      for (let task = 0; task < 4; task += 1) {
+        await segment.predict(photo);
+        await cache.taskDone();
+      }
+      assert.equal(trims, 2);
+      if (device !== "webgpu" && openNvml() !== undefined) {
+        assert.ok(cache.info().memory.gpus[0]!.usedBytes > 0);
+      }
+    });
+  });
+}
+
+async function whyNot(device: string): Promise<string | false> {
+  try {
+    await proveDevice(parseDevice(device), { runtime: onnxRuntime });
+    return false;
+  } catch (error) {
+    return (error as Error).message.trim();
+  }
+}
