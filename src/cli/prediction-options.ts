@@ -54,6 +54,19 @@ export function addPredictionOptions(
     );
 }
 
+/**
+ * Complains about an option that is missing. Commander's own mandatory options would be complained
+ * about before a misspelt one, which is the likelier mistake.
+ */
+export function requireOption<T extends object>(
+  command: Command,
+  options: T,
+  name: keyof T & string,
+): void {
+  const { flags } = command.options.find((option) => option.attributeName() === name)!;
+  if (options[name] === undefined) command.error(`error: option '${flags}' is needed`);
+}
+
 export function parseFraction(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && value >= 0 && value <= 1) return value;

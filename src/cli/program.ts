@@ -28,7 +28,12 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .addCommand(createRunCommand(output, setStatus))
     .addCommand(createPredictCommand(output, setStatus));
   for (const command of [program, ...program.commands]) {
-    command.exitOverride().showHelpAfterError('(add "--help" for all options)');
+    command
+      .exitOverride()
+      .showHelpAfterError('(add "--help" for all options)')
+      .configureOutput({
+        outputError: (text, write) => write(text.replace(/^error: /, "orangery: ")),
+      });
   }
   try {
     await program.parseAsync(argv);
@@ -39,6 +44,8 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
 }
 
 function tell(error: unknown): number {
+  // What went wrong first, not what then went wrong while winding up.
+  if (error instanceof SuppressedError) return tell(error.suppressed);
   if (error instanceof CommanderError) {
     // Commander has printed it already. Help and version that were asked for are no error.
     return error.exitCode === 0 ? exitStatus.ok : exitStatus.usage;

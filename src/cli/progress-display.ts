@@ -1,12 +1,12 @@
 import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
-import { formatCount, formatDuration, formatRate } from "./quantities.ts";
+import { formatCount, formatEta, formatRate } from "./quantities.ts";
 import { RateMeter } from "./rate-meter.ts";
 
 export interface ProgressOptions {
   /** Where it is shown. Default standard error, so that standard output holds results only. */
   readonly stream?: NodeJS.WriteStream;
-  /** Show nothing but notes. Default false. */
+  /** Show nothing but what went wrong. Default false. */
   readonly quiet?: boolean | undefined;
 }
 
@@ -19,6 +19,7 @@ const plainLineMs = 5_000;
  */
 export class ProgressDisplay implements Disposable {
   readonly #stream: NodeJS.WriteStream;
+  readonly #isQuiet: boolean;
   readonly #update: ReturnType<typeof createLogUpdate> | undefined;
   #timer: NodeJS.Timeout | undefined;
   readonly #rate = new RateMeter();
@@ -30,6 +31,7 @@ export class ProgressDisplay implements Disposable {
 
   constructor({ stream = process.stderr, quiet = false }: ProgressOptions = {}) {
     this.#stream = stream;
+    this.#isQuiet = quiet;
     if (quiet) return;
     // The cursor stays: hiding it takes signal handlers that would be in the way of ours.
     if (stream.isTTY) this.#update = createLogUpdate(stream, { showCursor: true });
@@ -58,6 +60,11 @@ export class ProgressDisplay implements Disposable {
   photoSetAside(): void {
     this.#setAside++;
     this.#rate.add(1);
+  }
+
+  /** A line that stays, unless quiet. */
+  info(text: string): void {
+    if (!this.#isQuiet) this.note(text);
   }
 
   /** A line that stays. */
@@ -93,7 +100,7 @@ export class ProgressDisplay implements Disposable {
     const facts = [
       `${formatCount(finished)}/${formatCount(total)} photos`,
       ...(perSecond > 0 ? [formatRate(perSecond)] : []),
-      ...(perSecond > 0 && left > 0 ? [`ETA ${formatDuration((1000 * left) / perSecond)}`] : []),
+      ...(perSecond > 0 && left > 0 ? [`ETA ${formatEta((1000 * left) / perSecond)}`] : []),
     ];
     if (this.#setAside > 0) {
       const text = `${formatCount(this.#setAside)} set aside`;

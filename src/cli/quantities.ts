@@ -26,3 +26,9 @@ export function formatRate(perSecond: number): string {
 export function formatPlural(count: number, singular: string, plural = `${singular}s`): string {
   return `${formatCount(count)} ${count === 1 ? singular : plural}`;
 }
+
+/** A time that is only guessed: in whole seconds, at least one. */
+export function formatEta(ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  return seconds < 60 ? `${seconds} s` : formatDuration(1000 * seconds);
+}

@@ -113,7 +113,7 @@ export async function printJsonSummary(
   for await (const photo of report.photos()) {
     if (output.isClosed) return;
     if (photo.state === "done" || photo.state === "set-aside")
-      await output.writeJson(toJson(photo));
+      await output.writeJson(toJson(photo, facts.maxDetections));
   }
   const states = await report.states();
   const { countByName } = await report.totals();

@@ -1,13 +1,6 @@
-import { OrangeryError } from "../errors.ts";
+import { type Attributes, toOnnxAttributes } from "./attributes.ts";
 import type { ElementType } from "./element-type.ts";
-import type {
-  OnnxAttribute,
-  OnnxGraph,
-  OnnxModel,
-  OnnxNode,
-  OnnxTensor,
-  ValueInfo,
-} from "./onnx-nodes.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts";
 import { createTensor } from "./tensor.ts";
 
 /** A value that flows through the graph: its name. */
@@ -15,22 +8,6 @@ export type Value = string;
 
 /** What a node reads: a value, a float32 scalar, or "" for an optional input that is left out. */
 export type NodeInput = Value | number;
-
-/**
- * Attributes by name. Plain numbers are integers, as most ONNX attributes are; a float is written
- * `float(0.5)`.
- */
-export type Attributes = Readonly<
-  Record<
-    string,
-    number | readonly number[] | string | OnnxTensor | OnnxGraph | OnnxAttribute | undefined
-  >
->;
-
-/** A float attribute, as in `{ alpha: float(1) }`. */
-export function float(value: number): OnnxAttribute {
-  return Object.freeze({ type: "float", value });
-}
 
 /**
  * Writes a graph node by node, in the order in which it is to be run.
@@ -102,12 +79,12 @@ export class GraphBuilder {
 
   /** A float32 constant; the same constant is stored once. */
   floats(values: readonly number[], dims: readonly number[] = [values.length]): Value {
-    return this.#constant("float32", Float32Array.from(values), dims);
+    return this.#constant(Float32Array.from(values), dims);
   }
 
   /** An int64 constant, as axes, shapes and indices are; the same constant is stored once. */
   ints(values: readonly number[], dims: readonly number[] = [values.length]): Value {
-    return this.#constant("int64", BigInt64Array.from(values, BigInt), dims);
+    return this.#constant(BigInt64Array.from(values, BigInt), dims);
   }
 
   /** Names all nodes that `build` adds with `name` in front, as the layers of a network are. */
@@ -118,6 +95,14 @@ export class GraphBuilder {
     } finally {
       this.#scope.pop();
     }
+  }
+
+  /** A graph for an attribute, such as a loop's body; its nodes may read this graph's values too. */
+  subgraph(name: string, build: (body: GraphBuilder) => void): OnnxGraph {
+    const body = new GraphBuilder(this.scopedName(name));
+    // The names of a graph and its subgraphs must all differ.
+    body.scope(this.scopedName(name), () => build(body));
+    return body.toGraph();
   }
 
   /** `name` with the scopes it is in, for tensors that should carry their layer's name. */
@@ -150,16 +135,12 @@ export class GraphBuilder {
     });
   }
 
-  #constant(
-    type: "float32" | "int64",
-    elements: Float32Array | BigInt64Array,
-    dims: readonly number[],
-  ): Value {
-    const name = `${type}[${dims.join(",")}](${elements.join(",")})`;
-    const key = name;
+  #constant(elements: Float32Array | BigInt64Array, dims: readonly number[]): Value {
+    const key = `${elements.constructor.name}[${dims.join(",")}](${elements.join(",")})`;
     let value = this.#constants.get(key);
     if (value === undefined) {
-      value = this.initializer(createTensor(`constant_${this.#constants.size}`, dims, elements));
+      const name = this.scopedName(`constant_${this.#constants.size}`);
+      value = this.initializer(createTensor(name, dims, elements));
       this.#constants.set(key, value);
     }
     return value;
@@ -180,7 +161,7 @@ export class GraphBuilder {
         opType,
         inputs: Object.freeze(names),
         outputs: Object.freeze([...outputs]),
-        attributes: freezeAttributes(opType, attributes),
+        attributes: toOnnxAttributes(opType, attributes),
       }),
     );
   }
@@ -188,31 +169,4 @@ export class GraphBuilder {
 
 function valueInfo(name: string, elementType: ElementType, dims: ValueInfo["dims"]): ValueInfo {
   return Object.freeze({ name, elementType, dims: Object.freeze([...dims]) });
-}
-
-function freezeAttributes(opType: string, attributes: Attributes): OnnxNode["attributes"] {
-  const frozen: Record<string, OnnxAttribute> = {};
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined) frozen[name] = Object.freeze(toAttribute(`${opType}.${name}`, value));
-  }
-  return Object.freeze(frozen);
-}
-
-function toAttribute(where: string, value: NonNullable<Attributes[string]>): OnnxAttribute {
-  if (typeof value === "string") return { type: "string", value };
-  if (typeof value === "number") return { type: "int", value: integer(where, value) };
-  if (Array.isArray(value)) {
-    return { type: "ints", value: Object.freeze(value.map((item) => integer(where, item))) };
-  }
-  if ("type" in value) return value;
-  if ("nodes" in value) return { type: "graph", value };
-  return { type: "tensor", value: value as OnnxTensor };
-}
-
-function integer(where: string, value: number): number {
-  if (Number.isSafeInteger(value)) return value;
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected an integer for attribute ${where}, got ${value}; write float(${value}) for a float.`,
-  );
 }

@@ -37,7 +37,9 @@ export interface InitializerView {
  */
 export function readModel(bytes: Uint8Array): ModelFacts {
   try {
-    return readFacts(new WireMessage(bytes));
+    // A plain view, since a Buffer's `slice` would not copy as that of a Uint8Array does.
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return readFacts(new WireMessage(view));
   } catch (cause) {
     throw new OrangeryError(
       "MODEL_NOT_ONNX",

@@ -1,4 +1,3 @@
-import { endianness } from "node:os";
 import { OrangeryError } from "../errors.ts";
 import type { ElementType } from "./element-type.ts";
 import type { OnnxTensor } from "./onnx-nodes.ts";
@@ -12,21 +11,21 @@ type Elements = Float32Array | BigInt64Array | Int32Array | Uint8Array;
 export function createTensor(
   name: string,
   dims: readonly number[],
-  elements: Elements | readonly number[],
+  elements: Elements,
 ): OnnxTensor {
-  const typed = Array.isArray(elements) ? Float32Array.from(elements) : (elements as Elements);
   const expected = elementCount(dims);
-  if (typed.length !== expected) {
+  if (elements.length !== expected) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected ${expected} elements for tensor "${name}" of [${dims.join(", ")}], got ${typed.length}.`,
+      `Expected ${expected} elements for tensor "${name}" of [${dims.join(", ")}], got ${elements.length}.`,
     );
   }
   return Object.freeze({
     name,
-    elementType: elementTypeOf(typed),
+    elementType: elementTypeOf(elements),
     dims: Object.freeze([...dims]),
-    rawData: littleEndianBytes(typed),
+    // Little-endian, as ONNX wants it: so is every machine that Node and ONNX Runtime both run on.
+    rawData: new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength),
   });
 }
 
@@ -39,11 +38,4 @@ function elementTypeOf(elements: Elements): ElementType {
   if (elements instanceof Float32Array) return "float32";
   if (elements instanceof BigInt64Array) return "int64";
   return elements instanceof Int32Array ? "int32" : "uint8";
-}
-
-function littleEndianBytes(elements: Elements): Uint8Array {
-  if (endianness() !== "LE") {
-    throw new OrangeryError("INVALID_ARGUMENT", "Expected a little-endian machine.");
-  }
-  return new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);
 }

@@ -1,7 +1,9 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
+import { access, rm, writeFile } from "node:fs/promises";
 import { type Kysely, sql, type Transaction } from "kysely";
 import type { Logger } from "../logger.ts";
 import { currentProcess, isCertainlyGone } from "./process-identity.ts";
+import { toSpaceError } from "./sqlite-error.ts";
 import type { LedgerTables } from "./tables.ts";
 
 /** Deaths of the process on one photo after which the photo is set aside. */
@@ -14,6 +16,8 @@ export interface LedgerAccess {
 }
 
 export interface LeaseOwnerOptions {
+  /** The results file, by its real path. */
+  readonly file: string;
   readonly leaseMs: number;
   readonly logger: Logger;
 }
@@ -27,23 +31,34 @@ export interface LeaseOwnerOptions {
  * go back to waiting; those that were begun count one more attempt, and the third death sets the photo
  * aside. An owner that was only asleep finds its jobs gone, for every write checks the owner, and
  * registers again.
+ *
+ * Beside the results file lies an empty file as long as the owner works. A death leaves it behind, an
+ * orderly end removes it: that needs no room, so even an end for want of room, where the jobs cannot
+ * be given back, is told from a death and blamed on no photo.
  */
 export class LeaseOwner {
-  readonly id = randomUUID();
+  readonly id = randomBytes(6).toString("hex");
   readonly #access: LedgerAccess;
+  readonly #file: string;
   readonly #leaseMs: number;
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> = Promise.resolve();
 
-  constructor(access: LedgerAccess, { leaseMs, logger }: LeaseOwnerOptions) {
+  constructor(access: LedgerAccess, { file, leaseMs, logger }: LeaseOwnerOptions) {
     this.#access = access;
+    this.#file = file;
     this.#leaseMs = leaseMs;
     this.#logger = logger;
   }
 
   async start(): Promise<void> {
     await this.#renew();
+    try {
+      await writeFile(this.#markOf(this.id), "");
+    } catch (error) {
+      throw toSpaceError(error, this.#file);
+    }
     this.#timer = setInterval(() => {
       this.#renewing = this.#renew().catch((error: unknown) => {
         // What hinders this write will hinder the run's own, which reports it.
@@ -57,6 +72,7 @@ export class LeaseOwner {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewing;
+    await rm(this.#markOf(this.id), { force: true });
     await this.#access.write(async (transaction) => {
       await transaction
         .updateTable("job")
@@ -96,6 +112,11 @@ export class LeaseOwner {
     pid: number;
     expires_at_ms: number;
   }) {
+    const mark = this.#markOf(id);
+    const isDeath = await access(mark).then(
+      () => true,
+      () => false,
+    );
     const recovered = await this.#access.write(async (transaction) => {
       const removed = await transaction
         .deleteFrom("owner")
@@ -104,6 +125,9 @@ export class LeaseOwner {
         .where("expires_at_ms", "=", expires_at_ms)
         .executeTakeFirst();
       if (removed.numDeletedRows === 0n) return undefined;
+      if (!isDeath) {
+        await transaction.updateTable("job").set({ begun: 0 }).where("owner", "=", id).execute();
+      }
       await transaction
         .updateTable("job")
         .set({
@@ -130,8 +154,13 @@ export class LeaseOwner {
         .executeTakeFirst();
     });
     if (recovered === undefined) return;
+    await rm(mark, { force: true });
     const jobs = Number(recovered.numUpdatedRows);
     this.#logger.info({ pid, jobs }, "Took over the photos of a process that is gone");
+  }
+
+  #markOf(ownerId: string): string {
+    return `${this.#file}-run-${ownerId}`;
   }
 
   async #renew(): Promise<void> {

@@ -1,5 +1,6 @@
+import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 import { isOrangeryError } from "../errors.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { LeaseOwner, type LedgerAccess } from "./lease-owner.ts";
@@ -28,7 +29,7 @@ export interface LedgerOptions {
  * `docs/ledger.md` describes the tables.
  */
 export class Ledger implements AsyncDisposable {
-  /** Absolute path. */
+  /** Absolute path, links resolved. */
   readonly file: string;
   readonly #db: Kysely<LedgerTables>;
   readonly #owner: LeaseOwner;
@@ -43,7 +44,7 @@ export class Ledger implements AsyncDisposable {
       write: (work) => this.#guard(options, () => db.transaction().execute(work)),
     };
     this.#access = access;
-    this.#owner = new LeaseOwner(access, options);
+    this.#owner = new LeaseOwner(access, { file, ...options });
   }
 
   /**
@@ -55,9 +56,9 @@ export class Ledger implements AsyncDisposable {
     file: string,
     { busyTimeoutMs = 30_000, leaseMs = 60_000, logger = silentLogger }: LedgerOptions = {},
   ): Promise<Ledger> {
-    const path = resolve(file);
-    const db = await openDatabase(path, { busyTimeoutMs });
-    const ledger = new Ledger(path, db, { busyTimeoutMs, leaseMs, logger });
+    const db = await openDatabase(resolve(file), { busyTimeoutMs });
+    // Whatever links lead to the file, all its users look for each other's marks in one place.
+    const ledger = new Ledger(await realpath(file), db, { busyTimeoutMs, leaseMs, logger });
     try {
       await ledger.#owner.start();
     } catch (error) {
@@ -86,23 +87,10 @@ export class Ledger implements AsyncDisposable {
     try {
       await this.#owner.stop();
     } catch (error) {
+      // The jobs then go back when the next run sees that this process is gone.
       if (!isOrangeryError(error, "NO_SPACE")) throw error;
-      await this.#stopWithoutSpace();
     } finally {
       await this.#db.destroy();
-    }
-  }
-
-  /**
-   * With a full disk even the return of the leases has no room, and a photo in hand would be blamed
-   * for a death. A checkpoint lets the log start again from its beginning, in space it already has.
-   */
-  async #stopWithoutSpace(): Promise<void> {
-    try {
-      await sql`pragma wal_checkpoint(restart)`.execute(this.#db);
-      await this.#owner.stop();
-    } catch {
-      // Then this process counts as dead on its photo in hand: one attempt of three.
     }
   }
 

@@ -5,22 +5,20 @@ import {
   type Driver,
   type SqliteDatabase,
   SqliteDialect,
-  type SqliteDialectConfig,
   SqliteDriver,
 } from "kysely";
 
 /** Kysely's SQLite dialect on `node:sqlite`, which Kysely 0.29 does not know. */
 export class NodeSqliteDialect extends SqliteDialect {
-  readonly #config: SqliteDialectConfig;
+  readonly #sqlite: DatabaseSync;
 
   constructor(sqlite: DatabaseSync) {
-    const config = { database: adapt(sqlite) };
-    super(config);
-    this.#config = config;
+    super({ database: adapt(sqlite) });
+    this.#sqlite = sqlite;
   }
 
   override createDriver(): Driver {
-    return new ImmediateDriver(this.#config);
+    return new ImmediateDriver(this.#sqlite);
   }
 }
 
@@ -30,8 +28,20 @@ export class NodeSqliteDialect extends SqliteDialect {
  * the lock taken first only the start can be busy, so nothing is half done when it is tried again.
  */
 class ImmediateDriver extends SqliteDriver {
+  readonly #sqlite: DatabaseSync;
+
+  constructor(sqlite: DatabaseSync) {
+    super({ database: adapt(sqlite) });
+    this.#sqlite = sqlite;
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  }
+
+  /** SQLite rolls back by itself when the disk is full; a second time would hide that error. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#sqlite.isTransaction) await super.rollbackTransaction(connection);
   }
 }
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempDisposable } from "node:fs/promises";
+import { mkdtempDisposable, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { Detections } from "../vision/detections.ts";
@@ -343,6 +343,31 @@ test("an owner whose lease expired loses its photos and cannot record them any m
   assert.equal(await taker!.claim(taken, content("a")), "infer");
   assert.equal(await taker!.finish(taken, finished), true);
   assert.equal((await taker!.report.states()).done, 1);
+});
+
+test("an owner that ended in order, but could not give its photos back, is not blamed", async () => {
+  await using setup = await openLedgers(1);
+  dieAtWork(setup.file);
+  for (const name of await readdir(dirname(setup.file))) {
+    // Two owners have a mark: the one that is gone, and this one. As if both had ended in order.
+    if (name.includes("-run-")) await rm(join(dirname(setup.file), name));
+  }
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg"), photo("/b.jpg"), photo("/c.jpg")]);
+  assert.equal((await worklist.lease(9)).length, 3);
+});
+
+test("an open file has a mark beside it, which goes with its owner or with whoever finds it dead", async () => {
+  await using setup = await openLedgers(1);
+  const marks = async () =>
+    (await readdir(dirname(setup.file))).filter((name) => name.includes("-run-")).length;
+  assert.equal(await marks(), 1);
+  dieAtWork(setup.file);
+  assert.equal(await marks(), 2);
+  await setup.ledger.worklist(recipe);
+  assert.equal(await marks(), 1);
+  await setup.ledger[Symbol.asyncDispose]();
+  assert.equal(await marks(), 0);
 });
 
 test("leases are renewed as long as the owner lives", async () => {

@@ -30,8 +30,9 @@ export async function proveDevice(
   input.data.set(Array.from({ length: SIDE * SIDE }, (_, index) => index));
   const { y } = await session.run({ x: input });
   using output = y!;
+  // Not `> 0.5`, which NaN would pass.
   const wrong = [...(output.data as Float32Array)].findIndex(
-    (value, index) => Math.abs(value - neighbourhoodSum(index)) > 0.5,
+    (value, index) => !(Math.abs(value - neighbourhoodSum(index)) <= 0.5),
   );
   if (wrong < 0) return;
   throw new OrangeryError(

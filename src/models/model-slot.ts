@@ -86,13 +86,14 @@ export class ModelSlot {
 
   async #useCurrent(signal: AbortSignal | undefined): Promise<SlotUse> {
     const { reloadCheckMs } = this.#options;
+    this.#refuseIfClosed();
     const known = this.#current;
     if (known !== undefined && performance.now() - this.#checkedAtMs < reloadCheckMs) {
       return await useOf(known, signal);
     }
     const file = await this.#identify(signal);
     signal?.throwIfAborted();
-    if (this.#closed) throw closed();
+    this.#refuseIfClosed();
     // From here to `useOf` nothing is awaited: what is found is in use before it can be retired.
     this.#current ??= this.#load(file);
     const current = this.#current;
@@ -149,6 +150,14 @@ export class ModelSlot {
     this.#next = this.#load(file);
   }
 
+  #refuseIfClosed(): void {
+    if (!this.#closed) return;
+    throw new OrangeryError(
+      "MODEL_RELEASED",
+      "Expected an open model cache, but it was disposed. Make a new one.",
+    );
+  }
+
   #promote(next: CachedModel): void {
     const old = this.#current;
     this.#next = undefined;
@@ -172,11 +181,4 @@ async function useOf(cached: CachedModel, signal: AbortSignal | undefined): Prom
   const { model, done } = await cached.use(signal);
   if (hit) cached.hits += 1;
   return { cached, model, done, hit };
-}
-
-function closed(): OrangeryError {
-  return new OrangeryError(
-    "MODEL_RELEASED",
-    "Expected an open model cache, but it was disposed. Make a new one.",
-  );
 }

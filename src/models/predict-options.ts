@@ -80,6 +80,10 @@ export function checkPredictOptions(
       (Array.isArray(classes) &&
         classes.every((id) => Number.isInteger(id) && id >= 0 && id < network.names.length)),
   });
+  check("classAgnostic", classAgnostic, {
+    expected: "true or false",
+    holds: typeof classAgnostic === "boolean",
+  });
   check("maskSize", maskSize, {
     expected: "photo, input or none",
     holds: ["photo", "input", "none"].includes(maskSize),

@@ -1,16 +1,22 @@
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { GraphBuilder } from "../graph/graph-builder.ts";
+import { elementTypes } from "../graph/element-type.ts";
+import { GraphBuilder, type Value } from "../graph/graph-builder.ts";
 import { serializeModel } from "../graph/model-writer.ts";
-import type { YoloTask } from "./yolo-network.ts";
+import type { YoloHead, YoloTask } from "./yolo-network.ts";
 
 export interface TinyYolo {
   readonly task?: YoloTask;
+  readonly head?: YoloHead;
+  /** Of the input and of the outputs. */
+  readonly elementType?: "float32" | "float16";
   /** Makes another model: every detection's score. */
   readonly score?: number;
   /** Values of padding in the weights, so that models differ in size. */
   readonly padding?: number;
+  /** Whether a run takes many seconds, unless it is stopped. */
+  readonly slow?: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
@@ -18,23 +24,66 @@ export interface TinyYolo {
  * A network with a YOLO network's inputs and outputs, that finds one `thing` on every photo: a box
  * of 16 × 16 in the middle of its 32 × 32 input. It loads in milliseconds.
  */
-export function tinyYolo({ task = "detect", score = 0.5, padding = 0, metadata }: TinyYolo = {}) {
+export function tinyYolo({
+  task = "detect",
+  head = "raw",
+  elementType = "float32",
+  score = 0.5,
+  padding = 0,
+  slow = false,
+  metadata,
+}: TinyYolo = {}) {
   const graph = new GraphBuilder("tiny-yolo");
-  const images = graph.input("images", "float32", [1, 3, 32, 32]);
-  const zero = graph.node("ReduceMean", [graph.node("Mul", [images, 0])], { keepdims: 0 });
-  const row = [16, 16, 16, 16, score, ...(task === "segment" ? [1, 0] : [])];
-  const anchors = 4;
-  // The first anchor is the detection, the others score nothing.
-  const values = row.flatMap((value) => [value, ...Array(anchors - 1).fill(0)]);
-  const output0 = graph.node("Add", [graph.floats(values, [1, row.length, anchors]), zero]);
-  graph.output("output0", output0, "float32", [1, row.length, anchors]);
-  if (task === "segment") {
-    const ones = graph.floats(Array(2 * 64).fill(1), [1, 2, 8, 8]);
-    graph.output("output1", graph.node("Add", [ones, zero]), "float32", [1, 2, 8, 8]);
-  }
+  const cast = (x: Value, to: "float32" | "float16") =>
+    graph.node("Cast", [x], { to: elementTypes.indexOf(to) });
+  const images = cast(graph.input("images", elementType, [1, 3, 32, 32]), "float32");
+  let zero = graph.node("ReduceMean", [graph.node("Mul", [images, 0])], { keepdims: 0 });
+  if (slow) zero = zeroAfterAWhile(graph, zero);
+  const output = (name: string, { values, dims }: { values: number[]; dims: number[] }) => {
+    const value = graph.node("Add", [graph.floats(values, dims), zero]);
+    graph.output(name, cast(value, elementType), elementType, dims);
+  };
+  output("output0", head === "raw" ? rawRows(task, score) : endToEndRows(task, score));
+  if (task === "segment") output("output1", { values: Array(2 * 64).fill(1), dims: [1, 2, 8, 8] });
   if (padding > 0) graph.floats(Array.from({ length: padding }, (_, index) => index));
-  const described = { task, names: "{0: 'thing'}", stride: "32", imgsz: "[32, 32]", ...metadata };
+  const described = {
+    task,
+    names: "{0: 'thing'}",
+    stride: "32",
+    imgsz: "[32, 32]",
+    end2end: head === "raw" ? "False" : "True",
+    ...metadata,
+  };
   return serializeModel(graph.toModel({ metadata: Object.entries(described) }));
+}
+
+/** Four anchors, of which the first is the detection. */
+function rawRows(task: YoloTask, score: number) {
+  const row = [16, 16, 16, 16, score, ...coefficients(task)];
+  return { values: row.flatMap((value) => [value, 0, 0, 0]), dims: [1, row.length, 4] };
+}
+
+/** Four rows, of which the first is the detection. */
+function endToEndRows(task: YoloTask, score: number) {
+  const row = [8, 8, 24, 24, score, 0, ...coefficients(task)];
+  return {
+    values: [...row, ...Array<number>(3 * row.length).fill(0)],
+    dims: [1, 4, row.length],
+  };
+}
+
+function coefficients(task: YoloTask): number[] {
+  return task === "segment" ? [1, 0] : [];
+}
+
+function zeroAfterAWhile(graph: GraphBuilder, zero: Value): Value {
+  const shape = graph.ints([512, 512]);
+  const identity = graph.node("EyeLike", [graph.node("ConstantOfShape", [shape])]);
+  // Not a constant for the optimiser to fold: it depends on the input.
+  const weights = graph.node("Add", [identity, zero]);
+  let product = weights;
+  for (let step = 0; step < 2000; step += 1) product = graph.node("MatMul", [product, weights]);
+  return graph.node("ReduceMean", [graph.node("Mul", [product, 0])], { keepdims: 0 });
 }
 
 /** A photo of 64 × 64 that needs no decoding. */

@@ -250,7 +250,13 @@ class PhotoRun {
       reason: { code, message },
     });
     this.#failedInARow.add(photo.jobId);
-    if (this.#failedInARow.size >= failuresAllowed) throw error;
+    if (this.#failedInARow.size < failuresAllowed) return;
+    throw new OrangeryError(
+      isOrangeryError(error) ? error.code : "PHOTO_FAILED",
+      `${failuresAllowed} photos failed one after the other, so the run stops. The last one, ` +
+        `${source}: ${error instanceof Error ? error.message : error}`,
+      { cause: error, details: { photo: source } },
+    );
   }
 }
 

@@ -52,7 +52,8 @@ export type TaskReport<Payload, Result> = TaskOutcome<Result> & {
  * @throws OrangeryError `INVALID_ARGUMENT` for `concurrency` or `attempts` below 1
  */
 export function runTasks<Payload, Result>(
-  task: ModelTask<Payload, Result>,
+  // Inferred from the payloads alone: a `run` whose context is of any payload would make it unknown.
+  task: ModelTask<NoInfer<Payload>, Result>,
   payloads: AsyncIterable<Payload> | Iterable<Payload>,
   options: RunTasksOptions = {},
 ): AsyncGenerator<TaskReport<Payload, Result>, void, undefined> {

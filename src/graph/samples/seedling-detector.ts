@@ -2,37 +2,44 @@ import { GraphBuilder, type Value } from "../graph-builder.ts";
 import type { OnnxModel } from "../onnx-nodes.ts";
 import { toYoloMetadata } from "../yolo/yolo-metadata.ts";
 import { type ImageOperations, imageOperations } from "./image-operations.ts";
+import { type Octave, searchOctave } from "./summits.ts";
 
-const E = (k: string, d: number) => Number(process.env[k] ?? d);
-const scalesPerOctave = 3;
-const finestSigma = E("S0", 1.4);
-const coarseBonus = E("GAM", 0.4);
-const slopeWeight = E("C", 0.5);
-const levelWeight = E("KAPPA", 0.15);
-const spreadToSide = E("SIDE", 3.2);
-const typicalStrength = E("T", 0.06);
-const reach = E("REACH", 4);
+/** The strength that scores 0.5. With it, summits of soil stay below 0.2 and plants above 0.25. */
+const middleStrength = 0.1;
 
+/**
+ * A detector of young plants on soil, without any training: classical image operations, written as
+ * an ONNX graph that looks like a YOLO11 network from outside. Plants are summits of greenness, at
+ * whatever scale they stand out most.
+ *
+ * Input `images` (1, 3, height, width), RGB in 0..1, sides in multiples of 32; made for image size
+ * 1280, where a plant is 10 to 80 px wide. Output `output0` (1, 5, anchors): centre and size in
+ * input pixels and the score. A plant has one anchor: the one of its place, on the level of its
+ * size; all others have score 0.
+ */
 export function buildSeedlingDetector(): OnnxModel {
   const graph = new GraphBuilder("seedlings");
-  const images = graph.input("images", "float32", [1, 3, "height", "width"]);
   const ops = imageOperations(graph);
+  const images = graph.input("images", "float32", [1, 3, "height", "width"]);
 
   const octaves: Octave[] = [];
-  let image = excessGreen(ops, ops.shrink(images, 2));
-  let sigma = 0;
-  for (const stride of [8, 16, 32]) {
-    const { octave, next } = summits(ops, image, { sigma, pixelPx: stride / 4 });
+  let image = greenness(ops, ops.shrink(images, 2));
+  for (const pixelPx of [2, 4, 8]) {
+    const octave = searchOctave(ops, image, { pixelPx, blurred: pixelPx > 2 });
     octaves.push(octave);
-    image = ops.shrink(next, 2);
-    sigma = finestSigma;
+    image = octave.next;
   }
-  const rows = octaves.map((octave, i) => anchors(graph, ops, octave, fieldAround(ops, octaves, i)));
-  graph.output("output0", graph.node("Concat", rows, { axis: 2 }), "float32", [1, 5, "anchors"]);
 
+  // Twice: bright plants have strong slopes on coarse scales, which must not put out a faint
+  // neighbour; only summits may, and only those close by.
+  const strengths = octaves.map((octave) => ops.larger(octave.strength, 0));
+  const summits = strongestWithin(ops, strongestWithin(ops, strengths, 1), 3);
+
+  const levels = octaves.map((octave, i) => toAnchors(graph, ops, octave, summits[i]!));
+  graph.output("output0", graph.node("Concat", levels, { axis: 2 }), "float32", [1, 5, "anchors"]);
   return graph.toModel({
     metadata: toYoloMetadata({
-      description: "Seedlings as green summits: classical image operations, no training",
+      description: "Seedling detector of classical image operations",
       task: "detect",
       stride: 32,
       imageSizeHw: [1280, 1280],
@@ -42,90 +49,51 @@ export function buildSeedlingDetector(): OnnxModel {
   });
 }
 
-function excessGreen(ops: ImageOperations, image: Value): Value {
-  const [red, green, blue] = ops.channels(image, 3) as [Value, Value, Value];
+/**
+ * Excess green over the chromatic coordinates, (2g − r − b) / (r + g + b) (Woebbecke et al. 1995),
+ * which neither light nor shadow changes. The offset quiets the noise of black pixels; the cap
+ * makes vivid plants equal to pale ones.
+ */
+function greenness(ops: ImageOperations, rgb: Value): Value {
+  const [red, green, blue] = ops.channels(rgb, 3) as [Value, Value, Value];
   const others = ops.sum(red, blue);
   const excess = ops.difference(ops.product(green, 2), others);
-  const total = ops.sum(ops.sum(green, others), E("D", 0.15));
-  return ops.clamp(ops.quotient(excess, total), 0, E("CAP", 0.5));
+  const total = ops.sum(ops.sum(green, others), 0.15);
+  return ops.clamp(ops.quotient(excess, total), 0, 0.5);
 }
 
-interface Octave {
-  readonly pixelPx: number;
-  readonly strength: Value;
-  readonly width: Value;
-  readonly height: Value;
-}
-
-function summits(
+/**
+ * Keeps what is strongest within `reach` pixels of any octave's image, over all octaves, each of
+ * which is half as large as the one before; all else becomes 0.
+ */
+function strongestWithin(
   ops: ImageOperations,
-  image: Value,
-  options: { readonly sigma: number; readonly pixelPx: number },
-): { octave: Octave; next: Value } {
-  let smooth = image;
-  let reached = options.sigma;
-  const smoothTo = (sigma: number) => {
-    if (sigma > reached) smooth = ops.blur(smooth, Math.sqrt(sigma ** 2 - reached ** 2));
-    reached = sigma;
-    return smooth;
-  };
-  const scales = Array.from({ length: scalesPerOctave }, (_, i) => {
-    const sigma = finestSigma * 2 ** (i / scalesPerOctave);
-    return { ...summitsAt(ops, smoothTo(sigma), sigma), bonus: (sigma*options.pixelPx) ** coarseBonus };
+  strengths: readonly Value[],
+  reach: number,
+): Value[] {
+  const reaching = strengths.map((strength) => ops.dilate(strength, reach));
+  return strengths.map((strength, own) => {
+    const rivals = reaching.map((rival, other) => {
+      if (other === own) return rival;
+      const ratio = 2 ** Math.abs(other - own);
+      return other > own ? ops.enlarge(rival, ratio) : ops.shrinkToMaximum(rival, ratio);
+    });
+    return ops.choose(ops.isAtLeast(strength, rivals.reduce(ops.larger)), strength, 0);
   });
-  const strengths = scales.map(({ strength, bonus }) => ops.product(strength, bonus));
-  const strength = strengths.reduce((a, b) => ops.larger(a, b));
-  const ofStrongest = (values: Value[]) =>
-    values
-      .map((value, i) => ops.choose(ops.atLeast(strengths[i]!, strength), value, 0))
-      .reduce((a, b) => ops.larger(a, b));
-  const octave = {
-    pixelPx: options.pixelPx,
-    strength,
-    width: ops.product(ofStrongest(scales.map(({ width }) => width)), options.pixelPx),
-    height: ops.product(ofStrongest(scales.map(({ height }) => height)), options.pixelPx),
-  };
-  return { octave, next: smoothTo(2 * finestSigma) };
 }
 
-function summitsAt(ops: ImageOperations, smooth: Value, sigma: number) {
-  const derivative = (order: number, kernel: number[][]) =>
-    ops.product(ops.filter(smooth, kernel), sigma ** order);
-  const xx = derivative(2, [[0, 0, 0], [-1, 2, -1], [0, 0, 0]]);
-  const yy = derivative(2, [[0, -1, 0], [0, 2, 0], [0, -1, 0]]);
-  const xy = derivative(2, [[-0.25, 0, 0.25], [0, 0, 0], [0.25, 0, -0.25]]);
-  const x = derivative(1, [[0, 0, 0], [-0.5, 0, 0.5], [0, 0, 0]]);
-  const y = derivative(1, [[0, -0.5, 0], [0, 0, 0], [0, 0.5, 0]]);
-  const hypotenuse = (a: Value, b: Value) =>
-    ops.squareRoot(ops.sum(ops.product(a, a), ops.product(b, b)));
-  const mean = ops.product(ops.sum(xx, yy), 0.5);
-  const curvature = ops.difference(mean, hypotenuse(ops.product(ops.difference(xx, yy), 0.5), xy));
-  const slope = ops.product(hypotenuse(x, y), slopeWeight);
-  const level = ops.product(smooth, levelWeight);
-  const strength = ops.difference(ops.difference(curvature, slope), level);
-  const side = (bend: Value) => {
-    const variance = ops.difference(ops.quotient(smooth, ops.larger(bend, 1e-6)), 1);
-    return ops.product(ops.squareRoot(ops.larger(variance, 0.25)), sigma * spreadToSide);
-  };
-  return { strength, width: side(xx), height: side(yy) };
-}
-
-function fieldAround(ops: ImageOperations, octaves: readonly Octave[], own: number): Value {
-  return octaves
-    .map((octave, i) => {
-      const field = ops.dilate(octave.strength, reach);
-      if (i === own) return field;
-      return i > own ? ops.enlarge(field, 2 ** (i - own)) : ops.shrinkToMaximum(field, 2 ** (own - i));
-    })
-    .reduce((a, b) => ops.larger(a, b));
-}
-
-function anchors(graph: GraphBuilder, ops: ImageOperations, octave: Octave, field: Value): Value {
-  const isSummit = ops.atLeast(octave.strength, field);
-  const positive = ops.larger(octave.strength, 0);
-  const score = ops.quotient(positive, ops.sum(positive, typicalStrength));
-  const x = ops.product(ops.columns(octave.strength), octave.pixelPx);
-  const y = ops.product(ops.rows(octave.strength), octave.pixelPx);
-  const values = [x, y, octave.width, octave.height, score].map((value) => ops.choose(isSummit, value, 0));
-  return graph.node("Reshape", [ops.shrinkToMaximum(ops.stack(values), 4), graph.ints([1, 5, -1])]);
+/** (1, 5, anchors) of the level whose cells are 4×4 pixels of the octave. */
+function toAnchors(
+  graph: GraphBuilder,
+  ops: ImageOperations,
+  octave: Octave,
+  summits: Value,
+): Value {
+  const { pixelPx, widthPx, heightPx } = octave;
+  const xPx = ops.product(ops.columns(summits), pixelPx);
+  const yPx = ops.product(ops.rows(summits), pixelPx);
+  const score = ops.quotient(summits, ops.sum(summits, middleStrength));
+  const isSummit = ops.isAbove(summits, 0);
+  const rows = [xPx, yPx, widthPx, heightPx, score].map((row) => ops.choose(isSummit, row, 0));
+  return graph.node("Reshape", [ops.shrinkToMaximum(ops.stack(rows), 4), graph.ints([1, 5, -1])]);
 }

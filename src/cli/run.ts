@@ -1,0 +1,160 @@
+import { PhotoJob, type PhotoJobOptions } from "../pipeline/photo-job.ts";
+import { pictureExtensions } from "../vision/picture.ts";
+import { fromCaller } from "./caller-folder.ts";
+import { exitStatus } from "./exit-status.ts";
+import { Interrupts } from "./interrupts.ts";
+import { modelFromCaller } from "./model-argument.ts";
+import { ProgressDisplay } from "./progress-display.ts";
+import { formatCount, formatDuration } from "./quantities.ts";
+import type { RunArguments } from "./run-command.ts";
+import { displayPath, printJsonSummary, printSummary } from "./run-summary.ts";
+import type { StandardOutput } from "./standard-output.ts";
+
+/** How often the work of other runs is looked at. */
+const othersPeriodMs = 3_000;
+
+/** Does what `orangery run` was asked for; resolves to the exit status. */
+export async function run(
+  output: StandardOutput,
+  paths: readonly string[],
+  options: RunArguments,
+): Promise<number> {
+  using progress = new ProgressDisplay({ quiet: options.quiet });
+  using interrupts = new Interrupts({
+    onInterrupt: (again) =>
+      progress.note(
+        again
+          ? "Aborting."
+          : "Stopping after the photos in hand. Press Ctrl-C again to abort at once.",
+      ),
+  });
+  await using job = await PhotoJob.open(toJobOptions(paths, options));
+  const models = tellOfModels(job, progress);
+  const unreadableFolders: string[] = [];
+  try {
+    await addPhotos(job, { progress, interrupts, unreadableFolders });
+    const startedAt = performance.now();
+    const finished = await work(job, { progress, interrupts });
+    progress[Symbol.dispose]();
+
+    const print = options.json ? printJsonSummary : printSummary;
+    await print(output, job.report, {
+      resultsFile: job.resultsFile,
+      annotateFolder: options.annotate && fromCaller(options.annotate),
+      device: models.device,
+      loads: job.cache.info().loads,
+      finished,
+      elapsedMs: performance.now() - startedAt,
+      maxDetections: options.maxDetections,
+      isInterrupted: interrupts.exitStatus !== undefined,
+      unreadableFolders,
+    });
+  } catch (error) {
+    // What an interrupt ended is no failure.
+    if (interrupts.exitStatus === undefined) throw error;
+  }
+  if (interrupts.exitStatus !== undefined) return interrupts.exitStatus;
+  const isComplete =
+    (await job.report.states())["set-aside"] === 0 && unreadableFolders.length === 0;
+  return isComplete ? exitStatus.ok : exitStatus.incomplete;
+}
+
+interface Surroundings {
+  readonly progress: ProgressDisplay;
+  readonly interrupts: Interrupts;
+}
+
+/** Says on which device models are, and which one it is for the summary. */
+function tellOfModels({ cache }: PhotoJob, progress: ProgressDisplay) {
+  const models: { device: string | undefined } = { device: undefined };
+  const told = new Set<string>();
+  cache.on("model:load", ({ name, device, loadMs }) => {
+    if (name === "detect") models.device = device;
+    progress.info(`Loaded the ${name} model on ${device} in ${formatDuration(loadMs)}`);
+  });
+  cache.on("device:fallback", ({ to, reason }) => {
+    // The same for every model.
+    if (!told.has(reason)) progress.note(`Going on with ${to}, because of ${reason}`);
+    told.add(reason);
+  });
+  return models;
+}
+
+async function addPhotos(
+  job: PhotoJob,
+  { progress, interrupts, unreadableFolders }: Surroundings & { unreadableFolders: string[] },
+): Promise<void> {
+  progress.setActivity("Looking for photos");
+  const found = await job.add({
+    signal: interrupts.stop,
+    onFound: (found) => progress.setActivity(`Looking for photos: ${formatCount(found)}`),
+    onUnreadable: (folder, error) => {
+      unreadableFolders.push(folder);
+      progress.note(`Cannot list ${displayPath(folder)}: ${String(error)}`);
+    },
+  });
+  if (found === 0) {
+    progress.note(`Found no photos. They end in ${pictureExtensions.join(", ")}.`);
+  }
+}
+
+/** Gives how many photos this process finished. */
+async function work(job: PhotoJob, { progress, interrupts }: Surroundings): Promise<number> {
+  const setTotals = async () => {
+    const { done, "set-aside": setAside, waiting, leased } = await job.report.states();
+    progress.setTotals({ total: done + setAside + waiting + leased, done, setAside });
+  };
+  await setTotals();
+  // Another run on the same results file moves the numbers too.
+  // Another run on the same results file moves the numbers too.
+  const lookAtOthers = async () => {
+    if (await job.isShared()) await setTotals();
+  };
+  const othersTimer = setInterval(() => {
+    // What fails here fails the work itself, which tells.
+    lookAtOthers().catch(() => {});
+  }, othersPeriodMs);
+  let finished = 0;
+  try {
+    await job.run({
+      stop: interrupts.stop,
+      signal: interrupts.abort,
+      onPhoto: ({ source, outcome, reason }) => {
+        if (outcome === "failed") return;
+        finished++;
+        if (outcome !== "set-aside") return progress.photoDone();
+        progress.photoSetAside();
+        progress.note(`Set aside ${displayPath(source)}: ${reason?.code}`);
+      },
+    });
+  } finally {
+    clearInterval(othersTimer);
+  }
+  await setTotals();
+  return finished;
+}
+
+function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJobOptions {
+  const { confidence, iou, maxDetections, imageSize } = options;
+  const { segment, segmentConfidence, segmentImageSize } = options;
+  return {
+    paths: paths.map(fromCaller),
+    resultsFile: fromCaller(options.out),
+    detect: {
+      file: modelFromCaller(options.detect),
+      options: { confidence, iou, maxDetections, imageSize },
+    },
+    segment:
+      segment === undefined
+        ? undefined
+        : {
+            file: modelFromCaller(segment),
+            options: { confidence: segmentConfidence, imageSize: segmentImageSize },
+          },
+    device: options.device,
+    requireDevice: options.requireDevice,
+    annotateFolder: options.annotate && fromCaller(options.annotate),
+    maxPixels: options.maxPixels,
+    retry: options.retry,
+  };
+}

@@ -1,0 +1,172 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { isOrangeryError } from "../../errors.ts";
+import { type InitializerView, readModel } from "../model-reader.ts";
+import { serializeModel } from "../model-writer.ts";
+import { type Floats, runModel } from "../run-model.fixture.ts";
+import { parameterCount, type YoloNetwork } from "./modules.ts";
+import { createYoloModel } from "./yolo-model.ts";
+import { buildYolo11, randomYolo11, type Yolo11Scale, type Yolo11Task } from "./yolo11.ts";
+
+const fixtures = new URL("../../../../shared/fixtures/models/", import.meta.url);
+const skip = existsSync(fixtures) ? false : "shared fixtures not present";
+
+/** A picture of coloured noise at several scales, the same for the same size. */
+function noise(heightPx: number, widthPx: number): Floats {
+  const data = Float32Array.from({ length: 3 * heightPx * widthPx }, (_, i) => {
+    const [x, y, c] = [i % widthPx, Math.floor(i / widthPx) % heightPx, i / (heightPx * widthPx)];
+    const wave = Math.sin(x / 7 + c) * Math.cos(y / 11) + Math.sin((x * y) / 300);
+    return 0.5 + 0.2 * wave + 0.1 * Math.sin(i * 12.9898);
+  });
+  return { data, dims: [1, 3, heightPx, widthPx] };
+}
+
+describe("randomYolo11", () => {
+  const counts: readonly (readonly [Yolo11Scale, Yolo11Task, number])[] = [
+    ["n", "detect", 2_616_248],
+    ["m", "detect", 20_091_712],
+    ["m", "segment", 22_396_992],
+  ];
+  for (const [scale, task, expected] of counts) {
+    it(`has ${expected} parameters for YOLO11${scale}, ${task}, once fused`, () => {
+      const network = randomYolo11({ scale, task, classCount: 80, seed: 0 });
+      assert.equal(parameterCount(network), expected);
+    });
+  }
+
+  it("makes blocks of every scale fit each other", () => {
+    for (const scale of ["s", "l", "x"] as const) {
+      const network = randomYolo11({ scale, task: "segment", classCount: 3, seed: 0 });
+      assert.equal(network.layers.length, 23);
+      assert.equal(network.head.module.kind, "segment");
+    }
+  });
+
+  for (const classCount of [0, -1, 1.5]) {
+    it(`refuses ${classCount} classes`, () => {
+      assert.throws(
+        () => randomYolo11({ scale: "n", task: "detect", classCount, seed: 0 }),
+        (error) => isOrangeryError(error, "INVALID_ARGUMENT"),
+      );
+    });
+  }
+});
+
+describe("buildYolo11", () => {
+  it("writes the same bytes for the same seed and others for another", () => {
+    const build = (seed: number) =>
+      serializeModel(
+        buildYolo11({ scale: "n", task: "detect", classCount: 1, imageSize: 64, seed }),
+      );
+    assert.deepEqual(build(1), build(1));
+    assert.notDeepEqual(build(1), build(2));
+  });
+
+  it("says in its metadata what Ultralytics' exports say", () => {
+    const facts = readModel(
+      serializeModel(
+        buildYolo11({ scale: "n", task: "segment", classCount: 2, imageSize: [64, 96] }),
+      ),
+    );
+    assert.equal(facts.metadata.get("task"), "segment");
+    assert.equal(facts.metadata.get("head"), "Segment");
+    assert.equal(facts.metadata.get("stride"), "32");
+    assert.equal(facts.metadata.get("imgsz"), "[64, 96]");
+    assert.equal(facts.metadata.get("names"), "{0: 'class0', 1: 'class1'}");
+    assert.equal(facts.metadata.get("end2end"), "False");
+    assert.deepEqual(
+      facts.inputs.map(({ name, dims }) => [name, dims]),
+      [["images", [1, 3, 64, 96]]],
+    );
+    assert.deepEqual(
+      facts.outputs.map(({ name, dims }) => [name, dims]),
+      [
+        ["output0", [1, 4 + 2 + 32, 126]],
+        ["output1", [1, 32, 16, 24]],
+      ],
+    );
+  });
+
+  it("finds something, but not everywhere", async () => {
+    const model = buildYolo11({ scale: "n", task: "detect", imageSize: [256, 320] });
+    const { output0 } = await runModel(model, { images: noise(256, 320) });
+    assert.deepEqual(output0!.dims, [1, 84, 1680]);
+    const anchorCount = 1680;
+    const scores = output0!.data.subarray(4 * anchorCount);
+    assert.ok(scores.every((score) => score >= 0 && score <= 1));
+    const scored = scores.filter((score) => score > 0.25).length;
+    assert.ok(scored < anchorCount / 4, `${scored} scores are above 0.25`);
+    assert.ok(scores.some((score) => score > 0.002));
+    const widths = output0!.data.subarray(2 * anchorCount, 3 * anchorCount);
+    assert.ok(widths.every((width) => width > 0 && width < 32 * 32));
+  });
+
+  const sizes = [0, 100, 33.3, [64, 65], [-32, 32], Number.NaN] as const;
+  for (const imageSize of sizes) {
+    it(`refuses image size ${imageSize}`, () => {
+      assert.throws(
+        () => buildYolo11({ scale: "n", task: "detect", classCount: 1, imageSize }),
+        (error) => isOrangeryError(error, "INVALID_ARGUMENT") && /32 px/.test(error.message),
+      );
+    });
+  }
+});
+
+describe("createYoloModel", () => {
+  for (const [file, task] of [
+    ["plants-det.onnx", "detect"],
+    ["beds-seg.onnx", "segment"],
+  ] as const) {
+    it(`computes what Ultralytics' own export of ${file} computes`, { skip }, async () => {
+      const bytes = readFileSync(new URL(file, fixtures));
+      const network = withWeights(
+        randomYolo11({ scale: "n", task, classCount: 1, seed: 0 }),
+        readModel(bytes).initializers,
+      );
+      const model = createYoloModel({ network, imageSize: 320, names: ["x"], description: "" });
+      const images = noise(320, 320);
+      const [ours, theirs] = [await runModel(model, { images }), await runModel(bytes, { images })];
+      assert.deepEqual(Object.keys(ours), Object.keys(theirs));
+      for (const [name, output] of Object.entries(theirs)) {
+        assert.deepEqual(ours[name]!.dims, output.dims);
+        const worst = output.data.findIndex((x, i) => !(Math.abs(x - ours[name]!.data[i]!) < 2e-3));
+        assert.equal(worst, -1, `${name}[${worst}]`);
+      }
+    });
+  }
+});
+
+/** The network with the weights of an export, found by the paths of its modules. */
+function withWeights(network: YoloNetwork, initializers: readonly InitializerView[]): YoloNetwork {
+  const tensors = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+  const transplant = (part: unknown, path: string): unknown => {
+    if (typeof part !== "object" || part === null) return part;
+    if ("values" in part && "dims" in part) {
+      const tensor =
+        tensors.get(path) ??
+        tensors.get(path.replace(/\.(weight|bias)$/, ".conv.$1")) ??
+        tensors.get(`${path}.conv.weight`);
+      assert.deepEqual(tensor?.dims, part.dims, path);
+      return { dims: part.dims, values: new Float32Array(tensor!.rawData!.slice().buffer) };
+    }
+    if (Array.isArray(part)) return part.map((item, i) => transplant(item, `${path}.${i}`));
+    return Object.fromEntries(
+      Object.entries(part).map(([key, value]) => [
+        key,
+        // These two are not levels of the path in a checkpoint.
+        transplant(value, key === "modules" || key === "detect" ? path : `${path}.${key}`),
+      ]),
+    );
+  };
+  const layers = network.layers.map(({ from, module }, i) => ({
+    from,
+    module: transplant(module, `model.${i}`),
+  }));
+  const { from, module } = network.head;
+  const head = { from, module: transplant(module, `model.${layers.length}`) };
+  // Trained by Ultralytics 8.4, which leaves out this activation.
+  const sppf = layers[9]!.module as { cv1: object };
+  sppf.cv1 = { ...sppf.cv1, activation: "identity" };
+  return { layers, head } as YoloNetwork;
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { arenasOf, devicesToTry, executionProvider, parseDevice } from "./device.ts";
+
+describe("a device's name", () => {
+  const read: [name: string, workerId: number, label: string][] = [
+    ["cpu", 3, "cpu"],
+    ["webgpu", 3, "webgpu"],
+    ["coreml", 3, "coreml"],
+    ["cuda:0", 3, "cuda:0"],
+    ["cuda:12", 3, "cuda:12"],
+    ["cuda:007", 3, "cuda:7"],
+    ["cuda", 3, "cuda:3"],
+    ["cuda", 0, "cuda:0"],
+    ["cuda", 4096, "cuda:4096"],
+    ["tensorrt:1", 3, "tensorrt:1"],
+    ["directml", 2, "directml:2"],
+  ];
+  for (const [name, workerId, label] of read) {
+    it(`${name} is ${label} for worker ${workerId}`, () => {
+      assert.equal(parseDevice(name, workerId).label, label);
+    });
+  }
+
+  for (const name of ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cuda:1.5", "cuda:0:1"]) {
+    it(`is not \`${name}\``, () => {
+      assert.throws(() => parseDevice(name), { code: "DEVICE_UNKNOWN", details: { device: name } });
+    });
+  }
+  for (const name of ["cuda:1234", "cpu:0", "webgpu:0", "auto"]) {
+    it(`is not \`${name}\``, () => {
+      assert.throws(() => parseDevice(name), { code: "DEVICE_UNKNOWN" });
+    });
+  }
+});
+
+describe("the devices to try", () => {
+  const lists: [name: string, options: Parameters<typeof devicesToTry>[1], labels: string[]][] = [
+    ["auto", { platform: "linux" }, ["cuda:0", "webgpu", "cpu"]],
+    ["auto", { platform: "linux", workerId: 2 }, ["cuda:2", "webgpu", "cpu"]],
+    ["auto", { platform: "win32", workerId: 1 }, ["cuda:1", "directml:1", "cpu"]],
+    ["auto", { platform: "darwin", workerId: 1 }, ["cuda:1", "coreml", "cpu"]],
+    ["auto", { platform: "freebsd", workerId: 1234 }, ["cuda:1234", "webgpu", "cpu"]],
+    ["cpu", { workerId: 1 }, ["cpu"]],
+    ["cuda", { workerId: 1 }, ["cuda:1", "cpu"]],
+    ["tensorrt:0", { workerId: 1 }, ["tensorrt:0", "cpu"]],
+  ];
+  for (const [name, options, labels] of lists) {
+    it(`for ${name} and ${JSON.stringify(options)} are ${labels.join(", ")}`, () => {
+      assert.deepEqual(
+        devicesToTry(name, options).map(({ label }) => label),
+        labels,
+      );
+    });
+  }
+});
+
+describe("the execution provider", () => {
+  const limit = { gpuMemoryLimitBytes: 2 ** 30 };
+  const providers: [
+    name: string,
+    options: Parameters<typeof executionProvider>[1],
+    expected: object,
+  ][] = [
+    ["cpu", limit, { name: "cpu" }],
+    ["webgpu", limit, { name: "webgpu" }],
+    ["coreml", {}, { name: "coreml" }],
+    ["directml:1", limit, { name: "directml", options: { device_id: "1" } }],
+    [
+      "cuda:1",
+      {},
+      { name: "cuda", options: { device_id: "1", arena_extend_strategy: "kNextPowerOfTwo" } },
+    ],
+    [
+      "cuda:0",
+      { ...limit, arenaGrowth: "as-requested" },
+      {
+        name: "cuda",
+        options: {
+          device_id: "0",
+          arena_extend_strategy: "kSameAsRequested",
+          gpu_mem_limit: "1073741824",
+        },
+      },
+    ],
+    ["tensorrt:2", {}, { name: "tensorrt", options: { device_id: "2" } }],
+    [
+      "tensorrt:2",
+      limit,
+      { name: "tensorrt", options: { device_id: "2", trt_max_workspace_size: "1073741824" } },
+    ],
+  ];
+  for (const [name, options, expected] of providers) {
+    it(`of ${name} with ${JSON.stringify(options)}`, () => {
+      assert.deepEqual(executionProvider(parseDevice(name), options), expected);
+    });
+  }
+});
+
+describe("the arenas", () => {
+  for (const [name, arenas] of [
+    ["cpu", "cpu:0"],
+    ["webgpu", "cpu:0"],
+    ["cuda:1", "gpu:1;cpu:0"],
+    ["tensorrt:0", "gpu:0;cpu:0"],
+  ] as const) {
+    it(`of ${name} are ${arenas}`, () => assert.equal(arenasOf(parseDevice(name)), arenas));
+  }
+});

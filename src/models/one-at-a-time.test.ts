@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
+import { describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { OneAtATime, untilAborted } from "./one-at-a-time.ts";
+
+describe("one at a time", () => {
+  it("runs in the order of asking, each when the one before has ended", async () => {
+    const turns = new OneAtATime();
+    const log: string[] = [];
+    const work = (name: string) => async () => {
+      log.push(`${name} begins`);
+      await turn();
+      log.push(`${name} ends`);
+      return name;
+    };
+    const results = await Promise.all(["a", "b", "c"].map((name) => turns.run(work(name))));
+    assert.deepEqual(results, ["a", "b", "c"]);
+    assert.deepEqual(
+      log,
+      ["a", "b", "c"].flatMap((name) => [`${name} begins`, `${name} ends`]),
+    );
+  });
+
+  it("goes on after work that failed", async () => {
+    const turns = new OneAtATime();
+    const failing = turns.run(async () => {
+      throw new Error("broken");
+    });
+    const next = turns.run(async () => "next");
+    await assert.rejects(failing, /broken/);
+    assert.equal(await next, "next");
+  });
+
+  for (const which of [1, 2]) {
+    it(`lets waiter ${which} of 2 leave, and keeps the order of the others`, async () => {
+      const turns = new OneAtATime();
+      const gate = Promise.withResolvers<void>();
+      const aborter = new AbortController();
+      const done: number[] = [];
+      const waiting = [0, 1, 2, 3].map((index) =>
+        turns.run(
+          async () => {
+            if (index === 0) await gate.promise;
+            done.push(index);
+          },
+          index === which ? aborter.signal : undefined,
+        ),
+      );
+      aborter.abort(new Error("left"));
+      await assert.rejects(waiting[which]!, /left/);
+      await turn();
+      assert.deepEqual(done, [], "the place before it is still taken");
+      gate.resolve();
+      await Promise.allSettled(waiting);
+      assert.deepEqual(
+        done,
+        [0, 1, 2, 3].filter((index) => index !== which),
+      );
+    });
+  }
+
+  it("frees a place when the work ends, not when its caller leaves", async () => {
+    const turns = new OneAtATime();
+    const gate = Promise.withResolvers<void>();
+    const aborter = new AbortController();
+    const first = turns.run(() => gate.promise, aborter.signal);
+    let began = false;
+    const second = turns.run(async () => {
+      began = true;
+    });
+    await turn();
+    aborter.abort(new Error("left"));
+    await turn();
+    assert.equal(began, false);
+    gate.resolve();
+    await Promise.all([first, second]);
+    assert.equal(began, true);
+  });
+});
+
+describe("until aborted", () => {
+  it("settles as the promise does", async () => {
+    const { signal } = new AbortController();
+    assert.equal(await untilAborted(Promise.resolve(1), signal), 1);
+    assert.equal(await untilAborted(Promise.resolve(1)), 1);
+    await assert.rejects(untilAborted(Promise.reject(new Error("no")), signal), /no/);
+    assert.equal(getEventListeners(signal, "abort").length, 0);
+  });
+
+  it("rejects with the signal's reason, and leaves no listener", async () => {
+    const aborter = new AbortController();
+    const never = untilAborted(new Promise(() => {}), aborter.signal);
+    aborter.abort(new Error("left"));
+    await assert.rejects(never, /left/);
+    assert.equal(getEventListeners(aborter.signal, "abort").length, 0);
+  });
+
+  it("rejects at once when it has aborted before, even if the promise fails too", async () => {
+    const signal = AbortSignal.abort(new Error("left"));
+    await assert.rejects(untilAborted(Promise.resolve(1), signal), /left/);
+    const failing = Promise.withResolvers<never>();
+    await assert.rejects(untilAborted(failing.promise, signal), /left/);
+    failing.reject(new Error("unhandled, were it not for the race"));
+    await turn();
+  });
+});

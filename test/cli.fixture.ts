@@ -1,0 +1,122 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+
+export const mainFile = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+export const examplePhotos = fileURLToPath(new URL("../examples/photos/", import.meta.url));
+
+export interface Outcome {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A folder of its own in which the command line is run as real processes. */
+export class CliFolder implements AsyncDisposable {
+  readonly path: string;
+  readonly #children = new Set<ChildProcess>();
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async create(): Promise<CliFolder> {
+    return new CliFolder(await mkdtemp(join(tmpdir(), "orangery-cli-")));
+  }
+
+  /** Starts `orangery` in this folder. */
+  start(...args: string[]): RunningCli {
+    return this.spawn(process.execPath, [mainFile, ...args]);
+  }
+
+  /** Runs `orangery` in this folder to its end. */
+  async run(...args: string[]): Promise<Outcome> {
+    return await this.start(...args).outcome;
+  }
+
+  spawn(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningCli {
+    const child = spawn(command, args, {
+      cwd: this.path,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...env },
+    });
+    this.#children.add(child);
+    const outcome = Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, "close"),
+    ]).then(([stdout, stderr, [status, signal]]) => {
+      this.#children.delete(child);
+      return { stdout, stderr, status, signal };
+    });
+    return { child, outcome };
+  }
+
+  /** Writes small photos, no two alike. */
+  async writePhotos(names: readonly string[], { widthPx = 64, heightPx = 48 } = {}): Promise<void> {
+    for (const [i, name] of names.entries()) {
+      const file = join(this.path, name);
+      await mkdir(dirname(file), { recursive: true });
+      const background = { r: 90, g: 60 + (i % 64), b: 40 + (i >> 6) };
+      await sharp({ create: { width: widthPx, height: heightPx, channels: 3, background } }).toFile(
+        file,
+      );
+    }
+  }
+
+  /** Rows of the results file, also while others write it; none until it is there. */
+  query(sql: string, file = "results.db"): Record<string, unknown>[] {
+    let reader: DatabaseSync | undefined;
+    try {
+      reader = new DatabaseSync(join(this.path, file), { readOnly: true, timeout: 5000 });
+      return reader
+        .prepare(sql)
+        .all()
+        .map((row) => ({ ...row }));
+    } catch (error) {
+      // Not made yet, or made this moment.
+      if (/unable to open|no such table/.test(String(error))) return [];
+      throw error;
+    } finally {
+      reader?.close();
+    }
+  }
+
+  /** Resolves when the query has rows, or when the process has ended. */
+  async until({ child }: RunningCli, sql: string): Promise<void> {
+    while (child.exitCode === null && child.signalCode === null) {
+      if (this.query(sql).length > 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const child of this.#children) {
+      child.kill("SIGKILL");
+      await once(child, "close");
+    }
+    await rm(this.path, { recursive: true });
+  }
+}
+
+export interface RunningCli {
+  readonly child: ChildProcess;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** The quickest real model: the sample detector on a small input. */
+export const quickModel = ["sample:seedlings", "--image-size", "128", "--device", "cpu"] as const;
+
+export function jsonLines(stdout: string): Record<string, unknown>[] {
+  return stdout
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line));
+}

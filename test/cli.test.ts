@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { CliFolder, mainFile, quickModel } from "./cli.fixture.ts";
+
+const binFile = fileURLToPath(new URL("../bin/orangery.js", import.meta.url));
+
+const model = ["--detect", "sample:seedlings"];
+const mistakes: { args: string[]; message: RegExp }[] = [
+  { args: ["rum"], message: /unknown command 'rum'\n\(Did you mean run\?\)/ },
+  { args: ["run"], message: /missing required argument 'path'/ },
+  { args: ["run", "."], message: /option '--detect <model>' is needed/ },
+  { args: ["predict", "a.jpg"], message: /option '--model <model>' is needed/ },
+  {
+    args: ["run", ".", "--detekt", "m.onnx"],
+    message: /unknown option '--detekt'\n\(Did you mean --detect\?\)/,
+  },
+  {
+    args: ["run", ".", ...model, "--confidence", "25"],
+    message:
+      /'--confidence <score>' argument '25' is invalid\. Expected a number from 0 to 1, got "25"/,
+  },
+  { args: ["run", ".", ...model, "--iou", ""], message: /Expected a number from 0 to 1, got ""/ },
+  {
+    args: ["run", ".", ...model, "--max-detections", "0"],
+    message: /Expected a whole number from 1 up, got "0"/,
+  },
+  {
+    args: ["run", ".", ...model, "--image-size", "640x"],
+    message: /Expected pixels as in 640, or height x width as in 480x640, got "640x"/,
+  },
+  {
+    args: ["predict", "a.jpg", "--model", "m", "--device", "gpu"],
+    message: /Expected a device of auto, cpu, cuda:N.*got `gpu`/,
+  },
+  {
+    args: ["predict", "a.jpg", "--model", "m", "--masks", "png"],
+    message: /Allowed choices are rle, polygon, none/,
+  },
+];
+
+for (const { args, message } of mistakes) {
+  test(`orangery ${args.join(" ")} is a mistake that is explained`, async () => {
+    await using folder = await CliFolder.create();
+    const { status, stdout, stderr } = await folder.run(...args);
+    assert.match(stderr, /^orangery: /);
+    assert.match(stderr, message);
+    assert.match(stderr, /\(add "--help" for all options\)\n$/);
+    assert.deepEqual([status, stdout], [2, ""]);
+  });
+}
+
+for (const args of [["--help"], ["run", "--help"], ["help", "predict"]]) {
+  test(`orangery ${args.join(" ")} shows examples and what the exit status means`, async () => {
+    await using folder = await CliFolder.create();
+    const { status, stdout, stderr } = await folder.run(...args);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(stdout, /Usage: orangery/);
+    assert.match(stdout, /Examples:\n {2}\$ orangery/);
+    assert.match(stdout, /Exit status:\n {2}0 /);
+  });
+}
+
+test("orangery alone shows the help and is a mistake", async () => {
+  await using folder = await CliFolder.create();
+  const { status, stdout, stderr } = await folder.run();
+  assert.equal(status, 2);
+  assert.match(stdout + stderr, /Usage: orangery/);
+});
+
+test("the version is the package's", async () => {
+  await using folder = await CliFolder.create();
+  const { status, stdout } = await folder.run("--version");
+  assert.equal(status, 0);
+  assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+});
+
+test("missing paths are all named before anything is made", async () => {
+  await using folder = await CliFolder.create();
+  const { status, stderr } = await folder.run("run", "here", "there", ...model);
+  assert.equal(status, 1);
+  assert.match(stderr, /cannot find .*here \(ENOENT\), .*there \(ENOENT\).*\[PHOTO_NOT_FOUND\]/);
+  assert.deepEqual(folder.query("select 1"), []);
+});
+
+test("a folder without photos is told, and nothing is wrong", async () => {
+  await using folder = await CliFolder.create();
+  await mkdir(join(folder.path, "photos"));
+  const { status, stdout, stderr } = await folder.run("run", "photos", ...model);
+  assert.equal(status, 0);
+  assert.match(stderr, /Found no photos\. They end in \.jpg, /);
+  assert.match(stdout, /nothing was left to do/);
+});
+
+test("--quiet leaves standard error empty", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["a.png"]);
+  const { status, stderr } = await folder.run("run", "a.png", "--detect", ...quickModel, "--quiet");
+  assert.deepEqual([status, stderr], [0, ""]);
+});
+
+test("through npm's script paths are relative to where npm was called", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["sub/a.png"]);
+  const args = [mainFile, "predict", "a.png", "--model", ...quickModel];
+  const env = {
+    npm_package_name: "orangery",
+    npm_lifecycle_event: "orangery",
+    INIT_CWD: join(folder.path, "sub"),
+  };
+  const ours = await folder.spawn(process.execPath, args, env).outcome;
+  assert.equal(ours.status, 0, ours.stderr);
+  // In a script of another package the working directory is meant.
+  const others = { ...env, npm_package_name: "theirs", npm_lifecycle_event: "count" };
+  assert.equal((await folder.spawn(process.execPath, args, others).outcome).status, 3);
+});
+
+test("a Node that is too old is told in one line", async () => {
+  await using folder = await CliFolder.create();
+  const old = `Object.defineProperty(process, "versions", { value: { node: "20.20.2" } })`;
+  const args = ["--import", `data:text/javascript,${encodeURIComponent(old)}`, binFile, "--help"];
+  const { status, stdout, stderr } = await folder.spawn(process.execPath, args).outcome;
+  assert.equal(stderr, "orangery needs Node 24.16 or newer, but this is Node 20.20.2.\n");
+  assert.deepEqual([status, stdout], [1, ""]);
+});
+
+test("on a terminal the progress is one line that is painted over", {
+  skip: process.platform === "win32" && "needs script(1)",
+}, async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["photos/a.png", "photos/b.png"]);
+  const line = [process.execPath, mainFile, "run", "photos", "--detect", ...quickModel].join(" ");
+  const { stdout } = await folder.spawn("script", ["-qec", line, "/dev/null"], {
+    PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
+  }).outcome;
+  assert.match(stdout, /█.* 100 % {2}2\/2 photos/);
+  assert.match(stdout, /Total of 2 photos/);
+});

@@ -1,0 +1,288 @@
+/** What the documents say, held against the code. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { describe, test } from "node:test";
+import { workerIdFromName } from "../src/tasks/worker-id.ts";
+
+const root = join(import.meta.dirname, "..");
+const read = (file: string) => readFileSync(join(root, file), "utf8");
+const manifest = JSON.parse(read("package.json"));
+const documents = globSync(["*.md", "docs/*.md"], { cwd: root }).sort();
+
+describe("links", () => {
+  for (const document of documents) {
+    test(`of ${document} lead to files and headings that are there`, () => {
+      for (const [, target] of withoutCode(read(document)).matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(target!)) continue;
+        const [path = "", anchor] = target!.split("#");
+        const file = path === "" ? document : join(dirname(document), path);
+        assert.ok(existsSync(join(root, file)), `${document} links to ${target}`);
+        if (anchor !== undefined) {
+          assert.ok(anchorsOf(read(file)).includes(anchor), `${document} links to ${target}`);
+        }
+      }
+    });
+  }
+});
+
+describe("code samples", () => {
+  test("that name an example are that example", () => {
+    const verbatim = documents.flatMap((document) =>
+      samplesOf(document).filter(({ example }) => example !== undefined),
+    );
+    for (const { document, example, code } of verbatim) {
+      assert.equal(code, read(example!), `${document} shows ${example} as it was`);
+    }
+  });
+
+  test("are right in the eyes of the compiler", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "orangery-docs-"));
+    try {
+      for (const document of documents) {
+        const code = joinSamples(samplesOf(document));
+        if (code !== "") await writeFile(join(folder, `${basename(document, ".md")}.ts`), code);
+      }
+      await writeFile(join(folder, "foreign.d.ts"), foreignPackages);
+      await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+      const compilerOptions = {
+        paths: { orangery: [join(root, "src/index.ts")] },
+        typeRoots: [join(root, "node_modules/@types")],
+        noUnusedLocals: false,
+        noUnusedParameters: false,
+      };
+      const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"] };
+      await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
+      const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+      try {
+        execFileSync(process.execPath, [compiler, "-p", folder], { encoding: "utf8" });
+      } catch (error) {
+        assert.fail((error as { stdout: string }).stdout);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("docs/events.md", () => {
+  test("names exactly the events of ModelCache", () => {
+    const [, declaration] = /interface ModelCacheEvents \{(.*?)\n\}/s.exec(
+      read("src/models/cache-events.ts"),
+    )!;
+    const declared = [...declaration!.matchAll(/^ {2}"([^"]+)":/gm)].map(([, name]) => name);
+    assert.ok(declared.length > 0);
+    const documented = tableColumn(sectionOf("docs/events.md", "Events of `ModelCache`"), 0);
+    assert.deepEqual(documented, declared);
+  });
+
+  test("lists every log line, with its level, and no other", () => {
+    const files = globSync("src/**/*.ts", { cwd: root }).filter((file) => !isTest(file));
+    const written = files.flatMap((file) =>
+      // A call such as log.warn({ name, err }, "a message"); what is put in becomes <>.
+      Array.from(
+        read(file).matchAll(
+          /\.(debug|info|warn|error)\(\s*\{[^{}]*\},\s*(["`])((?:(?!\2).)*)\2,?\s*\)/g,
+        ),
+        ([, level, , message]) => `${level} ${message!.replace(/\$\{[^}]*\}/g, "<>")}`,
+      ),
+    );
+    const sections = [
+      "Log lines of a task",
+      "Log lines of `ModelCache`",
+      "Log lines of the ledger",
+    ];
+    const documented = sections
+      .flatMap((section) => tableRows(sectionOf("docs/events.md", section)).slice(2))
+      .map(([level, messages]) => `${level!.trim()} ${codesOf(messages!)[0]}`)
+      .map((line) => line.replace(/<[^>]*>/g, "<>"));
+    assert.deepEqual(documented.toSorted(), written.toSorted());
+  });
+});
+
+describe("docs/architecture.md", () => {
+  const layers = [
+    .../const layers = \[(.*?)\];/s.exec(read("scripts/check-layers.ts"))![1]!.matchAll(/"(.*?)"/g),
+  ].map(([, layer]) => layer!);
+
+  test("lists the folders of src/ in the order that check-layers.ts holds them to", () => {
+    const folders = readdirSync(join(root, "src"), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
+    assert.deepEqual(
+      tableColumn(sectionOf("docs/architecture.md", "Layers"), 0),
+      layers.filter((layer) => folders.includes(layer)).map((layer) => `${layer}/`),
+    );
+  });
+
+  test("justifies every dependency, and no other", () => {
+    const packages = [manifest.dependencies, manifest.devDependencies].flatMap(Object.keys);
+    const justified = tableColumn(sectionOf("docs/architecture.md", "Dependencies"), 0);
+    assert.deepEqual(justified.toSorted(), packages.toSorted());
+  });
+});
+
+describe("docs/model-cache.md", () => {
+  const cases = [
+    {
+      section: "Options",
+      declared: [
+        ...optionsIn("src/models/cache-options.ts", "ModelCacheOptions"),
+        ...optionsIn("src/models/device.ts", "GpuMemoryOptions"),
+      ],
+    },
+    {
+      section: "Predicting",
+      declared: optionsIn("src/models/predict-options.ts", "PredictOptions"),
+    },
+  ];
+  for (const { section, declared } of cases) {
+    test(`names exactly the options that there are: ${section}`, () => {
+      assert.ok(declared.length > 0);
+      const documented = tableCodes(sectionOf("docs/model-cache.md", section), 0).flat();
+      assert.deepEqual(documented.toSorted(), declared.toSorted());
+    });
+  }
+});
+
+test("docs/tasks.md reads worker ids from names as the code does", () => {
+  const rows = tableRows(sectionOf("docs/tasks.md", "Which device: the worker id"));
+  const table = rows.flatMap(([names = "", ids = ""]) => {
+    const idList = ids.split(",").map(Number);
+    return codesOf(names).map((name, index) => ({ name, id: idList[index] ?? idList[0] }));
+  });
+  assert.ok(table.length > 0);
+  for (const { name, id } of table) assert.equal(workerIdFromName(name, {}), id, name);
+});
+
+test("every environment variable that is read is documented", () => {
+  const files = globSync("src/**/*.ts", { cwd: root });
+  const sources = files.filter((file) => !isTest(file)).map(read);
+  const variables = new Set(sources.flatMap((source) => source.match(/\bORANGERY_[A-Z_]+/g) ?? []));
+  assert.ok(variables.size > 0);
+  assert.deepEqual(
+    tableColumn(sectionOf("docs/model-cache.md", "Environment variables"), 0).toSorted(),
+    [...variables].toSorted(),
+  );
+});
+
+test("the changelog has the version that the package has", () => {
+  assert.match(read("CHANGELOG.md"), new RegExp(`^## \\[?${manifest.version}\\b`, "m"));
+});
+
+function isTest(file: string): boolean {
+  return /\.(test|fixture)\.ts$/.test(file);
+}
+
+interface Sample {
+  readonly document: string;
+  readonly code: string;
+  /** The example file that it shows. */
+  readonly example: string | undefined;
+  /** Declarations of what the sample takes as given. */
+  readonly given: string;
+}
+
+/**
+ * The TypeScript samples of a document. A comment before a sample may say which example file it
+ * shows, `<!-- examples/x.ts -->`, or declare what it takes as given, `<!-- given: … -->`.
+ */
+function samplesOf(document: string): Sample[] {
+  const pattern = /(?:<!-- (?:given: (.*?)|(examples\/\S+)) -->\n)?```ts\n(.*?)```/gs;
+  return [...read(document).matchAll(pattern)].map(([, given = "", example, code]) => ({
+    document,
+    code: code!,
+    example,
+    given,
+  }));
+}
+
+/**
+ * The samples of one document as one module: each builds on those before it, and may import again
+ * what they did. Examples are left out, being compiled where they are.
+ */
+function joinSamples(samples: readonly Sample[]): string {
+  const imported = new Map<string, Set<string>>();
+  const bodies = samples
+    .filter(({ example }) => example === undefined)
+    .map(({ given, code }) => {
+      const body = code.replace(/^import \{(.*?)\} from "(.*?)";$/gms, (_, names, from) => {
+        const known = imported.get(from) ?? new Set();
+        for (const name of names.match(/[^,\s][^,]*/g) ?? []) known.add(name.trim());
+        imported.set(from, known);
+        return "";
+      });
+      return `${given}\n${body}`;
+    });
+  const imports = Array.from(imported, ([from, names]) => `import {${[...names]}} from "${from}";`);
+  return [...imports, ...bodies].join("\n");
+}
+
+/** As much of packages that are not installed as the samples use. */
+const foreignPackages = `
+declare module "bullmq" {
+  interface Job<Data> { readonly id?: string; readonly data: Data; readonly attemptsMade: number }
+  class Worker<Data = any> {
+    constructor(
+      queue: string,
+      process: (job: Job<Data>, token?: string, signal?: AbortSignal) => Promise<unknown>,
+      options: { connection: object },
+    );
+  }
+  class UnrecoverableError extends Error {}
+}`;
+
+function withoutCode(markdown: string): string {
+  return markdown.replace(/```.*?```/gs, "").replace(/`[^`\n]*`/g, "");
+}
+
+/** The anchors of a document's headings, as GitHub makes them. */
+function anchorsOf(markdown: string): string[] {
+  return [...markdown.replace(/```.*?```/gs, "").matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
+/** The text below a heading of the second level, to the next one. */
+function sectionOf(document: string, heading: string): string {
+  const section = read(document)
+    .split(/^## /m)
+    .find((part) => part.startsWith(`${heading}\n`));
+  assert.ok(section, `${document} has a section "${heading}"`);
+  return section;
+}
+
+/** The cells of a section's tables, row by row, the first being the heading. */
+function tableRows(section: string): string[][] {
+  return section
+    .split("\n")
+    .filter((line) => line.startsWith("|"))
+    .map((line) => line.split("|").slice(1, -1));
+}
+
+/** The words in code type of one column of a section's tables, row by row. */
+function tableCodes(section: string, column: number): string[][] {
+  return tableRows(section)
+    .map((row) => codesOf(row[column]!))
+    .filter((codes) => codes.length > 0);
+}
+
+function tableColumn(section: string, column: number): string[] {
+  return tableCodes(section, column).map(([first]) => first!);
+}
+
+function codesOf(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code!);
+}
+
+/** The names of the options that an interface declares. */
+function optionsIn(file: string, name: string): string[] {
+  const [, body] = new RegExp(`interface ${name}\\b.*?\\{\n(.*?)\n\\}`, "s").exec(read(file))!;
+  return [...body!.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, option]) => option!);
+}

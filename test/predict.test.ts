@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "node:test";
+import { CliFolder, examplePhotos, jsonLines, mainFile, quickModel } from "./cli.fixture.ts";
+
+const tray = join(examplePhotos, "tray-1.jpg");
+const soil = join(examplePhotos, "empty-soil.jpg");
+
+interface PredictionLine {
+  image: string;
+  width: number;
+  height: number;
+  model: { file: string; task: string; sha256: string };
+  device: string;
+  detections: {
+    classId: number;
+    name: string;
+    score: number;
+    boxXyxy: [number, number, number, number];
+    mask?: { size: [number, number]; counts: number[] } | [number, number][][];
+  }[];
+  timingsMs: Record<string, number>;
+}
+
+const predictions = (stdout: string) => jsonLines(stdout) as unknown as PredictionLine[];
+
+test("--json prints one line a photo, in the order given, with all that was found", async () => {
+  await using folder = await CliFolder.create();
+  const args = ["--model", "sample:seedlings", "--device", "cpu", "--json"];
+  const { status, stdout, stderr } = await folder.run("predict", tray, soil, ...args);
+  assert.equal(status, 0, stderr);
+  assert.equal(stderr, "");
+  const [first, second, ...more] = predictions(stdout);
+  assert.deepEqual(more, []);
+  assert.deepEqual(Object.keys(first!), [
+    "image",
+    "width",
+    "height",
+    "model",
+    "device",
+    "detections",
+    "timingsMs",
+  ]);
+  assert.deepEqual([first!.image, first!.width, first!.height], [tray, 1600, 1200]);
+  assert.equal(first!.device, "cpu");
+  assert.match(first!.model.file, /^sample-seedlings.*\.onnx$/);
+  assert.equal(first!.model.task, "detect");
+  assert.match(first!.model.sha256, /^[0-9a-f]{64}$/);
+  assert.ok(first!.detections.length > 200);
+  const [best] = first!.detections;
+  assert.deepEqual(Object.keys(best!), ["classId", "name", "score", "boxXyxy"]);
+  assert.deepEqual(Object.keys(first!.timingsMs), [
+    "decode",
+    "preprocess",
+    "inference",
+    "postprocess",
+    "total",
+  ]);
+  const { total = 0, ...steps } = first!.timingsMs;
+  assert.ok(Math.max(...Object.values(steps)) <= total);
+  assert.deepEqual([second!.image, second!.detections], [soil, []]);
+});
+
+test("masks are printed as run lengths, as polygons, or not at all", async () => {
+  await using folder = await CliFolder.create();
+  const args = ["predict", tray, "--model", "sample:beds", "--device", "cpu", "--json"];
+  const [rle, polygon, none] = await Promise.all([
+    folder.run(...args),
+    folder.run(...args, "--masks", "polygon"),
+    folder.run(...args, "--masks", "none"),
+  ]);
+  const mask = ({ stdout }: { stdout: string }) => predictions(stdout)[0]!.detections[0]!.mask;
+  const { size, counts } = mask(rle) as { size: number[]; counts: number[] };
+  assert.deepEqual(size, [1200, 1600]);
+  assert.equal(
+    counts.reduce((sum, count) => sum + count),
+    1200 * 1600,
+  );
+  const [[point]] = mask(polygon) as [number, number][][] as [[[number, number]]];
+  assert.equal(point.length, 2);
+  assert.equal(mask(none), undefined);
+});
+
+test("without --json the best detections and the counts are told in a table", async () => {
+  await using folder = await CliFolder.create();
+  const args = ["--model", "sample:seedlings", "--device", "cpu", "--max-detections", "20"];
+  const { status, stdout } = await folder.run("predict", tray, soil, ...args);
+  assert.equal(status, 0);
+  assert.match(stdout, /tray-1\.jpg {2}1600 × 1200 px, sample-seedlings.*\.onnx on cpu, \d+ ms\n/);
+  assert.match(stdout, /\n {2}name +score +left +top +right +bottom\n {2}plant +0\.\d{3} /);
+  assert.match(stdout, /\n {2}… 10 more\n {2}20 × plant\n/);
+  assert.match(stdout, /empty-soil\.jpg .*\n {2}nothing found\n$/);
+});
+
+test("--annotate draws what was found", async () => {
+  await using folder = await CliFolder.create();
+  const args = ["--model", ...quickModel, "--annotate", "drawn"];
+  const { status, stdout } = await folder.run("predict", tray, ...args);
+  assert.equal(status, 0);
+  const [name] = await readdir(join(folder.path, "drawn"));
+  assert.match(name!, /^tray-1-[0-9a-f]{8}\.jpg$/);
+  assert.ok(stdout.includes(join("drawn", name!)));
+});
+
+test("a photo that cannot be read is told, the others are done, and the status says so", async () => {
+  await using folder = await CliFolder.create();
+  await writeFile(join(folder.path, "bad.jpg"), "no photo");
+  const args = ["bad.jpg", soil, "missing.jpg", "--model", ...quickModel, "--json"];
+  const { status, stdout, stderr } = await folder.run("predict", ...args);
+  assert.equal(status, 3);
+  const lines = jsonLines(stdout) as { image: string; error?: { code: string } }[];
+  assert.deepEqual(
+    lines.map(({ image, error }) => [image, error?.code]),
+    [
+      ["bad.jpg", "PHOTO_UNREADABLE"],
+      [soil, undefined],
+      ["missing.jpg", "PHOTO_NOT_FOUND"],
+    ],
+  );
+  assert.match(stderr, /^orangery: bad\.jpg: Expected .*\[PHOTO_UNREADABLE\]$/m);
+});
+
+test("whoever reads the output may leave early", async () => {
+  await using folder = await CliFolder.create();
+  const command = `"$0" "$@" | head -c 10; echo; echo "status: \${PIPESTATUS[0]}"`;
+  const photos = Array<string>(12).fill(soil);
+  const args = [mainFile, "predict", ...photos, "--model", ...quickModel, "--json"];
+  const { stdout, stderr } = await folder.spawn("bash", ["-c", command, process.execPath, ...args])
+    .outcome;
+  assert.deepEqual([stdout, stderr], ['{"image":"\nstatus: 0\n', ""]);
+});
+
+const failures: { args: string[]; status: number; message: RegExp }[] = [
+  {
+    args: ["--model", "missing.onnx"],
+    status: 1,
+    message: /^orangery: Expected a model file .*missing\.onnx.*\[MODEL_NOT_FOUND\]\n$/,
+  },
+  {
+    args: ["--model", "notes.txt"],
+    status: 1,
+    message: /^orangery: Expected .*\[MODEL_NOT_ONNX\]\n$/,
+  },
+  {
+    args: ["--model", "sample:apples"],
+    status: 1,
+    message: /^orangery: Expected a sample model of seedlings, beds, got `apples`.*\n$/,
+  },
+  {
+    args: ["--model", "sample:seedlings", "--device", "cuda:31", "--require-device"],
+    status: 1,
+    message: /^orangery: Expected .*cuda:31.*\[DEVICE_UNAVAILABLE\]\n$/,
+  },
+];
+
+for (const { args, status, message } of failures) {
+  test(`predict ${args.join(" ")} fails with one clear line`, async () => {
+    await using folder = await CliFolder.create();
+    await writeFile(join(folder.path, "notes.txt"), "no model");
+    const outcome = await folder.run("predict", soil, ...args);
+    assert.equal(outcome.stdout, "");
+    assert.match(outcome.stderr, message);
+    assert.equal(outcome.status, status);
+  });
+}
+
+test("Ctrl-C ends a prediction at once", async () => {
+  await using folder = await CliFolder.create();
+  const photos = Array<string>(200).fill(tray);
+  const args = ["--model", "sample:seedlings", "--device", "cpu", "--json"];
+  const running = folder.start("predict", ...photos, ...args);
+  running.child.stdout?.once("data", () => running.child.kill("SIGINT"));
+  const { status, stdout } = await running.outcome;
+  assert.equal(status, 130);
+  assert.ok(jsonLines(stdout).length < 200);
+});

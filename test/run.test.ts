@@ -1,0 +1,296 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { copyFile, mkdir, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { CliFolder, examplePhotos, jsonLines, mainFile, quickModel } from "./cli.fixture.ts";
+
+const numbered = (count: number, folder = "photos") =>
+  Array.from({ length: count }, (_, i) => `${folder}/${String(i).padStart(3, "0")}.png`);
+
+function assertNobodyBlamed(folder: CliFolder): void {
+  assert.deepEqual(folder.query("select distinct attempts from job"), [{ attempts: 0 }]);
+}
+
+/** One result for each content, one photo done for each file, nothing held by anybody. */
+function assertAllDoneOnce(folder: CliFolder, photos: number, contents = photos): void {
+  assert.deepEqual(folder.query("select state, count(*) as photos from job group by state"), [
+    { state: "done", photos },
+  ]);
+  assert.deepEqual(
+    folder.query(
+      "select (select count(*) from job) as jobs, (select count(*) from result) as results, " +
+        "(select count(distinct result_id) from result_detections) as detections, (select count(*) from owner) as owners",
+    ),
+    [{ jobs: photos, results: contents, detections: contents, owners: 0 }],
+  );
+}
+
+test("the example photos are counted, drawn, told in a table, and not done a second time", async () => {
+  await using folder = await CliFolder.create();
+  const args = ["run", examplePhotos, "--detect", "sample:seedlings", "--segment", "sample:beds"];
+  const first = await folder.run(...args, "--annotate", "drawn", "--device", "cpu");
+  assert.equal(first.status, 0, first.stderr);
+  assert.match(first.stdout, /^Photo +plant +by bed\n/);
+  assert.match(first.stdout, /empty-soil\.jpg +0 +–\n/);
+  assert.match(first.stdout, /tray-5\.jpg +\d+ +\d+ \+ \d+ \+ \d+ \+ \d+/);
+  assert.match(first.stdout, /Total of 6 photos/);
+  assert.match(first.stdout, /6 photos in .*, 2 model loads on cpu/);
+  assert.match(first.stderr, /6\/6 photos/);
+  assert.equal((await readdir(join(folder.path, "drawn"))).length, 6);
+  assertAllDoneOnce(folder, 6);
+
+  const again = await folder.run(...args, "--annotate", "drawn", "--device", "cpu", "--json");
+  assert.equal(again.status, 0, again.stderr);
+  const lines = jsonLines(again.stdout);
+  assert.equal(lines.length, 7);
+  const { image, detections, beds } = lines[5] as Record<string, never[]>;
+  assert.equal(image, join(examplePhotos, "tray-5.jpg"));
+  assert.equal(beds?.length, 4);
+  assert.ok(Number(detections) > 500);
+  const summary = lines[6] as { type: string; photos: number; run: Record<string, unknown> };
+  assert.deepEqual([summary.type, summary.photos], ["summary", 6]);
+  assert.deepEqual([summary.run.photos, summary.run.modelLoads], [0, 0]);
+});
+
+test("same names are different photos, identical bytes one result, bad photos are set aside", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["photos/a/x.png", "photos/b/x.png", "photos/b/.hidden.png"]);
+  await mkdir(join(folder.path, "photos", "c"));
+  await copyFile(join(folder.path, "photos/a/x.png"), join(folder.path, "photos/c/twin.png"));
+  await writeFile(join(folder.path, "photos/bad.jpg"), "no photo");
+  const args = ["run", "photos", "--detect", ...quickModel, "--annotate", "photos/drawn"];
+
+  const first = await folder.run(...args);
+  assert.equal(first.status, 3, first.stderr);
+  assert.match(first.stdout, /photos\/a\/x\.png/);
+  assert.match(first.stdout, /photos\/b\/x\.png/);
+  assert.match(
+    first.stdout,
+    /Set aside \(1\):\n {2}photos\/bad\.jpg {2}PHOTO_UNREADABLE\n {4}Expected/,
+  );
+  assert.match(first.stderr, /Set aside photos\/bad\.jpg/);
+  assert.deepEqual(folder.query("select count(*) as results from result"), [{ results: 2 }]);
+  const drawn = await readdir(join(folder.path, "photos", "drawn"));
+  assert.equal(drawn.length, 3, "each photo has a picture, and none was taken for a photo");
+
+  // A removed picture is drawn again, without a model; the bad photo stays set aside.
+  await rm(join(folder.path, "photos", "drawn", drawn[0]!));
+  const again = await folder.run(...args, "--json");
+  assert.equal(again.status, 3);
+  assert.deepEqual(await readdir(join(folder.path, "photos", "drawn")), drawn);
+  const lines = jsonLines(again.stdout);
+  assert.deepEqual(
+    lines.map(({ type }) => type),
+    ["photo", "photo", "set-aside", "photo", "summary"],
+  );
+  assert.equal(lines[2]?.code, "PHOTO_UNREADABLE");
+
+  // Repaired, it is done.
+  await folder.writePhotos(["good.png"], { widthPx: 50 });
+  await copyFile(join(folder.path, "good.png"), join(folder.path, "photos/bad.jpg"));
+  const repaired = await folder.run(...args);
+  assert.equal(repaired.status, 0, repaired.stdout);
+  assertAllDoneOnce(folder, 4, 3);
+});
+
+test("--retry tries photos again that were set aside, a larger limit does so by itself", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["a.png"]);
+  const args = ["run", "a.png", "--detect", ...quickModel];
+  const small = await folder.run(...args, "--max-pixels", "100");
+  assert.equal(small.status, 3);
+  assert.match(small.stdout, /PHOTO_TOO_LARGE/);
+  assert.equal((await folder.run(...args)).status, 0);
+
+  await writeFile(join(folder.path, "bad.png"), "");
+  const bad = ["run", "bad.png", "--detect", ...quickModel];
+  assert.match((await folder.run(...bad)).stdout, /1 photo in/);
+  assert.match((await folder.run(...bad)).stdout, /nothing was left to do/);
+  assert.match((await folder.run(...bad, "--retry")).stdout, /1 photo in/);
+});
+
+test("a changed photo has a new result, a touched one keeps its own", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["a.png", "b.png"]);
+  const args = ["run", "a.png", "--detect", ...quickModel];
+  await folder.run(...args);
+  await utimes(join(folder.path, "a.png"), 1, 1);
+  assert.equal((await folder.run(...args)).status, 0);
+  assertAllDoneOnce(folder, 1);
+  await copyFile(join(folder.path, "b.png"), join(folder.path, "a.png"));
+  assert.equal((await folder.run(...args)).status, 0);
+  assertAllDoneOnce(folder, 1, 2);
+});
+
+test("killed again and again, a run goes on where it was and every photo has one result", async () => {
+  await using folder = await CliFolder.create();
+  const photos = numbered(80);
+  await folder.writePhotos(photos);
+  const args = ["run", "photos", "--detect", ...quickModel, "--annotate", "drawn"];
+  for (const doneAtLeast of [1, 20, 45]) {
+    const running = folder.start(...args);
+    await folder.until(running, `select 1 from result limit 1 offset ${doneAtLeast - 1}`);
+    // Wherever it is now: reading, inferring, drawing or writing.
+    await new Promise((resolve) => setTimeout(resolve, 20 * Math.random()));
+    running.child.kill("SIGKILL");
+    await running.outcome;
+  }
+  const last = await folder.run(...args, "--json");
+  assert.equal(last.status, 0, last.stderr);
+  assertAllDoneOnce(folder, photos.length);
+  const drawn = await readdir(join(folder.path, "drawn"));
+  assert.equal(drawn.length, photos.length, "no picture is missing, none is half written");
+  const { run } = jsonLines(last.stdout).at(-1) as { run: { photos: number } };
+  assert.ok(run.photos < 50, "what was done was not done again");
+});
+
+test("Ctrl-C finishes the photos in hand, gives the others back and says how to go on", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(numbered(60));
+  const args = ["run", "photos", "--detect", ...quickModel];
+  const running = folder.start(...args);
+  await folder.until(running, "select 1 from result limit 1");
+  running.child.kill("SIGINT");
+  const { status, stdout, stderr } = await running.outcome;
+  assert.equal(status, 130, stderr);
+  assert.match(stderr, /Stopping after the photos in hand/);
+  assert.match(stdout, /Left +\d+ photos; interrupted, start the same command again to go on/);
+  assert.deepEqual(folder.query("select distinct state, attempts from job where state != 'done'"), [
+    { state: "waiting", attempts: 0 },
+  ]);
+  assert.equal((await folder.run(...args)).status, 0);
+  assertAllDoneOnce(folder, 60);
+});
+
+test("a second Ctrl-C aborts the photo in hand without blame", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["huge.png"], { widthPx: 9000, heightPx: 6000 });
+  const running = folder.start("run", "huge.png", "--detect", ...quickModel);
+  await folder.until(running, "select 1 from job where begun = 1");
+  running.child.kill("SIGINT");
+  await new Promise((resolve) => setTimeout(resolve, 350));
+  running.child.kill("SIGINT");
+  const { status, stderr } = await running.outcome;
+  assert.equal(status, 130, stderr);
+  const [job] = folder.query("select state, attempts from job");
+  // It may have been finished in time.
+  assert.ok(job?.state === "done" || (job?.state === "waiting" && job.attempts === 0));
+});
+
+test("two runs share the work and do no photo twice", async () => {
+  await using folder = await CliFolder.create();
+  const photos = numbered(60);
+  await folder.writePhotos(photos);
+  for (const name of photos.slice(0, 20)) {
+    await copyFile(join(folder.path, name), join(folder.path, name.replace("/", "/twin-")));
+  }
+  const args = ["run", "photos", "--detect", ...quickModel, "--json"];
+  const both = await Promise.all([folder.run(...args), folder.run(...args)]);
+  const done = both.map(({ status, stdout, stderr }) => {
+    assert.equal(status, 0, stderr);
+    const lines = jsonLines(stdout);
+    assert.equal(lines.length, 81, "each tells about all photos");
+    return (lines.at(-1) as { run: { photos: number } }).run.photos;
+  });
+  assert.equal(done[0]! + done[1]!, 80);
+  assert.ok(Math.min(...done) > 0, `both worked: ${done.join(" and ")}`);
+  assertAllDoneOnce(folder, 80, 60);
+});
+
+test("a photo that takes the process down three times is set aside, the others are done", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(numbered(6));
+  // Large enough to be caught at work.
+  await folder.writePhotos(["photos/003-killer.png"], { widthPx: 8000, heightPx: 6000 });
+  const args = ["run", "photos", "--detect", ...quickModel];
+  let deaths = 0;
+  for (;;) {
+    const running = folder.start(...args);
+    await folder.until(
+      running,
+      `select 1 from job join photo on photo.id = photo_id join owner on owner.id = owner
+       where begun = 1 and source like '%killer%' and pid = ${running.child.pid}`,
+    );
+    // Stands for the crash that the photo would cause.
+    if (running.child.kill("SIGKILL")) deaths++;
+    const { status, stdout } = await running.outcome;
+    if (status === null) continue;
+    assert.equal(status, 3);
+    assert.match(stdout, /003-killer\.png {2}PHOTO_CRASHED_WORKER\n {4}The process died 3 times/);
+    break;
+  }
+  assert.equal(deaths, 3);
+  assert.deepEqual(folder.query("select state, count(*) as photos from job group by state"), [
+    { state: "done", photos: 6 },
+    { state: "set-aside", photos: 1 },
+  ]);
+});
+
+test("a results file of a newer version is refused and not touched", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["a.png"]);
+  const args = ["run", "a.png", "--detect", ...quickModel];
+  await folder.run(...args);
+  const database = new DatabaseSync(join(folder.path, "results.db"));
+  database.exec("pragma user_version = 99");
+  database.close();
+  const { status, stdout, stderr } = await folder.run(...args);
+  assert.deepEqual([status, stdout], [1, ""]);
+  assert.match(stderr, /^orangery: Expected .*version 99.*\[LEDGER_NEWER\]\n$/);
+});
+
+const isLinux = process.platform === "linux";
+
+test("at a file size limit a run ends with a clear error, and goes on when it is gone", {
+  skip: !isLinux && "needs bash's ulimit",
+}, async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(numbered(80));
+  const args = [mainFile, "run", "photos", "--detect", ...quickModel];
+  // Blocks of 1,024 bytes. Ignored, the signal that comes with the limit becomes an error.
+  const script = `trap '' XFSZ; ulimit -f 260; exec "$@"`;
+  const limited = await folder.spawn("bash", ["-c", script, "bash", process.execPath, ...args])
+    .outcome;
+  assert.equal(limited.status, 1, limited.stderr);
+  assert.match(limited.stderr, /orangery: Expected room to write .*start again.*\[NO_SPACE\]/);
+  const [done] = folder.query("select count(*) as photos from result");
+  assert.ok(Number(done?.photos) > 0, "it had begun");
+
+  assert.equal((await folder.spawn(process.execPath, args).outcome).status, 0);
+  assertAllDoneOnce(folder, 80);
+  assertNobodyBlamed(folder);
+});
+
+const mayMount =
+  isLinux && spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", tmpdir()]).status === 0;
+
+test("on a full disk a run ends with a clear error, and goes on when there is room", {
+  skip: !mayMount && "needs the right to mount a small disk (unshare -rm)",
+}, async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(numbered(80));
+  await mkdir(join(folder.path, "disk"));
+  // The disk is seen by these processes only and is gone with the last of them.
+  const script = `
+    mount -t tmpfs -o size=400k none disk || exit 99
+    "$@"; echo "first: $?"
+    mount -o remount,size=50m disk
+    "$@"; echo "second: $?"
+    cp disk/results.db results.db`;
+  const args = ["run", "photos", "--detect", ...quickModel, "--quiet"];
+  const command = ["-rm", "sh", "-c", script, "sh", process.execPath, mainFile, ...args];
+  const { stdout, stderr } = await folder.spawn("unshare", [
+    ...command,
+    "--out",
+    "disk/results.db",
+    "--annotate",
+    "disk/drawn",
+  ]).outcome;
+  assert.match(stderr, /^orangery: Expected .*\[NO_SPACE\]$/m);
+  assert.match(stdout, /first: 1\n[\s\S]*second: 0\n$/);
+  assertAllDoneOnce(folder, 80);
+  assertNobodyBlamed(folder);
+});
