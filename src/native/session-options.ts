@@ -19,6 +19,7 @@ export async function createSessionOptions({
   provider = { name: "cpu" },
   graphOptimization = "all",
   intraOpThreads = 0,
+  allowSpinning = false,
   memoryArena = true,
   saveOptimizedTo,
   config = {},
@@ -36,7 +37,8 @@ export async function createSessionOptions({
     api.SetIntraOpNumThreads(address, intraOpThreads);
     if (!memoryArena) api.DisableCpuMemArena(address);
     if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
-    for (const [key, value] of Object.entries(config)) {
+    const spinning = { "session.intra_op.allow_spinning": allowSpinning ? "1" : "0" };
+    for (const [key, value] of Object.entries({ ...spinning, ...config })) {
       api.AddSessionConfigEntry(address, key, value);
     }
     await appendExecutionProvider(address, provider);
