@@ -6,6 +6,8 @@ if (found[0] > needed[0] || (found[0] === needed[0] && found[1] >= needed[1])) {
   void import("../dist/cli/main.js");
 } else {
   const came = process.versions.node;
-  process.stderr.write(`orangery needs Node ${needed.join(".")} or newer, but this is Node ${came}.\n`);
+  process.stderr.write(
+    `orangery needs Node ${needed.join(".")} or newer, but this is Node ${came}.\n`,
+  );
   process.exitCode = 1;
 }

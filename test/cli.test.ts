@@ -131,7 +131,16 @@ test("on a terminal the progress is one line that is painted over", {
 }, async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(["photos/a.png", "photos/b.png"]);
-  const line = [process.execPath, mainFile, "run", "photos", "--detect", ...quickModel].join(" ");
+  // A terminal of a known size: there is none where tests run.
+  const line = [
+    "stty cols 100 rows 30;",
+    process.execPath,
+    mainFile,
+    "run",
+    "photos",
+    "--detect",
+    ...quickModel,
+  ].join(" ");
   const { stdout } = await folder.spawn("script", ["-qec", line, "/dev/null"], {
     PATH: `${dirname(process.execPath)}:${process.env.PATH}`,
   }).outcome;

@@ -5,7 +5,9 @@ import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { describe, test } from "node:test";
+import { DatabaseSync } from "node:sqlite";
+import { after, before, describe, test } from "node:test";
+import { Ledger } from "../src/ledger/ledger.ts";
 import { workerIdFromName } from "../src/tasks/worker-id.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -146,6 +148,42 @@ describe("docs/model-cache.md", () => {
       assert.deepEqual(documented.toSorted(), declared.toSorted());
     });
   }
+});
+
+describe("docs/ledger.md", () => {
+  let folder: string;
+  let database: DatabaseSync;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "orangery-docs-ledger-"));
+    await using ledger = await Ledger.open(join(folder, "results.db"));
+    database = new DatabaseSync(ledger.file, { readOnly: true });
+  });
+  after(async () => {
+    database.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test("lists exactly the tables and columns that a results file has", () => {
+    const columnsOf = database.prepare("select name from pragma_table_info(?)");
+    const present = database
+      .prepare("select name from sqlite_schema where type = 'table' order by name")
+      .all()
+      .map(({ name }) => [name, columnsOf.all(name!).map((column) => column.name)]);
+    const documented = sectionOf("docs/ledger.md", "Tables")
+      .split(/^### /m)
+      .slice(1)
+      .map((table) => [codesOf(table.split("\n")[0]!)[0], tableCodes(table, 0).flat()])
+      .toSorted();
+    const sorted = ([name, columns]: unknown[]) => [name, (columns as string[]).toSorted()];
+    assert.deepEqual(documented.map(sorted), present.map(sorted));
+  });
+
+  test("has queries that run", () => {
+    const queries = [...read("docs/ledger.md").matchAll(/```sql\n(.*?)```/gs)];
+    assert.ok(queries.length > 0);
+    for (const [, query] of queries) assert.deepEqual(database.prepare(query!).all(), []);
+  });
 });
 
 test("docs/tasks.md reads worker ids from names as the code does", () => {

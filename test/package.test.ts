@@ -115,11 +115,10 @@ describe("installed", () => {
     );
     assert.equal(stdout, "");
     assert.equal(status, 1);
-    const needed = manifest.engines.node.replace(">=", "");
-    assert.equal(
-      stderr,
-      `orangery needs Node ${needed} or newer, but this is ${oldNode!.version}.\n`,
-    );
+    assert.match(stderr, /^[^\n]+\n$/);
+    for (const version of [manifest.engines.node.replace(">=", ""), oldNode!.version]) {
+      assert.ok(stderr.includes(version), stderr);
+    }
   });
 });
 

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { relative, resolve, sep } from "node:path";
 
 /**
  * The folder that paths on the command line are relative to: where the user is. npm moves to the
@@ -13,4 +13,10 @@ export function callerFolder(env: NodeJS.ProcessEnv = process.env): string {
 /** A path from the command line as an absolute one. */
 export function fromCaller(path: string): string {
   return resolve(callerFolder(), path);
+}
+
+/** A path as it is shorter to read: relative to where the user is, if it is below. */
+export function displayPath(path: string): string {
+  const below = relative(callerFolder(), path);
+  return below === "" || below === ".." || below.startsWith(`..${sep}`) ? path : below;
 }

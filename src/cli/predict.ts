@@ -3,13 +3,12 @@ import { ModelCache } from "../models/model-cache.ts";
 import type { Prediction, PredictOptions, YoloModel } from "../models/yolo-model.ts";
 import { AnnotatedPictures } from "../pipeline/annotated-pictures.ts";
 import { decodePicture } from "../vision/picture.ts";
-import { fromCaller } from "./caller-folder.ts";
+import { displayPath, fromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
 import { modelFromCaller } from "./model-argument.ts";
 import type { PredictArguments } from "./predict-command.ts";
 import { formatPredictionTable, toPredictionJson } from "./prediction-output.ts";
-import { displayPath } from "./run-summary.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
 /** Does what `orangery predict` was asked for; resolves to the exit status. */

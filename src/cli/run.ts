@@ -1,13 +1,14 @@
 import { PhotoJob, type PhotoJobOptions } from "../pipeline/photo-job.ts";
 import { pictureExtensions } from "../vision/picture.ts";
-import { fromCaller } from "./caller-folder.ts";
+import { displayPath, fromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
 import { modelFromCaller } from "./model-argument.ts";
 import { ProgressDisplay } from "./progress-display.ts";
 import { formatCount, formatDuration } from "./quantities.ts";
 import type { RunArguments } from "./run-command.ts";
-import { displayPath, printJsonSummary, printSummary } from "./run-summary.ts";
+import { printJsonSummary } from "./run-json.ts";
+import { printSummary } from "./run-summary.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
 /** How often the work of other runs is looked at. */

@@ -15,6 +15,8 @@ export interface TinyYolo {
   readonly score?: number;
   /** Values of padding in the weights, so that models differ in size. */
   readonly padding?: number;
+  /** Whether height and width of the input are free. Only for detection. */
+  readonly freeSize?: boolean;
   /** Whether a run takes many seconds, unless it is stopped. */
   readonly slow?: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -22,7 +24,7 @@ export interface TinyYolo {
 
 /**
  * A network with a YOLO network's inputs and outputs, that finds one `thing` on every photo: a box
- * of 16 × 16 in the middle of its 32 × 32 input. It loads in milliseconds.
+ * of 16 × 16 in the middle of its 32 × 32 input, or there in a larger one. It loads in milliseconds.
  */
 export function tinyYolo({
   task = "detect",
@@ -30,13 +32,15 @@ export function tinyYolo({
   elementType = "float32",
   score = 0.5,
   padding = 0,
+  freeSize = false,
   slow = false,
   metadata,
 }: TinyYolo = {}) {
   const graph = new GraphBuilder("tiny-yolo");
   const cast = (x: Value, to: "float32" | "float16") =>
     graph.node("Cast", [x], { to: elementTypes.indexOf(to) });
-  const images = cast(graph.input("images", elementType, [1, 3, 32, 32]), "float32");
+  const inputSize = freeSize ? (["height", "width"] as const) : ([32, 32] as const);
+  const images = cast(graph.input("images", elementType, [1, 3, ...inputSize]), "float32");
   let zero = graph.node("ReduceMean", [graph.node("Mul", [images, 0])], { keepdims: 0 });
   if (slow) zero = zeroAfterAWhile(graph, zero);
   const output = (name: string, { values, dims }: { values: number[]; dims: number[] }) => {

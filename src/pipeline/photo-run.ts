@@ -80,7 +80,7 @@ class PhotoRun {
   /** Photos whose bytes were being inferred elsewhere; still leased, to be claimed again. */
   readonly #postponed: LeasedPhoto[] = [];
   readonly #failedInARow = new Set<number>();
-  #leasing: Promise<void> | undefined;
+  #leasing: Promise<number> | undefined;
 
   constructor(options: PhotoRunOptions) {
     this.#options = options;
@@ -132,19 +132,21 @@ class PhotoRun {
   }
 
   async #next(): Promise<LeasedPhoto | undefined> {
-    if (this.#queue.length === 0) {
-      // One lane asks for all.
+    for (;;) {
+      const photo = this.#queue.shift();
+      if (photo !== undefined) return photo;
+      // One lane asks for all; the others may have taken everything before this one wakes up.
       this.#leasing ??= this.#lease().finally(() => {
         this.#leasing = undefined;
       });
-      await this.#leasing;
+      if ((await this.#leasing) === 0) return undefined;
     }
-    return this.#queue.shift();
   }
 
-  async #lease(): Promise<void> {
+  /** Gives how many photos the queue got. */
+  async #lease(): Promise<number> {
     const { batchSize = 8 } = this.#options;
-    this.#queue.push(...(await this.#worklist.lease(batchSize)));
+    return this.#queue.push(...(await this.#worklist.lease(batchSize)));
   }
 
   /** Works on what must not or need not go beside others. False when there is nothing of the kind. */

@@ -23,7 +23,7 @@ export function buildSeedlingDetector(): OnnxModel {
   const images = graph.input("images", "float32", [1, 3, "height", "width"]);
 
   const octaves: Octave[] = [];
-  let image = greenness(ops, ops.shrink(images, 2));
+  let image = aboveSurroundings(ops, greenness(ops, ops.shrink(images, 2)));
   for (const pixelPx of [2, 4, 8]) {
     const octave = searchOctave(ops, image, { pixelPx, blurred: pixelPx > 2 });
     octaves.push(octave);
@@ -59,7 +59,15 @@ function greenness(ops: ImageOperations, rgb: Value): Value {
   const others = ops.sum(red, blue);
   const excess = ops.difference(ops.product(green, 2), others);
   const total = ops.sum(ops.sum(green, others), 0.15);
-  return ops.clamp(ops.quotient(excess, total), 0, 0.5);
+  return ops.clamp(ops.quotient(excess, total), Number(process.env.LO??0), 0.5);
+}
+
+/** What `image` has more than the least within some 50 px around, on average over 8 px. */
+function aboveSurroundings(ops: ImageOperations, image: Value): Value {
+  const coarse = ops.shrink(image, 4);
+  const least = ops.negative(ops.dilate(ops.negative(coarse), Number(process.env.BR ?? 6)));
+  const surroundings = ops.enlarge(ops.mean(least, Number(process.env.BM ?? 3)), 4);
+  return ops.larger(ops.difference(image, surroundings), 0);
 }
 
 /**

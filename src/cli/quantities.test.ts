@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { formatCount, formatDuration, formatEta, formatPlural, formatRate } from "./quantities.ts";
+
+const cases: [said: string, expected: string][] = [
+  [formatCount(0), "0"],
+  [formatCount(1_234_567), "1,234,567"],
+  [formatDuration(0), "0 ms"],
+  [formatDuration(999.4), "999 ms"],
+  [formatDuration(9_940), "9.9 s"],
+  [formatDuration(59_400), "59 s"],
+  [formatDuration(185_000), "3:05 min"],
+  [formatDuration(7_380_000), "2:03:00 h"],
+  [formatEta(1), "1 s"],
+  [formatEta(59_001), "1:00 min"],
+  [formatRate(12.34), "12.3/s"],
+  [formatRate(0.25), "15.0/min"],
+  [formatPlural(0, "photo"), "0 photos"],
+  [formatPlural(1, "photo"), "1 photo"],
+];
+
+for (const [said, expected] of cases) {
+  test(`a quantity is said as ${expected}`, () => assert.equal(said, expected));
+}
