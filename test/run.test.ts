@@ -96,6 +96,15 @@ test("same names are different photos, identical bytes one result, bad photos ar
   assertAllDoneOnce(folder, 4, 3);
 });
 
+test("annotated pictures among the photos are refused", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["photos/a.png"]);
+  const args = ["run", "photos", "--detect", ...quickModel, "--annotate", "./photos/"];
+  const { status, stderr } = await folder.run(...args);
+  assert.equal(status, 2);
+  assert.match(stderr, /Expected a folder of their own .*\[INVALID_ARGUMENT\]/);
+});
+
 test("--retry tries photos again that were set aside, a larger limit does so by itself", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(["a.png"]);
@@ -250,8 +259,9 @@ test("at a file size limit a run ends with a clear error, and goes on when it is
   await using folder = await CliFolder.create();
   await folder.writePhotos(numbered(80));
   const args = [mainFile, "run", "photos", "--detect", ...quickModel];
-  // Blocks of 1,024 bytes. Ignored, the signal that comes with the limit becomes an error.
-  const script = `trap '' XFSZ; ulimit -f 260; exec "$@"`;
+  // Blocks of 1,024 bytes. Ignored, the signal that comes with the limit becomes an error. A
+  // measurement of coverage would be cut off, too.
+  const script = `trap '' XFSZ; unset NODE_V8_COVERAGE; ulimit -f 260; exec "$@"`;
   const limited = await folder.spawn("bash", ["-c", script, "bash", process.execPath, ...args])
     .outcome;
   assert.equal(limited.status, 1, limited.stderr);

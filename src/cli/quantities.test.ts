@@ -13,6 +13,7 @@ const cases: [said: string, expected: string][] = [
   [formatDuration(7_380_000), "2:03:00 h"],
   [formatEta(1), "1 s"],
   [formatEta(59_001), "1:00 min"],
+  [formatRate(1868.7), "1,869/s"],
   [formatRate(12.34), "12.3/s"],
   [formatRate(0.25), "15.0/min"],
   [formatPlural(0, "photo"), "0 photos"],

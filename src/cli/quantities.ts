@@ -18,6 +18,7 @@ export function formatDuration(ms: number): string {
 
 /** Per second, or per minute where that is less than one in two seconds. */
 export function formatRate(perSecond: number): string {
+  if (perSecond >= 100) return `${formatCount(Math.round(perSecond))}/s`;
   if (perSecond >= 0.5) return `${perSecond.toFixed(1)}/s`;
   return `${(60 * perSecond).toFixed(1)}/min`;
 }

@@ -11,6 +11,9 @@ import { printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
+/** Photos that are named the moment they are set aside. */
+const toldSetAside = 20;
+
 /** How often the work of other runs is looked at. */
 const othersPeriodMs = 3_000;
 
@@ -116,6 +119,7 @@ async function work(job: PhotoJob, { progress, interrupts }: Surroundings): Prom
     lookAtOthers().catch(() => {});
   }, othersPeriodMs);
   let finished = 0;
+  let setAside = 0;
   try {
     await job.run({
       stop: interrupts.stop,
@@ -125,7 +129,10 @@ async function work(job: PhotoJob, { progress, interrupts }: Surroundings): Prom
         finished++;
         if (outcome !== "set-aside") return progress.photoDone();
         progress.photoSetAside();
+        if (++setAside > toldSetAside) return;
         progress.note(`Set aside ${displayPath(source)}: ${reason?.code}`);
+        if (setAside === toldSetAside)
+          progress.note("Others that are set aside are told at the end.");
       },
     });
   } finally {

@@ -16,12 +16,16 @@ const signatures: readonly {
   { at: 0, begins: "{", kind: "JSON text" },
 ];
 
-/** What a file seems to be, for messages: its kind, or its size and how it begins. */
-export function describeFile(bytes: Uint8Array): string {
+/**
+ * What a file seems to be, for messages: its kind, or its size and how it begins.
+ *
+ * @param bytes The file, or its first 64 bytes when `totalBytes` gives its size.
+ */
+export function describeFile(bytes: Uint8Array, totalBytes: number = bytes.length): string {
   if (bytes.length === 0) return "an empty file";
   const head = String.fromCharCode(...bytes.subarray(0, 64));
   const known = signatures.find(({ at, begins }) => head.startsWith(begins, at));
   if (known !== undefined) return known.kind;
   const beginning = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0"));
-  return `${bytes.length} bytes that begin with ${beginning.join(" ")}`;
+  return `${totalBytes} bytes that begin with ${beginning.join(" ")}`;
 }

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { rm, writeFile } from "node:fs/promises";
+import { rm, stat, writeFile } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, isOrangeryError } from "../errors.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { liveNativeObjects } from "../native/native-object.ts";
 import { ModelCache, type ModelCacheEvents, type ModelCacheOptions } from "./model-cache.ts";
+import { identifyModelFile } from "./model-file.ts";
 import { PretendDevices } from "./pretend-devices.fixture.ts";
 import { blackPhoto, ModelFolder, tinyYolo } from "./tiny-yolo.fixture.ts";
 
@@ -312,6 +313,37 @@ describe("clear", () => {
     assert.deepEqual(await settled(cache), []);
   });
 
+  it("during a load makes those who get a model, to keep it, load again", async () => {
+    const gate = Promise.withResolvers<void>();
+    const runtime = new PretendDevices({ gate: gate.promise });
+    const cache = makeCache({ runtime });
+    const getting = cache.get("detect");
+    await until(() => cache.info().models[0]?.leases === 1);
+    await cache.clear();
+    gate.resolve();
+    const model = await getting;
+    assert.equal((await model.predict(blackPhoto)).detections.length, 1, "it is not released");
+    assert.equal((await settled(cache)).length, 1);
+    assert.equal(await cache.get("detect"), model);
+  });
+
+  it("of one worker during its reload leaves another worker's reload alone", async () => {
+    const path = await folder.write("shared.onnx", tinyYolo());
+    const cache = makeCache({ models: { detect: path } });
+    const workers = [0, 1];
+    for (const workerId of workers) await cache.get("detect", { workerId });
+    await folder.write("shared.onnx", tinyYolo({ score: 0.75 }));
+    for (const workerId of workers) await cache.get("detect", { workerId });
+    await cache.clear(0);
+    await until(() => cache.info().models.every(({ workerId }) => workerId === 1));
+    const scoreOf = async (workerId: number) => {
+      await using lease = await cache.acquire("detect", { workerId });
+      return (await lease.model.predict(blackPhoto)).detections.scores[0];
+    };
+    await until(async () => (await scoreOf(1)) === 0.75);
+    assert.equal(await scoreOf(0), 0.75);
+  });
+
   it("during a run lets the run end", async () => {
     const cache = makeCache();
     const lease = await cache.acquire("detect");
@@ -368,6 +400,35 @@ describe("the memory budget", () => {
     }
     assert.deepEqual(released, []);
     assert.ok(overBudget.some(({ spared }) => spared.includes("detect")));
+  });
+
+  it("is looked at with what a load really took, once that is known", async () => {
+    const cache = makeCache({ memoryBudgetBytes: 1 });
+    const overBudget = record(cache, "memory:over-budget");
+    await using _ = await cache.acquire("detect");
+    const { bytes: taken } = cache.info().models[0]!;
+    assert.deepEqual(
+      overBudget.map(({ bytes: came }) => came),
+      [(await stat(models.detect)).size, taken],
+      "the file's size before the load, what it took after it",
+    );
+  });
+
+  it("counts a session that workers share once, and as long as one of them has it", async () => {
+    const cache = makeCache({ memoryBudgetBytes: 1e12 });
+    for (const workerId of [0, 1]) await cache.get("detect", { workerId });
+    const [first, second] = cache.info().models;
+    assert.deepEqual([first!.loadedHere, second!.loadedHere, second!.bytes], [true, false, 0]);
+    await cache.clear(0);
+    const tight = makeCache({ memoryBudgetBytes: 1 });
+    const overBudget = record(tight, "memory:over-budget");
+    await using _ = await tight.acquire("detect");
+    const { size } = await stat(models.detect);
+    assert.deepEqual(
+      overBudget.map(({ bytes: came }) => came),
+      [size, size],
+      "a session that another cache has loaded takes at least its file's size",
+    );
   });
 
   it("is no limit where none is set", async () => {
@@ -436,6 +497,40 @@ describe("a model file that changes", () => {
     assert.deepEqual(warnings, ["a changed model file cannot be loaded; the old model stays"]);
     await folder.write("breaking.onnx", tinyYolo({ score: 0.75 }));
     await until(async () => (await cache.get("detect")) !== model);
+  });
+
+  it("while it is loaded is never taken for what it was", async () => {
+    const path = await folder.write("early.onnx", tinyYolo({ score: 0.5 }));
+    const gate = Promise.withResolvers<void>();
+    const runtime = new PretendDevices({ gate: gate.promise });
+    const cache = makeCache({ models: { detect: path }, runtime });
+    const getting = cache.get("detect");
+    await until(() => cache.info().models[0]?.leases === 1);
+    await folder.write("early.onnx", tinyYolo({ score: 0.75 }));
+    gate.resolve();
+    const model = await getting;
+    const { sha256 } = await identifyModelFile(path);
+    assert.equal(model.sha256, sha256);
+    assert.equal((await model.predict(blackPhoto)).detections.scores[0], 0.75);
+    assert.equal(runtime.loads, 2);
+  });
+
+  it("leaves the old model to those who got it, until clear", async () => {
+    const path = await folder.write("kept.onnx", tinyYolo({ score: 0.5 }));
+    const cache = makeCache({ models: { detect: path } });
+    const old = await cache.get("detect");
+    await folder.write("kept.onnx", tinyYolo({ score: 0.75 }));
+    await until(async () => (await cache.get("detect")) !== old);
+    assert.equal((await old.predict(blackPhoto)).detections.scores[0], 0.5);
+    assert.deepEqual(
+      cache.info().models.map(({ pinned, state }) => [pinned, state]),
+      [
+        [true, "ready"],
+        [true, "ready"],
+      ],
+    );
+    await cache.clear();
+    await assert.rejects(old.predict(blackPhoto), coded("MODEL_RELEASED"));
   });
 
   it("that is gone for a moment leaves the loaded model in service", async () => {
@@ -507,6 +602,26 @@ describe("a cache's events", () => {
     assert.equal(loads[0]!.sha256, sha256);
   });
 
+  it("come when the model can be used", async () => {
+    const cache = makeCache();
+    let state: string | undefined;
+    cache.on("model:load", () => {
+      state = cache.info().models[0]!.state;
+    });
+    await cache.get("detect");
+    assert.equal(state, "ready");
+  });
+
+  it("have listeners that may clear the cache", async () => {
+    const cache = makeCache();
+    const cleared = Promise.withResolvers<void>();
+    cache.on("model:load", () => void cache.clear().then(cleared.resolve));
+    await using lease = await cache.acquire("detect");
+    await cleared.promise;
+    assert.equal((await lease.model.predict(blackPhoto)).detections.length, 1);
+    assert.equal(cache.info().models[0]!.state, "draining");
+  });
+
   it("have listeners that cannot break anything", async () => {
     const errors: string[] = [];
     const logger: Logger = { ...silentLogger, error: (_, message) => errors.push(message) };
@@ -533,6 +648,48 @@ describe("a closed cache", () => {
     assert.deepEqual(cache.info().models, []);
     await assert.rejects(cache.acquire("detect"), coded("MODEL_RELEASED"));
   });
+});
+
+describe("closing a cache", () => {
+  it("during a load gives the model to those who wait, and is done when they are", async () => {
+    const gate = Promise.withResolvers<void>();
+    const runtime = new PretendDevices({ gate: gate.promise });
+    const cache = makeCache({ runtime });
+    const acquiring = cache.acquire("detect");
+    const getting = cache.get("segment");
+    await until(() => cache.info().models.filter(({ leases }) => leases === 1).length === 2);
+    let closed = false;
+    const closing = cache[Symbol.asyncDispose]().then(() => {
+      closed = true;
+    });
+    await assert.rejects(cache.acquire("detect"), coded("MODEL_RELEASED"));
+    gate.resolve();
+    const lease = await acquiring;
+    await assert.rejects(getting, coded("MODEL_RELEASED"));
+    assert.equal((await lease.model.predict(blackPhoto)).detections.length, 1);
+    assert.equal(closed, false);
+    await lease[Symbol.asyncDispose]();
+    await closing;
+    assert.deepEqual(cache.info().models, []);
+  });
+
+  it("during a reload cancels it", async () => {
+    const path = await folder.write("closing.onnx", tinyYolo());
+    const cache = makeCache({ models: { detect: path } });
+    await cache.get("detect");
+    await folder.write("closing.onnx", tinyYolo({ score: 0.75 }));
+    await cache.get("detect");
+    await cache[Symbol.asyncDispose]();
+    assert.deepEqual(cache.info().models, []);
+  });
+});
+
+it("a model may have any name", async () => {
+  const names = ["constructor", "toString", "__proto__", "", "a/b"];
+  const cache = makeCache({
+    models: Object.fromEntries(names.map((name) => [name, models.detect])),
+  });
+  for (const name of names) assert.equal((await cache.get(name)).task, "detect");
 });
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

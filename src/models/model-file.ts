@@ -89,5 +89,5 @@ export async function describeModelFile({ path, bytes }: ModelFile): Promise<str
   await using file = await open(path);
   const start = Buffer.alloc(64);
   const { bytesRead } = await file.read(start, 0, start.length, 0);
-  return `${describeFile(start.subarray(0, bytesRead))} (${bytes} bytes in all)`;
+  return describeFile(start.subarray(0, bytesRead), bytes);
 }

@@ -119,9 +119,8 @@ describe("a YOLO model", () => {
       const { file, task, sha256 } = model;
       assert.deepEqual(prediction.model, { file, task, sha256 });
       const { decode, preprocess, inference, postprocess, total } = prediction.timingsMs;
-      assert.equal(decode > 0.001, what !== "a raw picture");
       assert.ok(total >= decode + preprocess + inference + postprocess);
-      assert.ok(preprocess > 0 && inference > 0 && postprocess > 0);
+      assert.ok(decode >= 0 && preprocess > 0 && inference > 0 && postprocess > 0);
     });
   }
 

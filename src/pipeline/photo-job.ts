@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { OrangeryError } from "../errors.ts";
 import { Ledger } from "../ledger/ledger.ts";
 import { createRecipe } from "../ledger/recipe.ts";
@@ -118,6 +119,7 @@ export class PhotoJob implements AsyncDisposable {
     const pictures =
       annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
     await pictures?.prepare();
+    if (pictures !== undefined) await refuseToMix(pictures.folder, paths);
     const ledger = stack.use(await Ledger.open(options.resultsFile, { logger }));
     const cache = stack.use(
       new ModelCache({
@@ -222,6 +224,18 @@ export class PhotoJob implements AsyncDisposable {
     const { fallbackReason } = this.cache.info().models.find(({ name }) => name === role) ?? {};
     return { model, options: { ...this.#options[role]?.options, maskSize }, fallbackReason };
   }
+}
+
+/** Pictures among the photos would be taken for photos; a folder of their own below is left out. */
+async function refuseToMix(folder: string, paths: readonly PhotoPath[]): Promise<void> {
+  const { dev, ino } = await stat(folder, { bigint: true });
+  if (!paths.some(({ stats }) => stats.dev === dev && stats.ino === ino)) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a folder of their own for annotated pictures, but photos are read from ${folder}. ` +
+      "Name another folder; it may be inside.",
+    { details: { folder } },
+  );
 }
 
 interface JobParts {

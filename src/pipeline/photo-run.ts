@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { PhotoResult } from "../ledger/result-rows.ts";
 import type { LeasedPhoto, Reason, Worklist } from "../ledger/worklist.ts";
-import type { PredictOptions, YoloModel } from "../models/yolo-model.ts";
+import type { Prediction, PredictOptions, YoloModel } from "../models/yolo-model.ts";
 import { decodePicture, type Picture } from "../vision/picture.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 import { countObjects, inReadingOrder } from "./count-objects.ts";
@@ -211,8 +211,8 @@ class PhotoRun {
       device: objects.device,
       fallbackReason: detect.fallbackReason,
       timingsMs: {
-        ...(beds && { segment: beds.timingsMs.total }),
-        detect: objects.timingsMs.total,
+        ...(beds && { segment: workMs(beds) }),
+        detect: workMs(objects),
       },
       detect: objects.detections,
       segment: orderedBeds,
@@ -260,6 +260,11 @@ class PhotoRun {
       { cause: error, details: { photo: source } },
     );
   }
+}
+
+/** Without the wait for the device, which is about other photos. */
+function workMs({ timingsMs: { preprocess, inference, postprocess } }: Prediction): number {
+  return preprocess + inference + postprocess;
 }
 
 interface InferredPhoto {

@@ -59,14 +59,17 @@ function greenness(ops: ImageOperations, rgb: Value): Value {
   const others = ops.sum(red, blue);
   const excess = ops.difference(ops.product(green, 2), others);
   const total = ops.sum(ops.sum(green, others), 0.15);
-  return ops.clamp(ops.quotient(excess, total), Number(process.env.LO??0), 0.5);
+  return ops.clamp(ops.quotient(excess, total), 0, 0.5);
 }
 
-/** What `image` has more than the least within some 50 px around, on average over 8 px. */
+/**
+ * What `image` has more than the least in some 90 px around, so that greenish soil, or a photo with
+ * a green cast, does not make all plants wider and the faint ones disappear.
+ */
 function aboveSurroundings(ops: ImageOperations, image: Value): Value {
   const coarse = ops.shrink(image, 4);
-  const least = ops.negative(ops.dilate(ops.negative(coarse), Number(process.env.BR ?? 6)));
-  const surroundings = ops.enlarge(ops.mean(least, Number(process.env.BM ?? 3)), 4);
+  const least = ops.negative(ops.dilate(ops.negative(coarse), 5));
+  const surroundings = ops.enlarge(ops.mean(least, 3), 4);
   return ops.larger(ops.difference(image, surroundings), 0);
 }
 

@@ -1,0 +1,97 @@
+/**
+ * A process of its own for memory.test.ts: does what its argument says, and writes what memory it
+ * took as JSON. Garbage is collected before each reading, so that what grows is what is kept.
+ */
+import { writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { serializeModel } from "../src/graph/model-writer.ts";
+import { buildYolo11 } from "../src/graph/yolo/yolo11.ts";
+import { ModelCache } from "../src/models/model-cache.ts";
+import { ModelFolder, tinyYolo } from "../src/models/tiny-yolo.fixture.ts";
+import { liveNativeObjects } from "../src/native/native-object.ts";
+import { ModelTask } from "../src/tasks/model-task.ts";
+import { runTasks } from "../src/tasks/run-tasks.ts";
+
+/** What the process reports. */
+export interface MemoryReport {
+  /** Resident memory after each step, MB. */
+  readonly residentMb: readonly number[];
+  readonly loads: number;
+  /** Objects found, or tasks that succeeded. */
+  readonly found: number;
+  /** Native objects that are left at the end. */
+  readonly live: Readonly<Record<string, number>>;
+}
+
+type Scenario = (
+  folder: ModelFolder,
+  step: () => void,
+) => Promise<Pick<MemoryReport, "loads" | "found">>;
+
+const photo = fileURLToPath(new URL("../examples/photos/empty-soil.jpg", import.meta.url));
+const STEPS = 1000;
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  /** Each reads and decodes the photo, and draws a mask of its size. */
+  async predicts(folder, step) {
+    const segment = await folder.write("segment.onnx", tinyYolo({ task: "segment" }));
+    await using cache = new ModelCache({ models: { segment }, device: "cpu" });
+    const model = await cache.get("segment");
+    let found = 0;
+    for (let predict = 0; predict < STEPS; predict += 1) {
+      found += (await model.predict(photo)).detections.masks!.length;
+      await cache.taskDone();
+      step();
+    }
+    return { loads: cache.info().loads, found };
+  },
+
+  async tasks(folder, step) {
+    class FindBoth extends ModelTask<string, number> {
+      async run(path: string): Promise<number> {
+        const beds = await (await this.segModel).predict(path);
+        const things = await (await this.detModel).predict(path);
+        return beds.detections.length + things.detections.length;
+      }
+    }
+    const segment = await folder.write("segment.onnx", tinyYolo({ task: "segment" }));
+    const detect = await folder.write("detect.onnx", tinyYolo({ task: "detect" }));
+    await using cache = new ModelCache({ models: { segment, detect }, device: "cpu" });
+    const task = new FindBoth({ cache, workerName: "worker-1@host" });
+    let found = 0;
+    for await (const report of runTasks(task, Array<string>(STEPS).fill(photo))) {
+      if (report.status === "succeeded" && report.result === 2) found += 1;
+      step();
+    }
+    return { loads: cache.info().loads, found };
+  },
+
+  /** A network of 10 MB, used once each time. */
+  async reloads(folder, step) {
+    const detect = folder.file("yolo11n.onnx");
+    await writeFile(
+      detect,
+      serializeModel(buildYolo11({ scale: "n", task: "detect", classCount: 1, imageSize: 320 })),
+    );
+    await using cache = new ModelCache({ models: { detect }, device: "cpu" });
+    for (let load = 0; load < 50; load += 1) {
+      {
+        await using lease = await cache.acquire("detect");
+        await lease.model.predict(photo, { confidence: 0.9 });
+      }
+      await cache.clear();
+      step();
+    }
+    return { loads: cache.info().loads, found: 0 };
+  },
+};
+
+const scenario = scenarios[process.argv[2]!]!;
+const residentMb: number[] = [];
+await using folder = await ModelFolder.create();
+const result = await scenario(folder, () => {
+  if (residentMb.length % 10 === 0) globalThis.gc!();
+  residentMb.push(process.memoryUsage.rss() / 1e6);
+});
+const report: MemoryReport = { residentMb, ...result, live: liveNativeObjects() };
+process.stdout.write(JSON.stringify(report));
