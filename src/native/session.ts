@@ -64,36 +64,44 @@ export class NativeSession implements Session {
     { outputs = {}, trimMemory, signal }: RunOptions,
   ): Promise<Record<string, Tensor>> {
     const { api } = environment();
-    using holds = new DisposableStack();
-    holds.use(this.#session.hold());
-    for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) {
-      holds.use(nativeValue(tensor).hold());
-    }
-    const options = holds.use(createRunOptions(trimMemory));
+    using options = createRunOptions(trimMemory);
+    using listening = new DisposableStack();
     const terminate = () => api.RunOptionsSetTerminate(options.address);
     signal?.addEventListener("abort", terminate, { once: true });
-    holds.defer(() => signal?.removeEventListener("abort", terminate));
-
-    const inputNames = Object.keys(inputs);
-    const outputNames = this.outputs.map(({ name }) => name);
-    const results = outputNames.map((name) =>
-      outputs[name] ? nativeValue(outputs[name]).address : null,
-    );
+    listening.defer(() => signal?.removeEventListener("abort", terminate));
     try {
-      await api.async.Run(
-        this.#session.address,
-        options.address,
-        inputNames,
-        Object.values(inputs).map((tensor) => nativeValue(tensor).address),
-        inputNames.length,
-        outputNames,
-        outputNames.length,
-        results,
-      );
+      return await this.#call(options, inputs, outputs);
     } catch (error) {
       if (signal?.aborted) throw signal.reason;
       throw error;
     }
+  }
+
+  /** Calls `Run`, and keeps everything that it reads and writes until it has returned. */
+  async #call(
+    options: NativeObject,
+    inputs: Readonly<Record<string, Tensor>>,
+    outputs: Readonly<Record<string, Tensor>>,
+  ): Promise<Record<string, Tensor>> {
+    const inputValues = Object.values(inputs).map(nativeValue);
+    const outputValues = Object.values(outputs).map(nativeValue);
+    using holds = new DisposableStack();
+    for (const object of [this.#session, ...inputValues, ...outputValues]) holds.use(object.hold());
+
+    const outputNames = this.outputs.map(({ name }) => name);
+    const results = outputNames.map((name) =>
+      outputs[name] ? nativeValue(outputs[name]).address : null,
+    );
+    await environment().api.async.Run(
+      this.#session.address,
+      options.address,
+      Object.keys(inputs),
+      inputValues.map(({ address }) => address),
+      inputValues.length,
+      outputNames,
+      outputNames.length,
+      results,
+    );
     return adoptOutputs(outputNames, results, outputs);
   }
 
@@ -103,27 +111,15 @@ export class NativeSession implements Session {
    * YOLO11n: 181 → 160 MB.)
    */
   async trimMemory(arenas: string): Promise<void> {
-    const { api } = environment();
-    using held = new DisposableStack();
-    held.use(this.#session.hold());
-    const options = held.use(createRunOptions(arenas));
-    api.RunOptionsSetTerminate(options.address);
-    const inputs = this.inputs.map(({ elementType, shape }) => {
+    using options = createRunOptions(arenas);
+    environment().api.RunOptionsSetTerminate(options.address);
+    using inputs = new DisposableStack();
+    const values = this.inputs.map(({ name, elementType, shape }) => {
       const extents = shape.map((extent) => (typeof extent === "number" ? extent : 1));
-      return held.use(createTensor(elementType as ElementType, extents));
+      return [name, inputs.use(createTensor(elementType as ElementType, extents))] as const;
     });
-    const outputs = this.outputs.map(() => null);
     try {
-      await api.async.Run(
-        this.#session.address,
-        options.address,
-        this.inputs.map(({ name }) => name),
-        inputs.map((tensor) => tensor.value.address),
-        inputs.length,
-        this.outputs.map(({ name }) => name),
-        outputs.length,
-        outputs,
-      );
+      await this.#call(options, Object.fromEntries(values), {});
     } catch (error) {
       if (!isTerminated(error)) throw error;
     }
