@@ -45,7 +45,8 @@ export class CliFolder implements AsyncDisposable {
     const child = spawn(command, args, {
       cwd: this.path,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
+      // Sample models are kept in here and go with the folder.
+      env: { ...process.env, ORANGERY_CACHE_DIR: join(this.path, ".cache"), ...env },
     });
     this.#children.add(child);
     const outcome = Promise.all([

@@ -56,11 +56,13 @@ describe("parity with Ultralytics", { skip }, () => {
   });
   after(() => cache[Symbol.asyncDispose]());
 
-  async function predict({ model, image, confidence, iou, maxDetections }: Reference) {
+  async function predict({ model, image, confidence, iou, maxDetections, size }: Reference) {
     await using lease = await cache.acquire(model);
     const photo = new URL(`photos/${image}`, fixtures);
     const options = { confidence, iou, maxDetections };
-    return (await lease.model.predict(photo, options)).detections;
+    const { detections, widthPx, heightPx } = await lease.model.predict(photo, options);
+    assert.deepEqual([widthPx, heightPx], size);
+    return detections;
   }
 
   const confident = references.filter(({ confidence }) => confidence === 0.25);

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
 import { OrangeryError } from "../errors.ts";
 import { loadLibrary } from "./load-library.ts";
@@ -74,6 +75,7 @@ function packageFolder(): string {
  *   `ORT_LIBRARY_TOO_OLD` when it does not offer the API version that is needed.
  */
 export function openLibrary(file: string): NativeLibrary {
+  disableTelemetry();
   let handle: LibraryHandle;
   let getApiBase: () => bigint | null;
   try {
@@ -103,4 +105,20 @@ export function openLibrary(file: string): NativeLibrary {
     );
   }
   return { file, version, tableAddress, handle };
+}
+
+/**
+ * ONNX Runtime's builds for Linux report to Microsoft unless this is set before they are loaded: they
+ * keep a database in the home folder and a log in /tmp, and take a regular expression to the command
+ * line, which overflows the stack when that is longer than 7 KB (1.30).
+ *
+ * A worker thread has a copy of the environment, so there the real one is set through the C library.
+ */
+function disableTelemetry(): void {
+  const variable = "ORT_DISABLE_TELEMETRY";
+  if (process.env[variable] !== undefined) return;
+  process.env[variable] = "1";
+  if (isMainThread || process.platform === "win32") return;
+  const setenv = loadLibrary(null).func("setenv", "int", ["str", "str", "int"]);
+  setenv(variable, "1", 0);
 }

@@ -6,9 +6,10 @@ const STACK_BYTES = 8 * 1024 * 1024;
  * Opens a shared library; the only place that does. koffi closes the library when the handle is
  * collected, so keep the handle as long as anything of the library is in use.
  *
+ * @param file Path, or a name that the system looks up; null is the process itself.
  * @throws What koffi throws when there is no such library.
  */
-export function loadLibrary(file: string): LibraryHandle {
+export function loadLibrary(file: string | null): LibraryHandle {
   giveCallsARealStack();
   return koffi.load(file);
 }

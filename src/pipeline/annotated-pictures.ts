@@ -2,10 +2,12 @@ import { hash } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 import { OrangeryError } from "../errors.ts";
+import type { ObjectCount } from "../ledger/result-rows.ts";
 import type { Detections } from "../vision/detections.ts";
-import { drawDetections } from "../vision/drawing.ts";
+import { type DrawingOptions, drawDetections } from "../vision/drawing.ts";
 import type { Picture } from "../vision/picture.ts";
 import { savePicture } from "../vision/picture-file.ts";
+import { countObjects } from "./count-objects.ts";
 
 /** What is drawn on a photo. */
 export interface Findings {
@@ -52,9 +54,16 @@ export class AnnotatedPictures {
    * @throws `NO_SPACE`, `INVALID_ARGUMENT` when the folder cannot be written.
    */
   async write(source: string, photo: Picture, { detect, segment }: Findings): Promise<string> {
-    const layers = segment === undefined ? [detect] : [segment, detect];
     const file = this.fileOf(source);
-    await savePicture(drawDetections(photo, layers, { title: basename(source) }), file);
+    const title = basename(source);
+    const drawing =
+      segment === undefined
+        ? drawDetections(photo, detect, { title })
+        : drawDetections(photo, [segment, detect], {
+            title,
+            labelOf: bedLabels(segment, countObjects(detect, segment)),
+          });
+    await savePicture(drawing, file);
     return file;
   }
 
@@ -66,4 +75,13 @@ export class AnnotatedPictures {
       if (isLeftover) await rm(join(this.folder, entry), { force: true });
     }
   }
+}
+
+/** Beds are labelled with their number and what was counted in them, as in the table of counts. */
+function bedLabels(beds: Detections, counts: readonly ObjectCount[]): DrawingOptions["labelOf"] {
+  const totals = Array.from(beds, (_, index) =>
+    counts.filter(({ bed }) => bed === 1 + index).reduce((sum, { count }) => sum + count, 0),
+  );
+  return ({ name, score }, { layer, index }) =>
+    layer === 0 ? `${name} ${1 + index}: ${totals[index]}` : `${name} ${score.toFixed(2)}`;
 }

@@ -171,3 +171,26 @@ test("raw input that is no picture is refused", () => {
     code: "INVALID_ARGUMENT",
   });
 });
+
+test("labels say what the caller wants, object by object and layer by layer", () => {
+  const photo = photoOf(800, 600);
+  const beds = found([[20, 60, 380, 300]], { names: ["bed"] });
+  const plants = found([
+    [420, 60, 780, 300],
+    [420, 360, 780, 580],
+  ]);
+  const asked: unknown[] = [];
+  const labelOf = (object: { readonly name: string }, place: object) => {
+    asked.push([object.name, place]);
+    return "x";
+  };
+  const short = drawDetections(photo, [beds, plants], { labelOf });
+  assert.deepEqual(asked, [
+    ["bed", { layer: 0, index: 0 }],
+    ["plant", { layer: 1, index: 0 }],
+    ["plant", { layer: 1, index: 1 }],
+  ]);
+  const long = drawDetections(photo, [beds, plants]);
+  const plates = (picture: Picture) => count(picture, colourOf(0), 0, 60);
+  assert.ok(plates(short) > 0 && plates(short) < plates(long), "a shorter text, a shorter plate");
+});

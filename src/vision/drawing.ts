@@ -7,12 +7,21 @@ import { colourOf } from "./palette.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 
 export interface DrawingOptions {
-  /** Name and score beside the objects that have room for them. Default true. */
+  /** A label beside the objects that have room for one. Default true. */
   readonly labels?: boolean;
+  /** What an object's label says. Default: its name and score. */
+  readonly labelOf?: (object: Detection, place: LabelPlace) => string;
   /** A strip below the photo with the count of each class. Default true. */
   readonly counts?: boolean;
   /** Text at the right end of the strip, for instance the file's name. */
   readonly title?: string;
+}
+
+/** Which object of the drawing a label is for. */
+export interface LabelPlace {
+  readonly layer: number;
+  /** Its index in the layer. */
+  readonly index: number;
 }
 
 /** Sizes below are for a photo whose longer side has this many px, and grow with it. */
@@ -36,7 +45,7 @@ const maxNamesWithZero = 3;
 export function drawDetections(
   photo: Picture,
   layers: Detections | readonly Detections[],
-  { labels = true, counts = true, title = "" }: DrawingOptions = {},
+  { labels = true, labelOf = nameAndScore, counts = true, title = "" }: DrawingOptions = {},
 ): Picture {
   assertPicture(photo);
   const list = Array.isArray(layers) ? layers : [layers as Detections];
@@ -51,8 +60,10 @@ export function drawDetections(
   }
   if (labels) {
     const placed: Box[] = [];
-    for (const object of drawn.flatMap((layer) => layer.objects)) {
-      label(canvas, object, { scale, placed });
+    for (const [layer, { objects }] of drawn.entries()) {
+      for (const [index, object] of objects.entries()) {
+        label(canvas, object, { text: labelOf(object, { layer, index }), scale, placed });
+      }
     }
   }
   // Last, so that it covers what reaches over the photo's lower edge.
@@ -136,15 +147,22 @@ function outline(canvas: Canvas, object: DrawnObject, { lineWidthPx, dotRadiusPx
   }
 }
 
-/** Writes name and score on a plate above the object, if it is wide enough and the place is free. */
+function nameAndScore({ name, score }: Detection): string {
+  return `${name} ${score.toFixed(2)}`;
+}
+
+/** Writes a text on a plate above the object, if it is wide enough and the place is free. */
 function label(
   canvas: Canvas,
-  { name, score, boxXyxy: [x1, y1, x2], colour }: DrawnObject,
-  { scale, placed }: { readonly scale: number; readonly placed: Box[] },
+  { boxXyxy: [x1, y1, x2], colour }: DrawnObject,
+  {
+    text,
+    scale,
+    placed,
+  }: { readonly text: string; readonly scale: number; readonly placed: Box[] },
 ): void {
   const heightPx = Math.max(7, 13 * scale);
   const padding = heightPx * 0.55;
-  const text = `${name} ${score.toFixed(2)}`;
   const { widthPx } = letter(text, { x: 0, baseline: 0, heightPx });
   const plateWidth = widthPx + 2 * padding;
   const plateHeight = heightPx + 2 * padding;

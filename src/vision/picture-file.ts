@@ -54,7 +54,8 @@ export async function savePicture(
   } catch (cause) {
     await rm(partial, { force: true }).catch(() => {});
     const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    const isFull = reason === "ENOSPC" || reason === "EDQUOT";
+    // EFBIG is a limit on the size of files, as `ulimit -f` sets.
+    const isFull = ["ENOSPC", "EDQUOT", "EFBIG"].includes(reason);
     throw new OrangeryError(
       isFull ? "NO_SPACE" : "INVALID_ARGUMENT",
       `Expected to write a picture to ${path}, got ${reason}. ` +
