@@ -137,6 +137,27 @@ describe("a load that nobody waits for any more", () => {
   }
 });
 
+it("an abort just as the load ends gives a use or a rejection, and leaves no user", async () => {
+  const ends = new Set<string>();
+  for (let ticks = 0; ticks < 12; ticks += 1) {
+    const { cached, load } = pretendModel();
+    const outcome = pretendOutcome();
+    const aborter = new AbortController();
+    const using = cached.use(aborter.signal);
+    if (ticks % 2 === 0) load.resolve(outcome);
+    for (let tick = 0; tick < ticks / 2; tick += 1) await undefined;
+    aborter.abort(left);
+    load.resolve(outcome);
+    const [end] = await Promise.allSettled([using]);
+    ends.add(end.status);
+    if (end.status === "fulfilled") end.value.done();
+    await turn();
+    assert.equal(cached.users, 0);
+    assert.equal(outcome.model.releases, cached.state === "draining" ? 1 : 0, `${ticks} ticks`);
+  }
+  assert.deepEqual([...ends].sort(), ["fulfilled", "rejected"]);
+});
+
 describe("a load that fails", () => {
   it("takes the model out of service before its waiters hear of it", async () => {
     const { cached, load, log } = pretendModel();

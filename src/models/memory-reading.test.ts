@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type GpuMemory, type MemoryReading, readMemory, takenBytes } from "./memory-reading.ts";
+
+const canCompile =
+  process.platform === "linux" && spawnSync("gcc", ["--version"]).error === undefined;
 
 function reading(processBytes: number, gpu?: Partial<GpuMemory>): MemoryReading {
   const gpus = gpu && [
@@ -15,6 +23,49 @@ function reading(processBytes: number, gpu?: Partial<GpuMemory>): MemoryReading 
   ];
   return { processBytes, gpus: gpus ?? [] };
 }
+
+// The library is opened once for the thread, so this comes before what reads without it.
+describe("a reading of GPUs", { skip: !canCompile && "needs Linux and gcc" }, () => {
+  const gib = 1024 ** 3;
+  let folder: string;
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "orangery-nvml-"));
+    const library = join(folder, "libnvidia-ml.so.1");
+    const source = fileURLToPath(new URL("../native/nvml.test.c", import.meta.url));
+    execFileSync("gcc", ["-shared", "-fPIC", "-o", library, source]);
+    process.env.ORANGERY_NVML_LIBRARY = library;
+    delete process.env.CUDA_VISIBLE_DEVICES;
+  });
+  after(() => {
+    delete process.env.ORANGERY_NVML_LIBRARY;
+    delete process.env.FAKE_NVML_LOST;
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("has an entry for each one in use, whatever uses it", () => {
+    assert.deepEqual(readMemory(["cuda:0", "cpu", "cuda:0", "tensorrt:1"]).gpus, [
+      {
+        device: "cuda:0",
+        totalBytes: 141 * gib,
+        usedBytes: 5 * gib,
+        processBytes: 6 * gib + 7,
+        busyPercent: 87,
+      },
+      {
+        device: "tensorrt:1",
+        totalBytes: 24 * gib,
+        usedBytes: 5 * gib + 1,
+        processBytes: undefined,
+        busyPercent: 88,
+      },
+    ]);
+  });
+
+  it("leaves out one that cannot be read any more", () => {
+    process.env.FAKE_NVML_LOST = "1";
+    assert.deepEqual(readMemory(["cuda:0"]).gpus, []);
+  });
+});
 
 describe("a reading of memory", () => {
   it("has this process's, and no GPU where none is in use", () => {
