@@ -6,7 +6,7 @@
  * drifts drifts for all of them. Nothing here is a test: figures depend on the machine.
  */
 import { spawnSync } from "node:child_process";
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
@@ -46,7 +46,7 @@ try {
 async function writePhoto(name: string, width: number, height: number): Promise<string> {
   const file = join(folder, name);
   const source = new URL("../examples/photos/tray-1.jpg", import.meta.url);
-  await sharp(await (await import("node:fs/promises")).readFile(source))
+  await sharp(await readFile(source))
     .resize(width, height, { fit: "fill" })
     .jpeg({ quality: 90 })
     .toFile(file);
@@ -76,15 +76,16 @@ async function benchPredict(model: string, photo: { name: string; file: string }
         Promise.all(Array.from({ length: overlapping }, () => lease.model.predict(photo.file))),
     },
   };
-  const ms: Record<string, number[]> = {};
-  const gaps: Record<string, number[]> = {};
+  const names = Object.keys(variants);
+  const ms = Object.fromEntries(names.map((name) => [name, [] as number[]]));
+  const gaps = Object.fromEntries(names.map((name) => [name, [] as number[]]));
   for (let round = -1; round < ROUNDS; round += 1) {
     for (const [name, { times, run }] of Object.entries(variants)) {
       const start = performance.now();
       const longestGapMs = await gapsDuring(run);
       if (round < 0) continue;
-      (ms[name] ??= []).push((performance.now() - start) / times);
-      (gaps[name] ??= []).push(longestGapMs);
+      ms[name]!.push((performance.now() - start) / times);
+      gaps[name]!.push(longestGapMs);
     }
   }
   const bare = median(ms["bare Run"]!);
@@ -93,7 +94,7 @@ async function benchPredict(model: string, photo: { name: string; file: string }
   console.log(
     table(
       ["", "ms a photo", "over bare Run", "longest event-loop gap"],
-      Object.keys(variants).map((name) => [
+      names.map((name) => [
         name,
         median(ms[name]!).toFixed(1),
         percentOver(median(ms[name]!), bare),

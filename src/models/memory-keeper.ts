@@ -1,4 +1,5 @@
 import type { Logger } from "../logger.ts";
+import { trimProcessHeap } from "../native/process-heap.ts";
 import type { CacheEvents } from "./cache-events.ts";
 import type { CachedModel } from "./cached-model.ts";
 import { chooseEvictions } from "./memory-budget.ts";
@@ -98,6 +99,7 @@ export class MemoryKeeper implements Disposable {
         logger.warn({ name, err }, "memory could not be given back");
       }
     }
+    await trimProcessHeap();
     const after = this.read();
     logger.info({ tasks, before, after }, "memory given back");
     events.emit("memory:trim", { tasks, models: ready.length, before, after });

@@ -136,7 +136,7 @@ export class ModelCache implements AsyncDisposable {
    * Counts a finished task, failed or not. Every `logEvery` tasks memory is logged, every
    * `trimEvery` tasks the loaded models give their working memory back.
    */
-  async taskDone(_workerId?: number): Promise<void> {
+  async taskDone(): Promise<void> {
     await this.#memory.taskDone();
   }
 

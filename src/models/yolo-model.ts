@@ -1,4 +1,5 @@
 import { OrangeryError } from "../errors.ts";
+import { trimProcessHeap } from "../native/process-heap.ts";
 import type { Runtime, Session } from "../native/runtime.ts";
 import type { Detections } from "../vision/detections.ts";
 import { type Letterbox, letterbox, planLetterbox } from "../vision/letterbox.ts";
@@ -186,6 +187,7 @@ export class YoloModel implements AsyncDisposable {
     await Promise.allSettled(this.#inFlight);
     this.#inputs[Symbol.dispose]();
     await this.#parts.session[Symbol.asyncDispose]();
+    await trimProcessHeap();
   }
 }
 

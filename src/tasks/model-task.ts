@@ -175,7 +175,7 @@ export abstract class ModelTask<Payload, Result> {
 
   async #count(log: Logger): Promise<void> {
     try {
-      await this.#cache.taskDone(this.workerId);
+      await this.#cache.taskDone();
     } catch (err) {
       log.error({ err }, "the model cache could not count this task");
     }
