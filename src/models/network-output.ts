@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import type { Tensor } from "../native/runtime.ts";
 import { scaleBoxes } from "../vision/boxes.ts";
 import {
@@ -13,6 +12,7 @@ import type { Letterbox } from "../vision/letterbox.ts";
 import type { Mask } from "../vision/mask.ts";
 import { nms } from "../vision/nms.ts";
 import { masksFromPrototypes, planInputMasks, planPhotoMasks } from "../vision/prototypes.ts";
+import { EventLoopTurns } from "./event-loop-turns.ts";
 import type { CheckedPredictOptions } from "./predict-options.ts";
 import type { YoloNetwork } from "./yolo-network.ts";
 
@@ -94,9 +94,6 @@ function pick(candidates: Candidates, indices: Int32Array): Candidates {
   };
 }
 
-/** Masks may take longer than anything else here; between them the event loop gets its turn. */
-const TURN_MS = 8;
-
 async function readMasks(
   { network, outputs, plan, options }: NetworkOutput,
   { coefficients, boxesXyxy }: { coefficients: Float32Array; boxesXyxy: Float32Array },
@@ -109,12 +106,9 @@ async function readMasks(
     prototypes,
   );
   const masks: (Mask | undefined)[] = [];
-  let turnStart = performance.now();
+  const turns = new EventLoopTurns();
   for (let index = 0; index < boxesXyxy.length / 4; index++) {
-    if (performance.now() - turnStart > TURN_MS) {
-      await setImmediate();
-      turnStart = performance.now();
-    }
+    await turns.give();
     const [mask] = masksFromPrototypes({
       prototypes,
       coefficients: coefficients.subarray(index * count, (index + 1) * count),

@@ -2,7 +2,7 @@ import { OrangeryError } from "../errors.ts";
 import { trimProcessHeap } from "../native/process-heap.ts";
 import type { Runtime, Session } from "../native/runtime.ts";
 import type { Detections } from "../vision/detections.ts";
-import { type Letterbox, letterbox, planLetterbox } from "../vision/letterbox.ts";
+import { type Letterbox, letterboxInBands, planLetterbox } from "../vision/letterbox.ts";
 import {
   assertPicture,
   decodePicture,
@@ -10,6 +10,7 @@ import {
   type PictureSource,
 } from "../vision/picture.ts";
 import { arenasOf, type Device } from "./device.ts";
+import { EventLoopTurns } from "./event-loop-turns.ts";
 import { InputTensors } from "./input-tensors.ts";
 import type { ModelFile } from "./model-file.ts";
 import { readDetections } from "./network-output.ts";
@@ -127,7 +128,7 @@ export class YoloModel implements AsyncDisposable {
       minimumRectangle: network.fixedSizeHw === undefined,
     });
     using input_ = this.#inputs.take([plan.inputHeight, plan.inputWidth]);
-    writeInput(picture, { plan, out: input_.tensor.data as Float32Array | Float16Array });
+    await writeInput(picture, { plan, out: input_.tensor.data as Float32Array | Float16Array });
     const prepared = performance.now();
 
     let inferenceMs = 0;
@@ -207,11 +208,12 @@ async function toPicture(
   return input;
 }
 
-function writeInput(
+async function writeInput(
   picture: Picture,
   { plan, out }: { plan: Letterbox; out: Float32Array | Float16Array },
-): void {
+): Promise<void> {
+  const turns = new EventLoopTurns();
   const values = out instanceof Float32Array ? out : new Float32Array(out.length);
-  letterbox(picture, plan, values);
+  for (const _ of letterboxInBands(picture, plan, values)) await turns.give();
   if (values !== out) out.set(values);
 }

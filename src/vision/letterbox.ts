@@ -94,6 +94,22 @@ export function planLetterbox({
  * @throws `INVALID_ARGUMENT` when picture, plan and output do not fit each other.
  */
 export function letterbox(picture: Picture, plan: Letterbox, out: Float32Array): void {
+  for (const _ of letterboxInBands(picture, plan, out)) {
+    // One band after the other, at once.
+  }
+}
+
+/** Rows of the input that are written between two pauses: half a millisecond of work or so. */
+const bandRows = 32;
+
+/**
+ * The same, with a pause after every band of rows, so that a caller can let others have their turn.
+ */
+export function* letterboxInBands(
+  picture: Picture,
+  plan: Letterbox,
+  out: Float32Array,
+): Generator<void, void, void> {
   const { inputWidth, inputHeight, resizedWidth, resizedHeight, padLeft, padTop } = plan;
   const planeSize = inputWidth * inputHeight;
   assertFit(picture, plan, out, 3 * planeSize);
@@ -125,6 +141,7 @@ export function letterbox(picture: Picture, plan: Letterbox, out: Float32Array):
     lowerRow = second;
     const start = (padTop + y) * inputWidth + padLeft;
     blendRows(upper, lower, rows.firstWeight[y], rows.secondWeight[y], out, start, planeSize);
+    if (y % bandRows === bandRows - 1) yield;
   }
 }
 
