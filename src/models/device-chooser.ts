@@ -78,7 +78,8 @@ export class DeviceChooser {
   #prove(device: Device): Promise<void> {
     let proof = this.#proofs.get(device.label);
     if (proof === undefined) {
-      proof = proveDevice(device, this.#options);
+      const { runtime, device: wanted } = this.#options;
+      proof = proveDevice(device, { runtime, chosenBy: wanted === "auto" ? "auto" : "name" });
       this.#proofs.set(device.label, proof);
     }
     return proof;

@@ -1,26 +1,24 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { OrangeryError } from "../errors.ts";
 import { GraphBuilder } from "../graph/graph-builder.ts";
 import { serializeModel } from "../graph/model-writer.ts";
-import { environment } from "../native/environment.ts";
-import { canLoadLibrary } from "../native/load-library.ts";
 import { onnxRuntime } from "../native/onnx-runtime.ts";
 import type { Runtime } from "../native/runtime.ts";
 import { type Device, executionProvider } from "./device.ts";
+import { whyMissing } from "./device-survey.ts";
 
 /**
  * Proves a device by a run: a small convolution whose answer is known, with the CPU forbidden as a
  * stand-in. What a library claims to support says nothing about what works on this machine.
  *
+ * @param chosenBy Whether the device was asked for by name, or is a candidate of `auto`.
  * @throws What the runtime threw, or `DEVICE_UNAVAILABLE` for a wrong answer.
  */
 export async function proveDevice(
   device: Device,
-  { runtime }: { runtime: Runtime },
+  { runtime, chosenBy = "name" }: { runtime: Runtime; chosenBy?: "name" | "auto" },
 ): Promise<void> {
   if (device.kind === "cpu") return;
-  const reason = runtime === onnxRuntime ? whyMissing(device) : undefined;
+  const reason = runtime === onnxRuntime ? whyMissing(device, chosenBy) : undefined;
   if (reason !== undefined) throw new OrangeryError("DEVICE_UNAVAILABLE", reason);
   await using session = await runtime.createSession(proofModel(), {
     provider: executionProvider(device),
@@ -63,40 +61,4 @@ function neighbourhoodSum(index: number): number {
     }
   }
   return sum;
-}
-
-/**
- * What ONNX Runtime plainly lacks here, in words that help more than what the library would say.
- * Finding nothing missing proves nothing.
- */
-function whyMissing({ kind, index, label }: Device): string | undefined {
-  if (kind === "cuda" || kind === "tensorrt") {
-    const visible = process.env.CUDA_VISIBLE_DEVICES;
-    const count = visible === undefined ? undefined : visibleDevices(visible);
-    if (count !== undefined && index >= count) {
-      return `CUDA_VISIBLE_DEVICES is \`${visible}\`, which leaves ${count} devices, so there is no ${label}`;
-    }
-    const { file } = environment().library;
-    const provider = providerLibrary(kind);
-    if (!existsSync(join(dirname(file), provider))) {
-      return `this ONNX Runtime has no ${kind} provider (${provider} is missing)`;
-    }
-  }
-  // Without its loader, Vulkan's absence would be printed to stderr by the library.
-  if (kind === "webgpu" && process.platform === "linux" && !canLoadLibrary("libvulkan.so.1")) {
-    return "there is no Vulkan driver (libvulkan.so.1)";
-  }
-  return undefined;
-}
-
-/** CUDA takes the list up to the first entry that is not a device. */
-function visibleDevices(list: string): number {
-  const entries = list.split(",").map((entry) => entry.trim());
-  const end = entries.findIndex((entry) => entry === "" || entry.startsWith("-"));
-  return end < 0 ? entries.length : end;
-}
-
-function providerLibrary(kind: "cuda" | "tensorrt"): string {
-  if (process.platform === "win32") return `onnxruntime_providers_${kind}.dll`;
-  return `libonnxruntime_providers_${kind}.so`;
 }
