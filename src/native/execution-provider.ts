@@ -21,22 +21,14 @@ export async function appendExecutionProvider(
   switch (name) {
     case "cpu":
       return;
-    case "cuda": {
-      using native = createProviderOptions(
-        api.CreateCUDAProviderOptions,
-        api.ReleaseCUDAProviderOptions,
-      );
-      await api.async.UpdateCUDAProviderOptions(native.address, keys, values, keys.length);
-      await api.async.SessionOptionsAppendExecutionProvider_CUDA_V2(options, native.address);
-      return;
-    }
+    case "cuda":
     case "tensorrt": {
-      using native = createProviderOptions(
-        api.CreateTensorRTProviderOptions,
-        api.ReleaseTensorRTProviderOptions,
-      );
-      await api.async.UpdateTensorRTProviderOptions(native.address, keys, values, keys.length);
-      await api.async.SessionOptionsAppendExecutionProvider_TensorRT_V2(options, native.address);
+      const { create, release, update, append } = nvidiaFunctions(api)[name];
+      const created: Out<Address | null> = [null];
+      create(created);
+      using native = new NativeObject("provider options", created[0]!, release);
+      await update(native.address, keys, values, keys.length);
+      await append(options, native.address);
       return;
     }
     case "webgpu":
@@ -58,11 +50,20 @@ export async function appendExecutionProvider(
   }
 }
 
-function createProviderOptions(
-  create: FunctionTable["CreateCUDAProviderOptions"],
-  release: (address: Address) => void,
-): NativeObject {
-  const created: Out<Address | null> = [null];
-  create(created);
-  return new NativeObject("provider options", created[0]!, release);
+/** These two keep their options in objects of their own. */
+function nvidiaFunctions(api: FunctionTable) {
+  return {
+    cuda: {
+      create: api.CreateCUDAProviderOptions,
+      release: api.ReleaseCUDAProviderOptions,
+      update: api.async.UpdateCUDAProviderOptions,
+      append: api.async.SessionOptionsAppendExecutionProvider_CUDA_V2,
+    },
+    tensorrt: {
+      create: api.CreateTensorRTProviderOptions,
+      release: api.ReleaseTensorRTProviderOptions,
+      update: api.async.UpdateTensorRTProviderOptions,
+      append: api.async.SessionOptionsAppendExecutionProvider_TensorRT_V2,
+    },
+  };
 }
