@@ -1,19 +1,8 @@
 import { Command, Option } from "commander";
 import { exitStatusHelp } from "./exit-status.ts";
-import {
-  addPredictionOptions,
-  type PredictionArguments,
-  requireOption,
-} from "./prediction-options.ts";
-import type { MaskForm } from "./prediction-output.ts";
+import type { PredictArguments } from "./predict.ts";
+import { addPredictionOptions, requireOption } from "./prediction-options.ts";
 import type { StandardOutput } from "./standard-output.ts";
-
-export interface PredictArguments extends PredictionArguments {
-  readonly model: string;
-  readonly masks: MaskForm;
-  readonly annotate?: string;
-  readonly json?: boolean;
-}
 
 const help = `
 Examples:

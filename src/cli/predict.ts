@@ -7,9 +7,16 @@ import { displayPath, fromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
 import { modelFromCaller } from "./model-argument.ts";
-import type { PredictArguments } from "./predict-command.ts";
-import { formatPredictionTable, toPredictionJson } from "./prediction-output.ts";
+import type { PredictionArguments } from "./prediction-options.ts";
+import { formatPredictionTable, type MaskForm, toPredictionJson } from "./prediction-output.ts";
 import type { StandardOutput } from "./standard-output.ts";
+
+export interface PredictArguments extends PredictionArguments {
+  readonly model: string;
+  readonly masks: MaskForm;
+  readonly annotate?: string;
+  readonly json?: boolean;
+}
 
 /** Does what `orangery predict` was asked for; resolves to the exit status. */
 export async function predict(

@@ -2,24 +2,12 @@ import { Command } from "commander";
 import { exitStatusHelp } from "./exit-status.ts";
 import {
   addPredictionOptions,
-  type PredictionArguments,
   parseFraction,
   parseImageSize,
   requireOption,
 } from "./prediction-options.ts";
+import type { RunArguments } from "./run.ts";
 import type { StandardOutput } from "./standard-output.ts";
-
-export interface RunArguments extends PredictionArguments {
-  readonly detect: string;
-  readonly segment?: string;
-  readonly segmentConfidence: number;
-  readonly segmentImageSize?: number | [number, number];
-  readonly out: string;
-  readonly annotate?: string;
-  readonly retry?: boolean;
-  readonly json?: boolean;
-  readonly quiet?: boolean;
-}
 
 const help = `
 Examples:

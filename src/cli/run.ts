@@ -4,12 +4,24 @@ import { displayPath, fromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
 import { modelFromCaller } from "./model-argument.ts";
+import type { PredictionArguments } from "./prediction-options.ts";
 import { ProgressDisplay } from "./progress-display.ts";
 import { formatCount, formatDuration } from "./quantities.ts";
-import type { RunArguments } from "./run-command.ts";
 import { printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 import type { StandardOutput } from "./standard-output.ts";
+
+export interface RunArguments extends PredictionArguments {
+  readonly detect: string;
+  readonly segment?: string;
+  readonly segmentConfidence: number;
+  readonly segmentImageSize?: number | [number, number];
+  readonly out: string;
+  readonly annotate?: string;
+  readonly retry?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
 
 /** Photos that are named the moment they are set aside. */
 const toldSetAside = 20;
