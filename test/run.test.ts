@@ -182,8 +182,9 @@ test("a second Ctrl-C aborts the photo in hand without blame", async () => {
   running.child.kill("SIGINT");
   await new Promise((resolve) => setTimeout(resolve, 350));
   running.child.kill("SIGINT");
-  const { status, stderr } = await running.outcome;
-  assert.equal(status, 130, stderr);
+  const { status, signal, stderr } = await running.outcome;
+  // The second may come when the process has nothing left of its own to end: to a shell it is 130.
+  assert.ok(status === 130 || signal === "SIGINT", stderr);
   const [job] = folder.query("select state, attempts from job");
   // It may have been finished in time.
   assert.ok(job?.state === "done" || (job?.state === "waiting" && job.attempts === 0));

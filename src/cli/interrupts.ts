@@ -44,8 +44,15 @@ export class Interrupts implements Disposable {
     return this.#first && signalExitStatus[this.#first];
   }
 
+  /**
+   * Ends the watch. A process that was interrupted is about to end: until it has, one more signal ends
+   * it with the same status, where the system's default would look like a crash.
+   */
   [Symbol.dispose](): void {
-    for (const signal of interruptSignals) process.off(signal, this.#listener);
+    for (const signal of interruptSignals) {
+      process.off(signal, this.#listener);
+      if (this.#first !== undefined) process.once(signal, () => process.exit(this.exitStatus));
+    }
   }
 
   readonly #listener = (signal: InterruptSignal): void => {
