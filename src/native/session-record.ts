@@ -62,7 +62,13 @@ export class SessionRecord {
   /** Counts a waiting call in, until disposed. */
   wait(): Disposable {
     Atomics.add(this.#words, Word.waiters, 1n);
-    return { [Symbol.dispose]: () => void Atomics.sub(this.#words, Word.waiters, 1n) };
+    let waits = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (waits) Atomics.sub(this.#words, Word.waiters, 1n);
+        waits = false;
+      },
+    };
   }
 
   /** Publishes a session that was just loaded, with one opener. */
