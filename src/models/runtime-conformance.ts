@@ -229,6 +229,31 @@ export const runtimeConformance: readonly ConformanceCase[] = [
     },
   },
   {
+    name: "does not load for a waiter that has left when the load that it waited for fails",
+    async check(runtime) {
+      const key = uniqueKey();
+      const gate = Promise.withResolvers<void>();
+      let loads = 0;
+      const fail = async () => {
+        loads += 1;
+        await gate.promise;
+        throw new Error("broken");
+      };
+      const first = runtime.openSharedSession(key, { load: fail });
+      const aborter = new AbortController();
+      const second = runtime.openSharedSession(key, { load: fail, signal: aborter.signal });
+      aborter.abort(new Error("left"));
+      await assert.rejects(second, /left/);
+      gate.resolve();
+      await assert.rejects(first, /broken/);
+      const { session, loaded } = await runtime.openSharedSession(key, {
+        load: () => runtime.createSession(sumModel()),
+      });
+      assert.deepEqual({ loads, loaded }, { loads: 1, loaded: true });
+      await session[Symbol.asyncDispose]();
+    },
+  },
+  {
     name: "lets a waiter of a shared load leave without disturbing the others",
     async check(runtime) {
       const key = uniqueKey();

@@ -39,19 +39,25 @@ export async function openSharedSession(
   const record = await SessionRecord.of(key);
   signal?.throwIfAborted();
   const waiting = record.wait();
-  const loading = new AbortController();
+  const opener = new AbortController();
+  let loads = false;
   const left = Promise.withResolvers<never>();
   const leave = () => {
     waiting[Symbol.dispose]();
     left.reject(signal?.reason);
-    if (record.waiters === 0) loading.abort(signal?.reason);
+    // Others may wait for what this call loads, but not for it to wait in the queue.
+    if (!loads || record.waiters === 0) opener.abort(signal?.reason);
   };
   signal?.addEventListener("abort", leave, { once: true });
 
+  const loadForAll = async () => {
+    loads = true;
+    return await load(opener.signal);
+  };
   const opening = withProcessLock(
     loadLock(key),
-    () => openLocked(key, record, () => load(loading.signal)),
-    loading.signal,
+    () => openLocked(key, record, loadForAll),
+    opener.signal,
   );
   try {
     const opened = await Promise.race([opening, left.promise]);
