@@ -242,11 +242,12 @@ export const runtimeConformance: readonly ConformanceCase[] = [
       const first = runtime.openSharedSession(key, { load: fail });
       const aborter = new AbortController();
       const second = runtime.openSharedSession(key, { load: fail, signal: aborter.signal });
+      // Time to join the queue, and below for one that had not left it to have its turn.
+      await new Promise((resolve) => setTimeout(resolve, 30));
       aborter.abort(new Error("left"));
       await assert.rejects(second, /left/);
       gate.resolve();
       await assert.rejects(first, /broken/);
-      // Time for one that had not left the queue to have its turn.
       await new Promise((resolve) => setTimeout(resolve, 30));
       const { session, loaded } = await runtime.openSharedSession(key, {
         load: () => runtime.createSession(sumModel()),
