@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { addAbortListener } from "node:events";
 import { OrangeryError } from "../errors.ts";
+import { untilAborted } from "../models/one-at-a-time.ts";
 import { isRetryable } from "./is-retryable.ts";
 import type { ModelTask } from "./model-task.ts";
 import { type TaskOutcome, toFailedOutcome } from "./task-context.ts";
@@ -95,7 +96,8 @@ async function* run<Payload, Result>(
 
   async function pull(): Promise<void> {
     try {
-      const next = await orAbort(() => source.next(), signal);
+      signal.throwIfAborted();
+      const next = await untilAborted(source.next(), signal);
       if (next.done) exhausted = true;
       else if (failure === undefined) inFlight.push(start(next.value));
     } catch (error) {
@@ -193,14 +195,6 @@ function followSignal(outer: AbortSignal | undefined) {
       ),
     [Symbol.dispose]: () => listener?.[Symbol.dispose](),
   };
-}
-
-/** The promise, or a rejection with the signal's reason; leaves nothing on the signal. */
-async function orAbort<T>(start: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  using _listener = addAbortListener(signal, () => reject(signal.reason));
-  return await Promise.race([start(), aborted]);
 }
 
 function requireCount(name: string, count: number): void {
