@@ -9,6 +9,9 @@ import type { LedgerTables } from "./tables.ts";
 /** Deaths of the process on one photo after which the photo is set aside. */
 export const deathsAllowed = 3;
 
+/** What a job that nobody holds looks like, whatever its state. */
+export const unleased = { owner: null, begun: 0, claimed_sha256: null } as const;
+
 /** How a {@link LeaseOwner} and a worklist reach the database: whole transactions, tried again while it is busy. */
 export interface LedgerAccess {
   read<T>(work: (db: Kysely<LedgerTables>) => Promise<T>): Promise<T>;
@@ -76,7 +79,7 @@ export class LeaseOwner {
     await this.#access.write(async (transaction) => {
       await transaction
         .updateTable("job")
-        .set({ state: "waiting", owner: null, begun: 0, claimed_sha256: null })
+        .set({ state: "waiting", ...unleased })
         .where("owner", "=", this.id)
         .execute();
       await transaction.deleteFrom("owner").where("id", "=", this.id).execute();
@@ -146,9 +149,7 @@ export class LeaseOwner {
         .set((eb) => ({
           state: sql`case when ${eb.ref("state")} = 'set-aside' then 'set-aside' else 'waiting' end`,
           attempts: eb("attempts", "+", eb.ref("begun")),
-          owner: null,
-          begun: 0,
-          claimed_sha256: null,
+          ...unleased,
         }))
         .where("owner", "=", id)
         .executeTakeFirst();

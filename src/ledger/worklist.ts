@@ -1,6 +1,6 @@
 import { sql, type Transaction } from "kysely";
 import { addPhotos, clearScope, isInScope, type PhotoFile } from "./add-photos.ts";
-import { deathsAllowed, type LeaseOwner, type LedgerAccess } from "./lease-owner.ts";
+import { deathsAllowed, type LeaseOwner, type LedgerAccess, unleased } from "./lease-owner.ts";
 import type { Recipe } from "./recipe.ts";
 import { insertResult, type PhotoResult } from "./result-rows.ts";
 import type { JobState, LedgerTables } from "./tables.ts";
@@ -41,9 +41,6 @@ export interface FinishedPhoto {
   /** Absolute path of the annotated picture that shows it. */
   readonly pictureFile?: string | undefined;
 }
-
-/** What a job that nobody holds looks like, whatever its state. */
-const unleased = { owner: null, begun: 0, claimed_sha256: null } as const;
 
 interface JobChange {
   readonly state?: JobState;
