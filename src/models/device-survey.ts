@@ -1,5 +1,6 @@
 import { existsSync, globSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { cudaEntries } from "../native/cuda-visible-devices.ts";
 import { environment } from "../native/environment.ts";
 import { canLoadLibrary } from "../native/load-library.ts";
 import type { Device } from "./device.ts";
@@ -14,7 +15,7 @@ export function whyMissing(
 ): string | undefined {
   if (kind === "cuda" || kind === "tensorrt") {
     const visible = process.env.CUDA_VISIBLE_DEVICES;
-    const count = visible === undefined ? undefined : visibleDevices(visible);
+    const count = visible === undefined ? undefined : cudaEntries(visible).length;
     if (count !== undefined && index >= count) {
       return `CUDA_VISIBLE_DEVICES is \`${visible}\`, which leaves ${count} devices, so there is no ${label}`;
     }
@@ -32,13 +33,6 @@ export function whyMissing(
     return "there is a Vulkan driver but no GPU, so it would compute on the CPU, slowly";
   }
   return undefined;
-}
-
-/** CUDA takes the list up to the first entry that is not a device. */
-function visibleDevices(list: string): number {
-  const entries = list.split(",").map((entry) => entry.trim());
-  const end = entries.findIndex((entry) => entry === "" || entry.startsWith("-"));
-  return end < 0 ? entries.length : end;
 }
 
 function providerLibrary(kind: "cuda" | "tensorrt"): string {

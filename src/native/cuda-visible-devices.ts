@@ -58,13 +58,23 @@ function visibleByUuid(list: string, gpus: readonly GpuIdentity[]): readonly Gpu
   });
 }
 
+/**
+ * The entries of `CUDA_VISIBLE_DEVICES` that can name a GPU, up to the first that cannot: as many
+ * devices as CUDA has at most.
+ */
+export function cudaEntries(list: string): readonly string[] {
+  const entries = list.split(",").map((entry) => entry.trim());
+  const end = entries.findIndex((entry) => !/^(\+?\d|GPU-|MIG-)/.test(entry));
+  return end < 0 ? entries : entries.slice(0, end);
+}
+
 function visible(
   list: string,
   find: (entry: string) => GpuIdentity | undefined,
 ): readonly GpuIdentity[] {
   const found: GpuIdentity[] = [];
-  for (const entry of list.split(",")) {
-    const gpu = find(entry.trim());
+  for (const entry of cudaEntries(list)) {
+    const gpu = find(entry);
     if (gpu === undefined) break;
     if (found.includes(gpu)) return [];
     found.push(gpu);
