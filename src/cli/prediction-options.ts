@@ -73,7 +73,7 @@ export function parseFraction(text: string): number {
   throw expected("a number from 0 to 1", text);
 }
 
-export function parseCount(text: string): number {
+function parseCount(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 1) return value;
   throw expected("a whole number from 1 up", text);
@@ -90,7 +90,7 @@ export function parseImageSize(text: string): number | [number, number] {
   throw expected("pixels as in 640, or height x width as in 480x640", text);
 }
 
-export function parseDeviceName(text: string): string {
+function parseDeviceName(text: string): string {
   if (text === "auto") return text;
   try {
     return parseDevice(text).label;

@@ -122,7 +122,6 @@ async function work(job: PhotoJob, { progress, interrupts }: Surroundings): Prom
   };
   await setTotals();
   // Another run on the same results file moves the numbers too.
-  // Another run on the same results file moves the numbers too.
   const lookAtOthers = async () => {
     if (await job.isShared()) await setTotals();
   };

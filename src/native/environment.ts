@@ -10,7 +10,8 @@ export interface Environment {
   readonly allocator: Address;
 }
 
-const LOG_FATAL = 4;
+/** `ORT_LOGGING_LEVEL_FATAL`. */
+export const LOG_FATAL = 4;
 
 let opened: Environment | undefined;
 

@@ -58,13 +58,9 @@ const statusFunctions = {
   CreateSessionFromArray: [8, "pointer", "pointer", "size", "pointer", "outPointer"],
   Run: [9, "pointer", "pointer", "strings", "pointers", "size", "strings", "size", "inoutPointers"],
   CreateSessionOptions: [10, "outPointer"],
-  SetOptimizedModelFilePath: [11, "pointer", "path"],
   DisableProfiling: [15, "pointer"],
-  DisableCpuMemArena: [19, "pointer"],
   SetSessionLogSeverityLevel: [22, "pointer", "int"],
-  SetSessionGraphOptimizationLevel: [23, "pointer", "int"],
   SetIntraOpNumThreads: [24, "pointer", "int"],
-  SetInterOpNumThreads: [25, "pointer", "int"],
   SessionGetInputCount: [30, "pointer", "outSize"],
   SessionGetOutputCount: [31, "pointer", "outSize"],
   SessionGetInputTypeInfo: [33, "pointer", "size", "outPointer"],
@@ -86,8 +82,6 @@ const statusFunctions = {
   SessionGetModelMetadata: [111, "pointer", "outPointer"],
   ModelMetadataLookupCustomMetadataMap: [116, "pointer", "pointer", "str", "outPointer"],
   ModelMetadataGetCustomMetadataMapKeys: [123, "pointer", "pointer", "outPointer", "outDims"],
-  GetAvailableProviders: [125, "outPointer", "outInt"],
-  ReleaseAvailableProviders: [126, "pointer", "int"],
   AddSessionConfigEntry: [130, "pointer", "str", "str"],
   AddRunConfigEntry: [165, "pointer", "str", "str"],
   SessionOptionsAppendExecutionProvider_TensorRT_V2: [170, "pointer", "pointer"],
@@ -110,7 +104,6 @@ const plainFunctions = {
 
 /** These take an address and return nothing. */
 const releaseFunctions = {
-  ReleaseEnv: 92,
   ReleaseStatus: 93,
   ReleaseSession: 95,
   ReleaseValue: 96,

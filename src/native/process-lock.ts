@@ -56,5 +56,5 @@ export async function holdMark(name: string): Promise<() => void> {
 
 /** Whether any live thread of the process marks the name. */
 export async function isMarked(name: string): Promise<boolean> {
-  return await navigator.locks.request(name, { ifAvailable: true }, async (lock) => lock === null);
+  return (await tryProcessLock(name, async () => {})) === undefined;
 }

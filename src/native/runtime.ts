@@ -57,14 +57,9 @@ export interface ExecutionProvider {
   readonly options?: Readonly<Record<string, string>>;
 }
 
-/** How much the runtime rewrites the graph while it loads. */
-export type GraphOptimization = "none" | "basic" | "extended" | "all";
-
 export interface SessionOptions {
   /** Default: the CPU. */
   readonly provider?: ExecutionProvider;
-  /** Default `all`. */
-  readonly graphOptimization?: GraphOptimization;
   /** Threads that share one operator. Default 0: as many as there are physical cores. */
   readonly intraOpThreads?: number;
   /**
@@ -73,10 +68,6 @@ export interface SessionOptions {
    * turn on 2 cores).
    */
   readonly allowSpinning?: boolean;
-  /** Whether CPU allocations go through an arena that keeps memory for the next run. Default true. */
-  readonly memoryArena?: boolean;
-  /** Writes the optimised graph to this file; a name ending in `.ort` chooses that format. */
-  readonly saveOptimizedTo?: string;
   /** Session configuration entries, as onnxruntime_session_options_config_keys.h names them. */
   readonly config?: Readonly<Record<string, string>>;
 }

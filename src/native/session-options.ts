@@ -1,27 +1,14 @@
-import { environment } from "./environment.ts";
+import { environment, LOG_FATAL } from "./environment.ts";
 import { appendExecutionProvider } from "./execution-provider.ts";
 import type { Address, Out } from "./function-table.ts";
 import { NativeObject } from "./native-object.ts";
-import type { GraphOptimization, SessionOptions } from "./runtime.ts";
-
-/** How much ONNX Runtime rewrites the graph while it loads (`GraphOptimizationLevel`). */
-const optimizationLevels: Readonly<Record<GraphOptimization, number>> = {
-  none: 0,
-  basic: 1,
-  extended: 2,
-  all: 99,
-};
-
-const LOG_FATAL = 4;
+import type { SessionOptions } from "./runtime.ts";
 
 /** Builds the native session options. The caller disposes them after the session is created. */
 export async function createSessionOptions({
   provider = { name: "cpu" },
-  graphOptimization = "all",
   intraOpThreads = 0,
   allowSpinning = false,
-  memoryArena = true,
-  saveOptimizedTo,
   config = {},
 }: SessionOptions): Promise<NativeObject> {
   const { api } = environment();
@@ -33,10 +20,7 @@ export async function createSessionOptions({
     api.DisableProfiling(address);
     // The library's warnings go to stderr, past any logger; what matters comes back as a status.
     api.SetSessionLogSeverityLevel(address, LOG_FATAL);
-    api.SetSessionGraphOptimizationLevel(address, optimizationLevels[graphOptimization]);
     api.SetIntraOpNumThreads(address, intraOpThreads);
-    if (!memoryArena) api.DisableCpuMemArena(address);
-    if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
     const spinning = { "session.intra_op.allow_spinning": allowSpinning ? "1" : "0" };
     for (const [key, value] of Object.entries({ ...spinning, ...config })) {
       api.AddSessionConfigEntry(address, key, value);

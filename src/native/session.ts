@@ -176,7 +176,7 @@ function nativeValue(tensor: Tensor): NativeObject {
   if (tensor instanceof NativeTensor) return tensor.value;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    "Expected tensors that this runtime created, got another object. Use `createTensor` or `tensorFrom`.",
+    "Expected tensors that this runtime created, got another object. Use its `createTensor`.",
   );
 }
 

@@ -6,6 +6,7 @@ import { NativeObject } from "./native-object.ts";
 import { holdMark, isMarked, tryProcessLock, withProcessLock } from "./process-lock.ts";
 import type { OpenSharedSessionOptions, SharedSession } from "./runtime.ts";
 import { NativeSession } from "./session.ts";
+import type { SessionInfo } from "./session-info.ts";
 import { SessionRecord } from "./session-record.ts";
 
 /*
@@ -87,11 +88,15 @@ async function openLocked(
     );
   }
   record.publish(loaded.native.detach());
-  return { session: await join(key, record), loaded: true };
+  return { session: await join(key, record, loaded), loaded: true };
 }
 
 /** Makes this thread's own session object around the native session that it was counted into. */
-async function join(key: string, record: SessionRecord): Promise<NativeSession> {
+async function join(
+  key: string,
+  record: SessionRecord,
+  info?: SessionInfo,
+): Promise<NativeSession> {
   const letGo = await holdMark(openMark(key));
   const native = new NativeObject("session", record.session, (session) => {
     // Counted out before the mark goes, or another thread could adopt what is released here.
@@ -102,7 +107,7 @@ async function join(key: string, record: SessionRecord): Promise<NativeSession> 
   });
   closeWhenThreadEnds(native);
   try {
-    return new NativeSession(native);
+    return new NativeSession(native, info);
   } catch (error) {
     native[Symbol.dispose]();
     throw error;

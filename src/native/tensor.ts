@@ -100,25 +100,6 @@ export function createTensor<T extends ElementType>(
   );
 }
 
-/** Allocates a tensor and copies `data` into it. */
-export function tensorFrom<T extends ElementType>(
-  elementType: T,
-  shape: readonly number[],
-  data: TensorData[T],
-): NativeTensor<T> {
-  checkTensor(elementType, shape);
-  if (data.length !== elementCount(shape)) {
-    throw new OrangeryError(
-      "INVALID_ARGUMENT",
-      `Expected ${elementCount(shape)} elements for a tensor of shape [${shape.join(", ")}], got ${data.length}.`,
-      { details: { expected: elementCount(shape), got: data.length } },
-    );
-  }
-  const tensor = createTensor(elementType, shape);
-  (tensor.data as Float32Array).set(data as Float32Array);
-  return tensor;
-}
-
 function checkTensor(elementType: ElementType, shape: readonly number[]): void {
   if (!Object.hasOwn(elementTypes, elementType)) {
     throw new OrangeryError(
