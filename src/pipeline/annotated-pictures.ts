@@ -7,12 +7,13 @@ import type { Detections } from "../vision/detections.ts";
 import { type DrawingOptions, drawDetections } from "../vision/drawing.ts";
 import type { Picture } from "../vision/picture.ts";
 import { savePicture } from "../vision/picture-file.ts";
-import { countObjects } from "./count-objects.ts";
 
 /** What is drawn on a photo. */
 export interface Findings {
   readonly detect: Detections;
   readonly segment?: Detections | undefined;
+  /** What was counted in each of `segment`, for their labels. */
+  readonly counts?: readonly ObjectCount[] | undefined;
 }
 
 /**
@@ -53,16 +54,16 @@ export class AnnotatedPictures {
    *
    * @throws `NO_SPACE`, `INVALID_ARGUMENT` when the folder cannot be written.
    */
-  async write(source: string, photo: Picture, { detect, segment }: Findings): Promise<string> {
+  async write(
+    source: string,
+    photo: Picture,
+    { detect, segment, counts }: Findings,
+  ): Promise<string> {
     const file = this.fileOf(source);
-    const title = basename(source);
-    const drawing =
-      segment === undefined
-        ? drawDetections(photo, detect, { title })
-        : drawDetections(photo, [segment, detect], {
-            title,
-            labelOf: bedLabels(segment, countObjects(detect, segment)),
-          });
+    const drawing = drawDetections(photo, segment ? [segment, detect] : detect, {
+      title: basename(source),
+      labelOf: segment && counts && bedLabels(segment, counts),
+    });
     await savePicture(drawing, file);
     return file;
   }

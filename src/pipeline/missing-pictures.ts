@@ -67,7 +67,11 @@ async function draw(
   const { detect, segment } = await worklist.report.detections(result.id);
   if (detect === undefined) return;
   const picture = await decodePicture(bytes, { maxPixels, signal });
-  const file = await pictures.write(source, picture, { detect, segment });
+  const file = await pictures.write(source, picture, {
+    detect,
+    segment,
+    counts: result.counts,
+  });
   await worklist.recordPicture(file, result.id);
   onPicture?.(file);
 }
