@@ -1,4 +1,4 @@
-/** Counts plants on photos, and in each bed of a photo: a task, run without a queue. */
+/** Counts plants on photos, and in each region of a photo: a task, run without a queue. */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import {
@@ -16,14 +16,14 @@ interface PhotoJob {
 }
 
 class CountPlants extends ModelTask<PhotoJob, number[]> {
-  /** How many plants are on the photo, then in each bed of it. */
+  /** How many plants are on the photo, then in each region of it. */
   async run({ photo }: PhotoJob, { signal }: TaskContext) {
     const seg = await this.segModel; // the first task loads it, the others have it at no cost
     const det = await this.detModel;
     const picture = await decodePicture(photo, { signal });
-    const beds = await seg.predict(picture, { signal });
+    const regions = await seg.predict(picture, { signal });
     const plants = await det.predict(picture, { signal, maxDetections: 2000 });
-    const counts = countObjects(plants.detections, inReadingOrder(beds.detections));
+    const counts = countObjects(plants.detections, inReadingOrder(regions.detections));
     return counts.map(({ count }) => count);
   }
 }
@@ -43,7 +43,7 @@ for await (const report of runTasks(countPlants, jobs)) {
     console.log(`${name}: no result:`, report.error);
     continue;
   }
-  const [plants = 0, ...inBeds] = report.result;
-  console.log(`${name}: ${plants} plants, by bed: ${inBeds.join(", ") || "no bed"}`);
+  const [plants = 0, ...inRegions] = report.result;
+  console.log(`${name}: ${plants} plants, by region: ${inRegions.join(", ") || "no region"}`);
 }
 console.log(`${cache.info().loads} loads for ${cache.info().tasks} tasks`);

@@ -8,6 +8,7 @@ const layers = [
   "fleet",
   "monitor",
   "tasks",
+  "results",
   "pipeline",
   "ledger",
   "models",

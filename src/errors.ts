@@ -35,7 +35,10 @@ export const errorCodes = {
     retryable: false,
     summary: "The model file does not exist or cannot be read.",
   },
-  MODEL_NOT_ONNX: { retryable: false, summary: "The model file is not an ONNX model." },
+  MODEL_NOT_ONNX: {
+    retryable: false,
+    summary: "The model file is neither a YOLO checkpoint nor an ONNX model.",
+  },
   MODEL_NOT_YOLO: {
     retryable: false,
     summary: "The ONNX model does not have the inputs and outputs of a YOLO network.",
@@ -51,6 +54,23 @@ export const errorCodes = {
     summary: "The model was used after its lease or its cache was closed.",
   },
 
+  CHECKPOINT_UNREADABLE: {
+    retryable: false,
+    summary: "The checkpoint is damaged, incomplete, or no file that PyTorch saved.",
+  },
+  CHECKPOINT_REFUSED: {
+    retryable: false,
+    summary: "The checkpoint holds something that is never read or done, to be safe.",
+  },
+  CHECKPOINT_TOO_LARGE: {
+    retryable: false,
+    summary: "The checkpoint asks for more memory or time than a YOLO network needs.",
+  },
+  CHECKPOINT_UNSUPPORTED: {
+    retryable: false,
+    summary: "The checkpoint is of a kind that Orangery does not read.",
+  },
+
   DEVICE_UNKNOWN: { retryable: false, summary: "The device name is not one that Orangery knows." },
   DEVICE_UNAVAILABLE: {
     retryable: false,
@@ -61,7 +81,19 @@ export const errorCodes = {
   PHOTO_UNREADABLE: { retryable: false, summary: "The photo cannot be decoded." },
   PHOTO_TOO_LARGE: {
     retryable: false,
-    summary: "The photo has more pixels than the limit allows.",
+    summary: "The photo has more pixels or bytes than the limit allows.",
+  },
+  PHOTO_FETCH_FAILED: {
+    retryable: true,
+    summary: "The photo could not be fetched, for a reason that may pass.",
+  },
+  PHOTO_ADDRESS_REFUSED: {
+    retryable: false,
+    summary: "The photo's URL leads to an address that is not on the public internet.",
+  },
+  PHOTO_NO_SPACE: {
+    retryable: true,
+    summary: "The folder for temporary files has no room for the pixels of a large photo.",
   },
   PHOTO_CRASHED_WORKER: {
     retryable: false,
@@ -77,6 +109,23 @@ export const errorCodes = {
     summary: "The task was stopped before its end, for a reason that is not its own.",
   },
 
+  JOB_DATA_INVALID: {
+    retryable: false,
+    summary: "A job's data are not what its task takes.",
+  },
+  JOB_LOCK_LOST: {
+    retryable: true,
+    summary: "The queue took a job back while a worker still worked on it.",
+  },
+  JOB_CRASHED_WORKER: {
+    retryable: false,
+    summary: "Worker processes died too often while they worked on this job.",
+  },
+  WORKER_NOT_READY: {
+    retryable: true,
+    summary: "A worker process did not load its models and do a first piece of work.",
+  },
+
   LEDGER_NEWER: {
     retryable: false,
     summary: "The results file was written by a newer version of Orangery.",
@@ -88,6 +137,14 @@ export const errorCodes = {
   LEDGER_BUSY: {
     retryable: true,
     summary: "The results file was locked by another process for too long.",
+  },
+  LEDGER_UNREACHABLE: {
+    retryable: true,
+    summary: "The server of the results database could not be reached for too long.",
+  },
+  PACKAGE_MISSING: {
+    retryable: false,
+    summary: "An optional package that this needs is not installed.",
   },
   NO_SPACE: { retryable: true, summary: "The disk is full or its quota is reached." },
 } as const satisfies Record<string, ErrorCodeEntry>;

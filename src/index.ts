@@ -7,7 +7,7 @@ export {
   type OrangeryErrorOptions,
 } from "./errors.ts";
 // `PhotoJob` stays out: the database behind it would double what importing the package takes.
-export type { ObjectCount } from "./ledger/result-rows.ts";
+export type { ObjectCount, PhotoResult } from "./ledger/result-rows.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 export type { GpuMemoryOptions } from "./models/device.ts";
 export type { GpuMemory, MemoryReading } from "./models/memory-reading.ts";
@@ -36,6 +36,20 @@ export type {
   TensorInfo,
 } from "./native/runtime.ts";
 export { countObjects, inReadingOrder } from "./pipeline/count-objects.ts";
+export { type ObjectDensity, objectDensities } from "./pipeline/density.ts";
+export {
+  type DetectSlicedOptions,
+  detectSliced,
+  type SlicedPrediction,
+} from "./pipeline/detect-sliced.ts";
+export type { ModelUse, PhotoModel } from "./pipeline/model-use.ts";
+export {
+  PhotoPipeline,
+  type PhotoPipelineOptions,
+  type ProcessOptions,
+} from "./pipeline/photo-pipeline.ts";
+export { type Segmentation, segmentPhoto } from "./pipeline/segment-photo.ts";
+export type { SlicingOptions } from "./pipeline/slicing.ts";
 export { isRetryable } from "./tasks/is-retryable.ts";
 export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/model-task.ts";
 export { type RunTasksOptions, runTasks, type TaskReport } from "./tasks/run-tasks.ts";
@@ -44,6 +58,8 @@ export { workerIdFromName } from "./tasks/worker-id.ts";
 export { type Detection, Detections } from "./vision/detections.ts";
 export { type DrawingOptions, drawDetections } from "./vision/drawing.ts";
 export { Mask } from "./vision/mask.ts";
+export { type MergeOptions, mergeDetections } from "./vision/merge-detections.ts";
+export { type OpenPhoto, openPhoto, type PhotoSource, type Pixels } from "./vision/open-photo.ts";
 export {
   type DecodeOptions,
   decodePicture,
@@ -51,3 +67,6 @@ export {
   type PictureSource,
 } from "./vision/picture.ts";
 export { type EncodeOptions, encodePicture, savePicture } from "./vision/picture-file.ts";
+export type { PictureOnDisk } from "./vision/picture-on-disk.ts";
+export type { Region } from "./vision/region.ts";
+export { planSlices, type Slice, type SliceOptions } from "./vision/slices.ts";

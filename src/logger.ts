@@ -19,3 +19,20 @@ export const silentLogger: Logger = {
   error: ignore,
   child: () => silentLogger,
 };
+
+/** A logger that writes to both. */
+export function bothLoggers(first: Logger, second: Logger): Logger {
+  const write =
+    (level: "debug" | "info" | "warn" | "error") =>
+    (fields: object, message: string): void => {
+      first[level](fields, message);
+      second[level](fields, message);
+    };
+  return {
+    debug: write("debug"),
+    info: write("info"),
+    warn: write("warn"),
+    error: write("error"),
+    child: (fields) => bothLoggers(first.child(fields), second.child(fields)),
+  };
+}

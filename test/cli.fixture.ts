@@ -46,7 +46,7 @@ export class CliFolder implements AsyncDisposable {
       cwd: this.path,
       stdio: ["ignore", "pipe", "pipe"],
       // Sample models are kept in here and go with the folder.
-      env: { ...process.env, ORANGERY_CACHE_DIR: join(this.path, ".cache"), ...env },
+      env: { ...process.env, ORANGERY_CACHE: join(this.path, ".cache"), ...env },
     });
     this.#children.add(child);
     const outcome = Promise.all([

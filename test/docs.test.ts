@@ -48,10 +48,13 @@ describe("code samples", () => {
         const code = joinSamples(samplesOf(document));
         if (code !== "") await writeFile(join(folder, `${basename(document, ".md")}.ts`), code);
       }
-      await writeFile(join(folder, "foreign.d.ts"), foreignPackages);
       await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
       const compilerOptions = {
-        paths: { orangery: [join(root, "src/index.ts")] },
+        paths: {
+          orangery: [join(root, "src/index.ts")],
+          "orangery/bullmq": [join(root, "src/fleet/bullmq.ts")],
+          bullmq: [join(root, "node_modules/bullmq/dist/esm/index.d.ts")],
+        },
         typeRoots: [join(root, "node_modules/@types")],
         noUnusedLocals: false,
         noUnusedParameters: false,
@@ -96,6 +99,7 @@ describe("docs/events.md", () => {
       "Log lines of a task",
       "Log lines of `ModelCache`",
       "Log lines of the ledger",
+      "Log lines of a fleet",
     ];
     const documented = sections
       .flatMap((section) => tableRows(sectionOf("docs/events.md", section)).slice(2))
@@ -150,6 +154,15 @@ describe("docs/model-cache.md", () => {
   }
 });
 
+describe("docs/fleet.md", () => {
+  test("names exactly the options of a worker that there are", () => {
+    const declared = optionsIn("src/fleet/worker-options.ts", "FleetWorkerOptions");
+    assert.ok(declared.length > 0);
+    const documented = tableCodes(sectionOf("docs/fleet.md", "A worker's options"), 0).flat();
+    assert.deepEqual(documented.toSorted(), declared.toSorted());
+  });
+});
+
 describe("docs/ledger.md", () => {
   let folder: string;
   let database: DatabaseSync;
@@ -164,20 +177,25 @@ describe("docs/ledger.md", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  test("lists exactly the tables and columns that a results file has", () => {
-    const columnsOf = database.prepare("select name from pragma_table_info(?)");
-    const present = database
-      .prepare("select name from sqlite_schema where type = 'table' order by name")
-      .all()
-      .map(({ name }) => [name, columnsOf.all(name!).map((column) => column.name)]);
-    const documented = sectionOf("docs/ledger.md", "Tables")
-      .split(/^### /m)
-      .slice(1)
-      .map((table) => [codesOf(table.split("\n")[0]!)[0], tableCodes(table, 0).flat()])
-      .toSorted();
-    const sorted = ([name, columns]: unknown[]) => [name, (columns as string[]).toSorted()];
-    assert.deepEqual(documented.map(sorted), present.map(sorted));
-  });
+  for (const [section, type] of [
+    ["Tables", "table"],
+    ["Views", "view"],
+  ] as const) {
+    test(`lists exactly the ${section.toLowerCase()} and columns that a results file has`, () => {
+      const columnsOf = database.prepare("select name from pragma_table_info(?)");
+      const present = database
+        .prepare("select name from sqlite_schema where type = ? order by name")
+        .all(type)
+        .map(({ name }) => [name, columnsOf.all(name!).map((column) => column.name)]);
+      const documented = sectionOf("docs/ledger.md", section)
+        .split(/^### /m)
+        .slice(1)
+        .map((table) => [codesOf(table.split("\n")[0]!)[0], tableCodes(table, 0).flat()])
+        .toSorted();
+      const sorted = ([name, columns]: unknown[]) => [name, (columns as string[]).toSorted()];
+      assert.deepEqual(documented.map(sorted), present.map(sorted));
+    });
+  }
 
   test("has queries that run", () => {
     const queries = [...read("docs/ledger.md").matchAll(/```sql\n(.*?)```/gs)];
@@ -258,20 +276,6 @@ function joinSamples(samples: readonly Sample[]): string {
   const imports = Array.from(imported, ([from, names]) => `import {${[...names]}} from "${from}";`);
   return [...imports, ...bodies].join("\n");
 }
-
-/** As much of packages that are not installed as the samples use. */
-const foreignPackages = `
-declare module "bullmq" {
-  interface Job<Data> { readonly id?: string; readonly data: Data; readonly attemptsMade: number }
-  class Worker<Data = any> {
-    constructor(
-      queue: string,
-      process: (job: Job<Data>, token?: string, signal?: AbortSignal) => Promise<unknown>,
-      options: { connection: object },
-    );
-  }
-  class UnrecoverableError extends Error {}
-}`;
 
 function withoutCode(markdown: string): string {
   return markdown.replace(/```.*?```/gs, "").replace(/`[^`\n]*`/g, "");

@@ -134,8 +134,8 @@ describe("the examples, with the installed package", () => {
 
   test("count-plants", async () => {
     const output = await runNode(["examples/count-plants.ts"], { cwd: project });
-    assert.match(output, /^empty-soil\.jpg: 0 plants, by bed: no bed\n/);
-    assert.match(output, /\ntray-3\.jpg: \d+ plants, by bed: \d+, \d+, \d+\n/);
+    assert.match(output, /^empty-soil\.jpg: 0 plants, by region: no region\n/);
+    assert.match(output, /\ntray-3\.jpg: \d+ plants, by region: \d+, \d+, \d+\n/);
     assert.match(output, /\n2 loads for 6 tasks\n$/);
   });
 
@@ -201,7 +201,7 @@ async function run(
   const env = {
     ...process.env,
     // Sample models are built into the temporary folder, not into the user's cache.
-    ORANGERY_CACHE_DIR: join(folder, "cache"),
+    ORANGERY_CACHE: join(folder, "cache"),
     // What runs here is not `src/`.
     NODE_V8_COVERAGE: undefined,
   };

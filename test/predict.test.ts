@@ -62,6 +62,21 @@ test("--json prints one line a photo, in the order given, with all that was foun
   assert.deepEqual([second!.image, second!.detections], [soil, []]);
 });
 
+test("a sliced photo is printed as one, with masks at its size", async () => {
+  await using folder = await CliFolder.create();
+  const args = ["predict", tray, "--device", "cpu", "--json", "--slice", "800"];
+  const plants = await folder.run(...args, "--overlap", "0.1", "--model", "sample:seedlings");
+  assert.equal(plants.status, 0, plants.stderr);
+  const [line] = predictions(plants.stdout) as (PredictionLine & { slices: number })[];
+  assert.deepEqual([line!.slices, line!.width, line!.height], [6, 1600, 1200]);
+  assert.ok(line!.detections.length > 200 && line!.detections.length < 300);
+  assert.ok(line!.timingsMs.merge! >= 0 && line!.timingsMs.slice! >= 0);
+  const beds = await folder.run(...args, "--full-image", "--model", "sample:beds");
+  const [bed] = predictions(beds.stdout) as (PredictionLine & { slices: number })[];
+  assert.equal(bed!.slices, 7);
+  assert.deepEqual((bed!.detections[0]!.mask as { size: number[] }).size, [1200, 1600]);
+});
+
 test("masks are printed as run lengths, as polygons, or not at all", async () => {
   await using folder = await CliFolder.create();
   const args = ["predict", tray, "--model", "sample:beds", "--device", "cpu", "--json"];

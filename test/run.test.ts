@@ -22,7 +22,7 @@ function assertAllDoneOnce(folder: CliFolder, photos: number, contents = photos)
   assert.deepEqual(
     folder.query(
       "select (select count(*) from job) as jobs, (select count(*) from result) as results, " +
-        "(select count(distinct result_id) from result_detections) as detections, (select count(*) from owner) as owners",
+        "(select count(distinct result_id) from result_objects) as detections, (select count(*) from owner) as owners",
     ),
     [{ jobs: photos, results: contents, detections: contents, owners: 0 }],
   );
@@ -33,7 +33,7 @@ test("the example photos are counted, drawn, told in a table, and not done a sec
   const args = ["run", examplePhotos, "--detect", "sample:seedlings", "--segment", "sample:beds"];
   const first = await folder.run(...args, "--annotate", "drawn", "--device", "cpu");
   assert.equal(first.status, 0, first.stderr);
-  assert.match(first.stdout, /^Photo +plant +by bed\n/);
+  assert.match(first.stdout, /^Photo +plant +by region\n/);
   assert.match(first.stdout, /empty-soil\.jpg +0 +–\n/);
   assert.match(first.stdout, /tray-5\.jpg +\d+ +\d+ \+ \d+ \+ \d+ \+ \d+/);
   assert.match(first.stdout, /Total of 6 photos/);
@@ -46,9 +46,9 @@ test("the example photos are counted, drawn, told in a table, and not done a sec
   assert.equal(again.status, 0, again.stderr);
   const lines = jsonLines(again.stdout);
   assert.equal(lines.length, 7);
-  const { image, detections, beds } = lines[5] as Record<string, never[]>;
+  const { image, detections, regions } = lines[5] as Record<string, never[]>;
   assert.equal(image, join(examplePhotos, "tray-5.jpg"));
-  assert.equal(beds?.length, 4);
+  assert.equal(regions?.length, 4);
   assert.ok(Number(detections) > 500);
   const summary = lines[6] as { type: string; photos: number; run: Record<string, unknown> };
   assert.deepEqual([summary.type, summary.photos], ["summary", 6]);
@@ -95,6 +95,61 @@ test("same names are different photos, identical bytes one result, bad photos ar
   assert.equal(repaired.status, 0, repaired.stdout);
   assertAllDoneOnce(folder, 4, 3);
 });
+
+test("sliced photos are counted within their regions, under a recipe of their own", async () => {
+  await using folder = await CliFolder.create();
+  const models = ["--detect", "sample:seedlings", "--segment", "sample:beds", "--device", "cpu"];
+  const args = ["run", join(examplePhotos, "tray-1.jpg"), ...models, "--json"];
+  const slicing = ["--slice", "640x480", "--overlap", "0.25", "--merge", "nms", "--metric", "iou"];
+  const photoOf = async (...options: string[]) => {
+    const { status, stdout, stderr } = await folder.run(...args, ...options);
+    assert.equal(status, 0, stderr);
+    return jsonLines(stdout)[0] as { detections: number; regions: { counts: object }[] };
+  };
+  const sliced = await photoOf(...slicing);
+  assert.ok(sliced.detections > 200);
+  assert.deepEqual(sliced.regions[0]?.counts, { plant: sliced.detections });
+  await photoOf(...slicing, "--merge-threshold", "0.5", "--batch-size", "2");
+  await photoOf();
+  assert.deepEqual(folder.query("select slice_count from result order by id"), [
+    { slice_count: 9 },
+    { slice_count: 1 },
+  ]);
+  const [recipe] = folder.query("select json from recipe order by id");
+  const { slicing: recorded, version } = JSON.parse(String(recipe?.json));
+  assert.deepEqual([recorded.slice, recorded.overlap, version], [[640, 480], 0.25, 2]);
+  const [{ timings_ms: timings }] = folder.query("select timings_ms from result order by id") as [
+    { timings_ms: string },
+  ];
+  for (const step of ["read", "decode", "segment", "slice", "detect", "merge", "inference"]) {
+    assert.ok(JSON.parse(timings)[step] >= 0, step);
+  }
+});
+
+const refusedSlicing: [what: string, options: string[], complaint: RegExp][] = [
+  ["an overlap without slices", ["--overlap", "0.2"], /'--overlap <share>' needs --slice/],
+  ["merging without slices", ["--merge", "nms"], /'--merge <how>' needs --slice/],
+  ["the whole photo too, without slices", ["--full-image"], /'--full-image' needs --slice/],
+  [
+    "an overlap of automatic slices",
+    ["--slice", "auto", "--overlap", "0.2"],
+    /overlap of their own/,
+  ],
+  ["an overlap of all", ["--slice", "320", "--overlap", "1"], /from 0 to below 1, got "1"/],
+  ["a threshold of nothing", ["--slice", "320", "--merge-threshold", "0"], /above 0 and up to 1/],
+  ["a slice of no size", ["--slice", "0"], /pixels as in 640, width x height/],
+  ["another way to merge", ["--slice", "320", "--merge", "average"], /nmm, nms/],
+  ["a batch of nothing", ["--slice", "320", "--batch-size", "0"], /whole number from 1 up/],
+];
+for (const [what, options, complaint] of refusedSlicing) {
+  test(`the command line is refused that asks for ${what}`, async () => {
+    await using folder = await CliFolder.create();
+    const args = ["run", "photos", "--detect", "sample:seedlings", ...options];
+    const { status, stderr } = await folder.run(...args);
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, complaint);
+  });
+}
 
 test("annotated pictures among the photos are refused", async () => {
   await using folder = await CliFolder.create();
@@ -262,7 +317,7 @@ test("at a file size limit a run ends with a clear error, and goes on when it is
   const args = [mainFile, "run", "photos", "--detect", ...quickModel];
   // Blocks of 1,024 bytes. Ignored, the signal that comes with the limit becomes an error. A
   // measurement of coverage would be cut off, too.
-  const script = `trap '' XFSZ; unset NODE_V8_COVERAGE; ulimit -f 260; exec "$@"`;
+  const script = `trap '' XFSZ; unset NODE_V8_COVERAGE; ulimit -f 360; exec "$@"`;
   const limited = await folder.spawn("bash", ["-c", script, "bash", process.execPath, ...args])
     .outcome;
   assert.equal(limited.status, 1, limited.stderr);

@@ -4,18 +4,21 @@ import type { ObjectCount } from "../ledger/result-rows.ts";
 import type { ReportedPhoto } from "../ledger/worklist-report.ts";
 import { formatCountsTable } from "./counts-table.ts";
 
-function photo(source: string, counts: ObjectCount[], bedCount?: number): ReportedPhoto {
-  const objectCount = counts.reduce((sum, { bed, count }) => sum + (bed === 0 ? count : 0), 0);
+function photo(source: string, counts: ObjectCount[], regionCount?: number): ReportedPhoto {
+  const objectCount = counts.reduce(
+    (sum, { region, count }) => sum + (region === 0 ? count : 0),
+    0,
+  );
   const result = { id: 1, contentSha256: "", widthPx: 1, heightPx: 1, device: "cpu" };
   return {
     source,
     state: "done",
     reason: undefined,
-    result: { ...result, objectCount, bedCount, counts },
+    result: { ...result, objectCount, regionCount, counts },
   };
 }
 
-const count = (bed: number, name: string, count: number) => ({ bed, name, count });
+const count = (region: number, name: string, count: number) => ({ region, name, count });
 const totals = (...counts: [string, number][]) => ({
   objectCount: counts.reduce((sum, [, count]) => sum + count, 0),
   countByName: new Map(counts),
@@ -28,19 +31,23 @@ const cases = [
     lines: ["Photo             objects", "/a.jpg                  0", "Total of 1 photo        0"],
   },
   {
-    title: "plants in beds and outside, and photos that are not shown",
+    title: "plants in regions, and photos that are not shown",
     options: {
       photos: [
-        photo("/a.jpg", [count(0, "plant", 1500), count(1, "plant", 800), count(2, "plant", 0)], 2),
-        photo("/b.jpg", [count(0, "plant", 3)], 0),
+        photo(
+          "/a.jpg",
+          [count(0, "plant", 1500), count(1, "plant", 1500), count(2, "plant", 0)],
+          2,
+        ),
+        photo("/b.jpg", [], 0),
       ],
       photoCount: 1002,
       totals: totals(["plant", 2000]),
     },
     lines: [
-      "Photo                  plant  by bed",
-      "/a.jpg                 1,500  800 + 0, outside 700",
-      "/b.jpg                     3  –",
+      "Photo                  plant  by region",
+      "/a.jpg                 1,500  1,500 + 0",
+      "/b.jpg                     0  –",
       "… 1,000 more",
       "Total of 1,002 photos  2,000",
     ],

@@ -16,21 +16,21 @@ export interface CountsTableOptions {
 /** Names that have a column of their own, the most frequent. */
 const shownNames = 5;
 
-/** How many objects there are on each photo, by name and by bed, and on all photos together. */
+/** How many objects there are on each photo, by name and by region, and on all photos together. */
 export function formatCountsTable(options: CountsTableOptions): string {
   const { photos, photoCount, totals, maxDetections } = options;
-  const hasBeds = photos.some(({ result }) => result?.bedCount !== undefined);
+  const hasRegions = photos.some(({ result }) => result?.regionCount !== undefined);
   const counted = chooseColumns(totals);
   const columns: Column[] = [
     { title: "Photo" },
     ...counted.map(({ title }) => ({ title, align: "right" as const })),
-    ...(hasBeds ? [{ title: "by bed" }] : []),
+    ...(hasRegions ? [{ title: "by region" }] : []),
   ];
   const isCut = ({ result }: ReportedPhoto) => (result?.objectCount ?? 0) >= maxDetections;
   const rows = photos.map((photo) => [
     displayPath(photo.source),
     ...counted.map(({ countOn }) => formatCount(countOn(photo)) + (isCut(photo) ? "+" : "")),
-    ...(hasBeds ? [describeBeds(photo)] : []),
+    ...(hasRegions ? [describeRegions(photo)] : []),
   ]);
   const hidden = photoCount - photos.length;
   if (hidden > 0) rows.push(fill([`… ${formatCount(hidden)} more`], columns.length));
@@ -66,20 +66,21 @@ function chooseColumns({ countByName, objectCount }: ReportTotals): CountColumn[
   return [...columns, others];
 }
 
-/** `148 + 150, outside 2`, or a dash where there is no bed. */
-function describeBeds(photo: ReportedPhoto): string {
-  const beds = Array.from({ length: photo.result?.bedCount ?? 0 }, (_, i) => countIn(photo, i + 1));
-  if (beds.length === 0) return "–";
-  const outside = countIn(photo, 0) - beds.reduce((sum, count) => sum + count, 0);
-  return beds.map(formatCount).join(" + ") + (outside > 0 ? `, outside ${outside}` : "");
+/** `148 + 150`, or a dash where there is no region. */
+function describeRegions(photo: ReportedPhoto): string {
+  const regions = Array.from({ length: photo.result?.regionCount ?? 0 }, (_, i) =>
+    countIn(photo, i + 1),
+  );
+  return regions.length === 0 ? "–" : regions.map(formatCount).join(" + ");
 }
 
 function countIn(
   { result }: ReportedPhoto,
-  bed: number,
+  region: number,
   isCounted: (name: string) => boolean = () => true,
 ): number {
-  const counts = result?.counts.filter((count) => count.bed === bed && isCounted(count.name)) ?? [];
+  const counts =
+    result?.counts.filter((count) => count.region === region && isCounted(count.name)) ?? [];
   return counts.reduce((sum, { count }) => sum + count, 0);
 }
 

@@ -1,16 +1,21 @@
 import { Command, Option } from "commander";
 import { exitStatusHelp } from "./exit-status.ts";
 import type { PredictArguments } from "./predict.ts";
-import { addPredictionOptions, requireOption } from "./prediction-options.ts";
+import { addPredictionOptions, type MaxDetections, requireOption } from "./prediction-options.ts";
+import { addSlicingOptions, readSlicing, type SlicingArguments } from "./slicing-options.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
 const help = `
 Examples:
   $ orangery predict photo.jpg --model plants.onnx
+  $ orangery predict photo.jpg --model plants.onnx --slice 640 --overlap 0.2
   $ orangery predict *.jpg --model beds.onnx --masks polygon --json > beds.jsonl
 
 With --json a photo that cannot be read has a line too, {"image": …, "error": {"code", "message"}}.
 ${exitStatusHelp}`;
+
+/** Of a photo predicted whole, as many as Ultralytics gives. */
+const maxDetections: MaxDetections = { whole: 300, sliced: 100_000 };
 
 /** `orangery predict`: what a model finds on a few photos. */
 export function createPredictCommand(
@@ -21,8 +26,8 @@ export function createPredictCommand(
     .summary("show what a model finds on photos")
     .description("Runs a model on photos and prints what it finds. Nothing is recorded.")
     .argument("<image...>", "photos")
-    .option("--model <model>", "an ONNX file, sample:seedlings or sample:beds");
-  addPredictionOptions(command, { maxDetections: 300 })
+    .option("--model <model>", "a .pt or ONNX file, sample:seedlings or sample:beds");
+  addSlicingOptions(addPredictionOptions(command, maxDetections))
     .addOption(
       new Option("--masks <form>", "how masks are printed with --json")
         .choices(["rle", "polygon", "none"])
@@ -31,10 +36,12 @@ export function createPredictCommand(
     .option("--annotate <folder>", "draw what was found on copies of the photos")
     .option("--json", "print one JSON line a photo")
     .addHelpText("after", help);
-  return command.action(async (images: string[], options: PredictArguments) => {
+  return command.action(async (images: string[], options: PredictArguments & SlicingArguments) => {
     requireOption(command, options, "model");
+    const slicing = readSlicing(command, options);
+    const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
     // Only now: help and complaints need no runtime.
     const { predict } = await import("./predict.ts");
-    setStatus(await predict(output, images, options));
+    setStatus(await predict(output, images, { ...options, slicing, maxDetections: most }));
   });
 }

@@ -2,7 +2,9 @@ import { isOrangeryError } from "../errors.ts";
 import { ModelCache } from "../models/model-cache.ts";
 import type { Prediction, PredictOptions, YoloModel } from "../models/yolo-model.ts";
 import { AnnotatedPictures } from "../pipeline/annotated-pictures.ts";
-import { decodePicture } from "../vision/picture.ts";
+import { detectSliced, type SlicedPrediction } from "../pipeline/detect-sliced.ts";
+import type { SlicingOptions } from "../pipeline/slicing.ts";
+import { openPhoto, type Pixels } from "../vision/open-photo.ts";
 import { displayPath, fromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
@@ -14,6 +16,7 @@ import type { StandardOutput } from "./standard-output.ts";
 export interface PredictArguments extends PredictionArguments {
   readonly model: string;
   readonly masks: MaskForm;
+  readonly slicing?: SlicingOptions | undefined;
   readonly annotate?: string;
   readonly json?: boolean;
 }
@@ -86,7 +89,7 @@ async function predictAll(
 }
 
 interface Answer {
-  readonly prediction: Prediction;
+  readonly prediction: Prediction | SlicedPrediction;
   readonly pictureFile: string | undefined;
 }
 
@@ -98,15 +101,28 @@ async function predictOne(
   const { pictures, signal, maxPixels } = options;
   const path = fromCaller(image);
   const startedAt = performance.now();
-  const picture = await decodePicture(path, { maxPixels, signal });
+  await using photo = await openPhoto(path, { maxPixels, signal });
   const decode = performance.now() - startedAt;
-  const { timingsMs, ...prediction } = await model.predict(picture, toPredictOptions(options));
-  const pictureFile = await pictures?.write(path, picture, { detect: prediction.detections });
+  const { timingsMs, ...prediction } = await predictPixels(model, photo.pixels, options);
   const total = timingsMs.total + decode;
+  const pictureFile = await pictures?.write(path, photo.pixels, {
+    objects: prediction.detections,
+  });
   return { prediction: { ...prediction, timingsMs: { ...timingsMs, decode, total } }, pictureFile };
 }
 
-function toPredictOptions(options: AnswerOptions): PredictOptions {
+async function predictPixels(
+  model: YoloModel,
+  pixels: Pixels,
+  options: AnswerOptions,
+): Promise<Prediction | SlicedPrediction> {
+  const predictOptions = toPredictOptions(options);
+  return options.slicing === undefined
+    ? await model.predict(pixels, predictOptions)
+    : await detectSliced(model, pixels, { ...options.slicing, ...predictOptions });
+}
+
+function toPredictOptions(options: AnswerOptions) {
   const { confidence, iou, maxDetections, imageSize, signal } = options;
   const needsMasks = options.annotate !== undefined || (options.json && options.masks !== "none");
   return {
@@ -116,5 +132,5 @@ function toPredictOptions(options: AnswerOptions): PredictOptions {
     imageSize,
     signal,
     maskSize: needsMasks ? "photo" : "none",
-  };
+  } as const satisfies PredictOptions;
 }

@@ -13,11 +13,15 @@ export interface PredictionArguments {
   readonly maxPixels?: number;
 }
 
+/** How many detections a photo has at most where it is not said. */
+export interface MaxDetections {
+  readonly whole: number;
+  /** Who slices has large photos with much on them. */
+  readonly sliced: number;
+}
+
 /** Adds the options that say how a model is asked and where it runs. */
-export function addPredictionOptions(
-  command: Command,
-  { maxDetections }: { readonly maxDetections: number },
-): Command {
+export function addPredictionOptions(command: Command, maxDetections: MaxDetections): Command {
   return command
     .addOption(
       new Option("--confidence <score>", "least score of a detection, 0 to 1")
@@ -30,9 +34,10 @@ export function addPredictionOptions(
         .default(0.7),
     )
     .addOption(
-      new Option("--max-detections <n>", "most detections on a photo")
-        .argParser(parseCount)
-        .default(maxDetections),
+      new Option(
+        "--max-detections <n>",
+        `most detections on a photo, the best (default: ${maxDetections.whole}, with --slice ${maxDetections.sliced})`,
+      ).argParser(parseCount),
     )
     .addOption(
       new Option(
@@ -73,7 +78,7 @@ export function parseFraction(text: string): number {
   throw expected("a number from 0 to 1", text);
 }
 
-function parseCount(text: string): number {
+export function parseCount(text: string): number {
   const value = Number(text);
   if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 1) return value;
   throw expected("a whole number from 1 up", text);
@@ -100,6 +105,6 @@ function parseDeviceName(text: string): string {
   }
 }
 
-function expected(what: string, came: string): InvalidArgumentError {
+export function expected(what: string, came: string): InvalidArgumentError {
   return new InvalidArgumentError(`Expected ${what}, got "${came}".`);
 }

@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import type { Prediction } from "../models/yolo-model.ts";
+import type { SlicedPrediction } from "../pipeline/detect-sliced.ts";
 import type { Mask } from "../vision/mask.ts";
 import { formatCount } from "./quantities.ts";
 import { formatTable } from "./table.ts";
@@ -11,9 +12,14 @@ const shownDetections = 10;
 
 /**
  * What a prediction is as JSON: `image` as it was given, boxes in photo pixels to 0.01, scores to
- * 0.00001, times in ms to 0.1; a mask as uncompressed COCO run lengths or as a list of polygons.
+ * 0.00001, times in ms to 0.1; a mask as uncompressed COCO run lengths or as a list of polygons;
+ * `slices` where the photo was sliced.
  */
-export function toPredictionJson(image: string, prediction: Prediction, masks: MaskForm): object {
+export function toPredictionJson(
+  image: string,
+  prediction: Prediction | SlicedPrediction,
+  masks: MaskForm,
+): object {
   const { widthPx, heightPx, model, device, detections, timingsMs } = prediction;
   return {
     image,
@@ -21,6 +27,7 @@ export function toPredictionJson(image: string, prediction: Prediction, masks: M
     height: heightPx,
     model: { file: basename(model.file), task: model.task, sha256: model.sha256 },
     device,
+    ...("sliceCount" in prediction && { slices: prediction.sliceCount }),
     detections: Array.from(detections, ({ classId, name, score, boxXyxy, mask }) => ({
       classId,
       name,

@@ -1,17 +1,25 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { isOrangeryError } from "../errors.ts";
+import { createCacheCommand } from "./cache-command.ts";
 import { exitStatus, exitStatusHelp } from "./exit-status.ts";
+import { createExportCommand } from "./export-command.ts";
+import { createExportResultsCommand } from "./export-results-command.ts";
+import { createInfoCommand } from "./info-command.ts";
 import { createPredictCommand } from "./predict-command.ts";
+import { createReportCommand } from "./report-command.ts";
 import { createRunCommand } from "./run-command.ts";
 import { StandardOutput } from "./standard-output.ts";
+import { createWorkerCommand } from "./worker-command.ts";
 
 const help = `
 Examples:
   $ orangery run photos/ --detect plants.onnx --segment beds.onnx
   $ orangery predict photo.jpg --model plants.onnx --json
+  $ orangery report results.db --open
 
-"orangery help run" tells all about run. Models are ONNX files, or sample:seedlings and sample:beds.
+"orangery help run" tells all about run. Models are .pt checkpoints of
+Ultralytics, ONNX files, or sample:seedlings and sample:beds.
 ${exitStatusHelp}`;
 
 /** Runs the command line, `argv` being as Node gives it; resolves to the exit status. */
@@ -26,7 +34,13 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .version(readVersion(), "-v, --version")
     .addHelpText("after", help)
     .addCommand(createRunCommand(output, setStatus))
-    .addCommand(createPredictCommand(output, setStatus));
+    .addCommand(createPredictCommand(output, setStatus))
+    .addCommand(createInfoCommand(output))
+    .addCommand(createExportCommand(output, setStatus))
+    .addCommand(createCacheCommand(output))
+    .addCommand(createReportCommand(output, setStatus))
+    .addCommand(createExportResultsCommand(output, setStatus))
+    .addCommand(createWorkerCommand(setStatus));
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

@@ -40,9 +40,11 @@ export async function printJsonSummary(
 function toJson(photo: ReportedPhoto, maxDetections: number): object {
   const { source, reason, result } = photo;
   if (result === undefined) return { type: "set-aside", image: source, ...reason };
-  const countsOf = (bed: number) =>
+  const countsOf = (region: number) =>
     Object.fromEntries(
-      result.counts.filter((count) => count.bed === bed).map(({ name, count }) => [name, count]),
+      result.counts
+        .filter((count) => count.region === region)
+        .map(({ name, count }) => [name, count]),
     );
   return {
     type: "photo",
@@ -54,9 +56,9 @@ function toJson(photo: ReportedPhoto, maxDetections: number): object {
     detections: result.objectCount,
     ...(result.objectCount >= maxDetections && { reachedMaxDetections: true }),
     counts: countsOf(0),
-    ...(result.bedCount !== undefined && {
-      beds: Array.from({ length: result.bedCount }, (_, i) => ({
-        bed: i + 1,
+    ...(result.regionCount !== undefined && {
+      regions: Array.from({ length: result.regionCount }, (_, i) => ({
+        region: i + 1,
         counts: countsOf(i + 1),
       })),
     }),

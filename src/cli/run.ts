@@ -1,4 +1,5 @@
 import { PhotoJob, type PhotoJobOptions } from "../pipeline/photo-job.ts";
+import type { SlicingOptions } from "../pipeline/slicing.ts";
 import { pictureExtensions } from "../vision/picture.ts";
 import { displayPath, fromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
@@ -16,6 +17,7 @@ export interface RunArguments extends PredictionArguments {
   readonly segment?: string;
   readonly segmentConfidence: number;
   readonly segmentImageSize?: number | [number, number];
+  readonly slicing?: SlicingOptions | undefined;
   readonly out: string;
   readonly annotate?: string;
   readonly retry?: boolean;
@@ -170,6 +172,7 @@ function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJob
             file: modelFromCaller(segment),
             options: { confidence: segmentConfidence, imageSize: segmentImageSize },
           },
+    slicing: options.slicing,
     device: options.device,
     requireDevice: options.requireDevice,
     annotateFolder: options.annotate && fromCaller(options.annotate),

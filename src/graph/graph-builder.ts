@@ -1,13 +1,16 @@
 import { type Attributes, toOnnxAttributes } from "./attributes.ts";
-import type { ElementType } from "./element-type.ts";
+import { type ElementType, elementTypes } from "./element-type.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts";
 import { createTensor } from "./tensor.ts";
 
 /** A value that flows through the graph: its name. */
 export type Value = string;
 
-/** What a node reads: a value, a float32 scalar, or "" for an optional input that is left out. */
+/** What a node reads: a value, a scalar of the graph's float type, or "" for an optional input that is left out. */
 export type NodeInput = Value | number;
+
+/** The type of weights and activations. */
+export type FloatType = "float32" | "float16";
 
 /**
  * Writes a graph node by node, in the order in which it is to be run.
@@ -27,9 +30,12 @@ export class GraphBuilder {
   readonly #outputs: ValueInfo[] = [];
   readonly #constants = new Map<string, Value>();
   readonly #scope: string[] = [];
+  /** The type of all weights and constants that are no integers. */
+  readonly floatType: FloatType;
 
-  constructor(name: string) {
+  constructor(name: string, options: { readonly floatType?: FloatType } = {}) {
     this.#name = name;
+    this.floatType = options.floatType ?? "float32";
   }
 
   /** Declares an input; a dim is a number or, where the size is free, its name. */
@@ -77,9 +83,28 @@ export class GraphBuilder {
     return tensor.name;
   }
 
-  /** A float32 constant; the same constant is stored once. */
-  floats(values: readonly number[], dims: readonly number[] = [values.length]): Value {
-    return this.#constant(Float32Array.from(values), dims);
+  /** Weights, rounded to the graph's float type. */
+  weights(name: string, dims: readonly number[], values: Float32Array): Value {
+    const elements = this.floatType === "float16" ? Float16Array.from(values) : values;
+    return this.initializer(createTensor(name, dims, elements));
+  }
+
+  /**
+   * A constant of the graph's float type, or of another where an operator wants that; the same
+   * constant is stored once.
+   */
+  floats(
+    values: readonly number[],
+    dims: readonly number[] = [values.length],
+    floatType: FloatType = this.floatType,
+  ): Value {
+    const elements = floatType === "float16" ? Float16Array : Float32Array;
+    return this.#constant(elements.from(values), dims);
+  }
+
+  /** `x` as the graph's float type. */
+  toFloat(x: Value): Value {
+    return this.node("Cast", [x], { to: elementTypes.indexOf(this.floatType) });
   }
 
   /** An int64 constant, as axes, shapes and indices are; the same constant is stored once. */
@@ -99,7 +124,7 @@ export class GraphBuilder {
 
   /** A graph for an attribute, such as a loop's body; its nodes may read this graph's values too. */
   subgraph(name: string, build: (body: GraphBuilder) => void): OnnxGraph {
-    const body = new GraphBuilder(this.scopedName(name));
+    const body = new GraphBuilder(this.scopedName(name), { floatType: this.floatType });
     // The names of a graph and its subgraphs must all differ.
     body.scope(this.scopedName(name), () => build(body));
     return body.toGraph();
@@ -135,7 +160,7 @@ export class GraphBuilder {
     });
   }
 
-  #constant(elements: Float32Array | BigInt64Array, dims: readonly number[]): Value {
+  #constant(elements: Float32Array | Float16Array | BigInt64Array, dims: readonly number[]): Value {
     const key = `${elements.constructor.name}[${dims.join(",")}](${elements.join(",")})`;
     let value = this.#constants.get(key);
     if (value === undefined) {

@@ -2,10 +2,10 @@ import { OrangeryError } from "../errors.ts";
 import type { ElementType } from "./element-type.ts";
 import type { OnnxTensor } from "./onnx-nodes.ts";
 
-type Elements = Float32Array | BigInt64Array | Int32Array | Uint8Array;
+type Elements = Float32Array | Float16Array | BigInt64Array | Int32Array | Uint8Array;
 
 /**
- * A float32, int64, int32 or uint8 tensor over `elements`, which are not copied.
+ * A float32, float16, int64, int32 or uint8 tensor over `elements`, which are not copied.
  * Throws INVALID_ARGUMENT when their number is not the product of `dims`.
  */
 export function createTensor(
@@ -36,6 +36,7 @@ export function elementCount(dims: readonly number[]): number {
 
 function elementTypeOf(elements: Elements): ElementType {
   if (elements instanceof Float32Array) return "float32";
+  if (elements instanceof Float16Array) return "float16";
   if (elements instanceof BigInt64Array) return "int64";
   return elements instanceof Int32Array ? "int32" : "uint8";
 }

@@ -21,7 +21,7 @@ export interface AddPhotosOptions {
 const passingReasons = ["PHOTO_NOT_FOUND", "PHOTO_TOO_LARGE"];
 
 /** What a job that waits looks like, whatever it was before. */
-const waitingAnew = {
+export const waitingAnew = {
   state: "waiting",
   attempts: 0,
   result_id: null,

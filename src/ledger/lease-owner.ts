@@ -1,22 +1,16 @@
 import { randomBytes } from "node:crypto";
 import { access, rm, writeFile } from "node:fs/promises";
-import { type Kysely, sql, type Transaction } from "kysely";
+import { sql } from "kysely";
 import type { Logger } from "../logger.ts";
+import type { LedgerDatabase } from "./ledger-database.ts";
 import { currentProcess, isCertainlyGone } from "./process-identity.ts";
 import { toSpaceError } from "./sqlite-error.ts";
-import type { LedgerTables } from "./tables.ts";
 
 /** Deaths of the process on one photo after which the photo is set aside. */
 export const deathsAllowed = 3;
 
 /** What a job that nobody holds looks like, whatever its state. */
 export const unleased = { owner: null, begun: 0, claimed_sha256: null } as const;
-
-/** How a {@link LeaseOwner} and a worklist reach the database: whole transactions, tried again while it is busy. */
-export interface LedgerAccess {
-  read<T>(work: (db: Kysely<LedgerTables>) => Promise<T>): Promise<T>;
-  write<T>(work: (transaction: Transaction<LedgerTables>) => Promise<T>): Promise<T>;
-}
 
 export interface LeaseOwnerOptions {
   /** The results file, by its real path. */
@@ -41,15 +35,15 @@ export interface LeaseOwnerOptions {
  */
 export class LeaseOwner {
   readonly id = randomBytes(6).toString("hex");
-  readonly #access: LedgerAccess;
+  readonly #ledger: LedgerDatabase;
   readonly #file: string;
   readonly #leaseMs: number;
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> = Promise.resolve();
 
-  constructor(access: LedgerAccess, { file, leaseMs, logger }: LeaseOwnerOptions) {
-    this.#access = access;
+  constructor(ledger: LedgerDatabase, { file, leaseMs, logger }: LeaseOwnerOptions) {
+    this.#ledger = ledger;
     this.#file = file;
     this.#leaseMs = leaseMs;
     this.#logger = logger;
@@ -76,7 +70,7 @@ export class LeaseOwner {
     clearInterval(this.#timer);
     await this.#renewing;
     await rm(this.#markOf(this.id), { force: true });
-    await this.#access.write(async (transaction) => {
+    await this.#ledger.write(async (transaction) => {
       await transaction
         .updateTable("job")
         .set({ state: "waiting", ...unleased })
@@ -88,7 +82,7 @@ export class LeaseOwner {
 
   /** Whether any other owner is registered, alive or not yet found dead. */
   async isAlone(): Promise<boolean> {
-    const other = await this.#access.read((db) =>
+    const other = await this.#ledger.read((db) =>
       db.selectFrom("owner").select("id").where("id", "!=", this.id).executeTakeFirst(),
     );
     return other === undefined;
@@ -96,7 +90,7 @@ export class LeaseOwner {
 
   /** Puts back what owners left behind that are dead or did not renew their lease. */
   async recover(): Promise<void> {
-    const others = await this.#access.read((db) =>
+    const others = await this.#ledger.read((db) =>
       db.selectFrom("owner").selectAll().where("id", "!=", this.id).execute(),
     );
     for (const other of others) {
@@ -120,7 +114,7 @@ export class LeaseOwner {
       () => true,
       () => false,
     );
-    const recovered = await this.#access.write(async (transaction) => {
+    const recovered = await this.#ledger.write(async (transaction) => {
       const removed = await transaction
         .deleteFrom("owner")
         .where("id", "=", id)
@@ -167,7 +161,7 @@ export class LeaseOwner {
   async #renew(): Promise<void> {
     const { host, pid, processStart } = currentProcess();
     const expires_at_ms = Date.now() + this.#leaseMs;
-    await this.#access.write((transaction) =>
+    await this.#ledger.write((transaction) =>
       transaction
         .insertInto("owner")
         .values({ id: this.id, host, pid, process_start: processStart, expires_at_ms })

@@ -1,13 +1,8 @@
-import { realpath } from "node:fs/promises";
-import { resolve } from "node:path";
-import type { Kysely } from "kysely";
 import { isOrangeryError } from "../errors.ts";
 import { type Logger, silentLogger } from "../logger.ts";
-import { LeaseOwner, type LedgerAccess } from "./lease-owner.ts";
-import { openDatabase, whileBusy } from "./open-database.ts";
+import { LeaseOwner } from "./lease-owner.ts";
 import type { Recipe } from "./recipe.ts";
-import { toLedgerError } from "./sqlite-error.ts";
-import type { LedgerTables } from "./tables.ts";
+import { SqliteDatabase } from "./sqlite-database.ts";
 import { Worklist } from "./worklist.ts";
 
 export interface LedgerOptions {
@@ -23,28 +18,22 @@ export interface LedgerOptions {
 }
 
 /**
- * A results file: which photos are to be done, which are, and what was found on them.
+ * A results file to work with: which photos are to be done, which are, and what was found on them.
  *
  * Any number of processes of one machine may have the same file open. It has to lie on a local disk.
  * `docs/ledger.md` describes the tables.
  */
 export class Ledger implements AsyncDisposable {
-  /** Absolute path, links resolved. */
-  readonly file: string;
-  readonly #db: Kysely<LedgerTables>;
+  readonly #database: SqliteDatabase;
   readonly #owner: LeaseOwner;
-  readonly #access: LedgerAccess;
   #closing: Promise<void> | undefined;
 
-  private constructor(file: string, db: Kysely<LedgerTables>, options: Required<LedgerOptions>) {
-    this.file = file;
-    this.#db = db;
-    const access: LedgerAccess = {
-      read: (work) => this.#guard(options, () => work(db)),
-      write: (work) => this.#guard(options, () => db.transaction().execute(work)),
-    };
-    this.#access = access;
-    this.#owner = new LeaseOwner(access, { file, ...options });
+  private constructor(
+    database: SqliteDatabase,
+    { leaseMs = 60_000, logger = silentLogger }: LedgerOptions,
+  ) {
+    this.#database = database;
+    this.#owner = new LeaseOwner(database, { file: database.location, leaseMs, logger });
   }
 
   /**
@@ -52,20 +41,21 @@ export class Ledger implements AsyncDisposable {
    *
    * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE`
    */
-  static async open(
-    file: string,
-    { busyTimeoutMs = 30_000, leaseMs = 60_000, logger = silentLogger }: LedgerOptions = {},
-  ): Promise<Ledger> {
-    const db = await openDatabase(resolve(file), { busyTimeoutMs });
-    // Whatever links lead to the file, all its users look for each other's marks in one place.
-    const ledger = new Ledger(await realpath(file), db, { busyTimeoutMs, leaseMs, logger });
+  static async open(file: string, options: LedgerOptions = {}): Promise<Ledger> {
+    const database = await SqliteDatabase.open(file, options);
+    const ledger = new Ledger(database, options);
     try {
       await ledger.#owner.start();
     } catch (error) {
-      await db.destroy();
+      await database[Symbol.asyncDispose]();
       throw error;
     }
     return ledger;
+  }
+
+  /** Absolute path, links resolved. */
+  get file(): string {
+    return this.#database.location;
   }
 
   /**
@@ -74,7 +64,7 @@ export class Ledger implements AsyncDisposable {
    */
   async worklist(recipe: Recipe): Promise<Worklist> {
     await this.#owner.recover();
-    return await Worklist.create(this.#access, this.#owner, recipe);
+    return await Worklist.create(this.#database, this.#owner, recipe);
   }
 
   /** Gives all leases back and closes the file. Idempotent. */
@@ -90,18 +80,7 @@ export class Ledger implements AsyncDisposable {
       // The jobs then go back when the next run sees that this process is gone.
       if (!isOrangeryError(error, "NO_SPACE")) throw error;
     } finally {
-      await this.#db.destroy();
-    }
-  }
-
-  async #guard<T>(
-    { busyTimeoutMs }: { busyTimeoutMs: number },
-    work: () => Promise<T>,
-  ): Promise<T> {
-    try {
-      return await whileBusy(busyTimeoutMs, work);
-    } catch (error) {
-      throw toLedgerError(error, this.file);
+      await this.#database[Symbol.asyncDispose]();
     }
   }
 }

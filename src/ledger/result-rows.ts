@@ -1,17 +1,37 @@
-import type { Kysely, Transaction } from "kysely";
+import { hash } from "node:crypto";
+import type { Kysely, Selectable, Transaction } from "kysely";
 import type { Detections } from "../vision/detections.ts";
-import { fromStoredDetections, toStoredDetections } from "./stored-detections.ts";
-import type { LedgerTables, Role } from "./tables.ts";
+import { Mask } from "../vision/mask.ts";
+import type { Region } from "../vision/region.ts";
+import { fromCocoCounts, toCocoCounts } from "./coco-counts.ts";
+import { inStatements, insertRows } from "./insert-rows.ts";
+import {
+  fromStoredObjects,
+  type StoredObjects,
+  toHundredths,
+  toScore,
+  toStoredObjects,
+} from "./stored-objects.ts";
+import type { LedgerTables } from "./tables.ts";
 
-/** How many objects of one name there are on the whole photo (`bed` 0) or in one bed (1…n). */
+/** How many objects of one name there are on the whole photo (region 0) or in one region (1…n). */
 export interface ObjectCount {
-  readonly bed: number;
+  readonly region: number;
   readonly name: string;
   readonly count: number;
 }
 
+/** What was found on a photo, and where. */
+export interface Findings {
+  readonly objects: Detections;
+  /** For each object the number of the region that it is in, 0 for none; undefined without a segmenter. */
+  readonly objectRegions?: Int32Array | undefined;
+  /** In the order of their numbers; undefined without a segmenter. */
+  readonly regions?: readonly Region[] | undefined;
+}
+
 /** All that is recorded about one photo's content under one recipe. */
-export interface PhotoResult {
+export interface PhotoResult extends Findings {
   readonly widthPx: number;
   readonly heightPx: number;
   /** Where it was inferred, as in `cpu` or `cuda:0`. */
@@ -19,87 +39,280 @@ export interface PhotoResult {
   /** Why it is not the device that was asked for. */
   readonly fallbackReason?: string | undefined;
   readonly timingsMs: { readonly [step: string]: number };
-  readonly detect: Detections;
-  /** In the order of their numbers: bed 1 first. */
-  readonly segment?: Detections | undefined;
   /** Zeros may be left out. */
   readonly counts: readonly ObjectCount[];
+  /** Inferences of the detector: 1 without slicing. */
+  readonly sliceCount: number;
 }
 
-export interface ResultKey {
+/** A result and the content that it is a result of. */
+export interface NewResult {
+  /** Lower-case hex. */
   readonly contentSha256: string;
-  readonly recipeId: number;
+  readonly result: PhotoResult;
 }
 
-/** Inserts a result that does not exist yet and gives its id. */
-export async function insertResult(
+/**
+ * Inserts the results that do not exist yet, and gives the ids of all by their content. Of one content
+ * under one recipe there is never a second result, also when two do this at the same moment: the one
+ * that comes later gets the id of the first.
+ */
+export async function insertResults(
   transaction: Transaction<LedgerTables>,
-  { contentSha256, recipeId }: ResultKey,
-  result: PhotoResult,
-): Promise<number> {
-  const { detect, segment, counts } = result;
-  const { id } = await transaction
-    .insertInto("result")
-    .values({
-      content_sha256: contentSha256,
-      recipe_id: recipeId,
-      width_px: result.widthPx,
-      height_px: result.heightPx,
-      object_count: detect.length,
-      bed_count: segment?.length ?? null,
-      placement_id: await placementId(transaction, result),
-      timings_ms: JSON.stringify(result.timingsMs, toTenths),
-      created_at: new Date().toISOString(),
-    })
-    .returning("id")
-    .executeTakeFirstOrThrow();
-
-  const roles: [Role, Detections | undefined][] = [
-    ["detect", detect],
-    ["segment", segment],
-  ];
-  for (const [role, detections] of roles) {
-    if (detections === undefined) continue;
-    const row = { result_id: id, role, ...toStoredDetections(detections) };
-    await transaction.insertInto("result_detections").values(row).execute();
+  recipeId: number,
+  entries: readonly NewResult[],
+): Promise<ReadonlyMap<string, number>> {
+  const byContent = new Map(entries.map(({ contentSha256, result }) => [contentSha256, result]));
+  const placementIds = await findPlacements(transaction, [...byContent.values()]);
+  const rows = [...byContent].map(([content_sha256, result]) => ({
+    content_sha256,
+    recipe_id: recipeId,
+    width_px: result.widthPx,
+    height_px: result.heightPx,
+    object_count: result.objects.length,
+    region_count: result.regions?.length ?? null,
+    slice_count: result.sliceCount,
+    placement_id: placementIds.get(placementKey(result))!,
+    timings_ms: JSON.stringify(result.timingsMs, toTenths),
+    created_at: new Date().toISOString(),
+  }));
+  // Two transactions that insert the same keys in one order never wait for each other in a circle.
+  rows.sort((a, b) => (a.content_sha256 < b.content_sha256 ? -1 : 1));
+  const ids = new Map<string, number>();
+  for (const part of inStatements(rows, 10)) {
+    const inserted = await transaction
+      .insertInto("result")
+      .values(part)
+      .onConflict((conflict) => conflict.columns(["content_sha256", "recipe_id"]).doNothing())
+      .returning(["id", "content_sha256"])
+      .execute();
+    for (const { id, content_sha256 } of inserted) ids.set(content_sha256, id);
   }
-  if (counts.length > 0) {
-    const rows = counts.map((count) => ({ result_id: id, ...count }));
-    await transaction.insertInto("result_count").values(rows).execute();
-  }
-  return id;
+  await insertFindings(
+    transaction,
+    Array.from(ids, ([content, resultId]) => ({ resultId, ...byContent.get(content)! })),
+  );
+  const others = [...byContent.keys()].filter((content) => !ids.has(content));
+  for (const [content, id] of await findResults(transaction, recipeId, others))
+    ids.set(content, id);
+  return ids;
 }
 
-async function placementId(
-  transaction: Transaction<LedgerTables>,
-  { device, fallbackReason = "" }: PhotoResult,
-): Promise<number> {
-  const placement = { device, fallback_reason: fallbackReason };
-  await transaction
-    .insertInto("placement")
-    .values(placement)
-    .onConflict((conflict) => conflict.columns(["device", "fallback_reason"]).doNothing())
-    .execute();
-  const { id } = await transaction
-    .selectFrom("placement")
-    .select("id")
-    .where("device", "=", device)
-    .where("fallback_reason", "=", fallbackReason)
-    .executeTakeFirstOrThrow();
-  return id;
-}
-
-/** The detections of a result as they were recorded. */
-export async function readDetections(
+/** The ids of the results that there are for contents, by content. */
+export async function findResults(
   db: Kysely<LedgerTables>,
-  resultId: number,
-): Promise<{ readonly [role in Role]?: Detections }> {
-  const rows = await db
-    .selectFrom("result_detections")
-    .selectAll()
-    .where("result_id", "=", resultId)
+  recipeId: number,
+  contents: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const ids = new Map<string, number>();
+  for (const part of inStatements(contents, 1)) {
+    const rows = await db
+      .selectFrom("result")
+      .select(["id", "content_sha256"])
+      .where("content_sha256", "in", part)
+      .where("recipe_id", "=", recipeId)
+      .execute();
+    for (const { id, content_sha256 } of rows) ids.set(content_sha256, id);
+  }
+  return ids;
+}
+
+interface IdentifiedResult extends PhotoResult {
+  readonly resultId: number;
+}
+
+async function insertFindings(
+  transaction: Transaction<LedgerTables>,
+  results: readonly IdentifiedResult[],
+): Promise<void> {
+  const stored = results.map((result) => ({
+    result_id: result.resultId,
+    ...toStoredObjects(result),
+  }));
+  const namesIds = await findClassNames(transaction, stored);
+  await insertRows(
+    transaction,
+    "result_objects",
+    stored.map(({ names, ...row }) => ({ ...row, class_names_id: namesIds.get(names)! })),
+  );
+  await insertRows(
+    transaction,
+    "result_region",
+    results.flatMap(({ resultId, regions = [] }) =>
+      regions.map((region) => ({ result_id: resultId, ...toRegionRow(region) })),
+    ),
+  );
+  await insertRows(
+    transaction,
+    "result_count",
+    results.flatMap(({ resultId, counts }) =>
+      counts.map(({ region, name, count }) => ({ result_id: resultId, region, name, count })),
+    ),
+  );
+}
+
+/** The table `result_region` of one result, row by row. */
+export function toRegionRow({ number, classId, name, score, boxXyxy, areaPx, mask }: Region) {
+  const [left_px, top_px, right_px, bottom_px] = boxXyxy.map(toHundredths);
+  return {
+    region: number,
+    class_id: classId,
+    name,
+    score: toScore(score),
+    left_px: left_px!,
+    top_px: top_px!,
+    right_px: right_px!,
+    bottom_px: bottom_px!,
+    area_px: areaPx,
+    mask: toCocoCounts(mask.counts),
+  };
+}
+
+/** Reasons are long and few; what would not fit into a key of PostgreSQL is cut. */
+const maxReasonLength = 600;
+
+function placementOf({ device, fallbackReason = "" }: PhotoResult) {
+  const isLong = fallbackReason.length > maxReasonLength;
+  const reason = isLong ? `${fallbackReason.slice(0, maxReasonLength)}…` : fallbackReason;
+  return { device, fallback_reason: reason };
+}
+
+function placementKey(result: PhotoResult): string {
+  return JSON.stringify(placementOf(result));
+}
+
+async function findPlacements(
+  transaction: Transaction<LedgerTables>,
+  results: readonly PhotoResult[],
+): Promise<ReadonlyMap<string, number>> {
+  const ids = new Map<string, number>();
+  for (const result of results) {
+    const key = placementKey(result);
+    if (ids.has(key)) continue;
+    const placement = placementOf(result);
+    const find = transaction
+      .selectFrom("placement")
+      .select("id")
+      .where("device", "=", placement.device)
+      .where("fallback_reason", "=", placement.fallback_reason);
+    const insert = transaction
+      .insertInto("placement")
+      .values(placement)
+      .onConflict((conflict) => conflict.columns(["device", "fallback_reason"]).doNothing());
+    ids.set(key, await findOrInsert(find, insert));
+  }
+  return ids;
+}
+
+async function findClassNames(
+  transaction: Transaction<LedgerTables>,
+  stored: readonly Pick<StoredObjects, "names">[],
+): Promise<ReadonlyMap<string, number>> {
+  const ids = new Map<string, number>();
+  for (const { names } of stored) {
+    if (ids.has(names)) continue;
+    const row = { hash: hash("sha256", names), names };
+    const find = transaction.selectFrom("class_names").select("id").where("hash", "=", row.hash);
+    const insert = transaction
+      .insertInto("class_names")
+      .values(row)
+      .onConflict((conflict) => conflict.column("hash").doNothing());
+    ids.set(names, await findOrInsert(find, insert));
+  }
+  return ids;
+}
+
+/** The id of a row that is nearly always there; another transaction may insert it at the same moment. */
+async function findOrInsert(
+  find: { executeTakeFirst(): Promise<{ id: number } | undefined> },
+  insert: { execute(): Promise<unknown> },
+): Promise<number> {
+  for (;;) {
+    const found = await find.executeTakeFirst();
+    if (found !== undefined) return found.id;
+    await insert.execute();
+  }
+}
+
+/** What was found on one photo, as it was recorded. */
+export async function readFindings(db: Kysely<LedgerTables>, resultId: number): Promise<Findings> {
+  return (await readManyFindings(db, [resultId])).get(resultId)!;
+}
+
+/** What was found, by result. */
+export async function readManyFindings(
+  db: Kysely<LedgerTables>,
+  resultIds: readonly number[],
+): Promise<ReadonlyMap<number, Findings>> {
+  const results = await db
+    .selectFrom("result")
+    .innerJoin("result_objects", "result_objects.result_id", "result.id")
+    .innerJoin("class_names", "class_names.id", "result_objects.class_names_id")
+    .select([
+      "result.id",
+      "result.width_px",
+      "result.height_px",
+      "result.region_count",
+      "class_names.names",
+      "result_objects.objects",
+      "result_objects.masks",
+    ])
+    .where("result.id", "in", resultIds)
     .execute();
-  return Object.fromEntries(rows.map((row) => [row.role, fromStoredDetections(row)]));
+  const regionRows = await db
+    .selectFrom("result_region")
+    .selectAll()
+    .where("result_id", "in", resultIds)
+    .orderBy("result_id")
+    .orderBy("region")
+    .execute();
+  const regionsById = Map.groupBy(regionRows, ({ result_id }) => result_id);
+  return new Map(
+    results.map(({ id, region_count, width_px: widthPx, height_px: heightPx, ...stored }) => {
+      const { objects, objectRegions = new Int32Array(0) } = fromStoredObjects(stored);
+      if (region_count === null) return [id, { objects }];
+      const regions = (regionsById.get(id) ?? []).map((row): Region => {
+        const mask = new Mask({ widthPx, heightPx, counts: fromCocoCounts(row.mask) });
+        return { ...fromRegionRow(row), mask };
+      });
+      return [id, { objects, objectRegions, regions }];
+    }),
+  );
+}
+
+/** How many objects of which name were counted where, by result. */
+export async function readManyCounts(
+  db: Kysely<LedgerTables>,
+  resultIds: readonly number[],
+): Promise<ReadonlyMap<number, ObjectCount[]>> {
+  const rows = await db
+    .selectFrom("result_count")
+    .selectAll()
+    .where("result_id", "in", resultIds)
+    .orderBy("result_id")
+    .orderBy("region")
+    .orderBy("name")
+    .execute();
+  const counts = new Map<number, ObjectCount[]>();
+  for (const { result_id, ...count } of rows) {
+    const list = counts.get(result_id);
+    if (list === undefined) counts.set(result_id, [count]);
+    else list.push(count);
+  }
+  return counts;
+}
+
+type RegionRow = Selectable<LedgerTables["result_region"]>;
+
+function fromRegionRow(row: RegionRow): Omit<Region, "mask"> {
+  return {
+    number: row.region,
+    classId: row.class_id,
+    name: row.name,
+    score: row.score,
+    boxXyxy: [row.left_px, row.top_px, row.right_px, row.bottom_px],
+    areaPx: row.area_px,
+  };
 }
 
 function toTenths(_key: string, value: unknown): unknown {

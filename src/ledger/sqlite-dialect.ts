@@ -6,7 +6,9 @@ import {
   type SqliteDatabase,
   SqliteDialect,
   SqliteDriver,
+  sql,
 } from "kysely";
+import type { MigrationDialect } from "./migrations.ts";
 
 /** Kysely's SQLite dialect on `node:sqlite`, which Kysely 0.29 does not know. */
 export class NodeSqliteDialect extends SqliteDialect {
@@ -59,3 +61,10 @@ function adapt(sqlite: DatabaseSync): SqliteDatabase {
     },
   };
 }
+
+export const sqliteMigrationDialect: MigrationDialect = {
+  idType: "integer",
+  keyTextType: "text",
+  json: (text) => text,
+  jsonItems: (text, alias) => sql`json_each(${text}) as ${alias}`,
+};

@@ -35,6 +35,12 @@ export function isBusy(error: unknown): boolean {
   return code === primary.busy || code === primary.locked;
 }
 
+/** Whether the file, or a file that belongs beside it, may not be written. */
+export function isReadOnly(error: unknown): boolean {
+  const code = (resultCode(error) ?? 0) & 0xff;
+  return code === primary.readonly || code === primary.cantopen;
+}
+
 /** An error of SQLite on the results file as one of ours; any other error as it is. */
 export function toLedgerError(error: unknown, file: string): unknown {
   const code = resultCode(error);

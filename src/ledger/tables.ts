@@ -12,9 +12,28 @@ export interface LedgerTables {
   owner: OwnerTable;
   placement: PlacementTable;
   result: ResultTable;
-  result_detections: ResultDetectionsTable;
+  class_names: ClassNamesTable;
+  result_objects: ResultObjectsTable;
+  result_region: ResultRegionTable;
   result_count: ResultCountTable;
   picture: PictureTable;
+  count_by_class: CountByClassView;
+  throughput_by_hour: ThroughputByHourView;
+}
+
+interface CountByClassView {
+  recipe_hash: string;
+  name: string;
+  photos: Integer;
+  count: Integer;
+}
+
+interface ThroughputByHourView {
+  hour: string;
+  recipe_hash: string;
+  device: string;
+  photos: Integer;
+  objects: Integer;
 }
 
 interface RecipeTable {
@@ -40,12 +59,12 @@ interface JobTable {
   id: Generated<Integer>;
   photo_id: WrittenOnce<Integer>;
   recipe_id: WrittenOnce<Integer>;
-  state: JobState;
-  attempts: Integer;
+  state: Generated<JobState>;
+  attempts: Generated<Integer>;
   /** Who holds the lease; set exactly in the state `leased`. */
   owner: string | null;
   /** 1 from before the photo is read until it is done: what a death of the process is blamed on. */
-  begun: Integer;
+  begun: Generated<Integer>;
   /** The content that this job infers right now; unique, so identical bytes are inferred once. */
   claimed_sha256: string | null;
   result_id: Integer | null;
@@ -77,27 +96,51 @@ interface ResultTable {
   width_px: WrittenOnce<Integer>;
   height_px: WrittenOnce<Integer>;
   object_count: WrittenOnce<Integer>;
-  bed_count: WrittenOnce<Integer | null>;
+  region_count: WrittenOnce<Integer | null>;
+  /** Inferences of the detector: 1 without slicing. */
+  slice_count: WrittenOnce<Integer>;
   placement_id: WrittenOnce<Integer>;
   /** JSON object of milliseconds. */
   timings_ms: WrittenOnce<string>;
   created_at: WrittenOnce<string>;
 }
 
-export type Role = "detect" | "segment";
-
-interface ResultDetectionsTable {
-  result_id: WrittenOnce<Integer>;
-  role: WrittenOnce<Role>;
+/** A model's class names; a table of its own because one list serves all results of a model. */
+interface ClassNamesTable {
+  id: Generated<Integer>;
+  /** SHA-256 of `names`. */
+  hash: WrittenOnce<string>;
+  /** JSON: names by class id. */
   names: WrittenOnce<string>;
+}
+
+interface ResultObjectsTable {
+  result_id: WrittenOnce<Integer>;
+  class_names_id: WrittenOnce<Integer>;
   objects: WrittenOnce<string>;
   masks: WrittenOnce<string | null>;
 }
 
+interface ResultRegionTable {
+  result_id: WrittenOnce<Integer>;
+  /** 1…n */
+  region: WrittenOnce<Integer>;
+  class_id: WrittenOnce<Integer>;
+  name: WrittenOnce<string>;
+  score: WrittenOnce<number>;
+  left_px: WrittenOnce<number>;
+  top_px: WrittenOnce<number>;
+  right_px: WrittenOnce<number>;
+  bottom_px: WrittenOnce<number>;
+  area_px: WrittenOnce<Integer>;
+  /** COCO's compressed run lengths; the size is the photo's. */
+  mask: WrittenOnce<string>;
+}
+
 interface ResultCountTable {
   result_id: WrittenOnce<Integer>;
-  /** 0 is the whole photo, 1…n the beds. */
-  bed: WrittenOnce<Integer>;
+  /** 0 is the whole photo, 1…n the regions. */
+  region: WrittenOnce<Integer>;
   name: WrittenOnce<string>;
   count: WrittenOnce<Integer>;
 }

@@ -1,9 +1,8 @@
 import { sql } from "kysely";
-import type { Detections } from "../vision/detections.ts";
 import { isInScope } from "./add-photos.ts";
-import type { LedgerAccess } from "./lease-owner.ts";
-import { type ObjectCount, readDetections } from "./result-rows.ts";
-import type { JobState, Role } from "./tables.ts";
+import type { LedgerDatabase } from "./ledger-database.ts";
+import { type Findings, type ObjectCount, readFindings, readManyCounts } from "./result-rows.ts";
+import type { JobState } from "./tables.ts";
 
 /** How many photos of the list are in which state. */
 export type StateCounts = { readonly [state in JobState]: number };
@@ -24,7 +23,7 @@ export interface ReportedResult {
   readonly heightPx: number;
   readonly objectCount: number;
   /** Undefined without a segmenting model. */
-  readonly bedCount: number | undefined;
+  readonly regionCount: number | undefined;
   readonly device: string;
   readonly counts: readonly ObjectCount[];
 }
@@ -45,16 +44,16 @@ const pageSize = 500;
 
 /** Reads what became of the photos that one run was asked for. */
 export class WorklistReport {
-  readonly #access: LedgerAccess;
+  readonly #ledger: LedgerDatabase;
   readonly #recipeId: number;
 
-  constructor(access: LedgerAccess, recipeId: number) {
-    this.#access = access;
+  constructor(ledger: LedgerDatabase, recipeId: number) {
+    this.#ledger = ledger;
     this.#recipeId = recipeId;
   }
 
   async states(): Promise<StateCounts> {
-    const rows = await this.#access.read((db) =>
+    const rows = await this.#ledger.read((db) =>
       db
         .selectFrom("job")
         .select(["state", (eb) => eb.fn.countAll<number>().as("photos")])
@@ -68,13 +67,13 @@ export class WorklistReport {
   }
 
   async totals(): Promise<ReportTotals> {
-    const rows = await this.#access.read((db) =>
+    const rows = await this.#ledger.read((db) =>
       db
         .selectFrom("job")
         .innerJoin("result_count", "result_count.result_id", "job.result_id")
         .select(["name", (eb) => eb.fn.sum<number>("count").as("total")])
         .where("job.id", "in", sql<number>`(select job_id from temp.scope)`)
-        .where("bed", "=", 0)
+        .where("region", "=", 0)
         .groupBy("name")
         .orderBy("name")
         .execute(),
@@ -99,21 +98,21 @@ export class WorklistReport {
     }
   }
 
-  /** What was found, by role. */
-  async detections(resultId: number): Promise<{ readonly [role in Role]?: Detections }> {
-    return await this.#access.read((db) => readDetections(db, resultId));
+  /** What was found on one photo. */
+  async findings(resultId: number): Promise<Findings> {
+    return await this.#ledger.read((db) => readFindings(db, resultId));
   }
 
   /** Which of these annotated pictures show which result, as far as recorded. */
   async pictures(files: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const rows = await this.#access.read((db) =>
+    const rows = await this.#ledger.read((db) =>
       db.selectFrom("picture").selectAll().where("file", "in", files).execute(),
     );
     return new Map(rows.map(({ file, result_id }) => [file, result_id]));
   }
 
   async #page(after: string, state: JobState | undefined, limit: number): Promise<ReportedPhoto[]> {
-    const rows = await this.#access.read((db) =>
+    const rows = await this.#ledger.read((db) =>
       db
         .selectFrom("photo")
         .innerJoin("job", (join) =>
@@ -131,7 +130,7 @@ export class WorklistReport {
           "result.width_px",
           "result.height_px",
           "result.object_count",
-          "result.bed_count",
+          "result.region_count",
           "placement.device",
         ])
         .where("photo.source", ">", after)
@@ -141,7 +140,8 @@ export class WorklistReport {
         .limit(limit)
         .execute(),
     );
-    const counts = await this.#counts(rows.flatMap(({ id }) => id ?? []));
+    const ids = rows.flatMap(({ id }) => id ?? []);
+    const counts = await this.#ledger.read((db) => readManyCounts(db, ids));
     return rows.map((row) => ({
       source: row.source,
       state: row.state,
@@ -158,29 +158,10 @@ export class WorklistReport {
               widthPx: row.width_px!,
               heightPx: row.height_px!,
               objectCount: row.object_count!,
-              bedCount: row.bed_count ?? undefined,
+              regionCount: row.region_count ?? undefined,
               device: row.device!,
               counts: counts.get(row.id) ?? [],
             },
     }));
-  }
-
-  async #counts(resultIds: readonly number[]): Promise<Map<number, ObjectCount[]>> {
-    const rows = await this.#access.read((db) =>
-      db
-        .selectFrom("result_count")
-        .selectAll()
-        .where("result_id", "in", resultIds)
-        .orderBy("bed")
-        .orderBy("name")
-        .execute(),
-    );
-    const counts = new Map<number, ObjectCount[]>();
-    for (const { result_id, ...count } of rows) {
-      const list = counts.get(result_id) ?? [];
-      counts.set(result_id, list);
-      list.push(count);
-    }
-    return counts;
   }
 }

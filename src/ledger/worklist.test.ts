@@ -19,8 +19,9 @@ const result: PhotoResult = {
   heightPx: 30,
   device: "cpu",
   timingsMs: { detect: 1.2345 },
-  detect: Detections.empty(["plant"]),
-  counts: [{ bed: 0, name: "plant", count: 3 }],
+  objects: Detections.empty(["plant"]),
+  counts: [{ region: 0, name: "plant", count: 3 }],
+  sliceCount: 1,
 };
 
 function photo(source: string, mtimeUs = 1): PhotoFile {
@@ -135,13 +136,13 @@ test("a result and its photo's completion appear together and are reported", asy
       widthPx: 40,
       heightPx: 30,
       objectCount: 0,
-      bedCount: undefined,
+      regionCount: undefined,
       device: "cpu",
-      counts: [{ bed: 0, name: "plant", count: 3 }],
+      counts: [{ region: 0, name: "plant", count: 3 }],
     },
   });
   assert.deepEqual((await worklist.report.totals()).countByName, new Map([["plant", 3]]));
-  assert.equal((await worklist.report.detections(1)).detect?.length, 0);
+  assert.deepEqual((await worklist.report.findings(1)).objects.names, ["plant"]);
   assert.equal(await worklist.isUnfinished(), false);
 });
 
@@ -238,12 +239,11 @@ test("a new recipe does all photos again and keeps the results of the old one", 
   const next = await setup.ledger.worklist(createRecipe({ version: 2 }));
   await next.add([photo("/a.jpg")]);
   await finishOne(next, "a");
-  assert.deepEqual(
-    [await next.report.detections(1), await next.report.detections(2)].map((roles) =>
-      Object.keys(roles),
-    ),
-    [["detect"], ["detect"]],
-  );
+  const [renewed] = await collect(next.report.photos());
+  assert.equal(renewed?.result?.id, 2);
+  for (const id of [1, 2]) {
+    assert.deepEqual((await next.report.findings(id)).objects.names, ["plant"]);
+  }
 });
 
 const setAsideCases = [

@@ -1,8 +1,10 @@
 import { sql, type Transaction } from "kysely";
 import { addPhotos, clearScope, isInScope, type PhotoFile } from "./add-photos.ts";
-import { deathsAllowed, type LeaseOwner, type LedgerAccess, unleased } from "./lease-owner.ts";
+import { deathsAllowed, type LeaseOwner, unleased } from "./lease-owner.ts";
+import type { LedgerDatabase } from "./ledger-database.ts";
 import type { Recipe } from "./recipe.ts";
-import { insertResult, type PhotoResult } from "./result-rows.ts";
+import { saveRecipe } from "./recipe-rows.ts";
+import { insertResults, type PhotoResult } from "./result-rows.ts";
 import type { JobState, LedgerTables } from "./tables.ts";
 import { WorklistReport } from "./worklist-report.ts";
 
@@ -75,34 +77,28 @@ function doneWith(resultId: number): JobChange {
  */
 export class Worklist {
   readonly report: WorklistReport;
-  readonly #access: LedgerAccess;
+  readonly #ledger: LedgerDatabase;
   readonly #owner: LeaseOwner;
   readonly #recipeId: number;
 
-  private constructor(access: LedgerAccess, owner: LeaseOwner, recipeId: number) {
-    this.#access = access;
+  private constructor(ledger: LedgerDatabase, owner: LeaseOwner, recipeId: number) {
+    this.#ledger = ledger;
     this.#owner = owner;
     this.#recipeId = recipeId;
-    this.report = new WorklistReport(access, recipeId);
+    this.report = new WorklistReport(ledger, recipeId);
   }
 
   /** @internal {@link Ledger.worklist} makes them. */
-  static async create(access: LedgerAccess, owner: LeaseOwner, recipe: Recipe): Promise<Worklist> {
-    const recipeId = await access.write(async (transaction) => {
+  static async create(
+    ledger: LedgerDatabase,
+    owner: LeaseOwner,
+    recipe: Recipe,
+  ): Promise<Worklist> {
+    const recipeId = await ledger.write(async (transaction) => {
       await clearScope(transaction);
-      await transaction
-        .insertInto("recipe")
-        .values({ hash: recipe.hash, recipe: recipe.json })
-        .onConflict((conflict) => conflict.column("hash").doNothing())
-        .execute();
-      const { id } = await transaction
-        .selectFrom("recipe")
-        .select("id")
-        .where("hash", "=", recipe.hash)
-        .executeTakeFirstOrThrow();
-      return id;
+      return await saveRecipe(transaction, recipe);
     });
-    return new Worklist(access, owner, recipeId);
+    return new Worklist(ledger, owner, recipeId);
   }
 
   /**
@@ -111,7 +107,7 @@ export class Worklist {
    */
   async add(photos: readonly PhotoFile[], { retry = false } = {}): Promise<void> {
     if (photos.length === 0) return;
-    await this.#access.write((transaction) =>
+    await this.#ledger.write((transaction) =>
       addPhotos(transaction, photos, { recipeId: this.#recipeId, retry }),
     );
   }
@@ -121,7 +117,7 @@ export class Worklist {
    * suspect first, or photos that nothing bad is known of.
    */
   async lease(limit: number, { suspects = false } = {}): Promise<LeasedPhoto[]> {
-    return await this.#access.write(async (transaction) => {
+    return await this.#ledger.write(async (transaction) => {
       const photos = await transaction
         .selectFrom("job")
         .innerJoin("photo", "photo.id", "job.photo_id")
@@ -154,7 +150,7 @@ export class Worklist {
    * False when the lease was lost.
    */
   async begin(photo: LeasedPhoto): Promise<boolean> {
-    return await this.#access.write((transaction) =>
+    return await this.#ledger.write((transaction) =>
       this.#update(transaction, photo, { begun: 1 }),
     );
   }
@@ -164,7 +160,7 @@ export class Worklist {
    * they are inferred elsewhere the photo is no longer begun.
    */
   async claim(photo: LeasedPhoto, { sha256, sizeBytes, mtimeUs }: PhotoContent): Promise<Claim> {
-    return await this.#access.write(async (transaction) => {
+    return await this.#ledger.write(async (transaction) => {
       if (!(await this.#holds(transaction, photo))) return "lost";
       await transaction
         .updateTable("photo")
@@ -206,10 +202,11 @@ export class Worklist {
     photo: LeasedPhoto,
     { contentSha256, result, pictureFile }: FinishedPhoto,
   ): Promise<boolean> {
-    return await this.#access.write(async (transaction) => {
+    return await this.#ledger.write(async (transaction) => {
       if (!(await this.#holds(transaction, photo, contentSha256))) return false;
-      const key = { contentSha256, recipeId: this.#recipeId };
-      const resultId = await insertResult(transaction, key, result);
+      const entry = { contentSha256, result };
+      const resultIds = await insertResults(transaction, this.#recipeId, [entry]);
+      const resultId = resultIds.get(contentSha256)!;
       await this.#update(transaction, photo, doneWith(resultId));
       if (pictureFile !== undefined) await upsertPicture(transaction, { pictureFile, resultId });
       return true;
@@ -219,7 +216,7 @@ export class Worklist {
   /** Records that the photo gets no result. False when the lease was lost. */
   async setAside(photo: LeasedPhoto, { code, message }: Reason): Promise<boolean> {
     const setAside = { state: "set-aside", reason_code: code, reason_message: message } as const;
-    return await this.#access.write((transaction) =>
+    return await this.#ledger.write((transaction) =>
       this.#update(transaction, photo, { ...setAside, ...unleased }),
     );
   }
@@ -231,7 +228,7 @@ export class Worklist {
   async fail(photo: LeasedPhoto, reason: Reason): Promise<boolean> {
     const attempts = photo.attempts + 1;
     if (attempts >= deathsAllowed) return await this.setAside(photo, reason);
-    await this.#access.write((transaction) =>
+    await this.#ledger.write((transaction) =>
       this.#update(transaction, photo, { state: "waiting", attempts, ...unleased }),
     );
     return false;
@@ -239,7 +236,7 @@ export class Worklist {
 
   /** Gives photos back as they were, begun or not. */
   async release(photos: readonly LeasedPhoto[]): Promise<void> {
-    await this.#access.write(async (transaction) => {
+    await this.#ledger.write(async (transaction) => {
       for (const photo of photos) {
         await this.#update(transaction, photo, { state: "waiting", ...unleased });
       }
@@ -253,7 +250,7 @@ export class Worklist {
 
   /** Whether any photo of this list waits or is in anybody's hands. */
   async isUnfinished(): Promise<boolean> {
-    const unfinished = await this.#access.read((db) =>
+    const unfinished = await this.#ledger.read((db) =>
       db
         .selectFrom("job")
         .select("id")
@@ -281,7 +278,7 @@ export class Worklist {
 
   /** Records which result an annotated picture shows. */
   async recordPicture(pictureFile: string, resultId: number): Promise<void> {
-    await this.#access.write((transaction) =>
+    await this.#ledger.write((transaction) =>
       upsertPicture(transaction, { pictureFile, resultId }),
     );
   }

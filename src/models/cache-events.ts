@@ -14,8 +14,16 @@ interface AboutModel {
 
 /** What a `ModelCache` tells its listeners, by event. */
 export interface ModelCacheEvents {
-  /** A model can be used; `loaded` is false when another thread had loaded it. */
-  "model:load": AboutModel & { loaded: boolean; loadMs: number; bytes: number };
+  /**
+   * A model can be used; `loaded` is false when another thread had loaded it, `fromArtifact` true
+   * when it was mapped from a file that an earlier load had saved.
+   */
+  "model:load": AboutModel & {
+    loaded: boolean;
+    fromArtifact: boolean;
+    loadMs: number;
+    bytes: number;
+  };
   /** A model was asked for and was there. */
   "model:hit": AboutModel & { hits: number };
   /** A model has left the cache. */

@@ -6,7 +6,7 @@ import type { GpuMemoryOptions } from "./device.ts";
 
 export interface ModelCacheOptions extends GpuMemoryOptions {
   /**
-   * Model files by name: paths, `sample:seedlings` or `sample:beds`. What is called `segment` or
+   * Model files by name: paths of `.pt` or ONNX files, `sample:seedlings` or `sample:beds`. What is called `segment` or
    * `detect` must be a network for that task; other names may be for either.
    */
   readonly models: Readonly<Record<string, string>>;

@@ -27,6 +27,8 @@ describe("input tensors", () => {
     assert.notEqual(take([64, 32]), first);
     assert.equal(take([32, 64]), first);
     assert.equal(live(), 2);
+    using batch = inputs.take([32, 64], 4);
+    assert.deepEqual(batch.tensor.shape, [4, 3, 32, 64]);
   });
 
   it("are one each for those who take at the same time", () => {

@@ -1,6 +1,6 @@
 import type { Runtime, Tensor } from "../native/runtime.ts";
 
-/** More are not kept: one is being inferred while the next photo is written into the other. */
+/** More are not kept: one is being inferred while the next one is written into the other. */
 const KEPT = 2;
 
 /**
@@ -17,14 +17,18 @@ export class InputTensors implements Disposable {
     this.#elementType = elementType;
   }
 
-  /** A tensor of shape (1, 3, height, width) with undefined contents; disposing gives it back. */
-  take([height, width]: readonly [number, number]): { readonly tensor: Tensor } & Disposable {
-    const fits = (tensor: Tensor) => tensor.shape[2] === height && tensor.shape[3] === width;
+  /** A tensor of shape (batch, 3, height, width) with undefined contents; disposing gives it back. */
+  take(
+    [height, width]: readonly [number, number],
+    batch = 1,
+  ): { readonly tensor: Tensor } & Disposable {
+    const shape = [batch, 3, height, width];
+    const fits = (tensor: Tensor) => tensor.shape.every((extent, axis) => extent === shape[axis]);
     const index = this.#free.findIndex(fits);
     const tensor =
       index >= 0
         ? this.#free.splice(index, 1)[0]!
-        : this.#runtime.createTensor(this.#elementType, [1, 3, height, width]);
+        : this.#runtime.createTensor(this.#elementType, shape);
     return { tensor, [Symbol.dispose]: () => this.#giveBack(tensor) };
   }
 

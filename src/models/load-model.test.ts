@@ -125,9 +125,9 @@ describe("a model that cannot be loaded", () => {
     code: ErrorCode,
     message: RegExp,
   ][] = [
-    ["is empty", () => "", "MODEL_NOT_ONNX", /got an empty file\. Export/],
+    ["is empty", () => "", "MODEL_NOT_ONNX", /got an empty file\. Give/],
     ["is text", () => "not a model", "MODEL_NOT_ONNX", /got 11 bytes that begin with 6e 6f/],
-    ["is a checkpoint", () => "PK\x03\x04rest", "MODEL_NOT_ONNX", /a zip archive, as a \.pt/],
+    ["is a broken checkpoint", () => "PK\x03\x04rest", "CHECKPOINT_UNREADABLE", /damaged/],
     ["was cut short", () => tinyYolo().subarray(0, 300), "MODEL_NOT_ONNX", /300 bytes that begin/],
     ["has an operator that there is not", () => otherGraph("Guess"), "MODEL_LOAD_FAILED", /Guess/],
     ["is no YOLO network", () => otherGraph("Neg"), "MODEL_NOT_YOLO", /one input of shape/],

@@ -1,14 +1,18 @@
 import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { Runtime, Session } from "../native/runtime.ts";
+import type { ArtifactStore } from "./artifact-store.ts";
 import { arenasOf, type Device, executionProvider, type GpuMemoryOptions } from "./device.ts";
-import { describeModelFile, identifyModelFile, type ModelFile } from "./model-file.ts";
+import { describeModelFile, identifyModelFile, type ModelFile, notAModel } from "./model-file.ts";
 import type { OneAtATime } from "./one-at-a-time.ts";
+import { openNetwork } from "./open-network.ts";
 import { YoloModel } from "./yolo-model.ts";
 import { readYoloNetwork, type YoloNetwork } from "./yolo-network.ts";
 
 export interface LoadModelOptions extends GpuMemoryOptions {
   readonly runtime: Runtime;
   readonly turns: OneAtATime;
+  /** Where networks are kept for quicker loads. Default: nowhere. */
+  readonly artifacts?: ArtifactStore | undefined;
   /** Threads that share one operator on the CPU. Default 0: as many as there are cores. */
   readonly intraOpThreads?: number;
   /** Whether to run the model once on the CPU too. Other devices always have a proving run. */
@@ -20,49 +24,51 @@ export interface LoadedModel {
   readonly model: YoloModel;
   /** False when another thread of the process had the model loaded already. */
   readonly loaded: boolean;
+  /** Whether it was loaded from an artifact that was there. */
+  readonly fromArtifact: boolean;
+  /** Names the session, which models of several workers and threads may share. */
+  readonly sessionKey: string;
 }
 
 /**
  * Loads a YOLO model on one device, or shares the session that this process has of it there, and
  * proves it by a run: a device may be sound and still fail at this model.
  *
- * @throws OrangeryError `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, `MODEL_LOAD_FAILED`
+ * @throws OrangeryError `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, `MODEL_LOAD_FAILED`, and for a checkpoint
+ *   what `readYoloCheckpoint` throws
  */
 export async function loadModel(
   file: ModelFile,
   device: Device,
   options: LoadModelOptions,
 ): Promise<LoadedModel> {
-  const { runtime, turns, intraOpThreads = 0, warmUp = false, signal } = options;
+  const { runtime, turns, artifacts, intraOpThreads = 0, warmUp = false, signal } = options;
   const provider = executionProvider(device, options);
   const settings = JSON.stringify([provider.options, intraOpThreads]);
+  const sessionKey = [file.sha256, device.label, settings].join(" ");
+  let fromArtifact = false;
+  const load = async (loadSignal: AbortSignal | undefined) => {
+    const networkOptions = { runtime, provider, intraOpThreads, artifacts, signal: loadSignal };
+    const opened = await openNetwork(file, device, networkOptions);
+    const { session } = opened;
+    try {
+      await requireUnchanged(file);
+      const network = readYoloNetwork({ ...describe(session), file: file.path });
+      if (warmUp || device.kind !== "cpu") {
+        await prove(session, { network, device, runtime, signal: loadSignal });
+      }
+      fromArtifact = opened.fromArtifact;
+      return session;
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+  };
   try {
-    const { session, loaded } = await runtime.openSharedSession(
-      [file.sha256, device.label, settings].join(" "),
-      {
-        signal,
-        load: async (loadSignal) => {
-          const fresh = await runtime.createSession(file.path, {
-            provider,
-            intraOpThreads,
-            signal: loadSignal,
-          });
-          try {
-            await requireUnchanged(file);
-            const network = readYoloNetwork({ ...describe(fresh), file: file.path });
-            if (warmUp || device.kind !== "cpu") {
-              await prove(fresh, { network, device, runtime, signal: loadSignal });
-            }
-            return fresh;
-          } catch (error) {
-            await fresh[Symbol.asyncDispose]();
-            throw error;
-          }
-        },
-      },
-    );
+    const { session, loaded } = await runtime.openSharedSession(sessionKey, { signal, load });
     const network = readYoloNetwork({ ...describe(session), file: file.path });
-    return { model: new YoloModel({ runtime, session, network, file, device, turns }), loaded };
+    const model = new YoloModel({ runtime, session, network, file, device, turns });
+    return { model, loaded, fromArtifact, sessionKey };
   } catch (error) {
     throw await explain(error, file, device);
   }
@@ -70,9 +76,12 @@ export async function loadModel(
 
 /** Whether a load failed because of the model, so that no other device would do better. */
 export function isModelAtFault(error: unknown): boolean {
+  if (!isOrangeryError(error)) return false;
+  const { code } = error;
   return (
-    isOrangeryError(error, "MODEL_NOT_ONNX") ||
-    isOrangeryError(error, "MODEL_NOT_YOLO") ||
+    code === "MODEL_NOT_ONNX" ||
+    code === "MODEL_NOT_YOLO" ||
+    code.startsWith("CHECKPOINT_") ||
     hasFileChanged(error)
   );
 }
@@ -134,17 +143,13 @@ async function prove(
 }
 
 /** What ONNX Runtime says of a file that holds no model. */
-const notAModel = new Set(["INVALID_PROTOBUF", "NO_MODEL"]);
+const noModelStatuses = new Set(["INVALID_PROTOBUF", "NO_MODEL"]);
 
 async function explain(error: unknown, file: ModelFile, device: Device): Promise<unknown> {
   if (!isOrangeryError(error, "ORT_FAILED")) return error;
   const { status, message } = error.details;
-  if (file.bytes === 0 || notAModel.has(String(status))) {
-    return new OrangeryError(
-      "MODEL_NOT_ONNX",
-      `Expected an ONNX model at \`${file.path}\`, got ${await describeModelFile(file)}. Export the network to ONNX, as \`yolo export format=onnx\` does.`,
-      { cause: error, details: { path: file.path } },
-    );
+  if (file.bytes === 0 || noModelStatuses.has(String(status))) {
+    return notAModel(file, await describeModelFile(file), error);
   }
   return new OrangeryError(
     "MODEL_LOAD_FAILED",

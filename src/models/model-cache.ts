@@ -213,15 +213,20 @@ export class ModelCache implements AsyncDisposable {
     });
   }
 
-  #announce(cached: CachedModel, { model, loaded, loadMs, bytes, fallback }: LoadOutcome): void {
+  #announce(cached: CachedModel, outcome: LoadOutcome): void {
+    const { model, loaded, fromArtifact, loadMs, bytes, fallback } = outcome;
     const { name, workerId } = cached;
     const { device } = model;
     if (loaded) this.#loads += 1;
     if (fallback !== undefined) {
       this.#events.emit("device:fallback", { workerId, name, to: device, ...fallback });
     }
-    this.#options.logger.info({ name, workerId, device, loadMs, bytes, loaded }, "model loaded");
-    this.#events.emit("model:load", { ...about(cached, model), loaded, loadMs, bytes });
+    this.#options.logger.info(
+      { name, workerId, device, loadMs, bytes, loaded, fromArtifact },
+      "model loaded",
+    );
+    const cost = { loaded, fromArtifact, loadMs, bytes };
+    this.#events.emit("model:load", { ...about(cached, model), ...cost });
     this.#memory.makeRoom(0);
   }
 }

@@ -1,4 +1,6 @@
 import { OrangeryError } from "../errors.ts";
+import { ArtifactStore } from "./artifact-store.ts";
+import { artifactFolder, cacheLimitBytes } from "./cache-folder.ts";
 import type { CheckedCacheOptions } from "./cache-options.ts";
 import type { Device } from "./device.ts";
 import { DeviceChooser, type Placement } from "./device-chooser.ts";
@@ -13,6 +15,8 @@ export interface LoadOutcome {
   readonly model: YoloModel;
   /** False when another worker or thread of the process had the model loaded already. */
   readonly loaded: boolean;
+  /** Whether it was loaded from an artifact that was there. */
+  readonly fromArtifact: boolean;
   readonly loadMs: number;
   /** Memory that the load took, measured, of the process or of the GPU; 0 for a shared session. */
   readonly bytes: number;
@@ -41,13 +45,19 @@ const promisedTasks = new Map<string, YoloTask>([
 export class ModelLoader {
   readonly #options: CheckedCacheOptions;
   readonly #chooser: DeviceChooser;
+  readonly #artifacts: ArtifactStore;
   readonly #turns = new Map<string, OneAtATime>();
   /** Measured memory of sessions, by key. */
   readonly #measured = new Map<string, number>();
 
-  /** @throws OrangeryError `DEVICE_UNKNOWN` */
+  /** @throws OrangeryError `DEVICE_UNKNOWN`, `INVALID_ARGUMENT` */
   constructor(options: CheckedCacheOptions) {
     this.#options = options;
+    this.#artifacts = new ArtifactStore({
+      folder: artifactFolder(),
+      maxBytes: cacheLimitBytes(),
+      logger: options.logger,
+    });
     this.#chooser = new DeviceChooser(options);
   }
 
@@ -60,21 +70,21 @@ export class ModelLoader {
   async load({ name, workerId, file, signal }: LoadRequest): Promise<LoadOutcome> {
     const startMs = performance.now();
     const putOn = (device: Device) => this.#loadOn(device, file, signal);
-    const { device, result, fallback } = await this.#chooser.place(workerId, putOn, {
+    const { result, fallback } = await this.#chooser.place(workerId, putOn, {
       signal,
       isFinal: isModelAtFault,
     });
-    const { model, loaded, takenBytes: bytes } = result;
+    const { model, loaded, fromArtifact, sessionKey, takenBytes: bytes } = result;
     const promised = promisedTasks.get(name);
     if (promised !== undefined && model.task !== promised) {
       await model[Symbol.asyncDispose]();
       throw wrongTask(name, file, { promised, task: model.task });
     }
-    const sessionKey = `${file.sha256} ${device.label}`;
     if (loaded) this.#measured.set(sessionKey, bytes);
     return {
       model,
       loaded,
+      fromArtifact,
       loadMs: performance.now() - startMs,
       bytes,
       sessionKey,
@@ -85,11 +95,15 @@ export class ModelLoader {
 
   async #loadOn(device: Device, file: ModelFile, signal: AbortSignal) {
     const before = readMemory([device.label]);
-    const turns = this.#turnsOf(device);
-    const { model, loaded } = await loadModel(file, device, { ...this.#options, turns, signal });
+    const result = await loadModel(file, device, {
+      ...this.#options,
+      turns: this.#turnsOf(device),
+      artifacts: this.#artifacts,
+      signal,
+    });
     const taken = takenBytes(device.label, before, readMemory([device.label]));
     // Memory that the process had to spare does not show; the weights take at least their size.
-    return { model, loaded, takenBytes: loaded ? Math.max(taken, file.bytes) : 0 };
+    return { ...result, takenBytes: result.loaded ? Math.max(taken, file.bytes) : 0 };
   }
 
   #turnsOf({ label }: Device): OneAtATime {

@@ -92,6 +92,7 @@ async function read(
     inputType: elementType,
     fixedSizeHw: [32, 32],
     defaultSizeHw: [32, 32],
+    freeBatch: false,
     coefficientCount,
     outputNames: prototypes === undefined ? ["rows"] : ["rows", "masks"],
   };

@@ -20,6 +20,8 @@ export interface NetworkOutput {
   readonly network: YoloNetwork;
   /** The network's outputs, by name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Which picture of the batch. Default the first. */
+  readonly index?: number;
   readonly plan: Letterbox;
   readonly options: CheckedPredictOptions;
 }
@@ -61,9 +63,9 @@ interface Selected {
   readonly coefficients: Float32Array;
 }
 
-function selectDetections({ network, outputs, options }: NetworkOutput): Selected {
+function selectDetections({ network, outputs, index, options }: NetworkOutput): Selected {
   const output = outputs[network.outputNames[0]!]!;
-  const data = toFloat32(output);
+  const data = valuesOf(output, index);
   const [, rows, columns] = output.shape as [number, number, number];
   if (network.head === "end-to-end") {
     const head = { data, rowCount: rows, rowLength: columns };
@@ -95,24 +97,24 @@ function pick(candidates: Candidates, indices: Int32Array): Candidates {
 }
 
 async function readMasks(
-  { network, outputs, plan, options }: NetworkOutput,
+  { network, outputs, index, plan, options }: NetworkOutput,
   { coefficients, boxesXyxy }: { coefficients: Float32Array; boxesXyxy: Float32Array },
 ): Promise<(Mask | undefined)[]> {
   const output = outputs[network.outputNames[1]!]!;
   const [, count, height, width] = output.shape as [number, number, number, number];
-  const prototypes = { data: toFloat32(output), count, width, height };
+  const prototypes = { data: valuesOf(output, index), count, width, height };
   const maskPlan = (options.maskSize === "photo" ? planPhotoMasks : planInputMasks)(
     plan,
     prototypes,
   );
   const masks: (Mask | undefined)[] = [];
   const turns = new EventLoopTurns();
-  for (let index = 0; index < boxesXyxy.length / 4; index++) {
+  for (let box = 0; box < boxesXyxy.length / 4; box++) {
     await turns.give();
     const [mask] = masksFromPrototypes({
       prototypes,
-      coefficients: coefficients.subarray(index * count, (index + 1) * count),
-      boxesXyxy: boxesXyxy.subarray(4 * index, 4 * index + 4),
+      coefficients: coefficients.subarray(box * count, (box + 1) * count),
+      boxesXyxy: boxesXyxy.subarray(4 * box, 4 * box + 4),
       plan: maskPlan,
     });
     masks.push(mask);
@@ -120,6 +122,12 @@ async function readMasks(
   return masks;
 }
 
-function toFloat32({ data }: Tensor): Float32Array {
-  return data instanceof Float32Array ? data : Float32Array.from(data as Float16Array);
+/** The values of one picture of the batch. */
+function valuesOf({ data, shape }: Tensor, index = 0): Float32Array {
+  const length = data.length / shape[0]!;
+  const values = (data as Float32Array | Float16Array).subarray(
+    index * length,
+    (index + 1) * length,
+  );
+  return values instanceof Float32Array ? values : Float32Array.from(values);
 }

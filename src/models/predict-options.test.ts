@@ -13,6 +13,7 @@ const fixed: YoloNetwork = {
   inputType: "float32",
   fixedSizeHw: [480, 640],
   defaultSizeHw: [480, 640],
+  freeBatch: false,
   coefficientCount: 0,
   outputNames: ["output0"],
 };

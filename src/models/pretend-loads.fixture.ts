@@ -15,6 +15,7 @@ export function pretendOutcome(outcome: Partial<LoadOutcome> = {}) {
   const { bytes = 10 } = outcome;
   return {
     loaded: true,
+    fromArtifact: false,
     loadMs: 1,
     bytes,
     sessionKey: `session ${Math.random()}`,

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { mkdtempDisposable } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { isOrangeryError } from "../errors.ts";
 import { GraphBuilder } from "../graph/graph-builder.ts";
 import { serializeModel } from "../graph/model-writer.ts";
@@ -96,6 +100,23 @@ export const runtimeConformance: readonly ConformanceCase[] = [
       assert.deepEqual([...sum.data], [11, 22, 33]);
       assert.equal(outputs.product, mine);
       assert.deepEqual([...mine.data], [10, 40, 90]);
+    },
+  },
+  {
+    name: "loads what it has saved optimised, mapped, with the same metadata and numbers",
+    async check(runtime) {
+      await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-conformance-"));
+      const file = join(folder.path, "sum.optimised");
+      await using session = await runtime.createSession(sumModel(), { saveOptimizedTo: file });
+      // A library that has no format of its own writes nothing.
+      if (!existsSync(file)) return;
+      await using mapped = await runtime.createSession(file, { mapped: true });
+      assert.deepEqual(mapped.inputs, session.inputs);
+      assert.deepEqual(mapped.metadata, session.metadata);
+      using a = filled(runtime, [1, 2, 3]);
+      const { sum, product } = await mapped.run({ a, b: a });
+      assert.deepEqual([...sum!.data, ...product!.data], [2, 4, 6, 1, 4, 9]);
+      for (const tensor of [sum!, product!]) tensor[Symbol.dispose]();
     },
   },
   {

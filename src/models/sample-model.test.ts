@@ -1,25 +1,25 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isOrangeryError } from "../errors.ts";
 import { readModel } from "../graph/model-reader.ts";
-import { cacheFolder, sampleModelFile } from "./sample-model.ts";
+import { sampleModelFile } from "./sample-model.ts";
 
 let folder: string;
 let before: string | undefined;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "orangery-samples-"));
-  before = process.env.ORANGERY_CACHE_DIR;
-  process.env.ORANGERY_CACHE_DIR = join(folder, "cache");
+  before = process.env.ORANGERY_CACHE;
+  process.env.ORANGERY_CACHE = join(folder, "cache");
 });
 afterEach(async () => {
-  delete process.env.ORANGERY_CACHE_DIR;
-  if (before !== undefined) process.env.ORANGERY_CACHE_DIR = before;
+  delete process.env.ORANGERY_CACHE;
+  if (before !== undefined) process.env.ORANGERY_CACHE = before;
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -68,7 +68,7 @@ describe("a sample model", () => {
   it("goes to the temporary folder where the cache cannot be written", async () => {
     await writeFile(join(folder, "file"), "");
     const TMPDIR = join(folder, "tmp");
-    const env = { ...process.env, ORANGERY_CACHE_DIR: join(folder, "file", "cache"), TMPDIR };
+    const env = { ...process.env, ORANGERY_CACHE: join(folder, "file", "cache"), TMPDIR };
     const file = await inAnotherProcess("beds", env);
     assert.ok(file.startsWith(join(TMPDIR, "orangery-cache")), file);
   });
@@ -76,10 +76,10 @@ describe("a sample model", () => {
   it("that can be written nowhere is an error that names both folders", async () => {
     await writeFile(join(folder, "file"), "");
     const nowhere = join(folder, "file", "nowhere");
-    const env = { ...process.env, ORANGERY_CACHE_DIR: join(nowhere, "a"), TMPDIR: nowhere };
+    const env = { ...process.env, ORANGERY_CACHE: join(nowhere, "a"), TMPDIR: nowhere };
     const message = await inAnotherProcess("beds", env);
     assert.match(message, /^Expected to write the sample model beds into .*nowhere.a or .*nowhere/);
-    assert.match(message, /Set ORANGERY_CACHE_DIR to a folder that can/);
+    assert.match(message, /Set ORANGERY_CACHE to a folder that can/);
   });
 
   it("of a name that there is not is an error that lists the names", async () => {
@@ -91,21 +91,4 @@ describe("a sample model", () => {
       );
     }
   });
-});
-
-describe("the cache folder", () => {
-  const cases: [env: NodeJS.ProcessEnv, platform: NodeJS.Platform, folder: string][] = [
-    [{ ORANGERY_CACHE_DIR: "/given" }, "linux", "/given"],
-    [{ ORANGERY_CACHE_DIR: "/given", LOCALAPPDATA: "/local" }, "win32", "/given"],
-    [{ ORANGERY_CACHE_DIR: "", XDG_CACHE_HOME: "/xdg" }, "linux", join("/xdg", "orangery")],
-    [{}, "linux", join(homedir(), ".cache", "orangery")],
-    [{ XDG_CACHE_HOME: "/xdg" }, "darwin", join(homedir(), "Library", "Caches", "orangery")],
-    [{ LOCALAPPDATA: "/local" }, "win32", join("/local", "orangery", "cache")],
-    [{}, "win32", join(homedir(), ".cache", "orangery")],
-  ];
-  for (const [env, platform, expected] of cases) {
-    it(`is ${expected} on ${platform} with ${JSON.stringify(env)}`, () => {
-      assert.equal(cacheFolder(env, platform), expected);
-    });
-  }
 });

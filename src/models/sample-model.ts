@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OrangeryError } from "../errors.ts";
 import { serializeModel } from "../graph/model-writer.ts";
 import type { OnnxModel } from "../graph/onnx-nodes.ts";
+import { CACHE_VARIABLE, cacheFolder, writeWhole } from "./cache-folder.ts";
 
 /** The models that come with Orangery, by the name after `sample:`; imported only where asked for. */
 const sampleModels: Readonly<Record<string, () => Promise<OnnxModel>>> = {
@@ -49,7 +50,8 @@ async function writeSampleModel(name: string): Promise<string> {
   const hash = createHash("sha256").update(bytes).digest("hex").slice(0, 12);
   const fileName = `sample-${name}-${hash}.onnx`;
   // The second for where there is no home, or one that cannot be written, as in many containers.
-  const folders = [cacheFolder(), join(tmpdir(), "orangery-cache")];
+  const spare = join(tmpdir(), "orangery-cache");
+  const folders = [cacheFolder() ?? spare, spare];
   const failures: unknown[] = [];
   for (const folder of folders) {
     try {
@@ -60,7 +62,7 @@ async function writeSampleModel(name: string): Promise<string> {
   }
   throw new OrangeryError(
     "MODEL_NOT_FOUND",
-    `Expected to write the sample model ${name} into ${folders.join(" or ")}, but neither can be written (${failures.map((error) => (error as Error).message).join("; ")}). Set ORANGERY_CACHE_DIR to a folder that can.`,
+    `Expected to write the sample model ${name} into ${folders.join(" or ")}, but neither can be written (${failures.map((error) => (error as Error).message).join("; ")}). Set ${CACHE_VARIABLE} to a folder that can.`,
     { cause: new AggregateError(failures), details: { name, folders } },
   );
 }
@@ -69,28 +71,6 @@ async function place(folder: string, fileName: string, bytes: Uint8Array): Promi
   const file = join(folder, fileName);
   // Read and compared: what lies in a temporary folder may be anybody's.
   const there = await readFile(file).catch(() => undefined);
-  if (there?.equals(bytes)) return file;
-  await mkdir(folder, { recursive: true });
-  // Written beside and renamed: whoever looks sees the whole file or none.
-  const part = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}.part`;
-  try {
-    await writeFile(part, bytes);
-    await rename(part, file);
-  } finally {
-    await rm(part, { force: true });
-  }
+  if (!there?.equals(bytes)) await writeWhole(file, bytes);
   return file;
-}
-
-/** `ORANGERY_CACHE_DIR`, else the platform's place for caches. */
-export function cacheFolder(
-  env: NodeJS.ProcessEnv = process.env,
-  platform: NodeJS.Platform = process.platform,
-): string {
-  if (env.ORANGERY_CACHE_DIR) return env.ORANGERY_CACHE_DIR;
-  if (platform === "win32" && env.LOCALAPPDATA) {
-    return join(env.LOCALAPPDATA, "orangery", "cache");
-  }
-  if (platform === "darwin") return join(homedir(), "Library", "Caches", "orangery");
-  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "orangery");
 }

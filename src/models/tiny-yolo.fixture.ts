@@ -17,6 +17,11 @@ export interface TinyYolo {
   readonly padding?: number;
   /** Whether height and width of the input are free. Only for detection. */
   readonly freeSize?: boolean;
+  /**
+   * Whether a run may take any number of pictures. The score on each is then `score` times its
+   * brightness, 0 to 1.
+   */
+  readonly freeBatch?: boolean;
   /** Whether a run takes many seconds, unless it is stopped. */
   readonly slow?: boolean;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -33,6 +38,7 @@ export function tinyYolo({
   score = 0.5,
   padding = 0,
   freeSize = false,
+  freeBatch = false,
   slow = false,
   metadata,
 }: TinyYolo = {}) {
@@ -40,12 +46,17 @@ export function tinyYolo({
   const cast = (x: Value, to: "float32" | "float16") =>
     graph.node("Cast", [x], { to: elementTypes.indexOf(to) });
   const inputSize = freeSize ? (["height", "width"] as const) : ([32, 32] as const);
-  const images = cast(graph.input("images", elementType, [1, 3, ...inputSize]), "float32");
+  const batch = freeBatch ? "batch" : 1;
+  const images = cast(graph.input("images", elementType, [batch, 3, ...inputSize]), "float32");
   let zero = graph.node("ReduceMean", [graph.node("Mul", [images, 0])], { keepdims: 0 });
   if (slow) zero = zeroAfterAWhile(graph, zero);
   const output = (name: string, { values, dims }: { values: number[]; dims: number[] }) => {
-    const value = graph.node("Add", [graph.floats(values, dims), zero]);
-    graph.output(name, cast(value, elementType), elementType, dims);
+    let value = graph.node("Add", [graph.floats(values, dims), zero]);
+    if (freeBatch) {
+      const scores = values.map((one) => (one === score ? 1 : 0));
+      value = byBrightness(graph, { images, value, scores, dims });
+    }
+    graph.output(name, cast(value, elementType), elementType, [batch, ...dims.slice(1)]);
   };
   output("output0", head === "raw" ? rawRows(task, score) : endToEndRows(task, score));
   if (task === "segment") output("output1", { values: Array(2 * 64).fill(1), dims: [1, 2, 8, 8] });
@@ -78,6 +89,28 @@ function endToEndRows(task: YoloTask, score: number) {
 
 function coefficients(task: YoloTask): number[] {
   return task === "segment" ? [1, 0] : [];
+}
+
+/** A value for each picture: `scores` are 1 where it is to be multiplied by the picture's brightness. */
+function byBrightness(
+  graph: GraphBuilder,
+  {
+    images,
+    value,
+    scores,
+    dims,
+  }: { images: Value; value: Value; scores: number[]; dims: number[] },
+): Value {
+  const brightness = graph.node("ReduceMean", [images], { axes: [1, 2, 3], keepdims: 1 });
+  const shape = graph.ints(dims.map((_, axis) => (axis === 0 ? -1 : 1)));
+  const factor = graph.node("Add", [
+    graph.node("Mul", [graph.node("Reshape", [brightness, shape]), graph.floats(scores, dims)]),
+    graph.floats(
+      scores.map((one) => 1 - one),
+      dims,
+    ),
+  ]);
+  return graph.node("Mul", [value, factor]);
 }
 
 function zeroAfterAWhile(graph: GraphBuilder, zero: Value): Value {

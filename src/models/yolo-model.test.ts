@@ -224,6 +224,78 @@ describe("a network", () => {
   });
 });
 
+describe("a batch", () => {
+  const grey = (value: number, widthPx = 64, heightPx = 64) => ({
+    data: new Uint8Array(3 * widthPx * heightPx).fill(value),
+    widthPx,
+    heightPx,
+  });
+  const pictures = [grey(255), grey(204), grey(153)];
+
+  for (const head of ["raw", "end-to-end"] as const) {
+    for (const elementType of ["float32", "float16"] as const) {
+      it(`is one run of a ${head} network of ${elementType}, in order`, async () => {
+        const runtime = new LoggedRuntime();
+        await using model = await load({ head, elementType, freeBatch: true }, { runtime });
+        const predictions = await model.predictBatch(pictures);
+        assert.deepEqual(runtime.shapes, ["3 3 32 32"]);
+        const scores = predictions.map(({ detections }) => detections.scores[0]!);
+        for (const [index, expected] of [0.5, 0.4, 0.3].entries()) {
+          assert.ok(Math.abs(scores[index]! - expected) < 0.001, `${scores}`);
+        }
+        for (const { detections, timingsMs } of predictions) {
+          assert.deepEqual([...detections.boxesXyxy], [16, 16, 48, 48]);
+          assert.ok(timingsMs.inference > 0);
+        }
+      });
+    }
+  }
+
+  it("has masks, each picture its own", async () => {
+    await using model = await load({ task: "segment", freeBatch: true });
+    assert.ok(model.largestBatch > 1);
+    for (const { detections } of await model.predictBatch(pictures)) {
+      assert.deepEqual(
+        detections.masks?.map(({ areaPx }) => areaPx),
+        [32 * 32],
+      );
+    }
+  });
+
+  it("is a run each where the network's batch is fixed", async () => {
+    const runtime = new LoggedRuntime();
+    await using model = await load({}, { runtime });
+    assert.equal(model.largestBatch, 1);
+    const predictions = await model.predictBatch(pictures);
+    assert.deepEqual(runtime.shapes, ["1 3 32 32"]);
+    assert.equal(predictions.length, 3);
+  });
+
+  it("of nothing is nothing", async () => {
+    await using model = await load({ freeBatch: true });
+    assert.deepEqual(await model.predictBatch([]), []);
+  });
+
+  it("of pictures that need different inputs is refused", async () => {
+    await using model = await load({ freeBatch: true, freeSize: true });
+    const mixed = [grey(1), grey(1, 96, 32)];
+    await assert.rejects(
+      model.predictBatch(mixed, { imageSize: 96 }),
+      (error) => isOrangeryError(error, "INVALID_ARGUMENT") && /96×96, 32×96/.test(error.message),
+    );
+    await assert.rejects(
+      model.predictBatch([{ ...grey(1), widthPx: 3 }]),
+      coded("INVALID_ARGUMENT"),
+    );
+  });
+
+  it("is refused by a model that is released", async () => {
+    const model = await load({ freeBatch: true });
+    await model[Symbol.asyncDispose]();
+    await assert.rejects(model.predictBatch(pictures), coded("MODEL_RELEASED"));
+  });
+});
+
 describe("an abort", () => {
   const reason = new Error("enough");
 

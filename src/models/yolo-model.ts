@@ -1,25 +1,35 @@
 import { OrangeryError } from "../errors.ts";
 import { trimProcessHeap } from "../native/process-heap.ts";
-import type { Runtime, Session } from "../native/runtime.ts";
+import type { Runtime, Session, Tensor } from "../native/runtime.ts";
 import type { Detections } from "../vision/detections.ts";
-import { type Letterbox, letterboxInBands, planLetterbox } from "../vision/letterbox.ts";
 import {
-  assertPicture,
-  decodePicture,
-  type Picture,
-  type PictureSource,
-} from "../vision/picture.ts";
+  type Letterbox,
+  letterboxInBands,
+  letterboxInStrips,
+  planLetterbox,
+} from "../vision/letterbox.ts";
+import { openPhoto, type PhotoSource, type Pixels } from "../vision/open-photo.ts";
+import { assertPicture, type Picture } from "../vision/picture.ts";
+import { PictureOnDisk } from "../vision/picture-on-disk.ts";
+import { BatchLimit } from "./batch-limit.ts";
 import { arenasOf, type Device } from "./device.ts";
 import { EventLoopTurns } from "./event-loop-turns.ts";
 import { InputTensors } from "./input-tensors.ts";
 import type { ModelFile } from "./model-file.ts";
 import { readDetections } from "./network-output.ts";
 import type { OneAtATime } from "./one-at-a-time.ts";
-import { checkPredictOptions, type PredictOptions } from "./predict-options.ts";
+import {
+  type CheckedPredictOptions,
+  checkPredictOptions,
+  type PredictOptions,
+} from "./predict-options.ts";
 import type { YoloNetwork, YoloTask } from "./yolo-network.ts";
 
 export type { PredictOptions } from "./predict-options.ts";
 export type { YoloTask } from "./yolo-network.ts";
+
+/** More pictures a run are slower to prepare than they save. */
+const MAX_BATCH = 64;
 
 /** What a model found on a photo, and at what cost. */
 export interface Prediction {
@@ -36,7 +46,7 @@ export interface Prediction {
     readonly decode: number;
     /** Resizing and padding into the network's input. */
     readonly preprocess: number;
-    /** The run itself, without the wait for the device. */
+    /** The run itself, without the wait for the device; of a batch, each picture's share of it. */
     readonly inference: number;
     /** Suppression, scaling back and masks. */
     readonly postprocess: number;
@@ -74,6 +84,7 @@ export class YoloModel implements AsyncDisposable {
   readonly freeSize: boolean;
   readonly #parts: YoloModelParts;
   readonly #inputs: InputTensors;
+  readonly #batchLimit: BatchLimit;
   readonly #inFlight = new Set<Promise<unknown>>();
   #disposed = false;
 
@@ -89,76 +100,143 @@ export class YoloModel implements AsyncDisposable {
     this.freeSize = network.fixedSizeHw === undefined;
     this.#parts = parts;
     this.#inputs = new InputTensors(runtime, network.inputType);
+    this.#batchLimit = new BatchLimit(network.freeBatch ? MAX_BATCH : 1);
+  }
+
+  /**
+   * The most pictures that one run takes: 1 where the network's batch is fixed, and where it is free
+   * less than at first once memory has run out.
+   */
+  get largestBatch(): number {
+    return this.#batchLimit.largest;
   }
 
   /**
    * Finds objects on a photo. One inference runs on a device at a time; decoding and preparing
    * overlap with it, so call again without waiting to keep the device busy.
    *
-   * @param input Path, `file:` URL, encoded bytes, or a decoded picture.
+   * @param input Path, `file:` URL, encoded bytes, or a decoded picture. A photo of more than 64
+   *   million pixels is unpacked to a temporary file.
    * @throws OrangeryError `INVALID_ARGUMENT`, `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`,
-   *   `PHOTO_TOO_LARGE`, `MODEL_RELEASED`, `ORT_FAILED`, or the signal's reason.
+   *   `PHOTO_TOO_LARGE`, `PHOTO_NO_SPACE`, `MODEL_RELEASED`, `ORT_FAILED`, or the signal's reason.
    */
-  async predict(input: PictureSource, options: PredictOptions = {}): Promise<Prediction> {
-    if (this.#disposed) {
-      throw new OrangeryError(
-        "MODEL_RELEASED",
-        `Expected a loaded model, but \`${this.file}\` was released. Hold a lease while you use a model, or ask the cache again.`,
-        { details: { file: this.file } },
-      );
-    }
+  async predict(input: PhotoSource, options: PredictOptions = {}): Promise<Prediction> {
+    this.#requireUsable();
     return await this.#track(this.#predict(input, options));
   }
 
-  async #predict(input: PictureSource, options: PredictOptions): Promise<Prediction> {
-    const { session, network, turns } = this.#parts;
-    const { signal } = options;
-    const checked = checkPredictOptions(options, network);
+  /**
+   * Finds objects on pictures that make one batch: in one run where the network's batch is free,
+   * otherwise in a run each. When memory runs out, in runs of half as many, and so from then on.
+   *
+   * @param pictures Of one size, or of sizes that need the same network input.
+   * @returns One prediction a picture, in order.
+   * @throws OrangeryError as {@link predict}.
+   */
+  async predictBatch(
+    pictures: readonly Picture[],
+    options: PredictOptions = {},
+  ): Promise<Prediction[]> {
+    this.#requireUsable();
+    return await this.#track(this.#predictBatch(pictures, options));
+  }
+
+  #requireUsable(): void {
+    if (!this.#disposed) return;
+    throw new OrangeryError(
+      "MODEL_RELEASED",
+      `Expected a loaded model, but \`${this.file}\` was released. Hold a lease while you use a model, or ask the cache again.`,
+      { details: { file: this.file } },
+    );
+  }
+
+  async #predict(input: PhotoSource, options: PredictOptions): Promise<Prediction> {
+    const { signal, maxPixels } = options;
+    const checked = checkPredictOptions(options, this.#parts.network);
     signal?.throwIfAborted();
-
     const start = performance.now();
-    const picture = await toPicture(input, options);
-    const decoded = performance.now();
+    await using photo = await openPhoto(input, { maxPixels, signal });
+    const decode = performance.now() - start;
+    const [prediction] = await this.#infer([photo.pixels], checked, signal);
+    const { timingsMs } = prediction!;
+    const total = performance.now() - start;
+    return { ...prediction!, timingsMs: { ...timingsMs, decode, total } };
+  }
 
-    const [height, width] = checked.inputSizeHw;
-    const plan = planLetterbox({
-      photoWh: [picture.widthPx, picture.heightPx],
-      inputWh: [width, height],
-      stride: network.stride,
-      minimumRectangle: network.fixedSizeHw === undefined,
-    });
-    using input_ = this.#inputs.take([plan.inputHeight, plan.inputWidth]);
-    await writeInput(picture, { plan, out: input_.tensor.data as Float32Array | Float16Array });
+  async #predictBatch(
+    pictures: readonly Picture[],
+    options: PredictOptions,
+  ): Promise<Prediction[]> {
+    const { turns, session, device } = this.#parts;
+    const { signal } = options;
+    const checked = checkPredictOptions(options, this.#parts.network);
+    for (const picture of pictures) assertPicture(picture);
+    return await this.#batchLimit.run(
+      pictures,
+      (batch) => this.#infer(batch, checked, signal),
+      // What the failed run had taken stays in the arena otherwise, in the way of the next.
+      () => turns.run(() => session.trimMemory(arenasOf(device)), signal),
+    );
+  }
+
+  /** One run for all. */
+  async #infer(
+    photos: readonly Pixels[],
+    options: CheckedPredictOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<Prediction[]> {
+    const { session, network, turns } = this.#parts;
+    signal?.throwIfAborted();
+    const start = performance.now();
+    const plans = photos.map((photo) => this.#planInput(photo, options));
+    const inputHw = requireOneSize(plans);
+    using input = this.#inputs.take(inputHw, photos.length);
+    await writeInputs(photos, plans, input.tensor);
     const prepared = performance.now();
 
     let inferenceMs = 0;
     const outputs = await turns.run(async () => {
       const runStart = performance.now();
-      const result = await session.run({ [network.inputName]: input_.tensor }, { signal });
+      const result = await session.run({ [network.inputName]: input.tensor }, { signal });
       inferenceMs = performance.now() - runStart;
       return result;
     }, signal);
-    const inferred = performance.now();
     try {
-      const detections = await readDetections({ network, outputs, plan, options: checked });
-      const end = performance.now();
-      return {
-        widthPx: picture.widthPx,
-        heightPx: picture.heightPx,
-        detections,
-        device: this.device,
-        model: { file: this.file, task: this.task, sha256: this.sha256 },
-        timingsMs: {
-          decode: decoded - start,
-          preprocess: prepared - decoded,
-          inference: inferenceMs,
-          postprocess: end - inferred,
-          total: end - start,
-        },
-      };
+      const predictions: Prediction[] = [];
+      for (const [index, plan] of plans.entries()) {
+        const inferred = performance.now();
+        const detections = await readDetections({ network, outputs, index, plan, options });
+        const end = performance.now();
+        predictions.push({
+          widthPx: plan.photoWidth,
+          heightPx: plan.photoHeight,
+          detections,
+          device: this.device,
+          model: { file: this.file, task: this.task, sha256: this.sha256 },
+          timingsMs: {
+            decode: 0,
+            preprocess: (prepared - start) / photos.length,
+            inference: inferenceMs / photos.length,
+            postprocess: end - inferred,
+            total: end - start,
+          },
+        });
+      }
+      return predictions;
     } finally {
       for (const tensor of Object.values(outputs)) tensor[Symbol.dispose]();
     }
+  }
+
+  #planInput({ widthPx, heightPx }: Pixels, { inputSizeHw }: CheckedPredictOptions): Letterbox {
+    const { stride, fixedSizeHw } = this.#parts.network;
+    const [height, width] = inputSizeHw;
+    return planLetterbox({
+      photoWh: [widthPx, heightPx],
+      inputWh: [width, height],
+      stride,
+      minimumRectangle: fixedSizeHw === undefined,
+    });
   }
 
   /**
@@ -192,28 +270,31 @@ export class YoloModel implements AsyncDisposable {
   }
 }
 
-async function toPicture(
-  input: PictureSource,
-  { maxPixels, signal }: PredictOptions,
-): Promise<Picture> {
-  const isFile = typeof input === "string" || input instanceof URL || input instanceof Uint8Array;
-  if (isFile) return await decodePicture(input, { maxPixels, signal });
-  if (typeof input !== "object" || input === null) {
-    throw new OrangeryError(
-      "INVALID_ARGUMENT",
-      `Expected a photo as a path, a file: URL, encoded bytes or a raw picture, got ${input}.`,
-    );
-  }
-  assertPicture(input);
-  return input;
+/** [height, width] of the input that all pictures of a batch have. */
+function requireOneSize(plans: readonly Letterbox[]): readonly [number, number] {
+  const sizes = new Set(plans.map(({ inputHeight, inputWidth }) => `${inputHeight}×${inputWidth}`));
+  const [first] = plans;
+  if (first !== undefined && sizes.size === 1) return [first.inputHeight, first.inputWidth];
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected pictures that need one size of the network's input, got ${[...sizes].join(", ") || "no picture"}. Predict those of other shapes by themselves.`,
+  );
 }
 
-async function writeInput(
-  picture: Picture,
-  { plan, out }: { plan: Letterbox; out: Float32Array | Float16Array },
+async function writeInputs(
+  photos: readonly Pixels[],
+  plans: readonly Letterbox[],
+  { data }: Tensor,
 ): Promise<void> {
+  const all = data as Float32Array | Float16Array;
+  const length = all.length / photos.length;
   const turns = new EventLoopTurns();
-  const values = out instanceof Float32Array ? out : new Float32Array(out.length);
-  for (const _ of letterboxInBands(picture, plan, values)) await turns.give();
-  if (values !== out) out.set(values);
+  for (const [index, photo] of photos.entries()) {
+    const out = all.subarray(index * length, (index + 1) * length);
+    const plan = plans[index]!;
+    const values = out instanceof Float32Array ? out : new Float32Array(length);
+    if (photo instanceof PictureOnDisk) await letterboxInStrips(photo, plan, values);
+    else for (const _ of letterboxInBands(photo, plan, values)) await turns.give();
+    if (values !== out) out.set(values);
+  }
 }

@@ -26,6 +26,8 @@ export interface YoloNetwork {
   readonly fixedSizeHw: readonly [number, number] | undefined;
   /** Extents [height, width] to use when none are asked for. */
   readonly defaultSizeHw: readonly [number, number];
+  /** Whether a run may take any number of pictures; otherwise it takes one. */
+  readonly freeBatch: boolean;
   /** Mask coefficients of each detection; 0 unless the task is `segment`. */
   readonly coefficientCount: number;
   readonly outputNames: readonly string[];
@@ -126,6 +128,7 @@ export function readYoloNetwork({
     inputType: input.elementType,
     fixedSizeHw: isFree ? undefined : defaultSizeHw,
     defaultSizeHw,
+    freeBatch: [input, ...outputs].every(({ shape }) => typeof shape[0] === "string"),
     coefficientCount,
     outputNames: outputs.map(({ name }) => name),
   };

@@ -68,6 +68,17 @@ export interface SessionOptions {
    * turn on 2 cores).
    */
   readonly allowSpinning?: boolean;
+  /**
+   * Saves the network as it is after its optimisation, in the library's own format, for `mapped`. It
+   * serves this machine's CPU, this provider and this version of the library. A library that has no
+   * such format writes nothing.
+   */
+  readonly saveOptimizedTo?: string;
+  /**
+   * The source is a file that `saveOptimizedTo` made: it is mapped into memory instead of read, so
+   * that all processes that have it loaded share its weights, and is not optimised again.
+   */
+  readonly mapped?: boolean;
   /** Session configuration entries, as onnxruntime_session_options_config_keys.h names them. */
   readonly config?: Readonly<Record<string, string>>;
 }

@@ -10,7 +10,7 @@ import { AnnotatedPictures } from "./annotated-pictures.ts";
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-annotated-"));
 const photo = { data: new Uint8Array(3 * 64 * 48).fill(90), widthPx: 64, heightPx: 48 };
-const findings = { detect: Detections.empty(["plant"]), segment: Detections.empty(["bed"]) };
+const findings = { objects: Detections.empty(["plant"]), regions: [] };
 
 test("photos of one name in two folders have two pictures, a photo always the same", () => {
   const pictures = new AnnotatedPictures("/out");
@@ -21,13 +21,13 @@ test("photos of one name in two folders have two pictures, a photo always the sa
   assert.notEqual(pictures.fileOf("/a/tray.1.jpg"), file);
 });
 
-test("a picture is written whole, with or without beds, into a folder that is made for it", async () => {
+test("a picture is written whole, with or without regions, into a folder that is made for it", async () => {
   await using folder = await temporaryFolder();
   const pictures = new AnnotatedPictures(join(folder.path, "deep", "down"));
   await pictures.prepare();
   await pictures.prepare();
   const file = await pictures.write("/a/tray.png", photo, findings);
-  await pictures.write("/a/other.png", photo, { detect: findings.detect });
+  await pictures.write("/a/other.png", photo, { objects: findings.objects });
   assert.equal(file, pictures.fileOf("/a/tray.png"));
   assert.equal((await decodePicture(file)).widthPx, 64);
   assert.equal((await readdir(pictures.folder)).length, 2);

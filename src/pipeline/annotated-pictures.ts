@@ -3,16 +3,18 @@ import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
 import { OrangeryError } from "../errors.ts";
 import type { ObjectCount } from "../ledger/result-rows.ts";
-import type { Detections } from "../vision/detections.ts";
+import { Detections } from "../vision/detections.ts";
 import { type DrawingOptions, drawDetections } from "../vision/drawing.ts";
-import type { Picture } from "../vision/picture.ts";
+import type { Pixels } from "../vision/open-photo.ts";
 import { savePicture } from "../vision/picture-file.ts";
+import { reduceDetections, reducePhoto } from "../vision/reduce-photo.ts";
+import type { Region } from "../vision/region.ts";
 
 /** What is drawn on a photo. */
 export interface Findings {
-  readonly detect: Detections;
-  readonly segment?: Detections | undefined;
-  /** What was counted in each of `segment`, for their labels. */
+  readonly objects: Detections;
+  readonly regions?: readonly Region[] | undefined;
+  /** What was counted in each region, for its label. */
   readonly counts?: readonly ObjectCount[] | undefined;
 }
 
@@ -50,19 +52,23 @@ export class AnnotatedPictures {
   }
 
   /**
-   * Draws and writes the picture of a photo, whole or not at all, and gives its path.
+   * Draws and writes the picture of a photo, whole or not at all, and gives its path. That of a photo
+   * which lies on disk is smaller than the photo.
    *
    * @throws `NO_SPACE`, `INVALID_ARGUMENT` when the folder cannot be written.
    */
   async write(
     source: string,
-    photo: Picture,
-    { detect, segment, counts }: Findings,
+    photo: Pixels,
+    { objects, regions, counts }: Findings,
   ): Promise<string> {
     const file = this.fileOf(source);
-    const drawing = drawDetections(photo, segment ? [segment, detect] : detect, {
+    const reduced = await reducePhoto(photo);
+    const layers = [...(regions ? [toDetections(regions)] : []), objects];
+    const shown = layers.map((layer) => reduceDetections(layer, reduced));
+    const drawing = drawDetections(reduced.picture, shown, {
       title: basename(source),
-      labelOf: segment && counts && bedLabels(segment, counts),
+      labelOf: regions && counts && regionLabels(regions, counts),
     });
     await savePicture(drawing, file);
     return file;
@@ -78,10 +84,25 @@ export class AnnotatedPictures {
   }
 }
 
-/** Beds are labelled with their number and what was counted in them, as in the table of counts. */
-function bedLabels(beds: Detections, counts: readonly ObjectCount[]): DrawingOptions["labelOf"] {
-  const totals = Array.from(beds, (_, index) =>
-    counts.filter(({ bed }) => bed === 1 + index).reduce((sum, { count }) => sum + count, 0),
+function toDetections(regions: readonly Region[]): Detections {
+  const names: string[] = [];
+  for (const { classId, name } of regions) names[classId] = name;
+  return new Detections({
+    boxesXyxy: Float32Array.from(regions.flatMap(({ boxXyxy }) => [...boxXyxy])),
+    scores: Float32Array.from(regions, ({ score }) => score),
+    classIds: Int32Array.from(regions, ({ classId }) => classId),
+    names,
+    masks: regions.map(({ mask }) => mask),
+  });
+}
+
+/** Regions are labelled with their number and what was counted in them, as in the table of counts. */
+function regionLabels(
+  regions: readonly Region[],
+  counts: readonly ObjectCount[],
+): DrawingOptions["labelOf"] {
+  const totals = regions.map(({ number }) =>
+    counts.filter(({ region }) => region === number).reduce((sum, { count }) => sum + count, 0),
   );
   return ({ name, score }, { layer, index }) =>
     layer === 0 ? `${name} ${1 + index}: ${totals[index]}` : `${name} ${score.toFixed(2)}`;

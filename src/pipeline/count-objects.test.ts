@@ -15,8 +15,8 @@ function detect(boxes: readonly Box[], { names = ["plant"], classIds = [] as num
   });
 }
 
-/** Beds whose masks fill their boxes, on a photo of 20×10 px. */
-function beds(boxes: readonly Box[]) {
+/** Regions whose masks fill their boxes, on a photo of 20×10 px. */
+function regions(boxes: readonly Box[]) {
   const { names, boxesXyxy, scores, classIds } = detect(boxes, { names: ["bed"] });
   const masks = boxes.map(([x1, y1, x2, y2]) => {
     const bitmap = new Uint8Array(200);
@@ -30,59 +30,61 @@ const left: Box = [0, 0, 8, 10];
 const right: Box = [10, 0, 20, 10];
 
 const cases = [
-  { title: "nothing", objects: detect([]), beds: undefined, counts: [] },
-  { title: "nothing in a bed", objects: detect([]), beds: beds([left]), counts: [] },
+  { title: "nothing", objects: detect([]), regions: undefined, counts: [] },
+  { title: "nothing in a region", objects: detect([]), regions: regions([left]), counts: [] },
   {
-    title: "objects without beds",
+    title: "objects without regions",
     objects: detect([left, right]),
-    beds: undefined,
-    counts: [{ bed: 0, name: "plant", count: 2 }],
+    regions: undefined,
+    counts: [{ region: 0, name: "plant", count: 2 }],
   },
   {
-    title: "objects in beds, between them and none in one",
+    title: "objects in regions, between them, which do not count, and none in one",
     objects: detect([
       [1, 1, 3, 3],
       [6, 1, 9.9, 3],
       [8, 1, 10, 3],
     ]),
-    beds: beds([left, right]),
+    regions: regions([left, right]),
     counts: [
-      { bed: 0, name: "plant", count: 3 },
-      { bed: 1, name: "plant", count: 2 },
-      { bed: 2, name: "plant", count: 0 },
+      { region: 0, name: "plant", count: 2 },
+      { region: 1, name: "plant", count: 2 },
+      { region: 2, name: "plant", count: 0 },
     ],
   },
   {
-    title: "an object where two beds overlap, in the first",
+    title: "an object where two regions overlap, in the first",
     objects: detect([[4, 4, 6, 6]]),
-    beds: beds([left, [2, 0, 20, 10]]),
+    regions: regions([left, [2, 0, 20, 10]]),
     counts: [
-      { bed: 0, name: "plant", count: 1 },
-      { bed: 1, name: "plant", count: 1 },
-      { bed: 2, name: "plant", count: 0 },
+      { region: 0, name: "plant", count: 1 },
+      { region: 1, name: "plant", count: 1 },
+      { region: 2, name: "plant", count: 0 },
     ],
   },
   {
-    title: "several names",
-    objects: detect([left, right, right], { names: ["plant", "weed"], classIds: [0, 1, 1] }),
-    beds: beds([left]),
+    title: "several names, with a region that has no pixels",
+    objects: detect([left, right, left], { names: ["plant", "weed"], classIds: [0, 1, 1] }),
+    regions: regions([left, [15, 0, 15, 0]]),
     counts: [
-      { bed: 0, name: "plant", count: 1 },
-      { bed: 0, name: "weed", count: 2 },
-      { bed: 1, name: "plant", count: 1 },
-      { bed: 1, name: "weed", count: 0 },
+      { region: 0, name: "plant", count: 1 },
+      { region: 0, name: "weed", count: 1 },
+      { region: 1, name: "plant", count: 1 },
+      { region: 1, name: "weed", count: 1 },
+      { region: 2, name: "plant", count: 0 },
+      { region: 2, name: "weed", count: 0 },
     ],
   },
 ];
 
-for (const { title, objects, beds, counts } of cases) {
+for (const { title, objects, regions, counts } of cases) {
   test(`counting ${title}`, () => {
-    assert.deepEqual(countObjects(objects, beds), counts);
+    assert.deepEqual(countObjects(objects, regions), counts);
   });
 }
 
 const orders: { title: string; boxes: Box[]; order: Box[] }[] = [
-  { title: "no beds", boxes: [], order: [] },
+  { title: "no regions", boxes: [], order: [] },
   { title: "one row", boxes: [right, left], order: [left, right] },
   {
     title: "two rows that hang a little",
@@ -113,7 +115,7 @@ const orders: { title: string; boxes: Box[]; order: Box[] }[] = [
 ];
 
 for (const { title, boxes, order } of orders) {
-  test(`beds in reading order: ${title}`, () => {
+  test(`regions in reading order: ${title}`, () => {
     const ordered = inReadingOrder(detect(boxes));
     assert.deepEqual(
       Array.from(ordered, ({ boxXyxy }) => boxXyxy),

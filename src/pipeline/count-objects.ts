@@ -1,38 +1,73 @@
 import type { ObjectCount } from "../ledger/result-rows.ts";
 import type { Detections } from "../vision/detections.ts";
+import type { Mask } from "../vision/mask.ts";
+import type { Region } from "../vision/region.ts";
 
 /**
- * Counts objects by name, on the whole photo (bed 0) and in every bed (1…n, in the order given).
- * An object is in the first bed whose mask holds the centre of its box; one outside all beds counts
- * for the photo only. Every bed has a row for every name that is on the photo, also when it is 0.
+ * Counts objects by name, on the whole photo (region 0) and in every region (1…n, in the order
+ * given). An object is in the first region whose mask holds the centre of its box. With regions, what
+ * is in none of them is not counted at all. Every region has a row for every name that was counted on
+ * the photo, also when it is 0.
  */
-export function countObjects(objects: Detections, beds?: Detections): ObjectCount[] {
-  const names = [...objects.countByName().keys()];
-  const countsByBed = Array.from(
-    { length: 1 + (beds?.length ?? 0) },
-    () => new Map<string, number>(),
-  );
-  const add = (bed: number, name: string) =>
-    countsByBed[bed]!.set(name, (countsByBed[bed]!.get(name) ?? 0) + 1);
+export function countObjects(objects: Detections, regions?: Detections): ObjectCount[] {
+  if (regions === undefined) return countInRegions(objects);
+  const places = findPlaces(objects, regions.masks ?? []);
+  return countInRegions(objects, { places, regionCount: regions.length });
+}
 
-  for (const { name, boxXyxy } of objects) {
-    add(0, name);
-    const [x1, y1, x2, y2] = boxXyxy;
-    const bed = beds?.masks?.findIndex((mask) => mask.contains((x1 + x2) / 2, (y1 + y2) / 2)) ?? -1;
-    if (bed >= 0) add(1 + bed, name);
+/** The same, where the number of each object's region is known; 0 is none. */
+export function countInRegions(
+  objects: Detections,
+  regions?: { readonly places: Int32Array; readonly regionCount: number },
+): ObjectCount[] {
+  const { places, regionCount = 0 } = regions ?? {};
+  const byRegion = Array.from({ length: 1 + regionCount }, () => new Map<number, number>());
+  const add = (region: number, classId: number) =>
+    byRegion[region]!.set(classId, (byRegion[region]!.get(classId) ?? 0) + 1);
+  for (const [index, classId] of objects.classIds.entries()) {
+    const region = places?.[index];
+    if (region === 0) continue;
+    add(0, classId);
+    if (region !== undefined) add(region, classId);
   }
-  return countsByBed.flatMap((counts, bed) =>
-    names.map((name) => ({ bed, name, count: counts.get(name) ?? 0 })),
+  const classIds = [...byRegion[0]!.keys()].sort((a, b) => a - b);
+  // Two classes may have one name.
+  const names = [...new Set(classIds.map((classId) => objects.nameOf(classId)))];
+  return byRegion.flatMap((counts, region) =>
+    names.map((name) => ({
+      region,
+      name,
+      count: classIds
+        .filter((classId) => objects.nameOf(classId) === name)
+        .reduce((sum, classId) => sum + (counts.get(classId) ?? 0), 0),
+    })),
   );
 }
 
+/** For each object the number of the first mask, from 1, that holds the centre of its box; 0 for none. */
+export function findPlaces(objects: Detections, masks: readonly Mask[]): Int32Array {
+  return Int32Array.from(objects, ({ boxXyxy: [x1, y1, x2, y2] }) => {
+    return 1 + masks.findIndex((mask) => mask.contains((x1 + x2) / 2, (y1 + y2) / 2));
+  });
+}
+
+/** Regions numbered in the order given. */
+export function toRegions(detections: Detections): Region[] {
+  return Array.from(detections, ({ mask, ...detection }, index) => ({
+    number: 1 + index,
+    ...detection,
+    areaPx: mask!.areaPx,
+    mask: mask!,
+  }));
+}
+
 /**
- * Orders beds as one reads: rows from top to bottom, in a row from left to right. A bed belongs to a
- * row when its centre is at the height of the row's highest bed. Scores would number the same beds
- * differently from photo to photo.
+ * Orders regions as one reads: rows from top to bottom, in a row from left to right. A region belongs
+ * to a row when its centre is at the height of the row's highest region. Scores would number the same
+ * regions differently from photo to photo.
  */
-export function inReadingOrder(beds: Detections): Detections {
-  const places = Array.from(beds, ({ boxXyxy: [x1, y1, x2, y2] }, index) => ({
+export function inReadingOrder(regions: Detections): Detections {
+  const places = Array.from(regions, ({ boxXyxy: [x1, y1, x2, y2] }, index) => ({
     index,
     x: (x1 + x2) / 2,
     y: (y1 + y2) / 2,
@@ -49,5 +84,5 @@ export function inReadingOrder(beds: Detections): Detections {
     const rest = places.filter((place) => !row.includes(place));
     places.splice(0, places.length, ...rest);
   }
-  return beds.select(order);
+  return regions.select(order);
 }

@@ -2,7 +2,7 @@ import { access } from "node:fs/promises";
 import { isOrangeryError } from "../errors.ts";
 import type { Worklist } from "../ledger/worklist.ts";
 import type { ReportedPhoto } from "../ledger/worklist-report.ts";
-import { decodePicture } from "../vision/picture.ts";
+import { openPhoto } from "../vision/open-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 import { readPhoto } from "./read-photo.ts";
 
@@ -64,12 +64,10 @@ async function draw(
   if (result === undefined) return;
   const { bytes, content } = await readPhoto(source, { signal });
   if (content.sha256 !== result.contentSha256) return;
-  const { detect, segment } = await worklist.report.detections(result.id);
-  if (detect === undefined) return;
-  const picture = await decodePicture(bytes, { maxPixels, signal });
-  const file = await pictures.write(source, picture, {
-    detect,
-    segment,
+  const found = await worklist.report.findings(result.id);
+  await using photo = await openPhoto(bytes, { maxPixels, signal });
+  const file = await pictures.write(source, photo.pixels, {
+    ...found,
     counts: result.counts,
   });
   await worklist.recordPicture(file, result.id);

@@ -10,8 +10,11 @@ import { identifyModelFile } from "../models/model-file.ts";
 import type { PredictOptions } from "../models/yolo-model.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
+import type { ModelUse } from "./model-use.ts";
 import { checkPhotoPaths, findPhotos, type PhotoPath } from "./photo-files.ts";
-import { type ModelUse, type PhotoEvent, runPhotos } from "./photo-run.ts";
+import { PhotoPipeline } from "./photo-pipeline.ts";
+import { type PhotoEvent, runPhotos } from "./photo-run.ts";
+import { Slicing, type SlicingOptions } from "./slicing.ts";
 
 type ModelRole = "detect" | "segment";
 
@@ -19,7 +22,7 @@ type ModelRole = "detect" | "segment";
 export interface JobModel {
   /** Path, or the name of a sample model. */
   readonly file: string;
-  /** What decides the result becomes part of the recipe. Masks are always made at photo size. */
+  /** What decides the result becomes part of the recipe. */
   readonly options?: RecipePredictOptions;
 }
 
@@ -35,8 +38,10 @@ export interface PhotoJobOptions {
   readonly resultsFile: string;
   /** Finds what is counted. */
   readonly detect: JobModel;
-  /** Finds the beds in which it is counted as well. */
+  /** Finds the regions in which it is counted; without it, it is counted on the whole photo. */
   readonly segment?: JobModel | undefined;
+  /** Predict photos in slices. All but `batchSize` becomes part of the recipe. Default: whole. */
+  readonly slicing?: SlicingOptions | undefined;
   /** Default `auto`. */
   readonly device?: string | undefined;
   /** Fail instead of going on with another device. Default false. */
@@ -103,7 +108,7 @@ export class PhotoJob implements AsyncDisposable {
    * @throws `PHOTO_NOT_FOUND`, `MODEL_NOT_FOUND`, `INVALID_ARGUMENT`, `LEDGER_*`, `NO_SPACE`
    */
   static async open(options: PhotoJobOptions): Promise<PhotoJob> {
-    const { detect, segment, annotateFolder, logger = silentLogger } = options;
+    const { detect, segment, slicing, annotateFolder, logger = silentLogger } = options;
     const paths = await checkPhotoPaths(options.paths);
     const sha256 = {
       detect: (await identifyModelFile(detect.file)).sha256,
@@ -111,9 +116,10 @@ export class PhotoJob implements AsyncDisposable {
     };
     const recipe = createRecipe({
       job: "count",
-      version: 1,
+      version: 2,
       detect: { sha256: sha256.detect, ...detect.options },
       segment: segment && { sha256: sha256.segment, ...segment.options },
+      slicing: slicing && new Slicing(slicing).decisive,
     });
     await using stack = new AsyncDisposableStack();
     const pictures =
@@ -172,19 +178,23 @@ export class PhotoJob implements AsyncDisposable {
    * anything for them to do.
    */
   async run({ stop, signal, onPhoto, onPicture }: RunOptions = {}): Promise<void> {
-    const { maxPixels } = this.#options;
+    const { maxPixels, slicing } = this.#options;
     const worklist = this.#worklist;
     const pictures = this.#pictures;
     if (await worklist.isUnfinished()) {
       await using stack = new AsyncDisposableStack();
       const segment = this.#options.segment && stack.use(await this.#acquire("segment", signal));
       const detect = stack.use(await this.#acquire("detect", signal));
-      await runPhotos({
-        worklist,
+      const pipeline = new PhotoPipeline({
         detect: this.#use("detect", detect),
         segment: segment && this.#use("segment", segment),
-        pictures,
+        slicing,
         maxPixels,
+      });
+      await runPhotos({
+        worklist,
+        pipeline,
+        pictures,
         lookahead: detect.device === "cpu" ? lookahead.cpu : lookahead.gpu,
         stop,
         signal,
@@ -219,10 +229,8 @@ export class PhotoJob implements AsyncDisposable {
   }
 
   #use(role: ModelRole, { model }: ModelLease): ModelUse {
-    // Only beds need masks: an object's place is the centre of its box.
-    const maskSize = role === "segment" ? "photo" : "none";
     const { fallbackReason } = this.cache.info().models.find(({ name }) => name === role) ?? {};
-    return { model, options: { ...this.#options[role]?.options, maskSize }, fallbackReason };
+    return { model, options: this.#options[role]?.options, fallbackReason };
   }
 }
 

@@ -11,7 +11,9 @@ import type { Prediction } from "../models/yolo-model.ts";
 import { Detections } from "../vision/detections.ts";
 import type { Picture, PictureSource } from "../vision/picture.ts";
 import { encodePicture } from "../vision/picture-file.ts";
+import type { PhotoModel } from "./model-use.ts";
 import { checkPhotoPaths, findPhotos } from "./photo-files.ts";
+import { PhotoPipeline } from "./photo-pipeline.ts";
 import { type PhotoEvent, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
 // Real photos and a real ledger; of the models only the call, since none fails on demand.
@@ -32,7 +34,9 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
       timingsMs: { decode: 0, preprocess: 0, inference: 0, postprocess: 0, total: 0 },
     } satisfies Prediction;
   };
-  return { model: { predict }, options: {} };
+  const predictBatch = async () => assert.fail("nothing is sliced");
+  const facts = { task: "detect", names: ["plant"], device: "cpu", file: "m.onnx", sha256: "0" };
+  return { ...facts, task: "detect", largestBatch: 1, predict, predictBatch } satisfies PhotoModel;
 }
 
 /** A list of so many photos in a folder of its own. */
@@ -53,14 +57,15 @@ async function createRun(photos: number) {
     events,
     folder: folder.path,
     fileOf,
-    async run(detect: PhotoRunOptions["detect"], options: Partial<PhotoRunOptions> = {}) {
+    async run(model: PhotoModel, options: Partial<PhotoRunOptions> = {}) {
       const found = [];
       for await (const photo of findPhotos(await checkPhotoPaths([folder.path]))) found.push(photo);
       await worklist.add(found);
       const onPhoto = ({ source, outcome }: PhotoEvent) => {
         events.push(`${basename(source)} ${outcome}`);
       };
-      await runPhotos({ worklist, detect, onPhoto, ...options });
+      const pipeline = new PhotoPipeline({ detect: { model } });
+      await runPhotos({ worklist, pipeline, onPhoto, ...options });
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

@@ -1,20 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { PhotoResult } from "../ledger/result-rows.ts";
-import type { LeasedPhoto, Reason, Worklist } from "../ledger/worklist.ts";
-import type { Prediction, PredictOptions, YoloModel } from "../models/yolo-model.ts";
-import { decodePicture, type Picture } from "../vision/picture.ts";
+import type { LeasedPhoto, PhotoContent, Reason, Worklist } from "../ledger/worklist.ts";
+import type { OpenPhoto, Pixels } from "../vision/open-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
-import { countObjects, inReadingOrder } from "./count-objects.ts";
-import { type PhotoBytes, readPhoto } from "./read-photo.ts";
-
-/** A model and how it is asked. */
-export interface ModelUse {
-  readonly model: Pick<YoloModel, "predict">;
-  readonly options: PredictOptions;
-  /** Why it runs on another device than the one that was asked for. */
-  readonly fallbackReason?: string | undefined;
-}
+import type { PhotoPipeline } from "./photo-pipeline.ts";
+import { readPhoto } from "./read-photo.ts";
 
 /** What became of one photo in this run. */
 export interface PhotoEvent {
@@ -27,11 +18,9 @@ export interface PhotoEvent {
 
 export interface PhotoRunOptions {
   readonly worklist: Worklist;
-  readonly detect: ModelUse;
-  readonly segment?: ModelUse | undefined;
+  /** What is done with each photo. */
+  readonly pipeline: PhotoPipeline;
   readonly pictures?: AnnotatedPictures | undefined;
-  /** Photos with more pixels are set aside. */
-  readonly maxPixels?: number | undefined;
   /**
    * How many photos are read and decoded while one is inferred. At least 0, default 1, which is
    * enough where decoding is the quicker of the two. Each holds a decoded photo in memory, and each
@@ -177,55 +166,41 @@ class PhotoRun {
   }
 
   async #process(photo: LeasedPhoto): Promise<void> {
-    const { source } = photo;
-    const { maxPixels, onPhoto } = this.#options;
+    const { pipeline } = this.#options;
     if (!(await this.#worklist.begin(photo))) return;
-
-    const startedAt = performance.now();
-    const read = await readPhoto(source, { signal: this.#signal });
-    const readMs = performance.now() - startedAt;
-    const claim = await this.#worklist.claim(photo, read.content);
-    if (claim === "known") await onPhoto?.({ source, outcome: "known" });
-    if (claim === "elsewhere") this.#postponed.push(photo);
-    if (claim !== "infer") return;
-
-    const decodeStartedAt = performance.now();
-    const picture = await decodePicture(read.bytes, { maxPixels, signal: this.#signal });
-    const decodeMs = performance.now() - decodeStartedAt;
+    const opened = await this.#open(photo);
+    if (opened === undefined) return;
+    await using open = opened.open;
     if (this.#isStopping) return await this.#worklist.release([photo]);
 
-    const inferred = await this.#infer(picture);
-    const timingsMs = { read: readMs, decode: decodeMs, ...inferred.timingsMs };
-    await this.#record({ photo, read, picture, result: { ...inferred, timingsMs } });
+    const { timingsMs, ...result } = await pipeline.process(open.pixels, { signal: this.#signal });
+    const { content } = opened;
+    const timed = { ...result, timingsMs: { ...timingsMs, ...opened.timingsMs } };
+    await this.#record({ photo, content, pixels: open.pixels, result: timed });
   }
 
-  async #infer(picture: Picture): Promise<PhotoResult> {
-    const { detect, segment } = this.#options;
-    const signal = this.#signal;
-    const beds = await segment?.model.predict(picture, { ...segment.options, signal });
-    const objects = await detect.model.predict(picture, { ...detect.options, signal });
-    const orderedBeds = beds && inReadingOrder(beds.detections);
-    return {
-      widthPx: picture.widthPx,
-      heightPx: picture.heightPx,
-      device: objects.device,
-      fallbackReason: detect.fallbackReason,
-      timingsMs: {
-        ...(beds && { segment: workMs(beds) }),
-        detect: workMs(objects),
-      },
-      detect: objects.detections,
-      segment: orderedBeds,
-      counts: countObjects(objects.detections, orderedBeds),
-    };
+  /** Reads, claims and decodes a photo, and lets go of its bytes; undefined when it is not to be inferred. */
+  async #open(photo: LeasedPhoto): Promise<OpenedPhoto | undefined> {
+    const { source } = photo;
+    const { pipeline, onPhoto } = this.#options;
+    const startedAt = performance.now();
+    const { bytes, content } = await readPhoto(source, { signal: this.#signal });
+    const read = performance.now() - startedAt;
+    const claim = await this.#worklist.claim(photo, content);
+    if (claim === "known") await onPhoto?.({ source, outcome: "known" });
+    if (claim === "elsewhere") this.#postponed.push(photo);
+    if (claim !== "infer") return undefined;
+    const decodeStartedAt = performance.now();
+    const open = await pipeline.open(bytes, { signal: this.#signal });
+    return { open, content, timingsMs: { read, decode: performance.now() - decodeStartedAt } };
   }
 
-  async #record({ photo, read, picture, result }: InferredPhoto): Promise<void> {
+  async #record({ photo, content, pixels, result }: InferredPhoto): Promise<void> {
     const { pictures, onPhoto } = this.#options;
     if (photo.attempts > 0) await pictures?.removeLeftovers(photo.source);
     // Before the commit: a photo that is done has its picture.
-    const pictureFile = await pictures?.write(photo.source, picture, result);
-    const contentSha256 = read.content.sha256;
+    const pictureFile = await pictures?.write(photo.source, pixels, result);
+    const contentSha256 = content.sha256;
     const recorded = await this.#worklist.finish(photo, { contentSha256, result, pictureFile });
     this.#failedInARow.clear();
     if (recorded) await onPhoto?.({ source: photo.source, outcome: "inferred", result });
@@ -262,14 +237,15 @@ class PhotoRun {
   }
 }
 
-/** Without the wait for the device, which is about other photos. */
-function workMs({ timingsMs: { preprocess, inference, postprocess } }: Prediction): number {
-  return preprocess + inference + postprocess;
+interface OpenedPhoto {
+  readonly open: OpenPhoto;
+  readonly content: PhotoContent;
+  readonly timingsMs: { readonly read: number; readonly decode: number };
 }
 
 interface InferredPhoto {
   readonly photo: LeasedPhoto;
-  readonly read: PhotoBytes;
-  readonly picture: Picture;
+  readonly content: PhotoContent;
+  readonly pixels: Pixels;
   readonly result: PhotoResult;
 }

@@ -238,12 +238,39 @@ describe("the context", () => {
     });
     const { signal } = new AbortController();
     await task.execute("photo", { taskId: "job-7", attempt: 2, signal });
-    const { log: _log, ...told } = context!;
+    const { log: _log, progress: _progress, ...told } = context!;
     assert.deepEqual(told, { taskId: "job-7", attempt: 2, workerId: 1, payload: "photo", signal });
     assert.partialDeepStrictEqual(lines, [
       { level: "info", message: "counted", beds: 3, taskId: "job-7", attempt: 2, workerId: 1 },
       { level: "info", message: "task succeeded", task: "NotingTask", taskId: "job-7" },
     ]);
+  });
+
+  test("an execution may have a log of its own beside the task's, and who hears of its progress", async () => {
+    const own: LogLine[] = [];
+    const lines: LogLine[] = [];
+    const told: unknown[] = [];
+    await using cache = openCache();
+    const task = new NotingTask({ cache, logger: recordingLogger(own) }, (context) => {
+      context.log.info({}, "counting");
+      context.progress(50);
+      context.progress({ slices: 3, of: 4 });
+      return 42;
+    });
+    await task.execute("photo", {
+      taskId: "job-8",
+      logger: recordingLogger(lines),
+      onProgress: (progress) => told.push(progress),
+    });
+    assert.partialDeepStrictEqual(lines, [
+      { level: "info", message: "counting" },
+      { level: "info", message: "task succeeded" },
+    ]);
+    assert.deepEqual(
+      lines.map(({ message }) => message),
+      own.map(({ message }) => message),
+    );
+    assert.deepEqual(told, [50, { slices: 3, of: 4 }]);
   });
 
   test("without a queue a task is its first attempt, under an id of its own", async () => {

@@ -1,11 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import { OrangeryError } from "../errors.ts";
-import { type Logger, silentLogger } from "../logger.ts";
+import { bothLoggers, type Logger, silentLogger } from "../logger.ts";
 import type { ModelCache } from "../models/model-cache.ts";
 import type { YoloModel } from "../models/yolo-model.ts";
 import { isRetryable } from "./is-retryable.ts";
-import { type TaskContext, type TaskOutcome, toFailedOutcome } from "./task-context.ts";
+import {
+  type TaskContext,
+  type TaskOutcome,
+  type TaskProgress,
+  toFailedOutcome,
+} from "./task-context.ts";
 import { TaskRun } from "./task-run.ts";
 import { workerIdFromName } from "./worker-id.ts";
 
@@ -27,6 +32,10 @@ export interface ExecuteOptions {
   readonly attempt?: number;
   /** Cancels the task. */
   readonly signal?: AbortSignal;
+  /** Gets what this execution logs, beside the task's own logger. */
+  readonly logger?: Logger;
+  /** Called with what the task says to `context.progress`. */
+  readonly onProgress?: (progress: TaskProgress) => void;
 }
 
 /**
@@ -133,8 +142,11 @@ export abstract class ModelTask<Payload, Result> {
    */
   async execute(payload: Payload, options: ExecuteOptions = {}): Promise<Result> {
     const { taskId = randomUUID(), attempt = 1, signal = new AbortController().signal } = options;
-    const log = this.#logger.child({ taskId, attempt });
-    const context = { taskId, attempt, workerId: this.workerId, payload, signal, log };
+    const { workerId } = this;
+    const own = this.#logger.child({ taskId, attempt });
+    const log = options.logger === undefined ? own : bothLoggers(own, options.logger);
+    const progress = options.onProgress ?? (() => {});
+    const context = { taskId, attempt, workerId, payload, signal, log, progress };
     const run = new TaskRun(this.#cache, context);
     const outcome = await this.#runs.run(run, () => this.#runWithHooks(context));
     await run[Symbol.asyncDispose]();

@@ -1,5 +1,8 @@
 import type { Logger } from "../logger.ts";
 
+/** How far a task is: a number, say of percent, or what JSON can hold. */
+export type TaskProgress = number | object;
+
 /** What a task knows about the execution that it is in. */
 export interface TaskContext<Payload = unknown> {
   /** The queue's id of the task, the same in every attempt. */
@@ -16,6 +19,11 @@ export interface TaskContext<Payload = unknown> {
   readonly signal: AbortSignal;
   /** Writes with the task's name, id, attempt and worker id. */
   readonly log: Logger;
+  /**
+   * Tells the queue how far the task is: a number, say of percent, or an object for JSON. Costs
+   * nothing where nobody listens; of many calls in a short time only the last may be told.
+   */
+  readonly progress: (progress: TaskProgress) => void;
 }
 
 /** How an execution ended. `cancelled`: it was aborted, and `error` is the reason. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { boxArea, boxIou, scaleBoxes, xywhToXyxy } from "./boxes.ts";
+import { boxArea, boxIos, boxIou, scaleBoxes, selectBoxes, xywhToXyxy } from "./boxes.ts";
 import { planLetterbox } from "./letterbox.ts";
 
 test("centre and size become corners", () => {
@@ -67,4 +67,24 @@ test("IoU is intersection over union", () => {
     assert.equal(boxIou(boxes, 1, boxes, 0), expected);
   }
   assert.equal(boxArea(Float32Array.of(0, 0, 0, 0, 1, 2, 4, 6), 1), 12);
+});
+
+test("IoS is intersection over the smaller area", () => {
+  for (const [a, b, expected] of [
+    [[0, 0, 2, 2], [0, 0, 2, 2], 1],
+    [[0, 0, 2, 2], [2, 0, 4, 2], 0],
+    [[0, 0, 4, 4], [2, 2, 6, 6], 0.25],
+    [[0, 0, 4, 4], [1, 1, 3, 3], 1],
+    [[0, 0, 6, 1], [5, 0, 8, 1], Math.fround(1 / 3)],
+  ] as const) {
+    const boxes = Float32Array.from([...a, ...b]);
+    assert.equal(boxIos(boxes, 0, boxes, 1), expected);
+    assert.equal(boxIos(boxes, 1, boxes, 0), expected);
+  }
+});
+
+test("boxes are selected in the order asked for", () => {
+  const boxes = Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7);
+  assert.deepEqual(Array.from(selectBoxes(boxes, [1, 0, 1])), [4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.equal(selectBoxes(boxes, []).length, 0);
 });

@@ -19,6 +19,13 @@ export function xywhToXyxy(boxesXywh: Float32Array): Float32Array {
   return boxesXyxy;
 }
 
+/** The boxes at `indices`, in that order. */
+export function selectBoxes(boxesXyxy: Float32Array, indices: ArrayLike<number>): Float32Array {
+  const selected = new Float32Array(4 * indices.length);
+  for (let i = 0; i < selected.length; i++) selected[i] = boxesXyxy[4 * indices[i >> 2] + (i & 3)];
+  return selected;
+}
+
 /**
  * Takes boxes from the network's input back to the photo, clamped to it: Ultralytics' `scale_boxes`.
  * Its padding is computed anew from the gain, and may differ from the letterbox's by a pixel.
@@ -41,12 +48,24 @@ export function scaleBoxes(boxesXyxy: Float32Array, plan: Letterbox): Float32Arr
  * without area. Area is (x2−x1)·(y2−y1), without the epsilon that some libraries add.
  */
 export function boxIou(a: Float32Array, i: number, b: Float32Array, j: number): number {
+  const intersection = intersectBoxes(a, i, b, j);
+  return f32(intersection / f32(f32(boxArea(a, i) + boxArea(b, j)) - intersection));
+}
+
+/**
+ * Intersection over the smaller area of box `i` of `a` and box `j` of `b`, 0…1 in float32; not a
+ * finite number where a box has no area.
+ */
+export function boxIos(a: Float32Array, i: number, b: Float32Array, j: number): number {
+  return f32(intersectBoxes(a, i, b, j) / Math.min(boxArea(a, i), boxArea(b, j)));
+}
+
+function intersectBoxes(a: Float32Array, i: number, b: Float32Array, j: number): number {
   const p = 4 * i;
   const q = 4 * j;
   const width = f32(Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]));
   const height = f32(Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1]));
-  const intersection = f32(Math.max(0, width) * Math.max(0, height));
-  return f32(intersection / f32(f32(boxArea(a, i) + boxArea(b, j)) - intersection));
+  return f32(Math.max(0, width) * Math.max(0, height));
 }
 
 /** Area of box `i` in float32, px². */

@@ -138,6 +138,28 @@ test("parts are merged best score first, of equals the earlier part's", () => {
   assert.deepEqual(Detections.merge([Detections.empty(names)]).names, names);
 });
 
+test("what was found on a slice has its place on the photo", () => {
+  const found = of(
+    [
+      [0.75, 1],
+      [0.5, 0],
+    ],
+    true,
+  );
+  const placed = found.placeIn([100, 50], [20, 30]);
+  assert.deepEqual(Array.from(placed.boxesXyxy), [20, 30, 30, 50, 21, 31, 31, 51]);
+  assert.deepEqual(
+    placed.masks?.map((mask) => [mask.widthPx, mask.heightPx, ...mask.boxXyxy!]),
+    [
+      [100, 50, 20, 30, 29, 31],
+      [100, 50, 21, 30, 29, 31],
+    ],
+  );
+  assert.deepEqual([placed.scores, placed.classIds], [found.scores, found.classIds]);
+  assert.equal(of([[0.5, 0]]).placeIn([100, 50], [20, 30]).masks, undefined);
+  assert.throws(() => found.placeIn([28, 50], [20, 30]), { code: "INVALID_ARGUMENT" });
+});
+
 test("parts with different classes are not merged", () => {
   assert.throws(() => Detections.merge([of([]), Detections.empty(["weed"])]), {
     code: "INVALID_ARGUMENT",

@@ -1,4 +1,5 @@
 import { OrangeryError } from "../errors.ts";
+import { selectBoxes } from "./boxes.ts";
 import type { Mask } from "./mask.ts";
 
 /** One object that was found. */
@@ -76,10 +77,20 @@ export class Detections implements Iterable<Detection> {
     }
     const filled = parts.filter((part) => part.length > 0);
     const masked = filled.length > 0 && filled.every((part) => part.masks !== undefined);
+    const length = filled.reduce((sum, part) => sum + part.length, 0);
     const merged = new Detections({
-      boxesXyxy: Float32Array.from(filled.flatMap((part) => [...part.boxesXyxy])),
-      scores: Float32Array.from(filled.flatMap((part) => [...part.scores])),
-      classIds: Int32Array.from(filled.flatMap((part) => [...part.classIds])),
+      boxesXyxy: joinInto(
+        new Float32Array(4 * length),
+        filled.map((part) => part.boxesXyxy),
+      ),
+      scores: joinInto(
+        new Float32Array(length),
+        filled.map((part) => part.scores),
+      ),
+      classIds: joinInto(
+        new Int32Array(length),
+        filled.map((part) => part.classIds),
+      ),
       names,
       masks: masked ? filled.flatMap((part) => part.masks ?? []) : undefined,
     });
@@ -125,18 +136,33 @@ export class Detections implements Iterable<Detection> {
 
   /** The objects at `indices`, in that order. */
   select(indices: ArrayLike<number>): Detections {
-    const boxesXyxy = new Float32Array(4 * indices.length);
     const scores = new Float32Array(indices.length);
     const classIds = new Int32Array(indices.length);
     const masks: Mask[] | undefined = this.masks && [];
     for (let to = 0; to < indices.length; to++) {
       const from = indices[to];
-      boxesXyxy.set(this.boxesXyxy.subarray(4 * from, 4 * from + 4), 4 * to);
       scores[to] = this.scores[from];
       classIds[to] = this.classIds[from];
       masks?.push(this.masks![from]);
     }
+    const boxesXyxy = selectBoxes(this.boxesXyxy, indices);
     return new Detections({ boxesXyxy, scores, classIds, names: this.names, masks });
+  }
+
+  /**
+   * The same objects in a larger photo, of which this one is a part: from a slice to its photo. Boxes
+   * move by `offset` ([left, top] of the part, px); masks become as large as the photo.
+   *
+   * @throws `INVALID_ARGUMENT` when a mask at `offset` does not lie within the photo.
+   */
+  placeIn(photoWh: readonly [number, number], offset: readonly [number, number]): Detections {
+    return new Detections({
+      boxesXyxy: this.boxesXyxy.map((value, i) => value + offset[i % 2]),
+      scores: this.scores,
+      classIds: this.classIds,
+      names: this.names,
+      masks: this.masks?.map((mask) => mask.placeIn(photoWh, offset)),
+    });
   }
 
   /** How many objects of each name there are, in the order of the classes; absent names are left out. */
@@ -154,4 +180,14 @@ export class Detections implements Iterable<Detection> {
   *[Symbol.iterator](): Iterator<Detection> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }
+}
+
+/** Writes arrays one after the other. */
+function joinInto<T extends Float32Array | Int32Array>(joined: T, arrays: readonly T[]): T {
+  let end = 0;
+  for (const array of arrays) {
+    joined.set(array, end);
+    end += array.length;
+  }
+  return joined;
 }

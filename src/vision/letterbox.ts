@@ -1,6 +1,7 @@
 import { OrangeryError } from "../errors.ts";
 import type { Picture } from "./picture.ts";
 import { roundHalfEven } from "./rounding.ts";
+import type { Slice } from "./slices.ts";
 
 /** How a photo is laid into a network's input: resized by one factor, centred, padded with grey. */
 export interface Letterbox {
@@ -110,38 +111,102 @@ export function* letterboxInBands(
   plan: Letterbox,
   out: Float32Array,
 ): Generator<void, void, void> {
-  const { inputWidth, inputHeight, resizedWidth, resizedHeight, padLeft, padTop } = plan;
-  const planeSize = inputWidth * inputHeight;
-  assertFit(picture, plan, out, 3 * planeSize);
-  if (planeSize > resizedWidth * resizedHeight) out.fill(unitOf[padValue]);
-
-  const { data, widthPx, heightPx } = picture;
-  const columns = resizeTaps(widthPx, resizedWidth, true);
-  const rows = resizeTaps(heightPx, resizedHeight, false);
-  // Rows of the photo after the horizontal pass, still in fixed point; each is sampled once.
-  let upper = new Int32Array(3 * resizedWidth);
-  let lower = new Int32Array(3 * resizedWidth);
-  let upperRow = -1;
-  let lowerRow = -1;
-  const sample = (row: number, line: Int32Array) =>
-    sampleRow(data.subarray(3 * row * widthPx, 3 * (row + 1) * widthPx), columns, line);
-
-  for (let y = 0; y < resizedHeight; y++) {
-    const first = rows.first[y];
-    const second = rows.second[y];
-    if (first === lowerRow) {
-      [upper, lower, upperRow, lowerRow] = [lower, upper, lowerRow, upperRow];
-    }
-    if (first !== upperRow) sample(first, upper);
-    upperRow = first;
-    if (second !== lowerRow) {
-      if (second === first) lower.set(upper);
-      else sample(second, lower);
-    }
-    lowerRow = second;
-    const start = (padTop + y) * inputWidth + padLeft;
-    blendRows(upper, lower, rows.firstWeight[y], rows.secondWeight[y], out, start, planeSize);
+  assertFit(picture, plan, out);
+  const { data, widthPx } = picture;
+  const rows = new LetterboxRows(plan, out);
+  for (let y = 0; y < plan.resizedHeight; y++) {
+    rows.write(y, (row) => data.subarray(3 * row * widthPx, 3 * (row + 1) * widthPx));
     if (y % bandRows === bandRows - 1) yield;
+  }
+}
+
+/** Bytes of a photo that are in memory at once when it is read in strips. */
+const stripBytes = 16_000_000;
+/** More rows are no use, as few are looked at. */
+const maxStripRows = 512;
+
+/**
+ * The same for a photo that is not in memory: strips of it, of its whole width, are read from top to
+ * bottom, those only of which something is needed.
+ */
+export async function letterboxInStrips(
+  photo: CuttablePhoto,
+  plan: Letterbox,
+  out: Float32Array,
+): Promise<void> {
+  assertFit(photo, plan, out);
+  const { widthPx: width, heightPx } = photo;
+  const rows = new LetterboxRows(plan, out);
+  const stripRows = Math.max(2, Math.min(maxStripRows, Math.floor(stripBytes / (3 * width))));
+  let strip: Picture | undefined;
+  let top = 0;
+  for (let y = 0; y < plan.resizedHeight; y++) {
+    const [first, second] = rows.sourceRows(y);
+    if (strip === undefined || second >= top + strip.heightPx) {
+      top = first;
+      const height = Math.min(stripRows, heightPx - top);
+      strip = await photo.cut({ left: 0, top, width, height });
+    }
+    const { data } = strip;
+    rows.write(y, (row) => data.subarray(3 * (row - top) * width, 3 * (row - top + 1) * width));
+  }
+}
+
+/** As much of a picture on disk as the letterbox needs. */
+export interface CuttablePhoto {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  cut(part: Slice): Promise<Picture>;
+}
+
+/** Writes the rows of a network's input one by one, from top to bottom. */
+class LetterboxRows {
+  readonly #plan: Letterbox;
+  readonly #out: Float32Array;
+  readonly #columns: Taps;
+  readonly #rows: Taps;
+  // Rows of the photo after the horizontal pass, still in fixed point; each is sampled once.
+  #upper: Int32Array;
+  #lower: Int32Array;
+  #upperRow = -1;
+  #lowerRow = -1;
+
+  constructor(plan: Letterbox, out: Float32Array) {
+    const { inputWidth, inputHeight, resizedWidth, resizedHeight } = plan;
+    if (inputWidth * inputHeight > resizedWidth * resizedHeight) out.fill(unitOf[padValue]);
+    this.#plan = plan;
+    this.#out = out;
+    this.#columns = resizeTaps(plan.photoWidth, resizedWidth, true);
+    this.#rows = resizeTaps(plan.photoHeight, resizedHeight, false);
+    this.#upper = new Int32Array(3 * resizedWidth);
+    this.#lower = new Int32Array(3 * resizedWidth);
+  }
+
+  /** The two rows of the photo between which row `y` lies; they never go up again. */
+  sourceRows(y: number): readonly [number, number] {
+    return [this.#rows.first[y], this.#rows.second[y]];
+  }
+
+  /** @param pixelsOf The bytes of a row of the photo. */
+  write(y: number, pixelsOf: (row: number) => Uint8Array): void {
+    const { inputWidth, inputHeight, padLeft, padTop } = this.#plan;
+    const [first, second] = this.sourceRows(y);
+    if (first === this.#lowerRow) {
+      [this.#upper, this.#lower] = [this.#lower, this.#upper];
+      [this.#upperRow, this.#lowerRow] = [this.#lowerRow, this.#upperRow];
+    }
+    if (first !== this.#upperRow) sampleRow(pixelsOf(first), this.#columns, this.#upper);
+    this.#upperRow = first;
+    if (second !== this.#lowerRow) {
+      if (second === first) this.#lower.set(this.#upper);
+      else sampleRow(pixelsOf(second), this.#columns, this.#lower);
+    }
+    this.#lowerRow = second;
+    const { firstWeight, secondWeight } = this.#rows;
+    const start = (padTop + y) * inputWidth + padLeft;
+    const planeSize = inputWidth * inputHeight;
+    const [a, b] = [firstWeight[y], secondWeight[y]];
+    blendRows(this.#upper, this.#lower, a, b, this.#out, start, planeSize);
   }
 }
 
@@ -217,17 +282,22 @@ function blendRows(
   }
 }
 
-function assertFit(picture: Picture, plan: Letterbox, out: Float32Array, length: number): void {
+function assertFit(
+  picture: Pick<Picture, "widthPx" | "heightPx"> & { readonly data?: Uint8Array },
+  plan: Letterbox,
+  out: Float32Array,
+): void {
   const { data, widthPx, heightPx } = picture;
+  const length = 3 * plan.inputWidth * plan.inputHeight;
   const fits =
     widthPx === plan.photoWidth &&
     heightPx === plan.photoHeight &&
-    data.length === 3 * widthPx * heightPx &&
+    (data === undefined || data.length === 3 * widthPx * heightPx) &&
     out.length === length;
   if (fits) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ${length} output values, got ` +
-      `${widthPx}×${heightPx} (${data.length} bytes) and ${out.length}.`,
+      `${widthPx}×${heightPx} (${data?.length ?? "?"} bytes) and ${out.length}.`,
   );
 }

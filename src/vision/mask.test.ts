@@ -123,6 +123,93 @@ test("IoU is that of the pixels", () => {
   assert.throws(() => maskOf(["#"]).iou(maskOf(["##"])), { code: "INVALID_ARGUMENT" });
 });
 
+test("a union has the pixels of all", () => {
+  for (const [masks, expected] of [
+    [[["..", ".."]], ["..", ".."]],
+    [
+      [
+        ["..", ".."],
+        ["..", ".."],
+      ],
+      ["..", ".."],
+    ],
+    [
+      [
+        ["#.", ".."],
+        ["..", "#."],
+        ["..", ".#"],
+      ],
+      ["#.", "##"],
+    ],
+    // A hole stays, as far as nothing fills it.
+    [
+      [
+        ["###", "#.#", "###"],
+        ["...", "...", ".#."],
+      ],
+      ["###", "#.#", "###"],
+    ],
+  ] as const) {
+    assert.deepEqual(rowsOf(Mask.union(masks.map(maskOf))), expected);
+  }
+  for (let seed = 0; seed < 200; seed++) {
+    const size = [1 + (seed % 19), 1 + (seed % 23)] as const;
+    const masks = Array.from({ length: 1 + (seed % 6) }, (_, i) =>
+      randomMask(seed * 7 + i, (seed % 5) / 5 + 0.05, size),
+    );
+    const bitmaps = masks.map((mask) => mask.toBitmap());
+    const either = bitmaps[0].map((_, i) => Number(bitmaps.some((bitmap) => bitmap[i])));
+    const united = Mask.union(masks);
+    // Runs that touch are one, as in a mask made anew.
+    assert.deepEqual(united.toRle(), Mask.fromBitmap(either, size).toRle(), `seed ${seed}`);
+    assert.deepEqual(united.boxXyxy, boxOf(either, size), `seed ${seed}`);
+  }
+  const emptyRuns = Mask.fromRle({ size: [2, 3], counts: [0, 1, 0, 1, 3, 0, 1] });
+  assert.deepEqual(rowsOf(Mask.union([emptyRuns, maskOf(["..#", "..."])])), ["#.#", "#.."]);
+  assert.throws(() => Mask.union([]), { code: "INVALID_ARGUMENT", message: /one mask or more/ });
+  assert.throws(() => Mask.union([maskOf(["#"]), maskOf(["##"])]), { code: "INVALID_ARGUMENT" });
+});
+
+/** Found pixel by pixel. */
+function boxOf(bitmap: Uint8Array, [w]: readonly [number, number]): number[] | undefined {
+  const inside = [...bitmap.keys()].filter((i) => bitmap[i]);
+  const [xs, ys] = [inside.map((i) => i % w), inside.map((i) => Math.floor(i / w))];
+  if (inside.length === 0) return undefined;
+  return [Math.min(...xs), Math.min(...ys), Math.max(...xs) + 1, Math.max(...ys) + 1];
+}
+
+test("a mask of a part of a picture has its place in the whole", () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const [w, h] = [1 + (seed % 7), 1 + (seed % 5)];
+    const [left, top] = [seed % 4, seed % 3];
+    const whole = [w + left + (seed % 2), h + top + (seed % 6 === 0 ? 0 : 2)] as const;
+    const part = randomMask(seed, 0.7, [w, h]);
+    const placed = part.placeIn(whole, [left, top]);
+    assert.deepEqual([placed.widthPx, placed.heightPx, placed.areaPx], [...whole, part.areaPx]);
+    for (let y = 0; y < whole[1]; y++) {
+      for (let x = 0; x < whole[0]; x++) {
+        assert.equal(placed.contains(x, y), part.contains(x - left, y - top), `seed ${seed}`);
+      }
+    }
+  }
+  // 200 million pixels cost no more than the runs.
+  const far = maskOf(["##", "##"]).placeIn([20_000, 10_000], [19_998, 9_998]);
+  assert.deepEqual(far.boxXyxy, [19_998, 9_998, 20_000, 10_000]);
+  for (const offset of [
+    [-1, 0],
+    [0, -1],
+    [2, 0],
+    [0, 2],
+    [0.5, 0],
+    [Number.NaN, 0],
+  ] as const) {
+    assert.throws(() => maskOf(["##", "##"]).placeIn([3, 3], offset), {
+      code: "INVALID_ARGUMENT",
+      message: /2×2 px at .* within 3×3/,
+    });
+  }
+});
+
 /** "0,1 2,3" → [[0, 1], [2, 3]] */
 function pointsOf(text: string): [number, number][] {
   const points = text.split(" ").filter((point) => point !== "");

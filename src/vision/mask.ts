@@ -66,6 +66,29 @@ export class Mask {
     return Mask.fromPolygons([polygon], wh);
   }
 
+  /**
+   * The pixels that are inside any of the masks.
+   *
+   * @throws `INVALID_ARGUMENT` when there are none, or of different sizes.
+   */
+  static union(masks: readonly Mask[]): Mask {
+    const [first] = masks;
+    if (first === undefined) {
+      throw new OrangeryError("INVALID_ARGUMENT", "Expected one mask or more, got none.");
+    }
+    for (const mask of masks) first.#assertSameSize(mask);
+    const { widthPx, heightPx } = first;
+    let all = masks.map((mask) => mask.counts);
+    // Two by two, so that no run is walked over more than log₂ n times.
+    while (all.length > 1) {
+      const pairs = Array.from({ length: all.length >> 1 }, (_, i) =>
+        uniteRuns(all[2 * i], all[2 * i + 1], widthPx * heightPx),
+      );
+      all = all.length % 2 === 0 ? pairs : [...pairs, all.at(-1)!];
+    }
+    return new Mask({ widthPx, heightPx, counts: all[0] });
+  }
+
   /** How many pixels are inside. */
   get areaPx(): number {
     let area = 0;
@@ -75,12 +98,20 @@ export class Mask {
 
   /** The smallest box around the pixels: left, top, and right, bottom just outside; undefined if empty. */
   get boxXyxy(): [number, number, number, number] | undefined {
+    const { counts, heightPx } = this;
     let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
-    for (const [x, y1, y2] of this.columnRuns()) {
-      left = Math.min(left, x);
-      right = x + 1;
-      top = Math.min(top, y1);
-      bottom = Math.max(bottom, y2);
+    for (let i = 1, start = counts[0] ?? 0; i < counts.length; i += 2) {
+      const end = start + counts[i];
+      if (end > start) {
+        const first = Math.floor(start / heightPx);
+        const last = Math.floor((end - 1) / heightPx);
+        left = Math.min(left, first);
+        right = last + 1;
+        // A run over several columns goes to the bottom of one and from the top of the next.
+        top = Math.min(top, first === last ? start - first * heightPx : 0);
+        bottom = Math.max(bottom, first === last ? end - last * heightPx : heightPx);
+      }
+      start = end + (counts[i + 1] ?? 0);
     }
     return right < 0 ? undefined : [left, top, right, bottom];
   }
@@ -147,15 +178,48 @@ export class Mask {
    * @throws `INVALID_ARGUMENT` when the masks are of different sizes.
    */
   iou(other: Mask): number {
-    if (other.widthPx !== this.widthPx || other.heightPx !== this.heightPx) {
-      throw new OrangeryError(
-        "INVALID_ARGUMENT",
-        `Expected masks of one size, got ${this.widthPx}×${this.heightPx} and ${other.widthPx}×${other.heightPx}.`,
-      );
-    }
+    this.#assertSameSize(other);
     const intersection = intersectRuns(this.counts, other.counts);
     const union = this.areaPx + other.areaPx - intersection;
     return union === 0 ? 0 : intersection / union;
+  }
+
+  /**
+   * The same pixels in a larger picture, of which this mask's picture is a part: from a slice to its
+   * photo.
+   *
+   * @throws `INVALID_ARGUMENT` when the part does not lie within the larger picture.
+   */
+  placeIn(
+    [widthPx, heightPx]: readonly [number, number],
+    [left, top]: readonly [number, number],
+  ): Mask {
+    const fits =
+      [widthPx, heightPx, left, top].every(Number.isInteger) &&
+      left >= 0 &&
+      top >= 0 &&
+      left + this.widthPx <= widthPx &&
+      top + this.heightPx <= heightPx;
+    if (!fits) {
+      throw new OrangeryError(
+        "INVALID_ARGUMENT",
+        `Expected a mask of ${this.widthPx}×${this.heightPx} px at ${left}, ${top} to lie within ` +
+          `${widthPx}×${heightPx} px.`,
+      );
+    }
+    const runs = new RunLengths();
+    for (const [x, y1, y2] of this.columnRuns()) {
+      runs.add((left + x) * heightPx + top + y1, y2 - y1);
+    }
+    return new Mask({ widthPx, heightPx, counts: runs.finish(widthPx * heightPx) });
+  }
+
+  #assertSameSize(other: Mask): void {
+    if (other.widthPx === this.widthPx && other.heightPx === this.heightPx) return;
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected masks of one size, got ${this.widthPx}×${this.heightPx} and ${other.widthPx}×${other.heightPx}.`,
+    );
   }
 }
 
@@ -179,4 +243,31 @@ function intersectRuns(a: Uint32Array, b: Uint32Array): number {
     if (bLeft === 0) bLeft = b[++j] ?? 0;
   }
   return intersection;
+}
+
+/** Walks over the runs of both, always on with the one that begins first. */
+function uniteRuns(a: Uint32Array, b: Uint32Array, total: number): Uint32Array {
+  const runs = new RunLengths();
+  let [i, j] = [1, 1];
+  let [aStart, bStart] = [a[0] ?? 0, b[0] ?? 0];
+  let [start, end] = [0, 0];
+  while (i < a.length || j < b.length) {
+    const isA = j >= b.length || (i < a.length && aStart <= bStart);
+    const nextStart = isA ? aStart : bStart;
+    const nextEnd = nextStart + (isA ? a[i] : b[j]);
+    if (nextStart > end) {
+      runs.add(start, end - start);
+      start = nextStart;
+    }
+    end = Math.max(end, nextEnd);
+    if (isA) {
+      aStart = nextEnd + (a[i + 1] ?? 0);
+      i += 2;
+    } else {
+      bStart = nextEnd + (b[j + 1] ?? 0);
+      j += 2;
+    }
+  }
+  runs.add(start, end - start);
+  return runs.finish(total);
 }

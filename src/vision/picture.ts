@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { OrangeryError } from "../errors.ts";
 
 /** A decoded photo: 8-bit sRGB, interleaved RGB, rows from top to bottom without gaps. */
@@ -59,27 +59,49 @@ export function hasPictureExtension(path: string): boolean {
  */
 export async function decodePicture(
   source: string | URL | Uint8Array,
-  { maxPixels = defaultMaxPixels, signal }: DecodeOptions = {},
+  options: DecodeOptions = {},
 ): Promise<Picture> {
+  const picture = await decodeEncoded(await readEncoded(source, options));
+  options.signal?.throwIfAborted();
+  return picture;
+}
+
+/** A photo as it is in its file, of a format that can be decoded. */
+export interface EncodedPhoto {
+  readonly bytes: Uint8Array;
+  /** What to call it in messages. */
+  readonly label: string;
+  /** Before its orientation is applied, px. */
+  readonly storedWh: readonly [number, number];
+  /** EXIF's, 1 to 8. */
+  readonly orientation: number | undefined;
+}
+
+/**
+ * Reads a photo's file and its header, and nothing of its pixels.
+ *
+ * @throws as {@link decodePicture}
+ */
+export async function readEncoded(
+  source: string | URL | Uint8Array,
+  { maxPixels = defaultMaxPixels, signal }: DecodeOptions = {},
+): Promise<EncodedPhoto> {
   signal?.throwIfAborted();
   const label = source instanceof Uint8Array ? `${source.byteLength} bytes` : String(source);
   const bytes = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
   if (bytes.byteLength === 0) throw unreadable(label, "it is empty");
 
-  const header = await readHeader(bytes, label);
-  const pixels = header.width * header.height;
+  const { width, height, orientation } = await readHeader(bytes, label);
+  const pixels = width * height;
   if (pixels > maxPixels) {
     throw new OrangeryError(
       "PHOTO_TOO_LARGE",
-      `Expected a photo of at most ${maxPixels} pixels, got ${header.width}×${header.height} = ` +
+      `Expected a photo of at most ${maxPixels} pixels, got ${width}×${height} = ` +
         `${pixels} (${label}). Raise maxPixels or make the photo smaller.`,
-      { details: { photo: label, expected: maxPixels, came: pixels, ...header } },
+      { details: { photo: label, expected: maxPixels, came: pixels, width, height } },
     );
   }
-
-  const picture = await decodeBytes(bytes, label);
-  signal?.throwIfAborted();
-  return picture;
+  return { bytes, label, storedWh: [width, height], orientation };
 }
 
 /** Checks at the boundary that raw input is what {@link Picture} says. @throws `INVALID_ARGUMENT` */
@@ -119,25 +141,34 @@ async function readPhoto(
 async function readHeader(bytes: Uint8Array, label: string) {
   try {
     // The limit is ours to check, with its own error.
-    const { format, width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
-    if (readableFormats.has(format) && width > 0 && height > 0) return { width, height };
+    const header = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const { format, width, height, orientation } = header;
+    if (readableFormats.has(format) && width > 0 && height > 0) {
+      return { width, height, orientation };
+    }
     throw new Error(`format ${format}, ${width}×${height}`);
   } catch (cause) {
     throw unreadable(label, (cause as Error).message, cause);
   }
 }
 
-async function decodeBytes(bytes: Uint8Array, label: string): Promise<Picture> {
+/** The pixels of a photo as 8-bit RGB from top to bottom; its orientation is not applied. */
+export function toRgb({ bytes }: EncodedPhoto): Sharp {
+  return sharp(bytes, {
+    failOn: "error",
+    ignoreIcc: true,
+    limitInputPixels: false,
+    sequentialRead: true,
+  })
+    .removeAlpha()
+    .toColourspace("srgb");
+}
+
+/** Decodes into memory. @throws `PHOTO_UNREADABLE` */
+export async function decodeEncoded(encoded: EncodedPhoto): Promise<Picture> {
   try {
-    const { data, info } = await sharp(bytes, {
-      failOn: "error",
-      ignoreIcc: true,
-      limitInputPixels: false,
-      sequentialRead: true,
-    })
+    const { data, info } = await toRgb(encoded)
       .autoOrient()
-      .removeAlpha()
-      .toColourspace("srgb")
       .raw({ depth: "uchar" })
       .toBuffer({ resolveWithObject: true });
     // Plainly a Uint8Array: a Buffer's slice() would not copy.
@@ -146,11 +177,11 @@ async function decodeBytes(bytes: Uint8Array, label: string): Promise<Picture> {
     assertPicture(picture);
     return picture;
   } catch (cause) {
-    throw unreadable(label, (cause as Error).message, cause);
+    throw unreadable(encoded.label, (cause as Error).message, cause);
   }
 }
 
-function unreadable(label: string, reason: string, cause?: unknown): OrangeryError {
+export function unreadable(label: string, reason: string, cause?: unknown): OrangeryError {
   return new OrangeryError(
     "PHOTO_UNREADABLE",
     `Expected a whole ${formatNames} photo, got one that cannot be decoded (${label}): ${reason}. ` +

@@ -1,50 +1,59 @@
 import type { GraphBuilder, Value } from "../graph-builder.ts";
-import { createTensor } from "../tensor.ts";
+import { type Anchors, emitAnchors, type InputExtent } from "./emit-anchors.ts";
 import { emitModule } from "./emit-module.ts";
-import type { DetectModule, SegmentModule, Weights, YoloModule } from "./modules.ts";
+import { selectBest } from "./emit-selection.ts";
+import {
+  coefficientCount,
+  type DetectModule,
+  detectOf,
+  type Weights,
+  type YoloHead,
+  type YoloModule,
+} from "./modules.ts";
 
-/** Sizes of the network's input in pixels. */
-export interface InputSize {
-  readonly heightPx: number;
-  readonly widthPx: number;
+/** The outputs of a network. */
+export interface HeadOutputs {
+  /**
+   * Raw: (batch, 4 + classes + coefficients, anchors), boxes as centre and size in input pixels,
+   * class scores in 0..1; anchors go level by level, each row by row. End-to-end: (batch,
+   * detections, 6 + coefficients), rows of xyxy, score, class, best first.
+   */
+  readonly detections: Value;
+  /** (batch, coefficients, rows, columns) at a quarter of the input size, from a segmentation head. */
+  readonly prototypes: Value | undefined;
 }
 
-/**
- * Adds a detection head: (1, 4 + classes, anchors), with boxes as centre and size in input pixels
- * and class scores in 0..1. Anchors go level by level, each row by row.
- */
-export function emitDetect(
+/** Adds a head. */
+export function emitHead(
   graph: GraphBuilder,
-  module: DetectModule,
+  head: YoloHead,
   features: readonly Value[],
-  size: InputSize,
-): Value {
-  const binCount = module.dfl.values.length;
-  const distributions = perAnchor(graph, "cv2", module.cv2, features, 4 * binCount);
-  const distances = graph.scope("dfl", () => expectedDistances(graph, module.dfl, distributions));
-  const boxes = toBoxes(graph, distances, anchorsOf(module, size));
-  const logits = perAnchor(graph, "cv3", module.cv3, features, module.classCount);
-  return graph.node("Concat", [boxes, graph.node("Sigmoid", [logits])], { axis: 1 });
+  extent: InputExtent,
+): HeadOutputs {
+  const detect = detectOf(head);
+  const anchors = emitAnchors(graph, detect.strides, features, extent);
+  const distances = emitDistances(graph, detect, features);
+  const boxes = (detect.endToEnd === undefined ? toXywh : toXyxy)(graph, distances, anchors);
+  const logits = perAnchor(graph, "cv3", detect.cv3, features, detect.classCount);
+  const scores = graph.node("Sigmoid", [logits]);
+  const coefficients =
+    head.kind === "segment"
+      ? perAnchor(graph, "cv4", head.cv4, features, coefficientCount(head))
+      : undefined;
+  const rows = { boxes, scores, coefficients };
+  return {
+    detections:
+      detect.endToEnd === undefined
+        ? graph.node("Concat", [boxes, scores, ...(coefficients ? [coefficients] : [])], {
+            axis: 1,
+          })
+        : selectBest(graph, detect, rows),
+    prototypes:
+      head.kind === "segment" ? emitModule(graph, "proto", head.proto, ...features) : undefined,
+  };
 }
 
-/**
- * Adds a segmentation head: the rows of a detection head and below them the mask coefficients,
- * and the mask prototypes at a quarter of the input size.
- */
-export function emitSegment(
-  graph: GraphBuilder,
-  module: SegmentModule,
-  features: readonly Value[],
-  size: InputSize,
-): [detections: Value, prototypes: Value] {
-  const detections = emitDetect(graph, module.detect, features, size);
-  const prototypes = emitModule(graph, "proto", module.proto, features[0]!);
-  const count = module.proto.cv3.weight.dims[0]!;
-  const coefficients = perAnchor(graph, "cv4", module.cv4, features, count);
-  return [graph.node("Concat", [detections, coefficients], { axis: 1 }), prototypes];
-}
-
-/** One branch of the head on every level, its cells joined to (1, channels, anchors). */
+/** One branch of the head on every level, its cells joined to (batch, channels, anchors). */
 function perAnchor(
   graph: GraphBuilder,
   name: string,
@@ -54,55 +63,51 @@ function perAnchor(
 ): Value {
   const cells = levels.map((level, i) => {
     const map = emitModule(graph, `${name}.${i}`, level, features[i]!);
-    return graph.node("Reshape", [map, graph.ints([1, channels, -1])]);
+    return graph.node("Reshape", [map, graph.ints([0, channels, -1])]);
   });
   return graph.node("Concat", cells, { axis: 2 });
 }
 
+/** (batch, 4, anchors): left, top, right, bottom, in cells. */
+function emitDistances(
+  graph: GraphBuilder,
+  { cv2, dfl }: DetectModule,
+  features: readonly Value[],
+): Value {
+  if (dfl === undefined) return perAnchor(graph, "cv2", cv2, features, 4);
+  const distributions = perAnchor(graph, "cv2", cv2, features, 4 * dfl.values.length);
+  return graph.scope("dfl", () => expectedDistances(graph, dfl, distributions));
+}
+
 /**
  * The decoding of distribution focal loss (Li et al. 2020): the expectation of each side's
- * distribution. Gives (1, 4, anchors): left, top, right, bottom, in cells.
+ * distribution.
  */
 function expectedDistances(graph: GraphBuilder, { values }: Weights, distributions: Value): Value {
-  const bySide = graph.node("Reshape", [distributions, graph.ints([1, 4, values.length, -1])]);
+  const bySide = graph.node("Reshape", [distributions, graph.ints([0, 4, values.length, -1])]);
   const binsLast = graph.node("Transpose", [bySide], { perm: [0, 1, 3, 2] });
   const probabilities = graph.node("Softmax", [binsLast], { axis: -1 });
-  const bins = createTensor(graph.scopedName("weight"), [values.length], values);
-  return graph.node("MatMul", [probabilities, graph.initializer(bins)]);
+  const bins = graph.weights(graph.scopedName("weight"), [values.length], values);
+  return graph.node("MatMul", [probabilities, bins]);
 }
 
-interface Anchors {
-  /** (1, 2, anchors): centres of the cells, x above y, in cells. */
-  readonly centres: readonly number[];
-  /** (1, 1, anchors): input pixels per cell. */
-  readonly strides: readonly number[];
+function toXyxy(graph: GraphBuilder, distances: Value, anchors: Anchors): Value {
+  const [topLeft, bottomRight] = corners(graph, distances, anchors);
+  return inPixels(graph, [topLeft, bottomRight], anchors);
 }
 
-function anchorsOf(module: DetectModule, size: InputSize): Anchors {
-  const cells = module.strides.flatMap((stride) => {
-    const [rows, columns] = [size.heightPx / stride, size.widthPx / stride];
-    return Array.from({ length: rows * columns }, (_, cell) => ({
-      x: (cell % columns) + 0.5,
-      y: Math.floor(cell / columns) + 0.5,
-      stride,
-    }));
-  });
-  return {
-    centres: [...cells.map(({ x }) => x), ...cells.map(({ y }) => y)],
-    strides: cells.map(({ stride }) => stride),
-  };
-}
-
-function toBoxes(graph: GraphBuilder, distances: Value, anchors: Anchors): Value {
-  const count = anchors.strides.length;
-  const centres = graph.floats(anchors.centres, [1, 2, count]);
-  const [leftTop, rightBottom] = graph.split(distances, [2, 2], 1) as [Value, Value];
-  const topLeft = graph.node("Sub", [centres, leftTop]);
-  const bottomRight = graph.node("Add", [centres, rightBottom]);
+function toXywh(graph: GraphBuilder, distances: Value, anchors: Anchors): Value {
+  const [topLeft, bottomRight] = corners(graph, distances, anchors);
   const centre = graph.node("Div", [graph.node("Add", [topLeft, bottomRight]), 2]);
   const extent = graph.node("Sub", [bottomRight, topLeft]);
-  return graph.node("Mul", [
-    graph.node("Concat", [centre, extent], { axis: 1 }),
-    graph.floats(anchors.strides, [1, 1, count]),
-  ]);
+  return inPixels(graph, [centre, extent], anchors);
+}
+
+function corners(graph: GraphBuilder, distances: Value, { centres }: Anchors): [Value, Value] {
+  const [leftTop, rightBottom] = graph.split(distances, [2, 2], 1) as [Value, Value];
+  return [graph.node("Sub", [centres, leftTop]), graph.node("Add", [centres, rightBottom])];
+}
+
+function inPixels(graph: GraphBuilder, pairs: readonly Value[], { strides }: Anchors): Value {
+  return graph.node("Mul", [graph.node("Concat", pairs, { axis: 1 }), strides]);
 }

@@ -14,11 +14,14 @@ export type YoloModule =
   | C3Module
   | SppfModule
   | AttentionModule
-  | PsaBlockModule
+  | ResidualAttentionModule
   | C2psaModule
+  | A2c2fModule
   | ProtoModule
+  | FusedProtoModule
   | UpsampleModule
-  | ConcatModule;
+  | ConcatModule
+  | IdentityModule;
 
 export type YoloHead = DetectModule | SegmentModule;
 
@@ -28,26 +31,41 @@ export interface Weights {
   readonly values: Float32Array;
 }
 
+/** Rows and columns. */
+export type RowsColumns = readonly [rows: number, columns: number];
+
 /** Conv, DWConv and Conv2d: convolution, bias and activation. */
 export interface ConvModule {
   readonly kind: "conv";
   /** Output channels, input channels per group, kernel height, kernel width. */
   readonly weight: Weights;
   readonly bias: Weights;
-  readonly stride: number;
-  readonly padding: number;
+  readonly stride: RowsColumns;
+  /** Zeros on each side, above and below, left and right. */
+  readonly padding: RowsColumns;
+  readonly dilation: RowsColumns;
   readonly groups: number;
   readonly activation: Activation;
 }
 
-export type Activation = "silu" | "identity";
+export type Activation =
+  | "identity"
+  | "silu"
+  | "relu"
+  | "relu6"
+  | "hardswish"
+  | "mish"
+  | "sigmoid"
+  | "tanh"
+  | { readonly leakyReluSlope: number };
 
+/** An enlarging convolution whose kernel is its stride, so that its places do not overlap. */
 export interface ConvTransposeModule {
   readonly kind: "convTranspose";
   /** Input channels, output channels, kernel height, kernel width. */
   readonly weight: Weights;
   readonly bias: Weights;
-  readonly stride: number;
+  readonly stride: RowsColumns;
 }
 
 export interface SequentialModule {
@@ -80,15 +98,20 @@ export interface C3Module {
   readonly m: SequentialModule;
 }
 
-/** Spatial pyramid pooling: cv1 x and three successive max-pools of it, joined by cv2. */
+/** Spatial pyramid pooling: cv1 x and successive max-pools of it, joined by cv2; plus x where `add`. */
 export interface SppfModule {
   readonly kind: "sppf";
   readonly cv1: ConvModule;
   readonly cv2: ConvModule;
   readonly poolSize: number;
+  readonly poolCount: number;
+  readonly add: boolean;
 }
 
-/** Multi-head self-attention over the pixels, with a depthwise convolution `pe` for position. */
+/**
+ * Attention and AAttn: multi-head self-attention over the pixels, with a depthwise convolution
+ * `pe` for position.
+ */
 export interface AttentionModule {
   readonly kind: "attention";
   readonly qkv: ConvModule;
@@ -99,13 +122,17 @@ export interface AttentionModule {
   readonly keyDim: number;
   /** Channels of a value, per head. */
   readonly headDim: number;
+  /** Into how many runs of rows the pixels are cut; each attends only to itself. */
+  readonly areaCount: number;
 }
 
-/** x + attn x, then + ffn of that. */
-export interface PsaBlockModule {
-  readonly kind: "psaBlock";
+/** PSABlock and ABlock: x + attn x, then + ffn of that; the sums only where `add`. */
+export interface ResidualAttentionModule {
+  readonly kind: "residualAttention";
   readonly attn: AttentionModule;
   readonly ffn: SequentialModule;
+  /** What `ffn` is called in a checkpoint, and in the graph. */
+  readonly ffnName: "ffn" | "mlp";
   readonly add: boolean;
 }
 
@@ -117,6 +144,18 @@ export interface C2psaModule {
   readonly m: SequentialModule;
 }
 
+/**
+ * Cv1 x and then m(last) for each m, joined by cv2. Where there is a `gamma`, that is a change of
+ * x: x + gamma · change, channel by channel.
+ */
+export interface A2c2fModule {
+  readonly kind: "a2c2f";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+  readonly m: readonly YoloModule[];
+  readonly gamma: Weights | undefined;
+}
+
 /** Mask prototypes at a quarter of the input size, from features at an eighth. */
 export interface ProtoModule {
   readonly kind: "proto";
@@ -124,6 +163,17 @@ export interface ProtoModule {
   readonly upsample: ConvTransposeModule;
   readonly cv2: ConvModule;
   readonly cv3: ConvModule;
+}
+
+/** Mask prototypes from all levels: those below the first are refined, enlarged and added to it. */
+export interface FusedProtoModule {
+  readonly kind: "fusedProto";
+  /** One for each level but the first. */
+  readonly featRefine: readonly ConvModule[];
+  /** How much larger the first level is than each of those. */
+  readonly factors: readonly number[];
+  readonly featFuse: ConvModule;
+  readonly proto: ProtoModule;
 }
 
 /** Nearest-neighbour enlargement. */
@@ -137,16 +187,29 @@ export interface ConcatModule {
   readonly kind: "concat";
 }
 
-/** The head: per level, `cv2` gives box distances as distributions and `cv3` class logits. */
+/** Gives back what it gets. */
+export interface IdentityModule {
+  readonly kind: "identity";
+}
+
+/** The head: per level, `cv2` gives box distances and `cv3` class logits. */
 export interface DetectModule {
   readonly kind: "detect";
   readonly cv2: readonly YoloModule[];
   readonly cv3: readonly YoloModule[];
   readonly classCount: number;
-  /** The distances, in cells, that a box side's distribution is over: 0, 1, 2, … */
-  readonly dfl: Weights;
+  /**
+   * The distances, in cells, that a box side's distribution is over: 0, 1, 2, …
+   * Undefined where `cv2` gives the distances themselves.
+   */
+  readonly dfl: Weights | undefined;
   /** Input pixels per cell, per level. */
   readonly strides: readonly number[];
+  /**
+   * Undefined for a raw head, whose boxes need suppression. Otherwise the head picks the best
+   * detections itself, at most as many as this says.
+   */
+  readonly endToEnd: { readonly maxDetections: number } | undefined;
 }
 
 /** A detection head with, per level, mask coefficients `cv4` for the prototypes. */
@@ -154,7 +217,7 @@ export interface SegmentModule {
   readonly kind: "segment";
   readonly detect: DetectModule;
   readonly cv4: readonly YoloModule[];
-  readonly proto: ProtoModule;
+  readonly proto: ProtoModule | FusedProtoModule;
 }
 
 /** A module of the network and the layers it reads: an index, or -1 for the layer before. */
@@ -174,4 +237,16 @@ export function parameterCount(module: unknown): number {
   if (module instanceof Float32Array) return module.length;
   if (typeof module !== "object" || module === null) return 0;
   return Object.values(module).reduce((sum: number, part) => sum + parameterCount(part), 0);
+}
+
+/** The detection part of a head. */
+export function detectOf(head: YoloHead): DetectModule {
+  return head.kind === "segment" ? head.detect : head;
+}
+
+/** Mask coefficients of each detection; 0 for a head without masks. */
+export function coefficientCount(head: YoloHead): number {
+  if (head.kind === "detect") return 0;
+  const proto = head.proto.kind === "proto" ? head.proto : head.proto.proto;
+  return proto.cv3.weight.dims[0]!;
 }

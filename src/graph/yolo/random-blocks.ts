@@ -1,11 +1,15 @@
 import type {
+  A2c2fModule,
+  Activation,
   AttentionModule,
   BottleneckModule,
   C2fModule,
   C2psaModule,
   C3Module,
   DetectModule,
+  FusedProtoModule,
   ProtoModule,
+  ResidualAttentionModule,
   SegmentModule,
   SequentialModule,
   SppfModule,
@@ -29,7 +33,16 @@ const boxGain = 0.1;
 const classGain = 0.33;
 const classBias = -7;
 
-/** The composite modules of YOLO11, from random convolutions. */
+/** In what the heads of the families differ. */
+export interface HeadOptions {
+  readonly classCount: number;
+  /** Whether the class branches are depthwise and pointwise convolutions, as since YOLO11. */
+  readonly separable: boolean;
+  /** Whether the head chooses the detections itself and gives box distances, as in YOLO26. */
+  readonly endToEnd: boolean;
+}
+
+/** The composite modules of the YOLO families, from random convolutions. */
 export class RandomBlocks {
   readonly #random: RandomModules;
 
@@ -37,30 +50,51 @@ export class RandomBlocks {
     this.#random = random;
   }
 
+  /** YOLOv8's C2f, whose bottlenecks are as wide inside as outside. */
+  c2f(
+    inputs: number,
+    outputs: number,
+    options: { readonly repeats: number; readonly add: boolean },
+  ): C2fModule {
+    const { repeats, add } = options;
+    const hidden = outputs / 2;
+    return this.#split(inputs, outputs, hidden, { repeats }, () =>
+      this.#bottleneck(hidden, { inner: hidden, add }),
+    );
+  }
+
   c3k2(
     inputs: number,
     outputs: number,
-    options: { readonly c3k: boolean; readonly repeats: number; readonly ratio?: number },
+    options: {
+      readonly c3k: boolean;
+      readonly repeats: number;
+      readonly ratio?: number;
+      readonly attention?: boolean;
+    },
   ): C2fModule {
-    const { c3k, repeats, ratio = 0.5 } = options;
+    const { c3k, repeats, ratio = 0.5, attention = false } = options;
     const hidden = Math.trunc(outputs * ratio);
-    return {
-      kind: "c2f",
-      cv1: this.#random.conv(inputs, 2 * hidden),
-      m: Array.from({ length: repeats }, () =>
-        c3k ? this.#c3k(hidden) : this.#bottleneck(hidden, hidden / 2),
-      ),
-      cv2: this.#random.conv((2 + repeats) * hidden, outputs),
-    };
+    return this.#split(inputs, outputs, hidden, { repeats }, () => {
+      if (attention) return this.#chain(this.#bottleneck(hidden), this.#psaBlock(hidden));
+      return c3k ? this.#c3k(hidden) : this.#bottleneck(hidden);
+    });
   }
 
-  sppf(inputs: number, outputs: number): SppfModule {
+  sppf(
+    inputs: number,
+    outputs: number,
+    options: { readonly activation?: Activation; readonly add?: boolean } = {},
+  ): SppfModule {
+    const { activation = "silu", add = false } = options;
     const hidden = inputs / 2;
     return {
       kind: "sppf",
-      cv1: this.#random.conv(inputs, hidden),
+      cv1: this.#random.conv(inputs, hidden, { activation }),
       cv2: this.#random.conv(4 * hidden, outputs),
       poolSize: 5,
+      poolCount: 3,
+      add,
     };
   }
 
@@ -70,40 +104,65 @@ export class RandomBlocks {
       kind: "c2psa",
       cv1: this.#random.conv(channels, 2 * hidden),
       cv2: this.#random.conv(2 * hidden, channels),
-      m: {
-        kind: "sequential",
-        modules: Array.from({ length: repeats }, () => ({
-          kind: "psaBlock",
-          attn: this.#attention(hidden),
-          ffn: this.#chain(
-            this.#random.conv(hidden, 2 * hidden),
-            this.#random.conv(2 * hidden, hidden, { activation: "identity", gain: residualGain }),
-          ),
-          add: true,
-        })),
-      },
+      m: this.#chain(...Array.from({ length: repeats }, () => this.#psaBlock(hidden))),
     };
   }
 
-  detect(inputs: readonly number[], classCount: number): DetectModule {
-    const conv = this.#random.conv.bind(this.#random);
-    const boxWidth = Math.max(16, inputs[0]! / 4, 4 * regMax);
+  /** YOLO12's block: pairs of area attention, or C3k where there are no areas. */
+  a2c2f(
+    inputs: number,
+    outputs: number,
+    options: {
+      readonly repeats: number;
+      readonly areaCount: number | undefined;
+      /** Whether it is a change of its input, and its attention narrower, as in the sizes l and x. */
+      readonly residual: boolean;
+    },
+  ): A2c2fModule {
+    const { repeats, areaCount, residual } = options;
+    const hidden = outputs / 2;
+    const pair = (areas: number) =>
+      this.#chain(
+        this.#aBlock(hidden, areas, residual ? 1.2 : 2),
+        this.#aBlock(hidden, areas, residual ? 1.2 : 2),
+      );
+    return {
+      kind: "a2c2f",
+      cv1: this.#random.conv(inputs, hidden),
+      m: Array.from({ length: repeats }, () =>
+        areaCount === undefined ? this.#c3k(hidden) : pair(areaCount),
+      ),
+      cv2: this.#random.conv((1 + repeats) * hidden, outputs),
+      gamma:
+        residual && areaCount !== undefined
+          ? { dims: [outputs], values: new Float32Array(outputs).fill(residualGain) }
+          : undefined,
+    };
+  }
+
+  detect(inputs: readonly number[], options: HeadOptions): DetectModule {
+    const { classCount, separable, endToEnd } = options;
+    const bins = endToEnd ? 1 : regMax;
+    const boxWidth = Math.max(16, inputs[0]! / 4, 4 * bins);
     const classWidth = Math.max(inputs[0]!, Math.min(classCount, 100));
-    const separable = (from: number, to: number) =>
-      this.#chain(conv(from, from, { kernel: 3, groups: from }), conv(from, to));
+    const conv = this.#random.conv.bind(this.#random);
+    const classConv = (from: number, to: number) =>
+      separable
+        ? this.#chain(conv(from, from, { kernel: 3, groups: from }), conv(from, to))
+        : conv(from, to, { kernel: 3 });
     return {
       kind: "detect",
       cv2: inputs.map((channels) =>
         this.#chain(
           conv(channels, boxWidth, { kernel: 3 }),
           conv(boxWidth, boxWidth, { kernel: 3 }),
-          conv(boxWidth, 4 * regMax, { activation: "identity", bias: 1, gain: boxGain }),
+          conv(boxWidth, 4 * bins, { activation: "identity", bias: 1, gain: boxGain }),
         ),
       ),
       cv3: inputs.map((channels) =>
         this.#chain(
-          separable(channels, classWidth),
-          separable(classWidth, classWidth),
+          classConv(channels, classWidth),
+          classConv(classWidth, classWidth),
           conv(classWidth, classCount, {
             activation: "identity",
             bias: classBias,
@@ -112,17 +171,23 @@ export class RandomBlocks {
         ),
       ),
       classCount,
-      dfl: { dims: [1, regMax, 1, 1], values: Float32Array.from({ length: regMax }, (_, i) => i) },
+      dfl: endToEnd
+        ? undefined
+        : { dims: [1, regMax, 1, 1], values: Float32Array.from({ length: regMax }, (_, i) => i) },
       strides: [8, 16, 32],
+      endToEnd: endToEnd ? { maxDetections: 300 } : undefined,
     };
   }
 
-  segment(inputs: readonly number[], classCount: number, protoWidth: number): SegmentModule {
+  segment(
+    inputs: readonly number[],
+    options: HeadOptions & { readonly protoWidth: number },
+  ): SegmentModule {
     const conv = this.#random.conv.bind(this.#random);
     const width = Math.max(inputs[0]! / 4, maskCount);
     return {
       kind: "segment",
-      detect: this.detect(inputs, classCount),
+      detect: this.detect(inputs, options),
       cv4: inputs.map((channels) =>
         this.#chain(
           conv(channels, width, { kernel: 3 }),
@@ -130,7 +195,24 @@ export class RandomBlocks {
           conv(width, maskCount, { activation: "identity" }),
         ),
       ),
-      proto: this.#proto(inputs[0]!, protoWidth),
+      proto: options.endToEnd
+        ? this.#fusedProto(inputs, options.protoWidth)
+        : this.#proto(inputs[0]!, options.protoWidth),
+    };
+  }
+
+  #split(
+    inputs: number,
+    outputs: number,
+    hidden: number,
+    { repeats }: { readonly repeats: number },
+    block: () => YoloModule,
+  ): C2fModule {
+    return {
+      kind: "c2f",
+      cv1: this.#random.conv(inputs, 2 * hidden),
+      m: Array.from({ length: repeats }, block),
+      cv2: this.#random.conv((2 + repeats) * hidden, outputs),
     };
   }
 
@@ -141,32 +223,78 @@ export class RandomBlocks {
       cv1: this.#random.conv(channels, hidden),
       cv2: this.#random.conv(channels, hidden),
       cv3: this.#random.conv(2 * hidden, channels),
-      m: this.#chain(this.#bottleneck(hidden, hidden), this.#bottleneck(hidden, hidden)),
+      m: this.#chain(
+        this.#bottleneck(hidden, { inner: hidden }),
+        this.#bottleneck(hidden, { inner: hidden }),
+      ),
     };
   }
 
-  #bottleneck(channels: number, hidden: number): BottleneckModule {
+  #bottleneck(
+    channels: number,
+    options: { readonly inner?: number; readonly add?: boolean } = {},
+  ): BottleneckModule {
+    const { inner = channels / 2, add = true } = options;
     return {
       kind: "bottleneck",
-      cv1: this.#random.conv(channels, hidden, { kernel: 3 }),
-      cv2: this.#random.conv(hidden, channels, { kernel: 3, gain: residualGain }),
+      cv1: this.#random.conv(channels, inner, { kernel: 3 }),
+      cv2: this.#random.conv(inner, channels, { kernel: 3, gain: add ? residualGain : 1 }),
+      add,
+    };
+  }
+
+  #psaBlock(channels: number): ResidualAttentionModule {
+    const headCount = Math.max(Math.trunc(channels / 64), 1);
+    const headDim = channels / headCount;
+    return {
+      kind: "residualAttention",
+      attn: this.#attention(channels, { headCount, keyDim: headDim / 2, areaCount: 1, kernel: 3 }),
+      ffn: this.#feedForward(channels, 2 * channels),
+      ffnName: "ffn",
       add: true,
     };
   }
 
-  #attention(channels: number): AttentionModule {
-    const conv = this.#random.conv.bind(this.#random);
-    const headCount = Math.max(Math.trunc(channels / 64), 1);
+  #aBlock(channels: number, areaCount: number, ratio: number): ResidualAttentionModule {
+    const headCount = channels / 32;
+    return {
+      kind: "residualAttention",
+      attn: this.#attention(channels, { headCount, keyDim: 32, areaCount, kernel: 7 }),
+      ffn: this.#feedForward(channels, Math.trunc(channels * ratio)),
+      ffnName: "mlp",
+      add: true,
+    };
+  }
+
+  #feedForward(channels: number, hidden: number): SequentialModule {
+    return this.#chain(
+      this.#random.conv(channels, hidden),
+      this.#random.conv(hidden, channels, { activation: "identity", gain: residualGain }),
+    );
+  }
+
+  #attention(
+    channels: number,
+    options: {
+      readonly headCount: number;
+      readonly keyDim: number;
+      readonly areaCount: number;
+      readonly kernel: number;
+    },
+  ): AttentionModule {
+    const { headCount, keyDim, areaCount, kernel } = options;
     const headDim = channels / headCount;
-    const keyDim = headDim / 2;
+    const conv = this.#random.conv.bind(this.#random);
+    const activation = "identity";
     return {
       kind: "attention",
-      qkv: conv(channels, headCount * (2 * keyDim + headDim), { activation: "identity" }),
-      proj: conv(channels, channels, { activation: "identity", gain: residualGain }),
-      pe: conv(channels, channels, { kernel: 3, groups: channels, activation: "identity" }),
+      qkv: conv(channels, headCount * (2 * keyDim + headDim), { activation }),
+      proj: conv(channels, channels, { activation, gain: residualGain }),
+      pe: conv(channels, channels, { kernel, groups: channels, activation }),
       headCount,
       keyDim,
       headDim,
+      areaCount,
     };
   }
 
@@ -177,6 +305,17 @@ export class RandomBlocks {
       upsample: this.#random.convTranspose(width, width, 2),
       cv2: this.#random.conv(width, width, { kernel: 3 }),
       cv3: this.#random.conv(width, maskCount),
+    };
+  }
+
+  #fusedProto(inputs: readonly number[], width: number): FusedProtoModule {
+    const [first, ...others] = inputs as [number, ...number[]];
+    return {
+      kind: "fusedProto",
+      featRefine: others.map((channels) => this.#random.conv(channels, first)),
+      factors: others.map((_, i) => 2 ** (i + 1)),
+      featFuse: this.#random.conv(first, width, { kernel: 3 }),
+      proto: this.#proto(width, width),
     };
   }
 

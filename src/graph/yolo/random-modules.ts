@@ -35,8 +35,9 @@ export class RandomModules {
       kind: "conv",
       weight,
       bias: constant(outputs, bias),
-      stride,
-      padding: Math.floor(kernel / 2),
+      stride: [stride, stride],
+      padding: [Math.floor(kernel / 2), Math.floor(kernel / 2)],
+      dilation: [1, 1],
       groups,
       activation,
     };
@@ -47,7 +48,7 @@ export class RandomModules {
       kind: "convTranspose",
       weight: this.#weights([inputs, outputs, stride, stride], inputs, 1),
       bias: constant(outputs, 0),
-      stride,
+      stride: [stride, stride],
     };
   }
 

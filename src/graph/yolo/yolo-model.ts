@@ -1,30 +1,53 @@
 import { OrangeryError } from "../../errors.ts";
 import { GraphBuilder, type Value } from "../graph-builder.ts";
-import type { OnnxModel } from "../onnx-nodes.ts";
-import { emitDetect, emitSegment, type InputSize } from "./emit-head.ts";
+import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
+import { anchorCount, type InputExtent } from "./emit-anchors.ts";
+import { emitHead } from "./emit-head.ts";
 import { emitModule } from "./emit-module.ts";
-import type { YoloNetwork } from "./modules.ts";
-import { toYoloMetadata } from "./yolo-metadata.ts";
+import { coefficientCount, detectOf, type YoloHead, type YoloNetwork } from "./modules.ts";
+import { traceShapes } from "./network-shapes.ts";
+import { type ModelOrigin, toYoloMetadata } from "./yolo-metadata.ts";
 
-/**
- * The ONNX model of a network for one image size, as Ultralytics exports it: input `images`
- * (1, 3, height, width) of RGB in 0..1, raw `output0`, and for masks `output1`.
- *
- * @param imageSize - Pixels; a number stands for a square, a pair is height and width. Each must
- * be a multiple of the largest stride (INVALID_ARGUMENT).
- */
-export function createYoloModel(options: {
+type Dim = ValueInfo["dims"][number];
+
+/** What a model is built from. */
+export interface YoloModelOptions {
   readonly network: YoloNetwork;
-  readonly imageSize: number | readonly [heightPx: number, widthPx: number];
+  /**
+   * Pixels; a number stands for a square, a pair is height and width. Each must be a multiple of
+   * the largest stride. "dynamic" leaves both free.
+   */
+  readonly imageSize: number | readonly [heightPx: number, widthPx: number] | "dynamic";
+  /** Height and width to be named as the usual ones where `imageSize` is "dynamic". */
+  readonly usualSizeHw?: readonly [heightPx: number, widthPx: number];
+  /** Pictures in a run; "dynamic" leaves it free. */
+  readonly batch?: number | "dynamic";
+  /** Whether weights, inputs and outputs are float16. */
+  readonly half?: boolean;
   readonly names: readonly string[];
   readonly description: string;
-}): OnnxModel {
-  const { layers, head } = options.network;
-  const detect = head.module.kind === "segment" ? head.module.detect : head.module;
-  const stride = Math.max(...detect.strides);
-  const size = toInputSize(options.imageSize, stride);
-  const graph = new GraphBuilder("yolo");
-  const images = graph.input("images", "float32", [1, 3, size.heightPx, size.widthPx]);
+  readonly origin?: ModelOrigin;
+}
+
+/**
+ * The ONNX model of a network as Ultralytics exports it: input `images` (batch, 3, height, width)
+ * of RGB in 0..1, `output0`, and for masks `output1`; `HeadOutputs` says what is in them.
+ *
+ * @throws OrangeryError `INVALID_ARGUMENT` for sizes that the network cannot have, and for a
+ *   network whose modules do not fit each other.
+ */
+export function createYoloModel(options: YoloModelOptions): OnnxModel {
+  const { network, batch = 1, half = false } = options;
+  const { layers, head } = network;
+  if (batch !== "dynamic" && !(Number.isInteger(batch) && batch >= 1)) {
+    throw new OrangeryError("INVALID_ARGUMENT", `Expected a batch of 1 or more, got ${batch}.`);
+  }
+  const extent = toInputExtent(options.imageSize, inputStride(network));
+  const floatType = half ? "float16" : "float32";
+  const graph = new GraphBuilder("yolo", { floatType });
+  const batchDim = batch === "dynamic" ? "batch" : batch;
+  const images = graph.input("images", floatType, [batchDim, 3, ...imageDims(extent)]);
+  const outputDims = outputDimsOf(network, extent);
 
   const values: Value[] = [];
   const read = (from: readonly number[]) =>
@@ -33,43 +56,73 @@ export function createYoloModel(options: {
     values.push(emitModule(graph, `model.${i}`, layer.module, ...read(layer.from)));
   }
   const features = read(head.from);
-  graph.scope(`model.${layers.length}`, () => {
-    const anchors = detect.strides.reduce(
-      (sum, s) => sum + (size.heightPx / s) * (size.widthPx / s),
-      0,
-    );
-    const rows = 4 + detect.classCount;
-    if (head.module.kind === "detect") {
-      const detections = emitDetect(graph, head.module, features, size);
-      graph.output("output0", detections, "float32", [1, rows, anchors]);
-    } else {
-      const [detections, prototypes] = emitSegment(graph, head.module, features, size);
-      const count = head.module.proto.cv3.weight.dims[0]!;
-      graph.output("output0", detections, "float32", [1, rows + count, anchors]);
-      graph.output("output1", prototypes, "float32", [
-        1,
-        count,
-        size.heightPx / 4,
-        size.widthPx / 4,
-      ]);
-    }
-  });
-  return graph.toModel({
-    metadata: toYoloMetadata({
-      description: options.description,
-      task: head.module.kind,
-      stride,
-      imageSizeHw: [size.heightPx, size.widthPx],
-      names: options.names,
-      dynamic: false,
-    }),
+  const { detections, prototypes } = graph.scope(`model.${layers.length}`, () =>
+    emitHead(graph, head.module, features, extent),
+  );
+  graph.output("output0", detections, floatType, [batchDim, ...outputDims.detections]);
+  if (prototypes !== undefined) {
+    graph.output("output1", prototypes, floatType, [batchDim, ...outputDims.prototypes]);
+  }
+  return graph.toModel({ metadata: metadataOf(options, extent) });
+}
+
+/** The number of pixels of which an input's height and width must be multiples. */
+export function inputStride({ head }: YoloNetwork): number {
+  return Math.max(...detectOf(head.module).strides);
+}
+
+function metadataOf(options: YoloModelOptions, extent: InputExtent): Map<string, string> {
+  const { network, usualSizeHw = [640, 640], batch = 1, half = false } = options;
+  const head = network.head.module;
+  const dynamic = extent === "dynamic";
+  return toYoloMetadata({
+    description: options.description,
+    task: head.kind,
+    ...(hasFusedProto(head) && { head: "Segment26" }),
+    stride: inputStride(network),
+    batch: batch === "dynamic" ? 1 : batch,
+    imageSizeHw: dynamic ? usualSizeHw : [extent.heightPx, extent.widthPx],
+    names: options.names,
+    dynamic,
+    half,
+    endToEnd: detectOf(head).endToEnd !== undefined,
+    ...(options.origin && { origin: options.origin }),
   });
 }
 
-function toInputSize(
-  imageSize: number | readonly [heightPx: number, widthPx: number],
-  stride: number,
-): InputSize {
+function hasFusedProto(head: YoloHead): boolean {
+  return head.kind === "segment" && head.proto.kind === "fusedProto";
+}
+
+/** The outputs' sizes after the batch, named as Ultralytics names those that are free. */
+function outputDimsOf(
+  network: YoloNetwork,
+  extent: InputExtent,
+): { detections: Dim[]; prototypes: Dim[] } {
+  const { classCount, endToEnd, strides } = detectOf(network.head.module);
+  const count = coefficientCount(network.head.module);
+  const stride = inputStride(network);
+  const size = extent === "dynamic" ? { heightPx: 2 * stride, widthPx: 2 * stride } : extent;
+  const { prototypes } = traceShapes(network, size);
+  const anchors = anchorCount(size, strides);
+  const dynamic = extent === "dynamic";
+  return {
+    detections:
+      endToEnd === undefined
+        ? [4 + classCount + count, dynamic ? "anchors" : anchors]
+        : [dynamic ? "detections" : Math.min(endToEnd.maxDetections, anchors), 6 + count],
+    prototypes: dynamic
+      ? [count, "mask_height", "mask_width"]
+      : [count, prototypes?.rows ?? 0, prototypes?.columns ?? 0],
+  };
+}
+
+function imageDims(extent: InputExtent): Dim[] {
+  return extent === "dynamic" ? ["height", "width"] : [extent.heightPx, extent.widthPx];
+}
+
+function toInputExtent(imageSize: YoloModelOptions["imageSize"], stride: number): InputExtent {
+  if (imageSize === "dynamic") return imageSize;
   const [heightPx, widthPx] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   for (const px of [heightPx, widthPx]) {
     if (!Number.isInteger(px) || px < stride || px % stride !== 0) {

@@ -5,9 +5,10 @@ import { isOrangeryError } from "../../errors.ts";
 import { type InitializerView, readModel } from "../model-reader.ts";
 import { serializeModel } from "../model-writer.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
-import { parameterCount, type YoloNetwork } from "./modules.ts";
+import type { YoloNetwork } from "./modules.ts";
+import { randomYolo } from "./random-yolo.ts";
 import { createYoloModel } from "./yolo-model.ts";
-import { buildYolo11, randomYolo11, type Yolo11Scale, type Yolo11Task } from "./yolo11.ts";
+import { buildYolo11 } from "./yolo11.ts";
 
 const fixtures = new URL("../../../../shared/fixtures/models/", import.meta.url);
 const skip = existsSync(fixtures) ? false : "shared fixtures not present";
@@ -21,37 +22,6 @@ function noise(heightPx: number, widthPx: number): Floats {
   });
   return { data, dims: [1, 3, heightPx, widthPx] };
 }
-
-describe("randomYolo11", () => {
-  const counts: readonly (readonly [Yolo11Scale, Yolo11Task, number])[] = [
-    ["n", "detect", 2_616_248],
-    ["m", "detect", 20_091_712],
-    ["m", "segment", 22_396_992],
-  ];
-  for (const [scale, task, expected] of counts) {
-    it(`has ${expected} parameters for YOLO11${scale}, ${task}, once fused`, () => {
-      const network = randomYolo11({ scale, task, classCount: 80, seed: 0 });
-      assert.equal(parameterCount(network), expected);
-    });
-  }
-
-  it("makes blocks of every scale fit each other", () => {
-    for (const scale of ["s", "l", "x"] as const) {
-      const network = randomYolo11({ scale, task: "segment", classCount: 3, seed: 0 });
-      assert.equal(network.layers.length, 23);
-      assert.equal(network.head.module.kind, "segment");
-    }
-  });
-
-  for (const classCount of [0, -1, 1.5]) {
-    it(`refuses ${classCount} classes`, () => {
-      assert.throws(
-        () => randomYolo11({ scale: "n", task: "detect", classCount, seed: 0 }),
-        (error) => isOrangeryError(error, "INVALID_ARGUMENT"),
-      );
-    });
-  }
-});
 
 describe("buildYolo11", () => {
   it("writes the same bytes for the same seed and others for another", () => {
@@ -121,7 +91,7 @@ describe("createYoloModel", () => {
     it(`computes what Ultralytics' own export of ${file} computes`, { skip }, async () => {
       const bytes = readFileSync(new URL(file, fixtures));
       const network = withWeights(
-        randomYolo11({ scale: "n", task, classCount: 1, seed: 0 }),
+        randomYolo({ family: "11", scale: "n", task, classCount: 1, seed: 0 }),
         readModel(bytes).initializers,
       );
       const model = createYoloModel({ network, imageSize: 320, names: ["x"], description: "" });

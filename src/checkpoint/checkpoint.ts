@@ -1,0 +1,189 @@
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { OrangeryError } from "../errors.ts";
+import { describeFile } from "../graph/file-signature.ts";
+import { damaged, quote, tooLarge, unsupported } from "./checkpoint-error.ts";
+import { type CheckpointFacts, readFacts } from "./checkpoint-facts.ts";
+import { pickleLimits, readPickle } from "./pickle-machine.ts";
+import { type PickleDict, PickledObject } from "./pickle-values.ts";
+import { reachableTensors } from "./reachable-tensors.ts";
+import { StorageTable } from "./storage-table.ts";
+import type { TensorStorage } from "./tensor-storage.ts";
+import { ZipArchive } from "./zip-archive.ts";
+import { checkStored } from "./zip-directory.ts";
+
+export type { CheckpointFacts } from "./checkpoint-facts.ts";
+
+/** A checkpoint as Ultralytics saves it, unpickled without running anything of it. */
+export interface Checkpoint {
+  /** The averaged network (`ema`) where the file has one, else `model`. Its tensors are in memory. */
+  readonly model: PickledObject;
+  readonly facts: CheckpointFacts;
+}
+
+/**
+ * The most bytes of weights that are read. YOLOv5x6u, the largest, has 155 million: 310 MB as
+ * Ultralytics saves it. A checkpoint may hold more, such as the optimizer's state: that is not read.
+ */
+const MAX_WEIGHT_BYTES = 512 << 20;
+
+/**
+ * The most numbers that the network's tensors may have, for each that is stored. One by one they are
+ * equal; tensors may share a storage, but they must not make much out of little.
+ */
+const MAX_EXPANSION = 2;
+const FREE_ELEMENTS = 1 << 20;
+
+/** How files begin that PyTorch wrote before 1.6, or is told to write: a pickle of a magic number. */
+const LEGACY_START = Buffer.from("80028a0a6cfc9c46f9206aa85019", "hex");
+
+/**
+ * Reads a `.pt` file and executes nothing of it.
+ *
+ * @throws OrangeryError `MODEL_NOT_FOUND`, `CHECKPOINT_UNREADABLE`, `CHECKPOINT_REFUSED`,
+ *   `CHECKPOINT_TOO_LARGE` or `CHECKPOINT_UNSUPPORTED`, saying what is wrong and where.
+ */
+export async function readCheckpoint(
+  path: string,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<Checkpoint> {
+  signal?.throwIfAborted();
+  await using file = await openFile(path);
+  try {
+    return await readFrom(file, signal);
+  } catch (error) {
+    if (!(error instanceof OrangeryError)) throw error;
+    throw new OrangeryError(error.code, `Cannot read checkpoint \`${path}\`. ${error.message}`, {
+      cause: error,
+      details: { path, ...error.details },
+    });
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    // Asked first, because opening a pipe would wait for someone to write to it.
+    if (!(await stat(path)).isFile()) throw new Error("it is not a file");
+    return await open(path);
+  } catch (cause) {
+    const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+    throw new OrangeryError(
+      "MODEL_NOT_FOUND",
+      `Expected a checkpoint at \`${path}\`, but it cannot be read (${why}). Check the path and the rights.`,
+      { cause, details: { path } },
+    );
+  }
+}
+
+async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Promise<Checkpoint> {
+  const { size: fileBytes } = await file.stat();
+  await checkKind(file, fileBytes);
+  const archive = await ZipArchive.open(file, fileBytes);
+  const prefix = findPrefix(archive);
+  for (const entry of archive.entries.values()) checkStored(entry);
+  await checkByteOrder(archive, prefix);
+
+  const pickle = await readRecord(archive, `${prefix}/data.pkl`, signal);
+  const storages = new StorageTable(archive.entries, prefix);
+  const root = readPickle(pickle, (id) => storages.load(id));
+  if (!(root instanceof Map)) {
+    throw unsupported(
+      "Expected a dict that holds a network, as Ultralytics saves it. Save the network with Ultralytics' `model.save(path)`.",
+    );
+  }
+  const model = findModel(root);
+  await readWeights(model, { archive, storages, signal });
+  return { model, facts: readFacts(root) };
+}
+
+async function checkKind(file: FileHandle, fileBytes: number): Promise<void> {
+  const head = Buffer.alloc(64);
+  const { bytesRead } = await file.read(head, 0, head.length, 0);
+  const start = head.subarray(0, bytesRead);
+  if (start.toString("latin1", 0, 4) === "PK\x03\x04") return;
+  if (start.subarray(0, LEGACY_START.length).equals(LEGACY_START)) {
+    throw unsupported(
+      "It has the form that PyTorch wrote before version 1.6. Load it with Ultralytics and save it again.",
+    );
+  }
+  throw damaged(
+    `Expected a zip archive as torch.save writes it, got ${describeFile(start, fileBytes)}`,
+  );
+}
+
+/** The one folder of the archive: the stem of the name under which it was saved, or `archive`. */
+function findPrefix({ entries }: ZipArchive): string {
+  const prefixes = [...entries.keys()]
+    .map((name) => /^([^/]+)\/data\.pkl$/.exec(name)?.[1])
+    .filter((prefix) => prefix !== undefined);
+  const [prefix] = prefixes;
+  if (prefix === undefined || prefixes.length > 1) {
+    throw damaged(`Expected one \`data.pkl\` in the zip archive, got ${prefixes.length}`);
+  }
+  if (entries.has(`${prefix}/constants.pkl`)) {
+    throw unsupported(
+      "It is a TorchScript archive: it holds code instead of layers. Use the `.pt` that training saved, or export the network to ONNX.",
+    );
+  }
+  return prefix;
+}
+
+async function checkByteOrder(archive: ZipArchive, prefix: string): Promise<void> {
+  // Older versions of PyTorch do not write it.
+  if (!archive.entries.has(`${prefix}/byteorder`)) return;
+  const byteOrder = (await readRecord(archive, `${prefix}/byteorder`)).toString("latin1", 0, 16);
+  if (byteOrder !== "little") {
+    throw unsupported(
+      `Its numbers are in byte order ${quote(byteOrder)}, and only \`little\` is read. Save it again on a machine of today.`,
+    );
+  }
+}
+
+async function readRecord(
+  archive: ZipArchive,
+  name: string,
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  const entry = archive.entries.get(name)!;
+  const contents = await archive.read([entry], { maxBytes: pickleLimits.bytes, signal });
+  return contents.get(entry)!;
+}
+
+function findModel(root: PickleDict): PickledObject {
+  const model = root.get("ema") ?? root.get("model");
+  if (model instanceof PickledObject) return model;
+  throw unsupported(
+    model instanceof Map
+      ? "It holds weights without the network that they belong to (a state_dict). Save the network with Ultralytics' `model.save(path)`."
+      : "It holds neither `ema` nor `model` with a network. Save the network with Ultralytics' `model.save(path)`.",
+  );
+}
+
+/** Reads the storages that the network's tensors are views of, and no others. */
+async function readWeights(
+  model: PickledObject,
+  from: {
+    readonly archive: ZipArchive;
+    readonly storages: StorageTable;
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<void> {
+  const tensors = reachableTensors(model);
+  const storages = new Set<TensorStorage>();
+  let elements = 0;
+  for (const tensor of tensors) {
+    storages.add(tensor.storage);
+    elements += tensor.elementCount;
+  }
+  const stored = [...storages].reduce((sum, { elementCount }) => sum + elementCount, 0);
+  if (elements > stored * MAX_EXPANSION + FREE_ELEMENTS) {
+    throw tooLarge(`Its tensors have ${elements} elements, made of ${stored} that it holds`);
+  }
+  const entries = new Map(
+    [...storages].map((storage) => [storage, from.storages.entryOf(storage)]),
+  );
+  const contents = await from.archive.read(entries.values(), {
+    maxBytes: MAX_WEIGHT_BYTES,
+    signal: from.signal,
+  });
+  for (const [storage, entry] of entries) storage.fill(contents.get(entry)!);
+}

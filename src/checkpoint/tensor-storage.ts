@@ -1,0 +1,87 @@
+/** What a storage's elements are; the names are those of ONNX. */
+export type StorageElementType =
+  | "float64"
+  | "float32"
+  | "float16"
+  | "bfloat16"
+  | "int64"
+  | "int32"
+  | "int16"
+  | "int8"
+  | "uint8"
+  | "bool";
+
+export const elementBytes: Readonly<Record<StorageElementType, number>> = {
+  float64: 8,
+  float32: 4,
+  float16: 2,
+  bfloat16: 2,
+  int64: 8,
+  int32: 4,
+  int16: 2,
+  int8: 1,
+  uint8: 1,
+  bool: 1,
+};
+
+/** Numbers of a checkpoint, one after another, that tensors are views of. */
+export class TensorStorage {
+  /** Its record in the archive is `<prefix>/data/<key>`. */
+  readonly key: string;
+  readonly elementType: StorageElementType;
+  readonly elementCount: number;
+  #bytes: Uint8Array | undefined;
+
+  constructor(key: string, elementType: StorageElementType, elementCount: number) {
+    this.key = key;
+    this.elementType = elementType;
+    this.elementCount = elementCount;
+  }
+
+  /** Gives it its contents, little-endian, which are not copied. */
+  fill(bytes: Uint8Array): void {
+    this.#bytes = bytes;
+  }
+
+  /** All elements: a view where the type of the array allows it, never to be written to. */
+  elements(): StorageElements {
+    if (this.#bytes === undefined) throw new Error(`storage ${this.key} has not been read`);
+    return readers[this.elementType](aligned(this.#bytes, elementBytes[this.elementType]));
+  }
+}
+
+export type StorageElements =
+  | Float64Array
+  | Float32Array
+  | Float16Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array;
+
+/** A typed array begins at a multiple of its element's size: PyTorch's data does, others are moved. */
+function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
+  return bytes.byteOffset % alignment === 0 ? bytes : Uint8Array.from(bytes);
+}
+
+// Little-endian, as the file is: so is every machine that Node and ONNX Runtime both run on.
+const readers: Readonly<Record<StorageElementType, (bytes: Uint8Array) => StorageElements>> = {
+  float64: ({ buffer, byteOffset, length }) => new Float64Array(buffer, byteOffset, length / 8),
+  float32: ({ buffer, byteOffset, length }) => new Float32Array(buffer, byteOffset, length / 4),
+  float16: ({ buffer, byteOffset, length }) => new Float16Array(buffer, byteOffset, length / 2),
+  bfloat16: widenBfloat16,
+  int64: ({ buffer, byteOffset, length }) => new BigInt64Array(buffer, byteOffset, length / 8),
+  int32: ({ buffer, byteOffset, length }) => new Int32Array(buffer, byteOffset, length / 4),
+  int16: ({ buffer, byteOffset, length }) => new Int16Array(buffer, byteOffset, length / 2),
+  int8: ({ buffer, byteOffset, length }) => new Int8Array(buffer, byteOffset, length),
+  uint8: (bytes) => bytes,
+  bool: (bytes) => bytes,
+};
+
+/** A bfloat16 is the upper half of a float32. */
+function widenBfloat16({ buffer, byteOffset, length }: Uint8Array): Float32Array {
+  const halves = new Uint16Array(buffer, byteOffset, length / 2);
+  const bits = Uint32Array.from(halves, (half) => half << 16);
+  return new Float32Array(bits.buffer);
+}

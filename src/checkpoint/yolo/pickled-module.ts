@@ -1,0 +1,217 @@
+import type { Weights } from "../../graph/yolo/modules.ts";
+import { damaged, quote, tooLarge, unsupported } from "../checkpoint-error.ts";
+import { PickledGlobal, PickledObject, PickledTuple, type PickleValue } from "../pickle-values.ts";
+import { PickledTensor } from "../pickled-tensor.ts";
+
+/** Which classes a name may stand for. */
+export type ModuleFamily = "ultralytics" | "torch";
+
+/**
+ * Where the classes of the families live; Ultralytics had all of its modules in one file before 8.0.117,
+ * and some of its code in `ultralytics.yolo` before 8.0.136.
+ */
+const families: readonly { readonly family: ModuleFamily; readonly pattern: RegExp }[] = [
+  { family: "ultralytics", pattern: /^ultralytics\.(?:nn|yolo)(?:\.\w+)*\.(\w+)$/ },
+  { family: "torch", pattern: /^torch\.nn\.modules(?:\.\w+)*\.(\w+)$/ },
+];
+
+/**
+ * What a checkpoint may hold. Modules can be shared and nested, so that few bytes can stand for a
+ * network without end. The largest that exist have 3,000 modules, 10 deep, and 10⁸ parameters.
+ */
+const limits = { modules: 20_000, depth: 24, elements: 2 ** 27 } as const;
+
+/** What has been read of a checkpoint so far. */
+interface ReadSoFar {
+  modules: number;
+  elements: number;
+}
+
+/**
+ * A `torch.nn.Module` of a checkpoint: an object of which nothing is believed before it is checked.
+ * Whatever is not as expected is an error that names the module by its path.
+ */
+export class PickledModule {
+  /** As in a state dict: `model.2.cv1.conv`. */
+  readonly path: string;
+  readonly className: string;
+  /** Class by family and last name, such as `ultralytics:Conv`; undefined for any other class. */
+  readonly kind: `${ModuleFamily}:${string}` | undefined;
+  readonly #object: PickledObject;
+  readonly #soFar: ReadSoFar;
+
+  private constructor(object: PickledObject, path: string, soFar: ReadSoFar) {
+    this.path = path;
+    this.className = object.className;
+    this.kind = kindOf(object.className);
+    this.#object = object;
+    this.#soFar = soFar;
+    soFar.modules += 1;
+    if (soFar.modules > limits.modules || path.split(".").length > limits.depth) {
+      throw tooLarge(`Expected at most ${limits.modules} modules, ${limits.depth} deep, got more`);
+    }
+  }
+
+  /** The whole network of a checkpoint. */
+  static root(object: PickledObject): PickledModule {
+    return new PickledModule(object, "", { modules: 0, elements: 0 });
+  }
+
+  /** The part of the class name after its last dot. */
+  get name(): string {
+    return this.className.slice(this.className.lastIndexOf(".") + 1);
+  }
+
+  child(name: string): PickledModule {
+    return this.optionalChild(name) ?? this.refuse(`a module \`${name}\``, "none");
+  }
+
+  /** Undefined where there is no such module, or None in its place. */
+  optionalChild(name: string): PickledModule | undefined {
+    const value = this.#group("_modules").get(name) ?? null;
+    return value === null ? undefined : this.#toModule(name, value);
+  }
+
+  /** The modules of a list or a sequence, in their order. */
+  children(): readonly PickledModule[] {
+    return [...this.#group("_modules")].map(([name, value], index) => {
+      if (name !== `${index}`) this.refuse(`module ${index} of a list`, describe(name));
+      return this.#toModule(`${index}`, value);
+    });
+  }
+
+  /** A parameter or buffer as float32. */
+  tensor(name: string): Weights {
+    return this.optionalTensor(name) ?? this.refuse(`a tensor \`${name}\``, "none");
+  }
+
+  /** Undefined where there is no such tensor, or None in its place. */
+  optionalTensor(name: string): Weights | undefined {
+    const value =
+      this.#group("_parameters").get(name) ??
+      this.#group("_buffers").get(name) ??
+      this.#object.state.get(name) ??
+      null;
+    if (value === null) return undefined;
+    if (!(value instanceof PickledTensor))
+      return this.refuse(`a tensor \`${name}\``, describe(value));
+    this.#soFar.elements += value.elementCount;
+    if (!(this.#soFar.elements <= limits.elements)) {
+      throw tooLarge(`Expected at most ${limits.elements} parameters, got more`);
+    }
+    return { dims: value.dims, values: value.toFloat32() };
+  }
+
+  /** Whether the attribute exists and is not None. */
+  has(name: string): boolean {
+    return (this.#object.state.get(name) ?? null) !== null;
+  }
+
+  attribute(name: string): PickleValue {
+    const value = this.#object.state.get(name);
+    return value === undefined ? this.refuse(`an attribute \`${name}\``, "none") : value;
+  }
+
+  integer(
+    name: string,
+    { least, most }: { readonly least: number; readonly most: number },
+  ): number {
+    return this.#toInteger(name, this.attribute(name), { least, most });
+  }
+
+  /** One integer for both, or a tuple or list of two. */
+  pair(
+    name: string,
+    range: { readonly least: number; readonly most: number },
+  ): readonly [number, number] {
+    const value = this.attribute(name);
+    const items = value instanceof PickledTuple ? value.items : value;
+    if (!Array.isArray(items)) {
+      const both = this.#toInteger(name, value, range);
+      return [both, both];
+    }
+    if (items.length !== 2) this.refuse(`two numbers as \`${name}\``, `${items.length}`);
+    return [this.#toInteger(name, items[0], range), this.#toInteger(name, items[1], range)];
+  }
+
+  number(name: string): number {
+    const value = this.attribute(name);
+    if (typeof value === "number" && Number.isFinite(value)) return value;
+    return this.refuse(`a number as \`${name}\``, describe(value));
+  }
+
+  /** `fallback` stands for an attribute that older versions did not have. */
+  flag(name: string, fallback?: boolean): boolean {
+    const value = this.#object.state.get(name) ?? fallback;
+    if (typeof value === "boolean") return value;
+    return this.refuse(`True or False as \`${name}\``, describe(value));
+  }
+
+  /** The checkpoint is not what Ultralytics writes. */
+  refuse(expected: string, came: string): never {
+    throw damaged(`Expected ${expected} in ${this.#place}, got ${came}`, {
+      module: this.path,
+      className: this.className,
+      expected,
+      came,
+    });
+  }
+
+  /** The checkpoint may be right, but does what we cannot do. */
+  unsupported(what = `the module ${quote(this.className)}`): never {
+    throw unsupported(
+      `Expected a YOLOv8, YOLO11, YOLO12 or YOLO26 network, but ${this.#place} is ${what}, which Orangery does not know. Export it with \`yolo export format=onnx\` and use that.`,
+      { module: this.path, className: this.className },
+    );
+  }
+
+  get #place(): string {
+    return this.path === "" ? "the model" : quote(this.path);
+  }
+
+  #group(name: "_modules" | "_parameters" | "_buffers"): ReadonlyMap<PickleValue, PickleValue> {
+    const group = this.#object.state.get(name) ?? new Map();
+    return group instanceof Map ? group : this.refuse(`a dict as \`${name}\``, describe(group));
+  }
+
+  #toModule(name: string, value: PickleValue): PickledModule {
+    if (!(value instanceof PickledObject)) this.refuse(`a module as \`${name}\``, describe(value));
+    const path = this.path === "" ? name : `${this.path}.${name}`;
+    return new PickledModule(value, path, this.#soFar);
+  }
+
+  #toInteger(
+    name: string,
+    value: PickleValue | undefined,
+    { least, most }: { readonly least: number; readonly most: number },
+  ): number {
+    if (typeof value === "number" && Number.isInteger(value) && value >= least && value <= most) {
+      return value;
+    }
+    return this.refuse(`an integer from ${least} to ${most} as \`${name}\``, describe(value));
+  }
+}
+
+function kindOf(className: string): PickledModule["kind"] {
+  for (const { family, pattern } of families) {
+    const match = pattern.exec(className);
+    if (match !== null) return `${family}:${match[1]!}`;
+  }
+  return undefined;
+}
+
+/** A value from a checkpoint in a message. */
+export function describe(value: PickleValue | undefined): string {
+  if (value === undefined) return "nothing";
+  if (value === null) return "None";
+  if (typeof value === "string") return quote(value);
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number" || typeof value === "bigint") return `${value}`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (value instanceof Map) return `a dict of ${value.size}`;
+  if (value instanceof PickledTuple) return `a tuple of ${value.items.length}`;
+  if (value instanceof PickledTensor) return `a tensor (${value.dims.join(", ")})`;
+  if (value instanceof PickledObject) return quote(value.className);
+  if (value instanceof Set) return `a set of ${value.size}`;
+  return value instanceof PickledGlobal ? quote(value.qualifiedName) : "a storage";
+}

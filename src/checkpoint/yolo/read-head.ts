@@ -1,0 +1,119 @@
+import type {
+  ConvModule,
+  DetectModule,
+  FusedProtoModule,
+  ProtoModule,
+  SegmentModule,
+  Weights,
+  YoloHead,
+} from "../../graph/yolo/modules.ts";
+import { describe, type PickledModule } from "./pickled-module.ts";
+import { readConv, readConvTranspose } from "./read-conv.ts";
+import { readModules } from "./read-module.ts";
+
+const defaultMaxDetections = 300;
+
+/** Reads the last module of a network. */
+export function readHead(module: PickledModule): YoloHead {
+  switch (module.kind) {
+    case "ultralytics:Detect":
+      return readDetect(module);
+    case "ultralytics:Segment":
+    case "ultralytics:Segment26":
+      return readSegment(module);
+    default:
+      return module.unsupported();
+  }
+}
+
+function readDetect(module: PickledModule): DetectModule {
+  const endToEnd = isEndToEnd(module);
+  const branch = (name: string) => readModules(module.child(endToEnd ? `one2one_${name}` : name));
+  return {
+    kind: "detect",
+    cv2: branch("cv2"),
+    cv3: branch("cv3"),
+    classCount: module.integer("nc", { least: 1, most: 2 ** 16 }),
+    dfl: readDfl(module.child("dfl")),
+    strides: readStrides(module),
+    endToEnd: endToEnd
+      ? {
+          maxDetections: module.has("max_det")
+            ? module.integer("max_det", { least: 1, most: 2 ** 16 })
+            : defaultMaxDetections,
+        }
+      : undefined,
+  };
+}
+
+function readSegment(module: PickledModule): SegmentModule {
+  const detect = readDetect(module);
+  const cv4 = detect.endToEnd === undefined ? "cv4" : "one2one_cv4";
+  return {
+    kind: "segment",
+    detect,
+    cv4: readModules(module.child(cv4)),
+    proto: readProto(module.child("proto"), detect.strides),
+  };
+}
+
+/** An end-to-end network has, for training, branches of the other kind, too, until it is fused. */
+function isEndToEnd(module: PickledModule): boolean {
+  return (
+    module.optionalChild("one2one_cv2") !== undefined &&
+    module.flag("end2end", module.flag("_end2end", true))
+  );
+}
+
+/** The distances that a distribution is over; none where the network gives distances. */
+function readDfl(module: PickledModule): Weights | undefined {
+  if (module.kind === "torch:Identity") return undefined;
+  if (module.kind !== "ultralytics:DFL") return module.unsupported();
+  const { weight } = readConv(module.child("conv"));
+  const [outputs, bins] = weight.dims;
+  if (outputs !== 1 || weight.values.length !== bins) {
+    module.refuse("one weight for each distance", `(${weight.dims.join(", ")})`);
+  }
+  return weight;
+}
+
+function readStrides(module: PickledModule): readonly number[] {
+  const { values } = module.tensor("stride");
+  const isPower = (stride: number) => Number.isInteger(Math.log2(stride)) && stride >= 1;
+  if (values.length < 1 || values.length > 8 || !values.every((s) => isPower(s) && s <= 256)) {
+    module.refuse("powers of two up to 256 as `stride`", describe([...values]));
+  }
+  return [...values];
+}
+
+function readProto(
+  module: PickledModule,
+  strides: readonly number[],
+): ProtoModule | FusedProtoModule {
+  const proto = (): ProtoModule => ({
+    kind: "proto",
+    cv1: readConv(module.child("cv1")),
+    upsample: readConvTranspose(module.child("upsample")),
+    cv2: readConv(module.child("cv2")),
+    cv3: readConv(module.child("cv3")),
+  });
+  switch (module.kind) {
+    case "ultralytics:Proto":
+      return proto();
+    case "ultralytics:Proto26":
+      return {
+        kind: "fusedProto",
+        featRefine: readConvs(module.child("feat_refine")),
+        factors: strides.slice(1).map((stride) => stride / strides[0]!),
+        featFuse: readConv(module.child("feat_fuse")),
+        proto: proto(),
+      };
+    default:
+      return module.unsupported();
+  }
+}
+
+function readConvs(list: PickledModule): readonly ConvModule[] {
+  if (list.kind !== "torch:ModuleList") return list.unsupported();
+  return list.children().map(readConv);
+}

@@ -1,0 +1,109 @@
+import { type Device, devicesToTry } from "../models/device.ts";
+import { proveDevice } from "../models/device-proof.ts";
+import { type ModelFacts, readModelFacts } from "../models/model-facts.ts";
+import { onnxRuntime } from "../native/onnx-runtime.ts";
+import { formatBytes } from "./bytes.ts";
+import { displayPath } from "./caller-folder.ts";
+import { modelFromCaller } from "./model-argument.ts";
+import { printable } from "./printable.ts";
+import { formatCount, formatPlural } from "./quantities.ts";
+import type { StandardOutput } from "./standard-output.ts";
+
+/** Does what `orangery info` was asked for. */
+export async function info(
+  output: StandardOutput,
+  model: string,
+  { json = false }: { readonly json?: boolean },
+): Promise<void> {
+  const facts = await readModelFacts(modelFromCaller(model));
+  const devices = await surveyDevices();
+  if (json) await output.writeJson(toJson(facts, devices));
+  else await output.write(format(facts, devices));
+}
+
+interface SurveyedDevice {
+  readonly device: string;
+  /** Why it cannot be used; undefined when it can. */
+  readonly reason: string | undefined;
+}
+
+/** The devices that `auto` would try, each proved by a small run. */
+async function surveyDevices(): Promise<SurveyedDevice[]> {
+  const survey = async (device: Device): Promise<SurveyedDevice> => {
+    try {
+      await proveDevice(device, { runtime: onnxRuntime, chosenBy: "auto" });
+      return { device: device.label, reason: undefined };
+    } catch (error) {
+      return { device: device.label, reason: (error as Error).message.trim() };
+    }
+  };
+  return await Promise.all(devicesToTry("auto").map(survey));
+}
+
+function toJson(facts: ModelFacts, devices: readonly SurveyedDevice[]): object {
+  const { file, gflops, ...rest } = facts;
+  return {
+    file: file.path,
+    bytes: file.bytes,
+    sha256: file.sha256,
+    ...rest,
+    gflops: gflops === undefined ? undefined : Number(gflops.toFixed(2)),
+    devices: devices.map(({ device, reason }) => ({
+      device,
+      usable: reason === undefined,
+      reason,
+    })),
+  };
+}
+
+/** More names are counted only; `--json` has them all. */
+const NAMES_SHOWN = 10;
+
+function format(facts: ModelFacts, devices: readonly SurveyedDevice[]): string {
+  const { file, names, task } = facts;
+  const kind = facts.format === "checkpoint" ? "YOLO checkpoint" : "ONNX model";
+  const rows: [title: string, value: string | undefined][] = [
+    ["file", `${kind}, ${formatBytes(file.bytes)}, sha256 ${file.sha256.slice(0, 12)}…`],
+    ["about", facts.description],
+    ["task", task],
+    ["classes", `${formatCount(names.length)}: ${formatNames(names)}`],
+    ["image size", formatSize(facts)],
+    ["network", formatNetwork(facts)],
+    ["date", facts.date],
+    ["author", facts.author],
+    ["Ultralytics", facts.ultralyticsVersion],
+    ["licence", facts.license],
+    ...devices.map(
+      ({ device, reason }, index) =>
+        [
+          index === 0 ? "devices" : "",
+          reason === undefined ? device : `not ${device}: ${reason}`,
+        ] as [string, string],
+    ),
+  ];
+  const lines = rows
+    .filter((row): row is [string, string] => row[1] !== undefined)
+    .map(([title, value]) => `  ${title.padEnd(12)}${printable(value)}\n`);
+  return `${displayPath(file.path)}\n${lines.join("")}`;
+}
+
+function formatNames(names: readonly string[]): string {
+  const shown = names.slice(0, NAMES_SHOWN).join(", ");
+  return names.length > NAMES_SHOWN ? `${shown}, …` : shown;
+}
+
+function formatSize({ imageSizeHw: [height, width], freeSize, stride }: ModelFacts): string {
+  const size = `${height} × ${width} (height × width)`;
+  return freeSize ? `${size}, others in multiples of ${stride}` : `${size}, no other`;
+}
+
+function formatNetwork({ layers, operators, parameters, gflops, elementType }: ModelFacts) {
+  const parts = [
+    layers !== undefined && formatPlural(layers, "layer"),
+    operators !== undefined && formatPlural(operators, "operator"),
+    parameters !== undefined && formatPlural(parameters, "parameter"),
+    gflops !== undefined && `${gflops.toFixed(1)} GFLOPs`,
+    elementType,
+  ];
+  return parts.filter((part) => typeof part === "string").join(", ");
+}

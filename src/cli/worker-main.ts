@@ -1,0 +1,7 @@
+/** The program of a worker process; `orangery worker` starts it. */
+import { runWorkerProcess } from "../fleet/worker-process.ts";
+import { jsonLog, type LogLevel } from "./json-log.ts";
+
+const status = await runWorkerProcess(jsonLog(process.argv[2] as LogLevel));
+// At once: what a task has left behind must not keep a process that has nothing more to do.
+process.exit(status);

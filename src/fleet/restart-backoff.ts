@@ -1,0 +1,48 @@
+export interface RestartBackoffOptions {
+  /** The wait after the first failure; each further one doubles it. Default 200 ms. */
+  readonly firstMs?: number;
+  /** The longest wait. Default 60 s. */
+  readonly longestMs?: number;
+  /** Failures in a row after which it is given up. Default 10, in about three minutes. */
+  readonly mostFailures?: number;
+}
+
+/** How long to wait before a process that failed is started again, and when to give up. */
+export class RestartBackoff {
+  readonly #options: Required<RestartBackoffOptions>;
+  #failures = 0;
+
+  constructor({
+    firstMs = 200,
+    longestMs = 60_000,
+    mostFailures = 10,
+  }: RestartBackoffOptions = {}) {
+    this.#options = { firstMs, longestMs, mostFailures };
+  }
+
+  /** In a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  get isExhausted(): boolean {
+    return this.#failures >= this.#options.mostFailures;
+  }
+
+  failed(): void {
+    this.#failures += 1;
+  }
+
+  /** A process has done what it was started for. */
+  succeeded(): void {
+    this.#failures = 0;
+  }
+
+  /** Up to half of it is left out by chance, lest all processes start at once. */
+  get waitMs(): number {
+    if (this.#failures === 0) return 0;
+    const { firstMs, longestMs } = this.#options;
+    const waitMs = Math.min(longestMs, firstMs * 2 ** (this.#failures - 1));
+    return waitMs * (1 - Math.random() / 2);
+  }
+}

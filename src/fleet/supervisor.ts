@@ -1,0 +1,125 @@
+import { type Logger, silentLogger } from "../logger.ts";
+import { OneAtATime } from "../models/one-at-a-time.ts";
+import type { DeviceSlot } from "./device-slots.ts";
+import type { RestartBackoffOptions } from "./restart-backoff.ts";
+import {
+  type RecycleOptions,
+  type SlotEvent,
+  type SlotStatus,
+  SlotSupervisor,
+} from "./slot-supervisor.ts";
+import type { WorkerConfig } from "./worker-messages.ts";
+
+/** What happens to a slot's processes. */
+export type SupervisorEvent = SlotEvent & { readonly slot: string };
+
+export interface SupervisorOptions {
+  readonly slots: readonly DeviceSlot[];
+  /** The program of a worker process. */
+  readonly entry: URL;
+  /** Of that program's command line. Default: none. */
+  readonly arguments?: readonly string[];
+  readonly config: Omit<WorkerConfig, "slot">;
+  readonly recycle?: RecycleOptions;
+  readonly backoff?: RestartBackoffOptions;
+  /** Left free for others when it is decided whether a successor has room. Default 0. */
+  readonly keepFreeBytes?: number;
+  /** A process that is not ready after this time is ended. Default 15 minutes. */
+  readonly startTimeoutMs?: number;
+  /** A process that tells nothing for this long hangs, and is ended. Default 10 minutes. */
+  readonly unresponsiveMs?: number;
+  /** How long a replaced process may take to finish its jobs. Default 10 minutes. */
+  readonly drainDeadlineMs?: number;
+  readonly logger?: Logger;
+  readonly onEvent?: (event: SupervisorEvent) => void;
+}
+
+/** After being told to end, a process that does not is ended from outside. */
+const overdueMs = 15_000;
+
+const minuteMs = 60_000;
+
+/** Keeps a worker process for each device slot of this machine. */
+export class Supervisor {
+  readonly #slots: readonly SlotSupervisor[];
+  readonly #logger: Logger;
+  #overdue: NodeJS.Timeout | undefined;
+
+  constructor({
+    slots,
+    entry,
+    arguments: args = [],
+    config,
+    recycle = {},
+    backoff = {},
+    keepFreeBytes = 0,
+    startTimeoutMs = 15 * minuteMs,
+    unresponsiveMs = 10 * minuteMs,
+    drainDeadlineMs = 10 * minuteMs,
+    logger = silentLogger,
+    onEvent = () => {},
+  }: SupervisorOptions) {
+    const turn = new OneAtATime();
+    this.#logger = logger;
+    this.#slots = slots.map(
+      (slot) =>
+        new SlotSupervisor({
+          ...{ slot, entry, arguments: args, config: { ...config, slot }, recycle, backoff },
+          ...{ keepFreeBytes, startTimeoutMs, unresponsiveMs, drainDeadlineMs, turn, logger },
+          onEvent: (event) => {
+            this.#log(slot, event);
+            onEvent({ ...event, slot: slot.name });
+          },
+        }),
+    );
+  }
+
+  get status(): readonly SlotStatus[] {
+    return this.#slots.map(({ status }) => status);
+  }
+
+  /** Works until it is stopped, or every slot has given up; resolves when no process is left. */
+  async run(): Promise<void> {
+    try {
+      await Promise.all(this.#slots.map((slot) => slot.run()));
+    } finally {
+      clearTimeout(this.#overdue);
+    }
+  }
+
+  /** Whether every slot has given up. */
+  get hasGivenUp(): boolean {
+    return this.#slots.every(({ status }) => status.state === "given up");
+  }
+
+  /** Replaces every process by a fresh one, one after another. */
+  recycle(): void {
+    for (const slot of this.#slots) slot.recycle();
+  }
+
+  /** Takes no more jobs, finishes those in hand until the deadline, and ends. */
+  stop({ deadlineMs }: { readonly deadlineMs: number }): void {
+    this.#logger.info({ deadlineMs }, "the supervisor stops");
+    for (const slot of this.#slots) slot.stop(deadlineMs);
+    clearTimeout(this.#overdue);
+    this.#overdue = setTimeout(() => {
+      this.#logger.error({}, "worker processes do not end and are killed");
+      for (const slot of this.#slots) slot.kill();
+    }, deadlineMs + overdueMs);
+  }
+
+  /** Gives the jobs in hand back, and ends. */
+  abort(): void {
+    this.stop({ deadlineMs: 0 });
+  }
+
+  #log({ name: slot }: DeviceSlot, { type, ...facts }: SlotEvent): void {
+    const log = this.#logger;
+    if (type === "ready") log.info({ slot, ...facts }, "a worker process takes jobs");
+    else if (type === "recycled") log.info({ slot, ...facts }, "a worker process was recycled");
+    else if (type === "died") log.warn({ slot, ...facts }, "a worker process died");
+    else if (type === "failed") {
+      log.error({ slot, ...facts }, "a worker process did not become ready");
+    } else log.error({ slot, ...facts }, "a slot is given up: no process of it becomes ready");
+  }
+}

@@ -1,0 +1,89 @@
+import type { GraphBuilder, Value } from "../graph-builder.ts";
+
+/** Sizes of the network's input in pixels. */
+export interface InputSize {
+  readonly heightPx: number;
+  readonly widthPx: number;
+}
+
+/** A network's input sizes, or "dynamic" where they are free. */
+export type InputExtent = InputSize | "dynamic";
+
+/** The places that a head looks at: level by level, each row by row. */
+export interface Anchors {
+  /** (1, 2, anchors): centres of the cells, x above y, in cells. */
+  readonly centres: Value;
+  /** (1, 1, anchors): input pixels per cell. */
+  readonly strides: Value;
+}
+
+/** The number of anchors on an input of this size. */
+export function anchorCount(size: InputSize, strides: readonly number[]): number {
+  return strides.reduce((sum, s) => sum + (size.heightPx / s) * (size.widthPx / s), 0);
+}
+
+/**
+ * Adds the anchors of a head: constants where the input's size is known, otherwise computed from
+ * the sizes of the levels' features.
+ */
+export function emitAnchors(
+  graph: GraphBuilder,
+  strides: readonly number[],
+  features: readonly Value[],
+  extent: InputExtent,
+): Anchors {
+  if (extent !== "dynamic") return constantAnchors(graph, strides, extent);
+  const levels = strides.map((stride, i) => computedLevel(graph, stride, features[i]!));
+  const join = (values: Value[]) => graph.node("Concat", values, { axis: 2 });
+  return {
+    centres: join(levels.map((level) => level.centres)),
+    strides: join(levels.map((level) => level.strides)),
+  };
+}
+
+function constantAnchors(
+  graph: GraphBuilder,
+  strides: readonly number[],
+  size: InputSize,
+): Anchors {
+  const cells = strides.flatMap((stride) => {
+    const [rows, columns] = [size.heightPx / stride, size.widthPx / stride];
+    return Array.from({ length: rows * columns }, (_, cell) => ({
+      x: (cell % columns) + 0.5,
+      y: Math.floor(cell / columns) + 0.5,
+      stride,
+    }));
+  });
+  const centres = [...cells.map(({ x }) => x), ...cells.map(({ y }) => y)];
+  return {
+    centres: graph.floats(centres, [1, 2, cells.length]),
+    strides: graph.floats(
+      cells.map(({ stride }) => stride),
+      [1, 1, cells.length],
+    ),
+  };
+}
+
+/** The anchors of one level: its cells are numbered, and a number gives a row and a column. */
+function computedLevel(graph: GraphBuilder, stride: number, features: Value): Anchors {
+  const [, , rows, columns] = graph.split(graph.node("Shape", [features]), [1, 1, 1, 1], 0);
+  const count = graph.node("Mul", [rows!, columns!]);
+  const cell = graph.node("Range", [
+    graph.ints([0], []),
+    graph.node("Squeeze", [count]),
+    graph.ints([1], []),
+  ]);
+  const y = graph.node("Div", [cell, columns!]);
+  const x = graph.node("Sub", [cell, graph.node("Mul", [y, columns!])]);
+  const place = (index: Value) =>
+    graph.node("Reshape", [graph.toFloat(index), graph.ints([1, 1, -1])]);
+  const corners = graph.node("Concat", [place(x), place(y)], { axis: 1 });
+  const one = graph.ints([1]);
+  return {
+    centres: graph.node("Add", [corners, 0.5]),
+    strides: graph.node("Expand", [
+      graph.floats([stride], [1, 1, 1]),
+      graph.node("Concat", [one, one, count], { axis: 0 }),
+    ]),
+  };
+}

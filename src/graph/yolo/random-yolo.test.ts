@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { isOrangeryError } from "../../errors.ts";
+import { complexityOf } from "./complexity.ts";
+import { randomYolo } from "./random-yolo.ts";
+import type { YoloFamily, YoloScale } from "./yolo-families.ts";
+
+describe("randomYolo", () => {
+  /** Parameters once fused, and GFLOPs at 640, as Ultralytics publishes or prints them. */
+  const published: readonly (readonly [
+    YoloFamily,
+    YoloScale,
+    "detect" | "segment",
+    number,
+    number,
+  ])[] = [
+    ["v8", "n", "detect", 3_151_904, 8.7],
+    ["v8", "m", "detect", 25_886_080, 78.9],
+    ["11", "n", "detect", 2_616_248, 6.5],
+    ["11", "m", "detect", 20_091_712, 68],
+    ["11", "m", "segment", 22_396_992, 113.2],
+    ["12", "n", "detect", 2_590_824, 6.5],
+    ["26", "n", "detect", 2_408_932, 5.4],
+    ["26", "m", "detect", 20_411_132, 68.2],
+    ["26", "m", "segment", 23_569_148, 121.5],
+  ];
+  for (const [family, scale, task, parameters, gflops] of published) {
+    it(`has ${parameters} parameters and ${gflops} GFLOPs for YOLO${family}${scale}, ${task}`, () => {
+      const network = randomYolo({ family, scale, task, classCount: 80, seed: 0 });
+      const complexity = complexityOf(network, [640, 640]);
+      assert.equal(complexity.parameterCount, parameters);
+      assert.equal(complexity.gflops.toFixed(1), gflops.toFixed(1));
+    });
+  }
+
+  it("makes blocks of every family and scale fit each other", () => {
+    for (const family of ["v8", "11", "12", "26"] as const) {
+      for (const scale of ["s", "l", "x"] as const) {
+        const network = randomYolo({ family, scale, task: "segment", classCount: 3, seed: 0 });
+        assert.ok(complexityOf(network, [96, 64]).parameterCount > 1e6);
+      }
+    }
+  });
+
+  for (const classCount of [0, -1, 1.5]) {
+    it(`refuses ${classCount} classes`, () => {
+      assert.throws(
+        () => randomYolo({ family: "11", scale: "n", task: "detect", classCount, seed: 0 }),
+        (error) => isOrangeryError(error, "INVALID_ARGUMENT"),
+      );
+    });
+  }
+});

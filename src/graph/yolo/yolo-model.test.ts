@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { isOrangeryError } from "../../errors.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import { readModel } from "../model-reader.ts";
+import { serializeModel } from "../model-writer.ts";
+import { type Floats, runModel } from "../run-model.fixture.ts";
+import type { DetectModule, YoloModule, YoloNetwork } from "./modules.ts";
+import { RandomModules } from "./random-modules.ts";
+import { randomYolo } from "./random-yolo.ts";
+import type { YoloFamily } from "./yolo-families.ts";
+import { createYoloModel } from "./yolo-model.ts";
+
+const named = { names: ["a", "b", "c"], description: "A test" };
+
+function randomNetwork(family: YoloFamily, task: "detect" | "segment" = "segment"): YoloNetwork {
+  return randomYolo({ family, scale: "n", task, classCount: 3, seed: 3 });
+}
+
+/** Pictures of coloured waves, each another. */
+function waves(count: number, heightPx: number, widthPx: number): Floats {
+  const data = Float32Array.from({ length: count * 3 * heightPx * widthPx }, (_, i) => {
+    const [x, y] = [i % widthPx, Math.floor(i / widthPx)];
+    return 0.5 + 0.4 * Math.sin(x / 3 + y / 200) * Math.cos(y / 5);
+  });
+  return { data, dims: [count, 3, heightPx, widthPx] };
+}
+
+function pictureOf({ data, dims }: Floats, index: number): Floats {
+  const length = data.length / dims[0]!;
+  return {
+    data: data.subarray(index * length, (index + 1) * length),
+    dims: [1, ...dims.slice(1)],
+  };
+}
+
+function assertClose(found: Floats, expected: Floats): void {
+  assert.deepEqual(found.dims, expected.dims);
+  const wrong = expected.data.findIndex(
+    (value, i) => !(Math.abs(value - found.data[i]!) <= 2e-3 + 1e-4 * Math.abs(value)),
+  );
+  assert.equal(wrong, -1, `[${wrong}]: ${found.data[wrong]} instead of ${expected.data[wrong]}`);
+}
+
+describe("createYoloModel", () => {
+  for (const family of ["v8", "11", "12", "26"] as const) {
+    it(`makes a YOLO${family} of free sizes that computes what those of one size compute`, async () => {
+      const network = randomNetwork(family);
+      const dynamic = serializeModel(
+        createYoloModel({ ...named, network, imageSize: "dynamic", batch: "dynamic" }),
+      );
+      for (const [heightPx, widthPx] of [
+        [96, 160],
+        [128, 64],
+      ] as const) {
+        const images = waves(2, heightPx, widthPx);
+        const together = await runModel(dynamic, { images });
+        const fixed = createYoloModel({ ...named, network, imageSize: [heightPx, widthPx] });
+        for (const index of [0, 1]) {
+          const alone = await runModel(fixed, { images: pictureOf(images, index) });
+          for (const [name, output] of Object.entries(alone)) {
+            assertClose(pictureOf(together[name]!, index), output);
+          }
+        }
+      }
+    });
+  }
+
+  it("names free sizes as Ultralytics does", () => {
+    const options = { ...named, imageSize: "dynamic", batch: "dynamic" } as const;
+    const dimsOf = (family: YoloFamily) => {
+      const network = randomNetwork(family);
+      const { inputs, outputs } = readModel(
+        serializeModel(createYoloModel({ ...options, network })),
+      );
+      return [...inputs, ...outputs].map(({ dims }) => dims);
+    };
+    const masks = ["batch", 32, "mask_height", "mask_width"];
+    assert.deepEqual(dimsOf("11"), [
+      ["batch", 3, "height", "width"],
+      ["batch", 4 + 3 + 32, "anchors"],
+      masks,
+    ]);
+    assert.deepEqual(dimsOf("26").slice(1), [["batch", "detections", 6 + 32], masks]);
+  });
+
+  it("says in its metadata what Ultralytics says", () => {
+    const { metadata } = createYoloModel({
+      names: ["it's", '"it\'s"', "a\\b\n\u0007"],
+      description: "A test",
+      network: randomNetwork("26"),
+      imageSize: "dynamic",
+      usualSizeHw: [480, 640],
+      batch: "dynamic",
+      half: true,
+      origin: { date: "2026-01-02", version: "8.4.126", license: "AGPL-3.0", docs: undefined },
+    });
+    assert.deepEqual(Object.fromEntries(metadata), {
+      description: "A test",
+      author: "Orangery",
+      date: "2026-01-02",
+      version: "8.4.126",
+      license: "AGPL-3.0",
+      stride: "32",
+      task: "segment",
+      head: "Segment26",
+      batch: "1",
+      imgsz: "[480, 640]",
+      names: `{0: "it's", 1: '"it\\'s"', 2: 'a\\\\b\\n\\x07'}`,
+      args: "{'batch': 1, 'half': True, 'dynamic': True, 'nms': False}",
+      channels: "3",
+      end2end: "True",
+    });
+  });
+
+  it("makes a float16 model whose outputs are nearly those of float32", async () => {
+    const network = randomNetwork("11", "detect");
+    const options = { ...named, network, imageSize: "dynamic" } as const;
+    const bytes = serializeModel(createYoloModel({ ...options, half: true }));
+    const { inputs, outputs, initializers } = readModel(bytes);
+    assert.ok([...inputs, ...outputs].every(({ elementType }) => elementType === "float16"));
+    // A resize wants its scales in float32.
+    const large = initializers.filter(({ dims }) => dims.reduce((a, b) => a * b, 1) > 4);
+    assert.ok(large.every(({ elementType }) => elementType !== "float32"));
+
+    const images = waves(1, 64, 96);
+    const { output0: exact } = await runModel(createYoloModel(options), { images });
+    await using session = await onnxRuntime.createSession(bytes);
+    using halves = onnxRuntime.createTensor("float16", images.dims);
+    halves.data.set(images.data);
+    const { output0 } = await session.run({ images: halves });
+    using rounded = output0!;
+    const values = rounded.data as Float16Array;
+    const largest = exact!.data.reduce(
+      (most, value, i) => Math.max(most, Math.abs(value - values[i]!)),
+      0,
+    );
+    assert.ok(largest > 0 && largest < 1, `${largest} px`);
+  });
+
+  for (const batch of [0, 1.5, -1]) {
+    it(`refuses a batch of ${batch}`, () => {
+      const network = randomNetwork("11", "detect");
+      assert.throws(
+        () => createYoloModel({ ...named, network, imageSize: 64, batch }),
+        (error) => isOrangeryError(error, "INVALID_ARGUMENT"),
+      );
+    });
+  }
+
+  it("refuses a network whose modules do not fit each other, by the module's name", () => {
+    const { layers, head } = randomNetwork("11", "detect");
+    const network = { layers: layers.with(4, layers[2]!), head };
+    assert.throws(
+      () => createYoloModel({ ...named, network, imageSize: 64 }),
+      (error) => isOrangeryError(error, "INVALID_ARGUMENT") && /model\.4\.cv1/.test(error.message),
+    );
+  });
+
+  const activations = [
+    ["identity", (x: number) => x],
+    ["silu", (x: number) => x / (1 + Math.exp(-x))],
+    ["relu", (x: number) => Math.max(x, 0)],
+    ["relu6", (x: number) => Math.min(Math.max(x, 0), 6)],
+    ["hardswish", (x: number) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6],
+    ["mish", (x: number) => x * Math.tanh(Math.log1p(Math.exp(x)))],
+    ["sigmoid", (x: number) => 1 / (1 + Math.exp(-x))],
+    ["tanh", Math.tanh],
+    [{ leakyReluSlope: 0.1 }, (x: number) => (x < 0 ? 0.1 * x : x)],
+  ] as const;
+  for (const [activation, expected] of activations) {
+    it(`computes the activation ${JSON.stringify(activation)}`, async () => {
+      // Class scores are a sigmoid of what the last convolution gives.
+      const { network, images, logits } = headOf(pixels({ scores: 1 }));
+      const conv = { ...(network.layers[0]!.module as ReturnType<RandomModules["conv"]>) };
+      const layers = [{ from: [-1], module: { ...conv, activation } }];
+      const model = createYoloModel({ ...named, network: { ...network, layers }, imageSize: 4 });
+      const { output0 } = await runModel(model, { images });
+      for (const [i, logit] of logits.entries()) {
+        const score = 1 / (1 + Math.exp(-expected(logit)));
+        assert.ok(Math.abs(output0!.data[4 * 16 + i]! - score) < 1e-5, `${logit}`);
+      }
+    });
+  }
+});
+
+describe("an end-to-end head", () => {
+  it("gives the best scores of the best anchors, and an anchor twice for two classes", async () => {
+    const { network, images, logits } = headOf(pixels({ scores: 3 }), { maxDetections: 5 });
+    const model = createYoloModel({ ...named, network, imageSize: 4 });
+    const { output0 } = await runModel(model, { images });
+    const anchors = Array.from({ length: 16 }, (_, anchor) => ({
+      anchor,
+      scores: [0, 1, 2].map((classId) => logits[classId * 16 + anchor]!),
+    }));
+    const best = anchors
+      .toSorted((a, b) => Math.max(...b.scores) - Math.max(...a.scores))
+      .slice(0, 5);
+    const expected = best
+      .flatMap(({ anchor, scores }) => scores.map((score, classId) => ({ anchor, score, classId })))
+      .toSorted((a, b) => b.score - a.score)
+      .slice(0, 5)
+      .flatMap(({ anchor, score, classId }) => {
+        const [x, y] = [(anchor % 4) + 0.5, Math.floor(anchor / 4) + 0.5];
+        return [x - 1, y - 1, x + 1, y + 1, 1 / (1 + Math.exp(-score)), classId];
+      });
+    assertClose(output0!, { data: Float32Array.from(expected), dims: [1, 5, 6] });
+  });
+
+  it("gives as many detections as there are anchors where these are fewer", async () => {
+    const { network, images } = headOf(pixels({ scores: 3 }), { maxDetections: 300 });
+    for (const imageSize of [4, "dynamic"] as const) {
+      const { output0 } = await runModel(createYoloModel({ ...named, network, imageSize }), {
+        images,
+      });
+      assert.deepEqual(output0!.dims, [1, 16, 6]);
+    }
+  });
+});
+
+/** A 4 × 4 picture that reads as the logits of so many classes, no two of them equal. */
+function pixels({ scores }: { readonly scores: number }) {
+  const logits = Float32Array.from({ length: 3 * 16 }, (_, i) => 5 * Math.sin(1 + i * 2.4));
+  return { images: { data: logits, dims: [1, 3, 4, 4] }, classCount: scores };
+}
+
+/** A head at stride 1 that takes the picture's channels for logits; every box is 2 × 2. */
+function headOf(
+  { images, classCount }: ReturnType<typeof pixels>,
+  endToEnd?: DetectModule["endToEnd"],
+) {
+  const random = new RandomModules(0);
+  const pass: YoloModule = { kind: "identity" };
+  const identity = random.conv(3, classCount, { activation: "identity" });
+  identity.weight.values.forEach((_, i, values) => {
+    values[i] = i % 3 === Math.floor(i / 3) ? 1 : 0;
+  });
+  const boxes = random.conv(classCount, 4, { activation: "identity", gain: 0, bias: 1 });
+  const network: YoloNetwork = {
+    layers: [{ from: [-1], module: identity }],
+    head: {
+      from: [0],
+      module: {
+        kind: "detect",
+        cv2: [boxes],
+        cv3: [pass],
+        classCount,
+        dfl: undefined,
+        strides: [1],
+        endToEnd,
+      },
+    },
+  };
+  return { network, images, logits: images.data.subarray(0, classCount * 16) };
+}

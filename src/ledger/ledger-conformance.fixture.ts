@@ -1,0 +1,435 @@
+import assert from "node:assert/strict";
+import { sql } from "kysely";
+import { isOrangeryError } from "../errors.ts";
+import type { LedgerDatabase } from "./ledger-database.ts";
+import { openLedger } from "./open-ledger.ts";
+import {
+  contentOf,
+  foundPhoto,
+  plainRecipe,
+  plainResult,
+  regionRecipe,
+  regionResult,
+} from "./photo-results.fixture.ts";
+import type { Recipe } from "./recipe.ts";
+import { ResultStore } from "./result-store.ts";
+import { ResultWriter } from "./result-writer.ts";
+import {
+  readClassCounts,
+  readRecipes,
+  readResults,
+  readSetAside,
+  readThroughput,
+  type StoredResult,
+} from "./stored-results.ts";
+
+/** One thing that a results database does the same on SQLite and on PostgreSQL. */
+export interface LedgerCase {
+  readonly name: string;
+  /** `location` is of an empty database, or of a file that is not there yet. */
+  check(location: string): Promise<void>;
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+/** One opening with the store of a recipe. */
+async function openStore(location: string, recipe: Recipe = plainRecipe) {
+  const ledger = await openLedger(location);
+  const store = await ResultStore.open(ledger, recipe);
+  return { ledger, store, [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose]() };
+}
+
+async function query(ledger: LedgerDatabase, text: string): Promise<object[]> {
+  const { rows } = await ledger.read((db) => sql<object>`${sql.raw(text)}`.execute(db));
+  return rows.map((row) => ({ ...row }));
+}
+
+async function rowCounts(ledger: LedgerDatabase): Promise<object | undefined> {
+  const tables = ["photo", "job", "result", "result_objects", "result_region", "result_count"];
+  const counts = tables.map((table) => `(select count(*) from ${table}) as ${table}`);
+  return (await query(ledger, `select ${counts.join(", ")}`))[0];
+}
+
+/** Without what differs from run to run, and with masks that can be compared. */
+function comparable(stored: StoredResult) {
+  const { id, createdAt, objects, regions, ...rest } = stored;
+  return {
+    ...rest,
+    objects: Array.from(objects, ({ mask, ...object }) => ({ ...object, mask: mask?.toRle() })),
+    names: objects.names,
+    regions: regions?.map(({ mask, ...region }) => ({ ...region, mask: mask.toRle() })),
+  };
+}
+
+export const ledgerConformance: readonly LedgerCase[] = [
+  {
+    name: "many that open a new database at once all get it, and find it empty",
+    async check(location) {
+      const ledgers = await Promise.all(Array.from({ length: 6 }, () => openLedger(location)));
+      assert.deepEqual(await collect(readResults(ledgers[5]!)), []);
+      assert.deepEqual(await readRecipes(ledgers[0]!), []);
+      await Promise.all(ledgers.map((ledger) => ledger[Symbol.asyncDispose]()));
+      await ledgers[0]![Symbol.asyncDispose]();
+    },
+  },
+  {
+    name: "an empty place is no results database to read",
+    async check(location) {
+      await assert.rejects(openLedger(location, { readOnly: true }), (error) =>
+        isOrangeryError(error, "LEDGER_UNREADABLE"),
+      );
+    },
+  },
+  {
+    name: "a result comes back as it was recorded: with regions and without",
+    async check(location) {
+      await using plain = await openStore(location);
+      await using regions = await openStore(location, regionRecipe);
+      await plain.store.record([foundPhoto(1)]);
+      await regions.store.record([foundPhoto(1, regionResult())]);
+      await using reader = await openLedger(location, { readOnly: true });
+      const stored = await collect(readResults(reader));
+      const { source, contentSha256 } = foundPhoto(1);
+      const facts = { id: 0, source, contentSha256, createdAt: "" };
+      assert.deepEqual(stored.map(comparable), [
+        comparable({
+          ...facts,
+          ...plainResult(2),
+          objects: stored[0]!.objects,
+          recipeHash: plainRecipe.hash,
+          fallbackReason: undefined,
+        }),
+        comparable({ ...facts, ...regionResult(), recipeHash: regionRecipe.hash }),
+      ]);
+      for (const [i, score] of stored[0]!.objects.scores.entries()) {
+        assert.ok(Math.abs(score - plainResult(2).objects.scores[i]!) < 1e-5);
+      }
+      assert.deepEqual(stored[0]!.objects.boxesXyxy, plainResult(2).objects.boxesXyxy);
+      for (const { createdAt } of stored) {
+        assert.equal(new Date(createdAt).toISOString(), createdAt);
+      }
+    },
+  },
+  {
+    name: "recording a photo again changes nothing",
+    async check(location) {
+      await using first = await openStore(location);
+      await using second = await openStore(location);
+      await first.store.record([foundPhoto(1)]);
+      const [before] = await collect(readResults(first.ledger));
+      await second.store.record([foundPhoto(1, plainResult(9)), foundPhoto(1, plainResult(8))]);
+      const after = await collect(readResults(first.ledger));
+      assert.deepEqual(after, [before]);
+      assert.deepEqual(await rowCounts(first.ledger), {
+        ...{ photo: 1, job: 1, result: 1 },
+        ...{ result_objects: 1, result_region: 0, result_count: 2 },
+      });
+    },
+  },
+  {
+    name: "workers that record the same photos at the same moment, in any order, record each once",
+    async check(location) {
+      const workers = await Promise.all(Array.from({ length: 4 }, () => openStore(location)));
+      const photos = Array.from({ length: 200 }, (_, i) => foundPhoto(i));
+      for (let round = 0; round < 3; round++) {
+        const part = photos.slice(40 * round, 40 * round + 120);
+        await Promise.all(
+          workers.map(({ store }, i) => store.record(i % 2 === 0 ? part : part.toReversed())),
+        );
+      }
+      const [{ ledger }] = workers as [(typeof workers)[0]];
+      assert.deepEqual(await rowCounts(ledger), {
+        ...{ photo: 200, job: 200, result: 200 },
+        ...{ result_objects: 200, result_region: 0, result_count: 400 },
+      });
+      for (const worker of workers) await worker[Symbol.asyncDispose]();
+    },
+  },
+  {
+    name: "photos of identical bytes share a result, and one of them is enough to know it",
+    async check(location) {
+      await using setup = await openStore(location, regionRecipe);
+      const { store } = setup;
+      const photo = foundPhoto(1, regionResult());
+      const twin = { ...photo, source: "/twin.jpg" };
+      const { result: _, ...late } = { ...photo, source: "/late.jpg" };
+      assert.equal(await store.recordKnown(late), false);
+      await store.record([photo, twin]);
+      assert.equal(await store.recordKnown(late), true);
+      assert.deepEqual(
+        [...(await store.knownResults([contentOf(1), contentOf(2)]))],
+        [contentOf(1)],
+      );
+      const stored = await collect(readResults(setup.ledger));
+      assert.deepEqual(
+        stored.map(({ id, source }) => [id, source]),
+        ["/late.jpg", photo.source, "/twin.jpg"].map((source) => [stored[0]!.id, source]),
+      );
+      assert.deepEqual(await rowCounts(setup.ledger), {
+        ...{ photo: 3, job: 3, result: 1 },
+        ...{ result_objects: 1, result_region: 2, result_count: 3 },
+      });
+    },
+  },
+  {
+    name: "any number of results is recorded at once, and read in the order of their sources",
+    async check(location) {
+      await using setup = await openStore(location);
+      const photos = Array.from({ length: 3500 }, (_, i) => foundPhoto(i));
+      await setup.store.record(photos.toReversed());
+      const sources: string[] = [];
+      for await (const { source } of readResults(setup.ledger)) sources.push(source);
+      assert.deepEqual(
+        sources,
+        photos.map(({ source }) => source),
+      );
+      const known = await setup.store.knownSources(photos);
+      assert.equal(known.size, 3500);
+    },
+  },
+  {
+    name: "sources are in the order of their bytes, whatever the language",
+    async check(location) {
+      await using setup = await openStore(location);
+      const sources = ["/B.jpg", "/Z.jpg", "/a b.jpg", "/a-b.jpg", "/a.jpg", "/ä.jpg", "/😀.jpg"];
+      await setup.store.record(
+        sources.toReversed().map((source, i) => ({ ...foundPhoto(i), source })),
+      );
+      const stored = await collect(readResults(setup.ledger));
+      assert.deepEqual(
+        stored.map(({ source }) => source),
+        sources,
+      );
+    },
+  },
+  {
+    name: "a later success removes a failure, and a later failure leaves a success",
+    async check(location) {
+      await using setup = await openStore(location);
+      const { store, ledger } = setup;
+      const [good, bad] = [foundPhoto(1), foundPhoto(2)];
+      const reason = { code: "PHOTO_UNREADABLE", message: "no\0 photo" };
+      await store.recordFailure({ source: good.source, reason });
+      await store.recordFailure({ source: bad.source, reason });
+      await store.recordFailure({
+        source: bad.source,
+        reason: { ...reason, code: "PHOTO_FAILED" },
+      });
+      await store.record([good]);
+      await store.recordFailure({ source: good.source, reason });
+      assert.deepEqual(await collect(readSetAside(ledger)), [
+        {
+          source: bad.source,
+          recipeHash: plainRecipe.hash,
+          reason: { code: "PHOTO_FAILED", message: "no\u2400 photo" },
+        },
+      ]);
+      assert.equal((await collect(readResults(ledger))).length, 1);
+      assert.deepEqual(
+        [...(await store.knownSources([good, bad, { source: "/new.jpg" }]))].sort(),
+        [
+          [good.source, "done"],
+          [bad.source, "set-aside"],
+        ],
+      );
+    },
+  },
+  {
+    name: "a photo whose bytes have changed is done again, under every recipe",
+    async check(location) {
+      await using plain = await openStore(location);
+      await using regions = await openStore(location, regionRecipe);
+      const photo = foundPhoto(1);
+      await plain.store.record([photo]);
+      await regions.store.record([{ ...photo, result: regionResult() }]);
+      const changed = { ...photo, sizeBytes: 101, contentSha256: contentOf(2) };
+      assert.equal((await plain.store.knownSources([changed])).size, 0);
+      await plain.store.record([changed]);
+      assert.deepEqual([...(await plain.store.knownSources([changed])).values()], ["done"]);
+      assert.equal((await regions.store.knownSources([changed])).size, 0);
+      const [left] = await collect(readResults(plain.ledger));
+      assert.equal(left?.contentSha256, contentOf(2));
+      const failure = { code: "PHOTO_UNREADABLE", message: "gone bad" };
+      await plain.store.recordFailure({ ...photo, contentSha256: contentOf(3), reason: failure });
+      assert.deepEqual([...(await plain.store.knownSources([photo])).values()], ["set-aside"]);
+    },
+  },
+  {
+    name: "what cannot be recorded is refused, and nothing of its batch is left",
+    async check(location) {
+      await using setup = await openStore(location);
+      for (const bad of [{ source: "" }, { source: "/a\0.jpg" }, { contentSha256: "ABC" }]) {
+        await assert.rejects(
+          setup.store.record([foundPhoto(1), { ...foundPhoto(2), ...bad }]),
+          (error) => isOrangeryError(error, "INVALID_ARGUMENT"),
+        );
+      }
+      const counts = [0, 0].map(() => ({ region: 0, name: "twice", count: 1 }));
+      const twice = { ...plainResult(1), counts };
+      await assert.rejects(setup.store.record([foundPhoto(1), foundPhoto(2, twice)]));
+      assert.deepEqual(await collect(readResults(setup.ledger)), []);
+    },
+  },
+  {
+    name: "a writer commits what it was given, and one bad result keeps no other out",
+    async check(location) {
+      await using setup = await openStore(location);
+      const counts = [0, 0].map(() => ({ region: 0, name: "twice", count: 1 }));
+      const bad = foundPhoto(50, { ...plainResult(1), counts });
+      const failed: number[] = [];
+      await using writer = new ResultWriter(setup.store, { maxBatch: 32, maxWaiting: 64 });
+      const recorded: Promise<unknown>[] = [];
+      for (let number = 0; number < 300; number++) {
+        await writer.ready();
+        assert.ok(writer.waiting < 64);
+        const photo = number === 50 ? bad : foundPhoto(number);
+        recorded.push(writer.record(photo).catch(() => failed.push(number)));
+      }
+      await writer[Symbol.asyncDispose]();
+      await Promise.all(recorded);
+      assert.deepEqual(failed, [50]);
+      await assert.rejects(writer.record(foundPhoto(1)), (error) =>
+        isOrangeryError(error, "INVALID_ARGUMENT"),
+      );
+      assert.equal((await collect(readResults(setup.ledger))).length, 299);
+    },
+  },
+  {
+    name: "the views count by photo, region, class and hour, and list failures",
+    async check(location) {
+      await using plain = await openStore(location);
+      await using regions = await openStore(location, regionRecipe);
+      await plain.store.record([foundPhoto(1, plainResult(2)), foundPhoto(2, plainResult(5))]);
+      await regions.store.record([foundPhoto(1, regionResult())]);
+      const reason = { code: "PHOTO_NOT_FOUND", message: "gone" };
+      await plain.store.recordFailure({ source: "/gone.jpg", reason });
+      const { ledger } = plain;
+      const [one, two] = [foundPhoto(1).source, foundPhoto(2).source];
+
+      assert.deepEqual(
+        await query(
+          ledger,
+          `select source, name, count, per_megapixel from count_by_photo
+           where recipe_hash = '${plainRecipe.hash}' order by source, name`,
+        ),
+        [
+          { source: one, name: "plant", count: 2, per_megapixel: 4 },
+          { source: one, name: "weed", count: 1, per_megapixel: 2 },
+          { source: two, name: "plant", count: 5, per_megapixel: 10 },
+          { source: two, name: "weed", count: 1, per_megapixel: 2 },
+        ],
+      );
+      assert.deepEqual(
+        await query(
+          ledger,
+          `select region, region_name, region_score, area_px, name, count, per_megapixel
+           from count_by_region order by region`,
+        ),
+        [
+          { region: 1, region_name: "bed", area_px: 8, count: 2, per_megapixel: 250_000 },
+          { region: 2, region_name: "tray", area_px: 6, count: 0, per_megapixel: 0 },
+        ].map((row) => ({ region_score: 0.75, name: "plant", ...row })),
+      );
+      const classes = [
+        { recipeHash: plainRecipe.hash, name: "plant", photos: 2, count: 7 },
+        { recipeHash: plainRecipe.hash, name: "weed", photos: 2, count: 2 },
+      ];
+      assert.deepEqual(await readClassCounts(ledger, { recipeHash: plainRecipe.hash }), classes);
+      assert.deepEqual(await query(ledger, "select * from failure"), [
+        {
+          source: "/gone.jpg",
+          recipe_hash: plainRecipe.hash,
+          reason_code: "PHOTO_NOT_FOUND",
+          reason_message: "gone",
+          attempts: 0,
+        },
+      ]);
+      const hours = await readThroughput(ledger, { recipeHash: regionRecipe.hash });
+      const { hour, ...inferred } = hours[0]!;
+      assert.match(hour, /^\d{4}-\d\d-\d\dT\d\d:00:00Z$/);
+      assert.deepEqual(
+        [hours.length, inferred],
+        [1, { recipeHash: regionRecipe.hash, device: "cuda:0", photos: 1, objects: 3 }],
+      );
+      assert.deepEqual(
+        await query(
+          ledger,
+          `select detect_sha256, segment_sha256, object_count, region_count, slice_count, device,
+                  fallback_reason, timings_ms
+           from photo_result where source = '${one}' order by slice_count`,
+        ),
+        [
+          {
+            ...{ detect_sha256: "d".repeat(64), segment_sha256: null, object_count: 3 },
+            ...{ region_count: null, slice_count: 1, device: "cpu", fallback_reason: null },
+            timings_ms: '{"read":1.5,"detect":20}',
+          },
+          {
+            ...{ detect_sha256: "d".repeat(64), segment_sha256: "5".repeat(64), object_count: 3 },
+            ...{ region_count: 2, slice_count: 6, device: "cuda:0" },
+            ...{
+              fallback_reason: "tensorrt:0 is not there",
+              timings_ms: '{"segment":3,"detect":4.5}',
+            },
+          },
+        ],
+      );
+      assert.deepEqual(
+        await query(
+          ledger,
+          `select source, class_id, name, score, left_px, top_px, right_px, bottom_px, region
+           from photo_object where recipe_hash = '${regionRecipe.hash}' order by score`,
+        ),
+        [
+          { score: 0.125, left_px: 7, top_px: 3, right_px: 8, bottom_px: 4, region: 0 },
+          { score: 0.25, left_px: 1, top_px: 1, right_px: 2, bottom_px: 2, region: 1 },
+          { score: 0.5, left_px: 0, top_px: 0, right_px: 1, bottom_px: 1, region: 1 },
+        ].map((row) => ({ source: one, class_id: 0, name: "plant", ...row })),
+      );
+    },
+  },
+  {
+    name: "the recipes say their models and what there is of each",
+    async check(location) {
+      await using plain = await openStore(location);
+      await using regions = await openStore(location, regionRecipe);
+      await plain.store.record([foundPhoto(1), { ...foundPhoto(1), source: "/twin.jpg" }]);
+      const reason = { code: "PHOTO_NOT_FOUND", message: "gone" };
+      await plain.store.recordFailure({ source: "/gone.jpg", reason });
+      const [first, second, ...others] = await readRecipes(plain.ledger);
+      const [{ createdAt }] = (await collect(readResults(plain.ledger))) as [StoredResult];
+      assert.deepEqual(first, {
+        ...{ hash: plainRecipe.hash, json: plainRecipe.json, models: { detect: "d".repeat(64) } },
+        ...{ done: 2, setAside: 1, left: 0, objectCount: 6 },
+        ...{ firstResultAt: createdAt, lastResultAt: createdAt },
+      });
+      assert.deepEqual(second, {
+        ...{ hash: regionRecipe.hash, json: regionRecipe.json },
+        models: { detect: "d".repeat(64), segment: "5".repeat(64) },
+        ...{ done: 0, setAside: 0, left: 0, objectCount: 0 },
+        ...{ firstResultAt: undefined, lastResultAt: undefined },
+      });
+      assert.deepEqual(others, []);
+      assert.equal(regions.store.recipe, regionRecipe);
+    },
+  },
+  {
+    name: "long reasons of a fallback, and lists of a thousand classes, have room",
+    async check(location) {
+      await using setup = await openStore(location);
+      const names = Array.from({ length: 1200 }, (_, i) => `class number ${i}`);
+      const { objects, ...rest } = plainResult(1);
+      const many = Object.assign(Object.create(Object.getPrototypeOf(objects)), objects, { names });
+      const fallbackReason = "The device said so. ".repeat(500);
+      const result = { ...rest, objects: many, fallbackReason };
+      await setup.store.record([foundPhoto(1, result), foundPhoto(2, result)]);
+      const [stored] = await collect(readResults(setup.ledger));
+      assert.deepEqual(stored?.objects.names, names);
+      assert.match(stored?.fallbackReason ?? "", /^The device said so\. .*…$/);
+    },
+  },
+];

@@ -1,0 +1,21 @@
+/**
+ * The thread that `checkpointToOnnx` starts: it reads one checkpoint, answers with the bytes of its
+ * ONNX model, and ends, and what that took of memory goes with it.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { isOrangeryError } from "../errors.ts";
+import { serializeModel } from "../graph/model-writer.ts";
+import { buildCheckpointModel } from "./checkpoint-model.ts";
+import type { CheckpointAnswer } from "./checkpoint-to-onnx.ts";
+
+const answer = (value: CheckpointAnswer, transfer: ArrayBuffer[] = []) =>
+  parentPort!.postMessage(value, transfer);
+try {
+  const model = await buildCheckpointModel(workerData, { imageSize: "dynamic", batch: "dynamic" });
+  const bytes = serializeModel(model);
+  answer({ bytes }, [bytes.buffer]);
+} catch (error) {
+  if (!isOrangeryError(error)) throw error;
+  const { code, message, details } = error;
+  answer({ error: { code, message, details } });
+}

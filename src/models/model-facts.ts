@@ -1,0 +1,153 @@
+import { readFile } from "node:fs/promises";
+import { readYoloCheckpoint } from "../checkpoint/yolo-checkpoint.ts";
+import { readModel } from "../graph/model-reader.ts";
+import { traceShapes } from "../graph/yolo/network-shapes.ts";
+import { describeModelFile, identifyModelFile, type ModelFile, notAModel } from "./model-file.ts";
+import { isCheckpoint } from "./model-source.ts";
+import { readYoloNetwork, type YoloTask } from "./yolo-network.ts";
+
+/** What a model file says of itself. What it does not say is undefined. */
+export interface ModelFacts {
+  readonly file: ModelFile;
+  readonly format: "checkpoint" | "onnx";
+  readonly task: YoloTask;
+  /** Class names by class id. */
+  readonly names: readonly string[];
+  /** The input's [height, width] where nothing else is asked for. */
+  readonly imageSizeHw: readonly [number, number];
+  /** Whether it takes other sizes, too, which are multiples of `stride`. */
+  readonly freeSize: boolean;
+  readonly stride: number;
+  /** Of the weights and of the input of an ONNX model. */
+  readonly elementType: "float32" | "float16" | undefined;
+  readonly description: string | undefined;
+  /** Of the network, as Ultralytics counts them in its configuration, with the head. */
+  readonly layers: number | undefined;
+  /** Operators of an ONNX graph. */
+  readonly operators: number | undefined;
+  /** Numbers that were learned, with batch norm folded into the convolutions. */
+  readonly parameters: number | undefined;
+  /** Additions and multiplications of the convolutions for one picture of `imageSizeHw`, in 10⁹. */
+  readonly gflops: number | undefined;
+  /** When it was trained or exported, as the file says. */
+  readonly date: string | undefined;
+  /** The version of Ultralytics that trained or exported it. */
+  readonly ultralyticsVersion: string | undefined;
+  /** Who exported an ONNX model. */
+  readonly author: string | undefined;
+  readonly license: string | undefined;
+}
+
+/**
+ * Reads what a model file says of itself, without loading it.
+ *
+ * @param nameOrPath A checkpoint, an ONNX model, or the name of a sample model.
+ * @throws OrangeryError `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, and for a checkpoint
+ *   what `readYoloCheckpoint` throws
+ */
+export async function readModelFacts(
+  nameOrPath: string,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<ModelFacts> {
+  const file = await identifyModelFile(nameOrPath);
+  return (await isCheckpoint(file.path))
+    ? await readCheckpointFacts(file, signal)
+    : await readOnnxFacts(file, signal);
+}
+
+async function readCheckpointFacts(
+  file: ModelFile,
+  signal: AbortSignal | undefined,
+): Promise<ModelFacts> {
+  const { network, facts, ...checkpoint } = await readYoloCheckpoint(file.path, { signal });
+  const [heightPx, widthPx] = checkpoint.imageSizeHw;
+  const { convolutionMacs } = traceShapes(network, { heightPx, widthPx });
+  return {
+    file,
+    format: "checkpoint",
+    task: checkpoint.task,
+    names: checkpoint.names,
+    imageSizeHw: checkpoint.imageSizeHw,
+    freeSize: true,
+    stride: checkpoint.stride,
+    elementType: undefined,
+    description: checkpoint.description,
+    layers: network.layers.length + 1,
+    operators: undefined,
+    parameters: countWeights(network),
+    gflops: (2 * convolutionMacs) / 1e9,
+    date: facts.date,
+    ultralyticsVersion: facts.version,
+    author: undefined,
+    license: facts.license,
+  };
+}
+
+async function readOnnxFacts(
+  file: ModelFile,
+  signal: AbortSignal | undefined,
+): Promise<ModelFacts> {
+  let model: ReturnType<typeof readModel>;
+  try {
+    model = readModel(await readFile(file.path, { signal }));
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw notAModel(file, await describeModelFile(file), cause);
+  }
+  const { metadata } = model;
+  const toInfo = ({ name, elementType, dims }: (typeof model.inputs)[number]) => ({
+    name,
+    elementType,
+    shape: dims,
+  });
+  const network = readYoloNetwork({
+    file: file.path,
+    inputs: model.inputs.map(toInfo),
+    outputs: model.outputs.map(toInfo),
+    metadata,
+  });
+  return {
+    file,
+    format: "onnx",
+    task: network.task,
+    names: network.names,
+    imageSizeHw: network.defaultSizeHw,
+    freeSize: network.fixedSizeHw === undefined,
+    stride: network.stride,
+    elementType: network.inputType,
+    description: metadata.get("description"),
+    layers: undefined,
+    operators: model.nodeCount,
+    parameters: countInitializers(model.initializers),
+    gflops: undefined,
+    date: metadata.get("date"),
+    ultralyticsVersion: metadata.get("version"),
+    author: metadata.get("author"),
+    license: metadata.get("license"),
+  };
+}
+
+/** Numbers in the weights of a tree of modules, each tensor once. */
+function countWeights(tree: object): number {
+  const seen = new Set<object>();
+  const visit = (value: unknown): number => {
+    if (typeof value !== "object" || value === null || seen.has(value)) return 0;
+    seen.add(value);
+    if (value instanceof Float32Array) return value.length;
+    if (ArrayBuffer.isView(value)) return 0;
+    return Object.values(value).reduce((sum, part) => sum + visit(part), 0);
+  };
+  return visit(tree);
+}
+
+/** Kernels, and the biases that go with them; other tensors are constants, such as anchor points. */
+function countInitializers(initializers: ReturnType<typeof readModel>["initializers"]): number {
+  const floats = initializers.filter(({ elementType }) => /^b?float/.test(elementType));
+  const kernels = floats.filter(({ dims }) => dims.length === 4);
+  // Outputs come first in a convolution's kernel, second in a transposed one's.
+  const outputCounts = new Set(kernels.flatMap(({ dims }) => dims.slice(0, 2)));
+  const biases = floats.filter(({ dims }) => dims.length === 1 && outputCounts.has(dims[0]!));
+  return [...kernels, ...biases]
+    .map(({ dims }) => dims.reduce((count, extent) => count * extent, 1))
+    .reduce((sum, count) => sum + count, 0);
+}

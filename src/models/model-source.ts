@@ -1,0 +1,47 @@
+import { open } from "node:fs/promises";
+import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
+import type { ModelFile } from "./model-file.ts";
+
+/**
+ * What a runtime is given to load a model file: its path, or for a checkpoint the bytes of the ONNX
+ * model that is built from it. Their memory goes when the source is disposed.
+ */
+export class ModelSource implements AsyncDisposable {
+  readonly #path: string;
+  readonly #signal: AbortSignal | undefined;
+  #source: Promise<string | Uint8Array> | undefined;
+
+  constructor({ path }: ModelFile, signal: AbortSignal | undefined) {
+    this.#path = path;
+    this.#signal = signal;
+  }
+
+  /** Builds at most once. @throws OrangeryError what `checkpointToOnnx` throws */
+  async read(): Promise<string | Uint8Array> {
+    this.#source ??= this.#read();
+    return await this.#source;
+  }
+
+  async #read(): Promise<string | Uint8Array> {
+    const path = this.#path;
+    return (await isCheckpoint(path)) ? await checkpointToOnnx(path, this.#signal) : path;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const source = await this.#source?.catch(() => undefined);
+    // Left to the garbage collector, 80 MB may stay for minutes.
+    if (source instanceof Uint8Array) (source.buffer as ArrayBuffer).transfer(0);
+  }
+}
+
+/** Whether a file is a zip archive, as checkpoints are and no ONNX model is. */
+export async function isCheckpoint(path: string): Promise<boolean> {
+  try {
+    await using file = await open(path);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return bytesRead === 4 && buffer.toString("latin1") === "PK\x03\x04";
+  } catch {
+    // What is wrong comes out when it is loaded.
+    return false;
+  }
+}

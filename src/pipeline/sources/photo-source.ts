@@ -1,0 +1,42 @@
+import type { PhotoFile } from "../../ledger/add-photos.ts";
+import type { PhotoBytes } from "../read-photo.ts";
+
+export interface ListOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A photo that a source lists. */
+export interface ListedPhoto extends PhotoFile {
+  /** What `read` takes. Unlike `source` it may hold a password or a signature: never to be told. */
+  readonly name: string;
+}
+
+/** Where photos lie, told by how their names begin: a bucket, the web. */
+export interface PhotoSource extends Disposable {
+  /**
+   * The photos under a name, one after another, however many there are.
+   *
+   * @throws `PHOTO_NOT_FOUND`, `PHOTO_FETCH_FAILED`, or the signal's reason.
+   */
+  list(name: string, options?: ListOptions): AsyncIterable<ListedPhoto>;
+  /**
+   * Fetches one photo and hashes it.
+   *
+   * @throws `PHOTO_NOT_FOUND`, `PHOTO_FETCH_FAILED`, `PHOTO_TOO_LARGE`, `PHOTO_ADDRESS_REFUSED`, or
+   *   the signal's reason.
+   */
+  read(name: string, options?: ReadOptions): Promise<PhotoBytes>;
+}
+
+export interface FetchLimits {
+  /** Larger photos are refused. */
+  readonly maxBytes: number;
+  /** For one attempt, from the request to the last byte. */
+  readonly timeoutMs: number;
+  /** How often a request is made that fails for a reason that may pass. */
+  readonly attempts: number;
+}

@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { type S3Server, startS3Server } from "../../../test/servers/s3-server.ts";
+import { PhotoSources } from "./photo-sources.ts";
+import { S3Source } from "./s3-source.ts";
+
+const limits = { maxBytes: 1000, timeoutMs: 30_000, attempts: 2 };
+const photo = Buffer.from("not a photo, but its bytes");
+const keys = ["2026/a b.jpg", "2026/b.JPG", "2026/deep/c.png", "2026/notes.txt", "20261/other.jpg"];
+
+let server: S3Server | undefined;
+let source: S3Source;
+
+before(async () => {
+  server = await startS3Server();
+  Object.assign(process.env, server.env);
+  await fill();
+  source = new S3Source(limits);
+});
+after(async () => {
+  source?.[Symbol.dispose]();
+  await server?.[Symbol.asyncDispose]();
+});
+
+async function fill(): Promise<void> {
+  const client = new S3Client({
+    region: "us-east-1",
+    forcePathStyle: true,
+    requestChecksumCalculation: "WHEN_REQUIRED",
+  });
+  try {
+    await client.send(new CreateBucketCommand({ Bucket: "trays" }));
+    for (const Key of keys) {
+      await client.send(new PutObjectCommand({ Bucket: "trays", Key, Body: photo }));
+    }
+    const many = Array.from({ length: 1100 }, (_, i) => `many/${String(i).padStart(4, "0")}.jpg`);
+    const put = (Key: string) =>
+      client.send(new PutObjectCommand({ Bucket: "trays", Key, Body: "x" }));
+    while (many.length > 0) await Promise.all(many.splice(0, 50).map(put));
+  } finally {
+    client.destroy();
+  }
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
+
+async function namesOf(name: string): Promise<string[]> {
+  return (await collect(source.list(name))).map(({ name }) => name);
+}
+
+describe("S3Source", () => {
+  test("lists the photos under a folder, and only those", async () => {
+    const expected = ["a b.jpg", "b.JPG", "deep/c.png"].map((key) => `s3://trays/2026/${key}`);
+    assert.deepEqual(await namesOf("s3://trays/2026/"), expected);
+    assert.deepEqual(await namesOf("s3://trays/2026"), expected);
+  });
+
+  test("lists a bucket of more photos than one answer holds", async () => {
+    const names = await namesOf("s3://trays/many/");
+    assert.equal(new Set(names).size, 1100);
+    assert.equal((await namesOf("s3://trays")).length, 1104);
+  });
+
+  test("lists one photo with its size and time", async () => {
+    const [listed, ...others] = await collect(source.list("s3://trays/2026/a b.jpg"));
+    assert.deepEqual(others, []);
+    assert.equal(listed?.source, "s3://trays/2026/a b.jpg");
+    assert.equal(listed.sizeBytes, photo.length);
+    assert.ok(listed.mtimeUs > 0);
+  });
+
+  test("reads a photo and hashes it", async () => {
+    const { bytes, content } = await source.read("s3://trays/2026/a b.jpg");
+    assert.deepEqual(Buffer.from(bytes), photo);
+    assert.equal(content.sha256, createHash("sha256").update(photo).digest("hex"));
+    assert.equal(content.sizeBytes, photo.length);
+  });
+
+  test("says what is not there", async () => {
+    for (const name of ["s3://trays/none.jpg", "s3://nobody/a.jpg"]) {
+      await assert.rejects(source.read(name), { code: "PHOTO_NOT_FOUND" });
+      await assert.rejects(namesOf(name), { code: "PHOTO_NOT_FOUND" });
+    }
+    await assert.rejects(namesOf("s3://nobody/folder/"), { code: "PHOTO_NOT_FOUND" });
+    assert.deepEqual(await namesOf("s3://trays/empty/"), []);
+  });
+
+  test("refuses a photo above the limit, and a name without a bucket", async () => {
+    using narrow = new S3Source({ ...limits, maxBytes: 5 });
+    await assert.rejects(narrow.read("s3://trays/2026/a b.jpg"), { code: "PHOTO_TOO_LARGE" });
+    await assert.rejects(source.read("s3:///a.jpg"), { code: "INVALID_ARGUMENT" });
+  });
+
+  test("tells a server that is away from a photo that is", async () => {
+    const endpoint = process.env.AWS_ENDPOINT_URL_S3;
+    process.env.AWS_ENDPOINT_URL_S3 = "http://127.0.0.1:9";
+    try {
+      using away = new S3Source(limits);
+      await assert.rejects(away.read("s3://trays/2026/a b.jpg"), { code: "PHOTO_FETCH_FAILED" });
+    } finally {
+      process.env.AWS_ENDPOINT_URL_S3 = endpoint;
+    }
+  });
+
+  test("rejects with the signal's reason", async () => {
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    await assert.rejects(source.read("s3://trays/2026/a b.jpg", { signal }), reason);
+  });
+});
+
+describe("PhotoSources", () => {
+  test("lists files and buckets in the order of their names, and reads what it listed", async () => {
+    using sources = new PhotoSources();
+    const examples = join(import.meta.dirname, "../../../examples/photos");
+    const listed = await collect(
+      sources.list(["s3://trays/2026/deep/", join(examples, "tray-1.jpg"), "s3://trays/20261"]),
+    );
+    assert.deepEqual(
+      listed.map(({ source }) => source),
+      ["s3://trays/2026/deep/c.png", join(examples, "tray-1.jpg"), "s3://trays/20261/other.jpg"],
+    );
+    for (const { name, sizeBytes } of listed) {
+      assert.equal((await sources.read(name)).bytes.length, sizeBytes);
+    }
+  });
+
+  for (const name of ["ftp://host/a.jpg", "constructor://a", "gs://bucket/a.jpg"]) {
+    test(`does not know ${name}`, async () => {
+      using sources = new PhotoSources();
+      await assert.rejects(sources.read(name), { code: "INVALID_ARGUMENT" });
+      await assert.rejects(collect(sources.list([name])), { code: "INVALID_ARGUMENT" });
+    });
+  }
+
+  test("refuses limits that cannot be", () => {
+    for (const options of [{ maxBytes: 0 }, { timeoutMs: Number.NaN }, { attempts: -1 }]) {
+      assert.throws(() => new PhotoSources(options), { code: "INVALID_ARGUMENT" });
+    }
+  });
+});

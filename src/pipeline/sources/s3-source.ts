@@ -1,0 +1,195 @@
+import type { Readable } from "node:stream";
+import type { S3Client } from "@aws-sdk/client-s3";
+import { OrangeryError } from "../../errors.ts";
+import { hasPictureExtension } from "../../vision/picture.ts";
+import type { PhotoBytes } from "../read-photo.ts";
+import { withAttempts } from "./attempts.ts";
+import { readBody } from "./body-reader.ts";
+import type {
+  FetchLimits,
+  ListedPhoto,
+  ListOptions,
+  PhotoSource,
+  ReadOptions,
+} from "./photo-source.ts";
+
+/** Keys that one request lists: S3's own limit. */
+const keysAtOnce = 1000;
+
+/** S3's names for what is not there or not allowed; trying again does not help. */
+const lasting = new Set([
+  "NoSuchKey",
+  "NoSuchBucket",
+  "NotFound",
+  "AccessDenied",
+  "Forbidden",
+  "InvalidAccessKeyId",
+  "SignatureDoesNotMatch",
+  "PermanentRedirect",
+  "InvalidObjectState",
+  "CredentialsProviderError",
+]);
+
+type Sdk = typeof import("@aws-sdk/client-s3");
+
+/**
+ * Photos in buckets of S3 or whatever speaks its protocol: `s3://bucket/key` is a photo when the key
+ * ends like one, and else all photos under `key/`.
+ *
+ * Credentials, region and endpoint come from where Amazon's SDK looks: `AWS_ACCESS_KEY_ID`,
+ * `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL_S3`, a role of the machine. With an endpoint of one's
+ * own, buckets are addressed by path, as other servers than Amazon's expect.
+ */
+export class S3Source implements PhotoSource {
+  readonly #limits: FetchLimits;
+  #opened: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
+
+  constructor(limits: FetchLimits) {
+    this.#limits = limits;
+  }
+
+  async *list(name: string, { signal }: ListOptions = {}): AsyncIterable<ListedPhoto> {
+    const { bucket, key } = parseS3Name(name);
+    if (hasPictureExtension(key)) {
+      yield await this.#describe(bucket, key, signal);
+      return;
+    }
+    const prefix = key === "" || key.endsWith("/") ? key : `${key}/`;
+    let continuation: string | undefined;
+    do {
+      const page = await this.#ask(name, signal, async ({ sdk, client }, abortSignal) => {
+        const command = new sdk.ListObjectsV2Command({
+          Bucket: bucket,
+          Prefix: prefix,
+          MaxKeys: keysAtOnce,
+          ContinuationToken: continuation,
+        });
+        return await client.send(command, { abortSignal });
+      });
+      for (const { Key, Size, LastModified } of page.Contents ?? []) {
+        if (Key === undefined || !hasPictureExtension(Key)) continue;
+        yield toListedPhoto(bucket, Key, Size, LastModified);
+      }
+      continuation = page.NextContinuationToken;
+    } while (continuation !== undefined);
+  }
+
+  async read(name: string, { signal }: ReadOptions = {}): Promise<PhotoBytes> {
+    const { bucket, key } = parseS3Name(name);
+    return await this.#ask(name, signal, async ({ sdk, client }, abortSignal) => {
+      const command = new sdk.GetObjectCommand({ Bucket: bucket, Key: key });
+      const object = await client.send(command, { abortSignal });
+      const stream = object.Body as Readable;
+      try {
+        return await readBody({
+          label: name,
+          chunks: stream,
+          announcedBytes: object.ContentLength,
+          modifiedAt: object.LastModified,
+          maxBytes: this.#limits.maxBytes,
+        });
+      } finally {
+        stream.destroy();
+      }
+    });
+  }
+
+  async #describe(
+    bucket: string,
+    key: string,
+    signal: AbortSignal | undefined,
+  ): Promise<ListedPhoto> {
+    const head = await this.#ask(`s3://${bucket}/${key}`, signal, ({ sdk, client }, abortSignal) =>
+      client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: key }), { abortSignal }),
+    );
+    return toListedPhoto(bucket, key, head.ContentLength, head.LastModified);
+  }
+
+  /** One request, tried again where that helps; its failures in our codes. */
+  async #ask<T>(
+    label: string,
+    signal: AbortSignal | undefined,
+    request: (opened: { sdk: Sdk; client: S3Client }, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    this.#opened ??= openClient();
+    const opened = await this.#opened;
+    return await withAttempts(
+      async (signal) => {
+        try {
+          return await request(opened, signal);
+        } catch (error) {
+          throw toFetchError(error, label);
+        }
+      },
+      { ...this.#limits, label, signal },
+    );
+  }
+
+  [Symbol.dispose](): void {
+    this.#opened?.then(
+      ({ client }) => client.destroy(),
+      () => {},
+    );
+  }
+}
+
+async function openClient(): Promise<{ sdk: Sdk; client: S3Client }> {
+  const sdk = await import("@aws-sdk/client-s3").catch((cause) => {
+    throw new OrangeryError(
+      "PACKAGE_MISSING",
+      "Expected the package @aws-sdk/client-s3 for photos from S3, but it is not installed. " +
+        "Run `npm install @aws-sdk/client-s3`.",
+      { cause },
+    );
+  });
+  const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, AWS_REGION, AWS_DEFAULT_REGION } = process.env;
+  const ownServer = (AWS_ENDPOINT_URL_S3 ?? AWS_ENDPOINT_URL) !== undefined;
+  const region = AWS_REGION ?? AWS_DEFAULT_REGION ?? (ownServer ? "us-east-1" : undefined);
+  const client = new sdk.S3Client({
+    forcePathStyle: ownServer,
+    ...(region !== undefined && { region }),
+    // Attempts are ours: they also cover a body that breaks off.
+    maxAttempts: 1,
+  });
+  return { sdk, client };
+}
+
+/** Not by `URL`: a key is taken as it is, without escapes. */
+function parseS3Name(name: string): { bucket: string; key: string } {
+  const [, bucket, key = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(name) ?? [];
+  if (bucket !== undefined) return { bucket, key };
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected s3://bucket/key or s3://bucket/folder/, got ${name}.`,
+    { details: { name } },
+  );
+}
+
+function toListedPhoto(bucket: string, key: string, size = 0, modifiedAt?: Date): ListedPhoto {
+  const name = `s3://${bucket}/${key}`;
+  return { name, source: name, sizeBytes: size, mtimeUs: 1000 * (modifiedAt?.getTime() ?? 0) };
+}
+
+function toFetchError(cause: unknown, label: string): unknown {
+  if (cause instanceof OrangeryError) return cause;
+  const { name = "Error", $metadata } = cause as {
+    name?: string;
+    $metadata?: { httpStatusCode?: number };
+  };
+  const status = $metadata?.httpStatusCode;
+  const details = { photo: label, reason: name, ...(status && { status }) };
+  const isLasting = lasting.has(name) || status === 403 || status === 404;
+  // The SDK's own message may hold the request; its name says enough.
+  return isLasting
+    ? new OrangeryError(
+        "PHOTO_NOT_FOUND",
+        `Expected ${label} to be there and readable, got ${name}. Check the bucket, the key and ` +
+          "the credentials.",
+        { cause, details },
+      )
+    : new OrangeryError(
+        "PHOTO_FETCH_FAILED",
+        `Expected the photo ${label}, but S3 failed: ${name}. Try again later.`,
+        { cause, details },
+      );
+}

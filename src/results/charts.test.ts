@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { barChart } from "./bar-chart.ts";
+import { binCounts, niceCeiling } from "./histogram.ts";
+import { binMoments, ratePerSecond, workMs } from "./time-bins.ts";
+
+const sumOf = (bins: readonly { count: number }[]) =>
+  bins.reduce((sum, { count }) => sum + count, 0);
+
+describe("binCounts", () => {
+  test("has no bins of nothing", () => {
+    assert.deepEqual(binCounts(new Map(), 24), []);
+  });
+
+  test("gives each number a bin of its own where they fit", () => {
+    assert.deepEqual(
+      binCounts(
+        new Map([
+          [3, 2],
+          [5, 1],
+        ]),
+        24,
+      ),
+      [
+        { from: 3, to: 4, count: 2 },
+        { from: 4, to: 5, count: 0 },
+        { from: 5, to: 6, count: 1 },
+      ],
+    );
+  });
+
+  test("begins at multiples of a width that people count in, and loses nothing", () => {
+    for (const max of [1, 9, 99, 541, 100_000, 12_345_678]) {
+      const occurrences = new Map(
+        Array.from({ length: 50 }, (_, i) => [Math.floor((max * i) / 49), 2]),
+      );
+      const bins = binCounts(occurrences, 24);
+      assert.ok(bins.length <= 24);
+      const { from, to } = bins[0]!;
+      assert.match(String(to - from), /^[125]0*$/);
+      assert.equal(from % (to - from), 0);
+      assert.equal(sumOf(bins), 2 * occurrences.size);
+    }
+  });
+});
+
+test("niceCeiling is the next number that halves well", () => {
+  const cases = [
+    [0.013, 0.02],
+    [0.3, 0.4],
+    [1, 1],
+    [2.5, 4],
+    [6, 6],
+    [11, 20],
+    [541, 600],
+    [81_000, 100_000],
+  ] as const;
+  for (const [value, ceiling] of cases) assert.equal(niceCeiling(value), ceiling);
+});
+
+describe("binMoments", () => {
+  test("has no bins of nothing, and one of one moment", () => {
+    assert.deepEqual(binMoments(new Float64Array(), 40), []);
+    assert.equal(sumOf(binMoments(Float64Array.of(1234), 40)), 1);
+  });
+
+  test("fits a second and a decade into the bins that there are", () => {
+    for (const spanMs of [900, 60_000, 36e5, 864e5, 3650 * 864e5]) {
+      const moments = Float64Array.from({ length: 500 }, (_, i) => 1.78e12 + (spanMs * i) / 499);
+      const bins = binMoments(moments, 40);
+      assert.ok(bins.length > 3 && bins.length <= 40, `${spanMs}: ${bins.length}`);
+      assert.equal(sumOf(bins), 500);
+    }
+  });
+});
+
+test("the rate leaves pauses between runs out", () => {
+  const moments = Float64Array.of(0, 500, 1000, 1000 + 36e5, 1500 + 36e5);
+  assert.equal(workMs(moments), 1500);
+  assert.equal(ratePerSecond(moments), 2);
+  assert.equal(ratePerSecond(Float64Array.of(5)), undefined);
+  assert.equal(ratePerSecond(Float64Array.of(5, 5)), undefined);
+});
+
+test("a chart says its numbers in a table as well, and shows the least of bars", () => {
+  const bins = [
+    { from: 0, to: 1, count: 100_000 },
+    { from: 1, to: 2, count: 0 },
+    { from: 2, to: 3, count: 1 },
+  ];
+  const { text } = barChart(bins, {
+    title: "Objects",
+    summary: "Most are none.",
+    nameOf: ({ from }) => `<${from}>`,
+    unit: "photos",
+    tickOf: String,
+    axis: "Objects",
+  });
+  assert.match(text, /role="img" aria-label="Objects\. Most are none\."/);
+  assert.match(text, /<th scope="row">&lt;0&gt;<\/th><td class="number">100,000<\/td>/);
+  assert.equal(text.match(/<th scope="row">/g)?.length, 2);
+  const heights = Array.from(text.matchAll(/<rect [^>]* height="([\d.]+)"/g), ([, height]) =>
+    Number(height),
+  );
+  assert.equal(heights.length, 3);
+  assert.ok(heights[0]! > 100 && heights[1] === 0 && heights[2]! >= 2);
+});

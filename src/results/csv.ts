@@ -1,0 +1,23 @@
+import type { Cell, Row } from "./result-tables.ts";
+
+/**
+ * Rows as CSV after RFC 4180: a line of column names, then a line a row, each ended by CR LF; what is
+ * missing is empty. Texts stay as they are, also those that a spreadsheet would take for a formula:
+ * a prefix against that would be wrong for every other reader.
+ */
+export async function* toCsv(
+  columns: readonly string[],
+  rows: AsyncIterable<Row>,
+): AsyncGenerator<string> {
+  yield toLine(columns);
+  for await (const row of rows) yield toLine(columns.map((column) => row[column]));
+}
+
+function toLine(cells: readonly Cell[]): string {
+  return `${cells.map(toField).join(",")}\r\n`;
+}
+
+function toField(cell: Cell): string {
+  const text = cell === undefined ? "" : String(cell);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

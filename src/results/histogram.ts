@@ -1,0 +1,42 @@
+/** How many there are from `from` on and below `to`. */
+export interface Bin {
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
+/** Steps that people count in. */
+function niceSteps(): number[] {
+  return Array.from({ length: 10 }, (_, power) =>
+    [1, 2, 5].map((step) => step * 10 ** power),
+  ).flat();
+}
+
+/**
+ * Whole numbers in bins of equal width, as narrow as fits into `maxBins`: the width is 1, 2, 5, 10
+ * and so on, and bins start at its multiples.
+ *
+ * @param occurrences How often each number occurs.
+ */
+export function binCounts(occurrences: ReadonlyMap<number, number>, maxBins: number): Bin[] {
+  if (occurrences.size === 0) return [];
+  let [min, max] = [Infinity, -Infinity];
+  for (const value of occurrences.keys()) [min, max] = [Math.min(min, value), Math.max(max, value)];
+  const binsOf = (width: number) => Math.floor(max / width) - Math.floor(min / width) + 1;
+  const width = niceSteps().find((step) => binsOf(step) <= maxBins)!;
+  const first = Math.floor(min / width);
+  const counts = new Array<number>(binsOf(width)).fill(0);
+  for (const [value, times] of occurrences) counts[Math.floor(value / width) - first]! += times;
+  return counts.map((count, i) => ({
+    from: (first + i) * width,
+    to: (first + i + 1) * width,
+    count,
+  }));
+}
+
+/** The least of 1, 2, 4, 6, 8 times a power of ten that is not below a value above 0. */
+export function niceCeiling(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  const step = [1, 2, 4, 6, 8, 10].find((step) => step >= value / power - 1e-9)!;
+  return power < 1 ? step / Math.round(1 / power) : step * power;
+}

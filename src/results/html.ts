@@ -1,0 +1,45 @@
+/** A piece of HTML that is safe as it is. */
+export class Html {
+  readonly text: string;
+
+  /** @param text Markup of ours; what comes from outside goes through {@link html}. */
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type HtmlValue = Html | string | number | false | undefined | readonly HtmlValue[];
+
+/**
+ * Markup with values put in. Texts are escaped for elements and for attributes in quotes; lists are
+ * joined; `undefined` and `false` are left out.
+ */
+export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+  return new Html(parts.reduce((text, part, i) => text + toText(values[i - 1]) + part));
+}
+
+function toText(value: HtmlValue): string {
+  if (value instanceof Html) return value.text;
+  if (value === undefined || value === false) return "";
+  if (typeof value === "object") return value.map(toText).join("");
+  return escapeHtml(String(value));
+}
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** Control characters, which HTML does not allow, become their pictures: ␀ for NUL. */
+export function escapeHtml(text: string): string {
+  return text
+    .replaceAll(/[&<>"']/g, (character) => entities[character]!)
+    .replaceAll(/\p{Cc}/gu, (character) => {
+      const code = character.charCodeAt(0);
+      if (/\s/.test(character)) return character;
+      return code < 0x20 ? String.fromCharCode(0x2400 + code) : "\ufffd";
+    });
+}

@@ -1,0 +1,78 @@
+import type { StoredResult } from "../ledger/stored-results.ts";
+import type { Rgb } from "../vision/canvas.ts";
+import type { Mask } from "../vision/mask.ts";
+import { colourOf } from "../vision/palette.ts";
+import { type Html, html } from "./html.ts";
+import { outlineMask, signedArea } from "./pixel-outline.ts";
+import { countInRegion } from "./region-counts.ts";
+import { simplifyRing } from "./simplify-ring.ts";
+
+/** Objects are labelled up to so many on a photo; more would cover it. */
+const maxLabelledObjects = 60;
+
+/**
+ * What was found on a photo as SVG to lie over it: regions filled and outlined, objects framed. Its
+ * units are px of the photo, rounded to whole ones, and outlines are simplified to what is seen at
+ * the size of a screen, so that 600 objects take some 12 kB.
+ */
+export function drawOverlay(result: StoredResult): Html {
+  const { widthPx, heightPx, objects, regions = [] } = result;
+  const unit = Math.max(widthPx, heightPx) / 1000;
+  const regionPaths = regions.map(({ classId, mask }) => {
+    const colour = cssColour(colourOf(classId));
+    return html`<path class="region" style="--c:${colour}" d="${maskPath(mask, unit)}"/>`;
+  });
+  return html`<svg class="overlay" viewBox="0 0 ${widthPx} ${heightPx}" style="--u:${unit}" aria-hidden="true" focusable="false"><g class="regions">${regionPaths}</g><g class="objects">${objectPaths(result)}</g><g class="labels">${
+    objects.length <= maxLabelledObjects && objectLabels(result)
+  }${regionLabels(result, unit)}</g></svg>`;
+}
+
+/** All boxes of a class are one path. */
+function objectPaths({ objects }: StoredResult): Html[] {
+  const byClass = new Map<number, string>();
+  for (const { classId, boxXyxy } of objects) {
+    const [x1, y1, x2, y2] = boxXyxy.map(Math.round) as [number, number, number, number];
+    const box = `M${x1} ${y1}H${x2}V${y2}H${x1}z`;
+    byClass.set(classId, (byClass.get(classId) ?? "") + box);
+  }
+  // The first colour is that of regions.
+  return Array.from(
+    byClass,
+    ([classId, path]) =>
+      html`<path class="object" style="--c:${cssColour(colourOf(1 + classId))}" d="${path}"/>`,
+  );
+}
+
+function objectLabels({ objects }: StoredResult): Html[] {
+  return Array.from(objects, ({ name, score, boxXyxy: [x1, y1] }) => {
+    const [x, y] = [Math.round(x1), Math.round(y1)];
+    return html`<text class="object-label" x="${x}" y="${y}" dy="-.35em">${name} ${score.toFixed(2)}</text>`;
+  });
+}
+
+/** On the upper edge of the region, where it covers least. */
+function regionLabels(result: StoredResult, unit: number): Html[] {
+  return (result.regions ?? []).map(({ number, boxXyxy: [x1, y1, x2] }) => {
+    const [x, y] = [Math.round((x1 + x2) / 2), Math.round(Math.max(y1, 24 * unit))];
+    const count = countInRegion(result, number).toLocaleString("en-GB");
+    return html`<text class="region-label" x="${x}" y="${y}" dy=".35em">${number}: ${count}</text>`;
+  });
+}
+
+/** Parts that are too small to see are left out, but the largest. */
+function maskPath(mask: Mask, unit: number): string {
+  const rings = outlineMask(mask)
+    .flat()
+    .sort((a, b) => Math.abs(signedArea(b)) - Math.abs(signedArea(a)))
+    .filter((ring, i) => i === 0 || Math.abs(signedArea(ring)) > (6 * unit) ** 2);
+  return rings
+    .map((ring) => {
+      const points = simplifyRing(ring, Math.max(0.8, 1.2 * unit)).slice(0, -1);
+      return `M${points.map(([x, y]) => `${x} ${y}`).join("L")}z`;
+    })
+    .join("");
+}
+
+function cssColour([red, green, blue]: Rgb): string {
+  return `rgb(${red},${green},${blue})`;
+}

@@ -1,0 +1,35 @@
+/** `1,234,567` */
+export function formatCount(value: number): string {
+  return value.toLocaleString("en-GB");
+}
+
+/** `21 ms`, `1.8 s`, `12 s`, `3:05 min`, `2:03:00 h` */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  const seconds = ms / 1000;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const two = (value: number) => String(value).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  if (hours === 0) return `${minutes}:${two(whole % 60)} min`;
+  return `${hours}:${two(minutes)}:${two(whole % 60)} h`;
+}
+
+/** Per second, or per minute where that is less than one in two seconds. */
+export function formatRate(perSecond: number): string {
+  if (perSecond >= 100) return `${formatCount(Math.round(perSecond))}/s`;
+  if (perSecond >= 0.5) return `${perSecond.toFixed(1)}/s`;
+  return `${(60 * perSecond).toFixed(1)}/min`;
+}
+
+/** `1 photo`, `2 photos` */
+export function formatPlural(count: number, singular: string, plural = `${singular}s`): string {
+  return `${formatCount(count)} ${count === 1 ? singular : plural}`;
+}
+
+/** A time that is only guessed: in whole seconds, at least one. */
+export function formatEta(ms: number): string {
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  return seconds < 60 ? `${seconds} s` : formatDuration(1000 * seconds);
+}

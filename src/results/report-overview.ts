@@ -1,0 +1,123 @@
+import { formatValue } from "./bar-chart.ts";
+import { type Html, html } from "./html.ts";
+import { formatCount, formatDuration, formatPlural } from "./quantities.ts";
+import type { ReportFacts } from "./report-facts.ts";
+import { ratePerSecond, slowPerSecond, workMs } from "./time-bins.ts";
+
+/** What the page begins with: the sum of it all, and whatever the reader has to know first. */
+export function overview(facts: ReportFacts, { file }: { readonly file: string }): Html {
+  const { photoCount, objectCount } = facts;
+  return html`<header class="top">
+<p class="brand">${logo}<span>Orangery</span><span class="quiet">report</span></p>
+<h1>${formatPlural(objectCount, "object")} <span>on ${formatPlural(photoCount, "photo")}</span></h1>
+<p class="quiet"><bdi>${file}</bdi>${whenCounted(facts)}</p>
+</header>
+${notices(facts)}
+<section aria-label="Totals"><dl class="tiles">${tilesOf(facts)}</dl></section>`;
+}
+
+const logo = html`<svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><circle cx="12.5" cy="15.5" r="9.5" fill="var(--accent)"/><path d="M13 7.2C13.4 3 17 .8 22.6 1.4 22.2 6 18.600 8.400 13 7.2z" fill="var(--leaf)"/></svg>`;
+
+interface Tile {
+  readonly name: string;
+  readonly value: string;
+  readonly note: string;
+  readonly isWarning?: boolean;
+}
+
+function tilesOf(facts: ReportFacts): Html[] {
+  const { recipe, photoCount, objectCount, regionCount, sliceCount } = facts;
+  const { setAside, left } = recipe;
+  const mean = (count: number) =>
+    photoCount === 0 ? "" : `${formatValue(Math.round((10 * count) / photoCount) / 10)} a photo`;
+  const rate = ratePerSecond(facts.momentsMs);
+  const all = photoCount + setAside + left;
+  const tiles: (Tile | false)[] = [
+    {
+      name: "Photos",
+      value: formatCount(photoCount),
+      note: all === photoCount ? "all of them" : `of ${formatCount(all)}`,
+    },
+    { name: "Objects", value: formatCount(objectCount), note: mean(objectCount) },
+    regionCount !== undefined && {
+      name: "Regions",
+      value: formatCount(regionCount),
+      note: mean(regionCount),
+    },
+    sliceCount > photoCount && {
+      name: "Slices",
+      value: formatCount(sliceCount),
+      note: mean(sliceCount),
+    },
+    {
+      name: "Set aside",
+      value: formatCount(setAside),
+      note: setAside === 0 ? "nothing failed" : `${share(setAside, all)} of the photos`,
+      isWarning: setAside > 0,
+    },
+    rate !== undefined && {
+      name: rate < slowPerSecond ? "Photos a minute" : "Photos a second",
+      value: formatValue(roundRate(rate < slowPerSecond ? 60 * rate : rate)),
+      note: `in ${formatDuration(workMs(facts.momentsMs))} of work`,
+    },
+    photoCount > 0 && deviceTile(facts),
+  ];
+  return tiles
+    .filter((tile) => tile !== false)
+    .map(
+      ({ name, value, note, isWarning }) =>
+        html`<div class="tile${isWarning && " warning"}"><dt>${name}</dt><dd><b>${value}</b><span>${note}</span></dd></div>`,
+    );
+}
+
+/** The device of most photos. */
+function deviceTile({ devices, photoCount }: ReportFacts): Tile {
+  const photosOn = new Map<string, number>();
+  for (const { device, photos } of devices) {
+    photosOn.set(device, (photosOn.get(device) ?? 0) + photos);
+  }
+  const [most, ...others] = [...photosOn].sort((a, b) => b[1] - a[1]);
+  const [value, photos] = most!;
+  const isOnly = others.length === 0;
+  const note = `${share(photos, photoCount)}, others on ${others.map(([name]) => name).join(", ")}`;
+  return { name: "Device", value, note: isOnly ? "for all photos" : note };
+}
+
+function notices({ recipe, devices }: ReportFacts): Html[] {
+  const fallbacks = devices.filter(({ fallbackReason }) => fallbackReason !== undefined);
+  return [
+    ...(recipe.left > 0
+      ? [
+          html`<p class="notice"><b>Not finished.</b> ${formatPlural(recipe.left, "photo")} ${recipe.left === 1 ? "is" : "are"} still to be done; run the same command again to go on.</p>`,
+        ]
+      : []),
+    ...fallbacks.map(
+      ({ device, fallbackReason, photos }) =>
+        html`<p class="notice"><b>Ran on ${device}</b> for ${formatPlural(photos, "photo")}, and not on the device that was asked for: ${fallbackReason}</p>`,
+    ),
+  ];
+}
+
+function whenCounted({ recipe: { firstResultAt, lastResultAt } }: ReportFacts): Html | false {
+  if (firstResultAt === undefined || lastResultAt === undefined) return false;
+  const [first, last] = [new Date(firstResultAt), new Date(lastResultAt)];
+  const day = (date: Date) =>
+    date.toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" });
+  const time = (date: Date) => date.toISOString().slice(11, 16);
+  const end = day(first) === day(last) ? time(last) : `${day(last)}, ${time(last)}`;
+  const span = end === time(first) ? "" : ` – ${end}`;
+  return html` · <time datetime="${firstResultAt}">${day(first)}, ${time(first)}</time>${span} UTC`;
+}
+
+/** To two digits below 10, to three above. */
+function roundRate(rate: number): number {
+  return Number(rate.toPrecision(rate < 10 ? 2 : 3));
+}
+
+/** A part as a percentage that is 0 or 100 only when it is none or all. */
+function share(part: number, whole: number): string {
+  const value = (100 * part) / whole;
+  return value > 0 && value < 0.1
+    ? "<0.1 %"
+    : `${formatValue(Math.min(value, part < whole ? 99.9 : 100))} %`;
+}

@@ -1,0 +1,298 @@
+/** What real processes do with artifacts: saved models that are mapped by whoever loads them next. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { cp, mkdir, open, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { ModelFolder, tinyYolo } from "../src/models/tiny-yolo.fixture.ts";
+import { jsonLines, mainFile } from "./cli.fixture.ts";
+
+const loader = fileURLToPath(new URL("./artifacts.fixture.ts", import.meta.url));
+const damaged = "a saved model is damaged or is another's; it is made again";
+const cannotSave = "loaded models cannot be saved, so the next load will be as slow";
+
+/** Smaller models are not worth an artifact. */
+const largeModel = (score: number) => tinyYolo({ score, padding: 1_100_000 });
+
+let folder: ModelFolder;
+let model: string;
+let children: Set<ChildProcess>;
+beforeEach(async () => {
+  children = new Set();
+  folder = await ModelFolder.create();
+  model = await folder.write("large.onnx", largeModel(0.5));
+});
+afterEach(async () => {
+  for (const child of children) {
+    child.kill("SIGKILL");
+    await once(child, "close");
+  }
+  await folder[Symbol.asyncDispose]();
+});
+
+const artifacts = () => folder.file("cache/artifacts");
+const artifactNames = async () => await readdir(artifacts()).catch(() => []);
+
+function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = spawn(process.execPath, args, {
+    stdio: ["pipe", "pipe", "inherit"],
+    env: { ...process.env, ORANGERY_CACHE: folder.file("cache"), ...env },
+  });
+  children.add(child);
+  const outcome = Promise.all([text(child.stdout), once(child, "close")]).then(
+    ([stdout, [status]]) => {
+      children.delete(child);
+      return { stdout, status };
+    },
+  );
+  return { child, outcome };
+}
+
+interface Loaded {
+  readonly fromArtifact: boolean[];
+  readonly scores: number[];
+  readonly warnings: string[];
+}
+
+/** Loads models in a process of its own. */
+async function load(files: string | string[] = model, env: NodeJS.ProcessEnv = {}) {
+  const { stdout, status } = await start([loader, "", ...[files].flat()], env).outcome;
+  assert.equal(status, 0);
+  return JSON.parse(stdout) as Loaded;
+}
+
+const loadedFromFile = { fromArtifact: [false], scores: [0.5], warnings: [] };
+const loadedFromArtifact = { fromArtifact: [true], scores: [0.5], warnings: [] };
+
+test("the first load saves the model, every later one maps it, and nothing else is left", async () => {
+  assert.deepEqual(await load(), loadedFromFile);
+  const [key, ...others] = await artifactNames();
+  assert.deepEqual(others, []);
+  assert.match(key!, /^[0-9a-f]{32}$/);
+  assert.deepEqual((await readdir(join(artifacts(), key!))).sort(), ["artifact.json", "model.ort"]);
+  assert.deepEqual(await load(), loadedFromArtifact);
+  assert.deepEqual(await load(), loadedFromArtifact);
+  assert.deepEqual(await artifactNames(), [key]);
+});
+
+test("a model that changes, or that has another name, is known by its contents", async () => {
+  await load();
+  await folder.write("large.onnx", largeModel(0.75));
+  assert.deepEqual(await load(), { ...loadedFromFile, scores: [0.75] });
+  const renamed = await folder.write("renamed.onnx", largeModel(0.5));
+  assert.deepEqual(await load(renamed), loadedFromArtifact);
+  assert.equal((await artifactNames()).length, 2);
+});
+
+test("a small ONNX model is not saved, and with a limit of 0 none is", async () => {
+  const small = await folder.write("small.onnx", tinyYolo());
+  assert.deepEqual(await load(small), loadedFromFile);
+  assert.deepEqual(await load(model, { ORANGERY_CACHE_MAX_BYTES: "0" }), loadedFromFile);
+  assert.deepEqual(await artifactNames(), []);
+});
+
+describe("an artifact that", () => {
+  const networkOf = (artifact: string) => join(artifact, "model.ort");
+  const cases: [what: string, spoil: (artifact: string) => Promise<unknown>][] = [
+    ["was cut short", (artifact) => truncate(networkOf(artifact), 1000)],
+    ["is empty", (artifact) => truncate(networkOf(artifact), 0)],
+    [
+      "has one other bit",
+      async (artifact) => {
+        await using file = await open(networkOf(artifact), "r+");
+        const byte = Buffer.alloc(1);
+        const { size } = await file.stat();
+        await file.read(byte, 0, 1, size - 100);
+        byte[0]! ^= 1;
+        await file.write(byte, 0, 1, size - 100);
+      },
+    ],
+    ["holds no network", (artifact) => writeFile(networkOf(artifact), "x".repeat(5000))],
+    ["has lost its network", (artifact) => rm(networkOf(artifact))],
+    ["has lost its description", (artifact) => rm(join(artifact, "artifact.json"))],
+    ["has a broken description", (artifact) => writeFile(join(artifact, "artifact.json"), "{")],
+    [
+      "belongs to another model",
+      async (artifact) => {
+        const other = await folder.write("other.onnx", largeModel(0.75));
+        await load(other);
+        const names = await artifactNames();
+        const theirs = names.find((name) => name !== basename(artifact))!;
+        await rm(artifact, { recursive: true });
+        await cp(join(artifacts(), theirs), artifact, { recursive: true });
+      },
+    ],
+  ];
+  for (const [what, spoil] of cases) {
+    test(`${what} is made again, with one warning`, async () => {
+      await load();
+      const [key] = await artifactNames();
+      await spoil(join(artifacts(), key!));
+      assert.deepEqual(await load(), { ...loadedFromFile, warnings: [damaged] });
+      assert.deepEqual(await load(), loadedFromArtifact);
+    });
+  }
+});
+
+test("processes that save the same model at once do not collide", async () => {
+  const outcomes = await Promise.all(Array.from({ length: 5 }, () => load()));
+  for (const { scores, warnings } of outcomes) {
+    assert.deepEqual([scores, warnings], [[0.5], []]);
+  }
+  assert.equal((await artifactNames()).length, 1);
+  assert.deepEqual(await load(), loadedFromArtifact);
+});
+
+test("what killed processes left unfinished is ignored, and removed when it is old", async () => {
+  const [fresh, old] = ["a".repeat(32), "b".repeat(32)].map((key) =>
+    join(artifacts(), `${key}.1.x.part`),
+  );
+  for (const part of [fresh!, old!]) {
+    await mkdir(part, { recursive: true });
+    await writeFile(join(part, "model.ort"), "half");
+  }
+  const longAgo = new Date(Date.now() - 3_600_000);
+  for (const path of [join(old!, "model.ort"), old!]) await utimes(path, longAgo, longAgo);
+  assert.deepEqual(await load(), loadedFromFile);
+  const parts = (await artifactNames()).filter((name) => name.endsWith(".part"));
+  assert.deepEqual(parts, [basename(fresh!)]);
+});
+
+test("a process that is killed while it saves does not disturb the next", async () => {
+  const { child, outcome } = start([loader, "", model]);
+  while (child.exitCode === null && (await artifactNames()).length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  child.kill("SIGKILL");
+  await outcome;
+  const { scores, warnings } = await load();
+  assert.deepEqual([scores, warnings], [[0.5], []]);
+  assert.deepEqual(await load(), loadedFromArtifact);
+});
+
+describe("a cache folder that cannot be written", () => {
+  test("costs nothing but the speed, and one warning", async () => {
+    const file = await folder.write("a file", "");
+    const other = await folder.write("other.onnx", largeModel(0.75));
+    const env = { ORANGERY_CACHE: join(file, "cache") };
+    assert.deepEqual(await load([model, other], env), {
+      fromArtifact: [false, false],
+      scores: [0.5, 0.75],
+      warnings: [cannotSave],
+    });
+  });
+
+  const mayMount =
+    process.platform === "linux" &&
+    spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", tmpdir()]).status === 0;
+  const skip = !mayMount && "needs the right to mount a small disk (unshare -rm)";
+
+  /** Loads the model with a disk of its own under `disk`, which goes with the process. */
+  async function loadOnDisk(mount: string, files: readonly string[]) {
+    await mkdir(folder.file("disk"), { recursive: true });
+    const script = `cd "$0" && ${mount} || exit 99; exec "$@"`;
+    const child = spawn(
+      "unshare",
+      ["-rm", "sh", "-c", script, folder.path, process.execPath, loader, "", ...files],
+      {
+        stdio: ["ignore", "pipe", "inherit"],
+        env: { ...process.env, ORANGERY_CACHE: folder.file("disk/cache") },
+      },
+    );
+    const [stdout, [status]] = await Promise.all([text(child.stdout), once(child, "close")]);
+    assert.equal(status, 0);
+    return JSON.parse(stdout) as Loaded;
+  }
+
+  test("because the disk has no room left does the same", { skip }, async () => {
+    const mount = "mount -t tmpfs -o size=1m none disk";
+    const expected = { ...loadedFromFile, warnings: [cannotSave] };
+    assert.deepEqual(await loadOnDisk(mount, [model]), expected);
+  });
+
+  test("because the disk fills up while it is written does the same", { skip }, async () => {
+    // Room for the file that is promised, and no more inodes than the folders take.
+    const mount = "mount -t tmpfs -o size=100m,nr_inodes=4 none disk";
+    const expected = { ...loadedFromFile, warnings: [cannotSave] };
+    assert.deepEqual(await loadOnDisk(mount, [model]), expected);
+  });
+
+  test("because it is read-only does the same, and what it holds is used", { skip }, async () => {
+    const mount = "mount --bind disk disk && mount -o remount,ro,bind disk";
+    const expected = { ...loadedFromFile, warnings: [cannotSave] };
+    assert.deepEqual(await loadOnDisk(mount, [model]), expected);
+    await load(model, { ORANGERY_CACHE: folder.file("disk/cache") });
+    assert.deepEqual(await loadOnDisk(mount, [model]), loadedFromArtifact);
+  });
+});
+
+test("the least recently used artifacts go when all take more than the limit", async () => {
+  const others = await Promise.all(
+    [0.75, 0.25].map((score) => folder.write(`${score}.onnx`, largeModel(score))),
+  );
+  await load([model, ...others]);
+  const names = await artifactNames();
+  assert.equal(names.length, 3);
+  // All were used long ago, and then the first again.
+  const longAgo = new Date(Date.now() - 3_600_000);
+  for (const name of names) await utimes(join(artifacts(), name), longAgo, longAgo);
+  assert.deepEqual(await load(), loadedFromArtifact);
+  const kept = (await list()).entries.find(({ name }) => name === "large.onnx")!;
+
+  const newest = await folder.write("newest.onnx", largeModel(0.875));
+  const env = { ORANGERY_CACHE_MAX_BYTES: String(2.5 * kept.bytes) };
+  assert.deepEqual(await load(newest, env), { ...loadedFromFile, scores: [0.875] });
+  const left = (await list()).entries.map(({ name }) => name);
+  assert.deepEqual(left, ["newest.onnx", "large.onnx"]);
+});
+
+interface Listed {
+  readonly folder: string;
+  readonly bytes: number;
+  readonly entries: { name: string; bytes: number; state: string; kind: string }[];
+}
+
+async function list(): Promise<Listed> {
+  const { stdout, status } = await start([mainFile, "cache", "list", "--json"]).outcome;
+  assert.equal(status, 0);
+  return jsonLines(stdout)[0] as unknown as Listed;
+}
+
+test("orangery cache lists and clears, and a process that has a model mapped goes on", async () => {
+  const holder = start([loader, "hold", model]);
+  await once(holder.child.stdout!, "data");
+  const seedlings = [mainFile, "info", "sample:seedlings"];
+  assert.equal((await start(seedlings).outcome).status, 0);
+  await writeFile(folder.file("cache/mine.txt"), "not Orangery's");
+
+  const { entries, bytes } = await list();
+  assert.deepEqual(
+    entries.map(({ kind, state }) => [kind, state]),
+    [
+      ["artifact", "current"],
+      ["sample", "current"],
+    ],
+  );
+  assert.equal(entries[0]!.name, "large.onnx");
+  assert.equal(
+    bytes,
+    entries.reduce((sum, entry) => sum + entry.bytes, 0),
+  );
+  const table = (await start([mainFile, "cache", "list"]).outcome).stdout;
+  assert.match(table, /^Model +Size +Last used +State\nlarge\.onnx .* current\nsample-seedlings-/);
+
+  const cleared = (await start([mainFile, "cache", "clear"]).outcome).stdout;
+  assert.match(cleared, /^Cleared 2 files, /);
+  assert.deepEqual(await readdir(folder.file("cache")), ["artifacts", "mine.txt"]);
+  assert.deepEqual(await artifactNames(), []);
+  assert.deepEqual((await list()).entries, []);
+
+  holder.child.stdin!.write("go on\n");
+  const { stdout } = await holder.outcome;
+  assert.deepEqual(jsonLines(stdout.replace("loaded\n", ""))[0]!.scores, [0.5, 0.5]);
+  assert.deepEqual(await load(), loadedFromFile);
+});

@@ -1,0 +1,82 @@
+import { EventEmitter, once } from "node:events";
+import { parseDeviceSlots } from "../src/fleet/device-slots.ts";
+import type { SlotStatus } from "../src/fleet/slot-supervisor.ts";
+import {
+  Supervisor,
+  type SupervisorEvent,
+  type SupervisorOptions,
+} from "../src/fleet/supervisor.ts";
+import type { WorkerConfig } from "../src/fleet/worker-messages.ts";
+import type { TestQueue } from "./fleet.fixture.ts";
+
+export interface FleetOptions extends Partial<Omit<SupervisorOptions, "config" | "slots">> {
+  readonly devices?: string;
+  readonly models?: Readonly<Record<string, string>>;
+  readonly worker?: WorkerConfig["worker"];
+}
+
+/** A supervisor with real processes on a queue. None is left when it is disposed. */
+export class TestFleet implements AsyncDisposable {
+  readonly events: SupervisorEvent[] = [];
+  readonly supervisor: Supervisor;
+  /** When it has ended. */
+  readonly ended: Promise<void>;
+  readonly #news = new EventEmitter();
+
+  constructor(
+    { name: queue, connection }: TestQueue,
+    { devices = "cpu", models = {}, worker = {}, ...options }: FleetOptions = {},
+  ) {
+    this.supervisor = new Supervisor({
+      slots: parseDeviceSlots(devices, { found: { cuda: [], hasOtherGpu: false }, host: "host" }),
+      entry: new URL("./fleet-worker.fixture.ts", import.meta.url),
+      backoff: { firstMs: 10, longestMs: 50 },
+      onEvent: (event) => {
+        this.events.push(event);
+        this.#news.emit("event");
+      },
+      ...options,
+      config: {
+        task: new URL("./fleet-tasks.fixture.ts", import.meta.url).href,
+        models,
+        settings: undefined,
+        queue,
+        connection: { url: connection },
+        worker: { lockDurationMs: 1000, stalledIntervalMs: 200, ...worker },
+        orphanDeadlineMs: 5000,
+      },
+    });
+    this.ended = this.supervisor.run();
+  }
+
+  get status(): readonly SlotStatus[] {
+    return this.supervisor.status;
+  }
+
+  /** The first, or next, `count` events of a type; resolves when they have happened. */
+  async until<T extends SupervisorEvent["type"]>(
+    type: T,
+    count = 1,
+  ): Promise<Extract<SupervisorEvent, { type: T }>[]> {
+    for (;;) {
+      const found = this.events.filter((event) => event.type === type);
+      if (found.length >= count) return found as Extract<SupervisorEvent, { type: T }>[];
+      await once(this.#news, "event");
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.supervisor.abort();
+    await this.ended;
+  }
+}
+
+/** Whether there is a process of that id. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

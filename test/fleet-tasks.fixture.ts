@@ -1,0 +1,52 @@
+/** A module of tasks for workers of the tests: does what a job's data say. */
+import { appendFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WorkerSlot } from "../src/fleet/worker-module.ts";
+import { ModelCache } from "../src/models/model-cache.ts";
+import { ModelTask } from "../src/tasks/model-task.ts";
+import type { TaskContext } from "../src/tasks/task-context.ts";
+import { blackPhoto } from "../src/tasks/tiny-models.fixture.ts";
+
+/** What a job says. */
+export interface TestJob {
+  readonly sleepMs?: number;
+  /** Ends the process in the middle of the job. */
+  readonly die?: boolean;
+  /** Blocks the event loop. */
+  readonly blockMs?: number;
+  /** Bytes to keep for ever. */
+  readonly leak?: number;
+  /** Runs the model that the slot has. */
+  readonly predict?: boolean;
+  /** A file to which the job's id is appended. */
+  readonly note?: string;
+}
+
+const leaked: Buffer[] = [];
+
+class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
+  async run(job: TestJob, { taskId, signal }: TaskContext) {
+    if (job.die) process.kill(process.pid, "SIGKILL");
+    if (job.leak !== undefined) leaked.push(Buffer.alloc(job.leak, 1));
+    const end = performance.now() + (job.blockMs ?? 0);
+    while (performance.now() < end);
+    if (job.sleepMs !== undefined) await sleep(job.sleepMs, undefined, { signal });
+    let dots = 0;
+    if (job.predict) {
+      const model = await this.detModel;
+      dots = (await model.predict(blackPhoto, { signal })).detections.length;
+    }
+    if (job.note !== undefined) appendFileSync(job.note, `${taskId}\n`);
+    return { pid: process.pid, dots };
+  }
+}
+
+export default function setUp({ models, device, workerId, logger }: WorkerSlot) {
+  const cache = new ModelCache({ models, device, workerId, logger, warmUp: true });
+  return {
+    task: new TestTask({ cache, workerId, logger }),
+    cache,
+    prove: (signal: AbortSignal) => cache.warmUp(undefined, { signal }),
+    [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose](),
+  };
+}

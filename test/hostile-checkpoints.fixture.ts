@@ -1,0 +1,412 @@
+import {
+  checkpointRecords,
+  module,
+  writeCheckpoint,
+} from "../src/checkpoint/checkpoint-writer.fixture.ts";
+import { opcodes } from "../src/checkpoint/pickle-opcodes.ts";
+import {
+  call,
+  dict,
+  global,
+  object,
+  opcodeBytes,
+  orderedDict,
+  type PickleWriter,
+  parameter,
+  storage,
+  tuple,
+  view,
+  type Writable,
+  type Written,
+} from "../src/checkpoint/pickle-writer.fixture.ts";
+import { writeZip } from "../src/checkpoint/zip-writer.fixture.ts";
+
+/** A file made to do harm, and what must become of it. */
+export interface HostileCheckpoint {
+  /** What it tries. */
+  readonly name: string;
+  /** Codes, or "loaded". */
+  readonly expected: readonly string[];
+  /** What the message must name. */
+  readonly names?: RegExp;
+  bytes(): Buffer;
+}
+
+const REFUSED = ["CHECKPOINT_REFUSED"];
+const UNREADABLE = ["CHECKPOINT_UNREADABLE"];
+const TOO_LARGE = ["CHECKPOINT_TOO_LARGE"];
+
+const conv = "torch.nn.modules.conv.Conv2d";
+
+/** A checkpoint whose network is only a name, with something more in it. */
+function checkpointWith(value: Writable): Buffer {
+  return writeCheckpoint(dict({ harm: value, model: module("Nothing.Real") }));
+}
+
+/** The same, with the value inside the network, where tensors are read. */
+function networkWith(value: Writable): Buffer {
+  return writeCheckpoint(dict({ model: module("Nothing.Real", { attributes: { harm: value } }) }));
+}
+
+function ofPickle(...parts: readonly (string | Buffer)[]): Buffer {
+  const bytes = Buffer.concat([
+    Buffer.from([0x80, 2]),
+    ...parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : part)),
+  ]);
+  return writeZip([{ name: "x/data.pkl", bytes }]);
+}
+
+function binput(place: number): Buffer {
+  const bytes = Buffer.from("r\0\0\0\0", "latin1");
+  bytes.writeUInt32LE(place, 1);
+  return bytes;
+}
+
+/** A call that would leave a file behind if anything ran it. */
+function commandCalls(command: string): HostileCheckpoint[] {
+  const callees = [
+    "os.system",
+    "posix.system",
+    "nt.system",
+    "subprocess.Popen",
+    "__builtin__.eval",
+    "builtins.exec",
+    "runpy._run_code",
+    "operator.methodcaller",
+    "importlib.import_module",
+  ];
+  return callees.map((callee) => ({
+    name: `a call of ${callee}`,
+    expected: REFUSED,
+    names: new RegExp(`REDUCE.*byte \\d+.*${callee.replaceAll(".", "\\.")}`),
+    bytes: () => checkpointWith(call(callee, command)),
+  }));
+}
+
+function refusedOpcodes(): HostileCheckpoint[] {
+  const pickles: Readonly<Record<string, string>> = {
+    STACK_GLOBAL: "U\x02osU\x06system\x93.",
+    INST: "(ios\nsystem\n.",
+    OBJ: "(cos\nsystem\no.",
+    EXT1: "\x82\x01.",
+    EXT4: "\x84\x01\0\0\0.",
+    NEWOBJ_EX: "cos\nsystem\n)}\x92.",
+    PERSID: "Pstorage\n.",
+    BINBYTES: "B\0\0\0\0.",
+    POP: "N0.",
+    DUP: "N2.",
+  };
+  return Object.entries(pickles).map(([opcode, pickle]) => ({
+    name: `opcode ${opcode}`,
+    expected: REFUSED,
+    names: new RegExp(`${opcode} .*byte \\d+`),
+    bytes: () => ofPickle(pickle),
+  }));
+}
+
+function misusedOpcodes(): HostileCheckpoint[] {
+  const pickles: Readonly<Record<string, string>> = {
+    "BUILD on a dict": "}}b.",
+    "BUILD on a list": "]}b.",
+    "SETITEM on a list": "]NNs.",
+    "SETITEMS on an object": "ca\nb\n)\x81(NNu.",
+    "APPEND to a tuple": ")Na.",
+    "REDUCE of a placeholder": "c__builtin__\ngetattr\n(cos\nU\x02osU\x06systemt\x85R)R.",
+    "a persistent id that is text": "U\x07storageQ.",
+    "a global with a line end": "cos system\r\nx\n.",
+  };
+  return Object.entries(pickles).map(([name, pickle]) => ({
+    name,
+    expected: ["CHECKPOINT_REFUSED", "CHECKPOINT_UNREADABLE"],
+    names: /byte \d+/,
+    bytes: () => ofPickle(pickle),
+  }));
+}
+
+function memoryBombs(): HostileCheckpoint[] {
+  const mega = 1 << 20;
+  return [
+    {
+      name: "16 MiB of dicts",
+      expected: TOO_LARGE,
+      bytes: () => ofPickle(Buffer.alloc(15 * mega, "}"), "."),
+    },
+    {
+      name: "15 MiB of marks",
+      expected: TOO_LARGE,
+      bytes: () => ofPickle(Buffer.alloc(15 * mega, "("), "."),
+    },
+    {
+      name: "15 MiB of None",
+      expected: TOO_LARGE,
+      bytes: () => ofPickle(Buffer.alloc(15 * mega, "N"), "."),
+    },
+    {
+      name: "a pickle of 17 MiB",
+      expected: TOO_LARGE,
+      bytes: () => ofPickle(Buffer.alloc(17 * mega, "N"), "."),
+    },
+    {
+      name: "text of 4 GiB",
+      expected: UNREADABLE,
+      bytes: () => ofPickle("X\xff\xff\xff\xff", "."),
+    },
+    {
+      name: "a memo place far out",
+      expected: UNREADABLE,
+      names: /LONG_BINPUT/,
+      bytes: () => ofPickle("N", binput(2 ** 31), "."),
+    },
+    {
+      name: "two million memo places",
+      expected: TOO_LARGE,
+      bytes: () =>
+        ofPickle(
+          "N",
+          Buffer.concat(Array.from({ length: 2_000_000 }, (_, place) => binput(place))),
+          ".",
+        ),
+    },
+    {
+      name: "tuples of twice the last, ten thousand times",
+      expected: ["CHECKPOINT_UNSUPPORTED"],
+      bytes: () => networkWith(doubled(10_000)),
+    },
+    {
+      name: "one state given to a hundred thousand objects",
+      expected: TOO_LARGE,
+      bytes: () => checkpointWith(sharedState(1000, 100_000)),
+    },
+    {
+      name: "one list made into a hundred thousand sets",
+      expected: TOO_LARGE,
+      bytes: () => checkpointWith(sharedSet(1000, 100_000)),
+    },
+    {
+      name: "numbers for keys whose hashes may collide",
+      expected: TOO_LARGE,
+      bytes: () =>
+        checkpointWith(new Map(Array.from({ length: 200_000 }, (_, key) => [key * 4096, null]))),
+    },
+  ];
+}
+
+/** `()`, then a tuple of twice that, then one of twice that, … */
+function doubled(times: number): Written {
+  return {
+    writeTo(pickle) {
+      pickle.bytes(Buffer.from(")"));
+      for (let count = 0; count < times; count += 1) {
+        const last = new Map();
+        pickle.remember(last);
+        pickle.write(last);
+        pickle.bytes(Buffer.from([opcodes.TUPLE2]));
+      }
+    },
+  };
+}
+
+/** `[obj, obj, …]`, each built with the same dict. */
+function sharedState(entries: number, objects: number): Writable {
+  const state = dict(Object.fromEntries(Array.from({ length: entries }, (_, i) => [`k${i}`, i])));
+  return Array.from({ length: objects }, () => ({
+    writeTo(pickle: PickleWriter) {
+      pickle.write(global("a.B"));
+      pickle.bytes(Buffer.from(")\x81", "latin1"));
+      pickle.write(state);
+      pickle.bytes(Buffer.from("b"));
+    },
+  }));
+}
+
+function sharedSet(members: number, sets: number): Writable {
+  const list = Array.from({ length: members }, (_, index) => `m${index}`);
+  return Array.from({ length: sets }, () => call("__builtin__.set", list));
+}
+
+function nesting(): HostileCheckpoint[] {
+  const loops = opcodeBytes(Buffer.from("]q\x00h\x00a", "latin1"));
+  return [
+    {
+      name: "tuples nested four hundred thousand deep",
+      expected: ["CHECKPOINT_UNSUPPORTED"],
+      bytes: () =>
+        networkWith(
+          opcodeBytes(Buffer.concat([Buffer.from(")"), Buffer.alloc(400_000, opcodes.TUPLE1)])),
+        ),
+    },
+    {
+      name: "lists nested a hundred thousand deep",
+      expected: ["CHECKPOINT_UNSUPPORTED"],
+      bytes: () =>
+        networkWith(opcodeBytes(Buffer.from(`${"](".repeat(100_000)}${"e".repeat(100_000)}`))),
+    },
+    {
+      name: "a list in itself",
+      expected: ["CHECKPOINT_UNSUPPORTED"],
+      bytes: () => networkWith(loops),
+    },
+  ];
+}
+
+function tensors(): HostileCheckpoint[] {
+  const four = () => storage("float32", [1, 2, 3, 4]);
+  const bad = (name: string, make: () => Writable, expected = REFUSED): HostileCheckpoint => ({
+    name,
+    expected,
+    bytes: () => networkWith(make()),
+  });
+  return [
+    bad("a tensor beyond its storage", () => view(four(), { dims: [5], strides: [1] })),
+    bad("a tensor with an offset beyond", () =>
+      view(four(), { offset: 4, dims: [1], strides: [1] }),
+    ),
+    bad("a tensor with a negative offset", () =>
+      view(four(), { offset: -1, dims: [1], strides: [1] }),
+    ),
+    bad("a tensor with a stride beyond", () => view(four(), { dims: [2, 2], strides: [3, 1] })),
+    bad("a tensor with a negative stride", () =>
+      view(four(), { offset: 3, dims: [4], strides: [-1] }),
+    ),
+    bad("a tensor whose size overflows", () =>
+      view(four(), { dims: [2 ** 40, 2 ** 40], strides: [0, 0] }),
+    ),
+    bad("a tensor of a size that is no number", () =>
+      call(
+        "torch._utils._rebuild_tensor_v2",
+        four(),
+        0,
+        tuple([]),
+        tuple(2n ** 70n),
+        false,
+        orderedDict(new Map()),
+      ),
+    ),
+    bad("a tensor of a list instead of a storage", () =>
+      view([1, 2, 3, 4], { dims: [4], strides: [1] }),
+    ),
+    bad(
+      "a gigabyte of weights out of one",
+      () => parameter(view(four(), { dims: [2 ** 28], strides: [0] })),
+      TOO_LARGE,
+    ),
+    bad(
+      "a thousand tensors that share a storage",
+      () => {
+        const shared = storage("float32", new Float32Array(10_000));
+        return Array.from({ length: 1000 }, () => view(shared, { dims: [10_000], strides: [1] }));
+      },
+      TOO_LARGE,
+    ),
+    {
+      name: "a storage that has fewer elements than it says",
+      expected: REFUSED,
+      names: /BINPERSID.*byte \d+/,
+      bytes: () => {
+        const records = checkpointRecords(
+          dict({
+            model: module(conv, { buffers: { t: view(four(), { dims: [4], strides: [1] }) } }),
+          }),
+        );
+        return writeZip(
+          records.map((record) =>
+            record.name.endsWith("/data/0")
+              ? { ...record, bytes: record.bytes.subarray(4) }
+              : record,
+          ),
+        );
+      },
+    },
+  ];
+}
+
+function archives(): HostileCheckpoint[] {
+  const records = () => checkpointRecords(dict({ model: module("Nothing.Real") }));
+  const changed = (change: object) => () =>
+    writeZip(records().map((record, index) => (index === 0 ? { ...record, ...change } : record)));
+  return [
+    { name: "a compressed entry", expected: REFUSED, bytes: changed({ method: 8 }) },
+    { name: "an encrypted entry", expected: REFUSED, bytes: changed({ flags: 0x0809 }) },
+    {
+      name: "an entry of 4 GiB",
+      expected: UNREADABLE,
+      bytes: changed({ directory: { byteLength: 2 ** 32 - 2 } }),
+    },
+    {
+      name: "two entries of one name",
+      expected: REFUSED,
+      bytes: () => writeZip([...records(), ...records()]),
+    },
+    {
+      name: "sixty thousand entries over the same bytes",
+      expected: UNREADABLE,
+      bytes: () =>
+        writeZip([
+          { name: "x/data.pkl", bytes: Buffer.alloc(1 << 20) },
+          ...Array.from({ length: 60_000 }, (_, key) => ({
+            name: `x/data/${key}`,
+            bytes: Buffer.alloc(0),
+            directory: { start: 0, byteLength: 1 << 20 },
+          })),
+        ]),
+    },
+    {
+      name: "names that climb out of the folder",
+      expected: ["CHECKPOINT_UNSUPPORTED"],
+      bytes: () =>
+        writeZip([
+          ...records(),
+          { name: "../../../../tmp/orangery-climbed", bytes: Buffer.from("x") },
+          { name: "/tmp/orangery-climbed", bytes: Buffer.from("x") },
+        ]),
+    },
+    { name: "no bytes at all", expected: UNREADABLE, bytes: () => Buffer.alloc(0) },
+    { name: "only an end", expected: UNREADABLE, bytes: () => writeZip([]) },
+  ];
+}
+
+function objects(): HostileCheckpoint[] {
+  return [
+    {
+      name: "keys that mean something to JavaScript",
+      expected: ["CHECKPOINT_UNSUPPORTED"],
+      bytes: () => {
+        const entries: Record<string, Writable> = Object.create(null);
+        for (const key of ["__proto__", "constructor", "prototype", "toString", "then"]) {
+          entries[key] = dict({ polluted: true });
+        }
+        return networkWith(object("a.B", entries));
+      },
+    },
+    {
+      name: "a module in itself",
+      expected: ["CHECKPOINT_UNREADABLE", "CHECKPOINT_UNSUPPORTED", "CHECKPOINT_TOO_LARGE"],
+      bytes: () => {
+        const modules = new Map<Writable, Writable>();
+        const sequential = object("torch.nn.modules.container.Sequential", { _modules: modules });
+        modules.set("0", sequential);
+        return writeCheckpoint(
+          dict({
+            model: module("ultralytics.nn.tasks.DetectionModel", {
+              modules: { model: sequential },
+            }),
+          }),
+        );
+      },
+    },
+  ];
+}
+
+/** @param command What the calls are to run. */
+export function hostileCheckpoints(command: string): HostileCheckpoint[] {
+  return [
+    ...commandCalls(command),
+    ...refusedOpcodes(),
+    ...misusedOpcodes(),
+    ...memoryBombs(),
+    ...nesting(),
+    ...tensors(),
+    ...archives(),
+    ...objects(),
+  ];
+}

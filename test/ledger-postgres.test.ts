@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
+import { sql } from "kysely";
+import pg from "pg";
+import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
+import { ledgerConformance } from "../src/ledger/ledger-conformance.fixture.ts";
+import { openLedger } from "../src/ledger/open-ledger.ts";
+import { foundPhoto, plainRecipe } from "../src/ledger/photo-results.fixture.ts";
+import { ResultStore } from "../src/ledger/result-store.ts";
+import { ResultWriter } from "../src/ledger/result-writer.ts";
+import { readResults } from "../src/ledger/stored-results.ts";
+import { openPostgres, type PostgresForTests, PostgresServer } from "./servers/postgres-server.ts";
+
+async function rejectsWith(code: ErrorCode, message: RegExp, action: Promise<unknown>) {
+  await assert.rejects(action, (error) => {
+    assert.ok(isOrangeryError(error, code), String(error));
+    assert.match(error.message, message);
+    return true;
+  });
+}
+
+async function execute(url: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}
+
+async function countResults(url: string): Promise<number> {
+  await using ledger = await openLedger(url, { readOnly: true });
+  let count = 0;
+  for await (const _ of readResults(ledger)) count++;
+  return count;
+}
+
+describe("a results database of PostgreSQL", () => {
+  let server: PostgresForTests;
+  before(async () => {
+    server = await openPostgres();
+  });
+  after(async () => await server[Symbol.asyncDispose]());
+
+  for (const { name, check } of ledgerConformance) {
+    test(name, async () => {
+      await using schema = await server.createSchema();
+      await check(schema.url);
+    });
+  }
+
+  test("is told by a location without the password", async () => {
+    await using schema = await server.createSchema();
+    const url = new URL(schema.url);
+    url.password = "secret";
+    await using ledger = await openLedger(url.href);
+    assert.doesNotMatch(ledger.location, /secret/);
+  });
+
+  test("is not made among another program's tables, which stay as they are", async () => {
+    await using schema = await server.createSchema();
+    await execute(schema.url, "create table job (mine integer)");
+    await rejectsWith("LEDGER_UNREADABLE", /another program's/, openLedger(schema.url));
+    await execute(schema.url, "insert into job (mine) values (1)");
+    await execute(schema.url, "create table recipe (mine integer)");
+  });
+
+  test("of a newer version is refused and says both versions", async () => {
+    await using schema = await server.createSchema();
+    await (await openLedger(schema.url))[Symbol.asyncDispose]();
+    await execute(schema.url, "update ledger_version set version = 99");
+    await rejectsWith(
+      "LEDGER_NEWER",
+      /version \d+ or older, .* version 99/,
+      openLedger(schema.url),
+    );
+  });
+
+  test("that does not exist is refused at once", async () => {
+    await using schema = await server.createSchema();
+    const url = new URL(schema.url);
+    url.pathname = "/no_such_database";
+    await rejectsWith("LEDGER_UNREADABLE", /no_such_database/, openLedger(url.href));
+  });
+
+  test("without the package `pg` is refused with what to install", async () => {
+    const script = `
+      import { registerHooks } from "node:module";
+      registerHooks({
+        resolve(specifier, context, next) {
+          if (specifier === "pg") throw Object.assign(new Error("none"), { code: "ERR_MODULE_NOT_FOUND" });
+          return next(specifier, context);
+        },
+      });
+      const { openLedger } = await import("./src/ledger/open-ledger.ts");
+      await openLedger("postgres://localhost/results").catch(({ code, message }) => console.log(code, message));`;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ["--input-type=module", "--eval", script],
+      { cwd: join(import.meta.dirname, "..") },
+    );
+    assert.match(stdout, /^PACKAGE_MISSING .*npm install pg/);
+  });
+});
+
+describe("a PostgreSQL server that goes away", () => {
+  let server: PostgresServer;
+  before(async () => {
+    server = await PostgresServer.start();
+  });
+  after(async () => await server[Symbol.asyncDispose]());
+
+  for (const end of ["down", "kill"] as const) {
+    test(`and comes back (${end}) costs no result and doubles none`, async () => {
+      await using schema = await server.createSchema();
+      await using ledger = await openLedger(schema.url);
+      const store = await ResultStore.open(ledger, plainRecipe);
+      await using writer = new ResultWriter(store, { maxBatch: 8, maxDelayMs: 0 });
+      let next = 0;
+      let left = 2;
+      const lane = async () => {
+        while (left > 0 || next < 200) await writer.record(foundPhoto(next++));
+      };
+      const lanes = Promise.all(Array.from({ length: 16 }, lane));
+      for (; left > 0; left--) {
+        const before = next;
+        while (next < before + 40) await new Promise((resolve) => setTimeout(resolve, 5));
+        await server[end]();
+        await server.up();
+      }
+      await lanes;
+      assert.equal(await countResults(schema.url), next);
+      const { rows } = await ledger.read((db) =>
+        sql<{ jobs: number; results: number; objects: number }>`
+          select (select count(*) from job) as jobs, (select count(*) from result) as results,
+                 (select count(*) from result_objects) as objects`.execute(db),
+      );
+      assert.deepEqual({ ...rows[0] }, { jobs: next, results: next, objects: next });
+    });
+  }
+
+  test("and stays away is unreachable after the time allowed, and a waiting caller may leave", async () => {
+    await using schema = await server.createSchema();
+    const warnings: string[] = [];
+    const silent = () => {};
+    const warn = (_: object, message?: string) => void warnings.push(message ?? "");
+    const logger = { debug: silent, info: silent, warn, error: silent, child: () => logger };
+    await using hasty = await openLedger(schema.url, { busyTimeoutMs: 100, logger });
+    await using patient = await openLedger(schema.url);
+    const store = await ResultStore.open(hasty, plainRecipe);
+    const patientStore = await ResultStore.open(patient, plainRecipe);
+    await server.down();
+    try {
+      await rejectsWith("LEDGER_UNREACHABLE", /server runs/, store.record([foundPhoto(1)]));
+      assert.deepEqual(warnings, ["The results database failed; trying again"]);
+      await rejectsWith(
+        "LEDGER_UNREACHABLE",
+        /server runs/,
+        openLedger(schema.url, { busyTimeoutMs: 0 }),
+      );
+      const leave = new AbortController();
+      const recording = patientStore.record([foundPhoto(2)], { signal: leave.signal });
+      setTimeout(() => leave.abort(new Error("left")), 50);
+      await assert.rejects(recording, /left/);
+    } finally {
+      await server.up();
+    }
+    await store.record([foundPhoto(3)]);
+    assert.equal(await countResults(schema.url), 1);
+  });
+});

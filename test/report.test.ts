@@ -1,0 +1,315 @@
+/** `orangery report`: the page, by its text and, where there is one, in a browser. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { hash } from "node:crypto";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { opener } from "../src/cli/open-in-browser.ts";
+import {
+  exampleRegion,
+  exampleResult,
+  type RecordedPhoto,
+  recordPhotos,
+} from "../src/results/recorded-photos.fixture.ts";
+import { CliFolder, examplePhotos } from "./cli.fixture.ts";
+
+/** A name that would do harm if it were taken for markup, script or style. */
+const hostileName = `"><script>document.title='hacked'</script><img src=x onerror="document.title='hacked'">'\u202egpj.jpg`;
+const regions = [exampleRegion(1, [100, 80], (x) => x < 60)];
+const objects = [
+  { score: 0.9, boxXyxy: [10, 10, 30, 30] as const, region: 1 },
+  { score: 0.4, boxXyxy: [70, 40, 90, 70] as const, region: 0 },
+];
+
+let folder: CliFolder;
+let page: string;
+
+before(async () => {
+  folder = await CliFolder.create();
+  await mkdir(join(folder.path, "photos"));
+  const photo = join(folder.path, "photos", "tray.jpg");
+  await copyFile(join(examplePhotos, "tray-1.jpg"), photo);
+  const contentSha256 = hash("sha256", await readFile(photo));
+  const inPhotos = (name: string) => join(folder.path, "photos", name);
+  const photos: RecordedPhoto[] = [
+    { source: photo, contentSha256, result: exampleResult({ objects, regions }) },
+    { source: inPhotos(hostileName), result: exampleResult({ objects, regions }) },
+    {
+      source: inPhotos("empty.jpg"),
+      result: exampleResult({ regions: [], fallbackReason: "cuda:0: <no> driver" }),
+    },
+    {
+      source: inPhotos("broken.jpg"),
+      reason: { code: "PHOTO_UNREADABLE", message: "Expected <a photo>, got nothing." },
+    },
+    { source: inPhotos("left.jpg") },
+  ];
+  await recordPhotos(join(folder.path, "results.db"), photos);
+  page = await reportOn("results.db");
+});
+after(() => folder[Symbol.asyncDispose]());
+
+async function reportOn(file: string, ...args: string[]): Promise<string> {
+  const { status, stdout, stderr } = await folder.run("report", file, "--quiet", ...args);
+  assert.equal(status, 0, stderr);
+  const [, out] = /^Report +(.*)\n$/.exec(stdout)!;
+  return await readFile(join(folder.path, out!), "utf8");
+}
+
+/** The page's texts, as they are read. */
+function textOf(markup: string): string {
+  return markup
+    .replace(/<(script|style)>.*?<\/\1>/gs, "")
+    .replace(/<[^>]*>/g, " ")
+    .replaceAll(/\s+/g, " ");
+}
+
+describe("the page", () => {
+  test("says what there is, what failed and what is left", () => {
+    const text = textOf(page);
+    for (const phrase of [
+      "4 objects on 3 photos",
+      "Not finished. 1 photo is still to be done",
+      "Ran on cpu for 1 photo, and not on the device that was asked for: cuda:0: &lt;no&gt; driver",
+      "Set aside 1 20 % of the photos",
+      "Regions 2",
+      "1 × PHOTO_UNREADABLE",
+      "Copy the photo from its origin again",
+      "Expected &lt;a photo&gt;, got nothing.",
+      "2 objects; 1 region: 1",
+      "1 , outside 1",
+      "ab".repeat(32),
+    ]) {
+      assert.ok(text.includes(phrase), `${phrase}\n${text}`);
+    }
+  });
+
+  test("is well formed: every element is closed, no id is given twice", () => {
+    const open: string[] = [];
+    const empty = new Set(["meta", "img", "input", "br"]);
+    const markup = page.replace(/<(script|style)>.*?<\/\1>/gs, "").replace("<!doctype html>", "");
+    for (const [tag, close, name, , selfClosed] of markup.matchAll(
+      /<(\/?)([a-z][a-z0-9]*)((?:"[^"]*"|[^">])*?)(\/?)>/g,
+    )) {
+      if (close) assert.equal(open.pop(), name, tag);
+      else if (!selfClosed && !empty.has(name!)) open.push(name!);
+    }
+    assert.deepEqual(open, []);
+    const ids = Array.from(page.matchAll(/ id="([^"]*)"/g), ([, id]) => id);
+    assert.equal(new Set(ids).size, ids.length);
+  });
+
+  test("loads nothing, and forbids itself to", () => {
+    const markup = page.replace(/ (href|src)="(#[^"]*|data:image\/webp;base64,[^"]*)"/g, "");
+    assert.doesNotMatch(markup, /\b(href|src|srcset|action)="/);
+    assert.doesNotMatch(markup, /url\(|@import|https?:/);
+    const [, policy] = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)!;
+    const [, script] = /<script>(.*?)<\/script>/s.exec(page)!;
+    const digest = hash("sha256", script!, "base64");
+    assert.ok(policy!.replaceAll("&#39;", "'").includes(`script-src 'sha256-${digest}'`));
+    assert.match(policy!, /^default-src &#39;none&#39;;/);
+  });
+
+  test("takes no name for markup", () => {
+    assert.equal(page.match(/<script/g)?.length, 1);
+    assert.equal(page.match(/<img/g)?.length, 1);
+    assert.ok(page.includes("&quot;&gt;&lt;script&gt;document.title=&#39;hacked&#39;"));
+  });
+
+  test("shows photos that are there, and says which are not", () => {
+    assert.equal(page.match(/The photo cannot be found\./g)?.length, 2);
+    assert.match(
+      page,
+      /<img src="data:image\/webp;base64,[^"]{10000,}" width="1280" height="960" alt="tray\.jpg: 2 objects; 1 region: 1">/,
+    );
+    assert.match(
+      page,
+      /<path class="region" style="--c:rgb\(\d+,\d+,\d+\)" d="M0 0L60 0L60 80L0 80z"\/>/,
+    );
+    assert.match(page, /d="M10 10H30V30H10zM70 40H90V70H70z"/);
+  });
+
+  test("has a heading for each section, and names for pictures and charts", () => {
+    const levels = Array.from(page.matchAll(/<h([1-6])/g), ([, level]) => Number(level));
+    assert.equal(levels.filter((level) => level === 1).length, 1);
+    for (const [i, level] of levels.entries()) assert.ok(i === 0 || level <= levels[i - 1]! + 1);
+    for (const [tag] of page.matchAll(/<img[^>]*>/g)) assert.match(tag, / alt="[^"]+"/);
+    for (const [tag] of page.matchAll(/<svg[^>]*>/g))
+      assert.match(tag, /aria-hidden="true"|aria-label="[^"]+"/);
+  });
+
+  test("is the same, byte for byte, for the same results", async () => {
+    assert.equal(await reportOn("results.db", "--out", "again.html"), page);
+  });
+});
+
+describe("a page about", () => {
+  test("failures only is whole", async () => {
+    const reason = { code: "PHOTO_ODD", message: "odd" };
+    await recordPhotos(join(folder.path, "failures.db"), [{ source: "/1.jpg", reason }]);
+    const text = textOf(await reportOn("failures.db"));
+    assert.match(text, /0 objects on 0 photos/);
+    assert.match(text, /1 × PHOTO_ODD/);
+  });
+
+  test("many photos lists the first, chooses some, and counts all", async () => {
+    const photos = Array.from({ length: 230 }, (_, i) => ({
+      source: `/many/${String(i).padStart(3, "0")}.jpg`,
+      result: exampleResult({
+        names: ["plant", "weed"],
+        objects: Array.from({ length: i }, (_, j) => ({
+          classId: j % 2,
+          score: 0.3 + ((i * 7) % 60) / 100,
+          boxXyxy: [0, 0, 4, 4] as const,
+        })),
+      }),
+    }));
+    await recordPhotos(join(folder.path, "many.db"), photos);
+    const many = await reportOn("many.db");
+    const text = textOf(many);
+    assert.match(text, /26,335 objects on 230 photos/);
+    assert.match(text, /The first 200 of 230 photos by path; orangery export-results writes all/);
+    const [, table] = /<section id="counts">(.*?)<\/section>/s.exec(many)!;
+    assert.equal(table!.match(/<tr>/g)?.length, 201);
+    assert.equal(many.match(/<article class="card"/g)?.length, 24);
+    const reasons = Array.from(many.matchAll(/class="chip">([^<]*)</g), ([, reason]) => reason);
+    const counts = Object.entries(Object.groupBy(reasons, (reason) => reason!));
+    assert.deepEqual(
+      counts.map(([reason]) => reason),
+      ["lowest scores", "most objects", "fewest objects", "sample"],
+    );
+    assert.match(many, /<h3><bdi class="path" title="\/many\/229\.jpg">229\.jpg/);
+    assert.match(many, /<h3><bdi class="path" title="\/many\/000\.jpg">000\.jpg/);
+    assert.ok(many.length < 400_000, `${many.length} characters`);
+  });
+
+  test("a file that is not there is refused, and none is made", async () => {
+    const { status, stderr } = await folder.run("report", "nowhere.db");
+    assert.equal(status, 1);
+    assert.match(stderr, /there is nothing at .*nowhere\.db.*\[LEDGER_UNREADABLE\]/);
+    assert.deepEqual(
+      (await readdir(folder.path)).filter((name) => /nowhere|partial/.test(name)),
+      [],
+    );
+  });
+});
+
+describe("opening the page", () => {
+  const cases = [
+    ["linux", { DISPLAY: ":0" }, true, "xdg-open"],
+    ["linux", { WAYLAND_DISPLAY: "wayland-0" }, true, "xdg-open"],
+    ["linux", {}, true, undefined],
+    ["linux", { DISPLAY: ":0" }, false, undefined],
+    ["linux", { DISPLAY: ":0", CI: "true" }, true, undefined],
+    ["darwin", {}, true, "open"],
+    ["darwin", { CI: "1" }, true, undefined],
+    ["win32", {}, true, "explorer.exe"],
+  ] as const;
+  for (const [platform, env, isTerminal, program] of cases) {
+    const where = `${platform}, ${JSON.stringify(env)}${isTerminal ? ", a terminal" : ""}`;
+    test(`takes ${program ?? "nothing"} on ${where}`, () => {
+      assert.equal(opener({ platform, env, isTerminal }), program);
+    });
+  }
+});
+
+const browser = ["chromium", "chromium-browser", "google-chrome"].find(
+  (name) => spawnSync(name, ["--version"]).status === 0,
+);
+
+describe("in a browser", { skip: browser === undefined && "needs Chromium" }, () => {
+  /** The page as it is when its scripts have run, and what the browser complained of. */
+  async function browse(html: string, widthPx: number) {
+    const profile = await mkdtemp(join(tmpdir(), "orangery-browser-"));
+    try {
+      const file = join(profile, "page.html");
+      await writeFile(file, html);
+      const flags = [
+        ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+        ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        ...["--disable-dev-shm-usage", "--enable-logging=stderr", "--dump-dom"],
+        ...[`--user-data-dir=${profile}`, `--window-size=${widthPx},900`],
+      ];
+      const args = [...flags, pathToFileURL(file).href];
+      const { status, stdout, stderr } = spawnSync(browser!, args, {
+        encoding: "utf8",
+        maxBuffer: 1 << 26,
+        env: { ...process.env, HOME: profile },
+      });
+      assert.equal(status, 0, stderr);
+      return {
+        dom: stdout,
+        complaints: stderr.split("\n").filter((line) => /:CONSOLE/.test(line)),
+      };
+    } finally {
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+
+  /** The page with a script of the test's own, which the page's policy would forbid. */
+  function probed(script: string): string {
+    return page
+      .replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, "")
+      .replace("</body>", `<script>${script}</script></body>`);
+  }
+
+  test("its script runs under its own policy, and no other does", async () => {
+    const { dom, complaints } = await browse(page, 1440);
+    assert.deepEqual(complaints, []);
+    assert.match(dom, /<th scope="col" class="number"><button type="button">Objects<\/button>/);
+    assert.doesNotMatch(dom, /<fieldset class="toggles" hidden/);
+    assert.doesNotMatch(dom, /<title>hacked/);
+    const injected = await browse(
+      page.replace("</body>", "<script>document.title='hacked'</script></body>"),
+      1440,
+    );
+    assert.doesNotMatch(injected.dom, /<title>hacked/);
+    assert.equal(injected.complaints.length, 1);
+  });
+
+  test("pictures open large, step, hide layers and close; tables sort", async () => {
+    const { dom } = await browse(
+      probed(`
+        const facts = [];
+        const viewer = document.getElementById("viewer");
+        document.querySelector("a.shot").click();
+        facts.push(viewer.open, viewer.querySelectorAll(".stage svg .object").length);
+        viewer.querySelector("[data-layer=objects]").click();
+        facts.push(getComputedStyle(viewer.querySelector(".stage .objects")).display);
+        viewer.querySelector("[data-do=next]").click();
+        viewer.querySelector("[data-do=zoom]").click();
+        facts.push(viewer.querySelector(".stage").className);
+        viewer.querySelector("[data-do=close]").click();
+        facts.push(viewer.open);
+        const button = document.querySelectorAll("#counts th button")[1];
+        const firstCount = () => document.querySelector("#counts tbody tr").cells[1].textContent;
+        button.click();
+        facts.push(firstCount());
+        button.click();
+        facts.push(firstCount());
+        document.body.dataset.facts = JSON.stringify(facts);`),
+      1440,
+    );
+    const [, facts] = / data-facts="([^"]*)"/.exec(dom)!;
+    assert.deepEqual(JSON.parse(facts!.replaceAll("&quot;", '"')), [
+      ...[true, 1, "none", "stage zoomed", false],
+      ...["2", "0"],
+    ]);
+  });
+
+  for (const widthPx of [375, 768, 1440]) {
+    test(`nothing but tables is wider than a window of ${widthPx} px`, async () => {
+      const script = `
+        document.documentElement.style.width = "${widthPx}px";
+        document.body.style.width = "${widthPx}px";
+        const wide = [...document.querySelectorAll("main *")].filter((element) =>
+          !element.closest(".scroll, .unseen, svg") && element.getBoundingClientRect().right > ${widthPx} + 1);
+        document.body.dataset.wide = wide.map((element) => element.outerHTML.slice(0, 60)).join(" ");`;
+      const { dom } = await browse(probed(script), widthPx);
+      assert.equal(/ data-wide="([^"]*)"/.exec(dom)![1], "");
+    });
+  }
+});

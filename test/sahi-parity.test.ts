@@ -1,0 +1,93 @@
+/** Holds what `detectSliced` finds against what SAHI found with the same network. */
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { ModelCache } from "../src/index.ts";
+import { detectSliced } from "../src/pipeline/detect-sliced.ts";
+
+/** One run of SAHI on one photo. */
+interface Reference {
+  readonly image: string;
+  /** Side of a slice, px. */
+  readonly slice: number;
+  readonly overlap: number;
+  readonly standardPrediction: boolean;
+  readonly postprocess: "GREEDYNMM" | "NMS";
+  readonly metric: "IOS" | "IOU";
+  readonly threshold: number;
+  readonly confidence: number;
+  /** In px of the photo. */
+  readonly boxes: readonly (readonly number[])[];
+  readonly scores: readonly number[];
+  readonly classes: readonly number[];
+}
+
+const boxTolerancePx = 1;
+const scoreTolerance = 0.005;
+
+const fixtures = new URL("../../shared/fixtures/", import.meta.url);
+const referenceFile = new URL("sahi.json", fixtures);
+const skip = existsSync(referenceFile) ? false : "../shared/fixtures not present";
+const references: readonly Reference[] = skip
+  ? []
+  : JSON.parse(readFileSync(referenceFile, "utf8"));
+
+describe("parity with SAHI", { skip }, () => {
+  let cache: ModelCache;
+  before(() => {
+    // The export and the .pt that SAHI used have the same input at slices of 320.
+    const file = fileURLToPath(new URL("models/plants-det.onnx", fixtures));
+    cache = new ModelCache({ models: { plants: file }, device: "cpu" });
+  });
+  after(() => cache[Symbol.asyncDispose]());
+
+  for (const reference of references) {
+    const { image, slice, overlap, postprocess, metric, threshold, confidence } = reference;
+    it(`on ${image} with ${postprocess} and ${metric}: the same objects`, async (t) => {
+      await using lease = await cache.acquire("plants");
+      const photo = new URL(`photos/${image}`, fixtures);
+      const { detections, sliceCount } = await detectSliced(lease.model, photo, {
+        slice,
+        overlap,
+        fullImage: reference.standardPrediction,
+        merge: {
+          method: postprocess === "NMS" ? "nms" : "nmm",
+          metric: metric === "IOU" ? "iou" : "ios",
+          threshold,
+        },
+        confidence,
+        iou: 0.7,
+      });
+      assert.equal(detections.length, reference.boxes.length);
+      const open = new Set(reference.boxes.keys());
+      let [boxErrorPx, scoreError] = [0, 0];
+      for (const { boxXyxy, score, classId } of detections) {
+        const [nearest] = [...open]
+          .map((index) => ({ index, error: distancePx(boxXyxy, reference.boxes[index]!) }))
+          .sort((one, other) => one.error - other.error);
+        open.delete(nearest!.index);
+        assert.equal(classId, reference.classes[nearest!.index]);
+        boxErrorPx = Math.max(boxErrorPx, nearest!.error);
+        scoreError = Math.max(scoreError, Math.abs(score - reference.scores[nearest!.index]!));
+      }
+      t.diagnostic(
+        `${detections.length} objects of ${sliceCount} slices, boxes within ` +
+          `${boxErrorPx.toFixed(5)} px, scores within ${scoreError.toFixed(6)}`,
+      );
+      assert.ok(boxErrorPx <= boxTolerancePx && scoreError <= scoreTolerance);
+    });
+  }
+
+  it("covers both merges, on photos with and without plants", () => {
+    const merges = new Set(references.map(({ postprocess }) => postprocess));
+    assert.deepEqual([...merges].sort(), ["GREEDYNMM", "NMS"]);
+    assert.ok(references.some(({ boxes }) => boxes.length > 100));
+    assert.ok(references.some(({ boxes }) => boxes.length === 0));
+  });
+});
+
+/** The most that a side of one box is away from the other's. */
+function distancePx(a: readonly number[], b: readonly number[]): number {
+  return Math.max(...a.map((value, side) => Math.abs(value - b[side]!)));
+}

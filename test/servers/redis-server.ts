@@ -1,0 +1,143 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ensureInstalled } from "./debian-packages.ts";
+import { freePort } from "./free-port.ts";
+
+/** A Redis for tests: one that `REDIS_URL` names, or a private one that goes with its owner. */
+export interface RedisForTests extends AsyncDisposable {
+  readonly url: string;
+}
+
+/**
+ * The Redis that `REDIS_URL` names, which is left running, or a private one. Others may use it too:
+ * give every queue a name of its own ({@link uniqueName}) and obliterate it in the end.
+ */
+export async function openRedis(): Promise<RedisForTests> {
+  const url = process.env.REDIS_URL;
+  if (url === undefined || url === "") return await RedisServer.start();
+  return { url, [Symbol.asyncDispose]: async () => {} };
+}
+
+/** `photos-5d1c…`: a name that no other test has. */
+export function uniqueName(word: string): string {
+  return `${word}-${randomUUID()}`;
+}
+
+/**
+ * A `redis-server` process on a free port of 127.0.0.1, with a temporary folder. Every command is in
+ * its append-only file before it is answered, so it loses nothing when it is killed.
+ */
+export class RedisServer implements RedisForTests {
+  readonly #command: string;
+  readonly #folder: string;
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+
+  private constructor({
+    command,
+    folder,
+    port,
+  }: {
+    command: string;
+    folder: string;
+    port: number;
+  }) {
+    this.#command = command;
+    this.#folder = folder;
+    this.#port = port;
+  }
+
+  static async start(): Promise<RedisServer> {
+    const command = ensureInstalled({
+      command: "redis-server",
+      packageName: "redis-server",
+      override: "REDIS_URL",
+    });
+    const folder = await mkdtemp(join(tmpdir(), "orangery-redis-"));
+    for (let attempt = 1; ; attempt += 1) {
+      const server = new RedisServer({ command, folder, port: await freePort() });
+      try {
+        await server.up();
+        return server;
+      } catch (error) {
+        // Its port may have been taken since.
+        if (attempt < 3) continue;
+        await rm(folder, { recursive: true, force: true });
+        throw error;
+      }
+    }
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.#port}`;
+  }
+
+  /** Starts it, again after {@link down} or {@link kill}; resolves when it answers. */
+  async up(): Promise<void> {
+    const server = spawn(
+      this.#command,
+      [
+        ...["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.#folder],
+        ...["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"],
+      ],
+      { stdio: ["ignore", "pipe", "ignore"] },
+    );
+    this.#process = server;
+    let output = "";
+    server.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output = (output + text).slice(-2000);
+    });
+    while (!(await this.#answers())) {
+      if (server.exitCode !== null || server.signalCode !== null) {
+        throw new Error(`redis-server ended as it started:\n${output}`);
+      }
+      await sleep(10);
+    }
+  }
+
+  /** Ends it in order. */
+  async down(): Promise<void> {
+    await this.#end("SIGTERM");
+  }
+
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const server = this.#process;
+    this.#process = undefined;
+    if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+    server.kill(signal);
+    await once(server, "exit");
+  }
+
+  /** Whether it answers a PING: not while it reads its file, and not where nothing listens. */
+  async #answers(): Promise<boolean> {
+    const socket = connect(this.#port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      socket.write("PING\r\n");
+      const closed = once(socket, "close").then(() => [""]);
+      const [reply] = await Promise.race([once(socket, "data"), closed]);
+      return String(reply).startsWith("+PONG");
+    } catch {
+      // Refused, or reset.
+      return false;
+    } finally {
+      socket.destroy();
+    }
+  }
+}
