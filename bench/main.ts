@@ -17,6 +17,7 @@ import { onnxRuntime } from "../src/native/onnx-runtime.ts";
 import { decodePicture } from "../src/vision/picture.ts";
 import { gapsDuring } from "./event-loop-gap.ts";
 import { median, percentOver, table } from "./figures.ts";
+import { benchFleet } from "./fleet.ts";
 import { benchLoading } from "./loading.ts";
 import { benchPipeline } from "./pipeline.ts";
 
@@ -49,6 +50,7 @@ try {
   for (const photo of photos) await benchPredict(model, photo);
   for (const photo of photos) await benchRun(model, photo);
   await benchPipeline(folder);
+  await benchFleet();
 } finally {
   await rm(folder, { recursive: true });
 }

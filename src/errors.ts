@@ -121,9 +121,21 @@ export const errorCodes = {
     retryable: false,
     summary: "Worker processes died too often while they worked on this job.",
   },
+  JOB_OTHER_RECIPE: {
+    retryable: false,
+    summary: "A job is for another recipe than that of the worker that took it.",
+  },
+  QUEUE_UNREACHABLE: {
+    retryable: true,
+    summary: "The Redis that holds the queue could not be reached.",
+  },
   WORKER_NOT_READY: {
     retryable: true,
     summary: "A worker process did not load its models and do a first piece of work.",
+  },
+  PORT_UNAVAILABLE: {
+    retryable: false,
+    summary: "The port for metrics and probes cannot be listened on.",
   },
 
   LEDGER_NEWER: {

@@ -84,6 +84,7 @@ const types = [
   "SlicingOptions",
   "TaskContext",
   "TaskOutcome",
+  "TaskProgress",
   "TaskReport",
   "Tensor",
   "TensorData",

@@ -53,7 +53,7 @@ export type { SlicingOptions } from "./pipeline/slicing.ts";
 export { isRetryable } from "./tasks/is-retryable.ts";
 export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/model-task.ts";
 export { type RunTasksOptions, runTasks, type TaskReport } from "./tasks/run-tasks.ts";
-export type { TaskContext, TaskOutcome } from "./tasks/task-context.ts";
+export type { TaskContext, TaskOutcome, TaskProgress } from "./tasks/task-context.ts";
 export { workerIdFromName } from "./tasks/worker-id.ts";
 export { type Detection, Detections } from "./vision/detections.ts";
 export { type DrawingOptions, drawDetections } from "./vision/drawing.ts";

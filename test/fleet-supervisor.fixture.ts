@@ -1,6 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { parseDeviceSlots } from "../src/fleet/device-slots.ts";
-import type { SlotStatus } from "../src/fleet/slot-supervisor.ts";
+import type { SlotStatus } from "../src/fleet/slot-status.ts";
 import {
   Supervisor,
   type SupervisorEvent,

@@ -205,6 +205,7 @@ describe("recycling", () => {
     await models.write("detect", 2);
     fleet.supervisor.recycle();
     const [recycled] = await fleet.until("recycled");
+    await untilGone(first!.pid);
     assert.equal(await pidOf(queue, await queue.add({ predict: true })), recycled!.pid);
   });
 
@@ -312,10 +313,11 @@ describe("orangery worker", () => {
     await using folder = await CliFolder.create();
     await using queue = new TestQueue(redis.url);
     const cli = start(folder, queue);
-    await untilLogged(cli, takesJobs);
+    const [ready] = await untilLogged(cli, takesJobs);
     cli.child.kill("SIGHUP");
     const [recycled] = await untilLogged(cli, "a worker process was recycled");
     assert.equal(recycled!.gapMs, 0);
+    await untilGone(ready!.pid as number);
     assert.equal(await pidOf(queue, await queue.add({})), recycled!.pid);
     cli.child.kill("SIGTERM");
     assert.equal((await cli.outcome).status, 0);

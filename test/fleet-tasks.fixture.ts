@@ -25,7 +25,7 @@ export interface TestJob {
 const leaked: Buffer[] = [];
 
 class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
-  async run(job: TestJob, { taskId, signal }: TaskContext) {
+  async run(job: TestJob, { taskId, signal, timings }: TaskContext) {
     if (job.die) process.kill(process.pid, "SIGKILL");
     if (job.leak !== undefined) leaked.push(Buffer.alloc(job.leak, 1));
     const end = performance.now() + (job.blockMs ?? 0);
@@ -34,7 +34,9 @@ class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
     let dots = 0;
     if (job.predict) {
       const model = await this.detModel;
-      dots = (await model.predict(blackPhoto, { signal })).detections.length;
+      const { detections, timingsMs } = await model.predict(blackPhoto, { signal });
+      timings(timingsMs);
+      dots = detections.length;
     }
     if (job.note !== undefined) appendFileSync(job.note, `${taskId}\n`);
     return { pid: process.pid, dots };

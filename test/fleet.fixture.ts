@@ -45,7 +45,10 @@ export class TestQueue implements AsyncDisposable {
 
   /** As if so many workers had died while they worked on the job. */
   async setCrashes(job: Job, crashes: number): Promise<void> {
-    await (await this.queue.getBackend().client).hset(this.queue.toKey(job.id!), { stc: crashes });
+    await (await this.queue.getBackend().client).hset(this.queue.toKey(job.id!), {
+      stc: crashes,
+      orangeryBegun: crashes,
+    });
   }
 
   /** As if another worker had locked the job, and died. */

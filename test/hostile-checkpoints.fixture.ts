@@ -371,10 +371,8 @@ function objects(): HostileCheckpoint[] {
       name: "keys that mean something to JavaScript",
       expected: ["CHECKPOINT_UNSUPPORTED"],
       bytes: () => {
-        const entries: Record<string, Writable> = Object.create(null);
-        for (const key of ["__proto__", "constructor", "prototype", "toString", "then"]) {
-          entries[key] = dict({ polluted: true });
-        }
+        const names = ["__proto__", "constructor", "prototype", "toString", "then"];
+        const entries = Object.fromEntries(names.map((name) => [name, dict({ polluted: true })]));
         return networkWith(object("a.B", entries));
       },
     },

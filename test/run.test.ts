@@ -115,7 +115,7 @@ test("sliced photos are counted within their regions, under a recipe of their ow
     { slice_count: 9 },
     { slice_count: 1 },
   ]);
-  const [recipe] = folder.query("select json from recipe order by id");
+  const [recipe] = folder.query("select recipe as json from recipe order by id");
   const { slicing: recorded, version } = JSON.parse(String(recipe?.json));
   assert.deepEqual([recorded.slice, recorded.overlap, version], [[640, 480], 0.25, 2]);
   const [{ timings_ms: timings }] = folder.query("select timings_ms from result order by id") as [

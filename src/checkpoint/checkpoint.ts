@@ -51,6 +51,7 @@ export async function readCheckpoint(
   try {
     return await readFrom(file, signal);
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw notFound(path, error);
     if (!(error instanceof OrangeryError)) throw error;
     throw new OrangeryError(error.code, `Cannot read checkpoint \`${path}\`. ${error.message}`, {
       cause: error,
@@ -65,13 +66,17 @@ async function openFile(path: string): Promise<FileHandle> {
     if (!(await stat(path)).isFile()) throw new Error("it is not a file");
     return await open(path);
   } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-    throw new OrangeryError(
-      "MODEL_NOT_FOUND",
-      `Expected a checkpoint at \`${path}\`, but it cannot be read (${why}). Check the path and the rights.`,
-      { cause, details: { path } },
-    );
+    throw notFound(path, cause);
   }
+}
+
+function notFound(path: string, cause: unknown): OrangeryError {
+  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  return new OrangeryError(
+    "MODEL_NOT_FOUND",
+    `Expected a checkpoint at \`${path}\`, but it cannot be read (${why}). Check the path and the rights.`,
+    { cause, details: { path } },
+  );
 }
 
 async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Promise<Checkpoint> {
@@ -105,8 +110,9 @@ async function checkKind(file: FileHandle, fileBytes: number): Promise<void> {
       "It has the form that PyTorch wrote before version 1.6. Load it with Ultralytics and save it again.",
     );
   }
-  throw damaged(
-    `Expected a zip archive as torch.save writes it, got ${describeFile(start, fileBytes)}`,
+  throw new OrangeryError(
+    "CHECKPOINT_UNREADABLE",
+    `Expected a zip archive as torch.save writes it, got ${describeFile(start, fileBytes)}. Give the path of a \`.pt\` file.`,
   );
 }
 

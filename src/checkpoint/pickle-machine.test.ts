@@ -124,8 +124,7 @@ describe("reading a pickle", () => {
 
   it("gives keys like __proto__ no meaning", () => {
     const evil = dict({ polluted: true });
-    const state: Record<string, Writable> = Object.create(null);
-    state["__proto__"] = evil;
+    const state: Record<string, Writable> = Object.fromEntries([["__proto__", evil]]);
     const value = written([object("a.B", state), new Map([["__proto__", evil]])]) as PickleValue[];
     assert.equal((value[0] as PickledObject).state.get("polluted"), undefined);
     assert.ok((value[0] as PickledObject).state.get("__proto__") instanceof Map);

@@ -15,6 +15,11 @@ export function fromCaller(path: string): string {
   return resolve(callerFolder(), path);
 }
 
+/** A photo from the command line: a path as an absolute one, a name such as `s3://…` as it is. */
+export function photoFromCaller(name: string): string {
+  return /^[a-z][a-z0-9]+:\/\//i.test(name) ? name : fromCaller(name);
+}
+
 /** A path as it is shorter to read: relative to where the user is, if it is below. */
 export function displayPath(path: string): string {
   const below = relative(callerFolder(), path);

@@ -7,6 +7,9 @@ import { chooseRecipe, shortHashLength } from "../results/choose-recipe.ts";
 import { displayPath, fromCaller } from "./caller-folder.ts";
 import { formatPlural } from "./quantities.ts";
 
+/** Where results are that nobody said a place for. */
+export const defaultResults = "results.db";
+
 /** A results file from the command line, or the URL of a database as it is. */
 export function resultsFromCaller(location: string): string {
   return isUrl(location) ? location : fromCaller(location);

@@ -2,12 +2,16 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { isOrangeryError } from "../errors.ts";
 import { parseDevice } from "../models/device.ts";
 
-/** Options that every command with a model has, as commander gives them. */
-export interface PredictionArguments {
+/** Options that say how a detector is asked, as commander gives them. */
+export interface DetectionArguments {
   readonly imageSize?: number | [number, number];
   readonly confidence: number;
   readonly iou: number;
   readonly maxDetections: number;
+}
+
+/** Options that every command with a model in its own process has. */
+export interface PredictionArguments extends DetectionArguments {
   readonly device: string;
   readonly requireDevice?: boolean;
   readonly maxPixels?: number;
@@ -22,6 +26,19 @@ export interface MaxDetections {
 
 /** Adds the options that say how a model is asked and where it runs. */
 export function addPredictionOptions(command: Command, maxDetections: MaxDetections): Command {
+  return addMaxPixelsOption(
+    addDetectionOptions(command, maxDetections)
+      .addOption(
+        new Option("--device <name>", "auto, cpu, cuda:N or webgpu")
+          .argParser(parseDeviceName)
+          .default("auto"),
+      )
+      .option("--require-device", "fail if the device cannot be used, instead of falling back"),
+  );
+}
+
+/** Adds the options that say how a model is asked. */
+export function addDetectionOptions(command: Command, maxDetections: MaxDetections): Command {
   return command
     .addOption(
       new Option("--confidence <score>", "least score of a detection, 0 to 1")
@@ -44,19 +61,15 @@ export function addPredictionOptions(command: Command, maxDetections: MaxDetecti
         "--image-size <px>",
         "input of the network: 640, or height x width as in 480x640 (default: the model's own)",
       ).argParser(parseImageSize),
-    )
-    .addOption(
-      new Option("--device <name>", "auto, cpu, cuda:N or webgpu")
-        .argParser(parseDeviceName)
-        .default("auto"),
-    )
-    .option("--require-device", "fail if the device cannot be used, instead of falling back")
-    .addOption(
-      new Option(
-        "--max-pixels <n>",
-        "refuse photos of more pixels (default: 268 million)",
-      ).argParser(parseCount),
     );
+}
+
+export function addMaxPixelsOption(command: Command): Command {
+  return command.addOption(
+    new Option("--max-pixels <n>", "refuse photos of more pixels (default: 268 million)").argParser(
+      parseCount,
+    ),
+  );
 }
 
 /**

@@ -2,14 +2,17 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { isOrangeryError } from "../errors.ts";
 import { createCacheCommand } from "./cache-command.ts";
+import { createEnqueueCommand } from "./enqueue-command.ts";
 import { exitStatus, exitStatusHelp } from "./exit-status.ts";
 import { createExportCommand } from "./export-command.ts";
 import { createExportResultsCommand } from "./export-results-command.ts";
 import { createInfoCommand } from "./info-command.ts";
 import { createPredictCommand } from "./predict-command.ts";
 import { createReportCommand } from "./report-command.ts";
+import { createRetryFailedCommand } from "./retry-failed-command.ts";
 import { createRunCommand } from "./run-command.ts";
 import { StandardOutput } from "./standard-output.ts";
+import { createStatusCommand } from "./status-command.ts";
 import { createWorkerCommand } from "./worker-command.ts";
 
 const help = `
@@ -40,7 +43,10 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .addCommand(createCacheCommand(output))
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
-    .addCommand(createWorkerCommand(setStatus));
+    .addCommand(createWorkerCommand(setStatus))
+    .addCommand(createEnqueueCommand(output, setStatus))
+    .addCommand(createStatusCommand(output, setStatus))
+    .addCommand(createRetryFailedCommand(output, setStatus));
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()

@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
+import { RateMeter } from "../tasks/rate-meter.ts";
 import { formatCount, formatEta, formatRate } from "./quantities.ts";
-import { RateMeter } from "./rate-meter.ts";
 
 export interface ProgressOptions {
   /** Where it is shown. Default standard error, so that standard output holds results only. */

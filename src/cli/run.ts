@@ -1,10 +1,9 @@
+import type { CountOptions } from "../pipeline/count-recipe.ts";
 import { PhotoJob, type PhotoJobOptions } from "../pipeline/photo-job.ts";
-import type { SlicingOptions } from "../pipeline/slicing.ts";
 import { pictureExtensions } from "../vision/picture.ts";
 import { displayPath, fromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
-import { modelFromCaller } from "./model-argument.ts";
 import type { PredictionArguments } from "./prediction-options.ts";
 import { ProgressDisplay } from "./progress-display.ts";
 import { formatCount, formatDuration } from "./quantities.ts";
@@ -12,12 +11,9 @@ import { printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
-export interface RunArguments extends PredictionArguments {
-  readonly detect: string;
-  readonly segment?: string;
-  readonly segmentConfidence: number;
-  readonly segmentImageSize?: number | [number, number];
-  readonly slicing?: SlicingOptions | undefined;
+export interface RunArguments
+  extends Pick<PredictionArguments, "device" | "requireDevice" | "maxPixels"> {
+  readonly count: CountOptions;
   readonly out: string;
   readonly annotate?: string;
   readonly retry?: boolean;
@@ -63,7 +59,7 @@ export async function run(
       loads: job.cache.info().loads,
       finished,
       elapsedMs: performance.now() - startedAt,
-      maxDetections: options.maxDetections,
+      maxDetections: options.count.detect.options!.maxDetections!,
       isInterrupted: interrupts.exitStatus !== undefined,
       unreadableFolders,
     });
@@ -156,23 +152,10 @@ async function work(job: PhotoJob, { progress, interrupts }: Surroundings): Prom
 }
 
 function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJobOptions {
-  const { confidence, iou, maxDetections, imageSize } = options;
-  const { segment, segmentConfidence, segmentImageSize } = options;
   return {
+    ...options.count,
     paths: paths.map(fromCaller),
     resultsFile: fromCaller(options.out),
-    detect: {
-      file: modelFromCaller(options.detect),
-      options: { confidence, iou, maxDetections, imageSize },
-    },
-    segment:
-      segment === undefined
-        ? undefined
-        : {
-            file: modelFromCaller(segment),
-            options: { confidence: segmentConfidence, imageSize: segmentImageSize },
-          },
-    slicing: options.slicing,
     device: options.device,
     requireDevice: options.requireDevice,
     annotateFolder: options.annotate && fromCaller(options.annotate),

@@ -1,12 +1,20 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { isOrangeryError } from "../errors.ts";
 import { parseDeviceSlots } from "../fleet/device-slots.ts";
+import {
+  addCountOptions,
+  addModelOptions,
+  type CountArguments,
+  readCountOptions,
+} from "./count-options.ts";
 import { logLevels } from "./json-log.ts";
-import { parseCount, requireOption } from "./prediction-options.ts";
+import { addMaxPixelsOption, parseCount } from "./prediction-options.ts";
+import { addPrivateAddressesOption, addQueueOptions, addResultsOption } from "./queue-options.ts";
 import type { WorkerArguments } from "./worker.ts";
 
 const help = `
 Examples:
+  $ orangery worker --queue photos --detect plants.onnx --segment beds.onnx --slice 640
   $ orangery worker --task ./count-plants.ts --queue photos --model detect=plants.onnx
   $ orangery worker --task ./count-plants.ts --queue photos --devices cuda:0,cuda:1 --recycle-tasks 5000
   $ orangery worker --task ./count-plants.ts --queue photos --devices "cpu*2"
@@ -28,14 +36,12 @@ Exit status:
 export function createWorkerCommand(setStatus: (status: number) => void): Command {
   const command = new Command("worker")
     .summary("work on a queue's jobs, a process for each device")
-    .description("Takes jobs from a BullMQ queue and runs a task for each, on every device.")
-    .option("--task <module>", "the module of tasks, a JavaScript or TypeScript file")
-    .option("--queue <name>", "the queue's name", "photos")
-    .addOption(
-      new Option("--redis <url>", "where the queue is")
-        .env("REDIS_URL")
-        .default("redis://127.0.0.1:6379"),
-    )
+    .description("Takes jobs from a BullMQ queue and runs a task for each, on every device.");
+  addModelOptions(command).option(
+    "--task <module>",
+    "a task of your own instead: a JavaScript or TypeScript module",
+  );
+  addResultsOption(addQueueOptions(command), "where results go (default: results.db)")
     .addOption(
       new Option(
         "--devices <list>",
@@ -83,14 +89,38 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
         .argParser(parseCount)
         .default(25),
     )
+    .addOption(
+      new Option(
+        "--metrics-port <port>",
+        "serve /metrics, /health and /ready there; 0 takes a free port",
+      ).argParser(parsePort),
+    )
+    .addOption(
+      new Option("--metrics-host <address>", "whom to serve: 0.0.0.0 is everyone").default(
+        "127.0.0.1",
+      ),
+    )
     .addOption(new Option("--log-level <level>", "least level").choices(logLevels).default("info"))
     .addHelpText("after", help);
-  return command.action(async (options: WorkerArguments) => {
-    requireOption(command, options, "task");
+  addPrivateAddressesOption(addMaxPixelsOption(addCountOptions(command)));
+  return command.action(async (options: WorkerArguments & CountArguments) => {
+    if (options.task === undefined && options.detect === undefined) {
+      command.error("error: option '--detect <model>' is needed, or '--task <module>'");
+    }
+    if (options.task !== undefined && options.detect !== undefined) {
+      command.error("error: '--detect' and '--task' exclude each other: a task has its own models");
+    }
+    const count = options.task === undefined ? readCountOptions(command, options) : undefined;
     // Only now: help and complaints need neither queue nor runtime.
     const { work } = await import("./worker.ts");
-    setStatus(await work(options));
+    setStatus(await work({ ...options, count }));
   });
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError("Expected a port, 0 to 65535.");
 }
 
 function parseDevices(text: string): string {

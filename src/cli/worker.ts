@@ -1,17 +1,32 @@
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
+import { isOrangeryError } from "../errors.ts";
+import { type CountSettings, countWorkerUrl } from "../fleet/count-settings.ts";
 import { parseDeviceSlots } from "../fleet/device-slots.ts";
 import { findDevices } from "../fleet/found-devices.ts";
+import { OpenQueue } from "../fleet/open-queue.ts";
+import { refuseOtherRecipe } from "../fleet/queue-recipe.ts";
+import { serveFleet } from "../fleet/serve-fleet.ts";
 import { Supervisor } from "../fleet/supervisor.ts";
+import type { WorkerConfig } from "../fleet/worker-messages.ts";
+import { openLedger } from "../ledger/open-ledger.ts";
+import { ResultStore } from "../ledger/result-store.ts";
+import type { Logger } from "../logger.ts";
+import { type CountOptions, countRecipe } from "../pipeline/count-recipe.ts";
 import { fromCaller } from "./caller-folder.ts";
+import { defaultResults, resultsFromCaller } from "./choose-results.ts";
 import { exitStatus, signalExitStatus } from "./exit-status.ts";
 import { jsonLog, type LogLevel } from "./json-log.ts";
 import { modelFromCaller } from "./model-argument.ts";
+import type { QueueArguments } from "./queue-options.ts";
 
-export interface WorkerArguments {
-  readonly task: string;
-  readonly queue: string;
-  readonly redis: string;
+export interface WorkerArguments extends QueueArguments {
+  /** A module of tasks; without it, photos are counted as `count` says. */
+  readonly task?: string;
+  readonly count?: CountOptions | undefined;
+  readonly results?: string;
+  readonly maxPixels?: number;
+  readonly allowPrivateAddresses?: boolean;
   readonly devices: string;
   readonly model: Readonly<Record<string, string>>;
   readonly concurrency?: number;
@@ -21,6 +36,8 @@ export interface WorkerArguments {
   readonly recycleGrowth: number;
   readonly mostFailures: number;
   readonly deadline: number;
+  readonly metricsPort?: number;
+  readonly metricsHost: string;
   readonly logLevel: LogLevel;
 }
 
@@ -31,15 +48,54 @@ const sameKeyMs = 300;
 
 /** Does what `orangery worker` was asked for; resolves to the exit status. */
 export async function work(options: WorkerArguments): Promise<number> {
-  const supervisor = createSupervisor(options);
+  const { count } = options;
+  const work = count === undefined ? ownTask(options) : await countingTask(count, options);
+  const supervisor = createSupervisor(options, work);
+  await using _monitor = await serveMetrics(supervisor, options);
   using signals = new WorkerSignals(supervisor, 1000 * options.deadline);
   await supervisor.run();
   if (signals.exitStatus !== undefined) return signals.exitStatus;
   return supervisor.hasGivenUp ? exitStatus.error : exitStatus.ok;
 }
 
-function createSupervisor(options: WorkerArguments): Supervisor {
-  const { task, queue, redis, devices, model, concurrency, attempts } = options;
+type TaskConfig = Pick<WorkerConfig, "task" | "models" | "settings">;
+
+function ownTask({ task, model }: WorkerArguments): TaskConfig {
+  const models = Object.entries(model).map(([name, file]) => [name, modelFromCaller(file)]);
+  return {
+    task: pathToFileURL(fromCaller(task!)).href,
+    models: Object.fromEntries(models),
+    settings: undefined,
+  };
+}
+
+/** Makes sure of models, results and queue before any process is started. */
+async function countingTask(count: CountOptions, options: WorkerArguments): Promise<TaskConfig> {
+  const { attempts, maxPixels, allowPrivateAddresses } = options;
+  const results = resultsFromCaller(options.results ?? defaultResults);
+  const { recipe } = await countRecipe(count);
+  {
+    await using ledger = await openLedger(results);
+    await ResultStore.open(ledger, recipe);
+  }
+  await lookAtQueue(options, recipe.hash);
+  const limits = { attempts, maxPixels, allowPrivateAddresses };
+  const settings: CountSettings = { results, count, recipeHash: recipe.hash, ...limits };
+  return { task: countWorkerUrl, models: {}, settings };
+}
+
+async function lookAtQueue({ queue: name, redis }: QueueArguments, recipe: string): Promise<void> {
+  try {
+    await using queue = await OpenQueue.open({ connection: redis, queue: name });
+    await refuseOtherRecipe(queue.bullmq, recipe);
+  } catch (error) {
+    // Workers wait for Redis, and say so.
+    if (!isOrangeryError(error, "QUEUE_UNREACHABLE")) throw error;
+  }
+}
+
+function createSupervisor(options: WorkerArguments, task: TaskConfig): Supervisor {
+  const { queue, redis, devices, concurrency, attempts } = options;
   const { recycleTasks, recycleMinutes, recycleGrowth, mostFailures, deadline, logLevel } = options;
   return new Supervisor({
     slots: parseDeviceSlots(devices, { found: findDevices() }),
@@ -47,11 +103,7 @@ function createSupervisor(options: WorkerArguments): Supervisor {
     entry: new URL(`./worker-main${extname(import.meta.url)}`, import.meta.url),
     arguments: [logLevel],
     config: {
-      task: pathToFileURL(fromCaller(task)).href,
-      models: Object.fromEntries(
-        Object.entries(model).map(([name, file]) => [name, modelFromCaller(file)]),
-      ),
-      settings: undefined,
+      ...task,
       queue,
       connection: { url: redis },
       worker: { attempts, ...(concurrency !== undefined && { concurrency }) },
@@ -63,8 +115,20 @@ function createSupervisor(options: WorkerArguments): Supervisor {
       growthBytesPerTask: recycleGrowth,
     },
     backoff: { mostFailures },
-    logger: jsonLog(logLevel, { worker: "supervisor" }),
+    logger: supervisorLog(logLevel),
   });
+}
+
+async function serveMetrics(
+  supervisor: Supervisor,
+  { metricsPort: port, metricsHost: host, logLevel }: WorkerArguments,
+): Promise<AsyncDisposable | undefined> {
+  if (port === undefined) return undefined;
+  return await serveFleet({ supervisor, host, port, logger: supervisorLog(logLevel) });
+}
+
+function supervisorLog(logLevel: LogLevel): Logger {
+  return jsonLog(logLevel, { worker: "supervisor" });
 }
 
 /** What signals ask of the supervisor, while it works. */

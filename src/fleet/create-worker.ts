@@ -44,7 +44,7 @@ export function createWorker<Payload, Result>(
       `Expected a task with \`execute\`, or a class of tasks, got \`${String(task)}\`. Extend ModelTask.`,
     );
   }
-  return new FleetWorker(instance, { ...checked, prepare }, dispose);
+  return new FleetWorker(instance, { ...checked, cache, prepare }, dispose);
 }
 
 function openCache<Payload>(

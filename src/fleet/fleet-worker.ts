@@ -1,13 +1,18 @@
 import { hostname } from "node:os";
-import { type Job, Worker } from "bullmq";
+import { type Job, MetricsTime, Worker } from "bullmq";
+import type { Registry } from "prom-client";
 import { OrangeryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
+import type { ModelCache } from "../models/model-cache.ts";
 import { untilAborted } from "../models/one-at-a-time.ts";
+import { WorkerMetrics } from "../monitor/worker-metrics.ts";
 import type { ModelTask } from "../tasks/model-task.ts";
+import { CrashMarks } from "./crash-marks.ts";
 import { JobProcessor, type JobReport } from "./job-processor.ts";
 import { LockKeeper } from "./lock-keeper.ts";
 import { toConnectionOptions, toPortableConnection } from "./redis-connection.ts";
 import { warnOfEviction } from "./redis-eviction.ts";
+import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 import type { CheckedWorkerOptions } from "./worker-options.ts";
 
 /** What a worker has done since it was made. */
@@ -55,14 +60,17 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   readonly #options: CheckedWorkerOptions<Payload>;
   readonly #logger: Logger;
   readonly #processor: JobProcessor<Payload, Result>;
+  readonly #metrics: WorkerMetrics;
   readonly #locks: LockKeeper | undefined;
   readonly #preparing = new AbortController();
   readonly #counts = { succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 };
   readonly #dispose: () => Promise<void>;
+  #heartbeat: WorkerHeartbeat | undefined;
   #isStarted = false;
   #closing: Promise<void> | undefined;
   readonly #aborted = Promise.withResolvers<void>();
-  #deadline: NodeJS.Timeout | undefined;
+  #deadline: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
+  #isClosed = false;
 
   /** @param dispose releases what was made for this worker alone */
   constructor(
@@ -77,6 +85,11 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     this.#dispose = dispose;
     this.#logger = logger.child({ worker: name, queue });
     this.#locks = this.#createLockKeeper();
+    this.#metrics = new WorkerMetrics({
+      worker: name,
+      cache: openedCache(options),
+      active: () => this.#processor.active,
+    });
     this.#processor = this.#createProcessor(task);
     this.bullmq = this.#createBullWorker();
     this.ready = this.#prepare();
@@ -99,6 +112,11 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
 
   get counts(): FleetWorkerCounts {
     return { active: this.#processor.active, ...this.#counts };
+  }
+
+  /** The worker's metrics: `await worker.metrics.metrics()` is Prometheus' text of them. */
+  get metrics(): Registry {
+    return this.#metrics.registry;
   }
 
   /**
@@ -127,6 +145,12 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       .waitUntilReady()
       .then(() => warnOfEviction(this.bullmq, this.#logger));
     await untilAborted(Promise.all([prepare?.(signal), reached, this.#locks?.ready]), signal);
+    this.#heartbeat = await WorkerHeartbeat.start({
+      worker: this.bullmq,
+      name: this.name,
+      cache: openedCache(this.#options),
+      counts: () => ({ active: this.#processor.active, ended: this.#endedJobs }),
+    });
     if (autostart) queueMicrotask(() => void this.start());
   }
 
@@ -138,23 +162,35 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       ),
     );
     await this.ready.catch(() => {});
+    this.#heartbeat?.[Symbol.dispose]();
     const finished = this.bullmq.close().then(() => true);
     const isFinished = await Promise.race([finished, this.#aborted.promise.then(() => false)]);
     if (!isFinished) await this.#abandon(finished);
-    clearTimeout(this.#deadline);
+    this.#isClosed = true;
+    clearTimeout(this.#deadline?.timer);
+    this.#metrics[Symbol.dispose]();
     await this.#locks?.[Symbol.asyncDispose]();
     await this.#dispose();
     this.#logger.info({ ...this.counts }, "the worker is closed");
   }
 
+  get #endedJobs(): number {
+    const { succeeded, failed } = this.#counts;
+    return succeeded + failed;
+  }
+
   #setDeadline(deadlineMs: number): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => {
-      const { active } = this.#processor;
-      if (active > 0) this.#logger.warn({ active }, "jobs are given back to the queue");
-      this.#processor.interrupt("the worker was told to stop");
-      this.#aborted.resolve();
-    }, deadlineMs);
+    const at = performance.now() + deadlineMs;
+    if (this.#isClosed || (this.#deadline !== undefined && this.#deadline.at <= at)) return;
+    clearTimeout(this.#deadline?.timer);
+    this.#deadline = { at, timer: setTimeout(() => this.#giveBack(), deadlineMs) };
+  }
+
+  #giveBack(): void {
+    const { active } = this.#processor;
+    if (active > 0) this.#logger.warn({ active }, "jobs are given back to the queue");
+    this.#processor.interrupt("the worker was told to stop");
+    this.#aborted.resolve();
   }
 
   /** Waits a little for what was aborted. What does not stop, or a Redis that is away, is left. */
@@ -185,14 +221,13 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       ...{ task, parse, maxCrashes, jobLogs, logger: this.#logger },
       retry: { attempts, backoff: { type: "exponential", delay: backoffMs, jitter: 0.5 } },
       holdLock: (lock) => this.#locks?.hold(lock) ?? noLock,
-      forgetCrashes: async (jobId) => {
-        const client = await this.bullmq.getBackend().client;
-        await client.hset(this.bullmq.toKey(jobId), { stc: 0 });
-      },
+      crashMarks: new CrashMarks(() => this.bullmq),
       onJobEnd: (report) => {
         this.#counts[report.outcome] += 1;
+        this.#metrics.countTask(report);
         this.#tell(onJobEnd, report);
       },
+      onTimings: (timingsMs) => this.#metrics.observeTimings(timingsMs),
     });
   }
 
@@ -208,18 +243,22 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   #createBullWorker(): Worker {
     const { connection, queue, prefix, concurrency, lockDurationMs, stalledIntervalMs } =
       this.#options;
+    const { telemetry } = this.#options;
     const worker = new Worker(
       queue,
       (job: Job, token?: string) => this.#processor.process(job, token!),
       {
         connection: toConnectionOptions(connection),
         ...(prefix !== undefined && { prefix }),
+        ...(telemetry !== undefined && { telemetry }),
         name: this.name,
         concurrency,
         autorun: false,
         lockDuration: lockDurationMs,
         stalledInterval: stalledIntervalMs,
         maxStalledCount: neverFailStalled,
+        // Counts what was done, for `orangery status`: the jobs themselves may be gone.
+        metrics: { maxDataPoints: MetricsTime.ONE_HOUR },
         skipLockRenewal: this.#locks !== undefined,
         runRetryDelay: 1000,
       },
@@ -240,6 +279,10 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     );
     return worker;
   }
+}
+
+function openedCache({ cache }: { cache?: object }): ModelCache | undefined {
+  return cache !== undefined && "acquire" in cache ? (cache as ModelCache) : undefined;
 }
 
 async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {

@@ -3,6 +3,7 @@ import { OrangeryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { isRetryable } from "../tasks/is-retryable.ts";
 import type { ModelTask } from "../tasks/model-task.ts";
+import type { CrashMarks } from "./crash-marks.ts";
 import { type PayloadParser, parseJobData } from "./job-data.ts";
 import { toJobFailure } from "./job-failure.ts";
 import { JobNotes } from "./job-notes.ts";
@@ -36,9 +37,10 @@ export interface JobProcessorOptions<Payload, Result> {
   readonly logger: Logger;
   /** Keeps a job's lock until it is disposed. */
   readonly holdLock: (lock: HeldLock) => Disposable;
-  /** Sets a job's count of crashes back, so that whoever retries it by hand retries it. */
-  readonly forgetCrashes: (jobId: string) => Promise<void>;
+  readonly crashMarks: CrashMarks;
   readonly onJobEnd: (report: JobReport) => void;
+  /** Called with what a task says of its steps. */
+  readonly onTimings: (timingsMs: Readonly<Record<string, number>>) => void;
 }
 
 interface RunningJob extends HeldLock {
@@ -117,7 +119,7 @@ export class JobProcessor<Payload, Result> {
     }
   }
 
-  /** Aborts one job, or all: they go back to the queue as soon as they have stopped. */
+  /** Aborts every job: each goes back to the queue as soon as it has stopped. */
   interrupt(reason: string): void {
     for (const { controller } of this.#running) controller.abort(interrupted(reason));
   }
@@ -127,23 +129,38 @@ export class JobProcessor<Payload, Result> {
     await Promise.allSettled([...this.#running].map(({ job, token }) => job.moveToWait(token)));
   }
 
-  async #execute({ job, jobId, controller }: RunningJob): Promise<Result> {
-    const { task, parse, maxCrashes, jobLogs, logger } = this.#options;
-    const { signal } = controller;
+  async #execute(run: RunningJob): Promise<Result> {
+    const { job, controller } = run;
+    const { parse, maxCrashes, crashMarks } = this.#options;
     const payload = await parseJobData(job.data, parse);
-    using _place = await this.#gate.enter({ alone: job.stalledCounter > 0, signal });
-    if (job.stalledCounter >= maxCrashes) {
-      await this.#options.forgetCrashes(jobId);
-      // The task is not begun, and its hooks hear why.
-      controller.abort(crashedWorkers(job));
+    const crashes = await crashMarks.read(job);
+    using _place = await this.#gate.enter({ alone: crashes > 0, signal: controller.signal });
+    if (crashes >= maxCrashes) {
+      // Whoever retries it by hand retries it. The task is not begun, and its hooks hear why.
+      await crashMarks.write(job, 0);
+      controller.abort(crashedWorkers(run.jobId, crashes));
+      return await this.#executeTask(run, payload);
     }
+    await crashMarks.write(job, crashes + 1);
+    try {
+      return await this.#executeTask(run, payload);
+    } catch (error) {
+      // Of a job that is done, or another's, the mark may stay.
+      if (!isLost(run)) await crashMarks.write(job, crashes);
+      throw error;
+    }
+  }
+
+  async #executeTask({ job, jobId, controller }: RunningJob, payload: Payload): Promise<Result> {
+    const { task, jobLogs, logger, onTimings } = this.#options;
     const notes = new JobNotes(job, logger);
     try {
       return await task.execute(payload, {
         taskId: jobId,
         attempt: job.attemptsMade + 1,
-        signal,
+        signal: controller.signal,
         onProgress: notes.setProgress,
+        onTimings,
         ...(jobLogs && { logger: notes.log }),
       });
     } finally {
@@ -194,10 +211,10 @@ function lockLost(jobId: string): OrangeryError {
   );
 }
 
-function crashedWorkers({ id: jobId, stalledCounter }: Job): OrangeryError {
+function crashedWorkers(jobId: string, crashes: number): OrangeryError {
   return new OrangeryError(
     "JOB_CRASHED_WORKER",
-    `Expected a worker to survive job ${jobId}, but ${stalledCounter} have died or hung while they worked on it. It is not begun again. Look at its photo and at the memory, then retry it in the queue.`,
-    { details: { jobId, crashes: stalledCounter } },
+    `Expected a worker to survive job ${jobId}, but ${crashes} have died or hung while they worked on it. It is not begun again. Look at its photo and at the memory, then retry it in the queue.`,
+    { details: { jobId, crashes } },
   );
 }

@@ -20,11 +20,6 @@ export class RestartBackoff {
     this.#options = { firstMs, longestMs, mostFailures };
   }
 
-  /** In a row. */
-  get failures(): number {
-    return this.#failures;
-  }
-
   get isExhausted(): boolean {
     return this.#failures >= this.#options.mostFailures;
   }

@@ -1,68 +1,19 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../logger.ts";
 import type { OneAtATime } from "../models/one-at-a-time.ts";
+import type { FleetMetrics } from "../monitor/fleet-metrics.ts";
 import type { DeviceSlot } from "./device-slots.ts";
 import { RestartBackoff, type RestartBackoffOptions } from "./restart-backoff.ts";
 import { hasRoomForTwo } from "./room-for-two.ts";
+import type {
+  RecycleOptions,
+  RecycleReason,
+  SlotEvent,
+  SlotState,
+  SlotStatus,
+} from "./slot-status.ts";
 import { WorkerChild } from "./worker-child.ts";
-import type { WorkerConfig, WorkerStats } from "./worker-messages.ts";
-
-/** When a worker process is replaced by a fresh one. */
-export interface RecycleOptions {
-  /** After so many jobs. Default: never. */
-  readonly tasks?: number;
-  /** So long after it became ready. Default: never. */
-  readonly ageMs?: number;
-  /** When its memory certainly grows by more than this with each job. Default 64 KiB. */
-  readonly growthBytesPerTask?: number;
-}
-
-export type RecycleReason = "tasks" | "age" | "memory growth" | "asked for";
-
-export type SlotState =
-  | "starting"
-  | "working"
-  | "replacing"
-  | "waiting"
-  | "stopping"
-  | "stopped"
-  | "given up";
-
-/** What a slot is like at one moment. */
-export interface SlotStatus {
-  readonly name: string;
-  readonly state: SlotState;
-  /** Whether a process takes jobs that has loaded its models and proved itself. */
-  readonly healthy: boolean;
-  /** Why it is not healthy, where that is known. */
-  readonly reason?: string;
-  readonly pid?: number;
-  /** Where the process works. */
-  readonly device?: string;
-  readonly stats?: WorkerStats;
-  /** Processes that ended without being told to, or never became ready. */
-  readonly failures: number;
-  readonly recycled: number;
-}
-
-/** What happens to the processes of a slot. */
-export type SlotEvent =
-  | {
-      readonly type: "ready";
-      readonly pid: number;
-      readonly device: string;
-      readonly startMs: number;
-    }
-  | { readonly type: "failed"; readonly reason: string; readonly retryInMs: number }
-  | { readonly type: "died"; readonly pid: number; readonly reason: string }
-  | {
-      readonly type: "recycled";
-      readonly reason: RecycleReason;
-      readonly pid: number;
-      /** For how long the slot took no jobs: 0 where the successor was ready before. */
-      readonly gapMs: number;
-    }
-  | { readonly type: "given up"; readonly reason: string };
+import type { WorkerConfig } from "./worker-messages.ts";
 
 export interface SlotSupervisorOptions {
   readonly slot: DeviceSlot;
@@ -81,12 +32,16 @@ export interface SlotSupervisorOptions {
   readonly drainDeadlineMs: number;
   /** Shared by all slots: one successor is started at a time. */
   readonly turn: OneAtATime;
+  readonly metrics: FleetMetrics;
   readonly logger: Logger;
   readonly onEvent: (event: SlotEvent) => void;
 }
 
 /** A process that has worked for so long has not failed, whether there was work or not. */
 const provenMs = 10_000;
+
+/** After its deadline, a process may take so long to give its jobs back and end. */
+export const overdueMs = 15_000;
 
 const defaultGrowthBytesPerTask = 65_536;
 
@@ -146,6 +101,7 @@ export class SlotSupervisor {
       ...(worker?.pid !== undefined && { pid: worker.pid }),
       ...(this.#device !== undefined && { device: this.#device }),
       ...(worker?.stats && { stats: worker.stats }),
+      ...(worker !== undefined && { silentMs: worker.silentMs }),
       failures: this.#failures,
       recycled: this.#recycled,
     };
@@ -235,12 +191,14 @@ export class SlotSupervisor {
   }
 
   #spawn(): WorkerChild {
-    const { entry, arguments: args, config } = this.#options;
+    const { entry, arguments: args, config, metrics } = this.#options;
     const child = new WorkerChild({
       ...{ entry, arguments: args, config },
       onStats: () => {
         if (child === this.#current) this.#considerRecycling(child);
       },
+      onMetrics: (snapshot) => metrics.update(child, snapshot),
+      onSilence: () => void metrics.retire(child),
     });
     this.#children.add(child);
     void child.exited.then(() => this.#children.delete(child));
@@ -304,7 +262,7 @@ export class SlotSupervisor {
       .run(async () => {
         const successor = await this.#replace(old, reason);
         replaced.resolve(successor);
-        if (successor !== old) await old.exited;
+        if (successor !== old) await this.#untilRetired(old);
       })
       .catch(replaced.reject);
     return await replaced.promise;
@@ -317,8 +275,10 @@ export class SlotSupervisor {
     const memory = old.stats?.memory ?? { processBytes: 0, gpuBytes: 0 };
     const stoppedAt = performance.now();
     if (!hasRoomForTwo({ device, memory, keepFreeBytes })) {
+      // It takes no more jobs, and nobody does until the successor is ready.
+      this.#current = undefined;
       old.drain(drainDeadlineMs);
-      await old.exited;
+      await this.#untilRetired(old);
       const successor = await this.#startAnew();
       await Promise.race([successor?.taking, successor?.exited]);
       if (successor) this.#tellRecycled(successor, reason, performance.now() - stoppedAt);
@@ -337,6 +297,13 @@ export class SlotSupervisor {
       this.#options.onEvent({ type: "failed", reason: messageOf(error), retryInMs });
       return old;
     }
+  }
+
+  /** A process that does not end when it should is ended: the others wait for its memory. */
+  async #untilRetired(old: WorkerChild): Promise<void> {
+    const timer = setTimeout(() => old.kill(), this.#options.drainDeadlineMs + overdueMs);
+    await old.exited;
+    clearTimeout(timer);
   }
 
   #tellRecycled({ pid }: WorkerChild, reason: RecycleReason, gapMs: number): void {

@@ -1,13 +1,11 @@
 import { type Logger, silentLogger } from "../logger.ts";
 import { OneAtATime } from "../models/one-at-a-time.ts";
+import { FleetMetrics } from "../monitor/fleet-metrics.ts";
 import type { DeviceSlot } from "./device-slots.ts";
 import type { RestartBackoffOptions } from "./restart-backoff.ts";
-import {
-  type RecycleOptions,
-  type SlotEvent,
-  type SlotStatus,
-  SlotSupervisor,
-} from "./slot-supervisor.ts";
+import { slotTrouble } from "./slot-readiness.ts";
+import { type RecycleOptions, type SlotEvent, type SlotStatus, slotStates } from "./slot-status.ts";
+import { overdueMs, SlotSupervisor } from "./slot-supervisor.ts";
 import type { WorkerConfig } from "./worker-messages.ts";
 
 /** What happens to a slot's processes. */
@@ -34,13 +32,15 @@ export interface SupervisorOptions {
   readonly onEvent?: (event: SupervisorEvent) => void;
 }
 
-/** After being told to end, a process that does not is ended from outside. */
-const overdueMs = 15_000;
-
 const minuteMs = 60_000;
 
 /** Keeps a worker process for each device slot of this machine. */
 export class Supervisor {
+  /** Its own and those of its processes, summed. */
+  readonly metrics = new FleetMetrics({
+    states: slotStates,
+    slots: () => this.status.map((slot) => ({ ...slot, isReady: slotTrouble(slot) === undefined })),
+  });
   readonly #slots: readonly SlotSupervisor[];
   readonly #logger: Logger;
   #overdue: NodeJS.Timeout | undefined;
@@ -66,8 +66,10 @@ export class Supervisor {
         new SlotSupervisor({
           ...{ slot, entry, arguments: args, config: { ...config, slot }, recycle, backoff },
           ...{ keepFreeBytes, startTimeoutMs, unresponsiveMs, drainDeadlineMs, turn, logger },
+          metrics: this.metrics,
           onEvent: (event) => {
             this.#log(slot, event);
+            if (event.type === "recycled") this.metrics.countRecycle(event.reason);
             onEvent({ ...event, slot: slot.name });
           },
         }),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { OrangeryError } from "../errors.ts";
 import { cacheFolder } from "../models/cache-folder.ts";
+import type { MetricsSnapshot } from "../monitor/metrics-snapshot.ts";
 import type { WorkerConfig, WorkerOrder, WorkerReport, WorkerStats } from "./worker-messages.ts";
 
 export interface WorkerChildOptions {
@@ -12,6 +13,9 @@ export interface WorkerChildOptions {
   readonly arguments: readonly string[];
   readonly config: WorkerConfig;
   readonly onStats: (stats: WorkerStats) => void;
+  readonly onMetrics: (metrics: MetricsSnapshot) => void;
+  /** It tells nothing any more: everything that it had told is heard. */
+  readonly onSilence: () => void;
 }
 
 /** How a worker process ended. */
@@ -52,6 +56,8 @@ export class WorkerChild {
     this.exited = exited.promise;
     this.#process.on("message", (report: WorkerReport) => this.#hear(report));
     this.#process.on("error", (error) => this.#becameReady.reject(error));
+    // After the last message, which an exit may come before.
+    this.#process.once("disconnect", options.onSilence);
     this.#process.once("exit", (status, signal) => {
       this.#isGone = true;
       this.#becameReady.reject(endedEarly({ status, signal }));
@@ -107,6 +113,7 @@ export class WorkerChild {
     this.#lastHeardAt = performance.now();
     if (report.type === "failed") this.#becameReady.reject(failed(report));
     else if (report.type === "taking") this.#tookJobs.resolve();
+    else if (report.type === "metrics") this.#options.onMetrics(report.metrics);
     else {
       this.#stats = report.stats;
       if (report.type === "ready") this.#becameReady.resolve(report.device);

@@ -1,4 +1,5 @@
 import type { RedisOptions } from "bullmq";
+import type { MetricsSnapshot } from "../monitor/metrics-snapshot.ts";
 import type { DeviceSlot } from "./device-slots.ts";
 import type { ProcessMemory } from "./room-for-two.ts";
 import type { FleetWorkerOptions } from "./worker-options.ts";
@@ -40,13 +41,17 @@ export type WorkerReport =
   | { readonly type: "ready"; readonly device: string; readonly stats: WorkerStats }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "taking" }
-  | { readonly type: "stats"; readonly stats: WorkerStats };
+  | { readonly type: "stats"; readonly stats: WorkerStats }
+  /** All that it has counted since it began. */
+  | { readonly type: "metrics"; readonly metrics: MetricsSnapshot };
 
 /** What a worker process is like at one moment. */
 export interface WorkerStats {
   /** Jobs that it is done with, in whatever way. */
   readonly tasks: number;
   readonly active: number;
+  /** Whether Redis answers it. */
+  readonly isConnected: boolean;
   readonly memory: ProcessMemory;
   /** How much memory grows with each task, at the least. */
   readonly growthBytesPerTask: number;

@@ -1,3 +1,4 @@
+import type { Telemetry } from "bullmq";
 import { OrangeryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { ModelCache } from "../models/model-cache.ts";
@@ -21,6 +22,8 @@ export interface WorkerSetup<Payload = unknown, Result = unknown> extends AsyncD
   /** For figures of memory and loads. */
   readonly cache?: ModelCache;
   readonly parse?: PayloadParser<Payload>;
+  /** Told of a span for each job. */
+  readonly telemetry?: Telemetry;
   /** Loads the models and does a first piece of work with them, before the first job is taken. */
   prove(signal: AbortSignal): Promise<void>;
 }
@@ -35,6 +38,8 @@ export interface WorkerModule {
   readonly models?: Readonly<Record<string, string>>;
   /** Of a class: checks a job's data. */
   readonly parse?: PayloadParser<unknown>;
+  /** Of a class: told of a span for each job. */
+  readonly telemetry?: Telemetry;
 }
 
 /**
@@ -65,7 +70,7 @@ function isTaskClass(
 
 function setUpClass(
   Task: ModelTaskClass<unknown, unknown>,
-  { models, parse }: Partial<WorkerModule>,
+  { models, parse, telemetry }: Partial<WorkerModule>,
   slot: WorkerSlot,
 ): WorkerSetup {
   const { workerId, device, requireDevice, intraOpThreads, logger } = slot;
@@ -79,6 +84,7 @@ function setUpClass(
     task: new Task({ cache, workerId, logger }),
     cache,
     ...(parse && { parse }),
+    ...(telemetry && { telemetry }),
     prove: (signal) => cache.warmUp(undefined, { signal }),
     [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose](),
   };

@@ -1,3 +1,4 @@
+import type { Telemetry } from "bullmq";
 import { OrangeryError } from "../errors.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../models/model-cache.ts";
@@ -63,6 +64,8 @@ export interface FleetWorkerOptions<Payload = unknown> {
   readonly autostart?: boolean;
   /** Called when the worker is done with a job, in whatever way. */
   readonly onJobEnd?: (report: JobReport) => void;
+  /** Told of a span for each job, as BullMQ makes them; `bullmq-otel` makes them OpenTelemetry's. */
+  readonly telemetry?: Telemetry;
   readonly logger?: Logger;
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from "../logger.ts";
 import { readMemory } from "../models/memory-reading.ts";
 import { FleetWorker } from "./fleet-worker.ts";
 import { MemoryTrend } from "./memory-trend.ts";
+import { RedisPulse } from "./redis-pulse.ts";
 import type { ProcessMemory } from "./room-for-two.ts";
 import type { WorkerConfig, WorkerOrder, WorkerReport, WorkerStats } from "./worker-messages.ts";
 import { setUpWorker, type WorkerSetup } from "./worker-module.ts";
@@ -13,6 +14,8 @@ import { checkWorkerOptions } from "./worker-options.ts";
 const statsPeriodMs = 100;
 /** Also without work: a process that is silent hangs. */
 const heartbeatMs = 2_000;
+/** At most so often while there is work: what a process had not told when it is killed is lost. */
+const metricsPeriodMs = 1_000;
 
 /**
  * A worker process: what the supervisor starts for a device slot. It does as it is told by messages:
@@ -46,6 +49,8 @@ class WorkerProcess {
   #deadlineMs: number | undefined;
   #tasks = 0;
   #statsTimer: NodeJS.Timeout | undefined;
+  #metricsTimer: NodeJS.Timeout | undefined;
+  #pulse: RedisPulse | undefined;
 
   constructor(config: WorkerConfig, logger: Logger) {
     this.#config = config;
@@ -56,10 +61,7 @@ class WorkerProcess {
     process.on("message", (order: WorkerOrder) => this.#obey(order));
     process.once("SIGTERM", () => this.#leave(this.#config.orphanDeadlineMs));
     process.once("disconnect", () => this.#leave(this.#config.orphanDeadlineMs));
-    const heartbeat = setInterval(
-      () => this.#report({ type: "stats", stats: this.#stats }),
-      heartbeatMs,
-    );
+    const heartbeat = setInterval(() => this.#beat(), heartbeatMs);
     try {
       await this.#begin();
       await this.#leaving.promise;
@@ -73,6 +75,8 @@ class WorkerProcess {
       clearInterval(heartbeat);
       clearTimeout(this.#statsTimer);
       await this.#worker?.close(this.#closeOptions);
+      clearTimeout(this.#metricsTimer);
+      await this.#tellMetrics();
       await this.#setup?.[Symbol.asyncDispose]();
     }
   }
@@ -91,13 +95,17 @@ class WorkerProcess {
       concurrency: slot.name.startsWith("gpu") ? 4 : 2,
       ...{ ...worker, queue, connection, name: slot.name, logger, autostart: false },
       ...(setup.parse && { parse: setup.parse }),
+      ...(setup.telemetry && { telemetry: setup.telemetry }),
+      ...(setup.cache && { cache: setup.cache }),
       prepare: (signal: AbortSignal) => setup.prove(signal),
       onJobEnd: () => this.#countTask(),
     });
     this.#worker = new FleetWorker(setup.task, options, async () => {});
     await this.#worker.ready;
+    this.#pulse = new RedisPulse(() => this.#askRedis());
+    await this.#tellMetrics();
     const device = setup.cache?.info().models[0]?.device ?? slot.device;
-    this.#report({ type: "ready", device, stats: this.#stats });
+    void this.#report({ type: "ready", device, stats: this.#stats });
   }
 
   #obey(order: WorkerOrder): void {
@@ -108,7 +116,7 @@ class WorkerProcess {
 
   #take(): void {
     this.#worker?.start().then(
-      () => this.#report({ type: "taking" }),
+      () => void this.#report({ type: "taking" }),
       (err: unknown) => this.#logger.error({ err }, "the worker cannot take jobs"),
     );
   }
@@ -122,6 +130,19 @@ class WorkerProcess {
     });
   }
 
+  #beat(): void {
+    void this.#pulse?.beat();
+    void this.#report({ type: "stats", stats: this.#stats });
+    this.#tellMetricsSoon();
+  }
+
+  async #askRedis(): Promise<void> {
+    const { bullmq } = this.#worker!;
+    const client = await bullmq.getBackend().client;
+    if (client.status !== "ready") throw new Error(`the connection is ${client.status}`);
+    await client.hexists(bullmq.toKey("meta"), "version");
+  }
+
   #countTask(): void {
     this.#tasks += 1;
     const { processBytes, gpuBytes } = this.#memory;
@@ -129,8 +150,22 @@ class WorkerProcess {
     if (gpuBytes > 0) this.#trends.gpu.add(this.#tasks, gpuBytes);
     this.#statsTimer ??= setTimeout(() => {
       this.#statsTimer = undefined;
-      this.#report({ type: "stats", stats: this.#stats });
+      void this.#report({ type: "stats", stats: this.#stats });
     }, statsPeriodMs);
+    this.#tellMetricsSoon();
+  }
+
+  #tellMetricsSoon(): void {
+    this.#metricsTimer ??= setTimeout(() => {
+      this.#metricsTimer = undefined;
+      void this.#tellMetrics();
+    }, metricsPeriodMs);
+  }
+
+  async #tellMetrics(): Promise<void> {
+    if (this.#worker === undefined) return;
+    const metrics = await this.#worker.metrics.getMetricsAsJSON();
+    await this.#report({ type: "metrics", metrics });
   }
 
   get #stats(): WorkerStats {
@@ -138,6 +173,7 @@ class WorkerProcess {
     return {
       tasks: this.#tasks,
       active: this.#worker?.counts.active ?? 0,
+      isConnected: this.#pulse?.isAlive ?? false,
       memory: this.#memory,
       growthBytesPerTask: Math.max(process.growthBytesPerTask, gpu.growthBytesPerTask),
     };
@@ -155,11 +191,13 @@ class WorkerProcess {
     this.#logger.error({ err: error }, "the worker process failed");
     const code = isOrangeryError(error) ? error.code : "UNKNOWN";
     const message = error instanceof Error ? error.message : String(error);
-    this.#report({ type: "failed", code, message });
+    void this.#report({ type: "failed", code, message });
   }
 
-  #report(report: WorkerReport): void {
+  /** Resolves when it is on its way. */
+  async #report(report: WorkerReport): Promise<void> {
     // A supervisor that is gone needs no report.
-    if (process.connected) process.send!(report, () => {});
+    if (!process.connected) return;
+    await new Promise<void>((resolve) => process.send!(report, () => resolve()));
   }
 }

@@ -1,17 +1,10 @@
 import { hash } from "node:crypto";
-import type { Kysely, Selectable, Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import type { Detections } from "../vision/detections.ts";
-import { Mask } from "../vision/mask.ts";
 import type { Region } from "../vision/region.ts";
-import { fromCocoCounts, toCocoCounts } from "./coco-counts.ts";
+import { toCocoCounts } from "./coco-counts.ts";
 import { inStatements, insertRows } from "./insert-rows.ts";
-import {
-  fromStoredObjects,
-  type StoredObjects,
-  toHundredths,
-  toScore,
-  toStoredObjects,
-} from "./stored-objects.ts";
+import { type StoredObjects, toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
 import type { LedgerTables } from "./tables.ts";
 
 /** How many objects of one name there are on the whole photo (region 0) or in one region (1…n). */
@@ -152,7 +145,7 @@ async function insertFindings(
 }
 
 /** The table `result_region` of one result, row by row. */
-export function toRegionRow({ number, classId, name, score, boxXyxy, areaPx, mask }: Region) {
+function toRegionRow({ number, classId, name, score, boxXyxy, areaPx, mask }: Region) {
   const [left_px, top_px, right_px, bottom_px] = boxXyxy.map(toHundredths);
   return {
     region: number,
@@ -232,87 +225,6 @@ async function findOrInsert(
     if (found !== undefined) return found.id;
     await insert.execute();
   }
-}
-
-/** What was found on one photo, as it was recorded. */
-export async function readFindings(db: Kysely<LedgerTables>, resultId: number): Promise<Findings> {
-  return (await readManyFindings(db, [resultId])).get(resultId)!;
-}
-
-/** What was found, by result. */
-export async function readManyFindings(
-  db: Kysely<LedgerTables>,
-  resultIds: readonly number[],
-): Promise<ReadonlyMap<number, Findings>> {
-  const results = await db
-    .selectFrom("result")
-    .innerJoin("result_objects", "result_objects.result_id", "result.id")
-    .innerJoin("class_names", "class_names.id", "result_objects.class_names_id")
-    .select([
-      "result.id",
-      "result.width_px",
-      "result.height_px",
-      "result.region_count",
-      "class_names.names",
-      "result_objects.objects",
-      "result_objects.masks",
-    ])
-    .where("result.id", "in", resultIds)
-    .execute();
-  const regionRows = await db
-    .selectFrom("result_region")
-    .selectAll()
-    .where("result_id", "in", resultIds)
-    .orderBy("result_id")
-    .orderBy("region")
-    .execute();
-  const regionsById = Map.groupBy(regionRows, ({ result_id }) => result_id);
-  return new Map(
-    results.map(({ id, region_count, width_px: widthPx, height_px: heightPx, ...stored }) => {
-      const { objects, objectRegions = new Int32Array(0) } = fromStoredObjects(stored);
-      if (region_count === null) return [id, { objects }];
-      const regions = (regionsById.get(id) ?? []).map((row): Region => {
-        const mask = new Mask({ widthPx, heightPx, counts: fromCocoCounts(row.mask) });
-        return { ...fromRegionRow(row), mask };
-      });
-      return [id, { objects, objectRegions, regions }];
-    }),
-  );
-}
-
-/** How many objects of which name were counted where, by result. */
-export async function readManyCounts(
-  db: Kysely<LedgerTables>,
-  resultIds: readonly number[],
-): Promise<ReadonlyMap<number, ObjectCount[]>> {
-  const rows = await db
-    .selectFrom("result_count")
-    .selectAll()
-    .where("result_id", "in", resultIds)
-    .orderBy("result_id")
-    .orderBy("region")
-    .orderBy("name")
-    .execute();
-  const counts = new Map<number, ObjectCount[]>();
-  for (const { result_id, ...count } of rows) {
-    const list = counts.get(result_id);
-    if (list === undefined) counts.set(result_id, [count]);
-    else list.push(count);
-  }
-  return counts;
-}
-
-type RegionRow = Selectable<LedgerTables["result_region"]>;
-
-function fromRegionRow(row: RegionRow): Omit<Region, "mask"> {
-  return {
-    number: row.region,
-    classId: row.class_id,
-    name: row.name,
-    score: row.score,
-    boxXyxy: [row.left_px, row.top_px, row.right_px, row.bottom_px],
-    areaPx: row.area_px,
-  };
 }
 
 function toTenths(_key: string, value: unknown): unknown {

@@ -1,5 +1,6 @@
 import type { LedgerDatabase } from "./ledger-database.ts";
-import { type PhotoResult, readManyCounts, readManyFindings } from "./result-rows.ts";
+import { readManyCounts, readManyFindings } from "./read-findings.ts";
+import type { PhotoResult } from "./result-rows.ts";
 
 /** What was found on one photo. Photos of identical bytes share a result, and `id`. */
 export interface StoredResult extends PhotoResult {

@@ -1,7 +1,8 @@
 import { sql } from "kysely";
 import { isInScope } from "./add-photos.ts";
 import type { LedgerDatabase } from "./ledger-database.ts";
-import { type Findings, type ObjectCount, readFindings, readManyCounts } from "./result-rows.ts";
+import { readFindings, readManyCounts } from "./read-findings.ts";
+import type { Findings, ObjectCount } from "./result-rows.ts";
 import type { JobState } from "./tables.ts";
 
 /** How many photos of the list are in which state. */

@@ -18,6 +18,7 @@ import { InputTensors } from "./input-tensors.ts";
 import type { ModelFile } from "./model-file.ts";
 import { readDetections } from "./network-output.ts";
 import type { OneAtATime } from "./one-at-a-time.ts";
+import { isOutOfMemory } from "./out-of-memory.ts";
 import {
   type CheckedPredictOptions,
   checkPredictOptions,
@@ -167,16 +168,28 @@ export class YoloModel implements AsyncDisposable {
     pictures: readonly Picture[],
     options: PredictOptions,
   ): Promise<Prediction[]> {
-    const { turns, session, device } = this.#parts;
     const { signal } = options;
     const checked = checkPredictOptions(options, this.#parts.network);
     for (const picture of pictures) assertPicture(picture);
     return await this.#batchLimit.run(
       pictures,
       (batch) => this.#infer(batch, checked, signal),
-      // What the failed run had taken stays in the arena otherwise, in the way of the next.
-      () => turns.run(() => session.trimMemory(arenasOf(device)), signal),
+      () => this.#makeRoom(signal),
     );
+  }
+
+  /**
+   * Gives back what a run that ran out of memory had taken, in the way of the next otherwise. That
+   * takes a little memory itself: where there is none, the smaller run has to show whether it fits.
+   */
+  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
+    const { turns, session, device } = this.#parts;
+    this.#inputs.clear();
+    try {
+      await turns.run(() => session.trimMemory(arenasOf(device)), signal);
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+    }
   }
 
   /** One run for all. */

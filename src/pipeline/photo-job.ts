@@ -1,47 +1,28 @@
 import { stat } from "node:fs/promises";
 import { OrangeryError } from "../errors.ts";
 import { Ledger } from "../ledger/ledger.ts";
-import { createRecipe } from "../ledger/recipe.ts";
 import type { Worklist } from "../ledger/worklist.ts";
 import type { WorklistReport } from "../ledger/worklist-report.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { ModelCache, type ModelLease } from "../models/model-cache.ts";
-import { identifyModelFile } from "../models/model-file.ts";
-import type { PredictOptions } from "../models/yolo-model.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
+import {
+  type CountOptions,
+  type CountRecipe,
+  countRecipe,
+  type ModelRole,
+} from "./count-recipe.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
 import type { ModelUse } from "./model-use.ts";
 import { checkPhotoPaths, findPhotos, type PhotoPath } from "./photo-files.ts";
 import { PhotoPipeline } from "./photo-pipeline.ts";
 import { type PhotoEvent, runPhotos } from "./photo-run.ts";
-import { Slicing, type SlicingOptions } from "./slicing.ts";
 
-type ModelRole = "detect" | "segment";
-
-/** Which model finds what, and how it is asked. */
-export interface JobModel {
-  /** Path, or the name of a sample model. */
-  readonly file: string;
-  /** What decides the result becomes part of the recipe. */
-  readonly options?: RecipePredictOptions;
-}
-
-export type RecipePredictOptions = Pick<
-  PredictOptions,
-  "confidence" | "iou" | "maxDetections" | "classes" | "classAgnostic" | "imageSize"
->;
-
-export interface PhotoJobOptions {
+export interface PhotoJobOptions extends CountOptions {
   /** Photos and folders. */
   readonly paths: readonly string[];
   /** The results file; made where it is missing. */
   readonly resultsFile: string;
-  /** Finds what is counted. */
-  readonly detect: JobModel;
-  /** Finds the regions in which it is counted; without it, it is counted on the whole photo. */
-  readonly segment?: JobModel | undefined;
-  /** Predict photos in slices. All but `batchSize` becomes part of the recipe. Default: whole. */
-  readonly slicing?: SlicingOptions | undefined;
   /** Default `auto`. */
   readonly device?: string | undefined;
   /** Fail instead of going on with another device. Default false. */
@@ -90,7 +71,7 @@ export class PhotoJob implements AsyncDisposable {
   readonly #ledger: Ledger;
   readonly #worklist: Worklist;
   readonly #pictures: AnnotatedPictures | undefined;
-  readonly #sha256: JobParts["sha256"];
+  readonly #sha256: CountRecipe["sha256"];
 
   private constructor(options: PhotoJobOptions, parts: JobParts) {
     this.#options = options;
@@ -108,19 +89,9 @@ export class PhotoJob implements AsyncDisposable {
    * @throws `PHOTO_NOT_FOUND`, `MODEL_NOT_FOUND`, `INVALID_ARGUMENT`, `LEDGER_*`, `NO_SPACE`
    */
   static async open(options: PhotoJobOptions): Promise<PhotoJob> {
-    const { detect, segment, slicing, annotateFolder, logger = silentLogger } = options;
+    const { detect, segment, annotateFolder, logger = silentLogger } = options;
     const paths = await checkPhotoPaths(options.paths);
-    const sha256 = {
-      detect: (await identifyModelFile(detect.file)).sha256,
-      segment: segment && (await identifyModelFile(segment.file)).sha256,
-    };
-    const recipe = createRecipe({
-      job: "count",
-      version: 2,
-      detect: { sha256: sha256.detect, ...detect.options },
-      segment: segment && { sha256: sha256.segment, ...segment.options },
-      slicing: slicing && new Slicing(slicing).decisive,
-    });
+    const { recipe, sha256 } = await countRecipe(options);
     await using stack = new AsyncDisposableStack();
     const pictures =
       annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
@@ -252,6 +223,5 @@ interface JobParts {
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures | undefined;
   readonly cache: ModelCache;
-  /** Of the models that the recipe names. */
-  readonly sha256: { readonly [role in ModelRole]: string | undefined };
+  readonly sha256: CountRecipe["sha256"];
 }

@@ -238,7 +238,7 @@ describe("the context", () => {
     });
     const { signal } = new AbortController();
     await task.execute("photo", { taskId: "job-7", attempt: 2, signal });
-    const { log: _log, progress: _progress, ...told } = context!;
+    const { log: _log, progress: _progress, timings: _timings, ...told } = context!;
     assert.deepEqual(told, { taskId: "job-7", attempt: 2, workerId: 1, payload: "photo", signal });
     assert.partialDeepStrictEqual(lines, [
       { level: "info", message: "counted", beds: 3, taskId: "job-7", attempt: 2, workerId: 1 },

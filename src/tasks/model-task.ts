@@ -36,6 +36,8 @@ export interface ExecuteOptions {
   readonly logger?: Logger;
   /** Called with what the task says to `context.progress`. */
   readonly onProgress?: (progress: TaskProgress) => void;
+  /** Called with what the task says to `context.timings`. */
+  readonly onTimings?: (timingsMs: Readonly<Record<string, number>>) => void;
 }
 
 /**
@@ -145,8 +147,8 @@ export abstract class ModelTask<Payload, Result> {
     const { workerId } = this;
     const own = this.#logger.child({ taskId, attempt });
     const log = options.logger === undefined ? own : bothLoggers(own, options.logger);
-    const progress = options.onProgress ?? (() => {});
-    const context = { taskId, attempt, workerId, payload, signal, log, progress };
+    const { onProgress: progress = () => {}, onTimings: timings = () => {} } = options;
+    const context = { taskId, attempt, workerId, payload, signal, log, progress, timings };
     const run = new TaskRun(this.#cache, context);
     const outcome = await this.#runs.run(run, () => this.#runWithHooks(context));
     await run[Symbol.asyncDispose]();

@@ -24,6 +24,11 @@ export interface TaskContext<Payload = unknown> {
    * nothing where nobody listens; of many calls in a short time only the last may be told.
    */
   readonly progress: (progress: TaskProgress) => void;
+  /**
+   * Tells what the steps of the work took, in milliseconds by name, such as a prediction's
+   * `timingsMs`. A worker's metrics show them; nothing happens where there are none.
+   */
+  readonly timings: (timingsMs: Readonly<Record<string, number>>) => void;
 }
 
 /** How an execution ended. `cancelled`: it was aborted, and `error` is the reason. */

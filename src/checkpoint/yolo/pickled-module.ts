@@ -4,12 +4,9 @@ import { PickledGlobal, PickledObject, PickledTuple, type PickleValue } from "..
 import { PickledTensor } from "../pickled-tensor.ts";
 
 /** Which classes a name may stand for. */
-export type ModuleFamily = "ultralytics" | "torch";
+type ModuleFamily = "ultralytics" | "torch";
 
-/**
- * Where the classes of the families live; Ultralytics had all of its modules in one file before 8.0.117,
- * and some of its code in `ultralytics.yolo` before 8.0.136.
- */
+/** Where the classes of the families live; early versions of Ultralytics had other folders. */
 const families: readonly { readonly family: ModuleFamily; readonly pattern: RegExp }[] = [
   { family: "ultralytics", pattern: /^ultralytics\.(?:nn|yolo)(?:\.\w+)*\.(\w+)$/ },
   { family: "torch", pattern: /^torch\.nn\.modules(?:\.\w+)*\.(\w+)$/ },
@@ -17,7 +14,7 @@ const families: readonly { readonly family: ModuleFamily; readonly pattern: RegE
 
 /**
  * What a checkpoint may hold. Modules can be shared and nested, so that few bytes can stand for a
- * network without end. The largest that exist have 3,000 modules, 10 deep, and 10⁸ parameters.
+ * network without end. YOLO26x-seg has 950 modules, 9 deep, and 7·10⁷ parameters.
  */
 const limits = { modules: 20_000, depth: 24, elements: 2 ** 27 } as const;
 
@@ -55,11 +52,6 @@ export class PickledModule {
   /** The whole network of a checkpoint. */
   static root(object: PickledObject): PickledModule {
     return new PickledModule(object, "", { modules: 0, elements: 0 });
-  }
-
-  /** The part of the class name after its last dot. */
-  get name(): string {
-    return this.className.slice(this.className.lastIndexOf(".") + 1);
   }
 
   child(name: string): PickledModule {

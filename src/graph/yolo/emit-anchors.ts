@@ -64,26 +64,21 @@ function constantAnchors(
   };
 }
 
-/** The anchors of one level: its cells are numbered, and a number gives a row and a column. */
+/**
+ * The anchors of one level: how many cells there are up to each, along its row and its column.
+ *
+ * Counted in float32, exact up to 2^24, which takes a third of the nodes that integers take. Nodes
+ * cost load time: where sizes are free, ONNX Runtime plans memory by comparing every tensor with those
+ * before it (a chain of 200, 400 and 800 nodes: 14, 50 and 213 ms).
+ */
 function computedLevel(graph: GraphBuilder, stride: number, features: Value): Anchors {
-  const [, , rows, columns] = graph.split(graph.node("Shape", [features]), [1, 1, 1, 1], 0);
-  const count = graph.node("Mul", [rows!, columns!]);
-  const cell = graph.node("Range", [
-    graph.ints([0], []),
-    graph.node("Squeeze", [count]),
-    graph.ints([1], []),
-  ]);
-  const y = graph.node("Div", [cell, columns!]);
-  const x = graph.node("Sub", [cell, graph.node("Mul", [y, columns!])]);
-  const place = (index: Value) =>
-    graph.node("Reshape", [graph.toFloat(index), graph.ints([1, 1, -1])]);
-  const corners = graph.node("Concat", [place(x), place(y)], { axis: 1 });
-  const one = graph.ints([1]);
+  const gridSize = graph.node("Shape", [features], { start: 2 });
+  const ones = graph.node("Expand", [graph.floats([1], [1, 1]), gridSize]);
+  const flat = (cells: Value) => graph.node("Reshape", [cells, graph.ints([1, 1, -1])]);
+  const countAlong = (axis: number) => flat(graph.node("CumSum", [ones, graph.ints([axis], [])]));
+  const corners = graph.node("Concat", [countAlong(1), countAlong(0)], { axis: 1 });
   return {
-    centres: graph.node("Add", [corners, 0.5]),
-    strides: graph.node("Expand", [
-      graph.floats([stride], [1, 1, 1]),
-      graph.node("Concat", [one, one, count], { axis: 0 }),
-    ]),
+    centres: graph.node("Sub", [corners, 0.5]),
+    strides: graph.node("Mul", [flat(ones), stride]),
   };
 }

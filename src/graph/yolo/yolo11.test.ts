@@ -1,17 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { type InitializerView, readModel } from "../model-reader.ts";
+import { readModel } from "../model-reader.ts";
 import { serializeModel } from "../model-writer.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
-import type { YoloNetwork } from "./modules.ts";
-import { randomYolo } from "./random-yolo.ts";
-import { createYoloModel } from "./yolo-model.ts";
 import { buildYolo11 } from "./yolo11.ts";
-
-const fixtures = new URL("../../../../shared/fixtures/models/", import.meta.url);
-const skip = existsSync(fixtures) ? false : "shared fixtures not present";
 
 /** A picture of coloured noise at several scales, the same for the same size. */
 function noise(heightPx: number, widthPx: number): Floats {
@@ -82,61 +75,3 @@ describe("buildYolo11", () => {
     });
   }
 });
-
-describe("createYoloModel", () => {
-  for (const [file, task] of [
-    ["plants-det.onnx", "detect"],
-    ["beds-seg.onnx", "segment"],
-  ] as const) {
-    it(`computes what Ultralytics' own export of ${file} computes`, { skip }, async () => {
-      const bytes = readFileSync(new URL(file, fixtures));
-      const network = withWeights(
-        randomYolo({ family: "11", scale: "n", task, classCount: 1, seed: 0 }),
-        readModel(bytes).initializers,
-      );
-      const model = createYoloModel({ network, imageSize: 320, names: ["x"], description: "" });
-      const images = noise(320, 320);
-      const [ours, theirs] = [await runModel(model, { images }), await runModel(bytes, { images })];
-      assert.deepEqual(Object.keys(ours), Object.keys(theirs));
-      for (const [name, output] of Object.entries(theirs)) {
-        assert.deepEqual(ours[name]!.dims, output.dims);
-        const worst = output.data.findIndex((x, i) => !(Math.abs(x - ours[name]!.data[i]!) < 2e-3));
-        assert.equal(worst, -1, `${name}[${worst}]`);
-      }
-    });
-  }
-});
-
-/** The network with the weights of an export, found by the paths of its modules. */
-function withWeights(network: YoloNetwork, initializers: readonly InitializerView[]): YoloNetwork {
-  const tensors = new Map(initializers.map((tensor) => [tensor.name, tensor]));
-  const transplant = (part: unknown, path: string): unknown => {
-    if (typeof part !== "object" || part === null) return part;
-    if ("values" in part && "dims" in part) {
-      const tensor =
-        tensors.get(path) ??
-        tensors.get(path.replace(/\.(weight|bias)$/, ".conv.$1")) ??
-        tensors.get(`${path}.conv.weight`);
-      assert.deepEqual(tensor?.dims, part.dims, path);
-      return { dims: part.dims, values: new Float32Array(tensor!.rawData!.slice().buffer) };
-    }
-    if (Array.isArray(part)) return part.map((item, i) => transplant(item, `${path}.${i}`));
-    return Object.fromEntries(
-      Object.entries(part).map(([key, value]) => [
-        key,
-        // These two are not levels of the path in a checkpoint.
-        transplant(value, key === "modules" || key === "detect" ? path : `${path}.${key}`),
-      ]),
-    );
-  };
-  const layers = network.layers.map(({ from, module }, i) => ({
-    from,
-    module: transplant(module, `model.${i}`),
-  }));
-  const { from, module } = network.head;
-  const head = { from, module: transplant(module, `model.${layers.length}`) };
-  // Trained by Ultralytics 8.4, which leaves out this activation.
-  const sppf = layers[9]!.module as { cv1: object };
-  sppf.cv1 = { ...sppf.cv1, activation: "identity" };
-  return { layers, head } as YoloNetwork;
-}

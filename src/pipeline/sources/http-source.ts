@@ -5,7 +5,7 @@ import type { PhotoBytes } from "../read-photo.ts";
 import { assertPublicHost, lookupPublic } from "./address-guard.ts";
 import { withAttempts } from "./attempts.ts";
 import { readBody } from "./body-reader.ts";
-import type { FetchLimits, ListedPhoto, PhotoSource, ReadOptions } from "./photo-source.ts";
+import type { FetchLimits, ListedPhoto, ReadOptions, RemoteSource } from "./remote-source.ts";
 
 export interface HttpSourceOptions extends FetchLimits {
   /** Whether photos may come from addresses that are not public: one's own machine or network. */
@@ -26,7 +26,7 @@ const secretParameter = /^x-(amz|goog)-|^(sig|signature|token|key|api_?key|acces
  * Proxies from the environment are not used. Redirects are followed, five at most, each under the same
  * rules, and never from https to http.
  */
-export class HttpSource implements PhotoSource {
+export class HttpSource implements RemoteSource {
   readonly #options: HttpSourceOptions;
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;

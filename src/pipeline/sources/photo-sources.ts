@@ -2,7 +2,7 @@ import { OrangeryError } from "../../errors.ts";
 import { checkPhotoPaths, type FindPhotosOptions, findPhotos } from "../photo-files.ts";
 import { type PhotoBytes, readPhoto } from "../read-photo.ts";
 import { HttpSource } from "./http-source.ts";
-import type { FetchLimits, ListedPhoto, PhotoSource, ReadOptions } from "./photo-source.ts";
+import type { FetchLimits, ListedPhoto, ReadOptions, RemoteSource } from "./remote-source.ts";
 import { S3Source } from "./s3-source.ts";
 
 export interface PhotoSourcesOptions extends Partial<FetchLimits> {
@@ -17,7 +17,7 @@ const defaults: FetchLimits = { maxBytes: 512 * 2 ** 20, timeoutMs: 60_000, atte
  * Photos wherever they lie: files and folders by path, `http:` and `https:` URLs, `s3:` buckets.
  */
 export class PhotoSources implements Disposable {
-  readonly #remote: ReadonlyMap<string, PhotoSource>;
+  readonly #remote: ReadonlyMap<string, RemoteSource>;
   readonly #maxBytes: number | undefined;
 
   /** @throws `INVALID_ARGUMENT` for a limit below 1. */
@@ -32,7 +32,7 @@ export class PhotoSources implements Disposable {
       );
     }
     const http = new HttpSource({ ...checked, allowPrivateAddresses });
-    this.#remote = new Map<string, PhotoSource>([
+    this.#remote = new Map<string, RemoteSource>([
       ["http", http],
       ["https", http],
       ["s3", new S3Source(checked)],
@@ -75,7 +75,7 @@ export class PhotoSources implements Disposable {
     });
   }
 
-  #remoteOf(name: string): PhotoSource | undefined {
+  #remoteOf(name: string): RemoteSource | undefined {
     const [, scheme] = /^([a-z][a-z0-9]+):\/\//i.exec(name) ?? [];
     if (scheme === undefined) return undefined;
     const source = this.#remote.get(scheme.toLowerCase());

@@ -1,0 +1,112 @@
+import { Counter, Gauge, Registry } from "prom-client";
+import { addLoadRatio } from "./load-ratio.ts";
+import { countedOnly, type MetricsSnapshot, sumSnapshots } from "./metrics-snapshot.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
+
+/** What the fleet's metrics say of a slot. */
+export interface SlotCondition {
+  readonly name: string;
+  readonly state: string;
+  readonly isReady: boolean;
+  /** Processes that ended without being told to, or never became ready. */
+  readonly failures: number;
+}
+
+export interface FleetMetricsOptions {
+  /** Every state that a slot can be in. */
+  readonly states: readonly string[];
+  readonly slots: () => readonly SlotCondition[];
+}
+
+/**
+ * The metrics of a supervisor: its own, and the sum of its workers'. What a process counted stays in
+ * the sum when it has gone, so that no counter ever goes back.
+ */
+export class FleetMetrics {
+  readonly #own = new Registry();
+  readonly #recycles: Counter<"reason">;
+  /** The last that each process told, by the process. */
+  readonly #latest = new Map<object, MetricsSnapshot>();
+  /** What processes counted that have gone. At first all metrics that there are, at zero. */
+  #gone: Promise<MetricsSnapshot>;
+
+  constructor({ states, slots }: FleetMetricsOptions) {
+    const registers = [this.#own];
+    this.#recycles = new Counter({
+      name: "orangery_worker_recycles_total",
+      help: "Worker processes that were replaced by a fresh one",
+      labelNames: ["reason"],
+      registers,
+    });
+    new Counter({
+      name: "orangery_worker_failures_total",
+      help: "Worker processes that died, or never became ready",
+      labelNames: ["worker"],
+      registers,
+      collect() {
+        this.reset();
+        for (const { name: worker, failures } of slots()) this.inc({ worker }, failures);
+      },
+    });
+    new Gauge({
+      name: "orangery_worker_ready",
+      help: "1 where a slot has a worker that is proved, alive and connected, else 0",
+      labelNames: ["worker"],
+      registers,
+      collect() {
+        for (const { name: worker, isReady } of slots()) this.set({ worker }, Number(isReady));
+      },
+    });
+    new Gauge({
+      name: "orangery_worker_slots",
+      help: "Device slots, by what they are at",
+      labelNames: ["state"],
+      registers,
+      collect() {
+        for (const state of states) this.set({ state }, 0);
+        for (const { state } of slots()) this.inc({ state });
+      },
+    });
+    this.#gone = emptySnapshot();
+  }
+
+  countRecycle(reason: string): void {
+    this.#recycles.inc({ reason });
+  }
+
+  /** What a process has counted since it began, and what it is like now. */
+  update(process: object, snapshot: MetricsSnapshot): void {
+    this.#latest.set(process, snapshot);
+  }
+
+  /** A process that has gone, and tells nothing any more. */
+  async retire(process: object): Promise<void> {
+    const last = this.#latest.get(process);
+    if (last === undefined) return;
+    this.#latest.delete(process);
+    this.#gone = add(this.#gone, countedOnly(last));
+    await this.#gone;
+  }
+
+  /** All of it, in Prometheus' text format. */
+  async text(): Promise<string> {
+    const own = await this.#own.getMetricsAsJSON();
+    // Read at one moment, or a process that goes meanwhile would be in neither.
+    const [gone, latest] = [this.#gone, [...this.#latest.values()]];
+    const sum = sumSnapshots([await gone, ...latest, own]);
+    addLoadRatio(sum);
+    return await sum.metrics();
+  }
+}
+
+async function emptySnapshot(): Promise<MetricsSnapshot> {
+  const { registry } = new WorkerMetrics({ worker: "", active: () => 0 });
+  return countedOnly(await registry.getMetricsAsJSON());
+}
+
+async function add(
+  sum: Promise<MetricsSnapshot>,
+  snapshot: MetricsSnapshot,
+): Promise<MetricsSnapshot> {
+  return await sumSnapshots([await sum, snapshot]).getMetricsAsJSON();
+}
