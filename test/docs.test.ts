@@ -8,6 +8,8 @@ import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { Ledger } from "../src/ledger/ledger.ts";
+import { FleetMetrics } from "../src/monitor/fleet-metrics.ts";
+import { WorkerMetrics } from "../src/monitor/worker-metrics.ts";
 import { workerIdFromName } from "../src/tasks/worker-id.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -128,6 +130,21 @@ describe("docs/architecture.md", () => {
     const packages = [manifest.dependencies, manifest.devDependencies].flatMap(Object.keys);
     const justified = tableColumn(sectionOf("docs/architecture.md", "Dependencies"), 0);
     assert.deepEqual(justified.toSorted(), packages.toSorted());
+  });
+});
+
+describe("docs/metrics.md", () => {
+  test("lists every metric that a supervisor serves, with type and labels, and no other", async () => {
+    const fleet = new FleetMetrics({ states: [], slots: () => [] });
+    const worker = new WorkerMetrics({ worker: "", active: () => 0 });
+    const declared = [...worker.registry.getMetricsAsArray(), ...fleet.own.getMetricsAsArray()]
+      // The package's types know neither the names of types nor labels.
+      .map((metric) => metric as unknown as { name: string; type: string; labelNames: string[] })
+      .map(({ name, type, labelNames }) => [name, type, ...labelNames]);
+    const documented = tableRows(sectionOf("docs/metrics.md", "What is counted"))
+      .slice(2)
+      .map(([name, type, labels]) => [...codesOf(name!), type!.trim(), ...codesOf(labels!)]);
+    assert.deepEqual(documented.toSorted(), declared.toSorted());
   });
 });
 

@@ -142,7 +142,8 @@ describe("/ready", () => {
     await using monitored = await Monitored.start(fleet);
     assert.equal((await monitored.get("/ready")).status, 503);
     assert.deepEqual(await monitored.untilReady(200), []);
-    const [{ pid, slot }] = (await fleet.until("ready")) as [{ pid: number; slot: string }];
+    const [first] = await fleet.until("ready");
+    const { pid, slot } = first!;
     process.kill(pid, "SIGKILL");
     const [reason] = await monitored.untilReady(503);
     assert.match(reason!, new RegExp(`^${slot}: it is \\w+`));

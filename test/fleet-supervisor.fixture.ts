@@ -12,6 +12,9 @@ import type { TestQueue } from "./fleet.fixture.ts";
 export interface FleetOptions extends Partial<Omit<SupervisorOptions, "config" | "slots">> {
   readonly devices?: string;
   readonly models?: Readonly<Record<string, string>>;
+  /** The URL of another module of tasks than the tests' own. */
+  readonly task?: string;
+  readonly settings?: unknown;
   readonly worker?: WorkerConfig["worker"];
 }
 
@@ -25,7 +28,14 @@ export class TestFleet implements AsyncDisposable {
 
   constructor(
     { name: queue, connection }: TestQueue,
-    { devices = "cpu", models = {}, worker = {}, ...options }: FleetOptions = {},
+    {
+      devices = "cpu",
+      models = {},
+      task = new URL("./fleet-tasks.fixture.ts", import.meta.url).href,
+      settings,
+      worker = {},
+      ...options
+    }: FleetOptions = {},
   ) {
     this.supervisor = new Supervisor({
       slots: parseDeviceSlots(devices, { found: { cuda: [], hasOtherGpu: false }, host: "host" }),
@@ -37,9 +47,7 @@ export class TestFleet implements AsyncDisposable {
       },
       ...options,
       config: {
-        task: new URL("./fleet-tasks.fixture.ts", import.meta.url).href,
-        models,
-        settings: undefined,
+        ...{ task, models, settings },
         queue,
         connection: { url: connection },
         worker: { lockDurationMs: 1000, stalledIntervalMs: 200, ...worker },

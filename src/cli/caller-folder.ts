@@ -17,11 +17,16 @@ export function fromCaller(path: string): string {
 
 /** A photo from the command line: a path as an absolute one, a name such as `s3://…` as it is. */
 export function photoFromCaller(name: string): string {
-  return /^[a-z][a-z0-9]+:\/\//i.test(name) ? name : fromCaller(name);
+  return isUrl(name) ? name : fromCaller(name);
 }
 
 /** A path as it is shorter to read: relative to where the user is, if it is below. */
 export function displayPath(path: string): string {
+  if (isUrl(path)) return path;
   const below = relative(callerFolder(), path);
   return below === "" || below === ".." || below.startsWith(`..${sep}`) ? path : below;
+}
+
+function isUrl(name: string): boolean {
+  return /^[a-z][a-z0-9]+:\/\//i.test(name);
 }

@@ -8,6 +8,7 @@ import {
 } from "./count-options.ts";
 import { exitStatusHelp } from "./exit-status.ts";
 import { addPredictionOptions, requireOption } from "./prediction-options.ts";
+import { addPrivateAddressesOption } from "./queue-options.ts";
 import type { RunArguments } from "./run.ts";
 import { addSlicingOptions } from "./slicing-options.ts";
 import type { StandardOutput } from "./standard-output.ts";
@@ -34,11 +35,15 @@ export function createRunCommand(
     .description(
       "Counts objects on photos, and in each region of a photo, and records everything in a results file.",
     )
-    .argument("<path...>", "photos, and folders of photos with all folders below them");
+    .argument(
+      "<path...>",
+      "photos, folders with all folders below them, s3://bucket/folder/, https://…",
+    );
   addModelOptions(command)
     .option("--out <file>", "the results file, made if it is missing", "results.db")
     .option("--annotate <folder>", "draw what was found on copies of the photos");
-  addSegmentOptions(addSlicingOptions(addPredictionOptions(command, maxCountDetections)))
+  addSegmentOptions(addSlicingOptions(addPredictionOptions(command, maxCountDetections)));
+  addPrivateAddressesOption(command)
     .option("--retry", "try photos again that were set aside")
     .option("--json", "print one JSON line a photo and one for all, at the end")
     .option("--quiet", "no progress")

@@ -1,7 +1,7 @@
 import type { CountOptions } from "../pipeline/count-recipe.ts";
 import { PhotoJob, type PhotoJobOptions } from "../pipeline/photo-job.ts";
 import { pictureExtensions } from "../vision/picture.ts";
-import { displayPath, fromCaller } from "./caller-folder.ts";
+import { displayPath, fromCaller, photoFromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
 import type { PredictionArguments } from "./prediction-options.ts";
@@ -16,6 +16,7 @@ export interface RunArguments
   readonly count: CountOptions;
   readonly out: string;
   readonly annotate?: string;
+  readonly allowPrivateAddresses?: boolean;
   readonly retry?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -154,7 +155,8 @@ async function work(job: PhotoJob, { progress, interrupts }: Surroundings): Prom
 function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJobOptions {
   return {
     ...options.count,
-    paths: paths.map(fromCaller),
+    paths: paths.map(photoFromCaller),
+    allowPrivateAddresses: options.allowPrivateAddresses,
     resultsFile: fromCaller(options.out),
     device: options.device,
     requireDevice: options.requireDevice,

@@ -54,7 +54,10 @@ export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
     this.#options = options;
   }
 
-  override async run(payload: PhotoReference, { signal }: TaskContext): Promise<CountedPhoto> {
+  override async run(
+    payload: PhotoReference,
+    { signal, timings }: TaskContext,
+  ): Promise<CountedPhoto> {
     this.#refuseOtherRecipe(payload);
     const { sources, store, writer } = this.#options;
     const startedAt = performance.now();
@@ -66,6 +69,7 @@ export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
     if (known.size > 0 && (await store.recordKnown(photo, { signal }))) return { outcome: "known" };
     const found = await (await this.#pipeline()).process(bytes, { signal });
     const result = { ...found, timingsMs: { read, ...found.timingsMs } };
+    timings(result.timingsMs);
     await writer.record({ ...photo, result }, { signal });
     return { outcome: "counted", objects: result.objects.length };
   }

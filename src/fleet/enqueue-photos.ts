@@ -10,7 +10,7 @@ export interface EnqueueOptions {
   readonly photos: AsyncIterable<ListedPhoto>;
   /** Also photos that were recorded as failed. Default false. */
   readonly retry?: boolean | undefined;
-  /** Photos that are looked up and added together. Default 1,000. */
+  /** Photos that are looked up and added together. Default 500. */
   readonly batchSize?: number | undefined;
   readonly onProgress?: ((counts: EnqueueCounts) => void) | undefined;
   /** Ends it with its reason; what is added stays. */
@@ -41,7 +41,7 @@ export async function enqueuePhotos({
   store,
   photos,
   retry = false,
-  batchSize = 1000,
+  batchSize = 500,
   onProgress = () => {},
   signal,
 }: EnqueueOptions): Promise<EnqueueCounts> {

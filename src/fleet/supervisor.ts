@@ -108,6 +108,8 @@ export class Supervisor {
       this.#logger.error({}, "worker processes do not end and are killed");
       for (const slot of this.#slots) slot.kill();
     }, deadlineMs + overdueMs);
+    // Told to stop when it has ended, there is nothing to wait for.
+    this.#overdue.unref();
   }
 
   /** Gives the jobs in hand back, and ends. */

@@ -23,7 +23,8 @@ export interface FleetMetricsOptions {
  * the sum when it has gone, so that no counter ever goes back.
  */
 export class FleetMetrics {
-  readonly #own = new Registry();
+  /** The supervisor's, without the workers'. */
+  readonly own = new Registry();
   readonly #recycles: Counter<"reason">;
   /** The last that each process told, by the process. */
   readonly #latest = new Map<object, MetricsSnapshot>();
@@ -31,7 +32,7 @@ export class FleetMetrics {
   #gone: Promise<MetricsSnapshot>;
 
   constructor({ states, slots }: FleetMetricsOptions) {
-    const registers = [this.#own];
+    const registers = [this.own];
     this.#recycles = new Counter({
       name: "orangery_worker_recycles_total",
       help: "Worker processes that were replaced by a fresh one",
@@ -90,7 +91,7 @@ export class FleetMetrics {
 
   /** All of it, in Prometheus' text format. */
   async text(): Promise<string> {
-    const own = await this.#own.getMetricsAsJSON();
+    const own = await this.own.getMetricsAsJSON();
     // Read at one moment, or a process that goes meanwhile would be in neither.
     const [gone, latest] = [this.#gone, [...this.#latest.values()]];
     const sum = sumSnapshots([await gone, ...latest, own]);

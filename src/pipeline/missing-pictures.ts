@@ -4,11 +4,12 @@ import type { Worklist } from "../ledger/worklist.ts";
 import type { ReportedPhoto } from "../ledger/worklist-report.ts";
 import { openPhoto } from "../vision/open-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
-import { readPhoto } from "./read-photo.ts";
+import type { PhotoReader } from "./photo-run.ts";
 
 export interface DrawMissingOptions {
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures;
+  readonly read: PhotoReader;
   readonly maxPixels?: number | undefined;
   /** Stops after the picture in hand. */
   readonly stop?: AbortSignal | undefined;
@@ -59,10 +60,10 @@ async function drawPage(
 
 async function draw(
   { source, result }: ReportedPhoto,
-  { worklist, pictures, maxPixels, signal, onPicture }: DrawMissingOptions,
+  { worklist, pictures, read, maxPixels, signal, onPicture }: DrawMissingOptions,
 ): Promise<void> {
   if (result === undefined) return;
-  const { bytes, content } = await readPhoto(source, { signal });
+  const { bytes, content } = await read(source, { signal });
   if (content.sha256 !== result.contentSha256) return;
   const found = await worklist.report.findings(result.id);
   await using photo = await openPhoto(bytes, { maxPixels, signal });

@@ -14,13 +14,16 @@ import {
 } from "./count-recipe.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
 import type { ModelUse } from "./model-use.ts";
-import { checkPhotoPaths, findPhotos, type PhotoPath } from "./photo-files.ts";
+import type { PhotoPath } from "./photo-files.ts";
 import { PhotoPipeline } from "./photo-pipeline.ts";
-import { type PhotoEvent, runPhotos } from "./photo-run.ts";
+import { type PhotoEvent, type PhotoReader, runPhotos } from "./photo-run.ts";
+import { PhotoSources } from "./sources/photo-sources.ts";
 
 export interface PhotoJobOptions extends CountOptions {
-  /** Photos and folders. */
+  /** Photos and folders, and what `PhotoSources` takes besides: `s3://` and `http(s)://`. */
   readonly paths: readonly string[];
+  /** Whether photos by URL may come from private addresses. Default false. */
+  readonly allowPrivateAddresses?: boolean | undefined;
   /** The results file; made where it is missing. */
   readonly resultsFile: string;
   /** Default `auto`. */
@@ -67,7 +70,9 @@ export class PhotoJob implements AsyncDisposable {
   /** The models; tells by events of every load and fallback. */
   readonly cache: ModelCache;
   readonly #options: PhotoJobOptions;
-  readonly #paths: readonly PhotoPath[];
+  readonly #sources: PhotoSources;
+  /** By sources, the names by which photos are read that are not their sources: signed URLs. */
+  readonly #names = new Map<string, string>();
   readonly #ledger: Ledger;
   readonly #worklist: Worklist;
   readonly #pictures: AnnotatedPictures | undefined;
@@ -76,7 +81,7 @@ export class PhotoJob implements AsyncDisposable {
   private constructor(options: PhotoJobOptions, parts: JobParts) {
     this.#options = options;
     this.cache = parts.cache;
-    this.#paths = parts.paths;
+    this.#sources = parts.sources;
     this.#ledger = parts.ledger;
     this.#worklist = parts.worklist;
     this.#pictures = parts.pictures;
@@ -90,9 +95,12 @@ export class PhotoJob implements AsyncDisposable {
    */
   static async open(options: PhotoJobOptions): Promise<PhotoJob> {
     const { detect, segment, annotateFolder, logger = silentLogger } = options;
-    const paths = await checkPhotoPaths(options.paths);
-    const { recipe, sha256 } = await countRecipe(options);
     await using stack = new AsyncDisposableStack();
+    const sources = stack.use(
+      new PhotoSources({ allowPrivateAddresses: options.allowPrivateAddresses }),
+    );
+    const paths = await sources.check(options.paths);
+    const { recipe, sha256 } = await countRecipe(options);
     const pictures =
       annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
     await pictures?.prepare();
@@ -108,7 +116,7 @@ export class PhotoJob implements AsyncDisposable {
     );
     const worklist = await ledger.worklist(recipe);
     stack.move();
-    return new PhotoJob(options, { paths, ledger, worklist, pictures, cache, sha256 });
+    return new PhotoJob(options, { sources, ledger, worklist, pictures, cache, sha256 });
   }
 
   /** Absolute path of the results file. */
@@ -129,11 +137,12 @@ export class PhotoJob implements AsyncDisposable {
   /** Looks for the photos and puts them on the list; gives how many there are. */
   async add({ signal, onFound, onUnreadable }: AddOptions = {}): Promise<number> {
     const skipFolders = this.#pictures === undefined ? [] : [this.#pictures.folder];
-    const { retry } = this.#options;
+    const { paths, retry } = this.#options;
     let batch = [];
     let found = 0;
-    for await (const photo of findPhotos(this.#paths, { skipFolders, onUnreadable, signal })) {
+    for await (const photo of this.#sources.list(paths, { skipFolders, onUnreadable, signal })) {
       found++;
+      if (photo.name !== photo.source) this.#names.set(photo.source, photo.name);
       if (batch.push(photo) < addedAtOnce) continue;
       await this.#worklist.add(batch, { retry });
       onFound?.(found);
@@ -165,6 +174,7 @@ export class PhotoJob implements AsyncDisposable {
       await runPhotos({
         worklist,
         pipeline,
+        read: this.#read,
         pictures,
         lookahead: detect.device === "cpu" ? lookahead.cpu : lookahead.gpu,
         stop,
@@ -176,15 +186,20 @@ export class PhotoJob implements AsyncDisposable {
       });
     }
     if (pictures === undefined || stop?.aborted) return;
-    await drawMissingPictures({ worklist, pictures, maxPixels, stop, signal, onPicture });
+    const read = this.#read;
+    await drawMissingPictures({ worklist, pictures, read, maxPixels, stop, signal, onPicture });
   }
 
   /** Gives leases back, releases the models and closes the results file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await using stack = new AsyncDisposableStack();
+    stack.use(this.#sources);
     stack.use(this.#ledger);
     stack.use(this.cache);
   }
+
+  readonly #read: PhotoReader = (source, options) =>
+    this.#sources.read(this.#names.get(source) ?? source, options);
 
   async #acquire(role: ModelRole, signal?: AbortSignal): Promise<ModelLease> {
     const lease = await this.cache.acquire(role, { signal });
@@ -218,7 +233,7 @@ async function refuseToMix(folder: string, paths: readonly PhotoPath[]): Promise
 }
 
 interface JobParts {
-  readonly paths: readonly PhotoPath[];
+  readonly sources: PhotoSources;
   readonly ledger: Ledger;
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures | undefined;

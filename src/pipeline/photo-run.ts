@@ -5,7 +5,7 @@ import type { LeasedPhoto, PhotoContent, Reason, Worklist } from "../ledger/work
 import type { OpenPhoto, Pixels } from "../vision/open-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 import type { PhotoPipeline } from "./photo-pipeline.ts";
-import { readPhoto } from "./read-photo.ts";
+import { type PhotoBytes, type ReadPhotoOptions, readPhoto } from "./read-photo.ts";
 
 /** What became of one photo in this run. */
 export interface PhotoEvent {
@@ -16,10 +16,14 @@ export interface PhotoEvent {
   readonly reason?: Reason;
 }
 
+export type PhotoReader = (source: string, options: ReadPhotoOptions) => Promise<PhotoBytes>;
+
 export interface PhotoRunOptions {
   readonly worklist: Worklist;
   /** What is done with each photo. */
   readonly pipeline: PhotoPipeline;
+  /** Reads a photo by its source. Default: a file by its path. */
+  readonly read?: PhotoReader | undefined;
   readonly pictures?: AnnotatedPictures | undefined;
   /**
    * How many photos are read and decoded while one is inferred. At least 0, default 1, which is
@@ -182,9 +186,9 @@ class PhotoRun {
   /** Reads, claims and decodes a photo, and lets go of its bytes; undefined when it is not to be inferred. */
   async #open(photo: LeasedPhoto): Promise<OpenedPhoto | undefined> {
     const { source } = photo;
-    const { pipeline, onPhoto } = this.#options;
+    const { pipeline, read: readSource = readPhoto, onPhoto } = this.#options;
     const startedAt = performance.now();
-    const { bytes, content } = await readPhoto(source, { signal: this.#signal });
+    const { bytes, content } = await readSource(source, { signal: this.#signal });
     const read = performance.now() - startedAt;
     const claim = await this.#worklist.claim(photo, content);
     if (claim === "known") await onPhoto?.({ source, outcome: "known" });

@@ -1,5 +1,10 @@
 import { OrangeryError } from "../../errors.ts";
-import { checkPhotoPaths, type FindPhotosOptions, findPhotos } from "../photo-files.ts";
+import {
+  checkPhotoPaths,
+  type FindPhotosOptions,
+  findPhotos,
+  type PhotoPath,
+} from "../photo-files.ts";
 import { type PhotoBytes, readPhoto } from "../read-photo.ts";
 import { HttpSource } from "./http-source.ts";
 import type { FetchLimits, ListedPhoto, ReadOptions, RemoteSource } from "./remote-source.ts";
@@ -41,6 +46,15 @@ export class PhotoSources implements Disposable {
   }
 
   /**
+   * Makes sure that those of the names that are paths exist, and gives them.
+   *
+   * @throws `PHOTO_NOT_FOUND`, and `INVALID_ARGUMENT` for a name of another kind.
+   */
+  async check(names: readonly string[]): Promise<PhotoPath[]> {
+    return await checkPhotoPaths(names.filter((name) => this.#remoteOf(name) === undefined));
+  }
+
+  /**
    * Lists the photos under each name, in the order of the names: a folder's and a bucket's one by one,
    * however many there are.
    *
@@ -51,7 +65,7 @@ export class PhotoSources implements Disposable {
     names: readonly string[],
     options: FindPhotosOptions = {},
   ): AsyncGenerator<ListedPhoto> {
-    const paths = await checkPhotoPaths(names.filter((name) => this.#remoteOf(name) === undefined));
+    const paths = await this.check(names);
     let local = 0;
     for (const name of names) {
       const source = this.#remoteOf(name);

@@ -167,7 +167,9 @@ function parseS3Name(name: string): { bucket: string; key: string } {
 
 function toListedPhoto(bucket: string, key: string, size = 0, modifiedAt?: Date): ListedPhoto {
   const name = `s3://${bucket}/${key}`;
-  return { name, source: name, sizeBytes: size, mtimeUs: 1000 * (modifiedAt?.getTime() ?? 0) };
+  // In whole seconds, as the object itself tells it when it is read: others would look changed.
+  const seconds = Math.floor((modifiedAt?.getTime() ?? 0) / 1000);
+  return { name, source: name, sizeBytes: size, mtimeUs: 1e6 * seconds };
 }
 
 function toFetchError(cause: unknown, label: string): unknown {

@@ -1,0 +1,229 @@
+/**
+ * Checkpoints on the way that a user takes: cache, command line, export. They are small networks with
+ * random weights, written here, so that these tests run wherever the project does.
+ */
+import assert from "node:assert/strict";
+import { copyFile, readFile, rename, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { writeCheckpoint } from "../src/checkpoint/checkpoint-writer.fixture.ts";
+import { dict } from "../src/checkpoint/pickle-writer.fixture.ts";
+import { writeYoloCheckpoint, yoloModel } from "../src/checkpoint/yolo/network-writer.fixture.ts";
+import { readModel } from "../src/graph/model-reader.ts";
+import { randomYolo } from "../src/graph/yolo/random-yolo.ts";
+import { isOrangeryError, ModelCache } from "../src/index.ts";
+import { decodePicture } from "../src/vision/picture.ts";
+import { CliFolder, jsonLines } from "./cli.fixture.ts";
+
+const photo = new URL("../examples/photos/tray-1.jpg", import.meta.url);
+const names = ["basil", "thyme"];
+const networkOf = (task: "detect" | "segment", seed: number) =>
+  randomYolo({ family: "11", scale: "n", task, classCount: names.length, seed });
+/** Random networks are sure of nothing. */
+const confidence = 0.001;
+
+let folder: CliFolder;
+let detect: string;
+let segment: string;
+let previousCache: string | undefined;
+before(async () => {
+  folder = await CliFolder.create();
+  previousCache = process.env.ORANGERY_CACHE;
+  process.env.ORANGERY_CACHE = join(folder.path, ".cache");
+  detect = join(folder.path, "detect.pt");
+  segment = join(folder.path, "segment.pt");
+  const options = { names, imageSize: 320 };
+  await writeFile(detect, writeYoloCheckpoint({ network: networkOf("detect", 1), ...options }));
+  await writeFile(segment, writeYoloCheckpoint({ network: networkOf("segment", 1), ...options }));
+});
+after(async () => {
+  if (previousCache === undefined) delete process.env.ORANGERY_CACHE;
+  else process.env.ORANGERY_CACHE = previousCache;
+  await folder[Symbol.asyncDispose]();
+});
+
+const cacheOf = (models: Record<string, string>) =>
+  new ModelCache({ models, device: "cpu", reloadCheckMs: 0 });
+
+/** Runs `orangery … --json` and gives the first line of what it prints. */
+async function json(...args: string[]) {
+  const { stdout, stderr, status } = await folder.run(...args, "--json");
+  assert.equal(status, 0, stderr);
+  return jsonLines(stdout)[0]!;
+}
+
+interface Found {
+  readonly name: string;
+  readonly score: number;
+  readonly boxXyxy: readonly number[];
+}
+
+describe("ModelCache with checkpoints", () => {
+  test("loads them under `detect` and `segment`, and saves each for the next load", async () => {
+    for (const expected of [false, true]) {
+      await using cache = cacheOf({ detect, segment });
+      const fromArtifact: boolean[] = [];
+      cache.on("model:load", (event) => fromArtifact.push(event.fromArtifact));
+      await using detector = await cache.acquire("detect");
+      await using segmenter = await cache.acquire("segment");
+      assert.deepEqual(fromArtifact, [expected, expected]);
+      assert.deepEqual([detector.model.task, segmenter.model.task], ["detect", "segment"]);
+      assert.deepEqual(detector.model.names, names);
+      const { detections } = await segmenter.model.predict(photo, {
+        confidence,
+        maskSize: "input",
+      });
+      assert.ok(detections.length > 0);
+      assert.ok(detections.every(({ mask }) => mask !== undefined));
+    }
+  });
+
+  test("takes a photo of 4:3 in an input of 4:3", async () => {
+    await using cache = cacheOf({ segment });
+    await using lease = await cache.acquire("segment");
+    assert.deepEqual([lease.model.freeSize, lease.model.defaultSizeHw], [true, [320, 320]]);
+    for (const [imageSize, sizeWh] of [
+      [undefined, [320, 256]],
+      [160, [160, 128]],
+      [
+        [96, 320],
+        [128, 96],
+      ],
+    ] as const) {
+      const options = { confidence, imageSize, maskSize: "input" } as const;
+      const { detections } = await lease.model.predict(photo, options);
+      const { mask } = detections.find((one) => one.mask !== undefined)!;
+      assert.deepEqual([mask!.widthPx, mask!.heightPx], sizeWh);
+    }
+  });
+
+  test("finds in a batch what it finds one by one", async () => {
+    await using cache = cacheOf({ detect });
+    await using lease = await cache.acquire("detect");
+    assert.ok(lease.model.largestBatch > 1);
+    const pictures = await Promise.all(
+      [1, 2, 3].map((tray) => decodePicture(new URL(`tray-${tray}.jpg`, photo))),
+    );
+    const together = await lease.model.predictBatch(pictures, { confidence });
+    for (const [index, picture] of pictures.entries()) {
+      const alone = await lease.model.predict(picture, { confidence });
+      assertSameFound([...together[index]!.detections], [...alone.detections]);
+    }
+  });
+
+  test("loads a checkpoint again that has changed", async () => {
+    const path = join(folder.path, "changing.pt");
+    await copyFile(detect, path);
+    await using cache = cacheOf({ detect: path });
+    const first = await (await cache.acquire("detect")).model.predict(photo, { confidence });
+    const part = join(folder.path, "changed.part");
+    await writeFile(part, writeYoloCheckpoint({ network: networkOf("detect", 2), names }));
+    await rename(part, path);
+    const loaded = Promise.withResolvers<void>();
+    cache.on("model:load", () => loaded.resolve());
+    await using _ = await cache.acquire("detect");
+    await loaded.promise;
+    await using lease = await cache.acquire("detect");
+    assert.notEqual(lease.model.sha256, first.model.sha256);
+    assert.deepEqual(lease.model.defaultSizeHw, [640, 640]);
+  });
+
+  test("refuses a detector under the name `segment`, and other tasks by their name", async () => {
+    await using cache = cacheOf({ segment: detect, pose: await writePose() });
+    await assert.rejects(cache.acquire("segment"), (error) =>
+      isOrangeryError(error, "MODEL_WRONG_TASK"),
+    );
+    await assert.rejects(cache.acquire("pose"), (error) => {
+      assert.ok(isOrangeryError(error, "CHECKPOINT_UNSUPPORTED"), String(error));
+      return /The task pose is not supported yet/.test(error.message);
+    });
+  });
+});
+
+describe("the command line with checkpoints", () => {
+  test("predict and info take one", async () => {
+    const { model, detections } = await json(...predictArgs("detect.pt"));
+    assert.equal((model as { task: string }).task, "detect");
+    assert.ok((detections as Found[]).length > 0);
+    const facts = await json("info", "detect.pt");
+    assert.deepEqual(
+      [facts.format, facts.task, facts.names, facts.imageSizeHw, facts.layers, facts.description],
+      ["checkpoint", "detect", names, [320, 320], 24, "YOLO11n, trained on plants.yaml"],
+    );
+  });
+
+  test("run counts with one on the slices of a photo", async () => {
+    const options = ["--slice", "640", "--confidence", `${confidence}`, "--out", "sliced.db"];
+    const args = ["run", fileOf(photo), "--detect", "detect.pt", "--device", "cpu", ...options];
+    const { status, stderr } = await folder.run(...args);
+    assert.equal(status, 0, stderr);
+    const [{ slices, objects }] = folder.query(
+      "SELECT slice_count AS slices, object_count AS objects FROM result",
+      "sliced.db",
+    ) as [{ slices: number; objects: number }];
+    assert.ok(slices > 1, `${slices} slices`);
+    assert.ok(objects > 0, `${objects} objects`);
+  });
+
+  test("names the task that is not supported", async () => {
+    await writePose();
+    const { status, stderr } = await folder.run(...predictArgs("pose.pt"));
+    assert.equal(status, 1);
+    assert.match(stderr, /The task pose is not supported yet.*\[CHECKPOINT_UNSUPPORTED\]/);
+  });
+
+  for (const [what, args, tolerance] of [
+    ["of the photo's shape", ["--image-size", "256x320"], 1e-4],
+    ["of free size", ["--image-size", "dynamic"], 1e-4],
+    // Half precision has 11 bits.
+    ["of half precision", ["--image-size", "256x320", "--half"], 0.02],
+  ] as const) {
+    test(`an export ${what} finds what its checkpoint finds`, async () => {
+      for (const task of ["detect", "segment"]) {
+        await json("export", `${task}.pt`, `${task}.onnx`, ...args);
+        const { metadata } = readModel(await readFile(join(folder.path, `${task}.onnx`)));
+        assert.deepEqual(
+          [metadata.get("task"), metadata.get("names"), metadata.get("version")],
+          [task, "{0: 'basil', 1: 'thyme'}", "8.4.126"],
+        );
+        const ours = await json(...predictArgs(`${task}.pt`));
+        const exported = await json(...predictArgs(`${task}.onnx`));
+        const found = exported.detections as Found[];
+        assertSameFound(found, ours.detections as Found[], tolerance);
+      }
+    });
+  }
+});
+
+function predictArgs(model: string): string[] {
+  const options = ["--confidence", `${confidence}`, "--device", "cpu"];
+  return ["predict", fileOf(photo), "--model", model, ...options];
+}
+
+function fileOf(url: URL): string {
+  return fileURLToPath(url);
+}
+
+/** Writes a checkpoint that says that it is for poses. */
+async function writePose(): Promise<string> {
+  const path = join(folder.path, "pose.pt");
+  const model = yoloModel("ultralytics.nn.tasks.PoseModel", { network: networkOf("detect", 1) });
+  await writeFile(path, writeCheckpoint(dict({ model })));
+  return path;
+}
+
+/** As many, in the same order: scores within `tolerance`, boxes within as much of 1,600 px. */
+function assertSameFound(found: readonly Found[], expected: readonly Found[], tolerance = 1e-4) {
+  assert.ok(expected.length > 0);
+  assert.equal(found.length, expected.length);
+  for (const [index, { name, score, boxXyxy }] of expected.entries()) {
+    const one = found[index]!;
+    assert.equal(one.name, name);
+    assert.ok(Math.abs(one.score - score) <= tolerance, `score ${one.score}, ${score}`);
+    for (const [side, px] of boxXyxy.entries()) {
+      const difference = Math.abs(one.boxXyxy[side]! - px);
+      assert.ok(difference <= 1600 * tolerance, `box ${one.boxXyxy}, ${boxXyxy}`);
+    }
+  }
+}

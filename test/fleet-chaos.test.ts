@@ -1,0 +1,105 @@
+/**
+ * A fleet whose processes and servers are killed while it works: every photo has exactly one result in
+ * the end, none has failed, none is lost.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { countWorkerUrl } from "../src/fleet/count-settings.ts";
+import { TestQueue } from "./fleet.fixture.ts";
+import { OwnCache, PhotosToCount } from "./fleet-photos.fixture.ts";
+import { TestFleet } from "./fleet-supervisor.fixture.ts";
+import { PostgresServer } from "./servers/postgres-server.ts";
+import { RedisServer } from "./servers/redis-server.ts";
+
+const PHOTOS = 2000;
+
+interface Restartable {
+  kill(): Promise<void>;
+  up(): Promise<void>;
+}
+
+test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", async (t) => {
+  await using _cache = await OwnCache.create();
+  await using redis = await RedisServer.start();
+  await using postgres = await PostgresServer.start();
+  await using photos = await PhotosToCount.create(PHOTOS, postgres.url);
+  await using queue = new TestQueue(redis.url);
+  const { added } = await photos.enqueue(queue.queue);
+  assert.equal(added, PHOTOS);
+  await using fleet = new TestFleet(queue, {
+    devices: "cpu*4",
+    task: countWorkerUrl,
+    settings: { ...photos.settings, attempts: 5 },
+    // A process that is killed before its first job has failed, as far as its supervisor knows.
+    backoff: { firstMs: 10, longestMs: 50, mostFailures: 1000 },
+  });
+  await fleet.until("ready", 4);
+
+  let killed = 0;
+  const killSometimes = async () => {
+    let before = -1;
+    for (;;) {
+      await sleep(1000);
+      const done = await countDone(photos);
+      if (done === PHOTOS) return;
+      // On a machine that is slower than its killer nothing would ever be done.
+      if (done === before) continue;
+      before = done;
+      const workers = fleet.status.filter(({ healthy }) => healthy);
+      const worker = workers[Math.floor(Math.random() * workers.length)];
+      if (worker === undefined) continue;
+      process.kill(worker.pid!, "SIGKILL");
+      killed += 1;
+    }
+  };
+  const restart = async (server: Restartable, share: number) => {
+    while ((await countDone(photos)) < share * PHOTOS) await sleep(50);
+    await server.kill();
+    await sleep(300);
+    await server.up();
+  };
+  await Promise.all([killSometimes(), restart(redis, 0.3), restart(postgres, 0.6)]);
+  // The jobs of the last that was killed wait for their locks to run out, and find their results.
+  while ((await countLeft(queue)) > 0) await sleep(50);
+
+  t.diagnostic(`${killed} workers were killed`);
+  assert.ok(killed > 0);
+  assert.equal(await queue.queue.getFailedCount(), 0);
+  assert.deepEqual(await photos.failures(), {});
+  const results = await photos.results();
+  assert.equal(results.length, PHOTOS, "each photo once");
+  assert.equal(new Set(results.map(({ source }) => source)).size, PHOTOS);
+  assert.equal(new Set(results.map(({ contentSha256 }) => contentSha256)).size, PHOTOS);
+  assert.equal(new Set(results.map(({ id }) => id)).size, PHOTOS);
+  assert.equal(await countRows(photos), PHOTOS, "and nothing besides");
+  assert.deepEqual(await photos.enqueue(queue.queue), {
+    ...{ found: PHOTOS, added: 0, done: PHOTOS, failed: 0, queued: 0 },
+  });
+});
+
+async function countDone({ ledger }: PhotosToCount): Promise<number> {
+  const { photos } = await ledger.read((db) =>
+    db
+      .selectFrom("job")
+      .select(({ fn }) => fn.count<number>("id").as("photos"))
+      .where("state", "=", "done")
+      .executeTakeFirstOrThrow(),
+  );
+  return photos;
+}
+
+async function countRows({ ledger }: PhotosToCount): Promise<number> {
+  const { results } = await ledger.read((db) =>
+    db
+      .selectFrom("result")
+      .select(({ fn }) => fn.count<number>("id").as("results"))
+      .executeTakeFirstOrThrow(),
+  );
+  return results;
+}
+
+async function countLeft({ queue }: TestQueue): Promise<number> {
+  const counts = await queue.getJobCounts("waiting", "active", "delayed");
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}

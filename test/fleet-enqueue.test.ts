@@ -1,0 +1,239 @@
+/** Giving photos to a queue, looking at it, and trying again what failed. */
+import assert from "node:assert/strict";
+import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
+import { after, before, describe, test } from "node:test";
+import { createWorker } from "../src/fleet/create-worker.ts";
+import { OpenQueue } from "../src/fleet/open-queue.ts";
+import type { PhotoReference } from "../src/fleet/photo-reference.ts";
+import { refuseOtherRecipe } from "../src/fleet/queue-recipe.ts";
+import { readQueueStatus } from "../src/fleet/queue-status.ts";
+import { retryFailed } from "../src/fleet/retry-failed.ts";
+import { CliFolder, jsonLines, quickModel } from "./cli.fixture.ts";
+import { GivenTask, TestQueue } from "./fleet.fixture.ts";
+import { encodePhoto, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
+import { freePort } from "./servers/free-port.ts";
+import { openRedis, type RedisForTests, RedisServer, uniqueName } from "./servers/redis-server.ts";
+
+let redis: RedisForTests;
+let cache: OwnCache;
+
+before(async () => {
+  cache = await OwnCache.create();
+  redis = await openRedis();
+});
+after(async () => {
+  await redis[Symbol.asyncDispose]();
+  await cache[Symbol.asyncDispose]();
+});
+
+const none = { found: 0, added: 0, done: 0, failed: 0, queued: 0 };
+
+describe("enqueuing", () => {
+  test("adds each photo once, however often it is asked for", async () => {
+    await using photos = await PhotosToCount.create(5);
+    await using queue = new TestQueue(redis.url);
+    const batchSize = 2;
+    const names = [photos.folder, photos.photo(4)];
+    assert.deepEqual(await photos.enqueue(queue.queue, names, { batchSize }), {
+      ...{ ...none, found: 6, added: 5, queued: 1 },
+    });
+    assert.deepEqual(await photos.enqueue(queue.queue), { ...none, found: 5, queued: 5 });
+    const jobs = await queue.queue.getWaiting();
+    const recipe = photos.store.recipe.hash;
+    assert.deepEqual(
+      jobs.map(({ data }) => data as PhotoReference).map(({ photo, recipe }) => [photo, recipe]),
+      [0, 1, 2, 3, 4].map((number) => [photos.photo(number), recipe]),
+    );
+  });
+
+  test("leaves out what is done, until it has changed; jobs that are done leave Redis", async () => {
+    await using photos = await PhotosToCount.create(3);
+    await using queue = new TestQueue(redis.url);
+    await photos.enqueue(queue.queue);
+    await using _worker = await photos.startWorker(queue);
+    await untilDone(queue.queue);
+    assert.deepEqual(await queue.queue.getJobs(), []);
+    assert.deepEqual(await photos.enqueue(queue.queue), { ...none, found: 3, done: 3 });
+
+    await writeFile(photos.photo(1), await encodePhoto(77));
+    await utimes(photos.photo(1), 1, 1);
+    assert.deepEqual(await photos.enqueue(queue.queue), { ...none, found: 3, done: 2, added: 1 });
+    await untilDone(queue.queue);
+    assert.equal((await photos.results()).length, 3);
+    assert.equal((await photos.enqueue(queue.queue)).done, 3);
+  });
+
+  test("leaves out what failed, until it has changed or is asked for", async () => {
+    await using photos = await PhotosToCount.create(1);
+    await writeFile(photos.photo(1), "no photo");
+    await using queue = new TestQueue(redis.url);
+    await photos.enqueue(queue.queue);
+    await using _worker = await photos.startWorker(queue);
+    await untilDone(queue.queue);
+    const counts = { ...none, found: 2, done: 1 };
+    assert.deepEqual(await photos.enqueue(queue.queue), { ...counts, failed: 1 });
+    const retried = await photos.enqueue(queue.queue, undefined, { retry: true });
+    assert.deepEqual(retried, { ...counts, added: 1 });
+    await untilDone(queue.queue);
+    assert.equal(await queue.queue.getFailedCount(), 1);
+
+    await appendFile(photos.photo(1), ", still");
+    assert.deepEqual(await photos.enqueue(queue.queue), { ...counts, added: 1 });
+    await untilDone(queue.queue);
+    assert.deepEqual(await photos.failures(), { [photos.photo(1)]: "PHOTO_UNREADABLE" });
+  });
+
+  test("of two recipes into one queue is refused", async () => {
+    await using photos = await PhotosToCount.create(1);
+    await using queue = new TestQueue(redis.url);
+    const { hash } = photos.store.recipe;
+    await refuseOtherRecipe(queue.queue, "f".repeat(64));
+    await photos.enqueue(queue.queue);
+    await refuseOtherRecipe(queue.queue, hash);
+    await assert.rejects(refuseOtherRecipe(queue.queue, "f".repeat(64)), {
+      code: "JOB_OTHER_RECIPE",
+    });
+  });
+});
+
+test("a Redis that does not answer is told, and names no password", async () => {
+  const connection = `redis://:secret@127.0.0.1:${await freePort()}`;
+  const opening = OpenQueue.open({ connection, queue: "photos", timeoutMs: 300 });
+  await assert.rejects(opening, (error: Error) => {
+    assert.match(error.message, /within 0\.3 s, got connect ECONNREFUSED/);
+    assert.doesNotMatch(error.message, /secret/);
+    return true;
+  });
+});
+
+test("a queue that was opened waits for a Redis that is restarted", async () => {
+  await using own = await RedisServer.start();
+  await using queue = await OpenQueue.open({
+    connection: own.url,
+    queue: "photos",
+    timeoutMs: 300,
+  });
+  await own.kill();
+  await assert.rejects(queue.within(readQueueStatus(queue.bullmq)), { code: "QUEUE_UNREACHABLE" });
+  await own.up();
+  for (;;) {
+    const status = await queue.within(readQueueStatus(queue.bullmq)).catch(() => undefined);
+    if (status?.waiting === 0) break;
+  }
+});
+
+test("retry-failed puts every failed job back, with all its attempts", async () => {
+  await using queue = new TestQueue(redis.url);
+  let isBroken = true;
+  const attempts: number[] = [];
+  const task = new GivenTask((_payload, { attempt }) => {
+    attempts.push(attempt);
+    if (isBroken) throw new Error("broken");
+  });
+  await using _worker = createWorker(task, {
+    ...{ connection: queue.connection, queue: queue.name, attempts: 2, backoffMs: 1 },
+  });
+  for (let job = 0; job < 7; job += 1) await queue.add({ job });
+  await untilDone(queue.queue);
+  assert.equal(await queue.queue.getFailedCount(), 7);
+  // Those that fail again are not tried again and again.
+  assert.equal(await retryFailed(queue.queue, { batchSize: 3 }), 7);
+  await untilDone(queue.queue);
+  assert.equal(await queue.queue.getFailedCount(), 7);
+  isBroken = false;
+  attempts.length = 0;
+  assert.equal(await retryFailed(queue.queue), 7);
+  await untilDone(queue.queue);
+  assert.deepEqual(attempts, Array(7).fill(1));
+  assert.equal(await queue.queue.getFailedCount(), 0);
+});
+
+describe("a queue's status", () => {
+  test("tells what jobs and workers are at, and forgets workers that are gone", async () => {
+    await using photos = await PhotosToCount.create(4);
+    await writeFile(photos.photo(9), "no photo");
+    await using queue = new TestQueue(redis.url);
+    await photos.enqueue(queue.queue);
+    const before = await readQueueStatus(queue.queue);
+    assert.deepEqual([before.waiting, before.done, before.etaMs], [5, 0, undefined]);
+    assert.deepEqual(before.workers, []);
+    {
+      await using _worker = await photos.startWorker(queue);
+      await untilDone(queue.queue);
+      for (;;) {
+        const { waiting, active, done, failed, workers, etaMs } = await readQueueStatus(
+          queue.queue,
+        );
+        // It tells every other second.
+        if (workers[0]?.ended !== 5) continue;
+        assert.deepEqual([waiting, active, done, failed, etaMs], [0, 0, 4, 1, 0]);
+        const { name, pid, devices, models, processBytes, perSecond } = workers[0];
+        assert.deepEqual(
+          [name, pid, devices, models],
+          ["cpu0@host", process.pid, ["cpu"], ["detect"]],
+        );
+        assert.ok(processBytes > 0 && perSecond > 0);
+        break;
+      }
+    }
+    assert.deepEqual((await readQueueStatus(queue.queue)).workers, []);
+  });
+});
+
+describe("on the command line", () => {
+  test("photos are enqueued, counted and shown; what failed is tried again", async () => {
+    await using folder = await CliFolder.create();
+    await folder.writePhotos(["photos/a.jpg", "photos/b.jpg", "photos/c.jpg"]);
+    await writeFile(`${folder.path}/photos/d.jpg`, "no photo");
+    const queue = uniqueName("cli");
+    const where = ["--queue", queue, "--redis", redis.url];
+    const [model, ...options] = quickModel.slice(0, 3);
+    const count = ["--detect", model!, ...options, ...where, "--results", "results.db"];
+    const enqueued = await folder.run("enqueue", "photos", ...count);
+    assert.equal(enqueued.status, 0, enqueued.stderr);
+    assert.equal(enqueued.stdout, `4 photos found, 4 added to ${queue}\n`);
+
+    const other = await folder.run("enqueue", "photos", ...count, "--confidence", "0.9");
+    assert.equal(other.status, 1);
+    assert.match(other.stderr, /JOB_OTHER_RECIPE/);
+
+    const worker = folder.start("worker", ...count, "--devices", "cpu");
+    await folder.until(
+      worker,
+      "select 1 from job where (select count(*) from job where state in ('done', 'set-aside')) = 4",
+    );
+    worker.child.kill("SIGTERM");
+    assert.equal((await worker.outcome).status, 0);
+
+    const status = await folder.run("status", ...where, "--results", "results.db", "--json");
+    const [shown] = jsonLines(status.stdout);
+    const { waiting, active, failed, done } = shown!;
+    assert.deepEqual([waiting, active, failed, done], [0, 0, 1, 3]);
+    const { done: recordedDone, failed: recordedFailed } = shown!.recorded as Record<
+      string,
+      number
+    >;
+    assert.deepEqual([recordedDone, recordedFailed], [3, 1]);
+    const forPeople = await folder.run("status", ...where);
+    assert.match(
+      forPeople.stdout,
+      /0 waiting {2}0 active {2}3 done {2}1 failed\n.*\nNo workers\n/s,
+    );
+
+    const again = await folder.run("retry-failed", ...where);
+    assert.equal(again.stdout, `1 failed job put back into ${queue}\n`);
+    await using opened = await OpenQueue.open({ connection: redis.url, queue });
+    assert.equal(await opened.bullmq.getWaitingCount(), 1);
+    await opened.bullmq.obliterate({ force: true });
+    await rm(`${folder.path}/photos`, { recursive: true });
+  });
+
+  test("a worker needs a model, or a task", async () => {
+    await using folder = await CliFolder.create();
+    const neither = await folder.run("worker");
+    assert.equal(neither.status, 2);
+    assert.match(neither.stderr, /'--detect <model>' is needed, or '--task <module>'/);
+    const both = await folder.run("worker", "--task", "a.ts", "--detect", "a.onnx");
+    assert.equal(both.status, 2);
+  });
+});

@@ -1,0 +1,178 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Queue } from "bullmq";
+import sharp from "sharp";
+import type { CountSettings } from "../src/fleet/count-settings.ts";
+import setUpCounting from "../src/fleet/count-worker.ts";
+import { createWorker } from "../src/fleet/create-worker.ts";
+import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/enqueue-photos.ts";
+import type { FleetWorker } from "../src/fleet/fleet-worker.ts";
+import type { LedgerDatabase } from "../src/ledger/ledger-database.ts";
+import { openLedger } from "../src/ledger/open-ledger.ts";
+import { ResultStore } from "../src/ledger/result-store.ts";
+import { readResults, readSetAside, type StoredResult } from "../src/ledger/stored-results.ts";
+import { silentLogger } from "../src/logger.ts";
+import { type CountOptions, countRecipe } from "../src/pipeline/count-recipe.ts";
+import { PhotoSources } from "../src/pipeline/sources/photo-sources.ts";
+import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
+import type { TestQueue } from "./fleet.fixture.ts";
+
+/** A small photo; two numbers make two contents. */
+export async function encodePhoto(number: number): Promise<Buffer> {
+  // Eight columns of two rows: black or white, as the number's bits are.
+  const pixels = Buffer.alloc(64 * 64);
+  for (let y = 0; y < 64; y += 1) {
+    for (let x = 0; x < 64; x += 1) {
+      const bit = (x >> 3) + 8 * (y >> 5);
+      pixels[64 * y + x] = (number >> bit) & 1 ? 235 : 20;
+    }
+  }
+  const raw = { width: 64, height: 64, channels: 1 } as const;
+  return await sharp(pixels, { raw }).jpeg().toBuffer();
+}
+
+/** A cache folder for this process and those that it starts, so that tests leave nothing behind. */
+export class OwnCache implements AsyncDisposable {
+  readonly #folder: string;
+
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  static async create(): Promise<OwnCache> {
+    const folder = await mkdtemp(join(tmpdir(), "orangery-cache-"));
+    process.env.ORANGERY_CACHE = folder;
+    return new OwnCache(folder);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Photos in a folder, a tiny model, and a ledger for what is found: all that a fleet works with. */
+export class PhotosToCount implements AsyncDisposable {
+  readonly folder: string;
+  readonly count: CountOptions;
+  readonly ledger: LedgerDatabase;
+  readonly store: ResultStore;
+  readonly #stack: AsyncDisposableStack;
+  readonly #results: string;
+
+  private constructor(
+    stack: AsyncDisposableStack,
+    parts: Pick<PhotosToCount, "folder" | "count" | "ledger" | "store">,
+    results: string,
+  ) {
+    this.#stack = stack;
+    this.#results = results;
+    this.folder = parts.folder;
+    this.count = parts.count;
+    this.ledger = parts.ledger;
+    this.store = parts.store;
+  }
+
+  /** @param results a database's URL; default a file */
+  static async create(photos: number, results?: string): Promise<PhotosToCount> {
+    await using stack = new AsyncDisposableStack();
+    const base = await mkdtemp(join(tmpdir(), "orangery-count-"));
+    stack.defer(() => rm(base, { recursive: true, force: true }));
+    const folder = join(base, "photos");
+    await mkdir(folder);
+    for (let number = 0; number < photos; number += 1) {
+      await writeFile(join(folder, photoName(number)), await encodePhoto(number));
+    }
+    const models = stack.use(await TinyModels.create());
+    const count: CountOptions = {
+      detect: { file: models.files.detect, options: { confidence: 0.3 } },
+    };
+    const location = results ?? join(base, "results.db");
+    const ledger = stack.use(await openLedger(location));
+    const store = await ResultStore.open(ledger, (await countRecipe(count)).recipe);
+    return new PhotosToCount(stack.move(), { folder, count, ledger, store }, location);
+  }
+
+  get settings(): CountSettings {
+    const { hash: recipeHash } = this.store.recipe;
+    return { results: this.#results, count: this.count, recipeHash, attempts: 2 };
+  }
+
+  photo(number: number): string {
+    return join(this.folder, photoName(number));
+  }
+
+  async enqueue(
+    queue: Queue,
+    names: readonly string[] = [this.folder],
+    options: { readonly retry?: boolean; readonly batchSize?: number } = {},
+  ): Promise<EnqueueCounts> {
+    using sources = new PhotoSources();
+    const photos = sources.list(names);
+    return await enqueuePhotos({ queue, store: this.store, photos, ...options });
+  }
+
+  /** A worker in this process, as a worker process has it. */
+  async startWorker(
+    { name: queue, connection }: TestQueue,
+    settings: Partial<CountSettings> = {},
+  ): Promise<AsyncDisposable & { readonly worker: FleetWorker }> {
+    await using stack = new AsyncDisposableStack();
+    const setup = stack.use(
+      await setUpCounting({
+        ...{ name: "cpu0@host", workerId: 0, device: "cpu", requireDevice: true },
+        ...{ intraOpThreads: 1, models: {}, logger: silentLogger },
+        settings: { ...this.settings, ...settings },
+      }),
+    );
+    const { attempts } = this.settings;
+    const worker = stack.use(
+      createWorker(setup.task, {
+        ...{ connection, queue, name: "cpu0@host", attempts, backoffMs: 1 },
+        ...{ lockDurationMs: 1000, stalledIntervalMs: 200 },
+        cache: setup.cache!,
+        parse: setup.parse!,
+        prepare: (signal) => setup.prove(signal),
+      }),
+    );
+    await worker.ready;
+    const owned = stack.move();
+    return {
+      worker: worker as FleetWorker,
+      [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+    };
+  }
+
+  async results(): Promise<StoredResult[]> {
+    return await collect(readResults(this.ledger));
+  }
+
+  /** Why photos have no result, by their sources. */
+  async failures(): Promise<Record<string, string>> {
+    const failures = await collect(readSetAside(this.ledger));
+    return Object.fromEntries(failures.map(({ source, reason }) => [source, reason.code]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack[Symbol.asyncDispose]();
+  }
+}
+
+function photoName(number: number): string {
+  return `${String(number).padStart(5, "0")}.jpg`;
+}
+
+/** Resolves when no job of the queue is left to be done. */
+export async function untilDone(queue: Queue): Promise<void> {
+  for (;;) {
+    const counts = await queue.getJobCounts("waiting", "active", "delayed");
+    if (Object.values(counts).every((count) => count === 0)) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const all: T[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
