@@ -75,7 +75,7 @@ describe("ModelCache with checkpoints", () => {
         maskSize: "input",
       });
       assert.ok(detections.length > 0);
-      assert.ok(detections.every(({ mask }) => mask !== undefined));
+      assert.equal(detections.masks?.length, detections.length);
     }
   });
 
@@ -93,8 +93,8 @@ describe("ModelCache with checkpoints", () => {
     ] as const) {
       const options = { confidence, imageSize, maskSize: "input" } as const;
       const { detections } = await lease.model.predict(photo, options);
-      const { mask } = detections.find((one) => one.mask !== undefined)!;
-      assert.deepEqual([mask!.widthPx, mask!.heightPx], sizeWh);
+      const { widthPx, heightPx } = detections.masks![0]!;
+      assert.deepEqual([widthPx, heightPx], sizeWh);
     }
   });
 
@@ -116,7 +116,7 @@ describe("ModelCache with checkpoints", () => {
     const path = join(folder.path, "changing.pt");
     await copyFile(detect, path);
     await using cache = cacheOf({ detect: path });
-    const first = await (await cache.acquire("detect")).model.predict(photo, { confidence });
+    await using first = await cache.acquire("detect");
     const part = join(folder.path, "changed.part");
     await writeFile(part, writeYoloCheckpoint({ network: networkOf("detect", 2), names }));
     await rename(part, path);
@@ -173,11 +173,11 @@ describe("the command line with checkpoints", () => {
     assert.match(stderr, /The task pose is not supported yet.*\[CHECKPOINT_UNSUPPORTED\]/);
   });
 
-  for (const [what, args, tolerance] of [
-    ["of the photo's shape", ["--image-size", "256x320"], 1e-4],
-    ["of free size", ["--image-size", "dynamic"], 1e-4],
+  for (const [what, args, like] of [
+    ["of the photo's shape", ["--image-size", "256x320"], {}],
+    ["of free size", ["--image-size", "dynamic"], {}],
     // Half precision has 11 bits.
-    ["of half precision", ["--image-size", "256x320", "--half"], 0.02],
+    ["of half precision", ["--image-size", "256x320", "--half"], { tolerance: 0.01, except: 0.1 }],
   ] as const) {
     test(`an export ${what} finds what its checkpoint finds`, async () => {
       for (const task of ["detect", "segment"]) {
@@ -190,7 +190,7 @@ describe("the command line with checkpoints", () => {
         const ours = await json(...predictArgs(`${task}.pt`));
         const exported = await json(...predictArgs(`${task}.onnx`));
         const found = exported.detections as Found[];
-        assertSameFound(found, ours.detections as Found[], tolerance);
+        assertSameFound(found, ours.detections as Found[], like);
       }
     });
   }
@@ -213,17 +213,22 @@ async function writePose(): Promise<string> {
   return path;
 }
 
-/** As many, in the same order: scores within `tolerance`, boxes within as much of 1,600 px. */
-function assertSameFound(found: readonly Found[], expected: readonly Found[], tolerance = 1e-4) {
+/**
+ * Every detection has one of its name with a score within `tolerance` and a box within as much of
+ * 1,600 px, except for a share: rounding may turn a close choice between two boxes.
+ */
+function assertSameFound(
+  found: readonly Found[],
+  expected: readonly Found[],
+  { tolerance = 1e-4, except = 0.01 } = {},
+): void {
   assert.ok(expected.length > 0);
-  assert.equal(found.length, expected.length);
-  for (const [index, { name, score, boxXyxy }] of expected.entries()) {
-    const one = found[index]!;
-    assert.equal(one.name, name);
-    assert.ok(Math.abs(one.score - score) <= tolerance, `score ${one.score}, ${score}`);
-    for (const [side, px] of boxXyxy.entries()) {
-      const difference = Math.abs(one.boxXyxy[side]! - px);
-      assert.ok(difference <= 1600 * tolerance, `box ${one.boxXyxy}, ${boxXyxy}`);
-    }
-  }
+  const isNear = (a: Found, b: Found) =>
+    a.name === b.name &&
+    Math.abs(a.score - b.score) <= tolerance &&
+    a.boxXyxy.every((px, side) => Math.abs(px - b.boxXyxy[side]!) <= 1600 * tolerance);
+  const missing = expected.filter((one) => !found.some((other) => isNear(one, other)));
+  const most = except * expected.length;
+  assert.ok(missing.length <= most, `${missing.length} of ${expected.length} are missing`);
+  assert.ok(Math.abs(found.length - expected.length) <= most, `${found.length} are found`);
 }

@@ -349,7 +349,7 @@ describe("orangery worker", () => {
   test("says what is wrong with its command line", async () => {
     await using folder = await CliFolder.create();
     for (const [args, complaint] of [
-      [[], "option '--task <module>' is needed"],
+      [[], "option '--detect <model>' is needed, or '--task <module>'"],
       [["--task", task, "--devices", "gpu"], "got `gpu`"],
       [["--task", task, "--model", "plants.onnx"], "Expected a name and a file"],
     ] as const) {

@@ -106,7 +106,6 @@ function refusedOpcodes(): HostileCheckpoint[] {
 
 function misusedOpcodes(): HostileCheckpoint[] {
   const pickles: Readonly<Record<string, string>> = {
-    "BUILD on a dict": "}}b.",
     "BUILD on a list": "]}b.",
     "SETITEM on a list": "]NNs.",
     "SETITEMS on an object": "ca\nb\n)\x81(NNu.",

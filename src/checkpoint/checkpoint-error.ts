@@ -23,6 +23,13 @@ export function unsupported(what: string, details?: Details): OrangeryError {
   return new OrangeryError("CHECKPOINT_UNSUPPORTED", what, { details });
 }
 
+/** The file has weights, and not the layers that they belong to. */
+export function weightsOnly(): OrangeryError {
+  return unsupported(
+    "It holds weights without the network that they belong to (a state_dict). In Python, load them into their model (`load_state_dict`), and save that with Ultralytics' `model.save(path)`.",
+  );
+}
+
 /** The file would take more memory or time than any YOLO network needs. */
 export function tooLarge(what: string, details?: Details): OrangeryError {
   return new OrangeryError(

@@ -1,6 +1,9 @@
-import type { PickleDict, PickleValue } from "./pickle-values.ts";
+import { type PickleDict, PickledTuple, type PickleValue } from "./pickle-values.ts";
 
-export type Scalar = string | number | boolean | null;
+type Scalar = string | number | boolean | null;
+
+/** A setting, as far as it is plain: a scalar, or two numbers, as an image size may be. */
+export type Setting = Scalar | readonly [number, number];
 
 /** What a checkpoint says of itself besides the network. What it leaves out is absent. */
 export interface CheckpointFacts {
@@ -13,9 +16,9 @@ export interface CheckpointFacts {
   /** -1 when training has ended. */
   readonly epoch?: number;
   /** The training's settings, as far as they are plain. */
-  readonly trainArgs: ReadonlyMap<string, Scalar>;
+  readonly trainArgs: ReadonlyMap<string, Setting>;
   /** The last validation's results, as far as they are plain. */
-  readonly trainMetrics: ReadonlyMap<string, Scalar>;
+  readonly trainMetrics: ReadonlyMap<string, Setting>;
 }
 
 /** Longer texts and more entries than a training has are left out: facts go into other files. */
@@ -24,8 +27,8 @@ const MAX_ENTRIES = 1000;
 
 export function readFacts(checkpoint: PickleDict): CheckpointFacts {
   const facts: { -readonly [K in keyof CheckpointFacts]: CheckpointFacts[K] } = {
-    trainArgs: scalarsOf(checkpoint.get("train_args")),
-    trainMetrics: scalarsOf(checkpoint.get("train_metrics")),
+    trainArgs: settingsOf(checkpoint.get("train_args")),
+    trainMetrics: settingsOf(checkpoint.get("train_metrics")),
   };
   for (const name of ["date", "version", "license", "docs"] as const) {
     const value = checkpoint.get(name);
@@ -36,14 +39,27 @@ export function readFacts(checkpoint: PickleDict): CheckpointFacts {
   return facts;
 }
 
-function scalarsOf(value: PickleValue | undefined): Map<string, Scalar> {
-  const scalars = new Map<string, Scalar>();
-  if (!(value instanceof Map)) return scalars;
+function settingsOf(value: PickleValue | undefined): Map<string, Setting> {
+  const settings = new Map<string, Setting>();
+  if (!(value instanceof Map)) return settings;
   for (const [name, entry] of value) {
-    if (scalars.size === MAX_ENTRIES) break;
-    if (typeof name === "string" && isScalar(name) && isScalar(entry)) scalars.set(name, entry);
+    if (settings.size === MAX_ENTRIES) break;
+    const setting = toSetting(entry);
+    if (typeof name === "string" && isScalar(name) && setting !== undefined) {
+      settings.set(name, setting);
+    }
   }
-  return scalars;
+  return settings;
+}
+
+/** Undefined for what is not plain. */
+export function toSetting(value: PickleValue | undefined): Setting | undefined {
+  if (value === undefined) return undefined;
+  if (isScalar(value)) return value;
+  const items = value instanceof PickledTuple ? value.items : value;
+  if (!Array.isArray(items) || items.length !== 2) return undefined;
+  const [first, second] = items;
+  return typeof first === "number" && typeof second === "number" ? [first, second] : undefined;
 }
 
 function isScalar(value: PickleValue): value is Scalar {

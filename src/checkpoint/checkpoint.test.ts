@@ -215,6 +215,12 @@ describe("reading a checkpoint", () => {
       /state_dict/,
       () => writeCheckpoint(dict({ model: dict({ weight: tensor("float32", [1], [1]) }) })),
     ],
+    [
+      "weights and nothing else",
+      "CHECKPOINT_UNSUPPORTED",
+      /state_dict.*load_state_dict.*model\.save/,
+      () => writeCheckpoint(dict({ weight: tensor("float32", [1], [1]) })),
+    ],
     ["no model", "CHECKPOINT_UNSUPPORTED", /neither/, () => writeCheckpoint(dict({ epoch: 1 }))],
     ["a bare network", "CHECKPOINT_UNSUPPORTED", /a dict/, () => writeCheckpoint(network())],
   ];

@@ -1,13 +1,15 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { OrangeryError } from "../errors.ts";
 import { describeFile } from "../graph/file-signature.ts";
-import { damaged, quote, tooLarge, unsupported } from "./checkpoint-error.ts";
+import { damaged, quote, tooLarge, unsupported, weightsOnly } from "./checkpoint-error.ts";
 import { type CheckpointFacts, readFacts } from "./checkpoint-facts.ts";
 import { pickleLimits, readPickle } from "./pickle-machine.ts";
-import { type PickleDict, PickledObject } from "./pickle-values.ts";
+import { type PickleDict, PickledObject, type PickleValue } from "./pickle-values.ts";
+import { PickledTensor } from "./pickled-tensor.ts";
 import { reachableTensors } from "./reachable-tensors.ts";
 import { StorageTable } from "./storage-table.ts";
 import type { TensorStorage } from "./tensor-storage.ts";
+import { MAX_WEIGHTS } from "./weight-limit.ts";
 import { ZipArchive } from "./zip-archive.ts";
 import { checkStored } from "./zip-directory.ts";
 
@@ -19,12 +21,6 @@ export interface Checkpoint {
   readonly model: PickledObject;
   readonly facts: CheckpointFacts;
 }
-
-/**
- * The most bytes of weights that are read. YOLOv5x6u, the largest, has 155 million: 310 MB as
- * Ultralytics saves it. A checkpoint may hold more, such as the optimizer's state: that is not read.
- */
-const MAX_WEIGHT_BYTES = 512 << 20;
 
 /**
  * The most numbers that the network's tensors may have, for each that is stored. One by one they are
@@ -157,11 +153,14 @@ async function readRecord(
 function findModel(root: PickleDict): PickledObject {
   const model = root.get("ema") ?? root.get("model");
   if (model instanceof PickledObject) return model;
+  if (hasTensors(model) || hasTensors(root)) throw weightsOnly();
   throw unsupported(
-    model instanceof Map
-      ? "It holds weights without the network that they belong to (a state_dict). Save the network with Ultralytics' `model.save(path)`."
-      : "It holds neither `ema` nor `model` with a network. Save the network with Ultralytics' `model.save(path)`.",
+    "It holds neither `ema` nor `model` with a network. Save the network with Ultralytics' `model.save(path)`.",
   );
+}
+
+function hasTensors(value: PickleValue | undefined): boolean {
+  return value instanceof Map && value.values().some((entry) => entry instanceof PickledTensor);
 }
 
 /** Reads the storages that the network's tensors are views of, and no others. */
@@ -181,6 +180,9 @@ async function readWeights(
     elements += tensor.elementCount;
   }
   const stored = [...storages].reduce((sum, { elementCount }) => sum + elementCount, 0);
+  if (stored > MAX_WEIGHTS) {
+    throw tooLarge(`Its network has ${stored} numbers; the limit is ${MAX_WEIGHTS}`);
+  }
   if (elements > stored * MAX_EXPANSION + FREE_ELEMENTS) {
     throw tooLarge(`Its tensors have ${elements} elements, made of ${stored} that it holds`);
   }
@@ -188,7 +190,8 @@ async function readWeights(
     [...storages].map((storage) => [storage, from.storages.entryOf(storage)]),
   );
   const contents = await from.archive.read(entries.values(), {
-    maxBytes: MAX_WEIGHT_BYTES,
+    // Float64, and what stands between the records.
+    maxBytes: 9 * MAX_WEIGHTS,
     signal: from.signal,
   });
   for (const [storage, entry] of entries) storage.fill(contents.get(entry)!);

@@ -176,7 +176,6 @@ describe("reading a pickle", () => {
     ["a parameter of no tensor", "ctorch._utils\n_rebuild_parameter\nN\x85R.", /expected a tensor/],
     ["a tensor of no storage", "ctorch._utils\n_rebuild_tensor_v2\nN\x85R.", /expected a storage/],
     ["state on a list", "]}b.", /BUILD \(0x62\) at byte 4 on something/],
-    ["state on a dict", "}}b.", /BUILD.*state_dict/],
     ["attributes without names", "ca\nB\n)\x81}K\x01Nsb.", /BUILD.*without a name/],
     ["items on an object", "ca\nB\n)\x81NNs.", /SETITEM \(0x73\).*not a dict/],
     ["members on a tuple", ")(NNe.", /APPENDS \(0x65\).*not a list/],
@@ -191,6 +190,13 @@ describe("reading a pickle", () => {
       assert.throws(() => read(ofOpcodes(opcodes)), { code: "CHECKPOINT_REFUSED", message });
     });
   }
+
+  it("says of state on a dict that only weights without a network have it", () => {
+    assert.throws(() => read(ofOpcodes("}}b.")), {
+      code: "CHECKPOINT_UNSUPPORTED",
+      message: /state_dict/,
+    });
+  });
 
   const damages: readonly (readonly [string, string, RegExp])[] = [
     ["no opcodes", "", /ends at byte 2/],

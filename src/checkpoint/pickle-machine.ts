@@ -1,4 +1,11 @@
-import { damaged, PickleProblem, quote, refused, tooLarge } from "./checkpoint-error.ts";
+import {
+  damaged,
+  PickleProblem,
+  quote,
+  refused,
+  tooLarge,
+  weightsOnly,
+} from "./checkpoint-error.ts";
 import { callGlobal } from "./pickle-calls.ts";
 import { PickleCursor } from "./pickle-cursor.ts";
 import { describeOpcode, opcodes } from "./pickle-opcodes.ts";
@@ -264,9 +271,8 @@ class PickleMachine {
   #build(state: PickleValue): void {
     const object = this.#top();
     if (object instanceof Map) {
-      throw this.#refused(
-        " on an OrderedDict, as a state_dict has it: weights without the network that they belong to",
-      );
+      // Only a state_dict has such: the versions of its modules.
+      throw weightsOnly();
     }
     if (!(object instanceof PickledObject)) {
       throw this.#refused(" on something that is not an object of a class");

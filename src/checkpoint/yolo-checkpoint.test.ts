@@ -81,6 +81,11 @@ describe("readYoloCheckpoint", () => {
     assert.equal(facts.version, "8.4.126");
   });
 
+  it("takes height and width where the training had both", async () => {
+    const { imageSizeHw } = await read(writeYoloCheckpoint({ network, imageSize: [500, 640] }));
+    assert.deepEqual(imageSizeHw, [512, 640]);
+  });
+
   it("names classes by their number where the checkpoint does not name them", async () => {
     const saved = randomYolo({ family: "v8", scale: "n", task: "detect", classCount: 3, seed: 0 });
     const { names } = await read(writeYoloCheckpoint({ network: saved, names: ["a", "b"] }));

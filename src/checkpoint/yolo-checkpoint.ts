@@ -4,7 +4,7 @@ import { traceShapes } from "../graph/yolo/network-shapes.ts";
 import { inputStride } from "../graph/yolo/yolo-model.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
 import { damaged, quote, unsupported } from "./checkpoint-error.ts";
-import type { CheckpointFacts } from "./checkpoint-facts.ts";
+import { type CheckpointFacts, toSetting } from "./checkpoint-facts.ts";
 import type { PickleDict, PickledObject, PickleValue } from "./pickle-values.ts";
 import { PickledModule } from "./yolo/pickled-module.ts";
 import { readNetwork } from "./yolo/read-network.ts";
@@ -110,10 +110,13 @@ function imageSizeOf(
   facts: CheckpointFacts,
   stride: number,
 ): readonly [number, number] {
-  const px = facts.trainArgs?.get("imgsz") ?? asDict(model.state.get("args")).get("imgsz");
-  const known = typeof px === "number" && Number.isInteger(px) && px >= 1 && px <= 8192;
-  const side = Math.ceil((known ? px : 640) / stride) * stride;
-  return [side, side];
+  const size =
+    facts.trainArgs.get("imgsz") ?? toSetting(asDict(model.state.get("args")).get("imgsz"));
+  const sizeHw = Array.isArray(size) ? size : [size, size];
+  const isKnown = sizeHw.every((px) => Number.isInteger(px) && px >= 1 && px <= 8192);
+  const [height, width] = isKnown ? sizeHw : [640, 640];
+  const roundUp = (px: number) => Math.ceil(px / stride) * stride;
+  return [roundUp(height), roundUp(width)];
 }
 
 /** The name of the model's configuration, with the letter of its scale. */
@@ -128,7 +131,7 @@ function architectureOf(model: PickledObject): string | undefined {
 }
 
 function describeModel(architecture: string, { trainArgs }: CheckpointFacts): string {
-  const data = trainArgs?.get("data");
+  const data = trainArgs.get("data");
   const file = typeof data === "string" ? data.split(/[\\/]/).at(-1)! : "";
   return /^[\w. -]{1,80}$/.test(file) ? `${architecture}, trained on ${file}` : architecture;
 }

@@ -47,13 +47,14 @@ export async function loadModel(
   const settings = JSON.stringify([provider.options, intraOpThreads]);
   const sessionKey = [file.sha256, device.label, settings].join(" ");
   let fromArtifact = false;
+  let network: YoloNetwork | undefined;
   const load = async (loadSignal: AbortSignal | undefined) => {
     const networkOptions = { runtime, provider, intraOpThreads, artifacts, signal: loadSignal };
     const opened = await openNetwork(file, device, networkOptions);
     const { session } = opened;
     try {
       await requireUnchanged(file);
-      const network = readYoloNetwork({ ...describe(session), file: file.path });
+      network = readYoloNetwork({ ...describe(session), file: file.path });
       if (warmUp || device.kind !== "cpu") {
         await prove(session, { network, device, runtime, signal: loadSignal });
       }
@@ -66,7 +67,8 @@ export async function loadModel(
   };
   try {
     const { session, loaded } = await runtime.openSharedSession(sessionKey, { signal, load });
-    const network = readYoloNetwork({ ...describe(session), file: file.path });
+    // Not known yet where another thread has loaded it.
+    network ??= readYoloNetwork({ ...describe(session), file: file.path });
     const model = new YoloModel({ runtime, session, network, file, device, turns });
     return { model, loaded, fromArtifact, sessionKey };
   } catch (error) {

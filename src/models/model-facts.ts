@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { readYoloCheckpoint } from "../checkpoint/yolo-checkpoint.ts";
 import { readModel } from "../graph/model-reader.ts";
-import { traceShapes } from "../graph/yolo/network-shapes.ts";
+import { complexityOf } from "../graph/yolo/complexity.ts";
 import { describeModelFile, identifyModelFile, type ModelFile, notAModel } from "./model-file.ts";
 import { isCheckpoint } from "./model-source.ts";
 import { readYoloNetwork, type YoloTask } from "./yolo-network.ts";
@@ -60,8 +60,7 @@ async function readCheckpointFacts(
   signal: AbortSignal | undefined,
 ): Promise<ModelFacts> {
   const { network, facts, ...checkpoint } = await readYoloCheckpoint(file.path, { signal });
-  const [heightPx, widthPx] = checkpoint.imageSizeHw;
-  const { convolutionMacs } = traceShapes(network, { heightPx, widthPx });
+  const complexity = complexityOf(network, checkpoint.imageSizeHw);
   return {
     file,
     format: "checkpoint",
@@ -72,10 +71,10 @@ async function readCheckpointFacts(
     stride: checkpoint.stride,
     elementType: undefined,
     description: checkpoint.description,
-    layers: network.layers.length + 1,
+    layers: complexity.layerCount,
     operators: undefined,
-    parameters: countWeights(network),
-    gflops: (2 * convolutionMacs) / 1e9,
+    parameters: complexity.parameterCount,
+    gflops: complexity.gflops,
     date: facts.date,
     ultralyticsVersion: facts.version,
     author: undefined,
@@ -125,19 +124,6 @@ async function readOnnxFacts(
     author: metadata.get("author"),
     license: metadata.get("license"),
   };
-}
-
-/** Numbers in the weights of a tree of modules, each tensor once. */
-function countWeights(tree: object): number {
-  const seen = new Set<object>();
-  const visit = (value: unknown): number => {
-    if (typeof value !== "object" || value === null || seen.has(value)) return 0;
-    seen.add(value);
-    if (value instanceof Float32Array) return value.length;
-    if (ArrayBuffer.isView(value)) return 0;
-    return Object.values(value).reduce((sum, part) => sum + visit(part), 0);
-  };
-  return visit(tree);
 }
 
 /** Kernels, and the biases that go with them; other tensors are constants, such as anchor points. */

@@ -23,7 +23,7 @@ import {
 export interface NetworkFile {
   readonly network: YoloNetwork;
   readonly names?: readonly string[];
-  readonly imageSize?: number;
+  readonly imageSize?: number | [heightPx: number, widthPx: number];
   /** As `yolo11n-seg.yaml`. */
   readonly yamlFile?: string;
   /** What weights are rounded to. */

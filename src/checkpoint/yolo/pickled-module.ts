@@ -2,6 +2,7 @@ import type { Weights } from "../../graph/yolo/modules.ts";
 import { damaged, quote, tooLarge, unsupported } from "../checkpoint-error.ts";
 import { PickledGlobal, PickledObject, PickledTuple, type PickleValue } from "../pickle-values.ts";
 import { PickledTensor } from "../pickled-tensor.ts";
+import { MAX_WEIGHTS } from "../weight-limit.ts";
 
 /** Which classes a name may stand for. */
 type ModuleFamily = "ultralytics" | "torch";
@@ -14,9 +15,9 @@ const families: readonly { readonly family: ModuleFamily; readonly pattern: RegE
 
 /**
  * What a checkpoint may hold. Modules can be shared and nested, so that few bytes can stand for a
- * network without end. YOLO26x-seg has 950 modules, 9 deep, and 7·10⁷ parameters.
+ * network without end. YOLO26x-seg has 950 modules, 9 deep.
  */
-const limits = { modules: 20_000, depth: 24, elements: 2 ** 27 } as const;
+const limits = { modules: 20_000, depth: 24 } as const;
 
 /** What has been read of a checkpoint so far. */
 interface ReadSoFar {
@@ -88,8 +89,8 @@ export class PickledModule {
     if (!(value instanceof PickledTensor))
       return this.refuse(`a tensor \`${name}\``, describe(value));
     this.#soFar.elements += value.elementCount;
-    if (!(this.#soFar.elements <= limits.elements)) {
-      throw tooLarge(`Expected at most ${limits.elements} parameters, got more`);
+    if (!(this.#soFar.elements <= MAX_WEIGHTS)) {
+      throw tooLarge(`Expected at most ${MAX_WEIGHTS} parameters, got more`);
     }
     return { dims: value.dims, values: value.toFloat32() };
   }

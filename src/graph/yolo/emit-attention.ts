@@ -69,7 +69,7 @@ export function emitResidualAttention(
 }
 
 export function emitC2psa(graph: GraphBuilder, module: C2psaModule, x: Value): Value {
-  const [a, b] = emitHalves(graph, emitModule(graph, "cv1", module.cv1, x), module.cv1);
+  const [a, b] = emitHalves(graph, "cv1", module.cv1, x);
   const attended = emitModule(graph, "m", module.m, b);
   return emitModule(graph, "cv2", module.cv2, emitConcat(graph, [a, attended]));
 }

@@ -74,7 +74,7 @@ function bottleneck(graph: GraphBuilder, module: BottleneckModule, x: Value): Va
 }
 
 function c2f(graph: GraphBuilder, module: C2fModule, x: Value): Value {
-  const branches = emitHalves(graph, emitModule(graph, "cv1", module.cv1, x), module.cv1);
+  const branches = emitHalves(graph, "cv1", module.cv1, x);
   for (const [i, m] of module.m.entries()) {
     branches.push(emitModule(graph, `m.${i}`, m, branches.at(-1)!));
   }
