@@ -1,0 +1,43 @@
+/**
+ * A process of its own: a worker counts on as many photos as its argument says, and what memory it took
+ * is written as JSON. Garbage is collected before each reading, so that what grows is what is kept.
+ */
+
+import { TestQueue } from "./fleet.fixture.ts";
+import { OwnCache, PhotosToCount } from "./fleet-photos.fixture.ts";
+import { RedisServer } from "./servers/redis-server.ts";
+
+/** What the process reports, after each hundredth task. */
+export interface FleetMemoryReport {
+  readonly readings: readonly {
+    readonly task: number;
+    readonly heap: number;
+    readonly rss: number;
+  }[];
+  readonly results: number;
+}
+
+const tasks = Number(process.argv[2]);
+await using _cache = await OwnCache.create();
+await using redis = await RedisServer.start();
+await using photos = await PhotosToCount.create(tasks);
+await using queue = new TestQueue(redis.url);
+await photos.enqueue(queue.queue);
+const readings: { task: number; heap: number; rss: number }[] = [];
+{
+  await using started = await photos.startWorker(queue);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let task = 0;
+  started.worker.bullmq.on("completed", () => {
+    task += 1;
+    if (task % 100 === 0) {
+      globalThis.gc!();
+      const { heapUsed, external, rss } = process.memoryUsage();
+      readings.push({ task, heap: heapUsed + external, rss });
+    }
+    if (task === tasks) resolve();
+  });
+  await promise;
+}
+const report: FleetMemoryReport = { readings, results: (await photos.results()).length };
+process.stdout.write(JSON.stringify(report));

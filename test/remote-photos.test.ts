@@ -1,0 +1,104 @@
+/** Photos that are no files, by `orangery run` and by a fleet. */
+import assert from "node:assert/strict";
+import { createReadStream } from "node:fs";
+import { access, readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { PhotoJob } from "../src/pipeline/photo-job.ts";
+import { TestQueue } from "./fleet.fixture.ts";
+import { collect, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
+import { RedisServer } from "./servers/redis-server.ts";
+import { startS3Server } from "./servers/s3-server.ts";
+
+const servers = new AsyncDisposableStack();
+let photos: PhotosToCount;
+const sources = ["s3://trays/2026/00000.jpg", "s3://trays/2026/00001.jpg"];
+
+before(async () => {
+  servers.use(await OwnCache.create());
+  Object.assign(process.env, servers.use(await startS3Server()).env);
+  photos = servers.use(await PhotosToCount.create(2));
+  const client = new S3Client({
+    region: "us-east-1",
+    forcePathStyle: true,
+    requestChecksumCalculation: "WHEN_REQUIRED",
+  });
+  await client.send(new CreateBucketCommand({ Bucket: "trays" }));
+  for (const number of [0, 1]) {
+    const Body = await readFile(photos.photo(number));
+    const Key = `2026/0000${number}.jpg`;
+    await client.send(new PutObjectCommand({ Bucket: "trays", Key, Body }));
+  }
+  client.destroy();
+});
+after(async () => await servers[Symbol.asyncDispose]());
+
+test("a folder of a bucket is run, drawn, and not done again", async () => {
+  const folder = join(photos.folder, "..");
+  const options = {
+    ...photos.count,
+    paths: ["s3://trays/2026/"],
+    resultsFile: join(folder, "s3.db"),
+    annotateFolder: join(folder, "annotated"),
+  };
+  const outcomes: string[] = [];
+  for (let run = 0; run < 2; run += 1) {
+    await using job = await PhotoJob.open(options);
+    assert.equal(await job.add(), 2);
+    await job.run({ onPhoto: ({ source, outcome }) => void outcomes.push(`${outcome} ${source}`) });
+    assert.deepEqual(
+      (await collect(job.report.photos())).map(({ source }) => source),
+      sources,
+    );
+  }
+  assert.deepEqual(
+    outcomes.sort(),
+    sources.map((source) => `inferred ${source}`),
+  );
+  await access(options.annotateFolder);
+});
+
+test("a folder of a bucket is enqueued and counted, and then known", async () => {
+  await using redis = await RedisServer.start();
+  await using queue = new TestQueue(redis.url);
+  const names = ["s3://trays/2026"];
+  assert.equal((await photos.enqueue(queue.queue, names)).added, 2);
+  await using _worker = await photos.startWorker(queue);
+  await untilDone(queue.queue);
+  assert.deepEqual(
+    (await photos.results()).map(({ source }) => source),
+    sources,
+  );
+  assert.equal((await photos.enqueue(queue.queue, names)).done, 2);
+});
+
+test("a signed URL is run by its whole name, and recorded without its signature", async () => {
+  const server = createServer((request, response) => {
+    if (request.url!.includes("X-Amz-Signature=5ec7e7")) {
+      createReadStream(photos.photo(0)).pipe(response);
+    } else response.writeHead(403).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/a.jpg`;
+  try {
+    await using job = await PhotoJob.open({
+      ...photos.count,
+      paths: [`${url}?X-Amz-Signature=5ec7e7`],
+      resultsFile: join(photos.folder, "..", "url.db"),
+      allowPrivateAddresses: true,
+    });
+    await job.add();
+    await job.run();
+    const reported = await collect(job.report.photos());
+    assert.deepEqual(
+      reported.map(({ source, state }) => [source, state]),
+      [[url, "done"]],
+    );
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
