@@ -1,127 +1,206 @@
 /**
- * What recycling costs: photos a second of one worker process, with a fresh process every 20 tasks
- * and with none, in turns. `node bench/fleet.ts`; part of `npm run bench`.
+ * What a fleet costs beside the work itself: photos a second of worker processes that take photos from
+ * Redis and record results in PostgreSQL, against the same pipeline in a loop without queue or results.
+ * `node bench/fleet.ts`; part of `npm run bench`.
  *
- * Each task decodes a photo of 12 MP and predicts it in 12 slices by a YOLO11n, as a worker of a fleet
- * does. The smaller the task, the more a new process weighs: its start takes the CPU from others.
+ * All variants use all cores, have two photos in hand for each process, and take turns. Start and load
+ * are left out.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type Job, Queue, QueueEvents } from "bullmq";
 import sharp from "sharp";
+import { type CountSettings, countWorkerUrl } from "../src/fleet/count-settings.ts";
 import { parseDeviceSlots } from "../src/fleet/device-slots.ts";
-import { findDevices } from "../src/fleet/found-devices.ts";
+import { enqueuePhotos } from "../src/fleet/enqueue-photos.ts";
+import { OpenQueue } from "../src/fleet/open-queue.ts";
 import { Supervisor } from "../src/fleet/supervisor.ts";
 import { serializeModel } from "../src/graph/model-writer.ts";
 import { buildYolo11 } from "../src/graph/yolo/yolo11.ts";
+import { openLedger } from "../src/ledger/open-ledger.ts";
+import { ResultStore } from "../src/ledger/result-store.ts";
+import { ModelCache } from "../src/models/model-cache.ts";
+import { type CountOptions, countRecipe } from "../src/pipeline/count-recipe.ts";
+import { PhotoPipeline } from "../src/pipeline/photo-pipeline.ts";
+import { PhotoSources } from "../src/pipeline/sources/photo-sources.ts";
+import { openPostgres } from "../test/servers/postgres-server.ts";
 import { RedisServer } from "../test/servers/redis-server.ts";
 import { median, percentOver, table } from "./figures.ts";
 
-const TASKS = Number(process.env.BENCH_TASKS ?? 40);
-const RECYCLE_TASKS = 20;
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 2);
+const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
 
-/** What a task does is in fleet-task.ts. */
-const task = new URL("./fleet-task.ts", import.meta.url).href;
-const entry = new URL("../src/cli/worker-main.ts", import.meta.url);
+/** The smaller the work, the more a fleet weighs: of a small photo almost all is bookkeeping. */
+const loads = [
+  { name: "YOLO11m, 2 MP", scale: "m", imageSize: [480, 640], photoWh: [1632, 1224], photos: 24 },
+  { name: "YOLO11n, 2 MP", scale: "n", imageSize: [480, 640], photoWh: [1632, 1224], photos: 120 },
+  { name: "YOLO11n, 64 px", scale: "n", imageSize: [64, 64], photoWh: [64, 64], photos: 1000 },
+] as const;
+
+interface Work {
+  readonly count: CountOptions;
+  readonly photos: readonly string[];
+}
 
 export async function benchFleet(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "orangery-bench-fleet-"));
   try {
-    await using redis = await RedisServer.start();
-    const files = await writeFiles(folder);
-    const variants = { none: undefined, [`every ${RECYCLE_TASKS} tasks`]: RECYCLE_TASKS };
-    const rates: Record<string, number[]> = {};
-    // The first round warms caches up.
-    for (let round = -1; round < ROUNDS; round += 1) {
-      for (const [name, recycleTasks] of Object.entries(variants)) {
-        const { perSecond, recycled } = await measure({ url: redis.url, files, recycleTasks });
-        if (round >= 0) rates[`${name}, ${recycled} recycled`] ??= [];
-        if (round >= 0) rates[`${name}, ${recycled} recycled`]!.push(perSecond);
-      }
+    await using redis = await RedisServer.start({ fsync: "everysec" });
+    await using postgres = await openPostgres();
+    for (const load of loads) {
+      const work = await writeWork(join(folder, load.name.replaceAll(/\W+/g, "-")), load);
+      const inFleet = async (devices: string) => {
+        await using schema = await postgres.createSchema();
+        return await measureFleet({ ...work, devices, redis: redis.url, results: schema.url });
+      };
+      const variants: Record<string, () => Promise<number>> = {
+        "pipeline in a loop": () => measureLoop(work),
+        "a worker process": () => inFleet("cpu"),
+        "two worker processes": () => inFleet("cpu*2"),
+      };
+      printRates(load.name, await inTurns(variants));
     }
-    const names = Object.keys(rates);
-    const baseline = median(rates[names[0]!]!);
-    console.log(`a worker process, ${TASKS} tasks, recycling:`);
-    console.log(
-      table(
-        ["", "tasks/s", "over none"],
-        names.map((name) => [
-          name,
-          median(rates[name]!).toFixed(2),
-          percentOver(median(rates[name]!), baseline),
-        ]),
-      ),
-    );
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-interface Files {
-  readonly model: string;
-  readonly photo: string;
+/** Milliseconds a photo of each variant, medians; the first round warms caches up. */
+async function inTurns(
+  variants: Readonly<Record<string, () => Promise<number>>>,
+): Promise<Readonly<Record<string, number>>> {
+  const names = Object.keys(variants);
+  const ms = Object.fromEntries(names.map((name) => [name, [] as number[]]));
+  for (let round = -1; round < ROUNDS; round += 1) {
+    for (const [name, measure] of Object.entries(variants)) {
+      const photoMs = await measure();
+      if (round >= 0) ms[name]!.push(photoMs);
+    }
+  }
+  return Object.fromEntries(names.map((name) => [name, median(ms[name]!)]));
 }
 
-async function writeFiles(folder: string): Promise<Files> {
-  const model = join(folder, "yolo11n.onnx");
-  const size = { imageSize: [480, 640] as [number, number], classCount: 80 };
-  await writeFile(
-    model,
-    serializeModel(buildYolo11({ scale: "n", task: "detect", ...size, seed: 1 })),
+function printRates(name: string, ms: Readonly<Record<string, number>>): void {
+  const [loop] = Object.values(ms) as [number];
+  console.log(
+    table(
+      [`fleet: ${name}`, "ms a photo", "photos/s", "over the loop", ""],
+      Object.entries(ms).map(([variant, photoMs]) => [
+        variant,
+        photoMs.toFixed(1),
+        (1000 / photoMs).toFixed(2),
+        `${(photoMs - loop).toFixed(1)} ms`,
+        percentOver(photoMs, loop),
+      ]),
+    ),
   );
+  console.log();
+}
+
+async function writeWork(
+  folder: string,
+  { scale, imageSize, photoWh: [width, height], photos }: (typeof loads)[number],
+): Promise<Work> {
+  await mkdir(folder);
+  const file = join(folder, "detect.onnx");
+  const network = buildYolo11({
+    ...{ scale, task: "detect", classCount: 80, seed: 1 },
+    imageSize: [...imageSize],
+  });
+  await writeFile(file, serializeModel(network));
   const photo = join(folder, "photo.jpg");
   await sharp(fileURLToPath(new URL("../examples/photos/tray-1.jpg", import.meta.url)))
-    .resize(4000, 3000, { fit: "fill" })
+    .resize(width, height, { fit: "fill" })
     .jpeg({ quality: 90 })
     .toFile(photo);
-  return { model, photo };
+  const names = Array.from({ length: photos }, (_, number) => join(folder, `${number}.jpg`));
+  for (const [number, name] of names.entries()) {
+    // Different bytes: identical photos would be inferred once.
+    await copyFile(photo, name);
+    await writeFile(name, `${number}`, { flag: "a" });
+  }
+  return { count: { detect: { file } }, photos: names };
 }
 
-async function measure({
-  url,
-  files,
-  recycleTasks,
-}: {
-  url: string;
-  files: Files;
-  recycleTasks: number | undefined;
-}): Promise<{ perSecond: number; recycled: number }> {
-  const name = `bench-${performance.now()}`.replace(".", "-");
-  const connection = { url, maxRetriesPerRequest: null };
-  const queue = new Queue(name, { connection });
-  const events = new QueueEvents(name, { connection });
-  events.setMaxListeners(0);
-  queue.setMaxListeners(0);
+/** The same photos without queue and results, in this process. */
+async function measureLoop({ count, photos }: Work): Promise<number> {
+  await using cache = new ModelCache({ models: { detect: count.detect.file }, device: "cpu" });
+  await using detect = await cache.acquire("detect");
+  using sources = new PhotoSources();
+  const pipeline = new PhotoPipeline({ detect: { model: detect.model } });
+  await pipeline.process(photos[0]!);
+  const left = photos.values();
+  const lane = async () => {
+    for (const photo of left) await pipeline.process((await sources.read(photo)).bytes);
+  };
+  const start = performance.now();
+  await Promise.all([lane(), lane()]);
+  return (performance.now() - start) / photos.length;
+}
+
+interface FleetWork extends Work {
+  readonly devices: string;
+  readonly redis: string;
+  readonly results: string;
+}
+
+/** From letting workers that are ready go until every photo has its result. */
+async function measureFleet({
+  count,
+  photos,
+  devices,
+  redis,
+  results,
+}: FleetWork): Promise<number> {
+  const { recipe } = await countRecipe(count);
+  await using ledger = await openLedger(results);
+  const store = await ResultStore.open(ledger, recipe);
+  const name = `bench-${crypto.randomUUID()}`;
+  await using queue = await OpenQueue.open({ connection: redis, queue: name });
+  using sources = new PhotoSources();
+  const slots = parseDeviceSlots(devices, { found: { cuda: [], hasOtherGpu: false } });
+  let ready = 0;
+  const allReady = Promise.withResolvers<void>();
+  const settings: CountSettings = { results, count, recipeHash: recipe.hash, attempts: 1 };
   const supervisor = new Supervisor({
-    slots: parseDeviceSlots("auto", { found: findDevices() }),
-    entry,
+    slots,
+    entry: new URL("../src/cli/worker-main.ts", import.meta.url),
     arguments: ["error"],
-    recycle: { ...(recycleTasks !== undefined && { tasks: recycleTasks }) },
     config: {
-      ...{ task, models: { detect: files.model }, settings: undefined, queue: name },
-      ...{ connection: { url }, worker: {}, orphanDeadlineMs: 1000 },
+      ...{ task: countWorkerUrl, models: {}, settings, queue: name, worker: {} },
+      ...{ connection: { url: redis }, orphanDeadlineMs: 1000 },
+    },
+    onEvent: ({ type }) => {
+      if (type === "ready" && ++ready === slots.length) allReady.resolve();
+      if (type === "failed" || type === "given up") allReady.reject(new Error("no worker"));
     },
   });
   const ended = supervisor.run();
   try {
-    const add = (): Promise<Job> => queue.add("photo", { photo: files.photo });
-    // Start and load are not what is measured.
-    await (await add()).waitUntilFinished(events);
-    const jobs = await Promise.all(Array.from({ length: TASKS }, add));
+    await allReady.promise;
+    await queue.bullmq.pause();
+    await enqueuePhotos({ queue: queue.bullmq, store, photos: sources.list(photos) });
     const start = performance.now();
-    await Promise.all(jobs.map((job) => job.waitUntilFinished(events)));
-    const seconds = (performance.now() - start) / 1000;
-    const recycled = supervisor.status.reduce((sum, slot) => sum + slot.recycled, 0);
-    return { perSecond: TASKS / seconds, recycled };
+    await queue.bullmq.resume();
+    await untilDone(queue);
+    const photoMs = (performance.now() - start) / photos.length;
+    const failed = await queue.bullmq.getFailedCount();
+    if (failed > 0) throw new Error(`${failed} photos failed`);
+    return photoMs;
   } finally {
     supervisor.stop({ deadlineMs: 10_000 });
     await ended;
-    await events.close();
-    await queue.obliterate({ force: true });
-    await queue.close();
+    await queue.bullmq.obliterate({ force: true });
+  }
+}
+
+/** Jobs that are done leave the queue, when their results are committed. */
+async function untilDone({ bullmq }: OpenQueue): Promise<void> {
+  for (;;) {
+    const left = await bullmq.getJobCountByTypes("waiting", "active", "delayed");
+    if (left === 0) return;
+    await sleep(5);
   }
 }
 

@@ -22,6 +22,7 @@ import { median, percentOver, table } from "./figures.ts";
 import { benchFleet } from "./fleet.ts";
 import { benchLoading } from "./loading.ts";
 import { benchPipeline } from "./pipeline.ts";
+import { benchRecycling } from "./recycling.ts";
 
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
 const PHOTOS_IN_RUN = 24;
@@ -54,6 +55,7 @@ try {
   for (const photo of photos) await benchRun(model, photo);
   await benchPipeline(folder);
   await benchFleet();
+  await benchRecycling();
 } finally {
   await rm(folder, { recursive: true });
 }

@@ -4,6 +4,9 @@ import { isOrangeryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { TaskProgress } from "../tasks/task-context.ts";
 
+/** Lines of log are told together, so often at most: a job that is done before is told of once. */
+const logPeriodMs = 1_000;
+
 /**
  * What a job tells of itself while it runs: progress and lines of log, kept by the queue. Telling
  * never holds up the task, and what cannot be told is dropped: a note is not worth a job.
@@ -14,6 +17,8 @@ export class JobNotes {
   readonly #untold = new Set<Promise<void>>();
   #progress: TaskProgress | undefined;
   #isTellingProgress = false;
+  #lines: string[] = [];
+  #logTimer: NodeJS.Timeout | undefined;
 
   constructor(job: Job, logger: Logger) {
     this.#job = job;
@@ -30,12 +35,29 @@ export class JobNotes {
 
   /** Writes to the job's log in the queue what is of level info and above. */
   get log(): Logger {
-    return jobLogger((line) => this.#track(this.#job.log(line)));
+    return jobLogger((line) => {
+      this.#lines.push(line);
+      this.#logTimer ??= setTimeout(() => this.#tellLines(), logPeriodMs);
+    });
   }
 
-  /** When everything is told, or cannot be: before the job ends, after which it may be gone. */
+  /** When everything is told, or cannot be: to be awaited before the job ends and may be gone. */
   async settled(): Promise<void> {
+    this.#tellLines();
     await Promise.all(this.#untold);
+  }
+
+  /** As {@link settled}, of a job that is removed as it ends, and its log with it. */
+  async dropped(): Promise<void> {
+    this.#lines = [];
+    await this.settled();
+  }
+
+  #tellLines(): void {
+    clearTimeout(this.#logTimer);
+    this.#logTimer = undefined;
+    for (const line of this.#lines) this.#track(this.#job.log(line));
+    this.#lines = [];
   }
 
   async #tellProgress(): Promise<void> {

@@ -155,7 +155,7 @@ export class JobProcessor<Payload, Result> {
     const { task, jobLogs, logger, onTimings } = this.#options;
     const notes = new JobNotes(job, logger);
     try {
-      return await task.execute(payload, {
+      const result = await task.execute(payload, {
         taskId: jobId,
         attempt: job.attemptsMade + 1,
         signal: controller.signal,
@@ -163,6 +163,8 @@ export class JobProcessor<Payload, Result> {
         onTimings,
         ...(jobLogs && { logger: notes.log }),
       });
+      if (job.opts.removeOnComplete === true) await notes.dropped();
+      return result;
     } finally {
       await notes.settled();
     }

@@ -62,8 +62,8 @@ export class TaskRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true;
     this.#abortListener?.[Symbol.dispose]();
-    this.#leaving?.abort();
     // A load that was asked for and never awaited; it leaves now or has just come.
+    if (this.#leases.length < this.#models.size) this.#leaving?.abort();
     await Promise.allSettled(this.#models.values());
     for (const lease of this.#leases.toReversed()) {
       try {

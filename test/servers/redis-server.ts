@@ -29,31 +29,30 @@ export function uniqueName(word: string): string {
   return `${word}-${randomUUID()}`;
 }
 
+interface ServerPlace {
+  readonly command: string;
+  readonly folder: string;
+  readonly port: number;
+  readonly fsync: "always" | "everysec";
+}
+
 /**
- * A `redis-server` process on a free port of 127.0.0.1, with a temporary folder. Every command is in
- * its append-only file before it is answered, so it loses nothing when it is killed.
+ * A `redis-server` process on a free port of 127.0.0.1, with a temporary folder and an append-only
+ * file.
  */
 export class RedisServer implements RedisForTests {
-  readonly #command: string;
-  readonly #folder: string;
-  readonly #port: number;
+  readonly #place: ServerPlace;
   #process: ChildProcess | undefined;
 
-  private constructor({
-    command,
-    folder,
-    port,
-  }: {
-    command: string;
-    folder: string;
-    port: number;
-  }) {
-    this.#command = command;
-    this.#folder = folder;
-    this.#port = port;
+  private constructor(place: ServerPlace) {
+    this.#place = place;
   }
 
-  static async start(): Promise<RedisServer> {
+  /**
+   * @param options.fsync `always` (default): every command is on the disk before it is answered, so
+   *   that nothing is lost when it is killed; `everysec` is Redis' own default, and quicker
+   */
+  static async start({ fsync = "always" }: Partial<ServerPlace> = {}): Promise<RedisServer> {
     const command = ensureInstalled({
       command: "redis-server",
       packageName: "redis-server",
@@ -61,7 +60,7 @@ export class RedisServer implements RedisForTests {
     });
     const folder = await mkdtemp(join(tmpdir(), "orangery-redis-"));
     for (let attempt = 1; ; attempt += 1) {
-      const server = new RedisServer({ command, folder, port: await freePort() });
+      const server = new RedisServer({ command, folder, port: await freePort(), fsync });
       try {
         await server.up();
         return server;
@@ -75,16 +74,17 @@ export class RedisServer implements RedisForTests {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.#port}`;
+    return `redis://127.0.0.1:${this.#place.port}`;
   }
 
   /** Starts it, again after {@link down} or {@link kill}; resolves when it answers. */
   async up(): Promise<void> {
+    const { command, folder, port, fsync } = this.#place;
     const server = spawn(
-      this.#command,
+      command,
       [
-        ...["--port", String(this.#port), "--bind", "127.0.0.1", "--dir", this.#folder],
-        ...["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"],
+        ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder],
+        ...["--appendonly", "yes", "--appendfsync", fsync, "--save", "", "--daemonize", "no"],
       ],
       { stdio: ["ignore", "pipe", "ignore"] },
     );
@@ -113,7 +113,7 @@ export class RedisServer implements RedisForTests {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#place.folder, { recursive: true, force: true });
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -126,7 +126,7 @@ export class RedisServer implements RedisForTests {
 
   /** Whether it answers a PING: not while it reads its file, and not where nothing listens. */
   async #answers(): Promise<boolean> {
-    const socket = connect(this.#port, "127.0.0.1");
+    const socket = connect(this.#place.port, "127.0.0.1");
     try {
       await once(socket, "connect");
       socket.write("PING\r\n");

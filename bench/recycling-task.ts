@@ -1,4 +1,4 @@
-/** The task of bench/fleet.ts: a photo of 12 MP is decoded and predicted in 12 slices. */
+/** The task of bench/recycling.ts: a photo of 12 MP is decoded and predicted in 12 slices. */
 import { ModelTask } from "../src/tasks/model-task.ts";
 import { cutPicture } from "../src/vision/cut-picture.ts";
 import { decodePicture } from "../src/vision/picture.ts";
