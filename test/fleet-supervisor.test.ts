@@ -144,6 +144,23 @@ describe("a supervisor", () => {
   });
 });
 
+test("a process whose device does not answer is ended, though its event loop turns", async () => {
+  await using models = await TinyModels.create();
+  await using queue = new TestQueue(redis.url);
+  await using fleet = new TestFleet(queue, {
+    models: { detect: models.files.detect },
+    unresponsiveMs: 4000,
+    worker: { maxCrashes: 1, concurrency: 1 },
+  });
+  await fleet.until("ready");
+  const hanging = await queue.add({ predict: true, hang: true });
+  const behind = await queue.add({ predict: true });
+  const [died] = await fleet.until("died");
+  assert.match(died!.reason, /SIGKILL/);
+  await assert.rejects(queue.result(hanging), /JOB_CRASHED_WORKER/);
+  await queue.result(behind);
+});
+
 describe("recycling", () => {
   test("after some tasks: the successor works before its predecessor stops", async () => {
     await using models = await TinyModels.create();

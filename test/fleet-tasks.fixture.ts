@@ -3,6 +3,8 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WorkerSlot } from "../src/fleet/worker-module.ts";
 import { ModelCache } from "../src/models/model-cache.ts";
+import { onnxRuntime } from "../src/native/onnx-runtime.ts";
+import type { Runtime } from "../src/native/runtime.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";
 import type { TaskContext } from "../src/tasks/task-context.ts";
 import { blackPhoto } from "../src/tasks/tiny-models.fixture.ts";
@@ -14,6 +16,8 @@ export interface TestJob {
   readonly die?: boolean;
   /** Blocks the event loop. */
   readonly blockMs?: number;
+  /** Whether the device never answers: the run that the model begins does not end. */
+  readonly hang?: boolean;
   /** Bytes to keep for ever. */
   readonly leak?: number;
   /** Runs the model that the slot has. */
@@ -24,9 +28,24 @@ export interface TestJob {
 
 const leaked: Buffer[] = [];
 
+/** Whether runs end from now on. */
+let isHanging = false;
+
+/** ONNX Runtime on a device that may stop to answer. */
+const runtime: Runtime = {
+  ...onnxRuntime,
+  async openSharedSession(key, options) {
+    const { session, loaded } = await onnxRuntime.openSharedSession(key, options);
+    const run = session.run.bind(session);
+    session.run = (...args) => (isHanging ? new Promise(() => {}) : run(...args));
+    return { session, loaded };
+  },
+};
+
 class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
   async run(job: TestJob, { taskId, signal, timings }: TaskContext) {
     if (job.die) process.kill(process.pid, "SIGKILL");
+    isHanging = job.hang ?? false;
     if (job.leak !== undefined) leaked.push(Buffer.alloc(job.leak, 1));
     const end = performance.now() + (job.blockMs ?? 0);
     while (performance.now() < end);
@@ -44,7 +63,7 @@ class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
 }
 
 export default function setUp({ models, device, workerId, logger }: WorkerSlot) {
-  const cache = new ModelCache({ models, device, workerId, logger, warmUp: true });
+  const cache = new ModelCache({ models, device, workerId, logger, runtime, warmUp: true });
   return {
     task: new TestTask({ cache, workerId, logger }),
     cache,

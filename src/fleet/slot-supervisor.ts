@@ -26,7 +26,7 @@ export interface SlotSupervisorOptions {
   readonly keepFreeBytes: number;
   /** A process that is not ready after this time is ended. */
   readonly startTimeoutMs: number;
-  /** A process that tells nothing for this long hangs, and is ended. */
+  /** A process that tells nothing for this long, or is at one inference, hangs, and is ended. */
   readonly unresponsiveMs: number;
   /** How long a replaced process may take to finish its jobs. */
   readonly drainDeadlineMs: number;
@@ -232,8 +232,10 @@ export class SlotSupervisor {
       ),
     );
     const silence = setInterval(() => {
-      if (worker.silentMs < unresponsiveMs) return;
-      this.#logger.error({ pid: worker.pid }, "a worker process hangs and is ended");
+      const { pid, silentMs, stats } = worker;
+      const inferenceMs = stats?.inferenceMs ?? 0;
+      if (Math.max(silentMs, inferenceMs) < unresponsiveMs) return;
+      this.#logger.error({ pid, silentMs, inferenceMs }, "a worker process hangs and is ended");
       worker.kill();
     }, unresponsiveMs / 4);
     try {

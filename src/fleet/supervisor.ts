@@ -24,7 +24,10 @@ export interface SupervisorOptions {
   readonly keepFreeBytes?: number;
   /** A process that is not ready after this time is ended. Default 15 minutes. */
   readonly startTimeoutMs?: number;
-  /** A process that tells nothing for this long hangs, and is ended. Default 10 minutes. */
+  /**
+   * A process that tells nothing for this long, or is at one inference, hangs, and is ended. Default
+   * 10 minutes.
+   */
   readonly unresponsiveMs?: number;
   /** How long a replaced process may take to finish its jobs. Default 10 minutes. */
   readonly drainDeadlineMs?: number;

@@ -50,6 +50,8 @@ export interface WorkerStats {
   /** Jobs that it is done with, in whatever way. */
   readonly tasks: number;
   readonly active: number;
+  /** How long the inference that runs now has taken so far; 0 where none runs. */
+  readonly inferenceMs: number;
   /** Whether Redis answers it. */
   readonly isConnected: boolean;
   readonly memory: ProcessMemory;

@@ -173,6 +173,7 @@ class WorkerProcess {
     return {
       tasks: this.#tasks,
       active: this.#worker?.counts.active ?? 0,
+      inferenceMs: this.#setup?.cache?.info().longestRunMs ?? 0,
       isConnected: this.#pulse?.isAlive ?? false,
       memory: this.#memory,
       growthBytesPerTask: Math.max(process.growthBytesPerTask, gpu.growthBytesPerTask),

@@ -11,6 +11,11 @@ export interface CacheInfo {
   /** Well below 1 in health; in the hundreds, the memory budget is too small for the work. */
   readonly loadsPer1000Tasks: number;
   readonly memory: MemoryReading;
+  /**
+   * How long the inference that has been going on for longest has taken so far, on any device; 0
+   * where none runs. Minutes, and the device hangs.
+   */
+  readonly longestRunMs: number;
 }
 
 export interface ModelInfo {

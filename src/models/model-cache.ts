@@ -129,6 +129,7 @@ export class ModelCache implements AsyncDisposable {
       tasks,
       loadsPer1000Tasks: (1000 * loads) / Math.max(1, tasks),
       memory: this.#memory.read(),
+      longestRunMs: this.#loader.longestRunMs,
     };
   }
 

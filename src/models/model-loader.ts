@@ -61,6 +61,11 @@ export class ModelLoader {
     this.#chooser = new DeviceChooser(options);
   }
 
+  /** How long the run that has been going on for longest has taken so far, on any device. */
+  get longestRunMs(): number {
+    return Math.max(0, ...[...this.#turns.values()].map(({ busyMs }) => busyMs));
+  }
+
   /** Gives devices that had failed a new chance. */
   forgetFailures(): void {
     this.#chooser.forget();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { describe, it } from "node:test";
-import { setImmediate as turn } from "node:timers/promises";
+import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { OneAtATime, untilAborted } from "./one-at-a-time.ts";
 
 describe("one at a time", () => {
@@ -20,6 +20,26 @@ describe("one at a time", () => {
       log,
       ["a", "b", "c"].flatMap((name) => [`${name} begins`, `${name} ends`]),
     );
+  });
+
+  it("tells for how long the work has been running, and not for how long others wait", async () => {
+    const turns = new OneAtATime();
+    assert.equal(turns.busyMs, 0);
+    for (const fails of [false, true]) {
+      const gate = Promise.withResolvers<void>();
+      const work = turns.run(() => gate.promise);
+      const waiting = turns.run(async () => assert.ok(turns.busyMs < before));
+      await sleep(5);
+      const before = turns.busyMs;
+      assert.ok(before > 0);
+      await sleep(5);
+      assert.ok(turns.busyMs > before);
+      if (fails) gate.reject(new Error("broken"));
+      else gate.resolve();
+      await Promise.allSettled([work]);
+      await waiting;
+      assert.equal(turns.busyMs, 0);
+    }
   });
 
   it("goes on after work that failed", async () => {

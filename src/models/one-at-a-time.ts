@@ -4,6 +4,12 @@
  */
 export class OneAtATime {
   #last: Promise<void> = Promise.resolve();
+  #busySince: number | undefined;
+
+  /** How long the work that runs now has been running; 0 where none runs. */
+  get busyMs(): number {
+    return this.#busySince === undefined ? 0 : performance.now() - this.#busySince;
+  }
 
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const before = this.#last;
@@ -11,9 +17,18 @@ export class OneAtATime {
     this.#last = done.promise;
     try {
       await untilAborted(before, signal);
-      return await work();
+      return await this.#clock(work);
     } finally {
       void before.then(done.resolve);
+    }
+  }
+
+  async #clock<T>(work: () => Promise<T>): Promise<T> {
+    this.#busySince = performance.now();
+    try {
+      return await work();
+    } finally {
+      this.#busySince = undefined;
     }
   }
 }
