@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { describe, it, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
-import { detectSliced, ModelCache, PhotoPipeline } from "../src/index.ts";
+import { ModelCache, PhotoPipeline } from "../src/index.ts";
+import { Mask } from "../src/vision/mask.ts";
 import type { LargePhotoReport } from "./large-photo.fixture.ts";
 
 const fixtures = new URL("../../shared/fixtures/", import.meta.url);
@@ -31,7 +32,7 @@ describe("sliced by 320 with an overlap of 0.2", { skip }, () => {
       "whole photos": new PhotoPipeline({ detect, slicing }),
       "within beds": new PhotoPipeline({ detect, segment, slicing }),
     };
-    const truth: Record<string, { plants: number }> = readJson("photos/truth.json");
+    const truth: Record<string, Truth> = readJson("photos/truth.json");
     for (const [what, pipeline] of Object.entries(pipelines)) {
       let [counted, there] = [0, 0];
       for (const [image, { plants }] of Object.entries(truth)) {
@@ -49,32 +50,36 @@ describe("sliced by 320 with an overlap of 0.2", { skip }, () => {
     }
   });
 
-  it("it finds what SAHI finds, with its two ways to merge", async (t) => {
+  it("each bed is one region, with the plants that stand in it", async (t) => {
     await using cache = new ModelCache({ models, device: "cpu" });
-    const model = await cache.get("detect");
-    const cases: { image: string; postprocess: string; boxes: number[][] }[] =
-      readJson("sahi.json");
-    for (const { image, postprocess, boxes } of cases) {
-      const merge =
-        postprocess === "NMS"
-          ? ({ method: "nms", metric: "iou" } as const)
-          : ({ method: "nmm", metric: "ios" } as const);
-      const photo = fileOf(`photos/${image}`);
-      const { detections } = await detectSliced(model, photo, { slice: 320, overlap: 0.2, merge });
-      const matched = boxes.filter((box) =>
-        [...detections].some(({ boxXyxy }) =>
-          boxXyxy.every((value, side) => Math.abs(value - box[side]!) <= 1.5),
-        ),
-      );
-      t.diagnostic(
-        `${image}, ${postprocess}: ${matched.length} of ${boxes.length}, ${detections.length} found`,
-      );
-      // SAHI's were found with the checkpoint; these with its export.
-      assert.equal(detections.length, boxes.length, image);
-      assert.ok(matched.length >= 0.99 * boxes.length, image);
+    const detect = { model: await cache.get("detect"), options: { maxDetections: 3000 } };
+    const segment = { model: await cache.get("segment") };
+    const pipeline = new PhotoPipeline({ detect, segment, slicing: { slice: 320, overlap: 0.2 } });
+    const truth: Record<string, Truth> = readJson("photos/truth.json");
+    for (const [image, { width, height, beds, boxes }] of Object.entries(truth)) {
+      const masks = beds.map((bed) => Mask.fromPolygon(bed, [width, height]));
+      const { regions = [], counts } = await pipeline.process(fileOf(`photos/${image}`));
+      assert.equal(regions.length, beds.length, image);
+      for (const { number, mask } of regions) {
+        const bed = masks.find((other) => other.iou(mask) > 0.5)!;
+        const there = boxes.filter(([x1, y1, x2, y2]) =>
+          bed.contains((x1 + x2) / 2, (y1 + y2) / 2),
+        ).length;
+        const counted = counts.find(({ region }) => region === number)!.count;
+        t.diagnostic(`${image}, region ${number}: ${counted} of ${there}`);
+        assert.ok(Math.abs(counted - there) <= 0.05 * there, `${image}, region ${number}`);
+      }
     }
   });
 });
+
+interface Truth {
+  readonly width: number;
+  readonly height: number;
+  readonly beds: [number, number][][];
+  readonly plants: number;
+  readonly boxes: [number, number, number, number][];
+}
 
 test("a photo that is larger than memory is to be is processed in little of it", async (t) => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-large-"));

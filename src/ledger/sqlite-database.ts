@@ -234,6 +234,7 @@ async function migrate(
   await db.transaction().execute(async (transaction) => {
     // Under the write lock: another process may have been faster.
     const found = assertOurs(sqlite, file);
+    if (found === version) return;
     if (found > 0) await assertUnused(transaction, file);
     for (const migration of migrations.slice(found)) {
       await migration(transaction as unknown as Kysely<unknown>, sqliteMigrationDialect);

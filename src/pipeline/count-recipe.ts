@@ -50,7 +50,8 @@ export async function countRecipe({
   };
   const recipe = createRecipe({
     job: "count",
-    version: 2,
+    // 3: regions that overlap are one.
+    version: 3,
     detect: { sha256: sha256.detect, ...detect.options },
     segment: segment && { sha256: sha256.segment, ...segment.options },
     slicing: slicing && new Slicing(slicing).decisive,

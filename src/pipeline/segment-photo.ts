@@ -3,6 +3,7 @@ import type { Prediction, PredictOptions } from "../models/yolo-model.ts";
 import type { PhotoSource } from "../vision/open-photo.ts";
 import type { Region } from "../vision/region.ts";
 import { inReadingOrder, toRegions } from "./count-objects.ts";
+import { mergeRegions } from "./merge-regions.ts";
 import type { PhotoModel } from "./model-use.ts";
 
 /** The regions of a photo, and at what cost they were found. */
@@ -13,7 +14,8 @@ export interface Segmentation extends Omit<Prediction, "detections"> {
 
 /**
  * Finds the regions of a photo, in which objects are to be counted: what a segmentation model finds,
- * with masks at photo size (`mask.toPolygons()` gives their outlines), numbered as one reads.
+ * with masks at photo size (`mask.toPolygons()` gives their outlines), numbered as one reads. What it
+ * finds of one class within another of that class is one region ({@link mergeRegions}).
  *
  * @throws `MODEL_WRONG_TASK` for a model without masks, and what `predict` throws.
  */
@@ -24,7 +26,7 @@ export async function segmentPhoto(
 ): Promise<Segmentation> {
   requireSegmenter(model);
   const { detections, ...facts } = await model.predict(photo, { ...options, maskSize: "photo" });
-  return { ...facts, regions: toRegions(inReadingOrder(detections)) };
+  return { ...facts, regions: toRegions(inReadingOrder(mergeRegions(detections))) };
 }
 
 /** @throws `MODEL_WRONG_TASK` for a model that finds no regions. */

@@ -185,6 +185,17 @@ export class Mask {
   }
 
   /**
+   * Intersection over the smaller of the two areas, 0…1; 0 where one is empty.
+   *
+   * @throws `INVALID_ARGUMENT` when the masks are of different sizes.
+   */
+  ios(other: Mask): number {
+    this.#assertSameSize(other);
+    const smaller = Math.min(this.areaPx, other.areaPx);
+    return smaller === 0 ? 0 : intersectRuns(this.counts, other.counts) / smaller;
+  }
+
+  /**
    * The same pixels in a larger picture, of which this mask's picture is a part: from a slice to its
    * photo.
    *
