@@ -22,6 +22,10 @@ export const errorCodes = {
     summary: "The ONNX Runtime library lacks the API version that is needed.",
   },
   ORT_FAILED: { retryable: false, summary: "A call into ONNX Runtime returned an error status." },
+  INFERENCE_NOT_FINITE: {
+    retryable: true,
+    summary: "The network gave scores or boxes that are no numbers.",
+  },
   TENSOR_RELEASED: {
     retryable: false,
     summary: "A tensor or session was used after it was released.",
@@ -81,7 +85,7 @@ export const errorCodes = {
   PHOTO_UNREADABLE: { retryable: false, summary: "The photo cannot be decoded." },
   PHOTO_TOO_LARGE: {
     retryable: false,
-    summary: "The photo has more pixels or bytes than the limit allows.",
+    summary: "The photo has more pixels, bytes or slices than the limit allows.",
   },
   PHOTO_FETCH_FAILED: {
     retryable: true,

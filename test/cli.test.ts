@@ -147,3 +147,18 @@ test("on a terminal the progress is one line that is painted over", {
   assert.match(stdout, /█.* 100 % {2}2\/2 photos/);
   assert.match(stdout, /Total of 2 photos/);
 });
+
+for (const args of [["--help"], ["predict", "a.png", "--model", "sample:seedlings", "--json"]]) {
+  test(`a full disk behind the output of orangery ${args.join(" ")} is told`, {
+    skip: process.platform !== "linux" && "needs /dev/full",
+  }, async () => {
+    await using folder = await CliFolder.create();
+    await folder.writePhotos(["a.png"]);
+    const script = `"$0" "$@" > /dev/full`;
+    const command = [process.execPath, mainFile, ...args];
+    const { status, stderr } = await folder.spawn("sh", ["-c", script, ...command]).outcome;
+    assert.match(stderr, /orangery: .*got ENOSPC from standard output.* \[NO_SPACE\]\n$/);
+    assert.doesNotMatch(stderr, /should not have happened/);
+    assert.equal(status, 1);
+  });
+}

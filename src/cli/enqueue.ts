@@ -54,7 +54,7 @@ export async function enqueue(
         signal: interrupts.stop,
         onUnreadable: (folder, error) => {
           unreadable.push(folder);
-          progress.note(`Cannot list ${displayPath(folder)}: ${String(error)}`);
+          progress.note(`Cannot read ${displayPath(folder)}: ${String(error)}`);
         },
       }),
       retry,

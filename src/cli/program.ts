@@ -55,12 +55,13 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
         outputError: (text, write) => write(text.replace(/^error: /, "orangery: ")),
       });
   }
-  try {
-    await program.parseAsync(argv);
-    return status;
-  } catch (error) {
-    return tell(error);
-  }
+  await program.parseAsync(argv).catch((error: unknown) => {
+    status = tell(error);
+  });
+  await output.flush().catch((error: unknown) => {
+    status = tell(error);
+  });
+  return status;
 }
 
 function tell(error: unknown): number {

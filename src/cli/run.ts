@@ -105,7 +105,7 @@ async function addPhotos(
     onFound: (found) => progress.setActivity(`Looking for photos: ${formatCount(found)}`),
     onUnreadable: (folder, error) => {
       unreadableFolders.push(folder);
-      progress.note(`Cannot list ${displayPath(folder)}: ${String(error)}`);
+      progress.note(`Cannot read ${displayPath(folder)}: ${String(error)}`);
     },
   });
   if (found === 0) {

@@ -58,6 +58,7 @@ export function checkPredictOptions(
     classAgnostic = false,
     imageSize,
     maskSize = "photo",
+    maxPixels,
   }: PredictOptions,
   network: YoloNetwork,
 ): CheckedPredictOptions {
@@ -87,6 +88,10 @@ export function checkPredictOptions(
   check("maskSize", maskSize, {
     expected: "photo, input or none",
     holds: ["photo", "input", "none"].includes(maskSize),
+  });
+  check("maxPixels", maxPixels, {
+    expected: "a number from 1 up",
+    holds: maxPixels === undefined || (isNumber(maxPixels) && maxPixels >= 1),
   });
   return {
     confidence,

@@ -113,13 +113,23 @@ export class YoloModel implements AsyncDisposable {
   }
 
   /**
+   * Makes sure that the model can be asked so, for those who would know before the first photo.
+   *
+   * @throws OrangeryError `INVALID_ARGUMENT`
+   */
+  checkOptions(options: PredictOptions): void {
+    checkPredictOptions(options, this.#parts.network);
+  }
+
+  /**
    * Finds objects on a photo. One inference runs on a device at a time; decoding and preparing
    * overlap with it, so call again without waiting to keep the device busy.
    *
    * @param input Path, `file:` URL, encoded bytes, or a decoded picture. A photo of more than 64
    *   million pixels is unpacked to a temporary file.
    * @throws OrangeryError `INVALID_ARGUMENT`, `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`,
-   *   `PHOTO_TOO_LARGE`, `PHOTO_NO_SPACE`, `MODEL_RELEASED`, `ORT_FAILED`, or the signal's reason.
+   *   `PHOTO_TOO_LARGE`, `PHOTO_NO_SPACE`, `MODEL_RELEASED`, `ORT_FAILED`, `INFERENCE_NOT_FINITE`,
+   *   or the signal's reason.
    */
   async predict(input: PhotoSource, options: PredictOptions = {}): Promise<Prediction> {
     this.#requireUsable();

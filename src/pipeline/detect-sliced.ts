@@ -55,6 +55,7 @@ export async function detectSliced(
 ): Promise<SlicedPrediction> {
   const { slice, overlap, merge, fullImage, batchSize, regions, ...predictOptions } = options;
   const { maxDetections = unlimited } = predictOptions;
+  model.checkOptions({ ...predictOptions, maxDetections });
   const slicing = new Slicing({ slice, overlap, merge, fullImage, batchSize });
   if (!["photo", "none", undefined].includes(predictOptions.maskSize)) {
     throw new OrangeryError(
@@ -68,19 +69,13 @@ export async function detectSliced(
   const decode = performance.now() - startedAt;
   const run = new SliceRun({ model, pixels: opened.pixels, slicing, regions, predictOptions });
   const prediction = await run.run();
-  const detections = takeBest(prediction.detections, maxDetections);
+  const detections = prediction.detections.first(maxDetections);
   const total = performance.now() - startedAt;
   return { ...prediction, detections, timingsMs: { ...prediction.timingsMs, decode, total } };
 }
 
 /** As many as the network finds. */
 export const unlimited = Number.MAX_SAFE_INTEGER;
-
-/** The first so many, which are the best. */
-export function takeBest(detections: Detections, count: number): Detections {
-  if (detections.length <= count) return detections;
-  return detections.select(Int32Array.from({ length: count }, (_, index) => index));
-}
 
 export interface SliceRunOptions {
   readonly model: PhotoModel;

@@ -3,7 +3,15 @@ import type { Prediction, PredictOptions, YoloModel } from "../models/yolo-model
 /** As much of a model as photos are predicted with. */
 export type PhotoModel = Pick<
   YoloModel,
-  "predict" | "predictBatch" | "largestBatch" | "task" | "names" | "device" | "file" | "sha256"
+  | "checkOptions"
+  | "predict"
+  | "predictBatch"
+  | "largestBatch"
+  | "task"
+  | "names"
+  | "device"
+  | "file"
+  | "sha256"
 >;
 
 /** A model and how it is asked. */

@@ -67,6 +67,7 @@ test("links are followed, in a circle once, and those that lead nowhere are left
   await symlink("..", join(folder.path, "a", "up"));
   await symlink("z", join(folder.path, "link-to-z"));
   await symlink("nowhere", join(folder.path, "lost.jpg"));
+  await symlink("itself.jpg", join(folder.path, "itself.jpg"));
   await symlink("z/2.jpg", join(folder.path, "same.jpg"));
   assert.deepEqual(await find(folder.path), ["a/1.jpg", "link-to-z/2.jpg", "same.jpg"]);
 });
@@ -115,6 +116,29 @@ test("a folder that cannot be listed is told and the walk goes on", async () => 
   const found: string[] = [];
   for await (const { source } of photos) found.push(basename(source));
   assert.deepEqual([found, unreadable], [["2.jpg"], ["a"]]);
+});
+
+test("a photo whose name is not UTF-8 is told, for it cannot be opened by the name that Node gives", {
+  skip: process.platform !== "linux" && "names are any bytes on Linux only",
+}, async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a.jpg", "\u{FFFD}.jpg"]);
+  const latin1 = Buffer.concat([
+    Buffer.from(`${folder.path}/`),
+    Buffer.from([0xe9]),
+    Buffer.from(".jpg"),
+  ]);
+  await writeFile(latin1, "photo");
+  const told: string[] = [];
+  const onUnreadable = (path: string, error: unknown) => {
+    told.push(`${basename(path)}: ${(error as Error).message}`);
+  };
+  const found = await find(folder.path, ["."], { onUnreadable });
+  assert.deepEqual([...new Set(found)], ["a.jpg", "\u{FFFD}.jpg"]);
+  assert.deepEqual(told, []);
+  await rm(join(folder.path, "\u{FFFD}.jpg"));
+  assert.deepEqual(await find(folder.path, ["."], { onUnreadable }), ["a.jpg"]);
+  assert.deepEqual(told, ["\u{FFFD}.jpg: its name is not UTF-8"]);
 });
 
 test("an aborted walk rejects with the reason", async () => {

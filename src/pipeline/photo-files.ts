@@ -8,8 +8,8 @@ import { hasPictureExtension } from "../vision/picture.ts";
 export interface FindPhotosOptions {
   /** Folders to leave out wherever they are met: where the annotated pictures go. */
   readonly skipFolders?: readonly string[];
-  /** Told of a folder below a path that cannot be listed; the walk goes on without it. */
-  readonly onUnreadable?: (folder: string, error: unknown) => void;
+  /** Told of a folder or file below a path that cannot be looked at; the walk goes on without it. */
+  readonly onUnreadable?: (path: string, error: unknown) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -78,7 +78,7 @@ export async function* findPhotos(
       const entries = await Promise.all(
         names.slice(from, from + statsAtOnce).map(async (name) => {
           const path = join(folder, name);
-          return { path, stats: await statOrUndefined(path) };
+          return { path, stats: await statOrUndefined(path, onUnreadable) };
         }),
       );
       signal?.throwIfAborted();
@@ -108,9 +108,20 @@ async function listCandidates(
   }
 }
 
-/** Undefined for what vanished meanwhile and for links that lead nowhere. */
-async function statOrUndefined(path: string): Promise<BigIntStats | undefined> {
-  return await stat(path, { bigint: true }).catch(() => undefined);
+/** Undefined for what vanished meanwhile, for links that lead nowhere, and for what `onUnreadable` is told of. */
+async function statOrUndefined(
+  path: string,
+  onUnreadable: (path: string, error: unknown) => void = () => {},
+): Promise<BigIntStats | undefined> {
+  try {
+    return await stat(path, { bigint: true });
+  } catch (error) {
+    const isGone = ["ENOENT", "ELOOP"].includes((error as NodeJS.ErrnoException).code!);
+    // Node puts this in the place of bytes that are no UTF-8, and finds no such file.
+    if (path.includes("\uFFFD")) onUnreadable(path, new Error("its name is not UTF-8"));
+    else if (!isGone) onUnreadable(path, error);
+    return undefined;
+  }
 }
 
 function identity({ dev, ino }: BigIntStats): string {

@@ -11,7 +11,7 @@ import { openPhoto } from "../vision/open-photo.ts";
 import type { Picture } from "../vision/picture.ts";
 import { PictureOnDisk } from "../vision/picture-on-disk.ts";
 import { detectSliced } from "./detect-sliced.ts";
-import { PhotoPipeline } from "./photo-pipeline.ts";
+import { PhotoPipeline, type PhotoPipelineOptions } from "./photo-pipeline.ts";
 import { segmentPhoto } from "./segment-photo.ts";
 import type { SlicingOptions } from "./slicing.ts";
 
@@ -196,7 +196,11 @@ describe("detecting slice by slice", () => {
     ["a batch of nothing", { slice: 32, batchSize: 0 }],
     ["what is neither true nor false", { slice: 32, fullImage: "yes" }],
     ["masks that would not fit the photo", { slice: 32, maskSize: "input" }],
-    ["too many slices", { slice: 1, overlap: 0 }],
+    ["a size that is none", { slice: null }],
+    ["a way to merge by its name alone", { slice: 32, merge: "nms" }],
+    ["no objects at all", { slice: 32, maxDetections: 0 }],
+    ["a share of objects", { slice: 32, maxDetections: 1.5 }],
+    ["a limit that is no number", { slice: 32, maxPixels: Number.NaN }],
   ];
   for (const [what, options] of wrong) {
     it(`refuses ${what}`, async () => {
@@ -206,6 +210,11 @@ describe("detecting slice by slice", () => {
       );
     });
   }
+
+  it("refuses a photo that would take too many slices", async () => {
+    const options = { slice: 1, overlap: 0 };
+    await assert.rejects(detectSliced(thing, blank(400, 300), options), coded("PHOTO_TOO_LARGE"));
+  });
 
   it("ends with the signal's reason", async () => {
     const abort = new AbortController();
@@ -309,6 +318,20 @@ describe("the pipeline", () => {
     assert.notEqual(bytesOf(others!), alone);
     await using opened = await onDisk.open(tray);
     assert.ok(opened.pixels instanceof PictureOnDisk);
+  });
+
+  it("refuses wrong options before the first photo", () => {
+    const wrong: Partial<PhotoPipelineOptions>[] = [
+      { detect: { model: thing, options: { maxDetections: 0 } } },
+      { segment: { model: middle, options: { confidence: 2 } } },
+      { detect: { model: seedlings, options: { imageSize: 1e9 } } },
+      { maxPixels: Number.NaN },
+      { slicing: { slice: 0 } },
+    ];
+    for (const options of wrong) {
+      const all = { detect: { model: thing }, ...options };
+      assert.throws(() => new PhotoPipeline(all), coded("INVALID_ARGUMENT"));
+    }
   });
 
   it("refuses what is no photo, and photos above the limit", async () => {

@@ -4,7 +4,7 @@ import { Detections } from "../vision/detections.ts";
 import { type OpenPhoto, openPhoto, type PhotoSource, type Pixels } from "../vision/open-photo.ts";
 import type { Region } from "../vision/region.ts";
 import { countInRegions, findPlaces } from "./count-objects.ts";
-import { type SlicedPrediction, SliceRun, takeBest, unlimited } from "./detect-sliced.ts";
+import { type SlicedPrediction, SliceRun, unlimited } from "./detect-sliced.ts";
 import { type ModelUse, workMs } from "./model-use.ts";
 import { requireSegmenter, type Segmentation, segmentPhoto } from "./segment-photo.ts";
 import { Slicing, type SlicingOptions } from "./slicing.ts";
@@ -38,10 +38,12 @@ export class PhotoPipeline {
   readonly #options: PhotoPipelineOptions;
   readonly #slicing: Slicing | undefined;
 
-  /** @throws `INVALID_ARGUMENT` for slicing options out of range, `MODEL_WRONG_TASK` */
+  /** @throws `INVALID_ARGUMENT` for options out of range, `MODEL_WRONG_TASK` */
   constructor(options: PhotoPipelineOptions) {
-    if (options.segment !== undefined) requireSegmenter(options.segment.model);
-    this.#slicing = options.slicing && new Slicing(options.slicing);
+    const { detect, segment, slicing, maxPixels } = options;
+    if (segment !== undefined) requireSegmenter(segment.model);
+    for (const use of [detect, segment]) use?.model.checkOptions({ ...use.options, maxPixels });
+    this.#slicing = slicing && new Slicing(slicing);
     this.#options = options;
   }
 
@@ -137,7 +139,7 @@ function countFound(
   maxDetections = unlimited,
 ): Counted {
   if (regions === undefined) {
-    const best = takeBest(objects, maxDetections);
+    const best = objects.first(maxDetections);
     return { objects: best, counts: countInRegions(best) };
   }
   const places = findPlaces(

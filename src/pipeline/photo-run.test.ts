@@ -36,7 +36,11 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
   };
   const predictBatch = async () => assert.fail("nothing is sliced");
   const facts = { task: "detect", names: ["plant"], device: "cpu", file: "m.onnx", sha256: "0" };
-  return { ...facts, task: "detect", largestBatch: 1, predict, predictBatch } satisfies PhotoModel;
+  const checkOptions = () => {};
+  return {
+    ...{ ...facts, task: "detect" as const, largestBatch: 1 },
+    ...{ checkOptions, predict, predictBatch },
+  } satisfies PhotoModel;
 }
 
 /** A list of so many photos in a folder of its own. */
@@ -148,16 +152,23 @@ test("photos that fail one after the other stop the run", async () => {
   assert.equal((await run.worklist.report.states())["set-aside"], 0);
 });
 
-test("an error of no known kind counts against the photo, not the run", async () => {
-  await using run = await createRun(2);
-  const detect = predictWith(async (photo) => {
-    if (photo === 0) throw new TypeError("undefined is not a photo");
+for (const error of [
+  new TypeError("undefined is not a photo"),
+  new OrangeryError("INVALID_ARGUMENT", "Expected something else of this photo."),
+  new OrangeryError("INFERENCE_NOT_FINITE", "Expected numbers."),
+]) {
+  test(`${error} counts against the photo, not the run`, async () => {
+    await using run = await createRun(2);
+    const detect = predictWith(async (photo) => {
+      if (photo === 0) throw error;
+    });
+    await run.run(detect);
+    assert.equal(run.events.at(-1), "0.jpg set-aside");
+    assert.equal((await run.worklist.report.states()).done, 1);
   });
-  await run.run(detect);
-  assert.equal(run.events.at(-1), "0.jpg set-aside");
-});
+}
 
-for (const code of ["MODEL_RELEASED", "INVALID_ARGUMENT", "NO_SPACE"] as const) {
+for (const code of ["MODEL_RELEASED", "LEDGER_BUSY", "NO_SPACE"] as const) {
   test(`${code} ends the run at once`, async () => {
     await using run = await createRun(6);
     const detect = predictWith(async () => {

@@ -41,8 +41,11 @@ export interface PhotoRunOptions {
   readonly onPhoto?: (event: PhotoEvent) => void | Promise<void>;
 }
 
-/** Error codes after which no other photo would fare better. */
-const fatalCode = /^(LEDGER_|NO_SPACE$|MODEL_|DEVICE_|INVALID_ARGUMENT$)/;
+/**
+ * Error codes after which no other photo would fare better. Options are checked before the first
+ * photo, so an `INVALID_ARGUMENT` is not among them: it is about this photo.
+ */
+const fatalCode = /^(LEDGER_|NO_SPACE$|MODEL_|DEVICE_)/;
 
 /** So many photos failing one after the other are not the photos' fault. */
 const failuresAllowed = 3;

@@ -44,8 +44,10 @@ export class Slicing {
         { details: { option, expected, came } },
       );
     };
-    if (typeof slice === "string" && slice !== "auto") {
-      reject("slice", "px, [width, height] or auto", slice);
+    const isSize = typeof slice === "number" || Array.isArray(slice);
+    if (!isSize && slice !== "auto") reject("slice", "px, [width, height] or auto", slice);
+    if (typeof merge !== "object" || merge === null) {
+      reject("merge", 'options, as in { method: "nms" }', merge);
     }
     if (typeof fullImage !== "boolean") reject("fullImage", "true or false", fullImage);
     if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize >= 1)) {
@@ -75,7 +77,7 @@ export class Slicing {
     };
   }
 
-  /** The slices of a photo. @throws `INVALID_ARGUMENT` for more than 100,000. */
+  /** The slices of a photo. @throws `PHOTO_TOO_LARGE` for more than 100,000. */
   plan(photoWh: readonly [number, number]): readonly Slice[] {
     return planSlices({ photoWh, sliceWh: this.#sliceWh, overlap: this.#overlap });
   }

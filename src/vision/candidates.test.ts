@@ -103,3 +103,26 @@ test("a head of another size than it says is refused", () => {
     assert.throws(wrong, { code: "INVALID_ARGUMENT" });
   }
 });
+
+test("what is no number is told, and not taken for nothing", () => {
+  const broken = (data: Float32Array, at: number, value: number) => data.with(at, value);
+  for (const [at, value, what] of [
+    [16, Number.NaN, /every score, got NaN/],
+    [0, Number.NaN, /every box, got NaN/],
+    [12, Number.POSITIVE_INFINITY, /every box, got Infinity/],
+  ] as const) {
+    assert.throws(
+      () => selectCandidates({ ...raw, data: broken(raw.data, at, value) }, { confidence: 0.6 }),
+      { code: "INFERENCE_NOT_FINITE", message: what },
+    );
+  }
+  for (const at of [0, 4]) {
+    const data = broken(rows.data, at, Number.NaN);
+    const options = { confidence: 0.6, maxDetections: 9 };
+    assert.throws(() => selectEndToEnd({ ...rows, data }, options), {
+      code: "INFERENCE_NOT_FINITE",
+    });
+  }
+  // A box that nobody asks for may be what it likes.
+  selectCandidates({ ...raw, data: broken(raw.data, 1, Number.NaN) }, { confidence: 0.6 });
+});

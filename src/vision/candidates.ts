@@ -44,7 +44,8 @@ export interface SelectOptions {
  * Takes each anchor's best class (of equals the first) if its score is above `confidence`, as
  * Ultralytics' `non_max_suppression` does before suppressing.
  *
- * @throws `INVALID_ARGUMENT` when `data` is not of the size that the head says.
+ * @throws `INVALID_ARGUMENT` when `data` is not of the size that the head says,
+ *   `INFERENCE_NOT_FINITE`.
  */
 export function selectCandidates(head: RawHead, options: SelectOptions): Candidates {
   const { data, channelCount, anchorCount, classCount } = head;
@@ -67,6 +68,7 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
   for (let i = 0; i < sourceIds.length; i++) {
     for (let k = 0; k < 4; k++) boxesXywh[4 * i + k] = data[k * anchorCount + sourceIds[i]];
   }
+  assertFinite(boxesXywh);
   return {
     boxesXyxy: xywhToXyxy(boxesXywh),
     scores: Float32Array.from(sourceIds, (anchor) => best[anchor]),
@@ -79,7 +81,8 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
  * Takes the rows of an end-to-end head whose score is above `confidence`, the first `maxDetections`
  * of them. The head has suppressed already: these are the detections.
  *
- * @throws `INVALID_ARGUMENT` when `data` is not of the size that the head says.
+ * @throws `INVALID_ARGUMENT` when `data` is not of the size that the head says,
+ *   `INFERENCE_NOT_FINITE`.
  */
 export function selectEndToEnd(
   head: EndToEndHead,
@@ -97,6 +100,7 @@ export function selectEndToEnd(
   sourceIds.forEach((row, i) => {
     boxesXyxy.set(data.subarray(row * rowLength, row * rowLength + 4), 4 * i);
   });
+  assertFinite(boxesXyxy);
   return {
     boxesXyxy,
     scores: Float32Array.from(sourceIds, (row) => scores[row]),
@@ -135,10 +139,26 @@ function wanted(scores: Float32Array, classIds: Int32Array, options: SelectOptio
   const classes = options.classes && new Set(options.classes);
   const indices: number[] = [];
   for (let i = 0; i < scores.length; i++) {
+    if (Number.isNaN(scores[i])) throw notFinite("score", scores[i]);
     if (!(scores[i] > confidence)) continue;
     if (classes === undefined || classes.has(classIds[i])) indices.push(i);
   }
   return Int32Array.from(indices);
+}
+
+function assertFinite(boxes: Float32Array): void {
+  const value = boxes.find((coordinate) => !Number.isFinite(coordinate));
+  if (value !== undefined) throw notFinite("box", value);
+}
+
+/** As nothing would be found with a score that is no number, a photo would be taken for empty. */
+function notFinite(what: string, came: number): OrangeryError {
+  return new OrangeryError(
+    "INFERENCE_NOT_FINITE",
+    `Expected the network to give a number for every ${what}, got ${came}. Try float32 instead of ` +
+      "float16, or another device.",
+    { details: { what, came } },
+  );
 }
 
 function assertLength(data: Float32Array, rows: number, columns: number, minRows: number): void {

@@ -149,6 +149,12 @@ export class Detections implements Iterable<Detection> {
     return new Detections({ boxesXyxy, scores, classIds, names: this.names, masks });
   }
 
+  /** The first so many, which are the best. */
+  first(count: number): Detections {
+    if (this.length <= count) return this;
+    return this.select(Int32Array.from({ length: count }, (_, index) => index));
+  }
+
   /**
    * The same objects in a larger photo, of which this one is a part: from a slice to its photo. Boxes
    * move by `offset` ([left, top] of the part, px); masks become as large as the photo.

@@ -33,8 +33,8 @@ const maxSlices = 100_000;
  * above that in 8 and 4, that overlap by 0.4. Both sides of a square are cut like the shorter one.
  * Since the overlap comes on top, there are more slices than that: 6 × 1, 6 × 3 and 13 × 6.
  *
- * @throws `INVALID_ARGUMENT` for sides that are not whole numbers from 1 up, an overlap outside 0…1,
- * or more than 100,000 slices.
+ * @throws `INVALID_ARGUMENT` for sides that are not whole numbers from 1 up or an overlap outside 0…1,
+ * `PHOTO_TOO_LARGE` for more than 100,000 slices.
  */
 export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): readonly Slice[] {
   assertSides("photoWh", photoWh);
@@ -46,7 +46,7 @@ export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): r
   });
   if (columns * rows > maxSlices) {
     throw new OrangeryError(
-      "INVALID_ARGUMENT",
+      "PHOTO_TOO_LARGE",
       `Expected at most ${maxSlices} slices, got ${columns}×${rows} of ${width}×${height} px on a ` +
         `photo of ${photoWh.join("×")} px. Make the slices larger or their overlap smaller.`,
       { details: { option: "sliceWh", expected: maxSlices, came: columns * rows } },
