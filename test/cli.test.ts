@@ -32,6 +32,14 @@ const mistakes: { args: string[]; message: RegExp }[] = [
     message: /Expected pixels as in 640, or height x width as in 480x640, got "640x"/,
   },
   {
+    args: ["run", ".", ...model, "--segment-confidence", "0.5"],
+    message: /option '--segment-confidence <score>' needs --segment/,
+  },
+  {
+    args: ["run", ".", ...model, "--slice", "640", "--overlap", "0x0"],
+    message: /Expected a number from 0 to below 1, got "0x0"/,
+  },
+  {
     args: ["predict", "a.jpg", "--model", "m", "--device", "gpu"],
     message: /Expected a device of auto, cpu, cuda:N.*got `gpu`/,
   },

@@ -51,6 +51,7 @@ export function addSegmentOptions(command: Command): Command {
 /** What is to be counted, from the command line. */
 export function readCountOptions(command: Command, options: CountArguments): CountOptions {
   const { confidence, iou, imageSize, segment } = options;
+  if (segment === undefined) refuseSegmentOptions(command);
   const slicing = readSlicing(command, options);
   const { maxDetections = maxCountDetections[slicing ? "sliced" : "whole"] } = options;
   return {
@@ -70,4 +71,13 @@ export function readCountOptions(command: Command, options: CountArguments): Cou
           },
     slicing,
   };
+}
+
+/** Options about regions say nothing where regions are not looked for. */
+function refuseSegmentOptions(command: Command): void {
+  for (const name of ["segmentConfidence", "segmentImageSize"] satisfies (keyof CountArguments)[]) {
+    if (command.getOptionValueSource(name) !== "cli") continue;
+    const { flags } = command.options.find((option) => option.attributeName() === name)!;
+    command.error(`error: option '${flags}' needs --segment`);
+  }
 }

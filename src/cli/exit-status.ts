@@ -12,6 +12,14 @@ export const exitStatus = {
 /** 128 and the signal's number, as shells do. */
 export const signalExitStatus = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
+/** Of a command that is simply done or not. */
+export const plainExitStatusHelp = `
+Exit status:
+  0    done
+  1    an error
+  2    the command line is wrong
+  130  interrupted (129 hang-up, 143 terminated)`;
+
 export const exitStatusHelp = `
 Exit status:
   0    all done

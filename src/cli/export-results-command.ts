@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { exitStatusHelp } from "./exit-status.ts";
+import { plainExitStatusHelp } from "./exit-status.ts";
 import type { ExportArguments } from "./export-results.ts";
 import { requireOption } from "./prediction-options.ts";
 import type { StandardOutput } from "./standard-output.ts";
@@ -11,7 +11,7 @@ Examples:
   $ orangery export-results results.db --format coco --out counted.json
 
 Without --out the file is beside the results file and named after it.
-${exitStatusHelp}`;
+${plainExitStatusHelp}`;
 
 /** `orangery export-results`: results for other programs. */
 export function createExportResultsCommand(

@@ -29,7 +29,7 @@ export function addPredictionOptions(command: Command, maxDetections: MaxDetecti
   return addMaxPixelsOption(
     addDetectionOptions(command, maxDetections)
       .addOption(
-        new Option("--device <name>", "auto, cpu, cuda:N or webgpu")
+        new Option("--device <name>", "auto, cpu, cuda:N, tensorrt:N, webgpu, coreml or directml:N")
           .argParser(parseDeviceName)
           .default("auto"),
       )
@@ -86,15 +86,20 @@ export function requireOption<T extends object>(
 }
 
 export function parseFraction(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && value <= 1) return value;
+  const value = parseDecimal(text);
+  if (value >= 0 && value <= 1) return value;
   throw expected("a number from 0 to 1", text);
 }
 
 export function parseCount(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isSafeInteger(value) && value >= 1) return value;
+  const value = parseDecimal(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
   throw expected("a whole number from 1 up", text);
+}
+
+/** NaN for what is no decimal number; `Number` would take an empty text and 0x10, too. */
+export function parseDecimal(text: string): number {
+  return /^(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
 }
 
 /** One number for a square, or [height, width]. */

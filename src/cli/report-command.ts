@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { exitStatusHelp } from "./exit-status.ts";
+import { plainExitStatusHelp } from "./exit-status.ts";
 import type { ReportArguments } from "./report.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
@@ -9,7 +9,7 @@ Examples:
   $ orangery report results.db --out counted.html --open
 
 The page needs no server and no network, and holds small copies of up to 24 photos.
-${exitStatusHelp}`;
+${plainExitStatusHelp}`;
 
 /** `orangery report`: results as a page to look at. */
 export function createReportCommand(

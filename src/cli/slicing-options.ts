@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import type { SlicingOptions } from "../pipeline/slicing.ts";
-import { expected, parseCount } from "./prediction-options.ts";
+import { expected, parseCount, parseDecimal } from "./prediction-options.ts";
 
 /** Options about slices, as commander gives them; undefined where they were not given. */
 export interface SlicingArguments {
@@ -88,13 +88,13 @@ function parseSlice(text: string): number | [number, number] | "auto" {
 }
 
 function parseOverlap(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value >= 0 && value < 1) return value;
+  const value = parseDecimal(text);
+  if (value >= 0 && value < 1) return value;
   throw expected("a number from 0 to below 1", text);
 }
 
 function parseThreshold(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && value > 0 && value <= 1) return value;
+  const value = parseDecimal(text);
+  if (value > 0 && value <= 1) return value;
   throw expected("a number above 0 and up to 1", text);
 }

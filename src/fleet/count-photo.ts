@@ -68,7 +68,8 @@ export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
     const known = await store.knownResults([contentSha256], { signal });
     if (known.size > 0 && (await store.recordKnown(photo, { signal }))) return { outcome: "known" };
     const found = await (await this.#pipeline()).process(bytes, { signal });
-    const result = { ...found, timingsMs: { read, ...found.timingsMs } };
+    const total = read + found.timingsMs.total!;
+    const result = { ...found, timingsMs: { read, ...found.timingsMs, total } };
     timings(result.timingsMs);
     await writer.record({ ...photo, result }, { signal });
     return { outcome: "counted", objects: result.objects.length };

@@ -63,7 +63,7 @@ export class DeviceChooser {
     if (!requireDevice || devices[0]!.kind === "cpu") throw lastError;
     throw new OrangeryError(
       "DEVICE_UNAVAILABLE",
-      `Expected to run on ${wanted === "auto" ? "a GPU" : wanted}, as requireDevice says, but it cannot: ${reasons.join("; ")}. Mend the device, or leave requireDevice off to fall back.`,
+      `Expected to run on ${wanted === "auto" ? "a GPU" : wanted}, and on nothing else, but it cannot: ${reasons.join("; ")}. Mend the device, or let it fall back (without \`requireDevice\`, --require-device).`,
       { cause: lastError, details: { device: wanted, reasons } },
     );
   }

@@ -11,6 +11,7 @@ import { openPhoto } from "../vision/open-photo.ts";
 import type { Picture } from "../vision/picture.ts";
 import { PictureOnDisk } from "../vision/picture-on-disk.ts";
 import { detectSliced } from "./detect-sliced.ts";
+import type { ModelUse } from "./model-use.ts";
 import { PhotoPipeline, type PhotoPipelineOptions } from "./photo-pipeline.ts";
 import { segmentPhoto } from "./segment-photo.ts";
 import type { SlicingOptions } from "./slicing.ts";
@@ -274,6 +275,34 @@ describe("the pipeline", () => {
     for (const { boxXyxy } of result.objects) {
       const [x, y] = [(boxXyxy[0] + boxXyxy[2]) / 2, (boxXyxy[1] + boxXyxy[3]) / 2];
       assert.ok(result.regions![0]!.mask.contains(x, y));
+    }
+  });
+
+  it("records where each model ran, and why, when it was not where it was wanted", async () => {
+    const on = (device: string, model: YoloModel, fallbackReason?: string): ModelUse => ({
+      model: {
+        ...{ device, task: model.task, names: model.names, file: model.file, sha256: model.sha256 },
+        largestBatch: model.largestBatch,
+        checkOptions: (options) => model.checkOptions(options),
+        predict: (photo, options) => model.predict(photo, options),
+        predictBatch: (pictures, options) => model.predictBatch(pictures, options),
+      },
+      fallbackReason,
+    });
+    const cases: [detect: ModelUse, segment: ModelUse | undefined, reason: string | undefined][] = [
+      [on("cpu", thing), undefined, undefined],
+      [on("cpu", thing), on("cpu", middle), undefined],
+      [on("cpu", thing, "no GPU"), on("cpu", middle, "no GPU"), "no GPU"],
+      [on("cuda:0", thing), on("cpu", middle, "too large"), "regions were found on cpu: too large"],
+      [
+        on("cpu", thing, "too large"),
+        on("cuda:0", middle),
+        "too large; regions were found on cuda:0",
+      ],
+    ];
+    for (const [detect, segment, reason] of cases) {
+      const result = await new PhotoPipeline({ detect, segment }).process(blank(64, 64));
+      assert.deepEqual([result.device, result.fallbackReason], [detect.model.device, reason]);
     }
   });
 

@@ -84,7 +84,7 @@ export class PhotoPipeline {
       widthPx,
       heightPx,
       device: detect.model.device,
-      fallbackReason: detect.fallbackReason,
+      fallbackReason: fallbackOf(detect, segment),
       timingsMs: {
         ...timingsOf(segmentation, found),
         count: performance.now() - countStartedAt,
@@ -122,6 +122,16 @@ export class PhotoPipeline {
       predictOptions,
     }).run();
   }
+}
+
+/** Why not all ran where it was wanted. The device that is recorded is the detector's. */
+function fallbackOf(detect: ModelUse, segment: ModelUse | undefined): string | undefined {
+  if (segment === undefined || segment.model.device === detect.model.device) {
+    return detect.fallbackReason ?? segment?.fallbackReason;
+  }
+  const elsewhere = [`regions were found on ${segment.model.device}`, segment.fallbackReason];
+  const reasons = [detect.fallbackReason, elsewhere.filter(Boolean).join(": ")];
+  return reasons.filter(Boolean).join("; ");
 }
 
 type Found = (Prediction & { readonly sliceCount: number }) | SlicedPrediction;

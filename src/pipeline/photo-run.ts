@@ -182,7 +182,9 @@ class PhotoRun {
 
     const { timingsMs, ...result } = await pipeline.process(open.pixels, { signal: this.#signal });
     const { content } = opened;
-    const timed = { ...result, timingsMs: { ...timingsMs, ...opened.timingsMs } };
+    const { read, decode } = opened.timingsMs;
+    const total = read + decode + timingsMs.total!;
+    const timed = { ...result, timingsMs: { ...timingsMs, read, decode, total } };
     await this.#record({ photo, content, pixels: open.pixels, result: timed });
   }
 

@@ -97,7 +97,7 @@ export async function readEncoded(
     throw new OrangeryError(
       "PHOTO_TOO_LARGE",
       `Expected a photo of at most ${maxPixels} pixels, got ${width}×${height} = ` +
-        `${pixels} (${label}). Raise maxPixels or make the photo smaller.`,
+        `${pixels} (${label}). Raise the limit (\`maxPixels\`, --max-pixels) or make the photo smaller.`,
       { details: { photo: label, expected: maxPixels, came: pixels, width, height } },
     );
   }
@@ -181,7 +181,9 @@ export async function decodeEncoded(encoded: EncodedPhoto): Promise<Picture> {
   }
 }
 
-export function unreadable(label: string, reason: string, cause?: unknown): OrangeryError {
+export function unreadable(label: string, cameWith: string, cause?: unknown): OrangeryError {
+  // A decoder may have a line for everything that it stumbled over.
+  const [reason = ""] = cameWith.split("\n");
   return new OrangeryError(
     "PHOTO_UNREADABLE",
     `Expected a whole ${formatNames} photo, got one that cannot be decoded (${label}): ${reason}. ` +
