@@ -228,6 +228,16 @@ describe("on the command line", () => {
     await rm(`${folder.path}/photos`, { recursive: true });
   });
 
+  for (const command of [["status"], ["retry-failed"], ["worker", "--task", "a.ts"]]) {
+    test(`orangery ${command[0]} refuses a Redis that is no URL, and does not print it`, async () => {
+      await using folder = await CliFolder.create();
+      const { status, stderr } = await folder.run(...command, "--redis", "http://:secret@host");
+      assert.match(stderr, /^orangery: Expected the queue's Redis as a URL/);
+      assert.doesNotMatch(stderr, /secret/);
+      assert.equal(status, 2);
+    });
+  }
+
   test("a worker needs a model, or a task", async () => {
     await using folder = await CliFolder.create();
     const neither = await folder.run("worker");

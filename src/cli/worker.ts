@@ -6,6 +6,7 @@ import { parseDeviceSlots } from "../fleet/device-slots.ts";
 import { findDevices } from "../fleet/found-devices.ts";
 import { OpenQueue } from "../fleet/open-queue.ts";
 import { refuseOtherRecipe } from "../fleet/queue-recipe.ts";
+import { checkConnection } from "../fleet/redis-connection.ts";
 import { serveFleet } from "../fleet/serve-fleet.ts";
 import { Supervisor } from "../fleet/supervisor.ts";
 import type { WorkerConfig } from "../fleet/worker-messages.ts";
@@ -48,7 +49,8 @@ const sameKeyMs = 300;
 
 /** Does what `orangery worker` was asked for; resolves to the exit status. */
 export async function work(options: WorkerArguments): Promise<number> {
-  const { count } = options;
+  const { count, redis } = options;
+  checkConnection(redis);
   const work = count === undefined ? ownTask(options) : await countingTask(count, options);
   const supervisor = createSupervisor(options, work);
   await using _monitor = await serveMetrics(supervisor, options);

@@ -1,7 +1,7 @@
 import { Queue } from "bullmq";
 import { OrangeryError } from "../errors.ts";
 import { untilAborted } from "../models/one-at-a-time.ts";
-import { type QueueConnection, toConnectionOptions } from "./redis-connection.ts";
+import { checkConnection, type QueueConnection, toConnectionOptions } from "./redis-connection.ts";
 
 export interface OpenQueueOptions {
   readonly connection: QueueConnection;
@@ -36,7 +36,8 @@ export class OpenQueue implements AsyncDisposable {
 
   /** @throws `QUEUE_UNREACHABLE`, `INVALID_ARGUMENT`, or the signal's reason */
   static async open(options: OpenQueueOptions): Promise<OpenQueue> {
-    const { queue: name, signal } = options;
+    const { queue: name, connection, signal } = options;
+    checkConnection(connection);
     if (name === "" || name.includes(":")) {
       throw new OrangeryError(
         "INVALID_ARGUMENT",

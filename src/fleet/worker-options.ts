@@ -4,7 +4,7 @@ import { type Logger, silentLogger } from "../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../models/model-cache.ts";
 import type { PayloadParser } from "./job-data.ts";
 import type { JobReport } from "./job-processor.ts";
-import type { QueueConnection } from "./redis-connection.ts";
+import { checkConnection, type QueueConnection } from "./redis-connection.ts";
 
 export interface FleetWorkerOptions<Payload = unknown> {
   /**
@@ -108,7 +108,7 @@ export function checkWorkerOptions<Payload>(
   const { queue, connection, concurrency, attempts, maxCrashes } = checked;
   const { backoffMs, stalledIntervalMs, maxBlockedMs } = checked;
   check({ queue }, "a name without `:`", (value) => isText(value) && !value.includes(":"));
-  check({ connection }, "a URL such as redis://localhost:6379, or ioredis' options", isConnection);
+  checkConnection(connection);
   check({ concurrency, attempts, maxCrashes }, "a whole number from 1 up", isCount);
   check({ backoffMs }, "milliseconds from 0 up", (value) => isNumber(value) && value >= 0);
   check({ lockDurationMs }, "milliseconds from 1000 up", (ms) => isNumber(ms) && ms >= 1000);
@@ -124,8 +124,6 @@ const isNumber = (value: unknown): value is number => typeof value === "number";
 const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
 const isAboveZero = (value: unknown) => isNumber(value) && value > 0;
 const isCount = (value: unknown) => Number.isSafeInteger(value) && isAboveZero(value);
-const isConnection = (value: unknown) =>
-  typeof value === "string" ? URL.canParse(value) : typeof value === "object" && value !== null;
 
 function check(
   options: Readonly<Record<string, unknown>>,
