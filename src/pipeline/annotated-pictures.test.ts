@@ -33,6 +33,16 @@ test("a picture is written whole, with or without regions, into a folder that is
   assert.equal((await readdir(pictures.folder)).length, 2);
 });
 
+test("photos with the longest names that there are have pictures, and each its own", async () => {
+  await using folder = await temporaryFolder();
+  const pictures = new AnnotatedPictures(folder.path);
+  // 251 bytes and the extension's four.
+  for (const stem of ["n".repeat(251), `x${"é".repeat(125)}`, `x${"é".repeat(124)}ü`]) {
+    await pictures.write(`/a/${stem}.png`, photo, findings);
+  }
+  assert.equal((await readdir(folder.path)).length, 3);
+});
+
 test("a folder that cannot be made is refused", async () => {
   await using folder = await temporaryFolder();
   await writeFile(join(folder.path, "file"), "");

@@ -47,7 +47,7 @@ export class AnnotatedPictures {
 
   /** Absolute path of the picture of the photo at `source`. */
   fileOf(source: string): string {
-    const stem = basename(source, extname(source));
+    const stem = shorten(basename(source, extname(source)));
     return join(this.folder, `${stem}-${hash("sha256", source).slice(0, 8)}.jpg`);
   }
 
@@ -106,4 +106,13 @@ function regionLabels(
   );
   return ({ name, score }, { layer, index }) =>
     layer === 0 ? `${name} ${1 + index}: ${totals[index]}` : `${name} ${score.toFixed(2)}`;
+}
+
+/** File systems take names of 255 bytes, of which the hash and what comes with it need some. */
+const mostStemBytes = 200;
+
+function shorten(stem: string): string {
+  const characters = Array.from(stem);
+  while (Buffer.byteLength(characters.join("")) > mostStemBytes) characters.pop();
+  return characters.join("");
 }
