@@ -1,6 +1,8 @@
 import sharp from "sharp";
-import { isOrangeryError } from "../errors.ts";
+import { type ErrorCode, isOrangeryError } from "../errors.ts";
 import type { PhotoSources } from "../pipeline/sources/photo-sources.ts";
+import { openPhoto } from "../vision/open-photo.ts";
+import { reducePhoto } from "../vision/reduce-photo.ts";
 
 /** A small copy of a photo, or why there is none. */
 export type Thumbnail =
@@ -20,7 +22,16 @@ export interface ThumbnailOptions {
 
 const qualities = [76, 60, 44];
 
-/** A copy of the photo at `source` as WebP. A photo that is gone or changed has none. */
+const reasons: { readonly [code in ErrorCode]?: string } = {
+  PHOTO_NOT_FOUND: "The photo cannot be found.",
+  PHOTO_FETCH_FAILED: "The photo cannot be fetched.",
+  PHOTO_NO_SPACE: "There is no room to unpack the photo.",
+};
+
+/**
+ * A copy of the photo at `source` as WebP, of the pixels that the models were given. A photo that is
+ * gone or changed has none.
+ */
 export async function makeThumbnail(
   source: string,
   { sources, contentSha256, maxSidePx, maxBytes, signal }: ThumbnailOptions,
@@ -28,24 +39,26 @@ export async function makeThumbnail(
   try {
     const { bytes, content } = await sources.read(source, { signal });
     if (content.sha256 !== contentSha256) return { missing: "The photo was changed since." };
+    // It was let through when it was counted.
+    await using photo = await openPhoto(bytes, { maxPixels: Infinity, signal });
+    const { picture } = await reducePhoto(photo.pixels, { signal });
+    const raw = { width: picture.widthPx, height: picture.heightPx, channels: 3 } as const;
     for (let side = maxSidePx; ; side = Math.round(side / 1.5)) {
-      const { data, info } = await sharp(bytes)
-        .autoOrient()
+      const { data, info } = await sharp(picture.data, { raw, limitInputPixels: false })
         .resize(side, side, { fit: "inside", withoutEnlargement: true })
-        .flatten()
         .raw()
         .toBuffer({ resolveWithObject: true });
       signal?.throwIfAborted();
-      const { width: widthPx, height: heightPx, channels } = info;
       for (const quality of qualities) {
-        const raw = { width: widthPx, height: heightPx, channels };
-        const webp = await sharp(data, { raw }).webp({ quality }).toBuffer();
-        if (webp.byteLength <= maxBytes) return { webp, widthPx, heightPx };
+        const webp = await sharp(data, { raw: info }).webp({ quality }).toBuffer();
+        if (webp.byteLength <= maxBytes) {
+          return { webp, widthPx: info.width, heightPx: info.height };
+        }
       }
     }
   } catch (error) {
     signal?.throwIfAborted();
-    const isGone = isOrangeryError(error, "PHOTO_NOT_FOUND");
-    return { missing: isGone ? "The photo cannot be found." : "The photo cannot be read." };
+    if (!isOrangeryError(error)) throw error;
+    return { missing: reasons[error.code] ?? "The photo cannot be read." };
   }
 }
