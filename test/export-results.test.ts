@@ -12,7 +12,7 @@ import {
   type RecordedPhoto,
   recordPhotos,
 } from "../src/results/recorded-photos.fixture.ts";
-import { CliFolder } from "./cli.fixture.ts";
+import { CliFolder, mainFile } from "./cli.fixture.ts";
 
 const names = ["plant", 'weed, "tall"', "stone"];
 /** A ring of pixels with a hole, and a speck. */
@@ -367,6 +367,19 @@ describe("what cannot be", () => {
       assert.match(outcome.stderr, message);
     });
   }
+
+  test("a folder for temporary files that is not there is named", async () => {
+    const nowhere = join(folder.path, "nowhere");
+    const args = ["export-results", "results.db", "--format", "coco", "--out", "no.json"];
+    const { outcome } = folder.spawn(process.execPath, [mainFile, ...args], { TMPDIR: nowhere });
+    const { status, stderr } = await outcome;
+    assert.equal(status, 2, stderr);
+    assert.match(
+      stderr,
+      /Expected to write .*nowhere, got ENOENT\. .*TMPDIR.*\[INVALID_ARGUMENT\]/,
+    );
+    await assertNothingPartial();
+  });
 
   test("what is damaged leaves the file that was there as it was, and nothing half written", async () => {
     await recordPhotos(join(folder.path, "damaged.db"), [counted]);

@@ -7,7 +7,7 @@ import { readResults, readSetAside, type StoredResult } from "../ledger/stored-r
 import { toCoco } from "./coco.ts";
 import { toCsv } from "./csv.ts";
 import { toGeoJson } from "./geojson.ts";
-import { OutputFile, type OutputSink } from "./output-file.ts";
+import { guardWriting, OutputFile, type OutputSink } from "./output-file.ts";
 import { writeParquet } from "./parquet.ts";
 import { type ResultTable, type Row, resultTables, type TableName } from "./result-tables.ts";
 import { writeYolo } from "./yolo.ts";
@@ -23,12 +23,14 @@ interface FormatFacts {
   readonly isText: boolean;
 }
 
+const defaultTables = { csv: "counts", parquet: "objects" } as const;
+
 export const exportFormats: { readonly [format in ExportFormat]: FormatFacts } = {
-  csv: { suffix: ".csv", table: "counts", isText: true },
+  csv: { suffix: ".csv", table: defaultTables.csv, isText: true },
   coco: { suffix: ".coco.json", isText: true },
   yolo: { suffix: "-yolo", isText: false },
   geojson: { suffix: ".geojson", isText: true },
-  parquet: { suffix: ".parquet", table: "objects", isText: false },
+  parquet: { suffix: ".parquet", table: defaultTables.parquet, isText: false },
 };
 
 export interface ExportOptions {
@@ -70,12 +72,15 @@ export async function writeResults(
   options: ExportOptions & { readonly format: Exclude<ExportFormat, "yolo"> },
 ): Promise<void> {
   const { format, recipeHash } = options;
-  const table = resultTables[options.table ?? exportFormats[format].table ?? "counts"];
   switch (format) {
     case "csv":
-      return await pipe(toCsv(Object.keys(table.columns), rows(ledger, table, options)), sink);
-    case "parquet":
-      return await writeParquet(sink, table.columns, rows(ledger, table, options));
+    case "parquet": {
+      const table = resultTables[options.table ?? defaultTables[format]];
+      const written = rows(ledger, table, options);
+      return format === "csv"
+        ? await pipe(toCsv(Object.keys(table.columns), written), sink)
+        : await writeParquet(sink, table.columns, written);
+    }
     case "geojson":
       return await pipe(toGeoJson(results(ledger, options), { recipeHash }), sink);
     case "coco":
@@ -117,7 +122,10 @@ async function writeCoco(
   sink: OutputSink,
   recipeHash: string,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "orangery-coco-"));
+  const parent = tmpdir();
+  const folder = await guardWriting(parent, () => mkdtemp(join(parent, "orangery-coco-")), {
+    advice: "A part of the export is kept there meanwhile; name another folder in TMPDIR.",
+  });
   try {
     await using file = await OutputFile.create(join(folder, "images"));
     const images = {

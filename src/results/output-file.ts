@@ -97,8 +97,17 @@ export function partialPath(path: string): string {
 
 const noSpace = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 
+export interface GuardOptions {
+  /** What to do where nothing can be written. */
+  readonly advice?: string;
+}
+
 /** Does what writes to `path`, and says what its failure means. */
-export async function guardWriting<T>(path: string, write: () => Promise<T>): Promise<T> {
+export async function guardWriting<T>(
+  path: string,
+  write: () => Promise<T>,
+  { advice = "Check the path and the rights of the folder." }: GuardOptions = {},
+): Promise<T> {
   try {
     return await write();
   } catch (cause) {
@@ -108,9 +117,7 @@ export async function guardWriting<T>(path: string, write: () => Promise<T>): Pr
     throw new OrangeryError(
       isFull ? "NO_SPACE" : "INVALID_ARGUMENT",
       `Expected to write ${path}, got ${code}. ` +
-        (isFull
-          ? "Nothing is half written: make room and start again."
-          : "Check the path and the rights of the folder."),
+        (isFull ? "Nothing is half written: make room and start again." : advice),
       { cause, details: { path, reason: code } },
     );
   }
