@@ -97,15 +97,15 @@ function shapeOf([x1, y1, x2, y2]: readonly number[], mask: Mask | undefined) {
 /** Numbers for classes, from 1 on. */
 class Categories {
   readonly #byKey = new Map<string, Category>();
-  #names: readonly string[] | undefined;
+  #names: readonly string[] = [];
 
   get list(): readonly Category[] {
     return [...this.#byKey.values()];
   }
 
   addNames(names: readonly string[]): void {
-    // The same list for all results of a model.
-    if (this.#names?.length === names.length) return;
+    // Results of one model have the same list, each a copy of its own.
+    if (names.every((name, classId) => name === this.#names[classId])) return;
     this.#names = names;
     for (const name of names) this.idOf("object", name);
   }
