@@ -1,7 +1,8 @@
 import type { StoredResult } from "../ledger/stored-results.ts";
 import type { Rgb } from "../vision/canvas.ts";
+import type { Detections } from "../vision/detections.ts";
 import type { Mask } from "../vision/mask.ts";
-import { colourOf } from "../vision/palette.ts";
+import { layerColours } from "../vision/palette.ts";
 import { type Html, html } from "./html.ts";
 import { outlineMask, signedArea } from "./pixel-outline.ts";
 import { countInRegion } from "./region-counts.ts";
@@ -18,28 +19,28 @@ const maxLabelledObjects = 60;
 export function drawOverlay(result: StoredResult): Html {
   const { widthPx, heightPx, objects, regions = [] } = result;
   const unit = Math.max(widthPx, heightPx) / 1000;
+  const [regionColour, objectColour] = layerColours([{ names: [] }, objects]);
   const regionPaths = regions.map(({ classId, mask }) => {
-    const colour = cssColour(colourOf(classId));
+    const colour = cssColour(regionColour!(classId));
     return html`<path class="region" style="--c:${colour}" d="${maskPath(mask, unit)}"/>`;
   });
-  return html`<svg class="overlay" viewBox="0 0 ${widthPx} ${heightPx}" style="--u:${unit}" aria-hidden="true" focusable="false"><g class="regions">${regionPaths}</g><g class="objects">${objectPaths(result)}</g><g class="labels">${
+  return html`<svg class="overlay" viewBox="0 0 ${widthPx} ${heightPx}" style="--u:${unit}" aria-hidden="true" focusable="false"><g class="regions">${regionPaths}</g><g class="objects">${objectPaths(objects, objectColour!)}</g><g class="labels">${
     objects.length <= maxLabelledObjects && objectLabels(result)
   }${regionLabels(result, unit)}</g></svg>`;
 }
 
 /** All boxes of a class are one path. */
-function objectPaths({ objects }: StoredResult): Html[] {
+function objectPaths(objects: Detections, colourOf: (classId: number) => Rgb): Html[] {
   const byClass = new Map<number, string>();
   for (const { classId, boxXyxy } of objects) {
     const [x1, y1, x2, y2] = boxXyxy.map(Math.round) as [number, number, number, number];
     const box = `M${x1} ${y1}H${x2}V${y2}H${x1}z`;
     byClass.set(classId, (byClass.get(classId) ?? "") + box);
   }
-  // The first colour is that of regions.
   return Array.from(
     byClass,
     ([classId, path]) =>
-      html`<path class="object" style="--c:${cssColour(colourOf(1 + classId))}" d="${path}"/>`,
+      html`<path class="object" style="--c:${cssColour(colourOf(classId))}" d="${path}"/>`,
   );
 }
 

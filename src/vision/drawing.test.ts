@@ -110,7 +110,7 @@ test("very small objects become dots", () => {
   assert.deepEqual(pixel(drawn, 803, 603), [...colourOf(0)]);
 });
 
-test("masks are tinted and outlined; each layer has its own colours", () => {
+test("masks are tinted and outlined; the last layer has the first colours, others follow", () => {
   const mask = Mask.fromPolygon(
     [
       [100, 100],
@@ -124,10 +124,10 @@ test("masks are tinted and outlined; each layer has its own colours", () => {
   const drawn = drawDetections(photoOf(400, 300), [beds, found([[150, 120, 250, 180]])], {
     labels: false,
   });
-  assert.deepEqual(pixel(drawn, 200, 100), [...colourOf(0)]);
-  assert.deepEqual(pixel(drawn, 150, 150), [...colourOf(1)]);
+  assert.deepEqual(pixel(drawn, 200, 100), [...colourOf(1)]);
+  assert.deepEqual(pixel(drawn, 150, 150), [...colourOf(0)]);
   const inside = pixel(drawn, 200, 150);
-  assert.ok(inside[2] > ground && inside[2] < colourOf(0)[2], `${inside}`);
+  assert.ok(inside[2] > ground && inside[2] < colourOf(1)[2], `${inside}`);
   assert.ok(count(drawn, colourOf(0), 300) > 20 && count(drawn, colourOf(1), 300) > 20);
 });
 
@@ -147,6 +147,14 @@ test("of many classes the strip tells those that occur, in rows as wide as the p
   const many = drawDetections(photo, found(boxes, { names, classIds: [...names.keys()] }));
   assert.ok(many.heightPx - 300 > 8 * (few.heightPx - 300));
   assert.equal(count(few, colourOf(4), 300), 0);
+});
+
+test("the strip tells no classes whose names are not known", () => {
+  const names: string[] = [];
+  names[2] = "path";
+  const drawn = drawDetections(photoOf(400, 300), found([[0, 0, 9, 9]], { names, classIds: [2] }));
+  assert.ok(count(drawn, colourOf(2), 300) > 20);
+  assert.equal(count(drawn, colourOf(0), 300) + count(drawn, colourOf(1), 300), 0);
 });
 
 test("a name that cannot be drawn is replaced by the class's number, a title without room left out", () => {
@@ -191,6 +199,6 @@ test("labels say what the caller wants, object by object and layer by layer", ()
     ["plant", { layer: 1, index: 1 }],
   ]);
   const long = drawDetections(photo, [beds, plants]);
-  const plates = (picture: Picture) => count(picture, colourOf(0), 0, 60);
+  const plates = (picture: Picture) => count(picture, colourOf(1), 0, 60);
   assert.ok(plates(short) > 0 && plates(short) < plates(long), "a shorter text, a shorter plate");
 });

@@ -3,7 +3,7 @@ import { Canvas, type Ink, type Rgb } from "./canvas.ts";
 import { type CaptionEntry, drawCaption, planCaption } from "./caption.ts";
 import type { Detection, Detections } from "./detections.ts";
 import { canLetter, letter } from "./lettering.ts";
-import { colourOf } from "./palette.ts";
+import { layerColours } from "./palette.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 
 export interface DrawingOptions {
@@ -37,8 +37,8 @@ const maxNamesWithZero = 3;
  * small ones dotted; names and scores where they fit without covering each other; below the photo a
  * strip with the counts, so that no object is hidden. Lines and letters grow with the photo.
  *
- * @param layers What different models found on the same photo; each class has its own colour, the
- *   same on every photo as long as the layers' class names are the same.
+ * @param layers What different models found on the same photo, the uppermost last. Each class has its
+ *   own colour, the same on every photo; those of the last layer are the same without the others too.
  * @returns A new picture, as wide as the photo; higher by the strip.
  * @throws `INVALID_ARGUMENT` when a mask is not of the photo's size.
  */
@@ -83,23 +83,13 @@ interface Style {
   readonly dotRadiusPx: number | undefined;
 }
 
-/** Number of the first class of each layer, so that no two classes share a colour without need. */
-function firstClassNumbers(layers: readonly Detections[]): number[] {
-  let next = 0;
-  return layers.map(({ names }) => {
-    const first = next;
-    next += Math.max(1, names.length);
-    return first;
-  });
-}
-
 function colourLayers(layers: readonly Detections[]): { objects: DrawnObject[] }[] {
-  const firsts = firstClassNumbers(layers);
+  const colours = layerColours(layers);
   return layers.map((layer, i) => ({
     objects: Array.from(layer, (object) => ({
       ...object,
       name: canLetter(object.name) ? object.name : `class ${object.classId}`,
-      colour: colourOf(firsts[i] + object.classId),
+      colour: colours[i]!(object.classId),
     })),
   }));
 }
@@ -188,11 +178,12 @@ function isLight([red, green, blue]: Rgb): boolean {
 }
 
 function entriesOf(layers: readonly Detections[]): CaptionEntry[] {
-  const firsts = firstClassNumbers(layers);
+  const colours = layerColours(layers);
   return layers.flatMap((layer, i) => {
     const counts = new Map<number, number>();
     if (layer.names.length <= maxNamesWithZero) {
-      for (const classId of layer.names.keys()) counts.set(classId, 0);
+      // The list has holes where only the names of what was found are known.
+      for (const classId of layer.names.keys()) if (classId in layer.names) counts.set(classId, 0);
     }
     for (const classId of layer.classIds) counts.set(classId, (counts.get(classId) ?? 0) + 1);
     return [...counts]
@@ -202,7 +193,7 @@ function entriesOf(layers: readonly Detections[]): CaptionEntry[] {
         return {
           name: canLetter(name) ? name : `class ${classId}`,
           count,
-          colour: colourOf(firsts[i] + classId),
+          colour: colours[i]!(classId),
         };
       });
   });

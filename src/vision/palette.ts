@@ -5,8 +5,8 @@ import type { Rgb } from "./canvas.ts";
  * black), in an order that starts with those that stand out from green and brown.
  */
 const colours: readonly Rgb[] = [
-  [86, 180, 233],
   [240, 228, 66],
+  [86, 180, 233],
   [213, 94, 0],
   [204, 121, 167],
   [0, 158, 115],
@@ -17,4 +17,20 @@ const colours: readonly Rgb[] = [
 /** The colour of a class: always the same for the same number; after seven they repeat. */
 export function colourOf(classNumber: number): Rgb {
   return colours[((classNumber % colours.length) + colours.length) % colours.length];
+}
+
+/**
+ * The colours of the classes of each layer, which are what different models found on a photo. All
+ * classes have one numbering, so that no two share a colour without need. It begins with the last
+ * layer: what is counted has the same colours whether there are regions below it or not, and those of
+ * regions follow from how many classes are counted, whichever regions are on the photo.
+ */
+export function layerColours(
+  layers: readonly { readonly names: readonly string[] }[],
+): ((classId: number) => Rgb)[] {
+  return layers.map((_, i) => {
+    const above = layers.slice(i + 1);
+    const first = above.reduce((sum, { names }) => sum + Math.max(1, names.length), 0);
+    return (classId) => colourOf(first + classId);
+  });
 }

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { mkdtempDisposable } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import type { StoredResult } from "../ledger/stored-results.ts";
+import { AnnotatedPictures } from "../pipeline/annotated-pictures.ts";
+import { decodePicture } from "../vision/picture.ts";
+import type { Region } from "../vision/region.ts";
+import { drawOverlay } from "./overlay.ts";
+import { exampleRegion, exampleResult } from "./recorded-photos.fixture.ts";
+
+const stored = { id: 1, source: "/1.jpg", contentSha256: "", recipeHash: "", createdAt: "" };
+const sizeWh = [800, 600] as const;
+
+function resultWith(fields: Parameters<typeof exampleResult>[0]): StoredResult {
+  return { ...exampleResult({ sizeWh, ...fields }), ...stored };
+}
+
+describe("a class has one colour", () => {
+  const objects = [{ boxXyxy: [300, 200, 500, 400] as const }];
+  const regionOf = (classId: number): Region => ({
+    ...exampleRegion(1, sizeWh, (x) => x < 100),
+    classId,
+    name: `class ${classId}`,
+  });
+
+  /** The colours in the report, and those of the same places in the annotated picture. */
+  async function coloursOf(regions: readonly Region[] | undefined) {
+    const result = resultWith({ objects, ...(regions && { regions }) });
+    const inReport = Array.from(
+      drawOverlay(result).text.matchAll(/class="(region|object)" style="--c:rgb\(([\d,]+)\)/g),
+      ([, kind, colour]) => [kind!, colour!.split(",").map(Number)] as const,
+    );
+    await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-colours-"));
+    const photo = { data: new Uint8Array(3 * 800 * 600), widthPx: 800, heightPx: 600 };
+    const file = await new AnnotatedPictures(folder.path).write("/1.jpg", photo, result);
+    const { data } = await decodePicture(file);
+    const pixel = (x: number, y: number) => [...data.subarray(3 * (y * 800 + x)).subarray(0, 3)];
+    const drawn = { object: pixel(300, 300), region: pixel(99, 300) };
+    for (const [kind, colour] of inReport) {
+      const near = drawn[kind as "object" | "region"].map((value, i) => value - colour[i]!);
+      assert.ok(Math.hypot(...near) < 60, `${kind}: ${colour}, but ${drawn[kind as "object"]}`);
+    }
+    return Object.fromEntries(inReport);
+  }
+
+  test("on every photo, in the report as in annotated pictures", async () => {
+    const { object } = await coloursOf(undefined);
+    assert.deepEqual(await coloursOf([]), { object });
+    const [first, third] = [await coloursOf([regionOf(0)]), await coloursOf([regionOf(2)])];
+    assert.deepEqual([first.object, third.object], [object, object]);
+    assert.equal(new Set([object, first.region, third.region].map(String)).size, 3);
+  });
+});
