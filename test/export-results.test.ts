@@ -1,6 +1,6 @@
 /** `orangery export-results`: what other programs get. */
 import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
@@ -40,8 +40,8 @@ const empty: RecordedPhoto = {
   source: "/photos/b/1.jpg",
   result: exampleResult({ names, regions: [] }),
 };
-const sameStem: RecordedPhoto = {
-  source: "/photos/b/1.png",
+const third: RecordedPhoto = {
+  source: "/photos/b/2.png",
   result: exampleResult({ names, objects: [{ classId: 2, boxXyxy: [0, 0, 100, 80] }] }),
 };
 const broken: RecordedPhoto = {
@@ -53,7 +53,7 @@ let folder: CliFolder;
 
 before(async () => {
   folder = await CliFolder.create();
-  await recordPhotos(join(folder.path, "results.db"), [counted, empty, sameStem, broken]);
+  await recordPhotos(join(folder.path, "results.db"), [counted, empty, third, broken]);
   await recordPhotos(join(folder.path, "failures.db"), [broken]);
 });
 after(() => folder[Symbol.asyncDispose]());
@@ -86,7 +86,7 @@ describe("csv", () => {
       `/photos/a/1.jpg,1,bed,plant,2,1951,${perMpx(2, 1951)}`,
       "/photos/a/1.jpg,2,bed,,0,16,0",
       "/photos/b/1.jpg,0,,,0,8000,0",
-      "/photos/b/1.png,0,,stone,1,8000,125",
+      "/photos/b/2.png,0,,stone,1,8000,125",
       "",
     ]);
   });
@@ -119,7 +119,7 @@ describe("coco", () => {
     assert.deepEqual(coco.images, [
       { id: 1, file_name: "/photos/a/1.jpg", width: 100, height: 80 },
       { id: 2, file_name: "/photos/b/1.jpg", width: 100, height: 80 },
-      { id: 3, file_name: "/photos/b/1.png", width: 100, height: 80 },
+      { id: 3, file_name: "/photos/b/2.png", width: 100, height: 80 },
     ]);
     assert.deepEqual(coco.categories, [
       ...names.map((name, i) => ({ id: 1 + i, name, supercategory: "object" })),
@@ -182,7 +182,7 @@ describe("geojson", () => {
 });
 
 describe("yolo", () => {
-  test("has a file for each photo, in folders, and overwrites none", async () => {
+  test("has a file for each photo, in folders", async () => {
     const args = ["export-results", "results.db", "--format", "yolo", "--out", "labels/yolo"];
     const { status, stderr } = await folder.run(...args);
     assert.equal(status, 0, stderr);
@@ -191,8 +191,8 @@ describe("yolo", () => {
     assert.deepEqual(files.map((file) => file.replaceAll("\\", "/")).sort(), [
       "data.yaml",
       "labels/a/1.txt",
-      "labels/b/1.png.txt",
       "labels/b/1.txt",
+      "labels/b/2.txt",
     ]);
     const read = (file: string) => readFile(join(root, "labels", file), "utf8");
     assert.deepEqual((await read("a/1.txt")).split("\n"), [
@@ -203,7 +203,7 @@ describe("yolo", () => {
       "",
     ]);
     assert.equal(await read("b/1.txt"), "");
-    assert.equal(await read("b/1.png.txt"), "2 0.500000 0.500000 1.000000 1.000000\n");
+    assert.equal(await read("b/2.txt"), "2 0.500000 0.500000 1.000000 1.000000\n");
     assert.match(
       await readFile(join(root, "data.yaml"), "utf8"),
       /names:\n {2}0: "plant"\n {2}1: "weed, \\"tall\\""\n {2}2: "stone"\n$/,
@@ -222,7 +222,7 @@ describe("yolo", () => {
     const objects = [{ score: 0.123456, boxXyxy: [0, 0, 50, 40] as const }];
     await recordPhotos(file, [
       { source: "/x/../../../up.jpg", result: exampleResult({ objects }) },
-      { source: "s3://bucket/k:1?.jpg", result: exampleResult({ objects }) },
+      { source: "s3://bucket/k.1.jpg", result: exampleResult({ objects }) },
     ]);
     const { status, stderr } = await folder.run(
       ...["export-results", "odd.db", "--format", "yolo", "--scores", "--out", "odd"],
@@ -230,12 +230,39 @@ describe("yolo", () => {
     assert.equal(status, 0, stderr);
     const files = await readdir(join(folder.path, "odd"), { recursive: true });
     assert.deepEqual(files.filter((name) => name.endsWith(".txt")).sort(), [
-      join("labels", "s3_", "bucket", "k_1_.txt"),
+      join("labels", process.platform === "win32" ? "s3_" : "s3:", "bucket", "k.1.txt"),
       join("labels", "x", "_", "_", "_", "up.txt"),
     ]);
     const label = await readFile(join(folder.path, "odd", "labels/x/_/_/_/up.txt"), "utf8");
     assert.equal(label, "0 0.250000 0.250000 0.500000 0.500000 0.12346\n");
   });
+});
+
+describe("yolo refuses", () => {
+  const long = "n".repeat(251);
+  const cases: [why: string, sources: string[], message: RegExp][] = [
+    [
+      "photos that differ in the extension only",
+      ["/p/a.jpg", "/p/a.png"],
+      /labels for \/p\/a\.png,/,
+    ],
+    ["also those of long names", [`/p/${long}.jpg`, `/p/${long}.png`], /labels at the same place/],
+    ["a photo whose name has no room for an extension", [`/p/${long}long`], /name is too long/],
+  ];
+  for (const [why, sources, message] of cases) {
+    test(why, async () => {
+      await rm(join(folder.path, "refused.db"), { force: true });
+      const photos = sources.map((source) => ({ source, result: exampleResult({}) }));
+      await recordPhotos(join(folder.path, "refused.db"), photos);
+      const args = ["export-results", "refused.db", "--format", "yolo"];
+      const { status, stderr } = await folder.run(...args);
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, message);
+      assert.match(stderr, /Rename the photo.*\[INVALID_ARGUMENT\]/);
+      assert.equal((await readdir(folder.path)).includes("refused-yolo"), false);
+      await assertNothingPartial();
+    });
+  }
 });
 
 describe("parquet", () => {

@@ -1,8 +1,9 @@
 import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { join } from "node:path";
 import { OrangeryError } from "../errors.ts";
 import { toScore } from "../ledger/stored-objects.ts";
 import type { StoredResult } from "../ledger/stored-results.ts";
+import { labelPlace } from "./label-place.ts";
 import { guardWriting, partialPath } from "./output-file.ts";
 
 export interface YoloOptions {
@@ -15,10 +16,10 @@ export interface YoloOptions {
 /**
  * Writes the objects as a folder of YOLO labels, whole or not at all: `data.yaml` with the names of
  * the classes, and in `labels/` a text file for each photo, in the same folders as the photos have
- * below the one that is common to all, so that photos of one name in two folders have two. Where two
- * photos of a folder differ in their extensions only, the second has a file `name.png.txt`.
+ * below the one that is common to all, so that photos of one name in two folders have two.
  *
- * @throws `INVALID_ARGUMENT` when there is something in the folder, `NO_SPACE`
+ * @throws `INVALID_ARGUMENT` when there is something in the folder, or a photo cannot have labels that
+ *   trainers find: two photos of a folder differ in their extensions only; `NO_SPACE`
  */
 export async function writeYolo(
   results: AsyncIterable<StoredResult>,
@@ -71,12 +72,16 @@ async function writeLabels(
   const names: string[] = [];
   let common: readonly string[] | undefined;
   for await (const result of results) {
-    const { folders, name } = placeOf(result.source);
+    const { folders, stem } = labelPlace(result.source);
     common = common === undefined ? folders : commonStart(common, folders);
     const folder = join(all, ...folders);
-    if (!made.has(folder)) await mkdir(folder, { recursive: true });
-    made.add(folder);
-    await writeNew(folder, name, toLabels(result, scores));
+    try {
+      if (!made.has(folder)) await mkdir(folder, { recursive: true });
+      made.add(folder);
+      await writeFile(join(folder, `${stem}.txt`), toLabels(result, scores), { flag: "wx" });
+    } catch (cause) {
+      throw explainRefusal(result, cause);
+    }
     addNames(names, result);
   }
   await rename(join(all, ...(common ?? [])), join(partial, "labels"));
@@ -118,31 +123,27 @@ names:${lines.length > 0 ? lines.join("") : " {}"}
 `;
 }
 
-/**
- * The folders and the name of a photo as they can be made below a folder, whatever the source says:
- * a path of this or another system, or the key of an object.
- */
-function placeOf(source: string): { readonly folders: readonly string[]; readonly name: string } {
-  const segments = source
-    .split(/[/\\]+/)
-    .filter((segment) => segment !== "" && segment !== ".")
-    .map((segment) => (segment === ".." ? "_" : segment.replaceAll(/[\p{Cc}:*?"<>|]/gu, "_")));
-  return { folders: segments.slice(0, -1), name: segments.at(-1) ?? "_" };
-}
-
 function commonStart(a: readonly string[], b: readonly string[]): readonly string[] {
   const end = a.findIndex((segment, i) => segment !== b[i]);
   return end < 0 ? a : a.slice(0, end);
 }
 
-/** Writes the labels of a photo of that name, under one that no other photo has. */
-async function writeNew(folder: string, name: string, labels: string): Promise<void> {
-  for (let i = 0; ; i++) {
-    const stem = i === 0 ? basename(name, extname(name)) : i === 1 ? name : `${name}-${i}`;
-    try {
-      return await writeFile(join(folder, `${stem}.txt`), labels, { flag: "wx" });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-  }
+/** Why a photo cannot have labels, by the system's error. */
+const refusals: { readonly [code in string]?: string } = {
+  EEXIST:
+    "another photo has its labels at the same place, since trainers look for them by the photo's " +
+    "path without its extension",
+  ENAMETOOLONG: "its name is too long for that of a file of labels",
+};
+
+/** Labels of another place would not be found, or be taken for those of another photo. */
+function explainRefusal({ source }: StoredResult, cause: unknown): unknown {
+  const refusal = refusals[(cause as NodeJS.ErrnoException).code ?? ""];
+  if (refusal === undefined) return cause;
+  return new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected labels for ${source}, but ${refusal}. Rename the photo and run again, or export to ` +
+      "another format.",
+    { cause, details: { photo: source } },
+  );
 }

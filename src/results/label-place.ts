@@ -1,0 +1,21 @@
+/** Where the labels of a photo go: folders, and a name without its extension. */
+export interface LabelPlace {
+  readonly folders: readonly string[];
+  readonly stem: string;
+}
+
+/**
+ * The place at which trainers look for the labels of a photo: its own, with another extension. A
+ * source may be a path of this or another system, a URL or the key of an object; what cannot be part
+ * of a name on this platform becomes `_`.
+ */
+export function labelPlace(source: string, platform: string = process.platform): LabelPlace {
+  const isWindowsPath = /^([a-z]:[/\\]|\\\\)/i.test(source);
+  const forbidden = platform === "win32" ? /[\p{Cc}\\:*?"<>|]/gu : /\0/g;
+  const segments = source
+    .split(isWindowsPath ? /[/\\]+/ : /\/+/)
+    .filter((segment) => segment !== "" && segment !== ".")
+    .map((segment) => (segment === ".." ? "_" : segment.replaceAll(forbidden, "_")));
+  const name = segments.at(-1) ?? "_";
+  return { folders: segments.slice(0, -1), stem: name.replace(/\.[^.]*$/, "") };
+}
