@@ -19,10 +19,11 @@ export function objectDensities({
   for (const { number, areaPx } of regions) areas.set(number, areaPx);
   return counts.map((count) => {
     const areaPx = areas.get(count.region) ?? 0;
-    return {
-      ...count,
-      areaPx,
-      perMegapixel: areaPx > 0 ? (1e6 * count.count) / areaPx : undefined,
-    };
+    return { ...count, areaPx, perMegapixel: perMegapixel(count.count, areaPx) };
   });
+}
+
+/** Objects on a million pixels of an area; undefined where there is no area. */
+export function perMegapixel(count: number, areaPx: number): number | undefined {
+  return areaPx > 0 ? (1e6 * count) / areaPx : undefined;
 }

@@ -1,5 +1,6 @@
 import { toHundredths, toScore } from "../ledger/stored-objects.ts";
 import type { SetAsidePhoto, StoredResult } from "../ledger/stored-results.ts";
+import { perMegapixel } from "../pipeline/density.ts";
 import { countInRegion } from "./region-counts.ts";
 
 /** What a column holds; every kind may be missing in a row. */
@@ -105,6 +106,7 @@ function* countRows({
   for (const { number, name: regionClass, areaPx } of [photo, ...regions]) {
     const found = counts.filter(({ region, count }) => region === number && count > 0);
     for (const { name, count } of found.length > 0 ? found : [nothing]) {
+      const density = perMegapixel(count, areaPx);
       yield {
         photo: source,
         region: number,
@@ -112,7 +114,7 @@ function* countRows({
         class: name,
         count,
         area_px: areaPx,
-        count_per_megapixel: areaPx > 0 ? round((1e6 * count) / areaPx, 1e3) : undefined,
+        count_per_megapixel: density === undefined ? undefined : round(density, 1e3),
       };
     }
   }
