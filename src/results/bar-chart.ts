@@ -1,5 +1,6 @@
 import { type Bin, niceCeiling } from "./histogram.ts";
 import { type Html, html } from "./html.ts";
+import { formatValue } from "./quantities.ts";
 
 export interface BarChartOptions {
   readonly title: string;
@@ -7,8 +8,8 @@ export interface BarChartOptions {
   readonly summary: string;
   /** What one bar is, as its tooltip and its row of the table say it. */
   readonly nameOf: (bin: Bin) => string;
-  /** What a bar's height means, as in `photos`. */
-  readonly unit: string;
+  /** What a bar's height counts or measures, of one and of several: `photo`, `photos`. */
+  readonly unit: readonly [one: string, several: string];
   /** What stands below the axis at a bin's start. */
   readonly tickOf: (value: number) => string;
   /** The height of a bar; default its count. */
@@ -20,52 +21,58 @@ export interface BarChartOptions {
   readonly tone?: "accent" | "leaf";
 }
 
-const plotTop = 18;
+const plotTop = 8;
 const plotHeight = 150;
 const chartHeight = plotTop + plotHeight + 24;
+/** Of a digit at the size of the labels, and what parts them from the bars. */
+const [digitPx, gapPx] = [7.5, 8];
 /** So many fit side by side on a phone. */
 const maxTicks = 7;
 const maxLongTicks = 4;
 
 /**
  * Bars as SVG without a coordinate system of its own: lengths across are in per cent, so that the
- * chart is as wide as its place while letters and corners keep their size. The numbers follow as a
- * table that can be opened, for those who cannot see bars and those who want to copy them.
+ * chart is as wide as its place while letters and corners keep their size. What the bars are measured
+ * by stands to the left of them, in a drawing of fixed width. The numbers follow as a table that can
+ * be opened, for those who cannot see bars and those who want to copy them.
  */
 export function barChart(bins: readonly Bin[], options: BarChartOptions): Html {
   const { title, summary, nameOf, unit, axis, tone = "accent" } = options;
   const heightOf = options.heightOf ?? (({ count }) => count);
   const highest = Math.max(...bins.map(heightOf), 0);
   const top = highest > 0 ? niceCeiling(highest) : 1;
+  // Half a photo is none.
+  const isWhole = options.heightOf === undefined;
+  const levels = [0, top / 2, top].filter((level) => !isWhole || Number.isInteger(level));
+  const yOf = (value: number) => plotTop + plotHeight * (1 - value / top);
+  const gutter = gapPx + digitPx * Math.max(...levels.map((level) => formatValue(level).length));
   const step = 100 / bins.length;
   const gap = Math.min(0.6, step * 0.16);
   const bars = bins.map((bin, i) => {
     const value = heightOf(bin);
     // What is there is seen, however little it is.
-    const height = value > 0 ? Math.max(2, (plotHeight * value) / top) : 0;
-    const [x, y] = [percent(i * step + gap / 2), (plotTop + plotHeight - height).toFixed(1)];
-    return html`<rect x="${x}" y="${y}" width="${percent(step - gap)}" height="${height.toFixed(1)}" rx="2"><title>${nameOf(bin)}: ${formatValue(value)} ${unit}</title></rect>`;
+    const y = value > 0 ? Math.min(yOf(value), yOf(0) - 2) : yOf(0);
+    return html`<rect x="${percent(i * step + gap / 2)}" y="${y.toFixed(1)}" width="${percent(step - gap)}" height="${(yOf(0) - y).toFixed(1)}" rx="2"><title>${nameOf(bin)}: ${formatValue(value)} ${unit[value === 1 ? 0 : 1]}</title></rect>`;
   });
-  return html`<figure class="chart ${tone}">
+  return html`<figure class="chart ${tone}" style="--gutter:${gutter}px">
 <figcaption><h3>${title}</h3><p>${summary}</p></figcaption>
-<svg width="100%" height="${chartHeight}" role="img" aria-label="${title}. ${summary}">
+<p class="unit" aria-hidden="true">${unit[1]}</p>
+<div class="plot"><svg width="${gutter}" height="${chartHeight}" aria-hidden="true">${levels.map(
+    (level) =>
+      html`<text x="${gutter - gapPx}" y="${yOf(level) + 4}" text-anchor="end">${formatValue(level)}</text>`,
+  )}</svg><svg width="100%" height="${chartHeight}" role="img" aria-label="${title}. ${summary}">
 <g class="bars">${bars}</g>
-${gridLine(0, "")}${gridLine(0.5, formatValue(top / 2))}${gridLine(1, formatValue(top))}
+${levels.map((level) => html`<line class="grid" x1="0" x2="100%" y1="${yOf(level)}" y2="${yOf(level)}"/>`)}
 ${ticks(bins, options)}
-</svg>
+</svg></div>
 <p class="axis">${axis}</p>
-<details><summary>Numbers</summary><div class="scroll"><table><thead><tr><th scope="col">${axis}</th><th scope="col" class="number">${unit}</th></tr></thead><tbody>${bins
+<details><summary>Numbers</summary><div class="scroll"><table><thead><tr><th scope="col">${axis}</th><th scope="col" class="number">${unit[1]}</th></tr></thead><tbody>${bins
     .filter((bin) => heightOf(bin) > 0)
     .map(
       (bin) =>
         html`<tr><th scope="row">${nameOf(bin)}</th><td class="number">${formatValue(heightOf(bin))}</td></tr>`,
     )}</tbody></table></div></details>
 </figure>`;
-}
-
-function gridLine(share: number, label: string): Html {
-  const y = plotTop + plotHeight * (1 - share);
-  return html`<line class="grid" x1="0" x2="100%" y1="${y}" y2="${y}"/><text class="value" x="0" y="${y - 5}">${label}</text>`;
 }
 
 /** A few of the bins' starts, and the end of the last. */
@@ -85,10 +92,4 @@ function ticks(bins: readonly Bin[], { tickOf, isExact = false }: BarChartOption
 
 function percent(value: number): string {
   return `${value.toFixed(3)}%`;
-}
-
-/** Whole numbers with separators, others to three digits. */
-export function formatValue(value: number): string {
-  if (Number.isInteger(value)) return value.toLocaleString("en-GB");
-  return value.toLocaleString("en-GB", { maximumSignificantDigits: 3 });
 }

@@ -22,11 +22,21 @@ describe("binCounts", () => {
         24,
       ),
       [
+        { from: 2, to: 3, count: 0 },
         { from: 3, to: 4, count: 2 },
         { from: 4, to: 5, count: 0 },
         { from: 5, to: 6, count: 1 },
+        { from: 6, to: 7, count: 0 },
       ],
     );
+  });
+
+  test("gives a few bins neighbours, none of them below 0", () => {
+    const startsOf = (value: number) =>
+      binCounts(new Map([[value, 7]]), 24).map(({ from }) => from);
+    assert.deepEqual(startsOf(12), [10, 11, 12, 13, 14]);
+    assert.deepEqual(startsOf(1), [0, 1, 2, 3, 4]);
+    assert.deepEqual(startsOf(0), [0, 1, 2, 3, 4]);
   });
 
   test("begins at multiples of a width that people count in, and loses nothing", () => {
@@ -92,16 +102,47 @@ test("a chart says its numbers in a table as well, and shows the least of bars",
     title: "Objects",
     summary: "Most are none.",
     nameOf: ({ from }) => `<${from}>`,
-    unit: "photos",
+    unit: ["photo", "photos"],
     tickOf: String,
     axis: "Objects",
   });
   assert.match(text, /role="img" aria-label="Objects\. Most are none\."/);
   assert.match(text, /<th scope="row">&lt;0&gt;<\/th><td class="number">100,000<\/td>/);
   assert.equal(text.match(/<th scope="row">/g)?.length, 2);
+  assert.match(
+    text,
+    /<title>&lt;0&gt;: 100,000 photos<\/title>.*<title>&lt;2&gt;: 1 photo<\/title>/,
+  );
   const heights = Array.from(text.matchAll(/<rect [^>]* height="([\d.]+)"/g), ([, height]) =>
     Number(height),
   );
   assert.equal(heights.length, 3);
   assert.ok(heights[0]! > 100 && heights[1] === 0 && heights[2]! >= 2);
+});
+
+describe("what bars are measured by", () => {
+  /** The labels beside the bars, from the lowest up. */
+  function levelsOf(count: number, heightOf?: () => number): string[] {
+    const { text } = barChart([{ from: 0, to: 1, count }], {
+      title: "",
+      summary: "",
+      nameOf: String,
+      unit: ["photo", "photos"],
+      tickOf: String,
+      axis: "",
+      ...(heightOf && { heightOf }),
+    });
+    const [, scale] = /<svg[^>]*aria-hidden="true">(.*?)<\/svg>/s.exec(text)!;
+    return Array.from(scale!.matchAll(/>([^<]+)<\/text>/g), ([, label]) => label!);
+  }
+
+  test("is whole where it counts", () => {
+    assert.deepEqual(levelsOf(1), ["0", "1"]);
+    assert.deepEqual(levelsOf(5), ["0", "3", "6"]);
+    assert.deepEqual(levelsOf(900), ["0", "500", "1,000"]);
+    assert.deepEqual(
+      levelsOf(1, () => 0.7),
+      ["0", "0.4", "0.8"],
+    );
+  });
 });

@@ -8,8 +8,7 @@ const advice: { readonly [code in ErrorCode]?: string } = {
   PHOTO_FETCH_FAILED: "Check the network and the rights, then run with --retry.",
   PHOTO_ADDRESS_REFUSED: "Leave the URL out, or allow private addresses if it is one of yours.",
   PHOTO_NO_SPACE: "Make room in the folder for temporary files, then run with --retry.",
-  PHOTO_CRASHED_WORKER:
-    "Look at the photo: the process died on it three times. Run with --retry when the cause is gone.",
+  PHOTO_CRASHED_WORKER: "Look at the photo, and run with --retry when the cause is gone.",
   PHOTO_FAILED: "Run with --retry; if it fails again, the message says where to look.",
 };
 

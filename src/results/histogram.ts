@@ -12,9 +12,12 @@ function niceSteps(): number[] {
   ).flat();
 }
 
+/** With fewer a bar would be as wide as the chart: empty neighbours show where it stands. */
+const minBins = 5;
+
 /**
- * Whole numbers in bins of equal width, as narrow as fits into `maxBins`: the width is 1, 2, 5, 10
- * and so on, and bins start at its multiples.
+ * Whole numbers from 0 on in bins of equal width, as narrow as fits into `maxBins`: the width is 1, 2,
+ * 5, 10 and so on, and bins start at its multiples.
  *
  * @param occurrences How often each number occurs.
  */
@@ -24,8 +27,9 @@ export function binCounts(occurrences: ReadonlyMap<number, number>, maxBins: num
   for (const value of occurrences.keys()) [min, max] = [Math.min(min, value), Math.max(max, value)];
   const binsOf = (width: number) => Math.floor(max / width) - Math.floor(min / width) + 1;
   const width = niceSteps().find((step) => binsOf(step) <= maxBins)!;
-  const first = Math.floor(min / width);
-  const counts = new Array<number>(binsOf(width)).fill(0);
+  const spare = Math.max(0, minBins - binsOf(width));
+  const first = Math.max(0, Math.floor(min / width) - Math.floor(spare / 2));
+  const counts = new Array<number>(binsOf(width) + spare).fill(0);
   for (const [value, times] of occurrences) counts[Math.floor(value / width) - first]! += times;
   return counts.map((count, i) => ({
     from: (first + i) * width,

@@ -53,3 +53,65 @@ describe("a class has one colour", () => {
     assert.equal(new Set([object, first.region, third.region].map(String)).size, 3);
   });
 });
+
+describe("labels", () => {
+  /** Regions that all begin at the same height, each within the one before. */
+  const nested = (count: number) =>
+    Array.from({ length: count }, (_, i) =>
+      exampleRegion(
+        1 + i,
+        sizeWh,
+        (x, y) => y >= 100 && y < 500 && x >= 40 + 2 * i && x < 760 - 2 * i,
+      ),
+    );
+  const labelsOf = (result: StoredResult) =>
+    Array.from(
+      drawOverlay(result).text.matchAll(
+        /<text class="([a-z -]+)" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)/g,
+      ),
+      ([, kind, x, y, text]) => ({ kind: kind!, x: Number(x), y: Number(y), text: text! }),
+    );
+
+  /** Those that lie closer together than their letters are high, and as near across. */
+  function assertApart(
+    labels: readonly { x: number; y: number; text: string }[],
+    letterPx: number,
+  ) {
+    for (const [i, a] of labels.entries()) {
+      for (const b of labels.slice(i + 1)) {
+        const isApart = Math.abs(a.y - b.y) >= letterPx || Math.abs(a.x - b.x) >= 2 * letterPx;
+        assert.ok(isApart, `${a.text} at ${a.x}, ${a.y} and ${b.text} at ${b.x}, ${b.y}`);
+      }
+    }
+  }
+
+  test("of regions cover no other, on a card or large, and lie in their region", () => {
+    const regions = nested(30);
+    const labels = labelsOf(resultWith({ regions }));
+    const onCard = labels.filter(({ kind }) => kind === "region-label");
+    assert.ok(onCard.length > 5 && onCard.length < labels.length, `${onCard.length}`);
+    assert.ok(labels.length > 15, `${labels.length}`);
+    assertApart(onCard, 42 * 0.8);
+    assertApart(labels, 22 * 0.8);
+    for (const { x, y, text } of labels) {
+      const { mask } = regions[Number.parseInt(text, 10) - 1]!;
+      assert.ok(mask.contains(x, Math.max(y, 101)), text);
+    }
+  });
+
+  test("of objects cover neither each other nor those of regions, and stay on the photo", () => {
+    const objects = Array.from({ length: 12 }, (_, i) => ({
+      boxXyxy: [780 - i, 100, 800, 120] as const,
+      region: 1,
+    }));
+    const labels = labelsOf(resultWith({ objects, regions: nested(1) }));
+    const ofObjects = labels.filter(({ kind }) => kind === "object-label");
+    assert.ok(ofObjects.length >= 2 && ofObjects.length < objects.length);
+    assertApart(ofObjects, 8);
+    for (const { x } of ofObjects) assert.ok(x > 500 && x < 760, `${x}`);
+  });
+
+  test("are left out where nothing was found", () => {
+    assert.deepEqual(labelsOf(resultWith({})), []);
+  });
+});

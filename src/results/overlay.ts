@@ -4,12 +4,9 @@ import type { Detections } from "../vision/detections.ts";
 import type { Mask } from "../vision/mask.ts";
 import { layerColours } from "../vision/palette.ts";
 import { type Html, html } from "./html.ts";
+import { overlayLabels } from "./overlay-labels.ts";
 import { outlineMask, signedArea } from "./pixel-outline.ts";
-import { countInRegion } from "./region-counts.ts";
 import { simplifyRing } from "./simplify-ring.ts";
-
-/** Objects are labelled up to so many on a photo; more would cover it. */
-const maxLabelledObjects = 60;
 
 /**
  * What was found on a photo as SVG to lie over it: regions filled and outlined, objects framed. Its
@@ -24,9 +21,7 @@ export function drawOverlay(result: StoredResult): Html {
     const colour = cssColour(regionColour!(classId));
     return html`<path class="region" style="--c:${colour}" d="${maskPath(mask, unit)}"/>`;
   });
-  return html`<svg class="overlay" viewBox="0 0 ${widthPx} ${heightPx}" style="--u:${unit}" aria-hidden="true" focusable="false"><g class="regions">${regionPaths}</g><g class="objects">${objectPaths(objects, objectColour!)}</g><g class="labels">${
-    objects.length <= maxLabelledObjects && objectLabels(result)
-  }${regionLabels(result, unit)}</g></svg>`;
+  return html`<svg class="overlay" viewBox="0 0 ${widthPx} ${heightPx}" style="--u:${unit}" aria-hidden="true" focusable="false"><g class="regions">${regionPaths}</g><g class="objects">${objectPaths(objects, objectColour!)}</g><g class="labels">${overlayLabels(result, unit)}</g></svg>`;
 }
 
 /** All boxes of a class are one path. */
@@ -42,22 +37,6 @@ function objectPaths(objects: Detections, colourOf: (classId: number) => Rgb): H
     ([classId, path]) =>
       html`<path class="object" style="--c:${cssColour(colourOf(classId))}" d="${path}"/>`,
   );
-}
-
-function objectLabels({ objects }: StoredResult): Html[] {
-  return Array.from(objects, ({ name, score, boxXyxy: [x1, y1] }) => {
-    const [x, y] = [Math.round(x1), Math.round(y1)];
-    return html`<text class="object-label" x="${x}" y="${y}" dy="-.35em">${name} ${score.toFixed(2)}</text>`;
-  });
-}
-
-/** On the upper edge of the region, where it covers least. */
-function regionLabels(result: StoredResult, unit: number): Html[] {
-  return (result.regions ?? []).map(({ number, boxXyxy: [x1, y1, x2] }) => {
-    const [x, y] = [Math.round((x1 + x2) / 2), Math.round(Math.max(y1, 24 * unit))];
-    const count = countInRegion(result, number).toLocaleString("en-GB");
-    return html`<text class="region-label" x="${x}" y="${y}" dy=".35em">${number}: ${count}</text>`;
-  });
 }
 
 /** Parts that are too small to see are left out, but the largest. */

@@ -3,6 +3,12 @@ export function formatCount(value: number): string {
   return value.toLocaleString("en-GB");
 }
 
+/** Whole numbers with separators, others to three digits. */
+export function formatValue(value: number): string {
+  if (Number.isInteger(value)) return formatCount(value);
+  return value.toLocaleString("en-GB", { maximumSignificantDigits: 3 });
+}
+
 /** `21 ms`, `1.8 s`, `12 s`, `3:05 min`, `2:03:00 h` */
 export function formatDuration(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
@@ -32,4 +38,12 @@ export function formatPlural(count: number, singular: string, plural = `${singul
 export function formatEta(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   return seconds < 60 ? `${seconds} s` : formatDuration(1000 * seconds);
+}
+
+/** A part as a percentage that is 0 or 100 only when it is none or all: `13 %`, `<0.1 %`, `99.9 %` */
+export function formatShare(part: number, whole: number): string {
+  const value = (100 * part) / whole;
+  if (value > 0 && value < 0.1) return "<0.1 %";
+  const shown = Math.min(value, part < whole ? 99.9 : 100);
+  return `${formatValue(Number(shown.toPrecision(shown < 10 ? 2 : 3)))} %`;
 }

@@ -85,9 +85,11 @@ export function exampleResult(fields: {
   readonly names?: readonly string[];
   readonly objects?: readonly ExampleObject[];
   readonly regions?: readonly Region[];
+  readonly device?: string;
   readonly fallbackReason?: string;
 }): PhotoResult {
-  const { sizeWh = [100, 80], names = ["plant"], objects = [], regions, fallbackReason } = fields;
+  const { sizeWh = [100, 80], names = ["plant"], objects = [], regions } = fields;
+  const { device = "cpu", fallbackReason } = fields;
   const detections = exampleDetections(names, objects);
   const numbers = [0, ...(regions ?? []).map(({ number }) => number)];
   const counts = numbers.flatMap((region) => {
@@ -98,7 +100,7 @@ export function exampleResult(fields: {
   return {
     widthPx: sizeWh[0],
     heightPx: sizeWh[1],
-    device: "cpu",
+    device,
     fallbackReason,
     timingsMs: { read: 1, decode: 10, ...(regions && { segment: 20 }), detect: 30 },
     objects: detections,

@@ -1,36 +1,54 @@
-import { barChart, formatValue } from "./bar-chart.ts";
+import { barChart } from "./bar-chart.ts";
 import { type Bin, binCounts } from "./histogram.ts";
 import { type Html, html } from "./html.ts";
-import { formatCount, formatDuration, formatPlural } from "./quantities.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatPlural,
+  formatShare,
+  formatValue,
+} from "./quantities.ts";
 import { type ReportFacts, reportLimits, scoreBins } from "./report-facts.ts";
 import { binMoments, ratePerSecond, slowPerSecond } from "./time-bins.ts";
 
 const maxBars = 40;
+/** How many the style has: one for each step that there is. */
+const stepColours = 7;
 
-/** How counts, scores, work and time are spread. */
-export function charts(facts: ReportFacts): Html | false {
-  if (facts.photoCount === 0) return false;
+/** How counts, scores and classes are spread. */
+export function distribution(facts: ReportFacts): Html | false {
+  const pair = [countsChart(facts), scoresChart(facts)];
+  if (pair.every((chart) => chart === false)) return false;
   return html`<section id="distribution"><h2>Distribution</h2>
-<div class="pair">${countsChart(facts)}${scoresChart(facts)}</div>
+<div class="pair">${pair}</div>
 ${classBars(facts)}
-</section>
-<section id="speed"><h2>Speed</h2>
-<div class="pair">${throughputChart(facts)}${stepBars(facts)}</div>
 </section>`;
 }
 
-function countsChart({ photosByCount, photoCount, objectCount }: ReportFacts): Html {
+/** How work and time are spread. */
+export function speed(facts: ReportFacts): Html | false {
+  const pair = [throughputChart(facts), stepBars(facts)];
+  if (pair.every((chart) => chart === false)) return false;
+  return html`<section id="speed"><h2>Speed</h2>
+<div class="pair">${pair}</div>
+</section>`;
+}
+
+function countsChart({ photosByCount, photoCount, objectCount }: ReportFacts): Html | false {
+  if (photoCount < 2) return false;
   const bins = binCounts(photosByCount, 24);
   const counts = [...photosByCount.keys()];
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
   const mean = Math.round((10 * objectCount) / photoCount) / 10;
   return barChart(bins, {
     title: "Objects on a photo",
     summary:
-      `From ${formatCount(Math.min(...counts))} to ${formatCount(Math.max(...counts))}, ` +
-      `${formatValue(mean)} on average.`,
+      least === most
+        ? `${formatCount(most)} on each.`
+        : `From ${formatCount(least)} to ${formatCount(most)}, ${formatValue(mean)} on average.`,
     nameOf: ({ from, to }) =>
       to - from === 1 ? formatCount(from) : `${formatCount(from)}–${formatCount(to - 1)}`,
-    unit: "photos",
+    unit: ["photo", "photos"],
     tickOf: formatCount,
     isExact: bins.every(({ from, to }) => to - from === 1),
     axis: "Objects",
@@ -44,14 +62,16 @@ function scoresChart({ objectsByScore, objectCount }: ReportFacts): Html | false
     to: (i + 1) / scoreBins,
     count,
   }));
-  const bins = all.slice(all.findIndex(({ count }) => count > 0));
+  // Those below the lowest say nothing; a few bars would be as wide as the chart.
+  const lowest = all.findIndex(({ count }) => count > 0);
+  const bins = all.slice(Math.min(lowest, scoreBins / 2));
   const sure = bins.filter(({ from }) => from >= 0.5).reduce((sum, { count }) => sum + count, 0);
   const name = (value: number) => value.toFixed(2);
   return barChart(bins, {
     title: "Scores of the objects",
-    summary: `${formatValue(Math.round((1000 * sure) / objectCount) / 10)} % have a score of 0.5 or more.`,
+    summary: `${formatShare(sure, objectCount)} have a score of 0.5 or more.`,
     nameOf: ({ from, to }) => `${name(from)}–${name(to)}`,
-    unit: "objects",
+    unit: ["object", "objects"],
     tickOf: name,
     axis: "Score",
     tone: "leaf",
@@ -68,7 +88,7 @@ function classBars({ countByName, objectCount }: ReportFacts): Html | false {
   return html`<figure class="chart"><figcaption><h3>Objects by class</h3><p>${formatPlural(countByName.length, "class", "classes")} among ${formatPlural(objectCount, "object")}.</p></figcaption>
 <table class="across"><thead class="unseen"><tr><th scope="col">Class</th><th scope="col">Share</th><th scope="col">Objects</th></tr></thead><tbody>${shown.map(
     ([name, count]) =>
-      html`<tr><th scope="row"><bdi>${name}</bdi></th><td aria-hidden="true"><i style="width:${((100 * count) / most).toFixed(2)}%"></i></td><td class="number">${formatCount(count)}</td></tr>`,
+      html`<tr><th scope="row"><bdi title="${name}">${name}</bdi></th><td aria-hidden="true"><i style="width:${((100 * count) / most).toFixed(2)}%"></i></td><td class="number">${formatCount(count)}</td></tr>`,
   )}${
     rest.length > 0 &&
     html`<tr><th scope="row">${formatPlural(rest.length, "other class", "other classes")}</th><td></td><td class="number">${formatCount(restCount)}</td></tr>`
@@ -78,12 +98,12 @@ function classBars({ countByName, objectCount }: ReportFacts): Html | false {
 function throughputChart({ momentsMs }: ReportFacts): Html | false {
   const perSecond = ratePerSecond(momentsMs);
   if (perSecond === undefined) return false;
-  const [unit, unitMs] =
+  const [time, unitMs] =
     perSecond >= slowPerSecond
-      ? ["photos a second", 1e3]
+      ? ["a second", 1e3]
       : perSecond >= slowPerSecond / 60
-        ? ["photos a minute", 6e4]
-        : ["photos an hour", 36e5];
+        ? ["a minute", 6e4]
+        : ["an hour", 36e5];
   const bins = binMoments(momentsMs, maxBars);
   const widthMs = bins[0]!.to - bins[0]!.from;
   const best = Math.max(...bins.map(({ count }) => count));
@@ -91,9 +111,9 @@ function throughputChart({ momentsMs }: ReportFacts): Html | false {
   const clock = clockFor(bins, widthMs);
   return barChart(bins, {
     title: "Photos over time",
-    summary: `Up to ${formatValue(rate(best))} ${unit}; a bar is ${formatDuration(widthMs)}.`,
+    summary: `Up to ${formatValue(rate(best))} ${time}; a bar is ${formatDuration(widthMs)}.`,
     nameOf: ({ from }) => clock(from),
-    unit,
+    unit: [`photo ${time}`, `photos ${time}`],
     tickOf: clock,
     heightOf: ({ count }) => rate(count),
     axis: "UTC",
@@ -121,11 +141,11 @@ function stepBars({ meanMsByStep }: ReportFacts): Html | false {
   return html`<figure class="chart"><figcaption><h3>Time for a photo</h3><p>${formatMs(total)} of work on average; steps of several photos overlap.</p></figcaption>
 <div class="stack" aria-hidden="true">${steps.map(
     ([step, ms], i) =>
-      html`<i class="s${i % 6}" style="flex-grow:${ms.toFixed(3)}" title="${step}: ${formatMs(ms)}"></i>`,
+      html`<i class="s${i % stepColours}" style="flex-grow:${ms.toFixed(3)}" title="${step}: ${formatMs(ms)}"></i>`,
   )}</div>
 <table class="steps"><thead class="unseen"><tr><th scope="col">Step</th><th scope="col">Mean</th><th scope="col">Share</th></tr></thead><tbody>${steps.map(
     ([step, ms], i) =>
-      html`<tr><th scope="row"><i class="s${i % 6}"></i>${step}</th><td class="number">${formatMs(ms)}</td><td class="number">${Math.round((100 * ms) / total)} %</td></tr>`,
+      html`<tr><th scope="row"><i class="s${i % stepColours}"></i>${step}</th><td class="number">${formatMs(ms)}</td><td class="number">${ms < total / 100 ? "<1" : Math.round((100 * ms) / total)} %</td></tr>`,
   )}</tbody></table></figure>`;
 }
 

@@ -2,16 +2,33 @@ import type { LedgerDatabase } from "../ledger/ledger-database.ts";
 import {
   readResults,
   readSetAside,
-  type SetAsidePhoto,
   type StoredRecipe,
   type StoredResult,
 } from "../ledger/stored-results.ts";
 import { Extremes } from "./extremes.ts";
+import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
 import { type ChosenPhoto, PictureChoice } from "./picture-choice.ts";
 import { countInRegion } from "./region-counts.ts";
 
 /** How much of what is listed. Everything else is counted only, so that a report stays small. */
-export const reportLimits = { photos: 200, failures: 50, scores: 6, pictures: 24, classes: 12 };
+export const reportLimits = {
+  photos: 200,
+  /** In the detail of one photo. */
+  regions: 20,
+  /** With the highest and with the lowest scores; twice as many if that is all of them. */
+  scores: 6,
+  pictures: 24,
+  classes: 12,
+  failures: { reasonsPerCode: 6, sourcesPerReason: 20 },
+};
+
+/** A region as the report's tables show it. */
+export interface RegionFacts {
+  readonly number: number;
+  readonly name: string;
+  readonly areaPx: number;
+  readonly count: number;
+}
 
 /** One photo as the report's tables show it. */
 export interface PhotoFacts {
@@ -20,17 +37,11 @@ export interface PhotoFacts {
   readonly heightPx: number;
   readonly countByName: ReadonlyMap<string, number>;
   readonly objectCount: number;
-  /** By number of region, from 1 on; undefined without a segmenter. */
-  readonly countByRegion: readonly number[] | undefined;
+  /** Undefined without a segmenter. */
+  readonly regions: readonly RegionFacts[] | undefined;
   /** Undefined where nothing was found. */
   readonly meanScore: number | undefined;
   readonly lowestScore: number | undefined;
-}
-
-export interface FailureGroup {
-  readonly code: string;
-  readonly count: number;
-  readonly examples: readonly SetAsidePhoto[];
 }
 
 /** Where photos were inferred. */
@@ -49,6 +60,8 @@ export interface ReportFacts {
   readonly regionCount: number | undefined;
   /** Inferences of the detector. */
   readonly sliceCount: number;
+  /** Of the detector's classes, by number. */
+  readonly classNames: readonly string[];
   /** Most frequent first. */
   readonly countByName: readonly (readonly [name: string, count: number])[];
   readonly devices: readonly DeviceFacts[];
@@ -62,6 +75,7 @@ export interface ReportFacts {
   readonly meanMsByStep: ReadonlyMap<string, number>;
   /** The first of all, by source. */
   readonly photos: readonly PhotoFacts[];
+  /** Those with the lowest mean scores, worst first: of a few all, and then none is among the best. */
   readonly worst: readonly PhotoFacts[];
   readonly best: readonly PhotoFacts[];
   readonly chosen: readonly ChosenPhoto[];
@@ -95,17 +109,12 @@ export async function gatherReportFacts(
     gatherer.add(result);
     onPhoto?.();
   }
-  const failures = new Map<string, { count: number; examples: SetAsidePhoto[] }>();
-  let listed = 0;
+  const failures = new FailureGroups(reportLimits.failures);
   for await (const photo of readSetAside(ledger, selection)) {
-    const group = failures.get(photo.reason.code) ?? { count: 0, examples: [] };
-    failures.set(photo.reason.code, group);
-    group.count++;
-    if (listed++ < reportLimits.failures) group.examples.push(photo);
+    failures.add(photo);
     onPhoto?.();
   }
-  const groups = Array.from(failures, ([code, group]) => ({ code, ...group }));
-  return gatherer.finish(groups.sort((a, b) => b.count - a.count));
+  return gatherer.finish(failures.list);
 }
 
 class Gatherer {
@@ -114,6 +123,7 @@ class Gatherer {
   #objectCount = 0;
   #regionCount: number | undefined;
   #sliceCount = 0;
+  #classNames: readonly string[] = [];
   readonly #countByName = new Map<string, number>();
   readonly #devices = new Map<string, DeviceFacts>();
   readonly #photosByCount = new Map<number, number>();
@@ -125,11 +135,11 @@ class Gatherer {
   readonly #photos: PhotoFacts[] = [];
   readonly #pictures: PictureChoice;
   readonly #worst = new Extremes<PhotoFacts>(
-    reportLimits.scores,
+    2 * reportLimits.scores + 1,
     ({ meanScore = Infinity }) => meanScore,
   );
   readonly #best = new Extremes<PhotoFacts>(
-    reportLimits.scores,
+    2 * reportLimits.scores,
     ({ meanScore = -Infinity }) => -meanScore,
   );
 
@@ -144,6 +154,7 @@ class Gatherer {
     this.#photoCount++;
     this.#objectCount += facts.objectCount;
     this.#sliceCount += result.sliceCount;
+    this.#classNames = result.objects.names;
     if (result.regions) this.#regionCount = (this.#regionCount ?? 0) + result.regions.length;
     for (const [name, count] of facts.countByName) increase(this.#countByName, name, count);
     increase(this.#photosByCount, facts.objectCount, 1);
@@ -160,12 +171,18 @@ class Gatherer {
   }
 
   finish(failures: readonly FailureGroup[]): ReportFacts {
+    const { scores } = reportLimits;
+    const areFew = this.#worst.items.length <= 2 * scores;
+    const worst = areFew ? this.#worst.items : this.#worst.items.slice(0, scores);
+    // Among equals the same come first in both.
+    const best = this.#best.items.filter((photo) => !worst.includes(photo)).slice(0, scores);
     return {
       recipe: this.#recipe,
       photoCount: this.#photoCount,
       objectCount: this.#objectCount,
       regionCount: this.#regionCount,
       sliceCount: this.#sliceCount,
+      classNames: this.#classNames,
       countByName: [...this.#countByName].sort((a, b) => b[1] - a[1]),
       devices: [...this.#devices.values()].sort((a, b) => b.photos - a.photos),
       photosByCount: this.#photosByCount,
@@ -175,8 +192,8 @@ class Gatherer {
         Array.from(this.#msByStep, ([step, ms]) => [step, ms / this.#moments.length] as const),
       ),
       photos: this.#photos,
-      worst: this.#worst.items,
-      best: this.#best.items,
+      worst,
+      best,
       chosen: this.#pictures.choose(),
       failures,
     };
@@ -200,7 +217,9 @@ function toPhotoFacts(result: StoredResult): PhotoFacts {
     heightPx,
     countByName: objects.countByName(),
     objectCount: objects.length,
-    countByRegion: regions?.map(({ number }) => countInRegion(result, number)),
+    regions: regions?.map(({ number, name, areaPx }) => {
+      return { number, name, areaPx, count: countInRegion(result, number) };
+    }),
     meanScore: scores.length === 0 ? undefined : scoreSum / scores.length,
     // Best first.
     lowestScore: scores.at(-1),

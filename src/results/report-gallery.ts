@@ -3,9 +3,8 @@ import { drawOverlay } from "./overlay.ts";
 import type { PhotoNames } from "./photo-names.ts";
 import type { ChosenPhoto } from "./picture-choice.ts";
 import { formatCount, formatPlural } from "./quantities.ts";
-import { countInRegion } from "./region-counts.ts";
-import { type ReportFacts, reportLimits } from "./report-facts.ts";
-import { formatScore } from "./report-tables.ts";
+import { type PhotoFacts, type ReportFacts, reportLimits } from "./report-facts.ts";
+import { formatScore, photoName, sumUp } from "./report-tables.ts";
 import type { Thumbnail } from "./thumbnail.ts";
 
 /** A chosen photo and the small copy of it that the page holds. */
@@ -44,27 +43,25 @@ function toggles(shown: readonly string[]): Html {
 
 function card({ facts, result, reason, thumbnail }: Shot, index: number, names: PhotoNames): Html {
   const name = names.nameOf(facts.source);
-  const counted = describeCounts(result);
+  const counted = describeCounts(facts);
   const id = `picture-${index + 1}`;
   const ratio = (facts.widthPx / facts.heightPx).toFixed(4);
   const shot =
     "webp" in thumbnail
       ? html`<a class="shot" href="#${id}" aria-label="Open ${name} large"><span class="frame" style="--ar:${ratio}"><img src="data:image/webp;base64,${Buffer.from(thumbnail.webp).toString("base64")}" width="${thumbnail.widthPx}" height="${thumbnail.heightPx}" alt="${name}: ${counted}">${drawOverlay(result)}</span></a>`
       : html`<div class="shot missing"><p>${thumbnail.missing}</p></div>`;
-  return html`<article class="card" id="${id}">${shot}<div class="about"><h3><bdi class="path" title="${facts.source}">${name}</bdi></h3><p>${counted}</p><p class="quiet">${facts.meanScore !== undefined && `mean score ${formatScore(facts.meanScore)}, lowest ${formatScore(facts.lowestScore)}`}</p>${reason && html`<p class="chip">${reason}</p>`}</div></article>`;
+  return html`<article class="card" id="${id}">${shot}<div class="about"><h3>${photoName(facts.source, names)}</h3><p>${counted}</p><p class="quiet">${facts.meanScore !== undefined && `mean score ${formatScore(facts.meanScore)}, lowest ${formatScore(facts.lowestScore)}`}</p>${reason && html`<p class="chip">${reason}</p>`}</div></article>`;
 }
 
-function describeCounts(result: ChosenPhoto["result"]): string {
-  const { objects, regions } = result;
-  const counted = formatPlural(objects.length, "object");
-  if (regions === undefined || regions.length === 0) return counted;
-  const each = regions.map(({ number }) => formatCount(countInRegion(result, number))).join(" + ");
-  return `${counted}; ${formatPlural(regions.length, "region")}: ${each}`;
+function describeCounts({ objectCount, regions = [] }: PhotoFacts): string {
+  const counted = formatPlural(objectCount, "object");
+  if (regions.length === 0) return counted;
+  return `${counted}; ${formatPlural(regions.length, "region")}: ${sumUp(regions)}`;
 }
 
 function viewer(shown: readonly string[]): Html {
   return html`<dialog id="viewer" aria-labelledby="viewer-name">
-<header><div><h2 id="viewer-name"></h2><p id="viewer-about"></p></div><div class="tools">${toggles(shown)}<button type="button" data-do="zoom" aria-pressed="false">Zoom</button><button type="button" data-do="close" aria-label="Close">✕</button></div></header>
+<header><div class="name"><h2 id="viewer-name" class="clamp"></h2><p id="viewer-about"></p></div><div class="tools">${toggles(shown)}<button type="button" data-do="zoom" aria-pressed="false">Zoom</button></div><button type="button" data-do="close" aria-label="Close">✕</button></header>
 <div class="stage" tabindex="0" autofocus role="group" aria-label="Picture"></div>
 <footer><button type="button" data-do="back" aria-label="Previous picture">←</button><span id="viewer-place"></span><button type="button" data-do="next" aria-label="Next picture">→</button></footer>
 </dialog>`;

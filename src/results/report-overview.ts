@@ -1,7 +1,12 @@
-import { formatValue } from "./bar-chart.ts";
 import { type Html, html } from "./html.ts";
-import { formatCount, formatDuration, formatPlural } from "./quantities.ts";
-import type { ReportFacts } from "./report-facts.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatPlural,
+  formatShare,
+  formatValue,
+} from "./quantities.ts";
+import type { DeviceFacts, ReportFacts } from "./report-facts.ts";
 import { ratePerSecond, slowPerSecond, workMs } from "./time-bins.ts";
 
 /** What the page begins with: the sum of it all, and whatever the reader has to know first. */
@@ -13,7 +18,7 @@ export function overview(facts: ReportFacts, { file }: { readonly file: string }
 <p class="quiet"><bdi>${file}</bdi>${whenCounted(facts)}</p>
 </header>
 ${notices(facts)}
-<section aria-label="Totals"><dl class="tiles">${tilesOf(facts)}</dl></section>`;
+<section aria-label="Totals"><dl class="tiles">${tilesOf(facts)}</dl>${deviceNote(facts)}</section>`;
 }
 
 const logo = html`<svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true"><circle cx="12.5" cy="15.5" r="9.5" fill="var(--accent)"/><path d="M13 7.2C13.4 3 17 .8 22.6 1.4 22.2 6 18.600 8.400 13 7.2z" fill="var(--leaf)"/></svg>`;
@@ -36,7 +41,8 @@ function tilesOf(facts: ReportFacts): Html[] {
     {
       name: "Photos",
       value: formatCount(photoCount),
-      note: all === photoCount ? "all of them" : `of ${formatCount(all)}`,
+      note:
+        all === 0 ? "none were added" : all === photoCount ? "all done" : `of ${formatCount(all)}`,
     },
     { name: "Objects", value: formatCount(objectCount), note: mean(objectCount) },
     regionCount !== undefined && {
@@ -52,7 +58,7 @@ function tilesOf(facts: ReportFacts): Html[] {
     {
       name: "Set aside",
       value: formatCount(setAside),
-      note: setAside === 0 ? "nothing failed" : `${share(setAside, all)} of the photos`,
+      note: setAside === 0 ? "nothing failed" : `${formatShare(setAside, all)} of the photos`,
       isWarning: setAside > 0,
     },
     rate !== undefined && {
@@ -66,36 +72,65 @@ function tilesOf(facts: ReportFacts): Html[] {
     .filter((tile) => tile !== false)
     .map(
       ({ name, value, note, isWarning }) =>
-        html`<div class="tile${isWarning && " warning"}"><dt>${name}</dt><dd><b>${value}</b><span>${note}</span></dd></div>`,
+        html`<div class="tile${isWarning && " warning"}"><dt>${name}</dt><dd><b style="--n:${value.length}">${value}</b><span>${note}</span></dd></div>`,
     );
 }
 
 /** The device of most photos. */
 function deviceTile({ devices, photoCount }: ReportFacts): Tile {
-  const photosOn = new Map<string, number>();
-  for (const { device, photos } of devices) {
-    photosOn.set(device, (photosOn.get(device) ?? 0) + photos);
-  }
-  const [most, ...others] = [...photosOn].sort((a, b) => b[1] - a[1]);
+  const [most, ...others] = photosByDevice(devices);
   const [value, photos] = most!;
-  const isOnly = others.length === 0;
-  const note = `${share(photos, photoCount)}, others on ${others.map(([name]) => name).join(", ")}`;
-  return { name: "Device", value, note: isOnly ? "for all photos" : note };
+  const note =
+    others.length === 0
+      ? "for all photos"
+      : `${formatShare(photos, photoCount)}, others on ${others.map(([name]) => name).join(", ")}`;
+  return { name: "Device", value, note };
 }
 
-function notices({ recipe, devices }: ReportFacts): Html[] {
-  const fallbacks = devices.filter(({ fallbackReason }) => fallbackReason !== undefined);
+/** Devices with their photos, most first. */
+function photosByDevice(devices: readonly DeviceFacts[]): [device: string, photos: number][] {
+  const counts = new Map<string, number>();
+  for (const { device, photos } of devices) counts.set(device, (counts.get(device) ?? 0) + photos);
+  return [...counts].sort((a, b) => b[1] - a[1]);
+}
+
+/** Where photos were inferred, and not on the first choice, with why. */
+type Fallback = DeviceFacts & { readonly fallbackReason: string };
+
+function fallbacksOf({ devices }: ReportFacts): readonly Fallback[] {
+  return devices.filter((facts): facts is Fallback => facts.fallbackReason !== undefined);
+}
+
+/**
+ * Whether some photos ran where others did not: then a fallback was a mishap. On one device for all it
+ * may as well be all that the machine has: results tell why a device was passed over, but not whether
+ * anybody asked for it.
+ */
+function isMixed({ devices }: ReportFacts): boolean {
+  return photosByDevice(devices).length > 1;
+}
+
+function notices(facts: ReportFacts): Html[] {
+  const { left } = facts.recipe;
   return [
-    ...(recipe.left > 0
+    ...(left > 0
       ? [
-          html`<p class="notice"><b>Not finished.</b> ${formatPlural(recipe.left, "photo")} ${recipe.left === 1 ? "is" : "are"} still to be done; run the same command again to go on.</p>`,
+          html`<p class="notice"><b>Not finished.</b> ${formatPlural(left, "photo")} ${left === 1 ? "is" : "are"} still to be done; run the same command again to go on.</p>`,
         ]
       : []),
-    ...fallbacks.map(
+    ...(isMixed(facts) ? fallbacksOf(facts) : []).map(
       ({ device, fallbackReason, photos }) =>
-        html`<p class="notice"><b>Ran on ${device}</b> for ${formatPlural(photos, "photo")}, and not on the device that was asked for: ${fallbackReason}</p>`,
+        html`<p class="notice"><b>${formatPlural(photos, "photo")} ran on ${device}</b> for want of another device: ${fallbackReason}</p>`,
     ),
   ];
+}
+
+function deviceNote(facts: ReportFacts): Html | false {
+  const fallbacks = fallbacksOf(facts);
+  if (isMixed(facts) || fallbacks.length === 0) return false;
+  return html`<details class="device"><summary>Why on ${fallbacks[0]!.device}</summary>${fallbacks.map(
+    ({ fallbackReason }) => html`<p>Passed over: ${fallbackReason}</p>`,
+  )}</details>`;
 }
 
 function whenCounted({ recipe: { firstResultAt, lastResultAt } }: ReportFacts): Html | false {
@@ -112,12 +147,4 @@ function whenCounted({ recipe: { firstResultAt, lastResultAt } }: ReportFacts): 
 /** To two digits below 10, to three above. */
 function roundRate(rate: number): number {
   return Number(rate.toPrecision(rate < 10 ? 2 : 3));
-}
-
-/** A part as a percentage that is 0 or 100 only when it is none or all. */
-function share(part: number, whole: number): string {
-  const value = (100 * part) / whole;
-  return value > 0 && value < 0.1
-    ? "<0.1 %"
-    : `${formatValue(Math.min(value, part < whole ? 99.9 : 100))} %`;
 }

@@ -1,13 +1,15 @@
 import { hash } from "node:crypto";
 import { Html, html } from "./html.ts";
 import { PhotoNames } from "./photo-names.ts";
-import { charts } from "./report-charts.ts";
+import { distribution, speed } from "./report-charts.ts";
 import type { ReportFacts } from "./report-facts.ts";
+import { failures } from "./report-failures.ts";
 import { gallery, type Shot } from "./report-gallery.ts";
 import { overview } from "./report-overview.ts";
+import { recipeSection } from "./report-recipe.ts";
 import { reportScript } from "./report-script.ts";
 import { reportStyle } from "./report-style.ts";
-import { countsTable, failures, recipeSection, scoreTables } from "./report-tables.ts";
+import { countsTable, scoreTables } from "./report-tables.ts";
 
 export interface ReportPageOptions {
   /** The results file as the page names it. */
@@ -23,7 +25,8 @@ export interface ReportPageOptions {
 export function reportPage({ file, facts, shots }: ReportPageOptions): string {
   const names = new PhotoNames(sourcesOf(facts));
   const sections: readonly (readonly [id: string, title: string, content: Html | false])[] = [
-    ["distribution", "Charts", charts(facts)],
+    ["distribution", "Distribution", distribution(facts)],
+    ["speed", "Speed", speed(facts)],
     ["pictures", "Pictures", gallery(facts, shots, names)],
     ["counts", "Counts", countsTable(facts, names)],
     ["scores", "Scores", scoreTables(facts, names)],
@@ -49,7 +52,7 @@ export function reportPage({ file, facts, shots }: ReportPageOptions): string {
 ${overview(facts, { file })}
 <nav class="jump" aria-label="Sections">${present.map(([id, title]) => html`<a href="#${id}">${title}</a>`)}</nav>
 ${present.map(([, , content]) => content)}
-<footer class="end"><p>Made by Orangery from the results file alone; nothing on this page is loaded from elsewhere.</p></footer>
+<footer class="end"><p>Made by Orangery from the results${shots.length > 0 && " and the photos"}; nothing on this page is loaded from elsewhere.</p></footer>
 </main>
 <script>${new Html(reportScript)}</script>
 </body>
@@ -60,5 +63,5 @@ ${present.map(([, , content]) => content)}
 function* sourcesOf({ photos, chosen, worst, best, failures }: ReportFacts): Generator<string> {
   for (const { source } of [...photos, ...worst, ...best]) yield source;
   for (const { facts } of chosen) yield facts.source;
-  for (const { examples } of failures) for (const { source } of examples) yield source;
+  for (const { reasons } of failures) for (const { sources } of reasons) yield* sources;
 }

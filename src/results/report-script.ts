@@ -8,8 +8,9 @@ export const reportScript = `"use strict";
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
 
   for (const table of all("table.sortable")) {
-    const heads = all("thead th", table);
+    const heads = [...table.tHead.rows[0].cells];
     heads.forEach((head, column) => {
+      if (head.classList.contains("unsorted")) return;
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
@@ -51,21 +52,30 @@ export const reportScript = `"use strict";
   const zoomButton = viewer.querySelector("[data-do=zoom]");
   const cards = all(".card").filter((card) => card.querySelector("a.shot"));
   let shown = 0;
-  const zoom = (isLarge) => {
+  const isZoomed = () => stage.classList.contains("zoomed");
+  /** Shows a place of the picture, in shares of it, in the middle of the window. */
+  const zoom = (isLarge, x = 0.5, y = 0.5) => {
     stage.classList.toggle("zoomed", isLarge);
     zoomButton.setAttribute("aria-pressed", String(isLarge));
+    const frame = stage.firstElementChild;
+    stage.scrollTo(
+      frame.offsetLeft + x * frame.offsetWidth - stage.clientWidth / 2,
+      frame.offsetTop + y * frame.offsetHeight - stage.clientHeight / 2,
+    );
   };
   const show = (index) => {
     shown = (index + cards.length) % cards.length;
     const card = cards[shown];
     stage.replaceChildren(card.querySelector(".frame").cloneNode(true));
-    viewer.querySelector("#viewer-name").textContent = card.querySelector("h3").textContent;
+    const name = viewer.querySelector("#viewer-name");
+    name.textContent = card.querySelector("h3").textContent;
+    name.title = card.querySelector("h3 bdi").title;
     viewer.querySelector("#viewer-about").textContent = card.querySelector(".about p").textContent;
     viewer.querySelector("#viewer-place").textContent = shown + 1 + " of " + cards.length;
     zoom(false);
   };
   const actions = {
-    zoom: () => zoom(!stage.classList.contains("zoomed")),
+    zoom: () => zoom(!isZoomed()),
     close: () => viewer.close(),
     back: () => show(shown - 1),
     next: () => show(shown + 1),
@@ -73,20 +83,25 @@ export const reportScript = `"use strict";
   cards.forEach((card, index) => {
     card.querySelector("a.shot").addEventListener("click", (event) => {
       event.preventDefault();
-      show(index);
       viewer.showModal();
+      show(index);
     });
   });
   for (const button of all("[data-do]", viewer)) {
     button.addEventListener("click", () => actions[button.dataset.do]());
   }
-  stage.addEventListener("dblclick", actions.zoom);
+  stage.addEventListener("click", (event) => {
+    const frame = event.target.closest(".frame");
+    if (frame === null) return;
+    const { left, top, width, height } = frame.getBoundingClientRect();
+    zoom(!isZoomed(), (event.clientX - left) / width, (event.clientY - top) / height);
+  });
   viewer.addEventListener("click", (event) => {
     if (event.target === viewer) viewer.close();
   });
   viewer.addEventListener("close", () => stage.replaceChildren());
   viewer.addEventListener("keydown", (event) => {
-    if (stage.classList.contains("zoomed")) return;
+    if (isZoomed()) return;
     if (event.key === "ArrowLeft") actions.back();
     if (event.key === "ArrowRight") actions.next();
   });

@@ -1,3 +1,5 @@
+import { letterHeights } from "./overlay-labels.ts";
+
 /** How the page looks: light and dark, at any width, and on paper. */
 export const reportStyle = `
 :root {
@@ -25,6 +27,7 @@ section { margin-top: 52px; scroll-margin-top: 60px; }
 code { font: .9em ui-monospace, "SF Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 .quiet { color: var(--soft); }
 .path { overflow-wrap: anywhere; }
+.clamp { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2; overflow: hidden; overflow-wrap: anywhere; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .brand { display: flex; align-items: center; gap: 9px; font-weight: 650; letter-spacing: -.01em; }
 .brand .quiet { font-weight: 400; }
@@ -35,33 +38,37 @@ nav.jump { display: flex; gap: 4px; flex-wrap: wrap; margin: 26px 0 0 -10px; }
 nav.jump a { padding: 5px 10px; border-radius: 99px; color: var(--soft); text-decoration: none; font-size: .92rem; }
 nav.jump a:hover { background: var(--tint); color: var(--ink); }
 
-.tiles { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(158px, 1fr)); }
+.tiles { display: grid; gap: 12px; grid-template-columns: repeat(auto-fit, minmax(144px, 1fr)); }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 16px; padding: 15px 18px 14px; box-shadow: var(--shade); }
 .tile dt { font-size: .86rem; color: var(--soft); }
-.tile b { display: block; font-size: 1.9rem; line-height: 1.25; letter-spacing: -.025em; font-weight: 680; overflow-wrap: anywhere; }
+.tile dd { container-type: inline-size; }
+.tile b { display: block; font-size: min(1.9rem, 150cqi / var(--n)); line-height: 2.375rem; letter-spacing: -.025em; font-weight: 680; white-space: nowrap; }
 .tile span { font-size: .84rem; color: var(--soft); }
 .tile:nth-child(2) b { color: var(--accent-ink); }
 .tile.warning { background: var(--warn); border-color: var(--warn-line); }
+.device { color: var(--soft); margin: 10px 0 0; overflow-wrap: anywhere; }
 
 .pair { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); align-items: start; }
 .pair + .chart { margin-top: 16px; }
 .chart, .pair > .scroll, .failure { background: var(--card); border: 1px solid var(--line); border-radius: 16px; padding: 18px 20px; box-shadow: var(--shade); min-width: 0; }
 .chart figcaption p { color: var(--soft); font-size: .92rem; margin: 2px 0 10px; }
-.chart svg { display: block; overflow: visible; }
+.plot { display: flex; }
+.plot svg { flex: none; display: block; overflow: visible; }
+.plot svg + svg { flex: 1; min-width: 0; }
 .chart .bars rect { fill: var(--accent); }
 .chart.leaf .bars rect { fill: var(--leaf); }
 .chart .bars rect:hover { opacity: .72; }
 .chart .grid { stroke: var(--line); shape-rendering: crispEdges; }
 .chart text { font-size: 12px; fill: var(--soft); }
-.chart .value { paint-order: stroke; stroke: var(--card); stroke-width: 4px; stroke-linejoin: round; }
-.axis { font-size: .8rem; color: var(--soft); text-align: center; }
+.unit, .axis { font-size: .8rem; color: var(--soft); }
+.axis { text-align: center; padding-left: var(--gutter); }
 details { font-size: .88rem; margin-top: 6px; }
 summary { color: var(--soft); cursor: pointer; width: max-content; padding: 2px 6px; margin-left: -6px; border-radius: 6px; }
 details .scroll { max-height: 260px; margin-top: 6px; }
 .stack { display: flex; gap: 2px; height: 30px; margin: 6px 0 10px; border-radius: 8px; overflow: hidden; }
 .stack i { min-width: 2px; }
 .steps i { display: inline-block; width: .7em; height: .7em; border-radius: 3px; margin-right: 9px; }
-.s0 { background: #e8731a; } .s1 { background: #f3b04c; } .s2 { background: #3f8a5f; } .s3 { background: #7fb98f; } .s4 { background: #4c8fb3; } .s5 { background: #a3a896; }
+.s0 { background: #e8731a; } .s1 { background: #f3b04c; } .s2 { background: #3f8a5f; } .s3 { background: #7fb98f; } .s4 { background: #4c8fb3; } .s5 { background: #a3a896; } .s6 { background: #8a5a83; }
 .across th { width: 1%; white-space: nowrap; max-width: 14em; overflow: hidden; text-overflow: ellipsis; }
 .across td:nth-child(2) { width: 100%; vertical-align: middle; }
 .across i { display: block; height: 14px; border-radius: 4px; background: var(--accent); min-width: 2px; }
@@ -74,16 +81,20 @@ th, td { text-align: left; padding: 8px 12px; border-top: 1px solid var(--line);
 tbody tr:hover { background: var(--tint); }
 th[scope=row] { font-weight: 500; }
 thead th { font-size: .82rem; font-weight: 560; color: var(--soft); border-top: 0; vertical-align: bottom; }
-#counts thead th { position: sticky; top: 0; background: var(--card); box-shadow: 0 1px var(--line); z-index: 1; }
-#counts th[scope=row] { min-width: 15em; }
-#scores th[scope=row] { min-width: 9em; }
+.sortable > thead th { position: sticky; top: 0; background: var(--card); box-shadow: 0 1px var(--line); z-index: 1; }
+.sortable > tbody > tr > th { min-width: 15em; }
 thead th.number { white-space: normal; }
 .chart th, .chart td, .pair > .scroll th, .pair > .scroll td { padding: 6px 8px; }
 .chart th:first-child, .pair > .scroll th:first-child { padding-left: 0; }
 .chart .number:last-child, .pair > .scroll .number:last-child { padding-right: 0; }
 .number { text-align: right; white-space: nowrap; }
-.wide { min-width: 9em; }
-th button { all: unset; cursor: pointer; }
+thead .clamp { max-width: 9em; margin-left: auto; overflow-wrap: break-word; }
+.regions { min-width: 10em; }
+.regions details { font-size: inherit; margin: 0; }
+.regions summary { color: inherit; padding: 0; margin: 0; }
+.regions table { width: auto; margin: 4px 0; font-size: .88em; }
+.regions table th, .regions table td { padding: 3px 14px 3px 0; white-space: nowrap; }
+th button { all: unset; cursor: pointer; display: inline-block; vertical-align: bottom; }
 th[aria-sort] button::after { content: " ↓"; }
 th[aria-sort=ascending] button::after { content: " ↑"; }
 .meter { min-width: 84px; }
@@ -95,10 +106,10 @@ th[aria-sort=ascending] button::after { content: " ↑"; }
 .toggles[hidden] { display: none; }
 .toggles label { display: flex; gap: 6px; align-items: center; padding: 5px 12px 5px 9px; border: 1px solid var(--line); border-radius: 99px; font-size: .88rem; cursor: pointer; background: var(--card); }
 .toggles input { accent-color: var(--accent); margin: 0; }
-.gallery { display: grid; gap: 16px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 310px), 1fr)); }
-.gallery.many { grid-template-columns: repeat(auto-fill, minmax(min(100%, 262px), 1fr)); }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 16px; overflow: hidden; box-shadow: var(--shade); display: flex; flex-direction: column; scroll-margin-top: 20px; }
-.card:target { grid-column: 1 / -1; }
+.gallery { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 310px), 1fr)); }
+.gallery.many { grid-template-columns: repeat(auto-fit, minmax(min(100%, 262px), 1fr)); }
+.card { max-width: 640px; background: var(--card); border: 1px solid var(--line); border-radius: 16px; overflow: hidden; box-shadow: var(--shade); display: flex; flex-direction: column; scroll-margin-top: 20px; }
+.card:target { grid-column: 1 / -1; max-width: none; }
 .card:target .shot { aspect-ratio: auto; }
 .shot { display: grid; place-items: center; aspect-ratio: 4 / 3; background: #1a1f1a; overflow: hidden; }
 .shot.missing { flex: 1; aspect-ratio: auto; min-height: 92px; padding: 16px; background: var(--tint); color: var(--soft); text-align: center; }
@@ -110,9 +121,8 @@ th[aria-sort=ascending] button::after { content: " ↑"; }
 .region { fill: var(--c); fill-opacity: .13; stroke-width: 2px; fill-rule: evenodd; }
 .object { fill: none; stroke-width: 1px; }
 .overlay text { font-weight: 700; fill: #fff; stroke: #101410; stroke-opacity: .82; paint-order: stroke; stroke-linejoin: round; }
-.region-label { text-anchor: middle; font-size: calc(var(--u) * 42px); stroke-width: calc(var(--u) * 10px); }
-.object-label { display: none; }
-.without-regions .regions, .without-regions .region-label, .without-objects .objects, .without-objects .object-label, .without-labels .labels { display: none; }
+.region-label { text-anchor: middle; font-size: calc(var(--u) * ${letterHeights.card}px); stroke-width: calc(var(--u) * 10px); }
+.object-label, .region-label.large { display: none; }
 .about { padding: 13px 16px 15px; font-size: .93rem; }
 .about .quiet { font-size: .87rem; }
 .chip { display: inline-block; background: var(--tint); color: var(--accent-ink); border-radius: 99px; padding: 0 9px; margin-top: 7px; }
@@ -120,32 +130,34 @@ th[aria-sort=ascending] button::after { content: " ↑"; }
 dialog { border: 0; padding: 0; margin: 0; width: 100vw; height: 100dvh; max-width: none; max-height: none; background: #0e120f; color: #eef0ea; }
 dialog[open] { display: grid; grid-template-rows: auto minmax(0, 1fr) auto; }
 dialog::backdrop { background: #0e120f; }
-dialog header, dialog footer { display: flex; gap: 10px 20px; align-items: center; justify-content: space-between; padding: 10px 16px; flex-wrap: wrap; }
-dialog footer { justify-content: center; }
-dialog h2 { font-size: 1.02rem; margin: 0; overflow-wrap: anywhere; unicode-bidi: isolate; }
+dialog header, dialog footer { display: flex; gap: 10px 20px; align-items: center; justify-content: center; padding: 10px 16px; }
+dialog .name { flex: 1; min-width: 0; }
+dialog h2 { font-size: 1.02rem; margin: 0; unicode-bidi: isolate; }
 dialog header p { font-size: .9rem; color: #aab3a8; }
 .tools { display: flex; gap: 8px; align-items: center; flex-wrap: wrap; }
 dialog button, dialog .toggles label { font: inherit; font-size: .9rem; color: inherit; background: #222a23; border: 1px solid #364238; border-radius: 99px; padding: 5px 14px; min-height: 36px; cursor: pointer; }
 dialog button:hover, dialog button[aria-pressed=true] { background: #34402f; }
 #viewer-place { min-width: 6em; text-align: center; font-size: .9rem; color: #aab3a8; }
-.stage { display: grid; place-items: center; overflow: auto; container-type: size; }
-.stage .frame { width: min(100cqw, calc(100cqh * var(--ar))); }
-.stage.zoomed { place-items: start; }
-.stage.zoomed .frame { width: calc(2.4 * min(100cqw, 100cqh * var(--ar))); }
-.stage .region-label { font-size: calc(var(--u) * 22px); stroke-width: calc(var(--u) * 6px); }
-.stage .object-label { display: block; font-size: calc(var(--u) * 11px); stroke-width: calc(var(--u) * 3px); }
+.stage { display: flex; position: relative; overflow: auto; container-type: size; }
+.stage .frame { flex: none; margin: auto; width: min(100cqw, calc(100cqh * var(--ar))); cursor: zoom-in; }
+.stage.zoomed .frame { cursor: zoom-out; width: calc(2.4 * min(100cqw, 100cqh * var(--ar))); }
+.stage .region-label { display: inline; font-size: calc(var(--u) * ${letterHeights.large}px); stroke-width: calc(var(--u) * 6px); }
+.stage .object-label { display: inline; font-size: calc(var(--u) * ${letterHeights.object}px); stroke-width: calc(var(--u) * 3px); }
 .stage .object { stroke-width: 1.5px; }
+.without-regions .regions, .without-regions .region-label, .without-objects .objects, .without-objects .object-label, .without-labels .labels { display: none; }
 
 .good { color: var(--leaf-ink); }
 .failure + .failure, #failures .quiet + .failure { margin-top: 14px; }
 .failure p { margin: 4px 0 8px; }
 .failure ul, .recipe ul { list-style: none; padding: 0; }
-.failure li { border-top: 1px solid var(--line); padding: 7px 0; font-size: .92rem; }
-.failure li span { display: block; color: var(--soft); overflow-wrap: anywhere; }
+.failure > ul > li { border-top: 1px solid var(--line); padding: 9px 0; font-size: .93rem; }
+.failure .why { margin: 0 0 2px; color: var(--soft); overflow-wrap: anywhere; }
+.failure .why b { color: var(--ink); font-weight: 600; }
+.failure li li { padding: 2px 0; }
 .recipe { display: grid; gap: 0; margin-top: 12px; }
 .recipe > div { display: grid; grid-template-columns: minmax(90px, 150px) minmax(0, 1fr); gap: 16px; padding: 9px 0; border-top: 1px solid var(--line); font-size: .93rem; }
 .recipe dt { color: var(--soft); }
-.recipe li { display: inline-block; margin-right: 18px; color: var(--soft); }
+.recipe li { display: inline-block; margin-right: 22px; color: var(--soft); }
 .recipe li code { color: var(--ink); }
 footer.end { margin-top: 56px; font-size: .87rem; color: var(--soft); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
@@ -153,21 +165,48 @@ footer.end { margin-top: 56px; font-size: .87rem; color: var(--soft); }
 .stage:focus-visible { outline: 1px solid #4a5a4d; outline-offset: -1px; }
 @media (max-width: 560px) {
   .tiles { grid-template-columns: 1fr 1fr; gap: 10px; }
-  .tile { padding: 12px 14px; } .tile b { font-size: 1.55rem; }
+  .tile { padding: 12px 14px; }
+  .tile:last-child:nth-child(odd) { grid-column: 1 / -1; }
   section { margin-top: 40px; }
-  #counts th[scope=row] { min-width: 10em; }
+  .sortable > tbody > tr > th { min-width: 10em; }
   .recipe > div { grid-template-columns: 1fr; gap: 0; }
+  .meter { min-width: 56px; } .pair .clamp { -webkit-line-clamp: 3; }
   .stage .object { stroke-width: 1px; }
+  dialog header { flex-wrap: wrap; }
+  dialog .tools { order: 1; flex: 1 0 100%; gap: 6px; }
+  dialog .tools button, dialog .toggles label { font-size: .84rem; padding-inline: 10px; }
   dialog header, dialog footer { padding: 8px 12px; }
+}
+@media (max-width: 560px), (pointer: coarse) {
+  nav.jump a, summary, th button, .toggles label, dialog .toggles label, dialog button { min-height: 40px; }
+  nav.jump a { padding-block: 8px; }
+  summary { padding-block: 9px; }
+  .regions summary { padding-block: 9px; margin-block: -9px; }
+  .regions table { margin-top: 12px; }
+  thead th { vertical-align: middle; }
+  th button { display: inline-flex; align-items: center; min-width: 40px; }
+  th.number button { justify-content: end; }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 @media print {
   :root { --paper: #fff; --card: #fff; --shade: none; }
-  body::before, .toggles, nav.jump, details, dialog { display: none !important; }
+  body { font-size: 13px; }
+  body::before, .toggles, nav.jump, .chart details, .device, dialog { display: none !important; }
   main { padding: 0; max-width: none; } section { margin-top: 28px; }
-  .card, .chart, .tile, .failure, tr { break-inside: avoid; }
-  #counts .scroll { max-height: none; overflow: visible; }
-  .gallery { grid-template-columns: repeat(3, 1fr); }
+  h2, h3, figcaption, #counts > p { break-after: avoid; }
+  .card, .chart, .tile, tr, .pair > .scroll, .failure > ul > li { break-inside: avoid; }
+  .path.clamp { display: inline; }
+  .tiles { grid-template-columns: repeat(auto-fit, minmax(88px, 1fr)); gap: 8px; }
+  .tile { padding: 8px 10px; } .tile b { font-size: min(1.45rem, 150cqi / var(--n)); }
+  .pair { grid-template-columns: 1fr 1fr; }
+  .pair > :only-child { grid-column: 1 / -1; }
+  .scroll, #counts .scroll { max-height: none; overflow: visible; }
+  .sortable { font-size: .84em; }
+  .sortable > thead th { position: static; }
+  .sortable th, .sortable td { padding: 4px 7px; }
+  /* A button is left out where a head is repeated on the next page. */
+  th button { display: contents; }
+  .gallery, .gallery.many { grid-template-columns: repeat(3, 1fr); }
   i, .shot, .tile { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 `;
