@@ -1,13 +1,11 @@
-/** `orangery report`: the page, by its text and, where there is one, in a browser. */
+/** `orangery report`: the page, by its text; report-browser.test.ts opens it in a browser. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import { hash } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { copyFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { pathToFileURL } from "node:url";
 import { opener } from "../src/cli/open-in-browser.ts";
+import { createRecipe } from "../src/ledger/recipe.ts";
 import {
   exampleRegion,
   exampleResult,
@@ -73,14 +71,16 @@ describe("the page", () => {
     for (const phrase of [
       "4 objects on 3 photos",
       "Not finished. 1 photo is still to be done",
-      "Ran on cpu for 1 photo, and not on the device that was asked for: cuda:0: &lt;no&gt; driver",
+      "Why on cpu Passed over: cuda:0: &lt;no&gt; driver",
       "Set aside 1 20 % of the photos",
       "Regions 2",
       "1 × PHOTO_UNREADABLE",
       "Copy the photo from its origin again",
       "Expected &lt;a photo&gt;, got nothing.",
       "2 objects; 1 region: 1",
-      "1 , outside 1",
+      "Region Objects Mpx Per Mpx 1 bed 1 0.0048 208",
+      "outside 1",
+      "1 photo without a result. The others are not affected.",
       "ab".repeat(32),
     ]) {
       assert.ok(text.includes(phrase), `${phrase}\n${text}`);
@@ -147,13 +147,87 @@ describe("the page", () => {
 });
 
 describe("a page about", () => {
-  test("failures only is whole", async () => {
-    const reason = { code: "PHOTO_ODD", message: "odd" };
-    await recordPhotos(join(folder.path, "failures.db"), [{ source: "/1.jpg", reason }]);
-    const text = textOf(await reportOn("failures.db"));
+  const sectionOf = (page: string, id: string) =>
+    new RegExp(`<section id="${id}">(.*?)</section>`, "s").exec(page)![1]!;
+
+  test("nothing at all is whole", async () => {
+    await recordPhotos(join(folder.path, "nothing.db"), []);
+    const text = textOf(await reportOn("nothing.db"));
     assert.match(text, /0 objects on 0 photos/);
-    assert.match(text, /1 × PHOTO_ODD/);
+    assert.match(text, /Photos 0 none were added/);
   });
+
+  test("failures only tells what is the same for many once, and unfolds to the photos", async () => {
+    const photos = Array.from({ length: 30 }, (_, i) => ({
+      source: `/${i}.jpg`,
+      reason: { code: "PHOTO_ODD", message: `Odd: ${i} bytes at /${i}.jpg\nand more of it` },
+    }));
+    await recordPhotos(join(folder.path, "failures.db"), photos);
+    const failures = sectionOf(await reportOn("failures.db"), "failures");
+    const text = textOf(failures);
+    assert.match(text, /30 photos without a result\. 30 × PHOTO_ODD/);
+    assert.match(text, /30 photos: Odd: … bytes at … 0\.jpg 1\.jpg 10\.jpg 27 more 11\.jpg/);
+    assert.match(text, /and 10 more: orangery export-results --format csv --rows photos lists all/);
+    assert.equal(failures.match(/title="\//g)?.length, 20);
+  });
+
+  test("one device tells quietly why, one about several tells what fell back", async () => {
+    const photos = Array.from({ length: 5 }, (_, i) => ({
+      source: `/${i}.jpg`,
+      result: exampleResult(i < 2 ? { fallbackReason: "cuda:0: no memory" } : { device: "cuda:0" }),
+    }));
+    await recordPhotos(join(folder.path, "one-device.db"), photos.slice(0, 2));
+    const one = await reportOn("one-device.db");
+    assert.doesNotMatch(one, /class="notice"/);
+    assert.match(
+      textOf(one),
+      /Device cpu for all photos Why on cpu Passed over: cuda:0: no memory/,
+    );
+    await recordPhotos(join(folder.path, "two-devices.db"), photos);
+    const two = textOf(await reportOn("two-devices.db"));
+    assert.match(two, /2 photos ran on cpu for want of another device: cuda:0: no memory/);
+    assert.match(two, /Device cuda:0 60 %, others on cpu/);
+  });
+
+  test("a recipe says it in words, with the names of classes", async () => {
+    const recipe = createRecipe({
+      detect: { sha256: "ab".repeat(32), classes: [1, 2], maxDetections: 3000 },
+      slicing: { fullImage: false, slice: [640, 480], merge: { method: "nmm", metric: "ios" } },
+      job: "count",
+    });
+    const result = exampleResult({ names: ["plant", "weed"] });
+    await recordPhotos(join(folder.path, "recipe.db"), [{ source: "/1.jpg", result }], recipe);
+    const text = textOf(sectionOf(await reportOn("recipe.db"), "recipe"));
+    for (const phrase of [
+      `detect classes 1 weed, 2 max detections 3,000 sha256 ${"ab".repeat(32)}`,
+      "slicing slice 640 × 480 merge method nmm merge metric ios full image no job count",
+      `recipe ${recipe.hash}`,
+    ]) {
+      assert.ok(text.includes(phrase), `${phrase}\n${text}`);
+    }
+  });
+
+  for (const [count, tables] of [
+    [12, [12]],
+    [13, [6, 6]],
+  ] as const) {
+    test(`${count} photos with equal scores names none twice`, async () => {
+      const objects = [{ score: 0.5, boxXyxy: [0, 0, 4, 4] as const }];
+      const photos = Array.from({ length: count }, (_, i) => ({
+        source: `/${i}.jpg`,
+        result: exampleResult({ objects }),
+      }));
+      await recordPhotos(join(folder.path, `equal-${count}.db`), photos);
+      const scores = sectionOf(await reportOn(`equal-${count}.db`), "scores");
+      const named = Array.from(scores.matchAll(/title="([^"]*)"/g), ([, source]) => source);
+      assert.equal(new Set(named).size, named.length);
+      assert.equal(scores.match(/<table>/g)?.length, tables.length);
+      assert.equal(
+        named.length,
+        tables.reduce<number>((sum, rows) => sum + rows, 0),
+      );
+    });
+  }
 
   test("many photos lists the first, chooses some, and counts all", async () => {
     const photos = Array.from({ length: 230 }, (_, i) => ({
@@ -181,8 +255,8 @@ describe("a page about", () => {
       counts.map(([reason]) => reason),
       ["lowest scores", "most objects", "fewest objects", "sample"],
     );
-    assert.match(many, /<h3><bdi class="path" title="\/many\/229\.jpg">229\.jpg/);
-    assert.match(many, /<h3><bdi class="path" title="\/many\/000\.jpg">000\.jpg/);
+    assert.match(many, /<h3><bdi class="path clamp" title="\/many\/229\.jpg">229\.jpg/);
+    assert.match(many, /<h3><bdi class="path clamp" title="\/many\/000\.jpg">000\.jpg/);
     assert.ok(many.length < 400_000, `${many.length} characters`);
   });
 
@@ -212,104 +286,6 @@ describe("opening the page", () => {
     const where = `${platform}, ${JSON.stringify(env)}${isTerminal ? ", a terminal" : ""}`;
     test(`takes ${program ?? "nothing"} on ${where}`, () => {
       assert.equal(opener({ platform, env, isTerminal }), program);
-    });
-  }
-});
-
-const browser = ["chromium", "chromium-browser", "google-chrome"].find(
-  (name) => spawnSync(name, ["--version"]).status === 0,
-);
-
-describe("in a browser", { skip: browser === undefined && "needs Chromium" }, () => {
-  /** The page as it is when its scripts have run, and what the browser complained of. */
-  async function browse(html: string, widthPx: number) {
-    const profile = await mkdtemp(join(tmpdir(), "orangery-browser-"));
-    try {
-      const file = join(profile, "page.html");
-      await writeFile(file, html);
-      const flags = [
-        ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
-        ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
-        ...["--disable-dev-shm-usage", "--enable-logging=stderr", "--dump-dom"],
-        ...[`--user-data-dir=${profile}`, `--window-size=${widthPx},900`],
-      ];
-      const args = [...flags, pathToFileURL(file).href];
-      const { status, stdout, stderr } = spawnSync(browser!, args, {
-        encoding: "utf8",
-        maxBuffer: 1 << 26,
-        env: { ...process.env, HOME: profile },
-      });
-      assert.equal(status, 0, stderr);
-      return {
-        dom: stdout,
-        complaints: stderr.split("\n").filter((line) => /:CONSOLE/.test(line)),
-      };
-    } finally {
-      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
-    }
-  }
-
-  /** The page with a script of the test's own, which the page's policy would forbid. */
-  function probed(script: string): string {
-    return page
-      .replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, "")
-      .replace("</body>", `<script>${script}</script></body>`);
-  }
-
-  test("its script runs under its own policy, and no other does", async () => {
-    const { dom, complaints } = await browse(page, 1440);
-    assert.deepEqual(complaints, []);
-    assert.match(dom, /<th scope="col" class="number"><button type="button">Objects<\/button>/);
-    assert.doesNotMatch(dom, /<fieldset class="toggles" hidden/);
-    assert.doesNotMatch(dom, /<title>hacked/);
-    const injected = await browse(
-      page.replace("</body>", "<script>document.title='hacked'</script></body>"),
-      1440,
-    );
-    assert.doesNotMatch(injected.dom, /<title>hacked/);
-    assert.equal(injected.complaints.length, 1);
-  });
-
-  test("pictures open large, step, hide layers and close; tables sort", async () => {
-    const { dom } = await browse(
-      probed(`
-        const facts = [];
-        const viewer = document.getElementById("viewer");
-        document.querySelector("a.shot").click();
-        facts.push(viewer.open, viewer.querySelectorAll(".stage svg .object").length);
-        viewer.querySelector("[data-layer=objects]").click();
-        facts.push(getComputedStyle(viewer.querySelector(".stage .objects")).display);
-        viewer.querySelector("[data-do=next]").click();
-        viewer.querySelector("[data-do=zoom]").click();
-        facts.push(viewer.querySelector(".stage").className);
-        viewer.querySelector("[data-do=close]").click();
-        facts.push(viewer.open);
-        const button = document.querySelectorAll("#counts th button")[1];
-        const firstCount = () => document.querySelector("#counts tbody tr").cells[1].textContent;
-        button.click();
-        facts.push(firstCount());
-        button.click();
-        facts.push(firstCount());
-        document.body.dataset.facts = JSON.stringify(facts);`),
-      1440,
-    );
-    const [, facts] = / data-facts="([^"]*)"/.exec(dom)!;
-    assert.deepEqual(JSON.parse(facts!.replaceAll("&quot;", '"')), [
-      ...[true, 1, "none", "stage zoomed", false],
-      ...["2", "0"],
-    ]);
-  });
-
-  for (const widthPx of [375, 768, 1440]) {
-    test(`nothing but tables is wider than a window of ${widthPx} px`, async () => {
-      const script = `
-        document.documentElement.style.width = "${widthPx}px";
-        document.body.style.width = "${widthPx}px";
-        const wide = [...document.querySelectorAll("main *")].filter((element) =>
-          !element.closest(".scroll, .unseen, svg") && element.getBoundingClientRect().right > ${widthPx} + 1);
-        document.body.dataset.wide = wide.map((element) => element.outerHTML.slice(0, 60)).join(" ");`;
-      const { dom } = await browse(probed(script), widthPx);
-      assert.equal(/ data-wide="([^"]*)"/.exec(dom)![1], "");
     });
   }
 });

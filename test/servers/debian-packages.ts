@@ -10,7 +10,7 @@ export interface NeededCommand {
   /** Folders to look in after those of the PATH; Debian keeps PostgreSQL's programs out of it. */
   readonly folders?: () => readonly string[];
   /** The environment variable that names a server which is there already. */
-  readonly override: string;
+  readonly override?: string;
 }
 
 /**
@@ -24,8 +24,9 @@ export function ensureInstalled(needed: NeededCommand): string {
   if (found !== undefined) return found;
   const { command, packageName, override } = needed;
   if (!canInstall()) {
+    const instead = override === undefined ? "" : `, or set ${override} to a server for tests`;
     throw new Error(
-      `Expected \`${command}\` on the PATH, and it is not there. Install it (Debian: apt-get install ${packageName}), or set ${override} to a server for tests.`,
+      `Expected \`${command}\` on the PATH, and it is not there. Install it (Debian: apt-get install ${packageName})${instead}.`,
     );
   }
   process.stderr.write(`The tests need \`${command}\`: installing ${packageName} with apt-get.\n`);
