@@ -185,8 +185,15 @@ describe("a page about", () => {
     );
     await recordPhotos(join(folder.path, "two-devices.db"), photos);
     const two = textOf(await reportOn("two-devices.db"));
-    assert.match(two, /2 photos ran on cpu for want of another device: cuda:0: no memory/);
+    assert.match(two, /2 photos ran on cpu , and not all as it was wanted: cuda:0: no memory/);
     assert.match(two, /Device cuda:0 60 %, others on cpu/);
+    const fallbackReason = "regions were found on cpu: cuda:0: no memory";
+    const split = { source: "/1.jpg", result: exampleResult({ device: "cuda:0", fallbackReason }) };
+    await recordPhotos(join(folder.path, "split.db"), [split]);
+    assert.match(
+      textOf(await reportOn("split.db")),
+      /1 photo ran on cuda:0 , and not all .*: regions/,
+    );
   });
 
   test("a recipe says it in words, with the names of classes", async () => {

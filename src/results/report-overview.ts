@@ -102,12 +102,16 @@ function fallbacksOf({ devices }: ReportFacts): readonly Fallback[] {
 }
 
 /**
- * Whether some photos ran where others did not: then a fallback was a mishap. On one device for all it
- * may as well be all that the machine has: results tell why a device was passed over, but not whether
- * anybody asked for it.
+ * Whether not all ran on one device: then a fallback was a mishap. Otherwise the device may as well be
+ * all that the machine has: results tell why a device was passed over, but not whether anybody asked
+ * for it.
  */
 function isMixed({ devices }: ReportFacts): boolean {
-  return photosByDevice(devices).length > 1;
+  // What a pipeline says of its second model; the device that is recorded is the first one's.
+  const isSplit = devices.some(({ fallbackReason }) =>
+    fallbackReason?.includes("regions were found on"),
+  );
+  return isSplit || photosByDevice(devices).length > 1;
 }
 
 function notices(facts: ReportFacts): Html[] {
@@ -120,7 +124,7 @@ function notices(facts: ReportFacts): Html[] {
       : []),
     ...(isMixed(facts) ? fallbacksOf(facts) : []).map(
       ({ device, fallbackReason, photos }) =>
-        html`<p class="notice"><b>${formatPlural(photos, "photo")} ran on ${device}</b> for want of another device: ${fallbackReason}</p>`,
+        html`<p class="notice"><b>${formatPlural(photos, "photo")} ran on ${device}</b>, and not all as it was wanted: ${fallbackReason}</p>`,
     ),
   ];
 }
