@@ -16,8 +16,8 @@ export const letterHeights = { card: 42, large: 22, object: 11 };
 const steps = [0.5, 0.3, 0.7, 0.1, 0.9];
 
 /**
- * Labels over a photo that cover no other. Regions come first; one that has no room on a card may have some where
- * the picture is seen large, as objects' labels are only there.
+ * Labels over a photo that cover no other. Regions come first; one that has no room on a card may have
+ * some where the picture is seen large, as objects' labels are only there.
  *
  * @param unit A thousandth of the photo's longer side, px.
  */
