@@ -117,7 +117,7 @@ test("sliced photos are counted within their regions, under a recipe of their ow
   ]);
   const [recipe] = folder.query("select recipe as json from recipe order by id");
   const { slicing: recorded, version } = JSON.parse(String(recipe?.json));
-  assert.deepEqual([recorded.slice, recorded.overlap, version], [[640, 480], 0.25, 2]);
+  assert.deepEqual([recorded.slice, recorded.overlap, version], [[640, 480], 0.25, 3]);
   const [{ timings_ms: timings }] = folder.query("select timings_ms from result order by id") as [
     { timings_ms: string },
   ];

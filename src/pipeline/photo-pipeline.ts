@@ -124,12 +124,15 @@ export class PhotoPipeline {
   }
 }
 
+/** What a fallback reason holds where the two models ran on different devices. */
+export const regionsElsewhere = "regions were found on";
+
 /** Why not all ran where it was wanted. The device that is recorded is the detector's. */
 function fallbackOf(detect: ModelUse, segment: ModelUse | undefined): string | undefined {
   if (segment === undefined || segment.model.device === detect.model.device) {
     return detect.fallbackReason ?? segment?.fallbackReason;
   }
-  const elsewhere = [`regions were found on ${segment.model.device}`, segment.fallbackReason];
+  const elsewhere = [`${regionsElsewhere} ${segment.model.device}`, segment.fallbackReason];
   const reasons = [detect.fallbackReason, elsewhere.filter(Boolean).join(": ")];
   return reasons.filter(Boolean).join("; ");
 }

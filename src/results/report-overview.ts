@@ -1,3 +1,4 @@
+import { regionsElsewhere } from "../pipeline/photo-pipeline.ts";
 import { type Html, html } from "./html.ts";
 import {
   formatCount,
@@ -107,10 +108,8 @@ function fallbacksOf({ devices }: ReportFacts): readonly Fallback[] {
  * for it.
  */
 function isMixed({ devices }: ReportFacts): boolean {
-  // What a pipeline says of its second model; the device that is recorded is the first one's.
-  const isSplit = devices.some(({ fallbackReason }) =>
-    fallbackReason?.includes("regions were found on"),
-  );
+  // The device that is recorded is the detector's.
+  const isSplit = devices.some(({ fallbackReason }) => fallbackReason?.includes(regionsElsewhere));
   return isSplit || photosByDevice(devices).length > 1;
 }
 
