@@ -20,6 +20,7 @@ import {
   type Written,
 } from "../src/checkpoint/pickle-writer.fixture.ts";
 import { writeZip } from "../src/checkpoint/zip-writer.fixture.ts";
+import { hostileNetworks } from "./hostile-networks.fixture.ts";
 
 /** A file made to do harm, and what must become of it. */
 export interface HostileCheckpoint {
@@ -405,5 +406,6 @@ export function hostileCheckpoints(command: string): HostileCheckpoint[] {
     ...tensors(),
     ...archives(),
     ...objects(),
+    ...hostileNetworks(),
   ];
 }

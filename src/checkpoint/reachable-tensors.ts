@@ -1,7 +1,10 @@
 import { PickledObject, PickledTuple, type PickleValue } from "./pickle-values.ts";
 import { PickledTensor } from "./pickled-tensor.ts";
 
-/** All tensors in a value, each once, however often and deep it is in it, and in circles too. */
+/**
+ * All tensors in a value, each once, however often and deep it is in it, and in circles too. What a
+ * class was to be called with is not looked at: nobody reads tensors out of it.
+ */
 export function reachableTensors(root: PickleValue): Set<PickledTensor> {
   const seen = new Set<object>();
   const waiting: object[] = [];
@@ -21,7 +24,6 @@ export function reachableTensors(root: PickleValue): Set<PickledTensor> {
 
 function visitParts(value: object, visit: (part: PickleValue) => void): void {
   if (value instanceof PickledObject) {
-    value.args.forEach(visit);
     value.state.forEach(visit);
   } else if (value instanceof PickledTuple) {
     value.items.forEach(visit);

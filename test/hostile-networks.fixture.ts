@@ -1,0 +1,129 @@
+import { module, writeCheckpoint } from "../src/checkpoint/checkpoint-writer.fixture.ts";
+import { opcodes } from "../src/checkpoint/pickle-opcodes.ts";
+import {
+  dict,
+  global,
+  opcodeBytes,
+  parameter,
+  storage,
+  tensor,
+  tuple,
+  view,
+  type Writable,
+  type Written,
+} from "../src/checkpoint/pickle-writer.fixture.ts";
+import type { HostileCheckpoint } from "./hostile-checkpoints.fixture.ts";
+
+/** Checkpoints that are networks in every respect, so that all is done with them that is done with one. */
+export function hostileNetworks(): HostileCheckpoint[] {
+  return [
+    {
+      name: "a long tuple with which twenty thousand objects were to be made",
+      expected: ["loaded"],
+      bytes: () => detector({ attributes: { harm: sharedArguments(100_000, 20_000) } }),
+    },
+    ...(["bfloat16", "int64"] as const).map(
+      (elementType): HostileCheckpoint => ({
+        name: `a megabyte of ${elementType} that a thousand layers each see a little of`,
+        expected: ["loaded"],
+        bytes: () => {
+          const bytesEach = elementType === "int64" ? 8 : 2;
+          const shared = storage(elementType, new Float32Array((1 << 20) / bytesEach));
+          const weight = () => view(shared, { dims: [3, 3, 1, 1], strides: [3, 1, 1, 1] });
+          return detector({ layers: Array.from({ length: 1000 }, () => conv(weight())) });
+        },
+      }),
+    ),
+  ];
+}
+
+interface DetectorFile {
+  /** Each reads the one before and keeps its size; the head reads 3 channels. */
+  readonly layers?: readonly Writable[];
+  readonly stride?: number;
+  readonly imageSize?: number;
+  readonly names?: readonly string[];
+  readonly attributes?: Readonly<Record<string, Writable>>;
+}
+
+/** A network of convolutions of 1×1, the first of which makes it as small as the head's stride. */
+function detector({
+  layers = [],
+  stride = 8,
+  imageSize = 64,
+  names = ["plant"],
+  attributes = {},
+}: DetectorFile): Buffer {
+  const first = conv(zeros(3, 3), stride);
+  const written = [first, ...layers].map((layer, i) =>
+    module("torch.nn.modules.container.Sequential", {
+      attributes: { i, f: -1 },
+      modules: { 0: layer },
+    }),
+  );
+  const head = module("ultralytics.nn.modules.head.Detect", {
+    attributes: {
+      i: written.length,
+      f: -1,
+      nc: names.length,
+      stride: tensor("float32", [1], [stride]),
+    },
+    modules: {
+      cv2: list([conv(zeros(4, 3))]),
+      cv3: list([conv(zeros(names.length, 3))]),
+      dfl: module("torch.nn.modules.linear.Identity"),
+    },
+  });
+  const model = module("ultralytics.nn.tasks.DetectionModel", {
+    attributes: { names: new Map(names.entries()), ...attributes },
+    modules: { model: list([...written, head], "Sequential") },
+  });
+  return writeCheckpoint(dict({ model, train_args: dict({ imgsz: imageSize }) }));
+}
+
+function conv(weight: Writable, stride = 1): Writable {
+  return module("torch.nn.modules.conv.Conv2d", {
+    attributes: {
+      kernel_size: tuple(1, 1),
+      stride: tuple(stride, stride),
+      padding: tuple(0, 0),
+      dilation: tuple(1, 1),
+      groups: 1,
+      padding_mode: "zeros",
+    },
+    parameters: { weight: parameter(weight), bias: null },
+  });
+}
+
+function zeros(outputs: number, inputs: number): Writable {
+  return tensor("float16", [outputs, inputs, 1, 1], new Float32Array(outputs * inputs));
+}
+
+function list(modules: readonly Writable[], name = "ModuleList"): Writable {
+  return module(`torch.nn.modules.container.${name}`, {
+    modules: Object.fromEntries(modules.entries()),
+  });
+}
+
+/** `[obj, obj, …]`, each of a class that was to be called with the same tuple. */
+function sharedArguments(length: number, objects: number): Writable {
+  const args = opcodeBytes(
+    Buffer.concat([
+      Buffer.from([opcodes.MARK]),
+      Buffer.alloc(length, opcodes.NONE),
+      Buffer.from([opcodes.TUPLE]),
+    ]),
+  );
+  const type = global("torch.Anything");
+  return Array.from(
+    { length: objects },
+    (): Written => ({
+      writeTo(pickle) {
+        pickle.write(type);
+        pickle.write(args);
+        // The writer remembers what it has written in full; only then may it be referred to.
+        pickle.bytes(Buffer.from([opcodes.NEWOBJ]));
+      },
+    }),
+  );
+}
