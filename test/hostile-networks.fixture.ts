@@ -34,6 +34,33 @@ export function hostileNetworks(): HostileCheckpoint[] {
         },
       }),
     ),
+    {
+      name: "a gigabyte of weights out of one",
+      expected: ["CHECKPOINT_TOO_LARGE"],
+      bytes: () => {
+        const one = storage("float32", [1]);
+        return detector({
+          layers: [conv(view(one, { dims: [2 ** 14, 2 ** 14, 1, 1], strides: [0, 0, 0, 0] }))],
+        });
+      },
+    },
+    {
+      name: "six hundred layers that share a storage",
+      expected: ["CHECKPOINT_TOO_LARGE"],
+      bytes: () => {
+        const shared = storage("float16", new Float32Array(2 ** 18));
+        const weight = () => view(shared, { dims: [512, 512, 1, 1], strides: [512, 1, 1, 1] });
+        return detector({ layers: Array.from({ length: 600 }, () => conv(weight())) });
+      },
+    },
+    {
+      name: "six hundred layers that share a tensor",
+      expected: ["CHECKPOINT_TOO_LARGE"],
+      bytes: () => {
+        const shared = zeros(512, 512);
+        return detector({ layers: Array.from({ length: 600 }, () => conv(shared)) });
+      },
+    },
   ];
 }
 

@@ -8,7 +8,6 @@ import { type PickleDict, PickledObject, type PickleValue } from "./pickle-value
 import { PickledTensor } from "./pickled-tensor.ts";
 import { reachableTensors } from "./reachable-tensors.ts";
 import { StorageTable } from "./storage-table.ts";
-import type { TensorStorage } from "./tensor-storage.ts";
 import { MAX_WEIGHTS } from "./weight-limit.ts";
 import { ZipArchive } from "./zip-archive.ts";
 import { checkStored } from "./zip-directory.ts";
@@ -19,15 +18,10 @@ export type { CheckpointFacts } from "./checkpoint-facts.ts";
 export interface Checkpoint {
   /** The averaged network (`ema`) where the file has one, else `model`. Its tensors are in memory. */
   readonly model: PickledObject;
+  /** Numbers that are stored for it, of which its tensors are views. */
+  readonly storedElements: number;
   readonly facts: CheckpointFacts;
 }
-
-/**
- * The most numbers that the network's tensors may have, for each that is stored. One by one they are
- * equal; tensors may share a storage, but they must not make much out of little.
- */
-const MAX_EXPANSION = 2;
-const FREE_ELEMENTS = 1 << 20;
 
 /** How files begin that PyTorch wrote before 1.6, or is told to write: a pickle of a magic number. */
 const LEGACY_START = Buffer.from("80028a0a6cfc9c46f9206aa85019", "hex");
@@ -92,8 +86,8 @@ async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Prom
     );
   }
   const model = findModel(root);
-  await readWeights(model, { archive, storages, signal });
-  return { model, facts: readFacts(root) };
+  const storedElements = await readWeights(model, { archive, storages, signal });
+  return { model, storedElements, facts: readFacts(root) };
 }
 
 async function checkKind(file: FileHandle, fileBytes: number): Promise<void> {
@@ -163,7 +157,7 @@ function hasTensors(value: PickleValue | undefined): boolean {
   return value instanceof Map && value.values().some((entry) => entry instanceof PickledTensor);
 }
 
-/** Reads the storages that the network's tensors are views of, and no others. */
+/** Reads the storages that the network's tensors are views of, and no others; gives their numbers. */
 async function readWeights(
   model: PickledObject,
   from: {
@@ -171,20 +165,15 @@ async function readWeights(
     readonly storages: StorageTable;
     readonly signal: AbortSignal | undefined;
   },
-): Promise<void> {
-  const tensors = reachableTensors(model);
-  const storages = new Set<TensorStorage>();
-  let elements = 0;
-  for (const tensor of tensors) {
-    storages.add(tensor.storage);
-    elements += tensor.elementCount;
-  }
+): Promise<number> {
+  const storages = new Set(
+    reachableTensors(model)
+      .values()
+      .map(({ storage }) => storage),
+  );
   const stored = [...storages].reduce((sum, { elementCount }) => sum + elementCount, 0);
   if (stored > MAX_WEIGHTS) {
-    throw tooLarge(`Its network has ${stored} numbers; the limit is ${MAX_WEIGHTS}`);
-  }
-  if (elements > stored * MAX_EXPANSION + FREE_ELEMENTS) {
-    throw tooLarge(`Its tensors have ${elements} elements, made of ${stored} that it holds`);
+    throw tooLarge(`Its network stores ${stored} numbers; the limit is ${MAX_WEIGHTS}`);
   }
   const entries = new Map(
     [...storages].map((storage) => [storage, from.storages.entryOf(storage)]),
@@ -195,4 +184,5 @@ async function readWeights(
     signal: from.signal,
   });
   for (const [storage, entry] of entries) storage.fill(contents.get(entry)!);
+  return stored;
 }

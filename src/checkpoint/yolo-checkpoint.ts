@@ -42,9 +42,9 @@ export async function readYoloCheckpoint(
 }
 
 /** The network of a checkpoint that has been read. */
-export function toYoloCheckpoint({ model, facts }: Checkpoint): YoloCheckpoint {
+export function toYoloCheckpoint({ model, storedElements, facts }: Checkpoint): YoloCheckpoint {
   const task = taskOf(model);
-  const root = PickledModule.root(model);
+  const root = PickledModule.root(model, storedElements);
   const network = readNetwork(root);
   if (network.head.module.kind !== task) {
     root.refuse(`a head for the task ${task}`, network.head.module.kind);

@@ -2,7 +2,7 @@ import type { Weights } from "../../graph/yolo/modules.ts";
 import { damaged, quote, tooLarge, unsupported } from "../checkpoint-error.ts";
 import { PickledGlobal, PickledObject, PickledTuple, type PickleValue } from "../pickle-values.ts";
 import { PickledTensor } from "../pickled-tensor.ts";
-import { MAX_WEIGHTS } from "../weight-limit.ts";
+import { mostWeights } from "../weight-limit.ts";
 
 /** Which classes a name may stand for. */
 type ModuleFamily = "ultralytics" | "torch";
@@ -19,10 +19,11 @@ const families: readonly { readonly family: ModuleFamily; readonly pattern: RegE
  */
 const limits = { modules: 20_000, depth: 24 } as const;
 
-/** What has been read of a checkpoint so far. */
+/** What has been read of a checkpoint so far, and the most that may be. */
 interface ReadSoFar {
   modules: number;
   elements: number;
+  readonly mostElements: number;
 }
 
 /**
@@ -50,9 +51,10 @@ export class PickledModule {
     }
   }
 
-  /** The whole network of a checkpoint. */
-  static root(object: PickledObject): PickledModule {
-    return new PickledModule(object, "", { modules: 0, elements: 0 });
+  /** The whole network of a checkpoint, for which so many numbers are stored. */
+  static root(object: PickledObject, storedElements: number): PickledModule {
+    const mostElements = mostWeights(storedElements);
+    return new PickledModule(object, "", { modules: 0, elements: 0, mostElements });
   }
 
   child(name: string): PickledModule {
@@ -89,8 +91,10 @@ export class PickledModule {
     if (!(value instanceof PickledTensor))
       return this.refuse(`a tensor \`${name}\``, describe(value));
     this.#soFar.elements += value.elementCount;
-    if (!(this.#soFar.elements <= MAX_WEIGHTS)) {
-      throw tooLarge(`Expected at most ${MAX_WEIGHTS} parameters, got more`);
+    if (!(this.#soFar.elements <= this.#soFar.mostElements)) {
+      throw tooLarge(
+        `Expected at most ${this.#soFar.mostElements} parameters out of what is stored, got more`,
+      );
     }
     return { dims: value.dims, values: value.toFloat32() };
   }
