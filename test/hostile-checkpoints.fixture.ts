@@ -108,7 +108,7 @@ function misusedOpcodes(): HostileCheckpoint[] {
   const pickles: Readonly<Record<string, string>> = {
     "BUILD on a list": "]}b.",
     "SETITEM on a list": "]NNs.",
-    "SETITEMS on an object": "ca\nb\n)\x81(NNu.",
+    "SETITEMS on a tuple": ")(NNu.",
     "APPEND to a tuple": ")Na.",
     "REDUCE of a placeholder": "c__builtin__\ngetattr\n(cos\nU\x02osU\x06systemt\x85R)R.",
     "a persistent id that is text": "U\x07storageQ.",
@@ -140,6 +140,22 @@ function memoryBombs(): HostileCheckpoint[] {
       expected: TOO_LARGE,
       bytes: () => ofPickle(Buffer.alloc(15 * mega, "N"), "."),
     },
+    // Each is small, and takes long to read for its size.
+    ...Object.entries({
+      "integers of 8 bytes": `\x8a\x08${"\x7f".repeat(8)}`,
+      "integers of 9 bytes": `\x8a\x09${"\x7f".repeat(9)}`,
+      "integers of 255 bytes": `\x8a\xff${"\x7f".repeat(255)}`,
+      "empty text": "X\0\0\0\0",
+      "text of one letter": "X\x01\0\0\0a",
+      "text of one umlaut": "X\x02\0\0\0\xc3\xa9",
+      "text that is none": "X\x03\0\0\0\xed\xb3\xbf",
+    }).map(
+      ([what, opcode]): HostileCheckpoint => ({
+        name: `15 MiB of ${what}`,
+        expected: [...TOO_LARGE, ...UNREADABLE],
+        bytes: () => ofPickle(Buffer.alloc(15 * mega, opcode, "latin1"), "."),
+      }),
+    ),
     {
       name: "a pickle of 17 MiB",
       expected: TOO_LARGE,

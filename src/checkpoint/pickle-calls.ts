@@ -1,4 +1,5 @@
 import { PickleProblem } from "./checkpoint-error.ts";
+import { numpyScalar } from "./numpy-scalar.ts";
 import {
   type PickledGlobal,
   PickledObject,
@@ -11,13 +12,17 @@ import { TensorStorage } from "./tensor-storage.ts";
 type Call = (args: readonly PickleValue[], callee: PickledGlobal) => PickleValue;
 
 /** The calls that have a meaning. Python 3 writes `__builtin__` for protocol 2. */
-const meanings: ReadonlyMap<string, Call> = new Map([
+const meanings = new Map<string, Call>([
   ["collections.OrderedDict", makeOrderedDict],
+  // Its argument makes what is missing, and nothing is missing that is not looked for.
+  ["collections.defaultdict", () => new Map()],
   ["__builtin__.set", makeSet],
   ["builtins.set", makeSet],
   ["torch.Size", makeSize],
   ["torch._utils._rebuild_tensor_v2", rebuildTensor],
   ["torch._utils._rebuild_parameter", rebuildParameter],
+  ["numpy.core.multiarray.scalar", makeScalar],
+  ["numpy._core.multiarray.scalar", makeScalar],
 ]);
 
 /** Packages whose classes and functions may be called: the call becomes a placeholder. */
@@ -36,11 +41,12 @@ const inertCalls: ReadonlySet<string> = new Set([
   // Bytes inside numpy's scalars.
   "_codecs.encode",
   "__builtin__.bytearray",
+  "__builtin__.bytes",
   "__builtin__.complex",
   "__builtin__.frozenset",
   "__builtin__.slice",
+  "__builtin__.xrange",
   "collections.Counter",
-  "collections.defaultdict",
   "collections.deque",
   "copy_reg._reconstructor",
   "datetime.date",
@@ -86,6 +92,10 @@ function makeSet(args: readonly PickleValue[], callee: PickledGlobal): PickleVal
   if (!Array.isArray(members) || args.length !== 1) throw new PickleProblem("expected a list");
   if (members.every((member) => typeof member === "string")) return new Set(members);
   return new PickledObject(callee.qualifiedName, args);
+}
+
+function makeScalar(args: readonly PickleValue[], callee: PickledGlobal): PickleValue {
+  return numpyScalar(args) ?? new PickledObject(callee.qualifiedName, args);
 }
 
 function makeSize(args: readonly PickleValue[]): PickleValue {

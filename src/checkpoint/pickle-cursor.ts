@@ -3,8 +3,6 @@ import { damaged } from "./checkpoint-error.ts";
 /** Longer than any name of a module or class. */
 const MAX_LINE_BYTES = 512;
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** Reads a pickle's bytes in order; throws CHECKPOINT_UNREADABLE where they end too early. */
 export class PickleCursor {
   readonly #bytes: Buffer;
@@ -47,18 +45,25 @@ export class PickleCursor {
   integer(byteLength: number): number | bigint {
     const start = this.#take(byteLength);
     if (byteLength === 0) return 0;
-    const hex = this.#bytes.subarray(start, start + byteLength).toReversed();
-    const value = BigInt.asIntN(byteLength * 8, BigInt(`0x${Buffer.from(hex).toString("hex")}`));
-    return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+    // The uppermost 1 to 4 bytes have the sign; then word by word down.
+    let at = start + 4 * (Math.ceil(byteLength / 4) - 1);
+    let value: number | bigint = this.#bytes.readIntLE(at, start + byteLength - at);
+    while (at > start) {
+      at -= 4;
+      const word = this.#bytes.readUInt32LE(at);
+      const joined: number = Number(value) * 2 ** 32 + word;
+      value = Number.isSafeInteger(joined) ? joined : (BigInt(value) << 32n) | BigInt(word);
+    }
+    return value;
   }
 
+  /**
+   * What is no UTF-8 becomes U+FFFD: Python also writes halves of surrogate pairs, which stand for
+   * bytes of file names that are no text.
+   */
   text(byteLength: number): string {
     const start = this.#take(byteLength);
-    try {
-      return utf8.decode(this.#bytes.subarray(start, start + byteLength));
-    } catch {
-      throw damaged(`The pickle has text at byte ${start} that is not UTF-8`, { offset: start });
-    }
+    return this.#bytes.toString("utf8", start, start + byteLength);
   }
 
   /** Python 2's `str`: one character a byte. */

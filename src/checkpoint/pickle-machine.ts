@@ -1,11 +1,4 @@
-import {
-  damaged,
-  PickleProblem,
-  quote,
-  refused,
-  tooLarge,
-  weightsOnly,
-} from "./checkpoint-error.ts";
+import { damaged, PickleProblem, quote, refused, tooLarge } from "./checkpoint-error.ts";
 import { callGlobal } from "./pickle-calls.ts";
 import { PickleCursor } from "./pickle-cursor.ts";
 import { describeOpcode, opcodes } from "./pickle-opcodes.ts";
@@ -13,20 +6,20 @@ import { PickledGlobal, PickledObject, PickledTuple, type PickleValue } from "./
 
 /**
  * What a pickle can make us hold stays below some 400 MB, and the time below a second. YOLO11n has
- * 130 KB, 53,000 opcodes, 11,000 memo places, 17,000 values and 3 numeric keys; the largest
- * network with its optimizer's state about ten times that, and as many numeric keys as it has
- * classes and parameters.
+ * 130 KB, 53,000 opcodes, 11,000 memo places and 17,000 values; the largest network with its
+ * optimizer's state about ten times that.
  */
 export const pickleLimits = {
   bytes: 16 << 20,
-  opcodes: 4_000_000,
+  opcodes: 2_000_000,
   memo: 1_000_000,
   /** Lists, dicts, objects and other containers, and the entries that are copied among them. */
   values: 500_000,
   /**
    * Keys of dicts that are numbers. V8 hashes numbers without a secret seed, so that a file can
    * choose them to collide, which makes each insertion a search: 10,000 such keys take 0.25 s, and
-   * ten times as many a hundred times that.
+   * ten times as many a hundred times that. Indices, of which a network may have more, are not
+   * counted: {@link isIndex} leaves too few to choose from.
    */
   numericKeys: 10_000,
 } as const;
@@ -51,6 +44,11 @@ export function readPickle(
     throw tooLarge(`Its pickle has ${bytes.length} bytes; the limit is ${pickleLimits.bytes}`);
   }
   return new PickleMachine(bytes, loadPersistent).run();
+}
+
+/** Whether a key is a class, a layer or a parameter by its number. */
+function isIndex(key: number | bigint): boolean {
+  return Number.isInteger(key) && key >= 0 && key < 2 ** 16;
 }
 
 type Operation = (machine: PickleMachine) => void;
@@ -215,14 +213,18 @@ class PickleMachine {
     return value;
   }
 
+  /** Of a list. What a class that is one makes of items is its own business, and does not run. */
   #append(items: readonly PickleValue[]): void {
     const list = this.#top();
+    if (list instanceof PickledObject) return;
     if (!Array.isArray(list)) throw this.#refused(" on something that is not a list");
     for (const item of items) list.push(item);
   }
 
+  /** Of a dict, or of a class that is one: see {@link #append}. */
   #setItems(items: readonly PickleValue[]): void {
     const dict = this.#top();
+    if (dict instanceof PickledObject) return;
     if (!(dict instanceof Map)) throw this.#refused(" on something that is not a dict");
     if (items.length % 2 !== 0) throw this.#damaged("finds a key without a value");
     for (let index = 0; index < items.length; index += 2) {
@@ -233,7 +235,7 @@ class PickleMachine {
   }
 
   #countKey(key: PickleValue): void {
-    if (typeof key !== "number" && typeof key !== "bigint") return;
+    if ((typeof key !== "number" && typeof key !== "bigint") || isIndex(key)) return;
     this.#numericKeys += 1;
     if (this.#numericKeys > pickleLimits.numericKeys) {
       throw tooLarge(`Its pickle has more than ${pickleLimits.numericKeys} keys that are numbers`);
@@ -270,10 +272,8 @@ class PickleMachine {
   /** As Python's objects take their state: a dict, or a tuple of a dict and of slots. */
   #build(state: PickleValue): void {
     const object = this.#top();
-    if (object instanceof Map) {
-      // Only a state_dict has such: the versions of its modules.
-      throw weightsOnly();
-    }
+    // An OrderedDict may have attributes: a state_dict has the versions of its modules.
+    if (object instanceof Map) return;
     if (!(object instanceof PickledObject)) {
       throw this.#refused(" on something that is not an object of a class");
     }

@@ -76,6 +76,17 @@ export function call(qualifiedName: string, ...args: readonly Writable[]): Writt
   return { writeTo: (pickle) => pickle.call(global(qualifiedName), args) };
 }
 
+/** Something that is given a state after it is made. */
+export function built(value: Writable, state: Writable): Written {
+  return {
+    writeTo(pickle) {
+      pickle.write(value);
+      pickle.write(state);
+      pickle.bytes(Buffer.from([opcodes.BUILD]));
+    },
+  };
+}
+
 /** Opcodes as they are, which leave one value on the stack. */
 export function opcodeBytes(bytes: Uint8Array): Written {
   return { writeTo: (pickle) => pickle.bytes(bytes) };

@@ -8,7 +8,7 @@ import type { YoloModule, YoloNetwork } from "../graph/yolo/modules.ts";
 import { randomYolo } from "../graph/yolo/random-yolo.ts";
 import type { YoloFamily } from "../graph/yolo/yolo-families.ts";
 import { module, writeCheckpoint } from "./checkpoint-writer.fixture.ts";
-import { dict, tensor, type Writable } from "./pickle-writer.fixture.ts";
+import { built, call, dict, orderedDict, tensor, type Writable } from "./pickle-writer.fixture.ts";
 import { writeYoloCheckpoint, yoloModel } from "./yolo/network-writer.fixture.ts";
 import { readYoloCheckpoint } from "./yolo-checkpoint.ts";
 
@@ -79,6 +79,17 @@ describe("readYoloCheckpoint", () => {
     assert.equal(architecture, "YOLO11n-seg");
     assert.equal(description, "YOLO11n-seg, trained on plants.yaml");
     assert.equal(facts.version, "8.4.126");
+  });
+
+  it("reads a network that has its state_dict, and other things, beside it", async () => {
+    const state = orderedDict(new Map([["model.0.conv.weight", tensor("float32", [1], [1])]]));
+    const versions = dict({ "": dict({ version: 1 }) });
+    const root = dict({
+      state: built(state, dict({ _metadata: versions })),
+      counts: built(call("collections.Counter", dict({ plants: 3 })), dict({})),
+      model: yoloModel("ultralytics.nn.tasks.DetectionModel", { network }),
+    });
+    assert.equal((await read(writeCheckpoint(root))).task, "detect");
   });
 
   it("takes height and width where the training had both", async () => {
