@@ -10,12 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { checkpointRecords } from "../src/checkpoint/checkpoint-writer.fixture.ts";
-import { dict, type Writable } from "../src/checkpoint/pickle-writer.fixture.ts";
-import { yoloModel } from "../src/checkpoint/yolo/network-writer.fixture.ts";
+import { smallCheckpoint } from "../src/checkpoint/yolo/small-checkpoint.fixture.ts";
 import { writeZip } from "../src/checkpoint/zip-writer.fixture.ts";
-import type { YoloNetwork } from "../src/graph/yolo/modules.ts";
-import { RandomBlocks } from "../src/graph/yolo/random-blocks.ts";
-import { RandomModules } from "../src/graph/yolo/random-modules.ts";
 import { mutations, Random } from "./checkpoint-mutations.fixture.ts";
 import { hostileCheckpoints } from "./hostile-checkpoints.fixture.ts";
 import { ReaderProcess } from "./reader-process.fixture.ts";
@@ -60,7 +56,7 @@ describe("damaged and hostile checkpoints", () => {
     });
   }
 
-  const records = checkpointRecords(smallCheckpoint());
+  const records = checkpointRecords(smallCheckpoint(seed));
   it("the checkpoint that the following damages is itself loaded", async () => {
     assert.deepEqual(await read(writeZip([...records])), { outcome: "loaded", message: "segment" });
   });
@@ -86,33 +82,3 @@ describe("damaged and hostile checkpoints", () => {
     );
   });
 });
-
-/** A segmentation network with a module of most kinds, so small that thousands are read in seconds. */
-function smallCheckpoint(): Writable {
-  const random = new RandomModules(seed);
-  const blocks = new RandomBlocks(random);
-  const head = blocks.segment([4], {
-    classCount: 2,
-    separable: true,
-    endToEnd: false,
-    protoWidth: 4,
-  });
-  const network: YoloNetwork = {
-    layers: [
-      { from: [-1], module: random.conv(3, 4, { kernel: 3, stride: 2 }) },
-      { from: [0], module: random.conv(4, 4, { kernel: 3, stride: 2 }) },
-      { from: [1], module: blocks.c2f(4, 4, { repeats: 1, add: true }) },
-      { from: [2], module: random.conv(4, 4, { kernel: 3, stride: 2 }) },
-    ],
-    head: { from: [3], module: { ...head, detect: { ...head.detect, strides: [8] } } },
-  };
-  return dict({
-    version: "8.4.126",
-    epoch: -1,
-    model: yoloModel("ultralytics.nn.tasks.SegmentationModel", {
-      network,
-      elementType: "float16",
-    }),
-    train_args: dict({ imgsz: 320, lr0: 0.01 }),
-  });
-}

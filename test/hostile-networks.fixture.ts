@@ -35,6 +35,31 @@ export function hostileNetworks(): HostileCheckpoint[] {
       }),
     ),
     {
+      name: "an anchor for every pixel of a large picture",
+      expected: ["CHECKPOINT_UNREADABLE"],
+      bytes: () => detector({ stride: 1, imageSize: 8192 }),
+    },
+    {
+      name: "the most anchors that there may be",
+      expected: ["loaded"],
+      bytes: () => detector({ stride: 4, imageSize: 16384 }),
+    },
+    {
+      name: "forty thousand classes",
+      expected: ["loaded"],
+      bytes: () => detector({ names: Array.from({ length: 40_000 }, (_, id) => `class ${id}`) }),
+    },
+    {
+      name: "a hundred references to a name of 8 MB",
+      expected: ["CHECKPOINT_TOO_LARGE"],
+      bytes: () => detector({ names: Array(100).fill("x".repeat(8_000_000)) }),
+    },
+    {
+      name: "ten thousand references to a name of 1 KB",
+      expected: ["CHECKPOINT_TOO_LARGE"],
+      bytes: () => detector({ names: Array(10_000).fill("x".repeat(1000)) }),
+    },
+    {
       name: "a gigabyte of weights out of one",
       expected: ["CHECKPOINT_TOO_LARGE"],
       bytes: () => {

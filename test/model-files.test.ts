@@ -124,9 +124,15 @@ describe("orangery export", { skip }, () => {
     ["an ONNX model", ["model.onnx", "x.onnx"], /Expected a checkpoint .* \[INVALID_ARGUMENT\]/],
     ["the model as its own export", ["model.pt", "./model.pt"], /another file .* than the model/],
     ["a link to it", ["model.pt", "link.pt"], /another file .* than the model itself/],
-    ["a folder", ["model.pt", "a-folder"], /Expected a file to write, got the folder/],
+    ["a folder", ["model.pt", "a-folder"], /Expected a file to write, but `.*` is a folder/],
     ["a size between strides", ["model.pt", "x.onnx", "--image-size", "100"], /multiples of 32/],
-    ["a size that is none", ["model.pt", "x.onnx", "--image-size", "big"], /got "big"/],
+    [
+      "a size that is none",
+      ["model.pt", "x.onnx", "--image-size", "640,"],
+      /640, height,width as in 480,640, or dynamic, got "640,"/,
+    ],
+    ["a size beyond measure", ["model.pt", "x.onnx", "--image-size", "99968"], /up to 16384/],
+    ["a device", ["model.pt", "/dev/null"], /`\/dev\/null` is a device, pipe or socket/],
     ["a file in a file", ["model.pt", "model.onnx/x.onnx"], /ENOTDIR.* \[INVALID_ARGUMENT\]/],
   ];
   for (const [what, args, message] of refused) {

@@ -30,6 +30,29 @@ export function weightsOnly(): OrangeryError {
   );
 }
 
+/** There is no file, or it cannot be read. */
+export function modelNotFound(path: string, cause: unknown): OrangeryError {
+  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  return new OrangeryError(
+    "MODEL_NOT_FOUND",
+    `Expected a model file at \`${path}\`, but it cannot be read (${why}). Give the path of a YOLO checkpoint (.pt) or of an ONNX model, or sample:seedlings or sample:beds.`,
+    { cause, details: { path } },
+  );
+}
+
+/** Does what reads a checkpoint, and says of what is wrong with it which file it is in. */
+export async function naming<T>(path: string, read: () => T | Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (cause) {
+    if (!(cause instanceof OrangeryError)) throw cause;
+    throw new OrangeryError(cause.code, `Cannot read checkpoint \`${path}\`. ${cause.message}`, {
+      cause,
+      details: { path, ...cause.details },
+    });
+  }
+}
+
 /** The file would take more memory or time than any YOLO network needs. */
 export function tooLarge(what: string, details?: Details): OrangeryError {
   return new OrangeryError(

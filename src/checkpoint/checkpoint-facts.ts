@@ -2,8 +2,8 @@ import { type PickleDict, PickledTuple, type PickleValue } from "./pickle-values
 
 type Scalar = string | number | boolean | null;
 
-/** A setting, as far as it is plain: a scalar, or two numbers, as an image size may be. */
-export type Setting = Scalar | readonly [number, number];
+/** A setting, as far as it is plain: a scalar, or one or two numbers, as an image size may be. */
+export type Setting = Scalar | readonly number[];
 
 /** What a checkpoint says of itself besides the network. What it leaves out is absent. */
 export interface CheckpointFacts {
@@ -57,9 +57,8 @@ export function toSetting(value: PickleValue | undefined): Setting | undefined {
   if (value === undefined) return undefined;
   if (isScalar(value)) return value;
   const items = value instanceof PickledTuple ? value.items : value;
-  if (!Array.isArray(items) || items.length !== 2) return undefined;
-  const [first, second] = items;
-  return typeof first === "number" && typeof second === "number" ? [first, second] : undefined;
+  if (!Array.isArray(items) || items.length < 1 || items.length > 2) return undefined;
+  return items.every((item) => typeof item === "number") ? items : undefined;
 }
 
 function isScalar(value: PickleValue): value is Scalar {

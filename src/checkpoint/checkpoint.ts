@@ -1,8 +1,17 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { OrangeryError } from "../errors.ts";
-import { describeFile } from "../graph/file-signature.ts";
-import { damaged, quote, tooLarge, unsupported, weightsOnly } from "./checkpoint-error.ts";
+import { checkpointFormOf, describeFile } from "../graph/file-signature.ts";
+import {
+  damaged,
+  modelNotFound,
+  naming,
+  quote,
+  tooLarge,
+  unsupported,
+  weightsOnly,
+} from "./checkpoint-error.ts";
 import { type CheckpointFacts, readFacts } from "./checkpoint-facts.ts";
+import { readFileStart } from "./file-start.ts";
 import { pickleLimits, readPickle } from "./pickle-machine.ts";
 import { type PickleDict, PickledObject, type PickleValue } from "./pickle-values.ts";
 import { PickledTensor } from "./pickled-tensor.ts";
@@ -23,9 +32,6 @@ export interface Checkpoint {
   readonly facts: CheckpointFacts;
 }
 
-/** How files begin that PyTorch wrote before 1.6, or is told to write: a pickle of a magic number. */
-const LEGACY_START = Buffer.from("80028a0a6cfc9c46f9206aa85019", "hex");
-
 /**
  * Reads a `.pt` file and executes nothing of it.
  *
@@ -39,14 +45,11 @@ export async function readCheckpoint(
   signal?.throwIfAborted();
   await using file = await openFile(path);
   try {
-    return await readFrom(file, signal);
+    return await naming(path, () => readFrom(file, signal));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw notFound(path, error);
-    if (!(error instanceof OrangeryError)) throw error;
-    throw new OrangeryError(error.code, `Cannot read checkpoint \`${path}\`. ${error.message}`, {
-      cause: error,
-      details: { path, ...error.details },
-    });
+    throw (error as NodeJS.ErrnoException).syscall === undefined
+      ? error
+      : modelNotFound(path, error);
   }
 }
 
@@ -56,17 +59,8 @@ async function openFile(path: string): Promise<FileHandle> {
     if (!(await stat(path)).isFile()) throw new Error("it is not a file");
     return await open(path);
   } catch (cause) {
-    throw notFound(path, cause);
+    throw modelNotFound(path, cause);
   }
-}
-
-function notFound(path: string, cause: unknown): OrangeryError {
-  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-  return new OrangeryError(
-    "MODEL_NOT_FOUND",
-    `Expected a checkpoint at \`${path}\`, but it cannot be read (${why}). Check the path and the rights.`,
-    { cause, details: { path } },
-  );
 }
 
 async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Promise<Checkpoint> {
@@ -91,11 +85,10 @@ async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Prom
 }
 
 async function checkKind(file: FileHandle, fileBytes: number): Promise<void> {
-  const head = Buffer.alloc(64);
-  const { bytesRead } = await file.read(head, 0, head.length, 0);
-  const start = head.subarray(0, bytesRead);
-  if (start.toString("latin1", 0, 4) === "PK\x03\x04") return;
-  if (start.subarray(0, LEGACY_START.length).equals(LEGACY_START)) {
+  const start = await readFileStart(file);
+  const form = checkpointFormOf(start);
+  if (form === "zip") return;
+  if (form === "legacy") {
     throw unsupported(
       "It has the form that PyTorch wrote before version 1.6. Load it with Ultralytics and save it again.",
     );

@@ -8,7 +8,15 @@ import type { YoloModule, YoloNetwork } from "../graph/yolo/modules.ts";
 import { randomYolo } from "../graph/yolo/random-yolo.ts";
 import type { YoloFamily } from "../graph/yolo/yolo-families.ts";
 import { module, writeCheckpoint } from "./checkpoint-writer.fixture.ts";
-import { built, call, dict, orderedDict, tensor, type Writable } from "./pickle-writer.fixture.ts";
+import {
+  built,
+  call,
+  dict,
+  object,
+  orderedDict,
+  tensor,
+  type Writable,
+} from "./pickle-writer.fixture.ts";
 import { writeYoloCheckpoint, yoloModel } from "./yolo/network-writer.fixture.ts";
 import { readYoloCheckpoint } from "./yolo-checkpoint.ts";
 
@@ -92,16 +100,59 @@ describe("readYoloCheckpoint", () => {
     assert.equal((await read(writeCheckpoint(root))).task, "detect");
   });
 
-  it("takes height and width where the training had both", async () => {
-    const { imageSizeHw } = await read(writeYoloCheckpoint({ network, imageSize: [500, 640] }));
-    assert.deepEqual(imageSizeHw, [512, 640]);
+  const modelWith = (attributes: Readonly<Record<string, Writable>>, root = {}) => {
+    const model = yoloModel("ultralytics.nn.tasks.DetectionModel", { network, attributes });
+    return writeCheckpoint(dict({ model, ...root }));
+  };
+
+  const numpy640 = call(
+    "numpy.core.multiarray.scalar",
+    call("numpy.dtype", "i8", false, true),
+    call("_codecs.encode", "\x80\x02\0\0\0\0\0\0", "latin1"),
+  );
+  for (const [what, imgsz, expected] of [
+    ["height and width", [500, 640], [512, 640]],
+    ["a list of one", [320], [320, 320]],
+    ["text", "320", [320, 320]],
+    ["a number of numpy's", numpy640, [640, 640]],
+    ["none", null, [640, 640]],
+  ] as const) {
+    it(`takes its image size from ${what}`, async () => {
+      const bytes = modelWith({}, { train_args: dict({ imgsz }) });
+      assert.deepEqual((await read(bytes)).imageSizeHw, expected);
+    });
+  }
+
+  it("takes its image size from the model's own settings where there are no others", async () => {
+    const args = object("ultralytics.utils.IterableSimpleNamespace", { imgsz: 352 });
+    assert.deepEqual((await read(modelWith({ args }))).imageSizeHw, [352, 352]);
   });
 
-  it("names classes by their number where the checkpoint does not name them", async () => {
-    const saved = randomYolo({ family: "v8", scale: "n", task: "detect", classCount: 3, seed: 0 });
-    const { names } = await read(writeYoloCheckpoint({ network: saved, names: ["a", "b"] }));
-    assert.deepEqual(names, ["a", "b", "class2"]);
-  });
+  for (const [names, expected] of [
+    [
+      ["a", "b"],
+      ["a", "b", "class2"],
+    ],
+    [new Map([[1, "b"]]), ["class0", "b", "class2"]],
+    [dict({ 0: "a", 2: "c" }), ["a", "class1", "c"]],
+    [
+      [3, true, null],
+      ["3", "True", "class2"],
+    ],
+  ] satisfies [Writable, string[]][]) {
+    it(`names three classes ${expected.join(", ")}`, async () => {
+      const saved = randomYolo({
+        family: "v8",
+        scale: "n",
+        task: "detect",
+        classCount: 3,
+        seed: 0,
+      });
+      const file = { network: saved, attributes: { names } };
+      const model = yoloModel("ultralytics.nn.tasks.DetectionModel", file);
+      assert.deepEqual((await read(writeCheckpoint(dict({ model })))).names, expected);
+    });
+  }
 });
 
 describe("readYoloCheckpoint refuses", () => {
@@ -177,7 +228,10 @@ describe("readYoloCheckpoint refuses", () => {
     "a negative padding": [conv({ padding: -1 }), "`padding` in `model.0`, got -1"],
     "more padding than kernel": [conv({ padding: 900 }), "padding smaller than the kernel"],
     "a text for groups": [conv({ groups: "1" }), "`groups` in `model.0`, got `1`"],
-    "inputs that it does not get": [conv({}, [8, 4, 3, 3]), "4 channels in 1 groups"],
+    "outputs that its groups cannot share": [
+      conv({ groups: 3 }, [8, 1, 3, 3]),
+      "3 channels in 3 groups",
+    ],
     "a layer that comes later": [conv({ f: 3 }), "an earlier layer as `f` in `model.0`, got 3"],
     "a layer before the first": [conv({ f: [-2] }), "an earlier layer as `f` in `model.0`, got -2"],
     "no input": [conv({ f: [] }), "layers to read as `f`"],
@@ -185,6 +239,14 @@ describe("readYoloCheckpoint refuses", () => {
   for (const [what, [layer, says]] of Object.entries(wrong)) {
     it(`a convolution with ${what}`, async () => {
       await assertRefused(withLayers(layer), "CHECKPOINT_UNREADABLE", [says]);
+    });
+  }
+
+  for (const channels of [1, 4]) {
+    it(`a network for pictures of ${channels} channels, by their number`, async () => {
+      await assertRefused(withLayers(conv({}, [8, channels, 3, 3])), "CHECKPOINT_UNSUPPORTED", [
+        `pictures of ${channels} channels`,
+      ]);
     });
   }
 
@@ -196,6 +258,22 @@ describe("readYoloCheckpoint refuses", () => {
       await assertRefused(withLayers(conv(attributes)), "CHECKPOINT_UNSUPPORTED", [what]);
     });
   }
+
+  for (const imgsz of [20_000, 0, -1, "large", [640, 1e9]]) {
+    it(`an image size of ${imgsz}`, async () => {
+      const train_args = dict({ imgsz });
+      const model = yoloModel("ultralytics.nn.tasks.DetectionModel", file);
+      await assertRefused(writeCheckpoint(dict({ model, train_args })), "CHECKPOINT_UNREADABLE", [
+        "`imgsz` from 1 to 16384 px",
+      ]);
+    });
+  }
+
+  it("names its file in every message", async () => {
+    await assertRefused(model("ultralytics.nn.tasks.OBBModel"), "CHECKPOINT_UNSUPPORTED", [
+      `${folder}/checkpoint.pt`,
+    ]);
+  });
 
   it("a network that enlarges pictures beyond measure", async () => {
     const upsample: YoloModule = { kind: "upsample", factor: 16 };
@@ -229,7 +307,7 @@ describe("readYoloCheckpoint refuses", () => {
   /** A model whose first layer is this, and whose second is a head. */
   function withLayers(layer: Writable): Buffer {
     const head = module("ultralytics.nn.modules.head.Detect", {
-      attributes: { i: 1, f: [0], nc: 1, stride: tensor("float32", [1], [1]) },
+      attributes: { i: 1, f: [0], nc: 1, stride: tensor("float32", [1], [4]) },
       modules: {
         cv2: module("torch.nn.modules.container.ModuleList"),
         cv3: module("torch.nn.modules.container.ModuleList"),

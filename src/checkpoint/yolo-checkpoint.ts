@@ -3,9 +3,11 @@ import { detectOf, type YoloNetwork } from "../graph/yolo/modules.ts";
 import { traceShapes } from "../graph/yolo/network-shapes.ts";
 import { inputStride } from "../graph/yolo/yolo-model.ts";
 import { type Checkpoint, readCheckpoint } from "./checkpoint.ts";
-import { damaged, quote, unsupported } from "./checkpoint-error.ts";
+import { damaged, naming, quote, unsupported } from "./checkpoint-error.ts";
 import { type CheckpointFacts, toSetting } from "./checkpoint-facts.ts";
-import type { PickleDict, PickledObject, PickleValue } from "./pickle-values.ts";
+import { classNames } from "./class-names.ts";
+import { trainedSizeHw } from "./image-size.ts";
+import { PickledObject, type PickleValue } from "./pickle-values.ts";
 import { PickledModule } from "./yolo/pickled-module.ts";
 import { readNetwork } from "./yolo/read-network.ts";
 
@@ -38,25 +40,29 @@ export async function readYoloCheckpoint(
   file: string,
   options: { readonly signal?: AbortSignal } = {},
 ): Promise<YoloCheckpoint> {
-  return toYoloCheckpoint(await readCheckpoint(file, options));
+  const checkpoint = await readCheckpoint(file, options);
+  return await naming(file, () => toYoloCheckpoint(checkpoint));
 }
 
-/** The network of a checkpoint that has been read. */
-export function toYoloCheckpoint({ model, storedElements, facts }: Checkpoint): YoloCheckpoint {
+function toYoloCheckpoint({ model, storedElements, facts }: Checkpoint): YoloCheckpoint {
   const task = taskOf(model);
   const root = PickledModule.root(model, storedElements);
   const network = readNetwork(root);
   if (network.head.module.kind !== task) {
     root.refuse(`a head for the task ${task}`, network.head.module.kind);
   }
+  requireRgb(network);
   checkShapes(network);
   const architecture = architectureOf(model);
+  const stride = inputStride(network);
+  const imgsz =
+    facts.trainArgs.get("imgsz") ?? toSetting(entriesOf(model.state.get("args")).get("imgsz"));
   return {
     network,
     task,
-    names: namesOf(model, detectOf(network.head.module).classCount),
-    stride: inputStride(network),
-    imageSizeHw: imageSizeOf(model, facts, inputStride(network)),
+    names: classNames(model.state.get("names"), detectOf(network.head.module).classCount),
+    stride,
+    imageSizeHw: trainedSizeHw(imgsz, stride),
     architecture,
     description: describeModel(architecture ?? `YOLO, ${task}`, facts),
     facts,
@@ -83,6 +89,18 @@ function taskOf({ className }: PickledObject): "detect" | "segment" {
   );
 }
 
+/** Photos have three channels; networks for others are trained, too. */
+function requireRgb({ layers }: YoloNetwork): void {
+  const first = layers[0]?.module;
+  if (first?.kind !== "conv") return;
+  const channels = first.weight.dims[1]! * first.groups;
+  if (channels === 3) return;
+  throw unsupported(
+    `It takes pictures of ${channels} channels, and Orangery gives networks RGB, which has 3. Train it on RGB pictures.`,
+    { channels },
+  );
+}
+
 function checkShapes(network: YoloNetwork): void {
   const side = 2 * inputStride(network);
   try {
@@ -96,32 +114,9 @@ function checkShapes(network: YoloNetwork): void {
   }
 }
 
-/** `class7` where class 7 has no name, as Ultralytics does. */
-function namesOf(model: PickledObject, classCount: number): string[] {
-  const value = model.state.get("names");
-  return Array.from({ length: classCount }, (_, id) => {
-    const name = Array.isArray(value) ? value[id] : asDict(value).get(id);
-    return typeof name === "string" ? name : `class${id}`;
-  });
-}
-
-function imageSizeOf(
-  model: PickledObject,
-  facts: CheckpointFacts,
-  stride: number,
-): readonly [number, number] {
-  const size =
-    facts.trainArgs.get("imgsz") ?? toSetting(asDict(model.state.get("args")).get("imgsz"));
-  const sizeHw = Array.isArray(size) ? size : [size, size];
-  const isKnown = sizeHw.every((px) => Number.isInteger(px) && px >= 1 && px <= 8192);
-  const [height, width] = isKnown ? sizeHw : [640, 640];
-  const roundUp = (px: number) => Math.ceil(px / stride) * stride;
-  return [roundUp(height), roundUp(width)];
-}
-
 /** The name of the model's configuration, with the letter of its scale. */
 function architectureOf(model: PickledObject): string | undefined {
-  const yaml = asDict(model.state.get("yaml"));
+  const yaml = entriesOf(model.state.get("yaml"));
   const [file, scale] = [yaml.get("yaml_file"), yaml.get("scale")];
   if (typeof file !== "string") return undefined;
   const match = /(?:^|[\\/])yolo(v?\d{1,2})([nsmlx]?)([\w-]{0,30})\.yaml$/i.exec(file);
@@ -136,6 +131,8 @@ function describeModel(architecture: string, { trainArgs }: CheckpointFacts): st
   return /^[\w. -]{1,80}$/.test(file) ? `${architecture}, trained on ${file}` : architecture;
 }
 
-function asDict(value: PickleValue | undefined): PickleDict {
+/** Of a dict, or of an object that holds settings. */
+function entriesOf(value: PickleValue | undefined): ReadonlyMap<PickleValue, PickleValue> {
+  if (value instanceof PickledObject) return value.state;
   return value instanceof Map ? value : new Map();
 }

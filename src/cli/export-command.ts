@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { exitStatusHelp } from "./exit-status.ts";
 import type { ExportArguments } from "./export.ts";
-import { parseImageSize } from "./prediction-options.ts";
+import { expected, parseImageSize } from "./prediction-options.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
 const help = `
@@ -21,7 +21,9 @@ export function createExportCommand(
 ): Command {
   return new Command("export")
     .summary("write a .pt checkpoint as an ONNX model")
-    .description("Writes a YOLO checkpoint as an ONNX model. A file that is there is replaced.")
+    .description(
+      "Writes a YOLO checkpoint as an ONNX model. A file that is there is replaced, folders that are missing are made.",
+    )
     .argument("<model>", "a .pt checkpoint")
     .argument("<out>", "the ONNX file to write")
     .addOption(
@@ -40,5 +42,10 @@ export function createExportCommand(
 }
 
 function parseExportSize(text: string): ReturnType<typeof parseImageSize> | "dynamic" {
-  return text === "dynamic" ? text : parseImageSize(text.replace(",", "x"));
+  if (text === "dynamic") return text;
+  try {
+    return parseImageSize(text.replace(",", "x"));
+  } catch {
+    throw expected("pixels as in 640, height,width as in 480,640, or dynamic", text);
+  }
 }

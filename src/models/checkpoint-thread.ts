@@ -6,14 +6,15 @@ import { parentPort, workerData } from "node:worker_threads";
 import { isOrangeryError } from "../errors.ts";
 import { serializeModel } from "../graph/model-writer.ts";
 import { buildCheckpointModel } from "./checkpoint-model.ts";
-import type { CheckpointAnswer } from "./checkpoint-to-onnx.ts";
+import type { CheckpointAnswer, CheckpointRequest } from "./checkpoint-to-onnx.ts";
 
 const answer = (value: CheckpointAnswer, transfer: ArrayBuffer[] = []) =>
   parentPort!.postMessage(value, transfer);
 try {
-  const model = await buildCheckpointModel(workerData, { imageSize: "dynamic", batch: "dynamic" });
+  const { path, options } = workerData as CheckpointRequest;
+  const model = await buildCheckpointModel(path, options);
   const bytes = serializeModel(model);
-  answer({ bytes }, [bytes.buffer]);
+  answer({ bytes, inputShape: model.graph.inputs[0]!.dims }, [bytes.buffer]);
 } catch (error) {
   if (!isOrangeryError(error)) throw error;
   const { code, message, details } = error;

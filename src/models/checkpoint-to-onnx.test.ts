@@ -12,9 +12,11 @@ const plants = fileURLToPath(
 );
 const skip = existsSync(plants) ? false : "../shared/fixtures not present";
 
+const free = { imageSize: "dynamic", batch: "dynamic" } as const;
+
 describe("a checkpoint's ONNX model, built in a thread", () => {
   it("takes any batch, height and width", { skip }, async () => {
-    const { inputs, metadata } = readModel(await checkpointToOnnx(plants, undefined));
+    const { inputs, metadata } = readModel((await checkpointToOnnx(plants, free)).bytes);
     assert.deepEqual(
       inputs[0]!.dims.map((extent) => typeof extent),
       ["string", "number", "string", "string"],
@@ -25,7 +27,7 @@ describe("a checkpoint's ONNX model, built in a thread", () => {
   it("comes with the error of a file that is none", async () => {
     await using folder = await ModelFolder.create();
     const path = await folder.write("broken.pt", "PK\x03\x04 and no more");
-    await assert.rejects(checkpointToOnnx(path, undefined), (error) => {
+    await assert.rejects(checkpointToOnnx(path, free), (error) => {
       assert.ok(isOrangeryError(error, "CHECKPOINT_UNREADABLE"), String(error));
       assert.equal(error.details.path, path);
       return error.message.includes(path);
@@ -34,9 +36,9 @@ describe("a checkpoint's ONNX model, built in a thread", () => {
 
   it("ends with the signal's reason, before and while it is built", { skip }, async () => {
     const reason = new Error("left");
-    await assert.rejects(checkpointToOnnx(plants, AbortSignal.abort(reason)), reason);
+    await assert.rejects(checkpointToOnnx(plants, { signal: AbortSignal.abort(reason) }), reason);
     const aborter = new AbortController();
-    const building = checkpointToOnnx(plants, aborter.signal);
+    const building = checkpointToOnnx(plants, { signal: aborter.signal });
     setImmediate(() => aborter.abort(reason));
     await assert.rejects(building, reason);
   });

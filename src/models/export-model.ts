@@ -1,11 +1,15 @@
 import { stat } from "node:fs/promises";
-import { readYoloCheckpoint } from "../checkpoint/yolo-checkpoint.ts";
 import { OrangeryError } from "../errors.ts";
-import { serializeModel } from "../graph/model-writer.ts";
 import { writeWhole } from "./cache-folder.ts";
-import { type CheckpointModelOptions, toOnnxModel } from "./checkpoint-model.ts";
-import { identifyModelFile } from "./model-file.ts";
-import { isCheckpoint } from "./model-source.ts";
+import type { CheckpointModelOptions } from "./checkpoint-model.ts";
+import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
+import {
+  describeModelFile,
+  identifyModelFile,
+  isCheckpoint,
+  type ModelFile,
+} from "./model-file.ts";
+import { findTarget, type TargetFile } from "./target-file.ts";
 
 export interface ExportOptions {
   /** Pixels of a square, [height, width], or free. Default: the square that it was trained on. */
@@ -26,7 +30,7 @@ export interface ExportedModel {
 
 /**
  * Writes a checkpoint as an ONNX model with the metadata that Ultralytics writes. The file appears
- * whole or not at all; one that is there is replaced.
+ * whole or not at all, in a folder that is made if need be; a file that is there is replaced.
  *
  * @throws OrangeryError `MODEL_NOT_FOUND`, `INVALID_ARGUMENT` for a file that is no checkpoint, a size
  *   that the network cannot have, or a place that cannot be written, `NO_SPACE`, and what
@@ -37,39 +41,40 @@ export async function exportModel(
   onnxFile: string,
   { imageSize, half = false, signal }: ExportOptions = {},
 ): Promise<ExportedModel> {
-  const { path } = await identifyModelFile(checkpointFile);
-  await refuseSameFile(path, onnxFile);
-  if (!(await isCheckpoint(path))) {
-    throw invalid(
-      `Expected a checkpoint (.pt) to export, got \`${path}\`, which is none. What is an ONNX model needs no export.`,
-      { path },
-    );
-  }
-  const checkpoint = await readYoloCheckpoint(path, { signal });
+  const file = await identifyModelFile(checkpointFile);
+  const target = await findTarget(onnxFile);
+  await refuseSameFile(file, target);
+  if (!(await isCheckpoint(file.path))) throw await notACheckpoint(file);
   const batch = imageSize === "dynamic" ? "dynamic" : 1;
-  const model = toOnnxModel(checkpoint, { imageSize, batch, half });
-  const bytes = serializeModel(model);
-  signal?.throwIfAborted();
-  await write(onnxFile, bytes);
+  const { bytes, inputShape } = await checkpointToOnnx(file.path, {
+    imageSize,
+    batch,
+    half,
+    signal,
+  });
+  await write(target.path, bytes);
   return {
     path: onnxFile,
     bytes: bytes.length,
-    inputShape: model.graph.inputs[0]!.dims,
+    inputShape,
     elementType: half ? "float16" : "float32",
   };
 }
 
-async function refuseSameFile(model: string, target: string): Promise<void> {
-  const there = await stat(target).catch(() => undefined);
-  if (there === undefined) return;
-  if (there.isDirectory()) {
-    throw invalid(`Expected a file to write, got the folder \`${target}\`.`, { path: target });
-  }
-  const { dev, ino } = await stat(model);
-  if (there.dev !== dev || there.ino !== ino) return;
-  throw invalid(`Expected another file to write than the model itself, got \`${target}\`.`, {
-    path: target,
+async function refuseSameFile({ path }: ModelFile, target: TargetFile): Promise<void> {
+  const { dev, ino } = await stat(path);
+  if (target.stats?.dev !== dev || target.stats.ino !== ino) return;
+  throw invalid(`Expected another file to write than the model itself, got \`${target.path}\`.`, {
+    path: target.path,
   });
+}
+
+async function notACheckpoint(file: ModelFile): Promise<OrangeryError> {
+  const { path } = file;
+  return invalid(
+    `Expected a checkpoint (.pt) to export at \`${path}\`, got ${await describeModelFile(file)}. Give the .pt that was trained; an ONNX model needs no export.`,
+    { path },
+  );
 }
 
 async function write(path: string, bytes: Uint8Array): Promise<void> {

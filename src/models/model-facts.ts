@@ -2,8 +2,13 @@ import { readFile } from "node:fs/promises";
 import { readYoloCheckpoint } from "../checkpoint/yolo-checkpoint.ts";
 import { readModel } from "../graph/model-reader.ts";
 import { complexityOf } from "../graph/yolo/complexity.ts";
-import { describeModelFile, identifyModelFile, type ModelFile, notAModel } from "./model-file.ts";
-import { isCheckpoint } from "./model-source.ts";
+import {
+  describeModelFile,
+  identifyModelFile,
+  isCheckpoint,
+  type ModelFile,
+  notAModel,
+} from "./model-file.ts";
 import { readYoloNetwork, type YoloTask } from "./yolo-network.ts";
 
 /** What a model file says of itself. What it does not say is undefined. */

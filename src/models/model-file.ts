@@ -1,7 +1,9 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
+import { modelNotFound } from "../checkpoint/checkpoint-error.ts";
+import { readFileStart } from "../checkpoint/file-start.ts";
 import { OrangeryError } from "../errors.ts";
-import { describeFile } from "../graph/file-signature.ts";
+import { checkpointFormOf, describeFile } from "../graph/file-signature.ts";
 import { hashFile } from "./file-hash.ts";
 import { sampleModelFile } from "./sample-model.ts";
 
@@ -34,26 +36,28 @@ export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> 
   try {
     return { path, ...(await hashFile(path)) };
   } catch (cause) {
-    throw notFound(path, cause);
+    throw modelNotFound(path, cause);
   }
 }
 
-function notFound(path: string, cause: unknown): OrangeryError {
-  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-  return new OrangeryError(
-    "MODEL_NOT_FOUND",
-    `Expected a model file at \`${path}\`, but it cannot be read (${why}). Give the path of a YOLO checkpoint (.pt) or of an ONNX model, or sample:seedlings or sample:beds.`,
-    { cause, details: { path } },
-  );
+/** What a file that is no model seems to be, from its first bytes. */
+export async function describeModelFile({ path, bytes }: ModelFile): Promise<string> {
+  return describeFile(await readStart(path), bytes);
 }
 
-/** What a file that is no ONNX model seems to be, from its first bytes. */
-export async function describeModelFile({ path, bytes }: ModelFile): Promise<string> {
-  if (bytes === 0) return describeFile(new Uint8Array());
+/** Whether a file is a checkpoint, which no ONNX model is; one of a form that is not read, too. */
+export async function isCheckpoint(path: string): Promise<boolean> {
+  try {
+    return checkpointFormOf(await readStart(path)) !== undefined;
+  } catch {
+    // What is wrong comes out when it is loaded.
+    return false;
+  }
+}
+
+async function readStart(path: string): Promise<Uint8Array> {
   await using file = await open(path);
-  const start = Buffer.alloc(64);
-  const { bytesRead } = await file.read(start, 0, start.length, 0);
-  return describeFile(start.subarray(0, bytesRead), bytes);
+  return await readFileStart(file);
 }
 
 /** The error for a file that is neither a checkpoint nor an ONNX model. */

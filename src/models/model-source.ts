@@ -1,6 +1,5 @@
-import { open } from "node:fs/promises";
 import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
-import type { ModelFile } from "./model-file.ts";
+import { isCheckpoint, type ModelFile } from "./model-file.ts";
 
 /**
  * What a runtime is given to load a model file: its path, or for a checkpoint the bytes of the ONNX
@@ -24,24 +23,14 @@ export class ModelSource implements AsyncDisposable {
 
   async #read(): Promise<string | Uint8Array> {
     const path = this.#path;
-    return (await isCheckpoint(path)) ? await checkpointToOnnx(path, this.#signal) : path;
+    if (!(await isCheckpoint(path))) return path;
+    const free = { imageSize: "dynamic", batch: "dynamic", signal: this.#signal } as const;
+    return (await checkpointToOnnx(path, free)).bytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const source = await this.#source?.catch(() => undefined);
     // Left to the garbage collector, 80 MB may stay for minutes.
     if (source instanceof Uint8Array) (source.buffer as ArrayBuffer).transfer(0);
-  }
-}
-
-/** Whether a file is a zip archive, as checkpoints are and no ONNX model is. */
-export async function isCheckpoint(path: string): Promise<boolean> {
-  try {
-    await using file = await open(path);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    return bytesRead === 4 && buffer.toString("latin1") === "PK\x03\x04";
-  } catch {
-    // What is wrong comes out when it is loaded.
-    return false;
   }
 }

@@ -1,8 +1,8 @@
 import type { ExecutionProvider, Runtime, Session } from "../native/runtime.ts";
 import type { ArtifactStore, OpenedNetwork } from "./artifact-store.ts";
 import type { Device } from "./device.ts";
-import { identifyModelFile, type ModelFile } from "./model-file.ts";
-import { isCheckpoint, ModelSource } from "./model-source.ts";
+import { identifyModelFile, isCheckpoint, type ModelFile } from "./model-file.ts";
+import { ModelSource } from "./model-source.ts";
 
 export interface OpenNetworkOptions {
   readonly runtime: Runtime;

@@ -1,4 +1,5 @@
 import { OrangeryError } from "../errors.ts";
+import { MAX_SIDE_PX } from "../graph/yolo/input-size.ts";
 import type { YoloNetwork } from "./yolo-network.ts";
 
 /** How to predict. The defaults are those of Ultralytics' `predict`. */
@@ -40,9 +41,6 @@ export interface CheckedPredictOptions {
   readonly inputSizeHw: readonly [number, number];
   readonly maskSize: "photo" | "input" | "none";
 }
-
-/** Beyond this a network's activations fill any device. */
-const MAX_IMAGE_SIZE = 16384;
 
 /**
  * Fills in defaults and checks every option against the network.
@@ -114,10 +112,10 @@ function inputSize(
   }
   const sizeHw = Array.isArray(imageSize) ? imageSize : [imageSize, imageSize];
   check("imageSize", imageSize, {
-    expected: `pixels from 1 to ${MAX_IMAGE_SIZE}, one number or [height, width]`,
+    expected: `pixels from 1 to ${MAX_SIDE_PX}, one number or [height, width]`,
     holds:
       sizeHw.length === 2 &&
-      sizeHw.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= MAX_IMAGE_SIZE),
+      sizeHw.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= MAX_SIDE_PX),
   });
   const [height, width] = [roundUp(sizeHw[0]), roundUp(sizeHw[1])];
   if (fixedSizeHw === undefined) return [height, width];

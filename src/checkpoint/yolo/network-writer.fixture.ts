@@ -30,6 +30,8 @@ export interface NetworkFile {
   readonly elementType?: "float16" | "float32";
   /** Whether the convolutions have their batch norms. */
   readonly batchNorm?: boolean;
+  /** Of the model, besides and before the usual ones. */
+  readonly attributes?: Readonly<Record<string, Writable>>;
 }
 
 /**
@@ -63,6 +65,7 @@ export function yoloModel(className: string, file: NetworkFile): Writable {
       names: new Map(names.entries()),
       stride: tensor("float32", [3], [8, 16, 32]),
       inplace: true,
+      ...file.attributes,
     },
     modules: { model: writer.layers(network) },
   });

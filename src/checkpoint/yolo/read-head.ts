@@ -7,7 +7,7 @@ import type {
   Weights,
   YoloHead,
 } from "../../graph/yolo/modules.ts";
-import { describe, type PickledModule } from "./pickled-module.ts";
+import type { PickledModule } from "./pickled-module.ts";
 import { readConv, readConvTranspose } from "./read-conv.ts";
 import { readModules } from "./read-module.ts";
 
@@ -79,9 +79,10 @@ function readDfl(module: PickledModule): Weights | undefined {
 
 function readStrides(module: PickledModule): readonly number[] {
   const { values } = module.tensor("stride");
-  const isPower = (stride: number) => Number.isInteger(Math.log2(stride)) && stride >= 1;
-  if (values.length < 1 || values.length > 8 || !values.every((s) => isPower(s) && s <= 256)) {
-    module.refuse("powers of two up to 256 as `stride`", describe([...values]));
+  // Less would be more anchors than pixels can have things; the least that exists is 4.
+  const isKnown = (s: number) => Number.isInteger(Math.log2(s)) && s >= 4 && s <= 256;
+  if (values.length < 1 || values.length > 8 || !values.every(isKnown)) {
+    module.refuse("powers of two from 4 to 256 as `stride`", [...values.subarray(0, 8)].join(", "));
   }
   return [...values];
 }

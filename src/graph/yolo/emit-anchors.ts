@@ -1,13 +1,5 @@
 import type { GraphBuilder, Value } from "../graph-builder.ts";
-
-/** Sizes of the network's input in pixels. */
-export interface InputSize {
-  readonly heightPx: number;
-  readonly widthPx: number;
-}
-
-/** A network's input sizes, or "dynamic" where they are free. */
-export type InputExtent = InputSize | "dynamic";
+import type { InputExtent, InputSize } from "./input-size.ts";
 
 /** The places that a head looks at: level by level, each row by row. */
 export interface Anchors {
@@ -46,21 +38,24 @@ function constantAnchors(
   strides: readonly number[],
   size: InputSize,
 ): Anchors {
-  const cells = strides.flatMap((stride) => {
+  const count = anchorCount(size, strides);
+  const centres = new Float32Array(2 * count);
+  const cellSizes = new Float32Array(count);
+  let at = 0;
+  for (const stride of strides) {
     const [rows, columns] = [size.heightPx / stride, size.widthPx / stride];
-    return Array.from({ length: rows * columns }, (_, cell) => ({
-      x: (cell % columns) + 0.5,
-      y: Math.floor(cell / columns) + 0.5,
-      stride,
-    }));
-  });
-  const centres = [...cells.map(({ x }) => x), ...cells.map(({ y }) => y)];
+    cellSizes.fill(stride, at, at + rows * columns);
+    for (let row = 0; row < rows; row += 1) {
+      for (let column = 0; column < columns; column += 1) {
+        centres[at] = column + 0.5;
+        centres[count + at] = row + 0.5;
+        at += 1;
+      }
+    }
+  }
   return {
-    centres: graph.floats(centres, [1, 2, cells.length]),
-    strides: graph.floats(
-      cells.map(({ stride }) => stride),
-      [1, 1, cells.length],
-    ),
+    centres: graph.weights(graph.scopedName("anchors"), [1, 2, count], centres),
+    strides: graph.weights(graph.scopedName("strides"), [1, 1, count], cellSizes),
   };
 }
 

@@ -1,7 +1,8 @@
 import type { GraphBuilder, Value } from "../graph-builder.ts";
-import { type Anchors, emitAnchors, type InputExtent } from "./emit-anchors.ts";
+import { type Anchors, emitAnchors } from "./emit-anchors.ts";
 import { emitModule } from "./emit-module.ts";
 import { selectBest } from "./emit-selection.ts";
+import type { InputExtent } from "./input-size.ts";
 import {
   coefficientCount,
   type DetectModule,

@@ -1,6 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
 import { elementCount } from "../tensor.ts";
-import type { InputSize } from "./emit-anchors.ts";
+import type { InputSize } from "./input-size.ts";
 import {
   type AttentionModule,
   type ConvModule,

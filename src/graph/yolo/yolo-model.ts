@@ -1,9 +1,10 @@
 import { OrangeryError } from "../../errors.ts";
 import { GraphBuilder, type Value } from "../graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
-import { anchorCount, type InputExtent } from "./emit-anchors.ts";
+import { anchorCount } from "./emit-anchors.ts";
 import { emitHead } from "./emit-head.ts";
 import { emitModule } from "./emit-module.ts";
+import { type InputExtent, MAX_SIDE_PX } from "./input-size.ts";
 import { coefficientCount, detectOf, type YoloHead, type YoloNetwork } from "./modules.ts";
 import { traceShapes } from "./network-shapes.ts";
 import { type ModelOrigin, toYoloMetadata } from "./yolo-metadata.ts";
@@ -15,7 +16,7 @@ export interface YoloModelOptions {
   readonly network: YoloNetwork;
   /**
    * Pixels; a number stands for a square, a pair is height and width. Each must be a multiple of
-   * the largest stride. "dynamic" leaves both free.
+   * the largest stride, up to {@link MAX_SIDE_PX}. "dynamic" leaves both free.
    */
   readonly imageSize: number | readonly [heightPx: number, widthPx: number] | "dynamic";
   /** Height and width to be named as the usual ones where `imageSize` is "dynamic". */
@@ -125,10 +126,10 @@ function toInputExtent(imageSize: YoloModelOptions["imageSize"], stride: number)
   if (imageSize === "dynamic") return imageSize;
   const [heightPx, widthPx] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   for (const px of [heightPx, widthPx]) {
-    if (!Number.isInteger(px) || px < stride || px % stride !== 0) {
+    if (!Number.isInteger(px) || px < stride || px % stride !== 0 || px > MAX_SIDE_PX) {
       throw new OrangeryError(
         "INVALID_ARGUMENT",
-        `Expected an image size in multiples of ${stride} px, got ${heightPx}×${widthPx}.`,
+        `Expected an image size in multiples of ${stride} px up to ${MAX_SIDE_PX}, got ${heightPx}×${widthPx}.`,
       );
     }
   }

@@ -1,0 +1,11 @@
+/** Sizes of a network's input in pixels. */
+export interface InputSize {
+  readonly heightPx: number;
+  readonly widthPx: number;
+}
+
+/** A network's input sizes, or "dynamic" where they are free. */
+export type InputExtent = InputSize | "dynamic";
+
+/** The largest height and width of an input. Beyond it a network's activations fill any memory. */
+export const MAX_SIDE_PX = 16384;
