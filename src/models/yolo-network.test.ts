@@ -195,6 +195,13 @@ describe("a YOLO network", () => {
     ["a batch of four", { input: [4, 3, 640, 640] }, /one input of shape \(1, 3, height, width\)/],
     ["a grey input", { input: [1, 1, 640, 640] }, /one input of shape/],
     ["an input of bytes", { inputType: "uint8" }, /an input of float32 or float16 .* got uint8/],
+    ["an input beyond measure", { input: [1, 3, 640, 99_968] }, /at most 16384 px .* 640 × 99968/],
+    [
+      "a usual size beyond measure",
+      { input: [1, 3, "height", "width"], metadata: { imgsz: "[99968, 99968]" } },
+      /at most 16384 px/,
+    ],
+    ["a stride beyond measure", { metadata: { stride: "99968" } }, /at most 16384 px/],
     ["no output", { outputs: [] }, /an output of shape .* got none/],
     ["a classifier's output", { outputs: [[1, 1000]] }, /an output of shape/],
     ["an output for four photos", { outputs: [[4, 84, 8400]] }, /an output of shape/],

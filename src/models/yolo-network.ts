@@ -1,4 +1,5 @@
 import { OrangeryError } from "../errors.ts";
+import { MAX_SIDE_PX } from "../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../native/runtime.ts";
 import { type PythonLiteral, parsePythonLiteral } from "./python-literal.ts";
 
@@ -118,12 +119,19 @@ export function readYoloNetwork({
     typeof height === "number" ? height : trainedSizeHw[0],
     typeof width === "number" ? width : trainedSizeHw[1],
   ] as const;
+  const stride = readStride(literal("stride"));
+  if (Math.max(...defaultSizeHw, stride) > MAX_SIDE_PX) {
+    return refuse(
+      `an input and a stride of at most ${MAX_SIDE_PX} px`,
+      `${defaultSizeHw.join(" × ")} and ${stride}`,
+    );
+  }
   const isFree = typeof height === "string" && typeof width === "string";
   return {
     task,
     head,
     names: named ?? Array.from({ length: classCount }, (_, id) => `class${id}`),
-    stride: readStride(literal("stride")),
+    stride,
     inputName: input.name,
     inputType: input.elementType,
     fixedSizeHw: isFree ? undefined : defaultSizeHw,
