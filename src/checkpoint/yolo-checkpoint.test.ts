@@ -12,6 +12,7 @@ import {
   built,
   call,
   dict,
+  global,
   object,
   orderedDict,
   tensor,
@@ -62,6 +63,11 @@ describe("readYoloCheckpoint", () => {
 
   it("reads a network whose batch norms are folded already", async () => {
     const found = await read(writeYoloCheckpoint({ network, batchNorm: false }));
+    assertSame(found.network, network, 0);
+  });
+
+  it("reads a network that was saved fused, with bound methods", async () => {
+    const found = await read(writeYoloCheckpoint({ network, batchNorm: false, bindForward: true }));
     assertSame(found.network, network, 0);
   });
 
@@ -174,6 +180,7 @@ describe("readYoloCheckpoint refuses", () => {
     "ultralytics.nn.tasks.RTDETRDetectionModel",
     "models.yolo.DetectionModel",
     "ultralytics.nn.tasks.constructor",
+    "ultralytics.nn.mytasks.DetectionModel",
   ]) {
     it(`a model of class ${className}`, async () => {
       await assertRefused(model(className), "CHECKPOINT_UNSUPPORTED", [className]);
@@ -189,6 +196,8 @@ describe("readYoloCheckpoint refuses", () => {
   for (const className of [
     "ultralytics.nn.modules.block.RepNCSPELAN4",
     "greenhouse.modules.Conv",
+    "ultralytics.nn.addmodules.Conv",
+    "ultralytics.nn.modules.myblocks.Conv",
     "ultralyticsx.nn.modules.conv.Conv",
     "torch.nn.modules.linear.Linear",
   ]) {
@@ -196,6 +205,29 @@ describe("readYoloCheckpoint refuses", () => {
       const layer = module(className, { attributes: { i: 0, f: -1 } });
       await assertRefused(withLayers(layer), "CHECKPOINT_UNSUPPORTED", [className, "model.0"]);
     });
+  }
+
+  const replaced: Readonly<Record<string, (conv: Writable) => Writable>> = {
+    "a function of its own": () => global("greenhouse.forward"),
+    "another's": () => call("__builtin__.getattr", global("greenhouse.Conv"), "forward"),
+    "another of its class": (conv) => call("__builtin__.getattr", conv, "forward_other"),
+    "one that leaves out the batch norm that it has": (conv) =>
+      call("__builtin__.getattr", conv, "forward_fuse"),
+  };
+  for (const [what, forward] of Object.entries(replaced)) {
+    it(`a layer whose forward pass is ${what}`, async () => {
+      await assertRefused(withLayers(convWith(forward)), "CHECKPOINT_UNSUPPORTED", [
+        "`model.0` is a module whose forward pass was replaced",
+      ]);
+    });
+  }
+
+  /** A Conv with a `forward` on itself. */
+  function convWith(forward: (conv: Writable) => Writable): Writable {
+    const attributes: Record<string, Writable> = { i: 0, f: -1 };
+    const modules = { bn: module("torch.nn.modules.batchnorm.BatchNorm2d") };
+    const conv = module("ultralytics.nn.modules.conv.Conv", { attributes, modules });
+    return { writeTo: (pickle) => pickle.write(built(conv, dict({ forward: forward(conv) }))) };
   }
 
   it("layers that are no modules", async () => {

@@ -78,7 +78,7 @@ const tasks = new Map([
 ]);
 
 function taskOf({ className }: PickledObject): "detect" | "segment" {
-  const [, name] = /^ultralytics\.(?:nn|yolo)(?:\.\w+)*\.(\w+)$/.exec(className) ?? [];
+  const [, name] = /^ultralytics\.(?:yolo\.)?nn\.tasks\.(\w+)$/.exec(className) ?? [];
   const task = tasks.get(name ?? "");
   if (task === "detect" || task === "segment") return task;
   throw unsupported(

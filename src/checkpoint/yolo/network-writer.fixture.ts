@@ -11,6 +11,8 @@ import type {
 } from "../../graph/yolo/modules.ts";
 import { module, writeCheckpoint } from "../checkpoint-writer.fixture.ts";
 import {
+  built,
+  call,
   dict,
   float,
   object,
@@ -30,6 +32,8 @@ export interface NetworkFile {
   readonly elementType?: "float16" | "float32";
   /** Whether the convolutions have their batch norms. */
   readonly batchNorm?: boolean;
+  /** Whether fused convolutions have their `forward` replaced, as Ultralytics leaves them. */
+  readonly bindForward?: boolean;
   /** Of the model, besides and before the usual ones. */
   readonly attributes?: Readonly<Record<string, Writable>>;
 }
@@ -77,10 +81,12 @@ const blocks = "ultralytics.nn.modules.block";
 class NetworkWriter {
   readonly #elementType: "float16" | "float32";
   readonly #batchNorm: boolean;
+  readonly #bindForward: boolean;
 
-  constructor({ elementType = "float32", batchNorm = true }: NetworkFile) {
+  constructor({ elementType = "float32", batchNorm = true, bindForward = false }: NetworkFile) {
     this.#elementType = elementType;
     this.#batchNorm = batchNorm;
+    this.#bindForward = bindForward;
   }
 
   layers({ layers, head }: YoloNetwork): Writable {
@@ -251,10 +257,12 @@ class NetworkWriter {
     const { conv, bn } = this.#batchNorm
       ? this.#unfold(part)
       : { conv: this.#conv2d(part, part.bias), bn: undefined };
-    return module(`ultralytics.nn.modules.conv.${name}`, {
+    const written = module(`ultralytics.nn.modules.conv.${name}`, {
       attributes,
       modules: { conv, ...(bn && { bn }), act },
     });
+    if (!this.#bindForward) return written;
+    return built(written, dict({ forward: call("__builtin__.getattr", written, "forward_fuse") }));
   }
 
   /** The convolution and the batch norm that together do what `part` does. */

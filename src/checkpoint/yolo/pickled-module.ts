@@ -7,10 +7,16 @@ import { mostWeights } from "../weight-limit.ts";
 /** Which classes a name may stand for. */
 type ModuleFamily = "ultralytics" | "torch";
 
-/** Where the classes of the families live; early versions of Ultralytics had other folders. */
+/**
+ * Where the classes of the families live; early versions of Ultralytics had one file for all. A fork
+ * that adds modules of its own adds files, and its `Conv` need not be Ultralytics'.
+ */
 const families: readonly { readonly family: ModuleFamily; readonly pattern: RegExp }[] = [
-  { family: "ultralytics", pattern: /^ultralytics\.(?:nn|yolo)(?:\.\w+)*\.(\w+)$/ },
-  { family: "torch", pattern: /^torch\.nn\.modules(?:\.\w+)*\.(\w+)$/ },
+  {
+    family: "ultralytics",
+    pattern: /^ultralytics\.(?:yolo\.)?nn\.modules(?:\.(?:conv|block|head|transformer))?\.(\w+)$/,
+  },
+  { family: "torch", pattern: /^torch\.nn\.modules\.\w+\.(\w+)$/ },
 ];
 
 /**
@@ -49,6 +55,7 @@ export class PickledModule {
     if (soFar.modules > limits.modules || path.split(".").length > limits.depth) {
       throw tooLarge(`Expected at most ${limits.modules} modules, ${limits.depth} deep, got more`);
     }
+    if (!this.#hasOwnForward()) this.unsupported("a module whose forward pass was replaced");
   }
 
   /** The whole network of a checkpoint, for which so many numbers are stored. */
@@ -160,6 +167,23 @@ export class PickledModule {
       `Expected a YOLOv8, YOLO11, YOLO12 or YOLO26 network, but ${this.#place} is ${what}, which Orangery does not know. Export it with \`yolo export format=onnx\` and use that.`,
       { module: this.path, className: this.className },
     );
+  }
+
+  /**
+   * What a class does is known, and what its name says is done only if no other forward pass was put
+   * on the object. A fused network is saved with `forward_fuse` there, which leaves out batch norm.
+   */
+  #hasOwnForward(): boolean {
+    const forward = this.#object.state.get("forward");
+    if (forward === undefined) return true;
+    if (!(forward instanceof PickledObject && /^\w+\.getattr$/.test(forward.className)))
+      return false;
+    const [owner, name] = forward.args;
+    const isOwn =
+      owner === this.#object ||
+      (owner instanceof PickledGlobal && owner.qualifiedName === this.className);
+    const isFused = name === "forward_fuse" && this.optionalChild("bn") === undefined;
+    return isOwn && (name === "forward" || isFused);
   }
 
   get #place(): string {
