@@ -218,6 +218,29 @@ describe("an end-to-end head", () => {
   });
 });
 
+it("half precision is refused where class ids would be rounded", () => {
+  for (const [family, classCount, isRefused] of [
+    ["26", 2048, false],
+    ["26", 2049, true],
+    ["11", 2049, false],
+  ] as const) {
+    const network = randomYolo({ family, scale: "n", task: "detect", classCount, seed: 0 });
+    const make = () => createYoloModel({ ...named, network, imageSize: 64, half: true });
+    if (!isRefused) assert.doesNotThrow(make);
+    else assert.throws(make, { code: "INVALID_ARGUMENT", message: /2,048 classes .* got 2049/ });
+  }
+});
+
+for (const imageSize of [0, 100, 16_416, 99_968] as const) {
+  it(`an image size of ${imageSize} is refused`, () => {
+    const network = randomNetwork("11", "detect");
+    assert.throws(() => createYoloModel({ ...named, network, imageSize }), {
+      code: "INVALID_ARGUMENT",
+      message: /multiples of 32 px up to 16384/,
+    });
+  });
+}
+
 /** A 4 × 4 picture that reads as the logits of so many classes, no two of them equal. */
 function pixels({ scores }: { readonly scores: number }) {
   const logits = Float32Array.from({ length: 3 * 16 }, (_, i) => 5 * Math.sin(1 + i * 2.4));

@@ -5,7 +5,13 @@ import { anchorCount } from "./emit-anchors.ts";
 import { emitHead } from "./emit-head.ts";
 import { emitModule } from "./emit-module.ts";
 import { type InputExtent, MAX_SIDE_PX } from "./input-size.ts";
-import { coefficientCount, detectOf, type YoloHead, type YoloNetwork } from "./modules.ts";
+import {
+  coefficientCount,
+  type DetectModule,
+  detectOf,
+  type YoloHead,
+  type YoloNetwork,
+} from "./modules.ts";
 import { traceShapes } from "./network-shapes.ts";
 import { type ModelOrigin, toYoloMetadata } from "./yolo-metadata.ts";
 
@@ -34,8 +40,9 @@ export interface YoloModelOptions {
  * The ONNX model of a network as Ultralytics exports it: input `images` (batch, 3, height, width)
  * of RGB in 0..1, `output0`, and for masks `output1`; `HeadOutputs` says what is in them.
  *
- * @throws OrangeryError `INVALID_ARGUMENT` for sizes that the network cannot have, and for a
- *   network whose modules do not fit each other.
+ * @throws OrangeryError `INVALID_ARGUMENT` for sizes that the network cannot have, for half precision
+ *   of an end-to-end network of more than 2,048 classes, and for a network whose modules do not fit
+ *   each other.
  */
 export function createYoloModel(options: YoloModelOptions): OnnxModel {
   const { network, batch = 1, half = false } = options;
@@ -44,6 +51,7 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
     throw new OrangeryError("INVALID_ARGUMENT", `Expected a batch of 1 or more, got ${batch}.`);
   }
   const extent = toInputExtent(options.imageSize, inputStride(network));
+  if (half) requireExactIds(detectOf(head.module));
   const floatType = half ? "float16" : "float32";
   const graph = new GraphBuilder("yolo", { floatType });
   const batchDim = batch === "dynamic" ? "batch" : batch;
@@ -65,6 +73,16 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
     graph.output("output1", prototypes, floatType, [batchDim, ...outputDims.prototypes]);
   }
   return graph.toModel({ metadata: metadataOf(options, extent) });
+}
+
+/** An end-to-end head gives class ids among its numbers, of which float16 has the whole ones to 2,048. */
+function requireExactIds({ classCount, endToEnd }: DetectModule): void {
+  if (endToEnd === undefined || classCount <= 2048) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected at most 2,048 classes in half precision of an end-to-end network, which gives their ids as float16, got ${classCount}. Export it without half precision.`,
+    { details: { classCount } },
+  );
 }
 
 /** The number of pixels of which an input's height and width must be multiples. */
