@@ -97,12 +97,13 @@ function formatSize({ imageSizeHw: [height, width], freeSize, stride }: ModelFac
   return freeSize ? `${size}, others in multiples of ${stride}` : `${size}, no other`;
 }
 
-function formatNetwork({ layers, operators, parameters, gflops, elementType }: ModelFacts) {
+function formatNetwork(facts: ModelFacts) {
+  const { layers, operators, parameters, gflops, elementType, imageSizeHw } = facts;
   const parts = [
-    layers !== undefined && formatPlural(layers, "layer"),
+    layers !== undefined && formatPlural(layers, "top-level layer"),
     operators !== undefined && formatPlural(operators, "operator"),
     parameters !== undefined && formatPlural(parameters, "parameter"),
-    gflops !== undefined && `${gflops.toFixed(1)} GFLOPs`,
+    gflops !== undefined && `${gflops.toFixed(1)} GFLOPs at ${imageSizeHw.join(" × ")}`,
     elementType,
   ];
   return parts.filter((part) => typeof part === "string").join(", ");

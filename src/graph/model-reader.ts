@@ -16,8 +16,14 @@ export interface ModelFacts {
   /** What a caller must feed: initializers, which old files list as inputs too, are left out. */
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
-  readonly nodeCount: number;
+  readonly nodes: readonly NodeView[];
   readonly initializers: readonly InitializerView[];
+}
+
+export interface NodeView {
+  readonly opType: string;
+  /** Names of values and initializers; "" for an optional one that is left out. */
+  readonly inputs: readonly string[];
 }
 
 export interface InitializerView {
@@ -32,7 +38,7 @@ export interface InitializerView {
 }
 
 /**
- * Reads what an `.onnx` file says of itself, without its nodes and without copying its weights.
+ * Reads what an `.onnx` file says of itself, without its nodes' attributes and without copying its weights.
  * Throws MODEL_NOT_ONNX for anything else, saying what came.
  */
 export function readModel(bytes: Uint8Array): ModelFacts {
@@ -70,7 +76,7 @@ function readFacts(model: WireMessage): ModelFacts {
       .map(readValueInfo)
       .filter((input) => !initialized.has(input.name)),
     outputs: graph.messages(12).map(readValueInfo),
-    nodeCount: graph.count(1),
+    nodes: graph.messages(1).map((node) => ({ opType: node.text(4), inputs: node.texts(1) })),
     initializers,
   };
 }

@@ -1,5 +1,7 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
+const decoder = new TextDecoder();
+
 /**
  * A protobuf message whose schema we know only in part: its fields by number. Absent fields read
  * as empty, as protobuf prescribes; a field of the wrong wire type throws. Nothing is copied.
@@ -22,10 +24,6 @@ export class WireMessage {
     return this.#chunks.has(field) || this.#numbers.has(field);
   }
 
-  count(field: number): number {
-    return this.#all(this.#chunks, field).length;
-  }
-
   integer(field: number): number {
     return this.integers(field).at(-1) ?? 0;
   }
@@ -41,7 +39,11 @@ export class WireMessage {
   }
 
   text(field: number): string {
-    return new TextDecoder().decode(this.bytes(field));
+    return this.texts(field).at(-1) ?? "";
+  }
+
+  texts(field: number): string[] {
+    return this.#all(this.#chunks, field).map((chunk) => decoder.decode(chunk));
   }
 
   message(field: number): WireMessage {

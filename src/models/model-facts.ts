@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { readYoloCheckpoint } from "../checkpoint/yolo-checkpoint.ts";
 import { readModel } from "../graph/model-reader.ts";
+import { elementCount } from "../graph/tensor.ts";
 import { complexityOf } from "../graph/yolo/complexity.ts";
 import {
   describeModelFile,
@@ -26,7 +27,10 @@ export interface ModelFacts {
   /** Of the weights and of the input of an ONNX model. */
   readonly elementType: "float32" | "float16" | undefined;
   readonly description: string | undefined;
-  /** Of the network, as Ultralytics counts them in its configuration, with the head. */
+  /**
+   * Of the network, as its configuration lists them, with the head. Ultralytics' summary counts the
+   * modules inside them.
+   */
   readonly layers: number | undefined;
   /** Operators of an ONNX graph. */
   readonly operators: number | undefined;
@@ -121,8 +125,8 @@ async function readOnnxFacts(
     elementType: network.inputType,
     description: metadata.get("description"),
     layers: undefined,
-    operators: model.nodeCount,
-    parameters: countInitializers(model.initializers),
+    operators: model.nodes.length,
+    parameters: countParameters(model),
     gflops: undefined,
     date: metadata.get("date"),
     ultralyticsVersion: metadata.get("version"),
@@ -131,14 +135,19 @@ async function readOnnxFacts(
   };
 }
 
-/** Kernels, and the biases that go with them; other tensors are constants, such as anchor points. */
-function countInitializers(initializers: ReturnType<typeof readModel>["initializers"]): number {
-  const floats = initializers.filter(({ elementType }) => /^b?float/.test(elementType));
-  const kernels = floats.filter(({ dims }) => dims.length === 4);
-  // Outputs come first in a convolution's kernel, second in a transposed one's.
-  const outputCounts = new Set(kernels.flatMap(({ dims }) => dims.slice(0, 2)));
-  const biases = floats.filter(({ dims }) => dims.length === 1 && outputCounts.has(dims[0]!));
-  return [...kernels, ...biases]
-    .map(({ dims }) => dims.reduce((count, extent) => count * extent, 1))
-    .reduce((sum, count) => sum + count, 0);
+/** Operators of which a network learns what they read besides its maps. */
+const learning = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
+
+/** Other tensors are constants, such as anchor points. */
+function countParameters({ nodes, initializers }: ReturnType<typeof readModel>): number {
+  const learned = new Set(
+    nodes.filter(({ opType }) => learning.has(opType)).flatMap(({ inputs }) => inputs),
+  );
+  return (
+    initializers
+      .filter(({ elementType }) => /^b?float/.test(elementType))
+      // Of four dimensions are also the scales of channels that YOLO12 multiplies with.
+      .filter(({ name, dims }) => learned.has(name) || dims.length === 4)
+      .reduce((sum, { dims }) => sum + elementCount(dims), 0)
+  );
 }
