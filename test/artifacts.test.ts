@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { cp, mkdir, open, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -17,6 +18,11 @@ const cannotSave = "loaded models cannot be saved, so the next load will be as s
 
 /** Smaller models are not worth an artifact. */
 const largeModel = (score: number) => tinyYolo({ score, padding: 1_100_000 });
+
+const mayMount =
+  process.platform === "linux" &&
+  spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", tmpdir()]).status === 0;
+const skipMounts = !mayMount && "needs the right to mount a small disk (unshare -rm)";
 
 let folder: ModelFolder;
 let model: string;
@@ -114,7 +120,10 @@ describe("an artifact that", () => {
     ["holds no network", (artifact) => writeFile(networkOf(artifact), "x".repeat(5000))],
     ["has lost its network", (artifact) => rm(networkOf(artifact))],
     ["has lost its description", (artifact) => rm(join(artifact, "artifact.json"))],
-    ["has a broken description", (artifact) => writeFile(join(artifact, "artifact.json"), "{")],
+    ...["{", "null", "[]", '{"modelName":5}'].map((text): (typeof cases)[number] => [
+      `has the description ${text}`,
+      (artifact) => writeFile(join(artifact, "artifact.json"), text),
+    ]),
     [
       "belongs to another model",
       async (artifact) => {
@@ -186,10 +195,7 @@ describe("a cache folder that cannot be written", () => {
     });
   });
 
-  const mayMount =
-    process.platform === "linux" &&
-    spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "none", tmpdir()]).status === 0;
-  const skip = !mayMount && "needs the right to mount a small disk (unshare -rm)";
+  const skip = skipMounts;
 
   /** Loads the model with a disk of its own under `disk`, which goes with the process. */
   async function loadOnDisk(mount: string, files: readonly string[]) {
@@ -248,6 +254,76 @@ test("the least recently used artifacts go when all take more than the limit", a
   assert.deepEqual(await load(newest, env), { ...loadedFromFile, scores: [0.875] });
   const left = (await list()).entries.map(({ name }) => name);
   assert.deepEqual(left, ["newest.onnx", "large.onnx"]);
+});
+
+describe("orangery cache", () => {
+  const cache = async (action: string, env: NodeJS.ProcessEnv = {}) => {
+    const child = spawn(process.execPath, [mainFile, "cache", action], {
+      env: { ...process.env, ORANGERY_CACHE: folder.file("cache"), ...env },
+    });
+    const [stdout, stderr, [status]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, "close"),
+    ]);
+    return { stdout, stderr, status };
+  };
+
+  test("tells of artifacts that are damaged in any way, and clears them", async () => {
+    await load();
+    const [key] = await artifactNames();
+    const spoil = [
+      () => truncate(join(artifacts(), key!, "model.ort"), 0),
+      ...["null", '{"modelName":5}', "{"].map(
+        (text) => () => writeFile(join(artifacts(), key!, "artifact.json"), text),
+      ),
+    ];
+    for (const spoilIt of spoil) {
+      await spoilIt();
+      const { stdout, status } = await cache("list");
+      assert.match(stdout, /damaged\n/);
+      assert.equal(status, 0);
+    }
+    assert.match((await cache("clear")).stdout, /^Cleared 1 file, 0 B|^Cleared 1 file/);
+    assert.deepEqual(await artifactNames(), []);
+  });
+
+  for (const [what, place] of [
+    ["a file", () => folder.write("a file", "")],
+    ["a device", () => "/dev/null"],
+    ["a path that is too long", () => `/${"a".repeat(5000)}`],
+  ] as const) {
+    test(`says of ${what} that it is no cache folder`, async () => {
+      for (const action of ["list", "clear"]) {
+        const env = { ORANGERY_CACHE: await place() };
+        const { stderr, status } = await cache(action, env);
+        assert.match(stderr, /^orangery: Expected the cache folder .* \[INVALID_ARGUMENT\]\n$/);
+        assert.equal(status, 2);
+      }
+    });
+  }
+
+  test("says what it cannot remove, and removes the rest", { skip: skipMounts }, async () => {
+    await load([model, await folder.write("other.onnx", largeModel(0.75))]);
+    const [first, second] = (await artifactNames()).map((name) => join(artifacts(), name));
+    // What is mounted cannot be renamed.
+    const script = `mount -t tmpfs none "$0" && exec "$@"`;
+    const child = spawn(
+      "unshare",
+      ["-rm", "sh", "-c", script, first!, process.execPath, mainFile, "cache", "clear"],
+      { env: { ...process.env, ORANGERY_CACHE: folder.file("cache") } },
+    );
+    const [stdout, stderr, [status]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, "close"),
+    ]);
+    assert.match(stdout, /^Cleared 1 file, /);
+    assert.equal(stderr, `orangery: Cannot remove ${first}: EBUSY\n`);
+    assert.equal(status, 1);
+    assert.deepEqual(await artifactNames(), [basename(first!)]);
+    assert.equal(existsSync(second!), false);
+  });
 });
 
 interface Listed {

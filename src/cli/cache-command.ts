@@ -10,7 +10,10 @@ were not used for longest go first. What is cleared is made again when it is nee
 ${exitStatusHelp}`;
 
 /** `orangery cache`: models that were saved for quicker loads. */
-export function createCacheCommand(output: StandardOutput): Command {
+export function createCacheCommand(
+  output: StandardOutput,
+  setStatus: (status: number) => void,
+): Command {
   return new Command("cache")
     .summary("list or clear models saved for quicker loads")
     .description("Lists or clears what is saved in the cache folder.")
@@ -19,6 +22,6 @@ export function createCacheCommand(output: StandardOutput): Command {
     .addHelpText("after", help)
     .action(async (action: CacheAction, options: { readonly json?: boolean }) => {
       const { cache } = await import("./cache.ts");
-      await cache(output, action, options);
+      setStatus(await cache(output, action, options));
     });
 }

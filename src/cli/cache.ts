@@ -1,6 +1,7 @@
 import { type CacheEntry, clearCache, listCache } from "../models/cache-contents.ts";
 import { cacheFolder } from "../models/cache-folder.ts";
 import { formatBytes } from "./bytes.ts";
+import { exitStatus } from "./exit-status.ts";
 import { printable } from "./printable.ts";
 import { formatPlural } from "./quantities.ts";
 import type { StandardOutput } from "./standard-output.ts";
@@ -8,26 +9,36 @@ import { formatTable } from "./table.ts";
 
 export type CacheAction = "list" | "clear";
 
-/** Does what `orangery cache` was asked for. */
+/** Does what `orangery cache` was asked for; resolves to the exit status. */
 export async function cache(
   output: StandardOutput,
   action: CacheAction,
   { json = false }: { readonly json?: boolean },
-): Promise<void> {
-  const entries = await (action === "clear" ? clearCache() : listCache());
+): Promise<number> {
   const folder = cacheFolder();
-  const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-  if (json) {
-    await output.writeJson({
-      folder,
-      bytes,
-      [action === "clear" ? "cleared" : "entries"]: entries,
-    });
-    return;
+  const where =
+    folder === undefined ? "no cache folder: set ORANGERY_CACHE to one" : `in ${folder}`;
+  if (action === "list") {
+    const entries = await listCache();
+    if (json) await output.writeJson({ folder, bytes: bytesOf(entries), entries });
+    else await output.write(`${formatEntries(entries)}${describe(entries)}, ${where}\n`);
+    return exitStatus.ok;
   }
-  const what = `${formatPlural(entries.length, "file")}, ${formatBytes(bytes)}`;
-  if (action === "clear") await output.write(`Cleared ${what}, in ${folder}\n`);
-  else await output.write(`${formatEntries(entries)}${what}, in ${folder}\n`);
+  const { cleared, failed } = await clearCache();
+  if (json) await output.writeJson({ folder, bytes: bytesOf(cleared), cleared, failed });
+  else await output.write(`Cleared ${describe(cleared)}, ${where}\n`);
+  for (const { path, reason } of failed) {
+    process.stderr.write(`orangery: Cannot remove ${printable(path)}: ${reason}\n`);
+  }
+  return failed.length === 0 ? exitStatus.ok : exitStatus.error;
+}
+
+function describe(entries: readonly CacheEntry[]): string {
+  return `${formatPlural(entries.length, "file")}, ${formatBytes(bytesOf(entries))}`;
+}
+
+function bytesOf(entries: readonly CacheEntry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 function formatEntries(entries: readonly CacheEntry[]): string {

@@ -40,7 +40,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     .addCommand(createPredictCommand(output, setStatus))
     .addCommand(createInfoCommand(output))
     .addCommand(createExportCommand(output, setStatus))
-    .addCommand(createCacheCommand(output))
+    .addCommand(createCacheCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
     .addCommand(createWorkerCommand(setStatus))

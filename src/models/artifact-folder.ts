@@ -1,4 +1,4 @@
-import { readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { type ArtifactFacts, isArtifactKey, networkFile, readArtifactFacts } from "./artifact.ts";
 import { partOf } from "./cache-folder.ts";
@@ -44,12 +44,29 @@ export async function trimArtifacts(
   await removeAbandoned(root);
   let bytes = 0;
   for (const artifact of await listArtifacts(root)) {
+    // Counted also when it goes: what was used even longer ago goes with it, however small it is.
     bytes += artifact.bytes;
     if (bytes <= maxBytes || artifact.folder === keep) continue;
-    bytes -= artifact.bytes;
     // Another process may have been quicker.
     await removeArtifact(artifact.folder).catch(() => {});
   }
+}
+
+/**
+ * Makes room on the disk for `bytes` more, at the cost of artifacts only, and only where that is
+ * enough: a disk that others have filled is left alone.
+ *
+ * @throws Where there is not enough room
+ */
+export async function makeRoom(root: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(root);
+  const missing = bytes - bavail * bsize;
+  if (missing <= 0) return;
+  const held = (await listArtifacts(root)).reduce((sum, artifact) => sum + artifact.bytes, 0);
+  if (held < missing) {
+    throw new Error(`the disk has ${bavail * bsize} bytes left, and ${bytes} are wanted`);
+  }
+  await trimArtifacts(root, { maxBytes: held - missing });
 }
 
 /** Removes what killed processes have left unfinished. */
@@ -82,7 +99,8 @@ async function readStored(folder: string): Promise<StoredArtifact | undefined> {
       () => 0,
     );
     const facts = await readArtifactFacts(folder).catch(() => undefined);
-    return { folder, bytes, usedAtMs: mtimeMs, facts };
+    const isWhole = facts?.bytes === bytes;
+    return { folder, bytes, usedAtMs: mtimeMs, facts: isWhole ? facts : undefined };
   } catch {
     // Removed meanwhile.
     return undefined;

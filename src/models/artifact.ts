@@ -31,6 +31,7 @@ export interface ArtifactFacts extends ArtifactIdentity {
   /** Name of the model file, for people. */
   readonly modelName: string;
   /** Of `model.ort`. */
+  readonly bytes: number;
   readonly sha256: string;
 }
 
@@ -67,8 +68,7 @@ export async function sealArtifact(
   await using file = await open(network, "r+");
   // Else a power cut could leave a folder that is there and a file that is not.
   await file.sync();
-  const { sha256 } = await hashFile(network);
-  const facts = { ...identity, modelName: basename(model.path), sha256 };
+  const facts = { ...identity, modelName: basename(model.path), ...(await hashFile(network)) };
   await writeFile(factsFile(folder), JSON.stringify(facts));
   return facts;
 }
@@ -90,8 +90,19 @@ export async function checkArtifact(folder: string, wanted: ArtifactIdentity): P
   return true;
 }
 
+/** @throws Where there is no description, or none that was written by {@link sealArtifact}. */
 export async function readArtifactFacts(folder: string): Promise<ArtifactFacts> {
-  return JSON.parse(await readFile(factsFile(folder), "utf8"));
+  const facts: unknown = JSON.parse(await readFile(factsFile(folder), "utf8"));
+  if (!isFacts(facts)) throw new Error("its description says other things than it should");
+  return facts;
+}
+
+function isFacts(value: unknown): value is ArtifactFacts {
+  if (!(value instanceof Object)) return false;
+  const facts = value as Record<keyof ArtifactFacts, unknown>;
+  const { modelSha256, device, library, orangery, processor, modelName, sha256, bytes } = facts;
+  const texts = [modelSha256, device, library, orangery, processor, modelName, sha256];
+  return texts.every((text) => typeof text === "string") && typeof bytes === "number";
 }
 
 function factsFile(folder: string): string {

@@ -23,6 +23,9 @@ const LEAST_BYTES_TO_REMEMBER = 4 * 1024 * 1024;
 const SETTLED_AFTER_MS = 2000;
 const FORGOTTEN_AFTER_MS = 90 * 24 * 3_600_000;
 
+/** More are forgotten, the oldest first, and computed again: a process may see files without end. */
+const MOST_KNOWN = 1000;
+
 /** Hashes that this process has computed, by path; valid while the file's stamp is the same. */
 const known = new Map<string, { readonly stamp: string; readonly sha256: Promise<string> }>();
 
@@ -38,6 +41,7 @@ export async function hashFile(path: string): Promise<FileContents> {
     const reading = { stamp: stamp.text, sha256: recallOrRead(path, stamp) };
     entry = reading;
     known.set(path, reading);
+    if (known.size > MOST_KNOWN) known.delete(known.keys().next().value!);
     // A failure is forgotten: the next caller reads the file again.
     reading.sha256.catch(() => {
       if (known.get(path) === reading) known.delete(path);

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, rm, statfs, truncate, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { afterEach, beforeEach, describe, it } from "node:test";
+import { artifactIdentity, networkFile } from "./artifact.ts";
+import { listArtifacts, makeRoom, trimArtifacts } from "./artifact-folder.ts";
+
+const gigabyte = 1e9;
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "orangery-artifacts-"));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+/** An artifact without contents, used so many hours ago. */
+async function makeArtifact(name: string, bytes: number, hoursAgo: number): Promise<void> {
+  const folder = join(root, name.repeat(32));
+  await mkdir(folder);
+  await writeFile(networkFile(folder), "");
+  await truncate(networkFile(folder), bytes);
+  const identity = artifactIdentity("", { device: "cpu", library: "" });
+  const facts = { ...identity, modelName: name, bytes, sha256: "" };
+  await writeFile(join(folder, "artifact.json"), JSON.stringify(facts));
+  const usedAt = new Date(Date.now() - hoursAgo * 3_600_000);
+  await utimes(folder, usedAt, usedAt);
+}
+
+async function names(): Promise<string> {
+  return (await listArtifacts(root)).map(({ folder }) => basename(folder)[0]).join("");
+}
+
+describe("trimming artifacts", () => {
+  beforeEach(async () => {
+    await makeArtifact("a", 3 * gigabyte, 1);
+    await makeArtifact("b", 3 * gigabyte, 2);
+    await makeArtifact("c", 1, 3);
+  });
+
+  for (const [maxBytes, left] of [
+    [7 * gigabyte, "abc"],
+    // What is small and old goes before what is large and new.
+    [5 * gigabyte, "a"],
+    [gigabyte, ""],
+  ] as const) {
+    it(`to ${maxBytes} bytes leaves what was used last: ${left || "nothing"}`, async () => {
+      await trimArtifacts(root, { maxBytes });
+      assert.equal(await names(), left);
+    });
+  }
+
+  it("leaves the one that is to be kept, whatever its size", async () => {
+    await trimArtifacts(root, { maxBytes: 1, keep: join(root, "a".repeat(32)) });
+    assert.equal(await names(), "a");
+  });
+});
+
+describe("making room on the disk", () => {
+  const freeBytes = async () => {
+    const { bavail, bsize } = await statfs(root);
+    return bavail * bsize;
+  };
+
+  beforeEach(async () => {
+    for (const [hoursAgo, name] of ["a", "b", "c", "d"].entries()) {
+      await makeArtifact(name, 2 * gigabyte, hoursAgo);
+    }
+  });
+
+  it("removes nothing where there is enough", async () => {
+    await makeRoom(root, 0);
+    assert.equal(await names(), "abcd");
+  });
+
+  it("removes what was not used for longest where that makes enough", async () => {
+    await makeRoom(root, (await freeBytes()) + 3 * gigabyte);
+    assert.equal(await names(), "ab");
+  });
+
+  it("removes nothing where that would not be enough", async () => {
+    const bytes = (await freeBytes()) + 20 * gigabyte;
+    await assert.rejects(makeRoom(root, bytes), /the disk has \d+ bytes left/);
+    assert.equal(await names(), "abcd");
+  });
+});
+
+it("an artifact whose network has another size than its description says is damaged", async () => {
+  await makeArtifact("a", 5, 0);
+  assert.equal((await listArtifacts(root))[0]!.facts?.modelName, "a");
+  await truncate(networkFile(join(root, "a".repeat(32))), 4);
+  assert.equal((await listArtifacts(root))[0]!.facts, undefined);
+});
