@@ -284,7 +284,7 @@ describe("orangery cache", () => {
       assert.match(stdout, /damaged\n/);
       assert.equal(status, 0);
     }
-    assert.match((await cache("clear")).stdout, /^Cleared 1 file, 0 B|^Cleared 1 file/);
+    assert.match((await cache("clear")).stdout, /^Cleared 1 file, /);
     assert.deepEqual(await artifactNames(), []);
   });
 

@@ -3,7 +3,7 @@
  * random weights, written here, so that these tests run wherever the project does.
  */
 import assert from "node:assert/strict";
-import { copyFile, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, readdir, readFile, rename, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -164,6 +164,49 @@ describe("the command line with checkpoints", () => {
     ) as [{ slices: number; objects: number }];
     assert.ok(slices > 1, `${slices} slices`);
     assert.ok(objects > 0, `${objects} objects`);
+  });
+
+  test("tells of a saved model that is damaged, also when quiet, and prints no more than asked", async () => {
+    const artifacts = join(folder.path, ".cache/artifacts");
+    const damaged =
+      /^detect\.pt: a saved model is damaged .* made again \(its contents have changed .*\)$/m;
+    const out = ["--out", "warned.db", "--json"];
+    for (const args of [
+      [...predictArgs("detect.pt"), "--json"],
+      ["run", fileOf(photo), "--detect", "detect.pt", "--device", "cpu", "--quiet", ...out],
+    ]) {
+      await json(...predictArgs("detect.pt"));
+      for (const key of await readdir(artifacts)) {
+        await truncate(join(artifacts, key, "model.ort"), 100_000);
+      }
+      const { stdout, stderr, status } = await folder.run(...args);
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, damaged);
+      assert.equal(stderr.split("\n").length, 2, stderr);
+      assert.ok(jsonLines(stdout).length > 0);
+    }
+  });
+
+  test("prints nothing of a file that a terminal would act on", async () => {
+    const odd = ["\x1b[31mred", "two\nlines"];
+    const path = join(folder.path, "odd\x1b[31m.pt");
+    const network = networkOf("detect", 1);
+    await writeFile(path, writeYoloCheckpoint({ network, names: odd, imageSize: 320 }));
+    const name = "\x1b[32m\n.jpg";
+    await copyFile(photo, join(folder.path, name));
+    await writeFile(join(folder.path, "\x1b[33m\n.png"), "no photo");
+    const options = ["--confidence", `${confidence}`, "--device", "cpu"];
+    for (const [args, expected] of [
+      [["predict", name, "\x1b[33m\n.png", "--model", path, ...options], 3],
+      [["run", folder.path, "--detect", path, "--out", "odd.db", ...options], 3],
+    ] as const) {
+      const { stdout, stderr, status } = await folder.run(...args);
+      assert.equal(status, expected, stderr);
+      assert.equal((stdout + stderr).includes("\x1b"), false);
+      assert.match(stdout, /�\[32m�\.jpg/);
+      assert.match(stdout, /�\[31mred/);
+      assert.match(stdout + stderr, /�\[33m�\.png/);
+    }
   });
 
   test("names the task that is not supported", async () => {

@@ -1,6 +1,7 @@
 import { type CacheEntry, clearCache, listCache } from "../models/cache-contents.ts";
 import { cacheFolder } from "../models/cache-folder.ts";
 import { formatBytes } from "./bytes.ts";
+import { displayPath } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { printable } from "./printable.ts";
 import { formatPlural } from "./quantities.ts";
@@ -17,7 +18,9 @@ export async function cache(
 ): Promise<number> {
   const folder = cacheFolder();
   const where =
-    folder === undefined ? "no cache folder: set ORANGERY_CACHE to one" : `in ${folder}`;
+    folder === undefined
+      ? "no cache folder: set ORANGERY_CACHE to one"
+      : `in ${displayPath(folder)}`;
   if (action === "list") {
     const entries = await listCache();
     if (json) await output.writeJson({ folder, bytes: bytesOf(entries), entries });
@@ -28,7 +31,7 @@ export async function cache(
   if (json) await output.writeJson({ folder, bytes: bytesOf(cleared), cleared, failed });
   else await output.write(`Cleared ${describe(cleared)}, ${where}\n`);
   for (const { path, reason } of failed) {
-    process.stderr.write(`orangery: Cannot remove ${printable(path)}: ${reason}\n`);
+    process.stderr.write(`orangery: Cannot remove ${displayPath(path)}: ${reason}\n`);
   }
   return failed.length === 0 ? exitStatus.ok : exitStatus.error;
 }

@@ -1,4 +1,5 @@
 import { relative, resolve, sep } from "node:path";
+import { printable } from "./printable.ts";
 
 /**
  * The folder that paths on the command line are relative to: where the user is. npm moves to the
@@ -20,9 +21,12 @@ export function photoFromCaller(name: string): string {
   return isUrl(name) ? name : fromCaller(name);
 }
 
-/** A path as it is shorter to read: relative to where the user is, if it is below. */
+/** A path for people: relative to where the user is, if it is below, and printable. */
 export function displayPath(path: string): string {
-  if (isUrl(path)) return path;
+  return printable(isUrl(path) ? path : shorter(path));
+}
+
+function shorter(path: string): string {
   const below = relative(callerFolder(), path);
   return below === "" || below === ".." || below.startsWith(`..${sep}`) ? path : below;
 }

@@ -1,5 +1,6 @@
 import type { ReportedPhoto, ReportTotals } from "../ledger/worklist-report.ts";
 import { displayPath } from "./caller-folder.ts";
+import { printable } from "./printable.ts";
 import { formatCount, formatPlural } from "./quantities.ts";
 import { type Column, formatTable } from "./table.ts";
 
@@ -52,7 +53,7 @@ interface CountColumn {
 function chooseColumns({ countByName, objectCount }: ReportTotals): CountColumn[] {
   const names = [...countByName].sort((a, b) => b[1] - a[1]).slice(0, shownNames);
   const columns = names.map(([name, total]) => ({
-    title: name,
+    title: printable(name),
     total,
     countOn: (photo: ReportedPhoto) => countIn(photo, 0, (other) => other === name),
   }));

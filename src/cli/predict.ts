@@ -11,7 +11,9 @@ import { Interrupts } from "./interrupts.ts";
 import { modelFromCaller } from "./model-argument.ts";
 import type { PredictionArguments } from "./prediction-options.ts";
 import { formatPredictionTable, type MaskForm, toPredictionJson } from "./prediction-output.ts";
+import { printable } from "./printable.ts";
 import type { StandardOutput } from "./standard-output.ts";
+import { warningLog } from "./warning-log.ts";
 
 export interface PredictArguments extends PredictionArguments {
   readonly model: string;
@@ -53,9 +55,7 @@ async function predictAll(
     models: { model: modelFromCaller(options.model) },
     device,
     requireDevice,
-  });
-  cache.on("device:fallback", ({ from, to, reason }) => {
-    process.stderr.write(`The model cannot run on ${from} and goes to ${to}: ${reason}\n`);
+    logger: warningLog((line) => process.stderr.write(`${line}\n`)),
   });
   await using lease = await cache.acquire("model", { signal });
 
@@ -81,7 +81,7 @@ async function predictAll(
       status = exitStatus.incomplete;
       const { code, message } = error;
       if (options.json) await output.writeJson({ image, error: { code, message } });
-      process.stderr.write(`orangery: ${image}: ${message} [${code}]\n`);
+      process.stderr.write(`orangery: ${printable(`${image}: ${message}`)} [${code}]\n`);
     }
     if (output.isClosed) break;
   }

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { Prediction } from "../models/yolo-model.ts";
 import type { SlicedPrediction } from "../pipeline/detect-sliced.ts";
 import type { Mask } from "../vision/mask.ts";
+import { printable } from "./printable.ts";
 import { formatCount } from "./quantities.ts";
 import { formatTable } from "./table.ts";
 
@@ -45,13 +46,13 @@ export function toPredictionJson(
 export function formatPredictionTable(image: string, prediction: Prediction): string {
   const { widthPx, heightPx, model, device, detections, timingsMs } = prediction;
   const heading =
-    `${image}  ${widthPx} × ${heightPx} px, ${basename(model.file)} on ${device}, ` +
+    `${printable(image)}  ${widthPx} × ${heightPx} px, ${printable(basename(model.file))} on ${device}, ` +
     `${timingsMs.total.toFixed(0)} ms\n`;
   if (detections.length === 0) return `${heading}  nothing found\n`;
   const rows = Array.from(detections)
     .slice(0, shownDetections)
     .map(({ name, score, boxXyxy }) => [
-      `  ${name}`,
+      `  ${printable(name)}`,
       score.toFixed(3),
       ...boxXyxy.map((value) => value.toFixed(1)),
     ]);
@@ -62,7 +63,7 @@ export function formatPredictionTable(image: string, prediction: Prediction): st
   const hidden = detections.length - rows.length;
   const more = hidden > 0 ? `  … ${formatCount(hidden)} more\n` : "";
   const counts = [...detections.countByName()]
-    .map(([name, count]) => `${formatCount(count)} × ${name}`)
+    .map(([name, count]) => `${formatCount(count)} × ${printable(name)}`)
     .join(", ");
   return `${heading}${formatTable([{ title: "  name" }, ...columns], rows)}${more}  ${counts}\n`;
 }

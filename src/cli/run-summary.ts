@@ -1,6 +1,7 @@
 import type { ReportedPhoto, WorklistReport } from "../ledger/worklist-report.ts";
 import { displayPath } from "./caller-folder.ts";
 import { formatCountsTable } from "./counts-table.ts";
+import { printable } from "./printable.ts";
 import { formatCount, formatDuration, formatPlural, formatRate } from "./quantities.ts";
 import type { RunFacts } from "./run-facts.ts";
 import type { StandardOutput } from "./standard-output.ts";
@@ -63,7 +64,9 @@ async function printSetAside(
     state: "set-aside",
     limit: shownPhotos,
   })) {
-    await output.write(`  ${displayPath(source)}  ${reason?.code}\n    ${reason?.message}\n`);
+    await output.write(
+      `  ${displayPath(source)}  ${reason?.code}\n    ${printable(reason?.message ?? "")}\n`,
+    );
   }
   if (count > shownPhotos) await output.write(`  … ${formatCount(count - shownPhotos)} more\n`);
   await output.write("\n");

@@ -5,11 +5,13 @@ import { displayPath, fromCaller, photoFromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
 import type { PredictionArguments } from "./prediction-options.ts";
+import { printable } from "./printable.ts";
 import { ProgressDisplay } from "./progress-display.ts";
 import { formatCount, formatDuration } from "./quantities.ts";
 import { printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 import type { StandardOutput } from "./standard-output.ts";
+import { warningLog } from "./warning-log.ts";
 
 export interface RunArguments
   extends Pick<PredictionArguments, "device" | "requireDevice" | "maxPixels"> {
@@ -43,7 +45,10 @@ export async function run(
           : "Stopping after the photos in hand. Press Ctrl-C again to abort at once.",
       ),
   });
-  await using job = await PhotoJob.open(toJobOptions(paths, options));
+  await using job = await PhotoJob.open({
+    ...toJobOptions(paths, options),
+    logger: warningLog((line) => progress.note(line)),
+  });
   const models = tellOfModels(job, progress);
   const unreadableFolders: string[] = [];
   try {
@@ -79,18 +84,12 @@ interface Surroundings {
   readonly interrupts: Interrupts;
 }
 
-/** Says on which device models are, and which one it is for the summary. */
+/** Says which models are loaded, and on which device for the summary. */
 function tellOfModels({ cache }: PhotoJob, progress: ProgressDisplay) {
   const models: { device: string | undefined } = { device: undefined };
-  const told = new Set<string>();
   cache.on("model:load", ({ name, device, loadMs }) => {
     if (name === "detect") models.device = device;
     progress.info(`Loaded the ${name} model on ${device} in ${formatDuration(loadMs)}`);
-  });
-  cache.on("device:fallback", ({ to, reason }) => {
-    // The same for every model.
-    if (!told.has(reason)) progress.note(`Going on with ${to}, because of ${reason}`);
-    told.add(reason);
   });
   return models;
 }
@@ -105,7 +104,7 @@ async function addPhotos(
     onFound: (found) => progress.setActivity(`Looking for photos: ${formatCount(found)}`),
     onUnreadable: (folder, error) => {
       unreadableFolders.push(folder);
-      progress.note(`Cannot read ${displayPath(folder)}: ${String(error)}`);
+      progress.note(`Cannot read ${displayPath(folder)}: ${printable(String(error))}`);
     },
   });
   if (found === 0) {
