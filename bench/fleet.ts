@@ -18,7 +18,7 @@ import { enqueuePhotos } from "../src/fleet/enqueue-photos.ts";
 import { OpenQueue } from "../src/fleet/open-queue.ts";
 import { Supervisor } from "../src/fleet/supervisor.ts";
 import { serializeModel } from "../src/graph/model-writer.ts";
-import { buildYolo11 } from "../src/graph/yolo/yolo11.ts";
+import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { ResultStore } from "../src/ledger/result-store.ts";
 import { ModelCache } from "../src/models/model-cache.ts";

@@ -11,7 +11,7 @@ void onnxRuntime.version;
 const picture = await decodePicture(photo);
 
 let fromArtifact = false;
-await using cache = new ModelCache({ models: { detect: model }, device: "cpu" });
+await using cache = new ModelCache({ models: { model }, device: "cpu" });
 cache.on("model:load", (event) => {
   fromArtifact = event.fromArtifact;
 });
@@ -19,7 +19,7 @@ const start = performance.now();
 const longestGapMs = await gapsDuring(() => cache.warmUp());
 const loadMs = performance.now() - start;
 const privateBytes = readPrivateBytes();
-await using lease = await cache.acquire("detect");
+await using lease = await cache.acquire("model");
 await lease.model.predict(picture);
 const firstResultMs = performance.now() - start;
 const peakBytes = 1024 * process.resourceUsage().maxRSS;

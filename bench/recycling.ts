@@ -15,7 +15,7 @@ import { parseDeviceSlots } from "../src/fleet/device-slots.ts";
 import { findDevices } from "../src/fleet/found-devices.ts";
 import { Supervisor } from "../src/fleet/supervisor.ts";
 import { serializeModel } from "../src/graph/model-writer.ts";
-import { buildYolo11 } from "../src/graph/yolo/yolo11.ts";
+import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { RedisServer } from "../test/servers/redis-server.ts";
 import { median, percentOver, table } from "./figures.ts";
 

@@ -11,7 +11,7 @@ import { writeCheckpoint } from "../src/checkpoint/checkpoint-writer.fixture.ts"
 import { dict } from "../src/checkpoint/pickle-writer.fixture.ts";
 import { writeYoloCheckpoint, yoloModel } from "../src/checkpoint/yolo/network-writer.fixture.ts";
 import { readModel } from "../src/graph/model-reader.ts";
-import { randomYolo } from "../src/graph/yolo/random-yolo.ts";
+import { randomYolo } from "../src/graph/yolo/random-yolo.fixture.ts";
 import { isOrangeryError, ModelCache } from "../src/index.ts";
 import { decodePicture } from "../src/vision/picture.ts";
 import { CliFolder, jsonLines } from "./cli.fixture.ts";

@@ -5,7 +5,7 @@
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { serializeModel } from "../src/graph/model-writer.ts";
-import { buildYolo11 } from "../src/graph/yolo/yolo11.ts";
+import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { ModelCache } from "../src/models/model-cache.ts";
 import { ModelFolder, tinyYolo } from "../src/models/tiny-yolo.fixture.ts";
 import { liveNativeObjects } from "../src/native/native-object.ts";

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { isOrangeryError } from "../errors.ts";
 import type { YoloModule, YoloNetwork } from "../graph/yolo/modules.ts";
-import { randomYolo } from "../graph/yolo/random-yolo.ts";
-import type { YoloFamily } from "../graph/yolo/yolo-families.ts";
+import { randomYolo } from "../graph/yolo/random-yolo.fixture.ts";
+import type { YoloFamily } from "../graph/yolo/yolo-families.fixture.ts";
 import { module, writeCheckpoint } from "./checkpoint-writer.fixture.ts";
 import {
   built,

@@ -5,7 +5,7 @@ import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { OrangeryError } from "../errors.ts";
 import { serializeModel } from "../graph/model-writer.ts";
-import { randomYolo } from "../graph/yolo/random-yolo.ts";
+import { randomYolo } from "../graph/yolo/random-yolo.fixture.ts";
 import { createYoloModel } from "../graph/yolo/yolo-model.ts";
 import { BatchLimit } from "./batch-limit.ts";
 import type { BatchMemoryReport } from "./batch-memory.fixture.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { writeYoloCheckpoint } from "../checkpoint/yolo/network-writer.fixture.ts";
 import { parameterCount, type YoloNetwork } from "../graph/yolo/modules.ts";
-import { randomYolo } from "../graph/yolo/random-yolo.ts";
+import { randomYolo } from "../graph/yolo/random-yolo.fixture.ts";
 import { exportModel } from "./export-model.ts";
 import { readModelFacts } from "./model-facts.ts";
 import { ModelFolder } from "./tiny-yolo.fixture.ts";

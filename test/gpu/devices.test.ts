@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { serializeModel } from "../../src/graph/model-writer.ts";
-import { buildYolo11 } from "../../src/graph/yolo/yolo11.ts";
+import { buildYolo11 } from "../../src/graph/yolo/yolo11.fixture.ts";
 import { parseDevice } from "../../src/models/device.ts";
 import { proveDevice } from "../../src/models/device-proof.ts";
 import { ModelCache } from "../../src/models/model-cache.ts";

@@ -1,6 +1,6 @@
 import type { YoloNetwork } from "../../graph/yolo/modules.ts";
-import { RandomBlocks } from "../../graph/yolo/random-blocks.ts";
-import { RandomModules } from "../../graph/yolo/random-modules.ts";
+import { RandomBlocks } from "../../graph/yolo/random-blocks.fixture.ts";
+import { RandomModules } from "../../graph/yolo/random-modules.fixture.ts";
 import { dict, type Writable } from "../pickle-writer.fixture.ts";
 import { yoloModel } from "./network-writer.fixture.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { complexityOf } from "./complexity.ts";
-import { randomYolo } from "./random-yolo.ts";
-import type { YoloFamily, YoloScale } from "./yolo-families.ts";
+import { randomYolo } from "./random-yolo.fixture.ts";
+import type { YoloFamily, YoloScale } from "./yolo-families.fixture.ts";
 
 describe("randomYolo", () => {
   /** Parameters once fused, and GFLOPs at 640, as Ultralytics publishes or prints them. */

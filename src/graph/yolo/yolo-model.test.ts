@@ -6,9 +6,9 @@ import { readModel } from "../model-reader.ts";
 import { serializeModel } from "../model-writer.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
 import type { DetectModule, YoloModule, YoloNetwork } from "./modules.ts";
-import { RandomModules } from "./random-modules.ts";
-import { randomYolo } from "./random-yolo.ts";
-import type { YoloFamily } from "./yolo-families.ts";
+import { RandomModules } from "./random-modules.fixture.ts";
+import { randomYolo } from "./random-yolo.fixture.ts";
+import type { YoloFamily } from "./yolo-families.fixture.ts";
 import { createYoloModel } from "./yolo-model.ts";
 
 const named = { names: ["a", "b", "c"], description: "A test" };

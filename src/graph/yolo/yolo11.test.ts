@@ -4,7 +4,7 @@ import { isOrangeryError } from "../../errors.ts";
 import { readModel } from "../model-reader.ts";
 import { serializeModel } from "../model-writer.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
-import { buildYolo11 } from "./yolo11.ts";
+import { buildYolo11 } from "./yolo11.fixture.ts";
 
 /** A picture of coloured noise at several scales, the same for the same size. */
 function noise(heightPx: number, widthPx: number): Floats {

@@ -1,8 +1,13 @@
 import { OrangeryError } from "../../errors.ts";
 import type { YoloLayer, YoloModule, YoloNetwork } from "./modules.ts";
-import { RandomBlocks, signalGain } from "./random-blocks.ts";
-import { RandomModules } from "./random-modules.ts";
-import { configurations, type LayerRow, type YoloFamily, type YoloScale } from "./yolo-families.ts";
+import { RandomBlocks, signalGain } from "./random-blocks.fixture.ts";
+import { RandomModules } from "./random-modules.fixture.ts";
+import {
+  configurations,
+  type LayerRow,
+  type YoloFamily,
+  type YoloScale,
+} from "./yolo-families.fixture.ts";
 
 export interface RandomYoloOptions {
   readonly family: YoloFamily;

@@ -1,6 +1,6 @@
 import type { OnnxModel } from "../onnx-nodes.ts";
-import { randomYolo } from "./random-yolo.ts";
-import type { YoloScale } from "./yolo-families.ts";
+import { randomYolo } from "./random-yolo.fixture.ts";
+import type { YoloScale } from "./yolo-families.fixture.ts";
 import { createYoloModel } from "./yolo-model.ts";
 
 export type Yolo11Task = "detect" | "segment";

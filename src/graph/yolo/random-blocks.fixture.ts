@@ -15,7 +15,7 @@ import type {
   SppfModule,
   YoloModule,
 } from "./modules.ts";
-import type { RandomModules } from "./random-modules.ts";
+import type { RandomModules } from "./random-modules.fixture.ts";
 
 const regMax = 16;
 const maskCount = 32;
