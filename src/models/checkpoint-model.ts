@@ -2,7 +2,8 @@ import { readYoloCheckpoint, type YoloCheckpoint } from "../checkpoint/yolo-chec
 import type { OnnxModel } from "../graph/onnx-nodes.ts";
 import { createYoloModel, type YoloModelOptions } from "../graph/yolo/yolo-model.ts";
 
-export interface CheckpointModelOptions extends Pick<YoloModelOptions, "batch" | "half"> {
+export interface CheckpointModelOptions
+  extends Pick<YoloModelOptions, "batch" | "half" | "hideShapes"> {
   /** Default: the square that the network was trained on. */
   readonly imageSize?: YoloModelOptions["imageSize"] | undefined;
 }
@@ -17,14 +18,13 @@ export async function buildCheckpointModel(
 
 export function toOnnxModel(
   { network, names, imageSizeHw, description, facts }: YoloCheckpoint,
-  { imageSize = imageSizeHw, batch, half }: CheckpointModelOptions,
+  { imageSize = imageSizeHw, ...options }: CheckpointModelOptions,
 ): OnnxModel {
   return createYoloModel({
     network,
     imageSize,
     usualSizeHw: imageSizeHw,
-    batch,
-    half,
+    ...options,
     names,
     description,
     origin: facts,

@@ -1,18 +1,24 @@
 import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
 import { isCheckpoint, type ModelFile } from "./model-file.ts";
 
+export interface ModelSourceOptions {
+  /** See `createYoloModel`. */
+  readonly hideShapes: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
  * What a runtime is given to load a model file: its path, or for a checkpoint the bytes of the ONNX
  * model that is built from it. Their memory goes when the source is disposed.
  */
 export class ModelSource implements AsyncDisposable {
   readonly #path: string;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: ModelSourceOptions;
   #source: Promise<string | Uint8Array> | undefined;
 
-  constructor({ path }: ModelFile, signal: AbortSignal | undefined) {
+  constructor({ path }: ModelFile, options: ModelSourceOptions) {
     this.#path = path;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   /** Builds at most once. @throws OrangeryError what `checkpointToOnnx` throws */
@@ -24,8 +30,8 @@ export class ModelSource implements AsyncDisposable {
   async #read(): Promise<string | Uint8Array> {
     const path = this.#path;
     if (!(await isCheckpoint(path))) return path;
-    const free = { imageSize: "dynamic", batch: "dynamic", signal: this.#signal } as const;
-    return (await checkpointToOnnx(path, free)).bytes;
+    const free = { imageSize: "dynamic", batch: "dynamic" } as const;
+    return (await checkpointToOnnx(path, { ...free, ...this.#options })).bytes;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,7 +23,7 @@ export async function openNetwork(
   { runtime, provider, intraOpThreads, artifacts, signal }: OpenNetworkOptions,
 ): Promise<OpenedNetwork> {
   const sessionOptions = { provider, intraOpThreads, signal };
-  await using source = new ModelSource(file, signal);
+  await using source = new ModelSource(file, { hideShapes: device.kind === "cpu", signal });
   const build = async (saveOptimizedTo?: string): Promise<Session> =>
     await runtime.createSession(await source.read(), { ...sessionOptions, saveOptimizedTo });
   if (artifacts === undefined || !(await isWorthStoring(file, device))) {

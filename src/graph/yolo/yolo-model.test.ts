@@ -42,13 +42,29 @@ function assertClose(found: Floats, expected: Floats): void {
   assert.equal(wrong, -1, `[${wrong}]: ${found.data[wrong]} instead of ${expected.data[wrong]}`);
 }
 
+/** The same detections in any order: of scores that are nearly equal either may come first. */
+function assertSameRows(found: Floats, expected: Floats): void {
+  assert.deepEqual(found.dims, expected.dims);
+  const rowsOf = ({ data, dims }: Floats) =>
+    Array.from({ length: dims[1]! }, (_, i) => data.subarray(i * dims[2]!, (i + 1) * dims[2]!));
+  const isClose = (a: Float32Array, b: Float32Array) =>
+    a.every((value, i) => Math.abs(value - b[i]!) <= 2e-3 + 1e-4 * Math.abs(value));
+  const all = rowsOf(found);
+  const missing = rowsOf(expected).filter((row) => !all.some((other) => isClose(row, other)));
+  // The last may be another for the same reason.
+  assert.ok(missing.length <= 1, `${missing.length} rows are missing`);
+}
+
 describe("createYoloModel", () => {
-  for (const family of ["v8", "11", "12", "26"] as const) {
-    it(`makes a YOLO${family} of free sizes that computes what those of one size compute`, async () => {
+  for (const [family, hideShapes] of (["v8", "11", "12", "26"] as const).flatMap((family) => [
+    [family, false] as const,
+    [family, true] as const,
+  ])) {
+    const which = `YOLO${family} of ${hideShapes ? "hidden" : "free"} sizes`;
+    it(`makes a ${which} that computes what those of one size compute`, async () => {
       const network = randomNetwork(family);
-      const dynamic = serializeModel(
-        createYoloModel({ ...named, network, imageSize: "dynamic", batch: "dynamic" }),
-      );
+      const free = { imageSize: "dynamic", batch: "dynamic", hideShapes } as const;
+      const dynamic = serializeModel(createYoloModel({ ...named, network, ...free }));
       for (const [heightPx, widthPx] of [
         [96, 160],
         [128, 64],
@@ -59,7 +75,9 @@ describe("createYoloModel", () => {
         for (const index of [0, 1]) {
           const alone = await runModel(fixed, { images: pictureOf(images, index) });
           for (const [name, output] of Object.entries(alone)) {
-            assertClose(pictureOf(together[name]!, index), output);
+            const found = pictureOf(together[name]!, index);
+            if (family === "26" && name === "output0") assertSameRows(found, output);
+            else assertClose(found, output);
           }
         }
       }

@@ -31,6 +31,11 @@ export interface YoloModelOptions {
   readonly batch?: number | "dynamic";
   /** Whether weights, inputs and outputs are float16. */
   readonly half?: boolean;
+  /**
+   * Whether to keep the shapes of free sizes from ONNX Runtime, so that it loads the model quicker.
+   * Other runtimes, and providers other than the CPU's, may need them. Default false.
+   */
+  readonly hideShapes?: boolean;
   readonly names: readonly string[];
   readonly description: string;
   readonly origin?: ModelOrigin;
@@ -45,7 +50,7 @@ export interface YoloModelOptions {
  *   each other.
  */
 export function createYoloModel(options: YoloModelOptions): OnnxModel {
-  const { network, batch = 1, half = false } = options;
+  const { network, batch = 1, half = false, hideShapes = false } = options;
   const { layers, head } = network;
   if (batch !== "dynamic" && !(Number.isInteger(batch) && batch >= 1)) {
     throw new OrangeryError("INVALID_ARGUMENT", `Expected a batch of 1 or more, got ${batch}.`);
@@ -58,9 +63,10 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
   const images = graph.input("images", floatType, [batchDim, 3, ...imageDims(extent)]);
   const outputDims = outputDimsOf(network, extent);
 
+  const pictures = hideShapes && extent === "dynamic" ? withoutShape(graph, images) : images;
   const values: Value[] = [];
   const read = (from: readonly number[]) =>
-    from.map((i) => (i === -1 && values.length === 0 ? images : values.at(i)!));
+    from.map((i) => (i === -1 && values.length === 0 ? pictures : values.at(i)!));
   for (const [i, layer] of layers.entries()) {
     values.push(emitModule(graph, `model.${i}`, layer.module, ...read(layer.from)));
   }
@@ -88,6 +94,21 @@ function requireExactIds({ classCount, endToEnd }: DetectModule): void {
 /** The number of pixels of which an input's height and width must be multiples. */
 export function inputStride({ head }: YoloNetwork): number {
   return Math.max(...detectOf(head.module).strides);
+}
+
+/**
+ * `x` as a value of which nothing is known before the run, not even how many dimensions it has.
+ *
+ * To plan memory, ONNX Runtime (1.30) compares each value that has a shape with those before it, in
+ * search of one as large whose place it could take. Where sizes are free none are known to be, so that
+ * all are compared: of 65 ms in which YOLO11m is mapped, 45. Values without a shape it lets alone. Runs
+ * take as long either way.
+ */
+function withoutShape(graph: GraphBuilder, x: Value): Value {
+  const shape = graph.node("Shape", [x]);
+  // Those extents that are what they are. Only a run can tell how many.
+  const extents = graph.node("Compress", [shape, graph.node("Equal", [shape, shape])]);
+  return graph.node("Reshape", [x, extents]);
 }
 
 function metadataOf(options: YoloModelOptions, extent: InputExtent): Map<string, string> {
