@@ -198,6 +198,16 @@ function memoryBombs(): HostileCheckpoint[] {
       bytes: () => checkpointWith(sharedSet(1000, 100_000)),
     },
     {
+      name: "one long text made into a hundred thousand numbers",
+      expected: ["CHECKPOINT_UNSUPPORTED"],
+      bytes: () => {
+        const dtype = call("numpy.dtype", "i8");
+        const bytes = call("_codecs.encode", "x".repeat(2 * mega), "latin1");
+        const scalar = () => call("numpy.core.multiarray.scalar", dtype, bytes);
+        return checkpointWith(Array.from({ length: 100_000 }, scalar));
+      },
+    },
+    {
       name: "numbers for keys whose hashes may collide",
       expected: TOO_LARGE,
       bytes: () =>

@@ -30,8 +30,9 @@ export function numpyScalar([dtype, bytes]: readonly PickleValue[]):
   const [text, encoding] = argsOf(bytes, "_codecs.encode");
   const reader = readers.get(type ?? null);
   if (reader === undefined || typeof text !== "string" || encoding !== "latin1") return undefined;
+  // Before it is encoded: a pickle can share one long text among many numbers.
+  if (`${text.length}` !== (type as string).slice(1)) return undefined;
   const { buffer, byteOffset, byteLength } = Buffer.from(text, "latin1");
-  if (`${byteLength}` !== (type as string).slice(1)) return undefined;
   return reader(new DataView(buffer, byteOffset, byteLength));
 }
 

@@ -37,16 +37,12 @@ export class PickledTuple {
 /** A class or function that is named but never looked up: only its name is kept. */
 export class PickledGlobal {
   readonly module: string;
-  readonly name: string;
+  /** As Python writes it: `ultralytics.nn.modules.conv.Conv`. */
+  readonly qualifiedName: string;
 
   constructor(module: string, name: string) {
     this.module = module;
-    this.name = name;
-  }
-
-  /** As Python writes it: `ultralytics.nn.modules.conv.Conv`. */
-  get qualifiedName(): string {
-    return `${this.module}.${this.name}`;
+    this.qualifiedName = `${module}.${name}`;
   }
 }
 
