@@ -1,13 +1,13 @@
 import { Argument, Command } from "commander";
 import type { CacheAction } from "./cache.ts";
-import { exitStatusHelp } from "./exit-status.ts";
+import { plainExitStatusHelp } from "./exit-status.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
 const help = `
 Models are saved on first use in a form that loads faster. ORANGERY_CACHE names the folder, and
 ORANGERY_CACHE_MAX_BYTES the most that saved models may take (default: 4 GiB, 0 for none); those that
 were not used for longest go first. What is cleared is made again when it is needed.
-${exitStatusHelp}`;
+${plainExitStatusHelp}`;
 
 /** `orangery cache`: models that were saved for quicker loads. */
 export function createCacheCommand(

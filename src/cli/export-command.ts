@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { exitStatusHelp } from "./exit-status.ts";
+import { plainExitStatusHelp } from "./exit-status.ts";
 import type { ExportArguments } from "./export.ts";
 import { expected, parseImageSize } from "./prediction-options.ts";
 import type { StandardOutput } from "./standard-output.ts";
@@ -12,7 +12,7 @@ Examples:
 
 The file has the metadata that Ultralytics writes, so that Ultralytics and other ONNX tools can load
 it. Orangery itself needs no export: it takes the .pt as it is.
-${exitStatusHelp}`;
+${plainExitStatusHelp}`;
 
 /** `orangery export`: a checkpoint as an ONNX model. */
 export function createExportCommand(

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { exitStatusHelp } from "./exit-status.ts";
+import { plainExitStatusHelp } from "./exit-status.ts";
 import type { StandardOutput } from "./standard-output.ts";
 
 const help = `
@@ -8,7 +8,7 @@ Examples:
   $ orangery info plants.onnx --json
 
 What the file does not say is left out. Devices are proved by a small run, without the model.
-${exitStatusHelp}`;
+${plainExitStatusHelp}`;
 
 /** `orangery info`: what a model file says of itself. */
 export function createInfoCommand(output: StandardOutput): Command {
