@@ -52,6 +52,7 @@ export async function exportModel(
     half,
     signal,
   });
+  signal?.throwIfAborted();
   await write(target.path, bytes);
   return {
     path: onnxFile,
