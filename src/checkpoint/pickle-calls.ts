@@ -3,6 +3,7 @@ import { numpyScalar } from "./numpy-scalar.ts";
 import {
   type PickledGlobal,
   PickledObject,
+  PickledOrderedDict,
   PickledTuple,
   type PickleValue,
 } from "./pickle-values.ts";
@@ -82,7 +83,7 @@ export function callGlobal(callee: PickledGlobal, args: readonly PickleValue[]):
 }
 
 function makeOrderedDict(args: readonly PickleValue[]): PickleValue {
-  if (args.length === 0) return new Map();
+  if (args.length === 0) return new PickledOrderedDict();
   throw new PickleProblem("expected no arguments");
 }
 

@@ -2,7 +2,13 @@ import { damaged, PickleProblem, quote, refused, tooLarge } from "./checkpoint-e
 import { callGlobal } from "./pickle-calls.ts";
 import { PickleCursor } from "./pickle-cursor.ts";
 import { describeOpcode, opcodes } from "./pickle-opcodes.ts";
-import { PickledGlobal, PickledObject, PickledTuple, type PickleValue } from "./pickle-values.ts";
+import {
+  PickledGlobal,
+  PickledObject,
+  PickledOrderedDict,
+  PickledTuple,
+  type PickleValue,
+} from "./pickle-values.ts";
 
 /**
  * What a pickle can make us hold stays below some 400 MB, and the time below a second. YOLO11n has
@@ -221,10 +227,8 @@ class PickleMachine {
     for (const item of items) list.push(item);
   }
 
-  /** Of a dict, or of a class that is one: see {@link #append}. */
   #setItems(items: readonly PickleValue[]): void {
     const dict = this.#top();
-    if (dict instanceof PickledObject) return;
     if (!(dict instanceof Map)) throw this.#refused(" on something that is not a dict");
     if (items.length % 2 !== 0) throw this.#damaged("finds a key without a value");
     for (let index = 0; index < items.length; index += 2) {
@@ -272,8 +276,8 @@ class PickleMachine {
   /** As Python's objects take their state: a dict, or a tuple of a dict and of slots. */
   #build(state: PickleValue): void {
     const object = this.#top();
-    // An OrderedDict may have attributes: a state_dict has the versions of its modules.
-    if (object instanceof Map) return;
+    // A state_dict has the versions of its modules.
+    if (object instanceof PickledOrderedDict) return;
     if (!(object instanceof PickledObject)) {
       throw this.#refused(" on something that is not an object of a class");
     }

@@ -25,6 +25,9 @@ export type PickleValue =
 /** A dict or an OrderedDict, in the order of the file. */
 export type PickleDict = Map<PickleValue, PickleValue>;
 
+/** An OrderedDict, which unlike a dict may have attributes; they are left out. */
+export class PickledOrderedDict extends Map<PickleValue, PickleValue> {}
+
 /** A tuple or a `torch.Size`. */
 export class PickledTuple {
   readonly items: readonly PickleValue[];
