@@ -380,7 +380,8 @@ describe("what cannot be", () => {
       2,
       /another file for --out than the results file/,
     ],
-    [["results.db", "--format", "csv", "--out", "."], 2, /is a folder\. Name a file in it/],
+    [["results.db", "--format", "csv", "--out", "."], 2, /is a folder\. Name another file/],
+    [["results.db", "--format", "csv", "--out", "/dev/null"], 2, /a device, pipe or socket/],
     [
       ["missing.db", "--format", "csv"],
       1,

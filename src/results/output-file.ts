@@ -1,6 +1,7 @@
-import { type FileHandle, mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { OrangeryError } from "../errors.ts";
+import { findTarget } from "../models/target-file.ts";
 
 /** Where text or bytes go, piece by piece. */
 export interface OutputSink {
@@ -15,7 +16,7 @@ const bufferBytes = 1 << 18;
  * {@link finish}. Disposing it before that leaves what was there before.
  */
 export class OutputFile implements OutputSink, AsyncDisposable {
-  /** Absolute path. */
+  /** Absolute path, of what links lead to. */
   readonly path: string;
   readonly #partial: string;
   readonly #file: FileHandle;
@@ -35,18 +36,11 @@ export class OutputFile implements OutputSink, AsyncDisposable {
    * @throws `INVALID_ARGUMENT` where no file can be written, `NO_SPACE`
    */
   static async create(path: string): Promise<OutputFile> {
-    const existing = await stat(path).catch(() => undefined);
-    if (existing?.isDirectory()) {
-      throw new OrangeryError(
-        "INVALID_ARGUMENT",
-        `Expected a file to write, but ${path} is a folder. Name a file in it.`,
-        { details: { path } },
-      );
-    }
-    const partial = partialPath(path);
     return await guardWriting(path, async () => {
       await mkdir(dirname(path), { recursive: true });
-      return new OutputFile(path, partial, await open(partial, "w"));
+      const target = await findTarget(path);
+      const partial = partialPath(target.path);
+      return new OutputFile(target.path, partial, await open(partial, "w"));
     });
   }
 
