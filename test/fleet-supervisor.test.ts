@@ -233,7 +233,7 @@ describe("recycling", () => {
       worker: { jobLogs: false },
     });
     await fleet.until("ready");
-    const jobs = await addJobs(queue, 600, { leak: 500_000 });
+    const jobs = await addJobs(queue, 700, { leak: 1_000_000 });
     const [recycled] = await fleet.until("recycled");
     assert.equal(recycled!.reason, "memory growth");
     await Promise.all(jobs.map((job) => queue.result(job)));

@@ -29,7 +29,7 @@ describe("the growth of memory with each task", () => {
   });
 
   test("is the slope where memory grows evenly", () => {
-    assert.ok(Math.abs(growthAfter(1000, (task) => 5 * megabyte + 2000 * task) - 2000) < 1e-3);
+    assert.ok(Math.abs(growthAfter(1000, (task) => megabyte * (5 + task)) - megabyte) < 1e-3);
   });
 
   test("is 0 where memory is flat, or jumps by as much as photos differ", () => {
@@ -44,8 +44,24 @@ describe("the growth of memory with each task", () => {
   });
 
   test("is found under such jumps when it is a leak, and never said to be larger", () => {
-    const growth = growthAfter(2000, (task, jump) => 100_000 * task + 100 * megabyte * jump);
-    assert.ok(growth > 80_000 && growth < 100_000, `${growth}`);
+    const growth = growthAfter(2000, (task, jump) => 400_000 * task + 100 * megabyte * jump);
+    assert.ok(growth > 380_000 && growth < 400_000, `${growth}`);
+  });
+
+  test("is 0 while it has added up to little, and what it is afterwards", () => {
+    const leak = (task: number) => 300 * megabyte + 0.1 * megabyte * task;
+    assert.equal(growthAfter(2500, leak), 0);
+    assert.ok(Math.abs(growthAfter(3500, leak) - 100_000) < 1e-3);
+  });
+
+  test("is 0 where memory fills up as the heap of JavaScript does", () => {
+    // Measured: a worker took 160 MB at first and 295 MB after 3,400 photos, and no more then.
+    for (const tasks of [300, 1000, 2000, 3400, 5000]) {
+      assert.equal(
+        growthAfter(tasks, (task) => megabyte * Math.min(295, 160 + 0.04 * task)),
+        0,
+      );
+    }
   });
 
   test("is not that of the first tasks, which take memory that later ones use again", () => {

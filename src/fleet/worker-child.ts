@@ -24,6 +24,12 @@ export interface WorkerExit {
   readonly signal: NodeJS.Signals | null;
 }
 
+/**
+ * A small nursery for new objects: with the large one that V8 takes on such machines by itself, a
+ * worker of YOLO11n took 394 MB after 4,000 photos instead of 221 MB, and was no faster.
+ */
+const nodeArguments = ["--max-semi-space-size=2"];
+
 /** A worker process, as its supervisor sees it. */
 export class WorkerChild {
   /** The device that it works on; rejects when it fails, or ends, before it is ready. */
@@ -45,7 +51,7 @@ export class WorkerChild {
     this.#options = options;
     this.#process = fork(fileURLToPath(options.entry), options.arguments, {
       env: withCompileCache(process.env),
-      execArgv: [],
+      execArgv: nodeArguments,
       serialization: "advanced",
     });
     this.ready = this.#becameReady.promise;

@@ -29,41 +29,26 @@ export async function savePhotos(
   const inOrder = [...new Map(photos.map((photo) => [photo.source, photo]))]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, photo]) => photo);
+  const ids = new Map<string, number>();
+  // Nearly all are new: they are not looked up before.
+  for (const { id, source } of await insertPhotos(transaction, inOrder)) ids.set(source, id);
+  const others = inOrder.filter(({ source }) => !ids.has(source));
   const known = await findPhotos(
     transaction,
-    inOrder.map(({ source }) => source),
+    others.map(({ source }) => source),
   );
-  const ids = new Map<string, number>();
   const changedIds: number[] = [];
-  const news = inOrder.filter((photo) => {
-    const row = known.get(photo.source);
-    if (row === undefined) return true;
+  for (const photo of others) {
+    const row = known.get(photo.source)!;
     ids.set(photo.source, row.id);
     const isChanged = hasChanged(photo, row);
     if (isChanged) changedIds.push(row.id);
-    return isChanged || (row.content_sha256 === null && photo.contentSha256 !== undefined);
-  });
-  for (const part of inStatements(news, 4)) {
-    const rows = await transaction
-      .insertInto("photo")
-      .values(
-        part.map(({ source, sizeBytes = 0, mtimeUs = 0, contentSha256 = null }) => ({
-          source,
-          size_bytes: sizeBytes,
-          mtime_us: mtimeUs,
-          content_sha256: contentSha256,
-        })),
-      )
-      .onConflict((conflict) =>
-        conflict.column("source").doUpdateSet((eb) => ({
-          size_bytes: eb.ref("excluded.size_bytes"),
-          mtime_us: eb.ref("excluded.mtime_us"),
-          content_sha256: eb.ref("excluded.content_sha256"),
-        })),
-      )
-      .returning(["id", "source"])
+    if (!isChanged && (row.content_sha256 !== null || photo.contentSha256 === undefined)) continue;
+    await transaction
+      .updateTable("photo")
+      .set(stateColumns(photo))
+      .where("id", "=", row.id)
       .execute();
-    for (const { id, source } of rows) ids.set(source, id);
   }
   for (const part of inStatements(changedIds, 1)) {
     await transaction
@@ -74,6 +59,33 @@ export async function savePhotos(
       .execute();
   }
   return ids;
+}
+
+function stateColumns({ sizeBytes = 0, mtimeUs = 0, contentSha256 }: PhotoState) {
+  return {
+    size_bytes: sizeBytes,
+    mtime_us: mtimeUs,
+    content_sha256: contentSha256 ?? null,
+  };
+}
+
+/** Those that were not there. */
+async function insertPhotos(
+  transaction: Transaction<LedgerTables>,
+  photos: readonly PhotoState[],
+): Promise<readonly Pick<PhotoRow, "id" | "source">[]> {
+  const rows: Pick<PhotoRow, "id" | "source">[] = [];
+  const news = photos.map((photo) => ({ source: photo.source, ...stateColumns(photo) }));
+  for (const part of inStatements(news, 4)) {
+    const inserted = await transaction
+      .insertInto("photo")
+      .values(part)
+      .onConflict((conflict) => conflict.column("source").doNothing())
+      .returning(["id", "source"])
+      .execute();
+    rows.push(...inserted);
+  }
+  return rows;
 }
 
 interface PhotoRow {

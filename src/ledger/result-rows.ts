@@ -1,10 +1,10 @@
-import { hash } from "node:crypto";
 import type { Kysely, Transaction } from "kysely";
 import type { Detections } from "../vision/detections.ts";
 import type { Region } from "../vision/region.ts";
 import { toCocoCounts } from "./coco-counts.ts";
 import { inStatements, insertRows } from "./insert-rows.ts";
-import { type StoredObjects, toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
+import type { SharedRows } from "./shared-rows.ts";
+import { toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
 import type { LedgerTables } from "./tables.ts";
 
 /** How many objects of one name there are on the whole photo (region 0) or in one region (1…n). */
@@ -54,9 +54,10 @@ export async function insertResults(
   transaction: Transaction<LedgerTables>,
   recipeId: number,
   entries: readonly NewResult[],
+  shared: SharedRows,
 ): Promise<ReadonlyMap<string, number>> {
   const byContent = new Map(entries.map(({ contentSha256, result }) => [contentSha256, result]));
-  const placementIds = await findPlacements(transaction, [...byContent.values()]);
+  const placementIds = await shared.placementIds(transaction, [...byContent.values()]);
   const rows = [...byContent].map(([content_sha256, result]) => ({
     content_sha256,
     recipe_id: recipeId,
@@ -65,7 +66,7 @@ export async function insertResults(
     object_count: result.objects.length,
     region_count: result.regions?.length ?? null,
     slice_count: result.sliceCount,
-    placement_id: placementIds.get(placementKey(result))!,
+    placement_id: placementIds.get(result)!,
     timings_ms: JSON.stringify(result.timingsMs, toTenths),
     created_at: new Date().toISOString(),
   }));
@@ -84,6 +85,7 @@ export async function insertResults(
   await insertFindings(
     transaction,
     Array.from(ids, ([content, resultId]) => ({ resultId, ...byContent.get(content)! })),
+    shared,
   );
   const others = [...byContent.keys()].filter((content) => !ids.has(content));
   for (const [content, id] of await findResults(transaction, recipeId, others))
@@ -117,12 +119,16 @@ interface IdentifiedResult extends PhotoResult {
 async function insertFindings(
   transaction: Transaction<LedgerTables>,
   results: readonly IdentifiedResult[],
+  shared: SharedRows,
 ): Promise<void> {
   const stored = results.map((result) => ({
     result_id: result.resultId,
     ...toStoredObjects(result),
   }));
-  const namesIds = await findClassNames(transaction, stored);
+  const namesIds = await shared.classNamesIds(
+    transaction,
+    stored.map(({ names }) => names),
+  );
   await insertRows(
     transaction,
     "result_objects",
@@ -159,72 +165,6 @@ function toRegionRow({ number, classId, name, score, boxXyxy, areaPx, mask }: Re
     area_px: areaPx,
     mask: toCocoCounts(mask.counts),
   };
-}
-
-/** Reasons are long and few; what would not fit into a key of PostgreSQL is cut. */
-const maxReasonLength = 600;
-
-function placementOf({ device, fallbackReason = "" }: PhotoResult) {
-  const isLong = fallbackReason.length > maxReasonLength;
-  const reason = isLong ? `${fallbackReason.slice(0, maxReasonLength)}…` : fallbackReason;
-  return { device, fallback_reason: reason };
-}
-
-function placementKey(result: PhotoResult): string {
-  return JSON.stringify(placementOf(result));
-}
-
-async function findPlacements(
-  transaction: Transaction<LedgerTables>,
-  results: readonly PhotoResult[],
-): Promise<ReadonlyMap<string, number>> {
-  const ids = new Map<string, number>();
-  for (const result of results) {
-    const key = placementKey(result);
-    if (ids.has(key)) continue;
-    const placement = placementOf(result);
-    const find = transaction
-      .selectFrom("placement")
-      .select("id")
-      .where("device", "=", placement.device)
-      .where("fallback_reason", "=", placement.fallback_reason);
-    const insert = transaction
-      .insertInto("placement")
-      .values(placement)
-      .onConflict((conflict) => conflict.columns(["device", "fallback_reason"]).doNothing());
-    ids.set(key, await findOrInsert(find, insert));
-  }
-  return ids;
-}
-
-async function findClassNames(
-  transaction: Transaction<LedgerTables>,
-  stored: readonly Pick<StoredObjects, "names">[],
-): Promise<ReadonlyMap<string, number>> {
-  const ids = new Map<string, number>();
-  for (const { names } of stored) {
-    if (ids.has(names)) continue;
-    const row = { hash: hash("sha256", names), names };
-    const find = transaction.selectFrom("class_names").select("id").where("hash", "=", row.hash);
-    const insert = transaction
-      .insertInto("class_names")
-      .values(row)
-      .onConflict((conflict) => conflict.column("hash").doNothing());
-    ids.set(names, await findOrInsert(find, insert));
-  }
-  return ids;
-}
-
-/** The id of a row that is nearly always there; another transaction may insert it at the same moment. */
-async function findOrInsert(
-  find: { executeTakeFirst(): Promise<{ id: number } | undefined> },
-  insert: { execute(): Promise<unknown> },
-): Promise<number> {
-  for (;;) {
-    const found = await find.executeTakeFirst();
-    if (found !== undefined) return found.id;
-    await insert.execute();
-  }
 }
 
 function toTenths(_key: string, value: unknown): unknown {

@@ -7,6 +7,7 @@ import { isOtherFile, type PhotoRef, type PhotoState, savePhotos } from "./photo
 import type { Recipe } from "./recipe.ts";
 import { saveRecipe } from "./recipe-rows.ts";
 import { findResults, insertResults, type PhotoResult } from "./result-rows.ts";
+import { SharedRows } from "./shared-rows.ts";
 import type { LedgerTables } from "./tables.ts";
 import type { Reason } from "./worklist.ts";
 
@@ -34,6 +35,7 @@ export class ResultStore {
   readonly ledger: LedgerDatabase;
   readonly recipe: Recipe;
   readonly #recipeId: number;
+  readonly #shared = new SharedRows();
 
   private constructor(ledger: LedgerDatabase, recipe: Recipe, recipeId: number) {
     this.ledger = ledger;
@@ -119,7 +121,7 @@ export class ResultStore {
     for (const photo of photos) checkPhoto(photo);
     if (photos.length === 0) return;
     await this.ledger.write(async (transaction) => {
-      const ids = await insertResults(transaction, this.#recipeId, photos);
+      const ids = await insertResults(transaction, this.#recipeId, photos, this.#shared);
       await this.#complete(transaction, photos, ids);
     }, options);
   }

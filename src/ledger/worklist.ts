@@ -5,6 +5,7 @@ import type { LedgerDatabase } from "./ledger-database.ts";
 import type { Recipe } from "./recipe.ts";
 import { saveRecipe } from "./recipe-rows.ts";
 import { insertResults, type PhotoResult } from "./result-rows.ts";
+import { SharedRows } from "./shared-rows.ts";
 import type { JobState, LedgerTables } from "./tables.ts";
 import { WorklistReport } from "./worklist-report.ts";
 
@@ -80,6 +81,7 @@ export class Worklist {
   readonly #ledger: LedgerDatabase;
   readonly #owner: LeaseOwner;
   readonly #recipeId: number;
+  readonly #shared = new SharedRows();
 
   private constructor(ledger: LedgerDatabase, owner: LeaseOwner, recipeId: number) {
     this.#ledger = ledger;
@@ -205,7 +207,7 @@ export class Worklist {
     return await this.#ledger.write(async (transaction) => {
       if (!(await this.#holds(transaction, photo, contentSha256))) return false;
       const entry = { contentSha256, result };
-      const resultIds = await insertResults(transaction, this.#recipeId, [entry]);
+      const resultIds = await insertResults(transaction, this.#recipeId, [entry], this.#shared);
       const resultId = resultIds.get(contentSha256)!;
       await this.#update(transaction, photo, doneWith(resultId));
       if (pictureFile !== undefined) await upsertPicture(transaction, { pictureFile, resultId });
