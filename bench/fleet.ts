@@ -4,7 +4,8 @@
  * `node bench/fleet.ts`; part of `npm run bench`.
  *
  * All variants use all cores, have two photos in hand for each process, and take turns. Start and load
- * are left out.
+ * are left out. What a photo costs beside inference shows best what is the fleet's: inference itself
+ * takes longer at one time than at another on machines that others use, too.
  */
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,6 +22,7 @@ import { serializeModel } from "../src/graph/model-writer.ts";
 import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { ResultStore } from "../src/ledger/result-store.ts";
+import { readResults } from "../src/ledger/stored-results.ts";
 import { ModelCache } from "../src/models/model-cache.ts";
 import { type CountOptions, countRecipe } from "../src/pipeline/count-recipe.ts";
 import { PhotoPipeline } from "../src/pipeline/photo-pipeline.ts";
@@ -33,7 +35,7 @@ const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
 
 /** The smaller the work, the more a fleet weighs: of a small photo almost all is bookkeeping. */
 const loads = [
-  { name: "YOLO11m, 2 MP", scale: "m", imageSize: [480, 640], photoWh: [1632, 1224], photos: 48 },
+  { name: "YOLO11m, 2 MP", scale: "m", imageSize: [480, 640], photoWh: [1632, 1224], photos: 32 },
   { name: "YOLO11n, 2 MP", scale: "n", imageSize: [480, 640], photoWh: [1632, 1224], photos: 200 },
   { name: "YOLO11n, 64 px", scale: "n", imageSize: [64, 64], photoWh: [64, 64], photos: 2000 },
 ] as const;
@@ -41,6 +43,12 @@ const loads = [
 interface Work {
   readonly count: CountOptions;
   readonly photos: readonly string[];
+}
+
+interface Cost {
+  readonly photoMs: number;
+  /** Of it, while every process was at an inference. */
+  readonly inferenceMs: number;
 }
 
 export async function benchFleet(): Promise<void> {
@@ -54,7 +62,7 @@ export async function benchFleet(): Promise<void> {
         await using schema = await postgres.createSchema();
         return await measureFleet({ ...work, devices, redis: redis.url, results: schema.url });
       };
-      const variants: Record<string, () => Promise<number>> = {
+      const variants: Record<string, () => Promise<Cost>> = {
         "pipeline in a loop": () => measureLoop(work),
         "a worker process": () => inFleet("cpu"),
         "two worker processes": () => inFleet("cpu*2"),
@@ -66,32 +74,41 @@ export async function benchFleet(): Promise<void> {
   }
 }
 
-/** Milliseconds a photo of each variant, medians; the first round warms caches up. */
+/** What a photo costs in each variant, medians; the first round warms caches up. */
 async function inTurns(
-  variants: Readonly<Record<string, () => Promise<number>>>,
-): Promise<Readonly<Record<string, number>>> {
+  variants: Readonly<Record<string, () => Promise<Cost>>>,
+): Promise<Readonly<Record<string, Cost>>> {
   const names = Object.keys(variants);
-  const ms = Object.fromEntries(names.map((name) => [name, [] as number[]]));
+  const costs = Object.fromEntries(names.map((name) => [name, [] as Cost[]]));
   for (let round = -1; round < ROUNDS; round += 1) {
     for (const [name, measure] of Object.entries(variants)) {
-      const photoMs = await measure();
-      if (round >= 0) ms[name]!.push(photoMs);
+      const cost = await measure();
+      if (round >= 0) costs[name]!.push(cost);
     }
   }
-  return Object.fromEntries(names.map((name) => [name, median(ms[name]!)]));
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      {
+        photoMs: median(costs[name]!.map(({ photoMs }) => photoMs)),
+        inferenceMs: median(costs[name]!.map(({ inferenceMs }) => inferenceMs)),
+      },
+    ]),
+  );
 }
 
-function printRates(name: string, ms: Readonly<Record<string, number>>): void {
-  const [loop] = Object.values(ms) as [number];
+function printRates(name: string, costs: Readonly<Record<string, Cost>>): void {
+  const [loop] = Object.values(costs) as [Cost];
   console.log(
     table(
-      [`fleet: ${name}`, "ms a photo", "photos/s", "over the loop", ""],
-      Object.entries(ms).map(([variant, photoMs]) => [
+      [`fleet: ${name}`, "ms a photo", "over the loop", "", "beside inference", "photos/s"],
+      Object.entries(costs).map(([variant, { photoMs, inferenceMs }]) => [
         variant,
         photoMs.toFixed(1),
+        `${(photoMs - loop.photoMs).toFixed(1)} ms`,
+        percentOver(photoMs, loop.photoMs),
+        `${(photoMs - inferenceMs).toFixed(1)} ms`,
         (1000 / photoMs).toFixed(2),
-        `${(photoMs - loop).toFixed(1)} ms`,
-        percentOver(photoMs, loop),
       ]),
     ),
   );
@@ -124,19 +141,23 @@ async function writeWork(
 }
 
 /** The same photos without queue and results, in this process. */
-async function measureLoop({ count, photos }: Work): Promise<number> {
+async function measureLoop({ count, photos }: Work): Promise<Cost> {
   await using cache = new ModelCache({ models: { detect: count.detect.file }, device: "cpu" });
   await using detect = await cache.acquire("detect");
   using sources = new PhotoSources();
   const pipeline = new PhotoPipeline({ detect: { model: detect.model } });
   await pipeline.process(photos[0]!);
   const left = photos.values();
+  let inferenceMs = 0;
   const lane = async () => {
-    for (const photo of left) await pipeline.process((await sources.read(photo)).bytes);
+    for (const photo of left) {
+      const { timingsMs } = await pipeline.process((await sources.read(photo)).bytes);
+      inferenceMs += timingsMs.inference! / photos.length;
+    }
   };
   const start = performance.now();
   await Promise.all([lane(), lane()]);
-  return (performance.now() - start) / photos.length;
+  return { photoMs: (performance.now() - start) / photos.length, inferenceMs };
 }
 
 interface FleetWork extends Work {
@@ -146,13 +167,7 @@ interface FleetWork extends Work {
 }
 
 /** From letting workers that are ready go until every photo has its result. */
-async function measureFleet({
-  count,
-  photos,
-  devices,
-  redis,
-  results,
-}: FleetWork): Promise<number> {
+async function measureFleet({ count, photos, devices, redis, results }: FleetWork): Promise<Cost> {
   const { recipe } = await countRecipe(count);
   await using ledger = await openLedger(results);
   const store = await ResultStore.open(ledger, recipe);
@@ -187,7 +202,11 @@ async function measureFleet({
     const photoMs = (performance.now() - start) / photos.length;
     const failed = await queue.bullmq.getFailedCount();
     if (failed > 0) throw new Error(`${failed} photos failed`);
-    return photoMs;
+    let inferenceMs = 0;
+    for await (const { timingsMs } of readResults(ledger, { recipeHash: recipe.hash })) {
+      inferenceMs += timingsMs.inference! / photos.length / slots.length;
+    }
+    return { photoMs, inferenceMs };
   } finally {
     supervisor.stop({ deadlineMs: 10_000 });
     await ended;
