@@ -26,7 +26,7 @@ export interface WorkerExit {
 
 /**
  * A small nursery for new objects: with the large one that V8 takes on such machines by itself, a
- * worker of YOLO11n took 394 MB after 4,000 photos instead of 221 MB, and was no faster.
+ * worker of YOLO11n took 394 MB after 4,000 photos instead of 216 MB, and was no faster.
  */
 const nodeArguments = ["--max-semi-space-size=2"];
 
