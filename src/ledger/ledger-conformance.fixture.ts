@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sql } from "kysely";
-import { isOrangeryError } from "../errors.ts";
+import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { LedgerDatabase } from "./ledger-database.ts";
 import { openLedger } from "./open-ledger.ts";
 import {
@@ -14,6 +14,7 @@ import {
 import type { Recipe } from "./recipe.ts";
 import { ResultStore } from "./result-store.ts";
 import { ResultWriter } from "./result-writer.ts";
+import { SharedRows } from "./shared-rows.ts";
 import { readRecipes, readResults, readSetAside, type StoredResult } from "./stored-results.ts";
 
 /** One thing that a results database does the same on SQLite and on PostgreSQL. */
@@ -123,6 +124,29 @@ export const ledgerConformance: readonly LedgerCase[] = [
         ...{ photo: 1, job: 1, result: 1 },
         ...{ result_objects: 1, result_region: 0, result_count: 2 },
       });
+    },
+  },
+  {
+    name: "rows that results share are made once, and made again where a transaction was rolled back",
+    async check(location) {
+      await using ledger = await openLedger(location);
+      const shared = new SharedRows();
+      const cpu = { device: "cpu" };
+      const find = async () =>
+        (await ledger.write((transaction) => shared.placementIds(transaction, [cpu]))).get(cpu);
+      const rolledBack = ledger.write(async (transaction) => {
+        await shared.placementIds(transaction, [cpu]);
+        await shared.classNamesIds(transaction, ["[]"]);
+        throw new OrangeryError("NO_SPACE", "the disk is full");
+      });
+      await assert.rejects(rolledBack, /the disk is full/);
+      assert.deepEqual(await query(ledger, "select * from placement"), []);
+      const id = await find();
+      const rows = [{ id, device: "cpu", fallback_reason: "" }];
+      for (let again = 0; again < 2; again++) {
+        assert.equal(await find(), id);
+        assert.deepEqual(await query(ledger, "select * from placement"), rows);
+      }
     },
   },
   {
