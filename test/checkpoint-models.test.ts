@@ -207,6 +207,9 @@ describe("the command line with checkpoints", () => {
       assert.match(stdout, /�\[31mred/);
       assert.match(stdout + stderr, /�\[33m�\.png/);
     }
+    const missing = await folder.run("info", "\x1b[34m.pt");
+    assert.match(missing.stderr, /�\[34m\.pt/);
+    assert.equal(missing.stderr.includes("\x1b"), false);
   });
 
   test("names the task that is not supported", async () => {

@@ -8,6 +8,7 @@ import { createExportCommand } from "./export-command.ts";
 import { createExportResultsCommand } from "./export-results-command.ts";
 import { createInfoCommand } from "./info-command.ts";
 import { createPredictCommand } from "./predict-command.ts";
+import { printable } from "./printable.ts";
 import { createReportCommand } from "./report-command.ts";
 import { createRetryFailedCommand } from "./retry-failed-command.ts";
 import { createRunCommand } from "./run-command.ts";
@@ -72,7 +73,8 @@ function tell(error: unknown): number {
     return error.exitCode === 0 ? exitStatus.ok : exitStatus.usage;
   }
   if (isOrangeryError(error)) {
-    process.stderr.write(`orangery: ${error.message} [${error.code}]\n`);
+    const message = error.message.split("\n").map(printable).join("\n");
+    process.stderr.write(`orangery: ${message} [${error.code}]\n`);
     return error.code === "INVALID_ARGUMENT" ? exitStatus.usage : exitStatus.error;
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
