@@ -191,6 +191,27 @@ describe("recycling", () => {
     assert.equal(fleet.status[0]!.failures, 0);
   });
 
+  test("on a CPU the successor waits until its predecessor has finished, but not for long", async () => {
+    await using queue = new TestQueue(redis.url);
+    for (const [handOverMs, sleepMs, isLast] of [
+      [60_000, 1000, true],
+      [100, 3000, false],
+    ] as const) {
+      await using fleet = new TestFleet(queue, { handOverMs });
+      const [first] = await fleet.until("ready");
+      const long = await queue.add({ sleepMs });
+      await untilActive(long);
+      fleet.supervisor.recycle();
+      const [, second] = await fleet.until("ready", 2);
+      const short = await queue.add({});
+      assert.equal(await pidOf(queue, short), second!.pid);
+      assert.equal(await long.isCompleted(), isLast);
+      assert.equal(await pidOf(queue, long), first!.pid);
+      const [recycled] = await fleet.until("recycled");
+      assert.equal(recycled!.gapMs, 0);
+    }
+  });
+
   test("where memory does not hold two, the old process goes first, and the gap is told", async () => {
     await using queue = new TestQueue(redis.url);
     await using fleet = new TestFleet(queue, { keepFreeBytes: Number.MAX_SAFE_INTEGER });

@@ -31,6 +31,11 @@ export interface SupervisorOptions {
   readonly unresponsiveMs?: number;
   /** How long a replaced process may take to finish its jobs. Default 10 minutes. */
   readonly drainDeadlineMs?: number;
+  /**
+   * How long a successor on the CPU lets its predecessor finish before it takes jobs itself. Default
+   * 10 seconds.
+   */
+  readonly handOverMs?: number;
   readonly logger?: Logger;
   readonly onEvent?: (event: SupervisorEvent) => void;
 }
@@ -59,6 +64,7 @@ export class Supervisor {
     startTimeoutMs = 15 * minuteMs,
     unresponsiveMs = 10 * minuteMs,
     drainDeadlineMs = 10 * minuteMs,
+    handOverMs = 10_000,
     logger = silentLogger,
     onEvent = () => {},
   }: SupervisorOptions) {
@@ -68,7 +74,8 @@ export class Supervisor {
       (slot) =>
         new SlotSupervisor({
           ...{ slot, entry, arguments: args, config: { ...config, slot }, recycle, backoff },
-          ...{ keepFreeBytes, startTimeoutMs, unresponsiveMs, drainDeadlineMs, turn, logger },
+          ...{ keepFreeBytes, startTimeoutMs, unresponsiveMs, drainDeadlineMs },
+          ...{ handOverMs, turn, logger },
           metrics: this.metrics,
           onEvent: (event) => {
             this.#log(slot, event);

@@ -38,11 +38,14 @@ export class WorkerChild {
   readonly exited: Promise<WorkerExit>;
   /** When it takes jobs. */
   readonly taking: Promise<void>;
+  /** When it takes no more jobs and has none in hand, or has ended. */
+  readonly drained: Promise<unknown>;
   readonly startedAt = performance.now();
   readonly #process: ChildProcess;
   readonly #options: WorkerChildOptions;
   readonly #becameReady = Promise.withResolvers<string>();
   readonly #tookJobs = Promise.withResolvers<void>();
+  readonly #finishedJobs = Promise.withResolvers<void>();
   #stats: WorkerStats | undefined;
   #lastHeardAt = performance.now();
   #isGone = false;
@@ -60,6 +63,7 @@ export class WorkerChild {
     this.taking = this.#tookJobs.promise;
     const exited = Promise.withResolvers<WorkerExit>();
     this.exited = exited.promise;
+    this.drained = Promise.race([this.#finishedJobs.promise, this.exited]);
     this.#process.on("message", (report: WorkerReport) => this.#hear(report));
     this.#process.on("error", (error) => this.#becameReady.reject(error));
     // After the last message, which an exit may come before.
@@ -119,6 +123,7 @@ export class WorkerChild {
     this.#lastHeardAt = performance.now();
     if (report.type === "failed") this.#becameReady.reject(failed(report));
     else if (report.type === "taking") this.#tookJobs.resolve();
+    else if (report.type === "drained") this.#finishedJobs.resolve();
     else if (report.type === "metrics") this.#options.onMetrics(report.metrics);
     else {
       this.#stats = report.stats;

@@ -41,6 +41,8 @@ export type WorkerReport =
   | { readonly type: "ready"; readonly device: string; readonly stats: WorkerStats }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "taking" }
+  /** It takes no more jobs and has none in hand. */
+  | { readonly type: "drained" }
   | { readonly type: "stats"; readonly stats: WorkerStats }
   /** All that it has counted since it began. */
   | { readonly type: "metrics"; readonly metrics: MetricsSnapshot };

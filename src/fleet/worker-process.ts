@@ -66,6 +66,7 @@ class WorkerProcess {
       await this.#begin();
       await this.#leaving.promise;
       await this.#worker?.close(this.#closeOptions);
+      void this.#report({ type: "drained" });
       return 0;
     } catch (error) {
       if (this.#deadlineMs !== undefined) return 0;
