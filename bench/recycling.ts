@@ -19,7 +19,7 @@ import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { RedisServer } from "../test/servers/redis-server.ts";
 import { median, percentOver, table } from "./figures.ts";
 
-const TASKS = Number(process.env.BENCH_TASKS ?? 40);
+const TASKS = Number(process.env.BENCH_TASKS ?? 60);
 const RECYCLE_TASKS = 20;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 2);
 
