@@ -12,6 +12,7 @@ import { JobProcessor, type JobReport } from "./job-processor.ts";
 import { LockKeeper } from "./lock-keeper.ts";
 import { toConnectionOptions, toPortableConnection } from "./redis-connection.ts";
 import { warnOfEviction } from "./redis-eviction.ts";
+import { settlesWithin } from "./settles-within.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 import type { CheckedWorkerOptions } from "./worker-options.ts";
 
@@ -283,18 +284,4 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
 
 function openedCache({ cache }: { cache?: object }): ModelCache | undefined {
   return cache !== undefined && "acquire" in cache ? (cache as ModelCache) : undefined;
-}
-
-async function settlesWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => late.resolve(false), ms);
-  const settled = work.then(
-    () => true,
-    () => true,
-  );
-  try {
-    return await Promise.race([settled, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

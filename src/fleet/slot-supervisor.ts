@@ -5,6 +5,7 @@ import type { FleetMetrics } from "../monitor/fleet-metrics.ts";
 import type { DeviceSlot } from "./device-slots.ts";
 import { RestartBackoff, type RestartBackoffOptions } from "./restart-backoff.ts";
 import { hasRoomForTwo } from "./room-for-two.ts";
+import { settlesWithin } from "./settles-within.ts";
 import type {
   RecycleOptions,
   RecycleReason,
@@ -315,11 +316,8 @@ export class SlotSupervisor {
   async #handOver(old: WorkerChild, device: string): Promise<void> {
     const { drainDeadlineMs, handOverMs } = this.#options;
     old.drain(drainDeadlineMs);
-    if (device !== "cpu") return;
-    const enough = new AbortController();
-    const signal = AbortSignal.any([enough.signal, this.#stopping.signal]);
-    await Promise.race([old.drained, sleep(handOverMs, undefined, { signal }).catch(() => {})]);
-    enough.abort();
+    // A slot that is stopped meanwhile ends no later for it: `drained` comes with the process's end.
+    if (device === "cpu") await settlesWithin(old.drained, handOverMs);
   }
 
   /** A process that does not end when it should is ended: the others wait for its memory. */
