@@ -6,7 +6,7 @@ import { openLedger } from "../ledger/open-ledger.ts";
 import { ResultStore } from "../ledger/result-store.ts";
 import { type CountOptions, countRecipe } from "../pipeline/count-recipe.ts";
 import { PhotoSources } from "../pipeline/sources/photo-sources.ts";
-import { displayPath, photoFromCaller } from "./caller-folder.ts";
+import { photoFromCaller } from "./caller-folder.ts";
 import { defaultResults, resultsFromCaller } from "./choose-results.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
@@ -15,6 +15,7 @@ import { formatCount, formatPlural } from "./quantities.ts";
 import type { QueueArguments } from "./queue-options.ts";
 import { tellTrouble } from "./queue-trouble.ts";
 import type { StandardOutput } from "./standard-output.ts";
+import { tellUnreadable } from "./unreadable-folders.ts";
 
 export interface EnqueueArguments extends QueueArguments {
   readonly count: CountOptions;
@@ -52,10 +53,7 @@ export async function enqueue(
       store,
       photos: sources.list(photos.map(photoFromCaller), {
         signal: interrupts.stop,
-        onUnreadable: (folder, error) => {
-          unreadable.push(folder);
-          progress.note(`Cannot read ${displayPath(folder)}: ${String(error)}`);
-        },
+        onUnreadable: tellUnreadable(progress, unreadable),
       }),
       retry,
       signal: interrupts.stop,

@@ -5,12 +5,12 @@ import { displayPath, fromCaller, photoFromCaller } from "./caller-folder.ts";
 import { exitStatus } from "./exit-status.ts";
 import { Interrupts } from "./interrupts.ts";
 import type { PredictionArguments } from "./prediction-options.ts";
-import { printable } from "./printable.ts";
 import { ProgressDisplay } from "./progress-display.ts";
 import { formatCount, formatDuration } from "./quantities.ts";
 import { printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 import type { StandardOutput } from "./standard-output.ts";
+import { tellUnreadable } from "./unreadable-folders.ts";
 import { warningLog } from "./warning-log.ts";
 
 export interface RunArguments
@@ -102,10 +102,7 @@ async function addPhotos(
   const found = await job.add({
     signal: interrupts.stop,
     onFound: (found) => progress.setActivity(`Looking for photos: ${formatCount(found)}`),
-    onUnreadable: (folder, error) => {
-      unreadableFolders.push(folder);
-      progress.note(`Cannot read ${displayPath(folder)}: ${printable(String(error))}`);
-    },
+    onUnreadable: tellUnreadable(progress, unreadableFolders),
   });
   if (found === 0) {
     progress.note(`Found no photos. They end in ${pictureExtensions.join(", ")}.`);
