@@ -1,6 +1,11 @@
 /** What real processes do with artifacts: saved models that are mapped by whoever loads them next. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  spawn,
+  spawnSync,
+} from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, mkdir, open, readdir, rm, truncate, utimes, writeFile } from "node:fs/promises";
@@ -56,6 +61,16 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv = {}) {
     },
   );
   return { child, outcome };
+}
+
+/** What a process has printed when it is gone, and its exit status. */
+async function endOf(child: ChildProcessWithoutNullStreams) {
+  const [stdout, stderr, [status]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close"),
+  ]);
+  return { stdout, stderr, status };
 }
 
 interface Loaded {
@@ -195,8 +210,6 @@ describe("a cache folder that cannot be written", () => {
     });
   });
 
-  const skip = skipMounts;
-
   /** Loads the model with a disk of its own under `disk`, which goes with the process. */
   async function loadOnDisk(mount: string, files: readonly string[]) {
     await mkdir(folder.file("disk"), { recursive: true });
@@ -214,20 +227,24 @@ describe("a cache folder that cannot be written", () => {
     return JSON.parse(stdout) as Loaded;
   }
 
-  test("because the disk has no room left does the same", { skip }, async () => {
+  test("because the disk has no room left does the same", { skip: skipMounts }, async () => {
     const mount = "mount -t tmpfs -o size=1m none disk";
     const expected = { ...loadedFromFile, warnings: [cannotSave] };
     assert.deepEqual(await loadOnDisk(mount, [model]), expected);
   });
 
-  test("because the disk fills up while it is written does the same", { skip }, async () => {
+  test("because the disk fills up while it is written does the same", {
+    skip: skipMounts,
+  }, async () => {
     // Room for the file that is promised, and no more inodes than the folders take.
     const mount = "mount -t tmpfs -o size=100m,nr_inodes=4 none disk";
     const expected = { ...loadedFromFile, warnings: [cannotSave] };
     assert.deepEqual(await loadOnDisk(mount, [model]), expected);
   });
 
-  test("because it is read-only does the same, and what it holds is used", { skip }, async () => {
+  test("because it is read-only does the same, and what it holds is used", {
+    skip: skipMounts,
+  }, async () => {
     const mount = "mount --bind disk disk && mount -o remount,ro,bind disk";
     const expected = { ...loadedFromFile, warnings: [cannotSave] };
     assert.deepEqual(await loadOnDisk(mount, [model]), expected);
@@ -261,12 +278,7 @@ describe("orangery cache", () => {
     const child = spawn(process.execPath, [mainFile, "cache", action], {
       env: { ...process.env, ORANGERY_CACHE: folder.file("cache"), ...env },
     });
-    const [stdout, stderr, [status]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, "close"),
-    ]);
-    return { stdout, stderr, status };
+    return await endOf(child);
   };
 
   test("tells of artifacts that are damaged in any way, and clears them", async () => {
@@ -313,11 +325,7 @@ describe("orangery cache", () => {
       ["-rm", "sh", "-c", script, first!, process.execPath, mainFile, "cache", "clear"],
       { env: { ...process.env, ORANGERY_CACHE: folder.file("cache") } },
     );
-    const [stdout, stderr, [status]] = await Promise.all([
-      text(child.stdout),
-      text(child.stderr),
-      once(child, "close"),
-    ]);
+    const { stdout, stderr, status } = await endOf(child);
     assert.match(stdout, /^Cleared 1 file, /);
     assert.equal(stderr, `orangery: Cannot remove ${first}: EBUSY\n`);
     assert.equal(status, 1);

@@ -38,8 +38,8 @@ export interface InitializerView {
 }
 
 /**
- * Reads what an `.onnx` file says of itself, without its nodes' attributes and without copying its weights.
- * Throws MODEL_NOT_ONNX for anything else, saying what came.
+ * Reads what an `.onnx` file says of itself, without its nodes' attributes and without copying its
+ * weights. Throws MODEL_NOT_ONNX for anything else, saying what came.
  */
 export function readModel(bytes: Uint8Array): ModelFacts {
   try {
