@@ -1,8 +1,8 @@
 /** One load of `loading.ts`: a model and a photo on the command line, figures on standard output. */
 import { readFileSync } from "node:fs";
-import { ModelCache } from "../src/models/model-cache.ts";
+import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { onnxRuntime } from "../src/native/onnx-runtime.ts";
-import { decodePicture } from "../src/vision/picture.ts";
+import { decodePicture } from "../src/vision/photo/picture.ts";
 import { gapsDuring } from "./event-loop-gap.ts";
 
 const [model, photo] = process.argv.slice(2) as [string, string];

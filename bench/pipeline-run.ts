@@ -2,8 +2,8 @@
  * Processes one photo several times, as `orangery run` does, and prints what it took as JSON. A process
  * of its own, for the peak of its memory.
  */
-import { ModelCache } from "../src/models/model-cache.ts";
-import { PhotoPipeline } from "../src/pipeline/photo-pipeline.ts";
+import { ModelCache } from "../src/models/cache/model-cache.ts";
+import { PhotoPipeline } from "../src/pipeline/count/photo-pipeline.ts";
 
 export interface PipelineFigures {
   readonly slices: number;

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
-import { serializeModel } from "../src/graph/model-writer.ts";
+import { serializeModel } from "../src/graph/onnx/model-writer.ts";
 import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { table } from "./figures.ts";
 import type { PipelineFigures } from "./pipeline-run.ts";

@@ -7,10 +7,8 @@ export {
   type OrangeryErrorOptions,
 } from "./errors.ts";
 // `PhotoJob` stays out: the database behind it would double what importing the package takes.
-export type { ObjectCount, PhotoResult } from "./ledger/result-rows.ts";
+export type { ObjectCount, PhotoResult } from "./ledger/results/result-rows.ts";
 export { type Logger, silentLogger } from "./logger.ts";
-export type { GpuMemoryOptions } from "./models/device.ts";
-export type { GpuMemory, MemoryReading } from "./models/memory-reading.ts";
 export {
   type AcquireOptions,
   type CacheInfo,
@@ -20,8 +18,10 @@ export {
   type ModelInfo,
   type ModelLease,
   type ReleaseReason,
-} from "./models/model-cache.ts";
-export type { Prediction, PredictOptions, YoloModel, YoloTask } from "./models/yolo-model.ts";
+} from "./models/cache/model-cache.ts";
+export type { GpuMemoryOptions } from "./models/devices/device.ts";
+export type { GpuMemory, MemoryReading } from "./models/devices/memory-reading.ts";
+export type { Prediction, PredictOptions, YoloModel, YoloTask } from "./models/yolo/yolo-model.ts";
 export type {
   CreateSessionOptions,
   ElementType,
@@ -35,38 +35,43 @@ export type {
   TensorData,
   TensorInfo,
 } from "./native/runtime.ts";
-export { countObjects, inReadingOrder } from "./pipeline/count-objects.ts";
-export { type ObjectDensity, objectDensities } from "./pipeline/density.ts";
+export { countObjects, inReadingOrder } from "./pipeline/count/count-objects.ts";
+export { type ObjectDensity, objectDensities } from "./pipeline/count/density.ts";
 export {
   type DetectSlicedOptions,
   detectSliced,
   type SlicedPrediction,
-} from "./pipeline/detect-sliced.ts";
-export type { ModelUse, PhotoModel } from "./pipeline/model-use.ts";
+} from "./pipeline/count/detect-sliced.ts";
+export type { ModelUse, PhotoModel } from "./pipeline/count/model-use.ts";
 export {
   PhotoPipeline,
   type PhotoPipelineOptions,
   type ProcessOptions,
-} from "./pipeline/photo-pipeline.ts";
-export { type Segmentation, segmentPhoto } from "./pipeline/segment-photo.ts";
-export type { SlicingOptions } from "./pipeline/slicing.ts";
+} from "./pipeline/count/photo-pipeline.ts";
+export { type Segmentation, segmentPhoto } from "./pipeline/count/segment-photo.ts";
+export type { SlicingOptions } from "./pipeline/count/slicing.ts";
 export { isRetryable } from "./tasks/is-retryable.ts";
 export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/model-task.ts";
 export { type RunTasksOptions, runTasks, type TaskReport } from "./tasks/run-tasks.ts";
 export type { TaskContext, TaskOutcome, TaskProgress } from "./tasks/task-context.ts";
 export { workerIdFromName } from "./tasks/worker-id.ts";
+export { type MergeOptions, mergeDetections } from "./vision/boxes/merge-detections.ts";
 export { type Detection, Detections } from "./vision/detections.ts";
-export { type DrawingOptions, drawDetections } from "./vision/drawing.ts";
-export { Mask } from "./vision/mask.ts";
-export { type MergeOptions, mergeDetections } from "./vision/merge-detections.ts";
-export { type OpenPhoto, openPhoto, type PhotoSource, type Pixels } from "./vision/open-photo.ts";
+export { type DrawingOptions, drawDetections } from "./vision/drawing/drawing.ts";
+export { Mask } from "./vision/masks/mask.ts";
+export {
+  type OpenPhoto,
+  openPhoto,
+  type PhotoSource,
+  type Pixels,
+} from "./vision/photo/open-photo.ts";
 export {
   type DecodeOptions,
   decodePicture,
   type Picture,
   type PictureSource,
-} from "./vision/picture.ts";
-export { type EncodeOptions, encodePicture, savePicture } from "./vision/picture-file.ts";
-export type { PictureOnDisk } from "./vision/picture-on-disk.ts";
+} from "./vision/photo/picture.ts";
+export { type EncodeOptions, encodePicture, savePicture } from "./vision/photo/picture-file.ts";
+export type { PictureOnDisk } from "./vision/photo/picture-on-disk.ts";
 export type { Region } from "./vision/region.ts";
 export { planSlices, type Slice, type SliceOptions } from "./vision/slices.ts";

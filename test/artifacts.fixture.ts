@@ -5,7 +5,7 @@
  */
 import { once } from "node:events";
 import { type Logger, ModelCache, silentLogger } from "../src/index.ts";
-import { blackPhoto } from "../src/models/tiny-yolo.fixture.ts";
+import { blackPhoto } from "../src/models/yolo/tiny-yolo.fixture.ts";
 
 const [hold, ...files] = process.argv.slice(2);
 const warnings: string[] = [];

@@ -14,7 +14,7 @@ import { basename, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { ModelFolder, tinyYolo } from "../src/models/tiny-yolo.fixture.ts";
+import { ModelFolder, tinyYolo } from "../src/models/yolo/tiny-yolo.fixture.ts";
 import { jsonLines, mainFile } from "./cli.fixture.ts";
 
 const loader = fileURLToPath(new URL("./artifacts.fixture.ts", import.meta.url));

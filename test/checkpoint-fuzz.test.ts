@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { checkpointRecords } from "../src/checkpoint/checkpoint-writer.fixture.ts";
 import { smallCheckpoint } from "../src/checkpoint/yolo/small-checkpoint.fixture.ts";
-import { writeZip } from "../src/checkpoint/zip-writer.fixture.ts";
+import { writeZip } from "../src/checkpoint/zip/zip-writer.fixture.ts";
 import { mutations, Random } from "./checkpoint-mutations.fixture.ts";
 import { hostileCheckpoints } from "./hostile-checkpoints.fixture.ts";
 import { ReaderProcess } from "./reader-process.fixture.ts";

@@ -8,12 +8,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { writeCheckpoint } from "../src/checkpoint/checkpoint-writer.fixture.ts";
-import { dict } from "../src/checkpoint/pickle-writer.fixture.ts";
+import { dict } from "../src/checkpoint/pickle/pickle-writer.fixture.ts";
 import { writeYoloCheckpoint, yoloModel } from "../src/checkpoint/yolo/network-writer.fixture.ts";
-import { readModel } from "../src/graph/model-reader.ts";
+import { readModel } from "../src/graph/onnx/model-reader.ts";
 import { randomYolo } from "../src/graph/yolo/random-yolo.fixture.ts";
 import { isOrangeryError, ModelCache } from "../src/index.ts";
-import { decodePicture } from "../src/vision/picture.ts";
+import { decodePicture } from "../src/vision/photo/picture.ts";
 import { CliFolder, jsonLines } from "./cli.fixture.ts";
 
 const photo = new URL("../examples/photos/tray-1.jpg", import.meta.url);

@@ -1,5 +1,5 @@
-import type { ZipRecord } from "../src/checkpoint/zip-writer.fixture.ts";
-import { writeZip } from "../src/checkpoint/zip-writer.fixture.ts";
+import type { ZipRecord } from "../src/checkpoint/zip/zip-writer.fixture.ts";
+import { writeZip } from "../src/checkpoint/zip/zip-writer.fixture.ts";
 
 /** A generator of numbers that gives the same ones for the same seed (mulberry32). */
 export class Random {

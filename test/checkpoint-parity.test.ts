@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readYoloCheckpoint } from "../src/checkpoint/yolo-checkpoint.ts";
-import { readModel } from "../src/graph/model-reader.ts";
-import { serializeModel } from "../src/graph/model-writer.ts";
+import { readYoloCheckpoint } from "../src/checkpoint/yolo/yolo-checkpoint.ts";
+import { readModel } from "../src/graph/onnx/model-reader.ts";
+import { serializeModel } from "../src/graph/onnx/model-writer.ts";
 import { type Floats, runModel } from "../src/graph/run-model.fixture.ts";
 import { createYoloModel } from "../src/graph/yolo/yolo-model.ts";
 import { letterbox, planLetterbox } from "../src/vision/letterbox.ts";
-import { decodePicture } from "../src/vision/picture.ts";
+import { decodePicture } from "../src/vision/photo/picture.ts";
 
 /** Of an output's standard deviation. */
 const tolerance = 1e-4;

@@ -4,11 +4,11 @@
  * file, to start any process or thread, and to load native code.
  */
 import { createInterface } from "node:readline";
-import { readYoloCheckpoint } from "../src/checkpoint/yolo-checkpoint.ts";
+import { readYoloCheckpoint } from "../src/checkpoint/yolo/yolo-checkpoint.ts";
 import { isOrangeryError } from "../src/errors.ts";
-import { serializeModel } from "../src/graph/model-writer.ts";
+import { serializeModel } from "../src/graph/onnx/model-writer.ts";
 import { complexityOf } from "../src/graph/yolo/complexity.ts";
-import { toOnnxModel } from "../src/models/checkpoint-model.ts";
+import { toOnnxModel } from "../src/models/files/checkpoint-model.ts";
 
 export interface Answer extends Outcome {
   /** What the process has computed for it, on all threads. */

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { Ledger } from "../src/ledger/ledger.ts";
+import { Ledger } from "../src/ledger/worklist/ledger.ts";
 import { FleetMetrics } from "../src/monitor/fleet-metrics.ts";
 import { WorkerMetrics } from "../src/monitor/worker-metrics.ts";
 import { workerIdFromName } from "../src/tasks/worker-id.ts";
@@ -78,7 +78,7 @@ describe("code samples", () => {
 describe("docs/events.md", () => {
   test("names exactly the events of ModelCache", () => {
     const [, declaration] = /interface ModelCacheEvents \{(.*?)\n\}/s.exec(
-      read("src/models/cache-events.ts"),
+      read("src/models/cache/cache-events.ts"),
     )!;
     const declared = [...declaration!.matchAll(/^ {2}"([^"]+)":/gm)].map(([, name]) => name);
     assert.ok(declared.length > 0);
@@ -153,13 +153,13 @@ describe("docs/model-cache.md", () => {
     {
       section: "Options",
       declared: [
-        ...optionsIn("src/models/cache-options.ts", "ModelCacheOptions"),
-        ...optionsIn("src/models/device.ts", "GpuMemoryOptions"),
+        ...optionsIn("src/models/cache/cache-options.ts", "ModelCacheOptions"),
+        ...optionsIn("src/models/devices/device.ts", "GpuMemoryOptions"),
       ],
     },
     {
       section: "Predicting",
-      declared: optionsIn("src/models/predict-options.ts", "PredictOptions"),
+      declared: optionsIn("src/models/yolo/predict-options.ts", "PredictOptions"),
     },
   ];
   for (const { section, declared } of cases) {
@@ -173,7 +173,7 @@ describe("docs/model-cache.md", () => {
 
 describe("docs/fleet.md", () => {
   test("names exactly the options of a worker that there are", () => {
-    const declared = optionsIn("src/fleet/worker-options.ts", "FleetWorkerOptions");
+    const declared = optionsIn("src/fleet/worker/worker-options.ts", "FleetWorkerOptions");
     assert.ok(declared.length > 0);
     const documented = tableCodes(sectionOf("docs/fleet.md", "A worker's options"), 0).flat();
     assert.deepEqual(documented.toSorted(), declared.toSorted());

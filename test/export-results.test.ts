@@ -4,8 +4,8 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
-import { fromCocoCounts } from "../src/ledger/coco-counts.ts";
 import { createRecipe } from "../src/ledger/recipe.ts";
+import { fromCocoCounts } from "../src/ledger/results/coco-counts.ts";
 import {
   exampleRegion,
   exampleResult,

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { countWorkerUrl } from "../src/fleet/count-settings.ts";
+import { countWorkerUrl } from "../src/fleet/count/count-settings.ts";
 import { TestQueue } from "./fleet.fixture.ts";
 import { OwnCache, PhotosToCount } from "./fleet-photos.fixture.ts";
 import { TestFleet } from "./fleet-supervisor.fixture.ts";

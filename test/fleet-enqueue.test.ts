@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import { createWorker } from "../src/fleet/create-worker.ts";
-import { OpenQueue } from "../src/fleet/open-queue.ts";
-import type { PhotoReference } from "../src/fleet/photo-reference.ts";
-import { refuseOtherRecipe } from "../src/fleet/queue-recipe.ts";
-import { readQueueStatus } from "../src/fleet/queue-status.ts";
-import { retryFailed } from "../src/fleet/retry-failed.ts";
+import type { PhotoReference } from "../src/fleet/count/photo-reference.ts";
+import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
+import { refuseOtherRecipe } from "../src/fleet/queue/queue-recipe.ts";
+import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
+import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
+import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import { CliFolder, jsonLines, quickModel } from "./cli.fixture.ts";
 import { GivenTask, TestQueue } from "./fleet.fixture.ts";
 import { encodePhoto, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";

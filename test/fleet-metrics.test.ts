@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createWorker } from "../src/fleet/bullmq.ts";
-import { serveFleet } from "../src/fleet/serve-fleet.ts";
+import { serveFleet } from "../src/fleet/supervisor/serve-fleet.ts";
 import { silentLogger } from "../src/logger.ts";
 import type { MonitorServer } from "../src/monitor/monitor-server.ts";
 import { parsePrometheusText, sampleValue } from "../src/monitor/prometheus-text.fixture.ts";

@@ -3,17 +3,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Queue } from "bullmq";
 import sharp from "sharp";
-import type { CountSettings } from "../src/fleet/count-settings.ts";
-import setUpCounting from "../src/fleet/count-worker.ts";
-import { createWorker } from "../src/fleet/create-worker.ts";
-import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/enqueue-photos.ts";
-import type { FleetWorker } from "../src/fleet/fleet-worker.ts";
+import type { CountSettings } from "../src/fleet/count/count-settings.ts";
+import setUpCounting from "../src/fleet/count/count-worker.ts";
+import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/queue/enqueue-photos.ts";
+import { createWorker } from "../src/fleet/worker/create-worker.ts";
+import type { FleetWorker } from "../src/fleet/worker/fleet-worker.ts";
 import type { LedgerDatabase } from "../src/ledger/ledger-database.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
-import { ResultStore } from "../src/ledger/result-store.ts";
-import { readResults, readSetAside, type StoredResult } from "../src/ledger/stored-results.ts";
+import { ResultStore } from "../src/ledger/results/result-store.ts";
+import {
+  readResults,
+  readSetAside,
+  type StoredResult,
+} from "../src/ledger/results/stored-results.ts";
 import { silentLogger } from "../src/logger.ts";
-import { type CountOptions, countRecipe } from "../src/pipeline/count-recipe.ts";
+import { type CountOptions, countRecipe } from "../src/pipeline/run/count-recipe.ts";
 import { PhotoSources } from "../src/pipeline/sources/photo-sources.ts";
 import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
 import type { TestQueue } from "./fleet.fixture.ts";

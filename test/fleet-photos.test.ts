@@ -6,9 +6,9 @@ import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { countWorkerUrl } from "../src/fleet/count-settings.ts";
-import { retryFailed } from "../src/fleet/retry-failed.ts";
-import { PhotoJob } from "../src/pipeline/photo-job.ts";
+import { countWorkerUrl } from "../src/fleet/count/count-settings.ts";
+import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
+import { PhotoJob } from "../src/pipeline/run/photo-job.ts";
 import { TestQueue } from "./fleet.fixture.ts";
 import {
   collect,

@@ -1,12 +1,12 @@
 import { EventEmitter, once } from "node:events";
-import { parseDeviceSlots } from "../src/fleet/device-slots.ts";
-import type { SlotStatus } from "../src/fleet/slot-status.ts";
+import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
+import type { SlotStatus } from "../src/fleet/supervisor/slot-status.ts";
 import {
   Supervisor,
   type SupervisorEvent,
   type SupervisorOptions,
-} from "../src/fleet/supervisor.ts";
-import type { WorkerConfig } from "../src/fleet/worker-messages.ts";
+} from "../src/fleet/supervisor/supervisor.ts";
+import type { WorkerConfig } from "../src/fleet/worker/worker-messages.ts";
 import type { TestQueue } from "./fleet.fixture.ts";
 
 export interface FleetOptions extends Partial<Omit<SupervisorOptions, "config" | "slots">> {

@@ -1,8 +1,8 @@
 /** A module of tasks for workers of the tests: does what a job's data say. */
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WorkerSlot } from "../src/fleet/worker-module.ts";
-import { ModelCache } from "../src/models/model-cache.ts";
+import type { WorkerSlot } from "../src/fleet/worker/worker-module.ts";
+import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { onnxRuntime } from "../src/native/onnx-runtime.ts";
 import type { Runtime } from "../src/native/runtime.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";

@@ -3,7 +3,7 @@ import {
   module,
   writeCheckpoint,
 } from "../src/checkpoint/checkpoint-writer.fixture.ts";
-import { opcodes } from "../src/checkpoint/pickle-opcodes.ts";
+import { opcodes } from "../src/checkpoint/pickle/pickle-opcodes.ts";
 import {
   call,
   dict,
@@ -17,8 +17,8 @@ import {
   view,
   type Writable,
   type Written,
-} from "../src/checkpoint/pickle-writer.fixture.ts";
-import { writeZip } from "../src/checkpoint/zip-writer.fixture.ts";
+} from "../src/checkpoint/pickle/pickle-writer.fixture.ts";
+import { writeZip } from "../src/checkpoint/zip/zip-writer.fixture.ts";
 import { hostileNetworks } from "./hostile-networks.fixture.ts";
 
 /** A file made to do harm, and what must become of it. */

@@ -1,5 +1,5 @@
 import { module, writeCheckpoint } from "../src/checkpoint/checkpoint-writer.fixture.ts";
-import { opcodes } from "../src/checkpoint/pickle-opcodes.ts";
+import { opcodes } from "../src/checkpoint/pickle/pickle-opcodes.ts";
 import {
   dict,
   global,
@@ -11,7 +11,7 @@ import {
   view,
   type Writable,
   type Written,
-} from "../src/checkpoint/pickle-writer.fixture.ts";
+} from "../src/checkpoint/pickle/pickle-writer.fixture.ts";
 import type { HostileCheckpoint } from "./hostile-checkpoints.fixture.ts";
 
 /** Checkpoints that are networks in every respect, so that all is done with them that is done with one. */

@@ -1,6 +1,6 @@
 /** Processes and draws a large photo in a process of its own, for the peak of its memory. */
 import { mkdir } from "node:fs/promises";
-import { ModelFolder, tinyYolo } from "../src/models/tiny-yolo.fixture.ts";
+import { ModelFolder, tinyYolo } from "../src/models/yolo/tiny-yolo.fixture.ts";
 
 export interface LargePhotoReport {
   readonly widthPx: number;

@@ -8,10 +8,10 @@ import pg from "pg";
 import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
 import { ledgerConformance } from "../src/ledger/ledger-conformance.fixture.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
-import { foundPhoto, plainRecipe } from "../src/ledger/photo-results.fixture.ts";
-import { ResultStore } from "../src/ledger/result-store.ts";
-import { ResultWriter } from "../src/ledger/result-writer.ts";
-import { readResults } from "../src/ledger/stored-results.ts";
+import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
+import { ResultStore } from "../src/ledger/results/result-store.ts";
+import { ResultWriter } from "../src/ledger/results/result-writer.ts";
+import { readResults } from "../src/ledger/results/stored-results.ts";
 import { openPostgres, type PostgresForTests, PostgresServer } from "./servers/postgres-server.ts";
 
 async function rejectsWith(code: ErrorCode, message: RegExp, action: Promise<unknown>) {

@@ -5,12 +5,12 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 import { sql } from "kysely";
 import { isOrangeryError } from "../src/errors.ts";
-import { Ledger } from "../src/ledger/ledger.ts";
 import { ledgerConformance } from "../src/ledger/ledger-conformance.fixture.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
-import { foundPhoto, plainRecipe } from "../src/ledger/photo-results.fixture.ts";
-import { ResultStore } from "../src/ledger/result-store.ts";
-import { readRecipes, readResults } from "../src/ledger/stored-results.ts";
+import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
+import { ResultStore } from "../src/ledger/results/result-store.ts";
+import { readRecipes, readResults } from "../src/ledger/results/stored-results.ts";
+import { Ledger } from "../src/ledger/worklist/ledger.ts";
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-ledger-"));
 

@@ -4,11 +4,11 @@
  */
 import { writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { serializeModel } from "../src/graph/model-writer.ts";
+import { serializeModel } from "../src/graph/onnx/model-writer.ts";
 import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
-import { ModelCache } from "../src/models/model-cache.ts";
-import { ModelFolder, tinyYolo } from "../src/models/tiny-yolo.fixture.ts";
-import { liveNativeObjects } from "../src/native/native-object.ts";
+import { ModelCache } from "../src/models/cache/model-cache.ts";
+import { ModelFolder, tinyYolo } from "../src/models/yolo/tiny-yolo.fixture.ts";
+import { liveNativeObjects } from "../src/native/library/native-object.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";
 import { runTasks } from "../src/tasks/run-tasks.ts";
 

@@ -5,7 +5,7 @@ import { copyFile, link, mkdir, readdir, readFile, stat, writeFile } from "node:
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { readModel } from "../src/graph/model-reader.ts";
+import { readModel } from "../src/graph/onnx/model-reader.ts";
 import { CliFolder, jsonLines } from "./cli.fixture.ts";
 
 const fixtures = new URL("../../shared/fixtures/", import.meta.url);

@@ -62,7 +62,7 @@ describe("installed", () => {
       assert.ok(existsSync(join(installed, target)), target);
     }
     await assert.rejects(
-      evaluate(`await import("orangery/dist/models/model-cache.js")`),
+      evaluate(`await import("orangery/dist/models/cache/model-cache.js")`),
       /ERR_PACKAGE_PATH_NOT_EXPORTED/,
     );
   });

@@ -9,7 +9,7 @@ import { describe, it, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { ModelCache, PhotoPipeline } from "../src/index.ts";
-import { Mask } from "../src/vision/mask.ts";
+import { Mask } from "../src/vision/masks/mask.ts";
 import type { LargePhotoReport } from "./large-photo.fixture.ts";
 
 const fixtures = new URL("../../shared/fixtures/", import.meta.url);

@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { PhotoJob } from "../src/pipeline/photo-job.ts";
+import { PhotoJob } from "../src/pipeline/run/photo-job.ts";
 import { TestQueue } from "./fleet.fixture.ts";
 import { collect, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
 import { RedisServer } from "./servers/redis-server.ts";

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { PhotoResult } from "../src/ledger/result-rows.ts";
+import type { PhotoResult } from "../src/ledger/results/result-rows.ts";
 import {
   exampleRegion,
   exampleResult,

@@ -4,7 +4,7 @@ import { hash } from "node:crypto";
 import { copyFile, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { opener } from "../src/cli/open-in-browser.ts";
+import { opener } from "../src/cli/commands/results/open-in-browser.ts";
 import { createRecipe } from "../src/ledger/recipe.ts";
 import {
   exampleRegion,

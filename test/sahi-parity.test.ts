@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ModelCache } from "../src/index.ts";
-import { detectSliced } from "../src/pipeline/detect-sliced.ts";
+import { detectSliced } from "../src/pipeline/count/detect-sliced.ts";
 
 /** One run of SAHI on one photo. */
 interface Reference {

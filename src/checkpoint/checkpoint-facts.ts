@@ -1,4 +1,4 @@
-import { type PickleDict, PickledTuple, type PickleValue } from "./pickle-values.ts";
+import { type PickleDict, PickledTuple, type PickleValue } from "./pickle/pickle-values.ts";
 
 type Scalar = string | number | boolean | null;
 

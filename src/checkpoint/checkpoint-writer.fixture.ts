@@ -1,5 +1,11 @@
-import { dict, object, orderedDict, type Writable, writePickle } from "./pickle-writer.fixture.ts";
-import { writeZip, type ZipRecord } from "./zip-writer.fixture.ts";
+import {
+  dict,
+  object,
+  orderedDict,
+  type Writable,
+  writePickle,
+} from "./pickle/pickle-writer.fixture.ts";
+import { writeZip, type ZipRecord } from "./zip/zip-writer.fixture.ts";
 
 /**
  * Writes what torch.save would write of a value: `writeCheckpoint(dict({ model, … }))`.

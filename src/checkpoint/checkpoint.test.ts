@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import type { ErrorCode } from "../errors.ts";
 import { readCheckpoint } from "./checkpoint.ts";
 import { checkpointRecords, module, writeCheckpoint } from "./checkpoint-writer.fixture.ts";
-import { opcodes } from "./pickle-opcodes.ts";
-import { PickledTuple } from "./pickle-values.ts";
+import { opcodes } from "./pickle/pickle-opcodes.ts";
+import { PickledTuple } from "./pickle/pickle-values.ts";
 import {
   call,
   dict,
@@ -21,10 +21,10 @@ import {
   tuple,
   view,
   type Writable,
-} from "./pickle-writer.fixture.ts";
-import type { PickledTensor } from "./pickled-tensor.ts";
-import { reachableTensors } from "./reachable-tensors.ts";
-import { writeZip, type ZipRecord } from "./zip-writer.fixture.ts";
+} from "./pickle/pickle-writer.fixture.ts";
+import type { PickledTensor } from "./tensors/pickled-tensor.ts";
+import { reachableTensors } from "./tensors/reachable-tensors.ts";
+import { writeZip, type ZipRecord } from "./zip/zip-writer.fixture.ts";
 
 const network = (attributes: Record<string, Writable> = {}) => module("a.Network", { attributes });
 

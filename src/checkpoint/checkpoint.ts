@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { OrangeryError } from "../errors.ts";
-import { checkpointFormOf, describeFile } from "../graph/file-signature.ts";
+import { checkpointFormOf, describeFile } from "../graph/onnx/file-signature.ts";
 import {
   damaged,
   modelNotFound,
@@ -12,14 +12,14 @@ import {
 } from "./checkpoint-error.ts";
 import { type CheckpointFacts, readFacts } from "./checkpoint-facts.ts";
 import { readFileStart } from "./file-start.ts";
-import { pickleLimits, readPickle } from "./pickle-machine.ts";
-import { type PickleDict, PickledObject, type PickleValue } from "./pickle-values.ts";
-import { PickledTensor } from "./pickled-tensor.ts";
-import { reachableTensors } from "./reachable-tensors.ts";
-import { StorageTable } from "./storage-table.ts";
-import { MAX_WEIGHTS } from "./weight-limit.ts";
-import { ZipArchive } from "./zip-archive.ts";
-import { checkStored } from "./zip-directory.ts";
+import { pickleLimits, readPickle } from "./pickle/pickle-machine.ts";
+import { type PickleDict, PickledObject, type PickleValue } from "./pickle/pickle-values.ts";
+import { PickledTensor } from "./tensors/pickled-tensor.ts";
+import { reachableTensors } from "./tensors/reachable-tensors.ts";
+import { StorageTable } from "./tensors/storage-table.ts";
+import { MAX_WEIGHTS } from "./tensors/weight-limit.ts";
+import { ZipArchive } from "./zip/zip-archive.ts";
+import { checkStored } from "./zip/zip-directory.ts";
 
 export type { CheckpointFacts } from "./checkpoint-facts.ts";
 

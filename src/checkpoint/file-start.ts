@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { FILE_START_BYTES } from "../graph/file-signature.ts";
+import { FILE_START_BYTES } from "../graph/onnx/file-signature.ts";
 
 /** The bytes that tell what kind of file it is; all of a shorter one. */
 export async function readFileStart(file: FileHandle): Promise<Buffer> {

@@ -1,20 +1,20 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { printable } from "../base/printable.ts";
 import { isOrangeryError } from "../errors.ts";
-import { createCacheCommand } from "./cache-command.ts";
-import { createEnqueueCommand } from "./enqueue-command.ts";
-import { exitStatus, exitStatusHelp } from "./exit-status.ts";
-import { createExportCommand } from "./export-command.ts";
-import { createExportResultsCommand } from "./export-results-command.ts";
-import { createInfoCommand } from "./info-command.ts";
-import { createPredictCommand } from "./predict-command.ts";
-import { printable } from "./printable.ts";
-import { createReportCommand } from "./report-command.ts";
-import { createRetryFailedCommand } from "./retry-failed-command.ts";
-import { createRunCommand } from "./run-command.ts";
-import { StandardOutput } from "./standard-output.ts";
-import { createStatusCommand } from "./status-command.ts";
-import { createWorkerCommand } from "./worker-command.ts";
+import { createEnqueueCommand } from "./commands/fleet/enqueue-command.ts";
+import { createRetryFailedCommand } from "./commands/fleet/retry-failed-command.ts";
+import { createStatusCommand } from "./commands/fleet/status-command.ts";
+import { createWorkerCommand } from "./commands/fleet/worker-command.ts";
+import { createCacheCommand } from "./commands/models/cache-command.ts";
+import { createExportCommand } from "./commands/models/export-command.ts";
+import { createInfoCommand } from "./commands/models/info-command.ts";
+import { createPredictCommand } from "./commands/photos/predict-command.ts";
+import { createRunCommand } from "./commands/photos/run-command.ts";
+import { createExportResultsCommand } from "./commands/results/export-results-command.ts";
+import { createReportCommand } from "./commands/results/report-command.ts";
+import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
+import { StandardOutput } from "./output/standard-output.ts";
 
 const help = `
 Examples:

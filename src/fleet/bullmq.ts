@@ -1,7 +1,8 @@
 /** What `orangery/bullmq` offers, by name. Needs the packages `bullmq` and `ioredis`. */
-export { createWorker, type ModelTaskClass } from "./create-worker.ts";
-export type { CloseWorkerOptions, FleetWorker, FleetWorkerCounts } from "./fleet-worker.ts";
-export type { PayloadParser, PayloadSchema } from "./job-data.ts";
-export type { JobReport } from "./job-processor.ts";
-export type { QueueConnection } from "./redis-connection.ts";
-export type { FleetWorkerOptions } from "./worker-options.ts";
+
+export type { JobReport } from "./jobs/job-processor.ts";
+export type { PayloadParser, PayloadSchema } from "./queue/job-data.ts";
+export type { QueueConnection } from "./queue/redis-connection.ts";
+export { createWorker, type ModelTaskClass } from "./worker/create-worker.ts";
+export type { CloseWorkerOptions, FleetWorker, FleetWorkerCounts } from "./worker/fleet-worker.ts";
+export type { FleetWorkerOptions } from "./worker/worker-options.ts";

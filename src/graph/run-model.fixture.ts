@@ -1,5 +1,5 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { serializeModel } from "./model-writer.ts";
+import { serializeModel } from "./onnx/model-writer.ts";
 import type { OnnxModel } from "./onnx-nodes.ts";
 
 export interface Floats {

@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { LedgerDatabase } from "./ledger-database.ts";
 import { openLedger } from "./open-ledger.ts";
+import type { Recipe } from "./recipe.ts";
 import {
   contentOf,
   foundPhoto,
@@ -10,12 +11,16 @@ import {
   plainResult,
   regionRecipe,
   regionResult,
-} from "./photo-results.fixture.ts";
-import type { Recipe } from "./recipe.ts";
-import { ResultStore } from "./result-store.ts";
-import { ResultWriter } from "./result-writer.ts";
-import { SharedRows } from "./shared-rows.ts";
-import { readRecipes, readResults, readSetAside, type StoredResult } from "./stored-results.ts";
+} from "./results/photo-results.fixture.ts";
+import { ResultStore } from "./results/result-store.ts";
+import { ResultWriter } from "./results/result-writer.ts";
+import { SharedRows } from "./results/shared-rows.ts";
+import {
+  readRecipes,
+  readResults,
+  readSetAside,
+  type StoredResult,
+} from "./results/stored-results.ts";
 
 /** One thing that a results database does the same on SQLite and on PostgreSQL. */
 export interface LedgerCase {

@@ -1,5 +1,5 @@
 import type { Kysely, Transaction } from "kysely";
-import type { LedgerTables } from "./tables.ts";
+import type { LedgerTables } from "./schema/tables.ts";
 
 export interface AccessOptions {
   /** Ends the waiting for a database that cannot be used at the moment. */

@@ -1,7 +1,7 @@
 import { OrangeryError } from "../errors.ts";
+import { PostgresDatabase, type PostgresDatabaseOptions } from "./databases/postgres-database.ts";
+import { SqliteDatabase } from "./databases/sqlite-database.ts";
 import type { LedgerDatabase } from "./ledger-database.ts";
-import { PostgresDatabase, type PostgresDatabaseOptions } from "./postgres-database.ts";
-import { SqliteDatabase } from "./sqlite-database.ts";
 
 export interface OpenLedgerOptions extends PostgresDatabaseOptions {
   /**

@@ -1,6 +1,6 @@
 import type { Transaction } from "kysely";
 import type { Recipe } from "./recipe.ts";
-import type { LedgerTables } from "./tables.ts";
+import type { LedgerTables } from "./schema/tables.ts";
 
 /** The id of a recipe, which is made known if it is not. */
 export async function saveRecipe(

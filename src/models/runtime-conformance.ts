@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isOrangeryError } from "../errors.ts";
 import { GraphBuilder } from "../graph/graph-builder.ts";
-import { serializeModel } from "../graph/model-writer.ts";
+import { serializeModel } from "../graph/onnx/model-writer.ts";
 import type { ElementType, Runtime, Tensor, TensorData } from "../native/runtime.ts";
 
 /** One thing that every runtime must do. */

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from "prom-client";
-import type { GpuMemory } from "../models/memory-reading.ts";
-import type { CacheInfo, ModelCache } from "../models/model-cache.ts";
+import type { CacheInfo, ModelCache } from "../models/cache/model-cache.ts";
+import type { GpuMemory } from "../models/devices/memory-reading.ts";
 
 type DeviceLabel = "device";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { ModelCache } from "../models/model-cache.ts";
+import { ModelCache } from "../models/cache/model-cache.ts";
 import { blackPhoto, TinyModels } from "../tasks/tiny-models.fixture.ts";
 import { parsePrometheusText, sampleValue } from "./prometheus-text.fixture.ts";
 import { WorkerMetrics, type WorkerMetricsOptions } from "./worker-metrics.ts";

@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { ModelCache, ModelCacheEvents } from "../models/model-cache.ts";
+import type { ModelCache, ModelCacheEvents } from "../models/cache/model-cache.ts";
 import { addLoadRatio } from "./load-ratio.ts";
 import { addModelGauges } from "./model-gauges.ts";
 

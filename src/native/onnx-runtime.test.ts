@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, describe, it } from "node:test";
 import { runtimeConformance } from "../models/runtime-conformance.ts";
-import { liveNativeObjects } from "./native-object.ts";
+import { liveNativeObjects } from "./library/native-object.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
 
 describe("ONNX Runtime through its C API", () => {

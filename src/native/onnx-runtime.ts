@@ -1,8 +1,8 @@
-import { environment } from "./environment.ts";
+import { environment } from "./library/environment.ts";
 import type { Runtime } from "./runtime.ts";
-import { createSession } from "./session.ts";
-import { openSharedSession } from "./shared-session.ts";
-import { createTensor } from "./tensor.ts";
+import { createSession } from "./session/session.ts";
+import { openSharedSession } from "./session/shared-session.ts";
+import { createTensor } from "./session/tensor.ts";
 
 /** ONNX Runtime through its C API. The library is opened on first use. */
 export const onnxRuntime: Runtime = {

@@ -1,5 +1,5 @@
 import { promisify } from "node:util";
-import { loadLibrary } from "./load-library.ts";
+import { loadLibrary } from "./library/load-library.ts";
 
 /** Calls glibc's `malloc_trim`; undefined where the C library is another one. */
 let trim: (() => Promise<unknown>) | undefined | "not looked for" = "not looked for";

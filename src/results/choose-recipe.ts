@@ -1,5 +1,5 @@
 import { OrangeryError } from "../errors.ts";
-import type { StoredRecipe } from "../ledger/stored-results.ts";
+import type { StoredRecipe } from "../ledger/results/stored-results.ts";
 
 /** So much of a recipe's hash is shown; so much or more is enough to name it. */
 export const shortHashLength = 8;

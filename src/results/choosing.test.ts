@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isOrangeryError } from "../errors.ts";
-import type { StoredRecipe } from "../ledger/stored-results.ts";
+import type { StoredRecipe } from "../ledger/results/stored-results.ts";
+import { simplifyRing } from "../vision/masks/simplify-ring.ts";
 import { chooseRecipe } from "./choose-recipe.ts";
-import { Extremes } from "./extremes.ts";
-import { PhotoNames } from "./photo-names.ts";
-import { simplifyRing } from "./simplify-ring.ts";
+import { Extremes } from "./report/charts/extremes.ts";
+import { PhotoNames } from "./report/photo-names.ts";
 
 function recipe(hash: string, lastResultAt?: string): StoredRecipe {
   const counts = { done: 1, setAside: 0, left: 0, objectCount: 0 };

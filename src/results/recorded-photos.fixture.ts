@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
-import { Ledger } from "../ledger/ledger.ts";
 import { createRecipe, type Recipe } from "../ledger/recipe.ts";
-import type { PhotoResult } from "../ledger/result-rows.ts";
+import type { PhotoResult } from "../ledger/results/result-rows.ts";
+import { Ledger } from "../ledger/worklist/ledger.ts";
 import { Detections } from "../vision/detections.ts";
-import { Mask } from "../vision/mask.ts";
+import { Mask } from "../vision/masks/mask.ts";
 import type { Region } from "../vision/region.ts";
 
 /** A photo and what a run made of it. */

@@ -1,4 +1,4 @@
-import type { StoredResult } from "../ledger/stored-results.ts";
+import type { StoredResult } from "../ledger/results/stored-results.ts";
 
 /** How many objects of all classes were counted in the region of that number. */
 export function countInRegion({ counts }: Pick<StoredResult, "counts">, number: number): number {

@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { OrangeryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { ModelCache } from "../models/model-cache.ts";
+import { ModelCache } from "../models/cache/model-cache.ts";
 import { ModelTask, type ModelTaskOptions } from "./model-task.ts";
 import type { TaskContext, TaskOutcome } from "./task-context.ts";
 import { TinyModels } from "./tiny-models.fixture.ts";

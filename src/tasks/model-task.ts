@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import { OrangeryError } from "../errors.ts";
 import { bothLoggers, type Logger, silentLogger } from "../logger.ts";
-import type { ModelCache } from "../models/model-cache.ts";
-import type { YoloModel } from "../models/yolo-model.ts";
+import type { ModelCache } from "../models/cache/model-cache.ts";
+import type { YoloModel } from "../models/yolo/yolo-model.ts";
 import { isRetryable } from "./is-retryable.ts";
 import {
   type TaskContext,

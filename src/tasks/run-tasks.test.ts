@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import sharp from "sharp";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
-import { ModelCache } from "../models/model-cache.ts";
+import { ModelCache } from "../models/cache/model-cache.ts";
 import { onnxRuntime } from "../native/onnx-runtime.ts";
 import type { Runtime, Session } from "../native/runtime.ts";
 import { ModelTask } from "./model-task.ts";

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { addAbortListener } from "node:events";
+import { untilAborted } from "../base/one-at-a-time.ts";
 import { OrangeryError } from "../errors.ts";
-import { untilAborted } from "../models/one-at-a-time.ts";
 import { isRetryable } from "./is-retryable.ts";
 import type { ModelTask } from "./model-task.ts";
 import { type TaskOutcome, toFailedOutcome } from "./task-context.ts";

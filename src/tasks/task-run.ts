@@ -1,7 +1,7 @@
 import { addAbortListener } from "node:events";
 import { OrangeryError } from "../errors.ts";
-import type { ModelCache, ModelLease } from "../models/model-cache.ts";
-import type { YoloModel } from "../models/yolo-model.ts";
+import type { ModelCache, ModelLease } from "../models/cache/model-cache.ts";
+import type { YoloModel } from "../models/yolo/yolo-model.ts";
 import type { TaskContext } from "./task-context.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serializeModel } from "../graph/model-writer.ts";
+import { serializeModel } from "../graph/onnx/model-writer.ts";
 import { buildYolo11, type Yolo11Task } from "../graph/yolo/yolo11.fixture.ts";
 
 /** Two real networks of 32×32 pixels with random weights, as files in a folder of their own. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Detections } from "./detections.ts";
-import { Mask } from "./mask.ts";
+import { Mask } from "./masks/mask.ts";
 
 const names = ["plant", "bed"];
 

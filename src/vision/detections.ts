@@ -1,6 +1,6 @@
 import { OrangeryError } from "../errors.ts";
-import { selectBoxes } from "./boxes.ts";
-import type { Mask } from "./mask.ts";
+import { selectBoxes } from "./boxes/boxes.ts";
+import type { Mask } from "./masks/mask.ts";
 
 /** One object that was found. */
 export interface Detection {

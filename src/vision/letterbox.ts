@@ -1,5 +1,5 @@
 import { OrangeryError } from "../errors.ts";
-import type { Picture } from "./picture.ts";
+import type { Picture } from "./photo/picture.ts";
 import { roundHalfEven } from "./rounding.ts";
 import type { Slice } from "./slices.ts";
 

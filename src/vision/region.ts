@@ -1,4 +1,4 @@
-import type { Mask } from "./mask.ts";
+import type { Mask } from "./masks/mask.ts";
 
 /** A segmented part of a photo in which objects are counted: a bed, a tray, a field. */
 export interface Region {

@@ -7,13 +7,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { serializeModel } from "../../src/graph/model-writer.ts";
+import { serializeModel } from "../../src/graph/onnx/model-writer.ts";
 import { buildYolo11 } from "../../src/graph/yolo/yolo11.fixture.ts";
-import { parseDevice } from "../../src/models/device.ts";
-import { proveDevice } from "../../src/models/device-proof.ts";
-import { ModelCache } from "../../src/models/model-cache.ts";
-import { liveNativeObjects } from "../../src/native/native-object.ts";
-import { openNvml } from "../../src/native/nvml.ts";
+import { ModelCache } from "../../src/models/cache/model-cache.ts";
+import { parseDevice } from "../../src/models/devices/device.ts";
+import { proveDevice } from "../../src/models/devices/device-proof.ts";
+import { openNvml } from "../../src/native/gpu/nvml.ts";
+import { liveNativeObjects } from "../../src/native/library/native-object.ts";
 import { onnxRuntime } from "../../src/native/onnx-runtime.ts";
 
 const photo = {

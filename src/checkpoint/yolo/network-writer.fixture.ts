@@ -20,7 +20,7 @@ import {
   tensor,
   tuple,
   type Writable,
-} from "../pickle-writer.fixture.ts";
+} from "../pickle/pickle-writer.fixture.ts";
 
 export interface NetworkFile {
   readonly network: YoloNetwork;

@@ -1,8 +1,13 @@
 import type { Weights } from "../../graph/yolo/modules.ts";
 import { damaged, quote, tooLarge, unsupported } from "../checkpoint-error.ts";
-import { PickledGlobal, PickledObject, PickledTuple, type PickleValue } from "../pickle-values.ts";
-import { PickledTensor } from "../pickled-tensor.ts";
-import { mostWeights } from "../weight-limit.ts";
+import {
+  PickledGlobal,
+  PickledObject,
+  PickledTuple,
+  type PickleValue,
+} from "../pickle/pickle-values.ts";
+import { PickledTensor } from "../tensors/pickled-tensor.ts";
+import { mostWeights } from "../tensors/weight-limit.ts";
 
 /** Which classes a name may stand for. */
 type ModuleFamily = "ultralytics" | "torch";

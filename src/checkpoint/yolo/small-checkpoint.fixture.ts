@@ -1,7 +1,7 @@
 import type { YoloNetwork } from "../../graph/yolo/modules.ts";
 import { RandomBlocks } from "../../graph/yolo/random-blocks.fixture.ts";
 import { RandomModules } from "../../graph/yolo/random-modules.fixture.ts";
-import { dict, type Writable } from "../pickle-writer.fixture.ts";
+import { dict, type Writable } from "../pickle/pickle-writer.fixture.ts";
 import { yoloModel } from "./network-writer.fixture.ts";
 
 /** A segmentation network with a module of most kinds, so small that thousands are read in seconds. */

@@ -1,10 +1,10 @@
-import { scaleBoxes } from "../../vision/boxes.ts";
-import { rawExtras, selectCandidates } from "../../vision/candidates.ts";
+import { scaleBoxes } from "../../vision/boxes/boxes.ts";
+import { rawExtras, selectCandidates } from "../../vision/boxes/candidates.ts";
+import { nms } from "../../vision/boxes/nms.ts";
 import { letterbox, planLetterbox } from "../../vision/letterbox.ts";
-import type { Mask } from "../../vision/mask.ts";
-import { nms } from "../../vision/nms.ts";
-import type { Picture } from "../../vision/picture.ts";
-import { masksFromPrototypes, planPhotoMasks } from "../../vision/prototypes.ts";
+import type { Mask } from "../../vision/masks/mask.ts";
+import { masksFromPrototypes, planPhotoMasks } from "../../vision/masks/prototypes.ts";
+import type { Picture } from "../../vision/photo/picture.ts";
 import type { OnnxModel } from "../onnx-nodes.ts";
 import { runModel } from "../run-model.fixture.ts";
 

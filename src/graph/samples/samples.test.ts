@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { Mask } from "../../vision/mask.ts";
-import { decodePicture } from "../../vision/picture.ts";
-import { readModel } from "../model-reader.ts";
-import { serializeModel } from "../model-writer.ts";
+import { Mask } from "../../vision/masks/mask.ts";
+import { decodePicture } from "../../vision/photo/picture.ts";
+import { readModel } from "../onnx/model-reader.ts";
+import { serializeModel } from "../onnx/model-writer.ts";
 import { runModel } from "../run-model.fixture.ts";
 import { buildBedSegmenter } from "./bed-segmenter.ts";
 import { DrawnGarden, type Point } from "./drawn-garden.fixture.ts";

@@ -1,9 +1,9 @@
 import { OrangeryError } from "../../errors.ts";
 import { GraphBuilder, type Value } from "../graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
-import { anchorCount } from "./emit-anchors.ts";
-import { emitHead } from "./emit-head.ts";
-import { emitModule } from "./emit-module.ts";
+import { anchorCount } from "./emit/emit-anchors.ts";
+import { emitHead } from "./emit/emit-head.ts";
+import { emitModule } from "./emit/emit-module.ts";
 import { type InputExtent, MAX_SIDE_PX } from "./input-size.ts";
 import {
   coefficientCount,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { readModel } from "../model-reader.ts";
-import { serializeModel } from "../model-writer.ts";
+import { readModel } from "../onnx/model-reader.ts";
+import { serializeModel } from "../onnx/model-writer.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
 import { buildYolo11 } from "./yolo11.fixture.ts";
 

@@ -1,12 +1,12 @@
 import { OrangeryError } from "../../errors.ts";
+import { HttpSource } from "./http-source.ts";
 import {
   checkPhotoPaths,
   type FindPhotosOptions,
   findPhotos,
   type PhotoPath,
-} from "../photo-files.ts";
-import { type PhotoBytes, readPhoto } from "../read-photo.ts";
-import { HttpSource } from "./http-source.ts";
+} from "./photo-files.ts";
+import { type PhotoBytes, readPhoto } from "./read-photo.ts";
 import type { FetchLimits, ListedPhoto, ReadOptions, RemoteSource } from "./remote-source.ts";
 import { S3Source } from "./s3-source.ts";
 

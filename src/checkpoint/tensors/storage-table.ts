@@ -1,0 +1,87 @@
+import { PickleProblem, quote } from "../checkpoint-error.ts";
+import { PickledGlobal, PickledTuple, type PickleValue } from "../pickle/pickle-values.ts";
+import type { ZipEntry } from "../zip/zip-directory.ts";
+import { elementBytes, type StorageElementType, TensorStorage } from "./tensor-storage.ts";
+
+const elementTypes: ReadonlyMap<string, StorageElementType> = new Map([
+  ["torch.DoubleStorage", "float64"],
+  ["torch.FloatStorage", "float32"],
+  ["torch.HalfStorage", "float16"],
+  ["torch.BFloat16Storage", "bfloat16"],
+  ["torch.LongStorage", "int64"],
+  ["torch.IntStorage", "int32"],
+  ["torch.ShortStorage", "int16"],
+  ["torch.CharStorage", "int8"],
+  ["torch.ByteStorage", "uint8"],
+  ["torch.BoolStorage", "bool"],
+]);
+
+/** PyTorch's keys are small numbers. */
+const MAX_KEY_LENGTH = 64;
+
+/** The storages that a pickle names, each checked against its record in the archive. */
+export class StorageTable {
+  readonly #entries: ReadonlyMap<string, ZipEntry>;
+  readonly #prefix: string;
+  readonly #storages = new Map<string, TensorStorage>();
+
+  /** @param prefix The archive's folder that all its records are in. */
+  constructor(entries: ReadonlyMap<string, ZipEntry>, prefix: string) {
+    this.#entries = entries;
+    this.#prefix = prefix;
+  }
+
+  /**
+   * The storage of a persistent id: `("storage", class, key, device, number of elements)`. The
+   * device is where it was in another machine, and means nothing here.
+   *
+   * @throws PickleProblem
+   */
+  load(id: PickleValue): TensorStorage {
+    const items = id instanceof PickledTuple ? id.items : [];
+    const [kind, type, key, , elementCount] = items;
+    if (
+      items.length !== 5 ||
+      kind !== "storage" ||
+      !(type instanceof PickledGlobal) ||
+      typeof key !== "string" ||
+      typeof elementCount !== "number"
+    ) {
+      throw new PickleProblem("expected (storage, class, key, device, number of elements)");
+    }
+    const elementType = elementTypes.get(type.qualifiedName);
+    if (elementType === undefined) {
+      throw new PickleProblem(`a storage of ${quote(type.qualifiedName)} is not understood`);
+    }
+    const storage = this.#storages.get(key) ?? this.#add(key, elementType, elementCount);
+    if (storage.elementType !== elementType || storage.elementCount !== elementCount) {
+      throw new PickleProblem(`storage ${quote(key)} is described in two ways`);
+    }
+    return storage;
+  }
+
+  /** The record that holds a storage's elements. */
+  entryOf(storage: TensorStorage): ZipEntry {
+    return this.#entries.get(this.#recordName(storage.key))!;
+  }
+
+  #recordName(key: string): string {
+    return `${this.#prefix}/data/${key}`;
+  }
+
+  #add(key: string, elementType: StorageElementType, elementCount: number): TensorStorage {
+    const entry =
+      key.length > MAX_KEY_LENGTH ? undefined : this.#entries.get(this.#recordName(key));
+    if (entry === undefined) {
+      throw new PickleProblem(`storage ${quote(key)} is not in the archive`);
+    }
+    if (entry.byteLength !== elementCount * elementBytes[elementType]) {
+      throw new PickleProblem(
+        `storage ${quote(key)} has ${entry.byteLength} bytes in the archive, which are not ${elementCount} elements of ${elementType}`,
+      );
+    }
+    const storage = new TensorStorage(key, elementType, elementCount);
+    this.#storages.set(key, storage);
+    return storage;
+  }
+}

@@ -1,0 +1,23 @@
+import { MAX_SIDE_PX } from "../../graph/yolo/input-size.ts";
+import { damaged, quote } from "../checkpoint-error.ts";
+import type { Setting } from "../checkpoint-facts.ts";
+
+/** Where nothing is said. */
+const usualSidePx = 640;
+
+/**
+ * The image size of a training, out of its `imgsz`: one number for a square, which may stand in a list
+ * or in text, or height and width. Rounded up to multiples of `stridePx`.
+ */
+export function trainedSizeHw(
+  imgsz: Setting | undefined,
+  stridePx: number,
+): readonly [heightPx: number, widthPx: number] {
+  const sides = Array.isArray(imgsz) ? imgsz : [imgsz ?? usualSidePx];
+  const [height, width = height] = sides.map(
+    (side) => Math.ceil(Number(side) / stridePx) * stridePx,
+  );
+  const isSide = (px: number | undefined) => px !== undefined && px >= 1 && px <= MAX_SIDE_PX;
+  if (isSide(height) && isSide(width)) return [height!, width!];
+  throw damaged(`Expected an \`imgsz\` from 1 to ${MAX_SIDE_PX} px, got ${quote(String(imgsz))}`);
+}

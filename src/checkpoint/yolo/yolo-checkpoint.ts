@@ -1,0 +1,138 @@
+import { isOrangeryError } from "../../errors.ts";
+import { detectOf, type YoloNetwork } from "../../graph/yolo/modules.ts";
+import { traceShapes } from "../../graph/yolo/network-shapes.ts";
+import { inputStride } from "../../graph/yolo/yolo-model.ts";
+import { type Checkpoint, readCheckpoint } from "../checkpoint.ts";
+import { damaged, naming, quote, unsupported } from "../checkpoint-error.ts";
+import { type CheckpointFacts, toSetting } from "../checkpoint-facts.ts";
+import { PickledObject, type PickleValue } from "../pickle/pickle-values.ts";
+import { classNames } from "./class-names.ts";
+import { trainedSizeHw } from "./image-size.ts";
+import { PickledModule } from "./pickled-module.ts";
+import { readNetwork } from "./read-network.ts";
+
+/** A YOLO network out of a checkpoint, ready for `createYoloModel`. */
+export interface YoloCheckpoint {
+  readonly network: YoloNetwork;
+  readonly task: "detect" | "segment";
+  /** By class id; as many as the network has classes. */
+  readonly names: readonly string[];
+  /** Input sizes must be multiples of it, in pixels. */
+  readonly stride: number;
+  /** What the network was trained at, rounded up to multiples of `stride`; 640 where it is not said. */
+  readonly imageSizeHw: readonly [heightPx: number, widthPx: number];
+  /** Such as `YOLO11m-seg`, where the checkpoint says it. */
+  readonly architecture: string | undefined;
+  /** One line on what this is. */
+  readonly description: string;
+  readonly facts: CheckpointFacts;
+}
+
+/**
+ * Reads a checkpoint as Ultralytics saves it: YOLOv8, YOLO11, YOLO12 or YOLO26, for detection or
+ * segmentation, fused or not. Nothing of the file is executed.
+ *
+ * @throws OrangeryError `CHECKPOINT_UNSUPPORTED` for another task, or a module that is not known,
+ *   by its name; `CHECKPOINT_UNREADABLE` for modules that do not fit each other; and what
+ *   `readCheckpoint` throws.
+ */
+export async function readYoloCheckpoint(
+  file: string,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<YoloCheckpoint> {
+  const checkpoint = await readCheckpoint(file, options);
+  return await naming(file, () => toYoloCheckpoint(checkpoint));
+}
+
+function toYoloCheckpoint({ model, storedElements, facts }: Checkpoint): YoloCheckpoint {
+  const task = taskOf(model);
+  const root = PickledModule.root(model, storedElements);
+  const network = readNetwork(root);
+  if (network.head.module.kind !== task) {
+    root.refuse(`a head for the task ${task}`, network.head.module.kind);
+  }
+  requireRgb(network);
+  checkShapes(network);
+  const architecture = architectureOf(model);
+  const stride = inputStride(network);
+  const imgsz =
+    facts.trainArgs.get("imgsz") ?? toSetting(entriesOf(model.state.get("args")).get("imgsz"));
+  return {
+    network,
+    task,
+    names: classNames(model.state.get("names"), detectOf(network.head.module).classCount),
+    stride,
+    imageSizeHw: trainedSizeHw(imgsz, stride),
+    architecture,
+    description: describeModel(architecture ?? `YOLO, ${task}`, facts),
+    facts,
+  };
+}
+
+const tasks = new Map([
+  ["DetectionModel", "detect"],
+  ["SegmentationModel", "segment"],
+  ["PoseModel", "pose"],
+  ["OBBModel", "obb"],
+  ["ClassificationModel", "classify"],
+]);
+
+function taskOf({ className }: PickledObject): "detect" | "segment" {
+  const [, name] = /^ultralytics\.(?:yolo\.)?nn\.tasks\.(\w+)$/.exec(className) ?? [];
+  const task = tasks.get(name ?? "");
+  if (task === "detect" || task === "segment") return task;
+  throw unsupported(
+    task === undefined
+      ? `Expected a detection or segmentation model of Ultralytics, got ${quote(className)}. Export it with \`yolo export format=onnx\` and use that.`
+      : `The task ${task} is not supported yet, only detect and segment are.`,
+    { className, task },
+  );
+}
+
+/** Photos have three channels; networks for others are trained, too. */
+function requireRgb({ layers }: YoloNetwork): void {
+  const first = layers[0]?.module;
+  if (first?.kind !== "conv") return;
+  const channels = first.weight.dims[1]! * first.groups;
+  if (channels === 3) return;
+  throw unsupported(
+    `It takes pictures of ${channels} channels, and Orangery gives networks RGB, which has 3. Train it on RGB pictures.`,
+    { channels },
+  );
+}
+
+function checkShapes(network: YoloNetwork): void {
+  const side = 2 * inputStride(network);
+  try {
+    traceShapes(network, { heightPx: side, widthPx: side });
+  } catch (cause) {
+    if (!isOrangeryError(cause, "INVALID_ARGUMENT")) throw cause;
+    throw damaged(
+      `The modules do not fit each other: ${cause.message.replace(/\.$/, "")}`,
+      cause.details,
+    );
+  }
+}
+
+/** The name of the model's configuration, with the letter of its scale. */
+function architectureOf(model: PickledObject): string | undefined {
+  const yaml = entriesOf(model.state.get("yaml"));
+  const [file, scale] = [yaml.get("yaml_file"), yaml.get("scale")];
+  if (typeof file !== "string") return undefined;
+  const match = /(?:^|[\\/])yolo(v?\d{1,2})([nsmlx]?)([\w-]{0,30})\.yaml$/i.exec(file);
+  if (match === null) return undefined;
+  const [, version, letter, rest] = match as unknown as [string, string, string, string];
+  return `YOLO${version}${letter || (typeof scale === "string" && /^[nsmlx]$/.test(scale) ? scale : "")}${rest}`;
+}
+
+function describeModel(architecture: string, { trainArgs }: CheckpointFacts): string {
+  const data = trainArgs.get("data");
+  const file = typeof data === "string" ? data.split(/[\\/]/).at(-1)! : "";
+  return /^[\w. -]{1,80}$/.test(file) ? `${architecture}, trained on ${file}` : architecture;
+}
+
+/** Of a dict, or of an object that holds settings. */
+function entriesOf(value: PickleValue | undefined): ReadonlyMap<PickleValue, PickleValue> {
+  if (value instanceof PickledObject) return value.state;
+  return value instanceof Map ? value : new Map();
+}

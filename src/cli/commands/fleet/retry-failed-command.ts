@@ -1,0 +1,28 @@
+import { Command } from "commander";
+import { addQueueOptions } from "../../options/queue-options.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import type { RetryFailedArguments } from "./retry-failed.ts";
+
+const help = `
+Example:
+  $ orangery retry-failed --queue photos
+
+Each job has all its attempts again. What is recorded of a failure goes when the photo has its result.`;
+
+/** `orangery retry-failed`: another try for the jobs that failed. */
+export function createRetryFailedCommand(
+  output: StandardOutput,
+  setStatus: (status: number) => void,
+): Command {
+  const command = new Command("retry-failed")
+    .summary("try the failed jobs of a queue again")
+    .description("Puts the failed jobs of a queue back into it.");
+  addQueueOptions(command)
+    .option("--json", "print the count as JSON")
+    .option("--quiet", "no progress")
+    .addHelpText("after", help);
+  return command.action(async (options: RetryFailedArguments) => {
+    const { retry } = await import("./retry-failed.ts");
+    setStatus(await retry(output, options));
+  });
+}

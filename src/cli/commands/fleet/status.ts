@@ -1,0 +1,144 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { createLogUpdate } from "log-update";
+import { isOrangeryError } from "../../../errors.ts";
+import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
+import { type QueueStatus, readQueueStatus } from "../../../fleet/queue/queue-status.ts";
+import type { WorkerFacts } from "../../../fleet/worker/worker-heartbeat.ts";
+import type { LedgerDatabase } from "../../../ledger/ledger-database.ts";
+import { openLedger } from "../../../ledger/open-ledger.ts";
+import { readRecipes } from "../../../ledger/results/stored-results.ts";
+import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
+import type { QueueArguments } from "../../options/queue-options.ts";
+import { formatBytes } from "../../output/bytes.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { Interrupts } from "../../output/interrupts.ts";
+import { formatCount, formatEta, formatRate } from "../../output/quantities.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import { formatTable } from "../../output/table.ts";
+import { resultsFromCaller } from "../results/choose-results.ts";
+
+export interface StatusArguments extends QueueArguments {
+  readonly results?: string;
+  readonly recipe?: string;
+  readonly watch?: boolean;
+  readonly json?: boolean;
+}
+
+/** What is recorded of one recipe. */
+interface Recorded {
+  readonly recipe: string;
+  readonly done: number;
+  readonly failed: number;
+}
+
+const watchPeriodMs = 2_000;
+
+/** Does what `orangery status` was asked for; resolves to the exit status. */
+export async function showStatus(
+  output: StandardOutput,
+  options: StatusArguments,
+): Promise<number> {
+  const { queue: name, redis, results, watch, json } = options;
+  await using stack = new AsyncDisposableStack();
+  const ledger =
+    results === undefined
+      ? undefined
+      : stack.use(await openLedger(resultsFromCaller(results), { readOnly: true }));
+  const queue = stack.use(await OpenQueue.open({ connection: redis, queue: name }));
+  using interrupts = new Interrupts({ onInterrupt: () => {} });
+  const paint =
+    watch && !json && process.stdout.isTTY ? createLogUpdate(process.stdout) : undefined;
+  for (;;) {
+    const text = await read({ queue, ledger, options }).catch((error: unknown) => {
+      // Who watches, watches it come back.
+      if (!watch || !isOrangeryError(error, "QUEUE_UNREACHABLE")) throw error;
+      return json
+        ? toLine({ error: { code: error.code, message: error.message } })
+        : `${error.message}\n`;
+    });
+    if (paint) paint(text);
+    else await output.write(text);
+    if (!watch || output.isClosed) break;
+    await delay(watchPeriodMs, undefined, { signal: interrupts.stop }).catch(() => {});
+    if (interrupts.exitStatus !== undefined) break;
+  }
+  paint?.done();
+  return interrupts.exitStatus ?? exitStatus.ok;
+}
+
+interface Reading {
+  readonly queue: OpenQueue;
+  readonly ledger: LedgerDatabase | undefined;
+  readonly options: StatusArguments;
+}
+
+async function read({ queue, ledger, options }: Reading): Promise<string> {
+  const status = await queue.within(readQueueStatus(queue.bullmq));
+  const recorded = ledger && (await readRecorded(ledger, options.recipe));
+  return options.json
+    ? toLine({ ...status, ...(recorded && { recorded }) })
+    : describe(status, recorded);
+}
+
+async function readRecorded(ledger: LedgerDatabase, wanted: string | undefined): Promise<Recorded> {
+  const { hash, done, setAside } = chooseRecipe(await readRecipes(ledger), wanted);
+  return { recipe: hash, done, failed: setAside };
+}
+
+function describe(status: QueueStatus, recorded: Recorded | undefined): string {
+  const { queue, waiting, active, delayed, failed, done, isPaused, workers } = status;
+  const counts = [
+    `${formatCount(waiting)} waiting`,
+    `${formatCount(active)} active`,
+    ...(delayed > 0 ? [`${formatCount(delayed)} to be tried again`] : []),
+    `${formatCount(done)} done`,
+    `${formatCount(failed)} failed`,
+  ];
+  const lines = [
+    `Queue    ${queue}${isPaused ? " (paused)" : ""}  ${counts.join("  ")}`,
+    `Rate     ${describeRate(status)}`,
+    ...(recorded ? [`Results  ${describeRecorded(recorded)}`] : []),
+  ];
+  const text = `${lines.join("\n")}\n`;
+  return workers.length === 0 ? `${text}No workers\n` : `${text}\n${workerTable(workers)}`;
+}
+
+function describeRate({ perSecond, etaMs, waiting, active, delayed }: QueueStatus): string {
+  const rate = perSecond > 0 ? formatRate(perSecond) : "nothing moves";
+  if (waiting + active + delayed === 0)
+    return perSecond > 0 ? `${rate}, nothing is left` : "nothing is left";
+  return etaMs === undefined ? rate : `${rate}  ETA ${formatEta(etaMs)}`;
+}
+
+function describeRecorded({ recipe, done, failed }: Recorded): string {
+  return `${formatCount(done)} done  ${formatCount(failed)} failed  (recipe ${recipe.slice(0, shortHashLength)})`;
+}
+
+function workerTable(workers: readonly WorkerFacts[]): string {
+  return formatTable(
+    [
+      { title: "Worker" },
+      { title: "Device" },
+      { title: "Models" },
+      { title: "Memory", align: "right" },
+      { title: "GPU", align: "right" },
+      { title: "Jobs", align: "right" },
+      { title: "In hand", align: "right" },
+      { title: "Rate", align: "right" },
+    ],
+    workers.map((worker) => [
+      worker.name,
+      worker.devices.join(", ") || "-",
+      worker.models.join(", ") || "-",
+      formatBytes(worker.processBytes),
+      worker.gpuBytes > 0 ? formatBytes(worker.gpuBytes) : "-",
+      formatCount(worker.ended),
+      formatCount(worker.active),
+      worker.perSecond > 0 ? formatRate(worker.perSecond) : "-",
+    ]),
+  );
+}
+
+function toLine(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}

@@ -1,0 +1,170 @@
+import { extname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { isOrangeryError } from "../../../errors.ts";
+import { type CountSettings, countWorkerUrl } from "../../../fleet/count/count-settings.ts";
+import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
+import { refuseOtherRecipe } from "../../../fleet/queue/queue-recipe.ts";
+import { checkConnection } from "../../../fleet/queue/redis-connection.ts";
+import { parseDeviceSlots } from "../../../fleet/supervisor/device-slots.ts";
+import { findDevices } from "../../../fleet/supervisor/found-devices.ts";
+import { serveFleet } from "../../../fleet/supervisor/serve-fleet.ts";
+import { Supervisor } from "../../../fleet/supervisor/supervisor.ts";
+import type { WorkerConfig } from "../../../fleet/worker/worker-messages.ts";
+import { openLedger } from "../../../ledger/open-ledger.ts";
+import { ResultStore } from "../../../ledger/results/result-store.ts";
+import type { Logger } from "../../../logger.ts";
+import { type CountOptions, countRecipe } from "../../../pipeline/run/count-recipe.ts";
+import { fromCaller } from "../../options/caller-folder.ts";
+import { modelFromCaller } from "../../options/model-argument.ts";
+import type { QueueArguments } from "../../options/queue-options.ts";
+import { exitStatus, signalExitStatus } from "../../output/exit-status.ts";
+import { jsonLog, type LogLevel } from "../../output/json-log.ts";
+import { defaultResults, resultsFromCaller } from "../results/choose-results.ts";
+
+export interface WorkerArguments extends QueueArguments {
+  /** A module of tasks; without it, photos are counted as `count` says. */
+  readonly task?: string;
+  readonly count?: CountOptions | undefined;
+  readonly results?: string;
+  readonly maxPixels?: number;
+  readonly allowPrivateAddresses?: boolean;
+  readonly devices: string;
+  readonly model: Readonly<Record<string, string>>;
+  readonly concurrency?: number;
+  readonly attempts: number;
+  readonly recycleTasks?: number;
+  readonly recycleMinutes?: number;
+  readonly recycleGrowth: number;
+  readonly mostFailures: number;
+  readonly deadline: number;
+  readonly metricsPort?: number;
+  readonly metricsHost: string;
+  readonly logLevel: LogLevel;
+}
+
+type StopSignal = "SIGINT" | "SIGTERM";
+
+/** One Ctrl-C can arrive twice: from the terminal, and from npm. */
+const sameKeyMs = 300;
+
+/** Does what `orangery worker` was asked for; resolves to the exit status. */
+export async function work(options: WorkerArguments): Promise<number> {
+  const { count, redis } = options;
+  checkConnection(redis);
+  const work = count === undefined ? ownTask(options) : await countingTask(count, options);
+  const supervisor = createSupervisor(options, work);
+  await using _monitor = await serveMetrics(supervisor, options);
+  using signals = new WorkerSignals(supervisor, 1000 * options.deadline);
+  await supervisor.run();
+  if (signals.exitStatus !== undefined) return signals.exitStatus;
+  return supervisor.hasGivenUp ? exitStatus.error : exitStatus.ok;
+}
+
+type TaskConfig = Pick<WorkerConfig, "task" | "models" | "settings">;
+
+function ownTask({ task, model }: WorkerArguments): TaskConfig {
+  const models = Object.entries(model).map(([name, file]) => [name, modelFromCaller(file)]);
+  return {
+    task: pathToFileURL(fromCaller(task!)).href,
+    models: Object.fromEntries(models),
+    settings: undefined,
+  };
+}
+
+/** Makes sure of models, results and queue before any process is started. */
+async function countingTask(count: CountOptions, options: WorkerArguments): Promise<TaskConfig> {
+  const { attempts, maxPixels, allowPrivateAddresses } = options;
+  const results = resultsFromCaller(options.results ?? defaultResults);
+  const { recipe } = await countRecipe(count);
+  {
+    await using ledger = await openLedger(results);
+    await ResultStore.open(ledger, recipe);
+  }
+  await lookAtQueue(options, recipe.hash);
+  const limits = { attempts, maxPixels, allowPrivateAddresses };
+  const settings: CountSettings = { results, count, recipeHash: recipe.hash, ...limits };
+  return { task: countWorkerUrl, models: {}, settings };
+}
+
+async function lookAtQueue({ queue: name, redis }: QueueArguments, recipe: string): Promise<void> {
+  try {
+    await using queue = await OpenQueue.open({ connection: redis, queue: name });
+    await refuseOtherRecipe(queue.bullmq, recipe);
+  } catch (error) {
+    // Workers wait for Redis, and say so.
+    if (!isOrangeryError(error, "QUEUE_UNREACHABLE")) throw error;
+  }
+}
+
+function createSupervisor(options: WorkerArguments, task: TaskConfig): Supervisor {
+  const { queue, redis, devices, concurrency, attempts } = options;
+  const { recycleTasks, recycleMinutes, recycleGrowth, mostFailures, deadline, logLevel } = options;
+  return new Supervisor({
+    slots: parseDeviceSlots(devices, { found: findDevices() }),
+    // The program beside this one: TypeScript here, JavaScript in the package.
+    entry: new URL(`../../worker-main${extname(import.meta.url)}`, import.meta.url),
+    arguments: [logLevel],
+    config: {
+      ...task,
+      queue,
+      connection: { url: redis },
+      worker: { attempts, ...(concurrency !== undefined && { concurrency }) },
+      orphanDeadlineMs: 1000 * deadline,
+    },
+    recycle: {
+      ...(recycleTasks !== undefined && { tasks: recycleTasks }),
+      ...(recycleMinutes !== undefined && { ageMs: 60_000 * recycleMinutes }),
+      growthBytesPerTask: recycleGrowth,
+    },
+    backoff: { mostFailures },
+    logger: supervisorLog(logLevel),
+  });
+}
+
+async function serveMetrics(
+  supervisor: Supervisor,
+  { metricsPort: port, metricsHost: host, logLevel }: WorkerArguments,
+): Promise<AsyncDisposable | undefined> {
+  if (port === undefined) return undefined;
+  return await serveFleet({ supervisor, host, port, logger: supervisorLog(logLevel) });
+}
+
+function supervisorLog(logLevel: LogLevel): Logger {
+  return jsonLog(logLevel, { worker: "supervisor" });
+}
+
+/** What signals ask of the supervisor, while it works. */
+class WorkerSignals implements Disposable {
+  readonly #supervisor: Supervisor;
+  readonly #deadlineMs: number;
+  #lastAt: number | undefined;
+  #exitStatus: number | undefined;
+
+  constructor(supervisor: Supervisor, deadlineMs: number) {
+    this.#supervisor = supervisor;
+    this.#deadlineMs = deadlineMs;
+    process.on("SIGINT", this.#stop).on("SIGTERM", this.#stop).on("SIGHUP", this.#recycle);
+  }
+
+  /** Of a second signal; undefined when one was enough. */
+  get exitStatus(): number | undefined {
+    return this.#exitStatus;
+  }
+
+  [Symbol.dispose](): void {
+    process.off("SIGINT", this.#stop).off("SIGTERM", this.#stop).off("SIGHUP", this.#recycle);
+  }
+
+  readonly #stop = (signal: StopSignal): void => {
+    const now = performance.now();
+    const last = this.#lastAt;
+    this.#lastAt = now;
+    if (last === undefined) this.#supervisor.stop({ deadlineMs: this.#deadlineMs });
+    else if (now - last > sameKeyMs) {
+      this.#exitStatus = signalExitStatus[signal];
+      this.#supervisor.abort();
+    }
+  };
+
+  readonly #recycle = (): void => this.#supervisor.recycle();
+}

@@ -1,0 +1,27 @@
+import { Argument, Command } from "commander";
+import { plainExitStatusHelp } from "../../output/exit-status.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import type { CacheAction } from "./cache.ts";
+
+const help = `
+Models are saved on first use in a form that loads faster. ORANGERY_CACHE names the folder, and
+ORANGERY_CACHE_MAX_BYTES the most that saved models may take (default: 4 GiB, 0 for none); those that
+were not used for longest go first. What is cleared is made again when it is needed.
+${plainExitStatusHelp}`;
+
+/** `orangery cache`: models that were saved for quicker loads. */
+export function createCacheCommand(
+  output: StandardOutput,
+  setStatus: (status: number) => void,
+): Command {
+  return new Command("cache")
+    .summary("list or clear models saved for quicker loads")
+    .description("Lists or clears what is saved in the cache folder.")
+    .addArgument(new Argument("<action>", "what to do").choices(["list", "clear"]))
+    .option("--json", "print JSON")
+    .addHelpText("after", help)
+    .action(async (action: CacheAction, options: { readonly json?: boolean }) => {
+      const { cache } = await import("./cache.ts");
+      setStatus(await cache(output, action, options));
+    });
+}

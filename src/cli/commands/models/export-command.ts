@@ -1,0 +1,51 @@
+import { Command, Option } from "commander";
+import { expected, parseImageSize } from "../../options/prediction-options.ts";
+import { plainExitStatusHelp } from "../../output/exit-status.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import type { ExportArguments } from "./export.ts";
+
+const help = `
+Examples:
+  $ orangery export yolo11m.pt yolo11m.onnx
+  $ orangery export yolo11m.pt yolo11m.onnx --image-size 480,640
+  $ orangery export yolo11m.pt yolo11m.onnx --image-size dynamic --half
+
+The file has the metadata that Ultralytics writes, so that Ultralytics and other ONNX tools can load
+it. Orangery itself needs no export: it takes the .pt as it is.
+${plainExitStatusHelp}`;
+
+/** `orangery export`: a checkpoint as an ONNX model. */
+export function createExportCommand(
+  output: StandardOutput,
+  setStatus: (status: number) => void,
+): Command {
+  return new Command("export")
+    .summary("write a .pt checkpoint as an ONNX model")
+    .description(
+      "Writes a YOLO checkpoint as an ONNX model. A file that is there is replaced, folders that are missing are made.",
+    )
+    .argument("<model>", "a .pt checkpoint")
+    .argument("<out>", "the ONNX file to write")
+    .addOption(
+      new Option(
+        "--image-size <px>",
+        "640, height,width as in 480,640, or dynamic (default: as it was trained)",
+      ).argParser(parseExportSize),
+    )
+    .option("--half", "weights, input and outputs of float16")
+    .option("--json", "print one JSON line")
+    .addHelpText("after", help)
+    .action(async (model: string, out: string, options: ExportArguments) => {
+      const { exportOnnx } = await import("./export.ts");
+      setStatus(await exportOnnx(output, [model, out], options));
+    });
+}
+
+function parseExportSize(text: string): ReturnType<typeof parseImageSize> | "dynamic" {
+  if (text === "dynamic") return text;
+  try {
+    return parseImageSize(text.replace(",", "x"));
+  } catch {
+    throw expected("pixels as in 640, height,width as in 480,640, or dynamic", text);
+  }
+}

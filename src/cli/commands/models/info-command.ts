@@ -1,0 +1,25 @@
+import { Command } from "commander";
+import { plainExitStatusHelp } from "../../output/exit-status.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+
+const help = `
+Examples:
+  $ orangery info yolo11m-seg.pt
+  $ orangery info plants.onnx --json
+
+What the file does not say is left out. Devices are proved by a small run, without the model.
+${plainExitStatusHelp}`;
+
+/** `orangery info`: what a model file says of itself. */
+export function createInfoCommand(output: StandardOutput): Command {
+  return new Command("info")
+    .summary("show what a model file says of itself")
+    .description("Shows a model's task, classes, size and origin, and what devices could run it.")
+    .argument("<model>", "a .pt checkpoint, an ONNX file, sample:seedlings or sample:beds")
+    .option("--json", "print one JSON line")
+    .addHelpText("after", help)
+    .action(async (model: string, options: { readonly json?: boolean }) => {
+      const { info } = await import("./info.ts");
+      await info(output, model, options);
+    });
+}

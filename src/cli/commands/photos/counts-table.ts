@@ -1,0 +1,90 @@
+import { printable } from "../../../base/printable.ts";
+import type { ReportedPhoto, ReportTotals } from "../../../ledger/worklist/worklist-report.ts";
+import { displayPath } from "../../options/caller-folder.ts";
+import { formatCount, formatPlural } from "../../output/quantities.ts";
+import { type Column, formatTable } from "../../output/table.ts";
+
+export interface CountsTableOptions {
+  /** Those that have a row. */
+  readonly photos: readonly ReportedPhoto[];
+  /** How many photos the totals are of. */
+  readonly photoCount: number;
+  readonly totals: ReportTotals;
+  /** A photo with so many objects may have more, and is marked. */
+  readonly maxDetections: number;
+}
+
+/** Names that have a column of their own, the most frequent. */
+const shownNames = 5;
+
+/** How many objects there are on each photo, by name and by region, and on all photos together. */
+export function formatCountsTable(options: CountsTableOptions): string {
+  const { photos, photoCount, totals, maxDetections } = options;
+  const hasRegions = photos.some(({ result }) => result?.regionCount !== undefined);
+  const counted = chooseColumns(totals);
+  const columns: Column[] = [
+    { title: "Photo" },
+    ...counted.map(({ title }) => ({ title, align: "right" as const })),
+    ...(hasRegions ? [{ title: "by region" }] : []),
+  ];
+  const isCut = ({ result }: ReportedPhoto) => (result?.objectCount ?? 0) >= maxDetections;
+  const rows = photos.map((photo) => [
+    displayPath(photo.source),
+    ...counted.map(({ countOn }) => formatCount(countOn(photo)) + (isCut(photo) ? "+" : "")),
+    ...(hasRegions ? [describeRegions(photo)] : []),
+  ]);
+  const hidden = photoCount - photos.length;
+  if (hidden > 0) rows.push(fill([`… ${formatCount(hidden)} more`], columns.length));
+  const total = `Total of ${formatPlural(photoCount, "photo")}`;
+  rows.push(fill([total, ...counted.map(({ total }) => formatCount(total))], columns.length));
+  const note = photos.some(isCut)
+    ? `+ reached --max-detections ${maxDetections}: there may be more, raise it to know\n`
+    : "";
+  return formatTable(columns, rows) + note;
+}
+
+interface CountColumn {
+  readonly title: string;
+  readonly total: number;
+  readonly countOn: (photo: ReportedPhoto) => number;
+}
+
+/** A column for each of the names that matter, one for all others, and one at least. */
+function chooseColumns({ countByName, objectCount }: ReportTotals): CountColumn[] {
+  const names = [...countByName].sort((a, b) => b[1] - a[1]).slice(0, shownNames);
+  const columns = names.map(([name, total]) => ({
+    title: printable(name),
+    total,
+    countOn: (photo: ReportedPhoto) => countIn(photo, 0, (other) => other === name),
+  }));
+  if (countByName.size === names.length && names.length > 0) return columns;
+  const isShown = new Set(names.map(([name]) => name));
+  const others = {
+    title: names.length > 0 ? "others" : "objects",
+    total: objectCount - names.reduce((sum, [, total]) => sum + total, 0),
+    countOn: (photo: ReportedPhoto) => countIn(photo, 0, (name) => !isShown.has(name)),
+  };
+  return [...columns, others];
+}
+
+/** `148 + 150`, or a dash where there is no region. */
+function describeRegions(photo: ReportedPhoto): string {
+  const regions = Array.from({ length: photo.result?.regionCount ?? 0 }, (_, i) =>
+    countIn(photo, i + 1),
+  );
+  return regions.length === 0 ? "–" : regions.map(formatCount).join(" + ");
+}
+
+function countIn(
+  { result }: ReportedPhoto,
+  region: number,
+  isCounted: (name: string) => boolean = () => true,
+): number {
+  const counts =
+    result?.counts.filter((count) => count.region === region && isCounted(count.name)) ?? [];
+  return counts.reduce((sum, { count }) => sum + count, 0);
+}
+
+function fill(cells: readonly string[], length: number): string[] {
+  return Array.from({ length }, (_, i) => cells[i] ?? "");
+}

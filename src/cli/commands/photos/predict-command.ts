@@ -1,0 +1,55 @@
+import { Command, Option } from "commander";
+import {
+  addPredictionOptions,
+  type MaxDetections,
+  requireOption,
+} from "../../options/prediction-options.ts";
+import {
+  addSlicingOptions,
+  readSlicing,
+  type SlicingArguments,
+} from "../../options/slicing-options.ts";
+import { exitStatusHelp } from "../../output/exit-status.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import type { PredictArguments } from "./predict.ts";
+
+const help = `
+Examples:
+  $ orangery predict photo.jpg --model plants.onnx
+  $ orangery predict photo.jpg --model plants.onnx --slice 640 --overlap 0.2
+  $ orangery predict *.jpg --model beds.onnx --masks polygon --json > beds.jsonl
+
+With --json a photo that cannot be read has a line too, {"image": …, "error": {"code", "message"}}.
+${exitStatusHelp}`;
+
+/** Of a photo predicted whole, as many as Ultralytics gives. */
+const maxDetections: MaxDetections = { whole: 300, sliced: 100_000 };
+
+/** `orangery predict`: what a model finds on a few photos. */
+export function createPredictCommand(
+  output: StandardOutput,
+  setStatus: (status: number) => void,
+): Command {
+  const command = new Command("predict")
+    .summary("show what a model finds on photos")
+    .description("Runs a model on photos and prints what it finds. Nothing is recorded.")
+    .argument("<image...>", "photos")
+    .option("--model <model>", "a .pt or ONNX file, sample:seedlings or sample:beds");
+  addSlicingOptions(addPredictionOptions(command, maxDetections))
+    .addOption(
+      new Option("--masks <form>", "how masks are printed with --json")
+        .choices(["rle", "polygon", "none"])
+        .default("rle"),
+    )
+    .option("--annotate <folder>", "draw what was found on copies of the photos")
+    .option("--json", "print one JSON line a photo")
+    .addHelpText("after", help);
+  return command.action(async (images: string[], options: PredictArguments & SlicingArguments) => {
+    requireOption(command, options, "model");
+    const slicing = readSlicing(command, options);
+    const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
+    // Only now: help and complaints need no runtime.
+    const { predict } = await import("./predict.ts");
+    setStatus(await predict(output, images, { ...options, slicing, maxDetections: most }));
+  });
+}

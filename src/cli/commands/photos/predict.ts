@@ -1,0 +1,136 @@
+import { printable } from "../../../base/printable.ts";
+import { isOrangeryError } from "../../../errors.ts";
+import { ModelCache } from "../../../models/cache/model-cache.ts";
+import type { Prediction, PredictOptions, YoloModel } from "../../../models/yolo/yolo-model.ts";
+import { detectSliced, type SlicedPrediction } from "../../../pipeline/count/detect-sliced.ts";
+import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
+import { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
+import { openPhoto, type Pixels } from "../../../vision/photo/open-photo.ts";
+import { displayPath, fromCaller } from "../../options/caller-folder.ts";
+import { modelFromCaller } from "../../options/model-argument.ts";
+import type { PredictionArguments } from "../../options/prediction-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { Interrupts } from "../../output/interrupts.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import { warningLog } from "../../output/warning-log.ts";
+import { formatPredictionTable, type MaskForm, toPredictionJson } from "./prediction-output.ts";
+
+export interface PredictArguments extends PredictionArguments {
+  readonly model: string;
+  readonly masks: MaskForm;
+  readonly slicing?: SlicingOptions | undefined;
+  readonly annotate?: string;
+  readonly json?: boolean;
+}
+
+/** Does what `orangery predict` was asked for; resolves to the exit status. */
+export async function predict(
+  output: StandardOutput,
+  images: readonly string[],
+  options: PredictArguments,
+): Promise<number> {
+  using interrupts = new Interrupts({ onInterrupt: () => {} });
+  try {
+    return await predictAll(output, images, { ...options, signal: interrupts.stop });
+  } catch (error) {
+    if (interrupts.exitStatus !== undefined) return interrupts.exitStatus;
+    throw error;
+  }
+}
+
+type AnswerOptions = PredictArguments & { readonly signal: AbortSignal };
+
+async function predictAll(
+  output: StandardOutput,
+  images: readonly string[],
+  options: AnswerOptions,
+): Promise<number> {
+  const { signal, device, requireDevice } = options;
+  const pictures =
+    options.annotate === undefined
+      ? undefined
+      : new AnnotatedPictures(fromCaller(options.annotate));
+  await pictures?.prepare();
+  await using cache = new ModelCache({
+    models: { model: modelFromCaller(options.model) },
+    device,
+    requireDevice,
+    logger: warningLog((line) => process.stderr.write(`${line}\n`)),
+  });
+  await using lease = await cache.acquire("model", { signal });
+
+  const answer = (image: string) => predictOne(lease.model, image, { ...options, pictures });
+  let status: number = exitStatus.ok;
+  // One ahead: it is decoded while the one before is inferred.
+  let next = images[0] === undefined ? undefined : answer(images[0]);
+  for (const [index, image] of images.entries()) {
+    const current = next!;
+    const following = images[index + 1];
+    next = following === undefined ? undefined : answer(following);
+    // Its failure is dealt with in its turn.
+    next?.catch(() => {});
+    try {
+      const { prediction, pictureFile } = await current;
+      const text = options.json
+        ? `${JSON.stringify(toPredictionJson(image, prediction, options.masks))}\n`
+        : formatPredictionTable(image, prediction);
+      await output.write(text);
+      if (pictureFile && !options.json) await output.write(`Drawn: ${displayPath(pictureFile)}\n`);
+    } catch (error) {
+      if (!isOrangeryError(error) || !error.code.startsWith("PHOTO_")) throw error;
+      status = exitStatus.incomplete;
+      const { code, message } = error;
+      if (options.json) await output.writeJson({ image, error: { code, message } });
+      process.stderr.write(`orangery: ${printable(`${image}: ${message}`)} [${code}]\n`);
+    }
+    if (output.isClosed) break;
+  }
+  return status;
+}
+
+interface Answer {
+  readonly prediction: Prediction | SlicedPrediction;
+  readonly pictureFile: string | undefined;
+}
+
+async function predictOne(
+  model: YoloModel,
+  image: string,
+  options: AnswerOptions & { readonly pictures: AnnotatedPictures | undefined },
+): Promise<Answer> {
+  const { pictures, signal, maxPixels } = options;
+  const path = fromCaller(image);
+  const startedAt = performance.now();
+  await using photo = await openPhoto(path, { maxPixels, signal });
+  const decode = performance.now() - startedAt;
+  const { timingsMs, ...prediction } = await predictPixels(model, photo.pixels, options);
+  const total = timingsMs.total + decode;
+  const pictureFile = await pictures?.write(path, photo.pixels, {
+    objects: prediction.detections,
+  });
+  return { prediction: { ...prediction, timingsMs: { ...timingsMs, decode, total } }, pictureFile };
+}
+
+async function predictPixels(
+  model: YoloModel,
+  pixels: Pixels,
+  options: AnswerOptions,
+): Promise<Prediction | SlicedPrediction> {
+  const predictOptions = toPredictOptions(options);
+  return options.slicing === undefined
+    ? await model.predict(pixels, predictOptions)
+    : await detectSliced(model, pixels, { ...options.slicing, ...predictOptions });
+}
+
+function toPredictOptions(options: AnswerOptions) {
+  const { confidence, iou, maxDetections, imageSize, signal } = options;
+  const needsMasks = options.annotate !== undefined || (options.json && options.masks !== "none");
+  return {
+    confidence,
+    iou,
+    maxDetections,
+    imageSize,
+    signal,
+    maskSize: needsMasks ? "photo" : "none",
+  } as const satisfies PredictOptions;
+}

@@ -1,0 +1,77 @@
+import { basename } from "node:path";
+import { printable } from "../../../base/printable.ts";
+import type { Prediction } from "../../../models/yolo/yolo-model.ts";
+import type { SlicedPrediction } from "../../../pipeline/count/detect-sliced.ts";
+import type { Mask } from "../../../vision/masks/mask.ts";
+import { formatCount } from "../../output/quantities.ts";
+import { formatTable } from "../../output/table.ts";
+
+export type MaskForm = "rle" | "polygon" | "none";
+
+/** Rows of the table of one photo. */
+const shownDetections = 10;
+
+/**
+ * What a prediction is as JSON: `image` as it was given, boxes in photo pixels to 0.01, scores to
+ * 0.00001, times in ms to 0.1; a mask as uncompressed COCO run lengths or as a list of polygons;
+ * `slices` where the photo was sliced.
+ */
+export function toPredictionJson(
+  image: string,
+  prediction: Prediction | SlicedPrediction,
+  masks: MaskForm,
+): object {
+  const { widthPx, heightPx, model, device, detections, timingsMs } = prediction;
+  return {
+    image,
+    width: widthPx,
+    height: heightPx,
+    model: { file: basename(model.file), task: model.task, sha256: model.sha256 },
+    device,
+    ...("sliceCount" in prediction && { slices: prediction.sliceCount }),
+    detections: Array.from(detections, ({ classId, name, score, boxXyxy, mask }) => ({
+      classId,
+      name,
+      score: round(score, 1e5),
+      boxXyxy: boxXyxy.map((value) => round(value, 100)),
+      ...(mask && masks !== "none" && { mask: toMaskJson(mask, masks) }),
+    })),
+    timingsMs: Object.fromEntries(
+      Object.entries(timingsMs).map(([step, ms]) => [step, round(ms, 10)]),
+    ),
+  };
+}
+
+/** A heading, the best detections, and a count of each name. */
+export function formatPredictionTable(image: string, prediction: Prediction): string {
+  const { widthPx, heightPx, model, device, detections, timingsMs } = prediction;
+  const heading =
+    `${printable(image)}  ${widthPx} × ${heightPx} px, ${printable(basename(model.file))} on ${device}, ` +
+    `${timingsMs.total.toFixed(0)} ms\n`;
+  if (detections.length === 0) return `${heading}  nothing found\n`;
+  const rows = Array.from(detections)
+    .slice(0, shownDetections)
+    .map(({ name, score, boxXyxy }) => [
+      `  ${printable(name)}`,
+      score.toFixed(3),
+      ...boxXyxy.map((value) => value.toFixed(1)),
+    ]);
+  const columns = ["score", "left", "top", "right", "bottom"].map((title) => ({
+    title,
+    align: "right" as const,
+  }));
+  const hidden = detections.length - rows.length;
+  const more = hidden > 0 ? `  … ${formatCount(hidden)} more\n` : "";
+  const counts = [...detections.countByName()]
+    .map(([name, count]) => `${formatCount(count)} × ${printable(name)}`)
+    .join(", ");
+  return `${heading}${formatTable([{ title: "  name" }, ...columns], rows)}${more}  ${counts}\n`;
+}
+
+function toMaskJson(mask: Mask, form: "rle" | "polygon"): object {
+  return form === "rle" ? mask.toRle() : mask.toPolygons();
+}
+
+function round(value: number, steps: number): number {
+  return Math.round(value * steps) / steps;
+}

@@ -1,0 +1,8 @@
+// Shared with the report page.
+export {
+  formatCount,
+  formatDuration,
+  formatEta,
+  formatPlural,
+  formatRate,
+} from "../../base/quantities.ts";

@@ -1,0 +1,139 @@
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { ResultStore } from "../../ledger/results/result-store.ts";
+import type { ResultWriter } from "../../ledger/results/result-writer.ts";
+import type { Reason } from "../../ledger/worklist/worklist.ts";
+import type { ModelCache } from "../../models/cache/model-cache.ts";
+import type { YoloModel } from "../../models/yolo/yolo-model.ts";
+import type { ModelUse } from "../../pipeline/count/model-use.ts";
+import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
+import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/run/count-recipe.ts";
+import type { PhotoSources } from "../../pipeline/sources/photo-sources.ts";
+import { isRetryable } from "../../tasks/is-retryable.ts";
+import { ModelTask, type ModelTaskOptions } from "../../tasks/model-task.ts";
+import type { TaskContext } from "../../tasks/task-context.ts";
+import { otherRecipe } from "../queue/queue-recipe.ts";
+import { type PhotoReference, toPhotoRef } from "./photo-reference.ts";
+
+export interface CountPhotoOptions extends ModelTaskOptions {
+  /** How it is counted. `cache` has the models, as `detect` and `segment`. */
+  readonly count: CountOptions;
+  /** Of the models' contents; results of another content are never recorded. */
+  readonly sha256: CountRecipe["sha256"];
+  /** Where results go, of the recipe that `count` makes. */
+  readonly store: ResultStore;
+  readonly writer: ResultWriter;
+  readonly sources: PhotoSources;
+  /** How often a job is tried: after the last attempt the photo is recorded as failed. */
+  readonly attempts: number;
+  readonly maxPixels?: number | undefined;
+}
+
+/** What came of a photo. `known`: identical bytes had their result already. */
+export interface CountedPhoto {
+  readonly outcome: "counted" | "known";
+  readonly objects?: number;
+}
+
+/** Codes of failures that are the queue's, the ledger's or the worker's affair, and no photo's. */
+const notThePhoto =
+  /^(TASK_INTERRUPTED|JOB_LOCK_LOST|JOB_OTHER_RECIPE|NO_SPACE|INVALID_ARGUMENT|(LEDGER|MODEL|DEVICE)_\w+)$/;
+
+/**
+ * The fleet's own task: reads a photo, counts on it what the models find, and records the result.
+ *
+ * A result belongs to the photo's contents and the recipe, so a job that the queue gives twice is
+ * done at once the second time; done by two workers at the same moment, it is recorded once. What is
+ * known is told by the ledger alone, and `run` ends when the result is committed.
+ */
+export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
+  readonly #options: CountPhotoOptions;
+  #fallbackReasons: ReadonlyMap<string, string | undefined> | undefined;
+
+  constructor(options: CountPhotoOptions) {
+    super(options);
+    this.#options = options;
+  }
+
+  override async run(
+    payload: PhotoReference,
+    { signal, timings }: TaskContext,
+  ): Promise<CountedPhoto> {
+    this.#refuseOtherRecipe(payload);
+    const { sources, store, writer } = this.#options;
+    const startedAt = performance.now();
+    const { bytes, content } = await sources.read(payload.photo, { signal });
+    const read = performance.now() - startedAt;
+    const { sha256: contentSha256, sizeBytes, mtimeUs } = content;
+    const photo = { source: toPhotoRef(payload).source, contentSha256, sizeBytes, mtimeUs };
+    const known = await store.knownResults([contentSha256], { signal });
+    if (known.size > 0 && (await store.recordKnown(photo, { signal }))) return { outcome: "known" };
+    const found = await (await this.#pipeline()).process(bytes, { signal });
+    const total = read + found.timingsMs.total!;
+    const result = { ...found, timingsMs: { read, ...found.timingsMs, total } };
+    timings(result.timingsMs);
+    await writer.record({ ...photo, result }, { signal });
+    return { outcome: "counted", objects: result.objects.length };
+  }
+
+  /** Records why a photo has no result, once it is sure that it gets none. */
+  override async onFailure(
+    error: unknown,
+    { payload, attempt }: TaskContext<PhotoReference>,
+  ): Promise<void> {
+    const { store, attempts } = this.#options;
+    if (isRetryable(error) && attempt < attempts) return;
+    if (isOrangeryError(error) && notThePhoto.test(error.code)) return;
+    await store.recordFailure({ ...toPhotoRef(payload), reason: toReason(error) });
+  }
+
+  /** Of the models that this execution leases. */
+  async #pipeline(): Promise<PhotoPipeline> {
+    const { count, cache, maxPixels } = this.#options;
+    const segment = count.segment && (await this.#verifiedModel("segment"));
+    const detect = await this.#verifiedModel("detect");
+    this.#fallbackReasons ??= readFallbackReasons(cache);
+    const use = (role: ModelRole, model: YoloModel): ModelUse => ({
+      model,
+      options: count[role]?.options,
+      fallbackReason: this.#fallbackReasons!.get(role),
+    });
+    return new PhotoPipeline({
+      detect: use("detect", detect),
+      segment: segment && use("segment", segment),
+      slicing: count.slicing,
+      maxPixels,
+    });
+  }
+
+  async #verifiedModel(role: ModelRole): Promise<YoloModel> {
+    const model = await this.model(role);
+    if (model.sha256 !== this.#options.sha256[role]) throw changedModel(model.file);
+    return model;
+  }
+
+  #refuseOtherRecipe({ recipe }: PhotoReference): void {
+    const { hash } = this.#options.store.recipe;
+    if (recipe === hash) return;
+    throw otherRecipe({ expected: hash, came: recipe });
+  }
+}
+
+function toReason(error: unknown): Reason {
+  if (isOrangeryError(error)) return { code: error.code, message: error.message };
+  return { code: "PHOTO_FAILED", message: `Work on this photo failed: ${String(error)}` };
+}
+
+/** Once a worker: a reading of all devices goes with it. */
+function readFallbackReasons(cache: ModelCache): ReadonlyMap<string, string | undefined> {
+  return new Map(cache.info().models.map(({ name, fallbackReason }) => [name, fallbackReason]));
+}
+
+/** A model file that is not the one of the recipe any more. */
+export function changedModel(file: string): OrangeryError {
+  return new OrangeryError(
+    "MODEL_LOAD_FAILED",
+    `Expected ${file} to stay as it was when the workers were started, but it was changed meanwhile. ` +
+      "Put it back, or start the workers again: their results will be new ones.",
+    { details: { file } },
+  );
+}

@@ -1,0 +1,67 @@
+/** The module of tasks of `orangery worker --detect …`: sets a worker process up to count on photos. */
+import { openLedger } from "../../ledger/open-ledger.ts";
+import { ResultStore } from "../../ledger/results/result-store.ts";
+import { ResultWriter } from "../../ledger/results/result-writer.ts";
+import { ModelCache } from "../../models/cache/model-cache.ts";
+import { countRecipe } from "../../pipeline/run/count-recipe.ts";
+import { PhotoSources } from "../../pipeline/sources/photo-sources.ts";
+import type { WorkerSetup, WorkerSlot } from "../worker/worker-module.ts";
+import { type CountedPhoto, CountPhoto, changedModel } from "./count-photo.ts";
+import type { CountSettings } from "./count-settings.ts";
+import { type PhotoReference, parsePhotoReference } from "./photo-reference.ts";
+
+/**
+ * So long a result waits for others, to be written with them. Short: with two photos in hand a photo
+ * that waits is a worker that waits.
+ */
+const maxDelayMs = 1;
+
+export default async function setUpCounting({
+  settings,
+  logger,
+  ...slot
+}: WorkerSlot): Promise<WorkerSetup<PhotoReference, CountedPhoto>> {
+  const { results, count, recipeHash, attempts, ...limits } = settings as CountSettings;
+  const { recipe, sha256 } = await countRecipe(count);
+  // A process that starts later must not go on with another model than those that are at work.
+  if (recipe.hash !== recipeHash) throw changedModel(modelFiles(count));
+  const { workerId, device, requireDevice, intraOpThreads } = slot;
+  await using stack = new AsyncDisposableStack();
+  // Workers wait for a database that is away as they wait for Redis, however long.
+  const ledger = stack.use(
+    await openLedger(results, { busyTimeoutMs: Number.POSITIVE_INFINITY, logger }),
+  );
+  const store = await ResultStore.open(ledger, recipe);
+  const writer = stack.use(new ResultWriter(store, { maxDelayMs }));
+  const sources = stack.use(
+    new PhotoSources({ allowPrivateAddresses: limits.allowPrivateAddresses }),
+  );
+  const cache = stack.use(
+    new ModelCache({
+      ...{ workerId, device, requireDevice, intraOpThreads, logger },
+      models: {
+        detect: count.detect.file,
+        ...(count.segment && { segment: count.segment.file }),
+      },
+      warmUp: true,
+      // The recipe names the models as they are now: no reload.
+      reloadCheckMs: Number.POSITIVE_INFINITY,
+    }),
+  );
+  const task = new CountPhoto({
+    ...{ cache, workerId, logger, count, sha256, store, writer, sources, attempts },
+    maxPixels: limits.maxPixels,
+  });
+  const owned = stack.move();
+  return {
+    task,
+    cache,
+    parse: parsePhotoReference,
+    prove: (signal) => cache.warmUp(undefined, { signal }),
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  };
+}
+
+function modelFiles({ detect, segment }: CountSettings["count"]): string {
+  return segment === undefined ? detect.file : `${detect.file} and ${segment.file}`;
+}

@@ -1,0 +1,72 @@
+import { hash } from "node:crypto";
+import type { PhotoRef } from "../../ledger/results/photo-rows.ts";
+import type { ListedPhoto } from "../../pipeline/sources/remote-source.ts";
+
+/** A job of the fleet's own task: a photo to count on, told by its name, never by its bytes. */
+export interface PhotoReference {
+  /** A path, or a name that begins with `http://`, `https://` or `s3://`. It may hold a signature. */
+  readonly photo: string;
+  /** The name to record and to tell, where it is another than `photo`: without password or signature. */
+  readonly source?: string;
+  /** As it was listed, where that is known. */
+  readonly sizeBytes?: number;
+  readonly mtimeUs?: number;
+  /** The hash of the recipe that is wanted. */
+  readonly recipe: string;
+}
+
+/** The data of a job; short, because Redis holds them in memory. */
+export function toPhotoReference(
+  { name, source, sizeBytes, mtimeUs }: ListedPhoto,
+  recipe: string,
+): PhotoReference {
+  return {
+    photo: name,
+    ...(source !== name && { source }),
+    ...(sizeBytes > 0 && { sizeBytes }),
+    ...(mtimeUs > 0 && { mtimeUs }),
+    recipe,
+  };
+}
+
+/** The photo as the ledger names it. */
+export function toPhotoRef({
+  photo,
+  source = photo,
+  sizeBytes,
+  mtimeUs,
+}: PhotoReference): PhotoRef {
+  return { source, sizeBytes, mtimeUs };
+}
+
+/**
+ * The id of a photo's job: the same for the same source and recipe, so that the queue holds a photo
+ * once however often it is given. It begins with a letter, because BullMQ takes no numbers, and has no
+ * colon, which would divide its keys.
+ */
+export function photoJobId(source: string, recipe: string): string {
+  return `p${hash("sha256", `${source}\0${recipe}`, "base64url").slice(0, 22)}`;
+}
+
+/** Checks a job's data. Throws what is wrong with them. */
+export function parsePhotoReference(data: unknown): PhotoReference {
+  const { photo, source, sizeBytes, mtimeUs, recipe } = (data ?? {}) as Record<string, unknown>;
+  if (typeof photo !== "string" || photo === "") throw new Error("`photo` is not a photo's name");
+  if (typeof recipe !== "string" || !/^[0-9a-f]{64}$/.test(recipe)) {
+    throw new Error("`recipe` is not a recipe's hash");
+  }
+  if (source !== undefined && (typeof source !== "string" || source === "")) {
+    throw new Error("`source` is not a photo's name");
+  }
+  return {
+    photo,
+    recipe,
+    ...(source !== undefined && { source }),
+    ...(isCount(sizeBytes) && { sizeBytes }),
+    ...(isCount(mtimeUs) && { mtimeUs }),
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}

@@ -1,0 +1,52 @@
+import { untilAborted } from "../../base/one-at-a-time.ts";
+
+export interface EnterOptions {
+  /** Whether nobody else may be inside. */
+  readonly alone: boolean;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Lets jobs in, in the order of asking: any number together, and a suspect, during which a process
+ * has died before, alone. So the next death is blamed on the right one.
+ */
+export class SuspectGate {
+  #inside = 0;
+  #isAlone = false;
+  readonly #queue: { readonly alone: boolean; readonly letIn: () => void }[] = [];
+
+  /** @returns the place, to be disposed when the job has ended */
+  async enter({ alone, signal }: EnterOptions): Promise<Disposable> {
+    const entered = Promise.withResolvers<void>();
+    const waiting = { alone, letIn: entered.resolve };
+    this.#queue.push(waiting);
+    this.#admit();
+    try {
+      await untilAborted(entered.promise, signal);
+    } catch (error) {
+      const place = this.#queue.indexOf(waiting);
+      if (place === -1) this.#leave();
+      else this.#queue.splice(place, 1);
+      this.#admit();
+      throw error;
+    }
+    return { [Symbol.dispose]: () => this.#leave() };
+  }
+
+  #admit(): void {
+    for (;;) {
+      const next = this.#queue[0];
+      if (next === undefined || this.#isAlone || (next.alone && this.#inside > 0)) return;
+      this.#queue.shift();
+      this.#inside += 1;
+      this.#isAlone = next.alone;
+      next.letIn();
+    }
+  }
+
+  #leave(): void {
+    this.#inside -= 1;
+    this.#isAlone = false;
+    this.#admit();
+  }
+}

@@ -1,0 +1,119 @@
+import type { BulkJobOptions, Queue } from "bullmq";
+import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-store.ts";
+import type { ListedPhoto } from "../../pipeline/sources/remote-source.ts";
+import { photoJobId, toPhotoReference } from "../count/photo-reference.ts";
+
+export interface EnqueueOptions {
+  readonly queue: Queue;
+  /** What is known of the wanted recipe. */
+  readonly store: ResultStore;
+  readonly photos: AsyncIterable<ListedPhoto>;
+  /** Also photos that were recorded as failed. Default false. */
+  readonly retry?: boolean | undefined;
+  /** Photos that are looked up and added together. Default 500. */
+  readonly batchSize?: number | undefined;
+  readonly onProgress?: ((counts: EnqueueCounts) => void) | undefined;
+  /** Ends it with its reason; what is added stays. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What became of the photos so far. */
+export interface EnqueueCounts {
+  readonly found: number;
+  readonly added: number;
+  /** Have a result of this recipe and have not changed since. */
+  readonly done: number;
+  /** Were recorded as failed, and have not changed since. */
+  readonly failed: number;
+  /** Are in the queue already. */
+  readonly queued: number;
+}
+
+/** Jobs that are done leave Redis: what is done is in the ledger. */
+const jobOptions: BulkJobOptions = { removeOnComplete: true };
+
+/**
+ * Puts photos on the queue that have neither a result nor a job: any number of them in bounded memory,
+ * and as often as one likes. Stopped half-way and started again, it goes on.
+ */
+export async function enqueuePhotos({
+  queue,
+  store,
+  photos,
+  retry = false,
+  batchSize = 500,
+  onProgress = () => {},
+  signal,
+}: EnqueueOptions): Promise<EnqueueCounts> {
+  const counts = { found: 0, added: 0, done: 0, failed: 0, queued: 0 };
+  for await (const batch of inBatches(photos, batchSize)) {
+    signal?.throwIfAborted();
+    const outcomes = await store.knownSources(batch, { signal });
+    const wanted = batch.filter(({ source }) => isWanted(outcomes.get(source), retry));
+    const added = await addPhotos(queue, wanted, store.recipe.hash);
+    for (const { source } of batch) {
+      const outcome = outcomes.get(source);
+      if (outcome === "done") counts.done += 1;
+      else if (!isWanted(outcome, retry)) counts.failed += 1;
+    }
+    counts.found += batch.length;
+    counts.added += added;
+    counts.queued += wanted.length - added;
+    onProgress(counts);
+  }
+  return counts;
+}
+
+function isWanted(outcome: PhotoOutcome | undefined, retry: boolean): boolean {
+  return outcome === undefined || (outcome === "set-aside" && retry);
+}
+
+/** Gives how many were added: those that the queue did not have. */
+async function addPhotos(
+  queue: Queue,
+  photos: readonly ListedPhoto[],
+  recipe: string,
+): Promise<number> {
+  // The same photo may be named twice.
+  const byId = new Map(photos.map((photo) => [photoJobId(photo.source, recipe), photo]));
+  const states = await jobStates(queue, [...byId.keys()]);
+  // It has changed since it ended, or is wanted all the same: it begins afresh.
+  const ended = [...byId.keys()].filter((id) => states.get(id) === "ended");
+  await Promise.all(ended.map((id) => queue.remove(id)));
+  const jobs = [...byId]
+    .filter(([jobId]) => states.get(jobId) !== "left")
+    .map(([jobId, photo]) => ({
+      name: "photo",
+      data: toPhotoReference(photo, recipe),
+      opts: { ...jobOptions, jobId },
+    }));
+  if (jobs.length > 0) await queue.addBulk(jobs);
+  return jobs.length;
+}
+
+/** Of the jobs that the queue has: whether they have ended, or are left to be done. */
+async function jobStates(
+  queue: Queue,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, "ended" | "left">> {
+  const client = await queue.getBackend().client;
+  const states = new Map<string, "ended" | "left">();
+  await Promise.all(
+    ids.map(async (id) => {
+      const [name, finishedOn] = await client.hmget(queue.toKey(id), "name", "finishedOn");
+      if (name != null) states.set(id, finishedOn == null ? "left" : "ended");
+    }),
+  );
+  return states;
+}
+
+async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let batch: T[] = [];
+  for await (const item of items) {
+    batch.push(item);
+    if (batch.length < size) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
+}

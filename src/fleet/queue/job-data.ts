@@ -1,0 +1,76 @@
+import { OrangeryError } from "../../errors.ts";
+
+/**
+ * How a job's data become a task's payload: a function that gives the payload or throws, or a schema
+ * of any library that follows Standard Schema (Zod, Valibot, ArkType).
+ */
+export type PayloadParser<Payload> = ((data: unknown) => Payload) | PayloadSchema<Payload>;
+
+/** As much of Standard Schema, version 1, as is used: https://standardschema.dev */
+export interface PayloadSchema<Payload> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (
+      value: unknown,
+    ) => PayloadValidation<Payload> | Promise<PayloadValidation<Payload>>;
+    readonly types?: { readonly input: unknown; readonly output: Payload } | undefined;
+  };
+}
+
+type PayloadValidation<Payload> =
+  | { readonly value: Payload; readonly issues?: undefined }
+  | { readonly issues: readonly PayloadIssue[] };
+
+interface PayloadIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/**
+ * A job's data as its task's payload. Without a parser they are taken as they are.
+ *
+ * @throws OrangeryError `JOB_DATA_INVALID`, which no retry helps
+ */
+export async function parseJobData<Payload>(
+  data: unknown,
+  parser: PayloadParser<Payload> | undefined,
+): Promise<Payload> {
+  if (parser === undefined) return data as Payload;
+  if (typeof parser === "function") {
+    try {
+      return parser(data);
+    } catch (error) {
+      throw invalid([error instanceof Error ? error.message : String(error)], data, error);
+    }
+  }
+  const validation = await parser["~standard"].validate(data);
+  if (validation.issues === undefined) return validation.value;
+  throw invalid(validation.issues.map(toText), data);
+}
+
+function toText({ message, path = [] }: PayloadIssue): string {
+  const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
+  return keys.length === 0 ? message : `\`${keys.join(".")}\`: ${message}`;
+}
+
+function invalid(issues: readonly string[], data: unknown, cause?: unknown): OrangeryError {
+  return new OrangeryError(
+    "JOB_DATA_INVALID",
+    `Expected a job's data to be what its task takes, got ${excerpt(data)}: ${issues.join("; ")}. Add the job again with data that fit.`,
+    { details: { issues }, ...(cause !== undefined && { cause }) },
+  );
+}
+
+function excerpt(data: unknown): string {
+  const text = withoutSecrets(JSON.stringify(data) ?? String(data));
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
+
+/** Without what URLs hide: passwords, and signatures in their queries. */
+function withoutSecrets(text: string): string {
+  return text.replaceAll(
+    /(:\/\/)([^\s"/@]*@)?([^\s"?]*)(\?[^\s"]*)?/g,
+    (_, start, user, rest, query) => [start, user && "…@", rest, query && "?…"].join(""),
+  );
+}

@@ -1,0 +1,40 @@
+import type { Queue } from "bullmq";
+import { readWorkers, type WorkerFacts } from "../worker/worker-heartbeat.ts";
+
+/** What a queue is like at one moment. */
+export interface QueueStatus {
+  readonly queue: string;
+  readonly waiting: number;
+  readonly active: number;
+  /** Wait to be tried again. */
+  readonly delayed: number;
+  readonly failed: number;
+  /** Jobs that succeeded since the queue was made, whether or not it still has them. */
+  readonly done: number;
+  readonly isPaused: boolean;
+  /** Jobs a second of all workers, over the last half minute. */
+  readonly perSecond: number;
+  /** Until nothing waits, at that rate; undefined where nothing moves. */
+  readonly etaMs: number | undefined;
+  readonly workers: readonly WorkerFacts[];
+}
+
+/** Reads what a queue and its workers are like: a few requests, however many jobs there are. */
+export async function readQueueStatus(queue: Queue): Promise<QueueStatus> {
+  const [counts, { meta }, workers] = await Promise.all([
+    queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed"),
+    queue.getMetrics("completed", 0, 0),
+    readWorkers(queue),
+  ]);
+  const { active = 0, delayed = 0, failed = 0 } = counts;
+  const waiting = (counts.waiting ?? 0) + (counts.prioritized ?? 0);
+  const perSecond = workers.reduce((sum, worker) => sum + worker.perSecond, 0);
+  const left = waiting + active + delayed;
+  return {
+    queue: queue.name,
+    ...{ waiting, active, delayed, failed, done: meta.count, isPaused: await queue.isPaused() },
+    perSecond,
+    etaMs: left === 0 ? 0 : perSecond > 0 ? (1000 * left) / perSecond : undefined,
+    workers,
+  };
+}

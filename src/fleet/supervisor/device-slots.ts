@@ -1,0 +1,77 @@
+import { availableParallelism, hostname } from "node:os";
+import { OrangeryError } from "../../errors.ts";
+import { parseDevice } from "../../models/devices/device.ts";
+import type { FoundDevices } from "./found-devices.ts";
+
+/** One worker process's place on this machine. */
+export interface DeviceSlot {
+  /** `gpu0@host`, `cpu1@host`; a second process on one GPU is `gpu0-2@host`. */
+  readonly name: string;
+  readonly workerId: number;
+  /** As the model cache takes it. */
+  readonly device: string;
+  /** Whether another device will not do: where the device was named, not found. */
+  readonly requireDevice: boolean;
+  /** CPU threads that share one operator; 0 is as many as there are cores. */
+  readonly intraOpThreads: number;
+}
+
+export interface DeviceSlotsOptions {
+  readonly host?: string;
+  /** Cores that the processes share. */
+  readonly cores?: number;
+  /** What `auto` may take. */
+  readonly found: FoundDevices;
+}
+
+/**
+ * Reads `--devices`: `auto`, or devices with commas between them, each perhaps with the number of its
+ * processes: `cuda:0,cuda:1`, `cpu*2`. `auto` is each CUDA device that there is; without one, a
+ * single process that takes the best device it can prove.
+ *
+ * @throws OrangeryError `DEVICE_UNKNOWN`, `INVALID_ARGUMENT`
+ */
+export function parseDeviceSlots(
+  text: string,
+  { host = hostname(), cores = availableParallelism(), found }: DeviceSlotsOptions,
+): readonly DeviceSlot[] {
+  const wanted = text === "auto" ? autoDevices(found) : text.split(",").flatMap(readEntry);
+  const requireDevice = text !== "auto";
+  const intraOpThreads = wanted.length === 1 ? 0 : Math.max(1, Math.floor(cores / wanted.length));
+  const counts = new Map<string, number>();
+  return wanted.map(({ device, word, number }) => {
+    const place = (counts.get(word + number) ?? 0) + 1;
+    counts.set(word + number, place);
+    // CPU processes are numbered through: there is one CPU. Of a GPU the number is the GPU's.
+    const workerId = word === "cpu" ? place - 1 : number;
+    const suffix = word === "gpu" && place > 1 ? `-${place}` : "";
+    const name = `${word}${workerId}${suffix}@${host}`;
+    return { name, workerId, device, requireDevice, intraOpThreads };
+  });
+}
+
+interface WantedProcess {
+  readonly device: string;
+  readonly word: "gpu" | "cpu";
+  readonly number: number;
+}
+
+function readEntry(entry: string): readonly WantedProcess[] {
+  const [name = "", times = "1", ...rest] = entry.trim().split("*");
+  const count = Number(times);
+  if (rest.length > 0 || !/^\d{1,3}$/.test(times) || count < 1) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected the number of processes behind \`*\` to be a whole number from 1 to 999, got \`${entry}\`. Write, say, cpu*2.`,
+      { details: { entry } },
+    );
+  }
+  const { kind, index, label } = parseDevice(name);
+  const word = kind === "cpu" ? "cpu" : "gpu";
+  return Array<WantedProcess>(count).fill({ device: label, word, number: index });
+}
+
+function autoDevices({ cuda, hasOtherGpu }: FoundDevices): readonly WantedProcess[] {
+  if (cuda.length > 0) return cuda.flatMap(readEntry);
+  return [{ device: "auto", word: hasOtherGpu ? "gpu" : "cpu", number: 0 }];
+}

@@ -1,0 +1,54 @@
+import type { Logger } from "../../logger.ts";
+import { MonitorServer, type Readiness } from "../../monitor/monitor-server.ts";
+import { slotTrouble } from "./slot-readiness.ts";
+import type { SlotStatus } from "./slot-status.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+export interface ServeFleetOptions {
+  readonly supervisor: Supervisor;
+  /** Default 127.0.0.1. */
+  readonly host?: string | undefined;
+  readonly port: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Serves a supervisor's metrics and health by HTTP.
+ *
+ * @throws OrangeryError `PORT_UNAVAILABLE`
+ */
+export async function serveFleet({
+  supervisor,
+  host,
+  port,
+  logger,
+}: ServeFleetOptions): Promise<MonitorServer> {
+  const server = await MonitorServer.listen({
+    host,
+    port,
+    metrics: () => supervisor.metrics.text(),
+    health: () => ({ status: "ok", slots: supervisor.status.map(toHealth) }),
+    ready: () => toReadiness(supervisor.status),
+  });
+  logger.info({ url: server.url }, "metrics and probes are served");
+  return server;
+}
+
+/** Ready is who has everything that was wanted. */
+function toReadiness(slots: readonly SlotStatus[]): Readiness {
+  const reasons = slots.flatMap((slot) => {
+    const trouble = slotTrouble(slot);
+    return trouble === undefined ? [] : [`${slot.name}: ${trouble}`];
+  });
+  return { ready: reasons.length === 0, reasons };
+}
+
+function toHealth(slot: SlotStatus) {
+  const { name, state, pid, device, stats, failures, recycled } = slot;
+  const reason = slotTrouble(slot);
+  const ready = reason === undefined;
+  return {
+    ...{ name, state, ready, reason, pid, device, failures, recycled },
+    ...{ active: stats?.active, tasks: stats?.tasks, memory: stats?.memory },
+  };
+}

@@ -1,0 +1,114 @@
+import type { GraphBuilder, Value } from "../../graph-builder.ts";
+import type { InputExtent } from "../input-size.ts";
+import {
+  coefficientCount,
+  type DetectModule,
+  detectOf,
+  type Weights,
+  type YoloHead,
+  type YoloModule,
+} from "../modules.ts";
+import { type Anchors, emitAnchors } from "./emit-anchors.ts";
+import { emitModule } from "./emit-module.ts";
+import { selectBest } from "./emit-selection.ts";
+
+/** The outputs of a network. */
+export interface HeadOutputs {
+  /**
+   * Raw: (batch, 4 + classes + coefficients, anchors), boxes as centre and size in input pixels,
+   * class scores in 0..1; anchors go level by level, each row by row. End-to-end: (batch,
+   * detections, 6 + coefficients), rows of xyxy, score, class, best first.
+   */
+  readonly detections: Value;
+  /** (batch, coefficients, rows, columns) at a quarter of the input size, from a segmentation head. */
+  readonly prototypes: Value | undefined;
+}
+
+/** Adds a head. */
+export function emitHead(
+  graph: GraphBuilder,
+  head: YoloHead,
+  features: readonly Value[],
+  extent: InputExtent,
+): HeadOutputs {
+  const detect = detectOf(head);
+  const anchors = emitAnchors(graph, detect.strides, features, extent);
+  const distances = emitDistances(graph, detect, features);
+  const boxes = (detect.endToEnd === undefined ? toXywh : toXyxy)(graph, distances, anchors);
+  const logits = perAnchor(graph, "cv3", detect.cv3, features, detect.classCount);
+  const scores = graph.node("Sigmoid", [logits]);
+  const coefficients =
+    head.kind === "segment"
+      ? perAnchor(graph, "cv4", head.cv4, features, coefficientCount(head))
+      : undefined;
+  const rows = { boxes, scores, coefficients };
+  return {
+    detections:
+      detect.endToEnd === undefined
+        ? graph.node("Concat", [boxes, scores, ...(coefficients ? [coefficients] : [])], {
+            axis: 1,
+          })
+        : selectBest(graph, detect, rows),
+    prototypes:
+      head.kind === "segment" ? emitModule(graph, "proto", head.proto, ...features) : undefined,
+  };
+}
+
+/** One branch of the head on every level, its cells joined to (batch, channels, anchors). */
+function perAnchor(
+  graph: GraphBuilder,
+  name: string,
+  levels: readonly YoloModule[],
+  features: readonly Value[],
+  channels: number,
+): Value {
+  const cells = levels.map((level, i) => {
+    const map = emitModule(graph, `${name}.${i}`, level, features[i]!);
+    return graph.node("Reshape", [map, graph.ints([0, channels, -1])]);
+  });
+  return graph.node("Concat", cells, { axis: 2 });
+}
+
+/** (batch, 4, anchors): left, top, right, bottom, in cells. */
+function emitDistances(
+  graph: GraphBuilder,
+  { cv2, dfl }: DetectModule,
+  features: readonly Value[],
+): Value {
+  if (dfl === undefined) return perAnchor(graph, "cv2", cv2, features, 4);
+  const distributions = perAnchor(graph, "cv2", cv2, features, 4 * dfl.values.length);
+  return graph.scope("dfl", () => expectedDistances(graph, dfl, distributions));
+}
+
+/**
+ * The decoding of distribution focal loss (Li et al. 2020): the expectation of each side's
+ * distribution.
+ */
+function expectedDistances(graph: GraphBuilder, { values }: Weights, distributions: Value): Value {
+  const bySide = graph.node("Reshape", [distributions, graph.ints([0, 4, values.length, -1])]);
+  const binsLast = graph.node("Transpose", [bySide], { perm: [0, 1, 3, 2] });
+  const probabilities = graph.node("Softmax", [binsLast], { axis: -1 });
+  const bins = graph.weights(graph.scopedName("weight"), [values.length], values);
+  return graph.node("MatMul", [probabilities, bins]);
+}
+
+function toXyxy(graph: GraphBuilder, distances: Value, anchors: Anchors): Value {
+  const [topLeft, bottomRight] = corners(graph, distances, anchors);
+  return inPixels(graph, [topLeft, bottomRight], anchors);
+}
+
+function toXywh(graph: GraphBuilder, distances: Value, anchors: Anchors): Value {
+  const [topLeft, bottomRight] = corners(graph, distances, anchors);
+  const centre = graph.node("Div", [graph.node("Add", [topLeft, bottomRight]), 2]);
+  const extent = graph.node("Sub", [bottomRight, topLeft]);
+  return inPixels(graph, [centre, extent], anchors);
+}
+
+function corners(graph: GraphBuilder, distances: Value, { centres }: Anchors): [Value, Value] {
+  const [leftTop, rightBottom] = graph.split(distances, [2, 2], 1) as [Value, Value];
+  return [graph.node("Sub", [centres, leftTop]), graph.node("Add", [centres, rightBottom])];
+}
+
+function inPixels(graph: GraphBuilder, pairs: readonly Value[], { strides }: Anchors): Value {
+  return graph.node("Mul", [graph.node("Concat", pairs, { axis: 1 }), strides]);
+}

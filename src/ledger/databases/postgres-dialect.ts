@@ -1,0 +1,53 @@
+import { sql } from "kysely";
+import type { Pool, PoolConfig } from "pg";
+import { OrangeryError } from "../../errors.ts";
+import type { MigrationDialect } from "../schema/migrations.ts";
+
+/** Types of PostgreSQL (pg_type.oid) that `pg` gives as text, lest large values lose digits. Ours are small. */
+const numericTypes = new Set([
+  20, // int8: ids, counts, sums of integers
+  1700, // numeric: sums of int8
+]);
+
+/** Connections to the database at `url`, made when they are needed. */
+export async function createPool(url: string, config: PoolConfig): Promise<Pool> {
+  const { default: pg } = await importPg();
+  const getTypeParser = (oid: number, format?: "text" | "binary") =>
+    numericTypes.has(oid) ? Number : pg.types.getTypeParser(oid, format as "text");
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: "orangery",
+    connectionTimeoutMillis: 10_000,
+    // A server that vanished without a word is noticed.
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    types: { getTypeParser: getTypeParser as typeof pg.types.getTypeParser },
+    ...config,
+  });
+  // A connection that ends between two queries says so by an event, without a listener the end of
+  // the process. The next query fails, or is made on another connection.
+  const ignore = () => {};
+  pool.on("error", ignore);
+  pool.on("connect", (client) => client.on("error", ignore));
+  return pool;
+}
+
+async function importPg(): Promise<typeof import("pg")> {
+  try {
+    return await import("pg");
+  } catch (cause) {
+    throw new OrangeryError(
+      "PACKAGE_MISSING",
+      "Expected the package `pg` for a results database on PostgreSQL, and it is not installed. " +
+        "Install it: npm install pg",
+      { cause, details: { package: "pg" } },
+    );
+  }
+}
+
+export const postgresMigrationDialect: MigrationDialect = {
+  idType: "bigserial",
+  keyTextType: sql`text collate "C"`,
+  json: (text) => sql`${text}::json`,
+  jsonItems: (text, alias) => sql`json_array_elements(${text}::json) as ${alias}`,
+};

@@ -1,0 +1,70 @@
+import type { DatabaseSync } from "node:sqlite";
+import {
+  CompiledQuery,
+  type DatabaseConnection,
+  type Driver,
+  type SqliteDatabase,
+  SqliteDialect,
+  SqliteDriver,
+  sql,
+} from "kysely";
+import type { MigrationDialect } from "../schema/migrations.ts";
+
+/** Kysely's SQLite dialect on `node:sqlite`, which Kysely 0.29 does not know. */
+export class NodeSqliteDialect extends SqliteDialect {
+  readonly #sqlite: DatabaseSync;
+
+  constructor(sqlite: DatabaseSync) {
+    super({ database: adapt(sqlite) });
+    this.#sqlite = sqlite;
+  }
+
+  override createDriver(): Driver {
+    return new ImmediateDriver(this.#sqlite);
+  }
+}
+
+/**
+ * Takes the write lock when a transaction starts. A deferred transaction that reads first and writes
+ * later fails with SQLITE_BUSY when another process wrote in between, and no waiting helps it; with
+ * the lock taken first only the start can be busy, so nothing is half done when it is tried again.
+ */
+class ImmediateDriver extends SqliteDriver {
+  readonly #sqlite: DatabaseSync;
+
+  constructor(sqlite: DatabaseSync) {
+    super({ database: adapt(sqlite) });
+    this.#sqlite = sqlite;
+  }
+
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw("begin immediate"));
+  }
+
+  /** SQLite rolls back by itself when the disk is full; a second time would hide that error. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#sqlite.isTransaction) await super.rollbackTransaction(connection);
+  }
+}
+
+function adapt(sqlite: DatabaseSync): SqliteDatabase {
+  return {
+    close: () => sqlite.close(),
+    prepare(sql) {
+      const statement = sqlite.prepare(sql);
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters) => statement.all(...(parameters as never[])),
+        run: (parameters) => statement.run(...(parameters as never[])),
+        iterate: (parameters) => statement.iterate(...(parameters as never[])),
+      };
+    },
+  };
+}
+
+export const sqliteMigrationDialect: MigrationDialect = {
+  idType: "integer",
+  keyTextType: "text",
+  json: (text) => text,
+  jsonItems: (text, alias) => sql`json_each(${text}) as ${alias}`,
+};

@@ -1,0 +1,126 @@
+import type { Kysely, Transaction } from "kysely";
+import type { LedgerTables } from "../schema/tables.ts";
+import { waitingAnew } from "../worklist/add-photos.ts";
+import { inStatements } from "./insert-rows.ts";
+
+/** A photo as its source names it. */
+export interface PhotoRef {
+  /** Absolute path, or the key in another source. Two sources are two photos. */
+  readonly source: string;
+  /** Together with `mtimeUs` it tells a changed photo from the one that is known. Default 0: not known. */
+  readonly sizeBytes?: number | undefined;
+  readonly mtimeUs?: number | undefined;
+}
+
+export interface PhotoState extends PhotoRef {
+  /** Undefined where it could not be read. */
+  readonly contentSha256?: string | undefined;
+}
+
+/**
+ * Makes photos known, as they are now, and gives their ids by source. What was done or set aside of
+ * other bytes waits again, under every recipe.
+ */
+export async function savePhotos(
+  transaction: Transaction<LedgerTables>,
+  photos: readonly PhotoState[],
+): Promise<ReadonlyMap<string, number>> {
+  // In one order for all, as with results; of a source named twice the last counts.
+  const inOrder = [...new Map(photos.map((photo) => [photo.source, photo]))]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([, photo]) => photo);
+  const ids = new Map<string, number>();
+  // Nearly all are new: they are not looked up before.
+  for (const { id, source } of await insertPhotos(transaction, inOrder)) ids.set(source, id);
+  const others = inOrder.filter(({ source }) => !ids.has(source));
+  const known = await findPhotos(
+    transaction,
+    others.map(({ source }) => source),
+  );
+  const changedIds: number[] = [];
+  for (const photo of others) {
+    const row = known.get(photo.source)!;
+    ids.set(photo.source, row.id);
+    const isChanged = hasChanged(photo, row);
+    if (isChanged) changedIds.push(row.id);
+    if (!isChanged && (row.content_sha256 !== null || photo.contentSha256 === undefined)) continue;
+    await transaction
+      .updateTable("photo")
+      .set(stateColumns(photo))
+      .where("id", "=", row.id)
+      .execute();
+  }
+  for (const part of inStatements(changedIds, 1)) {
+    await transaction
+      .updateTable("job")
+      .set(waitingAnew)
+      .where("photo_id", "in", part)
+      .where("state", "!=", "leased")
+      .execute();
+  }
+  return ids;
+}
+
+function stateColumns({ sizeBytes = 0, mtimeUs = 0, contentSha256 }: PhotoState) {
+  return {
+    size_bytes: sizeBytes,
+    mtime_us: mtimeUs,
+    content_sha256: contentSha256 ?? null,
+  };
+}
+
+/** Those that were not there. */
+async function insertPhotos(
+  transaction: Transaction<LedgerTables>,
+  photos: readonly PhotoState[],
+): Promise<readonly Pick<PhotoRow, "id" | "source">[]> {
+  const rows: Pick<PhotoRow, "id" | "source">[] = [];
+  const news = photos.map((photo) => ({ source: photo.source, ...stateColumns(photo) }));
+  for (const part of inStatements(news, 4)) {
+    const inserted = await transaction
+      .insertInto("photo")
+      .values(part)
+      .onConflict((conflict) => conflict.column("source").doNothing())
+      .returning(["id", "source"])
+      .execute();
+    rows.push(...inserted);
+  }
+  return rows;
+}
+
+interface PhotoRow {
+  readonly id: number;
+  readonly source: string;
+  readonly size_bytes: number;
+  readonly mtime_us: number;
+  readonly content_sha256: string | null;
+}
+
+async function findPhotos(
+  db: Kysely<LedgerTables>,
+  sources: readonly string[],
+): Promise<ReadonlyMap<string, PhotoRow>> {
+  const rows: PhotoRow[] = [];
+  for (const part of inStatements(sources, 1)) {
+    rows.push(...(await db.selectFrom("photo").selectAll().where("source", "in", part).execute()));
+  }
+  return new Map(rows.map((row) => [row.source, row]));
+}
+
+/** Whether the photo is not the one that is known: by its content where both are known. */
+function hasChanged(photo: PhotoState, row: Omit<PhotoRow, "id" | "source">): boolean {
+  const { contentSha256 } = photo;
+  if (contentSha256 !== undefined && row.content_sha256 !== null) {
+    return contentSha256 !== row.content_sha256;
+  }
+  return isOtherFile(photo, row);
+}
+
+/** Whether size or time differ, where both are known. */
+export function isOtherFile(
+  { sizeBytes = 0, mtimeUs = 0 }: PhotoRef,
+  row: Pick<PhotoRow, "size_bytes" | "mtime_us">,
+): boolean {
+  const differs = (a: number, b: number) => a !== 0 && b !== 0 && a !== b;
+  return differs(sizeBytes, row.size_bytes) || differs(mtimeUs, row.mtime_us);
+}

@@ -1,0 +1,88 @@
+import type { Kysely, Selectable } from "kysely";
+import { Mask } from "../../vision/masks/mask.ts";
+import type { Region } from "../../vision/region.ts";
+import type { LedgerTables } from "../schema/tables.ts";
+import { fromCocoCounts } from "./coco-counts.ts";
+import type { Findings, ObjectCount } from "./result-rows.ts";
+import { fromStoredObjects } from "./stored-objects.ts";
+
+/** What was found on one photo, as it was recorded. */
+export async function readFindings(db: Kysely<LedgerTables>, resultId: number): Promise<Findings> {
+  return (await readManyFindings(db, [resultId])).get(resultId)!;
+}
+
+/** What was found, by result. */
+export async function readManyFindings(
+  db: Kysely<LedgerTables>,
+  resultIds: readonly number[],
+): Promise<ReadonlyMap<number, Findings>> {
+  const results = await db
+    .selectFrom("result")
+    .innerJoin("result_objects", "result_objects.result_id", "result.id")
+    .innerJoin("class_names", "class_names.id", "result_objects.class_names_id")
+    .select([
+      "result.id",
+      "result.width_px",
+      "result.height_px",
+      "result.region_count",
+      "class_names.names",
+      "result_objects.objects",
+      "result_objects.masks",
+    ])
+    .where("result.id", "in", resultIds)
+    .execute();
+  const regionRows = await db
+    .selectFrom("result_region")
+    .selectAll()
+    .where("result_id", "in", resultIds)
+    .orderBy("result_id")
+    .orderBy("region")
+    .execute();
+  const regionsById = Map.groupBy(regionRows, ({ result_id }) => result_id);
+  return new Map(
+    results.map(({ id, region_count, width_px: widthPx, height_px: heightPx, ...stored }) => {
+      const { objects, objectRegions = new Int32Array(0) } = fromStoredObjects(stored);
+      if (region_count === null) return [id, { objects }];
+      const regions = (regionsById.get(id) ?? []).map((row): Region => {
+        const mask = new Mask({ widthPx, heightPx, counts: fromCocoCounts(row.mask) });
+        return { ...fromRegionRow(row), mask };
+      });
+      return [id, { objects, objectRegions, regions }];
+    }),
+  );
+}
+
+/** How many objects of which name were counted where, by result. */
+export async function readManyCounts(
+  db: Kysely<LedgerTables>,
+  resultIds: readonly number[],
+): Promise<ReadonlyMap<number, ObjectCount[]>> {
+  const rows = await db
+    .selectFrom("result_count")
+    .selectAll()
+    .where("result_id", "in", resultIds)
+    .orderBy("result_id")
+    .orderBy("region")
+    .orderBy("name")
+    .execute();
+  const counts = new Map<number, ObjectCount[]>();
+  for (const { result_id, ...count } of rows) {
+    const list = counts.get(result_id);
+    if (list === undefined) counts.set(result_id, [count]);
+    else list.push(count);
+  }
+  return counts;
+}
+
+type RegionRow = Selectable<LedgerTables["result_region"]>;
+
+function fromRegionRow(row: RegionRow): Omit<Region, "mask"> {
+  return {
+    number: row.region,
+    classId: row.class_id,
+    name: row.name,
+    score: row.score,
+    boxXyxy: [row.left_px, row.top_px, row.right_px, row.bottom_px],
+    areaPx: row.area_px,
+  };
+}

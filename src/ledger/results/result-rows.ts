@@ -1,0 +1,172 @@
+import type { Kysely, Transaction } from "kysely";
+import type { Detections } from "../../vision/detections.ts";
+import type { Region } from "../../vision/region.ts";
+import type { LedgerTables } from "../schema/tables.ts";
+import { toCocoCounts } from "./coco-counts.ts";
+import { inStatements, insertRows } from "./insert-rows.ts";
+import type { SharedRows } from "./shared-rows.ts";
+import { toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
+
+/** How many objects of one name there are on the whole photo (region 0) or in one region (1…n). */
+export interface ObjectCount {
+  readonly region: number;
+  readonly name: string;
+  readonly count: number;
+}
+
+/** What was found on a photo, and where. */
+export interface Findings {
+  readonly objects: Detections;
+  /** For each object the number of the region that it is in, 0 for none; undefined without a segmenter. */
+  readonly objectRegions?: Int32Array | undefined;
+  /** In the order of their numbers; undefined without a segmenter. */
+  readonly regions?: readonly Region[] | undefined;
+}
+
+/** All that is recorded about one photo's content under one recipe. */
+export interface PhotoResult extends Findings {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** Where it was inferred, as in `cpu` or `cuda:0`. */
+  readonly device: string;
+  /** Why it is not the device that was asked for. */
+  readonly fallbackReason?: string | undefined;
+  readonly timingsMs: { readonly [step: string]: number };
+  /** Zeros may be left out. */
+  readonly counts: readonly ObjectCount[];
+  /** Inferences of the detector: 1 without slicing. */
+  readonly sliceCount: number;
+}
+
+/** A result and the content that it is a result of. */
+export interface NewResult {
+  /** Lower-case hex. */
+  readonly contentSha256: string;
+  readonly result: PhotoResult;
+}
+
+/**
+ * Inserts the results that do not exist yet, and gives the ids of all by their content. Of one content
+ * under one recipe there is never a second result, also when two do this at the same moment: the one
+ * that comes later gets the id of the first.
+ */
+export async function insertResults(
+  transaction: Transaction<LedgerTables>,
+  recipeId: number,
+  entries: readonly NewResult[],
+  shared: SharedRows,
+): Promise<ReadonlyMap<string, number>> {
+  const byContent = new Map(entries.map(({ contentSha256, result }) => [contentSha256, result]));
+  const placementIds = await shared.placementIds(transaction, [...byContent.values()]);
+  const rows = [...byContent].map(([content_sha256, result]) => ({
+    content_sha256,
+    recipe_id: recipeId,
+    width_px: result.widthPx,
+    height_px: result.heightPx,
+    object_count: result.objects.length,
+    region_count: result.regions?.length ?? null,
+    slice_count: result.sliceCount,
+    placement_id: placementIds.get(result)!,
+    timings_ms: JSON.stringify(result.timingsMs, toTenths),
+    created_at: new Date().toISOString(),
+  }));
+  // Two transactions that insert the same keys in one order never wait for each other in a circle.
+  rows.sort((a, b) => (a.content_sha256 < b.content_sha256 ? -1 : 1));
+  const ids = new Map<string, number>();
+  for (const part of inStatements(rows, 10)) {
+    const inserted = await transaction
+      .insertInto("result")
+      .values(part)
+      .onConflict((conflict) => conflict.columns(["content_sha256", "recipe_id"]).doNothing())
+      .returning(["id", "content_sha256"])
+      .execute();
+    for (const { id, content_sha256 } of inserted) ids.set(content_sha256, id);
+  }
+  await insertFindings(
+    transaction,
+    Array.from(ids, ([content, resultId]) => ({ resultId, ...byContent.get(content)! })),
+    shared,
+  );
+  const others = [...byContent.keys()].filter((content) => !ids.has(content));
+  for (const [content, id] of await findResults(transaction, recipeId, others))
+    ids.set(content, id);
+  return ids;
+}
+
+/** The ids of the results that there are for contents, by content. */
+export async function findResults(
+  db: Kysely<LedgerTables>,
+  recipeId: number,
+  contents: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const ids = new Map<string, number>();
+  for (const part of inStatements(contents, 1)) {
+    const rows = await db
+      .selectFrom("result")
+      .select(["id", "content_sha256"])
+      .where("content_sha256", "in", part)
+      .where("recipe_id", "=", recipeId)
+      .execute();
+    for (const { id, content_sha256 } of rows) ids.set(content_sha256, id);
+  }
+  return ids;
+}
+
+interface IdentifiedResult extends PhotoResult {
+  readonly resultId: number;
+}
+
+async function insertFindings(
+  transaction: Transaction<LedgerTables>,
+  results: readonly IdentifiedResult[],
+  shared: SharedRows,
+): Promise<void> {
+  const stored = results.map((result) => ({
+    result_id: result.resultId,
+    ...toStoredObjects(result),
+  }));
+  const namesIds = await shared.classNamesIds(
+    transaction,
+    stored.map(({ names }) => names),
+  );
+  await insertRows(
+    transaction,
+    "result_objects",
+    stored.map(({ names, ...row }) => ({ ...row, class_names_id: namesIds.get(names)! })),
+  );
+  await insertRows(
+    transaction,
+    "result_region",
+    results.flatMap(({ resultId, regions = [] }) =>
+      regions.map((region) => ({ result_id: resultId, ...toRegionRow(region) })),
+    ),
+  );
+  await insertRows(
+    transaction,
+    "result_count",
+    results.flatMap(({ resultId, counts }) =>
+      counts.map(({ region, name, count }) => ({ result_id: resultId, region, name, count })),
+    ),
+  );
+}
+
+/** The table `result_region` of one result, row by row. */
+function toRegionRow({ number, classId, name, score, boxXyxy, areaPx, mask }: Region) {
+  const [left_px, top_px, right_px, bottom_px] = boxXyxy.map(toHundredths);
+  return {
+    region: number,
+    class_id: classId,
+    name,
+    score: toScore(score),
+    left_px: left_px!,
+    top_px: top_px!,
+    right_px: right_px!,
+    bottom_px: bottom_px!,
+    area_px: areaPx,
+    mask: toCocoCounts(mask.counts),
+  };
+}
+
+function toTenths(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Math.round(10 * value) / 10 : value;
+}

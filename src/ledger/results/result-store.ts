@@ -1,0 +1,218 @@
+import type { Transaction } from "kysely";
+import { OrangeryError } from "../../errors.ts";
+import type { AccessOptions, LedgerDatabase } from "../ledger-database.ts";
+import type { Recipe } from "../recipe.ts";
+import { saveRecipe } from "../recipe-rows.ts";
+import type { LedgerTables } from "../schema/tables.ts";
+import { unleased } from "../worklist/lease-owner.ts";
+import type { Reason } from "../worklist/worklist.ts";
+import { inStatements } from "./insert-rows.ts";
+import { isOtherFile, type PhotoRef, type PhotoState, savePhotos } from "./photo-rows.ts";
+import { findResults, insertResults, type PhotoResult } from "./result-rows.ts";
+import { SharedRows } from "./shared-rows.ts";
+
+/** A photo that was read, and what was found on it. */
+export interface FoundPhoto extends PhotoRef {
+  /** Of its bytes, lower-case hex. */
+  readonly contentSha256: string;
+  readonly result: PhotoResult;
+}
+
+/** A photo that gets no result. */
+export interface FailedPhoto extends PhotoState {
+  readonly reason: Reason;
+}
+
+/** What became of a photo under a recipe. */
+export type PhotoOutcome = "done" | "set-aside";
+
+/**
+ * The results of one recipe, for workers that a queue gives their photos. The queue may give a photo
+ * twice, also to two workers at once: of one content there is one result, and recording it again
+ * changes nothing. Works the same on both databases; every method is one transaction.
+ */
+export class ResultStore {
+  readonly ledger: LedgerDatabase;
+  readonly recipe: Recipe;
+  readonly #recipeId: number;
+  readonly #shared = new SharedRows();
+
+  private constructor(ledger: LedgerDatabase, recipe: Recipe, recipeId: number) {
+    this.ledger = ledger;
+    this.recipe = recipe;
+    this.#recipeId = recipeId;
+  }
+
+  /** The results of `recipe` in `ledger`, which stays its caller's. */
+  static async open(
+    ledger: LedgerDatabase,
+    recipe: Recipe,
+    options: AccessOptions = {},
+  ): Promise<ResultStore> {
+    const recipeId = await ledger.write((transaction) => saveRecipe(transaction, recipe), options);
+    return new ResultStore(ledger, recipe, recipeId);
+  }
+
+  /**
+   * What became of photos, as far as they are done or set aside and have not changed since, so that
+   * they need not be given to the queue. At most 10,000 at a time.
+   */
+  async knownSources(
+    photos: readonly PhotoRef[],
+    options: AccessOptions = {},
+  ): Promise<ReadonlyMap<string, PhotoOutcome>> {
+    const asked = new Map(photos.map((photo) => [photo.source, photo]));
+    const outcomes = new Map<string, PhotoOutcome>();
+    for (const part of inStatements([...asked.keys()], 1)) {
+      const rows = await this.ledger.read(
+        (db) =>
+          db
+            .selectFrom("photo")
+            .innerJoin("job", "job.photo_id", "photo.id")
+            .select(["photo.source", "photo.size_bytes", "photo.mtime_us", "job.state"])
+            .where("photo.source", "in", part)
+            .where("job.recipe_id", "=", this.#recipeId)
+            .execute(),
+        options,
+      );
+      for (const { source, state, ...row } of rows) {
+        if (state !== "done" && state !== "set-aside") continue;
+        if (!isOtherFile(asked.get(source)!, row)) outcomes.set(source, state);
+      }
+    }
+    return outcomes;
+  }
+
+  /** Which of these contents have a result. */
+  async knownResults(
+    contentSha256s: readonly string[],
+    options: AccessOptions = {},
+  ): Promise<ReadonlySet<string>> {
+    const ids = await this.ledger.read(
+      (db) => findResults(db, this.#recipeId, contentSha256s),
+      options,
+    );
+    return new Set(ids.keys());
+  }
+
+  /**
+   * Records that a photo is done whose content has a result already. False, and nothing recorded,
+   * where it has none and has to be inferred.
+   */
+  async recordKnown(
+    photo: PhotoRef & { readonly contentSha256: string },
+    options: AccessOptions = {},
+  ): Promise<boolean> {
+    return await this.ledger.write(async (transaction) => {
+      const ids = await findResults(transaction, this.#recipeId, [photo.contentSha256]);
+      if (ids.size === 0) return false;
+      await this.#complete(transaction, [photo], ids);
+      return true;
+    }, options);
+  }
+
+  /**
+   * Records what was found, all or nothing. Where a content has a result already, that one stays. A
+   * failure recorded before is forgotten.
+   *
+   * @throws `INVALID_ARGUMENT` before anything is written, and what {@link LedgerDatabase.write} throws
+   */
+  async record(photos: readonly FoundPhoto[], options: AccessOptions = {}): Promise<void> {
+    for (const photo of photos) checkPhoto(photo);
+    if (photos.length === 0) return;
+    await this.ledger.write(async (transaction) => {
+      const ids = await insertResults(transaction, this.#recipeId, photos, this.#shared);
+      await this.#complete(transaction, photos, ids);
+    }, options);
+  }
+
+  /**
+   * Records that a photo gets no result. A result that it has stays, unless the photo has changed
+   * since.
+   */
+  async recordFailure(
+    { reason, ...photo }: FailedPhoto,
+    options: AccessOptions = {},
+  ): Promise<void> {
+    checkPhoto(photo);
+    await this.ledger.write(async (transaction) => {
+      const ids = await savePhotos(transaction, [photo]);
+      const setAside = {
+        state: "set-aside" as const,
+        result_id: null,
+        reason_code: reason.code,
+        reason_message: withoutNul(reason.message),
+        ...unleased,
+      };
+      await transaction
+        .insertInto("job")
+        .values({ photo_id: ids.get(photo.source)!, recipe_id: this.#recipeId, ...setAside })
+        .onConflict((conflict) =>
+          conflict
+            .columns(["photo_id", "recipe_id"])
+            .doUpdateSet(setAside)
+            .where("job.state", "!=", "done"),
+        )
+        .execute();
+    }, options);
+  }
+
+  /** Photos are done with the results of their contents. */
+  async #complete(
+    transaction: Transaction<LedgerTables>,
+    photos: readonly (PhotoRef & { readonly contentSha256: string })[],
+    resultIds: ReadonlyMap<string, number>,
+  ): Promise<void> {
+    const photoIds = await savePhotos(transaction, photos);
+    const contents = new Map(photos.map(({ source, contentSha256 }) => [source, contentSha256]));
+    const jobs = Array.from(photoIds, ([source, photo_id]) => ({
+      photo_id,
+      recipe_id: this.#recipeId,
+      state: "done" as const,
+      result_id: resultIds.get(contents.get(source)!)!,
+    })).sort((a, b) => a.photo_id - b.photo_id);
+    for (const part of inStatements(jobs, 4)) {
+      await transaction
+        .insertInto("job")
+        .values(part)
+        .onConflict((conflict) =>
+          conflict
+            .columns(["photo_id", "recipe_id"])
+            .doUpdateSet((eb) => ({
+              state: "done",
+              result_id: eb.ref("excluded.result_id"),
+              reason_code: null,
+              reason_message: null,
+              ...unleased,
+            }))
+            .where((eb) =>
+              eb.or([
+                eb("job.state", "!=", "done"),
+                eb("job.result_id", "is distinct from", eb.ref("excluded.result_id")),
+              ]),
+            ),
+        )
+        .execute();
+    }
+  }
+}
+
+function checkPhoto({ source, contentSha256 }: PhotoState): void {
+  if (source === "" || source.includes("\0")) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected a photo's source to be a text without NUL, got ${JSON.stringify(source)}.`,
+    );
+  }
+  if (contentSha256 !== undefined && !/^[0-9a-f]{64}$/.test(contentSha256)) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected the content of ${source} as a SHA-256 in lower-case hex, got "${contentSha256}".`,
+    );
+  }
+}
+
+/** PostgreSQL takes no NUL in a text, and an error may quote a photo's bytes. */
+function withoutNul(text: string): string {
+  return text.replaceAll("\0", "\u2400");
+}

@@ -1,0 +1,458 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempDisposable, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { test } from "node:test";
+import { Detections } from "../../vision/detections.ts";
+import { createRecipe } from "../recipe.ts";
+import type { PhotoResult } from "../results/result-rows.ts";
+import type { PhotoFile } from "./add-photos.ts";
+import { Ledger, type LedgerOptions } from "./ledger.ts";
+import type { LeasedPhoto, PhotoContent, Worklist } from "./worklist.ts";
+
+const recipe = createRecipe({ version: 1 });
+
+const result: PhotoResult = {
+  widthPx: 40,
+  heightPx: 30,
+  device: "cpu",
+  timingsMs: { detect: 1.2345 },
+  objects: Detections.empty(["plant"]),
+  counts: [{ region: 0, name: "plant", count: 3 }],
+  sliceCount: 1,
+};
+
+function photo(source: string, mtimeUs = 1): PhotoFile {
+  return { source, sizeBytes: 100, mtimeUs };
+}
+
+function content(letter: string, mtimeUs = 1): PhotoContent {
+  return { sha256: letter.repeat(64), sizeBytes: 100, mtimeUs };
+}
+
+/** A results file in a folder of its own, with as many users as asked for. */
+async function openLedgers(users: number, options?: LedgerOptions) {
+  const stack = new AsyncDisposableStack();
+  const folder = stack.use(await mkdtempDisposable(join(tmpdir(), "orangery-ledger-")));
+  const file = join(folder.path, "results.db");
+  const ledgers: Ledger[] = [];
+  for (let i = 0; i < users; i++) ledgers.push(stack.use(await Ledger.open(file, options)));
+  return {
+    file,
+    ledgers,
+    ledger: ledgers[0]!,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function leaseOne(worklist: Worklist, options = {}): Promise<LeasedPhoto> {
+  const [leased] = await worklist.lease(1, options);
+  assert.ok(leased, "a photo was waiting");
+  return leased;
+}
+
+async function finishOne(worklist: Worklist, sha: string): Promise<void> {
+  const leased = await leaseOne(worklist);
+  assert.equal(await worklist.begin(leased), true);
+  assert.equal(await worklist.claim(leased, content(sha)), "infer");
+  const finished = { contentSha256: content(sha).sha256, result };
+  assert.equal(await worklist.finish(leased, finished), true);
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+const sources = (photos: readonly { source: string }[]) => photos.map(({ source }) => source);
+
+test("an empty list has nothing to lease, nothing unfinished and nothing to tell", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([]);
+  assert.deepEqual(await worklist.lease(5), []);
+  assert.deepEqual(await worklist.lease(1, { suspects: true }), []);
+  assert.equal(await worklist.isUnfinished(), false);
+  assert.deepEqual(await collect(worklist.report.photos()), []);
+  const { objectCount, countByName } = await worklist.report.totals();
+  assert.deepEqual([objectCount, [...countByName]], [0, []]);
+});
+
+test("photos are leased in the order they were added, each once", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/b.jpg"), photo("/a.jpg"), photo("/b.jpg")]);
+  await worklist.add([photo("/c.jpg"), photo("/a.jpg")]);
+  assert.deepEqual(sources(await worklist.lease(2)), ["/b.jpg", "/a.jpg"]);
+  assert.deepEqual(sources(await worklist.lease(2)), ["/c.jpg"]);
+  assert.deepEqual(await worklist.lease(2), []);
+  assert.equal(await worklist.isUnfinished(), true);
+});
+
+test("users of one file never lease the same photo", async () => {
+  await using setup = await openLedgers(3);
+  const all = Array.from({ length: 300 }, (_, i) => photo(`/${String(i).padStart(3, "0")}.jpg`));
+  const worklists = await Promise.all(setup.ledgers.map((ledger) => ledger.worklist(recipe)));
+  await Promise.all(worklists.map((worklist) => worklist.add(all)));
+  const leased = await Promise.all(
+    worklists.map(async (worklist) => {
+      const mine: LeasedPhoto[] = [];
+      for (let batch = await worklist.lease(7); batch.length > 0; batch = await worklist.lease(7)) {
+        mine.push(...batch);
+      }
+      return mine;
+    }),
+  );
+  assert.deepEqual(sources(leased.flat()).sort(), sources(all));
+  assert.equal(await worklists[0]!.isShared(), true);
+});
+
+test("a run is given only the photos it asked for", async () => {
+  await using setup = await openLedgers(2);
+  const [first, second] = setup.ledgers;
+  await (await first!.worklist(recipe)).add([photo("/old.jpg")]);
+  const worklist = await second!.worklist(recipe);
+  await worklist.add([photo("/new.jpg")]);
+  assert.deepEqual(sources(await worklist.lease(9)), ["/new.jpg"]);
+  assert.deepEqual(sources(await collect(worklist.report.photos())), ["/new.jpg"]);
+});
+
+test("a result and its photo's completion appear together and are reported", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg")]);
+  await finishOne(worklist, "a");
+  const [reported] = await collect(worklist.report.photos());
+  assert.deepEqual(reported, {
+    source: "/a.jpg",
+    state: "done",
+    reason: undefined,
+    result: {
+      id: 1,
+      contentSha256: "a".repeat(64),
+      widthPx: 40,
+      heightPx: 30,
+      objectCount: 0,
+      regionCount: undefined,
+      device: "cpu",
+      counts: [{ region: 0, name: "plant", count: 3 }],
+    },
+  });
+  assert.deepEqual((await worklist.report.totals()).countByName, new Map([["plant", 3]]));
+  assert.deepEqual((await worklist.report.findings(1)).objects.names, ["plant"]);
+  assert.equal(await worklist.isUnfinished(), false);
+});
+
+test("adding a finished photo again changes nothing", async () => {
+  await using setup = await openLedgers(1);
+  for (const _run of [1, 2]) {
+    const worklist = await setup.ledger.worklist(recipe);
+    await worklist.add([photo("/a.jpg")]);
+    if (_run === 1) await finishOne(worklist, "a");
+    assert.equal((await worklist.report.states()).done, 1);
+  }
+});
+
+test("identical bytes have one result that both photos share", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
+  await finishOne(worklist, "a");
+  const twin = await leaseOne(worklist);
+  await worklist.begin(twin);
+  assert.equal(await worklist.claim(twin, content("a")), "known");
+  const reported = await collect(worklist.report.photos());
+  assert.deepEqual(
+    reported.map(({ state, result }) => [state, result?.id]),
+    [
+      ["done", 1],
+      ["done", 1],
+    ],
+  );
+  assert.deepEqual((await worklist.report.totals()).objectCount, 6);
+});
+
+test("bytes that another user is inferring are not inferred a second time", async () => {
+  await using setup = await openLedgers(2);
+  const [mine, other] = await Promise.all(setup.ledgers.map((ledger) => ledger.worklist(recipe)));
+  await Promise.all([mine!.add([photo("/a.jpg")]), other!.add([photo("/b.jpg")])]);
+  const [a, b] = [await leaseOne(mine!), await leaseOne(other!)];
+  await Promise.all([mine!.begin(a), other!.begin(b)]);
+  assert.equal(await mine!.claim(a, content("a")), "infer");
+  assert.equal(await mine!.claim(a, content("a")), "infer", "a claim may be repeated");
+  assert.equal(await other!.claim(b, content("a")), "elsewhere");
+  await mine!.finish(a, { contentSha256: content("a").sha256, result });
+  assert.equal(await other!.claim(b, content("a")), "known");
+});
+
+test("a claim ends with the release of the photo", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
+  const [a, b] = await worklist.lease(2);
+  await worklist.begin(a!);
+  await worklist.claim(a!, content("a"));
+  await worklist.release([a!]);
+  await worklist.begin(b!);
+  assert.equal(await worklist.claim(b!, content("a")), "infer");
+});
+
+test("a changed file gets a new result; touched only, it keeps its own", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg")]);
+  await finishOne(worklist, "a");
+
+  await worklist.add([photo("/a.jpg", 2)]);
+  const touched = await leaseOne(worklist);
+  await worklist.begin(touched);
+  assert.equal(await worklist.claim(touched, content("a", 2)), "known");
+
+  await worklist.add([photo("/a.jpg", 3)]);
+  await finishOne(worklist, "b");
+  const [reported] = await collect(worklist.report.photos());
+  assert.equal(reported?.result?.contentSha256, "b".repeat(64));
+});
+
+test("a changed file is to be done again under every recipe", async () => {
+  await using setup = await openLedgers(1);
+  const other = createRecipe({ version: 2 });
+  for (const each of [recipe, other]) {
+    const worklist = await setup.ledger.worklist(each);
+    await worklist.add([photo("/a.jpg")]);
+    await finishOne(worklist, "a");
+  }
+  await (await setup.ledger.worklist(recipe)).add([photo("/a.jpg", 2)]);
+  const worklist = await setup.ledger.worklist(other);
+  await worklist.add([photo("/a.jpg", 2)]);
+  assert.equal((await worklist.report.states()).waiting, 1);
+});
+
+test("a new recipe does all photos again and keeps the results of the old one", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg")]);
+  await finishOne(worklist, "a");
+  const next = await setup.ledger.worklist(createRecipe({ version: 2 }));
+  await next.add([photo("/a.jpg")]);
+  await finishOne(next, "a");
+  const [renewed] = await collect(next.report.photos());
+  assert.equal(renewed?.result?.id, 2);
+  for (const id of [1, 2]) {
+    assert.deepEqual((await next.report.findings(id)).objects.names, ["plant"]);
+  }
+});
+
+const setAsideCases = [
+  { code: "PHOTO_UNREADABLE", again: photo("/a.jpg"), retry: false, state: "set-aside" },
+  { code: "PHOTO_UNREADABLE", again: photo("/a.jpg"), retry: true, state: "waiting" },
+  { code: "PHOTO_UNREADABLE", again: photo("/a.jpg", 2), retry: false, state: "waiting" },
+  { code: "PHOTO_NOT_FOUND", again: photo("/a.jpg"), retry: false, state: "waiting" },
+  { code: "PHOTO_TOO_LARGE", again: photo("/a.jpg"), retry: false, state: "waiting" },
+] as const;
+
+for (const { code, again, retry, state } of setAsideCases) {
+  const how = `${retry ? "with" : "without"} retry${again.mtimeUs > 1 ? ", changed" : ""}`;
+  test(`a photo set aside for ${code} and added again ${how} is ${state}`, async () => {
+    await using setup = await openLedgers(1);
+    const worklist = await setup.ledger.worklist(recipe);
+    await worklist.add([photo("/a.jpg")]);
+    const leased = await leaseOne(worklist);
+    await worklist.begin(leased);
+    assert.equal(await worklist.setAside(leased, { code, message: "why" }), true);
+    const [aside] = await collect(worklist.report.photos({ state: "set-aside" }));
+    assert.deepEqual(aside?.reason, { code, message: "why" });
+
+    await worklist.add([again], { retry });
+    const [reported] = await collect(worklist.report.photos());
+    assert.equal(reported?.state, state);
+    assert.equal(reported?.reason === undefined, state === "waiting");
+  });
+}
+
+test("a photo that fails becomes a suspect, comes last, and the third time is set aside", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/bad.jpg"), photo("/good.jpg")]);
+  const reason = { code: "PHOTO_FAILED", message: "why" };
+  assert.equal(await worklist.fail(await leaseOne(worklist), reason), false);
+  assert.deepEqual(sources(await worklist.lease(9)), ["/good.jpg"]);
+
+  const second = await leaseOne(worklist, { suspects: true });
+  assert.deepEqual([second.source, second.attempts], ["/bad.jpg", 1]);
+  assert.equal(await worklist.fail(second, reason), false);
+  assert.equal(await worklist.fail(await leaseOne(worklist, { suspects: true }), reason), true);
+  assert.equal((await worklist.report.states())["set-aside"], 1);
+});
+
+test("the least suspect photo comes first", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
+  const reason = { code: "PHOTO_FAILED", message: "why" };
+  await worklist.fail(await leaseOne(worklist), reason);
+  await worklist.fail(await leaseOne(worklist, { suspects: true }), reason);
+  await worklist.fail(await leaseOne(worklist), reason);
+  assert.equal((await leaseOne(worklist, { suspects: true })).source, "/b.jpg");
+});
+
+test("closing gives all leases back without blame", async () => {
+  await using setup = await openLedgers(2);
+  const [first, second] = setup.ledgers;
+  const worklist = await first!.worklist(recipe);
+  await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
+  await worklist.begin((await worklist.lease(2))[0]!);
+  await first![Symbol.asyncDispose]();
+  const next = await second!.worklist(recipe);
+  await next.add([photo("/a.jpg"), photo("/b.jpg")]);
+  assert.deepEqual(
+    (await next.lease(2)).map(({ attempts }) => attempts),
+    [0, 0],
+  );
+  assert.equal(await next.isShared(), false);
+});
+
+test("an owner whose lease expired loses its photos and cannot record them any more", async () => {
+  await using setup = await openLedgers(2);
+  const [sleeper, taker] = await Promise.all(
+    setup.ledgers.map((ledger) => ledger.worklist(recipe)),
+  );
+  await sleeper!.add([photo("/a.jpg")]);
+  const lost = await leaseOne(sleeper!);
+  await sleeper!.begin(lost);
+  await sleeper!.claim(lost, content("a"));
+  const clock = new DatabaseSync(setup.file);
+  clock.exec("update owner set expires_at_ms = 1 where id = (select owner from job)");
+  clock.close();
+
+  await taker!.add([photo("/a.jpg")]);
+  assert.deepEqual(await taker!.lease(1), []);
+  await taker!.recover();
+  const taken = await leaseOne(taker!, { suspects: true });
+  assert.equal(taken.attempts, 1, "it was begun, so a death would have been its fault");
+
+  const finished = { contentSha256: content("a").sha256, result };
+  assert.equal(await sleeper!.finish(lost, finished), false);
+  assert.equal(await sleeper!.begin(lost), false);
+  assert.equal(await sleeper!.claim(lost, content("a")), "lost");
+  assert.equal(await sleeper!.setAside(lost, { code: "PHOTO_UNREADABLE", message: "" }), false);
+  assert.equal(await taker!.begin(taken), true);
+  assert.equal(await taker!.claim(taken, content("a")), "infer");
+  assert.equal(await taker!.finish(taken, finished), true);
+  assert.equal((await taker!.report.states()).done, 1);
+});
+
+test("an owner that ended in order, but could not give its photos back, is not blamed", async () => {
+  await using setup = await openLedgers(1);
+  dieAtWork(setup.file);
+  for (const name of await readdir(dirname(setup.file))) {
+    // Two owners have a mark: the one that is gone, and this one. As if both had ended in order.
+    if (name.includes("-run-")) await rm(join(dirname(setup.file), name));
+  }
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg"), photo("/b.jpg"), photo("/c.jpg")]);
+  assert.equal((await worklist.lease(9)).length, 3);
+});
+
+test("an open file has a mark beside it, which goes with its owner or with whoever finds it dead", async () => {
+  await using setup = await openLedgers(1);
+  const marks = async () =>
+    (await readdir(dirname(setup.file))).filter((name) => name.includes("-run-")).length;
+  assert.equal(await marks(), 1);
+  dieAtWork(setup.file);
+  assert.equal(await marks(), 2);
+  await setup.ledger.worklist(recipe);
+  assert.equal(await marks(), 1);
+  await setup.ledger[Symbol.asyncDispose]();
+  assert.equal(await marks(), 0);
+});
+
+test("leases are renewed as long as the owner lives", async () => {
+  await using setup = await openLedgers(1, { leaseMs: 30 });
+  const reader = new DatabaseSync(setup.file, { readOnly: true });
+  const expiry = () => reader.prepare("select expires_at_ms as at from owner").get()?.at;
+  const first = expiry();
+  while (expiry() === first) await new Promise((resolve) => setTimeout(resolve, 5));
+  reader.close();
+});
+
+const ledgerModule = new URL("./ledger.ts", import.meta.url).href;
+const recipeModule = new URL("../recipe.ts", import.meta.url).href;
+
+/** Another process takes three photos, begins the first two, and dies as by `kill -9`. */
+function dieAtWork(file: string, suspects = false): void {
+  const script = `
+    const { Ledger } = await import(${JSON.stringify(ledgerModule)});
+    const { createRecipe } = await import(${JSON.stringify(recipeModule)});
+    const ledger = await Ledger.open(${JSON.stringify(file)});
+    const worklist = await ledger.worklist(createRecipe({ version: 1 }));
+    await worklist.add(["/a.jpg", "/b.jpg", "/c.jpg"].map((source) =>
+      ({ source, sizeBytes: 100, mtimeUs: 1 })));
+    const photos = await worklist.lease(${suspects ? 1 : 3}, { suspects: ${suspects} });
+    for (const photo of photos.slice(0, 2)) await worklist.begin(photo);
+    process.kill(process.pid, "SIGKILL");`;
+  const { signal, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script]);
+  assert.equal(signal, "SIGKILL", String(stderr));
+}
+
+test("a death is blamed on the photos that were begun, at once, and the third sets one aside", async () => {
+  await using setup = await openLedgers(1);
+  const { file, ledger } = setup;
+  dieAtWork(file);
+  const worklist = await ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg"), photo("/b.jpg"), photo("/c.jpg")]);
+  const [unblamed, ...others] = await worklist.lease(9);
+  assert.deepEqual([unblamed?.source, others], ["/c.jpg", []]);
+  await worklist.release([unblamed!]);
+
+  dieAtWork(file, true); // "/a.jpg" alone, the second time
+  await worklist.recover();
+  await finishOneSuspect(worklist, "/b.jpg");
+  dieAtWork(file, true); // "/a.jpg" alone, the third time
+  await worklist.recover();
+  assert.deepEqual(await worklist.lease(1, { suspects: true }), []);
+  const [aside] = await collect(worklist.report.photos({ state: "set-aside" }));
+  assert.equal(aside?.source, "/a.jpg");
+  assert.equal(aside?.reason?.code, "PHOTO_CRASHED_WORKER");
+});
+
+async function finishOneSuspect(worklist: Worklist, source: string): Promise<void> {
+  const leased = await leaseOne(worklist, { suspects: true });
+  assert.equal(leased.source, source);
+  await worklist.begin(leased);
+  assert.equal(await worklist.claim(leased, content("b")), "infer");
+  assert.ok(await worklist.finish(leased, { contentSha256: content("b").sha256, result }));
+}
+
+test("a report of many photos comes in the order of their sources, as many as asked", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  const all = Array.from({ length: 1201 }, (_, i) => photo(`/${String(i).padStart(4, "0")}.jpg`));
+  await worklist.add([...all].reverse());
+  assert.deepEqual(sources(await collect(worklist.report.photos())), sources(all));
+  const some = await collect(worklist.report.photos({ limit: 3 }));
+  assert.deepEqual(sources(some), sources(all).slice(0, 3));
+  assert.deepEqual(await collect(worklist.report.photos({ state: "done" })), []);
+});
+
+test("which result an annotated picture shows is remembered, the last one counts", async () => {
+  await using setup = await openLedgers(1);
+  const worklist = await setup.ledger.worklist(recipe);
+  await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
+  const leased = await leaseOne(worklist);
+  await worklist.begin(leased);
+  await worklist.claim(leased, content("a"));
+  const finished = { contentSha256: content("a").sha256, result, pictureFile: "/out/a.jpg" };
+  await worklist.finish(leased, finished);
+  await finishOne(worklist, "b");
+  await worklist.recordPicture("/out/b.jpg", 1);
+  await worklist.recordPicture("/out/b.jpg", 2);
+  const pictures = await worklist.report.pictures(["/out/a.jpg", "/out/b.jpg", "/out/c.jpg"]);
+  assert.deepEqual([...pictures].sort(), [
+    ["/out/a.jpg", 1],
+    ["/out/b.jpg", 2],
+  ]);
+});

@@ -1,0 +1,328 @@
+import { sql, type Transaction } from "kysely";
+import type { LedgerDatabase } from "../ledger-database.ts";
+import type { Recipe } from "../recipe.ts";
+import { saveRecipe } from "../recipe-rows.ts";
+import { insertResults, type PhotoResult } from "../results/result-rows.ts";
+import { SharedRows } from "../results/shared-rows.ts";
+import type { JobState, LedgerTables } from "../schema/tables.ts";
+import { addPhotos, clearScope, isInScope, type PhotoFile } from "./add-photos.ts";
+import { deathsAllowed, type LeaseOwner, unleased } from "./lease-owner.ts";
+import { WorklistReport } from "./worklist-report.ts";
+
+/** What was read of a photo. */
+export interface PhotoContent {
+  /** Lower-case hex. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly mtimeUs: number;
+}
+
+/** A photo that this owner, and nobody else, may work on. */
+export interface LeasedPhoto {
+  readonly jobId: number;
+  readonly photoId: number;
+  readonly source: string;
+  /** How often work on it ended badly. From 1 on it is a suspect and is worked on alone. */
+  readonly attempts: number;
+}
+
+/** Why a photo has no result. */
+export interface Reason {
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * What a claim says: `infer` it; its content is `known` and the job is done; its content is being
+ * inferred `elsewhere` right now, so claim it again later; the lease was `lost` to another owner.
+ */
+export type Claim = "infer" | "known" | "elsewhere" | "lost";
+
+export interface FinishedPhoto {
+  readonly contentSha256: string;
+  readonly result: PhotoResult;
+  /** Absolute path of the annotated picture that shows it. */
+  readonly pictureFile?: string | undefined;
+}
+
+interface JobChange {
+  readonly state?: JobState;
+  readonly attempts?: number;
+  readonly owner?: null;
+  readonly begun?: number;
+  readonly claimed_sha256?: string | null;
+  readonly result_id?: number;
+  readonly reason_code?: string;
+  readonly reason_message?: string;
+}
+
+function doneWith(resultId: number): JobChange {
+  return { state: "done", result_id: resultId, ...unleased };
+}
+
+/**
+ * The jobs of one recipe that one run was asked for.
+ *
+ * A job is one photo under one recipe. Its states:
+ * - `waiting`: to be done; `lease` makes it `leased`.
+ * - `leased`: in the hands of one owner. `begin` marks it before its photo is read; `claim` reserves
+ *   its content. `finish`, or a claim of known content, makes it `done`; `setAside` and the third
+ *   failure `set-aside`; `release` and the death of the owner `waiting` again, a death with one
+ *   attempt more if it was begun.
+ * - `done`: has a result, the one of its photo's content. A changed file makes it `waiting`.
+ * - `set-aside`: has a reason instead. A changed file makes it `waiting`, and so does adding it again
+ *   with `retry`, or without where the reason may have gone while the file stayed.
+ *
+ * Every transition out of `leased` checks the owner in the same transaction, so that a result is
+ * recorded once even by an owner that was taken for dead and is not.
+ */
+export class Worklist {
+  readonly report: WorklistReport;
+  readonly #ledger: LedgerDatabase;
+  readonly #owner: LeaseOwner;
+  readonly #recipeId: number;
+  readonly #shared = new SharedRows();
+
+  private constructor(ledger: LedgerDatabase, owner: LeaseOwner, recipeId: number) {
+    this.#ledger = ledger;
+    this.#owner = owner;
+    this.#recipeId = recipeId;
+    this.report = new WorklistReport(ledger, recipeId);
+  }
+
+  /** @internal {@link Ledger.worklist} makes them. */
+  static async create(
+    ledger: LedgerDatabase,
+    owner: LeaseOwner,
+    recipe: Recipe,
+  ): Promise<Worklist> {
+    const recipeId = await ledger.write(async (transaction) => {
+      await clearScope(transaction);
+      return await saveRecipe(transaction, recipe);
+    });
+    return new Worklist(ledger, owner, recipeId);
+  }
+
+  /**
+   * Asks for photos: new ones and those whose size or time changed will wait, the others keep their
+   * state. At most 10,000 at a time, and a transaction each time.
+   */
+  async add(photos: readonly PhotoFile[], { retry = false } = {}): Promise<void> {
+    if (photos.length === 0) return;
+    await this.#ledger.write((transaction) =>
+      addPhotos(transaction, photos, { recipeId: this.#recipeId, retry }),
+    );
+  }
+
+  /**
+   * Takes up to `limit` waiting photos in the order they were added: either suspects, the least
+   * suspect first, or photos that nothing bad is known of.
+   */
+  async lease(limit: number, { suspects = false } = {}): Promise<LeasedPhoto[]> {
+    return await this.#ledger.write(async (transaction) => {
+      const photos = await transaction
+        .selectFrom("job")
+        .innerJoin("photo", "photo.id", "job.photo_id")
+        .select(["job.id as jobId", "photo.id as photoId", "photo.source", "job.attempts"])
+        .where("job.recipe_id", "=", this.#recipeId)
+        // Literally, or SQLite does not see that the partial index covers it.
+        .where("job.state", "=", sql.lit("waiting" as const))
+        .where("job.attempts", suspects ? ">" : "=", 0)
+        .where(isInScope)
+        .orderBy("job.attempts")
+        .orderBy("job.id")
+        .limit(limit)
+        .execute();
+      if (photos.length === 0) return [];
+      await transaction
+        .updateTable("job")
+        .set({ state: "leased", owner: this.#owner.id })
+        .where(
+          "id",
+          "in",
+          photos.map(({ jobId }) => jobId),
+        )
+        .execute();
+      return photos;
+    });
+  }
+
+  /**
+   * Marks that work on the photo starts now: from here on a death of this process is blamed on it.
+   * False when the lease was lost.
+   */
+  async begin(photo: LeasedPhoto): Promise<boolean> {
+    return await this.#ledger.write((transaction) =>
+      this.#update(transaction, photo, { begun: 1 }),
+    );
+  }
+
+  /**
+   * Reserves the content of a photo that was begun, so that identical bytes are inferred once. When
+   * they are inferred elsewhere the photo is no longer begun.
+   */
+  async claim(photo: LeasedPhoto, { sha256, sizeBytes, mtimeUs }: PhotoContent): Promise<Claim> {
+    return await this.#ledger.write(async (transaction) => {
+      if (!(await this.#holds(transaction, photo))) return "lost";
+      await transaction
+        .updateTable("photo")
+        .set({ content_sha256: sha256, size_bytes: sizeBytes, mtime_us: mtimeUs })
+        .where("id", "=", photo.photoId)
+        .execute();
+
+      const known = await transaction
+        .selectFrom("result")
+        .select("id")
+        .where("content_sha256", "=", sha256)
+        .where("recipe_id", "=", this.#recipeId)
+        .executeTakeFirst();
+      if (known !== undefined) {
+        await this.#update(transaction, photo, doneWith(known.id));
+        return "known";
+      }
+      const claimed = await transaction
+        .selectFrom("job")
+        .select("id")
+        .where("recipe_id", "=", this.#recipeId)
+        .where("claimed_sha256", "=", sha256)
+        .where("id", "!=", photo.jobId)
+        .executeTakeFirst();
+      if (claimed !== undefined) {
+        await this.#update(transaction, photo, { begun: 0 });
+        return "elsewhere";
+      }
+      await this.#update(transaction, photo, { claimed_sha256: sha256 });
+      return "infer";
+    });
+  }
+
+  /**
+   * Records the result of a claimed photo and the photo's completion, in one transaction. False, and
+   * nothing recorded, when the lease was lost.
+   */
+  async finish(
+    photo: LeasedPhoto,
+    { contentSha256, result, pictureFile }: FinishedPhoto,
+  ): Promise<boolean> {
+    return await this.#ledger.write(async (transaction) => {
+      if (!(await this.#holds(transaction, photo, contentSha256))) return false;
+      const entry = { contentSha256, result };
+      const resultIds = await insertResults(transaction, this.#recipeId, [entry], this.#shared);
+      const resultId = resultIds.get(contentSha256)!;
+      await this.#update(transaction, photo, doneWith(resultId));
+      if (pictureFile !== undefined) await upsertPicture(transaction, { pictureFile, resultId });
+      return true;
+    });
+  }
+
+  /** Records that the photo gets no result. False when the lease was lost. */
+  async setAside(photo: LeasedPhoto, { code, message }: Reason): Promise<boolean> {
+    const setAside = { state: "set-aside", reason_code: code, reason_message: message } as const;
+    return await this.#ledger.write((transaction) =>
+      this.#update(transaction, photo, { ...setAside, ...unleased }),
+    );
+  }
+
+  /**
+   * Records a failure that may not be the photo's fault: it becomes a suspect and waits again; the
+   * third time it is set aside. True when it was.
+   */
+  async fail(photo: LeasedPhoto, reason: Reason): Promise<boolean> {
+    const attempts = photo.attempts + 1;
+    if (attempts >= deathsAllowed) return await this.setAside(photo, reason);
+    await this.#ledger.write((transaction) =>
+      this.#update(transaction, photo, { state: "waiting", attempts, ...unleased }),
+    );
+    return false;
+  }
+
+  /** Gives photos back as they were, begun or not. */
+  async release(photos: readonly LeasedPhoto[]): Promise<void> {
+    await this.#ledger.write(async (transaction) => {
+      for (const photo of photos) {
+        await this.#update(transaction, photo, { state: "waiting", ...unleased });
+      }
+    });
+  }
+
+  /** Takes over what dead or silent owners left behind. */
+  async recover(): Promise<void> {
+    await this.#owner.recover();
+  }
+
+  /** Whether any photo of this list waits or is in anybody's hands. */
+  async isUnfinished(): Promise<boolean> {
+    const unfinished = await this.#ledger.read((db) =>
+      db
+        .selectFrom("job")
+        .select("id")
+        .where("recipe_id", "=", this.#recipeId)
+        .where("state", "=", sql.lit("waiting" as const))
+        .where(isInScope)
+        .unionAll(
+          db
+            .selectFrom("job")
+            .select("id")
+            .where("owner", "is not", null)
+            .where("recipe_id", "=", this.#recipeId)
+            .where(isInScope),
+        )
+        .limit(1)
+        .executeTakeFirst(),
+    );
+    return unfinished !== undefined;
+  }
+
+  /** Whether another process has the file open too. */
+  async isShared(): Promise<boolean> {
+    return !(await this.#owner.isAlone());
+  }
+
+  /** Records which result an annotated picture shows. */
+  async recordPicture(pictureFile: string, resultId: number): Promise<void> {
+    await this.#ledger.write((transaction) =>
+      upsertPicture(transaction, { pictureFile, resultId }),
+    );
+  }
+
+  async #holds(
+    transaction: Transaction<LedgerTables>,
+    { jobId }: LeasedPhoto,
+    claimedSha256?: string,
+  ): Promise<boolean> {
+    const held = await transaction
+      .selectFrom("job")
+      .select("claimed_sha256")
+      .where("id", "=", jobId)
+      .where("owner", "=", this.#owner.id)
+      .executeTakeFirst();
+    if (held === undefined) return false;
+    return claimedSha256 === undefined || held.claimed_sha256 === claimedSha256;
+  }
+
+  /** Changes a job that this owner holds; false when it does not. */
+  async #update(
+    transaction: Transaction<LedgerTables>,
+    { jobId }: LeasedPhoto,
+    change: JobChange,
+  ): Promise<boolean> {
+    const { numUpdatedRows } = await transaction
+      .updateTable("job")
+      .set(change)
+      .where("id", "=", jobId)
+      .where("owner", "=", this.#owner.id)
+      .executeTakeFirst();
+    return numUpdatedRows > 0n;
+  }
+}
+
+async function upsertPicture(
+  transaction: Transaction<LedgerTables>,
+  { pictureFile, resultId }: { pictureFile: string; resultId: number },
+): Promise<void> {
+  await transaction
+    .insertInto("picture")
+    .values({ file: pictureFile, result_id: resultId })
+    .onConflict((conflict) => conflict.column("file").doUpdateSet({ result_id: resultId }))
+    .execute();
+}

@@ -1,0 +1,78 @@
+import { EventEmitter } from "node:events";
+import type { Logger } from "../../logger.ts";
+import type { MemoryReading } from "../devices/memory-reading.ts";
+import type { ReleaseReason } from "./cached-model.ts";
+
+interface AboutModel {
+  /** The name in `models`. */
+  readonly name: string;
+  readonly workerId: number;
+  readonly sha256: string;
+  /** Where it is: `cpu`, `cuda:0`, … */
+  readonly device: string;
+}
+
+/** What a `ModelCache` tells its listeners, by event. */
+export interface ModelCacheEvents {
+  /**
+   * A model can be used; `loaded` is false when another thread had loaded it, `fromArtifact` true
+   * when it was mapped from a file that an earlier load had saved.
+   */
+  "model:load": AboutModel & {
+    loaded: boolean;
+    fromArtifact: boolean;
+    loadMs: number;
+    bytes: number;
+  };
+  /** A model was asked for and was there. */
+  "model:hit": AboutModel & { hits: number };
+  /** A model has left the cache. */
+  "model:release": AboutModel & { reason: ReleaseReason };
+  /** A model runs on another device than the one wanted. */
+  "device:fallback": { workerId: number; name: string; from: string; to: string; reason: string };
+  /** Every `trimEvery` tasks: memory was given back. */
+  "memory:trim": { tasks: number; models: number; before: MemoryReading; after: MemoryReading };
+  /** Every `logEvery` tasks. */
+  "memory:report": { tasks: number; memory: MemoryReading };
+  /**
+   * The models take more than the budget, and none can go: all are in use, pinned, or would be
+   * loaded again within seconds.
+   */
+  "memory:over-budget": { bytes: number; budgetBytes: number; spared: string[] };
+}
+
+type Payloads = { [K in keyof ModelCacheEvents]: [ModelCacheEvents[K]] };
+
+/** Events whose listeners cannot break what they listen to: what they throw is logged. */
+export class CacheEvents {
+  readonly #emitter = new EventEmitter<Payloads>();
+  readonly #logger: Logger;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  on<K extends keyof ModelCacheEvents>(
+    event: K,
+    listener: (payload: ModelCacheEvents[K]) => void,
+  ): void {
+    this.#emitter.on(event, listener as never);
+  }
+
+  off<K extends keyof ModelCacheEvents>(
+    event: K,
+    listener: (payload: ModelCacheEvents[K]) => void,
+  ): void {
+    this.#emitter.off(event, listener as never);
+  }
+
+  emit<K extends keyof ModelCacheEvents>(event: K, payload: ModelCacheEvents[K]): void {
+    for (const listener of this.#emitter.listeners(event)) {
+      try {
+        listener(payload as never);
+      } catch (error) {
+        this.#logger.error({ event, err: error }, "a listener threw");
+      }
+    }
+  }
+}

@@ -1,0 +1,61 @@
+import type { MemoryReading } from "../devices/memory-reading.ts";
+import type { CachedModel } from "./cached-model.ts";
+
+/** What a cache holds, and what it cost so far. */
+export interface CacheInfo {
+  readonly models: readonly ModelInfo[];
+  /** Loads from disk since the cache was made, by this thread. */
+  readonly loads: number;
+  /** Tasks that were counted. */
+  readonly tasks: number;
+  /** Well below 1 in health; in the hundreds, the memory budget is too small for the work. */
+  readonly loadsPer1000Tasks: number;
+  readonly memory: MemoryReading;
+  /**
+   * How long the inference that has been going on for longest has taken so far, on any device; 0
+   * where none runs. Minutes, and the device hangs.
+   */
+  readonly longestRunMs: number;
+}
+
+export interface ModelInfo {
+  readonly name: string;
+  readonly workerId: number;
+  readonly file: string;
+  readonly sha256: string;
+  /** `draining` takes no new users and goes when its last lease, or its cancelled load, ends. */
+  readonly state: "loading" | "ready" | "draining";
+  /** Undefined while it loads, like all that follows. */
+  readonly device: string | undefined;
+  readonly fallbackReason: string | undefined;
+  /** Memory that the load took, measured; 0 where the model was shared. */
+  readonly bytes: number | undefined;
+  readonly loadMs: number | undefined;
+  /** False when another worker or thread of the process had the model loaded already. */
+  readonly loadedHere: boolean | undefined;
+  readonly hits: number;
+  /** Leases held and calls that wait. */
+  readonly leases: number;
+  readonly pinned: boolean;
+  readonly lastUseAt: Date;
+}
+
+export function toModelInfo(cached: CachedModel): ModelInfo {
+  const { outcome } = cached;
+  return {
+    name: cached.name,
+    workerId: cached.workerId,
+    file: cached.file.path,
+    sha256: cached.file.sha256,
+    state: cached.state,
+    device: outcome?.model.device,
+    fallbackReason: outcome?.fallback?.reason,
+    bytes: outcome?.bytes,
+    loadMs: outcome?.loadMs,
+    loadedHere: outcome?.loaded,
+    hits: cached.hits,
+    leases: cached.users,
+    pinned: cached.pinned,
+    lastUseAt: new Date(performance.timeOrigin + cached.lastUseAtMs),
+  };
+}

@@ -1,0 +1,130 @@
+import { OrangeryError } from "../../errors.ts";
+import { type Logger, silentLogger } from "../../logger.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import type { Runtime } from "../../native/runtime.ts";
+import type { GpuMemoryOptions } from "../devices/device.ts";
+
+export interface ModelCacheOptions extends GpuMemoryOptions {
+  /**
+   * Model files by name: paths of `.pt` or ONNX files, `sample:seedlings` or `sample:beds`. What is called `segment` or
+   * `detect` must be a network for that task; other names may be for either.
+   */
+  readonly models: Readonly<Record<string, string>>;
+  /**
+   * `auto` (CUDA, then what the platform has, then the CPU), `cpu`, `cuda:N`, `tensorrt:N`,
+   * `webgpu`, `coreml` or `directml:N`. Without `:N` it is the worker id. Default `auto`.
+   */
+  readonly device?: string;
+  /** Uses the CPU whatever `device` says. Default false. */
+  readonly forceCpu?: boolean;
+  /** Fails rather than fall back to another device. Default false. */
+  readonly requireDevice?: boolean;
+  /** The worker id of callers that give none. Default 0. */
+  readonly workerId?: number;
+  /** Working memory is given back after this many tasks, from 1 up. Default 100. */
+  readonly trimEvery?: number;
+  /** Memory is logged after this many tasks, from 1 up. Default 10. */
+  readonly logEvery?: number;
+  /**
+   * The most memory that loaded models may take together, from 1 up; a model that several workers
+   * share counts once. Default: no limit.
+   */
+  readonly memoryBudgetBytes?: number;
+  /** A model used within this time is not evicted: it would only be loaded again. Default 10 s. */
+  readonly thrashWindowMs?: number;
+  /** Models that nobody has used for this long are released. Default: never. */
+  readonly expireAfterMs?: number;
+  /** How often, at most, a model file is compared with the disk. Default 1 s. */
+  readonly reloadCheckMs?: number;
+  /** Whether a model is run once as it is loaded on the CPU too. Default false. */
+  readonly warmUp?: boolean;
+  /** CPU threads that share one operator. Default 0: as many as there are cores. */
+  readonly intraOpThreads?: number;
+  readonly logger?: Logger;
+  /** Another runtime than ONNX Runtime. */
+  readonly runtime?: Runtime;
+}
+
+/** The options that have a value whether one is given or not. */
+type Defaulted = Exclude<
+  keyof ModelCacheOptions,
+  "expireAfterMs" | "gpuMemoryLimitBytes" | "arenaGrowth"
+>;
+export type CheckedCacheOptions = ModelCacheOptions & Required<Pick<ModelCacheOptions, Defaulted>>;
+
+/**
+ * Fills in defaults and checks every option but the device, which {@link DeviceChooser} knows.
+ *
+ * @throws OrangeryError `INVALID_ARGUMENT`
+ */
+export function checkCacheOptions({
+  device = "auto",
+  forceCpu = false,
+  requireDevice = false,
+  workerId = 0,
+  trimEvery = 100,
+  logEvery = 10,
+  memoryBudgetBytes = Number.POSITIVE_INFINITY,
+  thrashWindowMs = 10_000,
+  reloadCheckMs = 1000,
+  warmUp = false,
+  intraOpThreads = 0,
+  logger = silentLogger,
+  runtime = onnxRuntime,
+  ...options
+}: ModelCacheOptions): CheckedCacheOptions {
+  const { models, expireAfterMs, gpuMemoryLimitBytes, arenaGrowth } = options;
+  check({ trimEvery, logEvery, gpuMemoryLimitBytes }, "a whole number from 1 up", isWholeFrom(1));
+  check({ workerId, intraOpThreads }, "a whole number from 0 up", isWholeFrom(0));
+  check({ thrashWindowMs, expireAfterMs, reloadCheckMs }, "a number from 0 up", isFrom(0));
+  check({ memoryBudgetBytes }, "a number from 1 up", isFrom(1));
+  check({ arenaGrowth }, "power-of-two or as-requested", isArenaGrowth);
+  check({ device }, "the name of a device", isText);
+  check({ models: models ?? null }, "model files by name", (value) => value instanceof Object);
+  for (const [name, file] of Object.entries(models)) {
+    check({ [`models.${name}`]: file ?? null }, "the path of a model file", isText);
+  }
+  return {
+    ...options,
+    device,
+    forceCpu,
+    requireDevice,
+    workerId,
+    trimEvery,
+    logEvery,
+    memoryBudgetBytes,
+    thrashWindowMs,
+    reloadCheckMs,
+    warmUp,
+    intraOpThreads,
+    logger,
+    runtime,
+  };
+}
+
+/** @throws OrangeryError `INVALID_ARGUMENT` */
+export function checkWorkerId(workerId: number): void {
+  check({ workerId }, "a whole number from 0 up", isWholeFrom(0));
+}
+
+const isFrom = (least: number) => (value: unknown) => typeof value === "number" && value >= least;
+const isWholeFrom = (least: number) => (value: unknown) =>
+  Number.isSafeInteger(value) && isFrom(least)(value);
+const isText = (value: unknown) => typeof value === "string";
+const isArenaGrowth = (value: unknown) => value === "power-of-two" || value === "as-requested";
+
+/** Checks each option that is given. */
+function check(
+  options: Readonly<Record<string, unknown>>,
+  expected: string,
+  holds: (value: unknown) => boolean,
+): void {
+  for (const [option, value] of Object.entries(options)) {
+    if (value === undefined || holds(value)) continue;
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected \`${option}\` to be ${expected}, got \`${String(value)}\` (${typeof value}).`,
+      { details: { option, expected, value } },
+    );
+  }
+}

@@ -1,0 +1,185 @@
+import { untilAborted } from "../../base/one-at-a-time.ts";
+import type { Logger } from "../../logger.ts";
+import type { ModelFile } from "../files/model-file.ts";
+import type { YoloModel } from "../yolo/yolo-model.ts";
+import type { LoadOutcome } from "./model-loader.ts";
+
+/** Why a model left the cache. */
+export type ReleaseReason = "evict" | "expire" | "clear" | "reload";
+
+export interface CachedModelOptions {
+  readonly name: string;
+  readonly workerId: number;
+  readonly file: ModelFile;
+  readonly load: (signal: AbortSignal) => Promise<LoadOutcome>;
+  /** Called once the model can be used, unless its load was cancelled. */
+  readonly onReady: (model: CachedModel, outcome: LoadOutcome) => void;
+  /**
+   * Called once, as soon as the model takes no new users: it is retired, its load has failed, for
+   * which `failure` gives the error, or was cancelled.
+   */
+  readonly onLeave: (model: CachedModel, failure?: { readonly error: unknown }) => void;
+  /** Called once, when nobody uses a model any more that has been ready, before it is released. */
+  readonly onRelease: (model: CachedModel, outcome: LoadOutcome, reason: ReleaseReason) => void;
+  readonly logger: Logger;
+}
+
+/** The use of a model, until `done` is called. */
+export interface ModelUse {
+  readonly model: YoloModel;
+  /** Idempotent. */
+  readonly done: () => void;
+}
+
+/**
+ * One model in one worker's slot.
+ *
+ *   loading ──▶ ready ──retire──▶ draining ──last user leaves──▶ gone
+ *      │ └─retire, with users──────▲  ▲ └──cancelled load ends──▶ gone
+ *      │   (they still get it)        │
+ *      ├─retire, or last user leaves ─┘ (the load is cancelled)
+ *      └─fails──▶ gone
+ *
+ * A user is whoever waits for the model or holds a lease of it. A model that is draining takes no
+ * new users: its owner lets go of it in `onLeave`. A pin counts as no user, it only spares the model
+ * from eviction and from giving way to its successor.
+ */
+export class CachedModel {
+  readonly name: string;
+  readonly workerId: number;
+  readonly file: ModelFile;
+  lastUseAtMs = performance.now();
+  hits = 0;
+  pinned = false;
+  readonly #options: CachedModelOptions;
+  readonly #loading: Promise<LoadOutcome>;
+  readonly #loadAborter = new AbortController();
+  readonly #gone = Promise.withResolvers<void>();
+  #outcome: LoadOutcome | undefined;
+  #users = 0;
+  #left = false;
+  #retired: ReleaseReason | undefined;
+  #released = false;
+
+  constructor(options: CachedModelOptions) {
+    this.name = options.name;
+    this.workerId = options.workerId;
+    this.file = options.file;
+    this.#options = options;
+    this.#loading = options.load(this.#loadAborter.signal);
+    this.#loading.then(
+      (outcome) => this.#succeed(outcome),
+      (error) => this.#fail(error),
+    );
+  }
+
+  get state(): "loading" | "ready" | "draining" {
+    if (this.#left) return "draining";
+    return this.#outcome === undefined ? "loading" : "ready";
+  }
+
+  /** What the load gave; undefined while it goes on. */
+  get outcome(): LoadOutcome | undefined {
+    return this.#outcome;
+  }
+
+  get users(): number {
+    return this.#users;
+  }
+
+  /** Whether nobody would miss the model now. */
+  get idle(): boolean {
+    return this.state === "ready" && this.#users === 0 && !this.pinned;
+  }
+
+  /** Settles when the model is released, or its load has failed. Never rejects. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /**
+   * Waits for the model and uses it until `done` is called. The caller counts as a user from the
+   * call on. One that aborts leaves; the load goes on while anyone waits.
+   */
+  async use(signal?: AbortSignal): Promise<ModelUse> {
+    this.#users += 1;
+    let using = true;
+    const done = () => {
+      if (!using) return;
+      using = false;
+      this.#users -= 1;
+      this.lastUseAtMs = performance.now();
+      this.#settle();
+    };
+    try {
+      const { model } = this.#outcome ?? (await untilAborted(this.#loading, signal));
+      this.lastUseAtMs = performance.now();
+      return { model, done };
+    } catch (error) {
+      done();
+      throw error;
+    }
+  }
+
+  /** Takes the model out of service; it goes when its users have left. */
+  retire(reason: ReleaseReason): void {
+    if (this.#left) return;
+    this.#retired = reason;
+    this.#leave();
+    this.#settle();
+  }
+
+  #succeed(outcome: LoadOutcome): void {
+    this.#outcome = outcome;
+    this.lastUseAtMs = performance.now();
+    if (!this.#cancelled) this.#options.onReady(this, outcome);
+    this.#settle();
+  }
+
+  #fail(error: unknown): void {
+    this.#leave({ error });
+    this.#gone.resolve();
+  }
+
+  get #cancelled(): boolean {
+    return this.#loadAborter.signal.aborted;
+  }
+
+  #leave(failure?: { readonly error: unknown }): void {
+    if (this.#left) return;
+    this.#left = true;
+    this.#options.onLeave(this, failure);
+  }
+
+  /** Does what is due once nobody uses the model. */
+  #settle(): void {
+    if (this.#users > 0) return;
+    if (this.#outcome === undefined) {
+      this.#cancel();
+    } else if (this.#left && !this.#released) {
+      this.#released = true;
+      void this.#release(this.#outcome);
+    }
+  }
+
+  /**
+   * Nobody waits for the load any more. That it leaves at once lets the next caller begin a load of
+   * its own instead of joining one that is being cancelled.
+   */
+  #cancel(): void {
+    this.#leave();
+    this.#loadAborter.abort(new Error("nobody waits for this load any more"));
+  }
+
+  async #release(outcome: LoadOutcome): Promise<void> {
+    const { logger, onRelease } = this.#options;
+    if (!this.#cancelled) onRelease(this, outcome, this.#retired!);
+    try {
+      await outcome.model[Symbol.asyncDispose]();
+    } catch (err) {
+      logger.error({ name: this.name, err }, "a model could not be released");
+    } finally {
+      this.#gone.resolve();
+    }
+  }
+}

@@ -1,0 +1,245 @@
+import { OrangeryError } from "../../errors.ts";
+import type { YoloModel } from "../yolo/yolo-model.ts";
+import { CacheEvents, type ModelCacheEvents } from "./cache-events.ts";
+import { type CacheInfo, toModelInfo } from "./cache-info.ts";
+import {
+  type CheckedCacheOptions,
+  checkCacheOptions,
+  checkWorkerId,
+  type ModelCacheOptions,
+} from "./cache-options.ts";
+import type { CachedModel } from "./cached-model.ts";
+import { MemoryKeeper } from "./memory-keeper.ts";
+import { type LoadOutcome, ModelLoader } from "./model-loader.ts";
+import { ModelSlot, type SlotUse } from "./model-slot.ts";
+
+export type { ModelCacheEvents } from "./cache-events.ts";
+export type { CacheInfo, ModelInfo } from "./cache-info.ts";
+export type { ModelCacheOptions } from "./cache-options.ts";
+export type { ReleaseReason } from "./cached-model.ts";
+
+export interface AcquireOptions {
+  /** The device slot of the worker that asks. Default: the cache's. */
+  readonly workerId?: number | undefined;
+  /** Stops the wait, and the load if nobody else waits for it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The right to use a model until it is disposed. */
+export interface ModelLease extends AsyncDisposable {
+  readonly model: YoloModel;
+  readonly name: string;
+  readonly device: string;
+}
+
+/**
+ * Keeps YOLO models loaded: once for each worker's device, whatever the number of tasks, callers
+ * and threads of the process. See "ModelCache" in docs/architecture.md.
+ *
+ * ```ts
+ * await using cache = new ModelCache({ models: { detect: "yolo11m.onnx" } });
+ * await using lease = await cache.acquire("detect");
+ * const { detections } = await lease.model.predict("photo.jpg");
+ * ```
+ */
+export class ModelCache implements AsyncDisposable {
+  readonly #options: CheckedCacheOptions;
+  readonly #sources: ReadonlyMap<string, string>;
+  readonly #loader: ModelLoader;
+  readonly #events: CacheEvents;
+  /** By worker id and name. */
+  readonly #slots = new Map<string, ModelSlot>();
+  readonly #memory: MemoryKeeper;
+  #loads = 0;
+  #closed = false;
+
+  /** @throws OrangeryError `INVALID_ARGUMENT`, `DEVICE_UNKNOWN` */
+  constructor(options: ModelCacheOptions) {
+    this.#options = checkCacheOptions(options);
+    this.#sources = new Map(Object.entries(options.models));
+    this.#loader = new ModelLoader(this.#options);
+    this.#events = new CacheEvents(this.#options.logger);
+    this.#memory = new MemoryKeeper({
+      ...this.#options,
+      events: this.#events,
+      models: () => this.#models,
+    });
+  }
+
+  /**
+   * Leases a model, loading it if need be: the first caller loads, all others wait for that one
+   * load. Dispose the lease when the work is done; until then the model stays as it is.
+   *
+   * @throws OrangeryError `MODEL_NAME_UNKNOWN`, `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`,
+   *   `MODEL_NOT_YOLO`, `MODEL_WRONG_TASK`, `MODEL_LOAD_FAILED`, `DEVICE_UNAVAILABLE`,
+   *   `MODEL_RELEASED` when the cache is closed, or the signal's reason.
+   */
+  async acquire(name: string, options: AcquireOptions = {}): Promise<ModelLease> {
+    const { model, done } = await this.#use(name, options);
+    return { model, name, device: model.device, [Symbol.asyncDispose]: async () => done() };
+  }
+
+  /**
+   * Like {@link acquire}, but the model stays loaded until it is cleared. When its file changes, the
+   * next call gives the new model, and the old one stays with those who have it.
+   */
+  async get(name: string, options: AcquireOptions = {}): Promise<YoloModel> {
+    for (;;) {
+      const { cached, model, done } = await this.#use(name, options);
+      cached.pinned = true;
+      done();
+      // One that was cleared or replaced as it was handed over is of no use.
+      if (cached.state === "ready") return model;
+    }
+  }
+
+  /** Loads models ahead of the first task: all of them, or those named. */
+  async warmUp(
+    names: readonly string[] = [...this.#sources.keys()],
+    options: AcquireOptions = {},
+  ): Promise<void> {
+    for (const name of names) {
+      await using _ = await this.acquire(name, options);
+    }
+  }
+
+  /**
+   * Releases the models of one worker, or of all. What is in use drains first: its lease stays
+   * valid. Devices that had failed get a new chance.
+   *
+   * @returns When everything is released that nobody uses.
+   */
+  async clear(workerId?: number): Promise<void> {
+    const slots = [...this.#slots.values()].filter(
+      (slot) => workerId === undefined || slot.workerId === workerId,
+    );
+    const models = slots.flatMap((slot) => [...slot.models]);
+    for (const slot of slots) slot.clear();
+    this.#loader.forgetFailures();
+    await Promise.all(models.filter(({ users }) => users === 0).map(({ gone }) => gone));
+  }
+
+  /** What is loaded, and what it cost. */
+  info(): CacheInfo {
+    const loads = this.#loads;
+    const { tasks } = this.#memory;
+    return {
+      models: this.#models.map(toModelInfo),
+      loads,
+      tasks,
+      loadsPer1000Tasks: (1000 * loads) / Math.max(1, tasks),
+      memory: this.#memory.read(),
+      longestRunMs: this.#loader.longestRunMs,
+    };
+  }
+
+  /**
+   * Counts a finished task, failed or not. Every `logEvery` tasks memory is logged, every
+   * `trimEvery` tasks the loaded models give their working memory back.
+   */
+  async taskDone(): Promise<void> {
+    await this.#memory.taskDone();
+  }
+
+  on<K extends keyof ModelCacheEvents>(
+    event: K,
+    listener: (payload: ModelCacheEvents[K]) => void,
+  ): this {
+    this.#events.on(event, listener);
+    return this;
+  }
+
+  off<K extends keyof ModelCacheEvents>(
+    event: K,
+    listener: (payload: ModelCacheEvents[K]) => void,
+  ): this {
+    this.#events.off(event, listener);
+    return this;
+  }
+
+  /** Takes no more callers, lets the work in flight end, and releases every model. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#memory[Symbol.dispose]();
+    for (const slot of this.#slots.values()) slot.close();
+    await Promise.all(this.#models.map(({ gone }) => gone));
+  }
+
+  get #models(): CachedModel[] {
+    return [...this.#slots.values()].flatMap((slot) => [...slot.models]);
+  }
+
+  async #use(
+    name: string,
+    { workerId = this.#options.workerId, signal }: AcquireOptions,
+  ): Promise<SlotUse> {
+    signal?.throwIfAborted();
+    const use = await this.#slot(name, workerId).use(signal);
+    const { cached, model } = use;
+    if (use.hit) this.#events.emit("model:hit", { ...about(cached, model), hits: cached.hits });
+    return use;
+  }
+
+  #slot(name: string, workerId: number): ModelSlot {
+    const key = `${workerId}/${name}`;
+    let slot = this.#slots.get(key);
+    if (slot === undefined) {
+      checkWorkerId(workerId);
+      slot = this.#makeSlot(name, workerId);
+      if (this.#closed) slot.close();
+      this.#slots.set(key, slot);
+    }
+    return slot;
+  }
+
+  #makeSlot(name: string, workerId: number): ModelSlot {
+    const { reloadCheckMs, logger } = this.#options;
+    const source = this.#sources.get(name);
+    if (source === undefined) throw unknownName(name, [...this.#sources.keys()]);
+    return new ModelSlot({
+      name,
+      workerId,
+      source,
+      reloadCheckMs,
+      logger,
+      load: (file, signal) => {
+        this.#memory.makeRoom(file.bytes);
+        return this.#loader.load({ name, workerId, file, signal });
+      },
+      onReady: (cached, outcome) => this.#announce(cached, outcome),
+      onRelease: (cached, { model }, reason) => {
+        this.#events.emit("model:release", { ...about(cached, model), reason });
+        logger.debug({ name, workerId, reason }, "model released");
+      },
+    });
+  }
+
+  #announce(cached: CachedModel, outcome: LoadOutcome): void {
+    const { model, loaded, fromArtifact, loadMs, bytes, fallback } = outcome;
+    const { name, workerId } = cached;
+    const { device } = model;
+    if (loaded) this.#loads += 1;
+    if (fallback !== undefined) {
+      this.#events.emit("device:fallback", { workerId, name, to: device, ...fallback });
+    }
+    this.#options.logger.info(
+      { name, workerId, device, loadMs, bytes, loaded, fromArtifact },
+      "model loaded",
+    );
+    const cost = { loaded, fromArtifact, loadMs, bytes };
+    this.#events.emit("model:load", { ...about(cached, model), ...cost });
+    this.#memory.makeRoom(0);
+  }
+}
+
+function about({ name, workerId, file }: CachedModel, model: YoloModel) {
+  return { name, workerId, sha256: file.sha256, device: model.device };
+}
+
+function unknownName(name: string, known: readonly string[]): OrangeryError {
+  return new OrangeryError(
+    "MODEL_NAME_UNKNOWN",
+    `Expected the name of a configured model (${known.join(", ") || "none is"}), got \`${name}\`. Add it to \`models\`.`,
+    { details: { name, known } },
+  );
+}

@@ -1,0 +1,383 @@
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
+import { type Logger, silentLogger } from "../../logger.ts";
+import { identifyModelFile, type ModelFile } from "../files/model-file.ts";
+import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
+import type { LoadOutcome } from "./model-loader.ts";
+import { ModelSlot, type ModelSlotOptions } from "./model-slot.ts";
+import { pretendOutcome } from "./pretend-loads.fixture.ts";
+
+type PretendOutcome = ReturnType<typeof pretendOutcome>;
+
+/** A load that the test ends. */
+interface Load {
+  readonly file: ModelFile;
+  readonly signal: AbortSignal;
+  readonly outcome: PretendOutcome;
+  succeed(): Promise<void>;
+  fail(error: unknown): Promise<void>;
+}
+
+let folder: ModelFolder;
+let path: string;
+let slot: ModelSlot;
+let loads: Load[];
+let log: string[];
+let warnings: string[];
+
+before(async () => {
+  folder = await ModelFolder.create();
+});
+after(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  path = await folder.write("model.onnx", "one");
+  slot = makeSlot();
+});
+afterEach(() => slot.close());
+
+function makeSlot(options: Partial<ModelSlotOptions> = {}): ModelSlot {
+  loads = [];
+  log = [];
+  warnings = [];
+  const logger: Logger = { ...silentLogger, warn: (_, message) => warnings.push(message) };
+  return new ModelSlot({
+    name: "detect",
+    workerId: 0,
+    source: path,
+    reloadCheckMs: 0,
+    load: (file, signal) => {
+      const { promise, resolve, reject } = Promise.withResolvers<LoadOutcome>();
+      const outcome = pretendOutcome();
+      loads.push({
+        file,
+        signal,
+        outcome,
+        succeed: async () => {
+          resolve(outcome);
+          await turn();
+        },
+        fail: async (error) => {
+          reject(error);
+          await turn();
+        },
+      });
+      return promise;
+    },
+    onReady: ({ state }) => log.push(state),
+    onRelease: (_, __, reason) => log.push(reason),
+    logger,
+    ...options,
+  });
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
+
+const coded = (code: ErrorCode) => (error: unknown) => isOrangeryError(error, code);
+
+/** Uses the model in service and leaves it; loads the first one. */
+async function useOnce(): Promise<PretendOutcome> {
+  const use = slot.use();
+  await until(() => loads.length > 0);
+  await loads[0]!.succeed();
+  const { model, done } = await use;
+  done();
+  return loads.find(({ outcome }) => outcome.model === model)!.outcome;
+}
+
+describe("a slot", () => {
+  it("loads on first use, and gives the same model from then on", async () => {
+    const first = await useOnce();
+    const { model, hit, cached, done } = await slot.use();
+    assert.deepEqual([model, hit, cached.hits, loads.length], [first.model, true, 1, 1]);
+    done();
+    assert.deepEqual(log, ["ready"]);
+  });
+
+  it("makes all who ask during a load wait for it", async () => {
+    const uses = [slot.use(), slot.use(), slot.use()];
+    await until(() => [...slot.models][0]?.users === 3);
+    await loads[0]!.succeed();
+    for (const { hit, done } of await Promise.all(uses)) {
+      assert.equal(hit, false);
+      done();
+    }
+    assert.equal(loads.length, 1);
+  });
+
+  it("loads again after a failure", async () => {
+    const failing = assert.rejects(slot.use(), /broken/);
+    await until(() => loads.length === 1);
+    await loads[0]!.fail(new Error("broken"));
+    await failing;
+    const again = slot.use();
+    await until(() => loads.length === 2);
+    await loads[1]!.succeed();
+    (await again).done();
+    assert.deepEqual(warnings, []);
+  });
+
+  it("loads anew when the only load was given up, and keeps nothing of a late one", async () => {
+    const aborter = new AbortController();
+    const leaving = slot.use(aborter.signal);
+    await until(() => loads.length === 1);
+    aborter.abort(new Error("left"));
+    await assert.rejects(leaving, /left/);
+    const staying = slot.use();
+    await until(() => loads.length === 2);
+    assert.equal(loads[0]!.signal.aborted, true);
+    await loads[0]!.succeed();
+    await loads[1]!.succeed();
+    const { model, done } = await staying;
+    assert.equal(model, loads[1]!.outcome.model);
+    assert.equal(loads[0]!.outcome.model.releases, 1);
+    assert.equal(slot.models.size, 1);
+    assert.deepEqual(log, ["ready"]);
+    done();
+  });
+
+  it("begins no load for a caller who left while the file was read", async () => {
+    const aborter = new AbortController();
+    const leaving = slot.use(aborter.signal);
+    aborter.abort(new Error("left"));
+    await assert.rejects(leaving, /left/);
+    await identifyModelFile(path);
+    await turn();
+    assert.equal(loads.length, 0);
+  });
+
+  it("never hands out a model that was retired as it was found", async () => {
+    for (const reloadCheckMs of [0, 60_000]) {
+      for (let ticks = 0; ticks < 60; ticks += 1) {
+        slot = makeSlot({ reloadCheckMs });
+        await useOnce();
+        const using = slot.use();
+        if (reloadCheckMs === 0) await turn();
+        for (let tick = 0; tick < ticks; tick += 1) await undefined;
+        for (const cached of slot.models) cached.retire("evict");
+        let used: Awaited<typeof using> | undefined;
+        void using.then((use) => {
+          used = use;
+        });
+        await until(() => used !== undefined || loads.length === 2);
+        await loads[1]?.succeed();
+        const { model, done } = await using;
+        const { outcome } = loads.find((load) => load.outcome.model === model)!;
+        assert.equal(outcome.model.releases, 0, `retired ${ticks} ticks after it was asked for`);
+        done();
+      }
+    }
+  });
+});
+
+describe("a slot whose file changes", () => {
+  /** Writes another file and asks for the model: the old one, and a load is under way. */
+  async function change(contents: string): Promise<Load> {
+    await folder.write("model.onnx", contents);
+    const before = loads.length;
+    const { done } = await slot.use();
+    done();
+    assert.equal(loads.length, before + 1);
+    return loads.at(-1)!;
+  }
+
+  it("keeps the old model in service until the new one is ready", async () => {
+    const old = await useOnce();
+    const load = await change("two");
+    const during = await slot.use();
+    assert.equal(during.model, old.model);
+    assert.equal(loads.length, 2, "it is loaded once");
+    await load.succeed();
+    const fresh = await slot.use();
+    assert.equal(fresh.model, load.outcome.model);
+    assert.equal(old.model.releases, 0, "it is still in use");
+    during.done();
+    await turn();
+    assert.equal(old.model.releases, 1);
+    assert.deepEqual(log, ["ready", "ready", "reload"]);
+    fresh.done();
+  });
+
+  it("leaves a pinned model to those who have it, until clear", async () => {
+    const old = await useOnce();
+    for (const cached of slot.models) cached.pinned = true;
+    const load = await change("two");
+    await load.succeed();
+    assert.deepEqual([slot.models.size, old.model.releases], [2, 0]);
+    const { model, done } = await slot.use();
+    assert.equal(model, load.outcome.model);
+    done();
+    slot.clear();
+    await until(() => slot.models.size === 0);
+    assert.deepEqual([old.model.releases, load.outcome.model.releases], [1, 1]);
+  });
+
+  it("drops a load that a further change has overtaken", async () => {
+    await useOnce();
+    const second = await change("two");
+    const third = await change("three");
+    assert.equal(second.signal.aborted, true);
+    await third.succeed();
+    await second.succeed();
+    const { model, done } = await slot.use();
+    assert.equal(model, third.outcome.model);
+    assert.equal(second.outcome.model.releases, 1);
+    await until(() => slot.models.size === 1);
+    done();
+  });
+
+  it("to something broken stays with the old model, and tries that content no more", async () => {
+    const old = await useOnce();
+    const load = await change("broken");
+    await load.fail(new Error("broken"));
+    const { model, done } = await slot.use();
+    assert.deepEqual([model, loads.length], [old.model, 2]);
+    done();
+    assert.deepEqual(warnings, ["a changed model file cannot be loaded; the old model stays"]);
+    const mended = await change("mended");
+    await mended.succeed();
+    const after = await slot.use();
+    assert.equal(after.model, mended.outcome.model);
+    after.done();
+  });
+
+  it("while it is loaded is loaded as it is then", async () => {
+    const use = slot.use();
+    await until(() => loads.length === 1);
+    await folder.write("model.onnx", "two");
+    const changed = { details: { changed: true } };
+    await loads[0]!.fail(new OrangeryError("MODEL_LOAD_FAILED", "it has changed", changed));
+    await until(() => loads.length === 2);
+    await loads[1]!.succeed();
+    const { cached, done } = await use;
+    assert.equal(cached.file.sha256, (await identifyModelFile(path)).sha256);
+    assert.notEqual(loads[0]!.file.sha256, cached.file.sha256);
+    done();
+  });
+
+  it("while it is reloaded is reloaded as it is then, without a warning", async () => {
+    await useOnce();
+    const second = await change("two");
+    await folder.write("model.onnx", "three");
+    const changed = { details: { changed: true } };
+    await second.fail(new OrangeryError("MODEL_LOAD_FAILED", "it has changed", changed));
+    (await slot.use()).done();
+    await loads[2]!.succeed();
+    const { model, done } = await slot.use();
+    assert.equal(model, loads[2]!.outcome.model);
+    assert.deepEqual(warnings, []);
+    done();
+  });
+
+  it("and whose old model is evicted meanwhile has one model in the end", async () => {
+    await useOnce();
+    const reload = await change("two");
+    for (const cached of slot.models) if (cached.state === "ready") cached.retire("evict");
+    const use = slot.use();
+    await until(() => loads.length === 3);
+    await loads[2]!.succeed();
+    const { done } = await use;
+    await reload.succeed();
+    done();
+    await until(() => slot.models.size === 1);
+    const { model, done: doneAgain } = await slot.use();
+    const [kept, dropped] = [reload, loads[2]!].sort((a) => (a.outcome.model === model ? -1 : 1));
+    assert.deepEqual([kept!.outcome.model.releases, dropped!.outcome.model.releases], [0, 1]);
+    doneAgain();
+  });
+
+  it("and cannot be read for the moment keeps its model", async () => {
+    const old = await useOnce();
+    await rm(path);
+    const { model, done } = await slot.use();
+    assert.equal(model, old.model);
+    done();
+    assert.deepEqual(warnings, ["a loaded model's file cannot be read"]);
+  });
+});
+
+describe("a slot that is cleared", () => {
+  it("releases what nobody uses, and loads again", async () => {
+    const old = await useOnce();
+    slot.clear();
+    await until(() => slot.models.size === 0);
+    assert.equal(old.model.releases, 1);
+    const use = slot.use();
+    await until(() => loads.length === 2);
+    await loads[1]!.succeed();
+    (await use).done();
+  });
+
+  it("during a load gives it to the waiters and not to those who come later", async () => {
+    const waiting = slot.use();
+    await until(() => loads.length === 1);
+    slot.clear();
+    const later = slot.use();
+    await until(() => loads.length === 2);
+    await loads[0]!.succeed();
+    await loads[1]!.succeed();
+    const uses = await Promise.all([waiting, later]);
+    assert.deepEqual(
+      uses.map(({ model }) => model),
+      loads.map(({ outcome }) => outcome.model),
+    );
+    for (const { done } of uses) done();
+    await until(() => slot.models.size === 1);
+  });
+
+  it("during a reload cancels it, and takes no notice of a late end", async () => {
+    await useOnce();
+    await folder.write("model.onnx", "two");
+    (await slot.use()).done();
+    slot.clear();
+    assert.equal(loads[1]!.signal.aborted, true);
+    await loads[1]!.succeed();
+    await until(() => slot.models.size === 0);
+    assert.equal(loads[1]!.outcome.model.releases, 1);
+    assert.deepEqual([log, warnings], [["ready", "clear"], []]);
+  });
+
+  it("gives contents that failed to reload a new chance", async () => {
+    await useOnce();
+    await folder.write("model.onnx", "two");
+    (await slot.use()).done();
+    await loads[1]!.fail(new Error("no memory just now"));
+    const held = await slot.use();
+    slot.clear();
+    const use = slot.use();
+    await until(() => loads.length === 3);
+    await loads[2]!.succeed();
+    (await use).done();
+    held.done();
+  });
+});
+
+describe("a slot that is closed", () => {
+  it("refuses users, also those who are about to begin a load", async () => {
+    const using = slot.use();
+    slot.close();
+    await assert.rejects(using, coded("MODEL_RELEASED"));
+    await rm(path);
+    await assert.rejects(slot.use(), coded("MODEL_RELEASED"));
+    assert.equal(loads.length, 0);
+  });
+
+  it("during a load gives it to those who wait, then releases it", async () => {
+    const using = slot.use();
+    await until(() => loads.length === 1);
+    slot.close();
+    await loads[0]!.succeed();
+    const { model, done } = await using;
+    assert.equal(model, loads[0]!.outcome.model);
+    assert.equal(slot.models.size, 1);
+    done();
+    await until(() => slot.models.size === 0);
+    assert.equal(loads[0]!.outcome.model.releases, 1);
+  });
+});

@@ -1,0 +1,64 @@
+import { OrangeryError } from "../../errors.ts";
+import { GraphBuilder } from "../../graph/graph-builder.ts";
+import { serializeModel } from "../../graph/onnx/model-writer.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import type { Runtime } from "../../native/runtime.ts";
+import { type Device, executionProvider } from "./device.ts";
+import { whyMissing } from "./device-survey.ts";
+
+/**
+ * Proves a device by a run: a small convolution whose answer is known, with the CPU forbidden as a
+ * stand-in. What a library claims to support says nothing about what works on this machine.
+ *
+ * @param chosenBy Whether the device was asked for by name, or is a candidate of `auto`.
+ * @throws What the runtime threw, or `DEVICE_UNAVAILABLE` for a wrong answer.
+ */
+export async function proveDevice(
+  device: Device,
+  { runtime, chosenBy = "name" }: { runtime: Runtime; chosenBy?: "name" | "auto" },
+): Promise<void> {
+  if (device.kind === "cpu") return;
+  const reason = runtime === onnxRuntime ? whyMissing(device, chosenBy) : undefined;
+  if (reason !== undefined) throw new OrangeryError("DEVICE_UNAVAILABLE", reason);
+  await using session = await runtime.createSession(proofModel(), {
+    provider: executionProvider(device),
+    config: { "session.disable_cpu_ep_fallback": "1" },
+  });
+  using input = runtime.createTensor("float32", [1, 1, SIDE, SIDE]);
+  input.data.set(Array.from({ length: SIDE * SIDE }, (_, index) => index));
+  const { y } = await session.run({ x: input });
+  using output = y!;
+  // Not `> 0.5`, which NaN would pass.
+  const wrong = [...(output.data as Float32Array)].findIndex(
+    (value, index) => !(Math.abs(value - neighbourhoodSum(index)) <= 0.5),
+  );
+  if (wrong < 0) return;
+  throw new OrangeryError(
+    "DEVICE_UNAVAILABLE",
+    `Expected ${device.label} to compute a convolution, got ${output.data[wrong]} for ${neighbourhoodSum(wrong)}.`,
+  );
+}
+
+const SIDE = 8;
+
+/** A 3 × 3 convolution of ones with zero padding: the sum of each element's neighbourhood. */
+function proofModel(): Uint8Array {
+  const graph = new GraphBuilder("device-proof");
+  const x = graph.input("x", "float32", [1, 1, SIDE, SIDE]);
+  const ones = graph.floats(Array(9).fill(1), [1, 1, 3, 3]);
+  const sum = graph.node("Conv", [x, ones], { pads: [1, 1, 1, 1] });
+  graph.output("y", sum, "float32", [1, 1, SIDE, SIDE]);
+  return serializeModel(graph.toModel());
+}
+
+/** What the proof's convolution gives for the input 0, 1, 2, … */
+function neighbourhoodSum(index: number): number {
+  const [row, column] = [Math.floor(index / SIDE), index % SIDE];
+  let sum = 0;
+  for (let y = Math.max(0, row - 1); y <= Math.min(SIDE - 1, row + 1); y++) {
+    for (let x = Math.max(0, column - 1); x <= Math.min(SIDE - 1, column + 1); x++) {
+      sum += y * SIDE + x;
+    }
+  }
+  return sum;
+}

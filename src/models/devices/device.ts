@@ -1,0 +1,106 @@
+import { OrangeryError } from "../../errors.ts";
+import type { ExecutionProvider, ExecutionProviderName } from "../../native/runtime.ts";
+
+/** A place to run models: `cpu`, `webgpu`, `coreml`, `directml:N`, `cuda:N`, `tensorrt:N`. */
+export interface Device {
+  /** The name as users write it, with its index: `cuda:0`. */
+  readonly label: string;
+  readonly kind: ExecutionProviderName;
+  /** Which device of that kind, from 0. */
+  readonly index: number;
+}
+
+/** How GPU memory is taken; both apply to CUDA and TensorRT. */
+export interface GpuMemoryOptions {
+  /** Most bytes that the arena of one model may take. Default: no limit. */
+  readonly gpuMemoryLimitBytes?: number;
+  /**
+   * How the arena grows: to the next power of two, or by what is asked for, which takes less
+   * memory and more time. Default `power-of-two`.
+   */
+  readonly arenaGrowth?: "power-of-two" | "as-requested";
+}
+
+/** Kinds of which a machine can have several. */
+const indexedKinds = ["cuda", "tensorrt", "directml"] as const;
+const singleKinds = ["cpu", "webgpu", "coreml"] as const;
+
+export const CPU: Device = { label: "cpu", kind: "cpu", index: 0 };
+
+/**
+ * Reads a device name. `cuda` alone is the device of the worker: `cuda:N` for worker id N.
+ *
+ * @throws OrangeryError `DEVICE_UNKNOWN`
+ */
+export function parseDevice(name: string, workerId = 0): Device {
+  const single = singleKinds.find((kind) => kind === name);
+  if (single) return { label: name, kind: single, index: 0 };
+  const [kindName, index, ...rest] = name.split(":");
+  const kind = indexedKinds.find((known) => known === kindName);
+  if (kind !== undefined && index === undefined) return indexed(kind, workerId);
+  if (kind === undefined || rest.length > 0 || !/^\d{1,3}$/.test(index!)) {
+    throw new OrangeryError(
+      "DEVICE_UNKNOWN",
+      `Expected a device of auto, cpu, cuda:N, tensorrt:N, webgpu, coreml or directml:N (N from 0), got \`${name}\`.`,
+      { details: { device: name } },
+    );
+  }
+  return indexed(kind, Number(index));
+}
+
+function indexed(kind: (typeof indexedKinds)[number], index: number): Device {
+  return { label: `${kind}:${index}`, kind, index };
+}
+
+/**
+ * The devices to try for a worker, best first. `auto` is CUDA, then what the platform has of its
+ * own, then the CPU; TensorRT must be asked for by name, since it takes minutes to build engines.
+ * Every list ends with the CPU.
+ */
+export function devicesToTry(
+  name: string,
+  { workerId = 0, platform = process.platform }: { workerId?: number; platform?: string } = {},
+): readonly Device[] {
+  if (name !== "auto") {
+    const device = parseDevice(name, workerId);
+    return device.kind === "cpu" ? [CPU] : [device, CPU];
+  }
+  const platformDevice = { darwin: "coreml", win32: "directml" }[platform] ?? "webgpu";
+  return [parseDevice("cuda", workerId), parseDevice(platformDevice, workerId), CPU];
+}
+
+/** The execution provider that stands for a device. */
+export function executionProvider(
+  { kind, index }: Device,
+  { gpuMemoryLimitBytes, arenaGrowth = "power-of-two" }: GpuMemoryOptions = {},
+): ExecutionProvider {
+  if (kind === "cuda") {
+    return {
+      name: kind,
+      options: {
+        device_id: String(index),
+        arena_extend_strategy:
+          arenaGrowth === "as-requested" ? "kSameAsRequested" : "kNextPowerOfTwo",
+        ...(gpuMemoryLimitBytes !== undefined && { gpu_mem_limit: String(gpuMemoryLimitBytes) }),
+      },
+    };
+  }
+  if (kind === "tensorrt") {
+    return {
+      name: kind,
+      options: {
+        device_id: String(index),
+        ...(gpuMemoryLimitBytes !== undefined && {
+          trt_max_workspace_size: String(gpuMemoryLimitBytes),
+        }),
+      },
+    };
+  }
+  if (kind === "directml") return { name: kind, options: { device_id: String(index) } };
+  return { name: kind };
+}
+
+/** The arenas that hold a device's working memory, as run options name them. */
+export function arenasOf({ kind, index }: Device): string {
+  return kind === "cuda" || kind === "tensorrt" ? `gpu:${index};cpu:0` : "cpu:0";
+}

@@ -1,0 +1,100 @@
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { OrangeryError } from "../../errors.ts";
+
+/** The environment variable that says where artifacts and sample models are kept. */
+export const CACHE_VARIABLE = "ORANGERY_CACHE";
+
+/**
+ * `ORANGERY_CACHE`, else the platform's place for caches; undefined for a user without a home, as some
+ * containers have.
+ */
+export function cacheFolder(
+  env: NodeJS.ProcessEnv = process.env,
+  platform: NodeJS.Platform = process.platform,
+): string | undefined {
+  const given = env[CACHE_VARIABLE];
+  if (given) return resolve(given);
+  if (platform === "win32" && env.LOCALAPPDATA) {
+    return join(env.LOCALAPPDATA, "orangery", "cache");
+  }
+  if (platform !== "darwin" && env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, "orangery");
+  const home = homeFolder();
+  if (home === undefined) return undefined;
+  if (platform === "darwin") return join(home, "Library", "Caches", "orangery");
+  return join(home, ".cache", "orangery");
+}
+
+/** The environment variable that says how much artifacts may take. */
+const LIMIT_VARIABLE = "ORANGERY_CACHE_MAX_BYTES";
+/** About 50 networks of the size of YOLO11m. */
+const DEFAULT_LIMIT_BYTES = 4 * 1024 ** 3;
+
+/** The most bytes that artifacts may take together. @throws OrangeryError `INVALID_ARGUMENT` */
+export function cacheLimitBytes(env: NodeJS.ProcessEnv = process.env): number {
+  const text = env[LIMIT_VARIABLE];
+  if (!text) return DEFAULT_LIMIT_BYTES;
+  const value = Number(text);
+  if (value >= 0) return value;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected ${LIMIT_VARIABLE} to be a number of bytes from 0 up, got \`${text}\`.`,
+    { details: { variable: LIMIT_VARIABLE, value: text } },
+  );
+}
+
+/** Where artifacts are kept; undefined where there is no cache folder. */
+export function artifactFolder(): string | undefined {
+  const folder = cacheFolder();
+  return folder && join(folder, "artifacts");
+}
+
+function homeFolder(): string | undefined {
+  try {
+    return homedir();
+  } catch {
+    // There is neither HOME nor an entry for the user.
+    return undefined;
+  }
+}
+
+/** A name beside `path` that nobody else uses, for what is renamed to `path` when it is whole. */
+export function partOf(path: string): string {
+  return `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.part`;
+}
+
+/**
+ * Makes a folder and those above it. Node's own way (24.21) never ends where a folder that is there
+ * takes no new ones and says that it does not exist, as /proc does.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const code = await makeOne(path);
+  if (code !== "ENOENT") return;
+  if (dirname(path) !== path) await makeFolder(dirname(path));
+  if ((await makeOne(path)) === "ENOENT") throw new Error(`${path} cannot be made (ENOENT)`);
+}
+
+/** Makes one folder, which may be there; says `ENOENT` where what is above it is missing. */
+async function makeOne(path: string): Promise<"ENOENT" | undefined> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return code;
+    if (code !== "EEXIST") throw error;
+  }
+  return undefined;
+}
+
+/** Writes a file so that whoever looks sees all of it or none. Its folder is made if need be. */
+export async function writeWhole(path: string, contents: Uint8Array | string): Promise<void> {
+  await makeFolder(dirname(path));
+  const part = partOf(path);
+  try {
+    await writeFile(part, contents);
+    await rename(part, path);
+  } finally {
+    await rm(part, { force: true });
+  }
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { isOrangeryError } from "../../errors.ts";
+import { readModel } from "../../graph/onnx/model-reader.ts";
+import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
+import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
+
+const plants = fileURLToPath(
+  new URL("../../../../shared/fixtures/models/plants-det.pt", import.meta.url),
+);
+const skip = existsSync(plants) ? false : "../shared/fixtures not present";
+
+const free = { imageSize: "dynamic", batch: "dynamic" } as const;
+
+describe("a checkpoint's ONNX model, built in a thread", () => {
+  it("takes any batch, height and width", { skip }, async () => {
+    const { inputs, metadata } = readModel((await checkpointToOnnx(plants, free)).bytes);
+    assert.deepEqual(
+      inputs[0]!.dims.map((extent) => typeof extent),
+      ["string", "number", "string", "string"],
+    );
+    assert.equal(metadata.get("imgsz"), "[320, 320]");
+  });
+
+  it("comes with the error of a file that is none", async () => {
+    await using folder = await ModelFolder.create();
+    const path = await folder.write("broken.pt", "PK\x03\x04 and no more");
+    await assert.rejects(checkpointToOnnx(path, free), (error) => {
+      assert.ok(isOrangeryError(error, "CHECKPOINT_UNREADABLE"), String(error));
+      assert.equal(error.details.path, path);
+      return error.message.includes(path);
+    });
+  });
+
+  it("ends with the signal's reason, before and while it is built", { skip }, async () => {
+    const reason = new Error("left");
+    await assert.rejects(checkpointToOnnx(plants, { signal: AbortSignal.abort(reason) }), reason);
+    const aborter = new AbortController();
+    const building = checkpointToOnnx(plants, { signal: aborter.signal });
+    setImmediate(() => aborter.abort(reason));
+    await assert.rejects(building, reason);
+  });
+});

@@ -1,0 +1,98 @@
+import { stat } from "node:fs/promises";
+import { findTarget, type TargetFile } from "../../base/target-file.ts";
+import { OrangeryError } from "../../errors.ts";
+import { writeWhole } from "./cache-folder.ts";
+import type { CheckpointModelOptions } from "./checkpoint-model.ts";
+import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
+import {
+  describeModelFile,
+  identifyModelFile,
+  isCheckpoint,
+  type ModelFile,
+} from "./model-file.ts";
+
+export interface ExportOptions {
+  /** Pixels of a square, [height, width], or free. Default: the square that it was trained on. */
+  readonly imageSize?: CheckpointModelOptions["imageSize"];
+  /** Whether weights, input and outputs are float16. Default false. */
+  readonly half?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was written. */
+export interface ExportedModel {
+  readonly path: string;
+  readonly bytes: number;
+  /** Of the input; a text is an extent that is free. */
+  readonly inputShape: readonly (number | string)[];
+  readonly elementType: "float32" | "float16";
+}
+
+/**
+ * Writes a checkpoint as an ONNX model with the metadata that Ultralytics writes. The file appears
+ * whole or not at all, in a folder that is made if need be; a file that is there is replaced.
+ *
+ * @throws OrangeryError `MODEL_NOT_FOUND`, `INVALID_ARGUMENT` for a file that is no checkpoint, a size
+ *   that the network cannot have, or a place that cannot be written, `NO_SPACE`, and what
+ *   `readYoloCheckpoint` throws
+ */
+export async function exportModel(
+  checkpointFile: string,
+  onnxFile: string,
+  { imageSize, half = false, signal }: ExportOptions = {},
+): Promise<ExportedModel> {
+  const file = await identifyModelFile(checkpointFile);
+  const target = await findTarget(onnxFile);
+  await refuseSameFile(file, target);
+  if (!(await isCheckpoint(file.path))) throw await notACheckpoint(file);
+  const batch = imageSize === "dynamic" ? "dynamic" : 1;
+  const { bytes, inputShape } = await checkpointToOnnx(file.path, {
+    imageSize,
+    batch,
+    half,
+    signal,
+  });
+  signal?.throwIfAborted();
+  await write(target.path, bytes);
+  return {
+    path: onnxFile,
+    bytes: bytes.length,
+    inputShape,
+    elementType: half ? "float16" : "float32",
+  };
+}
+
+async function refuseSameFile({ path }: ModelFile, target: TargetFile): Promise<void> {
+  const { dev, ino } = await stat(path);
+  if (target.stats?.dev !== dev || target.stats.ino !== ino) return;
+  throw invalid(`Expected another file to write than the model itself, got \`${target.path}\`.`, {
+    path: target.path,
+  });
+}
+
+async function notACheckpoint(file: ModelFile): Promise<OrangeryError> {
+  const { path } = file;
+  return invalid(
+    `Expected a checkpoint (.pt) to export at \`${path}\`, got ${await describeModelFile(file)}. Give the .pt that was trained; an ONNX model needs no export.`,
+    { path },
+  );
+}
+
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await writeWhole(path, bytes);
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    // EFBIG is a limit on the size of files, as `ulimit -f` sets.
+    const isFull = ["ENOSPC", "EDQUOT", "EFBIG"].includes(reason);
+    throw new OrangeryError(
+      isFull ? "NO_SPACE" : "INVALID_ARGUMENT",
+      `Expected to write ${bytes.length} bytes to \`${path}\`, got ${reason}. ${isFull ? "Free some space, or write elsewhere." : "Check the folder and its rights."}`,
+      { cause, details: { path, reason } },
+    );
+  }
+}
+
+function invalid(message: string, details: Readonly<Record<string, unknown>>): OrangeryError {
+  return new OrangeryError("INVALID_ARGUMENT", message, { details });
+}

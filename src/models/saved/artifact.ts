@@ -1,0 +1,115 @@
+import { hash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { open, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { hashFile } from "../files/file-hash.ts";
+import type { ModelFile } from "../files/model-file.ts";
+import { processorIdentity } from "./processor.ts";
+
+/*
+ * An artifact is a folder named by its key:
+ *
+ *   model.ort       the network as the runtime has optimised it, to be mapped into memory
+ *   artifact.json   what it is for, and the hash of model.ort
+ *
+ * It is made under another name and renamed when it is whole, so it is there entirely or not at all.
+ */
+
+/** What an artifact was made from and what it serves; any other value means another artifact. */
+export interface ArtifactIdentity {
+  /** Of the model file. */
+  readonly modelSha256: string;
+  readonly device: string;
+  /** Name and version of the runtime. */
+  readonly library: string;
+  /** Version of Orangery, which builds the graph of a checkpoint. */
+  readonly orangery: string;
+  readonly processor: string;
+}
+
+export interface ArtifactFacts extends ArtifactIdentity {
+  /** Name of the model file, for people. */
+  readonly modelName: string;
+  /** Of `model.ort`. */
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+const orangery: string = JSON.parse(
+  readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
+).version;
+
+export function artifactIdentity(
+  modelSha256: string,
+  { device, library }: { readonly device: string; readonly library: string },
+): ArtifactIdentity {
+  return { modelSha256, device, library, orangery, processor: processorIdentity() };
+}
+
+/** The name of the artifact's folder. */
+export function artifactKey(identity: ArtifactIdentity): string {
+  return hash("sha256", identityText(identity)).slice(0, 32);
+}
+
+export function isArtifactKey(name: string): boolean {
+  return /^[0-9a-f]{32}$/.test(name);
+}
+
+export function networkFile(folder: string): string {
+  return join(folder, "model.ort");
+}
+
+/** Describes a network that the runtime has just saved, once it is on the disk for good. */
+export async function sealArtifact(
+  folder: string,
+  { identity, model }: { readonly identity: ArtifactIdentity; readonly model: ModelFile },
+): Promise<ArtifactFacts> {
+  const network = networkFile(folder);
+  await using file = await open(network, "r+");
+  // Else a power cut could leave a folder that is there and a file that is not.
+  await file.sync();
+  const facts = { ...identity, modelName: basename(model.path), ...(await hashFile(network)) };
+  await writeFile(factsFile(folder), JSON.stringify(facts));
+  return facts;
+}
+
+/**
+ * Checks that an artifact is whole and is the one that is wanted.
+ *
+ * @returns Whether there is one.
+ * @throws Where there is one that cannot be used.
+ */
+export async function checkArtifact(folder: string, wanted: ArtifactIdentity): Promise<boolean> {
+  if (!existsSync(folder)) return false;
+  const facts = await readArtifactFacts(folder);
+  if (identityText(facts) !== identityText(wanted)) {
+    throw new Error("it was made from another model or for another machine");
+  }
+  const { sha256 } = await hashFile(networkFile(folder));
+  if (sha256 !== facts.sha256) throw new Error("its contents have changed since it was made");
+  return true;
+}
+
+/** @throws Where there is no description, or none that was written by {@link sealArtifact}. */
+export async function readArtifactFacts(folder: string): Promise<ArtifactFacts> {
+  const facts: unknown = JSON.parse(await readFile(factsFile(folder), "utf8"));
+  if (!isFacts(facts)) throw new Error("its description says other things than it should");
+  return facts;
+}
+
+function isFacts(value: unknown): value is ArtifactFacts {
+  if (!(value instanceof Object)) return false;
+  const facts = value as Record<keyof ArtifactFacts, unknown>;
+  const { modelSha256, device, library, orangery, processor, modelName, sha256, bytes } = facts;
+  const texts = [modelSha256, device, library, orangery, processor, modelName, sha256];
+  return texts.every((text) => typeof text === "string") && typeof bytes === "number";
+}
+
+function factsFile(folder: string): string {
+  return join(folder, "artifact.json");
+}
+
+function identityText(identity: ArtifactIdentity): string {
+  const { modelSha256, device, library, orangery, processor } = identity;
+  return JSON.stringify([modelSha256, device, library, orangery, processor]);
+}

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { writeYoloCheckpoint } from "../../checkpoint/yolo/network-writer.fixture.ts";
+import { parameterCount, type YoloNetwork } from "../../graph/yolo/modules.ts";
+import { randomYolo } from "../../graph/yolo/random-yolo.fixture.ts";
+import { exportModel } from "../files/export-model.ts";
+import { readModelFacts } from "./model-facts.ts";
+import { ModelFolder } from "./tiny-yolo.fixture.ts";
+
+let folder: ModelFolder;
+before(async () => {
+  folder = await ModelFolder.create();
+});
+after(() => folder[Symbol.asyncDispose]());
+
+describe("the parameters of a checkpoint and of its exports are the same", () => {
+  for (const family of ["v8", "11", "12", "26"] as const) {
+    for (const [task, exported] of [
+      ["detect", { imageSize: "dynamic" }],
+      ["segment", { half: true }],
+    ] as const) {
+      it(`for a YOLO${family}, ${task}`, async () => {
+        const options = { family, scale: "n", task, classCount: 80, seed: 0 } as const;
+        const network = withScales(randomYolo(options));
+        const checkpoint = await folder.write("a.pt", writeYoloCheckpoint({ network }));
+        const expected = parameterCount(network);
+        assert.equal((await readModelFacts(checkpoint)).parameters, expected);
+        await exportModel(checkpoint, folder.file("a.onnx"), exported);
+        assert.equal((await readModelFacts(folder.file("a.onnx"))).parameters, expected);
+      });
+    }
+  }
+});
+
+/** The same with the channel scales that the larger YOLO12 have. */
+function withScales({ layers, head }: YoloNetwork): YoloNetwork {
+  const gamma = { dims: [128], values: new Float32Array(128).fill(0.3) };
+  return {
+    head,
+    layers: layers.map((layer, i) =>
+      i === 6 && layer.module.kind === "a2c2f"
+        ? { ...layer, module: { ...layer.module, gamma } }
+        : layer,
+    ),
+  };
+}

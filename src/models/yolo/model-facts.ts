@@ -1,0 +1,153 @@
+import { readFile } from "node:fs/promises";
+import { readYoloCheckpoint } from "../../checkpoint/yolo/yolo-checkpoint.ts";
+import { readModel } from "../../graph/onnx/model-reader.ts";
+import { elementCount } from "../../graph/tensor.ts";
+import { complexityOf } from "../../graph/yolo/complexity.ts";
+import {
+  describeModelFile,
+  identifyModelFile,
+  isCheckpoint,
+  type ModelFile,
+  notAModel,
+} from "../files/model-file.ts";
+import { readYoloNetwork, type YoloTask } from "./yolo-network.ts";
+
+/** What a model file says of itself. What it does not say is undefined. */
+export interface ModelFacts {
+  readonly file: ModelFile;
+  readonly format: "checkpoint" | "onnx";
+  readonly task: YoloTask;
+  /** Class names by class id. */
+  readonly names: readonly string[];
+  /** The input's [height, width] where nothing else is asked for. */
+  readonly imageSizeHw: readonly [number, number];
+  /** Whether it takes other sizes, too, which are multiples of `stride`. */
+  readonly freeSize: boolean;
+  readonly stride: number;
+  /** Of the weights and of the input of an ONNX model. */
+  readonly elementType: "float32" | "float16" | undefined;
+  readonly description: string | undefined;
+  /**
+   * Of the network, as its configuration lists them, with the head. Ultralytics' summary counts the
+   * modules inside them.
+   */
+  readonly layers: number | undefined;
+  /** Operators of an ONNX graph. */
+  readonly operators: number | undefined;
+  /** Numbers that were learned, with batch norm folded into the convolutions. */
+  readonly parameters: number | undefined;
+  /** Additions and multiplications of the convolutions for one picture of `imageSizeHw`, in 10⁹. */
+  readonly gflops: number | undefined;
+  /** When it was trained or exported, as the file says. */
+  readonly date: string | undefined;
+  /** The version of Ultralytics that trained or exported it. */
+  readonly ultralyticsVersion: string | undefined;
+  /** Who exported an ONNX model. */
+  readonly author: string | undefined;
+  readonly license: string | undefined;
+}
+
+/**
+ * Reads what a model file says of itself, without loading it.
+ *
+ * @param nameOrPath A checkpoint, an ONNX model, or the name of a sample model.
+ * @throws OrangeryError `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, and for a checkpoint
+ *   what `readYoloCheckpoint` throws
+ */
+export async function readModelFacts(
+  nameOrPath: string,
+  { signal }: { readonly signal?: AbortSignal } = {},
+): Promise<ModelFacts> {
+  const file = await identifyModelFile(nameOrPath);
+  return (await isCheckpoint(file.path))
+    ? await readCheckpointFacts(file, signal)
+    : await readOnnxFacts(file, signal);
+}
+
+async function readCheckpointFacts(
+  file: ModelFile,
+  signal: AbortSignal | undefined,
+): Promise<ModelFacts> {
+  const { network, facts, ...checkpoint } = await readYoloCheckpoint(file.path, { signal });
+  const complexity = complexityOf(network, checkpoint.imageSizeHw);
+  return {
+    file,
+    format: "checkpoint",
+    task: checkpoint.task,
+    names: checkpoint.names,
+    imageSizeHw: checkpoint.imageSizeHw,
+    freeSize: true,
+    stride: checkpoint.stride,
+    elementType: undefined,
+    description: checkpoint.description,
+    layers: complexity.layerCount,
+    operators: undefined,
+    parameters: complexity.parameterCount,
+    gflops: complexity.gflops,
+    date: facts.date,
+    ultralyticsVersion: facts.version,
+    author: undefined,
+    license: facts.license,
+  };
+}
+
+async function readOnnxFacts(
+  file: ModelFile,
+  signal: AbortSignal | undefined,
+): Promise<ModelFacts> {
+  let model: ReturnType<typeof readModel>;
+  try {
+    model = readModel(await readFile(file.path, { signal }));
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw notAModel(file, await describeModelFile(file), cause);
+  }
+  const { metadata } = model;
+  const toInfo = ({ name, elementType, dims }: (typeof model.inputs)[number]) => ({
+    name,
+    elementType,
+    shape: dims,
+  });
+  const network = readYoloNetwork({
+    file: file.path,
+    inputs: model.inputs.map(toInfo),
+    outputs: model.outputs.map(toInfo),
+    metadata,
+  });
+  return {
+    file,
+    format: "onnx",
+    task: network.task,
+    names: network.names,
+    imageSizeHw: network.defaultSizeHw,
+    freeSize: network.fixedSizeHw === undefined,
+    stride: network.stride,
+    elementType: network.inputType,
+    description: metadata.get("description"),
+    layers: undefined,
+    operators: model.nodes.length,
+    parameters: countParameters(model),
+    gflops: undefined,
+    date: metadata.get("date"),
+    ultralyticsVersion: metadata.get("version"),
+    author: metadata.get("author"),
+    license: metadata.get("license"),
+  };
+}
+
+/** Operators of which a network learns what they read besides its maps. */
+const learning = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
+
+/** Other tensors are constants, such as anchor points. */
+function countParameters({ nodes, initializers }: ReturnType<typeof readModel>): number {
+  const learned = new Set(
+    nodes.filter(({ opType }) => learning.has(opType)).flatMap(({ inputs }) => inputs),
+  );
+  return (
+    initializers
+      .filter(({ elementType }) => /^b?float/.test(elementType))
+      // Of four dimensions are also the scales of channels that YOLO12 multiplies with.
+      .filter(({ name, dims }) => learned.has(name) || dims.length === 4)
+      .reduce((sum, { dims }) => sum + elementCount(dims), 0)
+  );
+}

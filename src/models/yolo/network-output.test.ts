@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { liveNativeObjects } from "../../native/library/native-object.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import type { Tensor } from "../../native/runtime.ts";
+import { planLetterbox } from "../../vision/letterbox.ts";
+import { readDetections } from "./network-output.ts";
+import type { CheckedPredictOptions } from "./predict-options.ts";
+import type { YoloHead, YoloNetwork } from "./yolo-network.ts";
+
+type FloatType = "float32" | "float16";
+
+const tensors: Tensor[] = [];
+afterEach(() => {
+  for (const tensor of tensors.splice(0)) tensor[Symbol.dispose]();
+  assert.deepEqual(liveNativeObjects(), {});
+});
+
+function tensor(elementType: FloatType, shape: number[], values: readonly number[]): Tensor {
+  const made = onnxRuntime.createTensor(elementType, shape);
+  made.data.set(values);
+  tensors.push(made);
+  return made;
+}
+
+/** One detection as a network gives it, in px of its input. */
+interface Row {
+  readonly boxXyxy: readonly [number, number, number, number];
+  readonly score: number;
+  readonly classId: number;
+  readonly coefficients?: readonly number[];
+}
+
+function rawOutput(rows: readonly Row[], elementType: FloatType): Tensor {
+  const columns = rows.map(({ boxXyxy: [x1, y1, x2, y2], score, classId, coefficients = [] }) => {
+    const scores = [0, 0].map((none, id) => (id === classId ? score : none));
+    return [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, ...scores, ...coefficients];
+  });
+  const channels = columns[0]?.length ?? 6;
+  const values = Array.from({ length: channels }, (_, channel) =>
+    columns.map((column) => column[channel]!),
+  );
+  return tensor(elementType, [1, channels, rows.length], values.flat());
+}
+
+function endToEndOutput(rows: readonly Row[], elementType: FloatType): Tensor {
+  const values = rows.map(({ boxXyxy, score, classId, coefficients = [] }) => [
+    ...boxXyxy,
+    score,
+    classId,
+    ...coefficients,
+  ]);
+  const length = values[0]?.length ?? 6;
+  return tensor(
+    elementType,
+    [1, rows.length + 1, length],
+    [...values.flat(), ...Array<number>(length).fill(0)],
+  );
+}
+
+const defaults: CheckedPredictOptions = {
+  confidence: 0.25,
+  iou: 0.7,
+  maxDetections: 300,
+  classes: undefined,
+  classAgnostic: false,
+  inputSizeHw: [32, 32],
+  maskSize: "photo",
+};
+
+/** Reads what a network with an input of 32 × 32 found on a photo of 64 × 64. */
+async function read(
+  rows: readonly Row[],
+  {
+    head = "raw",
+    elementType = "float32",
+    prototypes,
+    ...options
+  }: {
+    head?: YoloHead;
+    elementType?: FloatType;
+    prototypes?: readonly number[];
+  } & Partial<CheckedPredictOptions> = {},
+) {
+  const coefficientCount = rows[0]?.coefficients?.length ?? 0;
+  const network: YoloNetwork = {
+    task: coefficientCount > 0 ? "segment" : "detect",
+    head,
+    names: ["bed", "plant"],
+    stride: 32,
+    inputName: "images",
+    inputType: elementType,
+    fixedSizeHw: [32, 32],
+    defaultSizeHw: [32, 32],
+    freeBatch: false,
+    coefficientCount,
+    outputNames: prototypes === undefined ? ["rows"] : ["rows", "masks"],
+  };
+  const output = (head === "raw" ? rawOutput : endToEndOutput)(rows, elementType);
+  return await readDetections({
+    network,
+    outputs: {
+      rows: output,
+      ...(prototypes && {
+        masks: tensor(elementType, [1, coefficientCount, 8, 8], prototypes),
+      }),
+    },
+    plan: planLetterbox({ photoWh: [64, 64], inputWh: [32, 32] }),
+    options: { ...defaults, ...options },
+  });
+}
+
+const plant: Row = { boxXyxy: [4, 8, 12, 16], score: 0.5, classId: 1 };
+const bed: Row = { boxXyxy: [0, 0, 32, 24], score: 0.75, classId: 0 };
+
+for (const head of ["raw", "end-to-end"] as const) {
+  describe(`${head} output`, () => {
+    it("without anything in it is no detections", async () => {
+      const detections = await read([], { head });
+      assert.equal(detections.length, 0);
+      assert.deepEqual(detections.names, ["bed", "plant"]);
+      assert.equal(detections.masks, undefined);
+    });
+
+    it("is boxes in pixels of the photo, with scores and names", async () => {
+      const detections = await read([bed, plant], { head });
+      assert.deepEqual(
+        [...detections],
+        [
+          { classId: 0, name: "bed", score: 0.75, boxXyxy: [0, 0, 64, 48] },
+          { classId: 1, name: "plant", score: 0.5, boxXyxy: [8, 16, 24, 32] },
+        ],
+      );
+    });
+
+    it("is cut by confidence, class and number", async () => {
+      const count = async (options: Partial<CheckedPredictOptions>) =>
+        (await read([bed, plant], { head, ...options })).length;
+      assert.equal(await count({ confidence: 0.5 }), 1, "a score must be above it");
+      assert.equal(await count({ confidence: 0.8 }), 0);
+      assert.equal(await count({ classes: [1] }), 1);
+      assert.equal(await count({ classes: [] }), 0);
+      assert.equal(await count({ maxDetections: 1 }), 1);
+    });
+
+    it("of float16 is read as that of float32", async () => {
+      const [half, full] = await Promise.all([
+        read([bed, plant], { head, elementType: "float16" }),
+        read([bed, plant], { head }),
+      ]);
+      assert.deepEqual([...half], [...full]);
+    });
+  });
+}
+
+describe("a raw head", () => {
+  const twice = { ...plant, boxXyxy: [4, 8, 12, 15.5] as const, score: 0.4 };
+
+  it("has its overlapping boxes suppressed, best first", async () => {
+    assert.equal((await read([twice, plant])).length, 1);
+    assert.deepEqual([...(await read([twice, plant])).scores], [0.5]);
+    assert.equal((await read([twice, plant], { iou: 0.95 })).length, 2);
+  });
+
+  it("has boxes of different classes suppressed where classes do not matter", async () => {
+    const other = { ...twice, classId: 0 };
+    assert.equal((await read([other, plant])).length, 2);
+    assert.equal((await read([other, plant], { classAgnostic: true })).length, 1);
+  });
+});
+
+it("an end-to-end head has suppressed already: nothing is done again", async () => {
+  assert.equal((await read([plant, plant], { head: "end-to-end" })).length, 2);
+});
+
+describe("masks", () => {
+  // The first prototype is the left half, the second is nothing anywhere.
+  const half = Array.from({ length: 64 }, (_, cell) => (cell % 8 < 4 ? 1 : -1));
+  const prototypes = [...half, ...Array<number>(64).fill(-1)];
+  const left = { ...bed, coefficients: [1, 0] };
+  const nothing = { ...plant, boxXyxy: [20, 20, 30, 30] as const, coefficients: [0, 1] };
+
+  for (const head of ["raw", "end-to-end"] as const) {
+    it(`of a ${head} head have the photo's size and end at the box`, async () => {
+      const { masks, boxesXyxy } = await read([left], { head, prototypes });
+      assert.deepEqual([...boxesXyxy], [0, 0, 64, 48]);
+      const [mask] = masks!;
+      assert.deepEqual([mask!.widthPx, mask!.heightPx], [64, 64]);
+      const bitmap = mask!.toBitmap();
+      for (const [x, y, expected] of [
+        [0, 0, 1],
+        [31, 47, 1],
+        [31, 48, 0],
+        [32, 0, 0],
+      ] as const) {
+        assert.equal(bitmap[y * 64 + x], expected, `${x}, ${y}`);
+      }
+      assert.equal(mask!.areaPx, 32 * 48);
+    });
+
+    it(`of a ${head} head may have the input's size, while boxes keep the photo's`, async () => {
+      const { masks, boxesXyxy } = await read([left], { head, prototypes, maskSize: "input" });
+      assert.deepEqual([...boxesXyxy], [0, 0, 64, 48]);
+      assert.deepEqual([masks![0]!.widthPx, masks![0]!.areaPx], [32, 16 * 24]);
+    });
+
+    it(`of a ${head} head may be left out`, async () => {
+      const detections = await read([left, nothing], { head, prototypes, maskSize: "none" });
+      assert.deepEqual([detections.length, detections.masks], [2, undefined]);
+    });
+
+    it(`of a ${head} head that are empty take their detections with them`, async () => {
+      const order = head === "raw" ? [nothing, left] : [left, nothing, { ...left, score: 0.3 }];
+      const detections = await read(order, { head, prototypes });
+      assert.equal(detections.masks!.length, detections.length);
+      assert.deepEqual([...detections.classIds], head === "raw" ? [0] : [0, 0]);
+    });
+  }
+
+  it("that are all empty leave no detections, and no masks", async () => {
+    const detections = await read([nothing], { prototypes });
+    assert.deepEqual([detections.length, detections.masks], [0, []]);
+  });
+
+  it("of float16 are those of float32", async () => {
+    const half16 = await read([left], { prototypes, elementType: "float16" });
+    const full = await read([left], { prototypes });
+    assert.deepEqual(half16.masks![0]!.toRle(), full.masks![0]!.toRle());
+  });
+});

@@ -1,0 +1,137 @@
+import { EventLoopTurns } from "../../base/event-loop-turns.ts";
+import type { Tensor } from "../../native/runtime.ts";
+import { scaleBoxes } from "../../vision/boxes/boxes.ts";
+import {
+  type Candidates,
+  endToEndExtras,
+  rawExtras,
+  selectCandidates,
+  selectEndToEnd,
+} from "../../vision/boxes/candidates.ts";
+import { nms } from "../../vision/boxes/nms.ts";
+import { Detections } from "../../vision/detections.ts";
+import type { Letterbox } from "../../vision/letterbox.ts";
+import type { Mask } from "../../vision/masks/mask.ts";
+import {
+  masksFromPrototypes,
+  planInputMasks,
+  planPhotoMasks,
+} from "../../vision/masks/prototypes.ts";
+import type { CheckedPredictOptions } from "./predict-options.ts";
+import type { YoloNetwork } from "./yolo-network.ts";
+
+export interface NetworkOutput {
+  readonly network: YoloNetwork;
+  /** The network's outputs, by name. */
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Which picture of the batch. Default the first. */
+  readonly index?: number;
+  readonly plan: Letterbox;
+  readonly options: CheckedPredictOptions;
+}
+
+/** Turns what the network put out into detections on the photo. */
+export async function readDetections(output: NetworkOutput): Promise<Detections> {
+  const { network, plan, options } = output;
+  const { boxesXyxy, scores, classIds, coefficients } = selectDetections(output);
+  const all = new Detections({
+    boxesXyxy: scaleBoxes(boxesXyxy, plan),
+    scores,
+    classIds,
+    names: network.names,
+  });
+  if (network.task !== "segment" || options.maskSize === "none") return all;
+
+  const masks = await readMasks(output, {
+    coefficients,
+    boxesXyxy: options.maskSize === "photo" ? all.boxesXyxy : boxesXyxy,
+  });
+  // Like the reference, drop what has a box but not one pixel of mask.
+  const kept = [...masks.keys()].filter((index) => masks[index] !== undefined);
+  const { boxesXyxy: keptBoxes, scores: keptScores, classIds: keptIds } = all.select(kept);
+  return new Detections({
+    boxesXyxy: keptBoxes,
+    scores: keptScores,
+    classIds: keptIds,
+    names: network.names,
+    masks: kept.map((index) => masks[index]!),
+  });
+}
+
+interface Selected {
+  /** In input pixels. */
+  readonly boxesXyxy: Float32Array;
+  readonly scores: Float32Array;
+  readonly classIds: Int32Array;
+  /** `coefficientCount` a detection. */
+  readonly coefficients: Float32Array;
+}
+
+function selectDetections({ network, outputs, index, options }: NetworkOutput): Selected {
+  const output = outputs[network.outputNames[0]!]!;
+  const data = valuesOf(output, index);
+  const [, rows, columns] = output.shape as [number, number, number];
+  if (network.head === "end-to-end") {
+    const head = { data, rowCount: rows, rowLength: columns };
+    const candidates = selectEndToEnd(head, options);
+    return { ...candidates, coefficients: endToEndExtras(head, candidates.sourceIds) };
+  }
+  const head = {
+    data,
+    channelCount: rows,
+    anchorCount: columns,
+    classCount: network.names.length,
+  };
+  const candidates = selectCandidates(head, options);
+  const kept = pick(candidates, nms(candidates, options));
+  return { ...kept, coefficients: rawExtras(head, kept.sourceIds) };
+}
+
+function pick(candidates: Candidates, indices: Int32Array): Candidates {
+  const boxesXyxy = new Float32Array(4 * indices.length);
+  indices.forEach((from, to) => {
+    boxesXyxy.set(candidates.boxesXyxy.subarray(4 * from, 4 * from + 4), 4 * to);
+  });
+  return {
+    boxesXyxy,
+    scores: Float32Array.from(indices, (index) => candidates.scores[index]!),
+    classIds: Int32Array.from(indices, (index) => candidates.classIds[index]!),
+    sourceIds: Int32Array.from(indices, (index) => candidates.sourceIds[index]!),
+  };
+}
+
+async function readMasks(
+  { network, outputs, index, plan, options }: NetworkOutput,
+  { coefficients, boxesXyxy }: { coefficients: Float32Array; boxesXyxy: Float32Array },
+): Promise<(Mask | undefined)[]> {
+  const output = outputs[network.outputNames[1]!]!;
+  const [, count, height, width] = output.shape as [number, number, number, number];
+  const prototypes = { data: valuesOf(output, index), count, width, height };
+  const maskPlan = (options.maskSize === "photo" ? planPhotoMasks : planInputMasks)(
+    plan,
+    prototypes,
+  );
+  const masks: (Mask | undefined)[] = [];
+  const turns = new EventLoopTurns();
+  for (let box = 0; box < boxesXyxy.length / 4; box++) {
+    await turns.give();
+    const [mask] = masksFromPrototypes({
+      prototypes,
+      coefficients: coefficients.subarray(box * count, (box + 1) * count),
+      boxesXyxy: boxesXyxy.subarray(4 * box, 4 * box + 4),
+      plan: maskPlan,
+    });
+    masks.push(mask);
+  }
+  return masks;
+}
+
+/** The values of one picture of the batch. */
+function valuesOf({ data, shape }: Tensor, index = 0): Float32Array {
+  const length = data.length / shape[0]!;
+  const values = (data as Float32Array | Float16Array).subarray(
+    index * length,
+    (index + 1) * length,
+  );
+  return values instanceof Float32Array ? values : Float32Array.from(values);
+}

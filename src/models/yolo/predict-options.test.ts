@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { isOrangeryError } from "../../errors.ts";
+import { checkPredictOptions, type PredictOptions } from "./predict-options.ts";
+import type { YoloNetwork } from "./yolo-network.ts";
+
+const fixed: YoloNetwork = {
+  task: "detect",
+  head: "raw",
+  names: ["a", "b", "c"],
+  stride: 32,
+  inputName: "images",
+  inputType: "float32",
+  fixedSizeHw: [480, 640],
+  defaultSizeHw: [480, 640],
+  freeBatch: false,
+  coefficientCount: 0,
+  outputNames: ["output0"],
+};
+const free: YoloNetwork = { ...fixed, fixedSizeHw: undefined, defaultSizeHw: [600, 640] };
+
+describe("options to predict", () => {
+  it("have Ultralytics' defaults", () => {
+    assert.deepEqual(checkPredictOptions({}, fixed), {
+      confidence: 0.25,
+      iou: 0.7,
+      maxDetections: 300,
+      classes: undefined,
+      classAgnostic: false,
+      inputSizeHw: [480, 640],
+      maskSize: "photo",
+    });
+  });
+
+  it("are taken as they are given", () => {
+    const given = {
+      confidence: 0,
+      iou: 1,
+      maxDetections: 1,
+      classes: [0, 2],
+      classAgnostic: true,
+      maskSize: "none",
+    } as const;
+    assert.deepEqual(checkPredictOptions(given, fixed), { ...given, inputSizeHw: [480, 640] });
+    assert.deepEqual(checkPredictOptions({ classes: [] }, fixed).classes, []);
+  });
+
+  const wrong: [option: keyof PredictOptions, values: unknown[], expected: RegExp][] = [
+    ["confidence", [-0.1, 1.1, Number.NaN, "0.5", null], /a number from 0 to 1/],
+    ["iou", [-0.1, 70, Number.NaN, "0.5", null], /a number from 0 to 1/],
+    ["maxDetections", [0, -1, 1.5, Number.POSITIVE_INFINITY, "3"], /a whole number from 1 up/],
+    ["classes", [[3], [-1], [0.5], ["a"], 0, "a"], /class ids from 0 to 2/],
+    ["classAgnostic", [0, "yes", null], /true or false/],
+    ["maskSize", ["large", "", null, 640], /photo, input or none/],
+    [
+      "imageSize",
+      [0, -32, 640.5, Number.NaN, 16385, "640", null, [], [640], [640, 0], [640, 640, 3], {}],
+      /pixels from 1 to 16384, one number or \[height, width\]/,
+    ],
+  ];
+  for (const [option, values, expected] of wrong) {
+    for (const value of values) {
+      it(`do not take ${option}: ${JSON.stringify(value)} (${typeof value})`, () => {
+        assert.throws(
+          () => checkPredictOptions({ [option]: value }, free),
+          (error) => {
+            assert.ok(isOrangeryError(error, "INVALID_ARGUMENT"), String(error));
+            assert.match(error.message, expected);
+            assert.ok(error.message.includes(`\`${option}\``));
+            assert.equal(error.details.option, option);
+            return true;
+          },
+        );
+      });
+    }
+  }
+});
+
+describe("the size of the input", () => {
+  const sizes: [imageSize: PredictOptions["imageSize"], inputSizeHw: [number, number]][] = [
+    [undefined, [608, 640]],
+    [1, [32, 32]],
+    [32, [32, 32]],
+    [33, [64, 64]],
+    [640, [640, 640]],
+    [
+      [500, 1000],
+      [512, 1024],
+    ],
+    [16384, [16384, 16384]],
+  ];
+  for (const [imageSize, inputSizeHw] of sizes) {
+    it(`is ${inputSizeHw} when ${imageSize} is asked for: rounded up to the stride`, () => {
+      assert.deepEqual(checkPredictOptions({ imageSize }, free).inputSizeHw, inputSizeHw);
+    });
+  }
+
+  it("follows the network's own stride", () => {
+    const wide = { ...free, stride: 64 };
+    assert.deepEqual(checkPredictOptions({ imageSize: 640 }, wide).inputSizeHw, [640, 640]);
+    assert.deepEqual(checkPredictOptions({ imageSize: 650 }, wide).inputSizeHw, [704, 704]);
+  });
+
+  it("of a network of fixed size can be asked for, and no other", () => {
+    assert.deepEqual(checkPredictOptions({ imageSize: [480, 640] }, fixed).inputSizeHw, [480, 640]);
+    assert.deepEqual(checkPredictOptions({ imageSize: [450, 610] }, fixed).inputSizeHw, [480, 640]);
+    for (const imageSize of [640, 480, [640, 480]] as const) {
+      assert.throws(() => checkPredictOptions({ imageSize }, fixed), {
+        code: "INVALID_ARGUMENT",
+        message: /480 × 640 \(height × width\), which this model was exported for/,
+      });
+    }
+  });
+
+  it("of a network of fixed size need not be a multiple of its stride", () => {
+    const odd: YoloNetwork = { ...fixed, fixedSizeHw: [300, 300], defaultSizeHw: [300, 300] };
+    assert.deepEqual(checkPredictOptions({}, odd).inputSizeHw, [300, 300]);
+    assert.deepEqual(checkPredictOptions({ imageSize: 300 }, odd).inputSizeHw, [300, 300]);
+  });
+});

@@ -1,0 +1,144 @@
+import { OrangeryError } from "../../errors.ts";
+import { MAX_SIDE_PX } from "../../graph/yolo/input-size.ts";
+import type { YoloNetwork } from "./yolo-network.ts";
+
+/** How to predict. The defaults are those of Ultralytics' `predict`. */
+export interface PredictOptions {
+  /** Detections must score above this, 0 to 1. Default 0.25. */
+  readonly confidence?: number;
+  /** Two boxes of one class that overlap more than this (IoU, 0 to 1) are one. Default 0.7. */
+  readonly iou?: number;
+  /** The most detections, best first, from 1 up. Default 300. */
+  readonly maxDetections?: number;
+  /** Class ids to keep. Default: all. */
+  readonly classes?: readonly number[] | undefined;
+  /** Whether boxes of different classes suppress each other too. Default false. */
+  readonly classAgnostic?: boolean;
+  /**
+   * Extent of the network's input in pixels, one number for a square or [height, width], rounded up
+   * to the network's stride. More finds smaller things and takes longer, by the square. Only for
+   * models of free size; default: the size that the model was trained for.
+   */
+  readonly imageSize?: number | readonly [number, number] | undefined;
+  /**
+   * Size of the masks: the photo's, the network input's, or none, which is quickest. Default
+   * `photo`.
+   */
+  readonly maskSize?: "photo" | "input" | "none";
+  /** Photos of more pixels are refused. Default: the decoder's limit. */
+  readonly maxPixels?: number | undefined;
+  /** Stops the wait for the device, or the run. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface CheckedPredictOptions {
+  readonly confidence: number;
+  readonly iou: number;
+  readonly maxDetections: number;
+  readonly classes: readonly number[] | undefined;
+  readonly classAgnostic: boolean;
+  /** [height, width] of the input, multiples of the stride unless the network's size is fixed. */
+  readonly inputSizeHw: readonly [number, number];
+  readonly maskSize: "photo" | "input" | "none";
+}
+
+/**
+ * Fills in defaults and checks every option against the network.
+ *
+ * @throws OrangeryError `INVALID_ARGUMENT`
+ */
+export function checkPredictOptions(
+  {
+    confidence = 0.25,
+    iou = 0.7,
+    maxDetections = 300,
+    classes,
+    classAgnostic = false,
+    imageSize,
+    maskSize = "photo",
+    maxPixels,
+  }: PredictOptions,
+  network: YoloNetwork,
+): CheckedPredictOptions {
+  check("confidence", confidence, {
+    expected: "a number from 0 to 1",
+    holds: isNumber(confidence) && confidence >= 0 && confidence <= 1,
+  });
+  check("iou", iou, {
+    expected: "a number from 0 to 1",
+    holds: isNumber(iou) && iou >= 0 && iou <= 1,
+  });
+  check("maxDetections", maxDetections, {
+    expected: "a whole number from 1 up",
+    holds: Number.isSafeInteger(maxDetections) && maxDetections >= 1,
+  });
+  check("classes", classes, {
+    expected: `class ids from 0 to ${network.names.length - 1}`,
+    holds:
+      classes === undefined ||
+      (Array.isArray(classes) &&
+        classes.every((id) => Number.isInteger(id) && id >= 0 && id < network.names.length)),
+  });
+  check("classAgnostic", classAgnostic, {
+    expected: "true or false",
+    holds: typeof classAgnostic === "boolean",
+  });
+  check("maskSize", maskSize, {
+    expected: "photo, input or none",
+    holds: ["photo", "input", "none"].includes(maskSize),
+  });
+  check("maxPixels", maxPixels, {
+    expected: "a number from 1 up",
+    holds: maxPixels === undefined || (isNumber(maxPixels) && maxPixels >= 1),
+  });
+  return {
+    confidence,
+    iou,
+    maxDetections,
+    classes,
+    classAgnostic,
+    inputSizeHw: inputSize(imageSize, network),
+    maskSize,
+  };
+}
+
+function inputSize(
+  imageSize: PredictOptions["imageSize"],
+  { fixedSizeHw, defaultSizeHw, stride }: YoloNetwork,
+): readonly [number, number] {
+  const roundUp = (extent: number) => Math.ceil(extent / stride) * stride;
+  if (imageSize === undefined) {
+    return fixedSizeHw ?? [roundUp(defaultSizeHw[0]), roundUp(defaultSizeHw[1])];
+  }
+  const sizeHw = Array.isArray(imageSize) ? imageSize : [imageSize, imageSize];
+  check("imageSize", imageSize, {
+    expected: `pixels from 1 to ${MAX_SIDE_PX}, one number or [height, width]`,
+    holds:
+      sizeHw.length === 2 &&
+      sizeHw.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= MAX_SIDE_PX),
+  });
+  const [height, width] = [roundUp(sizeHw[0]), roundUp(sizeHw[1])];
+  if (fixedSizeHw === undefined) return [height, width];
+  check("imageSize", imageSize, {
+    expected: `${fixedSizeHw.join(" × ")} (height × width), which this model was exported for (export it with dynamic=True to choose)`,
+    holds: height === roundUp(fixedSizeHw[0]) && width === roundUp(fixedSizeHw[1]),
+  });
+  return fixedSizeHw;
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && !Number.isNaN(value);
+}
+
+function check(
+  option: string,
+  value: unknown,
+  { expected, holds }: { expected: string; holds: boolean },
+): void {
+  if (holds) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected \`${option}\` to be ${expected}, got \`${String(value)}\` (${typeof value}).`,
+    { details: { option, expected, value } },
+  );
+}

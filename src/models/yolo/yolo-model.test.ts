@@ -1,0 +1,373 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, afterEach, before, describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+import sharp from "sharp";
+import { OneAtATime } from "../../base/one-at-a-time.ts";
+import { type ErrorCode, isOrangeryError } from "../../errors.ts";
+import { liveNativeObjects } from "../../native/library/native-object.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import type { Runtime, Session } from "../../native/runtime.ts";
+import type { PictureSource } from "../../vision/photo/picture.ts";
+import { loadModel } from "../cache/load-model.ts";
+import { CPU } from "../devices/device.ts";
+import { identifyModelFile } from "../files/model-file.ts";
+import { blackPhoto, ModelFolder, type TinyYolo, tinyYolo } from "./tiny-yolo.fixture.ts";
+import type { YoloModel } from "./yolo-model.ts";
+
+let folder: ModelFolder;
+let photo: string;
+
+before(async () => {
+  folder = await ModelFolder.create();
+  photo = folder.file("photo.png");
+  const { data, widthPx: width, heightPx: height } = blackPhoto;
+  await sharp(data, { raw: { width, height, channels: 3 } }).toFile(photo);
+});
+after(async () => {
+  await folder[Symbol.asyncDispose]();
+});
+afterEach(() => assert.deepEqual(liveNativeObjects(), {}, "every native object is released"));
+
+/** ONNX Runtime, and a log of its runs and of the tensors that were made. */
+class LoggedRuntime implements Runtime {
+  readonly name = "logged";
+  readonly version = onnxRuntime.version;
+  readonly shapes: string[] = [];
+  running = 0;
+  mostRunning = 0;
+
+  createTensor: Runtime["createTensor"] = (elementType, shape) => {
+    this.shapes.push(shape.join(" "));
+    return onnxRuntime.createTensor(elementType, shape);
+  };
+
+  createSession: Runtime["createSession"] = (source, options) =>
+    onnxRuntime.createSession(source, options);
+
+  openSharedSession: Runtime["openSharedSession"] = async (key, options) => {
+    const shared = await onnxRuntime.openSharedSession(key, options);
+    this.#watch(shared.session);
+    return shared;
+  };
+
+  #watch(session: Session): void {
+    const run = session.run.bind(session);
+    session.run = async (...args) => {
+      this.running += 1;
+      this.mostRunning = Math.max(this.mostRunning, this.running);
+      try {
+        return await run(...args);
+      } finally {
+        this.running -= 1;
+      }
+    };
+  }
+}
+
+async function load(
+  tiny: TinyYolo = {},
+  {
+    runtime = onnxRuntime,
+    turns = new OneAtATime(),
+  }: { runtime?: Runtime; turns?: OneAtATime } = {},
+): Promise<YoloModel> {
+  const file = await identifyModelFile(await folder.write("model.onnx", tinyYolo(tiny)));
+  return (await loadModel(file, CPU, { runtime, turns })).model;
+}
+
+const coded = (code: ErrorCode) => (error: unknown) => isOrangeryError(error, code);
+
+describe("a YOLO model", () => {
+  it("says what it is", async () => {
+    await using model = await load();
+    const { sha256 } = await identifyModelFile(folder.file("model.onnx"));
+    const { file, task, names, device, stride, defaultSizeHw, freeSize } = model;
+    assert.deepEqual(
+      { file, sha256: model.sha256, task, names, device, stride, defaultSizeHw, freeSize },
+      {
+        file: folder.file("model.onnx"),
+        sha256,
+        task: "detect",
+        names: ["thing"],
+        device: "cpu",
+        stride: 32,
+        defaultSizeHw: [32, 32],
+        freeSize: false,
+      },
+    );
+  });
+
+  const inputs: [what: string, input: () => PictureSource | Promise<PictureSource>][] = [
+    ["a path", () => photo],
+    ["a file: URL", () => pathToFileURL(photo)],
+    ["a Buffer", () => readFile(photo)],
+    ["plain bytes", async () => new Uint8Array(await readFile(photo))],
+    ["a raw picture", () => blackPhoto],
+  ];
+  for (const [what, input] of inputs) {
+    it(`takes ${what}`, async () => {
+      await using model = await load();
+      const prediction = await model.predict(await input());
+      assert.deepEqual(
+        [...prediction.detections],
+        [{ classId: 0, name: "thing", score: 0.5, boxXyxy: [16, 16, 48, 48] }],
+      );
+      const { widthPx, heightPx, device } = prediction;
+      assert.deepEqual([widthPx, heightPx, device], [64, 64, "cpu"]);
+      const { file, task, sha256 } = model;
+      assert.deepEqual(prediction.model, { file, task, sha256 });
+      const { decode, preprocess, inference, postprocess, total } = prediction.timingsMs;
+      assert.ok(total >= decode + preprocess + inference + postprocess);
+      assert.ok(decode >= 0 && preprocess > 0 && inference > 0 && postprocess > 0);
+    });
+  }
+
+  const wrong: [what: string, input: unknown, code: ErrorCode][] = [
+    ["nothing", undefined, "INVALID_ARGUMENT"],
+    ["null", null, "INVALID_ARGUMENT"],
+    ["a number", 1, "INVALID_ARGUMENT"],
+    ["an empty object", {}, "INVALID_ARGUMENT"],
+    ["a raw picture of the wrong length", { ...blackPhoto, widthPx: 65 }, "INVALID_ARGUMENT"],
+    ["a raw picture of no size", { ...blackPhoto, widthPx: 0 }, "INVALID_ARGUMENT"],
+    ["a photo that is not there", "/no/such/photo.jpg", "PHOTO_NOT_FOUND"],
+    ["a web address", new URL("https://example.org/photo.jpg"), "PHOTO_NOT_FOUND"],
+    ["no bytes", new Uint8Array(), "PHOTO_UNREADABLE"],
+    ["bytes of no photo", new Uint8Array(100), "PHOTO_UNREADABLE"],
+  ];
+  for (const [what, input, code] of wrong) {
+    it(`does not take ${what}`, async () => {
+      await using model = await load();
+      await assert.rejects(model.predict(input as PictureSource), coded(code));
+    });
+  }
+
+  it("refuses options before it reads the photo", async () => {
+    await using model = await load();
+    const options = { confidence: 2 };
+    await assert.rejects(model.predict("/no/such.jpg", options), coded("INVALID_ARGUMENT"));
+  });
+
+  it("refuses photos above the limit", async () => {
+    await using model = await load();
+    await assert.rejects(model.predict(photo, { maxPixels: 100 }), coded("PHOTO_TOO_LARGE"));
+  });
+});
+
+describe("a network", () => {
+  const networks: TinyYolo[] = [
+    {},
+    { elementType: "float16" },
+    { head: "end-to-end" },
+    { head: "end-to-end", elementType: "float16" },
+    { task: "segment" },
+    { task: "segment", elementType: "float16" },
+    { task: "segment", head: "end-to-end" },
+    { task: "segment", head: "end-to-end", elementType: "float16" },
+  ];
+  for (const tiny of networks) {
+    it(`of ${JSON.stringify(tiny)} finds what it finds`, async () => {
+      await using model = await load(tiny);
+      const { detections } = await model.predict(blackPhoto);
+      assert.deepEqual([...detections.boxesXyxy], [16, 16, 48, 48]);
+      assert.deepEqual([...detections.scores], [0.5]);
+      assert.deepEqual(
+        detections.masks?.map(({ areaPx }) => areaPx),
+        tiny.task === "segment" ? [32 * 32] : undefined,
+      );
+    });
+  }
+
+  it("of fixed size is given its whole square", async () => {
+    const runtime = new LoggedRuntime();
+    await using model = await load({}, { runtime });
+    const wide = { data: new Uint8Array(3 * 64 * 16), widthPx: 64, heightPx: 16 };
+    await model.predict(wide);
+    assert.deepEqual(runtime.shapes, ["1 3 32 32"]);
+  });
+
+  it("of free size is given the least rectangle that its stride allows", async () => {
+    const runtime = new LoggedRuntime();
+    await using model = await load({ freeSize: true }, { runtime });
+    assert.equal(model.freeSize, true);
+    const photoOf = (widthPx: number, heightPx: number) => ({
+      data: new Uint8Array(3 * widthPx * heightPx),
+      widthPx,
+      heightPx,
+    });
+    await model.predict(photoOf(400, 300), { imageSize: 128 });
+    await model.predict(photoOf(300, 400), { imageSize: 128 });
+    await model.predict(photoOf(400, 100), { imageSize: [64, 100] });
+    await model.predict(photoOf(400, 300));
+    assert.deepEqual(runtime.shapes, ["1 3 96 128", "1 3 128 96", "1 3 32 128", "1 3 32 32"]);
+  });
+
+  it("uses an input tensor again for photos of one size", async () => {
+    const runtime = new LoggedRuntime();
+    await using model = await load({}, { runtime });
+    for (let time = 0; time < 5; time += 1) await model.predict(blackPhoto);
+    assert.equal(runtime.shapes.length, 1);
+    await model.trimMemory();
+    await model.predict(blackPhoto);
+    assert.equal(runtime.shapes.length, 2, "trimming has let go of it");
+  });
+
+  it("has one run at a time on a device, whichever model it is of", async () => {
+    const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
+    await using first = await load({}, { runtime, turns });
+    await using second = await load({ task: "segment" }, { runtime, turns });
+    await Promise.all(
+      Array.from({ length: 12 }, (_, index) => (index % 2 ? first : second).predict(blackPhoto)),
+    );
+    assert.equal(runtime.mostRunning, 1);
+  });
+});
+
+describe("a batch", () => {
+  const grey = (value: number, widthPx = 64, heightPx = 64) => ({
+    data: new Uint8Array(3 * widthPx * heightPx).fill(value),
+    widthPx,
+    heightPx,
+  });
+  const pictures = [grey(255), grey(204), grey(153)];
+
+  for (const head of ["raw", "end-to-end"] as const) {
+    for (const elementType of ["float32", "float16"] as const) {
+      it(`is one run of a ${head} network of ${elementType}, in order`, async () => {
+        const runtime = new LoggedRuntime();
+        await using model = await load({ head, elementType, freeBatch: true }, { runtime });
+        const predictions = await model.predictBatch(pictures);
+        assert.deepEqual(runtime.shapes, ["3 3 32 32"]);
+        const scores = predictions.map(({ detections }) => detections.scores[0]!);
+        for (const [index, expected] of [0.5, 0.4, 0.3].entries()) {
+          assert.ok(Math.abs(scores[index]! - expected) < 0.001, `${scores}`);
+        }
+        for (const { detections, timingsMs } of predictions) {
+          assert.deepEqual([...detections.boxesXyxy], [16, 16, 48, 48]);
+          assert.ok(timingsMs.inference > 0);
+        }
+      });
+    }
+  }
+
+  it("has masks, each picture its own", async () => {
+    await using model = await load({ task: "segment", freeBatch: true });
+    assert.ok(model.largestBatch > 1);
+    for (const { detections } of await model.predictBatch(pictures)) {
+      assert.deepEqual(
+        detections.masks?.map(({ areaPx }) => areaPx),
+        [32 * 32],
+      );
+    }
+  });
+
+  it("is a run each where the network's batch is fixed", async () => {
+    const runtime = new LoggedRuntime();
+    await using model = await load({}, { runtime });
+    assert.equal(model.largestBatch, 1);
+    const predictions = await model.predictBatch(pictures);
+    assert.deepEqual(runtime.shapes, ["1 3 32 32"]);
+    assert.equal(predictions.length, 3);
+  });
+
+  it("of nothing is nothing", async () => {
+    await using model = await load({ freeBatch: true });
+    assert.deepEqual(await model.predictBatch([]), []);
+  });
+
+  it("of pictures that need different inputs is refused", async () => {
+    await using model = await load({ freeBatch: true, freeSize: true });
+    const mixed = [grey(1), grey(1, 96, 32)];
+    await assert.rejects(
+      model.predictBatch(mixed, { imageSize: 96 }),
+      (error) => isOrangeryError(error, "INVALID_ARGUMENT") && /96×96, 32×96/.test(error.message),
+    );
+    await assert.rejects(
+      model.predictBatch([{ ...grey(1), widthPx: 3 }]),
+      coded("INVALID_ARGUMENT"),
+    );
+  });
+
+  it("is refused by a model that is released", async () => {
+    const model = await load({ freeBatch: true });
+    await model[Symbol.asyncDispose]();
+    await assert.rejects(model.predictBatch(pictures), coded("MODEL_RELEASED"));
+  });
+});
+
+describe("an abort", () => {
+  const reason = new Error("enough");
+
+  it("that came before is the reason", async () => {
+    await using model = await load();
+    await assert.rejects(model.predict(photo, { signal: AbortSignal.abort(reason) }), reason);
+  });
+
+  it("while it waits for the device gives up its place, and no other", async () => {
+    const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
+    await using model = await load({}, { runtime, turns });
+    const gate = Promise.withResolvers<void>();
+    const busy = turns.run(() => gate.promise);
+    const aborter = new AbortController();
+    const leaving = model.predict(blackPhoto, { signal: aborter.signal });
+    const staying = model.predict(blackPhoto);
+    await turn();
+    aborter.abort(reason);
+    await assert.rejects(leaving, reason);
+    gate.resolve();
+    assert.equal((await staying).detections.length, 1);
+    await busy;
+    assert.equal(runtime.shapes.length, 2);
+    await model.predict(blackPhoto);
+    assert.equal(runtime.shapes.length, 2, "the tensor of the one who left is used again");
+  });
+
+  it("during the run stops it, and the device is free", async () => {
+    const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
+    await using slow = await load({ slow: true }, { runtime, turns });
+    const aborter = new AbortController();
+    const stopping = slow.predict(blackPhoto, { signal: aborter.signal });
+    while (runtime.running === 0) await turn();
+    aborter.abort(reason);
+    await assert.rejects(stopping, reason);
+    assert.equal(runtime.running, 0);
+    await using model = await load({}, { runtime, turns });
+    assert.equal((await model.predict(blackPhoto)).detections.length, 1);
+  });
+});
+
+describe("a model that is released", () => {
+  it("lets the predictions in flight end, and refuses more", async () => {
+    const turns = new OneAtATime();
+    const model = await load({ task: "segment" }, { turns });
+    const gate = Promise.withResolvers<void>();
+    const busy = turns.run(() => gate.promise);
+    const inFlight = [model.predict(photo), model.predict(blackPhoto)];
+    let released = false;
+    const releasing = model[Symbol.asyncDispose]().then(() => {
+      released = true;
+    });
+    await assert.rejects(model.predict(photo), (error) => {
+      assert.ok(isOrangeryError(error, "MODEL_RELEASED"));
+      return error.retryable;
+    });
+    await turn();
+    assert.equal(released, false);
+    gate.resolve();
+    for (const { detections } of await Promise.all(inFlight)) {
+      assert.equal(detections.masks!.length, 1);
+    }
+    await Promise.all([releasing, busy]);
+    await model[Symbol.asyncDispose]();
+  });
+
+  it("has its trimming ended first, and has nothing to trim afterwards", async () => {
+    const model = await load();
+    await model.predict(blackPhoto);
+    const trimming = model.trimMemory();
+    await model[Symbol.asyncDispose]();
+    await trimming;
+    await model.trimMemory();
+  });
+});

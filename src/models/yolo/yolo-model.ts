@@ -1,0 +1,323 @@
+import { EventLoopTurns } from "../../base/event-loop-turns.ts";
+import type { OneAtATime } from "../../base/one-at-a-time.ts";
+import { OrangeryError } from "../../errors.ts";
+import { trimProcessHeap } from "../../native/process-heap.ts";
+import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
+import type { Detections } from "../../vision/detections.ts";
+import {
+  type Letterbox,
+  letterboxInBands,
+  letterboxInStrips,
+  planLetterbox,
+} from "../../vision/letterbox.ts";
+import { openPhoto, type PhotoSource, type Pixels } from "../../vision/photo/open-photo.ts";
+import { assertPicture, type Picture } from "../../vision/photo/picture.ts";
+import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
+import { arenasOf, type Device } from "../devices/device.ts";
+import type { ModelFile } from "../files/model-file.ts";
+import { BatchLimit } from "./batch-limit.ts";
+import { InputTensors } from "./input-tensors.ts";
+import { readDetections } from "./network-output.ts";
+import { isOutOfMemory } from "./out-of-memory.ts";
+import {
+  type CheckedPredictOptions,
+  checkPredictOptions,
+  type PredictOptions,
+} from "./predict-options.ts";
+import type { YoloNetwork, YoloTask } from "./yolo-network.ts";
+
+export type { PredictOptions } from "./predict-options.ts";
+export type { YoloTask } from "./yolo-network.ts";
+
+/** More pictures a run are slower to prepare than they save. */
+const MAX_BATCH = 64;
+
+/** What a model found on a photo, and at what cost. */
+export interface Prediction {
+  /** Size of the photo, after its orientation was applied. */
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** Best score first; boxes in photo pixels. */
+  readonly detections: Detections;
+  /** Where it ran: `cpu`, `cuda:0`, … */
+  readonly device: string;
+  readonly model: { readonly file: string; readonly task: YoloTask; readonly sha256: string };
+  readonly timingsMs: {
+    /** Reading and decoding; 0 for a picture that came decoded. */
+    readonly decode: number;
+    /** Resizing and padding into the network's input. */
+    readonly preprocess: number;
+    /** The run itself, without the wait for the device; of a batch, each picture's share of it. */
+    readonly inference: number;
+    /** Suppression, scaling back and masks. */
+    readonly postprocess: number;
+    /** From call to answer, with the wait for the device. */
+    readonly total: number;
+  };
+}
+
+export interface YoloModelParts {
+  readonly runtime: Runtime;
+  readonly session: Session;
+  readonly network: YoloNetwork;
+  readonly file: ModelFile;
+  readonly device: Device;
+  /** Whose turn it is on the device. */
+  readonly turns: OneAtATime;
+}
+
+/** A YOLO network for detection or segmentation, loaded on a device. Made by `ModelCache`. */
+export class YoloModel implements AsyncDisposable {
+  /** Path of the model file. */
+  readonly file: string;
+  /** Identity of the file's contents. */
+  readonly sha256: string;
+  readonly task: YoloTask;
+  /** Class names by class id. */
+  readonly names: readonly string[];
+  /** Where it runs: `cpu`, `cuda:0`, … */
+  readonly device: string;
+  /** Input extents are multiples of this, in pixels. */
+  readonly stride: number;
+  /** [height, width] of the input when none is asked for. */
+  readonly defaultSizeHw: readonly [number, number];
+  /** Whether `imageSize` can be chosen. */
+  readonly freeSize: boolean;
+  readonly #parts: YoloModelParts;
+  readonly #inputs: InputTensors;
+  readonly #batchLimit: BatchLimit;
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #disposed = false;
+
+  constructor(parts: YoloModelParts) {
+    const { file, network, device, runtime } = parts;
+    this.file = file.path;
+    this.sha256 = file.sha256;
+    this.task = network.task;
+    this.names = network.names;
+    this.device = device.label;
+    this.stride = network.stride;
+    this.defaultSizeHw = network.defaultSizeHw;
+    this.freeSize = network.fixedSizeHw === undefined;
+    this.#parts = parts;
+    this.#inputs = new InputTensors(runtime, network.inputType);
+    this.#batchLimit = new BatchLimit(network.freeBatch ? MAX_BATCH : 1);
+  }
+
+  /**
+   * The most pictures that one run takes: 1 where the network's batch is fixed, and where it is free
+   * less than at first once memory has run out.
+   */
+  get largestBatch(): number {
+    return this.#batchLimit.largest;
+  }
+
+  /**
+   * Makes sure that the model can be asked so, for those who would know before the first photo.
+   *
+   * @throws OrangeryError `INVALID_ARGUMENT`
+   */
+  checkOptions(options: PredictOptions): void {
+    checkPredictOptions(options, this.#parts.network);
+  }
+
+  /**
+   * Finds objects on a photo. One inference runs on a device at a time; decoding and preparing
+   * overlap with it, so call again without waiting to keep the device busy.
+   *
+   * @param input Path, `file:` URL, encoded bytes, or a decoded picture. A photo of more than 64
+   *   million pixels is unpacked to a temporary file.
+   * @throws OrangeryError `INVALID_ARGUMENT`, `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`,
+   *   `PHOTO_TOO_LARGE`, `PHOTO_NO_SPACE`, `MODEL_RELEASED`, `ORT_FAILED`, `INFERENCE_NOT_FINITE`,
+   *   or the signal's reason.
+   */
+  async predict(input: PhotoSource, options: PredictOptions = {}): Promise<Prediction> {
+    this.#requireUsable();
+    return await this.#track(this.#predict(input, options));
+  }
+
+  /**
+   * Finds objects on pictures that make one batch: in one run where the network's batch is free,
+   * otherwise in a run each. When memory runs out, in runs of half as many, and so from then on.
+   *
+   * @param pictures Of one size, or of sizes that need the same network input.
+   * @returns One prediction a picture, in order.
+   * @throws OrangeryError as {@link predict}.
+   */
+  async predictBatch(
+    pictures: readonly Picture[],
+    options: PredictOptions = {},
+  ): Promise<Prediction[]> {
+    this.#requireUsable();
+    return await this.#track(this.#predictBatch(pictures, options));
+  }
+
+  #requireUsable(): void {
+    if (!this.#disposed) return;
+    throw new OrangeryError(
+      "MODEL_RELEASED",
+      `Expected a loaded model, but \`${this.file}\` was released. Hold a lease while you use a model, or ask the cache again.`,
+      { details: { file: this.file } },
+    );
+  }
+
+  async #predict(input: PhotoSource, options: PredictOptions): Promise<Prediction> {
+    const { signal, maxPixels } = options;
+    const checked = checkPredictOptions(options, this.#parts.network);
+    signal?.throwIfAborted();
+    const start = performance.now();
+    await using photo = await openPhoto(input, { maxPixels, signal });
+    const decode = performance.now() - start;
+    const [prediction] = await this.#infer([photo.pixels], checked, signal);
+    const { timingsMs } = prediction!;
+    const total = performance.now() - start;
+    return { ...prediction!, timingsMs: { ...timingsMs, decode, total } };
+  }
+
+  async #predictBatch(
+    pictures: readonly Picture[],
+    options: PredictOptions,
+  ): Promise<Prediction[]> {
+    const { signal } = options;
+    const checked = checkPredictOptions(options, this.#parts.network);
+    for (const picture of pictures) assertPicture(picture);
+    return await this.#batchLimit.run(
+      pictures,
+      (batch) => this.#infer(batch, checked, signal),
+      () => this.#makeRoom(signal),
+    );
+  }
+
+  /**
+   * Gives back what a run that ran out of memory had taken, in the way of the next otherwise. That
+   * takes a little memory itself: where there is none, the smaller run has to show whether it fits.
+   */
+  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
+    const { turns, session, device } = this.#parts;
+    this.#inputs.clear();
+    try {
+      await turns.run(() => session.trimMemory(arenasOf(device)), signal);
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+    }
+  }
+
+  /** One run for all. */
+  async #infer(
+    photos: readonly Pixels[],
+    options: CheckedPredictOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<Prediction[]> {
+    const { session, network, turns } = this.#parts;
+    signal?.throwIfAborted();
+    const start = performance.now();
+    const plans = photos.map((photo) => this.#planInput(photo, options));
+    const inputHw = requireOneSize(plans);
+    using input = this.#inputs.take(inputHw, photos.length);
+    await writeInputs(photos, plans, input.tensor);
+    const prepared = performance.now();
+
+    let inferenceMs = 0;
+    const outputs = await turns.run(async () => {
+      const runStart = performance.now();
+      const result = await session.run({ [network.inputName]: input.tensor }, { signal });
+      inferenceMs = performance.now() - runStart;
+      return result;
+    }, signal);
+    try {
+      const predictions: Prediction[] = [];
+      for (const [index, plan] of plans.entries()) {
+        const inferred = performance.now();
+        const detections = await readDetections({ network, outputs, index, plan, options });
+        const end = performance.now();
+        predictions.push({
+          widthPx: plan.photoWidth,
+          heightPx: plan.photoHeight,
+          detections,
+          device: this.device,
+          model: { file: this.file, task: this.task, sha256: this.sha256 },
+          timingsMs: {
+            decode: 0,
+            preprocess: (prepared - start) / photos.length,
+            inference: inferenceMs / photos.length,
+            postprocess: end - inferred,
+            total: end - start,
+          },
+        });
+      }
+      return predictions;
+    } finally {
+      for (const tensor of Object.values(outputs)) tensor[Symbol.dispose]();
+    }
+  }
+
+  #planInput({ widthPx, heightPx }: Pixels, { inputSizeHw }: CheckedPredictOptions): Letterbox {
+    const { stride, fixedSizeHw } = this.#parts.network;
+    const [height, width] = inputSizeHw;
+    return planLetterbox({
+      photoWh: [widthPx, heightPx],
+      inputWh: [width, height],
+      stride,
+      minimumRectangle: fixedSizeHw === undefined,
+    });
+  }
+
+  /**
+   * Gives the working memory that no run needs now back to the system or the device. A released
+   * model has none.
+   */
+  async trimMemory(): Promise<void> {
+    if (this.#disposed) return;
+    const { session, turns, device } = this.#parts;
+    this.#inputs.clear();
+    await this.#track(turns.run(() => session.trimMemory(arenasOf(device))));
+  }
+
+  /** What is in flight is waited for before the model is released. */
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#inFlight.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#inFlight.delete(work);
+    }
+  }
+
+  /** Refuses new predictions, waits for those in flight, then releases the model. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
+    await Promise.allSettled(this.#inFlight);
+    this.#inputs[Symbol.dispose]();
+    await this.#parts.session[Symbol.asyncDispose]();
+    await trimProcessHeap();
+  }
+}
+
+/** [height, width] of the input that all pictures of a batch have. */
+function requireOneSize(plans: readonly Letterbox[]): readonly [number, number] {
+  const sizes = new Set(plans.map(({ inputHeight, inputWidth }) => `${inputHeight}×${inputWidth}`));
+  const [first] = plans;
+  if (first !== undefined && sizes.size === 1) return [first.inputHeight, first.inputWidth];
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected pictures that need one size of the network's input, got ${[...sizes].join(", ") || "no picture"}. Predict those of other shapes by themselves.`,
+  );
+}
+
+async function writeInputs(
+  photos: readonly Pixels[],
+  plans: readonly Letterbox[],
+  { data }: Tensor,
+): Promise<void> {
+  const all = data as Float32Array | Float16Array;
+  const length = all.length / photos.length;
+  const turns = new EventLoopTurns();
+  for (const [index, photo] of photos.entries()) {
+    const out = all.subarray(index * length, (index + 1) * length);
+    const plan = plans[index]!;
+    const values = out instanceof Float32Array ? out : new Float32Array(length);
+    if (photo instanceof PictureOnDisk) await letterboxInStrips(photo, plan, values);
+    else for (const _ of letterboxInBands(photo, plan, values)) await turns.give();
+    if (values !== out) out.set(values);
+  }
+}

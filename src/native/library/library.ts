@@ -1,0 +1,124 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { isMainThread } from "node:worker_threads";
+import koffi, { type LibraryHandle } from "koffi";
+import { OrangeryError } from "../../errors.ts";
+import { loadLibrary } from "./load-library.ts";
+
+/** The environment variable that names another ONNX Runtime library than the bundled one. */
+export const LIBRARY_VARIABLE = "ORANGERY_ORT_LIBRARY";
+
+/**
+ * The ONNX Runtime API that the function table is asked for. 22 came with release 1.22, the first
+ * whose session options take a load cancellation flag.
+ */
+const API_VERSION = 22;
+
+export interface NativeLibrary {
+  readonly file: string;
+  readonly version: string;
+  /** Address of the `OrtApi` function table. */
+  readonly tableAddress: bigint;
+  /** koffi closes the library when its handle is collected: keep this as long as the table. */
+  readonly handle: LibraryHandle;
+}
+
+/** File name of the shared library inside `onnxruntime-node/bin/napi-v6/<platform>/<arch>/`. */
+function libraryFileName(platform: NodeJS.Platform): string {
+  if (platform === "win32") return "onnxruntime.dll";
+  return platform === "darwin" ? "libonnxruntime.1.dylib" : "libonnxruntime.so.1";
+}
+
+/**
+ * Finds the ONNX Runtime library: `ORANGERY_ORT_LIBRARY` where it is set, else the file that the
+ * npm package `onnxruntime-node` brings for this platform.
+ *
+ * @throws OrangeryError `ORT_LIBRARY_NOT_FOUND`, naming what was looked for.
+ */
+export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
+  const named = env[LIBRARY_VARIABLE];
+  if (named !== undefined && named !== "") {
+    if (existsSync(named)) return named;
+    throw new OrangeryError(
+      "ORT_LIBRARY_NOT_FOUND",
+      `Expected the ONNX Runtime library that ${LIBRARY_VARIABLE} names, but \`${named}\` does not exist. Correct the variable, or unset it to use the bundled library.`,
+      { details: { lookedFor: named } },
+    );
+  }
+  const file = join(packageFolder(), libraryFileName(process.platform));
+  if (existsSync(file)) return file;
+  throw new OrangeryError(
+    "ORT_LIBRARY_NOT_FOUND",
+    `Expected the ONNX Runtime library at \`${file}\`, but there is none for ${process.platform}/${process.arch}. Set ${LIBRARY_VARIABLE} to a library of your own.`,
+    { details: { lookedFor: file, platform: process.platform, arch: process.arch } },
+  );
+}
+
+function packageFolder(): string {
+  try {
+    const manifest = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");
+    return join(dirname(manifest), "bin", "napi-v6", process.platform, process.arch);
+  } catch (cause) {
+    throw new OrangeryError(
+      "ORT_LIBRARY_NOT_FOUND",
+      `Expected the npm package \`onnxruntime-node\`, which brings the ONNX Runtime library, but it is not installed. Run \`npm install\`, or set ${LIBRARY_VARIABLE}.`,
+      { cause, details: { lookedFor: "onnxruntime-node" } },
+    );
+  }
+}
+
+/**
+ * Opens the library and asks it for its function table.
+ *
+ * @throws OrangeryError `ORT_LIBRARY_NOT_FOUND` when the file is not such a library,
+ *   `ORT_LIBRARY_TOO_OLD` when it does not offer the API version that is needed.
+ */
+export function openLibrary(file: string): NativeLibrary {
+  disableTelemetry();
+  let handle: LibraryHandle;
+  let getApiBase: () => bigint | null;
+  try {
+    handle = loadLibrary(file);
+    getApiBase = handle.func("OrtGetApiBase", "void *", []);
+  } catch (cause) {
+    throw new OrangeryError(
+      "ORT_LIBRARY_NOT_FOUND",
+      `Expected \`${file}\` to be an ONNX Runtime library, but it could not be opened: ${(cause as Error).message}. Set ${LIBRARY_VARIABLE} to a library for ${process.platform}/${process.arch}.`,
+      { cause, details: { lookedFor: file } },
+    );
+  }
+  // struct OrtApiBase { const OrtApi* (*GetApi)(uint32_t); const char* (*GetVersionString)(); }
+  const base = koffi.decode(getApiBase(), koffi.array("void *", 2)) as [bigint, bigint];
+  const version = koffi.call(base[1], koffi.proto("str", [])) as string;
+  const minor = Number(version.split(".")[1]);
+  // Asking an old library for a newer table makes it write to stderr, so its version decides first.
+  const tableAddress =
+    minor >= API_VERSION
+      ? (koffi.call(base[0], koffi.proto("void *", ["uint32_t"]), API_VERSION) as bigint | null)
+      : null;
+  if (tableAddress === null) {
+    throw new OrangeryError(
+      "ORT_LIBRARY_TOO_OLD",
+      `Expected ONNX Runtime 1.${API_VERSION} or newer, got ${version} from \`${file}\`. Install a newer library, or unset ${LIBRARY_VARIABLE}.`,
+      { details: { expected: `1.${API_VERSION}`, version, file } },
+    );
+  }
+  return { file, version, tableAddress, handle };
+}
+
+/**
+ * ONNX Runtime's builds for Linux report to Microsoft unless this is set before they are loaded: they
+ * keep a database in the home folder and a log in /tmp, and take a regular expression to the command
+ * line, which overflows the stack when that is longer than 7 KB (1.30).
+ *
+ * A worker thread has a copy of the environment, so there the real one is set through the C library.
+ */
+function disableTelemetry(): void {
+  const variable = "ORT_DISABLE_TELEMETRY";
+  if (process.env[variable] !== undefined) return;
+  process.env[variable] = "1";
+  if (isMainThread || process.platform === "win32") return;
+  const setenv = loadLibrary(null).func("setenv", "int", ["str", "str", "int"]);
+  setenv(variable, "1", 0);
+}

@@ -1,0 +1,114 @@
+import { OrangeryError } from "../../errors.ts";
+import type { Address } from "./function-table.ts";
+
+/** What a native object is; the keys of {@link liveNativeObjects}. */
+export type NativeKind =
+  | "session"
+  | "tensor"
+  | "run options"
+  | "session options"
+  | "provider options";
+
+interface Owned {
+  readonly kind: NativeKind;
+  readonly address: Address;
+  readonly release: (address: Address) => void;
+}
+
+const liveCounts = new Map<NativeKind, number>();
+
+/** How many native objects this thread holds, by kind; kinds that count zero are left out. */
+export function liveNativeObjects(): Readonly<Partial<Record<NativeKind, number>>> {
+  return Object.fromEntries([...liveCounts].filter(([, count]) => count > 0));
+}
+
+function count(kind: NativeKind, change: 1 | -1): void {
+  liveCounts.set(kind, (liveCounts.get(kind) ?? 0) + change);
+}
+
+/**
+ * The last net: an owner that was forgotten gives its native object back when it is collected.
+ * Code in this project never relies on it.
+ */
+const forgotten = new FinalizationRegistry<Owned>(({ kind, address, release }) => {
+  count(kind, -1);
+  release(address);
+});
+
+/**
+ * Owns one native object and releases it exactly once: on dispose, or, when a native call still
+ * holds it then, as soon as the last such call has returned.
+ */
+export class NativeObject implements Disposable {
+  #owned: Owned | undefined;
+  #disposed = false;
+  #holds = 0;
+  readonly kind: NativeKind;
+
+  constructor(kind: NativeKind, address: Address, release: (address: Address) => void) {
+    this.kind = kind;
+    this.#owned = { kind, address, release };
+    count(kind, 1);
+    forgotten.register(this, this.#owned, this);
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** @throws OrangeryError `TENSOR_RELEASED` after dispose. */
+  get address(): Address {
+    if (this.#disposed) {
+      throw new OrangeryError(
+        "TENSOR_RELEASED",
+        `Expected a live native ${this.kind}, but it was released before this use. Keep it until the last run that needs it has settled.`,
+        { details: { kind: this.kind } },
+      );
+    }
+    return this.#owned!.address;
+  }
+
+  /** Keeps the object until the returned hold is disposed, even if the object is disposed before. */
+  hold(): Disposable {
+    this.address;
+    this.#holds += 1;
+    return {
+      [Symbol.dispose]: () => {
+        this.#holds -= 1;
+        if (this.#disposed && this.#holds === 0) this.#release();
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    if (this.#holds === 0) this.#release();
+  }
+
+  /** Whether a native call holds the object now. */
+  get held(): boolean {
+    return this.#holds > 0;
+  }
+
+  /** Gives the address away; whoever takes it releases it. */
+  detach(): Address {
+    const { address } = this;
+    this.#disposed = true;
+    this.#forget();
+    return address;
+  }
+
+  #release(): void {
+    const { address, release } = this.#forget();
+    release(address);
+  }
+
+  #forget(): Owned {
+    const owned = this.#owned!;
+    this.#owned = undefined;
+    count(this.kind, -1);
+    forgotten.unregister(this);
+    return owned;
+  }
+}

@@ -1,0 +1,54 @@
+import { environment, LOG_FATAL } from "../library/environment.ts";
+import type { Address, Out } from "../library/function-table.ts";
+import { NativeObject } from "../library/native-object.ts";
+import type { SessionOptions } from "../runtime.ts";
+import { appendExecutionProvider } from "./execution-provider.ts";
+
+/** `GraphOptimizationLevel` of onnxruntime_c_api.h. */
+const DISABLE_ALL = 0;
+
+/** Prepacking would copy the weights out of the file; convolutions run no faster with it (1.30). */
+const mappedConfig = {
+  "session.load_model_format": "ORT",
+  "session.use_memory_mapped_ort_model": "1",
+  "session.use_ort_model_bytes_for_initializers": "1",
+  "session.disable_prepacking": "1",
+};
+
+/** Builds the native session options. The caller disposes them after the session is created. */
+export async function createSessionOptions({
+  provider = { name: "cpu" },
+  intraOpThreads = 0,
+  allowSpinning = false,
+  saveOptimizedTo,
+  mapped = false,
+  config = {},
+}: SessionOptions): Promise<NativeObject> {
+  const { api } = environment();
+  const created: Out<Address | null> = [null];
+  api.CreateSessionOptions(created);
+  const options = new NativeObject("session options", created[0]!, api.ReleaseSessionOptions);
+  try {
+    const { address } = options;
+    api.DisableProfiling(address);
+    // The library's warnings go to stderr, past any logger; what matters comes back as a status.
+    api.SetSessionLogSeverityLevel(address, LOG_FATAL);
+    api.SetIntraOpNumThreads(address, intraOpThreads);
+    if (mapped) api.SetSessionGraphOptimizationLevel(address, DISABLE_ALL);
+    if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
+    const entries = {
+      "session.intra_op.allow_spinning": allowSpinning ? "1" : "0",
+      ...(saveOptimizedTo !== undefined && { "session.save_model_format": "ORT" }),
+      ...(mapped && mappedConfig),
+      ...config,
+    };
+    for (const [key, value] of Object.entries(entries)) {
+      api.AddSessionConfigEntry(address, key, value);
+    }
+    await appendExecutionProvider(address, provider);
+    return options;
+  } catch (error) {
+    options[Symbol.dispose]();
+    throw error;
+  }
+}

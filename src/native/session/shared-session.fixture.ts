@@ -1,0 +1,41 @@
+/** A worker thread for shared-session.test.ts: does what it is told, message by message. */
+import { parentPort, workerData } from "node:worker_threads";
+import { onnxRuntime } from "../onnx-runtime.ts";
+import type { SharedSession } from "../runtime.ts";
+
+export type Order = "open" | "run" | "start a run" | "close" | "end" | "exit";
+
+export interface ThreadData {
+  readonly key: string;
+  readonly model: Uint8Array;
+  /** Extent of the square input `x`. */
+  readonly size: number;
+}
+
+const { key, model, size } = workerData as ThreadData;
+let opened: SharedSession | undefined;
+
+async function open(): Promise<boolean> {
+  opened = await onnxRuntime.openSharedSession(key, {
+    load: (signal) => onnxRuntime.createSession(model, { signal }),
+  });
+  return opened.loaded;
+}
+
+async function run(): Promise<number> {
+  using x = onnxRuntime.createTensor("float32", [size, size]);
+  x.data.fill(2);
+  using y = (await opened!.session.run({ x })).y!;
+  return y.data[0] as number;
+}
+
+parentPort!.on("message", async (order: Order) => {
+  let answer: unknown = order;
+  if (order === "open") answer = await open();
+  if (order === "run") answer = await run();
+  if (order === "start a run") void run();
+  if (order === "close") await opened!.session[Symbol.asyncDispose]();
+  if (order === "end") parentPort!.close();
+  parentPort!.postMessage(answer);
+  if (order === "exit") process.exit();
+});

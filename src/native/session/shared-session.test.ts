@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { afterEach, describe, it } from "node:test";
+import { Worker } from "node:worker_threads";
+import { GraphBuilder } from "../../graph/graph-builder.ts";
+import { serializeModel } from "../../graph/onnx/model-writer.ts";
+import { liveNativeObjects } from "../library/native-object.ts";
+import { onnxRuntime } from "../onnx-runtime.ts";
+import type { Order, ThreadData } from "./shared-session.fixture.ts";
+
+const script = new URL("./shared-session.fixture.ts", import.meta.url);
+
+describe("a session shared by threads", () => {
+  afterEach(() => {
+    assert.deepEqual(liveNativeObjects(), {}, "every native object is released");
+  });
+
+  it("is loaded once by ten threads and the main thread that ask at once", async () => {
+    const data = threadData("ten threads", { steps: 2, size: 8 });
+    const threads = Array.from({ length: 10 }, () => new Thread(data));
+    const [mine, ...theirs] = await Promise.all([
+      open(data),
+      ...threads.map((thread) => thread.tell("open")),
+    ]);
+    assert.equal([mine.loaded, ...theirs].filter(Boolean).length, 1);
+
+    const answers = await Promise.all(threads.map((thread) => thread.tell("run")));
+    assert.deepEqual(answers, Array(10).fill(2));
+    await Promise.all(threads.map((thread) => thread.end()));
+    await mine.session[Symbol.asyncDispose]();
+  });
+
+  it("stays with the others when the thread that loaded it ends without closing it", async () => {
+    const data = threadData("loader ends", { steps: 2, size: 8 });
+    const loader = new Thread(data);
+    assert.equal(await loader.tell("open"), true);
+    const other = new Thread(data);
+    assert.equal(await other.tell("open"), false);
+    await loader.end();
+    assert.equal(await other.tell("run"), 2);
+    await other.end();
+  });
+
+  for (const order of ["end", "exit"] as const) {
+    it(`is released by the last thread out, also when it leaves by "${order}"`, async () => {
+      const data = threadData(`last out by ${order}`, { steps: 2, size: 8 });
+      const threads = [new Thread(data), new Thread(data)];
+      for (const thread of threads) await thread.tell("open");
+      for (const thread of threads) await thread.leave(order);
+      const { session, loaded } = await open(data);
+      assert.equal(loaded, true, "there was none left to find");
+      await session[Symbol.asyncDispose]();
+    });
+  }
+
+  it("is adopted by the next opener when every thread that had it was killed", async () => {
+    const data = threadData("killed", { steps: 2, size: 8 });
+    const thread = new Thread(data);
+    await thread.tell("open");
+    await thread.kill();
+    const { session, loaded } = await open(data);
+    assert.equal(loaded, false);
+    await session[Symbol.asyncDispose]();
+    const again = await open(data);
+    assert.equal(again.loaded, true, "the adopter released it");
+    await again.session[Symbol.asyncDispose]();
+  });
+
+  it("is released by the last live thread when another was killed", async () => {
+    const data = threadData("killed beside another", { steps: 2, size: 8 });
+    const killed = new Thread(data);
+    await killed.tell("open");
+    const mine = await open(data);
+    await killed.kill();
+    await mine.session[Symbol.asyncDispose]();
+    // The orphan is released behind the scenes, or adopted: either way nothing breaks.
+    const again = await open(data);
+    await again.session[Symbol.asyncDispose]();
+    const last = await open(data);
+    assert.equal(last.loaded, true);
+    await last.session[Symbol.asyncDispose]();
+  });
+
+  it("survives threads that are killed in the middle of a run", async () => {
+    const data = threadData("killed in a run", { steps: 40, size: 256 });
+    const { session } = await open(data);
+    for (let round = 0; round < 5; round += 1) {
+      const thread = new Thread(data);
+      await thread.tell("open");
+      await thread.tell("start a run");
+      await thread.kill();
+    }
+    using x = onnxRuntime.createTensor("float32", [256, 256]);
+    x.data.fill(5);
+    using y = (await session.run({ x })).y!;
+    assert.equal(y.data[0], 5);
+    await session[Symbol.asyncDispose]();
+  });
+
+  it("lets the process exit while a thread is in the middle of a run", () => {
+    const program = `
+      import { Worker } from "node:worker_threads";
+      const data = ${JSON.stringify({ ...threadData("exit", { steps: 0, size: 256 }), model: undefined })};
+      data.model = new Uint8Array(Buffer.from("${Buffer.from(multiplier({ steps: 40, size: 256 })).toString("base64")}", "base64"));
+      const worker = new Worker(new URL(${JSON.stringify(script.href)}), { workerData: data, execArgv: [] });
+      worker.once("message", () => {
+        worker.once("message", () => process.exit(7));
+        worker.postMessage("start a run");
+      });
+      worker.postMessage("open");
+    `;
+    const { status, signal, stderr } = spawnSync(
+      process.execPath,
+      ["--input-type=module", "--eval", program],
+      { encoding: "utf8" },
+    );
+    assert.deepEqual({ status, signal }, { status: 7, signal: null }, stderr);
+  });
+
+  it("goes on loading for a thread that waits when the thread that began it gives up", async () => {
+    const data = threadData("gives up", { steps: 2, size: 8 });
+    const aborter = new AbortController();
+    const gate = Promise.withResolvers<void>();
+    const begun = Promise.withResolvers<AbortSignal | undefined>();
+    const mine = onnxRuntime.openSharedSession(data.key, {
+      signal: aborter.signal,
+      load: async (signal) => {
+        begun.resolve(signal);
+        await gate.promise;
+        return await onnxRuntime.createSession(data.model, { signal });
+      },
+    });
+    const loadSignal = await begun.promise;
+    const thread = new Thread(data);
+    const theirs = thread.tell("open");
+    // The thread has asked once it is counted; until then the load would rightly be cancelled.
+    await thread.waits();
+    aborter.abort(new Error("no longer needed"));
+    await assert.rejects(mine, /no longer needed/);
+    assert.equal(loadSignal?.aborted, false);
+    gate.resolve();
+    assert.equal(await theirs, false, "it found what was loaded for it");
+    await thread.end();
+  });
+});
+
+/** x times the identity, again and again: y = x. */
+function multiplier({ steps, size }: { steps: number; size: number }): Uint8Array {
+  const graph = new GraphBuilder("multiplier");
+  const x = graph.input("x", "float32", [size, size]);
+  const identity = graph.node("EyeLike", [x]);
+  let y = x;
+  for (let step = 0; step < steps; step += 1) y = graph.node("MatMul", [y, identity]);
+  graph.output("y", y, "float32", [size, size]);
+  return serializeModel(graph.toModel());
+}
+
+function threadData(name: string, shape: { steps: number; size: number }): ThreadData {
+  return { key: `${process.pid} ${name}`, model: multiplier(shape), size: shape.size };
+}
+
+function open({ key, model }: ThreadData) {
+  return onnxRuntime.openSharedSession(key, {
+    load: (signal) => onnxRuntime.createSession(model, { signal }),
+  });
+}
+
+class Thread {
+  readonly #worker: Worker;
+  readonly #key: string;
+
+  constructor(data: ThreadData) {
+    this.#worker = new Worker(script, { workerData: data });
+    this.#key = data.key;
+  }
+
+  async tell(order: Order): Promise<unknown> {
+    this.#worker.postMessage(order);
+    const [answer] = await once(this.#worker, "message");
+    return answer;
+  }
+
+  async leave(order: "end" | "exit"): Promise<void> {
+    const exited = once(this.#worker, "exit");
+    this.#worker.postMessage(order);
+    await exited;
+  }
+
+  async end(): Promise<void> {
+    await this.leave("end");
+  }
+
+  async kill(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  /** Resolves once a second caller waits for this thread's key. */
+  async waits(): Promise<void> {
+    const { SessionRecord } = await import("./session-record.ts");
+    const record = await SessionRecord.of(this.#key);
+    while (record.waiters < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}

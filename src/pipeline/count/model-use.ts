@@ -1,0 +1,29 @@
+import type { Prediction, PredictOptions, YoloModel } from "../../models/yolo/yolo-model.ts";
+
+/** As much of a model as photos are predicted with. */
+export type PhotoModel = Pick<
+  YoloModel,
+  | "checkOptions"
+  | "predict"
+  | "predictBatch"
+  | "largestBatch"
+  | "task"
+  | "names"
+  | "device"
+  | "file"
+  | "sha256"
+>;
+
+/** A model and how it is asked. */
+export interface ModelUse {
+  readonly model: PhotoModel;
+  readonly options?: PredictOptions | undefined;
+  /** Why it runs on another device than the one that was asked for. */
+  readonly fallbackReason?: string | undefined;
+}
+
+/** What predicting took, without the wait for the device, which is about other photos. */
+export function workMs({ timingsMs }: Pick<Prediction, "timingsMs">): number {
+  const { preprocess, inference, postprocess } = timingsMs;
+  return preprocess + inference + postprocess;
+}

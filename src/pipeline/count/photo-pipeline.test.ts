@@ -1,0 +1,379 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { type ErrorCode, isOrangeryError } from "../../errors.ts";
+import type { PhotoResult } from "../../ledger/results/result-rows.ts";
+import { ModelCache } from "../../models/cache/model-cache.ts";
+import { ModelFolder, tinyYolo } from "../../models/yolo/tiny-yolo.fixture.ts";
+import type { YoloModel } from "../../models/yolo/yolo-model.ts";
+import { openPhoto } from "../../vision/photo/open-photo.ts";
+import type { Picture } from "../../vision/photo/picture.ts";
+import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
+import { detectSliced } from "./detect-sliced.ts";
+import type { ModelUse } from "./model-use.ts";
+import { PhotoPipeline, type PhotoPipelineOptions } from "./photo-pipeline.ts";
+import { segmentPhoto } from "./segment-photo.ts";
+import type { SlicingOptions } from "./slicing.ts";
+
+const photoOf = (name: string) =>
+  fileURLToPath(new URL(`../../../examples/photos/${name}`, import.meta.url));
+const tray = photoOf("tray-1.jpg");
+const soil = photoOf("empty-soil.jpg");
+
+let folder: ModelFolder;
+let cache: ModelCache;
+let beds: YoloModel;
+let seedlings: YoloModel;
+/** Finds one thing, 16 px of its 32 px input, on whatever it is given. */
+let thing: YoloModel;
+/** The same, in batches, with scores by brightness. */
+let bright: YoloModel;
+/** Finds one region, 16 px of its 32 px input. */
+let middle: YoloModel;
+
+before(async () => {
+  folder = await ModelFolder.create();
+  cache = new ModelCache({
+    models: {
+      beds: "sample:beds",
+      seedlings: "sample:seedlings",
+      thing: await folder.write("thing.onnx", tinyYolo()),
+      bright: await folder.write("bright.onnx", tinyYolo({ freeBatch: true })),
+      middle: await folder.write("middle.onnx", tinyYolo({ task: "segment" })),
+    },
+    device: "cpu",
+  });
+  beds = await cache.get("beds");
+  seedlings = await cache.get("seedlings");
+  thing = await cache.get("thing");
+  bright = await cache.get("bright");
+  middle = await cache.get("middle");
+});
+after(async () => {
+  await cache[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+const coded = (code: ErrorCode) => (error: unknown) => isOrangeryError(error, code);
+
+function blank(widthPx: number, heightPx: number, value = 255): Picture {
+  return { data: new Uint8Array(3 * widthPx * heightPx).fill(value), widthPx, heightPx };
+}
+
+/** All of a result but how long it took. */
+function bytesOf({ timingsMs: _, regions, objects, ...rest }: PhotoResult): string {
+  const { boxesXyxy, scores, classIds, names } = objects;
+  const arrays = [boxesXyxy, scores, classIds].map((array) =>
+    Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString("hex"),
+  );
+  const masks = regions?.map(({ mask, ...region }) => ({ ...region, mask: mask.toRle() }));
+  return JSON.stringify({ ...rest, names, arrays, masks, places: [...(rest.objectRegions ?? [])] });
+}
+
+describe("segmenting a photo", () => {
+  it("gives its regions in reading order, with masks at photo size and their area", async () => {
+    const { regions, widthPx, heightPx, device } = await segmentPhoto(beds, photoOf("tray-5.jpg"));
+    assert.deepEqual([widthPx, heightPx, device], [3000, 2000, "cpu"]);
+    assert.deepEqual(
+      regions.map(({ number, name }) => [number, name]),
+      [1, 2, 3, 4].map((number) => [number, "bed"]),
+    );
+    for (const { mask, areaPx, boxXyxy, score } of regions) {
+      assert.deepEqual([mask.widthPx, mask.heightPx], [3000, 2000]);
+      assert.equal(areaPx, mask.areaPx);
+      assert.ok(mask.toPolygons().length >= 1);
+      assert.ok(score > 0.25 && boxXyxy[0] < boxXyxy[2]);
+    }
+  });
+
+  it("needs a model with masks", async () => {
+    await assert.rejects(segmentPhoto(thing, tray), coded("MODEL_WRONG_TASK"));
+    const wrong = () => new PhotoPipeline({ detect: { model: thing }, segment: { model: thing } });
+    assert.throws(wrong, coded("MODEL_WRONG_TASK"));
+  });
+});
+
+describe("detecting slice by slice", () => {
+  it("finds in each slice what is there, and tells where on the photo it is", async () => {
+    const { detections, sliceCount, widthPx, timingsMs } = await detectSliced(
+      thing,
+      blank(96, 64),
+      { slice: 32, overlap: 0 },
+    );
+    assert.deepEqual([sliceCount, widthPx], [6, 96]);
+    assert.deepEqual(
+      Array.from(detections, ({ boxXyxy }) => boxXyxy).sort((a, b) => a[1] - b[1] || a[0] - b[0]),
+      [0, 32].flatMap((top) => [0, 32, 64].map((left) => [left + 8, top + 8, left + 24, top + 24])),
+    );
+    assert.ok(timingsMs.inference > 0 && timingsMs.total >= timingsMs.inference);
+  });
+
+  it("makes one of what several slices show", async () => {
+    // Slices 4 px apart, whose things overlap by three quarters.
+    const options = { slice: 32, overlap: 0.875 };
+    const merged = await detectSliced(thing, blank(40, 32), options);
+    assert.deepEqual([merged.sliceCount, merged.detections.length], [3, 1]);
+    assert.deepEqual([...merged.detections.boxesXyxy], [8, 8, 32, 24]);
+    const kept = await detectSliced(thing, blank(40, 32), { ...options, merge: { method: "nms" } });
+    assert.deepEqual([...kept.detections.boxesXyxy], [8, 8, 24, 24]);
+  });
+
+  it("gives the same in batches as one by one, whatever their size", async () => {
+    await using photo = await openPhoto(tray);
+    const options = { slice: 128, confidence: 0.01, merge: { threshold: 0.9 } };
+    const [first, ...others] = await Promise.all(
+      [1, 2, 7, 64].map((batchSize) =>
+        detectSliced(bright, photo.pixels, { ...options, batchSize }),
+      ),
+    );
+    assert.ok(first!.detections.length > 100);
+    for (const { detections, sliceCount } of others) {
+      assert.equal(sliceCount, first!.sliceCount);
+      assert.deepEqual(detections, first!.detections);
+    }
+  });
+
+  it("has masks at photo size, or none", async () => {
+    const photo = blank(64, 32);
+    const { detections } = await detectSliced(middle, photo, { slice: 32, overlap: 0 });
+    assert.deepEqual(
+      detections.masks?.map(({ widthPx, heightPx, boxXyxy }) => [widthPx, heightPx, boxXyxy]),
+      [
+        [64, 32, [8, 8, 24, 24]],
+        [64, 32, [40, 8, 56, 24]],
+      ],
+    );
+    const options = { slice: 32, maskSize: "none" } as const;
+    assert.equal((await detectSliced(middle, photo, options)).detections.masks, undefined);
+  });
+
+  it("predicts the whole photo too where it is asked for, and there is more than one slice", async () => {
+    const options = { slice: 32, overlap: 0, fullImage: true, merge: { threshold: 1 } };
+    const two = await detectSliced(thing, blank(64, 32), options);
+    assert.equal(two.sliceCount, 3);
+    const boxes = Array.from(two.detections, ({ boxXyxy }) => `${boxXyxy}`);
+    assert.deepEqual(boxes.sort(), ["16,0,48,32", "40,8,56,24", "8,8,24,24"]);
+    assert.equal((await detectSliced(thing, blank(32, 32), options)).sliceCount, 1);
+  });
+
+  it("keeps the best where there are too many", async () => {
+    const options = { slice: 32, overlap: 0, maxDetections: 2 };
+    assert.equal((await detectSliced(thing, blank(96, 64), options)).detections.length, 2);
+  });
+
+  for (const [what, width, height] of [
+    ["one pixel", 1, 1],
+    ["one row", 300, 1],
+    ["one column", 1, 300],
+  ] as const) {
+    it(`finds what it finds on a photo of ${what}`, async () => {
+      for (const slice of [32, "auto"] as const) {
+        const { widthPx, heightPx, sliceCount } = await detectSliced(thing, blank(width, height), {
+          slice,
+        });
+        assert.deepEqual([widthPx, heightPx], [width, height]);
+        assert.ok(sliceCount >= 1);
+      }
+    });
+  }
+
+  it("takes a slice larger than the photo for the photo", async () => {
+    const photo = blank(64, 48);
+    const sliced = await detectSliced(thing, photo, { slice: 1000 });
+    assert.equal(sliced.sliceCount, 1);
+    assert.deepEqual(sliced.detections, (await thing.predict(photo)).detections);
+  });
+
+  const wrong: [what: string, options: object][] = [
+    ["an overlap of 1", { slice: 32, overlap: 1 }],
+    ["an overlap below 0", { slice: 32, overlap: -0.1 }],
+    ["a slice without size", { slice: 0 }],
+    ["a slice of half a pixel", { slice: [32, 0.5] }],
+    ["another word than auto", { slice: "small" }],
+    ["another way to merge", { slice: 32, merge: { method: "average" } }],
+    ["another measure", { slice: 32, merge: { metric: "area" } }],
+    ["a threshold of 0", { slice: 32, merge: { threshold: 0 } }],
+    ["a batch of nothing", { slice: 32, batchSize: 0 }],
+    ["what is neither true nor false", { slice: 32, fullImage: "yes" }],
+    ["masks that would not fit the photo", { slice: 32, maskSize: "input" }],
+    ["a size that is none", { slice: null }],
+    ["a way to merge by its name alone", { slice: 32, merge: "nms" }],
+    ["no objects at all", { slice: 32, maxDetections: 0 }],
+    ["a share of objects", { slice: 32, maxDetections: 1.5 }],
+    ["a limit that is no number", { slice: 32, maxPixels: Number.NaN }],
+  ];
+  for (const [what, options] of wrong) {
+    it(`refuses ${what}`, async () => {
+      await assert.rejects(
+        detectSliced(thing, blank(400, 300), options as SlicingOptions),
+        coded("INVALID_ARGUMENT"),
+      );
+    });
+  }
+
+  it("refuses a photo that would take too many slices", async () => {
+    const options = { slice: 1, overlap: 0 };
+    await assert.rejects(detectSliced(thing, blank(400, 300), options), coded("PHOTO_TOO_LARGE"));
+  });
+
+  it("ends with the signal's reason", async () => {
+    const abort = new AbortController();
+    const reason = new Error("enough");
+    const leaving = detectSliced(thing, tray, { slice: 32, signal: abort.signal });
+    setTimeout(() => abort.abort(reason), 20);
+    await assert.rejects(leaving, reason);
+  });
+});
+
+describe("the pipeline", () => {
+  it("counts on the whole photo where there is no segmenter", async () => {
+    const pipeline = new PhotoPipeline({
+      detect: { model: seedlings, options: { maxDetections: 3000 } },
+    });
+    const result = await pipeline.process(tray);
+    const { detections } = await seedlings.predict(tray, { maxDetections: 3000, maskSize: "none" });
+    assert.deepEqual(result.objects, detections);
+    assert.deepEqual(result.counts, [{ region: 0, name: "plant", count: detections.length }]);
+    assert.deepEqual(
+      [result.sliceCount, result.regions, result.objectRegions],
+      [1, undefined, undefined],
+    );
+    for (const step of ["decode", "detect", "inference", "count", "total"]) {
+      assert.ok(result.timingsMs[step]! >= 0, step);
+    }
+  });
+
+  it("keeps what lies inside a region, and counts it there and in all", async () => {
+    const pipeline = new PhotoPipeline({
+      detect: { model: thing },
+      segment: { model: middle },
+      slicing: { slice: 16, overlap: 0 },
+    });
+    // The region is the middle of the photo, and holds 4 of 16 slices.
+    const result = await pipeline.process(blank(64, 64));
+    assert.equal(result.regions!.length, 1);
+    assert.deepEqual(result.regions![0]!.boxXyxy, [16, 16, 48, 48]);
+    assert.equal(result.sliceCount, 4, "slices that touch no region are left out");
+    assert.deepEqual([...result.objectRegions!], [1, 1, 1, 1]);
+    assert.deepEqual(result.counts, [
+      { region: 0, name: "thing", count: 4 },
+      { region: 1, name: "thing", count: 4 },
+    ]);
+  });
+
+  it("drops what a slice shows beside the region, and gives the others its place", async () => {
+    const pipeline = new PhotoPipeline({
+      detect: { model: thing, options: { maxDetections: 2 } },
+      segment: { model: middle },
+      slicing: { slice: 12, overlap: 0 },
+    });
+    const result = await pipeline.process(blank(60, 60));
+    // Things are in the middle of their slices: in 3 × 3 of them within the region of 15 to 45.
+    assert.equal(result.sliceCount, 9);
+    assert.equal(result.objects.length, 2);
+    for (const { boxXyxy } of result.objects) {
+      const [x, y] = [(boxXyxy[0] + boxXyxy[2]) / 2, (boxXyxy[1] + boxXyxy[3]) / 2];
+      assert.ok(result.regions![0]!.mask.contains(x, y));
+    }
+  });
+
+  it("records where each model ran, and why, when it was not where it was wanted", async () => {
+    const on = (device: string, model: YoloModel, fallbackReason?: string): ModelUse => ({
+      model: {
+        ...{ device, task: model.task, names: model.names, file: model.file, sha256: model.sha256 },
+        largestBatch: model.largestBatch,
+        checkOptions: (options) => model.checkOptions(options),
+        predict: (photo, options) => model.predict(photo, options),
+        predictBatch: (pictures, options) => model.predictBatch(pictures, options),
+      },
+      fallbackReason,
+    });
+    const cases: [detect: ModelUse, segment: ModelUse | undefined, reason: string | undefined][] = [
+      [on("cpu", thing), undefined, undefined],
+      [on("cpu", thing), on("cpu", middle), undefined],
+      [on("cpu", thing, "no GPU"), on("cpu", middle, "no GPU"), "no GPU"],
+      [on("cuda:0", thing), on("cpu", middle, "too large"), "regions were found on cpu: too large"],
+      [
+        on("cpu", thing, "too large"),
+        on("cuda:0", middle),
+        "too large; regions were found on cuda:0",
+      ],
+    ];
+    for (const [detect, segment, reason] of cases) {
+      const result = await new PhotoPipeline({ detect, segment }).process(blank(64, 64));
+      assert.deepEqual([result.device, result.fallbackReason], [detect.model.device, reason]);
+    }
+  });
+
+  it("does not ask the detector where there is no region", async () => {
+    for (const slicing of [undefined, { slice: 320 }]) {
+      const pipeline = new PhotoPipeline({
+        detect: { model: seedlings },
+        segment: { model: beds },
+        slicing,
+      });
+      const result = await pipeline.process(soil);
+      assert.deepEqual([result.regions, result.objects.length, result.counts], [[], 0, []]);
+      assert.deepEqual([result.sliceCount, result.device], [0, "cpu"]);
+      assert.deepEqual(result.objects.names, seedlings.names);
+    }
+  });
+
+  it("takes models whose classes have nothing in common, or a name", async () => {
+    for (const model of [seedlings, thing]) {
+      const pipeline = new PhotoPipeline({ detect: { model }, segment: { model: middle } });
+      const { regions, objects } = await pipeline.process(blank(64, 64));
+      assert.deepEqual([regions![0]!.name, objects.names], ["thing", model.names]);
+    }
+  });
+
+  it("gives the same bytes of result alone, beside others and from disk", async () => {
+    const models = {
+      detect: { model: seedlings },
+      segment: { model: beds },
+      slicing: { slice: 400 },
+    };
+    const pipeline = new PhotoPipeline(models);
+    const onDisk = new PhotoPipeline({ ...models, pixelsInMemory: 1 });
+    const alone = bytesOf(await pipeline.process(tray));
+    const [first, others, second, fromDisk] = await Promise.all([
+      pipeline.process(tray),
+      pipeline.process(photoOf("tray-2.jpg")),
+      pipeline.process(await readFile(tray)),
+      onDisk.process(tray),
+    ]);
+    for (const result of [first, second, fromDisk]) assert.equal(bytesOf(result!), alone);
+    assert.notEqual(bytesOf(others!), alone);
+    await using opened = await onDisk.open(tray);
+    assert.ok(opened.pixels instanceof PictureOnDisk);
+  });
+
+  it("refuses wrong options before the first photo", () => {
+    const wrong: Partial<PhotoPipelineOptions>[] = [
+      { detect: { model: thing, options: { maxDetections: 0 } } },
+      { segment: { model: middle, options: { confidence: 2 } } },
+      { detect: { model: seedlings, options: { imageSize: 1e9 } } },
+      { maxPixels: Number.NaN },
+      { slicing: { slice: 0 } },
+    ];
+    for (const options of wrong) {
+      const all = { detect: { model: thing }, ...options };
+      assert.throws(() => new PhotoPipeline(all), coded("INVALID_ARGUMENT"));
+    }
+  });
+
+  it("refuses what is no photo, and photos above the limit", async () => {
+    const pipeline = new PhotoPipeline({ detect: { model: thing }, maxPixels: 1000 });
+    await assert.rejects(pipeline.process(tray), coded("PHOTO_TOO_LARGE"));
+    await assert.rejects(pipeline.process(new Uint8Array(9)), coded("PHOTO_UNREADABLE"));
+    await assert.rejects(pipeline.process("/no/such.jpg"), coded("PHOTO_NOT_FOUND"));
+  });
+
+  it("ends with the signal's reason", async () => {
+    const pipeline = new PhotoPipeline({ detect: { model: thing }, slicing: { slice: 32 } });
+    const reason = new Error("enough");
+    const signal = AbortSignal.abort(reason);
+    await assert.rejects(pipeline.process(tray, { signal }), reason);
+  });
+});

@@ -1,0 +1,40 @@
+import { OrangeryError } from "../../errors.ts";
+import type { Prediction, PredictOptions } from "../../models/yolo/yolo-model.ts";
+import type { PhotoSource } from "../../vision/photo/open-photo.ts";
+import type { Region } from "../../vision/region.ts";
+import { inReadingOrder, toRegions } from "./count-objects.ts";
+import { mergeRegions } from "./merge-regions.ts";
+import type { PhotoModel } from "./model-use.ts";
+
+/** The regions of a photo, and at what cost they were found. */
+export interface Segmentation extends Omit<Prediction, "detections"> {
+  /** In reading order. */
+  readonly regions: readonly Region[];
+}
+
+/**
+ * Finds the regions of a photo, in which objects are to be counted: what a segmentation model finds,
+ * with masks at photo size (`mask.toPolygons()` gives their outlines), numbered as one reads. What it
+ * finds of one class within another of that class is one region ({@link mergeRegions}).
+ *
+ * @throws `MODEL_WRONG_TASK` for a model without masks, and what `predict` throws.
+ */
+export async function segmentPhoto(
+  model: Pick<PhotoModel, "predict" | "task" | "file">,
+  photo: PhotoSource,
+  options: Omit<PredictOptions, "maskSize"> = {},
+): Promise<Segmentation> {
+  requireSegmenter(model);
+  const { detections, ...facts } = await model.predict(photo, { ...options, maskSize: "photo" });
+  return { ...facts, regions: toRegions(inReadingOrder(mergeRegions(detections))) };
+}
+
+/** @throws `MODEL_WRONG_TASK` for a model that finds no regions. */
+export function requireSegmenter({ task, file }: Pick<PhotoModel, "task" | "file">): void {
+  if (task === "segment") return;
+  throw new OrangeryError(
+    "MODEL_WRONG_TASK",
+    `Expected a model for segment to find regions with, got one for ${task} (\`${file}\`).`,
+    { details: { file, expected: "segment", came: task } },
+  );
+}

@@ -1,0 +1,83 @@
+import { access } from "node:fs/promises";
+import { isOrangeryError } from "../../errors.ts";
+import type { Worklist } from "../../ledger/worklist/worklist.ts";
+import type { ReportedPhoto } from "../../ledger/worklist/worklist-report.ts";
+import { openPhoto } from "../../vision/photo/open-photo.ts";
+import type { AnnotatedPictures } from "./annotated-pictures.ts";
+import type { PhotoReader } from "./photo-run.ts";
+
+export interface DrawMissingOptions {
+  readonly worklist: Worklist;
+  readonly pictures: AnnotatedPictures;
+  readonly read: PhotoReader;
+  readonly maxPixels?: number | undefined;
+  /** Stops after the picture in hand. */
+  readonly stop?: AbortSignal | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onPicture?: (file: string) => void;
+}
+
+const pageSize = 200;
+
+/**
+ * Draws the pictures that finished photos lack, from the results that are recorded and without any
+ * inference: of photos whose result came from identical bytes or from a run without pictures, and
+ * where a picture was removed or shows another recipe's result. A photo that is gone or changed
+ * meanwhile is left out.
+ */
+export async function drawMissingPictures(options: DrawMissingOptions): Promise<void> {
+  let page: ReportedPhoto[] = [];
+  for await (const photo of options.worklist.report.photos({ state: "done" })) {
+    page.push(photo);
+    if (page.length < pageSize) continue;
+    if (!(await drawPage(page, options))) return;
+    page = [];
+  }
+  await drawPage(page, options);
+}
+
+/** False when stopped. */
+async function drawPage(
+  photos: readonly ReportedPhoto[],
+  options: DrawMissingOptions,
+): Promise<boolean> {
+  const { worklist, pictures, stop, signal } = options;
+  const drawn = await worklist.report.pictures(photos.map(({ source }) => pictures.fileOf(source)));
+  for (const photo of photos) {
+    signal?.throwIfAborted();
+    if (stop?.aborted) return false;
+    const file = pictures.fileOf(photo.source);
+    if (drawn.get(file) === photo.result?.id && (await exists(file))) continue;
+    try {
+      await draw(photo, options);
+    } catch (error) {
+      // The result stands; only its picture cannot be drawn any more.
+      if (!isOrangeryError(error) || !error.code.startsWith("PHOTO_")) throw error;
+    }
+  }
+  return true;
+}
+
+async function draw(
+  { source, result }: ReportedPhoto,
+  { worklist, pictures, read, maxPixels, signal, onPicture }: DrawMissingOptions,
+): Promise<void> {
+  if (result === undefined) return;
+  const { bytes, content } = await read(source, { signal });
+  if (content.sha256 !== result.contentSha256) return;
+  const found = await worklist.report.findings(result.id);
+  await using photo = await openPhoto(bytes, { maxPixels, signal });
+  const file = await pictures.write(source, photo.pixels, {
+    ...found,
+    counts: result.counts,
+  });
+  await worklist.recordPicture(file, result.id);
+  onPicture?.(file);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,242 @@
+import { stat } from "node:fs/promises";
+import { OrangeryError } from "../../errors.ts";
+import { Ledger } from "../../ledger/worklist/ledger.ts";
+import type { Worklist } from "../../ledger/worklist/worklist.ts";
+import type { WorklistReport } from "../../ledger/worklist/worklist-report.ts";
+import { type Logger, silentLogger } from "../../logger.ts";
+import { ModelCache, type ModelLease } from "../../models/cache/model-cache.ts";
+import type { ModelUse } from "../count/model-use.ts";
+import { PhotoPipeline } from "../count/photo-pipeline.ts";
+import type { PhotoPath } from "../sources/photo-files.ts";
+import { PhotoSources } from "../sources/photo-sources.ts";
+import { AnnotatedPictures } from "./annotated-pictures.ts";
+import {
+  type CountOptions,
+  type CountRecipe,
+  countRecipe,
+  type ModelRole,
+} from "./count-recipe.ts";
+import { drawMissingPictures } from "./missing-pictures.ts";
+import { type PhotoEvent, type PhotoReader, runPhotos } from "./photo-run.ts";
+
+export interface PhotoJobOptions extends CountOptions {
+  /** Photos and folders, and what `PhotoSources` takes besides: `s3://` and `http(s)://`. */
+  readonly paths: readonly string[];
+  /** Whether photos by URL may come from private addresses. Default false. */
+  readonly allowPrivateAddresses?: boolean | undefined;
+  /** The results file; made where it is missing. */
+  readonly resultsFile: string;
+  /** Default `auto`. */
+  readonly device?: string | undefined;
+  /** Fail instead of going on with another device. Default false. */
+  readonly requireDevice?: boolean | undefined;
+  /** Where annotated pictures go; without it none are drawn. */
+  readonly annotateFolder?: string | undefined;
+  readonly maxPixels?: number | undefined;
+  /** Try photos again that were set aside. Default false. */
+  readonly retry?: boolean | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+export interface AddOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told now and then how many photos were found so far. */
+  readonly onFound?: (photos: number) => void;
+  /** Told of folders that cannot be listed. */
+  readonly onUnreadable?: (folder: string, error: unknown) => void;
+}
+
+export interface RunOptions {
+  /** Finishes what is being inferred and resolves. */
+  readonly stop?: AbortSignal | undefined;
+  /** Rejects as soon as possible. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onPhoto?: (event: PhotoEvent) => void;
+  readonly onPicture?: (file: string) => void;
+}
+
+/** Decoded photos kept ready: with a GPU decoding is the slower part. */
+const lookahead = { cpu: 1, gpu: 3 };
+
+/** Rows that one transaction adds: a few milliseconds under the write lock. */
+const addedAtOnce = 500;
+
+/**
+ * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run}; then
+ * the {@link report} tells what became of them. Stopped at any point and started again with the same
+ * arguments, it goes on where it was.
+ */
+export class PhotoJob implements AsyncDisposable {
+  /** The models; tells by events of every load and fallback. */
+  readonly cache: ModelCache;
+  readonly #options: PhotoJobOptions;
+  readonly #sources: PhotoSources;
+  /** By sources, the names by which photos are read that are not their sources: signed URLs. */
+  readonly #names = new Map<string, string>();
+  readonly #ledger: Ledger;
+  readonly #worklist: Worklist;
+  readonly #pictures: AnnotatedPictures | undefined;
+  readonly #sha256: CountRecipe["sha256"];
+
+  private constructor(options: PhotoJobOptions, parts: JobParts) {
+    this.#options = options;
+    this.cache = parts.cache;
+    this.#sources = parts.sources;
+    this.#ledger = parts.ledger;
+    this.#worklist = parts.worklist;
+    this.#pictures = parts.pictures;
+    this.#sha256 = parts.sha256;
+  }
+
+  /**
+   * Makes sure that paths and models exist and opens the results file. No model is loaded yet.
+   *
+   * @throws `PHOTO_NOT_FOUND`, `MODEL_NOT_FOUND`, `INVALID_ARGUMENT`, `LEDGER_*`, `NO_SPACE`
+   */
+  static async open(options: PhotoJobOptions): Promise<PhotoJob> {
+    const { detect, segment, annotateFolder, logger = silentLogger } = options;
+    await using stack = new AsyncDisposableStack();
+    const sources = stack.use(
+      new PhotoSources({ allowPrivateAddresses: options.allowPrivateAddresses }),
+    );
+    const paths = await sources.check(options.paths);
+    const { recipe, sha256 } = await countRecipe(options);
+    const pictures =
+      annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
+    await pictures?.prepare();
+    if (pictures !== undefined) await refuseToMix(pictures.folder, paths);
+    const ledger = stack.use(await Ledger.open(options.resultsFile, { logger }));
+    const cache = stack.use(
+      new ModelCache({
+        models: { detect: detect.file, ...(segment && { segment: segment.file }) },
+        device: options.device,
+        requireDevice: options.requireDevice,
+        logger,
+      }),
+    );
+    const worklist = await ledger.worklist(recipe);
+    stack.move();
+    return new PhotoJob(options, { sources, ledger, worklist, pictures, cache, sha256 });
+  }
+
+  /** Absolute path of the results file. */
+  get resultsFile(): string {
+    return this.#ledger.file;
+  }
+
+  /** What became of the photos that were added. */
+  get report(): WorklistReport {
+    return this.#worklist.report;
+  }
+
+  /** Whether another process works with the same results file. */
+  async isShared(): Promise<boolean> {
+    return await this.#worklist.isShared();
+  }
+
+  /** Looks for the photos and puts them on the list; gives how many there are. */
+  async add({ signal, onFound, onUnreadable }: AddOptions = {}): Promise<number> {
+    const skipFolders = this.#pictures === undefined ? [] : [this.#pictures.folder];
+    const { paths, retry } = this.#options;
+    let batch = [];
+    let found = 0;
+    for await (const photo of this.#sources.list(paths, { skipFolders, onUnreadable, signal })) {
+      found++;
+      if (photo.name !== photo.source) this.#names.set(photo.source, photo.name);
+      if (batch.push(photo) < addedAtOnce) continue;
+      await this.#worklist.add(batch, { retry });
+      onFound?.(found);
+      batch = [];
+    }
+    await this.#worklist.add(batch, { retry });
+    onFound?.(found);
+    return found;
+  }
+
+  /**
+   * Does what waits, then draws the pictures that are missing. Models are loaded only if there is
+   * anything for them to do.
+   */
+  async run({ stop, signal, onPhoto, onPicture }: RunOptions = {}): Promise<void> {
+    const { maxPixels, slicing } = this.#options;
+    const worklist = this.#worklist;
+    const pictures = this.#pictures;
+    if (await worklist.isUnfinished()) {
+      await using stack = new AsyncDisposableStack();
+      const segment = this.#options.segment && stack.use(await this.#acquire("segment", signal));
+      const detect = stack.use(await this.#acquire("detect", signal));
+      const pipeline = new PhotoPipeline({
+        detect: this.#use("detect", detect),
+        segment: segment && this.#use("segment", segment),
+        slicing,
+        maxPixels,
+      });
+      await runPhotos({
+        worklist,
+        pipeline,
+        read: this.#read,
+        pictures,
+        lookahead: detect.device === "cpu" ? lookahead.cpu : lookahead.gpu,
+        stop,
+        signal,
+        onPhoto: async (event) => {
+          onPhoto?.(event);
+          if (event.outcome !== "known") await this.cache.taskDone();
+        },
+      });
+    }
+    if (pictures === undefined || stop?.aborted) return;
+    const read = this.#read;
+    await drawMissingPictures({ worklist, pictures, read, maxPixels, stop, signal, onPicture });
+  }
+
+  /** Gives leases back, releases the models and closes the results file. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using stack = new AsyncDisposableStack();
+    stack.use(this.#sources);
+    stack.use(this.#ledger);
+    stack.use(this.cache);
+  }
+
+  readonly #read: PhotoReader = (source, options) =>
+    this.#sources.read(this.#names.get(source) ?? source, options);
+
+  async #acquire(role: ModelRole, signal?: AbortSignal): Promise<ModelLease> {
+    const lease = await this.cache.acquire(role, { signal });
+    const { file, sha256 } = lease.model;
+    if (sha256 === this.#sha256[role]) return lease;
+    await lease[Symbol.asyncDispose]();
+    throw new OrangeryError(
+      "MODEL_LOAD_FAILED",
+      `Expected ${file} to stay as it was when the run started, but it was changed meanwhile. ` +
+        "Start again: its results will be new ones.",
+      { details: { file } },
+    );
+  }
+
+  #use(role: ModelRole, { model }: ModelLease): ModelUse {
+    const { fallbackReason } = this.cache.info().models.find(({ name }) => name === role) ?? {};
+    return { model, options: this.#options[role]?.options, fallbackReason };
+  }
+}
+
+/** Pictures among the photos would be taken for photos; a folder of their own below is left out. */
+async function refuseToMix(folder: string, paths: readonly PhotoPath[]): Promise<void> {
+  const { dev, ino } = await stat(folder, { bigint: true });
+  if (!paths.some(({ stats }) => stats.dev === dev && stats.ino === ino)) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a folder of their own for annotated pictures, but photos are read from ${folder}. ` +
+      "Name another folder; it may be inside.",
+    { details: { folder } },
+  );
+}
+
+interface JobParts {
+  readonly sources: PhotoSources;
+  readonly ledger: Ledger;
+  readonly worklist: Worklist;
+  readonly pictures: AnnotatedPictures | undefined;
+  readonly cache: ModelCache;
+  readonly sha256: CountRecipe["sha256"];
+}

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { copyFile, mkdtempDisposable, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { test } from "node:test";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { createRecipe } from "../../ledger/recipe.ts";
+import { Ledger } from "../../ledger/worklist/ledger.ts";
+import type { Worklist } from "../../ledger/worklist/worklist.ts";
+import type { Prediction } from "../../models/yolo/yolo-model.ts";
+import { Detections } from "../../vision/detections.ts";
+import type { Picture, PictureSource } from "../../vision/photo/picture.ts";
+import { encodePicture } from "../../vision/photo/picture-file.ts";
+import type { PhotoModel } from "../count/model-use.ts";
+import { PhotoPipeline } from "../count/photo-pipeline.ts";
+import { checkPhotoPaths, findPhotos } from "../sources/photo-files.ts";
+import { type PhotoEvent, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
+
+// Real photos and a real ledger; of the models only the call, since none fails on demand.
+
+/** Photos are told apart by their width, which is 16 px and their number. */
+const numberOf = ({ widthPx }: Picture) => widthPx - 16;
+
+function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<void>) {
+  const predict = async (input: PictureSource, options?: { signal?: AbortSignal | undefined }) => {
+    const picture = input as Picture;
+    await infer(numberOf(picture), options?.signal);
+    return {
+      widthPx: picture.widthPx,
+      heightPx: picture.heightPx,
+      detections: Detections.empty(["plant"]),
+      device: "cpu",
+      model: { file: "m.onnx", task: "detect", sha256: "0" },
+      timingsMs: { decode: 0, preprocess: 0, inference: 0, postprocess: 0, total: 0 },
+    } satisfies Prediction;
+  };
+  const predictBatch = async () => assert.fail("nothing is sliced");
+  const facts = { task: "detect", names: ["plant"], device: "cpu", file: "m.onnx", sha256: "0" };
+  const checkOptions = () => {};
+  return {
+    ...{ ...facts, task: "detect" as const, largestBatch: 1 },
+    ...{ checkOptions, predict, predictBatch },
+  } satisfies PhotoModel;
+}
+
+/** A list of so many photos in a folder of its own. */
+async function createRun(photos: number) {
+  const stack = new AsyncDisposableStack();
+  const folder = stack.use(await mkdtempDisposable(join(tmpdir(), "orangery-run-")));
+  const fileOf = (photo: number) => join(folder.path, `${photo}.jpg`);
+  for (let photo = 0; photo < photos; photo++) {
+    const data = new Uint8Array(3 * (16 + photo) * 8);
+    const picture = { data, widthPx: 16 + photo, heightPx: 8 };
+    await writeFile(fileOf(photo), await encodePicture(picture));
+  }
+  const ledger = stack.use(await Ledger.open(join(folder.path, "results.db")));
+  const worklist = await ledger.worklist(createRecipe({}));
+  const events: string[] = [];
+  return {
+    worklist,
+    events,
+    folder: folder.path,
+    fileOf,
+    async run(model: PhotoModel, options: Partial<PhotoRunOptions> = {}) {
+      const found = [];
+      for await (const photo of findPhotos(await checkPhotoPaths([folder.path]))) found.push(photo);
+      await worklist.add(found);
+      const onPhoto = ({ source, outcome }: PhotoEvent) => {
+        events.push(`${basename(source)} ${outcome}`);
+      };
+      const pipeline = new PhotoPipeline({ detect: { model } });
+      await runPhotos({ worklist, pipeline, onPhoto, ...options });
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function attemptsOf(worklist: Worklist): Promise<number[]> {
+  const leased = await worklist.lease(100);
+  leased.push(...(await worklist.lease(100, { suspects: true })));
+  return leased.map(({ attempts }) => attempts);
+}
+
+test("an empty list is done at once", async () => {
+  await using run = await createRun(0);
+  await run.run(predictWith(async () => assert.fail("nothing to infer")));
+  assert.deepEqual(run.events, []);
+});
+
+test("while one photo is inferred others are made ready, as many as asked", async () => {
+  for (const lookahead of [0, 2]) {
+    await using run = await createRun(9);
+    let inFlight = 0;
+    let most = 0;
+    const detect = predictWith(async () => {
+      most = Math.max(most, ++inFlight);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      inFlight--;
+    });
+    await run.run(detect, { lookahead, batchSize: 2 });
+    assert.equal(run.events.length, 9);
+    assert.equal(most, 1 + lookahead);
+  }
+});
+
+test("identical bytes in the same run are inferred once, though made ready together", async () => {
+  await using run = await createRun(1);
+  for (const twin of [1, 2, 3]) await copyFile(run.fileOf(0), run.fileOf(twin));
+  let inferred = 0;
+  const detect = predictWith(async () => {
+    inferred++;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  });
+  await run.run(detect, { lookahead: 3 });
+  assert.equal(inferred, 1);
+  assert.equal((await run.worklist.report.states()).done, 4);
+});
+
+test("a photo that fails is tried again last and alone, and the third time set aside", async () => {
+  await using run = await createRun(6);
+  let inFlight = 0;
+  const detect = predictWith(async (photo) => {
+    inFlight++;
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      if (photo !== 1) return;
+      if (run.events.includes("1.jpg failed")) assert.equal(inFlight, 1, "alone");
+      throw new OrangeryError("ORT_FAILED", "no room for this shape");
+    } finally {
+      inFlight--;
+    }
+  });
+  await run.run(detect);
+  assert.equal(run.events.filter((event) => event.endsWith("inferred")).length, 5);
+  assert.deepEqual(run.events.slice(-2), ["1.jpg failed", "1.jpg set-aside"]);
+  for await (const { reason } of run.worklist.report.photos({ state: "set-aside" })) {
+    assert.equal(reason?.code, "PHOTO_FAILED");
+    assert.match(reason?.message ?? "", /no room for this shape/);
+  }
+});
+
+test("photos that fail one after the other stop the run", async () => {
+  await using run = await createRun(6);
+  const detect = predictWith(async () => {
+    throw new OrangeryError("ORT_FAILED", "the device is gone");
+  });
+  await assert.rejects(run.run(detect), (error) => {
+    assert.ok(isOrangeryError(error, "ORT_FAILED"));
+    assert.match(error.message, /3 photos failed one after the other.*the device is gone/);
+    return true;
+  });
+  assert.equal((await run.worklist.report.states())["set-aside"], 0);
+});
+
+for (const error of [
+  new TypeError("undefined is not a photo"),
+  new OrangeryError("INVALID_ARGUMENT", "Expected something else of this photo."),
+  new OrangeryError("INFERENCE_NOT_FINITE", "Expected numbers."),
+]) {
+  test(`${error} counts against the photo, not the run`, async () => {
+    await using run = await createRun(2);
+    const detect = predictWith(async (photo) => {
+      if (photo === 0) throw error;
+    });
+    await run.run(detect);
+    assert.equal(run.events.at(-1), "0.jpg set-aside");
+    assert.equal((await run.worklist.report.states()).done, 1);
+  });
+}
+
+for (const code of ["MODEL_RELEASED", "LEDGER_BUSY", "NO_SPACE"] as const) {
+  test(`${code} ends the run at once`, async () => {
+    await using run = await createRun(6);
+    const detect = predictWith(async () => {
+      throw new OrangeryError(code, "why");
+    });
+    await assert.rejects(run.run(detect), (error) => isOrangeryError(error, code));
+    assert.deepEqual(run.events, []);
+  });
+}
+
+test("a stop finishes what is inferred and gives the rest back without blame", async () => {
+  await using run = await createRun(9);
+  const stop = new AbortController();
+  const detect = predictWith(async () => stop.abort());
+  await run.run(detect, { stop: stop.signal });
+  const { done, waiting, leased } = await run.worklist.report.states();
+  assert.ok(done >= 1 && done <= 2, `${done} in hand`);
+  assert.deepEqual([waiting, leased], [9 - done, 0]);
+  assert.deepEqual(new Set(await attemptsOf(run.worklist)), new Set([0]));
+});
+
+test("an abort rejects with its reason and reaches the inference", async () => {
+  await using run = await createRun(3);
+  const abort = new AbortController();
+  const reason = new Error("enough");
+  const detect = predictWith(async (_photo, signal) => {
+    abort.abort(reason);
+    signal?.throwIfAborted();
+    assert.fail("the signal is passed on");
+  });
+  await assert.rejects(run.run(detect, { signal: abort.signal }), reason);
+});
+
+test("photos in the hands of another user are waited for", async () => {
+  await using run = await createRun(2);
+  await using other = await Ledger.open(join(run.folder, "results.db"));
+  const theirs = await other.worklist(createRecipe({}));
+  const found = [];
+  for await (const photo of findPhotos(await checkPhotoPaths([run.folder]))) found.push(photo);
+  await theirs.add(found);
+  const [held] = await theirs.lease(1);
+  const detect = predictWith(async () => {
+    // They give up while this run works on the other photo.
+    await theirs.release([held!]);
+  });
+  await run.run(detect);
+  assert.equal((await run.worklist.report.states()).done, 2);
+});

@@ -1,0 +1,265 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { PhotoResult } from "../../ledger/results/result-rows.ts";
+import type {
+  LeasedPhoto,
+  PhotoContent,
+  Reason,
+  Worklist,
+} from "../../ledger/worklist/worklist.ts";
+import type { OpenPhoto, Pixels } from "../../vision/photo/open-photo.ts";
+import type { PhotoPipeline } from "../count/photo-pipeline.ts";
+import { type PhotoBytes, type ReadPhotoOptions, readPhoto } from "../sources/read-photo.ts";
+import type { AnnotatedPictures } from "./annotated-pictures.ts";
+
+/** What became of one photo in this run. */
+export interface PhotoEvent {
+  readonly source: string;
+  /** `known`: identical bytes had their result already. `failed`: it will be tried again, alone. */
+  readonly outcome: "inferred" | "known" | "failed" | "set-aside";
+  readonly result?: PhotoResult;
+  readonly reason?: Reason;
+}
+
+export type PhotoReader = (source: string, options: ReadPhotoOptions) => Promise<PhotoBytes>;
+
+export interface PhotoRunOptions {
+  readonly worklist: Worklist;
+  /** What is done with each photo. */
+  readonly pipeline: PhotoPipeline;
+  /** Reads a photo by its source. Default: a file by its path. */
+  readonly read?: PhotoReader | undefined;
+  readonly pictures?: AnnotatedPictures | undefined;
+  /**
+   * How many photos are read and decoded while one is inferred. At least 0, default 1, which is
+   * enough where decoding is the quicker of the two. Each holds a decoded photo in memory, and each
+   * becomes a suspect when the process dies.
+   */
+  readonly lookahead?: number;
+  /** Photos leased at a time. Default 8. */
+  readonly batchSize?: number;
+  /** Stops gently: photos that are being inferred are finished, the others are given back. */
+  readonly stop?: AbortSignal | undefined;
+  /** Stops at once: the run rejects with its reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Awaited before the photo's lane goes on. */
+  readonly onPhoto?: (event: PhotoEvent) => void | Promise<void>;
+}
+
+/**
+ * Error codes after which no other photo would fare better. Options are checked before the first
+ * photo, so an `INVALID_ARGUMENT` is not among them: it is about this photo.
+ */
+const fatalCode = /^(LEDGER_|NO_SPACE$|MODEL_|DEVICE_)/;
+
+/** So many photos failing one after the other are not the photos' fault. */
+const failuresAllowed = 3;
+
+/** How often to look whether other processes have finished or left something behind. */
+const pollMs = 500;
+
+/**
+ * Works a list off: each photo is begun, read, hashed, claimed, decoded, inferred, counted and
+ * recorded.
+ *
+ * Several lanes do that at once. The device infers one photo at a time, and while it does, the other
+ * lanes decode the next and draw and write the last. Suspects, the photos on which the
+ * process died before, come last and alone, so that the next death is blamed on the right one.
+ * Resolves when nothing of the list waits or is in the hands of another process, or when stopped.
+ */
+export async function runPhotos(options: PhotoRunOptions): Promise<void> {
+  await new PhotoRun(options).run();
+}
+
+class PhotoRun {
+  readonly #options: PhotoRunOptions;
+  readonly #worklist: Worklist;
+  readonly #halt = new AbortController();
+  /** Ends all waiting: the caller's abort or the failure of a lane. */
+  readonly #signal: AbortSignal;
+  readonly #queue: LeasedPhoto[] = [];
+  /** Photos whose bytes were being inferred elsewhere; still leased, to be claimed again. */
+  readonly #postponed: LeasedPhoto[] = [];
+  readonly #failedInARow = new Set<number>();
+  #leasing: Promise<number> | undefined;
+
+  constructor(options: PhotoRunOptions) {
+    this.#options = options;
+    this.#worklist = options.worklist;
+    const signals = [this.#halt.signal, options.signal].filter((signal) => signal !== undefined);
+    this.#signal = AbortSignal.any(signals);
+  }
+
+  get #isStopping(): boolean {
+    return this.#options.stop?.aborted === true;
+  }
+
+  async run(): Promise<void> {
+    const { lookahead = 1 } = this.#options;
+    while (!this.#isStopping) {
+      await this.#inParallel(1 + lookahead, () => this.#lane());
+      if (this.#isStopping) break;
+      if (await this.#workAlone()) continue;
+      if (this.#postponed.length === 0 && !(await this.#worklist.isUnfinished())) return;
+      await this.#pause();
+      await this.#worklist.recover();
+    }
+    await this.#worklist.release([...this.#queue, ...this.#postponed]);
+  }
+
+  /** Runs lanes until all end; the first that fails ends the others. */
+  async #inParallel(lanes: number, lane: () => Promise<void>): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: lanes }, async () => {
+        try {
+          await lane();
+        } catch (error) {
+          this.#halt.abort(error);
+          throw error;
+        }
+      }),
+    );
+    if (outcomes.some(({ status }) => status === "rejected")) throw this.#signal.reason;
+  }
+
+  async #lane(): Promise<void> {
+    for (;;) {
+      this.#signal.throwIfAborted();
+      if (this.#isStopping) return;
+      const photo = await this.#next();
+      if (photo === undefined) return;
+      await this.#work(photo);
+    }
+  }
+
+  async #next(): Promise<LeasedPhoto | undefined> {
+    for (;;) {
+      const photo = this.#queue.shift();
+      if (photo !== undefined) return photo;
+      // One lane asks for all; the others may have taken everything before this one wakes up.
+      this.#leasing ??= this.#lease().finally(() => {
+        this.#leasing = undefined;
+      });
+      if ((await this.#leasing) === 0) return undefined;
+    }
+  }
+
+  /** Gives how many photos the queue got. */
+  async #lease(): Promise<number> {
+    const { batchSize = 8 } = this.#options;
+    return this.#queue.push(...(await this.#worklist.lease(batchSize)));
+  }
+
+  /** Works on what must not or need not go beside others. False when there is nothing of the kind. */
+  async #workAlone(): Promise<boolean> {
+    const postponed = this.#postponed.splice(0);
+    for (const photo of postponed) await this.#work(photo);
+    if (this.#postponed.length < postponed.length) return true;
+    const [suspect] = await this.#worklist.lease(1, { suspects: true });
+    if (suspect === undefined) return false;
+    await this.#work(suspect);
+    return true;
+  }
+
+  async #pause(): Promise<void> {
+    const { stop } = this.#options;
+    const signal = AbortSignal.any(stop ? [this.#signal, stop] : [this.#signal]);
+    await delay(pollMs, undefined, { signal }).catch(() => {});
+    this.#signal.throwIfAborted();
+  }
+
+  async #work(photo: LeasedPhoto): Promise<void> {
+    try {
+      await this.#process(photo);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      await this.#recordFailure(photo, error);
+    }
+  }
+
+  async #process(photo: LeasedPhoto): Promise<void> {
+    const { pipeline } = this.#options;
+    if (!(await this.#worklist.begin(photo))) return;
+    const opened = await this.#open(photo);
+    if (opened === undefined) return;
+    await using open = opened.open;
+    if (this.#isStopping) return await this.#worklist.release([photo]);
+
+    const { timingsMs, ...result } = await pipeline.process(open.pixels, { signal: this.#signal });
+    const { content } = opened;
+    const { read, decode } = opened.timingsMs;
+    const total = read + decode + timingsMs.total!;
+    const timed = { ...result, timingsMs: { ...timingsMs, read, decode, total } };
+    await this.#record({ photo, content, pixels: open.pixels, result: timed });
+  }
+
+  /** Reads, claims and decodes a photo, and lets go of its bytes; undefined when it is not to be inferred. */
+  async #open(photo: LeasedPhoto): Promise<OpenedPhoto | undefined> {
+    const { source } = photo;
+    const { pipeline, read: readSource = readPhoto, onPhoto } = this.#options;
+    const startedAt = performance.now();
+    const { bytes, content } = await readSource(source, { signal: this.#signal });
+    const read = performance.now() - startedAt;
+    const claim = await this.#worklist.claim(photo, content);
+    if (claim === "known") await onPhoto?.({ source, outcome: "known" });
+    if (claim === "elsewhere") this.#postponed.push(photo);
+    if (claim !== "infer") return undefined;
+    const decodeStartedAt = performance.now();
+    const open = await pipeline.open(bytes, { signal: this.#signal });
+    return { open, content, timingsMs: { read, decode: performance.now() - decodeStartedAt } };
+  }
+
+  async #record({ photo, content, pixels, result }: InferredPhoto): Promise<void> {
+    const { pictures, onPhoto } = this.#options;
+    if (photo.attempts > 0) await pictures?.removeLeftovers(photo.source);
+    // Before the commit: a photo that is done has its picture.
+    const pictureFile = await pictures?.write(photo.source, pixels, result);
+    const contentSha256 = content.sha256;
+    const recorded = await this.#worklist.finish(photo, { contentSha256, result, pictureFile });
+    this.#failedInARow.clear();
+    if (recorded) await onPhoto?.({ source: photo.source, outcome: "inferred", result });
+  }
+
+  /** Sets aside a photo that is bad for sure; makes one that may not be a suspect. */
+  async #recordFailure(photo: LeasedPhoto, error: unknown): Promise<void> {
+    const { source } = photo;
+    const { onPhoto } = this.#options;
+    if (isOrangeryError(error) && fatalCode.test(error.code)) throw error;
+    if (isOrangeryError(error) && error.code.startsWith("PHOTO_")) {
+      const reason = { code: error.code, message: error.message };
+      if (await this.#worklist.setAside(photo, reason)) {
+        await onPhoto?.({ source, outcome: "set-aside", reason });
+      }
+      return;
+    }
+    const message = `Work on this photo failed: ${String(error)}`;
+    const { code } = new OrangeryError("PHOTO_FAILED", message);
+    const isLast = await this.#worklist.fail(photo, { code, message });
+    await onPhoto?.({
+      source,
+      outcome: isLast ? "set-aside" : "failed",
+      reason: { code, message },
+    });
+    this.#failedInARow.add(photo.jobId);
+    if (this.#failedInARow.size < failuresAllowed) return;
+    throw new OrangeryError(
+      isOrangeryError(error) ? error.code : "PHOTO_FAILED",
+      `${failuresAllowed} photos failed one after the other, so the run stops. The last one, ` +
+        `${source}: ${error instanceof Error ? error.message : error}`,
+      { cause: error, details: { photo: source } },
+    );
+  }
+}
+
+interface OpenedPhoto {
+  readonly open: OpenPhoto;
+  readonly content: PhotoContent;
+  readonly timingsMs: { readonly read: number; readonly decode: number };
+}
+
+interface InferredPhoto {
+  readonly photo: LeasedPhoto;
+  readonly content: PhotoContent;
+  readonly pixels: Pixels;
+  readonly result: PhotoResult;
+}

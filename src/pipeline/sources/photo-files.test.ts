@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { mkdir, mkdtempDisposable, rm, symlink, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, relative } from "node:path";
+import { test } from "node:test";
+import { isOrangeryError } from "../../errors.ts";
+import { checkPhotoPaths, type FindPhotosOptions, findPhotos } from "./photo-files.ts";
+
+const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-photos-"));
+
+async function plant(folder: string, files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    await mkdir(dirname(join(folder, file)), { recursive: true });
+    await writeFile(join(folder, file), file);
+  }
+}
+
+/** Paths of the photos that are found, relative to the folder. */
+async function find(folder: string, paths = ["."], options?: FindPhotosOptions): Promise<string[]> {
+  const found: string[] = [];
+  const checked = await checkPhotoPaths(paths.map((path) => join(folder, path)));
+  for await (const { source } of findPhotos(checked, options)) found.push(relative(folder, source));
+  return found;
+}
+
+test("an empty folder has no photos", async () => {
+  await using folder = await temporaryFolder();
+  assert.deepEqual(await find(folder.path), []);
+});
+
+test("photos are found by extension in all folders below, by name, hidden ones left out", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, [
+    "b.JPG",
+    "a.jpeg",
+    "notes.txt",
+    ".hidden.jpg",
+    ".cache/c.jpg",
+    "no-extension",
+    "bed/2/x.png",
+    "bed/1/x.png",
+    "bed.tif",
+    "c.webp",
+  ]);
+  const expected = ["a.jpeg", "b.JPG", "bed/1/x.png", "bed/2/x.png", "bed.tif", "c.webp"];
+  assert.deepEqual(await find(folder.path), expected);
+});
+
+test("a file that is named is taken whatever its extension, a path given twice comes twice", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["photo.dat", "a/b.jpg"]);
+  assert.deepEqual(await find(folder.path, ["photo.dat", "a", "a"]), ["photo.dat", "a/b.jpg"]);
+});
+
+test("size and time of a photo are told, the time to the microsecond", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a.jpg"]);
+  await utimes(join(folder.path, "a.jpg"), 1, 1_700_000_000.25);
+  for await (const photo of findPhotos(await checkPhotoPaths([folder.path]))) {
+    assert.deepEqual([photo.sizeBytes, photo.mtimeUs], [5, 1_700_000_000_250_000]);
+  }
+});
+
+test("links are followed, in a circle once, and those that lead nowhere are left out", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a/1.jpg", "z/2.jpg"]);
+  await symlink("..", join(folder.path, "a", "up"));
+  await symlink("z", join(folder.path, "link-to-z"));
+  await symlink("nowhere", join(folder.path, "lost.jpg"));
+  await symlink("itself.jpg", join(folder.path, "itself.jpg"));
+  await symlink("z/2.jpg", join(folder.path, "same.jpg"));
+  assert.deepEqual(await find(folder.path), ["a/1.jpg", "link-to-z/2.jpg", "same.jpg"]);
+});
+
+test("folders to skip are skipped", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a.jpg", "annotated/a.jpg"]);
+  const skipFolders = [join(folder.path, "annotated"), join(folder.path, "missing")];
+  assert.deepEqual(await find(folder.path, ["."], { skipFolders }), ["a.jpg"]);
+});
+
+test("more files than are looked at together keep their order", async () => {
+  await using folder = await temporaryFolder();
+  const files = Array.from({ length: 200 }, (_, i) => `${String(i).padStart(3, "0")}.jpg`);
+  await plant(folder.path, files);
+  assert.deepEqual(await find(folder.path), files);
+});
+
+test("all paths that are missing are named before anything starts", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a.jpg"]);
+  const paths = ["a.jpg", "b.jpg", "c"].map((path) => join(folder.path, path));
+  await assert.rejects(checkPhotoPaths(paths), (error) => {
+    assert.ok(isOrangeryError(error, "PHOTO_NOT_FOUND"));
+    assert.match(error.message, /b\.jpg \(ENOENT\), .*c \(ENOENT\)/);
+    return true;
+  });
+});
+
+test("what is neither file nor folder is refused", {
+  skip: process.platform === "win32" && "needs /dev",
+}, async () => {
+  await assert.rejects(checkPhotoPaths(["/dev/null"]), /neither a file nor a folder/);
+});
+
+test("a folder that cannot be listed is told and the walk goes on", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a/1.jpg", "b/2.jpg"]);
+  const [checked] = await checkPhotoPaths([join(folder.path, "a")]);
+  // It goes between the check and the walk; rights would not stop root.
+  await rm(join(folder.path, "a"), { recursive: true });
+  const unreadable: string[] = [];
+  const photos = findPhotos([checked!, ...(await checkPhotoPaths([join(folder.path, "b")]))], {
+    onUnreadable: (path) => unreadable.push(basename(path)),
+  });
+  const found: string[] = [];
+  for await (const { source } of photos) found.push(basename(source));
+  assert.deepEqual([found, unreadable], [["2.jpg"], ["a"]]);
+});
+
+test("a photo whose name is not UTF-8 is told, for it cannot be opened by the name that Node gives", {
+  skip: process.platform !== "linux" && "names are any bytes on Linux only",
+}, async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a.jpg", "\u{FFFD}.jpg"]);
+  const latin1 = Buffer.concat([
+    Buffer.from(`${folder.path}/`),
+    Buffer.from([0xe9]),
+    Buffer.from(".jpg"),
+  ]);
+  await writeFile(latin1, "photo");
+  const told: string[] = [];
+  const onUnreadable = (path: string, error: unknown) => {
+    told.push(`${basename(path)}: ${(error as Error).message}`);
+  };
+  const found = await find(folder.path, ["."], { onUnreadable });
+  assert.deepEqual([...new Set(found)], ["a.jpg", "\u{FFFD}.jpg"]);
+  assert.deepEqual(told, []);
+  await rm(join(folder.path, "\u{FFFD}.jpg"));
+  assert.deepEqual(await find(folder.path, ["."], { onUnreadable }), ["a.jpg"]);
+  assert.deepEqual(told, ["\u{FFFD}.jpg: its name is not UTF-8"]);
+});
+
+test("an aborted walk rejects with the reason", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a.jpg"]);
+  const reason = new Error("enough");
+  await assert.rejects(find(folder.path, ["."], { signal: AbortSignal.abort(reason) }), reason);
+});

@@ -1,0 +1,122 @@
+import { toCocoCounts } from "../../ledger/results/coco-counts.ts";
+import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
+import type { StoredResult } from "../../ledger/results/stored-results.ts";
+import type { Mask } from "../../vision/masks/mask.ts";
+import type { OutputSink } from "./output-file.ts";
+
+/** What a class is of: the detector's classes and the segmenter's are different sets. */
+type Kind = "object" | "region";
+
+interface Category {
+  readonly id: number;
+  readonly name: string;
+  readonly supercategory: Kind;
+}
+
+export interface CocoOptions {
+  readonly recipeHash: string;
+  /** Where the list of images is kept until the annotations are written, in pieces to come back. */
+  readonly images: SpooledText;
+}
+
+/** Text that is put aside and read again from its beginning. */
+export interface SpooledText extends OutputSink {
+  read(): AsyncIterable<string>;
+}
+
+/**
+ * Results as a COCO file that `pycocotools` loads. Numbers of images and annotations count from 1 in
+ * the order of the results.
+ */
+export async function* toCoco(
+  results: AsyncIterable<StoredResult>,
+  { recipeHash, images }: CocoOptions,
+): AsyncGenerator<string> {
+  const categories = new Categories();
+  const info = { description: "Counted with Orangery", recipe: recipeHash };
+  yield `{"info":${JSON.stringify(info)},"annotations":[`;
+  let imageId = 0;
+  let annotationId = 0;
+  for await (const result of results) {
+    imageId++;
+    const { source: file_name, widthPx: width, heightPx: height } = result;
+    const image = { id: imageId, file_name, width, height };
+    await images.write(`${imageId > 1 ? ",\n" : "\n"}${JSON.stringify(image)}`);
+    let lines = "";
+    for (const annotation of annotationsOf(result, categories)) {
+      annotationId++;
+      const line = JSON.stringify({ id: annotationId, image_id: imageId, ...annotation });
+      lines += `${annotationId > 1 ? ",\n" : "\n"}${line}`;
+    }
+    yield lines;
+  }
+  yield '],\n"images":[';
+  yield* images.read();
+  yield `],\n"categories":${JSON.stringify(categories.list)}}\n`;
+}
+
+function* annotationsOf(
+  { objects, objectRegions, regions = [] }: StoredResult,
+  categories: Categories,
+): Generator<object> {
+  // Before those that are only met, so that their numbers do not depend on what was found.
+  categories.addNames(objects.names);
+  for (const [index, { name, score, boxXyxy, mask }] of [...objects].entries()) {
+    const region = objectRegions?.[index];
+    yield {
+      category_id: categories.idOf("object", name),
+      ...shapeOf(boxXyxy, mask),
+      iscrowd: 0,
+      score: toScore(score),
+      ...(region !== undefined && { attributes: { region } }),
+    };
+  }
+  for (const { number, name, score, boxXyxy, mask } of regions) {
+    yield {
+      category_id: categories.idOf("region", name),
+      ...shapeOf(boxXyxy, mask),
+      iscrowd: 0,
+      score: toScore(score),
+      attributes: { region: number },
+    };
+  }
+}
+
+/** Without a mask the area is that of the box, and there is no segmentation to tell. */
+function shapeOf([x1, y1, x2, y2]: readonly number[], mask: Mask | undefined) {
+  const [width, height] = [toHundredths(x2! - x1!), toHundredths(y2! - y1!)];
+  return {
+    bbox: [toHundredths(x1!), toHundredths(y1!), width, height],
+    area: mask?.areaPx ?? toHundredths(width * height),
+    segmentation: mask
+      ? { size: [mask.heightPx, mask.widthPx], counts: toCocoCounts(mask.counts) }
+      : [],
+  };
+}
+
+/** Numbers for classes, from 1 on. */
+class Categories {
+  readonly #byKey = new Map<string, Category>();
+  #names: readonly string[] = [];
+
+  get list(): readonly Category[] {
+    return [...this.#byKey.values()];
+  }
+
+  addNames(names: readonly string[]): void {
+    // Results of one model have the same list, each a copy of its own.
+    if (names.every((name, classId) => name === this.#names[classId])) return;
+    this.#names = names;
+    for (const name of names) this.idOf("object", name);
+  }
+
+  idOf(supercategory: Kind, name: string): number {
+    const key = `${supercategory} ${name}`;
+    let category = this.#byKey.get(key);
+    if (category === undefined) {
+      category = { id: 1 + this.#byKey.size, name, supercategory };
+      this.#byKey.set(key, category);
+    }
+    return category.id;
+  }
+}

@@ -1,0 +1,146 @@
+import { createReadStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { LedgerDatabase } from "../../ledger/ledger-database.ts";
+import {
+  readResults,
+  readSetAside,
+  type StoredResult,
+} from "../../ledger/results/stored-results.ts";
+import { toCoco } from "./coco.ts";
+import { toCsv } from "./csv.ts";
+import { toGeoJson } from "./geojson.ts";
+import { guardWriting, OutputFile, type OutputSink } from "./output-file.ts";
+import { writeParquet } from "./parquet.ts";
+import { type ResultTable, type Row, resultTables, type TableName } from "./result-tables.ts";
+import { writeYolo } from "./yolo.ts";
+
+export type ExportFormat = "csv" | "coco" | "yolo" | "geojson" | "parquet";
+
+interface FormatFacts {
+  /** Follows the name of the results file; a folder's has no dot at its start. */
+  readonly suffix: string;
+  /** Which table is written where none is named; undefined where there are no tables. */
+  readonly table?: TableName;
+  /** Whether it can go to a pipe. */
+  readonly isText: boolean;
+}
+
+const defaultTables = { csv: "counts", parquet: "objects" } as const;
+
+export const exportFormats: { readonly [format in ExportFormat]: FormatFacts } = {
+  csv: { suffix: ".csv", table: defaultTables.csv, isText: true },
+  coco: { suffix: ".coco.json", isText: true },
+  yolo: { suffix: "-yolo", isText: false },
+  geojson: { suffix: ".geojson", isText: true },
+  parquet: { suffix: ".parquet", table: defaultTables.parquet, isText: false },
+};
+
+export interface ExportOptions {
+  readonly format: ExportFormat;
+  /** Of CSV and Parquet; the default is the format's. */
+  readonly table?: TableName | undefined;
+  /** Of YOLO: a sixth column. */
+  readonly scores?: boolean | undefined;
+  readonly recipeHash: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called for each photo. */
+  readonly onPhoto?: (() => void) | undefined;
+}
+
+/**
+ * Writes the results of one recipe to a path: a file, or for YOLO a folder. It appears whole or not at
+ * all, and any number of photos takes bounded memory.
+ *
+ * @throws `INVALID_ARGUMENT`, `NO_SPACE`, `LEDGER_*`, or the signal's reason.
+ */
+export async function exportResults(
+  ledger: LedgerDatabase,
+  path: string,
+  options: ExportOptions,
+): Promise<void> {
+  const { format, scores } = options;
+  if (format === "yolo") {
+    return await writeYolo(results(ledger, options), { folder: path, scores });
+  }
+  await using file = await OutputFile.create(path);
+  await writeResults(ledger, file, { ...options, format });
+  await file.finish();
+}
+
+/** Writes the results of one recipe to a sink, which takes any format but YOLO. */
+export async function writeResults(
+  ledger: LedgerDatabase,
+  sink: OutputSink,
+  options: ExportOptions & { readonly format: Exclude<ExportFormat, "yolo"> },
+): Promise<void> {
+  const { format, recipeHash } = options;
+  switch (format) {
+    case "csv":
+    case "parquet": {
+      const table = resultTables[options.table ?? defaultTables[format]];
+      const written = rows(ledger, table, options);
+      return format === "csv"
+        ? await pipe(toCsv(Object.keys(table.columns), written), sink)
+        : await writeParquet(sink, table.columns, written);
+    }
+    case "geojson":
+      return await pipe(toGeoJson(results(ledger, options), { recipeHash }), sink);
+    case "coco":
+      return await writeCoco(results(ledger, options), sink, recipeHash);
+  }
+}
+
+async function* results(
+  ledger: LedgerDatabase,
+  { recipeHash, signal, onPhoto }: ExportOptions,
+): AsyncGenerator<StoredResult> {
+  for await (const result of readResults(ledger, { recipeHash, signal })) {
+    signal?.throwIfAborted();
+    yield result;
+    onPhoto?.();
+  }
+}
+
+async function* rows(
+  ledger: LedgerDatabase,
+  { rowsOf, rowsOfSetAside }: ResultTable,
+  options: ExportOptions,
+): AsyncGenerator<Row> {
+  for await (const result of results(ledger, options)) yield* rowsOf(result);
+  if (rowsOfSetAside === undefined) return;
+  const { recipeHash, signal, onPhoto } = options;
+  for await (const photo of readSetAside(ledger, { recipeHash, signal })) {
+    yield* rowsOfSetAside(photo);
+    onPhoto?.();
+  }
+}
+
+async function pipe(pieces: AsyncIterable<string>, sink: OutputSink): Promise<void> {
+  for await (const piece of pieces) await sink.write(piece);
+}
+
+async function writeCoco(
+  results: AsyncIterable<StoredResult>,
+  sink: OutputSink,
+  recipeHash: string,
+): Promise<void> {
+  const parent = tmpdir();
+  const folder = await guardWriting(parent, () => mkdtemp(join(parent, "orangery-coco-")), {
+    advice: "A part of the export is kept there meanwhile; name another folder in TMPDIR.",
+  });
+  try {
+    await using file = await OutputFile.create(join(folder, "images"));
+    const images = {
+      write: (piece: string | Uint8Array) => file.write(piece),
+      read: async function* () {
+        await file.finish();
+        yield* createReadStream(file.path, "utf8") as AsyncIterable<string>;
+      },
+    };
+    await pipe(toCoco(results, { recipeHash, images }), sink);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

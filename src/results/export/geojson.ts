@@ -1,0 +1,91 @@
+import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
+import type { StoredResult } from "../../ledger/results/stored-results.ts";
+import type { Mask } from "../../vision/masks/mask.ts";
+import { outlineMask } from "../../vision/masks/pixel-outline.ts";
+
+/**
+ * Results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and each of
+ * its objects. Coordinates are px of the photo, x to the right and y down from its top left corner;
+ * they are no places on earth. Rings go as RFC 7946 wants it by the numbers as they are.
+ */
+export async function* toGeoJson(
+  results: AsyncIterable<StoredResult>,
+  { recipeHash }: { readonly recipeHash: string },
+): AsyncGenerator<string> {
+  const about = { units: "px", xAxis: "right", yAxis: "down", recipe: recipeHash };
+  yield `{"type":"FeatureCollection","orangery":${JSON.stringify(about)},"features":[`;
+  let isFirst = true;
+  for await (const result of results) {
+    let lines = "";
+    for (const feature of featuresOf(result)) {
+      lines += `${isFirst ? "\n" : ",\n"}${JSON.stringify({ type: "Feature", ...feature })}`;
+      isFirst = false;
+    }
+    yield lines;
+  }
+  yield "]}\n";
+}
+
+interface Feature {
+  readonly geometry: object | null;
+  readonly properties: object;
+}
+
+function* featuresOf(result: StoredResult): Generator<Feature> {
+  const { source: photo, widthPx, heightPx, objects, objectRegions, regions } = result;
+  yield {
+    geometry: boxGeometry([0, 0, widthPx, heightPx]),
+    properties: {
+      kind: "photo",
+      photo,
+      objects: objects.length,
+      ...(regions && { regions: regions.length }),
+    },
+  };
+  for (const { number, name, score, areaPx, mask } of regions ?? []) {
+    yield {
+      geometry: maskGeometry(mask),
+      properties: {
+        kind: "region",
+        photo,
+        region: number,
+        class: name,
+        score: toScore(score),
+        areaPx,
+      },
+    };
+  }
+  for (const [index, { name, score, boxXyxy }] of [...objects].entries()) {
+    yield {
+      geometry: boxGeometry(boxXyxy),
+      properties: {
+        kind: "object",
+        photo,
+        class: name,
+        score: toScore(score),
+        ...(objectRegions && { region: objectRegions[index] }),
+      },
+    };
+  }
+}
+
+function boxGeometry(boxXyxy: readonly number[]): object {
+  const [x1, y1, x2, y2] = boxXyxy.map(toHundredths);
+  const ring = [
+    [x1, y1],
+    [x2, y1],
+    [x2, y2],
+    [x1, y2],
+    [x1, y1],
+  ];
+  return { type: "Polygon", coordinates: [ring] };
+}
+
+/** No geometry for an empty mask, which RFC 7946 calls unlocated. */
+function maskGeometry(mask: Mask): object | null {
+  const shapes = outlineMask(mask);
+  if (shapes.length === 0) return null;
+  return shapes.length === 1
+    ? { type: "Polygon", coordinates: shapes[0] }
+    : { type: "MultiPolygon", coordinates: shapes };
+}

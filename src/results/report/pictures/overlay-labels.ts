@@ -1,0 +1,107 @@
+import { formatCount } from "../../../base/quantities.ts";
+import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import type { Mask } from "../../../vision/masks/mask.ts";
+import type { Point } from "../../../vision/masks/pixel-outline.ts";
+import { countInRegion } from "../../region-counts.ts";
+import { type Html, html } from "../html.ts";
+import { type LabelBox, LabelBoxes, textWidth } from "./label-boxes.ts";
+
+/** Objects are labelled up to so many on a photo; more would cover it. */
+const maxLabelledObjects = 60;
+
+/** Letters are so high on a photo whose longer side is 1,000: on cards, and on a picture seen large. */
+export const letterHeights = { card: 42, large: 22, object: 11 };
+
+/** Places in a region that are tried, in shares of its width and height. */
+const steps = [0.5, 0.3, 0.7, 0.1, 0.9];
+
+/**
+ * Labels over a photo that cover no other. Regions come first; one that has no room on a card may have
+ * some where the picture is seen large, as objects' labels are only there.
+ *
+ * @param unit A thousandth of the photo's longer side, px.
+ */
+export function overlayLabels(result: StoredResult, unit: number): Html[] {
+  const { objects, regions = [] } = result;
+  const [onCard, large] = [new LabelBoxes(), new LabelBoxes()];
+  const placed: Html[] = [];
+  const crowded: RegionLabel[] = [];
+  for (const { number, boxXyxy, mask } of regions) {
+    const text = `${number}: ${formatCount(countInRegion(result, number))}`;
+    const label = { text, boxXyxy, mask, photo: result };
+    const box = onCard.place(placesInRegion(label, letterHeights.card * unit));
+    if (box === undefined) {
+      crowded.push(label);
+      continue;
+    }
+    large.place([aroundMiddle(middleOf(box), text, letterHeights.large * unit)]);
+    placed.push(regionLabel(text, box, "region-label"));
+  }
+  for (const label of crowded) {
+    const box = large.place(placesInRegion(label, letterHeights.large * unit));
+    if (box !== undefined) placed.push(regionLabel(label.text, box, "region-label large"));
+  }
+  if (objects.length > maxLabelledObjects) return placed;
+  for (const { name, score, boxXyxy } of objects) {
+    const text = `${name} ${score.toFixed(2)}`;
+    const letterPx = letterHeights.object * unit;
+    const box = large.place(placesAtObject({ text, boxXyxy, photo: result }, letterPx));
+    if (box === undefined) continue;
+    const [x, y] = [tenths(box[0]), tenths(box[3] - 0.3 * letterPx)];
+    placed.push(html`<text class="object-label" x="${x}" y="${y}">${text}</text>`);
+  }
+  return placed;
+}
+
+function regionLabel(text: string, box: LabelBox, kind: string): Html {
+  const [x, y] = middleOf(box).map(tenths);
+  return html`<text class="${kind}" x="${x}" y="${y}" dy=".35em">${text}</text>`;
+}
+
+interface Label {
+  readonly text: string;
+  /** Of what it is for. */
+  readonly boxXyxy: LabelBox;
+  readonly photo: Pick<StoredResult, "widthPx" | "heightPx">;
+}
+
+interface RegionLabel extends Label {
+  readonly mask: Mask;
+}
+
+/** On the middle of the region's upper edge, where it covers least; else anywhere in the region. */
+function placesInRegion({ text, boxXyxy, mask, photo }: RegionLabel, letterPx: number): LabelBox[] {
+  const [x1, y1, x2, y2] = boxXyxy;
+  const inside = steps.flatMap((down) =>
+    steps.map((right): Point => [x1 + right * (x2 - x1), y1 + down * (y2 - y1)]),
+  );
+  const middles: Point[] = [[(x1 + x2) / 2, y1], ...inside.filter(([x, y]) => mask.contains(x, y))];
+  return middles.map((middle) => within(photo, aroundMiddle(middle, text, letterPx)));
+}
+
+/** Above the object from its left edge on, or below it. */
+function placesAtObject({ text, boxXyxy, photo }: Label, letterPx: number): LabelBox[] {
+  const [x1, y1, , y2] = boxXyxy;
+  const [width, height] = [textWidth(text, letterPx), 1.2 * letterPx];
+  return [y1 - height, y2].map((y) => within(photo, [x1, y, x1 + width, y + height]));
+}
+
+function aroundMiddle([x, y]: Point, text: string, letterPx: number): LabelBox {
+  const [halfWidth, halfHeight] = [textWidth(text, letterPx) / 2, 0.6 * letterPx];
+  return [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
+}
+
+/** Moved onto the photo. */
+function within({ widthPx, heightPx }: Label["photo"], [x1, y1, x2, y2]: LabelBox): LabelBox {
+  const dx = Math.max(-x1, Math.min(0, widthPx - x2));
+  const dy = Math.max(-y1, Math.min(0, heightPx - y2));
+  return [x1 + dx, y1 + dy, x2 + dx, y2 + dy];
+}
+
+function middleOf([x1, y1, x2, y2]: LabelBox): Point {
+  return [(x1 + x2) / 2, (y1 + y2) / 2];
+}
+
+function tenths(px: number): number {
+  return Math.round(10 * px) / 10;
+}

@@ -1,0 +1,79 @@
+import type { Letterbox } from "../letterbox.ts";
+import { roundHalfEven } from "../rounding.ts";
+
+// Every step is rounded to float32, as the reference computes in it: `Math.fround` of a single
+// float64 operation on float32 values is exactly the float32 operation.
+const f32 = Math.fround;
+
+/** Turns n boxes of centre, width and height into corners: x1, y1, x2, y2 of float32 each. */
+export function xywhToXyxy(boxesXywh: Float32Array): Float32Array {
+  const boxesXyxy = new Float32Array(boxesXywh.length);
+  for (let i = 0; i < boxesXywh.length; i += 4) {
+    const halfWidth = f32(boxesXywh[i + 2] / 2);
+    const halfHeight = f32(boxesXywh[i + 3] / 2);
+    boxesXyxy[i] = boxesXywh[i] - halfWidth;
+    boxesXyxy[i + 1] = boxesXywh[i + 1] - halfHeight;
+    boxesXyxy[i + 2] = boxesXywh[i] + halfWidth;
+    boxesXyxy[i + 3] = boxesXywh[i + 1] + halfHeight;
+  }
+  return boxesXyxy;
+}
+
+/** The boxes at `indices`, in that order. */
+export function selectBoxes(boxesXyxy: Float32Array, indices: ArrayLike<number>): Float32Array {
+  const selected = new Float32Array(4 * indices.length);
+  for (let i = 0; i < selected.length; i++) selected[i] = boxesXyxy[4 * indices[i >> 2] + (i & 3)];
+  return selected;
+}
+
+/**
+ * Takes boxes from the network's input back to the photo, clamped to it: Ultralytics' `scale_boxes`.
+ * Its padding is computed anew from the gain, and may differ from the letterbox's by a pixel.
+ */
+export function scaleBoxes(boxesXyxy: Float32Array, plan: Letterbox): Float32Array {
+  const { inputWidth, inputHeight, photoWidth, photoHeight } = plan;
+  const padX = roundHalfEven((inputWidth - roundHalfEven(photoWidth * plan.gain)) / 2 - 0.1);
+  const padY = roundHalfEven((inputHeight - roundHalfEven(photoHeight * plan.gain)) / 2 - 0.1);
+  const gain = f32(plan.gain);
+  const scaled = new Float32Array(boxesXyxy.length);
+  for (let i = 0; i < boxesXyxy.length; i += 2) {
+    scaled[i] = clamp(f32(f32(boxesXyxy[i] - padX) / gain), photoWidth);
+    scaled[i + 1] = clamp(f32(f32(boxesXyxy[i + 1] - padY) / gain), photoHeight);
+  }
+  return scaled;
+}
+
+/**
+ * Intersection over union of box `i` of `a` and box `j` of `b`, 0…1 in float32; NaN for two boxes
+ * without area. Area is (x2−x1)·(y2−y1), without the epsilon that some libraries add.
+ */
+export function boxIou(a: Float32Array, i: number, b: Float32Array, j: number): number {
+  const intersection = intersectBoxes(a, i, b, j);
+  return f32(intersection / f32(f32(boxArea(a, i) + boxArea(b, j)) - intersection));
+}
+
+/**
+ * Intersection over the smaller area of box `i` of `a` and box `j` of `b`, 0…1 in float32; not a
+ * finite number where a box has no area.
+ */
+export function boxIos(a: Float32Array, i: number, b: Float32Array, j: number): number {
+  return f32(intersectBoxes(a, i, b, j) / Math.min(boxArea(a, i), boxArea(b, j)));
+}
+
+function intersectBoxes(a: Float32Array, i: number, b: Float32Array, j: number): number {
+  const p = 4 * i;
+  const q = 4 * j;
+  const width = f32(Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]));
+  const height = f32(Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1]));
+  return f32(Math.max(0, width) * Math.max(0, height));
+}
+
+/** Area of box `i` in float32, px². */
+export function boxArea(boxesXyxy: Float32Array, i: number): number {
+  const p = 4 * i;
+  return f32(f32(boxesXyxy[p + 2] - boxesXyxy[p]) * f32(boxesXyxy[p + 3] - boxesXyxy[p + 1]));
+}
+
+function clamp(value: number, max: number): number {
+  return Math.min(Math.max(value, 0), max);
+}

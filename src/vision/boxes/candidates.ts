@@ -1,0 +1,170 @@
+import { OrangeryError } from "../../errors.ts";
+import { xywhToXyxy } from "./boxes.ts";
+
+/**
+ * The output of a raw head (YOLOv8, YOLO11) for one picture, channels first: rows of `anchorCount`
+ * values for centre x, y, width, height, then one score a class, then `channelCount − 4 − classCount`
+ * extras (mask coefficients).
+ */
+export interface RawHead {
+  readonly data: Float32Array;
+  readonly channelCount: number;
+  readonly anchorCount: number;
+  readonly classCount: number;
+}
+
+/**
+ * The output of an end-to-end head (YOLO26, or an export with NMS) for one picture: rows of
+ * x1, y1, x2, y2, score, class, then `rowLength − 6` extras. Best score first, padded with zeros.
+ */
+export interface EndToEndHead {
+  readonly data: Float32Array;
+  readonly rowCount: number;
+  readonly rowLength: number;
+}
+
+/** What a head proposes, before suppression; struct of arrays in the order of the head. */
+export interface Candidates {
+  /** 4·n, px of the network's input. */
+  readonly boxesXyxy: Float32Array;
+  readonly scores: Float32Array;
+  readonly classIds: Int32Array;
+  /** Where each came from: the anchor of a raw head, the row of an end-to-end one. */
+  readonly sourceIds: Int32Array;
+}
+
+export interface SelectOptions {
+  /** Only scores above this are taken, 0…1. */
+  readonly confidence: number;
+  /** Only these classes, by id; default all. */
+  readonly classes?: readonly number[] | undefined;
+}
+
+/**
+ * Takes each anchor's best class (of equals the first) if its score is above `confidence`, as
+ * Ultralytics' `non_max_suppression` does before suppressing.
+ *
+ * @throws `INVALID_ARGUMENT` when `data` is not of the size that the head says,
+ *   `INFERENCE_NOT_FINITE`.
+ */
+export function selectCandidates(head: RawHead, options: SelectOptions): Candidates {
+  const { data, channelCount, anchorCount, classCount } = head;
+  assertLength(data, channelCount, anchorCount, 4 + Math.max(1, classCount));
+  // Class after class, so that memory is read in order.
+  const best = data.slice(4 * anchorCount, 5 * anchorCount);
+  const bestClass = new Int32Array(anchorCount);
+  for (let classId = 1; classId < classCount; classId++) {
+    const row = (4 + classId) * anchorCount;
+    for (let anchor = 0; anchor < anchorCount; anchor++) {
+      const score = data[row + anchor];
+      if (score > best[anchor]) {
+        best[anchor] = score;
+        bestClass[anchor] = classId;
+      }
+    }
+  }
+  const sourceIds = wanted(best, bestClass, options);
+  const boxesXywh = new Float32Array(4 * sourceIds.length);
+  for (let i = 0; i < sourceIds.length; i++) {
+    for (let k = 0; k < 4; k++) boxesXywh[4 * i + k] = data[k * anchorCount + sourceIds[i]];
+  }
+  assertFinite(boxesXywh);
+  return {
+    boxesXyxy: xywhToXyxy(boxesXywh),
+    scores: Float32Array.from(sourceIds, (anchor) => best[anchor]),
+    classIds: Int32Array.from(sourceIds, (anchor) => bestClass[anchor]),
+    sourceIds,
+  };
+}
+
+/**
+ * Takes the rows of an end-to-end head whose score is above `confidence`, the first `maxDetections`
+ * of them. The head has suppressed already: these are the detections.
+ *
+ * @throws `INVALID_ARGUMENT` when `data` is not of the size that the head says,
+ *   `INFERENCE_NOT_FINITE`.
+ */
+export function selectEndToEnd(
+  head: EndToEndHead,
+  options: SelectOptions & { readonly maxDetections: number },
+): Candidates {
+  const { data, rowCount, rowLength } = head;
+  assertLength(data, rowCount, rowLength, 0);
+  assertLength(data, rowLength, rowCount, 6);
+  const column = (offset: number) =>
+    Float32Array.from({ length: rowCount }, (_, row) => data[row * rowLength + offset]);
+  const scores = column(4);
+  const classIds = Int32Array.from(column(5));
+  const sourceIds = wanted(scores, classIds, options).slice(0, options.maxDetections);
+  const boxesXyxy = new Float32Array(4 * sourceIds.length);
+  sourceIds.forEach((row, i) => {
+    boxesXyxy.set(data.subarray(row * rowLength, row * rowLength + 4), 4 * i);
+  });
+  assertFinite(boxesXyxy);
+  return {
+    boxesXyxy,
+    scores: Float32Array.from(sourceIds, (row) => scores[row]),
+    classIds: Int32Array.from(sourceIds, (row) => classIds[row]),
+    sourceIds,
+  };
+}
+
+/** The extras of the given anchors of a raw head: one row each. */
+export function rawExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
+  const { data, channelCount, anchorCount, classCount } = head;
+  const first = 4 + classCount;
+  const extraCount = channelCount - first;
+  const extras = new Float32Array(extraCount * sourceIds.length);
+  for (let i = 0; i < sourceIds.length; i++) {
+    for (let k = 0; k < extraCount; k++) {
+      extras[i * extraCount + k] = data[(first + k) * anchorCount + sourceIds[i]];
+    }
+  }
+  return extras;
+}
+
+/** The extras of the given rows of an end-to-end head: one row each. */
+export function endToEndExtras(head: EndToEndHead, sourceIds: Int32Array): Float32Array {
+  const { data, rowLength } = head;
+  const extras = new Float32Array((rowLength - 6) * sourceIds.length);
+  sourceIds.forEach((row, i) => {
+    extras.set(data.subarray(row * rowLength + 6, (row + 1) * rowLength), i * (rowLength - 6));
+  });
+  return extras;
+}
+
+function wanted(scores: Float32Array, classIds: Int32Array, options: SelectOptions): Int32Array {
+  // The reference compares float32 with float32.
+  const confidence = Math.fround(options.confidence);
+  const classes = options.classes && new Set(options.classes);
+  const indices: number[] = [];
+  for (let i = 0; i < scores.length; i++) {
+    if (Number.isNaN(scores[i])) throw notFinite("score", scores[i]);
+    if (!(scores[i] > confidence)) continue;
+    if (classes === undefined || classes.has(classIds[i])) indices.push(i);
+  }
+  return Int32Array.from(indices);
+}
+
+function assertFinite(boxes: Float32Array): void {
+  const value = boxes.find((coordinate) => !Number.isFinite(coordinate));
+  if (value !== undefined) throw notFinite("box", value);
+}
+
+/** As nothing would be found with a score that is no number, a photo would be taken for empty. */
+function notFinite(what: string, came: number): OrangeryError {
+  return new OrangeryError(
+    "INFERENCE_NOT_FINITE",
+    `Expected the network to give a number for every ${what}, got ${came}. Try float32 instead of ` +
+      "float16, or another device.",
+    { details: { what, came } },
+  );
+}
+
+function assertLength(data: Float32Array, rows: number, columns: number, minRows: number): void {
+  if (rows >= minRows && data.length === rows * columns) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a head of ${rows} × ${columns} values, the first at least ${minRows}, got ${data.length} values.`,
+  );
+}

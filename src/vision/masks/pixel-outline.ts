@@ -1,0 +1,172 @@
+import type { Mask } from "./mask.ts";
+
+export type Point = readonly [x: number, y: number];
+
+/** A closed line: the last point is the first again. */
+export type Ring = readonly Point[];
+
+/** One connected part of a shape: its outer ring, then the rings of its holes. */
+export type RingedShape = readonly Ring[];
+
+/**
+ * The outlines of a mask along the edges of its pixels, so that they enclose exactly its pixels:
+ * corners are whole numbers, the pixel at (x, y) being the square from there to (x + 1, y + 1).
+ *
+ * No ring touches itself; two may touch in a corner. By the numbers as they are, outer rings go
+ * counterclockwise (their shoelace area is positive) and holes clockwise, as RFC 7946 wants it; on a
+ * photo, whose y points down, it looks the other way round. Rings start at their leftmost, then
+ * topmost corner.
+ */
+export function outlineMask(mask: Mask): RingedShape[] {
+  const rings = traceRings(edgesOf(mask));
+  const outers: { readonly ring: Ring; readonly holes: Ring[] }[] = [];
+  const holes: Ring[] = [];
+  for (const ring of rings) {
+    if (signedArea(ring) > 0) outers.push({ ring, holes: [] });
+    else holes.push(ring);
+  }
+  // A hole belongs to the smallest outer ring around it.
+  outers.sort((a, b) => signedArea(a.ring) - signedArea(b.ring));
+  for (const hole of holes) {
+    outers.find(({ ring }) => contains(ring, insideOf(hole)))?.holes.push(hole);
+  }
+  return outers
+    .sort(({ ring: [a] }, { ring: [b] }) => a![0] - b![0] || a![1] - b![1])
+    .map(({ ring, holes }) => [ring, ...holes]);
+}
+
+/** The area that a ring encloses: positive where x turns towards y. */
+export function signedArea(ring: Ring): number {
+  let sum = 0;
+  for (let i = 1; i < ring.length; i++) {
+    const [x1, y1] = ring[i - 1]!;
+    const [x2, y2] = ring[i]!;
+    sum += x1 * y2 - x2 * y1;
+  }
+  return sum / 2;
+}
+
+type Interval = readonly [start: number, end: number];
+
+/** Directed pieces of border: where each that starts at a corner ends. At most two start at one. */
+type Edges = Map<number, number[]>;
+
+/** A corner as one number; photos are smaller. */
+const stride = 2 ** 26;
+const cornerAt = (x: number, y: number) => x * stride + y;
+const pointOf = (corner: number): Point => [Math.floor(corner / stride), corner % stride];
+
+/** All border between pixels inside and outside, with the inside on the side where x turns to y. */
+function edgesOf(mask: Mask): Edges {
+  const edges: Edges = new Map();
+  const add = (from: number, to: number) => {
+    const ends = edges.get(from);
+    if (ends === undefined) edges.set(from, [to]);
+    else ends.push(to);
+  };
+  const columns = new Map<number, Interval[]>();
+  for (const [x, y1, y2] of mask.columnRuns()) {
+    const runs = columns.get(x);
+    if (runs === undefined) columns.set(x, [[y1, y2]]);
+    else runs.push([y1, y2]);
+    add(cornerAt(x, y1), cornerAt(x + 1, y1));
+    add(cornerAt(x + 1, y2), cornerAt(x, y2));
+  }
+  for (const [x, runs] of columns) {
+    for (const [y1, y2] of without(runs, columns.get(x - 1))) add(cornerAt(x, y2), cornerAt(x, y1));
+    for (const [y1, y2] of without(runs, columns.get(x + 1))) {
+      add(cornerAt(x + 1, y1), cornerAt(x + 1, y2));
+    }
+  }
+  return edges;
+}
+
+/** What of the intervals is in none of the others; both are in order and do not touch. */
+function* without(intervals: readonly Interval[], others: readonly Interval[] = []) {
+  let i = 0;
+  for (const [start, end] of intervals) {
+    let from = start;
+    while (i < others.length && others[i]![1] <= from) i++;
+    for (let j = i; j < others.length && others[j]![0] < end; j++) {
+      if (others[j]![0] > from) yield [from, others[j]![0]] as Interval;
+      from = others[j]![1];
+    }
+    if (from < end) yield [from, end] as Interval;
+  }
+}
+
+/** Follows the edges; where a walk comes back to a corner of its own, a ring is cut off. */
+function traceRings(edges: Edges): Ring[] {
+  const rings: Ring[] = [];
+  for (const start of edges.keys()) {
+    const path = [start];
+    const places = new Map([[start, 0]]);
+    while (edges.has(path.at(-1)!)) {
+      const next = takeEdge(edges, path.at(-1)!, path.at(-2));
+      const place = places.get(next);
+      if (place === undefined) {
+        places.set(next, path.length);
+        path.push(next);
+      } else {
+        const loop = path.splice(place + 1);
+        for (const corner of loop) places.delete(corner);
+        rings.push(toRing([next, ...loop]));
+      }
+    }
+  }
+  return rings;
+}
+
+/**
+ * Where to go on from a corner. Where two pixels touch in it only, along the one that was followed:
+ * parts that are connected over corners alone are parts by themselves, or a hole could cut a shape
+ * in two.
+ */
+function takeEdge(edges: Edges, from: number, before: number | undefined): number {
+  const ends = edges.get(from)!;
+  if (ends.length === 1 || before === undefined) {
+    if (ends.length === 1) edges.delete(from);
+    return ends.pop()!;
+  }
+  const [x0, y0] = pointOf(before);
+  const [x, y] = pointOf(from);
+  const [turnX, turnY] = [-Math.sign(y - y0), Math.sign(x - x0)];
+  const isTurn = (end: number) => {
+    const [x1, y1] = pointOf(end);
+    return Math.sign(x1 - x) === turnX && Math.sign(y1 - y) === turnY;
+  };
+  const [chosen] = ends.splice(ends.findIndex(isTurn), 1);
+  return chosen!;
+}
+
+/** Only the corners at which the direction changes, from the leftmost, then topmost on. */
+function toRing(corners: readonly number[]): Ring {
+  const points = corners.map(pointOf);
+  const kept = points.filter(([x, y], i) => {
+    const [x0, y0] = points.at(i - 1)!;
+    const [x1, y1] = points[(i + 1) % points.length]!;
+    return (x - x0) * (y1 - y) !== (x1 - x) * (y - y0);
+  });
+  let first = 0;
+  for (const [i, [x, y]] of kept.entries()) {
+    const [leftmost, topmost] = kept[first]!;
+    if (x < leftmost || (x === leftmost && y < topmost)) first = i;
+  }
+  return [...kept.slice(first), ...kept.slice(0, first), kept[first]!];
+}
+
+/** A point in the pixel at a ring's first corner: to its right and below. */
+function insideOf([first]: Ring): Point {
+  return [first![0] + 0.5, first![1] + 0.5];
+}
+
+function contains(ring: Ring, [x, y]: Point): boolean {
+  let isInside = false;
+  for (let i = 1; i < ring.length; i++) {
+    const [x1, y1] = ring[i - 1]!;
+    const [x2, y2] = ring[i]!;
+    // Edges are vertical or horizontal, and the point is on none.
+    if (x1 === x2 && x1 < x && y1 > y !== y2 > y) isInside = !isInside;
+  }
+  return isInside;
+}

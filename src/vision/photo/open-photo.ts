@@ -1,0 +1,86 @@
+import { OrangeryError } from "../../errors.ts";
+import type { Slice } from "../slices.ts";
+import { cutPicture } from "./cut-picture.ts";
+import {
+  assertPicture,
+  type DecodeOptions,
+  decodeEncoded,
+  type Picture,
+  type PictureSource,
+  readEncoded,
+} from "./picture.ts";
+import { PictureOnDisk } from "./picture-on-disk.ts";
+
+/** The pixels of a photo, in memory or on disk. */
+export type Pixels = Picture | PictureOnDisk;
+
+/** A photo in any form: a path, a `file:` URL, encoded bytes, or its pixels. */
+export type PhotoSource = PictureSource | PictureOnDisk;
+
+export interface OpenPhotoOptions extends DecodeOptions {
+  /**
+   * Photos of more pixels are unpacked to a temporary file instead of memory. Default 64 million: what
+   * cameras take stays in memory, at 192 MB for a photo at most, and a photo of 200 million pixels
+   * takes 60 MB of it instead of 600, or 1,200 where it has to be turned.
+   */
+  readonly pixelsInMemory?: number | undefined;
+}
+
+const defaultPixelsInMemory = 64_000_000;
+
+/** A photo that is open; disposing it gives back what opening it took. */
+export interface OpenPhoto extends AsyncDisposable {
+  readonly pixels: Pixels;
+}
+
+/**
+ * Makes a photo's pixels available, whatever its size. Pixels that come as such stay their owner's.
+ *
+ * @throws `INVALID_ARGUMENT`, `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`, `PHOTO_TOO_LARGE`,
+ *   `PHOTO_NO_SPACE`, or the signal's reason.
+ */
+export async function openPhoto(
+  source: PhotoSource,
+  { pixelsInMemory = defaultPixelsInMemory, ...options }: OpenPhotoOptions = {},
+): Promise<OpenPhoto> {
+  const { signal } = options;
+  if (source instanceof PictureOnDisk) return lent(source);
+  const isFile =
+    typeof source === "string" || source instanceof URL || source instanceof Uint8Array;
+  if (!isFile) {
+    if (typeof source !== "object" || source === null) {
+      throw new OrangeryError(
+        "INVALID_ARGUMENT",
+        `Expected a photo as a path, a file: URL, encoded bytes or a raw picture, got ${source}.`,
+      );
+    }
+    assertPicture(source);
+    return lent(source);
+  }
+  const encoded = await readEncoded(source, options);
+  const [width, height] = encoded.storedWh;
+  if (width * height > pixelsInMemory) {
+    const pixels = await PictureOnDisk.decode(encoded, { signal });
+    return { pixels, [Symbol.asyncDispose]: () => pixels[Symbol.asyncDispose]() };
+  }
+  const pixels = await decodeEncoded(encoded);
+  signal?.throwIfAborted();
+  return lent(pixels);
+}
+
+function lent(pixels: Pixels): OpenPhoto {
+  return { pixels, async [Symbol.asyncDispose]() {} };
+}
+
+/**
+ * A slice of a photo as a picture of its own.
+ *
+ * @throws `INVALID_ARGUMENT` when the slice does not lie within the photo.
+ */
+export async function cutPixels(
+  pixels: Pixels,
+  slice: Slice,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Picture> {
+  return pixels instanceof PictureOnDisk ? pixels.cut(slice, options) : cutPicture(pixels, slice);
+}

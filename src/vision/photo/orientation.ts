@@ -1,0 +1,57 @@
+import type { Slice } from "../slices.ts";
+
+/**
+ * How a photo must be turned to be seen upright: EXIF's orientation, 1 to 8. As the viewer sees it, x
+ * may run along the stored columns (5 to 8), and either axis backwards.
+ */
+export class Orientation {
+  readonly #swapsAxes: boolean;
+  readonly #xIsReversed: boolean;
+  readonly #yIsReversed: boolean;
+  readonly #storedWh: readonly [number, number];
+
+  /** @param value Anything but 2 to 8 is upright already. */
+  constructor(value: number | undefined, storedWh: readonly [number, number]) {
+    const isOneOf = (...values: number[]) => values.includes(value ?? 1);
+    this.#swapsAxes = isOneOf(5, 6, 7, 8);
+    this.#xIsReversed = isOneOf(2, 3, 6, 7);
+    this.#yIsReversed = isOneOf(3, 4, 7, 8);
+    this.#storedWh = storedWh;
+  }
+
+  /** Width and height of the upright photo, px. */
+  get uprightWh(): readonly [number, number] {
+    const [width, height] = this.#storedWh;
+    return this.#swapsAxes ? [height, width] : [width, height];
+  }
+
+  /** Where a part of the upright photo is stored. */
+  toStored({ left, top, width, height }: Slice): Slice {
+    const [photoWidth, photoHeight] = this.uprightWh;
+    const x = this.#xIsReversed ? photoWidth - left - width : left;
+    const y = this.#yIsReversed ? photoHeight - top - height : top;
+    return this.#swapsAxes
+      ? { left: y, top: x, width: height, height: width }
+      : { left: x, top: y, width, height };
+  }
+
+  /**
+   * How to walk over an upright part while its stored pixels are read row by row: the place of the
+   * first one, and the steps to the next column and to the next row, in pixels.
+   */
+  walk({ width, height }: Pick<Slice, "width" | "height">): Walk {
+    const stepX = this.#xIsReversed ? -1 : 1;
+    const stepY = this.#yIsReversed ? -width : width;
+    return {
+      start: (this.#xIsReversed ? width - 1 : 0) + (this.#yIsReversed ? width * (height - 1) : 0),
+      column: this.#swapsAxes ? stepY : stepX,
+      row: this.#swapsAxes ? stepX : stepY,
+    };
+  }
+}
+
+export interface Walk {
+  readonly start: number;
+  readonly column: number;
+  readonly row: number;
+}

@@ -1,0 +1,208 @@
+import { type FileHandle, mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { OrangeryError } from "../../errors.ts";
+import type { Slice } from "../slices.ts";
+import { assertSlice } from "./cut-picture.ts";
+import { Orientation } from "./orientation.ts";
+import { type EncodedPhoto, type Picture, toRgb, unreadable } from "./picture.ts";
+import { readTiledTiff, type TiledTiff, toTiledTiff } from "./tiled-tiff.ts";
+
+export interface PictureOnDiskOptions {
+  /** Where the pixels go. Default: the system's folder for temporary files. */
+  readonly folder?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Temporary folders begin with this. */
+const prefix = "orangery-pixels-";
+
+/** A file that nobody has written for so long was left by a process that died. */
+const leftoverAfterMs = 60 * 60_000;
+
+/**
+ * A decoded photo that is too large for memory: its pixels lie in a temporary file of 3 bytes a pixel,
+ * and any part of it can be cut out. The pixels are those of `decodePicture`, to the bit.
+ *
+ * The file has no name any more once it is written, so it is gone when the picture is closed, and
+ * also when the process dies.
+ */
+export class PictureOnDisk implements AsyncDisposable {
+  /** After the photo's orientation was applied. */
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly #file: FileHandle;
+  readonly #tiff: TiledTiff;
+  readonly #orientation: Orientation;
+  /** For tiles that are being read; used again, as a large photo is cut thousands of times. */
+  readonly #scratch: Uint8Array[] = [];
+  #closing: Promise<void> | undefined;
+
+  private constructor(file: FileHandle, tiff: TiledTiff, orientation: Orientation) {
+    this.#file = file;
+    this.#tiff = tiff;
+    this.#orientation = orientation;
+    [this.widthPx, this.heightPx] = orientation.uprightWh;
+  }
+
+  /**
+   * Decodes a photo to disk, with a few rows of it in memory at a time where its format allows: a
+   * progressive JPEG, an interlaced PNG, a WebP and an AVIF are decoded whole by their decoders.
+   *
+   * @throws `PHOTO_UNREADABLE`, `PHOTO_NO_SPACE` when the disk is full, `INVALID_ARGUMENT` when
+   *   nothing can be written to the folder, or the signal's reason.
+   */
+  static async decode(
+    encoded: EncodedPhoto,
+    { folder = tmpdir(), signal }: PictureOnDiskOptions = {},
+  ): Promise<PictureOnDisk> {
+    signal?.throwIfAborted();
+    const place = await makeFolder(folder, encoded);
+    try {
+      const path = join(place, "pixels.tiff");
+      await writePixels(encoded, path);
+      signal?.throwIfAborted();
+      const file = await open(path);
+      try {
+        const tiff = await readTiledTiff(file);
+        const orientation = new Orientation(encoded.orientation, [tiff.width, tiff.height]);
+        return new PictureOnDisk(file, tiff, orientation);
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    } finally {
+      // An open file needs no name.
+      await rm(place, { recursive: true, force: true });
+    }
+  }
+
+  /**
+   * A part of the photo, copied into memory.
+   *
+   * @throws `INVALID_ARGUMENT` when it does not lie within the photo.
+   */
+  async cut(part: Slice, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Picture> {
+    assertSlice(part, this);
+    const stored = this.#orientation.toStored(part);
+    const walk = this.#orientation.walk(part);
+    const data = new Uint8Array(3 * part.width * part.height);
+    const { tileWidth, tileHeight, tileOffsets, width } = this.#tiff;
+    const tilesInRow = Math.ceil(width / tileWidth);
+    const right = stored.left + stored.width;
+    const bottom = stored.top + stored.height;
+
+    const bytes = this.#scratch.pop() ?? new Uint8Array(3 * tileWidth * tileHeight);
+    for (let y = stored.top; y < bottom; y += tileHeight - (y % tileHeight)) {
+      const rows = Math.min(bottom - y, tileHeight - (y % tileHeight));
+      for (let x = stored.left; x < right; x += tileWidth - (x % tileWidth)) {
+        signal?.throwIfAborted();
+        const columns = Math.min(right - x, tileWidth - (x % tileWidth));
+        const tile = Math.floor(y / tileHeight) * tilesInRow + Math.floor(x / tileWidth);
+        const from = 3 * tileWidth * (y % tileHeight);
+        await this.#read(bytes, 3 * tileWidth * rows, tileOffsets[tile]! + from);
+        const start = walk.start + (x - stored.left) * walk.column + (y - stored.top) * walk.row;
+        const piece = { firstByte: 3 * (x % tileWidth), rowBytes: 3 * tileWidth, columns, rows };
+        copyPiece(bytes, piece, data, { ...walk, start });
+      }
+    }
+    this.#scratch.push(bytes);
+    return { data, widthPx: part.width, heightPx: part.height };
+  }
+
+  /** Frees the disk. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#file.close();
+    await this.#closing;
+  }
+
+  async #read(bytes: Uint8Array, length: number, position: number): Promise<void> {
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await this.#file.read(bytes, done, length - done, position + done);
+      if (bytesRead === 0) throw new Error("The temporary file of a photo's pixels was cut short.");
+      done += bytesRead;
+    }
+  }
+}
+
+interface Piece {
+  readonly firstByte: number;
+  readonly rowBytes: number;
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Copies stored pixels to where they are seen. */
+function copyPiece(
+  from: Uint8Array,
+  { firstByte, rowBytes, columns, rows }: Piece,
+  to: Uint8Array,
+  { start, column, row }: { start: number; column: number; row: number },
+): void {
+  for (let y = 0; y < rows; y++) {
+    let source = firstByte + y * rowBytes;
+    let target = 3 * (start + y * row);
+    if (column === 1) {
+      to.set(from.subarray(source, source + 3 * columns), target);
+      continue;
+    }
+    for (let x = 0; x < columns; x++, source += 3, target += 3 * column) {
+      to[target] = from[source]!;
+      to[target + 1] = from[source + 1]!;
+      to[target + 2] = from[source + 2]!;
+    }
+  }
+}
+
+async function makeFolder(folder: string, { label }: EncodedPhoto): Promise<string> {
+  try {
+    await removeLeftovers(folder);
+    return await mkdtemp(join(folder, prefix));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOSPC" || code === "EDQUOT") throw noSpace(label, folder, cause);
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected a folder for temporary files that can be written, got ${code} for ${folder}. ` +
+        "Large photos are unpacked there; name another one in TMPDIR.",
+      { cause, details: { folder } },
+    );
+  }
+}
+
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith(prefix)) continue;
+    const path = join(folder, name);
+    const touched = await Promise.all(
+      [path, join(path, "pixels.tiff")].map((file) =>
+        stat(file).then(
+          ({ mtimeMs }) => mtimeMs,
+          () => 0,
+        ),
+      ),
+    );
+    if (Date.now() - Math.max(...touched) < leftoverAfterMs) continue;
+    // Another user's is not ours to remove.
+    await rm(path, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+async function writePixels(encoded: EncodedPhoto, path: string): Promise<void> {
+  try {
+    await toTiledTiff(toRgb(encoded)).toFile(path);
+  } catch (cause) {
+    const { message } = cause as Error;
+    if (message.includes("write error")) throw noSpace(encoded.label, path, cause);
+    throw unreadable(encoded.label, message, cause);
+  }
+}
+
+function noSpace(photo: string, path: string, cause: unknown): OrangeryError {
+  return new OrangeryError(
+    "PHOTO_NO_SPACE",
+    `Expected room for the pixels of a large photo (${photo}) at ${path}, got ${cause}. Free some ` +
+      "space, or name another folder for temporary files in TMPDIR.",
+    { cause, details: { photo, path } },
+  );
+}
