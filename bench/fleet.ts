@@ -26,12 +26,12 @@ import { readResults } from "../src/ledger/results/stored-results.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { PhotoPipeline } from "../src/pipeline/count/photo-pipeline.ts";
 import { type CountOptions, countRecipe } from "../src/pipeline/run/count-recipe.ts";
-import { PhotoSources } from "../src/pipeline/sources/photo-sources.ts";
+import { PhotoReader } from "../src/pipeline/sources/photo-sources.ts";
 import { openPostgres } from "../test/servers/postgres-server.ts";
 import { RedisServer } from "../test/servers/redis-server.ts";
 import { median, percentOver, table } from "./figures.ts";
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 
 /** The smaller the work, the more a fleet weighs: of a small photo almost all is bookkeeping. */
 const loads = [
@@ -80,7 +80,7 @@ async function inTurns(
 ): Promise<Readonly<Record<string, Cost>>> {
   const names = Object.keys(variants);
   const costs = Object.fromEntries(names.map((name) => [name, [] as Cost[]]));
-  for (let round = -1; round < ROUNDS; round += 1) {
+  for (let round = -1; round < rounds; round += 1) {
     for (const [name, measure] of Object.entries(variants)) {
       const cost = await measure();
       if (round >= 0) costs[name]!.push(cost);
@@ -144,7 +144,7 @@ async function writeWork(
 async function measureLoop({ count, photos }: Work): Promise<Cost> {
   await using cache = new ModelCache({ models: { detect: count.detect.file }, device: "cpu" });
   await using detect = await cache.acquire("detect");
-  using sources = new PhotoSources();
+  using sources = new PhotoReader();
   const pipeline = new PhotoPipeline({ detect: { model: detect.model } });
   await pipeline.process(photos[0]!);
   const left = photos.values();
@@ -173,7 +173,7 @@ async function measureFleet({ count, photos, devices, redis, results }: FleetWor
   const store = await ResultStore.open(ledger, recipe);
   const name = `bench-${crypto.randomUUID()}`;
   await using queue = await OpenQueue.open({ connection: redis, queue: name });
-  using sources = new PhotoSources();
+  using sources = new PhotoReader();
   const slots = parseDeviceSlots(devices, { found: { cuda: [], hasOtherGpu: false } });
   let ready = 0;
   const allReady = Promise.withResolvers<void>();

@@ -24,13 +24,13 @@ import { benchLoading } from "./loading.ts";
 import { benchPipeline } from "./pipeline.ts";
 import { benchRecycling } from "./recycling.ts";
 
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 9);
-const PHOTOS_IN_RUN = 24;
+const roundCount = Number(process.env.BENCH_ROUNDS ?? 9);
+const photosInRun = 24;
 
 const folder = await mkdtemp(join(tmpdir(), "orangery-bench-"));
 try {
   console.log(
-    `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores; Node ${process.version}; ONNX Runtime ${onnxRuntime.version}; ${ROUNDS} rounds\n`,
+    `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores; Node ${process.version}; ONNX Runtime ${onnxRuntime.version}; ${roundCount} rounds\n`,
   );
   const model = join(folder, "yolo11m.onnx");
   await writeFile(
@@ -50,7 +50,7 @@ try {
     "YOLO11m.pt": await writeCheckpoint(),
     ...(checkpoint && { [basename(checkpoint)]: checkpoint }),
   };
-  await benchLoading(models, { photo: photos[0]!.file, folder, rounds: Math.min(ROUNDS, 5) });
+  await benchLoading(models, { photo: photos[0]!.file, folder, rounds: Math.min(roundCount, 5) });
   for (const photo of photos) await benchPredict(model, photo);
   for (const photo of photos) await benchRun(model, photo);
   await benchPipeline(folder);
@@ -110,7 +110,7 @@ async function benchPredict(model: string, photo: { name: string; file: string }
   const names = Object.keys(variants);
   const ms = Object.fromEntries(names.map((name) => [name, [] as number[]]));
   const gaps = Object.fromEntries(names.map((name) => [name, [] as number[]]));
-  for (let round = -1; round < ROUNDS; round += 1) {
+  for (let round = -1; round < roundCount; round += 1) {
     for (const [name, { times, run }] of Object.entries(variants)) {
       const start = performance.now();
       const longestGapMs = await gapsDuring(run);
@@ -141,7 +141,7 @@ async function benchPredict(model: string, photo: { name: string; file: string }
 async function benchRun(model: string, photo: { name: string; file: string }): Promise<void> {
   const photos = join(folder, photo.name);
   await mkdir(photos);
-  for (let index = 0; index < PHOTOS_IN_RUN; index += 1) {
+  for (let index = 0; index < photosInRun; index += 1) {
     // Different bytes: identical photos would be inferred once.
     const copy = join(photos, `${index}.jpg`);
     await copyFile(photo.file, copy);
@@ -160,6 +160,6 @@ async function benchRun(model: string, photo: { name: string; file: string }): P
   if (status !== 0) throw new Error(`orangery run failed with ${status}: ${stderr}`);
   const seconds = (performance.now() - start) / 1000;
   console.log(
-    `orangery run, ${PHOTOS_IN_RUN} photos of ${photo.name}: ${(PHOTOS_IN_RUN / seconds).toFixed(2)} photos/s, start and load included`,
+    `orangery run, ${photosInRun} photos of ${photo.name}: ${(photosInRun / seconds).toFixed(2)} photos/s, start and load included`,
   );
 }

@@ -19,9 +19,9 @@ import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { RedisServer } from "../test/servers/redis-server.ts";
 import { median, percentOver, table } from "./figures.ts";
 
-const TASKS = Number(process.env.BENCH_TASKS ?? 60);
-const RECYCLE_TASKS = 20;
-const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 2);
+const taskCount = Number(process.env.BENCH_TASKS ?? 60);
+const tasksPerProcess = 20;
+const rounds = Number(process.env.BENCH_ROUNDS ?? 2);
 
 /** What a task does is in recycling-task.ts. */
 const task = new URL("./recycling-task.ts", import.meta.url).href;
@@ -32,10 +32,10 @@ export async function benchRecycling(): Promise<void> {
   try {
     await using redis = await RedisServer.start();
     const files = await writeFiles(folder);
-    const variants = { none: undefined, [`every ${RECYCLE_TASKS} tasks`]: RECYCLE_TASKS };
+    const variants = { none: undefined, [`every ${tasksPerProcess} tasks`]: tasksPerProcess };
     const rates: Record<string, number[]> = {};
     // The first round warms caches up.
-    for (let round = -1; round < ROUNDS; round += 1) {
+    for (let round = -1; round < rounds; round += 1) {
       for (const [name, recycleTasks] of Object.entries(variants)) {
         const { perSecond, recycled } = await measure({ url: redis.url, files, recycleTasks });
         if (round >= 0) rates[`${name}, ${recycled} recycled`] ??= [];
@@ -44,7 +44,7 @@ export async function benchRecycling(): Promise<void> {
     }
     const names = Object.keys(rates);
     const baseline = median(rates[names[0]!]!);
-    console.log(`a worker process, ${TASKS} tasks, recycling:`);
+    console.log(`a worker process, ${taskCount} tasks, recycling:`);
     console.log(
       table(
         ["", "tasks/s", "over none"],
@@ -110,12 +110,12 @@ async function measure({
     const add = (): Promise<Job> => queue.add("photo", { photo: files.photo });
     // Start and load are not what is measured.
     await (await add()).waitUntilFinished(events);
-    const jobs = await Promise.all(Array.from({ length: TASKS }, add));
+    const jobs = await Promise.all(Array.from({ length: taskCount }, add));
     const start = performance.now();
     await Promise.all(jobs.map((job) => job.waitUntilFinished(events)));
     const seconds = (performance.now() - start) / 1000;
     const recycled = supervisor.status.reduce((sum, slot) => sum + slot.recycled, 0);
-    return { perSecond: TASKS / seconds, recycled };
+    return { perSecond: taskCount / seconds, recycled };
   } finally {
     supervisor.stop({ deadlineMs: 10_000 });
     await ended;

@@ -1,7 +1,7 @@
 /** Checks line coverage of every folder of `src/` against a floor, from coverage/lcov.info. */
 import { readFileSync } from "node:fs";
 
-const FLOOR_PERCENT = 85;
+const floorPercent = 85;
 
 const folders = new Map<string, { found: number; hit: number }>();
 let current: { found: number; hit: number } | undefined;
@@ -23,11 +23,11 @@ for (const [folder, { found, hit }] of [...folders].sort()) {
   console.log(
     `${folder.padEnd(12)} ${percent.toFixed(1).padStart(5)} %  (${hit} of ${found} lines)`,
   );
-  if (percent < FLOOR_PERCENT) tooLow.push(folder);
+  if (percent < floorPercent) tooLow.push(folder);
 }
 if (tooLow.length > 0 || folders.size === 0) {
   console.error(
-    `Expected at least ${FLOOR_PERCENT} % of lines in every folder; too low: ${tooLow.join(", ") || "nothing was measured"}.`,
+    `Expected at least ${floorPercent} % of lines in every folder; too low: ${tooLow.join(", ") || "nothing was measured"}.`,
   );
   process.exitCode = 1;
 }

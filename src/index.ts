@@ -52,7 +52,7 @@ export { type Segmentation, segmentPhoto } from "./pipeline/count/segment-photo.
 export type { SlicingOptions } from "./pipeline/count/slicing.ts";
 export { isRetryable } from "./tasks/is-retryable.ts";
 export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/model-task.ts";
-export { type RunTasksOptions, runTasks, type TaskReport } from "./tasks/run-tasks.ts";
+export { type RunTasksOptions, runTasks, type TaskEnd } from "./tasks/run-tasks.ts";
 export type { TaskContext, TaskOutcome, TaskProgress } from "./tasks/task-context.ts";
 export { workerIdFromName } from "./tasks/worker-id.ts";
 export { type MergeOptions, mergeDetections } from "./vision/boxes/merge-detections.ts";
@@ -62,14 +62,14 @@ export { Mask } from "./vision/masks/mask.ts";
 export {
   type OpenPhoto,
   openPhoto,
-  type PhotoSource,
+  type PhotoInput,
   type Pixels,
 } from "./vision/photo/open-photo.ts";
 export {
   type DecodeOptions,
   decodePicture,
   type Picture,
-  type PictureSource,
+  type PictureInput,
 } from "./vision/photo/picture.ts";
 export { type EncodeOptions, encodePicture, savePicture } from "./vision/photo/picture-file.ts";
 export type { PictureOnDisk } from "./vision/photo/picture-on-disk.ts";

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { Ledger } from "../src/ledger/worklist/ledger.ts";
+import { WorklistFile } from "../src/ledger/worklist/ledger.ts";
 import { FleetMetrics } from "../src/monitor/fleet-metrics.ts";
 import { WorkerMetrics } from "../src/monitor/worker-metrics.ts";
 import { workerIdFromName } from "../src/tasks/worker-id.ts";
@@ -186,7 +186,7 @@ describe("docs/ledger.md", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "orangery-docs-ledger-"));
-    await using ledger = await Ledger.open(join(folder, "results.db"));
+    await using ledger = await WorklistFile.open(join(folder, "results.db"));
     database = new DatabaseSync(ledger.file, { readOnly: true });
   });
   after(async () => {

@@ -12,7 +12,7 @@ import { TestFleet } from "./fleet-supervisor.fixture.ts";
 import { PostgresServer } from "./servers/postgres-server.ts";
 import { RedisServer } from "./servers/redis-server.ts";
 
-const PHOTOS = 2000;
+const photoCount = 2000;
 
 interface Restartable {
   kill(): Promise<void>;
@@ -23,10 +23,10 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
   await using _cache = await OwnCache.create();
   await using redis = await RedisServer.start();
   await using postgres = await PostgresServer.start();
-  await using photos = await PhotosToCount.create(PHOTOS, postgres.url);
+  await using photos = await PhotosToCount.create(photoCount, postgres.url);
   await using queue = new TestQueue(redis.url);
   const { added } = await photos.enqueue(queue.queue);
-  assert.equal(added, PHOTOS);
+  assert.equal(added, photoCount);
   await using fleet = new TestFleet(queue, {
     devices: "cpu*4",
     task: countWorkerUrl,
@@ -42,7 +42,7 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
     for (;;) {
       await sleep(1000);
       const done = await countDone(photos);
-      if (done === PHOTOS) return;
+      if (done === photoCount) return;
       // On a machine that is slower than its killer nothing would ever be done.
       if (done === before) continue;
       before = done;
@@ -54,7 +54,7 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
     }
   };
   const restart = async (server: Restartable, share: number) => {
-    while ((await countDone(photos)) < share * PHOTOS) await sleep(50);
+    while ((await countDone(photos)) < share * photoCount) await sleep(50);
     await server.kill();
     await sleep(300);
     await server.up();
@@ -68,13 +68,13 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
   assert.equal(await queue.queue.getFailedCount(), 0);
   assert.deepEqual(await photos.failures(), {});
   const results = await photos.results();
-  assert.equal(results.length, PHOTOS, "each photo once");
-  assert.equal(new Set(results.map(({ source }) => source)).size, PHOTOS);
-  assert.equal(new Set(results.map(({ contentSha256 }) => contentSha256)).size, PHOTOS);
-  assert.equal(new Set(results.map(({ id }) => id)).size, PHOTOS);
-  assert.equal(await countRows(photos), PHOTOS, "and nothing besides");
+  assert.equal(results.length, photoCount, "each photo once");
+  assert.equal(new Set(results.map(({ source }) => source)).size, photoCount);
+  assert.equal(new Set(results.map(({ contentSha256 }) => contentSha256)).size, photoCount);
+  assert.equal(new Set(results.map(({ id }) => id)).size, photoCount);
+  assert.equal(await countRows(photos), photoCount, "and nothing besides");
   assert.deepEqual(await photos.enqueue(queue.queue), {
-    ...{ found: PHOTOS, added: 0, done: PHOTOS, failed: 0, queued: 0 },
+    ...{ found: photoCount, added: 0, done: photoCount, failed: 0, queued: 0 },
   });
 });
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import type { PhotoReference } from "../src/fleet/count/photo-reference.ts";
+import type { PhotoJobData } from "../src/fleet/count/photo-reference.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { refuseOtherRecipe } from "../src/fleet/queue/queue-recipe.ts";
 import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
@@ -41,7 +41,7 @@ describe("enqueuing", () => {
     const jobs = await queue.queue.getWaiting();
     const recipe = photos.store.recipe.hash;
     assert.deepEqual(
-      jobs.map(({ data }) => data as PhotoReference).map(({ photo, recipe }) => [photo, recipe]),
+      jobs.map(({ data }) => data as PhotoJobData).map(({ photo, recipe }) => [photo, recipe]),
       [0, 1, 2, 3, 4].map((number) => [photos.photo(number), recipe]),
     );
   });

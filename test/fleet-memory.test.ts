@@ -6,17 +6,17 @@ import { promisify } from "node:util";
 import type { FleetMemoryReport } from "./fleet-memory.fixture.ts";
 
 /** 10,000 take two minutes: FLEET_MEMORY_TASKS=10000. */
-const TASKS = Number(process.env.FLEET_MEMORY_TASKS ?? 2000);
+const tasks = Number(process.env.FLEET_MEMORY_TASKS ?? 2000);
 
 test("a worker's memory does not grow with the photos that it counts on", async (t) => {
   const fixture = join(import.meta.dirname, "fleet-memory.fixture.ts");
   const { stdout } = await promisify(execFile)(process.execPath, [
     "--expose-gc",
     fixture,
-    String(TASKS),
+    String(tasks),
   ]);
   const { readings, results }: FleetMemoryReport = JSON.parse(stdout);
-  assert.equal(results, TASKS);
+  assert.equal(results, tasks);
   // The first tasks take memory that later ones use again.
   const later = readings.slice(readings.length / 2);
   const heap = slope(later.map(({ task, heap }) => [task, heap]));

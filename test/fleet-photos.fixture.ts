@@ -8,17 +8,17 @@ import setUpCounting from "../src/fleet/count/count-worker.ts";
 import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/queue/enqueue-photos.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import type { FleetWorker } from "../src/fleet/worker/fleet-worker.ts";
-import type { LedgerDatabase } from "../src/ledger/ledger-database.ts";
+import type { Ledger } from "../src/ledger/ledger-database.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import {
   readResults,
-  readSetAside,
+  readFailures,
   type StoredResult,
 } from "../src/ledger/results/stored-results.ts";
 import { silentLogger } from "../src/logger.ts";
 import { type CountOptions, countRecipe } from "../src/pipeline/run/count-recipe.ts";
-import { PhotoSources } from "../src/pipeline/sources/photo-sources.ts";
+import { PhotoReader } from "../src/pipeline/sources/photo-sources.ts";
 import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
 import type { TestQueue } from "./fleet.fixture.ts";
 
@@ -59,7 +59,7 @@ export class OwnCache implements AsyncDisposable {
 export class PhotosToCount implements AsyncDisposable {
   readonly folder: string;
   readonly count: CountOptions;
-  readonly ledger: LedgerDatabase;
+  readonly ledger: Ledger;
   readonly store: ResultStore;
   readonly #stack: AsyncDisposableStack;
   readonly #results: string;
@@ -111,7 +111,7 @@ export class PhotosToCount implements AsyncDisposable {
     names: readonly string[] = [this.folder],
     options: { readonly retry?: boolean; readonly batchSize?: number } = {},
   ): Promise<EnqueueCounts> {
-    using sources = new PhotoSources();
+    using sources = new PhotoReader();
     const photos = sources.list(names);
     return await enqueuePhotos({ queue, store: this.store, photos, ...options });
   }
@@ -153,7 +153,7 @@ export class PhotosToCount implements AsyncDisposable {
 
   /** Why photos have no result, by their sources. */
   async failures(): Promise<Record<string, string>> {
-    const failures = await collect(readSetAside(this.ledger));
+    const failures = await collect(readFailures(this.ledger));
     return Object.fromEntries(failures.map(({ source, reason }) => [source, reason.code]));
   }
 

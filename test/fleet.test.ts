@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OrangeryError } from "../src/errors.ts";
-import { createWorker, type FleetWorkerOptions, type JobReport } from "../src/fleet/bullmq.ts";
+import { createWorker, type FleetWorkerOptions, type JobEnd } from "../src/fleet/bullmq.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";
 import type { TaskContext, TaskOutcome } from "../src/tasks/task-context.ts";
 import { blackPhoto, TinyModels } from "../src/tasks/tiny-models.fixture.ts";
@@ -135,7 +135,7 @@ describe("a worker", () => {
 describe("a failed task", () => {
   test("is tried again where that helps, later each time", async () => {
     await using queue = openQueue();
-    const reports: JobReport[] = [];
+    const reports: JobEnd[] = [];
     await using worker = work(
       queue,
       (_payload, { attempt }) => {
@@ -275,8 +275,8 @@ describe("a lock", () => {
 
   test("that is lost cancels the task, and what came of it does not count", async () => {
     await using queue = openQueue();
-    const reports: JobReport[] = [];
-    const options = { ...short, onJobEnd: (report: JobReport) => reports.push(report) };
+    const reports: JobEnd[] = [];
+    const options = { ...short, onJobEnd: (report: JobEnd) => reports.push(report) };
     let runs = 0;
     await using _worker = work(
       queue,
@@ -336,7 +336,7 @@ describe("closing", () => {
 
   test("cancels at its deadline, and the job waits again at no cost of an attempt", async () => {
     await using queue = openQueue();
-    const reports: JobReport[] = [];
+    const reports: JobEnd[] = [];
     const started = Promise.withResolvers<void>();
     const worker = work(
       queue,

@@ -32,9 +32,9 @@ export interface HostileCheckpoint {
   bytes(): Buffer;
 }
 
-const REFUSED = ["CHECKPOINT_REFUSED"];
-const UNREADABLE = ["CHECKPOINT_UNREADABLE"];
-const TOO_LARGE = ["CHECKPOINT_TOO_LARGE"];
+const refused = ["CHECKPOINT_REFUSED"];
+const unreadable = ["CHECKPOINT_UNREADABLE"];
+const tooLarge = ["CHECKPOINT_TOO_LARGE"];
 
 const conv = "torch.nn.modules.conv.Conv2d";
 
@@ -77,7 +77,7 @@ function commandCalls(command: string): HostileCheckpoint[] {
   ];
   return callees.map((callee) => ({
     name: `a call of ${callee}`,
-    expected: REFUSED,
+    expected: refused,
     names: new RegExp(`REDUCE.*byte \\d+.*${callee.replaceAll(".", "\\.")}`),
     bytes: () => checkpointWith(call(callee, command)),
   }));
@@ -98,7 +98,7 @@ function refusedOpcodes(): HostileCheckpoint[] {
   };
   return Object.entries(pickles).map(([opcode, pickle]) => ({
     name: `opcode ${opcode}`,
-    expected: REFUSED,
+    expected: refused,
     names: new RegExp(`${opcode} .*byte \\d+`),
     bytes: () => ofPickle(pickle),
   }));
@@ -127,17 +127,17 @@ function memoryBombs(): HostileCheckpoint[] {
   return [
     {
       name: "16 MiB of dicts",
-      expected: TOO_LARGE,
+      expected: tooLarge,
       bytes: () => ofPickle(Buffer.alloc(15 * mega, "}"), "."),
     },
     {
       name: "15 MiB of marks",
-      expected: TOO_LARGE,
+      expected: tooLarge,
       bytes: () => ofPickle(Buffer.alloc(15 * mega, "("), "."),
     },
     {
       name: "15 MiB of None",
-      expected: TOO_LARGE,
+      expected: tooLarge,
       bytes: () => ofPickle(Buffer.alloc(15 * mega, "N"), "."),
     },
     // Each is small, and takes long to read for its size.
@@ -152,29 +152,29 @@ function memoryBombs(): HostileCheckpoint[] {
     }).map(
       ([what, opcode]): HostileCheckpoint => ({
         name: `15 MiB of ${what}`,
-        expected: [...TOO_LARGE, ...UNREADABLE],
+        expected: [...tooLarge, ...unreadable],
         bytes: () => ofPickle(Buffer.alloc(15 * mega, opcode, "latin1"), "."),
       }),
     ),
     {
       name: "a pickle of 17 MiB",
-      expected: TOO_LARGE,
+      expected: tooLarge,
       bytes: () => ofPickle(Buffer.alloc(17 * mega, "N"), "."),
     },
     {
       name: "text of 4 GiB",
-      expected: UNREADABLE,
+      expected: unreadable,
       bytes: () => ofPickle("X\xff\xff\xff\xff", "."),
     },
     {
       name: "a memo place far out",
-      expected: UNREADABLE,
+      expected: unreadable,
       names: /LONG_BINPUT/,
       bytes: () => ofPickle("N", binput(2 ** 31), "."),
     },
     {
       name: "two million memo places",
-      expected: TOO_LARGE,
+      expected: tooLarge,
       bytes: () =>
         ofPickle(
           "N",
@@ -189,12 +189,12 @@ function memoryBombs(): HostileCheckpoint[] {
     },
     {
       name: "one state given to a hundred thousand objects",
-      expected: TOO_LARGE,
+      expected: tooLarge,
       bytes: () => checkpointWith(sharedState(1000, 100_000)),
     },
     {
       name: "one list made into a hundred thousand sets",
-      expected: TOO_LARGE,
+      expected: tooLarge,
       bytes: () => checkpointWith(sharedSet(1000, 100_000)),
     },
     {
@@ -209,7 +209,7 @@ function memoryBombs(): HostileCheckpoint[] {
     },
     {
       name: "numbers for keys whose hashes may collide",
-      expected: TOO_LARGE,
+      expected: tooLarge,
       bytes: () =>
         checkpointWith(new Map(Array.from({ length: 200_000 }, (_, key) => [key * 4096, null]))),
     },
@@ -278,7 +278,7 @@ function tensors(): HostileCheckpoint[] {
   const four = () => storage("float32", [1, 2, 3, 4]);
   const bad = (name: string, make: () => Writable): HostileCheckpoint => ({
     name,
-    expected: REFUSED,
+    expected: refused,
     bytes: () => networkWith(make()),
   });
   return [
@@ -312,7 +312,7 @@ function tensors(): HostileCheckpoint[] {
     ),
     {
       name: "a storage that has fewer elements than it says",
-      expected: REFUSED,
+      expected: refused,
       names: /BINPERSID.*byte \d+/,
       bytes: () => {
         const records = checkpointRecords(
@@ -337,21 +337,21 @@ function archives(): HostileCheckpoint[] {
   const changed = (change: object) => () =>
     writeZip(records().map((record, index) => (index === 0 ? { ...record, ...change } : record)));
   return [
-    { name: "a compressed entry", expected: REFUSED, bytes: changed({ method: 8 }) },
-    { name: "an encrypted entry", expected: REFUSED, bytes: changed({ flags: 0x0809 }) },
+    { name: "a compressed entry", expected: refused, bytes: changed({ method: 8 }) },
+    { name: "an encrypted entry", expected: refused, bytes: changed({ flags: 0x0809 }) },
     {
       name: "an entry of 4 GiB",
-      expected: UNREADABLE,
+      expected: unreadable,
       bytes: changed({ directory: { byteLength: 2 ** 32 - 2 } }),
     },
     {
       name: "two entries of one name",
-      expected: REFUSED,
+      expected: refused,
       bytes: () => writeZip([...records(), ...records()]),
     },
     {
       name: "sixty thousand entries over the same bytes",
-      expected: UNREADABLE,
+      expected: unreadable,
       bytes: () =>
         writeZip([
           { name: "x/data.pkl", bytes: Buffer.alloc(1 << 20) },
@@ -372,8 +372,8 @@ function archives(): HostileCheckpoint[] {
           { name: "/tmp/orangery-climbed", bytes: Buffer.from("x") },
         ]),
     },
-    { name: "no bytes at all", expected: UNREADABLE, bytes: () => Buffer.alloc(0) },
-    { name: "only an end", expected: UNREADABLE, bytes: () => writeZip([]) },
+    { name: "no bytes at all", expected: unreadable, bytes: () => Buffer.alloc(0) },
+    { name: "only an end", expected: unreadable, bytes: () => writeZip([]) },
   ];
 }
 

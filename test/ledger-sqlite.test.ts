@@ -10,7 +10,7 @@ import { openLedger } from "../src/ledger/open-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { readRecipes, readResults } from "../src/ledger/results/stored-results.ts";
-import { Ledger } from "../src/ledger/worklist/ledger.ts";
+import { WorklistFile } from "../src/ledger/worklist/ledger.ts";
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-ledger-"));
 
@@ -39,7 +39,7 @@ describe("a results file of SQLite", () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, "results.db");
     await writeResults(file, 3);
-    await using run = await Ledger.open(file);
+    await using run = await WorklistFile.open(file);
     const worklist = await run.worklist(plainRecipe);
     await worklist.add([{ source: "/new.jpg", sizeBytes: 1, mtimeUs: 1 }]);
     await worklist.lease(1);
@@ -52,7 +52,7 @@ describe("a results file of SQLite", () => {
       reader.write((transaction) => sql`delete from job`.execute(transaction)),
       (error) => isOrangeryError(error, "LEDGER_UNREADABLE"),
     );
-    assert.equal((await worklist.report.states()).leased, 1);
+    assert.equal((await worklist.view.states()).leased, 1);
   });
 
   test("is left alone in its folder by a reader", async () => {
@@ -81,7 +81,7 @@ describe("a results file of SQLite", () => {
   test("takes no second results of a run, and the run none of a second", async () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, "results.db");
-    await using run = await Ledger.open(file);
+    await using run = await WorklistFile.open(file);
     const worklist = await run.worklist(plainRecipe);
     const { result, contentSha256, ...photo } = foundPhoto(1);
     const { source, sizeBytes = 0, mtimeUs = 0 } = photo;

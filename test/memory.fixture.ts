@@ -29,7 +29,7 @@ type Scenario = (
 ) => Promise<Pick<MemoryReport, "loads" | "found">>;
 
 const photo = fileURLToPath(new URL("../examples/photos/empty-soil.jpg", import.meta.url));
-const STEPS = 1000;
+const steps = 1000;
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   /** Each reads and decodes the photo, and draws a mask of its size. */
@@ -38,7 +38,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     await using cache = new ModelCache({ models: { segment }, device: "cpu" });
     const model = await cache.get("segment");
     let found = 0;
-    for (let predict = 0; predict < STEPS; predict += 1) {
+    for (let predict = 0; predict < steps; predict += 1) {
       found += (await model.predict(photo)).detections.masks!.length;
       await cache.taskDone();
       step();
@@ -59,7 +59,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     await using cache = new ModelCache({ models: { segment, detect }, device: "cpu" });
     const task = new FindBoth({ cache, workerName: "worker-1@host" });
     let found = 0;
-    for await (const report of runTasks(task, Array<string>(STEPS).fill(photo))) {
+    for await (const report of runTasks(task, Array<string>(steps).fill(photo))) {
       if (report.status === "succeeded" && report.result === 2) found += 1;
       step();
     }

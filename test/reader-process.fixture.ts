@@ -7,7 +7,7 @@ import type { Answer } from "./checkpoint-reader.fixture.ts";
 const program = fileURLToPath(new URL("checkpoint-reader.fixture.ts", import.meta.url));
 
 /** Only so that what hangs ends; how long an answer may take is checked by its CPU time. */
-const ANSWER_TIMEOUT_MS = 60_000;
+const answerTimeoutMs = 60_000;
 
 /**
  * A process that reads checkpoints and may do nothing else: Node refuses it writing files, starting
@@ -35,7 +35,7 @@ export class ReaderProcess {
 
   async read(path: string): Promise<Answer> {
     this.#child.stdin!.write(`${path}\n`);
-    const timer = setTimeout(() => this.kill(), ANSWER_TIMEOUT_MS);
+    const timer = setTimeout(() => this.kill(), answerTimeoutMs);
     try {
       const { done, value } = await this.#lines.next();
       if (done) throw new Error(`the reader died or was killed for hanging: ${this.#errors}`);

@@ -12,7 +12,7 @@ export interface TargetFile {
 }
 
 /** As many as Linux follows. */
-const MAX_LINKS = 40;
+const maxLinks = 40;
 
 /**
  * Finds where `path` leads, and refuses what is there if it is no regular file: a rename would put a
@@ -30,7 +30,7 @@ export async function findTarget(path: string): Promise<TargetFile> {
 /** Links that lead nowhere are followed, too: a file is then made where they lead. */
 async function followLinks(path: string): Promise<string> {
   let place = path;
-  for (let links = 0; links < MAX_LINKS; links += 1) {
+  for (let links = 0; links < maxLinks; links += 1) {
     const real = await realpath(place).catch(() => undefined);
     if (real !== undefined) return real;
     const target = await readlink(place).catch(() => undefined);

@@ -70,13 +70,13 @@ export class PickleProblem extends Error {}
 
 type Details = Readonly<Record<string, unknown>>;
 
-const QUOTED_CHARACTERS = 120;
+const quotedCharacters = 120;
 
 /**
  * Text of the file for a message: short, and without characters that a terminal would act on.
  */
 export function quote(text: string): string {
-  const short = text.length > QUOTED_CHARACTERS ? `${text.slice(0, QUOTED_CHARACTERS)}…` : text;
+  const short = text.length > quotedCharacters ? `${text.slice(0, quotedCharacters)}…` : text;
   const visible = short.replace(
     /[^\x20-\x7e…]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,

@@ -6,7 +6,7 @@ type Scalar = string | number | boolean | null;
 export type Setting = Scalar | readonly number[];
 
 /** What a checkpoint says of itself besides the network. What it leaves out is absent. */
-export interface CheckpointFacts {
+export interface CheckpointMetadata {
   /** When it was saved, in ISO 8601. */
   readonly date?: string;
   /** The version of Ultralytics that saved it. */
@@ -22,11 +22,11 @@ export interface CheckpointFacts {
 }
 
 /** Longer texts and more entries than a training has are left out: facts go into other files. */
-const MAX_TEXT_LENGTH = 2000;
-const MAX_ENTRIES = 1000;
+const maxTextLength = 2000;
+const maxEntries = 1000;
 
-export function readFacts(checkpoint: PickleDict): CheckpointFacts {
-  const facts: { -readonly [K in keyof CheckpointFacts]: CheckpointFacts[K] } = {
+export function readMetadata(checkpoint: PickleDict): CheckpointMetadata {
+  const facts: { -readonly [K in keyof CheckpointMetadata]: CheckpointMetadata[K] } = {
     trainArgs: settingsOf(checkpoint.get("train_args")),
     trainMetrics: settingsOf(checkpoint.get("train_metrics")),
   };
@@ -43,7 +43,7 @@ function settingsOf(value: PickleValue | undefined): Map<string, Setting> {
   const settings = new Map<string, Setting>();
   if (!(value instanceof Map)) return settings;
   for (const [name, entry] of value) {
-    if (settings.size === MAX_ENTRIES) break;
+    if (settings.size === maxEntries) break;
     const setting = toSetting(entry);
     if (typeof name === "string" && isScalar(name) && setting !== undefined) {
       settings.set(name, setting);
@@ -62,6 +62,6 @@ export function toSetting(value: PickleValue | undefined): Setting | undefined {
 }
 
 function isScalar(value: PickleValue): value is Scalar {
-  if (typeof value === "string") return value.length <= MAX_TEXT_LENGTH;
+  if (typeof value === "string") return value.length <= maxTextLength;
   return typeof value === "number" || typeof value === "boolean" || value === null;
 }

@@ -10,18 +10,18 @@ import {
   unsupported,
   weightsOnly,
 } from "./checkpoint-error.ts";
-import { type CheckpointFacts, readFacts } from "./checkpoint-facts.ts";
+import { type CheckpointMetadata, readMetadata } from "./checkpoint-facts.ts";
 import { readFileStart } from "./file-start.ts";
 import { pickleLimits, readPickle } from "./pickle/pickle-machine.ts";
 import { type PickleDict, PickledObject, type PickleValue } from "./pickle/pickle-values.ts";
 import { PickledTensor } from "./tensors/pickled-tensor.ts";
 import { reachableTensors } from "./tensors/reachable-tensors.ts";
 import { StorageTable } from "./tensors/storage-table.ts";
-import { MAX_WEIGHTS } from "./tensors/weight-limit.ts";
+import { maxWeights } from "./tensors/weight-limit.ts";
 import { ZipArchive } from "./zip/zip-archive.ts";
 import { checkStored } from "./zip/zip-directory.ts";
 
-export type { CheckpointFacts } from "./checkpoint-facts.ts";
+export type { CheckpointMetadata } from "./checkpoint-facts.ts";
 
 /** A checkpoint as Ultralytics saves it, unpickled without running anything of it. */
 export interface Checkpoint {
@@ -29,7 +29,7 @@ export interface Checkpoint {
   readonly model: PickledObject;
   /** Numbers that are stored for it, of which its tensors are views. */
   readonly storedElements: number;
-  readonly facts: CheckpointFacts;
+  readonly facts: CheckpointMetadata;
 }
 
 /**
@@ -81,7 +81,7 @@ async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Prom
   }
   const model = findModel(root);
   const storedElements = await readWeights(model, { archive, storages, signal });
-  return { model, storedElements, facts: readFacts(root) };
+  return { model, storedElements, facts: readMetadata(root) };
 }
 
 async function checkKind(file: FileHandle, fileBytes: number): Promise<void> {
@@ -165,15 +165,15 @@ async function readWeights(
       .map(({ storage }) => storage),
   );
   const stored = [...storages].reduce((sum, { elementCount }) => sum + elementCount, 0);
-  if (stored > MAX_WEIGHTS) {
-    throw tooLarge(`Its network stores ${stored} numbers; the limit is ${MAX_WEIGHTS}`);
+  if (stored > maxWeights) {
+    throw tooLarge(`Its network stores ${stored} numbers; the limit is ${maxWeights}`);
   }
   const entries = new Map(
     [...storages].map((storage) => [storage, from.storages.entryOf(storage)]),
   );
   const contents = await from.archive.read(entries.values(), {
     // Float64, and what stands between the records.
-    maxBytes: 9 * MAX_WEIGHTS,
+    maxBytes: 9 * maxWeights,
     signal: from.signal,
   });
   for (const [storage, entry] of entries) storage.fill(contents.get(entry)!);

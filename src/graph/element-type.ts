@@ -2,7 +2,7 @@
  * The element types of ONNX tensors, by their number in `TensorProto.DataType`.
  * "undefined" also stands for a number that is not in this list.
  */
-export const elementTypes = [
+export const onnxDataTypes = [
   "undefined",
   "float32",
   "uint8",
@@ -29,4 +29,4 @@ export const elementTypes = [
   "float4e2m1",
 ] as const;
 
-export type ElementType = (typeof elementTypes)[number];
+export type OnnxDataType = (typeof onnxDataTypes)[number];

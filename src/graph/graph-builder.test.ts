@@ -4,7 +4,7 @@ import { isOrangeryError } from "../errors.ts";
 import { float } from "./attributes.ts";
 import { GraphBuilder } from "./graph-builder.ts";
 import { runModel } from "./run-model.fixture.ts";
-import { createTensor } from "./tensor.ts";
+import { createWeights } from "./tensor.ts";
 
 const invalid = (error: unknown) => isOrangeryError(error, "INVALID_ARGUMENT");
 
@@ -22,7 +22,7 @@ describe("GraphBuilder", () => {
   it("writes attributes of every type", async () => {
     const graph = new GraphBuilder("attributes");
     const x = graph.input("x", "float32", ["n"]);
-    const tensor = createTensor("ten", [1], Float32Array.of(10));
+    const tensor = createWeights("ten", [1], Float32Array.of(10));
     const ten = graph.node("Constant", [], { value: tensor });
     const twos = graph.node("Constant", [], {
       value_floats: { type: "floats", value: [2, 2] },
@@ -102,7 +102,7 @@ describe("createTensor", () => {
   ] as const;
   for (const [name, dims, elements, elementType, byteLength] of cases) {
     it(`holds ${name} without copying`, () => {
-      const tensor = createTensor("t", dims, elements);
+      const tensor = createWeights("t", dims, elements);
       assert.equal(tensor.elementType, elementType);
       assert.equal(tensor.rawData.byteLength, byteLength);
       assert.equal(tensor.rawData.buffer, elements.buffer);
@@ -110,6 +110,6 @@ describe("createTensor", () => {
   }
 
   it("refuses elements that do not fill the sizes", () => {
-    assert.throws(() => createTensor("t", [2, 2], new Float32Array(3)), invalid);
+    assert.throws(() => createWeights("t", [2, 2], new Float32Array(3)), invalid);
   });
 });

@@ -1,7 +1,7 @@
 import { type Attributes, toOnnxAttributes } from "./attributes.ts";
-import { type ElementType, elementTypes } from "./element-type.ts";
+import { type OnnxDataType, onnxDataTypes } from "./element-type.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts";
-import { createTensor } from "./tensor.ts";
+import { createWeights } from "./tensor.ts";
 
 /** A value that flows through the graph: its name. */
 export type Value = string;
@@ -39,13 +39,13 @@ export class GraphBuilder {
   }
 
   /** Declares an input; a dim is a number or, where the size is free, its name. */
-  input(name: string, elementType: ElementType, dims: ValueInfo["dims"]): Value {
+  input(name: string, elementType: OnnxDataType, dims: ValueInfo["dims"]): Value {
     this.#inputs.push(valueInfo(name, elementType, dims));
     return name;
   }
 
   /** Declares `value` to be the output `name`. */
-  output(name: string, value: Value, elementType: ElementType, dims: ValueInfo["dims"]): void {
+  output(name: string, value: Value, elementType: OnnxDataType, dims: ValueInfo["dims"]): void {
     this.#pushNode("Identity", [value], [name], {});
     this.#outputs.push(valueInfo(name, elementType, dims));
   }
@@ -86,7 +86,7 @@ export class GraphBuilder {
   /** Weights, rounded to the graph's float type. */
   weights(name: string, dims: readonly number[], values: Float32Array): Value {
     const elements = this.floatType === "float16" ? Float16Array.from(values) : values;
-    return this.initializer(createTensor(name, dims, elements));
+    return this.initializer(createWeights(name, dims, elements));
   }
 
   /**
@@ -104,7 +104,7 @@ export class GraphBuilder {
 
   /** `x` as the graph's float type. */
   toFloat(x: Value): Value {
-    return this.node("Cast", [x], { to: elementTypes.indexOf(this.floatType) });
+    return this.node("Cast", [x], { to: onnxDataTypes.indexOf(this.floatType) });
   }
 
   /** An int64 constant, as axes, shapes and indices are; the same constant is stored once. */
@@ -165,7 +165,7 @@ export class GraphBuilder {
     let value = this.#constants.get(key);
     if (value === undefined) {
       const name = this.scopedName(`constant_${this.#constants.size}`);
-      value = this.initializer(createTensor(name, dims, elements));
+      value = this.initializer(createWeights(name, dims, elements));
       this.#constants.set(key, value);
     }
     return value;
@@ -192,6 +192,6 @@ export class GraphBuilder {
   }
 }
 
-function valueInfo(name: string, elementType: ElementType, dims: ValueInfo["dims"]): ValueInfo {
+function valueInfo(name: string, elementType: OnnxDataType, dims: ValueInfo["dims"]): ValueInfo {
   return Object.freeze({ name, elementType, dims: Object.freeze([...dims]) });
 }

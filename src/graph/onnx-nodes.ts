@@ -1,4 +1,4 @@
-import type { ElementType } from "./element-type.ts";
+import type { OnnxDataType } from "./element-type.ts";
 
 /**
  * An ONNX model as frozen plain objects. `serializeModel` turns it into the bytes of an `.onnx`
@@ -45,7 +45,7 @@ export type OnnxAttribute =
 
 export interface OnnxTensor {
   readonly name: string;
-  readonly elementType: ElementType;
+  readonly elementType: OnnxDataType;
   readonly dims: readonly number[];
   /** The elements, row-major and little-endian. */
   readonly rawData: Uint8Array;
@@ -53,7 +53,7 @@ export interface OnnxTensor {
 
 export interface ValueInfo {
   readonly name: string;
-  readonly elementType: ElementType;
+  readonly elementType: OnnxDataType;
   /** A number, or the name of a size that is known only when the model runs ("?" if it has none). */
   readonly dims: readonly (number | string)[];
 }

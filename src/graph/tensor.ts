@@ -1,5 +1,5 @@
 import { OrangeryError } from "../errors.ts";
-import type { ElementType } from "./element-type.ts";
+import type { OnnxDataType } from "./element-type.ts";
 import type { OnnxTensor } from "./onnx-nodes.ts";
 
 type Elements = Float32Array | Float16Array | BigInt64Array | Int32Array | Uint8Array;
@@ -8,7 +8,7 @@ type Elements = Float32Array | Float16Array | BigInt64Array | Int32Array | Uint8
  * A float32, float16, int64, int32 or uint8 tensor over `elements`, which are not copied.
  * Throws INVALID_ARGUMENT when their number is not the product of `dims`.
  */
-export function createTensor(
+export function createWeights(
   name: string,
   dims: readonly number[],
   elements: Elements,
@@ -34,7 +34,7 @@ export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }
 
-function elementTypeOf(elements: Elements): ElementType {
+function elementTypeOf(elements: Elements): OnnxDataType {
   if (elements instanceof Float32Array) return "float32";
   if (elements instanceof Float16Array) return "float16";
   if (elements instanceof BigInt64Array) return "int64";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sql } from "kysely";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
-import type { LedgerDatabase } from "./ledger-database.ts";
+import type { Ledger } from "./ledger-database.ts";
 import { openLedger } from "./open-ledger.ts";
 import type { Recipe } from "./recipe.ts";
 import {
@@ -18,7 +18,7 @@ import { SharedRows } from "./results/shared-rows.ts";
 import {
   readRecipes,
   readResults,
-  readSetAside,
+  readFailures,
   type StoredResult,
 } from "./results/stored-results.ts";
 
@@ -42,14 +42,14 @@ async function openStore(location: string, recipe: Recipe = plainRecipe) {
   return { ledger, store, [Symbol.asyncDispose]: () => ledger[Symbol.asyncDispose]() };
 }
 
-async function query(ledger: LedgerDatabase, text: string): Promise<Record<string, unknown>[]> {
+async function query(ledger: Ledger, text: string): Promise<Record<string, unknown>[]> {
   const { rows } = await ledger.read((db) =>
     sql<Record<string, unknown>>`${sql.raw(text)}`.execute(db),
   );
   return rows.map((row) => ({ ...row }));
 }
 
-async function rowCounts(ledger: LedgerDatabase): Promise<object | undefined> {
+async function rowCounts(ledger: Ledger): Promise<object | undefined> {
   const tables = ["photo", "job", "result", "result_objects", "result_region", "result_count"];
   const counts = tables.map((table) => `(select count(*) from ${table}) as ${table}`);
   return (await query(ledger, `select ${counts.join(", ")}`))[0];
@@ -245,7 +245,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
       });
       await store.record([good]);
       await store.recordFailure({ source: good.source, reason });
-      assert.deepEqual(await collect(readSetAside(ledger)), [
+      assert.deepEqual(await collect(readFailures(ledger)), [
         {
           source: bad.source,
           recipeHash: plainRecipe.hash,

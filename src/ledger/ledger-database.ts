@@ -7,7 +7,7 @@ export interface AccessOptions {
 }
 
 /** An open results database, SQLite or PostgreSQL: the same tables and views, by the same queries. */
-export interface LedgerDatabase extends AsyncDisposable {
+export interface Ledger extends AsyncDisposable {
   /** Absolute path of the results file, or the URL of the server without its password. */
   readonly location: string;
   /** Runs queries; all of them again where the database cannot be used at the moment. */

@@ -1,7 +1,7 @@
 import { OrangeryError } from "../errors.ts";
-import { PostgresDatabase, type PostgresDatabaseOptions } from "./databases/postgres-database.ts";
-import { SqliteDatabase } from "./databases/sqlite-database.ts";
-import type { LedgerDatabase } from "./ledger-database.ts";
+import { PostgresLedger, type PostgresDatabaseOptions } from "./databases/postgres-database.ts";
+import { SqliteLedger } from "./databases/sqlite-database.ts";
+import type { Ledger } from "./ledger-database.ts";
 
 export interface OpenLedgerOptions extends PostgresDatabaseOptions {
   /**
@@ -26,10 +26,10 @@ export interface OpenLedgerOptions extends PostgresDatabaseOptions {
 export async function openLedger(
   location: string,
   options: OpenLedgerOptions = {},
-): Promise<LedgerDatabase> {
+): Promise<Ledger> {
   const [, scheme] = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location) ?? [];
-  if (scheme === undefined) return await SqliteDatabase.open(location, options);
-  if (/^postgres(ql)?$/i.test(scheme)) return await PostgresDatabase.open(location, options);
+  if (scheme === undefined) return await SqliteLedger.open(location, options);
+  if (/^postgres(ql)?$/i.test(scheme)) return await PostgresLedger.open(location, options);
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     `Expected the path of a results file or a URL postgres://…, got a URL ${scheme}://….`,

@@ -11,7 +11,7 @@ import { setTimeout as sleep } from "node:timers/promises";
  * thread alive, which a queued request does not.
  */
 
-const RETRY_MS = 4;
+const retryMs = 4;
 
 /** Runs `action` while no other thread runs one under this name, unless one does: then `undefined`. */
 export async function tryProcessLock<T>(
@@ -33,7 +33,7 @@ export async function withProcessLock<T>(
     signal?.throwIfAborted();
     const outcome = await tryProcessLock(name, action);
     if (outcome !== undefined) return outcome.value;
-    await sleep(RETRY_MS, undefined, { signal }).catch(() => signal?.throwIfAborted());
+    await sleep(retryMs, undefined, { signal }).catch(() => signal?.throwIfAborted());
   }
 }
 
@@ -50,7 +50,7 @@ export async function holdMark(name: string): Promise<() => void> {
     });
     if (letGo !== undefined) return letGo;
     // Another thread asks just now whether the name is marked.
-    await sleep(RETRY_MS);
+    await sleep(retryMs);
   }
 }
 

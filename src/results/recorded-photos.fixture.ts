@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { createRecipe, type Recipe } from "../ledger/recipe.ts";
 import type { PhotoResult } from "../ledger/results/result-rows.ts";
-import { Ledger } from "../ledger/worklist/ledger.ts";
+import { WorklistFile } from "../ledger/worklist/ledger.ts";
 import { Detections } from "../vision/detections.ts";
 import { Mask } from "../vision/masks/mask.ts";
 import type { Region } from "../vision/region.ts";
@@ -29,7 +29,7 @@ export async function recordPhotos(
   photos: Iterable<RecordedPhoto>,
   recipe: Recipe = exampleRecipe,
 ): Promise<void> {
-  await using ledger = await Ledger.open(file);
+  await using ledger = await WorklistFile.open(file);
   const worklist = await ledger.worklist(recipe);
   for (const { source, result, reason, contentSha256 = hash("sha256", source) } of photos) {
     await worklist.add([{ source, sizeBytes: 1, mtimeUs: 1 }]);
@@ -37,7 +37,7 @@ export async function recordPhotos(
     const [photo] = await worklist.lease(1);
     await worklist.begin(photo!);
     if (reason !== undefined) {
-      await worklist.setAside(photo!, reason);
+      await worklist.fail(photo!, reason);
       continue;
     }
     const claim = await worklist.claim(photo!, { sha256: contentSha256, sizeBytes: 1, mtimeUs: 1 });

@@ -25,7 +25,7 @@ export interface RunTasksOptions {
 }
 
 /** How the task for one payload ended. */
-export type TaskReport<Payload, Result> = TaskOutcome<Result> & {
+export type TaskEnd<Payload, Result> = TaskOutcome<Result> & {
   readonly payload: Payload;
   /** The payload's place in the source, from 0; reports come in this order. */
   readonly index: number;
@@ -57,7 +57,7 @@ export function runTasks<Payload, Result>(
   task: ModelTask<NoInfer<Payload>, Result>,
   payloads: AsyncIterable<Payload> | Iterable<Payload>,
   options: RunTasksOptions = {},
-): AsyncGenerator<TaskReport<Payload, Result>, void, undefined> {
+): AsyncGenerator<TaskEnd<Payload, Result>, void, undefined> {
   const { concurrency = 2, attempts = 1, stopOnFailure = false, signal } = options;
   requireCount("concurrency", concurrency);
   requireCount("attempts", attempts);
@@ -73,19 +73,19 @@ async function* run<Payload, Result>(
     stopOnFailure,
     signal: outerSignal,
   }: Required<Omit<RunTasksOptions, "signal">> & Pick<RunTasksOptions, "signal">,
-): AsyncGenerator<TaskReport<Payload, Result>, void, undefined> {
+): AsyncGenerator<TaskEnd<Payload, Result>, void, undefined> {
   using stopping = followSignal(outerSignal);
   const { signal } = stopping;
   const source = new Source(payloads);
   /** Started and not yet reported, oldest first; these promises never reject. */
-  const inFlight: Promise<TaskReport<Payload, Result>>[] = [];
+  const inFlight: Promise<TaskEnd<Payload, Result>>[] = [];
   let started = 0;
   let pulling: Promise<void> | undefined;
   let exhausted = false;
   /** Why the run ends before its source. */
   let failure: { readonly error: unknown } | undefined;
 
-  async function start(payload: Payload): Promise<TaskReport<Payload, Result>> {
+  async function start(payload: Payload): Promise<TaskEnd<Payload, Result>> {
     const index = started++;
     const report = await attempt(task, { payload, index, attempts, signal });
     if (report.status === "cancelled" || (report.status === "failed" && stopOnFailure)) {
@@ -132,7 +132,7 @@ async function* run<Payload, Result>(
 async function attempt<Payload, Result>(
   task: ModelTask<Payload, Result>,
   o: { payload: Payload; index: number; attempts: number; signal: AbortSignal },
-): Promise<TaskReport<Payload, Result>> {
+): Promise<TaskEnd<Payload, Result>> {
   const { payload, index, signal } = o;
   const taskId = randomUUID();
   for (let attempts = 1; ; attempts++) {

@@ -17,7 +17,7 @@ export class TaskRun implements AsyncDisposable {
   /** Leaves the loads that the task still waits for, when it is cancelled and when it has ended. */
   #leaving: AbortController | undefined;
   #abortListener: Disposable | undefined;
-  #ended = false;
+  #isEnded = false;
 
   constructor(cache: ModelCache, context: TaskContext) {
     this.#cache = cache;
@@ -26,7 +26,7 @@ export class TaskRun implements AsyncDisposable {
 
   /** The model of that name, the same one until this execution ends. A failed load is forgotten. */
   model(name: string): Promise<YoloModel> {
-    if (this.#ended) return Promise.reject(askedTooLate(name));
+    if (this.#isEnded) return Promise.reject(askedTooLate(name));
     const known = this.#models.get(name);
     if (known !== undefined) return known;
     const model = this.#lease(name);
@@ -60,7 +60,7 @@ export class TaskRun implements AsyncDisposable {
 
   /** Gives every model back. Never fails: what goes wrong is logged. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ended = true;
+    this.#isEnded = true;
     this.#abortListener?.[Symbol.dispose]();
     // A load that was asked for and never awaited; it leaves now or has just come.
     if (this.#leases.length < this.#models.size) this.#leaving?.abort();

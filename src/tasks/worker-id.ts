@@ -1,7 +1,7 @@
 import { OrangeryError } from "../errors.ts";
 
 /** The environment variable that says the worker id, whatever the worker is called. */
-export const WORKER_ID_VARIABLE = "ORANGERY_WORKER_ID";
+export const workerIdVariable = "ORANGERY_WORKER_ID";
 
 /**
  * A number that counts devices or workers: the word, perhaps `-`, `_` or `:`, the number, and
@@ -39,7 +39,7 @@ const workerNumbers = numbered("worker|slot");
  *   number from 0 up, the empty text included
  */
 export function workerIdFromName(name = "", env: NodeJS.ProcessEnv = process.env): number {
-  const override = env[WORKER_ID_VARIABLE];
+  const override = env[workerIdVariable];
   if (override !== undefined) return parseWorkerId(override);
   const at = name.indexOf("@");
   if (at === -1) return numberIn(firstLabel(name)) ?? 0;
@@ -60,7 +60,7 @@ function parseWorkerId(text: string): number {
   if (/^\d+$/.test(text) && Number.isSafeInteger(workerId)) return workerId;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected ${WORKER_ID_VARIABLE} to be a whole number from 0 up, got \`${text}\`. Set it to the number of the device slot, or unset it to read the worker's name.`,
-    { details: { variable: WORKER_ID_VARIABLE, value: text } },
+    `Expected ${workerIdVariable} to be a whole number from 0 up, got \`${text}\`. Set it to the number of the device slot, or unset it to read the worker's name.`,
+    { details: { variable: workerIdVariable, value: text } },
   );
 }

@@ -1,7 +1,7 @@
 import { damaged } from "../checkpoint-error.ts";
 
 /** Longer than any name of a module or class. */
-const MAX_LINE_BYTES = 512;
+const maxLineBytes = 512;
 
 /** Reads a pickle's bytes in order; throws CHECKPOINT_UNREADABLE where they end too early. */
 export class PickleCursor {
@@ -76,7 +76,7 @@ export class PickleCursor {
   line(): string {
     const start = this.#at;
     const end = this.#bytes.indexOf(0x0a, start);
-    if (end < 0 || end - start > MAX_LINE_BYTES) {
+    if (end < 0 || end - start > maxLineBytes) {
       throw damaged(`The pickle has a name at byte ${start} that does not end`, { offset: start });
     }
     this.#at = end + 1;

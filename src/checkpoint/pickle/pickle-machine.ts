@@ -31,7 +31,7 @@ export const pickleLimits = {
 } as const;
 
 /** Modules and classes, nested ones and those inside functions included. */
-const GLOBAL_NAME = /^[A-Za-z_][\w.<>]*$/;
+const globalName = /^[A-Za-z_][\w.<>]*$/;
 
 /**
  * Reads a pickle as PyTorch writes it, protocol 2, and executes nothing: a class or function is a
@@ -249,7 +249,7 @@ class PickleMachine {
   #readGlobal(): PickledGlobal {
     const module = this.#cursor.line();
     const name = this.#cursor.line();
-    if (!GLOBAL_NAME.test(module) || !GLOBAL_NAME.test(name)) {
+    if (!globalName.test(module) || !globalName.test(name)) {
       throw this.#refused(` for ${quote(`${module} ${name}`)}, which is no name of Python's`);
     }
     return new PickledGlobal(module, name);

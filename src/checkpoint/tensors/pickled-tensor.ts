@@ -9,7 +9,7 @@ export interface StorageView {
 }
 
 /** A convolution's weights have 4. PyTorch allows 64. */
-const MAX_RANK = 16;
+const maxRank = 16;
 
 /** A tensor of a checkpoint: a view of a storage. Nothing is converted before it is asked for. */
 export class PickledTensor {
@@ -89,9 +89,9 @@ export class PickledTensor {
 /** Returns the number of elements of a view that stays inside its storage. */
 function checkView({ offset, dims, strides }: StorageView, storage: TensorStorage): number {
   // Before anything walks them: a pickle can share one long tuple among a million tensors.
-  if (dims.length > MAX_RANK || dims.length !== strides.length) {
+  if (dims.length > maxRank || dims.length !== strides.length) {
     throw new PickleProblem(
-      `a tensor has ${dims.length} sizes and ${strides.length} strides; expected as many, and ${MAX_RANK} at most`,
+      `a tensor has ${dims.length} sizes and ${strides.length} strides; expected as many, and ${maxRank} at most`,
     );
   }
   if (![offset, ...dims, ...strides].every(isNatural)) {

@@ -17,7 +17,7 @@ const elementTypes: ReadonlyMap<string, StorageElementType> = new Map([
 ]);
 
 /** PyTorch's keys are small numbers. */
-const MAX_KEY_LENGTH = 64;
+const maxKeyLength = 64;
 
 /** The storages that a pickle names, each checked against its record in the archive. */
 export class StorageTable {
@@ -71,7 +71,7 @@ export class StorageTable {
 
   #add(key: string, elementType: StorageElementType, elementCount: number): TensorStorage {
     const entry =
-      key.length > MAX_KEY_LENGTH ? undefined : this.#entries.get(this.#recordName(key));
+      key.length > maxKeyLength ? undefined : this.#entries.get(this.#recordName(key));
     if (entry === undefined) {
       throw new PickleProblem(`storage ${quote(key)} is not in the archive`);
     }

@@ -3,12 +3,12 @@
  * gigabyte and more in float32. A checkpoint may hold more, such as the optimizer's state: that is not
  * read.
  */
-export const MAX_WEIGHTS = 160_000_000;
+export const maxWeights = 160_000_000;
 
 /**
  * The most numbers that a network's modules may use, where so many are stored. One by one they are as
  * many; tensors may share a storage and modules a tensor, but they must not make much out of little.
  */
 export function mostWeights(storedElements: number): number {
-  return Math.min(MAX_WEIGHTS, 2 * storedElements + 2 ** 20);
+  return Math.min(maxWeights, 2 * storedElements + 2 ** 20);
 }

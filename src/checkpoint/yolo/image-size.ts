@@ -1,4 +1,4 @@
-import { MAX_SIDE_PX } from "../../graph/yolo/input-size.ts";
+import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import { damaged, quote } from "../checkpoint-error.ts";
 import type { Setting } from "../checkpoint-facts.ts";
 
@@ -17,7 +17,7 @@ export function trainedSizeHw(
   const [height, width = height] = sides.map(
     (side) => Math.ceil(Number(side) / stridePx) * stridePx,
   );
-  const isSide = (px: number | undefined) => px !== undefined && px >= 1 && px <= MAX_SIDE_PX;
+  const isSide = (px: number | undefined) => px !== undefined && px >= 1 && px <= maxSidePx;
   if (isSide(height) && isSide(width)) return [height!, width!];
-  throw damaged(`Expected an \`imgsz\` from 1 to ${MAX_SIDE_PX} px, got ${quote(String(imgsz))}`);
+  throw damaged(`Expected an \`imgsz\` from 1 to ${maxSidePx} px, got ${quote(String(imgsz))}`);
 }

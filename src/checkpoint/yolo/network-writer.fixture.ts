@@ -80,13 +80,13 @@ const blocks = "ultralytics.nn.modules.block";
 /** Modules as Ultralytics would have made them. */
 class NetworkWriter {
   readonly #elementType: "float16" | "float32";
-  readonly #batchNorm: boolean;
-  readonly #bindForward: boolean;
+  readonly #hasBatchNorm: boolean;
+  readonly #bindsForward: boolean;
 
   constructor({ elementType = "float32", batchNorm = true, bindForward = false }: NetworkFile) {
     this.#elementType = elementType;
-    this.#batchNorm = batchNorm;
-    this.#bindForward = bindForward;
+    this.#hasBatchNorm = batchNorm;
+    this.#bindsForward = bindForward;
   }
 
   layers({ layers, head }: YoloNetwork): Writable {
@@ -254,14 +254,14 @@ class NetworkWriter {
   #conv(part: ConvModule, attributes: Readonly<Record<string, Writable>>): Writable {
     const name = part.groups > 1 ? "DWConv" : "Conv";
     const act = part.activation === "silu" ? activation("SiLU") : identity();
-    const { conv, bn } = this.#batchNorm
+    const { conv, bn } = this.#hasBatchNorm
       ? this.#unfold(part)
       : { conv: this.#conv2d(part, part.bias), bn: undefined };
     const written = module(`ultralytics.nn.modules.conv.${name}`, {
       attributes,
       modules: { conv, ...(bn && { bn }), act },
     });
-    if (!this.#bindForward) return written;
+    if (!this.#bindsForward) return written;
     return built(written, dict({ forward: call("__builtin__.getattr", written, "forward_fuse") }));
   }
 

@@ -4,7 +4,7 @@ import { traceShapes } from "../../graph/yolo/network-shapes.ts";
 import { inputStride } from "../../graph/yolo/yolo-model.ts";
 import { type Checkpoint, readCheckpoint } from "../checkpoint.ts";
 import { damaged, naming, quote, unsupported } from "../checkpoint-error.ts";
-import { type CheckpointFacts, toSetting } from "../checkpoint-facts.ts";
+import { type CheckpointMetadata, toSetting } from "../checkpoint-facts.ts";
 import { PickledObject, type PickleValue } from "../pickle/pickle-values.ts";
 import { classNames } from "./class-names.ts";
 import { trainedSizeHw } from "./image-size.ts";
@@ -25,7 +25,7 @@ export interface YoloCheckpoint {
   readonly architecture: string | undefined;
   /** One line on what this is. */
   readonly description: string;
-  readonly facts: CheckpointFacts;
+  readonly facts: CheckpointMetadata;
 }
 
 /**
@@ -125,7 +125,7 @@ function architectureOf(model: PickledObject): string | undefined {
   return `YOLO${version}${letter || (typeof scale === "string" && /^[nsmlx]$/.test(scale) ? scale : "")}${rest}`;
 }
 
-function describeModel(architecture: string, { trainArgs }: CheckpointFacts): string {
+function describeModel(architecture: string, { trainArgs }: CheckpointMetadata): string {
   const data = trainArgs.get("data");
   const file = typeof data === "string" ? data.split(/[\\/]/).at(-1)! : "";
   return /^[\w. -]{1,80}$/.test(file) ? `${architecture}, trained on ${file}` : architecture;

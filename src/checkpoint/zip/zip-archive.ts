@@ -2,7 +2,7 @@ import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { damaged, quote, tooLarge } from "../checkpoint-error.ts";
 import {
-  ARCHIVE_TAIL_BYTES,
+  archiveTailBytes,
   checkStored,
   findDirectory,
   localHeader,
@@ -11,13 +11,13 @@ import {
 } from "./zip-directory.ts";
 
 /** Entries that lie side by side are read together, up to this much at once. */
-const CHUNK_BYTES = 8 << 20;
+const chunkBytes = 8 << 20;
 
 /** The most that a local header can hold besides its fixed part and the name. */
-const MAX_EXTRA_BYTES = 0xffff;
+const maxExtraBytes = 0xffff;
 
 /** PyTorch aligns data to this in the file; what is read is aligned alike in memory. */
-const ALIGNMENT_BYTES = 64;
+const alignmentBytes = 64;
 
 /** A zip archive whose entries are stored, not compressed. Reads what is asked for, nothing else. */
 export class ZipArchive {
@@ -31,7 +31,7 @@ export class ZipArchive {
 
   /** The caller keeps the file open as long as it reads, and closes it. */
   static async open(file: FileHandle, fileBytes: number): Promise<ZipArchive> {
-    const tailBytes = Math.min(fileBytes, ARCHIVE_TAIL_BYTES);
+    const tailBytes = Math.min(fileBytes, archiveTailBytes);
     const tail = await readExactly(file, fileBytes - tailBytes, tailBytes);
     const place = findDirectory(tail, fileBytes);
     const bytes = await readExactly(file, place.start, place.byteLength);
@@ -70,10 +70,10 @@ function planChunks(entries: Iterable<ZipEntry>): Chunk[] {
   const chunks: Chunk[] = [];
   for (const entry of [...entries].sort((a, b) => a.start - b.start)) {
     const { start, nameBytes, byteLength, limit } = entry;
-    const mostEnd = start + localHeader.byteLength + nameBytes + MAX_EXTRA_BYTES + byteLength;
+    const mostEnd = start + localHeader.byteLength + nameBytes + maxExtraBytes + byteLength;
     const end = Math.min(limit, mostEnd);
     const last = chunks.at(-1);
-    if (last !== undefined && last.end === start && end - last.start <= CHUNK_BYTES) {
+    if (last !== undefined && last.end === start && end - last.start <= chunkBytes) {
       last.end = end;
       last.entries.push(entry);
     } else {
@@ -110,7 +110,7 @@ function contentOf(entry: ZipEntry, chunk: Buffer, chunkStart: number): Buffer {
 
 /** Reads a part of a file, aligned in memory as it is in the file. */
 async function readExactly(file: FileHandle, start: number, byteLength: number): Promise<Buffer> {
-  const lead = start % ALIGNMENT_BYTES;
+  const lead = start % alignmentBytes;
   const bytes = Buffer.allocUnsafeSlow(lead + byteLength).subarray(lead);
   let filled = 0;
   while (filled < byteLength) {

@@ -41,20 +41,20 @@ const zip64Locator = { byteLength: 20, signature: 0x07064b50 };
 const end = { byteLength: 22, signature: 0x06054b50 };
 
 /** As much of the end of a file as {@link findDirectory} needs. */
-export const ARCHIVE_TAIL_BYTES = zip64End.byteLength + zip64Locator.byteLength + end.byteLength;
+export const archiveTailBytes = zip64End.byteLength + zip64Locator.byteLength + end.byteLength;
 
 /** Flags that PyTorch sets: sizes follow the data (0x0008), names are UTF-8 (0x0800). */
-const KNOWN_FLAGS = 0x0808;
-const ENCRYPTED_FLAG = 0x0001;
+const knownFlags = 0x0808;
+const encryptedFlag = 0x0001;
 
 /** An offset or size above this stands in a zip64 field. No network comes near 4 GiB. */
-const ZIP64_MARK = 0xffffffff;
+const zip64Mark = 0xffffffff;
 
 /**
  * A directory of 65,535 entries, the most that fit without zip64, with names as PyTorch gives them,
  * is smaller than this. YOLO checkpoints have about a thousand entries.
  */
-const MAX_DIRECTORY_BYTES = 8 << 20;
+const maxDirectoryBytes = 8 << 20;
 
 /**
  * Finds the directory from the last bytes of an archive.
@@ -62,7 +62,7 @@ const MAX_DIRECTORY_BYTES = 8 << 20;
  * PyTorch always writes zip64's end records before the plain one, though nothing needs them; they
  * must agree with it.
  *
- * @param tail The last {@link ARCHIVE_TAIL_BYTES} of the file, or all of a shorter one.
+ * @param tail The last {@link archiveTailBytes} of the file, or all of a shorter one.
  */
 export function findDirectory(tail: Buffer, fileBytes: number): DirectoryPlace {
   if (tail.length < end.byteLength) throw damaged("The zip archive has no end");
@@ -80,10 +80,10 @@ export function findDirectory(tail: Buffer, fileBytes: number): DirectoryPlace {
     throw unsupported("The zip archive is one of several parts. Expected a single file.");
   }
   if (tail.readUInt16LE(at + 20) !== 0) throw damaged("The zip archive has a comment at its end");
-  if (place.start === ZIP64_MARK || place.entryCount === 0xffff) {
+  if (place.start === zip64Mark || place.entryCount === 0xffff) {
     throw tooLarge("The zip archive has more than 4 GiB or more than 65,534 entries");
   }
-  if (place.byteLength > MAX_DIRECTORY_BYTES) {
+  if (place.byteLength > maxDirectoryBytes) {
     throw tooLarge(`The zip archive's directory has ${place.byteLength} bytes`);
   }
   const endBytes = end.byteLength + zip64EndBytes(tail, place, fileBytes);
@@ -153,7 +153,7 @@ function readEntry(bytes: Buffer, at: number): ListedEntry {
   if (next > bytes.length) throw damaged("The zip archive's directory ends inside an entry");
   const name = bytes.toString("utf8", nameAt, nameAt + nameBytes);
   const byteLength = bytes.readUInt32LE(at + 20);
-  if (byteLength === ZIP64_MARK) throw tooLarge(`Entry ${quote(name)} has more than 4 GiB`);
+  if (byteLength === zip64Mark) throw tooLarge(`Entry ${quote(name)} has more than 4 GiB`);
   if (bytes.readUInt16LE(at + 34) !== 0) throw damaged(`Entry ${quote(name)} is in another file`);
   return {
     name,
@@ -170,7 +170,7 @@ function readEntry(bytes: Buffer, at: number): ListedEntry {
 
 /** @throws OrangeryError `CHECKPOINT_REFUSED` when an entry is compressed, encrypted or otherwise odd. */
 export function checkStored({ name, flags, method, ...sizes }: ZipEntry): void {
-  if ((flags & ENCRYPTED_FLAG) !== 0) {
+  if ((flags & encryptedFlag) !== 0) {
     throw refused(`Entry ${quote(name)} of the zip archive is encrypted`);
   }
   if (method !== 0) {
@@ -178,7 +178,7 @@ export function checkStored({ name, flags, method, ...sizes }: ZipEntry): void {
       `Entry ${quote(name)} of the zip archive is compressed (method ${method}); PyTorch stores entries as they are`,
     );
   }
-  if ((flags & ~KNOWN_FLAGS) !== 0) {
+  if ((flags & ~knownFlags) !== 0) {
     throw refused(
       `Entry ${quote(name)} of the zip archive has flags 0x${flags.toString(16)} that PyTorch does not set`,
     );

@@ -11,7 +11,7 @@ export interface ZipRecord {
   readonly directory?: { readonly start?: number; readonly byteLength?: number };
 }
 
-const PADDING = "FB";
+const padding = "FB";
 
 /**
  * Writes a zip archive as PyTorch does: records are stored, their data begin at multiples of 64,
@@ -36,7 +36,7 @@ function localPart(record: ZipRecord, start: number): Buffer {
   const nameBytes = Buffer.from(localName);
   const unpadded = start + 30 + nameBytes.length + 4;
   const extra = Buffer.alloc(4 + ((64 - (unpadded % 64)) % 64), "Z");
-  extra.write(PADDING, "latin1");
+  extra.write(padding, "latin1");
   extra.writeUInt16LE(extra.length - 4, 2);
 
   const header = Buffer.alloc(30);

@@ -57,7 +57,7 @@ export class ProgressDisplay implements Disposable {
     this.#rate.add(1);
   }
 
-  photoSetAside(): void {
+  photoFailed(): void {
     this.#setAside++;
     this.#rate.add(1);
   }

@@ -3,7 +3,7 @@ import { displayPath } from "../options/caller-folder.ts";
 import type { ProgressDisplay } from "./progress-display.ts";
 
 /** Tells of each folder that cannot be listed, and adds it to `folders`. */
-export function tellUnreadable(
+export function printUnreadableFolders(
   progress: ProgressDisplay,
   folders: string[],
 ): (folder: string, error: unknown) => void {

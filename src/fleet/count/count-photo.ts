@@ -7,12 +7,12 @@ import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { ModelUse } from "../../pipeline/count/model-use.ts";
 import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
 import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/run/count-recipe.ts";
-import type { PhotoSources } from "../../pipeline/sources/photo-sources.ts";
+import type { PhotoReader } from "../../pipeline/sources/photo-sources.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import { ModelTask, type ModelTaskOptions } from "../../tasks/model-task.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
 import { otherRecipe } from "../queue/queue-recipe.ts";
-import { type PhotoReference, toPhotoRef } from "./photo-reference.ts";
+import { type PhotoJobData, toPhotoIdentity } from "./photo-reference.ts";
 
 export interface CountPhotoOptions extends ModelTaskOptions {
   /** How it is counted. `cache` has the models, as `detect` and `segment`. */
@@ -22,7 +22,7 @@ export interface CountPhotoOptions extends ModelTaskOptions {
   /** Where results go, of the recipe that `count` makes. */
   readonly store: ResultStore;
   readonly writer: ResultWriter;
-  readonly sources: PhotoSources;
+  readonly sources: PhotoReader;
   /** How often a job is tried: after the last attempt the photo is recorded as failed. */
   readonly attempts: number;
   readonly maxPixels?: number | undefined;
@@ -45,7 +45,7 @@ const notThePhoto =
  * done at once the second time; done by two workers at the same moment, it is recorded once. What is
  * known is told by the ledger alone, and `run` ends when the result is committed.
  */
-export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
+export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
   readonly #options: CountPhotoOptions;
   #fallbackReasons: ReadonlyMap<string, string | undefined> | undefined;
 
@@ -55,7 +55,7 @@ export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
   }
 
   override async run(
-    payload: PhotoReference,
+    payload: PhotoJobData,
     { signal, timings }: TaskContext,
   ): Promise<CountedPhoto> {
     this.#refuseOtherRecipe(payload);
@@ -64,7 +64,7 @@ export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
     const { bytes, content } = await sources.read(payload.photo, { signal });
     const read = performance.now() - startedAt;
     const { sha256: contentSha256, sizeBytes, mtimeUs } = content;
-    const photo = { source: toPhotoRef(payload).source, contentSha256, sizeBytes, mtimeUs };
+    const photo = { source: toPhotoIdentity(payload).source, contentSha256, sizeBytes, mtimeUs };
     const known = await store.knownResults([contentSha256], { signal });
     if (known.size > 0 && (await store.recordKnown(photo, { signal }))) return { outcome: "known" };
     const found = await (await this.#pipeline()).process(bytes, { signal });
@@ -78,12 +78,12 @@ export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
   /** Records why a photo has no result, once it is sure that it gets none. */
   override async onFailure(
     error: unknown,
-    { payload, attempt }: TaskContext<PhotoReference>,
+    { payload, attempt }: TaskContext<PhotoJobData>,
   ): Promise<void> {
     const { store, attempts } = this.#options;
     if (isRetryable(error) && attempt < attempts) return;
     if (isOrangeryError(error) && notThePhoto.test(error.code)) return;
-    await store.recordFailure({ ...toPhotoRef(payload), reason: toReason(error) });
+    await store.recordFailure({ ...toPhotoIdentity(payload), reason: toReason(error) });
   }
 
   /** Of the models that this execution leases. */
@@ -111,7 +111,7 @@ export class CountPhoto extends ModelTask<PhotoReference, CountedPhoto> {
     return model;
   }
 
-  #refuseOtherRecipe({ recipe }: PhotoReference): void {
+  #refuseOtherRecipe({ recipe }: PhotoJobData): void {
     const { hash } = this.#options.store.recipe;
     if (recipe === hash) return;
     throw otherRecipe({ expected: hash, came: recipe });

@@ -4,11 +4,11 @@ import { ResultStore } from "../../ledger/results/result-store.ts";
 import { ResultWriter } from "../../ledger/results/result-writer.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { countRecipe } from "../../pipeline/run/count-recipe.ts";
-import { PhotoSources } from "../../pipeline/sources/photo-sources.ts";
+import { PhotoReader } from "../../pipeline/sources/photo-sources.ts";
 import type { WorkerSetup, WorkerSlot } from "../worker/worker-module.ts";
 import { type CountedPhoto, CountPhoto, changedModel } from "./count-photo.ts";
 import type { CountSettings } from "./count-settings.ts";
-import { type PhotoReference, parsePhotoReference } from "./photo-reference.ts";
+import { type PhotoJobData, parsePhotoJobData } from "./photo-reference.ts";
 
 /**
  * So long a result waits for others, to be written with them. Short: with two photos in hand a photo
@@ -20,7 +20,7 @@ export default async function setUpCounting({
   settings,
   logger,
   ...slot
-}: WorkerSlot): Promise<WorkerSetup<PhotoReference, CountedPhoto>> {
+}: WorkerSlot): Promise<WorkerSetup<PhotoJobData, CountedPhoto>> {
   const { results, count, recipeHash, attempts, ...limits } = settings as CountSettings;
   const { recipe, sha256 } = await countRecipe(count);
   // A process that starts later must not go on with another model than those that are at work.
@@ -34,7 +34,7 @@ export default async function setUpCounting({
   const store = await ResultStore.open(ledger, recipe);
   const writer = stack.use(new ResultWriter(store, { maxDelayMs }));
   const sources = stack.use(
-    new PhotoSources({ allowPrivateAddresses: limits.allowPrivateAddresses }),
+    new PhotoReader({ allowPrivateAddresses: limits.allowPrivateAddresses }),
   );
   const cache = stack.use(
     new ModelCache({
@@ -56,7 +56,7 @@ export default async function setUpCounting({
   return {
     task,
     cache,
-    parse: parsePhotoReference,
+    parse: parsePhotoJobData,
     prove: (signal) => cache.warmUp(undefined, { signal }),
     [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
   };

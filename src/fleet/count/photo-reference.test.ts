@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  parsePhotoReference,
+  parsePhotoJobData,
   photoJobId,
-  toPhotoRef,
-  toPhotoReference,
+  toPhotoIdentity,
+  toPhotoJobData,
 } from "./photo-reference.ts";
 
 const recipe = "a".repeat(64);
@@ -19,10 +19,10 @@ test("a job's id is the same for the same photo and recipe, and no number", () =
 
 test("a photo's job says no more than is needed, and all that the ledger is told", () => {
   const local = { name: "/a.jpg", source: "/a.jpg", sizeBytes: 5, mtimeUs: 7 };
-  const data = toPhotoReference(local, recipe);
+  const data = toPhotoJobData(local, recipe);
   assert.deepEqual(data, { photo: "/a.jpg", sizeBytes: 5, mtimeUs: 7, recipe });
-  assert.deepEqual(parsePhotoReference(data), data);
-  assert.deepEqual(toPhotoRef(data), { source: "/a.jpg", sizeBytes: 5, mtimeUs: 7 });
+  assert.deepEqual(parsePhotoJobData(data), data);
+  assert.deepEqual(toPhotoIdentity(data), { source: "/a.jpg", sizeBytes: 5, mtimeUs: 7 });
 
   const url = {
     name: "https://h/a.jpg?sig=1",
@@ -30,10 +30,10 @@ test("a photo's job says no more than is needed, and all that the ledger is told
     sizeBytes: 0,
     mtimeUs: 0,
   };
-  const remote = toPhotoReference(url, recipe);
+  const remote = toPhotoJobData(url, recipe);
   assert.deepEqual(remote, { photo: url.name, source: url.source, recipe });
-  assert.deepEqual(parsePhotoReference(remote), remote);
-  assert.equal(toPhotoRef(remote).source, url.source);
+  assert.deepEqual(parsePhotoJobData(remote), remote);
+  assert.equal(toPhotoIdentity(remote).source, url.source);
 });
 
 test("data that are no photo are refused with what is wrong with them", () => {
@@ -44,6 +44,6 @@ test("data that are no photo are refused with what is wrong with them", () => {
     [{ photo: "/a.jpg", recipe: "A".repeat(64) }, /`recipe`/],
     [{ photo: "/a.jpg", recipe, source: 1 }, /`source`/],
   ] as const) {
-    assert.throws(() => parsePhotoReference(data), message);
+    assert.throws(() => parsePhotoJobData(data), message);
   }
 });

@@ -1,9 +1,9 @@
 import { hash } from "node:crypto";
-import type { PhotoRef } from "../../ledger/results/photo-rows.ts";
+import type { PhotoIdentity } from "../../ledger/results/photo-rows.ts";
 import type { ListedPhoto } from "../../pipeline/sources/remote-source.ts";
 
 /** A job of the fleet's own task: a photo to count on, told by its name, never by its bytes. */
-export interface PhotoReference {
+export interface PhotoJobData {
   /** A path, or a name that begins with `http://`, `https://` or `s3://`. It may hold a signature. */
   readonly photo: string;
   /** The name to record and to tell, where it is another than `photo`: without password or signature. */
@@ -16,10 +16,10 @@ export interface PhotoReference {
 }
 
 /** The data of a job; short, because Redis holds them in memory. */
-export function toPhotoReference(
+export function toPhotoJobData(
   { name, source, sizeBytes, mtimeUs }: ListedPhoto,
   recipe: string,
-): PhotoReference {
+): PhotoJobData {
   return {
     photo: name,
     ...(source !== name && { source }),
@@ -30,12 +30,12 @@ export function toPhotoReference(
 }
 
 /** The photo as the ledger names it. */
-export function toPhotoRef({
+export function toPhotoIdentity({
   photo,
   source = photo,
   sizeBytes,
   mtimeUs,
-}: PhotoReference): PhotoRef {
+}: PhotoJobData): PhotoIdentity {
   return { source, sizeBytes, mtimeUs };
 }
 
@@ -49,7 +49,7 @@ export function photoJobId(source: string, recipe: string): string {
 }
 
 /** Checks a job's data. Throws what is wrong with them. */
-export function parsePhotoReference(data: unknown): PhotoReference {
+export function parsePhotoJobData(data: unknown): PhotoJobData {
   const { photo, source, sizeBytes, mtimeUs, recipe } = (data ?? {}) as Record<string, unknown>;
   if (typeof photo !== "string" || photo === "") throw new Error("`photo` is not a photo's name");
   if (typeof recipe !== "string" || !/^[0-9a-f]{64}$/.test(recipe)) {

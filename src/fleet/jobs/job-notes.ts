@@ -16,7 +16,7 @@ export class JobNotes {
   readonly #logger: Logger;
   readonly #untold = new Set<Promise<void>>();
   #progress: TaskProgress | undefined;
-  #isTellingProgress = false;
+  #isReportingProgress = false;
   #lines: string[] = [];
   #logTimer: NodeJS.Timeout | undefined;
 
@@ -28,8 +28,8 @@ export class JobNotes {
   /** One call at a time is on its way to the queue; of those made meanwhile, the last follows. */
   readonly setProgress = (progress: TaskProgress): void => {
     this.#progress = progress;
-    if (this.#isTellingProgress) return;
-    this.#isTellingProgress = true;
+    if (this.#isReportingProgress) return;
+    this.#isReportingProgress = true;
     this.#track(this.#tellProgress());
   };
 
@@ -69,7 +69,7 @@ export class JobNotes {
         await this.#job.updateProgress(progress);
       }
     } finally {
-      this.#isTellingProgress = false;
+      this.#isReportingProgress = false;
     }
   }
 

@@ -11,7 +11,7 @@ import type { HeldLock } from "./lock-messages.ts";
 import { SuspectGate } from "./suspect-gate.ts";
 
 /** How a worker was done with a job. */
-export interface JobReport {
+export interface JobEnd {
   readonly jobId: string;
   /**
    * `retrying`: it failed and will be tried again. `returned`: it waits again, at no cost of an
@@ -38,7 +38,7 @@ export interface JobProcessorOptions<Payload, Result> {
   /** Keeps a job's lock until it is disposed. */
   readonly holdLock: (lock: HeldLock) => Disposable;
   readonly crashMarks: CrashMarks;
-  readonly onJobEnd: (report: JobReport) => void;
+  readonly onJobEnd: (report: JobEnd) => void;
   /** Called with what a task says of its steps. */
   readonly onTimings: (timingsMs: Readonly<Record<string, number>>) => void;
 }
@@ -80,7 +80,7 @@ export class JobProcessor<Payload, Result> {
     const run = { job, token, jobId: job.id!, controller: new AbortController() };
     const takenAt = performance.now();
     const { onJobEnd } = this.#options;
-    const report = (outcome: JobReport["outcome"], error?: unknown) =>
+    const report = (outcome: JobEnd["outcome"], error?: unknown) =>
       onJobEnd({
         jobId: run.jobId,
         outcome,

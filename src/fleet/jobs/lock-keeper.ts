@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../logger.ts";
-import type { HeldLock, LockOrder, LockReport, LockThreadData } from "./lock-messages.ts";
+import type { HeldLock, LockOrder, LockMessage, LockThreadData } from "./lock-messages.ts";
 
 export interface LockKeeperOptions extends Omit<LockThreadData, "heartbeat"> {
   readonly logger: Logger;
@@ -70,7 +70,7 @@ export class LockKeeper implements AsyncDisposable {
     const data = { connection, queue, prefix, lockDurationMs, maxBlockedMs, heartbeat };
     const thread = new Worker(threadFile, { workerData: data satisfies LockThreadData });
     thread.unref();
-    thread.on("message", (report: LockReport) => this.#hear(report));
+    thread.on("message", (report: LockMessage) => this.#hear(report));
     thread.on("error", (err) =>
       this.#options.logger.error({ err }, "the thread that keeps locks failed"),
     );
@@ -90,7 +90,7 @@ export class LockKeeper implements AsyncDisposable {
     this.#thread.postMessage(order);
   }
 
-  #hear(report: LockReport): void {
+  #hear(report: LockMessage): void {
     if ("ready" in report) this.#becameReady.resolve();
     else if ("lost" in report) this.#lose(report.lost);
     else this.#options.logger.debug({ reason: report.failed }, "locks could not be renewed");

@@ -16,7 +16,7 @@ export interface LockThreadData {
 export type LockOrder = { readonly hold: HeldLock } | { readonly release: HeldLock };
 
 /** From the thread. */
-export type LockReport =
+export type LockMessage =
   | { readonly ready: true }
   | { readonly lost: HeldLock }
   | { readonly failed: string };

@@ -5,7 +5,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Queue } from "bullmq";
 import { toConnectionOptions } from "../queue/redis-connection.ts";
-import type { HeldLock, LockOrder, LockReport, LockThreadData } from "./lock-messages.ts";
+import type { HeldLock, LockOrder, LockMessage, LockThreadData } from "./lock-messages.ts";
 
 const data: LockThreadData = workerData;
 const heartbeat = new Int32Array(data.heartbeat);
@@ -20,7 +20,7 @@ let lastBeatAt = performance.now();
 let isRenewing = false;
 
 const keyOf = ({ jobId, token }: HeldLock) => `${jobId}\n${token}`;
-const report = (message: LockReport) => parentPort?.postMessage(message);
+const report = (message: LockMessage) => parentPort?.postMessage(message);
 
 // A third of the duration: two renewals may fail before a lock is lost.
 setInterval(() => {

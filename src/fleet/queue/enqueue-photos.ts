@@ -1,7 +1,7 @@
 import type { BulkJobOptions, Queue } from "bullmq";
 import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-store.ts";
 import type { ListedPhoto } from "../../pipeline/sources/remote-source.ts";
-import { photoJobId, toPhotoReference } from "../count/photo-reference.ts";
+import { photoJobId, toPhotoJobData } from "../count/photo-reference.ts";
 
 export interface EnqueueOptions {
   readonly queue: Queue;
@@ -84,7 +84,7 @@ async function addPhotos(
     .filter(([jobId]) => states.get(jobId) !== "left")
     .map(([jobId, photo]) => ({
       name: "photo",
-      data: toPhotoReference(photo, recipe),
+      data: toPhotoJobData(photo, recipe),
       opts: { ...jobOptions, jobId },
     }));
   if (jobs.length > 0) await queue.addBulk(jobs);

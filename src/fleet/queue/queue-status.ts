@@ -1,5 +1,5 @@
 import type { Queue } from "bullmq";
-import { readWorkers, type WorkerFacts } from "../worker/worker-heartbeat.ts";
+import { readWorkers, type WorkerStatus } from "../worker/worker-heartbeat.ts";
 
 /** What a queue is like at one moment. */
 export interface QueueStatus {
@@ -16,7 +16,7 @@ export interface QueueStatus {
   readonly perSecond: number;
   /** Until nothing waits, at that rate; undefined where nothing moves. */
   readonly etaMs: number | undefined;
-  readonly workers: readonly WorkerFacts[];
+  readonly workers: readonly WorkerStatus[];
 }
 
 /** Reads what a queue and its workers are like: a few requests, however many jobs there are. */

@@ -7,7 +7,7 @@ import type { MetricsSnapshot } from "../../monitor/metrics-snapshot.ts";
 import type {
   WorkerConfig,
   WorkerOrder,
-  WorkerReport,
+  WorkerMessage,
   WorkerStats,
 } from "../worker/worker-messages.ts";
 
@@ -69,7 +69,7 @@ export class WorkerChild {
     const exited = Promise.withResolvers<WorkerExit>();
     this.exited = exited.promise;
     this.drained = Promise.race([this.#finishedJobs.promise, this.exited]);
-    this.#process.on("message", (report: WorkerReport) => this.#hear(report));
+    this.#process.on("message", (report: WorkerMessage) => this.#hear(report));
     this.#process.on("error", (error) => this.#becameReady.reject(error));
     // After the last message, which an exit may come before.
     this.#process.once("disconnect", options.onSilence);
@@ -124,7 +124,7 @@ export class WorkerChild {
     if (this.#process.connected) this.#process.send(order, () => {});
   }
 
-  #hear(report: WorkerReport): void {
+  #hear(report: WorkerMessage): void {
     this.#lastHeardAt = performance.now();
     if (report.type === "failed") this.#becameReady.reject(failed(report));
     else if (report.type === "taking") this.#tookJobs.resolve();

@@ -9,7 +9,7 @@ import type { ModelCache } from "../../models/cache/model-cache.ts";
 import { WorkerMetrics } from "../../monitor/worker-metrics.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import { CrashMarks } from "../jobs/crash-marks.ts";
-import { JobProcessor, type JobReport } from "../jobs/job-processor.ts";
+import { JobProcessor, type JobEnd } from "../jobs/job-processor.ts";
 import { LockKeeper } from "../jobs/lock-keeper.ts";
 import { toConnectionOptions, toPortableConnection } from "../queue/redis-connection.ts";
 import { warnOfEviction } from "../queue/redis-eviction.ts";
@@ -233,7 +233,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   }
 
   /** A listener that throws is no reason to fail a job. */
-  #tell(listener: ((report: JobReport) => void) | undefined, report: JobReport): void {
+  #tell(listener: ((report: JobEnd) => void) | undefined, report: JobEnd): void {
     try {
       listener?.(report);
     } catch (err) {

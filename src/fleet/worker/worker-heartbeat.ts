@@ -5,7 +5,7 @@ import type { ModelCache } from "../../models/cache/model-cache.ts";
 import { readMemory } from "../../models/devices/memory-reading.ts";
 
 /** What a worker tells everybody who looks at its queue. */
-export interface WorkerFacts {
+export interface WorkerStatus {
   readonly name: string;
   readonly host: string;
   readonly pid: number;
@@ -57,7 +57,7 @@ export class WorkerHeartbeat implements Disposable {
   readonly #rate = new RateMeter();
   readonly #timer: NodeJS.Timeout;
   #counted = 0;
-  #isTelling = false;
+  #isPublishing = false;
 
   private constructor(options: WorkerHeartbeatOptions, client: RedisClient) {
     this.#options = options;
@@ -81,8 +81,8 @@ export class WorkerHeartbeat implements Disposable {
 
   /** One at a time: those that Redis does not hear must not pile up. */
   #beat(): void {
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+    if (this.#isPublishing) return;
+    this.#isPublishing = true;
     const { factsKey, indexKey } = this.#keys;
     this.#send(() => [
       this.#client.set(factsKey, JSON.stringify(this.#facts()), { PX: lifetimeMs }),
@@ -93,7 +93,7 @@ export class WorkerHeartbeat implements Disposable {
   /** What cannot be told is told next time. That Redis is away, the worker says itself. */
   #send(commands: () => readonly Promise<unknown>[]): void {
     void Promise.allSettled(commands()).then(() => {
-      this.#isTelling = false;
+      this.#isPublishing = false;
     });
   }
 
@@ -102,7 +102,7 @@ export class WorkerHeartbeat implements Disposable {
     return { factsKey: worker.toKey(factsKeyOf(this.#field)), indexKey: worker.toKey(index) };
   }
 
-  #facts(): WorkerFacts {
+  #facts(): WorkerStatus {
     const { name, cache, counts } = this.#options;
     const { active, ended } = counts();
     this.#rate.add(ended - this.#counted);
@@ -124,7 +124,7 @@ export class WorkerHeartbeat implements Disposable {
 }
 
 /** The workers of a queue that have told of themselves lately, by name. */
-export async function readWorkers(queue: Queue): Promise<WorkerFacts[]> {
+export async function readWorkers(queue: Queue): Promise<WorkerStatus[]> {
   const client = await queue.getBackend().client;
   const indexKey = queue.toKey(index);
   const fields = Object.keys(await client.hgetall(indexKey));
@@ -138,6 +138,6 @@ export async function readWorkers(queue: Queue): Promise<WorkerFacts[]> {
   );
   return told
     .filter((facts) => facts !== null)
-    .map((facts): WorkerFacts => JSON.parse(facts))
+    .map((facts): WorkerStatus => JSON.parse(facts))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -37,7 +37,7 @@ export type WorkerOrder =
   | { readonly type: "abort" };
 
 /** From a worker process to the supervisor. */
-export type WorkerReport =
+export type WorkerMessage =
   | { readonly type: "ready"; readonly device: string; readonly stats: WorkerStats }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "taking" }

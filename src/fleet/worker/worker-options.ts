@@ -2,7 +2,7 @@ import type { Telemetry } from "bullmq";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../../models/cache/model-cache.ts";
-import type { JobReport } from "../jobs/job-processor.ts";
+import type { JobEnd } from "../jobs/job-processor.ts";
 import type { PayloadParser } from "../queue/job-data.ts";
 import { checkConnection, type QueueConnection } from "../queue/redis-connection.ts";
 
@@ -63,7 +63,7 @@ export interface FleetWorkerOptions<Payload = unknown> {
   /** Whether jobs are taken as soon as the worker is ready. Default true. */
   readonly autostart?: boolean;
   /** Called when the worker is done with a job, in whatever way. */
-  readonly onJobEnd?: (report: JobReport) => void;
+  readonly onJobEnd?: (report: JobEnd) => void;
   /** Told of a span for each job, as BullMQ makes them; `bullmq-otel` makes them OpenTelemetry's. */
   readonly telemetry?: Telemetry;
   readonly logger?: Logger;

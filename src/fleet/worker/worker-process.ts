@@ -6,7 +6,7 @@ import { RedisPulse } from "../queue/redis-pulse.ts";
 import type { ProcessMemory } from "../supervisor/room-for-two.ts";
 import { FleetWorker } from "./fleet-worker.ts";
 import { MemoryTrend } from "./memory-trend.ts";
-import type { WorkerConfig, WorkerOrder, WorkerReport, WorkerStats } from "./worker-messages.ts";
+import type { WorkerConfig, WorkerOrder, WorkerMessage, WorkerStats } from "./worker-messages.ts";
 import { setUpWorker, type WorkerSetup } from "./worker-module.ts";
 import { checkWorkerOptions } from "./worker-options.ts";
 
@@ -70,14 +70,14 @@ class WorkerProcess {
       return 0;
     } catch (error) {
       if (this.#deadlineMs !== undefined) return 0;
-      this.#tellFailure(error);
+      this.#reportFailure(error);
       return 1;
     } finally {
       clearInterval(heartbeat);
       clearTimeout(this.#statsTimer);
       await this.#worker?.close(this.#closeOptions);
       clearTimeout(this.#metricsTimer);
-      await this.#tellMetrics();
+      await this.#sendMetrics();
       await this.#setup?.[Symbol.asyncDispose]();
     }
   }
@@ -104,7 +104,7 @@ class WorkerProcess {
     this.#worker = new FleetWorker(setup.task, options, async () => {});
     await this.#worker.ready;
     this.#pulse = new RedisPulse(() => this.#askRedis());
-    await this.#tellMetrics();
+    await this.#sendMetrics();
     const device = setup.cache?.info().models[0]?.device ?? slot.device;
     void this.#report({ type: "ready", device, stats: this.#stats });
   }
@@ -134,7 +134,7 @@ class WorkerProcess {
   #beat(): void {
     void this.#pulse?.beat();
     void this.#report({ type: "stats", stats: this.#stats });
-    this.#tellMetricsSoon();
+    this.#sendMetricsSoon();
   }
 
   async #askRedis(): Promise<void> {
@@ -153,17 +153,17 @@ class WorkerProcess {
       this.#statsTimer = undefined;
       void this.#report({ type: "stats", stats: this.#stats });
     }, statsPeriodMs);
-    this.#tellMetricsSoon();
+    this.#sendMetricsSoon();
   }
 
-  #tellMetricsSoon(): void {
+  #sendMetricsSoon(): void {
     this.#metricsTimer ??= setTimeout(() => {
       this.#metricsTimer = undefined;
-      void this.#tellMetrics();
+      void this.#sendMetrics();
     }, metricsPeriodMs);
   }
 
-  async #tellMetrics(): Promise<void> {
+  async #sendMetrics(): Promise<void> {
     if (this.#worker === undefined) return;
     const metrics = await this.#worker.metrics.getMetricsAsJSON();
     await this.#report({ type: "metrics", metrics });
@@ -189,7 +189,7 @@ class WorkerProcess {
     return { processBytes, gpuBytes: gpuBytes.reduce((sum, bytes) => sum + bytes, 0) };
   }
 
-  #tellFailure(error: unknown): void {
+  #reportFailure(error: unknown): void {
     this.#logger.error({ err: error }, "the worker process failed");
     const code = isOrangeryError(error) ? error.code : "UNKNOWN";
     const message = error instanceof Error ? error.message : String(error);
@@ -197,7 +197,7 @@ class WorkerProcess {
   }
 
   /** Resolves when it is on its way. */
-  async #report(report: WorkerReport): Promise<void> {
+  async #report(report: WorkerMessage): Promise<void> {
     // A supervisor that is gone needs no report.
     if (!process.connected) return;
     await new Promise<void>((resolve) => process.send!(report, () => resolve()));

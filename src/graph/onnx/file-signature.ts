@@ -37,7 +37,7 @@ const signatures: readonly FileSignature[] = [
 ];
 
 /** As many of a file's first bytes as tell its kind. */
-export const FILE_START_BYTES = 64;
+export const fileStartBytes = 64;
 
 /** Undefined for a file that is no checkpoint. */
 export function checkpointFormOf(start: Uint8Array): CheckpointForm | undefined {
@@ -52,7 +52,7 @@ export function beginsAsOnnx(start: Uint8Array): boolean {
 /**
  * What a file seems to be, for messages: its kind, or its size and how it begins.
  *
- * @param bytes The file, or its first {@link FILE_START_BYTES} when `totalBytes` gives its size.
+ * @param bytes The file, or its first {@link fileStartBytes} when `totalBytes` gives its size.
  */
 export function describeFile(bytes: Uint8Array, totalBytes: number = bytes.length): string {
   if (bytes.length === 0) return "an empty file";
@@ -64,6 +64,6 @@ export function describeFile(bytes: Uint8Array, totalBytes: number = bytes.lengt
 }
 
 function signatureOf(bytes: Uint8Array): FileSignature | undefined {
-  const head = String.fromCharCode(...bytes.subarray(0, FILE_START_BYTES));
+  const head = String.fromCharCode(...bytes.subarray(0, fileStartBytes));
   return signatures.find(({ at, begins }) => head.startsWith(begins, at));
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, it } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { GraphBuilder } from "../graph-builder.ts";
-import { createTensor } from "../tensor.ts";
+import { createWeights } from "../tensor.ts";
 import { readModel } from "./model-reader.ts";
 import { serializeModel } from "./model-writer.ts";
 import { WireWriter } from "./wire-writer.ts";
@@ -14,7 +14,7 @@ const skip = existsSync(fixtures) ? false : "shared fixtures not present";
 function smallModel() {
   const graph = new GraphBuilder("small");
   const x = graph.input("x", "float32", [1, "n", 3]);
-  const weights = createTensor("weights", [3, 2], Float32Array.of(1, 2, 3, 4, 5, 6));
+  const weights = createWeights("weights", [3, 2], Float32Array.of(1, 2, 3, 4, 5, 6));
   const y = graph.node("MatMul", [x, graph.initializer(weights)]);
   graph.output("y", y, "float32", [1, "n", 2]);
   return graph.toModel({

@@ -1,11 +1,11 @@
 import { OrangeryError } from "../../errors.ts";
-import { type ElementType, elementTypes } from "../element-type.ts";
+import { type OnnxDataType, onnxDataTypes } from "../element-type.ts";
 import type { ValueInfo } from "../onnx-nodes.ts";
 import { describeFile } from "./file-signature.ts";
 import { WireMessage } from "./wire-message.ts";
 
 /** What an `.onnx` file says of itself. */
-export interface ModelFacts {
+export interface OnnxSummary {
   readonly irVersion: number;
   readonly producerName: string;
   readonly producerVersion: string;
@@ -28,7 +28,7 @@ export interface NodeView {
 
 export interface InitializerView {
   readonly name: string;
-  readonly elementType: ElementType;
+  readonly elementType: OnnxDataType;
   readonly dims: readonly number[];
   /**
    * The elements, little-endian: a view of the bytes that were read, at any alignment. Undefined
@@ -41,7 +41,7 @@ export interface InitializerView {
  * Reads what an `.onnx` file says of itself, without its nodes' attributes and without copying its
  * weights. Throws MODEL_NOT_ONNX for anything else, saying what came.
  */
-export function readModel(bytes: Uint8Array): ModelFacts {
+export function readModel(bytes: Uint8Array): OnnxSummary {
   try {
     // A plain view, since a Buffer's `slice` would not copy as that of a Uint8Array does.
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -56,7 +56,7 @@ export function readModel(bytes: Uint8Array): ModelFacts {
 }
 
 /** The numbers are the field numbers of onnx.proto, as in `serializeModel`. */
-function readFacts(model: WireMessage): ModelFacts {
+function readFacts(model: WireMessage): OnnxSummary {
   if (model.integer(1) < 1) throw new Error("it states no ONNX version");
   if (!model.has(7)) throw new Error("it has no graph or was cut off before it");
   if (!model.has(8)) throw new Error("it states no operator set or was cut off before it");
@@ -103,6 +103,6 @@ function readDim(dim: WireMessage): number | string {
   return dim.has(1) && dim.integer(1) >= 0 ? dim.integer(1) : dim.text(2) || "?";
 }
 
-function elementType(code: number): ElementType {
-  return elementTypes[code] ?? "undefined";
+function elementType(code: number): OnnxDataType {
+  return onnxDataTypes[code] ?? "undefined";
 }

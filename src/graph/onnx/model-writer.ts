@@ -1,4 +1,4 @@
-import { elementTypes } from "../element-type.ts";
+import { onnxDataTypes } from "../element-type.ts";
 import type {
   OnnxAttribute,
   OnnxGraph,
@@ -90,7 +90,7 @@ function writeAttribute(wire: WireWriter, name: string, attribute: OnnxAttribute
 
 function writeTensor(wire: WireWriter, tensor: OnnxTensor): void {
   for (const dim of tensor.dims) wire.integer(1, dim);
-  wire.integer(2, elementTypes.indexOf(tensor.elementType));
+  wire.integer(2, onnxDataTypes.indexOf(tensor.elementType));
   wire.text(8, tensor.name);
   wire.bytes(9, tensor.rawData);
 }
@@ -99,7 +99,7 @@ function writeValueInfo(wire: WireWriter, value: ValueInfo): void {
   wire.text(1, value.name);
   wire.message(2, (type) => {
     type.message(1, (tensorType) => {
-      tensorType.integer(1, elementTypes.indexOf(value.elementType));
+      tensorType.integer(1, onnxDataTypes.indexOf(value.elementType));
       tensorType.message(2, (shape) => {
         for (const dim of value.dims) shape.message(1, (message) => writeDim(message, dim));
       });

@@ -1,4 +1,4 @@
-import { elementTypes } from "../element-type.ts";
+import { onnxDataTypes } from "../element-type.ts";
 import type { GraphBuilder, NodeInput, Value } from "../graph-builder.ts";
 
 /** The operations on images (1, channels, height, width) that the sample models are made of. */
@@ -36,7 +36,7 @@ export function imageOperations(graph: GraphBuilder) {
     either: binary("Or"),
     /** 1 where the condition holds, else 0. */
     toMask: (condition: Value) =>
-      node("Cast", [condition], { to: elementTypes.indexOf("float32") }),
+      node("Cast", [condition], { to: onnxDataTypes.indexOf("float32") }),
     choose: (condition: Value, then: NodeInput, otherwise: NodeInput) =>
       node("Where", [condition, then, otherwise]),
 
@@ -124,7 +124,7 @@ function pixelCentres(graph: GraphBuilder, x: Value, axis: 2 | 3): Value {
   const scalar = (value: number) => graph.ints([value], []);
   const length = graph.node("Gather", [graph.node("Shape", [x]), scalar(axis)]);
   const indices = graph.node("Cast", [graph.node("Range", [scalar(0), length, scalar(1)])], {
-    to: elementTypes.indexOf("float32"),
+    to: onnxDataTypes.indexOf("float32"),
   });
   const shape = graph.ints(axis === 3 ? [1, 1, 1, -1] : [1, 1, -1, 1]);
   return graph.node("Add", [graph.node("Reshape", [indices, shape]), 0.5]);

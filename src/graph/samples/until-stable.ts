@@ -1,4 +1,4 @@
-import { elementTypes } from "../element-type.ts";
+import { onnxDataTypes } from "../element-type.ts";
 import type { GraphBuilder, Value } from "../graph-builder.ts";
 import { type ImageOperations, imageOperations } from "./image-operations.ts";
 
@@ -29,6 +29,6 @@ export function untilStable(
     loop.output(loop.scopedName("changing"), ops.isAbove(change, 0), "bool", []);
     loop.output(loop.scopedName("after"), after, "float32", [1, 1, "rows", "columns"]);
   });
-  const always = graph.node("Cast", [graph.ints([1], [])], { to: elementTypes.indexOf("bool") });
+  const always = graph.node("Cast", [graph.ints([1], [])], { to: onnxDataTypes.indexOf("bool") });
   return graph.node("Loop", ["", always, start], { body });
 }

@@ -8,4 +8,4 @@ export interface InputSize {
 export type InputExtent = InputSize | "dynamic";
 
 /** The largest height and width of an input. Beyond it a network's activations fill any memory. */
-export const MAX_SIDE_PX = 16384;
+export const maxSidePx = 16384;

@@ -1,5 +1,5 @@
 /** What the metadata of a YOLO model says. */
-export interface YoloFacts {
+export interface YoloMetadata {
   readonly description: string;
   readonly task: "detect" | "segment";
   /** The class of the head in Ultralytics; by default the usual one of the task. */
@@ -30,7 +30,7 @@ export interface ModelOrigin {
  * `metadata_props` as Ultralytics writes them: each value is the Python literal. The date is the
  * weights' and not today's, so that the same model has the same bytes.
  */
-export function toYoloMetadata(facts: YoloFacts): Map<string, string> {
+export function toYoloMetadata(facts: YoloMetadata): Map<string, string> {
   const {
     head = facts.task === "segment" ? "Segment" : "Detect",
     batch = 1,

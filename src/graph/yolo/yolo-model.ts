@@ -4,7 +4,7 @@ import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
 import { anchorCount } from "./emit/emit-anchors.ts";
 import { emitHead } from "./emit/emit-head.ts";
 import { emitModule } from "./emit/emit-module.ts";
-import { type InputExtent, MAX_SIDE_PX } from "./input-size.ts";
+import { type InputExtent, maxSidePx } from "./input-size.ts";
 import {
   coefficientCount,
   type DetectModule,
@@ -22,7 +22,7 @@ export interface YoloModelOptions {
   readonly network: YoloNetwork;
   /**
    * Pixels; a number stands for a square, a pair is height and width. Each must be a multiple of
-   * the largest stride, up to {@link MAX_SIDE_PX}. "dynamic" leaves both free.
+   * the largest stride, up to {@link maxSidePx}. "dynamic" leaves both free.
    */
   readonly imageSize: number | readonly [heightPx: number, widthPx: number] | "dynamic";
   /** Height and width to be named as the usual ones where `imageSize` is "dynamic". */
@@ -165,10 +165,10 @@ function toInputExtent(imageSize: YoloModelOptions["imageSize"], stride: number)
   if (imageSize === "dynamic") return imageSize;
   const [heightPx, widthPx] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
   for (const px of [heightPx, widthPx]) {
-    if (!Number.isInteger(px) || px < stride || px % stride !== 0 || px > MAX_SIDE_PX) {
+    if (!Number.isInteger(px) || px < stride || px % stride !== 0 || px > maxSidePx) {
       throw new OrangeryError(
         "INVALID_ARGUMENT",
-        `Expected an image size in multiples of ${stride} px up to ${MAX_SIDE_PX}, got ${heightPx}×${widthPx}.`,
+        `Expected an image size in multiples of ${stride} px up to ${maxSidePx}, got ${heightPx}×${widthPx}.`,
       );
     }
   }

@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import { tryAgain } from "../../base/try-again.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
-import type { AccessOptions, LedgerDatabase } from "../ledger-database.ts";
+import type { AccessOptions, Ledger } from "../ledger-database.ts";
 import { migrations } from "../schema/migrations.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { createPool, postgresMigrationDialect } from "./postgres-dialect.ts";
@@ -30,7 +30,7 @@ interface GuardOptions {
 }
 
 /** Tables in the schema of PostgreSQL that is the first in the connection's search path. */
-export class PostgresDatabase implements LedgerDatabase {
+export class PostgresLedger implements Ledger {
   readonly location: string;
   readonly #db: Kysely<LedgerTables>;
   readonly #options: GuardOptions;
@@ -48,12 +48,12 @@ export class PostgresDatabase implements LedgerDatabase {
    * @throws `LEDGER_UNREACHABLE`, `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `PACKAGE_MISSING`,
    *   `INVALID_ARGUMENT`
    */
-  static async open(url: string, options: PostgresDatabaseOptions = {}): Promise<PostgresDatabase> {
+  static async open(url: string, options: PostgresDatabaseOptions = {}): Promise<PostgresLedger> {
     const { busyTimeoutMs = 30_000, maxConnections = 4, logger = silentLogger, signal } = options;
     const location = withoutPassword(url);
     const pool = await createPool(url, { max: maxConnections });
     const db = new Kysely<LedgerTables>({ dialect: new PostgresDialect({ pool }) });
-    const ledger = new PostgresDatabase(location, db, { busyTimeoutMs, logger });
+    const ledger = new PostgresLedger(location, db, { busyTimeoutMs, logger });
     try {
       await ledger.#prepare(options.readOnly ?? false, { signal });
       return ledger;

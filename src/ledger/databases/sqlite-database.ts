@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { Kysely, type Transaction } from "kysely";
 import { tryAgain } from "../../base/try-again.ts";
 import { OrangeryError } from "../../errors.ts";
-import type { AccessOptions, LedgerDatabase } from "../ledger-database.ts";
+import type { AccessOptions, Ledger } from "../ledger-database.ts";
 import { migrations } from "../schema/migrations.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { isCertainlyGone } from "../worklist/process-identity.ts";
@@ -28,7 +28,7 @@ const version = migrations.length;
 const applicationId = 0x4f524e47;
 
 /** A results file. */
-export class SqliteDatabase implements LedgerDatabase {
+export class SqliteLedger implements Ledger {
   /** Absolute path, links resolved. */
   readonly location: string;
   readonly #db: Kysely<LedgerTables>;
@@ -50,7 +50,7 @@ export class SqliteDatabase implements LedgerDatabase {
   static async open(
     path: string,
     { busyTimeoutMs = 30_000, readOnly = false }: SqliteDatabaseOptions = {},
-  ): Promise<SqliteDatabase> {
+  ): Promise<SqliteLedger> {
     const file = resolve(path);
     await (readOnly ? checkExists(file) : prepareFolder(file));
     let sqlite: DatabaseSync | undefined;
@@ -64,7 +64,7 @@ export class SqliteDatabase implements LedgerDatabase {
       await whileBusy(busyTimeoutMs, () => migrate(db, database, { file, readOnly }));
       if (readOnly) database.exec("pragma query_only = 1");
       // All users of a file know it by one name, whatever links lead to it.
-      return new SqliteDatabase(await realpath(file), db, busyTimeoutMs);
+      return new SqliteLedger(await realpath(file), db, busyTimeoutMs);
     } catch (error) {
       if (sqlite?.isOpen) sqlite.close();
       throw toLedgerError(error, file);

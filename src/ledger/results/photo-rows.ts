@@ -4,7 +4,7 @@ import { waitingAnew } from "../worklist/add-photos.ts";
 import { inStatements } from "./insert-rows.ts";
 
 /** A photo as its source names it. */
-export interface PhotoRef {
+export interface PhotoIdentity {
   /** Absolute path, or the key in another source. Two sources are two photos. */
   readonly source: string;
   /** Together with `mtimeUs` it tells a changed photo from the one that is known. Default 0: not known. */
@@ -12,7 +12,7 @@ export interface PhotoRef {
   readonly mtimeUs?: number | undefined;
 }
 
-export interface PhotoState extends PhotoRef {
+export interface PhotoState extends PhotoIdentity {
   /** Undefined where it could not be read. */
   readonly contentSha256?: string | undefined;
 }
@@ -118,7 +118,7 @@ function hasChanged(photo: PhotoState, row: Omit<PhotoRow, "id" | "source">): bo
 
 /** Whether size or time differ, where both are known. */
 export function isOtherFile(
-  { sizeBytes = 0, mtimeUs = 0 }: PhotoRef,
+  { sizeBytes = 0, mtimeUs = 0 }: PhotoIdentity,
   row: Pick<PhotoRow, "size_bytes" | "mtime_us">,
 ): boolean {
   const differs = (a: number, b: number) => a !== 0 && b !== 0 && a !== b;

@@ -1,18 +1,18 @@
 import type { Transaction } from "kysely";
 import { OrangeryError } from "../../errors.ts";
-import type { AccessOptions, LedgerDatabase } from "../ledger-database.ts";
+import type { AccessOptions, Ledger } from "../ledger-database.ts";
 import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { unleased } from "../worklist/lease-owner.ts";
 import type { Reason } from "../worklist/worklist.ts";
 import { inStatements } from "./insert-rows.ts";
-import { isOtherFile, type PhotoRef, type PhotoState, savePhotos } from "./photo-rows.ts";
+import { isOtherFile, type PhotoIdentity, type PhotoState, savePhotos } from "./photo-rows.ts";
 import { findResults, insertResults, type PhotoResult } from "./result-rows.ts";
 import { SharedRows } from "./shared-rows.ts";
 
 /** A photo that was read, and what was found on it. */
-export interface FoundPhoto extends PhotoRef {
+export interface FoundPhoto extends PhotoIdentity {
   /** Of its bytes, lower-case hex. */
   readonly contentSha256: string;
   readonly result: PhotoResult;
@@ -32,12 +32,12 @@ export type PhotoOutcome = "done" | "set-aside";
  * changes nothing. Works the same on both databases; every method is one transaction.
  */
 export class ResultStore {
-  readonly ledger: LedgerDatabase;
+  readonly ledger: Ledger;
   readonly recipe: Recipe;
   readonly #recipeId: number;
   readonly #shared = new SharedRows();
 
-  private constructor(ledger: LedgerDatabase, recipe: Recipe, recipeId: number) {
+  private constructor(ledger: Ledger, recipe: Recipe, recipeId: number) {
     this.ledger = ledger;
     this.recipe = recipe;
     this.#recipeId = recipeId;
@@ -45,7 +45,7 @@ export class ResultStore {
 
   /** The results of `recipe` in `ledger`, which stays its caller's. */
   static async open(
-    ledger: LedgerDatabase,
+    ledger: Ledger,
     recipe: Recipe,
     options: AccessOptions = {},
   ): Promise<ResultStore> {
@@ -58,7 +58,7 @@ export class ResultStore {
    * they need not be given to the queue. At most 10,000 at a time.
    */
   async knownSources(
-    photos: readonly PhotoRef[],
+    photos: readonly PhotoIdentity[],
     options: AccessOptions = {},
   ): Promise<ReadonlyMap<string, PhotoOutcome>> {
     const asked = new Map(photos.map((photo) => [photo.source, photo]));
@@ -100,7 +100,7 @@ export class ResultStore {
    * where it has none and has to be inferred.
    */
   async recordKnown(
-    photo: PhotoRef & { readonly contentSha256: string },
+    photo: PhotoIdentity & { readonly contentSha256: string },
     options: AccessOptions = {},
   ): Promise<boolean> {
     return await this.ledger.write(async (transaction) => {
@@ -115,7 +115,7 @@ export class ResultStore {
    * Records what was found, all or nothing. Where a content has a result already, that one stays. A
    * failure recorded before is forgotten.
    *
-   * @throws `INVALID_ARGUMENT` before anything is written, and what {@link LedgerDatabase.write} throws
+   * @throws `INVALID_ARGUMENT` before anything is written, and what {@link Ledger.write} throws
    */
   async record(photos: readonly FoundPhoto[], options: AccessOptions = {}): Promise<void> {
     for (const photo of photos) checkPhoto(photo);
@@ -160,7 +160,7 @@ export class ResultStore {
   /** Photos are done with the results of their contents. */
   async #complete(
     transaction: Transaction<LedgerTables>,
-    photos: readonly (PhotoRef & { readonly contentSha256: string })[],
+    photos: readonly (PhotoIdentity & { readonly contentSha256: string })[],
     resultIds: ReadonlyMap<string, number>,
   ): Promise<void> {
     const photoIds = await savePhotos(transaction, photos);

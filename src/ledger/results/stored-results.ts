@@ -1,4 +1,4 @@
-import type { LedgerDatabase } from "../ledger-database.ts";
+import type { Ledger } from "../ledger-database.ts";
 import { readManyCounts, readManyFindings } from "./read-findings.ts";
 import type { PhotoResult } from "./result-rows.ts";
 
@@ -15,7 +15,7 @@ export interface StoredResult extends PhotoResult {
 }
 
 /** A photo without a result. */
-export interface SetAsidePhoto {
+export interface FailedPhoto {
   readonly source: string;
   readonly recipeHash: string;
   readonly reason: { readonly code: string; readonly message: string };
@@ -36,7 +36,7 @@ const failuresPerPage = 1000;
  * bounded memory; what is recorded meanwhile may be among them or not, always whole.
  */
 export async function* readResults(
-  ledger: LedgerDatabase,
+  ledger: Ledger,
   options: ReadResultsOptions = {},
 ): AsyncGenerator<StoredResult> {
   for await (const jobs of jobPages(ledger, {
@@ -79,10 +79,10 @@ export async function* readResults(
 }
 
 /** The photos without a result, in the order of their sources' bytes; read in pages. */
-export async function* readSetAside(
-  ledger: LedgerDatabase,
+export async function* readFailures(
+  ledger: Ledger,
   options: ReadResultsOptions = {},
-): AsyncGenerator<SetAsidePhoto> {
+): AsyncGenerator<FailedPhoto> {
   for await (const jobs of jobPages(ledger, {
     ...options,
     state: "set-aside",
@@ -105,7 +105,7 @@ interface JobPagesOptions extends ReadResultsOptions {
  * anew for each page.
  */
 async function* jobPages(
-  ledger: LedgerDatabase,
+  ledger: Ledger,
   { state, photosPerPage, recipeHash, signal }: JobPagesOptions,
 ) {
   for (let after = ""; ; ) {
@@ -167,7 +167,7 @@ export interface StoredRecipe {
 }
 
 /** The recipes in the order in which they were first used. */
-export async function readRecipes(ledger: LedgerDatabase): Promise<StoredRecipe[]> {
+export async function readRecipes(ledger: Ledger): Promise<StoredRecipe[]> {
   const rows = await ledger.read((db) =>
     db
       .selectFrom("recipe")

@@ -11,8 +11,8 @@ import { NodeSqliteDialect, sqliteMigrationDialect } from "../databases/sqlite-d
 import { openLedger } from "../open-ledger.ts";
 import { createRecipe } from "../recipe.ts";
 import { toCocoCounts } from "../results/coco-counts.ts";
-import { readResults, readSetAside, type StoredResult } from "../results/stored-results.ts";
-import { Ledger } from "../worklist/ledger.ts";
+import { readResults, readFailures, type StoredResult } from "../results/stored-results.ts";
+import { WorklistFile } from "../worklist/ledger.ts";
 import { currentProcess } from "../worklist/process-identity.ts";
 import { createTables } from "./migration-1-tables.ts";
 
@@ -117,14 +117,14 @@ async function assertBroughtForward(file: string): Promise<void> {
     [...["/b.jpg", 0], undefined, undefined],
   );
   assert.deepEqual(
-    (await collect(readSetAside(ledger))).map(({ source }) => source),
+    (await collect(readFailures(ledger))).map(({ source }) => source),
     ["/c.jpg"],
   );
 }
 
 test("a file of the first version is brought up to date by a run, without loss", async () => {
   await using old = await createOldFile();
-  await (await Ledger.open(old.file))[Symbol.asyncDispose]();
+  await (await WorklistFile.open(old.file))[Symbol.asyncDispose]();
   await assertBroughtForward(old.file);
 });
 

@@ -53,13 +53,13 @@ interface PhotoTable {
   content_sha256: string | null;
 }
 
-export type JobState = "waiting" | "leased" | "done" | "set-aside";
+export type EntryState = "waiting" | "leased" | "done" | "set-aside";
 
 interface JobTable {
   id: Generated<Integer>;
   photo_id: WrittenOnce<Integer>;
   recipe_id: WrittenOnce<Integer>;
-  state: Generated<JobState>;
+  state: Generated<EntryState>;
   attempts: Generated<Integer>;
   /** Who holds the lease; set exactly in the state `leased`. */
   owner: string | null;

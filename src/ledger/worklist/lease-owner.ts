@@ -3,7 +3,7 @@ import { access, rm, writeFile } from "node:fs/promises";
 import { sql } from "kysely";
 import type { Logger } from "../../logger.ts";
 import { toSpaceError } from "../databases/sqlite-error.ts";
-import type { LedgerDatabase } from "../ledger-database.ts";
+import type { Ledger } from "../ledger-database.ts";
 import { currentProcess, isCertainlyGone } from "./process-identity.ts";
 
 /** Deaths of the process on one photo after which the photo is set aside. */
@@ -35,14 +35,14 @@ export interface LeaseOwnerOptions {
  */
 export class LeaseOwner {
   readonly id = randomBytes(6).toString("hex");
-  readonly #ledger: LedgerDatabase;
+  readonly #ledger: Ledger;
   readonly #file: string;
   readonly #leaseMs: number;
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> = Promise.resolve();
 
-  constructor(ledger: LedgerDatabase, { file, leaseMs, logger }: LeaseOwnerOptions) {
+  constructor(ledger: Ledger, { file, leaseMs, logger }: LeaseOwnerOptions) {
     this.#ledger = ledger;
     this.#file = file;
     this.#leaseMs = leaseMs;

@@ -1,6 +1,6 @@
 import { isOrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
-import { SqliteDatabase } from "../databases/sqlite-database.ts";
+import { SqliteLedger } from "../databases/sqlite-database.ts";
 import type { Recipe } from "../recipe.ts";
 import { LeaseOwner } from "./lease-owner.ts";
 import { Worklist } from "./worklist.ts";
@@ -23,13 +23,13 @@ export interface LedgerOptions {
  * Any number of processes of one machine may have the same file open. It has to lie on a local disk.
  * `docs/ledger.md` describes the tables.
  */
-export class Ledger implements AsyncDisposable {
-  readonly #database: SqliteDatabase;
+export class WorklistFile implements AsyncDisposable {
+  readonly #database: SqliteLedger;
   readonly #owner: LeaseOwner;
   #closing: Promise<void> | undefined;
 
   private constructor(
-    database: SqliteDatabase,
+    database: SqliteLedger,
     { leaseMs = 60_000, logger = silentLogger }: LedgerOptions,
   ) {
     this.#database = database;
@@ -41,9 +41,9 @@ export class Ledger implements AsyncDisposable {
    *
    * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE`
    */
-  static async open(file: string, options: LedgerOptions = {}): Promise<Ledger> {
-    const database = await SqliteDatabase.open(file, options);
-    const ledger = new Ledger(database, options);
+  static async open(file: string, options: LedgerOptions = {}): Promise<WorklistFile> {
+    const database = await SqliteLedger.open(file, options);
+    const ledger = new WorklistFile(database, options);
     try {
       await ledger.#owner.start();
     } catch (error) {

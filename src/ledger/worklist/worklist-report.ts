@@ -1,23 +1,23 @@
 import { sql } from "kysely";
-import type { LedgerDatabase } from "../ledger-database.ts";
+import type { Ledger } from "../ledger-database.ts";
 import { readFindings, readManyCounts } from "../results/read-findings.ts";
 import type { Findings, ObjectCount } from "../results/result-rows.ts";
-import type { JobState } from "../schema/tables.ts";
+import type { EntryState } from "../schema/tables.ts";
 import { isInScope } from "./add-photos.ts";
 
 /** How many photos of the list are in which state. */
-export type StateCounts = { readonly [state in JobState]: number };
+export type StateCounts = { readonly [state in EntryState]: number };
 
 /** One photo of the list and what is known of it. */
-export interface ReportedPhoto {
+export interface WorklistPhoto {
   readonly source: string;
-  readonly state: JobState;
+  readonly state: EntryState;
   /** Why it was set aside. */
   readonly reason: { readonly code: string; readonly message: string } | undefined;
-  readonly result: ReportedResult | undefined;
+  readonly result: WorklistResult | undefined;
 }
 
-export interface ReportedResult {
+export interface WorklistResult {
   readonly id: number;
   readonly contentSha256: string;
   readonly widthPx: number;
@@ -29,14 +29,14 @@ export interface ReportedResult {
   readonly counts: readonly ObjectCount[];
 }
 
-export interface ReportTotals {
+export interface WorklistTotals {
   /** Distinct results: photos of identical bytes share one, and are counted here each. */
   readonly objectCount: number;
   readonly countByName: ReadonlyMap<string, number>;
 }
 
-export interface ReportPhotosOptions {
-  readonly state?: JobState;
+export interface WorklistPhotosOptions {
+  readonly state?: EntryState;
   /** At most so many; default all. */
   readonly limit?: number;
 }
@@ -44,11 +44,11 @@ export interface ReportPhotosOptions {
 const pageSize = 500;
 
 /** Reads what became of the photos that one run was asked for. */
-export class WorklistReport {
-  readonly #ledger: LedgerDatabase;
+export class WorklistView {
+  readonly #ledger: Ledger;
   readonly #recipeId: number;
 
-  constructor(ledger: LedgerDatabase, recipeId: number) {
+  constructor(ledger: Ledger, recipeId: number) {
     this.#ledger = ledger;
     this.#recipeId = recipeId;
   }
@@ -67,7 +67,7 @@ export class WorklistReport {
     return counts;
   }
 
-  async totals(): Promise<ReportTotals> {
+  async totals(): Promise<WorklistTotals> {
     const rows = await this.#ledger.read((db) =>
       db
         .selectFrom("job")
@@ -88,7 +88,7 @@ export class WorklistReport {
   async *photos({
     state,
     limit = Infinity,
-  }: ReportPhotosOptions = {}): AsyncGenerator<ReportedPhoto> {
+  }: WorklistPhotosOptions = {}): AsyncGenerator<WorklistPhoto> {
     let after = "";
     for (let left = limit; left > 0; ) {
       const page = await this.#page(after, state, Math.min(left, pageSize));
@@ -112,7 +112,7 @@ export class WorklistReport {
     return new Map(rows.map(({ file, result_id }) => [file, result_id]));
   }
 
-  async #page(after: string, state: JobState | undefined, limit: number): Promise<ReportedPhoto[]> {
+  async #page(after: string, state: EntryState | undefined, limit: number): Promise<WorklistPhoto[]> {
     const rows = await this.#ledger.read((db) =>
       db
         .selectFrom("photo")

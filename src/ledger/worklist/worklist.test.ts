@@ -9,7 +9,7 @@ import { Detections } from "../../vision/detections.ts";
 import { createRecipe } from "../recipe.ts";
 import type { PhotoResult } from "../results/result-rows.ts";
 import type { PhotoFile } from "./add-photos.ts";
-import { Ledger, type LedgerOptions } from "./ledger.ts";
+import { WorklistFile, type LedgerOptions } from "./ledger.ts";
 import type { LeasedPhoto, PhotoContent, Worklist } from "./worklist.ts";
 
 const recipe = createRecipe({ version: 1 });
@@ -37,8 +37,8 @@ async function openLedgers(users: number, options?: LedgerOptions) {
   const stack = new AsyncDisposableStack();
   const folder = stack.use(await mkdtempDisposable(join(tmpdir(), "orangery-ledger-")));
   const file = join(folder.path, "results.db");
-  const ledgers: Ledger[] = [];
-  for (let i = 0; i < users; i++) ledgers.push(stack.use(await Ledger.open(file, options)));
+  const ledgers: WorklistFile[] = [];
+  for (let i = 0; i < users; i++) ledgers.push(stack.use(await WorklistFile.open(file, options)));
   return {
     file,
     ledgers,
@@ -76,8 +76,8 @@ test("an empty list has nothing to lease, nothing unfinished and nothing to tell
   assert.deepEqual(await worklist.lease(5), []);
   assert.deepEqual(await worklist.lease(1, { suspects: true }), []);
   assert.equal(await worklist.isUnfinished(), false);
-  assert.deepEqual(await collect(worklist.report.photos()), []);
-  const { objectCount, countByName } = await worklist.report.totals();
+  assert.deepEqual(await collect(worklist.view.photos()), []);
+  const { objectCount, countByName } = await worklist.view.totals();
   assert.deepEqual([objectCount, [...countByName]], [0, []]);
 });
 
@@ -117,7 +117,7 @@ test("a run is given only the photos it asked for", async () => {
   const worklist = await second!.worklist(recipe);
   await worklist.add([photo("/new.jpg")]);
   assert.deepEqual(sources(await worklist.lease(9)), ["/new.jpg"]);
-  assert.deepEqual(sources(await collect(worklist.report.photos())), ["/new.jpg"]);
+  assert.deepEqual(sources(await collect(worklist.view.photos())), ["/new.jpg"]);
 });
 
 test("a result and its photo's completion appear together and are reported", async () => {
@@ -125,7 +125,7 @@ test("a result and its photo's completion appear together and are reported", asy
   const worklist = await setup.ledger.worklist(recipe);
   await worklist.add([photo("/a.jpg")]);
   await finishOne(worklist, "a");
-  const [reported] = await collect(worklist.report.photos());
+  const [reported] = await collect(worklist.view.photos());
   assert.deepEqual(reported, {
     source: "/a.jpg",
     state: "done",
@@ -141,8 +141,8 @@ test("a result and its photo's completion appear together and are reported", asy
       counts: [{ region: 0, name: "plant", count: 3 }],
     },
   });
-  assert.deepEqual((await worklist.report.totals()).countByName, new Map([["plant", 3]]));
-  assert.deepEqual((await worklist.report.findings(1)).objects.names, ["plant"]);
+  assert.deepEqual((await worklist.view.totals()).countByName, new Map([["plant", 3]]));
+  assert.deepEqual((await worklist.view.findings(1)).objects.names, ["plant"]);
   assert.equal(await worklist.isUnfinished(), false);
 });
 
@@ -152,7 +152,7 @@ test("adding a finished photo again changes nothing", async () => {
     const worklist = await setup.ledger.worklist(recipe);
     await worklist.add([photo("/a.jpg")]);
     if (_run === 1) await finishOne(worklist, "a");
-    assert.equal((await worklist.report.states()).done, 1);
+    assert.equal((await worklist.view.states()).done, 1);
   }
 });
 
@@ -164,7 +164,7 @@ test("identical bytes have one result that both photos share", async () => {
   const twin = await leaseOne(worklist);
   await worklist.begin(twin);
   assert.equal(await worklist.claim(twin, content("a")), "known");
-  const reported = await collect(worklist.report.photos());
+  const reported = await collect(worklist.view.photos());
   assert.deepEqual(
     reported.map(({ state, result }) => [state, result?.id]),
     [
@@ -172,7 +172,7 @@ test("identical bytes have one result that both photos share", async () => {
       ["done", 1],
     ],
   );
-  assert.deepEqual((await worklist.report.totals()).objectCount, 6);
+  assert.deepEqual((await worklist.view.totals()).objectCount, 6);
 });
 
 test("bytes that another user is inferring are not inferred a second time", async () => {
@@ -213,7 +213,7 @@ test("a changed file gets a new result; touched only, it keeps its own", async (
 
   await worklist.add([photo("/a.jpg", 3)]);
   await finishOne(worklist, "b");
-  const [reported] = await collect(worklist.report.photos());
+  const [reported] = await collect(worklist.view.photos());
   assert.equal(reported?.result?.contentSha256, "b".repeat(64));
 });
 
@@ -228,7 +228,7 @@ test("a changed file is to be done again under every recipe", async () => {
   await (await setup.ledger.worklist(recipe)).add([photo("/a.jpg", 2)]);
   const worklist = await setup.ledger.worklist(other);
   await worklist.add([photo("/a.jpg", 2)]);
-  assert.equal((await worklist.report.states()).waiting, 1);
+  assert.equal((await worklist.view.states()).waiting, 1);
 });
 
 test("a new recipe does all photos again and keeps the results of the old one", async () => {
@@ -239,10 +239,10 @@ test("a new recipe does all photos again and keeps the results of the old one", 
   const next = await setup.ledger.worklist(createRecipe({ version: 2 }));
   await next.add([photo("/a.jpg")]);
   await finishOne(next, "a");
-  const [renewed] = await collect(next.report.photos());
+  const [renewed] = await collect(next.view.photos());
   assert.equal(renewed?.result?.id, 2);
   for (const id of [1, 2]) {
-    assert.deepEqual((await next.report.findings(id)).objects.names, ["plant"]);
+    assert.deepEqual((await next.view.findings(id)).objects.names, ["plant"]);
   }
 });
 
@@ -262,12 +262,12 @@ for (const { code, again, retry, state } of setAsideCases) {
     await worklist.add([photo("/a.jpg")]);
     const leased = await leaseOne(worklist);
     await worklist.begin(leased);
-    assert.equal(await worklist.setAside(leased, { code, message: "why" }), true);
-    const [aside] = await collect(worklist.report.photos({ state: "set-aside" }));
+    assert.equal(await worklist.fail(leased, { code, message: "why" }), true);
+    const [aside] = await collect(worklist.view.photos({ state: "set-aside" }));
     assert.deepEqual(aside?.reason, { code, message: "why" });
 
     await worklist.add([again], { retry });
-    const [reported] = await collect(worklist.report.photos());
+    const [reported] = await collect(worklist.view.photos());
     assert.equal(reported?.state, state);
     assert.equal(reported?.reason === undefined, state === "waiting");
   });
@@ -278,14 +278,14 @@ test("a photo that fails becomes a suspect, comes last, and the third time is se
   const worklist = await setup.ledger.worklist(recipe);
   await worklist.add([photo("/bad.jpg"), photo("/good.jpg")]);
   const reason = { code: "PHOTO_FAILED", message: "why" };
-  assert.equal(await worklist.fail(await leaseOne(worklist), reason), false);
+  assert.equal(await worklist.failAttempt(await leaseOne(worklist), reason), false);
   assert.deepEqual(sources(await worklist.lease(9)), ["/good.jpg"]);
 
   const second = await leaseOne(worklist, { suspects: true });
   assert.deepEqual([second.source, second.attempts], ["/bad.jpg", 1]);
-  assert.equal(await worklist.fail(second, reason), false);
-  assert.equal(await worklist.fail(await leaseOne(worklist, { suspects: true }), reason), true);
-  assert.equal((await worklist.report.states())["set-aside"], 1);
+  assert.equal(await worklist.failAttempt(second, reason), false);
+  assert.equal(await worklist.failAttempt(await leaseOne(worklist, { suspects: true }), reason), true);
+  assert.equal((await worklist.view.states())["set-aside"], 1);
 });
 
 test("the least suspect photo comes first", async () => {
@@ -293,9 +293,9 @@ test("the least suspect photo comes first", async () => {
   const worklist = await setup.ledger.worklist(recipe);
   await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
   const reason = { code: "PHOTO_FAILED", message: "why" };
-  await worklist.fail(await leaseOne(worklist), reason);
-  await worklist.fail(await leaseOne(worklist, { suspects: true }), reason);
-  await worklist.fail(await leaseOne(worklist), reason);
+  await worklist.failAttempt(await leaseOne(worklist), reason);
+  await worklist.failAttempt(await leaseOne(worklist, { suspects: true }), reason);
+  await worklist.failAttempt(await leaseOne(worklist), reason);
   assert.equal((await leaseOne(worklist, { suspects: true })).source, "/b.jpg");
 });
 
@@ -338,11 +338,11 @@ test("an owner whose lease expired loses its photos and cannot record them any m
   assert.equal(await sleeper!.finish(lost, finished), false);
   assert.equal(await sleeper!.begin(lost), false);
   assert.equal(await sleeper!.claim(lost, content("a")), "lost");
-  assert.equal(await sleeper!.setAside(lost, { code: "PHOTO_UNREADABLE", message: "" }), false);
+  assert.equal(await sleeper!.fail(lost, { code: "PHOTO_UNREADABLE", message: "" }), false);
   assert.equal(await taker!.begin(taken), true);
   assert.equal(await taker!.claim(taken, content("a")), "infer");
   assert.equal(await taker!.finish(taken, finished), true);
-  assert.equal((await taker!.report.states()).done, 1);
+  assert.equal((await taker!.view.states()).done, 1);
 });
 
 test("an owner that ended in order, but could not give its photos back, is not blamed", async () => {
@@ -414,7 +414,7 @@ test("a death is blamed on the photos that were begun, at once, and the third se
   dieAtWork(file, true); // "/a.jpg" alone, the third time
   await worklist.recover();
   assert.deepEqual(await worklist.lease(1, { suspects: true }), []);
-  const [aside] = await collect(worklist.report.photos({ state: "set-aside" }));
+  const [aside] = await collect(worklist.view.photos({ state: "set-aside" }));
   assert.equal(aside?.source, "/a.jpg");
   assert.equal(aside?.reason?.code, "PHOTO_CRASHED_WORKER");
 });
@@ -432,10 +432,10 @@ test("a report of many photos comes in the order of their sources, as many as as
   const worklist = await setup.ledger.worklist(recipe);
   const all = Array.from({ length: 1201 }, (_, i) => photo(`/${String(i).padStart(4, "0")}.jpg`));
   await worklist.add([...all].reverse());
-  assert.deepEqual(sources(await collect(worklist.report.photos())), sources(all));
-  const some = await collect(worklist.report.photos({ limit: 3 }));
+  assert.deepEqual(sources(await collect(worklist.view.photos())), sources(all));
+  const some = await collect(worklist.view.photos({ limit: 3 }));
   assert.deepEqual(sources(some), sources(all).slice(0, 3));
-  assert.deepEqual(await collect(worklist.report.photos({ state: "done" })), []);
+  assert.deepEqual(await collect(worklist.view.photos({ state: "done" })), []);
 });
 
 test("which result an annotated picture shows is remembered, the last one counts", async () => {
@@ -450,7 +450,7 @@ test("which result an annotated picture shows is remembered, the last one counts
   await finishOne(worklist, "b");
   await worklist.recordPicture("/out/b.jpg", 1);
   await worklist.recordPicture("/out/b.jpg", 2);
-  const pictures = await worklist.report.pictures(["/out/a.jpg", "/out/b.jpg", "/out/c.jpg"]);
+  const pictures = await worklist.view.pictures(["/out/a.jpg", "/out/b.jpg", "/out/c.jpg"]);
   assert.deepEqual([...pictures].sort(), [
     ["/out/a.jpg", 1],
     ["/out/b.jpg", 2],

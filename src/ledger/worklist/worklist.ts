@@ -1,13 +1,13 @@
 import { sql, type Transaction } from "kysely";
-import type { LedgerDatabase } from "../ledger-database.ts";
+import type { Ledger } from "../ledger-database.ts";
 import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import { insertResults, type PhotoResult } from "../results/result-rows.ts";
 import { SharedRows } from "../results/shared-rows.ts";
-import type { JobState, LedgerTables } from "../schema/tables.ts";
+import type { EntryState, LedgerTables } from "../schema/tables.ts";
 import { addPhotos, clearScope, isInScope, type PhotoFile } from "./add-photos.ts";
 import { deathsAllowed, type LeaseOwner, unleased } from "./lease-owner.ts";
-import { WorklistReport } from "./worklist-report.ts";
+import { WorklistView } from "./worklist-report.ts";
 
 /** What was read of a photo. */
 export interface PhotoContent {
@@ -19,7 +19,7 @@ export interface PhotoContent {
 
 /** A photo that this owner, and nobody else, may work on. */
 export interface LeasedPhoto {
-  readonly jobId: number;
+  readonly entryId: number;
   readonly photoId: number;
   readonly source: string;
   /** How often work on it ended badly. From 1 on it is a suspect and is worked on alone. */
@@ -45,8 +45,8 @@ export interface FinishedPhoto {
   readonly pictureFile?: string | undefined;
 }
 
-interface JobChange {
-  readonly state?: JobState;
+interface EntryChange {
+  readonly state?: EntryState;
   readonly attempts?: number;
   readonly owner?: null;
   readonly begun?: number;
@@ -56,7 +56,7 @@ interface JobChange {
   readonly reason_message?: string;
 }
 
-function doneWith(resultId: number): JobChange {
+function doneWith(resultId: number): EntryChange {
   return { state: "done", result_id: resultId, ...unleased };
 }
 
@@ -77,22 +77,22 @@ function doneWith(resultId: number): JobChange {
  * recorded once even by an owner that was taken for dead and is not.
  */
 export class Worklist {
-  readonly report: WorklistReport;
-  readonly #ledger: LedgerDatabase;
+  readonly view: WorklistView;
+  readonly #ledger: Ledger;
   readonly #owner: LeaseOwner;
   readonly #recipeId: number;
   readonly #shared = new SharedRows();
 
-  private constructor(ledger: LedgerDatabase, owner: LeaseOwner, recipeId: number) {
+  private constructor(ledger: Ledger, owner: LeaseOwner, recipeId: number) {
     this.#ledger = ledger;
     this.#owner = owner;
     this.#recipeId = recipeId;
-    this.report = new WorklistReport(ledger, recipeId);
+    this.view = new WorklistView(ledger, recipeId);
   }
 
   /** @internal {@link Ledger.worklist} makes them. */
   static async create(
-    ledger: LedgerDatabase,
+    ledger: Ledger,
     owner: LeaseOwner,
     recipe: Recipe,
   ): Promise<Worklist> {
@@ -123,7 +123,7 @@ export class Worklist {
       const photos = await transaction
         .selectFrom("job")
         .innerJoin("photo", "photo.id", "job.photo_id")
-        .select(["job.id as jobId", "photo.id as photoId", "photo.source", "job.attempts"])
+        .select(["job.id as entryId", "photo.id as photoId", "photo.source", "job.attempts"])
         .where("job.recipe_id", "=", this.#recipeId)
         // Literally, or SQLite does not see that the partial index covers it.
         .where("job.state", "=", sql.lit("waiting" as const))
@@ -140,7 +140,7 @@ export class Worklist {
         .where(
           "id",
           "in",
-          photos.map(({ jobId }) => jobId),
+          photos.map(({ entryId }) => jobId),
         )
         .execute();
       return photos;
@@ -185,7 +185,7 @@ export class Worklist {
         .select("id")
         .where("recipe_id", "=", this.#recipeId)
         .where("claimed_sha256", "=", sha256)
-        .where("id", "!=", photo.jobId)
+        .where("id", "!=", photo.entryId)
         .executeTakeFirst();
       if (claimed !== undefined) {
         await this.#update(transaction, photo, { begun: 0 });
@@ -216,10 +216,10 @@ export class Worklist {
   }
 
   /** Records that the photo gets no result. False when the lease was lost. */
-  async setAside(photo: LeasedPhoto, { code, message }: Reason): Promise<boolean> {
-    const setAside = { state: "set-aside", reason_code: code, reason_message: message } as const;
+  async fail(photo: LeasedPhoto, { code, message }: Reason): Promise<boolean> {
+    const failed = { state: "set-aside", reason_code: code, reason_message: message } as const;
     return await this.#ledger.write((transaction) =>
-      this.#update(transaction, photo, { ...setAside, ...unleased }),
+      this.#update(transaction, photo, { ...failed, ...unleased }),
     );
   }
 
@@ -227,9 +227,9 @@ export class Worklist {
    * Records a failure that may not be the photo's fault: it becomes a suspect and waits again; the
    * third time it is set aside. True when it was.
    */
-  async fail(photo: LeasedPhoto, reason: Reason): Promise<boolean> {
+  async failAttempt(photo: LeasedPhoto, reason: Reason): Promise<boolean> {
     const attempts = photo.attempts + 1;
-    if (attempts >= deathsAllowed) return await this.setAside(photo, reason);
+    if (attempts >= deathsAllowed) return await this.fail(photo, reason);
     await this.#ledger.write((transaction) =>
       this.#update(transaction, photo, { state: "waiting", attempts, ...unleased }),
     );
@@ -287,13 +287,13 @@ export class Worklist {
 
   async #holds(
     transaction: Transaction<LedgerTables>,
-    { jobId }: LeasedPhoto,
+    { entryId }: LeasedPhoto,
     claimedSha256?: string,
   ): Promise<boolean> {
     const held = await transaction
       .selectFrom("job")
       .select("claimed_sha256")
-      .where("id", "=", jobId)
+      .where("id", "=", entryId)
       .where("owner", "=", this.#owner.id)
       .executeTakeFirst();
     if (held === undefined) return false;
@@ -303,13 +303,13 @@ export class Worklist {
   /** Changes a job that this owner holds; false when it does not. */
   async #update(
     transaction: Transaction<LedgerTables>,
-    { jobId }: LeasedPhoto,
-    change: JobChange,
+    { entryId }: LeasedPhoto,
+    change: EntryChange,
   ): Promise<boolean> {
     const { numUpdatedRows } = await transaction
       .updateTable("job")
       .set(change)
-      .where("id", "=", jobId)
+      .where("id", "=", entryId)
       .where("owner", "=", this.#owner.id)
       .executeTakeFirst();
     return numUpdatedRows > 0n;

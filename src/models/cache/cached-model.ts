@@ -25,7 +25,7 @@ export interface CachedModelOptions {
 }
 
 /** The use of a model, until `done` is called. */
-export interface ModelUse {
+export interface ModelHold {
   readonly model: YoloModel;
   /** Idempotent. */
   readonly done: () => void;
@@ -57,9 +57,9 @@ export class CachedModel {
   readonly #gone = Promise.withResolvers<void>();
   #outcome: LoadOutcome | undefined;
   #users = 0;
-  #left = false;
+  #isAbandoned = false;
   #retired: ReleaseReason | undefined;
-  #released = false;
+  #isReleased = false;
 
   constructor(options: CachedModelOptions) {
     this.name = options.name;
@@ -74,7 +74,7 @@ export class CachedModel {
   }
 
   get state(): "loading" | "ready" | "draining" {
-    if (this.#left) return "draining";
+    if (this.#isAbandoned) return "draining";
     return this.#outcome === undefined ? "loading" : "ready";
   }
 
@@ -101,7 +101,7 @@ export class CachedModel {
    * Waits for the model and uses it until `done` is called. The caller counts as a user from the
    * call on. One that aborts leaves; the load goes on while anyone waits.
    */
-  async use(signal?: AbortSignal): Promise<ModelUse> {
+  async use(signal?: AbortSignal): Promise<ModelHold> {
     this.#users += 1;
     let using = true;
     const done = () => {
@@ -123,7 +123,7 @@ export class CachedModel {
 
   /** Takes the model out of service; it goes when its users have left. */
   retire(reason: ReleaseReason): void {
-    if (this.#left) return;
+    if (this.#isAbandoned) return;
     this.#retired = reason;
     this.#leave();
     this.#settle();
@@ -146,8 +146,8 @@ export class CachedModel {
   }
 
   #leave(failure?: { readonly error: unknown }): void {
-    if (this.#left) return;
-    this.#left = true;
+    if (this.#isAbandoned) return;
+    this.#isAbandoned = true;
     this.#options.onLeave(this, failure);
   }
 
@@ -156,8 +156,8 @@ export class CachedModel {
     if (this.#users > 0) return;
     if (this.#outcome === undefined) {
       this.#cancel();
-    } else if (this.#left && !this.#released) {
-      this.#released = true;
+    } else if (this.#isAbandoned && !this.#isReleased) {
+      this.#isReleased = true;
       void this.#release(this.#outcome);
     }
   }

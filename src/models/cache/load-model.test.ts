@@ -9,7 +9,7 @@ import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime } from "../../native/runtime.ts";
-import { CPU, parseDevice } from "../devices/device.ts";
+import { cpu, parseDevice } from "../devices/device.ts";
 import { PretendDevices } from "../devices/pretend-devices.fixture.ts";
 import { identifyModelFile } from "../files/model-file.ts";
 import { blackPhoto, ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
@@ -65,13 +65,13 @@ function otherGraph(opType: string): Uint8Array {
 describe("loading a model", () => {
   it("shares the session that the process has on that device", async () => {
     const file = await write(tinyYolo());
-    const first = await loadModel(file, CPU, options());
-    const second = await loadModel(file, CPU, options());
+    const first = await loadModel(file, cpu, options());
+    const second = await loadModel(file, cpu, options());
     assert.deepEqual([first.loaded, second.loaded], [true, false]);
     await first.model[Symbol.asyncDispose]();
     assert.equal((await second.model.predict(blackPhoto)).detections.length, 1);
     await second.model[Symbol.asyncDispose]();
-    const third = await loadModel(file, CPU, options());
+    const third = await loadModel(file, cpu, options());
     assert.equal(third.loaded, true);
     await third.model[Symbol.asyncDispose]();
   });
@@ -80,8 +80,8 @@ describe("loading a model", () => {
     const { runtime } = runtimeWith();
     const file = await write(tinyYolo());
     const loads = [
-      await loadModel(file, CPU, options({ runtime })),
-      await loadModel(file, CPU, options({ runtime, intraOpThreads: 1 })),
+      await loadModel(file, cpu, options({ runtime })),
+      await loadModel(file, cpu, options({ runtime, intraOpThreads: 1 })),
       await loadModel(file, parseDevice("directml:0"), options({ runtime })),
       await loadModel(file, parseDevice("directml:1"), options({ runtime })),
       await loadModel(file, parseDevice("cuda:0"), options({ runtime })),
@@ -95,8 +95,8 @@ describe("loading a model", () => {
   });
 
   for (const [device, warmUp, runs] of [
-    [CPU, false, 0],
-    [CPU, true, 1],
+    [cpu, false, 0],
+    [cpu, true, 1],
     [parseDevice("directml:0"), false, 1],
   ] as const) {
     it(`runs it ${runs} times on ${device.label} with warmUp: ${warmUp}`, async () => {
@@ -113,7 +113,7 @@ describe("loading a model", () => {
 
   it("proves a network of float16, too", async () => {
     const file = await write(tinyYolo({ elementType: "float16", task: "segment" }));
-    const { model } = await loadModel(file, CPU, options({ warmUp: true }));
+    const { model } = await loadModel(file, cpu, options({ warmUp: true }));
     await model[Symbol.asyncDispose]();
   });
 });
@@ -135,7 +135,7 @@ describe("a model that cannot be loaded", () => {
   for (const [what, contents, code, message] of cases) {
     it(`because it ${what} is ${code}`, async () => {
       const file = await write(contents());
-      await assert.rejects(loadModel(file, CPU, options()), (error) => {
+      await assert.rejects(loadModel(file, cpu, options()), (error) => {
         assert.ok(isOrangeryError(error, code), String(error));
         assert.match(error.message, message);
         assert.ok(error.message.includes(file.path));
@@ -148,13 +148,13 @@ describe("a model that cannot be loaded", () => {
   it("because it has gone since is MODEL_LOAD_FAILED", async () => {
     const file = await write(tinyYolo());
     await rm(file.path);
-    await assert.rejects(loadModel(file, CPU, options()), { code: "MODEL_LOAD_FAILED" });
+    await assert.rejects(loadModel(file, cpu, options()), { code: "MODEL_LOAD_FAILED" });
   });
 
   for (const score of [Number.NaN, Number.POSITIVE_INFINITY]) {
     it(`because its proving run gives ${score} is its device's failure`, async () => {
       const file = await write(tinyYolo({ score }));
-      await assert.rejects(loadModel(file, CPU, options({ warmUp: true })), (error) => {
+      await assert.rejects(loadModel(file, cpu, options({ warmUp: true })), (error) => {
         assert.ok(isOrangeryError(error, "DEVICE_UNAVAILABLE"));
         return !isModelAtFault(error);
       });
@@ -174,7 +174,7 @@ describe("a model whose file changes between its identification and its load", (
     it(`is refused unless its contents are the same (${score === 0.5})`, async () => {
       const file = await write(tinyYolo());
       const { runtime } = runtimeWith(() => folder.write("model.onnx", tinyYolo({ score })));
-      const loading = loadModel(file, CPU, options({ runtime }));
+      const loading = loadModel(file, cpu, options({ runtime }));
       if (score === 0.5) {
         await (await loading).model[Symbol.asyncDispose]();
         return;
@@ -193,7 +193,7 @@ describe("an abort of a load", () => {
 
   it("that came before is the reason", async () => {
     const file = await write(tinyYolo());
-    const loading = loadModel(file, CPU, options({ signal: AbortSignal.abort(reason) }));
+    const loading = loadModel(file, cpu, options({ signal: AbortSignal.abort(reason) }));
     await assert.rejects(loading, reason);
   });
 
@@ -204,7 +204,7 @@ describe("an abort of a load", () => {
     });
     const file = await write(tinyYolo({ slow: true }));
     const { signal } = aborter;
-    const loading = loadModel(file, CPU, options({ runtime, warmUp: true, signal }));
+    const loading = loadModel(file, cpu, options({ runtime, warmUp: true, signal }));
     await assert.rejects(loading, reason);
     // The waiter has left at once, while the run that is being stopped still holds its session.
     while (liveNativeObjects().session !== undefined) await turn();

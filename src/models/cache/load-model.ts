@@ -16,7 +16,7 @@ import {
 import type { ArtifactStore } from "../saved/artifact-store.ts";
 import { openNetwork } from "../saved/open-network.ts";
 import { YoloModel } from "../yolo/yolo-model.ts";
-import { readYoloNetwork, type YoloNetwork } from "../yolo/yolo-network.ts";
+import { readYoloNetwork, type NetworkSignature } from "../yolo/yolo-network.ts";
 
 export interface LoadModelOptions extends GpuMemoryOptions {
   readonly runtime: Runtime;
@@ -57,7 +57,7 @@ export async function loadModel(
   const settings = JSON.stringify([provider.options, intraOpThreads]);
   const sessionKey = [file.sha256, device.label, settings].join(" ");
   let fromArtifact = false;
-  let network: YoloNetwork | undefined;
+  let network: NetworkSignature | undefined;
   const load = async (loadSignal: AbortSignal | undefined) => {
     const networkOptions = { runtime, provider, intraOpThreads, artifacts, signal: loadSignal };
     const opened = await openNetwork(file, device, networkOptions);
@@ -130,7 +130,7 @@ async function prove(
     runtime,
     signal,
   }: {
-    network: YoloNetwork;
+    network: NetworkSignature;
     device: Device;
     runtime: Runtime;
     signal: AbortSignal | undefined;

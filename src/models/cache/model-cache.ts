@@ -11,7 +11,7 @@ import {
 import type { CachedModel } from "./cached-model.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { type LoadOutcome, ModelLoader } from "./model-loader.ts";
-import { ModelSlot, type SlotUse } from "./model-slot.ts";
+import { NamedModel, type NamedModelHold } from "./model-slot.ts";
 
 export type { ModelCacheEvents } from "./cache-events.ts";
 export type { CacheInfo, ModelInfo } from "./cache-info.ts";
@@ -48,10 +48,10 @@ export class ModelCache implements AsyncDisposable {
   readonly #loader: ModelLoader;
   readonly #events: CacheEvents;
   /** By worker id and name. */
-  readonly #slots = new Map<string, ModelSlot>();
+  readonly #slots = new Map<string, NamedModel>();
   readonly #memory: MemoryKeeper;
   #loads = 0;
-  #closed = false;
+  #isClosed = false;
 
   /** @throws OrangeryError `INVALID_ARGUMENT`, `DEVICE_UNKNOWN` */
   constructor(options: ModelCacheOptions) {
@@ -159,7 +159,7 @@ export class ModelCache implements AsyncDisposable {
 
   /** Takes no more callers, lets the work in flight end, and releases every model. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#memory[Symbol.dispose]();
     for (const slot of this.#slots.values()) slot.close();
     await Promise.all(this.#models.map(({ gone }) => gone));
@@ -172,7 +172,7 @@ export class ModelCache implements AsyncDisposable {
   async #use(
     name: string,
     { workerId = this.#options.workerId, signal }: AcquireOptions,
-  ): Promise<SlotUse> {
+  ): Promise<NamedModelHold> {
     signal?.throwIfAborted();
     const use = await this.#slot(name, workerId).use(signal);
     const { cached, model } = use;
@@ -180,23 +180,23 @@ export class ModelCache implements AsyncDisposable {
     return use;
   }
 
-  #slot(name: string, workerId: number): ModelSlot {
+  #slot(name: string, workerId: number): NamedModel {
     const key = `${workerId}/${name}`;
     let slot = this.#slots.get(key);
     if (slot === undefined) {
       checkWorkerId(workerId);
       slot = this.#makeSlot(name, workerId);
-      if (this.#closed) slot.close();
+      if (this.#isClosed) slot.close();
       this.#slots.set(key, slot);
     }
     return slot;
   }
 
-  #makeSlot(name: string, workerId: number): ModelSlot {
+  #makeSlot(name: string, workerId: number): NamedModel {
     const { reloadCheckMs, logger } = this.#options;
     const source = this.#sources.get(name);
     if (source === undefined) throw unknownName(name, [...this.#sources.keys()]);
-    return new ModelSlot({
+    return new NamedModel({
       name,
       workerId,
       source,

@@ -1,7 +1,7 @@
 import { OneAtATime } from "../../base/one-at-a-time.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Device } from "../devices/device.ts";
-import { DeviceChooser, type Placement } from "../devices/device-chooser.ts";
+import { DeviceChooser, type DeviceChoice } from "../devices/device-chooser.ts";
 import { readMemory, takenBytes } from "../devices/memory-reading.ts";
 import { artifactFolder, cacheLimitBytes } from "../files/cache-folder.ts";
 import type { ModelFile } from "../files/model-file.ts";
@@ -25,7 +25,7 @@ export interface LoadOutcome {
   /** Memory of the session: what this thread measured when it loaded it, else its file's size. */
   readonly sessionBytes: number;
   /** Why the model is not on the device that was wanted. */
-  readonly fallback: Placement<unknown>["fallback"];
+  readonly fallback: DeviceChoice<unknown>["fallback"];
 }
 
 export interface LoadRequest {

@@ -7,7 +7,7 @@ import { type Logger, silentLogger } from "../../logger.ts";
 import { identifyModelFile, type ModelFile } from "../files/model-file.ts";
 import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
 import type { LoadOutcome } from "./model-loader.ts";
-import { ModelSlot, type ModelSlotOptions } from "./model-slot.ts";
+import { NamedModel, type NamedModelOptions } from "./model-slot.ts";
 import { pretendOutcome } from "./pretend-loads.fixture.ts";
 
 type PretendOutcome = ReturnType<typeof pretendOutcome>;
@@ -23,7 +23,7 @@ interface Load {
 
 let folder: ModelFolder;
 let path: string;
-let slot: ModelSlot;
+let slot: NamedModel;
 let loads: Load[];
 let log: string[];
 let warnings: string[];
@@ -40,12 +40,12 @@ beforeEach(async () => {
 });
 afterEach(() => slot.close());
 
-function makeSlot(options: Partial<ModelSlotOptions> = {}): ModelSlot {
+function makeSlot(options: Partial<NamedModelOptions> = {}): NamedModel {
   loads = [];
   log = [];
   warnings = [];
   const logger: Logger = { ...silentLogger, warn: (_, message) => warnings.push(message) };
-  return new ModelSlot({
+  return new NamedModel({
     name: "detect",
     workerId: 0,
     source: path,

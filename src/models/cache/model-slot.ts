@@ -2,11 +2,11 @@ import { untilAborted } from "../../base/one-at-a-time.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { identifyModelFile, type ModelFile } from "../files/model-file.ts";
-import { CachedModel, type CachedModelOptions, type ModelUse } from "./cached-model.ts";
+import { CachedModel, type CachedModelOptions, type ModelHold } from "./cached-model.ts";
 import { hasFileChanged } from "./load-model.ts";
 import type { LoadOutcome } from "./model-loader.ts";
 
-export interface ModelSlotOptions extends Pick<CachedModelOptions, "onReady" | "onRelease"> {
+export interface NamedModelOptions extends Pick<CachedModelOptions, "onReady" | "onRelease"> {
   readonly name: string;
   readonly workerId: number;
   /** Path of the model file, or the name of a sample model. */
@@ -17,7 +17,7 @@ export interface ModelSlotOptions extends Pick<CachedModelOptions, "onReady" | "
   readonly logger: Logger;
 }
 
-export interface SlotUse extends ModelUse {
+export interface NamedModelHold extends ModelHold {
   readonly cached: CachedModel;
   /** Whether the model was there when it was asked for. */
   readonly hit: boolean;
@@ -34,17 +34,17 @@ export interface SlotUse extends ModelUse {
  * it and takes its place when it is ready, so nobody waits for a reload; if it fails, `current`
  * stays, and that content is not tried again. Models that have left drain on their own.
  */
-export class ModelSlot {
-  readonly #options: ModelSlotOptions;
+export class NamedModel {
+  readonly #options: NamedModelOptions;
   /** Every model that is not gone, in service or draining. */
   readonly #models = new Set<CachedModel>();
   #current: CachedModel | undefined;
   #next: CachedModel | undefined;
   #badSha256: string | undefined;
   #checkedAtMs = 0;
-  #closed = false;
+  #isClosed = false;
 
-  constructor(options: ModelSlotOptions) {
+  constructor(options: NamedModelOptions) {
     this.#options = options;
   }
 
@@ -58,7 +58,7 @@ export class ModelSlot {
   }
 
   /** Uses the model in service, after loading it where there is none. See `ModelCache.acquire`. */
-  async use(signal?: AbortSignal): Promise<SlotUse> {
+  async use(signal?: AbortSignal): Promise<NamedModelHold> {
     for (;;) {
       try {
         return await this.#useCurrent(signal);
@@ -80,11 +80,11 @@ export class ModelSlot {
 
   /** Like {@link clear}, and refuses users from now on. */
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     this.clear();
   }
 
-  async #useCurrent(signal: AbortSignal | undefined): Promise<SlotUse> {
+  async #useCurrent(signal: AbortSignal | undefined): Promise<NamedModelHold> {
     const { reloadCheckMs } = this.#options;
     this.#refuseIfClosed();
     const known = this.#current;
@@ -151,7 +151,7 @@ export class ModelSlot {
   }
 
   #refuseIfClosed(): void {
-    if (!this.#closed) return;
+    if (!this.#isClosed) return;
     throw new OrangeryError(
       "MODEL_RELEASED",
       "Expected an open model cache, but it was disposed. Make a new one.",
@@ -176,7 +176,7 @@ export class ModelSlot {
   }
 }
 
-async function useOf(cached: CachedModel, signal: AbortSignal | undefined): Promise<SlotUse> {
+async function useOf(cached: CachedModel, signal: AbortSignal | undefined): Promise<NamedModelHold> {
   const hit = cached.state === "ready";
   const { model, done } = await cached.use(signal);
   if (hit) cached.hits += 1;

@@ -15,7 +15,7 @@ export interface DeviceChooserOptions {
 }
 
 /** A device that a model was put on, and why not on a better one. */
-export interface Placement<T> {
+export interface DeviceChoice<T> {
   readonly device: Device;
   readonly result: T;
   /** The device that was wanted, and why it was not to be; undefined when all went well. */
@@ -43,7 +43,7 @@ export class DeviceChooser {
     workerId: number,
     putOn: (device: Device) => Promise<T>,
     { signal, isFinal }: { signal: AbortSignal; isFinal: (error: unknown) => boolean },
-  ): Promise<Placement<T>> {
+  ): Promise<DeviceChoice<T>> {
     const { device, forceCpu, requireDevice } = this.#options;
     const wanted = forceCpu ? "cpu" : device;
     const devices = devicesToTry(wanted, { workerId });

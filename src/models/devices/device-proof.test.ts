@@ -8,7 +8,7 @@ import { canLoadLibrary } from "../../native/library/load-library.ts";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
-import { CPU, parseDevice } from "./device.ts";
+import { cpu, parseDevice } from "./device.ts";
 import { proveDevice } from "./device-proof.ts";
 
 afterEach(() => assert.deepEqual(liveNativeObjects(), {}));
@@ -44,7 +44,7 @@ describe("the proof of a device", () => {
         throw new Error("must not be called");
       },
     };
-    await proveDevice(CPU, { runtime: broken });
+    await proveDevice(cpu, { runtime: broken });
   });
 
   it("passes when the answer is right", async () => {

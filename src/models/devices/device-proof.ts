@@ -24,8 +24,8 @@ export async function proveDevice(
     provider: executionProvider(device),
     config: { "session.disable_cpu_ep_fallback": "1" },
   });
-  using input = runtime.createTensor("float32", [1, 1, SIDE, SIDE]);
-  input.data.set(Array.from({ length: SIDE * SIDE }, (_, index) => index));
+  using input = runtime.createTensor("float32", [1, 1, side, side]);
+  input.data.set(Array.from({ length: side * side }, (_, index) => index));
   const { y } = await session.run({ x: input });
   using output = y!;
   // Not `> 0.5`, which NaN would pass.
@@ -39,25 +39,25 @@ export async function proveDevice(
   );
 }
 
-const SIDE = 8;
+const side = 8;
 
 /** A 3 × 3 convolution of ones with zero padding: the sum of each element's neighbourhood. */
 function proofModel(): Uint8Array {
   const graph = new GraphBuilder("device-proof");
-  const x = graph.input("x", "float32", [1, 1, SIDE, SIDE]);
+  const x = graph.input("x", "float32", [1, 1, side, side]);
   const ones = graph.floats(Array(9).fill(1), [1, 1, 3, 3]);
   const sum = graph.node("Conv", [x, ones], { pads: [1, 1, 1, 1] });
-  graph.output("y", sum, "float32", [1, 1, SIDE, SIDE]);
+  graph.output("y", sum, "float32", [1, 1, side, side]);
   return serializeModel(graph.toModel());
 }
 
 /** What the proof's convolution gives for the input 0, 1, 2, … */
 function neighbourhoodSum(index: number): number {
-  const [row, column] = [Math.floor(index / SIDE), index % SIDE];
+  const [row, column] = [Math.floor(index / side), index % side];
   let sum = 0;
-  for (let y = Math.max(0, row - 1); y <= Math.min(SIDE - 1, row + 1); y++) {
-    for (let x = Math.max(0, column - 1); x <= Math.min(SIDE - 1, column + 1); x++) {
-      sum += y * SIDE + x;
+  for (let y = Math.max(0, row - 1); y <= Math.min(side - 1, row + 1); y++) {
+    for (let x = Math.max(0, column - 1); x <= Math.min(side - 1, column + 1); x++) {
+      sum += y * side + x;
     }
   }
   return sum;

@@ -25,7 +25,7 @@ export interface GpuMemoryOptions {
 const indexedKinds = ["cuda", "tensorrt", "directml"] as const;
 const singleKinds = ["cpu", "webgpu", "coreml"] as const;
 
-export const CPU: Device = { label: "cpu", kind: "cpu", index: 0 };
+export const cpu: Device = { label: "cpu", kind: "cpu", index: 0 };
 
 /**
  * Reads a device name. `cuda` alone is the device of the worker: `cuda:N` for worker id N.
@@ -63,10 +63,10 @@ export function devicesToTry(
 ): readonly Device[] {
   if (name !== "auto") {
     const device = parseDevice(name, workerId);
-    return device.kind === "cpu" ? [CPU] : [device, CPU];
+    return device.kind === "cpu" ? [cpu] : [device, cpu];
   }
   const platformDevice = { darwin: "coreml", win32: "directml" }[platform] ?? "webgpu";
-  return [parseDevice("cuda", workerId), parseDevice(platformDevice, workerId), CPU];
+  return [parseDevice("cuda", workerId), parseDevice(platformDevice, workerId), cpu];
 }
 
 /** The execution provider that stands for a device. */

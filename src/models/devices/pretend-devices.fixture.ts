@@ -18,7 +18,7 @@ export class PretendDevices implements Runtime {
   loads = 0;
   /** Fails the device: as a session is created, or at its first run. */
   failAt: "creation" | "run" | undefined;
-  readonly #failOnlyModels: boolean;
+  readonly #failsOnlyModels: boolean;
   readonly #gate: Promise<void>;
 
   /**
@@ -35,7 +35,7 @@ export class PretendDevices implements Runtime {
     gate?: Promise<void>;
   } = {}) {
     this.failAt = failAt;
-    this.#failOnlyModels = failOnlyModels;
+    this.#failsOnlyModels = failOnlyModels;
     this.#gate = gate;
   }
 
@@ -48,7 +48,7 @@ export class PretendDevices implements Runtime {
     { provider, config: _, ...options }: CreateSessionOptions = {},
   ): Promise<Session> {
     const isModel = typeof source === "string";
-    const fails = provider?.name !== "cpu" && (isModel || !this.#failOnlyModels);
+    const fails = provider?.name !== "cpu" && (isModel || !this.#failsOnlyModels);
     if (isModel) await this.#gate;
     if (fails && this.failAt === "creation") throw new Error("the device is on fire");
     const session = await onnxRuntime.createSession(source, options);

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 
 /** The environment variable that says where artifacts and sample models are kept. */
-export const CACHE_VARIABLE = "ORANGERY_CACHE";
+export const cacheVariable = "ORANGERY_CACHE";
 
 /**
  * `ORANGERY_CACHE`, else the platform's place for caches; undefined for a user without a home, as some
@@ -14,7 +14,7 @@ export function cacheFolder(
   env: NodeJS.ProcessEnv = process.env,
   platform: NodeJS.Platform = process.platform,
 ): string | undefined {
-  const given = env[CACHE_VARIABLE];
+  const given = env[cacheVariable];
   if (given) return resolve(given);
   if (platform === "win32" && env.LOCALAPPDATA) {
     return join(env.LOCALAPPDATA, "orangery", "cache");
@@ -27,20 +27,20 @@ export function cacheFolder(
 }
 
 /** The environment variable that says how much artifacts may take. */
-const LIMIT_VARIABLE = "ORANGERY_CACHE_MAX_BYTES";
+const limitVariable = "ORANGERY_CACHE_MAX_BYTES";
 /** About 50 networks of the size of YOLO11m. */
-const DEFAULT_LIMIT_BYTES = 4 * 1024 ** 3;
+const defaultLimitBytes = 4 * 1024 ** 3;
 
 /** The most bytes that artifacts may take together. @throws OrangeryError `INVALID_ARGUMENT` */
 export function cacheLimitBytes(env: NodeJS.ProcessEnv = process.env): number {
-  const text = env[LIMIT_VARIABLE];
-  if (!text) return DEFAULT_LIMIT_BYTES;
+  const text = env[limitVariable];
+  if (!text) return defaultLimitBytes;
   const value = Number(text);
   if (value >= 0) return value;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected ${LIMIT_VARIABLE} to be a number of bytes from 0 up, got \`${text}\`.`,
-    { details: { variable: LIMIT_VARIABLE, value: text } },
+    `Expected ${limitVariable} to be a number of bytes from 0 up, got \`${text}\`.`,
+    { details: { variable: limitVariable, value: text } },
   );
 }
 

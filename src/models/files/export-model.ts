@@ -11,7 +11,7 @@ import {
   type ModelFile,
 } from "./model-file.ts";
 
-export interface ExportOptions {
+export interface ExportModelOptions {
   /** Pixels of a square, [height, width], or free. Default: the square that it was trained on. */
   readonly imageSize?: CheckpointModelOptions["imageSize"];
   /** Whether weights, input and outputs are float16. Default false. */
@@ -39,7 +39,7 @@ export interface ExportedModel {
 export async function exportModel(
   checkpointFile: string,
   onnxFile: string,
-  { imageSize, half = false, signal }: ExportOptions = {},
+  { imageSize, half = false, signal }: ExportModelOptions = {},
 ): Promise<ExportedModel> {
   const file = await identifyModelFile(checkpointFile);
   const target = await findTarget(onnxFile);

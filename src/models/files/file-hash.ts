@@ -18,13 +18,13 @@ interface Stamp {
 }
 
 /** Smaller files are hashed in a few milliseconds. */
-const LEAST_BYTES_TO_REMEMBER = 4 * 1024 * 1024;
+const leastBytesToRemember = 4 * 1024 * 1024;
 /** A file that changes this soon after another change may keep its stamp: clocks of files are coarse. */
-const SETTLED_AFTER_MS = 2000;
-const FORGOTTEN_AFTER_MS = 90 * 24 * 3_600_000;
+const settledAfterMs = 2000;
+const forgottenAfterMs = 90 * 24 * 3_600_000;
 
 /** More are forgotten, the oldest first, and computed again: a process may see files without end. */
-const MOST_KNOWN = 1000;
+const mostKnown = 1000;
 
 /** Hashes that this process has computed, by path; valid while the file's stamp is the same. */
 const known = new Map<string, { readonly stamp: string; readonly sha256: Promise<string> }>();
@@ -41,7 +41,7 @@ export async function hashFile(path: string): Promise<FileContents> {
     const reading = { stamp: stamp.text, sha256: recallOrRead(path, stamp) };
     entry = reading;
     known.set(path, reading);
-    if (known.size > MOST_KNOWN) known.delete(known.keys().next().value!);
+    if (known.size > mostKnown) known.delete(known.keys().next().value!);
     // A failure is forgotten: the next caller reads the file again.
     reading.sha256.catch(() => {
       if (known.get(path) === reading) known.delete(path);
@@ -66,7 +66,7 @@ export async function forgetOldHashes(): Promise<void> {
       ({ mtimeMs }) => mtimeMs,
       () => Date.now(),
     );
-    if (Date.now() - keptAtMs > FORGOTTEN_AFTER_MS) await rm(note, { force: true }).catch(() => {});
+    if (Date.now() - keptAtMs > forgottenAfterMs) await rm(note, { force: true }).catch(() => {});
   }
 }
 
@@ -88,10 +88,10 @@ async function readStamp(path: string): Promise<Stamp> {
 
 async function recallOrRead(path: string, stamp: Stamp): Promise<string> {
   const folder = hashFolder();
-  if (folder === undefined || stamp.bytes < LEAST_BYTES_TO_REMEMBER) return await readAll(path);
+  if (folder === undefined || stamp.bytes < leastBytesToRemember) return await readAll(path);
   const noted = await readNote(noteFile(folder, path));
   if (noted?.path === path && noted.stamp === stamp.text) return noted.sha256;
-  const isSettled = Date.now() - stamp.changedAtMs > SETTLED_AFTER_MS;
+  const isSettled = Date.now() - stamp.changedAtMs > settledAfterMs;
   const sha256 = await readAll(path);
   if (isSettled && (await readStamp(path)).text === stamp.text) {
     // Where it cannot be kept, it costs the time again.

@@ -1,7 +1,7 @@
 import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
 import { isCheckpoint, type ModelFile } from "./model-file.ts";
 
-export interface ModelSourceOptions {
+export interface NetworkFileOptions {
   /** See `createYoloModel`. */
   readonly hideShapes: boolean;
   readonly signal: AbortSignal | undefined;
@@ -11,12 +11,12 @@ export interface ModelSourceOptions {
  * What a runtime is given to load a model file: its path, or for a checkpoint the bytes of the ONNX
  * model that is built from it. Their memory goes when the source is disposed.
  */
-export class ModelSource implements AsyncDisposable {
+export class NetworkFile implements AsyncDisposable {
   readonly #path: string;
-  readonly #options: ModelSourceOptions;
+  readonly #options: NetworkFileOptions;
   #source: Promise<string | Uint8Array> | undefined;
 
-  constructor({ path }: ModelFile, options: ModelSourceOptions) {
+  constructor({ path }: ModelFile, options: NetworkFileOptions) {
     this.#path = path;
     this.#options = options;
   }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
-import { CACHE_VARIABLE, cacheFolder, writeWhole } from "./cache-folder.ts";
+import { cacheVariable, cacheFolder, writeWhole } from "./cache-folder.ts";
 
 /** The models that come with Orangery, by the name after `sample:`; imported only where asked for. */
 const sampleModels: Readonly<Record<string, () => Promise<OnnxModel>>> = {
@@ -62,7 +62,7 @@ async function writeSampleModel(name: string): Promise<string> {
   }
   throw new OrangeryError(
     "MODEL_NOT_FOUND",
-    `Expected to write the sample model ${name} into ${folders.join(" or ")}, but neither can be written (${failures.map((error) => (error as Error).message).join("; ")}). Set ${CACHE_VARIABLE} to a folder that can.`,
+    `Expected to write the sample model ${name} into ${folders.join(" or ")}, but neither can be written (${failures.map((error) => (error as Error).message).join("; ")}). Set ${cacheVariable} to a folder that can.`,
     { cause: new AggregateError(failures), details: { name, folders } },
   );
 }

@@ -1,7 +1,7 @@
 import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { partOf } from "../files/cache-folder.ts";
-import { type ArtifactFacts, isArtifactKey, networkFile, readArtifactFacts } from "./artifact.ts";
+import { type ArtifactDescription, isArtifactKey, networkFile, readArtifactDescription } from "./artifact.ts";
 
 /** An artifact as it lies in the folder. */
 export interface StoredArtifact {
@@ -9,11 +9,11 @@ export interface StoredArtifact {
   readonly bytes: number;
   readonly usedAtMs: number;
   /** Undefined where it is damaged. */
-  readonly facts: ArtifactFacts | undefined;
+  readonly facts: ArtifactDescription | undefined;
 }
 
 /** What is unfinished and has not changed for so long was left by a process that is gone. */
-const ABANDONED_AFTER_MS = 10 * 60_000;
+const abandonedAfterMs = 10 * 60_000;
 
 /** The artifacts in a folder, the most recently used first; none where there is no such folder. */
 export async function listArtifacts(root: string): Promise<StoredArtifact[]> {
@@ -82,7 +82,7 @@ export async function removeAbandoned(root: string): Promise<void> {
         ),
       ),
     );
-    if (Date.now() - Math.max(...changedAtMs) < ABANDONED_AFTER_MS) continue;
+    if (Date.now() - Math.max(...changedAtMs) < abandonedAfterMs) continue;
     await rm(part, { recursive: true, force: true }).catch(() => {});
   }
 }
@@ -98,7 +98,7 @@ async function readStored(folder: string): Promise<StoredArtifact | undefined> {
       ({ size }) => size,
       () => 0,
     );
-    const facts = await readArtifactFacts(folder).catch(() => undefined);
+    const facts = await readArtifactDescription(folder).catch(() => undefined);
     const isWhole = facts?.bytes === bytes;
     return { folder, bytes, usedAtMs: mtimeMs, facts: isWhole ? facts : undefined };
   } catch {

@@ -51,7 +51,7 @@ export interface OpenedNetwork {
  */
 export class ArtifactStore {
   readonly #options: ArtifactStoreOptions;
-  #warned = false;
+  #hasWarned = false;
 
   constructor(options: ArtifactStoreOptions) {
     this.#options = options;
@@ -146,8 +146,8 @@ export class ArtifactStore {
   }
 
   #warn(err: unknown): void {
-    if (this.#warned) return;
-    this.#warned = true;
+    if (this.#hasWarned) return;
+    this.#hasWarned = true;
     this.#options.logger.warn(
       { folder: this.#options.folder, err },
       "loaded models cannot be saved, so the next load will be as slow",

@@ -27,7 +27,7 @@ export interface ArtifactIdentity {
   readonly processor: string;
 }
 
-export interface ArtifactFacts extends ArtifactIdentity {
+export interface ArtifactDescription extends ArtifactIdentity {
   /** Name of the model file, for people. */
   readonly modelName: string;
   /** Of `model.ort`. */
@@ -63,7 +63,7 @@ export function networkFile(folder: string): string {
 export async function sealArtifact(
   folder: string,
   { identity, model }: { readonly identity: ArtifactIdentity; readonly model: ModelFile },
-): Promise<ArtifactFacts> {
+): Promise<ArtifactDescription> {
   const network = networkFile(folder);
   await using file = await open(network, "r+");
   // Else a power cut could leave a folder that is there and a file that is not.
@@ -81,7 +81,7 @@ export async function sealArtifact(
  */
 export async function checkArtifact(folder: string, wanted: ArtifactIdentity): Promise<boolean> {
   if (!existsSync(folder)) return false;
-  const facts = await readArtifactFacts(folder);
+  const facts = await readArtifactDescription(folder);
   if (identityText(facts) !== identityText(wanted)) {
     throw new Error("it was made from another model or for another machine");
   }
@@ -91,15 +91,15 @@ export async function checkArtifact(folder: string, wanted: ArtifactIdentity): P
 }
 
 /** @throws Where there is no description, or none that was written by {@link sealArtifact}. */
-export async function readArtifactFacts(folder: string): Promise<ArtifactFacts> {
+export async function readArtifactDescription(folder: string): Promise<ArtifactDescription> {
   const facts: unknown = JSON.parse(await readFile(factsFile(folder), "utf8"));
   if (!isFacts(facts)) throw new Error("its description says other things than it should");
   return facts;
 }
 
-function isFacts(value: unknown): value is ArtifactFacts {
+function isFacts(value: unknown): value is ArtifactDescription {
   if (!(value instanceof Object)) return false;
-  const facts = value as Record<keyof ArtifactFacts, unknown>;
+  const facts = value as Record<keyof ArtifactDescription, unknown>;
   const { modelSha256, device, library, orangery, processor, modelName, sha256, bytes } = facts;
   const texts = [modelSha256, device, library, orangery, processor, modelName, sha256];
   return texts.every((text) => typeof text === "string") && typeof bytes === "number";

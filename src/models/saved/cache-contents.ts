@@ -2,9 +2,9 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import { artifactFolder, CACHE_VARIABLE, cacheFolder } from "../files/cache-folder.ts";
+import { artifactFolder, cacheVariable, cacheFolder } from "../files/cache-folder.ts";
 import { hashFolder } from "../files/file-hash.ts";
-import { type ArtifactFacts, artifactIdentity, artifactKey } from "./artifact.ts";
+import { type ArtifactDescription, artifactIdentity, artifactKey } from "./artifact.ts";
 import { listArtifacts, removeAbandoned, removeArtifact } from "./artifact-folder.ts";
 
 /** Something that the cache folder keeps. */
@@ -89,13 +89,13 @@ async function namesInCache(): Promise<string[]> {
     if (code === "ENOENT") return [];
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected the cache folder to be one that can be read, got ${code} for \`${folder}\`. Correct ${CACHE_VARIABLE}, or the rights.`,
+      `Expected the cache folder to be one that can be read, got ${code} for \`${folder}\`. Correct ${cacheVariable}, or the rights.`,
       { cause, details: { path: folder, reason: code } },
     );
   }
 }
 
-function isCurrent(folder: string, { modelSha256, device }: ArtifactFacts): boolean {
+function isCurrent(folder: string, { modelSha256, device }: ArtifactDescription): boolean {
   const library = `${onnxRuntime.name} ${onnxRuntime.version}`;
   return basename(folder) === artifactKey(artifactIdentity(modelSha256, { device, library }));
 }

@@ -1,7 +1,7 @@
 import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
 import type { Device } from "../devices/device.ts";
 import { identifyModelFile, isCheckpoint, type ModelFile } from "../files/model-file.ts";
-import { ModelSource } from "../files/model-source.ts";
+import { NetworkFile } from "../files/model-source.ts";
 import type { ArtifactStore, OpenedNetwork } from "./artifact-store.ts";
 
 export interface OpenNetworkOptions {
@@ -14,7 +14,7 @@ export interface OpenNetworkOptions {
 }
 
 /** Smaller ONNX models load about as quickly as what would be saved of them. */
-const LEAST_BYTES_TO_STORE = 4 * 1024 * 1024;
+const leastBytesToStore = 4 * 1024 * 1024;
 
 /** Opens the network of a model file on a device: from its artifact, or from the file itself. */
 export async function openNetwork(
@@ -23,7 +23,7 @@ export async function openNetwork(
   { runtime, provider, intraOpThreads, artifacts, signal }: OpenNetworkOptions,
 ): Promise<OpenedNetwork> {
   const sessionOptions = { provider, intraOpThreads, signal };
-  await using source = new ModelSource(file, { hideShapes: device.kind === "cpu", signal });
+  await using source = new NetworkFile(file, { hideShapes: device.kind === "cpu", signal });
   const build = async (saveOptimizedTo?: string): Promise<Session> =>
     await runtime.createSession(await source.read(), { ...sessionOptions, saveOptimizedTo });
   if (artifacts === undefined || !(await isWorthStoring(file, device))) {
@@ -45,5 +45,5 @@ export async function openNetwork(
  * known to be worth keeping: other devices load from the model file.
  */
 async function isWorthStoring({ path, bytes }: ModelFile, { kind }: Device): Promise<boolean> {
-  return kind === "cpu" && (bytes >= LEAST_BYTES_TO_STORE || (await isCheckpoint(path)));
+  return kind === "cpu" && (bytes >= leastBytesToStore || (await isCheckpoint(path)));
 }

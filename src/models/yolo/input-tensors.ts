@@ -1,7 +1,7 @@
 import type { Runtime, Tensor } from "../../native/runtime.ts";
 
 /** More are not kept: one is being inferred while the next one is written into the other. */
-const KEPT = 2;
+const kept = 2;
 
 /**
  * Input tensors that are used again, so that a photo of the last photo's size costs no new memory.
@@ -10,7 +10,7 @@ export class InputTensors implements Disposable {
   readonly #runtime: Runtime;
   readonly #elementType: "float32" | "float16";
   #free: Tensor[] = [];
-  #disposed = false;
+  #isDisposed = false;
 
   constructor(runtime: Runtime, elementType: "float32" | "float16") {
     this.#runtime = runtime;
@@ -38,13 +38,13 @@ export class InputTensors implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#disposed = true;
+    this.#isDisposed = true;
     this.clear();
   }
 
   #giveBack(tensor: Tensor): void {
     this.#free.push(tensor);
-    const surplus = this.#free.splice(0, this.#free.length - (this.#disposed ? 0 : KEPT));
+    const surplus = this.#free.splice(0, this.#free.length - (this.#isDisposed ? 0 : kept));
     for (const old of surplus) old[Symbol.dispose]();
   }
 }

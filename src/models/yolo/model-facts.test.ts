@@ -4,7 +4,7 @@ import { writeYoloCheckpoint } from "../../checkpoint/yolo/network-writer.fixtur
 import { parameterCount, type YoloNetwork } from "../../graph/yolo/modules.ts";
 import { randomYolo } from "../../graph/yolo/random-yolo.fixture.ts";
 import { exportModel } from "../files/export-model.ts";
-import { readModelFacts } from "./model-facts.ts";
+import { describeModel } from "./model-facts.ts";
 import { ModelFolder } from "./tiny-yolo.fixture.ts";
 
 let folder: ModelFolder;
@@ -24,9 +24,9 @@ describe("the parameters of a checkpoint and of its exports are the same", () =>
         const network = withScales(randomYolo(options));
         const checkpoint = await folder.write("a.pt", writeYoloCheckpoint({ network }));
         const expected = parameterCount(network);
-        assert.equal((await readModelFacts(checkpoint)).parameters, expected);
+        assert.equal((await describeModel(checkpoint)).parameters, expected);
         await exportModel(checkpoint, folder.file("a.onnx"), exported);
-        assert.equal((await readModelFacts(folder.file("a.onnx"))).parameters, expected);
+        assert.equal((await describeModel(folder.file("a.onnx"))).parameters, expected);
       });
     }
   }

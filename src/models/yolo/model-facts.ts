@@ -13,7 +13,7 @@ import {
 import { readYoloNetwork, type YoloTask } from "./yolo-network.ts";
 
 /** What a model file says of itself. What it does not say is undefined. */
-export interface ModelFacts {
+export interface ModelDescription {
   readonly file: ModelFile;
   readonly format: "checkpoint" | "onnx";
   readonly task: YoloTask;
@@ -54,10 +54,10 @@ export interface ModelFacts {
  * @throws OrangeryError `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, and for a checkpoint
  *   what `readYoloCheckpoint` throws
  */
-export async function readModelFacts(
+export async function describeModel(
   nameOrPath: string,
   { signal }: { readonly signal?: AbortSignal } = {},
-): Promise<ModelFacts> {
+): Promise<ModelDescription> {
   const file = await identifyModelFile(nameOrPath);
   return (await isCheckpoint(file.path))
     ? await readCheckpointFacts(file, signal)
@@ -67,7 +67,7 @@ export async function readModelFacts(
 async function readCheckpointFacts(
   file: ModelFile,
   signal: AbortSignal | undefined,
-): Promise<ModelFacts> {
+): Promise<ModelDescription> {
   const { network, facts, ...checkpoint } = await readYoloCheckpoint(file.path, { signal });
   const complexity = complexityOf(network, checkpoint.imageSizeHw);
   return {
@@ -94,7 +94,7 @@ async function readCheckpointFacts(
 async function readOnnxFacts(
   file: ModelFile,
   signal: AbortSignal | undefined,
-): Promise<ModelFacts> {
+): Promise<ModelDescription> {
   let model: ReturnType<typeof readModel>;
   try {
     model = readModel(await readFile(file.path, { signal }));

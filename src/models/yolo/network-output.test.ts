@@ -6,7 +6,7 @@ import type { Tensor } from "../../native/runtime.ts";
 import { planLetterbox } from "../../vision/letterbox.ts";
 import { readDetections } from "./network-output.ts";
 import type { CheckedPredictOptions } from "./predict-options.ts";
-import type { YoloHead, YoloNetwork } from "./yolo-network.ts";
+import type { HeadLayout, NetworkSignature } from "./yolo-network.ts";
 
 type FloatType = "float32" | "float16";
 
@@ -77,13 +77,13 @@ async function read(
     prototypes,
     ...options
   }: {
-    head?: YoloHead;
+    head?: HeadLayout;
     elementType?: FloatType;
     prototypes?: readonly number[];
   } & Partial<CheckedPredictOptions> = {},
 ) {
   const coefficientCount = rows[0]?.coefficients?.length ?? 0;
-  const network: YoloNetwork = {
+  const network: NetworkSignature = {
     task: coefficientCount > 0 ? "segment" : "detect",
     head,
     names: ["bed", "plant"],

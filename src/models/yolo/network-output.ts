@@ -18,10 +18,10 @@ import {
   planPhotoMasks,
 } from "../../vision/masks/prototypes.ts";
 import type { CheckedPredictOptions } from "./predict-options.ts";
-import type { YoloNetwork } from "./yolo-network.ts";
+import type { NetworkSignature } from "./yolo-network.ts";
 
 export interface NetworkOutput {
-  readonly network: YoloNetwork;
+  readonly network: NetworkSignature;
   /** The network's outputs, by name. */
   readonly outputs: Readonly<Record<string, Tensor>>;
   /** Which picture of the batch. Default the first. */

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { checkPredictOptions, type PredictOptions } from "./predict-options.ts";
-import type { YoloNetwork } from "./yolo-network.ts";
+import type { NetworkSignature } from "./yolo-network.ts";
 
-const fixed: YoloNetwork = {
+const fixed: NetworkSignature = {
   task: "detect",
   head: "raw",
   names: ["a", "b", "c"],
@@ -17,7 +17,7 @@ const fixed: YoloNetwork = {
   coefficientCount: 0,
   outputNames: ["output0"],
 };
-const free: YoloNetwork = { ...fixed, fixedSizeHw: undefined, defaultSizeHw: [600, 640] };
+const free: NetworkSignature = { ...fixed, fixedSizeHw: undefined, defaultSizeHw: [600, 640] };
 
 describe("options to predict", () => {
   it("have Ultralytics' defaults", () => {
@@ -113,7 +113,7 @@ describe("the size of the input", () => {
   });
 
   it("of a network of fixed size need not be a multiple of its stride", () => {
-    const odd: YoloNetwork = { ...fixed, fixedSizeHw: [300, 300], defaultSizeHw: [300, 300] };
+    const odd: NetworkSignature = { ...fixed, fixedSizeHw: [300, 300], defaultSizeHw: [300, 300] };
     assert.deepEqual(checkPredictOptions({}, odd).inputSizeHw, [300, 300]);
     assert.deepEqual(checkPredictOptions({ imageSize: 300 }, odd).inputSizeHw, [300, 300]);
   });

@@ -1,6 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
-import { MAX_SIDE_PX } from "../../graph/yolo/input-size.ts";
-import type { YoloNetwork } from "./yolo-network.ts";
+import { maxSidePx } from "../../graph/yolo/input-size.ts";
+import type { NetworkSignature } from "./yolo-network.ts";
 
 /** How to predict. The defaults are those of Ultralytics' `predict`. */
 export interface PredictOptions {
@@ -58,7 +58,7 @@ export function checkPredictOptions(
     maskSize = "photo",
     maxPixels,
   }: PredictOptions,
-  network: YoloNetwork,
+  network: NetworkSignature,
 ): CheckedPredictOptions {
   check("confidence", confidence, {
     expected: "a number from 0 to 1",
@@ -104,7 +104,7 @@ export function checkPredictOptions(
 
 function inputSize(
   imageSize: PredictOptions["imageSize"],
-  { fixedSizeHw, defaultSizeHw, stride }: YoloNetwork,
+  { fixedSizeHw, defaultSizeHw, stride }: NetworkSignature,
 ): readonly [number, number] {
   const roundUp = (extent: number) => Math.ceil(extent / stride) * stride;
   if (imageSize === undefined) {
@@ -112,10 +112,10 @@ function inputSize(
   }
   const sizeHw = Array.isArray(imageSize) ? imageSize : [imageSize, imageSize];
   check("imageSize", imageSize, {
-    expected: `pixels from 1 to ${MAX_SIDE_PX}, one number or [height, width]`,
+    expected: `pixels from 1 to ${maxSidePx}, one number or [height, width]`,
     holds:
       sizeHw.length === 2 &&
-      sizeHw.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= MAX_SIDE_PX),
+      sizeHw.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= maxSidePx),
   });
   const [height, width] = [roundUp(sizeHw[0]), roundUp(sizeHw[1])];
   if (fixedSizeHw === undefined) return [height, width];

@@ -34,7 +34,7 @@ export function parsePythonLiteral(text: string): PythonLiteral | undefined {
 }
 
 /** Deeper nesting than any metadata has is refused before it can exhaust the stack. */
-const MAX_DEPTH = 32;
+const maxDepth = 32;
 
 class LiteralReader {
   readonly #text: string;
@@ -52,7 +52,7 @@ class LiteralReader {
   }
 
   #value(depth: number): PythonLiteral {
-    if (depth > MAX_DEPTH) throw new SyntaxError("nested too deeply");
+    if (depth > maxDepth) throw new SyntaxError("nested too deeply");
     this.#skipSpace();
     const first = this.#text[this.#at];
     if (first === "{") return this.#dict(depth);

@@ -1,14 +1,14 @@
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { elementTypes } from "../../graph/element-type.ts";
+import { onnxDataTypes } from "../../graph/element-type.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
-import type { YoloHead, YoloTask } from "./yolo-network.ts";
+import type { HeadLayout, YoloTask } from "./yolo-network.ts";
 
 export interface TinyYolo {
   readonly task?: YoloTask;
-  readonly head?: YoloHead;
+  readonly head?: HeadLayout;
   /** Of the input and of the outputs. */
   readonly elementType?: "float32" | "float16";
   /** Makes another model: every detection's score. */
@@ -44,7 +44,7 @@ export function tinyYolo({
 }: TinyYolo = {}) {
   const graph = new GraphBuilder("tiny-yolo");
   const cast = (x: Value, to: "float32" | "float16") =>
-    graph.node("Cast", [x], { to: elementTypes.indexOf(to) });
+    graph.node("Cast", [x], { to: onnxDataTypes.indexOf(to) });
   const inputSize = freeSize ? (["height", "width"] as const) : ([32, 32] as const);
   const batch = freeBatch ? "batch" : 1;
   const images = cast(graph.input("images", elementType, [batch, 3, ...inputSize]), "float32");

@@ -9,9 +9,9 @@ import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime, Session } from "../../native/runtime.ts";
-import type { PictureSource } from "../../vision/photo/picture.ts";
+import type { PictureInput } from "../../vision/photo/picture.ts";
 import { loadModel } from "../cache/load-model.ts";
-import { CPU } from "../devices/device.ts";
+import { cpu } from "../devices/device.ts";
 import { identifyModelFile } from "../files/model-file.ts";
 import { blackPhoto, ModelFolder, type TinyYolo, tinyYolo } from "./tiny-yolo.fixture.ts";
 import type { YoloModel } from "./yolo-model.ts";
@@ -74,7 +74,7 @@ async function load(
   }: { runtime?: Runtime; turns?: OneAtATime } = {},
 ): Promise<YoloModel> {
   const file = await identifyModelFile(await folder.write("model.onnx", tinyYolo(tiny)));
-  return (await loadModel(file, CPU, { runtime, turns })).model;
+  return (await loadModel(file, cpu, { runtime, turns })).model;
 }
 
 const coded = (code: ErrorCode) => (error: unknown) => isOrangeryError(error, code);
@@ -99,7 +99,7 @@ describe("a YOLO model", () => {
     );
   });
 
-  const inputs: [what: string, input: () => PictureSource | Promise<PictureSource>][] = [
+  const inputs: [what: string, input: () => PictureInput | Promise<PictureInput>][] = [
     ["a path", () => photo],
     ["a file: URL", () => pathToFileURL(photo)],
     ["a Buffer", () => readFile(photo)],
@@ -139,7 +139,7 @@ describe("a YOLO model", () => {
   for (const [what, input, code] of wrong) {
     it(`does not take ${what}`, async () => {
       await using model = await load();
-      await assert.rejects(model.predict(input as PictureSource), coded(code));
+      await assert.rejects(model.predict(input as PictureInput), coded(code));
     });
   }
 

@@ -10,7 +10,7 @@ import {
   letterboxInStrips,
   planLetterbox,
 } from "../../vision/letterbox.ts";
-import { openPhoto, type PhotoSource, type Pixels } from "../../vision/photo/open-photo.ts";
+import { openPhoto, type PhotoInput, type Pixels } from "../../vision/photo/open-photo.ts";
 import { assertPicture, type Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
 import { arenasOf, type Device } from "../devices/device.ts";
@@ -24,13 +24,13 @@ import {
   checkPredictOptions,
   type PredictOptions,
 } from "./predict-options.ts";
-import type { YoloNetwork, YoloTask } from "./yolo-network.ts";
+import type { NetworkSignature, YoloTask } from "./yolo-network.ts";
 
 export type { PredictOptions } from "./predict-options.ts";
 export type { YoloTask } from "./yolo-network.ts";
 
 /** More pictures a run are slower to prepare than they save. */
-const MAX_BATCH = 64;
+const maxBatch = 64;
 
 /** What a model found on a photo, and at what cost. */
 export interface Prediction {
@@ -59,7 +59,7 @@ export interface Prediction {
 export interface YoloModelParts {
   readonly runtime: Runtime;
   readonly session: Session;
-  readonly network: YoloNetwork;
+  readonly network: NetworkSignature;
   readonly file: ModelFile;
   readonly device: Device;
   /** Whose turn it is on the device. */
@@ -87,7 +87,7 @@ export class YoloModel implements AsyncDisposable {
   readonly #inputs: InputTensors;
   readonly #batchLimit: BatchLimit;
   readonly #inFlight = new Set<Promise<unknown>>();
-  #disposed = false;
+  #isDisposed = false;
 
   constructor(parts: YoloModelParts) {
     const { file, network, device, runtime } = parts;
@@ -101,7 +101,7 @@ export class YoloModel implements AsyncDisposable {
     this.freeSize = network.fixedSizeHw === undefined;
     this.#parts = parts;
     this.#inputs = new InputTensors(runtime, network.inputType);
-    this.#batchLimit = new BatchLimit(network.freeBatch ? MAX_BATCH : 1);
+    this.#batchLimit = new BatchLimit(network.freeBatch ? maxBatch : 1);
   }
 
   /**
@@ -131,7 +131,7 @@ export class YoloModel implements AsyncDisposable {
    *   `PHOTO_TOO_LARGE`, `PHOTO_NO_SPACE`, `MODEL_RELEASED`, `ORT_FAILED`, `INFERENCE_NOT_FINITE`,
    *   or the signal's reason.
    */
-  async predict(input: PhotoSource, options: PredictOptions = {}): Promise<Prediction> {
+  async predict(input: PhotoInput, options: PredictOptions = {}): Promise<Prediction> {
     this.#requireUsable();
     return await this.#track(this.#predict(input, options));
   }
@@ -153,7 +153,7 @@ export class YoloModel implements AsyncDisposable {
   }
 
   #requireUsable(): void {
-    if (!this.#disposed) return;
+    if (!this.#isDisposed) return;
     throw new OrangeryError(
       "MODEL_RELEASED",
       `Expected a loaded model, but \`${this.file}\` was released. Hold a lease while you use a model, or ask the cache again.`,
@@ -161,7 +161,7 @@ export class YoloModel implements AsyncDisposable {
     );
   }
 
-  async #predict(input: PhotoSource, options: PredictOptions): Promise<Prediction> {
+  async #predict(input: PhotoInput, options: PredictOptions): Promise<Prediction> {
     const { signal, maxPixels } = options;
     const checked = checkPredictOptions(options, this.#parts.network);
     signal?.throwIfAborted();
@@ -267,7 +267,7 @@ export class YoloModel implements AsyncDisposable {
    * model has none.
    */
   async trimMemory(): Promise<void> {
-    if (this.#disposed) return;
+    if (this.#isDisposed) return;
     const { session, turns, device } = this.#parts;
     this.#inputs.clear();
     await this.#track(turns.run(() => session.trimMemory(arenasOf(device))));
@@ -285,7 +285,7 @@ export class YoloModel implements AsyncDisposable {
 
   /** Refuses new predictions, waits for those in flight, then releases the model. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#disposed = true;
+    this.#isDisposed = true;
     await Promise.allSettled(this.#inFlight);
     this.#inputs[Symbol.dispose]();
     await this.#parts.session[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
-import { readYoloNetwork, type YoloNetwork } from "./yolo-network.ts";
+import { readYoloNetwork, type NetworkSignature } from "./yolo-network.ts";
 
 type Shape = readonly (number | string)[];
 
@@ -23,7 +23,7 @@ function read({
   outputs = [[1, 84, 8400]],
   outputType = "float32",
   metadata = {},
-}: Described): YoloNetwork {
+}: Described): NetworkSignature {
   return readYoloNetwork({
     file: "model.onnx",
     inputs,
@@ -40,7 +40,7 @@ const coco = `{${Array.from({ length: 80 }, (_, id) => `${id}: 'name ${id}'`).jo
 const prototypes = [1, 32, 160, 160];
 
 describe("a YOLO network", () => {
-  const recognised: [what: string, described: Described, expected: Partial<YoloNetwork>][] = [
+  const recognised: [what: string, described: Described, expected: Partial<NetworkSignature>][] = [
     [
       "without metadata, by its shapes: raw detection",
       {},
@@ -174,7 +174,7 @@ describe("a YOLO network", () => {
     it(`is recognised ${what}`, () => {
       const network = read(described);
       const seen = Object.fromEntries(
-        Object.keys(expected).map((key) => [key, network[key as keyof YoloNetwork]]),
+        Object.keys(expected).map((key) => [key, network[key as keyof NetworkSignature]]),
       );
       assert.deepEqual(seen, expected);
     });

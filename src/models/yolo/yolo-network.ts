@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import { MAX_SIDE_PX } from "../../graph/yolo/input-size.ts";
+import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
 import { type PythonLiteral, parsePythonLiteral } from "./python-literal.ts";
 
@@ -11,12 +11,12 @@ export type YoloTask = "detect" | "segment";
  * - `raw`: (1, 4 + classes + coefficients, anchors), boxes as xywh, scores per class; needs NMS.
  * - `end-to-end`: (1, detections, 6 + coefficients), rows of xyxy, score, class; needs none.
  */
-export type YoloHead = "raw" | "end-to-end";
+export type HeadLayout = "raw" | "end-to-end";
 
 /** A YOLO network, as its inputs, outputs and metadata describe it. */
-export interface YoloNetwork {
+export interface NetworkSignature {
   readonly task: YoloTask;
-  readonly head: YoloHead;
+  readonly head: HeadLayout;
   /** Class names by class id. */
   readonly names: readonly string[];
   /** Input extents are multiples of this, in pixels. */
@@ -41,8 +41,8 @@ export interface NetworkDescription {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
-const DEFAULT_STRIDE = 32;
-const DEFAULT_SIZE = 640;
+const defaultStride = 32;
+const defaultSize = 640;
 
 /**
  * Recognises a YOLO network. Metadata decides where it is present; every key of it is optional,
@@ -55,7 +55,7 @@ export function readYoloNetwork({
   inputs,
   outputs,
   metadata,
-}: NetworkDescription): YoloNetwork {
+}: NetworkDescription): NetworkSignature {
   const refuse = (expected: string, came: string): never => {
     throw new OrangeryError(
       "MODEL_NOT_YOLO",
@@ -114,15 +114,15 @@ export function readYoloNetwork({
   }
 
   const [, , height, width] = input.shape;
-  const trainedSizeHw = readSize(literal("imgsz")) ?? [DEFAULT_SIZE, DEFAULT_SIZE];
+  const trainedSizeHw = readSize(literal("imgsz")) ?? [defaultSize, defaultSize];
   const defaultSizeHw = [
     typeof height === "number" ? height : trainedSizeHw[0],
     typeof width === "number" ? width : trainedSizeHw[1],
   ] as const;
   const stride = readStride(literal("stride"));
-  if (Math.max(...defaultSizeHw, stride) > MAX_SIDE_PX) {
+  if (Math.max(...defaultSizeHw, stride) > maxSidePx) {
     return refuse(
-      `an input and a stride of at most ${MAX_SIDE_PX} px`,
+      `an input and a stride of at most ${maxSidePx} px`,
       `${defaultSizeHw.join(" × ")} and ${stride}`,
     );
   }
@@ -142,7 +142,7 @@ export function readYoloNetwork({
   };
 }
 
-function isFloat(elementType: string): elementType is YoloNetwork["inputType"] {
+function isFloat(elementType: string): elementType is NetworkSignature["inputType"] {
   return elementType === "float32" || elementType === "float16";
 }
 
@@ -166,7 +166,7 @@ function readHead({
   shape: readonly (number | string)[];
   coefficientCount: number;
   classCount: number | undefined;
-}): YoloHead {
+}): HeadLayout {
   if (endToEnd) return "end-to-end";
   const [, channels, last] = shape;
   const rowsOfSix = last === 6 + coefficientCount;
@@ -189,7 +189,7 @@ function readStride(value: PythonLiteral | undefined): number {
   const stride = Array.isArray(value) ? Math.max(...value.map(Number)) : value;
   return typeof stride === "number" && Number.isInteger(stride) && stride > 0
     ? stride
-    : DEFAULT_STRIDE;
+    : defaultStride;
 }
 
 function readSize(value: PythonLiteral | undefined): readonly [number, number] | undefined {

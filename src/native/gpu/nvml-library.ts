@@ -4,22 +4,22 @@ import type { Address, Out } from "../library/function-table.ts";
 import { loadLibrary } from "../library/load-library.ts";
 
 /** The environment variable that names another NVML library than the driver's own. */
-export const NVML_LIBRARY_VARIABLE = "ORANGERY_NVML_LIBRARY";
+export const nvmlLibraryVariable = "ORANGERY_NVML_LIBRARY";
 
 /** `nvmlReturn_t` of nvml.h, those that mean something here. */
-const SUCCESS = 0;
-const NOT_SUPPORTED = 3;
-const NO_PERMISSION = 4;
-const INSUFFICIENT_SIZE = 7;
-export const DRIVER_NOT_LOADED = 9;
-export const LIBRARY_NOT_FOUND = 12;
-const FUNCTION_NOT_FOUND = 13;
+const success = 0;
+const notSupported = 3;
+const noPermission = 4;
+const insufficientSize = 7;
+export const driverNotLoaded = 9;
+export const libraryNotFound = 12;
+const functionNotFound = 13;
 
 /** `NVML_VALUE_NOT_AVAILABLE`. */
-export const NOT_AVAILABLE = 0xffff_ffff_ffff_ffffn;
+export const notAvailable = 0xffff_ffff_ffff_ffffn;
 
 /** Room for any text that NVML writes (`NVML_DEVICE_UUID_V2_BUFFER_SIZE`, the largest, is 96). */
-const TEXT_BYTES = 96;
+const textBytes = 96;
 
 // Named, so that the parameters below can be written as in nvml.h.
 koffi.struct("nvmlMemory_t", { total: "uint64_t", free: "uint64_t", used: "uint64_t" });
@@ -66,7 +66,7 @@ export type NvmlFunctionName = keyof typeof functions;
 export class NvmlLibrary {
   readonly #library: LibraryHandle;
   readonly #functions = new Map<NvmlFunctionName, (...args: readonly unknown[]) => number>();
-  #open = true;
+  #isOpen = true;
 
   private constructor(library: LibraryHandle) {
     this.#library = library;
@@ -81,7 +81,7 @@ export class NvmlLibrary {
       if (!named) return undefined;
       throw new OrangeryError(
         "NVML_FAILED",
-        `Expected ${file} to be NVIDIA's management library, but it could not be opened: ${(cause as Error).message}. Correct ${NVML_LIBRARY_VARIABLE}, or unset it to use the driver's own.`,
+        `Expected ${file} to be NVIDIA's management library, but it could not be opened: ${(cause as Error).message}. Correct ${nvmlLibraryVariable}, or unset it to use the driver's own.`,
         { cause, details: { lookedFor: file } },
       );
     }
@@ -98,12 +98,12 @@ export class NvmlLibrary {
     try {
       return this.#library.func(name, "int", [...functions[name]]);
     } catch {
-      return () => FUNCTION_NOT_FOUND;
+      return () => functionNotFound;
     }
   }
 
   check(name: NvmlFunctionName, status: number): void {
-    if (status === SUCCESS) return;
+    if (status === success) return;
     const text = this.#errorText(status);
     throw new OrangeryError(
       "NVML_FAILED",
@@ -113,7 +113,7 @@ export class NvmlLibrary {
   }
 
   call(name: NvmlFunctionName, ...args: readonly unknown[]): void {
-    if (!this.#open) {
+    if (!this.#isOpen) {
       throw new OrangeryError(
         "NVML_FAILED",
         `Expected an open NVML for ${name}, but it was disposed.`,
@@ -125,7 +125,7 @@ export class NvmlLibrary {
   /** Calls for something that not every GPU, driver or user gets; false where it is not told. */
   tells(name: NvmlFunctionName, ...args: readonly unknown[]): boolean {
     const status = this.status(name, ...args);
-    if (status === NOT_SUPPORTED || status === NO_PERMISSION || status === FUNCTION_NOT_FOUND) {
+    if (status === notSupported || status === noPermission || status === functionNotFound) {
       return false;
     }
     this.check(name, status);
@@ -134,7 +134,7 @@ export class NvmlLibrary {
 
   /** Calls a function whose last parameters are a buffer for a text and its size. */
   text(name: NvmlFunctionName, ...args: readonly unknown[]): string {
-    const bytes = Buffer.alloc(TEXT_BYTES);
+    const bytes = Buffer.alloc(textBytes);
     this.call(name, ...args, bytes, bytes.length);
     return bytes.toString("utf8", 0, bytes.indexOf(0));
   }
@@ -146,19 +146,19 @@ export class NvmlLibrary {
       const entries = Buffer.alloc(room * koffi.sizeof(processStruct));
       const count: Out<number> = [room];
       const status = this.status(name, handle, count, entries);
-      if (status === INSUFFICIENT_SIZE && count[0] > room) {
+      if (status === insufficientSize && count[0] > room) {
         // Others may start while we ask again.
         room = count[0] + 16;
         continue;
       }
-      if (status !== SUCCESS) return [];
+      if (status !== success) return [];
       return koffi.decode(entries, processStruct, count[0]) as NativeProcess[];
     }
   }
 
   shutdown(): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     this.status("nvmlShutdown");
   }
 

@@ -1,10 +1,10 @@
 import type { Address, Out } from "../library/function-table.ts";
 import { findCudaGpu, type GpuIdentity } from "./cuda-visible-devices.ts";
 import {
-  DRIVER_NOT_LOADED,
-  LIBRARY_NOT_FOUND,
-  NOT_AVAILABLE,
-  NVML_LIBRARY_VARIABLE,
+  driverNotLoaded,
+  libraryNotFound,
+  notAvailable,
+  nvmlLibraryVariable,
   type NvmlFunctionName,
   NvmlLibrary,
 } from "./nvml-library.ts";
@@ -59,11 +59,11 @@ export class Nvml implements Disposable {
   }
 
   /** An NVML of one's own, to be disposed; {@link openNvml} gives the shared one. */
-  static open(libraryFile = process.env[NVML_LIBRARY_VARIABLE]): Nvml | undefined {
+  static open(libraryFile = process.env[nvmlLibraryVariable]): Nvml | undefined {
     const library = NvmlLibrary.load(libraryFile);
     if (library === undefined) return undefined;
     const status = library.status("nvmlInit_v2");
-    if (status === DRIVER_NOT_LOADED || status === LIBRARY_NOT_FOUND) return undefined;
+    if (status === driverNotLoaded || status === libraryNotFound) return undefined;
     library.check("nvmlInit_v2", status);
     try {
       return new Nvml(library);
@@ -133,7 +133,7 @@ export class NvmlGpu implements GpuIdentity {
   #memoryIn(list: NvmlFunctionName): number | undefined {
     const own = this.#library
       .processes(list, this.#handle)
-      .filter(({ pid, usedGpuMemory }) => pid === process.pid && usedGpuMemory !== NOT_AVAILABLE);
+      .filter(({ pid, usedGpuMemory }) => pid === process.pid && usedGpuMemory !== notAvailable);
     // One entry for each part of a partitioned (MIG) GPU.
     return own.length === 0
       ? undefined

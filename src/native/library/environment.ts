@@ -11,7 +11,7 @@ export interface Environment {
 }
 
 /** `ORT_LOGGING_LEVEL_FATAL`. */
-export const LOG_FATAL = 4;
+export const logFatal = 4;
 
 let opened: Environment | undefined;
 
@@ -34,7 +34,7 @@ function open(): Environment {
   const api = readFunctionTable(library.tableAddress);
   const env: Out<Address | null> = [null];
   // Failures reach the caller as errors; the library's own log would print them a second time.
-  api.CreateEnv(LOG_FATAL, "orangery", env);
+  api.CreateEnv(logFatal, "orangery", env);
   api.DisableTelemetryEvents(env[0]);
   const allocator: Out<Address | null> = [null];
   api.GetAllocatorWithDefaultOptions(allocator);

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { findLibrary, LIBRARY_VARIABLE, openLibrary } from "./library.ts";
+import { findLibrary, libraryVariable, openLibrary } from "./library.ts";
 
 describe("the ONNX Runtime library", () => {
   const folder = mkdtempSync(join(tmpdir(), "orangery-library-"));
@@ -19,12 +19,12 @@ describe("the ONNX Runtime library", () => {
 
   it("is the one that the variable names", () => {
     const bundled = findLibrary({});
-    assert.equal(findLibrary({ [LIBRARY_VARIABLE]: bundled }), bundled);
+    assert.equal(findLibrary({ [libraryVariable]: bundled }), bundled);
   });
 
   it("is not found where the variable names no file, and the error names it", () => {
     assert.throws(
-      () => findLibrary({ [LIBRARY_VARIABLE]: "/no/such/lib.so" }),
+      () => findLibrary({ [libraryVariable]: "/no/such/lib.so" }),
       (error) =>
         isOrangeryError(error, "ORT_LIBRARY_NOT_FOUND") &&
         error.message.includes("/no/such/lib.so") &&

@@ -7,13 +7,13 @@ import { OrangeryError } from "../../errors.ts";
 import { loadLibrary } from "./load-library.ts";
 
 /** The environment variable that names another ONNX Runtime library than the bundled one. */
-export const LIBRARY_VARIABLE = "ORANGERY_ORT_LIBRARY";
+export const libraryVariable = "ORANGERY_ORT_LIBRARY";
 
 /**
  * The ONNX Runtime API that the function table is asked for. 22 came with release 1.22, the first
  * whose session options take a load cancellation flag.
  */
-const API_VERSION = 22;
+const apiVersion = 22;
 
 export interface NativeLibrary {
   readonly file: string;
@@ -37,12 +37,12 @@ function libraryFileName(platform: NodeJS.Platform): string {
  * @throws OrangeryError `ORT_LIBRARY_NOT_FOUND`, naming what was looked for.
  */
 export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
-  const named = env[LIBRARY_VARIABLE];
+  const named = env[libraryVariable];
   if (named !== undefined && named !== "") {
     if (existsSync(named)) return named;
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
-      `Expected the ONNX Runtime library that ${LIBRARY_VARIABLE} names, but \`${named}\` does not exist. Correct the variable, or unset it to use the bundled library.`,
+      `Expected the ONNX Runtime library that ${libraryVariable} names, but \`${named}\` does not exist. Correct the variable, or unset it to use the bundled library.`,
       { details: { lookedFor: named } },
     );
   }
@@ -50,7 +50,7 @@ export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
   if (existsSync(file)) return file;
   throw new OrangeryError(
     "ORT_LIBRARY_NOT_FOUND",
-    `Expected the ONNX Runtime library at \`${file}\`, but there is none for ${process.platform}/${process.arch}. Set ${LIBRARY_VARIABLE} to a library of your own.`,
+    `Expected the ONNX Runtime library at \`${file}\`, but there is none for ${process.platform}/${process.arch}. Set ${libraryVariable} to a library of your own.`,
     { details: { lookedFor: file, platform: process.platform, arch: process.arch } },
   );
 }
@@ -62,7 +62,7 @@ function packageFolder(): string {
   } catch (cause) {
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
-      `Expected the npm package \`onnxruntime-node\`, which brings the ONNX Runtime library, but it is not installed. Run \`npm install\`, or set ${LIBRARY_VARIABLE}.`,
+      `Expected the npm package \`onnxruntime-node\`, which brings the ONNX Runtime library, but it is not installed. Run \`npm install\`, or set ${libraryVariable}.`,
       { cause, details: { lookedFor: "onnxruntime-node" } },
     );
   }
@@ -84,7 +84,7 @@ export function openLibrary(file: string): NativeLibrary {
   } catch (cause) {
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
-      `Expected \`${file}\` to be an ONNX Runtime library, but it could not be opened: ${(cause as Error).message}. Set ${LIBRARY_VARIABLE} to a library for ${process.platform}/${process.arch}.`,
+      `Expected \`${file}\` to be an ONNX Runtime library, but it could not be opened: ${(cause as Error).message}. Set ${libraryVariable} to a library for ${process.platform}/${process.arch}.`,
       { cause, details: { lookedFor: file } },
     );
   }
@@ -94,14 +94,14 @@ export function openLibrary(file: string): NativeLibrary {
   const minor = Number(version.split(".")[1]);
   // Asking an old library for a newer table makes it write to stderr, so its version decides first.
   const tableAddress =
-    minor >= API_VERSION
-      ? (koffi.call(base[0], koffi.proto("void *", ["uint32_t"]), API_VERSION) as bigint | null)
+    minor >= apiVersion
+      ? (koffi.call(base[0], koffi.proto("void *", ["uint32_t"]), apiVersion) as bigint | null)
       : null;
   if (tableAddress === null) {
     throw new OrangeryError(
       "ORT_LIBRARY_TOO_OLD",
-      `Expected ONNX Runtime 1.${API_VERSION} or newer, got ${version} from \`${file}\`. Install a newer library, or unset ${LIBRARY_VARIABLE}.`,
-      { details: { expected: `1.${API_VERSION}`, version, file } },
+      `Expected ONNX Runtime 1.${apiVersion} or newer, got ${version} from \`${file}\`. Install a newer library, or unset ${libraryVariable}.`,
+      { details: { expected: `1.${apiVersion}`, version, file } },
     );
   }
   return { file, version, tableAddress, handle };

@@ -1,6 +1,6 @@
 import koffi, { type LibraryHandle } from "koffi";
 
-const STACK_BYTES = 8 * 1024 * 1024;
+const stackBytes = 8 * 1024 * 1024;
 
 /**
  * Opens a shared library; the only place that does. koffi closes the library when the handle is
@@ -31,9 +31,9 @@ export function canLoadLibrary(file: string): boolean {
  * library is opened, and not after.
  */
 function giveCallsARealStack(): void {
-  if ((koffi.config().async_stack_size ?? 0) >= STACK_BYTES) return;
+  if ((koffi.config().async_stack_size ?? 0) >= stackBytes) return;
   try {
-    koffi.config({ ...koffi.config(), async_stack_size: STACK_BYTES });
+    koffi.config({ ...koffi.config(), async_stack_size: stackBytes });
   } catch {
     // The application has opened a library through koffi before us: its settings stand.
   }

@@ -41,7 +41,7 @@ const forgotten = new FinalizationRegistry<Owned>(({ kind, address, release }) =
  */
 export class NativeObject implements Disposable {
   #owned: Owned | undefined;
-  #disposed = false;
+  #isDisposed = false;
   #holds = 0;
   readonly kind: NativeKind;
 
@@ -53,12 +53,12 @@ export class NativeObject implements Disposable {
   }
 
   get disposed(): boolean {
-    return this.#disposed;
+    return this.#isDisposed;
   }
 
   /** @throws OrangeryError `TENSOR_RELEASED` after dispose. */
   get address(): Address {
-    if (this.#disposed) {
+    if (this.#isDisposed) {
       throw new OrangeryError(
         "TENSOR_RELEASED",
         `Expected a live native ${this.kind}, but it was released before this use. Keep it until the last run that needs it has settled.`,
@@ -75,14 +75,14 @@ export class NativeObject implements Disposable {
     return {
       [Symbol.dispose]: () => {
         this.#holds -= 1;
-        if (this.#disposed && this.#holds === 0) this.#release();
+        if (this.#isDisposed && this.#holds === 0) this.#release();
       },
     };
   }
 
   [Symbol.dispose](): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
+    if (this.#isDisposed) return;
+    this.#isDisposed = true;
     if (this.#holds === 0) this.#release();
   }
 
@@ -94,7 +94,7 @@ export class NativeObject implements Disposable {
   /** Gives the address away; whoever takes it releases it. */
   detach(): Address {
     const { address } = this;
-    this.#disposed = true;
+    this.#isDisposed = true;
     this.#forget();
     return address;
   }

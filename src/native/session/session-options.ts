@@ -1,11 +1,11 @@
-import { environment, LOG_FATAL } from "../library/environment.ts";
+import { environment, logFatal } from "../library/environment.ts";
 import type { Address, Out } from "../library/function-table.ts";
 import { NativeObject } from "../library/native-object.ts";
 import type { SessionOptions } from "../runtime.ts";
 import { appendExecutionProvider } from "./execution-provider.ts";
 
 /** `GraphOptimizationLevel` of onnxruntime_c_api.h. */
-const DISABLE_ALL = 0;
+const disableAll = 0;
 
 /** Prepacking would copy the weights out of the file; convolutions run no faster with it (1.30). */
 const mappedConfig = {
@@ -32,9 +32,9 @@ export async function createSessionOptions({
     const { address } = options;
     api.DisableProfiling(address);
     // The library's warnings go to stderr, past any logger; what matters comes back as a status.
-    api.SetSessionLogSeverityLevel(address, LOG_FATAL);
+    api.SetSessionLogSeverityLevel(address, logFatal);
     api.SetIntraOpNumThreads(address, intraOpThreads);
-    if (mapped) api.SetSessionGraphOptimizationLevel(address, DISABLE_ALL);
+    if (mapped) api.SetSessionGraphOptimizationLevel(address, disableAll);
     if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
     const entries = {
       "session.intra_op.allow_spinning": allowSpinning ? "1" : "0",

@@ -6,7 +6,7 @@ import { withProcessLock } from "../process-lock.ts";
 
 /** Words of 64 bits in a record. */
 const Word = { session: 0, openers: 1, waiters: 2, keyLow: 3, keyHigh: 4, next: 5 } as const;
-const WORDS = 6;
+const words = 6;
 
 /**
  * What the threads of a process share about one session, in native memory: a few numbers that are
@@ -19,7 +19,7 @@ export class SessionRecord {
 
   private constructor(address: Address) {
     this.address = address;
-    this.#words = new BigInt64Array(koffi.view(address, WORDS * 8));
+    this.#words = new BigInt64Array(koffi.view(address, words * 8));
   }
 
   /** The record of a key, the same in every thread; made where there is none. */
@@ -36,7 +36,7 @@ export class SessionRecord {
         }
         address = record.#words[Word.next]!;
       }
-      const made = new SessionRecord(koffi.alloc("int64_t", WORDS) as Address);
+      const made = new SessionRecord(koffi.alloc("int64_t", words) as Address);
       made.#words.fill(0n);
       made.#words.set([low, high, first], Word.keyLow);
       if (Atomics.compareExchange(listHead, 0, first, made.address) === first) return made;

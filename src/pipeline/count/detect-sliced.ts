@@ -4,7 +4,7 @@ import { Detections } from "../../vision/detections.ts";
 import {
   cutPixels,
   openPhoto,
-  type PhotoSource,
+  type PhotoInput,
   type Pixels,
 } from "../../vision/photo/open-photo.ts";
 import type { Region } from "../../vision/region.ts";
@@ -55,7 +55,7 @@ const defaultBatchSize = { cpu: 1, gpu: 16 };
  */
 export async function detectSliced(
   model: PhotoModel,
-  photo: PhotoSource,
+  photo: PhotoInput,
   options: DetectSlicedOptions = {},
 ): Promise<SlicedPrediction> {
   const { slice, overlap, merge, fullImage, batchSize, regions, ...predictOptions } = options;
@@ -102,7 +102,7 @@ export class SliceRun {
   readonly #found: Detections[] = [];
   readonly #timingsMs = { slice: 0, preprocess: 0, inference: 0, postprocess: 0 };
   #next = 0;
-  #failed = false;
+  #hasFailed = false;
 
   constructor(options: SliceRunOptions) {
     const { pixels, slicing, regions, predictOptions } = options;
@@ -148,14 +148,14 @@ export class SliceRun {
 
   async #lane(): Promise<void> {
     try {
-      while (!this.#failed && this.#next < this.#slices.length) {
+      while (!this.#hasFailed && this.#next < this.#slices.length) {
         // Taken at once, so that batches are the same whichever lane is quicker.
         const from = this.#next;
         this.#next = Math.min(this.#slices.length, from + this.#batchSize);
         await this.#predict(from, this.#next);
       }
     } catch (error) {
-      this.#failed = true;
+      this.#hasFailed = true;
       throw error;
     }
   }

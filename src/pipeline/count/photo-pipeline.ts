@@ -4,7 +4,7 @@ import { Detections } from "../../vision/detections.ts";
 import {
   type OpenPhoto,
   openPhoto,
-  type PhotoSource,
+  type PhotoInput,
   type Pixels,
 } from "../../vision/photo/open-photo.ts";
 import type { Region } from "../../vision/region.ts";
@@ -56,7 +56,7 @@ export class PhotoPipeline {
    * Opens a photo within the pipeline's limits, for those who need its pixels before or afterwards:
    * {@link process} takes them too.
    */
-  async open(source: PhotoSource, { signal }: ProcessOptions = {}): Promise<OpenPhoto> {
+  async open(source: PhotoInput, { signal }: ProcessOptions = {}): Promise<OpenPhoto> {
     const { maxPixels, pixelsInMemory } = this.#options;
     return await openPhoto(source, { maxPixels, pixelsInMemory, signal });
   }
@@ -66,7 +66,7 @@ export class PhotoPipeline {
    *
    * @throws `PHOTO_*`, `INVALID_ARGUMENT`, `MODEL_RELEASED`, `ORT_FAILED`, or the signal's reason.
    */
-  async process(source: PhotoSource, { signal }: ProcessOptions = {}): Promise<PhotoResult> {
+  async process(source: PhotoInput, { signal }: ProcessOptions = {}): Promise<PhotoResult> {
     const startedAt = performance.now();
     await using photo = await this.open(source, { signal });
     const decode = performance.now() - startedAt;

@@ -1,6 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Prediction, PredictOptions } from "../../models/yolo/yolo-model.ts";
-import type { PhotoSource } from "../../vision/photo/open-photo.ts";
+import type { PhotoInput } from "../../vision/photo/open-photo.ts";
 import type { Region } from "../../vision/region.ts";
 import { inReadingOrder, toRegions } from "./count-objects.ts";
 import { mergeRegions } from "./merge-regions.ts";
@@ -21,7 +21,7 @@ export interface Segmentation extends Omit<Prediction, "detections"> {
  */
 export async function segmentPhoto(
   model: Pick<PhotoModel, "predict" | "task" | "file">,
-  photo: PhotoSource,
+  photo: PhotoInput,
   options: Omit<PredictOptions, "maskSize"> = {},
 ): Promise<Segmentation> {
   requireSegmenter(model);

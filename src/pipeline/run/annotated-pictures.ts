@@ -11,7 +11,7 @@ import { reduceDetections, reducePhoto } from "../../vision/photo/reduce-photo.t
 import type { Region } from "../../vision/region.ts";
 
 /** What is drawn on a photo. */
-export interface Findings {
+export interface Annotation {
   readonly objects: Detections;
   readonly regions?: readonly Region[] | undefined;
   /** What was counted in each region, for its label. */
@@ -60,7 +60,7 @@ export class AnnotatedPictures {
   async write(
     source: string,
     photo: Pixels,
-    { objects, regions, counts }: Findings,
+    { objects, regions, counts }: Annotation,
   ): Promise<string> {
     const file = this.fileOf(source);
     const reduced = await reducePhoto(photo);

@@ -1,15 +1,15 @@
 import { access } from "node:fs/promises";
 import { isOrangeryError } from "../../errors.ts";
 import type { Worklist } from "../../ledger/worklist/worklist.ts";
-import type { ReportedPhoto } from "../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto } from "../../ledger/worklist/worklist-report.ts";
 import { openPhoto } from "../../vision/photo/open-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
-import type { PhotoReader } from "./photo-run.ts";
+import type { ReadPhoto } from "./photo-run.ts";
 
 export interface DrawMissingOptions {
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures;
-  readonly read: PhotoReader;
+  readonly read: ReadPhoto;
   readonly maxPixels?: number | undefined;
   /** Stops after the picture in hand. */
   readonly stop?: AbortSignal | undefined;
@@ -26,8 +26,8 @@ const pageSize = 200;
  * meanwhile is left out.
  */
 export async function drawMissingPictures(options: DrawMissingOptions): Promise<void> {
-  let page: ReportedPhoto[] = [];
-  for await (const photo of options.worklist.report.photos({ state: "done" })) {
+  let page: WorklistPhoto[] = [];
+  for await (const photo of options.worklist.view.photos({ state: "done" })) {
     page.push(photo);
     if (page.length < pageSize) continue;
     if (!(await drawPage(page, options))) return;
@@ -38,11 +38,11 @@ export async function drawMissingPictures(options: DrawMissingOptions): Promise<
 
 /** False when stopped. */
 async function drawPage(
-  photos: readonly ReportedPhoto[],
+  photos: readonly WorklistPhoto[],
   options: DrawMissingOptions,
 ): Promise<boolean> {
   const { worklist, pictures, stop, signal } = options;
-  const drawn = await worklist.report.pictures(photos.map(({ source }) => pictures.fileOf(source)));
+  const drawn = await worklist.view.pictures(photos.map(({ source }) => pictures.fileOf(source)));
   for (const photo of photos) {
     signal?.throwIfAborted();
     if (stop?.aborted) return false;
@@ -59,13 +59,13 @@ async function drawPage(
 }
 
 async function draw(
-  { source, result }: ReportedPhoto,
+  { source, result }: WorklistPhoto,
   { worklist, pictures, read, maxPixels, signal, onPicture }: DrawMissingOptions,
 ): Promise<void> {
   if (result === undefined) return;
   const { bytes, content } = await read(source, { signal });
   if (content.sha256 !== result.contentSha256) return;
-  const found = await worklist.report.findings(result.id);
+  const found = await worklist.view.findings(result.id);
   await using photo = await openPhoto(bytes, { maxPixels, signal });
   const file = await pictures.write(source, photo.pixels, {
     ...found,

@@ -1,14 +1,14 @@
 import { stat } from "node:fs/promises";
 import { OrangeryError } from "../../errors.ts";
-import { Ledger } from "../../ledger/worklist/ledger.ts";
+import { WorklistFile } from "../../ledger/worklist/ledger.ts";
 import type { Worklist } from "../../ledger/worklist/worklist.ts";
-import type { WorklistReport } from "../../ledger/worklist/worklist-report.ts";
+import type { WorklistView } from "../../ledger/worklist/worklist-report.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { ModelCache, type ModelLease } from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
 import type { PhotoPath } from "../sources/photo-files.ts";
-import { PhotoSources } from "../sources/photo-sources.ts";
+import { PhotoReader } from "../sources/photo-sources.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 import {
   type CountOptions,
@@ -17,7 +17,7 @@ import {
   type ModelRole,
 } from "./count-recipe.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
-import { type PhotoEvent, type PhotoReader, runPhotos } from "./photo-run.ts";
+import { type PhotoEvent, type ReadPhoto, runPhotos } from "./photo-run.ts";
 
 export interface PhotoJobOptions extends CountOptions {
   /** Photos and folders, and what `PhotoSources` takes besides: `s3://` and `http(s)://`. */
@@ -46,7 +46,7 @@ export interface AddOptions {
   readonly onUnreadable?: (folder: string, error: unknown) => void;
 }
 
-export interface RunOptions {
+export interface PhotoJobRunOptions {
   /** Finishes what is being inferred and resolves. */
   readonly stop?: AbortSignal | undefined;
   /** Rejects as soon as possible. */
@@ -70,10 +70,10 @@ export class PhotoJob implements AsyncDisposable {
   /** The models; tells by events of every load and fallback. */
   readonly cache: ModelCache;
   readonly #options: PhotoJobOptions;
-  readonly #sources: PhotoSources;
+  readonly #sources: PhotoReader;
   /** By sources, the names by which photos are read that are not their sources: signed URLs. */
   readonly #names = new Map<string, string>();
-  readonly #ledger: Ledger;
+  readonly #ledger: WorklistFile;
   readonly #worklist: Worklist;
   readonly #pictures: AnnotatedPictures | undefined;
   readonly #sha256: CountRecipe["sha256"];
@@ -97,7 +97,7 @@ export class PhotoJob implements AsyncDisposable {
     const { detect, segment, annotateFolder, logger = silentLogger } = options;
     await using stack = new AsyncDisposableStack();
     const sources = stack.use(
-      new PhotoSources({ allowPrivateAddresses: options.allowPrivateAddresses }),
+      new PhotoReader({ allowPrivateAddresses: options.allowPrivateAddresses }),
     );
     const paths = await sources.check(options.paths);
     const { recipe, sha256 } = await countRecipe(options);
@@ -105,7 +105,7 @@ export class PhotoJob implements AsyncDisposable {
       annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
     await pictures?.prepare();
     if (pictures !== undefined) await refuseToMix(pictures.folder, paths);
-    const ledger = stack.use(await Ledger.open(options.resultsFile, { logger }));
+    const ledger = stack.use(await WorklistFile.open(options.resultsFile, { logger }));
     const cache = stack.use(
       new ModelCache({
         models: { detect: detect.file, ...(segment && { segment: segment.file }) },
@@ -125,8 +125,8 @@ export class PhotoJob implements AsyncDisposable {
   }
 
   /** What became of the photos that were added. */
-  get report(): WorklistReport {
-    return this.#worklist.report;
+  get report(): WorklistView {
+    return this.#worklist.view;
   }
 
   /** Whether another process works with the same results file. */
@@ -157,7 +157,7 @@ export class PhotoJob implements AsyncDisposable {
    * Does what waits, then draws the pictures that are missing. Models are loaded only if there is
    * anything for them to do.
    */
-  async run({ stop, signal, onPhoto, onPicture }: RunOptions = {}): Promise<void> {
+  async run({ stop, signal, onPhoto, onPicture }: PhotoJobRunOptions = {}): Promise<void> {
     const { maxPixels, slicing } = this.#options;
     const worklist = this.#worklist;
     const pictures = this.#pictures;
@@ -198,7 +198,7 @@ export class PhotoJob implements AsyncDisposable {
     stack.use(this.cache);
   }
 
-  readonly #read: PhotoReader = (source, options) =>
+  readonly #read: ReadPhoto = (source, options) =>
     this.#sources.read(this.#names.get(source) ?? source, options);
 
   async #acquire(role: ModelRole, signal?: AbortSignal): Promise<ModelLease> {
@@ -233,8 +233,8 @@ async function refuseToMix(folder: string, paths: readonly PhotoPath[]): Promise
 }
 
 interface JobParts {
-  readonly sources: PhotoSources;
-  readonly ledger: Ledger;
+  readonly sources: PhotoReader;
+  readonly ledger: WorklistFile;
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures | undefined;
   readonly cache: ModelCache;

@@ -5,11 +5,11 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { createRecipe } from "../../ledger/recipe.ts";
-import { Ledger } from "../../ledger/worklist/ledger.ts";
+import { WorklistFile } from "../../ledger/worklist/ledger.ts";
 import type { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { Prediction } from "../../models/yolo/yolo-model.ts";
 import { Detections } from "../../vision/detections.ts";
-import type { Picture, PictureSource } from "../../vision/photo/picture.ts";
+import type { Picture, PictureInput } from "../../vision/photo/picture.ts";
 import { encodePicture } from "../../vision/photo/picture-file.ts";
 import type { PhotoModel } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
@@ -22,7 +22,7 @@ import { type PhotoEvent, type PhotoRunOptions, runPhotos } from "./photo-run.ts
 const numberOf = ({ widthPx }: Picture) => widthPx - 16;
 
 function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<void>) {
-  const predict = async (input: PictureSource, options?: { signal?: AbortSignal | undefined }) => {
+  const predict = async (input: PictureInput, options?: { signal?: AbortSignal | undefined }) => {
     const picture = input as Picture;
     await infer(numberOf(picture), options?.signal);
     return {
@@ -53,7 +53,7 @@ async function createRun(photos: number) {
     const picture = { data, widthPx: 16 + photo, heightPx: 8 };
     await writeFile(fileOf(photo), await encodePicture(picture));
   }
-  const ledger = stack.use(await Ledger.open(join(folder.path, "results.db")));
+  const ledger = stack.use(await WorklistFile.open(join(folder.path, "results.db")));
   const worklist = await ledger.worklist(createRecipe({}));
   const events: string[] = [];
   return {
@@ -113,7 +113,7 @@ test("identical bytes in the same run are inferred once, though made ready toget
   });
   await run.run(detect, { lookahead: 3 });
   assert.equal(inferred, 1);
-  assert.equal((await run.worklist.report.states()).done, 4);
+  assert.equal((await run.worklist.view.states()).done, 4);
 });
 
 test("a photo that fails is tried again last and alone, and the third time set aside", async () => {
@@ -133,7 +133,7 @@ test("a photo that fails is tried again last and alone, and the third time set a
   await run.run(detect);
   assert.equal(run.events.filter((event) => event.endsWith("inferred")).length, 5);
   assert.deepEqual(run.events.slice(-2), ["1.jpg failed", "1.jpg set-aside"]);
-  for await (const { reason } of run.worklist.report.photos({ state: "set-aside" })) {
+  for await (const { reason } of run.worklist.view.photos({ state: "set-aside" })) {
     assert.equal(reason?.code, "PHOTO_FAILED");
     assert.match(reason?.message ?? "", /no room for this shape/);
   }
@@ -149,7 +149,7 @@ test("photos that fail one after the other stop the run", async () => {
     assert.match(error.message, /3 photos failed one after the other.*the device is gone/);
     return true;
   });
-  assert.equal((await run.worklist.report.states())["set-aside"], 0);
+  assert.equal((await run.worklist.view.states())["set-aside"], 0);
 });
 
 for (const error of [
@@ -164,7 +164,7 @@ for (const error of [
     });
     await run.run(detect);
     assert.equal(run.events.at(-1), "0.jpg set-aside");
-    assert.equal((await run.worklist.report.states()).done, 1);
+    assert.equal((await run.worklist.view.states()).done, 1);
   });
 }
 
@@ -184,7 +184,7 @@ test("a stop finishes what is inferred and gives the rest back without blame", a
   const stop = new AbortController();
   const detect = predictWith(async () => stop.abort());
   await run.run(detect, { stop: stop.signal });
-  const { done, waiting, leased } = await run.worklist.report.states();
+  const { done, waiting, leased } = await run.worklist.view.states();
   assert.ok(done >= 1 && done <= 2, `${done} in hand`);
   assert.deepEqual([waiting, leased], [9 - done, 0]);
   assert.deepEqual(new Set(await attemptsOf(run.worklist)), new Set([0]));
@@ -204,7 +204,7 @@ test("an abort rejects with its reason and reaches the inference", async () => {
 
 test("photos in the hands of another user are waited for", async () => {
   await using run = await createRun(2);
-  await using other = await Ledger.open(join(run.folder, "results.db"));
+  await using other = await WorklistFile.open(join(run.folder, "results.db"));
   const theirs = await other.worklist(createRecipe({}));
   const found = [];
   for await (const photo of findPhotos(await checkPhotoPaths([run.folder]))) found.push(photo);
@@ -215,5 +215,5 @@ test("photos in the hands of another user are waited for", async () => {
     await theirs.release([held!]);
   });
   await run.run(detect);
-  assert.equal((await run.worklist.report.states()).done, 2);
+  assert.equal((await run.worklist.view.states()).done, 2);
 });

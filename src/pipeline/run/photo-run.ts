@@ -21,14 +21,14 @@ export interface PhotoEvent {
   readonly reason?: Reason;
 }
 
-export type PhotoReader = (source: string, options: ReadPhotoOptions) => Promise<PhotoBytes>;
+export type ReadPhoto = (source: string, options: ReadPhotoOptions) => Promise<PhotoBytes>;
 
 export interface PhotoRunOptions {
   readonly worklist: Worklist;
   /** What is done with each photo. */
   readonly pipeline: PhotoPipeline;
   /** Reads a photo by its source. Default: a file by its path. */
-  readonly read?: PhotoReader | undefined;
+  readonly read?: ReadPhoto | undefined;
   readonly pictures?: AnnotatedPictures | undefined;
   /**
    * How many photos are read and decoded while one is inferred. At least 0, default 1, which is
@@ -227,20 +227,20 @@ class PhotoRun {
     if (isOrangeryError(error) && fatalCode.test(error.code)) throw error;
     if (isOrangeryError(error) && error.code.startsWith("PHOTO_")) {
       const reason = { code: error.code, message: error.message };
-      if (await this.#worklist.setAside(photo, reason)) {
+      if (await this.#worklist.fail(photo, reason)) {
         await onPhoto?.({ source, outcome: "set-aside", reason });
       }
       return;
     }
     const message = `Work on this photo failed: ${String(error)}`;
     const { code } = new OrangeryError("PHOTO_FAILED", message);
-    const isLast = await this.#worklist.fail(photo, { code, message });
+    const isLast = await this.#worklist.failAttempt(photo, { code, message });
     await onPhoto?.({
       source,
       outcome: isLast ? "set-aside" : "failed",
       reason: { code, message },
     });
-    this.#failedInARow.add(photo.jobId);
+    this.#failedInARow.add(photo.entryId);
     if (this.#failedInARow.size < failuresAllowed) return;
     throw new OrangeryError(
       isOrangeryError(error) ? error.code : "PHOTO_FAILED",

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { HttpSource, toPublicUrl } from "./http-source.ts";
+import { HttpPhotoReader, toPublicUrl } from "./http-source.ts";
 
 const photo = Buffer.from("not a photo, but its bytes");
 const sha256 = createHash("sha256").update(photo).digest("hex");
@@ -31,8 +31,8 @@ beforeEach(() => {
   answer = (_request, response) => response.end(photo);
 });
 
-function createSource(options: Partial<ConstructorParameters<typeof HttpSource>[0]> = {}) {
-  return new HttpSource({
+function createSource(options: Partial<ConstructorParameters<typeof HttpPhotoReader>[0]> = {}) {
+  return new HttpPhotoReader({
     allowPrivateAddresses: true,
     maxBytes: 1000,
     timeoutMs: 10_000,

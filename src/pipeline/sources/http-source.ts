@@ -5,9 +5,9 @@ import { assertPublicHost, lookupPublic } from "./address-guard.ts";
 import { withAttempts } from "./attempts.ts";
 import { readBody } from "./body-reader.ts";
 import type { PhotoBytes } from "./read-photo.ts";
-import type { FetchLimits, ListedPhoto, ReadOptions, RemoteSource } from "./remote-source.ts";
+import type { FetchLimits, ListedPhoto, ReadOptions, RemotePhotoReader } from "./remote-source.ts";
 
-export interface HttpSourceOptions extends FetchLimits {
+export interface HttpPhotoReaderOptions extends FetchLimits {
   /** Whether photos may come from addresses that are not public: one's own machine or network. */
   readonly allowPrivateAddresses: boolean;
 }
@@ -26,12 +26,12 @@ const secretParameter = /^x-(amz|goog)-|^(sig|signature|token|key|api_?key|acces
  * Proxies from the environment are not used. Redirects are followed, five at most, each under the same
  * rules, and never from https to http.
  */
-export class HttpSource implements RemoteSource {
-  readonly #options: HttpSourceOptions;
+export class HttpPhotoReader implements RemotePhotoReader {
+  readonly #options: HttpPhotoReaderOptions;
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
 
-  constructor(options: HttpSourceOptions) {
+  constructor(options: HttpPhotoReaderOptions) {
     this.#options = options;
     const lookup = options.allowPrivateAddresses ? {} : { lookup: lookupPublic };
     this.#http = new HttpAgent({ keepAlive: true, ...lookup });

@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import { HttpSource } from "./http-source.ts";
+import { HttpPhotoReader } from "./http-source.ts";
 import {
   checkPhotoPaths,
   type FindPhotosOptions,
@@ -7,10 +7,10 @@ import {
   type PhotoPath,
 } from "./photo-files.ts";
 import { type PhotoBytes, readPhoto } from "./read-photo.ts";
-import type { FetchLimits, ListedPhoto, ReadOptions, RemoteSource } from "./remote-source.ts";
-import { S3Source } from "./s3-source.ts";
+import type { FetchLimits, ListedPhoto, ReadOptions, RemotePhotoReader } from "./remote-source.ts";
+import { S3PhotoReader } from "./s3-source.ts";
 
-export interface PhotoSourcesOptions extends Partial<FetchLimits> {
+export interface PhotoReaderOptions extends Partial<FetchLimits> {
   /** Whether `http(s)` photos may come from private addresses. Default false. */
   readonly allowPrivateAddresses?: boolean | undefined;
 }
@@ -21,12 +21,12 @@ const defaults: FetchLimits = { maxBytes: 512 * 2 ** 20, timeoutMs: 60_000, atte
 /**
  * Photos wherever they lie: files and folders by path, `http:` and `https:` URLs, `s3:` buckets.
  */
-export class PhotoSources implements Disposable {
-  readonly #remote: ReadonlyMap<string, RemoteSource>;
+export class PhotoReader implements Disposable {
+  readonly #remote: ReadonlyMap<string, RemotePhotoReader>;
   readonly #maxBytes: number | undefined;
 
   /** @throws `INVALID_ARGUMENT` for a limit below 1. */
-  constructor({ allowPrivateAddresses = false, ...limits }: PhotoSourcesOptions = {}) {
+  constructor({ allowPrivateAddresses = false, ...limits }: PhotoReaderOptions = {}) {
     const checked = { ...defaults, ...limits };
     for (const [name, value] of Object.entries(checked)) {
       if (Number.isFinite(value) && value >= 1) continue;
@@ -36,11 +36,11 @@ export class PhotoSources implements Disposable {
         { details: { [name]: value } },
       );
     }
-    const http = new HttpSource({ ...checked, allowPrivateAddresses });
-    this.#remote = new Map<string, RemoteSource>([
+    const http = new HttpPhotoReader({ ...checked, allowPrivateAddresses });
+    this.#remote = new Map<string, RemotePhotoReader>([
       ["http", http],
       ["https", http],
-      ["s3", new S3Source(checked)],
+      ["s3", new S3PhotoReader(checked)],
     ]);
     this.#maxBytes = limits.maxBytes;
   }
@@ -89,7 +89,7 @@ export class PhotoSources implements Disposable {
     });
   }
 
-  #remoteOf(name: string): RemoteSource | undefined {
+  #remoteOf(name: string): RemotePhotoReader | undefined {
     const [, scheme] = /^([a-z][a-z0-9]+):\/\//i.exec(name) ?? [];
     if (scheme === undefined) return undefined;
     const source = this.#remote.get(scheme.toLowerCase());

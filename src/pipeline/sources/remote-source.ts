@@ -16,7 +16,7 @@ export interface ListedPhoto extends PhotoFile {
 }
 
 /** Where photos lie, told by how their names begin: a bucket, the web. */
-export interface RemoteSource extends Disposable {
+export interface RemotePhotoReader extends Disposable {
   /**
    * The photos under a name, one after another, however many there are.
    *

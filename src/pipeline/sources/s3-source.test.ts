@@ -4,21 +4,21 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type S3Server, startS3Server } from "../../../test/servers/s3-server.ts";
-import { PhotoSources } from "./photo-sources.ts";
-import { S3Source } from "./s3-source.ts";
+import { PhotoReader } from "./photo-sources.ts";
+import { S3PhotoReader } from "./s3-source.ts";
 
 const limits = { maxBytes: 1000, timeoutMs: 30_000, attempts: 2 };
 const photo = Buffer.from("not a photo, but its bytes");
 const keys = ["2026/a b.jpg", "2026/b.JPG", "2026/deep/c.png", "2026/notes.txt", "20261/other.jpg"];
 
 let server: S3Server | undefined;
-let source: S3Source;
+let source: S3PhotoReader;
 
 before(async () => {
   server = await startS3Server();
   Object.assign(process.env, server.env);
   await fill();
-  source = new S3Source(limits);
+  source = new S3PhotoReader(limits);
 });
 after(async () => {
   source?.[Symbol.dispose]();
@@ -93,7 +93,7 @@ describe("S3Source", () => {
   });
 
   test("refuses a photo above the limit, and a name without a bucket", async () => {
-    using narrow = new S3Source({ ...limits, maxBytes: 5 });
+    using narrow = new S3PhotoReader({ ...limits, maxBytes: 5 });
     await assert.rejects(narrow.read("s3://trays/2026/a b.jpg"), { code: "PHOTO_TOO_LARGE" });
     await assert.rejects(source.read("s3:///a.jpg"), { code: "INVALID_ARGUMENT" });
   });
@@ -102,7 +102,7 @@ describe("S3Source", () => {
     const endpoint = process.env.AWS_ENDPOINT_URL_S3;
     process.env.AWS_ENDPOINT_URL_S3 = "http://127.0.0.1:9";
     try {
-      using away = new S3Source(limits);
+      using away = new S3PhotoReader(limits);
       await assert.rejects(away.read("s3://trays/2026/a b.jpg"), { code: "PHOTO_FETCH_FAILED" });
     } finally {
       process.env.AWS_ENDPOINT_URL_S3 = endpoint;
@@ -118,7 +118,7 @@ describe("S3Source", () => {
 
 describe("PhotoSources", () => {
   test("lists files and buckets in the order of their names, and reads what it listed", async () => {
-    using sources = new PhotoSources();
+    using sources = new PhotoReader();
     const examples = join(import.meta.dirname, "../../../examples/photos");
     const listed = await collect(
       sources.list(["s3://trays/2026/deep/", join(examples, "tray-1.jpg"), "s3://trays/20261"]),
@@ -134,7 +134,7 @@ describe("PhotoSources", () => {
 
   for (const name of ["ftp://host/a.jpg", "constructor://a", "gs://bucket/a.jpg"]) {
     test(`does not know ${name}`, async () => {
-      using sources = new PhotoSources();
+      using sources = new PhotoReader();
       await assert.rejects(sources.read(name), { code: "INVALID_ARGUMENT" });
       await assert.rejects(collect(sources.list([name])), { code: "INVALID_ARGUMENT" });
     });
@@ -142,7 +142,7 @@ describe("PhotoSources", () => {
 
   test("refuses limits that cannot be", () => {
     for (const options of [{ maxBytes: 0 }, { timeoutMs: Number.NaN }, { attempts: -1 }]) {
-      assert.throws(() => new PhotoSources(options), { code: "INVALID_ARGUMENT" });
+      assert.throws(() => new PhotoReader(options), { code: "INVALID_ARGUMENT" });
     }
   });
 });

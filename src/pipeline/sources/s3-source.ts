@@ -10,7 +10,7 @@ import type {
   ListedPhoto,
   ListOptions,
   ReadOptions,
-  RemoteSource,
+  RemotePhotoReader,
 } from "./remote-source.ts";
 
 /** Keys that one request lists: S3's own limit. */
@@ -40,7 +40,7 @@ type Sdk = typeof import("@aws-sdk/client-s3");
  * `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL_S3`, a role of the machine. With an endpoint of one's
  * own, buckets are addressed by path, as other servers than Amazon's expect.
  */
-export class S3Source implements RemoteSource {
+export class S3PhotoReader implements RemotePhotoReader {
   readonly #limits: FetchLimits;
   #opened: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
 

@@ -2,10 +2,10 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LedgerDatabase } from "../../ledger/ledger-database.ts";
+import type { Ledger } from "../../ledger/ledger-database.ts";
 import {
   readResults,
-  readSetAside,
+  readFailures,
   type StoredResult,
 } from "../../ledger/results/stored-results.ts";
 import { toCoco } from "./coco.ts";
@@ -37,7 +37,7 @@ export const exportFormats: { readonly [format in ExportFormat]: FormatFacts } =
   parquet: { suffix: ".parquet", table: defaultTables.parquet, isText: false },
 };
 
-export interface ExportOptions {
+export interface ExportResultsOptions {
   readonly format: ExportFormat;
   /** Of CSV and Parquet; the default is the format's. */
   readonly table?: TableName | undefined;
@@ -56,9 +56,9 @@ export interface ExportOptions {
  * @throws `INVALID_ARGUMENT`, `NO_SPACE`, `LEDGER_*`, or the signal's reason.
  */
 export async function exportResults(
-  ledger: LedgerDatabase,
+  ledger: Ledger,
   path: string,
-  options: ExportOptions,
+  options: ExportResultsOptions,
 ): Promise<void> {
   const { format, scores } = options;
   if (format === "yolo") {
@@ -71,9 +71,9 @@ export async function exportResults(
 
 /** Writes the results of one recipe to a sink, which takes any format but YOLO. */
 export async function writeResults(
-  ledger: LedgerDatabase,
+  ledger: Ledger,
   sink: OutputSink,
-  options: ExportOptions & { readonly format: Exclude<ExportFormat, "yolo"> },
+  options: ExportResultsOptions & { readonly format: Exclude<ExportFormat, "yolo"> },
 ): Promise<void> {
   const { format, recipeHash } = options;
   switch (format) {
@@ -93,8 +93,8 @@ export async function writeResults(
 }
 
 async function* results(
-  ledger: LedgerDatabase,
-  { recipeHash, signal, onPhoto }: ExportOptions,
+  ledger: Ledger,
+  { recipeHash, signal, onPhoto }: ExportResultsOptions,
 ): AsyncGenerator<StoredResult> {
   for await (const result of readResults(ledger, { recipeHash, signal })) {
     signal?.throwIfAborted();
@@ -104,15 +104,15 @@ async function* results(
 }
 
 async function* rows(
-  ledger: LedgerDatabase,
-  { rowsOf, rowsOfSetAside }: ResultTable,
-  options: ExportOptions,
+  ledger: Ledger,
+  { rowsOf, rowsOfFailure }: ResultTable,
+  options: ExportResultsOptions,
 ): AsyncGenerator<Row> {
   for await (const result of results(ledger, options)) yield* rowsOf(result);
-  if (rowsOfSetAside === undefined) return;
+  if (rowsOfFailure === undefined) return;
   const { recipeHash, signal, onPhoto } = options;
-  for await (const photo of readSetAside(ledger, { recipeHash, signal })) {
-    yield* rowsOfSetAside(photo);
+  for await (const photo of readFailures(ledger, { recipeHash, signal })) {
+    yield* rowsOfFailure(photo);
     onPhoto?.();
   }
 }

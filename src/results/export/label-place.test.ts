@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { labelPlace } from "./label-place.ts";
+import { labelFileOf } from "./label-place.ts";
 
 describe("labels lie where trainers look for them", () => {
   const cases: [platform: string, source: string, place: string][] = [
@@ -21,7 +21,7 @@ describe("labels lie where trainers look for them", () => {
   ];
   for (const [platform, source, place] of cases) {
     test(`${JSON.stringify(source)} on ${platform}`, () => {
-      const { folders, stem } = labelPlace(source, platform);
+      const { folders, stem } = labelFileOf(source, platform);
       assert.equal([...folders, stem].join("/"), place);
     });
   }

@@ -1,5 +1,5 @@
 /** Where the labels of a photo go: folders, and a name without its extension. */
-export interface LabelPlace {
+export interface LabelFile {
   readonly folders: readonly string[];
   readonly stem: string;
 }
@@ -9,7 +9,7 @@ export interface LabelPlace {
  * source may be a path of this or another system, a URL or the key of an object; what cannot be part
  * of a name on this platform becomes `_`.
  */
-export function labelPlace(source: string, platform: string = process.platform): LabelPlace {
+export function labelFileOf(source: string, platform: string = process.platform): LabelFile {
   const isWindowsPath = /^([a-z]:[/\\]|\\\\)/i.test(source);
   const forbidden = platform === "win32" ? /[\p{Cc}\\:*?"<>|]/gu : /\0/g;
   const segments = source

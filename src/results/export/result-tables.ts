@@ -1,5 +1,5 @@
 import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
-import type { SetAsidePhoto, StoredResult } from "../../ledger/results/stored-results.ts";
+import type { FailedPhoto, StoredResult } from "../../ledger/results/stored-results.ts";
 import { perMegapixel } from "../../pipeline/count/density.ts";
 import { countInRegion } from "../region-counts.ts";
 
@@ -14,7 +14,7 @@ export interface ResultTable {
   readonly columns: { readonly [name: string]: ColumnType };
   rowsOf(result: StoredResult): Iterable<Row>;
   /** Of a photo without a result; most tables have none. */
-  rowsOfSetAside?(photo: SetAsidePhoto): Iterable<Row>;
+  rowsOfFailure?(photo: FailedPhoto): Iterable<Row>;
 }
 
 export type TableName = "counts" | "photos" | "regions" | "objects";
@@ -53,7 +53,7 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       reason_message: "text",
     },
     rowsOf: photoRows,
-    rowsOfSetAside: ({ source, reason: { code, message } }) => [
+    rowsOfFailure: ({ source, reason: { code, message } }) => [
       { photo: source, state: "set-aside", reason_code: code, reason_message: message },
     ],
   },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { toScore } from "../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
-import { labelPlace } from "./label-place.ts";
+import { labelFileOf } from "./label-place.ts";
 import { guardWriting, partialPath } from "./output-file.ts";
 
 export interface YoloOptions {
@@ -72,7 +72,7 @@ async function writeLabels(
   const names: string[] = [];
   let common: readonly string[] | undefined;
   for await (const result of results) {
-    const { folders, stem } = labelPlace(result.source);
+    const { folders, stem } = labelFileOf(result.source);
     common = common === undefined ? folders : commonStart(common, folders);
     const folder = join(all, ...folders);
     try {

@@ -9,14 +9,14 @@ import { barChart } from "./charts/bar-chart.ts";
 import { type Bin, binCounts } from "./charts/histogram.ts";
 import { binMoments, ratePerSecond, slowPerSecond } from "./charts/time-bins.ts";
 import { type Html, html } from "./html.ts";
-import { type ReportFacts, reportLimits, scoreBins } from "./report-facts.ts";
+import { type ReportData, reportLimits, scoreBins } from "./report-facts.ts";
 
 const maxBars = 40;
 /** How many the style has: one for each step that there is. */
 const stepColours = 7;
 
 /** How counts, scores and classes are spread. */
-export function distribution(facts: ReportFacts): Html | false {
+export function distribution(facts: ReportData): Html | false {
   const pair = [countsChart(facts), scoresChart(facts)];
   if (pair.every((chart) => chart === false)) return false;
   return html`<section id="distribution"><h2>Distribution</h2>
@@ -26,7 +26,7 @@ ${classBars(facts)}
 }
 
 /** How work and time are spread. */
-export function speed(facts: ReportFacts): Html | false {
+export function speed(facts: ReportData): Html | false {
   const pair = [throughputChart(facts), stepBars(facts)];
   if (pair.every((chart) => chart === false)) return false;
   return html`<section id="speed"><h2>Speed</h2>
@@ -34,7 +34,7 @@ export function speed(facts: ReportFacts): Html | false {
 </section>`;
 }
 
-function countsChart({ photosByCount, photoCount, objectCount }: ReportFacts): Html | false {
+function countsChart({ photosByCount, photoCount, objectCount }: ReportData): Html | false {
   if (photoCount < 2) return false;
   const bins = binCounts(photosByCount, 24);
   const counts = [...photosByCount.keys()];
@@ -55,7 +55,7 @@ function countsChart({ photosByCount, photoCount, objectCount }: ReportFacts): H
   });
 }
 
-function scoresChart({ objectsByScore, objectCount }: ReportFacts): Html | false {
+function scoresChart({ objectsByScore, objectCount }: ReportData): Html | false {
   if (objectCount === 0) return false;
   const all = objectsByScore.map((count, i) => ({
     from: i / scoreBins,
@@ -79,7 +79,7 @@ function scoresChart({ objectsByScore, objectCount }: ReportFacts): Html | false
 }
 
 /** A class is a bar across: names are long. */
-function classBars({ countByName, objectCount }: ReportFacts): Html | false {
+function classBars({ countByName, objectCount }: ReportData): Html | false {
   if (countByName.length < 2) return false;
   const most = countByName[0]![1];
   const shown = countByName.slice(0, reportLimits.classes);
@@ -95,7 +95,7 @@ function classBars({ countByName, objectCount }: ReportFacts): Html | false {
   }</tbody></table></figure>`;
 }
 
-function throughputChart({ momentsMs }: ReportFacts): Html | false {
+function throughputChart({ momentsMs }: ReportData): Html | false {
   const perSecond = ratePerSecond(momentsMs);
   if (perSecond === undefined) return false;
   const [time, unitMs] =
@@ -134,7 +134,7 @@ function clockFor(bins: readonly Bin[], widthMs: number): (ms: number) => string
 }
 
 /** How long each step takes, one beside the other. */
-function stepBars({ meanMsByStep }: ReportFacts): Html | false {
+function stepBars({ meanMsByStep }: ReportData): Html | false {
   const steps = [...meanMsByStep].filter(([, ms]) => ms > 0);
   const total = steps.reduce((sum, [, ms]) => sum + ms, 0);
   if (total === 0) return false;

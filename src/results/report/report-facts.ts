@@ -1,7 +1,7 @@
-import type { LedgerDatabase } from "../../ledger/ledger-database.ts";
+import type { Ledger } from "../../ledger/ledger-database.ts";
 import {
   readResults,
-  readSetAside,
+  readFailures,
   type StoredRecipe,
   type StoredResult,
 } from "../../ledger/results/stored-results.ts";
@@ -23,7 +23,7 @@ export const reportLimits = {
 };
 
 /** A region as the report's tables show it. */
-export interface RegionFacts {
+export interface RegionSummary {
   readonly number: number;
   readonly name: string;
   readonly areaPx: number;
@@ -31,28 +31,28 @@ export interface RegionFacts {
 }
 
 /** One photo as the report's tables show it. */
-export interface PhotoFacts {
+export interface PhotoSummary {
   readonly source: string;
   readonly widthPx: number;
   readonly heightPx: number;
   readonly countByName: ReadonlyMap<string, number>;
   readonly objectCount: number;
   /** Undefined without a segmenter. */
-  readonly regions: readonly RegionFacts[] | undefined;
+  readonly regions: readonly RegionSummary[] | undefined;
   /** Undefined where nothing was found. */
   readonly meanScore: number | undefined;
   readonly lowestScore: number | undefined;
 }
 
 /** Where photos were inferred. */
-export interface DeviceFacts {
+export interface DeviceSummary {
   readonly device: string;
   readonly fallbackReason: string | undefined;
   readonly photos: number;
 }
 
 /** Everything that a report says, gathered in one reading of the results. */
-export interface ReportFacts {
+export interface ReportData {
   readonly recipe: StoredRecipe;
   readonly photoCount: number;
   readonly objectCount: number;
@@ -64,7 +64,7 @@ export interface ReportFacts {
   readonly classNames: readonly string[];
   /** Most frequent first. */
   readonly countByName: readonly (readonly [name: string, count: number])[];
-  readonly devices: readonly DeviceFacts[];
+  readonly devices: readonly DeviceSummary[];
   /** How many photos have how many objects. */
   readonly photosByCount: ReadonlyMap<number, number>;
   /** Objects by score: 0 to 0.05, … 0.95 to 1. */
@@ -74,10 +74,10 @@ export interface ReportFacts {
   /** Mean ms a photo by step, in the order of the steps; they make up the work on a photo. */
   readonly meanMsByStep: ReadonlyMap<string, number>;
   /** The first of all, by source. */
-  readonly photos: readonly PhotoFacts[];
+  readonly photos: readonly PhotoSummary[];
   /** Those with the lowest mean scores, worst first: of a few all, and then none is among the best. */
-  readonly worst: readonly PhotoFacts[];
-  readonly best: readonly PhotoFacts[];
+  readonly worst: readonly PhotoSummary[];
+  readonly best: readonly PhotoSummary[];
   readonly chosen: readonly ChosenPhoto[];
   /** Most frequent first. */
   readonly failures: readonly FailureGroup[];
@@ -99,10 +99,10 @@ export interface GatherOptions {
 }
 
 /** Reads the results of one recipe once, keeping a few and counting all. */
-export async function gatherReportFacts(
-  ledger: LedgerDatabase,
+export async function gatherReportData(
+  ledger: Ledger,
   { recipe, signal, onPhoto }: GatherOptions,
-): Promise<ReportFacts> {
+): Promise<ReportData> {
   const selection = { recipeHash: recipe.hash, signal };
   const gatherer = new Gatherer(recipe);
   for await (const result of readResults(ledger, selection)) {
@@ -110,7 +110,7 @@ export async function gatherReportFacts(
     onPhoto?.();
   }
   const failures = new FailureGroups(reportLimits.failures);
-  for await (const photo of readSetAside(ledger, selection)) {
+  for await (const photo of readFailures(ledger, selection)) {
     failures.add(photo);
     onPhoto?.();
   }
@@ -125,20 +125,20 @@ class Gatherer {
   #sliceCount = 0;
   #classNames: readonly string[] = [];
   readonly #countByName = new Map<string, number>();
-  readonly #devices = new Map<string, DeviceFacts>();
+  readonly #devices = new Map<string, DeviceSummary>();
   readonly #photosByCount = new Map<number, number>();
   readonly #objectsByScore = new Array<number>(scoreBins).fill(0);
   /** Results that have been seen: those of identical bytes are inferred once. */
   readonly #seen = new Set<number>();
   readonly #moments: number[] = [];
   readonly #msByStep = new Map<string, number>(stepsInOrder.map((step) => [step, 0]));
-  readonly #photos: PhotoFacts[] = [];
+  readonly #photos: PhotoSummary[] = [];
   readonly #pictures: PictureChoice;
-  readonly #worst = new Extremes<PhotoFacts>(
+  readonly #worst = new Extremes<PhotoSummary>(
     2 * reportLimits.scores + 1,
     ({ meanScore = Infinity }) => meanScore,
   );
-  readonly #best = new Extremes<PhotoFacts>(
+  readonly #best = new Extremes<PhotoSummary>(
     2 * reportLimits.scores,
     ({ meanScore = -Infinity }) => -meanScore,
   );
@@ -170,7 +170,7 @@ class Gatherer {
     this.#pictures.add({ facts, result });
   }
 
-  finish(failures: readonly FailureGroup[]): ReportFacts {
+  finish(failures: readonly FailureGroup[]): ReportData {
     const { scores } = reportLimits;
     const areFew = this.#worst.items.length <= 2 * scores;
     const worst = areFew ? this.#worst.items : this.#worst.items.slice(0, scores);
@@ -207,7 +207,7 @@ class Gatherer {
   }
 }
 
-function toPhotoFacts(result: StoredResult): PhotoFacts {
+function toPhotoFacts(result: StoredResult): PhotoSummary {
   const { source, widthPx, heightPx, objects, regions } = result;
   const { scores } = objects;
   const scoreSum = scores.reduce((sum, score) => sum + score, 0);

@@ -3,7 +3,7 @@ import { adviseOn } from "./failures/failure-advice.ts";
 import type { FailureReason } from "./failures/failure-groups.ts";
 import { type Html, html } from "./html.ts";
 import type { PhotoNames } from "./photo-names.ts";
-import type { ReportFacts } from "./report-facts.ts";
+import type { ReportData } from "./report-facts.ts";
 import { photoName } from "./report-tables.ts";
 
 /** Photos that are seen without opening anything. */
@@ -11,7 +11,7 @@ const shownAtOnce = 3;
 
 /** What has no result, by reason, and what to do about it. */
 export function failures(
-  { failures, photoCount, recipe: { setAside } }: ReportFacts,
+  { failures, photoCount, recipe: { setAside } }: ReportData,
   names: PhotoNames,
 ): Html {
   if (setAside === 0) {
@@ -21,10 +21,10 @@ export function failures(
 <p class="quiet">${formatPlural(setAside, "photo")} without a result.${photoCount > 0 && " The others are not affected."}</p>
 ${failures.map(({ code, count, reasons }) => {
   const { meaning, advice } = adviseOn(code);
-  const untold = count - reasons.reduce((sum, { count }) => sum + count, 0);
+  const unlisted = count - reasons.reduce((sum, { count }) => sum + count, 0);
   return html`<article class="failure"><h3>${formatCount(count)} × <code>${code}</code></h3><p>${meaning} <b>${advice}</b></p>
 <ul>${reasons.map((reason) => reasonItem(reason, names))}</ul>
-${untold > 0 && html`<p class="quiet">${formatPlural(untold, "more photo")}, for other reasons.</p>`}</article>`;
+${unlisted > 0 && html`<p class="quiet">${formatPlural(unlisted, "more photo")}, for other reasons.</p>`}</article>`;
 })}</section>`;
 }
 

@@ -4,7 +4,7 @@ import type { PhotoNames } from "./photo-names.ts";
 import { drawOverlay } from "./pictures/overlay.ts";
 import type { ChosenPhoto } from "./pictures/picture-choice.ts";
 import type { Thumbnail } from "./pictures/thumbnail.ts";
-import { type PhotoFacts, type ReportFacts, reportLimits } from "./report-facts.ts";
+import { type PhotoSummary, type ReportData, reportLimits } from "./report-facts.ts";
 import { formatScore, photoName, sumUp } from "./report-tables.ts";
 
 /** A chosen photo and the small copy of it that the page holds. */
@@ -20,7 +20,7 @@ const manyShots = 9;
 
 /** Pictures with what was found on them; each opens large. */
 export function gallery(
-  { photoCount, regionCount }: ReportFacts,
+  { photoCount, regionCount }: ReportData,
   shots: readonly Shot[],
   names: PhotoNames,
 ): Html | false {
@@ -53,7 +53,7 @@ function card({ facts, result, reason, thumbnail }: Shot, index: number, names: 
   return html`<article class="card" id="${id}">${shot}<div class="about"><h3>${photoName(facts.source, names)}</h3><p>${counted}</p><p class="quiet">${facts.meanScore !== undefined && `mean score ${formatScore(facts.meanScore)}, lowest ${formatScore(facts.lowestScore)}`}</p>${reason && html`<p class="chip">${reason}</p>`}</div></article>`;
 }
 
-function describeCounts({ objectCount, regions = [] }: PhotoFacts): string {
+function describeCounts({ objectCount, regions = [] }: PhotoSummary): string {
   const counted = formatPlural(objectCount, "object");
   if (regions.length === 0) return counted;
   return `${counted}; ${formatPlural(regions.length, "region")}: ${sumUp(regions)}`;

@@ -6,12 +6,12 @@ import {
   formatValue,
 } from "../../base/quantities.ts";
 import { regionsElsewhere } from "../../pipeline/count/photo-pipeline.ts";
-import { ratePerSecond, slowPerSecond, workMs } from "./charts/time-bins.ts";
+import { ratePerSecond, slowPerSecond, workingMs } from "./charts/time-bins.ts";
 import { type Html, html } from "./html.ts";
-import type { DeviceFacts, ReportFacts } from "./report-facts.ts";
+import type { DeviceSummary, ReportData } from "./report-facts.ts";
 
 /** What the page begins with: the sum of it all, and whatever the reader has to know first. */
-export function overview(facts: ReportFacts, { file }: { readonly file: string }): Html {
+export function overview(facts: ReportData, { file }: { readonly file: string }): Html {
   const { photoCount, objectCount } = facts;
   return html`<header class="top">
 <p class="brand">${logo}<span>Orangery</span><span class="quiet">report</span></p>
@@ -31,7 +31,7 @@ interface Tile {
   readonly isWarning?: boolean;
 }
 
-function tilesOf(facts: ReportFacts): Html[] {
+function tilesOf(facts: ReportData): Html[] {
   const { recipe, photoCount, objectCount, regionCount, sliceCount } = facts;
   const { setAside, left } = recipe;
   const mean = (count: number) =>
@@ -65,7 +65,7 @@ function tilesOf(facts: ReportFacts): Html[] {
     rate !== undefined && {
       name: rate < slowPerSecond ? "Photos a minute" : "Photos a second",
       value: formatValue(roundRate(rate < slowPerSecond ? 60 * rate : rate)),
-      note: `in ${formatDuration(workMs(facts.momentsMs))} of work`,
+      note: `in ${formatDuration(workingMs(facts.momentsMs))} of work`,
     },
     photoCount > 0 && deviceTile(facts),
   ];
@@ -78,7 +78,7 @@ function tilesOf(facts: ReportFacts): Html[] {
 }
 
 /** The device of most photos. */
-function deviceTile({ devices, photoCount }: ReportFacts): Tile {
+function deviceTile({ devices, photoCount }: ReportData): Tile {
   const [most, ...others] = photosByDevice(devices);
   const [value, photos] = most!;
   const note =
@@ -89,16 +89,16 @@ function deviceTile({ devices, photoCount }: ReportFacts): Tile {
 }
 
 /** Devices with their photos, most first. */
-function photosByDevice(devices: readonly DeviceFacts[]): [device: string, photos: number][] {
+function photosByDevice(devices: readonly DeviceSummary[]): [device: string, photos: number][] {
   const counts = new Map<string, number>();
   for (const { device, photos } of devices) counts.set(device, (counts.get(device) ?? 0) + photos);
   return [...counts].sort((a, b) => b[1] - a[1]);
 }
 
 /** Where photos were inferred, and not on the first choice, with why. */
-type Fallback = DeviceFacts & { readonly fallbackReason: string };
+type Fallback = DeviceSummary & { readonly fallbackReason: string };
 
-function fallbacksOf({ devices }: ReportFacts): readonly Fallback[] {
+function fallbacksOf({ devices }: ReportData): readonly Fallback[] {
   return devices.filter((facts): facts is Fallback => facts.fallbackReason !== undefined);
 }
 
@@ -107,13 +107,13 @@ function fallbacksOf({ devices }: ReportFacts): readonly Fallback[] {
  * all that the machine has: results tell why a device was passed over, but not whether anybody asked
  * for it.
  */
-function isMixed({ devices }: ReportFacts): boolean {
+function isMixed({ devices }: ReportData): boolean {
   // The device that is recorded is the detector's.
   const isSplit = devices.some(({ fallbackReason }) => fallbackReason?.includes(regionsElsewhere));
   return isSplit || photosByDevice(devices).length > 1;
 }
 
-function notices(facts: ReportFacts): Html[] {
+function notices(facts: ReportData): Html[] {
   const { left } = facts.recipe;
   return [
     ...(left > 0
@@ -128,7 +128,7 @@ function notices(facts: ReportFacts): Html[] {
   ];
 }
 
-function deviceNote(facts: ReportFacts): Html | false {
+function deviceNote(facts: ReportData): Html | false {
   const fallbacks = fallbacksOf(facts);
   if (isMixed(facts) || fallbacks.length === 0) return false;
   return html`<details class="device"><summary>Why on ${fallbacks[0]!.device}</summary>${fallbacks.map(
@@ -136,7 +136,7 @@ function deviceNote(facts: ReportFacts): Html | false {
   )}</details>`;
 }
 
-function whenCounted({ recipe: { firstResultAt, lastResultAt } }: ReportFacts): Html | false {
+function whenCounted({ recipe: { firstResultAt, lastResultAt } }: ReportData): Html | false {
   if (firstResultAt === undefined || lastResultAt === undefined) return false;
   const [first, last] = [new Date(firstResultAt), new Date(lastResultAt)];
   const day = (date: Date) =>

@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { Html, html } from "./html.ts";
 import { PhotoNames } from "./photo-names.ts";
 import { distribution, speed } from "./report-charts.ts";
-import type { ReportFacts } from "./report-facts.ts";
+import type { ReportData } from "./report-facts.ts";
 import { failures } from "./report-failures.ts";
 import { gallery, type Shot } from "./report-gallery.ts";
 import { overview } from "./report-overview.ts";
@@ -14,7 +14,7 @@ import { countsTable, scoreTables } from "./report-tables.ts";
 export interface ReportPageOptions {
   /** The results file as the page names it. */
   readonly file: string;
-  readonly facts: ReportFacts;
+  readonly facts: ReportData;
   readonly shots: readonly Shot[];
 }
 
@@ -60,7 +60,7 @@ ${present.map(([, , content]) => content)}
 `.text;
 }
 
-function* sourcesOf({ photos, chosen, worst, best, failures }: ReportFacts): Generator<string> {
+function* sourcesOf({ photos, chosen, worst, best, failures }: ReportData): Generator<string> {
   for (const { source } of [...photos, ...worst, ...best]) yield source;
   for (const { facts } of chosen) yield facts.source;
   for (const { reasons } of failures) for (const { sources } of reasons) yield* sources;

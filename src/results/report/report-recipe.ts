@@ -1,12 +1,12 @@
 import { formatValue } from "../../base/quantities.ts";
 import { type Html, html } from "./html.ts";
-import type { ReportFacts } from "./report-facts.ts";
+import type { ReportData } from "./report-facts.ts";
 
 /** What comes first, in whatever it is; the rest follows, and the long hash at the end. */
 const order = ["detect", "segment", "slicing", "slice", "overlap", "merge", "method", "metric"];
 
 /** What decided the results. */
-export function recipeSection({ recipe, classNames }: ReportFacts): Html {
+export function recipeSection({ recipe, classNames }: ReportData): Html {
   const { detect, ...others } = JSON.parse(recipe.json);
   const rows = inOrder({ detect: nameClasses(detect, classNames), ...others });
   return html`<section id="recipe"><h2>Recipe</h2>

@@ -3,9 +3,9 @@ import { perMegapixel } from "../../pipeline/count/density.ts";
 import { type Html, html } from "./html.ts";
 import type { PhotoNames } from "./photo-names.ts";
 import {
-  type PhotoFacts,
-  type RegionFacts,
-  type ReportFacts,
+  type PhotoSummary,
+  type RegionSummary,
+  type ReportData,
   reportLimits,
 } from "./report-facts.ts";
 
@@ -17,7 +17,7 @@ const shownCounts = 6;
 
 /** The counts of the first photos. */
 export function countsTable(
-  { photos, photoCount, countByName, regionCount }: ReportFacts,
+  { photos, photoCount, countByName, regionCount }: ReportData,
   names: PhotoNames,
 ): Html | false {
   if (photos.length === 0) return false;
@@ -40,7 +40,7 @@ export function countsTable(
 }
 
 /** How many regions, and their counts, which unfold to a table of them. */
-function regionCells({ regions = [], objectCount }: PhotoFacts): Html {
+function regionCells({ regions = [], objectCount }: PhotoSummary): Html {
   const outside = objectCount - regions.reduce((sum, { count }) => sum + count, 0);
   const shown = regions.slice(0, reportLimits.regions);
   return html`${numberCell(regions.length)}<td class="regions">${
@@ -54,14 +54,14 @@ function regionCells({ regions = [], objectCount }: PhotoFacts): Html {
 }
 
 /** `172 + 70`: what was counted in each region, in their order. */
-export function sumUp(regions: readonly Pick<RegionFacts, "count">[]): string {
+export function sumUp(regions: readonly Pick<RegionSummary, "count">[]): string {
   const counts = regions.slice(0, shownCounts).map(({ count }) => formatCount(count));
   return [...counts, ...(regions.length > shownCounts ? ["…"] : [])].join(" + ");
 }
 
 /** The photos of which the models were least and most sure; of a few, all in one table. */
 export function scoreTables(
-  { worst, best, photoCount }: ReportFacts,
+  { worst, best, photoCount }: ReportData,
   names: PhotoNames,
 ): Html | false {
   if (photoCount < 2 || worst.length === 0) return false;
@@ -72,7 +72,7 @@ export function scoreTables(
   }</div></section>`;
 }
 
-function scoreTable(title: string, photos: readonly PhotoFacts[], names: PhotoNames): Html {
+function scoreTable(title: string, photos: readonly PhotoSummary[], names: PhotoNames): Html {
   return html`<div class="scroll"><h3>${title}</h3><table><thead><tr><th scope="col">Photo</th><th scope="col" class="number">Mean</th><th scope="col" class="number">Lowest</th><th scope="col" class="number">Objects</th></tr></thead><tbody>${photos.map(
     (photo) =>
       html`<tr><th scope="row">${photoName(photo.source, names)}</th><td class="number meter">${formatScore(photo.meanScore)}<i style="width:${(100 * (photo.meanScore ?? 0)).toFixed(1)}%"></i></td>${scoreCell(photo.lowestScore)}${numberCell(photo.objectCount)}</tr>`,

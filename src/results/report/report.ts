@@ -1,8 +1,8 @@
-import type { LedgerDatabase } from "../../ledger/ledger-database.ts";
+import type { Ledger } from "../../ledger/ledger-database.ts";
 import type { StoredRecipe } from "../../ledger/results/stored-results.ts";
-import { PhotoSources } from "../../pipeline/sources/photo-sources.ts";
+import { PhotoReader } from "../../pipeline/sources/photo-sources.ts";
 import { makeThumbnail } from "./pictures/thumbnail.ts";
-import { gatherReportFacts, reportLimits } from "./report-facts.ts";
+import { gatherReportData, reportLimits } from "./report-facts.ts";
 import type { Shot } from "./report-gallery.ts";
 import { reportPage } from "./report-page.ts";
 
@@ -24,13 +24,13 @@ const allPicturesBytes = 6_500_000;
  * give the same page, byte for byte.
  */
 export async function createReport(
-  ledger: LedgerDatabase,
+  ledger: Ledger,
   { recipe, file, signal, onPhoto }: ReportOptions,
 ): Promise<string> {
-  const facts = await gatherReportFacts(ledger, { recipe, signal, onPhoto });
+  const facts = await gatherReportData(ledger, { recipe, signal, onPhoto });
   const maxBytes = allPicturesBytes / Math.max(reportLimits.pictures / 2, facts.chosen.length);
   // A report does without a picture rather than wait for it.
-  using sources = new PhotoSources({ attempts: 1, timeoutMs: 20_000 });
+  using sources = new PhotoReader({ attempts: 1, timeoutMs: 20_000 });
   const shots: Shot[] = [];
   for (const photo of facts.chosen) {
     const { source, contentSha256 } = photo.result;

@@ -10,7 +10,7 @@ export interface DrawingOptions {
   /** A label beside the objects that have room for one. Default true. */
   readonly labels?: boolean;
   /** What an object's label says. Default: its name and score. */
-  readonly labelOf?: (object: Detection, place: LabelPlace) => string;
+  readonly labelOf?: (object: Detection, place: LabelTarget) => string;
   /** A strip below the photo with the count of each class. Default true. */
   readonly counts?: boolean;
   /** Text at the right end of the strip, for instance the file's name. */
@@ -18,7 +18,7 @@ export interface DrawingOptions {
 }
 
 /** Which object of the drawing a label is for. */
-export interface LabelPlace {
+export interface LabelTarget {
   readonly layer: number;
   /** Its index in the layer. */
   readonly index: number;

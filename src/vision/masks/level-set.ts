@@ -1,7 +1,7 @@
 import { RunLengths } from "./run-lengths.ts";
 
 /** Cells or pixels; left and top are inside, right and bottom just outside. */
-export interface Region {
+export interface CellBounds {
   readonly left: number;
   readonly top: number;
   readonly right: number;
@@ -39,9 +39,9 @@ export interface LevelSetOptions {
   /** The cells of `region`, row by row. */
   readonly logits: Float32Array;
   /** All cells that the pixels of `box` lie between. */
-  readonly region: Region;
+  readonly region: CellBounds;
   /** The pixels that are asked about; not empty. */
-  readonly box: Region;
+  readonly box: CellBounds;
   readonly columns: Axis;
   readonly rows: Axis;
 }

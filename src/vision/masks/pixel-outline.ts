@@ -1,9 +1,9 @@
 import type { Mask } from "./mask.ts";
 
-export type Point = readonly [x: number, y: number];
+export type Vertex = readonly [x: number, y: number];
 
 /** A closed line: the last point is the first again. */
-export type Ring = readonly Point[];
+export type Ring = readonly Vertex[];
 
 /** One connected part of a shape: its outer ring, then the rings of its holes. */
 export type RingedShape = readonly Ring[];
@@ -54,7 +54,7 @@ type Edges = Map<number, number[]>;
 /** A corner as one number; photos are smaller. */
 const stride = 2 ** 26;
 const cornerAt = (x: number, y: number) => x * stride + y;
-const pointOf = (corner: number): Point => [Math.floor(corner / stride), corner % stride];
+const pointOf = (corner: number): Vertex => [Math.floor(corner / stride), corner % stride];
 
 /** All border between pixels inside and outside, with the inside on the side where x turns to y. */
 function edgesOf(mask: Mask): Edges {
@@ -156,11 +156,11 @@ function toRing(corners: readonly number[]): Ring {
 }
 
 /** A point in the pixel at a ring's first corner: to its right and below. */
-function insideOf([first]: Ring): Point {
+function insideOf([first]: Ring): Vertex {
   return [first![0] + 0.5, first![1] + 0.5];
 }
 
-function contains(ring: Ring, [x, y]: Point): boolean {
+function contains(ring: Ring, [x, y]: Vertex): boolean {
   let isInside = false;
   for (let i = 1; i < ring.length; i++) {
     const [x1, y1] = ring[i - 1]!;

@@ -1,7 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Letterbox } from "../letterbox.ts";
 import { roundHalfEven } from "../rounding.ts";
-import { enlargeAxis, type Region, traceLevelSet } from "./level-set.ts";
+import { enlargeAxis, type CellBounds, traceLevelSet } from "./level-set.ts";
 import { Mask } from "./mask.ts";
 
 /** A segmentation network's prototypes for one picture: `count` planes of width × height, row by row. */
@@ -94,7 +94,7 @@ export function masksFromPrototypes(options: {
     const box = pixelBox(boxesXyxy.subarray(4 * i, 4 * i + 4), plan);
     if (box.right <= box.left || box.bottom <= box.top) return undefined;
     const weights = coefficients.subarray(i * prototypes.count, (i + 1) * prototypes.count);
-    const region: Region = {
+    const region: CellBounds = {
       left: columns.first[box.left],
       top: rows.first[box.top],
       right: columns.second[box.right - 1] + 1,
@@ -108,7 +108,7 @@ export function masksFromPrototypes(options: {
 }
 
 /** The pixels whose index lies in the box, cut at the picture's edges. */
-function pixelBox([x1, y1, x2, y2]: Float32Array, { widthPx, heightPx }: MaskPlan): Region {
+function pixelBox([x1, y1, x2, y2]: Float32Array, { widthPx, heightPx }: MaskPlan): CellBounds {
   return {
     left: Math.max(0, Math.ceil(x1!)),
     top: Math.max(0, Math.ceil(y1!)),
@@ -121,7 +121,7 @@ function pixelBox([x1, y1, x2, y2]: Float32Array, { widthPx, heightPx }: MaskPla
 function weigh(
   { data, count, width, height }: Prototypes,
   weights: Float32Array,
-  region: Region,
+  region: CellBounds,
   plan: MaskPlan,
 ): Float32Array {
   const regionWidth = region.right - region.left;

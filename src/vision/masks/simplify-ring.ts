@@ -1,4 +1,4 @@
-import type { Point, Ring } from "./pixel-outline.ts";
+import type { Vertex, Ring } from "./pixel-outline.ts";
 
 /**
  * A ring with fewer points, none of those left out further than `tolerance` from it: Douglas and
@@ -31,11 +31,11 @@ export function simplifyRing(ring: Ring, tolerance: number): Ring {
   return ring.filter((_, i) => kept.has(i));
 }
 
-function distance2([x1, y1]: Point, [x2, y2]: Point): number {
+function distance2([x1, y1]: Vertex, [x2, y2]: Vertex): number {
   return (x1 - x2) ** 2 + (y1 - y2) ** 2;
 }
 
-function segmentDistance2(point: Point, [x1, y1]: Point, [x2, y2]: Point): number {
+function segmentDistance2(point: Vertex, [x1, y1]: Vertex, [x2, y2]: Vertex): number {
   const length2 = (x2 - x1) ** 2 + (y2 - y1) ** 2;
   const along = ((point[0] - x1) * (x2 - x1) + (point[1] - y1) * (y2 - y1)) / (length2 || 1);
   const t = Math.max(0, Math.min(1, along));

@@ -6,7 +6,7 @@ import {
   type DecodeOptions,
   decodeEncoded,
   type Picture,
-  type PictureSource,
+  type PictureInput,
   readEncoded,
 } from "./picture.ts";
 import { PictureOnDisk } from "./picture-on-disk.ts";
@@ -15,7 +15,7 @@ import { PictureOnDisk } from "./picture-on-disk.ts";
 export type Pixels = Picture | PictureOnDisk;
 
 /** A photo in any form: a path, a `file:` URL, encoded bytes, or its pixels. */
-export type PhotoSource = PictureSource | PictureOnDisk;
+export type PhotoInput = PictureInput | PictureOnDisk;
 
 export interface OpenPhotoOptions extends DecodeOptions {
   /**
@@ -40,7 +40,7 @@ export interface OpenPhoto extends AsyncDisposable {
  *   `PHOTO_NO_SPACE`, or the signal's reason.
  */
 export async function openPhoto(
-  source: PhotoSource,
+  source: PhotoInput,
   { pixelsInMemory = defaultPixelsInMemory, ...options }: OpenPhotoOptions = {},
 ): Promise<OpenPhoto> {
   const { signal } = options;

@@ -6,16 +6,16 @@ import type { Slice } from "../slices.ts";
  */
 export class Orientation {
   readonly #swapsAxes: boolean;
-  readonly #xIsReversed: boolean;
-  readonly #yIsReversed: boolean;
+  readonly #isXReversed: boolean;
+  readonly #isYReversed: boolean;
   readonly #storedWh: readonly [number, number];
 
   /** @param value Anything but 2 to 8 is upright already. */
   constructor(value: number | undefined, storedWh: readonly [number, number]) {
     const isOneOf = (...values: number[]) => values.includes(value ?? 1);
     this.#swapsAxes = isOneOf(5, 6, 7, 8);
-    this.#xIsReversed = isOneOf(2, 3, 6, 7);
-    this.#yIsReversed = isOneOf(3, 4, 7, 8);
+    this.#isXReversed = isOneOf(2, 3, 6, 7);
+    this.#isYReversed = isOneOf(3, 4, 7, 8);
     this.#storedWh = storedWh;
   }
 
@@ -28,8 +28,8 @@ export class Orientation {
   /** Where a part of the upright photo is stored. */
   toStored({ left, top, width, height }: Slice): Slice {
     const [photoWidth, photoHeight] = this.uprightWh;
-    const x = this.#xIsReversed ? photoWidth - left - width : left;
-    const y = this.#yIsReversed ? photoHeight - top - height : top;
+    const x = this.#isXReversed ? photoWidth - left - width : left;
+    const y = this.#isYReversed ? photoHeight - top - height : top;
     return this.#swapsAxes
       ? { left: y, top: x, width: height, height: width }
       : { left: x, top: y, width, height };
@@ -40,10 +40,10 @@ export class Orientation {
    * first one, and the steps to the next column and to the next row, in pixels.
    */
   walk({ width, height }: Pick<Slice, "width" | "height">): Walk {
-    const stepX = this.#xIsReversed ? -1 : 1;
-    const stepY = this.#yIsReversed ? -width : width;
+    const stepX = this.#isXReversed ? -1 : 1;
+    const stepY = this.#isYReversed ? -width : width;
     return {
-      start: (this.#xIsReversed ? width - 1 : 0) + (this.#yIsReversed ? width * (height - 1) : 0),
+      start: (this.#isXReversed ? width - 1 : 0) + (this.#isYReversed ? width * (height - 1) : 0),
       column: this.#swapsAxes ? stepY : stepX,
       row: this.#swapsAxes ? stepX : stepY,
     };

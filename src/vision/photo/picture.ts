@@ -11,7 +11,7 @@ export interface Picture {
 }
 
 /** A path, a `file:` URL, the bytes of an encoded photo, or a decoded one. */
-export type PictureSource = string | URL | Uint8Array | Picture;
+export type PictureInput = string | URL | Uint8Array | Picture;
 
 export interface DecodeOptions {
   /** Photos with more pixels are refused before they are decoded. Default 268 million. */

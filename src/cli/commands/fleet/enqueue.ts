@@ -5,7 +5,7 @@ import { refuseOtherRecipe } from "../../../fleet/queue/queue-recipe.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { ResultStore } from "../../../ledger/results/result-store.ts";
 import { type CountOptions, countRecipe } from "../../../pipeline/run/count-recipe.ts";
-import { PhotoSources } from "../../../pipeline/sources/photo-sources.ts";
+import { PhotoReader } from "../../../pipeline/sources/photo-sources.ts";
 import { photoFromCaller } from "../../options/caller-folder.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
@@ -13,9 +13,9 @@ import { Interrupts } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import { formatCount, formatPlural } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { tellUnreadable } from "../../output/unreadable-folders.ts";
+import { printUnreadableFolders } from "../../output/unreadable-folders.ts";
 import { defaultResults, resultsFromCaller } from "../results/choose-results.ts";
-import { tellTrouble } from "./queue-trouble.ts";
+import { printQueueTrouble } from "./queue-trouble.ts";
 
 export interface EnqueueArguments extends QueueArguments {
   readonly count: CountOptions;
@@ -41,10 +41,10 @@ export async function enqueue(
   await using queue = await OpenQueue.open({
     connection: options.redis,
     queue: options.queue,
-    onTrouble: tellTrouble(progress),
+    onTrouble: printQueueTrouble(progress),
   });
   await refuseOtherRecipe(queue.bullmq, recipe.hash);
-  using sources = new PhotoSources();
+  using sources = new PhotoReader();
   using interrupts = new Interrupts({ onInterrupt: () => progress.note("Stopping.") });
   const unreadable: string[] = [];
   try {
@@ -53,7 +53,7 @@ export async function enqueue(
       store,
       photos: sources.list(photos.map(photoFromCaller), {
         signal: interrupts.stop,
-        onUnreadable: tellUnreadable(progress, unreadable),
+        onUnreadable: printUnreadableFolders(progress, unreadable),
       }),
       retry,
       signal: interrupts.stop,

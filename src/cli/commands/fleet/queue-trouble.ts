@@ -1,7 +1,7 @@
 import type { ProgressDisplay } from "../../output/progress-display.ts";
 
 /** Tells of a Redis that is away, once for each kind of trouble: it comes again with every attempt. */
-export function tellTrouble(progress: ProgressDisplay): (error: Error) => void {
+export function printQueueTrouble(progress: ProgressDisplay): (error: Error) => void {
   let last: string | undefined;
   return ({ message }) => {
     if (message === last) return;

@@ -6,7 +6,7 @@ import { Interrupts } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import { formatCount, formatPlural } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { tellTrouble } from "./queue-trouble.ts";
+import { printQueueTrouble } from "./queue-trouble.ts";
 
 export interface RetryFailedArguments extends QueueArguments {
   readonly json?: boolean;
@@ -22,7 +22,7 @@ export async function retry(
   await using queue = await OpenQueue.open({
     connection: redis,
     queue: name,
-    onTrouble: tellTrouble(progress),
+    onTrouble: printQueueTrouble(progress),
   });
   using interrupts = new Interrupts({ onInterrupt: () => progress.note("Stopping.") });
   let retried = 0;

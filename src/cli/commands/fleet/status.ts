@@ -3,8 +3,8 @@ import { createLogUpdate } from "log-update";
 import { isOrangeryError } from "../../../errors.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import { type QueueStatus, readQueueStatus } from "../../../fleet/queue/queue-status.ts";
-import type { WorkerFacts } from "../../../fleet/worker/worker-heartbeat.ts";
-import type { LedgerDatabase } from "../../../ledger/ledger-database.ts";
+import type { WorkerStatus } from "../../../fleet/worker/worker-heartbeat.ts";
+import type { Ledger } from "../../../ledger/ledger-database.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { readRecipes } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
@@ -68,7 +68,7 @@ export async function showStatus(
 
 interface Reading {
   readonly queue: OpenQueue;
-  readonly ledger: LedgerDatabase | undefined;
+  readonly ledger: Ledger | undefined;
   readonly options: StatusArguments;
 }
 
@@ -80,7 +80,7 @@ async function read({ queue, ledger, options }: Reading): Promise<string> {
     : describe(status, recorded);
 }
 
-async function readRecorded(ledger: LedgerDatabase, wanted: string | undefined): Promise<Recorded> {
+async function readRecorded(ledger: Ledger, wanted: string | undefined): Promise<Recorded> {
   const { hash, done, setAside } = chooseRecipe(await readRecipes(ledger), wanted);
   return { recipe: hash, done, failed: setAside };
 }
@@ -114,7 +114,7 @@ function describeRecorded({ recipe, done, failed }: Recorded): string {
   return `${formatCount(done)} done  ${formatCount(failed)} failed  (recipe ${recipe.slice(0, shortHashLength)})`;
 }
 
-function workerTable(workers: readonly WorkerFacts[]): string {
+function workerTable(workers: readonly WorkerStatus[]): string {
   return formatTable(
     [
       { title: "Worker" },

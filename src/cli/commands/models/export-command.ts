@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { expected, parseImageSize } from "../../options/prediction-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import type { ExportArguments } from "./export.ts";
+import type { ExportModelArguments } from "./export.ts";
 
 const help = `
 Examples:
@@ -35,7 +35,7 @@ export function createExportCommand(
     .option("--half", "weights, input and outputs of float16")
     .option("--json", "print one JSON line")
     .addHelpText("after", help)
-    .action(async (model: string, out: string, options: ExportArguments) => {
+    .action(async (model: string, out: string, options: ExportModelArguments) => {
       const { exportOnnx } = await import("./export.ts");
       setStatus(await exportOnnx(output, [model, out], options));
     });

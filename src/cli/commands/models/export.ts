@@ -6,7 +6,7 @@ import { exitStatus } from "../../output/exit-status.ts";
 import { Interrupts } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 
-export interface ExportArguments {
+export interface ExportModelArguments {
   readonly imageSize?: number | [number, number] | "dynamic";
   readonly half?: boolean;
   readonly json?: boolean;
@@ -16,7 +16,7 @@ export interface ExportArguments {
 export async function exportOnnx(
   output: StandardOutput,
   [model, out]: readonly [model: string, out: string],
-  { imageSize, half, json }: ExportArguments,
+  { imageSize, half, json }: ExportModelArguments,
 ): Promise<number> {
   using interrupts = new Interrupts({ onInterrupt: () => {} });
   let exported: ExportedModel;

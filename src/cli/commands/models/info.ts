@@ -1,7 +1,7 @@
 import { printable } from "../../../base/printable.ts";
 import { type Device, devicesToTry } from "../../../models/devices/device.ts";
 import { proveDevice } from "../../../models/devices/device-proof.ts";
-import { type ModelFacts, readModelFacts } from "../../../models/yolo/model-facts.ts";
+import { type ModelDescription, describeModel } from "../../../models/yolo/model-facts.ts";
 import { onnxRuntime } from "../../../native/onnx-runtime.ts";
 import { displayPath } from "../../options/caller-folder.ts";
 import { modelFromCaller } from "../../options/model-argument.ts";
@@ -15,7 +15,7 @@ export async function info(
   model: string,
   { json = false }: { readonly json?: boolean },
 ): Promise<void> {
-  const facts = await readModelFacts(modelFromCaller(model));
+  const facts = await describeModel(modelFromCaller(model));
   const devices = await surveyDevices();
   if (json) await output.writeJson(toJson(facts, devices));
   else await output.write(format(facts, devices));
@@ -40,7 +40,7 @@ async function surveyDevices(): Promise<SurveyedDevice[]> {
   return await Promise.all(devicesToTry("auto").map(survey));
 }
 
-function toJson(facts: ModelFacts, devices: readonly SurveyedDevice[]): object {
+function toJson(facts: ModelDescription, devices: readonly SurveyedDevice[]): object {
   const { file, gflops, ...rest } = facts;
   return {
     file: file.path,
@@ -57,9 +57,9 @@ function toJson(facts: ModelFacts, devices: readonly SurveyedDevice[]): object {
 }
 
 /** More names are counted only; `--json` has them all. */
-const NAMES_SHOWN = 10;
+const namesShown = 10;
 
-function format(facts: ModelFacts, devices: readonly SurveyedDevice[]): string {
+function format(facts: ModelDescription, devices: readonly SurveyedDevice[]): string {
   const { file, names, task } = facts;
   const kind = facts.format === "checkpoint" ? "YOLO checkpoint" : "ONNX model";
   const rows: [title: string, value: string | undefined][] = [
@@ -88,16 +88,16 @@ function format(facts: ModelFacts, devices: readonly SurveyedDevice[]): string {
 }
 
 function formatNames(names: readonly string[]): string {
-  const shown = names.slice(0, NAMES_SHOWN).join(", ");
-  return names.length > NAMES_SHOWN ? `${shown}, …` : shown;
+  const shown = names.slice(0, namesShown).join(", ");
+  return names.length > namesShown ? `${shown}, …` : shown;
 }
 
-function formatSize({ imageSizeHw: [height, width], freeSize, stride }: ModelFacts): string {
+function formatSize({ imageSizeHw: [height, width], freeSize, stride }: ModelDescription): string {
   const size = `${height} × ${width} (height × width)`;
   return freeSize ? `${size}, others in multiples of ${stride}` : `${size}, no other`;
 }
 
-function formatNetwork(facts: ModelFacts) {
+function formatNetwork(facts: ModelDescription) {
   const { layers, operators, parameters, gflops, elementType, imageSizeHw } = facts;
   const parts = [
     layers !== undefined && formatPlural(layers, "top-level layer"),

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ObjectCount } from "../../../ledger/results/result-rows.ts";
-import type { ReportedPhoto } from "../../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto } from "../../../ledger/worklist/worklist-report.ts";
 import { formatCountsTable } from "./counts-table.ts";
 
-function photo(source: string, counts: ObjectCount[], regionCount?: number): ReportedPhoto {
+function photo(source: string, counts: ObjectCount[], regionCount?: number): WorklistPhoto {
   const objectCount = counts.reduce(
     (sum, { region, count }) => sum + (region === 0 ? count : 0),
     0,

@@ -1,15 +1,15 @@
 import { printable } from "../../../base/printable.ts";
-import type { ReportedPhoto, ReportTotals } from "../../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto, WorklistTotals } from "../../../ledger/worklist/worklist-report.ts";
 import { displayPath } from "../../options/caller-folder.ts";
 import { formatCount, formatPlural } from "../../output/quantities.ts";
 import { type Column, formatTable } from "../../output/table.ts";
 
 export interface CountsTableOptions {
   /** Those that have a row. */
-  readonly photos: readonly ReportedPhoto[];
+  readonly photos: readonly WorklistPhoto[];
   /** How many photos the totals are of. */
   readonly photoCount: number;
-  readonly totals: ReportTotals;
+  readonly totals: WorklistTotals;
   /** A photo with so many objects may have more, and is marked. */
   readonly maxDetections: number;
 }
@@ -27,7 +27,7 @@ export function formatCountsTable(options: CountsTableOptions): string {
     ...counted.map(({ title }) => ({ title, align: "right" as const })),
     ...(hasRegions ? [{ title: "by region" }] : []),
   ];
-  const isCut = ({ result }: ReportedPhoto) => (result?.objectCount ?? 0) >= maxDetections;
+  const isCut = ({ result }: WorklistPhoto) => (result?.objectCount ?? 0) >= maxDetections;
   const rows = photos.map((photo) => [
     displayPath(photo.source),
     ...counted.map(({ countOn }) => formatCount(countOn(photo)) + (isCut(photo) ? "+" : "")),
@@ -46,29 +46,29 @@ export function formatCountsTable(options: CountsTableOptions): string {
 interface CountColumn {
   readonly title: string;
   readonly total: number;
-  readonly countOn: (photo: ReportedPhoto) => number;
+  readonly countOn: (photo: WorklistPhoto) => number;
 }
 
 /** A column for each of the names that matter, one for all others, and one at least. */
-function chooseColumns({ countByName, objectCount }: ReportTotals): CountColumn[] {
+function chooseColumns({ countByName, objectCount }: WorklistTotals): CountColumn[] {
   const names = [...countByName].sort((a, b) => b[1] - a[1]).slice(0, shownNames);
   const columns = names.map(([name, total]) => ({
     title: printable(name),
     total,
-    countOn: (photo: ReportedPhoto) => countIn(photo, 0, (other) => other === name),
+    countOn: (photo: WorklistPhoto) => countIn(photo, 0, (other) => other === name),
   }));
   if (countByName.size === names.length && names.length > 0) return columns;
   const isShown = new Set(names.map(([name]) => name));
   const others = {
     title: names.length > 0 ? "others" : "objects",
     total: objectCount - names.reduce((sum, [, total]) => sum + total, 0),
-    countOn: (photo: ReportedPhoto) => countIn(photo, 0, (name) => !isShown.has(name)),
+    countOn: (photo: WorklistPhoto) => countIn(photo, 0, (name) => !isShown.has(name)),
   };
   return [...columns, others];
 }
 
 /** `148 + 150`, or a dash where there is no region. */
-function describeRegions(photo: ReportedPhoto): string {
+function describeRegions(photo: WorklistPhoto): string {
   const regions = Array.from({ length: photo.result?.regionCount ?? 0 }, (_, i) =>
     countIn(photo, i + 1),
   );
@@ -76,7 +76,7 @@ function describeRegions(photo: ReportedPhoto): string {
 }
 
 function countIn(
-  { result }: ReportedPhoto,
+  { result }: WorklistPhoto,
   region: number,
   isCounted: (name: string) => boolean = () => true,
 ): number {

@@ -1,5 +1,5 @@
 /** What a run knows beside the report. */
-export interface RunFacts {
+export interface RunOutcome {
   readonly resultsFile: string;
   readonly annotateFolder: string | undefined;
   readonly device: string | undefined;

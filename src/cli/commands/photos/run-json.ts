@@ -1,12 +1,12 @@
-import type { ReportedPhoto, WorklistReport } from "../../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-report.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import type { RunFacts } from "./run-facts.ts";
+import type { RunOutcome } from "./run-facts.ts";
 
 /** Prints one JSON line a photo, then one for all: see docs/cli.md. */
 export async function printJsonSummary(
   output: StandardOutput,
-  report: WorklistReport,
-  facts: RunFacts,
+  report: WorklistView,
+  facts: RunOutcome,
 ): Promise<void> {
   for await (const photo of report.photos()) {
     if (output.isClosed) return;
@@ -37,7 +37,7 @@ export async function printJsonSummary(
   });
 }
 
-function toJson(photo: ReportedPhoto, maxDetections: number): object {
+function toJson(photo: WorklistPhoto, maxDetections: number): object {
   const { source, reason, result } = photo;
   if (result === undefined) return { type: "set-aside", image: source, ...reason };
   const countsOf = (region: number) =>

@@ -1,10 +1,10 @@
 import { printable } from "../../../base/printable.ts";
-import type { ReportedPhoto, WorklistReport } from "../../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-report.ts";
 import { displayPath } from "../../options/caller-folder.ts";
 import { formatCount, formatDuration, formatPlural, formatRate } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatCountsTable } from "./counts-table.ts";
-import type { RunFacts } from "./run-facts.ts";
+import type { RunOutcome } from "./run-facts.ts";
 
 /** Rows of the table, and of the list of photos without a result. The results file has them all. */
 const shownPhotos = 24;
@@ -12,11 +12,11 @@ const shownPhotos = 24;
 /** Prints for people what a run has come to. */
 export async function printSummary(
   output: StandardOutput,
-  report: WorklistReport,
-  facts: RunFacts,
+  report: WorklistView,
+  facts: RunOutcome,
 ): Promise<void> {
   const states = await report.states();
-  const photos: ReportedPhoto[] = [];
+  const photos: WorklistPhoto[] = [];
   for await (const photo of report.photos({ state: "done", limit: shownPhotos })) {
     photos.push(photo);
   }
@@ -39,7 +39,7 @@ export async function printSummary(
   await output.write(`${lines.join("\n")}\n`);
 }
 
-function describeRun({ finished, elapsedMs, loads, device }: RunFacts, left: number): string {
+function describeRun({ finished, elapsedMs, loads, device }: RunOutcome, left: number): string {
   if (finished === 0) return left > 0 ? "no photo finished" : "nothing was left to do";
   const rate = formatRate((1000 * finished) / elapsedMs);
   const where = device === undefined ? "" : ` on ${device}`;
@@ -49,13 +49,13 @@ function describeRun({ finished, elapsedMs, loads, device }: RunFacts, left: num
   );
 }
 
-function howToGoOn({ isInterrupted }: RunFacts): string {
+function howToGoOn({ isInterrupted }: RunOutcome): string {
   return `${isInterrupted ? "interrupted, " : ""}start the same command again to go on`;
 }
 
 async function printSetAside(
   output: StandardOutput,
-  report: WorklistReport,
+  report: WorklistView,
   count: number,
 ): Promise<void> {
   if (count === 0) return;

@@ -8,7 +8,7 @@ import { Interrupts } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import { formatCount, formatDuration } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { tellUnreadable } from "../../output/unreadable-folders.ts";
+import { printUnreadableFolders } from "../../output/unreadable-folders.ts";
 import { warningLog } from "../../output/warning-log.ts";
 import { printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
@@ -25,7 +25,7 @@ export interface RunArguments
 }
 
 /** Photos that are named the moment they are set aside. */
-const toldSetAside = 20;
+const namedFailures = 20;
 
 /** How often the work of other runs is looked at. */
 const othersPeriodMs = 3_000;
@@ -49,7 +49,7 @@ export async function run(
     ...toJobOptions(paths, options),
     logger: warningLog((line) => progress.note(line)),
   });
-  const models = tellOfModels(job, progress);
+  const models = printModelEvents(job, progress);
   const unreadableFolders: string[] = [];
   try {
     await addPhotos(job, { progress, interrupts, unreadableFolders });
@@ -85,7 +85,7 @@ interface Surroundings {
 }
 
 /** Says which models are loaded, and on which device for the summary. */
-function tellOfModels({ cache }: PhotoJob, progress: ProgressDisplay) {
+function printModelEvents({ cache }: PhotoJob, progress: ProgressDisplay) {
   const models: { device: string | undefined } = { device: undefined };
   cache.on("model:load", ({ name, device, loadMs }) => {
     if (name === "detect") models.device = device;
@@ -102,7 +102,7 @@ async function addPhotos(
   const found = await job.add({
     signal: interrupts.stop,
     onFound: (found) => progress.setActivity(`Looking for photos: ${formatCount(found)}`),
-    onUnreadable: tellUnreadable(progress, unreadableFolders),
+    onUnreadable: printUnreadableFolders(progress, unreadableFolders),
   });
   if (found === 0) {
     progress.note(`Found no photos. They end in ${pictureExtensions.join(", ")}.`);
@@ -134,10 +134,10 @@ async function work(job: PhotoJob, { progress, interrupts }: Surroundings): Prom
         if (outcome === "failed") return;
         finished++;
         if (outcome !== "set-aside") return progress.photoDone();
-        progress.photoSetAside();
-        if (++setAside > toldSetAside) return;
+        progress.photoFailed();
+        if (++setAside > namedFailures) return;
         progress.note(`Set aside ${displayPath(source)}: ${reason?.code}`);
-        if (setAside === toldSetAside)
+        if (setAside === namedFailures)
           progress.note("Others that are set aside are told at the end.");
       },
     });

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { extname } from "node:path";
 import { OrangeryError } from "../../../errors.ts";
-import type { LedgerDatabase } from "../../../ledger/ledger-database.ts";
+import type { Ledger } from "../../../ledger/ledger-database.ts";
 import { readRecipes, type StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
 import { displayPath, fromCaller } from "../../options/caller-folder.ts";
@@ -24,7 +24,7 @@ export function pathBeside(location: string, suffix: string): string {
 
 /** The recipe that was asked for; where there is a choice that was not made, tells of it. */
 export async function recipeFromCaller(
-  ledger: LedgerDatabase,
+  ledger: Ledger,
   wanted: string | undefined,
 ): Promise<StoredRecipe> {
   const recipes = await readRecipes(ledger);

@@ -2,7 +2,7 @@ import { Command, Option } from "commander";
 import { requireOption } from "../../options/prediction-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import type { ExportArguments } from "./export-results.ts";
+import type { ExportResultsArguments } from "./export-results.ts";
 
 const help = `
 Examples:
@@ -42,7 +42,7 @@ export function createExportResultsCommand(
     .option("--recipe <hash>", "whose results, or the hash's beginning (default: the newest)")
     .option("--quiet", "no progress")
     .addHelpText("after", help);
-  return command.action(async (results: string, options: ExportArguments) => {
+  return command.action(async (results: string, options: ExportResultsArguments) => {
     requireOption(command, options, "format");
     // Only now: help and complaints need neither database nor pictures.
     const { exportResultsCommand } = await import("./export-results.ts");

@@ -1,9 +1,9 @@
 import { OrangeryError } from "../../../errors.ts";
-import type { LedgerDatabase } from "../../../ledger/ledger-database.ts";
+import type { Ledger } from "../../../ledger/ledger-database.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import {
   type ExportFormat,
-  type ExportOptions,
+  type ExportResultsOptions,
   exportFormats,
   exportResults,
   writeResults,
@@ -22,7 +22,7 @@ import {
   resultsFromCaller,
 } from "./choose-results.ts";
 
-export interface ExportArguments {
+export interface ExportResultsArguments {
   readonly format: ExportFormat;
   readonly rows?: TableName;
   readonly scores?: boolean;
@@ -35,7 +35,7 @@ export interface ExportArguments {
 export async function exportResultsCommand(
   output: StandardOutput,
   results: string,
-  options: ExportArguments,
+  options: ExportResultsArguments,
 ): Promise<number> {
   checkOptions(options);
   using progress = new ProgressDisplay({ quiet: options.quiet });
@@ -48,7 +48,7 @@ export async function exportResultsCommand(
     const total = recipe.done + (writesSetAside ? recipe.setAside : 0);
     progress.setTotals({ total, done: 0, setAside: 0 });
     let photos = 0;
-    const exported: ExportOptions = {
+    const exported: ExportResultsOptions = {
       format: options.format,
       table: options.rows,
       scores: options.scores,
@@ -76,7 +76,7 @@ export async function exportResultsCommand(
   }
 }
 
-function checkOptions({ format, rows, scores, out }: ExportArguments): void {
+function checkOptions({ format, rows, scores, out }: ExportResultsArguments): void {
   const { table, isText } = exportFormats[format];
   if (rows !== undefined && table === undefined) throw onlyFor("--rows", "csv and parquet", format);
   if (scores && format !== "yolo") throw onlyFor("--scores", "yolo", format);
@@ -91,7 +91,7 @@ function onlyFor(option: string, formats: string, format: ExportFormat): Oranger
 }
 
 /** `-photos.csv` where another table is named than the one that is the format's. */
-function suffixOf({ format, rows }: ExportArguments): string {
+function suffixOf({ format, rows }: ExportResultsArguments): string {
   const { suffix, table } = exportFormats[format];
   return rows === undefined || rows === table ? suffix : `-${rows}${suffix}`;
 }
@@ -99,8 +99,8 @@ function suffixOf({ format, rows }: ExportArguments): string {
 /** Ends quietly when nobody reads any more, as in `… | head`. */
 async function writeToOutput(
   output: StandardOutput,
-  ledger: LedgerDatabase,
-  { format, ...options }: ExportOptions,
+  ledger: Ledger,
+  { format, ...options }: ExportResultsOptions,
 ): Promise<void> {
   if (format === "yolo") return;
   const closed = new Error("Standard output is closed.");

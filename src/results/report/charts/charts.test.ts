@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { barChart } from "./bar-chart.ts";
 import { binCounts, niceCeiling } from "./histogram.ts";
-import { binMoments, ratePerSecond, workMs } from "./time-bins.ts";
+import { binMoments, ratePerSecond, workingMs } from "./time-bins.ts";
 
 const sumOf = (bins: readonly { count: number }[]) =>
   bins.reduce((sum, { count }) => sum + count, 0);
@@ -86,7 +86,7 @@ describe("binMoments", () => {
 
 test("the rate leaves pauses between runs out", () => {
   const moments = Float64Array.of(0, 500, 1000, 1000 + 36e5, 1500 + 36e5);
-  assert.equal(workMs(moments), 1500);
+  assert.equal(workingMs(moments), 1500);
   assert.equal(ratePerSecond(moments), 2);
   assert.equal(ratePerSecond(Float64Array.of(5)), undefined);
   assert.equal(ratePerSecond(Float64Array.of(5, 5)), undefined);

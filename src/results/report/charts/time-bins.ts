@@ -52,7 +52,7 @@ export function ratePerSecond(momentsMs: Float64Array): number | undefined {
 }
 
 /** From the first to the last, without pauses. */
-export function workMs(momentsMs: Float64Array): number {
+export function workingMs(momentsMs: Float64Array): number {
   return workSteps(momentsMs).reduce((sum, step) => sum + step, 0);
 }
 

@@ -1,4 +1,4 @@
-import type { SetAsidePhoto } from "../../../ledger/results/stored-results.ts";
+import type { FailedPhoto } from "../../../ledger/results/stored-results.ts";
 
 /** Photos that were set aside with one code. */
 export interface FailureGroup {
@@ -33,7 +33,7 @@ export class FailureGroups {
     this.#limits = limits;
   }
 
-  add({ source, reason: { code, message } }: SetAsidePhoto): void {
+  add({ source, reason: { code, message } }: FailedPhoto): void {
     const group = this.#codes.get(code) ?? { count: 0, reasons: new Map() };
     this.#codes.set(code, group);
     group.count++;

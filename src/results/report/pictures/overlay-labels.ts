@@ -1,7 +1,7 @@
 import { formatCount } from "../../../base/quantities.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
-import type { Point } from "../../../vision/masks/pixel-outline.ts";
+import type { Vertex } from "../../../vision/masks/pixel-outline.ts";
 import { countInRegion } from "../../region-counts.ts";
 import { type Html, html } from "../html.ts";
 import { type LabelBox, LabelBoxes, textWidth } from "./label-boxes.ts";
@@ -73,9 +73,9 @@ interface RegionLabel extends Label {
 function placesInRegion({ text, boxXyxy, mask, photo }: RegionLabel, letterPx: number): LabelBox[] {
   const [x1, y1, x2, y2] = boxXyxy;
   const inside = steps.flatMap((down) =>
-    steps.map((right): Point => [x1 + right * (x2 - x1), y1 + down * (y2 - y1)]),
+    steps.map((right): Vertex => [x1 + right * (x2 - x1), y1 + down * (y2 - y1)]),
   );
-  const middles: Point[] = [[(x1 + x2) / 2, y1], ...inside.filter(([x, y]) => mask.contains(x, y))];
+  const middles: Vertex[] = [[(x1 + x2) / 2, y1], ...inside.filter(([x, y]) => mask.contains(x, y))];
   return middles.map((middle) => within(photo, aroundMiddle(middle, text, letterPx)));
 }
 
@@ -86,7 +86,7 @@ function placesAtObject({ text, boxXyxy, photo }: Label, letterPx: number): Labe
   return [y1 - height, y2].map((y) => within(photo, [x1, y, x1 + width, y + height]));
 }
 
-function aroundMiddle([x, y]: Point, text: string, letterPx: number): LabelBox {
+function aroundMiddle([x, y]: Vertex, text: string, letterPx: number): LabelBox {
   const [halfWidth, halfHeight] = [textWidth(text, letterPx) / 2, 0.6 * letterPx];
   return [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
 }
@@ -98,7 +98,7 @@ function within({ widthPx, heightPx }: Label["photo"], [x1, y1, x2, y2]: LabelBo
   return [x1 + dx, y1 + dy, x2 + dx, y2 + dy];
 }
 
-function middleOf([x1, y1, x2, y2]: LabelBox): Point {
+function middleOf([x1, y1, x2, y2]: LabelBox): Vertex {
   return [(x1 + x2) / 2, (y1 + y2) / 2];
 }
 

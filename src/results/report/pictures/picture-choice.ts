@@ -1,12 +1,12 @@
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import { Extremes } from "../charts/extremes.ts";
-import type { PhotoFacts } from "../report-facts.ts";
+import type { PhotoSummary } from "../report-facts.ts";
 
 /** Why a photo was chosen for a picture. */
 export type PictureReason = "lowest scores" | "most objects" | "fewest objects" | "sample";
 
 export interface ChosenPhoto {
-  readonly facts: PhotoFacts;
+  readonly facts: PhotoSummary;
   readonly result: StoredResult;
   /** None where all photos are shown. */
   readonly reason: PictureReason | undefined;

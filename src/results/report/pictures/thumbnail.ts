@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { type ErrorCode, isOrangeryError } from "../../../errors.ts";
-import type { PhotoSources } from "../../../pipeline/sources/photo-sources.ts";
+import type { PhotoReader } from "../../../pipeline/sources/photo-sources.ts";
 import { openPhoto } from "../../../vision/photo/open-photo.ts";
 import { reducePhoto } from "../../../vision/photo/reduce-photo.ts";
 
@@ -10,7 +10,7 @@ export type Thumbnail =
   | { readonly missing: string };
 
 export interface ThumbnailOptions {
-  readonly sources: Pick<PhotoSources, "read">;
+  readonly sources: Pick<PhotoReader, "read">;
   /** Of the bytes that the result is of. */
   readonly contentSha256: string;
   /** The longer side; smaller photos stay as they are. */
