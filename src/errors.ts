@@ -168,9 +168,9 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes;
 
 export interface OrangeryErrorOptions {
-  readonly cause?: unknown;
+  readonly cause?: unknown | undefined;
   /** Facts that a program may act on: what was expected, what came. */
-  readonly details?: Readonly<Record<string, unknown>>;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**

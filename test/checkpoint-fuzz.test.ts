@@ -8,7 +8,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { checkpointRecords } from "../src/checkpoint/checkpoint-writer.fixture.ts";
 import { smallCheckpoint } from "../src/checkpoint/yolo/small-checkpoint.fixture.ts";
 import { writeZip } from "../src/checkpoint/zip/zip-writer.fixture.ts";
@@ -48,7 +48,7 @@ describe("damaged and hostile checkpoints", () => {
 
   const marker = join(tmpdir(), `orangery-executed-${process.pid}`);
   for (const { name, expected, names, bytes } of hostileCheckpoints(`touch ${marker}`)) {
-    it(`${name}: ${expected.join(" or ")}`, async () => {
+    test(`${name}: ${expected.join(" or ")}`, async () => {
       const { outcome, message } = await read(bytes());
       assert.ok(expected.includes(outcome), `${outcome}: ${message}`);
       if (names !== undefined) assert.match(message, names);
@@ -57,12 +57,12 @@ describe("damaged and hostile checkpoints", () => {
   }
 
   const records = checkpointRecords(smallCheckpoint(seed));
-  it("the checkpoint that the following damages is itself loaded", async () => {
+  test("the checkpoint that the following damages is itself loaded", async () => {
     assert.deepEqual(await read(writeZip([...records])), { outcome: "loaded", message: "segment" });
   });
 
   for (const [name, mutate] of Object.entries(mutations)) {
-    it(`${rounds} times ${name}: loaded or refused`, async (context) => {
+    test(`${rounds} times ${name}: loaded or refused`, async (context) => {
       const outcomes = new Map<string, number>();
       for (let round = 0; round < rounds; round += 1) {
         const random = new Random(seed + round);
@@ -75,7 +75,7 @@ describe("damaged and hostile checkpoints", () => {
     });
   }
 
-  it("the process lives to its end", async (context) => {
+  test("the process lives to its end", async (context) => {
     await reader.end();
     context.diagnostic(
       `at most ${Math.round(most.cpuMs)} ms and ${Math.round(most.rssBytes / 2 ** 20)} MiB`,

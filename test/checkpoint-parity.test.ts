@@ -1,7 +1,7 @@
 /** Holds networks that are built from checkpoints against Ultralytics' own exports of them. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { readYoloCheckpoint } from "../src/checkpoint/yolo/yolo-checkpoint.ts";
 import { readModel } from "../src/graph/onnx/model-reader.ts";
@@ -20,7 +20,7 @@ const skip = existsSync(fixtures) ? false : "../shared/fixtures not present";
 describe("networks built from checkpoints", { skip }, () => {
   for (const name of ["plants-det", "beds-seg"]) {
     for (const imageSize of [[320, 320], "dynamic"] as const) {
-      it(`compute what Ultralytics' export computes: ${name}, size ${imageSize}`, async (t) => {
+      test(`compute what Ultralytics' export computes: ${name}, size ${imageSize}`, async (t) => {
         const theirs = readFileSync(new URL(`models/${name}.onnx`, fixtures));
         const ours = serializeModel(await buildModel(name, imageSize));
         for (const [picture, images] of Object.entries(await pictures())) {
@@ -37,7 +37,7 @@ describe("networks built from checkpoints", { skip }, () => {
       });
     }
 
-    it(`say of themselves what Ultralytics' export says: ${name}`, async () => {
+    test(`say of themselves what Ultralytics' export says: ${name}`, async () => {
       const expected = readModel(readFileSync(new URL(`models/${name}.onnx`, fixtures)));
       const { metadata, inputs, outputs } = readModel(
         serializeModel(await buildModel(name, [320, 320])),

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { WorklistFile } from "../src/ledger/worklist/ledger.ts";
+import { WorklistFile } from "../src/ledger/worklist/worklist-file.ts";
 import { FleetMetrics } from "../src/monitor/fleet-metrics.ts";
 import { WorkerMetrics } from "../src/monitor/worker-metrics.ts";
 import { workerIdFromName } from "../src/tasks/worker-id.ts";

@@ -50,7 +50,7 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
       const worker = workers[Math.floor(Math.random() * workers.length)];
       if (worker === undefined) continue;
       process.kill(worker.pid!, "SIGKILL");
-      killed += 1;
+      killed++;
     }
   };
   const restart = async (server: Restartable, share: number) => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
-import type { PhotoJobData } from "../src/fleet/count/photo-reference.ts";
+import type { PhotoJobData } from "../src/fleet/count/photo-job-data.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { refuseOtherRecipe } from "../src/fleet/queue/queue-recipe.ts";
 import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";

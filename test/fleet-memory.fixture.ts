@@ -29,7 +29,7 @@ const readings: { task: number; heap: number; rss: number }[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   let task = 0;
   started.worker.bullmq.on("completed", () => {
-    task += 1;
+    task++;
     if (task % 100 === 0) {
       globalThis.gc!();
       const { heapUsed, external, rss } = process.memoryUsage();

@@ -8,17 +8,17 @@ import setUpCounting from "../src/fleet/count/count-worker.ts";
 import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/queue/enqueue-photos.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import type { FleetWorker } from "../src/fleet/worker/fleet-worker.ts";
-import type { Ledger } from "../src/ledger/ledger-database.ts";
+import type { Ledger } from "../src/ledger/ledger.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import {
-  readResults,
   readFailures,
+  readResults,
   type StoredResult,
 } from "../src/ledger/results/stored-results.ts";
 import { silentLogger } from "../src/logger.ts";
+import { PhotoReader } from "../src/pipeline/photos/photo-reader.ts";
 import { type CountOptions, countRecipe } from "../src/pipeline/run/count-recipe.ts";
-import { PhotoReader } from "../src/pipeline/sources/photo-sources.ts";
 import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
 import type { TestQueue } from "./fleet.fixture.ts";
 

@@ -112,7 +112,7 @@ describe("a worker that counts", () => {
     await using queue = new TestQueue(redis.url);
     let asked = 0;
     await using server = await serve((_url, response) => {
-      asked += 1;
+      asked++;
       response.writeHead(503).end();
     });
     const settings = { allowPrivateAddresses: true };
@@ -168,7 +168,7 @@ describe("photos by URL", () => {
     await using queue = new TestQueue(redis.url);
     let asked = 0;
     await using server = await serve((_url, response) => {
-      asked += 1;
+      asked++;
       response.end();
     });
     await using _worker = await photos.startWorker(queue);

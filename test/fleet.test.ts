@@ -281,7 +281,7 @@ describe("a lock", () => {
     await using _worker = work(
       queue,
       async (_payload, { signal }) => {
-        runs += 1;
+        runs++;
         if (runs === 2) return "second";
         await queue.takeLock(job);
         await sleep(60_000, undefined, { signal });
@@ -386,11 +386,11 @@ describe("a job during which workers died", () => {
     let inHand = 0;
     const seen: [string, number][] = [];
     const run = async (payload: string) => {
-      inHand += 1;
+      inHand++;
       await sleep(30);
       seen.push([payload, inHand]);
       await sleep(30);
-      inHand -= 1;
+      inHand--;
     };
     const names = ["a", "suspect", "b", "c"];
     const jobs = await Promise.all(names.map((name) => queue.add(name)));
@@ -411,7 +411,7 @@ describe("a job during which workers died", () => {
       }
     }
     const task = new Hooked(() => {
-      runs += 1;
+      runs++;
       return "well";
     });
     const job = await queue.add({});

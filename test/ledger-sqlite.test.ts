@@ -10,7 +10,7 @@ import { openLedger } from "../src/ledger/open-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { readRecipes, readResults } from "../src/ledger/results/stored-results.ts";
-import { WorklistFile } from "../src/ledger/worklist/ledger.ts";
+import { WorklistFile } from "../src/ledger/worklist/worklist-file.ts";
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-ledger-"));
 

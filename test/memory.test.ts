@@ -1,7 +1,7 @@
 /** Memory over a thousand predictions and tasks, and over fifty loads, each in a process of its own. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { describe, it, type TestContext } from "node:test";
+import { describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { MemoryReport } from "./memory.fixture.ts";
@@ -38,7 +38,7 @@ function growthMb(
 }
 
 describe("memory", { concurrency: true }, () => {
-  it("is flat over 1,000 predictions after the first 100", async (t) => {
+  test("is flat over 1,000 predictions after the first 100", async (t) => {
     const report = await run("predicts");
     assert.ok(growthMb(t, report, { from: 100, to: 200 }) < 40);
     assert.deepEqual(
@@ -48,7 +48,7 @@ describe("memory", { concurrency: true }, () => {
     assert.deepEqual(report.live, {}, "native objects are released");
   });
 
-  it("is flat over 1,000 tasks after the first 100, with each model loaded once", async (t) => {
+  test("is flat over 1,000 tasks after the first 100, with each model loaded once", async (t) => {
     const report = await run("tasks");
     assert.ok(growthMb(t, report, { from: 100, to: 200 }) < 40);
     assert.deepEqual(
@@ -61,7 +61,7 @@ describe("memory", { concurrency: true }, () => {
   // The C library's heap grows for some loads yet, by parts that no load has left in use: measured
   // over 600 loads, it stays below 300 MB from the hundredth on. A network that were not released
   // would show with 10 MB each time.
-  it("grows by less than 2 MB a load over 50 loads of a network of 10 MB", async (t) => {
+  test("grows by less than 2 MB a load over 50 loads of a network of 10 MB", async (t) => {
     const report = await run("reloads");
     assert.ok(growthMb(t, report, { from: 10, to: 20 }) < 60);
     assert.equal(report.loads, 50);

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Detection, type Detections, Mask, ModelCache } from "../src/index.ts";
 
@@ -77,7 +77,7 @@ describe("parity with Ultralytics", { skip }, () => {
 
   const confident = references.filter(({ confidence }) => confidence === 0.25);
   for (const model of models) {
-    it(`of ${model} at 0.25: every detection`, async (t) => {
+    test(`of ${model} at 0.25: every detection`, async (t) => {
       const all: Match[] = [];
       const ious: number[] = [];
       for (const reference of confident.filter((candidate) => candidate.model === model)) {
@@ -103,7 +103,7 @@ describe("parity with Ultralytics", { skip }, () => {
       );
     });
 
-    it(`of ${model} at 0.001: 99 of 100 detections`, async (t) => {
+    test(`of ${model} at 0.001: 99 of 100 detections`, async (t) => {
       const faint = references.filter(
         (reference) => reference.model === model && reference.confidence === 0.001,
       );
@@ -124,7 +124,7 @@ describe("parity with Ultralytics", { skip }, () => {
     });
   }
 
-  it("covers every case and every mask of the reference", () => {
+  test("covers every case and every mask of the reference", () => {
     assert.equal(references.length, 48);
     const masked = references.filter(({ masks }) => masks !== undefined);
     assert.ok(masked.every(({ masks, boxes }) => masks!.length === boxes.length));

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { mkdtempDisposable, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, it, test } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { ModelCache, PhotoPipeline } from "../src/index.ts";
@@ -23,7 +23,7 @@ describe("sliced by 320 with an overlap of 0.2", { skip }, () => {
     segment: fileOf("models/beds-seg.onnx"),
   };
 
-  it("as many plants are counted as there are, within 1.5 %, with and without beds", async (t) => {
+  test("as many plants are counted as there are, within 1.5 %, with and without beds", async (t) => {
     await using cache = new ModelCache({ models, device: "cpu" });
     const detect = { model: await cache.get("detect"), options: { maxDetections: 3000 } };
     const segment = { model: await cache.get("segment") };
@@ -50,7 +50,7 @@ describe("sliced by 320 with an overlap of 0.2", { skip }, () => {
     }
   });
 
-  it("each bed is one region, with the plants that stand in it", async (t) => {
+  test("each bed is one region, with the plants that stand in it", async (t) => {
     await using cache = new ModelCache({ models, device: "cpu" });
     const detect = { model: await cache.get("detect"), options: { maxDetections: 3000 } };
     const segment = { model: await cache.get("segment") };

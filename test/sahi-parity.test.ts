@@ -1,7 +1,7 @@
 /** Holds what `detectSliced` finds against what SAHI found with the same network. */
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ModelCache } from "../src/index.ts";
 import { detectSliced } from "../src/pipeline/count/detect-sliced.ts";
@@ -52,7 +52,7 @@ describe("parity with SAHI", { skip }, () => {
   );
   for (const { model, batchSize, ...reference } of cases) {
     const { image, slice, overlap, postprocess, metric, threshold, confidence } = reference;
-    it(`of ${model} on ${image} with ${postprocess} and ${metric}: the same objects`, async (t) => {
+    test(`of ${model} on ${image} with ${postprocess} and ${metric}: the same objects`, async (t) => {
       await using lease = await cache.acquire(model);
       const photo = new URL(`photos/${image}`, fixtures);
       const { detections, sliceCount } = await detectSliced(lease.model, photo, {
@@ -88,7 +88,7 @@ describe("parity with SAHI", { skip }, () => {
     });
   }
 
-  it("covers both merges, on photos with and without plants", () => {
+  test("covers both merges, on photos with and without plants", () => {
     const merges = new Set(references.map(({ postprocess }) => postprocess));
     assert.deepEqual([...merges].sort(), ["GREEDYNMM", "NMS"]);
     assert.ok(references.some(({ boxes }) => boxes.length > 100));

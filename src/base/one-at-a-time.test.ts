@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
 import { OneAtATime, untilAborted } from "./one-at-a-time.ts";
 
 describe("one at a time", () => {
-  it("runs in the order of asking, each when the one before has ended", async () => {
+  test("runs in the order of asking, each when the one before has ended", async () => {
     const turns = new OneAtATime();
     const log: string[] = [];
     const work = (name: string) => async () => {
@@ -22,7 +22,7 @@ describe("one at a time", () => {
     );
   });
 
-  it("tells for how long the work has been running, and not for how long others wait", async () => {
+  test("tells for how long the work has been running, and not for how long others wait", async () => {
     const turns = new OneAtATime();
     assert.equal(turns.busyMs, 0);
     for (const fails of [false, true]) {
@@ -42,7 +42,7 @@ describe("one at a time", () => {
     }
   });
 
-  it("goes on after work that failed", async () => {
+  test("goes on after work that failed", async () => {
     const turns = new OneAtATime();
     const failing = turns.run(async () => {
       throw new Error("broken");
@@ -53,7 +53,7 @@ describe("one at a time", () => {
   });
 
   for (const which of [1, 2]) {
-    it(`lets waiter ${which} of 2 leave, and keeps the order of the others`, async () => {
+    test(`lets waiter ${which} of 2 leave, and keeps the order of the others`, async () => {
       const turns = new OneAtATime();
       const gate = Promise.withResolvers<void>();
       const aborter = new AbortController();
@@ -80,7 +80,7 @@ describe("one at a time", () => {
     });
   }
 
-  it("frees a place when the work ends, not when its caller leaves", async () => {
+  test("frees a place when the work ends, not when its caller leaves", async () => {
     const turns = new OneAtATime();
     const gate = Promise.withResolvers<void>();
     const aborter = new AbortController();
@@ -100,7 +100,7 @@ describe("one at a time", () => {
 });
 
 describe("until aborted", () => {
-  it("settles as the promise does", async () => {
+  test("settles as the promise does", async () => {
     const { signal } = new AbortController();
     assert.equal(await untilAborted(Promise.resolve(1), signal), 1);
     assert.equal(await untilAborted(Promise.resolve(1)), 1);
@@ -108,7 +108,7 @@ describe("until aborted", () => {
     assert.equal(getEventListeners(signal, "abort").length, 0);
   });
 
-  it("rejects with the signal's reason, and leaves no listener", async () => {
+  test("rejects with the signal's reason, and leaves no listener", async () => {
     const aborter = new AbortController();
     const never = untilAborted(new Promise(() => {}), aborter.signal);
     aborter.abort(new Error("left"));
@@ -116,7 +116,7 @@ describe("until aborted", () => {
     assert.equal(getEventListeners(aborter.signal, "abort").length, 0);
   });
 
-  it("rejects at once when it has aborted before, even if the promise fails too", async () => {
+  test("rejects at once when it has aborted before, even if the promise fails too", async () => {
     const signal = AbortSignal.abort(new Error("left"));
     await assert.rejects(untilAborted(Promise.resolve(1), signal), /left/);
     const failing = Promise.withResolvers<never>();

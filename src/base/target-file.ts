@@ -18,7 +18,7 @@ const maxLinks = 40;
  * Finds where `path` leads, and refuses what is there if it is no regular file: a rename would put a
  * file in the place of a device, a pipe or a socket.
  *
- * @throws OrangeryError `INVALID_ARGUMENT`
+ * @throws `INVALID_ARGUMENT`
  */
 export async function findTarget(path: string): Promise<TargetFile> {
   const place = await followLinks(path);

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ErrorCode } from "../errors.ts";
 import { readCheckpoint } from "./checkpoint.ts";
@@ -52,7 +52,7 @@ describe("reading a checkpoint", () => {
     });
   }
 
-  it("gives the network's attributes and tensors", async () => {
+  test("gives the network's attributes and tensors", async () => {
     const weight = parameter(tensor("float16", [2, 1, 1, 2], [1, -2, 0.5, 65504]));
     const { model } = await read(
       writeCheckpoint(
@@ -72,7 +72,7 @@ describe("reading a checkpoint", () => {
     assert.equal(parameters.get("bias"), null);
   });
 
-  it("gives tensors that share a storage, and one without elements", async () => {
+  test("gives tensors that share a storage, and one without elements", async () => {
     const shared = storage("float32", [0, 1, 2, 3, 4, 5]);
     const { model } = await read(
       writeCheckpoint(
@@ -93,14 +93,14 @@ describe("reading a checkpoint", () => {
     assert.equal((model.state.get("empty") as PickledTensor).toFloat32().length, 0);
   });
 
-  it("prefers the averaged network, and takes the other where there is none", async () => {
+  test("prefers the averaged network, and takes the other where there is none", async () => {
     const both = dict({ ema: module("a.Averaged"), model: network() });
     assert.equal((await read(writeCheckpoint(both))).model.className, "a.Averaged");
     const one = dict({ ema: null, model: network() });
     assert.equal((await read(writeCheckpoint(one))).model.className, "a.Network");
   });
 
-  it("gives the facts that are plain, and leaves out the others", async () => {
+  test("gives the facts that are plain, and leaves out the others", async () => {
     const { facts } = await read(
       writeCheckpoint(
         dict({
@@ -128,7 +128,7 @@ describe("reading a checkpoint", () => {
     });
   });
 
-  it("reads no weights that the network does not use, such as the optimizer's", async () => {
+  test("reads no weights that the network does not use, such as the optimizer's", async () => {
     const root = dict({
       model: network({ used: tensor("float32", [1], [7]) }),
       optimizer: dict({ momentum: tensor("float32", [1], [8]) }),
@@ -140,20 +140,20 @@ describe("reading a checkpoint", () => {
     assert.deepEqual([...(model.state.get("used") as PickledTensor).toFloat32()], [7]);
   });
 
-  it("finds a changed weight by its checksum", async () => {
+  test("finds a changed weight by its checksum", async () => {
     const root = dict({ model: network({ weight: tensor("float32", [1], [7]) }) });
     const bytes = writeCheckpoint(root);
     bytes[bytes.indexOf(Buffer.from(Float32Array.of(7).buffer))]! ^= 1;
     await fails("CHECKPOINT_UNREADABLE", /`best\/data\/0`.*checksum/, bytes);
   });
 
-  it("stops with the signal's reason", async () => {
+  test("stops with the signal's reason", async () => {
     await writeFile(path, writeCheckpoint(dict({ model: network() })));
     const reason = new Error("enough");
     await assert.rejects(readCheckpoint(path, { signal: AbortSignal.abort(reason) }), reason);
   });
 
-  it("of a file that is not there, or a folder, is MODEL_NOT_FOUND", async () => {
+  test("of a file that is not there, or a folder, is MODEL_NOT_FOUND", async () => {
     const missing = join(folder, "missing.pt");
     await assert.rejects(readCheckpoint(missing), { code: "MODEL_NOT_FOUND", message: /ENOENT/ });
     await assert.rejects(readCheckpoint(folder), {
@@ -225,7 +225,7 @@ describe("reading a checkpoint", () => {
     ["a bare network", "CHECKPOINT_UNSUPPORTED", /a dict/, () => writeCheckpoint(network())],
   ];
   for (const [name, code, message, bytes] of kinds) {
-    it(`says of ${name}: ${code}`, () => fails(code, message, bytes()));
+    test(`says of ${name}: ${code}`, () => fails(code, message, bytes()));
   }
 
   const withPersistentId = (...id: readonly Writable[]): Writable => ({
@@ -244,7 +244,7 @@ describe("reading a checkpoint", () => {
     ["of another length", ["storage", floats, "0", "cpu", 2], /described in two ways/],
   ];
   for (const [name, id, message] of persistentIds) {
-    it(`refuses a persistent id ${name}`, async () => {
+    test(`refuses a persistent id ${name}`, async () => {
       const root = dict({
         model: network({ used: tensor("float32", [1], [1]), odd: withPersistentId(...id) }),
       });
@@ -258,7 +258,7 @@ describe("reading a checkpoint", () => {
     ["plants-det.pt", "ultralytics.nn.tasks.DetectionModel", 503],
     ["beds-seg.pt", "ultralytics.nn.tasks.SegmentationModel", 565],
   ] as const) {
-    it(`reads ${file}, which Ultralytics saved`, { skip }, async () => {
+    test(`reads ${file}, which Ultralytics saved`, { skip }, async () => {
       const { model, facts } = await readCheckpoint(fileURLToPath(new URL(file, fixtures)));
       assert.equal(model.className, className);
       assert.equal(facts.version, "8.4.126");

@@ -10,7 +10,7 @@ import {
   unsupported,
   weightsOnly,
 } from "./checkpoint-error.ts";
-import { type CheckpointMetadata, readMetadata } from "./checkpoint-facts.ts";
+import { type CheckpointMetadata, readMetadata } from "./checkpoint-metadata.ts";
 import { readFileStart } from "./file-start.ts";
 import { pickleLimits, readPickle } from "./pickle/pickle-machine.ts";
 import { type PickleDict, PickledObject, type PickleValue } from "./pickle/pickle-values.ts";
@@ -21,7 +21,7 @@ import { maxWeights } from "./tensors/weight-limit.ts";
 import { ZipArchive } from "./zip/zip-archive.ts";
 import { checkStored } from "./zip/zip-directory.ts";
 
-export type { CheckpointMetadata } from "./checkpoint-facts.ts";
+export type { CheckpointMetadata } from "./checkpoint-metadata.ts";
 
 /** A checkpoint as Ultralytics saves it, unpickled without running anything of it. */
 export interface Checkpoint {
@@ -35,12 +35,12 @@ export interface Checkpoint {
 /**
  * Reads a `.pt` file and executes nothing of it.
  *
- * @throws OrangeryError `MODEL_NOT_FOUND`, `CHECKPOINT_UNREADABLE`, `CHECKPOINT_REFUSED`,
+ * @throws `MODEL_NOT_FOUND`, `CHECKPOINT_UNREADABLE`, `CHECKPOINT_REFUSED`,
  *   `CHECKPOINT_TOO_LARGE` or `CHECKPOINT_UNSUPPORTED`, saying what is wrong and where.
  */
 export async function readCheckpoint(
   path: string,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<Checkpoint> {
   signal?.throwIfAborted();
   await using file = await openFile(path);
@@ -130,7 +130,7 @@ async function checkByteOrder(archive: ZipArchive, prefix: string): Promise<void
 async function readRecord(
   archive: ZipArchive,
   name: string,
-  signal?: AbortSignal,
+  signal?: AbortSignal | undefined,
 ): Promise<Buffer> {
   const entry = archive.entries.get(name)!;
   const contents = await archive.read([entry], { maxBytes: pickleLimits.bytes, signal });

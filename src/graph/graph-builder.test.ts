@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { isOrangeryError } from "../errors.ts";
 import { float } from "./attributes.ts";
 import { GraphBuilder } from "./graph-builder.ts";
@@ -9,7 +9,7 @@ import { createWeights } from "./tensor.ts";
 const invalid = (error: unknown) => isOrangeryError(error, "INVALID_ARGUMENT");
 
 describe("GraphBuilder", () => {
-  it("writes a graph that ONNX Runtime runs", async () => {
+  test("writes a graph that ONNX Runtime runs", async () => {
     const graph = new GraphBuilder("double");
     const x = graph.input("x", "float32", [1, "n"]);
     graph.output("y", graph.node("Mul", [x, 2]), "float32", [1, "n"]);
@@ -19,7 +19,7 @@ describe("GraphBuilder", () => {
     assert.deepEqual([...y!.data], [2, 4, 6]);
   });
 
-  it("writes attributes of every type", async () => {
+  test("writes attributes of every type", async () => {
     const graph = new GraphBuilder("attributes");
     const x = graph.input("x", "float32", ["n"]);
     const tensor = createWeights("ten", [1], Float32Array.of(10));
@@ -38,7 +38,7 @@ describe("GraphBuilder", () => {
     assert.deepEqual([...y!.data], [-4, -4, 6, 10]);
   });
 
-  it("writes loops whose bodies read values of the graph around them", async () => {
+  test("writes loops whose bodies read values of the graph around them", async () => {
     const graph = new GraphBuilder("power");
     const x = graph.input("x", "float32", []);
     const body = graph.subgraph("body", (loop) => {
@@ -59,7 +59,7 @@ describe("GraphBuilder", () => {
     assert.deepEqual([...y!.data], [32]);
   });
 
-  it("stores equal constants once", () => {
+  test("stores equal constants once", () => {
     const graph = new GraphBuilder("constants");
     assert.equal(graph.floats([1, 2]), graph.floats([1, 2]));
     assert.notEqual(graph.floats([1, 2]), graph.floats([1, 2], [2, 1]));
@@ -67,14 +67,14 @@ describe("GraphBuilder", () => {
     assert.equal(graph.toGraph().initializers.length, 3);
   });
 
-  it("names nodes after the scope they are in", () => {
+  test("names nodes after the scope they are in", () => {
     const graph = new GraphBuilder("scopes");
     const [a, b] = graph.scope("model", () => graph.scope("0", () => graph.split("x", [1, 1], 0)));
     assert.deepEqual([a, b], ["model.0.Split_0:0", "model.0.Split_0:1"]);
     assert.equal(graph.node("Neg", [a!]), "Neg_1");
   });
 
-  it("gives out frozen nodes", () => {
+  test("gives out frozen nodes", () => {
     const graph = new GraphBuilder("frozen");
     graph.output("y", graph.node("Clip", ["x", 0], { axes: [1] }), "float32", [1]);
     const model = graph.toModel();
@@ -85,7 +85,7 @@ describe("GraphBuilder", () => {
     assert.ok(Object.isFrozen(node!.attributes) && Object.isFrozen(node!.attributes.axes));
   });
 
-  it("refuses a plain number that is no integer as an attribute", () => {
+  test("refuses a plain number that is no integer as an attribute", () => {
     const graph = new GraphBuilder("attributes");
     assert.throws(() => graph.node("LeakyRelu", ["x"], { alpha: 0.1 }), invalid);
     assert.throws(() => graph.node("Pad", ["x"], { pads: [0, 0.5] }), invalid);
@@ -101,7 +101,7 @@ describe("createTensor", () => {
     ["uint8", [3], Uint8Array.of(1, 2, 3), "uint8", 3],
   ] as const;
   for (const [name, dims, elements, elementType, byteLength] of cases) {
-    it(`holds ${name} without copying`, () => {
+    test(`holds ${name} without copying`, () => {
       const tensor = createWeights("t", dims, elements);
       assert.equal(tensor.elementType, elementType);
       assert.equal(tensor.rawData.byteLength, byteLength);
@@ -109,7 +109,7 @@ describe("createTensor", () => {
     });
   }
 
-  it("refuses elements that do not fill the sizes", () => {
+  test("refuses elements that do not fill the sizes", () => {
     assert.throws(() => createWeights("t", [2, 2], new Float32Array(3)), invalid);
   });
 });

@@ -1,5 +1,5 @@
 import { type Attributes, toOnnxAttributes } from "./attributes.ts";
-import { type OnnxDataType, onnxDataTypes } from "./element-type.ts";
+import { type OnnxDataType, onnxDataTypes } from "./onnx-data-type.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts";
 import { createWeights } from "./tensor.ts";
 

@@ -1,4 +1,4 @@
-import type { OnnxDataType } from "./element-type.ts";
+import type { OnnxDataType } from "./onnx-data-type.ts";
 
 /**
  * An ONNX model as frozen plain objects. `serializeModel` turns it into the bytes of an `.onnx`

@@ -1,5 +1,5 @@
 import { OrangeryError } from "../errors.ts";
-import type { OnnxDataType } from "./element-type.ts";
+import type { OnnxDataType } from "./onnx-data-type.ts";
 import type { OnnxTensor } from "./onnx-nodes.ts";
 
 type Elements = Float32Array | Float16Array | BigInt64Array | Int32Array | Uint8Array;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sql } from "kysely";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
-import type { Ledger } from "./ledger-database.ts";
+import type { Ledger } from "./ledger.ts";
 import { openLedger } from "./open-ledger.ts";
 import type { Recipe } from "./recipe.ts";
 import {
@@ -16,9 +16,9 @@ import { ResultStore } from "./results/result-store.ts";
 import { ResultWriter } from "./results/result-writer.ts";
 import { SharedRows } from "./results/shared-rows.ts";
 import {
+  readFailures,
   readRecipes,
   readResults,
-  readFailures,
   type StoredResult,
 } from "./results/stored-results.ts";
 

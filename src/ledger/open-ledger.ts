@@ -1,7 +1,7 @@
 import { OrangeryError } from "../errors.ts";
-import { PostgresLedger, type PostgresDatabaseOptions } from "./databases/postgres-database.ts";
-import { SqliteLedger } from "./databases/sqlite-database.ts";
-import type { Ledger } from "./ledger-database.ts";
+import { type PostgresDatabaseOptions, PostgresLedger } from "./databases/postgres-ledger.ts";
+import { SqliteLedger } from "./databases/sqlite-ledger.ts";
+import type { Ledger } from "./ledger.ts";
 
 export interface OpenLedgerOptions extends PostgresDatabaseOptions {
   /**

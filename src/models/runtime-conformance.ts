@@ -212,7 +212,7 @@ export const runtimeConformance: readonly ConformanceCase[] = [
     async check(runtime) {
       let loads = 0;
       const load = async (signal: AbortSignal | undefined) => {
-        loads += 1;
+        loads++;
         return await runtime.createSession(sumModel(), { signal });
       };
       const key = uniqueKey();
@@ -256,7 +256,7 @@ export const runtimeConformance: readonly ConformanceCase[] = [
       const gate = Promise.withResolvers<void>();
       let loads = 0;
       const fail = async () => {
-        loads += 1;
+        loads++;
         await gate.promise;
         throw new Error("broken");
       };
@@ -284,7 +284,7 @@ export const runtimeConformance: readonly ConformanceCase[] = [
       const gate = Promise.withResolvers<void>();
       let loads = 0;
       const load = async (signal: AbortSignal | undefined) => {
-        loads += 1;
+        loads++;
         await gate.promise;
         return await runtime.createSession(sumModel(), { signal });
       };
@@ -350,7 +350,7 @@ function filled(runtime: Runtime, values: readonly number[]): Tensor<"float32"> 
 let keys = 0;
 
 function uniqueKey(): string {
-  keys += 1;
+  keys++;
   return `conformance ${process.pid} ${performance.now()} ${keys}`;
 }
 

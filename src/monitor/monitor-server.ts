@@ -36,7 +36,7 @@ export class MonitorServer implements AsyncDisposable {
     this.url = `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
   }
 
-  /** @throws OrangeryError `PORT_UNAVAILABLE` */
+  /** @throws `PORT_UNAVAILABLE` */
   static async listen(options: MonitorServerOptions): Promise<MonitorServer> {
     const { host = "127.0.0.1", port } = options;
     const server = createServer((request, response) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, describe, it } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import { runtimeConformance } from "../models/runtime-conformance.ts";
 import { liveNativeObjects } from "./library/native-object.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";
@@ -10,10 +10,10 @@ describe("ONNX Runtime through its C API", () => {
   });
 
   for (const { name, check } of runtimeConformance) {
-    it(name, () => check(onnxRuntime));
+    test(name, () => check(onnxRuntime));
   }
 
-  it("tells the version of the library", () => {
+  test("tells the version of the library", () => {
     assert.match(onnxRuntime.version, /^1\.\d+\.\d+$/);
   });
 });

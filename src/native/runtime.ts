@@ -61,7 +61,7 @@ export interface SessionOptions {
   /** Default: the CPU. */
   readonly provider?: ExecutionProvider;
   /** Threads that share one operator. Default 0: as many as there are physical cores. */
-  readonly intraOpThreads?: number;
+  readonly intraOpThreads?: number | undefined;
   /**
    * Whether those threads wait for more work by spinning, which keeps their cores busy between runs.
    * Default false: beside decoding and a second model, a run took 21 ms instead of 58 (two YOLO11n in
@@ -73,28 +73,28 @@ export interface SessionOptions {
    * serves this machine's CPU, this provider and this version of the library. A library that has no
    * such format writes nothing.
    */
-  readonly saveOptimizedTo?: string;
+  readonly saveOptimizedTo?: string | undefined;
   /**
    * The source is a file that `saveOptimizedTo` made: it is mapped into memory instead of read, so
    * that all processes that have it loaded share its weights, and is not optimised again.
    */
-  readonly mapped?: boolean;
+  readonly mapped?: boolean | undefined;
   /** Session configuration entries, as onnxruntime_session_options_config_keys.h names them. */
   readonly config?: Readonly<Record<string, string>>;
 }
 
 export interface CreateSessionOptions extends SessionOptions {
   /** Stops the load; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined | undefined;
 }
 
 export interface RunOptions {
   /** Tensors to write outputs into, by name; their shape must be the output's. */
-  readonly outputs?: Readonly<Record<string, Tensor>>;
+  readonly outputs?: Readonly<Record<string, Tensor>> | undefined;
   /** Gives the arenas' unused memory back after this run: `cpu:0`, `gpu:0`, joined by `;`. */
-  readonly trimMemory?: string;
+  readonly trimMemory?: string | undefined;
   /** Stops the run; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined | undefined;
 }
 
 /**
@@ -113,7 +113,7 @@ export interface Session extends AsyncDisposable {
    *   stays until the run has ended.
    * @returns One tensor for every output, by name; the caller disposes them. Those given in
    *   `outputs` are returned as they are.
-   * @throws OrangeryError `INVALID_ARGUMENT` for a missing or unknown name, `ORT_FAILED` when the
+   * @throws `INVALID_ARGUMENT` for a missing or unknown name, `ORT_FAILED` when the
    *   run fails, `TENSOR_RELEASED` when the session or a tensor was disposed before.
    */
   run(
@@ -131,7 +131,7 @@ export interface Session extends AsyncDisposable {
 export interface OpenSharedSessionOptions {
   /** Loads the session where the process has none. Its failure is the caller's and is forgotten. */
   readonly load: (signal: AbortSignal | undefined) => Promise<Session>;
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined | undefined;
 }
 
 export interface SharedSession {

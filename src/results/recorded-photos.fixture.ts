@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { createRecipe, type Recipe } from "../ledger/recipe.ts";
 import type { PhotoResult } from "../ledger/results/result-rows.ts";
-import { WorklistFile } from "../ledger/worklist/ledger.ts";
+import { WorklistFile } from "../ledger/worklist/worklist-file.ts";
 import { Detections } from "../vision/detections.ts";
 import { Mask } from "../vision/masks/mask.ts";
 import type { Region } from "../vision/region.ts";

@@ -20,9 +20,9 @@ export interface ModelTaskOptions {
   /** The worker's name, from which its id is read; see {@link workerIdFromName}. */
   readonly workerName?: string;
   /** The device slot to work on, from 0. Default: from `workerName`; 0 without one. */
-  readonly workerId?: number;
+  readonly workerId?: number | undefined;
   /** Default: silent. */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
 }
 
 export interface ExecuteOptions {
@@ -31,9 +31,9 @@ export interface ExecuteOptions {
   /** 1 for the first attempt, the default. */
   readonly attempt?: number;
   /** Cancels the task. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Gets what this execution logs, beside the task's own logger. */
-  readonly logger?: Logger;
+  readonly logger?: Logger | undefined;
   /** Called with what the task says to `context.progress`. */
   readonly onProgress?: (progress: TaskProgress) => void;
   /** Called with what the task says to `context.timings`. */
@@ -78,7 +78,7 @@ export abstract class ModelTask<Payload, Result> {
   readonly #logger: Logger;
   readonly #runs = new AsyncLocalStorage<TaskRun>();
 
-  /** @throws OrangeryError `INVALID_ARGUMENT` for a worker id that is not a whole number from 0 up */
+  /** @throws `INVALID_ARGUMENT` for a worker id that is not a whole number from 0 up */
   constructor({
     cache,
     workerName,
@@ -126,7 +126,7 @@ export abstract class ModelTask<Payload, Result> {
    * The cache's model of that name, on this worker's device. Outside an execution, to have it warm
    * before the first task, it is pinned in the cache until `cache.clear()`.
    *
-   * @throws OrangeryError what the cache's `acquire` throws; `MODEL_RELEASED` when asked for by work
+   * @throws what the cache's `acquire` throws; `MODEL_RELEASED` when asked for by work
    *   that its task did not await
    */
   model(name: string): Promise<YoloModel> {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { addAbortListener } from "node:events";
+import type { Defined } from "../base/defined.ts";
 import { untilAborted } from "../base/one-at-a-time.ts";
 import { OrangeryError } from "../errors.ts";
 import { isRetryable } from "./is-retryable.ts";
@@ -12,16 +13,16 @@ export interface RunTasksOptions {
    * so while one task infers the next one reads and decodes its photo. More helps where decoding
    * takes longer than inference, and costs a decoded photo each.
    */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /**
    * How often a task is tried, from 1, the default. Only a failure that {@link isRetryable} is tried
    * again, and at once: waiting between attempts is a queue's affair.
    */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /** Whether the first failed task ends the run. Default: no, the others go on. */
-  readonly stopOnFailure?: boolean;
+  readonly stopOnFailure?: boolean | undefined;
   /** Cancels the tasks in flight and ends the run. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How the task for one payload ended. */
@@ -50,7 +51,7 @@ export type TaskEnd<Payload, Result> = TaskOutcome<Result> & {
  * }
  * ```
  *
- * @throws OrangeryError `INVALID_ARGUMENT` for `concurrency` or `attempts` below 1
+ * @throws `INVALID_ARGUMENT` for `concurrency` or `attempts` below 1
  */
 export function runTasks<Payload, Result>(
   // Inferred from the payloads alone: a `run` whose context is of any payload would make it unknown.
@@ -72,7 +73,8 @@ async function* run<Payload, Result>(
     attempts,
     stopOnFailure,
     signal: outerSignal,
-  }: Required<Omit<RunTasksOptions, "signal">> & Pick<RunTasksOptions, "signal">,
+  }: Defined<RunTasksOptions, Exclude<keyof RunTasksOptions, "signal">> &
+    Pick<RunTasksOptions, "signal">,
 ): AsyncGenerator<TaskEnd<Payload, Result>, void, undefined> {
   using stopping = followSignal(outerSignal);
   const { signal } = stopping;

@@ -35,7 +35,7 @@ const workerNumbers = numbered("worker|slot");
  * `ORANGERY_WORKER_ID` overrides the name.
  *
  * @param name the worker's name; without one the id is 0
- * @throws OrangeryError `INVALID_ARGUMENT` when `ORANGERY_WORKER_ID` is set to anything but a whole
+ * @throws `INVALID_ARGUMENT` when `ORANGERY_WORKER_ID` is set to anything but a whole
  *   number from 0 up, the empty text included
  */
 export function workerIdFromName(name = "", env: NodeJS.ProcessEnv = process.env): number {

@@ -95,7 +95,7 @@ export class Detections implements Iterable<Detection> {
       masks: masked ? filled.flatMap((part) => part.masks ?? []) : undefined,
     });
     const order = Int32Array.from(merged.scores.keys());
-    return merged.select(order.sort((a, b) => merged.scores[b] - merged.scores[a] || a - b));
+    return merged.select(order.sort((a, b) => merged.scores[b]! - merged.scores[a]! || a - b));
   }
 
   get length(): number {
@@ -116,7 +116,7 @@ export class Detections implements Iterable<Detection> {
     return {
       classId,
       name: this.nameOf(classId),
-      score: this.scores[index],
+      score: this.scores[index]!,
       boxXyxy: [x1!, y1!, x2!, y2!],
       ...(mask && { mask }),
     };
@@ -163,7 +163,7 @@ export class Detections implements Iterable<Detection> {
    */
   placeIn(photoWh: readonly [number, number], offset: readonly [number, number]): Detections {
     return new Detections({
-      boxesXyxy: this.boxesXyxy.map((value, i) => value + offset[i % 2]),
+      boxesXyxy: this.boxesXyxy.map((value, i) => value + offset[i % 2]!),
       scores: this.scores,
       classIds: this.classIds,
       names: this.names,

@@ -75,7 +75,7 @@ test("a picture of the input's size is only scaled to 0…1, plane by plane", ()
   const out = run(picture, planLetterbox({ photoWh: [7, 5], inputWh: [7, 5] }));
   for (let channel = 0; channel < 3; channel++) {
     for (let i = 0; i < 35; i++) {
-      assert.equal(out[35 * channel + i], Math.fround(picture.data[3 * i + channel] / 255));
+      assert.equal(out[35 * channel + i], Math.fround(picture.data[3 * i + channel]! / 255));
     }
   }
 });
@@ -170,7 +170,7 @@ function slowLetterbox(picture: Picture, plan: Letterbox): Float32Array {
       for (let c = 0; c < 3; c++) {
         const horizontal = (row: number) => {
           const at = 3 * (clampTo(row, h - 1) * w);
-          return data[at + 3 * ix + c] * a0 + data[at + 3 * Math.min(ix + 1, w - 1) + c] * a1;
+          return data[at + 3 * ix + c]! * a0 + data[at + 3 * Math.min(ix + 1, w - 1) + c]! * a1;
         };
         const upper = Math.floor((b0 * Math.floor(horizontal(iy) / 16)) / 65536);
         const lower = Math.floor((b1 * Math.floor(horizontal(iy + 1) / 16)) / 65536);

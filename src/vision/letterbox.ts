@@ -173,7 +173,7 @@ class LetterboxRows {
 
   constructor(plan: Letterbox, out: Float32Array) {
     const { inputWidth, inputHeight, resizedWidth, resizedHeight } = plan;
-    if (inputWidth * inputHeight > resizedWidth * resizedHeight) out.fill(unitOf[padValue]);
+    if (inputWidth * inputHeight > resizedWidth * resizedHeight) out.fill(unitOf[padValue]!);
     this.#plan = plan;
     this.#out = out;
     this.#columns = resizeTaps(plan.photoWidth, resizedWidth, true);
@@ -184,7 +184,7 @@ class LetterboxRows {
 
   /** The two rows of the photo between which row `y` lies; they never go up again. */
   sourceRows(y: number): readonly [number, number] {
-    return [this.#rows.first[y], this.#rows.second[y]];
+    return [this.#rows.first[y]!, this.#rows.second[y]!];
   }
 
   /** @param pixelsOf The bytes of a row of the photo. */
@@ -249,14 +249,14 @@ function resizeTaps(sourceSize: number, size: number, clampFraction: boolean): T
 function sampleRow(row: Uint8Array, taps: Taps, line: Int32Array): void {
   const { first, second, firstWeight, secondWeight } = taps;
   for (let x = 0, to = 0; x < first.length; x++, to += 3) {
-    const a = 3 * first[x];
-    const b = 3 * second[x];
-    const aWeight = firstWeight[x];
-    const bWeight = secondWeight[x];
+    const a = 3 * first[x]!;
+    const b = 3 * second[x]!;
+    const aWeight = firstWeight[x]!;
+    const bWeight = secondWeight[x]!;
     // Only the upper bits take part in the vertical pass.
-    line[to] = (row[a] * aWeight + row[b] * bWeight) >> 4;
-    line[to + 1] = (row[a + 1] * aWeight + row[b + 1] * bWeight) >> 4;
-    line[to + 2] = (row[a + 2] * aWeight + row[b + 2] * bWeight) >> 4;
+    line[to] = (row[a]! * aWeight + row[b]! * bWeight) >> 4;
+    line[to + 1] = (row[a + 1]! * aWeight + row[b + 1]! * bWeight) >> 4;
+    line[to + 2] = (row[a + 2]! * aWeight + row[b + 2]! * bWeight) >> 4;
   }
 }
 
@@ -273,12 +273,12 @@ function blendRows(
   const blue = green + planeSize;
   const width = upper.length / 3;
   for (let x = 0, from = 0; x < width; x++, from += 3) {
-    const red8 = (((a * upper[from]) >> 16) + ((b * lower[from]) >> 16) + 2) >> 2;
-    const green8 = (((a * upper[from + 1]) >> 16) + ((b * lower[from + 1]) >> 16) + 2) >> 2;
-    const blue8 = (((a * upper[from + 2]) >> 16) + ((b * lower[from + 2]) >> 16) + 2) >> 2;
-    out[start + x] = unitOf[red8];
-    out[green + x] = unitOf[green8];
-    out[blue + x] = unitOf[blue8];
+    const red8 = (((a * upper[from]!) >> 16) + ((b * lower[from]!) >> 16) + 2) >> 2;
+    const green8 = (((a * upper[from + 1]!) >> 16) + ((b * lower[from + 1]!) >> 16) + 2) >> 2;
+    const blue8 = (((a * upper[from + 2]!) >> 16) + ((b * lower[from + 2]!) >> 16) + 2) >> 2;
+    out[start + x]! = unitOf[red8]!;
+    out[green + x]! = unitOf[green8]!;
+    out[blue + x]! = unitOf[blue8]!;
   }
 }
 

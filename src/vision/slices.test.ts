@@ -87,7 +87,7 @@ test("without a size, the photo's area decides how many slices there are", () =>
   ] as const) {
     const slices = planSlices({ photoWh });
     assert.equal(slices.length, count, `${photoWh}`);
-    assert.deepEqual([slices[0].width, slices[0].height], sliceWh, `${photoWh}`);
+    assert.deepEqual([slices[0]!.width, slices[0]!.height], sliceWh, `${photoWh}`);
   }
 });
 
@@ -102,8 +102,8 @@ test("slices are where walking over the photo puts them, and leave no pixel out"
     const sliceWh = [random(200) + 9, random(200) + 9] as const;
     const overlap = [(random(95) - 1) / 100, (random(95) - 1) / 100] as const;
     const [columns, rows] = [0, 1].map((axis) => {
-      const size = sliceWh[axis];
-      return walk(photoWh[axis], size, Math.floor(size * overlap[axis]));
+      const size = sliceWh[axis]!;
+      return walk(photoWh[axis]!, size, Math.floor(size * overlap[axis]!));
     });
     assert.deepEqual(
       cornersOf({ photoWh, sliceWh, overlap }),
@@ -113,9 +113,9 @@ test("slices are where walking over the photo puts them, and leave no pixel out"
       [columns, photoWh[0]],
       [rows, photoWh[1]],
     ] as const) {
-      assert.equal(spans[0][0], 0);
+      assert.equal(spans[0]![0], 0);
       assert.equal(spans.at(-1)![1], extent);
-      assert.ok(spans.every(([start], i) => i === 0 || start <= spans[i - 1][1]));
+      assert.ok(spans.every(([start], i) => i === 0 || start <= spans[i - 1]![1]));
     }
   }
 });

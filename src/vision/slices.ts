@@ -39,10 +39,10 @@ const maxSlices = 100_000;
 export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): readonly Slice[] {
   assertSides("photoWh", photoWh);
   const grid = sliceWh === undefined ? automaticGrid(photoWh) : givenGrid(sliceWh, overlap);
-  const [width, height] = [0, 1].map((axis) => Math.min(grid.sliceWh[axis], photoWh[axis]));
+  const [width, height] = [0, 1].map((axis) => Math.min(grid.sliceWh[axis]!, photoWh[axis]!));
   const [columns, rows] = [0, 1].map((axis) => {
-    const step = grid.sliceWh[axis] - grid.overlapPx[axis];
-    return 1 + Math.ceil(Math.max(0, photoWh[axis] - grid.sliceWh[axis]) / step);
+    const step = grid.sliceWh[axis]! - grid.overlapPx[axis]!;
+    return 1 + Math.ceil(Math.max(0, photoWh[axis]! - grid.sliceWh[axis]!) / step);
   });
   if (columns * rows > maxSlices) {
     throw new OrangeryError(
@@ -87,7 +87,7 @@ function givenGrid(
   const [width, height] = sliceWh;
   return {
     sliceWh,
-    overlapPx: [Math.floor(shares[0] * width), Math.floor(shares[1] * height)],
+    overlapPx: [Math.floor(shares[0]! * width), Math.floor(shares[1]! * height)],
   };
 }
 

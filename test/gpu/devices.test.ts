@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { serializeModel } from "../../src/graph/onnx/model-writer.ts";
 import { buildYolo11 } from "../../src/graph/yolo/yolo11.fixture.ts";
 import { ModelCache } from "../../src/models/cache/model-cache.ts";
@@ -45,7 +45,7 @@ for (const device of ["cuda:0", "tensorrt:0", "webgpu"]) {
       assert.deepEqual(liveNativeObjects(), {}, "every native object is released");
     });
 
-    it("finds what the CPU finds", async () => {
+    test("finds what the CPU finds", async () => {
       await using onDevice = new ModelCache({
         models: { segment: model },
         device,
@@ -70,7 +70,7 @@ for (const device of ["cuda:0", "tensorrt:0", "webgpu"]) {
       }
     });
 
-    it("gives working memory back, and goes on", async () => {
+    test("gives working memory back, and goes on", async () => {
       await using cache = new ModelCache({
         models: { segment: model },
         device,
@@ -80,7 +80,7 @@ for (const device of ["cuda:0", "tensorrt:0", "webgpu"]) {
       const segment = await cache.get("segment");
       let trims = 0;
       cache.on("memory:trim", () => {
-        trims += 1;
+        trims++;
       });
       for (let task = 0; task < 4; task += 1) {
         await segment.predict(photo);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { PickleProblem } from "../checkpoint-error.ts";
 import { readPickle } from "./pickle-machine.ts";
 import {
@@ -39,7 +39,7 @@ function written(value: Writable): PickleValue {
 }
 
 describe("reading a pickle", () => {
-  it("gives what Python's pickle.dumps(…, 2) was given", () => {
+  test("gives what Python's pickle.dumps(…, 2) was given", () => {
     const value = read(
       Buffer.from(
         "gAJ9cQAoWAQAAAB0ZXh0cQFYCgAAAGdyw7xuIPCfjL9xAlgEAAAAaW50c3EDXXEEKEsAS/9NAAFN//9KAAABAEr/////SgAAAICKBQAAAIAAigf///////8figcAAAAAAADgigkAAAAAAAAAAAFLAGVYBgAAAGZsb2F0c3EFXXEGKEc/uZmZmZmZmkeAAAAAAAAAAEd/4czzhevIoEd/8AAAAAAAAEdAFAAAAAAAAGVYBAAAAG5vbmVxB05YBQAAAGJvb2xzcQiIiYZxCVgGAAAAdHVwbGVzcQooKUsBhXELSwFLAoZxDEsBSwJLA4dxDShLAUsCSwNLBHRxDnRxD1gCAAAAb2RxEGNjb2xsZWN0aW9ucwpPcmRlcmVkRGljdApxESlScRIoSwJYAQAAAGJxE0sBWAEAAABhcRR1WAMAAABzZXRxFWNfX2J1aWx0aW5fXwpzZXQKcRZdcRdYAQAAAHhxGGGFcRlScRpYBgAAAG5lc3RlZHEbfXEcaBR9cR1zWAMAAABvbmVxHn1xH0sBXXEgSwJhc1gGAAAAc2hhcmVkcSFdcSJLAWFoIoZxI3Uu",
@@ -72,13 +72,13 @@ describe("reading a pickle", () => {
     assert.equal(shared.items[0], shared.items[1]);
   });
 
-  it("gives a list that holds itself", () => {
+  test("gives a list that holds itself", () => {
     const list = read(Buffer.from("gAJdcQAoSwFoAGUu", "base64")) as PickleValue[];
     assert.equal(list[0], 1);
     assert.equal(list[1], list);
   });
 
-  it("gives what the writer of these tests was given", () => {
+  test("gives what the writer of these tests was given", () => {
     const value = dict({ a: [float(1), tuple("x", null)], b: orderedDict(new Map([[1, true]])) });
     assert.deepEqual(
       written(value),
@@ -89,12 +89,12 @@ describe("reading a pickle", () => {
     );
   });
 
-  it("reads text of Python 2 and integers without bytes", () => {
+  test("reads text of Python 2 and integers without bytes", () => {
     const value = read(ofOpcodes("(U\x02a\xe9\x8a\x00t.")) as PickledTuple;
     assert.deepEqual(value.items, ["aé", 0]);
   });
 
-  it("reads integers of any length", () => {
+  test("reads integers of any length", () => {
     for (const value of [0n, 1n, -1n, 2n ** 63n, -(2n ** 63n), 2n ** 200n + 7n, -(2n ** 200n)]) {
       for (const bytes of [7, 8, 9, 15, 16, 40]) {
         const hex = BigInt.asUintN(bytes * 8, value)
@@ -110,12 +110,12 @@ describe("reading a pickle", () => {
     }
   });
 
-  it("reads text with bytes that are no text, as file names of Linux may have", () => {
+  test("reads text with bytes that are no text, as file names of Linux may have", () => {
     const value = read(ofOpcodes("X\x04\0\0\0a\xed\xb3\xbf.")) as string;
     assert.match(value, /^a\ufffd+$/);
   });
 
-  it("leaves out the items of a class that is a list, and the state of an OrderedDict", () => {
+  test("leaves out the items of a class that is a list, and the state of an OrderedDict", () => {
     const list = written(call("collections.deque", []));
     assert.ok(list instanceof PickledObject);
     assert.ok(read(ofOpcodes("ccollections\ndeque\n)R(NNeNa.")) instanceof PickledObject);
@@ -123,19 +123,19 @@ describe("reading a pickle", () => {
     assert.deepEqual(ordered, new PickledOrderedDict());
   });
 
-  it("gives the items of a defaultdict", () => {
+  test("gives the items of a defaultdict", () => {
     const value = read(
       ofOpcodes("ccollections\ndefaultdict\nc__builtin__\nlist\n\x85RU\x01aK\x01s."),
     );
     assert.deepEqual(value, new Map([["a", 1]]));
   });
 
-  it("gives 65,536 keys that are indices", () => {
+  test("gives 65,536 keys that are indices", () => {
     const names = new Map(Array.from({ length: 65_536 }, (_, id): [number, string] => [id, "a"]));
     assert.equal((written(names) as Map<unknown, unknown>).size, 65_536);
   });
 
-  it("gives the numbers of numpy's scalars", () => {
+  test("gives the numbers of numpy's scalars", () => {
     const scalar = (type: string, bytes: string) =>
       written(
         call(
@@ -153,14 +153,14 @@ describe("reading a pickle", () => {
     assert.ok(scalar("M8", "\0".repeat(8)) instanceof PickledObject);
   });
 
-  it("gives an object's class, arguments and state, and runs nothing of it", () => {
+  test("gives an object's class, arguments and state, and runs nothing of it", () => {
     const value = written(object("os.system", { command: "true" })) as PickledObject;
     assert.equal(value.className, "os.system");
     assert.deepEqual(value.args, []);
     assert.deepEqual([...value.state], [["command", "true"]]);
   });
 
-  it("merges a dict and slots into an object's state", () => {
+  test("merges a dict and slots into an object's state", () => {
     const value = read(ofOpcodes("ca\nB\n)\x81}U\x01xK\x01s}U\x01yK\x02s\x86b.")) as PickledObject;
     assert.deepEqual(
       [...value.state],
@@ -171,18 +171,18 @@ describe("reading a pickle", () => {
     );
   });
 
-  it("leaves out a state that only a __setstate__ would understand", () => {
+  test("leaves out a state that only a __setstate__ would understand", () => {
     const dtype = read(ofOpcodes("cnumpy\ndtype\nU\x02f4\x85R(K\x03NNNtb."));
     assert.ok(dtype instanceof PickledObject);
     assert.deepEqual([dtype.className, dtype.args, dtype.state.size], ["numpy.dtype", ["f4"], 0]);
   });
 
-  it("keeps a class that is only named as its name", () => {
+  test("keeps a class that is only named as its name", () => {
     const value = written(global("ultralytics.nn.modules.conv.Conv")) as PickledGlobal;
     assert.equal(value.qualifiedName, "ultralytics.nn.modules.conv.Conv");
   });
 
-  it("gives keys like __proto__ no meaning", () => {
+  test("gives keys like __proto__ no meaning", () => {
     const evil = dict({ polluted: true });
     const state: Record<string, Writable> = Object.fromEntries([["__proto__", evil]]);
     const value = written([object("a.B", state), new Map([["__proto__", evil]])]) as PickleValue[];
@@ -208,14 +208,14 @@ describe("reading a pickle", () => {
     ["__builtin__.xrange", call("__builtin__.xrange", 0, 3, 1)],
   ];
   for (const [name, value] of inert) {
-    it(`keeps a call of ${name} as a placeholder`, () => {
+    test(`keeps a call of ${name} as a placeholder`, () => {
       const result = written(value);
       assert.ok(result instanceof PickledObject);
       assert.equal(result.className, name);
     });
   }
 
-  it("takes a torch.Size for a tuple", () => {
+  test("takes a torch.Size for a tuple", () => {
     assert.deepEqual(written(call("torch.Size", tuple(1, 2))), new PickledTuple([1, 2]));
   });
 
@@ -250,7 +250,7 @@ describe("reading a pickle", () => {
     ["protocol 4", "\x80\x04N.", /PROTO.*protocol 4/],
   ];
   for (const [name, opcodes, message] of refusals) {
-    it(`refuses ${name}`, () => {
+    test(`refuses ${name}`, () => {
       assert.throws(() => read(ofOpcodes(opcodes)), { code: "CHECKPOINT_REFUSED", message });
     });
   }
@@ -275,12 +275,12 @@ describe("reading a pickle", () => {
     ["arguments that are no tuple", "ca\nB\nN\x81.", /NEWOBJ.*no tuple/],
   ];
   for (const [name, opcodes, message] of damages) {
-    it(`finds ${name} damaged`, () => {
+    test(`finds ${name} damaged`, () => {
       assert.throws(() => read(ofOpcodes(opcodes)), { code: "CHECKPOINT_UNREADABLE", message });
     });
   }
 
-  it("says in details which opcode it was and where", () => {
+  test("says in details which opcode it was and where", () => {
     assert.throws(() => read(ofOpcodes("N\x93.")), {
       details: { opcode: "STACK_GLOBAL (0x93)", offset: 3 },
     });

@@ -39,7 +39,7 @@ const globalName = /^[A-Za-z_][\w.<>]*$/;
  * a call of anything outside another ({@link callGlobal}).
  *
  * @param loadPersistent Turns a persistent id into a value; throws a `PickleProblem`.
- * @throws OrangeryError `CHECKPOINT_UNREADABLE`, `CHECKPOINT_REFUSED` or `CHECKPOINT_TOO_LARGE`,
+ * @throws `CHECKPOINT_UNREADABLE`, `CHECKPOINT_REFUSED` or `CHECKPOINT_TOO_LARGE`,
  *   naming the opcode or the global, and where it is.
  */
 export function readPickle(
@@ -240,7 +240,7 @@ class PickleMachine {
 
   #countKey(key: PickleValue): void {
     if ((typeof key !== "number" && typeof key !== "bigint") || isIndex(key)) return;
-    this.#numericKeys += 1;
+    this.#numericKeys++;
     if (this.#numericKeys > pickleLimits.numericKeys) {
       throw tooLarge(`Its pickle has more than ${pickleLimits.numericKeys} keys that are numbers`);
     }

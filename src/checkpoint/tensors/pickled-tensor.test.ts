@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { PickleProblem } from "../checkpoint-error.ts";
 import { storage } from "../pickle/pickle-writer.fixture.ts";
 import { PickledTensor } from "./pickled-tensor.ts";
@@ -41,7 +41,7 @@ describe("a pickled tensor", () => {
     },
   ];
   for (const { name, stored = 12, offset = 0, dims, strides, expected } of rows) {
-    it(`${name}: is copied in row-major order`, () => {
+    test(`${name}: is copied in row-major order`, () => {
       const tensor = new PickledTensor(storageOf("float32", count(stored)), {
         offset,
         dims,
@@ -66,7 +66,7 @@ describe("a pickled tensor", () => {
   ];
   for (const [type, values] of types) {
     for (const misaligned of [false, true]) {
-      it(`of ${type}${misaligned ? " at an odd address" : ""}: keeps its values`, () => {
+      test(`of ${type}${misaligned ? " at an odd address" : ""}: keeps its values`, () => {
         const tensor = new PickledTensor(storageOf(type, values, misaligned), {
           offset: 0,
           dims: [3],
@@ -79,7 +79,7 @@ describe("a pickled tensor", () => {
     }
   }
 
-  it("of integers is gathered across strides too", () => {
+  test("of integers is gathered across strides too", () => {
     const tensor = new PickledTensor(storageOf("int64", [1, 2, 3, 4]), {
       offset: 0,
       dims: [2, 2],
@@ -88,7 +88,7 @@ describe("a pickled tensor", () => {
     assert.deepEqual([...tensor.toFloat32()], [1, 3, 2, 4]);
   });
 
-  it("gives a copy: changing it changes nothing else", () => {
+  test("gives a copy: changing it changes nothing else", () => {
     const shared = storageOf("float32", [1, 2]);
     const view = { offset: 0, dims: [2], strides: [1] };
     new PickledTensor(shared, view).toFloat32()[0] = 9;
@@ -108,7 +108,7 @@ describe("a pickled tensor", () => {
     { offset: 0, dims: [2 ** 30, 2 ** 30], strides: [0, 0] },
     { offset: 0, dims: Array(17).fill(1), strides: Array(17).fill(1) },
   ]) {
-    it(`refuses ${JSON.stringify(view).slice(0, 60)} of 12 elements`, () => {
+    test(`refuses ${JSON.stringify(view).slice(0, 60)} of 12 elements`, () => {
       const twelve = storageOf("float32", count(12));
       assert.throws(() => new PickledTensor(twelve, view), PickleProblem);
     });

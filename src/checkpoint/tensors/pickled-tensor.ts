@@ -76,7 +76,7 @@ export class PickledTensor {
   #nextRow(position: number[], rowStart: number): number {
     let start = rowStart;
     for (let axis = position.length - 2; axis >= 0; axis -= 1) {
-      position[axis]! += 1;
+      position[axis]!++;
       start += this.#strides[axis]!;
       if (position[axis]! < this.dims[axis]!) return start;
       start -= this.#strides[axis]! * this.dims[axis]!;

@@ -70,8 +70,7 @@ export class StorageTable {
   }
 
   #add(key: string, elementType: StorageElementType, elementCount: number): TensorStorage {
-    const entry =
-      key.length > maxKeyLength ? undefined : this.#entries.get(this.#recordName(key));
+    const entry = key.length > maxKeyLength ? undefined : this.#entries.get(this.#recordName(key));
     if (entry === undefined) {
       throw new PickleProblem(`storage ${quote(key)} is not in the archive`);
     }

@@ -1,6 +1,6 @@
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import { damaged, quote } from "../checkpoint-error.ts";
-import type { Setting } from "../checkpoint-facts.ts";
+import type { Setting } from "../checkpoint-metadata.ts";
 
 /** Where nothing is said. */
 const usualSidePx = 640;

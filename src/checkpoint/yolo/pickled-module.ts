@@ -56,7 +56,7 @@ export class PickledModule {
     this.kind = kindOf(object.className);
     this.#object = object;
     this.#soFar = soFar;
-    soFar.modules += 1;
+    soFar.modules++;
     if (soFar.modules > limits.modules || path.split(".").length > limits.depth) {
       throw tooLarge(`Expected at most ${limits.modules} modules, ${limits.depth} deep, got more`);
     }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import type { YoloModule, YoloNetwork } from "../../graph/yolo/modules.ts";
 import { randomYolo } from "../../graph/yolo/random-yolo.fixture.ts";
@@ -38,7 +38,7 @@ async function read(bytes: Buffer) {
 describe("readYoloCheckpoint", () => {
   for (const family of ["v8", "11", "12", "26"] as const satisfies YoloFamily[]) {
     for (const task of ["detect", "segment"] as const) {
-      it(`reads every weight of a YOLO${family}, ${task}, and folds the batch norms`, async () => {
+      test(`reads every weight of a YOLO${family}, ${task}, and folds the batch norms`, async () => {
         const saved = randomYolo({ family, scale: "n", task, classCount: 2, seed: 1 });
         const found = await read(writeYoloCheckpoint({ network: saved }));
         assert.equal(found.task, task);
@@ -47,7 +47,7 @@ describe("readYoloCheckpoint", () => {
     }
   }
 
-  it("reads the channel scales that the larger YOLO12 have", async () => {
+  test("reads the channel scales that the larger YOLO12 have", async () => {
     const options = { family: "12", scale: "n", task: "detect", classCount: 1, seed: 1 } as const;
     const { layers, head } = randomYolo(options);
     const gamma = { dims: [128], values: Float32Array.from({ length: 128 }, (_, i) => i) };
@@ -61,24 +61,24 @@ describe("readYoloCheckpoint", () => {
     assertSame((await read(writeYoloCheckpoint({ network: saved }))).network, saved, 1e-6);
   });
 
-  it("reads a network whose batch norms are folded already", async () => {
+  test("reads a network whose batch norms are folded already", async () => {
     const found = await read(writeYoloCheckpoint({ network, batchNorm: false }));
     assertSame(found.network, network, 0);
   });
 
-  it("reads a network that was saved fused, with bound methods", async () => {
+  test("reads a network that was saved fused, with bound methods", async () => {
     const found = await read(writeYoloCheckpoint({ network, batchNorm: false, bindForward: true }));
     assertSame(found.network, network, 0);
   });
 
-  it("reads float16", async () => {
+  test("reads float16", async () => {
     const found = await read(
       writeYoloCheckpoint({ network, batchNorm: false, elementType: "float16" }),
     );
     assertSame(found.network, network, 2 ** -11);
   });
 
-  it("says what the checkpoint says of itself", async () => {
+  test("says what the checkpoint says of itself", async () => {
     const { names, stride, imageSizeHw, architecture, description, facts } = await read(
       writeYoloCheckpoint({
         network,
@@ -95,7 +95,7 @@ describe("readYoloCheckpoint", () => {
     assert.equal(facts.version, "8.4.126");
   });
 
-  it("reads a network that has its state_dict, and other things, beside it", async () => {
+  test("reads a network that has its state_dict, and other things, beside it", async () => {
     const state = orderedDict(new Map([["model.0.conv.weight", tensor("float32", [1], [1])]]));
     const versions = dict({ "": dict({ version: 1 }) });
     const root = dict({
@@ -123,13 +123,13 @@ describe("readYoloCheckpoint", () => {
     ["a number of numpy's", numpy640, [640, 640]],
     ["none", null, [640, 640]],
   ] as const) {
-    it(`takes its image size from ${what}`, async () => {
+    test(`takes its image size from ${what}`, async () => {
       const bytes = modelWith({}, { train_args: dict({ imgsz }) });
       assert.deepEqual((await read(bytes)).imageSizeHw, expected);
     });
   }
 
-  it("takes its image size from the model's own settings where there are no others", async () => {
+  test("takes its image size from the model's own settings where there are no others", async () => {
     const args = object("ultralytics.utils.IterableSimpleNamespace", { imgsz: 352 });
     assert.deepEqual((await read(modelWith({ args }))).imageSizeHw, [352, 352]);
   });
@@ -146,7 +146,7 @@ describe("readYoloCheckpoint", () => {
       ["3", "True", "class2"],
     ],
   ] satisfies [Writable, string[]][]) {
-    it(`names three classes ${expected.join(", ")}`, async () => {
+    test(`names three classes ${expected.join(", ")}`, async () => {
       const saved = randomYolo({
         family: "v8",
         scale: "n",
@@ -169,7 +169,7 @@ describe("readYoloCheckpoint refuses", () => {
     ["OBBModel", "obb"],
     ["ClassificationModel", "classify"],
   ] as const) {
-    it(`the task ${task}, by name`, async () => {
+    test(`the task ${task}, by name`, async () => {
       await assertRefused(model(`ultralytics.nn.tasks.${className}`), "CHECKPOINT_UNSUPPORTED", [
         `The task ${task} is not supported yet`,
       ]);
@@ -182,12 +182,12 @@ describe("readYoloCheckpoint refuses", () => {
     "ultralytics.nn.tasks.constructor",
     "ultralytics.nn.mytasks.DetectionModel",
   ]) {
-    it(`a model of class ${className}`, async () => {
+    test(`a model of class ${className}`, async () => {
       await assertRefused(model(className), "CHECKPOINT_UNSUPPORTED", [className]);
     });
   }
 
-  it("a head for another task than the model's", async () => {
+  test("a head for another task than the model's", async () => {
     await assertRefused(model("ultralytics.nn.tasks.SegmentationModel"), "CHECKPOINT_UNREADABLE", [
       "a head for the task segment",
     ]);
@@ -201,7 +201,7 @@ describe("readYoloCheckpoint refuses", () => {
     "ultralyticsx.nn.modules.conv.Conv",
     "torch.nn.modules.linear.Linear",
   ]) {
-    it(`a layer of class ${className}, by name`, async () => {
+    test(`a layer of class ${className}, by name`, async () => {
       const layer = module(className, { attributes: { i: 0, f: -1 } });
       await assertRefused(withLayers(layer), "CHECKPOINT_UNSUPPORTED", [className, "model.0"]);
     });
@@ -215,7 +215,7 @@ describe("readYoloCheckpoint refuses", () => {
       call("__builtin__.getattr", conv, "forward_fuse"),
   };
   for (const [what, forward] of Object.entries(replaced)) {
-    it(`a layer whose forward pass is ${what}`, async () => {
+    test(`a layer whose forward pass is ${what}`, async () => {
       await assertRefused(withLayers(convWith(forward)), "CHECKPOINT_UNSUPPORTED", [
         "`model.0` is a module whose forward pass was replaced",
       ]);
@@ -230,7 +230,7 @@ describe("readYoloCheckpoint refuses", () => {
     return { writeTo: (pickle) => pickle.write(built(conv, dict({ forward: forward(conv) }))) };
   }
 
-  it("layers that are no modules", async () => {
+  test("layers that are no modules", async () => {
     await assertRefused(withLayers("Conv"), "CHECKPOINT_UNREADABLE", ["a module as `0`", "`Conv`"]);
   });
 
@@ -269,13 +269,13 @@ describe("readYoloCheckpoint refuses", () => {
     "no input": [conv({ f: [] }), "layers to read as `f`"],
   };
   for (const [what, [layer, says]] of Object.entries(wrong)) {
-    it(`a convolution with ${what}`, async () => {
+    test(`a convolution with ${what}`, async () => {
       await assertRefused(withLayers(layer), "CHECKPOINT_UNREADABLE", [says]);
     });
   }
 
   for (const channels of [1, 4]) {
-    it(`a network for pictures of ${channels} channels, by their number`, async () => {
+    test(`a network for pictures of ${channels} channels, by their number`, async () => {
       await assertRefused(withLayers(conv({}, [8, channels, 3, 3])), "CHECKPOINT_UNSUPPORTED", [
         `pictures of ${channels} channels`,
       ]);
@@ -286,13 +286,13 @@ describe("readYoloCheckpoint refuses", () => {
     ["padding mode `reflect`", { padding_mode: "reflect" }],
     ["padding `same`", { padding: "same" }],
   ] as const) {
-    it(`a convolution with ${what}, by name`, async () => {
+    test(`a convolution with ${what}, by name`, async () => {
       await assertRefused(withLayers(conv(attributes)), "CHECKPOINT_UNSUPPORTED", [what]);
     });
   }
 
   for (const imgsz of [20_000, 0, -1, "large", [640, 1e9]]) {
-    it(`an image size of ${imgsz}`, async () => {
+    test(`an image size of ${imgsz}`, async () => {
       const train_args = dict({ imgsz });
       const model = yoloModel("ultralytics.nn.tasks.DetectionModel", file);
       await assertRefused(writeCheckpoint(dict({ model, train_args })), "CHECKPOINT_UNREADABLE", [
@@ -301,13 +301,13 @@ describe("readYoloCheckpoint refuses", () => {
     });
   }
 
-  it("names its file in every message", async () => {
+  test("names its file in every message", async () => {
     await assertRefused(model("ultralytics.nn.tasks.OBBModel"), "CHECKPOINT_UNSUPPORTED", [
       `${folder}/checkpoint.pt`,
     ]);
   });
 
-  it("a network that enlarges pictures beyond measure", async () => {
+  test("a network that enlarges pictures beyond measure", async () => {
     const upsample: YoloModule = { kind: "upsample", factor: 16 };
     const layers = [{ from: [-1], module: upsample }, ...network.layers];
     await assertRefused(
@@ -317,7 +317,7 @@ describe("readYoloCheckpoint refuses", () => {
     );
   });
 
-  it("few modules that are shared until they are many", async () => {
+  test("few modules that are shared until they are many", async () => {
     const container = (name: string, modules: Readonly<Record<string, Writable>>) =>
       module(`torch.nn.modules.container.${name}`, { modules, attributes: { i: 0, f: -1 } });
     let nested = container("Sequential", {});
@@ -327,7 +327,7 @@ describe("readYoloCheckpoint refuses", () => {
     await assertRefused(withLayers(nested), "CHECKPOINT_TOO_LARGE", ["20000 modules"]);
   });
 
-  it("a module that contains itself", async () => {
+  test("a module that contains itself", async () => {
     const modules = new Map<Writable, Writable>();
     const itself = module("torch.nn.modules.container.Sequential", {
       attributes: { _modules: modules, i: 0, f: -1 },

@@ -4,7 +4,7 @@ import { traceShapes } from "../../graph/yolo/network-shapes.ts";
 import { inputStride } from "../../graph/yolo/yolo-model.ts";
 import { type Checkpoint, readCheckpoint } from "../checkpoint.ts";
 import { damaged, naming, quote, unsupported } from "../checkpoint-error.ts";
-import { type CheckpointMetadata, toSetting } from "../checkpoint-facts.ts";
+import { type CheckpointMetadata, toSetting } from "../checkpoint-metadata.ts";
 import { PickledObject, type PickleValue } from "../pickle/pickle-values.ts";
 import { classNames } from "./class-names.ts";
 import { trainedSizeHw } from "./image-size.ts";
@@ -32,13 +32,13 @@ export interface YoloCheckpoint {
  * Reads a checkpoint as Ultralytics saves it: YOLOv8, YOLO11, YOLO12 or YOLO26, for detection or
  * segmentation, fused or not. Nothing of the file is executed.
  *
- * @throws OrangeryError `CHECKPOINT_UNSUPPORTED` for another task, or a module that is not known,
+ * @throws `CHECKPOINT_UNSUPPORTED` for another task, or a module that is not known,
  *   by its name; `CHECKPOINT_UNREADABLE` for modules that do not fit each other; and what
  *   `readCheckpoint` throws.
  */
 export async function readYoloCheckpoint(
   file: string,
-  options: { readonly signal?: AbortSignal } = {},
+  options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<YoloCheckpoint> {
   const checkpoint = await readCheckpoint(file, options);
   return await naming(file, () => toYoloCheckpoint(checkpoint));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, open, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import type { ErrorCode } from "../../errors.ts";
 import { ZipArchive } from "./zip-archive.ts";
 import { writeZip, type ZipRecord } from "./zip-writer.fixture.ts";
@@ -38,22 +38,22 @@ describe("a zip archive", () => {
     await assert.rejects(read(bytes), { code, message });
   }
 
-  it("without entries is empty", async () => {
+  test("without entries is empty", async () => {
     assert.deepEqual(await read(writeZip([])), {});
   });
 
-  it("gives its records as they were stored", async () => {
+  test("gives its records as they were stored", async () => {
     const expected = { "a/one": "first", "a/empty": "", "a/two": "second" };
     assert.deepEqual(await read(writeZip(records)), expected);
   });
 
-  it("reads only what is asked for", async () => {
+  test("reads only what is asked for", async () => {
     const broken = { ...records[0]!, crc32: 1 };
     const bytes = writeZip([broken, ...records.slice(1)]);
     assert.deepEqual(await read(bytes, { names: ["a/two"] }), { "a/two": "second" });
   });
 
-  it("reads records far apart and large ones", async () => {
+  test("reads records far apart and large ones", async () => {
     const large = "x".repeat(9 << 20);
     const bytes = writeZip([...records, record("a/large", large), record("a/last", "end")]);
     const contents = await read(bytes, { names: ["a/one", "a/large", "a/last"] });
@@ -62,27 +62,27 @@ describe("a zip archive", () => {
     assert.equal(contents["a/last"], "end");
   });
 
-  it("takes a checksum of 0 for none, as PyTorch writes it when told to", async () => {
+  test("takes a checksum of 0 for none, as PyTorch writes it when told to", async () => {
     assert.equal((await read(writeZip([{ ...records[0]!, crc32: 0 }])))["a/one"], "first");
   });
 
-  it("without zip64's end records is read too", async () => {
+  test("without zip64's end records is read too", async () => {
     const bytes = writeZip(records);
     const without = Buffer.concat([bytes.subarray(0, -98), bytes.subarray(-22)]);
     assert.equal((await read(without))["a/one"], "first");
   });
 
-  it("of more than the limit is refused before it is read", async () => {
+  test("of more than the limit is refused before it is read", async () => {
     const reading = read(writeZip(records), { maxBytes: 100 });
     await assert.rejects(reading, { code: "CHECKPOINT_TOO_LARGE", message: /limit is 100/ });
   });
 
-  it("stops with the signal's reason", async () => {
+  test("stops with the signal's reason", async () => {
     const reason = new Error("enough");
     await assert.rejects(read(writeZip(records), { signal: AbortSignal.abort(reason) }), reason);
   });
 
-  it("that shrinks after it was opened is damaged", async () => {
+  test("that shrinks after it was opened is damaged", async () => {
     const bytes = writeZip(records);
     await writeFile(path, bytes);
     await using file = await open(path);
@@ -163,10 +163,10 @@ describe("a zip archive", () => {
     ],
   ];
   for (const [name, code, message, bytes] of damagedArchives) {
-    it(`${name} gives ${code}`, () => fails(code, message, bytes()));
+    test(`${name} gives ${code}`, () => fails(code, message, bytes()));
   }
 
-  it("names entries in messages without what a terminal would act on", async () => {
+  test("names entries in messages without what a terminal would act on", async () => {
     const name = "a/\u001b[31mred";
     await fails(
       "CHECKPOINT_REFUSED",

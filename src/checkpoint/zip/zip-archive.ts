@@ -44,7 +44,7 @@ export class ZipArchive {
    */
   async read(
     entries: Iterable<ZipEntry>,
-    { maxBytes, signal }: { readonly maxBytes: number; readonly signal?: AbortSignal },
+    { maxBytes, signal }: { readonly maxBytes: number; readonly signal?: AbortSignal | undefined },
   ): Promise<Map<ZipEntry, Buffer>> {
     const chunks = planChunks(entries);
     const bytes = chunks.reduce((sum, { start, end }) => sum + end - start, 0);

@@ -168,7 +168,7 @@ function readEntry(bytes: Buffer, at: number): ListedEntry {
   };
 }
 
-/** @throws OrangeryError `CHECKPOINT_REFUSED` when an entry is compressed, encrypted or otherwise odd. */
+/** @throws `CHECKPOINT_REFUSED` when an entry is compressed, encrypted or otherwise odd. */
 export function checkStored({ name, flags, method, ...sizes }: ZipEntry): void {
   if ((flags & encryptedFlag) !== 0) {
     throw refused(`Entry ${quote(name)} of the zip archive is encrypted`);

@@ -6,13 +6,13 @@ import type { ModelCache } from "../../models/cache/model-cache.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { ModelUse } from "../../pipeline/count/model-use.ts";
 import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
+import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/run/count-recipe.ts";
-import type { PhotoReader } from "../../pipeline/sources/photo-sources.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import { ModelTask, type ModelTaskOptions } from "../../tasks/model-task.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
 import { otherRecipe } from "../queue/queue-recipe.ts";
-import { type PhotoJobData, toPhotoIdentity } from "./photo-reference.ts";
+import { type PhotoJobData, toPhotoIdentity } from "./photo-job-data.ts";
 
 export interface CountPhotoOptions extends ModelTaskOptions {
   /** How it is counted. `cache` has the models, as `detect` and `segment`. */

@@ -3,12 +3,12 @@ import { openLedger } from "../../ledger/open-ledger.ts";
 import { ResultStore } from "../../ledger/results/result-store.ts";
 import { ResultWriter } from "../../ledger/results/result-writer.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
+import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import { countRecipe } from "../../pipeline/run/count-recipe.ts";
-import { PhotoReader } from "../../pipeline/sources/photo-sources.ts";
 import type { WorkerSetup, WorkerSlot } from "../worker/worker-module.ts";
 import { type CountedPhoto, CountPhoto, changedModel } from "./count-photo.ts";
 import type { CountSettings } from "./count-settings.ts";
-import { type PhotoJobData, parsePhotoJobData } from "./photo-reference.ts";
+import { type PhotoJobData, parsePhotoJobData } from "./photo-job-data.ts";
 
 /**
  * So long a result waits for others, to be written with them. Short: with two photos in hand a photo

@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../logger.ts";
-import type { HeldLock, LockOrder, LockMessage, LockThreadData } from "./lock-messages.ts";
+import type { HeldLock, LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
 
 export interface LockKeeperOptions extends Omit<LockThreadData, "heartbeat"> {
   readonly logger: Logger;

@@ -38,14 +38,14 @@ export class SuspectGate {
       const next = this.#queue[0];
       if (next === undefined || this.#isAlone || (next.alone && this.#inside > 0)) return;
       this.#queue.shift();
-      this.#inside += 1;
+      this.#inside++;
       this.#isAlone = next.alone;
       next.letIn();
     }
   }
 
   #leave(): void {
-    this.#inside -= 1;
+    this.#inside--;
     this.#isAlone = false;
     this.#admit();
   }

@@ -30,7 +30,7 @@ interface PayloadIssue {
 /**
  * A job's data as its task's payload. Without a parser they are taken as they are.
  *
- * @throws OrangeryError `JOB_DATA_INVALID`, which no retry helps
+ * @throws `JOB_DATA_INVALID`, which no retry helps
  */
 export async function parseJobData<Payload>(
   data: unknown,

@@ -29,7 +29,7 @@ export interface DeviceSlotsOptions {
  * processes: `cuda:0,cuda:1`, `cpu*2`. `auto` is each CUDA device that there is; without one, a
  * single process that takes the best device it can prove.
  *
- * @throws OrangeryError `DEVICE_UNKNOWN`, `INVALID_ARGUMENT`
+ * @throws `DEVICE_UNKNOWN`, `INVALID_ARGUMENT`
  */
 export function parseDeviceSlots(
   text: string,

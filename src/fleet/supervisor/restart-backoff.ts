@@ -25,7 +25,7 @@ export class RestartBackoff {
   }
 
   failed(): void {
-    this.#failures += 1;
+    this.#failures++;
   }
 
   /** A process has done what it was started for. */

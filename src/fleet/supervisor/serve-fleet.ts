@@ -15,7 +15,7 @@ export interface ServeFleetOptions {
 /**
  * Serves a supervisor's metrics and health by HTTP.
  *
- * @throws OrangeryError `PORT_UNAVAILABLE`
+ * @throws `PORT_UNAVAILABLE`
  */
 export async function serveFleet({
   supervisor,

@@ -328,14 +328,14 @@ export class SlotSupervisor {
   }
 
   #tellRecycled({ pid }: WorkerChild, reason: RecycleReason, gapMs: number): void {
-    this.#recycled += 1;
+    this.#recycled++;
     this.#recycleNotBefore = 0;
     this.#backoff.succeeded();
     this.#options.onEvent({ type: "recycled", reason, pid: pid!, gapMs });
   }
 
   #countFailure(reason: string, hasWorked = false): void {
-    this.#failures += 1;
+    this.#failures++;
     this.#reason = reason;
     if (!hasWorked) this.#backoff.failed();
   }

@@ -6,8 +6,8 @@ import { cacheFolder } from "../../models/files/cache-folder.ts";
 import type { MetricsSnapshot } from "../../monitor/metrics-snapshot.ts";
 import type {
   WorkerConfig,
-  WorkerOrder,
   WorkerMessage,
+  WorkerOrder,
   WorkerStats,
 } from "../worker/worker-messages.ts";
 

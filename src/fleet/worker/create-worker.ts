@@ -27,7 +27,7 @@ export type ModelTaskClass<Payload, Result> = new (
  * await worker.ready;
  * ```
  *
- * @throws OrangeryError `INVALID_ARGUMENT`, and what the cache's options are refused for
+ * @throws `INVALID_ARGUMENT`, and what the cache's options are refused for
  */
 export function createWorker<Payload, Result>(
   task: ModelTask<Payload, Result> | ModelTaskClass<Payload, Result>,

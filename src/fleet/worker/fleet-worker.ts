@@ -9,7 +9,7 @@ import type { ModelCache } from "../../models/cache/model-cache.ts";
 import { WorkerMetrics } from "../../monitor/worker-metrics.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import { CrashMarks } from "../jobs/crash-marks.ts";
-import { JobProcessor, type JobEnd } from "../jobs/job-processor.ts";
+import { type JobEnd, JobProcessor } from "../jobs/job-processor.ts";
 import { LockKeeper } from "../jobs/lock-keeper.ts";
 import { toConnectionOptions, toPortableConnection } from "../queue/redis-connection.ts";
 import { warnOfEviction } from "../queue/redis-eviction.ts";
@@ -224,7 +224,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       holdLock: (lock) => this.#locks?.hold(lock) ?? noLock,
       crashMarks: new CrashMarks(() => this.bullmq),
       onJobEnd: (report) => {
-        this.#counts[report.outcome] += 1;
+        this.#counts[report.outcome]++;
         this.#metrics.countTask(report);
         this.#tell(onJobEnd, report);
       },
@@ -282,6 +282,6 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   }
 }
 
-function openedCache({ cache }: { cache?: object }): ModelCache | undefined {
+function openedCache({ cache }: { cache?: object | undefined }): ModelCache | undefined {
   return cache !== undefined && "acquire" in cache ? (cache as ModelCache) : undefined;
 }

@@ -45,7 +45,7 @@ export interface WorkerModule {
 /**
  * Imports a module of tasks and sets its work up.
  *
- * @throws OrangeryError `INVALID_ARGUMENT` for a module that exports neither
+ * @throws `INVALID_ARGUMENT` for a module that exports neither
  */
 export async function setUpWorker(moduleUrl: string, slot: WorkerSlot): Promise<WorkerSetup> {
   const module: Partial<WorkerModule> = await import(moduleUrl);

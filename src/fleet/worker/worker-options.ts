@@ -1,4 +1,5 @@
 import type { Telemetry } from "bullmq";
+import type { Defined } from "../../base/defined.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../../models/cache/model-cache.ts";
@@ -15,58 +16,58 @@ export interface FleetWorkerOptions<Payload = unknown> {
   /** The queue's name. */
   readonly queue: string;
   /** Where BullMQ's keys begin, if not with `bull`. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /**
    * The worker's name, such as `gpu0@host`: kept with every job that it takes, and the task's worker
    * id is read from it. Default: `worker@` and the host's name.
    */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** The device slot that the task works on. Default: read from the name. */
-  readonly workerId?: number;
+  readonly workerId?: number | undefined;
   /**
    * Where the models come from: a cache, or the options of one that is made for this worker and
    * goes with it. Needed when `createWorker` is given a class.
    */
-  readonly cache?: ModelCache | ModelCacheOptions;
+  readonly cache?: ModelCache | ModelCacheOptions | undefined;
   /**
    * How many jobs are in hand, from 1. Default 2: while one infers, the other reads and decodes its
    * photo. With 1 they are strictly one after another.
    */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /** Checks a job's data. Default: they are taken as they are. */
-  readonly parse?: PayloadParser<Payload>;
+  readonly parse?: PayloadParser<Payload> | undefined;
   /** Done before the first job is taken; default: all models of `cache` are loaded. */
-  readonly prepare?: (signal: AbortSignal) => Promise<void>;
+  readonly prepare?: ((signal: AbortSignal) => Promise<void>) | undefined;
   /** How often a job is tried that does not say so itself, from 1. Default 5. */
-  readonly attempts?: number;
+  readonly attempts?: number | undefined;
   /**
    * How long such a job waits before it is tried again: so long at first, twice as long each time,
    * and up to half of it less by chance. Default 2 s.
    */
-  readonly backoffMs?: number;
+  readonly backoffMs?: number | undefined;
   /**
    * A job during which worker processes died or hung so often is failed, from 1. Default 10: a
    * process may die for a reason of its own, and such a job is innocent.
    */
-  readonly maxCrashes?: number;
+  readonly maxCrashes?: number | undefined;
   /**
    * How long a job is locked to its worker unless the lock is renewed, which it is for as long as
    * the job takes. After a worker's death its jobs wait so long. From 1 s; default 30 s.
    */
-  readonly lockDurationMs?: number;
+  readonly lockDurationMs?: number | undefined;
   /** How often jobs are looked for whose worker is gone. Default: half of `lockDurationMs`. */
-  readonly stalledIntervalMs?: number;
+  readonly stalledIntervalMs?: number | undefined;
   /** A worker whose event loop is blocked for so long loses its jobs. Default 10 minutes. */
-  readonly maxBlockedMs?: number;
+  readonly maxBlockedMs?: number | undefined;
   /** Whether the task's log lines are kept with the job, too. Default true. */
-  readonly jobLogs?: boolean;
+  readonly jobLogs?: boolean | undefined;
   /** Whether jobs are taken as soon as the worker is ready. Default true. */
-  readonly autostart?: boolean;
+  readonly autostart?: boolean | undefined;
   /** Called when the worker is done with a job, in whatever way. */
-  readonly onJobEnd?: (report: JobEnd) => void;
+  readonly onJobEnd?: ((report: JobEnd) => void) | undefined;
   /** Told of a span for each job, as BullMQ makes them; `bullmq-otel` makes them OpenTelemetry's. */
-  readonly telemetry?: Telemetry;
-  readonly logger?: Logger;
+  readonly telemetry?: Telemetry | undefined;
+  readonly logger?: Logger | undefined;
 }
 
 /** The options that have a value whether one is given or not. */
@@ -81,12 +82,12 @@ type Defaulted =
   | "jobLogs"
   | "autostart"
   | "logger";
-export type CheckedWorkerOptions<Payload> = FleetWorkerOptions<Payload> &
-  Required<Pick<FleetWorkerOptions<Payload>, Defaulted>> & {
+export type CheckedWorkerOptions<Payload> = Omit<FleetWorkerOptions<Payload>, Defaulted> &
+  Defined<FleetWorkerOptions<Payload>, Defaulted> & {
     readonly prefix: string | undefined;
   };
 
-/** @throws OrangeryError `INVALID_ARGUMENT` */
+/** @throws `INVALID_ARGUMENT` */
 export function checkWorkerOptions<Payload>(
   options: FleetWorkerOptions<Payload>,
 ): CheckedWorkerOptions<Payload> {

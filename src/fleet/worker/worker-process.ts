@@ -6,7 +6,7 @@ import { RedisPulse } from "../queue/redis-pulse.ts";
 import type { ProcessMemory } from "../supervisor/room-for-two.ts";
 import { FleetWorker } from "./fleet-worker.ts";
 import { MemoryTrend } from "./memory-trend.ts";
-import type { WorkerConfig, WorkerOrder, WorkerMessage, WorkerStats } from "./worker-messages.ts";
+import type { WorkerConfig, WorkerMessage, WorkerOrder, WorkerStats } from "./worker-messages.ts";
 import { setUpWorker, type WorkerSetup } from "./worker-module.ts";
 import { checkWorkerOptions } from "./worker-options.ts";
 
@@ -145,7 +145,7 @@ class WorkerProcess {
   }
 
   #countTask(): void {
-    this.#tasks += 1;
+    this.#tasks++;
     const { processBytes, gpuBytes } = this.#memory;
     this.#trends.process.add(this.#tasks, processBytes);
     if (gpuBytes > 0) this.#trends.gpu.add(this.#tasks, gpuBytes);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { GraphBuilder } from "../graph-builder.ts";
 import { createWeights } from "../tensor.ts";
@@ -26,7 +26,7 @@ function smallModel() {
 }
 
 describe("readModel", () => {
-  it("reads what serializeModel wrote", () => {
+  test("reads what serializeModel wrote", () => {
     const model = smallModel();
     const facts = readModel(serializeModel(model));
     assert.deepEqual(
@@ -49,7 +49,7 @@ describe("readModel", () => {
     assert.deepEqual([...facts.metadata.keys()], ["task", "names"]);
   });
 
-  it("gives weights as views of the bytes", () => {
+  test("gives weights as views of the bytes", () => {
     const bytes = serializeModel(smallModel());
     const { rawData } = readModel(bytes).initializers[0]!;
     assert.equal(rawData!.buffer, bytes.buffer);
@@ -69,7 +69,7 @@ describe("readModel", () => {
       201,
     ],
   ] as const) {
-    it(`reads ${file} as PyTorch exported it`, { skip }, () => {
+    test(`reads ${file} as PyTorch exported it`, { skip }, () => {
       const facts = readModel(readFileSync(new URL(file, fixtures)));
       assert.equal(facts.producerName, "pytorch");
       assert.deepEqual(facts.opsetVersions, new Map([["", 20]]));
@@ -89,7 +89,7 @@ describe("readModel", () => {
     });
   }
 
-  it("reads what other writers do differently", () => {
+  test("reads what other writers do differently", () => {
     const dim = (shape: WireWriter, write: (message: WireWriter) => void) =>
       shape.message(1, write);
     const value = (wire: WireWriter, name: string) => {
@@ -172,7 +172,7 @@ describe("readModel", () => {
     ],
   ];
   for (const [name, content, message] of hostile) {
-    it(`refuses ${name}, saying what came`, () => {
+    test(`refuses ${name}, saying what came`, () => {
       assert.throws(
         () => readModel(content),
         (error) => isOrangeryError(error, "MODEL_NOT_ONNX") && message.test(error.message),
@@ -180,7 +180,7 @@ describe("readModel", () => {
     });
   }
 
-  it("refuses a model that is cut off anywhere within its graph", () => {
+  test("refuses a model that is cut off anywhere within its graph", () => {
     const metadataStart = Buffer.from(bytes).indexOf("task") - 6;
     for (let length = 0; length < metadataStart - 4; length++) {
       assert.throws(
@@ -193,7 +193,7 @@ describe("readModel", () => {
 });
 
 describe("serializeModel", () => {
-  it("refuses what exceeds protobuf's 2 GiB", () => {
+  test("refuses what exceeds protobuf's 2 GiB", () => {
     const wire = new WireWriter();
     const half = new Uint8Array(2 ** 30); // zero pages, never touched
     wire.bytes(9, half);

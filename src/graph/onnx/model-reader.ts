@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import { type OnnxDataType, onnxDataTypes } from "../element-type.ts";
+import { type OnnxDataType, onnxDataTypes } from "../onnx-data-type.ts";
 import type { ValueInfo } from "../onnx-nodes.ts";
 import { describeFile } from "./file-signature.ts";
 import { WireMessage } from "./wire-message.ts";

@@ -1,4 +1,4 @@
-import { onnxDataTypes } from "../element-type.ts";
+import { onnxDataTypes } from "../onnx-data-type.ts";
 import type {
   OnnxAttribute,
   OnnxGraph,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { Mask } from "../../vision/masks/mask.ts";
 import { decodePicture } from "../../vision/photo/picture.ts";
 import { readModel } from "../onnx/model-reader.ts";
@@ -32,7 +32,7 @@ describe("sample models", () => {
     [seedlings, "detect", 5, "plant"],
     [beds, "segment", 37, "bed"],
   ] as const) {
-    it(`look like a YOLO11 network that finds a ${name}`, async () => {
+    test(`look like a YOLO11 network that finds a ${name}`, async () => {
       const facts = readModel(serializeModel(model));
       assert.equal(facts.metadata.get("task"), task);
       assert.equal(facts.metadata.get("names"), `{0: '${name}'}`);
@@ -68,7 +68,7 @@ describe("buildSeedlingDetector", () => {
     [[370, 230], 36],
   ];
 
-  it("finds each plant once, whatever its size", async () => {
+  test("finds each plant once, whatever its size", async () => {
     const garden = new DrawnGarden(512, 384).bed([
       [80, 50],
       [450, 60],
@@ -89,7 +89,7 @@ describe("buildSeedlingDetector", () => {
     );
   });
 
-  it("finds none on soil, nor in frames and stones", async () => {
+  test("finds none on soil, nor in frames and stones", async () => {
     const garden = new DrawnGarden(512, 384, [80, 100, 75])
       .bed(
         [
@@ -106,7 +106,7 @@ describe("buildSeedlingDetector", () => {
   });
 
   for (const [file, truth] of Object.entries(truths)) {
-    it(`counts ${truth.plants} plants on ${file}`, { skip }, async () => {
+    test(`counts ${truth.plants} plants on ${file}`, { skip }, async () => {
       const found = await look(seedlings, await decodePicture(new URL(file, photos)));
       const error = Math.abs(found.length - truth.plants);
       assert.ok(error <= 0.02 * truth.plants, `${found.length} of ${truth.plants} plants`);
@@ -132,24 +132,24 @@ describe("buildBedSegmenter", () => {
   garden.plant([120, 200], 20).plant([180, 150], 14).stone([270, 30], 9).stone([290, 200], 6);
 
   for (const minimumRectangle of [true, false]) {
-    it(`finds each bed once, ${minimumRectangle ? "without" : "with"} padding`, async () => {
+    test(`finds each bed once, ${minimumRectangle ? "without" : "with"} padding`, async () => {
       const found = await look(beds, garden.toPicture(), { imageSize: 512, minimumRectangle });
       assertMasks(found, [left, right], [512, 384]);
     });
   }
 
-  it("finds none on open soil", async () => {
+  test("finds none on open soil", async () => {
     const open = new DrawnGarden(512, 384).stone([100, 100], 9).plant([300, 200], 12).toPicture();
     assert.deepEqual(await look(beds, open, { imageSize: 512 }), []);
   });
 
-  it("finds none in what is lighter than the ground", async () => {
+  test("finds none in what is lighter than the ground", async () => {
     const dark = new DrawnGarden(512, 384, [20, 18, 16]).bed(left, [90, 90, 90]).toPicture();
     assert.deepEqual(await look(beds, dark, { imageSize: 512 }), []);
   });
 
   for (const [file, truth] of Object.entries(truths)) {
-    it(`finds ${truth.beds.length} beds on ${file}`, { skip }, async () => {
+    test(`finds ${truth.beds.length} beds on ${file}`, { skip }, async () => {
       const picture = await decodePicture(new URL(file, photos));
       const found = await look(beds, picture);
       assertMasks(found, truth.beds, [picture.widthPx, picture.heightPx]);

@@ -17,7 +17,7 @@ export interface NetworkComplexity {
 /**
  * The complexity of a network for pictures of this size.
  *
- * @throws OrangeryError `INVALID_ARGUMENT` for a size that the network cannot have.
+ * @throws `INVALID_ARGUMENT` for a size that the network cannot have.
  */
 export function complexityOf(
   network: YoloNetwork,

@@ -38,7 +38,7 @@ export interface NetworkShapes {
  * Follows a picture of this size through the network and checks on the way that every module gets
  * what it can take, so that a network that passes can be built and run.
  *
- * @throws OrangeryError `INVALID_ARGUMENT`, naming the module that does not fit.
+ * @throws `INVALID_ARGUMENT`, naming the module that does not fit.
  */
 export function traceShapes(network: YoloNetwork, size: InputSize): NetworkShapes {
   const image = { channels: 3, rows: size.heightPx, columns: size.widthPx };

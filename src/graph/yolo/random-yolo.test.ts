@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { complexityOf } from "./complexity.ts";
 import { randomYolo } from "./random-yolo.fixture.ts";
@@ -25,7 +25,7 @@ describe("randomYolo", () => {
     ["26", "m", "segment", 23_569_148, 121.5],
   ];
   for (const [family, scale, task, parameters, gflops] of published) {
-    it(`has ${parameters} parameters and ${gflops} GFLOPs for YOLO${family}${scale}, ${task}`, () => {
+    test(`has ${parameters} parameters and ${gflops} GFLOPs for YOLO${family}${scale}, ${task}`, () => {
       const network = randomYolo({ family, scale, task, classCount: 80, seed: 0 });
       const complexity = complexityOf(network, [640, 640]);
       assert.equal(complexity.parameterCount, parameters);
@@ -33,7 +33,7 @@ describe("randomYolo", () => {
     });
   }
 
-  it("makes blocks of every family, shallow and deep, fit each other", () => {
+  test("makes blocks of every family, shallow and deep, fit each other", () => {
     for (const family of ["v8", "11", "12", "26"] as const) {
       for (const scale of ["s", "l"] as const) {
         const network = randomYolo({ family, scale, task: "segment", classCount: 3, seed: 0 });
@@ -43,7 +43,7 @@ describe("randomYolo", () => {
   });
 
   for (const classCount of [0, -1, 1.5]) {
-    it(`refuses ${classCount} classes`, () => {
+    test(`refuses ${classCount} classes`, () => {
       assert.throws(
         () => randomYolo({ family: "11", scale: "n", task: "detect", classCount, seed: 0 }),
         (error) => isOrangeryError(error, "INVALID_ARGUMENT"),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { readModel } from "../onnx/model-reader.ts";
@@ -61,7 +61,7 @@ describe("createYoloModel", () => {
     [family, true] as const,
   ])) {
     const which = `YOLO${family} of ${hideShapes ? "hidden" : "free"} sizes`;
-    it(`makes a ${which} that computes what those of one size compute`, async () => {
+    test(`makes a ${which} that computes what those of one size compute`, async () => {
       const network = randomNetwork(family);
       const free = { imageSize: "dynamic", batch: "dynamic", hideShapes } as const;
       const dynamic = serializeModel(createYoloModel({ ...named, network, ...free }));
@@ -84,7 +84,7 @@ describe("createYoloModel", () => {
     });
   }
 
-  it("names free sizes as Ultralytics does", () => {
+  test("names free sizes as Ultralytics does", () => {
     const options = { ...named, imageSize: "dynamic", batch: "dynamic" } as const;
     const dimsOf = (family: YoloFamily) => {
       const network = randomNetwork(family);
@@ -102,7 +102,7 @@ describe("createYoloModel", () => {
     assert.deepEqual(dimsOf("26").slice(1), [["batch", "detections", 6 + 32], masks]);
   });
 
-  it("says in its metadata what Ultralytics says", () => {
+  test("says in its metadata what Ultralytics says", () => {
     const { metadata } = createYoloModel({
       names: ["it's", '"it\'s"', "a\\b\n\u0007"],
       description: "A test",
@@ -131,7 +131,7 @@ describe("createYoloModel", () => {
     });
   });
 
-  it("makes a float16 model whose outputs are nearly those of float32", async () => {
+  test("makes a float16 model whose outputs are nearly those of float32", async () => {
     const network = randomNetwork("11", "detect");
     const options = { ...named, network, imageSize: "dynamic" } as const;
     const bytes = serializeModel(createYoloModel({ ...options, half: true }));
@@ -157,7 +157,7 @@ describe("createYoloModel", () => {
   });
 
   for (const batch of [0, 1.5, -1]) {
-    it(`refuses a batch of ${batch}`, () => {
+    test(`refuses a batch of ${batch}`, () => {
       const network = randomNetwork("11", "detect");
       assert.throws(
         () => createYoloModel({ ...named, network, imageSize: 64, batch }),
@@ -166,7 +166,7 @@ describe("createYoloModel", () => {
     });
   }
 
-  it("refuses a network whose modules do not fit each other, by the module's name", () => {
+  test("refuses a network whose modules do not fit each other, by the module's name", () => {
     const { layers, head } = randomNetwork("11", "detect");
     const network = { layers: layers.with(4, layers[2]!), head };
     assert.throws(
@@ -187,7 +187,7 @@ describe("createYoloModel", () => {
     [{ leakyReluSlope: 0.1 }, (x: number) => (x < 0 ? 0.1 * x : x)],
   ] as const;
   for (const [activation, expected] of activations) {
-    it(`computes the activation ${JSON.stringify(activation)}`, async () => {
+    test(`computes the activation ${JSON.stringify(activation)}`, async () => {
       // Class scores are a sigmoid of what the last convolution gives.
       const { network, images, logits } = headOf(pixels({ scores: 1 }));
       const conv = { ...(network.layers[0]!.module as ReturnType<RandomModules["conv"]>) };
@@ -203,7 +203,7 @@ describe("createYoloModel", () => {
 });
 
 describe("an end-to-end head", () => {
-  it("gives the best scores of the best anchors, and an anchor twice for two classes", async () => {
+  test("gives the best scores of the best anchors, and an anchor twice for two classes", async () => {
     const { network, images, logits } = headOf(pixels({ scores: 3 }), { maxDetections: 5 });
     const model = createYoloModel({ ...named, network, imageSize: 4 });
     const { output0 } = await runModel(model, { images });
@@ -225,7 +225,7 @@ describe("an end-to-end head", () => {
     assertClose(output0!, { data: Float32Array.from(expected), dims: [1, 5, 6] });
   });
 
-  it("gives as many detections as there are anchors where these are fewer", async () => {
+  test("gives as many detections as there are anchors where these are fewer", async () => {
     const { network, images } = headOf(pixels({ scores: 3 }), { maxDetections: 300 });
     for (const imageSize of [4, "dynamic"] as const) {
       const { output0 } = await runModel(createYoloModel({ ...named, network, imageSize }), {
@@ -236,7 +236,7 @@ describe("an end-to-end head", () => {
   });
 });
 
-it("half precision is refused where class ids would be rounded", () => {
+test("half precision is refused where class ids would be rounded", () => {
   for (const [family, classCount, isRefused] of [
     ["26", 2048, false],
     ["26", 2049, true],
@@ -250,7 +250,7 @@ it("half precision is refused where class ids would be rounded", () => {
 });
 
 for (const imageSize of [0, 100, 16_416, 99_968] as const) {
-  it(`an image size of ${imageSize} is refused`, () => {
+  test(`an image size of ${imageSize} is refused`, () => {
     const network = randomNetwork("11", "detect");
     assert.throws(() => createYoloModel({ ...named, network, imageSize }), {
       code: "INVALID_ARGUMENT",

@@ -45,7 +45,7 @@ export interface YoloModelOptions {
  * The ONNX model of a network as Ultralytics exports it: input `images` (batch, 3, height, width)
  * of RGB in 0..1, `output0`, and for masks `output1`; `HeadOutputs` says what is in them.
  *
- * @throws OrangeryError `INVALID_ARGUMENT` for sizes that the network cannot have, for half precision
+ * @throws `INVALID_ARGUMENT` for sizes that the network cannot have, for half precision
  *   of an end-to-end network of more than 2,048 classes, and for a network whose modules do not fit
  *   each other.
  */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { readModel } from "../onnx/model-reader.ts";
 import { serializeModel } from "../onnx/model-writer.ts";
@@ -17,7 +17,7 @@ function noise(heightPx: number, widthPx: number): Floats {
 }
 
 describe("buildYolo11", () => {
-  it("writes the same bytes for the same seed and others for another", () => {
+  test("writes the same bytes for the same seed and others for another", () => {
     const build = (seed: number) =>
       serializeModel(
         buildYolo11({ scale: "n", task: "detect", classCount: 1, imageSize: 64, seed }),
@@ -26,7 +26,7 @@ describe("buildYolo11", () => {
     assert.notDeepEqual(build(1), build(2));
   });
 
-  it("says in its metadata what Ultralytics' exports say", () => {
+  test("says in its metadata what Ultralytics' exports say", () => {
     const facts = readModel(
       serializeModel(
         buildYolo11({ scale: "n", task: "segment", classCount: 2, imageSize: [64, 96] }),
@@ -51,7 +51,7 @@ describe("buildYolo11", () => {
     );
   });
 
-  it("finds something, but not everywhere", async () => {
+  test("finds something, but not everywhere", async () => {
     const model = buildYolo11({ scale: "n", task: "detect", imageSize: [256, 320] });
     const { output0 } = await runModel(model, { images: noise(256, 320) });
     assert.deepEqual(output0!.dims, [1, 84, 1680]);
@@ -67,7 +67,7 @@ describe("buildYolo11", () => {
 
   const sizes = [0, 100, 33.3, [64, 65], [-32, 32], Number.NaN] as const;
   for (const imageSize of sizes) {
-    it(`refuses image size ${imageSize}`, () => {
+    test(`refuses image size ${imageSize}`, () => {
       assert.throws(
         () => buildYolo11({ scale: "n", task: "detect", classCount: 1, imageSize }),
         (error) => isOrangeryError(error, "INVALID_ARGUMENT") && /32 px/.test(error.message),

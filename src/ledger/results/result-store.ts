@@ -1,6 +1,6 @@
 import type { Transaction } from "kysely";
 import { OrangeryError } from "../../errors.ts";
-import type { AccessOptions, Ledger } from "../ledger-database.ts";
+import type { AccessOptions, Ledger } from "../ledger.ts";
 import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";

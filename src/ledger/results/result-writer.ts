@@ -1,3 +1,4 @@
+import type { Defined } from "../../base/defined.ts";
 import { untilAborted } from "../../base/one-at-a-time.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { FoundPhoto, ResultStore } from "./result-store.ts";
@@ -27,7 +28,7 @@ interface WaitingPhoto {
  */
 export class ResultWriter implements AsyncDisposable {
   readonly #store: ResultStore;
-  readonly #options: Required<ResultWriterOptions>;
+  readonly #options: Defined<ResultWriterOptions>;
   #waiting: WaitingPhoto[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;

@@ -1,4 +1,4 @@
-import type { Ledger } from "../ledger-database.ts";
+import type { Ledger } from "../ledger.ts";
 import { readManyCounts, readManyFindings } from "./read-findings.ts";
 import type { PhotoResult } from "./result-rows.ts";
 

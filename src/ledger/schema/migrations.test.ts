@@ -11,9 +11,9 @@ import { NodeSqliteDialect, sqliteMigrationDialect } from "../databases/sqlite-d
 import { openLedger } from "../open-ledger.ts";
 import { createRecipe } from "../recipe.ts";
 import { toCocoCounts } from "../results/coco-counts.ts";
-import { readResults, readFailures, type StoredResult } from "../results/stored-results.ts";
-import { WorklistFile } from "../worklist/ledger.ts";
+import { readFailures, readResults, type StoredResult } from "../results/stored-results.ts";
 import { currentProcess } from "../worklist/process-identity.ts";
+import { WorklistFile } from "../worklist/worklist-file.ts";
 import { createTables } from "./migration-1-tables.ts";
 
 const recipe = createRecipe({ detect: { sha256: "d" }, segment: { sha256: "5" } });

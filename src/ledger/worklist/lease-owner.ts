@@ -3,7 +3,7 @@ import { access, rm, writeFile } from "node:fs/promises";
 import { sql } from "kysely";
 import type { Logger } from "../../logger.ts";
 import { toSpaceError } from "../databases/sqlite-error.ts";
-import type { Ledger } from "../ledger-database.ts";
+import type { Ledger } from "../ledger.ts";
 import { currentProcess, isCertainlyGone } from "./process-identity.ts";
 
 /** Deaths of the process on one photo after which the photo is set aside. */

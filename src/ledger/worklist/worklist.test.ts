@@ -9,8 +9,8 @@ import { Detections } from "../../vision/detections.ts";
 import { createRecipe } from "../recipe.ts";
 import type { PhotoResult } from "../results/result-rows.ts";
 import type { PhotoFile } from "./add-photos.ts";
-import { WorklistFile, type LedgerOptions } from "./ledger.ts";
 import type { LeasedPhoto, PhotoContent, Worklist } from "./worklist.ts";
+import { type LedgerOptions, WorklistFile } from "./worklist-file.ts";
 
 const recipe = createRecipe({ version: 1 });
 
@@ -284,7 +284,10 @@ test("a photo that fails becomes a suspect, comes last, and the third time is se
   const second = await leaseOne(worklist, { suspects: true });
   assert.deepEqual([second.source, second.attempts], ["/bad.jpg", 1]);
   assert.equal(await worklist.failAttempt(second, reason), false);
-  assert.equal(await worklist.failAttempt(await leaseOne(worklist, { suspects: true }), reason), true);
+  assert.equal(
+    await worklist.failAttempt(await leaseOne(worklist, { suspects: true }), reason),
+    true,
+  );
   assert.equal((await worklist.view.states())["set-aside"], 1);
 });
 
@@ -379,7 +382,7 @@ test("leases are renewed as long as the owner lives", async () => {
   reader.close();
 });
 
-const ledgerModule = new URL("./ledger.ts", import.meta.url).href;
+const ledgerModule = new URL("./worklist-file.ts", import.meta.url).href;
 const recipeModule = new URL("../recipe.ts", import.meta.url).href;
 
 /** Another process takes three photos, begins the first two, and dies as by `kill -9`. */

@@ -1,5 +1,5 @@
 import { sql, type Transaction } from "kysely";
-import type { Ledger } from "../ledger-database.ts";
+import type { Ledger } from "../ledger.ts";
 import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import { insertResults, type PhotoResult } from "../results/result-rows.ts";
@@ -7,7 +7,7 @@ import { SharedRows } from "../results/shared-rows.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
 import { addPhotos, clearScope, isInScope, type PhotoFile } from "./add-photos.ts";
 import { deathsAllowed, type LeaseOwner, unleased } from "./lease-owner.ts";
-import { WorklistView } from "./worklist-report.ts";
+import { WorklistView } from "./worklist-view.ts";
 
 /** What was read of a photo. */
 export interface PhotoContent {
@@ -91,11 +91,7 @@ export class Worklist {
   }
 
   /** @internal {@link Ledger.worklist} makes them. */
-  static async create(
-    ledger: Ledger,
-    owner: LeaseOwner,
-    recipe: Recipe,
-  ): Promise<Worklist> {
+  static async create(ledger: Ledger, owner: LeaseOwner, recipe: Recipe): Promise<Worklist> {
     const recipeId = await ledger.write(async (transaction) => {
       await clearScope(transaction);
       return await saveRecipe(transaction, recipe);
@@ -140,7 +136,7 @@ export class Worklist {
         .where(
           "id",
           "in",
-          photos.map(({ entryId }) => jobId),
+          photos.map(({ entryId }) => entryId),
         )
         .execute();
       return photos;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { silentLogger } from "../../logger.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
@@ -8,7 +8,7 @@ import { checkCacheOptions, checkWorkerId, type ModelCacheOptions } from "./cach
 const models = { detect: "detect.onnx" };
 
 describe("a model cache's options", () => {
-  it("have defaults, also where undefined is given", () => {
+  test("have defaults, also where undefined is given", () => {
     const defaults = {
       models,
       device: "auto",
@@ -30,7 +30,7 @@ describe("a model cache's options", () => {
     assert.deepEqual(checkCacheOptions({ ...nothing, models }), defaults);
   });
 
-  it("are taken as they are given", () => {
+  test("are taken as they are given", () => {
     const given: ModelCacheOptions = {
       models: {},
       device: "cuda",
@@ -72,7 +72,7 @@ describe("a model cache's options", () => {
   ];
   for (const [option, values, expected] of wrong) {
     for (const value of values) {
-      it(`do not take ${option}: ${String(value)} (${typeof value})`, () => {
+      test(`do not take ${option}: ${String(value)} (${typeof value})`, () => {
         assert.throws(
           () => checkCacheOptions({ models, [option]: value }),
           (error) => {
@@ -86,7 +86,7 @@ describe("a model cache's options", () => {
     }
   }
 
-  it("name the model whose file is no path", () => {
+  test("name the model whose file is no path", () => {
     for (const file of [undefined, null, 1, new URL("file:///a.onnx")]) {
       assert.throws(() => checkCacheOptions({ models: { weeds: file as unknown as string } }), {
         code: "INVALID_ARGUMENT",
@@ -96,7 +96,7 @@ describe("a model cache's options", () => {
   });
 });
 
-it("a worker id is a whole number from 0 up", () => {
+test("a worker id is a whole number from 0 up", () => {
   for (const workerId of [0, 1, 123456]) checkWorkerId(workerId);
   for (const workerId of [-1, 0.5, Number.NaN, "0" as unknown as number]) {
     assert.throws(() => checkWorkerId(workerId), { code: "INVALID_ARGUMENT" });

@@ -1,3 +1,4 @@
+import type { Defined } from "../../base/defined.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
@@ -14,35 +15,35 @@ export interface ModelCacheOptions extends GpuMemoryOptions {
    * `auto` (CUDA, then what the platform has, then the CPU), `cpu`, `cuda:N`, `tensorrt:N`,
    * `webgpu`, `coreml` or `directml:N`. Without `:N` it is the worker id. Default `auto`.
    */
-  readonly device?: string;
+  readonly device?: string | undefined;
   /** Uses the CPU whatever `device` says. Default false. */
-  readonly forceCpu?: boolean;
+  readonly forceCpu?: boolean | undefined;
   /** Fails rather than fall back to another device. Default false. */
-  readonly requireDevice?: boolean;
+  readonly requireDevice?: boolean | undefined;
   /** The worker id of callers that give none. Default 0. */
-  readonly workerId?: number;
+  readonly workerId?: number | undefined;
   /** Working memory is given back after this many tasks, from 1 up. Default 100. */
-  readonly trimEvery?: number;
+  readonly trimEvery?: number | undefined;
   /** Memory is logged after this many tasks, from 1 up. Default 10. */
-  readonly logEvery?: number;
+  readonly logEvery?: number | undefined;
   /**
    * The most memory that loaded models may take together, from 1 up; a model that several workers
    * share counts once. Default: no limit.
    */
-  readonly memoryBudgetBytes?: number;
+  readonly memoryBudgetBytes?: number | undefined;
   /** A model used within this time is not evicted: it would only be loaded again. Default 10 s. */
-  readonly thrashWindowMs?: number;
+  readonly thrashWindowMs?: number | undefined;
   /** Models that nobody has used for this long are released. Default: never. */
-  readonly expireAfterMs?: number;
+  readonly expireAfterMs?: number | undefined;
   /** How often, at most, a model file is compared with the disk. Default 1 s. */
-  readonly reloadCheckMs?: number;
+  readonly reloadCheckMs?: number | undefined;
   /** Whether a model is run once as it is loaded on the CPU too. Default false. */
-  readonly warmUp?: boolean;
+  readonly warmUp?: boolean | undefined;
   /** CPU threads that share one operator. Default 0: as many as there are cores. */
-  readonly intraOpThreads?: number;
-  readonly logger?: Logger;
+  readonly intraOpThreads?: number | undefined;
+  readonly logger?: Logger | undefined;
   /** Another runtime than ONNX Runtime. */
-  readonly runtime?: Runtime;
+  readonly runtime?: Runtime | undefined;
 }
 
 /** The options that have a value whether one is given or not. */
@@ -50,12 +51,13 @@ type Defaulted = Exclude<
   keyof ModelCacheOptions,
   "expireAfterMs" | "gpuMemoryLimitBytes" | "arenaGrowth"
 >;
-export type CheckedCacheOptions = ModelCacheOptions & Required<Pick<ModelCacheOptions, Defaulted>>;
+export type CheckedCacheOptions = Omit<ModelCacheOptions, Defaulted> &
+  Defined<ModelCacheOptions, Defaulted>;
 
 /**
  * Fills in defaults and checks every option but the device, which {@link DeviceChooser} knows.
  *
- * @throws OrangeryError `INVALID_ARGUMENT`
+ * @throws `INVALID_ARGUMENT`
  */
 export function checkCacheOptions({
   device = "auto",
@@ -102,7 +104,7 @@ export function checkCacheOptions({
   };
 }
 
-/** @throws OrangeryError `INVALID_ARGUMENT` */
+/** @throws `INVALID_ARGUMENT` */
 export function checkWorkerId(workerId: number): void {
   check({ workerId }, "a whole number from 0 up", isWholeFrom(0));
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { silentLogger } from "../../logger.ts";
 import { pretendModel, pretendOutcome } from "./pretend-loads.fixture.ts";
@@ -7,7 +7,7 @@ import { pretendModel, pretendOutcome } from "./pretend-loads.fixture.ts";
 const left = new Error("left");
 
 describe("a cached model", () => {
-  it("begins its load as it is made, and is ready before its waiters have it", async () => {
+  test("begins its load as it is made, and is ready before its waiters have it", async () => {
     const { cached, load, log } = pretendModel();
     assert.equal(cached.state, "loading");
     const waiting = [cached.use(), cached.use()].map(async (use) => {
@@ -26,7 +26,7 @@ describe("a cached model", () => {
     assert.equal(outcome.model.releases, 0);
   });
 
-  it("may become ready without anyone who waits", async () => {
+  test("may become ready without anyone who waits", async () => {
     const { cached, load, log } = pretendModel();
     load.resolve(pretendOutcome());
     await turn();
@@ -34,7 +34,7 @@ describe("a cached model", () => {
     assert.equal(cached.idle, true);
   });
 
-  it("is not idle while it is used or pinned", async () => {
+  test("is not idle while it is used or pinned", async () => {
     const { cached, load } = pretendModel();
     load.resolve(pretendOutcome());
     const { done } = await cached.use();
@@ -45,7 +45,7 @@ describe("a cached model", () => {
     assert.equal(cached.idle, false);
   });
 
-  it("goes when it is retired and nobody uses it", async () => {
+  test("goes when it is retired and nobody uses it", async () => {
     const { cached, load, log } = pretendModel();
     const outcome = pretendOutcome();
     load.resolve(outcome);
@@ -57,7 +57,7 @@ describe("a cached model", () => {
     assert.equal(outcome.model.releases, 1);
   });
 
-  it("drains when it is retired in use, until its last user leaves", async () => {
+  test("drains when it is retired in use, until its last user leaves", async () => {
     const { cached, load, log } = pretendModel();
     const outcome = pretendOutcome();
     load.resolve(outcome);
@@ -74,7 +74,7 @@ describe("a cached model", () => {
     assert.equal(outcome.model.releases, 1);
   });
 
-  it("that is retired while it loads is still given to those who wait", async () => {
+  test("that is retired while it loads is still given to those who wait", async () => {
     const { cached, load, log, loadSignal } = pretendModel();
     const waiting = cached.use();
     cached.retire("clear");
@@ -91,7 +91,7 @@ describe("a cached model", () => {
 });
 
 describe("a load that nobody waits for any more", () => {
-  it("is cancelled when its last waiter leaves, not before", async () => {
+  test("is cancelled when its last waiter leaves, not before", async () => {
     const { cached, load, log, loadSignal } = pretendModel();
     const aborters = [new AbortController(), new AbortController()];
     const waiting = aborters.map(({ signal }) => cached.use(signal));
@@ -107,7 +107,7 @@ describe("a load that nobody waits for any more", () => {
     assert.deepEqual(log, ["left"], "a cancelled load has not failed");
   });
 
-  it("is cancelled when it is retired without waiters", async () => {
+  test("is cancelled when it is retired without waiters", async () => {
     const { cached, load, log, loadSignal } = pretendModel();
     cached.retire("clear");
     assert.deepEqual([loadSignal.aborted, log], [true, ["left"]]);
@@ -116,7 +116,7 @@ describe("a load that nobody waits for any more", () => {
   });
 
   for (const cancel of ["left", "retired", "left, then retired"]) {
-    it(`and ends well all the same is released, unannounced (${cancel})`, async () => {
+    test(`and ends well all the same is released, unannounced (${cancel})`, async () => {
       const { cached, load, log } = pretendModel();
       if (cancel !== "retired") {
         await assert.rejects(cached.use(AbortSignal.abort(left)), left);
@@ -137,7 +137,7 @@ describe("a load that nobody waits for any more", () => {
   }
 });
 
-it("an abort just as the load ends gives a use or a rejection, and leaves no user", async () => {
+test("an abort just as the load ends gives a use or a rejection, and leaves no user", async () => {
   const ends = new Set<string>();
   for (let ticks = 0; ticks < 12; ticks += 1) {
     const { cached, load } = pretendModel();
@@ -159,7 +159,7 @@ it("an abort just as the load ends gives a use or a rejection, and leaves no use
 });
 
 describe("a load that fails", () => {
-  it("takes the model out of service before its waiters hear of it", async () => {
+  test("takes the model out of service before its waiters hear of it", async () => {
     const { cached, load, log } = pretendModel();
     const waiting = [cached.use(), cached.use()].map((use) => use.catch(() => log.push("heard")));
     load.reject(new Error("broken"));
@@ -169,7 +169,7 @@ describe("a load that fails", () => {
     assert.equal(cached.users, 0);
   });
 
-  it("after it was retired is the waiters' error all the same", async () => {
+  test("after it was retired is the waiters' error all the same", async () => {
     const { cached, load, log } = pretendModel();
     const waiting = cached.use();
     cached.retire("clear");
@@ -180,7 +180,7 @@ describe("a load that fails", () => {
   });
 });
 
-it("a release that fails is logged, and the model is gone", async () => {
+test("a release that fails is logged, and the model is gone", async () => {
   const errors: string[] = [];
   const { cached, load } = pretendModel({
     logger: { ...silentLogger, error: (_, message) => errors.push(message) },

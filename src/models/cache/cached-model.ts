@@ -102,12 +102,12 @@ export class CachedModel {
    * call on. One that aborts leaves; the load goes on while anyone waits.
    */
   async use(signal?: AbortSignal): Promise<ModelHold> {
-    this.#users += 1;
+    this.#users++;
     let using = true;
     const done = () => {
       if (!using) return;
       using = false;
-      this.#users -= 1;
+      this.#users--;
       this.lastUseAtMs = performance.now();
       this.#settle();
     };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { OneAtATime } from "../../base/one-at-a-time.ts";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
@@ -42,7 +42,7 @@ function runtimeWith(afterCreation: () => Promise<unknown> = async () => {}) {
       await afterCreation();
       const run = session.run.bind(session);
       session.run = async (...args) => {
-        counts.runs += 1;
+        counts.runs++;
         return await run(...args);
       };
       // The CPU's session has no arenas of the device that is pretended.
@@ -63,7 +63,7 @@ function otherGraph(opType: string): Uint8Array {
 }
 
 describe("loading a model", () => {
-  it("shares the session that the process has on that device", async () => {
+  test("shares the session that the process has on that device", async () => {
     const file = await write(tinyYolo());
     const first = await loadModel(file, cpu, options());
     const second = await loadModel(file, cpu, options());
@@ -76,7 +76,7 @@ describe("loading a model", () => {
     await third.model[Symbol.asyncDispose]();
   });
 
-  it("shares no session of other settings or of another device", async () => {
+  test("shares no session of other settings or of another device", async () => {
     const { runtime } = runtimeWith();
     const file = await write(tinyYolo());
     const loads = [
@@ -99,7 +99,7 @@ describe("loading a model", () => {
     [cpu, true, 1],
     [parseDevice("directml:0"), false, 1],
   ] as const) {
-    it(`runs it ${runs} times on ${device.label} with warmUp: ${warmUp}`, async () => {
+    test(`runs it ${runs} times on ${device.label} with warmUp: ${warmUp}`, async () => {
       const { runtime, counts } = runtimeWith();
       for (const freeSize of [false, true]) {
         counts.runs = 0;
@@ -111,7 +111,7 @@ describe("loading a model", () => {
     });
   }
 
-  it("proves a network of float16, too", async () => {
+  test("proves a network of float16, too", async () => {
     const file = await write(tinyYolo({ elementType: "float16", task: "segment" }));
     const { model } = await loadModel(file, cpu, options({ warmUp: true }));
     await model[Symbol.asyncDispose]();
@@ -133,7 +133,7 @@ describe("a model that cannot be loaded", () => {
     ["is no YOLO network", () => otherGraph("Neg"), "MODEL_NOT_YOLO", /one input of shape/],
   ];
   for (const [what, contents, code, message] of cases) {
-    it(`because it ${what} is ${code}`, async () => {
+    test(`because it ${what} is ${code}`, async () => {
       const file = await write(contents());
       await assert.rejects(loadModel(file, cpu, options()), (error) => {
         assert.ok(isOrangeryError(error, code), String(error));
@@ -145,14 +145,14 @@ describe("a model that cannot be loaded", () => {
     });
   }
 
-  it("because it has gone since is MODEL_LOAD_FAILED", async () => {
+  test("because it has gone since is MODEL_LOAD_FAILED", async () => {
     const file = await write(tinyYolo());
     await rm(file.path);
     await assert.rejects(loadModel(file, cpu, options()), { code: "MODEL_LOAD_FAILED" });
   });
 
   for (const score of [Number.NaN, Number.POSITIVE_INFINITY]) {
-    it(`because its proving run gives ${score} is its device's failure`, async () => {
+    test(`because its proving run gives ${score} is its device's failure`, async () => {
       const file = await write(tinyYolo({ score }));
       await assert.rejects(loadModel(file, cpu, options({ warmUp: true })), (error) => {
         assert.ok(isOrangeryError(error, "DEVICE_UNAVAILABLE"));
@@ -161,7 +161,7 @@ describe("a model that cannot be loaded", () => {
     });
   }
 
-  it("because its proving run fails is that failure, and the session is released", async () => {
+  test("because its proving run fails is that failure, and the session is released", async () => {
     const runtime = new PretendDevices({ failAt: "run" });
     const file = await write(tinyYolo());
     const device = parseDevice("directml:0");
@@ -171,7 +171,7 @@ describe("a model that cannot be loaded", () => {
 
 describe("a model whose file changes between its identification and its load", () => {
   for (const score of [0.5, 0.75]) {
-    it(`is refused unless its contents are the same (${score === 0.5})`, async () => {
+    test(`is refused unless its contents are the same (${score === 0.5})`, async () => {
       const file = await write(tinyYolo());
       const { runtime } = runtimeWith(() => folder.write("model.onnx", tinyYolo({ score })));
       const loading = loadModel(file, cpu, options({ runtime }));
@@ -191,13 +191,13 @@ describe("a model whose file changes between its identification and its load", (
 describe("an abort of a load", () => {
   const reason = new Error("left");
 
-  it("that came before is the reason", async () => {
+  test("that came before is the reason", async () => {
     const file = await write(tinyYolo());
     const loading = loadModel(file, cpu, options({ signal: AbortSignal.abort(reason) }));
     await assert.rejects(loading, reason);
   });
 
-  it("stops the proving run", async () => {
+  test("stops the proving run", async () => {
     const aborter = new AbortController();
     const { runtime } = runtimeWith(async () => {
       setTimeout(() => aborter.abort(reason), 50);

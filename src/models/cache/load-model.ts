@@ -15,8 +15,8 @@ import {
 } from "../files/model-file.ts";
 import type { ArtifactStore } from "../saved/artifact-store.ts";
 import { openNetwork } from "../saved/open-network.ts";
+import { type NetworkSignature, readYoloNetwork } from "../yolo/network-signature.ts";
 import { YoloModel } from "../yolo/yolo-model.ts";
-import { readYoloNetwork, type NetworkSignature } from "../yolo/yolo-network.ts";
 
 export interface LoadModelOptions extends GpuMemoryOptions {
   readonly runtime: Runtime;
@@ -24,9 +24,9 @@ export interface LoadModelOptions extends GpuMemoryOptions {
   /** Where networks are kept for quicker loads. Default: nowhere. */
   readonly artifacts?: ArtifactStore | undefined;
   /** Threads that share one operator on the CPU. Default 0: as many as there are cores. */
-  readonly intraOpThreads?: number;
+  readonly intraOpThreads?: number | undefined;
   /** Whether to run the model once on the CPU too. Other devices always have a proving run. */
-  readonly warmUp?: boolean;
+  readonly warmUp?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface LoadedModel {
  * Loads a YOLO model on one device, or shares the session that this process has of it there, and
  * proves it by a run: a device may be sound and still fail at this model.
  *
- * @throws OrangeryError `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, `MODEL_LOAD_FAILED`, and for a checkpoint
+ * @throws `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, `MODEL_LOAD_FAILED`, and for a checkpoint
  *   what `readYoloCheckpoint` throws
  */
 export async function loadModel(

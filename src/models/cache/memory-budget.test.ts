@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { chooseEvictions } from "./memory-budget.ts";
 import { pretendModel, pretendOutcome } from "./pretend-loads.fixture.ts";
@@ -133,7 +133,7 @@ describe("the choice of what a memory budget evicts", () => {
     { budgetBytes, neededBytes = 0, thrashWindowMs = 10_000 },
     expected,
   ] of cases) {
-    it(`is ${what}`, async () => {
+    test(`is ${what}`, async () => {
       const held = await Promise.all(models.map(hold));
       const { evict, overBytes, spared } = chooseEvictions(held, neededBytes, {
         budgetBytes,

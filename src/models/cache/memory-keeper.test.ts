@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { CacheEvents, type ModelCacheEvents } from "./cache-events.ts";
@@ -46,7 +46,7 @@ async function add({ name, idleMs = 60_000 }: { name: string; idleMs?: number })
   const outcome = pretendOutcome({ bytes: 10 });
   const counts = { trims: 0 };
   const trimMemory = async () => {
-    counts.trims += 1;
+    counts.trims++;
   };
   load.resolve({ ...outcome, model: Object.assign(outcome.model, { trimMemory }) });
   await turn();
@@ -56,7 +56,7 @@ async function add({ name, idleMs = 60_000 }: { name: string; idleMs?: number })
 }
 
 describe("a memory keeper", () => {
-  it("makes room by the budget, and says nothing when that is enough", async () => {
+  test("makes room by the budget, and says nothing when that is enough", async () => {
     const overBudget = record("memory:over-budget");
     const [a, b] = [await add({ name: "a" }), await add({ name: "b", idleMs: 90_000 })];
     keeper.makeRoom(5);
@@ -66,7 +66,7 @@ describe("a memory keeper", () => {
     assert.deepEqual([overBudget, warnings], [[], []]);
   });
 
-  it("says so when no more can go", async () => {
+  test("says so when no more can go", async () => {
     const overBudget = record("memory:over-budget");
     await add({ name: "a", idleMs: 0 });
     keeper.makeRoom(30);
@@ -74,7 +74,7 @@ describe("a memory keeper", () => {
     assert.equal(warnings.length, 1);
   });
 
-  it("counts tasks, reports every logEvery and trims every trimEvery", async () => {
+  test("counts tasks, reports every logEvery and trims every trimEvery", async () => {
     const reports = record("memory:report");
     const trims = record("memory:trim");
     const { counts } = await add({ name: "a" });
@@ -94,7 +94,7 @@ describe("a memory keeper", () => {
     assert.equal(counts.trims, 2);
   });
 
-  it("does not take its own trimming for a use of the model", async () => {
+  test("does not take its own trimming for a use of the model", async () => {
     const { cached } = await add({ name: "a" });
     const { lastUseAtMs } = cached;
     for (let task = 1; task <= 4; task += 1) await keeper.taskDone();
@@ -102,7 +102,7 @@ describe("a memory keeper", () => {
     assert.equal(cached.users, 0);
   });
 
-  it("looks at the budget again as it trims: what was in use may go by then", async () => {
+  test("looks at the budget again as it trims: what was in use may go by then", async () => {
     const [a, b, c] = [
       await add({ name: "a", idleMs: 80_000 }),
       await add({ name: "b", idleMs: 90_000 }),
@@ -122,7 +122,7 @@ describe("a memory keeper", () => {
     );
   });
 
-  it("trims the other models when one cannot be trimmed", async () => {
+  test("trims the other models when one cannot be trimmed", async () => {
     const broken = await add({ name: "broken" });
     Object.assign(broken.outcome.model, {
       trimMemory: async () => {
@@ -135,7 +135,7 @@ describe("a memory keeper", () => {
     assert.deepEqual(warnings, ["memory could not be given back"]);
   });
 
-  it("expires what is idle for long, and spares what is used or pinned", async () => {
+  test("expires what is idle for long, and spares what is used or pinned", async () => {
     using expiring = makeKeeper({ expireAfterMs: 20, memoryBudgetBytes: 1000 });
     assert.equal(expiring.tasks, 0);
     const used = await add({ name: "used" });

@@ -11,7 +11,7 @@ export interface MemoryKeeperOptions {
   readonly events: CacheEvents;
   readonly memoryBudgetBytes: number;
   readonly thrashWindowMs: number;
-  readonly expireAfterMs?: number;
+  readonly expireAfterMs?: number | undefined;
   readonly trimEvery: number;
   readonly logEvery: number;
   readonly logger: Logger;
@@ -65,7 +65,7 @@ export class MemoryKeeper implements Disposable {
   /** Counts a finished task; see `ModelCache.taskDone`. */
   async taskDone(): Promise<void> {
     const { trimEvery, logEvery, events, logger } = this.#options;
-    this.#tasks += 1;
+    this.#tasks++;
     const tasks = this.#tasks;
     if (tasks % logEvery === 0) {
       const memory = this.read();

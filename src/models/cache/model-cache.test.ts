@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { rm, stat, writeFile } from "node:fs/promises";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
@@ -50,7 +50,7 @@ const coded = (code: ErrorCode) => (error: unknown) => isOrangeryError(error, co
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe("a model cache", () => {
-  it("gives the same instance on repeated calls, loaded once", async () => {
+  test("gives the same instance on repeated calls, loaded once", async () => {
     const runtime = new PretendDevices();
     const cache = makeCache({ runtime });
     const hits = record(cache, "model:hit");
@@ -63,7 +63,7 @@ describe("a model cache", () => {
     assert.deepEqual([...detections.boxesXyxy], [16, 16, 48, 48]);
   });
 
-  it("loads once for many callers at once", async () => {
+  test("loads once for many callers at once", async () => {
     const runtime = new PretendDevices();
     const cache = makeCache({ runtime });
     const leases = await Promise.all(Array.from({ length: 20 }, () => cache.acquire("detect")));
@@ -74,7 +74,7 @@ describe("a model cache", () => {
     assert.equal(cache.info().models[0]!.leases, 0);
   });
 
-  it("has one instance for each device slot", async () => {
+  test("has one instance for each device slot", async () => {
     const runtime = new PretendDevices();
     const cache = makeCache({ runtime, device: "directml" });
     const zero = await cache.get("detect", { workerId: 0 });
@@ -85,7 +85,7 @@ describe("a model cache", () => {
     assert.equal(await cache.get("detect", { workerId: 1 }), one);
   });
 
-  it("shares one load between workers that fall on the same device", async () => {
+  test("shares one load between workers that fall on the same device", async () => {
     const runtime = new PretendDevices();
     const cache = makeCache({ runtime });
     const zero = await cache.get("detect", { workerId: 0 });
@@ -96,7 +96,7 @@ describe("a model cache", () => {
     assert.equal((await one.predict(blackPhoto)).detections.length, 1);
   });
 
-  it("causes one load in ten threads and this one", async () => {
+  test("causes one load in ten threads and this one", async () => {
     const script = new URL("./model-cache.fixture.ts", import.meta.url);
     const threads = Array.from({ length: 10 }, () => new Worker(script, { workerData: models }));
     const answers = threads.map(async (thread) => (await once(thread, "message"))[0]);
@@ -121,7 +121,7 @@ describe("a device that fails", () => {
   for (const failAt of ["creation", "run"] as const) {
     for (const failOnlyModels of [false, true]) {
       const what = `${failOnlyModels ? "a model's" : "its own"} ${failAt === "run" ? "proving run" : failAt}`;
-      it(`at ${what} is passed over, with one warning that says why`, async () => {
+      test(`at ${what} is passed over, with one warning that says why`, async () => {
         const runtime = new PretendDevices({ failAt, failOnlyModels });
         const warnings: string[] = [];
         const logger: Logger = { ...silentLogger, warn: (_, message) => warnings.push(message) };
@@ -143,7 +143,7 @@ describe("a device that fails", () => {
         assert.match(cache.info().models[0]!.fallbackReason!, new RegExp(reason));
       });
 
-      it(`at ${what} is an error where it is required`, async () => {
+      test(`at ${what} is an error where it is required`, async () => {
         const runtime = new PretendDevices({ failAt, failOnlyModels });
         const cache = makeCache({ runtime, device: "directml:0", requireDevice: true });
         await assert.rejects(cache.get("detect"), coded("DEVICE_UNAVAILABLE"));
@@ -155,7 +155,7 @@ describe("a device that fails", () => {
     }
   }
 
-  it("is not touched when the CPU is forced", async () => {
+  test("is not touched when the CPU is forced", async () => {
     const runtime = new PretendDevices({ failAt: "creation" });
     const cache = makeCache({ runtime, device: "directml:0", forceCpu: true });
     const fallbacks = record(cache, "device:fallback");
@@ -163,7 +163,7 @@ describe("a device that fails", () => {
     assert.deepEqual(fallbacks, []);
   });
 
-  it("that nobody knows is refused at once", () => {
+  test("that nobody knows is refused at once", () => {
     for (const device of ["gpu", "cuda:x", "cuda:0:1", "cpu:1", ""]) {
       assert.throws(() => new ModelCache({ models, device }), coded("DEVICE_UNKNOWN"), device);
     }
@@ -193,7 +193,7 @@ describe("a load that fails", () => {
     ],
   ];
   for (const [what, code, file] of cases) {
-    it(`${what}: ${code}, and is forgotten`, async () => {
+    test(`${what}: ${code}, and is forgotten`, async () => {
       const path = await file();
       const cache = makeCache({ models: { detect: path } });
       await assert.rejects(cache.get("detect"), (error) => {
@@ -206,7 +206,7 @@ describe("a load that fails", () => {
     });
   }
 
-  it("is of a name that is not configured: the error lists the names", async () => {
+  test("is of a name that is not configured: the error lists the names", async () => {
     const cache = makeCache();
     await assert.rejects(
       cache.get("classify"),
@@ -215,7 +215,7 @@ describe("a load that fails", () => {
     );
   });
 
-  it("fails all who waited for it, and the next caller succeeds", async () => {
+  test("fails all who waited for it, and the next caller succeeds", async () => {
     const path = await folder.write("later.onnx", "not yet");
     const cache = makeCache({ models: { detect: path } });
     const waiting = Array.from({ length: 5 }, () => cache.acquire("detect"));
@@ -234,7 +234,7 @@ describe("a waiter that aborts", () => {
     ["middle", 1],
     ["last", 2],
   ] as const) {
-    it(`leaves alone when it is the ${which}; the others get the one load`, async () => {
+    test(`leaves alone when it is the ${which}; the others get the one load`, async () => {
       const gate = Promise.withResolvers<void>();
       const runtime = new PretendDevices({ gate: gate.promise });
       const cache = makeCache({ runtime });
@@ -250,7 +250,7 @@ describe("a waiter that aborts", () => {
     });
   }
 
-  it("takes the load with it when nobody else waits, and the next caller begins anew", async () => {
+  test("takes the load with it when nobody else waits, and the next caller begins anew", async () => {
     const gate = Promise.withResolvers<void>();
     const runtime = new PretendDevices({ gate: gate.promise });
     const cache = makeCache({ runtime });
@@ -265,7 +265,7 @@ describe("a waiter that aborts", () => {
     assert.equal((await lease.model.predict(blackPhoto)).detections.length, 1);
   });
 
-  it("is refused at once when it has aborted before", async () => {
+  test("is refused at once when it has aborted before", async () => {
     const cache = makeCache();
     const signal = AbortSignal.abort(new Error("never mind"));
     await assert.rejects(cache.acquire("detect", { signal }), /never mind/);
@@ -273,7 +273,7 @@ describe("a waiter that aborts", () => {
 });
 
 describe("clear", () => {
-  it("releases one worker's models and leaves the others'", async () => {
+  test("releases one worker's models and leaves the others'", async () => {
     const cache = makeCache();
     const released = record(cache, "model:release");
     await cache.get("detect", { workerId: 0 });
@@ -286,7 +286,7 @@ describe("clear", () => {
     assert.equal(await cache.get("detect", { workerId: 1 }), other);
   });
 
-  it("releases all models, and the next caller loads again", async () => {
+  test("releases all models, and the next caller loads again", async () => {
     const runtime = new PretendDevices();
     const cache = makeCache({ runtime });
     const old = await cache.get("detect");
@@ -298,7 +298,7 @@ describe("clear", () => {
     assert.equal(runtime.loads, 3);
   });
 
-  it("during a load lets the waiters have it, and does not keep it", async () => {
+  test("during a load lets the waiters have it, and does not keep it", async () => {
     const gate = Promise.withResolvers<void>();
     const runtime = new PretendDevices({ gate: gate.promise });
     const cache = makeCache({ runtime });
@@ -313,7 +313,7 @@ describe("clear", () => {
     assert.deepEqual(await settled(cache), []);
   });
 
-  it("during a load makes those who get a model, to keep it, load again", async () => {
+  test("during a load makes those who get a model, to keep it, load again", async () => {
     const gate = Promise.withResolvers<void>();
     const runtime = new PretendDevices({ gate: gate.promise });
     const cache = makeCache({ runtime });
@@ -327,7 +327,7 @@ describe("clear", () => {
     assert.equal(await cache.get("detect"), model);
   });
 
-  it("of one worker during its reload leaves another worker's reload alone", async () => {
+  test("of one worker during its reload leaves another worker's reload alone", async () => {
     const path = await folder.write("shared.onnx", tinyYolo());
     const cache = makeCache({ models: { detect: path } });
     const workers = [0, 1];
@@ -344,7 +344,7 @@ describe("clear", () => {
     assert.equal(await scoreOf(0), 0.75);
   });
 
-  it("during a run lets the run end", async () => {
+  test("during a run lets the run end", async () => {
     const cache = makeCache();
     const lease = await cache.acquire("detect");
     const running = lease.model.predict(blackPhoto);
@@ -361,7 +361,7 @@ describe("the memory budget", () => {
   const bytes = (name: string, cache: ModelCache) =>
     cache.info().models.find((model) => model.name === name)!.bytes!;
 
-  it("evicts the least recently used, and spares what is leased or pinned", async () => {
+  test("evicts the least recently used, and spares what is leased or pinned", async () => {
     const names = ["a", "b", "c", "d"];
     const files = await Promise.all(
       names.map(async (name, index) => {
@@ -391,7 +391,7 @@ describe("the memory budget", () => {
     await held[Symbol.asyncDispose]();
   });
 
-  it("refuses an eviction that would soon be a load, and reports it", async () => {
+  test("refuses an eviction that would soon be a load, and reports it", async () => {
     const cache = makeCache({ memoryBudgetBytes: 1, thrashWindowMs: 60_000 });
     const released = record(cache, "model:release");
     const overBudget = record(cache, "memory:over-budget");
@@ -402,7 +402,7 @@ describe("the memory budget", () => {
     assert.ok(overBudget.some(({ spared }) => spared.includes("detect")));
   });
 
-  it("is looked at with what a load really took, once that is known", async () => {
+  test("is looked at with what a load really took, once that is known", async () => {
     const cache = makeCache({ memoryBudgetBytes: 1 });
     const overBudget = record(cache, "memory:over-budget");
     await using _ = await cache.acquire("detect");
@@ -414,7 +414,7 @@ describe("the memory budget", () => {
     );
   });
 
-  it("counts a session that workers share once, and as long as one of them has it", async () => {
+  test("counts a session that workers share once, and as long as one of them has it", async () => {
     const cache = makeCache({ memoryBudgetBytes: 1e12 });
     for (const workerId of [0, 1]) await cache.get("detect", { workerId });
     const [first, second] = cache.info().models;
@@ -431,7 +431,7 @@ describe("the memory budget", () => {
     );
   });
 
-  it("is no limit where none is set", async () => {
+  test("is no limit where none is set", async () => {
     const cache = makeCache();
     const released = record(cache, "model:release");
     await cache.warmUp();
@@ -442,7 +442,7 @@ describe("the memory budget", () => {
     assert.deepEqual(released, []);
   });
 
-  it("apart, models that nobody uses for long expire", async () => {
+  test("apart, models that nobody uses for long expire", async () => {
     const cache = makeCache({ expireAfterMs: 20 });
     const expired = Promise.withResolvers<unknown>();
     cache.on("model:release", expired.resolve);
@@ -455,7 +455,7 @@ describe("the memory budget", () => {
 });
 
 describe("a model file that changes", () => {
-  it("is picked up by new tasks without a pause, while running ones keep the old", async () => {
+  test("is picked up by new tasks without a pause, while running ones keep the old", async () => {
     const path = await folder.write("changing.onnx", tinyYolo({ score: 0.5 }));
     const cache = makeCache({ models: { detect: path } });
     const released = record(cache, "model:release");
@@ -483,7 +483,7 @@ describe("a model file that changes", () => {
     );
   });
 
-  it("to something broken leaves the old model in service, with one warning", async () => {
+  test("to something broken leaves the old model in service, with one warning", async () => {
     const path = await folder.write("breaking.onnx", tinyYolo());
     const warnings: string[] = [];
     const logger: Logger = { ...silentLogger, warn: (_, message) => warnings.push(message) };
@@ -499,7 +499,7 @@ describe("a model file that changes", () => {
     await until(async () => (await cache.get("detect")) !== model);
   });
 
-  it("is picked up under a tight memory budget, which does not take the old one away", async () => {
+  test("is picked up under a tight memory budget, which does not take the old one away", async () => {
     const path = await folder.write("tight.onnx", tinyYolo({ score: 0.5 }));
     const cache = makeCache({ models: { detect: path }, memoryBudgetBytes: 1, thrashWindowMs: 0 });
     const scoreOfTask = async () => {
@@ -511,7 +511,7 @@ describe("a model file that changes", () => {
     await until(async () => (await scoreOfTask()) === 0.75);
   });
 
-  it("while it is loaded is never taken for what it was", async () => {
+  test("while it is loaded is never taken for what it was", async () => {
     const path = await folder.write("early.onnx", tinyYolo({ score: 0.5 }));
     const gate = Promise.withResolvers<void>();
     const runtime = new PretendDevices({ gate: gate.promise });
@@ -527,7 +527,7 @@ describe("a model file that changes", () => {
     assert.equal(runtime.loads, 2);
   });
 
-  it("leaves the old model to those who got it, until clear", async () => {
+  test("leaves the old model to those who got it, until clear", async () => {
     const path = await folder.write("kept.onnx", tinyYolo({ score: 0.5 }));
     const cache = makeCache({ models: { detect: path } });
     const old = await cache.get("detect");
@@ -545,7 +545,7 @@ describe("a model file that changes", () => {
     await assert.rejects(old.predict(blackPhoto), coded("MODEL_RELEASED"));
   });
 
-  it("that is gone for a moment leaves the loaded model in service", async () => {
+  test("that is gone for a moment leaves the loaded model in service", async () => {
     const path = await folder.write("gone.onnx", tinyYolo());
     const cache = makeCache({ models: { detect: path } });
     const model = await cache.get("detect");
@@ -555,7 +555,7 @@ describe("a model file that changes", () => {
 });
 
 describe("counting tasks", () => {
-  it("reports memory every 10 and trims at exactly 100 and 200", async () => {
+  test("reports memory every 10 and trims at exactly 100 and 200", async () => {
     const cache = makeCache();
     const reports = record(cache, "memory:report");
     const trims = record(cache, "memory:trim");
@@ -580,7 +580,7 @@ describe("counting tasks", () => {
     );
   });
 
-  it("can be set to other numbers, which are checked", async () => {
+  test("can be set to other numbers, which are checked", async () => {
     const cache = makeCache({ trimEvery: 2, logEvery: 3 });
     const trims = record(cache, "memory:trim");
     for (let task = 1; task <= 6; task += 1) await cache.taskDone();
@@ -600,7 +600,7 @@ describe("counting tasks", () => {
 });
 
 describe("a cache's events", () => {
-  it("tell of loads, hits and releases", async () => {
+  test("tell of loads, hits and releases", async () => {
     const cache = makeCache();
     const loads = record(cache, "model:load");
     const { sha256 } = await cache.get("detect", { workerId: 3 });
@@ -614,7 +614,7 @@ describe("a cache's events", () => {
     assert.equal(loads[0]!.sha256, sha256);
   });
 
-  it("come when the model can be used", async () => {
+  test("come when the model can be used", async () => {
     const cache = makeCache();
     let state: string | undefined;
     cache.on("model:load", () => {
@@ -624,7 +624,7 @@ describe("a cache's events", () => {
     assert.equal(state, "ready");
   });
 
-  it("have listeners that may clear the cache", async () => {
+  test("have listeners that may clear the cache", async () => {
     const cache = makeCache();
     const cleared = Promise.withResolvers<void>();
     cache.on("model:load", () => void cache.clear().then(cleared.resolve));
@@ -634,7 +634,7 @@ describe("a cache's events", () => {
     assert.equal(cache.info().models[0]!.state, "draining");
   });
 
-  it("have listeners that cannot break anything", async () => {
+  test("have listeners that cannot break anything", async () => {
     const errors: string[] = [];
     const logger: Logger = { ...silentLogger, error: (_, message) => errors.push(message) };
     const cache = makeCache({ logger });
@@ -652,7 +652,7 @@ describe("a cache's events", () => {
 });
 
 describe("closing a cache", () => {
-  it("releases everything and refuses callers, once and for all", async () => {
+  test("releases everything and refuses callers, once and for all", async () => {
     const cache = makeCache();
     await cache.get("detect");
     await cache[Symbol.asyncDispose]();
@@ -661,7 +661,7 @@ describe("closing a cache", () => {
     await assert.rejects(cache.acquire("detect"), coded("MODEL_RELEASED"));
   });
 
-  it("during a load gives the model to those who wait, and is done when they are", async () => {
+  test("during a load gives the model to those who wait, and is done when they are", async () => {
     const gate = Promise.withResolvers<void>();
     const runtime = new PretendDevices({ gate: gate.promise });
     const cache = makeCache({ runtime });
@@ -683,7 +683,7 @@ describe("closing a cache", () => {
     assert.deepEqual(cache.info().models, []);
   });
 
-  it("during a reload cancels it", async () => {
+  test("during a reload cancels it", async () => {
     const path = await folder.write("closing.onnx", tinyYolo());
     const cache = makeCache({ models: { detect: path } });
     await cache.get("detect");
@@ -694,7 +694,7 @@ describe("closing a cache", () => {
   });
 });
 
-it("a model may have any name", async () => {
+test("a model may have any name", async () => {
   const names = ["constructor", "toString", "__proto__", "", "a/b"];
   const cache = makeCache({
     models: Object.fromEntries(names.map((name) => [name, models.detect])),

@@ -11,7 +11,7 @@ import {
 import type { CachedModel } from "./cached-model.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { type LoadOutcome, ModelLoader } from "./model-loader.ts";
-import { NamedModel, type NamedModelHold } from "./model-slot.ts";
+import { NamedModel, type NamedModelHold } from "./named-model.ts";
 
 export type { ModelCacheEvents } from "./cache-events.ts";
 export type { CacheInfo, ModelInfo } from "./cache-info.ts";
@@ -53,7 +53,7 @@ export class ModelCache implements AsyncDisposable {
   #loads = 0;
   #isClosed = false;
 
-  /** @throws OrangeryError `INVALID_ARGUMENT`, `DEVICE_UNKNOWN` */
+  /** @throws `INVALID_ARGUMENT`, `DEVICE_UNKNOWN` */
   constructor(options: ModelCacheOptions) {
     this.#options = checkCacheOptions(options);
     this.#sources = new Map(Object.entries(options.models));
@@ -70,7 +70,7 @@ export class ModelCache implements AsyncDisposable {
    * Leases a model, loading it if need be: the first caller loads, all others wait for that one
    * load. Dispose the lease when the work is done; until then the model stays as it is.
    *
-   * @throws OrangeryError `MODEL_NAME_UNKNOWN`, `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`,
+   * @throws `MODEL_NAME_UNKNOWN`, `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`,
    *   `MODEL_NOT_YOLO`, `MODEL_WRONG_TASK`, `MODEL_LOAD_FAILED`, `DEVICE_UNAVAILABLE`,
    *   `MODEL_RELEASED` when the cache is closed, or the signal's reason.
    */

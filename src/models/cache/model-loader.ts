@@ -1,7 +1,7 @@
 import { OneAtATime } from "../../base/one-at-a-time.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Device } from "../devices/device.ts";
-import { DeviceChooser, type DeviceChoice } from "../devices/device-chooser.ts";
+import { type DeviceChoice, DeviceChooser } from "../devices/device-chooser.ts";
 import { readMemory, takenBytes } from "../devices/memory-reading.ts";
 import { artifactFolder, cacheLimitBytes } from "../files/cache-folder.ts";
 import type { ModelFile } from "../files/model-file.ts";
@@ -50,7 +50,7 @@ export class ModelLoader {
   /** Measured memory of sessions, by key. */
   readonly #measured = new Map<string, number>();
 
-  /** @throws OrangeryError `DEVICE_UNKNOWN`, `INVALID_ARGUMENT` */
+  /** @throws `DEVICE_UNKNOWN`, `INVALID_ARGUMENT` */
   constructor(options: CheckedCacheOptions) {
     this.#options = options;
     this.#artifacts = new ArtifactStore({
@@ -71,7 +71,7 @@ export class ModelLoader {
     this.#chooser.forget();
   }
 
-  /** @throws OrangeryError what `loadModel` throws, `MODEL_WRONG_TASK`, `DEVICE_UNAVAILABLE` */
+  /** @throws what `loadModel` throws, `MODEL_WRONG_TASK`, `DEVICE_UNAVAILABLE` */
   async load({ name, workerId, file, signal }: LoadRequest): Promise<LoadOutcome> {
     const startMs = performance.now();
     const putOn = (device: Device) => this.#loadOn(device, file, signal);

@@ -9,7 +9,7 @@ export function pretendOutcome(outcome: Partial<LoadOutcome> = {}) {
     device: "cpu",
     releases: 0,
     async [Symbol.asyncDispose]() {
-      model.releases += 1;
+      model.releases++;
     },
   };
   const { bytes = 10 } = outcome;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { Device } from "./device.ts";
@@ -36,7 +36,7 @@ function putter(refuses: readonly string[] = []) {
 }
 
 describe("a device chooser", () => {
-  it("takes the best device, without a word", async () => {
+  test("takes the best device, without a word", async () => {
     const { chooser, warnings } = makeChooser();
     const { device, result, fallback } = await chooser.place(2, putter().putOn, {
       signal,
@@ -46,7 +46,7 @@ describe("a device chooser", () => {
     assert.deepEqual(warnings, []);
   });
 
-  it("passes over a device that refuses, and says why", async () => {
+  test("passes over a device that refuses, and says why", async () => {
     const { chooser, warnings } = makeChooser();
     const { tried, putOn } = putter(["directml:0"]);
     const { result, fallback } = await chooser.place(0, putOn, { signal, isFinal });
@@ -56,7 +56,7 @@ describe("a device chooser", () => {
     assert.deepEqual(warnings, [`running on cpu instead of directml:0: ${reason}`]);
   });
 
-  it("proves a device once, and does not ask one that failed until it forgets", async () => {
+  test("proves a device once, and does not ask one that failed until it forgets", async () => {
     const runtime = new PretendDevices({ failAt: "creation" });
     const { chooser, warnings } = makeChooser({ runtime });
     const place = async () => {
@@ -72,7 +72,7 @@ describe("a device chooser", () => {
     assert.deepEqual(await place(), ["directml:0"]);
   });
 
-  it("warns again of another reason", async () => {
+  test("warns again of another reason", async () => {
     const { chooser, warnings } = makeChooser();
     for (const message of ["out of memory", "out of memory", "operator missing"]) {
       const putOn = async ({ kind }: Device) => {
@@ -83,20 +83,20 @@ describe("a device chooser", () => {
     assert.equal(warnings.length, 2);
   });
 
-  it("throws the CPU's error when nothing works", async () => {
+  test("throws the CPU's error when nothing works", async () => {
     const { chooser } = makeChooser();
     const { putOn } = putter(["directml:0", "cpu"]);
     await assert.rejects(chooser.place(0, putOn, { signal, isFinal }), /^Error: cpu is full$/);
   });
 
-  it("does not go on after an error that is final", async () => {
+  test("does not go on after an error that is final", async () => {
     const { chooser } = makeChooser();
     const { tried, putOn } = putter(["directml:0"]);
     await assert.rejects(chooser.place(0, putOn, { signal, isFinal: () => true }), /is full/);
     assert.deepEqual(tried, ["directml:0"]);
   });
 
-  it("does not go on after an abort", async () => {
+  test("does not go on after an abort", async () => {
     const { chooser } = makeChooser();
     const aborter = new AbortController();
     const { tried } = putter();
@@ -109,7 +109,7 @@ describe("a device chooser", () => {
     assert.deepEqual(tried, ["directml:0"]);
   });
 
-  it("lets a waiter leave a proof that others share", async () => {
+  test("lets a waiter leave a proof that others share", async () => {
     const { chooser } = makeChooser();
     const aborter = new AbortController();
     const { tried, putOn } = putter();
@@ -123,13 +123,13 @@ describe("a device chooser", () => {
 });
 
 describe("a device that is required", () => {
-  it("is used", async () => {
+  test("is used", async () => {
     const { chooser } = makeChooser({ requireDevice: true });
     const { device } = await chooser.place(0, putter().putOn, { signal, isFinal });
     assert.equal(device.label, "directml:0");
   });
 
-  it("is an error where it refuses", async () => {
+  test("is an error where it refuses", async () => {
     const { chooser } = makeChooser({ requireDevice: true });
     const { tried, putOn } = putter(["directml:0"]);
     const placing = chooser.place(0, putOn, { signal, isFinal });
@@ -141,7 +141,7 @@ describe("a device that is required", () => {
     assert.deepEqual(tried, ["directml:0"]);
   });
 
-  it("may be any but the CPU when it is auto", async () => {
+  test("may be any but the CPU when it is auto", async () => {
     const { chooser } = makeChooser({ requireDevice: true, device: "auto" });
     const { tried, putOn } = putter(["cuda:0"]);
     const { device, fallback } = await chooser.place(0, putOn, { signal, isFinal });
@@ -151,7 +151,7 @@ describe("a device that is required", () => {
   });
 
   for (const options of [{ device: "cpu" }, { device: "directml", forceCpu: true }]) {
-    it(`may be the CPU: ${JSON.stringify(options)}`, async () => {
+    test(`may be the CPU: ${JSON.stringify(options)}`, async () => {
       const { chooser } = makeChooser({ requireDevice: true, ...options });
       const { device, fallback } = await chooser.place(0, putter().putOn, { signal, isFinal });
       assert.deepEqual([device.label, fallback], ["cpu", undefined]);
@@ -161,6 +161,6 @@ describe("a device that is required", () => {
   }
 });
 
-it("a device chooser refuses a device that nobody knows", () => {
+test("a device chooser refuses a device that nobody knows", () => {
   assert.throws(() => makeChooser({ device: "gpu", forceCpu: true }), coded("DEVICE_UNKNOWN"));
 });

@@ -32,7 +32,7 @@ export class DeviceChooser {
   readonly #proofs = new Map<string, Promise<void>>();
   readonly #warned = new Set<string>();
 
-  /** @throws OrangeryError `DEVICE_UNKNOWN` */
+  /** @throws `DEVICE_UNKNOWN` */
   constructor(options: DeviceChooserOptions) {
     if (options.device !== "auto") parseDevice(options.device);
     this.#options = options;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { environment } from "../../native/library/environment.ts";
 import { canLoadLibrary } from "../../native/library/load-library.ts";
@@ -37,7 +37,7 @@ function runtimeThat(falsify: (output: Tensor) => void): Runtime {
 }
 
 describe("the proof of a device", () => {
-  it("is not asked of the CPU", async () => {
+  test("is not asked of the CPU", async () => {
     const broken: Runtime = {
       ...onnxRuntime,
       createSession: async () => {
@@ -47,7 +47,7 @@ describe("the proof of a device", () => {
     await proveDevice(cpu, { runtime: broken });
   });
 
-  it("passes when the answer is right", async () => {
+  test("passes when the answer is right", async () => {
     await proveDevice(parseDevice("webgpu"), { runtime: runtimeThat(() => {}) });
   });
 
@@ -57,13 +57,13 @@ describe("the proof of a device", () => {
     ["it is no number", ({ data }) => data.fill(Number.NaN as never, 5, 6)],
   ];
   for (const [what, falsify] of lies) {
-    it(`fails when ${what}`, async () => {
+    test(`fails when ${what}`, async () => {
       const proof = proveDevice(parseDevice("webgpu"), { runtime: runtimeThat(falsify) });
       await assert.rejects(proof, refusal("DEVICE_UNAVAILABLE", /webgpu to compute a convolution/));
     });
   }
 
-  it("fails with what the runtime throws, and leaves nothing behind", async () => {
+  test("fails with what the runtime throws, and leaves nothing behind", async () => {
     const runtime: Runtime = {
       ...onnxRuntime,
       createSession: async (source) => {
@@ -98,7 +98,7 @@ describe("a CUDA device that is not there", () => {
     ["GPU-8932f937", "cuda:1", 1],
   ];
   for (const [list, device, left] of hidden) {
-    it(`is told: ${device} with CUDA_VISIBLE_DEVICES=\`${list}\``, async () => {
+    test(`is told: ${device} with CUDA_VISIBLE_DEVICES=\`${list}\``, async () => {
       process.env.CUDA_VISIBLE_DEVICES = list;
       await assert.rejects(
         proveDevice(parseDevice(device), { runtime: onnxRuntime }),
@@ -117,7 +117,7 @@ describe("a CUDA device that is not there", () => {
         : `libonnxruntime_providers_${kind}.so`;
     const isThere = existsSync(join(dirname(environment().library.file), provider));
     const skip = isThere && `${provider} is installed`;
-    it(`is told: the library has no ${kind} provider`, { skip }, async () => {
+    test(`is told: the library has no ${kind} provider`, { skip }, async () => {
       for (const list of [undefined, "0"]) {
         if (list !== undefined) process.env.CUDA_VISIBLE_DEVICES = list;
         await assert.rejects(
@@ -131,7 +131,7 @@ describe("a CUDA device that is not there", () => {
     });
   }
 
-  it("is another runtime's own affair", async () => {
+  test("is another runtime's own affair", async () => {
     process.env.CUDA_VISIBLE_DEVICES = "";
     await proveDevice(parseDevice("cuda:0"), { runtime: runtimeThat(() => {}) });
   });
@@ -142,7 +142,7 @@ describe("WebGPU without Vulkan", () => {
     process.platform !== "linux"
       ? "needs Linux"
       : canLoadLibrary("libvulkan.so.1") && "Vulkan is installed";
-  it("is told", { skip }, async () => {
+  test("is told", { skip }, async () => {
     await assert.rejects(
       proveDevice(parseDevice("webgpu"), { runtime: onnxRuntime }),
       refusal("DEVICE_UNAVAILABLE", /there is no Vulkan driver \(libvulkan\.so\.1\)/),

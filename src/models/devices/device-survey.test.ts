@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { canLoadLibrary } from "../../native/library/load-library.ts";
 import { parseDevice } from "./device.ts";
 import { hasGpuNode, whyMissing } from "./device-survey.ts";
@@ -17,7 +17,7 @@ describe("a GPU shows in /dev", () => {
     ["as Windows' GPU in WSL", ["dxg"], true],
   ];
   for (const [how, nodes, expected] of cases) {
-    it(how, async () => {
+    test(how, async () => {
       const devices = await mkdtemp(join(tmpdir(), "orangery-dev-"));
       try {
         for (const node of nodes) {
@@ -31,7 +31,7 @@ describe("a GPU shows in /dev", () => {
     });
   }
 
-  it("which decides whether `auto` takes WebGPU, and not whether it can be had by name", (t) => {
+  test("which decides whether `auto` takes WebGPU, and not whether it can be had by name", (t) => {
     if (process.platform !== "linux" || hasGpuNode() || !canLoadLibrary("libvulkan.so.1")) {
       t.skip("needs Linux with a Vulkan driver and no GPU");
       return;

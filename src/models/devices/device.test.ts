@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { arenasOf, devicesToTry, executionProvider, parseDevice } from "./device.ts";
 
 describe("a device's name", () => {
@@ -17,18 +17,18 @@ describe("a device's name", () => {
     ["directml", 2, "directml:2"],
   ];
   for (const [name, workerId, label] of read) {
-    it(`${name} is ${label} for worker ${workerId}`, () => {
+    test(`${name} is ${label} for worker ${workerId}`, () => {
       assert.equal(parseDevice(name, workerId).label, label);
     });
   }
 
   for (const name of ["", "gpu", "CPU", "cuda:", "cuda:x", "cuda:-1", "cuda:1.5", "cuda:0:1"]) {
-    it(`is not \`${name}\``, () => {
+    test(`is not \`${name}\``, () => {
       assert.throws(() => parseDevice(name), { code: "DEVICE_UNKNOWN", details: { device: name } });
     });
   }
   for (const name of ["cuda:1234", "cpu:0", "webgpu:0", "auto"]) {
-    it(`is not \`${name}\``, () => {
+    test(`is not \`${name}\``, () => {
       assert.throws(() => parseDevice(name), { code: "DEVICE_UNKNOWN" });
     });
   }
@@ -46,7 +46,7 @@ describe("the devices to try", () => {
     ["tensorrt:0", { workerId: 1 }, ["tensorrt:0", "cpu"]],
   ];
   for (const [name, options, labels] of lists) {
-    it(`for ${name} and ${JSON.stringify(options)} are ${labels.join(", ")}`, () => {
+    test(`for ${name} and ${JSON.stringify(options)} are ${labels.join(", ")}`, () => {
       assert.deepEqual(
         devicesToTry(name, options).map(({ label }) => label),
         labels,
@@ -91,7 +91,7 @@ describe("the execution provider", () => {
     ],
   ];
   for (const [name, options, expected] of providers) {
-    it(`of ${name} with ${JSON.stringify(options)}`, () => {
+    test(`of ${name} with ${JSON.stringify(options)}`, () => {
       assert.deepEqual(executionProvider(parseDevice(name), options), expected);
     });
   }
@@ -104,6 +104,6 @@ describe("the arenas", () => {
     ["cuda:1", "gpu:1;cpu:0"],
     ["tensorrt:0", "gpu:0;cpu:0"],
   ] as const) {
-    it(`of ${name} are ${arenas}`, () => assert.equal(arenasOf(parseDevice(name)), arenas));
+    test(`of ${name} are ${arenas}`, () => assert.equal(arenasOf(parseDevice(name)), arenas));
   }
 });

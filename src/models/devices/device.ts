@@ -13,12 +13,12 @@ export interface Device {
 /** How GPU memory is taken; both apply to CUDA and TensorRT. */
 export interface GpuMemoryOptions {
   /** Most bytes that the arena of one model may take. Default: no limit. */
-  readonly gpuMemoryLimitBytes?: number;
+  readonly gpuMemoryLimitBytes?: number | undefined;
   /**
    * How the arena grows: to the next power of two, or by what is asked for, which takes less
    * memory and more time. Default `power-of-two`.
    */
-  readonly arenaGrowth?: "power-of-two" | "as-requested";
+  readonly arenaGrowth?: "power-of-two" | "as-requested" | undefined;
 }
 
 /** Kinds of which a machine can have several. */
@@ -30,7 +30,7 @@ export const cpu: Device = { label: "cpu", kind: "cpu", index: 0 };
 /**
  * Reads a device name. `cuda` alone is the device of the worker: `cuda:N` for worker id N.
  *
- * @throws OrangeryError `DEVICE_UNKNOWN`
+ * @throws `DEVICE_UNKNOWN`
  */
 export function parseDevice(name: string, workerId = 0): Device {
   const single = singleKinds.find((kind) => kind === name);

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type GpuMemory, type MemoryReading, readMemory, takenBytes } from "./memory-reading.ts";
 
@@ -42,7 +42,7 @@ describe("a reading of GPUs", { skip: !canCompile && "needs Linux and gcc" }, ()
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("has an entry for each one in use, whatever uses it", () => {
+  test("has an entry for each one in use, whatever uses it", () => {
     assert.deepEqual(readMemory(["cuda:0", "cpu", "cuda:0", "tensorrt:1"]).gpus, [
       {
         device: "cuda:0",
@@ -61,14 +61,14 @@ describe("a reading of GPUs", { skip: !canCompile && "needs Linux and gcc" }, ()
     ]);
   });
 
-  it("leaves out one that cannot be read any more", () => {
+  test("leaves out one that cannot be read any more", () => {
     process.env.FAKE_NVML_LOST = "1";
     assert.deepEqual(readMemory(["cuda:0"]).gpus, []);
   });
 });
 
 describe("a reading of memory", () => {
-  it("has this process's, and no GPU where none is in use", () => {
+  test("has this process's, and no GPU where none is in use", () => {
     for (const devices of [[], ["cpu", "webgpu", "directml:0"]]) {
       const { processBytes, gpus } = readMemory(devices);
       assert.ok(processBytes > 1e6);
@@ -76,7 +76,7 @@ describe("a reading of memory", () => {
     }
   });
 
-  it("leaves out GPUs that are not there", () => {
+  test("leaves out GPUs that are not there", () => {
     assert.deepEqual(readMemory(["cuda:999", "cuda:999", "tensorrt:998"]).gpus, []);
   });
 });
@@ -129,6 +129,6 @@ describe("what a load took", () => {
     ],
   ];
   for (const [what, device, before, after, bytes] of loads) {
-    it(`is ${what}`, () => assert.equal(takenBytes(device, before, after), bytes));
+    test(`is ${what}`, () => assert.equal(takenBytes(device, before, after), bytes));
   }
 });

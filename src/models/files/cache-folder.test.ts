@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { cacheFolder, cacheLimitBytes, makeFolder, writeWhole } from "./cache-folder.ts";
 
 describe("the cache folder", () => {
@@ -16,12 +16,12 @@ describe("the cache folder", () => {
     [{}, "win32", join(homedir(), ".cache", "orangery")],
   ];
   for (const [env, platform, expected] of cases) {
-    it(`is ${expected} on ${platform} with ${JSON.stringify(env)}`, () => {
+    test(`is ${expected} on ${platform} with ${JSON.stringify(env)}`, () => {
       assert.equal(cacheFolder(env, platform), expected);
     });
   }
 
-  it("is absolute, wherever the process goes", () => {
+  test("is absolute, wherever the process goes", () => {
     assert.equal(cacheFolder({ ORANGERY_CACHE: "near" }), resolve("near"));
   });
 });
@@ -33,13 +33,13 @@ describe("the limit of the cache", () => {
     ["0", 0],
     ["1e9", 1_000_000_000],
   ] as const) {
-    it(`is ${bytes} for ${JSON.stringify(text)}`, () => {
+    test(`is ${bytes} for ${JSON.stringify(text)}`, () => {
       assert.equal(cacheLimitBytes({ ORANGERY_CACHE_MAX_BYTES: text }), bytes);
     });
   }
 
   for (const text of ["4GB", "-1", "NaN"]) {
-    it(`is refused for ${text}`, () => {
+    test(`is refused for ${text}`, () => {
       assert.throws(() => cacheLimitBytes({ ORANGERY_CACHE_MAX_BYTES: text }), {
         code: "INVALID_ARGUMENT",
         message: new RegExp(`got .${text}.\\.$`),
@@ -55,26 +55,26 @@ describe("in the cache folder", () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  it("a folder is made with those above it, and may be there", async () => {
+  test("a folder is made with those above it, and may be there", async () => {
     const path = join(folder, "a/b/c");
     await makeFolder(path);
     await makeFolder(path);
     assert.deepEqual(await readdir(path), []);
   });
 
-  it("a folder that cannot be made is an error", async () => {
+  test("a folder that cannot be made is an error", async () => {
     const file = join(folder, "file");
     await writeFile(file, "");
     await assert.rejects(makeFolder(join(file, "a/b")), { code: "ENOTDIR" });
   });
 
-  it("a folder under /proc is an error and not an endless wait", {
+  test("a folder under /proc is an error and not an endless wait", {
     skip: process.platform !== "linux" && "needs /proc",
   }, async () => {
     await assert.rejects(makeFolder("/proc/orangery/a/b"), /\/proc\/orangery cannot be made/);
   });
 
-  it("a file is written whole, over what was there, and nothing is left beside it", async () => {
+  test("a file is written whole, over what was there, and nothing is left beside it", async () => {
     const path = join(folder, "d/file.txt");
     await writeWhole(path, "one");
     await writeWhole(path, "two");
@@ -82,7 +82,7 @@ describe("in the cache folder", () => {
     assert.deepEqual(await readdir(join(folder, "d")), ["file.txt"]);
   });
 
-  it("a file that cannot be put in its place leaves nothing", async () => {
+  test("a file that cannot be put in its place leaves nothing", async () => {
     const path = join(folder, "e/taken");
     await makeFolder(join(path, "full"));
     await assert.rejects(writeWhole(path, "three"));

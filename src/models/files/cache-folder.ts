@@ -31,7 +31,7 @@ const limitVariable = "ORANGERY_CACHE_MAX_BYTES";
 /** About 50 networks of the size of YOLO11m. */
 const defaultLimitBytes = 4 * 1024 ** 3;
 
-/** The most bytes that artifacts may take together. @throws OrangeryError `INVALID_ARGUMENT` */
+/** The most bytes that artifacts may take together. @throws `INVALID_ARGUMENT` */
 export function cacheLimitBytes(env: NodeJS.ProcessEnv = process.env): number {
   const text = env[limitVariable];
   if (!text) return defaultLimitBytes;

@@ -8,7 +8,7 @@ export interface CheckpointModelOptions
   readonly imageSize?: YoloModelOptions["imageSize"] | undefined;
 }
 
-/** The ONNX model of a checkpoint. @throws OrangeryError what `readYoloCheckpoint` throws */
+/** The ONNX model of a checkpoint. @throws what `readYoloCheckpoint` throws */
 export async function buildCheckpointModel(
   path: string,
   options: CheckpointModelOptions,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isOrangeryError } from "../../errors.ts";
 import { readModel } from "../../graph/onnx/model-reader.ts";
@@ -15,7 +15,7 @@ const skip = existsSync(plants) ? false : "../shared/fixtures not present";
 const free = { imageSize: "dynamic", batch: "dynamic" } as const;
 
 describe("a checkpoint's ONNX model, built in a thread", () => {
-  it("takes any batch, height and width", { skip }, async () => {
+  test("takes any batch, height and width", { skip }, async () => {
     const { inputs, metadata } = readModel((await checkpointToOnnx(plants, free)).bytes);
     assert.deepEqual(
       inputs[0]!.dims.map((extent) => typeof extent),
@@ -24,7 +24,7 @@ describe("a checkpoint's ONNX model, built in a thread", () => {
     assert.equal(metadata.get("imgsz"), "[320, 320]");
   });
 
-  it("comes with the error of a file that is none", async () => {
+  test("comes with the error of a file that is none", async () => {
     await using folder = await ModelFolder.create();
     const path = await folder.write("broken.pt", "PK\x03\x04 and no more");
     await assert.rejects(checkpointToOnnx(path, free), (error) => {
@@ -34,7 +34,7 @@ describe("a checkpoint's ONNX model, built in a thread", () => {
     });
   });
 
-  it("ends with the signal's reason, before and while it is built", { skip }, async () => {
+  test("ends with the signal's reason, before and while it is built", { skip }, async () => {
     const reason = new Error("left");
     await assert.rejects(checkpointToOnnx(plants, { signal: AbortSignal.abort(reason) }), reason);
     const aborter = new AbortController();

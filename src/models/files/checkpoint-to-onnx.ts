@@ -30,7 +30,7 @@ export type CheckpointAnswer =
  * The ONNX model of a checkpoint. It is built in a thread of its own: half a second of work for
  * YOLO11m, in which this thread's event loop would stand still, and which no signal could end.
  *
- * @throws OrangeryError what `readYoloCheckpoint` and `createYoloModel` throw
+ * @throws what `readYoloCheckpoint` and `createYoloModel` throw
  */
 export async function checkpointToOnnx(
   path: string,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { lstat, mkdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { writeCheckpoint } from "../../checkpoint/checkpoint-writer.fixture.ts";
 import { smallCheckpoint } from "../../checkpoint/yolo/small-checkpoint.fixture.ts";
 import { readModel } from "../../graph/onnx/model-reader.ts";
@@ -19,14 +19,14 @@ after(() => folder[Symbol.asyncDispose]());
 const isModel = async (path: string) => readModel(await readFile(path)).outputs.length === 2;
 
 describe("exporting a checkpoint", () => {
-  it("says what it has written, in a folder that it makes", async () => {
+  test("says what it has written, in a folder that it makes", async () => {
     const path = folder.file("new/folder/small.onnx");
     const { bytes, ...exported } = await exportModel(checkpoint, path, { imageSize: [64, 96] });
     assert.deepEqual(exported, { path, inputShape: [1, 3, 64, 96], elementType: "float32" });
     assert.equal(bytes, (await readFile(path)).length);
   });
 
-  it("writes the file that a link leads to, and leaves the link", async () => {
+  test("writes the file that a link leads to, and leaves the link", async () => {
     await mkdir(folder.file("links"));
     await writeFile(folder.file("links/real.onnx"), "old");
     await symlink("real.onnx", folder.file("links/to-real.onnx"));
@@ -43,7 +43,7 @@ describe("exporting a checkpoint", () => {
     assert.equal(await readlink(folder.file("links/to-link.onnx")), "to-real.onnx");
   });
 
-  it("never writes over the model, by whatever name", async () => {
+  test("never writes over the model, by whatever name", async () => {
     await symlink(checkpoint, folder.file("model-link.pt"));
     for (const path of [checkpoint, folder.file("model-link.pt")]) {
       await assert.rejects(exportModel(checkpoint, path), {
@@ -53,7 +53,7 @@ describe("exporting a checkpoint", () => {
     }
   });
 
-  it("refuses a folder, a device, a pipe, and links in a circle", async () => {
+  test("refuses a folder, a device, a pipe, and links in a circle", async () => {
     await symlink("circle", folder.file("circle"));
     const pipe = folder.file("pipe");
     assert.equal(spawnSync("mkfifo", [pipe]).status, 0);
@@ -76,13 +76,13 @@ describe("exporting a checkpoint", () => {
       /before version 1\.6/,
     ],
   ] as const) {
-    it(`says of ${what} what it is`, async () => {
+    test(`says of ${what} what it is`, async () => {
       const path = await folder.write("other.bin", contents);
       await assert.rejects(exportModel(path, folder.file("never.onnx")), { code, message });
     });
   }
 
-  it("ends with the signal's reason while the checkpoint is read", async () => {
+  test("ends with the signal's reason while the checkpoint is read", async () => {
     const aborter = new AbortController();
     const reason = new Error("enough");
     const exporting = exportModel(checkpoint, folder.file("never.onnx"), {

@@ -32,7 +32,7 @@ export interface ExportedModel {
  * Writes a checkpoint as an ONNX model with the metadata that Ultralytics writes. The file appears
  * whole or not at all, in a folder that is made if need be; a file that is there is replaced.
  *
- * @throws OrangeryError `MODEL_NOT_FOUND`, `INVALID_ARGUMENT` for a file that is no checkpoint, a size
+ * @throws `MODEL_NOT_FOUND`, `INVALID_ARGUMENT` for a file that is no checkpoint, a size
  *   that the network cannot have, or a place that cannot be written, `NO_SPACE`, and what
  *   `readYoloCheckpoint` throws
  */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { hash } from "node:crypto";
 import { open, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
 import { forgetOldHashes, hashFile, keepHash } from "./file-hash.ts";
 
@@ -24,20 +24,20 @@ const notes = async () => await readdir(folder.file("cache/hashes")).catch(() =>
 
 describe("the hash of a file", () => {
   for (const size of [0, 1, 1 << 20, (1 << 20) + 1, large.length]) {
-    it(`is right for ${size} bytes`, async () => {
+    test(`is right for ${size} bytes`, async () => {
       const path = await folder.write(`${size}.bin`, large.subarray(0, size));
       const sha256 = hash("sha256", large.subarray(0, size));
       assert.deepEqual(await hashFile(path), { bytes: size, sha256 });
     });
   }
 
-  it("is kept only of large files, and of none that has just changed", async () => {
+  test("is kept only of large files, and of none that has just changed", async () => {
     await hashFile(await folder.write("small.bin", "small"));
     await hashFile(await folder.write("large.bin", large));
     assert.deepEqual(await notes(), []);
   });
 
-  it("that is kept is used while the file's stamp is the same", async () => {
+  test("that is kept is used while the file's stamp is the same", async () => {
     const path = await folder.write("kept.bin", large);
     // Nobody would keep a wrong one; this one tells that the file was not read.
     const kept = "0123456789abcdef".repeat(4);
@@ -45,7 +45,7 @@ describe("the hash of a file", () => {
     assert.equal((await hashFile(path)).sha256, kept);
   });
 
-  it("that is kept is not used for other contents of the same size and time", async () => {
+  test("that is kept is not used for other contents of the same size and time", async () => {
     const path = await folder.write("changed.bin", large);
     const { atime, mtime } = await stat(path);
     await keepHash(path, "0".repeat(64));
@@ -58,7 +58,7 @@ describe("the hash of a file", () => {
     assert.equal(sha256, hash("sha256", await readFile(path)));
   });
 
-  it("is computed again where what is kept is broken, or cannot be kept", async () => {
+  test("is computed again where what is kept is broken, or cannot be kept", async () => {
     const path = await folder.write("broken.bin", large);
     await keepHash(path, "0".repeat(64));
     const [note] = await notes();
@@ -69,7 +69,7 @@ describe("the hash of a file", () => {
     assert.equal((await hashFile(other)).sha256, hash("sha256", large));
   });
 
-  it("that was kept long ago is forgotten, and no other", async () => {
+  test("that was kept long ago is forgotten, and no other", async () => {
     await keepHash(await folder.write("old.bin", large), "0".repeat(64));
     const [old] = await notes();
     const longAgo = new Date(Date.now() - 100 * 24 * 3_600_000);
@@ -81,7 +81,7 @@ describe("the hash of a file", () => {
     assert.notEqual(left[0], old);
   });
 
-  it("fails for what is no file, and is asked for again when there is one", async () => {
+  test("fails for what is no file, and is asked for again when there is one", async () => {
     const path = folder.file("later.bin");
     await assert.rejects(hashFile(folder.path), /it is not a file/);
     await assert.rejects(hashFile(path), { code: "ENOENT" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { appendFile, chmod, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
 import { describeModelFile, identifyModelFile, resolveModelFile } from "./model-file.ts";
@@ -18,32 +18,32 @@ after(async () => {
 const sha256 = (contents: string) => createHash("sha256").update(contents).digest("hex");
 
 describe("a model file", () => {
-  it("is known by its path, size and contents", async () => {
+  test("is known by its path, size and contents", async () => {
     const path = await folder.write("a.onnx", "contents");
     const expected = { path, bytes: 8, sha256: sha256("contents") };
     assert.deepEqual(await identifyModelFile(path), expected);
     assert.deepEqual(await identifyModelFile(relative(process.cwd(), path)), expected);
   });
 
-  it("may be empty", async () => {
+  test("may be empty", async () => {
     const path = await folder.write("empty.onnx", "");
     assert.deepEqual(await identifyModelFile(path), { path, bytes: 0, sha256: sha256("") });
   });
 
-  it("may be a link", async () => {
+  test("may be a link", async () => {
     const target = await folder.write("target.onnx", "target");
     const path = folder.file("link.onnx");
     await symlink(target, path);
     assert.equal((await identifyModelFile(path)).sha256, sha256("target"));
   });
 
-  it("is hashed once for all who ask at the same time", async () => {
+  test("is hashed once for all who ask at the same time", async () => {
     const path = await folder.write("b.onnx", "b".repeat(100_000));
     const files = await Promise.all(Array.from({ length: 10 }, () => identifyModelFile(path)));
     assert.equal(new Set(files.map((file) => file.sha256)).size, 1);
   });
 
-  it("is hashed again only when its stamp has changed", async () => {
+  test("is hashed again only when its stamp has changed", async () => {
     const path = await folder.write("c.onnx", "contents");
     const first = await identifyModelFile(path);
     const { atime, mtime, atimeMs } = await stat(path);
@@ -55,7 +55,7 @@ describe("a model file", () => {
     assert.equal((await identifyModelFile(path)).sha256, sha256("CONTENTS"));
   });
 
-  it("has another hash when it is replaced, appended to or written again", async () => {
+  test("has another hash when it is replaced, appended to or written again", async () => {
     const path = await folder.write("d.onnx", "one");
     await identifyModelFile(path);
     await folder.write("d.onnx", "two");
@@ -75,7 +75,7 @@ describe("a model file that cannot be read", () => {
     ["has no name", async () => "", /\(it is not a file\)/],
   ];
   for (const [what, makePath, why] of cases) {
-    it(`because it ${what} is MODEL_NOT_FOUND, which says so`, async () => {
+    test(`because it ${what} is MODEL_NOT_FOUND, which says so`, async () => {
       const path = await makePath();
       await assert.rejects(identifyModelFile(path), (error) => {
         assert.ok(isOrangeryError(error, "MODEL_NOT_FOUND"));
@@ -87,7 +87,7 @@ describe("a model file that cannot be read", () => {
   }
 
   const isRoot = process.getuid?.() === 0;
-  it("because of its rights is asked for again", {
+  test("because of its rights is asked for again", {
     skip: isRoot && "root may read all",
   }, async () => {
     const path = await folder.write("secret.onnx", "secret");
@@ -97,7 +97,7 @@ describe("a model file that cannot be read", () => {
     assert.equal((await identifyModelFile(path)).sha256, sha256("secret"));
   });
 
-  it("for the moment is read when it is back", async () => {
+  test("for the moment is read when it is back", async () => {
     const path = await folder.write("g.onnx", "one");
     await identifyModelFile(path);
     await rm(path);
@@ -107,7 +107,7 @@ describe("a model file that cannot be read", () => {
   });
 });
 
-it("a sample model's name is resolved to a file, any other is a path", async () => {
+test("a sample model's name is resolved to a file, any other is a path", async () => {
   assert.match(await resolveModelFile("sample:beds"), /sample-beds-[0-9a-f]{12}\.onnx$/);
   assert.equal(await resolveModelFile(folder.file("sample:x")), folder.file("sample:x"));
   await assert.rejects(resolveModelFile("sample:weeds"), { code: "MODEL_NOT_FOUND" });
@@ -119,7 +119,7 @@ describe("the description of a file that is no model", () => {
     ["PK\x03\x04rest", "a zip archive, as a .pt checkpoint is"],
     ["abc", "3 bytes that begin with 61 62 63"],
   ] as const) {
-    it(`says ${expected}`, async () => {
+    test(`says ${expected}`, async () => {
       const file = await identifyModelFile(await folder.write("other.bin", contents));
       assert.equal(await describeModelFile(file), expected);
     });

@@ -29,7 +29,7 @@ export async function resolveModelFile(nameOrPath: string): Promise<string> {
 /**
  * Identifies a model file by its contents. Asking again is as cheap as one `stat`.
  *
- * @throws OrangeryError `MODEL_NOT_FOUND`
+ * @throws `MODEL_NOT_FOUND`
  */
 export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> {
   const path = await resolveModelFile(nameOrPath);

@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isOrangeryError } from "../../errors.ts";
@@ -35,7 +35,7 @@ async function inAnotherProcess(name: string, env: NodeJS.ProcessEnv = process.e
 }
 
 describe("a sample model", () => {
-  it("is written on first use, once for many who ask, and named by its contents", async () => {
+  test("is written on first use, once for many who ask, and named by its contents", async () => {
     const files = await Promise.all(Array.from({ length: 5 }, () => sampleModelFile("seedlings")));
     assert.equal(new Set(files).size, 1);
     assert.match(files[0]!, /cache[/\\]sample-seedlings-[0-9a-f]{12}\.onnx$/);
@@ -43,7 +43,7 @@ describe("a sample model", () => {
     assert.equal(readModel(await readFile(files[0]!)).metadata.get("task"), "detect");
   });
 
-  it("that was deleted is written again", async () => {
+  test("that was deleted is written again", async () => {
     const file = await sampleModelFile("beds");
     await rm(file);
     const files = await Promise.all([sampleModelFile("beds"), sampleModelFile("beds")]);
@@ -51,13 +51,13 @@ describe("a sample model", () => {
     assert.equal(readModel(await readFile(files[0])).metadata.get("task"), "segment");
   });
 
-  it("is the same file for several processes that ask at once", async () => {
+  test("is the same file for several processes that ask at once", async () => {
     const files = await Promise.all([1, 2, 3].map(() => inAnotherProcess("beds")));
     assert.equal(new Set(files).size, 1);
     assert.deepEqual((await readdir(join(folder, "cache"))).length, 1, "nothing is left beside it");
   });
 
-  it("whose file is not what it should be is written anew", async () => {
+  test("whose file is not what it should be is written anew", async () => {
     const file = await inAnotherProcess("beds");
     const contents = await readFile(file);
     await writeFile(file, "something else");
@@ -65,7 +65,7 @@ describe("a sample model", () => {
     assert.ok((await readFile(file)).equals(contents));
   });
 
-  it("goes to the temporary folder where the cache cannot be written", async () => {
+  test("goes to the temporary folder where the cache cannot be written", async () => {
     await writeFile(join(folder, "file"), "");
     const TMPDIR = join(folder, "tmp");
     const env = { ...process.env, ORANGERY_CACHE: join(folder, "file", "cache"), TMPDIR };
@@ -73,7 +73,7 @@ describe("a sample model", () => {
     assert.ok(file.startsWith(join(TMPDIR, "orangery-cache")), file);
   });
 
-  it("that can be written nowhere is an error that names both folders", async () => {
+  test("that can be written nowhere is an error that names both folders", async () => {
     await writeFile(join(folder, "file"), "");
     const nowhere = join(folder, "file", "nowhere");
     const env = { ...process.env, ORANGERY_CACHE: join(nowhere, "a"), TMPDIR: nowhere };
@@ -82,7 +82,7 @@ describe("a sample model", () => {
     assert.match(message, /Set ORANGERY_CACHE to a folder that can/);
   });
 
-  it("of a name that there is not is an error that lists the names", async () => {
+  test("of a name that there is not is an error that lists the names", async () => {
     for (const name of ["", "weeds", "constructor"]) {
       await assert.rejects(
         sampleModelFile(name),

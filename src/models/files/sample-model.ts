@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
-import { cacheVariable, cacheFolder, writeWhole } from "./cache-folder.ts";
+import { cacheFolder, cacheVariable, writeWhole } from "./cache-folder.ts";
 
 /** The models that come with Orangery, by the name after `sample:`; imported only where asked for. */
 const sampleModels: Readonly<Record<string, () => Promise<OnnxModel>>> = {
@@ -22,7 +22,7 @@ const files = new Map<string, Promise<string>>();
  * contents, so a newer Orangery never runs an older sample. One that was deleted since, as temporary
  * folders are, is written again.
  *
- * @throws OrangeryError `MODEL_NOT_FOUND` for a name that is not a sample, or where the file cannot
+ * @throws `MODEL_NOT_FOUND` for a name that is not a sample, or where the file cannot
  *   be written.
  */
 export async function sampleModelFile(name: string): Promise<string> {

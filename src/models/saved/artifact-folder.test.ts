@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdir, mkdtemp, rm, statfs, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { afterEach, beforeEach, describe, it } from "node:test";
+import { afterEach, beforeEach, describe, test } from "node:test";
 import { artifactIdentity, networkFile } from "./artifact.ts";
 import { listArtifacts, makeRoom, trimArtifacts } from "./artifact-folder.ts";
 
@@ -44,13 +44,13 @@ describe("trimming artifacts", () => {
     [5 * gigabyte, "a"],
     [gigabyte, ""],
   ] as const) {
-    it(`to ${maxBytes} bytes leaves what was used last: ${left || "nothing"}`, async () => {
+    test(`to ${maxBytes} bytes leaves what was used last: ${left || "nothing"}`, async () => {
       await trimArtifacts(root, { maxBytes });
       assert.equal(await names(), left);
     });
   }
 
-  it("leaves the one that is to be kept, whatever its size", async () => {
+  test("leaves the one that is to be kept, whatever its size", async () => {
     await trimArtifacts(root, { maxBytes: 1, keep: join(root, "a".repeat(32)) });
     assert.equal(await names(), "a");
   });
@@ -68,24 +68,24 @@ describe("making room on the disk", () => {
     }
   });
 
-  it("removes nothing where there is enough", async () => {
+  test("removes nothing where there is enough", async () => {
     await makeRoom(root, 0);
     assert.equal(await names(), "abcd");
   });
 
-  it("removes what was not used for longest where that makes enough", async () => {
+  test("removes what was not used for longest where that makes enough", async () => {
     await makeRoom(root, (await freeBytes()) + 3 * gigabyte);
     assert.equal(await names(), "ab");
   });
 
-  it("removes nothing where that would not be enough", async () => {
+  test("removes nothing where that would not be enough", async () => {
     const bytes = (await freeBytes()) + 20 * gigabyte;
     await assert.rejects(makeRoom(root, bytes), /the disk has \d+ bytes left/);
     assert.equal(await names(), "abcd");
   });
 });
 
-it("an artifact whose network has another size than its description says is damaged", async () => {
+test("an artifact whose network has another size than its description says is damaged", async () => {
   await makeArtifact("a", 5, 0);
   assert.equal((await listArtifacts(root))[0]!.facts?.modelName, "a");
   await truncate(networkFile(join(root, "a".repeat(32))), 4);

@@ -1,7 +1,12 @@
 import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { partOf } from "../files/cache-folder.ts";
-import { type ArtifactDescription, isArtifactKey, networkFile, readArtifactDescription } from "./artifact.ts";
+import {
+  type ArtifactDescription,
+  isArtifactKey,
+  networkFile,
+  readArtifactDescription,
+} from "./artifact.ts";
 
 /** An artifact as it lies in the folder. */
 export interface StoredArtifact {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
@@ -46,11 +46,11 @@ async function makeNetwork(more: Partial<StorableNetwork> = {}) {
     device: "cpu",
     library: "onnxruntime 0.0.0",
     build: async (saveOptimizedTo) => {
-      counts.builds += 1;
+      counts.builds++;
       return await onnxRuntime.createSession(file.path, { saveOptimizedTo });
     },
     map: async (path) => {
-      counts.maps += 1;
+      counts.maps++;
       return await onnxRuntime.createSession(path, { mapped: true });
     },
     isUnchanged: async () => true,
@@ -67,7 +67,7 @@ async function open(store: ArtifactStore, network: StorableNetwork): Promise<boo
 }
 
 describe("an artifact store", () => {
-  it("builds once, and maps what it built", async () => {
+  test("builds once, and maps what it built", async () => {
     const { network, counts } = await makeNetwork();
     assert.equal(await open(makeStore(), network), false);
     assert.deepEqual(counts, { builds: 1, maps: 1 });
@@ -76,7 +76,7 @@ describe("an artifact store", () => {
     assert.deepEqual(warnings, []);
   });
 
-  it("has an artifact for each library, device and processor", async () => {
+  test("has an artifact for each library, device and processor", async () => {
     const keys = ["onnxruntime 1", "onnxruntime 2"].flatMap((library) =>
       ["cpu", "coreml"].map((device) => artifactIdentity("abc", { device, library })),
     );
@@ -84,14 +84,14 @@ describe("an artifact store", () => {
     assert.equal(new Set([...keys, ...others].map(artifactKey)).size, 8);
   });
 
-  it("saves nothing under the hash of a file that has been replaced meanwhile", async () => {
+  test("saves nothing under the hash of a file that has been replaced meanwhile", async () => {
     const { network } = await makeNetwork({ isUnchanged: async () => false });
     assert.equal(await open(makeStore(), network), false);
     assert.deepEqual(await names(), []);
     assert.deepEqual(warnings, []);
   });
 
-  it("gives a model's own failure, and leaves nothing", async () => {
+  test("gives a model's own failure, and leaves nothing", async () => {
     const { network } = await makeNetwork({
       build: async () => Promise.reject(new Error("no network")),
     });
@@ -100,7 +100,7 @@ describe("an artifact store", () => {
     assert.deepEqual(warnings, []);
   });
 
-  it("ends with the signal's reason, and leaves nothing", async () => {
+  test("ends with the signal's reason, and leaves nothing", async () => {
     for (const abortIn of ["build", "isUnchanged"] as const) {
       const aborter = new AbortController();
       const { network } = await makeNetwork({ signal: aborter.signal });
@@ -122,7 +122,7 @@ describe("an artifact store", () => {
     assert.deepEqual(warnings, []);
   });
 
-  it("takes what another process has put in its place meanwhile", async () => {
+  test("takes what another process has put in its place meanwhile", async () => {
     const { network, counts } = await makeNetwork();
     const racing: StorableNetwork = {
       ...network,
@@ -137,7 +137,7 @@ describe("an artifact store", () => {
     assert.deepEqual(warnings, []);
   });
 
-  it("keeps what it built where the place is taken by something else", async () => {
+  test("keeps what it built where the place is taken by something else", async () => {
     const { network, counts } = await makeNetwork();
     const [key] = [artifactKey(artifactIdentity(network.file.sha256, network))];
     const place = folder.file(`artifacts/${key}`);
@@ -153,7 +153,7 @@ describe("an artifact store", () => {
     assert.equal(warnings.length, 1);
   });
 
-  it("warns once where there is no folder, and not at all where none is wanted", async () => {
+  test("warns once where there is no folder, and not at all where none is wanted", async () => {
     const { network, counts } = await makeNetwork();
     const homeless = makeStore({ folder: undefined });
     await open(homeless, network);

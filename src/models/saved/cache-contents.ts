@@ -2,7 +2,7 @@ import { readdir, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import { artifactFolder, cacheVariable, cacheFolder } from "../files/cache-folder.ts";
+import { artifactFolder, cacheFolder, cacheVariable } from "../files/cache-folder.ts";
 import { hashFolder } from "../files/file-hash.ts";
 import { type ArtifactDescription, artifactIdentity, artifactKey } from "./artifact.ts";
 import { listArtifacts, removeAbandoned, removeArtifact } from "./artifact-folder.ts";
@@ -30,7 +30,7 @@ export interface ClearedCache {
 /**
  * What is kept in the cache folder, the most recently used first, samples at the end.
  *
- * @throws OrangeryError `INVALID_ARGUMENT` where there is a folder for it that cannot be read
+ * @throws `INVALID_ARGUMENT` where there is a folder for it that cannot be read
  */
 export async function listCache(): Promise<CacheEntry[]> {
   const names = await namesInCache();
@@ -51,7 +51,7 @@ export async function listCache(): Promise<CacheEntry[]> {
 /**
  * Removes all that Orangery keeps in the cache folder, and nothing else that lies there.
  *
- * @throws OrangeryError what `listCache` throws
+ * @throws what `listCache` throws
  */
 export async function clearCache(): Promise<ClearedCache> {
   const cleared: CacheEntry[] = [];

@@ -1,7 +1,7 @@
 import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
 import type { Device } from "../devices/device.ts";
 import { identifyModelFile, isCheckpoint, type ModelFile } from "../files/model-file.ts";
-import { NetworkFile } from "../files/model-source.ts";
+import { NetworkFile } from "../files/network-file.ts";
 import type { ArtifactStore, OpenedNetwork } from "./artifact-store.ts";
 
 export interface OpenNetworkOptions {

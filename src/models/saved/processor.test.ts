@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { it } from "node:test";
+import { test } from "node:test";
 import { processorIdentity } from "./processor.ts";
 
-it("the processor's identity is the same in every process of the machine", () => {
+test("the processor's identity is the same in every process of the machine", () => {
   const file = JSON.stringify(new URL("./processor.ts", import.meta.url));
   const script = `process.stdout.write((await import(${file})).processorIdentity())`;
   const elsewhere = execFileSync(process.execPath, ["--input-type=module", "-e", script]);

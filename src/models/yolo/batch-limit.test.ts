@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { OrangeryError } from "../../errors.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
@@ -28,7 +28,7 @@ describe("a limit of batches", () => {
   const items = [1, 2, 3, 4, 5, 6, 7];
   const results = items.map((item) => 10 * item);
 
-  it("halves a batch until it fits, gives all results in order, and remembers", async () => {
+  test("halves a batch until it fits, gives all results in order, and remembers", async () => {
     const limit = new BatchLimit(64);
     const { sizes, run } = device(2);
     const told: number[] = [];
@@ -42,25 +42,25 @@ describe("a limit of batches", () => {
     assert.equal(sizes.length, 11);
   });
 
-  it("has nothing to run of nothing", async () => {
+  test("has nothing to run of nothing", async () => {
     const { sizes, run } = device(2);
     assert.deepEqual(await new BatchLimit(4).run([], run), []);
     assert.deepEqual(sizes, []);
   });
 
-  it("cuts what is larger than it to begin with", async () => {
+  test("cuts what is larger than it to begin with", async () => {
     const { sizes, run } = device(9);
     assert.deepEqual(await new BatchLimit(3).run(items, run), results);
     assert.deepEqual(sizes, [3, 3, 1]);
   });
 
-  it("gives up where a single one does not fit", async () => {
+  test("gives up where a single one does not fit", async () => {
     const limit = new BatchLimit(64);
     await assert.rejects(limit.run(items, device(0).run), /bad_alloc/);
     assert.equal(limit.largest, 1);
   });
 
-  it("passes other failures on and does not shrink", async () => {
+  test("passes other failures on and does not shrink", async () => {
     const limit = new BatchLimit(64);
     const failing = async () => {
       throw new OrangeryError("ORT_FAILED", "Run failed: the shapes do not fit");
@@ -82,18 +82,18 @@ describe("memory that ran out", () => {
     "CUDNN_STATUS_ALLOC_FAILED",
   ];
   for (const message of messages) {
-    it(`is known by “${message}”`, () => {
+    test(`is known by “${message}”`, () => {
       assert.ok(isOutOfMemory(new OrangeryError("ORT_FAILED", message)));
     });
   }
 
-  it("is nothing else", () => {
+  test("is nothing else", () => {
     assert.equal(isOutOfMemory(new OrangeryError("ORT_FAILED", "INVALID_GRAPH")), false);
     assert.equal(isOutOfMemory(new Error("out of memory")), false);
   });
 
   const hasPrlimit = spawnSync("prlimit", ["--version"]).status === 0;
-  it("for real makes a batch smaller, with the same results", {
+  test("for real makes a batch smaller, with the same results", {
     skip: !hasPrlimit && "needs prlimit, to limit a process's memory",
   }, async (t) => {
     await using folder = await ModelFolder.create();

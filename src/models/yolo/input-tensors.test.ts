@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, describe, it } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { InputTensors } from "./input-tensors.ts";
@@ -9,14 +9,14 @@ const live = () => liveNativeObjects().tensor ?? 0;
 describe("input tensors", () => {
   afterEach(() => assert.equal(live(), 0, "every tensor is released"));
 
-  it("have the network's element type and the shape of one photo", () => {
+  test("have the network's element type and the shape of one photo", () => {
     using float16 = new InputTensors(onnxRuntime, "float16");
     using taken = float16.take([32, 64]);
     assert.deepEqual(taken.tensor.shape, [1, 3, 32, 64]);
     assert.ok(taken.tensor.data instanceof Float16Array);
   });
 
-  it("are used again for the same size, and not for another", () => {
+  test("are used again for the same size, and not for another", () => {
     using inputs = new InputTensors(onnxRuntime, "float32");
     const take = (size: [number, number]) => {
       using taken = inputs.take(size);
@@ -31,14 +31,14 @@ describe("input tensors", () => {
     assert.deepEqual(batch.tensor.shape, [4, 3, 32, 64]);
   });
 
-  it("are one each for those who take at the same time", () => {
+  test("are one each for those who take at the same time", () => {
     using inputs = new InputTensors(onnxRuntime, "float32");
     using first = inputs.take([32, 32]);
     using second = inputs.take([32, 32]);
     assert.notEqual(first.tensor, second.tensor);
   });
 
-  it("are kept two at most, the latest", () => {
+  test("are kept two at most, the latest", () => {
     using inputs = new InputTensors(onnxRuntime, "float32");
     const taken = [32, 64, 96, 128].map((extent) => inputs.take([extent, extent]));
     assert.equal(live(), 4);
@@ -49,7 +49,7 @@ describe("input tensors", () => {
     );
   });
 
-  it("are let go when the memory is wanted, but for those in use", () => {
+  test("are let go when the memory is wanted, but for those in use", () => {
     using inputs = new InputTensors(onnxRuntime, "float32");
     using inUse = inputs.take([32, 32]);
     inputs.take([64, 64])[Symbol.dispose]();
@@ -58,7 +58,7 @@ describe("input tensors", () => {
     assert.equal(inUse.tensor.disposed, false);
   });
 
-  it("that are in use as their owner goes are released when they are given back", () => {
+  test("that are in use as their owner goes are released when they are given back", () => {
     const inputs = new InputTensors(onnxRuntime, "float32");
     const inUse = inputs.take([32, 32]);
     inputs[Symbol.dispose]();

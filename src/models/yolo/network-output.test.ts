@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { afterEach, describe, it } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Tensor } from "../../native/runtime.ts";
 import { planLetterbox } from "../../vision/letterbox.ts";
 import { readDetections } from "./network-output.ts";
+import type { HeadLayout, NetworkSignature } from "./network-signature.ts";
 import type { CheckedPredictOptions } from "./predict-options.ts";
-import type { HeadLayout, NetworkSignature } from "./yolo-network.ts";
 
 type FloatType = "float32" | "float16";
 
@@ -115,14 +115,14 @@ const bed: Row = { boxXyxy: [0, 0, 32, 24], score: 0.75, classId: 0 };
 
 for (const head of ["raw", "end-to-end"] as const) {
   describe(`${head} output`, () => {
-    it("without anything in it is no detections", async () => {
+    test("without anything in it is no detections", async () => {
       const detections = await read([], { head });
       assert.equal(detections.length, 0);
       assert.deepEqual(detections.names, ["bed", "plant"]);
       assert.equal(detections.masks, undefined);
     });
 
-    it("is boxes in pixels of the photo, with scores and names", async () => {
+    test("is boxes in pixels of the photo, with scores and names", async () => {
       const detections = await read([bed, plant], { head });
       assert.deepEqual(
         [...detections],
@@ -133,7 +133,7 @@ for (const head of ["raw", "end-to-end"] as const) {
       );
     });
 
-    it("is cut by confidence, class and number", async () => {
+    test("is cut by confidence, class and number", async () => {
       const count = async (options: Partial<CheckedPredictOptions>) =>
         (await read([bed, plant], { head, ...options })).length;
       assert.equal(await count({ confidence: 0.5 }), 1, "a score must be above it");
@@ -143,7 +143,7 @@ for (const head of ["raw", "end-to-end"] as const) {
       assert.equal(await count({ maxDetections: 1 }), 1);
     });
 
-    it("of float16 is read as that of float32", async () => {
+    test("of float16 is read as that of float32", async () => {
       const [half, full] = await Promise.all([
         read([bed, plant], { head, elementType: "float16" }),
         read([bed, plant], { head }),
@@ -156,20 +156,20 @@ for (const head of ["raw", "end-to-end"] as const) {
 describe("a raw head", () => {
   const twice = { ...plant, boxXyxy: [4, 8, 12, 15.5] as const, score: 0.4 };
 
-  it("has its overlapping boxes suppressed, best first", async () => {
+  test("has its overlapping boxes suppressed, best first", async () => {
     assert.equal((await read([twice, plant])).length, 1);
     assert.deepEqual([...(await read([twice, plant])).scores], [0.5]);
     assert.equal((await read([twice, plant], { iou: 0.95 })).length, 2);
   });
 
-  it("has boxes of different classes suppressed where classes do not matter", async () => {
+  test("has boxes of different classes suppressed where classes do not matter", async () => {
     const other = { ...twice, classId: 0 };
     assert.equal((await read([other, plant])).length, 2);
     assert.equal((await read([other, plant], { classAgnostic: true })).length, 1);
   });
 });
 
-it("an end-to-end head has suppressed already: nothing is done again", async () => {
+test("an end-to-end head has suppressed already: nothing is done again", async () => {
   assert.equal((await read([plant, plant], { head: "end-to-end" })).length, 2);
 });
 
@@ -181,7 +181,7 @@ describe("masks", () => {
   const nothing = { ...plant, boxXyxy: [20, 20, 30, 30] as const, coefficients: [0, 1] };
 
   for (const head of ["raw", "end-to-end"] as const) {
-    it(`of a ${head} head have the photo's size and end at the box`, async () => {
+    test(`of a ${head} head have the photo's size and end at the box`, async () => {
       const { masks, boxesXyxy } = await read([left], { head, prototypes });
       assert.deepEqual([...boxesXyxy], [0, 0, 64, 48]);
       const [mask] = masks!;
@@ -198,18 +198,18 @@ describe("masks", () => {
       assert.equal(mask!.areaPx, 32 * 48);
     });
 
-    it(`of a ${head} head may have the input's size, while boxes keep the photo's`, async () => {
+    test(`of a ${head} head may have the input's size, while boxes keep the photo's`, async () => {
       const { masks, boxesXyxy } = await read([left], { head, prototypes, maskSize: "input" });
       assert.deepEqual([...boxesXyxy], [0, 0, 64, 48]);
       assert.deepEqual([masks![0]!.widthPx, masks![0]!.areaPx], [32, 16 * 24]);
     });
 
-    it(`of a ${head} head may be left out`, async () => {
+    test(`of a ${head} head may be left out`, async () => {
       const detections = await read([left, nothing], { head, prototypes, maskSize: "none" });
       assert.deepEqual([detections.length, detections.masks], [2, undefined]);
     });
 
-    it(`of a ${head} head that are empty take their detections with them`, async () => {
+    test(`of a ${head} head that are empty take their detections with them`, async () => {
       const order = head === "raw" ? [nothing, left] : [left, nothing, { ...left, score: 0.3 }];
       const detections = await read(order, { head, prototypes });
       assert.equal(detections.masks!.length, detections.length);
@@ -217,12 +217,12 @@ describe("masks", () => {
     });
   }
 
-  it("that are all empty leave no detections, and no masks", async () => {
+  test("that are all empty leave no detections, and no masks", async () => {
     const detections = await read([nothing], { prototypes });
     assert.deepEqual([detections.length, detections.masks], [0, []]);
   });
 
-  it("of float16 are those of float32", async () => {
+  test("of float16 are those of float32", async () => {
     const half16 = await read([left], { prototypes, elementType: "float16" });
     const full = await read([left], { prototypes });
     assert.deepEqual(half16.masks![0]!.toRle(), full.masks![0]!.toRle());

@@ -17,8 +17,8 @@ import {
   planInputMasks,
   planPhotoMasks,
 } from "../../vision/masks/prototypes.ts";
+import type { NetworkSignature } from "./network-signature.ts";
 import type { CheckedPredictOptions } from "./predict-options.ts";
-import type { NetworkSignature } from "./yolo-network.ts";
 
 export interface NetworkOutput {
   readonly network: NetworkSignature;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
+import type { NetworkSignature } from "./network-signature.ts";
 import { checkPredictOptions, type PredictOptions } from "./predict-options.ts";
-import type { NetworkSignature } from "./yolo-network.ts";
 
 const fixed: NetworkSignature = {
   task: "detect",
@@ -20,7 +20,7 @@ const fixed: NetworkSignature = {
 const free: NetworkSignature = { ...fixed, fixedSizeHw: undefined, defaultSizeHw: [600, 640] };
 
 describe("options to predict", () => {
-  it("have Ultralytics' defaults", () => {
+  test("have Ultralytics' defaults", () => {
     assert.deepEqual(checkPredictOptions({}, fixed), {
       confidence: 0.25,
       iou: 0.7,
@@ -32,7 +32,7 @@ describe("options to predict", () => {
     });
   });
 
-  it("are taken as they are given", () => {
+  test("are taken as they are given", () => {
     const given = {
       confidence: 0,
       iou: 1,
@@ -60,7 +60,7 @@ describe("options to predict", () => {
   ];
   for (const [option, values, expected] of wrong) {
     for (const value of values) {
-      it(`do not take ${option}: ${JSON.stringify(value)} (${typeof value})`, () => {
+      test(`do not take ${option}: ${JSON.stringify(value)} (${typeof value})`, () => {
         assert.throws(
           () => checkPredictOptions({ [option]: value }, free),
           (error) => {
@@ -90,18 +90,18 @@ describe("the size of the input", () => {
     [16384, [16384, 16384]],
   ];
   for (const [imageSize, inputSizeHw] of sizes) {
-    it(`is ${inputSizeHw} when ${imageSize} is asked for: rounded up to the stride`, () => {
+    test(`is ${inputSizeHw} when ${imageSize} is asked for: rounded up to the stride`, () => {
       assert.deepEqual(checkPredictOptions({ imageSize }, free).inputSizeHw, inputSizeHw);
     });
   }
 
-  it("follows the network's own stride", () => {
+  test("follows the network's own stride", () => {
     const wide = { ...free, stride: 64 };
     assert.deepEqual(checkPredictOptions({ imageSize: 640 }, wide).inputSizeHw, [640, 640]);
     assert.deepEqual(checkPredictOptions({ imageSize: 650 }, wide).inputSizeHw, [704, 704]);
   });
 
-  it("of a network of fixed size can be asked for, and no other", () => {
+  test("of a network of fixed size can be asked for, and no other", () => {
     assert.deepEqual(checkPredictOptions({ imageSize: [480, 640] }, fixed).inputSizeHw, [480, 640]);
     assert.deepEqual(checkPredictOptions({ imageSize: [450, 610] }, fixed).inputSizeHw, [480, 640]);
     for (const imageSize of [640, 480, [640, 480]] as const) {
@@ -112,7 +112,7 @@ describe("the size of the input", () => {
     }
   });
 
-  it("of a network of fixed size need not be a multiple of its stride", () => {
+  test("of a network of fixed size need not be a multiple of its stride", () => {
     const odd: NetworkSignature = { ...fixed, fixedSizeHw: [300, 300], defaultSizeHw: [300, 300] };
     assert.deepEqual(checkPredictOptions({}, odd).inputSizeHw, [300, 300]);
     assert.deepEqual(checkPredictOptions({ imageSize: 300 }, odd).inputSizeHw, [300, 300]);

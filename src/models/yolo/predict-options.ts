@@ -1,19 +1,19 @@
 import { OrangeryError } from "../../errors.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
-import type { NetworkSignature } from "./yolo-network.ts";
+import type { NetworkSignature } from "./network-signature.ts";
 
 /** How to predict. The defaults are those of Ultralytics' `predict`. */
 export interface PredictOptions {
   /** Detections must score above this, 0 to 1. Default 0.25. */
-  readonly confidence?: number;
+  readonly confidence?: number | undefined;
   /** Two boxes of one class that overlap more than this (IoU, 0 to 1) are one. Default 0.7. */
-  readonly iou?: number;
+  readonly iou?: number | undefined;
   /** The most detections, best first, from 1 up. Default 300. */
-  readonly maxDetections?: number;
+  readonly maxDetections?: number | undefined;
   /** Class ids to keep. Default: all. */
   readonly classes?: readonly number[] | undefined;
   /** Whether boxes of different classes suppress each other too. Default false. */
-  readonly classAgnostic?: boolean;
+  readonly classAgnostic?: boolean | undefined;
   /**
    * Extent of the network's input in pixels, one number for a square or [height, width], rounded up
    * to the network's stride. More finds smaller things and takes longer, by the square. Only for
@@ -24,7 +24,7 @@ export interface PredictOptions {
    * Size of the masks: the photo's, the network input's, or none, which is quickest. Default
    * `photo`.
    */
-  readonly maskSize?: "photo" | "input" | "none";
+  readonly maskSize?: "photo" | "input" | "none" | undefined;
   /** Photos of more pixels are refused. Default: the decoder's limit. */
   readonly maxPixels?: number | undefined;
   /** Stops the wait for the device, or the run. */
@@ -45,7 +45,7 @@ export interface CheckedPredictOptions {
 /**
  * Fills in defaults and checks every option against the network.
  *
- * @throws OrangeryError `INVALID_ARGUMENT`
+ * @throws `INVALID_ARGUMENT`
  */
 export function checkPredictOptions(
   {

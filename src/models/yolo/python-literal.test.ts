@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { type PythonLiteral, parsePythonLiteral } from "./python-literal.ts";
 
 describe("a Python literal", () => {
@@ -44,7 +44,7 @@ describe("a Python literal", () => {
     ["{'__proto__': 1}", new Map([["__proto__", 1]])],
   ];
   for (const [text, value] of values) {
-    it(`${text} is read`, () => assert.deepEqual(parsePythonLiteral(text), value));
+    test(`${text} is read`, () => assert.deepEqual(parsePythonLiteral(text), value));
   }
 
   const refused: [what: string, text: string][] = [
@@ -70,10 +70,10 @@ describe("a Python literal", () => {
     ["nesting to exhaust the stack", "[".repeat(100_000)],
   ];
   for (const [what, text] of refused) {
-    it(`is not ${what}`, () => assert.equal(parsePythonLiteral(text), undefined));
+    test(`is not ${what}`, () => assert.equal(parsePythonLiteral(text), undefined));
   }
 
-  it("may be nested as deep as 32", () => {
+  test("may be nested as deep as 32", () => {
     assert.notEqual(parsePythonLiteral("[".repeat(32) + "]".repeat(32)), undefined);
     assert.equal(parsePythonLiteral("[".repeat(34) + "]".repeat(34)), undefined);
   });

@@ -64,7 +64,7 @@ class LiteralReader {
 
   #dict(depth: number): Map<PythonLiteral, PythonLiteral> {
     const entries = new Map<PythonLiteral, PythonLiteral>();
-    this.#at += 1;
+    this.#at++;
     while (!this.#take("}")) {
       const key = this.#value(depth + 1);
       this.#expect(":");
@@ -79,7 +79,7 @@ class LiteralReader {
 
   #sequence(close: string, depth: number): PythonLiteral[] {
     const items: PythonLiteral[] = [];
-    this.#at += 1;
+    this.#at++;
     while (!this.#take(close)) {
       items.push(this.#value(depth + 1));
       if (!this.#take(",")) {
@@ -95,7 +95,7 @@ class LiteralReader {
     for (this.#at += 1; this.#at < this.#text.length; this.#at += 1) {
       const character = this.#text[this.#at]!;
       if (character === quote) {
-        this.#at += 1;
+        this.#at++;
         return value;
       }
       value += character === "\\" ? this.#escape() : character;
@@ -105,7 +105,7 @@ class LiteralReader {
 
   /** Reads what follows a backslash; leaves the position on its last character. */
   #escape(): string {
-    this.#at += 1;
+    this.#at++;
     const kind = this.#text[this.#at] ?? "";
     const hexDigits = { x: 2, u: 4, U: 8 }[kind];
     if (hexDigits === undefined) return escapes[kind] ?? `\\${kind}`;
@@ -129,7 +129,7 @@ class LiteralReader {
   #take(token: string): boolean {
     this.#skipSpace();
     if (this.#text[this.#at] !== token) return false;
-    this.#at += 1;
+    this.#at++;
     return true;
   }
 

@@ -1,10 +1,10 @@
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { onnxDataTypes } from "../../graph/element-type.ts";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
-import type { HeadLayout, YoloTask } from "./yolo-network.ts";
+import { onnxDataTypes } from "../../graph/onnx-data-type.ts";
+import type { HeadLayout, YoloTask } from "./network-signature.ts";
 
 export interface TinyYolo {
   readonly task?: YoloTask;

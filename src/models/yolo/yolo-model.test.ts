@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
@@ -55,12 +55,12 @@ class LoggedRuntime implements Runtime {
   #watch(session: Session): void {
     const run = session.run.bind(session);
     session.run = async (...args) => {
-      this.running += 1;
+      this.running++;
       this.mostRunning = Math.max(this.mostRunning, this.running);
       try {
         return await run(...args);
       } finally {
-        this.running -= 1;
+        this.running--;
       }
     };
   }
@@ -80,7 +80,7 @@ async function load(
 const coded = (code: ErrorCode) => (error: unknown) => isOrangeryError(error, code);
 
 describe("a YOLO model", () => {
-  it("says what it is", async () => {
+  test("says what it is", async () => {
     await using model = await load();
     const { sha256 } = await identifyModelFile(folder.file("model.onnx"));
     const { file, task, names, device, stride, defaultSizeHw, freeSize } = model;
@@ -107,7 +107,7 @@ describe("a YOLO model", () => {
     ["a raw picture", () => blackPhoto],
   ];
   for (const [what, input] of inputs) {
-    it(`takes ${what}`, async () => {
+    test(`takes ${what}`, async () => {
       await using model = await load();
       const prediction = await model.predict(await input());
       assert.deepEqual(
@@ -137,19 +137,19 @@ describe("a YOLO model", () => {
     ["bytes of no photo", new Uint8Array(100), "PHOTO_UNREADABLE"],
   ];
   for (const [what, input, code] of wrong) {
-    it(`does not take ${what}`, async () => {
+    test(`does not take ${what}`, async () => {
       await using model = await load();
       await assert.rejects(model.predict(input as PictureInput), coded(code));
     });
   }
 
-  it("refuses options before it reads the photo", async () => {
+  test("refuses options before it reads the photo", async () => {
     await using model = await load();
     const options = { confidence: 2 };
     await assert.rejects(model.predict("/no/such.jpg", options), coded("INVALID_ARGUMENT"));
   });
 
-  it("refuses photos above the limit", async () => {
+  test("refuses photos above the limit", async () => {
     await using model = await load();
     await assert.rejects(model.predict(photo, { maxPixels: 100 }), coded("PHOTO_TOO_LARGE"));
   });
@@ -167,7 +167,7 @@ describe("a network", () => {
     { task: "segment", head: "end-to-end", elementType: "float16" },
   ];
   for (const tiny of networks) {
-    it(`of ${JSON.stringify(tiny)} finds what it finds`, async () => {
+    test(`of ${JSON.stringify(tiny)} finds what it finds`, async () => {
       await using model = await load(tiny);
       const { detections } = await model.predict(blackPhoto);
       assert.deepEqual([...detections.boxesXyxy], [16, 16, 48, 48]);
@@ -179,7 +179,7 @@ describe("a network", () => {
     });
   }
 
-  it("of fixed size is given its whole square", async () => {
+  test("of fixed size is given its whole square", async () => {
     const runtime = new LoggedRuntime();
     await using model = await load({}, { runtime });
     const wide = { data: new Uint8Array(3 * 64 * 16), widthPx: 64, heightPx: 16 };
@@ -187,7 +187,7 @@ describe("a network", () => {
     assert.deepEqual(runtime.shapes, ["1 3 32 32"]);
   });
 
-  it("of free size is given the least rectangle that its stride allows", async () => {
+  test("of free size is given the least rectangle that its stride allows", async () => {
     const runtime = new LoggedRuntime();
     await using model = await load({ freeSize: true }, { runtime });
     assert.equal(model.freeSize, true);
@@ -203,7 +203,7 @@ describe("a network", () => {
     assert.deepEqual(runtime.shapes, ["1 3 96 128", "1 3 128 96", "1 3 32 128", "1 3 32 32"]);
   });
 
-  it("uses an input tensor again for photos of one size", async () => {
+  test("uses an input tensor again for photos of one size", async () => {
     const runtime = new LoggedRuntime();
     await using model = await load({}, { runtime });
     for (let time = 0; time < 5; time += 1) await model.predict(blackPhoto);
@@ -213,7 +213,7 @@ describe("a network", () => {
     assert.equal(runtime.shapes.length, 2, "trimming has let go of it");
   });
 
-  it("has one run at a time on a device, whichever model it is of", async () => {
+  test("has one run at a time on a device, whichever model it is of", async () => {
     const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
     await using first = await load({}, { runtime, turns });
     await using second = await load({ task: "segment" }, { runtime, turns });
@@ -234,7 +234,7 @@ describe("a batch", () => {
 
   for (const head of ["raw", "end-to-end"] as const) {
     for (const elementType of ["float32", "float16"] as const) {
-      it(`is one run of a ${head} network of ${elementType}, in order`, async () => {
+      test(`is one run of a ${head} network of ${elementType}, in order`, async () => {
         const runtime = new LoggedRuntime();
         await using model = await load({ head, elementType, freeBatch: true }, { runtime });
         const predictions = await model.predictBatch(pictures);
@@ -251,7 +251,7 @@ describe("a batch", () => {
     }
   }
 
-  it("has masks, each picture its own", async () => {
+  test("has masks, each picture its own", async () => {
     await using model = await load({ task: "segment", freeBatch: true });
     assert.ok(model.largestBatch > 1);
     for (const { detections } of await model.predictBatch(pictures)) {
@@ -262,7 +262,7 @@ describe("a batch", () => {
     }
   });
 
-  it("is a run each where the network's batch is fixed", async () => {
+  test("is a run each where the network's batch is fixed", async () => {
     const runtime = new LoggedRuntime();
     await using model = await load({}, { runtime });
     assert.equal(model.largestBatch, 1);
@@ -271,12 +271,12 @@ describe("a batch", () => {
     assert.equal(predictions.length, 3);
   });
 
-  it("of nothing is nothing", async () => {
+  test("of nothing is nothing", async () => {
     await using model = await load({ freeBatch: true });
     assert.deepEqual(await model.predictBatch([]), []);
   });
 
-  it("of pictures that need different inputs is refused", async () => {
+  test("of pictures that need different inputs is refused", async () => {
     await using model = await load({ freeBatch: true, freeSize: true });
     const mixed = [grey(1), grey(1, 96, 32)];
     await assert.rejects(
@@ -289,7 +289,7 @@ describe("a batch", () => {
     );
   });
 
-  it("is refused by a model that is released", async () => {
+  test("is refused by a model that is released", async () => {
     const model = await load({ freeBatch: true });
     await model[Symbol.asyncDispose]();
     await assert.rejects(model.predictBatch(pictures), coded("MODEL_RELEASED"));
@@ -299,12 +299,12 @@ describe("a batch", () => {
 describe("an abort", () => {
   const reason = new Error("enough");
 
-  it("that came before is the reason", async () => {
+  test("that came before is the reason", async () => {
     await using model = await load();
     await assert.rejects(model.predict(photo, { signal: AbortSignal.abort(reason) }), reason);
   });
 
-  it("while it waits for the device gives up its place, and no other", async () => {
+  test("while it waits for the device gives up its place, and no other", async () => {
     const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
     await using model = await load({}, { runtime, turns });
     const gate = Promise.withResolvers<void>();
@@ -323,7 +323,7 @@ describe("an abort", () => {
     assert.equal(runtime.shapes.length, 2, "the tensor of the one who left is used again");
   });
 
-  it("during the run stops it, and the device is free", async () => {
+  test("during the run stops it, and the device is free", async () => {
     const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
     await using slow = await load({ slow: true }, { runtime, turns });
     const aborter = new AbortController();
@@ -338,7 +338,7 @@ describe("an abort", () => {
 });
 
 describe("a model that is released", () => {
-  it("lets the predictions in flight end, and refuses more", async () => {
+  test("lets the predictions in flight end, and refuses more", async () => {
     const turns = new OneAtATime();
     const model = await load({ task: "segment" }, { turns });
     const gate = Promise.withResolvers<void>();
@@ -362,7 +362,7 @@ describe("a model that is released", () => {
     await model[Symbol.asyncDispose]();
   });
 
-  it("has its trimming ended first, and has nothing to trim afterwards", async () => {
+  test("has its trimming ended first, and has nothing to trim afterwards", async () => {
     const model = await load();
     await model.predict(blackPhoto);
     const trimming = model.trimMemory();

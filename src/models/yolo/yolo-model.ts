@@ -18,16 +18,16 @@ import type { ModelFile } from "../files/model-file.ts";
 import { BatchLimit } from "./batch-limit.ts";
 import { InputTensors } from "./input-tensors.ts";
 import { readDetections } from "./network-output.ts";
+import type { NetworkSignature, YoloTask } from "./network-signature.ts";
 import { isOutOfMemory } from "./out-of-memory.ts";
 import {
   type CheckedPredictOptions,
   checkPredictOptions,
   type PredictOptions,
 } from "./predict-options.ts";
-import type { NetworkSignature, YoloTask } from "./yolo-network.ts";
 
+export type { YoloTask } from "./network-signature.ts";
 export type { PredictOptions } from "./predict-options.ts";
-export type { YoloTask } from "./yolo-network.ts";
 
 /** More pictures a run are slower to prepare than they save. */
 const maxBatch = 64;
@@ -115,7 +115,7 @@ export class YoloModel implements AsyncDisposable {
   /**
    * Makes sure that the model can be asked so, for those who would know before the first photo.
    *
-   * @throws OrangeryError `INVALID_ARGUMENT`
+   * @throws `INVALID_ARGUMENT`
    */
   checkOptions(options: PredictOptions): void {
     checkPredictOptions(options, this.#parts.network);
@@ -127,7 +127,7 @@ export class YoloModel implements AsyncDisposable {
    *
    * @param input Path, `file:` URL, encoded bytes, or a decoded picture. A photo of more than 64
    *   million pixels is unpacked to a temporary file.
-   * @throws OrangeryError `INVALID_ARGUMENT`, `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`,
+   * @throws `INVALID_ARGUMENT`, `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`,
    *   `PHOTO_TOO_LARGE`, `PHOTO_NO_SPACE`, `MODEL_RELEASED`, `ORT_FAILED`, `INFERENCE_NOT_FINITE`,
    *   or the signal's reason.
    */
@@ -142,7 +142,7 @@ export class YoloModel implements AsyncDisposable {
    *
    * @param pictures Of one size, or of sizes that need the same network input.
    * @returns One prediction a picture, in order.
-   * @throws OrangeryError as {@link predict}.
+   * @throws as {@link predict}.
    */
   async predictBatch(
     pictures: readonly Picture[],

@@ -3,10 +3,10 @@ import { findCudaGpu, type GpuIdentity } from "./cuda-visible-devices.ts";
 import {
   driverNotLoaded,
   libraryNotFound,
-  notAvailable,
-  nvmlLibraryVariable,
   type NvmlFunctionName,
   NvmlLibrary,
+  notAvailable,
+  nvmlLibraryVariable,
 } from "./nvml-library.ts";
 
 /** What one GPU reports at one moment. A value that this GPU or driver does not tell is absent. */
@@ -32,7 +32,7 @@ let shared: Nvml | undefined | "not asked" = "not asked";
  * NVIDIA's management library, opened once per thread and kept: `undefined`, without a word, where
  * there is no library or no driver, which is what a machine without an NVIDIA GPU looks like.
  *
- * @throws OrangeryError `NVML_FAILED` where there is a driver but NVML does not start (after an
+ * @throws `NVML_FAILED` where there is a driver but NVML does not start (after an
  *   update of the driver, say), or `ORANGERY_NVML_LIBRARY` names something else. Not remembered:
  *   the next call tries again.
  */
@@ -105,7 +105,7 @@ export class NvmlGpu implements GpuIdentity {
     this.uuid = library.text("nvmlDeviceGetUUID", this.#handle);
   }
 
-  /** @throws OrangeryError `NVML_FAILED`, when the GPU has fallen off the bus, say. */
+  /** @throws `NVML_FAILED`, when the GPU has fallen off the bus, say. */
   read(): GpuReading {
     const memory = { total: 0, free: 0, used: 0 };
     this.#library.call("nvmlDeviceGetMemoryInfo", this.#handle, memory);

@@ -22,7 +22,7 @@ let opened: Environment | undefined;
  *
  * Failures are not remembered, so a corrected `ORANGERY_ORT_LIBRARY` is picked up.
  *
- * @throws OrangeryError `ORT_LIBRARY_NOT_FOUND`, `ORT_LIBRARY_TOO_OLD`
+ * @throws `ORT_LIBRARY_NOT_FOUND`, `ORT_LIBRARY_TOO_OLD`
  */
 export function environment(): Environment {
   opened ??= open();

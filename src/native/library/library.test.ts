@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, describe, it } from "node:test";
+import { after, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { findLibrary, libraryVariable, openLibrary } from "./library.ts";
 
@@ -11,18 +11,18 @@ describe("the ONNX Runtime library", () => {
   const folder = mkdtempSync(join(tmpdir(), "orangery-library-"));
   after(() => rmSync(folder, { recursive: true }));
 
-  it("is the bundled one, where nothing else is named", () => {
+  test("is the bundled one, where nothing else is named", () => {
     const file = findLibrary({});
     assert.match(file, /onnxruntime-node/);
     assert.match(openLibrary(file).version, /^1\.\d+\.\d+$/);
   });
 
-  it("is the one that the variable names", () => {
+  test("is the one that the variable names", () => {
     const bundled = findLibrary({});
     assert.equal(findLibrary({ [libraryVariable]: bundled }), bundled);
   });
 
-  it("is not found where the variable names no file, and the error names it", () => {
+  test("is not found where the variable names no file, and the error names it", () => {
     assert.throws(
       () => findLibrary({ [libraryVariable]: "/no/such/lib.so" }),
       (error) =>
@@ -32,7 +32,7 @@ describe("the ONNX Runtime library", () => {
     );
   });
 
-  it("is not found in a file that is no library", () => {
+  test("is not found in a file that is no library", () => {
     const file = join(folder, "text.so");
     writeFileSync(file, "no library");
     assert.throws(
@@ -42,7 +42,7 @@ describe("the ONNX Runtime library", () => {
   });
 
   const compiler = spawnSync("cc", ["--version"]).status === 0;
-  it("is too old below 1.22, and the error tells both versions", {
+  test("is too old below 1.22, and the error tells both versions", {
     skip: compiler ? false : "no C compiler to build an old library with",
   }, () => {
     const source = join(folder, "old.c");

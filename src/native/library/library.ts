@@ -34,7 +34,7 @@ function libraryFileName(platform: NodeJS.Platform): string {
  * Finds the ONNX Runtime library: `ORANGERY_ORT_LIBRARY` where it is set, else the file that the
  * npm package `onnxruntime-node` brings for this platform.
  *
- * @throws OrangeryError `ORT_LIBRARY_NOT_FOUND`, naming what was looked for.
+ * @throws `ORT_LIBRARY_NOT_FOUND`, naming what was looked for.
  */
 export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
   const named = env[libraryVariable];
@@ -71,7 +71,7 @@ function packageFolder(): string {
 /**
  * Opens the library and asks it for its function table.
  *
- * @throws OrangeryError `ORT_LIBRARY_NOT_FOUND` when the file is not such a library,
+ * @throws `ORT_LIBRARY_NOT_FOUND` when the file is not such a library,
  *   `ORT_LIBRARY_TOO_OLD` when it does not offer the API version that is needed.
  */
 export function openLibrary(file: string): NativeLibrary {

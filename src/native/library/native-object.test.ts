@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, describe, it } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { isOrangeryError } from "../../errors.ts";
@@ -11,7 +11,7 @@ describe("a native object", () => {
     assert.deepEqual(liveNativeObjects(), {});
   });
 
-  it("is counted until it is disposed, and released once", () => {
+  test("is counted until it is disposed, and released once", () => {
     const released: bigint[] = [];
     const object = new NativeObject("tensor", 5n, (address) => released.push(address));
     assert.deepEqual(liveNativeObjects(), { tensor: 1 });
@@ -20,7 +20,7 @@ describe("a native object", () => {
     assert.deepEqual(released, [5n]);
   });
 
-  it("cannot be used after it is disposed", () => {
+  test("cannot be used after it is disposed", () => {
     const object = new NativeObject("session", 5n, () => {});
     object[Symbol.dispose]();
     assert.throws(
@@ -33,7 +33,7 @@ describe("a native object", () => {
     );
   });
 
-  it("is released when the last call that holds it has returned", () => {
+  test("is released when the last call that holds it has returned", () => {
     const released: bigint[] = [];
     const object = new NativeObject("tensor", 5n, (address) => released.push(address));
     const first = object.hold();
@@ -45,13 +45,13 @@ describe("a native object", () => {
     assert.deepEqual(released, [5n]);
   });
 
-  it("is left to whoever takes its address", () => {
+  test("is left to whoever takes its address", () => {
     const object = new NativeObject("session", 5n, () => assert.fail("released"));
     assert.equal(object.detach(), 5n);
     object[Symbol.dispose]();
   });
 
-  it("is released by the collector when it was forgotten", async () => {
+  test("is released by the collector when it was forgotten", async () => {
     setFlagsFromString("--expose-gc");
     const collect = runInNewContext("gc") as () => void;
     (() => createTensor("float32", [8]))();

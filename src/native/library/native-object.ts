@@ -56,7 +56,7 @@ export class NativeObject implements Disposable {
     return this.#isDisposed;
   }
 
-  /** @throws OrangeryError `TENSOR_RELEASED` after dispose. */
+  /** @throws `TENSOR_RELEASED` after dispose. */
   get address(): Address {
     if (this.#isDisposed) {
       throw new OrangeryError(
@@ -71,10 +71,10 @@ export class NativeObject implements Disposable {
   /** Keeps the object until the returned hold is disposed, even if the object is disposed before. */
   hold(): Disposable {
     this.address;
-    this.#holds += 1;
+    this.#holds++;
     return {
       [Symbol.dispose]: () => {
-        this.#holds -= 1;
+        this.#holds--;
         if (this.#isDisposed && this.#holds === 0) this.#release();
       },
     };

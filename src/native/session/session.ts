@@ -136,7 +136,7 @@ export class NativeSession implements Session {
  * Loads a model from a file or from bytes, off the event loop.
  *
  * @param source Path of an `.onnx` or `.ort` file, or its bytes.
- * @throws OrangeryError `ORT_FAILED` when the library refuses the model or the provider.
+ * @throws `ORT_FAILED` when the library refuses the model or the provider.
  */
 export async function createSession(
   source: string | Uint8Array,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { afterEach, describe, it } from "node:test";
+import { afterEach, describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { GraphBuilder } from "../../graph/graph-builder.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
@@ -16,7 +16,7 @@ describe("a session shared by threads", () => {
     assert.deepEqual(liveNativeObjects(), {}, "every native object is released");
   });
 
-  it("is loaded once by ten threads and the main thread that ask at once", async () => {
+  test("is loaded once by ten threads and the main thread that ask at once", async () => {
     const data = threadData("ten threads", { steps: 2, size: 8 });
     const threads = Array.from({ length: 10 }, () => new Thread(data));
     const [mine, ...theirs] = await Promise.all([
@@ -31,7 +31,7 @@ describe("a session shared by threads", () => {
     await mine.session[Symbol.asyncDispose]();
   });
 
-  it("stays with the others when the thread that loaded it ends without closing it", async () => {
+  test("stays with the others when the thread that loaded it ends without closing it", async () => {
     const data = threadData("loader ends", { steps: 2, size: 8 });
     const loader = new Thread(data);
     assert.equal(await loader.tell("open"), true);
@@ -43,7 +43,7 @@ describe("a session shared by threads", () => {
   });
 
   for (const order of ["end", "exit"] as const) {
-    it(`is released by the last thread out, also when it leaves by "${order}"`, async () => {
+    test(`is released by the last thread out, also when it leaves by "${order}"`, async () => {
       const data = threadData(`last out by ${order}`, { steps: 2, size: 8 });
       const threads = [new Thread(data), new Thread(data)];
       for (const thread of threads) await thread.tell("open");
@@ -54,7 +54,7 @@ describe("a session shared by threads", () => {
     });
   }
 
-  it("is adopted by the next opener when every thread that had it was killed", async () => {
+  test("is adopted by the next opener when every thread that had it was killed", async () => {
     const data = threadData("killed", { steps: 2, size: 8 });
     const thread = new Thread(data);
     await thread.tell("open");
@@ -67,7 +67,7 @@ describe("a session shared by threads", () => {
     await again.session[Symbol.asyncDispose]();
   });
 
-  it("is released by the last live thread when another was killed", async () => {
+  test("is released by the last live thread when another was killed", async () => {
     const data = threadData("killed beside another", { steps: 2, size: 8 });
     const killed = new Thread(data);
     await killed.tell("open");
@@ -82,7 +82,7 @@ describe("a session shared by threads", () => {
     await last.session[Symbol.asyncDispose]();
   });
 
-  it("survives threads that are killed in the middle of a run", async () => {
+  test("survives threads that are killed in the middle of a run", async () => {
     const data = threadData("killed in a run", { steps: 40, size: 256 });
     const { session } = await open(data);
     for (let round = 0; round < 5; round += 1) {
@@ -98,7 +98,7 @@ describe("a session shared by threads", () => {
     await session[Symbol.asyncDispose]();
   });
 
-  it("lets the process exit while a thread is in the middle of a run", () => {
+  test("lets the process exit while a thread is in the middle of a run", () => {
     const program = `
       import { Worker } from "node:worker_threads";
       const data = ${JSON.stringify({ ...threadData("exit", { steps: 0, size: 256 }), model: undefined })};
@@ -118,7 +118,7 @@ describe("a session shared by threads", () => {
     assert.deepEqual({ status, signal }, { status: 7, signal: null }, stderr);
   });
 
-  it("goes on loading for a thread that waits when the thread that began it gives up", async () => {
+  test("goes on loading for a thread that waits when the thread that began it gives up", async () => {
     const data = threadData("gives up", { steps: 2, size: 8 });
     const aborter = new AbortController();
     const gate = Promise.withResolvers<void>();

@@ -80,7 +80,7 @@ export class NativeTensor<T extends ElementType = ElementType> implements Tensor
 /**
  * Allocates a tensor; its contents are undefined until they are written.
  *
- * @throws OrangeryError `INVALID_ARGUMENT` for an element type or shape that cannot be,
+ * @throws `INVALID_ARGUMENT` for an element type or shape that cannot be,
  *   `ORT_FAILED` when the memory cannot be had.
  */
 export function createTensor<T extends ElementType>(

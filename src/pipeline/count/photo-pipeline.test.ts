@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
@@ -72,7 +72,7 @@ function bytesOf({ timingsMs: _, regions, objects, ...rest }: PhotoResult): stri
 }
 
 describe("segmenting a photo", () => {
-  it("gives its regions in reading order, with masks at photo size and their area", async () => {
+  test("gives its regions in reading order, with masks at photo size and their area", async () => {
     const { regions, widthPx, heightPx, device } = await segmentPhoto(beds, photoOf("tray-5.jpg"));
     assert.deepEqual([widthPx, heightPx, device], [3000, 2000, "cpu"]);
     assert.deepEqual(
@@ -87,7 +87,7 @@ describe("segmenting a photo", () => {
     }
   });
 
-  it("needs a model with masks", async () => {
+  test("needs a model with masks", async () => {
     await assert.rejects(segmentPhoto(thing, tray), coded("MODEL_WRONG_TASK"));
     const wrong = () => new PhotoPipeline({ detect: { model: thing }, segment: { model: thing } });
     assert.throws(wrong, coded("MODEL_WRONG_TASK"));
@@ -95,7 +95,7 @@ describe("segmenting a photo", () => {
 });
 
 describe("detecting slice by slice", () => {
-  it("finds in each slice what is there, and tells where on the photo it is", async () => {
+  test("finds in each slice what is there, and tells where on the photo it is", async () => {
     const { detections, sliceCount, widthPx, timingsMs } = await detectSliced(
       thing,
       blank(96, 64),
@@ -109,7 +109,7 @@ describe("detecting slice by slice", () => {
     assert.ok(timingsMs.inference > 0 && timingsMs.total >= timingsMs.inference);
   });
 
-  it("makes one of what several slices show", async () => {
+  test("makes one of what several slices show", async () => {
     // Slices 4 px apart, whose things overlap by three quarters.
     const options = { slice: 32, overlap: 0.875 };
     const merged = await detectSliced(thing, blank(40, 32), options);
@@ -119,7 +119,7 @@ describe("detecting slice by slice", () => {
     assert.deepEqual([...kept.detections.boxesXyxy], [8, 8, 24, 24]);
   });
 
-  it("gives the same in batches as one by one, whatever their size", async () => {
+  test("gives the same in batches as one by one, whatever their size", async () => {
     await using photo = await openPhoto(tray);
     const options = { slice: 128, confidence: 0.01, merge: { threshold: 0.9 } };
     const [first, ...others] = await Promise.all(
@@ -134,7 +134,7 @@ describe("detecting slice by slice", () => {
     }
   });
 
-  it("has masks at photo size, or none", async () => {
+  test("has masks at photo size, or none", async () => {
     const photo = blank(64, 32);
     const { detections } = await detectSliced(middle, photo, { slice: 32, overlap: 0 });
     assert.deepEqual(
@@ -148,7 +148,7 @@ describe("detecting slice by slice", () => {
     assert.equal((await detectSliced(middle, photo, options)).detections.masks, undefined);
   });
 
-  it("predicts the whole photo too where it is asked for, and there is more than one slice", async () => {
+  test("predicts the whole photo too where it is asked for, and there is more than one slice", async () => {
     const options = { slice: 32, overlap: 0, fullImage: true, merge: { threshold: 1 } };
     const two = await detectSliced(thing, blank(64, 32), options);
     assert.equal(two.sliceCount, 3);
@@ -157,7 +157,7 @@ describe("detecting slice by slice", () => {
     assert.equal((await detectSliced(thing, blank(32, 32), options)).sliceCount, 1);
   });
 
-  it("keeps the best where there are too many", async () => {
+  test("keeps the best where there are too many", async () => {
     const options = { slice: 32, overlap: 0, maxDetections: 2 };
     assert.equal((await detectSliced(thing, blank(96, 64), options)).detections.length, 2);
   });
@@ -167,7 +167,7 @@ describe("detecting slice by slice", () => {
     ["one row", 300, 1],
     ["one column", 1, 300],
   ] as const) {
-    it(`finds what it finds on a photo of ${what}`, async () => {
+    test(`finds what it finds on a photo of ${what}`, async () => {
       for (const slice of [32, "auto"] as const) {
         const { widthPx, heightPx, sliceCount } = await detectSliced(thing, blank(width, height), {
           slice,
@@ -178,7 +178,7 @@ describe("detecting slice by slice", () => {
     });
   }
 
-  it("takes a slice larger than the photo for the photo", async () => {
+  test("takes a slice larger than the photo for the photo", async () => {
     const photo = blank(64, 48);
     const sliced = await detectSliced(thing, photo, { slice: 1000 });
     assert.equal(sliced.sliceCount, 1);
@@ -204,7 +204,7 @@ describe("detecting slice by slice", () => {
     ["a limit that is no number", { slice: 32, maxPixels: Number.NaN }],
   ];
   for (const [what, options] of wrong) {
-    it(`refuses ${what}`, async () => {
+    test(`refuses ${what}`, async () => {
       await assert.rejects(
         detectSliced(thing, blank(400, 300), options as SlicingOptions),
         coded("INVALID_ARGUMENT"),
@@ -212,12 +212,12 @@ describe("detecting slice by slice", () => {
     });
   }
 
-  it("refuses a photo that would take too many slices", async () => {
+  test("refuses a photo that would take too many slices", async () => {
     const options = { slice: 1, overlap: 0 };
     await assert.rejects(detectSliced(thing, blank(400, 300), options), coded("PHOTO_TOO_LARGE"));
   });
 
-  it("ends with the signal's reason", async () => {
+  test("ends with the signal's reason", async () => {
     const abort = new AbortController();
     const reason = new Error("enough");
     const leaving = detectSliced(thing, tray, { slice: 32, signal: abort.signal });
@@ -227,7 +227,7 @@ describe("detecting slice by slice", () => {
 });
 
 describe("the pipeline", () => {
-  it("counts on the whole photo where there is no segmenter", async () => {
+  test("counts on the whole photo where there is no segmenter", async () => {
     const pipeline = new PhotoPipeline({
       detect: { model: seedlings, options: { maxDetections: 3000 } },
     });
@@ -244,7 +244,7 @@ describe("the pipeline", () => {
     }
   });
 
-  it("keeps what lies inside a region, and counts it there and in all", async () => {
+  test("keeps what lies inside a region, and counts it there and in all", async () => {
     const pipeline = new PhotoPipeline({
       detect: { model: thing },
       segment: { model: middle },
@@ -262,7 +262,7 @@ describe("the pipeline", () => {
     ]);
   });
 
-  it("drops what a slice shows beside the region, and gives the others its place", async () => {
+  test("drops what a slice shows beside the region, and gives the others its place", async () => {
     const pipeline = new PhotoPipeline({
       detect: { model: thing, options: { maxDetections: 2 } },
       segment: { model: middle },
@@ -278,7 +278,7 @@ describe("the pipeline", () => {
     }
   });
 
-  it("records where each model ran, and why, when it was not where it was wanted", async () => {
+  test("records where each model ran, and why, when it was not where it was wanted", async () => {
     const on = (device: string, model: YoloModel, fallbackReason?: string): ModelUse => ({
       model: {
         ...{ device, task: model.task, names: model.names, file: model.file, sha256: model.sha256 },
@@ -306,7 +306,7 @@ describe("the pipeline", () => {
     }
   });
 
-  it("does not ask the detector where there is no region", async () => {
+  test("does not ask the detector where there is no region", async () => {
     for (const slicing of [undefined, { slice: 320 }]) {
       const pipeline = new PhotoPipeline({
         detect: { model: seedlings },
@@ -320,7 +320,7 @@ describe("the pipeline", () => {
     }
   });
 
-  it("takes models whose classes have nothing in common, or a name", async () => {
+  test("takes models whose classes have nothing in common, or a name", async () => {
     for (const model of [seedlings, thing]) {
       const pipeline = new PhotoPipeline({ detect: { model }, segment: { model: middle } });
       const { regions, objects } = await pipeline.process(blank(64, 64));
@@ -328,7 +328,7 @@ describe("the pipeline", () => {
     }
   });
 
-  it("gives the same bytes of result alone, beside others and from disk", async () => {
+  test("gives the same bytes of result alone, beside others and from disk", async () => {
     const models = {
       detect: { model: seedlings },
       segment: { model: beds },
@@ -349,7 +349,7 @@ describe("the pipeline", () => {
     assert.ok(opened.pixels instanceof PictureOnDisk);
   });
 
-  it("refuses wrong options before the first photo", () => {
+  test("refuses wrong options before the first photo", () => {
     const wrong: Partial<PhotoPipelineOptions>[] = [
       { detect: { model: thing, options: { maxDetections: 0 } } },
       { segment: { model: middle, options: { confidence: 2 } } },
@@ -363,14 +363,14 @@ describe("the pipeline", () => {
     }
   });
 
-  it("refuses what is no photo, and photos above the limit", async () => {
+  test("refuses what is no photo, and photos above the limit", async () => {
     const pipeline = new PhotoPipeline({ detect: { model: thing }, maxPixels: 1000 });
     await assert.rejects(pipeline.process(tray), coded("PHOTO_TOO_LARGE"));
     await assert.rejects(pipeline.process(new Uint8Array(9)), coded("PHOTO_UNREADABLE"));
     await assert.rejects(pipeline.process("/no/such.jpg"), coded("PHOTO_NOT_FOUND"));
   });
 
-  it("ends with the signal's reason", async () => {
+  test("ends with the signal's reason", async () => {
     const pipeline = new PhotoPipeline({ detect: { model: thing }, slicing: { slice: 32 } });
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);

@@ -1,3 +1,4 @@
+import type { Defined } from "../../base/defined.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type MergeOptions, mergeDetections } from "../../vision/boxes/merge-detections.ts";
 import { Detections } from "../../vision/detections.ts";
@@ -32,7 +33,7 @@ export class Slicing {
   readonly batchSize: number | undefined;
   readonly #sliceWh: readonly [number, number] | undefined;
   readonly #overlap: number | readonly [number, number];
-  readonly #merge: Required<MergeOptions>;
+  readonly #merge: Defined<MergeOptions>;
 
   /** @throws `INVALID_ARGUMENT` for options out of range. */
   constructor(options: SlicingOptions = {}) {

@@ -1,7 +1,7 @@
 import { access } from "node:fs/promises";
 import { isOrangeryError } from "../../errors.ts";
 import type { Worklist } from "../../ledger/worklist/worklist.ts";
-import type { WorklistPhoto } from "../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto } from "../../ledger/worklist/worklist-view.ts";
 import { openPhoto } from "../../vision/photo/open-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 import type { ReadPhoto } from "./photo-run.ts";
@@ -14,7 +14,7 @@ export interface DrawMissingOptions {
   /** Stops after the picture in hand. */
   readonly stop?: AbortSignal | undefined;
   readonly signal?: AbortSignal | undefined;
-  readonly onPicture?: (file: string) => void;
+  readonly onPicture?: ((file: string) => void) | undefined;
 }
 
 const pageSize = 200;

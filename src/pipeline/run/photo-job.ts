@@ -1,14 +1,14 @@
 import { stat } from "node:fs/promises";
 import { OrangeryError } from "../../errors.ts";
-import { WorklistFile } from "../../ledger/worklist/ledger.ts";
 import type { Worklist } from "../../ledger/worklist/worklist.ts";
-import type { WorklistView } from "../../ledger/worklist/worklist-report.ts";
+import { WorklistFile } from "../../ledger/worklist/worklist-file.ts";
+import type { WorklistView } from "../../ledger/worklist/worklist-view.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { ModelCache, type ModelLease } from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
-import type { PhotoPath } from "../sources/photo-files.ts";
-import { PhotoReader } from "../sources/photo-sources.ts";
+import type { PhotoPath } from "../photos/photo-files.ts";
+import { PhotoReader } from "../photos/photo-reader.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 import {
   type CountOptions,
@@ -41,9 +41,9 @@ export interface PhotoJobOptions extends CountOptions {
 export interface AddOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told now and then how many photos were found so far. */
-  readonly onFound?: (photos: number) => void;
+  readonly onFound?: ((photos: number) => void) | undefined;
   /** Told of folders that cannot be listed. */
-  readonly onUnreadable?: (folder: string, error: unknown) => void;
+  readonly onUnreadable?: ((folder: string, error: unknown) => void) | undefined;
 }
 
 export interface PhotoJobRunOptions {
@@ -51,8 +51,8 @@ export interface PhotoJobRunOptions {
   readonly stop?: AbortSignal | undefined;
   /** Rejects as soon as possible. */
   readonly signal?: AbortSignal | undefined;
-  readonly onPhoto?: (event: PhotoEvent) => void;
-  readonly onPicture?: (file: string) => void;
+  readonly onPhoto?: ((event: PhotoEvent) => void) | undefined;
+  readonly onPicture?: ((file: string) => void) | undefined;
 }
 
 /** Decoded photos kept ready: with a GPU decoding is the slower part. */

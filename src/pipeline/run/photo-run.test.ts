@@ -5,15 +5,15 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { createRecipe } from "../../ledger/recipe.ts";
-import { WorklistFile } from "../../ledger/worklist/ledger.ts";
 import type { Worklist } from "../../ledger/worklist/worklist.ts";
+import { WorklistFile } from "../../ledger/worklist/worklist-file.ts";
 import type { Prediction } from "../../models/yolo/yolo-model.ts";
 import { Detections } from "../../vision/detections.ts";
 import type { Picture, PictureInput } from "../../vision/photo/picture.ts";
 import { encodePicture } from "../../vision/photo/picture-file.ts";
 import type { PhotoModel } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
-import { checkPhotoPaths, findPhotos } from "../sources/photo-files.ts";
+import { checkPhotoPaths, findPhotos } from "../photos/photo-files.ts";
 import { type PhotoEvent, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
 // Real photos and a real ledger; of the models only the call, since none fails on demand.

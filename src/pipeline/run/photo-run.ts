@@ -9,7 +9,7 @@ import type {
 } from "../../ledger/worklist/worklist.ts";
 import type { OpenPhoto, Pixels } from "../../vision/photo/open-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
-import { type PhotoBytes, type ReadPhotoOptions, readPhoto } from "../sources/read-photo.ts";
+import { type PhotoBytes, type ReadPhotoOptions, readPhoto } from "../photos/read-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 
 /** What became of one photo in this run. */
@@ -35,15 +35,15 @@ export interface PhotoRunOptions {
    * enough where decoding is the quicker of the two. Each holds a decoded photo in memory, and each
    * becomes a suspect when the process dies.
    */
-  readonly lookahead?: number;
+  readonly lookahead?: number | undefined;
   /** Photos leased at a time. Default 8. */
-  readonly batchSize?: number;
+  readonly batchSize?: number | undefined;
   /** Stops gently: photos that are being inferred are finished, the others are given back. */
   readonly stop?: AbortSignal | undefined;
   /** Stops at once: the run rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
   /** Awaited before the photo's lane goes on. */
-  readonly onPhoto?: (event: PhotoEvent) => void | Promise<void>;
+  readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
 }
 
 /**

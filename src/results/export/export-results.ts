@@ -2,10 +2,10 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Ledger } from "../../ledger/ledger-database.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
 import {
-  readResults,
   readFailures,
+  readResults,
   type StoredResult,
 } from "../../ledger/results/stored-results.ts";
 import { toCoco } from "./coco.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { toScore } from "../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
-import { labelFileOf } from "./label-place.ts";
+import { labelFileOf } from "./label-file.ts";
 import { guardWriting, partialPath } from "./output-file.ts";
 
 export interface YoloOptions {

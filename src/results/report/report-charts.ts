@@ -9,7 +9,7 @@ import { barChart } from "./charts/bar-chart.ts";
 import { type Bin, binCounts } from "./charts/histogram.ts";
 import { binMoments, ratePerSecond, slowPerSecond } from "./charts/time-bins.ts";
 import { type Html, html } from "./html.ts";
-import { type ReportData, reportLimits, scoreBins } from "./report-facts.ts";
+import { type ReportData, reportLimits, scoreBins } from "./report-data.ts";
 
 const maxBars = 40;
 /** How many the style has: one for each step that there is. */

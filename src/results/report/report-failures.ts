@@ -3,7 +3,7 @@ import { adviseOn } from "./failures/failure-advice.ts";
 import type { FailureReason } from "./failures/failure-groups.ts";
 import { type Html, html } from "./html.ts";
 import type { PhotoNames } from "./photo-names.ts";
-import type { ReportData } from "./report-facts.ts";
+import type { ReportData } from "./report-data.ts";
 import { photoName } from "./report-tables.ts";
 
 /** Photos that are seen without opening anything. */

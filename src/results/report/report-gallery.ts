@@ -4,7 +4,7 @@ import type { PhotoNames } from "./photo-names.ts";
 import { drawOverlay } from "./pictures/overlay.ts";
 import type { ChosenPhoto } from "./pictures/picture-choice.ts";
 import type { Thumbnail } from "./pictures/thumbnail.ts";
-import { type PhotoSummary, type ReportData, reportLimits } from "./report-facts.ts";
+import { type PhotoSummary, type ReportData, reportLimits } from "./report-data.ts";
 import { formatScore, photoName, sumUp } from "./report-tables.ts";
 
 /** A chosen photo and the small copy of it that the page holds. */

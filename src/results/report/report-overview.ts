@@ -8,7 +8,7 @@ import {
 import { regionsElsewhere } from "../../pipeline/count/photo-pipeline.ts";
 import { ratePerSecond, slowPerSecond, workingMs } from "./charts/time-bins.ts";
 import { type Html, html } from "./html.ts";
-import type { DeviceSummary, ReportData } from "./report-facts.ts";
+import type { DeviceSummary, ReportData } from "./report-data.ts";
 
 /** What the page begins with: the sum of it all, and whatever the reader has to know first. */
 export function overview(facts: ReportData, { file }: { readonly file: string }): Html {

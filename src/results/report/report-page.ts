@@ -2,7 +2,7 @@ import { hash } from "node:crypto";
 import { Html, html } from "./html.ts";
 import { PhotoNames } from "./photo-names.ts";
 import { distribution, speed } from "./report-charts.ts";
-import type { ReportData } from "./report-facts.ts";
+import type { ReportData } from "./report-data.ts";
 import { failures } from "./report-failures.ts";
 import { gallery, type Shot } from "./report-gallery.ts";
 import { overview } from "./report-overview.ts";

@@ -1,6 +1,6 @@
 import { formatValue } from "../../base/quantities.ts";
 import { type Html, html } from "./html.ts";
-import type { ReportData } from "./report-facts.ts";
+import type { ReportData } from "./report-data.ts";
 
 /** What comes first, in whatever it is; the rest follows, and the long hash at the end. */
 const order = ["detect", "segment", "slicing", "slice", "overlap", "merge", "method", "metric"];

@@ -7,7 +7,7 @@ import {
   type RegionSummary,
   type ReportData,
   reportLimits,
-} from "./report-facts.ts";
+} from "./report-data.ts";
 
 /** Names of classes that have a column of their own, the most frequent. */
 const shownNames = 4;

@@ -1,8 +1,8 @@
-import type { Ledger } from "../../ledger/ledger-database.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
 import type { StoredRecipe } from "../../ledger/results/stored-results.ts";
-import { PhotoReader } from "../../pipeline/sources/photo-sources.ts";
+import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import { makeThumbnail } from "./pictures/thumbnail.ts";
-import { gatherReportData, reportLimits } from "./report-facts.ts";
+import { gatherReportData, reportLimits } from "./report-data.ts";
 import type { Shot } from "./report-gallery.ts";
 import { reportPage } from "./report-page.ts";
 

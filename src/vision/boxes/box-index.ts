@@ -74,7 +74,7 @@ export class BoxIndex {
     this.#starts = new Int32Array(bucketCount + 1);
     this.#sizes = new Int32Array(bucketCount);
     for (let box = 0; box < count; box++) {
-      const level = levels[sizeClasses[box]];
+      const level = levels[sizeClasses[box]!];
       if (level !== undefined) this.#assignCell(box, level);
     }
     this.#fillBuckets();
@@ -88,10 +88,10 @@ export class BoxIndex {
    */
   find(index: number, found: Int32Array): number {
     const boxes = this.#boxes;
-    const left = boxes[4 * index];
-    const top = boxes[4 * index + 1];
-    const right = boxes[4 * index + 2];
-    const bottom = boxes[4 * index + 3];
+    const left = boxes[4 * index]!;
+    const top = boxes[4 * index + 1]!;
+    const right = boxes[4 * index + 2]!;
+    const bottom = boxes[4 * index + 3]!;
     const width = right - left;
     const height = bottom - top;
     if (!(width > 0 && height > 0)) return 0;
@@ -124,10 +124,10 @@ export class BoxIndex {
 
   /** Takes a box out, if it is in. */
   remove(index: number): void {
-    const bucket = this.#bucketOf[index];
+    const bucket = this.#bucketOf[index]!;
     if (bucket < 0) return;
     const place = this.#placeOf[index];
-    const lastPlace = this.#starts[bucket] + --this.#sizes[bucket];
+    const lastPlace = this.#starts[bucket]! + --this.#sizes[bucket]!;
     const last = this.#members[lastPlace];
     this.#members[place] = last;
     this.#placeOf[last] = place;
@@ -136,13 +136,13 @@ export class BoxIndex {
   }
 
   #addCell(bucket: number, column: number, row: number, found: Int32Array, count: number): number {
-    const start = this.#starts[bucket];
-    const end = start + this.#sizes[bucket];
+    const start = this.#starts[bucket]!;
+    const end = start + this.#sizes[bucket]!;
     let to = count;
     for (let place = start; place < end; place++) {
       const box = this.#members[place];
       // Another cell may have the same bucket.
-      if (this.#rowOf[box] === row && this.#columnOf[box] === column) found[to++] = box;
+      if (this.#rowOf[box] === row && this.#columnOf[box] === column) found[to++]! = box;
     }
     return to;
   }
@@ -151,7 +151,7 @@ export class BoxIndex {
     let to = count;
     for (let place = firstPlace; place < firstPlace + memberCount; place++) {
       const box = this.#members[place];
-      if (this.#bucketOf[box] >= 0) found[to++] = box;
+      if (this.#bucketOf[box] >= 0) found[to++]! = box;
     }
     return to;
   }
@@ -167,21 +167,21 @@ export class BoxIndex {
   }
 
   #assignCell(box: number, level: Level): void {
-    const column = this.#cellAt(this.#boxes[4 * box], level.maxWidth);
-    const row = this.#cellAt(this.#boxes[4 * box + 1], level.maxHeight);
+    const column = this.#cellAt(this.#boxes[4 * box]!, level.maxWidth);
+    const row = this.#cellAt(this.#boxes[4 * box + 1]!, level.maxHeight);
     const bucket = bucketAt(level, column, row);
     this.#columnOf[box] = column;
     this.#rowOf[box] = row;
     this.#bucketOf[box] = bucket;
-    this.#starts[bucket + 1]++;
+    this.#starts[bucket + 1]!++;
   }
 
   #fillBuckets(): void {
-    for (let b = 1; b < this.#starts.length; b++) this.#starts[b] += this.#starts[b - 1];
+    for (let b = 1; b < this.#starts.length; b++) this.#starts[b]! += this.#starts[b - 1]!;
     for (let box = 0; box < this.#bucketOf.length; box++) {
-      const bucket = this.#bucketOf[box];
+      const bucket = this.#bucketOf[box]!;
       if (bucket < 0) continue;
-      const place = this.#starts[bucket] + this.#sizes[bucket]++;
+      const place = this.#starts[bucket]! + this.#sizes[bucket]!++;
       this.#members[place] = box;
       this.#placeOf[box] = place;
     }
@@ -192,8 +192,8 @@ export class BoxIndex {
 function sizeClassesOf(boxesXyxy: Float32Array): Int16Array {
   const sizeClasses = new Int16Array(boxesXyxy.length / 4);
   for (let box = 0; box < sizeClasses.length; box++) {
-    const width = boxesXyxy[4 * box + 2] - boxesXyxy[4 * box];
-    const height = boxesXyxy[4 * box + 3] - boxesXyxy[4 * box + 1];
+    const width = boxesXyxy[4 * box + 2]! - boxesXyxy[4 * box]!;
+    const height = boxesXyxy[4 * box + 3]! - boxesXyxy[4 * box + 1]!;
     const hasArea = width > 0 && height > 0;
     sizeClasses[box] = hasArea ? stepCount * stepOf(width) + stepOf(height) : -1;
   }
@@ -209,7 +209,7 @@ function stepOf(extent: number): number {
 /** By size class, a level with a range of places and of buckets; none for those that do not occur. */
 function layOutLevels(sizeClasses: Int16Array): (Level | undefined)[] {
   const memberCounts = new Int32Array(stepCount * stepCount);
-  for (const sizeClass of sizeClasses) if (sizeClass >= 0) memberCounts[sizeClass]++;
+  for (const sizeClass of sizeClasses) if (sizeClass >= 0) memberCounts[sizeClass]!++;
   const extentsAt = (step: number) =>
     [step === 0 ? 0 : 2 ** (step - 1), step === stepCount - 1 ? Infinity : 2 ** step] as const;
   let firstPlace = 0;

@@ -9,12 +9,12 @@ const f32 = Math.fround;
 export function xywhToXyxy(boxesXywh: Float32Array): Float32Array {
   const boxesXyxy = new Float32Array(boxesXywh.length);
   for (let i = 0; i < boxesXywh.length; i += 4) {
-    const halfWidth = f32(boxesXywh[i + 2] / 2);
-    const halfHeight = f32(boxesXywh[i + 3] / 2);
-    boxesXyxy[i] = boxesXywh[i] - halfWidth;
-    boxesXyxy[i + 1] = boxesXywh[i + 1] - halfHeight;
-    boxesXyxy[i + 2] = boxesXywh[i] + halfWidth;
-    boxesXyxy[i + 3] = boxesXywh[i + 1] + halfHeight;
+    const halfWidth = f32(boxesXywh[i + 2]! / 2);
+    const halfHeight = f32(boxesXywh[i + 3]! / 2);
+    boxesXyxy[i] = boxesXywh[i]! - halfWidth;
+    boxesXyxy[i + 1] = boxesXywh[i + 1]! - halfHeight;
+    boxesXyxy[i + 2] = boxesXywh[i]! + halfWidth;
+    boxesXyxy[i + 3] = boxesXywh[i + 1]! + halfHeight;
   }
   return boxesXyxy;
 }
@@ -22,7 +22,8 @@ export function xywhToXyxy(boxesXywh: Float32Array): Float32Array {
 /** The boxes at `indices`, in that order. */
 export function selectBoxes(boxesXyxy: Float32Array, indices: ArrayLike<number>): Float32Array {
   const selected = new Float32Array(4 * indices.length);
-  for (let i = 0; i < selected.length; i++) selected[i] = boxesXyxy[4 * indices[i >> 2] + (i & 3)];
+  for (let i = 0; i < selected.length; i++)
+    selected[i]! = boxesXyxy[4 * indices[i >> 2]! + (i & 3)]!;
   return selected;
 }
 
@@ -37,8 +38,8 @@ export function scaleBoxes(boxesXyxy: Float32Array, plan: Letterbox): Float32Arr
   const gain = f32(plan.gain);
   const scaled = new Float32Array(boxesXyxy.length);
   for (let i = 0; i < boxesXyxy.length; i += 2) {
-    scaled[i] = clamp(f32(f32(boxesXyxy[i] - padX) / gain), photoWidth);
-    scaled[i + 1] = clamp(f32(f32(boxesXyxy[i + 1] - padY) / gain), photoHeight);
+    scaled[i] = clamp(f32(f32(boxesXyxy[i]! - padX) / gain), photoWidth);
+    scaled[i + 1] = clamp(f32(f32(boxesXyxy[i + 1]! - padY) / gain), photoHeight);
   }
   return scaled;
 }
@@ -63,15 +64,15 @@ export function boxIos(a: Float32Array, i: number, b: Float32Array, j: number): 
 function intersectBoxes(a: Float32Array, i: number, b: Float32Array, j: number): number {
   const p = 4 * i;
   const q = 4 * j;
-  const width = f32(Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]));
-  const height = f32(Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1]));
+  const width = f32(Math.min(a[p + 2]!, b[q + 2]!) - Math.max(a[p]!, b[q]!));
+  const height = f32(Math.min(a[p + 3]!, b[q + 3]!) - Math.max(a[p + 1]!, b[q + 1]!));
   return f32(Math.max(0, width) * Math.max(0, height));
 }
 
 /** Area of box `i` in float32, px². */
 export function boxArea(boxesXyxy: Float32Array, i: number): number {
   const p = 4 * i;
-  return f32(f32(boxesXyxy[p + 2] - boxesXyxy[p]) * f32(boxesXyxy[p + 3] - boxesXyxy[p + 1]));
+  return f32(f32(boxesXyxy[p + 2]! - boxesXyxy[p]!) * f32(boxesXyxy[p + 3]! - boxesXyxy[p + 1]!));
 }
 
 function clamp(value: number, max: number): number {

@@ -56,9 +56,9 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
   for (let classId = 1; classId < classCount; classId++) {
     const row = (4 + classId) * anchorCount;
     for (let anchor = 0; anchor < anchorCount; anchor++) {
-      const score = data[row + anchor];
-      if (score > best[anchor]) {
-        best[anchor] = score;
+      const score = data[row + anchor]!;
+      if (score > best[anchor]!) {
+        best[anchor]! = score;
         bestClass[anchor] = classId;
       }
     }
@@ -66,7 +66,7 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
   const sourceIds = wanted(best, bestClass, options);
   const boxesXywh = new Float32Array(4 * sourceIds.length);
   for (let i = 0; i < sourceIds.length; i++) {
-    for (let k = 0; k < 4; k++) boxesXywh[4 * i + k] = data[k * anchorCount + sourceIds[i]];
+    for (let k = 0; k < 4; k++) boxesXywh[4 * i + k]! = data[k * anchorCount + sourceIds[i]!]!;
   }
   assertFinite(boxesXywh);
   return {
@@ -117,7 +117,7 @@ export function rawExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
   const extras = new Float32Array(extraCount * sourceIds.length);
   for (let i = 0; i < sourceIds.length; i++) {
     for (let k = 0; k < extraCount; k++) {
-      extras[i * extraCount + k] = data[(first + k) * anchorCount + sourceIds[i]];
+      extras[i * extraCount + k]! = data[(first + k) * anchorCount + sourceIds[i]!]!;
     }
   }
   return extras;
@@ -139,9 +139,9 @@ function wanted(scores: Float32Array, classIds: Int32Array, options: SelectOptio
   const classes = options.classes && new Set(options.classes);
   const indices: number[] = [];
   for (let i = 0; i < scores.length; i++) {
-    if (Number.isNaN(scores[i])) throw notFinite("score", scores[i]);
-    if (!(scores[i] > confidence)) continue;
-    if (classes === undefined || classes.has(classIds[i])) indices.push(i);
+    if (Number.isNaN(scores[i])) throw notFinite("score", scores[i]!);
+    if (!(scores[i]! > confidence)) continue;
+    if (classes === undefined || classes.has(classIds[i]!)) indices.push(i);
   }
   return Int32Array.from(indices);
 }

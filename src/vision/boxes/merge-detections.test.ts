@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Defined } from "../../base/defined.ts";
 import { Detections } from "../detections.ts";
 import { Mask } from "../masks/mask.ts";
 import { type MergeOptions, mergeDetections } from "./merge-detections.ts";
@@ -103,7 +104,7 @@ test("the threshold itself is a match, but does not grow", () => {
   ];
   assert.equal(mergeDetections(of(ninety), { ...nms, threshold: 0.9 }).length, 1);
   // Of one box twice, the second is left out even by the highest threshold.
-  const twice = of([exactly[0], exactly[0]]);
+  const twice = of([exactly[0]!, exactly[0]!]);
   assert.deepEqual(rowsOf(mergeDetections(twice, { ...nmm, threshold: 1 })), left);
 });
 
@@ -140,7 +141,7 @@ test("classes are merged by themselves, unless told otherwise", () => {
   assert.deepEqual(rowsOf(mergeDetections(of(rows), { ...nms, classAgnostic: true })), [
     [0, 0, 10, 9, 0.75, 0],
   ]);
-  const unequal = of([rows[0], [...rows[1].slice(0, 4), 0.5, 0] as unknown as Row]);
+  const unequal = of([rows[0]!, [...rows[1]!.slice(0, 4), 0.5, 0] as unknown as Row]);
   assert.equal(mergeDetections(unequal, { ...nmm, classAgnostic: true }).classIds[0], 1);
 });
 
@@ -170,7 +171,7 @@ test("masks are united with their holes, and the box is around them", () => {
   assert.equal(alone, masks[2]);
   const kept = mergeDetections(of(rows, masks), { ...nms, metric: "ios", threshold: 0.4 });
   assert.equal(kept.masks![0], masks[0]);
-  assert.deepEqual(rowsOf(kept)[0], [...rows[0], 0]);
+  assert.deepEqual(rowsOf(kept)[0], [...rows[0]!, 0]);
 });
 
 test("with masks the boxes around them are compared, and without pixels the object's", () => {
@@ -183,7 +184,7 @@ test("with masks the boxes around them are compared, and without pixels the obje
   const none = rectangle(0, 0, 0, 0);
   const merged = mergeDetections(of(rows, [none, none]), nmm);
   assert.deepEqual(rowsOf(merged), [[0, 0, 10, 10, 0.75, 0]]);
-  assert.equal(merged.masks![0].areaPx, 0);
+  assert.equal(merged.masks![0]!.areaPx, 0);
 });
 
 test("boxes without area or upside down match nothing", () => {
@@ -270,7 +271,7 @@ test("all sorts of crowds give what comparing all with all gives", () => {
       // Few scores, for many ties.
       const score = Math.ceil(random() * pick([3, 1000])) / 1000;
       const id = Math.floor(random() * classCount);
-      return [at[0], at[1], at[0] + size[0], at[1] + size[1], score, id];
+      return [at[0]!, at[1]!, at[0]! + size[0]!, at[1]! + size[1]!, score, id];
     });
     const options = {
       method: pick(["nms", "nmm"] as const),
@@ -287,16 +288,16 @@ test("all sorts of crowds give what comparing all with all gives", () => {
 /** SAHI's rules as its documentation and results tell them, without an index. */
 function mergeByComparingAll(
   rows: readonly Row[],
-  { method, metric, threshold, classAgnostic }: Required<MergeOptions>,
+  { method, metric, threshold, classAgnostic }: Defined<MergeOptions>,
   counted: { matched: number; lost: number },
 ): number[][] {
   const f = Math.fround;
   const exactly = (value: number) => value;
   const overlap = (a: number[], b: number[], round: (value: number) => number) => {
-    const w = Math.max(0, round(Math.min(a[2], b[2]) - Math.max(a[0], b[0])));
-    const h = Math.max(0, round(Math.min(a[3], b[3]) - Math.max(a[1], b[1])));
+    const w = Math.max(0, round(Math.min(a[2]!, b[2]!) - Math.max(a[0]!, b[0]!)));
+    const h = Math.max(0, round(Math.min(a[3]!, b[3]!) - Math.max(a[1]!, b[1]!)));
     const both = round(w * h);
-    const [p, q] = [a, b].map((box) => round(round(box[2] - box[0]) * round(box[3] - box[1])));
+    const [p, q] = [a, b].map((box) => round(round(box[2]! - box[0]!) * round(box[3]! - box[1]!)));
     const whole = metric === "ios" ? Math.min(p, q) : round(round(p + q) - both);
     return whole > 0 ? round(both / whole) : 0;
   };
@@ -306,11 +307,11 @@ function mergeByComparingAll(
   const waiting = [...objects].sort(
     (a, b) =>
       groupOf(a) - groupOf(b) ||
-      b[score] - a[score] ||
-      a[x1] - b[x1] ||
-      a[y1] - b[y1] ||
-      a[x2] - b[x2] ||
-      a[y2] - b[y2],
+      b[score]! - a[score]! ||
+      a[x1]! - b[x1]! ||
+      a[y1]! - b[y1]! ||
+      a[x2]! - b[x2]! ||
+      a[y2]! - b[y2]!,
   );
   const kept: number[][] = [];
   while (waiting.length > 0) {
@@ -326,11 +327,11 @@ function mergeByComparingAll(
         counted.lost++;
         continue;
       }
-      for (const side of [x1, y1]) grown[side] = Math.min(grown[side], other[side]);
-      for (const side of [x2, y2]) grown[side] = Math.max(grown[side], other[side]);
-      if (other[score] >= best[score]) grown[5] = other[5];
+      for (const side of [x1, y1]) grown[side] = Math.min(grown[side]!, other[side]!);
+      for (const side of [x2, y2]) grown[side] = Math.max(grown[side]!, other[side]!);
+      if (other[score]! >= best[score]!) grown[5]! = other[5]!;
     }
     kept.push(grown);
   }
-  return kept.sort((a, b) => b[score] - a[score]);
+  return kept.sort((a, b) => b[score]! - a[score]!);
 }

@@ -1,3 +1,4 @@
+import type { Defined } from "../../base/defined.ts";
 import { OrangeryError } from "../../errors.ts";
 import { Detections } from "../detections.ts";
 import { Mask } from "../masks/mask.ts";
@@ -10,16 +11,16 @@ export interface MergeOptions {
    * `nms`: of objects that match, the best one stays as it is. `nmm` (greedy non-maximum merging): it
    * grows to take in the others. Default `nmm`.
    */
-  readonly method?: "nms" | "nmm";
+  readonly method?: "nms" | "nmm" | undefined;
   /**
    * How much two boxes overlap: intersection over union, or over the smaller of the two areas, which
    * also finds the part of an object that a slice's edge has cut off. Default `ios`.
    */
-  readonly metric?: "iou" | "ios";
+  readonly metric?: "iou" | "ios" | undefined;
   /** Boxes match when they overlap by this or more, above 0 to 1. Default 0.5. */
-  readonly threshold?: number;
+  readonly threshold?: number | undefined;
   /** Let objects of different classes match. Default false. */
-  readonly classAgnostic?: boolean;
+  readonly classAgnostic?: boolean | undefined;
 }
 
 /**
@@ -55,11 +56,11 @@ export function mergeDetections(
   for (const order of rankedGroups(detections, boxesXyxy, classAgnostic)) {
     const boxes = selectBoxes(boxesXyxy, order);
     for (const { best, taken } of matchGreedily(boxes, matching, (by) => by >= leastOverlap)) {
-      kept.push({ index: order[best], taken: taken.map((other) => order[other]) });
+      kept.push({ index: order[best]!, taken: taken.map((other) => order[other]!) });
     }
   }
   const { scores } = detections;
-  kept.sort((a, b) => scores[b.index] - scores[a.index]);
+  kept.sort((a, b) => scores[b.index]! - scores[a.index]!);
   if (method === "nms") return detections.select(kept.map(({ index }) => index));
   return grow(detections, kept, boxesXyxy, matching);
 }
@@ -88,21 +89,21 @@ function rankedGroups(
   classAgnostic: boolean,
 ): Int32Array[] {
   const byBox = (a: number, b: number) =>
-    boxes[4 * a] - boxes[4 * b] ||
-    boxes[4 * a + 1] - boxes[4 * b + 1] ||
-    boxes[4 * a + 2] - boxes[4 * b + 2] ||
-    boxes[4 * a + 3] - boxes[4 * b + 3];
+    boxes[4 * a]! - boxes[4 * b]! ||
+    boxes[4 * a + 1]! - boxes[4 * b + 1]! ||
+    boxes[4 * a + 2]! - boxes[4 * b + 2]! ||
+    boxes[4 * a + 3]! - boxes[4 * b + 3]!;
   const order = Int32Array.from(scores.keys()).sort(
     (a, b) =>
-      (classAgnostic ? 0 : classIds[a] - classIds[b]) ||
-      scores[b] - scores[a] ||
+      (classAgnostic ? 0 : classIds[a]! - classIds[b]!) ||
+      scores[b]! - scores[a]! ||
       byBox(a, b) ||
       a - b,
   );
   if (classAgnostic) return [order];
   const groups: Int32Array[] = [];
   for (let start = 0, end = 0; start < order.length; start = end) {
-    while (end < order.length && classIds[order[end]] === classIds[order[start]]) end++;
+    while (end < order.length && classIds[order[end]!] === classIds[order[start]!]) end++;
     groups.push(order.subarray(start, end));
   }
   return groups;
@@ -124,29 +125,29 @@ function grow(
     for (const other of taken) {
       const otherBox = boxesXyxy.subarray(4 * other, 4 * other + 4);
       if (!(overlapOf(box, otherBox, matching.metric) > matching.threshold)) continue;
-      for (const side of [0, 1]) box[side] = Math.min(box[side], otherBox[side]);
-      for (const side of [2, 3]) box[side] = Math.max(box[side], otherBox[side]);
-      if (scores[index] <= scores[other]) grown.classIds[place] = classIds[other];
+      for (const side of [0, 1]) box[side] = Math.min(box[side]!, otherBox[side]!);
+      for (const side of [2, 3]) box[side] = Math.max(box[side]!, otherBox[side]!);
+      if (scores[index]! <= scores[other]!) grown.classIds[place]! = classIds[other]!;
       parts.push(other);
     }
     if (parts.length === 1) continue;
     grown.boxesXyxy.set(box, 4 * place);
-    if (masks && grownMasks) grownMasks[place] = Mask.union(parts.map((part) => masks[part]));
+    if (masks && grownMasks) grownMasks[place] = Mask.union(parts.map((part) => masks[part]!));
   }
   return new Detections({ ...grown, masks: grownMasks });
 }
 
 /** Of two boxes, in float64. */
 function overlapOf(a: Float32Array, b: Float32Array, metric: Matching["metric"]): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
+  const width = Math.min(a[2]!, b[2]!) - Math.max(a[0]!, b[0]!);
+  const height = Math.min(a[3]!, b[3]!) - Math.max(a[1]!, b[1]!);
   const both = Math.max(0, width) * Math.max(0, height);
-  const areaOf = (box: Float32Array) => (box[2] - box[0]) * (box[3] - box[1]);
+  const areaOf = (box: Float32Array) => (box[2]! - box[0]!) * (box[3]! - box[1]!);
   const [areaA, areaB] = [areaOf(a), areaOf(b)];
   return both / (metric === "iou" ? areaA + areaB - both : Math.min(areaA, areaB));
 }
 
-function assertOptions({ method, metric, threshold, classAgnostic }: Required<MergeOptions>): void {
+function assertOptions({ method, metric, threshold, classAgnostic }: Defined<MergeOptions>): void {
   const reject = (option: string, expected: string, came: unknown) => {
     throw new OrangeryError(
       "INVALID_ARGUMENT",

@@ -135,20 +135,22 @@ test("crowds give what comparing all with all gives", () => {
 function slowNms({ boxesXyxy, scores, classIds }: Boxes, options: NmsOptions): number[] {
   const { iou = 0.7, maxDetections = 300, classAgnostic = false, maxCandidates = 30_000 } = options;
   const f = Math.fround;
-  const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a]).slice(0, maxCandidates);
+  const order = [...scores.keys()].sort((a, b) => scores[b]! - scores[a]!).slice(0, maxCandidates);
   const boxes = order.map((i) =>
-    [0, 1, 2, 3].map((k) => f(boxesXyxy[4 * i + k] + (classAgnostic ? 0 : f(classIds[i] * 7680)))),
+    [0, 1, 2, 3].map((k) =>
+      f(boxesXyxy[4 * i + k]! + (classAgnostic ? 0 : f(classIds[i]! * 7680))),
+    ),
   );
   const area = ([x1, y1, x2, y2]: number[]) => f(f(x2 - x1) * f(y2 - y1));
   const suppressed = new Set<number>();
   const kept: number[] = [];
   for (const [p, a] of boxes.entries()) {
     if (suppressed.has(p)) continue;
-    kept.push(order[p]);
+    kept.push(order[p]!);
     for (let q = p + 1; q < boxes.length; q++) {
-      const b = boxes[q];
-      const w = Math.max(0, f(Math.min(a[2], b[2]) - Math.max(a[0], b[0])));
-      const h = Math.max(0, f(Math.min(a[3], b[3]) - Math.max(a[1], b[1])));
+      const b = boxes[q]!;
+      const w = Math.max(0, f(Math.min(a[2]!, b[2]!) - Math.max(a[0]!, b[0]!)));
+      const h = Math.max(0, f(Math.min(a[3]!, b[3]!) - Math.max(a[1]!, b[1]!)));
       const both = f(w * h);
       if (f(both / f(f(area(a) + area(b)) - both)) > iou) suppressed.add(q);
     }

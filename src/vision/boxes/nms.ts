@@ -34,18 +34,18 @@ export function nms(
 ): Int32Array {
   const { scores, classIds } = candidates;
   const order = Int32Array.from(scores.keys())
-    .sort((a, b) => scores[b] - scores[a] || a - b)
+    .sort((a, b) => scores[b]! - scores[a]! || a - b)
     .subarray(0, maxCandidates);
   const boxes = selectBoxes(candidates.boxesXyxy, order);
   if (!classAgnostic) {
-    for (let i = 0; i < boxes.length; i++) boxes[i] += classIds[order[i >> 2]] * classOffset;
+    for (let i = 0; i < boxes.length; i++) boxes[i]! += classIds[order[i >> 2]!]! * classOffset;
   }
   const kept: number[] = [];
   if (maxDetections <= 0) return Int32Array.from(kept);
   const matching = { metric: "iou", threshold: iou } as const;
   // The threshold stays a float64, as in torchvision.
   for (const { best } of matchGreedily(boxes, matching, (overlap) => overlap > iou)) {
-    kept.push(order[best]);
+    kept.push(order[best]!);
     if (kept.length >= maxDetections) break;
   }
   return Int32Array.from(kept);

@@ -14,7 +14,7 @@ function rowsOf(canvas: Canvas): string[] {
   const { data, widthPx, heightPx } = canvas.toPicture();
   return Array.from({ length: heightPx }, (_, y) =>
     Array.from({ length: widthPx }, (_, x) =>
-      Math.round((data[3 * (y * widthPx + x)] * 9) / 255),
+      Math.round((data[3 * (y * widthPx + x)]! * 9) / 255),
     ).join(""),
   );
 }
@@ -64,7 +64,7 @@ test("round corners let the ground through, the middle does not", () => {
   const canvas = canvasOf(9, 9);
   canvas.fillBox([0, 0, 9, 9], ink, 4);
   const rows = rowsOf(canvas);
-  assert.equal(rows[0][0], "0");
+  assert.equal(rows[0]![0], "0");
   assert.equal(rows[4], "999999999");
   assert.deepEqual(rows, rows.toReversed());
 });

@@ -43,9 +43,9 @@ export class Canvas {
     for (const [x, y1, y2] of mask.columnRuns()) {
       const end = y2 * rowBytes;
       for (let at = y1 * rowBytes + 3 * x; at < end; at += rowBytes) {
-        data[at] = red[data[at]];
-        data[at + 1] = green[data[at + 1]];
-        data[at + 2] = blue[data[at + 2]];
+        data[at]! = red[data[at]!]!;
+        data[at + 1]! = green[data[at + 1]!]!;
+        data[at + 2]! = blue[data[at + 2]!]!;
       }
     }
   }
@@ -118,13 +118,13 @@ export class Canvas {
           const distance = Math.sqrt((px - along * dx) ** 2 + (py - along * dy) ** 2);
           const cover = Math.min(1, radius + 0.5 - distance);
           const at = (y - top) * width + x - left;
-          if (cover > covers[at]) covers[at] = cover;
+          if (cover > covers[at]!) covers[at] = cover;
         }
       }
     }
     for (let y = top, at = 0; y < bottom; y++) {
       for (let x = left; x < right; x++, at++) {
-        if (covers[at] > 0) this.#blend(y * this.widthPx + x, colour, alpha * covers[at]);
+        if (covers[at]! > 0) this.#blend(y * this.widthPx + x, colour, alpha * covers[at]!);
       }
     }
   }
@@ -132,8 +132,8 @@ export class Canvas {
   #blend(pixel: number, [red, green, blue]: Rgb, alpha: number): void {
     const data = this.#data;
     const at = 3 * pixel;
-    data[at] = data[at] + (red - data[at]) * alpha + 0.5;
-    data[at + 1] = data[at + 1] + (green - data[at + 1]) * alpha + 0.5;
-    data[at + 2] = data[at + 2] + (blue - data[at + 2]) * alpha + 0.5;
+    data[at] = data[at]! + (red - data[at]!) * alpha + 0.5;
+    data[at + 1] = data[at + 1]! + (green - data[at + 1]!) * alpha + 0.5;
+    data[at + 2] = data[at + 2]! + (blue - data[at + 2]!) * alpha + 0.5;
   }
 }

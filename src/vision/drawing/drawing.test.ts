@@ -127,7 +127,7 @@ test("masks are tinted and outlined; the last layer has the first colours, other
   assert.deepEqual(pixel(drawn, 200, 100), [...colourOf(1)]);
   assert.deepEqual(pixel(drawn, 150, 150), [...colourOf(0)]);
   const inside = pixel(drawn, 200, 150);
-  assert.ok(inside[2] > ground && inside[2] < colourOf(1)[2], `${inside}`);
+  assert.ok(inside[2]! > ground && inside[2]! < colourOf(1)[2], `${inside}`);
   assert.ok(count(drawn, colourOf(0), 300) > 20 && count(drawn, colourOf(1), 300) > 20);
 });
 

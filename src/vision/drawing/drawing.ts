@@ -8,13 +8,13 @@ import { layerColours } from "./palette.ts";
 
 export interface DrawingOptions {
   /** A label beside the objects that have room for one. Default true. */
-  readonly labels?: boolean;
+  readonly labels?: boolean | undefined;
   /** What an object's label says. Default: its name and score. */
-  readonly labelOf?: (object: Detection, place: LabelTarget) => string;
+  readonly labelOf?: ((object: Detection, place: LabelTarget) => string) | undefined;
   /** A strip below the photo with the count of each class. Default true. */
-  readonly counts?: boolean;
+  readonly counts?: boolean | undefined;
   /** Text at the right end of the strip, for instance the file's name. */
-  readonly title?: string;
+  readonly title?: string | undefined;
 }
 
 /** Which object of the drawing a label is for. */

@@ -55,7 +55,7 @@ const below = 4;
 /** Follows the border that starts at the first pixel of a run, and returns its corners. */
 function traceBorder(marks: Uint8Array, start: number, steps: readonly number[]): number[] {
   const isInside = (position: number, direction: number) =>
-    marks[position + steps[direction & 7]] !== 0;
+    marks[position + steps[direction & 7]!] !== 0;
   // Against the clock from above, to the neighbour that closes the border.
   let closing = above + 7;
   while (closing > above && !isInside(start, closing)) closing--;
@@ -63,7 +63,7 @@ function traceBorder(marks: Uint8Array, start: number, steps: readonly number[])
     marks[start] = onLowerBorder;
     return [start];
   }
-  const last = start + steps[closing];
+  const last = start + steps[closing]!;
 
   const corners: number[] = [];
   let position = start;
@@ -82,7 +82,7 @@ function traceBorder(marks: Uint8Array, start: number, steps: readonly number[])
     else if (marks[position] === inside) marks[position] = onBorder;
     // Straight on is opposite to where we came from.
     if (direction !== ((back + 4) & 7)) corners.push(position);
-    const next = position + steps[direction];
+    const next = position + steps[direction]!;
     if (next === start && position === last) return corners;
     back = (direction + 4) & 7;
     position = next;

@@ -28,9 +28,9 @@ export function enlargeAxis(cells: number, pixels: number): Axis {
   for (let i = 0; i < pixels; i++) {
     const position = Math.max(0, ((i + 0.5) * cells) / pixels - 0.5);
     first[i] = Math.min(Math.floor(position), cells - 1);
-    second[i] = Math.min(first[i] + 1, cells - 1);
-    fraction[i] = position - first[i];
-    ends[first[i]] = i + 1;
+    second[i] = Math.min(first[i]! + 1, cells - 1);
+    fraction[i] = position - first[i]!;
+    ends[first[i]!] = i + 1;
   }
   return { first, second, fraction, ends, pixelsPerCell: pixels / cells };
 }
@@ -62,31 +62,31 @@ export function traceLevelSet(options: LevelSetOptions): Uint32Array | undefined
   const pictureHeight = first.length;
   const runs = new RunLengths();
   const isAbove = (y: number, a: number, b: number) =>
-    a * (1 - rowFraction[y]) + b * rowFraction[y] > 0;
+    a * (1 - rowFraction[y]!) + b * rowFraction[y]! > 0;
 
   let spans: readonly Span[] = [];
   for (let x = box.left; x < box.right; x++) {
-    const left = columns.first[x] - region.left;
-    const right = columns.second[x] - region.left;
+    const left = columns.first[x]! - region.left;
+    const right = columns.second[x]! - region.left;
     if (x === box.left || columns.first[x] !== columns.first[x - 1]) {
       spans = spansOf(options, left, right);
     }
-    const fraction = columns.fraction[x];
+    const fraction = columns.fraction[x]!;
     const origin = x * pictureHeight;
     for (const { start, end, isMixed } of spans) {
       if (!isMixed) {
         runs.add(origin + start, end - start);
         continue;
       }
-      const upper = (first[start] - region.top) * regionWidth;
-      const lower = (second[start] - region.top) * regionWidth;
-      const a = logits[upper + left] * (1 - fraction) + logits[upper + right] * fraction;
-      const b = logits[lower + left] * (1 - fraction) + logits[lower + right] * fraction;
+      const upper = (first[start]! - region.top) * regionWidth;
+      const lower = (second[start]! - region.top) * regionWidth;
+      const a = logits[upper + left]! * (1 - fraction) + logits[upper + right]! * fraction;
+      const b = logits[lower + left]! * (1 - fraction) + logits[lower + right]! * fraction;
       if (a > 0 && b > 0) {
         runs.add(origin + start, end - start);
       } else if (a > 0 || b > 0) {
         // A guess, then steps of one pixel to where it truly changes.
-        const crossing = (first[start] + a / (a - b) + 0.5) * rows.pixelsPerCell - 0.5;
+        const crossing = (first[start]! + a / (a - b) + 0.5) * rows.pixelsPerCell - 0.5;
         let y = crossing > start ? Math.min(Math.ceil(crossing), end) : start;
         while (y < end && isAbove(y, a, b) === a > 0) y++;
         while (y > start && isAbove(y - 1, a, b) !== a > 0) y--;
@@ -116,12 +116,12 @@ function spansOf(
   /** How many of a row's two cells are above 0. */
   const aboveIn = (row: number) => {
     const at = (row - region.top) * regionWidth;
-    return Number(logits[at + left] > 0) + Number(logits[at + right] > 0);
+    return Number(logits[at + left]! > 0) + Number(logits[at + right]! > 0);
   };
   const spans: { start: number; end: number; isMixed: boolean }[] = [];
   for (let start = box.top; start < box.bottom; ) {
-    const end = Math.min(box.bottom, rows.ends[rows.first[start]]);
-    const above = aboveIn(rows.first[start]) + aboveIn(rows.second[start]);
+    const end = Math.min(box.bottom, rows.ends[rows.first[start]!]!);
+    const above = aboveIn(rows.first[start]!) + aboveIn(rows.second[start]!);
     const isMixed = above < 4;
     const last = spans.at(-1);
     if (!isMixed && last?.end === start && !last.isMixed) last.end = end;

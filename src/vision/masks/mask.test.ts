@@ -158,7 +158,7 @@ test("a union has the pixels of all", () => {
       randomMask(seed * 7 + i, (seed % 5) / 5 + 0.05, size),
     );
     const bitmaps = masks.map((mask) => mask.toBitmap());
-    const either = bitmaps[0].map((_, i) => Number(bitmaps.some((bitmap) => bitmap[i])));
+    const either = bitmaps[0]!.map((_, i) => Number(bitmaps.some((bitmap) => bitmap[i])));
     const united = Mask.union(masks);
     // Runs that touch are one, as in a mask made anew.
     assert.deepEqual(united.toRle(), Mask.fromBitmap(either, size).toRle(), `seed ${seed}`);

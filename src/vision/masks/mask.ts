@@ -24,7 +24,7 @@ export class Mask {
   constructor(fields: { widthPx: number; heightPx: number; counts: Uint32Array }) {
     const { widthPx, heightPx, counts } = fields;
     let sum = 0;
-    for (let i = 0; i < counts.length; i++) sum += counts[i];
+    for (let i = 0; i < counts.length; i++) sum += counts[i]!;
     if (!Number.isInteger(widthPx) || !Number.isInteger(heightPx) || sum !== widthPx * heightPx) {
       throw new OrangeryError(
         "INVALID_ARGUMENT",
@@ -82,17 +82,17 @@ export class Mask {
     // Two by two, so that no run is walked over more than log₂ n times.
     while (all.length > 1) {
       const pairs = Array.from({ length: all.length >> 1 }, (_, i) =>
-        uniteRuns(all[2 * i], all[2 * i + 1], widthPx * heightPx),
+        uniteRuns(all[2 * i]!, all[2 * i + 1]!, widthPx * heightPx),
       );
       all = all.length % 2 === 0 ? pairs : [...pairs, all.at(-1)!];
     }
-    return new Mask({ widthPx, heightPx, counts: all[0] });
+    return new Mask({ widthPx, heightPx, counts: all[0]! });
   }
 
   /** How many pixels are inside. */
   get areaPx(): number {
     let area = 0;
-    for (let i = 1; i < this.counts.length; i += 2) area += this.counts[i];
+    for (let i = 1; i < this.counts.length; i += 2) area += this.counts[i]!;
     return area;
   }
 
@@ -101,7 +101,7 @@ export class Mask {
     const { counts, heightPx } = this;
     let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
     for (let i = 1, start = counts[0] ?? 0; i < counts.length; i += 2) {
-      const end = start + counts[i];
+      const end = start + counts[i]!;
       if (end > start) {
         const first = Math.floor(start / heightPx);
         const last = Math.floor((end - 1) / heightPx);
@@ -120,7 +120,7 @@ export class Mask {
   *columnRuns(): Generator<ColumnRun> {
     const { counts, heightPx } = this;
     for (let i = 1, start = counts[0] ?? 0; i < counts.length; i += 2) {
-      const end = start + counts[i];
+      const end = start + counts[i]!;
       while (start < end) {
         const x = Math.floor(start / heightPx);
         const stop = Math.min(end, (x + 1) * heightPx);
@@ -166,7 +166,7 @@ export class Mask {
     let low = 0;
     for (let high = this.#ends.length; low < high; ) {
       const middle = (low + high) >> 1;
-      if (this.#ends[middle] > position) high = middle;
+      if (this.#ends[middle]! > position) high = middle;
       else low = middle + 1;
     }
     return low % 2 === 1;
@@ -265,7 +265,7 @@ function uniteRuns(a: Uint32Array, b: Uint32Array, total: number): Uint32Array {
   while (i < a.length || j < b.length) {
     const isA = j >= b.length || (i < a.length && aStart <= bStart);
     const nextStart = isA ? aStart : bStart;
-    const nextEnd = nextStart + (isA ? a[i] : b[j]);
+    const nextEnd = nextStart + (isA ? a[i]! : b[j]!);
     if (nextStart > end) {
       runs.add(start, end - start);
       start = nextStart;

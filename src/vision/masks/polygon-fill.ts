@@ -39,7 +39,7 @@ function addPolygon(polygon: Polygon, columns: [number, number][][]): void {
   const fromLeft: number[][] = columns.map(() => []);
   const fromRight: number[][] = columns.map(() => []);
   for (const [i, [x1, y1]] of polygon.entries()) {
-    const [x2, y2] = polygon[(i + 1) % polygon.length];
+    const [x2, y2] = polygon[(i + 1) % polygon.length]!;
     if (x1 === x2) {
       columns[x1]?.push([Math.min(y1, y2), Math.max(y1, y2)]);
       continue;
@@ -47,15 +47,15 @@ function addPolygon(polygon: Polygon, columns: [number, number][][]): void {
     const [left, right] = [Math.min(x1, x2), Math.max(x1, x2)];
     for (let x = Math.max(0, Math.ceil(left)); x <= right && x < columns.length; x++) {
       const y = y1 + ((x - x1) * (y2 - y1)) / (x2 - x1);
-      if (x > left) fromLeft[x].push(y);
-      if (x < right) fromRight[x].push(y);
+      if (x > left) fromLeft[x]!.push(y);
+      if (x < right) fromRight[x]!.push(y);
     }
   }
   for (const [x, intervals] of columns.entries()) {
     for (const crossings of [fromLeft[x], fromRight[x]]) {
       crossings.sort((a, b) => a - b);
       for (let i = 0; i + 1 < crossings.length; i += 2) {
-        intervals.push([crossings[i], crossings[i + 1]]);
+        intervals.push([crossings[i]!, crossings[i + 1]!]);
       }
     }
   }

@@ -182,9 +182,9 @@ function slowMask(
     for (let k = 0; k < count; k += 4) {
       let four = 0;
       for (let j = k; j < Math.min(k + 4, count); j++) {
-        four += coefficients[index * count + j] * data[j * width * height + i];
+        four += coefficients[index * count + j]! * data[j * width * height + i]!;
       }
-      logits[i] += four;
+      logits[i]! += four;
     }
   }
   const [x1, y1, x2, y2] = boxesXyxy.subarray(4 * index, 4 * index + 4);

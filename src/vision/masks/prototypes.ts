@@ -1,7 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Letterbox } from "../letterbox.ts";
 import { roundHalfEven } from "../rounding.ts";
-import { enlargeAxis, type CellBounds, traceLevelSet } from "./level-set.ts";
+import { type CellBounds, enlargeAxis, traceLevelSet } from "./level-set.ts";
 import { Mask } from "./mask.ts";
 
 /** A segmentation network's prototypes for one picture: `count` planes of width × height, row by row. */
@@ -95,10 +95,10 @@ export function masksFromPrototypes(options: {
     if (box.right <= box.left || box.bottom <= box.top) return undefined;
     const weights = coefficients.subarray(i * prototypes.count, (i + 1) * prototypes.count);
     const region: CellBounds = {
-      left: columns.first[box.left],
-      top: rows.first[box.top],
-      right: columns.second[box.right - 1] + 1,
-      bottom: rows.second[box.bottom - 1] + 1,
+      left: columns.first[box.left]!,
+      top: rows.first[box.top]!,
+      right: columns.second[box.right - 1]! + 1,
+      bottom: rows.second[box.bottom - 1]! + 1,
     };
     const logits = weigh(prototypes, weights, region, plan);
     const counts = traceLevelSet({ logits, region, box, columns, rows });
@@ -138,8 +138,8 @@ function weigh(
     for (let y = region.top; y < region.bottom; y++) {
       const from = (plan.top + y) * width + plan.left + region.left;
       for (let at = from; at < from + regionWidth; at++) {
-        const upperHalf = w0 * data[p0 + at] + w1 * data[p1 + at];
-        logits[to++] += upperHalf + w2 * data[p2 + at] + w3 * data[p3 + at];
+        const upperHalf = w0 * data[p0 + at]! + w1 * data[p1 + at]!;
+        logits[to++]! += upperHalf + w2 * data[p2 + at]! + w3 * data[p3 + at]!;
       }
     }
   }

@@ -13,7 +13,7 @@ export class RunLengths {
   add(start: number, length: number): void {
     if (length <= 0) return;
     if (start === this.#end && this.#length > 0) {
-      this.#counts[this.#length - 1] += length;
+      this.#counts[this.#length - 1]! += length;
     } else {
       if (this.#length + 3 > this.#counts.length) this.#grow();
       this.#counts[this.#length++] = start - this.#end;

@@ -1,4 +1,4 @@
-import type { Vertex, Ring } from "./pixel-outline.ts";
+import type { Ring, Vertex } from "./pixel-outline.ts";
 
 /**
  * A ring with fewer points, none of those left out further than `tolerance` from it: Douglas and

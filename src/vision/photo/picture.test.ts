@@ -26,7 +26,7 @@ const heightPx = 8;
 /** A gradient whose pixels all differ. */
 const rgb = Uint8Array.from({ length: 3 * widthPx * heightPx }, (_, i) => {
   const pixel = Math.floor(i / 3);
-  return [pixel % widthPx, Math.floor(pixel / widthPx), pixel][i % 3] * [20, 30, 2][i % 3];
+  return [pixel % widthPx, Math.floor(pixel / widthPx), pixel][i % 3]! * [20, 30, 2][i % 3]!;
 });
 const raw = { width: widthPx, height: heightPx, channels: 3 as const };
 const image = () => sharp(rgb, { raw });
@@ -54,7 +54,7 @@ test("lossy formats come back close to what was put in", async () => {
   ]) {
     const { data } = await decodePicture(bytes);
     assert.equal(data.length, rgb.length);
-    const furthest = Math.max(...data.map((value, i) => Math.abs(value - rgb[i])));
+    const furthest = Math.max(...data.map((value, i) => Math.abs(value - rgb[i]!)));
     assert.ok(furthest <= 8, `${furthest}`);
   }
 });

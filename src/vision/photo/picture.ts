@@ -15,7 +15,7 @@ export type PictureInput = string | URL | Uint8Array | Picture;
 
 export interface DecodeOptions {
   /** Photos with more pixels are refused before they are decoded. Default 268 million. */
-  readonly maxPixels?: number;
+  readonly maxPixels?: number | undefined;
   /** Decoding cannot be interrupted: an abort is seen before reading and after decoding. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -4,7 +4,7 @@ import { isOrangeryError } from "../../../errors.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import { type QueueStatus, readQueueStatus } from "../../../fleet/queue/queue-status.ts";
 import type { WorkerStatus } from "../../../fleet/worker/worker-heartbeat.ts";
-import type { Ledger } from "../../../ledger/ledger-database.ts";
+import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { readRecipes } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";

@@ -1,7 +1,7 @@
 import { printable } from "../../../base/printable.ts";
 import { type Device, devicesToTry } from "../../../models/devices/device.ts";
 import { proveDevice } from "../../../models/devices/device-proof.ts";
-import { type ModelDescription, describeModel } from "../../../models/yolo/model-facts.ts";
+import { describeModel, type ModelDescription } from "../../../models/yolo/model-description.ts";
 import { onnxRuntime } from "../../../native/onnx-runtime.ts";
 import { displayPath } from "../../options/caller-folder.ts";
 import { modelFromCaller } from "../../options/model-argument.ts";

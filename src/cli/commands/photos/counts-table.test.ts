@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ObjectCount } from "../../../ledger/results/result-rows.ts";
-import type { WorklistPhoto } from "../../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto } from "../../../ledger/worklist/worklist-view.ts";
 import { formatCountsTable } from "./counts-table.ts";
 
 function photo(source: string, counts: ObjectCount[], regionCount?: number): WorklistPhoto {

@@ -1,5 +1,5 @@
 import { printable } from "../../../base/printable.ts";
-import type { WorklistPhoto, WorklistTotals } from "../../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto, WorklistTotals } from "../../../ledger/worklist/worklist-view.ts";
 import { displayPath } from "../../options/caller-folder.ts";
 import { formatCount, formatPlural } from "../../output/quantities.ts";
 import { type Column, formatTable } from "../../output/table.ts";

@@ -1,6 +1,6 @@
-import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-view.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import type { RunOutcome } from "./run-facts.ts";
+import type { RunOutcome } from "./run-outcome.ts";
 
 /** Prints one JSON line a photo, then one for all: see docs/cli.md. */
 export async function printJsonSummary(

@@ -1,10 +1,10 @@
 import { printable } from "../../../base/printable.ts";
-import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-report.ts";
+import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-view.ts";
 import { displayPath } from "../../options/caller-folder.ts";
 import { formatCount, formatDuration, formatPlural, formatRate } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatCountsTable } from "./counts-table.ts";
-import type { RunOutcome } from "./run-facts.ts";
+import type { RunOutcome } from "./run-outcome.ts";
 
 /** Rows of the table, and of the list of photos without a result. The results file has them all. */
 const shownPhotos = 24;

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { extname } from "node:path";
 import { OrangeryError } from "../../../errors.ts";
-import type { Ledger } from "../../../ledger/ledger-database.ts";
+import type { Ledger } from "../../../ledger/ledger.ts";
 import { readRecipes, type StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
 import { displayPath, fromCaller } from "../../options/caller-folder.ts";

@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../../errors.ts";
-import type { Ledger } from "../../../ledger/ledger-database.ts";
+import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import {
   type ExportFormat,

@@ -49,7 +49,7 @@ function constantAnchors(
       for (let column = 0; column < columns; column += 1) {
         centres[at] = column + 0.5;
         centres[count + at] = row + 0.5;
-        at += 1;
+        at++;
       }
     }
   }

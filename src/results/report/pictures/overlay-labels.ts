@@ -75,7 +75,10 @@ function placesInRegion({ text, boxXyxy, mask, photo }: RegionLabel, letterPx: n
   const inside = steps.flatMap((down) =>
     steps.map((right): Vertex => [x1 + right * (x2 - x1), y1 + down * (y2 - y1)]),
   );
-  const middles: Vertex[] = [[(x1 + x2) / 2, y1], ...inside.filter(([x, y]) => mask.contains(x, y))];
+  const middles: Vertex[] = [
+    [(x1 + x2) / 2, y1],
+    ...inside.filter(([x, y]) => mask.contains(x, y)),
+  ];
   return middles.map((middle) => within(photo, aroundMiddle(middle, text, letterPx)));
 }
 

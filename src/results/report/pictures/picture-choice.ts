@@ -1,6 +1,6 @@
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import { Extremes } from "../charts/extremes.ts";
-import type { PhotoSummary } from "../report-facts.ts";
+import type { PhotoSummary } from "../report-data.ts";
 
 /** Why a photo was chosen for a picture. */
 export type PictureReason = "lowest scores" | "most objects" | "fewest objects" | "sample";

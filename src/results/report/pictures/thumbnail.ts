@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { type ErrorCode, isOrangeryError } from "../../../errors.ts";
-import type { PhotoReader } from "../../../pipeline/sources/photo-sources.ts";
+import type { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import { openPhoto } from "../../../vision/photo/open-photo.ts";
 import { reducePhoto } from "../../../vision/photo/reduce-photo.ts";
 

@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { HttpPhotoReader, toPublicUrl } from "./http-source.ts";
+import { HttpPhotoReader, toPublicUrl } from "./http-photo-reader.ts";
 
 const photo = Buffer.from("not a photo, but its bytes");
 const sha256 = createHash("sha256").update(photo).digest("hex");

@@ -7,9 +7,9 @@ import { hasPictureExtension } from "../../vision/photo/picture.ts";
 
 export interface FindPhotosOptions {
   /** Folders to leave out wherever they are met: where the annotated pictures go. */
-  readonly skipFolders?: readonly string[];
+  readonly skipFolders?: readonly string[] | undefined;
   /** Told of a folder or file below a path that cannot be looked at; the walk goes on without it. */
-  readonly onUnreadable?: (path: string, error: unknown) => void;
+  readonly onUnreadable?: ((path: string, error: unknown) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { Kysely, type Transaction } from "kysely";
 import { tryAgain } from "../../base/try-again.ts";
 import { OrangeryError } from "../../errors.ts";
-import type { AccessOptions, Ledger } from "../ledger-database.ts";
+import type { AccessOptions, Ledger } from "../ledger.ts";
 import { migrations } from "../schema/migrations.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { isCertainlyGone } from "../worklist/process-identity.ts";

@@ -48,7 +48,7 @@ const defaultSize = 640;
  * Recognises a YOLO network. Metadata decides where it is present; every key of it is optional,
  * and the shapes of the outputs must agree.
  *
- * @throws OrangeryError `MODEL_NOT_YOLO`, saying what was expected and what the model has.
+ * @throws `MODEL_NOT_YOLO`, saying what was expected and what the model has.
  */
 export function readYoloNetwork({
   file,

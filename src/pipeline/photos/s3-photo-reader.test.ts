@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { type S3Server, startS3Server } from "../../../test/servers/s3-server.ts";
-import { PhotoReader } from "./photo-sources.ts";
-import { S3PhotoReader } from "./s3-source.ts";
+import { PhotoReader } from "./photo-reader.ts";
+import { S3PhotoReader } from "./s3-photo-reader.ts";
 
 const limits = { maxBytes: 1000, timeoutMs: 30_000, attempts: 2 };
 const photo = Buffer.from("not a photo, but its bytes");

@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { PhotoIdentity } from "../../ledger/results/photo-rows.ts";
-import type { ListedPhoto } from "../../pipeline/sources/remote-source.ts";
+import type { ListedPhoto } from "../../pipeline/photos/remote-photo-reader.ts";
 
 /** A job of the fleet's own task: a photo to count on, told by its name, never by its bytes. */
 export interface PhotoJobData {

@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import { HttpPhotoReader } from "./http-source.ts";
+import { HttpPhotoReader } from "./http-photo-reader.ts";
 import {
   checkPhotoPaths,
   type FindPhotosOptions,
@@ -7,8 +7,13 @@ import {
   type PhotoPath,
 } from "./photo-files.ts";
 import { type PhotoBytes, readPhoto } from "./read-photo.ts";
-import type { FetchLimits, ListedPhoto, ReadOptions, RemotePhotoReader } from "./remote-source.ts";
-import { S3PhotoReader } from "./s3-source.ts";
+import type {
+  FetchLimits,
+  ListedPhoto,
+  ReadOptions,
+  RemotePhotoReader,
+} from "./remote-photo-reader.ts";
+import { S3PhotoReader } from "./s3-photo-reader.ts";
 
 export interface PhotoReaderOptions extends Partial<FetchLimits> {
   /** Whether `http(s)` photos may come from private addresses. Default false. */

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Ledger } from "../ledger-database.ts";
+import type { Ledger } from "../ledger.ts";
 import { readFindings, readManyCounts } from "../results/read-findings.ts";
 import type { Findings, ObjectCount } from "../results/result-rows.ts";
 import type { EntryState } from "../schema/tables.ts";
@@ -112,7 +112,11 @@ export class WorklistView {
     return new Map(rows.map(({ file, result_id }) => [file, result_id]));
   }
 
-  async #page(after: string, state: EntryState | undefined, limit: number): Promise<WorklistPhoto[]> {
+  async #page(
+    after: string,
+    state: EntryState | undefined,
+    limit: number,
+  ): Promise<WorklistPhoto[]> {
     const rows = await this.#ledger.read((db) =>
       db
         .selectFrom("photo")

@@ -10,7 +10,7 @@ import {
   type ModelFile,
   notAModel,
 } from "../files/model-file.ts";
-import { readYoloNetwork, type YoloTask } from "./yolo-network.ts";
+import { readYoloNetwork, type YoloTask } from "./network-signature.ts";
 
 /** What a model file says of itself. What it does not say is undefined. */
 export interface ModelDescription {
@@ -51,12 +51,12 @@ export interface ModelDescription {
  * Reads what a model file says of itself, without loading it.
  *
  * @param nameOrPath A checkpoint, an ONNX model, or the name of a sample model.
- * @throws OrangeryError `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, and for a checkpoint
+ * @throws `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, and for a checkpoint
  *   what `readYoloCheckpoint` throws
  */
 export async function describeModel(
   nameOrPath: string,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ModelDescription> {
   const file = await identifyModelFile(nameOrPath);
   return (await isCheckpoint(file.path))

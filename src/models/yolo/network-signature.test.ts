@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
-import { readYoloNetwork, type NetworkSignature } from "./yolo-network.ts";
+import { type NetworkSignature, readYoloNetwork } from "./network-signature.ts";
 
 type Shape = readonly (number | string)[];
 
@@ -171,7 +171,7 @@ describe("a YOLO network", () => {
     ["with a stride that cannot be", { metadata: { stride: "-1" } }, { stride: 32 }],
   ];
   for (const [what, described, expected] of recognised) {
-    it(`is recognised ${what}`, () => {
+    test(`is recognised ${what}`, () => {
       const network = read(described);
       const seen = Object.fromEntries(
         Object.keys(expected).map((key) => [key, network[key as keyof NetworkSignature]]),
@@ -180,7 +180,7 @@ describe("a YOLO network", () => {
     });
   }
 
-  it("has the names of its metadata, or as many as its shapes leave room for", () => {
+  test("has the names of its metadata, or as many as its shapes leave room for", () => {
     assert.equal(read({ metadata: { names: coco } }).names[79], "name 79");
     assert.equal(read({}).names.length, 80);
     assert.equal(read({ outputs: [[1, 116, 8400], prototypes] }).names.length, 80);
@@ -228,7 +228,7 @@ describe("a YOLO network", () => {
     ["channels for boxes alone", { outputs: [[1, 4, 8400]] }, /4 values a detection \(0 classes/],
   ];
   for (const [what, described, message] of refused) {
-    it(`is not what has ${what}`, () => {
+    test(`is not what has ${what}`, () => {
       assert.throws(
         () => read(described),
         (error) => {

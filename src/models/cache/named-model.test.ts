@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { identifyModelFile, type ModelFile } from "../files/model-file.ts";
 import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
 import type { LoadOutcome } from "./model-loader.ts";
-import { NamedModel, type NamedModelOptions } from "./model-slot.ts";
+import { NamedModel, type NamedModelOptions } from "./named-model.ts";
 import { pretendOutcome } from "./pretend-loads.fixture.ts";
 
 type PretendOutcome = ReturnType<typeof pretendOutcome>;
@@ -92,7 +92,7 @@ async function useOnce(): Promise<PretendOutcome> {
 }
 
 describe("a slot", () => {
-  it("loads on first use, and gives the same model from then on", async () => {
+  test("loads on first use, and gives the same model from then on", async () => {
     const first = await useOnce();
     const { model, hit, cached, done } = await slot.use();
     assert.deepEqual([model, hit, cached.hits, loads.length], [first.model, true, 1, 1]);
@@ -100,7 +100,7 @@ describe("a slot", () => {
     assert.deepEqual(log, ["ready"]);
   });
 
-  it("makes all who ask during a load wait for it", async () => {
+  test("makes all who ask during a load wait for it", async () => {
     const uses = [slot.use(), slot.use(), slot.use()];
     await until(() => [...slot.models][0]?.users === 3);
     await loads[0]!.succeed();
@@ -111,7 +111,7 @@ describe("a slot", () => {
     assert.equal(loads.length, 1);
   });
 
-  it("loads again after a failure", async () => {
+  test("loads again after a failure", async () => {
     const failing = assert.rejects(slot.use(), /broken/);
     await until(() => loads.length === 1);
     await loads[0]!.fail(new Error("broken"));
@@ -123,7 +123,7 @@ describe("a slot", () => {
     assert.deepEqual(warnings, []);
   });
 
-  it("loads anew when the only load was given up, and keeps nothing of a late one", async () => {
+  test("loads anew when the only load was given up, and keeps nothing of a late one", async () => {
     const aborter = new AbortController();
     const leaving = slot.use(aborter.signal);
     await until(() => loads.length === 1);
@@ -142,7 +142,7 @@ describe("a slot", () => {
     done();
   });
 
-  it("begins no load for a caller who left while the file was read", async () => {
+  test("begins no load for a caller who left while the file was read", async () => {
     const aborter = new AbortController();
     const leaving = slot.use(aborter.signal);
     aborter.abort(new Error("left"));
@@ -152,7 +152,7 @@ describe("a slot", () => {
     assert.equal(loads.length, 0);
   });
 
-  it("never hands out a model that was retired as it was found", async () => {
+  test("never hands out a model that was retired as it was found", async () => {
     for (const reloadCheckMs of [0, 60_000]) {
       for (let ticks = 0; ticks < 60; ticks += 1) {
         slot = makeSlot({ reloadCheckMs });
@@ -187,7 +187,7 @@ describe("a slot whose file changes", () => {
     return loads.at(-1)!;
   }
 
-  it("keeps the old model in service until the new one is ready", async () => {
+  test("keeps the old model in service until the new one is ready", async () => {
     const old = await useOnce();
     const load = await change("two");
     const during = await slot.use();
@@ -204,7 +204,7 @@ describe("a slot whose file changes", () => {
     fresh.done();
   });
 
-  it("leaves a pinned model to those who have it, until clear", async () => {
+  test("leaves a pinned model to those who have it, until clear", async () => {
     const old = await useOnce();
     for (const cached of slot.models) cached.pinned = true;
     const load = await change("two");
@@ -218,7 +218,7 @@ describe("a slot whose file changes", () => {
     assert.deepEqual([old.model.releases, load.outcome.model.releases], [1, 1]);
   });
 
-  it("drops a load that a further change has overtaken", async () => {
+  test("drops a load that a further change has overtaken", async () => {
     await useOnce();
     const second = await change("two");
     const third = await change("three");
@@ -232,7 +232,7 @@ describe("a slot whose file changes", () => {
     done();
   });
 
-  it("to something broken stays with the old model, and tries that content no more", async () => {
+  test("to something broken stays with the old model, and tries that content no more", async () => {
     const old = await useOnce();
     const load = await change("broken");
     await load.fail(new Error("broken"));
@@ -247,7 +247,7 @@ describe("a slot whose file changes", () => {
     after.done();
   });
 
-  it("while it is loaded is loaded as it is then", async () => {
+  test("while it is loaded is loaded as it is then", async () => {
     const use = slot.use();
     await until(() => loads.length === 1);
     await folder.write("model.onnx", "two");
@@ -261,7 +261,7 @@ describe("a slot whose file changes", () => {
     done();
   });
 
-  it("while it is reloaded is reloaded as it is then, without a warning", async () => {
+  test("while it is reloaded is reloaded as it is then, without a warning", async () => {
     await useOnce();
     const second = await change("two");
     await folder.write("model.onnx", "three");
@@ -275,7 +275,7 @@ describe("a slot whose file changes", () => {
     done();
   });
 
-  it("and whose old model is evicted meanwhile has one model in the end", async () => {
+  test("and whose old model is evicted meanwhile has one model in the end", async () => {
     await useOnce();
     const reload = await change("two");
     for (const cached of slot.models) if (cached.state === "ready") cached.retire("evict");
@@ -292,7 +292,7 @@ describe("a slot whose file changes", () => {
     doneAgain();
   });
 
-  it("and cannot be read for the moment keeps its model", async () => {
+  test("and cannot be read for the moment keeps its model", async () => {
     const old = await useOnce();
     await rm(path);
     const { model, done } = await slot.use();
@@ -303,7 +303,7 @@ describe("a slot whose file changes", () => {
 });
 
 describe("a slot that is cleared", () => {
-  it("releases what nobody uses, and loads again", async () => {
+  test("releases what nobody uses, and loads again", async () => {
     const old = await useOnce();
     slot.clear();
     await until(() => slot.models.size === 0);
@@ -314,7 +314,7 @@ describe("a slot that is cleared", () => {
     (await use).done();
   });
 
-  it("during a load gives it to the waiters and not to those who come later", async () => {
+  test("during a load gives it to the waiters and not to those who come later", async () => {
     const waiting = slot.use();
     await until(() => loads.length === 1);
     slot.clear();
@@ -331,7 +331,7 @@ describe("a slot that is cleared", () => {
     await until(() => slot.models.size === 1);
   });
 
-  it("during a reload cancels it, and takes no notice of a late end", async () => {
+  test("during a reload cancels it, and takes no notice of a late end", async () => {
     await useOnce();
     await folder.write("model.onnx", "two");
     (await slot.use()).done();
@@ -343,7 +343,7 @@ describe("a slot that is cleared", () => {
     assert.deepEqual([log, warnings], [["ready", "clear"], []]);
   });
 
-  it("gives contents that failed to reload a new chance", async () => {
+  test("gives contents that failed to reload a new chance", async () => {
     await useOnce();
     await folder.write("model.onnx", "two");
     (await slot.use()).done();
@@ -359,7 +359,7 @@ describe("a slot that is cleared", () => {
 });
 
 describe("a slot that is closed", () => {
-  it("refuses users, also those who are about to begin a load", async () => {
+  test("refuses users, also those who are about to begin a load", async () => {
     const using = slot.use();
     slot.close();
     await assert.rejects(using, coded("MODEL_RELEASED"));
@@ -368,7 +368,7 @@ describe("a slot that is closed", () => {
     assert.equal(loads.length, 0);
   });
 
-  it("during a load gives it to those who wait, then releases it", async () => {
+  test("during a load gives it to those who wait, then releases it", async () => {
     const using = slot.use();
     await until(() => loads.length === 1);
     slot.close();

@@ -1,6 +1,6 @@
 import { isOrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
-import { SqliteLedger } from "../databases/sqlite-database.ts";
+import { SqliteLedger } from "../databases/sqlite-ledger.ts";
 import type { Recipe } from "../recipe.ts";
 import { LeaseOwner } from "./lease-owner.ts";
 import { Worklist } from "./worklist.ts";

@@ -1,7 +1,7 @@
-import type { Ledger } from "../../ledger/ledger-database.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
 import {
-  readResults,
   readFailures,
+  readResults,
   type StoredRecipe,
   type StoredResult,
 } from "../../ledger/results/stored-results.ts";

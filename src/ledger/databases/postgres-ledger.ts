@@ -2,7 +2,7 @@ import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import { tryAgain } from "../../base/try-again.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
-import type { AccessOptions, Ledger } from "../ledger-database.ts";
+import type { AccessOptions, Ledger } from "../ledger.ts";
 import { migrations } from "../schema/migrations.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { createPool, postgresMigrationDialect } from "./postgres-dialect.ts";

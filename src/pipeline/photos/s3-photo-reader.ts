@@ -11,7 +11,7 @@ import type {
   ListOptions,
   ReadOptions,
   RemotePhotoReader,
-} from "./remote-source.ts";
+} from "./remote-photo-reader.ts";
 
 /** Keys that one request lists: S3's own limit. */
 const keysAtOnce = 1000;

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { createRecipe } from "../recipe.ts";
-import { WorklistFile } from "./ledger.ts";
+import { WorklistFile } from "./worklist-file.ts";
 
 const recipe = createRecipe({ version: 1 });
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-ledger-"));
@@ -119,7 +119,11 @@ test("a file that another process keeps locked is busy, and usable afterwards", 
   const other = new DatabaseSync(file);
   other.exec("begin immediate");
   await rejectsWith("LEDGER_BUSY", /kept it locked/, ledger.worklist(recipe));
-  await rejectsWith("LEDGER_BUSY", /kept it locked/, WorklistFile.open(file, { busyTimeoutMs: 30 }));
+  await rejectsWith(
+    "LEDGER_BUSY",
+    /kept it locked/,
+    WorklistFile.open(file, { busyTimeoutMs: 30 }),
+  );
   other.exec("rollback");
   other.close();
   await ledger.worklist(recipe);

@@ -176,7 +176,10 @@ export class NamedModel {
   }
 }
 
-async function useOf(cached: CachedModel, signal: AbortSignal | undefined): Promise<NamedModelHold> {
+async function useOf(
+  cached: CachedModel,
+  signal: AbortSignal | undefined,
+): Promise<NamedModelHold> {
   const hit = cached.state === "ready";
   const { model, done } = await cached.use(signal);
   if (hit) cached.hits += 1;

@@ -21,7 +21,7 @@ export class NetworkFile implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Builds at most once. @throws OrangeryError what `checkpointToOnnx` throws */
+  /** Builds at most once. @throws what `checkpointToOnnx` throws */
   async read(): Promise<string | Uint8Array> {
     this.#source ??= this.#read();
     return await this.#source;

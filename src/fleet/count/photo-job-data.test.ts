@@ -5,7 +5,7 @@ import {
   photoJobId,
   toPhotoIdentity,
   toPhotoJobData,
-} from "./photo-reference.ts";
+} from "./photo-job-data.ts";
 
 const recipe = "a".repeat(64);
 

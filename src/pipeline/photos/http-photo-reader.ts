@@ -5,7 +5,12 @@ import { assertPublicHost, lookupPublic } from "./address-guard.ts";
 import { withAttempts } from "./attempts.ts";
 import { readBody } from "./body-reader.ts";
 import type { PhotoBytes } from "./read-photo.ts";
-import type { FetchLimits, ListedPhoto, ReadOptions, RemotePhotoReader } from "./remote-source.ts";
+import type {
+  FetchLimits,
+  ListedPhoto,
+  ReadOptions,
+  RemotePhotoReader,
+} from "./remote-photo-reader.ts";
 
 export interface HttpPhotoReaderOptions extends FetchLimits {
   /** Whether photos may come from addresses that are not public: one's own machine or network. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { labelFileOf } from "./label-place.ts";
+import { labelFileOf } from "./label-file.ts";
 
 describe("labels lie where trainers look for them", () => {
   const cases: [platform: string, source: string, place: string][] = [

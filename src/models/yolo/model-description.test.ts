@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { writeYoloCheckpoint } from "../../checkpoint/yolo/network-writer.fixture.ts";
 import { parameterCount, type YoloNetwork } from "../../graph/yolo/modules.ts";
 import { randomYolo } from "../../graph/yolo/random-yolo.fixture.ts";
 import { exportModel } from "../files/export-model.ts";
-import { describeModel } from "./model-facts.ts";
+import { describeModel } from "./model-description.ts";
 import { ModelFolder } from "./tiny-yolo.fixture.ts";
 
 let folder: ModelFolder;
@@ -19,7 +19,7 @@ describe("the parameters of a checkpoint and of its exports are the same", () =>
       ["detect", { imageSize: "dynamic" }],
       ["segment", { half: true }],
     ] as const) {
-      it(`for a YOLO${family}, ${task}`, async () => {
+      test(`for a YOLO${family}, ${task}`, async () => {
         const options = { family, scale: "n", task, classCount: 80, seed: 0 } as const;
         const network = withScales(randomYolo(options));
         const checkpoint = await folder.write("a.pt", writeYoloCheckpoint({ network }));
