@@ -23,9 +23,10 @@ test("an error without cause and details has no cause and empty details", () => 
   assert.deepEqual(error.details, {});
 });
 
-test("an error says of itself whether a retry can help", () => {
-  for (const [code, { retryable }] of Object.entries(errorCodes)) {
-    assert.equal(new OrangeryError(code as ErrorCode, "").retryable, retryable, code);
+test("an error has its code's blame and says whether a retry can help", () => {
+  for (const [code, { blames, retryable }] of Object.entries(errorCodes)) {
+    const error = new OrangeryError(code as ErrorCode, "");
+    assert.deepEqual([error.blames, error.retryable], [blames, retryable], code);
   }
 });
 
@@ -45,19 +46,25 @@ test("isOrangeryError tells ours from others, and one code from another", () => 
   }
 });
 
-test("docs/errors.md and the registry agree: codes, order, retryable and meaning", () => {
+test("docs/errors.md and the registry agree: codes, order, blame, retryable and meaning", () => {
   const document = readFileSync(new URL("../docs/errors.md", import.meta.url), "utf8");
   const rows = document
     .split("\n")
     .filter((line) => line.startsWith("| `"))
     .map((line) => line.split("|").slice(1, -1));
-  for (const row of rows) assert.equal(row.length, 4, `a row of four columns: ${row[0]}`);
-  const documented = rows.map(([code, retryable, summary, advice]) => {
+  for (const row of rows) assert.equal(row.length, 5, `a row of five columns: ${row[0]}`);
+  const documented = rows.map(([code, blames, retryable, summary, advice]) => {
     assert.notEqual(advice!.trim(), "", `${code} says what to do`);
-    return { code: code!.trim(), retryable: retryable!.trim(), summary: summary!.trim() };
+    return {
+      code: code!.trim(),
+      blames: blames!.trim(),
+      retryable: retryable!.trim(),
+      summary: summary!.trim(),
+    };
   });
-  const registered = Object.entries(errorCodes).map(([code, { retryable, summary }]) => ({
+  const registered = Object.entries(errorCodes).map(([code, { blames, retryable, summary }]) => ({
     code: `\`${code}\``,
+    blames,
     retryable: retryable ? "yes" : "no",
     summary,
   }));

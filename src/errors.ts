@@ -1,168 +1,236 @@
 /**
- * What a code means: whether trying the same thing again can help, and one sentence for the docs.
- * `docs/errors.md` lists every code; a test fails when the two disagree. Codes are never reused.
+ * What has to change before the same work can succeed: the photo, the model file, the device, the
+ * results database, the queue, the call (its arguments, or how it is used), or the machine (its disk,
+ * its ports, what is installed).
+ */
+export type Blame = "photo" | "model" | "device" | "ledger" | "queue" | "caller" | "machine";
+
+/**
+ * What a code means: what is to blame, whether trying the same thing again can help, and one sentence
+ * for the docs. `docs/errors.md` lists every code; a test fails when the two disagree. Codes are never
+ * reused.
  */
 interface ErrorCodeEntry {
+  readonly blames: Blame;
   readonly retryable: boolean;
   readonly summary: string;
 }
 
 export const errorCodes = {
   INVALID_ARGUMENT: {
+    blames: "caller",
     retryable: false,
     summary: "An option or argument has a value that cannot be used.",
   },
 
   ORT_LIBRARY_NOT_FOUND: {
+    blames: "machine",
     retryable: false,
     summary: "The ONNX Runtime library is not where it was looked for.",
   },
   ORT_LIBRARY_TOO_OLD: {
+    blames: "machine",
     retryable: false,
     summary: "The ONNX Runtime library lacks the API version that is needed.",
   },
-  ORT_FAILED: { retryable: false, summary: "A call into ONNX Runtime returned an error status." },
+  ORT_FAILED: {
+    blames: "device",
+    retryable: false,
+    summary: "A call into ONNX Runtime returned an error status.",
+  },
   INFERENCE_NOT_FINITE: {
+    blames: "device",
     retryable: true,
     summary: "The network gave scores or boxes that are no numbers.",
   },
   TENSOR_RELEASED: {
+    blames: "caller",
     retryable: false,
     summary: "A tensor or session was used after it was released.",
   },
   NVML_FAILED: {
+    blames: "device",
     retryable: false,
     summary: "NVIDIA's management library could not be opened, or a call into it failed.",
   },
 
   MODEL_NOT_FOUND: {
+    blames: "model",
     retryable: false,
     summary: "The model file does not exist or cannot be read.",
   },
   MODEL_NOT_ONNX: {
+    blames: "model",
     retryable: false,
     summary: "The model file is neither a YOLO checkpoint nor an ONNX model.",
   },
   MODEL_NOT_YOLO: {
+    blames: "model",
     retryable: false,
     summary: "The ONNX model does not have the inputs and outputs of a YOLO network.",
   },
   MODEL_WRONG_TASK: {
+    blames: "model",
     retryable: false,
     summary: "The model does another task than the one that was asked for.",
   },
-  MODEL_NAME_UNKNOWN: { retryable: false, summary: "No model of that name is configured." },
-  MODEL_LOAD_FAILED: { retryable: true, summary: "The model was found but could not be loaded." },
+  MODEL_NAME_UNKNOWN: {
+    blames: "caller",
+    retryable: false,
+    summary: "No model of that name is configured.",
+  },
+  MODEL_LOAD_FAILED: {
+    blames: "model",
+    retryable: true,
+    summary: "The model was found but could not be loaded.",
+  },
   MODEL_RELEASED: {
+    blames: "caller",
     retryable: true,
     summary: "The model was used after its lease or its cache was closed.",
   },
 
   CHECKPOINT_UNREADABLE: {
+    blames: "model",
     retryable: false,
     summary: "The checkpoint is damaged, incomplete, or no file that PyTorch saved.",
   },
   CHECKPOINT_REFUSED: {
+    blames: "model",
     retryable: false,
     summary: "The checkpoint holds something that is never read or done, to be safe.",
   },
   CHECKPOINT_TOO_LARGE: {
+    blames: "model",
     retryable: false,
     summary: "The checkpoint asks for more memory or time than a YOLO network needs.",
   },
   CHECKPOINT_UNSUPPORTED: {
+    blames: "model",
     retryable: false,
     summary: "The checkpoint is of a kind that Orangery does not read.",
   },
 
-  DEVICE_UNKNOWN: { retryable: false, summary: "The device name is not one that Orangery knows." },
+  DEVICE_UNKNOWN: {
+    blames: "caller",
+    retryable: false,
+    summary: "The device name is not one that Orangery knows.",
+  },
   DEVICE_UNAVAILABLE: {
+    blames: "device",
     retryable: false,
     summary: "The device that was required failed its proof.",
   },
 
-  PHOTO_NOT_FOUND: { retryable: false, summary: "The photo does not exist or cannot be opened." },
-  PHOTO_UNREADABLE: { retryable: false, summary: "The photo cannot be decoded." },
+  PHOTO_NOT_FOUND: {
+    blames: "photo",
+    retryable: false,
+    summary: "The photo does not exist or cannot be opened.",
+  },
+  PHOTO_UNREADABLE: { blames: "photo", retryable: false, summary: "The photo cannot be decoded." },
   PHOTO_TOO_LARGE: {
+    blames: "photo",
     retryable: false,
     summary: "The photo has more pixels, bytes or slices than the limit allows.",
   },
   PHOTO_FETCH_FAILED: {
+    blames: "photo",
     retryable: true,
     summary: "The photo could not be fetched, for a reason that may pass.",
   },
   PHOTO_ADDRESS_REFUSED: {
+    blames: "photo",
     retryable: false,
     summary: "The photo's URL leads to an address that is not on the public internet.",
   },
   PHOTO_NO_SPACE: {
+    blames: "photo",
     retryable: true,
     summary: "The folder for temporary files has no room for the pixels of a large photo.",
   },
   PHOTO_CRASHED_WORKER: {
+    blames: "photo",
     retryable: false,
     summary: "The process died three times while it worked on this photo.",
   },
   PHOTO_FAILED: {
+    blames: "photo",
     retryable: true,
     summary: "Inference or counting failed three times on this photo.",
   },
 
   TASK_INTERRUPTED: {
+    blames: "caller",
     retryable: true,
     summary: "The task was stopped before its end, for a reason that is not its own.",
   },
 
   JOB_DATA_INVALID: {
+    blames: "caller",
     retryable: false,
     summary: "A job's data are not what its task takes.",
   },
   JOB_LOCK_LOST: {
+    blames: "queue",
     retryable: true,
     summary: "The queue took a job back while a worker still worked on it.",
   },
   JOB_CRASHED_WORKER: {
+    blames: "photo",
     retryable: false,
     summary: "Worker processes died too often while they worked on this job.",
   },
   JOB_OTHER_RECIPE: {
+    blames: "caller",
     retryable: false,
     summary: "A job is for another recipe than that of the worker that took it.",
   },
   QUEUE_UNREACHABLE: {
+    blames: "queue",
     retryable: true,
     summary: "The Redis that holds the queue could not be reached.",
   },
   WORKER_NOT_READY: {
+    blames: "machine",
     retryable: true,
     summary: "A worker process did not load its models and do a first piece of work.",
   },
   PORT_UNAVAILABLE: {
+    blames: "machine",
     retryable: false,
     summary: "The port for metrics and probes cannot be listened on.",
   },
 
   LEDGER_NEWER: {
+    blames: "ledger",
     retryable: false,
     summary: "The results file was written by a newer version of Orangery.",
   },
   LEDGER_UNREADABLE: {
+    blames: "ledger",
     retryable: false,
     summary: "The results file is not an Orangery ledger or is damaged.",
   },
   LEDGER_BUSY: {
+    blames: "ledger",
     retryable: true,
     summary: "The results file was locked by another process for too long.",
   },
   LEDGER_UNREACHABLE: {
+    blames: "ledger",
     retryable: true,
     summary: "The server of the results database could not be reached for too long.",
   },
   PACKAGE_MISSING: {
+    blames: "machine",
     retryable: false,
     summary: "An optional package that this needs is not installed.",
   },
-  NO_SPACE: { retryable: true, summary: "The disk is full or its quota is reached." },
+  NO_SPACE: {
+    blames: "machine",
+    retryable: true,
+    summary: "The disk is full or its quota is reached.",
+  },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 export type ErrorCode = keyof typeof errorCodes;
@@ -186,6 +254,11 @@ export class OrangeryError extends Error {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.details = options.details ?? {};
+  }
+
+  /** What has to change before the same work can succeed. */
+  get blames(): Blame {
+    return errorCodes[this.code].blames;
   }
 
   /** Whether doing the same again, later, can succeed. */

@@ -1,5 +1,6 @@
 /** What the package offers, by name. */
 export {
+  type Blame,
   type ErrorCode,
   errorCodes,
   isOrangeryError,
