@@ -33,13 +33,13 @@ test("objects are told one by one", () => {
     [...of([[0.75, 1]])],
     [{ classId: 1, name: "bed", score: 0.75, boxXyxy: [0, 0, 10, 20] }],
   );
-  const [, second] = of(
+  const second = of(
     [
       [0.75, 1],
       [0.5, 0],
     ],
     true,
-  );
+  ).at(1);
   assert.deepEqual(second.boxXyxy, [1, 1, 11, 21]);
   assert.equal(second.mask?.areaPx, 8);
   for (const index of [-1, 1, 0.5, Number.NaN]) {

@@ -110,7 +110,7 @@ export class Detections implements Iterable<Detection> {
         `Expected an index of 0…${this.length - 1}, got ${index}.`,
       );
     }
-    const classId = this.classIds[index];
+    const classId = this.classIds[index]!;
     const [x1, y1, x2, y2] = this.boxesXyxy.subarray(4 * index, 4 * index + 4);
     const mask = this.masks?.[index];
     return {
@@ -140,10 +140,10 @@ export class Detections implements Iterable<Detection> {
     const classIds = new Int32Array(indices.length);
     const masks: Mask[] | undefined = this.masks && [];
     for (let to = 0; to < indices.length; to++) {
-      const from = indices[to];
-      scores[to] = this.scores[from];
-      classIds[to] = this.classIds[from];
-      masks?.push(this.masks![from]);
+      const from = indices[to]!;
+      scores[to] = this.scores[from]!;
+      classIds[to] = this.classIds[from]!;
+      masks?.push(this.masks![from]!);
     }
     const boxesXyxy = selectBoxes(this.boxesXyxy, indices);
     return new Detections({ boxesXyxy, scores, classIds, names: this.names, masks });

@@ -83,7 +83,7 @@ test("a picture of the input's size is only scaled to 0…1, plane by plane", ()
 test("half the size is the rounded mean of each four pixels", () => {
   const picture = noise(64, 48);
   const out = bytesOf(run(picture, planLetterbox({ photoWh: [64, 48], inputWh: [32, 24] })));
-  const at = (x: number, y: number, c: number) => picture.data[3 * (64 * y + x) + c];
+  const at = (x: number, y: number, c: number) => picture.data[3 * (64 * y + x) + c]!;
   for (let c = 0; c < 3; c++) {
     for (let y = 0; y < 24; y++) {
       for (let x = 0; x < 32; x++) {

@@ -205,7 +205,7 @@ class LetterboxRows {
     const { firstWeight, secondWeight } = this.#rows;
     const start = (padTop + y) * inputWidth + padLeft;
     const planeSize = inputWidth * inputHeight;
-    const [a, b] = [firstWeight[y], secondWeight[y]];
+    const [a, b] = [firstWeight[y]!, secondWeight[y]!];
     blendRows(this.#upper, this.#lower, a, b, this.#out, start, planeSize);
   }
 }
@@ -276,9 +276,9 @@ function blendRows(
     const red8 = (((a * upper[from]!) >> 16) + ((b * lower[from]!) >> 16) + 2) >> 2;
     const green8 = (((a * upper[from + 1]!) >> 16) + ((b * lower[from + 1]!) >> 16) + 2) >> 2;
     const blue8 = (((a * upper[from + 2]!) >> 16) + ((b * lower[from + 2]!) >> 16) + 2) >> 2;
-    out[start + x]! = unitOf[red8]!;
-    out[green + x]! = unitOf[green8]!;
-    out[blue + x]! = unitOf[blue8]!;
+    out[start + x] = unitOf[red8]!;
+    out[green + x] = unitOf[green8]!;
+    out[blue + x] = unitOf[blue8]!;
   }
 }
 

@@ -101,10 +101,10 @@ test("slices are where walking over the photo puts them, and leave no pixel out"
     const photoWh = [random(300), random(300)] as const;
     const sliceWh = [random(200) + 9, random(200) + 9] as const;
     const overlap = [(random(95) - 1) / 100, (random(95) - 1) / 100] as const;
-    const [columns, rows] = [0, 1].map((axis) => {
-      const size = sliceWh[axis]!;
-      return walk(photoWh[axis]!, size, Math.floor(size * overlap[axis]!));
-    });
+    const [columns, rows] = ([0, 1] as const).map((axis) => {
+      const size = sliceWh[axis];
+      return walk(photoWh[axis], size, Math.floor(size * overlap[axis]));
+    }) as [Span[], Span[]];
     assert.deepEqual(
       cornersOf({ photoWh, sliceWh, overlap }),
       rows.flatMap(([top, bottom]) => columns.map(([left, right]) => [left, top, right, bottom])),
@@ -120,9 +120,11 @@ test("slices are where walking over the photo puts them, and leave no pixel out"
   }
 });
 
+type Span = [start: number, end: number];
+
 /** Step by step: as long as the last one ends before the photo does. */
-function walk(extent: number, size: number, overlap: number): [number, number][] {
-  const spans: [number, number][] = [];
+function walk(extent: number, size: number, overlap: number): Span[] {
+  const spans: Span[] = [];
   for (let start = 0, end = 0; end < extent; start = end - overlap) {
     end = start + size;
     const shown = Math.min(end, extent);

@@ -39,11 +39,12 @@ const maxSlices = 100_000;
 export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): readonly Slice[] {
   assertSides("photoWh", photoWh);
   const grid = sliceWh === undefined ? automaticGrid(photoWh) : givenGrid(sliceWh, overlap);
-  const [width, height] = [0, 1].map((axis) => Math.min(grid.sliceWh[axis]!, photoWh[axis]!));
-  const [columns, rows] = [0, 1].map((axis) => {
-    const step = grid.sliceWh[axis]! - grid.overlapPx[axis]!;
-    return 1 + Math.ceil(Math.max(0, photoWh[axis]! - grid.sliceWh[axis]!) / step);
-  });
+  const stepOf = (axis: 0 | 1) => grid.sliceWh[axis] - grid.overlapPx[axis];
+  const sideOf = (axis: 0 | 1) => Math.min(grid.sliceWh[axis], photoWh[axis]);
+  const countOf = (axis: 0 | 1) =>
+    1 + Math.ceil(Math.max(0, photoWh[axis] - grid.sliceWh[axis]) / stepOf(axis));
+  const [width, height] = [sideOf(0), sideOf(1)];
+  const [columns, rows] = [countOf(0), countOf(1)];
   if (columns * rows > maxSlices) {
     throw new OrangeryError(
       "PHOTO_TOO_LARGE",
@@ -54,8 +55,8 @@ export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): r
   }
   return Object.freeze(
     Array.from({ length: columns * rows }, (_, i) => {
-      const left = (i % columns) * (grid.sliceWh[0] - grid.overlapPx[0]);
-      const top = Math.floor(i / columns) * (grid.sliceWh[1] - grid.overlapPx[1]);
+      const left = (i % columns) * stepOf(0);
+      const top = Math.floor(i / columns) * stepOf(1);
       return Object.freeze({
         left: Math.min(left, photoWh[0] - width),
         top: Math.min(top, photoWh[1] - height),

@@ -126,9 +126,9 @@ export class BoxIndex {
   remove(index: number): void {
     const bucket = this.#bucketOf[index]!;
     if (bucket < 0) return;
-    const place = this.#placeOf[index];
+    const place = this.#placeOf[index]!;
     const lastPlace = this.#starts[bucket]! + --this.#sizes[bucket]!;
-    const last = this.#members[lastPlace];
+    const last = this.#members[lastPlace]!;
     this.#members[place] = last;
     this.#placeOf[last] = place;
     this.#members[lastPlace] = index;
@@ -140,9 +140,9 @@ export class BoxIndex {
     const end = start + this.#sizes[bucket]!;
     let to = count;
     for (let place = start; place < end; place++) {
-      const box = this.#members[place];
+      const box = this.#members[place]!;
       // Another cell may have the same bucket.
-      if (this.#rowOf[box] === row && this.#columnOf[box] === column) found[to++]! = box;
+      if (this.#rowOf[box] === row && this.#columnOf[box] === column) found[to++] = box;
     }
     return to;
   }
@@ -150,8 +150,8 @@ export class BoxIndex {
   #addLevel({ firstPlace, memberCount }: Level, found: Int32Array, count: number): number {
     let to = count;
     for (let place = firstPlace; place < firstPlace + memberCount; place++) {
-      const box = this.#members[place];
-      if (this.#bucketOf[box] >= 0) found[to++]! = box;
+      const box = this.#members[place]!;
+      if (this.#bucketOf[box]! >= 0) found[to++] = box;
     }
     return to;
   }

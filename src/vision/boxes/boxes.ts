@@ -23,7 +23,7 @@ export function xywhToXyxy(boxesXywh: Float32Array): Float32Array {
 export function selectBoxes(boxesXyxy: Float32Array, indices: ArrayLike<number>): Float32Array {
   const selected = new Float32Array(4 * indices.length);
   for (let i = 0; i < selected.length; i++)
-    selected[i]! = boxesXyxy[4 * indices[i >> 2]! + (i & 3)]!;
+    selected[i] = boxesXyxy[4 * indices[i >> 2]! + (i & 3)]!;
   return selected;
 }
 

@@ -58,7 +58,7 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
     for (let anchor = 0; anchor < anchorCount; anchor++) {
       const score = data[row + anchor]!;
       if (score > best[anchor]!) {
-        best[anchor]! = score;
+        best[anchor] = score;
         bestClass[anchor] = classId;
       }
     }
@@ -66,13 +66,13 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
   const sourceIds = wanted(best, bestClass, options);
   const boxesXywh = new Float32Array(4 * sourceIds.length);
   for (let i = 0; i < sourceIds.length; i++) {
-    for (let k = 0; k < 4; k++) boxesXywh[4 * i + k]! = data[k * anchorCount + sourceIds[i]!]!;
+    for (let k = 0; k < 4; k++) boxesXywh[4 * i + k] = data[k * anchorCount + sourceIds[i]!]!;
   }
   assertFinite(boxesXywh);
   return {
     boxesXyxy: xywhToXyxy(boxesXywh),
-    scores: Float32Array.from(sourceIds, (anchor) => best[anchor]),
-    classIds: Int32Array.from(sourceIds, (anchor) => bestClass[anchor]),
+    scores: Float32Array.from(sourceIds, (anchor) => best[anchor]!),
+    classIds: Int32Array.from(sourceIds, (anchor) => bestClass[anchor]!),
     sourceIds,
   };
 }
@@ -92,7 +92,7 @@ export function selectEndToEnd(
   assertLength(data, rowCount, rowLength, 0);
   assertLength(data, rowLength, rowCount, 6);
   const column = (offset: number) =>
-    Float32Array.from({ length: rowCount }, (_, row) => data[row * rowLength + offset]);
+    Float32Array.from({ length: rowCount }, (_, row) => data[row * rowLength + offset]!);
   const scores = column(4);
   const classIds = Int32Array.from(column(5));
   const sourceIds = wanted(scores, classIds, options).slice(0, options.maxDetections);
@@ -103,8 +103,8 @@ export function selectEndToEnd(
   assertFinite(boxesXyxy);
   return {
     boxesXyxy,
-    scores: Float32Array.from(sourceIds, (row) => scores[row]),
-    classIds: Int32Array.from(sourceIds, (row) => classIds[row]),
+    scores: Float32Array.from(sourceIds, (row) => scores[row]!),
+    classIds: Int32Array.from(sourceIds, (row) => classIds[row]!),
     sourceIds,
   };
 }
@@ -117,7 +117,7 @@ export function rawExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
   const extras = new Float32Array(extraCount * sourceIds.length);
   for (let i = 0; i < sourceIds.length; i++) {
     for (let k = 0; k < extraCount; k++) {
-      extras[i * extraCount + k]! = data[(first + k) * anchorCount + sourceIds[i]!]!;
+      extras[i * extraCount + k] = data[(first + k) * anchorCount + sourceIds[i]!]!;
     }
   }
   return extras;

@@ -29,7 +29,7 @@ export function* matchGreedily(
     const taken: number[] = [];
     const nearCount = index.find(best, near);
     for (let i = 0; i < nearCount; i++) {
-      const other = near[i];
+      const other = near[i]!;
       if (!isMatch(overlapOf(boxesXyxy, best, boxesXyxy, other))) continue;
       isTaken[other] = 1;
       index.remove(other);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Defined } from "../../base/defined.ts";
+import type { Defined } from "../../base/check-options.ts";
 import { Detections } from "../detections.ts";
 import { Mask } from "../masks/mask.ts";
 import { type MergeOptions, mergeDetections } from "./merge-detections.ts";
@@ -164,7 +164,7 @@ test("masks are united with their holes, and the box is around them", () => {
     // Merged with nothing: as it was.
     [29.5, 20, 35, 25, 0.25, 0],
   ]);
-  const [united, alone] = merged.masks!;
+  const [united, alone] = merged.masks as [Mask, Mask];
   assert.equal(united.areaPx, 14 * 10 - 3 * 4);
   assert.ok(!united.contains(6, 6));
   assert.ok(united.contains(8, 6));
@@ -250,7 +250,7 @@ test("all sorts of crowds give what comparing all with all gives", () => {
     state = (state * 48271) % 2147483647;
     return state / 2147483647;
   };
-  const pick = <T>(values: readonly T[]) => values[Math.floor(random() * values.length)];
+  const pick = <T>(values: readonly T[]) => values[Math.floor(random() * values.length)]!;
   const shapes: Record<string, (extent: number) => readonly [number, number]> = {
     alike: () => [20 + 9 * random(), 20 + 9 * random()],
     mixed: (extent) => [extent * random() ** 4, extent * random() ** 4],
@@ -297,12 +297,13 @@ function mergeByComparingAll(
     const w = Math.max(0, round(Math.min(a[2]!, b[2]!) - Math.max(a[0]!, b[0]!)));
     const h = Math.max(0, round(Math.min(a[3]!, b[3]!) - Math.max(a[1]!, b[1]!)));
     const both = round(w * h);
-    const [p, q] = [a, b].map((box) => round(round(box[2]! - box[0]!) * round(box[3]! - box[1]!)));
+    const areaOf = (box: number[]) => round(round(box[2]! - box[0]!) * round(box[3]! - box[1]!));
+    const [p, q] = [areaOf(a), areaOf(b)];
     const whole = metric === "ios" ? Math.min(p, q) : round(round(p + q) - both);
     return whole > 0 ? round(both / whole) : 0;
   };
   const objects = rows.map((row) => [...(row.slice(0, 5) as number[]).map(f), row[5] ?? 0]);
-  const groupOf = (object: number[]) => (classAgnostic ? 0 : object[5]);
+  const groupOf = (object: number[]) => (classAgnostic ? 0 : object[5]!);
   const [x1, y1, x2, y2, score] = [0, 1, 2, 3, 4];
   const waiting = [...objects].sort(
     (a, b) =>
@@ -329,7 +330,7 @@ function mergeByComparingAll(
       }
       for (const side of [x1, y1]) grown[side] = Math.min(grown[side]!, other[side]!);
       for (const side of [x2, y2]) grown[side] = Math.max(grown[side]!, other[side]!);
-      if (other[score]! >= best[score]!) grown[5]! = other[5]!;
+      if (other[score]! >= best[score]!) grown[5] = other[5]!;
     }
     kept.push(grown);
   }

@@ -1,4 +1,4 @@
-import type { Defined } from "../../base/defined.ts";
+import type { Defined } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import { Detections } from "../detections.ts";
 import { Mask } from "../masks/mask.ts";
@@ -127,7 +127,7 @@ function grow(
       if (!(overlapOf(box, otherBox, matching.metric) > matching.threshold)) continue;
       for (const side of [0, 1]) box[side] = Math.min(box[side]!, otherBox[side]!);
       for (const side of [2, 3]) box[side] = Math.max(box[side]!, otherBox[side]!);
-      if (scores[index]! <= scores[other]!) grown.classIds[place]! = classIds[other]!;
+      if (scores[index]! <= scores[other]!) grown.classIds[place] = classIds[other]!;
       parts.push(other);
     }
     if (parts.length === 1) continue;

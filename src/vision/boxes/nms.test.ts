@@ -12,7 +12,7 @@ interface Boxes {
 function boxesOf(rows: readonly (readonly number[])[]): Boxes {
   return {
     boxesXyxy: Float32Array.from(rows.flatMap((row) => row.slice(0, 4))),
-    scores: Float32Array.from(rows, (row) => row[4]),
+    scores: Float32Array.from(rows, (row) => row[4]!),
     classIds: Int32Array.from(rows, (row) => row[5] ?? 0),
   };
 }
@@ -141,7 +141,7 @@ function slowNms({ boxesXyxy, scores, classIds }: Boxes, options: NmsOptions): n
       f(boxesXyxy[4 * i + k]! + (classAgnostic ? 0 : f(classIds[i]! * 7680))),
     ),
   );
-  const area = ([x1, y1, x2, y2]: number[]) => f(f(x2 - x1) * f(y2 - y1));
+  const area = (box: number[]) => f(f(box[2]! - box[0]!) * f(box[3]! - box[1]!));
   const suppressed = new Set<number>();
   const kept: number[] = [];
   for (const [p, a] of boxes.entries()) {

@@ -43,9 +43,9 @@ export class Canvas {
     for (const [x, y1, y2] of mask.columnRuns()) {
       const end = y2 * rowBytes;
       for (let at = y1 * rowBytes + 3 * x; at < end; at += rowBytes) {
-        data[at]! = red[data[at]!]!;
-        data[at + 1]! = green[data[at + 1]!]!;
-        data[at + 2]! = blue[data[at + 2]!]!;
+        data[at] = red[data[at]!]!;
+        data[at + 1] = green[data[at + 1]!]!;
+        data[at + 2] = blue[data[at + 2]!]!;
       }
     }
   }

@@ -68,7 +68,7 @@ test("objects are framed in the colour of their class", () => {
     [349, 249],
     [50, 175],
     [200, 100],
-  ]) {
+  ] as const) {
     assert.deepEqual(pixel(drawn, x, y), [...colourOf(0)], `${x}, ${y}`);
   }
   assert.deepEqual(pixel(drawn, 200, 175), [ground, ground, ground]);
@@ -77,10 +77,9 @@ test("objects are framed in the colour of their class", () => {
 test("labels are drawn where there is room, and none covers another", () => {
   const photo = photoOf(800, 600);
   const labelled = (boxes: number[][]) => {
-    const [without, with_] = [false, true].map((labels) =>
-      drawDetections(photo, found(boxes), { labels, counts: false }),
-    );
-    return count(with_, colourOf(0)) - count(without, colourOf(0));
+    const countWith = (labels: boolean) =>
+      count(drawDetections(photo, found(boxes), { labels, counts: false }), colourOf(0));
+    return countWith(true) - countWith(false);
   };
   const one = labelled([[100, 100, 400, 400]]);
   assert.ok(one > 200);

@@ -122,7 +122,7 @@ function outline(canvas: Canvas, object: DrawnObject, { lineWidthPx, dotRadiusPx
   if (mask !== undefined) {
     const lines = mask.toPolygons().map((polygon) => {
       const points = polygon.map(([x, y]): [number, number] => [x + 0.5, y + 0.5]);
-      return [...points, points[0]];
+      return [...points, points[0]!];
     });
     canvas.stroke(lines, shadow, 2 * lineWidthPx);
     canvas.stroke(lines, { colour }, lineWidthPx);

@@ -16,7 +16,7 @@ const colours: readonly Rgb[] = [
 
 /** The colour of a class: always the same for the same number; after seven they repeat. */
 export function colourOf(classNumber: number): Rgb {
-  return colours[((classNumber % colours.length) + colours.length) % colours.length];
+  return colours[((classNumber % colours.length) + colours.length) % colours.length]!;
 }
 
 /**

@@ -99,7 +99,7 @@ test("contains agrees with the bitmap, and is false outside", () => {
     [2, 0],
     [0, 2],
     [Number.NaN, 0],
-  ]) {
+  ] as const) {
     assert.ok(!full.contains(x, y), `${x}, ${y}`);
   }
 });
@@ -302,7 +302,7 @@ function fillHoles(mask: Mask): Mask {
       [x + 1, y],
       [x, y - 1],
       [x, y + 1],
-    ]) {
+    ] as const) {
       const next = ny * w + nx;
       if (nx < 0 || ny < 0 || nx >= w || ny >= h || outside[next] || isInside(nx, ny)) continue;
       outside[next] = 1;

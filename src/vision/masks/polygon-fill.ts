@@ -52,7 +52,7 @@ function addPolygon(polygon: Polygon, columns: [number, number][][]): void {
     }
   }
   for (const [x, intervals] of columns.entries()) {
-    for (const crossings of [fromLeft[x], fromRight[x]]) {
+    for (const crossings of [fromLeft[x]!, fromRight[x]!]) {
       crossings.sort((a, b) => a - b);
       for (let i = 0; i + 1 < crossings.length; i += 2) {
         intervals.push([crossings[i]!, crossings[i + 1]!]);

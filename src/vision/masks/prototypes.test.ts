@@ -187,7 +187,7 @@ function slowMask(
       logits[i]! += four;
     }
   }
-  const [x1, y1, x2, y2] = boxesXyxy.subarray(4 * index, 4 * index + 4);
+  const box = boxesXyxy.subarray(4 * index, 4 * index + 4);
   const between = (pixel: number, pixels: number, cells: number) => {
     const position = Math.max(0, ((pixel + 0.5) * cells) / pixels - 0.5);
     const first = Math.floor(position);
@@ -198,10 +198,10 @@ function slowMask(
     const [r0, r1, v] = between(y, plan.heightPx, plan.bottom - plan.top);
     for (let x = 0; x < plan.widthPx; x++) {
       const [c0, c1, u] = between(x, plan.widthPx, plan.right - plan.left);
-      const at = (r: number, c: number) => logits[(plan.top + r) * width + plan.left + c];
+      const at = (r: number, c: number) => logits[(plan.top + r) * width + plan.left + c]!;
       const upper = at(r0, c0) * (1 - u) + at(r0, c1) * u;
       const lower = at(r1, c0) * (1 - u) + at(r1, c1) * u;
-      const isInBox = x >= x1 && x < x2 && y >= y1 && y < y2;
+      const isInBox = x >= box[0]! && x < box[2]! && y >= box[1]! && y < box[3]!;
       if (isInBox && upper * (1 - v) + lower * v > 0) bitmap[y * plan.widthPx + x] = 1;
     }
   }

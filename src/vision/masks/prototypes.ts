@@ -131,9 +131,8 @@ function weigh(
   for (let k = 0; k < count; k += 4) {
     // What lies past the last plane has no weight.
     const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = weights.subarray(k, k + 4);
-    const [p0, p1, p2, p3] = [k, k + 1, k + 2, k + 3].map(
-      (i) => Math.min(i, count - 1) * planeSize,
-    );
+    const startOf = (plane: number) => Math.min(plane, count - 1) * planeSize;
+    const [p0, p1, p2, p3] = [startOf(k), startOf(k + 1), startOf(k + 2), startOf(k + 3)];
     let to = 0;
     for (let y = region.top; y < region.bottom; y++) {
       const from = (plan.top + y) * width + plan.left + region.left;

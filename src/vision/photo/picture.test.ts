@@ -61,11 +61,11 @@ test("lossy formats come back close to what was put in", async () => {
 
 test("grey, palette, alpha and 16-bit pictures become 8-bit RGB", async () => {
   const grey = Uint8Array.from({ length: widthPx * heightPx }, (_, i) => 2 * i);
-  const tripled = Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.floor(i / 3)]);
+  const tripled = Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.floor(i / 3)]!);
   const greyRaw = { width: widthPx, height: heightPx, channels: 1 as const };
   const deep = Uint16Array.from(rgb, (value) => value * 256 + 200);
   const withAlpha = Uint8Array.from({ length: (4 * rgb.length) / 3 }, (_, i) =>
-    i % 4 === 3 ? i % 256 : rgb[3 * Math.floor(i / 4) + (i % 4)],
+    i % 4 === 3 ? i % 256 : rgb[3 * Math.floor(i / 4) + (i % 4)]!,
   );
   for (const [name, bytes, expected] of [
     ["grey", await sharp(grey, { raw: greyRaw }).toColourspace("b-w").png().toBuffer(), tripled],
