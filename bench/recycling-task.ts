@@ -2,7 +2,7 @@
 import { ModelTask } from "../src/tasks/model-task.ts";
 import { cutPicture } from "../src/vision/photo/cut-picture.ts";
 import { decodePicture } from "../src/vision/photo/picture.ts";
-import { planSlices } from "../src/vision/slices.ts";
+import { planSlices } from "../src/vision/slices/plan-slices.ts";
 
 export default class CountInSlices extends ModelTask<{ photo: string }, number> {
   async run({ photo }: { photo: string }): Promise<number> {

@@ -56,7 +56,6 @@ export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/m
 export { type RunTasksOptions, runTasks, type TaskEnd } from "./tasks/run-tasks.ts";
 export type { TaskContext, TaskOutcome, TaskProgress } from "./tasks/task-context.ts";
 export { workerIdFromName } from "./tasks/worker-id.ts";
-export { type MergeOptions, mergeDetections } from "./vision/boxes/merge-detections.ts";
 export { type Detection, Detections } from "./vision/detections.ts";
 export { type DrawingOptions, drawDetections } from "./vision/drawing/drawing.ts";
 export { Mask } from "./vision/masks/mask.ts";
@@ -74,5 +73,7 @@ export {
 } from "./vision/photo/picture.ts";
 export { type EncodeOptions, encodePicture, savePicture } from "./vision/photo/picture-file.ts";
 export type { PictureOnDisk } from "./vision/photo/picture-on-disk.ts";
+export type { Slice } from "./vision/photo/slice.ts";
 export type { Region } from "./vision/region.ts";
-export { planSlices, type Slice, type SliceOptions } from "./vision/slices.ts";
+export { type MergeOptions, mergeDetections } from "./vision/slices/merge-detections.ts";
+export { planSlices, type SliceOptions } from "./vision/slices/plan-slices.ts";

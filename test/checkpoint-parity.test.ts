@@ -8,7 +8,8 @@ import { readModel } from "../src/graph/onnx/model-reader.ts";
 import { serializeModel } from "../src/graph/onnx/model-writer.ts";
 import { type Floats, runModel } from "../src/graph/run-model.fixture.ts";
 import { createYoloModel } from "../src/graph/yolo/yolo-model.ts";
-import { letterbox, planLetterbox } from "../src/vision/letterbox.ts";
+import { letterbox } from "../src/vision/letterbox/letterbox.ts";
+import { planLetterbox } from "../src/vision/letterbox/plan-letterbox.ts";
 import { decodePicture } from "../src/vision/photo/picture.ts";
 
 /** Of an output's standard deviation. */

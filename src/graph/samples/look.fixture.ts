@@ -1,7 +1,8 @@
 import { scaleBoxes } from "../../vision/boxes/boxes.ts";
 import { rawExtras, selectCandidates } from "../../vision/boxes/candidates.ts";
 import { nms } from "../../vision/boxes/nms.ts";
-import { letterbox, planLetterbox } from "../../vision/letterbox.ts";
+import { letterbox } from "../../vision/letterbox/letterbox.ts";
+import { planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
 import type { Mask } from "../../vision/masks/mask.ts";
 import { masksFromPrototypes, planPhotoMasks } from "../../vision/masks/prototypes.ts";
 import type { Picture } from "../../vision/photo/picture.ts";

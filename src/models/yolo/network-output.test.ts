@@ -3,7 +3,7 @@ import { afterEach, describe, test } from "node:test";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Tensor } from "../../native/runtime.ts";
-import { planLetterbox } from "../../vision/letterbox.ts";
+import { planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
 import { readDetections } from "./network-output.ts";
 import type { HeadLayout, NetworkSignature } from "./network-signature.ts";
 import type { CheckedPredictOptions } from "./predict-options.ts";

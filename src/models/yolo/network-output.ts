@@ -10,7 +10,7 @@ import {
 } from "../../vision/boxes/candidates.ts";
 import { nms } from "../../vision/boxes/nms.ts";
 import { Detections } from "../../vision/detections.ts";
-import type { Letterbox } from "../../vision/letterbox.ts";
+import type { Letterbox } from "../../vision/letterbox/plan-letterbox.ts";
 import type { Mask } from "../../vision/masks/mask.ts";
 import {
   masksFromPrototypes,

@@ -4,12 +4,8 @@ import { OrangeryError } from "../../errors.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
 import type { Detections } from "../../vision/detections.ts";
-import {
-  type Letterbox,
-  letterboxInBands,
-  letterboxInStrips,
-  planLetterbox,
-} from "../../vision/letterbox.ts";
+import { letterboxInBands, letterboxInStrips } from "../../vision/letterbox/letterbox.ts";
+import { type Letterbox, planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
 import { openPhoto, type PhotoInput, type Pixels } from "../../vision/photo/open-photo.ts";
 import { assertPicture, type Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";

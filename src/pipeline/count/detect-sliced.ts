@@ -7,8 +7,8 @@ import {
   type PhotoInput,
   type Pixels,
 } from "../../vision/photo/open-photo.ts";
+import type { Slice } from "../../vision/photo/slice.ts";
 import type { Region } from "../../vision/region.ts";
-import type { Slice } from "../../vision/slices.ts";
 import type { PhotoModel } from "./model-use.ts";
 import { slicesTouching } from "./slices-in-regions.ts";
 import { Slicing, type SlicingOptions } from "./slicing.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Mask } from "../../vision/masks/mask.ts";
-import { planSlices, type Slice } from "../../vision/slices.ts";
+import type { Slice } from "../../vision/photo/slice.ts";
+import { planSlices } from "../../vision/slices/plan-slices.ts";
 import { slicesTouching } from "./slices-in-regions.ts";
 
 const [width, height] = [60, 40];

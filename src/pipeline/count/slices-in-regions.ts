@@ -1,5 +1,5 @@
 import type { Mask } from "../../vision/masks/mask.ts";
-import type { Slice } from "../../vision/slices.ts";
+import type { Slice } from "../../vision/photo/slice.ts";
 
 /** The slices that hold at least one pixel of at least one mask, in their order. */
 export function slicesTouching(slices: readonly Slice[], masks: readonly Mask[]): Slice[] {

@@ -1,8 +1,9 @@
-import type { Defined } from "../../base/defined.ts";
+import type { Defined } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
-import { type MergeOptions, mergeDetections } from "../../vision/boxes/merge-detections.ts";
 import { Detections } from "../../vision/detections.ts";
-import { planSlices, type Slice } from "../../vision/slices.ts";
+import type { Slice } from "../../vision/photo/slice.ts";
+import { type MergeOptions, mergeDetections } from "../../vision/slices/merge-detections.ts";
+import { planSlices } from "../../vision/slices/plan-slices.ts";
 
 /** How a photo is cut into slices, and how what they show is put together. All but `batchSize` decides the result. */
 export interface SlicingOptions {

@@ -7,7 +7,7 @@ import { Detections } from "../../vision/detections.ts";
 import { type DrawingOptions, drawDetections } from "../../vision/drawing/drawing.ts";
 import type { Pixels } from "../../vision/photo/open-photo.ts";
 import { savePicture } from "../../vision/photo/picture-file.ts";
-import { reduceDetections, reducePhoto } from "../../vision/photo/reduce-photo.ts";
+import { reduceDetections, reducePhoto } from "../../vision/drawing/reduce-photo.ts";
 import type { Region } from "../../vision/region.ts";
 
 /** What is drawn on a photo. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planLetterbox } from "../letterbox.ts";
+import { planLetterbox } from "../letterbox/plan-letterbox.ts";
 import { boxArea, boxIos, boxIou, scaleBoxes, selectBoxes, xywhToXyxy } from "./boxes.ts";
 
 test("centre and size become corners", () => {

@@ -1,4 +1,4 @@
-import type { Letterbox } from "../letterbox.ts";
+import type { Letterbox } from "../letterbox/plan-letterbox.ts";
 import { roundHalfEven } from "../rounding.ts";
 
 // Every step is rounded to float32, as the reference computes in it: `Math.fround` of a single

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planLetterbox } from "../letterbox.ts";
+import { planLetterbox } from "../letterbox/plan-letterbox.ts";
 import { Mask } from "./mask.ts";
 import {
   type MaskPlan,

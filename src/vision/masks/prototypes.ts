@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import type { Letterbox } from "../letterbox.ts";
+import type { Letterbox } from "../letterbox/plan-letterbox.ts";
 import { roundHalfEven } from "../rounding.ts";
 import { type CellBounds, enlargeAxis, traceLevelSet } from "./level-set.ts";
 import { Mask } from "./mask.ts";

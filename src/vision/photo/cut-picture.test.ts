@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planSlices } from "../slices.ts";
+import { planSlices } from "../slices/plan-slices.ts";
 import { cutPicture } from "./cut-picture.ts";
 import type { Picture } from "./picture.ts";
 

@@ -1,5 +1,4 @@
 import { OrangeryError } from "../../errors.ts";
-import type { Slice } from "../slices.ts";
 import { cutPicture } from "./cut-picture.ts";
 import {
   assertPicture,
@@ -10,6 +9,7 @@ import {
   readEncoded,
 } from "./picture.ts";
 import { PictureOnDisk } from "./picture-on-disk.ts";
+import type { Slice } from "./slice.ts";
 
 /** The pixels of a photo, in memory or on disk. */
 export type Pixels = Picture | PictureOnDisk;

@@ -1,4 +1,4 @@
-import type { Slice } from "../slices.ts";
+import type { Slice } from "./slice.ts";
 
 /**
  * How a photo must be turned to be seen upright: EXIF's orientation, 1 to 8. As the viewer sees it, x

@@ -2,10 +2,9 @@ import { type FileHandle, mkdtemp, open, readdir, rm, stat } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { OrangeryError } from "../../errors.ts";
-import type { Slice } from "../slices.ts";
-import { assertSlice } from "./cut-picture.ts";
 import { Orientation } from "./orientation.ts";
 import { type EncodedPhoto, type Picture, toRgb, unreadable } from "./picture.ts";
+import { assertSlice, type Slice } from "./slice.ts";
 import { readTiledTiff, type TiledTiff, toTiledTiff } from "./tiled-tiff.ts";
 
 export interface PictureOnDiskOptions {

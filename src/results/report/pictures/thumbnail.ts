@@ -1,8 +1,8 @@
 import sharp from "sharp";
 import { type ErrorCode, isOrangeryError } from "../../../errors.ts";
 import type { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
+import { reducePhoto } from "../../../vision/drawing/reduce-photo.ts";
 import { openPhoto } from "../../../vision/photo/open-photo.ts";
-import { reducePhoto } from "../../../vision/photo/reduce-photo.ts";
 
 /** A small copy of a photo, or why there is none. */
 export type Thumbnail =

@@ -1,12 +1,5 @@
-import { OrangeryError } from "../errors.ts";
-
-/** A tile of a photo that is predicted by itself, px of the photo. */
-export interface Slice {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
+import { OrangeryError } from "../../errors.ts";
+import type { Slice } from "../photo/slice.ts";
 
 export interface SliceOptions {
   /** Width and height of the photo, px. */

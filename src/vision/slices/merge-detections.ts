@@ -1,10 +1,10 @@
 import type { Defined } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
+import type { Matching } from "../boxes/box-index.ts";
+import { selectBoxes } from "../boxes/boxes.ts";
+import { matchGreedily } from "../boxes/greedy-matching.ts";
 import { Detections } from "../detections.ts";
 import { Mask } from "../masks/mask.ts";
-import type { Matching } from "./box-index.ts";
-import { selectBoxes } from "./boxes.ts";
-import { matchGreedily } from "./greedy-matching.ts";
 
 export interface MergeOptions {
   /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { planSlices, type SliceOptions } from "./slices.ts";
+import { planSlices, type SliceOptions } from "./plan-slices.ts";
 
 /** Left, top, right, bottom. */
 function cornersOf(options: SliceOptions): number[][] {

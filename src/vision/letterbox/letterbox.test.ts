@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Letterbox, letterbox, planLetterbox } from "./letterbox.ts";
-import type { Picture } from "./photo/picture.ts";
+import type { Picture } from "../photo/picture.ts";
+import { letterbox } from "./letterbox.ts";
+import { type Letterbox, planLetterbox } from "./plan-letterbox.ts";
 
 /** A picture of noise, the same on every run. */
 function noise(widthPx: number, heightPx: number, seed = 1): Picture {

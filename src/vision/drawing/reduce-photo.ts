@@ -2,9 +2,9 @@ import sharp from "sharp";
 import { Detections } from "../detections.ts";
 import { Mask } from "../masks/mask.ts";
 import { RunLengths } from "../masks/run-lengths.ts";
-import type { Pixels } from "./open-photo.ts";
-import type { Picture } from "./picture.ts";
-import { PictureOnDisk } from "./picture-on-disk.ts";
+import type { Pixels } from "../photo/open-photo.ts";
+import type { Picture } from "../photo/picture.ts";
+import { PictureOnDisk } from "../photo/picture-on-disk.ts";
 
 /** A photo made smaller by a whole factor, so that it can be held and drawn on. */
 export interface ReducedPhoto {

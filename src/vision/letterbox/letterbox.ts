@@ -1,0 +1,99 @@
+import { OrangeryError } from "../../errors.ts";
+import type { Picture } from "../photo/picture.ts";
+import type { Slice } from "../photo/slice.ts";
+import { LetterboxRows } from "./letterbox-rows.ts";
+import type { Letterbox } from "./plan-letterbox.ts";
+
+/**
+ * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, float32 in 0…1,
+ * `3 · inputHeight · inputWidth` values, all of them written.
+ *
+ * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which is fixed-point: 11-bit weights, a
+ * horizontal pass, then a vertical one that drops 4 and 16 bits before it rounds.
+ *
+ * @throws `INVALID_ARGUMENT` when picture, plan and output do not fit each other.
+ */
+export function letterbox(picture: Picture, plan: Letterbox, out: Float32Array): void {
+  for (const _ of letterboxInBands(picture, plan, out)) {
+    // One band after the other, at once.
+  }
+}
+
+/** Rows of the input that are written between two pauses: half a millisecond of work or so. */
+const bandRows = 32;
+
+/**
+ * The same, with a pause after every band of rows, so that a caller can let others have their turn.
+ */
+export function* letterboxInBands(
+  picture: Picture,
+  plan: Letterbox,
+  out: Float32Array,
+): Generator<void, void, void> {
+  assertFit(picture, plan, out);
+  const { data, widthPx } = picture;
+  const rows = new LetterboxRows(plan, out);
+  for (let y = 0; y < plan.resizedHeight; y++) {
+    rows.write(y, (row) => data.subarray(3 * row * widthPx, 3 * (row + 1) * widthPx));
+    if (y % bandRows === bandRows - 1) yield;
+  }
+}
+
+/** Bytes of a photo that are in memory at once when it is read in strips. */
+const stripBytes = 16_000_000;
+/** More rows are no use, as few are looked at. */
+const maxStripRows = 512;
+
+/**
+ * The same for a photo that is not in memory: strips of it, of its whole width, are read from top to
+ * bottom, those only of which something is needed.
+ */
+export async function letterboxInStrips(
+  photo: CuttablePhoto,
+  plan: Letterbox,
+  out: Float32Array,
+): Promise<void> {
+  assertFit(photo, plan, out);
+  const { widthPx: width, heightPx } = photo;
+  const rows = new LetterboxRows(plan, out);
+  const stripRows = Math.max(2, Math.min(maxStripRows, Math.floor(stripBytes / (3 * width))));
+  let strip: Picture | undefined;
+  let top = 0;
+  for (let y = 0; y < plan.resizedHeight; y++) {
+    const [first, second] = rows.sourceRows(y);
+    if (strip === undefined || second >= top + strip.heightPx) {
+      top = first;
+      const height = Math.min(stripRows, heightPx - top);
+      strip = await photo.cut({ left: 0, top, width, height });
+    }
+    const { data } = strip;
+    rows.write(y, (row) => data.subarray(3 * (row - top) * width, 3 * (row - top + 1) * width));
+  }
+}
+
+/** As much of a picture on disk as the letterbox needs. */
+export interface CuttablePhoto {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  cut(part: Slice): Promise<Picture>;
+}
+
+function assertFit(
+  picture: Pick<Picture, "widthPx" | "heightPx"> & { readonly data?: Uint8Array },
+  plan: Letterbox,
+  out: Float32Array,
+): void {
+  const { data, widthPx, heightPx } = picture;
+  const length = 3 * plan.inputWidth * plan.inputHeight;
+  const fits =
+    widthPx === plan.photoWidth &&
+    heightPx === plan.photoHeight &&
+    (data === undefined || data.length === 3 * widthPx * heightPx) &&
+    out.length === length;
+  if (fits) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ${length} output values, got ` +
+      `${widthPx}×${heightPx} (${data?.length ?? "?"} bytes) and ${out.length}.`,
+  );
+}
