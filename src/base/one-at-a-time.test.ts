@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { getEventListeners } from "node:events";
 import { describe, test } from "node:test";
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { OneAtATime, untilAborted } from "./one-at-a-time.ts";
+import { OneAtATime } from "./one-at-a-time.ts";
 
 describe("one at a time", () => {
   test("runs in the order of asking, each when the one before has ended", async () => {
@@ -96,32 +95,5 @@ describe("one at a time", () => {
     gate.resolve();
     await Promise.all([first, second]);
     assert.equal(began, true);
-  });
-});
-
-describe("until aborted", () => {
-  test("settles as the promise does", async () => {
-    const { signal } = new AbortController();
-    assert.equal(await untilAborted(Promise.resolve(1), signal), 1);
-    assert.equal(await untilAborted(Promise.resolve(1)), 1);
-    await assert.rejects(untilAborted(Promise.reject(new Error("no")), signal), /no/);
-    assert.equal(getEventListeners(signal, "abort").length, 0);
-  });
-
-  test("rejects with the signal's reason, and leaves no listener", async () => {
-    const aborter = new AbortController();
-    const never = untilAborted(new Promise(() => {}), aborter.signal);
-    aborter.abort(new Error("left"));
-    await assert.rejects(never, /left/);
-    assert.equal(getEventListeners(aborter.signal, "abort").length, 0);
-  });
-
-  test("rejects at once when it has aborted before, even if the promise fails too", async () => {
-    const signal = AbortSignal.abort(new Error("left"));
-    await assert.rejects(untilAborted(Promise.resolve(1), signal), /left/);
-    const failing = Promise.withResolvers<never>();
-    await assert.rejects(untilAborted(failing.promise, signal), /left/);
-    failing.reject(new Error("unhandled, were it not for the race"));
-    await turn();
   });
 });

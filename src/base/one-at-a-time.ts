@@ -1,3 +1,5 @@
+import { untilAborted } from "./abort.ts";
+
 /**
  * Runs one piece of work at a time, in the order of asking. A waiting caller that aborts leaves the
  * queue; the place of a running one is freed when its work ends, not when its caller leaves.
@@ -30,20 +32,5 @@ export class OneAtATime {
     } finally {
       this.#busySince = undefined;
     }
-  }
-}
-
-/** Settles as `promise` does, or rejects with the signal's reason as soon as it aborts. */
-export async function untilAborted<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-  if (signal === undefined) return await promise;
-  const aborted = Promise.withResolvers<never>();
-  const leave = () => aborted.reject(signal.reason);
-  if (signal.aborted) leave();
-  else signal.addEventListener("abort", leave, { once: true });
-  try {
-    // Raced even when it has aborted already, so that a failure of the promise is never unhandled.
-    return await Promise.race([aborted.promise, promise]);
-  } finally {
-    signal.removeEventListener("abort", leave);
   }
 }

@@ -3,31 +3,53 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface TryAgainOptions {
   /** Whether the same may succeed in a moment. */
   readonly isPassing: (error: unknown) => boolean;
-  /** No new attempt is made after that. */
-  readonly timeoutMs: number;
-  /** First and longest pause between two attempts. */
+  /** No new attempt is made after this time. Default: any time. */
+  readonly timeoutMs?: number | undefined;
+  /** The most attempts. Default: any number. */
+  readonly attempts?: number | undefined;
+  /** First and longest pause between two attempts; each is twice as long as the last. */
   readonly pauseMs: readonly [first: number, longest: number];
+  /** The least pause that an error asks for, such as a server's `Retry-After`. Default 0. */
+  readonly askedPauseMs?: ((error: unknown) => number) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Tries again, ever more slowly, while attempts fail for a passing reason. */
+/**
+ * Repeats an attempt, ever more slowly, while it fails for a reason that may pass. Pauses vary by
+ * half, so that processes that failed together do not come back together.
+ *
+ * @throws the last failure, or the signal's reason
+ */
 export async function tryAgain<T>(
-  { isPassing, timeoutMs, pauseMs: [firstMs, longestMs], signal }: TryAgainOptions,
+  {
+    isPassing,
+    timeoutMs = Number.POSITIVE_INFINITY,
+    attempts = Number.POSITIVE_INFINITY,
+    pauseMs: [firstMs, longestMs],
+    askedPauseMs = () => 0,
+    signal,
+  }: TryAgainOptions,
   attempt: () => T | Promise<T>,
 ): Promise<T> {
   const giveUpAt = performance.now() + timeoutMs;
-  for (let pauseMs = firstMs; ; pauseMs = Math.min(2 * pauseMs, longestMs)) {
+  let pauseMs = firstMs;
+  for (let made = 1; ; made++) {
     signal?.throwIfAborted();
+    let askedMs: number;
     try {
       return await attempt();
     } catch (error) {
-      if (!isPassing(error) || performance.now() > giveUpAt) throw error;
+      if (signal?.aborted) throw signal.reason;
+      if (!isPassing(error) || made >= attempts || performance.now() > giveUpAt) throw error;
+      askedMs = askedPauseMs(error);
     }
-    // Not in step with a process that was refused at the same moment.
-    const pause = delay(pauseMs * (0.5 + Math.random()), undefined, { signal });
-    await pause.catch((error: unknown) => {
+    const variedMs = Math.max(pauseMs * (0.5 + Math.random()), askedMs);
+    await delay(Math.min(variedMs, Math.max(longestMs, pauseMs * 1.5)), undefined, {
+      signal,
+    }).catch((error: unknown) => {
       signal?.throwIfAborted();
       throw error;
     });
+    pauseMs = Math.min(2 * pauseMs, longestMs);
   }
 }

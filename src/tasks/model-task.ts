@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
-import { OrangeryError } from "../errors.ts";
+import { checkOptions, wholeNumberFrom } from "../base/check-options.ts";
 import { bothLoggers, type Logger, silentLogger } from "../logger.ts";
 import type { ModelCache } from "../models/cache/model-cache.ts";
 import type { YoloModel } from "../models/yolo/yolo-model.ts";
@@ -85,13 +85,7 @@ export abstract class ModelTask<Payload, Result> {
     workerId = workerIdFromName(workerName),
     logger = silentLogger,
   }: ModelTaskOptions) {
-    if (!Number.isSafeInteger(workerId) || workerId < 0) {
-      throw new OrangeryError(
-        "INVALID_ARGUMENT",
-        `Expected \`workerId\` to be a whole number from 0 up, got \`${workerId}\`. It is the number of a device slot.`,
-        { details: { workerId } },
-      );
-    }
+    checkOptions({ workerId }, wholeNumberFrom(0));
     this.workerId = workerId;
     this.#cache = cache;
     this.#logger = logger.child({ task: this.constructor.name, workerId });

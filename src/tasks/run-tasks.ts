@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { addAbortListener } from "node:events";
-import type { Defined } from "../base/defined.ts";
-import { untilAborted } from "../base/one-at-a-time.ts";
+import { FollowingController, untilAborted } from "../base/abort.ts";
+import { checkOptions, type Defined, wholeNumberFrom } from "../base/check-options.ts";
 import { OrangeryError } from "../errors.ts";
 import { isRetryable } from "./is-retryable.ts";
 import type { ModelTask } from "./model-task.ts";
@@ -46,8 +45,8 @@ export type TaskEnd<Payload, Result> = TaskOutcome<Result> & {
  * just about to give is dropped.
  *
  * ```ts
- * for await (const report of runTasks(countPlants, photos)) {
- *   if (report.status === "succeeded") console.log(report.payload, report.result);
+ * for await (const end of runTasks(countPlants, photos)) {
+ *   if (end.status === "succeeded") console.log(end.payload, end.result);
  * }
  * ```
  *
@@ -60,8 +59,7 @@ export function runTasks<Payload, Result>(
   options: RunTasksOptions = {},
 ): AsyncGenerator<TaskEnd<Payload, Result>, void, undefined> {
   const { concurrency = 2, attempts = 1, stopOnFailure = false, signal } = options;
-  requireCount("concurrency", concurrency);
-  requireCount("attempts", attempts);
+  checkOptions({ concurrency, attempts }, wholeNumberFrom(1));
   return run(task, payloads, { concurrency, attempts, stopOnFailure, signal });
 }
 
@@ -76,7 +74,7 @@ async function* run<Payload, Result>(
   }: Defined<RunTasksOptions, Exclude<keyof RunTasksOptions, "signal">> &
     Pick<RunTasksOptions, "signal">,
 ): AsyncGenerator<TaskEnd<Payload, Result>, void, undefined> {
-  using stopping = followSignal(outerSignal);
+  using stopping = new FollowingController(outerSignal);
   const { signal } = stopping;
   const source = new Source(payloads);
   /** Started and not yet reported, oldest first; these promises never reject. */
@@ -124,7 +122,7 @@ async function* run<Payload, Result>(
       yield report;
     }
   } finally {
-    if (inFlight.length > 0 || pulling !== undefined) stopping.stop();
+    if (inFlight.length > 0 || pulling !== undefined) stopping.abort(readerLeft());
     await Promise.all(inFlight);
     await source.close();
   }
@@ -181,29 +179,10 @@ class Source<Payload> {
   }
 }
 
-/** The run's own signal: aborted with the caller's, or by `stop` when the reader has left. */
-function followSignal(outer: AbortSignal | undefined) {
-  const controller = new AbortController();
-  if (outer?.aborted) controller.abort(outer.reason);
-  const listener = outer && addAbortListener(outer, () => controller.abort(outer.reason));
-  return {
-    signal: controller.signal,
-    stop: () =>
-      controller.abort(
-        new OrangeryError(
-          "TASK_INTERRUPTED",
-          "Expected the reader of `runTasks` to take this task's report, but it stopped before. Run the task again.",
-        ),
-      ),
-    [Symbol.dispose]: () => listener?.[Symbol.dispose](),
-  };
-}
-
-function requireCount(name: string, count: number): void {
-  if (Number.isSafeInteger(count) && count >= 1) return;
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected \`${name}\` to be a whole number from 1 up, got \`${count}\`.`,
-    { details: { [name]: count } },
+function readerLeft(): OrangeryError {
+  return new OrangeryError(
+    "TASK_INTERRUPTED",
+    "Expected the reader of `runTasks` to take how this task ended, but it stopped before. " +
+      "Run the task again.",
   );
 }

@@ -1,4 +1,4 @@
-import { addAbortListener } from "node:events";
+import { FollowingController } from "../base/abort.ts";
 import { OrangeryError } from "../errors.ts";
 import type { ModelCache, ModelLease } from "../models/cache/model-cache.ts";
 import type { YoloModel } from "../models/yolo/yolo-model.ts";
@@ -15,8 +15,7 @@ export class TaskRun implements AsyncDisposable {
   readonly #models = new Map<string, Promise<YoloModel>>();
   readonly #leases: ModelLease[] = [];
   /** Leaves the loads that the task still waits for, when it is cancelled and when it has ended. */
-  #leaving: AbortController | undefined;
-  #abortListener: Disposable | undefined;
+  #leaving: FollowingController | undefined;
   #isEnded = false;
 
   constructor(cache: ModelCache, context: TaskContext) {
@@ -38,30 +37,21 @@ export class TaskRun implements AsyncDisposable {
   async #lease(name: string): Promise<YoloModel> {
     const lease = await this.#cache.acquire(name, {
       workerId: this.context.workerId,
-      signal: this.#leaveSignal(),
+      signal: this.#leaveSignal,
     });
     this.#leases.push(lease);
     return lease.model;
   }
 
-  /**
-   * One controller with one listener that is taken off again, not `AbortSignal.any`: the caller's
-   * signal may be a worker's, which lives through hundreds of thousands of tasks.
-   */
-  #leaveSignal(): AbortSignal {
-    if (this.#leaving === undefined) {
-      const leaving = new AbortController();
-      const { signal } = this.context;
-      this.#leaving = leaving;
-      this.#abortListener = addAbortListener(signal, () => leaving.abort(signal.reason));
-    }
+  get #leaveSignal(): AbortSignal {
+    this.#leaving ??= new FollowingController(this.context.signal);
     return this.#leaving.signal;
   }
 
   /** Gives every model back. Never fails: what goes wrong is logged. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnded = true;
-    this.#abortListener?.[Symbol.dispose]();
+    this.#leaving?.[Symbol.dispose]();
     // A load that was asked for and never awaited; it leaves now or has just come.
     if (this.#leases.length < this.#models.size) this.#leaving?.abort();
     await Promise.allSettled(this.#models.values());

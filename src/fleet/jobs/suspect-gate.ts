@@ -1,4 +1,4 @@
-import { untilAborted } from "../../base/one-at-a-time.ts";
+import { untilAborted } from "../../base/abort.ts";
 
 export interface EnterOptions {
   /** Whether nobody else may be inside. */

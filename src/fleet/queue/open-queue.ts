@@ -1,5 +1,5 @@
 import { Queue } from "bullmq";
-import { untilAborted } from "../../base/one-at-a-time.ts";
+import { untilAborted } from "../../base/abort.ts";
 import { OrangeryError } from "../../errors.ts";
 import { checkConnection, type QueueConnection, toConnectionOptions } from "./redis-connection.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { OneAtATime } from "../../base/one-at-a-time.ts";
-import { settlesWithin } from "../../base/settles-within.ts";
+import { settlesWithin } from "../../base/abort.ts";
 import type { Logger } from "../../logger.ts";
 import type { FleetMetrics } from "../../monitor/fleet-metrics.ts";
 import type { WorkerConfig } from "../worker/worker-messages.ts";

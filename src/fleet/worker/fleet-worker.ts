@@ -1,8 +1,8 @@
 import { hostname } from "node:os";
 import { type Job, MetricsTime, Worker } from "bullmq";
 import type { Registry } from "prom-client";
-import { untilAborted } from "../../base/one-at-a-time.ts";
-import { settlesWithin } from "../../base/settles-within.ts";
+import { untilAborted } from "../../base/abort.ts";
+import { settlesWithin } from "../../base/abort.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";

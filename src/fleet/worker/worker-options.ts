@@ -1,5 +1,5 @@
 import type { Telemetry } from "bullmq";
-import type { Defined } from "../../base/defined.ts";
+import type { Defined } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../../models/cache/model-cache.ts";

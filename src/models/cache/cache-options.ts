@@ -1,5 +1,12 @@
-import type { Defined } from "../../base/defined.ts";
-import { OrangeryError } from "../../errors.ts";
+import {
+  checkOptions,
+  type Defined,
+  type Expectation,
+  numberFrom,
+  oneOf,
+  text,
+  wholeNumberFrom,
+} from "../../base/check-options.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime } from "../../native/runtime.ts";
@@ -76,15 +83,15 @@ export function checkCacheOptions({
   ...options
 }: ModelCacheOptions): CheckedCacheOptions {
   const { models, expireAfterMs, gpuMemoryLimitBytes, arenaGrowth } = options;
-  check({ trimEvery, logEvery, gpuMemoryLimitBytes }, "a whole number from 1 up", isWholeFrom(1));
-  check({ workerId, intraOpThreads }, "a whole number from 0 up", isWholeFrom(0));
-  check({ thrashWindowMs, expireAfterMs, reloadCheckMs }, "a number from 0 up", isFrom(0));
-  check({ memoryBudgetBytes }, "a number from 1 up", isFrom(1));
-  check({ arenaGrowth }, "power-of-two or as-requested", isArenaGrowth);
-  check({ device }, "the name of a device", isText);
-  check({ models: models ?? null }, "model files by name", (value) => value instanceof Object);
+  checkOptions({ trimEvery, logEvery, gpuMemoryLimitBytes }, wholeNumberFrom(1));
+  checkOptions({ workerId, intraOpThreads }, wholeNumberFrom(0));
+  checkOptions({ thrashWindowMs, expireAfterMs, reloadCheckMs }, numberFrom(0));
+  checkOptions({ memoryBudgetBytes }, numberFrom(1));
+  checkOptions({ arenaGrowth }, oneOf("power-of-two", "as-requested"));
+  checkOptions({ device }, text("the name of a device"));
+  checkOptions({ models: models ?? null }, modelFiles);
   for (const [name, file] of Object.entries(models)) {
-    check({ [`models.${name}`]: file ?? null }, "the path of a model file", isText);
+    checkOptions({ [`models.${name}`]: file ?? null }, text("the path of a model file"));
   }
   return {
     ...options,
@@ -106,27 +113,10 @@ export function checkCacheOptions({
 
 /** @throws `INVALID_ARGUMENT` */
 export function checkWorkerId(workerId: number): void {
-  check({ workerId }, "a whole number from 0 up", isWholeFrom(0));
+  checkOptions({ workerId }, wholeNumberFrom(0));
 }
 
-const isFrom = (least: number) => (value: unknown) => typeof value === "number" && value >= least;
-const isWholeFrom = (least: number) => (value: unknown) =>
-  Number.isSafeInteger(value) && isFrom(least)(value);
-const isText = (value: unknown) => typeof value === "string";
-const isArenaGrowth = (value: unknown) => value === "power-of-two" || value === "as-requested";
-
-/** Checks each option that is given. */
-function check(
-  options: Readonly<Record<string, unknown>>,
-  expected: string,
-  holds: (value: unknown) => boolean,
-): void {
-  for (const [option, value] of Object.entries(options)) {
-    if (value === undefined || holds(value)) continue;
-    throw new OrangeryError(
-      "INVALID_ARGUMENT",
-      `Expected \`${option}\` to be ${expected}, got \`${String(value)}\` (${typeof value}).`,
-      { details: { option, expected, value } },
-    );
-  }
-}
+const modelFiles: Expectation = {
+  expected: "model files by name",
+  holds: (value) => value instanceof Object,
+};

@@ -1,4 +1,4 @@
-import { untilAborted } from "../../base/one-at-a-time.ts";
+import { untilAborted } from "../../base/abort.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";

@@ -1,6 +1,5 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 
 /** The environment variable that says where artifacts and sample models are kept. */
@@ -56,45 +55,5 @@ function homeFolder(): string | undefined {
   } catch {
     // There is neither HOME nor an entry for the user.
     return undefined;
-  }
-}
-
-/** A name beside `path` that nobody else uses, for what is renamed to `path` when it is whole. */
-export function partOf(path: string): string {
-  return `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.part`;
-}
-
-/**
- * Makes a folder and those above it. Node's own way (24.21) never ends where a folder that is there
- * takes no new ones and says that it does not exist, as /proc does.
- */
-export async function makeFolder(path: string): Promise<void> {
-  const code = await makeOne(path);
-  if (code !== "ENOENT") return;
-  if (dirname(path) !== path) await makeFolder(dirname(path));
-  if ((await makeOne(path)) === "ENOENT") throw new Error(`${path} cannot be made (ENOENT)`);
-}
-
-/** Makes one folder, which may be there; says `ENOENT` where what is above it is missing. */
-async function makeOne(path: string): Promise<"ENOENT" | undefined> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ENOENT") return code;
-    if (code !== "EEXIST") throw error;
-  }
-  return undefined;
-}
-
-/** Writes a file so that whoever looks sees all of it or none. Its folder is made if need be. */
-export async function writeWhole(path: string, contents: Uint8Array | string): Promise<void> {
-  await makeFolder(dirname(path));
-  const part = partOf(path);
-  try {
-    await writeFile(part, contents);
-    await rename(part, path);
-  } finally {
-    await rm(part, { force: true });
   }
 }

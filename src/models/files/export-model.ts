@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
+import { guardWriting } from "../../base/disk-full.ts";
 import { findTarget, type TargetFile } from "../../base/target-file.ts";
+import { writeWhole } from "../../base/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
-import { writeWhole } from "./cache-folder.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
 import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
 import {
@@ -53,7 +54,7 @@ export async function exportModel(
     signal,
   });
   signal?.throwIfAborted();
-  await write(target.path, bytes);
+  await guardWriting(target.path, () => writeWhole(target.path, bytes));
   return {
     path: onnxFile,
     bytes: bytes.length,
@@ -76,21 +77,6 @@ async function notACheckpoint(file: ModelFile): Promise<OrangeryError> {
     `Expected a checkpoint (.pt) to export at \`${path}\`, got ${await describeModelFile(file)}. Give the .pt that was trained; an ONNX model needs no export.`,
     { path },
   );
-}
-
-async function write(path: string, bytes: Uint8Array): Promise<void> {
-  try {
-    await writeWhole(path, bytes);
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    // EFBIG is a limit on the size of files, as `ulimit -f` sets.
-    const isFull = ["ENOSPC", "EDQUOT", "EFBIG"].includes(reason);
-    throw new OrangeryError(
-      isFull ? "NO_SPACE" : "INVALID_ARGUMENT",
-      `Expected to write ${bytes.length} bytes to \`${path}\`, got ${reason}. ${isFull ? "Free some space, or write elsewhere." : "Check the folder and its rights."}`,
-      { cause, details: { path, reason } },
-    );
-  }
 }
 
 function invalid(message: string, details: Readonly<Record<string, unknown>>): OrangeryError {

@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { writeWhole } from "../../base/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
-import { cacheFolder, cacheVariable, writeWhole } from "./cache-folder.ts";
+import { cacheFolder, cacheVariable } from "./cache-folder.ts";
 
 /** The models that come with Orangery, by the name after `sample:`; imported only where asked for. */
 const sampleModels: Readonly<Record<string, () => Promise<OnnxModel>>> = {

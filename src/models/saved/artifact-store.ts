@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { rename, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolder, partOf } from "../../base/whole-file.ts";
 import type { Logger } from "../../logger.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { Session } from "../../native/runtime.ts";
-import { makeFolder, partOf } from "../files/cache-folder.ts";
 import { forgetOldHashes, keepHash } from "../files/file-hash.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import {

@@ -1,0 +1,49 @@
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** A name beside `path` that no other writer uses, for what is renamed to `path` when it is whole. */
+export function partOf(path: string): string {
+  return `${path}.${process.pid}.${Math.random().toString(36).slice(2)}${partSuffix}`;
+}
+
+/** How names of unfinished files end. */
+export const partSuffix = ".part";
+
+/**
+ * Makes a folder and those above it. Node's own way (24.21) never ends where a folder that exists
+ * takes no new ones and says that it does not exist, as /proc does.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const code = await makeOne(path);
+  if (code !== "ENOENT") return;
+  if (dirname(path) !== path) await makeFolder(dirname(path));
+  if ((await makeOne(path)) === "ENOENT") throw notMade(path);
+}
+
+/** Makes one folder, which may exist; returns `ENOENT` where the one above it is missing. */
+async function makeOne(path: string): Promise<"ENOENT" | undefined> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT") return code;
+    if (code !== "EEXIST") throw error;
+  }
+  return undefined;
+}
+
+function notMade(path: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${path} cannot be made (ENOENT)`), { code: "ENOENT" });
+}
+
+/** Writes a file so that a reader sees all of it or none. Makes its folder where it is missing. */
+export async function writeWhole(path: string, contents: Uint8Array | string): Promise<void> {
+  await makeFolder(dirname(path));
+  const part = partOf(path);
+  try {
+    await writeFile(part, contents);
+    await rename(part, path);
+  } finally {
+    await rm(part, { force: true });
+  }
+}
