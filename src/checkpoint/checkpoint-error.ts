@@ -30,16 +30,6 @@ export function weightsOnly(): OrangeryError {
   );
 }
 
-/** There is no file, or it cannot be read. */
-export function modelNotFound(path: string, cause: unknown): OrangeryError {
-  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-  return new OrangeryError(
-    "MODEL_NOT_FOUND",
-    `Expected a model file at \`${path}\`, but it cannot be read (${why}). Give the path of a YOLO checkpoint (.pt) or of an ONNX model, or sample:seedlings or sample:beds.`,
-    { cause, details: { path } },
-  );
-}
-
 /** Does what reads a checkpoint, and says of what is wrong with it which file it is in. */
 export async function naming<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {

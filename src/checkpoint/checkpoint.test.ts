@@ -22,8 +22,8 @@ import {
   view,
   type Writable,
 } from "./pickle/pickle-writer.fixture.ts";
+import { reachableTensors } from "./pickle/reachable-tensors.ts";
 import type { PickledTensor } from "./tensors/pickled-tensor.ts";
-import { reachableTensors } from "./tensors/reachable-tensors.ts";
 import { writeZip, type ZipRecord } from "./zip/zip-writer.fixture.ts";
 
 const network = (attributes: Record<string, Writable> = {}) => module("a.Network", { attributes });

@@ -1,25 +1,17 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { describeFile, readFileStart } from "../base/files/file-kind.ts";
 import { OrangeryError } from "../errors.ts";
-import { checkpointFormOf, describeFile } from "../graph/onnx/file-signature.ts";
-import {
-  damaged,
-  modelNotFound,
-  naming,
-  quote,
-  tooLarge,
-  unsupported,
-  weightsOnly,
-} from "./checkpoint-error.ts";
+import { damaged, naming, quote, tooLarge, unsupported, weightsOnly } from "./checkpoint-error.ts";
+import { checkpointFormOf } from "./checkpoint-form.ts";
 import { type CheckpointMetadata, readMetadata } from "./checkpoint-metadata.ts";
-import { readFileStart } from "./file-start.ts";
 import { pickleLimits, readPickle } from "./pickle/pickle-machine.ts";
 import { type PickleDict, PickledObject, type PickleValue } from "./pickle/pickle-values.ts";
+import { reachableTensors } from "./pickle/reachable-tensors.ts";
+import { StorageTable } from "./pickle/storage-table.ts";
 import { PickledTensor } from "./tensors/pickled-tensor.ts";
-import { reachableTensors } from "./tensors/reachable-tensors.ts";
-import { StorageTable } from "./tensors/storage-table.ts";
 import { maxWeights } from "./tensors/weight-limit.ts";
 import { ZipArchive } from "./zip/zip-archive.ts";
-import { checkStored } from "./zip/zip-directory.ts";
+import { checkStored, type ZipEntry } from "./zip/zip-directory.ts";
 
 export type { CheckpointMetadata } from "./checkpoint-metadata.ts";
 
@@ -47,9 +39,7 @@ export async function readCheckpoint(
   try {
     return await naming(path, () => readFrom(file, signal));
   } catch (error) {
-    throw (error as NodeJS.ErrnoException).syscall === undefined
-      ? error
-      : modelNotFound(path, error);
+    throw (error as NodeJS.ErrnoException).syscall === undefined ? error : notFound(path, error);
   }
 }
 
@@ -59,8 +49,17 @@ async function openFile(path: string): Promise<FileHandle> {
     if (!(await stat(path)).isFile()) throw new Error("it is not a file");
     return await open(path);
   } catch (cause) {
-    throw modelNotFound(path, cause);
+    throw notFound(path, cause);
   }
+}
+
+function notFound(path: string, cause: unknown): OrangeryError {
+  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  return new OrangeryError(
+    "MODEL_NOT_FOUND",
+    `Expected a checkpoint at \`${path}\`, but it cannot be read (${why}). Check the path.`,
+    { cause, details: { path } },
+  );
 }
 
 async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Promise<Checkpoint> {
@@ -72,7 +71,8 @@ async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Prom
   await checkByteOrder(archive, prefix);
 
   const pickle = await readRecord(archive, `${prefix}/data.pkl`, signal);
-  const storages = new StorageTable(archive.entries, prefix);
+  const entryOf = (key: string) => archive.entries.get(`${prefix}/data/${key}`);
+  const storages = new StorageTable((key) => entryOf(key)?.byteLength);
   const root = readPickle(pickle, (id) => storages.load(id));
   if (!(root instanceof Map)) {
     throw unsupported(
@@ -80,7 +80,7 @@ async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Prom
     );
   }
   const model = findModel(root);
-  const storedElements = await readWeights(model, { archive, storages, signal });
+  const storedElements = await readWeights(model, { archive, entryOf, signal });
   return { model, storedElements, facts: readMetadata(root) };
 }
 
@@ -155,7 +155,7 @@ async function readWeights(
   model: PickledObject,
   from: {
     readonly archive: ZipArchive;
-    readonly storages: StorageTable;
+    readonly entryOf: (key: string) => ZipEntry | undefined;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<number> {
@@ -168,9 +168,7 @@ async function readWeights(
   if (stored > maxWeights) {
     throw tooLarge(`Its network stores ${stored} numbers; the limit is ${maxWeights}`);
   }
-  const entries = new Map(
-    [...storages].map((storage) => [storage, from.storages.entryOf(storage)]),
-  );
+  const entries = new Map([...storages].map((storage) => [storage, from.entryOf(storage.key)!]));
   const contents = await from.archive.read(entries.values(), {
     // Float64, and what stands between the records.
     maxBytes: 9 * maxWeights,

@@ -4,28 +4,31 @@ import type {
   C2psaModule,
   ResidualAttentionModule,
 } from "../../graph/yolo/modules.ts";
+import { type ReadModule, readModules, readSequential } from "./module-list.ts";
 import type { PickledModule } from "./pickled-module.ts";
 import { readConv } from "./read-conv.ts";
-import { readModules, readSequential } from "./read-module.ts";
 
 const channels = { least: 1, most: 2 ** 16 };
 
-export function readC2psa(module: PickledModule): C2psaModule {
+export function readC2psa(module: PickledModule, read: ReadModule): C2psaModule {
   return {
     kind: "c2psa",
     cv1: readConv(module.child("cv1")),
     cv2: readConv(module.child("cv2")),
-    m: readSequential(module.child("m")),
+    m: readSequential(module.child("m"), read),
   };
 }
 
 /** PSABlock and ABlock. */
-export function readResidualAttention(module: PickledModule): ResidualAttentionModule {
+export function readResidualAttention(
+  module: PickledModule,
+  read: ReadModule,
+): ResidualAttentionModule {
   const ffnName = module.kind === "ultralytics:ABlock" ? "mlp" : "ffn";
   return {
     kind: "residualAttention",
     attn: readAttention(module.child("attn")),
-    ffn: readSequential(module.child(ffnName)),
+    ffn: readSequential(module.child(ffnName), read),
     ffnName,
     // An ABlock always adds.
     add: module.flag("add", ffnName === "mlp" ? true : undefined),
@@ -65,12 +68,12 @@ function readAttention(module: PickledModule): AttentionModule {
   }
 }
 
-export function readA2c2f(module: PickledModule): A2c2fModule {
+export function readA2c2f(module: PickledModule, read: ReadModule): A2c2fModule {
   return {
     kind: "a2c2f",
     cv1: readConv(module.child("cv1")),
     cv2: readConv(module.child("cv2")),
-    m: readModules(module.child("m")),
+    m: readModules(module.child("m"), read),
     gamma: module.optionalTensor("gamma"),
   };
 }

@@ -7,9 +7,10 @@ import type {
   Weights,
   YoloHead,
 } from "../../graph/yolo/modules.ts";
+import { readModules } from "./module-list.ts";
 import type { PickledModule } from "./pickled-module.ts";
 import { readConv, readConvTranspose } from "./read-conv.ts";
-import { readModules } from "./read-module.ts";
+import { readModule } from "./read-module.ts";
 
 const defaultMaxDetections = 300;
 
@@ -28,7 +29,8 @@ export function readHead(module: PickledModule): YoloHead {
 
 function readDetect(module: PickledModule): DetectModule {
   const endToEnd = isEndToEnd(module);
-  const branch = (name: string) => readModules(module.child(endToEnd ? `one2one_${name}` : name));
+  const branch = (name: string) =>
+    readModules(module.child(endToEnd ? `one2one_${name}` : name), readModule);
   return {
     kind: "detect",
     cv2: branch("cv2"),
@@ -52,7 +54,7 @@ function readSegment(module: PickledModule): SegmentModule {
   return {
     kind: "segment",
     detect,
-    cv4: readModules(module.child(cv4)),
+    cv4: readModules(module.child(cv4), readModule),
     proto: readProto(module.child("proto"), detect.strides),
   };
 }

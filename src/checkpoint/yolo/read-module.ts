@@ -2,11 +2,11 @@ import type {
   BottleneckModule,
   C2fModule,
   C3Module,
-  SequentialModule,
   SppfModule,
   UpsampleModule,
   YoloModule,
 } from "../../graph/yolo/modules.ts";
+import { readModules, readSequential } from "./module-list.ts";
 import { describe, type PickledModule } from "./pickled-module.ts";
 import { readA2c2f, readC2psa, readResidualAttention } from "./read-attention.ts";
 import { readConv } from "./read-conv.ts";
@@ -22,7 +22,7 @@ export function readModule(module: PickledModule): YoloModule {
     case "torch:Conv2d":
       return readConv(module);
     case "torch:Sequential":
-      return readSequential(module);
+      return readSequential(module, readModule);
     case "ultralytics:Bottleneck":
       return readBottleneck(module);
     case "ultralytics:C2f":
@@ -34,12 +34,12 @@ export function readModule(module: PickledModule): YoloModule {
     case "ultralytics:SPPF":
       return readSppf(module);
     case "ultralytics:C2PSA":
-      return readC2psa(module);
+      return readC2psa(module, readModule);
     case "ultralytics:PSABlock":
     case "ultralytics:ABlock":
-      return readResidualAttention(module);
+      return readResidualAttention(module, readModule);
     case "ultralytics:A2C2f":
-      return readA2c2f(module);
+      return readA2c2f(module, readModule);
     case "torch:Upsample":
       return readUpsample(module);
     case "ultralytics:Concat":
@@ -51,17 +51,6 @@ export function readModule(module: PickledModule): YoloModule {
     default:
       return module.unsupported();
   }
-}
-
-/** The modules of a ModuleList. */
-export function readModules(list: PickledModule): readonly YoloModule[] {
-  if (list.kind !== "torch:ModuleList") return list.unsupported();
-  return list.children().map(readModule);
-}
-
-export function readSequential(module: PickledModule): SequentialModule {
-  if (module.kind !== "torch:Sequential") return module.unsupported();
-  return { kind: "sequential", modules: module.children().map(readModule) };
 }
 
 function readBottleneck(module: PickledModule): BottleneckModule {
@@ -78,7 +67,7 @@ function readC2f(module: PickledModule): C2fModule {
     kind: "c2f",
     cv1: readConv(module.child("cv1")),
     cv2: readConv(module.child("cv2")),
-    m: readModules(module.child("m")),
+    m: readModules(module.child("m"), readModule),
   };
 }
 
@@ -88,7 +77,7 @@ function readC3(module: PickledModule): C3Module {
     cv1: readConv(module.child("cv1")),
     cv2: readConv(module.child("cv2")),
     cv3: readConv(module.child("cv3")),
-    m: readSequential(module.child("m")),
+    m: readSequential(module.child("m"), readModule),
   };
 }
 

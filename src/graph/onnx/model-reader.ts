@@ -1,7 +1,7 @@
+import { describeFile } from "../../base/files/file-kind.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type OnnxDataType, onnxDataTypes } from "../onnx-data-type.ts";
 import type { ValueInfo } from "../onnx-nodes.ts";
-import { describeFile } from "./file-signature.ts";
 import { WireMessage } from "./wire-message.ts";
 
 /** What an `.onnx` file says of itself. */

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { makeFolder, writeWhole } from "../../base/whole-file.ts";
+import { makeFolder, writeWhole } from "../../base/files/whole-file.ts";
 import { cacheFolder, cacheLimitBytes } from "./cache-folder.ts";
 
 describe("the cache folder", () => {

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
-import { guardWriting } from "../../base/disk-full.ts";
-import { findTarget, type TargetFile } from "../../base/target-file.ts";
-import { writeWhole } from "../../base/whole-file.ts";
+import { guardWriting } from "../../base/files/disk-full.ts";
+import { findTarget, type TargetFile } from "../../base/files/target-file.ts";
+import { writeWhole } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
 import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";

@@ -1,7 +1,7 @@
 import { createHash, hash } from "node:crypto";
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { writeWhole } from "../../base/whole-file.ts";
+import { writeWhole } from "../../base/files/whole-file.ts";
 import { cacheFolder } from "./cache-folder.ts";
 
 /** The contents of a file, by their hash. */

@@ -1,9 +1,8 @@
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
-import { modelNotFound } from "../../checkpoint/checkpoint-error.ts";
-import { readFileStart } from "../../checkpoint/file-start.ts";
+import { describeFile, readFileStart } from "../../base/files/file-kind.ts";
+import { checkpointFormOf } from "../../checkpoint/checkpoint-form.ts";
 import { OrangeryError } from "../../errors.ts";
-import { checkpointFormOf, describeFile } from "../../graph/onnx/file-signature.ts";
 import { hashFile } from "./file-hash.ts";
 import { sampleModelFile } from "./sample-model.ts";
 
@@ -38,6 +37,16 @@ export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> 
   } catch (cause) {
     throw modelNotFound(path, cause);
   }
+}
+
+function modelNotFound(path: string, cause: unknown): OrangeryError {
+  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+  return new OrangeryError(
+    "MODEL_NOT_FOUND",
+    `Expected a model file at \`${path}\`, but it cannot be read (${why}). Give the path of a YOLO ` +
+      "checkpoint (.pt) or of an ONNX model, or sample:seedlings or sample:beds.",
+    { cause, details: { path } },
+  );
 }
 
 /** What a file that is no model seems to be, from its first bytes. */

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { writeWhole } from "../../base/whole-file.ts";
+import { writeWhole } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";

@@ -1,6 +1,6 @@
 import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import { partOf } from "../../base/whole-file.ts";
+import { partOf } from "../../base/files/whole-file.ts";
 import {
   type ArtifactDescription,
   isArtifactKey,

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { rename, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { makeFolder, partOf } from "../../base/whole-file.ts";
+import { makeFolder, partOf } from "../../base/files/whole-file.ts";
 import type { Logger } from "../../logger.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { Session } from "../../native/runtime.ts";

@@ -1,6 +1,6 @@
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { findTarget } from "../../base/target-file.ts";
+import { findTarget } from "../../base/files/target-file.ts";
 import { OrangeryError } from "../../errors.ts";
 
 /** Where text or bytes go, piece by piece. */

@@ -1,4 +1,4 @@
-import { OrangeryError } from "../errors.ts";
+import { OrangeryError } from "../../errors.ts";
 
 /** EFBIG is a limit on the size of files, as `ulimit -f` sets. */
 const fullCodes: ReadonlySet<unknown> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { readlink, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { OrangeryError } from "../errors.ts";
+import { OrangeryError } from "../../errors.ts";
 
 /** Where a file is to be written that is made beside its place and renamed. */
 export interface TargetFile {

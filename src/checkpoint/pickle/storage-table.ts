@@ -1,7 +1,6 @@
 import { PickleProblem, quote } from "../checkpoint-error.ts";
-import { PickledGlobal, PickledTuple, type PickleValue } from "../pickle/pickle-values.ts";
-import type { ZipEntry } from "../zip/zip-directory.ts";
-import { elementBytes, type StorageElementType, TensorStorage } from "./tensor-storage.ts";
+import { elementBytes, type StorageElementType, TensorStorage } from "../tensors/tensor-storage.ts";
+import { PickledGlobal, PickledTuple, type PickleValue } from "./pickle-values.ts";
 
 const elementTypes: ReadonlyMap<string, StorageElementType> = new Map([
   ["torch.DoubleStorage", "float64"],
@@ -21,19 +20,17 @@ const maxKeyLength = 64;
 
 /** The storages that a pickle names, each checked against its record in the archive. */
 export class StorageTable {
-  readonly #entries: ReadonlyMap<string, ZipEntry>;
-  readonly #prefix: string;
+  readonly #recordBytes: (key: string) => number | undefined;
   readonly #storages = new Map<string, TensorStorage>();
 
-  /** @param prefix The archive's folder that all its records are in. */
-  constructor(entries: ReadonlyMap<string, ZipEntry>, prefix: string) {
-    this.#entries = entries;
-    this.#prefix = prefix;
+  /** @param recordBytes Returns the size of a storage's record; undefined where there is none. */
+  constructor(recordBytes: (key: string) => number | undefined) {
+    this.#recordBytes = recordBytes;
   }
 
   /**
-   * The storage of a persistent id: `("storage", class, key, device, number of elements)`. The
-   * device is where it was in another machine, and means nothing here.
+   * Returns the storage of a persistent id: `("storage", class, key, device, number of elements)`.
+   * The device is where it was in another machine, and means nothing here.
    *
    * @throws PickleProblem
    */
@@ -60,23 +57,14 @@ export class StorageTable {
     return storage;
   }
 
-  /** The record that holds a storage's elements. */
-  entryOf(storage: TensorStorage): ZipEntry {
-    return this.#entries.get(this.#recordName(storage.key))!;
-  }
-
-  #recordName(key: string): string {
-    return `${this.#prefix}/data/${key}`;
-  }
-
   #add(key: string, elementType: StorageElementType, elementCount: number): TensorStorage {
-    const entry = key.length > maxKeyLength ? undefined : this.#entries.get(this.#recordName(key));
-    if (entry === undefined) {
+    const byteLength = key.length > maxKeyLength ? undefined : this.#recordBytes(key);
+    if (byteLength === undefined) {
       throw new PickleProblem(`storage ${quote(key)} is not in the archive`);
     }
-    if (entry.byteLength !== elementCount * elementBytes[elementType]) {
+    if (byteLength !== elementCount * elementBytes[elementType]) {
       throw new PickleProblem(
-        `storage ${quote(key)} has ${entry.byteLength} bytes in the archive, which are not ${elementCount} elements of ${elementType}`,
+        `storage ${quote(key)} has ${byteLength} bytes in the archive, which are not ${elementCount} elements of ${elementType}`,
       );
     }
     const storage = new TensorStorage(key, elementType, elementCount);

@@ -1,9 +1,9 @@
-import { PickledObject, PickledTuple, type PickleValue } from "../pickle/pickle-values.ts";
-import { PickledTensor } from "./pickled-tensor.ts";
+import { PickledTensor } from "../tensors/pickled-tensor.ts";
+import { PickledObject, PickledTuple, type PickleValue } from "./pickle-values.ts";
 
 /**
- * All tensors in a value, each once, however often and deep it is in it, and in circles too. What a
- * class was to be called with is not looked at: nobody reads tensors out of it.
+ * Returns all tensors in a value, each once, however often and deep they are in it; the value may
+ * contain itself. The arguments of calls are left out: nobody reads tensors out of them.
  */
 export function reachableTensors(root: PickleValue): Set<PickledTensor> {
   const seen = new Set<object>();
