@@ -5,7 +5,7 @@ import type { Queue } from "bullmq";
 import sharp from "sharp";
 import type { CountSettings } from "../src/fleet/count/count-settings.ts";
 import setUpCounting from "../src/fleet/count/count-worker.ts";
-import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/queue/enqueue-photos.ts";
+import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/count/enqueue-photos.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import type { FleetWorker } from "../src/fleet/worker/fleet-worker.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
@@ -124,8 +124,14 @@ export class PhotosToCount implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const setup = stack.use(
       await setUpCounting({
-        ...{ name: "cpu0@host", workerId: 0, device: "cpu", requireDevice: true },
-        ...{ intraOpThreads: 1, models: {}, logger: silentLogger },
+        name: "cpu0@host",
+        workerId: 0,
+        kind: "cpu",
+        device: "cpu",
+        requireDevice: true,
+        intraOpThreads: 1,
+        models: {},
+        logger: silentLogger,
         settings: { ...this.settings, ...settings },
       }),
     );

@@ -2,7 +2,6 @@ import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { ResultStore } from "../../ledger/results/result-store.ts";
 import type { ResultWriter } from "../../ledger/results/result-writer.ts";
 import type { Reason } from "../../ledger/worklist/worklist.ts";
-import type { ModelCache } from "../../models/cache/model-cache.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { ModelUse } from "../../pipeline/count/model-use.ts";
 import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
@@ -11,7 +10,7 @@ import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/run/co
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import { ModelTask, type ModelTaskOptions } from "../../tasks/model-task.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
-import { otherRecipe } from "../queue/queue-recipe.ts";
+import { otherRecipe } from "./queue-recipe.ts";
 import { type PhotoJobData, toPhotoIdentity } from "./photo-job-data.ts";
 
 export interface CountPhotoOptions extends ModelTaskOptions {
@@ -47,7 +46,6 @@ const notThePhoto =
  */
 export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
   readonly #options: CountPhotoOptions;
-  #fallbackReasons: ReadonlyMap<string, string | undefined> | undefined;
 
   constructor(options: CountPhotoOptions) {
     super(options);
@@ -88,14 +86,12 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
 
   /** Of the models that this execution leases. */
   async #pipeline(): Promise<PhotoPipeline> {
-    const { count, cache, maxPixels } = this.#options;
+    const { count, maxPixels } = this.#options;
     const segment = count.segment && (await this.#verifiedModel("segment"));
     const detect = await this.#verifiedModel("detect");
-    this.#fallbackReasons ??= readFallbackReasons(cache);
     const use = (role: ModelRole, model: YoloModel): ModelUse => ({
       model,
       options: count[role]?.options,
-      fallbackReason: this.#fallbackReasons!.get(role),
     });
     return new PhotoPipeline({
       detect: use("detect", detect),
@@ -121,11 +117,6 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
 function toReason(error: unknown): Reason {
   if (isOrangeryError(error)) return { code: error.code, message: error.message };
   return { code: "PHOTO_FAILED", message: `Work on this photo failed: ${String(error)}` };
-}
-
-/** Once a worker: a reading of all devices goes with it. */
-function readFallbackReasons(cache: ModelCache): ReadonlyMap<string, string | undefined> {
-  return new Map(cache.info().models.map(({ name, fallbackReason }) => [name, fallbackReason]));
 }
 
 /** A model file that is not the one of the recipe any more. */

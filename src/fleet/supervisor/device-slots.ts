@@ -8,6 +8,8 @@ export interface DeviceSlot {
   /** `gpu0@host`, `cpu1@host`; a second process on one GPU is `gpu0-2@host`. */
   readonly name: string;
   readonly workerId: number;
+  /** What it most probably computes on; only a proof can be sure. */
+  readonly kind: "gpu" | "cpu";
   /** As the model cache takes it. */
   readonly device: string;
   /** Whether another device will not do: where the device was named, not found. */
@@ -39,20 +41,20 @@ export function parseDeviceSlots(
   const requireDevice = text !== "auto";
   const intraOpThreads = wanted.length === 1 ? 0 : Math.max(1, Math.floor(cores / wanted.length));
   const counts = new Map<string, number>();
-  return wanted.map(({ device, word, number }) => {
-    const place = (counts.get(word + number) ?? 0) + 1;
-    counts.set(word + number, place);
+  return wanted.map(({ device, kind, number }) => {
+    const place = (counts.get(kind + number) ?? 0) + 1;
+    counts.set(kind + number, place);
     // CPU processes are numbered through: there is one CPU. Of a GPU the number is the GPU's.
-    const workerId = word === "cpu" ? place - 1 : number;
-    const suffix = word === "gpu" && place > 1 ? `-${place}` : "";
-    const name = `${word}${workerId}${suffix}@${host}`;
-    return { name, workerId, device, requireDevice, intraOpThreads };
+    const workerId = kind === "cpu" ? place - 1 : number;
+    const suffix = kind === "gpu" && place > 1 ? `-${place}` : "";
+    const name = `${kind}${workerId}${suffix}@${host}`;
+    return { name, workerId, kind, device, requireDevice, intraOpThreads };
   });
 }
 
 interface WantedProcess {
   readonly device: string;
-  readonly word: "gpu" | "cpu";
+  readonly kind: "gpu" | "cpu";
   readonly number: number;
 }
 
@@ -67,11 +69,11 @@ function readEntry(entry: string): readonly WantedProcess[] {
     );
   }
   const { kind, index, label } = parseDevice(name);
-  const word = kind === "cpu" ? "cpu" : "gpu";
-  return Array<WantedProcess>(count).fill({ device: label, word, number: index });
+  const wanted = { device: label, kind: kind === "cpu" ? kind : "gpu", number: index } as const;
+  return Array<WantedProcess>(count).fill(wanted);
 }
 
 function autoDevices({ cuda, hasOtherGpu }: FoundDevices): readonly WantedProcess[] {
   if (cuda.length > 0) return cuda.flatMap(readEntry);
-  return [{ device: "auto", word: hasOtherGpu ? "gpu" : "cpu", number: 0 }];
+  return [{ device: "auto", kind: hasOtherGpu ? "gpu" : "cpu", number: 0 }];
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import { settlesWithin } from "../../base/abort.ts";
+import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import type { Logger } from "../../logger.ts";
 import type { FleetMetrics } from "../../monitor/fleet-metrics.ts";
-import type { WorkerConfig } from "../worker/worker-messages.ts";
+import type { WorkerConfig, WorkerDevice } from "../worker/worker-messages.ts";
 import type { DeviceSlot } from "./device-slots.ts";
 import { RestartBackoff, type RestartBackoffOptions } from "./restart-backoff.ts";
 import { hasRoomForTwo } from "./room-for-two.ts";
@@ -75,7 +75,7 @@ export class SlotSupervisor {
   readonly #children = new Set<WorkerChild>();
   #state: SlotState = "starting";
   #current: WorkerChild | undefined;
-  #device: string | undefined;
+  #device: WorkerDevice | undefined;
   #reason: string | undefined;
   #failures = 0;
   #recycled = 0;
@@ -102,7 +102,7 @@ export class SlotSupervisor {
       healthy,
       ...(!healthy && this.#reason !== undefined && { reason: this.#reason }),
       ...(worker?.pid !== undefined && { pid: worker.pid }),
-      ...(this.#device !== undefined && { device: this.#device }),
+      ...(this.#device !== undefined && { device: this.#device.label }),
       ...(worker?.stats && { stats: worker.stats }),
       ...(worker !== undefined && { silentMs: worker.silentMs }),
       failures: this.#failures,
@@ -183,7 +183,9 @@ export class SlotSupervisor {
    *
    * @param handOver waited for in between
    */
-  async #start(handOver: (device: string) => Promise<void> = async () => {}): Promise<WorkerChild> {
+  async #start(
+    handOver: (device: WorkerDevice) => Promise<void> = async () => {},
+  ): Promise<WorkerChild> {
     const child = this.#spawn();
     const device = await this.#untilReady(child);
     if (this.#stopping.signal.aborted) throw new Error("the slot is stopped");
@@ -194,7 +196,7 @@ export class SlotSupervisor {
     await handOver(device);
     if (!this.#stopping.signal.aborted) child.take();
     this.#enter("working");
-    this.#options.onEvent({ type: "ready", pid: child.pid!, device, startMs });
+    this.#options.onEvent({ type: "ready", pid: child.pid!, device: device.label, startMs });
     return child;
   }
 
@@ -213,7 +215,7 @@ export class SlotSupervisor {
     return child;
   }
 
-  async #untilReady(child: WorkerChild): Promise<string> {
+  async #untilReady(child: WorkerChild): Promise<WorkerDevice> {
     const timer = setTimeout(() => child.kill(), this.#options.startTimeoutMs);
     try {
       return await child.ready;
@@ -281,7 +283,7 @@ export class SlotSupervisor {
   async #replace(old: WorkerChild, reason: RecycleReason): Promise<WorkerChild | undefined> {
     if (old.isGone || this.#stopping.signal.aborted) return old;
     const { drainDeadlineMs, keepFreeBytes } = this.#options;
-    const device = this.#device ?? this.#options.slot.device;
+    const device = this.#device?.label ?? this.#options.slot.device;
     const memory = old.stats?.memory ?? { processBytes: 0, gpuBytes: 0 };
     const stoppedAt = performance.now();
     if (!hasRoomForTwo({ device, memory, keepFreeBytes })) {
@@ -313,11 +315,11 @@ export class SlotSupervisor {
    * would have twice as many threads as there are cores, and recycling every 20 tasks took 4.8 % of
    * the throughput instead of 0.7 %. A GPU is better used by both.
    */
-  async #handOver(old: WorkerChild, device: string): Promise<void> {
+  async #handOver(old: WorkerChild, { kind }: WorkerDevice): Promise<void> {
     const { drainDeadlineMs, handOverMs } = this.#options;
     old.drain(drainDeadlineMs);
     // A slot that is stopped meanwhile ends no later for it: `drained` comes with the process's end.
-    if (device === "cpu") await settlesWithin(old.drained, handOverMs);
+    if (kind === "cpu") await settlesWithin(old.drained, handOverMs);
   }
 
   /** A process that does not end when it should is ended: the others wait for its memory. */

@@ -6,6 +6,7 @@ import { cacheFolder } from "../../models/files/cache-folder.ts";
 import type { MetricsSnapshot } from "../../monitor/metrics-snapshot.ts";
 import type {
   WorkerConfig,
+  WorkerDevice,
   WorkerMessage,
   WorkerOrder,
   WorkerStats,
@@ -38,7 +39,7 @@ const nodeArguments = ["--max-semi-space-size=2"];
 /** A worker process, as its supervisor sees it. */
 export class WorkerChild {
   /** The device that it works on; rejects when it fails, or ends, before it is ready. */
-  readonly ready: Promise<string>;
+  readonly ready: Promise<WorkerDevice>;
   /** When it has ended, in whatever way. */
   readonly exited: Promise<WorkerExit>;
   /** When it takes jobs. */
@@ -48,7 +49,7 @@ export class WorkerChild {
   readonly startedAt = performance.now();
   readonly #process: ChildProcess;
   readonly #options: WorkerChildOptions;
-  readonly #becameReady = Promise.withResolvers<string>();
+  readonly #becameReady = Promise.withResolvers<WorkerDevice>();
   readonly #tookJobs = Promise.withResolvers<void>();
   readonly #finishedJobs = Promise.withResolvers<void>();
   #stats: WorkerStats | undefined;

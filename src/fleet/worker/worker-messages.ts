@@ -38,7 +38,7 @@ export type WorkerOrder =
 
 /** From a worker process to the supervisor. */
 export type WorkerMessage =
-  | { readonly type: "ready"; readonly device: string; readonly stats: WorkerStats }
+  | { readonly type: "ready"; readonly device: WorkerDevice; readonly stats: WorkerStats }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "taking" }
   /** It takes no more jobs and has none in hand. */
@@ -46,6 +46,13 @@ export type WorkerMessage =
   | { readonly type: "stats"; readonly stats: WorkerStats }
   /** All that it has counted since it began. */
   | { readonly type: "metrics"; readonly metrics: MetricsSnapshot };
+
+/** The device that a worker process has proved. */
+export interface WorkerDevice {
+  /** `cpu`, `cuda:0`, … */
+  readonly label: string;
+  readonly kind: "gpu" | "cpu";
+}
 
 /** What a worker process is like at one moment. */
 export interface WorkerStats {

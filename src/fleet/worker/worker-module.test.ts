@@ -5,8 +5,15 @@ import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
 import { setUpWorker } from "./worker-module.ts";
 
 const slot = {
-  ...{ name: "gpu2@host", workerId: 2, device: "cpu", requireDevice: true, intraOpThreads: 1 },
-  ...{ models: {}, settings: undefined, logger: silentLogger },
+  name: "gpu2@host",
+  workerId: 2,
+  kind: "gpu" as const,
+  device: "cpu",
+  requireDevice: true,
+  intraOpThreads: 1,
+  models: {},
+  settings: undefined,
+  logger: silentLogger,
 };
 const classModule = new URL("./class-module.fixture.ts", import.meta.url).href;
 

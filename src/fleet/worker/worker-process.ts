@@ -6,7 +6,13 @@ import { RedisPulse } from "../queue/redis-pulse.ts";
 import type { ProcessMemory } from "../supervisor/room-for-two.ts";
 import { FleetWorker } from "./fleet-worker.ts";
 import { MemoryTrend } from "./memory-trend.ts";
-import type { WorkerConfig, WorkerMessage, WorkerOrder, WorkerStats } from "./worker-messages.ts";
+import type {
+  WorkerConfig,
+  WorkerDevice,
+  WorkerMessage,
+  WorkerOrder,
+  WorkerStats,
+} from "./worker-messages.ts";
 import { setUpWorker, type WorkerSetup } from "./worker-module.ts";
 import { checkWorkerOptions } from "./worker-options.ts";
 
@@ -93,7 +99,7 @@ class WorkerProcess {
     this.#setup = setup;
     if (this.#deadlineMs !== undefined) return;
     const options = checkWorkerOptions({
-      concurrency: slot.name.startsWith("gpu") ? 4 : 2,
+      concurrency: slot.kind === "gpu" ? 4 : 2,
       ...{ ...worker, queue, connection, name: slot.name, logger, autostart: false },
       ...(setup.parse && { parse: setup.parse }),
       ...(setup.telemetry && { telemetry: setup.telemetry }),
@@ -105,8 +111,15 @@ class WorkerProcess {
     await this.#worker.ready;
     this.#pulse = new RedisPulse(() => this.#askRedis());
     await this.#sendMetrics();
-    const device = setup.cache?.info().models[0]?.device ?? slot.device;
-    void this.#report({ type: "ready", device, stats: this.#stats });
+    void this.#report({ type: "ready", device: this.#device, stats: this.#stats });
+  }
+
+  /** Of the first model; a task without models is taken to run where its slot is. */
+  get #device(): WorkerDevice {
+    const { slot } = this.#config;
+    const { device, deviceKind } = this.#setup?.cache?.info().models[0] ?? {};
+    if (device === undefined) return { label: slot.device, kind: slot.kind };
+    return { label: device, kind: deviceKind === "cpu" ? "cpu" : "gpu" };
   }
 
   #obey(order: WorkerOrder): void {

@@ -1,3 +1,4 @@
+import type { Device } from "../devices/device.ts";
 import type { MemoryReading } from "../devices/memory-reading.ts";
 import type { CachedModel } from "./cached-model.ts";
 
@@ -27,6 +28,7 @@ export interface ModelInfo {
   readonly state: "loading" | "ready" | "draining";
   /** Undefined while it loads, like all that follows. */
   readonly device: string | undefined;
+  readonly deviceKind: Device["kind"] | undefined;
   readonly fallbackReason: string | undefined;
   /** Memory that the load took, measured; 0 where the model was shared. */
   readonly bytes: number | undefined;
@@ -49,7 +51,8 @@ export function toModelInfo(cached: CachedModel): ModelInfo {
     sha256: cached.file.sha256,
     state: cached.state,
     device: outcome?.model.device,
-    fallbackReason: outcome?.fallback?.reason,
+    deviceKind: outcome?.model.deviceKind,
+    fallbackReason: outcome?.model.fallbackReason,
     bytes: outcome?.bytes,
     loadMs: outcome?.loadMs,
     loadedHere: outcome?.loaded,

@@ -27,6 +27,8 @@ export interface LoadModelOptions extends GpuMemoryOptions {
   readonly intraOpThreads?: number | undefined;
   /** Whether to run the model once on the CPU too. Other devices always have a proving run. */
   readonly warmUp?: boolean | undefined;
+  /** Why the model is not on the device that was wanted. */
+  readonly fallbackReason?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -53,6 +55,7 @@ export async function loadModel(
   options: LoadModelOptions,
 ): Promise<LoadedModel> {
   const { runtime, turns, artifacts, intraOpThreads = 0, warmUp = false, signal } = options;
+  const { fallbackReason } = options;
   const provider = executionProvider(device, options);
   const settings = JSON.stringify([provider.options, intraOpThreads]);
   const sessionKey = [file.sha256, device.label, settings].join(" ");
@@ -79,7 +82,15 @@ export async function loadModel(
     const { session, loaded } = await runtime.openSharedSession(sessionKey, { signal, load });
     // Not known yet where another thread has loaded it.
     network ??= readYoloNetwork({ ...describe(session), file: file.path });
-    const model = new YoloModel({ runtime, session, network, file, device, turns });
+    const model = new YoloModel({
+      runtime,
+      session,
+      network,
+      file,
+      device,
+      fallbackReason,
+      turns,
+    });
     return { model, loaded, fromArtifact, sessionKey };
   } catch (error) {
     throw await explain(error, file, device);

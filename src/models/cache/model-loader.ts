@@ -74,7 +74,8 @@ export class ModelLoader {
   /** @throws what `loadModel` throws, `MODEL_WRONG_TASK`, `DEVICE_UNAVAILABLE` */
   async load({ name, workerId, file, signal }: LoadRequest): Promise<LoadOutcome> {
     const startMs = performance.now();
-    const putOn = (device: Device) => this.#loadOn(device, file, signal);
+    const putOn = (device: Device, fallbackReason: string | undefined) =>
+      this.#loadOn(device, { file, fallbackReason, signal });
     const { result, fallback } = await this.#chooser.place(workerId, putOn, {
       signal,
       isFinal: isModelAtFault,
@@ -98,12 +99,20 @@ export class ModelLoader {
     };
   }
 
-  async #loadOn(device: Device, file: ModelFile, signal: AbortSignal) {
+  async #loadOn(
+    device: Device,
+    {
+      file,
+      fallbackReason,
+      signal,
+    }: { file: ModelFile; fallbackReason: string | undefined; signal: AbortSignal },
+  ) {
     const before = readMemory([device.label]);
     const result = await loadModel(file, device, {
       ...this.#options,
       turns: this.#turnsOf(device),
       artifacts: this.#artifacts,
+      fallbackReason,
       signal,
     });
     const taken = takenBytes(device.label, before, readMemory([device.label]));

@@ -38,10 +38,14 @@ export class DeviceChooser {
     this.#options = options;
   }
 
-  /** Puts something on the worker's best device that takes it. */
+  /**
+   * Puts something on the worker's best device that takes it.
+   *
+   * @param putOn Gets the reason for a fallback, too.
+   */
   async place<T>(
     workerId: number,
-    putOn: (device: Device) => Promise<T>,
+    putOn: (device: Device, fallbackReason: string | undefined) => Promise<T>,
     { signal, isFinal }: { signal: AbortSignal; isFinal: (error: unknown) => boolean },
   ): Promise<DeviceChoice<T>> {
     const { device, forceCpu, requireDevice } = this.#options;
@@ -52,7 +56,7 @@ export class DeviceChooser {
     for (const device of requireDevice ? withoutSpareCpu(devices, wanted) : devices) {
       try {
         await untilAborted(this.#prove(device), signal);
-        const result = await putOn(device);
+        const result = await putOn(device, reasons.join("; ") || undefined);
         return { device, result, fallback: this.#reportFallback(devices[0]!, device, reasons) };
       } catch (error) {
         if (signal.aborted || isFinal(error)) throw error;

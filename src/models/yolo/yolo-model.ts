@@ -58,6 +58,7 @@ export interface YoloModelParts {
   readonly network: NetworkSignature;
   readonly file: ModelFile;
   readonly device: Device;
+  readonly fallbackReason?: string | undefined;
   /** Whose turn it is on the device. */
   readonly turns: OneAtATime;
 }
@@ -73,6 +74,10 @@ export class YoloModel implements AsyncDisposable {
   readonly names: readonly string[];
   /** Where it runs: `cpu`, `cuda:0`, … */
   readonly device: string;
+  /** The kind of that device, without its number. */
+  readonly deviceKind: Device["kind"];
+  /** Why it does not run on the device that was wanted; undefined where it does. */
+  readonly fallbackReason: string | undefined;
   /** Input extents are multiples of this, in pixels. */
   readonly stride: number;
   /** [height, width] of the input when none is asked for. */
@@ -92,6 +97,8 @@ export class YoloModel implements AsyncDisposable {
     this.task = network.task;
     this.names = network.names;
     this.device = device.label;
+    this.deviceKind = device.kind;
+    this.fallbackReason = parts.fallbackReason;
     this.stride = network.stride;
     this.defaultSizeHw = network.defaultSizeHw;
     this.freeSize = network.fixedSizeHw === undefined;

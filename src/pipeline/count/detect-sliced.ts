@@ -162,7 +162,8 @@ export class SliceRun {
 
   get #batchSize(): number {
     const { model, slicing } = this.#options;
-    const wanted = slicing.batchSize ?? defaultBatchSize[model.device === "cpu" ? "cpu" : "gpu"];
+    const wanted =
+      slicing.batchSize ?? defaultBatchSize[model.deviceKind === "cpu" ? "cpu" : "gpu"];
     return Math.min(wanted, model.largestBatch);
   }
 

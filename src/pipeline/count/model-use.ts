@@ -10,6 +10,8 @@ export type PhotoModel = Pick<
   | "task"
   | "names"
   | "device"
+  | "deviceKind"
+  | "fallbackReason"
   | "file"
   | "sha256"
 >;
@@ -18,8 +20,6 @@ export type PhotoModel = Pick<
 export interface ModelUse {
   readonly model: PhotoModel;
   readonly options?: PredictOptions | undefined;
-  /** Why it runs on another device than the one that was asked for. */
-  readonly fallbackReason?: string | undefined;
 }
 
 /** What predicting took, without the wait for the device, which is about other photos. */

@@ -281,13 +281,18 @@ describe("the pipeline", () => {
   test("records where each model ran, and why, when it was not where it was wanted", async () => {
     const on = (device: string, model: YoloModel, fallbackReason?: string): ModelUse => ({
       model: {
-        ...{ device, task: model.task, names: model.names, file: model.file, sha256: model.sha256 },
+        device,
+        deviceKind: model.deviceKind,
+        fallbackReason,
+        task: model.task,
+        names: model.names,
+        file: model.file,
+        sha256: model.sha256,
         largestBatch: model.largestBatch,
         checkOptions: (options) => model.checkOptions(options),
         predict: (photo, options) => model.predict(photo, options),
         predictBatch: (pictures, options) => model.predictBatch(pictures, options),
       },
-      fallbackReason,
     });
     const cases: [detect: ModelUse, segment: ModelUse | undefined, reason: string | undefined][] = [
       [on("cpu", thing), undefined, undefined],

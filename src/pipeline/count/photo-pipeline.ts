@@ -10,7 +10,7 @@ import {
 import type { Region } from "../../vision/region.ts";
 import { countInRegions, findPlaces } from "./count-objects.ts";
 import { type SlicedPrediction, SliceRun, unlimited } from "./detect-sliced.ts";
-import { type ModelUse, workMs } from "./model-use.ts";
+import { type ModelUse, type PhotoModel, workMs } from "./model-use.ts";
 import { requireSegmenter, type Segmentation, segmentPhoto } from "./segment-photo.ts";
 import { Slicing, type SlicingOptions } from "./slicing.ts";
 
@@ -89,7 +89,7 @@ export class PhotoPipeline {
       widthPx,
       heightPx,
       device: detect.model.device,
-      fallbackReason: fallbackOf(detect, segment),
+      fallbackReason: fallbackOf(detect.model, segment?.model),
       timingsMs: {
         ...timingsOf(segmentation, found),
         count: performance.now() - countStartedAt,
@@ -133,11 +133,11 @@ export class PhotoPipeline {
 export const regionsElsewhere = "regions were found on";
 
 /** Why not all ran where it was wanted. The device that is recorded is the detector's. */
-function fallbackOf(detect: ModelUse, segment: ModelUse | undefined): string | undefined {
-  if (segment === undefined || segment.model.device === detect.model.device) {
+function fallbackOf(detect: PhotoModel, segment: PhotoModel | undefined): string | undefined {
+  if (segment === undefined || segment.device === detect.device) {
     return detect.fallbackReason ?? segment?.fallbackReason;
   }
-  const elsewhere = [`${regionsElsewhere} ${segment.model.device}`, segment.fallbackReason];
+  const elsewhere = [`${regionsElsewhere} ${segment.device}`, segment.fallbackReason];
   const reasons = [detect.fallbackReason, elsewhere.filter(Boolean).join(": ")];
   return reasons.filter(Boolean).join("; ");
 }

@@ -176,7 +176,7 @@ export class PhotoJob implements AsyncDisposable {
         pipeline,
         read: this.#read,
         pictures,
-        lookahead: detect.device === "cpu" ? lookahead.cpu : lookahead.gpu,
+        lookahead: detect.model.deviceKind === "cpu" ? lookahead.cpu : lookahead.gpu,
         stop,
         signal,
         onPhoto: async (event) => {
@@ -215,8 +215,7 @@ export class PhotoJob implements AsyncDisposable {
   }
 
   #use(role: ModelRole, { model }: ModelLease): ModelUse {
-    const { fallbackReason } = this.cache.info().models.find(({ name }) => name === role) ?? {};
-    return { model, options: this.#options[role]?.options, fallbackReason };
+    return { model, options: this.#options[role]?.options };
   }
 }
 

@@ -35,12 +35,19 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
     } satisfies Prediction;
   };
   const predictBatch = async () => assert.fail("nothing is sliced");
-  const facts = { task: "detect", names: ["plant"], device: "cpu", file: "m.onnx", sha256: "0" };
-  const checkOptions = () => {};
   return {
-    ...{ ...facts, task: "detect" as const, largestBatch: 1 },
-    ...{ checkOptions, predict, predictBatch },
-  } satisfies PhotoModel;
+    task: "detect",
+    names: ["plant"],
+    device: "cpu",
+    deviceKind: "cpu",
+    fallbackReason: undefined,
+    file: "m.onnx",
+    sha256: "0",
+    largestBatch: 1,
+    checkOptions: () => {},
+    predict,
+    predictBatch,
+  } as const satisfies PhotoModel;
 }
 
 /** A list of so many photos in a folder of its own. */
