@@ -14,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { type CountSettings, countWorkerUrl } from "../src/fleet/count/count-settings.ts";
-import { enqueuePhotos } from "../src/fleet/queue/enqueue-photos.ts";
+import { enqueuePhotos } from "../src/fleet/count/enqueue-photos.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
 import { Supervisor } from "../src/fleet/supervisor/supervisor.ts";

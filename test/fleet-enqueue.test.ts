@@ -4,7 +4,7 @@ import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import type { PhotoJobData } from "../src/fleet/count/photo-job-data.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
-import { refuseOtherRecipe } from "../src/fleet/queue/queue-recipe.ts";
+import { refuseOtherRecipe } from "../src/fleet/count/queue-recipe.ts";
 import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
 import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";

@@ -1,7 +1,7 @@
 /** What `orangery/bullmq` offers, by name. Needs the packages `bullmq` and `ioredis`. */
 
+export type { PayloadParser, PayloadSchema } from "./jobs/job-data.ts";
 export type { JobEnd } from "./jobs/job-processor.ts";
-export type { PayloadParser, PayloadSchema } from "./queue/job-data.ts";
 export type { QueueConnection } from "./queue/redis-connection.ts";
 export { createWorker, type ModelTaskClass } from "./worker/create-worker.ts";
 export type { CloseWorkerOptions, FleetWorker, FleetWorkerCounts } from "./worker/fleet-worker.ts";

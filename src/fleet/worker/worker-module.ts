@@ -3,7 +3,7 @@ import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
-import type { PayloadParser } from "../queue/job-data.ts";
+import type { PayloadParser } from "../jobs/job-data.ts";
 import type { DeviceSlot } from "../supervisor/device-slots.ts";
 import type { ModelTaskClass } from "./create-worker.ts";
 

@@ -3,8 +3,8 @@ import type { Defined } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../../models/cache/model-cache.ts";
+import type { PayloadParser } from "../jobs/job-data.ts";
 import type { JobEnd } from "../jobs/job-processor.ts";
-import type { PayloadParser } from "../queue/job-data.ts";
 import { checkConnection, type QueueConnection } from "../queue/redis-connection.ts";
 
 export interface FleetWorkerOptions<Payload = unknown> {

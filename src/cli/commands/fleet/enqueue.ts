@@ -1,7 +1,7 @@
 import { setFlagsFromString } from "node:v8";
-import { type EnqueueCounts, enqueuePhotos } from "../../../fleet/queue/enqueue-photos.ts";
+import { type EnqueueCounts, enqueuePhotos } from "../../../fleet/count/enqueue-photos.ts";
+import { refuseOtherRecipe } from "../../../fleet/count/queue-recipe.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
-import { refuseOtherRecipe } from "../../../fleet/queue/queue-recipe.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { ResultStore } from "../../../ledger/results/result-store.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";

@@ -1,7 +1,7 @@
 import type { BulkJobOptions, Queue } from "bullmq";
 import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-store.ts";
 import type { ListedPhoto } from "../../pipeline/photos/remote-photo-reader.ts";
-import { photoJobId, toPhotoJobData } from "../count/photo-job-data.ts";
+import { photoJobId, toPhotoJobData } from "./photo-job-data.ts";
 
 export interface EnqueueOptions {
   readonly queue: Queue;
