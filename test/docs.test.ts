@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
-import { WorklistFile } from "../src/ledger/worklist/worklist-file.ts";
+import { openLedger } from "../src/ledger/open-ledger.ts";
 import { FleetMetrics } from "../src/monitor/fleet-metrics.ts";
 import { WorkerMetrics } from "../src/monitor/worker-metrics.ts";
 import { workerIdFromName } from "../src/tasks/worker-id.ts";
@@ -186,8 +186,8 @@ describe("docs/ledger.md", () => {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "orangery-docs-ledger-"));
-    await using ledger = await WorklistFile.open(join(folder, "results.db"));
-    database = new DatabaseSync(ledger.file, { readOnly: true });
+    await using ledger = await openLedger(join(folder, "results.db"));
+    database = new DatabaseSync(ledger.location, { readOnly: true });
   });
   after(async () => {
     database.close();

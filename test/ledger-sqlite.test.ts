@@ -10,7 +10,7 @@ import { openLedger } from "../src/ledger/open-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { readRecipes, readResults } from "../src/ledger/results/stored-results.ts";
-import { WorklistFile } from "../src/ledger/worklist/worklist-file.ts";
+import { Worklist } from "../src/ledger/worklist/worklist.ts";
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-ledger-"));
 
@@ -39,8 +39,7 @@ describe("a results file of SQLite", () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, "results.db");
     await writeResults(file, 3);
-    await using run = await WorklistFile.open(file);
-    const worklist = await run.worklist(plainRecipe);
+    await using worklist = await Worklist.open(file, plainRecipe);
     await worklist.add([{ source: "/new.jpg", sizeBytes: 1, mtimeUs: 1 }]);
     await worklist.lease(1);
 
@@ -81,8 +80,7 @@ describe("a results file of SQLite", () => {
   test("takes no second results of a run, and the run none of a second", async () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, "results.db");
-    await using run = await WorklistFile.open(file);
-    const worklist = await run.worklist(plainRecipe);
+    await using worklist = await Worklist.open(file, plainRecipe);
     const { result, contentSha256, ...photo } = foundPhoto(1);
     const { source, sizeBytes = 0, mtimeUs = 0 } = photo;
     await worklist.add([{ source, sizeBytes, mtimeUs }]);

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { createRecipe, type Recipe } from "../ledger/recipe.ts";
 import type { PhotoResult } from "../ledger/results/result-rows.ts";
-import { WorklistFile } from "../ledger/worklist/worklist-file.ts";
+import { Worklist } from "../ledger/worklist/worklist.ts";
 import { Detections } from "../vision/detections.ts";
 import { Mask } from "../vision/masks/mask.ts";
 import type { Region } from "../vision/region.ts";
@@ -29,8 +29,7 @@ export async function recordPhotos(
   photos: Iterable<RecordedPhoto>,
   recipe: Recipe = exampleRecipe,
 ): Promise<void> {
-  await using ledger = await WorklistFile.open(file);
-  const worklist = await ledger.worklist(recipe);
+  await using worklist = await Worklist.open(file, recipe);
   for (const { source, result, reason, contentSha256 = hash("sha256", source) } of photos) {
     await worklist.add([{ source, sizeBytes: 1, mtimeUs: 1 }]);
     if (result === undefined && reason === undefined) continue;

@@ -1,5 +1,5 @@
-import type { Defined } from "../../base/check-options.ts";
 import { untilAborted } from "../../base/abort.ts";
+import type { Defined } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { FoundPhoto, ResultStore } from "./result-store.ts";
 

@@ -13,7 +13,7 @@ import { createRecipe } from "../recipe.ts";
 import { toCocoCounts } from "../results/coco-counts.ts";
 import { readFailures, readResults, type StoredResult } from "../results/stored-results.ts";
 import { currentProcess } from "../worklist/process-identity.ts";
-import { WorklistFile } from "../worklist/worklist-file.ts";
+import { Worklist } from "../worklist/worklist.ts";
 import { createTables } from "./migration-1-tables.ts";
 
 const recipe = createRecipe({ detect: { sha256: "d" }, segment: { sha256: "5" } });
@@ -124,7 +124,7 @@ async function assertBroughtForward(file: string): Promise<void> {
 
 test("a file of the first version is brought up to date by a run, without loss", async () => {
   await using old = await createOldFile();
-  await (await WorklistFile.open(old.file))[Symbol.asyncDispose]();
+  await (await Worklist.open(old.file, recipe))[Symbol.asyncDispose]();
   await assertBroughtForward(old.file);
 });
 

@@ -29,12 +29,9 @@ export const waitingAnew = {
   reason_message: null,
 } as const;
 
-/** Makes the table that says which jobs this connection was asked for, and empties it. */
-export async function clearScope(transaction: Transaction<LedgerTables>): Promise<void> {
-  await sql`create temp table if not exists scope (job_id integer primary key)`.execute(
-    transaction,
-  );
-  await sql`delete from temp.scope`.execute(transaction);
+/** Makes the table that says which jobs this connection was asked for. */
+export async function createScope(transaction: Transaction<LedgerTables>): Promise<void> {
+  await sql`create temp table scope (job_id integer primary key)`.execute(transaction);
 }
 
 /** Whether the row of `job` is one that this connection was asked for. */

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { access, rm, writeFile } from "node:fs/promises";
 import { sql } from "kysely";
+import { isOrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { toSpaceError } from "../databases/sqlite-error.ts";
 import type { Ledger } from "../ledger.ts";
@@ -13,8 +14,6 @@ export const deathsAllowed = 3;
 export const unleased = { owner: null, begun: 0, claimed_sha256: null } as const;
 
 export interface LeaseOwnerOptions {
-  /** The results file, by its real path. */
-  readonly file: string;
   readonly leaseMs: number;
   readonly logger: Logger;
 }
@@ -33,51 +32,57 @@ export interface LeaseOwnerOptions {
  * orderly end removes it: that needs no room, so even an end for want of room, where the jobs cannot
  * be given back, is told from a death and blamed on no photo.
  */
-export class LeaseOwner {
+export class LeaseOwner implements AsyncDisposable {
   readonly id = randomBytes(6).toString("hex");
   readonly #ledger: Ledger;
-  readonly #file: string;
   readonly #leaseMs: number;
   readonly #logger: Logger;
   #timer: NodeJS.Timeout | undefined;
   #renewing: Promise<void> = Promise.resolve();
 
-  constructor(ledger: Ledger, { file, leaseMs, logger }: LeaseOwnerOptions) {
+  private constructor(ledger: Ledger, { leaseMs, logger }: LeaseOwnerOptions) {
     this.#ledger = ledger;
-    this.#file = file;
     this.#leaseMs = leaseMs;
     this.#logger = logger;
   }
 
-  async start(): Promise<void> {
-    await this.#renew();
+  /** Registers a new owner, and renews its lease until it is disposed. */
+  static async start(ledger: Ledger, options: LeaseOwnerOptions): Promise<LeaseOwner> {
+    const owner = new LeaseOwner(ledger, options);
+    await owner.#renew();
     try {
-      await writeFile(this.#markOf(this.id), "");
+      await writeFile(owner.#markOf(owner.id), "");
     } catch (error) {
-      throw toSpaceError(error, this.#file);
+      throw toSpaceError(error, ledger.location);
     }
-    this.#timer = setInterval(() => {
-      this.#renewing = this.#renew().catch((error: unknown) => {
+    owner.#timer = setInterval(() => {
+      owner.#renewing = owner.#renew().catch((error: unknown) => {
         // What hinders this write will hinder the run's own, which reports it.
-        this.#logger.warn({ err: error }, "The lease could not be renewed");
+        owner.#logger.warn({ err: error }, "The lease could not be renewed");
       });
-    }, this.#leaseMs / 3);
-    this.#timer.unref();
+    }, options.leaseMs / 3);
+    owner.#timer.unref();
+    return owner;
   }
 
   /** Gives all jobs back, without blame, and leaves the table. */
-  async stop(): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewing;
     await rm(this.#markOf(this.id), { force: true });
-    await this.#ledger.write(async (transaction) => {
-      await transaction
-        .updateTable("job")
-        .set({ state: "waiting", ...unleased })
-        .where("owner", "=", this.id)
-        .execute();
-      await transaction.deleteFrom("owner").where("id", "=", this.id).execute();
-    });
+    try {
+      await this.#ledger.write(async (transaction) => {
+        await transaction
+          .updateTable("job")
+          .set({ state: "waiting", ...unleased })
+          .where("owner", "=", this.id)
+          .execute();
+        await transaction.deleteFrom("owner").where("id", "=", this.id).execute();
+      });
+    } catch (error) {
+      // The jobs then go back when the next run sees that this process is gone.
+      if (!isOrangeryError(error, "NO_SPACE")) throw error;
+    }
   }
 
   /** Whether any other owner is registered, alive or not yet found dead. */
@@ -155,7 +160,7 @@ export class LeaseOwner {
   }
 
   #markOf(ownerId: string): string {
-    return `${this.#file}-run-${ownerId}`;
+    return `${this.#ledger.location}-run-${ownerId}`;
   }
 
   async #renew(): Promise<void> {

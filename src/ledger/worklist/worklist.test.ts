@@ -9,8 +9,7 @@ import { Detections } from "../../vision/detections.ts";
 import { createRecipe } from "../recipe.ts";
 import type { PhotoResult } from "../results/result-rows.ts";
 import type { PhotoFile } from "./add-photos.ts";
-import type { LeasedPhoto, PhotoContent, Worklist } from "./worklist.ts";
-import { type LedgerOptions, WorklistFile } from "./worklist-file.ts";
+import { type LeasedPhoto, type PhotoContent, Worklist, type WorklistOptions } from "./worklist.ts";
 
 const recipe = createRecipe({ version: 1 });
 
@@ -32,17 +31,15 @@ function content(letter: string, mtimeUs = 1): PhotoContent {
   return { sha256: letter.repeat(64), sizeBytes: 100, mtimeUs };
 }
 
-/** A results file in a folder of its own, with as many users as asked for. */
-async function openLedgers(users: number, options?: LedgerOptions) {
+/** A results file in a folder of its own, and worklists on it, which are closed with it. */
+async function createFile() {
   const stack = new AsyncDisposableStack();
   const folder = stack.use(await mkdtempDisposable(join(tmpdir(), "orangery-ledger-")));
   const file = join(folder.path, "results.db");
-  const ledgers: WorklistFile[] = [];
-  for (let i = 0; i < users; i++) ledgers.push(stack.use(await WorklistFile.open(file, options)));
   return {
     file,
-    ledgers,
-    ledger: ledgers[0]!,
+    open: async (of = recipe, options?: WorklistOptions) =>
+      stack.use(await Worklist.open(file, of, options)),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -70,8 +67,8 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 const sources = (photos: readonly { source: string }[]) => photos.map(({ source }) => source);
 
 test("an empty list has nothing to lease, nothing unfinished and nothing to tell", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([]);
   assert.deepEqual(await worklist.lease(5), []);
   assert.deepEqual(await worklist.lease(1, { suspects: true }), []);
@@ -82,8 +79,8 @@ test("an empty list has nothing to lease, nothing unfinished and nothing to tell
 });
 
 test("photos are leased in the order they were added, each once", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/b.jpg"), photo("/a.jpg"), photo("/b.jpg")]);
   await worklist.add([photo("/c.jpg"), photo("/a.jpg")]);
   assert.deepEqual(sources(await worklist.lease(2)), ["/b.jpg", "/a.jpg"]);
@@ -93,9 +90,9 @@ test("photos are leased in the order they were added, each once", async () => {
 });
 
 test("users of one file never lease the same photo", async () => {
-  await using setup = await openLedgers(3);
+  await using setup = await createFile();
   const all = Array.from({ length: 300 }, (_, i) => photo(`/${String(i).padStart(3, "0")}.jpg`));
-  const worklists = await Promise.all(setup.ledgers.map((ledger) => ledger.worklist(recipe)));
+  const worklists = await Promise.all([1, 2, 3].map(() => setup.open()));
   await Promise.all(worklists.map((worklist) => worklist.add(all)));
   const leased = await Promise.all(
     worklists.map(async (worklist) => {
@@ -111,18 +108,17 @@ test("users of one file never lease the same photo", async () => {
 });
 
 test("a run is given only the photos it asked for", async () => {
-  await using setup = await openLedgers(2);
-  const [first, second] = setup.ledgers;
-  await (await first!.worklist(recipe)).add([photo("/old.jpg")]);
-  const worklist = await second!.worklist(recipe);
+  await using setup = await createFile();
+  await (await setup.open()).add([photo("/old.jpg")]);
+  const worklist = await setup.open();
   await worklist.add([photo("/new.jpg")]);
   assert.deepEqual(sources(await worklist.lease(9)), ["/new.jpg"]);
   assert.deepEqual(sources(await collect(worklist.view.photos())), ["/new.jpg"]);
 });
 
 test("a result and its photo's completion appear together and are reported", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg")]);
   await finishOne(worklist, "a");
   const [reported] = await collect(worklist.view.photos());
@@ -147,9 +143,9 @@ test("a result and its photo's completion appear together and are reported", asy
 });
 
 test("adding a finished photo again changes nothing", async () => {
-  await using setup = await openLedgers(1);
+  await using setup = await createFile();
   for (const _run of [1, 2]) {
-    const worklist = await setup.ledger.worklist(recipe);
+    const worklist = await setup.open();
     await worklist.add([photo("/a.jpg")]);
     if (_run === 1) await finishOne(worklist, "a");
     assert.equal((await worklist.view.states()).done, 1);
@@ -157,8 +153,8 @@ test("adding a finished photo again changes nothing", async () => {
 });
 
 test("identical bytes have one result that both photos share", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
   await finishOne(worklist, "a");
   const twin = await leaseOne(worklist);
@@ -176,21 +172,21 @@ test("identical bytes have one result that both photos share", async () => {
 });
 
 test("bytes that another user is inferring are not inferred a second time", async () => {
-  await using setup = await openLedgers(2);
-  const [mine, other] = await Promise.all(setup.ledgers.map((ledger) => ledger.worklist(recipe)));
-  await Promise.all([mine!.add([photo("/a.jpg")]), other!.add([photo("/b.jpg")])]);
-  const [a, b] = [await leaseOne(mine!), await leaseOne(other!)];
-  await Promise.all([mine!.begin(a), other!.begin(b)]);
-  assert.equal(await mine!.claim(a, content("a")), "infer");
-  assert.equal(await mine!.claim(a, content("a")), "infer", "a claim may be repeated");
-  assert.equal(await other!.claim(b, content("a")), "elsewhere");
-  await mine!.finish(a, { contentSha256: content("a").sha256, result });
-  assert.equal(await other!.claim(b, content("a")), "known");
+  await using setup = await createFile();
+  const [mine, other] = [await setup.open(), await setup.open()];
+  await Promise.all([mine.add([photo("/a.jpg")]), other.add([photo("/b.jpg")])]);
+  const [a, b] = [await leaseOne(mine), await leaseOne(other)];
+  await Promise.all([mine.begin(a), other.begin(b)]);
+  assert.equal(await mine.claim(a, content("a")), "infer");
+  assert.equal(await mine.claim(a, content("a")), "infer", "a claim may be repeated");
+  assert.equal(await other.claim(b, content("a")), "elsewhere");
+  await mine.finish(a, { contentSha256: content("a").sha256, result });
+  assert.equal(await other.claim(b, content("a")), "known");
 });
 
 test("a claim ends with the release of the photo", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
   const [a, b] = await worklist.lease(2);
   await worklist.begin(a!);
@@ -201,8 +197,8 @@ test("a claim ends with the release of the photo", async () => {
 });
 
 test("a changed file gets a new result; touched only, it keeps its own", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg")]);
   await finishOne(worklist, "a");
 
@@ -218,25 +214,25 @@ test("a changed file gets a new result; touched only, it keeps its own", async (
 });
 
 test("a changed file is to be done again under every recipe", async () => {
-  await using setup = await openLedgers(1);
+  await using setup = await createFile();
   const other = createRecipe({ version: 2 });
   for (const each of [recipe, other]) {
-    const worklist = await setup.ledger.worklist(each);
+    const worklist = await setup.open(each);
     await worklist.add([photo("/a.jpg")]);
     await finishOne(worklist, "a");
   }
-  await (await setup.ledger.worklist(recipe)).add([photo("/a.jpg", 2)]);
-  const worklist = await setup.ledger.worklist(other);
+  await (await setup.open()).add([photo("/a.jpg", 2)]);
+  const worklist = await setup.open(other);
   await worklist.add([photo("/a.jpg", 2)]);
   assert.equal((await worklist.view.states()).waiting, 1);
 });
 
 test("a new recipe does all photos again and keeps the results of the old one", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg")]);
   await finishOne(worklist, "a");
-  const next = await setup.ledger.worklist(createRecipe({ version: 2 }));
+  const next = await setup.open(createRecipe({ version: 2 }));
   await next.add([photo("/a.jpg")]);
   await finishOne(next, "a");
   const [renewed] = await collect(next.view.photos());
@@ -257,8 +253,8 @@ const setAsideCases = [
 for (const { code, again, retry, state } of setAsideCases) {
   const how = `${retry ? "with" : "without"} retry${again.mtimeUs > 1 ? ", changed" : ""}`;
   test(`a photo set aside for ${code} and added again ${how} is ${state}`, async () => {
-    await using setup = await openLedgers(1);
-    const worklist = await setup.ledger.worklist(recipe);
+    await using setup = await createFile();
+    const worklist = await setup.open();
     await worklist.add([photo("/a.jpg")]);
     const leased = await leaseOne(worklist);
     await worklist.begin(leased);
@@ -274,8 +270,8 @@ for (const { code, again, retry, state } of setAsideCases) {
 }
 
 test("a photo that fails becomes a suspect, comes last, and the third time is set aside", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/bad.jpg"), photo("/good.jpg")]);
   const reason = { code: "PHOTO_FAILED", message: "why" };
   assert.equal(await worklist.failAttempt(await leaseOne(worklist), reason), false);
@@ -292,8 +288,8 @@ test("a photo that fails becomes a suspect, comes last, and the third time is se
 });
 
 test("the least suspect photo comes first", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
   const reason = { code: "PHOTO_FAILED", message: "why" };
   await worklist.failAttempt(await leaseOne(worklist), reason);
@@ -303,13 +299,11 @@ test("the least suspect photo comes first", async () => {
 });
 
 test("closing gives all leases back without blame", async () => {
-  await using setup = await openLedgers(2);
-  const [first, second] = setup.ledgers;
-  const worklist = await first!.worklist(recipe);
+  await using setup = await createFile();
+  const [worklist, next] = [await setup.open(), await setup.open()];
   await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
   await worklist.begin((await worklist.lease(2))[0]!);
-  await first![Symbol.asyncDispose]();
-  const next = await second!.worklist(recipe);
+  await worklist[Symbol.asyncDispose]();
   await next.add([photo("/a.jpg"), photo("/b.jpg")]);
   assert.deepEqual(
     (await next.lease(2)).map(({ attempts }) => attempts),
@@ -319,62 +313,62 @@ test("closing gives all leases back without blame", async () => {
 });
 
 test("an owner whose lease expired loses its photos and cannot record them any more", async () => {
-  await using setup = await openLedgers(2);
-  const [sleeper, taker] = await Promise.all(
-    setup.ledgers.map((ledger) => ledger.worklist(recipe)),
-  );
-  await sleeper!.add([photo("/a.jpg")]);
-  const lost = await leaseOne(sleeper!);
-  await sleeper!.begin(lost);
-  await sleeper!.claim(lost, content("a"));
+  await using setup = await createFile();
+  const [sleeper, taker] = [await setup.open(), await setup.open()];
+  await sleeper.add([photo("/a.jpg")]);
+  const lost = await leaseOne(sleeper);
+  await sleeper.begin(lost);
+  await sleeper.claim(lost, content("a"));
   const clock = new DatabaseSync(setup.file);
   clock.exec("update owner set expires_at_ms = 1 where id = (select owner from job)");
   clock.close();
 
-  await taker!.add([photo("/a.jpg")]);
-  assert.deepEqual(await taker!.lease(1), []);
-  await taker!.recover();
-  const taken = await leaseOne(taker!, { suspects: true });
+  await taker.add([photo("/a.jpg")]);
+  assert.deepEqual(await taker.lease(1), []);
+  await taker.recover();
+  const taken = await leaseOne(taker, { suspects: true });
   assert.equal(taken.attempts, 1, "it was begun, so a death would have been its fault");
 
   const finished = { contentSha256: content("a").sha256, result };
-  assert.equal(await sleeper!.finish(lost, finished), false);
-  assert.equal(await sleeper!.begin(lost), false);
-  assert.equal(await sleeper!.claim(lost, content("a")), "lost");
-  assert.equal(await sleeper!.fail(lost, { code: "PHOTO_UNREADABLE", message: "" }), false);
-  assert.equal(await taker!.begin(taken), true);
-  assert.equal(await taker!.claim(taken, content("a")), "infer");
-  assert.equal(await taker!.finish(taken, finished), true);
-  assert.equal((await taker!.view.states()).done, 1);
+  assert.equal(await sleeper.finish(lost, finished), false);
+  assert.equal(await sleeper.begin(lost), false);
+  assert.equal(await sleeper.claim(lost, content("a")), "lost");
+  assert.equal(await sleeper.fail(lost, { code: "PHOTO_UNREADABLE", message: "" }), false);
+  assert.equal(await taker.begin(taken), true);
+  assert.equal(await taker.claim(taken, content("a")), "infer");
+  assert.equal(await taker.finish(taken, finished), true);
+  assert.equal((await taker.view.states()).done, 1);
 });
 
 test("an owner that ended in order, but could not give its photos back, is not blamed", async () => {
-  await using setup = await openLedgers(1);
+  await using setup = await createFile();
   dieAtWork(setup.file);
   for (const name of await readdir(dirname(setup.file))) {
     // Two owners have a mark: the one that is gone, and this one. As if both had ended in order.
     if (name.includes("-run-")) await rm(join(dirname(setup.file), name));
   }
-  const worklist = await setup.ledger.worklist(recipe);
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg"), photo("/b.jpg"), photo("/c.jpg")]);
   assert.equal((await worklist.lease(9)).length, 3);
 });
 
 test("an open file has a mark beside it, which goes with its owner or with whoever finds it dead", async () => {
-  await using setup = await openLedgers(1);
+  await using setup = await createFile();
   const marks = async () =>
     (await readdir(dirname(setup.file))).filter((name) => name.includes("-run-")).length;
+  const worklist = await setup.open();
   assert.equal(await marks(), 1);
   dieAtWork(setup.file);
   assert.equal(await marks(), 2);
-  await setup.ledger.worklist(recipe);
+  await worklist.recover();
   assert.equal(await marks(), 1);
-  await setup.ledger[Symbol.asyncDispose]();
+  await worklist[Symbol.asyncDispose]();
   assert.equal(await marks(), 0);
 });
 
 test("leases are renewed as long as the owner lives", async () => {
-  await using setup = await openLedgers(1, { leaseMs: 30 });
+  await using setup = await createFile();
+  await setup.open(recipe, { leaseMs: 30 });
   const reader = new DatabaseSync(setup.file, { readOnly: true });
   const expiry = () => reader.prepare("select expires_at_ms as at from owner").get()?.at;
   const first = expiry();
@@ -382,16 +376,16 @@ test("leases are renewed as long as the owner lives", async () => {
   reader.close();
 });
 
-const ledgerModule = new URL("./worklist-file.ts", import.meta.url).href;
+const worklistModule = new URL("./worklist.ts", import.meta.url).href;
 const recipeModule = new URL("../recipe.ts", import.meta.url).href;
 
 /** Another process takes three photos, begins the first two, and dies as by `kill -9`. */
 function dieAtWork(file: string, suspects = false): void {
   const script = `
-    const { Ledger } = await import(${JSON.stringify(ledgerModule)});
+    const { Worklist } = await import(${JSON.stringify(worklistModule)});
     const { createRecipe } = await import(${JSON.stringify(recipeModule)});
-    const ledger = await Ledger.open(${JSON.stringify(file)});
-    const worklist = await ledger.worklist(createRecipe({ version: 1 }));
+    const recipe = createRecipe({ version: 1 });
+    const worklist = await Worklist.open(${JSON.stringify(file)}, recipe);
     await worklist.add(["/a.jpg", "/b.jpg", "/c.jpg"].map((source) =>
       ({ source, sizeBytes: 100, mtimeUs: 1 })));
     const photos = await worklist.lease(${suspects ? 1 : 3}, { suspects: ${suspects} });
@@ -402,10 +396,10 @@ function dieAtWork(file: string, suspects = false): void {
 }
 
 test("a death is blamed on the photos that were begun, at once, and the third sets one aside", async () => {
-  await using setup = await openLedgers(1);
-  const { file, ledger } = setup;
+  await using setup = await createFile();
+  const { file } = setup;
   dieAtWork(file);
-  const worklist = await ledger.worklist(recipe);
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg"), photo("/b.jpg"), photo("/c.jpg")]);
   const [unblamed, ...others] = await worklist.lease(9);
   assert.deepEqual([unblamed?.source, others], ["/c.jpg", []]);
@@ -431,8 +425,8 @@ async function finishOneSuspect(worklist: Worklist, source: string): Promise<voi
 }
 
 test("a report of many photos comes in the order of their sources, as many as asked", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   const all = Array.from({ length: 1201 }, (_, i) => photo(`/${String(i).padStart(4, "0")}.jpg`));
   await worklist.add([...all].reverse());
   assert.deepEqual(sources(await collect(worklist.view.photos())), sources(all));
@@ -442,8 +436,8 @@ test("a report of many photos comes in the order of their sources, as many as as
 });
 
 test("which result an annotated picture shows is remembered, the last one counts", async () => {
-  await using setup = await openLedgers(1);
-  const worklist = await setup.ledger.worklist(recipe);
+  await using setup = await createFile();
+  const worklist = await setup.open();
   await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
   const leased = await leaseOne(worklist);
   await worklist.begin(leased);

@@ -1,13 +1,27 @@
 import { sql, type Transaction } from "kysely";
+import { type Logger, silentLogger } from "../../logger.ts";
+import { SqliteLedger } from "../databases/sqlite-ledger.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import { insertResults, type PhotoResult } from "../results/result-rows.ts";
 import { SharedRows } from "../results/shared-rows.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
-import { addPhotos, clearScope, isInScope, type PhotoFile } from "./add-photos.ts";
-import { deathsAllowed, type LeaseOwner, unleased } from "./lease-owner.ts";
+import { addPhotos, createScope, isInScope, type PhotoFile } from "./add-photos.ts";
+import { deathsAllowed, LeaseOwner, unleased } from "./lease-owner.ts";
 import { WorklistView } from "./worklist-view.ts";
+
+export interface WorklistOptions {
+  /** How long to wait for another process that holds the write lock. At least 0, default 30,000. */
+  readonly busyTimeoutMs?: number | undefined;
+  /**
+   * After how long without a sign of life another process may take over this one's photos. Renewed
+   * three times within. Default 60,000; shorter than the longest pause of the event loop, photos may
+   * be inferred twice (and still be recorded once).
+   */
+  readonly leaseMs?: number | undefined;
+  readonly logger?: Logger | undefined;
+}
 
 /** What was read of a photo. */
 export interface PhotoContent {
@@ -61,7 +75,10 @@ function doneWith(resultId: number): EntryChange {
 }
 
 /**
- * The jobs of one recipe that one run was asked for.
+ * The jobs of one recipe that one run was asked for, in a results file.
+ *
+ * Any number of worklists may have the same file open, in any number of processes of one machine. The
+ * file has to lie on a local disk. `docs/ledger.md` describes the tables.
  *
  * A job is one photo under one recipe. Its states:
  * - `waiting`: to be done; `lease` makes it `leased`.
@@ -76,27 +93,51 @@ function doneWith(resultId: number): EntryChange {
  * Every transition out of `leased` checks the owner in the same transaction, so that a result is
  * recorded once even by an owner that was taken for dead and is not.
  */
-export class Worklist {
+export class Worklist implements AsyncDisposable {
+  /** Absolute path of the results file, links resolved. */
+  readonly file: string;
   readonly view: WorklistView;
   readonly #ledger: Ledger;
   readonly #owner: LeaseOwner;
   readonly #recipeId: number;
   readonly #shared = new SharedRows();
+  #closing: Promise<void> | undefined;
 
   private constructor(ledger: Ledger, owner: LeaseOwner, recipeId: number) {
+    this.file = ledger.location;
+    this.view = new WorklistView(ledger, recipeId);
     this.#ledger = ledger;
     this.#owner = owner;
     this.#recipeId = recipeId;
-    this.view = new WorklistView(ledger, recipeId);
   }
 
-  /** @internal {@link Ledger.worklist} makes them. */
-  static async create(ledger: Ledger, owner: LeaseOwner, recipe: Recipe): Promise<Worklist> {
+  /**
+   * Opens a results file or creates it, and takes over what dead owners left behind. The list is empty
+   * until photos are added.
+   *
+   * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE`
+   */
+  static async open(
+    file: string,
+    recipe: Recipe,
+    { busyTimeoutMs, leaseMs = 60_000, logger = silentLogger }: WorklistOptions = {},
+  ): Promise<Worklist> {
+    await using stack = new AsyncDisposableStack();
+    const ledger = stack.use(await SqliteLedger.open(file, { busyTimeoutMs }));
+    const owner = stack.use(await LeaseOwner.start(ledger, { leaseMs, logger }));
+    await owner.recover();
     const recipeId = await ledger.write(async (transaction) => {
-      await clearScope(transaction);
+      await createScope(transaction);
       return await saveRecipe(transaction, recipe);
     });
+    stack.move();
     return new Worklist(ledger, owner, recipeId);
+  }
+
+  /** Gives all leases back and closes the file. Idempotent. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   /**
@@ -279,6 +320,12 @@ export class Worklist {
     await this.#ledger.write((transaction) =>
       upsertPicture(transaction, { pictureFile, resultId }),
     );
+  }
+
+  async #close(): Promise<void> {
+    await using stack = new AsyncDisposableStack();
+    stack.use(this.#ledger);
+    stack.use(this.#owner);
   }
 
   async #holds(

@@ -1,7 +1,6 @@
 import { stat } from "node:fs/promises";
 import { OrangeryError } from "../../errors.ts";
-import type { Worklist } from "../../ledger/worklist/worklist.ts";
-import { WorklistFile } from "../../ledger/worklist/worklist-file.ts";
+import { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { WorklistView } from "../../ledger/worklist/worklist-view.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { ModelCache, type ModelLease } from "../../models/cache/model-cache.ts";
@@ -73,7 +72,6 @@ export class PhotoJob implements AsyncDisposable {
   readonly #sources: PhotoReader;
   /** By sources, the names by which photos are read that are not their sources: signed URLs. */
   readonly #names = new Map<string, string>();
-  readonly #ledger: WorklistFile;
   readonly #worklist: Worklist;
   readonly #pictures: AnnotatedPictures | undefined;
   readonly #sha256: CountRecipe["sha256"];
@@ -82,7 +80,6 @@ export class PhotoJob implements AsyncDisposable {
     this.#options = options;
     this.cache = parts.cache;
     this.#sources = parts.sources;
-    this.#ledger = parts.ledger;
     this.#worklist = parts.worklist;
     this.#pictures = parts.pictures;
     this.#sha256 = parts.sha256;
@@ -105,7 +102,7 @@ export class PhotoJob implements AsyncDisposable {
       annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
     await pictures?.prepare();
     if (pictures !== undefined) await refuseToMix(pictures.folder, paths);
-    const ledger = stack.use(await WorklistFile.open(options.resultsFile, { logger }));
+    const worklist = stack.use(await Worklist.open(options.resultsFile, recipe, { logger }));
     const cache = stack.use(
       new ModelCache({
         models: { detect: detect.file, ...(segment && { segment: segment.file }) },
@@ -114,14 +111,13 @@ export class PhotoJob implements AsyncDisposable {
         logger,
       }),
     );
-    const worklist = await ledger.worklist(recipe);
     stack.move();
-    return new PhotoJob(options, { sources, ledger, worklist, pictures, cache, sha256 });
+    return new PhotoJob(options, { sources, worklist, pictures, cache, sha256 });
   }
 
   /** Absolute path of the results file. */
   get resultsFile(): string {
-    return this.#ledger.file;
+    return this.#worklist.file;
   }
 
   /** What became of the photos that were added. */
@@ -194,7 +190,7 @@ export class PhotoJob implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await using stack = new AsyncDisposableStack();
     stack.use(this.#sources);
-    stack.use(this.#ledger);
+    stack.use(this.#worklist);
     stack.use(this.cache);
   }
 
@@ -233,7 +229,6 @@ async function refuseToMix(folder: string, paths: readonly PhotoPath[]): Promise
 
 interface JobParts {
   readonly sources: PhotoReader;
-  readonly ledger: WorklistFile;
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures | undefined;
   readonly cache: ModelCache;

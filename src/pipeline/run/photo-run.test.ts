@@ -5,8 +5,7 @@ import { basename, join } from "node:path";
 import { test } from "node:test";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { createRecipe } from "../../ledger/recipe.ts";
-import type { Worklist } from "../../ledger/worklist/worklist.ts";
-import { WorklistFile } from "../../ledger/worklist/worklist-file.ts";
+import { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { Prediction } from "../../models/yolo/yolo-model.ts";
 import { Detections } from "../../vision/detections.ts";
 import type { Picture, PictureInput } from "../../vision/photo/picture.ts";
@@ -60,8 +59,8 @@ async function createRun(photos: number) {
     const picture = { data, widthPx: 16 + photo, heightPx: 8 };
     await writeFile(fileOf(photo), await encodePicture(picture));
   }
-  const ledger = stack.use(await WorklistFile.open(join(folder.path, "results.db")));
-  const worklist = await ledger.worklist(createRecipe({}));
+  const file = join(folder.path, "results.db");
+  const worklist = stack.use(await Worklist.open(file, createRecipe({})));
   const events: string[] = [];
   return {
     worklist,
@@ -211,8 +210,7 @@ test("an abort rejects with its reason and reaches the inference", async () => {
 
 test("photos in the hands of another user are waited for", async () => {
   await using run = await createRun(2);
-  await using other = await WorklistFile.open(join(run.folder, "results.db"));
-  const theirs = await other.worklist(createRecipe({}));
+  await using theirs = await Worklist.open(join(run.folder, "results.db"), createRecipe({}));
   const found = [];
   for await (const photo of findPhotos(await checkPhotoPaths([run.folder]))) found.push(photo);
   await theirs.add(found);

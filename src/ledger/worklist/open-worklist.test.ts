@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { createRecipe } from "../recipe.ts";
-import { WorklistFile } from "./worklist-file.ts";
+import { Worklist } from "./worklist.ts";
 
 const recipe = createRecipe({ version: 1 });
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-ledger-"));
@@ -22,30 +22,34 @@ async function rejectsWith(code: ErrorCode, message: RegExp, action: Promise<unk
 test("a new file is made with the folders above it, and holds nothing", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "a", "b", "results.db");
-  await using ledger = await WorklistFile.open(file);
-  assert.equal(ledger.file, await realpath(file));
-  const { view } = await ledger.worklist(recipe);
-  assert.deepEqual(await view.states(), { waiting: 0, leased: 0, done: 0, "set-aside": 0 });
+  await using worklist = await Worklist.open(file, recipe);
+  assert.equal(worklist.file, await realpath(file));
+  assert.deepEqual(await worklist.view.states(), {
+    waiting: 0,
+    leased: 0,
+    done: 0,
+    "set-aside": 0,
+  });
 });
 
 test("a file of 0 bytes becomes a ledger", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "results.db");
   await writeFile(file, "");
-  await using _ledger = await WorklistFile.open(file);
+  await using _ledger = await Worklist.open(file, recipe);
 });
 
 test("many that open a new file at once all get it", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "results.db");
-  const ledgers = await Promise.all(Array.from({ length: 8 }, () => WorklistFile.open(file)));
+  const ledgers = await Promise.all(Array.from({ length: 8 }, () => Worklist.open(file, recipe)));
   await Promise.all(ledgers.map((ledger) => ledger[Symbol.asyncDispose]()));
 });
 
 test("closing twice is closing once, and leaves one file", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "results.db");
-  const ledger = await WorklistFile.open(file);
+  const ledger = await Worklist.open(file, recipe);
   await Promise.all([ledger[Symbol.asyncDispose](), ledger[Symbol.asyncDispose]()]);
   await ledger[Symbol.asyncDispose]();
   await assert.rejects(readFile(`${file}-wal`), { code: "ENOENT" });
@@ -53,14 +57,14 @@ test("closing twice is closing once, and leaves one file", async () => {
 
 test("a folder is refused", async () => {
   await using folder = await temporaryFolder();
-  await rejectsWith("LEDGER_UNREADABLE", /is a folder/, WorklistFile.open(folder.path));
+  await rejectsWith("LEDGER_UNREADABLE", /is a folder/, Worklist.open(folder.path, recipe));
 });
 
 test("a file below a file is refused", async () => {
   await using folder = await temporaryFolder();
   await writeFile(join(folder.path, "a"), "");
   const file = join(folder.path, "a", "b", "results.db");
-  await rejectsWith("LEDGER_UNREADABLE", /ENOTDIR/, WorklistFile.open(file));
+  await rejectsWith("LEDGER_UNREADABLE", /ENOTDIR/, Worklist.open(file, recipe));
 });
 
 test("a file that is no database is refused and stays as it is", async () => {
@@ -68,7 +72,7 @@ test("a file that is no database is refused and stays as it is", async () => {
   const file = join(folder.path, "notes.txt");
   const text = "These are my notes. ".repeat(500);
   await writeFile(file, text);
-  await rejectsWith("LEDGER_UNREADABLE", /not a SQLite database/, WorklistFile.open(file));
+  await rejectsWith("LEDGER_UNREADABLE", /not a SQLite database/, Worklist.open(file, recipe));
   assert.equal(await readFile(file, "utf8"), text);
 });
 
@@ -80,7 +84,7 @@ for (const setup of ["create table mine (a)", "pragma user_version = 3"]) {
     other.exec(setup);
     other.close();
     const before = await readFile(file);
-    await rejectsWith("LEDGER_UNREADABLE", /another program/, WorklistFile.open(file));
+    await rejectsWith("LEDGER_UNREADABLE", /another program/, Worklist.open(file, recipe));
     assert.deepEqual(await readFile(file), before);
   });
 }
@@ -88,52 +92,47 @@ for (const setup of ["create table mine (a)", "pragma user_version = 3"]) {
 test("a file of a newer version is refused and says both versions", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "results.db");
-  await (await WorklistFile.open(file))[Symbol.asyncDispose]();
+  await (await Worklist.open(file, recipe))[Symbol.asyncDispose]();
   const newer = new DatabaseSync(file);
   newer.exec("pragma user_version = 99");
   newer.close();
   await rejectsWith(
     "LEDGER_NEWER",
     /version \d+ or older, but .* of version 99/,
-    WorklistFile.open(file),
+    Worklist.open(file, recipe),
   );
 });
 
 test("a damaged file is refused", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "results.db");
-  await (await WorklistFile.open(file))[Symbol.asyncDispose]();
+  await (await Worklist.open(file, recipe))[Symbol.asyncDispose]();
   const bytes = await readFile(file);
   await writeFile(file, bytes.fill(0x55, 4096));
-  await rejectsWith(
-    "LEDGER_UNREADABLE",
-    /damaged/,
-    WorklistFile.open(file).then((ledger) => ledger.worklist(recipe)),
-  );
+  await rejectsWith("LEDGER_UNREADABLE", /damaged/, Worklist.open(file, recipe));
 });
 
 test("a file that another process keeps locked is busy, and usable afterwards", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "results.db");
-  await using ledger = await WorklistFile.open(file, { busyTimeoutMs: 30 });
+  await using worklist = await Worklist.open(file, recipe, { busyTimeoutMs: 30 });
   const other = new DatabaseSync(file);
   other.exec("begin immediate");
-  await rejectsWith("LEDGER_BUSY", /kept it locked/, ledger.worklist(recipe));
+  await rejectsWith("LEDGER_BUSY", /kept it locked/, worklist.recordPicture("/a.jpg", 1));
   await rejectsWith(
     "LEDGER_BUSY",
     /kept it locked/,
-    WorklistFile.open(file, { busyTimeoutMs: 30 }),
+    Worklist.open(file, recipe, { busyTimeoutMs: 30 }),
   );
   other.exec("rollback");
   other.close();
-  await ledger.worklist(recipe);
+  await using _next = await Worklist.open(file, recipe, { busyTimeoutMs: 30 });
 });
 
 test("the state of all photos can be asked with plain SQL", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "results.db");
-  await using ledger = await WorklistFile.open(file);
-  const worklist = await ledger.worklist(recipe);
+  await using worklist = await Worklist.open(file, recipe);
   await worklist.add([{ source: "/a.jpg", sizeBytes: 1, mtimeUs: 2 }]);
   const reader = new DatabaseSync(file, { readOnly: true });
   const row = reader.prepare("select source, state, recipe_hash from photo_result").get();
@@ -147,5 +146,5 @@ test("a folder that may not be written is told from a damaged file", {
   await using folder = await temporaryFolder();
   await mkdir(join(folder.path, "locked"), { mode: 0o500 });
   const file = join(folder.path, "locked", "results.db");
-  await rejectsWith("LEDGER_UNREADABLE", /rights/, WorklistFile.open(file));
+  await rejectsWith("LEDGER_UNREADABLE", /rights/, Worklist.open(file, recipe));
 });
