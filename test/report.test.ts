@@ -70,9 +70,9 @@ describe("the page", () => {
     const text = textOf(page);
     for (const phrase of [
       "4 objects on 3 photos",
-      "Not finished. 1 photo is still to be done",
-      "Why on cpu Passed over: cuda:0: &lt;no&gt; driver",
-      "Set aside 1 20 % of the photos",
+      "Not finished. 1 photo is left; run the same command again",
+      "Why on cpu Not used: cuda:0: &lt;no&gt; driver",
+      "Failed 1 20 % of the photos",
       "Regions 2",
       "1 × PHOTO_UNREADABLE",
       "Copy the photo from its origin again",
@@ -157,7 +157,7 @@ describe("a page about", () => {
     assert.match(text, /Photos 0 none were added/);
   });
 
-  test("failures only tells what is the same for many once, and unfolds to the photos", async () => {
+  test("failures only lists each reason once, and unfolds to the photos", async () => {
     const photos = Array.from({ length: 30 }, (_, i) => ({
       source: `/${i}.jpg`,
       reason: { code: "PHOTO_ODD", message: `Odd: ${i} bytes at /${i}.jpg\nand more of it` },
@@ -171,7 +171,7 @@ describe("a page about", () => {
     assert.equal(failures.match(/title="\//g)?.length, 20);
   });
 
-  test("one device tells quietly why, one about several tells what fell back", async () => {
+  test("one device explains it quietly, one about several warns of what fell back", async () => {
     const photos = Array.from({ length: 5 }, (_, i) => ({
       source: `/${i}.jpg`,
       result: exampleResult(i < 2 ? { fallbackReason: "cuda:0: no memory" } : { device: "cuda:0" }),
@@ -179,20 +179,17 @@ describe("a page about", () => {
     await recordPhotos(join(folder.path, "one-device.db"), photos.slice(0, 2));
     const one = await reportOn("one-device.db");
     assert.doesNotMatch(one, /class="notice"/);
-    assert.match(
-      textOf(one),
-      /Device cpu for all photos Why on cpu Passed over: cuda:0: no memory/,
-    );
+    assert.match(textOf(one), /Device cpu for all photos Why on cpu Not used: cuda:0: no memory/);
     await recordPhotos(join(folder.path, "two-devices.db"), photos);
     const two = textOf(await reportOn("two-devices.db"));
-    assert.match(two, /2 photos ran on cpu , and not all as it was wanted: cuda:0: no memory/);
+    assert.match(two, /2 photos ran on cpu , not on the first choice: cuda:0: no memory/);
     assert.match(two, /Device cuda:0 60 %, others on cpu/);
     const fallbackReason = "regions were found on cpu: cuda:0: no memory";
     const split = { source: "/1.jpg", result: exampleResult({ device: "cuda:0", fallbackReason }) };
     await recordPhotos(join(folder.path, "split.db"), [split]);
     assert.match(
       textOf(await reportOn("split.db")),
-      /1 photo ran on cuda:0 , and not all .*: regions/,
+      /1 photo ran on cuda:0 , not on the first choice: regions/,
     );
   });
 

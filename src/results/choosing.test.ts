@@ -4,8 +4,8 @@ import { isOrangeryError } from "../errors.ts";
 import type { StoredRecipe } from "../ledger/results/stored-results.ts";
 import { simplifyRing } from "../vision/masks/simplify-ring.ts";
 import { chooseRecipe } from "./choose-recipe.ts";
-import { Extremes } from "./report/charts/extremes.ts";
-import { PhotoNames } from "./report/photo-names.ts";
+import { Extremes } from "./report/data/extremes.ts";
+import { PhotoNames } from "./report/page/photo-names.ts";
 
 function recipe(hash: string, lastResultAt?: string): StoredRecipe {
   const counts = { done: 1, setAside: 0, left: 0, objectCount: 0 };

@@ -18,3 +18,12 @@ test("control characters become visible, white space stays", () => {
 test("lists are joined, and what is undefined or false is left out, but not zero", () => {
   assert.equal(html`${[1, html`<br>`, "&"]}${undefined}${false}${0}${""}`.text, "1<br>&amp;0");
 });
+
+test("line breaks of the markup are left out, and those of values stay", () => {
+  const text = html`
+    <p>
+      one ${"two\n  three"}
+    </p>
+  `.text;
+  assert.equal(text, "<p>one two\n  three</p>");
+});

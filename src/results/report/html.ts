@@ -11,11 +11,13 @@ export class Html {
 export type HtmlValue = Html | string | number | false | undefined | readonly HtmlValue[];
 
 /**
- * Markup with values put in. Texts are escaped for elements and for attributes in quotes; lists are
- * joined; `undefined` and `false` are left out.
+ * Makes markup with values put in. Texts are escaped for elements and for attributes in quotes; lists
+ * are joined; `undefined` and `false` are left out. A line break of the markup itself is left out with
+ * the white space around it, so that markup can be laid out like code.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
-  return new Html(parts.reduce((text, part, i) => text + toText(values[i - 1]) + part));
+  const markup = parts.map((part) => part.replaceAll(/\s*\n\s*/g, ""));
+  return new Html(markup.reduce((text, part, i) => text + toText(values[i - 1]) + part));
 }
 
 function toText(value: HtmlValue): string {
@@ -34,7 +36,7 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /** Control characters, which HTML does not allow, become their pictures: ␀ for NUL. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   return text
     .replaceAll(/[&<>"']/g, (character) => entities[character]!)
     .replaceAll(/\p{Cc}/gu, (character) => {

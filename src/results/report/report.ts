@@ -1,41 +1,42 @@
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { StoredRecipe } from "../../ledger/results/stored-results.ts";
 import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
+import { gatherReportData } from "./data/gather-report-data.ts";
+import { reportLimits } from "./data/report-data.ts";
+import { reportPage } from "./page/report-page.ts";
+import type { Shot } from "./page/sections/gallery.ts";
 import { makeThumbnail } from "./pictures/thumbnail.ts";
-import { gatherReportData, reportLimits } from "./report-data.ts";
-import type { Shot } from "./report-gallery.ts";
-import { reportPage } from "./report-page.ts";
 
 export interface ReportOptions {
   readonly recipe: StoredRecipe;
   /** The results file as the page names it. */
   readonly file: string;
   readonly signal?: AbortSignal | undefined;
-  /** Called for each photo that was read, and for each picture that was made. */
+  /** Called for each photo that was read. */
   readonly onPhoto?: (() => void) | undefined;
 }
 
-/** Wide enough for a screen; all pictures together stay below what a mail takes. */
+/** Wide enough for a screen; all pictures together stay below what mail servers take. */
 const pictureSidePx = 1280;
 const allPicturesBytes = 6_500_000;
 
 /**
- * Everything about the results of one recipe as one HTML page. The same results and photos always
- * give the same page, byte for byte.
+ * Makes one HTML page about the results of one recipe. The same results and photos always make the
+ * same page, byte for byte.
  */
 export async function createReport(
   ledger: Ledger,
   { recipe, file, signal, onPhoto }: ReportOptions,
 ): Promise<string> {
-  const facts = await gatherReportData(ledger, { recipe, signal, onPhoto });
-  const maxBytes = allPicturesBytes / Math.max(reportLimits.pictures / 2, facts.chosen.length);
-  // A report does without a picture rather than wait for it.
-  using sources = new PhotoReader({ attempts: 1, timeoutMs: 20_000 });
+  const data = await gatherReportData(ledger, { recipe, signal, onPhoto });
+  const maxBytes = allPicturesBytes / Math.max(reportLimits.pictures / 2, data.chosen.length);
+  // A picture that takes long is left out.
+  using photos = new PhotoReader({ attempts: 1, timeoutMs: 20_000 });
   const shots: Shot[] = [];
-  for (const photo of facts.chosen) {
+  for (const photo of data.chosen) {
     const { source, contentSha256 } = photo.result;
-    const options = { sources, contentSha256, maxSidePx: pictureSidePx, maxBytes, signal };
+    const options = { photos, contentSha256, maxSidePx: pictureSidePx, maxBytes, signal };
     shots.push({ ...photo, thumbnail: await makeThumbnail(source, options) });
   }
-  return reportPage({ file, facts, shots });
+  return reportPage({ file, data, shots });
 }

@@ -3,6 +3,7 @@ import type { Detection, Detections } from "../detections.ts";
 import { assertPicture, type Picture } from "../photo/picture.ts";
 import { Canvas, type Ink, type Rgb } from "./canvas.ts";
 import { type CaptionEntry, drawCaption, planCaption } from "./caption.ts";
+import { LabelBoxes } from "./label-boxes.ts";
 import { canLetter, letter } from "./lettering.ts";
 import { layerColours } from "./palette.ts";
 
@@ -59,7 +60,7 @@ export function drawDetections(
     for (const object of layer.objects) outline(canvas, object, layer.style);
   }
   if (labels) {
-    const placed: Box[] = [];
+    const placed = new LabelBoxes();
     for (const [layer, { objects }] of drawn.entries()) {
       for (const [index, object] of objects.entries()) {
         label(canvas, object, { text: labelOf(object, { layer, index }), scale, placed });
@@ -70,8 +71,6 @@ export function drawDetections(
   if (caption) drawCaption(canvas, caption, photo.heightPx);
   return canvas.toPicture();
 }
-
-type Box = readonly [number, number, number, number];
 
 interface DrawnObject extends Detection {
   readonly colour: Rgb;
@@ -141,15 +140,17 @@ function nameAndScore({ name, score }: Detection): string {
   return `${name} ${score.toFixed(2)}`;
 }
 
+interface LabelOptions {
+  readonly text: string;
+  readonly scale: number;
+  readonly placed: LabelBoxes;
+}
+
 /** Writes a text on a plate above the object, if it is wide enough and the place is free. */
 function label(
   canvas: Canvas,
   { boxXyxy: [x1, y1, x2], colour }: DrawnObject,
-  {
-    text,
-    scale,
-    placed,
-  }: { readonly text: string; readonly scale: number; readonly placed: Box[] },
+  { text, scale, placed }: LabelOptions,
 ): void {
   const heightPx = Math.max(7, 13 * scale);
   const padding = heightPx * 0.55;
@@ -159,17 +160,12 @@ function label(
   if (plateWidth > 1.1 * (x2 - x1)) return;
   const left = Math.max(0, Math.min(x1, canvas.widthPx - plateWidth));
   const top = y1 >= plateHeight ? y1 - plateHeight : Math.max(0, y1);
-  const plate: Box = [left, top, left + plateWidth, top + plateHeight];
-  if (placed.some((other) => overlap(plate, other))) return;
-  placed.push(plate);
+  const plate = placed.place([[left, top, left + plateWidth, top + plateHeight]]);
+  if (plate === undefined) return;
   canvas.fillBox(plate, { colour }, padding / 2);
   const baseline = top + padding + heightPx;
   const { lines, lineWidthPx } = letter(text, { x: left + padding, baseline, heightPx });
   canvas.stroke(lines, { colour: isLight(colour) ? dark : white }, lineWidthPx);
-}
-
-function overlap(a: Box, b: Box): boolean {
-  return a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 }
 
 /** By the eye's weights for red, green and blue (Rec. 709). */

@@ -1,23 +1,23 @@
-/** How many there are from `from` on and below `to`. */
+/** The number of values from `from` on and below `to`. */
 export interface Bin {
   readonly from: number;
   readonly to: number;
   readonly count: number;
 }
 
-/** Steps that people count in. */
+/** Steps that people count in: 1, 2, 5, 10 and so on. */
 function niceSteps(): number[] {
   return Array.from({ length: 10 }, (_, power) =>
     [1, 2, 5].map((step) => step * 10 ** power),
   ).flat();
 }
 
-/** With fewer a bar would be as wide as the chart: empty neighbours show where it stands. */
+/** With fewer, a bar would be as wide as the chart. Empty neighbours show its place. */
 const minBins = 5;
 
 /**
- * Whole numbers from 0 on in bins of equal width, as narrow as fits into `maxBins`: the width is 1, 2,
- * 5, 10 and so on, and bins start at its multiples.
+ * Counts whole numbers from 0 on in bins of equal width, as narrow as fits into `maxBins`: the width is
+ * 1, 2, 5, 10 and so on, and bins start at its multiples.
  *
  * @param occurrences How often each number occurs.
  */
@@ -38,7 +38,7 @@ export function binCounts(occurrences: ReadonlyMap<number, number>, maxBins: num
   }));
 }
 
-/** The least of 1, 2, 4, 6, 8 times a power of ten that is not below a value above 0. */
+/** The least of 1, 2, 4, 6 or 8 times a power of ten that is not below `value`, which is above 0. */
 export function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   const step = [1, 2, 4, 6, 8, 10].find((step) => step >= value / power - 1e-9)!;

@@ -2,7 +2,7 @@ import type { Bin } from "./histogram.ts";
 
 const [second, minute, hour, day] = [1e3, 6e4, 36e5, 864e5];
 
-/** Widths that people read on a clock, in ms. */
+/** Widths that people know from clocks and calendars, ms. */
 const widths = [
   ...[0.1, 0.2, 0.5, 1, 2, 5, 10, 30].map((n) => n * second),
   ...[1, 2, 5, 10, 30].map((n) => n * minute),
@@ -10,11 +10,11 @@ const widths = [
   ...[1, 7, 28, 364, 3640].map((n) => n * day),
 ];
 
-/** With fewer in a bin on average, bins would show chance. */
+/** With fewer in a bin on average, bins would show noise. */
 const leastPerBin = 3;
 
 /**
- * Moments in bins of equal width, as narrow as fits into `maxBins` and makes sense.
+ * Counts moments in bins of equal width, as narrow as fits into `maxBins` and makes sense.
  *
  * @param momentsMs In order, ms since 1970.
  */
@@ -34,14 +34,14 @@ export function binMoments(momentsMs: Float64Array, maxBins: number): Bin[] {
   }));
 }
 
-/** So long without a result is a pause between two runs, not slowness. */
+/** A longer time without a result is a pause between two runs, not slowness. */
 const pauseMs = 5 * minute;
 
-/** What is slower is told by the minute. */
+/** A lower rate is shown by the minute. */
 export const slowPerSecond = 0.5;
 
 /**
- * How many a second while work went on. Undefined when there are too few to tell.
+ * The rate while work went on, without pauses. Undefined when there are too few moments.
  *
  * @param momentsMs In order, ms since 1970.
  */
@@ -51,12 +51,12 @@ export function ratePerSecond(momentsMs: Float64Array): number | undefined {
   return elapsedMs > 0 ? (1000 * steps.length) / elapsedMs : undefined;
 }
 
-/** From the first to the last, without pauses. */
+/** The time from the first moment to the last, without pauses. */
 export function workingMs(momentsMs: Float64Array): number {
   return workSteps(momentsMs).reduce((sum, step) => sum + step, 0);
 }
 
-/** From each to the next, but for pauses. */
+/** The times from each moment to the next, without pauses. */
 function workSteps(momentsMs: Float64Array): Float64Array {
   return momentsMs
     .subarray(1)

@@ -1,23 +1,23 @@
 import { formatCount } from "../../../base/quantities.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import { type LabelBox, LabelBoxes } from "../../../vision/drawing/label-boxes.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import type { Vertex } from "../../../vision/masks/pixel-outline.ts";
 import { countInRegion } from "../../region-counts.ts";
 import { type Html, html } from "../html.ts";
-import { type LabelBox, LabelBoxes, textWidth } from "./label-boxes.ts";
 
-/** Objects are labelled up to so many on a photo; more would cover it. */
+/** Labels of more objects would cover the photo; none is labelled then. */
 const maxLabelledObjects = 60;
 
-/** Letters are so high on a photo whose longer side is 1,000: on cards, and on a picture seen large. */
+/** The heights of letters on a photo whose longer side is 1,000: on cards, and on a large picture. */
 export const letterHeights = { card: 42, large: 22, object: 11 };
 
-/** Places in a region that are tried, in shares of its width and height. */
+/** The places in a region that are tried, in shares of its width and height. */
 const steps = [0.5, 0.3, 0.7, 0.1, 0.9];
 
 /**
- * Labels over a photo that cover no other. Regions come first; one that has no room on a card may have
- * some where the picture is seen large, as objects' labels are only there.
+ * Labels a photo so that no label covers another. Regions come first; a region without room on a card
+ * may have room on the large picture, where the labels of objects are as well.
  *
  * @param unit A thousandth of the photo's longer side, px.
  */
@@ -60,7 +60,7 @@ function regionLabel(text: string, box: LabelBox, kind: string): Html {
 
 interface Label {
   readonly text: string;
-  /** Of what it is for. */
+  /** Of the region or the object. */
   readonly boxXyxy: LabelBox;
   readonly photo: Pick<StoredResult, "widthPx" | "heightPx">;
 }
@@ -69,7 +69,7 @@ interface RegionLabel extends Label {
   readonly mask: Mask;
 }
 
-/** On the middle of the region's upper edge, where it covers least; else anywhere in the region. */
+/** On the middle of the region's upper edge, where a label covers least; else anywhere in the region. */
 function placesInRegion({ text, boxXyxy, mask, photo }: RegionLabel, letterPx: number): LabelBox[] {
   const [x1, y1, x2, y2] = boxXyxy;
   const inside = steps.flatMap((down) =>
@@ -82,7 +82,7 @@ function placesInRegion({ text, boxXyxy, mask, photo }: RegionLabel, letterPx: n
   return middles.map((middle) => within(photo, aroundMiddle(middle, text, letterPx)));
 }
 
-/** Above the object from its left edge on, or below it. */
+/** Above or below the object, from its left edge on. */
 function placesAtObject({ text, boxXyxy, photo }: Label, letterPx: number): LabelBox[] {
   const [x1, y1, , y2] = boxXyxy;
   const [width, height] = [textWidth(text, letterPx), 1.2 * letterPx];
@@ -94,7 +94,7 @@ function aroundMiddle([x, y]: Vertex, text: string, letterPx: number): LabelBox 
   return [x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight];
 }
 
-/** Moved onto the photo. */
+/** Moves a box onto the photo. */
 function within({ widthPx, heightPx }: Label["photo"], [x1, y1, x2, y2]: LabelBox): LabelBox {
   const dx = Math.max(-x1, Math.min(0, widthPx - x2));
   const dy = Math.max(-y1, Math.min(0, heightPx - y2));
@@ -107,4 +107,11 @@ function middleOf([x1, y1, x2, y2]: LabelBox): Vertex {
 
 function tenths(px: number): number {
   return Math.round(10 * px) / 10;
+}
+
+/** Estimates the width of a text in bold letters, whatever sans-serif font the reader has. */
+function textWidth(text: string, heightPx: number): number {
+  let ems = 0;
+  for (const character of text) ems += character > "\u1100" ? 1.1 : 0.66;
+  return ems * heightPx;
 }

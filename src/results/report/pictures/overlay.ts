@@ -9,9 +9,9 @@ import { type Html, html } from "../html.ts";
 import { overlayLabels } from "./overlay-labels.ts";
 
 /**
- * What was found on a photo as SVG to lie over it: regions filled and outlined, objects framed. Its
- * units are px of the photo, rounded to whole ones, and outlines are simplified to what is seen at
- * the size of a screen, so that 600 objects take some 12 kB.
+ * Draws what was found on a photo as SVG to lie over it: regions filled and outlined, objects framed.
+ * The units are whole px of the photo, and outlines are simplified to what is visible at the size of a
+ * screen, so that 600 objects take some 12 kB.
  */
 export function drawOverlay(result: StoredResult): Html {
   const { widthPx, heightPx, objects, regions = [] } = result;
@@ -21,7 +21,13 @@ export function drawOverlay(result: StoredResult): Html {
     const colour = cssColour(regionColour!(classId));
     return html`<path class="region" style="--c:${colour}" d="${maskPath(mask, unit)}"/>`;
   });
-  return html`<svg class="overlay" viewBox="0 0 ${widthPx} ${heightPx}" style="--u:${unit}" aria-hidden="true" focusable="false"><g class="regions">${regionPaths}</g><g class="objects">${objectPaths(objects, objectColour!)}</g><g class="labels">${overlayLabels(result, unit)}</g></svg>`;
+  const size = `0 0 ${widthPx} ${heightPx}`;
+  return html`
+    <svg class="overlay" viewBox="${size}" style="--u:${unit}" aria-hidden="true" focusable="false">
+      <g class="regions">${regionPaths}</g>
+      <g class="objects">${objectPaths(objects, objectColour!)}</g>
+      <g class="labels">${overlayLabels(result, unit)}</g>
+    </svg>`;
 }
 
 /** All boxes of a class are one path. */
@@ -39,7 +45,7 @@ function objectPaths(objects: Detections, colourOf: (classId: number) => Rgb): H
   );
 }
 
-/** Parts that are too small to see are left out, but the largest. */
+/** Leaves out parts that are too small to see, except the largest. */
 function maskPath(mask: Mask, unit: number): string {
   const rings = outlineMask(mask)
     .flat()

@@ -12,8 +12,8 @@ const pixels = Uint8Array.from({ length: 3 * 64 * 48 }, (_, i) => (i * 7) % 251)
 /** The thumbnail of a photo of these bytes. */
 async function thumbnailOf(bytes: Uint8Array, maxSidePx = 64): Promise<Thumbnail> {
   const content = { sha256: hash("sha256", bytes), sizeBytes: bytes.byteLength, mtimeUs: 0 };
-  const sources = { read: async () => ({ bytes, content }) };
-  const options = { sources, contentSha256: content.sha256, maxSidePx, maxBytes: 1e6 };
+  const photos = { read: async () => ({ bytes, content }) };
+  const options = { photos, contentSha256: content.sha256, maxSidePx, maxBytes: 1e6 };
   return await makeThumbnail("/photo", options);
 }
 
@@ -61,15 +61,15 @@ test("a thumbnail is as large as allowed, and keeps to its bytes", async () => {
 
 describe("a photo has no thumbnail", () => {
   test("when it was changed or cannot be decoded", async () => {
-    const sources = {
+    const photos = {
       read: async () => ({
         bytes: new Uint8Array(9),
         content: { sha256: "other", sizeBytes: 9, mtimeUs: 0 },
       }),
     };
-    const options = { sources, maxSidePx: 64, maxBytes: 1e6 };
+    const options = { photos, maxSidePx: 64, maxBytes: 1e6 };
     assert.deepEqual(await makeThumbnail("/photo", { ...options, contentSha256: "this" }), {
-      missing: "The photo was changed since.",
+      missing: "The photo has changed since it was counted.",
     });
     assert.deepEqual(await thumbnailOf(new Uint8Array(9)), {
       missing: "The photo cannot be read.",
@@ -81,15 +81,15 @@ describe("a photo has no thumbnail", () => {
       ["PHOTO_NOT_FOUND", "The photo cannot be found."],
       ["PHOTO_FETCH_FAILED", "The photo cannot be fetched."],
     ] as const) {
-      const sources = { read: () => Promise.reject(new OrangeryError(code, "not there")) };
-      const options = { sources, contentSha256: "", maxSidePx: 64, maxBytes: 1e6 };
+      const photos = { read: () => Promise.reject(new OrangeryError(code, "not there")) };
+      const options = { photos, contentSha256: "", maxSidePx: 64, maxBytes: 1e6 };
       assert.deepEqual(await makeThumbnail("/photo", options), { missing });
     }
   });
 
   test("but a mistake of ours is not blamed on it", async () => {
-    const sources = { read: () => Promise.reject(new TypeError("ours")) };
-    const options = { sources, contentSha256: "", maxSidePx: 64, maxBytes: 1e6 };
+    const photos = { read: () => Promise.reject(new TypeError("ours")) };
+    const options = { photos, contentSha256: "", maxSidePx: 64, maxBytes: 1e6 };
     await assert.rejects(makeThumbnail("/photo", options), TypeError);
   });
 });

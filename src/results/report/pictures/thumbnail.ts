@@ -10,12 +10,12 @@ export type Thumbnail =
   | { readonly missing: string };
 
 export interface ThumbnailOptions {
-  readonly sources: Pick<PhotoReader, "read">;
-  /** Of the bytes that the result is of. */
+  readonly photos: Pick<PhotoReader, "read">;
+  /** Of the photo when it was counted. */
   readonly contentSha256: string;
   /** The longer side; smaller photos stay as they are. */
   readonly maxSidePx: number;
-  /** Reached by a coarser quality, and then by a smaller size. */
+  /** Kept by a lower quality, and then by a smaller size. */
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -25,23 +25,24 @@ const qualities = [76, 60, 44];
 const reasons: { readonly [code in ErrorCode]?: string } = {
   PHOTO_NOT_FOUND: "The photo cannot be found.",
   PHOTO_FETCH_FAILED: "The photo cannot be fetched.",
-  PHOTO_ADDRESS_REFUSED: "The photo is at a private address, which a report does not ask.",
+  PHOTO_ADDRESS_REFUSED: "The photo is at a private address, where a report does not look.",
   PACKAGE_MISSING: "The package that would fetch the photo is not installed.",
   PHOTO_NO_SPACE: "There is no room to unpack the photo.",
 };
 
 /**
- * A copy of the photo at `source` as WebP, of the pixels that the models were given. A photo that is
- * gone or changed has none.
+ * Makes a copy of the photo at `source` as WebP, of the pixels that the models were given. A photo that
+ * is gone or has changed has none.
  */
 export async function makeThumbnail(
   source: string,
-  { sources, contentSha256, maxSidePx, maxBytes, signal }: ThumbnailOptions,
+  { photos, contentSha256, maxSidePx, maxBytes, signal }: ThumbnailOptions,
 ): Promise<Thumbnail> {
   try {
-    const { bytes, content } = await sources.read(source, { signal });
-    if (content.sha256 !== contentSha256) return { missing: "The photo was changed since." };
-    // It was let through when it was counted.
+    const { bytes, content } = await photos.read(source, { signal });
+    if (content.sha256 !== contentSha256)
+      return { missing: "The photo has changed since it was counted." };
+    // The limit was checked when it was counted.
     await using photo = await openPhoto(bytes, { maxPixels: Infinity, signal });
     const { picture } = await reducePhoto(photo.pixels, { signal });
     const raw = { width: picture.widthPx, height: picture.heightPx, channels: 3 } as const;

@@ -1,6 +1,6 @@
 /**
- * Keeps the few items of a long stream that have the least rank; of equals those that came first. What
- * has no rank, which is Infinity, is left out.
+ * Keeps the few items of a long stream that have the lowest rank; of equals those that came first. An
+ * item of rank Infinity is left out.
  */
 export class Extremes<Item> {
   readonly #limit: number;
@@ -12,7 +12,7 @@ export class Extremes<Item> {
     this.#rankOf = rankOf;
   }
 
-  /** The least first. */
+  /** Lowest rank first. */
   get items(): readonly Item[] {
     return this.#kept.map(({ item }) => item);
   }

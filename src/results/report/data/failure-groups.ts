@@ -1,16 +1,16 @@
 import type { FailedPhoto } from "../../../ledger/results/stored-results.ts";
 
-/** Photos that were set aside with one code. */
+/** The failed photos of one error code. */
 export interface FailureGroup {
   readonly code: string;
   readonly count: number;
-  /** Most frequent first; with very many only the first that were met. */
+  /** Most frequent first; of very many only those that occurred first. */
   readonly reasons: readonly FailureReason[];
 }
 
-/** Those of them whose messages differ in numbers and in the photo's name only. */
+/** Those of them whose messages differ only in numbers and in the photo's name. */
 export interface FailureReason {
-  /** One line, with `…` for whatever is not the same for all of them. */
+  /** One line, with `…` for what differs between them. */
   readonly message: string;
   readonly count: number;
   /** Of the first photos. */
@@ -24,7 +24,7 @@ export interface FailureLimits {
 
 const maxMessageLength = 300;
 
-/** Gathers why photos were set aside: what is the same for many is told once. */
+/** Groups failed photos by reason, so that one message stands for many photos. */
 export class FailureGroups {
   readonly #limits: FailureLimits;
   readonly #codes = new Map<string, { count: number; reasons: Map<string, OpenReason> }>();
@@ -65,13 +65,13 @@ export class FailureGroups {
 
 interface OpenReason {
   readonly words: readonly string[];
-  /** What stands between the words. */
+  /** The numbers between the words. */
   numbers: readonly string[];
   count: number;
   readonly sources: string[];
 }
 
-/** The message's first line: decoders add a line for each thing that they met on the way. */
+/** Splits the message's first line at its numbers; decoders add a line for each problem they met. */
 function takeApart(message: string, source: string): Pick<OpenReason, "words" | "numbers"> {
   const [line = ""] = message.trim().split(/\r?\n/, 1);
   const general = line.replaceAll(source, "…");

@@ -1,6 +1,6 @@
-/** Short names of photos: their sources without the folder that all of them have in common. */
+/** Shortens the names of photos: their sources without the folder that all have in common. */
 export class PhotoNames {
-  /** What is left out, with the separator at its end; empty where nothing is in common. */
+  /** The folder that is left out, with a separator at its end; empty where there is none in common. */
   readonly folder: string;
 
   constructor(sources: Iterable<string>) {

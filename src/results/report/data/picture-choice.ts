@@ -1,20 +1,20 @@
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
-import { Extremes } from "../charts/extremes.ts";
-import type { PhotoSummary } from "../report-data.ts";
+import { Extremes } from "./extremes.ts";
+import type { PhotoSummary } from "./photo-summary.ts";
 
 /** Why a photo was chosen for a picture. */
 export type PictureReason = "lowest scores" | "most objects" | "fewest objects" | "sample";
 
 export interface ChosenPhoto {
-  readonly facts: PhotoSummary;
+  readonly summary: PhotoSummary;
   readonly result: StoredResult;
-  /** None where all photos are shown. */
+  /** Undefined where all photos are shown. */
   readonly reason: PictureReason | undefined;
 }
 
 type Candidate = Omit<ChosenPhoto, "reason">;
 
-/** Which photos get a picture: all of a few; of many those at the ends and some from all over. */
+/** Chooses the photos that get a picture: all of a few; of many the extremes and a sample of the rest. */
 export class PictureChoice {
   readonly #photoCount: number;
   readonly #limit: number;
@@ -23,22 +23,22 @@ export class PictureChoice {
   readonly #groups: readonly (readonly [PictureReason, Extremes<Candidate>])[];
 
   /**
-   * @param photoCount How many there will be.
-   * @param limit At most so many are chosen.
+   * @param photoCount How many photos will be added.
+   * @param limit The most that are chosen.
    */
   constructor(photoCount: number, limit: number) {
     this.#photoCount = photoCount;
     this.#limit = limit;
     this.#groups = [
-      ["lowest scores", new Extremes(limit / 4, ({ facts }) => facts.meanScore ?? Infinity)],
-      ["most objects", new Extremes(limit / 4, ({ facts }) => -facts.objectCount)],
-      ["fewest objects", new Extremes(limit / 4, ({ facts }) => facts.objectCount)],
+      ["lowest scores", new Extremes(limit / 4, ({ summary }) => summary.meanScore ?? Infinity)],
+      ["most objects", new Extremes(limit / 4, ({ summary }) => -summary.objectCount)],
+      ["fewest objects", new Extremes(limit / 4, ({ summary }) => summary.objectCount)],
     ];
   }
 
   add(candidate: Candidate): void {
     for (const [, extremes] of this.#groups) extremes.add(candidate);
-    // Evenly spread; more than will be needed, since some may be at an end as well.
+    // Evenly spread; more than needed, since some may be extremes as well.
     const every = Math.max(1, Math.floor(this.#photoCount / this.#limit));
     const isNext = this.#index++ % every === 0;
     if (isNext && this.#sample.length < this.#limit) this.#sample.push(candidate);
@@ -50,14 +50,14 @@ export class PictureChoice {
     }
     const chosen = new Map<string, ChosenPhoto>();
     const choose = (candidate: Candidate, reason: PictureReason) => {
-      const { source } = candidate.facts;
+      const { source } = candidate.summary;
       if (!chosen.has(source)) chosen.set(source, { ...candidate, reason });
     };
     for (const [reason, { items }] of this.#groups) {
       for (const candidate of items) choose(candidate, reason);
     }
     const free = this.#limit - chosen.size;
-    const others = this.#sample.filter(({ facts: { source } }) => !chosen.has(source));
+    const others = this.#sample.filter(({ summary: { source } }) => !chosen.has(source));
     const step = Math.max(1, others.length / free);
     for (let i = 0; i < Math.min(free, others.length); i++) {
       choose(others[Math.floor(i * step)]!, "sample");

@@ -1,0 +1,142 @@
+import type { Ledger } from "../../../ledger/ledger.ts";
+import {
+  readFailures,
+  readResults,
+  type StoredRecipe,
+  type StoredResult,
+} from "../../../ledger/results/stored-results.ts";
+import { Extremes } from "./extremes.ts";
+import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
+import { type PhotoSummary, summarisePhoto } from "./photo-summary.ts";
+import { PictureChoice } from "./picture-choice.ts";
+import { type DeviceSummary, type ReportData, reportLimits, scoreBins } from "./report-data.ts";
+
+/** Other steps that a results file may have follow these. */
+const stepsInOrder = ["read", "decode", "segment", "slice", "detect", "merge", "count"];
+
+/** Times that are parts of several steps, or the sum of all. */
+const sums = new Set(["inference", "total"]);
+
+export interface GatherOptions {
+  readonly recipe: StoredRecipe;
+  readonly signal?: AbortSignal | undefined;
+  /** Called for each photo. */
+  readonly onPhoto?: (() => void) | undefined;
+}
+
+/** Reads the results of one recipe once; keeps a few and counts all. */
+export async function gatherReportData(
+  ledger: Ledger,
+  { recipe, signal, onPhoto }: GatherOptions,
+): Promise<ReportData> {
+  const selection = { recipeHash: recipe.hash, signal };
+  const gatherer = new Gatherer(recipe);
+  for await (const result of readResults(ledger, selection)) {
+    gatherer.add(result);
+    onPhoto?.();
+  }
+  const failures = new FailureGroups(reportLimits.failures);
+  for await (const photo of readFailures(ledger, selection)) {
+    failures.add(photo);
+    onPhoto?.();
+  }
+  return gatherer.finish(failures.list);
+}
+
+class Gatherer {
+  readonly #recipe: StoredRecipe;
+  #photoCount = 0;
+  #objectCount = 0;
+  #regionCount: number | undefined;
+  #sliceCount = 0;
+  #classNames: readonly string[] = [];
+  readonly #countByName = new Map<string, number>();
+  readonly #devices = new Map<string, DeviceSummary>();
+  readonly #photosByCount = new Map<number, number>();
+  readonly #objectsByScore = new Array<number>(scoreBins).fill(0);
+  /** Results by id: those of identical bytes were inferred once. */
+  readonly #seen = new Set<number>();
+  readonly #moments: number[] = [];
+  readonly #msByStep = new Map<string, number>(stepsInOrder.map((step) => [step, 0]));
+  readonly #photos: PhotoSummary[] = [];
+  readonly #pictures: PictureChoice;
+  readonly #worst = new Extremes<PhotoSummary>(
+    2 * reportLimits.scores + 1,
+    ({ meanScore = Infinity }) => meanScore,
+  );
+  readonly #best = new Extremes<PhotoSummary>(
+    2 * reportLimits.scores,
+    ({ meanScore = -Infinity }) => -meanScore,
+  );
+
+  constructor(recipe: StoredRecipe) {
+    this.#recipe = recipe;
+    this.#pictures = new PictureChoice(recipe.done, reportLimits.pictures);
+  }
+
+  add(result: StoredResult): void {
+    const summary = summarisePhoto(result);
+    const { device, fallbackReason } = result;
+    this.#photoCount++;
+    this.#objectCount += summary.objectCount;
+    this.#sliceCount += result.sliceCount;
+    this.#classNames = result.objects.names;
+    if (result.regions) this.#regionCount = (this.#regionCount ?? 0) + result.regions.length;
+    for (const [name, count] of summary.countByName) increase(this.#countByName, name, count);
+    increase(this.#photosByCount, summary.objectCount, 1);
+    for (const score of result.objects.scores) this.#objectsByScore[scoreBin(score)]!++;
+    const key = JSON.stringify([device, fallbackReason]);
+    const photos = 1 + (this.#devices.get(key)?.photos ?? 0);
+    this.#devices.set(key, { device, fallbackReason, photos });
+    if (!this.#seen.has(result.id)) this.#addWork(result);
+    this.#seen.add(result.id);
+    if (this.#photos.length < reportLimits.photos) this.#photos.push(summary);
+    this.#worst.add(summary);
+    this.#best.add(summary);
+    this.#pictures.add({ summary, result });
+  }
+
+  finish(failures: readonly FailureGroup[]): ReportData {
+    const { scores } = reportLimits;
+    const areFew = this.#worst.items.length <= 2 * scores;
+    const worst = areFew ? this.#worst.items : this.#worst.items.slice(0, scores);
+    // Among equals the same come first in both.
+    const best = this.#best.items.filter((photo) => !worst.includes(photo)).slice(0, scores);
+    return {
+      recipe: this.#recipe,
+      photoCount: this.#photoCount,
+      objectCount: this.#objectCount,
+      regionCount: this.#regionCount,
+      sliceCount: this.#sliceCount,
+      classNames: this.#classNames,
+      countByName: [...this.#countByName].sort((a, b) => b[1] - a[1]),
+      devices: [...this.#devices.values()].sort((a, b) => b.photos - a.photos),
+      photosByCount: this.#photosByCount,
+      objectsByScore: this.#objectsByScore,
+      momentsMs: Float64Array.from(this.#moments).sort(),
+      meanMsByStep: new Map(
+        Array.from(this.#msByStep, ([step, ms]) => [step, ms / this.#moments.length] as const),
+      ),
+      photos: this.#photos,
+      worst,
+      best,
+      chosen: this.#pictures.choose(),
+      failures,
+    };
+  }
+
+  #addWork({ createdAt, timingsMs }: StoredResult): void {
+    this.#moments.push(Date.parse(createdAt));
+    for (const [step, ms] of Object.entries(timingsMs)) {
+      if (!sums.has(step)) increase(this.#msByStep, step, ms);
+    }
+  }
+}
+
+function scoreBin(score: number): number {
+  return Math.max(0, Math.min(scoreBins - 1, Math.floor(score * scoreBins + 1e-6)));
+}
+
+function increase<Key>(counts: Map<Key, number>, key: Key, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by);
+}

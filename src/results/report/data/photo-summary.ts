@@ -1,0 +1,43 @@
+import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import { countInRegion } from "../../region-counts.ts";
+
+/** A region as the report's tables show it. */
+export interface RegionSummary {
+  readonly number: number;
+  readonly name: string;
+  readonly areaPx: number;
+  readonly count: number;
+}
+
+/** A photo as the report's tables show it. */
+export interface PhotoSummary {
+  readonly source: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly countByName: ReadonlyMap<string, number>;
+  readonly objectCount: number;
+  /** Undefined without a segmenter. */
+  readonly regions: readonly RegionSummary[] | undefined;
+  /** Undefined where nothing was found. */
+  readonly meanScore: number | undefined;
+  readonly lowestScore: number | undefined;
+}
+
+export function summarisePhoto(result: StoredResult): PhotoSummary {
+  const { source, widthPx, heightPx, objects, regions } = result;
+  const { scores } = objects;
+  const scoreSum = scores.reduce((sum, score) => sum + score, 0);
+  return {
+    source,
+    widthPx,
+    heightPx,
+    countByName: objects.countByName(),
+    objectCount: objects.length,
+    regions: regions?.map(({ number, name, areaPx }) => {
+      return { number, name, areaPx, count: countInRegion(result, number) };
+    }),
+    meanScore: scores.length === 0 ? undefined : scoreSum / scores.length,
+    // Best first.
+    lowestScore: scores.at(-1),
+  };
+}

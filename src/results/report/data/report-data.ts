@@ -1,0 +1,59 @@
+import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
+import type { FailureGroup } from "./failure-groups.ts";
+import type { PhotoSummary } from "./photo-summary.ts";
+import type { ChosenPhoto } from "./picture-choice.ts";
+
+/** How many of each are listed. All others are only counted, so that a report stays small. */
+export const reportLimits = {
+  photos: 200,
+  /** In the details of one photo. */
+  regions: 20,
+  /** With the highest and with the lowest scores; twice as many if that is all of them. */
+  scores: 6,
+  pictures: 24,
+  classes: 12,
+  failures: { reasonsPerCode: 6, sourcesPerReason: 20 },
+};
+
+/** The number of intervals that scores from 0 to 1 are counted in. */
+export const scoreBins = 20;
+
+/** A device that photos ran on. */
+export interface DeviceSummary {
+  readonly device: string;
+  readonly fallbackReason: string | undefined;
+  readonly photos: number;
+}
+
+/** Everything that a report shows. */
+export interface ReportData {
+  readonly recipe: StoredRecipe;
+  readonly photoCount: number;
+  readonly objectCount: number;
+  /** Undefined without a segmenter. */
+  readonly regionCount: number | undefined;
+  /** Inferences of the detector. */
+  readonly sliceCount: number;
+  /** Of the detector's classes, by number. */
+  readonly classNames: readonly string[];
+  /** Most frequent first. */
+  readonly countByName: readonly (readonly [name: string, count: number])[];
+  /** Those of most photos first. */
+  readonly devices: readonly DeviceSummary[];
+  /** The number of photos by their number of objects. */
+  readonly photosByCount: ReadonlyMap<number, number>;
+  /** Objects by score: 0 to 0.05, … 0.95 to 1. */
+  readonly objectsByScore: readonly number[];
+  /** When each result was recorded, in order, ms since 1970. Identical bytes count once. */
+  readonly momentsMs: Float64Array;
+  /** Mean ms a photo by step, in the order of the steps; together they are the work on a photo. */
+  readonly meanMsByStep: ReadonlyMap<string, number>;
+  /** The first of all, by source. */
+  readonly photos: readonly PhotoSummary[];
+  /** Those with the lowest mean scores, worst first. All of them if they are few; `best` is then empty. */
+  readonly worst: readonly PhotoSummary[];
+  readonly best: readonly PhotoSummary[];
+  readonly chosen: readonly ChosenPhoto[];
+  /** Most frequent first. */
+  readonly failures: readonly FailureGroup[];
+}

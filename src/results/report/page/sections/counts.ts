@@ -1,0 +1,128 @@
+import { formatCount, formatPlural, formatValue } from "../../../../base/quantities.ts";
+import { perMegapixel } from "../../../../pipeline/count/density.ts";
+import type { PhotoSummary, RegionSummary } from "../../data/photo-summary.ts";
+import { type ReportData, reportLimits } from "../../data/report-data.ts";
+import { type Html, html } from "../../html.ts";
+import type { PhotoNames } from "../photo-names.ts";
+import { listCounts, numberCell, photoName, scoreCell } from "./cells.ts";
+
+/** The most frequent classes have a column of their own. */
+const shownNames = 4;
+
+/** A table of the counts of the first photos. */
+export function countsSection(data: ReportData, names: PhotoNames): Html | false {
+  const { photos, countByName, regionCount } = data;
+  if (photos.length === 0) return false;
+  const classes = countByName.length > 1 ? countByName.slice(0, shownNames) : [];
+  const hasRegions = regionCount !== undefined;
+  const row = (photo: PhotoSummary) => html`
+    <tr>
+      <th scope="row">${photoName(photo.source, names)}</th>
+      ${numberCell(photo.objectCount)}
+      ${classes.map(([name]) => numberCell(photo.countByName.get(name) ?? 0))}
+      ${densityCell(photo.objectCount, photo.widthPx * photo.heightPx)}
+      ${hasRegions && regionCells(photo)}
+      ${scoreCell(photo.meanScore)}
+      ${scoreCell(photo.lowestScore)}
+      ${sizeCell(photo)}
+    </tr>`;
+  return html`
+    <section id="counts">
+      <h2>Counts</h2>
+      ${introduction(data, names)}
+      <div class="scroll">
+        <table class="sortable">
+          <thead>
+            <tr>
+              <th scope="col">Photo</th>
+              <th scope="col" class="number">Objects</th>
+              ${classes.map(([name]) => classHead(name))}
+              <th scope="col" class="number" title="Objects on a million pixels">Per Mpx</th>
+              ${hasRegions && regionHeads}
+              <th scope="col" class="number">Mean score</th>
+              <th scope="col" class="number">Lowest</th>
+              <th scope="col" class="number">Size</th>
+            </tr>
+          </thead>
+          <tbody>${photos.map(row)}</tbody>
+        </table>
+      </div>
+    </section>`;
+}
+
+const regionHeads = html`
+  <th scope="col" class="number">Regions</th>
+  <th scope="col" class="unsorted">By region</th>`;
+
+function introduction({ photos, photoCount }: ReportData, { folder }: PhotoNames): Html {
+  const [shown, all] = [formatCount(photos.length), formatCount(photoCount)];
+  const isCut = photos.length < photoCount;
+  const command = html`<code>orangery export-results</code>`;
+  return html`
+    <p class="quiet">
+      ${isCut && html`The first ${shown} of ${all} photos by path; ${command} writes all as CSV. `}
+      ${folder !== "" && html`Below <bdi class="path">${folder}</bdi>`}
+    </p>`;
+}
+
+function classHead(name: string): Html {
+  return html`
+    <th scope="col" class="number"><bdi class="clamp" title="${name}">${name}</bdi></th>`;
+}
+
+function sizeCell({ widthPx, heightPx }: PhotoSummary): Html {
+  return html`
+    <td class="number" data-value="${widthPx * heightPx}">${widthPx} × ${heightPx}</td>`;
+}
+
+function densityCell(count: number, areaPx: number): Html {
+  const density = perMegapixel(count, areaPx);
+  const shown = density === undefined ? "–" : formatValue(density);
+  return html`<td class="number" data-value="${density ?? -1}">${shown}</td>`;
+}
+
+/** The number of regions, and their counts, which unfold to a table. */
+function regionCells({ regions = [], objectCount }: PhotoSummary): Html {
+  const outside = objectCount - regions.reduce((sum, { count }) => sum + count, 0);
+  return html`
+    ${numberCell(regions.length)}
+    <td class="regions">
+      ${regions.length === 0 ? "–" : regionTable(regions)}
+      ${
+        outside > 0 &&
+        regions.length > 0 &&
+        html`<span class="quiet">outside ${formatCount(outside)}</span>`
+      }
+    </td>`;
+}
+
+function regionTable(regions: readonly RegionSummary[]): Html {
+  const shown = regions.slice(0, reportLimits.regions);
+  const more = regions.length - shown.length;
+  return html`
+    <details>
+      <summary>${listCounts(regions)}</summary>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Region</th>
+            <th scope="col" class="number">Objects</th>
+            <th scope="col" class="number">Mpx</th>
+            <th scope="col" class="number">Per Mpx</th>
+          </tr>
+        </thead>
+        <tbody>${shown.map(regionRow)}</tbody>
+      </table>
+      ${more > 0 && html`<p class="quiet">… ${formatPlural(more, "more region")}</p>`}
+    </details>`;
+}
+
+function regionRow({ number, name, areaPx, count }: RegionSummary): Html {
+  return html`
+    <tr>
+      <th scope="row">${number} <bdi>${name}</bdi></th>
+      ${numberCell(count)}
+      <td class="number">${formatValue(areaPx / 1e6)}</td>
+      ${densityCell(count, areaPx)}
+    </tr>`;
+}

@@ -1,0 +1,118 @@
+import { formatCount, formatPlural } from "../../../../base/quantities.ts";
+import type { PhotoSummary } from "../../data/photo-summary.ts";
+import type { ChosenPhoto } from "../../data/picture-choice.ts";
+import { type ReportData, reportLimits } from "../../data/report-data.ts";
+import { type Html, html } from "../../html.ts";
+import { drawOverlay } from "../../pictures/overlay.ts";
+import type { Thumbnail } from "../../pictures/thumbnail.ts";
+import type { PhotoNames } from "../photo-names.ts";
+import { formatScore, listCounts, photoName } from "./cells.ts";
+
+/** A chosen photo and the small copy of it that the page holds. */
+export interface Shot extends ChosenPhoto {
+  readonly thumbnail: Thumbnail;
+}
+
+/** What can be shown and hidden on the pictures. */
+const layers = ["regions", "objects", "labels"];
+
+/** More pictures than this are shown smaller. */
+const manyShots = 9;
+
+/** Pictures with what was found on them; each opens large. */
+export function gallerySection(
+  { photoCount, regionCount }: ReportData,
+  shots: readonly Shot[],
+  names: PhotoNames,
+): Html | false {
+  if (shots.length === 0) return false;
+  const shown = regionCount === undefined ? layers.filter((layer) => layer !== "regions") : layers;
+  const choice =
+    `${shots.length} of ${formatCount(photoCount)}: those with the lowest scores, the most and the ` +
+    "fewest objects, and a sample of the others. ";
+  return html`
+    <section id="pictures">
+      <h2>Pictures</h2>
+      <div class="bar">
+        <p class="quiet">
+          ${photoCount > reportLimits.pictures && choice}Open one to see it large.
+        </p>
+        ${toggles(shown)}
+      </div>
+      <div class="gallery${shots.length > manyShots && " many"}">
+        ${shots.map((shot, i) => card(shot, `picture-${i + 1}`, names))}
+      </div>
+    </section>
+    ${viewer(shown)}`;
+}
+
+/** Made visible by the script, without which they do nothing. */
+function toggles(shown: readonly string[]): Html {
+  return html`
+    <fieldset class="toggles" hidden>
+      <legend class="unseen">Show on the pictures</legend>
+      ${shown.map(
+        (layer) =>
+          html`<label><input type="checkbox" checked data-layer="${layer}">${layer}</label>`,
+      )}
+    </fieldset>`;
+}
+
+function card(shot: Shot, id: string, names: PhotoNames): Html {
+  const { summary, reason } = shot;
+  const { source, meanScore, lowestScore } = summary;
+  const scores = `mean score ${formatScore(meanScore)}, lowest ${formatScore(lowestScore)}`;
+  return html`
+    <article class="card" id="${id}">
+      ${picture(shot, id, names.nameOf(source))}
+      <div class="about">
+        <h3>${photoName(source, names)}</h3>
+        <p>${describeCounts(summary)}</p>
+        <p class="quiet">${meanScore !== undefined && scores}</p>
+        ${reason && html`<p class="chip">${reason}</p>`}
+      </div>
+    </article>`;
+}
+
+function picture({ summary, result, thumbnail }: Shot, id: string, name: string): Html {
+  if ("missing" in thumbnail) {
+    return html`<div class="shot missing"><p>${thumbnail.missing}</p></div>`;
+  }
+  const { webp, widthPx, heightPx } = thumbnail;
+  const url = `data:image/webp;base64,${Buffer.from(webp).toString("base64")}`;
+  const text = `${name}: ${describeCounts(summary)}`;
+  const ratio = (summary.widthPx / summary.heightPx).toFixed(4);
+  return html`
+    <a class="shot" href="#${id}" aria-label="Open ${name} large">
+      <span class="frame" style="--ar:${ratio}">
+        <img src="${url}" width="${widthPx}" height="${heightPx}" alt="${text}">
+        ${drawOverlay(result)}
+      </span>
+    </a>`;
+}
+
+function describeCounts({ objectCount, regions = [] }: PhotoSummary): string {
+  const counted = formatPlural(objectCount, "object");
+  if (regions.length === 0) return counted;
+  return `${counted}; ${formatPlural(regions.length, "region")}: ${listCounts(regions)}`;
+}
+
+function viewer(shown: readonly string[]): Html {
+  return html`
+    <dialog id="viewer" aria-labelledby="viewer-name">
+      <header>
+        <div class="name"><h2 id="viewer-name" class="clamp"></h2><p id="viewer-about"></p></div>
+        <div class="tools">
+          ${toggles(shown)}
+          <button type="button" data-do="zoom" aria-pressed="false">Zoom</button>
+        </div>
+        <button type="button" data-do="close" aria-label="Close">✕</button>
+      </header>
+      <div class="stage" tabindex="0" autofocus role="group" aria-label="Picture"></div>
+      <footer>
+        <button type="button" data-do="back" aria-label="Previous picture">←</button>
+        <span id="viewer-place"></span>
+        <button type="button" data-do="next" aria-label="Next picture">→</button>
+      </footer>
+    </dialog>`;
+}

@@ -1,0 +1,172 @@
+import {
+  formatCount,
+  formatDuration,
+  formatPlural,
+  formatShare,
+  formatValue,
+} from "../../../../base/quantities.ts";
+import { regionsElsewhere } from "../../../../pipeline/count/photo-pipeline.ts";
+import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.ts";
+import type { DeviceSummary, ReportData } from "../../data/report-data.ts";
+import { type Html, html } from "../../html.ts";
+
+/** The beginning of the page: the totals, and what the reader has to know first. */
+export function overviewSection(data: ReportData, { file }: { readonly file: string }): Html {
+  const { photoCount, objectCount } = data;
+  return html`
+    <header class="top">
+      <p class="brand">${logo}<span>Orangery</span><span class="quiet">report</span></p>
+      <h1>
+        ${formatPlural(objectCount, "object")} <span>on ${formatPlural(photoCount, "photo")}</span>
+      </h1>
+      <p class="quiet"><bdi>${file}</bdi>${whenCounted(data)}</p>
+    </header>
+    ${notices(data)}
+    <section aria-label="Totals">
+      <dl class="tiles">${tilesOf(data)}</dl>
+      ${deviceNote(data)}
+    </section>`;
+}
+
+const logo = html`
+  <svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true">
+    <circle cx="12.5" cy="15.5" r="9.5" fill="var(--accent)"/>
+    <path d="M13 7.2C13.4 3 17 .8 22.6 1.4 22.2 6 18.600 8.400 13 7.2z" fill="var(--leaf)"/>
+  </svg>`;
+
+interface Tile {
+  readonly name: string;
+  readonly value: string;
+  readonly note: string;
+  readonly isWarning?: boolean;
+}
+
+function tilesOf(data: ReportData): Html[] {
+  const { recipe, photoCount, objectCount, regionCount, sliceCount } = data;
+  const { setAside: failed, left } = recipe;
+  const mean = (count: number) =>
+    photoCount === 0 ? "" : `${formatValue(Math.round((10 * count) / photoCount) / 10)} a photo`;
+  const rate = ratePerSecond(data.momentsMs);
+  const all = photoCount + failed + left;
+  const tiles: (Tile | false)[] = [
+    {
+      name: "Photos",
+      value: formatCount(photoCount),
+      note:
+        all === 0 ? "none were added" : all === photoCount ? "all done" : `of ${formatCount(all)}`,
+    },
+    { name: "Objects", value: formatCount(objectCount), note: mean(objectCount) },
+    regionCount !== undefined && {
+      name: "Regions",
+      value: formatCount(regionCount),
+      note: mean(regionCount),
+    },
+    sliceCount > photoCount && {
+      name: "Slices",
+      value: formatCount(sliceCount),
+      note: mean(sliceCount),
+    },
+    {
+      name: "Failed",
+      value: formatCount(failed),
+      note: failed === 0 ? "no photo" : `${formatShare(failed, all)} of the photos`,
+      isWarning: failed > 0,
+    },
+    rate !== undefined && {
+      name: rate < slowPerSecond ? "Photos a minute" : "Photos a second",
+      value: formatValue(roundRate(rate < slowPerSecond ? 60 * rate : rate)),
+      note: `in ${formatDuration(workingMs(data.momentsMs))} of work`,
+    },
+    photoCount > 0 && deviceTile(data),
+  ];
+  return tiles.filter((tile) => tile !== false).map(toHtml);
+}
+
+function toHtml({ name, value, note, isWarning }: Tile): Html {
+  return html`
+    <div class="tile${isWarning && " warning"}">
+      <dt>${name}</dt>
+      <dd><b style="--n:${value.length}">${value}</b><span>${note}</span></dd>
+    </div>`;
+}
+
+/** The device of most photos. */
+function deviceTile({ devices, photoCount }: ReportData): Tile {
+  const [most, ...others] = photosByDevice(devices);
+  const [value, photos] = most!;
+  const note =
+    others.length === 0
+      ? "for all photos"
+      : `${formatShare(photos, photoCount)}, others on ${others.map(([name]) => name).join(", ")}`;
+  return { name: "Device", value, note };
+}
+
+/** The number of photos by device, most first. */
+function photosByDevice(devices: readonly DeviceSummary[]): [device: string, photos: number][] {
+  const counts = new Map<string, number>();
+  for (const { device, photos } of devices) counts.set(device, (counts.get(device) ?? 0) + photos);
+  return [...counts].sort((a, b) => b[1] - a[1]);
+}
+
+/** A device that was not the first choice, with the reason. */
+type Fallback = DeviceSummary & { readonly fallbackReason: string };
+
+function fallbacksOf({ devices }: ReportData): readonly Fallback[] {
+  return devices.filter((device): device is Fallback => device.fallbackReason !== undefined);
+}
+
+/**
+ * Whether not all photos ran on one device: then a fallback was a mishap. Otherwise it may be the only
+ * device of the machine: results say why a device was not used, but not whether anybody asked for it.
+ */
+function isMixed({ devices }: ReportData): boolean {
+  // The recorded device is the detector's.
+  const isSplit = devices.some(({ fallbackReason }) => fallbackReason?.includes(regionsElsewhere));
+  return isSplit || photosByDevice(devices).length > 1;
+}
+
+function notices(data: ReportData): Html[] {
+  const { left } = data.recipe;
+  const whatIsLeft = `${formatPlural(left, "photo")} ${left === 1 ? "is" : "are"} left`;
+  const unfinished = html`
+    <p class="notice">
+      <b>Not finished.</b> ${whatIsLeft}; run the same command again to go on.
+    </p>`;
+  const fallbacks = isMixed(data) ? fallbacksOf(data) : [];
+  return [...(left > 0 ? [unfinished] : []), ...fallbacks.map(fallbackNotice)];
+}
+
+function fallbackNotice({ device, fallbackReason, photos }: Fallback): Html {
+  const photosRan = formatPlural(photos, "photo");
+  return html`
+    <p class="notice">
+      <b>${photosRan} ran on ${device}</b>, not on the first choice: ${fallbackReason}
+    </p>`;
+}
+
+function deviceNote(data: ReportData): Html | false {
+  const [first, ...others] = fallbacksOf(data);
+  if (first === undefined || isMixed(data)) return false;
+  const reason = ({ fallbackReason }: Fallback) => html`<p>Not used: ${fallbackReason}</p>`;
+  return html`
+    <details class="device">
+      <summary>Why on ${first.device}</summary>
+      ${[first, ...others].map(reason)}
+    </details>`;
+}
+
+function whenCounted({ recipe: { firstResultAt, lastResultAt } }: ReportData): Html | false {
+  if (firstResultAt === undefined || lastResultAt === undefined) return false;
+  const [first, last] = [new Date(firstResultAt), new Date(lastResultAt)];
+  const day = (date: Date) =>
+    date.toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" });
+  const time = (date: Date) => date.toISOString().slice(11, 16);
+  const end = day(first) === day(last) ? time(last) : `${day(last)}, ${time(last)}`;
+  const span = end === time(first) ? "" : ` – ${end}`;
+  return html` · <time datetime="${firstResultAt}">${day(first)}, ${time(first)}</time>${span} UTC`;
+}
+
+/** Rounds to two digits below 10, to three above. */
+function roundRate(rate: number): number {
+  return Number(rate.toPrecision(rate < 10 ? 2 : 3));
+}
