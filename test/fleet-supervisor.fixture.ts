@@ -1,4 +1,5 @@
 import { EventEmitter, once } from "node:events";
+import type { WorkerConfig } from "../src/fleet/process/worker-messages.ts";
 import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
 import type { SlotStatus } from "../src/fleet/supervisor/slot-status.ts";
 import {
@@ -6,7 +7,6 @@ import {
   type SupervisorEvent,
   type SupervisorOptions,
 } from "../src/fleet/supervisor/supervisor.ts";
-import type { WorkerConfig } from "../src/fleet/worker/worker-messages.ts";
 import type { TestQueue } from "./fleet.fixture.ts";
 
 export interface FleetOptions extends Partial<Omit<SupervisorOptions, "config" | "slots">> {

@@ -1,7 +1,7 @@
 /** A module of tasks for workers of the tests: does what a job's data say. */
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WorkerSlot } from "../src/fleet/worker/worker-module.ts";
+import type { TaskEnvironment } from "../src/fleet/process/task-module.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { onnxRuntime } from "../src/native/onnx-runtime.ts";
 import type { Runtime } from "../src/native/runtime.ts";
@@ -62,7 +62,7 @@ class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
   }
 }
 
-export default function setUp({ models, device, workerId, logger }: WorkerSlot) {
+export default function setUp({ models, device, workerId, logger }: TaskEnvironment) {
   const cache = new ModelCache({ models, device, workerId, logger, runtime, warmUp: true });
   return {
     task: new TestTask({ cache, workerId, logger }),

@@ -1,5 +1,5 @@
 /** The program of a worker process; `orangery worker` starts it. */
-import { runWorkerProcess } from "../fleet/worker/worker-process.ts";
+import { runWorkerProcess } from "../fleet/process/worker-process.ts";
 import { jsonLog, type LogLevel } from "./output/json-log.ts";
 
 const status = await runWorkerProcess(jsonLog(process.argv[2] as LogLevel));

@@ -10,8 +10,8 @@ import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/run/co
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import { ModelTask, type ModelTaskOptions } from "../../tasks/model-task.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
-import { otherRecipe } from "./queue-recipe.ts";
 import { type PhotoJobData, toPhotoIdentity } from "./photo-job-data.ts";
+import { otherRecipe } from "./queue-recipe.ts";
 
 export interface CountPhotoOptions extends ModelTaskOptions {
   /** How it is counted. `cache` has the models, as `detect` and `segment`. */

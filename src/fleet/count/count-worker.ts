@@ -5,7 +5,7 @@ import { ResultWriter } from "../../ledger/results/result-writer.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import { countRecipe } from "../../pipeline/run/count-recipe.ts";
-import type { WorkerSetup, WorkerSlot } from "../worker/worker-module.ts";
+import type { TaskEnvironment, TaskSetup } from "../process/task-module.ts";
 import { type CountedPhoto, CountPhoto, changedModel } from "./count-photo.ts";
 import type { CountSettings } from "./count-settings.ts";
 import { type PhotoJobData, parsePhotoJobData } from "./photo-job-data.ts";
@@ -20,7 +20,7 @@ export default async function setUpCounting({
   settings,
   logger,
   ...slot
-}: WorkerSlot): Promise<WorkerSetup<PhotoJobData, CountedPhoto>> {
+}: TaskEnvironment): Promise<TaskSetup<PhotoJobData, CountedPhoto>> {
   const { results, count, recipeHash, attempts, ...limits } = settings as CountSettings;
   const { recipe, sha256 } = await countRecipe(count);
   // A process that starts later must not go on with another model than those that are at work.

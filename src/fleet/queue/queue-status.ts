@@ -1,5 +1,5 @@
 import type { Queue } from "bullmq";
-import { readWorkers, type WorkerStatus } from "../worker/worker-heartbeat.ts";
+import { readWorkers, type WorkerStatus } from "./worker-status.ts";
 
 /** What a queue is like at one moment. */
 export interface QueueStatus {

@@ -1,22 +1,8 @@
 import { availableParallelism, hostname } from "node:os";
 import { OrangeryError } from "../../errors.ts";
 import { parseDevice } from "../../models/devices/device.ts";
+import type { DeviceSlot } from "../process/device-slot.ts";
 import type { FoundDevices } from "./found-devices.ts";
-
-/** One worker process's place on this machine. */
-export interface DeviceSlot {
-  /** `gpu0@host`, `cpu1@host`; a second process on one GPU is `gpu0-2@host`. */
-  readonly name: string;
-  readonly workerId: number;
-  /** What it most probably computes on; only a proof can be sure. */
-  readonly kind: "gpu" | "cpu";
-  /** As the model cache takes it. */
-  readonly device: string;
-  /** Whether another device will not do: where the device was named, not found. */
-  readonly requireDevice: boolean;
-  /** CPU threads that share one operator; 0 is as many as there are cores. */
-  readonly intraOpThreads: number;
-}
 
 export interface DeviceSlotsOptions {
   readonly host?: string;

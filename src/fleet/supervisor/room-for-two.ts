@@ -1,11 +1,5 @@
 import { readMemory } from "../../models/devices/memory-reading.ts";
-
-export interface ProcessMemory {
-  /** Resident memory. */
-  readonly processBytes: number;
-  /** GPU memory, where the driver tells, or what the models were measured to take. */
-  readonly gpuBytes: number;
-}
+import type { ProcessMemory } from "../process/worker-messages.ts";
 
 export interface RoomOptions {
   readonly device: string;

@@ -1,4 +1,4 @@
-import type { WorkerStats } from "../worker/worker-messages.ts";
+import type { WorkerStats } from "../process/worker-messages.ts";
 
 /** When a worker process is replaced by a fresh one. */
 export interface RecycleOptions {

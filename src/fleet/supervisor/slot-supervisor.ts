@@ -3,8 +3,8 @@ import { settlesWithin } from "../../base/abort.ts";
 import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import type { Logger } from "../../logger.ts";
 import type { FleetMetrics } from "../../monitor/fleet-metrics.ts";
-import type { WorkerConfig, WorkerDevice } from "../worker/worker-messages.ts";
-import type { DeviceSlot } from "./device-slots.ts";
+import type { DeviceSlot } from "../process/device-slot.ts";
+import type { WorkerConfig, WorkerDevice } from "../process/worker-messages.ts";
 import { RestartBackoff, type RestartBackoffOptions } from "./restart-backoff.ts";
 import { hasRoomForTwo } from "./room-for-two.ts";
 import type {

@@ -1,8 +1,8 @@
 import { OneAtATime } from "../../base/one-at-a-time.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { FleetMetrics } from "../../monitor/fleet-metrics.ts";
-import type { WorkerConfig } from "../worker/worker-messages.ts";
-import type { DeviceSlot } from "./device-slots.ts";
+import type { DeviceSlot } from "../process/device-slot.ts";
+import type { WorkerConfig } from "../process/worker-messages.ts";
 import type { RestartBackoffOptions } from "./restart-backoff.ts";
 import { slotTrouble } from "./slot-readiness.ts";
 import { type RecycleOptions, type SlotEvent, type SlotStatus, slotStates } from "./slot-status.ts";

@@ -10,7 +10,7 @@ import type {
   WorkerMessage,
   WorkerOrder,
   WorkerStats,
-} from "../worker/worker-messages.ts";
+} from "../process/worker-messages.ts";
 
 export interface WorkerChildOptions {
   /** The program of a worker process. */
@@ -108,11 +108,6 @@ export class WorkerChild {
   /** Lets it finish what it has and end; after the deadline it gives its jobs back. */
   drain(deadlineMs: number): void {
     this.#send({ type: "drain", deadlineMs });
-  }
-
-  /** Lets it give its jobs back and end. */
-  abort(): void {
-    this.#send({ type: "abort" });
   }
 
   /** Ends it at once. Its jobs wait until their locks have run out. */

@@ -1,8 +1,7 @@
 import { hostname } from "node:os";
 import { type Job, MetricsTime, Worker } from "bullmq";
 import type { Registry } from "prom-client";
-import { untilAborted } from "../../base/abort.ts";
-import { settlesWithin } from "../../base/abort.ts";
+import { settlesWithin, untilAborted } from "../../base/abort.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
@@ -13,6 +12,7 @@ import { type JobEnd, JobProcessor } from "../jobs/job-processor.ts";
 import { LockKeeper } from "../jobs/lock-keeper.ts";
 import { toConnectionOptions, toPortableConnection } from "../queue/redis-connection.ts";
 import { warnOfEviction } from "../queue/redis-eviction.ts";
+import { PublishedStatus } from "../queue/worker-status.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 import type { CheckedWorkerOptions } from "./worker-options.ts";
 
@@ -146,9 +146,9 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       .waitUntilReady()
       .then(() => warnOfEviction(this.bullmq, this.#logger));
     await untilAborted(Promise.all([prepare?.(signal), reached, this.#locks?.ready]), signal);
-    this.#heartbeat = await WorkerHeartbeat.start({
-      worker: this.bullmq,
+    this.#heartbeat = new WorkerHeartbeat({
       name: this.name,
+      status: new PublishedStatus(this.bullmq, this.name),
       cache: openedCache(this.#options),
       counts: () => ({ active: this.#processor.active, ended: this.#endedJobs }),
     });

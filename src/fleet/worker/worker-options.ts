@@ -70,6 +70,20 @@ export interface FleetWorkerOptions<Payload = unknown> {
   readonly logger?: Logger | undefined;
 }
 
+/** The options of a worker that a process of its own can be given in a message. */
+export type WorkerTuning = Pick<
+  FleetWorkerOptions,
+  | "prefix"
+  | "concurrency"
+  | "attempts"
+  | "backoffMs"
+  | "maxCrashes"
+  | "lockDurationMs"
+  | "stalledIntervalMs"
+  | "maxBlockedMs"
+  | "jobLogs"
+>;
+
 /** The options that have a value whether one is given or not. */
 type Defaulted =
   | "concurrency"

@@ -3,7 +3,7 @@ import { createLogUpdate } from "log-update";
 import { isOrangeryError } from "../../../errors.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import { type QueueStatus, readQueueStatus } from "../../../fleet/queue/queue-status.ts";
-import type { WorkerStatus } from "../../../fleet/worker/worker-heartbeat.ts";
+import type { WorkerStatus } from "../../../fleet/queue/worker-status.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { readRecipes } from "../../../ledger/results/stored-results.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { silentLogger } from "../../logger.ts";
 import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
-import { setUpWorker } from "./worker-module.ts";
+import { setUpTask } from "./task-module.ts";
 
 const slot = {
   name: "gpu2@host",
@@ -21,7 +21,7 @@ describe("a module of tasks", () => {
   test("may export a class; the slot's models go before its own", async () => {
     await using models = await TinyModels.create();
     const given = { ...slot, models: { detect: models.files.detect } };
-    await using setup = await setUpWorker(classModule, given);
+    await using setup = await setUpTask(classModule, given);
     await setup.prove(new AbortController().signal);
     assert.deepEqual(
       setup.cache?.info().models.map(({ name, device, workerId }) => [name, device, workerId]),
@@ -33,12 +33,12 @@ describe("a module of tasks", () => {
   });
 
   test("has proved nothing where its models do not load", async () => {
-    await using setup = await setUpWorker(classModule, slot);
+    await using setup = await setUpTask(classModule, slot);
     await assert.rejects(setup.prove(new AbortController().signal), { code: "MODEL_NOT_FOUND" });
   });
 
   test("that exports neither a class nor a function is refused", async () => {
     const module = `data:text/javascript,export default ${encodeURIComponent("{}")}`;
-    await assert.rejects(setUpWorker(module, slot), { code: "INVALID_ARGUMENT" });
+    await assert.rejects(setUpTask(module, slot), { code: "INVALID_ARGUMENT" });
   });
 });

@@ -3,18 +3,18 @@ import { isOrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { readMemory } from "../../models/devices/memory-reading.ts";
 import { RedisPulse } from "../queue/redis-pulse.ts";
-import type { ProcessMemory } from "../supervisor/room-for-two.ts";
-import { FleetWorker } from "./fleet-worker.ts";
+import { FleetWorker } from "../worker/fleet-worker.ts";
+import { checkWorkerOptions } from "../worker/worker-options.ts";
 import { MemoryTrend } from "./memory-trend.ts";
+import { setUpTask, type TaskSetup } from "./task-module.ts";
 import type {
+  ProcessMemory,
   WorkerConfig,
   WorkerDevice,
   WorkerMessage,
   WorkerOrder,
   WorkerStats,
 } from "./worker-messages.ts";
-import { setUpWorker, type WorkerSetup } from "./worker-module.ts";
-import { checkWorkerOptions } from "./worker-options.ts";
 
 /** Often enough to act on, rarely enough to cost nothing. */
 const statsPeriodMs = 100;
@@ -50,7 +50,7 @@ class WorkerProcess {
   readonly #logger: Logger;
   readonly #leaving = Promise.withResolvers<void>();
   readonly #trends = { process: new MemoryTrend(), gpu: new MemoryTrend() };
-  #setup: WorkerSetup | undefined;
+  #setup: TaskSetup | undefined;
   #worker: FleetWorker | undefined;
   #deadlineMs: number | undefined;
   #tasks = 0;
@@ -95,7 +95,7 @@ class WorkerProcess {
   async #begin(): Promise<void> {
     const { slot, models, settings, task, queue, connection, worker } = this.#config;
     const logger = this.#logger;
-    const setup = await setUpWorker(task, { ...slot, models, settings, logger });
+    const setup = await setUpTask(task, { ...slot, models, settings, logger });
     this.#setup = setup;
     if (this.#deadlineMs !== undefined) return;
     const options = checkWorkerOptions({
@@ -125,7 +125,6 @@ class WorkerProcess {
   #obey(order: WorkerOrder): void {
     if (order.type === "take") this.#take();
     else if (order.type === "drain") this.#leave(order.deadlineMs);
-    else if (order.type === "abort") this.#leave(0);
   }
 
   #take(): void {

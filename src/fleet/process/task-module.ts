@@ -4,11 +4,11 @@ import type { Logger } from "../../logger.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import type { PayloadParser } from "../jobs/job-data.ts";
-import type { DeviceSlot } from "../supervisor/device-slots.ts";
-import type { ModelTaskClass } from "./create-worker.ts";
+import type { ModelTaskClass } from "../worker/create-worker.ts";
+import type { DeviceSlot } from "./device-slot.ts";
 
 /** What a worker process is told of its place and its work. */
-export interface WorkerSlot extends DeviceSlot {
+export interface TaskEnvironment extends DeviceSlot {
   /** Model files by name, from the command line. */
   readonly models: Readonly<Record<string, string>>;
   /** What else the command line says to the module: anything that can be cloned. */
@@ -17,7 +17,7 @@ export interface WorkerSlot extends DeviceSlot {
 }
 
 /** What a worker process works with. */
-export interface WorkerSetup<Payload = unknown, Result = unknown> extends AsyncDisposable {
+export interface TaskSetup<Payload = unknown, Result = unknown> extends AsyncDisposable {
   readonly task: ModelTask<Payload, Result>;
   /** For figures of memory and loads. */
   readonly cache?: ModelCache;
@@ -29,11 +29,11 @@ export interface WorkerSetup<Payload = unknown, Result = unknown> extends AsyncD
 }
 
 /** What a module of tasks exports as its default, if not a class of tasks. */
-export type SetUpWorker = (slot: WorkerSlot) => WorkerSetup | Promise<WorkerSetup>;
+export type SetUpTask = (slot: TaskEnvironment) => TaskSetup | Promise<TaskSetup>;
 
 /** A module of tasks: `orangery worker --task <module>`. */
-export interface WorkerModule {
-  readonly default: SetUpWorker | ModelTaskClass<unknown, unknown>;
+export interface TaskModule {
+  readonly default: SetUpTask | ModelTaskClass<unknown, unknown>;
   /** Of a class: its model files by name, unless the command line says others. */
   readonly models?: Readonly<Record<string, string>>;
   /** Of a class: checks a job's data. */
@@ -47,8 +47,8 @@ export interface WorkerModule {
  *
  * @throws `INVALID_ARGUMENT` for a module that exports neither
  */
-export async function setUpWorker(moduleUrl: string, slot: WorkerSlot): Promise<WorkerSetup> {
-  const module: Partial<WorkerModule> = await import(moduleUrl);
+export async function setUpTask(moduleUrl: string, slot: TaskEnvironment): Promise<TaskSetup> {
+  const module: Partial<TaskModule> = await import(moduleUrl);
   const { default: exported } = module;
   if (typeof exported !== "function") {
     throw new OrangeryError(
@@ -62,7 +62,7 @@ export async function setUpWorker(moduleUrl: string, slot: WorkerSlot): Promise<
 }
 
 function isTaskClass(
-  exported: WorkerModule["default"],
+  exported: TaskModule["default"],
 ): exported is ModelTaskClass<unknown, unknown> {
   // Not `instanceof`: the module may have another copy of the package.
   return typeof exported.prototype?.execute === "function";
@@ -70,9 +70,9 @@ function isTaskClass(
 
 function setUpClass(
   Task: ModelTaskClass<unknown, unknown>,
-  { models, parse, telemetry }: Partial<WorkerModule>,
-  slot: WorkerSlot,
-): WorkerSetup {
+  { models, parse, telemetry }: Partial<TaskModule>,
+  slot: TaskEnvironment,
+): TaskSetup {
   const { workerId, device, requireDevice, intraOpThreads, logger } = slot;
   const cache = new ModelCache({
     ...{ workerId, device, requireDevice, intraOpThreads, logger },

@@ -1,31 +1,24 @@
 import type { RedisOptions } from "bullmq";
 import type { MetricsSnapshot } from "../../monitor/metrics-snapshot.ts";
-import type { DeviceSlot } from "../supervisor/device-slots.ts";
-import type { ProcessMemory } from "../supervisor/room-for-two.ts";
-import type { FleetWorkerOptions } from "./worker-options.ts";
+import type { WorkerTuning } from "../worker/worker-options.ts";
+import type { DeviceSlot } from "./device-slot.ts";
 
-/** Everything that a worker process begins with. By message, so that no password is in a command line. */
+/**
+ * Everything that a worker process begins with. It travels as a message, so that no password is on a
+ * command line.
+ */
 export interface WorkerConfig {
   readonly slot: DeviceSlot;
   /** The URL of the module of tasks. */
   readonly task: string;
+  /** Model files by name. */
   readonly models: Readonly<Record<string, string>>;
+  /** Anything else for the module of tasks that can be cloned. */
   readonly settings: unknown;
   readonly queue: string;
   readonly connection: RedisOptions;
-  readonly worker: Pick<
-    FleetWorkerOptions,
-    | "prefix"
-    | "concurrency"
-    | "attempts"
-    | "backoffMs"
-    | "maxCrashes"
-    | "lockDurationMs"
-    | "stalledIntervalMs"
-    | "maxBlockedMs"
-    | "jobLogs"
-  >;
-  /** How long the jobs in hand may take when the supervisor is gone. */
+  readonly worker: WorkerTuning;
+  /** How long running jobs may take after the supervisor is gone. */
   readonly orphanDeadlineMs: number;
 }
 
@@ -33,18 +26,17 @@ export interface WorkerConfig {
 export type WorkerOrder =
   | { readonly type: "begin"; readonly config: WorkerConfig }
   | { readonly type: "take" }
-  | { readonly type: "drain"; readonly deadlineMs: number }
-  | { readonly type: "abort" };
+  | { readonly type: "drain"; readonly deadlineMs: number };
 
 /** From a worker process to the supervisor. */
 export type WorkerMessage =
   | { readonly type: "ready"; readonly device: WorkerDevice; readonly stats: WorkerStats }
   | { readonly type: "failed"; readonly code: string; readonly message: string }
   | { readonly type: "taking" }
-  /** It takes no more jobs and has none in hand. */
+  /** It takes no more jobs, and none is running. */
   | { readonly type: "drained" }
   | { readonly type: "stats"; readonly stats: WorkerStats }
-  /** All that it has counted since it began. */
+  /** Everything that it has counted since it began. */
   | { readonly type: "metrics"; readonly metrics: MetricsSnapshot };
 
 /** The device that a worker process has proved. */
@@ -56,14 +48,23 @@ export interface WorkerDevice {
 
 /** What a worker process is like at one moment. */
 export interface WorkerStats {
-  /** Jobs that it is done with, in whatever way. */
+  /** Jobs that it has finished, in whatever way. */
   readonly tasks: number;
+  /** Jobs that are running. */
   readonly active: number;
-  /** How long the inference that runs now has taken so far; 0 where none runs. */
+  /** How long the current inference has taken so far; 0 where none runs. */
   readonly inferenceMs: number;
   /** Whether Redis answers it. */
   readonly isConnected: boolean;
   readonly memory: ProcessMemory;
-  /** How much memory grows with each task, at the least. */
+  /** How much memory grows with each job, at least. */
   readonly growthBytesPerTask: number;
+}
+
+/** The memory of one process. */
+export interface ProcessMemory {
+  /** Resident memory. */
+  readonly processBytes: number;
+  /** GPU memory: what the driver reports, or else what the models were measured to take. */
+  readonly gpuBytes: number;
 }
