@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { createRecipe } from "../src/ledger/recipe.ts";
-import { fromCocoCounts } from "../src/ledger/results/coco-counts.ts";
+import { fromCocoCounts } from "../src/ledger/coco-counts.ts";
 import {
   exampleRegion,
   exampleResult,
@@ -70,7 +70,7 @@ const exportJson = async (file: string, ...args: string[]) =>
 async function assertNothingPartial(): Promise<void> {
   const files = await readdir(folder.path);
   assert.deepEqual(
-    files.filter((file) => file.includes("partial")),
+    files.filter((file) => file.endsWith(".part")),
     [],
   );
 }
@@ -91,7 +91,7 @@ describe("csv", () => {
     ]);
   });
 
-  test("tells of photos without a result in the table of photos", async () => {
+  test("lists failed photos in the table of photos", async () => {
     const text = await exportTo("photos.csv", "results.db", "--format", "csv", "--rows", "photos");
     const [head, first, second, , last] = text.split(/\r\n/);
     assert.match(head!, /^photo,state,width_px,height_px,objects,regions,slices,mean_score,/);
@@ -99,7 +99,7 @@ describe("csv", () => {
     assert.match(second!, /^\/photos\/b\/1\.jpg,done,100,80,0,0,1,,,cpu,/);
     assert.equal(
       last,
-      '/photos/c/=1+1.jpg,set-aside,,,,,,,,,,,,,PHOTO_UNREADABLE,"Expected a photo,\ngot ""nothing""."',
+      '/photos/c/=1+1.jpg,failed,,,,,,,,,,,,,PHOTO_UNREADABLE,"Expected a photo,\ngot ""nothing""."',
     );
   });
 
@@ -332,7 +332,7 @@ describe("without any result", () => {
 });
 
 describe("several recipes", () => {
-  test("the newest is taken and the choice is told; another can be named", async () => {
+  test("the newest is taken and the choice is reported; another can be named", async () => {
     const file = join(folder.path, "two.db");
     const older = createRecipe({ job: "count", confidence: 0.1 });
     const newer = createRecipe({ job: "count", confidence: 0.2 });

@@ -1,14 +1,14 @@
 import { OrangeryError } from "../errors.ts";
 import type { StoredRecipe } from "../ledger/results/stored-results.ts";
 
-/** So much of a recipe's hash is shown; so much or more is enough to name it. */
+/** The number of characters of a recipe's hash that are shown, and enough to name it. */
 export const shortHashLength = 8;
 
 /**
- * The recipe whose hash begins with `wanted`; without it the one with the newest result, or the last
- * one where there is no result.
+ * Returns the recipe whose hash begins with `wanted`; without it the one with the newest result, or the
+ * last one where there is no result.
  *
- * @throws `INVALID_ARGUMENT` when there is none or several of that name, or none at all.
+ * @throws `INVALID_ARGUMENT` when there is none, or when several begin so.
  */
 export function chooseRecipe(
   recipes: readonly StoredRecipe[],
@@ -33,7 +33,7 @@ export function chooseRecipe(
   );
 }
 
-/** Times are ISO 8601 and UTC, so that texts are in their order; none comes first. */
+/** Times are ISO 8601 in UTC, so that they sort as texts; none sorts first. */
 function byLastResult(a: StoredRecipe, b: StoredRecipe): number {
   const [left, right] = [a.lastResultAt ?? "", b.lastResultAt ?? ""];
   return left < right ? -1 : left > right ? 1 : 0;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { Detections } from "../../vision/detections.ts";
-import { decodePicture } from "../../vision/photo/picture.ts";
+import { decodePicture } from "../../vision/photo/decode-picture.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-annotated-"));
@@ -54,8 +54,8 @@ test("only what was left of a photo's own picture is removed", async () => {
   await using folder = await temporaryFolder();
   const pictures = new AnnotatedPictures(folder.path);
   const file = await pictures.write("/a/tray.png", photo, findings);
-  const other = `${pictures.fileOf("/b/tray.png")}.1.partial`;
-  await writeFile(`${file}.123.partial`, "half a picture");
+  const other = `${pictures.fileOf("/b/tray.png")}.1.part`;
+  await writeFile(`${file}.123.part`, "half a picture");
   await writeFile(other, "another's");
   await mkdir(join(folder.path, "folder"));
   await pictures.removeLeftovers("/a/tray.png");

@@ -1,13 +1,14 @@
 import { hash } from "node:crypto";
 import { mkdir, readdir, rm } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
+import { partSuffix } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { ObjectCount } from "../../ledger/results/result-rows.ts";
 import { Detections } from "../../vision/detections.ts";
 import { type DrawingOptions, drawDetections } from "../../vision/drawing/drawing.ts";
+import { reduceDetections, reducePhoto } from "../../vision/drawing/reduce-photo.ts";
 import type { Pixels } from "../../vision/photo/open-photo.ts";
 import { savePicture } from "../../vision/photo/picture-file.ts";
-import { reduceDetections, reducePhoto } from "../../vision/drawing/reduce-photo.ts";
 import type { Region } from "../../vision/region.ts";
 
 /** What is drawn on a photo. */
@@ -78,7 +79,7 @@ export class AnnotatedPictures {
   async removeLeftovers(source: string): Promise<void> {
     const name = basename(this.fileOf(source));
     for (const entry of await readdir(this.folder)) {
-      const isLeftover = entry.startsWith(`${name}.`) && entry.endsWith(".partial");
+      const isLeftover = entry.startsWith(`${name}.`) && entry.endsWith(partSuffix);
       if (isLeftover) await rm(join(this.folder, entry), { force: true });
     }
   }

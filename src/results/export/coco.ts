@@ -1,10 +1,10 @@
-import { toCocoCounts } from "../../ledger/results/coco-counts.ts";
+import { toCocoCounts } from "../../ledger/coco-counts.ts";
 import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import type { Mask } from "../../vision/masks/mask.ts";
 import type { OutputSink } from "./output-file.ts";
 
-/** What a class is of: the detector's classes and the segmenter's are different sets. */
+/** Whose class it is: the detector and the segmenter have different sets. */
 type Kind = "object" | "region";
 
 interface Category {
@@ -15,17 +15,17 @@ interface Category {
 
 export interface CocoOptions {
   readonly recipeHash: string;
-  /** Where the list of images is kept until the annotations are written, in pieces to come back. */
+  /** Keeps the list of images until the annotations are written. */
   readonly images: SpooledText;
 }
 
-/** Text that is put aside and read again from its beginning. */
+/** Text that is written, and later read from its beginning. */
 export interface SpooledText extends OutputSink {
   read(): AsyncIterable<string>;
 }
 
 /**
- * Results as a COCO file that `pycocotools` loads. Numbers of images and annotations count from 1 in
+ * Writes results as a COCO file that `pycocotools` loads. Images and annotations are numbered from 1 in
  * the order of the results.
  */
 export async function* toCoco(
@@ -59,7 +59,7 @@ function* annotationsOf(
   { objects, objectRegions, regions = [] }: StoredResult,
   categories: Categories,
 ): Generator<object> {
-  // Before those that are only met, so that their numbers do not depend on what was found.
+  // All names first, so that their numbers do not depend on what was found.
   categories.addNames(objects.names);
   for (const [index, { name, score, boxXyxy, mask }] of [...objects].entries()) {
     const region = objectRegions?.[index];
@@ -82,7 +82,7 @@ function* annotationsOf(
   }
 }
 
-/** Without a mask the area is that of the box, and there is no segmentation to tell. */
+/** Without a mask the area is that of the box, and the segmentation is empty. */
 function shapeOf([x1, y1, x2, y2]: readonly number[], mask: Mask | undefined) {
   const [width, height] = [toHundredths(x2! - x1!), toHundredths(y2! - y1!)];
   return {
@@ -94,7 +94,7 @@ function shapeOf([x1, y1, x2, y2]: readonly number[], mask: Mask | undefined) {
   };
 }
 
-/** Numbers for classes, from 1 on. */
+/** Numbers classes from 1. */
 class Categories {
   readonly #byKey = new Map<string, Category>();
   #names: readonly string[] = [];
@@ -104,7 +104,7 @@ class Categories {
   }
 
   addNames(names: readonly string[]): void {
-    // Results of one model have the same list, each a copy of its own.
+    // Results of one model have equal lists, each in a copy.
     if (names.every((name, classId) => name === this.#names[classId])) return;
     this.#names = names;
     for (const name of names) this.idOf("object", name);

@@ -2,6 +2,7 @@ import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { guardWriting } from "../../base/files/disk-full.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import {
   readFailures,
@@ -11,25 +12,25 @@ import {
 import { toCoco } from "./coco.ts";
 import { toCsv } from "./csv.ts";
 import { toGeoJson } from "./geojson.ts";
-import { guardWriting, OutputFile, type OutputSink } from "./output-file.ts";
+import { OutputFile, type OutputSink } from "./output-file.ts";
 import { writeParquet } from "./parquet.ts";
 import { type ResultTable, type Row, resultTables, type TableName } from "./result-tables.ts";
 import { writeYolo } from "./yolo.ts";
 
 export type ExportFormat = "csv" | "coco" | "yolo" | "geojson" | "parquet";
 
-interface FormatFacts {
-  /** Follows the name of the results file; a folder's has no dot at its start. */
+interface Format {
+  /** Follows the name of the results file. */
   readonly suffix: string;
-  /** Which table is written where none is named; undefined where there are no tables. */
+  /** The default table; undefined for a format without tables. */
   readonly table?: TableName;
-  /** Whether it can go to a pipe. */
+  /** Whether it can be written to a pipe. */
   readonly isText: boolean;
 }
 
 const defaultTables = { csv: "counts", parquet: "objects" } as const;
 
-export const exportFormats: { readonly [format in ExportFormat]: FormatFacts } = {
+export const exportFormats: { readonly [format in ExportFormat]: Format } = {
   csv: { suffix: ".csv", table: defaultTables.csv, isText: true },
   coco: { suffix: ".coco.json", isText: true },
   yolo: { suffix: "-yolo", isText: false },
@@ -39,9 +40,9 @@ export const exportFormats: { readonly [format in ExportFormat]: FormatFacts } =
 
 export interface ExportResultsOptions {
   readonly format: ExportFormat;
-  /** Of CSV and Parquet; the default is the format's. */
+  /** Of CSV and Parquet. Default: the format's. */
   readonly table?: TableName | undefined;
-  /** Of YOLO: a sixth column. */
+  /** Of YOLO: a sixth column with the score. Default false. */
   readonly scores?: boolean | undefined;
   readonly recipeHash: string;
   readonly signal?: AbortSignal | undefined;
@@ -51,7 +52,7 @@ export interface ExportResultsOptions {
 
 /**
  * Writes the results of one recipe to a path: a file, or for YOLO a folder. It appears whole or not at
- * all, and any number of photos takes bounded memory.
+ * all. Memory stays bounded for any number of photos.
  *
  * @throws `INVALID_ARGUMENT`, `NO_SPACE`, `LEDGER_*`, or the signal's reason.
  */
@@ -69,7 +70,7 @@ export async function exportResults(
   await file.finish();
 }
 
-/** Writes the results of one recipe to a sink, which takes any format but YOLO. */
+/** Writes the results of one recipe to a sink, in any format but YOLO. */
 export async function writeResults(
   ledger: Ledger,
   sink: OutputSink,
@@ -128,7 +129,7 @@ async function writeCoco(
 ): Promise<void> {
   const parent = tmpdir();
   const folder = await guardWriting(parent, () => mkdtemp(join(parent, "orangery-coco-")), {
-    advice: "A part of the export is kept there meanwhile; name another folder in TMPDIR.",
+    advice: "A part of the export is kept there for a while; name another folder in TMPDIR.",
   });
   try {
     await using file = await OutputFile.create(join(folder, "images"));

@@ -4,9 +4,9 @@ import type { Mask } from "../../vision/masks/mask.ts";
 import { outlineMask } from "../../vision/masks/pixel-outline.ts";
 
 /**
- * Results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and each of
- * its objects. Coordinates are px of the photo, x to the right and y down from its top left corner;
- * they are no places on earth. Rings go as RFC 7946 wants it by the numbers as they are.
+ * Writes results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and each
+ * of its objects. Coordinates are px of the photo, x to the right and y down from its top left corner,
+ * not places on earth. By these numbers, rings have the orientation of RFC 7946.
  */
 export async function* toGeoJson(
   results: AsyncIterable<StoredResult>,
@@ -81,7 +81,7 @@ function boxGeometry(boxXyxy: readonly number[]): object {
   return { type: "Polygon", coordinates: [ring] };
 }
 
-/** No geometry for an empty mask, which RFC 7946 calls unlocated. */
+/** An empty mask has no geometry, which RFC 7946 calls unlocated. */
 function maskGeometry(mask: Mask): object | null {
   const shapes = outlineMask(mask);
   if (shapes.length === 0) return null;

@@ -1,13 +1,13 @@
-/** Where the labels of a photo go: folders, and a name without its extension. */
+/** The place of a photo's labels: folders, and a name without its extension. */
 export interface LabelFile {
   readonly folders: readonly string[];
   readonly stem: string;
 }
 
 /**
- * The place at which trainers look for the labels of a photo: its own, with another extension. A
- * source may be a path of this or another system, a URL or the key of an object; what cannot be part
- * of a name on this platform becomes `_`.
+ * Returns where trainers look for the labels of a photo: its own path, with another extension. A source
+ * may be a path of this or another system, a URL or the key of an object; characters that cannot be
+ * part of a name on this platform become `_`.
  */
 export function labelFileOf(source: string, platform: string = process.platform): LabelFile {
   const isWindowsPath = /^([a-z]:[/\\]|\\\\)/i.test(source);

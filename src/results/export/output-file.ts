@@ -1,9 +1,10 @@
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { guardWriting } from "../../base/files/disk-full.ts";
 import { findTarget } from "../../base/files/target-file.ts";
-import { OrangeryError } from "../../errors.ts";
+import { makeFolder, partOf } from "../../base/files/whole-file.ts";
 
-/** Where text or bytes go, piece by piece. */
+/** Takes text or bytes, piece by piece. */
 export interface OutputSink {
   write(piece: string | Uint8Array): Promise<void>;
 }
@@ -13,38 +14,38 @@ const bufferBytes = 1 << 18;
 
 /**
  * A file that appears whole or not at all: it is written beside its place and moved there by
- * {@link finish}. Disposing it before that leaves what was there before.
+ * {@link finish}. Disposed before that, it leaves the earlier file as it was.
  */
 export class OutputFile implements OutputSink, AsyncDisposable {
-  /** Absolute path, of what links lead to. */
+  /** Absolute path, with links followed. */
   readonly path: string;
-  readonly #partial: string;
+  readonly #part: string;
   readonly #file: FileHandle;
   #pieces: Uint8Array[] = [];
   #buffered = 0;
   #isClosed = false;
 
-  private constructor(path: string, partial: string, file: FileHandle) {
+  private constructor(path: string, part: string, file: FileHandle) {
     this.path = path;
-    this.#partial = partial;
+    this.#part = part;
     this.#file = file;
   }
 
   /**
-   * Makes the folders above it where they are missing.
+   * Creates the part beside the file, and the folders above it where they are missing.
    *
-   * @throws `INVALID_ARGUMENT` where no file can be written, `NO_SPACE`
+   * @throws `INVALID_ARGUMENT` when it cannot be written, `NO_SPACE`
    */
   static async create(path: string): Promise<OutputFile> {
     return await guardWriting(path, async () => {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       const target = await findTarget(path);
-      const partial = partialPath(target.path);
-      return new OutputFile(target.path, partial, await open(partial, "w"));
+      const part = partOf(target.path);
+      return new OutputFile(target.path, part, await open(part, "w"));
     });
   }
 
-  /** Resolves when there is room for more. @throws `NO_SPACE` */
+  /** Resolves when it can take more. @throws `NO_SPACE` */
   async write(piece: string | Uint8Array): Promise<void> {
     const bytes = typeof piece === "string" ? Buffer.from(piece) : piece;
     this.#pieces.push(bytes);
@@ -52,21 +53,21 @@ export class OutputFile implements OutputSink, AsyncDisposable {
     if (this.#buffered >= bufferBytes) await this.#flush();
   }
 
-  /** Moves the file to its place, in which a file of that name is replaced. @throws `NO_SPACE` */
+  /** Moves the file to its place and replaces an earlier one. @throws `NO_SPACE` */
   async finish(): Promise<void> {
     await this.#flush();
     await guardWriting(this.path, async () => {
-      // Or a power cut could leave the new name with nothing in it.
+      // Without it, a power cut could leave an empty file under the new name.
       await this.#file.sync();
       await this.#close();
-      await rename(this.#partial, this.path);
+      await rename(this.#part, this.path);
     });
   }
 
   /** Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
-    await rm(this.#partial, { force: true });
+    await rm(this.#part, { force: true });
   }
 
   async #flush(): Promise<void> {
@@ -81,38 +82,5 @@ export class OutputFile implements OutputSink, AsyncDisposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#file.close();
-  }
-}
-
-/** Where something is written before it is moved to `path`. */
-export function partialPath(path: string): string {
-  return `${path}.${process.pid}.partial`;
-}
-
-const noSpace = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-
-export interface GuardOptions {
-  /** What to do where nothing can be written. */
-  readonly advice?: string;
-}
-
-/** Does what writes to `path`, and says what its failure means. */
-export async function guardWriting<T>(
-  path: string,
-  write: () => Promise<T>,
-  { advice = "Check the path and the rights of the folder." }: GuardOptions = {},
-): Promise<T> {
-  try {
-    return await write();
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    if (cause instanceof OrangeryError || code === undefined) throw cause;
-    const isFull = noSpace.has(code);
-    throw new OrangeryError(
-      isFull ? "NO_SPACE" : "INVALID_ARGUMENT",
-      `Expected to write ${path}, got ${code}. ` +
-        (isFull ? "Nothing is half written: make room and start again." : advice),
-      { cause, details: { path, reason: code } },
-    );
   }
 }

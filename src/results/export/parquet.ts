@@ -20,7 +20,7 @@ export async function writeParquet(
 ): Promise<void> {
   const entries = Object.entries(columns);
   const writer = new ByteWriter();
-  /** Called after every row group, and awaited. */
+  /** Called after each row group, and awaited. */
   const flush = async () => {
     await sink.write(writer.getBytes().slice());
     writer.index = 0;

@@ -3,23 +3,23 @@ import type { FailedPhoto, StoredResult } from "../../ledger/results/stored-resu
 import { perMegapixel } from "../../pipeline/count/density.ts";
 import { countInRegion } from "../region-counts.ts";
 
-/** What a column holds; every kind may be missing in a row. */
+/** The type of a column; any value may be missing in a row. */
 export type ColumnType = "text" | "integer" | "number" | "time";
 
 export type Cell = string | number | undefined;
 export type Row = { readonly [column: string]: Cell };
 
-/** Results as rows: what CSV and Parquet have in common. */
+/** Results as rows, for CSV and Parquet. */
 export interface ResultTable {
   readonly columns: { readonly [name: string]: ColumnType };
   rowsOf(result: StoredResult): Iterable<Row>;
-  /** Of a photo without a result; most tables have none. */
+  /** The rows of a failed photo; most tables have none. */
   rowsOfFailure?(photo: FailedPhoto): Iterable<Row>;
 }
 
 export type TableName = "counts" | "photos" | "regions" | "objects";
 
-/** The tables by name; docs/results.md says what their columns are. */
+/** The tables by name; docs/results.md explains the columns. */
 export const resultTables: { readonly [name in TableName]: ResultTable } = {
   counts: {
     columns: {
@@ -54,7 +54,7 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
     },
     rowsOf: photoRows,
     rowsOfFailure: ({ source, reason: { code, message } }) => [
-      { photo: source, state: "set-aside", reason_code: code, reason_message: message },
+      { photo: source, state: "failed", reason_code: code, reason_message: message },
     ],
   },
   regions: {
@@ -89,7 +89,7 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
 };
 
 /**
- * One row for every class of which there are objects, on the photo and in each of its regions; one
+ * One row for each class of which there are objects, on the photo and in each of its regions; one row
  * of zero where there are none, so that no photo and no region is missing.
  */
 function* countRows({
@@ -101,7 +101,7 @@ function* countRows({
   objects: { names },
 }: StoredResult): Iterable<Row> {
   const photo = { number: 0, name: undefined, areaPx: widthPx * heightPx };
-  // Which class there are none of can only be said where there is one.
+  // Only of a model with one class it is known which class has no objects.
   const nothing = { name: names.length === 1 ? names[0] : undefined, count: 0 };
   for (const { number, name: regionClass, areaPx } of [photo, ...regions]) {
     const found = counts.filter(({ region, count }) => region === number && count > 0);

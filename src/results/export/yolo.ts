@@ -1,10 +1,11 @@
-import { mkdir, readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { guardWriting } from "../../base/files/disk-full.ts";
+import { makeFolder, partOf } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import { toScore } from "../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import { labelFileOf } from "./label-file.ts";
-import { guardWriting, partialPath } from "./output-file.ts";
 
 export interface YoloOptions {
   /** Absolute path of a folder that does not exist or is empty. */
@@ -15,30 +16,29 @@ export interface YoloOptions {
 
 /**
  * Writes the objects as a folder of YOLO labels, whole or not at all: `data.yaml` with the names of
- * the classes, and in `labels/` a text file for each photo, in the same folders as the photos have
- * below the one that is common to all, so that photos of one name in two folders have two.
+ * the classes, and in `labels/` a text file for each photo. The files lie in the same folders as the
+ * photos below the folder that all photos have in common, so that photos of one name do not clash.
  *
- * @throws `INVALID_ARGUMENT` when there is something in the folder, or a photo cannot have labels that
- *   trainers find: two photos of a folder differ in their extensions only; `NO_SPACE`
+ * @throws `INVALID_ARGUMENT` when the folder is not empty, or a photo cannot have labels that trainers
+ *   find, because another photo differs from it only in the extension; `NO_SPACE`
  */
 export async function writeYolo(
   results: AsyncIterable<StoredResult>,
   { folder, scores = false }: YoloOptions,
 ): Promise<void> {
   await refuseToMix(folder);
-  const partial = partialPath(folder);
-  await rm(partial, { recursive: true, force: true });
+  const part = partOf(folder);
   try {
     await guardWriting(folder, async () => {
-      await writeLabels(results, { partial, scores });
-      // Renaming onto an empty folder is refused on Windows. What came into it meanwhile stays.
+      await writeLabels(results, { part, scores });
+      // Windows does not rename onto an empty folder. Files that appeared in it meanwhile stay.
       await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== "ENOENT") throw error;
       });
-      await rename(partial, folder);
+      await rename(part, folder);
     });
   } finally {
-    await rm(partial, { recursive: true, force: true });
+    await rm(part, { recursive: true, force: true });
   }
 }
 
@@ -50,24 +50,24 @@ async function refuseToMix(folder: string): Promise<void> {
   if (entries.length === 0) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected a folder for labels that is new or empty, but there is ${entries[0]} in ${folder}. ` +
+    `Expected a new or empty folder for labels, but ${folder} has ${entries[0]} in it. ` +
       "Name another folder or empty it.",
     { details: { folder } },
   );
 }
 
 interface WriteOptions {
-  readonly partial: string;
+  readonly part: string;
   readonly scores: boolean;
 }
 
 async function writeLabels(
   results: AsyncIterable<StoredResult>,
-  { partial, scores }: WriteOptions,
+  { part, scores }: WriteOptions,
 ): Promise<void> {
-  // Which folder is common to all is only known at the end.
-  const all = join(partial, "all");
-  await mkdir(all, { recursive: true });
+  // The folder in common is known at the end.
+  const all = join(part, "all");
+  await makeFolder(all);
   const made = new Set<string>();
   const names: string[] = [];
   let common: readonly string[] | undefined;
@@ -76,7 +76,7 @@ async function writeLabels(
     common = common === undefined ? folders : commonStart(common, folders);
     const folder = join(all, ...folders);
     try {
-      if (!made.has(folder)) await mkdir(folder, { recursive: true });
+      if (!made.has(folder)) await makeFolder(folder);
       made.add(folder);
       await writeFile(join(folder, `${stem}.txt`), toLabels(result, scores), { flag: "wx" });
     } catch (cause) {
@@ -84,12 +84,12 @@ async function writeLabels(
     }
     addNames(names, result);
   }
-  await rename(join(all, ...(common ?? [])), join(partial, "labels"));
+  await rename(join(all, ...(common ?? [])), join(part, "labels"));
   await rm(all, { recursive: true, force: true });
-  await writeFile(join(partial, "data.yaml"), toDataYaml(names));
+  await writeFile(join(part, "data.yaml"), toDataYaml(names));
 }
 
-/** A line an object: class, centre and size as shares of the photo's. */
+/** One line an object: class, centre and size as shares of the photo's. */
 function toLabels({ widthPx, heightPx, objects }: StoredResult, scores: boolean): string {
   const lines = Array.from(objects, ({ classId, score, boxXyxy }) => {
     const [x1, x2] = [boxXyxy[0], boxXyxy[2]].map((x) => clamp(x / widthPx));
@@ -101,7 +101,7 @@ function toLabels({ widthPx, heightPx, objects }: StoredResult, scores: boolean)
   return lines.join("");
 }
 
-/** Trainers refuse what is outside the photo by a rounding. */
+/** Trainers refuse boxes that a rounding puts outside the photo. */
 function clamp(share: number): number {
   return Math.max(0, Math.min(1, share));
 }
@@ -116,7 +116,7 @@ function addNames(names: string[], { objects }: StoredResult): void {
 function toDataYaml(names: readonly string[]): string {
   // A JSON string is a YAML string too.
   const lines = names.map((name, id) => `\n  ${id}: ${JSON.stringify(name)}`);
-  return `# Objects that Orangery found. The photos belong into images/, in the folders of labels/.
+  return `# Objects that Orangery found. Put the photos into images/, in the folders of labels/.
 train: images
 val: images
 names:${lines.length > 0 ? lines.join("") : " {}"}
@@ -128,7 +128,7 @@ function commonStart(a: readonly string[], b: readonly string[]): readonly strin
   return end < 0 ? a : a.slice(0, end);
 }
 
-/** Why a photo cannot have labels, by the system's error. */
+/** Why a photo cannot have labels, by the error of the system. */
 const refusals: { readonly [code in string]?: string } = {
   EEXIST:
     "another photo has its labels at the same place, since trainers look for them by the photo's " +
@@ -136,7 +136,7 @@ const refusals: { readonly [code in string]?: string } = {
   ENAMETOOLONG: "its name is too long for that of a file of labels",
 };
 
-/** Labels of another place would not be found, or be taken for those of another photo. */
+/** Labels in another place would not be found, or would be taken for another photo's. */
 function explainRefusal({ source }: StoredResult, cause: unknown): unknown {
   const refusal = refusals[(cause as NodeJS.ErrnoException).code ?? ""];
   if (refusal === undefined) return cause;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { decodePicture } from "./picture.ts";
 import { encodePicture, savePicture } from "./picture-file.ts";
@@ -40,17 +41,35 @@ test("the extension decides the format, and nothing else is left behind", async 
   assert.deepEqual((await readdir(folder)).sort(), ["a.png", "b.jpg", "c.JPEG"]);
 });
 
-test("another extension, or a place that cannot be written to, is refused", async () => {
-  for (const name of ["a.gif", "a", "no/such/folder/a.png"]) {
+test("a folder that is missing is made", async () => {
+  const path = join(folder, "new", "folder", "a.png");
+  await savePicture(picture, path);
+  assert.ok((await readFile(path)).length > 0);
+});
+
+test("another extension, or a path that cannot be written, is refused", async () => {
+  await writeFile(join(folder, "file"), "");
+  for (const name of ["a.gif", "a", "file/a.png"]) {
     await assert.rejects(savePicture(picture, join(folder, name)), { code: "INVALID_ARGUMENT" });
   }
 });
 
-test("a full disk is told as such, and nothing is left behind", {
-  skip: process.platform !== "linux" && "needs /dev/full",
+test("a full disk is reported as such, and nothing is left behind", {
+  skip: process.platform !== "linux" && "needs bash's ulimit",
 }, async () => {
-  const path = join(folder, "full.png");
-  await symlink("/dev/full", `${path}.${process.pid}.partial`);
-  await assert.rejects(savePicture(picture, path), { code: "NO_SPACE" });
-  assert.ok(!(await readdir(folder)).some((name) => name.startsWith("full")));
+  const path = join(folder, "full", "a.png");
+  await mkdir(dirname(path));
+  const script = `
+    import { savePicture } from ${JSON.stringify(import.meta.resolve("./picture-file.ts"))};
+    const picture = { data: new Uint8Array(3 * 64 * 64), widthPx: 64, heightPx: 64 };
+    await savePicture(picture, ${JSON.stringify(path)}).catch(({ code }) => console.log(code));`;
+  // Ignored, the signal that comes with the limit becomes an error.
+  const limited = `trap '' XFSZ; unset NODE_V8_COVERAGE; ulimit -f 0; exec "$@"`;
+  const { stdout, stderr } = spawnSync(
+    "bash",
+    ["-c", limited, "bash", process.execPath, "--input-type=module", "--eval", script],
+    { encoding: "utf8" },
+  );
+  assert.equal(stdout, "NO_SPACE\n", stderr);
+  assert.deepEqual(await readdir(dirname(path)), []);
 });

@@ -1,13 +1,14 @@
-import { rename, rm, writeFile } from "node:fs/promises";
 import { extname } from "node:path";
 import sharp from "sharp";
+import { guardWriting } from "../../base/files/disk-full.ts";
+import { writeWhole } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 
 export interface EncodeOptions {
-  readonly format?: "jpeg" | "png";
+  readonly format?: "jpeg" | "png" | undefined;
   /** Of a JPEG, 1…100. Default 85. */
-  readonly quality?: number;
+  readonly quality?: number | undefined;
 }
 
 const formatByExtension: Readonly<Record<string, "jpeg" | "png">> = {
@@ -28,16 +29,16 @@ export async function encodePicture(
 }
 
 /**
- * Writes a picture as JPEG or PNG, by the path's extension. The file appears whole or not at all: it
- * is written beside its place and then moved.
+ * Writes a picture as JPEG or PNG, by the path's extension. The file appears whole or not at all, and
+ * its folder is made where it is missing.
  *
- * @throws `INVALID_ARGUMENT` for another extension, or a place where no file can be written;
- *   `NO_SPACE` when the disk is full.
+ * @throws `INVALID_ARGUMENT` for another extension or a path that cannot be written, `NO_SPACE` when
+ *   the disk is full.
  */
 export async function savePicture(
   picture: Picture,
   path: string,
-  { quality = 85 }: { readonly quality?: number } = {},
+  { quality = 85 }: { readonly quality?: number | undefined } = {},
 ): Promise<void> {
   const format = formatByExtension[extname(path).toLowerCase()];
   if (format === undefined) {
@@ -47,20 +48,5 @@ export async function savePicture(
     );
   }
   const bytes = await encodePicture(picture, { format, quality });
-  const partial = `${path}.${process.pid}.partial`;
-  try {
-    await writeFile(partial, bytes);
-    await rename(partial, path);
-  } catch (cause) {
-    await rm(partial, { force: true }).catch(() => {});
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    // EFBIG is a limit on the size of files, as `ulimit -f` sets.
-    const isFull = ["ENOSPC", "EDQUOT", "EFBIG"].includes(reason);
-    throw new OrangeryError(
-      isFull ? "NO_SPACE" : "INVALID_ARGUMENT",
-      `Expected to write a picture to ${path}, got ${reason}. ` +
-        (isFull ? "Free some space and go on." : "Check that the folder exists and the rights."),
-      { cause, details: { path, reason } },
-    );
-  }
+  await guardWriting(path, () => writeWhole(path, bytes));
 }

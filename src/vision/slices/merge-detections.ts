@@ -1,4 +1,4 @@
-import type { Defined } from "../../base/check-options.ts";
+import { checkOptions, type Expectation, oneOf, trueOrFalse } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Matching } from "../boxes/box-index.ts";
 import { selectBoxes } from "../boxes/boxes.ts";
@@ -22,6 +22,11 @@ export interface MergeOptions {
   /** Let objects of different classes match. Default false. */
   readonly classAgnostic?: boolean | undefined;
 }
+
+const shareAboveNone: Expectation = {
+  expected: "a number above 0 and up to 1",
+  holds: (value) => typeof value === "number" && value > 0 && value <= 1,
+};
 
 /**
  * Makes one object of those that several slices have found, with SAHI's result (0.12) on the same
@@ -47,7 +52,10 @@ export function mergeDetections(
   detections: Detections,
   { method = "nmm", metric = "ios", threshold = 0.5, classAgnostic = false }: MergeOptions = {},
 ): Detections {
-  assertOptions({ method, metric, threshold, classAgnostic });
+  checkOptions({ method }, oneOf("nms", "nmm"));
+  checkOptions({ metric }, oneOf("iou", "ios"));
+  checkOptions({ threshold }, shareAboveNone);
+  checkOptions({ classAgnostic }, trueOrFalse);
   assertFinite(detections);
   const boxesXyxy = comparedBoxes(detections);
   const matching = { metric, threshold };
@@ -147,22 +155,6 @@ function overlapOf(a: Float32Array, b: Float32Array, metric: Matching["metric"])
   return both / (metric === "iou" ? areaA + areaB - both : Math.min(areaA, areaB));
 }
 
-function assertOptions({ method, metric, threshold, classAgnostic }: Defined<MergeOptions>): void {
-  const reject = (option: string, expected: string, came: unknown) => {
-    throw new OrangeryError(
-      "INVALID_ARGUMENT",
-      `Expected \`${option}\` to be ${expected}, got \`${String(came)}\` (${typeof came}).`,
-      { details: { option, expected, came } },
-    );
-  };
-  if (method !== "nms" && method !== "nmm") reject("method", "nms or nmm", method);
-  if (metric !== "iou" && metric !== "ios") reject("metric", "iou or ios", metric);
-  if (!(typeof threshold === "number" && threshold > 0 && threshold <= 1)) {
-    reject("threshold", "a number above 0 and up to 1", threshold);
-  }
-  if (typeof classAgnostic !== "boolean") reject("classAgnostic", "true or false", classAgnostic);
-}
-
 function assertFinite({ boxesXyxy, scores }: Detections): void {
   for (const [name, values] of Object.entries({ boxesXyxy, scores })) {
     const at = values.findIndex((value) => !Number.isFinite(value));
@@ -170,7 +162,7 @@ function assertFinite({ boxesXyxy, scores }: Detections): void {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
       `Expected finite \`${name}\`, got ${values[at]} at ${at}. Check the model on another device.`,
-      { details: { name, at, came: values[at] } },
+      { details: { name, at, value: values[at] } },
     );
   }
 }
