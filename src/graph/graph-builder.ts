@@ -135,6 +135,11 @@ export class GraphBuilder {
     return [...this.#scope, name].join(".");
   }
 
+  /** The names of the scopes that are open, joined by dots. */
+  get scopePath(): string {
+    return this.#scope.join(".");
+  }
+
   toGraph(): OnnxGraph {
     return Object.freeze({
       name: this.#name,

@@ -1,6 +1,6 @@
 import { isOrangeryError } from "../../errors.ts";
+import { complexityOf } from "../../graph/yolo/complexity.ts";
 import { detectOf, type YoloNetwork } from "../../graph/yolo/modules.ts";
-import { traceShapes } from "../../graph/yolo/network-shapes.ts";
 import { inputStride } from "../../graph/yolo/yolo-model.ts";
 import { type Checkpoint, readCheckpoint } from "../checkpoint.ts";
 import { damaged, naming, quote, unsupported } from "../checkpoint-error.ts";
@@ -104,7 +104,7 @@ function requireRgb({ layers }: YoloNetwork): void {
 function checkShapes(network: YoloNetwork): void {
   const side = 2 * inputStride(network);
   try {
-    traceShapes(network, { heightPx: side, widthPx: side });
+    complexityOf(network, [side, side]);
   } catch (cause) {
     if (!isOrangeryError(cause, "INVALID_ARGUMENT")) throw cause;
     throw damaged(

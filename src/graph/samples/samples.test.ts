@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { Mask } from "../../vision/masks/mask.ts";
-import { decodePicture } from "../../vision/photo/picture.ts";
+import { decodePicture } from "../../vision/photo/decode-picture.ts";
 import { readModel } from "../onnx/model-reader.ts";
 import { serializeModel } from "../onnx/model-writer.ts";
 import { runModel } from "../run-model.fixture.ts";

@@ -1,5 +1,6 @@
+import { GraphBuilder } from "../graph-builder.ts";
+import { emitNetwork } from "./emit/emit-network.ts";
 import { parameterCount, type YoloNetwork } from "./modules.ts";
-import { traceShapes } from "./network-shapes.ts";
 
 /** How large a network is and how much it computes. */
 export interface NetworkComplexity {
@@ -15,16 +16,23 @@ export interface NetworkComplexity {
 }
 
 /**
- * The complexity of a network for pictures of this size.
+ * Returns the complexity of a network for pictures of this size. All modules are checked on the way.
  *
- * @throws `INVALID_ARGUMENT` for a size that the network cannot have.
+ * @throws `INVALID_ARGUMENT` for a size that the network cannot have, and for a network whose
+ *   modules do not fit each other, naming the module.
  */
 export function complexityOf(
   network: YoloNetwork,
   imageSizeHw: readonly [heightPx: number, widthPx: number],
 ): NetworkComplexity {
   const [heightPx, widthPx] = imageSizeHw;
-  const { convolutionMacs } = traceShapes(network, { heightPx, widthPx });
+  const graph = new GraphBuilder("measured");
+  const { convolutionMacs } = emitNetwork(graph, network, {
+    pictures: graph.input("images", "float32", []),
+    size: { heightPx, widthPx },
+    // Anchors of a known size would be constants, which take memory.
+    extent: "dynamic",
+  });
   return {
     layerCount: network.layers.length + 1,
     parameterCount: parameterCount([network.layers, network.head]),

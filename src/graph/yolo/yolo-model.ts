@@ -2,9 +2,8 @@ import { OrangeryError } from "../../errors.ts";
 import { GraphBuilder, type Value } from "../graph-builder.ts";
 import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
 import { anchorCount } from "./emit/emit-anchors.ts";
-import { emitHead } from "./emit/emit-head.ts";
-import { emitModule } from "./emit/emit-module.ts";
-import { type InputExtent, maxSidePx } from "./input-size.ts";
+import { type EmittedNetwork, emitNetwork } from "./emit/emit-network.ts";
+import { type InputExtent, type InputSize, maxSidePx } from "./input-size.ts";
 import {
   coefficientCount,
   type DetectModule,
@@ -12,7 +11,6 @@ import {
   type YoloHead,
   type YoloNetwork,
 } from "./modules.ts";
-import { traceShapes } from "./network-shapes.ts";
 import { type ModelOrigin, toYoloMetadata } from "./yolo-metadata.ts";
 
 type Dim = ValueInfo["dims"][number];
@@ -51,32 +49,23 @@ export interface YoloModelOptions {
  */
 export function createYoloModel(options: YoloModelOptions): OnnxModel {
   const { network, batch = 1, half = false, hideShapes = false } = options;
-  const { layers, head } = network;
   if (batch !== "dynamic" && !(Number.isInteger(batch) && batch >= 1)) {
     throw new OrangeryError("INVALID_ARGUMENT", `Expected a batch of 1 or more, got ${batch}.`);
   }
-  const extent = toInputExtent(options.imageSize, inputStride(network));
-  if (half) requireExactIds(detectOf(head.module));
+  const stride = inputStride(network);
+  const extent = toInputExtent(options.imageSize, stride);
+  const size = extent === "dynamic" ? { heightPx: 2 * stride, widthPx: 2 * stride } : extent;
+  if (half) requireExactIds(detectOf(network.head.module));
   const floatType = half ? "float16" : "float32";
   const graph = new GraphBuilder("yolo", { floatType });
   const batchDim = batch === "dynamic" ? "batch" : batch;
   const images = graph.input("images", floatType, [batchDim, 3, ...imageDims(extent)]);
-  const outputDims = outputDimsOf(network, extent);
-
   const pictures = hideShapes && extent === "dynamic" ? withoutShape(graph, images) : images;
-  const values: Value[] = [];
-  const read = (from: readonly number[]) =>
-    from.map((i) => (i === -1 && values.length === 0 ? pictures : values.at(i)!));
-  for (const [i, layer] of layers.entries()) {
-    values.push(emitModule(graph, `model.${i}`, layer.module, ...read(layer.from)));
-  }
-  const features = read(head.from);
-  const { detections, prototypes } = graph.scope(`model.${layers.length}`, () =>
-    emitHead(graph, head.module, features, extent),
-  );
-  graph.output("output0", detections, floatType, [batchDim, ...outputDims.detections]);
-  if (prototypes !== undefined) {
-    graph.output("output1", prototypes, floatType, [batchDim, ...outputDims.prototypes]);
+  const emitted = emitNetwork(graph, network, { pictures, size, extent });
+  const { detections, prototypes } = outputDimsOf(network, emitted, { size, extent });
+  graph.output("output0", emitted.detections, floatType, [batchDim, ...detections]);
+  if (emitted.prototypes !== undefined) {
+    graph.output("output1", emitted.prototypes.value, floatType, [batchDim, ...prototypes]);
   }
   return graph.toModel({ metadata: metadataOf(options, extent) });
 }
@@ -137,21 +126,19 @@ function hasFusedProto(head: YoloHead): boolean {
 /** The outputs' sizes after the batch, named as Ultralytics names those that are free. */
 function outputDimsOf(
   network: YoloNetwork,
-  extent: InputExtent,
-): { detections: Dim[]; prototypes: Dim[] } {
+  { prototypes }: EmittedNetwork,
+  { size, extent }: { readonly size: InputSize; readonly extent: InputExtent },
+): { readonly detections: Dim[]; readonly prototypes: Dim[] } {
   const { classCount, endToEnd, strides } = detectOf(network.head.module);
   const count = coefficientCount(network.head.module);
-  const stride = inputStride(network);
-  const size = extent === "dynamic" ? { heightPx: 2 * stride, widthPx: 2 * stride } : extent;
-  const { prototypes } = traceShapes(network, size);
   const anchors = anchorCount(size, strides);
-  const dynamic = extent === "dynamic";
+  const isFree = extent === "dynamic";
   return {
     detections:
       endToEnd === undefined
-        ? [4 + classCount + count, dynamic ? "anchors" : anchors]
-        : [dynamic ? "detections" : Math.min(endToEnd.maxDetections, anchors), 6 + count],
-    prototypes: dynamic
+        ? [4 + classCount + count, isFree ? "anchors" : anchors]
+        : [isFree ? "detections" : Math.min(endToEnd.maxDetections, anchors), 6 + count],
+    prototypes: isFree
       ? [count, "mask_height", "mask_width"]
       : [count, prototypes?.rows ?? 0, prototypes?.columns ?? 0],
   };

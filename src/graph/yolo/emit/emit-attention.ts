@@ -5,16 +5,23 @@ import type {
   C2psaModule,
   ResidualAttentionModule,
 } from "../modules.ts";
-import { emitConcat, emitHalves } from "./emit-channels.ts";
-import { emitModule } from "./emit-module.ts";
+import { describeMap, type FeatureMap, type FeatureMaps } from "./feature-map.ts";
+import type { ModuleEmitter } from "./module-emitter.ts";
 
 /**
  * Adds scaled dot-product attention (Vaswani et al. 2017) in which every pixel is a token: of the
  * whole picture, or of its area (Tian et al. 2025).
  */
-export function emitAttention(graph: GraphBuilder, module: AttentionModule, x: Value): Value {
+export function emitAttention(
+  emitter: ModuleEmitter,
+  module: AttentionModule,
+  [x]: FeatureMaps,
+): FeatureMap {
+  const { graph } = emitter;
   const { keyDim, headDim } = module;
-  const perHead = splitHeads(graph, module, emitModule(graph, "qkv", module.qkv, x));
+  const qkv = emitter.emit("qkv", module.qkv, x);
+  requireHeads(emitter, module, x, qkv);
+  const perHead = splitHeads(graph, module, qkv.value);
   const [q, k, v] = graph.split(perHead, [keyDim, keyDim, headDim], 2) as [Value, Value, Value];
 
   const queries = graph.node("Transpose", [graph.node("Mul", [q, keyDim ** -0.5])], {
@@ -26,11 +33,32 @@ export function emitAttention(graph: GraphBuilder, module: AttentionModule, x: V
     graph.node("Transpose", [weights], { perm: [0, 1, 3, 2] }),
   ]);
 
-  const shape = graph.node("Shape", [x]);
-  const toImage = (tokens: Value) =>
-    graph.node("Reshape", [joinAreas(graph, module, tokens), shape]);
-  const position = emitModule(graph, "pe", module.pe, toImage(v));
-  return emitModule(graph, "proj", module.proj, graph.node("Add", [toImage(attended), position]));
+  const shape = graph.node("Shape", [x.value]);
+  const toMap = (tokens: Value): FeatureMap => ({
+    ...x,
+    value: graph.node("Reshape", [joinAreas(graph, module, tokens), shape]),
+  });
+  const position = emitter.emit("pe", module.pe, toMap(v));
+  return emitter.emit("proj", module.proj, emitter.add(toMap(attended), position));
+}
+
+function requireHeads(
+  emitter: ModuleEmitter,
+  { headCount, keyDim, headDim, areaCount }: AttentionModule,
+  x: FeatureMap,
+  qkv: FeatureMap,
+): void {
+  const channels = headCount * (2 * keyDim + headDim);
+  if (qkv.channels !== channels || headCount * headDim !== x.channels) {
+    emitter.refuse(
+      `${headCount} heads of ${keyDim}, ${keyDim} and ${headDim} channels`,
+      `${describeMap(x)} and ${qkv.channels} channels of qkv`,
+    );
+  }
+  if ((x.rows * x.columns) % areaCount !== 0) {
+    emitter.refuse(`pixels that ${areaCount} areas can share`, describeMap(x));
+  }
+  emitter.requireSame({ ...x, channels }, qkv);
 }
 
 /** To (batch, heads · areas, channels per head, pixels per area). */
@@ -58,30 +86,38 @@ function joinAreas(graph: GraphBuilder, module: AttentionModule, tokens: Value):
 }
 
 export function emitResidualAttention(
-  graph: GraphBuilder,
+  emitter: ModuleEmitter,
   module: ResidualAttentionModule,
-  x: Value,
-): Value {
-  const residual = (y: Value, change: Value) =>
-    module.add ? graph.node("Add", [y, change]) : change;
-  const attended = residual(x, emitModule(graph, "attn", module.attn, x));
-  return residual(attended, emitModule(graph, module.ffnName, module.ffn, attended));
+  [x]: FeatureMaps,
+): FeatureMap {
+  const residual = (y: FeatureMap, change: FeatureMap) =>
+    module.add ? emitter.add(y, change) : change;
+  const attended = residual(x, emitter.emit("attn", module.attn, x));
+  return residual(attended, emitter.emit(module.ffnName, module.ffn, attended));
 }
 
-export function emitC2psa(graph: GraphBuilder, module: C2psaModule, x: Value): Value {
-  const [a, b] = emitHalves(graph, "cv1", module.cv1, x);
-  const attended = emitModule(graph, "m", module.m, b);
-  return emitModule(graph, "cv2", module.cv2, emitConcat(graph, [a, attended]));
+export function emitC2psa(
+  emitter: ModuleEmitter,
+  module: C2psaModule,
+  [x]: FeatureMaps,
+): FeatureMap {
+  const [a, b] = emitter.halves("cv1", module.cv1, x);
+  return emitter.emit("cv2", module.cv2, emitter.concat([a, emitter.emit("m", module.m, b)]));
 }
 
-export function emitA2c2f(graph: GraphBuilder, module: A2c2fModule, x: Value): Value {
-  const branches = [emitModule(graph, "cv1", module.cv1, x)];
-  for (const [i, m] of module.m.entries()) {
-    branches.push(emitModule(graph, `m.${i}`, m, branches.at(-1)!));
-  }
-  const y = emitModule(graph, "cv2", module.cv2, emitConcat(graph, branches));
+export function emitA2c2f(
+  emitter: ModuleEmitter,
+  module: A2c2fModule,
+  [x]: FeatureMaps,
+): FeatureMap {
+  const { graph } = emitter;
+  const maps = emitter.chain("m.", module.m, emitter.emit("cv1", module.cv1, x));
+  const y = emitter.emit("cv2", module.cv2, emitter.concat(maps));
   if (module.gamma === undefined) return y;
   const { values } = module.gamma;
+  if (values.length !== y.channels) {
+    emitter.refuse(`${y.channels} values of gamma`, `${values.length}`);
+  }
   const gamma = graph.weights(graph.scopedName("gamma"), [1, values.length, 1, 1], values);
-  return graph.node("Add", [x, graph.node("Mul", [gamma, y])]);
+  return emitter.add(x, { ...y, value: graph.node("Mul", [gamma, y.value]) });
 }

@@ -9,8 +9,9 @@ import {
   type YoloModule,
 } from "../modules.ts";
 import { type Anchors, emitAnchors } from "./emit-anchors.ts";
-import { emitModule } from "./emit-module.ts";
 import { selectBest } from "./emit-selection.ts";
+import { describeMap, type FeatureMap } from "./feature-map.ts";
+import type { ModuleEmitter } from "./module-emitter.ts";
 
 /** The outputs of a network. */
 export interface HeadOutputs {
@@ -21,25 +22,32 @@ export interface HeadOutputs {
    */
   readonly detections: Value;
   /** (batch, coefficients, rows, columns) at a quarter of the input size, from a segmentation head. */
-  readonly prototypes: Value | undefined;
+  readonly prototypes: FeatureMap | undefined;
 }
 
-/** Adds a head. */
+/**
+ * Adds a head.
+ *
+ * @param extent Of the input; where it is free, `image` has the size of a nominal one.
+ */
 export function emitHead(
-  graph: GraphBuilder,
+  emitter: ModuleEmitter,
   head: YoloHead,
-  features: readonly Value[],
-  extent: InputExtent,
+  features: readonly FeatureMap[],
+  { image, extent }: { readonly image: FeatureMap; readonly extent: InputExtent },
 ): HeadOutputs {
+  const { graph } = emitter;
   const detect = detectOf(head);
-  const anchors = emitAnchors(graph, detect.strides, features, extent);
-  const distances = emitDistances(graph, detect, features);
+  requireLevels(emitter, detect, features, image);
+  const values = features.map(({ value }) => value);
+  const anchors = emitAnchors(graph, detect.strides, values, extent);
+  const distances = emitDistances(emitter, detect, features);
   const boxes = (detect.endToEnd === undefined ? toXywh : toXyxy)(graph, distances, anchors);
-  const logits = perAnchor(graph, "cv3", detect.cv3, features, detect.classCount);
+  const logits = perAnchor(emitter, features, "cv3", detect.cv3, detect.classCount);
   const scores = graph.node("Sigmoid", [logits]);
   const coefficients =
     head.kind === "segment"
-      ? perAnchor(graph, "cv4", head.cv4, features, coefficientCount(head))
+      ? perAnchor(emitter, features, "cv4", head.cv4, coefficientCount(head))
       : undefined;
   const rows = { boxes, scores, coefficients };
   return {
@@ -50,33 +58,56 @@ export function emitHead(
           })
         : selectBest(graph, detect, rows),
     prototypes:
-      head.kind === "segment" ? emitModule(graph, "proto", head.proto, ...features) : undefined,
+      head.kind === "segment" ? emitter.emit("proto", head.proto, ...features) : undefined,
   };
+}
+
+function requireLevels(
+  emitter: ModuleEmitter,
+  { strides }: DetectModule,
+  features: readonly FeatureMap[],
+  image: FeatureMap,
+): void {
+  if (features.length !== strides.length) {
+    emitter.refuse(`${strides.length} levels of features`, `${features.length}`);
+  }
+  for (const [i, level] of features.entries()) {
+    const stride = strides[i]!;
+    if (level.rows * stride !== image.rows || level.columns * stride !== image.columns) {
+      emitter.refuse(`features at stride ${stride}`, describeMap(level));
+    }
+  }
 }
 
 /** One branch of the head on every level, its cells joined to (batch, channels, anchors). */
 function perAnchor(
-  graph: GraphBuilder,
-  name: string,
+  emitter: ModuleEmitter,
+  features: readonly FeatureMap[],
+  branch: string,
   levels: readonly YoloModule[],
-  features: readonly Value[],
   channels: number,
 ): Value {
+  const { graph } = emitter;
+  if (levels.length !== features.length) {
+    emitter.refuse(`${features.length} branches ${branch}`, `${levels.length}`);
+  }
   const cells = levels.map((level, i) => {
-    const map = emitModule(graph, `${name}.${i}`, level, features[i]!);
-    return graph.node("Reshape", [map, graph.ints([0, channels, -1])]);
+    const map = emitter.emit(`${branch}.${i}`, level, features[i]!);
+    graph.scope(`${branch}.${i}`, () => emitter.requireSame({ ...features[i]!, channels }, map));
+    return graph.node("Reshape", [map.value, graph.ints([0, channels, -1])]);
   });
   return graph.node("Concat", cells, { axis: 2 });
 }
 
 /** (batch, 4, anchors): left, top, right, bottom, in cells. */
 function emitDistances(
-  graph: GraphBuilder,
+  emitter: ModuleEmitter,
   { cv2, dfl }: DetectModule,
-  features: readonly Value[],
+  features: readonly FeatureMap[],
 ): Value {
-  if (dfl === undefined) return perAnchor(graph, "cv2", cv2, features, 4);
-  const distributions = perAnchor(graph, "cv2", cv2, features, 4 * dfl.values.length);
+  if (dfl === undefined) return perAnchor(emitter, features, "cv2", cv2, 4);
+  const distributions = perAnchor(emitter, features, "cv2", cv2, 4 * dfl.values.length);
+  const { graph } = emitter;
   return graph.scope("dfl", () => expectedDistances(graph, dfl, distributions));
 }
 

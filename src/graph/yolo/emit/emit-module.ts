@@ -1,104 +1,90 @@
-import type { GraphBuilder, Value } from "../../graph-builder.ts";
 import type {
   BottleneckModule,
   C2fModule,
   C3Module,
-  SequentialModule,
+  FusedProtoModule,
+  ProtoModule,
   SppfModule,
-  YoloModule,
 } from "../modules.ts";
 import { emitA2c2f, emitAttention, emitC2psa, emitResidualAttention } from "./emit-attention.ts";
-import { emitConcat, emitHalves, emitUpsample } from "./emit-channels.ts";
-import { emitConv, emitConvTranspose } from "./emit-conv.ts";
-import { emitFusedProto, emitProto } from "./emit-proto.ts";
+import type { FeatureMap, FeatureMaps } from "./feature-map.ts";
+import type { ModuleEmitter, ModuleTable } from "./module-emitter.ts";
 
-/**
- * Adds the nodes of a module under the name `name` and returns its output. Names in the graph are
- * paths of modules, so that weights are called much as in a checkpoint: `model.2.cv1.weight`.
- */
-export function emitModule(
-  graph: GraphBuilder,
-  name: string,
-  module: YoloModule,
-  ...inputs: Value[]
-): Value {
-  return graph.scope(name, () => emit(graph, module, inputs));
+/** The forward pass of every kind of module. */
+export const moduleTable: ModuleTable = {
+  conv: (emitter, module, [x]) => emitter.conv(module, x),
+  convTranspose: (emitter, module, [x]) => emitter.convTranspose(module, x),
+  sequential: (emitter, { modules }, [x]) => emitter.chain("", modules, x).at(-1)!,
+  bottleneck: emitBottleneck,
+  c2f: emitC2f,
+  c3: emitC3,
+  sppf: emitSppf,
+  attention: emitAttention,
+  residualAttention: emitResidualAttention,
+  c2psa: emitC2psa,
+  a2c2f: emitA2c2f,
+  proto: emitProto,
+  fusedProto: emitFusedProto,
+  upsample: (emitter, { factor }, [x]) => emitter.enlarge(x, factor),
+  concat: (emitter, _, inputs) => emitter.concat(inputs),
+  identity: (_emitter, _module, [x]) => x,
+};
+
+function emitBottleneck(
+  emitter: ModuleEmitter,
+  module: BottleneckModule,
+  [x]: FeatureMaps,
+): FeatureMap {
+  const y = emitter.emit("cv2", module.cv2, emitter.emit("cv1", module.cv1, x));
+  return module.add ? emitter.add(x, y) : y;
 }
 
-function emit(graph: GraphBuilder, module: YoloModule, inputs: Value[]): Value {
-  const x = inputs[0]!;
-  switch (module.kind) {
-    case "conv":
-      return emitConv(graph, module, x);
-    case "convTranspose":
-      return emitConvTranspose(graph, module, x);
-    case "sequential":
-      return sequential(graph, module, x);
-    case "bottleneck":
-      return bottleneck(graph, module, x);
-    case "c2f":
-      return c2f(graph, module, x);
-    case "c3":
-      return c3(graph, module, x);
-    case "sppf":
-      return sppf(graph, module, x);
-    case "attention":
-      return emitAttention(graph, module, x);
-    case "residualAttention":
-      return emitResidualAttention(graph, module, x);
-    case "c2psa":
-      return emitC2psa(graph, module, x);
-    case "a2c2f":
-      return emitA2c2f(graph, module, x);
-    case "proto":
-      return emitProto(graph, module, x);
-    case "fusedProto":
-      return emitFusedProto(graph, module, inputs);
-    case "upsample":
-      return emitUpsample(graph, module.factor, x);
-    case "concat":
-      return emitConcat(graph, inputs);
-    case "identity":
-      return x;
+function emitC2f(emitter: ModuleEmitter, module: C2fModule, [x]: FeatureMaps): FeatureMap {
+  const [first, second] = emitter.halves("cv1", module.cv1, x);
+  const maps = emitter.chain("m.", module.m, second);
+  return emitter.emit("cv2", module.cv2, emitter.concat([first, ...maps]));
+}
+
+function emitC3(emitter: ModuleEmitter, module: C3Module, [x]: FeatureMaps): FeatureMap {
+  const deep = emitter.emit("m", module.m, emitter.emit("cv1", module.cv1, x));
+  const flat = emitter.emit("cv2", module.cv2, x);
+  return emitter.emit("cv3", module.cv3, emitter.concat([deep, flat]));
+}
+
+function emitSppf(emitter: ModuleEmitter, module: SppfModule, [x]: FeatureMaps): FeatureMap {
+  const { poolSize, poolCount } = module;
+  if (poolSize % 2 !== 1) emitter.refuse("a pool of odd size", `${poolSize}`);
+  const half = (poolSize - 1) / 2;
+  const maps: [FeatureMap, ...FeatureMap[]] = [emitter.emit("cv1", module.cv1, x)];
+  for (let i = 0; i < poolCount; i++) {
+    const last = maps.at(-1)!;
+    const value = emitter.graph.node("MaxPool", [last.value], {
+      kernel_shape: [poolSize, poolSize],
+      pads: [half, half, half, half],
+    });
+    maps.push({ ...last, value });
   }
+  const y = emitter.emit("cv2", module.cv2, emitter.concat(maps));
+  return module.add ? emitter.add(x, y) : y;
 }
 
-function sequential(graph: GraphBuilder, { modules }: SequentialModule, x: Value): Value {
-  return modules.reduce((y, module, i) => emitModule(graph, `${i}`, module, y), x);
+function emitProto(emitter: ModuleEmitter, module: ProtoModule, [x]: FeatureMaps): FeatureMap {
+  const features = emitter.emit("cv1", module.cv1, x);
+  const enlarged = emitter.emit("upsample", module.upsample, features);
+  return emitter.emit("cv3", module.cv3, emitter.emit("cv2", module.cv2, enlarged));
 }
 
-function bottleneck(graph: GraphBuilder, module: BottleneckModule, x: Value): Value {
-  const hidden = emitModule(graph, "cv1", module.cv1, x);
-  const y = emitModule(graph, "cv2", module.cv2, hidden);
-  return module.add ? graph.node("Add", [x, y]) : y;
-}
-
-function c2f(graph: GraphBuilder, module: C2fModule, x: Value): Value {
-  const branches = emitHalves(graph, "cv1", module.cv1, x);
-  for (const [i, m] of module.m.entries()) {
-    branches.push(emitModule(graph, `m.${i}`, m, branches.at(-1)!));
+function emitFusedProto(
+  emitter: ModuleEmitter,
+  { featRefine, factors, featFuse, proto }: FusedProtoModule,
+  [first, ...others]: FeatureMaps,
+): FeatureMap {
+  if (featRefine.length !== others.length || factors.length !== featRefine.length) {
+    emitter.refuse(`${featRefine.length + 1} levels`, `${others.length + 1}`);
   }
-  return emitModule(graph, "cv2", module.cv2, emitConcat(graph, branches));
-}
-
-function c3(graph: GraphBuilder, module: C3Module, x: Value): Value {
-  const deep = emitModule(graph, "m", module.m, emitModule(graph, "cv1", module.cv1, x));
-  const flat = emitModule(graph, "cv2", module.cv2, x);
-  return emitModule(graph, "cv3", module.cv3, emitConcat(graph, [deep, flat]));
-}
-
-function sppf(graph: GraphBuilder, module: SppfModule, x: Value): Value {
-  const size = module.poolSize;
-  const padding = Math.floor(size / 2);
-  const pooled = [emitModule(graph, "cv1", module.cv1, x)];
-  for (let i = 0; i < module.poolCount; i++) {
-    pooled.push(
-      graph.node("MaxPool", [pooled.at(-1)!], {
-        kernel_shape: [size, size],
-        pads: [padding, padding, padding, padding],
-      }),
-    );
-  }
-  const y = emitModule(graph, "cv2", module.cv2, emitConcat(graph, pooled));
-  return module.add ? graph.node("Add", [y, x]) : y;
+  const fused = others.reduce((sum, level, i) => {
+    const refined = emitter.emit(`feat_refine.${i}`, featRefine[i]!, level);
+    return emitter.add(sum, emitter.enlarge(refined, factors[i]!));
+  }, first);
+  return emitProto(emitter, proto, [emitter.emit("feat_fuse", featFuse, fused)]);
 }
