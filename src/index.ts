@@ -38,11 +38,7 @@ export type {
 } from "./native/runtime.ts";
 export { countObjects, inReadingOrder } from "./pipeline/count/count-objects.ts";
 export { type ObjectDensity, objectDensities } from "./pipeline/count/density.ts";
-export {
-  type DetectSlicedOptions,
-  detectSliced,
-  type SlicedPrediction,
-} from "./pipeline/count/detect-sliced.ts";
+export { type DetectSlicedOptions, detectSliced } from "./pipeline/count/detect-sliced.ts";
 export type { ModelUse, PhotoModel } from "./pipeline/count/model-use.ts";
 export {
   PhotoPipeline,
@@ -50,6 +46,7 @@ export {
   type ProcessOptions,
 } from "./pipeline/count/photo-pipeline.ts";
 export { type Segmentation, segmentPhoto } from "./pipeline/count/segment-photo.ts";
+export type { SlicedPrediction } from "./pipeline/count/slice-run.ts";
 export type { SlicingOptions } from "./pipeline/count/slicing.ts";
 export { isRetryable } from "./tasks/is-retryable.ts";
 export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/model-task.ts";

@@ -1,7 +1,7 @@
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { ResultStore } from "../../ledger/results/result-store.ts";
 import type { ResultWriter } from "../../ledger/results/result-writer.ts";
-import type { Reason } from "../../ledger/worklist/worklist.ts";
+import type { PhotoContent, Reason } from "../../ledger/worklist/worklist.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { ModelUse } from "../../pipeline/count/model-use.ts";
 import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
@@ -58,18 +58,23 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
   ): Promise<CountedPhoto> {
     this.#refuseOtherRecipe(payload);
     const { sources, store, writer } = this.#options;
-    const startedAt = performance.now();
-    const { bytes, content } = await sources.read(payload.photo, { signal });
-    const read = performance.now() - startedAt;
-    const { sha256: contentSha256, sizeBytes, mtimeUs } = content;
-    const photo = { source: toPhotoIdentity(payload).source, contentSha256, sizeBytes, mtimeUs };
-    const known = await store.knownResults([contentSha256], { signal });
-    if (known.size > 0 && (await store.recordKnown(photo, { signal }))) return { outcome: "known" };
-    const found = await (await this.#pipeline()).process(bytes, { signal });
-    const total = read + found.timingsMs.total!;
-    const result = { ...found, timingsMs: { read, ...found.timingsMs, total } };
+    const { source } = toPhotoIdentity(payload);
+    const identify = ({ sha256: contentSha256, sizeBytes, mtimeUs }: PhotoContent) => {
+      return { source, contentSha256, sizeBytes, mtimeUs };
+    };
+    const pipeline = await this.#pipeline();
+    const opened = await pipeline.openUnknown(() => sources.read(payload.photo, { signal }), {
+      isKnown: async (content) => {
+        const known = await store.knownResults([content.sha256], { signal });
+        return known.size > 0 && (await store.recordKnown(identify(content), { signal }));
+      },
+      signal,
+    });
+    if (opened === undefined) return { outcome: "known" };
+    await using countable = opened.photo;
+    const result = await countable.count({ signal });
     timings(result.timingsMs);
-    await writer.record({ ...photo, result }, { signal });
+    await writer.record({ ...identify(opened.content), result }, { signal });
     return { outcome: "counted", objects: result.objects.length };
   }
 

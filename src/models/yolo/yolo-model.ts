@@ -1,5 +1,6 @@
 import { EventLoopTurns } from "../../base/event-loop-turns.ts";
 import type { OneAtATime } from "../../base/one-at-a-time.ts";
+import { StepTimes } from "../../base/step-times.ts";
 import { OrangeryError } from "../../errors.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
@@ -27,6 +28,9 @@ export type { PredictOptions } from "./predict-options.ts";
 
 /** More pictures a run are slower to prepare than they save. */
 const maxBatch = 64;
+
+/** The steps of a prediction, in their order. */
+const noTimesMs = { decode: 0, preprocess: 0, inference: 0, postprocess: 0 };
 
 /** What a model found on a photo, and at what cost. */
 export interface Prediction {
@@ -168,13 +172,11 @@ export class YoloModel implements AsyncDisposable {
     const { signal, maxPixels } = options;
     const checked = checkPredictOptions(options, this.#parts.network);
     signal?.throwIfAborted();
-    const start = performance.now();
-    await using photo = await openPhoto(input, { maxPixels, signal });
-    const decode = performance.now() - start;
+    const times = new StepTimes(noTimesMs);
+    await using photo = await times.step("decode", () => openPhoto(input, { maxPixels, signal }));
     const [prediction] = await this.#infer([photo.pixels], checked, signal);
-    const { timingsMs } = prediction!;
-    const total = performance.now() - start;
-    return { ...prediction!, timingsMs: { ...timingsMs, decode, total } };
+    times.add(prediction!.timingsMs);
+    return { ...prediction!, timingsMs: times.withTotal() };
   }
 
   async #predictBatch(
@@ -213,39 +215,30 @@ export class YoloModel implements AsyncDisposable {
   ): Promise<Prediction[]> {
     const { session, network, turns } = this.#parts;
     signal?.throwIfAborted();
-    const start = performance.now();
+    const times = new StepTimes(noTimesMs);
     const plans = photos.map((photo) => this.#planInput(photo, options));
     const inputHw = requireOneSize(plans);
     using input = this.#inputs.take(inputHw, photos.length);
-    await writeInputs(photos, plans, input.tensor);
-    const prepared = performance.now();
-
-    let inferenceMs = 0;
-    const outputs = await turns.run(async () => {
-      const runStart = performance.now();
-      const result = await session.run({ [network.inputName]: input.tensor }, { signal });
-      inferenceMs = performance.now() - runStart;
-      return result;
-    }, signal);
+    await times.step("preprocess", () => writeInputs(photos, plans, input.tensor));
+    const inputs = { [network.inputName]: input.tensor };
+    const outputs = await turns.run(
+      () => times.step("inference", () => session.run(inputs, { signal })),
+      signal,
+    );
     try {
       const predictions: Prediction[] = [];
       for (const [index, plan] of plans.entries()) {
-        const inferred = performance.now();
-        const detections = await readDetections({ network, outputs, index, plan, options });
-        const end = performance.now();
+        const own = times.shareOf(photos.length);
+        const detections = await own.step("postprocess", () =>
+          readDetections({ network, outputs, index, plan, options }),
+        );
         predictions.push({
           widthPx: plan.photoWidth,
           heightPx: plan.photoHeight,
           detections,
           device: this.device,
           model: { file: this.file, task: this.task, sha256: this.sha256 },
-          timingsMs: {
-            decode: 0,
-            preprocess: (prepared - start) / photos.length,
-            inference: inferenceMs / photos.length,
-            postprocess: end - inferred,
-            total: end - start,
-          },
+          timingsMs: own.withTotal(),
         });
       }
       return predictions;

@@ -1,5 +1,10 @@
-import type { Defined } from "../../base/check-options.ts";
-import { OrangeryError } from "../../errors.ts";
+import {
+  checkOptions,
+  type Defined,
+  type Expectation,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "../../base/check-options.ts";
 import { Detections } from "../../vision/detections.ts";
 import type { Slice } from "../../vision/photo/slice.ts";
 import { type MergeOptions, mergeDetections } from "../../vision/slices/merge-detections.ts";
@@ -28,6 +33,17 @@ export interface SlicingOptions {
   readonly batchSize?: number | undefined;
 }
 
+/** Whether its sides are whole numbers is checked where slices are planned. */
+const sizeOrAuto: Expectation = {
+  expected: "px, [width, height] or auto",
+  holds: (value) => typeof value === "number" || Array.isArray(value) || value === "auto",
+};
+
+const mergeOptions: Expectation = {
+  expected: 'options, as in { method: "nms" }',
+  holds: (value) => typeof value === "object" && value !== null,
+};
+
 /** Slices a photo, and merges what was found on the slices. Made once, used for any number of photos. */
 export class Slicing {
   readonly fullImage: boolean;
@@ -39,22 +55,10 @@ export class Slicing {
   /** @throws `INVALID_ARGUMENT` for options out of range. */
   constructor(options: SlicingOptions = {}) {
     const { slice = "auto", overlap = 0.2, merge = {}, fullImage = false, batchSize } = options;
-    const reject = (option: string, expected: string, came: unknown) => {
-      throw new OrangeryError(
-        "INVALID_ARGUMENT",
-        `Expected \`${option}\` to be ${expected}, got \`${String(came)}\` (${typeof came}).`,
-        { details: { option, expected, came } },
-      );
-    };
-    const isSize = typeof slice === "number" || Array.isArray(slice);
-    if (!isSize && slice !== "auto") reject("slice", "px, [width, height] or auto", slice);
-    if (typeof merge !== "object" || merge === null) {
-      reject("merge", 'options, as in { method: "nms" }', merge);
-    }
-    if (typeof fullImage !== "boolean") reject("fullImage", "true or false", fullImage);
-    if (batchSize !== undefined && !(Number.isSafeInteger(batchSize) && batchSize >= 1)) {
-      reject("batchSize", "a whole number from 1 up", batchSize);
-    }
+    checkOptions({ slice }, sizeOrAuto);
+    checkOptions({ merge }, mergeOptions);
+    checkOptions({ fullImage }, trueOrFalse);
+    checkOptions({ batchSize }, wholeNumberFrom(1));
     this.fullImage = fullImage;
     this.batchSize = batchSize;
     this.#sliceWh =
@@ -62,7 +66,7 @@ export class Slicing {
     this.#overlap = overlap;
     const { method = "nmm", metric = "ios", threshold = 0.5, classAgnostic = false } = merge;
     this.#merge = { method, metric, threshold, classAgnostic };
-    // What is wrong with the others is known there, and is told before the first photo.
+    // These check the others: a wrong one is reported before the first photo.
     planSlices({ photoWh: [1, 1], sliceWh: this.#sliceWh ?? [1, 1], overlap });
     mergeDetections(Detections.empty(), merge);
   }

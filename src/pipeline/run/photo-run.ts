@@ -7,7 +7,7 @@ import type {
   Reason,
   Worklist,
 } from "../../ledger/worklist/worklist.ts";
-import type { OpenPhoto, Pixels } from "../../vision/photo/open-photo.ts";
+import type { Pixels } from "../../vision/photo/open-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
 import { type PhotoBytes, type ReadPhotoOptions, readPhoto } from "../photos/read-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
@@ -15,8 +15,8 @@ import type { AnnotatedPictures } from "./annotated-pictures.ts";
 /** What became of one photo in this run. */
 export interface PhotoEvent {
   readonly source: string;
-  /** `known`: identical bytes had their result already. `failed`: it will be tried again, alone. */
-  readonly outcome: "inferred" | "known" | "failed" | "set-aside";
+  /** `known`: identical bytes had their result already. `retry`: it will be tried again, alone. */
+  readonly outcome: "inferred" | "known" | "retry" | "failed";
   readonly result?: PhotoResult;
   readonly reason?: Reason;
 }
@@ -178,35 +178,26 @@ class PhotoRun {
   }
 
   async #process(photo: LeasedPhoto): Promise<void> {
-    const { pipeline } = this.#options;
+    const { pipeline, read = readPhoto } = this.#options;
     if (!(await this.#worklist.begin(photo))) return;
-    const opened = await this.#open(photo);
+    const signal = this.#signal;
+    const opened = await pipeline.openUnknown(() => read(photo.source, { signal }), {
+      isKnown: (content) => this.#isKnown(photo, content),
+      signal,
+    });
     if (opened === undefined) return;
-    await using open = opened.open;
+    await using countable = opened.photo;
     if (this.#isStopping) return await this.#worklist.release([photo]);
-
-    const { timingsMs, ...result } = await pipeline.process(open.pixels, { signal: this.#signal });
-    const { content } = opened;
-    const { read, decode } = opened.timingsMs;
-    const total = read + decode + timingsMs.total!;
-    const timed = { ...result, timingsMs: { ...timingsMs, read, decode, total } };
-    await this.#record({ photo, content, pixels: open.pixels, result: timed });
+    const result = await countable.count({ signal });
+    await this.#record({ photo, content: opened.content, pixels: countable.pixels, result });
   }
 
-  /** Reads, claims and decodes a photo, and lets go of its bytes; undefined when it is not to be inferred. */
-  async #open(photo: LeasedPhoto): Promise<OpenedPhoto | undefined> {
-    const { source } = photo;
-    const { pipeline, read: readSource = readPhoto, onPhoto } = this.#options;
-    const startedAt = performance.now();
-    const { bytes, content } = await readSource(source, { signal: this.#signal });
-    const read = performance.now() - startedAt;
+  /** Claims a photo's contents. Known where they have a result, or where another lane is inferring them. */
+  async #isKnown(photo: LeasedPhoto, content: PhotoContent): Promise<boolean> {
     const claim = await this.#worklist.claim(photo, content);
-    if (claim === "known") await onPhoto?.({ source, outcome: "known" });
+    if (claim === "known") await this.#options.onPhoto?.({ source: photo.source, outcome: claim });
     if (claim === "elsewhere") this.#postponed.push(photo);
-    if (claim !== "infer") return undefined;
-    const decodeStartedAt = performance.now();
-    const open = await pipeline.open(bytes, { signal: this.#signal });
-    return { open, content, timingsMs: { read, decode: performance.now() - decodeStartedAt } };
+    return claim !== "infer";
   }
 
   async #record({ photo, content, pixels, result }: InferredPhoto): Promise<void> {
@@ -228,7 +219,7 @@ class PhotoRun {
     if (isOrangeryError(error) && error.code.startsWith("PHOTO_")) {
       const reason = { code: error.code, message: error.message };
       if (await this.#worklist.fail(photo, reason)) {
-        await onPhoto?.({ source, outcome: "set-aside", reason });
+        await onPhoto?.({ source, outcome: "failed", reason });
       }
       return;
     }
@@ -237,7 +228,7 @@ class PhotoRun {
     const isLast = await this.#worklist.failAttempt(photo, { code, message });
     await onPhoto?.({
       source,
-      outcome: isLast ? "set-aside" : "failed",
+      outcome: isLast ? "failed" : "retry",
       reason: { code, message },
     });
     this.#failedInARow.add(photo.entryId);
@@ -249,12 +240,6 @@ class PhotoRun {
       { cause: error, details: { photo: source } },
     );
   }
-}
-
-interface OpenedPhoto {
-  readonly open: OpenPhoto;
-  readonly content: PhotoContent;
-  readonly timingsMs: { readonly read: number; readonly decode: number };
 }
 
 interface InferredPhoto {

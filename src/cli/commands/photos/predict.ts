@@ -1,14 +1,16 @@
 import { printable } from "../../../base/printable.ts";
+import { StepTimes } from "../../../base/step-times.ts";
 import { isOrangeryError } from "../../../errors.ts";
 import { ModelCache } from "../../../models/cache/model-cache.ts";
 import type { Prediction, PredictOptions, YoloModel } from "../../../models/yolo/yolo-model.ts";
-import { detectSliced, type SlicedPrediction } from "../../../pipeline/count/detect-sliced.ts";
+import { detectSliced } from "../../../pipeline/count/detect-sliced.ts";
+import type { SlicedPrediction } from "../../../pipeline/count/slice-run.ts";
 import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
 import { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
 import { openPhoto, type Pixels } from "../../../vision/photo/open-photo.ts";
-import { displayPath, fromCaller } from "../../options/caller-folder.ts";
+import { displayPath, fromCaller } from "../../options/caller-paths.ts";
 import { modelFromCaller } from "../../options/model-argument.ts";
-import type { PredictionArguments } from "../../options/prediction-options.ts";
+import type { PredictionArguments } from "../../options/detection-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { Interrupts } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -100,15 +102,15 @@ async function predictOne(
 ): Promise<Answer> {
   const { pictures, signal, maxPixels } = options;
   const path = fromCaller(image);
-  const startedAt = performance.now();
-  await using photo = await openPhoto(path, { maxPixels, signal });
-  const decode = performance.now() - startedAt;
-  const { timingsMs, ...prediction } = await predictPixels(model, photo.pixels, options);
-  const total = timingsMs.total + decode;
+  const times = new StepTimes<string>({});
+  await using photo = await times.step("decode", () => openPhoto(path, { maxPixels, signal }));
+  const prediction = await predictPixels(model, photo.pixels, options);
+  times.add(prediction.timingsMs);
+  const timingsMs = { ...prediction.timingsMs, ...times.withTotal() };
   const pictureFile = await pictures?.write(path, photo.pixels, {
     objects: prediction.detections,
   });
-  return { prediction: { ...prediction, timingsMs: { ...timingsMs, decode, total } }, pictureFile };
+  return { prediction: { ...prediction, timingsMs }, pictureFile };
 }
 
 async function predictPixels(

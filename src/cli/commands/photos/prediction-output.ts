@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { printable } from "../../../base/printable.ts";
 import type { Prediction } from "../../../models/yolo/yolo-model.ts";
-import type { SlicedPrediction } from "../../../pipeline/count/detect-sliced.ts";
+import type { SlicedPrediction } from "../../../pipeline/count/slice-run.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { formatCount } from "../../output/quantities.ts";
 import { formatTable } from "../../output/table.ts";

@@ -5,7 +5,7 @@ import {
   formatShare,
   formatValue,
 } from "../../../../base/quantities.ts";
-import { regionsElsewhere } from "../../../../pipeline/count/photo-pipeline.ts";
+import { regionsElsewhere } from "../../../../pipeline/count/countable-photo.ts";
 import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.ts";
 import type { DeviceSummary, ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
@@ -43,7 +43,7 @@ interface Tile {
 
 function tilesOf(data: ReportData): Html[] {
   const { recipe, photoCount, objectCount, regionCount, sliceCount } = data;
-  const { setAside: failed, left } = recipe;
+  const { failed, left } = recipe;
   const mean = (count: number) =>
     photoCount === 0 ? "" : `${formatValue(Math.round((10 * count) / photoCount) / 10)} a photo`;
   const rate = ratePerSecond(data.momentsMs);

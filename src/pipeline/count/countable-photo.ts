@@ -1,0 +1,148 @@
+import type { StepTimes } from "../../base/step-times.ts";
+import type { ObjectCount, PhotoResult } from "../../ledger/results/result-rows.ts";
+import type { Prediction } from "../../models/yolo/yolo-model.ts";
+import { Detections } from "../../vision/detections.ts";
+import type { OpenPhoto, Pixels } from "../../vision/photo/open-photo.ts";
+import type { Region } from "../../vision/region.ts";
+import { countInRegions, findPlaces } from "./count-objects.ts";
+import { type ModelUse, type PhotoModel, workMs } from "./model-use.ts";
+import { segmentPhoto } from "./segment-photo.ts";
+import { type SlicedPrediction, SliceRun, unlimited } from "./slice-run.ts";
+import type { Slicing } from "./slicing.ts";
+
+/** The models of a pipeline and how they are asked, checked. */
+export interface CountingModels {
+  readonly detect: ModelUse;
+  readonly segment?: ModelUse | undefined;
+  readonly slicing?: Slicing | undefined;
+}
+
+/** A photo that a pipeline has opened. Disposing it gives its pixels back. */
+export class CountablePhoto implements OpenPhoto {
+  readonly pixels: Pixels;
+  readonly #open: OpenPhoto;
+  readonly #models: CountingModels;
+  readonly #times: StepTimes;
+
+  constructor(open: OpenPhoto, models: CountingModels, times: StepTimes) {
+    this.pixels = open.pixels;
+    this.#open = open;
+    this.#models = models;
+    this.#times = times;
+  }
+
+  /**
+   * Finds and counts the objects.
+   *
+   * @throws `PHOTO_TOO_LARGE` for too many slices, `MODEL_RELEASED`, `ORT_FAILED`,
+   *   `INFERENCE_NOT_FINITE`, or the signal's reason.
+   */
+  async count({
+    signal,
+  }: {
+    readonly signal?: AbortSignal | undefined;
+  } = {}): Promise<PhotoResult> {
+    const { detect, segment } = this.#models;
+    const { widthPx, heightPx } = this.pixels;
+    const regions = segment && (await this.#findRegions(segment, signal));
+    const found = await this.#detect(regions, signal);
+    const objects = found?.detections ?? Detections.empty(detect.model.names);
+    const counted = await this.#times.step("count", () =>
+      countFound(objects, regions, detect.options?.maxDetections),
+    );
+    return {
+      widthPx,
+      heightPx,
+      device: detect.model.device,
+      fallbackReason: fallbackOf(detect.model, segment?.model),
+      timingsMs: this.#times.withTotal(),
+      ...counted,
+      regions,
+      sliceCount: found?.sliceCount ?? 0,
+    };
+  }
+
+  /** Gives the pixels back. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open[Symbol.asyncDispose]();
+  }
+
+  async #findRegions(
+    { model, options }: ModelUse,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Region[]> {
+    const segmentation = await segmentPhoto(model, this.pixels, { ...options, signal });
+    const { inference } = segmentation.timingsMs;
+    this.#times.add({ segment: workMs(segmentation), inference });
+    return segmentation.regions;
+  }
+
+  /** Undefined when there is no region, so that there is nothing to look at. */
+  async #detect(
+    regions: readonly Region[] | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<(Prediction & { readonly sliceCount: number }) | SlicedPrediction | undefined> {
+    if (regions?.length === 0) return undefined;
+    const { slicing, detect } = this.#models;
+    const { model, options } = detect;
+    const { pixels } = this;
+    // Only regions need masks: an object's place is the centre of its box. What lies outside is not to
+    // take the place of what lies inside, so the most that there may be is counted afterwards.
+    const predictOptions = {
+      ...options,
+      maxDetections: unlimited,
+      maskSize: "none",
+      signal,
+    } as const;
+    if (slicing === undefined) {
+      const found = await model.predict(pixels, predictOptions);
+      this.#times.add({ detect: workMs(found), inference: found.timingsMs.inference });
+      return { ...found, sliceCount: 1 };
+    }
+    const found = await new SliceRun({ model, pixels, slicing, regions, predictOptions }).run();
+    // `inference` is what the device was busy for with both models, and part of the other steps.
+    const { slice, merge, inference } = found.timingsMs;
+    this.#times.add({ slice, detect: workMs(found), merge, inference });
+    return found;
+  }
+}
+
+/** What a fallback reason holds where the two models ran on different devices. */
+export const regionsElsewhere = "regions were found on";
+
+/** Why not all ran where it was wanted. The device that is recorded is the detector's. */
+function fallbackOf(detect: PhotoModel, segment: PhotoModel | undefined): string | undefined {
+  if (segment === undefined || segment.device === detect.device) {
+    return detect.fallbackReason ?? segment?.fallbackReason;
+  }
+  const elsewhere = [`${regionsElsewhere} ${segment.device}`, segment.fallbackReason];
+  const reasons = [detect.fallbackReason, elsewhere.filter(Boolean).join(": ")];
+  return reasons.filter(Boolean).join("; ");
+}
+
+interface Counted {
+  readonly objects: Detections;
+  readonly objectRegions?: Int32Array | undefined;
+  readonly counts: readonly ObjectCount[];
+}
+
+/** Keeps and counts what lies inside a region, or all where regions were not looked for: the best. */
+function countFound(
+  objects: Detections,
+  regions: readonly Region[] | undefined,
+  maxDetections = unlimited,
+): Counted {
+  if (regions === undefined) {
+    const best = objects.first(maxDetections);
+    return { objects: best, counts: countInRegions(best) };
+  }
+  const places = findPlaces(
+    objects,
+    regions.map(({ mask }) => mask),
+  );
+  const inside = [...places.keys()].filter((index) => places[index]! > 0).slice(0, maxDetections);
+  const kept = objects.select(inside);
+  const objectRegions = Int32Array.from(inside, (index) => places[index]!);
+  const counts = countInRegions(kept, { places: objectRegions, regionCount: regions.length });
+  return { objects: kept, objectRegions, counts };
+}

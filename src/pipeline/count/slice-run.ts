@@ -1,0 +1,154 @@
+import { StepTimes } from "../../base/step-times.ts";
+import type { Prediction, PredictOptions } from "../../models/yolo/yolo-model.ts";
+import { Detections } from "../../vision/detections.ts";
+import { cutPixels, type Pixels } from "../../vision/photo/open-photo.ts";
+import type { Picture } from "../../vision/photo/picture.ts";
+import type { Slice } from "../../vision/photo/slice.ts";
+import type { Region } from "../../vision/region.ts";
+import type { PhotoModel } from "./model-use.ts";
+import { slicesTouching } from "./slices-in-regions.ts";
+import type { Slicing } from "./slicing.ts";
+
+/** What was found on a photo slice by slice, and at what cost. */
+export interface SlicedPrediction {
+  /** Size of the photo, after its orientation was applied. */
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** Best score first; boxes in px of the photo. */
+  readonly detections: Detections;
+  readonly device: string;
+  readonly model: Prediction["model"];
+  /** Pictures that the network was given: the slices, and the whole photo if it was asked for. */
+  readonly sliceCount: number;
+  /** Sums over all slices. */
+  readonly timingsMs: Prediction["timingsMs"] & {
+    /** Cutting the slices out of the photo. */
+    readonly slice: number;
+    /** Making one object of those that several slices show. */
+    readonly merge: number;
+  };
+}
+
+/** The steps of a sliced prediction, in their order. */
+export const noTimesMs = {
+  decode: 0,
+  slice: 0,
+  preprocess: 0,
+  inference: 0,
+  postprocess: 0,
+  merge: 0,
+};
+
+/** While one batch is inferred, the next is cut and written into the network's input. */
+const batchesInFlight = 2;
+
+const defaultBatchSize = { cpu: 1, gpu: 16 };
+
+/** As many as the network finds. */
+export const unlimited = Number.MAX_SAFE_INTEGER;
+
+export interface SliceRunOptions {
+  readonly model: PhotoModel;
+  readonly pixels: Pixels;
+  readonly slicing: Slicing;
+  readonly regions?: readonly Region[] | undefined;
+  /** `maxDetections` is of no effect: what is merged is to be whole. */
+  readonly predictOptions: PredictOptions;
+  /** Steps that were timed before. Default: none. */
+  readonly times?: StepTimes<keyof typeof noTimesMs> | undefined;
+}
+
+/** The slices of one photo on their way through the network. */
+export class SliceRun {
+  readonly #options: SliceRunOptions;
+  readonly #predictOptions: PredictOptions;
+  readonly #photoWh: readonly [number, number];
+  readonly #slices: readonly Slice[];
+  readonly #hasFullImage: boolean;
+  /** One a slice, in the slices' order, then the whole photo's. */
+  readonly #found: Detections[] = [];
+  readonly #times: StepTimes<keyof typeof noTimesMs>;
+  #next = 0;
+  #hasFailed = false;
+
+  constructor(options: SliceRunOptions) {
+    const { pixels, slicing, regions, predictOptions, times = new StepTimes(noTimesMs) } = options;
+    this.#options = options;
+    this.#times = times;
+    this.#predictOptions = { ...predictOptions, maxDetections: unlimited };
+    this.#photoWh = [pixels.widthPx, pixels.heightPx];
+    const planned = slicing.plan(this.#photoWh);
+    // One slice is the whole photo already.
+    this.#hasFullImage = slicing.fullImage && planned.length > 1;
+    const masks = regions?.map(({ mask }) => mask);
+    this.#slices = masks === undefined ? planned : slicesTouching(planned, masks);
+  }
+
+  async run(): Promise<SlicedPrediction> {
+    const { model, slicing } = this.#options;
+    const lanes = Array.from({ length: batchesInFlight }, () => this.#lane());
+    // The photo must stay open as long as a lane reads it.
+    for (const outcome of await Promise.allSettled(lanes)) {
+      if (outcome.status === "rejected") throw outcome.reason;
+    }
+    if (this.#hasFullImage) await this.#predictWhole();
+    const detections = await this.#times.step("merge", () =>
+      this.#found.length > 0 ? slicing.merge(this.#found) : Detections.empty(model.names),
+    );
+    const [widthPx, heightPx] = this.#photoWh;
+    return {
+      widthPx,
+      heightPx,
+      detections,
+      device: model.device,
+      model: { file: model.file, task: model.task, sha256: model.sha256 },
+      sliceCount: this.#found.length,
+      timingsMs: this.#times.withTotal(),
+    };
+  }
+
+  async #lane(): Promise<void> {
+    try {
+      while (!this.#hasFailed && this.#next < this.#slices.length) {
+        // Taken at once, so that batches are the same whichever lane is quicker.
+        const from = this.#next;
+        this.#next = Math.min(this.#slices.length, from + this.#batchSize);
+        await this.#predict(from, this.#next);
+      }
+    } catch (error) {
+      this.#hasFailed = true;
+      throw error;
+    }
+  }
+
+  get #batchSize(): number {
+    const { model, slicing } = this.#options;
+    const wanted =
+      slicing.batchSize ?? defaultBatchSize[model.deviceKind === "cpu" ? "cpu" : "gpu"];
+    return Math.min(wanted, model.largestBatch);
+  }
+
+  async #predict(from: number, to: number): Promise<void> {
+    const { model, pixels } = this.#options;
+    const { signal } = this.#predictOptions;
+    signal?.throwIfAborted();
+    const slices = this.#slices.slice(from, to);
+    const pictures: Picture[] = [];
+    await this.#times.step("slice", async () => {
+      for (const slice of slices) pictures.push(await cutPixels(pixels, slice, { signal }));
+    });
+    const predictions = await model.predictBatch(pictures, this.#predictOptions);
+    for (const [index, { left, top }] of slices.entries()) {
+      const prediction = predictions[index]!;
+      this.#times.add(prediction.timingsMs);
+      this.#found[from + index] = prediction.detections.placeIn(this.#photoWh, [left, top]);
+    }
+  }
+
+  async #predictWhole(): Promise<void> {
+    const { model, pixels } = this.#options;
+    const prediction = await model.predict(pixels, this.#predictOptions);
+    this.#times.add(prediction.timingsMs);
+    this.#found.push(prediction.detections);
+  }
+}
