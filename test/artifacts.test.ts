@@ -18,7 +18,7 @@ import { ModelFolder, tinyYolo } from "../src/models/yolo/tiny-yolo.fixture.ts";
 import { jsonLines, mainFile } from "./cli.fixture.ts";
 
 const loader = fileURLToPath(new URL("./artifacts.fixture.ts", import.meta.url));
-const damaged = "a saved model is damaged or is another's; it is made again";
+const damaged = "a saved model is damaged or belongs to another; it is made again";
 const cannotSave = "loaded models cannot be saved, so the next load will be as slow";
 
 /** Smaller models are not worth an artifact. */

@@ -15,7 +15,10 @@ export interface Runtime {
    * is none, loads it by `load`, once, however many threads ask. Every opener disposes its own;
    * the last one releases the session.
    */
-  openSharedSession(key: string, options: OpenSharedSessionOptions): Promise<SharedSession>;
+  openSharedSession<T extends LoadedSession>(
+    key: string,
+    options: OpenSharedSessionOptions<T>,
+  ): Promise<SharedSession<T>>;
 }
 
 /** Element types that tensors can have, and the typed array that views each. */
@@ -85,7 +88,7 @@ export interface SessionOptions {
 
 export interface CreateSessionOptions extends SessionOptions {
   /** Stops the load; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RunOptions {
@@ -94,7 +97,7 @@ export interface RunOptions {
   /** Gives the arenas' unused memory back after this run: `cpu:0`, `gpu:0`, joined by `;`. */
   readonly trimMemory?: string | undefined;
   /** Stops the run; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -128,14 +131,19 @@ export interface Session extends AsyncDisposable {
   trimMemory(arenas: string): Promise<void>;
 }
 
-export interface OpenSharedSessionOptions {
-  /** Loads the session where the process has none. Its failure is the caller's and is forgotten. */
-  readonly load: (signal: AbortSignal | undefined) => Promise<Session>;
-  readonly signal?: AbortSignal | undefined | undefined;
+/** What a load returns: the session, and whatever else the caller wants to know of the load. */
+export interface LoadedSession {
+  readonly session: Session;
 }
 
-export interface SharedSession {
+export interface OpenSharedSessionOptions<T extends LoadedSession = LoadedSession> {
+  /** Loads the session where the process has none. Its failure is the caller's and is forgotten. */
+  readonly load: (signal: AbortSignal | undefined) => Promise<T>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SharedSession<T extends LoadedSession = LoadedSession> {
   readonly session: Session;
-  /** Whether this call loaded the session, rather than finding it. */
-  readonly loaded: boolean;
+  /** What `load` returned; undefined where the session was there and this call has not loaded it. */
+  readonly loaded: T | undefined;
 }

@@ -2,7 +2,7 @@ import { untilAborted } from "../../base/abort.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";
-import type { LoadOutcome } from "./model-loader.ts";
+import type { LoadOutcome, ModelLoader } from "./model-loader.ts";
 
 /** Why a model left the cache. */
 export type ReleaseReason = "evict" | "expire" | "clear" | "reload";
@@ -11,7 +11,7 @@ export interface CachedModelOptions {
   readonly name: string;
   readonly workerId: number;
   readonly file: ModelFile;
-  readonly load: (signal: AbortSignal) => Promise<LoadOutcome>;
+  readonly loader: Pick<ModelLoader, "load">;
   /** Called once the model can be used, unless its load was cancelled. */
   readonly onReady: (model: CachedModel, outcome: LoadOutcome) => void;
   /**
@@ -26,6 +26,7 @@ export interface CachedModelOptions {
 
 /** The use of a model, until `done` is called. */
 export interface ModelHold {
+  readonly cached: CachedModel;
   readonly model: YoloModel;
   /** Idempotent. */
   readonly done: () => void;
@@ -66,7 +67,9 @@ export class CachedModel {
     this.workerId = options.workerId;
     this.file = options.file;
     this.#options = options;
-    this.#loading = options.load(this.#loadAborter.signal);
+    const { name, workerId, file, loader } = options;
+    const { signal } = this.#loadAborter;
+    this.#loading = loader.load({ name, workerId, file, signal });
     this.#loading.then(
       (outcome) => this.#succeed(outcome),
       (error) => this.#fail(error),
@@ -114,7 +117,7 @@ export class CachedModel {
     try {
       const { model } = this.#outcome ?? (await untilAborted(this.#loading, signal));
       this.lastUseAtMs = performance.now();
-      return { model, done };
+      return { cached: this, model, done };
     } catch (error) {
       done();
       throw error;

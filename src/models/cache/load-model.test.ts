@@ -11,9 +11,9 @@ import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime } from "../../native/runtime.ts";
 import { cpu, parseDevice } from "../devices/device.ts";
 import { PretendDevices } from "../devices/pretend-devices.fixture.ts";
-import { identifyModelFile } from "../files/model-file.ts";
+import { hasFileChanged, identifyModelFile } from "../files/model-file.ts";
 import { blackPhoto, ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
-import { hasFileChanged, isModelAtFault, type LoadModelOptions, loadModel } from "./load-model.ts";
+import { isModelAtFault, type LoadModelOptions, loadModel } from "./load-model.ts";
 
 let folder: ModelFolder;
 before(async () => {

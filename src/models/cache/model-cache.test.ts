@@ -129,7 +129,9 @@ describe("a device that fails", () => {
         const fallbacks = record(cache, "device:fallback");
         const reason = failAt === "run" ? "the device went away" : "the device is on fire";
 
-        assert.equal((await cache.get("detect")).device, "cpu");
+        const model = await cache.get("detect");
+        assert.deepEqual([model.device, model.deviceKind], ["cpu", "cpu"]);
+        assert.match(model.fallbackReason!, new RegExp(reason));
         assert.equal((await cache.get("segment")).device, "cpu");
         assert.equal(warnings.length, 1, warnings.join("\n"));
         assert.match(warnings[0]!, new RegExp(`instead of directml:0.*${reason}`));
@@ -140,7 +142,7 @@ describe("a device that fails", () => {
             ["segment", "directml:0", "cpu"],
           ],
         );
-        assert.match(cache.info().models[0]!.fallbackReason!, new RegExp(reason));
+        assert.equal(cache.info().models[0]!.fallbackReason, model.fallbackReason);
       });
 
       test(`at ${what} is an error where it is required`, async () => {
@@ -205,6 +207,14 @@ describe("a load that fails", () => {
       assert.deepEqual(cache.info().models, []);
     });
   }
+
+  test("because of the model is not tried on another device", async () => {
+    const runtime = new PretendDevices();
+    const path = await folder.write("pose.onnx", tinyYolo({ metadata: { task: "pose" } }));
+    const cache = makeCache({ models: { detect: path }, runtime, device: "directml:0" });
+    await assert.rejects(cache.get("detect"), coded("MODEL_NOT_YOLO"));
+    assert.equal(runtime.loads, 1);
+  });
 
   test("is of a name that is not configured: the error lists the names", async () => {
     const cache = makeCache();

@@ -8,10 +8,10 @@ import {
   checkWorkerId,
   type ModelCacheOptions,
 } from "./cache-options.ts";
-import type { CachedModel } from "./cached-model.ts";
+import type { CachedModel, ModelHold } from "./cached-model.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
-import { type LoadOutcome, ModelLoader } from "./model-loader.ts";
-import { NamedModel, type NamedModelHold } from "./named-model.ts";
+import { ModelLoader } from "./model-loader.ts";
+import { NamedModel } from "./named-model.ts";
 
 export type { ModelCacheEvents } from "./cache-events.ts";
 export type { CacheInfo, ModelInfo } from "./cache-info.ts";
@@ -44,11 +44,11 @@ export interface ModelLease extends AsyncDisposable {
  */
 export class ModelCache implements AsyncDisposable {
   readonly #options: CheckedCacheOptions;
-  readonly #sources: ReadonlyMap<string, string>;
+  readonly #paths: ReadonlyMap<string, string>;
   readonly #loader: ModelLoader;
   readonly #events: CacheEvents;
   /** By worker id and name. */
-  readonly #slots = new Map<string, NamedModel>();
+  readonly #names = new Map<string, NamedModel>();
   readonly #memory: MemoryKeeper;
   #loads = 0;
   #isClosed = false;
@@ -56,13 +56,16 @@ export class ModelCache implements AsyncDisposable {
   /** @throws `INVALID_ARGUMENT`, `DEVICE_UNKNOWN` */
   constructor(options: ModelCacheOptions) {
     this.#options = checkCacheOptions(options);
-    this.#sources = new Map(Object.entries(options.models));
+    this.#paths = new Map(Object.entries(options.models));
     this.#loader = new ModelLoader(this.#options);
     this.#events = new CacheEvents(this.#options.logger);
     this.#memory = new MemoryKeeper({
       ...this.#options,
       events: this.#events,
       models: () => this.#models,
+    });
+    this.#events.on("model:load", ({ loaded }) => {
+      if (loaded) this.#loads++;
     });
   }
 
@@ -95,7 +98,7 @@ export class ModelCache implements AsyncDisposable {
 
   /** Loads models ahead of the first task: all of them, or those named. */
   async warmUp(
-    names: readonly string[] = [...this.#sources.keys()],
+    names: readonly string[] = [...this.#paths.keys()],
     options: AcquireOptions = {},
   ): Promise<void> {
     for (const name of names) {
@@ -110,11 +113,11 @@ export class ModelCache implements AsyncDisposable {
    * @returns When everything is released that nobody uses.
    */
   async clear(workerId?: number): Promise<void> {
-    const slots = [...this.#slots.values()].filter(
-      (slot) => workerId === undefined || slot.workerId === workerId,
+    const cleared = [...this.#names.values()].filter(
+      (named) => workerId === undefined || named.workerId === workerId,
     );
-    const models = slots.flatMap((slot) => [...slot.models]);
-    for (const slot of slots) slot.clear();
+    const models = cleared.flatMap((named) => [...named.models]);
+    for (const named of cleared) named.clear();
     this.#loader.forgetFailures();
     await Promise.all(models.filter(({ users }) => users === 0).map(({ gone }) => gone));
   }
@@ -161,85 +164,56 @@ export class ModelCache implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#memory[Symbol.dispose]();
-    for (const slot of this.#slots.values()) slot.close();
+    for (const named of this.#names.values()) named.close();
     await Promise.all(this.#models.map(({ gone }) => gone));
   }
 
   get #models(): CachedModel[] {
-    return [...this.#slots.values()].flatMap((slot) => [...slot.models]);
+    return [...this.#names.values()].flatMap((named) => [...named.models]);
   }
 
   async #use(
     name: string,
     { workerId = this.#options.workerId, signal }: AcquireOptions,
-  ): Promise<NamedModelHold> {
+  ): Promise<ModelHold> {
     signal?.throwIfAborted();
-    const use = await this.#slot(name, workerId).use(signal);
-    const { cached, model } = use;
-    if (use.hit) this.#events.emit("model:hit", { ...about(cached, model), hits: cached.hits });
-    return use;
+    return await this.#named(name, workerId).use(signal);
   }
 
-  #slot(name: string, workerId: number): NamedModel {
+  #named(name: string, workerId: number): NamedModel {
     const key = `${workerId}/${name}`;
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
+    let named = this.#names.get(key);
+    if (named === undefined) {
       checkWorkerId(workerId);
-      slot = this.#makeSlot(name, workerId);
-      if (this.#isClosed) slot.close();
-      this.#slots.set(key, slot);
+      named = this.#make(name, workerId);
+      if (this.#isClosed) named.close();
+      this.#names.set(key, named);
     }
-    return slot;
+    return named;
   }
 
-  #makeSlot(name: string, workerId: number): NamedModel {
+  #make(name: string, workerId: number): NamedModel {
+    const path = this.#paths.get(name);
+    if (path === undefined) throw unknownName(name, [...this.#paths.keys()]);
     const { reloadCheckMs, logger } = this.#options;
-    const source = this.#sources.get(name);
-    if (source === undefined) throw unknownName(name, [...this.#sources.keys()]);
     return new NamedModel({
       name,
       workerId,
-      source,
+      path,
       reloadCheckMs,
+      loader: this.#loader,
+      memory: this.#memory,
+      events: this.#events,
       logger,
-      load: (file, signal) => {
-        this.#memory.makeRoom(file.bytes);
-        return this.#loader.load({ name, workerId, file, signal });
-      },
-      onReady: (cached, outcome) => this.#announce(cached, outcome),
-      onRelease: (cached, { model }, reason) => {
-        this.#events.emit("model:release", { ...about(cached, model), reason });
-        logger.debug({ name, workerId, reason }, "model released");
-      },
     });
   }
-
-  #announce(cached: CachedModel, outcome: LoadOutcome): void {
-    const { model, loaded, fromArtifact, loadMs, bytes, fallback } = outcome;
-    const { name, workerId } = cached;
-    const { device } = model;
-    if (loaded) this.#loads += 1;
-    if (fallback !== undefined) {
-      this.#events.emit("device:fallback", { workerId, name, to: device, ...fallback });
-    }
-    this.#options.logger.info(
-      { name, workerId, device, loadMs, bytes, loaded, fromArtifact },
-      "model loaded",
-    );
-    const cost = { loaded, fromArtifact, loadMs, bytes };
-    this.#events.emit("model:load", { ...about(cached, model), ...cost });
-    this.#memory.makeRoom(0);
-  }
-}
-
-function about({ name, workerId, file }: CachedModel, model: YoloModel) {
-  return { name, workerId, sha256: file.sha256, device: model.device };
 }
 
 function unknownName(name: string, known: readonly string[]): OrangeryError {
   return new OrangeryError(
     "MODEL_NAME_UNKNOWN",
-    `Expected the name of a configured model (${known.join(", ") || "none is"}), got \`${name}\`. Add it to \`models\`.`,
+    `Expected the name of a configured model (${known.join(", ") || "none is"}), ` +
+      `got \`${name}\`. Add it to \`models\`.`,
     { details: { name, known } },
   );
 }

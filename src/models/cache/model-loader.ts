@@ -1,34 +1,27 @@
 import { OneAtATime } from "../../base/one-at-a-time.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Device } from "../devices/device.ts";
-import { type DeviceChoice, DeviceChooser } from "../devices/device-chooser.ts";
+import { DeviceChooser, type DeviceFallback } from "../devices/device-chooser.ts";
 import { readMemory, takenBytes } from "../devices/memory-reading.ts";
 import { artifactFolder, cacheLimitBytes } from "../files/cache-folder.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import { ArtifactStore } from "../saved/artifact-store.ts";
 import type { YoloModel, YoloTask } from "../yolo/yolo-model.ts";
 import type { CheckedCacheOptions } from "./cache-options.ts";
-import { isModelAtFault, loadModel } from "./load-model.ts";
+import { isModelAtFault, type LoadedModel, loadModel } from "./load-model.ts";
 
-/** What a load gave, and what it took. */
-export interface LoadOutcome {
-  readonly model: YoloModel;
-  /** False when another worker or thread of the process had the model loaded already. */
-  readonly loaded: boolean;
-  /** Whether it was loaded from an artifact that was there. */
-  readonly fromArtifact: boolean;
+/** A loaded model, and what loading it took. */
+export interface LoadOutcome extends LoadedModel {
   readonly loadMs: number;
   /** Memory that the load took, measured, of the process or of the GPU; 0 for a shared session. */
   readonly bytes: number;
-  /** The session, which models of several workers may share. */
-  readonly sessionKey: string;
   /** Memory of the session: what this thread measured when it loaded it, else its file's size. */
   readonly sessionBytes: number;
-  /** Why the model is not on the device that was wanted. */
-  readonly fallback: DeviceChoice<unknown>["fallback"];
+  readonly fallback: DeviceFallback | undefined;
 }
 
 export interface LoadRequest {
+  /** The name in `models`. */
   readonly name: string;
   readonly workerId: number;
   readonly file: ModelFile;
@@ -44,7 +37,7 @@ const promisedTasks = new Map<string, YoloTask>([
 /** Loads models on the best device that takes them, and measures what that takes. */
 export class ModelLoader {
   readonly #options: CheckedCacheOptions;
-  readonly #chooser: DeviceChooser;
+  readonly #devices: DeviceChooser;
   readonly #artifacts: ArtifactStore;
   readonly #turns = new Map<string, OneAtATime>();
   /** Measured memory of sessions, by key. */
@@ -58,7 +51,7 @@ export class ModelLoader {
       maxBytes: cacheLimitBytes(),
       logger: options.logger,
     });
-    this.#chooser = new DeviceChooser(options);
+    this.#devices = new DeviceChooser(options);
   }
 
   /** How long the run that has been going on for longest has taken so far, on any device. */
@@ -68,56 +61,51 @@ export class ModelLoader {
 
   /** Gives devices that had failed a new chance. */
   forgetFailures(): void {
-    this.#chooser.forget();
+    this.#devices.forget();
   }
 
   /** @throws what `loadModel` throws, `MODEL_WRONG_TASK`, `DEVICE_UNAVAILABLE` */
-  async load({ name, workerId, file, signal }: LoadRequest): Promise<LoadOutcome> {
+  async load(request: LoadRequest): Promise<LoadOutcome> {
+    const { workerId, signal } = request;
     const startMs = performance.now();
-    const putOn = (device: Device, fallbackReason: string | undefined) =>
-      this.#loadOn(device, { file, fallbackReason, signal });
-    const { result, fallback } = await this.#chooser.place(workerId, putOn, {
-      signal,
-      isFinal: isModelAtFault,
-    });
-    const { model, loaded, fromArtifact, sessionKey, takenBytes: bytes } = result;
-    const promised = promisedTasks.get(name);
-    if (promised !== undefined && model.task !== promised) {
-      await model[Symbol.asyncDispose]();
-      throw wrongTask(name, file, { promised, task: model.task });
+    const search = this.#devices.search(workerId);
+    for (;;) {
+      const device = await search.next(signal);
+      const { fallback } = search;
+      try {
+        const loaded = await this.#loadOn(device, fallback?.reason, request);
+        if (fallback !== undefined) this.#devices.warnOf(fallback, device);
+        return { ...loaded, loadMs: performance.now() - startMs, fallback };
+      } catch (error) {
+        if (signal.aborted || isModelAtFault(error)) throw error;
+        search.passOver(error);
+      }
     }
-    if (loaded) this.#measured.set(sessionKey, bytes);
-    return {
-      model,
-      loaded,
-      fromArtifact,
-      loadMs: performance.now() - startMs,
-      bytes,
-      sessionKey,
-      sessionBytes: this.#measured.get(sessionKey) ?? file.bytes,
-      fallback,
-    };
   }
 
   async #loadOn(
     device: Device,
-    {
-      file,
-      fallbackReason,
-      signal,
-    }: { file: ModelFile; fallbackReason: string | undefined; signal: AbortSignal },
-  ) {
+    fallbackReason: string | undefined,
+    { name, file, signal }: LoadRequest,
+  ): Promise<Omit<LoadOutcome, "loadMs" | "fallback">> {
     const before = readMemory([device.label]);
-    const result = await loadModel(file, device, {
+    const loaded = await loadModel(file, device, {
       ...this.#options,
       turns: this.#turnsOf(device),
       artifacts: this.#artifacts,
       fallbackReason,
       signal,
     });
-    const taken = takenBytes(device.label, before, readMemory([device.label]));
-    // Memory that the process had to spare does not show; the weights take at least their size.
-    return { ...result, takenBytes: result.loaded ? Math.max(taken, file.bytes) : 0 };
+    await refuseWrongTask(name, loaded.model);
+    const { sessionKey } = loaded;
+    let bytes = 0;
+    if (loaded.loaded) {
+      // Memory that the process had to spare does not show; the weights take at least their size.
+      const taken = takenBytes(device.label, before, readMemory([device.label]));
+      bytes = Math.max(taken, file.bytes);
+      this.#measured.set(sessionKey, bytes);
+    }
+    return { ...loaded, bytes, sessionBytes: this.#measured.get(sessionKey) ?? file.bytes };
   }
 
   #turnsOf({ label }: Device): OneAtATime {
@@ -130,14 +118,16 @@ export class ModelLoader {
   }
 }
 
-function wrongTask(
-  name: string,
-  file: ModelFile,
-  { promised, task }: { promised: YoloTask; task: YoloTask },
-): OrangeryError {
-  return new OrangeryError(
+/** A model that does another task than its name promises is released. */
+async function refuseWrongTask(name: string, model: YoloModel): Promise<void> {
+  const { task, file: path } = model;
+  const promised = promisedTasks.get(name);
+  if (promised === undefined || task === promised) return;
+  await model[Symbol.asyncDispose]();
+  throw new OrangeryError(
     "MODEL_WRONG_TASK",
-    `Expected a network to ${promised} under the name \`${name}\`, got one to ${task} (${file.path}). Give it another name, or give another file.`,
-    { details: { name, expected: promised, came: task, path: file.path } },
+    `Expected a network to ${promised} under the name \`${name}\`, got one to ${task} (${path}). ` +
+      "Give it another name, or give another file.",
+    { details: { name, expected: promised, came: task, path } },
   );
 }

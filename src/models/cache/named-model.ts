@@ -1,26 +1,25 @@
 import { untilAborted } from "../../base/abort.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
-import { identifyModelFile, type ModelFile } from "../files/model-file.ts";
-import { CachedModel, type CachedModelOptions, type ModelHold } from "./cached-model.ts";
-import { hasFileChanged } from "./load-model.ts";
-import type { LoadOutcome } from "./model-loader.ts";
+import { hasFileChanged, identifyModelFile, type ModelFile } from "../files/model-file.ts";
+import type { YoloModel } from "../yolo/yolo-model.ts";
+import type { CacheEvents } from "./cache-events.ts";
+import { CachedModel, type ModelHold, type ReleaseReason } from "./cached-model.ts";
+import type { MemoryKeeper } from "./memory-keeper.ts";
+import type { LoadOutcome, ModelLoader } from "./model-loader.ts";
 
-export interface NamedModelOptions extends Pick<CachedModelOptions, "onReady" | "onRelease"> {
+export interface NamedModelOptions {
   readonly name: string;
   readonly workerId: number;
   /** Path of the model file, or the name of a sample model. */
-  readonly source: string;
+  readonly path: string;
   /** How often, at most, the file is compared with the disk. */
   readonly reloadCheckMs: number;
-  readonly load: (file: ModelFile, signal: AbortSignal) => Promise<LoadOutcome>;
+  readonly loader: Pick<ModelLoader, "load">;
+  /** Makes room for what is loaded. */
+  readonly memory: Pick<MemoryKeeper, "makeRoom">;
+  readonly events: CacheEvents;
   readonly logger: Logger;
-}
-
-export interface NamedModelHold extends ModelHold {
-  readonly cached: CachedModel;
-  /** Whether the model was there when it was asked for. */
-  readonly hit: boolean;
 }
 
 /**
@@ -58,7 +57,7 @@ export class NamedModel {
   }
 
   /** Uses the model in service, after loading it where there is none. See `ModelCache.acquire`. */
-  async use(signal?: AbortSignal): Promise<NamedModelHold> {
+  async use(signal?: AbortSignal): Promise<ModelHold> {
     for (;;) {
       try {
         return await this.#useCurrent(signal);
@@ -84,28 +83,39 @@ export class NamedModel {
     this.clear();
   }
 
-  async #useCurrent(signal: AbortSignal | undefined): Promise<NamedModelHold> {
+  async #useCurrent(signal: AbortSignal | undefined): Promise<ModelHold> {
     const { reloadCheckMs } = this.#options;
     this.#refuseIfClosed();
     const known = this.#current;
     if (known !== undefined && performance.now() - this.#checkedAtMs < reloadCheckMs) {
-      return await useOf(known, signal);
+      return await this.#useOf(known, signal);
     }
     const file = await this.#identify(signal);
     signal?.throwIfAborted();
     this.#refuseIfClosed();
-    // From here to `useOf` nothing is awaited: what is found is in use before it can be retired.
+    // From here to `#useOf` nothing is awaited: what is found is in use before it can be retired.
     this.#current ??= this.#load(file);
     const current = this.#current;
-    const use = useOf(current, signal);
+    const use = this.#useOf(current, signal);
     if (current.file.sha256 !== file.sha256) this.#reload(file);
     return await use;
   }
 
+  async #useOf(cached: CachedModel, signal: AbortSignal | undefined): Promise<ModelHold> {
+    const wasThere = cached.state === "ready";
+    const hold = await cached.use(signal);
+    if (wasThere) {
+      cached.hits++;
+      const { hits } = cached;
+      this.#options.events.emit("model:hit", { ...about(cached, hold.model), hits });
+    }
+    return hold;
+  }
+
   async #identify(signal: AbortSignal | undefined): Promise<ModelFile> {
-    const { name, source, logger } = this.#options;
+    const { name, path, logger } = this.#options;
     try {
-      return await untilAborted(identifyModelFile(source), signal);
+      return await untilAborted(identifyModelFile(path), signal);
     } catch (error) {
       const loaded = this.#current;
       if (signal?.aborted || loaded?.outcome === undefined) throw error;
@@ -118,22 +128,20 @@ export class NamedModel {
   }
 
   #load(file: ModelFile): CachedModel {
-    const { name, workerId, load, onReady, onRelease, logger } = this.#options;
+    const { name, workerId, loader, memory, logger } = this.#options;
+    memory.makeRoom(file.bytes);
     const cached = new CachedModel({
       name,
       workerId,
       file,
-      load: (signal) => load(file, signal),
-      onReady: (ready, outcome) => {
-        if (ready === this.#next) this.#promote(ready);
-        onReady(ready, outcome);
-      },
+      loader,
+      onReady: (ready, outcome) => this.#begin(ready, outcome),
       onLeave: (left, failure) => {
         if (left === this.#next && failure !== undefined) this.#keepCurrent(file, failure.error);
         if (left === this.#current) this.#current = undefined;
         if (left === this.#next) this.#next = undefined;
       },
-      onRelease,
+      onRelease: (released, { model }, reason) => this.#end(released, model, reason),
       logger,
     });
     this.#models.add(cached);
@@ -158,6 +166,27 @@ export class NamedModel {
     );
   }
 
+  /** Puts a model in service, and announces it. */
+  #begin(cached: CachedModel, outcome: LoadOutcome): void {
+    if (cached === this.#next) this.#promote(cached);
+    const { name, workerId, events, memory, logger } = this.#options;
+    const { model, loaded, fromArtifact, loadMs, bytes, fallback } = outcome;
+    const { device } = model;
+    const cost = { loaded, fromArtifact, loadMs, bytes };
+    if (fallback !== undefined) {
+      events.emit("device:fallback", { workerId, name, to: device, ...fallback });
+    }
+    logger.info({ name, workerId, device, ...cost }, "model loaded");
+    events.emit("model:load", { ...about(cached, model), ...cost });
+    memory.makeRoom(0);
+  }
+
+  #end(cached: CachedModel, model: YoloModel, reason: ReleaseReason): void {
+    const { name, workerId, events, logger } = this.#options;
+    events.emit("model:release", { ...about(cached, model), reason });
+    logger.debug({ name, workerId, reason }, "model released");
+  }
+
   #promote(next: CachedModel): void {
     const old = this.#current;
     this.#next = undefined;
@@ -176,12 +205,6 @@ export class NamedModel {
   }
 }
 
-async function useOf(
-  cached: CachedModel,
-  signal: AbortSignal | undefined,
-): Promise<NamedModelHold> {
-  const hit = cached.state === "ready";
-  const { model, done } = await cached.use(signal);
-  if (hit) cached.hits += 1;
-  return { cached, model, done, hit };
+function about({ name, workerId, file }: CachedModel, { device }: YoloModel) {
+  return { name, workerId, sha256: file.sha256, device };
 }

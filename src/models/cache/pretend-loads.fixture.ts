@@ -34,10 +34,12 @@ export function pretendModel(options: Partial<CachedModelOptions> = {}) {
   const cached = new CachedModel({
     name: "detect",
     workerId: 0,
-    file: { path: "/detect.onnx", bytes: 1, sha256: "abc" },
-    load: (signal) => {
-      loadSignal = signal;
-      return load.promise;
+    file: { path: "/detect.onnx", format: "onnx", bytes: 1, sha256: "abc" },
+    loader: {
+      load: ({ signal }) => {
+        loadSignal = signal;
+        return load.promise;
+      },
     },
     onReady: (model) => log.push(`ready, ${model.state}`),
     onLeave: (_, failure) => log.push(failure ? `left: ${failure.error}` : "left"),

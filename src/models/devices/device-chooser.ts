@@ -14,12 +14,10 @@ export interface DeviceChooserOptions {
   readonly logger: Logger;
 }
 
-/** A device that a model was put on, and why not on a better one. */
-export interface DeviceChoice<T> {
-  readonly device: Device;
-  readonly result: T;
-  /** The device that was wanted, and why it was not to be; undefined when all went well. */
-  readonly fallback: { readonly from: string; readonly reason: string } | undefined;
+/** The device that was wanted, and why it was passed over. */
+export interface DeviceFallback {
+  readonly from: string;
+  readonly reason: string;
 }
 
 /**
@@ -38,48 +36,14 @@ export class DeviceChooser {
     this.#options = options;
   }
 
-  /**
-   * Puts something on the worker's best device that takes it.
-   *
-   * @param putOn Gets the reason for a fallback, too.
-   */
-  async place<T>(
-    workerId: number,
-    putOn: (device: Device, fallbackReason: string | undefined) => Promise<T>,
-    { signal, isFinal }: { signal: AbortSignal; isFinal: (error: unknown) => boolean },
-  ): Promise<DeviceChoice<T>> {
+  /** Begins to look for a worker's best device. */
+  search(workerId: number): DeviceSearch {
     const { device, forceCpu, requireDevice } = this.#options;
-    const wanted = forceCpu ? "cpu" : device;
-    const devices = devicesToTry(wanted, { workerId });
-    const reasons: string[] = [];
-    let lastError: unknown;
-    for (const device of requireDevice ? withoutSpareCpu(devices, wanted) : devices) {
-      try {
-        await untilAborted(this.#prove(device), signal);
-        const result = await putOn(device, reasons.join("; ") || undefined);
-        return { device, result, fallback: this.#reportFallback(devices[0]!, device, reasons) };
-      } catch (error) {
-        if (signal.aborted || isFinal(error)) throw error;
-        lastError = error;
-        reasons.push(`${device.label}: ${(error as Error).message.trim()}`);
-      }
-    }
-    if (!requireDevice || devices[0]!.kind === "cpu") throw lastError;
-    throw new OrangeryError(
-      "DEVICE_UNAVAILABLE",
-      `Expected to run on ${wanted === "auto" ? "a GPU" : wanted}, and on nothing else, but it cannot: ${reasons.join("; ")}. Mend the device, or let it fall back (without \`requireDevice\`, --require-device).`,
-      { cause: lastError, details: { device: wanted, reasons } },
-    );
+    return new DeviceSearch(this, { wanted: forceCpu ? "cpu" : device, requireDevice, workerId });
   }
 
-  /** Forgets what failed, so that every device gets a new chance. */
-  forget(): void {
-    this.#proofs.clear();
-    this.#warned.clear();
-  }
-
-  /** Shared by all who wait for it, so nobody's abort ends it. */
-  #prove(device: Device): Promise<void> {
+  /** Proves a device, once. Shared by all who wait for it, so nobody's abort ends it. */
+  prove(device: Device): Promise<void> {
     let proof = this.#proofs.get(device.label);
     if (proof === undefined) {
       const { runtime, device: wanted } = this.#options;
@@ -89,26 +53,91 @@ export class DeviceChooser {
     return proof;
   }
 
-  #reportFallback(
-    wanted: Device,
-    got: Device,
-    reasons: readonly string[],
-  ): { from: string; reason: string } | undefined {
-    if (reasons.length === 0) return undefined;
-    const reason = reasons.join("; ");
-    const key = `${wanted.label} ${got.label} ${reason}`;
-    if (!this.#warned.has(key)) {
-      this.#warned.add(key);
-      this.#options.logger.warn(
-        { from: wanted.label, to: got.label, reason },
-        `running on ${got.label} instead of ${wanted.label}: ${reason}`,
-      );
-    }
-    return { from: wanted.label, reason };
+  /** Warns, once for each reason, that something runs on another device than the one wanted. */
+  warnOf({ from, reason }: DeviceFallback, { label: to }: Device): void {
+    const message = `running on ${to} instead of ${from}: ${reason}`;
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.#options.logger.warn({ from, to, reason }, message);
+  }
+
+  /** Forgets what failed, so that every device gets a new chance. */
+  forget(): void {
+    this.#proofs.clear();
+    this.#warned.clear();
   }
 }
 
-/** The CPU at the end of the list is a stand-in unless it was asked for. */
-function withoutSpareCpu(devices: readonly Device[], wanted: string): readonly Device[] {
-  return wanted === "cpu" ? devices : devices.filter(({ kind }) => kind !== "cpu");
+interface DeviceSearchOptions {
+  /** `auto`, or a device name. */
+  readonly wanted: string;
+  readonly requireDevice: boolean;
+  readonly workerId: number;
+}
+
+/** One way down the list of devices. */
+export class DeviceSearch {
+  readonly #chooser: DeviceChooser;
+  readonly #options: DeviceSearchOptions;
+  readonly #first: Device;
+  readonly #left: Device[];
+  readonly #reasons: string[] = [];
+  #current: Device | undefined;
+  #lastError: unknown;
+
+  constructor(chooser: DeviceChooser, options: DeviceSearchOptions) {
+    const { wanted, requireDevice, workerId } = options;
+    const devices = devicesToTry(wanted, { workerId });
+    this.#chooser = chooser;
+    this.#options = options;
+    this.#first = devices[0]!;
+    // The CPU at the end of the list is a stand-in unless it was asked for.
+    const isSpare = ({ kind }: Device) => kind === "cpu" && wanted !== "cpu";
+    this.#left = devices.filter((device) => !requireDevice || !isSpare(device));
+  }
+
+  /** Why the device that `next` returned last is not the one that was wanted. */
+  get fallback(): DeviceFallback | undefined {
+    if (this.#reasons.length === 0) return undefined;
+    return { from: this.#first.label, reason: this.#reasons.join("; ") };
+  }
+
+  /**
+   * Returns the next device that passes its proof.
+   *
+   * @throws where none is left, what was wrong with the last one, or `DEVICE_UNAVAILABLE` where
+   *   another will not do; the signal's reason
+   */
+  async next(signal: AbortSignal): Promise<Device> {
+    for (;;) {
+      this.#current = this.#left.shift();
+      if (this.#current === undefined) throw this.#error();
+      try {
+        await untilAborted(this.#chooser.prove(this.#current), signal);
+        return this.#current;
+      } catch (error) {
+        signal.throwIfAborted();
+        this.passOver(error);
+      }
+    }
+  }
+
+  /** Notes why the device that `next` returned last does not work. */
+  passOver(error: unknown): void {
+    this.#lastError = error;
+    this.#reasons.push(`${this.#current?.label}: ${(error as Error).message.trim()}`);
+  }
+
+  #error(): unknown {
+    const { wanted, requireDevice } = this.#options;
+    if (!requireDevice || this.#first.kind === "cpu") return this.#lastError;
+    const reasons = this.#reasons;
+    return new OrangeryError(
+      "DEVICE_UNAVAILABLE",
+      `Expected to run on ${wanted === "auto" ? "a GPU" : wanted}, and on nothing else, ` +
+        `but it cannot: ${reasons.join("; ")}. ` +
+        "Repair the device, or let it fall back (without `requireDevice`, --require-device).",
+      { cause: this.#lastError, details: { device: wanted, reasons } },
+    );
+  }
 }

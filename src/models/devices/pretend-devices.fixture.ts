@@ -2,6 +2,7 @@ import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type {
   CreateSessionOptions,
   ElementType,
+  LoadedSession,
   OpenSharedSessionOptions,
   Runtime,
   Session,
@@ -61,7 +62,7 @@ export class PretendDevices implements Runtime {
     return session;
   }
 
-  openSharedSession(key: string, options: OpenSharedSessionOptions) {
+  openSharedSession<T extends LoadedSession>(key: string, options: OpenSharedSessionOptions<T>) {
     return onnxRuntime.openSharedSession(key, options);
   }
 }

@@ -5,12 +5,7 @@ import { writeWhole } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
 import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
-import {
-  describeModelFile,
-  identifyModelFile,
-  isCheckpoint,
-  type ModelFile,
-} from "./model-file.ts";
+import { describeModelFile, identifyModelFile, type ModelFile } from "./model-file.ts";
 
 export interface ExportModelOptions {
   /** Pixels of a square, [height, width], or free. Default: the square that it was trained on. */
@@ -45,7 +40,7 @@ export async function exportModel(
   const file = await identifyModelFile(checkpointFile);
   const target = await findTarget(onnxFile);
   await refuseSameFile(file, target);
-  if (!(await isCheckpoint(file.path))) throw await notACheckpoint(file);
+  if (file.format !== "checkpoint") throw await notACheckpoint(file);
   const batch = imageSize === "dynamic" ? "dynamic" : 1;
   const { bytes, inputShape } = await checkpointToOnnx(file.path, {
     imageSize,

@@ -20,14 +20,20 @@ const sha256 = (contents: string) => createHash("sha256").update(contents).diges
 describe("a model file", () => {
   test("is known by its path, size and contents", async () => {
     const path = await folder.write("a.onnx", "contents");
-    const expected = { path, bytes: 8, sha256: sha256("contents") };
+    const expected = { path, format: "onnx", bytes: 8, sha256: sha256("contents") };
     assert.deepEqual(await identifyModelFile(path), expected);
     assert.deepEqual(await identifyModelFile(relative(process.cwd(), path)), expected);
   });
 
   test("may be empty", async () => {
     const path = await folder.write("empty.onnx", "");
-    assert.deepEqual(await identifyModelFile(path), { path, bytes: 0, sha256: sha256("") });
+    const expected = { path, format: "onnx", bytes: 0, sha256: sha256("") };
+    assert.deepEqual(await identifyModelFile(path), expected);
+  });
+
+  test("is a checkpoint by its first bytes, whatever its name", async () => {
+    const path = await folder.write("zip.onnx", "PK\x03\x04rest");
+    assert.equal((await identifyModelFile(path)).format, "checkpoint");
   });
 
   test("may be a link", async () => {

@@ -2,7 +2,7 @@ import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { checkpointFormOf } from "../../checkpoint/checkpoint-form.ts";
-import { OrangeryError } from "../../errors.ts";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { hashFile } from "./file-hash.ts";
 import { sampleModelFile } from "./sample-model.ts";
 
@@ -10,15 +10,31 @@ import { sampleModelFile } from "./sample-model.ts";
 export interface ModelFile {
   /** Absolute path. */
   readonly path: string;
+  /** `onnx` is every file that is no checkpoint; whether it is a model shows when it is loaded. */
+  readonly format: "checkpoint" | "onnx";
   readonly bytes: number;
   /** Identity of the contents, in hexadecimal. */
   readonly sha256: string;
 }
 
 /**
- * Turns a model's name into a path: `sample:seedlings` and `sample:beds` are the models that come
- * with Orangery, everything else is a path already.
+ * Identifies a model file by its contents. Asking again costs little: one `stat` and the first bytes.
+ *
+ * @param nameOrPath A path, or `sample:seedlings` or `sample:beds`, which come with Orangery.
+ * @throws `MODEL_NOT_FOUND`
  */
+export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> {
+  const path = await resolveModelFile(nameOrPath);
+  try {
+    const contents = await hashFile(path);
+    const isCheckpoint = checkpointFormOf(await readStart(path)) !== undefined;
+    return { path, format: isCheckpoint ? "checkpoint" : "onnx", ...contents };
+  } catch (cause) {
+    throw modelNotFound(path, cause);
+  }
+}
+
+/** Turns the name of a sample model into its path; everything else is a path already. */
 export async function resolveModelFile(nameOrPath: string): Promise<string> {
   return nameOrPath.startsWith("sample:")
     ? await sampleModelFile(nameOrPath.slice("sample:".length))
@@ -26,54 +42,53 @@ export async function resolveModelFile(nameOrPath: string): Promise<string> {
 }
 
 /**
- * Identifies a model file by its contents. Asking again is as cheap as one `stat`.
+ * Makes sure that what was read of a file, some time after it was identified, is what its hash says:
+ * results would be recorded under the wrong model otherwise.
  *
- * @throws `MODEL_NOT_FOUND`
+ * @throws `MODEL_LOAD_FAILED`
  */
-export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> {
-  const path = await resolveModelFile(nameOrPath);
-  try {
-    return { path, ...(await hashFile(path)) };
-  } catch (cause) {
-    throw modelNotFound(path, cause);
-  }
+export async function requireUnchanged({ path, sha256 }: ModelFile): Promise<void> {
+  const now = await identifyModelFile(path);
+  if (now.sha256 === sha256) return;
+  throw new OrangeryError(
+    "MODEL_LOAD_FAILED",
+    `Expected \`${path}\` to stay as it was while it was loaded, but it has changed. ` +
+      "Load it again.",
+    { details: { path, changed: true } },
+  );
+}
+
+/** Whether a load failed because the file was replaced meanwhile, so that trying again helps. */
+export function hasFileChanged(error: unknown): boolean {
+  return isOrangeryError(error, "MODEL_LOAD_FAILED") && error.details.changed === true;
+}
+
+/** Describes what a file that is no model seems to be. */
+export async function describeModelFile({ path, bytes }: ModelFile): Promise<string> {
+  return describeFile(await readStart(path), bytes);
+}
+
+/** Creates the error for a file that is neither a checkpoint nor an ONNX model. */
+export function notAModel({ path }: ModelFile, came: string, cause: unknown): OrangeryError {
+  return new OrangeryError(
+    "MODEL_NOT_ONNX",
+    `Expected a YOLO checkpoint (.pt) or an ONNX model at \`${path}\`, got ${came}. ` +
+      "Give the .pt that was trained, or export it to ONNX, as `yolo export format=onnx` does.",
+    { cause, details: { path } },
+  );
 }
 
 function modelNotFound(path: string, cause: unknown): OrangeryError {
   const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
   return new OrangeryError(
     "MODEL_NOT_FOUND",
-    `Expected a model file at \`${path}\`, but it cannot be read (${why}). Give the path of a YOLO ` +
-      "checkpoint (.pt) or of an ONNX model, or sample:seedlings or sample:beds.",
+    `Expected a model file at \`${path}\`, but it cannot be read (${why}). Give the path of a ` +
+      "YOLO checkpoint (.pt) or of an ONNX model, or sample:seedlings or sample:beds.",
     { cause, details: { path } },
   );
-}
-
-/** What a file that is no model seems to be, from its first bytes. */
-export async function describeModelFile({ path, bytes }: ModelFile): Promise<string> {
-  return describeFile(await readStart(path), bytes);
-}
-
-/** Whether a file is a checkpoint, which no ONNX model is; one of a form that is not read, too. */
-export async function isCheckpoint(path: string): Promise<boolean> {
-  try {
-    return checkpointFormOf(await readStart(path)) !== undefined;
-  } catch {
-    // What is wrong comes out when it is loaded.
-    return false;
-  }
 }
 
 async function readStart(path: string): Promise<Uint8Array> {
   await using file = await open(path);
   return await readFileStart(file);
-}
-
-/** The error for a file that is neither a checkpoint nor an ONNX model. */
-export function notAModel({ path }: ModelFile, came: string, cause: unknown): OrangeryError {
-  return new OrangeryError(
-    "MODEL_NOT_ONNX",
-    `Expected a YOLO checkpoint (.pt) or an ONNX model at \`${path}\`, got ${came}. Give the .pt that was trained, or export it to ONNX, as \`yolo export format=onnx\` does.`,
-    { cause, details: { path } },
-  );
 }

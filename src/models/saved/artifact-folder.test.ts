@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { artifactIdentity, networkFile } from "./artifact.ts";
-import { listArtifacts, makeRoom, trimArtifacts } from "./artifact-folder.ts";
+import { freeDiskSpace, listArtifacts, trimArtifacts } from "./artifact-folder.ts";
 
 const gigabyte = 1e9;
 
@@ -69,18 +69,18 @@ describe("making room on the disk", () => {
   });
 
   test("removes nothing where there is enough", async () => {
-    await makeRoom(root, 0);
+    await freeDiskSpace(root, 0);
     assert.equal(await names(), "abcd");
   });
 
   test("removes what was not used for longest where that makes enough", async () => {
-    await makeRoom(root, (await freeBytes()) + 3 * gigabyte);
+    await freeDiskSpace(root, (await freeBytes()) + 3 * gigabyte);
     assert.equal(await names(), "ab");
   });
 
   test("removes nothing where that would not be enough", async () => {
     const bytes = (await freeBytes()) + 20 * gigabyte;
-    await assert.rejects(makeRoom(root, bytes), /the disk has \d+ bytes left/);
+    await assert.rejects(freeDiskSpace(root, bytes), /the disk has \d+ bytes left/);
     assert.equal(await names(), "abcd");
   });
 });

@@ -63,7 +63,7 @@ export async function trimArtifacts(
  *
  * @throws Where there is not enough room
  */
-export async function makeRoom(root: string, bytes: number): Promise<void> {
+export async function freeDiskSpace(root: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(root);
   const missing = bytes - bavail * bsize;
   if (missing <= 0) return;

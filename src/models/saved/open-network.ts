@@ -1,8 +1,10 @@
+import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
 import type { Device } from "../devices/device.ts";
-import { identifyModelFile, isCheckpoint, type ModelFile } from "../files/model-file.ts";
-import { NetworkFile } from "../files/network-file.ts";
-import type { ArtifactStore, OpenedNetwork } from "./artifact-store.ts";
+import { checkpointToOnnx } from "../files/checkpoint-to-onnx.ts";
+import { type ModelFile, requireUnchanged } from "../files/model-file.ts";
+import type { ArtifactStore } from "./artifact-store.ts";
+import type { SavedNetwork, SavingNetwork } from "./saved-network.ts";
 
 export interface OpenNetworkOptions {
   readonly runtime: Runtime;
@@ -13,37 +15,141 @@ export interface OpenNetworkOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+export interface OpenedNetwork {
+  readonly session: Session;
+  /** Whether it came from an artifact that was there. */
+  readonly fromArtifact: boolean;
+}
+
 /** Smaller ONNX models load about as quickly as what would be saved of them. */
 const leastBytesToStore = 4 * 1024 * 1024;
 
-/** Opens the network of a model file on a device: from its artifact, or from the file itself. */
+/**
+ * Opens the network of a model file on a device: the one that is saved, or the file itself, whose
+ * network is then saved. Whatever goes wrong with saving, the file itself is opened.
+ *
+ * @throws `MODEL_LOAD_FAILED` where the file has changed since it was identified, `ORT_FAILED`, and
+ *   what `checkpointToOnnx` throws
+ */
 export async function openNetwork(
   file: ModelFile,
   device: Device,
-  { runtime, provider, intraOpThreads, artifacts, signal }: OpenNetworkOptions,
+  options: OpenNetworkOptions,
 ): Promise<OpenedNetwork> {
-  const sessionOptions = { provider, intraOpThreads, signal };
-  await using source = new NetworkFile(file, { hideShapes: device.kind === "cpu", signal });
-  const build = async (saveOptimizedTo?: string): Promise<Session> =>
-    await runtime.createSession(await source.read(), { ...sessionOptions, saveOptimizedTo });
-  if (artifacts === undefined || !(await isWorthStoring(file, device))) {
-    return { session: await build(), fromArtifact: false };
+  const { runtime, artifacts } = options;
+  using network = new NetworkFile(file, device, options);
+  const saved = isWorthSaving(file, device)
+    ? artifacts?.locate(file, {
+        device: device.label,
+        library: `${runtime.name} ${runtime.version}`,
+      })
+    : undefined;
+  if (saved === undefined) return { session: await network.open(), fromArtifact: false };
+  const found = await network.openSaved(saved);
+  if (found !== undefined) return { session: found, fromArtifact: true };
+
+  await using saving = await saved.begin();
+  const session = await network.open(saving);
+  try {
+    // In its place the network shares its memory with other processes, and takes less of it.
+    const shared = (await saving?.install()) ? await network.openSaved(saved) : undefined;
+    if (shared === undefined) return { session, fromArtifact: false };
+    await session[Symbol.asyncDispose]();
+    await trimProcessHeap();
+    return { session: shared, fromArtifact: false };
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
   }
-  return await artifacts.open({
-    file,
-    device: device.label,
-    library: `${runtime.name} ${runtime.version}`,
-    build,
-    map: (path) => runtime.createSession(path, { ...sessionOptions, mapped: true }),
-    isUnchanged: async () => (await identifyModelFile(file.path)).sha256 === file.sha256,
-    signal,
-  });
 }
 
 /**
  * A network that was optimised for one device must not run on another, and only for the CPU is it
  * known to be worth keeping: other devices load from the model file.
  */
-async function isWorthStoring({ path, bytes }: ModelFile, { kind }: Device): Promise<boolean> {
-  return kind === "cpu" && (bytes >= leastBytesToStore || (await isCheckpoint(path)));
+function isWorthSaving({ format, bytes }: ModelFile, { kind }: Device): boolean {
+  return kind === "cpu" && (bytes >= leastBytesToStore || format === "checkpoint");
+}
+
+/**
+ * What a runtime reads of a model file: its path, or for a checkpoint the bytes of the ONNX model that
+ * is built from it. Their memory goes when this is disposed.
+ */
+class NetworkFile implements Disposable {
+  readonly #file: ModelFile;
+  readonly #options: OpenNetworkOptions;
+  /** See `createYoloModel`. */
+  readonly #hideShapes: boolean;
+  #built: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(file: ModelFile, { kind }: Device, options: OpenNetworkOptions) {
+    this.#file = file;
+    this.#options = options;
+    this.#hideShapes = kind === "cpu";
+  }
+
+  /** Opens the file itself, and saves its network where that is asked for and can be. */
+  async open(saving?: SavingNetwork): Promise<Session> {
+    const session = await this.#openSaving(saving);
+    try {
+      await requireUnchanged(this.#file);
+      return session;
+    } catch (error) {
+      await session[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Opens the saved network; undefined where there is none, or none that can be used. */
+  async openSaved(saved: SavedNetwork): Promise<Session | undefined> {
+    const path = await saved.find();
+    if (path === undefined) return undefined;
+    try {
+      return await this.#create(path, { mapped: true });
+    } catch (error) {
+      this.#options.signal?.throwIfAborted();
+      await saved.discard(error);
+      return undefined;
+    }
+  }
+
+  async #openSaving(saving: SavingNetwork | undefined): Promise<Session> {
+    const contents = await this.#read();
+    try {
+      return await this.#create(contents, { saveOptimizedTo: saving?.path });
+    } catch (error) {
+      this.#options.signal?.throwIfAborted();
+      if (saving === undefined) throw error;
+      // What is wrong with the model itself is thrown once more.
+      const session = await this.#create(contents);
+      saving.fail(error);
+      return session;
+    }
+  }
+
+  async #create(
+    source: string | Uint8Array,
+    how: { readonly mapped?: boolean; readonly saveOptimizedTo?: string | undefined } = {},
+  ): Promise<Session> {
+    const { runtime, provider, intraOpThreads, signal } = this.#options;
+    return await runtime.createSession(source, { provider, intraOpThreads, signal, ...how });
+  }
+
+  async #read(): Promise<string | Uint8Array> {
+    const { path, format } = this.#file;
+    if (format === "onnx") return path;
+    const built = await checkpointToOnnx(path, {
+      imageSize: "dynamic",
+      batch: "dynamic",
+      hideShapes: this.#hideShapes,
+      signal: this.#options.signal,
+    });
+    this.#built = built.bytes;
+    return built.bytes;
+  }
+
+  [Symbol.dispose](): void {
+    // Left to the garbage collector, 80 MB may stay for minutes.
+    this.#built?.buffer.transfer(0);
+  }
 }

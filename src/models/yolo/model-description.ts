@@ -6,7 +6,6 @@ import { complexityOf } from "../../graph/yolo/complexity.ts";
 import {
   describeModelFile,
   identifyModelFile,
-  isCheckpoint,
   type ModelFile,
   notAModel,
 } from "../files/model-file.ts";
@@ -59,7 +58,7 @@ export async function describeModel(
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ModelDescription> {
   const file = await identifyModelFile(nameOrPath);
-  return (await isCheckpoint(file.path))
+  return file.format === "checkpoint"
     ? await readCheckpointFacts(file, signal)
     : await readOnnxFacts(file, signal);
 }
@@ -108,8 +107,7 @@ async function readOnnxFacts(
     elementType,
     shape: dims,
   });
-  const network = readYoloNetwork({
-    file: file.path,
+  const network = readYoloNetwork(file.path, {
     inputs: model.inputs.map(toInfo),
     outputs: model.outputs.map(toInfo),
     metadata,

@@ -24,8 +24,7 @@ function read({
   outputType = "float32",
   metadata = {},
 }: Described): NetworkSignature {
-  return readYoloNetwork({
-    file: "model.onnx",
+  return readYoloNetwork("model.onnx", {
     inputs,
     outputs: outputs.map((shape, index) => ({
       name: `output${index}`,

@@ -35,7 +35,6 @@ export interface NetworkSignature {
 }
 
 export interface NetworkDescription {
-  readonly file: string;
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
   readonly metadata: ReadonlyMap<string, string>;
@@ -50,12 +49,10 @@ const defaultSize = 640;
  *
  * @throws `MODEL_NOT_YOLO`, saying what was expected and what the model has.
  */
-export function readYoloNetwork({
-  file,
-  inputs,
-  outputs,
-  metadata,
-}: NetworkDescription): NetworkSignature {
+export function readYoloNetwork(
+  file: string,
+  { inputs, outputs, metadata }: NetworkDescription,
+): NetworkSignature {
   const refuse = (expected: string, came: string): never => {
     throw new OrangeryError(
       "MODEL_NOT_YOLO",

@@ -17,9 +17,9 @@ let opened: SharedSession | undefined;
 
 async function open(): Promise<boolean> {
   opened = await onnxRuntime.openSharedSession(key, {
-    load: (signal) => onnxRuntime.createSession(model, { signal }),
+    load: async (signal) => ({ session: await onnxRuntime.createSession(model, { signal }) }),
   });
-  return opened.loaded;
+  return opened.loaded !== undefined;
 }
 
 async function run(): Promise<number> {

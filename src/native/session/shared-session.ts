@@ -4,7 +4,7 @@ import { OrangeryError } from "../../errors.ts";
 import { environment } from "../library/environment.ts";
 import { NativeObject } from "../library/native-object.ts";
 import { holdMark, isMarked, tryProcessLock, withProcessLock } from "../process-lock.ts";
-import type { OpenSharedSessionOptions, SharedSession } from "../runtime.ts";
+import type { LoadedSession, OpenSharedSessionOptions, SharedSession } from "../runtime.ts";
 import { NativeSession } from "./session.ts";
 import type { SessionInfo } from "./session-info.ts";
 import { SessionRecord } from "./session-record.ts";
@@ -32,10 +32,10 @@ const openMark = (key: string) => `orangery:open:${key}`;
  * A caller that aborts leaves at once. The load that it began goes on while callers in other
  * threads wait for it, and is cancelled otherwise.
  */
-export async function openSharedSession(
+export async function openSharedSession<T extends LoadedSession>(
   key: string,
-  { load, signal }: OpenSharedSessionOptions,
-): Promise<SharedSession> {
+  { load, signal }: OpenSharedSessionOptions<T>,
+): Promise<SharedSession<T>> {
   signal?.throwIfAborted();
   const record = await SessionRecord.of(key);
   signal?.throwIfAborted();
@@ -73,22 +73,23 @@ export async function openSharedSession(
   }
 }
 
-async function openLocked(
+async function openLocked<T extends LoadedSession>(
   key: string,
   record: SessionRecord,
-  load: () => Promise<unknown>,
-): Promise<SharedSession> {
+  load: () => Promise<T>,
+): Promise<SharedSession<T>> {
   const found = (await isMarked(openMark(key))) ? record.enter() : record.adopt();
-  if (found) return { session: await join(key, record), loaded: false };
+  if (found) return { session: await join(key, record), loaded: undefined };
   const loaded = await load();
-  if (!(loaded instanceof NativeSession)) {
+  const { session } = loaded;
+  if (!(session instanceof NativeSession)) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      "Expected `load` to give a session of this runtime, got another object.",
+      "Expected `load` to return a session of this runtime, got another object.",
     );
   }
-  record.publish(loaded.native.detach());
-  return { session: await join(key, record, loaded), loaded: true };
+  record.publish(session.native.detach());
+  return { session: await join(key, record, session), loaded };
 }
 
 /** Makes this thread's own session object around the native session that it was counted into. */
