@@ -4,8 +4,8 @@ import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
-import { createRecipe } from "../src/ledger/recipe.ts";
 import { fromCocoCounts } from "../src/ledger/coco-counts.ts";
+import { createRecipe } from "../src/ledger/recipe.ts";
 import {
   exampleRegion,
   exampleResult,
@@ -428,5 +428,5 @@ describe("what cannot be", () => {
 
 test("nothing partial is left, and the results file is as it was", async () => {
   await assertNothingPartial();
-  assert.deepEqual(folder.query("select count(*) as photos from job"), [{ photos: 4 }]);
+  assert.deepEqual(folder.query("select count(*) as photos from entry"), [{ photos: 4 }]);
 });

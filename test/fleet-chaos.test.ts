@@ -32,7 +32,7 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
   await using fleet = new TestFleet(queue, {
     devices: "cpu*4",
     task: countWorkerUrl,
-    settings: { ...photos.settings, attempts: 5 },
+    settings: photos.settings,
     // A process that is killed before its first job has failed, as far as its supervisor knows.
     backoff: { firstMs: 10, longestMs: 50, mostFailures: 1000 },
   });

@@ -200,7 +200,7 @@ describe("on the command line", () => {
     const worker = folder.start("worker", ...count, "--devices", "cpu");
     await folder.until(
       worker,
-      "select 1 from job where (select count(*) from job where state in ('done', 'set-aside')) = 4",
+      "select 1 from entry where (select count(*) from entry where state in ('done', 'failed')) = 4",
     );
     worker.child.kill("SIGTERM");
     assert.equal((await worker.outcome).status, 0);

@@ -3,15 +3,17 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
-import { sql } from "kysely";
+import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
+import { postgresMigrationDialect } from "../src/ledger/databases/postgres-dialect.ts";
 import { ledgerConformance } from "../src/ledger/ledger-conformance.fixture.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { ResultWriter } from "../src/ledger/results/result-writer.ts";
 import { readResults } from "../src/ledger/results/stored-results.ts";
+import { assertBroughtForward, writeOldLedger } from "../src/ledger/schema/old-ledger.fixture.ts";
 import { openPostgres, type PostgresForTests, PostgresServer } from "./servers/postgres-server.ts";
 
 async function rejectsWith(code: ErrorCode, message: RegExp, action: Promise<unknown>) {
@@ -68,6 +70,20 @@ describe("a results database of PostgreSQL", () => {
     await execute(schema.url, "insert into job (mine) values (1)");
     await execute(schema.url, "create table recipe (mine integer)");
   });
+
+  for (const version of [1, 3] as const) {
+    test(`of version ${version} is brought up to date, without loss`, async () => {
+      await using schema = await server.createSchema();
+      const pool = new pg.Pool({ connectionString: schema.url });
+      const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
+      await writeOldLedger(db, postgresMigrationDialect, version);
+      await sql`create table ledger_version (version integer not null)`.execute(db);
+      await sql`insert into ledger_version values (${version})`.execute(db);
+      await db.destroy();
+      await assertBroughtForward(schema.url);
+      await assertBroughtForward(schema.url);
+    });
+  }
 
   test("of a newer version is refused and says both versions", async () => {
     await using schema = await server.createSchema();
@@ -135,11 +151,11 @@ describe("a PostgreSQL server that goes away", () => {
       await lanes;
       assert.equal(await countResults(schema.url), next);
       const { rows } = await ledger.read((db) =>
-        sql<{ jobs: number; results: number; objects: number }>`
-          select (select count(*) from job) as jobs, (select count(*) from result) as results,
+        sql<{ entries: number; results: number; objects: number }>`
+          select (select count(*) from entry) as entries, (select count(*) from result) as results,
                  (select count(*) from result_objects) as objects`.execute(db),
       );
-      assert.deepEqual({ ...rows[0] }, { jobs: next, results: next, objects: next });
+      assert.deepEqual({ ...rows[0] }, { entries: next, results: next, objects: next });
     });
   }
 

@@ -48,7 +48,7 @@ describe("a results file of SQLite", () => {
     assert.deepEqual([recipe?.done, recipe?.left], [3, 1]);
     assert.equal(await worklist.isShared(), false);
     await assert.rejects(
-      reader.write((transaction) => sql`delete from job`.execute(transaction)),
+      reader.write((transaction) => sql`delete from entry`.execute(transaction)),
       (error) => isOrangeryError(error, "LEDGER_UNREADABLE"),
     );
     assert.equal((await worklist.view.states()).leased, 1);

@@ -11,20 +11,20 @@ const numbered = (count: number, folder = "photos") =>
   Array.from({ length: count }, (_, i) => `${folder}/${String(i).padStart(3, "0")}.png`);
 
 function assertNobodyBlamed(folder: CliFolder): void {
-  assert.deepEqual(folder.query("select distinct attempts from job"), [{ attempts: 0 }]);
+  assert.deepEqual(folder.query("select distinct attempts from entry"), [{ attempts: 0 }]);
 }
 
 /** One result for each content, one photo done for each file, nothing held by anybody. */
 function assertAllDoneOnce(folder: CliFolder, photos: number, contents = photos): void {
-  assert.deepEqual(folder.query("select state, count(*) as photos from job group by state"), [
+  assert.deepEqual(folder.query("select state, count(*) as photos from entry group by state"), [
     { state: "done", photos },
   ]);
   assert.deepEqual(
     folder.query(
-      "select (select count(*) from job) as jobs, (select count(*) from result) as results, " +
+      "select (select count(*) from entry) as entries, (select count(*) from result) as results, " +
         "(select count(distinct result_id) from result_objects) as detections, (select count(*) from owner) as owners",
     ),
-    [{ jobs: photos, results: contents, detections: contents, owners: 0 }],
+    [{ entries: photos, results: contents, detections: contents, owners: 0 }],
   );
 }
 
@@ -84,7 +84,7 @@ test("same names are different photos, identical bytes one result, bad photos ar
   const lines = jsonLines(again.stdout);
   assert.deepEqual(
     lines.map(({ type }) => type),
-    ["photo", "photo", "set-aside", "photo", "summary"],
+    ["photo", "photo", "failed", "photo", "summary"],
   );
   assert.equal(lines[2]?.code, "PHOTO_UNREADABLE");
 
@@ -222,9 +222,10 @@ test("Ctrl-C finishes the photos in hand, gives the others back and says how to 
   assert.equal(status, 130, stderr);
   assert.match(stderr, /Stopping after the photos in hand/);
   assert.match(stdout, /Left +\d+ photos; interrupted, start the same command again to go on/);
-  assert.deepEqual(folder.query("select distinct state, attempts from job where state != 'done'"), [
-    { state: "waiting", attempts: 0 },
-  ]);
+  assert.deepEqual(
+    folder.query("select distinct state, attempts from entry where state != 'done'"),
+    [{ state: "waiting", attempts: 0 }],
+  );
   assert.equal((await folder.run(...args)).status, 0);
   assertAllDoneOnce(folder, 60);
 });
@@ -233,16 +234,16 @@ test("a second Ctrl-C aborts the photo in hand without blame", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(["huge.png"], { widthPx: 9000, heightPx: 6000 });
   const running = folder.start("run", "huge.png", "--detect", ...quickModel);
-  await folder.until(running, "select 1 from job where begun = 1");
+  await folder.until(running, "select 1 from entry where begun = 1");
   running.child.kill("SIGINT");
   await new Promise((resolve) => setTimeout(resolve, 350));
   running.child.kill("SIGINT");
   const { status, signal, stderr } = await running.outcome;
   // The second may come when the process has nothing left of its own to end: to a shell it is 130.
   assert.ok(status === 130 || signal === "SIGINT", stderr);
-  const [job] = folder.query("select state, attempts from job");
+  const [entry] = folder.query("select state, attempts from entry");
   // It may have been finished in time.
-  assert.ok(job?.state === "done" || (job?.state === "waiting" && job.attempts === 0));
+  assert.ok(entry?.state === "done" || (entry?.state === "waiting" && entry.attempts === 0));
 });
 
 test("two runs share the work and do no photo twice", async () => {
@@ -276,7 +277,7 @@ test("a photo that takes the process down three times is set aside, the others a
     const running = folder.start(...args);
     await folder.until(
       running,
-      `select 1 from job join photo on photo.id = photo_id join owner on owner.id = owner
+      `select 1 from entry join photo on photo.id = photo_id join owner on owner.id = owner
        where begun = 1 and source like '%killer%' and pid = ${running.child.pid}`,
     );
     // Stands for the crash that the photo would cause.
@@ -288,9 +289,9 @@ test("a photo that takes the process down three times is set aside, the others a
     break;
   }
   assert.equal(deaths, 3);
-  assert.deepEqual(folder.query("select state, count(*) as photos from job group by state"), [
+  assert.deepEqual(folder.query("select state, count(*) as photos from entry group by state"), [
     { state: "done", photos: 6 },
-    { state: "set-aside", photos: 1 },
+    { state: "failed", photos: 1 },
   ]);
 });
 

@@ -50,7 +50,7 @@ async function query(ledger: Ledger, text: string): Promise<Record<string, unkno
 }
 
 async function rowCounts(ledger: Ledger): Promise<object | undefined> {
-  const tables = ["photo", "job", "result", "result_objects", "result_region", "result_count"];
+  const tables = ["photo", "entry", "result", "result_objects", "result_region", "result_count"];
   const counts = tables.map((table) => `(select count(*) from ${table}) as ${table}`);
   return (await query(ledger, `select ${counts.join(", ")}`))[0];
 }
@@ -103,8 +103,14 @@ export const ledgerConformance: readonly LedgerCase[] = [
           objects: stored[0]!.objects,
           recipeHash: plainRecipe.hash,
           fallbackReason: undefined,
+          warnings: [],
         }),
-        comparable({ ...facts, ...regionResult(), recipeHash: regionRecipe.hash }),
+        comparable({
+          ...facts,
+          ...regionResult(),
+          recipeHash: regionRecipe.hash,
+          warnings: ["nearly-black", "no-contrast"],
+        }),
       ]);
       for (const [i, score] of stored[0]!.objects.scores.entries()) {
         assert.ok(Math.abs(score - plainResult(2).objects.scores[i]!) < 1e-5);
@@ -126,7 +132,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
       const after = await collect(readResults(first.ledger));
       assert.deepEqual(after, [before]);
       assert.deepEqual(await rowCounts(first.ledger), {
-        ...{ photo: 1, job: 1, result: 1 },
+        ...{ photo: 1, entry: 1, result: 1 },
         ...{ result_objects: 1, result_region: 0, result_count: 2 },
       });
     },
@@ -167,7 +173,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
       }
       const [{ ledger }] = workers as [(typeof workers)[0]];
       assert.deepEqual(await rowCounts(ledger), {
-        ...{ photo: 200, job: 200, result: 200 },
+        ...{ photo: 200, entry: 200, result: 200 },
         ...{ result_objects: 200, result_region: 0, result_count: 400 },
       });
       for (const worker of workers) await worker[Symbol.asyncDispose]();
@@ -194,7 +200,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
         ["/late.jpg", photo.source, "/twin.jpg"].map((source) => [stored[0]!.id, source]),
       );
       assert.deepEqual(await rowCounts(setup.ledger), {
-        ...{ photo: 3, job: 3, result: 1 },
+        ...{ photo: 3, entry: 3, result: 1 },
         ...{ result_objects: 1, result_region: 2, result_count: 3 },
       });
     },
@@ -257,7 +263,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
         [...(await store.knownSources([good, bad, { source: "/new.jpg" }]))].sort(),
         [
           [good.source, "done"],
-          [bad.source, "set-aside"],
+          [bad.source, "failed"],
         ],
       );
     },
@@ -279,7 +285,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
       assert.equal(left?.contentSha256, contentOf(2));
       const failure = { code: "PHOTO_UNREADABLE", message: "gone bad" };
       await plain.store.recordFailure({ ...photo, contentSha256: contentOf(3), reason: failure });
-      assert.deepEqual([...(await plain.store.knownSources([photo])).values()], ["set-aside"]);
+      assert.deepEqual([...(await plain.store.knownSources([photo])).values()], ["failed"]);
     },
   },
   {
@@ -437,13 +443,13 @@ export const ledgerConformance: readonly LedgerCase[] = [
       const [{ createdAt }] = (await collect(readResults(plain.ledger))) as [StoredResult];
       assert.deepEqual(first, {
         ...{ hash: plainRecipe.hash, json: plainRecipe.json, models: { detect: "d".repeat(64) } },
-        ...{ done: 2, setAside: 1, left: 0, objectCount: 6 },
+        ...{ done: 2, failed: 1, left: 0, objectCount: 6 },
         ...{ firstResultAt: createdAt, lastResultAt: createdAt },
       });
       assert.deepEqual(second, {
         ...{ hash: regionRecipe.hash, json: regionRecipe.json },
         models: { detect: "d".repeat(64), segment: "5".repeat(64) },
-        ...{ done: 0, setAside: 0, left: 0, objectCount: 0 },
+        ...{ done: 0, failed: 0, left: 0, objectCount: 0 },
         ...{ firstResultAt: undefined, lastResultAt: undefined },
       });
       assert.deepEqual(others, []);

@@ -8,7 +8,7 @@ import { Extremes } from "./report/data/extremes.ts";
 import { PhotoNames } from "./report/page/photo-names.ts";
 
 function recipe(hash: string, lastResultAt?: string): StoredRecipe {
-  const counts = { done: 1, setAside: 0, left: 0, objectCount: 0 };
+  const counts = { done: 1, failed: 0, left: 0, objectCount: 0 };
   return { hash, json: "{}", models: {}, ...counts, firstResultAt: lastResultAt, lastResultAt };
 }
 

@@ -65,7 +65,7 @@ export async function enqueuePhotos({
 }
 
 function isWanted(outcome: PhotoOutcome | undefined, retry: boolean): boolean {
-  return outcome === undefined || (outcome === "set-aside" && retry);
+  return outcome === undefined || (outcome === "failed" && retry);
 }
 
 /** Gives how many were added: those that the queue did not have. */

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { PhotoIdentity } from "../../ledger/results/photo-rows.ts";
+import type { PhotoIdentity } from "../../ledger/photos/photo-rows.ts";
 import type { ListedPhoto } from "../../pipeline/photos/remote-photo-reader.ts";
 
 /** A job of the fleet's own task: a photo to count on, told by its name, never by its bytes. */

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Pool, PoolConfig } from "pg";
 import { OrangeryError } from "../../errors.ts";
-import type { MigrationDialect } from "../schema/migrations.ts";
+import type { MigrationDialect } from "../schema/migration.ts";
 
 /** Types of PostgreSQL (pg_type.oid) that `pg` gives as text, lest large values lose digits. Ours are small. */
 const numericTypes = new Set([

@@ -1,10 +1,11 @@
-import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
+import { Kysely, PostgresDialect, sql } from "kysely";
 import { tryAgain } from "../../base/try-again.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
-import type { AccessOptions, Ledger } from "../ledger.ts";
-import { migrations } from "../schema/migrations.ts";
+import type { AccessOptions } from "../ledger.ts";
+import { bringUpToDate, schemaVersion } from "../schema/migrations.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { DatabaseLedger, refuseNewer } from "./database-ledger.ts";
 import { createPool, postgresMigrationDialect } from "./postgres-dialect.ts";
 import { isPassing, toPostgresLedgerError } from "./postgres-error.ts";
 
@@ -19,8 +20,6 @@ export interface PostgresDatabaseOptions {
   readonly logger?: Logger | undefined;
 }
 
-const version = migrations.length;
-
 /** The key of the lock under which a database is brought up to date: "ORNG". */
 const migrationLock = 0x4f524e47;
 
@@ -30,15 +29,11 @@ interface GuardOptions {
 }
 
 /** Tables in the schema of PostgreSQL that is the first in the connection's search path. */
-export class PostgresLedger implements Ledger {
-  readonly location: string;
-  readonly #db: Kysely<LedgerTables>;
+export class PostgresLedger extends DatabaseLedger {
   readonly #options: GuardOptions;
-  #closing: Promise<void> | undefined;
 
   private constructor(location: string, db: Kysely<LedgerTables>, options: GuardOptions) {
-    this.location = location;
-    this.#db = db;
+    super(location, db);
     this.#options = options;
   }
 
@@ -63,29 +58,9 @@ export class PostgresLedger implements Ledger {
     }
   }
 
-  async read<T>(
-    work: (db: Kysely<LedgerTables>) => Promise<T>,
-    { signal }: AccessOptions = {},
-  ): Promise<T> {
-    return await this.#guard(() => work(this.#db), signal);
-  }
-
-  async write<T>(
-    work: (transaction: Transaction<LedgerTables>) => Promise<T>,
-    { signal }: AccessOptions = {},
-  ): Promise<T> {
-    return await this.#guard(() => this.#db.transaction().execute(work), signal);
-  }
-
-  /** Closes all connections. Idempotent. */
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#closing ??= this.#db.destroy();
-    return this.#closing;
-  }
-
   async #prepare(readOnly: boolean, options: AccessOptions): Promise<void> {
     const before = await this.read((db) => this.#versionOf(db), options);
-    if (before === version) return;
+    if (before === schemaVersion) return;
     if (before === 0 && readOnly) {
       throw new OrangeryError(
         "LEDGER_UNREADABLE",
@@ -98,17 +73,16 @@ export class PostgresLedger implements Ledger {
       // Another process may have been faster.
       const found = await this.#versionOf(transaction);
       const db = transaction as unknown as Kysely<unknown>;
-      for (const migration of migrations.slice(found)) {
-        await migration(db, postgresMigrationDialect);
-      }
+      if (found === schemaVersion) return;
+      await bringUpToDate(db, postgresMigrationDialect, found);
       if (found === 0)
         await sql`create table ledger_version (version integer not null)`.execute(db);
       await sql`delete from ledger_version`.execute(db);
-      await sql`insert into ledger_version values (${version})`.execute(db);
+      await sql`insert into ledger_version values (${schemaVersion})`.execute(db);
     }, options);
   }
 
-  /** The version found; 0 where there is no ledger. */
+  /** Returns the version of the database; 0 where there is no ledger. */
   async #versionOf(db: Kysely<LedgerTables>): Promise<number> {
     // Asked of a table: `to_regclass` answers out of a cache that another's migration may not have
     // reached yet.
@@ -118,22 +92,20 @@ export class PostgresLedger implements Ledger {
     if (table.rows.length === 0) return 0;
     const { rows } = await sql<{ version: number }>`select version from ledger_version`.execute(db);
     const found = rows[0]?.version ?? 0;
-    if (found <= version) return found;
-    throw new OrangeryError(
-      "LEDGER_NEWER",
-      `Expected a results database of version ${version} or older, but ${this.location} is of ` +
-        `version ${found}, written by a newer Orangery. Update Orangery or name another database.`,
-      { details: { location: this.location, expected: version, came: found } },
-    );
+    refuseNewer(found, this.location);
+    return found;
   }
 
-  async #guard<T>(work: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  protected override async guard<T>(
+    access: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
     const { busyTimeoutMs: timeoutMs, logger } = this.#options;
     let failures = 0;
     try {
       return await tryAgain({ isPassing, timeoutMs, pauseMs: [20, 1000], signal }, async () => {
         try {
-          return await work();
+          return await access();
         } catch (error) {
           if (failures++ === 0 && isPassing(error)) {
             const { location } = this;

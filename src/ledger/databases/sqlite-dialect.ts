@@ -8,7 +8,7 @@ import {
   SqliteDriver,
   sql,
 } from "kysely";
-import type { MigrationDialect } from "../schema/migrations.ts";
+import type { MigrationDialect } from "../schema/migration.ts";
 
 /** Kysely's SQLite dialect on `node:sqlite`, which Kysely 0.29 does not know. */
 export class NodeSqliteDialect extends SqliteDialect {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { isBusy, toLedgerError, toSpaceError } from "./sqlite-error.ts";
+import { isBusy, toLedgerError } from "./sqlite-error.ts";
 
 const sqliteError = (errcode: number) =>
   Object.assign(new Error("from SQLite"), { code: "ERR_SQLITE_ERROR", errcode });
@@ -36,14 +36,13 @@ test("other errors stay as they are", () => {
   for (const error of [new TypeError("x"), undefined, sqliteError(1)]) {
     assert.equal(toLedgerError(error, "f"), error);
     assert.equal(isBusy(error), false);
-    assert.equal(toSpaceError(error, "f"), error);
   }
 });
 
 for (const code of ["ENOSPC", "EDQUOT", "EFBIG"]) {
   test(`${code} of any file becomes NO_SPACE`, () => {
     const cause = Object.assign(new Error(code), { code });
-    const error = toSpaceError(cause, "/data/a.jpg");
+    const error = toLedgerError(cause, "/data/a.jpg");
     assert.ok(isOrangeryError(error, "NO_SPACE"));
     assert.match(error.message, /\/data\/a\.jpg/);
   });

@@ -1,3 +1,4 @@
+import { isDiskFull } from "../../base/files/disk-full.ts";
 import { OrangeryError } from "../../errors.ts";
 
 /** Primary result codes of SQLite (https://sqlite.org/rescode.html); the low byte of `errcode`. */
@@ -13,7 +14,7 @@ const primary = {
 };
 
 /**
- * Extended codes that a full disk or a quota comes as where it is not SQLITE_FULL: writing (EDQUOT,
+ * Extended codes of a full disk or a quota where SQLite does not report SQLITE_FULL: writing (EDQUOT,
  * EFBIG), growing the shared-memory file, syncing what was promised space.
  */
 const extendedNoSpace = new Set([
@@ -41,14 +42,15 @@ export function isReadOnly(error: unknown): boolean {
   return code === primary.readonly || code === primary.cantopen;
 }
 
-/** An error of SQLite on the results file as one of ours; any other error as it is. */
+/** Explains an error of SQLite on the results file, or of a full disk; returns any other as it is. */
 export function toLedgerError(error: unknown, file: string): unknown {
   const code = resultCode(error);
-  if (code === undefined) return error;
+  if (code === undefined && !isDiskFull(error)) return error;
   const details = { file, sqlite: code, reason: (error as Error).message };
   const make = (kind: "NO_SPACE" | "LEDGER_UNREADABLE" | "LEDGER_BUSY", message: string) =>
     new OrangeryError(kind, message, { cause: error, details });
 
+  if (code === undefined) return make("NO_SPACE", noSpaceMessage(file));
   switch (code & 0xff) {
     case primary.full:
       return make("NO_SPACE", noSpaceMessage(file));
@@ -84,16 +86,6 @@ export function toLedgerError(error: unknown, file: string): unknown {
     default:
       return error;
   }
-}
-
-/** Node's own codes of a full disk, an exhausted quota and a file above the size limit. */
-const systemNoSpace = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
-
-/** An error of writing any file as `NO_SPACE` when that is what it means; any other as it is. */
-export function toSpaceError(error: unknown, file: string): unknown {
-  const { code } = (error ?? {}) as { code?: unknown };
-  if (typeof code !== "string" || !systemNoSpace.has(code)) return error;
-  return new OrangeryError("NO_SPACE", noSpaceMessage(file), { cause: error, details: { file } });
 }
 
 function noSpaceMessage(file: string): string {

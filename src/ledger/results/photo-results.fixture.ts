@@ -62,6 +62,7 @@ export function regionResult(): PhotoResult {
       { region: 2, name: "plant", count: 0 },
     ],
     sliceCount: 6,
+    warnings: ["nearly-black", "no-contrast"],
   };
 }
 

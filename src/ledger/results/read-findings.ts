@@ -1,8 +1,8 @@
 import type { Kysely, Selectable } from "kysely";
 import { Mask } from "../../vision/masks/mask.ts";
 import type { Region } from "../../vision/region.ts";
+import { fromCocoCounts } from "../coco-counts.ts";
 import type { LedgerTables } from "../schema/tables.ts";
-import { fromCocoCounts } from "./coco-counts.ts";
 import type { Findings, ObjectCount } from "./result-rows.ts";
 import { fromStoredObjects } from "./stored-objects.ts";
 

@@ -1,9 +1,9 @@
 import type { Kysely, Transaction } from "kysely";
 import type { Detections } from "../../vision/detections.ts";
 import type { Region } from "../../vision/region.ts";
+import { toCocoCounts } from "../coco-counts.ts";
+import { inStatements, insertRows } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
-import { toCocoCounts } from "./coco-counts.ts";
-import { inStatements, insertRows } from "./insert-rows.ts";
 import type { SharedRows } from "./shared-rows.ts";
 import { toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
 
@@ -23,6 +23,9 @@ export interface Findings {
   readonly regions?: readonly Region[] | undefined;
 }
 
+/** What is strange about a photo, so that what was found on it is to be looked at. */
+export type PhotoWarning = "nearly-black" | "nearly-white" | "no-contrast";
+
 /** All that is recorded about one photo's content under one recipe. */
 export interface PhotoResult extends Findings {
   readonly widthPx: number;
@@ -36,6 +39,8 @@ export interface PhotoResult extends Findings {
   readonly counts: readonly ObjectCount[];
   /** Inferences of the detector: 1 without slicing. */
   readonly sliceCount: number;
+  /** Why the result is to be looked at; undefined or empty where nothing is strange. */
+  readonly warnings?: readonly PhotoWarning[] | undefined;
 }
 
 /** A result and the content that it is a result of. */
@@ -69,11 +74,12 @@ export async function insertResults(
     placement_id: placementIds.get(result)!,
     timings_ms: JSON.stringify(result.timingsMs, toTenths),
     created_at: new Date().toISOString(),
+    warnings: JSON.stringify(result.warnings ?? []),
   }));
   // Two transactions that insert the same keys in one order never wait for each other in a circle.
   rows.sort((a, b) => (a.content_sha256 < b.content_sha256 ? -1 : 1));
   const ids = new Map<string, number>();
-  for (const part of inStatements(rows, 10)) {
+  for (const part of inStatements(rows, 11)) {
     const inserted = await transaction
       .insertInto("result")
       .values(part)

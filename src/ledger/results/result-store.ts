@@ -1,13 +1,17 @@
 import type { Transaction } from "kysely";
 import { OrangeryError } from "../../errors.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
+import { failedFor, type Reason, unleased } from "../photos/entry-rows.ts";
+import {
+  isOtherFile,
+  type PhotoIdentity,
+  type PhotoState,
+  savePhotos,
+} from "../photos/photo-rows.ts";
 import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
+import { inStatements } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
-import { unleased } from "../worklist/lease-owner.ts";
-import type { Reason } from "../worklist/worklist.ts";
-import { inStatements } from "./insert-rows.ts";
-import { isOtherFile, type PhotoIdentity, type PhotoState, savePhotos } from "./photo-rows.ts";
 import { findResults, insertResults, type PhotoResult } from "./result-rows.ts";
 import { SharedRows } from "./shared-rows.ts";
 
@@ -18,13 +22,13 @@ export interface FoundPhoto extends PhotoIdentity {
   readonly result: PhotoResult;
 }
 
-/** A photo that gets no result. */
-export interface FailedPhoto extends PhotoState {
+/** A photo that gets no result, and why. */
+export interface NewFailure extends PhotoState {
   readonly reason: Reason;
 }
 
 /** What became of a photo under a recipe. */
-export type PhotoOutcome = "done" | "set-aside";
+export type PhotoOutcome = "done" | "failed";
 
 /**
  * The results of one recipe, for workers that a queue gives their photos. The queue may give a photo
@@ -54,7 +58,7 @@ export class ResultStore {
   }
 
   /**
-   * What became of photos, as far as they are done or set aside and have not changed since, so that
+   * What became of photos, as far as they are done or have failed and have not changed since, so that
    * they need not be given to the queue. At most 10,000 at a time.
    */
   async knownSources(
@@ -68,15 +72,15 @@ export class ResultStore {
         (db) =>
           db
             .selectFrom("photo")
-            .innerJoin("job", "job.photo_id", "photo.id")
-            .select(["photo.source", "photo.size_bytes", "photo.mtime_us", "job.state"])
+            .innerJoin("entry", "entry.photo_id", "photo.id")
+            .select(["photo.source", "photo.size_bytes", "photo.mtime_us", "entry.state"])
             .where("photo.source", "in", part)
-            .where("job.recipe_id", "=", this.#recipeId)
+            .where("entry.recipe_id", "=", this.#recipeId)
             .execute(),
         options,
       );
       for (const { source, state, ...row } of rows) {
-        if (state !== "done" && state !== "set-aside") continue;
+        if (state !== "done" && state !== "failed") continue;
         if (!isOtherFile(asked.get(source)!, row)) outcomes.set(source, state);
       }
     }
@@ -131,27 +135,21 @@ export class ResultStore {
    * since.
    */
   async recordFailure(
-    { reason, ...photo }: FailedPhoto,
+    { reason, ...photo }: NewFailure,
     options: AccessOptions = {},
   ): Promise<void> {
     checkPhoto(photo);
     await this.ledger.write(async (transaction) => {
       const ids = await savePhotos(transaction, [photo]);
-      const setAside = {
-        state: "set-aside" as const,
-        result_id: null,
-        reason_code: reason.code,
-        reason_message: withoutNul(reason.message),
-        ...unleased,
-      };
+      const failed = failedFor(reason);
       await transaction
-        .insertInto("job")
-        .values({ photo_id: ids.get(photo.source)!, recipe_id: this.#recipeId, ...setAside })
+        .insertInto("entry")
+        .values({ photo_id: ids.get(photo.source)!, recipe_id: this.#recipeId, ...failed })
         .onConflict((conflict) =>
           conflict
             .columns(["photo_id", "recipe_id"])
-            .doUpdateSet(setAside)
-            .where("job.state", "!=", "done"),
+            .doUpdateSet(failed)
+            .where("entry.state", "!=", "done"),
         )
         .execute();
     }, options);
@@ -165,15 +163,15 @@ export class ResultStore {
   ): Promise<void> {
     const photoIds = await savePhotos(transaction, photos);
     const contents = new Map(photos.map(({ source, contentSha256 }) => [source, contentSha256]));
-    const jobs = Array.from(photoIds, ([source, photo_id]) => ({
+    const entries = Array.from(photoIds, ([source, photo_id]) => ({
       photo_id,
       recipe_id: this.#recipeId,
       state: "done" as const,
       result_id: resultIds.get(contents.get(source)!)!,
     })).sort((a, b) => a.photo_id - b.photo_id);
-    for (const part of inStatements(jobs, 4)) {
+    for (const part of inStatements(entries, 4)) {
       await transaction
-        .insertInto("job")
+        .insertInto("entry")
         .values(part)
         .onConflict((conflict) =>
           conflict
@@ -187,8 +185,8 @@ export class ResultStore {
             }))
             .where((eb) =>
               eb.or([
-                eb("job.state", "!=", "done"),
-                eb("job.result_id", "is distinct from", eb.ref("excluded.result_id")),
+                eb("entry.state", "!=", "done"),
+                eb("entry.result_id", "is distinct from", eb.ref("excluded.result_id")),
               ]),
             ),
         )
@@ -210,9 +208,4 @@ function checkPhoto({ source, contentSha256 }: PhotoState): void {
       `Expected the content of ${source} as a SHA-256 in lower-case hex, got "${contentSha256}".`,
     );
   }
-}
-
-/** PostgreSQL takes no NUL in a text, and an error may quote a photo's bytes. */
-function withoutNul(text: string): string {
-  return text.replaceAll("\0", "\u2400");
 }

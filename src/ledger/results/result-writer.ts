@@ -1,18 +1,23 @@
 import { untilAborted } from "../../base/abort.ts";
-import type { Defined } from "../../base/check-options.ts";
+import {
+  checkOptions,
+  type Defined,
+  numberFrom,
+  wholeNumberFrom,
+} from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { FoundPhoto, ResultStore } from "./result-store.ts";
 
 export interface ResultWriterOptions {
   /** Results in one transaction at most. At least 1, default 1,000. */
-  readonly maxBatch?: number;
+  readonly maxBatch?: number | undefined;
   /** How long a result waits for others at most. At least 0, default 20. */
-  readonly maxDelayMs?: number;
+  readonly maxDelayMs?: number | undefined;
   /**
    * Results that may wait to be written; {@link ResultWriter.ready} waits while there are more. Each
    * holds its objects and masks in memory. At least 1, default 2,000.
    */
-  readonly maxWaiting?: number;
+  readonly maxWaiting?: number | undefined;
 }
 
 interface WaitingPhoto {
@@ -40,17 +45,8 @@ export class ResultWriter implements AsyncDisposable {
     store: ResultStore,
     { maxBatch = 1000, maxDelayMs = 20, maxWaiting = 2000 }: ResultWriterOptions = {},
   ) {
-    for (const [name, value, least] of [
-      ["maxBatch", maxBatch, 1],
-      ["maxDelayMs", maxDelayMs, 0],
-      ["maxWaiting", maxWaiting, 1],
-    ] as const) {
-      if (Number.isFinite(value) && value >= least) continue;
-      throw new OrangeryError(
-        "INVALID_ARGUMENT",
-        `Expected \`${name}\` to be a number from ${least} and up, got \`${value}\`.`,
-      );
-    }
+    checkOptions({ maxBatch, maxWaiting }, wholeNumberFrom(1));
+    checkOptions({ maxDelayMs }, numberFrom(0));
     this.#store = store;
     this.#options = { maxBatch, maxDelayMs, maxWaiting };
   }

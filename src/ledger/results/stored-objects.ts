@@ -1,7 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import { Detections } from "../../vision/detections.ts";
 import { Mask } from "../../vision/masks/mask.ts";
-import { fromCocoCounts, toCocoCounts } from "./coco-counts.ts";
+import { fromCocoCounts, toCocoCounts } from "../coco-counts.ts";
 
 /** Objects and where they are, with their class names. */
 export interface PlacedObjects {

@@ -1,4 +1,5 @@
 import type { Ledger } from "../ledger.ts";
+import { type Reason, reasonOf } from "../photos/entry-rows.ts";
 import { readManyCounts, readManyFindings } from "./read-findings.ts";
 import type { PhotoResult } from "./result-rows.ts";
 
@@ -18,7 +19,7 @@ export interface StoredResult extends PhotoResult {
 export interface FailedPhoto {
   readonly source: string;
   readonly recipeHash: string;
-  readonly reason: { readonly code: string; readonly message: string };
+  readonly reason: Reason;
 }
 
 export interface ReadResultsOptions {
@@ -39,12 +40,12 @@ export async function* readResults(
   ledger: Ledger,
   options: ReadResultsOptions = {},
 ): AsyncGenerator<StoredResult> {
-  for await (const jobs of jobPages(ledger, {
+  for await (const entries of entryPages(ledger, {
     ...options,
     state: "done",
     photosPerPage: resultsPerPage,
   })) {
-    const ids = [...new Set(jobs.map(({ result_id }) => result_id!))];
+    const ids = [...new Set(entries.map(({ result_id }) => result_id!))];
     const { results, findings, counts } = await ledger.read(async (db) => ({
       results: await db
         .selectFrom("result")
@@ -57,7 +58,7 @@ export async function* readResults(
       counts: await readManyCounts(db, ids),
     }));
     const resultById = new Map(results.map((result) => [result.id, result]));
-    for (const { source, hash: recipeHash, result_id } of jobs) {
+    for (const { source, hash: recipeHash, result_id } of entries) {
       const result = resultById.get(result_id!)!;
       yield {
         id: result.id,
@@ -71,6 +72,7 @@ export async function* readResults(
         fallbackReason: result.fallback_reason === "" ? undefined : result.fallback_reason,
         timingsMs: JSON.parse(result.timings_ms),
         sliceCount: result.slice_count,
+        warnings: JSON.parse(result.warnings),
         ...findings.get(result.id)!,
         counts: counts.get(result.id) ?? [],
       };
@@ -83,30 +85,29 @@ export async function* readFailures(
   ledger: Ledger,
   options: ReadResultsOptions = {},
 ): AsyncGenerator<FailedPhoto> {
-  for await (const jobs of jobPages(ledger, {
+  for await (const entries of entryPages(ledger, {
     ...options,
-    state: "set-aside",
+    state: "failed",
     photosPerPage: failuresPerPage,
   })) {
-    for (const { source, hash, reason_code, reason_message } of jobs) {
-      const reason = { code: reason_code ?? "", message: reason_message ?? "" };
-      yield { source, recipeHash: hash, reason };
+    for (const { source, hash: recipeHash, ...row } of entries) {
+      yield { source, recipeHash, reason: reasonOf(row)! };
     }
   }
 }
 
-interface JobPagesOptions extends ReadResultsOptions {
-  readonly state: "done" | "set-aside";
+interface EntryPagesOptions extends ReadResultsOptions {
+  readonly state: "done" | "failed";
   readonly photosPerPage: number;
 }
 
 /**
- * First the photos, then their jobs: asked for both at once, the databases prefer to sort all jobs
+ * First the photos, then their entries: asked for both at once, the databases prefer to sort all entries
  * anew for each page.
  */
-async function* jobPages(
+async function* entryPages(
   ledger: Ledger,
-  { state, photosPerPage, recipeHash, signal }: JobPagesOptions,
+  { state, photosPerPage, recipeHash, signal }: EntryPagesOptions,
 ) {
   for (let after = ""; ; ) {
     signal?.throwIfAborted();
@@ -121,26 +122,26 @@ async function* jobPages(
     );
     if (photos.length === 0) return;
     const sources = new Map(photos.map(({ id, source }) => [id, source]));
-    const jobs = await ledger.read((db) =>
+    const entries = await ledger.read((db) =>
       db
-        .selectFrom("job")
-        .innerJoin("recipe", "recipe.id", "job.recipe_id")
+        .selectFrom("entry")
+        .innerJoin("recipe", "recipe.id", "entry.recipe_id")
         .select([
-          "job.photo_id",
-          "job.result_id",
-          "job.reason_code",
-          "job.reason_message",
+          "entry.photo_id",
+          "entry.result_id",
+          "entry.reason_code",
+          "entry.reason_message",
           "recipe.hash",
         ])
-        .where("job.photo_id", "in", [...sources.keys()])
-        .where("job.state", "=", state)
+        .where("entry.photo_id", "in", [...sources.keys()])
+        .where("entry.state", "=", state)
         .$if(recipeHash !== undefined, (query) => query.where("recipe.hash", "=", recipeHash!))
-        .orderBy("job.recipe_id")
+        .orderBy("entry.recipe_id")
         .execute(),
     );
-    const jobsByPhoto = Map.groupBy(jobs, ({ photo_id }) => photo_id);
+    const entriesByPhoto = Map.groupBy(entries, ({ photo_id }) => photo_id);
     const page = [...sources].flatMap(([id, source]) =>
-      (jobsByPhoto.get(id) ?? []).map((job) => ({ source, ...job })),
+      (entriesByPhoto.get(id) ?? []).map((entry) => ({ source, ...entry })),
     );
     if (page.length > 0) yield page;
     if (photos.length < photosPerPage) return;
@@ -156,7 +157,7 @@ export interface StoredRecipe {
   /** SHA-256 of each model, by what it is used for: `detect`, `segment`. */
   readonly models: { readonly [role: string]: string };
   readonly done: number;
-  readonly setAside: number;
+  readonly failed: number;
   /** Waiting or in the hands of a run. */
   readonly left: number;
   /** On all photos that are done. */
@@ -171,16 +172,16 @@ export async function readRecipes(ledger: Ledger): Promise<StoredRecipe[]> {
   const rows = await ledger.read((db) =>
     db
       .selectFrom("recipe")
-      .leftJoin("job", "job.recipe_id", "recipe.id")
-      .leftJoin("result", "result.id", "job.result_id")
-      .select(["recipe.id", "recipe.hash", "recipe.recipe", "job.state"])
+      .leftJoin("entry", "entry.recipe_id", "recipe.id")
+      .leftJoin("result", "result.id", "entry.result_id")
+      .select(["recipe.id", "recipe.hash", "recipe.recipe", "entry.state"])
       .select(({ fn }) => [
-        fn.count<number>("job.id").as("photos"),
+        fn.count<number>("entry.id").as("photos"),
         fn.sum<number | null>("result.object_count").as("objects"),
         fn.min("result.created_at").as("first"),
         fn.max("result.created_at").as("last"),
       ])
-      .groupBy(["recipe.id", "recipe.hash", "recipe.recipe", "job.state"])
+      .groupBy(["recipe.id", "recipe.hash", "recipe.recipe", "entry.state"])
       .orderBy("recipe.id")
       .execute(),
   );
@@ -193,7 +194,7 @@ export async function readRecipes(ledger: Ledger): Promise<StoredRecipe[]> {
       json,
       models: modelsOf(json),
       done: photosIn("done"),
-      setAside: photosIn("set-aside"),
+      failed: photosIn("failed"),
       left: photosIn("waiting") + photosIn("leased"),
       objectCount: done?.objects ?? 0,
       firstResultAt: done?.first ?? undefined,

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import type { MigrationDialect } from "./migrations.ts";
+import type { MigrationDialect } from "./migration.ts";
 
 /** The first tables. Regions were called beds then. */
 export async function createTables(

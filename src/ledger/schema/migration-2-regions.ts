@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import type { Kysely } from "kysely";
 import { Mask } from "../../vision/masks/mask.ts";
-import { fromCocoCounts } from "../results/coco-counts.ts";
-import type { MigrationDialect } from "./migrations.ts";
+import { fromCocoCounts } from "../coco-counts.ts";
+import type { MigrationDialect } from "./migration.ts";
 
 /**
  * Beds become regions with a table of their own, objects know their region, and class names are kept

@@ -1,8 +1,8 @@
 import { type Kysely, sql } from "kysely";
-import type { MigrationDialect } from "./migrations.ts";
+import type { MigrationDialect } from "./migration.ts";
 
-/** What a user asks, as views. `docs/ledger.md` describes each. */
-export async function createViews(
+/** The first views. The present ones are in `views.ts`. */
+export async function createFirstViews(
   db: Kysely<unknown>,
   { json, jsonItems }: MigrationDialect,
 ): Promise<void> {

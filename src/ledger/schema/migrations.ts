@@ -1,24 +1,32 @@
-import type { Kysely, RawBuilder } from "kysely";
+import type { Kysely } from "kysely";
+import type { Migration, MigrationDialect } from "./migration.ts";
 import { createTables } from "./migration-1-tables.ts";
 import { addRegions } from "./migration-2-regions.ts";
-import { createViews } from "./migration-3-views.ts";
+import { createFirstViews } from "./migration-3-views.ts";
+import { renameJobsToEntries } from "./migration-4-entries.ts";
+import { createViews, dropViews } from "./views.ts";
 
-/** What the databases spell differently. */
-export interface MigrationDialect {
-  /** The type of a counted key. */
-  readonly idType: "integer" | "bigserial";
-  /** The type of texts by which rows are ordered: by their bytes, whatever the database's language. */
-  readonly keyTextType: "text" | RawBuilder<unknown>;
-  /** JSON kept as text, for the operators `->` and `->>`. */
-  json(text: RawBuilder<unknown>): RawBuilder<unknown>;
-  /** A table of the items of a list in JSON kept as text, one row each, in a column `value`. */
-  jsonItems(text: RawBuilder<unknown>, alias: RawBuilder<unknown>): RawBuilder<unknown>;
+/** All steps from an empty database to the present tables, oldest first. Published ones are never edited. */
+const migrations: readonly Migration[] = [
+  createTables,
+  addRegions,
+  createFirstViews,
+  renameJobsToEntries,
+];
+
+/** The version of a database is the number of steps it has been through. */
+export const schemaVersion = migrations.length;
+
+/** The last version whose views belong to the steps; later ones get the present views. */
+const lastVersionWithOwnViews = 3;
+
+/** Runs the steps that a database of the version `found` has not been through. */
+export async function bringUpToDate(
+  db: Kysely<unknown>,
+  dialect: MigrationDialect,
+  found: number,
+): Promise<void> {
+  if (found > lastVersionWithOwnViews) await dropViews(db);
+  for (const migration of migrations.slice(found)) await migration(db, dialect);
+  await createViews(db, dialect);
 }
-
-export type Migration = (db: Kysely<unknown>, dialect: MigrationDialect) => Promise<void>;
-
-/**
- * All steps from an empty database to the present schema, oldest first. The version of a database is
- * the number of steps it has been through. A published step is never edited: append another.
- */
-export const migrations: readonly Migration[] = [createTables, addRegions, createViews];

@@ -8,7 +8,7 @@ type WrittenOnce<T> = ColumnType<T, T, never>;
 export interface LedgerTables {
   recipe: RecipeTable;
   photo: PhotoTable;
-  job: JobTable;
+  entry: EntryTable;
   owner: OwnerTable;
   placement: PlacementTable;
   result: ResultTable;
@@ -49,15 +49,15 @@ interface PhotoTable {
   source: WrittenOnce<string>;
   size_bytes: Integer;
   mtime_us: Integer;
-  /** Lower-case hex; null until the photo was read. */
+  /** Lower-case hex, as it was last read; null until then. */
   content_sha256: string | null;
 }
 
-export type EntryState = "waiting" | "leased" | "done" | "set-aside";
+export type EntryState = "waiting" | "leased" | "done" | "failed";
 
-interface JobTable {
+interface EntryTable {
   id: Generated<Integer>;
-  photo_id: WrittenOnce<Integer>;
+  photo_id: Integer;
   recipe_id: WrittenOnce<Integer>;
   state: Generated<EntryState>;
   attempts: Generated<Integer>;
@@ -65,7 +65,7 @@ interface JobTable {
   owner: string | null;
   /** 1 from before the photo is read until it is done: what a death of the process is blamed on. */
   begun: Generated<Integer>;
-  /** The content that this job infers right now; unique, so identical bytes are inferred once. */
+  /** The content that is being inferred for it now; unique, so identical bytes are inferred once. */
   claimed_sha256: string | null;
   result_id: Integer | null;
   reason_code: string | null;
@@ -103,6 +103,8 @@ interface ResultTable {
   /** JSON object of milliseconds. */
   timings_ms: WrittenOnce<string>;
   created_at: WrittenOnce<string>;
+  /** JSON list of codes; none is known of results of older versions. */
+  warnings: WrittenOnce<string>;
 }
 
 /** A model's class names; a table of its own because one list serves all results of a model. */

@@ -1,17 +1,23 @@
 import { randomBytes } from "node:crypto";
 import { access, rm, writeFile } from "node:fs/promises";
-import { sql } from "kysely";
+import type { Selectable, Transaction } from "kysely";
+import { guardWriting } from "../../base/files/disk-full.ts";
 import { isOrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
-import { toSpaceError } from "../databases/sqlite-error.ts";
 import type { Ledger } from "../ledger.ts";
-import { currentProcess, isCertainlyGone } from "./process-identity.ts";
+import { failedFor, unleased } from "../photos/entry-rows.ts";
+import { currentProcess, isCertainlyGone } from "../process-identity.ts";
+import type { LedgerTables } from "../schema/tables.ts";
 
-/** Deaths of the process on one photo after which the photo is set aside. */
+/** Deaths of the process on one photo after which the photo has failed. */
 export const deathsAllowed = 3;
 
-/** What a job that nobody holds looks like, whatever its state. */
-export const unleased = { owner: null, begun: 0, claimed_sha256: null } as const;
+const crashed = {
+  code: "PHOTO_CRASHED_WORKER",
+  message:
+    `The process died ${deathsAllowed} times while it worked on this photo ` +
+    "(killed, out of memory or crashed). Look at the photo; --retry tries it again.",
+};
 
 export interface LeaseOwnerOptions {
   readonly leaseMs: number;
@@ -19,18 +25,18 @@ export interface LeaseOwnerOptions {
 }
 
 /**
- * One user of a ledger, and the lease under which it holds jobs.
+ * One user of a results file, and the lease under which it holds entries.
  *
- * An owner is *registered*, renews its lease every third of `leaseMs`, and is *removed* with its jobs
- * going back when it closes. When its process dies it stays in the table until another owner sees
- * that it is gone: at once where both run on one host, else when the lease has expired. Its jobs then
- * go back to waiting; those that were begun count one more attempt, and the third death sets the photo
- * aside. An owner that was only asleep finds its jobs gone, for every write checks the owner, and
- * registers again.
+ * An owner is *registered*, renews its lease every third of `leaseMs`, and is *removed* when it closes,
+ * which puts its entries back. When its process dies it stays in the table until another owner finds it
+ * gone: at once where both run on one host, else when the lease has expired. Its entries then wait
+ * again; those that were begun count one more attempt, and at the third death the photo has failed. An
+ * owner that was only asleep finds its entries gone, since every write checks the owner, and registers
+ * again.
  *
- * Beside the results file lies an empty file as long as the owner works. A death leaves it behind, an
- * orderly end removes it: that needs no room, so even an end for want of room, where the jobs cannot
- * be given back, is told from a death and blamed on no photo.
+ * An empty file lies beside the results file as long as the owner works. A death leaves it behind, an
+ * orderly end removes it. That needs no room, so that an end for want of room, where the entries cannot
+ * be put back, is not mistaken for a death and blamed on a photo.
  */
 export class LeaseOwner implements AsyncDisposable {
   readonly id = randomBytes(6).toString("hex");
@@ -50,11 +56,8 @@ export class LeaseOwner implements AsyncDisposable {
   static async start(ledger: Ledger, options: LeaseOwnerOptions): Promise<LeaseOwner> {
     const owner = new LeaseOwner(ledger, options);
     await owner.#renew();
-    try {
-      await writeFile(owner.#markOf(owner.id), "");
-    } catch (error) {
-      throw toSpaceError(error, ledger.location);
-    }
+    const mark = owner.#markOf(owner.id);
+    await guardWriting(mark, () => writeFile(mark, ""));
     owner.#timer = setInterval(() => {
       owner.#renewing = owner.#renew().catch((error: unknown) => {
         // What hinders this write will hinder the run's own, which reports it.
@@ -65,7 +68,7 @@ export class LeaseOwner implements AsyncDisposable {
     return owner;
   }
 
-  /** Gives all jobs back, without blame, and leaves the table. */
+  /** Puts all entries back, without blame, and leaves the table. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewing;
@@ -73,14 +76,14 @@ export class LeaseOwner implements AsyncDisposable {
     try {
       await this.#ledger.write(async (transaction) => {
         await transaction
-          .updateTable("job")
+          .updateTable("entry")
           .set({ state: "waiting", ...unleased })
           .where("owner", "=", this.id)
           .execute();
         await transaction.deleteFrom("owner").where("id", "=", this.id).execute();
       });
     } catch (error) {
-      // The jobs then go back when the next run sees that this process is gone.
+      // The next run puts the entries back when it finds this process gone.
       if (!isOrangeryError(error, "NO_SPACE")) throw error;
     }
   }
@@ -105,21 +108,13 @@ export class LeaseOwner implements AsyncDisposable {
     }
   }
 
-  async #recoverFrom({
-    id,
-    pid,
-    expires_at_ms,
-  }: {
-    id: string;
-    pid: number;
-    expires_at_ms: number;
-  }) {
+  async #recoverFrom({ id, pid, expires_at_ms }: OwnerRow): Promise<void> {
     const mark = this.#markOf(id);
     const isDeath = await access(mark).then(
       () => true,
       () => false,
     );
-    const recovered = await this.#ledger.write(async (transaction) => {
+    const photos = await this.#ledger.write(async (transaction) => {
       const removed = await transaction
         .deleteFrom("owner")
         .where("id", "=", id)
@@ -127,36 +122,11 @@ export class LeaseOwner implements AsyncDisposable {
         .where("expires_at_ms", "=", expires_at_ms)
         .executeTakeFirst();
       if (removed.numDeletedRows === 0n) return undefined;
-      if (!isDeath) {
-        await transaction.updateTable("job").set({ begun: 0 }).where("owner", "=", id).execute();
-      }
-      await transaction
-        .updateTable("job")
-        .set({
-          state: "set-aside",
-          reason_code: "PHOTO_CRASHED_WORKER",
-          reason_message:
-            `The process died ${deathsAllowed} times while it worked on this photo ` +
-            "(killed, out of memory or crashed). Look at the photo; --retry tries it again.",
-        })
-        .where("owner", "=", id)
-        .where("begun", "=", 1)
-        .where("attempts", ">=", deathsAllowed - 1)
-        .execute();
-      return await transaction
-        .updateTable("job")
-        .set((eb) => ({
-          state: sql`case when ${eb.ref("state")} = 'set-aside' then 'set-aside' else 'waiting' end`,
-          attempts: eb("attempts", "+", eb.ref("begun")),
-          ...unleased,
-        }))
-        .where("owner", "=", id)
-        .executeTakeFirst();
+      return await putBack(transaction, id, isDeath);
     });
-    if (recovered === undefined) return;
+    if (photos === undefined) return;
     await rm(mark, { force: true });
-    const jobs = Number(recovered.numUpdatedRows);
-    this.#logger.info({ pid, jobs }, "Took over the photos of a process that is gone");
+    this.#logger.info({ pid, photos }, "Took over the photos of a process that is gone");
   }
 
   #markOf(ownerId: string): string {
@@ -174,4 +144,30 @@ export class LeaseOwner implements AsyncDisposable {
         .execute(),
     );
   }
+}
+
+type OwnerRow = Selectable<LedgerTables["owner"]>;
+
+/** Ends the lease of an owner that is gone; returns how many entries it held. */
+async function putBack(
+  transaction: Transaction<LedgerTables>,
+  ownerId: string,
+  isDeath: boolean,
+): Promise<number> {
+  const held = await transaction
+    .selectFrom("entry")
+    .select(["id", "begun", "attempts"])
+    .where("owner", "=", ownerId)
+    .execute();
+  for (const { id, begun, attempts: before } of held) {
+    const attempts = before + (isDeath ? begun : 0);
+    const hasFailed = attempts > before && attempts >= deathsAllowed;
+    const state = hasFailed ? failedFor(crashed) : ({ state: "waiting", ...unleased } as const);
+    await transaction
+      .updateTable("entry")
+      .set({ ...state, attempts })
+      .where("id", "=", id)
+      .execute();
+  }
+  return held.length;
 }

@@ -28,7 +28,7 @@ test("a new file is made with the folders above it, and holds nothing", async ()
     waiting: 0,
     leased: 0,
     done: 0,
-    "set-aside": 0,
+    failed: 0,
   });
 });
 

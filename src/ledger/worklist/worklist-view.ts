@@ -1,19 +1,20 @@
 import { sql } from "kysely";
 import type { Ledger } from "../ledger.ts";
+import { type Reason, reasonOf } from "../photos/entry-rows.ts";
 import { readFindings, readManyCounts } from "../results/read-findings.ts";
-import type { Findings, ObjectCount } from "../results/result-rows.ts";
+import type { Findings, ObjectCount, PhotoWarning } from "../results/result-rows.ts";
 import type { EntryState } from "../schema/tables.ts";
 import { isInScope } from "./add-photos.ts";
 
 /** How many photos of the list are in which state. */
 export type StateCounts = { readonly [state in EntryState]: number };
 
-/** One photo of the list and what is known of it. */
+/** One photo of the list and what became of it. */
 export interface WorklistPhoto {
   readonly source: string;
   readonly state: EntryState;
-  /** Why it was set aside. */
-  readonly reason: { readonly code: string; readonly message: string } | undefined;
+  /** Why it has failed. */
+  readonly reason: Reason | undefined;
   readonly result: WorklistResult | undefined;
 }
 
@@ -27,23 +28,24 @@ export interface WorklistResult {
   readonly regionCount: number | undefined;
   readonly device: string;
   readonly counts: readonly ObjectCount[];
+  readonly warnings: readonly PhotoWarning[];
 }
 
 export interface WorklistTotals {
-  /** Distinct results: photos of identical bytes share one, and are counted here each. */
+  /** On all photos; photos of identical bytes count each. */
   readonly objectCount: number;
   readonly countByName: ReadonlyMap<string, number>;
 }
 
 export interface WorklistPhotosOptions {
   readonly state?: EntryState;
-  /** At most so many; default all. */
+  /** The most photos to list. Default all. */
   readonly limit?: number;
 }
 
 const pageSize = 500;
 
-/** Reads what became of the photos that one run was asked for. */
+/** Shows what became of the photos that one run was asked for. */
 export class WorklistView {
   readonly #ledger: Ledger;
   readonly #recipeId: number;
@@ -56,13 +58,13 @@ export class WorklistView {
   async states(): Promise<StateCounts> {
     const rows = await this.#ledger.read((db) =>
       db
-        .selectFrom("job")
+        .selectFrom("entry")
         .select(["state", (eb) => eb.fn.countAll<number>().as("photos")])
-        .where("id", "in", sql<number>`(select job_id from temp.scope)`)
+        .where("id", "in", sql<number>`(select entry_id from temp.scope)`)
         .groupBy("state")
         .execute(),
     );
-    const counts = { waiting: 0, leased: 0, done: 0, "set-aside": 0 };
+    const counts = { waiting: 0, leased: 0, done: 0, failed: 0 };
     for (const { state, photos } of rows) counts[state] = photos;
     return counts;
   }
@@ -70,10 +72,10 @@ export class WorklistView {
   async totals(): Promise<WorklistTotals> {
     const rows = await this.#ledger.read((db) =>
       db
-        .selectFrom("job")
-        .innerJoin("result_count", "result_count.result_id", "job.result_id")
+        .selectFrom("entry")
+        .innerJoin("result_count", "result_count.result_id", "entry.result_id")
         .select(["name", (eb) => eb.fn.sum<number>("count").as("total")])
-        .where("job.id", "in", sql<number>`(select job_id from temp.scope)`)
+        .where("entry.id", "in", sql<number>`(select entry_id from temp.scope)`)
         .where("region", "=", 0)
         .groupBy("name")
         .orderBy("name")
@@ -84,7 +86,7 @@ export class WorklistView {
     return { objectCount, countByName };
   }
 
-  /** The photos by source, read in pages: a list of any length takes bounded memory. */
+  /** Lists the photos by source. They are read in pages, so any number takes bounded memory. */
   async *photos({
     state,
     limit = Infinity,
@@ -99,12 +101,12 @@ export class WorklistView {
     }
   }
 
-  /** What was found on one photo. */
+  /** Returns what was found on one photo. */
   async findings(resultId: number): Promise<Findings> {
     return await this.#ledger.read((db) => readFindings(db, resultId));
   }
 
-  /** Which of these annotated pictures show which result, as far as recorded. */
+  /** Returns the results that annotated pictures show, by file, as far as they are recorded. */
   async pictures(files: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const rows = await this.#ledger.read((db) =>
       db.selectFrom("picture").selectAll().where("file", "in", files).execute(),
@@ -120,27 +122,28 @@ export class WorklistView {
     const rows = await this.#ledger.read((db) =>
       db
         .selectFrom("photo")
-        .innerJoin("job", (join) =>
-          join.onRef("job.photo_id", "=", "photo.id").on("job.recipe_id", "=", this.#recipeId),
+        .innerJoin("entry", (join) =>
+          join.onRef("entry.photo_id", "=", "photo.id").on("entry.recipe_id", "=", this.#recipeId),
         )
-        .leftJoin("result", "result.id", "job.result_id")
+        .leftJoin("result", "result.id", "entry.result_id")
         .leftJoin("placement", "placement.id", "result.placement_id")
         .select([
           "photo.source",
-          "job.state",
-          "job.reason_code",
-          "job.reason_message",
+          "entry.state",
+          "entry.reason_code",
+          "entry.reason_message",
           "result.id",
           "result.content_sha256",
           "result.width_px",
           "result.height_px",
           "result.object_count",
           "result.region_count",
+          "result.warnings",
           "placement.device",
         ])
         .where("photo.source", ">", after)
         .where(isInScope)
-        .$if(state !== undefined, (query) => query.where("job.state", "=", state!))
+        .$if(state !== undefined, (query) => query.where("entry.state", "=", state!))
         .orderBy("photo.source")
         .limit(limit)
         .execute(),
@@ -150,10 +153,7 @@ export class WorklistView {
     return rows.map((row) => ({
       source: row.source,
       state: row.state,
-      reason:
-        row.reason_code === null
-          ? undefined
-          : { code: row.reason_code, message: row.reason_message ?? "" },
+      reason: reasonOf(row),
       result:
         row.id === null
           ? undefined
@@ -166,6 +166,7 @@ export class WorklistView {
               regionCount: row.region_count ?? undefined,
               device: row.device!,
               counts: counts.get(row.id) ?? [],
+              warnings: JSON.parse(row.warnings!),
             },
     }));
   }

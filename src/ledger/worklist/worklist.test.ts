@@ -135,6 +135,7 @@ test("a result and its photo's completion appear together and are reported", asy
       regionCount: undefined,
       device: "cpu",
       counts: [{ region: 0, name: "plant", count: 3 }],
+      warnings: [],
     },
   });
   assert.deepEqual((await worklist.view.totals()).countByName, new Map([["plant", 3]]));
@@ -242,25 +243,25 @@ test("a new recipe does all photos again and keeps the results of the old one", 
   }
 });
 
-const setAsideCases = [
-  { code: "PHOTO_UNREADABLE", again: photo("/a.jpg"), retry: false, state: "set-aside" },
+const failedCases = [
+  { code: "PHOTO_UNREADABLE", again: photo("/a.jpg"), retry: false, state: "failed" },
   { code: "PHOTO_UNREADABLE", again: photo("/a.jpg"), retry: true, state: "waiting" },
   { code: "PHOTO_UNREADABLE", again: photo("/a.jpg", 2), retry: false, state: "waiting" },
   { code: "PHOTO_NOT_FOUND", again: photo("/a.jpg"), retry: false, state: "waiting" },
   { code: "PHOTO_TOO_LARGE", again: photo("/a.jpg"), retry: false, state: "waiting" },
 ] as const;
 
-for (const { code, again, retry, state } of setAsideCases) {
+for (const { code, again, retry, state } of failedCases) {
   const how = `${retry ? "with" : "without"} retry${again.mtimeUs > 1 ? ", changed" : ""}`;
-  test(`a photo set aside for ${code} and added again ${how} is ${state}`, async () => {
+  test(`a photo that failed for ${code} and is added again ${how} is ${state}`, async () => {
     await using setup = await createFile();
     const worklist = await setup.open();
     await worklist.add([photo("/a.jpg")]);
     const leased = await leaseOne(worklist);
     await worklist.begin(leased);
     assert.equal(await worklist.fail(leased, { code, message: "why" }), true);
-    const [aside] = await collect(worklist.view.photos({ state: "set-aside" }));
-    assert.deepEqual(aside?.reason, { code, message: "why" });
+    const [failed] = await collect(worklist.view.photos({ state: "failed" }));
+    assert.deepEqual(failed?.reason, { code, message: "why" });
 
     await worklist.add([again], { retry });
     const [reported] = await collect(worklist.view.photos());
@@ -269,7 +270,7 @@ for (const { code, again, retry, state } of setAsideCases) {
   });
 }
 
-test("a photo that fails becomes a suspect, comes last, and the third time is set aside", async () => {
+test("a photo that fails becomes a suspect, comes last, and the third time has failed", async () => {
   await using setup = await createFile();
   const worklist = await setup.open();
   await worklist.add([photo("/bad.jpg"), photo("/good.jpg")]);
@@ -284,7 +285,7 @@ test("a photo that fails becomes a suspect, comes last, and the third time is se
     await worklist.failAttempt(await leaseOne(worklist, { suspects: true }), reason),
     true,
   );
-  assert.equal((await worklist.view.states())["set-aside"], 1);
+  assert.equal((await worklist.view.states()).failed, 1);
 });
 
 test("the least suspect photo comes first", async () => {
@@ -320,7 +321,7 @@ test("an owner whose lease expired loses its photos and cannot record them any m
   await sleeper.begin(lost);
   await sleeper.claim(lost, content("a"));
   const clock = new DatabaseSync(setup.file);
-  clock.exec("update owner set expires_at_ms = 1 where id = (select owner from job)");
+  clock.exec("update owner set expires_at_ms = 1 where id = (select owner from entry)");
   clock.close();
 
   await taker.add([photo("/a.jpg")]);
@@ -395,7 +396,7 @@ function dieAtWork(file: string, suspects = false): void {
   assert.equal(signal, "SIGKILL", String(stderr));
 }
 
-test("a death is blamed on the photos that were begun, at once, and the third sets one aside", async () => {
+test("a death is blamed on the photos that were begun, at once, and at the third a photo has failed", async () => {
   await using setup = await createFile();
   const { file } = setup;
   dieAtWork(file);
@@ -411,9 +412,9 @@ test("a death is blamed on the photos that were begun, at once, and the third se
   dieAtWork(file, true); // "/a.jpg" alone, the third time
   await worklist.recover();
   assert.deepEqual(await worklist.lease(1, { suspects: true }), []);
-  const [aside] = await collect(worklist.view.photos({ state: "set-aside" }));
-  assert.equal(aside?.source, "/a.jpg");
-  assert.equal(aside?.reason?.code, "PHOTO_CRASHED_WORKER");
+  const [failed] = await collect(worklist.view.photos({ state: "failed" }));
+  assert.equal(failed?.source, "/a.jpg");
+  assert.equal(failed?.reason?.code, "PHOTO_CRASHED_WORKER");
 });
 
 async function finishOneSuspect(worklist: Worklist, source: string): Promise<void> {

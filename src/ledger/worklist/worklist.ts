@@ -1,21 +1,22 @@
-import { sql, type Transaction } from "kysely";
+import { sql, type Transaction, type Updateable } from "kysely";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { SqliteLedger } from "../databases/sqlite-ledger.ts";
 import type { Ledger } from "../ledger.ts";
+import { doneWith, failedFor, type Reason, unleased } from "../photos/entry-rows.ts";
 import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import { insertResults, type PhotoResult } from "../results/result-rows.ts";
 import { SharedRows } from "../results/shared-rows.ts";
-import type { EntryState, LedgerTables } from "../schema/tables.ts";
+import type { LedgerTables } from "../schema/tables.ts";
 import { addPhotos, createScope, isInScope, type PhotoFile } from "./add-photos.ts";
-import { deathsAllowed, LeaseOwner, unleased } from "./lease-owner.ts";
+import { deathsAllowed, LeaseOwner } from "./lease-owner.ts";
 import { WorklistView } from "./worklist-view.ts";
 
 export interface WorklistOptions {
   /** How long to wait for another process that holds the write lock. At least 0, default 30,000. */
   readonly busyTimeoutMs?: number | undefined;
   /**
-   * After how long without a sign of life another process may take over this one's photos. Renewed
+   * After how long without a sign of life another process may take over the photos of this one. Renewed
    * three times within. Default 60,000; shorter than the longest pause of the event loop, photos may
    * be inferred twice (and still be recorded once).
    */
@@ -36,19 +37,13 @@ export interface LeasedPhoto {
   readonly entryId: number;
   readonly photoId: number;
   readonly source: string;
-  /** How often work on it ended badly. From 1 on it is a suspect and is worked on alone. */
+  /** Failed attempts. From 1 on the photo is a suspect and is worked on alone. */
   readonly attempts: number;
 }
 
-/** Why a photo has no result. */
-export interface Reason {
-  readonly code: string;
-  readonly message: string;
-}
-
 /**
- * What a claim says: `infer` it; its content is `known` and the job is done; its content is being
- * inferred `elsewhere` right now, so claim it again later; the lease was `lost` to another owner.
+ * The answer to a claim: `infer` the photo; its content is `known` and the entry is done; its content is
+ * being inferred `elsewhere` now, so claim it again later; the lease was `lost` to another owner.
  */
 export type Claim = "infer" | "known" | "elsewhere" | "lost";
 
@@ -59,36 +54,21 @@ export interface FinishedPhoto {
   readonly pictureFile?: string | undefined;
 }
 
-interface EntryChange {
-  readonly state?: EntryState;
-  readonly attempts?: number;
-  readonly owner?: null;
-  readonly begun?: number;
-  readonly claimed_sha256?: string | null;
-  readonly result_id?: number;
-  readonly reason_code?: string;
-  readonly reason_message?: string;
-}
-
-function doneWith(resultId: number): EntryChange {
-  return { state: "done", result_id: resultId, ...unleased };
-}
-
 /**
- * The jobs of one recipe that one run was asked for, in a results file.
+ * The photos that one run was asked for, under one recipe, in a results file.
  *
  * Any number of worklists may have the same file open, in any number of processes of one machine. The
  * file has to lie on a local disk. `docs/ledger.md` describes the tables.
  *
- * A job is one photo under one recipe. Its states:
+ * An *entry* is one photo under one recipe. Its states:
  * - `waiting`: to be done; `lease` makes it `leased`.
- * - `leased`: in the hands of one owner. `begin` marks it before its photo is read; `claim` reserves
- *   its content. `finish`, or a claim of known content, makes it `done`; `setAside` and the third
- *   failure `set-aside`; `release` and the death of the owner `waiting` again, a death with one
- *   attempt more if it was begun.
+ * - `leased`: held by one owner. `begin` marks it before its photo is read; `claim` reserves its
+ *   content. `finish`, or a claim of known content, makes it `done`; `fail` and the third failed attempt
+ *   `failed`; `release` and the death of the owner `waiting` again, a death with one attempt more if
+ *   the entry was begun.
  * - `done`: has a result, the one of its photo's content. A changed file makes it `waiting`.
- * - `set-aside`: has a reason instead. A changed file makes it `waiting`, and so does adding it again
- *   with `retry`, or without where the reason may have gone while the file stayed.
+ * - `failed`: has a reason instead. A changed file makes it `waiting`, and so does adding the photo
+ *   again with `retry`, or without where the reason may have gone while the file stayed.
  *
  * Every transition out of `leased` checks the owner in the same transaction, so that a result is
  * recorded once even by an owner that was taken for dead and is not.
@@ -134,7 +114,7 @@ export class Worklist implements AsyncDisposable {
     return new Worklist(ledger, owner, recipeId);
   }
 
-  /** Gives all leases back and closes the file. Idempotent. */
+  /** Ends all leases and closes the file. Idempotent. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -152,27 +132,27 @@ export class Worklist implements AsyncDisposable {
   }
 
   /**
-   * Takes up to `limit` waiting photos in the order they were added: either suspects, the least
-   * suspect first, or photos that nothing bad is known of.
+   * Leases up to `limit` waiting photos in the order they were added: either suspects, the least
+   * suspect first, or photos without a failed attempt.
    */
   async lease(limit: number, { suspects = false } = {}): Promise<LeasedPhoto[]> {
     return await this.#ledger.write(async (transaction) => {
       const photos = await transaction
-        .selectFrom("job")
-        .innerJoin("photo", "photo.id", "job.photo_id")
-        .select(["job.id as entryId", "photo.id as photoId", "photo.source", "job.attempts"])
-        .where("job.recipe_id", "=", this.#recipeId)
+        .selectFrom("entry")
+        .innerJoin("photo", "photo.id", "entry.photo_id")
+        .select(["entry.id as entryId", "photo.id as photoId", "photo.source", "entry.attempts"])
+        .where("entry.recipe_id", "=", this.#recipeId)
         // Literally, or SQLite does not see that the partial index covers it.
-        .where("job.state", "=", sql.lit("waiting" as const))
-        .where("job.attempts", suspects ? ">" : "=", 0)
+        .where("entry.state", "=", sql.lit("waiting" as const))
+        .where("entry.attempts", suspects ? ">" : "=", 0)
         .where(isInScope)
-        .orderBy("job.attempts")
-        .orderBy("job.id")
+        .orderBy("entry.attempts")
+        .orderBy("entry.id")
         .limit(limit)
         .execute();
       if (photos.length === 0) return [];
       await transaction
-        .updateTable("job")
+        .updateTable("entry")
         .set({ state: "leased", owner: this.#owner.id })
         .where(
           "id",
@@ -185,7 +165,7 @@ export class Worklist implements AsyncDisposable {
   }
 
   /**
-   * Marks that work on the photo starts now: from here on a death of this process is blamed on it.
+   * Marks that work on the photo starts now: a death of this process is blamed on it from here on.
    * False when the lease was lost.
    */
   async begin(photo: LeasedPhoto): Promise<boolean> {
@@ -218,7 +198,7 @@ export class Worklist implements AsyncDisposable {
         return "known";
       }
       const claimed = await transaction
-        .selectFrom("job")
+        .selectFrom("entry")
         .select("id")
         .where("recipe_id", "=", this.#recipeId)
         .where("claimed_sha256", "=", sha256)
@@ -253,16 +233,15 @@ export class Worklist implements AsyncDisposable {
   }
 
   /** Records that the photo gets no result. False when the lease was lost. */
-  async fail(photo: LeasedPhoto, { code, message }: Reason): Promise<boolean> {
-    const failed = { state: "set-aside", reason_code: code, reason_message: message } as const;
+  async fail(photo: LeasedPhoto, reason: Reason): Promise<boolean> {
     return await this.#ledger.write((transaction) =>
-      this.#update(transaction, photo, { ...failed, ...unleased }),
+      this.#update(transaction, photo, failedFor(reason)),
     );
   }
 
   /**
-   * Records a failure that may not be the photo's fault: it becomes a suspect and waits again; the
-   * third time it is set aside. True when it was.
+   * Records a failed attempt that may not be the photo's fault: the photo becomes a suspect and waits
+   * again. The third time it has failed, and this returns true.
    */
   async failAttempt(photo: LeasedPhoto, reason: Reason): Promise<boolean> {
     const attempts = photo.attempts + 1;
@@ -273,7 +252,7 @@ export class Worklist implements AsyncDisposable {
     return false;
   }
 
-  /** Gives photos back as they were, begun or not. */
+  /** Puts photos back as they were, begun or not. */
   async release(photos: readonly LeasedPhoto[]): Promise<void> {
     await this.#ledger.write(async (transaction) => {
       for (const photo of photos) {
@@ -287,18 +266,18 @@ export class Worklist implements AsyncDisposable {
     await this.#owner.recover();
   }
 
-  /** Whether any photo of this list waits or is in anybody's hands. */
+  /** Whether any photo of this list waits or is leased. */
   async isUnfinished(): Promise<boolean> {
     const unfinished = await this.#ledger.read((db) =>
       db
-        .selectFrom("job")
+        .selectFrom("entry")
         .select("id")
         .where("recipe_id", "=", this.#recipeId)
         .where("state", "=", sql.lit("waiting" as const))
         .where(isInScope)
         .unionAll(
           db
-            .selectFrom("job")
+            .selectFrom("entry")
             .select("id")
             .where("owner", "is not", null)
             .where("recipe_id", "=", this.#recipeId)
@@ -334,7 +313,7 @@ export class Worklist implements AsyncDisposable {
     claimedSha256?: string,
   ): Promise<boolean> {
     const held = await transaction
-      .selectFrom("job")
+      .selectFrom("entry")
       .select("claimed_sha256")
       .where("id", "=", entryId)
       .where("owner", "=", this.#owner.id)
@@ -343,14 +322,14 @@ export class Worklist implements AsyncDisposable {
     return claimedSha256 === undefined || held.claimed_sha256 === claimedSha256;
   }
 
-  /** Changes a job that this owner holds; false when it does not. */
+  /** Changes an entry that this owner holds; false when it does not. */
   async #update(
     transaction: Transaction<LedgerTables>,
     { entryId }: LeasedPhoto,
-    change: EntryChange,
+    change: Updateable<LedgerTables["entry"]>,
   ): Promise<boolean> {
     const { numUpdatedRows } = await transaction
-      .updateTable("job")
+      .updateTable("entry")
       .set(change)
       .where("id", "=", entryId)
       .where("owner", "=", this.#owner.id)

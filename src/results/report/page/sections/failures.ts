@@ -11,7 +11,7 @@ const shownAtOnce = 3;
 
 /** The failed photos by reason, with advice. */
 export function failuresSection(
-  { failures, photoCount, recipe: { setAside: failed } }: ReportData,
+  { failures, photoCount, recipe: { failed } }: ReportData,
   names: PhotoNames,
 ): Html {
   const content =

@@ -1,5 +1,5 @@
 import type { Insertable, Transaction } from "kysely";
-import type { LedgerTables } from "../schema/tables.ts";
+import type { LedgerTables } from "./tables.ts";
 
 /** Below what a statement of SQLite (32,766) and of PostgreSQL (65,535) may have. */
 const maxParameters = 30_000;

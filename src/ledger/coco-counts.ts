@@ -1,4 +1,4 @@
-import { OrangeryError } from "../../errors.ts";
+import { OrangeryError } from "../errors.ts";
 
 /**
  * Run lengths as the text of COCO's compressed RLE, which `pycocotools` decodes: from the fourth run

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isOrangeryError } from "../../errors.ts";
+import { isOrangeryError } from "../errors.ts";
 import { fromCocoCounts, toCocoCounts } from "./coco-counts.ts";
 
 // Texts by pycocotools 2.0 (`frPyObjects`).

@@ -1,13 +1,13 @@
 import type { Kysely, Transaction } from "kysely";
+import { inStatements } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
-import { waitingAnew } from "../worklist/add-photos.ts";
-import { inStatements } from "./insert-rows.ts";
+import { waitingAnew } from "./entry-rows.ts";
 
 /** A photo as its source names it. */
 export interface PhotoIdentity {
-  /** Absolute path, or the key in another source. Two sources are two photos. */
+  /** Absolute path, URL without its signature, or key. Two sources are two photos. */
   readonly source: string;
-  /** Together with `mtimeUs` it tells a changed photo from the one that is known. Default 0: not known. */
+  /** Together with `mtimeUs` it shows whether the photo has changed. Default 0: not known. */
   readonly sizeBytes?: number | undefined;
   readonly mtimeUs?: number | undefined;
 }
@@ -17,13 +17,21 @@ export interface PhotoState extends PhotoIdentity {
   readonly contentSha256?: string | undefined;
 }
 
+type IsOther = (photo: PhotoIdentity, row: Pick<PhotoRow, "size_bytes" | "mtime_us">) => boolean;
+
+export interface SavePhotosOptions {
+  /** Whether a photo of unknown content is not the one that is known. Default {@link isOtherFile}. */
+  readonly isOther?: IsOther | undefined;
+}
+
 /**
- * Makes photos known, as they are now, and gives their ids by source. What was done or set aside of
- * other bytes waits again, under every recipe.
+ * Records photos as they are now, and returns their ids by source. An entry whose photo has changed
+ * waits again, under every recipe.
  */
 export async function savePhotos(
   transaction: Transaction<LedgerTables>,
   photos: readonly PhotoState[],
+  { isOther = isOtherFile }: SavePhotosOptions = {},
 ): Promise<ReadonlyMap<string, number>> {
   // In one order for all, as with results; of a source named twice the last counts.
   const inOrder = [...new Map(photos.map((photo) => [photo.source, photo]))]
@@ -41,18 +49,19 @@ export async function savePhotos(
   for (const photo of others) {
     const row = known.get(photo.source)!;
     ids.set(photo.source, row.id);
-    const isChanged = hasChanged(photo, row);
+    const isChanged = hasChanged(photo, row, isOther);
     if (isChanged) changedIds.push(row.id);
     if (!isChanged && (row.content_sha256 !== null || photo.contentSha256 === undefined)) continue;
+    const { contentSha256 = row.content_sha256 ?? undefined } = photo;
     await transaction
       .updateTable("photo")
-      .set(stateColumns(photo))
+      .set(stateColumns({ ...photo, contentSha256 }))
       .where("id", "=", row.id)
       .execute();
   }
   for (const part of inStatements(changedIds, 1)) {
     await transaction
-      .updateTable("job")
+      .updateTable("entry")
       .set(waitingAnew)
       .where("photo_id", "in", part)
       .where("state", "!=", "leased")
@@ -62,14 +71,10 @@ export async function savePhotos(
 }
 
 function stateColumns({ sizeBytes = 0, mtimeUs = 0, contentSha256 }: PhotoState) {
-  return {
-    size_bytes: sizeBytes,
-    mtime_us: mtimeUs,
-    content_sha256: contentSha256 ?? null,
-  };
+  return { size_bytes: sizeBytes, mtime_us: mtimeUs, content_sha256: contentSha256 ?? null };
 }
 
-/** Those that were not there. */
+/** Returns the rows of those that were not there. */
 async function insertPhotos(
   transaction: Transaction<LedgerTables>,
   photos: readonly PhotoState[],
@@ -108,12 +113,10 @@ async function findPhotos(
 }
 
 /** Whether the photo is not the one that is known: by its content where both are known. */
-function hasChanged(photo: PhotoState, row: Omit<PhotoRow, "id" | "source">): boolean {
+function hasChanged(photo: PhotoState, row: PhotoRow, isOther: IsOther): boolean {
   const { contentSha256 } = photo;
-  if (contentSha256 !== undefined && row.content_sha256 !== null) {
-    return contentSha256 !== row.content_sha256;
-  }
-  return isOtherFile(photo, row);
+  if (contentSha256 === undefined || row.content_sha256 === null) return isOther(photo, row);
+  return contentSha256 !== row.content_sha256;
 }
 
 /** Whether size or time differ, where both are known. */

@@ -1,0 +1,54 @@
+import type { Kysely, Transaction } from "kysely";
+import { OrangeryError } from "../../errors.ts";
+import type { AccessOptions, Ledger } from "../ledger.ts";
+import { schemaVersion } from "../schema/migrations.ts";
+import type { LedgerTables } from "../schema/tables.ts";
+
+/** What both databases have in common. Each guards its accesses in its own way. */
+export abstract class DatabaseLedger implements Ledger {
+  readonly location: string;
+  readonly #db: Kysely<LedgerTables>;
+  #closing: Promise<void> | undefined;
+
+  protected constructor(location: string, db: Kysely<LedgerTables>) {
+    this.location = location;
+    this.#db = db;
+  }
+
+  async read<T>(
+    work: (db: Kysely<LedgerTables>) => Promise<T>,
+    { signal }: AccessOptions = {},
+  ): Promise<T> {
+    return await this.guard(() => work(this.#db), signal);
+  }
+
+  async write<T>(
+    work: (transaction: Transaction<LedgerTables>) => Promise<T>,
+    { signal }: AccessOptions = {},
+  ): Promise<T> {
+    return await this.guard(() => this.#db.transaction().execute(work), signal);
+  }
+
+  /** Closes the database. Idempotent. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#db.destroy();
+    return this.#closing;
+  }
+
+  /** Repeats an access while the database cannot be used, and explains its failure. */
+  protected abstract guard<T>(
+    access: () => Promise<T>,
+    signal: AbortSignal | undefined,
+  ): Promise<T>;
+}
+
+/** @throws `LEDGER_NEWER` for a version that this program does not know. */
+export function refuseNewer(found: number, location: string): void {
+  if (found <= schemaVersion) return;
+  throw new OrangeryError(
+    "LEDGER_NEWER",
+    `Expected results of version ${schemaVersion} or older, but ${location} is of version ${found}, ` +
+      "written by a newer Orangery. Update Orangery, or name other results.",
+    { details: { location, expected: schemaVersion, came: found } },
+  );
+}

@@ -1,0 +1,116 @@
+import { access, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { makeFolder } from "../../base/files/whole-file.ts";
+import { OrangeryError } from "../../errors.ts";
+import { schemaVersion } from "../schema/migrations.ts";
+import { refuseNewer } from "./database-ledger.ts";
+import { isReadOnly, toLedgerError } from "./sqlite-error.ts";
+
+/** "ORNG" in the header's application id: a SQLite file with another one is not ours to touch. */
+const applicationId = 0x4f524e47;
+
+/** Opens a file that is a ledger or empty. */
+export async function connect(file: string, readOnly: boolean): Promise<DatabaseSync> {
+  try {
+    return openChecked(file, file);
+  } catch (error) {
+    const mayBeImmutable = readOnly && isReadOnly(error) && !(await exists(`${file}-wal`));
+    if (!mayBeImmutable) throw error;
+    // The files beside it cannot be made in a folder that may not be written. As they are not there,
+    // nobody is at work.
+    return openChecked(new URL(`${pathToFileURL(file)}?immutable=1`), file);
+  }
+}
+
+function openChecked(name: string | URL, file: string): DatabaseSync {
+  // SQLite's own waiting would hold up the event loop, so it is short, and the caller tries again.
+  const sqlite = new DatabaseSync(name, { timeout: 10 });
+  try {
+    versionOf(sqlite, file);
+    return sqlite;
+  } catch (error) {
+    sqlite.close();
+    throw error;
+  }
+}
+
+export async function checkExists(file: string): Promise<void> {
+  if (!(await exists(file))) throw noResults(file, "nothing");
+}
+
+export function noResults(file: string, found: string): OrangeryError {
+  return new OrangeryError(
+    "LEDGER_UNREADABLE",
+    `Expected a results file, but there is ${found} at ${file}. Check the path.`,
+    { details: { file } },
+  );
+}
+
+async function exists(file: string): Promise<boolean> {
+  return await access(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+export async function prepareFolder(file: string): Promise<void> {
+  const existing = await stat(file).catch(() => undefined);
+  if (existing?.isDirectory()) {
+    throw new OrangeryError(
+      "LEDGER_UNREADABLE",
+      `Expected a results file, but ${file} is a folder. Name a file in it, as in ${file}/results.db.`,
+      { details: { file } },
+    );
+  }
+  try {
+    await makeFolder(dirname(file));
+  } catch (cause) {
+    const error = toLedgerError(cause, file);
+    if (error !== cause) throw error;
+    throw new OrangeryError(
+      "LEDGER_UNREADABLE",
+      `Expected a folder that can hold ${file}, got ${(cause as Error).message}. ` +
+        "Check the path and the rights.",
+      { cause, details: { file } },
+    );
+  }
+}
+
+/** Returns the version of a database; 0 is an empty one. Reads only. */
+export function versionOf(sqlite: DatabaseSync, file: string): number {
+  const found = Number(pragma(sqlite, "user_version"));
+  if (pragma(sqlite, "application_id") === applicationId) {
+    refuseNewer(found, file);
+    return found;
+  }
+  const empty = sqlite.prepare("select 1 from sqlite_schema limit 1").get() === undefined;
+  if (empty && found === 0) return 0;
+  throw new OrangeryError(
+    "LEDGER_UNREADABLE",
+    `Expected an Orangery results file, but ${file} is a SQLite database of another program. ` +
+      "It was not touched; name another file.",
+    { details: { file } },
+  );
+}
+
+/** Both marks are part of the transaction: a file is a whole ledger or still empty. */
+export function markVersion(sqlite: DatabaseSync): void {
+  sqlite.exec(`pragma application_id = ${applicationId}; pragma user_version = ${schemaVersion}`);
+}
+
+export function configure(sqlite: DatabaseSync): void {
+  // Readers and one writer at a time do not wait for each other, and a commit is one append.
+  const wal = pragma(sqlite, "journal_mode = wal") === "wal";
+  // NORMAL survives every death of the process, so also kill -9. After a power cut the last commits
+  // may be missing, the file stays whole and those photos are done again: a fifth of the cost of
+  // FULL. Without a WAL (some network disks refuse it) NORMAL could damage the file.
+  sqlite.exec(`pragma synchronous = ${wal ? "normal" : "full"}`);
+  // Paths of a photo archive are looked up all over an index that outgrows the default of 2 MiB.
+  sqlite.exec("pragma cache_size = -65536");
+}
+
+function pragma(sqlite: DatabaseSync, name: string): unknown {
+  return Object.values(sqlite.prepare(`pragma ${name}`).get() ?? {})[0];
+}

@@ -1,0 +1,15 @@
+import type { Kysely, RawBuilder } from "kysely";
+
+/** What the databases spell differently. */
+export interface MigrationDialect {
+  /** The type of a counted key. */
+  readonly idType: "integer" | "bigserial";
+  /** The type of texts by which rows are ordered: by their bytes, whatever the database's language. */
+  readonly keyTextType: "text" | RawBuilder<unknown>;
+  /** JSON kept as text, for the operators `->` and `->>`. */
+  json(text: RawBuilder<unknown>): RawBuilder<unknown>;
+  /** A table of the items of a list in JSON kept as text, one row each, in a column `value`. */
+  jsonItems(text: RawBuilder<unknown>, alias: RawBuilder<unknown>): RawBuilder<unknown>;
+}
+
+export type Migration = (db: Kysely<unknown>, dialect: MigrationDialect) => Promise<void>;
