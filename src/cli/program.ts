@@ -22,17 +22,31 @@ Examples:
   $ orangery predict photo.jpg --model plants.onnx --json
   $ orangery report results.db --open
 
-"orangery help run" tells all about run. Models are .pt checkpoints of
+"orangery help run" explains run, and so for every command. Models are .pt checkpoints of
 Ultralytics, ONNX files, or sample:seedlings and sample:beds.
 ${exitStatusHelp}`;
 
-/** Runs the command line, `argv` being as Node gives it; resolves to the exit status. */
+/** Runs the command line, with `argv` as Node has it; resolves to the exit status. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   const output = new StandardOutput();
   let status: number = exitStatus.ok;
-  const setStatus = (value: number) => {
+  const program = createProgram(output, (value) => {
     status = value;
-  };
+  });
+  await program.parseAsync(argv).catch((error: unknown) => {
+    status = printError(error);
+  });
+  await output.flush().catch((error: unknown) => {
+    status = printError(error);
+  });
+  return status;
+}
+
+/** Makes the program with all its commands, which hand their exit status to `setStatus`. */
+export function createProgram(
+  output: StandardOutput,
+  setStatus: (status: number) => void,
+): Command {
   const program = new Command("orangery")
     .description("Keeps YOLO models warm: photos in, counts out.")
     .version(readVersion(), "-v, --version")
@@ -56,20 +70,15 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
         outputError: (text, write) => write(text.replace(/^error: /, "orangery: ")),
       });
   }
-  await program.parseAsync(argv).catch((error: unknown) => {
-    status = tell(error);
-  });
-  await output.flush().catch((error: unknown) => {
-    status = tell(error);
-  });
-  return status;
+  return program;
 }
 
-function tell(error: unknown): number {
-  // What went wrong first, not what then went wrong while winding up.
-  if (error instanceof SuppressedError) return tell(error.suppressed);
+/** Prints an error, unless it has been printed, and returns the exit status. */
+function printError(error: unknown): number {
+  // The first error, not one that followed while winding up.
+  if (error instanceof SuppressedError) return printError(error.suppressed);
   if (error instanceof CommanderError) {
-    // Commander has printed it already. Help and version that were asked for are no error.
+    // Commander has printed it already. The help and the version are no errors.
     return error.exitCode === 0 ? exitStatus.ok : exitStatus.usage;
   }
   if (isOrangeryError(error)) {

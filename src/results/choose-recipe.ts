@@ -5,8 +5,8 @@ import type { StoredRecipe } from "../ledger/results/stored-results.ts";
 export const shortHashLength = 8;
 
 /**
- * Returns the recipe whose hash begins with `wanted`; without it the one with the newest result, or the
- * last one where there is no result.
+ * Returns the recipe whose hash begins with `wanted`; without it the one with the newest result, or
+ * the last one where there is no result.
  *
  * @throws `INVALID_ARGUMENT` when there is none, or when several begin so.
  */

@@ -1,29 +1,25 @@
 import type { Command } from "commander";
 import type { CountOptions } from "../../pipeline/run/count-recipe.ts";
-import { modelFromCaller } from "./model-argument.ts";
+import { modelFromCaller } from "./caller-paths.ts";
 import {
   addDetectionOptions,
   type DetectionArguments,
   type MaxDetections,
-  parseFraction,
-  parseImageSize,
-} from "./prediction-options.ts";
+} from "./detection-options.ts";
+import { flagsOf, parseFraction, parseImageSize } from "./option-values.ts";
 import { addSlicingOptions, readSlicing, type SlicingArguments } from "./slicing-options.ts";
 
-/** Options that decide what is counted and how, as commander gives them: they make the recipe. */
-export interface CountArguments
-  extends Omit<DetectionArguments, "maxDetections">,
-    SlicingArguments {
+/** Options that make the recipe of a count. */
+export interface CountArguments extends DetectionArguments, SlicingArguments {
   readonly detect: string;
   readonly segment?: string;
-  readonly maxDetections?: number;
   readonly segmentConfidence: number;
   readonly segmentImageSize?: number | [number, number];
 }
 
-export const maxCountDetections: MaxDetections = { whole: 3000, sliced: 100_000 };
+const maxDetections: MaxDetections = { whole: 3000, sliced: 100_000 };
 
-/** Adds the models. Whoever calls it asks for `--detect` with `requireOption`. */
+/** Adds the models. The caller asks for `--detect` with `requireOption`. */
 export function addModelOptions(command: Command): Command {
   return command
     .option("--detect <model>", "finds what is counted: a .pt or ONNX file, or sample:seedlings")
@@ -33,13 +29,9 @@ export function addModelOptions(command: Command): Command {
     );
 }
 
-/** Adds what else is part of a recipe. */
+/** Adds the other options that make a recipe. */
 export function addCountOptions(command: Command): Command {
-  return addSegmentOptions(addSlicingOptions(addDetectionOptions(command, maxCountDetections)));
-}
-
-export function addSegmentOptions(command: Command): Command {
-  return command
+  return addSlicingOptions(addDetectionOptions(command, maxDetections))
     .option("--segment-confidence <score>", "least score of a region, 0 to 1", parseFraction, 0.25)
     .option(
       "--segment-image-size <px>",
@@ -48,36 +40,32 @@ export function addSegmentOptions(command: Command): Command {
     );
 }
 
-/** What is to be counted, from the command line. */
+/** Reads what is to be counted from the command line. */
 export function readCountOptions(command: Command, options: CountArguments): CountOptions {
-  const { confidence, iou, imageSize, segment } = options;
+  const { confidence, iou, imageSize, segment, segmentConfidence, segmentImageSize } = options;
   if (segment === undefined) refuseSegmentOptions(command);
   const slicing = readSlicing(command, options);
-  const { maxDetections = maxCountDetections[slicing ? "sliced" : "whole"] } = options;
+  const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
   return {
     detect: {
       file: modelFromCaller(options.detect),
-      options: { confidence, iou, maxDetections, imageSize },
+      options: { confidence, iou, maxDetections: most, imageSize },
     },
     segment:
       segment === undefined
         ? undefined
         : {
             file: modelFromCaller(segment),
-            options: {
-              confidence: options.segmentConfidence,
-              imageSize: options.segmentImageSize,
-            },
+            options: { confidence: segmentConfidence, imageSize: segmentImageSize },
           },
     slicing,
   };
 }
 
-/** Options about regions say nothing where regions are not looked for. */
+/** Options of regions have no meaning without `--segment`. */
 function refuseSegmentOptions(command: Command): void {
   for (const name of ["segmentConfidence", "segmentImageSize"] satisfies (keyof CountArguments)[]) {
     if (command.getOptionValueSource(name) !== "cli") continue;
-    const { flags } = command.options.find((option) => option.attributeName() === name)!;
-    command.error(`error: option '${flags}' needs --segment`);
+    command.error(`error: option '${flagsOf(command, name)}' needs --segment`);
   }
 }

@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import type { SlicingOptions } from "../../pipeline/count/slicing.ts";
-import { expected, parseCount, parseDecimal } from "./prediction-options.ts";
+import { expected, flagsOf, parseCount, parseDecimal } from "./option-values.ts";
 
-/** Options about slices, as commander gives them; undefined where they were not given. */
+/** Options of slices; undefined where they were not given. */
 export interface SlicingArguments {
   readonly slice?: number | [number, number] | "auto";
   readonly overlap?: number;
@@ -13,25 +13,25 @@ export interface SlicingArguments {
   readonly batchSize?: number;
 }
 
-/** Adds the options that say how photos are cut into slices. */
+/** Adds the options of slices. */
 export function addSlicingOptions(command: Command): Command {
   return command
-    .addOption(
-      new Option(
-        "--slice <px>",
-        "predict in slices: 640, width x height as in 640x480, or auto (default: the whole photo at once)",
-      ).argParser(parseSlice),
+    .option(
+      "--slice <px>",
+      "predict in slices: 640, width x height as in 640x480, or auto " +
+        "(default: the whole photo at once)",
+      parseSlice,
     )
-    .addOption(
-      new Option(
-        "--overlap <share>",
-        "of a slice that the next one shows too (default: 0.2)",
-      ).argParser(parseOverlap),
+    .option(
+      "--overlap <share>",
+      "share of a slice that the next one shows too (default: 0.2)",
+      parseOverlap,
     )
     .addOption(
       new Option(
         "--merge <how>",
-        "make one of what several slices show: nmm grows the best box, nms keeps it (default: nmm)",
+        "make one object of those on several slices: nmm grows the best box, nms keeps it " +
+          "(default: nmm)",
       ).choices(["nmm", "nms"]),
     )
     .addOption(
@@ -40,44 +40,39 @@ export function addSlicingOptions(command: Command): Command {
         "what counts as overlap when merging: ios of the smaller box, iou of both (default: ios)",
       ).choices(["ios", "iou"]),
     )
-    .addOption(
-      new Option(
-        "--merge-threshold <overlap>",
-        "merge from this on, above 0 to 1 (default: 0.5)",
-      ).argParser(parseThreshold),
+    .option(
+      "--merge-threshold <overlap>",
+      "merge from this overlap on, above 0 to 1 (default: 0.5)",
+      parseThreshold,
     )
-    .option("--full-image", "predict the whole photo too, for what is larger than a slice")
-    .addOption(
-      new Option(
-        "--batch-size <n>",
-        "slices in a run (default: 1 on the CPU, 16 elsewhere)",
-      ).argParser(parseCount),
+    .option("--full-image", "predict the whole photo too, for objects larger than a slice")
+    .option(
+      "--batch-size <n>",
+      "slices in one run of the network (default: 1 on the CPU, 16 elsewhere)",
+      parseCount,
     );
 }
 
-/** Undefined without `--slice`. Complains about options that need it. */
+/** Returns undefined without `--slice`, and refuses options that need it. */
 export function readSlicing(
   command: Command,
   options: SlicingArguments,
 ): SlicingOptions | undefined {
   const { slice, overlap, merge, metric, mergeThreshold, fullImage, batchSize } = options;
-  const dependent = { overlap, merge, metric, mergeThreshold, fullImage, batchSize };
-  const [given] = Object.entries(dependent).find(([, value]) => value !== undefined) ?? [];
-  const { flags } = command.options.find((option) => option.attributeName() === given) ?? {};
   if (slice === undefined) {
-    if (flags !== undefined) command.error(`error: option '${flags}' needs --slice`);
+    const dependent = { overlap, merge, metric, mergeThreshold, fullImage, batchSize };
+    const given = Object.entries(dependent).find(([, value]) => value !== undefined);
+    if (given) command.error(`error: option '${flagsOf(command, given[0])}' needs --slice`);
     return undefined;
   }
   if (slice === "auto" && overlap !== undefined) {
-    command.error(
-      "error: --overlap needs a size: slices of --slice auto have an overlap of their own",
-    );
+    command.error("error: --overlap needs a size: --slice auto has an overlap of its own");
   }
   const threshold = mergeThreshold;
   return { slice, overlap, merge: { method: merge, metric, threshold }, fullImage, batchSize };
 }
 
-/** One number for a square, [width, height], or `auto`. */
+/** Returns one number for a square, [width, height], or `auto`. */
 function parseSlice(text: string): number | [number, number] | "auto" {
   if (text === "auto") return text;
   const sides = text.split(/[x×]/i);

@@ -3,30 +3,42 @@ import { signalExitStatus } from "./exit-status.ts";
 type InterruptSignal = keyof typeof signalExitStatus;
 
 /**
- * One Ctrl-C can arrive twice: the terminal sends it to every process in front, and npm passes its
- * own on to the script.
+ * One Ctrl-C can arrive twice: the terminal sends it to every process in the foreground, and npm
+ * passes its own on to the script.
  */
 const sameKeyMs = 300;
 
-/** After being told to stop at once, so long may the winding up take. */
-const windingUpMs = 10_000;
-
 export interface InterruptsOptions {
   /** Called at the first signal, which asks to stop gently, and at the second. */
-  readonly onInterrupt: (again: boolean) => void;
+  readonly onInterrupt?: ((again: boolean) => void) | undefined;
+  /** The signals that interrupt. Default: all that ask a process to end. */
+  readonly signals?: readonly InterruptSignal[];
+  /**
+   * The process exits this long after the second signal, and at once after a third. Default 10 s;
+   * Infinity leaves the end to the caller.
+   */
+  readonly windingUpMs?: number;
 }
 
-/** Ctrl-C and its like while work goes on: the first stops gently, the second aborts. */
+/** Watches for Ctrl-C and similar signals: the first asks to stop gently, the second to abort. */
 export class Interrupts implements Disposable {
   readonly #stop = new AbortController();
   readonly #abort = new AbortController();
-  readonly #onInterrupt: InterruptsOptions["onInterrupt"];
+  readonly #onInterrupt: (again: boolean) => void;
+  readonly #signals: readonly InterruptSignal[];
+  readonly #windingUpMs: number;
   #first: InterruptSignal | undefined;
-  #lastAt = 0;
+  #lastAtMs = 0;
 
-  constructor({ onInterrupt }: InterruptsOptions) {
+  constructor({
+    onInterrupt = () => {},
+    signals = Object.keys(signalExitStatus) as InterruptSignal[],
+    windingUpMs = 10_000,
+  }: InterruptsOptions = {}) {
     this.#onInterrupt = onInterrupt;
-    for (const signal of interruptSignals) process.on(signal, this.#listener);
+    this.#signals = signals;
+    this.#windingUpMs = windingUpMs;
+    for (const signal of signals) process.on(signal, this.#listener);
   }
 
   /** Aborted by the first signal. */
@@ -39,36 +51,60 @@ export class Interrupts implements Disposable {
     return this.#abort.signal;
   }
 
-  /** Of a process that was interrupted; undefined when none was. */
+  /** The exit status of an interrupted process; undefined without an interrupt. */
   get exitStatus(): number | undefined {
     return this.#first && signalExitStatus[this.#first];
   }
 
   /**
-   * Ends the watch. A process that was interrupted is about to end: until it has, one more signal ends
-   * it with the same status, where the system's default would look like a crash.
+   * Stops watching. An interrupted process is about to end: until then, one more signal ends it
+   * with the same status, where the system's default would look like a crash.
    */
   [Symbol.dispose](): void {
-    for (const signal of interruptSignals) {
+    for (const signal of this.#signals) {
       process.off(signal, this.#listener);
       if (this.#first !== undefined) process.once(signal, () => process.exit(this.exitStatus));
     }
   }
 
   readonly #listener = (signal: InterruptSignal): void => {
-    const now = performance.now();
+    const nowMs = performance.now();
     if (this.#first === undefined) {
       this.#first = signal;
       this.#onInterrupt(false);
       this.#stop.abort(new Error(`Interrupted by ${signal}`));
-    } else if (now - this.#lastAt > sameKeyMs) {
-      if (this.#abort.signal.aborted) process.exit(this.exitStatus);
-      this.#onInterrupt(true);
-      this.#abort.abort(new Error(`Interrupted twice by ${signal}`));
-      setTimeout(() => process.exit(this.exitStatus), windingUpMs).unref();
+    } else if (nowMs - this.#lastAtMs > sameKeyMs) {
+      this.#interruptAgain(signal);
     }
-    this.#lastAt = now;
+    this.#lastAtMs = nowMs;
   };
+
+  #interruptAgain(signal: InterruptSignal): void {
+    const canExit = this.#windingUpMs !== Infinity;
+    if (this.#abort.signal.aborted) {
+      if (canExit) process.exit(this.exitStatus);
+      return;
+    }
+    this.#onInterrupt(true);
+    this.#abort.abort(new Error(`Interrupted twice by ${signal}`));
+    if (canExit) setTimeout(() => process.exit(this.exitStatus), this.#windingUpMs).unref();
+  }
 }
 
-const interruptSignals = Object.keys(signalExitStatus) as InterruptSignal[];
+/**
+ * Runs work that an interrupt may stop; resolves to the status that it returns, or to the
+ * interrupt's. An error after an interrupt is no failure.
+ */
+export async function interruptible(
+  work: (interrupts: Interrupts) => Promise<number>,
+  options: InterruptsOptions = {},
+): Promise<number> {
+  using interrupts = new Interrupts(options);
+  try {
+    const status = await work(interrupts);
+    return interrupts.exitStatus ?? status;
+  } catch (error) {
+    if (interrupts.exitStatus === undefined) throw error;
+    return interrupts.exitStatus;
+  }
+}

@@ -3,10 +3,10 @@ import type { Logger } from "../../logger.ts";
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** One JSON object a line on standard error, as pino writes it: level, time, fields, message. */
-export function jsonLog(least: LogLevel = "info", bound: object = {}): Logger {
+/** Logs one JSON object a line to standard error, as pino does: level, time, fields, message. */
+export function jsonLog(lowest: LogLevel = "info", bound: object = {}): Logger {
   const write = (level: LogLevel) => {
-    if (logLevels.indexOf(level) < logLevels.indexOf(least)) return () => {};
+    if (logLevels.indexOf(level) < logLevels.indexOf(lowest)) return () => {};
     return (fields: object, message: string) => {
       const line = { level, time: new Date().toISOString(), pid: process.pid, ...bound, ...fields };
       process.stderr.write(`${JSON.stringify({ ...line, msg: message }, replaceError)}\n`);
@@ -17,11 +17,11 @@ export function jsonLog(least: LogLevel = "info", bound: object = {}): Logger {
     info: write("info"),
     warn: write("warn"),
     error: write("error"),
-    child: (fields) => jsonLog(least, { ...bound, ...fields }),
+    child: (fields) => jsonLog(lowest, { ...bound, ...fields }),
   };
 }
 
-/** Errors have no fields of their own that JSON would show. */
+/** JSON shows nothing of an error by itself. */
 function replaceError(_key: string, value: unknown): unknown {
   if (!(value instanceof Error)) return value;
   const { name, message, stack, cause } = value;

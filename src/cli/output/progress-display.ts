@@ -1,12 +1,12 @@
 import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
+import { formatCount, formatEta, formatRate } from "../../base/quantities.ts";
 import { RateMeter } from "../../base/rate-meter.ts";
-import { formatCount, formatEta, formatRate } from "./quantities.ts";
 
 export interface ProgressOptions {
-  /** Where it is shown. Default standard error, so that standard output holds results only. */
+  /** Default standard error, so that standard output holds results only. */
   readonly stream?: NodeJS.WriteStream;
-  /** Show nothing but what went wrong. Default false. */
+  /** Print only what went wrong. Default false. */
   readonly quiet?: boolean | undefined;
 }
 
@@ -14,7 +14,7 @@ const repaintMs = 100;
 const plainLineMs = 5_000;
 
 /**
- * What is going on: on a terminal one line that is painted over, elsewhere a line every five seconds.
+ * Shows progress: on a terminal one line that is painted over, elsewhere a line every five seconds.
  * Disposing it leaves the last state on screen. Idempotent.
  */
 export class ProgressDisplay implements Disposable {
@@ -26,30 +26,30 @@ export class ProgressDisplay implements Disposable {
   #activity = "";
   #total: number | undefined;
   #done = 0;
-  #setAside = 0;
+  #failed = 0;
   #lastLine = "";
 
   constructor({ stream = process.stderr, quiet = false }: ProgressOptions = {}) {
     this.#stream = stream;
     this.#isQuiet = quiet;
     if (quiet) return;
-    // The cursor stays: hiding it takes signal handlers that would be in the way of ours.
+    // The cursor stays: hiding it installs signal handlers that would interfere with ours.
     if (stream.isTTY) this.#update = createLogUpdate(stream, { showCursor: true });
     const periodMs = stream.isTTY ? repaintMs : plainLineMs;
     this.#timer = setInterval(() => this.#paint(), periodMs).unref();
   }
 
-  /** What is done before photos can be counted. */
+  /** Shows what is done before photos can be counted. */
   setActivity(text: string): void {
     this.#activity = text;
     if (this.#update) this.#paint();
   }
 
-  /** How many photos there are, and how many are finished, by anybody. */
-  setTotals({ total, done, setAside }: { total: number; done: number; setAside: number }): void {
+  /** Sets the number of photos, and of those that are finished, by this run or another. */
+  setTotals({ total, done, failed }: { total: number; done: number; failed: number }): void {
     this.#total = total;
     this.#done = done;
-    this.#setAside = setAside;
+    this.#failed = failed;
   }
 
   photoDone(): void {
@@ -58,16 +58,16 @@ export class ProgressDisplay implements Disposable {
   }
 
   photoFailed(): void {
-    this.#setAside++;
+    this.#failed++;
     this.#rate.add(1);
   }
 
-  /** A line that stays, unless quiet. */
+  /** Prints a line that stays, unless quiet. */
   info(text: string): void {
     if (!this.#isQuiet) this.note(text);
   }
 
-  /** A line that stays. */
+  /** Prints a line that stays. */
   note(text: string): void {
     this.#update?.clear();
     this.#stream.write(`${text}\n`);
@@ -94,19 +94,19 @@ export class ProgressDisplay implements Disposable {
   }
 
   #describe(total: number): string {
-    const finished = this.#done + this.#setAside;
+    const finished = this.#done + this.#failed;
     const { perSecond } = this.#rate;
     const left = total - finished;
-    const facts = [
+    const parts = [
       `${formatCount(finished)}/${formatCount(total)} photos`,
       ...(perSecond > 0 ? [formatRate(perSecond)] : []),
       ...(perSecond > 0 && left > 0 ? [`ETA ${formatEta((1000 * left) / perSecond)}`] : []),
     ];
-    if (this.#setAside > 0) {
-      const text = `${formatCount(this.#setAside)} set aside`;
-      facts.push(styleText("yellow", text, { stream: this.#stream }));
+    if (this.#failed > 0) {
+      const text = `${formatCount(this.#failed)} failed`;
+      parts.push(styleText("yellow", text, { stream: this.#stream }));
     }
-    const text = facts.join("  ");
+    const text = parts.join("  ");
     if (this.#update === undefined) return text;
     const share = total === 0 ? 1 : finished / total;
     return `${this.#bar(share)} ${String(Math.floor(100 * share)).padStart(3)} %  ${text}`;

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { OrangeryError } from "../../errors.ts";
 
 /**
- * Standard output that may close early, as in `orangery … | head`: what comes afterwards is dropped
- * and nothing fails. Work that only feeds it can look at {@link isClosed} and end. A full disk behind
- * `> file` is a failure, of the next write or of {@link flush}.
+ * Standard output, which may close early, as in `orangery … | head`: later text is dropped and
+ * nothing fails. Work that only feeds it can check {@link isClosed} and end. A full disk behind `>
+ * file` makes the next write or {@link flush} fail.
  */
 export class StandardOutput {
   #isClosed = false;
@@ -15,7 +15,7 @@ export class StandardOutput {
       this.#isClosed = true;
       if (error.code !== "EPIPE") this.#failure ??= error;
     });
-    // Nobody is left to be told that nobody is left.
+    // There is no other place to report it.
     process.stderr.on("error", () => {});
   }
 
@@ -23,7 +23,7 @@ export class StandardOutput {
     return this.#isClosed;
   }
 
-  /** Resolves when there is room for more. @throws `NO_SPACE` */
+  /** Resolves when it can take more. @throws `NO_SPACE` */
   async write(text: string): Promise<void> {
     this.#throwFailure();
     if (this.#isClosed || process.stdout.write(text)) return;
@@ -37,10 +37,10 @@ export class StandardOutput {
     await this.write(`${JSON.stringify(value)}\n`);
   }
 
-  /** Resolves when all is written, by whomever. @throws `NO_SPACE` */
+  /** Resolves when everything is written, also what others wrote. @throws `NO_SPACE` */
   async flush(): Promise<void> {
     if (!this.#isClosed) {
-      // An error comes to the listener, too, and is told there.
+      // The listener gets the error, too, and keeps it.
       await new Promise((resolve) => process.stdout.write("", resolve));
     }
     this.#throwFailure();
@@ -49,11 +49,13 @@ export class StandardOutput {
   #throwFailure(): void {
     const failure = this.#failure;
     if (failure === undefined) return;
-    // Once is enough.
+    // Reported once.
     this.#failure = undefined;
+    const reason = failure.code ?? failure.message;
     throw new OrangeryError(
       "NO_SPACE",
-      `Expected room for all that is printed, got ${failure.code ?? failure.message} from standard output. Make room, or write elsewhere.`,
+      `Expected room for the output, got ${reason} from standard output. Make room, or write ` +
+        "elsewhere.",
       { cause: failure },
     );
   }

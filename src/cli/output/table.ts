@@ -5,7 +5,7 @@ export interface Column {
   readonly align?: "left" | "right";
 }
 
-/** Rows under titles, as wide as they need; two spaces between columns. */
+/** Formats rows under titles, as wide as they need, with two spaces between columns. */
 export function formatTable(columns: readonly Column[], rows: readonly string[][]): string {
   const widths = columns.map(({ title }, i) =>
     Math.max(...[title, ...rows.map((row) => row[i]!)].map(textWidth)),
@@ -21,7 +21,7 @@ export function formatTable(columns: readonly Column[], rows: readonly string[][
   return [columns.map(({ title }) => title), ...rows].map((cells) => `${line(cells)}\n`).join("");
 }
 
-/** In terminal cells, for letters of single width. */
+/** The width in cells of a terminal, for letters of single width. */
 function textWidth(text: string): number {
   return [...stripVTControlCharacters(text)].length;
 }

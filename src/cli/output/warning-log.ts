@@ -1,10 +1,10 @@
 import { printable } from "../../base/printable.ts";
 import type { Logger } from "../../logger.ts";
-import { displayPath } from "../options/caller-folder.ts";
+import { displayPath } from "../options/caller-paths.ts";
 
 const ignore = () => {};
 
-/** A logger that passes warnings and errors on as notes for people, a line each. */
+/** A logger that prints warnings and errors for people, one line each. */
 export function warningLog(note: (line: string) => void): Logger {
   const write = (fields: object, message: string) => note(describe(fields, message));
   return { debug: ignore, info: ignore, warn: write, error: write, child: () => warningLog(note) };

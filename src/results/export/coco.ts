@@ -25,8 +25,8 @@ export interface SpooledText extends OutputSink {
 }
 
 /**
- * Writes results as a COCO file that `pycocotools` loads. Images and annotations are numbered from 1 in
- * the order of the results.
+ * Writes results as a COCO file that `pycocotools` loads. Images and annotations are numbered from
+ * 1 in the order of the results.
  */
 export async function* toCoco(
   results: AsyncIterable<StoredResult>,

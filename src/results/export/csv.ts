@@ -1,8 +1,8 @@
 import type { Cell, Row } from "./result-tables.ts";
 
 /**
- * Writes rows as CSV of RFC 4180: a line of column names, then a line for each row, ended by CR LF; a
- * missing value is empty. Texts stay as they are, also those that a spreadsheet would take for a
+ * Writes rows as CSV of RFC 4180: a line of column names, then a line for each row, ended by CR LF;
+ * a missing value is empty. Texts stay as they are, also those that a spreadsheet would take for a
  * formula: a prefix against that would be wrong for every other reader.
  */
 export async function* toCsv(

@@ -51,8 +51,8 @@ export interface ExportResultsOptions {
 }
 
 /**
- * Writes the results of one recipe to a path: a file, or for YOLO a folder. It appears whole or not at
- * all. Memory stays bounded for any number of photos.
+ * Writes the results of one recipe to a path: a file, or for YOLO a folder. It appears whole or not
+ * at all. Memory stays bounded for any number of photos.
  *
  * @throws `INVALID_ARGUMENT`, `NO_SPACE`, `LEDGER_*`, or the signal's reason.
  */

@@ -4,9 +4,9 @@ import type { Mask } from "../../vision/masks/mask.ts";
 import { outlineMask } from "../../vision/masks/pixel-outline.ts";
 
 /**
- * Writes results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and each
- * of its objects. Coordinates are px of the photo, x to the right and y down from its top left corner,
- * not places on earth. By these numbers, rings have the orientation of RFC 7946.
+ * Writes results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and
+ * each of its objects. Coordinates are px of the photo, x to the right and y down from its top left
+ * corner, not places on earth. By these numbers, rings have the orientation of RFC 7946.
  */
 export async function* toGeoJson(
   results: AsyncIterable<StoredResult>,

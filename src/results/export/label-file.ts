@@ -5,9 +5,9 @@ export interface LabelFile {
 }
 
 /**
- * Returns where trainers look for the labels of a photo: its own path, with another extension. A source
- * may be a path of this or another system, a URL or the key of an object; characters that cannot be
- * part of a name on this platform become `_`.
+ * Returns where trainers look for the labels of a photo: its own path, with another extension. A
+ * source may be a path of this or another system, a URL or the key of an object; characters that
+ * cannot be part of a name on this platform become `_`.
  */
 export function labelFileOf(source: string, platform: string = process.platform): LabelFile {
   const isWindowsPath = /^([a-z]:[/\\]|\\\\)/i.test(source);

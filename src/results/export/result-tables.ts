@@ -89,8 +89,8 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
 };
 
 /**
- * One row for each class of which there are objects, on the photo and in each of its regions; one row
- * of zero where there are none, so that no photo and no region is missing.
+ * One row for each class of which there are objects, on the photo and in each of its regions; one
+ * row of zero where there are none, so that no photo and no region is missing.
  */
 function* countRows({
   source,

@@ -16,11 +16,12 @@ export interface YoloOptions {
 
 /**
  * Writes the objects as a folder of YOLO labels, whole or not at all: `data.yaml` with the names of
- * the classes, and in `labels/` a text file for each photo. The files lie in the same folders as the
- * photos below the folder that all photos have in common, so that photos of one name do not clash.
+ * the classes, and in `labels/` a text file for each photo. The files lie in the same folders as
+ * the photos below the folder that all photos have in common, so that photos of one name do not
+ * clash.
  *
- * @throws `INVALID_ARGUMENT` when the folder is not empty, or a photo cannot have labels that trainers
- *   find, because another photo differs from it only in the extension; `NO_SPACE`
+ * @throws `INVALID_ARGUMENT` when the folder is not empty, or a photo cannot have labels that
+ *   trainers find, because another photo differs from it only in the extension; `NO_SPACE`
  */
 export async function writeYolo(
   results: AsyncIterable<StoredResult>,

@@ -11,9 +11,9 @@ export class Html {
 export type HtmlValue = Html | string | number | false | undefined | readonly HtmlValue[];
 
 /**
- * Makes markup with values put in. Texts are escaped for elements and for attributes in quotes; lists
- * are joined; `undefined` and `false` are left out. A line break of the markup itself is left out with
- * the white space around it, so that markup can be laid out like code.
+ * Makes markup with values put in. Texts are escaped for elements and for attributes in quotes;
+ * lists are joined; `undefined` and `false` are left out. A line break of the markup itself is left
+ * out with the white space around it, so that markup can be laid out like code.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   const markup = parts.map((part) => part.replaceAll(/\s*\n\s*/g, ""));

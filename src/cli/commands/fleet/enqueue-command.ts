@@ -5,19 +5,20 @@ import {
   type CountArguments,
   readCountOptions,
 } from "../../options/count-options.ts";
-import { requireOption } from "../../options/prediction-options.ts";
-import { addQueueOptions, addResultsOption } from "../../options/queue-options.ts";
+import { requireOption } from "../../options/option-values.ts";
+import { addQueueOptions } from "../../options/queue-options.ts";
+import { addResultsOption } from "../../options/results-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { EnqueueArguments } from "./enqueue.ts";
 
 const help = `
 Examples:
-  $ orangery enqueue photos/ --queue photos --detect plants.onnx --results postgres://localhost/counts
-  $ orangery enqueue s3://bucket/2026/ --queue photos --detect plants.onnx --segment beds.onnx
+  $ orangery enqueue photos/ --detect plants.onnx --results postgres://localhost/counts
+  $ orangery enqueue s3://bucket/2026/ --detect plants.onnx --segment beds.onnx
 
-Models and options are those that the workers are started with: they decide what a result belongs to.
-Photos that have one, or wait in the queue, are left out, so it can be done again at any time.
+Use the same models and options as the workers: they decide which recipe a result belongs to. Photos
+that have a result or wait in the queue are left out, so the command can be repeated at any time.
 ${exitStatusHelp}`;
 
 /** `orangery enqueue`: photos for the workers of a queue. */
@@ -26,17 +27,15 @@ export function createEnqueueCommand(
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("enqueue")
-    .summary("give photos to the workers of a queue")
-    .description("Puts photos on a queue that have no result yet.")
+    .summary("add photos to the queue of a fleet")
+    .description("Adds the photos that have no result yet to a queue.")
     .argument("<photo...>", "photos and folders, s3://bucket/folder/, https://…");
-  addResultsOption(
-    addQueueOptions(addModelOptions(command)),
-    "where the workers record (default: results.db)",
-  );
+  addQueueOptions(addModelOptions(command));
+  addResultsOption(command, "where the workers record (default: results.db)");
   addCountOptions(command)
-    .option("--retry", "photos again that were recorded as failed")
+    .option("--retry", "add failed photos again")
     .option("--json", "print the counts as JSON")
-    .option("--quiet", "no progress")
+    .option("--quiet", "print no progress")
     .addHelpText("after", help);
   return command.action(async (photos: string[], options: EnqueueArguments & CountArguments) => {
     requireOption(command, options, "detect");

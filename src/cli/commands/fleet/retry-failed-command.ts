@@ -7,7 +7,8 @@ const help = `
 Example:
   $ orangery retry-failed --queue photos
 
-Each job has all its attempts again. What is recorded of a failure goes when the photo has its result.`;
+Each job gets all its attempts again. The record of a failure is removed once the photo has a
+result.`;
 
 /** `orangery retry-failed`: another try for the jobs that failed. */
 export function createRetryFailedCommand(
@@ -19,7 +20,7 @@ export function createRetryFailedCommand(
     .description("Puts the failed jobs of a queue back into it.");
   addQueueOptions(command)
     .option("--json", "print the count as JSON")
-    .option("--quiet", "no progress")
+    .option("--quiet", "print no progress")
     .addHelpText("after", help);
   return command.action(async (options: RetryFailedArguments) => {
     const { retry } = await import("./retry-failed.ts");

@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import { addQueueOptions, addResultsOption } from "../../options/queue-options.ts";
+import { addQueueOptions } from "../../options/queue-options.ts";
+import { addRecipeOption, addResultsOption } from "../../options/results-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { StatusArguments } from "./status.ts";
 
@@ -8,21 +9,21 @@ Examples:
   $ orangery status --queue photos --watch
   $ orangery status --queue photos --results postgres://localhost/counts --json
 
-The rate is that of all workers over the last half minute. Done are the jobs that succeeded since the
-queue was made; --results adds what is recorded of the newest recipe, or of --recipe.`;
+The rate is that of all workers over the last half minute. Done are the jobs that succeeded since
+the queue was created. --results adds what is recorded for the newest recipe, or for --recipe.`;
 
-/** `orangery status`: what a queue and its workers are at. */
+/** `orangery status`: a queue and its workers. */
 export function createStatusCommand(
   output: StandardOutput,
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("status")
-    .summary("show what a queue and its workers are at")
+    .summary("show a queue and its workers")
     .description("Shows a queue: jobs, rate, time left, and its workers.");
-  addResultsOption(addQueueOptions(command), "count what is recorded, too")
-    .option("--recipe <hash>", "of these results; the beginning of the hash is enough")
-    .option("--watch", "go on showing, every other second")
-    .option("--json", "print it as JSON; a line each time with --watch")
+  addQueueOptions(command);
+  addRecipeOption(addResultsOption(command, "count what is recorded, too"))
+    .option("--watch", "show it again every other second")
+    .option("--json", "print JSON, with --watch a line each time")
     .addHelpText("after", help);
   return command.action(async (options: StatusArguments) => {
     const { showStatus } = await import("./status.ts");

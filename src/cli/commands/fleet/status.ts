@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createLogUpdate } from "log-update";
+import { formatBytes, formatCount, formatEta, formatRate } from "../../../base/quantities.ts";
 import { isOrangeryError } from "../../../errors.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import { type QueueStatus, readQueueStatus } from "../../../fleet/queue/queue-status.ts";
@@ -9,13 +10,11 @@ import { openLedger } from "../../../ledger/open-ledger.ts";
 import { readRecipes } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
-import { formatBytes } from "../../output/bytes.ts";
+import { resultsFromCaller } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { Interrupts } from "../../output/interrupts.ts";
-import { formatCount, formatEta, formatRate } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
-import { resultsFromCaller } from "../results/choose-results.ts";
 
 export interface StatusArguments extends QueueArguments {
   readonly results?: string;
@@ -24,7 +23,7 @@ export interface StatusArguments extends QueueArguments {
   readonly json?: boolean;
 }
 
-/** What is recorded of one recipe. */
+/** The recorded results of one recipe. */
 interface Recorded {
   readonly recipe: string;
   readonly done: number;
@@ -33,7 +32,7 @@ interface Recorded {
 
 const watchPeriodMs = 2_000;
 
-/** Does what `orangery status` was asked for; resolves to the exit status. */
+/** Runs `orangery status`; resolves to the exit status. */
 export async function showStatus(
   output: StandardOutput,
   options: StatusArguments,
@@ -45,12 +44,12 @@ export async function showStatus(
       ? undefined
       : stack.use(await openLedger(resultsFromCaller(results), { readOnly: true }));
   const queue = stack.use(await OpenQueue.open({ connection: redis, queue: name }));
-  using interrupts = new Interrupts({ onInterrupt: () => {} });
+  using interrupts = new Interrupts();
   const paint =
     watch && !json && process.stdout.isTTY ? createLogUpdate(process.stdout) : undefined;
   for (;;) {
     const text = await read({ queue, ledger, options }).catch((error: unknown) => {
-      // Who watches, watches it come back.
+      // With --watch, the next reading may reach it again.
       if (!watch || !isOrangeryError(error, "QUEUE_UNREACHABLE")) throw error;
       return json
         ? toLine({ error: { code: error.code, message: error.message } })
@@ -81,8 +80,8 @@ async function read({ queue, ledger, options }: Reading): Promise<string> {
 }
 
 async function readRecorded(ledger: Ledger, wanted: string | undefined): Promise<Recorded> {
-  const { hash, done, setAside } = chooseRecipe(await readRecipes(ledger), wanted);
-  return { recipe: hash, done, failed: setAside };
+  const { hash, done, failed } = chooseRecipe(await readRecipes(ledger), wanted);
+  return { recipe: hash, done, failed };
 }
 
 function describe(status: QueueStatus, recorded: Recorded | undefined): string {
@@ -90,7 +89,7 @@ function describe(status: QueueStatus, recorded: Recorded | undefined): string {
   const counts = [
     `${formatCount(waiting)} waiting`,
     `${formatCount(active)} active`,
-    ...(delayed > 0 ? [`${formatCount(delayed)} to be tried again`] : []),
+    ...(delayed > 0 ? [`${formatCount(delayed)} to retry`] : []),
     `${formatCount(done)} done`,
     `${formatCount(failed)} failed`,
   ];
@@ -104,14 +103,16 @@ function describe(status: QueueStatus, recorded: Recorded | undefined): string {
 }
 
 function describeRate({ perSecond, etaMs, waiting, active, delayed }: QueueStatus): string {
-  const rate = perSecond > 0 ? formatRate(perSecond) : "nothing moves";
-  if (waiting + active + delayed === 0)
-    return perSecond > 0 ? `${rate}, nothing is left` : "nothing is left";
+  const rate = perSecond > 0 ? formatRate(perSecond) : "no job ended lately";
+  if (waiting + active + delayed === 0) {
+    return perSecond > 0 ? `${rate}, nothing left` : "nothing left";
+  }
   return etaMs === undefined ? rate : `${rate}  ETA ${formatEta(etaMs)}`;
 }
 
 function describeRecorded({ recipe, done, failed }: Recorded): string {
-  return `${formatCount(done)} done  ${formatCount(failed)} failed  (recipe ${recipe.slice(0, shortHashLength)})`;
+  const short = recipe.slice(0, shortHashLength);
+  return `${formatCount(done)} done  ${formatCount(failed)} failed  (recipe ${short})`;
 }
 
 function workerTable(workers: readonly WorkerStatus[]): string {
@@ -123,7 +124,7 @@ function workerTable(workers: readonly WorkerStatus[]): string {
       { title: "Memory", align: "right" },
       { title: "GPU", align: "right" },
       { title: "Jobs", align: "right" },
-      { title: "In hand", align: "right" },
+      { title: "Active", align: "right" },
       { title: "Rate", align: "right" },
     ],
     workers.map((worker) => [

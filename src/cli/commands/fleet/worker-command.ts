@@ -7,12 +7,10 @@ import {
   type CountArguments,
   readCountOptions,
 } from "../../options/count-options.ts";
-import { addMaxPixelsOption, parseCount } from "../../options/prediction-options.ts";
-import {
-  addPrivateAddressesOption,
-  addQueueOptions,
-  addResultsOption,
-} from "../../options/queue-options.ts";
+import { expected, parseCount } from "../../options/option-values.ts";
+import { addMaxPixelsOption, addPrivateAddressesOption } from "../../options/photo-options.ts";
+import { addQueueOptions } from "../../options/queue-options.ts";
+import { addResultsOption } from "../../options/results-options.ts";
 import { logLevels } from "../../output/json-log.ts";
 import type { WorkerArguments } from "./worker.ts";
 
@@ -20,14 +18,16 @@ const help = `
 Examples:
   $ orangery worker --queue photos --detect plants.onnx --segment beds.onnx --slice 640
   $ orangery worker --task ./count-plants.ts --queue photos --model detect=plants.onnx
-  $ orangery worker --task ./count-plants.ts --queue photos --devices cuda:0,cuda:1 --recycle-tasks 5000
+  $ orangery worker --task ./count-plants.ts --queue photos --devices cuda:0,cuda:1
   $ orangery worker --task ./count-plants.ts --queue photos --devices "cpu*2"
 
-The module exports a class of tasks, or a function that sets a worker up, as its default. Each device
-has a process of its own, named gpu0@host or cpu0@host, which takes jobs when its models are loaded.
+The default export of the module is a class of tasks, or a function that sets up a worker. Each
+device has a process of its own, named gpu0@host or cpu0@host, which takes jobs once its models are
+loaded.
 
 Signals:
-  SIGTERM, SIGINT  take no more jobs, finish those in hand, end; again: give them back, end
+  SIGTERM, SIGINT  take no more jobs, finish those in progress, exit
+                   a second one: give them back, exit
   SIGHUP           replace every process by a fresh one, without a pause
 
 Exit status:
@@ -39,74 +39,16 @@ Exit status:
 /** `orangery worker`: worker processes for a queue. */
 export function createWorkerCommand(setStatus: (status: number) => void): Command {
   const command = new Command("worker")
-    .summary("work on a queue's jobs, a process for each device")
+    .summary("work on the jobs of a queue, with a process for each device")
     .description("Takes jobs from a BullMQ queue and runs a task for each, on every device.");
   addModelOptions(command).option(
     "--task <module>",
     "a task of your own instead: a JavaScript or TypeScript module",
   );
-  addResultsOption(addQueueOptions(command), "where results go (default: results.db)")
-    .addOption(
-      new Option(
-        "--devices <list>",
-        "auto, cpu, cuda:N, with commas between; cpu*2 is two processes",
-      )
-        .argParser(parseDevices)
-        .default("auto"),
-    )
-    .addOption(
-      new Option("--model <name=file>", "a model's file by name; may be repeated")
-        .argParser(collectModel)
-        .default({}, "those of the module"),
-    )
-    .addOption(
-      new Option(
-        "--concurrency <n>",
-        "jobs in hand of a process (default: 2 on a CPU, 4 on a GPU)",
-      ).argParser(parseCount),
-    )
-    .addOption(
-      new Option("--attempts <n>", "how often a job is tried that does not say so itself")
-        .argParser(parseCount)
-        .default(5),
-    )
-    .addOption(
-      new Option("--recycle-tasks <n>", "replace a process after so many jobs").argParser(
-        parseCount,
-      ),
-    )
-    .addOption(
-      new Option("--recycle-minutes <n>", "replace a process after so long").argParser(parseCount),
-    )
-    .addOption(
-      new Option("--recycle-growth <bytes>", "replace a process that grows by more with each job")
-        .argParser(parseCount)
-        .default(65_536),
-    )
-    .addOption(
-      new Option("--most-failures <n>", "starts in a row that fail before a device is given up")
-        .argParser(parseCount)
-        .default(10),
-    )
-    .addOption(
-      new Option("--deadline <seconds>", "how long jobs in hand may take when it is stopped")
-        .argParser(parseCount)
-        .default(25),
-    )
-    .addOption(
-      new Option(
-        "--metrics-port <port>",
-        "serve /metrics, /health and /ready there; 0 takes a free port",
-      ).argParser(parsePort),
-    )
-    .addOption(
-      new Option("--metrics-host <address>", "whom to serve: 0.0.0.0 is everyone").default(
-        "127.0.0.1",
-      ),
-    )
-    .addOption(new Option("--log-level <level>", "least level").choices(logLevels).default("info"))
-    .addHelpText("after", help);
+  addQueueOptions(command);
+  addWorkerOptions(addResultsOption(command, "where results go (default: results.db)"));
   addPrivateAddressesOption(addMaxPixelsOption(addCountOptions(command)));
+  command.addHelpText("after", help);
   return command.action(async (options: WorkerArguments & CountArguments) => {
     if (options.task === undefined && options.detect === undefined) {
       command.error("error: option '--detect <model>' is needed, or '--task <module>'");
@@ -115,21 +57,73 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
       command.error("error: '--detect' and '--task' exclude each other: a task has its own models");
     }
     const count = options.task === undefined ? readCountOptions(command, options) : undefined;
-    // Only now: help and complaints need neither queue nor runtime.
+    // Imported late: help and usage errors need neither queue nor runtime.
     const { work } = await import("./worker.ts");
     setStatus(await work({ ...options, count }));
   });
 }
 
+function addWorkerOptions(command: Command): Command {
+  return command
+    .option(
+      "--devices <list>",
+      "auto, or cpu and cuda:N, separated by commas; cpu*2 is two processes",
+      parseDevices,
+      "auto",
+    )
+    .addOption(
+      new Option("--model <name=file>", "a model's file by name; may be repeated")
+        .argParser(collectModel)
+        .default({}, "those of the module"),
+    )
+    .option(
+      "--concurrency <n>",
+      "jobs in progress in one process (default: 2 on a CPU, 4 on a GPU)",
+      parseCount,
+    )
+    .option("--attempts <n>", "attempts of a job that sets no number itself", parseCount, 5)
+    .option("--recycle-tasks <n>", "replace a process after this many jobs", parseCount)
+    .option("--recycle-minutes <n>", "replace a process after this time", parseCount)
+    .option(
+      "--recycle-growth <bytes>",
+      "replace a process whose memory grows by more with each job",
+      parseCount,
+      65_536,
+    )
+    .option(
+      "--most-failures <n>",
+      "failed starts in a row before a device is given up",
+      parseCount,
+      10,
+    )
+    .option(
+      "--deadline <seconds>",
+      "time for jobs in progress to end when the worker is stopped",
+      parseCount,
+      25,
+    )
+    .option(
+      "--metrics-port <port>",
+      "serve /metrics, /health and /ready on this port; 0 takes a free one",
+      parsePort,
+    )
+    .option("--metrics-host <address>", "serve them on this address", "127.0.0.1")
+    .addOption(
+      new Option("--log-level <level>", "the lowest level to log")
+        .choices(logLevels)
+        .default("info"),
+    );
+}
+
 function parsePort(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw new InvalidArgumentError("Expected a port, 0 to 65535.");
+  throw expected("a port from 0 to 65535", text);
 }
 
 function parseDevices(text: string): string {
   try {
-    // What there is, is looked for later.
+    // Which devices there are is found out later.
     parseDeviceSlots(text, { found: { cuda: [], hasOtherGpu: false } });
     return text;
   } catch (error) {
@@ -140,8 +134,6 @@ function parseDevices(text: string): string {
 
 function collectModel(text: string, before: Record<string, string>): Record<string, string> {
   const [, name, file] = /^([\w-]+)=(.+)$/.exec(text) ?? [];
-  if (name === undefined) {
-    throw new InvalidArgumentError("Expected a name and a file, such as detect=plants.onnx.");
-  }
+  if (name === undefined) throw expected("a name and a file, such as detect=plants.onnx", text);
   return { ...before, [name]: file! };
 }

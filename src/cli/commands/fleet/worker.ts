@@ -9,17 +9,18 @@ import { checkConnection } from "../../../fleet/queue/redis-connection.ts";
 import { parseDeviceSlots } from "../../../fleet/supervisor/device-slots.ts";
 import { findDevices } from "../../../fleet/supervisor/found-devices.ts";
 import { serveFleet } from "../../../fleet/supervisor/serve-fleet.ts";
+import { forkProgram } from "../../../fleet/supervisor/start-process.ts";
 import { Supervisor } from "../../../fleet/supervisor/supervisor.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { ResultStore } from "../../../ledger/results/result-store.ts";
 import type { Logger } from "../../../logger.ts";
 import { type CountOptions, countRecipe } from "../../../pipeline/run/count-recipe.ts";
-import { fromCaller } from "../../options/caller-folder.ts";
-import { modelFromCaller } from "../../options/model-argument.ts";
+import { fromCaller, modelFromCaller } from "../../options/caller-paths.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
-import { exitStatus, signalExitStatus } from "../../output/exit-status.ts";
+import { defaultResults, resultsFromCaller } from "../../options/results-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { Interrupts } from "../../output/interrupts.ts";
 import { jsonLog, type LogLevel } from "../../output/json-log.ts";
-import { defaultResults, resultsFromCaller } from "../results/choose-results.ts";
 
 export interface WorkerArguments extends QueueArguments {
   /** A module of tasks; without it, photos are counted as `count` says. */
@@ -42,21 +43,25 @@ export interface WorkerArguments extends QueueArguments {
   readonly logLevel: LogLevel;
 }
 
-type StopSignal = "SIGINT" | "SIGTERM";
-
-/** One Ctrl-C can arrive twice: from the terminal, and from npm. */
-const sameKeyMs = 300;
-
-/** Does what `orangery worker` was asked for; resolves to the exit status. */
+/** Runs `orangery worker`; resolves to the exit status. */
 export async function work(options: WorkerArguments): Promise<number> {
   const { count, redis } = options;
   checkConnection(redis);
   const work = count === undefined ? ownTask(options) : await countingTask(count, options);
   const supervisor = createSupervisor(options, work);
   await using _monitor = await serveMetrics(supervisor, options);
-  using signals = new WorkerSignals(supervisor, 1000 * options.deadline);
+  using interrupts = new Interrupts({
+    signals: ["SIGINT", "SIGTERM"],
+    // The supervisor kills processes that do not end.
+    windingUpMs: Infinity,
+    onInterrupt: (again) => {
+      if (again) supervisor.abort();
+      else supervisor.stop({ deadlineMs: 1000 * options.deadline });
+    },
+  });
+  using _recycling = onHangUp(() => supervisor.recycle());
   await supervisor.run();
-  if (signals.exitStatus !== undefined) return signals.exitStatus;
+  if (interrupts.abort.aborted) return interrupts.exitStatus!;
   return supervisor.hasGivenUp ? exitStatus.error : exitStatus.ok;
 }
 
@@ -71,27 +76,32 @@ function ownTask({ task, model }: WorkerArguments): TaskConfig {
   };
 }
 
-/** Makes sure of models, results and queue before any process is started. */
+/** Checks models, results and queue before any process is started. */
 async function countingTask(count: CountOptions, options: WorkerArguments): Promise<TaskConfig> {
-  const { attempts, maxPixels, allowPrivateAddresses } = options;
+  const { maxPixels, allowPrivateAddresses } = options;
   const results = resultsFromCaller(options.results ?? defaultResults);
   const { recipe } = await countRecipe(count);
   {
     await using ledger = await openLedger(results);
     await ResultStore.open(ledger, recipe);
   }
-  await lookAtQueue(options, recipe.hash);
-  const limits = { attempts, maxPixels, allowPrivateAddresses };
-  const settings: CountSettings = { results, count, recipeHash: recipe.hash, ...limits };
+  await checkQueue(options, recipe.hash);
+  const settings: CountSettings = {
+    results,
+    count,
+    recipeHash: recipe.hash,
+    maxPixels,
+    allowPrivateAddresses,
+  };
   return { task: countWorkerUrl, models: {}, settings };
 }
 
-async function lookAtQueue({ queue: name, redis }: QueueArguments, recipe: string): Promise<void> {
+async function checkQueue({ queue: name, redis }: QueueArguments, recipe: string): Promise<void> {
   try {
     await using queue = await OpenQueue.open({ connection: redis, queue: name });
     await refuseOtherRecipe(queue.bullmq, recipe);
   } catch (error) {
-    // Workers wait for Redis, and say so.
+    // Workers wait for Redis, and log it.
     if (!isOrangeryError(error, "QUEUE_UNREACHABLE")) throw error;
   }
 }
@@ -101,9 +111,11 @@ function createSupervisor(options: WorkerArguments, task: TaskConfig): Superviso
   const { recycleTasks, recycleMinutes, recycleGrowth, mostFailures, deadline, logLevel } = options;
   return new Supervisor({
     slots: parseDeviceSlots(devices, { found: findDevices() }),
-    // The program beside this one: TypeScript here, JavaScript in the package.
-    entry: new URL(`../../worker-main${extname(import.meta.url)}`, import.meta.url),
-    arguments: [logLevel],
+    // TypeScript here, JavaScript in the package.
+    startProcess: forkProgram(
+      new URL(`../../worker-main${extname(import.meta.url)}`, import.meta.url),
+      [logLevel],
+    ),
     config: {
       ...task,
       queue,
@@ -133,38 +145,8 @@ function supervisorLog(logLevel: LogLevel): Logger {
   return jsonLog(logLevel, { worker: "supervisor" });
 }
 
-/** What signals ask of the supervisor, while it works. */
-class WorkerSignals implements Disposable {
-  readonly #supervisor: Supervisor;
-  readonly #deadlineMs: number;
-  #lastAt: number | undefined;
-  #exitStatus: number | undefined;
-
-  constructor(supervisor: Supervisor, deadlineMs: number) {
-    this.#supervisor = supervisor;
-    this.#deadlineMs = deadlineMs;
-    process.on("SIGINT", this.#stop).on("SIGTERM", this.#stop).on("SIGHUP", this.#recycle);
-  }
-
-  /** Of a second signal; undefined when one was enough. */
-  get exitStatus(): number | undefined {
-    return this.#exitStatus;
-  }
-
-  [Symbol.dispose](): void {
-    process.off("SIGINT", this.#stop).off("SIGTERM", this.#stop).off("SIGHUP", this.#recycle);
-  }
-
-  readonly #stop = (signal: StopSignal): void => {
-    const now = performance.now();
-    const last = this.#lastAt;
-    this.#lastAt = now;
-    if (last === undefined) this.#supervisor.stop({ deadlineMs: this.#deadlineMs });
-    else if (now - last > sameKeyMs) {
-      this.#exitStatus = signalExitStatus[signal];
-      this.#supervisor.abort();
-    }
-  };
-
-  readonly #recycle = (): void => this.#supervisor.recycle();
+/** Listens for SIGHUP until it is disposed. */
+function onHangUp(listener: () => void): Disposable {
+  process.on("SIGHUP", listener);
+  return { [Symbol.dispose]: () => process.off("SIGHUP", listener) };
 }

@@ -5,18 +5,18 @@ import type { CacheAction } from "./cache.ts";
 
 const help = `
 Models are saved on first use in a form that loads faster. ORANGERY_CACHE names the folder, and
-ORANGERY_CACHE_MAX_BYTES the most that saved models may take (default: 4 GiB, 0 for none); those that
-were not used for longest go first. What is cleared is made again when it is needed.
+ORANGERY_CACHE_MAX_BYTES limits the size of saved models (default: 4 GiB, 0 for none); the least
+recently used are removed first. What is cleared is made again when it is needed.
 ${plainExitStatusHelp}`;
 
-/** `orangery cache`: models that were saved for quicker loads. */
+/** `orangery cache`: models saved for quicker loads. */
 export function createCacheCommand(
   output: StandardOutput,
   setStatus: (status: number) => void,
 ): Command {
   return new Command("cache")
     .summary("list or clear models saved for quicker loads")
-    .description("Lists or clears what is saved in the cache folder.")
+    .description("Lists or clears the models in the cache folder.")
     .addArgument(new Argument("<action>", "what to do").choices(["list", "clear"]))
     .option("--json", "print JSON")
     .addHelpText("after", help)

@@ -1,16 +1,15 @@
 import { printable } from "../../../base/printable.ts";
+import { formatBytes, formatPlural } from "../../../base/quantities.ts";
 import { cacheFolder } from "../../../models/files/cache-folder.ts";
 import { type CacheEntry, clearCache, listCache } from "../../../models/saved/cache-contents.ts";
-import { displayPath } from "../../options/caller-folder.ts";
-import { formatBytes } from "../../output/bytes.ts";
+import { displayPath } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { formatPlural } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
 
 export type CacheAction = "list" | "clear";
 
-/** Does what `orangery cache` was asked for; resolves to the exit status. */
+/** Runs `orangery cache`; resolves to the exit status. */
 export async function cache(
   output: StandardOutput,
   action: CacheAction,
@@ -18,9 +17,7 @@ export async function cache(
 ): Promise<number> {
   const folder = cacheFolder();
   const where =
-    folder === undefined
-      ? "no cache folder: set ORANGERY_CACHE to one"
-      : `in ${displayPath(folder)}`;
+    folder === undefined ? "no cache folder: set ORANGERY_CACHE" : `in ${displayPath(folder)}`;
   if (action === "list") {
     const entries = await listCache();
     if (json) await output.writeJson({ folder, bytes: bytesOf(entries), entries });
@@ -52,11 +49,11 @@ function formatEntries(entries: readonly CacheEntry[]): string {
     { title: "Last used" },
     { title: "State" },
   ] as const;
-  const rows = entries.map(({ kind, name, bytes, usedAt, state }) => [
+  const rows = entries.map(({ name, bytes, usedAt, state }) => [
     printable(name),
     formatBytes(bytes),
     usedAt.toISOString().slice(0, 16).replace("T", " "),
-    kind === "sample" ? "sample" : state,
+    state,
   ]);
   return `${formatTable(columns, rows)}\n`;
 }

@@ -1,5 +1,5 @@
-import { Command, Option } from "commander";
-import { expected, parseImageSize } from "../../options/prediction-options.ts";
+import { Command } from "commander";
+import { expected, parseImageSize } from "../../options/option-values.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ExportModelArguments } from "./export.ts";
@@ -10,8 +10,8 @@ Examples:
   $ orangery export yolo11m.pt yolo11m.onnx --image-size 480,640
   $ orangery export yolo11m.pt yolo11m.onnx --image-size dynamic --half
 
-The file has the metadata that Ultralytics writes, so that Ultralytics and other ONNX tools can load
-it. Orangery itself needs no export: it takes the .pt as it is.
+The file has the metadata that Ultralytics writes, so Ultralytics and other ONNX tools can load it.
+Orangery itself needs no export: it reads the .pt as it is.
 ${plainExitStatusHelp}`;
 
 /** `orangery export`: a checkpoint as an ONNX model. */
@@ -22,15 +22,14 @@ export function createExportCommand(
   return new Command("export")
     .summary("write a .pt checkpoint as an ONNX model")
     .description(
-      "Writes a YOLO checkpoint as an ONNX model. A file that is there is replaced, folders that are missing are made.",
+      "Writes a YOLO checkpoint as an ONNX model; replaces a file, makes missing folders.",
     )
     .argument("<model>", "a .pt checkpoint")
     .argument("<out>", "the ONNX file to write")
-    .addOption(
-      new Option(
-        "--image-size <px>",
-        "640, height,width as in 480,640, or dynamic (default: as it was trained)",
-      ).argParser(parseExportSize),
+    .option(
+      "--image-size <px>",
+      "640, height,width as in 480,640, or dynamic (default: as it was trained)",
+      parseExportSize,
     )
     .option("--half", "weights, input and outputs of float16")
     .option("--json", "print one JSON line")

@@ -1,9 +1,8 @@
-import { type ExportedModel, exportModel } from "../../../models/files/export-model.ts";
-import { displayPath, fromCaller } from "../../options/caller-folder.ts";
-import { modelFromCaller } from "../../options/model-argument.ts";
-import { formatBytes } from "../../output/bytes.ts";
+import { formatBytes } from "../../../base/quantities.ts";
+import { exportModel } from "../../../models/files/export-model.ts";
+import { displayPath, fromCaller, modelFromCaller } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { Interrupts } from "../../output/interrupts.ts";
+import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 
 export interface ExportModelArguments {
@@ -12,29 +11,20 @@ export interface ExportModelArguments {
   readonly json?: boolean;
 }
 
-/** Does what `orangery export` was asked for; resolves to the exit status. */
+/** Runs `orangery export`; resolves to the exit status. */
 export async function exportOnnx(
   output: StandardOutput,
   [model, out]: readonly [model: string, out: string],
   { imageSize, half, json }: ExportModelArguments,
 ): Promise<number> {
-  using interrupts = new Interrupts({ onInterrupt: () => {} });
-  let exported: ExportedModel;
-  try {
-    exported = await exportModel(modelFromCaller(model), fromCaller(out), {
-      imageSize,
-      half,
-      signal: interrupts.stop,
-    });
-  } catch (error) {
-    if (interrupts.exitStatus !== undefined) return interrupts.exitStatus;
-    throw error;
-  }
-  const { path, bytes, inputShape, elementType } = exported;
-  if (json) await output.writeJson(exported);
-  else {
+  return await interruptible(async ({ stop: signal }) => {
+    const options = { imageSize, half, signal };
+    const exported = await exportModel(modelFromCaller(model), fromCaller(out), options);
+    const { path, bytes, inputShape, elementType } = exported;
     const input = `${inputShape.join(" × ")}, ${elementType}`;
-    await output.write(`Wrote ${displayPath(path)}: input ${input}; ${formatBytes(bytes)}\n`);
-  }
-  return exitStatus.ok;
+    await (json
+      ? output.writeJson(exported)
+      : output.write(`Wrote ${displayPath(path)}: input ${input}; ${formatBytes(bytes)}\n`));
+    return exitStatus.ok;
+  });
 }

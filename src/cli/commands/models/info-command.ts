@@ -7,14 +7,14 @@ Examples:
   $ orangery info yolo11m-seg.pt
   $ orangery info plants.onnx --json
 
-What the file does not say is left out. Devices are proved by a small run, without the model.
+Lists only what the file contains. Each device is proved by a small run, without the model.
 ${plainExitStatusHelp}`;
 
-/** `orangery info`: what a model file says of itself. */
+/** `orangery info`: the description of a model file. */
 export function createInfoCommand(output: StandardOutput): Command {
   return new Command("info")
-    .summary("show what a model file says of itself")
-    .description("Shows a model's task, classes, size and origin, and what devices could run it.")
+    .summary("describe a model file")
+    .description("Shows a model's task, classes, size and origin, and the devices that can run it.")
     .argument("<model>", "a .pt checkpoint, an ONNX file, sample:seedlings or sample:beds")
     .option("--json", "print one JSON line")
     .addHelpText("after", help)

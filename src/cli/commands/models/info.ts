@@ -1,35 +1,34 @@
 import { printable } from "../../../base/printable.ts";
+import { formatBytes, formatCount, formatPlural } from "../../../base/quantities.ts";
 import { type Device, devicesToTry } from "../../../models/devices/device.ts";
 import { proveDevice } from "../../../models/devices/device-proof.ts";
 import { describeModel, type ModelDescription } from "../../../models/yolo/model-description.ts";
 import { onnxRuntime } from "../../../native/onnx-runtime.ts";
-import { displayPath } from "../../options/caller-folder.ts";
-import { modelFromCaller } from "../../options/model-argument.ts";
-import { formatBytes } from "../../output/bytes.ts";
-import { formatCount, formatPlural } from "../../output/quantities.ts";
+import { displayPath, modelFromCaller } from "../../options/caller-paths.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 
-/** Does what `orangery info` was asked for. */
+/** Runs `orangery info`. */
 export async function info(
   output: StandardOutput,
   model: string,
   { json = false }: { readonly json?: boolean },
 ): Promise<void> {
-  const facts = await describeModel(modelFromCaller(model));
-  const devices = await surveyDevices();
-  if (json) await output.writeJson(toJson(facts, devices));
-  else await output.write(format(facts, devices));
+  const description = await describeModel(modelFromCaller(model));
+  const devices = await proveDevices();
+  await (json
+    ? output.writeJson(toJson(description, devices))
+    : output.write(format(description, devices)));
 }
 
-interface SurveyedDevice {
+interface DeviceProof {
   readonly device: string;
   /** Why it cannot be used; undefined when it can. */
   readonly reason: string | undefined;
 }
 
-/** The devices that `auto` would try, each proved by a small run. */
-async function surveyDevices(): Promise<SurveyedDevice[]> {
-  const survey = async (device: Device): Promise<SurveyedDevice> => {
+/** Proves each device that `auto` would try by a small run. */
+async function proveDevices(): Promise<DeviceProof[]> {
+  const prove = async (device: Device): Promise<DeviceProof> => {
     try {
       await proveDevice(device, { runtime: onnxRuntime, chosenBy: "auto" });
       return { device: device.label, reason: undefined };
@@ -37,11 +36,11 @@ async function surveyDevices(): Promise<SurveyedDevice[]> {
       return { device: device.label, reason: (error as Error).message.trim() };
     }
   };
-  return await Promise.all(devicesToTry("auto").map(survey));
+  return await Promise.all(devicesToTry("auto").map(prove));
 }
 
-function toJson(facts: ModelDescription, devices: readonly SurveyedDevice[]): object {
-  const { file, gflops, ...rest } = facts;
+function toJson(description: ModelDescription, devices: readonly DeviceProof[]): object {
+  const { file, gflops, ...rest } = description;
   return {
     file: file.path,
     bytes: file.bytes,
@@ -56,23 +55,23 @@ function toJson(facts: ModelDescription, devices: readonly SurveyedDevice[]): ob
   };
 }
 
-/** More names are counted only; `--json` has them all. */
+/** Further names are only counted; `--json` has them all. */
 const namesShown = 10;
 
-function format(facts: ModelDescription, devices: readonly SurveyedDevice[]): string {
-  const { file, names, task } = facts;
-  const kind = facts.format === "checkpoint" ? "YOLO checkpoint" : "ONNX model";
+function format(description: ModelDescription, devices: readonly DeviceProof[]): string {
+  const { file, names, task } = description;
+  const kind = description.format === "checkpoint" ? "YOLO checkpoint" : "ONNX model";
   const rows: [title: string, value: string | undefined][] = [
     ["file", `${kind}, ${formatBytes(file.bytes)}, sha256 ${file.sha256.slice(0, 12)}…`],
-    ["about", facts.description],
+    ["about", description.description],
     ["task", task],
     ["classes", `${formatCount(names.length)}: ${formatNames(names)}`],
-    ["image size", formatSize(facts)],
-    ["network", formatNetwork(facts)],
-    ["date", facts.date],
-    ["author", facts.author],
-    ["Ultralytics", facts.ultralyticsVersion],
-    ["licence", facts.license],
+    ["image size", formatSize(description)],
+    ["network", formatNetwork(description)],
+    ["date", description.date],
+    ["author", description.author],
+    ["Ultralytics", description.ultralyticsVersion],
+    ["licence", description.license],
     ...devices.map(
       ({ device, reason }, index) =>
         [
@@ -97,8 +96,8 @@ function formatSize({ imageSizeHw: [height, width], freeSize, stride }: ModelDes
   return freeSize ? `${size}, others in multiples of ${stride}` : `${size}, no other`;
 }
 
-function formatNetwork(facts: ModelDescription) {
-  const { layers, operators, parameters, gflops, elementType, imageSizeHw } = facts;
+function formatNetwork(description: ModelDescription) {
+  const { layers, operators, parameters, gflops, elementType, imageSizeHw } = description;
   const parts = [
     layers !== undefined && formatPlural(layers, "top-level layer"),
     operators !== undefined && formatPlural(operators, "operator"),

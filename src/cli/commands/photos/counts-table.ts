@@ -1,23 +1,23 @@
 import { printable } from "../../../base/printable.ts";
+import { formatCount, formatPlural } from "../../../base/quantities.ts";
 import type { WorklistPhoto, WorklistTotals } from "../../../ledger/worklist/worklist-view.ts";
-import { displayPath } from "../../options/caller-folder.ts";
-import { formatCount, formatPlural } from "../../output/quantities.ts";
+import { displayPath } from "../../options/caller-paths.ts";
 import { type Column, formatTable } from "../../output/table.ts";
 
 export interface CountsTableOptions {
-  /** Those that have a row. */
+  /** The photos that have a row. */
   readonly photos: readonly WorklistPhoto[];
-  /** How many photos the totals are of. */
+  /** The number of photos that the totals are of. */
   readonly photoCount: number;
   readonly totals: WorklistTotals;
-  /** A photo with so many objects may have more, and is marked. */
+  /** A photo with this many objects may have more, and is marked. */
   readonly maxDetections: number;
 }
 
-/** Names that have a column of their own, the most frequent. */
+/** The most frequent names have a column of their own. */
 const shownNames = 5;
 
-/** How many objects there are on each photo, by name and by region, and on all photos together. */
+/** Formats the number of objects on each photo, by name and by region, and on all photos. */
 export function formatCountsTable(options: CountsTableOptions): string {
   const { photos, photoCount, totals, maxDetections } = options;
   const hasRegions = photos.some(({ result }) => result?.regionCount !== undefined);
@@ -49,7 +49,7 @@ interface CountColumn {
   readonly countOn: (photo: WorklistPhoto) => number;
 }
 
-/** A column for each of the names that matter, one for all others, and one at least. */
+/** Chooses a column for each frequent name, one for all others, and at least one. */
 function chooseColumns({ countByName, objectCount }: WorklistTotals): CountColumn[] {
   const names = [...countByName].sort((a, b) => b[1] - a[1]).slice(0, shownNames);
   const columns = names.map(([name, total]) => ({

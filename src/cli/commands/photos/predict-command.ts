@@ -1,9 +1,11 @@
 import { Command, Option } from "commander";
 import {
-  addPredictionOptions,
+  addDetectionOptions,
+  addDeviceOptions,
   type MaxDetections,
-  requireOption,
-} from "../../options/prediction-options.ts";
+} from "../../options/detection-options.ts";
+import { requireOption } from "../../options/option-values.ts";
+import { addAnnotateOption, addMaxPixelsOption } from "../../options/photo-options.ts";
 import {
   addSlicingOptions,
   readSlicing,
@@ -19,10 +21,11 @@ Examples:
   $ orangery predict photo.jpg --model plants.onnx --slice 640 --overlap 0.2
   $ orangery predict *.jpg --model beds.onnx --masks polygon --json > beds.jsonl
 
-With --json a photo that cannot be read has a line too, {"image": …, "error": {"code", "message"}}.
+With --json, a photo that cannot be read has a line, too:
+{"image": …, "error": {"code", "message"}}
 ${exitStatusHelp}`;
 
-/** Of a photo predicted whole, as many as Ultralytics gives. */
+/** On a whole photo, as many as Ultralytics returns. */
 const maxDetections: MaxDetections = { whole: 300, sliced: 100_000 };
 
 /** `orangery predict`: what a model finds on a few photos. */
@@ -35,20 +38,20 @@ export function createPredictCommand(
     .description("Runs a model on photos and prints what it finds. Nothing is recorded.")
     .argument("<image...>", "photos")
     .option("--model <model>", "a .pt or ONNX file, sample:seedlings or sample:beds");
-  addSlicingOptions(addPredictionOptions(command, maxDetections))
-    .addOption(
-      new Option("--masks <form>", "how masks are printed with --json")
-        .choices(["rle", "polygon", "none"])
-        .default("rle"),
-    )
-    .option("--annotate <folder>", "draw what was found on copies of the photos")
+  addDeviceOptions(addDetectionOptions(command, maxDetections));
+  addMaxPixelsOption(addSlicingOptions(command)).addOption(
+    new Option("--masks <form>", "how masks are printed with --json")
+      .choices(["rle", "polygon", "none"])
+      .default("rle"),
+  );
+  addAnnotateOption(command)
     .option("--json", "print one JSON line a photo")
     .addHelpText("after", help);
   return command.action(async (images: string[], options: PredictArguments & SlicingArguments) => {
     requireOption(command, options, "model");
     const slicing = readSlicing(command, options);
     const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
-    // Only now: help and complaints need no runtime.
+    // Imported late: help and usage errors need no runtime.
     const { predict } = await import("./predict.ts");
     setStatus(await predict(output, images, { ...options, slicing, maxDetections: most }));
   });

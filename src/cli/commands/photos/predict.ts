@@ -1,51 +1,47 @@
 import { printable } from "../../../base/printable.ts";
 import { StepTimes } from "../../../base/step-times.ts";
-import { isOrangeryError } from "../../../errors.ts";
 import { ModelCache } from "../../../models/cache/model-cache.ts";
 import type { Prediction, PredictOptions, YoloModel } from "../../../models/yolo/yolo-model.ts";
 import { detectSliced } from "../../../pipeline/count/detect-sliced.ts";
 import type { SlicedPrediction } from "../../../pipeline/count/slice-run.ts";
 import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
+import { photoFailureOf } from "../../../pipeline/photos/photo-failure.ts";
 import { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
 import { openPhoto, type Pixels } from "../../../vision/photo/open-photo.ts";
-import { displayPath, fromCaller } from "../../options/caller-paths.ts";
-import { modelFromCaller } from "../../options/model-argument.ts";
-import type { PredictionArguments } from "../../options/detection-options.ts";
+import { displayPath, fromCaller, modelFromCaller } from "../../options/caller-paths.ts";
+import type { DetectionArguments, DeviceArguments } from "../../options/detection-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { Interrupts } from "../../output/interrupts.ts";
+import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { warningLog } from "../../output/warning-log.ts";
 import { formatPredictionTable, type MaskForm, toPredictionJson } from "./prediction-output.ts";
 
-export interface PredictArguments extends PredictionArguments {
+export interface PredictArguments extends DetectionArguments, DeviceArguments {
   readonly model: string;
+  readonly maxPixels?: number;
   readonly masks: MaskForm;
   readonly slicing?: SlicingOptions | undefined;
   readonly annotate?: string;
   readonly json?: boolean;
 }
 
-/** Does what `orangery predict` was asked for; resolves to the exit status. */
+/** Runs `orangery predict`; resolves to the exit status. */
 export async function predict(
   output: StandardOutput,
   images: readonly string[],
   options: PredictArguments,
 ): Promise<number> {
-  using interrupts = new Interrupts({ onInterrupt: () => {} });
-  try {
-    return await predictAll(output, images, { ...options, signal: interrupts.stop });
-  } catch (error) {
-    if (interrupts.exitStatus !== undefined) return interrupts.exitStatus;
-    throw error;
-  }
+  return await interruptible(({ stop: signal }) =>
+    predictAll(output, images, { ...options, signal }),
+  );
 }
 
-type AnswerOptions = PredictArguments & { readonly signal: AbortSignal };
+type SignalledArguments = PredictArguments & { readonly signal: AbortSignal };
 
 async function predictAll(
   output: StandardOutput,
   images: readonly string[],
-  options: AnswerOptions,
+  options: SignalledArguments,
 ): Promise<number> {
   const { signal, device, requireDevice } = options;
   const pictures =
@@ -61,15 +57,15 @@ async function predictAll(
   });
   await using lease = await cache.acquire("model", { signal });
 
-  const answer = (image: string) => predictOne(lease.model, image, { ...options, pictures });
+  const start = (image: string) => predictOne(lease.model, image, { ...options, pictures });
   let status: number = exitStatus.ok;
-  // One ahead: it is decoded while the one before is inferred.
-  let next = images[0] === undefined ? undefined : answer(images[0]);
+  // One ahead is decoded while the one before is inferred.
+  let next = images[0] === undefined ? undefined : start(images[0]);
   for (const [index, image] of images.entries()) {
     const current = next!;
     const following = images[index + 1];
-    next = following === undefined ? undefined : answer(following);
-    // Its failure is dealt with in its turn.
+    next = following === undefined ? undefined : start(following);
+    // Its failure is handled when it is its turn.
     next?.catch(() => {});
     try {
       const { prediction, pictureFile } = await current;
@@ -79,9 +75,10 @@ async function predictAll(
       await output.write(text);
       if (pictureFile && !options.json) await output.write(`Drawn: ${displayPath(pictureFile)}\n`);
     } catch (error) {
-      if (!isOrangeryError(error) || !error.code.startsWith("PHOTO_")) throw error;
+      const failure = photoFailureOf(error);
+      if (!failure?.isCertain) throw error;
       status = exitStatus.incomplete;
-      const { code, message } = error;
+      const { code, message } = failure.reason;
       if (options.json) await output.writeJson({ image, error: { code, message } });
       process.stderr.write(`orangery: ${printable(`${image}: ${message}`)} [${code}]\n`);
     }
@@ -90,7 +87,7 @@ async function predictAll(
   return status;
 }
 
-interface Answer {
+interface AnnotatedPrediction {
   readonly prediction: Prediction | SlicedPrediction;
   readonly pictureFile: string | undefined;
 }
@@ -98,8 +95,8 @@ interface Answer {
 async function predictOne(
   model: YoloModel,
   image: string,
-  options: AnswerOptions & { readonly pictures: AnnotatedPictures | undefined },
-): Promise<Answer> {
+  options: SignalledArguments & { readonly pictures: AnnotatedPictures | undefined },
+): Promise<AnnotatedPrediction> {
   const { pictures, signal, maxPixels } = options;
   const path = fromCaller(image);
   const times = new StepTimes<string>({});
@@ -116,7 +113,7 @@ async function predictOne(
 async function predictPixels(
   model: YoloModel,
   pixels: Pixels,
-  options: AnswerOptions,
+  options: SignalledArguments,
 ): Promise<Prediction | SlicedPrediction> {
   const predictOptions = toPredictOptions(options);
   return options.slicing === undefined
@@ -124,7 +121,7 @@ async function predictPixels(
     : await detectSliced(model, pixels, { ...options.slicing, ...predictOptions });
 }
 
-function toPredictOptions(options: AnswerOptions) {
+function toPredictOptions(options: SignalledArguments) {
   const { confidence, iou, maxDetections, imageSize, signal } = options;
   const needsMasks = options.annotate !== undefined || (options.json && options.masks !== "none");
   return {

@@ -1,18 +1,18 @@
 import { basename } from "node:path";
 import { printable } from "../../../base/printable.ts";
+import { formatCount } from "../../../base/quantities.ts";
 import type { Prediction } from "../../../models/yolo/yolo-model.ts";
 import type { SlicedPrediction } from "../../../pipeline/count/slice-run.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
-import { formatCount } from "../../output/quantities.ts";
 import { formatTable } from "../../output/table.ts";
 
 export type MaskForm = "rle" | "polygon" | "none";
 
-/** Rows of the table of one photo. */
+/** Rows in the table of a photo. */
 const shownDetections = 10;
 
 /**
- * What a prediction is as JSON: `image` as it was given, boxes in photo pixels to 0.01, scores to
+ * Converts a prediction to JSON: `image` as it was given, boxes in photo pixels to 0.01, scores to
  * 0.00001, times in ms to 0.1; a mask as uncompressed COCO run lengths or as a list of polygons;
  * `slices` where the photo was sliced.
  */
@@ -42,12 +42,12 @@ export function toPredictionJson(
   };
 }
 
-/** A heading, the best detections, and a count of each name. */
+/** Formats a heading, the best detections, and a count of each name. */
 export function formatPredictionTable(image: string, prediction: Prediction): string {
   const { widthPx, heightPx, model, device, detections, timingsMs } = prediction;
   const heading =
-    `${printable(image)}  ${widthPx} × ${heightPx} px, ${printable(basename(model.file))} on ${device}, ` +
-    `${timingsMs.total.toFixed(0)} ms\n`;
+    `${printable(image)}  ${widthPx} × ${heightPx} px, ` +
+    `${printable(basename(model.file))} on ${device}, ${timingsMs.total.toFixed(0)} ms\n`;
   if (detections.length === 0) return `${heading}  nothing found\n`;
   const rows = Array.from(detections)
     .slice(0, shownDetections)

@@ -1,14 +1,18 @@
 import { Command } from "commander";
 import {
+  addCountOptions,
   addModelOptions,
-  addSegmentOptions,
   type CountArguments,
-  maxCountDetections,
   readCountOptions,
 } from "../../options/count-options.ts";
-import { addPredictionOptions, requireOption } from "../../options/prediction-options.ts";
-import { addPrivateAddressesOption } from "../../options/queue-options.ts";
-import { addSlicingOptions } from "../../options/slicing-options.ts";
+import { addDeviceOptions } from "../../options/detection-options.ts";
+import { requireOption } from "../../options/option-values.ts";
+import {
+  addAnnotateOption,
+  addMaxPixelsOption,
+  addPrivateAddressesOption,
+} from "../../options/photo-options.ts";
+import { defaultResults } from "../../options/results-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RunArguments } from "./run.ts";
@@ -20,9 +24,9 @@ Examples:
   $ orangery run photos/ --detect plants.onnx --segment beds.onnx --slice 640
   $ orangery run examples/photos --detect sample:seedlings --segment sample:beds
 
-Stopped in any way and started again with the same options, a run goes on where it was. Several runs
-with the same results file share the work. Photos without a result are tried again when their file
-changes, or with --retry.
+A run that was stopped in any way goes on where it was when it is started again with the same
+options. Several runs with the same results file share the work. Failed photos are tried again when
+their file changes, or with --retry.
 ${exitStatusHelp}`;
 
 /** `orangery run`: the main job. */
@@ -32,26 +36,26 @@ export function createRunCommand(
 ): Command {
   const command = new Command("run")
     .summary("count objects on many photos, resumable")
-    .description(
-      "Counts objects on photos, and in each region of a photo, and records everything in a results file.",
-    )
+    .description("Counts objects on photos, and in each region of a photo, into a results file.")
     .argument(
       "<path...>",
       "photos, folders with all folders below them, s3://bucket/folder/, https://…",
     );
-  addModelOptions(command)
-    .option("--out <file>", "the results file, made if it is missing", "results.db")
-    .option("--annotate <folder>", "draw what was found on copies of the photos");
-  addSegmentOptions(addSlicingOptions(addPredictionOptions(command, maxCountDetections)));
-  addPrivateAddressesOption(command)
-    .option("--retry", "try photos again that were set aside")
+  addModelOptions(command).option(
+    "--out <file>",
+    "the results file, made if it is missing",
+    defaultResults,
+  );
+  addDeviceOptions(addCountOptions(addAnnotateOption(command)));
+  addPrivateAddressesOption(addMaxPixelsOption(command))
+    .option("--retry", "try failed photos again")
     .option("--json", "print one JSON line a photo and one for all, at the end")
-    .option("--quiet", "no progress")
+    .option("--quiet", "print no progress")
     .addHelpText("after", help);
   return command.action(async (paths: string[], options: RunArguments & CountArguments) => {
     requireOption(command, options, "detect");
     const count = readCountOptions(command, options);
-    // Only now: help and complaints need no runtime.
+    // Imported late: help and usage errors need no runtime.
     const { run } = await import("./run.ts");
     setStatus(await run(output, paths, { ...options, count }));
   });

@@ -2,44 +2,45 @@ import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/workl
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 
-/** Prints one JSON line a photo, then one for all: see docs/cli.md. */
+/** Prints one JSON line for each photo, then one for all: see docs/cli.md. */
 export async function printJsonSummary(
   output: StandardOutput,
-  report: WorklistView,
-  facts: RunOutcome,
+  view: WorklistView,
+  outcome: RunOutcome,
 ): Promise<void> {
-  for await (const photo of report.photos()) {
+  for await (const photo of view.photos()) {
     if (output.isClosed) return;
-    if (photo.state === "done" || photo.state === "set-aside")
-      await output.writeJson(toJson(photo, facts.maxDetections));
+    if (photo.state === "done" || photo.state === "failed") {
+      await output.writeJson(toJson(photo, outcome.maxDetections));
+    }
   }
-  const states = await report.states();
-  const { countByName } = await report.totals();
+  const states = await view.states();
+  const { countByName } = await view.totals();
   await output.writeJson({
     type: "summary",
-    photos: states.done + states["set-aside"] + states.waiting + states.leased,
+    photos: states.done + states.failed + states.waiting + states.leased,
     done: states.done,
-    setAside: states["set-aside"],
+    failed: states.failed,
     left: states.waiting + states.leased,
     counts: Object.fromEntries(countByName),
-    results: facts.resultsFile,
-    ...(facts.annotateFolder !== undefined && { pictures: facts.annotateFolder }),
-    ...(facts.unreadableFolders.length > 0 && { notListed: facts.unreadableFolders }),
+    results: outcome.resultsFile,
+    ...(outcome.annotateFolder !== undefined && { pictures: outcome.annotateFolder }),
+    ...(outcome.unreadableFolders.length > 0 && { notListed: outcome.unreadableFolders }),
     run: {
-      photos: facts.finished,
-      seconds: Math.round(facts.elapsedMs) / 1000,
+      photos: outcome.finished,
+      seconds: Math.round(outcome.elapsedMs) / 1000,
       photosPerSecond:
-        facts.finished === 0 ? 0 : Math.round((1e5 * facts.finished) / facts.elapsedMs) / 100,
-      modelLoads: facts.loads,
-      device: facts.device ?? null,
-      interrupted: facts.isInterrupted,
+        outcome.finished === 0 ? 0 : Math.round((1e5 * outcome.finished) / outcome.elapsedMs) / 100,
+      modelLoads: outcome.loads,
+      device: outcome.device ?? null,
+      interrupted: outcome.isInterrupted,
     },
   });
 }
 
 function toJson(photo: WorklistPhoto, maxDetections: number): object {
   const { source, reason, result } = photo;
-  if (result === undefined) return { type: "set-aside", image: source, ...reason };
+  if (result === undefined) return { type: "failed", image: source, ...reason };
   const countsOf = (region: number) =>
     Object.fromEntries(
       result.counts

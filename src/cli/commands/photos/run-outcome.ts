@@ -1,14 +1,14 @@
-/** What a run knows beside the report. */
+/** What this process did in a run; the worklist knows the rest. */
 export interface RunOutcome {
   readonly resultsFile: string;
   readonly annotateFolder: string | undefined;
   readonly device: string | undefined;
-  /** Models loaded by this process. */
+  /** Models that this process loaded. */
   readonly loads: number;
-  /** Photos finished by this process, and how long it took for them. */
+  /** Photos that this process finished, and the time it took. */
   readonly finished: number;
   readonly elapsedMs: number;
-  /** A photo with so many objects may have more. */
+  /** A photo with this many objects may have more. */
   readonly maxDetections: number;
   readonly isInterrupted: boolean;
   readonly unreadableFolders: readonly string[];

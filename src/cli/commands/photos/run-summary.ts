@@ -1,40 +1,40 @@
 import { printable } from "../../../base/printable.ts";
+import { formatCount, formatDuration, formatPlural, formatRate } from "../../../base/quantities.ts";
 import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-view.ts";
-import { displayPath } from "../../options/caller-folder.ts";
-import { formatCount, formatDuration, formatPlural, formatRate } from "../../output/quantities.ts";
+import { displayPath } from "../../options/caller-paths.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatCountsTable } from "./counts-table.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 
-/** Rows of the table, and of the list of photos without a result. The results file has them all. */
+/** Rows of the table and of the list of failed photos. The results file has them all. */
 const shownPhotos = 24;
 
-/** Prints for people what a run has come to. */
+/** Prints the outcome of a run for people. */
 export async function printSummary(
   output: StandardOutput,
-  report: WorklistView,
-  facts: RunOutcome,
+  view: WorklistView,
+  outcome: RunOutcome,
 ): Promise<void> {
-  const states = await report.states();
+  const states = await view.states();
   const photos: WorklistPhoto[] = [];
-  for await (const photo of report.photos({ state: "done", limit: shownPhotos })) {
+  for await (const photo of view.photos({ state: "done", limit: shownPhotos })) {
     photos.push(photo);
   }
   if (photos.length > 0) {
-    const totals = await report.totals();
-    const { maxDetections } = facts;
+    const totals = await view.totals();
+    const { maxDetections } = outcome;
     const table = formatCountsTable({ photos, photoCount: states.done, totals, maxDetections });
     await output.write(`${table}\n`);
   }
-  await printSetAside(output, report, states["set-aside"]);
+  await printFailed(output, view, states.failed);
 
   const left = states.waiting + states.leased;
   const lines = [
-    `This run    ${describeRun(facts, left)}`,
-    `Results     ${displayPath(facts.resultsFile)}`,
-    ...(facts.annotateFolder ? [`Pictures    ${displayPath(facts.annotateFolder)}`] : []),
-    ...facts.unreadableFolders.map((folder) => `Not listed  ${displayPath(folder)}`),
-    ...(left > 0 ? [`Left        ${formatPlural(left, "photo")}; ${howToGoOn(facts)}`] : []),
+    `This run    ${describeRun(outcome, left)}`,
+    `Results     ${displayPath(outcome.resultsFile)}`,
+    ...(outcome.annotateFolder ? [`Pictures    ${displayPath(outcome.annotateFolder)}`] : []),
+    ...outcome.unreadableFolders.map((folder) => `Not listed  ${displayPath(folder)}`),
+    ...(left > 0 ? [`Left        ${formatPlural(left, "photo")}; ${howToGoOn(outcome)}`] : []),
   ];
   await output.write(`${lines.join("\n")}\n`);
 }
@@ -50,18 +50,18 @@ function describeRun({ finished, elapsedMs, loads, device }: RunOutcome, left: n
 }
 
 function howToGoOn({ isInterrupted }: RunOutcome): string {
-  return `${isInterrupted ? "interrupted, " : ""}start the same command again to go on`;
+  return `${isInterrupted ? "interrupted, " : ""}run the same command again to go on`;
 }
 
-async function printSetAside(
+async function printFailed(
   output: StandardOutput,
-  report: WorklistView,
+  view: WorklistView,
   count: number,
 ): Promise<void> {
   if (count === 0) return;
-  await output.write(`Set aside (${formatCount(count)}):\n`);
-  for await (const { source, reason } of report.photos({
-    state: "set-aside",
+  await output.write(`Failed (${formatCount(count)}):\n`);
+  for await (const { source, reason } of view.photos({
+    state: "failed",
     limit: shownPhotos,
   })) {
     await output.write(

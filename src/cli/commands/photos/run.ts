@@ -1,90 +1,89 @@
+import { formatCount, formatDuration } from "../../../base/quantities.ts";
 import type { CountOptions } from "../../../pipeline/run/count-recipe.ts";
 import { PhotoJob, type PhotoJobOptions } from "../../../pipeline/run/photo-job.ts";
-import { pictureExtensions } from "../../../vision/photo/picture.ts";
-import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-folder.ts";
-import type { PredictionArguments } from "../../options/prediction-options.ts";
+import { pictureExtensions } from "../../../vision/photo/decode-picture.ts";
+import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
+import type { DeviceArguments } from "../../options/detection-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { Interrupts } from "../../output/interrupts.ts";
+import { type Interrupts, interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
-import { formatCount, formatDuration } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { printUnreadableFolders } from "../../output/unreadable-folders.ts";
+import { noteUnreadableFolders } from "../../output/trouble-notes.ts";
 import { warningLog } from "../../output/warning-log.ts";
 import { printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 
-export interface RunArguments
-  extends Pick<PredictionArguments, "device" | "requireDevice" | "maxPixels"> {
+export interface RunArguments extends DeviceArguments {
   readonly count: CountOptions;
   readonly out: string;
   readonly annotate?: string;
+  readonly maxPixels?: number;
   readonly allowPrivateAddresses?: boolean;
   readonly retry?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
 
-/** Photos that are named the moment they are set aside. */
-const namedFailures = 20;
+/** The failed photos that are printed at once; all are listed at the end. */
+const printedFailures = 20;
 
-/** How often the work of other runs is looked at. */
+/** The time between two looks at the work of other runs. */
 const othersPeriodMs = 3_000;
 
-/** Does what `orangery run` was asked for; resolves to the exit status. */
+/** Runs `orangery run`; resolves to the exit status. */
 export async function run(
   output: StandardOutput,
   paths: readonly string[],
   options: RunArguments,
 ): Promise<number> {
   using progress = new ProgressDisplay({ quiet: options.quiet });
-  using interrupts = new Interrupts({
-    onInterrupt: (again) =>
-      progress.note(
-        again
-          ? "Aborting."
-          : "Stopping after the photos in hand. Press Ctrl-C again to abort at once.",
-      ),
-  });
-  await using job = await PhotoJob.open({
-    ...toJobOptions(paths, options),
-    logger: warningLog((line) => progress.note(line)),
-  });
-  const models = printModelEvents(job, progress);
-  const unreadableFolders: string[] = [];
-  try {
-    await addPhotos(job, { progress, interrupts, unreadableFolders });
-    const startedAt = performance.now();
-    const finished = await work(job, { progress, interrupts });
-    progress[Symbol.dispose]();
-
-    const print = options.json ? printJsonSummary : printSummary;
-    await print(output, job.report, {
-      resultsFile: job.resultsFile,
-      annotateFolder: options.annotate && fromCaller(options.annotate),
-      device: models.device,
-      loads: job.cache.info().loads,
-      finished,
-      elapsedMs: performance.now() - startedAt,
-      maxDetections: options.count.detect.options!.maxDetections!,
-      isInterrupted: interrupts.exitStatus !== undefined,
-      unreadableFolders,
-    });
-  } catch (error) {
-    // What an interrupt ended is no failure.
-    if (interrupts.exitStatus === undefined) throw error;
-  }
-  if (interrupts.exitStatus !== undefined) return interrupts.exitStatus;
-  const isComplete =
-    (await job.report.states())["set-aside"] === 0 && unreadableFolders.length === 0;
-  return isComplete ? exitStatus.ok : exitStatus.incomplete;
+  const onInterrupt = (again: boolean) => {
+    const gently = "Stopping after the photos in progress. Press Ctrl-C again to abort at once.";
+    progress.note(again ? "Aborting." : gently);
+  };
+  return await interruptible(
+    async (interrupts) => {
+      const logger = warningLog((line) => progress.note(line));
+      await using job = await PhotoJob.open({ ...toJobOptions(paths, options), logger });
+      return await runJob(job, output, { options, progress, interrupts });
+    },
+    { onInterrupt },
+  );
 }
 
-interface Surroundings {
+interface RunContext {
+  readonly options: RunArguments;
   readonly progress: ProgressDisplay;
   readonly interrupts: Interrupts;
 }
 
-/** Says which models are loaded, and on which device for the summary. */
+async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext): Promise<number> {
+  const { options, progress, interrupts } = context;
+  const models = printModelEvents(job, progress);
+  const unreadableFolders: string[] = [];
+  await addPhotos(job, { ...context, unreadableFolders });
+  const startedAtMs = performance.now();
+  const finished = await work(job, context);
+  progress[Symbol.dispose]();
+
+  const print = options.json ? printJsonSummary : printSummary;
+  await print(output, job.report, {
+    resultsFile: job.resultsFile,
+    annotateFolder: options.annotate && fromCaller(options.annotate),
+    device: models.device,
+    loads: job.cache.info().loads,
+    finished,
+    elapsedMs: performance.now() - startedAtMs,
+    maxDetections: options.count.detect.options!.maxDetections!,
+    isInterrupted: interrupts.exitStatus !== undefined,
+    unreadableFolders,
+  });
+  const { failed } = await job.report.states();
+  const isComplete = failed === 0 && unreadableFolders.length === 0;
+  return isComplete ? exitStatus.ok : exitStatus.incomplete;
+}
+
+/** Prints which models are loaded; the device is for the summary. */
 function printModelEvents({ cache }: PhotoJob, progress: ProgressDisplay) {
   const models: { device: string | undefined } = { device: undefined };
   cache.on("model:load", ({ name, device, loadMs }) => {
@@ -96,49 +95,48 @@ function printModelEvents({ cache }: PhotoJob, progress: ProgressDisplay) {
 
 async function addPhotos(
   job: PhotoJob,
-  { progress, interrupts, unreadableFolders }: Surroundings & { unreadableFolders: string[] },
+  { progress, interrupts, unreadableFolders }: RunContext & { unreadableFolders: string[] },
 ): Promise<void> {
   progress.setActivity("Looking for photos");
   const found = await job.add({
     signal: interrupts.stop,
     onFound: (found) => progress.setActivity(`Looking for photos: ${formatCount(found)}`),
-    onUnreadable: printUnreadableFolders(progress, unreadableFolders),
+    onUnreadable: noteUnreadableFolders(progress, unreadableFolders),
   });
   if (found === 0) {
     progress.note(`Found no photos. They end in ${pictureExtensions.join(", ")}.`);
   }
 }
 
-/** Gives how many photos this process finished. */
-async function work(job: PhotoJob, { progress, interrupts }: Surroundings): Promise<number> {
+/** Runs the job and returns the number of photos that this process finished. */
+async function work(job: PhotoJob, { progress, interrupts }: RunContext): Promise<number> {
   const setTotals = async () => {
-    const { done, "set-aside": setAside, waiting, leased } = await job.report.states();
-    progress.setTotals({ total: done + setAside + waiting + leased, done, setAside });
+    const { done, failed, waiting, leased } = await job.report.states();
+    progress.setTotals({ total: done + failed + waiting + leased, done, failed });
   };
   await setTotals();
-  // Another run on the same results file moves the numbers too.
+  // Another run with the same results file changes the numbers, too.
   const lookAtOthers = async () => {
     if (await job.isShared()) await setTotals();
   };
   const othersTimer = setInterval(() => {
-    // What fails here fails the work itself, which tells.
+    // What fails here fails the work itself, which reports it.
     lookAtOthers().catch(() => {});
   }, othersPeriodMs);
   let finished = 0;
-  let setAside = 0;
+  let failed = 0;
   try {
     await job.run({
       stop: interrupts.stop,
       signal: interrupts.abort,
       onPhoto: ({ source, outcome, reason }) => {
-        if (outcome === "failed") return;
+        if (outcome === "retry") return;
         finished++;
-        if (outcome !== "set-aside") return progress.photoDone();
+        if (outcome !== "failed") return progress.photoDone();
         progress.photoFailed();
-        if (++setAside > namedFailures) return;
-        progress.note(`Set aside ${displayPath(source)}: ${reason?.code}`);
-        if (setAside === namedFailures)
-          progress.note("Others that are set aside are told at the end.");
+        if (++failed > printedFailures) return;
+        progress.note(`Failed: ${displayPath(source)} (${reason?.code})`);
+        if (failed === printedFailures) progress.note("Further failures are listed at the end.");
       },
     });
   } finally {

@@ -1,28 +1,15 @@
 import { realpath } from "node:fs/promises";
-import { extname } from "node:path";
+import { formatPlural } from "../../../base/quantities.ts";
+import { urlScheme } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import { readRecipes, type StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
-import { displayPath, fromCaller } from "../../options/caller-folder.ts";
-import { formatPlural } from "../../output/quantities.ts";
+import { displayPath } from "../../options/caller-paths.ts";
 
-/** Where results are that nobody said a place for. */
-export const defaultResults = "results.db";
-
-/** A results file from the command line, or the URL of a database as it is. */
-export function resultsFromCaller(location: string): string {
-  return isUrl(location) ? location : fromCaller(location);
-}
-
-/** Beside the results file, named after it; of a database, where the user is. */
-export function pathBeside(location: string, suffix: string): string {
-  if (isUrl(location)) return fromCaller(`results${suffix}`);
-  const extension = extname(location);
-  return location.slice(0, location.length - extension.length) + suffix;
-}
-
-/** The recipe that was asked for; where there is a choice that was not made, tells of it. */
+/**
+ * Returns the recipe that was asked for, and lists all where there are several and none was named.
+ */
 export async function recipeFromCaller(
   ledger: Ledger,
   wanted: string | undefined,
@@ -43,18 +30,15 @@ export async function recipeFromCaller(
   return recipe;
 }
 
-/** @throws `INVALID_ARGUMENT` where writing there would replace the results. */
+/** @throws `INVALID_ARGUMENT` where writing to `out` would replace the results. */
 export async function refuseToReplace(location: string, out: string): Promise<void> {
   const real = (path: string) => realpath(path).catch(() => undefined);
   const existing = await real(out);
-  if (existing === undefined || isUrl(location) || existing !== (await real(location))) return;
+  if (existing === undefined || urlScheme(location) !== undefined) return;
+  if (existing !== (await real(location))) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     `Expected another file for --out than the results file ${displayPath(location)}.`,
     { details: { out } },
   );
-}
-
-function isUrl(location: string): boolean {
-  return /^[a-z]+:\/\//i.test(location);
 }

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
-import { requireOption } from "../../options/prediction-options.ts";
+import { requireOption } from "../../options/option-values.ts";
+import { addRecipeOption } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ExportResultsArguments } from "./export-results.ts";
@@ -13,6 +14,9 @@ Examples:
 Without --out the file is beside the results file and named after it.
 ${plainExitStatusHelp}`;
 
+const formats = ["csv", "coco", "yolo", "geojson", "parquet"];
+const tables = ["counts", "photos", "regions", "objects"];
+
 /** `orangery export-results`: results for other programs. */
 export function createExportResultsCommand(
   output: StandardOutput,
@@ -20,31 +24,21 @@ export function createExportResultsCommand(
 ): Command {
   const command = new Command("export-results")
     .summary("write results as CSV, COCO, YOLO, GeoJSON or Parquet")
-    .description("Writes what a results file holds in a format that other programs read.")
+    .description("Writes the results in a format that other programs read.")
     .argument("<results>", "the results file")
-    .addOption(
-      new Option("--format <format>", "what to write").choices([
-        "csv",
-        "coco",
-        "yolo",
-        "geojson",
-        "parquet",
-      ]),
-    )
+    .addOption(new Option("--format <format>", "what to write").choices(formats))
     .addOption(
       new Option(
         "--rows <table>",
-        "of csv (default: counts) and parquet (default: objects)",
-      ).choices(["counts", "photos", "regions", "objects"]),
+        "the table of csv (default: counts) or parquet (default: objects)",
+      ).choices(tables),
     )
-    .option("--scores", "of yolo: a sixth column with the score")
-    .option("--out <path>", "a file, for yolo a folder; - is standard output")
-    .option("--recipe <hash>", "whose results, or the hash's beginning (default: the newest)")
-    .option("--quiet", "no progress")
-    .addHelpText("after", help);
+    .option("--scores", "for yolo: add a sixth column with the score")
+    .option("--out <path>", "a file, for yolo a folder; - is standard output");
+  addRecipeOption(command).option("--quiet", "print no progress").addHelpText("after", help);
   return command.action(async (results: string, options: ExportResultsArguments) => {
     requireOption(command, options, "format");
-    // Only now: help and complaints need neither database nor pictures.
+    // Imported late: help and usage errors need no database.
     const { exportResultsCommand } = await import("./export-results.ts");
     setStatus(await exportResultsCommand(output, results, options));
   });

@@ -1,3 +1,4 @@
+import { formatPlural } from "../../../base/quantities.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
@@ -9,18 +10,13 @@ import {
   writeResults,
 } from "../../../results/export/export-results.ts";
 import type { TableName } from "../../../results/export/result-tables.ts";
-import { displayPath, fromCaller } from "../../options/caller-folder.ts";
+import { displayPath, fromCaller } from "../../options/caller-paths.ts";
+import { pathBeside, resultsFromCaller } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
-import { Interrupts } from "../../output/interrupts.ts";
+import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
-import { formatPlural } from "../../output/quantities.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import {
-  pathBeside,
-  recipeFromCaller,
-  refuseToReplace,
-  resultsFromCaller,
-} from "./choose-results.ts";
+import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 
 export interface ExportResultsArguments {
   readonly format: ExportFormat;
@@ -31,34 +27,27 @@ export interface ExportResultsArguments {
   readonly quiet?: boolean;
 }
 
-/** Does what `orangery export-results` was asked for; resolves to the exit status. */
+/** Runs `orangery export-results`; resolves to the exit status. */
 export async function exportResultsCommand(
   output: StandardOutput,
   results: string,
   options: ExportResultsArguments,
 ): Promise<number> {
+  const { format, rows: table, scores } = options;
   checkOptions(options);
   using progress = new ProgressDisplay({ quiet: options.quiet });
-  using interrupts = new Interrupts({ onInterrupt: () => {} });
   const location = resultsFromCaller(results);
-  try {
+  return await interruptible(async ({ stop: signal }) => {
     await using ledger = await openLedger(location, { readOnly: true });
-    const recipe = await recipeFromCaller(ledger, options.recipe);
-    const writesSetAside = options.rows === "photos";
-    const total = recipe.done + (writesSetAside ? recipe.setAside : 0);
-    progress.setTotals({ total, done: 0, setAside: 0 });
+    const { hash: recipeHash, done, failed } = await recipeFromCaller(ledger, options.recipe);
+    const total = table === "photos" ? done + failed : done;
+    progress.setTotals({ total, done: 0, failed: 0 });
     let photos = 0;
-    const exported: ExportResultsOptions = {
-      format: options.format,
-      table: options.rows,
-      scores: options.scores,
-      recipeHash: recipe.hash,
-      signal: interrupts.stop,
-      onPhoto: () => {
-        photos++;
-        progress.photoDone();
-      },
+    const onPhoto = () => {
+      photos++;
+      progress.photoDone();
     };
+    const exported = { format, table, scores, recipeHash, signal, onPhoto };
     if (options.out === "-") {
       await writeToOutput(output, ledger, exported);
       return exitStatus.ok;
@@ -70,10 +59,7 @@ export async function exportResultsCommand(
     progress[Symbol.dispose]();
     await output.write(`Wrote ${displayPath(out)}: ${formatPlural(photos, "photo")}\n`);
     return exitStatus.ok;
-  } catch (error) {
-    if (interrupts.exitStatus !== undefined) return interrupts.exitStatus;
-    throw error;
-  }
+  });
 }
 
 function checkOptions({ format, rows, scores, out }: ExportResultsArguments): void {
@@ -90,13 +76,13 @@ function onlyFor(option: string, formats: string, format: ExportFormat): Oranger
   );
 }
 
-/** `-photos.csv` where another table is named than the one that is the format's. */
+/** The suffix of the file: `-photos.csv` for another table than the default. */
 function suffixOf({ format, rows }: ExportResultsArguments): string {
   const { suffix, table } = exportFormats[format];
   return rows === undefined || rows === table ? suffix : `-${rows}${suffix}`;
 }
 
-/** Ends quietly when nobody reads any more, as in `… | head`. */
+/** Ends quietly when the reader has gone, as in `… | head`. */
 async function writeToOutput(
   output: StandardOutput,
   ledger: Ledger,

@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addRecipeOption } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ReportArguments } from "./report.ts";
@@ -17,18 +18,18 @@ export function createReportCommand(
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("report")
-    .summary("write a page about results, to look at in a browser")
+    .summary("write a page about results, to open in a browser")
     .description(
-      "Writes one HTML file about what a results file holds: totals, charts, pictures, failures.",
+      "Writes one HTML file about the results: totals, charts, pictures and failed photos.",
     )
     .argument("<results>", "the results file")
-    .option("--out <file>", "the page (default: beside the results file, named after it)")
-    .option("--recipe <hash>", "whose results, or the hash's beginning (default: the newest)")
+    .option("--out <file>", "the page (default: beside the results file, named after it)");
+  addRecipeOption(command)
     .option("--open", "open it in a browser, where there is a desktop and a terminal")
-    .option("--quiet", "no progress")
+    .option("--quiet", "print no progress")
     .addHelpText("after", help);
   return command.action(async (results: string, options: ReportArguments) => {
-    // Only now: help and complaints need neither database nor pictures.
+    // Imported late: help and usage errors need neither database nor pictures.
     const { report } = await import("./report.ts");
     setStatus(await report(output, results, options));
   });

@@ -16,8 +16,8 @@ function niceSteps(): number[] {
 const minBins = 5;
 
 /**
- * Counts whole numbers from 0 on in bins of equal width, as narrow as fits into `maxBins`: the width is
- * 1, 2, 5, 10 and so on, and bins start at its multiples.
+ * Counts whole numbers from 0 on in bins of equal width, as narrow as fits into `maxBins`: the
+ * width is 1, 2, 5, 10 and so on, and bins start at its multiples.
  *
  * @param occurrences How often each number occurs.
  */
@@ -38,7 +38,9 @@ export function binCounts(occurrences: ReadonlyMap<number, number>, maxBins: num
   }));
 }
 
-/** The least of 1, 2, 4, 6 or 8 times a power of ten that is not below `value`, which is above 0. */
+/**
+ * The least of 1, 2, 4, 6 or 8 times a power of ten that is not below `value`, which is above 0.
+ */
 export function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   const step = [1, 2, 4, 6, 8, 10].find((step) => step >= value / power - 1e-9)!;

@@ -1,6 +1,6 @@
 /**
- * Keeps the few items of a long stream that have the lowest rank; of equals those that came first. An
- * item of rank Infinity is left out.
+ * Keeps the few items of a long stream that have the lowest rank; of equals those that came first.
+ * An item of rank Infinity is left out.
  */
 export class Extremes<Item> {
   readonly #limit: number;

@@ -71,7 +71,9 @@ interface OpenReason {
   readonly sources: string[];
 }
 
-/** Splits the message's first line at its numbers; decoders add a line for each problem they met. */
+/**
+ * Splits the message's first line at its numbers; decoders add a line for each problem they met.
+ */
 function takeApart(message: string, source: string): Pick<OpenReason, "words" | "numbers"> {
   const [line = ""] = message.trim().split(/\r?\n/, 1);
   const general = line.replaceAll(source, "…");

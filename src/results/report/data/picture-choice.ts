@@ -14,7 +14,10 @@ export interface ChosenPhoto {
 
 type Candidate = Omit<ChosenPhoto, "reason">;
 
-/** Chooses the photos that get a picture: all of a few; of many the extremes and a sample of the rest. */
+/**
+ * Chooses the photos that get a picture: all of a few; of many the extremes and a sample of the
+ * rest.
+ */
 export class PictureChoice {
   readonly #photoCount: number;
   readonly #limit: number;

@@ -50,7 +50,10 @@ export interface ReportData {
   readonly meanMsByStep: ReadonlyMap<string, number>;
   /** The first of all, by source. */
   readonly photos: readonly PhotoSummary[];
-  /** Those with the lowest mean scores, worst first. All of them if they are few; `best` is then empty. */
+  /**
+   * Those with the lowest mean scores, worst first. All of them if they are few; `best` is then
+   * empty.
+   */
   readonly worst: readonly PhotoSummary[];
   readonly best: readonly PhotoSummary[];
   readonly chosen: readonly ChosenPhoto[];

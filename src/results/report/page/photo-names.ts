@@ -1,6 +1,8 @@
 /** Shortens the names of photos: their sources without the folder that all have in common. */
 export class PhotoNames {
-  /** The folder that is left out, with a separator at its end; empty where there is none in common. */
+  /**
+   * The folder that is left out, with a separator at its end; empty where there is none in common.
+   */
   readonly folder: string;
 
   constructor(sources: Iterable<string>) {

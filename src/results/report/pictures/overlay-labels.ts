@@ -9,15 +9,17 @@ import { type Html, html } from "../html.ts";
 /** Labels of more objects would cover the photo; none is labelled then. */
 const maxLabelledObjects = 60;
 
-/** The heights of letters on a photo whose longer side is 1,000: on cards, and on a large picture. */
+/**
+ * The heights of letters on a photo whose longer side is 1,000: on cards, and on a large picture.
+ */
 export const letterHeights = { card: 42, large: 22, object: 11 };
 
 /** The places in a region that are tried, in shares of its width and height. */
 const steps = [0.5, 0.3, 0.7, 0.1, 0.9];
 
 /**
- * Labels a photo so that no label covers another. Regions come first; a region without room on a card
- * may have room on the large picture, where the labels of objects are as well.
+ * Labels a photo so that no label covers another. Regions come first; a region without room on a
+ * card may have room on the large picture, where the labels of objects are as well.
  *
  * @param unit A thousandth of the photo's longer side, px.
  */
@@ -69,7 +71,10 @@ interface RegionLabel extends Label {
   readonly mask: Mask;
 }
 
-/** On the middle of the region's upper edge, where a label covers least; else anywhere in the region. */
+/**
+ * On the middle of the region's upper edge, where a label covers least; else anywhere in the
+ * region.
+ */
 function placesInRegion({ text, boxXyxy, mask, photo }: RegionLabel, letterPx: number): LabelBox[] {
   const [x1, y1, x2, y2] = boxXyxy;
   const inside = steps.flatMap((down) =>

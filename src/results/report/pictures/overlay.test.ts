@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
-import { decodePicture } from "../../../vision/photo/picture.ts";
+import { decodePicture } from "../../../vision/photo/decode-picture.ts";
 import type { Region } from "../../../vision/region.ts";
 import { exampleRegion, exampleResult } from "../../recorded-photos.fixture.ts";
 import { drawOverlay } from "./overlay.ts";

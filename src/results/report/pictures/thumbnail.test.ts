@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import { describe, test } from "node:test";
 import sharp from "sharp";
 import { OrangeryError } from "../../../errors.ts";
-import { decodePicture } from "../../../vision/photo/picture.ts";
+import { decodePicture } from "../../../vision/photo/decode-picture.ts";
 import { makeThumbnail, type Thumbnail } from "./thumbnail.ts";
 
 const raw = { width: 64, height: 48, channels: 3 } as const;

@@ -31,8 +31,8 @@ const reasons: { readonly [code in ErrorCode]?: string } = {
 };
 
 /**
- * Makes a copy of the photo at `source` as WebP, of the pixels that the models were given. A photo that
- * is gone or has changed has none.
+ * Makes a copy of the photo at `source` as WebP, of the pixels that the models were given. A photo
+ * that is gone or has changed has none.
  */
 export async function makeThumbnail(
   source: string,

@@ -116,8 +116,9 @@ function fallbacksOf({ devices }: ReportData): readonly Fallback[] {
 }
 
 /**
- * Whether not all photos ran on one device: then a fallback was a mishap. Otherwise it may be the only
- * device of the machine: results say why a device was not used, but not whether anybody asked for it.
+ * Whether not all photos ran on one device: then a fallback was a mishap. Otherwise it may be the
+ * only device of the machine: results say why a device was not used, but not whether anybody asked
+ * for it.
  */
 function isMixed({ devices }: ReportData): boolean {
   // The recorded device is the detector's.

@@ -1,8 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatCount, formatDuration, formatEta, formatPlural, formatRate } from "./quantities.ts";
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatEta,
+  formatPlural,
+  formatRate,
+} from "./quantities.ts";
 
-const cases: [said: string, expected: string][] = [
+const cases: [formatted: string, expected: string][] = [
+  [formatBytes(0), "0 B"],
+  [formatBytes(730_900), "731 kB"],
+  [formatBytes(999_600), "1.0 MB"],
+  [formatBytes(40_630_000), "40.6 MB"],
+  [formatBytes(4_300_000_000), "4.3 GB"],
   [formatCount(0), "0"],
   [formatCount(1_234_567), "1,234,567"],
   [formatDuration(0), "0 ms"],
@@ -20,6 +32,6 @@ const cases: [said: string, expected: string][] = [
   [formatPlural(1, "photo"), "1 photo"],
 ];
 
-for (const [said, expected] of cases) {
-  test(`a quantity is said as ${expected}`, () => assert.equal(said, expected));
+for (const [formatted, expected] of cases) {
+  test(`a quantity is formatted as ${expected}`, () => assert.equal(formatted, expected));
 }

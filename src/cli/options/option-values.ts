@@ -1,0 +1,51 @@
+import { type Command, InvalidArgumentError } from "commander";
+
+export function parseFraction(text: string): number {
+  const value = parseDecimal(text);
+  if (value >= 0 && value <= 1) return value;
+  throw expected("a number from 0 to 1", text);
+}
+
+export function parseCount(text: string): number {
+  const value = parseDecimal(text);
+  if (Number.isSafeInteger(value) && value >= 1) return value;
+  throw expected("a whole number from 1 up", text);
+}
+
+/** Returns NaN for what is no decimal number; `Number` would accept an empty text and 0x10, too. */
+export function parseDecimal(text: string): number {
+  return /^(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+}
+
+/** Returns one number for a square, or [height, width]. */
+export function parseImageSize(text: string): number | [number, number] {
+  const [height, width, ...rest] = text.split(/[x×]/i);
+  const isSide = (side: string | undefined) => /^[1-9]\d{0,4}$/.test(side ?? "");
+  if (rest.length === 0 && isSide(height)) {
+    if (width === undefined) return Number(height);
+    if (isSide(width)) return [Number(height), Number(width)];
+  }
+  throw expected("pixels as in 640, or height x width as in 480x640", text);
+}
+
+export function expected(what: string, value: string): InvalidArgumentError {
+  return new InvalidArgumentError(`Expected ${what}, got "${value}".`);
+}
+
+/**
+ * Refuses a command line without an option. Commander's own mandatory options would be reported
+ * before a misspelt one, which is the likelier mistake.
+ */
+export function requireOption<T extends object>(
+  command: Command,
+  options: T,
+  name: keyof T & string,
+): void {
+  if (options[name] === undefined)
+    command.error(`error: option '${flagsOf(command, name)}' is needed`);
+}
+
+/** Returns how an option is written in the help: `--detect <model>`. */
+export function flagsOf(command: Command, name: string): string {
+  return command.options.find((option) => option.attributeName() === name)!.flags;
+}

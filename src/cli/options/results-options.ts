@@ -1,0 +1,33 @@
+import { extname } from "node:path";
+import { type Command, Option } from "commander";
+import { urlScheme } from "../../base/url.ts";
+import { fromCaller } from "./caller-paths.ts";
+
+export const defaultResults = "results.db";
+
+/** Adds the option that names the results of a queue's photos. */
+export function addResultsOption(command: Command, use: string): Command {
+  return command.addOption(
+    new Option("--results <file>", `${use}: a file, or postgres://…`).env("ORANGERY_RESULTS"),
+  );
+}
+
+/** Adds the option that chooses one of several recipes. */
+export function addRecipeOption(command: Command): Command {
+  return command.option(
+    "--recipe <hash>",
+    "the recipe whose results are meant, by the beginning of its hash (default: the newest)",
+  );
+}
+
+/** Makes the path of a results file absolute, and leaves the URL of a database as it is. */
+export function resultsFromCaller(location: string): string {
+  return urlScheme(location) === undefined ? fromCaller(location) : location;
+}
+
+/** Returns a path beside the results file, named after it; for a database, where the user is. */
+export function pathBeside(location: string, suffix: string): string {
+  if (urlScheme(location) !== undefined) return fromCaller(`results${suffix}`);
+  const extension = extname(location);
+  return location.slice(0, location.length - extension.length) + suffix;
+}

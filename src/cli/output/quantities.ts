@@ -1,8 +1,0 @@
-// Shared with the report page.
-export {
-  formatCount,
-  formatDuration,
-  formatEta,
-  formatPlural,
-  formatRate,
-} from "../../base/quantities.ts";
