@@ -55,7 +55,7 @@ test("the example photos are counted, drawn, told in a table, and not done a sec
   assert.deepEqual([summary.run.photos, summary.run.modelLoads], [0, 0]);
 });
 
-test("same names are different photos, identical bytes one result, bad photos are set aside", async () => {
+test("same names are different photos, identical bytes one result, bad photos fail", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(["photos/a/x.png", "photos/b/x.png", "photos/b/.hidden.png"]);
   await mkdir(join(folder.path, "photos", "c"));
@@ -76,7 +76,7 @@ test("same names are different photos, identical bytes one result, bad photos ar
   const drawn = await readdir(join(folder.path, "photos", "drawn"));
   assert.equal(drawn.length, 3, "each photo has a picture, and none was taken for a photo");
 
-  // A removed picture is drawn again, without a model; the bad photo stays set aside.
+  // A removed picture is drawn again, without a model; the bad photo stays failed.
   await rm(join(folder.path, "photos", "drawn", drawn[0]!));
   const again = await folder.run(...args, "--json");
   assert.equal(again.status, 3);
@@ -160,7 +160,7 @@ test("annotated pictures among the photos are refused", async () => {
   assert.match(stderr, /Expected a folder of their own .*\[INVALID_ARGUMENT\]/);
 });
 
-test("--retry tries photos again that were set aside, a larger limit does so by itself", async () => {
+test("--retry tries photos again that failed, a larger limit does so by itself", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(["a.png"]);
   const args = ["run", "a.png", "--detect", ...quickModel];
@@ -266,7 +266,7 @@ test("two runs share the work and do no photo twice", async () => {
   assertAllDoneOnce(folder, 80, 60);
 });
 
-test("a photo that takes the process down three times is set aside, the others are done", async () => {
+test("a photo that takes the process down three times has failed, the others are done", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(numbered(6));
   // Large enough to be caught at work.

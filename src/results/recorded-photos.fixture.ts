@@ -10,7 +10,7 @@ import type { Region } from "../vision/region.ts";
 export interface RecordedPhoto {
   readonly source: string;
   readonly result?: PhotoResult;
-  /** Why it was set aside. */
+  /** Why it failed. */
   readonly reason?: { readonly code: string; readonly message: string };
   /** Of its bytes; made of the source where it does not matter. */
   readonly contentSha256?: string;
