@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { onnxRuntime } from "../src/native/onnx-runtime.ts";
-import { decodePicture } from "../src/vision/photo/picture.ts";
+import { decodePicture } from "../src/vision/photo/decode-picture.ts";
 import { gapsDuring } from "./event-loop-gap.ts";
 
 const [model, photo] = process.argv.slice(2) as [string, string];

@@ -16,7 +16,7 @@ import { randomYolo } from "../src/graph/yolo/random-yolo.fixture.ts";
 import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { onnxRuntime } from "../src/native/onnx-runtime.ts";
-import { decodePicture } from "../src/vision/photo/picture.ts";
+import { decodePicture } from "../src/vision/photo/decode-picture.ts";
 import { gapsDuring } from "./event-loop-gap.ts";
 import { median, percentOver, table } from "./figures.ts";
 import { benchFleet } from "./fleet.ts";

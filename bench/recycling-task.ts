@@ -1,7 +1,7 @@
 /** The task of bench/recycling.ts: a photo of 12 MP is decoded and predicted in 12 slices. */
 import { ModelTask } from "../src/tasks/model-task.ts";
 import { cutPicture } from "../src/vision/photo/cut-picture.ts";
-import { decodePicture } from "../src/vision/photo/picture.ts";
+import { decodePicture } from "../src/vision/photo/decode-picture.ts";
 import { planSlices } from "../src/vision/slices/plan-slices.ts";
 
 export default class CountInSlices extends ModelTask<{ photo: string }, number> {

@@ -7,7 +7,7 @@ export {
   OrangeryError,
   type OrangeryErrorOptions,
 } from "./errors.ts";
-// `PhotoJob` stays out: the database behind it would double what importing the package takes.
+// `PhotoJob` is in `orangery/run`: the database behind it would double what this import takes.
 export type { ObjectCount, PhotoResult } from "./ledger/results/result-rows.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 export {
@@ -56,18 +56,15 @@ export { workerIdFromName } from "./tasks/worker-id.ts";
 export { type Detection, Detections } from "./vision/detections.ts";
 export { type DrawingOptions, drawDetections } from "./vision/drawing/drawing.ts";
 export { Mask } from "./vision/masks/mask.ts";
+export { cutPicture } from "./vision/photo/cut-picture.ts";
+export { type DecodeOptions, decodePicture } from "./vision/photo/decode-picture.ts";
 export {
   type OpenPhoto,
   openPhoto,
   type PhotoInput,
   type Pixels,
 } from "./vision/photo/open-photo.ts";
-export {
-  type DecodeOptions,
-  decodePicture,
-  type Picture,
-  type PictureInput,
-} from "./vision/photo/picture.ts";
+export type { Picture, PictureInput } from "./vision/photo/picture.ts";
 export { type EncodeOptions, encodePicture, savePicture } from "./vision/photo/picture-file.ts";
 export type { PictureOnDisk } from "./vision/photo/picture-on-disk.ts";
 export type { Slice } from "./vision/photo/slice.ts";

@@ -13,7 +13,7 @@ import { writeYoloCheckpoint, yoloModel } from "../src/checkpoint/yolo/network-w
 import { readModel } from "../src/graph/onnx/model-reader.ts";
 import { randomYolo } from "../src/graph/yolo/random-yolo.fixture.ts";
 import { isOrangeryError, ModelCache } from "../src/index.ts";
-import { decodePicture } from "../src/vision/photo/picture.ts";
+import { decodePicture } from "../src/vision/photo/decode-picture.ts";
 import { CliFolder, jsonLines } from "./cli.fixture.ts";
 
 const photo = new URL("../examples/photos/tray-1.jpg", import.meta.url);

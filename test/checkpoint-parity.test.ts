@@ -10,7 +10,7 @@ import { type Floats, runModel } from "../src/graph/run-model.fixture.ts";
 import { createYoloModel } from "../src/graph/yolo/yolo-model.ts";
 import { letterbox } from "../src/vision/letterbox/letterbox.ts";
 import { planLetterbox } from "../src/vision/letterbox/plan-letterbox.ts";
-import { decodePicture } from "../src/vision/photo/picture.ts";
+import { decodePicture } from "../src/vision/photo/decode-picture.ts";
 
 /** Of an output's standard deviation. */
 const tolerance = 1e-4;

@@ -3,7 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import type { PhotoFile } from "../../ledger/worklist/add-photos.ts";
-import { hasPictureExtension } from "../../vision/photo/picture.ts";
+import { hasPictureExtension } from "../../vision/photo/decode-picture.ts";
 
 export interface FindPhotosOptions {
   /** Folders to leave out wherever they are met: where the annotated pictures go. */

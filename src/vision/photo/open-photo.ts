@@ -1,13 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import { cutPicture } from "./cut-picture.ts";
-import {
-  assertPicture,
-  type DecodeOptions,
-  decodeEncoded,
-  type Picture,
-  type PictureInput,
-  readEncoded,
-} from "./picture.ts";
+import { type DecodeOptions, decodeEncoded, readEncoded } from "./decode-picture.ts";
+import { assertPicture, type Picture, type PictureInput } from "./picture.ts";
 import { PictureOnDisk } from "./picture-on-disk.ts";
 import type { Slice } from "./slice.ts";
 

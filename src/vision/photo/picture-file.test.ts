@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-import { decodePicture } from "./picture.ts";
+import { decodePicture } from "./decode-picture.ts";
 import { encodePicture, savePicture } from "./picture-file.ts";
 
 let folder: string;

@@ -1,9 +1,12 @@
 import { type FileHandle, mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import sharp, { type Sharp } from "sharp";
+import { isDiskFull } from "../../base/files/disk-full.ts";
 import { OrangeryError } from "../../errors.ts";
+import { decodeEncoded, type EncodedPhoto, toRgb, unreadable } from "./decode-picture.ts";
 import { Orientation } from "./orientation.ts";
-import { type EncodedPhoto, type Picture, toRgb, unreadable } from "./picture.ts";
+import type { Picture } from "./picture.ts";
 import { assertSlice, type Slice } from "./slice.ts";
 import { readTiledTiff, type TiledTiff, toTiledTiff } from "./tiled-tiff.ts";
 
@@ -64,7 +67,8 @@ export class PictureOnDisk implements AsyncDisposable {
       const file = await open(path);
       try {
         const tiff = await readTiledTiff(file);
-        const orientation = new Orientation(encoded.orientation, [tiff.width, tiff.height]);
+        const stored = isTurnedLater(encoded) ? encoded.orientation : undefined;
+        const orientation = new Orientation(stored, [tiff.width, tiff.height]);
         return new PictureOnDisk(file, tiff, orientation);
       } catch (error) {
         await file.close();
@@ -159,7 +163,7 @@ async function makeFolder(folder: string, { label }: EncodedPhoto): Promise<stri
     return await mkdtemp(join(folder, prefix));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code === "ENOSPC" || code === "EDQUOT") throw noSpace(label, folder, cause);
+    if (isDiskFull(cause)) throw noSpace(label, folder, cause);
     throw new OrangeryError(
       "INVALID_ARGUMENT",
       `Expected a folder for temporary files that can be written, got ${code} for ${folder}. ` +
@@ -187,10 +191,23 @@ async function removeLeftovers(folder: string): Promise<void> {
   }
 }
 
+/** Whether libvips alone makes RGB of the photo, strip by strip, and turns nothing. */
+function isTurnedLater({ plan: { layout } }: EncodedPhoto): boolean {
+  return layout === "rgb" || layout === "alpha";
+}
+
+/** What takes arithmetic to become RGB is decoded in memory, whatever its size, and is upright. */
+async function storedRgb(encoded: EncodedPhoto): Promise<Sharp> {
+  if (isTurnedLater(encoded)) return toRgb(encoded);
+  const { data, widthPx: width, heightPx: height } = await decodeEncoded(encoded);
+  return sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+}
+
 async function writePixels(encoded: EncodedPhoto, path: string): Promise<void> {
   try {
-    await toTiledTiff(toRgb(encoded)).toFile(path);
+    await toTiledTiff(await storedRgb(encoded)).toFile(path);
   } catch (cause) {
+    if (cause instanceof OrangeryError) throw cause;
     const { message } = cause as Error;
     if (message.includes("write error")) throw noSpace(encoded.label, path, cause);
     throw unreadable(encoded.label, message, cause);

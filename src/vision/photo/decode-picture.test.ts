@@ -2,18 +2,19 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
 import { isOrangeryError } from "../../errors.ts";
+import { colourCases, unusablePhotos } from "./colours.fixture.ts";
 import {
-  assertPicture,
+  type DecodeOptions,
   decodePicture,
   hasPictureExtension,
-  type Picture,
   pictureExtensions,
-} from "./picture.ts";
+} from "./decode-picture.ts";
+import { assertPicture, type Picture } from "./picture.ts";
 
 let folder: string;
 before(async () => {
@@ -84,10 +85,113 @@ test("grey, palette, alpha and 16-bit pictures become 8-bit RGB", async () => {
   }
 });
 
-test("a CMYK JPEG becomes RGB", async () => {
-  const bytes = await image().toColourspace("cmyk").jpeg().toBuffer();
-  assert.equal((await sharp(bytes).metadata()).space, "cmyk");
-  assert.equal((await decodePicture(bytes)).data.length, rgb.length);
+describe("unusual colours", () => {
+  for (const { name, bytes, rgb } of colourCases) {
+    test(`${name}: the pixels of OpenCV`, async () => {
+      const { data } = await decodePicture(bytes);
+      assert.deepEqual(data, rgb);
+    });
+  }
+
+  const reasons: Readonly<Record<string, RegExp>> = {
+    "five grey bands": /it has 5 bands, of which 1 would be grey.*--bands 3,2,1/,
+    "RGB and two more bands": /it has 5 bands, of which 3 would be RGB.*--bands/,
+    "three grey bands": /it has 3 bands, of which 1 would be grey.*--bands/,
+    float32: /its samples are floating point of 32 bits.*--value-range/,
+    float64: /floating point of 64 bits.*--value-range/,
+    float16: /floating point of 16 bits.*--value-range/,
+    int16: /signed integers of 16 bits.*--value-range/,
+    int8: /signed integers of 8 bits.*--value-range/,
+    uint32: /unsigned integers of 32 bits.*--value-range/,
+    CIELAB: /its colours are CIELAB. Convert it to RGB/,
+    "CIELAB of 16 bits": /its colours are CIELAB/,
+    "ICC LAB": /its colours are ICC LAB/,
+    "YCbCr without JPEG": /its colours are YCbCr/,
+    "a mosaic": /its colours are a raw sensor mosaic/,
+  };
+  for (const [name, bytes] of unusablePhotos) {
+    test(`${name}: refused by name`, async () => {
+      await assert.rejects(decodePicture(bytes), (error) => {
+        assert.ok(isOrangeryError(error, "PHOTO_UNREADABLE"));
+        assert.match(error.message, reasons[name]!);
+        return true;
+      });
+    });
+  }
+
+  test("bands that are chosen become red, green and blue, or grey", async () => {
+    const five = unusablePhotos.get("five grey bands")!;
+    const { data: rgb } = await decodePicture(five, { bands: [1, 2, 3] });
+    const { data: turned } = await decodePicture(five, { bands: [3, 2, 1] });
+    const { data: grey } = await decodePicture(five, { bands: [5] });
+    for (let i = 0; i < rgb.length; i += 3) {
+      assert.deepEqual([...turned.subarray(i, i + 3)], [...rgb.subarray(i, i + 3)].reverse());
+      // The fifth band was written as a copy of the first.
+      assert.deepEqual([...grey.subarray(i, i + 3)], Array(3).fill(rgb[i]));
+    }
+    await assert.rejects(decodePicture(five, { bands: [6] }), /it has 5 bands, and band 6 was/);
+  });
+
+  test("a range of values is spread over 0 to 255, and what is outside is clamped", async () => {
+    const values = Uint16Array.of(0, 99, 100, 2100, 4095, 4100, 65_535, 2108);
+    const raw = { width: 8, height: 1, channels: 1 as const };
+    const bytes = await sharp(values, { raw }).toColourspace("grey16").png().toBuffer();
+    const levels = async (valueRange: readonly [number, number]) =>
+      (await decodePicture(bytes, { valueRange })).data.filter((_, i) => i % 3 === 0);
+    assert.deepEqual([...(await levels([100, 4100]))], [0, 0, 0, 128, 255, 255, 255, 128]);
+    // The other way round: a negative.
+    assert.deepEqual([...(await levels([4100, 100]))], [255, 255, 255, 128, 0, 0, 0, 127]);
+    const float = unusablePhotos.get("float32")!;
+    const { data } = await decodePicture(float, { valueRange: [0, 1] });
+    const { data: bands } = await decodePicture(unusablePhotos.get("five grey bands")!, {
+      bands: [1, 2, 3],
+    });
+    assert.deepEqual(data, bands, "the same numbers, divided by 255");
+  });
+
+  for (const options of [
+    { bands: [] },
+    { bands: [1, 2] },
+    { bands: [0] },
+    { bands: [1.5] },
+    { valueRange: [1] },
+    { valueRange: [5, 5] },
+    { valueRange: [0, Number.NaN] },
+  ]) {
+    test(`${JSON.stringify(options)} is refused`, async () => {
+      const wrong = options as unknown as DecodeOptions;
+      await assert.rejects(decodePicture(await image().png().toBuffer(), wrong), {
+        code: "INVALID_ARGUMENT",
+      });
+    });
+  }
+});
+
+describe("what is no photo is named", () => {
+  const cases: readonly (readonly [string, string | Uint8Array, RegExp])[] = [
+    ["a page", "<!DOCTYPE html><title>Sign in</title>", /it is an HTML or XML page/],
+    ["JSON", '{"error":"not found"}', /it is JSON text/],
+    ["a Git LFS pointer", "version https://git-lfs.github.com/spec/v1\n", /a Git LFS pointer/],
+    ["a PDF", "%PDF-1.7 and more", /it is a PDF document/],
+    ["a video", "\0\0\0\x18ftypisom and more", /it is a video/],
+    ["nothing", "", /it is empty/],
+    ["zeros", new Uint8Array(4000), /4000 bytes that begin with 00 00/],
+  ];
+  for (const [name, content, reason] of cases) {
+    test(name, async () => {
+      const bytes = typeof content === "string" ? Buffer.from(content, "latin1") : content;
+      await assert.rejects(decodePicture(bytes), (error) => {
+        assert.ok(isOrangeryError(error, "PHOTO_UNREADABLE"));
+        assert.match(error.message, reason);
+        return true;
+      });
+    });
+  }
+
+  test("a JPEG without its last two bytes is cut off", async () => {
+    const bytes = await image().jpeg().toBuffer();
+    await assert.rejects(decodePicture(bytes.subarray(0, -2)), /it is cut off \(.*premature end/);
+  });
 });
 
 test("an embedded colour profile changes no pixel", async () => {

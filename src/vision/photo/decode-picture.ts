@@ -1,0 +1,222 @@
+import { readFile } from "node:fs/promises";
+import sharp, { type Sharp } from "sharp";
+import { describeFile } from "../../base/files/file-kind.ts";
+import { OrangeryError } from "../../errors.ts";
+import { assertPicture, type Picture } from "./picture.ts";
+import {
+  checkSampleOptions,
+  planSamples,
+  refuseUnusableTiff,
+  type SampleOptions,
+  type SamplePlan,
+  UnusableSamples,
+} from "./sample-layout.ts";
+import { samplesToRgb } from "./samples-to-rgb.ts";
+
+export interface DecodeOptions extends SampleOptions {
+  /** Photos with more pixels are refused before they are decoded. Default 268 million. */
+  readonly maxPixels?: number | undefined;
+  /** Decoding cannot be interrupted: an abort is seen before reading and after decoding. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the formats that {@link decodePicture} reads are usually called: lower case, with the dot. */
+export const pictureExtensions: readonly string[] = Object.freeze([
+  ".jpg",
+  ".jpeg",
+  ".jpe",
+  ".jfif",
+  ".png",
+  ".webp",
+  ".tif",
+  ".tiff",
+  ".avif",
+]);
+
+const readableFormats = new Set(["jpeg", "png", "webp", "tiff", "heif"]);
+const formatNames = "JPEG, PNG, WebP, TIFF or AVIF";
+const defaultMaxPixels = 268_000_000;
+
+/** Whether `path` ends like a photo that {@link decodePicture} reads. Nothing is opened. */
+export function hasPictureExtension(path: string): boolean {
+  const dot = path.lastIndexOf(".");
+  return dot >= 0 && pictureExtensions.includes(path.slice(dot).toLowerCase());
+}
+
+/**
+ * Decodes a JPEG, PNG, WebP, TIFF or AVIF photo, told by its content and not by its name.
+ *
+ * The EXIF orientation is applied; grey, palette, CMYK and 16-bit photos become 8-bit RGB; an alpha
+ * channel is dropped, not blended, but for that of a TIFF; of several pages the first is read. Embedded colour profiles are
+ * ignored, as OpenCV and with it Ultralytics do: the numbers in the file are the numbers a model was
+ * trained on, and those of an RGB JPEG come out as libjpeg-turbo gives them, bit for bit.
+ *
+ * A damaged photo is refused where OpenCV would go on with grey for what is missing: a count taken
+ * from half a photo is a wrong count. What a decoder merely warns of is let through, as OpenCV does:
+ * stray bytes between a JPEG's parts, flipped bits inside one.
+ *
+ * @throws `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`, `PHOTO_TOO_LARGE`, or the signal's reason.
+ */
+export async function decodePicture(
+  source: string | URL | Uint8Array,
+  options: DecodeOptions = {},
+): Promise<Picture> {
+  const picture = await decodeEncoded(await readEncoded(source, options));
+  options.signal?.throwIfAborted();
+  return picture;
+}
+
+/** A photo as it is in its file, of a format that can be decoded. */
+export interface EncodedPhoto {
+  readonly bytes: Uint8Array;
+  /** What to call it in messages. */
+  readonly label: string;
+  /** Before its orientation is applied, px. */
+  readonly storedWh: readonly [number, number];
+  /** EXIF's, 1 to 8. */
+  readonly orientation: number | undefined;
+  /** How its samples become RGB. */
+  readonly plan: SamplePlan;
+  readonly sampleOptions: SampleOptions;
+}
+
+/**
+ * Reads a photo's file and its header, and nothing of its pixels.
+ *
+ * @throws as {@link decodePicture}
+ */
+export async function readEncoded(
+  source: string | URL | Uint8Array,
+  { maxPixels = defaultMaxPixels, bands, valueRange, signal }: DecodeOptions = {},
+): Promise<EncodedPhoto> {
+  signal?.throwIfAborted();
+  const label = source instanceof Uint8Array ? `${source.byteLength} bytes` : String(source);
+  const bytes = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
+  if (bytes.byteLength === 0) throw unreadable(label, "it is empty");
+
+  checkSampleOptions({ bands, valueRange });
+  const sampleOptions = { bands, valueRange };
+  const { width, height, orientation, plan } = await readHeader(bytes, label, sampleOptions);
+  const pixels = width * height;
+  if (pixels > maxPixels) {
+    throw new OrangeryError(
+      "PHOTO_TOO_LARGE",
+      `Expected a photo of at most ${maxPixels} pixels, got ${width}×${height} = ` +
+        `${pixels} (${label}). Raise the limit (\`maxPixels\`, --max-pixels) or make the photo smaller.`,
+      { details: { photo: label, expected: maxPixels, came: pixels, width, height } },
+    );
+  }
+  return { bytes, label, storedWh: [width, height], orientation, plan, sampleOptions };
+}
+
+async function readPhoto(
+  source: string | URL,
+  label: string,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
+  try {
+    return await readFile(source, signal === undefined ? {} : { signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new OrangeryError(
+      "PHOTO_NOT_FOUND",
+      `Expected a photo at ${label} that can be opened, got ${reason}. Check the path and the rights.`,
+      { cause, details: { photo: label, reason } },
+    );
+  }
+}
+
+async function readHeader(bytes: Uint8Array, label: string, sampleOptions: SampleOptions) {
+  try {
+    refuseUnusableTiff(bytes, sampleOptions);
+    // The limit is ours to check, with its own error.
+    const header = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const { format, width, height, orientation } = header;
+    if (readableFormats.has(format) && width > 0 && height > 0) {
+      const plan = planSamples(header, bytes, sampleOptions);
+      return { width, height, orientation, plan };
+    }
+    throw new Error(`it is ${describeFile(bytes)}`);
+  } catch (cause) {
+    throw unreadable(label, reasonOf(cause, bytes), cause);
+  }
+}
+
+/** The pixels of a photo of the layout `rgb` or `alpha` as 8-bit RGB from top to bottom; its orientation is not applied. */
+export function toRgb(encoded: EncodedPhoto): Sharp {
+  const image = openImage(encoded);
+  // Exact where the alpha is 0 or 255, as that of an orthophoto is; within 1 elsewhere.
+  const opaque = encoded.plan.layout === "alpha" ? image.flatten({ background: "#000" }) : image;
+  return opaque.removeAlpha().toColourspace("srgb");
+}
+
+function openImage({ bytes }: EncodedPhoto): Sharp {
+  return sharp(bytes, {
+    failOn: "error",
+    ignoreIcc: true,
+    limitInputPixels: false,
+    sequentialRead: true,
+  });
+}
+
+/** Decodes into memory. @throws `PHOTO_UNREADABLE` */
+export async function decodeEncoded(encoded: EncodedPhoto): Promise<Picture> {
+  const { plan, sampleOptions } = encoded;
+  try {
+    const picture =
+      plan.layout === "rgb"
+        ? await decodeRgb(encoded)
+        : await samplesToRgb(() => openImage(encoded), plan, sampleOptions);
+    assertPicture(picture);
+    return picture;
+  } catch (cause) {
+    throw unreadable(encoded.label, (cause as Error).message, cause);
+  }
+}
+
+async function decodeRgb(encoded: EncodedPhoto): Promise<Picture> {
+  const { data, info } = await toRgb(encoded)
+    .autoOrient()
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true });
+  // Plainly a Uint8Array: a Buffer's slice() would not copy.
+  const bytesRgb = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return { data: bytesRgb, widthPx: info.width, heightPx: info.height };
+}
+
+export function unreadable(label: string, reason: string, cause?: unknown): OrangeryError {
+  const advice =
+    cause instanceof UnusableSamples
+      ? cause.advice
+      : "Open it in an image viewer; copy it again or convert it.";
+  return new OrangeryError(
+    "PHOTO_UNREADABLE",
+    `Expected a whole ${formatNames} photo, got one that cannot be decoded (${label}): ` +
+      `${inOneLine(reason)}. ${advice}`,
+    { cause, details: { photo: label, reason } },
+  );
+}
+
+/** Why a header cannot be read: what the file is, where libvips only knows what it is not. */
+function reasonOf(cause: unknown, bytes: Uint8Array): string {
+  const { message } = cause as Error;
+  if (message.includes("unsupported image format")) return `it is ${describeFile(bytes)}`;
+  return message;
+}
+
+const maxReasonLength = 300;
+
+/** A decoder has a line for everything that it stumbled over, the same one several times. */
+function inOneLine(reason: string): string {
+  const lines = new Set(
+    reason
+      .split("\n")
+      .map((line) => line.trim())
+      .filter(Boolean),
+  );
+  const text = [...lines].join("; ").slice(0, maxReasonLength);
+  return /premature end|unexpected end|not enough data/i.test(text)
+    ? `it is cut off (${text})`
+    : text;
+}

@@ -1,0 +1,117 @@
+import type { Sharp } from "sharp";
+import type { SampleOptions, SamplePlan } from "./sample-layout.ts";
+
+/** Samples as the file has them, interleaved, its orientation applied. */
+interface Samples {
+  readonly values: ArrayLike<number>;
+  readonly channels: number;
+  readonly widthPx: number;
+  readonly heightPx: number;
+}
+
+/** Decoded pixels, RGB, interleaved. */
+export interface RgbPixels {
+  readonly data: Uint8Array;
+  readonly widthPx: number;
+  readonly heightPx: number;
+}
+
+/**
+ * Decodes what libvips alone would not turn into OpenCV's RGB, all of it in memory.
+ *
+ * Formulas of integers, as OpenCV 5.0 and its libtiff have them; equal to the bit on CMYK and YCCK
+ * JPEGs, CMYK TIFFs, and RGB TIFFs with alpha of 8 and 16 bits.
+ */
+export async function samplesToRgb(
+  open: () => Sharp,
+  plan: SamplePlan,
+  options: SampleOptions,
+): Promise<RgbPixels> {
+  if (plan.layout === "chosen") return await chosenBands(open, plan, options);
+  const samples = await readSamples(open, plan);
+  const { values, channels, widthPx, heightPx } = samples;
+  const data = new Uint8Array(3 * widthPx * heightPx);
+  const toByte = plan.depth === "ushort" ? byteOf16Bits : (value: number) => value;
+  const mix = mixers[plan.layout as keyof typeof mixers];
+  for (let pixel = 0, at = 0; at < data.length; pixel += channels) {
+    const last = toByte(values[pixel + channels - 1]!);
+    for (let c = 0; c < 3; c++) data[at++] = mix(toByte(values[pixel + c]!), last);
+  }
+  return { data, widthPx, heightPx };
+}
+
+/** As libtiff reduces samples of 16 bits, and OpenCV with it where it leaves colours to libtiff. */
+function byteOf16Bits(value: number): number {
+  return Math.floor((value + 128) / 257);
+}
+
+/** What a colour becomes beside the last sample of its pixel, black or alpha; all 0…255. */
+const mixers = {
+  /** libvips turns inks around where OpenCV takes them as they are. */
+  "cmyk-jpeg": (ink: number, black: number) => 255 - black - ((ink * (255 - black)) >> 8),
+  "cmyk-tiff": (ink: number, black: number) => Math.floor(((255 - black) * (255 - ink)) / 255),
+  alpha: (colour: number, alpha: number) => Math.floor((colour * alpha + 127) / 255),
+} as const;
+
+async function chosenBands(
+  open: () => Sharp,
+  plan: SamplePlan,
+  { bands, valueRange }: SampleOptions,
+): Promise<RgbPixels> {
+  const chosen = bands ?? (plan.channels < 3 ? [1] : [1, 2, 3]);
+  const [black, white] = valueRange ?? [0, plan.depth === "ushort" ? 65_536 : 256];
+  // Without a range 16 bits lose their lower 8, as elsewhere; with one its ends become 0 and 255.
+  const scale = valueRange === undefined ? 256 / white : 255 / (white - black);
+  const rounding = valueRange === undefined ? 0 : 0.5;
+  let rgb: { data: Uint8ClampedArray; widthPx: number; heightPx: number } | undefined;
+  for (const [i, band] of chosen.entries()) {
+    const { values, widthPx, heightPx } = await readSamples(
+      // sharp's types know four channels, sharp itself five.
+      () => open().extractChannel((band - 1) as 3),
+      plan,
+    );
+    rgb ??= { data: new Uint8ClampedArray(3 * widthPx * heightPx), widthPx, heightPx };
+    const { data } = rgb;
+    for (let pixel = 0, at = i; pixel < values.length; pixel++, at += 3) {
+      // A clamped array rounds to even, so what it takes is whole.
+      data[at] = Math.floor((values[pixel]! - black) * scale + rounding);
+    }
+  }
+  const { data, widthPx, heightPx } = rgb!;
+  if (chosen.length === 1) {
+    for (let at = 0; at < data.length; at += 3) data.fill(data[at]!, at + 1, at + 3);
+  }
+  return { data: new Uint8Array(data.buffer), widthPx, heightPx };
+}
+
+/** The typed arrays of libvips' types of samples. */
+const arrays = {
+  uchar: Uint8Array,
+  char: Int8Array,
+  ushort: Uint16Array,
+  short: Int16Array,
+  uint: Uint32Array,
+  int: Int32Array,
+  float: Float32Array,
+  double: Float64Array,
+} as const;
+
+async function readSamples(open: () => Sharp, { space, depth }: SamplePlan): Promise<Samples> {
+  const SampleArray = arrays[depth as keyof typeof arrays];
+  const { data, info } = await open()
+    .autoOrient()
+    .pipelineColourspace(space)
+    .toColourspace(space)
+    .raw({ depth })
+    .toBuffer({ resolveWithObject: true });
+  // A Buffer may begin anywhere in its memory, a typed array only where its elements fit.
+  const isAligned = data.byteOffset % SampleArray.BYTES_PER_ELEMENT === 0;
+  const { buffer, byteOffset } = isAligned ? data : Uint8Array.from(data);
+  const length = data.byteLength / SampleArray.BYTES_PER_ELEMENT;
+  return {
+    values: new SampleArray(buffer, byteOffset, length),
+    channels: info.channels,
+    widthPx: info.width,
+    heightPx: info.height,
+  };
+}
