@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
+import { withOptions } from "../scripts/generate-cli-docs.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { FleetMetrics } from "../src/monitor/fleet-metrics.ts";
 import { WorkerMetrics } from "../src/monitor/worker-metrics.ts";
@@ -178,6 +179,11 @@ describe("docs/fleet.md", () => {
     const documented = tableCodes(sectionOf("docs/fleet.md", "A worker's options"), 0).flat();
     assert.deepEqual(documented.toSorted(), declared.toSorted());
   });
+});
+
+test("docs/cli.md has the arguments and options of every command as the help has them", () => {
+  const markdown = read("docs/cli.md");
+  assert.equal(withOptions(markdown), markdown, "run npm run docs:cli");
 });
 
 describe("docs/ledger.md", () => {

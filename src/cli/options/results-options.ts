@@ -4,12 +4,11 @@ import { urlScheme } from "../../base/url.ts";
 import { fromCaller } from "./caller-paths.ts";
 
 export const defaultResults = "results.db";
+export const resultsHelp = `a file or postgres://… (default: ${defaultResults})`;
 
 /** Adds the option that names the results of a queue's photos. */
-export function addResultsOption(command: Command, use: string): Command {
-  return command.addOption(
-    new Option("--results <file>", `${use}: a file, or postgres://…`).env("ORANGERY_RESULTS"),
-  );
+export function addResultsOption(command: Command, description: string): Command {
+  return command.addOption(new Option("--results <file>", description).env("ORANGERY_RESULTS"));
 }
 
 /** Adds the option that chooses one of several recipes. */

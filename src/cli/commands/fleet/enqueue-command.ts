@@ -7,7 +7,7 @@ import {
 } from "../../options/count-options.ts";
 import { requireOption } from "../../options/option-values.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
-import { addResultsOption } from "../../options/results-options.ts";
+import { addResultsOption, resultsHelp } from "../../options/results-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { EnqueueArguments } from "./enqueue.ts";
@@ -31,7 +31,7 @@ export function createEnqueueCommand(
     .description("Adds the photos that have no result yet to a queue.")
     .argument("<photo...>", "photos and folders, s3://bucket/folder/, https://…");
   addQueueOptions(addModelOptions(command));
-  addResultsOption(command, "where the workers record (default: results.db)");
+  addResultsOption(command, `where the workers record, ${resultsHelp}`);
   addCountOptions(command)
     .option("--retry", "add failed photos again")
     .option("--json", "print the counts as JSON")

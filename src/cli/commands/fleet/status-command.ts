@@ -21,7 +21,9 @@ export function createStatusCommand(
     .summary("show a queue and its workers")
     .description("Shows a queue: jobs, rate, time left, and its workers.");
   addQueueOptions(command);
-  addRecipeOption(addResultsOption(command, "count what is recorded, too"))
+  addRecipeOption(
+    addResultsOption(command, "count what is recorded in a file or postgres://…, too"),
+  )
     .option("--watch", "show it again every other second")
     .option("--json", "print JSON, with --watch a line each time")
     .addHelpText("after", help);

@@ -10,7 +10,7 @@ import {
 import { expected, parseCount } from "../../options/option-values.ts";
 import { addMaxPixelsOption, addPrivateAddressesOption } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
-import { addResultsOption } from "../../options/results-options.ts";
+import { addResultsOption, resultsHelp } from "../../options/results-options.ts";
 import { logLevels } from "../../output/json-log.ts";
 import type { WorkerArguments } from "./worker.ts";
 
@@ -46,7 +46,7 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
     "a task of your own instead: a JavaScript or TypeScript module",
   );
   addQueueOptions(command);
-  addWorkerOptions(addResultsOption(command, "where results go (default: results.db)"));
+  addWorkerOptions(addResultsOption(command, `where results go, ${resultsHelp}`));
   addPrivateAddressesOption(addMaxPixelsOption(addCountOptions(command)));
   command.addHelpText("after", help);
   return command.action(async (options: WorkerArguments & CountArguments) => {

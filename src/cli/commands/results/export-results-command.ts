@@ -30,7 +30,7 @@ export function createExportResultsCommand(
     .addOption(
       new Option(
         "--rows <table>",
-        "the table of csv (default: counts) or parquet (default: objects)",
+        "the table of csv or parquet (default: counts for csv, objects for parquet)",
       ).choices(tables),
     )
     .option("--scores", "for yolo: add a sixth column with the score")
