@@ -55,7 +55,7 @@ describe("a results database of PostgreSQL", () => {
     });
   }
 
-  test("is told by a location without the password", async () => {
+  test("has a location without the password", async () => {
     await using schema = await server.createSchema();
     const url = new URL(schema.url);
     url.password = "secret";
@@ -108,12 +108,14 @@ describe("a results database of PostgreSQL", () => {
       import { registerHooks } from "node:module";
       registerHooks({
         resolve(specifier, context, next) {
-          if (specifier === "pg") throw Object.assign(new Error("none"), { code: "ERR_MODULE_NOT_FOUND" });
+          const error = Object.assign(new Error("none"), { code: "ERR_MODULE_NOT_FOUND" });
+          if (specifier === "pg") throw error;
           return next(specifier, context);
         },
       });
       const { openLedger } = await import("./src/ledger/open-ledger.ts");
-      await openLedger("postgres://localhost/results").catch(({ code, message }) => console.log(code, message));`;
+      await openLedger("postgres://localhost/results")
+        .catch(({ code, message }) => console.log(code, message));`;
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ["--input-type=module", "--eval", script],
@@ -159,7 +161,7 @@ describe("a PostgreSQL server that goes away", () => {
     });
   }
 
-  test("and stays away is unreachable after the time allowed, and a waiting caller may leave", async () => {
+  test("and stays away is unreachable after the time allowed; a waiting caller may leave", async () => {
     await using schema = await server.createSchema();
     const warnings: string[] = [];
     const silent = () => {};

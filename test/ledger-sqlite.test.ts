@@ -35,7 +35,7 @@ describe("a results file of SQLite", () => {
     });
   }
 
-  test("is read while a run has photos in hand, and the reader is no owner and writes nothing", async () => {
+  test("is read while a run works on photos, by a reader that is no owner and writes nothing", async () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, "results.db");
     await writeResults(file, 3);

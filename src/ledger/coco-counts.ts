@@ -1,10 +1,10 @@
 import { OrangeryError } from "../errors.ts";
 
 /**
- * Run lengths as the text of COCO's compressed RLE, which `pycocotools` decodes: from the fourth run
- * on the difference to the run two before, since neighbouring columns of a mask are alike; then five
- * bits a character, low bits first, 0x20 for "more follows", offset 48. On our masks about a third
- * of the same numbers in JSON.
+ * Returns run lengths as the text of COCO's compressed RLE, which `pycocotools` decodes. From the
+ * fourth run on it holds the difference to the run two before, since neighbouring columns of a mask
+ * are alike; then five bits a character, low bits first, 0x20 for "more follows", offset 48. On our
+ * masks it is about a third as long as the same numbers in JSON. /
  */
 export function toCocoCounts(counts: ArrayLike<number>): string {
   const codes: number[] = [];
@@ -26,7 +26,11 @@ export function toCocoCounts(counts: ArrayLike<number>): string {
   return text;
 }
 
-/** The run lengths that {@link toCocoCounts} wrote. @throws `LEDGER_UNREADABLE` on any other text. */
+/**
+ * Returns the run lengths that {@link toCocoCounts} wrote.
+ *
+ * @throws `LEDGER_UNREADABLE` on any other text
+ */
 export function fromCocoCounts(text: string): Uint32Array {
   const counts: number[] = [];
   let value = 0;

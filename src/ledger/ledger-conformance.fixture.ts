@@ -68,7 +68,7 @@ function comparable(stored: StoredResult) {
 
 export const ledgerConformance: readonly LedgerCase[] = [
   {
-    name: "many that open a new database at once all get it, and find it empty",
+    name: "many that open a new database at once all succeed, and find it empty",
     async check(location) {
       const ledgers = await Promise.all(Array.from({ length: 6 }, () => openLedger(location)));
       assert.deepEqual(await collect(readResults(ledgers[5]!)), []);
@@ -138,7 +138,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
     },
   },
   {
-    name: "rows that results share are made once, and made again where a transaction was rolled back",
+    name: "rows that results share are made once, and again after a transaction is rolled back",
     async check(location) {
       await using ledger = await openLedger(location);
       const shared = new SharedRows();

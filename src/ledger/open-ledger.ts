@@ -5,8 +5,8 @@ import type { Ledger } from "./ledger.ts";
 
 export interface OpenLedgerOptions extends PostgresDatabaseOptions {
   /**
-   * How long to try again while another process holds the write lock of the file, or while the server
-   * cannot be reached. At least 0, default 30,000.
+   * How long to repeat an access while another process holds the write lock of the file, or while
+   * the server cannot be reached. At least 0, default 30,000. /
    */
   readonly busyTimeoutMs?: number | undefined;
   /**
@@ -18,7 +18,7 @@ export interface OpenLedgerOptions extends PostgresDatabaseOptions {
 
 /**
  * Opens a results database: a file by its path, or a PostgreSQL database by its URL
- * (`postgres://…`). Any number of processes may have it open, also while runs are at work.
+ * (`postgres://…`). Any number of processes may have it open, also during a run.
  *
  * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `LEDGER_UNREACHABLE`, `NO_SPACE`,
  *   `PACKAGE_MISSING`, `INVALID_ARGUMENT`

@@ -1,16 +1,16 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
-/** Which process holds a lease, so exactly that a later process with the same number is another one. */
+/** Names a process so exactly that a later one with the same number is another one. */
 export interface ProcessIdentity {
   /** Where the process number means something. */
   readonly host: string;
   readonly pid: number;
-  /** When the process started, in the system's own words; empty where that is not known. */
+  /** When the process started, as the system reports it; empty where that is not known. */
   readonly processStart: string;
 }
 
-/** This process. */
+/** Returns the identity of this process. */
 export function currentProcess(): ProcessIdentity {
   return {
     host: currentHost(),
@@ -20,8 +20,8 @@ export function currentProcess(): ProcessIdentity {
 }
 
 /**
- * Whether the process is certainly gone. False also where that cannot be known: on another host, in
- * another container, or where the system hides the processes of other users.
+ * Whether the process is certainly gone. False where that cannot be known: on another host, in
+ * another container, or where the system hides the processes of other users. /
  */
 export function isCertainlyGone({ host, pid, processStart }: ProcessIdentity): boolean {
   if (host !== currentHost()) return false;
@@ -36,8 +36,9 @@ export function isCertainlyGone({ host, pid, processStart }: ProcessIdentity): b
 }
 
 /**
- * On Linux the boot and the process-number namespace: containers on one machine share the first, may
- * share even the host name, and still number their processes apart. Elsewhere the host name.
+ * Returns the boot and the process-number namespace on Linux, the host name elsewhere. Containers
+ * on one machine share the boot, may share the host name, and still number their processes
+ * separately. /
  */
 function currentHost(): string {
   try {
@@ -48,12 +49,15 @@ function currentHost(): string {
   }
 }
 
-/** Start time in clock ticks since boot and whether the process has ended but was not yet reaped. */
+/**
+ * Reads the start time in clock ticks since boot, and whether the process has ended but is not
+ * reaped yet.
+ */
 function readStat(pid: number): { start: string; ended: boolean } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The name, in parentheses, may itself hold spaces and parentheses. Then come field 3, the state,
-    // and field 22, the start time (proc_pid_stat(5)).
+    // The name, in parentheses, may itself hold spaces and parentheses. Then come field 3, the
+    // state, and field 22, the start time (proc_pid_stat(5)).
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     const state = fields[0]!;
     return { start: fields[19]!, ended: state === "Z" || state === "X" };

@@ -2,7 +2,7 @@ import type { Transaction } from "kysely";
 import type { Recipe } from "./recipe.ts";
 import type { LedgerTables } from "./schema/tables.ts";
 
-/** The id of a recipe, which is made known if it is not. */
+/** Returns the id of a recipe, and saves the recipe where it is new. */
 export async function saveRecipe(
   transaction: Transaction<LedgerTables>,
   { hash, json }: Recipe,

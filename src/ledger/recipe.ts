@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { OrangeryError } from "../errors.ts";
 
-/** JSON as a recipe may hold it. Numbers are finite; `undefined` entries are left out. */
+/** JSON that a recipe may hold. Numbers are finite; `undefined` entries are left out. */
 export type RecipeValue =
   | string
   | number
@@ -11,7 +11,10 @@ export type RecipeValue =
   | readonly RecipeValue[]
   | { readonly [key: string]: RecipeValue };
 
-/** What decides a result: models by their SHA-256, and parameters. Two equal recipes have one hash. */
+/**
+ * All that decides a result: models by their SHA-256, and parameters. Equal recipes have the same
+ * hash. /
+ */
 export interface Recipe {
   /** Canonical JSON. */
   readonly json: string;
@@ -19,13 +22,20 @@ export interface Recipe {
   readonly hash: string;
 }
 
-/** @throws `INVALID_ARGUMENT` when a number is not finite. */
+/**
+ * Creates a recipe of its contents.
+ *
+ * @throws `INVALID_ARGUMENT` when a number is not finite.
+ */
 export function createRecipe(contents: { readonly [key: string]: RecipeValue }): Recipe {
   const json = canonicalJson(contents);
   return { json, hash: hash("sha256", json) };
 }
 
-/** JSON with the keys of every object in code-unit order and no spaces, so that equal means same. */
+/**
+ * Returns JSON with the keys of every object in code-unit order and no spaces: equal values, equal
+ * text.
+ */
 function canonicalJson(value: RecipeValue): string {
   if (typeof value === "number" && !Number.isFinite(value)) {
     throw new OrangeryError(
@@ -38,5 +48,6 @@ function canonicalJson(value: RecipeValue): string {
   const entries = Object.entries(value)
     .filter(([, item]) => item !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(",")}}`;
+  const members = entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`);
+  return `{${members.join(",")}}`;
 }

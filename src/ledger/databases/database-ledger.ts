@@ -47,8 +47,8 @@ export function refuseNewer(found: number, location: string): void {
   if (found <= schemaVersion) return;
   throw new OrangeryError(
     "LEDGER_NEWER",
-    `Expected results of version ${schemaVersion} or older, but ${location} is of version ${found}, ` +
-      "written by a newer Orangery. Update Orangery, or name other results.",
+    `Expected results of version ${schemaVersion} or older, but ${location} is of version ` +
+      `${found}, written by a newer Orangery. Update Orangery, or name other results.`,
     { details: { location, expected: schemaVersion, came: found } },
   );
 }

@@ -3,13 +3,18 @@ import type { Pool, PoolConfig } from "pg";
 import { OrangeryError } from "../../errors.ts";
 import type { MigrationDialect } from "../schema/migration.ts";
 
-/** Types of PostgreSQL (pg_type.oid) that `pg` gives as text, lest large values lose digits. Ours are small. */
+/**
+ * Types of PostgreSQL (pg_type.oid) that `pg` returns as text so that large values keep their
+ * digits. Ours are small. /
+ */
 const numericTypes = new Set([
   20, // int8: ids, counts, sums of integers
   1700, // numeric: sums of int8
 ]);
 
-/** Connections to the database at `url`, made when they are needed. */
+/**
+ * Creates a pool of connections to the database at `url`, which are opened when they are needed.
+ */
 export async function createPool(url: string, config: PoolConfig): Promise<Pool> {
   const { default: pg } = await importPg();
   const getTypeParser = (oid: number, format?: "text" | "binary") =>
@@ -18,14 +23,14 @@ export async function createPool(url: string, config: PoolConfig): Promise<Pool>
     connectionString: url,
     application_name: "orangery",
     connectionTimeoutMillis: 10_000,
-    // A server that vanished without a word is noticed.
+    // Notices a server that vanished without closing the connection.
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
     types: { getTypeParser: getTypeParser as typeof pg.types.getTypeParser },
     ...config,
   });
-  // A connection that ends between two queries says so by an event, without a listener the end of
-  // the process. The next query fails, or is made on another connection.
+  // A connection that ends between two queries emits an event, which ends the process where nobody
+  // listens. The next query fails, or is made on another connection.
   const ignore = () => {};
   pool.on("error", ignore);
   pool.on("connect", (client) => client.on("error", ignore));

@@ -10,7 +10,7 @@ import {
 } from "kysely";
 import type { MigrationDialect } from "../schema/migration.ts";
 
-/** Kysely's SQLite dialect on `node:sqlite`, which Kysely 0.29 does not know. */
+/** Kysely's dialect of SQLite on `node:sqlite`, which Kysely 0.29 does not support. */
 export class NodeSqliteDialect extends SqliteDialect {
   readonly #sqlite: DatabaseSync;
 
@@ -25,9 +25,10 @@ export class NodeSqliteDialect extends SqliteDialect {
 }
 
 /**
- * Takes the write lock when a transaction starts. A deferred transaction that reads first and writes
- * later fails with SQLITE_BUSY when another process wrote in between, and no waiting helps it; with
- * the lock taken first only the start can be busy, so nothing is half done when it is tried again.
+ * Takes the write lock when a transaction starts. A deferred transaction that reads first and
+ * writes later fails with SQLITE_BUSY when another process wrote in between, and waiting does not
+ * help. With the lock taken first, only the start can be busy, and nothing is half done when it is
+ * repeated. /
  */
 class ImmediateDriver extends SqliteDriver {
   readonly #sqlite: DatabaseSync;
@@ -41,7 +42,7 @@ class ImmediateDriver extends SqliteDriver {
     await connection.executeQuery(CompiledQuery.raw("begin immediate"));
   }
 
-  /** SQLite rolls back by itself when the disk is full; a second time would hide that error. */
+  /** SQLite rolls back by itself when the disk is full; a second rollback would hide that error. */
   override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
     if (this.#sqlite.isTransaction) await super.rollbackTransaction(connection);
   }

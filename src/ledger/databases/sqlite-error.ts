@@ -14,8 +14,8 @@ const primary = {
 };
 
 /**
- * Extended codes of a full disk or a quota where SQLite does not report SQLITE_FULL: writing (EDQUOT,
- * EFBIG), growing the shared-memory file, syncing what was promised space.
+ * Extended codes of a full disk or a quota where SQLite does not report SQLITE_FULL: writing
+ * (EDQUOT, EFBIG), growing the shared-memory file, syncing what was promised space. /
  */
 const extendedNoSpace = new Set([
   778, // SQLITE_IOERR_WRITE
@@ -24,7 +24,7 @@ const extendedNoSpace = new Set([
   4874, // SQLITE_IOERR_SHMSIZE
 ]);
 
-/** The extended result code of an error of `node:sqlite`; undefined for any other error. */
+/** Returns the extended result code of an error of `node:sqlite`; undefined for any other error. */
 function resultCode(error: unknown): number | undefined {
   const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
   return code === "ERR_SQLITE_ERROR" && typeof errcode === "number" ? errcode : undefined;
@@ -42,7 +42,9 @@ export function isReadOnly(error: unknown): boolean {
   return code === primary.readonly || code === primary.cantopen;
 }
 
-/** Explains an error of SQLite on the results file, or of a full disk; returns any other as it is. */
+/**
+ * Explains an error of SQLite on the results file, or of a full disk; returns any other as it is.
+ */
 export function toLedgerError(error: unknown, file: string): unknown {
   const code = resultCode(error);
   if (code === undefined && !isDiskFull(error)) return error;

@@ -11,21 +11,21 @@ import { isReadOnly, toLedgerError } from "./sqlite-error.ts";
 /** "ORNG" in the header's application id: a SQLite file with another one is not ours to touch. */
 const applicationId = 0x4f524e47;
 
-/** Opens a file that is a ledger or empty. */
+/** Opens a file that is a results file or empty. */
 export async function connect(file: string, readOnly: boolean): Promise<DatabaseSync> {
   try {
     return openChecked(file, file);
   } catch (error) {
     const mayBeImmutable = readOnly && isReadOnly(error) && !(await exists(`${file}-wal`));
     if (!mayBeImmutable) throw error;
-    // The files beside it cannot be made in a folder that may not be written. As they are not there,
-    // nobody is at work.
+    // The files beside it cannot be made in a folder that may not be written. As they are not
+    // there, nobody is at work.
     return openChecked(new URL(`${pathToFileURL(file)}?immutable=1`), file);
   }
 }
 
 function openChecked(name: string | URL, file: string): DatabaseSync {
-  // SQLite's own waiting would hold up the event loop, so it is short, and the caller tries again.
+  // Waiting inside SQLite would hold up the event loop, so it is short, and the caller tries again.
   const sqlite = new DatabaseSync(name, { timeout: 10 });
   try {
     versionOf(sqlite, file);
@@ -60,7 +60,8 @@ export async function prepareFolder(file: string): Promise<void> {
   if (existing?.isDirectory()) {
     throw new OrangeryError(
       "LEDGER_UNREADABLE",
-      `Expected a results file, but ${file} is a folder. Name a file in it, as in ${file}/results.db.`,
+      `Expected a results file, but ${file} is a folder. Name a file in it, as in ` +
+        `${file}/results.db.`,
       { details: { file } },
     );
   }
@@ -95,7 +96,7 @@ export function versionOf(sqlite: DatabaseSync, file: string): number {
   );
 }
 
-/** Both marks are part of the transaction: a file is a whole ledger or still empty. */
+/** Sets both marks inside the transaction: a file is a whole ledger or still empty. */
 export function markVersion(sqlite: DatabaseSync): void {
   sqlite.exec(`pragma application_id = ${applicationId}; pragma user_version = ${schemaVersion}`);
 }

@@ -24,8 +24,8 @@ export interface SqliteDatabaseOptions {
   /** How long to wait for other processes that hold the write lock. At least 0, default 30,000. */
   readonly busyTimeoutMs?: number | undefined;
   /**
-   * Opens what is there and records nothing. An older file is brought up to date all the same, which
-   * needs the right to write it. Default false.
+   * Opens what is there and records nothing. An older file is brought up to date all the same,
+   * which needs the right to write it. Default false. /
    */
   readonly readOnly?: boolean | undefined;
 }

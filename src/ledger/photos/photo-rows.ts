@@ -20,7 +20,9 @@ export interface PhotoState extends PhotoIdentity {
 type IsOther = (photo: PhotoIdentity, row: Pick<PhotoRow, "size_bytes" | "mtime_us">) => boolean;
 
 export interface SavePhotosOptions {
-  /** Whether a photo of unknown content is not the one that is known. Default {@link isOtherFile}. */
+  /**
+   * Whether a photo of unknown content is not the one that is known. Default {@link isOtherFile}.
+   */
   readonly isOther?: IsOther | undefined;
 }
 

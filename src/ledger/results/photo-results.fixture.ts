@@ -17,7 +17,7 @@ export function contentOf(number: number): string {
   return number.toString(16).padStart(64, "0");
 }
 
-/** What is found without a segmenter: so many plants, and a weed, on 1,000 × 500 px. */
+/** What is found without a segmenter: plants, and a weed, on 1,000 × 500 px. */
 export function plainResult(plants: number): PhotoResult {
   const objects = new Detections({
     names: ["plant", "weed"],
@@ -39,7 +39,9 @@ export function plainResult(plants: number): PhotoResult {
   };
 }
 
-/** Two regions, the left with two plants and the right with none, and a plant outside, on 8 × 4 px. */
+/**
+ * Two regions, the left with two plants and the right with none, and a plant outside, on 8 × 4 px.
+ */
 export function regionResult(): PhotoResult {
   const objects = new Detections({
     names: ["plant"],

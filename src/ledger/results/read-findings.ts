@@ -6,12 +6,12 @@ import type { LedgerTables } from "../schema/tables.ts";
 import type { Findings, ObjectCount } from "./result-rows.ts";
 import { fromStoredObjects } from "./stored-objects.ts";
 
-/** What was found on one photo, as it was recorded. */
+/** Reads what was found on one photo. */
 export async function readFindings(db: Kysely<LedgerTables>, resultId: number): Promise<Findings> {
   return (await readManyFindings(db, [resultId])).get(resultId)!;
 }
 
-/** What was found, by result. */
+/** Reads what was found, by result. */
 export async function readManyFindings(
   db: Kysely<LedgerTables>,
   resultIds: readonly number[],
@@ -52,7 +52,7 @@ export async function readManyFindings(
   );
 }
 
-/** How many objects of which name were counted where, by result. */
+/** Reads the counts of objects by region and name, by result. */
 export async function readManyCounts(
   db: Kysely<LedgerTables>,
   resultIds: readonly number[],

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import type { Detections } from "../../vision/detections.ts";
+import type { ExposureWarning } from "../../vision/photo/exposure.ts";
 import type { Region } from "../../vision/region.ts";
 import { toCocoCounts } from "../coco-counts.ts";
 import { inStatements, insertRows } from "../schema/insert-rows.ts";
@@ -14,17 +15,17 @@ export interface ObjectCount {
   readonly count: number;
 }
 
-/** What was found on a photo, and where. */
+/** The objects and regions of a photo. */
 export interface Findings {
   readonly objects: Detections;
-  /** For each object the number of the region that it is in, 0 for none; undefined without a segmenter. */
+  /** The number of the region that each object is in, 0 for none; undefined without a segmenter. */
   readonly objectRegions?: Int32Array | undefined;
   /** In the order of their numbers; undefined without a segmenter. */
   readonly regions?: readonly Region[] | undefined;
 }
 
 /** What is strange about a photo, so that what was found on it is to be looked at. */
-export type PhotoWarning = "nearly-black" | "nearly-white" | "no-contrast";
+export type PhotoWarning = ExposureWarning;
 
 /** All that is recorded about one photo's content under one recipe. */
 export interface PhotoResult extends Findings {
@@ -51,9 +52,9 @@ export interface NewResult {
 }
 
 /**
- * Inserts the results that do not exist yet, and gives the ids of all by their content. Of one content
- * under one recipe there is never a second result, also when two do this at the same moment: the one
- * that comes later gets the id of the first.
+ * Inserts the results that do not exist yet, and returns the ids of all by their content. A content
+ * never has a second result under the same recipe, even when two processes insert it at the same
+ * moment: the later one gets the id of the first. /
  */
 export async function insertResults(
   transaction: Transaction<LedgerTables>,
@@ -99,7 +100,7 @@ export async function insertResults(
   return ids;
 }
 
-/** The ids of the results that there are for contents, by content. */
+/** Returns the ids of the results of contents, by content. */
 export async function findResults(
   db: Kysely<LedgerTables>,
   recipeId: number,
@@ -156,7 +157,7 @@ async function insertFindings(
   );
 }
 
-/** The table `result_region` of one result, row by row. */
+/** Returns a region as the table `result_region` holds it. */
 function toRegionRow({ number, classId, name, score, boxXyxy, areaPx, mask }: Region) {
   const [left_px, top_px, right_px, bottom_px] = boxXyxy.map(toHundredths);
   return {

@@ -15,7 +15,7 @@ import type { LedgerTables } from "../schema/tables.ts";
 import { findResults, insertResults, type PhotoResult } from "./result-rows.ts";
 import { SharedRows } from "./shared-rows.ts";
 
-/** A photo that was read, and what was found on it. */
+/** A photo that was read, and its result. */
 export interface FoundPhoto extends PhotoIdentity {
   /** Of its bytes, lower-case hex. */
   readonly contentSha256: string;
@@ -31,9 +31,9 @@ export interface NewFailure extends PhotoState {
 export type PhotoOutcome = "done" | "failed";
 
 /**
- * The results of one recipe, for workers that a queue gives their photos. The queue may give a photo
- * twice, also to two workers at once: of one content there is one result, and recording it again
- * changes nothing. Works the same on both databases; every method is one transaction.
+ * Records the results of one recipe, for workers that take photos from a queue. A queue may deliver
+ * a photo twice, even to two workers at once: each content has one result, and recording it again
+ * changes nothing. Works the same on both databases; every method is one transaction. /
  */
 export class ResultStore {
   readonly ledger: Ledger;
@@ -47,7 +47,7 @@ export class ResultStore {
     this.#recipeId = recipeId;
   }
 
-  /** The results of `recipe` in `ledger`, which stays its caller's. */
+  /** Opens the results of `recipe` in `ledger`, which the caller closes. */
   static async open(
     ledger: Ledger,
     recipe: Recipe,
@@ -58,8 +58,8 @@ export class ResultStore {
   }
 
   /**
-   * What became of photos, as far as they are done or have failed and have not changed since, so that
-   * they need not be given to the queue. At most 10,000 at a time.
+   * Returns the outcome of photos that are done or have failed and have not changed since, so that
+   * they need not be enqueued. At most 10,000 at a time. /
    */
   async knownSources(
     photos: readonly PhotoIdentity[],
@@ -87,7 +87,7 @@ export class ResultStore {
     return outcomes;
   }
 
-  /** Which of these contents have a result. */
+  /** Returns those of the contents that have a result. */
   async knownResults(
     contentSha256s: readonly string[],
     options: AccessOptions = {},
@@ -100,8 +100,8 @@ export class ResultStore {
   }
 
   /**
-   * Records that a photo is done whose content has a result already. False, and nothing recorded,
-   * where it has none and has to be inferred.
+   * Records that a photo is done whose content has a result already. Returns false and records
+   * nothing where it has none and has to be inferred. /
    */
   async recordKnown(
     photo: PhotoIdentity & { readonly contentSha256: string },
@@ -116,10 +116,10 @@ export class ResultStore {
   }
 
   /**
-   * Records what was found, all or nothing. Where a content has a result already, that one stays. A
-   * failure recorded before is forgotten.
+   * Records results, all or none. Where a content has a result already, that one stays. A failure
+   * that was recorded before is removed.
    *
-   * @throws `INVALID_ARGUMENT` before anything is written, and what {@link Ledger.write} throws
+   * @throws `INVALID_ARGUMENT` before anything is written, and what {@link Ledger.write} throws /
    */
   async record(photos: readonly FoundPhoto[], options: AccessOptions = {}): Promise<void> {
     for (const photo of photos) checkPhoto(photo);
@@ -131,8 +131,8 @@ export class ResultStore {
   }
 
   /**
-   * Records that a photo gets no result. A result that it has stays, unless the photo has changed
-   * since.
+   * Records that a photo gets no result. An earlier result stays, unless the photo has changed
+   * since. /
    */
   async recordFailure(
     { reason, ...photo }: NewFailure,
@@ -155,7 +155,7 @@ export class ResultStore {
     }, options);
   }
 
-  /** Photos are done with the results of their contents. */
+  /** Records that photos are done with the results of their contents. */
   async #complete(
     transaction: Transaction<LedgerTables>,
     photos: readonly (PhotoIdentity & { readonly contentSha256: string })[],

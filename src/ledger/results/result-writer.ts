@@ -14,8 +14,8 @@ export interface ResultWriterOptions {
   /** How long a result waits for others at most. At least 0, default 20. */
   readonly maxDelayMs?: number | undefined;
   /**
-   * Results that may wait to be written; {@link ResultWriter.ready} waits while there are more. Each
-   * holds its objects and masks in memory. At least 1, default 2,000.
+   * Results that may wait to be written; {@link ResultWriter.ready} waits while there are more.
+   * Each holds its objects and masks in memory. At least 1, default 2,000. /
    */
   readonly maxWaiting?: number | undefined;
 }
@@ -27,9 +27,9 @@ interface WaitingPhoto {
 }
 
 /**
- * Writes results in batches: one transaction costs a server a round trip and a disk a sync, whatever
- * is in it. A batch is written when it is full, or when its first result has waited `maxDelayMs`; one
- * batch at a time, so what comes in while the database is busy becomes the next.
+ * Writes results in batches: a transaction costs a server a round trip and a disk a sync, whatever
+ * its size. A batch is written when it is full, or when its first result has waited `maxDelayMs`.
+ * One batch is written at a time, and results that arrive meanwhile become the next. /
  */
 export class ResultWriter implements AsyncDisposable {
   readonly #store: ResultStore;
@@ -37,7 +37,7 @@ export class ResultWriter implements AsyncDisposable {
   #waiting: WaitingPhoto[] = [];
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
-  #inHand = 0;
+  #inBatch = 0;
   #room = Promise.withResolvers<void>();
   #isClosed = false;
 
@@ -53,7 +53,7 @@ export class ResultWriter implements AsyncDisposable {
 
   /** Results that are not committed yet. */
   get waiting(): number {
-    return this.#waiting.length + this.#inHand;
+    return this.#waiting.length + this.#inBatch;
   }
 
   /** Resolves when there is room for another result. */
@@ -65,8 +65,8 @@ export class ResultWriter implements AsyncDisposable {
 
   /**
    * Resolves when the result is committed; rejects when it cannot be, with the error of its own
-   * transaction. Await it, or {@link ready} before the next, and memory stays bounded. A caller that
-   * aborts leaves; the result is written all the same.
+   * transaction. Await it, or {@link ready} before the next, to keep memory bounded. A caller that
+   * aborts no longer waits; the result is written all the same.
    */
   async record(
     photo: FoundPhoto,
@@ -85,7 +85,7 @@ export class ResultWriter implements AsyncDisposable {
     await untilAborted(promise, signal);
   }
 
-  /** Writes what waits and closes. Idempotent. Failures are those of the calls of `record`. */
+  /** Writes what waits, and closes. Idempotent. Failures reject the calls of `record`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     while (this.waiting > 0) {
@@ -105,13 +105,13 @@ export class ResultWriter implements AsyncDisposable {
     this.#timer = undefined;
     if (this.#writing !== undefined || this.#waiting.length === 0) return;
     const batch = this.#waiting.splice(0, this.#options.maxBatch);
-    this.#inHand = batch.length;
+    this.#inBatch = batch.length;
     this.#writing = this.#writeBatch(batch).finally(() => {
       this.#writing = undefined;
-      this.#inHand = 0;
+      this.#inBatch = 0;
       this.#room.resolve();
       this.#room = Promise.withResolvers();
-      // They have waited for this batch, which is long enough.
+      // The next results have waited for this batch, which is long enough.
       this.#write();
     });
   }
@@ -127,7 +127,7 @@ export class ResultWriter implements AsyncDisposable {
         for (const { reject } of batch) reject(error);
         return;
       }
-      // One that the database does not take shall not keep the others out.
+      // One that the database refuses does not keep the others out.
       for (const item of batch) await this.#writeBatch([item]);
     }
   }

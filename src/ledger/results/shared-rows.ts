@@ -12,15 +12,15 @@ export interface Placement {
 const maxReasonLength = 600;
 
 /**
- * Finds the ids of rows that many results share, and makes them where they are not there. Such rows
- * are never changed or deleted, so the ids of those that are committed are remembered: nearly always
- * the database is not asked.
+ * Finds the ids of rows that many results share, and inserts those that are missing. Such rows are
+ * never changed or deleted, so the ids of committed ones are remembered, and the database is rarely
+ * asked. /
  */
 export class SharedRows {
   readonly #placements = new Map<string, number>();
   readonly #classNames = new Map<string, number>();
 
-  /** The ids of placements in the table `placement`. */
+  /** Returns the ids of placements in the table `placement`. */
   async placementIds<P extends Placement>(
     transaction: Transaction<LedgerTables>,
     placements: readonly P[],
@@ -43,7 +43,7 @@ export class SharedRows {
     });
   }
 
-  /** The ids of lists of class names, in JSON, in the table `class_names`. */
+  /** Returns the ids of lists of class names, in JSON, in the table `class_names`. */
   async classNamesIds(
     transaction: Transaction<LedgerTables>,
     lists: readonly string[],

@@ -6,7 +6,7 @@ import { fromCocoCounts, toCocoCounts } from "../coco-counts.ts";
 /** Objects and where they are, with their class names. */
 export interface PlacedObjects {
   readonly objects: Detections;
-  /** For each object the number of the region that it is in, 0 for none; undefined without a segmenter. */
+  /** The number of the region that each object is in, 0 for none; undefined without a segmenter. */
   readonly objectRegions?: Int32Array | undefined;
 }
 
@@ -14,13 +14,18 @@ export interface PlacedObjects {
 export interface StoredObjects {
   /** Class names by class id. */
   readonly names: string;
-  /** `[[classId, score, x1, y1, x2, y2, region], …]`; without the region where nothing was segmented. */
+  /**
+   * `[[classId, score, x1, y1, x2, y2, region], …]`; without the region where nothing was
+   * segmented.
+   */
   readonly objects: string;
-  /** `[{"size": [height, width], "counts": "…"}, …]` as pycocotools reads them; null without masks. */
+  /**
+   * `[{"size": [height, width], "counts": "…"}, …]` as pycocotools reads them; null without masks.
+   */
   readonly masks: string | null;
 }
 
-/** Boxes are kept to 0.01 px and scores to 0.00001: below what two devices differ by. */
+/** Rounds boxes to 0.01 px and scores to 0.00001: less than the difference between two devices. */
 export function toStoredObjects({ objects, objectRegions }: PlacedObjects): StoredObjects {
   const { length, classIds, scores, boxesXyxy, names } = objects;
   // Not by iterating over the objects: building each takes longer than writing it.
@@ -48,7 +53,11 @@ export function toStoredObjects({ objects, objectRegions }: PlacedObjects): Stor
   };
 }
 
-/** @throws `LEDGER_UNREADABLE` when the columns do not hold what {@link toStoredObjects} writes. */
+/**
+ * Reads what {@link toStoredObjects} wrote.
+ *
+ * @throws `LEDGER_UNREADABLE` for other contents
+ */
 export function fromStoredObjects(stored: StoredObjects): PlacedObjects {
   try {
     const names: string[] = JSON.parse(stored.names);

@@ -23,18 +23,19 @@ export interface FailedPhoto {
 }
 
 export interface ReadResultsOptions {
-  /** Only of this recipe; default all, one after the other for each photo. */
+  /** Reads one recipe only. Default: all, one after the other for each photo. */
   readonly recipeHash?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Each with all its objects and masks. */
+/** Results come with all their objects and masks. */
 const resultsPerPage = 100;
 const failuresPerPage = 1000;
 
 /**
- * The results by photo, in the order of their sources' bytes. Read in pages, so that any number takes
- * bounded memory; what is recorded meanwhile may be among them or not, always whole.
+ * Reads the results by photo, in the order of the bytes of their sources. They are read in pages,
+ * so any number takes bounded memory. Results that are recorded meanwhile may be among them, always
+ * whole. /
  */
 export async function* readResults(
   ledger: Ledger,
@@ -80,7 +81,7 @@ export async function* readResults(
   }
 }
 
-/** The photos without a result, in the order of their sources' bytes; read in pages. */
+/** Reads the photos without a result, in the same order, in pages. */
 export async function* readFailures(
   ledger: Ledger,
   options: ReadResultsOptions = {},
@@ -102,8 +103,8 @@ interface EntryPagesOptions extends ReadResultsOptions {
 }
 
 /**
- * First the photos, then their entries: asked for both at once, the databases prefer to sort all entries
- * anew for each page.
+ * Reads a page of photos, then their entries. In one query, the databases would sort all entries
+ * for each page. /
  */
 async function* entryPages(
   ledger: Ledger,
@@ -149,7 +150,7 @@ async function* entryPages(
   }
 }
 
-/** A recipe and what there is of it. */
+/** A recipe, and how many photos are in which state under it. */
 export interface StoredRecipe {
   readonly hash: string;
   /** Canonical JSON: the models by their SHA-256, and the parameters. */
@@ -158,7 +159,7 @@ export interface StoredRecipe {
   readonly models: { readonly [role: string]: string };
   readonly done: number;
   readonly failed: number;
-  /** Waiting or in the hands of a run. */
+  /** Waiting, or leased by a run. */
   readonly left: number;
   /** On all photos that are done. */
   readonly objectCount: number;
@@ -167,7 +168,7 @@ export interface StoredRecipe {
   readonly lastResultAt: string | undefined;
 }
 
-/** The recipes in the order in which they were first used. */
+/** Reads the recipes in the order in which they were first used. */
 export async function readRecipes(ledger: Ledger): Promise<StoredRecipe[]> {
   const rows = await ledger.read((db) =>
     db

@@ -1,10 +1,10 @@
 import type { Insertable, Transaction } from "kysely";
 import type { LedgerTables } from "./tables.ts";
 
-/** Below what a statement of SQLite (32,766) and of PostgreSQL (65,535) may have. */
+/** Fewer than a statement of SQLite (32,766) and of PostgreSQL (65,535) may have. */
 const maxParameters = 30_000;
 
-/** So many rows of `columns` values each go into one statement. */
+/** How many rows of `columns` values each fit into one statement. */
 function rowsPerStatement(columns: number): number {
   return Math.max(1, Math.floor(maxParameters / columns));
 }

@@ -5,8 +5,8 @@ import { fromCocoCounts } from "../coco-counts.ts";
 import type { MigrationDialect } from "./migration.ts";
 
 /**
- * Beds become regions with a table of their own, objects know their region, and class names are kept
- * once. Brings along what is there.
+ * Beds become regions with a table of their own, objects know their region, and class names are
+ * kept once. Brings along what is there. /
  */
 export async function addRegions(db: Kysely<unknown>, { idType }: MigrationDialect): Promise<void> {
   const { schema } = db;

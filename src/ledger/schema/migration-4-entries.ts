@@ -13,8 +13,9 @@ const oldViews = [
 ];
 
 /**
- * Rows of the worklist become entries, with names of their own for indexes and constraints, and those
- * that were set aside are called failed. Results carry warnings, and photos are found by content.
+ * Rows of the worklist become entries, with names of their own for indexes and constraints, and
+ * those that were set aside are called failed. Results carry warnings, and photos are found by
+ * content. /
  */
 export async function renameJobsToEntries(
   db: Kysely<unknown>,
@@ -39,7 +40,8 @@ export async function renameJobsToEntries(
     .addUniqueConstraint("entry_once", ["photo_id", "recipe_id"])
     .execute();
   const kept = sql.raw(
-    "photo_id, recipe_id, attempts, owner, begun, claimed_sha256, result_id, reason_code, reason_message",
+    "photo_id, recipe_id, attempts, owner, begun, claimed_sha256, result_id, " +
+      "reason_code, reason_message",
   );
   // New ids, in the old order: only that has a meaning.
   await sql`

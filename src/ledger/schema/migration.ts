@@ -4,7 +4,9 @@ import type { Kysely, RawBuilder } from "kysely";
 export interface MigrationDialect {
   /** The type of a counted key. */
   readonly idType: "integer" | "bigserial";
-  /** The type of texts by which rows are ordered: by their bytes, whatever the database's language. */
+  /**
+   * The type of texts by which rows are ordered: by their bytes, whatever the database's language.
+   */
   readonly keyTextType: "text" | RawBuilder<unknown>;
   /** JSON kept as text, for the operators `->` and `->>`. */
   json(text: RawBuilder<unknown>): RawBuilder<unknown>;

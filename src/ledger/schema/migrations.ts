@@ -6,7 +6,10 @@ import { createFirstViews } from "./migration-3-views.ts";
 import { renameJobsToEntries } from "./migration-4-entries.ts";
 import { createViews, dropViews } from "./views.ts";
 
-/** All steps from an empty database to the present tables, oldest first. Published ones are never edited. */
+/**
+ * All steps from an empty database to the present tables, oldest first. Published ones are never
+ * edited.
+ */
 const migrations: readonly Migration[] = [
   createTables,
   addRegions,

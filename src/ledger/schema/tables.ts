@@ -65,7 +65,9 @@ interface EntryTable {
   owner: string | null;
   /** 1 from before the photo is read until it is done: what a death of the process is blamed on. */
   begun: Generated<Integer>;
-  /** The content that is being inferred for it now; unique, so identical bytes are inferred once. */
+  /**
+   * The content that is being inferred for it now; unique, so identical bytes are inferred once.
+   */
   claimed_sha256: string | null;
   result_id: Integer | null;
   reason_code: string | null;

@@ -27,16 +27,16 @@ export interface LeaseOwnerOptions {
 /**
  * One user of a results file, and the lease under which it holds entries.
  *
- * An owner is *registered*, renews its lease every third of `leaseMs`, and is *removed* when it closes,
- * which puts its entries back. When its process dies it stays in the table until another owner finds it
- * gone: at once where both run on one host, else when the lease has expired. Its entries then wait
- * again; those that were begun count one more attempt, and at the third death the photo has failed. An
- * owner that was only asleep finds its entries gone, since every write checks the owner, and registers
- * again.
+ * An owner is *registered*, renews its lease every third of `leaseMs`, and is *removed* when it
+ * closes, which puts its entries back. When its process dies it stays in the table until another
+ * owner finds it gone: at once where both run on one host, else when the lease has expired. Its
+ * entries then wait again; those that were begun count one more attempt, and at the third death the
+ * photo has failed. An owner that was only asleep finds its entries gone, since every write checks
+ * the owner, and registers again.
  *
- * An empty file lies beside the results file as long as the owner works. A death leaves it behind, an
- * orderly end removes it. That needs no room, so that an end for want of room, where the entries cannot
- * be put back, is not mistaken for a death and blamed on a photo.
+ * An empty file lies beside the results file as long as the owner works. A death leaves it behind,
+ * an orderly end removes it. That needs no room, so that an end for want of room, where the entries
+ * cannot be put back, is not mistaken for a death and blamed on a photo. /
  */
 export class LeaseOwner implements AsyncDisposable {
   readonly id = randomBytes(6).toString("hex");
@@ -60,7 +60,7 @@ export class LeaseOwner implements AsyncDisposable {
     await guardWriting(mark, () => writeFile(mark, ""));
     owner.#timer = setInterval(() => {
       owner.#renewing = owner.#renew().catch((error: unknown) => {
-        // What hinders this write will hinder the run's own, which reports it.
+        // The run's own writes then fail as well, and report it.
         owner.#logger.warn({ err: error }, "The lease could not be renewed");
       });
     }, options.leaseMs / 3);
@@ -88,7 +88,7 @@ export class LeaseOwner implements AsyncDisposable {
     }
   }
 
-  /** Whether any other owner is registered, alive or not yet found dead. */
+  /** Whether no other owner is registered, alive or not yet found dead. */
   async isAlone(): Promise<boolean> {
     const other = await this.#ledger.read((db) =>
       db.selectFrom("owner").select("id").where("id", "!=", this.id).executeTakeFirst(),
@@ -96,7 +96,7 @@ export class LeaseOwner implements AsyncDisposable {
     return other === undefined;
   }
 
-  /** Puts back what owners left behind that are dead or did not renew their lease. */
+  /** Puts back the entries of owners that are dead or did not renew their lease. */
   async recover(): Promise<void> {
     const others = await this.#ledger.read((db) =>
       db.selectFrom("owner").selectAll().where("id", "!=", this.id).execute(),

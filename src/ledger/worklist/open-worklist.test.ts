@@ -39,7 +39,7 @@ test("a file of 0 bytes becomes a ledger", async () => {
   await using _ledger = await Worklist.open(file, recipe);
 });
 
-test("many that open a new file at once all get it", async () => {
+test("many processes that open a new file at once all succeed", async () => {
   await using folder = await temporaryFolder();
   const file = join(folder.path, "results.db");
   const ledgers = await Promise.all(Array.from({ length: 8 }, () => Worklist.open(file, recipe)));
@@ -140,7 +140,7 @@ test("the state of all photos can be asked with plain SQL", async () => {
   assert.deepEqual({ ...row }, { source: "/a.jpg", state: "waiting", recipe_hash: recipe.hash });
 });
 
-test("a folder that may not be written is told from a damaged file", {
+test("a folder that may not be written is not mistaken for a damaged file", {
   skip: process.getuid?.() === 0 && "root may write anywhere",
 }, async () => {
   await using folder = await temporaryFolder();

@@ -66,7 +66,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 const sources = (photos: readonly { source: string }[]) => photos.map(({ source }) => source);
 
-test("an empty list has nothing to lease, nothing unfinished and nothing to tell", async () => {
+test("an empty list has nothing to lease, nothing unfinished and nothing to report", async () => {
   await using setup = await createFile();
   const worklist = await setup.open();
   await worklist.add([]);
@@ -270,7 +270,7 @@ for (const { code, again, retry, state } of failedCases) {
   });
 }
 
-test("a photo that fails becomes a suspect, comes last, and the third time has failed", async () => {
+test("a photo whose attempt fails is a suspect, comes last, and the third time has failed", async () => {
   await using setup = await createFile();
   const worklist = await setup.open();
   await worklist.add([photo("/bad.jpg"), photo("/good.jpg")]);
@@ -299,7 +299,7 @@ test("the least suspect photo comes first", async () => {
   assert.equal((await leaseOne(worklist, { suspects: true })).source, "/b.jpg");
 });
 
-test("closing gives all leases back without blame", async () => {
+test("closing ends all leases without blame", async () => {
   await using setup = await createFile();
   const [worklist, next] = [await setup.open(), await setup.open()];
   await worklist.add([photo("/a.jpg"), photo("/b.jpg")]);
@@ -341,7 +341,7 @@ test("an owner whose lease expired loses its photos and cannot record them any m
   assert.equal((await taker.view.states()).done, 1);
 });
 
-test("an owner that ended in order, but could not give its photos back, is not blamed", async () => {
+test("an owner that ended in order, but could not put its photos back, is not blamed", async () => {
   await using setup = await createFile();
   dieAtWork(setup.file);
   for (const name of await readdir(dirname(setup.file))) {
@@ -353,7 +353,7 @@ test("an owner that ended in order, but could not give its photos back, is not b
   assert.equal((await worklist.lease(9)).length, 3);
 });
 
-test("an open file has a mark beside it, which goes with its owner or with whoever finds it dead", async () => {
+test("the mark beside an open file goes with its owner, or when that is found dead", async () => {
   await using setup = await createFile();
   const marks = async () =>
     (await readdir(dirname(setup.file))).filter((name) => name.includes("-run-")).length;
@@ -396,7 +396,7 @@ function dieAtWork(file: string, suspects = false): void {
   assert.equal(signal, "SIGKILL", String(stderr));
 }
 
-test("a death is blamed on the photos that were begun, at once, and at the third a photo has failed", async () => {
+test("a death is blamed at once on the photos that were begun; the third fails a photo", async () => {
   await using setup = await createFile();
   const { file } = setup;
   dieAtWork(file);

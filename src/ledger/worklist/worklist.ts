@@ -16,9 +16,9 @@ export interface WorklistOptions {
   /** How long to wait for another process that holds the write lock. At least 0, default 30,000. */
   readonly busyTimeoutMs?: number | undefined;
   /**
-   * After how long without a sign of life another process may take over the photos of this one. Renewed
-   * three times within. Default 60,000; shorter than the longest pause of the event loop, photos may
-   * be inferred twice (and still be recorded once).
+   * After how long without a sign of life another process may take over the photos of this one.
+   * Renewed three times within. Default 60,000; shorter than the longest pause of the event loop,
+   * photos may be inferred twice (and still be recorded once). /
    */
   readonly leaseMs?: number | undefined;
   readonly logger?: Logger | undefined;
@@ -42,8 +42,9 @@ export interface LeasedPhoto {
 }
 
 /**
- * The answer to a claim: `infer` the photo; its content is `known` and the entry is done; its content is
- * being inferred `elsewhere` now, so claim it again later; the lease was `lost` to another owner.
+ * The answer to a claim: `infer` the photo; its content is `known` and the entry is done; its
+ * content is being inferred `elsewhere` now, so claim it again later; the lease was `lost` to
+ * another owner. /
  */
 export type Claim = "infer" | "known" | "elsewhere" | "lost";
 
@@ -57,21 +58,21 @@ export interface FinishedPhoto {
 /**
  * The photos that one run was asked for, under one recipe, in a results file.
  *
- * Any number of worklists may have the same file open, in any number of processes of one machine. The
- * file has to lie on a local disk. `docs/ledger.md` describes the tables.
+ * Any number of worklists may have the same file open, in any number of processes of one machine.
+ * The file has to lie on a local disk. `docs/ledger.md` describes the tables.
  *
  * An *entry* is one photo under one recipe. Its states:
  * - `waiting`: to be done; `lease` makes it `leased`.
  * - `leased`: held by one owner. `begin` marks it before its photo is read; `claim` reserves its
- *   content. `finish`, or a claim of known content, makes it `done`; `fail` and the third failed attempt
- *   `failed`; `release` and the death of the owner `waiting` again, a death with one attempt more if
- *   the entry was begun.
+ *   content. `finish`, or a claim of known content, makes it `done`; `fail` and the third failed
+ *   attempt `failed`; `release` and the death of the owner `waiting` again, a death with one
+ *   attempt more if the entry was begun.
  * - `done`: has a result, the one of its photo's content. A changed file makes it `waiting`.
  * - `failed`: has a reason instead. A changed file makes it `waiting`, and so does adding the photo
  *   again with `retry`, or without where the reason may have gone while the file stayed.
  *
  * Every transition out of `leased` checks the owner in the same transaction, so that a result is
- * recorded once even by an owner that was taken for dead and is not.
+ * recorded once even by an owner that was taken for dead and is not. /
  */
 export class Worklist implements AsyncDisposable {
   /** Absolute path of the results file, links resolved. */
@@ -92,10 +93,10 @@ export class Worklist implements AsyncDisposable {
   }
 
   /**
-   * Opens a results file or creates it, and takes over what dead owners left behind. The list is empty
-   * until photos are added.
+   * Opens a results file or creates it, and takes over what dead owners left behind. The list is
+   * empty until photos are added.
    *
-   * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE`
+   * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE` /
    */
   static async open(
     file: string,
@@ -214,8 +215,8 @@ export class Worklist implements AsyncDisposable {
   }
 
   /**
-   * Records the result of a claimed photo and the photo's completion, in one transaction. False, and
-   * nothing recorded, when the lease was lost.
+   * Records the result of a claimed photo and the photo's completion, in one transaction. False,
+   * and nothing recorded, when the lease was lost. /
    */
   async finish(
     photo: LeasedPhoto,
@@ -240,8 +241,8 @@ export class Worklist implements AsyncDisposable {
   }
 
   /**
-   * Records a failed attempt that may not be the photo's fault: the photo becomes a suspect and waits
-   * again. The third time it has failed, and this returns true.
+   * Records a failed attempt that may not be the photo's fault: the photo becomes a suspect and
+   * waits again. The third time it has failed, and this returns true. /
    */
   async failAttempt(photo: LeasedPhoto, reason: Reason): Promise<boolean> {
     const attempts = photo.attempts + 1;
