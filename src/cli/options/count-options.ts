@@ -7,10 +7,11 @@ import {
   type MaxDetections,
 } from "./detection-options.ts";
 import { flagsOf, parseFraction, parseImageSize } from "./option-values.ts";
+import { addSampleOptions, readSamples, type SampleArguments } from "./sample-options.ts";
 import { addSlicingOptions, readSlicing, type SlicingArguments } from "./slicing-options.ts";
 
 /** Options that make the recipe of a count. */
-export interface CountArguments extends DetectionArguments, SlicingArguments {
+export interface CountArguments extends DetectionArguments, SlicingArguments, SampleArguments {
   readonly detect: string;
   readonly segment?: string;
   readonly segmentConfidence: number;
@@ -31,7 +32,7 @@ export function addModelOptions(command: Command): Command {
 
 /** Adds the other options that make a recipe. */
 export function addCountOptions(command: Command): Command {
-  return addSlicingOptions(addDetectionOptions(command, maxDetections))
+  return addSampleOptions(addSlicingOptions(addDetectionOptions(command, maxDetections)))
     .option("--segment-confidence <score>", "least score of a region, 0 to 1", parseFraction, 0.25)
     .option(
       "--segment-image-size <px>",
@@ -59,6 +60,7 @@ export function readCountOptions(command: Command, options: CountArguments): Cou
             options: { confidence: segmentConfidence, imageSize: segmentImageSize },
           },
     slicing,
+    samples: readSamples(options),
   };
 }
 

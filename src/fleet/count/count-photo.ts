@@ -1,10 +1,11 @@
-import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { OrangeryError } from "../../errors.ts";
 import type { ResultStore } from "../../ledger/results/result-store.ts";
 import type { ResultWriter } from "../../ledger/results/result-writer.ts";
-import type { PhotoContent, Reason } from "../../ledger/worklist/worklist.ts";
+import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { ModelUse } from "../../pipeline/count/model-use.ts";
 import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
+import { photoFailureOf } from "../../pipeline/photos/photo-failure.ts";
 import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/run/count-recipe.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
@@ -14,35 +15,29 @@ import { type PhotoJobData, toPhotoIdentity } from "./photo-job-data.ts";
 import { otherRecipe } from "./queue-recipe.ts";
 
 export interface CountPhotoOptions extends ModelTaskOptions {
-  /** How it is counted. `cache` has the models, as `detect` and `segment`. */
+  /** How to count. `cache` has the models, as `detect` and `segment`. */
   readonly count: CountOptions;
-  /** Of the models' contents; results of another content are never recorded. */
+  /** The hashes of the models' contents; results of other contents are never recorded. */
   readonly sha256: CountRecipe["sha256"];
-  /** Where results go, of the recipe that `count` makes. */
+  /** Where results go, under the recipe that `count` makes. */
   readonly store: ResultStore;
   readonly writer: ResultWriter;
-  readonly sources: PhotoReader;
-  /** How often a job is tried: after the last attempt the photo is recorded as failed. */
-  readonly attempts: number;
+  readonly photos: Pick<PhotoReader, "read">;
   readonly maxPixels?: number | undefined;
 }
 
-/** What came of a photo. `known`: identical bytes had their result already. */
+/** The outcome for a photo. `known`: identical bytes had a result already. */
 export interface CountedPhoto {
   readonly outcome: "counted" | "known";
   readonly objects?: number;
 }
 
-/** Codes of failures that are the queue's, the ledger's or the worker's affair, and no photo's. */
-const notThePhoto =
-  /^(TASK_INTERRUPTED|JOB_LOCK_LOST|JOB_OTHER_RECIPE|NO_SPACE|INVALID_ARGUMENT|(LEDGER|MODEL|DEVICE)_\w+)$/;
-
 /**
  * The fleet's own task: reads a photo, counts on it what the models find, and records the result.
  *
  * A result belongs to the photo's contents and the recipe, so a job that the queue gives twice is
- * done at once the second time; done by two workers at the same moment, it is recorded once. What is
- * known is told by the ledger alone, and `run` ends when the result is committed.
+ * done at once the second time; done by two workers at the same moment, it is recorded once. Only the
+ * ledger decides what is known, and `run` ends when the result is committed.
  */
 export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
   readonly #options: CountPhotoOptions;
@@ -52,18 +47,27 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     this.#options = options;
   }
 
-  override async run(
-    payload: PhotoJobData,
-    { signal, timings }: TaskContext,
-  ): Promise<CountedPhoto> {
+  override async run(payload: PhotoJobData, context: TaskContext): Promise<CountedPhoto> {
     this.#refuseOtherRecipe(payload);
-    const { sources, store, writer } = this.#options;
+    try {
+      return await this.#count(payload, context);
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const failure = photoFailureOf(error);
+      if (failure === undefined || failure.isCertain) throw error;
+      // The queue tries it again, whatever the error says of itself.
+      throw new OrangeryError("PHOTO_FAILED", failure.reason.message, { cause: error });
+    }
+  }
+
+  async #count(payload: PhotoJobData, { signal, timings }: TaskContext): Promise<CountedPhoto> {
+    const { photos, store, writer } = this.#options;
     const { source } = toPhotoIdentity(payload);
     const identify = ({ sha256: contentSha256, sizeBytes, mtimeUs }: PhotoContent) => {
       return { source, contentSha256, sizeBytes, mtimeUs };
     };
     const pipeline = await this.#pipeline();
-    const opened = await pipeline.openUnknown(() => sources.read(payload.photo, { signal }), {
+    const opened = await pipeline.openUnknown(() => photos.read(payload.photo, { signal }), {
       isKnown: async (content) => {
         const known = await store.knownResults([content.sha256], { signal });
         return known.size > 0 && (await store.recordKnown(identify(content), { signal }));
@@ -78,15 +82,15 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     return { outcome: "counted", objects: result.objects.length };
   }
 
-  /** Records why a photo has no result, once it is sure that it gets none. */
+  /** Records why a photo has no result, once it is certain that it gets none. */
   override async onFailure(
     error: unknown,
-    { payload, attempt }: TaskContext<PhotoJobData>,
+    { payload, isLastAttempt }: TaskContext<PhotoJobData>,
   ): Promise<void> {
-    const { store, attempts } = this.#options;
-    if (isRetryable(error) && attempt < attempts) return;
-    if (isOrangeryError(error) && notThePhoto.test(error.code)) return;
-    await store.recordFailure({ ...toPhotoIdentity(payload), reason: toReason(error) });
+    const { store } = this.#options;
+    const failure = photoFailureOf(error);
+    if (failure === undefined || (isRetryable(error) && !isLastAttempt)) return;
+    await store.recordFailure({ ...toPhotoIdentity(payload), reason: failure.reason });
   }
 
   /** Of the models that this execution leases. */
@@ -102,6 +106,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
       detect: use("detect", detect),
       segment: segment && use("segment", segment),
       slicing: count.slicing,
+      samples: count.samples,
       maxPixels,
     });
   }
@@ -119,12 +124,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
   }
 }
 
-function toReason(error: unknown): Reason {
-  if (isOrangeryError(error)) return { code: error.code, message: error.message };
-  return { code: "PHOTO_FAILED", message: `Work on this photo failed: ${String(error)}` };
-}
-
-/** A model file that is not the one of the recipe any more. */
+/** The failure for a model file that is no longer the one of the recipe. */
 export function changedModel(file: string): OrangeryError {
   return new OrangeryError(
     "MODEL_LOAD_FAILED",

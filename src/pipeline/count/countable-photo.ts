@@ -2,6 +2,7 @@ import type { StepTimes } from "../../base/step-times.ts";
 import type { ObjectCount, PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { Prediction } from "../../models/yolo/yolo-model.ts";
 import { Detections } from "../../vision/detections.ts";
+import { exposureWarnings } from "../../vision/photo/exposure.ts";
 import type { OpenPhoto, Pixels } from "../../vision/photo/open-photo.ts";
 import type { Region } from "../../vision/region.ts";
 import { countInRegions, findPlaces } from "./count-objects.ts";
@@ -44,6 +45,7 @@ export class CountablePhoto implements OpenPhoto {
   } = {}): Promise<PhotoResult> {
     const { detect, segment } = this.#models;
     const { widthPx, heightPx } = this.pixels;
+    const warnings = await exposureWarnings(this.pixels, { signal });
     const regions = segment && (await this.#findRegions(segment, signal));
     const found = await this.#detect(regions, signal);
     const objects = found?.detections ?? Detections.empty(detect.model.names);
@@ -59,6 +61,7 @@ export class CountablePhoto implements OpenPhoto {
       ...counted,
       regions,
       sliceCount: found?.sliceCount ?? 0,
+      warnings,
     };
   }
 

@@ -1,7 +1,12 @@
 import { StepTimes } from "../../base/step-times.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
-import { openPhoto, type PhotoInput } from "../../vision/photo/open-photo.ts";
+import {
+  type OpenPhotoOptions,
+  openPhoto,
+  type PhotoInput,
+} from "../../vision/photo/open-photo.ts";
+import { checkSampleOptions, type SampleOptions } from "../../vision/photo/sample-layout.ts";
 import type { PhotoBytes } from "../photos/read-photo.ts";
 import { CountablePhoto, type CountingModels } from "./countable-photo.ts";
 import type { ModelUse } from "./model-use.ts";
@@ -15,6 +20,8 @@ export interface PhotoPipelineOptions {
   readonly segment?: ModelUse | undefined;
   /** Predict the photo in slices. Default: whole. */
   readonly slicing?: SlicingOptions | undefined;
+  /** Which samples of a photo are its colours. Default: those that its file states. */
+  readonly samples?: SampleOptions | undefined;
   /** Photos with more pixels are refused. Default 268 million. */
   readonly maxPixels?: number | undefined;
   /** Photos with more pixels are unpacked to disk instead of memory. Default 64 million. */
@@ -40,14 +47,16 @@ export interface OpenUnknownOptions extends ProcessOptions {
  */
 export class PhotoPipeline {
   readonly #models: CountingModels;
-  readonly #limits: Pick<PhotoPipelineOptions, "maxPixels" | "pixelsInMemory">;
+  readonly #openOptions: OpenPhotoOptions;
 
   /** @throws `INVALID_ARGUMENT` for options out of range, `MODEL_WRONG_TASK` */
-  constructor({ detect, segment, slicing, maxPixels, pixelsInMemory }: PhotoPipelineOptions) {
+  constructor(options: PhotoPipelineOptions) {
+    const { detect, segment, slicing, samples = {}, maxPixels, pixelsInMemory } = options;
+    checkSampleOptions(samples);
     if (segment !== undefined) requireSegmenter(segment.model);
     for (const use of [detect, segment]) use?.model.checkOptions({ ...use.options, maxPixels });
     this.#models = { detect, segment, slicing: slicing && new Slicing(slicing) };
-    this.#limits = { maxPixels, pixelsInMemory };
+    this.#openOptions = { ...samples, maxPixels, pixelsInMemory };
   }
 
   /**
@@ -86,7 +95,7 @@ export class PhotoPipeline {
     times: StepTimes,
     { signal }: ProcessOptions,
   ): Promise<CountablePhoto> {
-    const options = { ...this.#limits, signal };
+    const options = { ...this.#openOptions, signal };
     const open = await times.step("decode", () => openPhoto(input, options));
     return new CountablePhoto(open, this.#models, times);
   }

@@ -1,6 +1,7 @@
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
 import { identifyModelFile } from "../../models/files/model-file.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
+import type { SampleOptions } from "../../vision/photo/sample-layout.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
 
 export type ModelRole = "detect" | "segment";
@@ -26,6 +27,8 @@ export interface CountOptions {
   readonly segment?: JobModel | undefined;
   /** Predict photos in slices. All but `batchSize` becomes part of the recipe. Default: whole. */
   readonly slicing?: SlicingOptions | undefined;
+  /** Which samples of a photo are its colours. Default: those that its file states. */
+  readonly samples?: SampleOptions | undefined;
 }
 
 /** The recipe of counting, and the contents of the models that it names. */
@@ -43,6 +46,7 @@ export async function countRecipe({
   detect,
   segment,
   slicing,
+  samples,
 }: CountOptions): Promise<CountRecipe> {
   const sha256 = {
     detect: (await identifyModelFile(detect.file)).sha256,
@@ -50,11 +54,12 @@ export async function countRecipe({
   };
   const recipe = createRecipe({
     job: "count",
-    // 3: regions that overlap are one.
-    version: 3,
+    // 3: regions that overlap are one. 4: the colours of CMYK photos are OpenCV's.
+    version: 4,
     detect: { sha256: sha256.detect, ...detect.options },
     segment: segment && { sha256: sha256.segment, ...segment.options },
     slicing: slicing && new Slicing(slicing).decisive,
+    samples,
   });
   return { recipe, sha256 };
 }

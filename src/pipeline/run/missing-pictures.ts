@@ -1,8 +1,8 @@
 import { access } from "node:fs/promises";
-import { isOrangeryError } from "../../errors.ts";
 import type { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { WorklistPhoto } from "../../ledger/worklist/worklist-view.ts";
-import { openPhoto } from "../../vision/photo/open-photo.ts";
+import { type OpenPhotoOptions, openPhoto } from "../../vision/photo/open-photo.ts";
+import { photoFailureOf } from "../photos/photo-failure.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 import type { ReadPhoto } from "./photo-run.ts";
 
@@ -10,7 +10,8 @@ export interface DrawMissingOptions {
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures;
   readonly read: ReadPhoto;
-  readonly maxPixels?: number | undefined;
+  /** How photos are opened, as when they were counted. */
+  readonly openOptions: OpenPhotoOptions;
   /** Stops after the picture in hand. */
   readonly stop?: AbortSignal | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -52,7 +53,7 @@ async function drawPage(
       await draw(photo, options);
     } catch (error) {
       // The result stands; only its picture cannot be drawn any more.
-      if (!isOrangeryError(error) || !error.code.startsWith("PHOTO_")) throw error;
+      if (!photoFailureOf(error)?.isCertain) throw error;
     }
   }
   return true;
@@ -60,13 +61,13 @@ async function drawPage(
 
 async function draw(
   { source, result }: WorklistPhoto,
-  { worklist, pictures, read, maxPixels, signal, onPicture }: DrawMissingOptions,
+  { worklist, pictures, read, openOptions, signal, onPicture }: DrawMissingOptions,
 ): Promise<void> {
   if (result === undefined) return;
   const { bytes, content } = await read(source, { signal });
   if (content.sha256 !== result.contentSha256) return;
   const found = await worklist.view.findings(result.id);
-  await using photo = await openPhoto(bytes, { maxPixels, signal });
+  await using photo = await openPhoto(bytes, { ...openOptions, signal });
   const file = await pictures.write(source, photo.pixels, {
     ...found,
     counts: result.counts,

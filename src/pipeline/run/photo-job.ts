@@ -32,7 +32,7 @@ export interface PhotoJobOptions extends CountOptions {
   /** Where annotated pictures go; without it none are drawn. */
   readonly annotateFolder?: string | undefined;
   readonly maxPixels?: number | undefined;
-  /** Try photos again that were set aside. Default false. */
+  /** Tries photos again that failed. Default false. */
   readonly retry?: boolean | undefined;
   readonly logger?: Logger | undefined;
 }
@@ -154,7 +154,7 @@ export class PhotoJob implements AsyncDisposable {
    * anything for them to do.
    */
   async run({ stop, signal, onPhoto, onPicture }: PhotoJobRunOptions = {}): Promise<void> {
-    const { maxPixels, slicing } = this.#options;
+    const { maxPixels, slicing, samples } = this.#options;
     const worklist = this.#worklist;
     const pictures = this.#pictures;
     if (await worklist.isUnfinished()) {
@@ -165,6 +165,7 @@ export class PhotoJob implements AsyncDisposable {
         detect: this.#use("detect", detect),
         segment: segment && this.#use("segment", segment),
         slicing,
+        samples,
         maxPixels,
       });
       await runPhotos({
@@ -183,7 +184,15 @@ export class PhotoJob implements AsyncDisposable {
     }
     if (pictures === undefined || stop?.aborted) return;
     const read = this.#read;
-    await drawMissingPictures({ worklist, pictures, read, maxPixels, stop, signal, onPicture });
+    await drawMissingPictures({
+      worklist,
+      pictures,
+      read,
+      openOptions: { ...samples, maxPixels },
+      stop,
+      signal,
+      onPicture,
+    });
   }
 
   /** Gives leases back, releases the models and closes the results file. */

@@ -12,6 +12,7 @@ import type { Picture, PictureInput } from "../../vision/photo/picture.ts";
 import { encodePicture } from "../../vision/photo/picture-file.ts";
 import type { PhotoModel } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
+import { failureCases } from "../photos/photo-failures.fixture.ts";
 import { checkPhotoPaths, findPhotos } from "../photos/photo-files.ts";
 import { type PhotoEvent, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
@@ -81,10 +82,23 @@ async function createRun(photos: number) {
   };
 }
 
+type Run = Awaited<ReturnType<typeof createRun>>;
+
 async function attemptsOf(worklist: Worklist): Promise<number[]> {
   const leased = await worklist.lease(100);
   leased.push(...(await worklist.lease(100, { suspects: true })));
   return leased.map(({ attempts }) => attempts);
+}
+
+/** What was recorded when a run ended, well or not. */
+async function outcomeOf({ worklist, events }: Run, running: Promise<void>) {
+  await running.catch(() => {});
+  const { done, failed } = await worklist.view.states();
+  const reasons: (string | undefined)[] = [];
+  for await (const { reason } of worklist.view.photos({ state: "failed" })) {
+    reasons.push(reason?.code);
+  }
+  return { done, failed, reasons, events };
 }
 
 test("an empty list is done at once", async () => {
@@ -122,7 +136,7 @@ test("identical bytes in the same run are inferred once, though made ready toget
   assert.equal((await run.worklist.view.states()).done, 4);
 });
 
-test("a photo that fails is tried again last and alone, and the third time set aside", async () => {
+test("a photo that fails is tried again last and alone, and the third time has failed", async () => {
   await using run = await createRun(6);
   let inFlight = 0;
   const detect = predictWith(async (photo) => {
@@ -138,8 +152,8 @@ test("a photo that fails is tried again last and alone, and the third time set a
   });
   await run.run(detect);
   assert.equal(run.events.filter((event) => event.endsWith("inferred")).length, 5);
-  assert.deepEqual(run.events.slice(-2), ["1.jpg failed", "1.jpg set-aside"]);
-  for await (const { reason } of run.worklist.view.photos({ state: "set-aside" })) {
+  assert.deepEqual(run.events.slice(-2), ["1.jpg retry", "1.jpg failed"]);
+  for await (const { reason } of run.worklist.view.photos({ state: "failed" })) {
     assert.equal(reason?.code, "PHOTO_FAILED");
     assert.match(reason?.message ?? "", /no room for this shape/);
   }
@@ -155,33 +169,32 @@ test("photos that fail one after the other stop the run", async () => {
     assert.match(error.message, /3 photos failed one after the other.*the device is gone/);
     return true;
   });
-  assert.equal((await run.worklist.view.states())["set-aside"], 0);
+  assert.equal((await run.worklist.view.states()).failed, 0);
 });
 
-for (const error of [
-  new TypeError("undefined is not a photo"),
-  new OrangeryError("INVALID_ARGUMENT", "Expected something else of this photo."),
-  new OrangeryError("INFERENCE_NOT_FINITE", "Expected numbers."),
-]) {
-  test(`${error} counts against the photo, not the run`, async () => {
+for (const { error, blamed } of failureCases) {
+  const consequence = {
+    photo: "fails the photo at once",
+    attempt: "fails the photo the third time",
+    none: "ends the run and is recorded against no photo",
+  }[blamed];
+  test(`${error} ${consequence}`, async () => {
     await using run = await createRun(2);
     const detect = predictWith(async (photo) => {
       if (photo === 0) throw error;
     });
-    await run.run(detect);
-    assert.equal(run.events.at(-1), "0.jpg set-aside");
-    assert.equal((await run.worklist.view.states()).done, 1);
-  });
-}
-
-for (const code of ["MODEL_RELEASED", "LEDGER_BUSY", "NO_SPACE"] as const) {
-  test(`${code} ends the run at once`, async () => {
-    await using run = await createRun(6);
-    const detect = predictWith(async () => {
-      throw new OrangeryError(code, "why");
-    });
-    await assert.rejects(run.run(detect), (error) => isOrangeryError(error, code));
-    assert.deepEqual(run.events, []);
+    const { done, failed, reasons, events } = await outcomeOf(run, run.run(detect));
+    const fails = events.filter((event) => event.startsWith("0.jpg"));
+    if (blamed === "none") {
+      assert.deepEqual([failed, fails], [0, []]);
+      await assert.rejects(run.run(detect), error);
+    } else {
+      assert.deepEqual([done, failed], [1, 1]);
+      const code = blamed === "photo" ? (error as OrangeryError).code : "PHOTO_FAILED";
+      assert.deepEqual(reasons, [code]);
+      const attempts = blamed === "photo" ? [] : ["0.jpg retry", "0.jpg retry"];
+      assert.deepEqual(fails, [...attempts, "0.jpg failed"]);
+    }
   });
 }
 

@@ -1,14 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { Reason } from "../../ledger/photos/entry-rows.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
-import type {
-  LeasedPhoto,
-  PhotoContent,
-  Reason,
-  Worklist,
-} from "../../ledger/worklist/worklist.ts";
+import type { LeasedPhoto, PhotoContent, Worklist } from "../../ledger/worklist/worklist.ts";
 import type { Pixels } from "../../vision/photo/open-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
+import { photoFailureOf } from "../photos/photo-failure.ts";
 import { type PhotoBytes, type ReadPhotoOptions, readPhoto } from "../photos/read-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 
@@ -46,13 +43,7 @@ export interface PhotoRunOptions {
   readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
 }
 
-/**
- * Error codes after which no other photo would fare better. Options are checked before the first
- * photo, so an `INVALID_ARGUMENT` is not among them: it is about this photo.
- */
-const fatalCode = /^(LEDGER_|NO_SPACE$|MODEL_|DEVICE_)/;
-
-/** So many photos failing one after the other are not the photos' fault. */
+/** When this many photos fail one after the other, it is not the photos' fault. */
 const failuresAllowed = 3;
 
 /** How often to look whether other processes have finished or left something behind. */
@@ -211,26 +202,21 @@ class PhotoRun {
     if (recorded) await onPhoto?.({ source: photo.source, outcome: "inferred", result });
   }
 
-  /** Sets aside a photo that is bad for sure; makes one that may not be a suspect. */
+  /** Records a photo as failed that is to blame, and makes one that may be a suspect. */
   async #recordFailure(photo: LeasedPhoto, error: unknown): Promise<void> {
     const { source } = photo;
     const { onPhoto } = this.#options;
-    if (isOrangeryError(error) && fatalCode.test(error.code)) throw error;
-    if (isOrangeryError(error) && error.code.startsWith("PHOTO_")) {
-      const reason = { code: error.code, message: error.message };
+    const failure = photoFailureOf(error);
+    if (failure === undefined) throw error;
+    const { reason, isCertain } = failure;
+    if (isCertain) {
       if (await this.#worklist.fail(photo, reason)) {
         await onPhoto?.({ source, outcome: "failed", reason });
       }
       return;
     }
-    const message = `Work on this photo failed: ${String(error)}`;
-    const { code } = new OrangeryError("PHOTO_FAILED", message);
-    const isLast = await this.#worklist.failAttempt(photo, { code, message });
-    await onPhoto?.({
-      source,
-      outcome: isLast ? "failed" : "retry",
-      reason: { code, message },
-    });
+    const isLast = await this.#worklist.failAttempt(photo, reason);
+    await onPhoto?.({ source, outcome: isLast ? "failed" : "retry", reason });
     this.#failedInARow.add(photo.entryId);
     if (this.#failedInARow.size < failuresAllowed) return;
     throw new OrangeryError(

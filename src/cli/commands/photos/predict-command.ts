@@ -6,6 +6,7 @@ import {
 } from "../../options/detection-options.ts";
 import { requireOption } from "../../options/option-values.ts";
 import { addAnnotateOption, addMaxPixelsOption } from "../../options/photo-options.ts";
+import { addSampleOptions } from "../../options/sample-options.ts";
 import {
   addSlicingOptions,
   readSlicing,
@@ -39,7 +40,7 @@ export function createPredictCommand(
     .argument("<image...>", "photos")
     .option("--model <model>", "a .pt or ONNX file, sample:seedlings or sample:beds");
   addDeviceOptions(addDetectionOptions(command, maxDetections));
-  addMaxPixelsOption(addSlicingOptions(command)).addOption(
+  addMaxPixelsOption(addSampleOptions(addSlicingOptions(command))).addOption(
     new Option("--masks <form>", "how masks are printed with --json")
       .choices(["rle", "polygon", "none"])
       .default("rle"),

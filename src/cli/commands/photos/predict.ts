@@ -10,13 +10,14 @@ import { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
 import { openPhoto, type Pixels } from "../../../vision/photo/open-photo.ts";
 import { displayPath, fromCaller, modelFromCaller } from "../../options/caller-paths.ts";
 import type { DetectionArguments, DeviceArguments } from "../../options/detection-options.ts";
+import { readSamples, type SampleArguments } from "../../options/sample-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { warningLog } from "../../output/warning-log.ts";
 import { formatPredictionTable, type MaskForm, toPredictionJson } from "./prediction-output.ts";
 
-export interface PredictArguments extends DetectionArguments, DeviceArguments {
+export interface PredictArguments extends DetectionArguments, DeviceArguments, SampleArguments {
   readonly model: string;
   readonly maxPixels?: number;
   readonly masks: MaskForm;
@@ -100,7 +101,9 @@ async function predictOne(
   const { pictures, signal, maxPixels } = options;
   const path = fromCaller(image);
   const times = new StepTimes<string>({});
-  await using photo = await times.step("decode", () => openPhoto(path, { maxPixels, signal }));
+  await using photo = await times.step("decode", () =>
+    openPhoto(path, { ...readSamples(options), maxPixels, signal }),
+  );
   const prediction = await predictPixels(model, photo.pixels, options);
   times.add(prediction.timingsMs);
   const timingsMs = { ...prediction.timingsMs, ...times.withTotal() };

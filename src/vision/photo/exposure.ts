@@ -1,0 +1,62 @@
+import { cutPixels, type Pixels } from "./open-photo.ts";
+import type { Slice } from "./slice.ts";
+
+/** What is strange about a photo's brightness, so that what was found on it should be looked at. */
+export type ExposureWarning = "nearly-black" | "nearly-white" | "no-contrast";
+
+/** Of 255: of a photo whose brightest hundredth is darker, hardly anything can be seen. */
+const darkLevel = 24;
+/** Of a photo whose darkest hundredth is brighter, neither. */
+const brightLevel = 240;
+/** The least distance between the two. A field in fog has some 40. */
+const leastContrast = 12;
+
+/** Parts that are looked at, in rows and columns over the photo, and their longest side, px. */
+const grid = 6;
+const partPx = 64;
+
+/**
+ * Warns of photos that are nearly black, nearly white or all of one brightness, from 36 parts spread
+ * over the photo. 12-bit values in a 16-bit file, for example, come out nearly black: 15 of 255 at
+ * most.
+ */
+export async function exposureWarnings(
+  pixels: Pixels,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<readonly ExposureWarning[]> {
+  const levels = new Uint32Array(256);
+  let count = 0;
+  for (const part of partsOf(pixels)) {
+    const { data } = await cutPixels(pixels, part, options);
+    for (let i = 0; i < data.length; i += 3) {
+      // Rec. 601's weights of 255ths, in 256ths.
+      const level = (77 * data[i]! + 150 * data[i + 1]! + 29 * data[i + 2]!) >> 8;
+      levels[level] = levels[level]! + 1;
+    }
+    count += data.length / 3;
+  }
+  const [dark, bright] = [levelAt(levels, 0.01 * count), levelAt(levels, 0.99 * count)];
+  const warnings: ExposureWarning[] = [];
+  if (bright <= darkLevel) warnings.push("nearly-black");
+  if (dark >= brightLevel) warnings.push("nearly-white");
+  if (bright - dark < leastContrast) warnings.push("no-contrast");
+  return warnings;
+}
+
+function partsOf({ widthPx, heightPx }: Pixels): Slice[] {
+  const [width, height] = [Math.min(partPx, widthPx), Math.min(partPx, heightPx)];
+  const starts = (extent: number, part: number) =>
+    new Set(Array.from({ length: grid }, (_, i) => Math.floor(((extent - part) * i) / (grid - 1))));
+  return [...starts(heightPx, height)].flatMap((top) =>
+    [...starts(widthPx, width)].map((left) => ({ left, top, width, height })),
+  );
+}
+
+/** The level that `rank` pixels do not exceed. */
+function levelAt(levels: Uint32Array, rank: number): number {
+  let seen = 0;
+  return levels.findIndex((count) => {
+    seen += count;
+    return seen > rank;
+  });
+}
