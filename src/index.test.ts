@@ -12,6 +12,7 @@ const values = [
   "OrangeryError",
   "PhotoPipeline",
   "countObjects",
+  "cutPicture",
   "decodePicture",
   "detectSliced",
   "drawDetections",

@@ -1,19 +1,34 @@
-/** The package as users get it: packed, unpacked beside its dependencies, imported and started. */
+/** The package as users get it: packed, installed by npm into an empty project, imported, started. */
 import assert from "node:assert/strict";
 import { type ExecFileOptions, execFile, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { publint } from "publint";
+import { openRedis } from "./servers/redis-server.ts";
 
 const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const platform = `${process.platform}/${process.arch}`;
 const execute = promisify(execFile);
 
 let folder: string;
-/** A project that has the package installed, and its dependencies, and nothing else. */
+let tarball: string;
+/** A project that has the package installed, and nothing else. */
 let project: string;
 let installed: string;
 
@@ -21,35 +36,70 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "orangery-package-"));
   project = join(folder, "project");
   installed = join(project, "node_modules", "orangery");
-  await mkdir(installed, { recursive: true });
-  const tarball = await pack();
-  await run("tar", ["-xzf", tarball, "-C", installed, "--strip-components=1"]);
-  for (const name of Object.keys(manifest.dependencies)) await linkDependency(name);
+  tarball = await pack();
+  await mkdir(project);
   await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
+  // Needs the npm registry only: no script of a package is run that downloads from elsewhere.
+  await npm(["install", "--prefer-offline", "--no-audit", "--no-fund", tarball], { cwd: project });
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
 describe("the tarball", () => {
-  test("holds the command, the built code, the documents, and nothing else", async () => {
-    assert.deepEqual(
-      (await readdir(installed)).sort(),
-      ["CHANGELOG.md", "LICENSE", "README.md", "bin", "dist", "docs", "package.json"].filter(
-        (name) => existsSync(join(root, name)) || name === "dist",
-      ),
-    );
+  test("holds what the manifest lists, and nothing else", async () => {
+    const always = ["LICENSE", "README.md", "package.json"];
+    assert.deepEqual((await readdir(installed)).sort(), [...manifest.files, ...always].sort());
     assert.deepEqual(await readdir(join(installed, "bin")), ["orangery.js"]);
     for (const file of await filesIn("docs")) assert.match(file, /\.md$|^images\//);
+    assert.deepEqual(
+      await filesIn("examples"),
+      (await readdirFiles(join(root, "examples"))).sort(),
+    );
   });
 
-  test("has every module as JavaScript and types, other files as they are, no tests", async () => {
-    const files = (await readdir(join(root, "src"), { recursive: true }))
-      .map((file) => file.replaceAll("\\", "/"))
-      .filter((file) => /\.\w+$/.test(file) && !/\.(test|fixture)\.\w+$/.test(file));
+  test("holds all that its documents link to", async () => {
+    const documents = (await filesIn(".")).filter((file) => file.endsWith(".md"));
+    for (const document of documents) {
+      const text = await readFile(join(installed, document), "utf8");
+      for (const [, target] of text.replace(/```.*?```/gs, "").matchAll(/\]\(([^)#\s]+)/g)) {
+        if (/^[a-z]+:/.test(target!)) continue;
+        const file = join(installed, dirname(document), target!);
+        assert.ok(existsSync(file), `${document} links to ${target}`);
+      }
+    }
+  });
+
+  test("has all modules as JavaScript with types, other files as they are, and no tests", async () => {
+    const files = (await readdirFiles(join(root, "src"))).filter(
+      (file) => !/\.(test|fixture)\./.test(file),
+    );
     const built = files.flatMap((file) =>
       file.endsWith(".ts") ? [file.replace(/ts$/, "d.ts"), file.replace(/ts$/, "js")] : [file],
     );
-    const packed = (await filesIn("dist")).filter((file) => !file.startsWith("runtime/"));
-    assert.deepEqual(packed, built.sort());
+    const present = (await filesIn("dist")).filter((file) => !file.startsWith("runtime/"));
+    assert.deepEqual(present, built.sort());
+  });
+
+  test("has ONNX Runtime for the platform that it was packed for, with its licence", async () => {
+    const files = await filesIn("dist/runtime");
+    assert.match(files.join(), new RegExp(`^LICENSE,${platform}/[^,]*onnxruntime`));
+    assert.match(await readFile(join(installed, "dist/runtime/LICENSE"), "utf8"), /Microsoft/);
+  });
+
+  test("is one that package managers, bundlers and compilers understand", async () => {
+    const { messages } = await publint({ pkgDir: installed, strict: true });
+    // Whoever publishes the package adds the repository that it comes from.
+    assert.deepEqual(messages, []);
+    const analysis = await checkPackage(
+      createPackageFromTarballData(new Uint8Array(await readFile(tarball))),
+    );
+    assert.ok(analysis.types);
+    const problems = analysis.problems.filter(
+      // The package is for ESM and for resolvers that know `exports`.
+      (problem) =>
+        problem.kind !== "CJSResolvesToESM" &&
+        !("resolutionKind" in problem && problem.resolutionKind === "node10"),
+    );
+    assert.deepEqual(problems, []);
   });
 });
 
@@ -67,25 +117,36 @@ describe("installed", () => {
     );
   });
 
+  test("it takes less than a third of what the binaries of all platforms would", async () => {
+    const files = await readdirFiles(join(project, "node_modules"));
+    const sizes = files.map(async (file) => (await stat(join(project, "node_modules", file))).size);
+    const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    assert.ok(bytes < 110e6, `${Math.round(bytes / 1e6)} MB`);
+  });
+
   test("it is imported by its name and needs no package but those it names", async () => {
     const output = await evaluate(`
       import { ModelCache } from "orangery";
+      import { PhotoJob } from "orangery/run";
       import { runtimeConformance } from "orangery/runtime-conformance";
       await using cache = new ModelCache({ models: { detect: "sample:seedlings" } });
-      console.log(typeof cache.acquire, runtimeConformance.length > 0);
+      console.log(typeof cache.acquire, typeof PhotoJob.open, runtimeConformance.length > 0);
       const error = await cache.acquire("segment").catch((error) => error);
       console.log(error.code);
     `);
-    assert.equal(output, "function true\nMODEL_NAME_UNKNOWN\n");
+    assert.equal(output, "function function true\nMODEL_NAME_UNKNOWN\n");
   });
 
   test("its types are found, whole, by a strict compiler", async () => {
     await writeFile(
       join(project, "typed.ts"),
       `import { ModelCache, type Prediction } from "orangery";
+       import { PhotoJob, readResults } from "orangery/run";
        import { runtimeConformance } from "orangery/runtime-conformance";
        export const cache = new ModelCache({ models: { detect: "a.onnx" }, device: "cpu" });
        export const count = (prediction: Prediction): number => prediction.detections.length;
+       export const add = (job: PhotoJob): Promise<number> => job.add();
+       export const read = readResults;
        export const names: string[] = runtimeConformance.map(({ name }) => name);
        // @ts-expect-error: were the types missing, this would pass
        new ModelCache({ model: "a.onnx" });`,
@@ -125,28 +186,69 @@ describe("installed", () => {
 describe("the examples, with the installed package", () => {
   before(async () => {
     await cp(join(root, "examples"), join(project, "examples"), { recursive: true });
+    for (const name of ["bullmq", "ioredis"]) await linkDependency(name);
   });
 
+  async function runExample(...args: string[]): Promise<string> {
+    return await runNode(args, { cwd: project });
+  }
+
   test("predict-photo", async () => {
-    const output = await runNode(["examples/predict-photo.ts"], { cwd: project });
+    const output = await runExample("examples/predict-photo.ts");
     assert.match(output, /^\d+ found on \S+ in \d+ ms\n(plant \d\.\d\d \[( \d+,?){4} \]\n){3}$/);
   });
 
   test("count-plants", async () => {
-    const output = await runNode(["examples/count-plants.ts"], { cwd: project });
+    const output = await runExample("examples/count-plants.ts");
     assert.match(output, /^empty-soil\.jpg: 0 plants, by region: no region\n/);
     assert.match(output, /\ntray-3\.jpg: \d+ plants, by region: \d+, \d+, \d+\n/);
     assert.match(output, /\n2 loads for 6 tasks\n$/);
   });
 
+  test("count-folder, which goes on where it was, and sql-on-results", async () => {
+    const first = await runExample("examples/count-folder.ts");
+    assert.match(first, /^6 photos, 6 of them inferred in this run\nempty-soil\.jpg: 0 plants/);
+    assert.match(first, /\ntray-3\.jpg: [1-9]\d+ plants, beds: 3\n/);
+    const second = await runExample("examples/count-folder.ts");
+    assert.equal(second, first.replace("6 of them", "0 of them"));
+    const asked = await runExample("examples/sql-on-results.ts", "results.db");
+    assert.match(asked, /^The most crowded beds:\n( {2}tray-\d\.jpg, bed \d: .*\n){3}/);
+    const plants = [...first.matchAll(/: (\d+) plants/g)].map(([, count]) => Number(count));
+    const total = plants.reduce((sum, count) => sum + count, 0);
+    assert.ok(asked.endsWith(`\n${total} plants on 5 photos\n`), asked);
+  });
+
+  test("slices", async () => {
+    const output = await runExample("examples/slices.ts");
+    assert.match(output, /^[1-9]\d+ plants on 12 slices\n(slice at \d+, \d+: [1-9]\d*\n){4}$/);
+  });
+
   test("ten-threads", async () => {
-    const output = await runNode(["examples/ten-threads.ts"], { cwd: project });
+    const output = await runExample("examples/ten-threads.ts");
     assert.match(output, /^10 threads, 1 load\nplants: (\d+)( \1){9}\n$/);
+  });
+
+  test("own-queue", async () => {
+    const output = await runExample("examples/own-queue.ts");
+    assert.match(output, /^empty-soil\.jpg: done, 0\n(tray-\d\.jpg: done, [1-9]\d+\n){5}/);
+    assert.match(output, /\nno-such-photo\.jpg: failed, PHOTO_NOT_FOUND\n1 load for 7 tasks\n$/);
+  });
+
+  test("fleet-task", async () => {
+    await using redis = await openRedis();
+    const output = await runNode(
+      ["examples/fleet-task.ts"],
+      { cwd: project },
+      { REDIS_URL: redis.url },
+    );
+    assert.match(output, /^empty-soil\.jpg: 0 plants\n(tray-\d\.jpg: [1-9]\d+ plants\n){5}$/);
   });
 
   test("none is left out", async () => {
     const programs = (await readdir(join(root, "examples"))).filter((file) => file.endsWith(".ts"));
-    assert.deepEqual(programs.sort(), ["count-plants.ts", "predict-photo.ts", "ten-threads.ts"]);
+    const tested = readFileSync(import.meta.filename, "utf8");
+    for (const program of programs) assert.ok(tested.includes(`"examples/${program}"`), program);
+    assert.equal(programs.length, 8);
   });
 });
 
@@ -159,11 +261,21 @@ async function pack(): Promise<string> {
     await cp(join(root, entry), join(copy, entry), { recursive: true });
   }
   await symlink(join(root, "node_modules"), join(copy, "node_modules"), "junction");
-  const npm = process.env.npm_execpath;
   const args = ["pack", "--silent", "--pack-destination", folder];
-  if (npm?.endsWith("npm-cli.js")) await runNode([npm, ...args], { cwd: copy });
-  else await run("npm", args, { cwd: copy });
+  await npm(args, { cwd: copy }, { ORANGERY_PLATFORMS: platform });
   return join(folder, `${manifest.name}-${manifest.version}.tgz`);
+}
+
+/** The npm that runs the tests, or the one on the PATH; without this repository's settings. */
+async function npm(args: readonly string[], options: ExecFileOptions, env: NodeJS.ProcessEnv = {}) {
+  const clean = Object.fromEntries(
+    Object.keys(process.env)
+      .filter((key) => /^(npm_(package|lifecycle|config_(local|onnx))|ONNXRUNTIME_)/i.test(key))
+      .map((key) => [key, undefined]),
+  );
+  const cli = process.env.npm_execpath;
+  if (cli?.endsWith("npm-cli.js")) await runNode([cli, ...args], options, { ...clean, ...env });
+  else await run("npm", args, options, { ...clean, ...env });
 }
 
 async function linkDependency(name: string): Promise<void> {
@@ -173,23 +285,28 @@ async function linkDependency(name: string): Promise<void> {
 }
 
 async function filesIn(subfolder: string): Promise<string[]> {
-  const entries = await readdir(join(installed, subfolder), {
-    recursive: true,
-    withFileTypes: true,
-  });
+  return (await readdirFiles(join(installed, subfolder))).sort();
+}
+
+/** All files below a folder, by their paths relative to it. */
+async function readdirFiles(path: string): Promise<string[]> {
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .map((file) => file.slice(join(installed, subfolder).length + 1).replaceAll("\\", "/"))
-    .sort();
+    .map(({ parentPath, name }) => join(parentPath, name).slice(path.length + 1))
+    .map((file) => file.replaceAll("\\", "/"));
 }
 
 async function evaluate(code: string): Promise<string> {
   return await runNode(["--input-type=module", "--eval", code], { cwd: project });
 }
 
-async function runNode(args: readonly string[], options?: ExecFileOptions): Promise<string> {
-  return await run(process.execPath, args, options);
+async function runNode(
+  args: readonly string[],
+  options?: ExecFileOptions,
+  env?: NodeJS.ProcessEnv,
+): Promise<string> {
+  return await run(process.execPath, args, options, env);
 }
 
 /** @returns What it wrote to standard output; rejects with all that it wrote when it failed. */
@@ -197,13 +314,15 @@ async function run(
   file: string,
   args: readonly string[],
   options: ExecFileOptions = {},
+  more: NodeJS.ProcessEnv = {},
 ): Promise<string> {
   const env = {
     ...process.env,
-    // Sample models are built into the temporary folder, not into the user's cache.
+    // Saved models go into the temporary folder, not into the user's cache.
     ORANGERY_CACHE: join(folder, "cache"),
     // What runs here is not `src/`.
     NODE_V8_COVERAGE: undefined,
+    ...more,
   };
   try {
     const { stdout } = await execute(file, args, { encoding: "utf8", env, ...options });

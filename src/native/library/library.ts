@@ -24,15 +24,15 @@ export interface NativeLibrary {
   readonly handle: LibraryHandle;
 }
 
-/** File name of the shared library inside `onnxruntime-node/bin/napi-v6/<platform>/<arch>/`. */
+/** File name of the shared library in a folder of binaries. */
 function libraryFileName(platform: NodeJS.Platform): string {
   if (platform === "win32") return "onnxruntime.dll";
   return platform === "darwin" ? "libonnxruntime.1.dylib" : "libonnxruntime.so.1";
 }
 
 /**
- * Finds the ONNX Runtime library: `ORANGERY_ORT_LIBRARY` where it is set, else the file that the
- * npm package `onnxruntime-node` brings for this platform.
+ * Finds the ONNX Runtime library: `ORANGERY_ORT_LIBRARY` where it is set, else the file that was
+ * packed into this package, else, in the repository, the one of the npm package `onnxruntime-node`.
  *
  * @throws `ORT_LIBRARY_NOT_FOUND`, naming what was looked for.
  */
@@ -42,27 +42,37 @@ export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
     if (existsSync(named)) return named;
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
-      `Expected the ONNX Runtime library that ${libraryVariable} names, but \`${named}\` does not exist. Correct the variable, or unset it to use the bundled library.`,
+      `Expected the ONNX Runtime library that ${libraryVariable} names, ` +
+        `but \`${named}\` does not exist. Correct the variable, or unset it to use the bundled library.`,
       { details: { lookedFor: named } },
     );
   }
-  const file = join(packageFolder(), libraryFileName(process.platform));
+  const { platform, arch } = process;
+  const file = join(binariesFolder(), platform, arch, libraryFileName(platform));
   if (existsSync(file)) return file;
   throw new OrangeryError(
     "ORT_LIBRARY_NOT_FOUND",
-    `Expected the ONNX Runtime library at \`${file}\`, but there is none for ${process.platform}/${process.arch}. Set ${libraryVariable} to a library of your own.`,
-    { details: { lookedFor: file, platform: process.platform, arch: process.arch } },
+    `Expected the ONNX Runtime library at \`${file}\`, but there is none for ${platform}/${arch}. ` +
+      `Pack Orangery with it (ORANGERY_PLATFORMS=${platform}/${arch} npm pack), ` +
+      `or set ${libraryVariable} to a library of your own.`,
+    { details: { lookedFor: file, platform, arch } },
   );
 }
 
-function packageFolder(): string {
+/** The folder that has the libraries by platform and architecture. */
+function binariesFolder(): string {
+  // `dist/runtime/`, which scripts/pack-runtime.ts fills; there is no such folder in `src/`.
+  const packed = join(import.meta.dirname, "..", "..", "runtime");
+  if (existsSync(packed)) return packed;
   try {
     const manifest = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");
-    return join(dirname(manifest), "bin", "napi-v6", process.platform, process.arch);
+    return join(dirname(manifest), "bin", "napi-v6");
   } catch (cause) {
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
-      `Expected the npm package \`onnxruntime-node\`, which brings the ONNX Runtime library, but it is not installed. Run \`npm install\`, or set ${libraryVariable}.`,
+      `Expected the ONNX Runtime library in \`${packed}\` or in the npm package ` +
+        "`onnxruntime-node`, but neither is there. Run `npm install`, " +
+        `or set ${libraryVariable} to a library of your own.`,
       { cause, details: { lookedFor: "onnxruntime-node" } },
     );
   }
