@@ -17,6 +17,7 @@ import { type CountSettings, countWorkerUrl } from "../src/fleet/count/count-set
 import { enqueuePhotos } from "../src/fleet/count/enqueue-photos.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
+import { forkProgram } from "../src/fleet/supervisor/start-process.ts";
 import { Supervisor } from "../src/fleet/supervisor/supervisor.ts";
 import { serializeModel } from "../src/graph/onnx/model-writer.ts";
 import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
@@ -177,13 +178,12 @@ async function measureFleet({ count, photos, devices, redis, results }: FleetWor
   const slots = parseDeviceSlots(devices, { found: { cuda: [], hasOtherGpu: false } });
   let ready = 0;
   const allReady = Promise.withResolvers<void>();
-  const settings: CountSettings = { results, count, recipeHash: recipe.hash, attempts: 1 };
+  const settings: CountSettings = { results, count, recipeHash: recipe.hash };
   const supervisor = new Supervisor({
     slots,
-    entry: new URL("../src/cli/worker-main.ts", import.meta.url),
-    arguments: ["error"],
+    startProcess: forkProgram(new URL("../src/cli/worker-main.ts", import.meta.url), ["error"]),
     config: {
-      ...{ task: countWorkerUrl, models: {}, settings, queue: name, worker: {} },
+      ...{ task: countWorkerUrl, models: {}, settings, queue: name, worker: { attempts: 1 } },
       ...{ connection: { url: redis }, orphanDeadlineMs: 1000 },
     },
     onEvent: ({ type }) => {

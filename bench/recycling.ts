@@ -13,6 +13,7 @@ import { type Job, Queue, QueueEvents } from "bullmq";
 import sharp from "sharp";
 import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
 import { findDevices } from "../src/fleet/supervisor/found-devices.ts";
+import { forkProgram } from "../src/fleet/supervisor/start-process.ts";
 import { Supervisor } from "../src/fleet/supervisor/supervisor.ts";
 import { serializeModel } from "../src/graph/onnx/model-writer.ts";
 import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
@@ -25,7 +26,7 @@ const rounds = Number(process.env.BENCH_ROUNDS ?? 2);
 
 /** What a task does is in recycling-task.ts. */
 const task = new URL("./recycling-task.ts", import.meta.url).href;
-const entry = new URL("../src/cli/worker-main.ts", import.meta.url);
+const program = new URL("../src/cli/worker-main.ts", import.meta.url);
 
 export async function benchRecycling(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "orangery-bench-recycling-"));
@@ -97,8 +98,7 @@ async function measure({
   queue.setMaxListeners(0);
   const supervisor = new Supervisor({
     slots: parseDeviceSlots("auto", { found: findDevices() }),
-    entry,
-    arguments: ["error"],
+    startProcess: forkProgram(program, ["error"]),
     recycle: { ...(recycleTasks !== undefined && { tasks: recycleTasks }) },
     config: {
       ...{ task, models: { detect: files.model }, settings: undefined, queue: name },

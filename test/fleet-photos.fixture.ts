@@ -99,7 +99,7 @@ export class PhotosToCount implements AsyncDisposable {
 
   get settings(): CountSettings {
     const { hash: recipeHash } = this.store.recipe;
-    return { results: this.#results, count: this.count, recipeHash, attempts: 2 };
+    return { results: this.#results, count: this.count, recipeHash };
   }
 
   photo(number: number): string {
@@ -135,13 +135,12 @@ export class PhotosToCount implements AsyncDisposable {
         settings: { ...this.settings, ...settings },
       }),
     );
-    const { attempts } = this.settings;
     const worker = stack.use(
       createWorker(setup.task, {
-        ...{ connection, queue, name: "cpu0@host", attempts, backoffMs: 1 },
+        ...{ connection, queue, name: "cpu0@host", attempts: 2, backoffMs: 1 },
         ...{ lockDurationMs: 1000, stalledIntervalMs: 200 },
-        cache: setup.cache!,
-        parse: setup.parse!,
+        cache: setup.cache,
+        parse: setup.parse,
         prepare: (signal) => setup.prove(signal),
       }),
     );

@@ -2,6 +2,7 @@ import { EventEmitter, once } from "node:events";
 import type { WorkerConfig } from "../src/fleet/process/worker-messages.ts";
 import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
 import type { SlotStatus } from "../src/fleet/supervisor/slot-status.ts";
+import { forkProgram } from "../src/fleet/supervisor/start-process.ts";
 import {
   Supervisor,
   type SupervisorEvent,
@@ -39,7 +40,7 @@ export class TestFleet implements AsyncDisposable {
   ) {
     this.supervisor = new Supervisor({
       slots: parseDeviceSlots(devices, { found: { cuda: [], hasOtherGpu: false }, host: "host" }),
-      entry: new URL("./fleet-worker.fixture.ts", import.meta.url),
+      startProcess: forkProgram(new URL("./fleet-worker.fixture.ts", import.meta.url)),
       backoff: { firstMs: 10, longestMs: 50 },
       onEvent: (event) => {
         this.events.push(event);

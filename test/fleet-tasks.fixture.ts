@@ -1,5 +1,5 @@
 /** A module of tasks for workers of the tests: does what a job's data say. */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskEnvironment } from "../src/fleet/process/task-module.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
@@ -12,6 +12,8 @@ import { blackPhoto } from "../src/tasks/tiny-models.fixture.ts";
 /** What a job says. */
 export interface TestJob {
   readonly sleepMs?: number;
+  /** Goes on when this file exists. */
+  readonly untilFile?: string;
   /** Ends the process in the middle of the job. */
   readonly die?: boolean;
   /** Blocks the event loop. */
@@ -50,6 +52,9 @@ class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
     const end = performance.now() + (job.blockMs ?? 0);
     while (performance.now() < end);
     if (job.sleepMs !== undefined) await sleep(job.sleepMs, undefined, { signal });
+    while (job.untilFile !== undefined && !existsSync(job.untilFile)) {
+      await sleep(10, undefined, { signal });
+    }
     let dots = 0;
     if (job.predict) {
       const model = await this.detModel;

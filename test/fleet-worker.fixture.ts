@@ -1,5 +1,5 @@
 /** The program of a worker process, without a log. */
-import { runWorkerProcess } from "../src/fleet/process/worker-process.ts";
+import { runWorkerProcess } from "../src/fleet/process/run-worker-process.ts";
 import { silentLogger } from "../src/logger.ts";
 
 process.exit(await runWorkerProcess(silentLogger));

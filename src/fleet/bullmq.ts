@@ -1,8 +1,9 @@
 /** What `orangery/bullmq` offers, by name. Needs the packages `bullmq` and `ioredis`. */
 
 export type { PayloadParser, PayloadSchema } from "./jobs/job-data.ts";
-export type { JobEnd } from "./jobs/job-processor.ts";
+export type { JobEnd } from "./jobs/job-end.ts";
 export type { QueueConnection } from "./queue/redis-connection.ts";
 export { createWorker, type ModelTaskClass } from "./worker/create-worker.ts";
-export type { CloseWorkerOptions, FleetWorker, FleetWorkerCounts } from "./worker/fleet-worker.ts";
+export type { FleetWorker, FleetWorkerCounts } from "./worker/fleet-worker.ts";
+export type { CloseWorkerOptions } from "./worker/worker-life.ts";
 export type { FleetWorkerOptions } from "./worker/worker-options.ts";

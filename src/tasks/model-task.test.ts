@@ -237,9 +237,16 @@ describe("the context", () => {
       return 42;
     });
     const { signal } = new AbortController();
-    await task.execute("photo", { taskId: "job-7", attempt: 2, signal });
+    await task.execute("photo", { taskId: "job-7", attempt: 2, attempts: 2, signal });
     const { log: _log, progress: _progress, timings: _timings, ...told } = context!;
-    assert.deepEqual(told, { taskId: "job-7", attempt: 2, workerId: 1, payload: "photo", signal });
+    assert.deepEqual(told, {
+      taskId: "job-7",
+      attempt: 2,
+      isLastAttempt: true,
+      workerId: 1,
+      payload: "photo",
+      signal,
+    });
     assert.partialDeepStrictEqual(lines, [
       { level: "info", message: "counted", beds: 3, taskId: "job-7", attempt: 2, workerId: 1 },
       { level: "info", message: "task succeeded", task: "NotingTask", taskId: "job-7" },
@@ -280,10 +287,15 @@ describe("the context", () => {
     await task.execute("a");
     await task.execute("b");
     assert.deepEqual(
-      contexts.map(({ attempt, workerId, signal }) => [attempt, workerId, signal.aborted]),
+      contexts.map(({ attempt, isLastAttempt, workerId, signal }) => [
+        attempt,
+        isLastAttempt,
+        workerId,
+        signal.aborted,
+      ]),
       [
-        [1, 0, false],
-        [1, 0, false],
+        [1, false, 0, false],
+        [1, false, 0, false],
       ],
     );
     assert.equal(new Set(contexts.map(({ taskId }) => taskId)).size, 2);

@@ -30,6 +30,8 @@ export interface ExecuteOptions {
   readonly taskId?: string;
   /** 1 for the first attempt, the default. */
   readonly attempt?: number;
+  /** The most attempts that are made. Default: unknown. */
+  readonly attempts?: number | undefined;
   /** Cancels the task. */
   readonly signal?: AbortSignal | undefined;
   /** Gets what this execution logs, beside the task's own logger. */
@@ -138,11 +140,22 @@ export abstract class ModelTask<Payload, Result> {
    */
   async execute(payload: Payload, options: ExecuteOptions = {}): Promise<Result> {
     const { taskId = randomUUID(), attempt = 1, signal = new AbortController().signal } = options;
+    const isLastAttempt = attempt >= (options.attempts ?? Number.POSITIVE_INFINITY);
     const { workerId } = this;
     const own = this.#logger.child({ taskId, attempt });
     const log = options.logger === undefined ? own : bothLoggers(own, options.logger);
     const { onProgress: progress = () => {}, onTimings: timings = () => {} } = options;
-    const context = { taskId, attempt, workerId, payload, signal, log, progress, timings };
+    const context = {
+      taskId,
+      attempt,
+      isLastAttempt,
+      workerId,
+      payload,
+      signal,
+      log,
+      progress,
+      timings,
+    };
     const run = new TaskRun(this.#cache, context);
     const outcome = await this.#runs.run(run, () => this.#runWithHooks(context));
     await run[Symbol.asyncDispose]();

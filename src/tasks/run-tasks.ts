@@ -137,7 +137,8 @@ async function attempt<Payload, Result>(
   const taskId = randomUUID();
   for (let attempts = 1; ; attempts++) {
     try {
-      const result = await task.execute(payload, { taskId, attempt: attempts, signal });
+      const options = { taskId, attempt: attempts, attempts: o.attempts, signal };
+      const result = await task.execute(payload, options);
       return { payload, index, attempts, status: "succeeded", result };
     } catch (error) {
       if (attempts < o.attempts && !signal.aborted && isRetryable(error)) continue;

@@ -9,6 +9,11 @@ export interface TaskContext<Payload = unknown> {
   readonly taskId: string;
   /** 1 for the first attempt. */
   readonly attempt: number;
+  /**
+   * Whether the task is not tried again after this attempt, even if it fails for a reason that may
+   * pass. False where the number of attempts is unknown.
+   */
+  readonly isLastAttempt: boolean;
   /** The device slot that the task works on, from 0. */
   readonly workerId: number;
   readonly payload: Payload;

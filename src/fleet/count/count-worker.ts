@@ -1,4 +1,4 @@
-/** The module of tasks of `orangery worker --detect …`: sets a worker process up to count on photos. */
+/** The task module of `orangery worker --detect …`: sets a worker process up to count on photos. */
 import { openLedger } from "../../ledger/open-ledger.ts";
 import { ResultStore } from "../../ledger/results/result-store.ts";
 import { ResultWriter } from "../../ledger/results/result-writer.ts";
@@ -11,7 +11,7 @@ import type { CountSettings } from "./count-settings.ts";
 import { type PhotoJobData, parsePhotoJobData } from "./photo-job-data.ts";
 
 /**
- * So long a result waits for others, to be written with them. Short: with two photos in hand a photo
+ * How long a result waits for others, to be written with them. Short: with two jobs at a time, a photo
  * that waits is a worker that waits.
  */
 const maxDelayMs = 1;
@@ -19,13 +19,16 @@ const maxDelayMs = 1;
 export default async function setUpCounting({
   settings,
   logger,
-  ...slot
+  workerId,
+  device,
+  requireDevice,
+  intraOpThreads,
 }: TaskEnvironment): Promise<TaskSetup<PhotoJobData, CountedPhoto>> {
-  const { results, count, recipeHash, attempts, ...limits } = settings as CountSettings;
+  const { results, count, recipeHash, maxPixels, allowPrivateAddresses } =
+    settings as CountSettings;
   const { recipe, sha256 } = await countRecipe(count);
-  // A process that starts later must not go on with another model than those that are at work.
+  // A process that starts later must not go on with another model than those that work already.
   if (recipe.hash !== recipeHash) throw changedModel(modelFiles(count));
-  const { workerId, device, requireDevice, intraOpThreads } = slot;
   await using stack = new AsyncDisposableStack();
   // Workers wait for a database that is away as they wait for Redis, however long.
   const ledger = stack.use(
@@ -33,12 +36,14 @@ export default async function setUpCounting({
   );
   const store = await ResultStore.open(ledger, recipe);
   const writer = stack.use(new ResultWriter(store, { maxDelayMs }));
-  const sources = stack.use(
-    new PhotoReader({ allowPrivateAddresses: limits.allowPrivateAddresses }),
-  );
+  const photos = stack.use(new PhotoReader({ allowPrivateAddresses }));
   const cache = stack.use(
     new ModelCache({
-      ...{ workerId, device, requireDevice, intraOpThreads, logger },
+      workerId,
+      device,
+      requireDevice,
+      intraOpThreads,
+      logger,
       models: {
         detect: count.detect.file,
         ...(count.segment && { segment: count.segment.file }),
@@ -49,8 +54,15 @@ export default async function setUpCounting({
     }),
   );
   const task = new CountPhoto({
-    ...{ cache, workerId, logger, count, sha256, store, writer, sources, attempts },
-    maxPixels: limits.maxPixels,
+    cache,
+    workerId,
+    logger,
+    count,
+    sha256,
+    store,
+    writer,
+    photos,
+    maxPixels,
   });
   const owned = stack.move();
   return {

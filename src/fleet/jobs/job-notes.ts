@@ -1,66 +1,75 @@
 import { inspect } from "node:util";
-import type { Job } from "bullmq";
 import { isOrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { TaskProgress } from "../../tasks/task-context.ts";
+import type { TakenJob } from "./taken-job.ts";
 
-/** Lines of log are told together, so often at most: a job that is done before is told of once. */
-const logPeriodMs = 1_000;
+export interface JobNotesOptions {
+  readonly logger: Logger;
+  /** Log lines are sent together, at most this often. Default 1 s: a shorter job sends them once. */
+  readonly logPeriodMs?: number;
+}
 
 /**
- * What a job tells of itself while it runs: progress and lines of log, kept by the queue. Telling
- * never holds up the task, and what cannot be told is dropped: a note is not worth a job.
+ * Keeps a job's progress and log lines in the queue while it runs. It never holds the task up, and
+ * drops what cannot be sent: a note is not worth a job.
  */
 export class JobNotes {
-  readonly #job: Job;
+  readonly #job: Pick<TakenJob, "log" | "updateProgress">;
   readonly #logger: Logger;
-  readonly #untold = new Set<Promise<void>>();
+  readonly #logPeriodMs: number;
+  /** What is on its way to the queue. */
+  readonly #sending = new Set<Promise<void>>();
   #progress: TaskProgress | undefined;
-  #isReportingProgress = false;
+  #isSendingProgress = false;
   #lines: string[] = [];
   #logTimer: NodeJS.Timeout | undefined;
 
-  constructor(job: Job, logger: Logger) {
+  constructor(
+    job: Pick<TakenJob, "log" | "updateProgress">,
+    { logger, logPeriodMs = 1_000 }: JobNotesOptions,
+  ) {
     this.#job = job;
     this.#logger = logger;
+    this.#logPeriodMs = logPeriodMs;
   }
 
-  /** One call at a time is on its way to the queue; of those made meanwhile, the last follows. */
+  /** One call at a time is on its way to the queue; of those made meanwhile, only the last follows. */
   readonly setProgress = (progress: TaskProgress): void => {
     this.#progress = progress;
-    if (this.#isReportingProgress) return;
-    this.#isReportingProgress = true;
-    this.#track(this.#tellProgress());
+    if (this.#isSendingProgress) return;
+    this.#isSendingProgress = true;
+    this.#track(this.#sendProgress());
   };
 
-  /** Writes to the job's log in the queue what is of level info and above. */
+  /** Writes lines of level info and above to the job's log in the queue. */
   get log(): Logger {
     return jobLogger((line) => {
       this.#lines.push(line);
-      this.#logTimer ??= setTimeout(() => this.#tellLines(), logPeriodMs);
+      this.#logTimer ??= setTimeout(() => this.#sendLines(), this.#logPeriodMs);
     });
   }
 
-  /** When everything is told, or cannot be: to be awaited before the job ends and may be gone. */
+  /** Resolves when everything is sent, or dropped. To be awaited before the job ends: it may vanish. */
   async settled(): Promise<void> {
-    this.#tellLines();
-    await Promise.all(this.#untold);
+    this.#sendLines();
+    await Promise.all(this.#sending);
   }
 
-  /** As {@link settled}, of a job that is removed as it ends, and its log with it. */
+  /** Like {@link settled}, for a job that is removed as it ends, with its log. */
   async dropped(): Promise<void> {
     this.#lines = [];
     await this.settled();
   }
 
-  #tellLines(): void {
+  #sendLines(): void {
     clearTimeout(this.#logTimer);
     this.#logTimer = undefined;
     for (const line of this.#lines) this.#track(this.#job.log(line));
     this.#lines = [];
   }
 
-  async #tellProgress(): Promise<void> {
+  async #sendProgress(): Promise<void> {
     try {
       for (;;) {
         const progress = this.#progress;
@@ -69,18 +78,18 @@ export class JobNotes {
         await this.#job.updateProgress(progress);
       }
     } finally {
-      this.#isReportingProgress = false;
+      this.#isSendingProgress = false;
     }
   }
 
-  #track(telling: Promise<unknown>): void {
-    const told = telling
+  #track(sending: Promise<unknown>): void {
+    const sent = sending
       .then(
         () => {},
         (err: unknown) => this.#logger.debug({ err }, "a job's progress or log was not kept"),
       )
-      .finally(() => this.#untold.delete(told));
-    this.#untold.add(told);
+      .finally(() => this.#sending.delete(sent));
+    this.#sending.add(sent);
   }
 }
 
@@ -98,8 +107,8 @@ function jobLogger(write: (line: string) => void, bound: object = {}): Logger {
 
 /** `info task succeeded durationMs=21` */
 function toLine(level: string, message: string, fields: object): string {
-  const facts = Object.entries(fields).map(([name, value]) => `${name}=${toText(value)}`);
-  return [level, message, ...facts].join(" ");
+  const values = Object.entries(fields).map(([name, value]) => `${name}=${toText(value)}`);
+  return [level, message, ...values].join(" ");
 }
 
 function toText(value: unknown): string {

@@ -1,50 +1,32 @@
-import { type Job, type JobsOptions, WaitingError } from "bullmq";
-import { OrangeryError } from "../../errors.ts";
+import { WaitingError } from "bullmq";
+import type { Defined } from "../../base/check-options.ts";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import type { CrashMarks } from "./crash-marks.ts";
 import { type PayloadParser, parseJobData } from "./job-data.ts";
+import type { JobEnd } from "./job-end.ts";
 import { toJobFailure } from "./job-failure.ts";
+import type { HeldLock, JobLocks } from "./job-locks.ts";
 import { JobNotes } from "./job-notes.ts";
-import type { HeldLock } from "./lock-messages.ts";
+import type { JobPolicy } from "./job-policy.ts";
 import { SuspectGate } from "./suspect-gate.ts";
+import type { TakenJob } from "./taken-job.ts";
 
-/** How a worker was done with a job. */
-export interface JobEnd {
-  readonly jobId: string;
-  /**
-   * `retrying`: it failed and will be tried again. `returned`: it waits again, at no cost of an
-   * attempt. `lost`: the queue took it back, and what came of it here does not count.
-   */
-  readonly outcome: "succeeded" | "failed" | "retrying" | "returned" | "lost";
-  /** From 1. */
-  readonly attempt: number;
-  /** From when it was added to when this worker took it, earlier attempts included. */
-  readonly waitMs: number;
-  readonly durationMs: number;
-  /** What it failed with. */
-  readonly error?: unknown;
-}
-
-export interface JobProcessorOptions<Payload, Result> {
+export interface JobProcessorOptions<Payload, Result> extends Defined<JobPolicy> {
   readonly task: ModelTask<Payload, Result>;
-  readonly parse: PayloadParser<Payload> | undefined;
-  /** For jobs that do not say themselves how often, and when, to try again. */
-  readonly retry: Required<Pick<JobsOptions, "attempts" | "backoff">>;
-  readonly maxCrashes: number;
-  readonly jobLogs: boolean;
-  readonly logger: Logger;
-  /** Keeps a job's lock until it is disposed. */
-  readonly holdLock: (lock: HeldLock) => Disposable;
+  readonly parse?: PayloadParser<Payload> | undefined;
+  readonly locks: Pick<JobLocks, "hold">;
   readonly crashMarks: CrashMarks;
-  readonly onJobEnd: (report: JobEnd) => void;
-  /** Called with what a task says of its steps. */
+  readonly logger: Logger;
+  readonly onJobEnd: (end: JobEnd) => void;
+  /** Called with what the task passes to `context.timings`. */
   readonly onTimings: (timingsMs: Readonly<Record<string, number>>) => void;
 }
 
 interface RunningJob extends HeldLock {
-  readonly job: Job;
+  readonly job: TakenJob;
   readonly controller: AbortController;
 }
 
@@ -52,14 +34,13 @@ interface RunningJob extends HeldLock {
 const keptLogLines = 100;
 
 /**
- * What happens to a job in a worker, as BullMQ's processor: the job's data are checked, the task is
- * executed with all its hooks, and what came of it is told in BullMQ's terms.
+ * Processes jobs as BullMQ's processor: checks a job's data, executes the task with all its hooks, and
+ * passes the outcome on in BullMQ's terms.
  *
- * - Interrupted by {@link interrupt}, a job goes back to the head of the queue, at no cost of an
- *   attempt.
- * - A job whose lock was lost is aborted; the queue ignores its outcome, as somebody else has it.
+ * - A job that {@link interrupt} stops goes back to the head of the queue, and no attempt is counted.
+ * - A job whose lock is lost is aborted. The queue ignores its outcome: another worker has the job.
  * - A job during which processes died is worked on alone, and failed without being begun when that
- *   has happened `maxCrashes` times. The task's hooks hear of it.
+ *   has happened `maxCrashes` times. The task's hooks are called with the reason.
  */
 export class JobProcessor<Payload, Result> {
   readonly #options: JobProcessorOptions<Payload, Result>;
@@ -70,52 +51,32 @@ export class JobProcessor<Payload, Result> {
     this.#options = options;
   }
 
-  /** How many jobs are in hand. */
+  /** The number of jobs that are running. */
   get active(): number {
     return this.#running.size;
   }
 
   /** To be called by BullMQ. */
-  async process(job: Job, token: string): Promise<Result> {
+  async process(job: TakenJob, token: string): Promise<Result> {
     const run = { job, token, jobId: job.id!, controller: new AbortController() };
-    const takenAt = performance.now();
-    const { onJobEnd } = this.#options;
-    const report = (outcome: JobEnd["outcome"], error?: unknown) =>
-      onJobEnd({
-        jobId: run.jobId,
-        outcome,
-        attempt: job.attemptsMade + 1,
-        waitMs: Math.max(0, (job.processedOn ?? Date.now()) - job.timestamp),
-        durationMs: performance.now() - takenAt,
-        ...(error !== undefined && { error }),
-      });
+    const end = this.#clock(run);
+    this.#fillIn(job);
     this.#running.add(run);
-    using _lock = this.#options.holdLock({ jobId: run.jobId, token });
+    using _lock = this.#options.locks.hold({ jobId: run.jobId, token }, () => this.#lose(run));
     try {
       const result = await this.#execute(run);
-      report(isLost(run) ? "lost" : "succeeded");
+      end(isLost(run) ? "lost" : "succeeded");
       return result;
     } catch (error) {
       if (await this.#isReturned(run, error)) {
-        report("returned");
+        end("returned");
         throw new WaitingError();
       }
-      this.#setRetry(job);
       const isLast = !isRetryable(error) || job.attemptsMade + 1 >= job.opts.attempts!;
-      report(isLost(run) ? "lost" : isLast ? "failed" : "retrying", error);
+      end(isLost(run) ? "lost" : isLast ? "failed" : "retrying", error);
       throw toJobFailure(error);
     } finally {
       this.#running.delete(run);
-    }
-  }
-
-  /** The queue took these jobs back: what is still done for them is in vain. */
-  lose(isLost: (lock: HeldLock) => boolean): void {
-    for (const run of this.#running) {
-      if (!isLost(run)) continue;
-      const { jobId, controller } = run;
-      this.#options.logger.warn({ jobId }, "a job's lock was lost; its task is cancelled");
-      controller.abort(lockLost(jobId));
     }
   }
 
@@ -124,9 +85,32 @@ export class JobProcessor<Payload, Result> {
     for (const { controller } of this.#running) controller.abort(interrupted(reason));
   }
 
-  /** Gives jobs back whose tasks do not stop. Only for a process that is about to end. */
+  /** Gives back the jobs whose tasks do not stop. Only for a process that is about to end. */
   async returnUnsettled(): Promise<void> {
     await Promise.allSettled([...this.#running].map(({ job, token }) => job.moveToWait(token)));
+  }
+
+  /** What BullMQ leaves open. Its default of attempts is 0, which nobody would ask for. */
+  #fillIn({ opts }: TakenJob): void {
+    const { attempts, backoffMs } = this.#options;
+    opts.attempts ||= attempts;
+    opts.backoff ??= { type: "exponential", delay: backoffMs, jitter: 0.5 };
+    opts.keepLogs ??= keptLogLines;
+  }
+
+  #clock({ job, jobId }: RunningJob): (outcome: JobEnd["outcome"], error?: unknown) => void {
+    const takenAt = performance.now();
+    const attempt = job.attemptsMade + 1;
+    const waitMs = Math.max(0, (job.processedOn ?? Date.now()) - job.timestamp);
+    return (outcome, error) =>
+      this.#options.onJobEnd({
+        jobId,
+        outcome,
+        attempt,
+        waitMs,
+        durationMs: performance.now() - takenAt,
+        ...(error !== undefined && { error }),
+      });
   }
 
   async #execute(run: RunningJob): Promise<Result> {
@@ -136,7 +120,7 @@ export class JobProcessor<Payload, Result> {
     const crashes = await crashMarks.read(job);
     using _place = await this.#gate.enter({ alone: crashes > 0, signal: controller.signal });
     if (crashes >= maxCrashes) {
-      // Whoever retries it by hand retries it. The task is not begun, and its hooks hear why.
+      // A person who retries it begins afresh. The task is not begun; its hooks get the reason.
       await crashMarks.write(job, 0);
       controller.abort(crashedWorkers(run.jobId, crashes));
       return await this.#executeTask(run, payload);
@@ -145,7 +129,7 @@ export class JobProcessor<Payload, Result> {
     try {
       return await this.#executeTask(run, payload);
     } catch (error) {
-      // Of a job that is done, or another's, the mark may stay.
+      // The mark may stay on a job that has succeeded, or that another worker has.
       if (!isLost(run)) await crashMarks.write(job, crashes);
       throw error;
     }
@@ -153,15 +137,16 @@ export class JobProcessor<Payload, Result> {
 
   async #executeTask({ job, jobId, controller }: RunningJob, payload: Payload): Promise<Result> {
     const { task, jobLogs, logger, onTimings } = this.#options;
-    const notes = new JobNotes(job, logger);
+    const notes = new JobNotes(job, { logger });
     try {
       const result = await task.execute(payload, {
         taskId: jobId,
         attempt: job.attemptsMade + 1,
+        attempts: job.opts.attempts,
         signal: controller.signal,
         onProgress: notes.setProgress,
         onTimings,
-        ...(jobLogs && { logger: notes.log }),
+        logger: jobLogs ? notes.log : undefined,
       });
       if (job.opts.removeOnComplete === true) await notes.dropped();
       return result;
@@ -170,10 +155,14 @@ export class JobProcessor<Payload, Result> {
     }
   }
 
+  #lose({ jobId, controller }: RunningJob): void {
+    this.#options.logger.warn({ jobId }, "a job's lock was lost; its task is cancelled");
+    controller.abort(lockLost(jobId));
+  }
+
   /** Puts an interrupted job back. One that failed for good while it was interrupted has failed. */
   async #isReturned({ job, token, controller }: RunningJob, error: unknown): Promise<boolean> {
-    const { reason } = controller.signal;
-    const isInterrupted = reason instanceof OrangeryError && reason.code === "TASK_INTERRUPTED";
+    const isInterrupted = isOrangeryError(controller.signal.reason, "TASK_INTERRUPTED");
     if (!isInterrupted || !isRetryable(error)) return false;
     try {
       await job.moveToWait(token);
@@ -183,32 +172,25 @@ export class JobProcessor<Payload, Result> {
     }
     return true;
   }
-
-  #setRetry(job: Job): void {
-    const { attempts, backoff } = this.#options.retry;
-    // BullMQ's default is 0, which nobody would ask for.
-    job.opts.attempts ||= attempts;
-    job.opts.backoff ??= backoff;
-    job.opts.keepLogs ??= keptLogLines;
-  }
 }
 
 function isLost({ controller }: RunningJob): boolean {
-  const { reason } = controller.signal;
-  return reason instanceof OrangeryError && reason.code === "JOB_LOCK_LOST";
+  return isOrangeryError(controller.signal.reason, "JOB_LOCK_LOST");
 }
 
 function interrupted(reason: string): OrangeryError {
   return new OrangeryError(
     "TASK_INTERRUPTED",
-    `Expected the worker to go on until this task's end, but ${reason}. The job is back in the queue.`,
+    `Expected the worker to go on until this task's end, but ${reason}. ` +
+      "The job is back in the queue.",
   );
 }
 
 function lockLost(jobId: string): OrangeryError {
   return new OrangeryError(
     "JOB_LOCK_LOST",
-    `Expected to keep the lock of job ${jobId} until its end, but the queue took it back: Redis was away for long, lost its data, or the process hung. Another worker does the job.`,
+    `Expected to keep the lock of job ${jobId} until its end, but the queue took it back: Redis was ` +
+      "away for long, lost its data, or the process hung. Another worker does the job.",
     { details: { jobId } },
   );
 }
@@ -216,7 +198,8 @@ function lockLost(jobId: string): OrangeryError {
 function crashedWorkers(jobId: string, crashes: number): OrangeryError {
   return new OrangeryError(
     "JOB_CRASHED_WORKER",
-    `Expected a worker to survive job ${jobId}, but ${crashes} have died or hung while they worked on it. It is not begun again. Look at its photo and at the memory, then retry it in the queue.`,
+    `Expected a worker to survive job ${jobId}, but ${crashes} have died or hung while they worked ` +
+      "on it. It is not begun again. Look at its photo and at the memory, then retry it in the queue.",
     { details: { jobId, crashes } },
   );
 }

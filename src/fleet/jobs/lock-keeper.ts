@@ -1,28 +1,27 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../logger.ts";
-import type { HeldLock, LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
+import type { HeldLock, JobLocks } from "./job-locks.ts";
+import type { LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
 
 export interface LockKeeperOptions extends Omit<LockThreadData, "heartbeat"> {
   readonly logger: Logger;
-  /** The queue took this lock's job back. */
-  readonly onLost: (lock: HeldLock) => void;
 }
 
 const heartbeatMs = 250;
 
-/** Soon: the locks that a thread kept run out within their duration. */
+/** Soon: the locks that a thread renewed expire within their duration. */
 const replaceAfterMs = 500;
 
 // The file beside this one, under the name that it has here: .ts, or .js in the published package.
 const threadFile = new URL(`./lock-thread${extname(import.meta.url)}`, import.meta.url);
 
 /**
- * Renews the locks of a worker's jobs for as long as the jobs run, from a thread of its own: a task
- * that blocks the event loop for minutes keeps its job. BullMQ's own renewal is a timer of the event
- * loop, and a job that blocks it past the lock's duration is done twice.
+ * Renews locks from a thread of its own, so that a task that blocks the event loop for minutes keeps
+ * its job. BullMQ's own renewal is a timer of the event loop, and a job that blocks it for longer than
+ * the lock lasts is done twice.
  */
-export class LockKeeper implements AsyncDisposable {
+export class LockKeeper implements JobLocks {
   /**
    * When the thread has its connection. A job must not begin before: a thread that is just starting
    * needs the event loop that the job may block.
@@ -30,7 +29,7 @@ export class LockKeeper implements AsyncDisposable {
   readonly ready: Promise<void>;
   readonly #options: LockKeeperOptions;
   readonly #becameReady = Promise.withResolvers<void>();
-  readonly #held = new Set<HeldLock>();
+  readonly #held = new Map<HeldLock, () => void>();
   readonly #heartbeat = new Int32Array(new SharedArrayBuffer(4));
   readonly #beating: NodeJS.Timeout;
   #thread: Worker;
@@ -44,14 +43,13 @@ export class LockKeeper implements AsyncDisposable {
     this.#beating = setInterval(() => Atomics.add(this.#heartbeat, 0, 1), heartbeatMs).unref();
   }
 
-  /** Keeps a lock until what it gives is disposed. */
-  hold(lock: HeldLock): Disposable {
+  hold(lock: HeldLock, onLost: () => void): Disposable {
     Atomics.add(this.#heartbeat, 0, 1);
-    this.#held.add(lock);
-    this.#tell({ hold: lock });
+    this.#held.set(lock, onLost);
+    this.#send({ hold: lock });
     return {
       [Symbol.dispose]: () => {
-        if (this.#held.delete(lock)) this.#tell({ release: lock });
+        if (this.#held.delete(lock)) this.#send({ release: lock });
       },
     };
   }
@@ -70,9 +68,9 @@ export class LockKeeper implements AsyncDisposable {
     const data = { connection, queue, prefix, lockDurationMs, maxBlockedMs, heartbeat };
     const thread = new Worker(threadFile, { workerData: data satisfies LockThreadData });
     thread.unref();
-    thread.on("message", (report: LockMessage) => this.#hear(report));
+    thread.on("message", (message: LockMessage) => this.#receive(message));
     thread.on("error", (err) =>
-      this.#options.logger.error({ err }, "the thread that keeps locks failed"),
+      this.#options.logger.error({ err }, "the thread that renews locks failed"),
     );
     thread.once("exit", () => {
       if (this.#isClosing) return;
@@ -83,24 +81,24 @@ export class LockKeeper implements AsyncDisposable {
 
   #replaceThread(): void {
     this.#thread = this.#startThread();
-    for (const lock of this.#held) this.#tell({ hold: lock });
+    for (const lock of this.#held.keys()) this.#send({ hold: lock });
   }
 
-  #tell(order: LockOrder): void {
+  #send(order: LockOrder): void {
     this.#thread.postMessage(order);
   }
 
-  #hear(report: LockMessage): void {
-    if ("ready" in report) this.#becameReady.resolve();
-    else if ("lost" in report) this.#lose(report.lost);
-    else this.#options.logger.debug({ reason: report.failed }, "locks could not be renewed");
+  #receive(message: LockMessage): void {
+    if ("ready" in message) this.#becameReady.resolve();
+    else if ("lost" in message) this.#lose(message.lost);
+    else this.#options.logger.debug({ reason: message.failed }, "locks could not be renewed");
   }
 
   #lose({ jobId, token }: HeldLock): void {
-    for (const lock of this.#held) {
+    for (const [lock, onLost] of this.#held) {
       if (lock.jobId !== jobId || lock.token !== token) continue;
       this.#held.delete(lock);
-      this.#options.onLost(lock);
+      onLost();
     }
   }
 }

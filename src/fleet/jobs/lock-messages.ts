@@ -1,18 +1,19 @@
 import type { RedisOptions } from "bullmq";
+import type { HeldLock } from "./job-locks.ts";
 
-/** What the thread that keeps locks begins with. */
+/** What the thread that renews locks begins with. */
 export interface LockThreadData {
   readonly connection: RedisOptions;
   readonly queue: string;
   readonly prefix: string | undefined;
   readonly lockDurationMs: number;
-  /** Without a sign of the main thread for this long, its locks are left to run out. */
+  /** When the main thread has not changed `heartbeat` for this long, its locks are left to expire. */
   readonly maxBlockedMs: number;
-  /** One number that the main thread changes whenever its event loop turns. */
+  /** One number, which the main thread changes whenever its event loop turns. */
   readonly heartbeat: SharedArrayBuffer;
 }
 
-/** To the thread: from now on keep this lock, or no longer. */
+/** To the thread: renew this lock from now on, or no longer. */
 export type LockOrder = { readonly hold: HeldLock } | { readonly release: HeldLock };
 
 /** From the thread. */
@@ -20,9 +21,3 @@ export type LockMessage =
   | { readonly ready: true }
   | { readonly lost: HeldLock }
   | { readonly failed: string };
-
-/** A job's lock is known by its token: the job may meanwhile be locked by another worker. */
-export interface HeldLock {
-  readonly jobId: string;
-  readonly token: string;
-}

@@ -5,7 +5,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { Queue } from "bullmq";
 import { toConnectionOptions } from "../queue/redis-connection.ts";
-import type { HeldLock, LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
+import type { HeldLock } from "./job-locks.ts";
+import type { LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
 
 const data: LockThreadData = workerData;
 const heartbeat = new Int32Array(data.heartbeat);

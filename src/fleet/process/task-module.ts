@@ -7,84 +7,92 @@ import type { PayloadParser } from "../jobs/job-data.ts";
 import type { ModelTaskClass } from "../worker/create-worker.ts";
 import type { DeviceSlot } from "./device-slot.ts";
 
-/** What a worker process is told of its place and its work. */
+/** Where a task will work: what the function of a task module is called with. */
 export interface TaskEnvironment extends DeviceSlot {
   /** Model files by name, from the command line. */
   readonly models: Readonly<Record<string, string>>;
-  /** What else the command line says to the module: anything that can be cloned. */
+  /** Anything else that the command line passes to the module and that can be cloned. */
   readonly settings: unknown;
   readonly logger: Logger;
 }
 
-/** What a worker process works with. */
+/** A task, ready for the jobs of a queue, and what belongs to it. */
 export interface TaskSetup<Payload = unknown, Result = unknown> extends AsyncDisposable {
   readonly task: ModelTask<Payload, Result>;
   /** For figures of memory and loads. */
-  readonly cache?: ModelCache;
-  readonly parse?: PayloadParser<Payload>;
-  /** Told of a span for each job. */
-  readonly telemetry?: Telemetry;
+  readonly cache?: ModelCache | undefined;
+  readonly parse?: PayloadParser<Payload> | undefined;
+  /** Receives a span for each job. */
+  readonly telemetry?: Telemetry | undefined;
   /** Loads the models and does a first piece of work with them, before the first job is taken. */
   prove(signal: AbortSignal): Promise<void>;
 }
 
-/** What a module of tasks exports as its default, if not a class of tasks. */
-export type SetUpTask = (slot: TaskEnvironment) => TaskSetup | Promise<TaskSetup>;
+/** The default export of a task module, if it is not a class of tasks. */
+export type SetUpTask = (environment: TaskEnvironment) => TaskSetup | Promise<TaskSetup>;
 
-/** A module of tasks: `orangery worker --task <module>`. */
+/** What a module exports that is given to `orangery worker --task <module>`. */
 export interface TaskModule {
   readonly default: SetUpTask | ModelTaskClass<unknown, unknown>;
-  /** Of a class: its model files by name, unless the command line says others. */
+  /** With a class: its model files by name, unless the command line names others. */
   readonly models?: Readonly<Record<string, string>>;
-  /** Of a class: checks a job's data. */
+  /** With a class: checks a job's data. */
   readonly parse?: PayloadParser<unknown>;
-  /** Of a class: told of a span for each job. */
+  /** With a class: receives a span for each job. */
   readonly telemetry?: Telemetry;
 }
 
 /**
- * Imports a module of tasks and sets its work up.
+ * Imports a task module and sets its task up.
  *
- * @throws `INVALID_ARGUMENT` for a module that exports neither
+ * @throws `INVALID_ARGUMENT` for a module that exports neither a class nor a function
  */
-export async function setUpTask(moduleUrl: string, slot: TaskEnvironment): Promise<TaskSetup> {
+export async function setUpTask(
+  moduleUrl: string,
+  environment: TaskEnvironment,
+): Promise<TaskSetup> {
   const module: Partial<TaskModule> = await import(moduleUrl);
   const { default: exported } = module;
   if (typeof exported !== "function") {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected ${moduleUrl} to export a class of tasks, or a function that sets a worker up, as its default, got ${typeof exported}.`,
+      `Expected the default export of ${moduleUrl} to be a class of tasks, or a function that sets ` +
+        `a task up, got ${typeof exported}.`,
       { details: { module: moduleUrl } },
     );
   }
-  if (isTaskClass(exported)) return setUpClass(exported, module, slot);
-  return await exported(slot);
+  if (isTaskClass(exported)) return setUpClass(exported, module, environment);
+  return await exported(environment);
 }
 
 function isTaskClass(
   exported: TaskModule["default"],
 ): exported is ModelTaskClass<unknown, unknown> {
-  // Not `instanceof`: the module may have another copy of the package.
+  // Not `instanceof`: the module may use another copy of the package.
   return typeof exported.prototype?.execute === "function";
 }
 
 function setUpClass(
   Task: ModelTaskClass<unknown, unknown>,
   { models, parse, telemetry }: Partial<TaskModule>,
-  slot: TaskEnvironment,
+  environment: TaskEnvironment,
 ): TaskSetup {
-  const { workerId, device, requireDevice, intraOpThreads, logger } = slot;
+  const { workerId, device, requireDevice, intraOpThreads, logger } = environment;
   const cache = new ModelCache({
-    ...{ workerId, device, requireDevice, intraOpThreads, logger },
-    models: { ...models, ...slot.models },
+    workerId,
+    device,
+    requireDevice,
+    intraOpThreads,
+    logger,
+    models: { ...models, ...environment.models },
     // A run of each model as it is loaded: the proof.
     warmUp: true,
   });
   return {
     task: new Task({ cache, workerId, logger }),
     cache,
-    ...(parse && { parse }),
-    ...(telemetry && { telemetry }),
+    parse,
+    telemetry,
     prove: (signal) => cache.warmUp(undefined, { signal }),
     [Symbol.asyncDispose]: () => cache[Symbol.asyncDispose](),
   };

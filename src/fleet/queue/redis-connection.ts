@@ -1,16 +1,39 @@
 import type { ConnectionOptions, RedisOptions } from "bullmq";
+import { checkOptions } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 
 /** A URL, `redis://…` or `rediss://…`, or what BullMQ takes: ioredis' options or a client. */
 export type QueueConnection = string | ConnectionOptions;
 
+/** Which queue of which Redis. */
+export interface QueuePlace {
+  /** Redis: a URL, ioredis' options, or a client. */
+  readonly connection: QueueConnection;
+  /** The queue's name. */
+  readonly queue: string;
+  /** What BullMQ's keys begin with, if not with `bull`. */
+  readonly prefix?: string | undefined;
+}
+
 /** Redis is back within a second or two of a restart, and somebody waits: ask often. */
 const longestRetryDelayMs = 1000;
 
+/** @throws `INVALID_ARGUMENT` */
+export function checkQueue({ queue, connection }: QueuePlace): void {
+  checkOptions(
+    { queue: queue ?? "" },
+    {
+      expected: "a name without `:`",
+      holds: (name) => typeof name === "string" && /^[^:]+$/.test(name),
+    },
+  );
+  checkConnection(connection);
+}
+
 /**
- * Refuses what is no connection: ioredis would take any text for a host's name, and wait for it.
+ * Refuses what is not a connection: ioredis would take any text for a host's name, and wait for it.
  *
- * @throws `INVALID_ARGUMENT`, without what came, which may hold a password
+ * @throws `INVALID_ARGUMENT`, without the value, which may contain a password
  */
 export function checkConnection(connection: QueueConnection): void {
   if (typeof connection === "object" && connection !== null) return;
@@ -25,8 +48,8 @@ export function checkConnection(connection: QueueConnection): void {
 }
 
 /**
- * A connection as BullMQ takes it, that waits for a Redis that is away however long it takes: what
- * was asked meanwhile is sent when it is back.
+ * Converts a connection into what BullMQ takes, and lets it wait for a Redis that is away, however
+ * long: requests made meanwhile are sent when it is back.
  */
 export function toConnectionOptions(connection: QueueConnection): ConnectionOptions {
   if (isClient(connection)) return connection;
@@ -38,8 +61,8 @@ export function toConnectionOptions(connection: QueueConnection): ConnectionOpti
 }
 
 /**
- * The same connection for another thread, as a message that can be cloned: without functions. A
- * client is of its own thread, which gives undefined.
+ * Converts a connection into a message for another thread: options that can be cloned, without
+ * functions. A client belongs to its own thread, so the answer is undefined.
  */
 export function toPortableConnection(connection: QueueConnection): RedisOptions | undefined {
   if (typeof connection === "string") return { url: connection };

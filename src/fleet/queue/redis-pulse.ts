@@ -1,28 +1,34 @@
-/** An answer that takes longer comes too late for whoever asks whether the queue is reached. */
-const patienceMs = 5_000;
+import type { Worker } from "bullmq";
 
 /**
- * Whether Redis answers. A connection that stands says little: behind a firewall that drops, or to a
- * host that is gone, it stands for minutes. So it is asked again and again, and one question at most
- * is on its way.
+ * Checks whether Redis answers. An open connection says little: behind a firewall that drops packets,
+ * or to a host that is gone, it stays open for minutes. So requests are sent again and again, at most
+ * one at a time.
  */
 export class RedisPulse {
   readonly #ask: () => Promise<unknown>;
+  readonly #patienceMs: number;
   #hasAnswered = true;
   #askedAt: number | undefined;
 
-  /** Made when Redis has just answered. @param ask rejects when Redis refuses, and stays pending while it is away */
-  constructor(ask: () => Promise<unknown>) {
+  /**
+   * To be created when Redis has just answered.
+   *
+   * @param ask rejects when Redis refuses, and stays pending while it is away
+   * @param patienceMs an answer that takes longer is too late to be of use
+   */
+  constructor(ask: () => Promise<unknown>, { patienceMs = 5_000 } = {}) {
     this.#ask = ask;
+    this.#patienceMs = patienceMs;
   }
 
-  /** Whether the last question was answered, or is too young to tell. */
+  /** Whether the last request was answered, or is still too recent to say. */
   get isAlive(): boolean {
     const waitsMs = this.#askedAt === undefined ? 0 : performance.now() - this.#askedAt;
-    return this.#hasAnswered && waitsMs < patienceMs;
+    return this.#hasAnswered && waitsMs < this.#patienceMs;
   }
 
-  /** Asks, unless an answer is still waited for; resolves with it. */
+  /** Sends a request, unless one is pending; resolves when it is settled. */
   async beat(): Promise<void> {
     if (this.#askedAt !== undefined) return;
     this.#askedAt = performance.now();
@@ -32,4 +38,11 @@ export class RedisPulse {
     );
     this.#askedAt = undefined;
   }
+}
+
+/** Sends a cheap request to a worker's Redis. Rejects while the connection is not open. */
+export async function pingQueue(worker: Worker): Promise<void> {
+  const client = await worker.getBackend().client;
+  if (client.status !== "ready") throw new Error(`the connection is ${client.status}`);
+  await client.hexists(worker.toKey("meta"), "version");
 }

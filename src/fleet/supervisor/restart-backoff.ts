@@ -3,11 +3,11 @@ export interface RestartBackoffOptions {
   readonly firstMs?: number;
   /** The longest wait. Default 60 s. */
   readonly longestMs?: number;
-  /** Failures in a row after which it is given up. Default 10, in about three minutes. */
+  /** Failures in a row before the slot is given up. Default 10, which takes about three minutes. */
   readonly mostFailures?: number;
 }
 
-/** How long to wait before a process that failed is started again, and when to give up. */
+/** Decides how long to wait before a process that failed is started again, and when to give up. */
 export class RestartBackoff {
   readonly #options: Required<RestartBackoffOptions>;
   #failures = 0;
@@ -28,12 +28,12 @@ export class RestartBackoff {
     this.#failures++;
   }
 
-  /** A process has done what it was started for. */
+  /** To be called when a process has done what it was started for. */
   succeeded(): void {
     this.#failures = 0;
   }
 
-  /** Up to half of it is left out by chance, lest all processes start at once. */
+  /** Shortened at random by up to half, so that processes do not all start at once. */
   get waitMs(): number {
     if (this.#failures === 0) return 0;
     const { firstMs, longestMs } = this.#options;

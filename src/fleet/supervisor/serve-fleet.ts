@@ -1,7 +1,6 @@
 import type { Logger } from "../../logger.ts";
 import { MonitorServer, type Readiness } from "../../monitor/monitor-server.ts";
-import { slotTrouble } from "./slot-readiness.ts";
-import type { SlotStatus } from "./slot-status.ts";
+import { type SlotStatus, slotTrouble } from "./slot-status.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface ServeFleetOptions {
@@ -34,7 +33,7 @@ export async function serveFleet({
   return server;
 }
 
-/** Ready is who has everything that was wanted. */
+/** Ready when every slot is. */
 function toReadiness(slots: readonly SlotStatus[]): Readiness {
   const reasons = slots.flatMap((slot) => {
     const trouble = slotTrouble(slot);
@@ -47,8 +46,6 @@ function toHealth(slot: SlotStatus) {
   const { name, state, pid, device, stats, failures, recycled } = slot;
   const reason = slotTrouble(slot);
   const ready = reason === undefined;
-  return {
-    ...{ name, state, ready, reason, pid, device, failures, recycled },
-    ...{ active: stats?.active, tasks: stats?.tasks, memory: stats?.memory },
-  };
+  const { active, tasks, memory } = stats ?? {};
+  return { name, state, ready, reason, pid, device, failures, recycled, active, tasks, memory };
 }

@@ -1,15 +1,5 @@
 import type { WorkerStats } from "../process/worker-messages.ts";
 
-/** When a worker process is replaced by a fresh one. */
-export interface RecycleOptions {
-  /** After so many jobs. Default: never. */
-  readonly tasks?: number;
-  /** So long after it became ready. Default: never. */
-  readonly ageMs?: number;
-  /** When its memory certainly grows by more than this with each job. Default 64 KiB. */
-  readonly growthBytesPerTask?: number;
-}
-
 export type RecycleReason = "tasks" | "age" | "memory growth" | "asked for";
 
 export const slotStates = [
@@ -35,9 +25,9 @@ export interface SlotStatus {
   /** Where the process works. */
   readonly device?: string;
   readonly stats?: WorkerStats;
-  /** For how long the process has told nothing. */
+  /** For how long the process has reported nothing. */
   readonly silentMs?: number;
-  /** Processes that ended without being told to, or never became ready. */
+  /** Processes that ended without an order, or never became ready. */
   readonly failures: number;
   readonly recycled: number;
 }
@@ -60,3 +50,29 @@ export type SlotEvent =
       readonly gapMs: number;
     }
   | { readonly type: "given up"; readonly reason: string };
+
+/** A change of a slot's state. */
+export interface SlotChange {
+  readonly from: SlotState;
+  readonly to: SlotState;
+}
+
+/** A process that is well reports every two seconds. */
+const patienceMs = 30_000;
+
+/**
+ * Returns why a slot is not ready: it has no process that is proved, alive and connected to Redis.
+ * Undefined when it is ready.
+ */
+export function slotTrouble({
+  healthy,
+  state,
+  reason,
+  silentMs = 0,
+  stats,
+}: SlotStatus): string | undefined {
+  if (!healthy) return `it is ${state}${reason === undefined ? "" : `: ${reason}`}`;
+  if (silentMs > patienceMs) return `it has reported nothing for ${Math.floor(silentMs / 1000)} s`;
+  if (!stats?.isConnected) return "it does not reach Redis";
+  return undefined;
+}

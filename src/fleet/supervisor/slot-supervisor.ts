@@ -3,56 +3,37 @@ import { settlesWithin } from "../../base/abort.ts";
 import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import type { Logger } from "../../logger.ts";
 import type { FleetMetrics } from "../../monitor/fleet-metrics.ts";
-import type { DeviceSlot } from "../process/device-slot.ts";
-import type { WorkerConfig, WorkerDevice } from "../process/worker-messages.ts";
-import { RestartBackoff, type RestartBackoffOptions } from "./restart-backoff.ts";
-import { hasRoomForTwo } from "./room-for-two.ts";
-import type {
-  RecycleOptions,
-  RecycleReason,
-  SlotEvent,
-  SlotState,
-  SlotStatus,
-} from "./slot-status.ts";
-import { WorkerChild } from "./worker-child.ts";
+import type { WorkerConfig } from "../process/worker-messages.ts";
+import { RestartBackoff } from "./restart-backoff.ts";
+import type { SlotPolicy } from "./slot-policy.ts";
+import type { RecycleReason, SlotChange, SlotEvent, SlotState, SlotStatus } from "./slot-status.ts";
+import type { StartProcess } from "./start-process.ts";
+import {
+  hasRoomForTwo,
+  succeedOneAfterTheOther,
+  succeedSideBySide,
+  untilRetired,
+} from "./succession.ts";
+import { describeExit, WorkerChild } from "./worker-child.ts";
+import { type WatchEnd, WorkerWatch } from "./worker-watch.ts";
 
 export interface SlotSupervisorOptions {
-  readonly slot: DeviceSlot;
-  readonly entry: URL;
-  readonly arguments: readonly string[];
   readonly config: WorkerConfig;
-  readonly recycle: RecycleOptions;
-  readonly backoff: RestartBackoffOptions;
-  /** To be left free for others when it is decided whether a successor has room. */
-  readonly keepFreeBytes: number;
-  /** A process that is not ready after this time is ended. */
-  readonly startTimeoutMs: number;
-  /** A process that tells nothing for this long, or is at one inference, hangs, and is ended. */
-  readonly unresponsiveMs: number;
-  /** How long a replaced process may take to finish its jobs. */
-  readonly drainDeadlineMs: number;
-  /** How long a successor on the CPU lets its predecessor finish before it takes jobs itself. */
-  readonly handOverMs: number;
+  readonly policy: SlotPolicy;
+  readonly startProcess: StartProcess;
   /** Shared by all slots: one successor is started at a time. */
   readonly turn: OneAtATime;
-  readonly metrics: FleetMetrics;
+  readonly metrics: Pick<FleetMetrics, "update" | "retire">;
   readonly logger: Logger;
   readonly onEvent: (event: SlotEvent) => void;
+  readonly onChange: (change: SlotChange) => void;
 }
 
-/** A process that has worked for so long has not failed, whether there was work or not. */
+/** A process that has worked for this long has not failed, whether there was work or not. */
 const provenMs = 10_000;
 
-/** After its deadline, a process may take so long to give its jobs back and end. */
-export const overdueMs = 15_000;
-
-const defaultGrowthBytesPerTask = 65_536;
-
-/** The longest that a timer of Node takes. */
-const longestTimerMs = 2 ** 31 - 1;
-
 /**
- * Sees to it that one device slot has a worker process.
+ * Keeps one device slot supplied with a worker process.
  *
  * - *starting*: a process loads its models and proves itself; none takes jobs. Ready, it takes jobs:
  *   *working*. Failed, or not ready in time: *waiting*.
@@ -64,47 +45,43 @@ const longestTimerMs = 2 ** 31 - 1;
  *   jobs, and the old one takes no more, finishes and ends: *working*, without a gap. Failed: the old
  *   one works on, and it is tried again later. Where memory does not hold both, the old one goes
  *   first, and the gap is reported.
- * - *stopping*, from any state: every process is told to finish and end. Then *stopped*.
+ * - *stopping*, from any state: every process is ordered to finish and end. Then *stopped*.
  */
 export class SlotSupervisor {
   readonly #options: SlotSupervisorOptions;
-  readonly #logger: Logger;
   readonly #backoff: RestartBackoff;
   readonly #stopping = new AbortController();
   /** Every process that has not ended yet. */
   readonly #children = new Set<WorkerChild>();
   #state: SlotState = "starting";
+  /** The process that takes jobs, or is about to. */
   #current: WorkerChild | undefined;
-  #device: WorkerDevice | undefined;
+  /** Over the current process, while it works. */
+  #watch: WorkerWatch | undefined;
   #reason: string | undefined;
   #failures = 0;
   #recycled = 0;
-  /** Ends the watch over the current process. */
-  #decide: (next: "died" | "stop" | RecycleReason) => void = () => {};
   /** After a successor that failed, no other is tried before. */
   #recycleNotBefore = 0;
 
   constructor(options: SlotSupervisorOptions) {
     this.#options = options;
-    this.#logger = options.logger.child({ slot: options.slot.name });
-    this.#backoff = new RestartBackoff(options.backoff);
+    this.#backoff = new RestartBackoff(options.policy.backoff);
   }
 
   get status(): SlotStatus {
     const worker = this.#current;
-    const healthy =
-      worker !== undefined &&
-      !worker.isGone &&
-      (this.#state === "working" || this.#state === "replacing");
+    const isAtWork = this.#state === "working" || this.#state === "replacing";
+    const healthy = worker !== undefined && !worker.isGone && isAtWork;
     return {
-      name: this.#options.slot.name,
+      name: this.#options.config.slot.name,
       state: this.#state,
       healthy,
       ...(!healthy && this.#reason !== undefined && { reason: this.#reason }),
       ...(worker?.pid !== undefined && { pid: worker.pid }),
-      ...(this.#device !== undefined && { device: this.#device.label }),
+      ...(worker?.device && { device: worker.device.label }),
       ...(worker?.stats && { stats: worker.stats }),
-      ...(worker !== undefined && { silentMs: worker.silentMs }),
+      ...(worker && { silentMs: worker.silentMs }),
       failures: this.#failures,
       recycled: this.#recycled,
     };
@@ -114,31 +91,26 @@ export class SlotSupervisor {
   async run(): Promise<void> {
     let worker = await this.#startAnew();
     while (worker !== undefined) {
-      // After a successor that failed it is the old one still.
+      // After a successor that failed it is still the old one.
       this.#enter("working");
-      const next = await this.#watch(worker);
-      if (next === "stop") break;
-      worker = next === "died" ? await this.#restart(worker) : await this.#recycle(worker, next);
+      const end = await this.#untilWatchEnds(worker);
+      if (end === "stop") break;
+      worker = end === "died" ? await this.#restart(worker) : await this.#recycle(worker, end);
     }
     await Promise.all([...this.#children].map(({ exited }) => exited));
-    if (this.#state !== "given up") this.#state = "stopped";
+    this.#enter("stopped");
   }
 
-  /** Replaces the process that works now. Nothing happens where none does. */
+  /** Replaces the process that works now. Does nothing where none does. */
   recycle(): void {
-    this.#decide("asked for");
+    this.#watch?.recycle("asked for");
   }
 
-  /** Lets every process finish and end. Called again, with a nearer deadline. */
+  /** Lets every process finish and end. Called again, it may set a nearer deadline. */
   stop(deadlineMs: number): void {
-    this.#state = "stopping";
+    this.#enter("stopping");
     this.#stopping.abort();
     for (const child of this.#children) child.drain(deadlineMs);
-  }
-
-  /** Lets every process give its jobs back and end. */
-  abort(): void {
-    this.stop(0);
   }
 
   /** Ends every process at once. */
@@ -146,29 +118,84 @@ export class SlotSupervisor {
     for (const child of this.#children) child.kill();
   }
 
-  /** A process that takes jobs; undefined when the slot is stopped or given up. */
+  get #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** The one place where the state changes. Given up is final; stopping only ends in stopped. */
+  #enter(state: SlotState): void {
+    const from = this.#state;
+    if (from === state || from === "given up" || from === "stopped") return;
+    if (from === "stopping" && state !== "stopped") return;
+    this.#state = state;
+    this.#options.onChange({ from, to: state });
+  }
+
+  /** Starts processes until one takes jobs. Undefined when the slot is stopped or given up. */
   async #startAnew(): Promise<WorkerChild | undefined> {
-    while (!this.#stopping.signal.aborted) {
+    while (!this.#isStopping) {
       this.#enter("starting");
-      const failure = await this.#start().then(
-        (child) => ({ child }),
-        (error: unknown) => ({ reason: messageOf(error) }),
-      );
-      if ("child" in failure) return failure.child;
-      if (this.#stopping.signal.aborted) return undefined;
-      this.#countFailure(failure.reason);
-      if (this.#backoff.isExhausted) return this.#giveUp(failure.reason);
-      const retryInMs = this.#backoff.waitMs;
-      this.#options.onEvent({ type: "failed", reason: failure.reason, retryInMs });
-      await this.#wait(retryInMs);
+      try {
+        return this.#take(await this.#start());
+      } catch (error) {
+        if (this.#isStopping) break;
+        const reason = messageOf(error);
+        this.#countFailure(reason);
+        if (this.#backoff.isExhausted) return this.#giveUp(reason);
+        const retryInMs = this.#backoff.waitMs;
+        this.#options.onEvent({ type: "failed", reason, retryInMs });
+        await this.#wait(retryInMs);
+      }
     }
     return undefined;
   }
 
+  /** Starts a process, which is the current one as soon as it is ready. */
+  async #start(): Promise<WorkerChild> {
+    const { config, metrics, policy, startProcess } = this.#options;
+    const child: WorkerChild = new WorkerChild({
+      startProcess,
+      config,
+      onStats: () => {
+        if (child === this.#current) this.#watch?.considerRecycling();
+      },
+      onMetrics: (snapshot) => metrics.update(child, snapshot),
+      onSilence: () => void metrics.retire(child),
+    });
+    this.#children.add(child);
+    void child.exited.then(() => this.#children.delete(child));
+    if (!(await settlesWithin(child.ready, policy.startTimeoutMs))) child.kill();
+    await child.ready;
+    if (this.#isStopping) throw new Error("the slot is stopped");
+    this.#current = child;
+    this.#reason = undefined;
+    return child;
+  }
+
+  #take(child: WorkerChild): WorkerChild {
+    const { pid, device, startMs } = child;
+    if (!this.#isStopping) child.take();
+    this.#enter("working");
+    this.#options.onEvent({ type: "ready", pid: pid!, device: device!.label, startMs });
+    return child;
+  }
+
+  async #untilWatchEnds(worker: WorkerChild): Promise<WatchEnd> {
+    const { policy, logger } = this.#options;
+    const { signal } = this.#stopping;
+    const recycleNotBefore = this.#recycleNotBefore;
+    using watch = new WorkerWatch({ worker, policy, signal, recycleNotBefore, logger });
+    this.#watch = watch;
+    try {
+      return await watch.end;
+    } finally {
+      this.#watch = undefined;
+    }
+  }
+
   /** After a death: at once where the process had worked. */
   async #restart(dead: WorkerChild): Promise<WorkerChild | undefined> {
-    const { signal, status } = await dead.exited;
-    const reason = `it ended with ${signal ?? `status ${status}`}`;
+    const reason = describeExit(await dead.exited);
     const hasWorked = (dead.stats?.tasks ?? 0) > 0 || performance.now() - dead.startedAt > provenMs;
     if (hasWorked) this.#backoff.succeeded();
     this.#countFailure(reason, hasWorked);
@@ -178,94 +205,7 @@ export class SlotSupervisor {
     return await this.#startAnew();
   }
 
-  /**
-   * Starts a process, waits until it has proved itself, and lets it take jobs.
-   *
-   * @param handOver waited for in between
-   */
-  async #start(
-    handOver: (device: WorkerDevice) => Promise<void> = async () => {},
-  ): Promise<WorkerChild> {
-    const child = this.#spawn();
-    const device = await this.#untilReady(child);
-    if (this.#stopping.signal.aborted) throw new Error("the slot is stopped");
-    const startMs = performance.now() - child.startedAt;
-    this.#current = child;
-    this.#device = device;
-    this.#reason = undefined;
-    await handOver(device);
-    if (!this.#stopping.signal.aborted) child.take();
-    this.#enter("working");
-    this.#options.onEvent({ type: "ready", pid: child.pid!, device: device.label, startMs });
-    return child;
-  }
-
-  #spawn(): WorkerChild {
-    const { entry, arguments: args, config, metrics } = this.#options;
-    const child = new WorkerChild({
-      ...{ entry, arguments: args, config },
-      onStats: () => {
-        if (child === this.#current) this.#considerRecycling(child);
-      },
-      onMetrics: (snapshot) => metrics.update(child, snapshot),
-      onSilence: () => void metrics.retire(child),
-    });
-    this.#children.add(child);
-    void child.exited.then(() => this.#children.delete(child));
-    return child;
-  }
-
-  async #untilReady(child: WorkerChild): Promise<WorkerDevice> {
-    const timer = setTimeout(() => child.kill(), this.#options.startTimeoutMs);
-    try {
-      return await child.ready;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  async #watch(worker: WorkerChild): Promise<"died" | "stop" | RecycleReason> {
-    const { recycle, unresponsiveMs } = this.#options;
-    const next = Promise.withResolvers<"died" | "stop" | RecycleReason>();
-    this.#decide = next.resolve;
-    void worker.exited.then(() => next.resolve("died"));
-    const stop = () => next.resolve("stop");
-    this.#stopping.signal.addEventListener("abort", stop);
-    if (this.#stopping.signal.aborted) stop();
-    const { ageMs = longestTimerMs } = recycle;
-    const age = performance.now() - worker.startedAt;
-    const old = setTimeout(
-      () => next.resolve("age"),
-      Math.min(
-        longestTimerMs,
-        Math.max(0, ageMs - age, this.#recycleNotBefore - performance.now()),
-      ),
-    );
-    const silence = setInterval(() => {
-      const { pid, silentMs, stats } = worker;
-      const inferenceMs = stats?.inferenceMs ?? 0;
-      if (Math.max(silentMs, inferenceMs) < unresponsiveMs) return;
-      this.#logger.error({ pid, silentMs, inferenceMs }, "a worker process hangs and is ended");
-      worker.kill();
-    }, unresponsiveMs / 4);
-    try {
-      return await next.promise;
-    } finally {
-      this.#decide = () => {};
-      this.#stopping.signal.removeEventListener("abort", stop);
-      clearTimeout(old);
-      clearInterval(silence);
-    }
-  }
-
-  #considerRecycling({ stats }: WorkerChild): void {
-    if (stats === undefined || performance.now() < this.#recycleNotBefore) return;
-    const { tasks, growthBytesPerTask = defaultGrowthBytesPerTask } = this.#options.recycle;
-    if (stats.growthBytesPerTask > growthBytesPerTask) this.#decide("memory growth");
-    else if (tasks !== undefined && stats.tasks >= tasks) this.#decide("tasks");
-  }
-
-  /** The process that works afterwards: the successor, or the old one where that failed. */
+  /** Resolves to the process that works afterwards: the successor, or the old one where it failed. */
   async #recycle(old: WorkerChild, reason: RecycleReason): Promise<WorkerChild | undefined> {
     this.#enter("replacing");
     const replaced = Promise.withResolvers<WorkerChild | undefined>();
@@ -274,66 +214,47 @@ export class SlotSupervisor {
       .run(async () => {
         const successor = await this.#replace(old, reason);
         replaced.resolve(successor);
-        if (successor !== old) await this.#untilRetired(old);
+        if (successor !== old) await untilRetired({ old, policy: this.#options.policy });
       })
       .catch(replaced.reject);
     return await replaced.promise;
   }
 
   async #replace(old: WorkerChild, reason: RecycleReason): Promise<WorkerChild | undefined> {
-    if (old.isGone || this.#stopping.signal.aborted) return old;
-    const { drainDeadlineMs, keepFreeBytes } = this.#options;
-    const device = this.#device?.label ?? this.#options.slot.device;
-    const memory = old.stats?.memory ?? { processBytes: 0, gpuBytes: 0 };
-    const stoppedAt = performance.now();
-    if (!hasRoomForTwo({ device, memory, keepFreeBytes })) {
-      // It takes no more jobs, and nobody does until the successor is ready.
-      this.#current = undefined;
-      old.drain(drainDeadlineMs);
-      await this.#untilRetired(old);
-      const successor = await this.#startAnew();
-      await Promise.race([successor?.taking, successor?.exited]);
-      if (successor) this.#tellRecycled(successor, reason, performance.now() - stoppedAt);
-      return successor;
-    }
+    if (old.isGone || this.#isStopping) return old;
+    const options = {
+      old,
+      policy: this.#options.policy,
+      start: () => this.#start(),
+      startAnew: () => this.#startAnew(),
+      take: (successor: WorkerChild) => void this.#take(successor),
+    };
     try {
-      const successor = await this.#start((device) => this.#handOver(old, device));
-      this.#tellRecycled(successor, reason, 0);
+      const isSideBySide = hasRoomForTwo(options);
+      // Alone, it takes no more jobs from now on, and nobody does.
+      if (!isSideBySide) this.#current = undefined;
+      const succeed = isSideBySide ? succeedSideBySide : succeedOneAfterTheOther;
+      const { successor, gapMs } = await succeed(options);
+      if (successor !== undefined) this.#countRecycled(successor, reason, gapMs);
       return successor;
     } catch (error) {
-      if (this.#stopping.signal.aborted) return old;
-      this.#countFailure(messageOf(error));
-      const retryInMs = Math.max(1000, this.#backoff.waitMs);
-      this.#recycleNotBefore = performance.now() + retryInMs;
-      this.#options.onEvent({ type: "failed", reason: messageOf(error), retryInMs });
+      if (!this.#isStopping) this.#postponeRecycling(messageOf(error));
       return old;
     }
   }
 
-  /**
-   * Lets a process finish whose successor is ready. On a CPU the successor waits for it: together they
-   * would have twice as many threads as there are cores, and recycling every 20 tasks took 4.8 % of
-   * the throughput instead of 0.7 %. A GPU is better used by both.
-   */
-  async #handOver(old: WorkerChild, { kind }: WorkerDevice): Promise<void> {
-    const { drainDeadlineMs, handOverMs } = this.#options;
-    old.drain(drainDeadlineMs);
-    // A slot that is stopped meanwhile ends no later for it: `drained` comes with the process's end.
-    if (kind === "cpu") await settlesWithin(old.drained, handOverMs);
-  }
-
-  /** A process that does not end when it should is ended: the others wait for its memory. */
-  async #untilRetired(old: WorkerChild): Promise<void> {
-    const timer = setTimeout(() => old.kill(), this.#options.drainDeadlineMs + overdueMs);
-    await old.exited;
-    clearTimeout(timer);
-  }
-
-  #tellRecycled({ pid }: WorkerChild, reason: RecycleReason, gapMs: number): void {
+  #countRecycled({ pid }: WorkerChild, reason: RecycleReason, gapMs: number): void {
     this.#recycled++;
     this.#recycleNotBefore = 0;
     this.#backoff.succeeded();
     this.#options.onEvent({ type: "recycled", reason, pid: pid!, gapMs });
+  }
+
+  #postponeRecycling(reason: string): void {
+    this.#countFailure(reason);
+    const retryInMs = Math.max(1000, this.#backoff.waitMs);
+    this.#recycleNotBefore = performance.now() + retryInMs;
+    this.#options.onEvent({ type: "failed", reason, retryInMs });
   }
 
   #countFailure(reason: string, hasWorked = false): void {
@@ -342,13 +263,8 @@ export class SlotSupervisor {
     if (!hasWorked) this.#backoff.failed();
   }
 
-  /** A slot that is stopping only ever becomes stopped. */
-  #enter(state: SlotState): void {
-    if (!this.#stopping.signal.aborted) this.#state = state;
-  }
-
   #giveUp(reason: string): undefined {
-    this.#state = "given up";
+    this.#enter("given up");
     this.#options.onEvent({ type: "given up", reason });
   }
 

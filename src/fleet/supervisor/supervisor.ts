@@ -3,44 +3,21 @@ import { type Logger, silentLogger } from "../../logger.ts";
 import { FleetMetrics } from "../../monitor/fleet-metrics.ts";
 import type { DeviceSlot } from "../process/device-slot.ts";
 import type { WorkerConfig } from "../process/worker-messages.ts";
-import type { RestartBackoffOptions } from "./restart-backoff.ts";
-import { slotTrouble } from "./slot-readiness.ts";
-import { type RecycleOptions, type SlotEvent, type SlotStatus, slotStates } from "./slot-status.ts";
-import { overdueMs, SlotSupervisor } from "./slot-supervisor.ts";
+import { defaultSlotPolicy, type SlotPolicy } from "./slot-policy.ts";
+import { type SlotEvent, type SlotStatus, slotStates, slotTrouble } from "./slot-status.ts";
+import { SlotSupervisor } from "./slot-supervisor.ts";
+import type { StartProcess } from "./start-process.ts";
 
-/** What happens to a slot's processes. */
+/** What happens to the processes of a slot. */
 export type SupervisorEvent = SlotEvent & { readonly slot: string };
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends Partial<SlotPolicy> {
   readonly slots: readonly DeviceSlot[];
-  /** The program of a worker process. */
-  readonly entry: URL;
-  /** Of that program's command line. Default: none. */
-  readonly arguments?: readonly string[];
+  readonly startProcess: StartProcess;
   readonly config: Omit<WorkerConfig, "slot">;
-  readonly recycle?: RecycleOptions;
-  readonly backoff?: RestartBackoffOptions;
-  /** Left free for others when it is decided whether a successor has room. Default 0. */
-  readonly keepFreeBytes?: number;
-  /** A process that is not ready after this time is ended. Default 15 minutes. */
-  readonly startTimeoutMs?: number;
-  /**
-   * A process that tells nothing for this long, or is at one inference, hangs, and is ended. Default
-   * 10 minutes.
-   */
-  readonly unresponsiveMs?: number;
-  /** How long a replaced process may take to finish its jobs. Default 10 minutes. */
-  readonly drainDeadlineMs?: number;
-  /**
-   * How long a successor on the CPU lets its predecessor finish before it takes jobs itself. Default
-   * 10 seconds.
-   */
-  readonly handOverMs?: number;
   readonly logger?: Logger;
   readonly onEvent?: (event: SupervisorEvent) => void;
 }
-
-const minuteMs = 60_000;
 
 /** Keeps a worker process for each device slot of this machine. */
 export class Supervisor {
@@ -50,33 +27,31 @@ export class Supervisor {
     slots: () => this.status.map((slot) => ({ ...slot, isReady: slotTrouble(slot) === undefined })),
   });
   readonly #slots: readonly SlotSupervisor[];
+  readonly #policy: SlotPolicy;
   readonly #logger: Logger;
   #overdue: NodeJS.Timeout | undefined;
 
   constructor({
     slots,
-    entry,
-    arguments: args = [],
+    startProcess,
     config,
-    recycle = {},
-    backoff = {},
-    keepFreeBytes = 0,
-    startTimeoutMs = 15 * minuteMs,
-    unresponsiveMs = 10 * minuteMs,
-    drainDeadlineMs = 10 * minuteMs,
-    handOverMs = 10_000,
     logger = silentLogger,
     onEvent = () => {},
+    ...policy
   }: SupervisorOptions) {
     const turn = new OneAtATime();
     this.#logger = logger;
+    this.#policy = { ...defaultSlotPolicy, ...policy };
     this.#slots = slots.map(
       (slot) =>
         new SlotSupervisor({
-          ...{ slot, entry, arguments: args, config: { ...config, slot }, recycle, backoff },
-          ...{ keepFreeBytes, startTimeoutMs, unresponsiveMs, drainDeadlineMs },
-          ...{ handOverMs, turn, logger },
+          config: { ...config, slot },
+          policy: this.#policy,
+          startProcess,
+          turn,
+          logger,
           metrics: this.metrics,
+          onChange: (change) => logger.debug({ slot: slot.name, ...change }, "a slot changes"),
           onEvent: (event) => {
             this.#log(slot, event);
             if (event.type === "recycled") this.metrics.countRecycle(event.reason);
@@ -109,7 +84,7 @@ export class Supervisor {
     for (const slot of this.#slots) slot.recycle();
   }
 
-  /** Takes no more jobs, finishes those in hand until the deadline, and ends. */
+  /** Takes no more jobs, finishes those that run until the deadline, and ends. */
   stop({ deadlineMs }: { readonly deadlineMs: number }): void {
     this.#logger.info({ deadlineMs }, "the supervisor stops");
     for (const slot of this.#slots) slot.stop(deadlineMs);
@@ -117,23 +92,23 @@ export class Supervisor {
     this.#overdue = setTimeout(() => {
       this.#logger.error({}, "worker processes do not end and are killed");
       for (const slot of this.#slots) slot.kill();
-    }, deadlineMs + overdueMs);
-    // Told to stop when it has ended, there is nothing to wait for.
+    }, deadlineMs + this.#policy.overdueMs);
+    // When it has ended before, there is nothing to wait for.
     this.#overdue.unref();
   }
 
-  /** Gives the jobs in hand back, and ends. */
+  /** Gives back the jobs that run, and ends. */
   abort(): void {
     this.stop({ deadlineMs: 0 });
   }
 
-  #log({ name: slot }: DeviceSlot, { type, ...facts }: SlotEvent): void {
+  #log({ name: slot }: DeviceSlot, { type, ...fields }: SlotEvent): void {
     const log = this.#logger;
-    if (type === "ready") log.info({ slot, ...facts }, "a worker process takes jobs");
-    else if (type === "recycled") log.info({ slot, ...facts }, "a worker process was recycled");
-    else if (type === "died") log.warn({ slot, ...facts }, "a worker process died");
+    if (type === "ready") log.info({ slot, ...fields }, "a worker process takes jobs");
+    else if (type === "recycled") log.info({ slot, ...fields }, "a worker process was recycled");
+    else if (type === "died") log.warn({ slot, ...fields }, "a worker process died");
     else if (type === "failed") {
-      log.error({ slot, ...facts }, "a worker process did not become ready");
-    } else log.error({ slot, ...facts }, "a slot is given up: no process of it becomes ready");
+      log.error({ slot, ...fields }, "a worker process did not become ready");
+    } else log.error({ slot, ...fields }, "a slot is given up: no process of it becomes ready");
   }
 }

@@ -1,85 +1,60 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { OrangeryError } from "../../errors.ts";
-import { cacheFolder } from "../../models/files/cache-folder.ts";
 import type { MetricsSnapshot } from "../../monitor/metrics-snapshot.ts";
 import type {
   WorkerConfig,
   WorkerDevice,
   WorkerMessage,
-  WorkerOrder,
   WorkerStats,
 } from "../process/worker-messages.ts";
+import type { StartedProcess, StartProcess, WorkerExit } from "./start-process.ts";
 
 export interface WorkerChildOptions {
-  /** The program of a worker process. */
-  readonly entry: URL;
-  /** Of its command line. */
-  readonly arguments: readonly string[];
+  readonly startProcess: StartProcess;
   readonly config: WorkerConfig;
   readonly onStats: (stats: WorkerStats) => void;
   readonly onMetrics: (metrics: MetricsSnapshot) => void;
-  /** It tells nothing any more: everything that it had told is heard. */
+  /** Every message has been received. */
   readonly onSilence: () => void;
 }
 
-/** How a worker process ended. */
-export interface WorkerExit {
-  readonly status: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-/**
- * A small nursery for new objects: with the large one that V8 takes on such machines by itself, a
- * worker of YOLO11n took 394 MB after 4,000 photos instead of 216 MB, and was no faster.
- */
-const nodeArguments = ["--max-semi-space-size=2"];
-
 /** A worker process, as its supervisor sees it. */
 export class WorkerChild {
-  /** The device that it works on; rejects when it fails, or ends, before it is ready. */
-  readonly ready: Promise<WorkerDevice>;
-  /** When it has ended, in whatever way. */
-  readonly exited: Promise<WorkerExit>;
-  /** When it takes jobs. */
+  /** Resolves when the process is ready; rejects when it fails, or ends, before. */
+  readonly ready: Promise<void>;
+  /** Resolves when it takes jobs. */
   readonly taking: Promise<void>;
-  /** When it takes no more jobs and has none in hand, or has ended. */
+  /** Resolves when it takes no more jobs and none is running, or when it has ended. */
   readonly drained: Promise<unknown>;
+  /** Resolves when it has ended, in whatever way. */
+  readonly exited: Promise<WorkerExit>;
   readonly startedAt = performance.now();
-  readonly #process: ChildProcess;
+  readonly #process: StartedProcess;
   readonly #options: WorkerChildOptions;
-  readonly #becameReady = Promise.withResolvers<WorkerDevice>();
+  readonly #becameReady = Promise.withResolvers<void>();
   readonly #tookJobs = Promise.withResolvers<void>();
   readonly #finishedJobs = Promise.withResolvers<void>();
+  readonly #exited = Promise.withResolvers<WorkerExit>();
+  #device: WorkerDevice | undefined;
+  #startMs = 0;
   #stats: WorkerStats | undefined;
-  #lastHeardAt = performance.now();
+  #lastMessageAt = performance.now();
   #isGone = false;
 
   constructor(options: WorkerChildOptions) {
     this.#options = options;
-    this.#process = fork(fileURLToPath(options.entry), options.arguments, {
-      env: withCompileCache(process.env),
-      execArgv: nodeArguments,
-      serialization: "advanced",
-    });
     this.ready = this.#becameReady.promise;
-    // Whoever waits hears of it; a process may fail when nobody does.
+    // A process may fail when nobody waits for it.
     this.ready.catch(() => {});
     this.taking = this.#tookJobs.promise;
-    const exited = Promise.withResolvers<WorkerExit>();
-    this.exited = exited.promise;
+    this.exited = this.#exited.promise;
     this.drained = Promise.race([this.#finishedJobs.promise, this.exited]);
-    this.#process.on("message", (report: WorkerMessage) => this.#hear(report));
-    this.#process.on("error", (error) => this.#becameReady.reject(error));
-    // After the last message, which an exit may come before.
-    this.#process.once("disconnect", options.onSilence);
-    this.#process.once("exit", (status, signal) => {
-      this.#isGone = true;
-      this.#becameReady.reject(endedEarly({ status, signal }));
-      exited.resolve({ status, signal });
+    this.#process = options.startProcess({
+      onMessage: (message) => this.#receive(message),
+      onError: (error) => this.#becameReady.reject(error),
+      onExit: (exit) => this.#end(exit),
+      onSilence: options.onSilence,
     });
-    this.#send({ type: "begin", config: options.config });
+    this.#process.send({ type: "begin", config: options.config });
   }
 
   get pid(): number | undefined {
@@ -90,72 +65,84 @@ export class WorkerChild {
     return this.#isGone;
   }
 
-  /** The last that it told. */
+  /** Where it works; undefined before it is ready. */
+  get device(): WorkerDevice | undefined {
+    return this.#device;
+  }
+
+  /** How long it took to become ready. */
+  get startMs(): number {
+    return this.#startMs;
+  }
+
+  /** Its last report. */
   get stats(): WorkerStats | undefined {
     return this.#stats;
   }
 
-  /** For how long it has told nothing. */
+  /** For how long it has reported nothing. */
   get silentMs(): number {
-    return performance.now() - this.#lastHeardAt;
+    return performance.now() - this.#lastMessageAt;
   }
 
   /** Lets it take jobs. */
   take(): void {
-    this.#send({ type: "take" });
+    this.#process.send({ type: "take" });
   }
 
-  /** Lets it finish what it has and end; after the deadline it gives its jobs back. */
+  /** Lets it finish its jobs and end; after the deadline it gives them back. */
   drain(deadlineMs: number): void {
-    this.#send({ type: "drain", deadlineMs });
+    this.#process.send({ type: "drain", deadlineMs });
   }
 
-  /** Ends it at once. Its jobs wait until their locks have run out. */
+  /** Ends it at once. Its jobs wait until their locks have expired. */
   kill(): void {
-    this.#process.kill("SIGKILL");
+    this.#process.kill();
   }
 
-  #send(order: WorkerOrder): void {
-    // One that is gone, or just going, is heard of by its exit.
-    if (this.#process.connected) this.#process.send(order, () => {});
-  }
-
-  #hear(report: WorkerMessage): void {
-    this.#lastHeardAt = performance.now();
-    if (report.type === "failed") this.#becameReady.reject(failed(report));
-    else if (report.type === "taking") this.#tookJobs.resolve();
-    else if (report.type === "drained") this.#finishedJobs.resolve();
-    else if (report.type === "metrics") this.#options.onMetrics(report.metrics);
-    else {
-      this.#stats = report.stats;
-      if (report.type === "ready") this.#becameReady.resolve(report.device);
-      else this.#options.onStats(report.stats);
+  #receive(message: WorkerMessage): void {
+    this.#lastMessageAt = performance.now();
+    if (message.type === "failed") this.#becameReady.reject(failed(message));
+    else if (message.type === "taking") this.#tookJobs.resolve();
+    else if (message.type === "drained") this.#finishedJobs.resolve();
+    else if (message.type === "metrics") this.#options.onMetrics(message.metrics);
+    else if (message.type === "stats") {
+      this.#stats = message.stats;
+      this.#options.onStats(message.stats);
+    } else {
+      this.#stats = message.stats;
+      this.#device = message.device;
+      this.#startMs = performance.now() - this.startedAt;
+      this.#becameReady.resolve();
     }
+  }
+
+  #end(exit: WorkerExit): void {
+    this.#isGone = true;
+    this.#becameReady.reject(endedEarly(exit));
+    this.#exited.resolve(exit);
   }
 }
 
-/**
- * Node keeps what it compiled for the next process: a start takes 0.2 s of a CPU instead of 0.6 s,
- * which is the larger part of what recycling costs. Coverage would be less exact with it.
- */
-function withCompileCache(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const folder = cacheFolder(env);
-  if (folder === undefined || env.NODE_V8_COVERAGE !== undefined) return env;
-  return { NODE_COMPILE_CACHE: join(folder, "compiled"), ...env };
+/** `it ended with SIGKILL` */
+export function describeExit({ status, signal }: WorkerExit): string {
+  return `it ended with ${signal ?? `status ${status}`}`;
 }
 
 function failed({ code, message }: { code: string; message: string }): OrangeryError {
   return new OrangeryError(
     "WORKER_NOT_READY",
-    `Expected the worker process to load its models and do a first piece of work, but it failed: ${message} [${code}]`,
+    "Expected the worker process to load its models and do a first piece of work, " +
+      `but it failed: ${message} [${code}]`,
     { details: { code, message } },
   );
 }
 
-function endedEarly({ status, signal }: WorkerExit): OrangeryError {
+function endedEarly(exit: WorkerExit): OrangeryError {
   return new OrangeryError(
     "WORKER_NOT_READY",
-    `Expected the worker process to become ready, but it ended with ${signal ?? `status ${status}`}. Read its log, and look at the memory.`,
-    { details: { status, signal } },
+    `Expected the worker process to become ready, but ${describeExit(exit)}. ` +
+      "Read its log, and look at the memory.",
+    { details: { ...exit } },
   );
 }

@@ -1,0 +1,37 @@
+import { once } from "node:events";
+import type { Logger } from "../../logger.ts";
+import type { WorkerOrder } from "./worker-messages.ts";
+import { WorkerProcess } from "./worker-process.ts";
+
+/**
+ * Runs a worker process: the program that a supervisor starts for a device slot. It obeys the
+ * supervisor's messages, and drains when the supervisor is gone.
+ *
+ * Signals: SIGTERM drains, for a person or system that ends a single process. SIGINT and SIGHUP,
+ * which a terminal sends to every process, are for the supervisor.
+ *
+ * @returns the exit status: 0 for an orderly end
+ */
+export async function runWorkerProcess(logger: Logger): Promise<number> {
+  if (process.send === undefined) {
+    logger.error({}, "a worker process is started by a supervisor, not by hand");
+    return 1;
+  }
+  for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
+  const [order]: [WorkerOrder] = (await once(process, "message")) as [WorkerOrder];
+  if (order.type !== "begin") return 0;
+  const { config } = order;
+  const worker = new WorkerProcess({
+    config,
+    logger: logger.child({ worker: config.slot.name }),
+    send: async (message) => {
+      // A supervisor that is gone needs no messages.
+      if (!process.connected) return;
+      await new Promise<void>((resolve) => process.send!(message, () => resolve()));
+    },
+  });
+  process.on("message", (next: WorkerOrder) => worker.obey(next));
+  process.once("SIGTERM", () => worker.drain(config.orphanDeadlineMs));
+  process.once("disconnect", () => worker.drain(config.orphanDeadlineMs));
+  return await worker.run();
+}
