@@ -59,7 +59,7 @@ export async function countRecipe({
     detect: { sha256: sha256.detect, ...detect.options },
     segment: segment && { sha256: sha256.segment, ...segment.options },
     slicing: slicing && new Slicing(slicing).decisive,
-    samples,
+    samples: samples && { ...samples },
   });
   return { recipe, sha256 };
 }

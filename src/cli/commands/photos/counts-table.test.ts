@@ -14,7 +14,7 @@ function photo(source: string, counts: ObjectCount[], regionCount?: number): Wor
     source,
     state: "done",
     reason: undefined,
-    result: { ...result, objectCount, regionCount, counts },
+    result: { ...result, objectCount, regionCount, counts, warnings: [] },
   };
 }
 
