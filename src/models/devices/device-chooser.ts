@@ -55,10 +55,13 @@ export class DeviceChooser {
 
   /** Warns, once for each reason, that something runs on another device than the one wanted. */
   warnOf({ from, reason }: DeviceFallback, { label: to }: Device): void {
-    const message = `running on ${to} instead of ${from}: ${reason}`;
-    if (this.#warned.has(message)) return;
-    this.#warned.add(message);
-    this.#options.logger.warn({ from, to, reason }, message);
+    const key = [from, to, reason].join(" ");
+    if (this.#warned.has(key)) return;
+    this.#warned.add(key);
+    this.#options.logger.warn(
+      { from, to, reason },
+      `running on ${to} instead of ${from}: ${reason}`,
+    );
   }
 
   /** Forgets what failed, so that every device gets a new chance. */

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 
-/** The environment variable that says where artifacts and sample models are kept. */
+/** The environment variable that says where artifacts are kept. */
 export const cacheVariable = "ORANGERY_CACHE";
 
 /**

@@ -5,7 +5,7 @@ import { relative, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
-import { describeModelFile, identifyModelFile, resolveModelFile } from "./model-file.ts";
+import { describeModelFile, identifyModelFile } from "./model-file.ts";
 
 let folder: ModelFolder;
 before(async () => {
@@ -114,9 +114,15 @@ describe("a model file that cannot be read", () => {
 });
 
 test("a sample model's name is resolved to a file, any other is a path", async () => {
-  assert.match(await resolveModelFile("sample:beds"), /sample-beds-[0-9a-f]{12}\.onnx$/);
-  assert.equal(await resolveModelFile(folder.file("sample:x")), folder.file("sample:x"));
-  await assert.rejects(resolveModelFile("sample:weeds"), { code: "MODEL_NOT_FOUND" });
+  assert.match((await identifyModelFile("sample:beds")).path, /[/\\]samples[/\\]beds\.onnx$/);
+  const path = await folder.write("sample:x", "");
+  assert.equal((await identifyModelFile(path)).path, path);
+  for (const name of ["", "weeds", "constructor"]) {
+    await assert.rejects(identifyModelFile(`sample:${name}`), {
+      code: "MODEL_NOT_FOUND",
+      message: `Expected a sample model of seedlings, beds, got \`${name}\`.`,
+    });
+  }
 });
 
 describe("the description of a file that is no model", () => {

@@ -1,10 +1,13 @@
 import { open } from "node:fs/promises";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { checkpointFormOf } from "../../checkpoint/checkpoint-form.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { hashFile } from "./file-hash.ts";
-import { sampleModelFile } from "./sample-model.ts";
+
+/** The models that come with Orangery, by the name after `sample:`; scripts/build-samples.ts. */
+const sampleNames = ["seedlings", "beds"];
+const sampleFolder = join(import.meta.dirname, "..", "samples");
 
 /** A model file as it is on disk now. */
 export interface ModelFile {
@@ -24,7 +27,7 @@ export interface ModelFile {
  * @throws `MODEL_NOT_FOUND`
  */
 export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> {
-  const path = await resolveModelFile(nameOrPath);
+  const path = resolveModelFile(nameOrPath);
   try {
     const contents = await hashFile(path);
     const isCheckpoint = checkpointFormOf(await readStart(path)) !== undefined;
@@ -35,10 +38,15 @@ export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> 
 }
 
 /** Turns the name of a sample model into its path; everything else is a path already. */
-export async function resolveModelFile(nameOrPath: string): Promise<string> {
-  return nameOrPath.startsWith("sample:")
-    ? await sampleModelFile(nameOrPath.slice("sample:".length))
-    : resolve(nameOrPath);
+function resolveModelFile(nameOrPath: string): string {
+  const name = /^sample:(.*)$/.exec(nameOrPath)?.[1];
+  if (name === undefined) return resolve(nameOrPath);
+  if (sampleNames.includes(name)) return join(sampleFolder, `${name}.onnx`);
+  throw new OrangeryError(
+    "MODEL_NOT_FOUND",
+    `Expected a sample model of ${sampleNames.join(", ")}, got \`${name}\`.`,
+    { details: { name } },
+  );
 }
 
 /**

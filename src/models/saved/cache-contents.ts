@@ -1,5 +1,5 @@
-import { readdir, rm, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { readdir, rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { artifactFolder, cacheFolder, cacheVariable } from "../files/cache-folder.ts";
@@ -7,14 +7,13 @@ import { hashFolder } from "../files/file-hash.ts";
 import { type ArtifactDescription, artifactIdentity, artifactKey } from "./artifact.ts";
 import { listArtifacts, removeAbandoned, removeArtifact } from "./artifact-folder.ts";
 
-/** Something that the cache folder keeps. */
+/** A network that the cache folder keeps. */
 export interface CacheEntry {
-  readonly kind: "artifact" | "sample";
-  /** Name of the model file that an artifact was made from, or of the sample's file. */
+  /** Of the model file that it was made from. */
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
-  /** When it was used last; of a sample, when it was written. */
+  /** When it was used last. */
   readonly usedAt: Date;
   /** `current` is what would be loaded now; the others are of another version or machine. */
   readonly state: "current" | "outdated" | "damaged";
@@ -28,16 +27,15 @@ export interface ClearedCache {
 }
 
 /**
- * What is kept in the cache folder, the most recently used first, samples at the end.
+ * Lists what is kept in the cache folder, the most recently used first.
  *
  * @throws `INVALID_ARGUMENT` where there is a folder for it that cannot be read
  */
 export async function listCache(): Promise<CacheEntry[]> {
-  const names = await namesInCache();
+  await requireReadable();
   const artifacts = await listArtifacts(artifactFolder() ?? "");
-  const entries = artifacts.map(
+  return artifacts.map(
     ({ folder, bytes, usedAtMs, facts }): CacheEntry => ({
-      kind: "artifact",
       name: facts?.modelName ?? basename(folder),
       path: folder,
       bytes,
@@ -45,7 +43,6 @@ export async function listCache(): Promise<CacheEntry[]> {
       state: facts === undefined ? "damaged" : isCurrent(folder, facts) ? "current" : "outdated",
     }),
   );
-  return [...entries, ...(await listSamples(names))];
 }
 
 /**
@@ -66,9 +63,8 @@ export async function clearCache(): Promise<ClearedCache> {
     }
   };
   for (const entry of await listCache()) {
-    const { kind, path } = entry;
-    const remove = () => (kind === "artifact" ? removeArtifact(path) : rm(path, { force: true }));
-    if (await attempt(path, remove)) cleared.push(entry);
+    const { path } = entry;
+    if (await attempt(path, () => removeArtifact(path))) cleared.push(entry);
   }
   await removeAbandoned(artifactFolder() ?? "");
   const hashes = hashFolder();
@@ -78,18 +74,19 @@ export async function clearCache(): Promise<ClearedCache> {
   return { cleared, failed };
 }
 
-/** None where there is no cache folder yet. */
-async function namesInCache(): Promise<string[]> {
+/** There may be no cache folder yet. */
+async function requireReadable(): Promise<void> {
   const folder = cacheFolder();
-  if (folder === undefined) return [];
+  if (folder === undefined) return;
   try {
-    return await readdir(folder);
+    await readdir(folder);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT") return [];
+    if (code === "ENOENT") return;
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected the cache folder to be one that can be read, got ${code} for \`${folder}\`. Correct ${cacheVariable}, or the rights.`,
+      `Expected the cache folder to be one that can be read, got ${code} for \`${folder}\`. ` +
+        `Correct ${cacheVariable}, or the rights.`,
       { cause, details: { path: folder, reason: code } },
     );
   }
@@ -98,19 +95,4 @@ async function namesInCache(): Promise<string[]> {
 function isCurrent(folder: string, { modelSha256, device }: ArtifactDescription): boolean {
   const library = `${onnxRuntime.name} ${onnxRuntime.version}`;
   return basename(folder) === artifactKey(artifactIdentity(modelSha256, { device, library }));
-}
-
-async function listSamples(names: readonly string[]): Promise<CacheEntry[]> {
-  const samples = names.filter((name) => /^sample-\w+-[0-9a-f]{12}\.onnx$/.test(name));
-  const entries = samples.map(async (name): Promise<CacheEntry | undefined> => {
-    const path = join(cacheFolder()!, name);
-    try {
-      const { size: bytes, mtime: usedAt } = await stat(path);
-      return { kind: "sample", name, path, bytes, usedAt, state: "current" };
-    } catch {
-      // Removed meanwhile.
-      return undefined;
-    }
-  });
-  return (await Promise.all(entries)).filter((entry) => entry !== undefined);
 }

@@ -1,5 +1,5 @@
-import type { GraphBuilder, NodeInput, Value } from "../graph-builder.ts";
-import { onnxDataTypes } from "../onnx-data-type.ts";
+import type { GraphBuilder, NodeInput, Value } from "../../src/graph/graph-builder.ts";
+import { onnxDataTypes } from "../../src/graph/onnx-data-type.ts";
 
 /** The operations on images (1, channels, height, width) that the sample models are made of. */
 export type ImageOperations = ReturnType<typeof imageOperations>;

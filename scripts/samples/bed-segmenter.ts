@@ -1,6 +1,6 @@
-import { GraphBuilder, type Value } from "../graph-builder.ts";
-import type { OnnxModel } from "../onnx-nodes.ts";
-import { toYoloMetadata } from "../yolo/yolo-metadata.ts";
+import { GraphBuilder, type Value } from "../../src/graph/graph-builder.ts";
+import type { OnnxModel } from "../../src/graph/onnx-nodes.ts";
+import { toYoloMetadata } from "../../src/graph/yolo/yolo-metadata.ts";
 import { toAnchors, toPrototypes } from "./bed-outputs.ts";
 import { findBeds, maxBeds, measureBeds } from "./beds.ts";
 import { type ImageOperations, imageOperations } from "./image-operations.ts";

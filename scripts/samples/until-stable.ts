@@ -1,5 +1,5 @@
-import type { GraphBuilder, Value } from "../graph-builder.ts";
-import { onnxDataTypes } from "../onnx-data-type.ts";
+import type { GraphBuilder, Value } from "../../src/graph/graph-builder.ts";
+import { onnxDataTypes } from "../../src/graph/onnx-data-type.ts";
 import { type ImageOperations, imageOperations } from "./image-operations.ts";
 
 /** Steps between two looks at whether anything changed; a look costs as much as a step. */

@@ -1,4 +1,4 @@
-import type { Value } from "../graph-builder.ts";
+import type { Value } from "../../src/graph/graph-builder.ts";
 import type { ImageOperations } from "./image-operations.ts";
 
 /** Where an image has summits, over an octave of scales; all values are images of one channel. */

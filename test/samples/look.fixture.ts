@@ -1,13 +1,13 @@
-import { scaleBoxes } from "../../vision/boxes/boxes.ts";
-import { rawExtras, selectCandidates } from "../../vision/boxes/candidates.ts";
-import { nms } from "../../vision/boxes/nms.ts";
-import { letterbox } from "../../vision/letterbox/letterbox.ts";
-import { planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
-import type { Mask } from "../../vision/masks/mask.ts";
-import { masksFromPrototypes, planPhotoMasks } from "../../vision/masks/prototypes.ts";
-import type { Picture } from "../../vision/photo/picture.ts";
-import type { OnnxModel } from "../onnx-nodes.ts";
-import { runModel } from "../run-model.fixture.ts";
+import type { OnnxModel } from "../../src/graph/onnx-nodes.ts";
+import { runModel } from "../../src/graph/run-model.fixture.ts";
+import { scaleBoxes } from "../../src/vision/boxes/boxes.ts";
+import { rawExtras, selectCandidates } from "../../src/vision/boxes/candidates.ts";
+import { nms } from "../../src/vision/boxes/nms.ts";
+import { letterbox } from "../../src/vision/letterbox/letterbox.ts";
+import { planLetterbox } from "../../src/vision/letterbox/plan-letterbox.ts";
+import type { Mask } from "../../src/vision/masks/mask.ts";
+import { masksFromPrototypes, planPhotoMasks } from "../../src/vision/masks/prototypes.ts";
+import type { Picture } from "../../src/vision/photo/picture.ts";
 
 export interface Sight {
   /** x1, y1, x2, y2 in photo px. */

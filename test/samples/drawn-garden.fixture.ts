@@ -1,4 +1,4 @@
-import type { Picture } from "../../vision/photo/picture.ts";
+import type { Picture } from "../../src/vision/photo/picture.ts";
 
 export type Rgb = readonly [number, number, number];
 export type Point = readonly [x: number, y: number];

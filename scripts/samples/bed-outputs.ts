@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from "../graph-builder.ts";
+import type { GraphBuilder, Value } from "../../src/graph/graph-builder.ts";
 import { type BedMeasures, type Beds, maxBeds } from "./beds.ts";
 import type { ImageOperations } from "./image-operations.ts";
 
