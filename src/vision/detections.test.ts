@@ -28,7 +28,7 @@ test("nothing found is an empty list with the model's names", () => {
   assert.deepEqual(Detections.empty().names, []);
 });
 
-test("objects are told one by one", () => {
+test("objects are listed one by one", () => {
   assert.deepEqual(
     [...of([[0.75, 1]])],
     [{ classId: 1, name: "bed", score: 0.75, boxXyxy: [0, 0, 10, 20] }],

@@ -20,11 +20,11 @@ export interface DetectionsFields {
   readonly classIds: Int32Array;
   /** Class names, by class id. */
   readonly names: readonly string[];
-  /** One mask an object, or undefined where the model makes none. */
+  /** One mask for each object; undefined where the model makes none. */
   readonly masks?: readonly Mask[] | undefined;
 }
 
-/** What a model found on one photo: parallel typed arrays, best score first. */
+/** The objects that a model found on one photo: parallel typed arrays, best score first. */
 export class Detections implements Iterable<Detection> {
   /** 4·n: left, top, right, bottom in px of the photo. */
   readonly boxesXyxy: Float32Array;
@@ -61,10 +61,10 @@ export class Detections implements Iterable<Detection> {
   }
 
   /**
-   * All objects of the given parts, best score first; of equals the earlier part's first. Masks are
-   * kept when every part that is not empty has them.
+   * Merges the objects of several parts, best score first; of equals the earlier part's first.
+   * Masks are kept when every part that is not empty has them.
    *
-   * @throws `INVALID_ARGUMENT` when the parts have different class names.
+   * @throws `INVALID_ARGUMENT` when the parts have different class names. /
    */
   static merge(parts: readonly Detections[]): Detections {
     const names = parts[0]?.names ?? [];
@@ -72,7 +72,8 @@ export class Detections implements Iterable<Detection> {
       if (part.names === names || part.names.join("\n") === names.join("\n")) continue;
       throw new OrangeryError(
         "INVALID_ARGUMENT",
-        `Expected detections of the same classes (${names.join(", ")}), got ${part.names.join(", ")}.`,
+        `Expected detections of the same classes (${names.join(", ")}), got ` +
+          `${part.names.join(", ")}.`,
       );
     }
     const filled = parts.filter((part) => part.length > 0);
@@ -102,7 +103,7 @@ export class Detections implements Iterable<Detection> {
     return this.scores.length;
   }
 
-  /** Object `index`. @throws `INVALID_ARGUMENT` outside 0…length−1. */
+  /** Returns object `index`. @throws `INVALID_ARGUMENT` outside 0…length−1. */
   at(index: number): Detection {
     if (!(Number.isInteger(index) && index >= 0 && index < this.length)) {
       throw new OrangeryError(
@@ -122,19 +123,19 @@ export class Detections implements Iterable<Detection> {
     };
   }
 
-  /** The name of a class; its number where the model gives none. */
+  /** The name of a class, or its number where the model has no name for it. */
   nameOf(classId: number): string {
     return this.names[classId] ?? String(classId);
   }
 
-  /** The objects for which `keep` says so. */
+  /** Returns the objects for which `keep` returns true. */
   filter(keep: (detection: Detection, index: number) => boolean): Detections {
     const kept: number[] = [];
     for (let i = 0; i < this.length; i++) if (keep(this.at(i), i)) kept.push(i);
     return this.select(kept);
   }
 
-  /** The objects at `indices`, in that order. */
+  /** Returns the objects at `indices`, in that order. */
   select(indices: ArrayLike<number>): Detections {
     const scores = new Float32Array(indices.length);
     const classIds = new Int32Array(indices.length);
@@ -149,17 +150,17 @@ export class Detections implements Iterable<Detection> {
     return new Detections({ boxesXyxy, scores, classIds, names: this.names, masks });
   }
 
-  /** The first so many, which are the best. */
+  /** Returns the first `count` objects, which are the best. */
   first(count: number): Detections {
     if (this.length <= count) return this;
     return this.select(Int32Array.from({ length: count }, (_, index) => index));
   }
 
   /**
-   * The same objects in a larger photo, of which this one is a part: from a slice to its photo. Boxes
-   * move by `offset` ([left, top] of the part, px); masks become as large as the photo.
+   * Places the objects of a slice on its photo. Boxes move by `offset` ([left, top] of the slice,
+   * px); masks become as large as the photo.
    *
-   * @throws `INVALID_ARGUMENT` when a mask at `offset` does not lie within the photo.
+   * @throws `INVALID_ARGUMENT` when a mask at `offset` does not lie within the photo. /
    */
   placeIn(photoWh: readonly [number, number], offset: readonly [number, number]): Detections {
     return new Detections({
@@ -171,7 +172,9 @@ export class Detections implements Iterable<Detection> {
     });
   }
 
-  /** How many objects of each name there are, in the order of the classes; absent names are left out. */
+  /**
+   * Counts the objects by name, in the order of the classes; names without objects are left out.
+   */
   countByName(): Map<string, number> {
     const countById = new Map<number, number>();
     for (const classId of this.classIds) countById.set(classId, (countById.get(classId) ?? 0) + 1);
@@ -183,12 +186,13 @@ export class Detections implements Iterable<Detection> {
     return counts;
   }
 
+  /** The detections one by one, in their order. */
   *[Symbol.iterator](): Iterator<Detection> {
     for (let i = 0; i < this.length; i++) yield this.at(i);
   }
 }
 
-/** Writes arrays one after the other. */
+/** Copies arrays into `joined`, one after the other. */
 function joinInto<T extends Float32Array | Int32Array>(joined: T, arrays: readonly T[]): T {
   let end = 0;
   for (const array of arrays) {

@@ -10,8 +10,8 @@ export interface Region {
   readonly score: number;
   /** Left, top, right, bottom in px of the photo. */
   readonly boxXyxy: readonly [number, number, number, number];
-  /** Pixels of the mask. */
+  /** The number of pixels of the mask. */
   readonly areaPx: number;
-  /** At photo size. */
+  /** Of the photo's size. */
   readonly mask: Mask;
 }

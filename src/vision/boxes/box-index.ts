@@ -1,4 +1,4 @@
-/** When two boxes match: when they overlap by `threshold` or more. */
+/** The condition of a match: two boxes overlap by `threshold` or more. */
 export interface Matching {
   /** Intersection over union, or over the smaller of the two areas. */
   readonly metric: "iou" | "ios";
@@ -6,49 +6,53 @@ export interface Matching {
   readonly threshold: number;
 }
 
-/** Boxes of extents above half of `maxWidth` and `maxHeight`, and up to them; from 0 at the lowest. */
+/**
+ * Boxes whose width and height are above half of the maximum and up to it; from 0 at the lowest.
+ */
 interface Level {
   readonly minWidth: number;
   readonly maxWidth: number;
   readonly minHeight: number;
   readonly maxHeight: number;
-  /** Where its boxes stand in `#members`: from here, this many. */
+  /** Its boxes in `#members`: this many from this place on. */
   readonly firstPlace: number;
   readonly memberCount: number;
-  /** Its 2^(32 − hashShift) buckets begin here. */
+  /** The first of its 2^(32 − hashShift) buckets. */
   readonly firstBucket: number;
   readonly hashShift: number;
 }
 
-/** Levels are for 1, 2, 4, … px of width and of height; the last for all that is longer: one cell. */
+/**
+ * Levels are for 1, 2, 4, … px of width and of height; the last, of one cell, for all longer sides.
+ */
 const stepCount = 25;
-/** Allows for the rounding of those who compute overlaps in float32. */
+/** Allows for the rounding of overlaps that are computed in float32. */
 const slack = 0.999;
-/** Cells are smaller than a level where boxes must match closely, but not smaller than this share. */
+/** Where boxes must match closely, cells are smaller than the level, but not below this share. */
 const leastCellShare = 1 / 8;
 
 /**
- * Finds which of many boxes may match a given one, so that a crowd need not be compared all with all.
- * A box can be taken out, and is then not found any more.
+ * Finds the boxes that may match a given one, so that not every pair of a crowd has to be compared.
+ * A box can be removed and is then not found any more.
  *
- * A box lies in one cell: that of its left upper corner, in the grid of its level. A level is for
- * boxes of about the same width and height, and its cells are about as large; so few cells are looked
- * into whatever the sizes, and a huge or a long thin box costs no more than another. Boxes without
- * area are never found.
+ * A box lies in one cell: that of its upper left corner, in the grid of its level. A level is for
+ * boxes of about the same width and height, and its cells are about as large. So a search looks
+ * into few cells whatever the sizes, and a huge or a long thin box costs no more than another.
+ * Boxes without area are never found. /
  */
 export class BoxIndex {
   readonly #boxes: Float32Array;
   readonly #share: number;
   readonly #isIou: boolean;
-  /** A cell's share of its level's extents. */
+  /** The size of a cell as a share of its level's maximum. */
   readonly #cellShare: number;
   readonly #levels: readonly Level[];
-  /** By box: its cell, its bucket (−1 when it is out), and where it stands in `#members`. */
+  /** By box: its cell, its bucket (−1 once it is removed), and its place in `#members`. */
   readonly #columnOf: Int32Array;
   readonly #rowOf: Int32Array;
   readonly #bucketOf: Int32Array;
   readonly #placeOf: Int32Array;
-  /** Boxes by bucket: bucket b begins at `#starts[b]` and has `#sizes[b]` boxes left. */
+  /** Boxes by bucket: bucket b starts at `#starts[b]` and has `#sizes[b]` boxes left. */
   readonly #members: Int32Array;
   readonly #starts: Int32Array;
   readonly #sizes: Int32Array;
@@ -58,7 +62,8 @@ export class BoxIndex {
     this.#boxes = boxesXyxy;
     this.#share = threshold * slack;
     this.#isIou = metric === "iou";
-    // By IoU close matches are close in place; by IoS a small box may lie anywhere in a large one.
+    // By IoU, boxes that match closely are close together; by IoS, a small box may lie anywhere in
+    // a large one.
     this.#cellShare = this.#isIou ? Math.max(leastCellShare, Math.min(1, 2 * (1 - threshold))) : 1;
     this.#columnOf = new Int32Array(count);
     this.#rowOf = new Int32Array(count);
@@ -81,10 +86,10 @@ export class BoxIndex {
   }
 
   /**
-   * Writes into `found` the boxes that may match box `index`, each once; among them is every one
-   * that does, and itself while it is in.
+   * Writes the boxes that may match box `index` into `found`, each once. Every box that does match
+   * is among them, and so is the box itself until it is removed.
    *
-   * @returns How many there are.
+   * @returns Their number. /
    */
   find(index: number, found: Int32Array): number {
     const boxes = this.#boxes;
@@ -100,7 +105,7 @@ export class BoxIndex {
       const { maxWidth, maxHeight } = level;
       const widest = Math.min(width, maxWidth);
       const highest = Math.min(height, maxHeight);
-      // What two boxes that match have in common at least: a share of the area, and so of the extents.
+      // The least that two matching boxes have in common: a share of the area, and so of the sides.
       const leastArea = this.#shareOf(width * height, level.minWidth * level.minHeight);
       const overlapX = Math.max(leastArea / highest, this.#shareOf(width, level.minWidth));
       const overlapY = Math.max(leastArea / widest, this.#shareOf(height, level.minHeight));
@@ -122,7 +127,7 @@ export class BoxIndex {
     return count;
   }
 
-  /** Takes a box out, if it is in. */
+  /** Removes a box. Idempotent. */
   remove(index: number): void {
     const bucket = this.#bucketOf[index]!;
     if (bucket < 0) return;
@@ -156,7 +161,9 @@ export class BoxIndex {
     return to;
   }
 
-  /** The share of the larger of two (of the union, which is no less) or of the smaller. */
+  /**
+   * The share of the larger one (by IoU: of the union, which is no smaller) or of the smaller one.
+   */
   #shareOf(a: number, b: number): number {
     return this.#share * (this.#isIou ? Math.max(a, b) : Math.min(a, b));
   }
@@ -188,7 +195,7 @@ export class BoxIndex {
   }
 }
 
-/** By box, the steps of its width and of its height in one number; −1 for a box without area. */
+/** By box: the steps of its width and height in one number; −1 for a box without area. */
 function sizeClassesOf(boxesXyxy: Float32Array): Int16Array {
   const sizeClasses = new Int16Array(boxesXyxy.length / 4);
   for (let box = 0; box < sizeClasses.length; box++) {
@@ -200,13 +207,13 @@ function sizeClassesOf(boxesXyxy: Float32Array): Int16Array {
   return sizeClasses;
 }
 
-/** The power of two that is an extent, rounded up, from 2⁰. */
+/** The exponent of an extent as a power of two, rounded up, from 0. */
 function stepOf(extent: number): number {
   if (extent <= 1) return 0;
   return extent > 2 ** (stepCount - 2) ? stepCount - 1 : 32 - Math.clz32(Math.ceil(extent) - 1);
 }
 
-/** By size class, a level with a range of places and of buckets; none for those that do not occur. */
+/** By size class: a level with its places and buckets; undefined for a class without boxes. */
 function layOutLevels(sizeClasses: Int16Array): (Level | undefined)[] {
   const memberCounts = new Int32Array(stepCount * stepCount);
   for (const sizeClass of sizeClasses) if (sizeClass >= 0) memberCounts[sizeClass]!++;

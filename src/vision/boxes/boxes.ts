@@ -1,11 +1,11 @@
 import type { Letterbox } from "../letterbox/plan-letterbox.ts";
 import { roundHalfEven } from "../rounding.ts";
 
-// Every step is rounded to float32, as the reference computes in it: `Math.fround` of a single
-// float64 operation on float32 values is exactly the float32 operation.
+// Every step is rounded to float32, in which the reference computes: `Math.fround` of one float64
+// operation on float32 values is exactly the float32 operation.
 const f32 = Math.fround;
 
-/** Turns n boxes of centre, width and height into corners: x1, y1, x2, y2 of float32 each. */
+/** Converts boxes from centre, width and height to corners: x1, y1, x2, y2, in float32. */
 export function xywhToXyxy(boxesXywh: Float32Array): Float32Array {
   const boxesXyxy = new Float32Array(boxesXywh.length);
   for (let i = 0; i < boxesXywh.length; i += 4) {
@@ -19,17 +19,19 @@ export function xywhToXyxy(boxesXywh: Float32Array): Float32Array {
   return boxesXyxy;
 }
 
-/** The boxes at `indices`, in that order. */
+/** Returns the boxes at `indices`, in that order. */
 export function selectBoxes(boxesXyxy: Float32Array, indices: ArrayLike<number>): Float32Array {
   const selected = new Float32Array(4 * indices.length);
-  for (let i = 0; i < selected.length; i++)
+  for (let i = 0; i < selected.length; i++) {
     selected[i] = boxesXyxy[4 * indices[i >> 2]! + (i & 3)]!;
+  }
   return selected;
 }
 
 /**
- * Takes boxes from the network's input back to the photo, clamped to it: Ultralytics' `scale_boxes`.
- * Its padding is computed anew from the gain, and may differ from the letterbox's by a pixel.
+ * Converts boxes of the network's input to the photo and clamps them to it: Ultralytics'
+ * `scale_boxes`. It computes the padding from the gain, which may differ from the letterbox's by a
+ * pixel. /
  */
 export function scaleBoxes(boxesXyxy: Float32Array, plan: Letterbox): Float32Array {
   const { inputWidth, inputHeight, photoWidth, photoHeight } = plan;
@@ -45,8 +47,9 @@ export function scaleBoxes(boxesXyxy: Float32Array, plan: Letterbox): Float32Arr
 }
 
 /**
- * Intersection over union of box `i` of `a` and box `j` of `b`, 0…1 in float32; NaN for two boxes
- * without area. Area is (x2−x1)·(y2−y1), without the epsilon that some libraries add.
+ * Returns the intersection over union of box `i` of `a` and box `j` of `b`, 0…1 in float32; NaN for
+ * two boxes without area. The area is (x2−x1)·(y2−y1), without the epsilon that some libraries add.
+ * /
  */
 export function boxIou(a: Float32Array, i: number, b: Float32Array, j: number): number {
   const intersection = intersectBoxes(a, i, b, j);
@@ -54,8 +57,8 @@ export function boxIou(a: Float32Array, i: number, b: Float32Array, j: number): 
 }
 
 /**
- * Intersection over the smaller area of box `i` of `a` and box `j` of `b`, 0…1 in float32; not a
- * finite number where a box has no area.
+ * Returns the intersection over the smaller area of box `i` of `a` and box `j` of `b`, 0…1 in
+ * float32; not a finite number where a box has no area. /
  */
 export function boxIos(a: Float32Array, i: number, b: Float32Array, j: number): number {
   return f32(intersectBoxes(a, i, b, j) / Math.min(boxArea(a, i), boxArea(b, j)));
@@ -69,7 +72,7 @@ function intersectBoxes(a: Float32Array, i: number, b: Float32Array, j: number):
   return f32(Math.max(0, width) * Math.max(0, height));
 }
 
-/** Area of box `i` in float32, px². */
+/** The area of box `i` in float32, px². */
 export function boxArea(boxesXyxy: Float32Array, i: number): number {
   const p = 4 * i;
   return f32(f32(boxesXyxy[p + 2]! - boxesXyxy[p]!) * f32(boxesXyxy[p + 3]! - boxesXyxy[p + 1]!));

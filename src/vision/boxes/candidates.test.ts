@@ -104,7 +104,7 @@ test("a head of another size than it says is refused", () => {
   }
 });
 
-test("what is no number is told, and not taken for nothing", () => {
+test("scores and boxes that are no numbers are an error", () => {
   const broken = (data: Float32Array, at: number, value: number) => data.with(at, value);
   for (const [at, value, what] of [
     [16, Number.NaN, /every score, got NaN/],

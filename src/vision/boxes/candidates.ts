@@ -3,8 +3,8 @@ import { xywhToXyxy } from "./boxes.ts";
 
 /**
  * The output of a raw head (YOLOv8, YOLO11) for one picture, channels first: rows of `anchorCount`
- * values for centre x, y, width, height, then one score a class, then `channelCount − 4 − classCount`
- * extras (mask coefficients).
+ * values for centre x, y, width, height, then one score per class, then `channelCount − 4 −
+ * classCount` extras (mask coefficients).
  */
 export interface RawHead {
   readonly data: Float32Array;
@@ -23,34 +23,34 @@ export interface EndToEndHead {
   readonly rowLength: number;
 }
 
-/** What a head proposes, before suppression; struct of arrays in the order of the head. */
+/** The proposals of a head, before suppression, in the order of the head. */
 export interface Candidates {
   /** 4·n, px of the network's input. */
   readonly boxesXyxy: Float32Array;
   readonly scores: Float32Array;
   readonly classIds: Int32Array;
-  /** Where each came from: the anchor of a raw head, the row of an end-to-end one. */
+  /** The origin of each: the anchor of a raw head, the row of an end-to-end head. */
   readonly sourceIds: Int32Array;
 }
 
 export interface SelectOptions {
-  /** Only scores above this are taken, 0…1. */
+  /** Only scores above this are selected, 0…1. */
   readonly confidence: number;
-  /** Only these classes, by id; default all. */
+  /** Only these classes, by id. Default: all. */
   readonly classes?: readonly number[] | undefined;
 }
 
 /**
- * Takes each anchor's best class (of equals the first) if its score is above `confidence`, as
+ * Selects each anchor's best class (of equals the first) if its score is above `confidence`, as
  * Ultralytics' `non_max_suppression` does before suppressing.
  *
- * @throws `INVALID_ARGUMENT` when `data` is not of the size that the head says,
- *   `INFERENCE_NOT_FINITE`.
+ * @throws `INVALID_ARGUMENT` when the length of `data` does not fit the head,
+ *   `INFERENCE_NOT_FINITE` /
  */
 export function selectCandidates(head: RawHead, options: SelectOptions): Candidates {
   const { data, channelCount, anchorCount, classCount } = head;
   assertLength(data, channelCount, anchorCount, 4 + Math.max(1, classCount));
-  // Class after class, so that memory is read in order.
+  // One class after another, so that memory is read in order.
   const best = data.slice(4 * anchorCount, 5 * anchorCount);
   const bestClass = new Int32Array(anchorCount);
   for (let classId = 1; classId < classCount; classId++) {
@@ -63,7 +63,7 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
       }
     }
   }
-  const sourceIds = wanted(best, bestClass, options);
+  const sourceIds = selectIndices(best, bestClass, options);
   const boxesXywh = new Float32Array(4 * sourceIds.length);
   for (let i = 0; i < sourceIds.length; i++) {
     for (let k = 0; k < 4; k++) boxesXywh[4 * i + k] = data[k * anchorCount + sourceIds[i]!]!;
@@ -78,11 +78,11 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
 }
 
 /**
- * Takes the rows of an end-to-end head whose score is above `confidence`, the first `maxDetections`
- * of them. The head has suppressed already: these are the detections.
+ * Selects the rows of an end-to-end head whose score is above `confidence`, at most
+ * `maxDetections`. The head has already suppressed: these are the detections.
  *
- * @throws `INVALID_ARGUMENT` when `data` is not of the size that the head says,
- *   `INFERENCE_NOT_FINITE`.
+ * @throws `INVALID_ARGUMENT` when the length of `data` does not fit the head,
+ *   `INFERENCE_NOT_FINITE` /
  */
 export function selectEndToEnd(
   head: EndToEndHead,
@@ -95,7 +95,7 @@ export function selectEndToEnd(
     Float32Array.from({ length: rowCount }, (_, row) => data[row * rowLength + offset]!);
   const scores = column(4);
   const classIds = Int32Array.from(column(5));
-  const sourceIds = wanted(scores, classIds, options).slice(0, options.maxDetections);
+  const sourceIds = selectIndices(scores, classIds, options).slice(0, options.maxDetections);
   const boxesXyxy = new Float32Array(4 * sourceIds.length);
   sourceIds.forEach((row, i) => {
     boxesXyxy.set(data.subarray(row * rowLength, row * rowLength + 4), 4 * i);
@@ -109,7 +109,7 @@ export function selectEndToEnd(
   };
 }
 
-/** The extras of the given anchors of a raw head: one row each. */
+/** Returns the extras of anchors of a raw head, one row each. */
 export function rawExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
   const { data, channelCount, anchorCount, classCount } = head;
   const first = 4 + classCount;
@@ -123,7 +123,7 @@ export function rawExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
   return extras;
 }
 
-/** The extras of the given rows of an end-to-end head: one row each. */
+/** Returns the extras of rows of an end-to-end head, one row each. */
 export function endToEndExtras(head: EndToEndHead, sourceIds: Int32Array): Float32Array {
   const { data, rowLength } = head;
   const extras = new Float32Array((rowLength - 6) * sourceIds.length);
@@ -133,7 +133,11 @@ export function endToEndExtras(head: EndToEndHead, sourceIds: Int32Array): Float
   return extras;
 }
 
-function wanted(scores: Float32Array, classIds: Int32Array, options: SelectOptions): Int32Array {
+function selectIndices(
+  scores: Float32Array,
+  classIds: Int32Array,
+  options: SelectOptions,
+): Int32Array {
   // The reference compares float32 with float32.
   const confidence = Math.fround(options.confidence);
   const classes = options.classes && new Set(options.classes);
@@ -151,13 +155,13 @@ function assertFinite(boxes: Float32Array): void {
   if (value !== undefined) throw notFinite("box", value);
 }
 
-/** As nothing would be found with a score that is no number, a photo would be taken for empty. */
-function notFinite(what: string, came: number): OrangeryError {
+/** Without this error, a photo whose scores are no numbers would count as empty. */
+function notFinite(what: string, value: number): OrangeryError {
   return new OrangeryError(
     "INFERENCE_NOT_FINITE",
-    `Expected the network to give a number for every ${what}, got ${came}. Try float32 instead of ` +
-      "float16, or another device.",
-    { details: { what, came } },
+    `Expected the network to return a number for every ${what}, got ${value}. Try float32 ` +
+      "instead of float16, or another device.",
+    { details: { what, value } },
   );
 }
 
@@ -165,6 +169,7 @@ function assertLength(data: Float32Array, rows: number, columns: number, minRows
   if (rows >= minRows && data.length === rows * columns) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected a head of ${rows} × ${columns} values, the first at least ${minRows}, got ${data.length} values.`,
+    `Expected a head of ${rows} × ${columns} values, the first at least ${minRows}, got ` +
+      `${data.length} values.`,
   );
 }

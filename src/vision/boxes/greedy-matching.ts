@@ -1,16 +1,16 @@
 import { BoxIndex, type Matching } from "./box-index.ts";
 import { boxIos, boxIou } from "./boxes.ts";
 
-/** A box that is left, and those after it that it has taken out, in their order. */
+/** A box that is kept, and the boxes that it has taken out, in their order. */
 export interface Match {
   readonly best: number;
   readonly taken: readonly number[];
 }
 
 /**
- * Goes through boxes from the first, the best: each that is left takes out those after it that it
- * matches. What is taken out takes nothing out. Overlaps are computed in float32, and compared with
- * the threshold by `isMatch`, which may be true only from there on, but for rounding.
+ * Matches boxes greedily, from the first, the best: each box that is left takes out the later boxes
+ * that it matches. A box that was taken out takes nothing out. Overlaps are computed in float32 and
+ * compared by `isMatch`, which must be false below the threshold, except for rounding.
  */
 export function* matchGreedily(
   boxesXyxy: Float32Array,
@@ -24,7 +24,7 @@ export function* matchGreedily(
   const isTaken = new Uint8Array(count);
   for (let best = 0; best < count; best++) {
     if (isTaken[best]) continue;
-    // So that only those after it are found.
+    // Only later boxes are found then.
     index.remove(best);
     const taken: number[] = [];
     const nearCount = index.find(best, near);

@@ -84,7 +84,8 @@ test("better boxes suppress those that overlap them more than the threshold", ()
 });
 
 test("the class offset is float32 and coarsens boxes of high classes", () => {
-  // At 79 · 7680 neighbouring float32 are 1/16 px apart: 10.03 becomes 10 and 10.21 as 10.2 becomes 10.1875.
+  // At 79 · 7680 neighbouring float32 are 1/16 px apart: 10.03 becomes 10 and 10.21 as 10.2 becomes
+  // 10.1875.
   const rows = (classId: number) => [
     [10, 10, 10.2, 10.2, 0.9, classId],
     [10.03, 10.03, 10.21, 10.21, 0.8, classId],
@@ -105,7 +106,7 @@ test("boxes without area, upside down, endless or not numbers do no harm", () =>
   assert.deepEqual(Array.from(nms(broken)), slowNms(broken, {}));
 });
 
-test("crowds give what comparing all with all gives", () => {
+test("crowds are suppressed as by comparing every pair", () => {
   let state = 1;
   const random = () => {
     state = (state * 48271) % 2147483647;

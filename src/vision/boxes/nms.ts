@@ -3,25 +3,26 @@ import type { Candidates } from "./candidates.ts";
 import { matchGreedily } from "./greedy-matching.ts";
 
 export interface NmsOptions {
-  /** A box is suppressed when its IoU with a better one is above this. Default 0.7. */
+  /** A box is suppressed when its IoU with a better box is above this. Default 0.7. */
   readonly iou?: number;
-  /** How many boxes are kept at most. Default 300. */
+  /** The most boxes that are kept. Default 300. */
   readonly maxDetections?: number;
   /** Let boxes of different classes suppress each other. Default false. */
   readonly classAgnostic?: boolean;
-  /** How many of the best candidates are looked at. Default 30,000. */
+  /** The number of best candidates that are considered. Default 30,000. */
   readonly maxCandidates?: number;
 }
 
-/** By how much each class is moved away from the one before it, px. */
+/** The distance by which the boxes of each class are moved from those of the one before, px. */
 const classOffset = 7680;
 
 /**
- * Greedy non-maximum suppression: best score first, of equals the earlier candidate. Order and
- * arithmetic are those of Ultralytics with torchvision, float32 including the class offset, which
- * coarsens boxes of high class ids (1/16 px at class 79) and so takes part in what is suppressed.
+ * Suppresses boxes greedily (non-maximum suppression): best score first, of equals the earlier
+ * candidate. Order and arithmetic are those of Ultralytics with torchvision, float32 including the
+ * class offset, which coarsens boxes of high class ids (1/16 px at class 79) and so affects the
+ * result.
  *
- * @returns Indices into `candidates`, best score first.
+ * @returns Indices into `candidates`, best score first. /
  */
 export function nms(
   candidates: Pick<Candidates, "boxesXyxy" | "scores" | "classIds">,

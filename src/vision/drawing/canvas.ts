@@ -11,16 +11,16 @@ export interface Ink {
   readonly alpha?: number;
 }
 
-/** Strokes are painted in parts of so many points, to keep the area that each part touches small. */
+/** Strokes are painted in parts of this many points, to keep the area of each part small. */
 const pointsPerPart = 64;
 
-/** A copy of a picture to draw on. Everything may reach over the edges; what does is cut off. */
+/** A copy of a picture to draw on. What reaches over the edges is cut off. */
 export class Canvas {
   readonly widthPx: number;
   readonly heightPx: number;
   readonly #data: Uint8Array;
 
-  /** @param extraBelowPx So many black rows are added below the picture. */
+  /** @param extraBelowPx The number of black rows to add below the picture. */
   constructor({ data, widthPx, heightPx }: Picture, extraBelowPx = 0) {
     this.widthPx = widthPx;
     this.heightPx = heightPx + extraBelowPx;
@@ -28,12 +28,12 @@ export class Canvas {
     this.#data.set(data);
   }
 
-  /** The picture as drawn so far; not a copy. */
+  /** Returns the picture as drawn so far, not a copy. */
   toPicture(): Picture {
     return { data: this.#data, widthPx: this.widthPx, heightPx: this.heightPx };
   }
 
-  /** Tints the pixels of a mask, which is as wide as the canvas and not higher. */
+  /** Tints the pixels of a mask, which is as wide as the canvas and not taller. */
   fillMask(mask: Mask, { colour, alpha = 1 }: Ink): void {
     const data = this.#data;
     const [red, green, blue] = colour.map((value) =>
@@ -56,7 +56,7 @@ export class Canvas {
     const radius = Math.min(radiusPx, (x2 - x1) / 2, (y2 - y1) / 2);
     const [left, right] = [Math.max(0, x1), Math.min(this.widthPx, x2)];
     for (let y = Math.max(0, y1); y < Math.min(this.heightPx, y2); y++) {
-      // How far the pixel's centre lies beyond the centre of the nearest corner's circle.
+      // The distance of the pixel's centre beyond the centre of the nearest corner's circle.
       const dy = Math.max(y1 + radius - y - 0.5, y + 0.5 - y2 + radius, 0);
       for (let x = left; x < right; x++) {
         const dx = Math.max(x1 + radius - x - 0.5, x + 0.5 - x2 + radius, 0);
@@ -67,7 +67,7 @@ export class Canvas {
     }
   }
 
-  /** Draws the frame of a box, its outer edge on the box, along whole pixels. */
+  /** Draws the frame of a box along whole pixels, with its outer edge on the box. */
   frameBox(boxXyxy: ArrayLike<number>, ink: Ink, lineWidthPx: number): void {
     const [x1, y1, x2, y2] = Array.from(boxXyxy, Math.round) as [number, number, number, number];
     const width = Math.max(1, Math.round(lineWidthPx));
@@ -90,7 +90,7 @@ export class Canvas {
     }
   }
 
-  /** Collects the part's coverage before it blends, so that joints are not painted twice. */
+  /** Collects the coverage of a part before blending it, so that joints are not painted twice. */
   #strokePart(points: readonly Point[], { colour, alpha = 1 }: Ink, radius: number): void {
     const reach = radius + 1;
     const xs = points.map(([x]) => x);

@@ -1,7 +1,7 @@
 import type { Canvas, Rgb } from "./canvas.ts";
 import { letter } from "./lettering.ts";
 
-/** One class and how many of it there are. */
+/** A class and the number of its objects. */
 export interface CaptionEntry {
   readonly name: string;
   readonly count: number;
@@ -10,14 +10,14 @@ export interface CaptionEntry {
 
 export interface CaptionOptions {
   readonly entries: readonly CaptionEntry[];
-  /** Text at the right end; left out where there is no room. */
+  /** The text at the right end; left out where there is no room. */
   readonly title: string;
   readonly widthPx: number;
-  /** Size of everything; 1 gives capitals of 18 px. */
+  /** The size of everything; 1 makes capitals of 18 px. */
   readonly scale: number;
 }
 
-/** A strip that lists entries, in as many rows as they need. */
+/** The layout of a strip that lists entries, in as many rows as they need. */
 export interface CaptionPlan {
   readonly heightPx: number;
   readonly letterPx: number;
@@ -35,7 +35,7 @@ const faint: Rgb = [150, 158, 166];
 // In heights of a capital letter.
 const [rowHeight, margin, chipSize, chipGap, countGap, entryGap] = [2.6, 1.2, 0.9, 0.7, 0.8, 2];
 
-/** Places the entries. */
+/** Lays out the entries. */
 export function planCaption({ entries, title, widthPx, scale }: CaptionOptions): CaptionPlan {
   const letterPx = Math.max(8, 18 * scale);
   const widthOf = (text: string) => letter(text, { x: 0, baseline: 0, heightPx: letterPx }).widthPx;

@@ -138,7 +138,7 @@ test("a mask of another size than the photo is refused", () => {
   });
 });
 
-test("of many classes the strip tells those that occur, in rows as wide as the photo", () => {
+test("of many classes the strip shows those that occur, in rows as wide as the photo", () => {
   const names = Array.from({ length: 30 }, (_, i) => `a rather long name ${i}`);
   const boxes = names.map((_, i) => [10 * i, 10, 10 * i + 9, 60]);
   const photo = photoOf(400, 300);
@@ -148,7 +148,7 @@ test("of many classes the strip tells those that occur, in rows as wide as the p
   assert.equal(count(few, colourOf(4), 300), 0);
 });
 
-test("the strip tells no classes whose names are not known", () => {
+test("the strip shows no classes whose names are not known", () => {
   const names: string[] = [];
   names[2] = "path";
   const drawn = drawDetections(photoOf(400, 300), found([[0, 0, 9, 9]], { names, classIds: [2] }));
@@ -156,7 +156,7 @@ test("the strip tells no classes whose names are not known", () => {
   assert.equal(count(drawn, colourOf(0), 300) + count(drawn, colourOf(1), 300), 0);
 });
 
-test("a name that cannot be drawn is replaced by the class's number, a title without room left out", () => {
+test("a name that cannot be drawn becomes a number, a title without room is left out", () => {
   const photo = photoOf(400, 300);
   const strip = (name: string, title = "") =>
     drawDetections(

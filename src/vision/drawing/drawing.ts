@@ -7,41 +7,44 @@ import { LabelBoxes } from "./label-boxes.ts";
 import { canLetter, letter } from "./lettering.ts";
 import { layerColours } from "./palette.ts";
 
+/** How detections are drawn. */
 export interface DrawingOptions {
-  /** A label beside the objects that have room for one. Default true. */
+  /** Draw a label beside each object that has room for one. Default true. */
   readonly labels?: boolean | undefined;
-  /** What an object's label says. Default: its name and score. */
+  /** Makes the label of an object. Default: its name and score. */
   readonly labelOf?: ((object: Detection, place: LabelTarget) => string) | undefined;
-  /** A strip below the photo with the count of each class. Default true. */
+  /** Draw a strip below the photo with the count of each class. Default true. */
   readonly counts?: boolean | undefined;
-  /** Text at the right end of the strip, for instance the file's name. */
+  /** The text at the right end of the strip, for instance the file's name. */
   readonly title?: string | undefined;
 }
 
-/** Which object of the drawing a label is for. */
+/** The object of the drawing that a label is for. */
 export interface LabelTarget {
   readonly layer: number;
   /** Its index in the layer. */
   readonly index: number;
 }
 
-/** Sizes below are for a photo whose longer side has this many px, and grow with it. */
+/** Sizes are for a photo whose longer side has this many px, and grow with it. */
 const designSide = 1600;
 const white: Rgb = [255, 255, 255];
 const dark: Rgb = [16, 20, 24];
 const shadow: Ink = { colour: dark, alpha: 0.45 };
-/** Of a layer with more classes than this, the strip tells only those that occur. */
+/** Of a layer with more classes, the strip shows only those that occur. */
 const maxNamesWithZero = 3;
 
 /**
  * Draws what was found on a photo: masks tinted and outlined, objects without a mask framed, very
- * small ones dotted; names and scores where they fit without covering each other; below the photo a
- * strip with the counts, so that no object is hidden. Lines and letters grow with the photo.
+ * small ones as dots; names and scores where they fit without covering each other; and below the
+ * photo a strip with the counts, so that no object is hidden. Lines and letters grow with the
+ * photo.
  *
- * @param layers What different models found on the same photo, the uppermost last. Each class has its
- *   own colour, the same on every photo; those of the last layer are the same without the others too.
- * @returns A new picture, as wide as the photo; higher by the strip.
- * @throws `INVALID_ARGUMENT` when a mask is not of the photo's size.
+ * @param layers What different models found on the same photo, the uppermost last. Each class has
+ *   its own colour, the same on every photo; the colours of the last layer do not depend on the
+ *   others.
+ * @returns A new picture, as wide as the photo and taller by the strip.
+ * @throws `INVALID_ARGUMENT` when a mask is not of the photo's size. /
  */
 export function drawDetections(
   photo: Picture,
@@ -78,7 +81,7 @@ interface DrawnObject extends Detection {
 
 interface Style {
   readonly lineWidthPx: number;
-  /** Objects are too small for frames: each is a dot of this radius. */
+  /** The radius of dots, where objects are too small for frames. */
   readonly dotRadiusPx: number | undefined;
 }
 
@@ -93,7 +96,7 @@ function colourLayers(layers: readonly Detections[]): { objects: DrawnObject[] }
   }));
 }
 
-/** Lines are thinner and frames become dots where the typical object is small. */
+/** Makes lines thinner, or dots instead of frames, where the typical object is small. */
 function styleOf({ objects }: { objects: readonly DrawnObject[] }, scale: number): Style {
   const sides = objects
     .map(({ boxXyxy: [x1, y1, x2, y2] }) => Math.sqrt(Math.max(0, (x2 - x1) * (y2 - y1))))
@@ -146,7 +149,7 @@ interface LabelOptions {
   readonly placed: LabelBoxes;
 }
 
-/** Writes a text on a plate above the object, if it is wide enough and the place is free. */
+/** Writes a text on a plate above the object, if the object is wide enough and the place free. */
 function label(
   canvas: Canvas,
   { boxXyxy: [x1, y1, x2], colour }: DrawnObject,
@@ -168,7 +171,7 @@ function label(
   canvas.stroke(lines, { colour: isLight(colour) ? dark : white }, lineWidthPx);
 }
 
-/** By the eye's weights for red, green and blue (Rec. 709). */
+/** Weighs red, green and blue as the eye does (Rec. 709). */
 function isLight([red, green, blue]: Rgb): boolean {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 110;
 }
@@ -178,7 +181,7 @@ function entriesOf(layers: readonly Detections[]): CaptionEntry[] {
   return layers.flatMap((layer, i) => {
     const counts = new Map<number, number>();
     if (layer.names.length <= maxNamesWithZero) {
-      // The list has holes where only the names of what was found are known.
+      // The list is sparse where only the names of found objects are known.
       for (const classId of layer.names.keys()) if (classId in layer.names) counts.set(classId, 0);
     }
     for (const classId of layer.classIds) counts.set(classId, (counts.get(classId) ?? 0) + 1);

@@ -1,8 +1,8 @@
 import type { Rgb } from "./canvas.ts";
 
 /**
- * Okabe and Ito's colours, which people with any common colour blindness can tell apart (without
- * black), in an order that starts with those that stand out from green and brown.
+ * Okabe and Ito's colours, which people with any common colour blindness can distinguish (without
+ * black), starting with those that stand out from green and brown.
  */
 const colours: readonly Rgb[] = [
   [240, 228, 66],
@@ -14,16 +14,16 @@ const colours: readonly Rgb[] = [
   [0, 114, 178],
 ];
 
-/** The colour of a class: always the same for the same number; after seven they repeat. */
+/** Returns the colour of a class, always the same for the same number; after seven they repeat. */
 export function colourOf(classNumber: number): Rgb {
   return colours[((classNumber % colours.length) + colours.length) % colours.length]!;
 }
 
 /**
- * The colours of the classes of each layer, which are what different models found on a photo. All
- * classes have one numbering, so that no two share a colour without need. It begins with the last
- * layer: what is counted has the same colours whether there are regions below it or not, and those of
- * regions follow from how many classes are counted, whichever regions are on the photo.
+ * Assigns colours to the classes of each layer, which are what different models found on a photo.
+ * All classes are numbered together, so that no two share a colour without need. The numbering
+ * starts with the last layer: what is counted has the same colours with and without regions, and
+ * the colours of regions depend only on the number of counted classes. /
  */
 export function layerColours(
   layers: readonly { readonly names: readonly string[] }[],

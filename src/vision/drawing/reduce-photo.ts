@@ -6,17 +6,17 @@ import type { Pixels } from "../photo/open-photo.ts";
 import type { Picture } from "../photo/picture.ts";
 import { PictureOnDisk } from "../photo/picture-on-disk.ts";
 
-/** A photo made smaller by a whole factor, so that it can be held and drawn on. */
+/** A photo made smaller by a whole factor, so that it fits into memory and can be drawn on. */
 export interface ReducedPhoto {
   readonly picture: Picture;
-  /** Pixels of the photo on each side of one of the picture. */
+  /** Pixels of the photo per pixel of the picture, along a side. */
   readonly factor: number;
 }
 
-/** A drawing of more is of no use, and of less shows no detail. */
+/** More pixels are useless in a drawing, and fewer show no details. */
 const mostPixels = 16_000_000;
 
-/** Makes a photo on disk smaller, strip by strip; one in memory is left as it is. */
+/** Makes a photo on disk smaller, strip by strip; a photo in memory stays as it is. */
 export async function reducePhoto(
   pixels: Pixels,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
@@ -42,7 +42,7 @@ export async function reducePhoto(
   return { picture: { data, widthPx: width!, heightPx: height! }, factor };
 }
 
-/** The same objects on the smaller picture. */
+/** Returns the same objects on the smaller picture. */
 export function reduceDetections(detections: Detections, reduced: ReducedPhoto): Detections {
   const { picture, factor } = reduced;
   if (factor === 1) return detections;
@@ -56,7 +56,7 @@ export function reduceDetections(detections: Detections, reduced: ReducedPhoto):
   });
 }
 
-/** Looks at the middle pixel of those that become one. */
+/** Keeps the middle one of the pixels that become one. */
 function reduceMask(mask: Mask, { widthPx, heightPx }: Picture, factor: number): Mask {
   const middle = factor >> 1;
   const runs = new RunLengths();

@@ -3,16 +3,16 @@ import type { Letterbox } from "./plan-letterbox.ts";
 
 /** The grey around the photo, of 255. */
 const padValue = 114;
-/** v/255 as a float32 network input, for every byte v. */
+/** v/255 in float32, for every byte v. */
 const unitOf = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
 
-/** Writes the rows of a network's input one by one, from top to bottom. */
+/** Writes the rows of a network's input one after the other, from top to bottom. */
 export class LetterboxRows {
   readonly #plan: Letterbox;
   readonly #out: Float32Array;
   readonly #columns: Taps;
   readonly #rows: Taps;
-  // Rows of the photo after the horizontal pass, still in fixed point; each is sampled once.
+  // Rows of the photo after the horizontal pass, in fixed point; each is sampled once.
   #upper: Int32Array;
   #lower: Int32Array;
   #upperRow = -1;
@@ -29,12 +29,12 @@ export class LetterboxRows {
     this.#lower = new Int32Array(3 * resizedWidth);
   }
 
-  /** The two rows of the photo between which row `y` lies; they never go up again. */
+  /** The two rows of the photo between which row `y` lies; they never decrease with `y`. */
   sourceRows(y: number): readonly [number, number] {
     return [this.#rows.first[y]!, this.#rows.second[y]!];
   }
 
-  /** @param pixelsOf The bytes of a row of the photo. */
+  /** @param pixelsOf Returns the bytes of a row of the photo. */
   write(y: number, pixelsOf: (row: number) => Uint8Array): void {
     const { inputWidth, inputHeight, padLeft, padTop } = this.#plan;
     const [first, second] = this.sourceRows(y);
@@ -66,8 +66,8 @@ interface Taps {
 }
 
 /**
- * The taps of one axis. Outside the source, the horizontal pass drops the fraction while the vertical
- * one keeps it and clamps its two rows to the same one: both as OpenCV does.
+ * Computes the taps of one axis. Outside the source, the horizontal pass drops the fraction; the
+ * vertical pass keeps it and clamps its two rows to the same one. Both are OpenCV's behaviour.
  */
 function resizeTaps(sourceSize: number, size: number, clampFraction: boolean): Taps {
   const taps: Taps = {

@@ -6,25 +6,23 @@ import type { Letterbox } from "./plan-letterbox.ts";
 
 /**
  * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, float32 in 0…1,
- * `3 · inputHeight · inputWidth` values, all of them written.
+ * `3 · inputHeight · inputWidth` values, all of which are written.
  *
- * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which is fixed-point: 11-bit weights, a
- * horizontal pass, then a vertical one that drops 4 and 16 bits before it rounds.
+ * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which uses fixed point: 11-bit weights, a
+ * horizontal pass, then a vertical pass that drops 4 and 16 bits before it rounds.
  *
- * @throws `INVALID_ARGUMENT` when picture, plan and output do not fit each other.
+ * @throws `INVALID_ARGUMENT` when picture, plan and output do not match.
  */
 export function letterbox(picture: Picture, plan: Letterbox, out: Float32Array): void {
   for (const _ of letterboxInBands(picture, plan, out)) {
-    // One band after the other, at once.
+    // One band after the other, without pauses.
   }
 }
 
-/** Rows of the input that are written between two pauses: half a millisecond of work or so. */
+/** Rows of the input that are written between two pauses: about half a millisecond of work. */
 const bandRows = 32;
 
-/**
- * The same, with a pause after every band of rows, so that a caller can let others have their turn.
- */
+/** Does the same with a pause after each band of rows, so that a caller can yield to others. */
 export function* letterboxInBands(
   picture: Picture,
   plan: Letterbox,
@@ -39,14 +37,14 @@ export function* letterboxInBands(
   }
 }
 
-/** Bytes of a photo that are in memory at once when it is read in strips. */
+/** The bytes of a photo that are in memory at once when it is read in strips. */
 const stripBytes = 16_000_000;
-/** More rows are no use, as few are looked at. */
+/** More rows would not help, since few are sampled. */
 const maxStripRows = 512;
 
 /**
- * The same for a photo that is not in memory: strips of it, of its whole width, are read from top to
- * bottom, those only of which something is needed.
+ * Does the same for a photo that is not in memory: strips of its whole width are read from top to
+ * bottom, and only those that are needed.
  */
 export async function letterboxInStrips(
   photo: CuttablePhoto,
@@ -71,7 +69,7 @@ export async function letterboxInStrips(
   }
 }
 
-/** As much of a picture on disk as the letterbox needs. */
+/** The part of a picture on disk that the letterbox needs. */
 export interface CuttablePhoto {
   readonly widthPx: number;
   readonly heightPx: number;
@@ -93,7 +91,7 @@ function assertFit(
   if (fits) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ${length} output values, got ` +
-      `${widthPx}×${heightPx} (${data?.length ?? "?"} bytes) and ${out.length}.`,
+    `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ${length} output values, ` +
+      `got ${widthPx}×${heightPx} (${data?.length ?? "?"} bytes) and ${out.length}.`,
   );
 }

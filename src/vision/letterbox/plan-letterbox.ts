@@ -1,7 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import { roundHalfEven } from "../rounding.ts";
 
-/** How a photo is laid into a network's input: resized by one factor, centred, padded with grey. */
+/** The place of a photo in a network's input: resized by one factor, centred, padded with grey. */
 export interface Letterbox {
   /** The network's input, px. */
   readonly inputWidth: number;
@@ -11,7 +11,9 @@ export interface Letterbox {
   readonly resizedHeight: number;
   readonly padLeft: number;
   readonly padTop: number;
-  /** Input px per photo px, as the way back uses it: min(inputHeight/photoHeight, inputWidth/photoWidth). */
+  /**
+   * Input px per photo px for the way back: min(inputHeight/photoHeight, inputWidth/photoWidth).
+   */
   readonly gain: number;
   readonly photoWidth: number;
   readonly photoHeight: number;
@@ -20,19 +22,19 @@ export interface Letterbox {
 export interface LetterboxOptions {
   /** Width and height of the photo, px. */
   readonly photoWh: readonly [number, number];
-  /** Width and height of the network's input, px; with `minimumRectangle`, the most it may have. */
+  /** Width and height of the network's input, px; with `minimumRectangle`, the maximum. */
   readonly inputWh: readonly [number, number];
-  /** What the input's sides must be multiples of; only used with `minimumRectangle`. Default 32. */
+  /** The input's sides are multiples of this; only used with `minimumRectangle`. Default 32. */
   readonly stride?: number;
   /** Pad only to the next multiple of `stride` ("auto" in Ultralytics). Default false. */
   readonly minimumRectangle?: boolean;
 }
 
 /**
- * Plans the letterbox of Ultralytics (`LetterBox` with scaleup and center): Python's rounding, an odd
- * padding pixel goes right or below.
+ * Plans the letterbox of Ultralytics (`LetterBox` with scaleup and center): Python's rounding, an
+ * odd padding pixel at the right or below.
  *
- * @throws `INVALID_ARGUMENT` for sides or strides that are not whole numbers from 1 up.
+ * @throws `INVALID_ARGUMENT` for sides or strides that are not whole numbers from 1 up. /
  */
 export function planLetterbox({
   photoWh: [photoWidth, photoHeight],
@@ -54,7 +56,7 @@ export function planLetterbox({
     );
   }
   const ratio = Math.min(maxHeight / photoHeight, maxWidth / photoWidth);
-  // A very long photo would round to nothing, which Ultralytics cannot resize to.
+  // A very long photo would round to a side of 0, to which Ultralytics cannot resize.
   const resizedWidth = Math.max(1, roundHalfEven(photoWidth * ratio));
   const resizedHeight = Math.max(1, roundHalfEven(photoHeight * ratio));
   const padding = (max: number, resized: number) =>

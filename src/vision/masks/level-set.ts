@@ -1,6 +1,6 @@
 import { RunLengths } from "./run-lengths.ts";
 
-/** Cells or pixels; left and top are inside, right and bottom just outside. */
+/** A rectangle of cells or pixels; left and top are inside, right and bottom just outside. */
 export interface CellBounds {
   readonly left: number;
   readonly top: number;
@@ -8,18 +8,21 @@ export interface CellBounds {
   readonly bottom: number;
 }
 
-/** Where each pixel of an enlarged axis lies between two cells. */
+/** The place of each pixel of an enlarged axis between two cells. */
 export interface Axis {
   readonly first: Int32Array;
   readonly second: Int32Array;
-  /** Weight of the second cell, 0…1; never falls while `first` stays the same. */
+  /** The weight of the second cell, 0…1; never decreases while `first` stays the same. */
   readonly fraction: Float64Array;
   /** The first pixel past each cell. */
   readonly ends: Int32Array;
   readonly pixelsPerCell: number;
 }
 
-/** Spreads cells over pixels by their centres: source = (pixel + 0.5) · cells / pixels − 0.5, at least 0. */
+/**
+ * Spreads cells over pixels by their centres: source = (pixel + 0.5) · cells / pixels − 0.5, at
+ * least 0.
+ */
 export function enlargeAxis(cells: number, pixels: number): Axis {
   const first = new Int32Array(pixels);
   const second = new Int32Array(pixels);
@@ -38,22 +41,22 @@ export function enlargeAxis(cells: number, pixels: number): Axis {
 export interface LevelSetOptions {
   /** The cells of `region`, row by row. */
   readonly logits: Float32Array;
-  /** All cells that the pixels of `box` lie between. */
+  /** All cells between which the pixels of `box` lie. */
   readonly region: CellBounds;
-  /** The pixels that are asked about; not empty. */
+  /** The pixels that are traced; not empty. */
   readonly box: CellBounds;
   readonly columns: Axis;
   readonly rows: Axis;
 }
 
 /**
- * Run lengths of the pixels of a box where the bilinear interpolation of logits is above 0, found
- * without visiting each pixel; undefined if there are none.
+ * Traces the pixels of a box where the bilinear interpolation of logits is above 0, without
+ * visiting each pixel. Returns their run lengths; undefined if there are none.
  *
- * Where all corners of a patch between four cells are above 0, or none is, so are all its pixels, or
- * none. Elsewhere, down a column, the value is linear between two rows of cells, so its sign changes
- * once at most. Both hold in floating point too: weights are not negative and monotone along the
- * column, and rounding a product or a sum keeps the order.
+ * If all corners of a patch between four cells are above 0, so are all its pixels; if no corner is,
+ * no pixel is. Elsewhere, down a column, the value is linear between two rows of cells, so its sign
+ * changes at most once. Both hold in floating point, too: weights are not negative and are monotone
+ * along the column, and rounding a product or a sum keeps the order. /
  */
 export function traceLevelSet(options: LevelSetOptions): Uint32Array | undefined {
   const { logits, region, box, columns, rows } = options;
@@ -85,7 +88,7 @@ export function traceLevelSet(options: LevelSetOptions): Uint32Array | undefined
       if (a > 0 && b > 0) {
         runs.add(origin + start, end - start);
       } else if (a > 0 || b > 0) {
-        // A guess, then steps of one pixel to where it truly changes.
+        // A guess, then steps of one pixel to the actual change.
         const crossing = (first[start]! + a / (a - b) + 0.5) * rows.pixelsPerCell - 0.5;
         let y = crossing > start ? Math.min(Math.ceil(crossing), end) : start;
         while (y < end && isAbove(y, a, b) === a > 0) y++;
@@ -98,22 +101,25 @@ export function traceLevelSet(options: LevelSetOptions): Uint32Array | undefined
   return runs.isEmpty ? undefined : runs.finish(columns.first.length * pictureHeight);
 }
 
-/** Pixels start … end − 1 of a column, between the same rows of cells where mixed. */
+/** Pixels `start` … `end − 1` of a column; a mixed span lies between two rows of cells. */
 interface Span {
   readonly start: number;
   readonly end: number;
-  /** Not all corners are above 0. */
+  /** Whether some corners are above 0 and others not. */
   readonly isMixed: boolean;
 }
 
-/** What there is to do in the columns between two columns of cells; spans with nothing above 0 are left out. */
+/**
+ * The spans of the pixel columns between two columns of cells; those with nothing above 0 are left
+ * out.
+ */
 function spansOf(
   { logits, region, box, rows }: LevelSetOptions,
   left: number,
   right: number,
 ): Span[] {
   const regionWidth = region.right - region.left;
-  /** How many of a row's two cells are above 0. */
+  /** The number of a row's two cells that are above 0. */
   const aboveIn = (row: number) => {
     const at = (row - region.top) * regionWidth;
     return Number(logits[at + left]! > 0) + Number(logits[at + right]! > 0);

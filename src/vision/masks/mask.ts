@@ -10,13 +10,13 @@ export interface Rle {
 }
 
 /**
- * Which pixels of a picture belong to an object, as COCO's uncompressed run lengths: column by
- * column, from top to bottom, in turns pixels outside and inside, starting with those outside.
+ * The pixels of a picture that belong to an object, as COCO's uncompressed run lengths: column by
+ * column, from top to bottom, alternately pixels outside and inside, starting with those outside.
  */
 export class Mask {
   readonly widthPx: number;
   readonly heightPx: number;
-  /** The first may be 0; their sum is widthPx · heightPx. */
+  /** The first may be 0; the sum is widthPx · heightPx. */
   readonly counts: Uint32Array;
   #ends: Uint32Array | undefined;
 
@@ -36,7 +36,7 @@ export class Mask {
     this.counts = counts;
   }
 
-  /** From one byte a pixel, row by row; every byte but 0 is inside. */
+  /** Makes a mask from one byte per pixel, row by row; every byte but 0 is inside. */
   static fromBitmap(
     rowMajor: ArrayLike<number>,
     [widthPx, heightPx]: readonly [number, number],
@@ -50,26 +50,32 @@ export class Mask {
     return new Mask({ widthPx, heightPx, counts: runs.finish(widthPx * heightPx) });
   }
 
-  /** From COCO's uncompressed form. @throws `INVALID_ARGUMENT` when the counts do not fit the size. */
+  /**
+   * Makes a mask from COCO's uncompressed form. @throws `INVALID_ARGUMENT` for counts of another
+   * size.
+   */
   static fromRle({ size: [heightPx, widthPx], counts }: Rle): Mask {
     return new Mask({ widthPx, heightPx, counts: Uint32Array.from(counts) });
   }
 
-  /** The pixels inside or on any of the outlines; the inverse of {@link toPolygons}, but for holes. */
+  /**
+   * Makes a mask of the pixels inside or on any of the outlines; the inverse of {@link toPolygons},
+   * except for holes.
+   */
   static fromPolygons(polygons: readonly Polygon[], wh: readonly [number, number]): Mask {
     const [widthPx, heightPx] = wh;
     return new Mask({ widthPx, heightPx, counts: fillPolygons(polygons, wh) });
   }
 
-  /** The pixels inside or on the outline. */
+  /** Makes a mask of the pixels inside or on the outline. */
   static fromPolygon(polygon: Polygon, wh: readonly [number, number]): Mask {
     return Mask.fromPolygons([polygon], wh);
   }
 
   /**
-   * The pixels that are inside any of the masks.
+   * Returns the union of masks.
    *
-   * @throws `INVALID_ARGUMENT` when there are none, or of different sizes.
+   * @throws `INVALID_ARGUMENT` for no masks, or masks of different sizes.
    */
   static union(masks: readonly Mask[]): Mask {
     const [first] = masks;
@@ -79,7 +85,7 @@ export class Mask {
     for (const mask of masks) first.#assertSameSize(mask);
     const { widthPx, heightPx } = first;
     let all = masks.map((mask) => mask.counts);
-    // Two by two, so that no run is walked over more than log₂ n times.
+    // In pairs, so that no run is visited more than log₂ n times.
     while (all.length > 1) {
       const pairs = Array.from({ length: all.length >> 1 }, (_, i) =>
         uniteRuns(all[2 * i]!, all[2 * i + 1]!, widthPx * heightPx),
@@ -89,14 +95,17 @@ export class Mask {
     return new Mask({ widthPx, heightPx, counts: all[0]! });
   }
 
-  /** How many pixels are inside. */
+  /** The number of pixels inside. */
   get areaPx(): number {
     let area = 0;
     for (let i = 1; i < this.counts.length; i += 2) area += this.counts[i]!;
     return area;
   }
 
-  /** The smallest box around the pixels: left, top, and right, bottom just outside; undefined if empty. */
+  /**
+   * The smallest box around the pixels: left, top, and right, bottom just outside; undefined if
+   * empty.
+   */
   get boxXyxy(): [number, number, number, number] | undefined {
     const { counts, heightPx } = this;
     let [left, top, right, bottom] = [Infinity, Infinity, -1, -1];
@@ -107,7 +116,7 @@ export class Mask {
         const last = Math.floor((end - 1) / heightPx);
         left = Math.min(left, first);
         right = last + 1;
-        // A run over several columns goes to the bottom of one and from the top of the next.
+        // A run over several columns reaches the bottom of one and the top of the next.
         top = Math.min(top, first === last ? start - first * heightPx : 0);
         bottom = Math.max(bottom, first === last ? end - last * heightPx : heightPx);
       }
@@ -116,7 +125,7 @@ export class Mask {
     return right < 0 ? undefined : [left, top, right, bottom];
   }
 
-  /** The runs inside, split at the columns: [x, y1, y2), column by column. */
+  /** Lists the runs inside, split at the columns: [x, y1, y2), column by column. */
   *columnRuns(): Generator<ColumnRun> {
     const { counts, heightPx } = this;
     for (let i = 1, start = counts[0] ?? 0; i < counts.length; i += 2) {
@@ -131,7 +140,7 @@ export class Mask {
     }
   }
 
-  /** One byte a pixel, row by row: 1 inside, 0 outside. */
+  /** Returns one byte per pixel, row by row: 1 inside, 0 outside. */
   toBitmap(): Uint8Array {
     const { widthPx } = this;
     const bitmap = new Uint8Array(widthPx * this.heightPx);
@@ -141,22 +150,22 @@ export class Mask {
     return bitmap;
   }
 
-  /** COCO's uncompressed form, ready for JSON. */
+  /** Returns COCO's uncompressed form, ready for JSON. */
   toRle(): { size: [number, number]; counts: number[] } {
     return { size: [this.heightPx, this.widthPx], counts: Array.from(this.counts) };
   }
 
   /**
-   * The outer outline of each connected part (pixels that touch at a corner are connected), through
-   * the outermost pixels; only points where the direction changes, as `CHAIN_APPROX_SIMPLE` does.
-   * Holes, and what lies inside them, are not told.
+   * Returns the outer outline of each connected part (pixels that touch at a corner are connected),
+   * through the outermost pixels; only points where the direction changes, as `CHAIN_APPROX_SIMPLE`
+   * does. Holes, and parts inside them, are left out.
    */
   toPolygons(): [number, number][][] {
     const box = this.boxXyxy;
     return box === undefined ? [] : traceContours([...this.columnRuns()], box);
   }
 
-  /** Whether the pixel is inside; never outside the picture. */
+  /** Whether the pixel is inside; false outside the picture. */
   contains(x: number, y: number): boolean {
     const column = Math.floor(x);
     const row = Math.floor(y);
@@ -173,7 +182,7 @@ export class Mask {
   }
 
   /**
-   * Intersection over union, 0…1; 0 for two empty masks.
+   * Returns the intersection over union, 0…1; 0 for two empty masks.
    *
    * @throws `INVALID_ARGUMENT` when the masks are of different sizes.
    */
@@ -185,7 +194,7 @@ export class Mask {
   }
 
   /**
-   * Intersection over the smaller of the two areas, 0…1; 0 where one is empty.
+   * Returns the intersection over the smaller of the two areas, 0…1; 0 where one is empty.
    *
    * @throws `INVALID_ARGUMENT` when the masks are of different sizes.
    */
@@ -196,10 +205,9 @@ export class Mask {
   }
 
   /**
-   * The same pixels in a larger picture, of which this mask's picture is a part: from a slice to its
-   * photo.
+   * Places the mask of a slice on its photo.
    *
-   * @throws `INVALID_ARGUMENT` when the part does not lie within the larger picture.
+   * @throws `INVALID_ARGUMENT` when the slice does not lie within the photo.
    */
   placeIn(
     [widthPx, heightPx]: readonly [number, number],
@@ -229,7 +237,8 @@ export class Mask {
     if (other.widthPx === this.widthPx && other.heightPx === this.heightPx) return;
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected masks of one size, got ${this.widthPx}×${this.heightPx} and ${other.widthPx}×${other.heightPx}.`,
+      `Expected masks of one size, got ${this.widthPx}×${this.heightPx} and ` +
+        `${other.widthPx}×${other.heightPx}.`,
     );
   }
 }
@@ -256,7 +265,7 @@ function intersectRuns(a: Uint32Array, b: Uint32Array): number {
   return intersection;
 }
 
-/** Walks over the runs of both, always on with the one that begins first. */
+/** Merges the runs of both, always taking the one that starts first. */
 function uniteRuns(a: Uint32Array, b: Uint32Array, total: number): Uint32Array {
   const runs = new RunLengths();
   let [i, j] = [1, 1];

@@ -2,20 +2,20 @@ import type { Mask } from "./mask.ts";
 
 export type Vertex = readonly [x: number, y: number];
 
-/** A closed line: the last point is the first again. */
+/** A closed line: the last point repeats the first. */
 export type Ring = readonly Vertex[];
 
 /** One connected part of a shape: its outer ring, then the rings of its holes. */
 export type RingedShape = readonly Ring[];
 
 /**
- * The outlines of a mask along the edges of its pixels, so that they enclose exactly its pixels:
- * corners are whole numbers, the pixel at (x, y) being the square from there to (x + 1, y + 1).
+ * Outlines a mask along the edges of its pixels, so that the outlines enclose exactly these pixels.
+ * Corners are whole numbers; the pixel at (x, y) is the square from there to (x + 1, y + 1).
  *
- * No ring touches itself; two may touch in a corner. By the numbers as they are, outer rings go
- * counterclockwise (their shoelace area is positive) and holes clockwise, as RFC 7946 wants it; on a
- * photo, whose y points down, it looks the other way round. Rings start at their leftmost, then
- * topmost corner.
+ * No ring touches itself; two may touch at a corner. By their numbers, outer rings are
+ * counterclockwise (their shoelace area is positive) and holes clockwise, as in RFC 7946; on a
+ * photo, whose y axis points down, it looks the other way round. Rings start at their leftmost,
+ * then topmost corner. /
  */
 export function outlineMask(mask: Mask): RingedShape[] {
   const rings = traceRings(edgesOf(mask));
@@ -35,7 +35,7 @@ export function outlineMask(mask: Mask): RingedShape[] {
     .map(({ ring, holes }) => [ring, ...holes]);
 }
 
-/** The area that a ring encloses: positive where x turns towards y. */
+/** Returns the area that a ring encloses: positive where x turns towards y. */
 export function signedArea(ring: Ring): number {
   let sum = 0;
   for (let i = 1; i < ring.length; i++) {
@@ -48,15 +48,17 @@ export function signedArea(ring: Ring): number {
 
 type Interval = readonly [start: number, end: number];
 
-/** Directed pieces of border: where each that starts at a corner ends. At most two start at one. */
+/** Directed pieces of border, by the corner where they start: their ends, at most two. */
 type Edges = Map<number, number[]>;
 
-/** A corner as one number; photos are smaller. */
+/** Makes one number of a corner; photos are smaller. */
 const stride = 2 ** 26;
 const cornerAt = (x: number, y: number) => x * stride + y;
 const pointOf = (corner: number): Vertex => [Math.floor(corner / stride), corner % stride];
 
-/** All border between pixels inside and outside, with the inside on the side where x turns to y. */
+/**
+ * Returns the border between inside and outside, with the inside on the side where x turns to y.
+ */
 function edgesOf(mask: Mask): Edges {
   const edges: Edges = new Map();
   const add = (from: number, to: number) => {
@@ -81,7 +83,10 @@ function edgesOf(mask: Mask): Edges {
   return edges;
 }
 
-/** What of the intervals is in none of the others; both are in order and do not touch. */
+/**
+ * Lists the parts of the intervals that are in none of the others; both are in order, without
+ * touching.
+ */
 function* without(intervals: readonly Interval[], others: readonly Interval[] = []) {
   let i = 0;
   for (const [start, end] of intervals) {
@@ -95,7 +100,7 @@ function* without(intervals: readonly Interval[], others: readonly Interval[] = 
   }
 }
 
-/** Follows the edges; where a walk comes back to a corner of its own, a ring is cut off. */
+/** Follows the edges; where a path returns to one of its corners, a ring is complete. */
 function traceRings(edges: Edges): Ring[] {
   const rings: Ring[] = [];
   for (const start of edges.keys()) {
@@ -118,9 +123,9 @@ function traceRings(edges: Edges): Ring[] {
 }
 
 /**
- * Where to go on from a corner. Where two pixels touch in it only, along the one that was followed:
- * parts that are connected over corners alone are parts by themselves, or a hole could cut a shape
- * in two.
+ * Takes the next edge from a corner. Where two pixels touch only at this corner, it follows the
+ * same pixel: parts that are connected only at corners are separate, or a hole could cut a shape in
+ * two. /
  */
 function takeEdge(edges: Edges, from: number, before: number | undefined): number {
   const ends = edges.get(from)!;
@@ -139,7 +144,7 @@ function takeEdge(edges: Edges, from: number, before: number | undefined): numbe
   return chosen!;
 }
 
-/** Only the corners at which the direction changes, from the leftmost, then topmost on. */
+/** Keeps the corners where the direction changes, starting at the leftmost, then topmost. */
 function toRing(corners: readonly number[]): Ring {
   const points = corners.map(pointOf);
   const kept = points.filter(([x, y], i) => {
@@ -155,7 +160,7 @@ function toRing(corners: readonly number[]): Ring {
   return [...kept.slice(first), ...kept.slice(0, first), kept[first]!];
 }
 
-/** A point in the pixel at a ring's first corner: to its right and below. */
+/** Returns a point in the pixel to the right of and below a ring's first corner. */
 function insideOf([first]: Ring): Vertex {
   return [first![0] + 0.5, first![1] + 0.5];
 }
@@ -165,7 +170,7 @@ function contains(ring: Ring, [x, y]: Vertex): boolean {
   for (let i = 1; i < ring.length; i++) {
     const [x1, y1] = ring[i - 1]!;
     const [x2, y2] = ring[i]!;
-    // Edges are vertical or horizontal, and the point is on none.
+    // Edges are vertical or horizontal, and the point is on none of them.
     if (x1 === x2 && x1 < x && y1 > y !== y2 > y) isInside = !isInside;
   }
   return isInside;

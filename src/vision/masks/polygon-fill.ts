@@ -3,15 +3,15 @@ import { RunLengths } from "./run-lengths.ts";
 /** A closed outline; its points are pixels: [x, y] with x from the left, y from the top. */
 export type Polygon = readonly (readonly [number, number])[];
 
-/** Distances below this are rounding errors of a crossing, px. */
+/** Smaller distances are rounding errors of a crossing, px. */
 const epsilon = 1e-9;
 
 /**
- * The pixels whose points lie inside (even-odd) or on the outline of any of the polygons, as COCO's
- * counts. Points outside the picture are allowed; what lies there is cut off.
+ * Fills polygons: the pixels inside (even-odd) or on the outline of any of them, as COCO's counts.
+ * Points outside the picture are allowed, and cut off.
  *
- * A column's pixels are those of the limits from its left and from its right, which together are the
- * closed shape, plus its upright edges.
+ * A column's pixels are those of the limits from its left and from its right, which together are
+ * the closed shape, plus its upright edges.
  */
 export function fillPolygons(
   polygons: readonly Polygon[],
@@ -35,7 +35,7 @@ export function fillPolygons(
 }
 
 function addPolygon(polygon: Polygon, columns: [number, number][][]): void {
-  /** Where the outline crosses each column's line, seen from its left and from its right. */
+  /** The crossings of the outline with each column's line, as limits from its left and right. */
   const fromLeft: number[][] = columns.map(() => []);
   const fromRight: number[][] = columns.map(() => []);
   for (const [i, [x1, y1]] of polygon.entries()) {

@@ -82,7 +82,7 @@ test("masks of the input's size use all prototypes", () => {
   });
 });
 
-test("no boxes give no masks; empty masks are told by undefined", () => {
+test("no boxes make no masks, and an empty mask is undefined", () => {
   const prototypes = { data: Float32Array.of(1, 1, 1, 1), count: 1, width: 2, height: 2 };
   const plan = planInputMasks({ inputWidth: 8, inputHeight: 8 }, prototypes);
   const masks = (boxes: number[], coefficients: number[]) =>

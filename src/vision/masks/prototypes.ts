@@ -4,7 +4,9 @@ import { roundHalfEven } from "../rounding.ts";
 import { type CellBounds, enlargeAxis, traceLevelSet } from "./level-set.ts";
 import { Mask } from "./mask.ts";
 
-/** A segmentation network's prototypes for one picture: `count` planes of width × height, row by row. */
+/**
+ * A segmentation network's prototypes for one picture: `count` planes of width × height, by row.
+ */
 export interface Prototypes {
   readonly data: Float32Array;
   readonly count: number;
@@ -12,21 +14,22 @@ export interface Prototypes {
   readonly height: number;
 }
 
-/** Which part of the prototypes is spread over which picture. */
+/** The part of the prototypes that is spread over a picture. */
 export interface MaskPlan {
-  /** Prototype cells; the rest is padding. */
+  /** In cells of the prototypes; the rest is padding. */
   readonly left: number;
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
-  /** Size of the masks, px. */
+  /** The size of the masks, px. */
   readonly widthPx: number;
   readonly heightPx: number;
 }
 
 /**
- * Masks at the size of the photo: Ultralytics' `process_mask_native` (`retina_masks`). The padding is
- * stripped from the prototypes with the rounding of `scale_masks`; boxes are in photo px.
+ * Plans masks of the photo's size: Ultralytics' `process_mask_native` (`retina_masks`). The padding
+ * is stripped from the prototypes with the rounding of `scale_masks`; boxes are in px of the photo.
+ * /
  */
 export function planPhotoMasks(
   plan: Pick<Letterbox, "photoWidth" | "photoHeight">,
@@ -34,7 +37,7 @@ export function planPhotoMasks(
 ): MaskPlan {
   const { photoWidth, photoHeight } = plan;
   const gain = Math.min(height / photoHeight, width / photoWidth);
-  // A very long photo keeps one row of cells, where the reference would be left with none.
+  // A very long photo keeps one row of cells; the reference would keep none.
   const padX = (width - Math.max(1, roundHalfEven(photoWidth * gain))) / 2;
   const padY = (height - Math.max(1, roundHalfEven(photoHeight * gain))) / 2;
   return {
@@ -48,8 +51,8 @@ export function planPhotoMasks(
 }
 
 /**
- * Masks at the size of the network's input, padding included: Ultralytics' `process_mask` since
- * 8.4.93; boxes are in input px.
+ * Plans masks of the size of the network's input, including padding: Ultralytics' `process_mask`
+ * since 8.4.93; boxes are in px of the input. /
  */
 export function planInputMasks(
   plan: Pick<Letterbox, "inputWidth" | "inputHeight">,
@@ -60,13 +63,14 @@ export function planInputMasks(
 }
 
 /**
- * Draws one mask a box: the prototypes weighted by the box's coefficients, enlarged bilinearly
+ * Makes one mask per box: the prototypes weighted by the box's coefficients, enlarged bilinearly
  * (half-pixel centres, as torch without align_corners), above 0, inside the box (x1 ≤ x < x2).
  *
- * @param coefficients One row of `prototypes.count` values a box.
+ * @param coefficients One row of `prototypes.count` values per box.
  * @param boxesXyxy In px of the plan's picture.
- * @returns One entry a box, `undefined` where the mask is empty: Ultralytics drops such detections.
- * @throws `INVALID_ARGUMENT` when the lengths do not fit each other.
+ * @returns One entry per box, `undefined` where the mask is empty: Ultralytics drops such
+ *   detections.
+ * @throws `INVALID_ARGUMENT` when the lengths do not match. /
  */
 export function masksFromPrototypes(options: {
   readonly prototypes: Prototypes;
@@ -83,8 +87,9 @@ export function masksFromPrototypes(options: {
   ) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected ${prototypes.count} prototypes of ${planeSize} values and as many coefficients for ` +
-        `each of ${boxCount} boxes, got ${prototypes.data.length} and ${coefficients.length} values.`,
+      `Expected ${prototypes.count} prototypes of ${planeSize} values and as many coefficients ` +
+        `for each of ${boxCount} boxes, got ${prototypes.data.length} and ` +
+        `${coefficients.length} values.`,
     );
   }
   if (boxCount === 0) return [];
@@ -107,7 +112,7 @@ export function masksFromPrototypes(options: {
   });
 }
 
-/** The pixels whose index lies in the box, cut at the picture's edges. */
+/** Returns the pixels whose index lies in the box, within the picture. */
 function pixelBox([x1, y1, x2, y2]: Float32Array, { widthPx, heightPx }: MaskPlan): CellBounds {
   return {
     left: Math.max(0, Math.ceil(x1!)),
@@ -117,7 +122,7 @@ function pixelBox([x1, y1, x2, y2]: Float32Array, { widthPx, heightPx }: MaskPla
   };
 }
 
-/** The weighted sum of the prototypes in a region of cells, which is relative to the plan's part. */
+/** Sums the weighted prototypes in a region of cells, which is relative to the plan's part. */
 function weigh(
   { data, count, width, height }: Prototypes,
   weights: Float32Array,
@@ -129,7 +134,7 @@ function weigh(
   const planeSize = width * height;
   // Four planes at a time, so that the sums are read and written less often.
   for (let k = 0; k < count; k += 4) {
-    // What lies past the last plane has no weight.
+    // Planes past the last one have no weight.
     const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = weights.subarray(k, k + 4);
     const startOf = (plane: number) => Math.min(plane, count - 1) * planeSize;
     const [p0, p1, p2, p3] = [startOf(k), startOf(k + 1), startOf(k + 2), startOf(k + 3)];

@@ -1,4 +1,4 @@
-/** Collects runs of inside pixels, in ascending order, into COCO's counts; touching runs are joined. */
+/** Collects runs of inside pixels, in ascending order, as COCO's counts; joins runs that touch. */
 export class RunLengths {
   #counts = new Uint32Array(64);
   #length = 0;
@@ -9,7 +9,9 @@ export class RunLengths {
     return this.#length === 0;
   }
 
-  /** Adds the pixels `start` … `start + length − 1`; `start` is at or after the end of the last run. */
+  /**
+   * Adds the pixels `start` … `start + length − 1`; `start` is at or after the end of the last run.
+   */
   add(start: number, length: number): void {
     if (length <= 0) return;
     if (start === this.#end && this.#length > 0) {
@@ -22,7 +24,7 @@ export class RunLengths {
     this.#end = start + length;
   }
 
-  /** The counts of a picture of `total` pixels. */
+  /** Returns the counts of a picture of `total` pixels. */
   finish(total: number): Uint32Array {
     const rest = total - this.#end;
     if (rest > 0) this.#counts[this.#length++] = rest;

@@ -2,8 +2,7 @@ import type { Picture } from "./picture.ts";
 import { assertSlice, type Slice } from "./slice.ts";
 
 /**
- * Cuts a slice out of a decoded photo. The pixels are copied; a slice that is the whole photo is the
- * photo itself.
+ * Cuts a slice out of a decoded photo. The pixels are copied, unless the slice is the whole photo.
  *
  * @throws `INVALID_ARGUMENT` when the slice does not lie within the photo.
  */

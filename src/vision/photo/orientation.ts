@@ -1,8 +1,8 @@
 import type { Slice } from "./slice.ts";
 
 /**
- * How a photo must be turned to be seen upright: EXIF's orientation, 1 to 8. As the viewer sees it, x
- * may run along the stored columns (5 to 8), and either axis backwards.
+ * How a photo must be turned to be upright: EXIF's orientation, 1 to 8. In the upright photo, x may
+ * run along the stored columns (5 to 8), and either axis backwards. /
  */
 export class Orientation {
   readonly #swapsAxes: boolean;
@@ -10,7 +10,7 @@ export class Orientation {
   readonly #isYReversed: boolean;
   readonly #storedWh: readonly [number, number];
 
-  /** @param value Anything but 2 to 8 is upright already. */
+  /** @param value Anything but 2 to 8 means upright. */
   constructor(value: number | undefined, storedWh: readonly [number, number]) {
     const isOneOf = (...values: number[]) => values.includes(value ?? 1);
     this.#swapsAxes = isOneOf(5, 6, 7, 8);
@@ -25,7 +25,7 @@ export class Orientation {
     return this.#swapsAxes ? [height, width] : [width, height];
   }
 
-  /** Where a part of the upright photo is stored. */
+  /** Returns where a part of the upright photo is stored. */
   toStored({ left, top, width, height }: Slice): Slice {
     const [photoWidth, photoHeight] = this.uprightWh;
     const x = this.#isXReversed ? photoWidth - left - width : left;
@@ -36,8 +36,8 @@ export class Orientation {
   }
 
   /**
-   * How to walk over an upright part while its stored pixels are read row by row: the place of the
-   * first one, and the steps to the next column and to the next row, in pixels.
+   * Returns how to step over an upright part while its stored pixels are read row by row: the place
+   * of the first pixel, and the steps to the next column and to the next row, in pixels. /
    */
   walk({ width, height }: Pick<Slice, "width" | "height">): Walk {
     const stepX = this.#isXReversed ? -1 : 1;

@@ -1,23 +1,23 @@
 import type { FileHandle } from "node:fs/promises";
 import type { Sharp } from "sharp";
 
-/** Side of a tile, px: a slice touches few of them, and a row of them is not large. */
+/** The side of a tile, px: a slice touches few tiles, and a row of tiles is not large. */
 const tilePx = 512;
 
 /**
- * A picture of 8-bit RGB in an uncompressed, tiled BigTIFF, which libvips writes while it decodes, row
- * of tiles by row of tiles. Any part can be read without reading the rest.
+ * A picture of 8-bit RGB in an uncompressed, tiled BigTIFF, which libvips writes while it decodes,
+ * one row of tiles after the other. Any part can be read without reading the rest. /
  */
 export interface TiledTiff {
   readonly width: number;
   readonly height: number;
   readonly tileWidth: number;
   readonly tileHeight: number;
-  /** Where in the file each tile begins, row by row. */
+  /** The position of each tile in the file, row by row. */
   readonly tileOffsets: readonly number[];
 }
 
-/** Lets sharp write such a file. */
+/** Makes sharp write such a file. */
 export function toTiledTiff(image: Sharp): Sharp {
   return image.tiff({
     compression: "none",
@@ -40,10 +40,10 @@ const tag = {
   tileOffsets: 324,
 } as const;
 
-/** Bytes of the value types that these fields have: SHORT, LONG and LONG8. */
+/** The bytes of the value types of these fields: SHORT, LONG and LONG8. */
 const bytesOfType: Readonly<Record<number, number>> = { 3: 2, 4: 4, 16: 8 };
 
-/** Reads where the tiles are. @throws Error when it is another kind of file. */
+/** Reads the layout of such a file. @throws Error when it is another kind of file. */
 export async function readTiledTiff(file: FileHandle): Promise<TiledTiff> {
   const header = await readAt(file, 0, 16);
   if (header.toString("latin1", 0, 2) !== "II" || header.readUInt16LE(2) !== 43) {

@@ -121,7 +121,7 @@ test("an object that the grown box no longer matches is lost", () => {
   ]);
 });
 
-test("classes are merged by themselves, unless told otherwise", () => {
+test("classes are merged by themselves unless the merge is class-agnostic", () => {
   const rows: Row[] = [
     [0, 0, 10, 10, 0.75, 1],
     [0, 0, 10, 9, 0.75, 0],
@@ -244,7 +244,7 @@ test("what cannot be merged is refused", () => {
   );
 });
 
-test("all sorts of crowds give what comparing all with all gives", () => {
+test("crowds of all kinds merge as by comparing every pair", () => {
   let state = 1;
   const random = () => {
     state = (state * 48271) % 2147483647;
@@ -285,7 +285,7 @@ test("all sorts of crowds give what comparing all with all gives", () => {
   assert.ok(counted.matched > 5000 && counted.lost > 100, JSON.stringify(counted));
 });
 
-/** SAHI's rules as its documentation and results tell them, without an index. */
+/** SAHI's rules, from its documentation and results, without an index. */
 function mergeByComparingAll(
   rows: readonly Row[],
   { method, metric, threshold, classAgnostic }: Defined<MergeOptions>,

@@ -6,15 +6,16 @@ import { matchGreedily } from "../boxes/greedy-matching.ts";
 import { Detections } from "../detections.ts";
 import { Mask } from "../masks/mask.ts";
 
+/** How objects of overlapping slices become one. */
 export interface MergeOptions {
   /**
-   * `nms`: of objects that match, the best one stays as it is. `nmm` (greedy non-maximum merging): it
-   * grows to take in the others. Default `nmm`.
+   * * `nms`: of objects that match, the best one stays as it is. `nmm` (greedy non-maximum
+   * merging): the best one grows to include the others. Default `nmm`. /
    */
   readonly method?: "nms" | "nmm" | undefined;
   /**
-   * How much two boxes overlap: intersection over union, or over the smaller of the two areas, which
-   * also finds the part of an object that a slice's edge has cut off. Default `ios`.
+   * * The measure of overlap: intersection over union, or over the smaller of the two areas, which
+   * also finds the part of an object that a slice's edge has cut off. Default `ios`. /
    */
   readonly metric?: "iou" | "ios" | undefined;
   /** Boxes match when they overlap by this or more, above 0 to 1. Default 0.5. */
@@ -29,24 +30,27 @@ const shareAboveNone: Expectation = {
 };
 
 /**
- * Makes one object of those that several slices have found, with SAHI's result (0.12) on the same
- * detections.
+ * Merges the objects that several slices have found more than once, with SAHI's result (0.12) on
+ * the same detections.
  *
- * Classes by themselves unless `classAgnostic`; best score first, of equals the one whose box comes
- * first by left, top, right, bottom. Each object that is left matches those after it that are left and
- * overlap it by `threshold` or more (in float32), and takes them out. With `nmm` it then takes them in
- * one by one, as long as the grown box still overlaps the next by more than `threshold` (in float64);
- * one that it does not is lost. The grown object has the union of the boxes and of the masks, the best
- * score, and the class of the better of two; of equals, the one that came in.
+ * Each class is merged by itself unless `classAgnostic`; best score first, of equals the one whose
+ * box comes first by left, top, right, bottom. Each object that is left matches the later ones that
+ * overlap it by `threshold` or more (in float32), and takes them out. With `nmm` it then includes
+ * them one by one, as long as the grown box still overlaps the next by more than `threshold` (in
+ * float64); one that it does not overlap is lost. The grown object has the union of the boxes and
+ * of the masks, the best score, and the class of the better of two; of equals, the class of the
+ * included one.
  *
- * Boxes are what is compared, with masks those around the masks. Boxes without area match nothing.
+ * Boxes are compared; for objects with masks, the boxes around the masks. Boxes without area match
+ * nothing.
  *
- * Unlike SAHI's, the result is sorted: best score first, of equals in SAHI's order, which is class by
- * class. A grown mask keeps its holes, and its box goes around its pixels, where SAHI's lacks the last
- * pixel at the right and below. An object that takes nothing in keeps its box, also if it has a mask.
+ * Unlike SAHI's, the result is sorted: best score first, of equals in SAHI's order, which is class
+ * by class. A grown mask keeps its holes, and its box includes all its pixels, where SAHI's lacks
+ * the last pixel at the right and below. An object that includes no other keeps its box, even with
+ * a mask.
  *
- * @throws `INVALID_ARGUMENT` for options out of range, a coordinate or a score that is not finite, or
- * masks of different sizes that are to be united.
+ * @throws `INVALID_ARGUMENT` for options out of range, a coordinate or a score that is not finite,
+ *   or masks of different sizes that would be united. /
  */
 export function mergeDetections(
   detections: Detections,
@@ -73,13 +77,13 @@ export function mergeDetections(
   return grow(detections, kept, boxesXyxy, matching);
 }
 
-/** An object that is left, and those that it has taken out, best first. */
+/** An object that is kept, and those that it has taken out, best first. */
 interface Kept {
   readonly index: number;
   readonly taken: readonly number[];
 }
 
-/** The boxes around the masks, where there are any, or else the objects' boxes. */
+/** Returns the boxes around the masks; an object without pixels or masks keeps its box. */
 function comparedBoxes({ boxesXyxy, masks }: Detections): Float32Array {
   if (masks === undefined) return boxesXyxy;
   const compared = boxesXyxy.slice();
@@ -90,7 +94,7 @@ function comparedBoxes({ boxesXyxy, masks }: Detections): Float32Array {
   return compared;
 }
 
-/** Those that may match each other, best first: the indices of each class by itself, or of all. */
+/** Groups the indices of objects that may match each other, best first: by class, or all. */
 function rankedGroups(
   { scores, classIds }: Detections,
   boxes: Float32Array,
@@ -117,7 +121,7 @@ function rankedGroups(
   return groups;
 }
 
-/** Lets each survivor take in, one by one, what it has taken out and what its growing box matches. */
+/** Grows each kept object by those that it has taken out, as long as its growing box matches. */
 function grow(
   detections: Detections,
   kept: readonly Kept[],
@@ -145,7 +149,7 @@ function grow(
   return new Detections({ ...grown, masks: grownMasks });
 }
 
-/** Of two boxes, in float64. */
+/** Returns the overlap of two boxes in float64. */
 function overlapOf(a: Float32Array, b: Float32Array, metric: Matching["metric"]): number {
   const width = Math.min(a[2]!, b[2]!) - Math.max(a[0]!, b[0]!);
   const height = Math.min(a[3]!, b[3]!) - Math.max(a[1]!, b[1]!);

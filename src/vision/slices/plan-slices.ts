@@ -1,33 +1,36 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Slice } from "../photo/slice.ts";
 
+/** How a photo is cut into slices. */
 export interface SliceOptions {
   /** Width and height of the photo, px. */
   readonly photoWh: readonly [number, number];
-  /** Width and height of a slice, px. Default: chosen by the photo's size, see {@link planSlices}. */
+  /** Width and height of a slice, px. Default: by the photo's size, see {@link planSlices}. */
   readonly sliceWh?: readonly [number, number] | undefined;
   /**
-   * By which share of a slice neighbours overlap, one number or [x, y], from 0 to below 1. Whole
-   * pixels, rounded down. Default 0.2. Automatic slices have an overlap of their own.
+   * The share of a slice by which neighbours overlap, one number or [x, y], from 0 to below 1.
+   * Rounded down to whole pixels. Default 0.2. Automatic slices have an overlap of their own. /
    */
-  readonly overlap?: number | readonly [number, number];
+  readonly overlap?: number | readonly [number, number] | undefined;
 }
 
-/** The plan lies in memory whole. */
+/** The whole plan is in memory. */
 const maxSlices = 100_000;
 
 /**
- * Lays slices over a photo as SAHI does (0.12): row by row from the top left, all of one size; those
- * that would reach over the right or the lower edge are moved back onto the photo. A side of a slice
- * that is longer than the photo's is the photo's.
+ * Plans the slices of a photo as SAHI does (0.12): row by row from the top left, all of one size.
+ * Slices that would reach over the right or the lower edge are moved back onto the photo. A side
+ * that would be longer than the photo's is cut to it.
  *
- * Without `sliceWh` the photo's area decides, as in SAHI: up to 2¹⁹ px² the photo is one slice, up to
- * 2²¹ its longer side is cut in 2 that overlap by 0.8, up to 2²⁴ the sides are cut in 4 and 2 and
- * above that in 8 and 4, that overlap by 0.4. Both sides of a square are cut like the shorter one.
- * Since the overlap comes on top, there are more slices than that: 6 × 1, 6 × 3 and 13 × 6.
+ * Without `sliceWh` the photo's area decides, as in SAHI. Up to 2¹⁹ px² the photo is one slice. Up
+ * to 2²¹ its longer side is cut into 2 parts, which overlap by 0.8. Up to 2²⁴ the sides are cut
+ * into 4 and 2, and above that into 8 and 4, which overlap by 0.4. Both sides of a square are cut
+ * like the shorter one. Because of the overlap, there are more slices than that: 6 × 1, 6 × 3 and
+ * 13 × 6.
  *
- * @throws `INVALID_ARGUMENT` for sides that are not whole numbers from 1 up or an overlap outside 0…1,
- * `PHOTO_TOO_LARGE` for more than 100,000 slices.
+ *
+ * @throws `INVALID_ARGUMENT` for sides that are not whole numbers from 1 up or an overlap outside
+ *   0…1, `PHOTO_TOO_LARGE` for more than 100,000 slices. /
  */
 export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): readonly Slice[] {
   assertSides("photoWh", photoWh);
@@ -41,9 +44,9 @@ export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): r
   if (columns * rows > maxSlices) {
     throw new OrangeryError(
       "PHOTO_TOO_LARGE",
-      `Expected at most ${maxSlices} slices, got ${columns}×${rows} of ${width}×${height} px on a ` +
-        `photo of ${photoWh.join("×")} px. Make the slices larger or their overlap smaller.`,
-      { details: { option: "sliceWh", expected: maxSlices, came: columns * rows } },
+      `Expected at most ${maxSlices} slices, got ${columns}×${rows} of ${width}×${height} px on ` +
+        `a photo of ${photoWh.join("×")} px. Make the slices larger or their overlap smaller.`,
+      { details: { option: "sliceWh", expected: maxSlices, value: columns * rows } },
     );
   }
   return Object.freeze(
@@ -74,8 +77,9 @@ function givenGrid(
   if (!(Array.isArray(shares) && shares.length === 2 && shares.every(isShare))) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected \`overlap\` to be from 0 to below 1, one number or [x, y], got \`${String(overlap)}\`.`,
-      { details: { option: "overlap", expected: "0 ≤ overlap < 1", came: overlap } },
+      "Expected `overlap` to be from 0 to below 1, one number or [x, y], got " +
+        `\`${String(overlap)}\`.`,
+      { details: { option: "overlap", expected: "0 ≤ overlap < 1", value: overlap } },
     );
   }
   const [width, height] = sliceWh;
@@ -89,7 +93,7 @@ function automaticGrid([width, height]: readonly [number, number]): Grid {
   const area = width * height;
   if (area <= 2 ** 19) return { sliceWh: [width, height], overlapPx: [0, 0] };
   const [splits, share] = area <= 2 ** 21 ? [1, 0.8] : area <= 2 ** 24 ? [2, 0.4] : [4, 0.4];
-  // SAHI divides a very flat photo's short side to nothing, and never ends.
+  // SAHI divides the short side of a very flat photo down to 0, and never ends.
   const sideOf = (side: number, other: number) =>
     Math.max(1, Math.floor(side / (side > other ? 2 * splits : splits)));
   const sliceWh = [sideOf(width, height), sideOf(height, width)] as const;
@@ -108,7 +112,8 @@ function assertSides(option: string, sides: readonly [number, number]): void {
   if (Array.isArray(sides) && sides.length === 2 && sides.every(isSide)) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected \`${option}\` to be [width, height] in whole pixels from 1 up, got \`${String(sides)}\`.`,
-    { details: { option, expected: "[width, height] from 1 up", came: sides } },
+    `Expected \`${option}\` to be [width, height] in whole pixels from 1 up, got ` +
+      `\`${String(sides)}\`.`,
+    { details: { option, expected: "[width, height] from 1 up", value: sides } },
   );
 }

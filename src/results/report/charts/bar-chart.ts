@@ -105,7 +105,8 @@ function ticks(bins: readonly Bin[], { tickOf, isExact = false }: BarChartOption
     if (i % every !== 0) return [];
     const x = percent((100 * (isExact ? i + 0.5 : i)) / bins.length);
     const anchor = isExact ? "middle" : i === 0 ? "start" : i === bins.length ? "end" : "middle";
-    return html`<text class="tick" x="${x}" y="${y}" text-anchor="${anchor}">${tickOf(edge)}</text>`;
+    const tick = tickOf(edge);
+    return html`<text class="tick" x="${x}" y="${y}" text-anchor="${anchor}">${tick}</text>`;
   });
 }
 

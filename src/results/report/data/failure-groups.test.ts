@@ -17,7 +17,7 @@ test("nothing is no group", () => {
   assert.deepEqual(groupsOf([]), []);
 });
 
-test("what differs in numbers and names only is told once, in one line", () => {
+test("messages that differ only in numbers and names are one reason, in one line", () => {
   const list = groupsOf([
     ["/a.jpg", "GONE", "no photo at /a.jpg, got ENOENT."],
     ["/1.jpg", "ODD", "cannot decode (1035 bytes, limit 9): early end\nVips: more\n."],

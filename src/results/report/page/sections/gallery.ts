@@ -28,8 +28,8 @@ export function gallerySection(
   if (shots.length === 0) return false;
   const shown = regionCount === undefined ? layers.filter((layer) => layer !== "regions") : layers;
   const choice =
-    `${shots.length} of ${formatCount(photoCount)}: those with the lowest scores, the most and the ` +
-    "fewest objects, and a sample of the others. ";
+    `${shots.length} of ${formatCount(photoCount)}: those with the lowest scores, the most and ` +
+    "the fewest objects, and a sample of the others. ";
   return html`
     <section id="pictures">
       <h2>Pictures</h2>
