@@ -117,7 +117,7 @@ export const errorCodes = {
     summary: "The device name is not one that Orangery knows.",
   },
   DEVICE_UNAVAILABLE: {
-    blames: "device",
+    blames: "machine",
     retryable: false,
     summary: "The device that was required failed its proof.",
   },

@@ -191,7 +191,7 @@ describe("HttpSource", () => {
 
   test("refuses what is no URL", async () => {
     using source = createSource();
-    await assert.rejects(source.read("http://"), { code: "INVALID_ARGUMENT" });
+    await assert.rejects(source.read("http://"), { code: "PHOTO_NOT_FOUND" });
   });
 });
 

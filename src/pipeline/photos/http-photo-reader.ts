@@ -110,7 +110,11 @@ export class HttpPhotoReader implements RemotePhotoReader {
 function parseUrl(name: string): URL {
   const url = URL.parse(name);
   if (url !== null) return url;
-  throw new OrangeryError("INVALID_ARGUMENT", "Expected a URL of a photo, got one that is none.");
+  // The name is not repeated: it may hold a password.
+  throw new OrangeryError(
+    "PHOTO_NOT_FOUND",
+    "Expected the URL of a photo, got text that is no URL. Check how it is written.",
+  );
 }
 
 /** A URL as it may be told, logged and recorded: without a password and without signatures. */

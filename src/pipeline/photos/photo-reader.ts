@@ -1,3 +1,5 @@
+import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
+import { urlScheme } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 import { HttpPhotoReader } from "./http-photo-reader.ts";
 import {
@@ -32,15 +34,8 @@ export class PhotoReader implements Disposable {
 
   /** @throws `INVALID_ARGUMENT` for a limit below 1. */
   constructor({ allowPrivateAddresses = false, ...limits }: PhotoReaderOptions = {}) {
+    checkOptions({ ...limits }, wholeNumberFrom(1));
     const checked = { ...defaults, ...limits };
-    for (const [name, value] of Object.entries(checked)) {
-      if (Number.isFinite(value) && value >= 1) continue;
-      throw new OrangeryError(
-        "INVALID_ARGUMENT",
-        `Expected \`${name}\` to be a number from 1 up, got \`${value}\`.`,
-        { details: { [name]: value } },
-      );
-    }
     const http = new HttpPhotoReader({ ...checked, allowPrivateAddresses });
     this.#remote = new Map<string, RemotePhotoReader>([
       ["http", http],
@@ -53,7 +48,7 @@ export class PhotoReader implements Disposable {
   /**
    * Makes sure that those of the names that are paths exist, and gives them.
    *
-   * @throws `PHOTO_NOT_FOUND`, and `INVALID_ARGUMENT` for a name of another kind.
+   * @throws `PHOTO_NOT_FOUND`, also for a name of another kind.
    */
   async check(names: readonly string[]): Promise<PhotoPath[]> {
     return await checkPhotoPaths(names.filter((name) => this.#remoteOf(name) === undefined));
@@ -64,7 +59,7 @@ export class PhotoReader implements Disposable {
    * however many there are.
    *
    * @throws `PHOTO_NOT_FOUND` for paths that do not exist, before anything is listed; and what the
-   *   source throws.
+   *   reader of a name throws.
    */
   async *list(
     names: readonly string[],
@@ -73,9 +68,9 @@ export class PhotoReader implements Disposable {
     const paths = await this.check(names);
     let local = 0;
     for (const name of names) {
-      const source = this.#remoteOf(name);
-      if (source !== undefined) {
-        yield* source.list(name, { signal: options.signal });
+      const reader = this.#remoteOf(name);
+      if (reader !== undefined) {
+        yield* reader.list(name, { signal: options.signal });
         continue;
       }
       for await (const photo of findPhotos([paths[local++]!], options)) {
@@ -86,28 +81,26 @@ export class PhotoReader implements Disposable {
 
   /** Reads one photo by a name that {@link list} gave, and hashes it. */
   async read(name: string, { signal }: ReadOptions = {}): Promise<PhotoBytes> {
-    const source = this.#remoteOf(name);
-    if (source !== undefined) return await source.read(name, { signal });
-    return await readPhoto(name, {
-      signal,
-      ...(this.#maxBytes !== undefined && { maxBytes: this.#maxBytes }),
-    });
+    const reader = this.#remoteOf(name);
+    if (reader !== undefined) return await reader.read(name, { signal });
+    return await readPhoto(name, { maxBytes: this.#maxBytes, signal });
   }
 
   #remoteOf(name: string): RemotePhotoReader | undefined {
-    const [, scheme] = /^([a-z][a-z0-9]+):\/\//i.exec(name) ?? [];
+    const scheme = urlScheme(name);
     if (scheme === undefined) return undefined;
-    const source = this.#remote.get(scheme.toLowerCase());
-    if (source !== undefined) return source;
+    const reader = this.#remote.get(scheme);
+    if (reader !== undefined) return reader;
+    const schemes = [...this.#remote.keys()].map((known) => `${known}://`);
     throw new OrangeryError(
-      "INVALID_ARGUMENT",
-      `Expected a path, or a name that begins with ${[...this.#remote.keys()].join("://, ")}://, ` +
-        `got ${scheme}://….`,
+      "PHOTO_NOT_FOUND",
+      `Expected a path, or a name that begins with ${schemes.join(", ")}, got ${scheme}://…. ` +
+        "Check how it is written.",
       { details: { scheme } },
     );
   }
 
   [Symbol.dispose](): void {
-    for (const source of new Set(this.#remote.values())) source[Symbol.dispose]();
+    for (const reader of new Set(this.#remote.values())) reader[Symbol.dispose]();
   }
 }

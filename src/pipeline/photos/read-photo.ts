@@ -5,7 +5,7 @@ import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
 
 export interface ReadPhotoOptions {
   /** Larger files are refused. Default 2 GiB. */
-  readonly maxBytes?: number;
+  readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -95,7 +95,7 @@ describe("S3Source", () => {
   test("refuses a photo above the limit, and a name without a bucket", async () => {
     using narrow = new S3PhotoReader({ ...limits, maxBytes: 5 });
     await assert.rejects(narrow.read("s3://trays/2026/a b.jpg"), { code: "PHOTO_TOO_LARGE" });
-    await assert.rejects(source.read("s3:///a.jpg"), { code: "INVALID_ARGUMENT" });
+    await assert.rejects(source.read("s3:///a.jpg"), { code: "PHOTO_NOT_FOUND" });
   });
 
   test("tells a server that is away from a photo that is", async () => {
@@ -135,8 +135,8 @@ describe("PhotoSources", () => {
   for (const name of ["ftp://host/a.jpg", "constructor://a", "gs://bucket/a.jpg"]) {
     test(`does not know ${name}`, async () => {
       using sources = new PhotoReader();
-      await assert.rejects(sources.read(name), { code: "INVALID_ARGUMENT" });
-      await assert.rejects(collect(sources.list([name])), { code: "INVALID_ARGUMENT" });
+      await assert.rejects(sources.read(name), { code: "PHOTO_NOT_FOUND" });
+      await assert.rejects(collect(sources.list([name])), { code: "PHOTO_NOT_FOUND" });
     });
   }
 

@@ -159,8 +159,8 @@ function parseS3Name(name: string): { bucket: string; key: string } {
   const [, bucket, key = ""] = /^s3:\/\/([^/]+)(?:\/(.*))?$/s.exec(name) ?? [];
   if (bucket !== undefined) return { bucket, key };
   throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected s3://bucket/key or s3://bucket/folder/, got ${name}.`,
+    "PHOTO_NOT_FOUND",
+    `Expected s3://bucket/key or s3://bucket/folder/, got ${name}. Name the bucket.`,
     { details: { name } },
   );
 }

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { mkdtempDisposable } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { openLedger } from "../../ledger/open-ledger.ts";
+import { ResultStore } from "../../ledger/results/result-store.ts";
+import { ResultWriter } from "../../ledger/results/result-writer.ts";
+import { ModelCache } from "../../models/cache/model-cache.ts";
+import { failureCases } from "../../pipeline/photos/photo-failures.fixture.ts";
+import type { PhotoBytes } from "../../pipeline/photos/read-photo.ts";
+import { countRecipe } from "../../pipeline/run/count-recipe.ts";
+import { isRetryable } from "../../tasks/is-retryable.ts";
+import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
+import { encodePicture } from "../../vision/photo/picture-file.ts";
+import { CountPhoto } from "./count-photo.ts";
+
+// Real models and a real ledger; of the photos only the reading, since none fails on demand.
+
+const stack = new AsyncDisposableStack();
+let ledger: Ledger;
+let store: ResultStore;
+let createTask: (read: () => Promise<PhotoBytes>) => CountPhoto;
+
+before(async () => {
+  const models = stack.use(await TinyModels.create());
+  const folder = stack.use(await mkdtempDisposable(join(tmpdir(), "orangery-count-")));
+  const count = { detect: { file: models.files.detect } };
+  const { recipe, sha256 } = await countRecipe(count);
+  ledger = stack.use(await openLedger(join(folder.path, "results.db")));
+  store = await ResultStore.open(ledger, recipe);
+  const writer = stack.use(new ResultWriter(store, { maxDelayMs: 1 }));
+  const cache = stack.use(new ModelCache({ models: { detect: count.detect.file }, device: "cpu" }));
+  createTask = (read) => new CountPhoto({ cache, count, sha256, store, writer, photos: { read } });
+});
+after(() => stack.disposeAsync());
+
+/** Tries a job as a queue does: three times at most, as long as its failure may pass. */
+async function work(
+  task: CountPhoto,
+  photo: string,
+): Promise<{ attempts: number; error?: unknown }> {
+  const payload = { photo, recipe: store.recipe.hash };
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await task.execute(payload, { attempt, attempts: 3 });
+      return { attempts: attempt };
+    } catch (error) {
+      if (attempt === 3 || !isRetryable(error)) return { attempts: attempt, error };
+    }
+  }
+}
+
+async function recordedReason(source: string): Promise<string | null | undefined> {
+  const rows = await ledger.read((db) =>
+    db
+      .selectFrom("entry")
+      .innerJoin("photo", "photo.id", "entry.photo_id")
+      .select("entry.reason_code")
+      .where("photo.source", "=", source)
+      .where("entry.state", "=", "failed")
+      .execute(),
+  );
+  return rows[0]?.reason_code;
+}
+
+describe("a job's failure", () => {
+  for (const { name, error, blamed } of failureCases) {
+    const consequence = {
+      photo: "fails the photo with its code",
+      attempt: "fails the photo the third time",
+      none: "fails the job and is recorded against no photo",
+    }[blamed];
+    test(`by ${name} ${consequence}`, async () => {
+      const source = `/photos/${name}.jpg`;
+      const task = createTask(async () => {
+        throw error;
+      });
+      const result = await work(task, source);
+      const recorded = { photo: name, attempt: "PHOTO_FAILED", none: undefined }[blamed];
+      assert.equal(await recordedReason(source), recorded);
+      if (blamed === "attempt") assert.equal(result.attempts, 3);
+      else assert.equal(result.error, error);
+    });
+  }
+});
+
+test("a job's photo is counted once, and known when the job comes again", async () => {
+  const bytes = await encodePicture({ data: new Uint8Array(3 * 64), widthPx: 8, heightPx: 8 });
+  const content = { sha256: "a".repeat(64), sizeBytes: bytes.length, mtimeUs: 1 };
+  const task = createTask(async () => ({ bytes, content }));
+  const payload = { photo: "/photos/black.jpg", recipe: store.recipe.hash };
+  assert.equal((await task.execute(payload)).outcome, "counted");
+  assert.deepEqual(await task.execute(payload), { outcome: "known" });
+});
