@@ -11,6 +11,7 @@ export interface PayloadSchema<Payload> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
+    /** Returns the payload, or what is wrong with the data. */
     readonly validate: (
       value: unknown,
     ) => PayloadValidation<Payload> | Promise<PayloadValidation<Payload>>;

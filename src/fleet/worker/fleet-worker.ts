@@ -45,7 +45,7 @@ export interface FleetWorkerParts<Payload, Result>
 const neverFailStalled = 1e9;
 
 /**
- * Takes jobs from a BullMQ queue and runs a task for each. Made by `createWorker`. {@link WorkerLife}
+ * Takes jobs from a BullMQ queue and runs a task for each. Made by `createWorker`. `WorkerLife`
  * describes the states that it goes through.
  */
 export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDisposable {
@@ -139,6 +139,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     await this.close({ deadlineMs: 0 });
   }
 
+  /** Closes the worker: takes no more jobs and finishes those in progress. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

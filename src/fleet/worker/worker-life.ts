@@ -3,6 +3,7 @@ import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { JobProcessor } from "../jobs/job-processor.ts";
 
+/** How a worker closes. */
 export interface CloseWorkerOptions {
   /**
    * After this time the tasks that still run are cancelled and their jobs go back to the queue; no

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { checkWorkerOptions } from "./worker-options.ts";
+
+const least = { connection: "redis://localhost", queue: "photos" };
+
+describe("a worker's options", () => {
+  test("have defaults, also where undefined is given", () => {
+    const checked = checkWorkerOptions({ ...least, attempts: undefined, lockDurationMs: 10_000 });
+    const { attempts, backoffMs, maxCrashes, concurrency, stalledIntervalMs, autostart } = checked;
+    assert.deepEqual(
+      [attempts, backoffMs, maxCrashes, concurrency, stalledIntervalMs, autostart],
+      [5, 2000, 10, 2, 5000, true],
+    );
+  });
+
+  const wrong: [what: string, options: object][] = [
+    ["no queue", { connection: least.connection }],
+    ["a queue with a colon", { ...least, queue: "a:b" }],
+    ["a queue without a name", { ...least, queue: "" }],
+    ["no connection", { queue: "photos" }],
+    ["a connection that is no URL", { ...least, connection: "localhost" }],
+    ["no concurrency", { ...least, concurrency: 0 }],
+    ["half an attempt", { ...least, attempts: 0.5 }],
+    ["a negative wait", { ...least, backoffMs: -1 }],
+    ["a lock of a moment", { ...least, lockDurationMs: 10 }],
+    ["no time to look for stalled jobs", { ...least, stalledIntervalMs: 0 }],
+    ["no crashes at all", { ...least, maxCrashes: 0 }],
+  ];
+  for (const [what, options] of wrong) {
+    test(`are refused: ${what}`, () => {
+      assert.throws(() => checkWorkerOptions(options as never), { code: "INVALID_ARGUMENT" });
+    });
+  }
+
+  test("are refused without the password in a connection", () => {
+    const connection = "http://:secret@host";
+    assert.throws(
+      () => checkWorkerOptions({ ...least, connection }),
+      (error: Error) => !error.message.includes("secret"),
+    );
+  });
+});
