@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { SampleOptions } from "../../vision/photo/sample-layout.ts";
+import type { SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
 import { expected } from "./option-values.ts";
 
 /** Options that say which samples of a photo are its colours. */

@@ -6,13 +6,14 @@ import {
   openPhoto,
   type PhotoInput,
 } from "../../vision/photo/open-photo.ts";
-import { checkSampleOptions, type SampleOptions } from "../../vision/photo/sample-layout.ts";
+import { checkSampleOptions, type SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
 import type { PhotoBytes } from "../photos/read-photo.ts";
 import { CountablePhoto, type CountingModels } from "./countable-photo.ts";
 import type { ModelUse } from "./model-use.ts";
 import { requireSegmenter } from "./segment-photo.ts";
 import { Slicing, type SlicingOptions } from "./slicing.ts";
 
+/** The models of a pipeline, and what is done with a photo. */
 export interface PhotoPipelineOptions {
   /** Finds what is counted. */
   readonly detect: ModelUse;
@@ -28,6 +29,7 @@ export interface PhotoPipelineOptions {
   readonly pixelsInMemory?: number | undefined;
 }
 
+/** How one photo is processed. */
 export interface ProcessOptions {
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,12 +40,13 @@ export interface OpenUnknownOptions extends ProcessOptions {
 }
 
 /**
- * What is done with each photo: its regions are found, the slices that touch them are predicted, what
- * lies inside a region is kept and counted. Without a segmenter the whole photo counts; without
- * slicing the photo is predicted whole.
+ * What is done with each photo: its regions are found, the slices that touch them are predicted,
+ * what lies inside a region is kept and counted. Without a segmenter the whole photo counts;
+ * without slicing the photo is predicted whole.
  *
- * Call {@link process} for the next photo before the last is done: while one is inferred, the others
- * are decoded, cut and counted. A photo's result does not depend on what is processed beside it.
+ * Call {@link process} for the next photo before the last is done: while one is inferred, the
+ * others are decoded, cut and counted. A photo's result does not depend on what is processed beside
+ * it.
  */
 export class PhotoPipeline {
   readonly #models: CountingModels;
@@ -75,8 +78,8 @@ export class PhotoPipeline {
   }
 
   /**
-   * Reads and opens a photo, unless its contents are known. Its bytes are let go as soon as they are
-   * decoded.
+   * Reads and opens a photo, unless its contents are known. Its bytes are let go as soon as they
+   * are decoded.
    *
    * @returns the photo and what identifies its contents; undefined where they are known
    */

@@ -1,7 +1,7 @@
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
 import { identifyModelFile } from "../../models/files/model-file.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
-import type { SampleOptions } from "../../vision/photo/sample-layout.ts";
+import type { SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
 
 export type ModelRole = "detect" | "segment";
@@ -14,6 +14,7 @@ export interface JobModel {
   readonly options?: RecipePredictOptions;
 }
 
+/** The options of a prediction that decide its result. */
 export type RecipePredictOptions = Pick<
   PredictOptions,
   "confidence" | "iou" | "maxDetections" | "classes" | "classAgnostic" | "imageSize"

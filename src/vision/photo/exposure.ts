@@ -1,25 +1,24 @@
 import { cutPixels, type Pixels } from "./open-photo.ts";
 import type { Slice } from "./slice.ts";
 
-/** What is strange about a photo's brightness, so that what was found on it should be looked at. */
+/** A strange brightness of a photo, whose result should be checked. */
 export type ExposureWarning = "nearly-black" | "nearly-white" | "no-contrast";
 
-/** Of 255: of a photo whose brightest hundredth is darker, hardly anything can be seen. */
+/** Of 255. A photo whose brightest hundredth is darker shows hardly anything. */
 const darkLevel = 24;
-/** Of a photo whose darkest hundredth is brighter, neither. */
+/** A photo whose darkest hundredth is brighter shows hardly anything, either. */
 const brightLevel = 240;
-/** The least distance between the two. A field in fog has some 40. */
+/** The least distance between the two. A field in fog has about 40. */
 const leastContrast = 12;
 
-/** Parts that are looked at, in rows and columns over the photo, and their longest side, px. */
+/** The rows and columns of parts that are checked, and their longest side, px. */
 const grid = 6;
 const partPx = 64;
 
 /**
- * Warns of photos that are nearly black, nearly white or all of one brightness, from 36 parts spread
- * over the photo. 12-bit values in a 16-bit file, for example, come out nearly black: 15 of 255 at
- * most.
- */
+ * Warns of photos that are nearly black, nearly white or all of one brightness, from 36 parts
+ * spread over the photo. 12-bit values in a 16-bit file, for example, come out nearly black: 15 of
+ * 255 at most.
 export async function exposureWarnings(
   pixels: Pixels,
   options: { readonly signal?: AbortSignal | undefined } = {},

@@ -11,11 +11,12 @@ export type Pixels = Picture | PictureOnDisk;
 /** A photo in any form: a path, a `file:` URL, encoded bytes, or its pixels. */
 export type PhotoInput = PictureInput | PictureOnDisk;
 
+/** How a photo is opened. */
 export interface OpenPhotoOptions extends DecodeOptions {
   /**
-   * Photos of more pixels are unpacked to a temporary file instead of memory. Default 64 million: what
-   * cameras take stays in memory, at 192 MB for a photo at most, and a photo of 200 million pixels
-   * takes 60 MB of it instead of 600, or 1,200 where it has to be turned.
+   * Photos of more pixels are unpacked to a temporary file instead of memory. Default 64 million:
+   * what cameras take stays in memory, at 192 MB for a photo at most, and a photo of 200 million
+   * pixels takes 60 MB of it instead of 600, or 1,200 where it has to be turned.
    */
   readonly pixelsInMemory?: number | undefined;
 }

@@ -5,6 +5,7 @@ import { writeWhole } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 
+/** How a picture is encoded. */
 export interface EncodeOptions {
   readonly format?: "jpeg" | "png" | undefined;
   /** Of a JPEG, 1…100. Default 85. */
@@ -29,11 +30,11 @@ export async function encodePicture(
 }
 
 /**
- * Writes a picture as JPEG or PNG, by the path's extension. The file appears whole or not at all, and
- * its folder is made where it is missing.
+ * Writes a picture as JPEG or PNG, by the path's extension. The file appears whole or not at all,
+ * and its folder is made where it is missing.
  *
- * @throws `INVALID_ARGUMENT` for another extension or a path that cannot be written, `NO_SPACE` when
- *   the disk is full.
+ * @throws `INVALID_ARGUMENT` for another extension or a path that cannot be written, `NO_SPACE`
+ *   when the disk is full.
  */
 export async function savePicture(
   picture: Picture,

@@ -23,8 +23,8 @@ const prefix = "orangery-pixels-";
 const leftoverAfterMs = 60 * 60_000;
 
 /**
- * A decoded photo that is too large for memory: its pixels lie in a temporary file of 3 bytes a pixel,
- * and any part of it can be cut out. The pixels are those of `decodePicture`, to the bit.
+ * A decoded photo that is too large for memory: its pixels lie in a temporary file of 3 bytes a
+ * pixel, and any part of it can be cut out. The pixels are those of `decodePicture`, to the bit.
  *
  * The file has no name any more once it is written, so it is gone when the picture is closed, and
  * also when the process dies.

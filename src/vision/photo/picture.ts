@@ -11,7 +11,9 @@ export interface Picture {
 /** A path, a `file:` URL, the bytes of an encoded photo, or a decoded one. */
 export type PictureInput = string | URL | Uint8Array | Picture;
 
-/** Checks at the boundary that raw input is what {@link Picture} says. @throws `INVALID_ARGUMENT` */
+/**
+ * Checks at the boundary that raw input is what {@link Picture} says. @throws `INVALID_ARGUMENT`
+ */
 export function assertPicture(picture: Picture): void {
   const { data, widthPx, heightPx } = picture;
   const isSide = (value: number) => Number.isInteger(value) && value > 0;

@@ -1,5 +1,5 @@
 import type { Metadata } from "sharp";
-import { checkOptions, type Expectation } from "../../base/check-options.ts";
+import { checkOptions, type Expectation } from "../../../base/check-options.ts";
 import { readTiffTags, type TiffTags } from "./tiff-tags.ts";
 
 /** Which samples of a photo are looked at, and which of their numbers are black and white. */

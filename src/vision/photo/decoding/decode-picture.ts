@@ -10,9 +10,10 @@ import {
   type SampleOptions,
   type SamplePlan,
   UnusableSamples,
-} from "./sample-layout.ts";
-import { samplesToRgb } from "./samples-to-rgb.ts";
+} from "./samples/sample-layout.ts";
+import { samplesToRgb } from "./samples/samples-to-rgb.ts";
 
+/** How a photo is decoded. */
 export interface DecodeOptions extends SampleOptions {
   /** Photos with more pixels are refused before they are decoded. Default 268 million. */
   readonly maxPixels?: number | undefined;
@@ -20,7 +21,9 @@ export interface DecodeOptions extends SampleOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the formats that {@link decodePicture} reads are usually called: lower case, with the dot. */
+/**
+ * The usual extensions of the formats that {@link decodePicture} reads: lower case, with the dot.
+ */
 export const pictureExtensions: readonly string[] = Object.freeze([
   ".jpg",
   ".jpeg",
@@ -44,16 +47,17 @@ export function hasPictureExtension(path: string): boolean {
 }
 
 /**
- * Decodes a JPEG, PNG, WebP, TIFF or AVIF photo, told by its content and not by its name.
+ * Decodes a JPEG, PNG, WebP, TIFF or AVIF photo, by its content and not by its name.
  *
- * The EXIF orientation is applied; grey, palette, CMYK and 16-bit photos become 8-bit RGB; an alpha
- * channel is dropped, not blended, but for that of a TIFF; of several pages the first is read. Embedded colour profiles are
- * ignored, as OpenCV and with it Ultralytics do: the numbers in the file are the numbers a model was
- * trained on, and those of an RGB JPEG come out as libjpeg-turbo gives them, bit for bit.
+ * The EXIF orientation is applied. Grey, palette, CMYK and 16-bit photos become 8-bit RGB. An alpha
+ * channel is dropped, not blended, except for a TIFF's. Of several pages the first is read.
+ * Embedded colour profiles are ignored, as in OpenCV and Ultralytics: the numbers in the file are
+ * the numbers that a model was trained on, and those of an RGB JPEG are libjpeg-turbo's, bit for
+ * bit.
  *
- * A damaged photo is refused where OpenCV would go on with grey for what is missing: a count taken
- * from half a photo is a wrong count. What a decoder merely warns of is let through, as OpenCV does:
- * stray bytes between a JPEG's parts, flipped bits inside one.
+ * A damaged photo is refused where OpenCV would go on with grey for the missing part: a count from
+ * half a photo is a wrong count. What a decoder only warns of is accepted, as in OpenCV: stray
+ * bytes between a JPEG's parts, flipped bits inside one.
  *
  * @throws `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`, `PHOTO_TOO_LARGE`, or the signal's reason.
  */
@@ -69,7 +73,7 @@ export async function decodePicture(
 /** A photo as it is in its file, of a format that can be decoded. */
 export interface EncodedPhoto {
   readonly bytes: Uint8Array;
-  /** What to call it in messages. */
+  /** Its name in messages. */
   readonly label: string;
   /** Before its orientation is applied, px. */
   readonly storedWh: readonly [number, number];
@@ -102,8 +106,9 @@ export async function readEncoded(
     throw new OrangeryError(
       "PHOTO_TOO_LARGE",
       `Expected a photo of at most ${maxPixels} pixels, got ${width}×${height} = ` +
-        `${pixels} (${label}). Raise the limit (\`maxPixels\`, --max-pixels) or make the photo smaller.`,
-      { details: { photo: label, expected: maxPixels, came: pixels, width, height } },
+        `${pixels} (${label}). Raise the limit (\`maxPixels\`, --max-pixels) or make the photo ` +
+        "smaller.",
+      { details: { photo: label, expected: maxPixels, value: pixels, width, height } },
     );
   }
   return { bytes, label, storedWh: [width, height], orientation, plan, sampleOptions };
@@ -121,7 +126,8 @@ async function readPhoto(
     const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
     throw new OrangeryError(
       "PHOTO_NOT_FOUND",
-      `Expected a photo at ${label} that can be opened, got ${reason}. Check the path and the rights.`,
+      `Expected a photo at ${label} that can be opened, got ${reason}. Check the path and the ` +
+        "rights.",
       { cause, details: { photo: label, reason } },
     );
   }
@@ -143,7 +149,10 @@ async function readHeader(bytes: Uint8Array, label: string, sampleOptions: Sampl
   }
 }
 
-/** The pixels of a photo of the layout `rgb` or `alpha` as 8-bit RGB from top to bottom; its orientation is not applied. */
+/**
+ * Decodes a photo of the layout `rgb` or `alpha` to 8-bit RGB, from top to bottom, without applying
+ * its orientation.
+ */
 export function toRgb(encoded: EncodedPhoto): Sharp {
   const image = openImage(encoded);
   // Exact where the alpha is 0 or 255, as that of an orthophoto is; within 1 elsewhere.
@@ -180,7 +189,7 @@ async function decodeRgb(encoded: EncodedPhoto): Promise<Picture> {
     .autoOrient()
     .raw({ depth: "uchar" })
     .toBuffer({ resolveWithObject: true });
-  // Plainly a Uint8Array: a Buffer's slice() would not copy.
+  // A plain Uint8Array: a Buffer's slice() would not copy.
   const bytesRgb = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return { data: bytesRgb, widthPx: info.width, heightPx: info.height };
 }
@@ -198,7 +207,7 @@ export function unreadable(label: string, reason: string, cause?: unknown): Oran
   );
 }
 
-/** Why a header cannot be read: what the file is, where libvips only knows what it is not. */
+/** Explains why a header cannot be read; libvips does not know what the file is instead. */
 function reasonOf(cause: unknown, bytes: Uint8Array): string {
   const { message } = cause as Error;
   if (message.includes("unsupported image format")) return `it is ${describeFile(bytes)}`;
@@ -207,7 +216,7 @@ function reasonOf(cause: unknown, bytes: Uint8Array): string {
 
 const maxReasonLength = 300;
 
-/** A decoder has a line for everything that it stumbled over, the same one several times. */
+/** Joins the lines of a decoder, which reports each problem in a line, some of them repeatedly. */
 function inOneLine(reason: string): string {
   const lines = new Set(
     reason
