@@ -27,6 +27,7 @@ export type {
   CreateSessionOptions,
   ElementType,
   ExecutionProvider,
+  ExecutionProviderName,
   OpenSharedSessionOptions,
   RunOptions,
   Runtime,
@@ -53,13 +54,16 @@ export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/m
 export { type RunTasksOptions, runTasks, type TaskEnd } from "./tasks/run-tasks.ts";
 export type { TaskContext, TaskOutcome, TaskProgress } from "./tasks/task-context.ts";
 export { workerIdFromName } from "./tasks/worker-id.ts";
-export { type Detection, Detections } from "./vision/detections.ts";
-export { type DrawingOptions, drawDetections } from "./vision/drawing/drawing.ts";
-export { Mask } from "./vision/masks/mask.ts";
+export { type Detection, Detections, type DetectionsFields } from "./vision/detections.ts";
+export { type DrawingOptions, drawDetections, type LabelTarget } from "./vision/drawing/drawing.ts";
+export { Mask, type Rle } from "./vision/masks/mask.ts";
+export type { Polygon } from "./vision/masks/polygon-fill.ts";
 export { cutPicture } from "./vision/photo/cut-picture.ts";
 export { type DecodeOptions, decodePicture } from "./vision/photo/decode-picture.ts";
+export type { ExposureWarning } from "./vision/photo/exposure.ts";
 export {
   type OpenPhoto,
+  type OpenPhotoOptions,
   openPhoto,
   type PhotoInput,
   type Pixels,
@@ -67,6 +71,7 @@ export {
 export type { Picture, PictureInput } from "./vision/photo/picture.ts";
 export { type EncodeOptions, encodePicture, savePicture } from "./vision/photo/picture-file.ts";
 export type { PictureOnDisk } from "./vision/photo/picture-on-disk.ts";
+export type { SampleOptions } from "./vision/photo/samples/sample-layout.ts";
 export type { Slice } from "./vision/photo/slice.ts";
 export type { Region } from "./vision/region.ts";
 export { type MergeOptions, mergeDetections } from "./vision/slices/merge-detections.ts";

@@ -3,15 +3,21 @@
  * The library is silent unless it is given one.
  */
 export interface Logger {
+  /** Writes what helps to find an error. */
   debug(fields: object, message: string): void;
+  /** Writes what happens in health. */
   info(fields: object, message: string): void;
+  /** Writes what works otherwise than it was asked for. */
   warn(fields: object, message: string): void;
+  /** Writes what failed. */
   error(fields: object, message: string): void;
+  /** Returns a logger that adds fields to each line. */
   child(fields: object): Logger;
 }
 
 const ignore = () => {};
 
+/** A logger that writes nothing. */
 export const silentLogger: Logger = {
   debug: ignore,
   info: ignore,

@@ -1,7 +1,9 @@
 /** What `orangery/run` offers, by name: the job of `orangery run`, and reading results. */
 
-export type { Ledger } from "./ledger/ledger.ts";
+export type { AccessOptions, Ledger } from "./ledger/ledger.ts";
 export { type OpenLedgerOptions, openLedger } from "./ledger/open-ledger.ts";
+export type { Reason } from "./ledger/photos/entry-rows.ts";
+export type { PhotoSelection } from "./ledger/photos/selection.ts";
 export type { Findings, ObjectCount, PhotoResult } from "./ledger/results/result-rows.ts";
 export {
   type FailedPhoto,
@@ -12,13 +14,16 @@ export {
   type StoredRecipe,
   type StoredResult,
 } from "./ledger/results/stored-results.ts";
+export type { EntryState } from "./ledger/schema/tables.ts";
 export type {
   StateCounts,
   WorklistPhoto,
+  WorklistPhotosOptions,
+  WorklistResult,
   WorklistTotals,
   WorklistView,
 } from "./ledger/worklist/worklist-view.ts";
-export type { CountOptions, JobModel } from "./pipeline/run/count-recipe.ts";
+export type { CountOptions, JobModel, RecipePredictOptions } from "./pipeline/run/count-recipe.ts";
 export {
   type AddOptions,
   PhotoJob,

@@ -1,6 +1,7 @@
 import type { Kysely, Transaction } from "kysely";
 import type { LedgerTables } from "./schema/tables.ts";
 
+/** How long to wait for the database. */
 export interface AccessOptions {
   /** Ends the wait for a database that cannot be used at the moment. */
   readonly signal?: AbortSignal | undefined;

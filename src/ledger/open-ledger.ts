@@ -3,6 +3,7 @@ import { type PostgresDatabaseOptions, PostgresLedger } from "./databases/postgr
 import { SqliteLedger } from "./databases/sqlite-ledger.ts";
 import type { Ledger } from "./ledger.ts";
 
+/** How a results database is opened. */
 export interface OpenLedgerOptions extends PostgresDatabaseOptions {
   /**
    * How long to repeat an access while another process holds the write lock of the file, or while

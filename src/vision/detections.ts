@@ -13,6 +13,7 @@ export interface Detection {
   readonly mask?: Mask;
 }
 
+/** The arrays that detections are made of. */
 export interface DetectionsFields {
   /** 4·n values. */
   readonly boxesXyxy: Float32Array;
@@ -51,6 +52,7 @@ export class Detections implements Iterable<Detection> {
     this.masks = masks;
   }
 
+  /** No objects, with the class names of a model. */
   static empty(names: readonly string[] = []): Detections {
     return new Detections({
       boxesXyxy: new Float32Array(0),

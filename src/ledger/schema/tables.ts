@@ -53,6 +53,7 @@ interface PhotoTable {
   content_sha256: string | null;
 }
 
+/** How far one photo is under one recipe. */
 export type EntryState = "waiting" | "leased" | "done" | "failed";
 
 interface EntryTable {

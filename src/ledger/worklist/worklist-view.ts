@@ -18,6 +18,7 @@ export interface WorklistPhoto {
   readonly result: WorklistResult | undefined;
 }
 
+/** What was found on one photo of the list. */
 export interface WorklistResult {
   readonly id: number;
   readonly contentSha256: string;
@@ -31,12 +32,14 @@ export interface WorklistResult {
   readonly warnings: readonly PhotoWarning[];
 }
 
+/** The objects on all photos of the list. */
 export interface WorklistTotals {
   /** On all photos; photos of identical bytes count each. */
   readonly objectCount: number;
   readonly countByName: ReadonlyMap<string, number>;
 }
 
+/** Which photos of the list are read. */
 export interface WorklistPhotosOptions {
   readonly state?: EntryState;
   /** The most photos to list. Default all. */
@@ -55,6 +58,7 @@ export class WorklistView {
     this.#recipeId = recipeId;
   }
 
+  /** Counts the photos of the list by state. */
   async states(): Promise<StateCounts> {
     const rows = await this.#ledger.read((db) =>
       db
@@ -69,6 +73,7 @@ export class WorklistView {
     return counts;
   }
 
+  /** Counts the objects on all photos of the list that are done. */
   async totals(): Promise<WorklistTotals> {
     const rows = await this.#ledger.read((db) =>
       db

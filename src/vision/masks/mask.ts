@@ -3,6 +3,7 @@ import { type ColumnRun, traceContours } from "./contours.ts";
 import { fillPolygons, type Polygon } from "./polygon-fill.ts";
 import { RunLengths } from "./run-lengths.ts";
 
+/** A mask as run lengths, as COCO has them. */
 export interface Rle {
   /** [height, width], px. */
   readonly size: readonly [number, number];
