@@ -3,6 +3,8 @@ import { sql } from "kysely";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { Ledger } from "./ledger.ts";
 import { openLedger } from "./open-ledger.ts";
+import { forgetPhotos } from "./photos/forget-photos.ts";
+import type { PhotoSelection } from "./photos/selection.ts";
 import type { Recipe } from "./recipe.ts";
 import {
   contentOf,
@@ -95,7 +97,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
       await using reader = await openLedger(location, { readOnly: true });
       const stored = await collect(readResults(reader));
       const { source, contentSha256 } = foundPhoto(1);
-      const facts = { id: 0, source, contentSha256, createdAt: "" };
+      const facts = { id: 0, source, contentSha256, duplicateOf: undefined, createdAt: "" };
       assert.deepEqual(stored.map(comparable), [
         comparable({
           ...facts,
@@ -454,6 +456,165 @@ export const ledgerConformance: readonly LedgerCase[] = [
       });
       assert.deepEqual(others, []);
       assert.equal(regions.store.recipe, regionRecipe);
+    },
+  },
+  {
+    name: "a photo that has moved is one photo, under every recipe",
+    async check(location) {
+      await using plain = await openStore(location);
+      await using regions = await openStore(location, regionRecipe);
+      const old = foundPhoto(1);
+      const moved = { ...old, source: "/moved/1.jpg" };
+      await plain.store.record([old, foundPhoto(2)]);
+      await regions.store.record([{ ...old, result: regionResult() }]);
+      assert.deepEqual(await plain.store.otherSources(moved), [old.source]);
+      assert.deepEqual(await plain.store.otherSources(old), []);
+      assert.equal(await plain.store.recordKnown({ ...moved, movedFrom: [old.source] }), true);
+      assert.deepEqual(await plain.store.otherSources(moved), []);
+      const stored = await collect(readResults(plain.ledger));
+      assert.deepEqual(
+        stored.map(({ source, recipeHash }) => [source, recipeHash]),
+        [
+          [moved.source, plainRecipe.hash],
+          [moved.source, regionRecipe.hash],
+          [foundPhoto(2).source, plainRecipe.hash],
+        ],
+      );
+      const counts = await rowCounts(plain.ledger);
+      assert.deepEqual({ ...counts }, { ...counts, photo: 2, entry: 3, result: 3 });
+    },
+  },
+  {
+    name: "a photo whose bytes were replaced meanwhile has not moved",
+    async check(location) {
+      await using setup = await openStore(location);
+      const old = foundPhoto(1);
+      const moved = { ...old, source: "/moved/1.jpg", movedFrom: [old.source] };
+      await setup.store.record([old]);
+      await setup.store.record([{ ...foundPhoto(2), source: old.source }]);
+      await setup.store.record([moved]);
+      const sources = (await collect(readResults(setup.ledger))).map(({ source }) => source);
+      assert.deepEqual(sources, [moved.source, old.source]);
+    },
+  },
+  {
+    name: "photos of one content are duplicates of the first, and are counted once where asked",
+    async check(location) {
+      await using setup = await openStore(location);
+      const { store, ledger } = setup;
+      const twin = (source: string) => ({ ...foundPhoto(1), source });
+      await store.record([twin("/b/1.jpg"), twin("/a/1.jpg"), twin("/b/2.jpg"), foundPhoto(2)]);
+      const read = async (selection: PhotoSelection) =>
+        (await collect(readResults(ledger, selection))).map(({ source, duplicateOf }) =>
+          duplicateOf === undefined ? source : `${source} is ${duplicateOf}`,
+        );
+      const totals = async (selection: PhotoSelection) => {
+        const [recipe] = await readRecipes(ledger, selection);
+        return [recipe?.done, recipe?.objectCount];
+      };
+      const other = foundPhoto(2).source;
+      const once = { countDuplicatesOnce: true };
+      assert.deepEqual(await read({}), [
+        "/a/1.jpg",
+        "/b/1.jpg is /a/1.jpg",
+        "/b/2.jpg is /a/1.jpg",
+        other,
+      ]);
+      assert.deepEqual(await totals({}), [4, 12]);
+      assert.deepEqual(await read(once), ["/a/1.jpg", other]);
+      assert.deepEqual(await totals(once), [2, 6]);
+      assert.deepEqual(await read({ under: "/b" }), ["/b/1.jpg", "/b/2.jpg is /b/1.jpg"]);
+      assert.deepEqual(await totals({ under: "/b", ...once }), [1, 3]);
+      assert.deepEqual(
+        await query(ledger, "select source from photo_result where duplicate_of = '/a/1.jpg'"),
+        [{ source: "/b/1.jpg" }, { source: "/b/2.jpg" }],
+      );
+    },
+  },
+  {
+    name: "photos are selected by the file or folder or URL at or below which they are",
+    async check(location) {
+      await using setup = await openStore(location);
+      const sources = ["/a.jpg", "/a/1.jpg", "/a/b/%_2.jpg", "/a0/3.jpg", "s3://a/b/4.jpg"];
+      await setup.store.record(sources.map((source, i) => ({ ...foundPhoto(i), source })));
+      const reason = { code: "PHOTO_FAILED", message: "why" };
+      await setup.store.recordFailure({ source: "/a/b/bad.jpg", reason });
+      const cases: [under: string, sources: number[], failures: number][] = [
+        ["/a", [1, 2], 1],
+        ["/a/", [1, 2], 1],
+        ["/a.jpg", [0], 0],
+        ["/a/b/%_2.jpg", [2], 0],
+        ["/", [0, 1, 2, 3], 1],
+        ["s3://a", [4], 0],
+        ["s3://a/b/", [4], 0],
+        ["/c", [], 0],
+      ];
+      for (const [under, expected, failures] of cases) {
+        const found = await collect(readResults(setup.ledger, { under }));
+        assert.deepEqual(
+          found.map(({ source }) => source),
+          expected.map((i) => sources[i]),
+          under,
+        );
+        const failed = await collect(readFailures(setup.ledger, { under }));
+        assert.equal(failed.length, failures, under);
+        const [recipe] = await readRecipes(setup.ledger, { under });
+        assert.deepEqual([recipe?.done, recipe?.failed], [expected.length, failures], under);
+      }
+    },
+  },
+  {
+    name: "photos are forgotten with their results, unless those belong to others as well",
+    async check(location) {
+      await using setup = await openStore(location, regionRecipe);
+      const { store, ledger } = setup;
+      const photo = foundPhoto(1, regionResult());
+      const twin = { ...photo, source: "/twins/1.jpg" };
+      await store.record([photo, twin]);
+      const reason = { code: "PHOTO_FAILED", message: "why" };
+      await store.recordFailure({ source: "/twins/bad.jpg", reason });
+      await ledger.write((transaction) =>
+        transaction
+          .insertInto("picture")
+          .values({ file: "/pictures/1.jpg", result_id: 1 })
+          .execute(),
+      );
+      const forget = async (place: string, dryRun = false) => {
+        const { photos, results } = await forgetPhotos(ledger, [place], { dryRun });
+        return [photos, results];
+      };
+      const before = await rowCounts(ledger);
+      await assert.rejects(forgetPhotos(ledger, ["/twins", "/none"]), (error) => {
+        assert.ok(isOrangeryError(error, "INVALID_ARGUMENT"));
+        assert.match(error.message, /none at or below \/none\. Nothing was removed/);
+        return true;
+      });
+      assert.deepEqual(await forget("/twins", true), [2, 0]);
+      assert.deepEqual(await rowCounts(ledger), before);
+      assert.deepEqual(await forget("/twins"), [2, 0]);
+      assert.deepEqual(
+        (await collect(readResults(ledger))).map(({ source }) => source),
+        [photo.source],
+      );
+      assert.deepEqual(await forget(photo.source), [1, 1]);
+      const none = Object.fromEntries(Object.keys(before!).map((table) => [table, 0]));
+      assert.deepEqual(await rowCounts(ledger), none);
+      await store.record([photo]);
+      assert.equal((await collect(readResults(ledger))).length, 1);
+    },
+  },
+  {
+    name: "any number of photos is forgotten",
+    async check(location) {
+      await using setup = await openStore(location);
+      await setup.store.record(Array.from({ length: 1200 }, (_, i) => foundPhoto(i)));
+      const progress: number[] = [];
+      const { photos, results, examples } = await forgetPhotos(setup.ledger, ["/photos/"], {
+        onForgotten: (count) => progress.push(count),
+      });
+      assert.deepEqual([photos, results], [1200, 1200]);
+      assert.deepEqual(progress, [500, 1000, 1200]);
+      assert.deepEqual([examples.length, examples[0]], [10, foundPhoto(0).source]);
     },
   },
   {

@@ -2,6 +2,7 @@ import type { Kysely, Transaction } from "kysely";
 import { inStatements } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { waitingAnew } from "./entry-rows.ts";
+import { mergeMoved } from "./moved-photos.ts";
 
 /** A photo as its source names it. */
 export interface PhotoIdentity {
@@ -15,6 +16,8 @@ export interface PhotoIdentity {
 export interface PhotoState extends PhotoIdentity {
   /** Undefined where it could not be read. */
   readonly contentSha256?: string | undefined;
+  /** Sources of the same content whose files are gone: they become this photo. Default none. */
+  readonly movedFrom?: readonly string[] | undefined;
 }
 
 type IsOther = (photo: PhotoIdentity, row: Pick<PhotoRow, "size_bytes" | "mtime_us">) => boolean;
@@ -68,6 +71,10 @@ export async function savePhotos(
       .where("photo_id", "in", part)
       .where("state", "!=", "leased")
       .execute();
+  }
+  for (const { source, contentSha256, movedFrom: from } of inOrder) {
+    if (from === undefined || contentSha256 === undefined) continue;
+    await mergeMoved(transaction, { source, contentSha256, from });
   }
   return ids;
 }

@@ -2,6 +2,7 @@ import type { Transaction } from "kysely";
 import { OrangeryError } from "../../errors.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { failedFor, type Reason, unleased } from "../photos/entry-rows.ts";
+import { otherSources, type TurnedUp } from "../photos/moved-photos.ts";
 import {
   isOtherFile,
   type PhotoIdentity,
@@ -15,10 +16,14 @@ import type { LedgerTables } from "../schema/tables.ts";
 import { findResults, insertResults, type PhotoResult } from "./result-rows.ts";
 import { SharedRows } from "./shared-rows.ts";
 
-/** A photo that was read, and its result. */
-export interface FoundPhoto extends PhotoIdentity {
+/** A photo that was read. */
+export interface ReadPhotoState extends PhotoState {
   /** Of its bytes, lower-case hex. */
   readonly contentSha256: string;
+}
+
+/** A photo that was read, and its result. */
+export interface FoundPhoto extends ReadPhotoState {
   readonly result: PhotoResult;
 }
 
@@ -99,14 +104,16 @@ export class ResultStore {
     return new Set(ids.keys());
   }
 
+  /** Returns the other sources of a content, where it was not known under this source before. */
+  async otherSources(photo: TurnedUp, options: AccessOptions = {}): Promise<string[]> {
+    return await this.ledger.read((db) => otherSources(db, photo), options);
+  }
+
   /**
    * Records that a photo is done whose content has a result already. Returns false and records
    * nothing where it has none and has to be inferred. /
    */
-  async recordKnown(
-    photo: PhotoIdentity & { readonly contentSha256: string },
-    options: AccessOptions = {},
-  ): Promise<boolean> {
+  async recordKnown(photo: ReadPhotoState, options: AccessOptions = {}): Promise<boolean> {
     return await this.ledger.write(async (transaction) => {
       const ids = await findResults(transaction, this.#recipeId, [photo.contentSha256]);
       if (ids.size === 0) return false;
@@ -158,7 +165,7 @@ export class ResultStore {
   /** Records that photos are done with the results of their contents. */
   async #complete(
     transaction: Transaction<LedgerTables>,
-    photos: readonly (PhotoIdentity & { readonly contentSha256: string })[],
+    photos: readonly ReadPhotoState[],
     resultIds: ReadonlyMap<string, number>,
   ): Promise<void> {
     const photoIds = await savePhotos(transaction, photos);

@@ -1,5 +1,8 @@
+import type { Kysely } from "kysely";
 import type { Ledger } from "../ledger.ts";
 import { type Reason, reasonOf } from "../photos/entry-rows.ts";
+import { duplicateOf, isUnder, type PhotoSelection } from "../photos/selection.ts";
+import type { LedgerTables } from "../schema/tables.ts";
 import { readManyCounts, readManyFindings } from "./read-findings.ts";
 import type { PhotoResult } from "./result-rows.ts";
 
@@ -11,6 +14,8 @@ export interface StoredResult extends PhotoResult {
   /** Of the photo's bytes, lower-case hex. */
   readonly contentSha256: string;
   readonly recipeHash: string;
+  /** The first photo, of those selected, with the same bytes; undefined for that one itself. */
+  readonly duplicateOf?: string | undefined;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
 }
@@ -22,7 +27,8 @@ export interface FailedPhoto {
   readonly reason: Reason;
 }
 
-export interface ReadResultsOptions {
+/** Which results are read. */
+export interface ReadResultsOptions extends PhotoSelection {
   /** Reads one recipe only. Default: all, one after the other for each photo. */
   readonly recipeHash?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -59,12 +65,14 @@ export async function* readResults(
       counts: await readManyCounts(db, ids),
     }));
     const resultById = new Map(results.map((result) => [result.id, result]));
-    for (const { source, hash: recipeHash, result_id } of entries) {
+    for (const { source, hash: recipeHash, result_id, duplicate_of } of entries) {
       const result = resultById.get(result_id!)!;
+      if (options.countDuplicatesOnce && duplicate_of !== null) continue;
       yield {
         id: result.id,
         source,
         contentSha256: result.content_sha256,
+        duplicateOf: duplicate_of ?? undefined,
         recipeHash,
         createdAt: result.created_at,
         widthPx: result.width_px,
@@ -108,7 +116,7 @@ interface EntryPagesOptions extends ReadResultsOptions {
  */
 async function* entryPages(
   ledger: Ledger,
-  { state, photosPerPage, recipeHash, signal }: EntryPagesOptions,
+  { state, photosPerPage, recipeHash, signal, under }: EntryPagesOptions,
 ) {
   for (let after = ""; ; ) {
     signal?.throwIfAborted();
@@ -117,6 +125,7 @@ async function* entryPages(
         .selectFrom("photo")
         .select(["id", "source"])
         .where("source", ">", after)
+        .$if(under !== undefined, (query) => query.where(isUnder("source", under!)))
         .orderBy("source")
         .limit(photosPerPage)
         .execute(),
@@ -127,6 +136,8 @@ async function* entryPages(
       db
         .selectFrom("entry")
         .innerJoin("recipe", "recipe.id", "entry.recipe_id")
+        .innerJoin("photo", "photo.id", "entry.photo_id")
+        .select(duplicateOf({ under }).as("duplicate_of"))
         .select([
           "entry.photo_id",
           "entry.result_id",
@@ -168,12 +179,15 @@ export interface StoredRecipe {
   readonly lastResultAt: string | undefined;
 }
 
-/** Reads the recipes in the order in which they were first used. */
-export async function readRecipes(ledger: Ledger): Promise<StoredRecipe[]> {
+/** Reads the recipes in the order in which they were first used, with the totals of a selection. */
+export async function readRecipes(
+  ledger: Ledger,
+  selection: PhotoSelection = {},
+): Promise<StoredRecipe[]> {
   const rows = await ledger.read((db) =>
     db
       .selectFrom("recipe")
-      .leftJoin("entry", "entry.recipe_id", "recipe.id")
+      .leftJoin(selectEntries(db, selection).as("entry"), "entry.recipe_id", "recipe.id")
       .leftJoin("result", "result.id", "entry.result_id")
       .select(["recipe.id", "recipe.hash", "recipe.recipe", "entry.state"])
       .select(({ fn }) => [
@@ -202,6 +216,20 @@ export async function readRecipes(ledger: Ledger): Promise<StoredRecipe[]> {
       lastResultAt: done?.last ?? undefined,
     };
   });
+}
+
+function selectEntries(db: Kysely<LedgerTables>, selection: PhotoSelection) {
+  const { under, countDuplicatesOnce = false } = selection;
+  const columns = ["entry.id", "entry.recipe_id", "entry.result_id", "entry.state"] as const;
+  return (
+    db
+      .selectFrom("entry")
+      // A left join costs nothing where no column of it is used.
+      .leftJoin("photo", "photo.id", "entry.photo_id")
+      .select(columns)
+      .$if(under !== undefined, (query) => query.where(isUnder("photo.source", under!)))
+      .$if(countDuplicatesOnce, (query) => query.where(duplicateOf(selection), "is", null))
+  );
 }
 
 function modelsOf(recipeJson: string): { [role: string]: string } {

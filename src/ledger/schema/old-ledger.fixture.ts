@@ -92,6 +92,7 @@ export async function assertBroughtForward(location: string): Promise<void> {
       source: "/a.jpg",
       contentSha256: "a",
       recipeHash: oldRecipe.hash,
+      duplicateOf: undefined,
       createdAt: "2026-01-02T03:04:05.678Z",
       widthPx: 4,
       heightPx: 2,

@@ -3,6 +3,7 @@ import { type Logger, silentLogger } from "../../logger.ts";
 import { SqliteLedger } from "../databases/sqlite-ledger.ts";
 import type { Ledger } from "../ledger.ts";
 import { doneWith, failedFor, type Reason, unleased } from "../photos/entry-rows.ts";
+import { mergeMoved, otherSources } from "../photos/moved-photos.ts";
 import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import { insertResults, type PhotoResult } from "../results/result-rows.ts";
@@ -175,11 +176,22 @@ export class Worklist implements AsyncDisposable {
     );
   }
 
+  /** Returns the other sources of a content, where it was not known of this photo before. */
+  async otherSources({ source }: LeasedPhoto, { sha256 }: PhotoContent): Promise<string[]> {
+    return await this.#ledger.read((db) => otherSources(db, { source, contentSha256: sha256 }));
+  }
+
   /**
    * Reserves the content of a photo that was begun, so that identical bytes are inferred once. When
    * they are inferred elsewhere the photo is no longer begun.
+   *
+   * @param movedFrom Those of {@link otherSources} whose files are gone: they become this photo.
    */
-  async claim(photo: LeasedPhoto, { sha256, sizeBytes, mtimeUs }: PhotoContent): Promise<Claim> {
+  async claim(
+    photo: LeasedPhoto,
+    { sha256, sizeBytes, mtimeUs }: PhotoContent,
+    movedFrom: readonly string[] = [],
+  ): Promise<Claim> {
     return await this.#ledger.write(async (transaction) => {
       if (!(await this.#holds(transaction, photo))) return "lost";
       await transaction
@@ -187,6 +199,8 @@ export class Worklist implements AsyncDisposable {
         .set({ content_sha256: sha256, size_bytes: sizeBytes, mtime_us: mtimeUs })
         .where("id", "=", photo.photoId)
         .execute();
+      const { source } = photo;
+      await mergeMoved(transaction, { source, contentSha256: sha256, from: movedFrom });
 
       const known = await transaction
         .selectFrom("result")
