@@ -1,4 +1,6 @@
-/** Whole photos through `PhotoPipeline`, held against what is truly on them; and a very large one. */
+/**
+ * Whole photos through `PhotoPipeline`, held against what is truly on them; and a very large one.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -23,7 +25,7 @@ describe("sliced by 320 with an overlap of 0.2", { skip }, () => {
     segment: fileOf("models/beds-seg.onnx"),
   };
 
-  test("as many plants are counted as there are, within 1.5 %, with and without beds", async (t) => {
+  test("plants are counted within 1.5 % of what is there, with and without beds", async (t) => {
     await using cache = new ModelCache({ models, device: "cpu" });
     const detect = { model: await cache.get("detect"), options: { maxDetections: 3000 } };
     const segment = { model: await cache.get("segment") };

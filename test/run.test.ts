@@ -22,13 +22,14 @@ function assertAllDoneOnce(folder: CliFolder, photos: number, contents = photos)
   assert.deepEqual(
     folder.query(
       "select (select count(*) from entry) as entries, (select count(*) from result) as results, " +
-        "(select count(distinct result_id) from result_objects) as detections, (select count(*) from owner) as owners",
+        "(select count(distinct result_id) from result_objects) as detections, " +
+        "(select count(*) from owner) as owners",
     ),
     [{ entries: photos, results: contents, detections: contents, owners: 0 }],
   );
 }
 
-test("the example photos are counted, drawn, told in a table, and not done a second time", async () => {
+test("the example photos are counted, drawn, listed in a table, and done once", async () => {
   await using folder = await CliFolder.create();
   const args = ["run", examplePhotos, "--detect", "sample:seedlings", "--segment", "sample:beds"];
   const first = await folder.run(...args, "--annotate", "drawn", "--device", "cpu");
@@ -189,7 +190,7 @@ test("a changed photo has a new result, a touched one keeps its own", async () =
   assertAllDoneOnce(folder, 1, 2);
 });
 
-test("killed again and again, a run goes on where it was and every photo has one result", async () => {
+test("killed again and again, a run goes on and every photo has one result", async () => {
   await using folder = await CliFolder.create();
   const photos = numbered(80);
   await folder.writePhotos(photos);
@@ -211,7 +212,7 @@ test("killed again and again, a run goes on where it was and every photo has one
   assert.ok(run.photos < 50, "what was done was not done again");
 });
 
-test("Ctrl-C finishes the photos in hand, gives the others back and says how to go on", async () => {
+test("Ctrl-C finishes the photos in progress, gives others back, says how to go on", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(numbered(60));
   const args = ["run", "photos", "--detect", ...quickModel];
@@ -230,7 +231,7 @@ test("Ctrl-C finishes the photos in hand, gives the others back and says how to 
   assertAllDoneOnce(folder, 60);
 });
 
-test("a second Ctrl-C aborts the photo in hand without blame", async () => {
+test("a second Ctrl-C aborts the photo in progress without blame", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(["huge.png"], { widthPx: 9000, heightPx: 6000 });
   const running = folder.start("run", "huge.png", "--detect", ...quickModel);
@@ -258,7 +259,7 @@ test("two runs share the work and do no photo twice", async () => {
   const done = both.map(({ status, stdout, stderr }) => {
     assert.equal(status, 0, stderr);
     const lines = jsonLines(stdout);
-    assert.equal(lines.length, 81, "each tells about all photos");
+    assert.equal(lines.length, 81, "each lists all photos");
     return (lines.at(-1) as { run: { photos: number } }).run.photos;
   });
   assert.equal(done[0]! + done[1]!, 80);
@@ -266,7 +267,7 @@ test("two runs share the work and do no photo twice", async () => {
   assertAllDoneOnce(folder, 80, 60);
 });
 
-test("a photo that takes the process down three times has failed, the others are done", async () => {
+test("a photo that takes the process down three times has failed, others are done", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(numbered(6));
   // Large enough to be caught at work.

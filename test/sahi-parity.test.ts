@@ -52,7 +52,7 @@ describe("parity with SAHI", { skip }, () => {
   );
   for (const { model, batchSize, ...reference } of cases) {
     const { image, slice, overlap, postprocess, metric, threshold, confidence } = reference;
-    test(`of ${model} on ${image} with ${postprocess} and ${metric}: the same objects`, async (t) => {
+    test(`of ${model} on ${image} by ${postprocess} and ${metric}: the same objects`, async (t) => {
       await using lease = await cache.acquire(model);
       const photo = new URL(`photos/${image}`, fixtures);
       const { detections, sliceCount } = await detectSliced(lease.model, photo, {

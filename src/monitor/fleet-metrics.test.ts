@@ -5,8 +5,8 @@ import type { MetricsSnapshot } from "./metrics-snapshot.ts";
 import { parsePrometheusText, sampleValue } from "./prometheus-text.fixture.ts";
 import { WorkerMetrics } from "./worker-metrics.ts";
 
-/** What a process tells that has done so many tasks and loaded so many models. */
-async function told({ tasks = 0, active = 0, worker = "cpu0" }): Promise<MetricsSnapshot> {
+/** The snapshot of a process that has done some tasks. */
+async function snapshotOf({ tasks = 0, active = 0, worker = "cpu0" }): Promise<MetricsSnapshot> {
   const metrics = new WorkerMetrics({ worker, active: () => active });
   for (let i = 0; i < tasks; i++) {
     metrics.countTask({ outcome: "succeeded", attempt: 1, waitMs: 5000, durationMs: 20 });
@@ -28,7 +28,7 @@ async function read(metrics: FleetMetrics) {
 const succeeded = { outcome: "succeeded" };
 
 describe("the metrics of a fleet", () => {
-  test("are all there before a worker has told any", async () => {
+  test("are all there before a worker has sent any", async () => {
     const value = await read(createMetrics());
     assert.equal(value("tasks_total", succeeded), 0);
     assert.equal(value("model_loads_per_1000_tasks"), 0);
@@ -38,9 +38,9 @@ describe("the metrics of a fleet", () => {
   test("are the sums of the workers'", async () => {
     const fleet = createMetrics();
     const [a, b] = [{}, {}];
-    fleet.update(a, await told({ tasks: 1 }));
-    fleet.update(a, await told({ tasks: 2, active: 1 }));
-    fleet.update(b, await told({ tasks: 3, active: 2, worker: "cpu1" }));
+    fleet.update(a, await snapshotOf({ tasks: 1 }));
+    fleet.update(a, await snapshotOf({ tasks: 2, active: 1 }));
+    fleet.update(b, await snapshotOf({ tasks: 3, active: 2, worker: "cpu1" }));
     const value = await read(fleet);
     assert.equal(value("tasks_total", succeeded), 5);
     assert.equal(value("tasks_active"), 3);
@@ -54,7 +54,7 @@ describe("the metrics of a fleet", () => {
     const fleet = createMetrics();
     for (let i = 0; i < 3; i++) {
       const process = {};
-      fleet.update(process, await told({ tasks: 2, active: 1 }));
+      fleet.update(process, await snapshotOf({ tasks: 2, active: 1 }));
       // Read while it is being added: it is in the sum once, whenever one looks.
       const retired = fleet.retire(process);
       assert.equal((await read(fleet))("tasks_total", succeeded), 2 * (i + 1));

@@ -3,12 +3,12 @@ import { addLoadRatio } from "./load-ratio.ts";
 import { countedOnly, type MetricsSnapshot, sumSnapshots } from "./metrics-snapshot.ts";
 import { WorkerMetrics } from "./worker-metrics.ts";
 
-/** What the fleet's metrics say of a slot. */
+/** The state of a slot, for the fleet's metrics. */
 export interface SlotCondition {
   readonly name: string;
   readonly state: string;
   readonly isReady: boolean;
-  /** Processes that ended without being told to, or never became ready. */
+  /** Processes that ended unasked, or never became ready. */
   readonly failures: number;
 }
 
@@ -19,16 +19,16 @@ export interface FleetMetricsOptions {
 }
 
 /**
- * The metrics of a supervisor: its own, and the sum of its workers'. What a process counted stays in
- * the sum when it has gone, so that no counter ever goes back.
+ * The metrics of a supervisor: its own, and the sum of its workers'. What a process counted stays
+ * in the sum when it has gone, so that no counter ever goes back.
  */
 export class FleetMetrics {
   /** The supervisor's, without the workers'. */
   readonly own = new Registry();
   readonly #recycles: Counter<"reason">;
-  /** The last that each process told, by the process. */
+  /** The last snapshot of each process. */
   readonly #latest = new Map<object, MetricsSnapshot>();
-  /** What processes counted that have gone. At first all metrics that there are, at zero. */
+  /** What ended processes have counted. At first all metrics that there are, at zero. */
   #gone: Promise<MetricsSnapshot>;
 
   constructor({ states, slots }: FleetMetricsOptions) {
@@ -60,7 +60,7 @@ export class FleetMetrics {
     });
     new Gauge({
       name: "orangery_worker_slots",
-      help: "Device slots, by what they are at",
+      help: "Device slots, by their state",
       labelNames: ["state"],
       registers,
       collect() {
@@ -75,12 +75,12 @@ export class FleetMetrics {
     this.#recycles.inc({ reason });
   }
 
-  /** What a process has counted since it began, and what it is like now. */
+  /** Takes what a process has counted since it began, and its state now. */
   update(process: object, snapshot: MetricsSnapshot): void {
     this.#latest.set(process, snapshot);
   }
 
-  /** A process that has gone, and tells nothing any more. */
+  /** Keeps what a process has counted that has ended. */
   async retire(process: object): Promise<void> {
     const last = this.#latest.get(process);
     if (last === undefined) return;
@@ -89,7 +89,7 @@ export class FleetMetrics {
     await this.#gone;
   }
 
-  /** All of it, in Prometheus' text format. */
+  /** Returns all of it in Prometheus' text format. */
   async text(): Promise<string> {
     const own = await this.own.getMetricsAsJSON();
     // Read at one moment, or a process that goes meanwhile would be in neither.

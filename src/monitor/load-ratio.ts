@@ -1,8 +1,8 @@
 import { Gauge, type Registry } from "prom-client";
 
 /**
- * Adds the gauge of loads per 1,000 tasks to a registry that counts both: well below 1 in health, in
- * the hundreds when the memory budget is too small. Left out of sums, as ratios have none: it is
+ * Adds the gauge of loads per 1,000 tasks to a registry that counts both: well below 1 in health,
+ * in the hundreds when the memory budget is too small. Left out of sums, as ratios have none: it is
  * added to the sum instead.
  */
 export function addLoadRatio(registry: Registry): void {

@@ -11,7 +11,7 @@ export function sumSnapshots(snapshots: readonly MetricsSnapshot[]): Registry {
   return AggregatorRegistry.aggregate([...snapshots]);
 }
 
-/** What of a snapshot stays true when its process has gone: what was counted. */
+/** The part of a snapshot that stays true when its process has ended: what was counted. */
 export function countedOnly(snapshot: MetricsSnapshot): MetricsSnapshot {
   // The package's types say that a type is a number; it is a word.
   return snapshot.filter(({ type }) => String(type) !== "gauge");

@@ -4,7 +4,7 @@ import type { GpuMemory } from "../models/devices/memory-reading.ts";
 
 type DeviceLabel = "device";
 
-/** Adds gauges of what a cache holds and of the devices it uses; read when somebody asks. */
+/** Adds gauges of what a cache holds and of its devices; they are read when the metrics are. */
 export function addModelGauges(registry: Registry, cache: ModelCache | undefined): void {
   const info = (): CacheInfo | undefined => cache?.info();
   new Gauge({
@@ -25,7 +25,10 @@ export function addModelGauges(registry: Registry, cache: ModelCache | undefined
     read: (gpu: GpuMemory, info: CacheInfo) => number | undefined,
   ) =>
     new Gauge<DeviceLabel>({
-      ...{ name, ...options, labelNames: ["device"], registers: [registry] },
+      name,
+      ...options,
+      labelNames: ["device"],
+      registers: [registry],
       collect() {
         this.reset();
         const now = info();
@@ -58,7 +61,7 @@ export function addModelGauges(registry: Registry, cache: ModelCache | undefined
   );
 }
 
-/** Where the driver does not tell of a process: what its models were measured to take. */
+/** Where the driver does not report a process: what its models were measured to take. */
 function bytesOn(device: string, models: CacheInfo["models"]): number {
   const here = models.filter((model) => model.device === device);
   return here.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);

@@ -11,7 +11,7 @@ export interface MonitorServerOptions {
   readonly port: number;
   /** In Prometheus' text format. */
   readonly metrics: () => Promise<string>;
-  /** What `/health` says; that it says anything is what makes it healthy. */
+  /** The answer of `/health`: any answer means that the process is healthy. */
   readonly health: () => object;
   readonly ready: () => Readiness;
 }
@@ -22,7 +22,7 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
-/** Many scrapers and probes; more than that is a mistake that must not take the memory. */
+/** Enough for many scrapers and probes. More is a mistake that must not exhaust the memory. */
 const mostConnections = 100;
 
 /** Serves `/metrics`, `/health` and `/ready` by HTTP, until it is disposed. */
@@ -52,7 +52,8 @@ export class MonitorServer implements AsyncDisposable {
     } catch (cause) {
       throw new OrangeryError(
         "PORT_UNAVAILABLE",
-        `Expected to listen on port ${port} of ${host}, but it cannot be had: ${(cause as Error).message}. Name another port, or 0 for any that is free.`,
+        `Expected to listen on port ${port} of ${host}, but that is not possible: ` +
+          `${(cause as Error).message}. Name another port, or 0 for any that is free.`,
         { cause, details: { host, port } },
       );
     }
@@ -83,7 +84,7 @@ async function answer(
   } else respond(response, 404, { error: "there are /metrics, /health and /ready" });
 }
 
-/** @param body metrics in Prometheus' format, or facts for JSON */
+/** @param body Metrics in Prometheus' format, or an object for JSON. */
 function respond(response: ServerResponse, status: number, body: string | object): void {
   const [type, text] =
     typeof body === "string"

@@ -20,8 +20,8 @@ const valueForm = /^(?:[+-]?Inf|NaN|[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$/
 
 /**
  * Reads Prometheus' text format, version 0.0.4, and insists on its rules: each family has one HELP
- * and one TYPE, and then its samples, all together; no sample twice; a counter is called `_total` and
- * never below 0; a histogram's buckets rise, end with `+Inf`, and agree with its count.
+ * and one TYPE, and then its samples, all together; no sample twice; a counter is called `_total`
+ * and never below 0; a histogram's buckets rise, end with `+Inf`, and agree with its count.
  */
 export function parsePrometheusText(text: string): Map<string, MetricFamily> {
   assert.ok(text.endsWith("\n"), "the last line ends, too");

@@ -49,7 +49,7 @@ describe("the metrics of a worker", () => {
     assert.equal(value("tasks_active"), 3);
   });
 
-  test("tell the steps of the work apart, and the memory from steps that are made up", async () => {
+  test("keep the steps of the work apart, and memory safe from made-up steps", async () => {
     const metrics = createMetrics();
     metrics.observeTimings({ decode: 20, inference: 40, odd: Number.NaN });
     metrics.observeTimings({ decode: 30 });
@@ -88,7 +88,7 @@ describe("the metrics of a worker", () => {
     assert.equal(after("models_loaded", { model: "detect", device }), undefined);
   });
 
-  test("count what a cache had loaded before, and hear nothing after they are disposed", async () => {
+  test("count what a cache had loaded before, and nothing after they are disposed", async () => {
     await using cache = new ModelCache({ models: models.files, device: "cpu" });
     await (await cache.acquire("detect"))[Symbol.asyncDispose]();
     await (await cache.acquire("detect"))[Symbol.asyncDispose]();

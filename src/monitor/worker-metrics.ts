@@ -3,7 +3,7 @@ import type { ModelCache, ModelCacheEvents } from "../models/cache/model-cache.t
 import { addLoadRatio } from "./load-ratio.ts";
 import { addModelGauges } from "./model-gauges.ts";
 
-/** How a worker was done with a task. */
+/** How a task ended in a worker. */
 export interface FinishedTask {
   readonly outcome: (typeof taskOutcomes)[number];
   /** From 1. */
@@ -14,11 +14,11 @@ export interface FinishedTask {
 }
 
 export interface WorkerMetricsOptions {
-  /** The worker's name, the label of what is said of its process. */
+  /** The worker's name: the label of its process's metrics. */
   readonly worker: string;
   /** The models' cache; without one there are no figures of models and devices. */
   readonly cache?: ModelCache | undefined;
-  /** How many tasks are in hand. */
+  /** The number of tasks in progress. */
   readonly active: () => number;
 }
 
@@ -33,13 +33,13 @@ const waitBuckets = [0.01, 0.1, 1, 10, 60, 300, 1800, 7200, 21_600, 86_400, 259_
 /** From an artifact that is in memory already to a TensorRT engine that is built. */
 const loadBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** Steps that are told apart; a task that makes names up cannot fill the memory. */
+/** The most steps that are kept apart: a task that makes names up cannot fill the memory. */
 const mostStages = 30;
 
 /**
- * The metrics of one worker, in a registry of their own. What is counted is told to it
- * ({@link countTask}, {@link observeTimings}) or heard from the cache's events; memory and devices
- * are read when somebody asks. `docs/metrics.md` lists them all.
+ * The metrics of one worker, in a registry of their own. Tasks are counted by calls
+ * ({@link countTask}, {@link observeTimings}), models by the cache's events; memory and devices are
+ * read when the metrics are. `docs/metrics.md` lists them all.
  */
 export class WorkerMetrics implements Disposable {
   readonly registry = new Registry();
@@ -52,7 +52,7 @@ export class WorkerMetrics implements Disposable {
     const registers = [this.registry];
     new Gauge({
       name: "orangery_tasks_active",
-      help: "Tasks in hand",
+      help: "Tasks in progress",
       registers,
       collect() {
         this.set(active());
@@ -92,14 +92,14 @@ export class WorkerMetrics implements Disposable {
     }
   }
 
-  /** Hears no more of the cache, which may outlive the worker. */
+  /** Stops listening to the cache, which may outlive the worker. */
   [Symbol.dispose](): void {
     this.#listeners.dispose();
   }
 
   #follow(cache: ModelCache): void {
     const { hits, releases, fallbacks, overBudget } = this.#counters;
-    // Those that were there before anybody listened.
+    // What happened before this listens.
     for (const { name: model, loadedHere, loadMs = 0, ...info } of cache.info().models) {
       if (loadedHere) this.#countLoad(model, loadMs);
       hits.inc({ model }, info.hits);

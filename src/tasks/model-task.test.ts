@@ -226,7 +226,7 @@ describe("cancellation", () => {
 });
 
 describe("the context", () => {
-  test("tells what the queue said, and the log carries it", async () => {
+  test("passes on what the queue said, and the log carries it", async () => {
     const lines: LogLine[] = [];
     await using cache = openCache();
     let context: TaskContext<string> | undefined;
@@ -238,8 +238,8 @@ describe("the context", () => {
     });
     const { signal } = new AbortController();
     await task.execute("photo", { taskId: "job-7", attempt: 2, attempts: 2, signal });
-    const { log: _log, progress: _progress, timings: _timings, ...told } = context!;
-    assert.deepEqual(told, {
+    const { log: _log, progress: _progress, timings: _timings, ...others } = context!;
+    assert.deepEqual(others, {
       taskId: "job-7",
       attempt: 2,
       isLastAttempt: true,
@@ -253,10 +253,10 @@ describe("the context", () => {
     ]);
   });
 
-  test("an execution may have a log of its own beside the task's, and who hears of its progress", async () => {
+  test("an execution may have its own log beside the task's, and report progress", async () => {
     const own: LogLine[] = [];
     const lines: LogLine[] = [];
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     await using cache = openCache();
     const task = new NotingTask({ cache, logger: recordingLogger(own) }, (context) => {
       context.log.info({}, "counting");
@@ -267,7 +267,7 @@ describe("the context", () => {
     await task.execute("photo", {
       taskId: "job-8",
       logger: recordingLogger(lines),
-      onProgress: (progress) => told.push(progress),
+      onProgress: (progress) => reported.push(progress),
     });
     assert.partialDeepStrictEqual(lines, [
       { level: "info", message: "counting" },
@@ -277,7 +277,7 @@ describe("the context", () => {
       lines.map(({ message }) => message),
       own.map(({ message }) => message),
     );
-    assert.deepEqual(told, [50, { slices: 3, of: 4 }]);
+    assert.deepEqual(reported, [50, { slices: 3, of: 4 }]);
   });
 
   test("without a queue a task is its first attempt, under an id of its own", async () => {

@@ -14,6 +14,7 @@ import {
 import { TaskRun } from "./task-run.ts";
 import { workerIdFromName } from "./worker-id.ts";
 
+/** Where a task has its models from, and which worker runs it. */
 export interface ModelTaskOptions {
   /** Where the models come from; one for the whole process. */
   readonly cache: ModelCache;
@@ -25,6 +26,7 @@ export interface ModelTaskOptions {
   readonly logger?: Logger | undefined;
 }
 
+/** What a queue knows of one execution of a task. */
 export interface ExecuteOptions {
   /** The queue's id of the task. Default: a new UUID. */
   readonly taskId?: string;
@@ -36,9 +38,9 @@ export interface ExecuteOptions {
   readonly signal?: AbortSignal | undefined;
   /** Gets what this execution logs, beside the task's own logger. */
   readonly logger?: Logger | undefined;
-  /** Called with what the task says to `context.progress`. */
+  /** Called with what the task passes to `context.progress`. */
   readonly onProgress?: (progress: TaskProgress) => void;
-  /** Called with what the task says to `context.timings`. */
+  /** Called with what the task passes to `context.timings`. */
   readonly onTimings?: (timingsMs: Readonly<Record<string, number>>) => void;
 }
 
@@ -49,7 +51,7 @@ export interface ExecuteOptions {
  * ```ts
  * class CountPlants extends ModelTask<{ photo: string }, number> {
  *   async run({ photo }: { photo: string }, { signal }: TaskContext) {
- *     const det = await this.detModel; // loaded by the worker's first task, at no cost for the others
+ *     const det = await this.detModel; // the worker's first task loads it, the others have it
  *     const { detections } = await det.predict(photo, { signal });
  *     return detections.length;
  *   }
@@ -59,18 +61,18 @@ export interface ExecuteOptions {
  *
  * **Order.** `beforeStart`, `run`, then `onSuccess` or `onFailure`, then `afterReturn`; each is
  * awaited before the next begins. Every execution ends with exactly one of `onSuccess` and
- * `onFailure`, and with `afterReturn`. A hook that throws is logged and changes nothing: neither the
- * task's result nor its error is lost, and `run` is called after a `beforeStart` that threw. What
- * `run` depends on therefore belongs into `run`.
+ * `onFailure`, and with `afterReturn`. A hook that throws is logged and changes nothing: neither
+ * the task's result nor its error is lost, and `run` is called after a `beforeStart` that threw.
+ * What `run` depends on therefore belongs into `run`.
  *
- * **Cancellation.** Aborted before it starts, a task's `beforeStart` and `run` are left out. Aborted
- * later, the running step is waited for: when `run` then fails for the abort, the task is cancelled;
- * when it has a result all the same, it has succeeded. A cancelled task's `onFailure` gets the
- * abort's reason, and `execute` rejects with it.
+ * **Cancellation.** Aborted before it starts, a task's `beforeStart` and `run` are left out.
+ * Aborted later, the running step is waited for: when `run` then fails for the abort, the task is
+ * cancelled; when it has a result all the same, it has succeeded. A cancelled task's `onFailure`
+ * gets the abort's reason, and `execute` rejects with it.
  *
- * **Models.** Asked for within an execution, a model is leased until the execution ends: one version
- * throughout, never evicted under the task, and a changed file is picked up by the next task.
- * Executions of one instance may overlap and share nothing but the cache.
+ * **Models.** Asked for within an execution, a model is leased until the execution ends: one
+ * version throughout, never evicted under the task, and a changed file is picked up by the next
+ * task. Executions of one instance may overlap and share nothing but the cache.
  *
  * **Counting.** Each execution counts once in the cache when it has ended, failures included.
  */
@@ -128,15 +130,15 @@ export abstract class ModelTask<Payload, Result> {
   model(name: string): Promise<YoloModel> {
     const run = this.#runs.getStore();
     const model = run?.model(name) ?? this.#cache.get(name, { workerId: this.workerId });
-    // Whoever awaits it sees its failure; one that is asked for and not awaited must not end the process.
+    // Its failure reaches those that await it; where nobody does, it must not end the process.
     model.catch(() => {});
     return model;
   }
 
   /**
-   * Runs the task once, with its hooks: the one entry for a queue's handler. Rejects with the task's
-   * error, or with the signal's reason; {@link isRetryable} says whether a retry helps. Settles when
-   * the task's models are given back.
+   * Runs the task once, with its hooks: the one entry for a queue's handler. Rejects with the
+   * task's error, or with the signal's reason; {@link isRetryable} says whether a retry helps.
+   * Settles when the task's models are given back.
    */
   async execute(payload: Payload, options: ExecuteOptions = {}): Promise<Result> {
     const { taskId = randomUUID(), attempt = 1, signal = new AbortController().signal } = options;

@@ -84,14 +84,14 @@ const never = () => new Promise<never>(() => {});
 const boom = new Error("boom");
 
 describe("every payload is reported, in order", () => {
-  test("an empty source gives no reports", async () => {
+  test("an empty source has no ends", async () => {
     assert.deepEqual(await readAll(new GivenTask(), new Source(0)), {
       reported: [],
       thrown: undefined,
     });
   });
 
-  test("a report tells payload, place, attempts and result", async () => {
+  test("an end has the payload, its place, the attempts and the result", async () => {
     assert.deepEqual(await collect(runTasks(new GivenTask(), [7, 8])), [
       { payload: 7, index: 0, attempts: 1, status: "succeeded", result: 70 },
       { payload: 8, index: 1, attempts: 1, status: "succeeded", result: 80 },
@@ -172,7 +172,7 @@ describe("tasks in flight", () => {
   }
 });
 
-describe("a run that ends before its source reports what has started, then throws the reason", () => {
+describe("a run that ends before its source yields what has started, then throws", () => {
   test("the source throws", async () => {
     const source = new Source(3, () => Promise.reject(boom));
     const ended = await readAll(new GivenTask(), source, { concurrency: 2 });
@@ -347,8 +347,8 @@ describe("tasks with a model", () => {
       .jpeg()
       .toBuffer();
 
-    // ONNX Runtime, watched: an inference is held until the next task's photo is decoded and waits in
-    // its tensor, which never happens where decoding waits for the inference.
+    // ONNX Runtime, watched: an inference is held until the next task's photo is decoded and waits
+    // in its tensor, which never happens where decoding waits for the inference.
     let watching = false;
     let running = 0;
     let mostRunning = 0;

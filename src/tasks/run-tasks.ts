@@ -6,16 +6,17 @@ import { isRetryable } from "./is-retryable.ts";
 import type { ModelTask } from "./model-task.ts";
 import { type TaskOutcome, toFailedOutcome } from "./task-context.ts";
 
+/** How many tasks run at once, how often, and until when. */
 export interface RunTasksOptions {
   /**
-   * How many tasks are in flight, from 1. Default 2: models run one inference at a time on a device,
-   * so while one task infers the next one reads and decodes its photo. More helps where decoding
-   * takes longer than inference, and costs a decoded photo each.
+   * How many tasks are in flight, from 1. Default 2: models run one inference at a time on a
+   * device, so while one task infers the next one reads and decodes its photo. More helps where
+   * decoding takes longer than inference, and costs a decoded photo each.
    */
   readonly concurrency?: number | undefined;
   /**
-   * How often a task is tried, from 1, the default. Only a failure that {@link isRetryable} is tried
-   * again, and at once: waiting between attempts is a queue's affair.
+   * How often a task is tried, from 1, the default. Only a failure that {@link isRetryable} is
+   * tried again, and at once: waiting between attempts is a queue's affair.
    */
   readonly attempts?: number | undefined;
   /** Whether the first failed task ends the run. Default: no, the others go on. */
@@ -27,22 +28,22 @@ export interface RunTasksOptions {
 /** How the task for one payload ended. */
 export type TaskEnd<Payload, Result> = TaskOutcome<Result> & {
   readonly payload: Payload;
-  /** The payload's place in the source, from 0; reports come in this order. */
+  /** The payload's place in the source, from 0; ends come in this order. */
   readonly index: number;
-  /** How often it was tried; 0 never occurs. */
+  /** The number of attempts, from 1. */
   readonly attempts: number;
 };
 
 /**
- * Runs a task for every payload in this process and reports how each ended, in the payloads' order;
- * a failed task is a report, not an exception.
+ * Runs a task for every payload in this process and yields how each ended, in the payloads' order;
+ * a failed task is an end, not an exception.
  *
- * The source is asked for the next payload only when a task may start: never more than `concurrency`
- * payloads ahead of the reports that were taken. When the run ends before the source (the source
- * throws, `signal` aborts, `stopOnFailure` strikes), nothing new starts, what has started is
- * reported, and then the iteration throws the reason. When the reader stops early, the tasks in
- * flight are cancelled and waited for. Either way the source is closed; a payload that it was
- * just about to give is dropped.
+ * The source is asked for the next payload only when a task may start: never more than
+ * `concurrency` payloads ahead of the ends that were taken. When the run ends before the source
+ * (the source throws, `signal` aborts, `stopOnFailure` strikes), nothing new starts, what has
+ * started is yielded, and then the iteration throws the reason. When the reader stops early, the
+ * tasks in flight are cancelled and waited for. Either way the source is closed; a payload that it
+ * was about to yield is dropped.
  *
  * ```ts
  * for await (const end of runTasks(countPlants, photos)) {
@@ -53,7 +54,8 @@ export type TaskEnd<Payload, Result> = TaskOutcome<Result> & {
  * @throws `INVALID_ARGUMENT` for `concurrency` or `attempts` below 1
  */
 export function runTasks<Payload, Result>(
-  // Inferred from the payloads alone: a `run` whose context is of any payload would make it unknown.
+  // Inferred from the payloads alone: a `run` whose context is of any payload would make it
+  // unknown.
   task: ModelTask<NoInfer<Payload>, Result>,
   payloads: AsyncIterable<Payload> | Iterable<Payload>,
   options: RunTasksOptions = {},
@@ -77,7 +79,7 @@ async function* run<Payload, Result>(
   using stopping = new FollowingController(outerSignal);
   const { signal } = stopping;
   const source = new Source(payloads);
-  /** Started and not yet reported, oldest first; these promises never reject. */
+  /** Started and not yet yielded, oldest first; these promises never reject. */
   const inFlight: Promise<TaskEnd<Payload, Result>>[] = [];
   let started = 0;
   let pulling: Promise<void> | undefined;
@@ -87,11 +89,11 @@ async function* run<Payload, Result>(
 
   async function start(payload: Payload): Promise<TaskEnd<Payload, Result>> {
     const index = started++;
-    const report = await attempt(task, { payload, index, attempts, signal });
-    if (report.status === "cancelled" || (report.status === "failed" && stopOnFailure)) {
-      failure ??= { error: report.error };
+    const end = await attempt(task, { payload, index, attempts, signal });
+    if (end.status === "cancelled" || (end.status === "failed" && stopOnFailure)) {
+      failure ??= { error: end.error };
     }
-    return report;
+    return end;
   }
 
   async function pull(): Promise<void> {
@@ -116,10 +118,10 @@ async function* run<Payload, Result>(
         continue;
       }
       // Whichever comes first: a task that may start is not kept waiting by one that runs.
-      const report = await (pulling === undefined ? oldest : Promise.race([oldest, pulling]));
-      if (report === undefined) continue;
+      const end = await (pulling === undefined ? oldest : Promise.race([oldest, pulling]));
+      if (end === undefined) continue;
       inFlight.shift();
-      yield report;
+      yield end;
     }
   } finally {
     if (inFlight.length > 0 || pulling !== undefined) stopping.abort(readerLeft());
@@ -171,7 +173,9 @@ class Source<Payload> {
     }
   }
 
-  /** Waits for the source to close, unless it hangs in `next`: it would close after that, or never. */
+  /**
+   * Waits for the source to close, unless it hangs in `next`: it would close after that, or never.
+   */
   async close(): Promise<void> {
     if (this.#state === "ended") return;
     const closed = (async () => this.#iterator.return?.())();

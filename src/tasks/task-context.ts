@@ -18,20 +18,21 @@ export interface TaskContext<Payload = unknown> {
   readonly workerId: number;
   readonly payload: Payload;
   /**
-   * Aborts when the task is cancelled. Hand it to whatever waits: `model.predict(photo, { signal })`.
-   * The task is waited for either way; a device is free when its work ends, not when somebody leaves.
+   * Aborts when the task is cancelled. Pass it to whatever waits: `model.predict(photo, { signal
+   * })`. The task is waited for either way; a device is free when its work ends, not when somebody
+   * leaves.
    */
   readonly signal: AbortSignal;
   /** Writes with the task's name, id, attempt and worker id. */
   readonly log: Logger;
   /**
-   * Tells the queue how far the task is: a number, say of percent, or an object for JSON. Costs
-   * nothing where nobody listens; of many calls in a short time only the last may be told.
+   * Reports to the queue how far the task is: a number, say of percent, or an object for JSON.
+   * Costs nothing where nobody listens; of many calls in a short time only the last may arrive.
    */
   readonly progress: (progress: TaskProgress) => void;
   /**
-   * Tells what the steps of the work took, in milliseconds by name, such as a prediction's
-   * `timingsMs`. A worker's metrics show them; nothing happens where there are none.
+   * Reports what the steps of the work took, in milliseconds by name, such as a prediction's
+   * `timingsMs`. A worker's metrics show them; without metrics nothing happens.
    */
   readonly timings: (timingsMs: Readonly<Record<string, number>>) => void;
 }
@@ -42,9 +43,9 @@ export type TaskOutcome<Result> =
   | { readonly status: "failed" | "cancelled"; readonly error: unknown };
 
 /**
- * The outcome that a failure under `signal` stands for. After an abort the error is the reason, also
- * where a Node API has put an `AbortError` of its own in its place; an error that has nothing to do
- * with the abort stays what it is.
+ * The outcome that a failure under `signal` stands for. After an abort the error is the reason,
+ * also where a Node API has put an `AbortError` of its own in its place; an error that has nothing
+ * to do with the abort stays what it is.
  */
 export function toFailedOutcome(error: unknown, signal: AbortSignal): TaskOutcome<never> {
   const isAbort =

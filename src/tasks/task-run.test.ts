@@ -160,7 +160,7 @@ describe("models in a task", () => {
     assert.equal(await task.execute(1), "detect");
   });
 
-  test("a model that was asked for and not awaited leaves no lease and no unhandled rejection", async () => {
+  test("a model that is asked for and not awaited leaves no lease and no rejection", async () => {
     await using cache = openCache();
     const task = new GivenTask({ cache }, async (self) => {
       void self.detModel;
@@ -184,7 +184,7 @@ describe("models in a task", () => {
     await assert.rejects(late!, { code: "MODEL_RELEASED", message: /`detect`.*Await everything/ });
   });
 
-  test("outside an execution a model is loaded and pinned, so the first task finds it", async () => {
+  test("outside an execution a model is loaded and pinned for the first task", async () => {
     await using cache = openCache();
     const task = new GivenTask({ cache }, (self) => self.detModel);
     const warm = await task.detModel;
@@ -237,7 +237,7 @@ describe("models in a task", () => {
 });
 
 describe("tasks are counted by the cache", () => {
-  test("trimmed at exactly 100 and 200, reported every 10, failures and hooks included", async () => {
+  test("trimmed at exactly 100 and 200, reported every 10, failures included", async () => {
     await using cache = openCache();
     const trims: number[] = [];
     const reports: number[] = [];

@@ -5,9 +5,9 @@ import type { YoloModel } from "../models/yolo/yolo-model.ts";
 import type { TaskContext } from "./task-context.ts";
 
 /**
- * The models of one execution of a task. A model is leased when it is first asked for and given back
- * when the execution ends, so the task sees one version of it from its first to its last line, and a
- * model file that changed meanwhile is picked up by the next task.
+ * The models of one execution of a task. A model is leased when it is first asked for and given
+ * back when the execution ends, so the task sees one version of it from its first to its last line,
+ * and a model file that changed meanwhile is picked up by the next task.
  */
 export class TaskRun implements AsyncDisposable {
   readonly context: TaskContext;
@@ -68,7 +68,8 @@ export class TaskRun implements AsyncDisposable {
 function askedTooLate(name: string): OrangeryError {
   return new OrangeryError(
     "MODEL_RELEASED",
-    `Expected model \`${name}\` to be asked for while its task runs, but the task has ended. Await everything that \`run\` and the hooks start.`,
+    `Expected model \`${name}\` to be asked for while its task runs, but the task has ended. ` +
+      "Await everything that `run` and the hooks start.",
     { details: { name } },
   );
 }

@@ -5,9 +5,9 @@ import type { Region } from "../../vision/region.ts";
 
 /**
  * Counts objects by name, on the whole photo (region 0) and in every region (1…n, in the order
- * given). An object is in the first region whose mask holds the centre of its box. With regions, what
- * is in none of them is not counted at all. Every region has a row for every name that was counted on
- * the photo, also when it is 0.
+ * given). An object is in the first region whose mask holds the centre of its box. With regions,
+ * what is in none of them is not counted at all. Every region has a row for every name that was
+ * counted on the photo, also when it is 0.
  */
 export function countObjects(objects: Detections, regions?: Detections): ObjectCount[] {
   if (regions === undefined) return countInRegions(objects);
@@ -44,7 +44,10 @@ export function countInRegions(
   );
 }
 
-/** For each object the number of the first mask, from 1, that holds the centre of its box; 0 for none. */
+/**
+ * For each object the number of the first mask, from 1, that holds the centre of its box; 0 for
+ * none.
+ */
 export function findPlaces(objects: Detections, masks: readonly Mask[]): Int32Array {
   return Int32Array.from(objects, ({ boxXyxy: [x1, y1, x2, y2] }) => {
     return 1 + masks.findIndex((mask) => mask.contains((x1 + x2) / 2, (y1 + y2) / 2));
@@ -62,9 +65,9 @@ export function toRegions(detections: Detections): Region[] {
 }
 
 /**
- * Orders regions as one reads: rows from top to bottom, in a row from left to right. A region belongs
- * to a row when its centre is at the height of the row's highest region. Scores would number the same
- * regions differently from photo to photo.
+ * Orders regions as one reads: rows from top to bottom, in a row from left to right. A region
+ * belongs to a row when its centre is at the height of the row's highest region. Scores would
+ * number the same regions differently from photo to photo.
  */
 export function inReadingOrder(regions: Detections): Detections {
   const places = Array.from(regions, ({ boxXyxy: [x1, y1, x2, y2] }, index) => ({

@@ -18,7 +18,7 @@ export interface CountingModels {
   readonly slicing?: Slicing | undefined;
 }
 
-/** A photo that a pipeline has opened. Disposing it gives its pixels back. */
+/** A photo that a pipeline has opened. Disposing it releases its pixels. */
 export class CountablePhoto implements OpenPhoto {
   readonly pixels: Pixels;
   readonly #open: OpenPhoto;
@@ -65,7 +65,7 @@ export class CountablePhoto implements OpenPhoto {
     };
   }
 
-  /** Gives the pixels back. */
+  /** Releases the pixels. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#open[Symbol.asyncDispose]();
   }
@@ -89,8 +89,8 @@ export class CountablePhoto implements OpenPhoto {
     const { slicing, detect } = this.#models;
     const { model, options } = detect;
     const { pixels } = this;
-    // Only regions need masks: an object's place is the centre of its box. What lies outside is not to
-    // take the place of what lies inside, so the most that there may be is counted afterwards.
+    // Only regions need masks: an object's place is the centre of its box. What lies outside is not
+    // to take the place of what lies inside, so the most that there may be is counted afterwards.
     const predictOptions = {
       ...options,
       maxDetections: unlimited,
@@ -129,7 +129,9 @@ interface Counted {
   readonly counts: readonly ObjectCount[];
 }
 
-/** Keeps and counts what lies inside a region, or all where regions were not looked for: the best. */
+/**
+ * Keeps and counts what lies inside a region, or all where regions were not looked for: the best.
+ */
 function countFound(
   objects: Detections,
   regions: readonly Region[] | undefined,

@@ -17,8 +17,8 @@ export interface DetectSlicedOptions extends PredictOptions, SlicingOptions {
 /**
  * Finds objects that are small on a large photo: cuts it into overlapping slices, predicts them in
  * batches, and makes one object of those that several slices show. `maxDetections` is of the photo,
- * by default any number; masks are at photo size, or none. What is found does not depend on what else
- * the model does meanwhile.
+ * by default any number; masks are at photo size, or none. What is found does not depend on what
+ * else the model does meanwhile.
  *
  * @throws `INVALID_ARGUMENT` and what `predict` throws.
  */
@@ -34,7 +34,8 @@ export async function detectSliced(
   if (!["photo", "none", undefined].includes(predictOptions.maskSize)) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected \`maskSize\` to be photo or none where a photo is sliced, got \`${predictOptions.maskSize}\`.`,
+      "Expected `maskSize` to be photo or none where a photo is sliced, got " +
+        `\`${predictOptions.maskSize}\`.`,
     );
   }
   const { maxPixels, signal } = predictOptions;

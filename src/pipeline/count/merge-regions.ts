@@ -5,10 +5,10 @@ import { Mask } from "../../vision/masks/mask.ts";
 const leastOverlap = 0.5;
 
 /**
- * Makes one region of those of one class that overlap by half of the smaller one, directly or by way
- * of others. A network that does not see a large bed as a whole reports it in parts that lie within
- * each other, and suppression, which asks for a large share of both, leaves them; objects would be
- * counted in whichever part came first, and areas twice.
+ * Makes one region of those of one class that overlap by half of the smaller one, directly or by
+ * way of others. A network that does not see a large bed as a whole reports it in parts that lie
+ * within each other, and suppression, which asks for a large share of both, leaves them; objects
+ * would be counted in whichever part came first, and areas twice.
  *
  * A merged region has the union of the masks, the box around their boxes, and the best score.
  */

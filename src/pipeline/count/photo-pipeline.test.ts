@@ -95,7 +95,7 @@ describe("segmenting a photo", () => {
 });
 
 describe("detecting slice by slice", () => {
-  test("finds in each slice what is there, and tells where on the photo it is", async () => {
+  test("finds in each slice what is there, and where on the photo it is", async () => {
     const { detections, sliceCount, widthPx, timingsMs } = await detectSliced(
       thing,
       blank(96, 64),
@@ -148,7 +148,7 @@ describe("detecting slice by slice", () => {
     assert.equal((await detectSliced(middle, photo, options)).detections.masks, undefined);
   });
 
-  test("predicts the whole photo too where it is asked for, and there is more than one slice", async () => {
+  test("predicts the whole photo too where that is asked for, beside several slices", async () => {
     const options = { slice: 32, overlap: 0, fullImage: true, merge: { threshold: 1 } };
     const two = await detectSliced(thing, blank(64, 32), options);
     assert.equal(two.sliceCount, 3);

@@ -6,7 +6,10 @@ import {
   openPhoto,
   type PhotoInput,
 } from "../../vision/photo/open-photo.ts";
-import { checkSampleOptions, type SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
+import {
+  checkSampleOptions,
+  type SampleOptions,
+} from "../../vision/photo/samples/sample-layout.ts";
 import type { PhotoBytes } from "../photos/read-photo.ts";
 import { CountablePhoto, type CountingModels } from "./countable-photo.ts";
 import type { ModelUse } from "./model-use.ts";

@@ -14,7 +14,7 @@ export interface Segmentation extends Omit<Prediction, "detections"> {
 
 /**
  * Finds the regions of a photo, in which objects are to be counted: what a segmentation model
- * finds, with masks at photo size (`mask.toPolygons()` gives their outlines), numbered as one
+ * finds, with masks at photo size (`mask.toPolygons()` returns their outlines), numbered as one
  * reads. What it finds of one class within another of that class is one region (`mergeRegions`).
  *
  * @throws `MODEL_WRONG_TASK` for a model without masks, and what `predict` throws.

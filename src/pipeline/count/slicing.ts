@@ -10,16 +10,19 @@ import type { Slice } from "../../vision/photo/slice.ts";
 import { type MergeOptions, mergeDetections } from "../../vision/slices/merge-detections.ts";
 import { planSlices } from "../../vision/slices/plan-slices.ts";
 
-/** How a photo is cut into slices, and how what they show is put together. All but `batchSize` decides the result. */
+/**
+ * How a photo is cut into slices, and how what they show is put together. All but `batchSize`
+ * decides the result.
+ */
 export interface SlicingOptions {
   /**
-   * Size of a slice, px: one number for a square, [width, height], or `auto`, by the photo's size. The
-   * network's own input, or a multiple of it, is a good size. Default `auto`.
+   * Size of a slice, px: one number for a square, [width, height], or `auto`, by the photo's size.
+   * The network's own input, or a multiple of it, is a good size. Default `auto`.
    */
   readonly slice?: number | readonly [number, number] | "auto" | undefined;
   /**
-   * By which share of a slice neighbours overlap, from 0 to below 1, one number or [x, y]; more than
-   * the largest object should fit. Not used with `auto`, which has its own. Default 0.2.
+   * By which share of a slice neighbours overlap, from 0 to below 1, one number or [x, y]; more
+   * than the largest object should fit. Not used with `auto`, which has its own. Default 0.2.
    */
   readonly overlap?: number | readonly [number, number] | undefined;
   /** How objects that several slices show become one. Default: `nmm` by `ios` of 0.5. */
@@ -44,7 +47,10 @@ const mergeOptions: Expectation = {
   holds: (value) => typeof value === "object" && value !== null,
 };
 
-/** Slices a photo, and merges what was found on the slices. Made once, used for any number of photos. */
+/**
+ * Slices a photo, and merges what was found on the slices. Made once, used for any number of
+ * photos.
+ */
 export class Slicing {
   readonly fullImage: boolean;
   readonly batchSize: number | undefined;

@@ -13,8 +13,8 @@ export interface Body {
 }
 
 /**
- * Takes a photo as it comes in and hashes it meanwhile. One that is announced as too large is refused
- * before it is taken, one that turns out to be is refused at the limit.
+ * Takes a photo as it comes in and hashes it meanwhile. One that is announced as too large is
+ * refused before it is taken, one that turns out to be is refused at the limit.
  *
  * @throws `PHOTO_TOO_LARGE`; `PHOTO_FETCH_FAILED` when the body ends early.
  */

@@ -157,7 +157,7 @@ describe("HttpSource", () => {
     await assert.rejects(source.read(`${base}/a.jpg`), { code: "PHOTO_NOT_FOUND" });
   });
 
-  test("sends the URL's password and tells it nobody", async () => {
+  test("sends the URL's password and shows it nowhere", async () => {
     let authorization: string | undefined;
     answer = (request, response) => {
       authorization = request.headers.authorization;

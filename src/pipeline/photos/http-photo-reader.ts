@@ -28,8 +28,8 @@ const secretParameter = /^x-(amz|goog)-|^(sig|signature|token|key|api_?key|acces
 /**
  * Photos by `http:` and `https:` URLs. A URL is one photo; there is nothing to list.
  *
- * Proxies from the environment are not used. Redirects are followed, five at most, each under the same
- * rules, and never from https to http.
+ * Proxies from the environment are not used. Redirects are followed, five at most, each under the
+ * same rules, and never from https to http.
  */
 export class HttpPhotoReader implements RemotePhotoReader {
   readonly #options: HttpPhotoReaderOptions;
@@ -117,7 +117,7 @@ function parseUrl(name: string): URL {
   );
 }
 
-/** A URL as it may be told, logged and recorded: without a password and without signatures. */
+/** A URL as it may be printed, logged and recorded: without a password and signatures. */
 export function toPublicUrl(url: URL): string {
   const shown = new URL(url);
   shown.username = "";

@@ -6,9 +6,9 @@ export interface FailureCase {
   readonly name: string;
   readonly error: Error;
   /**
-   * `photo`: the photo fails at once, with the error's code. `attempt`: the photo is tried again, and
-   * fails the third time with `PHOTO_FAILED`. `none`: the work ends with the error, and nothing is
-   * recorded against the photo.
+   * `photo`: the photo fails at once, with the error's code. `attempt`: the photo is tried again,
+   * and fails the third time with `PHOTO_FAILED`. `none`: the work ends with the error, and nothing
+   * is recorded against the photo.
    */
   readonly blamed: "photo" | "attempt" | "none";
 }

@@ -28,7 +28,7 @@ test("an empty folder has no photos", async () => {
   assert.deepEqual(await find(folder.path), []);
 });
 
-test("photos are found by extension in all folders below, by name, hidden ones left out", async () => {
+test("photos are found by extension in all folders below, without hidden ones", async () => {
   await using folder = await temporaryFolder();
   await plant(folder.path, [
     "b.JPG",
@@ -46,13 +46,13 @@ test("photos are found by extension in all folders below, by name, hidden ones l
   assert.deepEqual(await find(folder.path), expected);
 });
 
-test("a file that is named is taken whatever its extension, a path given twice comes twice", async () => {
+test("a named file is taken whatever its extension, a path given twice comes twice", async () => {
   await using folder = await temporaryFolder();
   await plant(folder.path, ["photo.dat", "a/b.jpg"]);
   assert.deepEqual(await find(folder.path, ["photo.dat", "a", "a"]), ["photo.dat", "a/b.jpg"]);
 });
 
-test("size and time of a photo are told, the time to the microsecond", async () => {
+test("size and time of a photo are listed, the time to the microsecond", async () => {
   await using folder = await temporaryFolder();
   await plant(folder.path, ["a.jpg"]);
   await utimes(join(folder.path, "a.jpg"), 1, 1_700_000_000.25);
@@ -103,7 +103,7 @@ test("what is neither file nor folder is refused", {
   await assert.rejects(checkPhotoPaths(["/dev/null"]), /neither a file nor a folder/);
 });
 
-test("a folder that cannot be listed is told and the walk goes on", async () => {
+test("a folder that cannot be listed is reported and the walk goes on", async () => {
   await using folder = await temporaryFolder();
   await plant(folder.path, ["a/1.jpg", "b/2.jpg"]);
   const [checked] = await checkPhotoPaths([join(folder.path, "a")]);
@@ -118,7 +118,7 @@ test("a folder that cannot be listed is told and the walk goes on", async () => 
   assert.deepEqual([found, unreadable], [["2.jpg"], ["a"]]);
 });
 
-test("a photo whose name is not UTF-8 is told, for it cannot be opened by the name that Node gives", {
+test("a photo whose name is not UTF-8 is reported: Node cannot open it", {
   skip: process.platform !== "linux" && "names are any bytes on Linux only",
 }, async () => {
   await using folder = await temporaryFolder();
@@ -129,16 +129,16 @@ test("a photo whose name is not UTF-8 is told, for it cannot be opened by the na
     Buffer.from(".jpg"),
   ]);
   await writeFile(latin1, "photo");
-  const told: string[] = [];
+  const reported: string[] = [];
   const onUnreadable = (path: string, error: unknown) => {
-    told.push(`${basename(path)}: ${(error as Error).message}`);
+    reported.push(`${basename(path)}: ${(error as Error).message}`);
   };
   const found = await find(folder.path, ["."], { onUnreadable });
   assert.deepEqual([...new Set(found)], ["a.jpg", "\u{FFFD}.jpg"]);
-  assert.deepEqual(told, []);
+  assert.deepEqual(reported, []);
   await rm(join(folder.path, "\u{FFFD}.jpg"));
   assert.deepEqual(await find(folder.path, ["."], { onUnreadable }), ["a.jpg"]);
-  assert.deepEqual(told, ["\u{FFFD}.jpg: its name is not UTF-8"]);
+  assert.deepEqual(reported, ["\u{FFFD}.jpg: its name is not UTF-8"]);
 });
 
 test("an aborted walk rejects with the reason", async () => {

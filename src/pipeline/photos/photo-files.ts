@@ -8,7 +8,9 @@ import { hasPictureExtension } from "../../vision/photo/decode-picture.ts";
 export interface FindPhotosOptions {
   /** Folders to leave out wherever they are met: where the annotated pictures go. */
   readonly skipFolders?: readonly string[] | undefined;
-  /** Told of a folder or file below a path that cannot be looked at; the walk goes on without it. */
+  /**
+   * Told of a folder or file below a path that cannot be looked at; the walk goes on without it.
+   */
   readonly onUnreadable?: ((path: string, error: unknown) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -52,8 +54,8 @@ export async function checkPhotoPaths(paths: readonly string[]): Promise<PhotoPa
 /**
  * Lists the photos of the paths: a file whatever its name, a folder's files by extension with all
  * folders below it. In the order of the paths, and in a folder in the order of the names. Hidden
- * files and folders are left out. Symbolic links are followed; a folder is listed once however often
- * it is met, so that links in a circle end.
+ * files and folders are left out. Symbolic links are followed; a folder is listed once however
+ * often it is met, so that links in a circle end.
  */
 export async function* findPhotos(
   paths: readonly PhotoPath[],
@@ -108,7 +110,10 @@ async function listCandidates(
   }
 }
 
-/** Undefined for what vanished meanwhile, for links that lead nowhere, and for what `onUnreadable` is told of. */
+/**
+ * Undefined for what vanished meanwhile, for links that lead nowhere, and for what `onUnreadable`
+ * is told of.
+ */
 async function statOrUndefined(
   path: string,
   onUnreadable: (path: string, error: unknown) => void = () => {},

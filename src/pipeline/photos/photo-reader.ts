@@ -55,8 +55,8 @@ export class PhotoReader implements Disposable {
   }
 
   /**
-   * Lists the photos under each name, in the order of the names: a folder's and a bucket's one by one,
-   * however many there are.
+   * Lists the photos under each name, in the order of the names: a folder's and a bucket's one by
+   * one, however many there are.
    *
    * @throws `PHOTO_NOT_FOUND` for paths that do not exist, before anything is listed; and what the
    *   reader of a name throws.

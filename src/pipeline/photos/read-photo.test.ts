@@ -27,7 +27,7 @@ for (const length of [0, 1, 1 << 20, 3_000_000]) {
   });
 }
 
-test("a missing file and a folder are told as photos that cannot be opened", async () => {
+test("a missing file and a folder are photos that cannot be opened", async () => {
   await using folder = await temporaryFolder();
   for (const path of [join(folder.path, "a.jpg"), folder.path]) {
     await assert.rejects(readPhoto(path), (error) => {

@@ -20,9 +20,9 @@ const chunkBytes = 1 << 20;
 const notThePhoto = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /**
- * Reads an encoded photo and hashes it piece by piece meanwhile: one pass over the disk, and the hash
- * is that of the very bytes that are decoded, whatever happens to the file. Size and time are those
- * from before reading, so that a file that is being written looks changed to the next run.
+ * Reads an encoded photo and hashes it piece by piece meanwhile: one pass over the disk, and the
+ * hash is that of the very bytes that are decoded, whatever happens to the file. Size and time are
+ * those from before reading, so that a file that is being written looks changed to the next run.
  *
  * @throws `PHOTO_NOT_FOUND`, `PHOTO_TOO_LARGE`, or the signal's reason.
  */

@@ -9,13 +9,13 @@ export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A photo that a source lists. */
+/** A photo in a list. */
 export interface ListedPhoto extends PhotoFile {
-  /** What `read` takes. Unlike `source` it may hold a password or a signature: never to be told. */
+  /** What `read` takes. Unlike `source` it may hold a password or a signature: never print it. */
   readonly name: string;
 }
 
-/** Where photos lie, told by how their names begin: a bucket, the web. */
+/** Reads photos whose names begin in one way: those of a bucket, of the web. */
 export interface RemotePhotoReader extends Disposable {
   /**
    * The photos under a name, one after another, however many there are.

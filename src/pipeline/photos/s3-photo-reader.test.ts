@@ -83,7 +83,7 @@ describe("S3Source", () => {
     assert.equal(content.sizeBytes, photo.length);
   });
 
-  test("says what is not there", async () => {
+  test("reports what is not there", async () => {
     for (const name of ["s3://trays/none.jpg", "s3://nobody/a.jpg"]) {
       await assert.rejects(source.read(name), { code: "PHOTO_NOT_FOUND" });
       await assert.rejects(namesOf(name), { code: "PHOTO_NOT_FOUND" });
@@ -98,7 +98,7 @@ describe("S3Source", () => {
     await assert.rejects(source.read("s3:///a.jpg"), { code: "PHOTO_NOT_FOUND" });
   });
 
-  test("tells a server that is away from a photo that is", async () => {
+  test("knows a server that is away from a missing photo", async () => {
     const endpoint = process.env.AWS_ENDPOINT_URL_S3;
     process.env.AWS_ENDPOINT_URL_S3 = "http://127.0.0.1:9";
     try {
@@ -116,8 +116,8 @@ describe("S3Source", () => {
   });
 });
 
-describe("PhotoSources", () => {
-  test("lists files and buckets in the order of their names, and reads what it listed", async () => {
+describe("PhotoReader", () => {
+  test("lists files and buckets in the order of the names, and reads what it listed", async () => {
     using sources = new PhotoReader();
     const examples = join(import.meta.dirname, "../../../examples/photos");
     const listed = await collect(

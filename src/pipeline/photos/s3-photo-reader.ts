@@ -33,12 +33,12 @@ const lasting = new Set([
 type Sdk = typeof import("@aws-sdk/client-s3");
 
 /**
- * Photos in buckets of S3 or whatever speaks its protocol: `s3://bucket/key` is a photo when the key
- * ends like one, and else all photos under `key/`.
+ * Photos in buckets of S3 or whatever speaks its protocol: `s3://bucket/key` is a photo when the
+ * key ends like one, and else all photos under `key/`.
  *
  * Credentials, region and endpoint come from where Amazon's SDK looks: `AWS_ACCESS_KEY_ID`,
- * `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL_S3`, a role of the machine. With an endpoint of one's
- * own, buckets are addressed by path, as other servers than Amazon's expect.
+ * `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL_S3`, a role of the machine. With an endpoint of
+ * one's own, buckets are addressed by path, as other servers than Amazon's expect.
  */
 export class S3PhotoReader implements RemotePhotoReader {
   readonly #limits: FetchLimits;
@@ -167,7 +167,7 @@ function parseS3Name(name: string): { bucket: string; key: string } {
 
 function toListedPhoto(bucket: string, key: string, size = 0, modifiedAt?: Date): ListedPhoto {
   const name = `s3://${bucket}/${key}`;
-  // In whole seconds, as the object itself tells it when it is read: others would look changed.
+  // In whole seconds, as reading the object returns it: otherwise it would look changed.
   const seconds = Math.floor((modifiedAt?.getTime() ?? 0) / 1000);
   return { name, source: name, sizeBytes: size, mtimeUs: 1e6 * seconds };
 }

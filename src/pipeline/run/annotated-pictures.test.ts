@@ -21,7 +21,7 @@ test("photos of one name in two folders have two pictures, a photo always the sa
   assert.notEqual(pictures.fileOf("/a/tray.1.jpg"), file);
 });
 
-test("a picture is written whole, with or without regions, into a folder that is made for it", async () => {
+test("a picture is written whole, with or without regions, into a folder made for it", async () => {
   await using folder = await temporaryFolder();
   const pictures = new AnnotatedPictures(join(folder.path, "deep", "down"));
   await pictures.prepare();

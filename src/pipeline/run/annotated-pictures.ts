@@ -53,8 +53,8 @@ export class AnnotatedPictures {
   }
 
   /**
-   * Draws and writes the picture of a photo, whole or not at all, and gives its path. That of a photo
-   * which lies on disk is smaller than the photo.
+   * Draws and writes the picture of a photo, whole or not at all, and returns its path. That of a
+   * photo which lies on disk is smaller than the photo.
    *
    * @throws `NO_SPACE`, `INVALID_ARGUMENT` when the folder cannot be written.
    */
@@ -97,7 +97,9 @@ function toDetections(regions: readonly Region[]): Detections {
   });
 }
 
-/** Regions are labelled with their number and what was counted in them, as in the table of counts. */
+/**
+ * Regions are labelled with their number and what was counted in them, as in the table of counts.
+ */
 function regionLabels(
   regions: readonly Region[],
   counts: readonly ObjectCount[],

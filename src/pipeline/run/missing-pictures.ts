@@ -12,7 +12,7 @@ export interface DrawMissingOptions {
   readonly read: ReadPhoto;
   /** How photos are opened, as when they were counted. */
   readonly openOptions: OpenPhotoOptions;
-  /** Stops after the picture in hand. */
+  /** Stops after the picture that is being drawn. */
   readonly stop?: AbortSignal | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPicture?: ((file: string) => void) | undefined;

@@ -18,7 +18,7 @@ import { type PhotoEvent, type PhotoRunOptions, runPhotos } from "./photo-run.ts
 
 // Real photos and a real ledger; of the models only the call, since none fails on demand.
 
-/** Photos are told apart by their width, which is 16 px and their number. */
+/** A photo is known by its width, which is 16 px and its number. */
 const numberOf = ({ widthPx }: Picture) => widthPx - 16;
 
 function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<void>) {
@@ -50,7 +50,7 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
   } as const satisfies PhotoModel;
 }
 
-/** A list of so many photos in a folder of its own. */
+/** A worklist of that many photos in a folder of its own. */
 async function createRun(photos: number) {
   const stack = new AsyncDisposableStack();
   const folder = stack.use(await mkdtempDisposable(join(tmpdir(), "orangery-run-")));
@@ -131,7 +131,7 @@ test("identical bytes in the same run are inferred once, though made ready toget
   assert.equal((await run.worklist.view.states()).done, 4);
 });
 
-test("a photo that fails is tried again last and alone, and the third time has failed", async () => {
+test("a photo that fails is tried again last and alone, and fails the third time", async () => {
   await using run = await createRun(6);
   let inFlight = 0;
   const detect = predictWith(async (photo) => {
@@ -201,7 +201,7 @@ test("a stop finishes what is inferred and gives the rest back without blame", a
   const detect = predictWith(async () => stop.abort());
   await run.run(detect, { stop: stop.signal });
   const { done, waiting, leased } = await run.worklist.view.states();
-  assert.ok(done >= 1 && done <= 2, `${done} in hand`);
+  assert.ok(done >= 1 && done <= 2, `${done} in progress`);
   assert.deepEqual([waiting, leased], [9 - done, 0]);
   assert.deepEqual(new Set(await attemptsOf(run.worklist)), new Set([0]));
 });
