@@ -1,11 +1,11 @@
 /**
- * What a fleet costs beside the work itself: photos a second of worker processes that take photos from
- * Redis and record results in PostgreSQL, against the same pipeline in a loop without queue or results.
- * `node bench/fleet.ts`; part of `npm run bench`.
+ * What a fleet costs beside the work itself: photos a second of worker processes that take photos
+ * from Redis and record results in PostgreSQL, against the same pipeline in a loop without queue or
+ * results. `node bench/fleet.ts`; part of `npm run bench`.
  *
- * All variants use all cores, have two photos in hand for each process, and take turns. Start and load
- * are left out. What a photo costs beside inference shows best what is the fleet's: inference itself
- * takes longer at one time than at another on machines that others use, too.
+ * All variants use all cores, have two photos in hand for each process, and take turns. Start and
+ * load are left out. What a photo costs beside inference shows best what is the fleet's: inference
+ * itself takes longer at one time than at another on machines that others use, too.
  */
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -2,8 +2,9 @@
  * What recycling costs: photos a second of one worker process, with a fresh process every 20 tasks
  * and with none, in turns. `node bench/recycling.ts`; part of `npm run bench`.
  *
- * Each task decodes a photo of 12 MP and predicts it in 12 slices by a YOLO11n, as a worker of a fleet
- * does. The smaller the task, the more a new process weighs: its start takes the CPU from others.
+ * Each task decodes a photo of 12 MP and predicts it in 12 slices by a YOLO11n, as a worker of a
+ * fleet does. The smaller the task, the more a new process weighs: its start takes the CPU from
+ * others.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * A fleet whose processes and servers are killed while it works: every photo has exactly one result in
- * the end, none has failed, none is lost.
+ * A fleet whose processes and servers are killed while it works: every photo has exactly one result
+ * in the end, none has failed, none is lost.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -74,7 +74,11 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
   assert.equal(new Set(results.map(({ id }) => id)).size, photoCount);
   assert.equal(await countRows(photos), photoCount, "and nothing besides");
   assert.deepEqual(await photos.enqueue(queue.queue), {
-    ...{ found: photoCount, added: 0, done: photoCount, failed: 0, queued: 0 },
+    found: photoCount,
+    added: 0,
+    done: photoCount,
+    failed: 0,
+    queued: 0,
   });
 });
 

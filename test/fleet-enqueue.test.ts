@@ -35,7 +35,10 @@ describe("enqueuing", () => {
     const batchSize = 2;
     const names = [photos.folder, photos.photo(4)];
     assert.deepEqual(await photos.enqueue(queue.queue, names, { batchSize }), {
-      ...{ ...none, found: 6, added: 5, queued: 1 },
+      ...none,
+      found: 6,
+      added: 5,
+      queued: 1,
     });
     assert.deepEqual(await photos.enqueue(queue.queue), { ...none, found: 5, queued: 5 });
     const jobs = await queue.queue.getWaiting();
@@ -46,7 +49,7 @@ describe("enqueuing", () => {
     );
   });
 
-  test("leaves out what is done, until it has changed; jobs that are done leave Redis", async () => {
+  test("leaves out what is done until it has changed; done jobs leave Redis", async () => {
     await using photos = await PhotosToCount.create(3);
     await using queue = new TestQueue(redis.url);
     await photos.enqueue(queue.queue);
@@ -96,7 +99,7 @@ describe("enqueuing", () => {
   });
 });
 
-test("a Redis that does not answer is told, and names no password", async () => {
+test("a Redis that does not answer is reported, without its password", async () => {
   const connection = `redis://:secret@127.0.0.1:${await freePort()}`;
   const opening = OpenQueue.open({ connection, queue: "photos", timeoutMs: 300 });
   await assert.rejects(opening, (error: Error) => {
@@ -131,9 +134,12 @@ test("retry-failed puts every failed job back, with all its attempts", async () 
     if (isBroken) throw new Error("broken");
   });
   await using _worker = createWorker(task, {
-    ...{ connection: queue.connection, queue: queue.name, attempts: 2, backoffMs: 1 },
+    connection: queue.connection,
+    queue: queue.name,
+    attempts: 2,
+    backoffMs: 1,
   });
-  for (let job = 0; job < 7; job += 1) await queue.add({ job });
+  for (let job = 0; job < 7; job++) await queue.add({ job });
   await untilDone(queue.queue);
   assert.equal(await queue.queue.getFailedCount(), 7);
   // Those that fail again are not tried again and again.
@@ -149,7 +155,7 @@ test("retry-failed puts every failed job back, with all its attempts", async () 
 });
 
 describe("a queue's status", () => {
-  test("tells what jobs and workers are at, and forgets workers that are gone", async () => {
+  test("lists jobs and workers, and forgets workers that are gone", async () => {
     await using photos = await PhotosToCount.create(4);
     await writeFile(photos.photo(9), "no photo");
     await using queue = new TestQueue(redis.url);
@@ -164,7 +170,7 @@ describe("a queue's status", () => {
         const { waiting, active, done, failed, workers, etaMs } = await readQueueStatus(
           queue.queue,
         );
-        // It tells every other second.
+        // It publishes every other second.
         if (workers[0]?.ended !== 5) continue;
         assert.deepEqual([waiting, active, done, failed, etaMs], [0, 0, 4, 1, 0]);
         const { name, pid, devices, models, processBytes, perSecond } = workers[0];
@@ -200,7 +206,7 @@ describe("on the command line", () => {
     const worker = folder.start("worker", ...count, "--devices", "cpu");
     await folder.until(
       worker,
-      "select 1 from entry where (select count(*) from entry where state in ('done', 'failed')) = 4",
+      "select 1 where (select count(*) from entry where state in ('done', 'failed')) = 4",
     );
     worker.child.kill("SIGTERM");
     assert.equal((await worker.outcome).status, 0);
@@ -229,7 +235,7 @@ describe("on the command line", () => {
   });
 
   for (const command of [["status"], ["retry-failed"], ["worker", "--task", "a.ts"]]) {
-    test(`orangery ${command[0]} refuses a Redis that is no URL, and does not print it`, async () => {
+    test(`orangery ${command[0]} refuses a Redis that is no URL, unprinted`, async () => {
       await using folder = await CliFolder.create();
       const { status, stderr } = await folder.run(...command, "--redis", "http://:secret@host");
       assert.match(stderr, /^orangery: Expected the queue's Redis as a URL/);

@@ -1,6 +1,7 @@
 /**
- * A process of its own: a worker counts on as many photos as its argument says, and what memory it took
- * is written as JSON. Garbage is collected before each reading, so that what grows is what is kept.
+ * A process of its own: a worker counts on as many photos as its argument says, and what memory it
+ * took is written as JSON. Garbage is collected before each reading, so that what grows is what is
+ * kept.
  */
 
 import { TestQueue } from "./fleet.fixture.ts";

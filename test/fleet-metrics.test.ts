@@ -83,7 +83,7 @@ async function work(queue: TestQueue, count: number, job: TestJob): Promise<void
 }
 
 describe("a fleet's metrics", () => {
-  test("are the sum of its processes', and never go back when one is killed or recycled", async () => {
+  test("are the sum of its processes', and never go back when one ends", async () => {
     await using queue = new TestQueue(redis.url);
     await using fleet = new TestFleet(queue, {
       devices: "cpu*2",
@@ -206,7 +206,7 @@ describe("a worker without a supervisor", () => {
     assert.equal(sampleValue(families, "orangery_stage_seconds_sum", { stage: "decode" }), 0.005);
   });
 
-  test("tells spans of its jobs, as children of whoever added them", async () => {
+  test("makes spans of its jobs, as children of the span that added them", async () => {
     await using queue = new TestQueue(redis.url);
     const telemetry = new RecordingTelemetry();
     const { name, connection } = queue;

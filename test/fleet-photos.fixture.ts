@@ -26,8 +26,8 @@ import type { TestQueue } from "./fleet.fixture.ts";
 export async function encodePhoto(number: number): Promise<Buffer> {
   // Eight columns of two rows: black or white, as the number's bits are.
   const pixels = Buffer.alloc(64 * 64);
-  for (let y = 0; y < 64; y += 1) {
-    for (let x = 0; x < 64; x += 1) {
+  for (let y = 0; y < 64; y++) {
+    for (let x = 0; x < 64; x++) {
       const bit = (x >> 3) + 8 * (y >> 5);
       pixels[64 * y + x] = (number >> bit) & 1 ? 235 : 20;
     }
@@ -55,7 +55,9 @@ export class OwnCache implements AsyncDisposable {
   }
 }
 
-/** Photos in a folder, a tiny model, and a ledger for what is found: all that a fleet works with. */
+/**
+ * Photos in a folder, a tiny model, and a ledger for what is found: all that a fleet works with.
+ */
 export class PhotosToCount implements AsyncDisposable {
   readonly folder: string;
   readonly count: CountOptions;
@@ -84,7 +86,7 @@ export class PhotosToCount implements AsyncDisposable {
     stack.defer(() => rm(base, { recursive: true, force: true }));
     const folder = join(base, "photos");
     await mkdir(folder);
-    for (let number = 0; number < photos; number += 1) {
+    for (let number = 0; number < photos; number++) {
       await writeFile(join(folder, photoName(number)), await encodePhoto(number));
     }
     const models = stack.use(await TinyModels.create());
@@ -137,8 +139,13 @@ export class PhotosToCount implements AsyncDisposable {
     );
     const worker = stack.use(
       createWorker(setup.task, {
-        ...{ connection, queue, name: "cpu0@host", attempts: 2, backoffMs: 1 },
-        ...{ lockDurationMs: 1000, stalledIntervalMs: 200 },
+        connection,
+        queue,
+        name: "cpu0@host",
+        attempts: 2,
+        backoffMs: 1,
+        lockDurationMs: 1000,
+        stalledIntervalMs: 200,
         cache: setup.cache,
         parse: setup.parse,
         prepare: (signal) => setup.prove(signal),

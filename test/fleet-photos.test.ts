@@ -133,7 +133,7 @@ describe("a worker that counts", () => {
     assert.deepEqual([await photos.results(), await photos.failures()], [[], {}]);
   });
 
-  test("refuses data that name no photo, without telling what a URL hides", async () => {
+  test("refuses data that name no photo, without printing what a URL hides", async () => {
     await using photos = await PhotosToCount.create(0);
     await using queue = new TestQueue(redis.url);
     await using _worker = await photos.startWorker(queue);

@@ -48,7 +48,9 @@ export class TestFleet implements AsyncDisposable {
       },
       ...options,
       config: {
-        ...{ task, models, settings },
+        task,
+        models,
+        settings,
         queue,
         connection: { url: connection },
         worker: { lockDurationMs: 1000, stalledIntervalMs: 200, ...worker },

@@ -80,7 +80,7 @@ describe("a supervisor", () => {
     assert.equal(fleet.supervisor.hasGivenUp, false);
   });
 
-  test("reports a slot whose models do not load, tries again, and gives up; it takes no job", async () => {
+  test("reports a slot whose models do not load, tries again, and gives up", async () => {
     await using queue = new TestQueue(redis.url);
     const job = await queue.add({});
     await using fleet = new TestFleet(queue, {
@@ -114,7 +114,9 @@ describe("a supervisor", () => {
     assert.deepEqual([attemptsMade, stalledCounter], [1, 1]);
     const [died] = await fleet.until("died");
     assert.deepEqual(died, {
-      ...{ type: "died", slot: "cpu0@host", pid: first!.pid },
+      type: "died",
+      slot: "cpu0@host",
+      pid: first!.pid,
       reason: "it ended with SIGKILL",
     });
   });
@@ -191,7 +193,7 @@ describe("recycling", () => {
     assert.equal(fleet.status[0]!.failures, 0);
   });
 
-  test("on a CPU the successor waits until its predecessor has finished, but not for long", async () => {
+  test("on a CPU the successor lets its predecessor finish, but not for long", async () => {
     await using queue = new TestQueue(redis.url);
     for (const [handOverMs, isLast] of [
       [60_000, true],
@@ -214,7 +216,7 @@ describe("recycling", () => {
     }
   });
 
-  test("where memory does not hold two, the old process goes first, and the gap is reported", async () => {
+  test("where memory does not hold two, the old process goes first, with a gap", async () => {
     await using queue = new TestQueue(redis.url);
     await using fleet = new TestFleet(queue, { keepFreeBytes: Number.MAX_SAFE_INTEGER });
     const [first] = await fleet.until("ready");
@@ -223,7 +225,7 @@ describe("recycling", () => {
     fleet.supervisor.recycle();
     const [, second] = await fleet.until("ready", 2);
     assert.equal(isAlive(first!.pid), false);
-    assert.equal(await pidOf(queue, job), first!.pid, "what it had in hand, it finished");
+    assert.equal(await pidOf(queue, job), first!.pid, "it finished the job that was running");
     const [recycled] = await fleet.until("recycled");
     assert.ok(recycled!.gapMs >= 100, `${recycled!.gapMs}`);
     assert.deepEqual([recycled!.reason, recycled!.pid], ["asked for", second!.pid]);
@@ -315,7 +317,7 @@ describe("orangery worker", () => {
 
   const takesJobs = "a worker process takes jobs";
 
-  test("told to terminate, it finishes what it has, ends with 0 and leaves no process", async () => {
+  test("on SIGTERM it finishes its jobs, ends with 0 and leaves no process", async () => {
     await using folder = await CliFolder.create();
     await using queue = new TestQueue(redis.url);
     const cli = start(folder, queue);
@@ -331,7 +333,7 @@ describe("orangery worker", () => {
     assert.equal(isAlive(ready!.pid as number), false);
   });
 
-  test("told twice, it gives its job back, at no cost of an attempt, and ends with 143", async () => {
+  test("on a second SIGTERM it gives its job back and ends with 143", async () => {
     await using folder = await CliFolder.create();
     await using queue = new TestQueue(redis.url);
     const cli = start(folder, queue);

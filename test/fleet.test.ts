@@ -54,7 +54,9 @@ describe("a worker", () => {
   test("makes a task of its class, loads its models once, and returns results", async () => {
     await using queue = openQueue();
     await using worker = createWorker(CountDots, {
-      ...{ connection: redis.url, queue: queue.name, name: "gpu1@host" },
+      connection: redis.url,
+      queue: queue.name,
+      name: "gpu1@host",
       cache: { models: models.files, device: "cpu" },
     });
     await worker.ready;
@@ -87,7 +89,7 @@ describe("a worker", () => {
     assert.deepEqual(steps, ["beforeStart", "onSuccess", "afterReturn succeeded"]);
   });
 
-  test("tells the task its id and attempt, and the queue its progress and log", async () => {
+  test("passes id and attempt to the task, and its progress and log to the queue", async () => {
     await using queue = openQueue();
     const seen: unknown[] = [];
     await using worker = work(queue, (_payload, context) => {
@@ -112,7 +114,8 @@ describe("a worker", () => {
     await using queue = openQueue();
     const job = await queue.add({ photo: "a.jpg" });
     await using worker = createWorker(CountDots, {
-      ...{ connection: redis.url, queue: queue.name },
+      connection: redis.url,
+      queue: queue.name,
       cache: { models: { detect: "/nowhere/detect.onnx" }, device: "cpu" },
     });
     await assert.rejects(worker.ready, { code: "MODEL_NOT_FOUND" });
@@ -313,7 +316,7 @@ describe("a lock", () => {
 });
 
 describe("closing", () => {
-  test("finishes what is in hand and takes no more", async () => {
+  test("finishes the jobs that run and takes no more", async () => {
     await using queue = openQueue();
     const started = Promise.withResolvers<void>();
     const finish = Promise.withResolvers<string>();
@@ -401,7 +404,7 @@ describe("a job during which workers died", () => {
     assert.equal(new Map(seen).get("suspect"), 1);
   });
 
-  test("too often is failed without being begun; its hooks hear of it; a retry begins afresh", async () => {
+  test("too often is failed without being begun; a retry begins afresh", async () => {
     await using queue = openQueue();
     const heard: unknown[] = [];
     let runs = 0;

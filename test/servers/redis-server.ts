@@ -59,7 +59,7 @@ export class RedisServer implements RedisForTests {
       override: "REDIS_URL",
     });
     const folder = await mkdtemp(join(tmpdir(), "orangery-redis-"));
-    for (let attempt = 1; ; attempt += 1) {
+    for (let attempt = 1; ; attempt++) {
       const server = new RedisServer({ command, folder, port: await freePort(), fsync });
       try {
         await server.up();

@@ -1,10 +1,11 @@
 import { OrangeryError } from "../../errors.ts";
-import type { ResultStore } from "../../ledger/results/result-store.ts";
+import type { ReadPhotoState, ResultStore } from "../../ledger/results/result-store.ts";
 import type { ResultWriter } from "../../ledger/results/result-writer.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { ModelUse } from "../../pipeline/count/model-use.ts";
 import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
+import { goneFiles } from "../../pipeline/photos/gone-files.ts";
 import { photoFailureOf } from "../../pipeline/photos/photo-failure.ts";
 import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/run/count-recipe.ts";
@@ -36,11 +37,13 @@ export interface CountedPhoto {
  * The fleet's own task: reads a photo, counts on it what the models find, and records the result.
  *
  * A result belongs to the photo's contents and the recipe, so a job that the queue gives twice is
- * done at once the second time; done by two workers at the same moment, it is recorded once. Only the
- * ledger decides what is known, and `run` ends when the result is committed.
+ * done at once the second time; done by two workers at the same moment, it is recorded once. Only
+ * the ledger decides what is known, and `run` ends when the result is committed.
  */
 export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
   readonly #options: CountPhotoOptions;
+  /** Photos that were read, for their failures. */
+  readonly #photos = new WeakMap<PhotoJobData, ReadPhotoState>();
 
   constructor(options: CountPhotoOptions) {
     super(options);
@@ -62,24 +65,36 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
 
   async #count(payload: PhotoJobData, { signal, timings }: TaskContext): Promise<CountedPhoto> {
     const { photos, store, writer } = this.#options;
-    const { source } = toPhotoIdentity(payload);
-    const identify = ({ sha256: contentSha256, sizeBytes, mtimeUs }: PhotoContent) => {
-      return { source, contentSha256, sizeBytes, mtimeUs };
-    };
     const pipeline = await this.#pipeline();
+    let photo: ReadPhotoState | undefined;
     const opened = await pipeline.openUnknown(() => photos.read(payload.photo, { signal }), {
       isKnown: async (content) => {
+        photo = await this.#identify(payload, content, signal);
         const known = await store.knownResults([content.sha256], { signal });
-        return known.size > 0 && (await store.recordKnown(identify(content), { signal }));
+        return known.size > 0 && (await store.recordKnown(photo, { signal }));
       },
       signal,
     });
-    if (opened === undefined) return { outcome: "known" };
+    if (opened === undefined || photo === undefined) return { outcome: "known" };
     await using countable = opened.photo;
     const result = await countable.count({ signal });
     timings(result.timingsMs);
-    await writer.record({ ...identify(opened.content), result }, { signal });
+    await writer.record({ ...photo, result }, { signal });
     return { outcome: "counted", objects: result.objects.length };
+  }
+
+  /** Identifies a photo by its contents, which it may have had elsewhere before. */
+  async #identify(
+    payload: PhotoJobData,
+    { sha256: contentSha256, sizeBytes, mtimeUs }: PhotoContent,
+    signal: AbortSignal,
+  ): Promise<ReadPhotoState> {
+    const { source } = toPhotoIdentity(payload);
+    const others = await this.#options.store.otherSources({ source, contentSha256 }, { signal });
+    const movedFrom = await goneFiles(others);
+    const photo = { source, contentSha256, sizeBytes, mtimeUs, movedFrom };
+    this.#photos.set(payload, photo);
+    return photo;
   }
 
   /** Records why a photo has no result, once it is certain that it gets none. */
@@ -90,7 +105,8 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     const { store } = this.#options;
     const failure = photoFailureOf(error);
     if (failure === undefined || (isRetryable(error) && !isLastAttempt)) return;
-    await store.recordFailure({ ...toPhotoIdentity(payload), reason: failure.reason });
+    const photo = this.#photos.get(payload) ?? toPhotoIdentity(payload);
+    await store.recordFailure({ ...photo, reason: failure.reason });
   }
 
   /** Of the models that this execution leases. */
@@ -128,7 +144,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
 export function changedModel(file: string): OrangeryError {
   return new OrangeryError(
     "MODEL_LOAD_FAILED",
-    `Expected ${file} to stay as it was when the workers were started, but it was changed meanwhile. ` +
+    `Expected ${file} to stay as it was when the workers were started, but it has changed since. ` +
       "Put it back, or start the workers again: their results will be new ones.",
     { details: { file } },
   );

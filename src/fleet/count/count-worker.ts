@@ -11,8 +11,8 @@ import type { CountSettings } from "./count-settings.ts";
 import { type PhotoJobData, parsePhotoJobData } from "./photo-job-data.ts";
 
 /**
- * How long a result waits for others, to be written with them. Short: with two jobs at a time, a photo
- * that waits is a worker that waits.
+ * How long a result waits for others, to be written with them. Short: with two jobs at a time, a
+ * photo that waits is a worker that waits.
  */
 const maxDelayMs = 1;
 

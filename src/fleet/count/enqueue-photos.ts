@@ -5,7 +5,7 @@ import { photoJobId, toPhotoJobData } from "./photo-job-data.ts";
 
 export interface EnqueueOptions {
   readonly queue: Queue;
-  /** What is known of the wanted recipe. */
+  /** The results of the recipe that is wanted. */
   readonly store: ResultStore;
   readonly photos: AsyncIterable<ListedPhoto>;
   /** Also photos that were recorded as failed. Default false. */
@@ -17,7 +17,7 @@ export interface EnqueueOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What became of the photos so far. */
+/** The number of photos by what was done with them so far. */
 export interface EnqueueCounts {
   readonly found: number;
   readonly added: number;
@@ -29,12 +29,12 @@ export interface EnqueueCounts {
   readonly queued: number;
 }
 
-/** Jobs that are done leave Redis: what is done is in the ledger. */
+/** Jobs that have succeeded leave Redis: the ledger knows what is done. */
 const jobOptions: BulkJobOptions = { removeOnComplete: true };
 
 /**
- * Puts photos on the queue that have neither a result nor a job: any number of them in bounded memory,
- * and as often as one likes. Stopped half-way and started again, it goes on.
+ * Adds photos to the queue that have neither a result nor a job. Takes any number of them in
+ * bounded memory. Stopped half-way and started again, it goes on where it was.
  */
 export async function enqueuePhotos({
   queue,
@@ -53,8 +53,8 @@ export async function enqueuePhotos({
     const added = await addPhotos(queue, wanted, store.recipe.hash);
     for (const { source } of batch) {
       const outcome = outcomes.get(source);
-      if (outcome === "done") counts.done += 1;
-      else if (!isWanted(outcome, retry)) counts.failed += 1;
+      if (outcome === "done") counts.done++;
+      else if (!isWanted(outcome, retry)) counts.failed++;
     }
     counts.found += batch.length;
     counts.added += added;
@@ -68,7 +68,7 @@ function isWanted(outcome: PhotoOutcome | undefined, retry: boolean): boolean {
   return outcome === undefined || (outcome === "failed" && retry);
 }
 
-/** Gives how many were added: those that the queue did not have. */
+/** Returns how many were added: those that the queue did not have. */
 async function addPhotos(
   queue: Queue,
   photos: readonly ListedPhoto[],
@@ -77,7 +77,7 @@ async function addPhotos(
   // The same photo may be named twice.
   const byId = new Map(photos.map((photo) => [photoJobId(photo.source, recipe), photo]));
   const states = await jobStates(queue, [...byId.keys()]);
-  // It has changed since it ended, or is wanted all the same: it begins afresh.
+  // A photo that has changed since its job ended, or is wanted all the same, begins afresh.
   const ended = [...byId.keys()].filter((id) => states.get(id) === "ended");
   await Promise.all(ended.map((id) => queue.remove(id)));
   const jobs = [...byId]
@@ -91,7 +91,7 @@ async function addPhotos(
   return jobs.length;
 }
 
-/** Of the jobs that the queue has: whether they have ended, or are left to be done. */
+/** Returns, for the jobs that the queue has, whether they have ended or are left to be done. */
 async function jobStates(
   queue: Queue,
   ids: readonly string[],

@@ -17,7 +17,7 @@ test("a job's id is the same for the same photo and recipe, and no number", () =
   assert.notEqual(photoJobId("/photos/a.jpg", "s"), id);
 });
 
-test("a photo's job says no more than is needed, and all that the ledger is told", () => {
+test("a photo's job has no more than is needed, and all that the ledger records", () => {
   const local = { name: "/a.jpg", source: "/a.jpg", sizeBytes: 5, mtimeUs: 7 };
   const data = toPhotoJobData(local, recipe);
   assert.deepEqual(data, { photo: "/a.jpg", sizeBytes: 5, mtimeUs: 7, recipe });

@@ -2,20 +2,22 @@ import { hash } from "node:crypto";
 import type { PhotoIdentity } from "../../ledger/photos/photo-rows.ts";
 import type { ListedPhoto } from "../../pipeline/photos/remote-photo-reader.ts";
 
-/** A job of the fleet's own task: a photo to count on, told by its name, never by its bytes. */
+/** The data of a job of the fleet's own task: a photo to count on, by its name, never its bytes. */
 export interface PhotoJobData {
-  /** A path, or a name that begins with `http://`, `https://` or `s3://`. It may hold a signature. */
+  /**
+   * A path, or a name that begins with `http://`, `https://` or `s3://`. It may have a signature.
+   */
   readonly photo: string;
-  /** The name to record and to tell, where it is another than `photo`: without password or signature. */
+  /** The name to record and to log, if it is not `photo`: without password and signature. */
   readonly source?: string;
-  /** As it was listed, where that is known. */
+  /** As listed, where known. */
   readonly sizeBytes?: number;
   readonly mtimeUs?: number;
-  /** The hash of the recipe that is wanted. */
+  /** The hash of the wanted recipe. */
   readonly recipe: string;
 }
 
-/** The data of a job; short, because Redis holds them in memory. */
+/** Makes the data of a job; short, because Redis holds them in memory. */
 export function toPhotoJobData(
   { name, source, sizeBytes, mtimeUs }: ListedPhoto,
   recipe: string,
@@ -29,7 +31,7 @@ export function toPhotoJobData(
   };
 }
 
-/** The photo as the ledger names it. */
+/** Returns the photo as the ledger names it. */
 export function toPhotoIdentity({
   photo,
   source = photo,
@@ -40,15 +42,15 @@ export function toPhotoIdentity({
 }
 
 /**
- * The id of a photo's job: the same for the same source and recipe, so that the queue holds a photo
- * once however often it is given. It begins with a letter, because BullMQ takes no numbers, and has no
- * colon, which would divide its keys.
+ * Returns the id of a photo's job: the same for the same source and recipe, so that the queue holds
+ * a photo once, however often it is added. It begins with a letter, because BullMQ accepts no
+ * numbers, and has no colon, which would divide its keys.
  */
 export function photoJobId(source: string, recipe: string): string {
   return `p${hash("sha256", `${source}\0${recipe}`, "base64url").slice(0, 22)}`;
 }
 
-/** Checks a job's data. Throws what is wrong with them. */
+/** Checks a job's data. Throws with what is wrong with them. */
 export function parsePhotoJobData(data: unknown): PhotoJobData {
   const { photo, source, sizeBytes, mtimeUs, recipe } = (data ?? {}) as Record<string, unknown>;
   if (typeof photo !== "string" || photo === "") throw new Error("`photo` is not a photo's name");

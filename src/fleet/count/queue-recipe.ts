@@ -2,8 +2,8 @@ import type { Queue } from "bullmq";
 import { OrangeryError } from "../../errors.ts";
 
 /**
- * Refuses a queue whose next job is for another recipe: of two recipes in one queue, either's workers
- * would fail the other's jobs.
+ * Refuses a queue whose next job is for another recipe: with two recipes in one queue, the workers
+ * of each would fail the jobs of the other.
  *
  * @throws `JOB_OTHER_RECIPE`
  */
@@ -15,13 +15,14 @@ export async function refuseOtherRecipe(queue: Queue, recipe: string): Promise<v
   }
 }
 
+/** The failure for a job of another recipe than the one expected. */
 export function otherRecipe(details: { expected: string; came: unknown }): OrangeryError {
   const { expected, came } = details;
   return new OrangeryError(
     "JOB_OTHER_RECIPE",
-    `Expected jobs for the recipe ${expected} in this queue, got one for ${came}: it was added with ` +
-      "other models or options. Start workers with the options of `orangery enqueue`, and give every " +
-      "recipe a queue of its own.",
+    `Expected jobs for the recipe ${expected} in this queue, got one for ${came}: ` +
+      "it was added with other models or options. Start workers with the options of " +
+      "`orangery enqueue`, and give every recipe a queue of its own.",
     { details },
   );
 }

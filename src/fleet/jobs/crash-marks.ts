@@ -2,9 +2,9 @@ import type { Worker } from "bullmq";
 import type { TakenJob } from "./taken-job.ts";
 
 /**
- * Counts the processes that died while they worked on a job. A mark is made before the task begins and
- * taken back when it ends, in whatever way: the marks that remain are deaths. BullMQ's count of stalls
- * does not say the same: it blames every job that a dead process had taken, begun or not.
+ * Counts the processes that died while they worked on a job. A mark is made before the task begins
+ * and taken back when it ends, in whatever way: the marks that remain are deaths. BullMQ's count of
+ * stalls does not say the same: it blames every job that a dead process had taken, begun or not.
  */
 export interface CrashMarks {
   read(job: TakenJob): Promise<number>;

@@ -1,12 +1,12 @@
 import { OrangeryError } from "../../errors.ts";
 
 /**
- * How a job's data become a task's payload: a function that gives the payload or throws, or a schema
- * of any library that follows Standard Schema (Zod, Valibot, ArkType).
+ * Turns a job's data into a task's payload: a function that returns the payload or throws, or a
+ * schema of any library that follows Standard Schema (Zod, Valibot, ArkType).
  */
 export type PayloadParser<Payload> = ((data: unknown) => Payload) | PayloadSchema<Payload>;
 
-/** As much of Standard Schema, version 1, as is used: https://standardschema.dev */
+/** The part of Standard Schema, version 1, that is used: https://standardschema.dev */
 export interface PayloadSchema<Payload> {
   readonly "~standard": {
     readonly version: 1;
@@ -29,7 +29,7 @@ interface PayloadIssue {
 }
 
 /**
- * A job's data as its task's payload. Without a parser they are taken as they are.
+ * Turns a job's data into its task's payload. Without a parser they are taken as they are.
  *
  * @throws `JOB_DATA_INVALID`, which no retry helps
  */
@@ -58,7 +58,8 @@ function toText({ message, path = [] }: PayloadIssue): string {
 function invalid(issues: readonly string[], data: unknown, cause?: unknown): OrangeryError {
   return new OrangeryError(
     "JOB_DATA_INVALID",
-    `Expected a job's data to be what its task takes, got ${excerpt(data)}: ${issues.join("; ")}. Add the job again with data that fit.`,
+    `Expected a job's data to be what its task takes, got ${excerpt(data)}: ` +
+      `${issues.join("; ")}. Add the job again with data that fit.`,
     { details: { issues }, ...(cause !== undefined && { cause }) },
   );
 }
@@ -68,7 +69,7 @@ function excerpt(data: unknown): string {
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-/** Without what URLs hide: passwords, and signatures in their queries. */
+/** Removes what URLs hide: passwords, and signatures in their queries. */
 function withoutSecrets(text: string): string {
   return text.replaceAll(
     /(:\/\/)([^\s"/@]*@)?([^\s"?]*)(\?[^\s"]*)?/g,

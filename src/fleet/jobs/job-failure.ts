@@ -3,8 +3,8 @@ import { isOrangeryError } from "../../errors.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 
 /**
- * A task's error as BullMQ takes it: one that no retry helps as its `UnrecoverableError`. Its message
- * is what the queue keeps as the reason, and begins with the code, for whoever counts reasons.
+ * Converts a task's error into one for BullMQ: its `UnrecoverableError` where no retry helps. The
+ * queue keeps the message as the reason. It begins with the code, so that reasons can be counted.
  */
 export function toJobFailure(error: unknown): Error {
   const text = error instanceof Error ? error.message : String(error);

@@ -9,8 +9,8 @@ export interface HeldLock {
 /** How long a worker's jobs stay its own. */
 export interface LockPolicy {
   /**
-   * How long a job is locked to its worker. The lock is renewed for as long as the job runs; after a
-   * worker's death its jobs wait this long. From 1 s; default 30 s.
+   * How long a job is locked to its worker. The lock is renewed for as long as the job runs; after
+   * a worker's death its jobs wait this long. From 1 s; default 30 s.
    */
   readonly lockDurationMs?: number | undefined;
   /** A worker whose event loop is blocked for longer loses its jobs. Default 10 minutes. */

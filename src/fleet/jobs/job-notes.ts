@@ -6,7 +6,9 @@ import type { TakenJob } from "./taken-job.ts";
 
 export interface JobNotesOptions {
   readonly logger: Logger;
-  /** Log lines are sent together, at most this often. Default 1 s: a shorter job sends them once. */
+  /**
+   * Log lines are sent together, at most this often. Default 1 s: a shorter job sends them once.
+   */
   readonly logPeriodMs?: number;
 }
 
@@ -34,7 +36,9 @@ export class JobNotes {
     this.#logPeriodMs = logPeriodMs;
   }
 
-  /** One call at a time is on its way to the queue; of those made meanwhile, only the last follows. */
+  /**
+   * One call at a time is on its way to the queue; of those made meanwhile, only the last follows.
+   */
   readonly setProgress = (progress: TaskProgress): void => {
     this.#progress = progress;
     if (this.#isSendingProgress) return;
@@ -50,7 +54,9 @@ export class JobNotes {
     });
   }
 
-  /** Resolves when everything is sent, or dropped. To be awaited before the job ends: it may vanish. */
+  /**
+   * Resolves when everything is sent, or dropped. To be awaited before the job ends: it may vanish.
+   */
   async settled(): Promise<void> {
     this.#sendLines();
     await Promise.all(this.#sending);

@@ -3,8 +3,8 @@ export interface JobPolicy {
   /** How often a job is tried that does not say so itself, from 1. Default 5. */
   readonly attempts?: number | undefined;
   /**
-   * How long such a job waits before its second attempt. Each further wait is twice as long, and each
-   * is shortened at random by up to half. Default 2 s.
+   * How long such a job waits before its second attempt. Each further wait is twice as long, and
+   * each is shortened at random by up to half. Default 2 s.
    */
   readonly backoffMs?: number | undefined;
   /**

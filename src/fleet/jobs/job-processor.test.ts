@@ -100,7 +100,7 @@ describe("a job", () => {
     }
   });
 
-  test("fails for good where a retry does not help, and its reason begins with the code", async () => {
+  test("fails for good where no retry helps, and its reason begins with the code", async () => {
     const { processor, ends, task } = createProcessor(() => {
       throw new OrangeryError("PHOTO_UNREADABLE", "No photo.");
     });
@@ -122,7 +122,7 @@ describe("a job", () => {
     assert.deepEqual([task.notes, crashMarks.byJob.size], [[], 0]);
   });
 
-  test("keeps its log with it, unless it is removed as it succeeds, or nobody wants it", async () => {
+  test("keeps its log, unless it is removed as it succeeds, or nobody wants it", async () => {
     const work = (_payload: unknown, { log }: TaskContext) => log.info({ beds: 3 }, "counted");
     for (const [opts, jobLogs, isKept] of [
       [{}, true, true],
@@ -237,7 +237,7 @@ describe("the mark of a job", () => {
     assert.equal(together.get("a"), 2);
   });
 
-  test("too often, it fails without being begun; its hooks get the reason; a retry begins afresh", async () => {
+  test("too often, it fails without being begun; a retry begins afresh", async () => {
     let runs = 0;
     const { processor, crashMarks, task, ends } = createProcessor(() => ++runs, { maxCrashes: 2 });
     crashMarks.byJob.set("job-1", 2);

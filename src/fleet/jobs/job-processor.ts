@@ -34,10 +34,11 @@ interface RunningJob extends HeldLock {
 const keptLogLines = 100;
 
 /**
- * Processes jobs as BullMQ's processor: checks a job's data, executes the task with all its hooks, and
- * passes the outcome on in BullMQ's terms.
+ * Processes jobs as BullMQ's processor: checks a job's data, executes the task with all its hooks,
+ * and passes the outcome on in BullMQ's terms.
  *
- * - A job that {@link interrupt} stops goes back to the head of the queue, and no attempt is counted.
+ * - A job that {@link interrupt} stops goes back to the head of the queue, and no attempt is
+ *   counted.
  * - A job whose lock is lost is aborted. The queue ignores its outcome: another worker has the job.
  * - A job during which processes died is worked on alone, and failed without being begun when that
  *   has happened `maxCrashes` times. The task's hooks are called with the reason.
@@ -189,8 +190,8 @@ function interrupted(reason: string): OrangeryError {
 function lockLost(jobId: string): OrangeryError {
   return new OrangeryError(
     "JOB_LOCK_LOST",
-    `Expected to keep the lock of job ${jobId} until its end, but the queue took it back: Redis was ` +
-      "away for long, lost its data, or the process hung. Another worker does the job.",
+    `Expected to keep the lock of job ${jobId} until its end, but the queue took it back: ` +
+      "Redis was away for long, lost its data, or the process hung. Another worker does the job.",
     { details: { jobId } },
   );
 }
@@ -198,8 +199,9 @@ function lockLost(jobId: string): OrangeryError {
 function crashedWorkers(jobId: string, crashes: number): OrangeryError {
   return new OrangeryError(
     "JOB_CRASHED_WORKER",
-    `Expected a worker to survive job ${jobId}, but ${crashes} have died or hung while they worked ` +
-      "on it. It is not begun again. Look at its photo and at the memory, then retry it in the queue.",
+    `Expected a worker to survive job ${jobId}, but ${crashes} have died or hung while they ` +
+      "worked on it. It is not begun again. Look at its photo and at the memory, then retry it " +
+      "in the queue.",
     { details: { jobId, crashes } },
   );
 }

@@ -17,9 +17,9 @@ const replaceAfterMs = 500;
 const threadFile = new URL(`./lock-thread${extname(import.meta.url)}`, import.meta.url);
 
 /**
- * Renews locks from a thread of its own, so that a task that blocks the event loop for minutes keeps
- * its job. BullMQ's own renewal is a timer of the event loop, and a job that blocks it for longer than
- * the lock lasts is done twice.
+ * Renews locks from a thread of its own, so that a task that blocks the event loop for minutes
+ * keeps its job. BullMQ's own renewal is a timer of the event loop, and a job that blocks it for
+ * longer than the lock lasts is done twice.
  */
 export class LockKeeper implements JobLocks {
   /**

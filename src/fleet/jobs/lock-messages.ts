@@ -7,7 +7,9 @@ export interface LockThreadData {
   readonly queue: string;
   readonly prefix: string | undefined;
   readonly lockDurationMs: number;
-  /** When the main thread has not changed `heartbeat` for this long, its locks are left to expire. */
+  /**
+   * When the main thread has not changed `heartbeat` for this long, its locks are left to expire.
+   */
   readonly maxBlockedMs: number;
   /** One number, which the main thread changes whenever its event loop turns. */
   readonly heartbeat: SharedArrayBuffer;

@@ -1,6 +1,6 @@
 /**
- * The thread in which a worker's locks are renewed, with a connection of its own, so that a task that
- * blocks the event loop keeps its job. It ends with its process, and the locks then run out.
+ * The thread in which a worker's locks are renewed, with a connection of its own, so that a task
+ * that blocks the event loop keeps its job. It ends with its process, and the locks then expire.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { Queue } from "bullmq";
@@ -21,19 +21,19 @@ let lastBeatAt = performance.now();
 let isRenewing = false;
 
 const keyOf = ({ jobId, token }: HeldLock) => `${jobId}\n${token}`;
-const report = (message: LockMessage) => parentPort?.postMessage(message);
+const send = (message: LockMessage) => parentPort?.postMessage(message);
 
 // A third of the duration: two renewals may fail before a lock is lost.
 setInterval(() => {
-  renew().catch((error: unknown) => report({ failed: String(error) }));
+  renew().catch((error: unknown) => send({ failed: String(error) }));
 }, data.lockDurationMs / 3);
-queue.on("error", (error) => report({ failed: String(error) }));
+queue.on("error", (error) => send({ failed: String(error) }));
 parentPort?.on("message", (order: LockOrder) => {
   if ("hold" in order) held.set(keyOf(order.hold), order.hold);
   else held.delete(keyOf(order.release));
 });
 await queue.waitUntilReady();
-report({ ready: true });
+send({ ready: true });
 
 async function renew(): Promise<void> {
   // While Redis is away, one renewal waits for it.
@@ -48,14 +48,14 @@ async function renew(): Promise<void> {
     );
     for (const lock of locks) {
       // One that was released while the answer was on its way has ended in order.
-      if (lost.includes(lock.jobId) && held.delete(keyOf(lock))) report({ lost: lock });
+      if (lost.includes(lock.jobId) && held.delete(keyOf(lock))) send({ lost: lock });
     }
   } finally {
     isRenewing = false;
   }
 }
 
-/** A process that hangs for good must lose its jobs, or nobody would ever do them. */
+/** A process that hangs for good must lose its jobs, or they would never be done. */
 function isMainThreadAlive(): boolean {
   const beat = Atomics.load(heartbeat, 0);
   if (beat !== lastBeat) {

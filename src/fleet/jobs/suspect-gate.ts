@@ -1,21 +1,21 @@
 import { untilAborted } from "../../base/abort.ts";
 
 export interface EnterOptions {
-  /** Whether nobody else may be inside. */
+  /** Whether no other job may be inside. */
   readonly alone: boolean;
   readonly signal: AbortSignal;
 }
 
 /**
- * Lets jobs in, in the order of asking: any number together, and a suspect, during which a process
- * has died before, alone. So the next death is blamed on the right one.
+ * Admits jobs in the order of asking: any number together, but a suspect, during which a process
+ * has died before, alone. The next death is then blamed on the right job.
  */
 export class SuspectGate {
   #inside = 0;
   #isAlone = false;
   readonly #queue: { readonly alone: boolean; readonly letIn: () => void }[] = [];
 
-  /** @returns the place, to be disposed when the job has ended */
+  /** Waits for a place; it is to be disposed when the job has ended. */
   async enter({ alone, signal }: EnterOptions): Promise<Disposable> {
     const entered = Promise.withResolvers<void>();
     const waiting = { alone, letIn: entered.resolve };

@@ -1,14 +1,14 @@
-/** Tasks whose memory readings are looked at, the last ones. */
+/** The number of tasks, the last ones, whose memory readings are used. */
 const windowTasks = 1000;
-/** Fewer say nothing. */
+/** From fewer readings nothing can be concluded. */
 const leastTasks = 200;
-/** The first tasks take memory that later ones use again. */
+/** The first tasks take memory that later ones reuse. */
 const warmUpTasks = 100;
-/** How sure a slope must be: so many standard errors from being less. */
+/** How certain a slope must be: it is taken as less by this many standard errors. */
 const certainty = 4;
-/** What a process takes besides before it is full: JavaScript's heap alone takes over 100 MB in time. */
+/** Growth that is no leak: JavaScript's heap alone grows by over 100 MB before it is full. */
 const harmlessBytes = 256 * 2 ** 20;
-/** So many of the first readings and of the last ones are compared. */
+/** The number of first readings, and of last ones, that are compared. */
 const comparedTasks = 100;
 
 interface Reading {
@@ -17,16 +17,16 @@ interface Reading {
 }
 
 /**
- * How much memory grows with each task: the slope of the straight line that fits the last thousand
- * readings best (least squares), less what chance may have added. Photos differ, so single readings
- * jump by tens of megabytes; a slope that is certain is a leak, once it has led to a process that is
- * much larger than it was. What only fills up what a process needs ends before.
+ * Estimates how much memory grows with each task: the slope of the straight line that fits the last
+ * thousand readings best (least squares), less what chance may have added. Photos differ, so single
+ * readings jump by tens of megabytes. A slope that is certain is a leak once the process has become
+ * much larger than it was; memory that a process merely fills up stops growing before.
  */
 export class MemoryTrend {
   readonly #readings: Reading[] = [];
   #firstBytes = 0;
 
-  /** @param task the number of the task after which it was read, from 1 */
+  /** Adds a reading. Tasks are numbered from 1. */
   add(task: number, bytes: number): void {
     if (task <= warmUpTasks) return;
     this.#readings.push({ task, bytes });
@@ -34,7 +34,7 @@ export class MemoryTrend {
     if (this.#readings.length > windowTasks) this.#readings.shift();
   }
 
-  /** At least so many bytes a task are lost, with near certainty; 0 while nothing is certain. */
+  /** The bytes that each task loses at least, with near certainty; 0 while nothing is certain. */
   get growthBytesPerTask(): number {
     const n = this.#readings.length;
     if (n < leastTasks) return 0;

@@ -56,8 +56,8 @@ export async function setUpTask(
   if (typeof exported !== "function") {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected the default export of ${moduleUrl} to be a class of tasks, or a function that sets ` +
-        `a task up, got ${typeof exported}.`,
+      `Expected the default export of ${moduleUrl} to be a class of tasks, ` +
+        `or a function that sets a task up, got ${typeof exported}.`,
       { details: { module: moduleUrl } },
     );
   }

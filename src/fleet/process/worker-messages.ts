@@ -4,8 +4,8 @@ import type { WorkerTuning } from "../worker/worker-options.ts";
 import type { DeviceSlot } from "./device-slot.ts";
 
 /**
- * Everything that a worker process begins with. It travels as a message, so that no password is on a
- * command line.
+ * Everything that a worker process begins with. It travels as a message, so that no password is on
+ * a command line.
  */
 export interface WorkerConfig {
   readonly slot: DeviceSlot;

@@ -78,7 +78,9 @@ export class WorkerProcess {
     else if (order.type === "drain") this.drain(order.deadlineMs);
   }
 
-  /** Finishes its jobs and ends; after the deadline it gives them back. A deadline only gets nearer. */
+  /**
+   * Finishes its jobs and ends; after the deadline it gives them back. A deadline only gets nearer.
+   */
   drain(deadlineMs: number): void {
     this.#deadlineMs = Math.min(deadlineMs, this.#deadlineMs ?? deadlineMs);
     this.#leaving.resolve();

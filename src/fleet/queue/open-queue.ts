@@ -16,7 +16,9 @@ export interface OpenQueueOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A queue for those who give it jobs and look at it. A Redis that goes away later is waited for. */
+/**
+ * A queue for those who give it jobs and look at it. A Redis that goes away later is waited for.
+ */
 export class OpenQueue implements AsyncDisposable {
   readonly bullmq: Queue;
   readonly #timeoutMs: number;

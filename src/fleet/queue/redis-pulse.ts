@@ -1,9 +1,9 @@
 import type { Worker } from "bullmq";
 
 /**
- * Checks whether Redis answers. An open connection says little: behind a firewall that drops packets,
- * or to a host that is gone, it stays open for minutes. So requests are sent again and again, at most
- * one at a time.
+ * Checks whether Redis answers. An open connection says little: behind a firewall that drops
+ * packets, or to a host that is gone, it stays open for minutes. So requests are sent again and
+ * again, at most one at a time.
  */
 export class RedisPulse {
   readonly #ask: () => Promise<unknown>;

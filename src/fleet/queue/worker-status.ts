@@ -25,7 +25,9 @@ export interface WorkerStatus {
 /** A worker that has published nothing for this long is gone, or cut off. */
 const lifetimeMs = 15_000;
 
-/** A hash with a field for each worker. What a worker publishes is in a key that expires by itself. */
+/**
+ * A hash with a field for each worker. What a worker publishes is in a key that expires by itself.
+ */
 const index = "orangery:workers";
 const statusKeyOf = (field: string) => `orangery:worker:${field}`;
 

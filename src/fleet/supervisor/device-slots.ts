@@ -8,14 +8,14 @@ export interface DeviceSlotsOptions {
   readonly host?: string;
   /** Cores that the processes share. */
   readonly cores?: number;
-  /** What `auto` may take. */
+  /** The devices that `auto` may use. */
   readonly found: FoundDevices;
 }
 
 /**
- * Reads `--devices`: `auto`, or devices with commas between them, each perhaps with the number of its
- * processes: `cuda:0,cuda:1`, `cpu*2`. `auto` is each CUDA device that there is; without one, a
- * single process that takes the best device it can prove.
+ * Parses `--devices`: `auto`, or devices separated by commas, each optionally with a number of
+ * processes: `cuda:0,cuda:1`, `cpu*2`. `auto` means every CUDA device; without one, a single
+ * process that takes the best device it can prove.
  *
  * @throws `DEVICE_UNKNOWN`, `INVALID_ARGUMENT`
  */
@@ -50,7 +50,8 @@ function readEntry(entry: string): readonly WantedProcess[] {
   if (rest.length > 0 || !/^\d{1,3}$/.test(times) || count < 1) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected the number of processes behind \`*\` to be a whole number from 1 to 999, got \`${entry}\`. Write, say, cpu*2.`,
+      "Expected the number of processes after `*` to be a whole number from 1 to 999, " +
+        `got \`${entry}\`. Write, for example, cpu*2.`,
       { details: { entry } },
     );
   }

@@ -2,15 +2,17 @@ import { parseDevice } from "../../models/devices/device.ts";
 import { hasGpuNode, whyMissing } from "../../models/devices/device-survey.ts";
 import { readMemory } from "../../models/devices/memory-reading.ts";
 
-/** Devices of this machine, as far as they can be known without using them. */
+/** The devices of this machine, as far as they can be known without using them. */
 export interface FoundDevices {
   /** `cuda:0`, … */
   readonly cuda: readonly string[];
-  /** Whether there may be a GPU that is reached in another way than by CUDA. */
+  /** Whether there may be a GPU that is used in another way than by CUDA. */
   readonly hasOtherGpu: boolean;
 }
 
-/** Looks for devices: CUDA's are those that NVML shows and for which nothing is plainly missing. */
+/**
+ * Finds devices. CUDA devices are those that NVML lists and for which nothing is plainly missing.
+ */
 export function findDevices(): FoundDevices {
   const cuda: string[] = [];
   for (;;) {

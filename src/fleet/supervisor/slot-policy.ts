@@ -31,8 +31,8 @@ export interface SlotPolicy {
    */
   readonly overdueMs: number;
   /**
-   * How long a successor on the CPU lets its predecessor finish before it takes jobs itself. Default
-   * 10 seconds.
+   * How long a successor on the CPU lets its predecessor finish before it takes jobs itself.
+   * Default 10 seconds.
    */
   readonly handOverMs: number;
 }

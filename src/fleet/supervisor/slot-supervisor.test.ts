@@ -190,7 +190,7 @@ describe("recycling a slot", () => {
     assert.equal(slot.supervisor.status.recycled, 1);
   });
 
-  test("keeps the old process when its successor fails, and does not try again at once", async () => {
+  test("keeps the old process when a successor fails, and tries again later", async () => {
     await using slot = new Slot({ recycle: { tasks: 3 } });
     const first = await slot.work();
     first.report({ tasks: 3 });

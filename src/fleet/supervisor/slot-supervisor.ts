@@ -35,16 +35,16 @@ const provenMs = 10_000;
 /**
  * Keeps one device slot supplied with a worker process.
  *
- * - *starting*: a process loads its models and proves itself; none takes jobs. Ready, it takes jobs:
- *   *working*. Failed, or not ready in time: *waiting*.
- * - *waiting*: no process. After a wait that doubles with each failure in a row: *starting*; after too
- *   many: *given up*, for good.
+ * - *starting*: a process loads its models and proves itself; none takes jobs. Ready, it takes
+ *   jobs: *working*. Failed, or not ready in time: *waiting*.
+ * - *waiting*: no process. After a wait that doubles with each failure in a row: *starting*; after
+ *   too many: *given up*, for good.
  * - *working*: one process takes jobs. When it dies: *waiting*, and not for long if it had done any
  *   work. When it is to be recycled: *replacing*.
  * - *replacing*: a successor loads and proves itself while the old process works. Ready, it takes
- *   jobs, and the old one takes no more, finishes and ends: *working*, without a gap. Failed: the old
- *   one works on, and it is tried again later. Where memory does not hold both, the old one goes
- *   first, and the gap is reported.
+ *   jobs, and the old one takes no more, finishes and ends: *working*, without a gap. Failed: the
+ *   old one works on, and it is tried again later. Where memory does not hold both, the old one
+ *   goes first, and the gap is reported.
  * - *stopping*, from any state: every process is ordered to finish and end. Then *stopped*.
  */
 export class SlotSupervisor {
@@ -205,7 +205,9 @@ export class SlotSupervisor {
     return await this.#startAnew();
   }
 
-  /** Resolves to the process that works afterwards: the successor, or the old one where it failed. */
+  /**
+   * Resolves to the process that works afterwards: the successor, or the old one where it failed.
+   */
   async #recycle(old: WorkerChild, reason: RecycleReason): Promise<WorkerChild | undefined> {
     this.#enter("replacing");
     const replaced = Promise.withResolvers<WorkerChild | undefined>();

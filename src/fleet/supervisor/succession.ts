@@ -68,7 +68,9 @@ export async function succeedOneAfterTheOther(options: SuccessionOptions): Promi
   return { successor, gapMs: performance.now() - stoppedAt };
 }
 
-/** Waits for the end of a process that drains. Others wait for its memory, so a late one is killed. */
+/**
+ * Waits for the end of a process that drains. Others wait for its memory, so a late one is killed.
+ */
 export async function untilRetired({
   old,
   policy: { drainDeadlineMs, overdueMs },

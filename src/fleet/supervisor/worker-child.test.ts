@@ -57,7 +57,7 @@ describe("a worker process, as its supervisor sees it", () => {
     });
   });
 
-  test("takes and drains as it is told, and is drained when it says so or has ended", async () => {
+  test("takes and drains as ordered, and is drained when it says so or has ended", async () => {
     const { child, process } = start();
     child.take();
     process.takeJobs();

@@ -12,8 +12,8 @@ export type ModelTaskClass<Payload, Result> = new (
 ) => ModelTask<Payload, Result>;
 
 /**
- * Creates a worker that takes jobs from a BullMQ queue and runs a task for each: a task, or a class of
- * which it makes one. It loads its models first, and takes jobs when they are there.
+ * Creates a worker that takes jobs from a BullMQ queue and runs a task for each: a task, or a class
+ * of which it makes one. It loads its models first, and takes jobs when they are there.
  *
  * ```ts
  * await using worker = createWorker(CountPlants, {

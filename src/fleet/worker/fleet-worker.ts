@@ -121,7 +121,9 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     return { active: this.#processor.active, ...this.#counts };
   }
 
-  /** The worker's metrics: `await worker.metrics.metrics()` is their text as Prometheus reads it. */
+  /**
+   * The worker's metrics: `await worker.metrics.metrics()` is their text as Prometheus reads it.
+   */
   get metrics(): Registry {
     return this.#metrics.registry;
   }

@@ -38,9 +38,9 @@ export interface WorkerLifeOptions {
 }
 
 /**
- * The life of a worker: *preparing*, while models load; *ready*, with models proved and Redis reached;
- * *working*, taking jobs; *closing*, finishing those that run; *closed*. A worker whose preparation
- * fails is *broken*: it never takes a job, and {@link ready} rejects with the reason.
+ * The life of a worker: *preparing*, while models load; *ready*, with models proved and Redis
+ * reached; *working*, taking jobs; *closing*, finishing those that run; *closed*. A worker whose
+ * preparation fails is *broken*: it never takes a job, and {@link ready} rejects with the reason.
  */
 export class WorkerLife {
   readonly ready: Promise<void>;
@@ -117,7 +117,10 @@ export class WorkerLife {
     this.#aborted.resolve();
   }
 
-  /** Waits a little for what was aborted. A task that does not stop, or a Redis that is away, is left. */
+  /**
+   * Waits a little for what was aborted. A task that does not stop, or a Redis that is away, is
+   * left.
+   */
   async #abandon(finished: Promise<unknown>): Promise<void> {
     const { source, jobs, logger, abortGraceMs = 5_000 } = this.#options;
     if (await settlesWithin(finished, abortGraceMs)) return;

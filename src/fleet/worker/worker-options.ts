@@ -30,8 +30,8 @@ export interface WorkerTuning extends JobPolicy, LockPolicy, Pick<QueuePlace, "p
  */
 export interface FleetWorkerOptions<Payload = unknown> extends WorkerTuning, QueuePlace {
   /**
-   * The worker's name, such as `gpu0@host`. It is kept with every job that the worker takes, and the
-   * task's worker id is read from it. Default: `worker@` and the host's name.
+   * The worker's name, such as `gpu0@host`. It is kept with every job that the worker takes, and
+   * the task's worker id is read from it. Default: `worker@` and the host's name.
    */
   readonly name?: string | undefined;
   /** The device slot that the task works on. Default: read from the name. */
@@ -49,7 +49,9 @@ export interface FleetWorkerOptions<Payload = unknown> extends WorkerTuning, Que
   readonly autostart?: boolean | undefined;
   /** Called when the worker has finished with a job, in whatever way. */
   readonly onJobEnd?: ((end: JobEnd) => void) | undefined;
-  /** Receives a span for each job, as BullMQ makes them; `bullmq-otel` makes them OpenTelemetry's. */
+  /**
+   * Receives a span for each job, as BullMQ makes them; `bullmq-otel` makes them OpenTelemetry's.
+   */
   readonly telemetry?: Telemetry | undefined;
   readonly logger?: Logger | undefined;
 }
