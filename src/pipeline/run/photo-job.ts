@@ -16,8 +16,9 @@ import {
   type ModelRole,
 } from "./count-recipe.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
-import { type PhotoEvent, type ReadPhoto, runPhotos } from "./photo-run.ts";
+import { type PhotoEvent, type PhotoMove, type ReadPhoto, runPhotos } from "./photo-run.ts";
 
+/** The photos, the models, and where results go. */
 export interface PhotoJobOptions extends CountOptions {
   /** Photos and folders, and what `PhotoSources` takes besides: `s3://` and `http(s)://`. */
   readonly paths: readonly string[];
@@ -37,6 +38,7 @@ export interface PhotoJobOptions extends CountOptions {
   readonly logger?: Logger | undefined;
 }
 
+/** What is called while photos are looked for. */
 export interface AddOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told now and then how many photos were found so far. */
@@ -45,13 +47,18 @@ export interface AddOptions {
   readonly onUnreadable?: ((folder: string, error: unknown) => void) | undefined;
 }
 
+/** What ends a run, and what is called meanwhile. */
 export interface PhotoJobRunOptions {
   /** Finishes what is being inferred and resolves. */
   readonly stop?: AbortSignal | undefined;
   /** Rejects as soon as possible. */
   readonly signal?: AbortSignal | undefined;
+  /** Called when a photo was worked on. */
   readonly onPhoto?: ((event: PhotoEvent) => void) | undefined;
+  /** Called when an annotated picture was drawn that was missing. */
   readonly onPicture?: ((file: string) => void) | undefined;
+  /** Called for each photo whose bytes were known under other names, whose files are gone. */
+  readonly onMoved?: ((move: PhotoMove) => void) | undefined;
 }
 
 /** Decoded photos kept ready: with a GPU decoding is the slower part. */
@@ -61,9 +68,9 @@ const lookahead = { cpu: 1, gpu: 3 };
 const addedAtOnce = 500;
 
 /**
- * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run}; then
- * the {@link report} tells what became of them. Stopped at any point and started again with the same
- * arguments, it goes on where it was.
+ * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run};
+ * then the {@link report} tells what became of them. Stopped at any point and started again with
+ * the same arguments, it goes on where it was.
  */
 export class PhotoJob implements AsyncDisposable {
   /** The models; tells by events of every load and fallback. */
@@ -153,7 +160,7 @@ export class PhotoJob implements AsyncDisposable {
    * Does what waits, then draws the pictures that are missing. Models are loaded only if there is
    * anything for them to do.
    */
-  async run({ stop, signal, onPhoto, onPicture }: PhotoJobRunOptions = {}): Promise<void> {
+  async run({ stop, signal, onPhoto, onPicture, onMoved }: PhotoJobRunOptions = {}): Promise<void> {
     const { maxPixels, slicing, samples } = this.#options;
     const worklist = this.#worklist;
     const pictures = this.#pictures;
@@ -176,6 +183,7 @@ export class PhotoJob implements AsyncDisposable {
         lookahead: detect.model.deviceKind === "cpu" ? lookahead.cpu : lookahead.gpu,
         stop,
         signal,
+        onMoved,
         onPhoto: async (event) => {
           onPhoto?.(event);
           if (event.outcome !== "known") await this.cache.taskDone();

@@ -1,10 +1,20 @@
 import assert from "node:assert/strict";
-import { copyFile, mkdtempDisposable, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  cp,
+  mkdir,
+  mkdtempDisposable,
+  rename,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
-import { test } from "node:test";
+import { basename, join, relative } from "node:path";
+import { describe, test } from "node:test";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { openLedger } from "../../ledger/open-ledger.ts";
 import { createRecipe } from "../../ledger/recipe.ts";
+import { readFailures, readResults } from "../../ledger/results/stored-results.ts";
 import { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { Prediction } from "../../models/yolo/yolo-model.ts";
 import { Detections } from "../../vision/detections.ts";
@@ -14,7 +24,7 @@ import type { PhotoModel } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
 import { failureCases } from "../photos/photo-failures.fixture.ts";
 import { checkPhotoPaths, findPhotos } from "../photos/photo-files.ts";
-import { type PhotoEvent, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
+import { type PhotoEvent, type PhotoMove, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
 // Real photos and a real ledger; of the models only the call, since none fails on demand.
 
@@ -231,4 +241,87 @@ test("photos in the hands of another user are waited for", async () => {
   });
   await run.run(detect);
   assert.equal((await run.worklist.view.states()).done, 2);
+});
+
+describe("moved photos", () => {
+  /** Two photos in a folder `a`, a place outside of what is run, and what is recorded. */
+  async function createMoves() {
+    const stack = new AsyncDisposableStack();
+    const run = stack.use(await createRun(2));
+    const outside = stack.use(await mkdtempDisposable(join(tmpdir(), "orangery-unplugged-")));
+    const at = (name: string) => join(run.folder, name);
+    await mkdir(at("a"));
+    for (const photo of [0, 1]) await rename(run.fileOf(photo), at(`a/${photo}.jpg`));
+    const moves: string[] = [];
+    const nameOf = (source: string) => relative(run.folder, source);
+    const detect = predictWith(async () => {});
+    return {
+      at,
+      outside: join(outside.path, "a"),
+      /** Runs all photos of the folder, and returns the events and the moves. */
+      async runAll() {
+        run.events.length = 0;
+        moves.length = 0;
+        const onMoved = ({ source, from }: PhotoMove) => {
+          moves.push(`${from.map(nameOf)} to ${nameOf(source)}`);
+        };
+        await run.run(detect, { lookahead: 0, onMoved });
+        return [...run.events, ...moves];
+      },
+      async recorded() {
+        await using ledger = await openLedger(run.worklist.file, { readOnly: true });
+        const sources: string[] = [];
+        for await (const { source } of readResults(ledger)) sources.push(source);
+        for await (const { source } of readFailures(ledger)) sources.push(source);
+        return sources.map(nameOf);
+      },
+      [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    };
+  }
+
+  test("photos of a renamed folder are the same photos, and are not inferred again", async () => {
+    await using photos = await createMoves();
+    assert.deepEqual(await photos.runAll(), ["0.jpg inferred", "1.jpg inferred"]);
+    await rename(photos.at("a"), photos.at("b"));
+    assert.deepEqual(await photos.runAll(), [
+      "0.jpg known",
+      "1.jpg known",
+      "a/0.jpg to b/0.jpg",
+      "a/1.jpg to b/1.jpg",
+    ]);
+    assert.deepEqual(await photos.recorded(), ["b/0.jpg", "b/1.jpg"]);
+  });
+
+  test("a photo that failed and has moved is one failure", async () => {
+    await using photos = await createMoves();
+    await writeFile(photos.at("a/1.jpg"), "no photo");
+    assert.deepEqual(await photos.runAll(), ["0.jpg inferred", "1.jpg failed"]);
+    await rename(photos.at("a/1.jpg"), photos.at("a/2.jpg"));
+    assert.deepEqual(await photos.runAll(), ["2.jpg failed", "a/1.jpg to a/2.jpg"]);
+    assert.deepEqual(await photos.recorded(), ["a/0.jpg", "a/2.jpg"]);
+  });
+
+  test("two living copies are two photos, and stay two while the disk of one is away", async () => {
+    await using photos = await createMoves();
+    await cp(photos.at("a"), photos.at("b"), { recursive: true });
+    await photos.runAll();
+    await rename(photos.at("a"), photos.outside);
+    await utimes(photos.at("b/0.jpg"), 1, 1);
+    assert.deepEqual(await photos.runAll(), ["0.jpg known"]);
+    const all = ["a/0.jpg", "a/1.jpg", "b/0.jpg", "b/1.jpg"];
+    assert.deepEqual(await photos.recorded(), all);
+  });
+
+  test("a copy that turns up while the first is away takes its place, until that is back", async () => {
+    await using photos = await createMoves();
+    await photos.runAll();
+    await rename(photos.at("a"), photos.outside);
+    await cp(photos.outside, photos.at("b"), { recursive: true });
+    await photos.runAll();
+    assert.deepEqual(await photos.recorded(), ["b/0.jpg", "b/1.jpg"]);
+    await rename(photos.outside, photos.at("a"));
+    assert.deepEqual(await photos.runAll(), ["0.jpg known", "1.jpg known"]);
+    const all = ["a/0.jpg", "a/1.jpg", "b/0.jpg", "b/1.jpg"];
+    assert.deepEqual(await photos.recorded(), all);
+  });
 });

@@ -5,6 +5,7 @@ import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { LeasedPhoto, PhotoContent, Worklist } from "../../ledger/worklist/worklist.ts";
 import type { Pixels } from "../../vision/photo/open-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
+import { goneFiles } from "../photos/gone-files.ts";
 import { photoFailureOf } from "../photos/photo-failure.ts";
 import { type PhotoBytes, type ReadPhotoOptions, readPhoto } from "../photos/read-photo.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
@@ -41,6 +42,15 @@ export interface PhotoRunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Awaited before the photo's lane goes on. */
   readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
+  /** Called for each photo whose bytes were known under other names, whose files are gone. */
+  readonly onMoved?: ((move: PhotoMove) => void) | undefined;
+}
+
+/** A photo that has moved. */
+export interface PhotoMove {
+  readonly source: string;
+  /** Its earlier sources, which are no photos any more. */
+  readonly from: readonly string[];
 }
 
 /** When this many photos fail one after the other, it is not the photos' fault. */
@@ -53,8 +63,8 @@ const pollMs = 500;
  * Works a list off: each photo is begun, read, hashed, claimed, decoded, inferred, counted and
  * recorded.
  *
- * Several lanes do that at once. The device infers one photo at a time, and while it does, the other
- * lanes decode the next and draw and write the last. Suspects, the photos on which the
+ * Several lanes do that at once. The device infers one photo at a time, and while it does, the
+ * other lanes decode the next and draw and write the last. Suspects, the photos on which the
  * process died before, come last and alone, so that the next death is blamed on the right one.
  * Resolves when nothing of the list waits or is in the hands of another process, or when stopped.
  */
@@ -141,7 +151,9 @@ class PhotoRun {
     return this.#queue.push(...(await this.#worklist.lease(batchSize)));
   }
 
-  /** Works on what must not or need not go beside others. False when there is nothing of the kind. */
+  /**
+   * Works on what must not or need not go beside others. False when there is nothing of the kind.
+   */
   async #workAlone(): Promise<boolean> {
     const postponed = this.#postponed.splice(0);
     for (const photo of postponed) await this.#work(photo);
@@ -183,9 +195,16 @@ class PhotoRun {
     await this.#record({ photo, content: opened.content, pixels: countable.pixels, result });
   }
 
-  /** Claims a photo's contents. Known where they have a result, or where another lane is inferring them. */
+  /**
+   * Claims a photo's contents. Known where they have a result, or where another lane is inferring
+   * them.
+   */
   async #isKnown(photo: LeasedPhoto, content: PhotoContent): Promise<boolean> {
-    const claim = await this.#worklist.claim(photo, content);
+    const from = await goneFiles(await this.#worklist.otherSources(photo, content));
+    const claim = await this.#worklist.claim(photo, content, from);
+    if (from.length > 0 && claim !== "lost") {
+      this.#options.onMoved?.({ source: photo.source, from });
+    }
     if (claim === "known") await this.#options.onPhoto?.({ source: photo.source, outcome: claim });
     if (claim === "elsewhere") this.#postponed.push(photo);
     return claim !== "infer";
