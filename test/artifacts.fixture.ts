@@ -1,6 +1,6 @@
 /**
- * A process of artifacts.test.ts: loads the models that it is told to on the CPU, one after the other,
- * looks at a black photo with each, and prints what it saw. With `hold` it then waits to be told to
+ * A process of artifacts.test.ts: loads the given models on the CPU, one after the other,
+ * looks at a black photo with each, and prints what it saw. With `hold` it then waits for a line to
  * look once more.
  */
 import { once } from "node:events";

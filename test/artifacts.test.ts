@@ -1,4 +1,4 @@
-/** What real processes do with artifacts: saved models that are mapped by whoever loads them next. */
+/** Artifacts in real processes: saved models, mapped by the process that loads them next. */
 import assert from "node:assert/strict";
 import {
   type ChildProcess,
@@ -89,7 +89,7 @@ async function load(files: string | string[] = model, env: NodeJS.ProcessEnv = {
 const loadedFromFile = { fromArtifact: [false], scores: [0.5], warnings: [] };
 const loadedFromArtifact = { fromArtifact: [true], scores: [0.5], warnings: [] };
 
-test("the first load saves the model, every later one maps it, and nothing else is left", async () => {
+test("the first load saves the model, later ones map it, and nothing else is left", async () => {
   assert.deepEqual(await load(), loadedFromFile);
   const [key, ...others] = await artifactNames();
   assert.deepEqual(others, []);
@@ -281,7 +281,7 @@ describe("orangery cache", () => {
     return await endOf(child);
   };
 
-  test("tells of artifacts that are damaged in any way, and clears them", async () => {
+  test("lists artifacts that are damaged in any way, and clears them", async () => {
     await load();
     const [key] = await artifactNames();
     const spoil = [

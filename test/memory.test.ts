@@ -1,4 +1,4 @@
-/** Memory over a thousand predictions and tasks, and over fifty loads, each in a process of its own. */
+/** Memory over a thousand predictions and tasks, and over fifty loads, in processes of their own. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { describe, type TestContext, test } from "node:test";
@@ -32,7 +32,8 @@ function growthMb(
   const [early, late] = [medianMb(report, from, to), medianMb(report, steps - (to - from), steps)];
   const peak = Math.max(...report.residentMb);
   t.diagnostic(
-    `${early.toFixed(1)} MB in steps ${from} to ${to}, ${late.toFixed(1)} MB in the last ${to - from} of ${steps}, ${peak.toFixed(1)} MB at most`,
+    `${early.toFixed(1)} MB in steps ${from} to ${to}, ${late.toFixed(1)} MB in the last ` +
+      `${to - from} of ${steps}, ${peak.toFixed(1)} MB at most`,
   );
   return late - early;
 }

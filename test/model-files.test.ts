@@ -27,7 +27,7 @@ async function json(...args: string[]) {
 }
 
 describe("orangery info", () => {
-  test("tells of a sample model what its file says", async () => {
+  test("lists what the file of a sample model says", async () => {
     const { devices, ...facts } = await json("info", "sample:beds");
     assert.deepEqual(
       [facts.format, facts.task, facts.names, facts.author, facts.license],
@@ -54,7 +54,7 @@ describe("orangery info", () => {
     assert.match(missing.stderr, /\[MODEL_NOT_FOUND\]/);
   });
 
-  test("tells of a checkpoint and of its ONNX export the same", { skip }, async () => {
+  test("says the same of a checkpoint and of its ONNX export", { skip }, async () => {
     for (const name of ["plants-det", "beds-seg"]) {
       const checkpoint = await json("info", fixture(`models/${name}.pt`));
       const onnx = await json("info", fixture(`models/${name}.onnx`));

@@ -57,7 +57,9 @@ export function imageOperations(graph: GraphBuilder) {
     columns: (x: Value) => pixelCentres(graph, x, 3),
     rows: (x: Value) => pixelCentres(graph, x, 2),
 
-    /** The mean, or maximum, of each square of `size` pixels: an image that is `size` times smaller. */
+    /**
+     * The mean, or maximum, of each square of `size` pixels: an image that is `size` times smaller.
+     */
     shrink: (x: Value, size: number) => node("AveragePool", [x], blocks(size)),
     shrinkToMaximum: (x: Value, size: number) => node("MaxPool", [x], blocks(size)),
     /** Every pixel as a square of `size` pixels. */

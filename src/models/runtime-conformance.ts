@@ -17,7 +17,7 @@ export interface ConformanceCase {
 }
 
 /**
- * What Orangery relies on in a runtime, as checks for any test runner:
+ * The behaviour that Orangery relies on in a runtime, as checks for any test runner:
  *
  * ```ts
  * for (const { name, check } of runtimeConformance) test(name, () => check(myRuntime));

@@ -13,7 +13,7 @@ describe("ONNX Runtime through its C API", () => {
     test(name, () => check(onnxRuntime));
   }
 
-  test("tells the version of the library", () => {
+  test("knows the version of the library", () => {
     assert.match(onnxRuntime.version, /^1\.\d+\.\d+$/);
   });
 });

@@ -7,8 +7,8 @@ let trimming: Promise<void> | undefined;
 
 /**
  * Gives back to the system what glibc's allocator keeps of freed memory, which after a few loads is
- * most of what a process holds: 266 → 169 MB after 100 loads of a 10 MB network, in 13 ms on a thread
- * of its own. Elsewhere it does nothing. Calls that overlap are one.
+ * most of what a process holds: 266 → 169 MB after 100 loads of a 10 MB network, in 13 ms on a
+ * thread of its own. Elsewhere it does nothing. Calls that overlap are one.
  */
 export async function trimProcessHeap(): Promise<void> {
   if (trim === "not looked for") trim = findTrim();

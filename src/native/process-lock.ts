@@ -5,15 +5,15 @@ import { setTimeout as sleep } from "node:timers/promises";
  * however it dies.
  *
  * Every request here is made with `ifAvailable`, and made again a little later, instead of waiting
- * in the lock's queue. Node 24.21 wakes all waiting threads at every change, each of which wakes all
- * others: with 8 waiting threads a 20 ms lock took 1.4 s, with 10 it did not end and took all
+ * in the lock's queue. Node 24.21 wakes all waiting threads at every change, and each of them wakes
+ * all others: with 8 waiting threads a 20 ms lock took 1.4 s, with 10 it did not end and took all
  * memory. Asking again costs 32 threads nothing that can be measured, and the timer keeps a waiting
  * thread alive, which a queued request does not.
  */
 
 const retryMs = 4;
 
-/** Runs `action` while no other thread runs one under this name, unless one does: then `undefined`. */
+/** Runs `action` unless another thread runs one under this name: then `undefined`. */
 export async function tryProcessLock<T>(
   name: string,
   action: () => Promise<T>,

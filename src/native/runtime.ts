@@ -1,5 +1,5 @@
 /**
- * What the layers above need of an inference runtime. ONNX Runtime through its C API is the one
+ * An inference runtime, as the layers above need it. ONNX Runtime through its C API is the one
  * implementation (`onnx-runtime.ts`); `runtime-conformance.ts` is the suite for every other.
  */
 export interface Runtime {
@@ -30,6 +30,7 @@ export interface TensorData {
   int64: BigInt64Array;
 }
 
+/** The type of a tensor's elements. */
 export type ElementType = keyof TensorData;
 
 /** A block of elements in memory that the runtime owns. */
@@ -42,7 +43,7 @@ export interface Tensor<T extends ElementType = ElementType> extends Disposable 
   readonly disposed: boolean;
 }
 
-/** What a session takes or gives under one name. */
+/** An input or an output of a session. */
 export interface TensorInfo {
   readonly name: string;
   /** `float32`, `float16`, `uint8`, `int64`, or `onnx type N` for one that tensors cannot have. */
@@ -51,12 +52,13 @@ export interface TensorInfo {
   readonly shape: readonly (number | string)[];
 }
 
+/** What runs a network: the CPU, or the way to a kind of GPU. */
 export type ExecutionProviderName = "cpu" | "cuda" | "tensorrt" | "webgpu" | "coreml" | "directml";
 
-/** Where a session's nodes run. Nodes that the provider cannot run fall to the CPU. */
+/** The place where a session's nodes run. Nodes that the provider cannot run fall to the CPU. */
 export interface ExecutionProvider {
   readonly name: ExecutionProviderName;
-  /** The provider's own options, as its documentation names them: `device_id`, `gpu_mem_limit`, … */
+  /** The provider's own options, as its documentation names them: `device_id`, … */
   readonly options?: Readonly<Record<string, string>>;
 }
 
@@ -66,15 +68,15 @@ export interface SessionOptions {
   /** Threads that share one operator. Default 0: as many as there are physical cores. */
   readonly intraOpThreads?: number | undefined;
   /**
-   * Whether those threads wait for more work by spinning, which keeps their cores busy between runs.
-   * Default false: beside decoding and a second model, a run took 21 ms instead of 58 (two YOLO11n in
-   * turn on 2 cores).
+   * Lets those threads wait for more work by spinning, which keeps their cores busy between runs.
+   * Default false: beside decoding and a second model, a run took 21 ms instead of 58 (two YOLO11n
+   * in turn on 2 cores).
    */
   readonly allowSpinning?: boolean;
   /**
-   * Saves the network as it is after its optimisation, in the library's own format, for `mapped`. It
-   * serves this machine's CPU, this provider and this version of the library. A library that has no
-   * such format writes nothing.
+   * Saves the network as it is after its optimisation, in the library's own format, for `mapped`.
+   * It serves this machine's CPU, this provider and this version of the library. A library that has
+   * no such format writes nothing.
    */
   readonly saveOptimizedTo?: string | undefined;
   /**
@@ -86,11 +88,13 @@ export interface SessionOptions {
   readonly config?: Readonly<Record<string, string>>;
 }
 
+/** How a session is made of a network. */
 export interface CreateSessionOptions extends SessionOptions {
   /** Stops the load; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How a session is run. */
 export interface RunOptions {
   /** Tensors to write outputs into, by name; their shape must be the output's. */
   readonly outputs?: Readonly<Record<string, Tensor>> | undefined;
@@ -131,19 +135,21 @@ export interface Session extends AsyncDisposable {
   trimMemory(arenas: string): Promise<void>;
 }
 
-/** What a load returns: the session, and whatever else the caller wants to know of the load. */
+/** The result of a load: the session, and what else the caller wants to know of the load. */
 export interface LoadedSession {
   readonly session: Session;
 }
 
+/** How a session is opened that all threads of the process share. */
 export interface OpenSharedSessionOptions<T extends LoadedSession = LoadedSession> {
   /** Loads the session where the process has none. Its failure is the caller's and is forgotten. */
   readonly load: (signal: AbortSignal | undefined) => Promise<T>;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A session that other threads of the process may have open, too. */
 export interface SharedSession<T extends LoadedSession = LoadedSession> {
   readonly session: Session;
-  /** What `load` returned; undefined where the session was there and this call has not loaded it. */
+  /** The result of `load`; undefined where the session was there already. */
   readonly loaded: T | undefined;
 }

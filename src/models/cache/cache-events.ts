@@ -8,11 +8,11 @@ interface AboutModel {
   readonly name: string;
   readonly workerId: number;
   readonly sha256: string;
-  /** Where it is: `cpu`, `cuda:0`, … */
+  /** The device it is on: `cpu`, `cuda:0`, … */
   readonly device: string;
 }
 
-/** What a `ModelCache` tells its listeners, by event. */
+/** The events of a `ModelCache`, and what their listeners get. */
 export interface ModelCacheEvents {
   /**
    * A model can be used; `loaded` is false when another thread had loaded it, `fromArtifact` true
@@ -24,7 +24,7 @@ export interface ModelCacheEvents {
     loadMs: number;
     bytes: number;
   };
-  /** A model was asked for and was there. */
+  /** A model was asked for and was loaded already. */
   "model:hit": AboutModel & { hits: number };
   /** A model has left the cache. */
   "model:release": AboutModel & { reason: ReleaseReason };

@@ -2,7 +2,7 @@ import type { Device } from "../devices/device.ts";
 import type { MemoryReading } from "../devices/memory-reading.ts";
 import type { CachedModel } from "./cached-model.ts";
 
-/** What a cache holds, and what it cost so far. */
+/** The models of a cache, and what they cost so far. */
 export interface CacheInfo {
   readonly models: readonly ModelInfo[];
   /** Loads from disk since the cache was made, by this thread. */
@@ -19,6 +19,7 @@ export interface CacheInfo {
   readonly longestRunMs: number;
 }
 
+/** A loaded model, as `info()` lists it. */
 export interface ModelInfo {
   readonly name: string;
   readonly workerId: number;

@@ -14,8 +14,8 @@ import type { GpuMemoryOptions } from "../devices/device.ts";
 
 export interface ModelCacheOptions extends GpuMemoryOptions {
   /**
-   * Model files by name: paths of `.pt` or ONNX files, `sample:seedlings` or `sample:beds`. What is called `segment` or
-   * `detect` must be a network for that task; other names may be for either.
+   * Model files by name: paths of `.pt` or ONNX files, `sample:seedlings` or `sample:beds`. The
+   * name `segment` is for a network that segments; every other name takes either task.
    */
   readonly models: Readonly<Record<string, string>>;
   /**
@@ -44,7 +44,7 @@ export interface ModelCacheOptions extends GpuMemoryOptions {
   readonly expireAfterMs?: number | undefined;
   /** How often, at most, a model file is compared with the disk. Default 1 s. */
   readonly reloadCheckMs?: number | undefined;
-  /** Whether a model is run once as it is loaded on the CPU too. Default false. */
+  /** Runs a model once as it is loaded on the CPU too. Default false. */
   readonly warmUp?: boolean | undefined;
   /** CPU threads that share one operator. Default 0: as many as there are cores. */
   readonly intraOpThreads?: number | undefined;

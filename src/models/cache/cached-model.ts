@@ -41,9 +41,9 @@ export interface ModelHold {
  *      ├─retire, or last user leaves ─┘ (the load is cancelled)
  *      └─fails──▶ gone
  *
- * A user is whoever waits for the model or holds a lease of it. A model that is draining takes no
- * new users: its owner lets go of it in `onLeave`. A pin counts as no user, it only spares the model
- * from eviction and from giving way to its successor.
+ * A user waits for the model or holds a lease of it. A model that is draining takes no new users:
+ * its owner lets go of it in `onLeave`. A pin counts as no user, it only spares the model from
+ * eviction and from giving way to its successor.
  */
 export class CachedModel {
   readonly name: string;
@@ -81,7 +81,7 @@ export class CachedModel {
     return this.#outcome === undefined ? "loading" : "ready";
   }
 
-  /** What the load gave; undefined while it goes on. */
+  /** The loaded model; undefined while the load goes on. */
   get outcome(): LoadOutcome | undefined {
     return this.#outcome;
   }
@@ -90,7 +90,7 @@ export class CachedModel {
     return this.#users;
   }
 
-  /** Whether nobody would miss the model now. */
+  /** Whether nobody uses the model or has pinned it. */
   get idle(): boolean {
     return this.state === "ready" && this.#users === 0 && !this.pinned;
   }

@@ -17,11 +17,11 @@ import { YoloModel } from "../yolo/yolo-model.ts";
 export interface LoadModelOptions extends GpuMemoryOptions {
   readonly runtime: Runtime;
   readonly turns: OneAtATime;
-  /** Where networks are kept for quicker loads. Default: nowhere. */
+  /** Keeps networks for quicker loads. Default: none are kept. */
   readonly artifacts?: ArtifactStore | undefined;
   /** Threads that share one operator on the CPU. Default 0: as many as there are cores. */
   readonly intraOpThreads?: number | undefined;
-  /** Whether to run the model once on the CPU too. Other devices always have a proving run. */
+  /** Runs the model once on the CPU too. Other devices always have a proving run. */
   readonly warmUp?: boolean | undefined;
   /** Why the model is not on the device that was wanted. */
   readonly fallbackReason?: string | undefined;

@@ -12,7 +12,7 @@ export interface Eviction {
   readonly evict: readonly CachedModel[];
   /** Bytes that remain above the budget after that. */
   readonly overBytes: number;
-  /** Names of idle models that stay although they are over the budget, lest they thrash. */
+  /** Names of idle models that stay although they are over the budget: they would thrash. */
   readonly spared: readonly string[];
 }
 

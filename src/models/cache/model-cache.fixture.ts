@@ -1,4 +1,4 @@
-/** A worker thread for model-cache.test.ts: loads, predicts, answers, and ends when it is told. */
+/** A worker thread for model-cache.test.ts: loads, predicts, answers, and ends at a message. */
 import { parentPort, workerData } from "node:worker_threads";
 import { blackPhoto } from "../yolo/tiny-yolo.fixture.ts";
 import { ModelCache } from "./model-cache.ts";

@@ -120,7 +120,8 @@ describe("a model cache", () => {
 describe("a device that fails", () => {
   for (const failAt of ["creation", "run"] as const) {
     for (const failOnlyModels of [false, true]) {
-      const what = `${failOnlyModels ? "a model's" : "its own"} ${failAt === "run" ? "proving run" : failAt}`;
+      const when = failAt === "run" ? "proving run" : failAt;
+      const what = `${failOnlyModels ? "a model's" : "its own"} ${when}`;
       test(`at ${what} is passed over, with one warning that says why`, async () => {
         const runtime = new PretendDevices({ failAt, failOnlyModels });
         const warnings: string[] = [];
@@ -260,7 +261,7 @@ describe("a waiter that aborts", () => {
     });
   }
 
-  test("takes the load with it when nobody else waits, and the next caller begins anew", async () => {
+  test("takes the load with it when nobody else waits; the next caller begins anew", async () => {
     const gate = Promise.withResolvers<void>();
     const runtime = new PretendDevices({ gate: gate.promise });
     const cache = makeCache({ runtime });
@@ -509,7 +510,7 @@ describe("a model file that changes", () => {
     await until(async () => (await cache.get("detect")) !== model);
   });
 
-  test("is picked up under a tight memory budget, which does not take the old one away", async () => {
+  test("is picked up under a tight memory budget, which does not evict the old one", async () => {
     const path = await folder.write("tight.onnx", tinyYolo({ score: 0.5 }));
     const cache = makeCache({ models: { detect: path }, memoryBudgetBytes: 1, thrashWindowMs: 0 });
     const scoreOfTask = async () => {
@@ -610,7 +611,7 @@ describe("counting tasks", () => {
 });
 
 describe("a cache's events", () => {
-  test("tell of loads, hits and releases", async () => {
+  test("report loads, hits and releases", async () => {
     const cache = makeCache();
     const loads = record(cache, "model:load");
     const { sha256 } = await cache.get("detect", { workerId: 3 });

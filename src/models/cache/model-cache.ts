@@ -18,6 +18,7 @@ export type { CacheInfo, ModelInfo } from "./cache-info.ts";
 export type { ModelCacheOptions } from "./cache-options.ts";
 export type { ReleaseReason } from "./cached-model.ts";
 
+/** How a model is asked for. */
 export interface AcquireOptions {
   /** The device slot of the worker that asks. Default: the cache's. */
   readonly workerId?: number | undefined;
@@ -83,8 +84,8 @@ export class ModelCache implements AsyncDisposable {
   }
 
   /**
-   * Like {@link acquire}, but the model stays loaded until it is cleared. When its file changes, the
-   * next call gives the new model, and the old one stays with those who have it.
+   * Like {@link acquire}, but the model stays loaded until it is cleared. When its file changes,
+   * the next call gives the new model, and the old one stays with those who have it.
    */
   async get(name: string, options: AcquireOptions = {}): Promise<YoloModel> {
     for (;;) {
@@ -107,10 +108,10 @@ export class ModelCache implements AsyncDisposable {
   }
 
   /**
-   * Releases the models of one worker, or of all. What is in use drains first: its lease stays
+   * Releases the models of one worker, or of all. A model in use drains first: its leases stay
    * valid. Devices that had failed get a new chance.
    *
-   * @returns When everything is released that nobody uses.
+   * @returns when everything is released that nobody uses
    */
   async clear(workerId?: number): Promise<void> {
     const cleared = [...this.#names.values()].filter(
@@ -122,7 +123,7 @@ export class ModelCache implements AsyncDisposable {
     await Promise.all(models.filter(({ users }) => users === 0).map(({ gone }) => gone));
   }
 
-  /** What is loaded, and what it cost. */
+  /** Lists what is loaded, and what it cost. */
   info(): CacheInfo {
     const loads = this.#loads;
     const { tasks } = this.#memory;
@@ -144,6 +145,7 @@ export class ModelCache implements AsyncDisposable {
     await this.#memory.taskDone();
   }
 
+  /** Calls a listener at each event of this name; one that throws is logged. */
   on<K extends keyof ModelCacheEvents>(
     event: K,
     listener: (payload: ModelCacheEvents[K]) => void,
@@ -152,6 +154,7 @@ export class ModelCache implements AsyncDisposable {
     return this;
   }
 
+  /** Calls a listener no more. */
   off<K extends keyof ModelCacheEvents>(
     event: K,
     listener: (payload: ModelCacheEvents[K]) => void,

@@ -28,7 +28,7 @@ export interface LoadRequest {
   readonly signal: AbortSignal;
 }
 
-/** What the names `segment` and `detect` promise. */
+/** The tasks that names promise. */
 const promisedTasks = new Map<string, YoloTask>([
   ["segment", "segment"],
   ["detect", "detect"],

@@ -23,7 +23,7 @@ export interface NamedModelOptions {
 }
 
 /**
- * What one worker gets under one name.
+ * The model that one worker uses under one name.
  *
  *   empty ──use──▶ current ──its file has changed──▶ current and next ──next is ready──▶ current
  *     ▲               │
@@ -51,7 +51,7 @@ export class NamedModel {
     return this.#options.workerId;
   }
 
-  /** What is loaded, loading or draining. */
+  /** Models that are loaded, loading or draining. */
   get models(): ReadonlySet<CachedModel> {
     return this.#models;
   }
@@ -119,7 +119,7 @@ export class NamedModel {
     } catch (error) {
       const loaded = this.#current;
       if (signal?.aborted || loaded?.outcome === undefined) throw error;
-      // The file has gone, perhaps for the moment in which it is replaced. What is loaded works.
+      // The file has gone, perhaps for the moment in which it is replaced. The loaded model works.
       logger.warn({ name, err: error }, "a loaded model's file cannot be read");
       return loaded.file;
     } finally {
@@ -191,7 +191,7 @@ export class NamedModel {
     const old = this.#current;
     this.#next = undefined;
     this.#current = next;
-    // Whoever pinned a model holds on to it until `clear`.
+    // A pinned model stays with its users until `clear`.
     if (!old?.pinned) old?.retire("reload");
   }
 

@@ -98,7 +98,7 @@ describe("a CUDA device that is not there", () => {
     ["GPU-8932f937", "cuda:1", 1],
   ];
   for (const [list, device, left] of hidden) {
-    test(`is told: ${device} with CUDA_VISIBLE_DEVICES=\`${list}\``, async () => {
+    test(`is named: ${device} with CUDA_VISIBLE_DEVICES=\`${list}\``, async () => {
       process.env.CUDA_VISIBLE_DEVICES = list;
       await assert.rejects(
         proveDevice(parseDevice(device), { runtime: onnxRuntime }),
@@ -117,7 +117,7 @@ describe("a CUDA device that is not there", () => {
         : `libonnxruntime_providers_${kind}.so`;
     const isThere = existsSync(join(dirname(environment().library.file), provider));
     const skip = isThere && `${provider} is installed`;
-    test(`is told: the library has no ${kind} provider`, { skip }, async () => {
+    test(`is named: the library has no ${kind} provider`, { skip }, async () => {
       for (const list of [undefined, "0"]) {
         if (list !== undefined) process.env.CUDA_VISIBLE_DEVICES = list;
         await assert.rejects(
@@ -142,7 +142,7 @@ describe("WebGPU without Vulkan", () => {
     process.platform !== "linux"
       ? "needs Linux"
       : canLoadLibrary("libvulkan.so.1") && "Vulkan is installed";
-  test("is told", { skip }, async () => {
+  test("is named", { skip }, async () => {
     await assert.rejects(
       proveDevice(parseDevice("webgpu"), { runtime: onnxRuntime }),
       refusal("DEVICE_UNAVAILABLE", /there is no Vulkan driver \(libvulkan\.so\.1\)/),

@@ -8,10 +8,10 @@ import { whyMissing } from "./device-survey.ts";
 
 /**
  * Proves a device by a run: a small convolution whose answer is known, with the CPU forbidden as a
- * stand-in. What a library claims to support says nothing about what works on this machine.
+ * stand-in. A library may claim to support what does not work on this machine.
  *
- * @param chosenBy Whether the device was asked for by name, or is a candidate of `auto`.
- * @throws What the runtime threw, or `DEVICE_UNAVAILABLE` for a wrong answer.
+ * @param chosenBy `name` for a device that was asked for, `auto` for a candidate
+ * @throws what the runtime throws, or `DEVICE_UNAVAILABLE` for a wrong answer
  */
 export async function proveDevice(
   device: Device,
@@ -35,7 +35,8 @@ export async function proveDevice(
   if (wrong < 0) return;
   throw new OrangeryError(
     "DEVICE_UNAVAILABLE",
-    `Expected ${device.label} to compute a convolution, got ${output.data[wrong]} for ${neighbourhoodSum(wrong)}.`,
+    `Expected ${device.label} to compute a convolution, got ${output.data[wrong]} ` +
+      `for ${neighbourhoodSum(wrong)}.`,
   );
 }
 
@@ -51,7 +52,7 @@ function proofModel(): Uint8Array {
   return serializeModel(graph.toModel());
 }
 
-/** What the proof's convolution gives for the input 0, 1, 2, … */
+/** The result of the proof's convolution for the input 0, 1, 2, … */
 function neighbourhoodSum(index: number): number {
   const [row, column] = [Math.floor(index / side), index % side];
   let sum = 0;

@@ -6,7 +6,7 @@ import { canLoadLibrary } from "../../native/library/load-library.ts";
 import type { Device } from "./device.ts";
 
 /**
- * What ONNX Runtime plainly lacks here, in words that help more than what the library would say.
+ * Says what ONNX Runtime plainly lacks here, in words that help more than the library's own.
  * Finding nothing missing proves nothing.
  */
 export function whyMissing(
@@ -17,7 +17,10 @@ export function whyMissing(
     const visible = process.env.CUDA_VISIBLE_DEVICES;
     const count = visible === undefined ? undefined : cudaEntries(visible).length;
     if (count !== undefined && index >= count) {
-      return `CUDA_VISIBLE_DEVICES is \`${visible}\`, which leaves ${count} devices, so there is no ${label}`;
+      return (
+        `CUDA_VISIBLE_DEVICES is \`${visible}\`, which leaves ${count} devices, ` +
+        `so there is no ${label}`
+      );
     }
     const { file } = environment().library;
     const provider = providerLibrary(kind);
@@ -41,9 +44,9 @@ function providerLibrary(kind: "cuda" | "tensorrt"): string {
 }
 
 /**
- * Whether Linux shows a GPU: a render node, NVIDIA's own nodes, or Windows' GPU in WSL. Vulkan drivers
- * in software (llvmpipe, SwiftShader) pass every proof and take 500 times as long as the CPU: 10 s
- * against 20 ms for a YOLO11n at 320 × 320.
+ * Whether Linux shows a GPU: a render node, NVIDIA's own nodes, or Windows' GPU in WSL. Vulkan
+ * drivers in software (llvmpipe, SwiftShader) pass every proof and take 500 times as long as the
+ * CPU: 10 s against 20 ms for a YOLO11n at 320 × 320.
  */
 export function hasGpuNode(devices = "/dev"): boolean {
   return globSync(["dri/renderD*", "nvidia[0-9]*", "dxg"], { cwd: devices }).length > 0;

@@ -41,7 +41,8 @@ export function parseDevice(name: string, workerId = 0): Device {
   if (kind === undefined || rest.length > 0 || !/^\d{1,3}$/.test(index!)) {
     throw new OrangeryError(
       "DEVICE_UNKNOWN",
-      `Expected a device of auto, cpu, cuda:N, tensorrt:N, webgpu, coreml or directml:N (N from 0), got \`${name}\`.`,
+      "Expected a device of auto, cpu, cuda:N, tensorrt:N, webgpu, coreml or directml:N " +
+        `(N from 0), got \`${name}\`.`,
       { details: { device: name } },
     );
   }

@@ -93,7 +93,7 @@ describe("what a load took", () => {
     ["of the process", "cpu", reading(100), reading(130), 30],
     ["less than nothing, when other memory went", "cpu", reading(100), reading(70), 0],
     [
-      "of the process, where the driver tells nothing of the GPU",
+      "of the process, where the driver reports nothing of the GPU",
       "cuda:0",
       reading(100),
       reading(130),

@@ -9,15 +9,16 @@ export interface MemoryReading {
   readonly gpus: readonly GpuMemory[];
 }
 
+/** The memory of a CUDA device, as its driver reports it. */
 export interface GpuMemory {
   /** `cuda:0`, … */
   readonly device: string;
   readonly totalBytes: number;
   /** In use by all processes. */
   readonly usedBytes: number;
-  /** In use by this process, where the driver tells. */
+  /** In use by this process, where the driver reports it. */
   readonly processBytes: number | undefined;
-  /** Share of the last sample period in which the GPU computed, 0 to 100, where the driver tells. */
+  /** Share of the last sample period in which the GPU computed, 0 to 100, where it is reported. */
   readonly busyPercent: number | undefined;
 }
 
@@ -44,7 +45,7 @@ function readGpu(device: string): GpuMemory | undefined {
   );
 }
 
-/** A GPU that has fallen off the bus, or a driver that was replaced, is no reason to stop working. */
+/** A GPU that has fallen off the bus, or a driver that was replaced, is no reason to stop. */
 function askNvml(ordinal: number): GpuReading | undefined {
   try {
     return openNvml()?.cudaGpu(ordinal)?.read();
@@ -61,7 +62,7 @@ export function takenBytes(device: string, before: MemoryReading, after: MemoryR
   if (gpuBefore === undefined || gpuAfter === undefined) {
     return Math.max(0, after.processBytes - before.processBytes);
   }
-  // A driver that tells of this process at all does so once the process has something on the GPU.
+  // A driver that reports this process at all does so once it has something on the GPU.
   const taken =
     gpuAfter.processBytes === undefined
       ? gpuAfter.usedBytes - gpuBefore.usedBytes

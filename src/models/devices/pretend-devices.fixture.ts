@@ -9,8 +9,8 @@ import type {
 } from "../../native/runtime.ts";
 
 /**
- * ONNX Runtime with devices that this machine lacks: what is meant for `directml:0` and `directml:1`
- * runs on the CPU, or fails where the test says so. Everything else is real.
+ * ONNX Runtime with devices that this machine lacks: what is meant for `directml:0` and
+ * `directml:1` runs on the CPU, or fails where the test says so. Everything else is real.
  */
 export class PretendDevices implements Runtime {
   readonly name = "onnxruntime with pretended devices";
@@ -19,7 +19,7 @@ export class PretendDevices implements Runtime {
   loads = 0;
   /** Fails the device: as a session is created, or at its first run. */
   failAt: "creation" | "run" | undefined;
-  readonly #failsOnlyModels: boolean;
+  readonly #isSoundItself: boolean;
   readonly #gate: Promise<void>;
 
   /**
@@ -36,7 +36,7 @@ export class PretendDevices implements Runtime {
     gate?: Promise<void>;
   } = {}) {
     this.failAt = failAt;
-    this.#failsOnlyModels = failOnlyModels;
+    this.#isSoundItself = failOnlyModels;
     this.#gate = gate;
   }
 
@@ -49,7 +49,7 @@ export class PretendDevices implements Runtime {
     { provider, config: _, ...options }: CreateSessionOptions = {},
   ): Promise<Session> {
     const isModel = typeof source === "string";
-    const fails = provider?.name !== "cpu" && (isModel || !this.#failsOnlyModels);
+    const fails = provider?.name !== "cpu" && (isModel || !this.#isSoundItself);
     if (isModel) await this.#gate;
     if (fails && this.failAt === "creation") throw new Error("the device is on fire");
     const session = await onnxRuntime.createSession(source, options);

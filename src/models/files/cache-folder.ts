@@ -2,12 +2,12 @@ import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 
-/** The environment variable that says where artifacts are kept. */
+/** The environment variable that names the folder of artifacts. */
 export const cacheVariable = "ORANGERY_CACHE";
 
 /**
- * `ORANGERY_CACHE`, else the platform's place for caches; undefined for a user without a home, as some
- * containers have.
+ * Returns `ORANGERY_CACHE`, else the platform's place for caches; undefined for a user without a
+ * home, as some containers have.
  */
 export function cacheFolder(
   env: NodeJS.ProcessEnv = process.env,
@@ -25,12 +25,12 @@ export function cacheFolder(
   return join(home, ".cache", "orangery");
 }
 
-/** The environment variable that says how much artifacts may take. */
+/** The environment variable that limits what artifacts may take. */
 const limitVariable = "ORANGERY_CACHE_MAX_BYTES";
 /** About 50 networks of the size of YOLO11m. */
 const defaultLimitBytes = 4 * 1024 ** 3;
 
-/** The most bytes that artifacts may take together. @throws `INVALID_ARGUMENT` */
+/** Returns the most bytes that artifacts may take together. @throws `INVALID_ARGUMENT` */
 export function cacheLimitBytes(env: NodeJS.ProcessEnv = process.env): number {
   const text = env[limitVariable];
   if (!text) return defaultLimitBytes;
@@ -43,7 +43,7 @@ export function cacheLimitBytes(env: NodeJS.ProcessEnv = process.env): number {
   );
 }
 
-/** Where artifacts are kept; undefined where there is no cache folder. */
+/** Returns the folder of artifacts; undefined where there is no cache folder. */
 export function artifactFolder(): string | undefined {
   const folder = cacheFolder();
   return folder && join(folder, "artifacts");

@@ -8,7 +8,7 @@ export interface CheckpointModelOptions
   readonly imageSize?: YoloModelOptions["imageSize"] | undefined;
 }
 
-/** The ONNX model of a checkpoint. @throws what `readYoloCheckpoint` throws */
+/** Builds the ONNX model of a checkpoint. @throws what `readYoloCheckpoint` throws */
 export async function buildCheckpointModel(
   path: string,
   options: CheckpointModelOptions,

@@ -1,6 +1,6 @@
 /**
  * The thread that `checkpointToOnnx` starts: it reads one checkpoint, answers with the bytes of its
- * ONNX model, and ends, and what that took of memory goes with it.
+ * ONNX model, and ends; the memory that it took goes with it.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { isOrangeryError } from "../../errors.ts";

@@ -4,7 +4,7 @@ import { Worker } from "node:worker_threads";
 import { type ErrorCode, OrangeryError } from "../../errors.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
 
-/** What the thread is to build. */
+/** The order to the thread. */
 export interface CheckpointRequest {
   readonly path: string;
   readonly options: CheckpointModelOptions;
@@ -27,8 +27,8 @@ export type CheckpointAnswer =
     };
 
 /**
- * The ONNX model of a checkpoint. It is built in a thread of its own: half a second of work for
- * YOLO11m, in which this thread's event loop would stand still, and which no signal could end.
+ * Builds the ONNX model of a checkpoint, in a thread of its own: half a second of work for YOLO11m,
+ * in which this thread's event loop would stand still, and which no signal could end.
  *
  * @throws what `readYoloCheckpoint` and `createYoloModel` throw
  */

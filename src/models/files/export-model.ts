@@ -10,12 +10,12 @@ import { describeModelFile, identifyModelFile, type ModelFile } from "./model-fi
 export interface ExportModelOptions {
   /** Pixels of a square, [height, width], or free. Default: the square that it was trained on. */
   readonly imageSize?: CheckpointModelOptions["imageSize"];
-  /** Whether weights, input and outputs are float16. Default false. */
+  /** Makes weights, input and outputs float16. Default false. */
   readonly half?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What was written. */
+/** The file that was written. */
 export interface ExportedModel {
   readonly path: string;
   readonly bytes: number;
@@ -69,7 +69,8 @@ async function refuseSameFile({ path }: ModelFile, target: TargetFile): Promise<
 async function notACheckpoint(file: ModelFile): Promise<OrangeryError> {
   const { path } = file;
   return invalid(
-    `Expected a checkpoint (.pt) to export at \`${path}\`, got ${await describeModelFile(file)}. Give the .pt that was trained; an ONNX model needs no export.`,
+    `Expected a checkpoint (.pt) to export at \`${path}\`, got ${await describeModelFile(file)}. ` +
+      "Give the .pt that was trained; an ONNX model needs no export.",
     { path },
   );
 }

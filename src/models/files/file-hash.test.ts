@@ -39,7 +39,7 @@ describe("the hash of a file", () => {
 
   test("that is kept is used while the file's stamp is the same", async () => {
     const path = await folder.write("kept.bin", large);
-    // Nobody would keep a wrong one; this one tells that the file was not read.
+    // Nobody would keep a wrong one; this one shows that the file was not read.
     const kept = "0123456789abcdef".repeat(4);
     await keepHash(path, kept);
     assert.equal((await hashFile(path)).sha256, kept);

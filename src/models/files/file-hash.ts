@@ -11,7 +11,7 @@ export interface FileContents {
   readonly sha256: string;
 }
 
-/** What changes whenever a file's contents do, short of a clock that is set back. */
+/** Changes whenever a file's contents do, short of a clock that is set back. */
 interface Stamp {
   readonly text: string;
   readonly bytes: number;
@@ -20,20 +20,20 @@ interface Stamp {
 
 /** Smaller files are hashed in a few milliseconds. */
 const leastBytesToRemember = 4 * 1024 * 1024;
-/** A file that changes this soon after another change may keep its stamp: clocks of files are coarse. */
+/** A file that changes this soon after a change may keep its stamp: clocks of files are coarse. */
 const settledAfterMs = 2000;
 const forgottenAfterMs = 90 * 24 * 3_600_000;
 
-/** More are forgotten, the oldest first, and computed again: a process may see files without end. */
+/** More are forgotten, the oldest first, and computed again: a process may see any number. */
 const mostKnown = 1000;
 
 /** Hashes that this process has computed, by path; valid while the file's stamp is the same. */
 const known = new Map<string, { readonly stamp: string; readonly sha256: Promise<string> }>();
 
 /**
- * The hash of a file. It is computed once, and again only when the file's size, times or inode have
- * changed, so asking is as cheap as one `stat`. Of a large file it is kept in the cache folder, too,
- * for the next process: hashing 40 MB takes longer than mapping a model.
+ * Hashes a file: once, and again only when its size, times or inode have changed, so asking is as
+ * cheap as one `stat`. The hash of a large file is kept in the cache folder, too, for the next
+ * process: hashing 40 MB takes longer than mapping a model.
  */
 export async function hashFile(path: string): Promise<FileContents> {
   const stamp = await readStamp(path);
@@ -71,7 +71,7 @@ export async function forgetOldHashes(): Promise<void> {
   }
 }
 
-/** Where the hashes of large files are kept. */
+/** Returns the folder where the hashes of large files are kept. */
 export function hashFolder(): string | undefined {
   const folder = cacheFolder();
   return folder && join(folder, "hashes");
@@ -124,7 +124,7 @@ async function readNote(file: string): Promise<Note | undefined> {
   }
 }
 
-/** Hashes one half of the buffer while the other is read: 40 MB in 31 ms, where a stream takes 65. */
+/** Hashes one half of the buffer while reading the other: 40 MB in 31 ms, a stream takes 65. */
 async function readAll(path: string): Promise<string> {
   const digest = createHash("sha256");
   await using file = await open(path);

@@ -55,7 +55,7 @@ describe("a model file", () => {
     const { atime, mtime, atimeMs } = await stat(path);
     assert.equal((await identifyModelFile(path)).sha256, first.sha256);
     assert.equal((await stat(path)).atimeMs, atimeMs);
-    // Of the same size and time: the time of the change to the inode tells.
+    // Of the same size and time: the time of the change to the inode shows it.
     await writeFile(path, "CONTENTS");
     await utimes(path, atime, mtime);
     assert.equal((await identifyModelFile(path)).sha256, sha256("CONTENTS"));

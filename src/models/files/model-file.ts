@@ -21,7 +21,7 @@ export interface ModelFile {
 }
 
 /**
- * Identifies a model file by its contents. Asking again costs little: one `stat` and the first bytes.
+ * Identifies a model file by its contents. Asking again is cheap: one `stat` and the first bytes.
  *
  * @param nameOrPath A path, or `sample:seedlings` or `sample:beds`, which come with Orangery.
  * @throws `MODEL_NOT_FOUND`
@@ -50,8 +50,8 @@ function resolveModelFile(nameOrPath: string): string {
 }
 
 /**
- * Makes sure that what was read of a file, some time after it was identified, is what its hash says:
- * results would be recorded under the wrong model otherwise.
+ * Makes sure that a file is still the one that was identified: a model that was read from it
+ * meanwhile would be recorded under another's hash.
  *
  * @throws `MODEL_LOAD_FAILED`
  */

@@ -85,7 +85,7 @@ describe("making room on the disk", () => {
   });
 });
 
-test("an artifact whose network has another size than its description says is damaged", async () => {
+test("an artifact whose network has another size than described is damaged", async () => {
   await makeArtifact("a", 5, 0);
   assert.equal((await listArtifacts(root))[0]!.facts?.modelName, "a");
   await truncate(networkFile(join(root, "a".repeat(32))), 4);

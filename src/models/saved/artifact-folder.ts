@@ -17,10 +17,13 @@ export interface StoredArtifact {
   readonly facts: ArtifactDescription | undefined;
 }
 
-/** What is unfinished and has not changed for so long was left by a process that is gone. */
+/** An unfinished artifact that has not changed for this long was left by a process that is gone. */
 const abandonedAfterMs = 10 * 60_000;
 
-/** The artifacts in a folder, the most recently used first; none where there is no such folder. */
+/**
+ * Lists the artifacts in a folder, the most recently used first; none where there is no such
+ * folder.
+ */
 export async function listArtifacts(root: string): Promise<StoredArtifact[]> {
   const keys = (await namesIn(root)).filter(isArtifactKey);
   const found = await Promise.all(keys.map((key) => readStored(join(root, key))));
@@ -28,8 +31,8 @@ export async function listArtifacts(root: string): Promise<StoredArtifact[]> {
 }
 
 /**
- * Removes an artifact. A process that has it mapped is not disturbed: the file stays until it is let
- * go, or, on Windows, cannot be removed and stays in its place.
+ * Removes an artifact. A process that has it mapped is not disturbed: the file stays until that
+ * process closes it, or, on Windows, cannot be removed and stays in its place.
  */
 export async function removeArtifact(folder: string): Promise<void> {
   // Away from its name in one step, so that nobody finds half of it.
@@ -61,7 +64,7 @@ export async function trimArtifacts(
  * Makes room on the disk for `bytes` more, at the cost of artifacts only, and only where that is
  * enough: a disk that others have filled is left alone.
  *
- * @throws Where there is not enough room
+ * @throws where there is not enough room
  */
 export async function freeDiskSpace(root: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(root);

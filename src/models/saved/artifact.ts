@@ -12,10 +12,10 @@ import { processorIdentity } from "./processor.ts";
  *   model.ort       the network as the runtime has optimised it, to be mapped into memory
  *   artifact.json   what it is for, and the hash of model.ort
  *
- * It is made under another name and renamed when it is whole, so it is there entirely or not at all.
+ * It is made under another name and renamed when it is whole: it is there entirely or not at all.
  */
 
-/** What an artifact was made from and what it serves; any other value means another artifact. */
+/** The origin and the purpose of an artifact; any other value means another artifact. */
 export interface ArtifactIdentity {
   /** Of the model file. */
   readonly modelSha256: string;
@@ -76,8 +76,8 @@ export async function sealArtifact(
 /**
  * Checks that an artifact is whole and is the one that is wanted.
  *
- * @returns Whether there is one.
- * @throws Where there is one that cannot be used.
+ * @returns whether there is one
+ * @throws where there is one that cannot be used
  */
 export async function checkArtifact(folder: string, wanted: ArtifactIdentity): Promise<boolean> {
   if (!existsSync(folder)) return false;
@@ -90,7 +90,7 @@ export async function checkArtifact(folder: string, wanted: ArtifactIdentity): P
   return true;
 }
 
-/** @throws Where there is no description, or none that was written by {@link sealArtifact}. */
+/** @throws where there is no description, or none that {@link sealArtifact} wrote */
 export async function readArtifactDescription(folder: string): Promise<ArtifactDescription> {
   const facts: unknown = JSON.parse(await readFile(factsFile(folder), "utf8"));
   if (!isFacts(facts)) throw new Error("its description says other things than it should");

@@ -19,10 +19,10 @@ export interface CacheEntry {
   readonly state: "current" | "outdated" | "damaged";
 }
 
-/** What {@link clearCache} has done. */
+/** The outcome of {@link clearCache}. */
 export interface ClearedCache {
   readonly cleared: readonly CacheEntry[];
-  /** What is still there, and why. */
+  /** Entries that are still there, and why. */
   readonly failed: readonly { readonly path: string; readonly reason: string }[];
 }
 

@@ -17,7 +17,7 @@ export interface OpenNetworkOptions {
 
 export interface OpenedNetwork {
   readonly session: Session;
-  /** Whether it came from an artifact that was there. */
+  /** Whether it came from an artifact that was there already. */
   readonly fromArtifact: boolean;
 }
 
@@ -72,20 +72,19 @@ function isWorthSaving({ format, bytes }: ModelFile, { kind }: Device): boolean 
 }
 
 /**
- * What a runtime reads of a model file: its path, or for a checkpoint the bytes of the ONNX model that
- * is built from it. Their memory goes when this is disposed.
+ * The part of a model file that a runtime reads: its path, or for a checkpoint the bytes of the
+ * ONNX model that is built from it. Their memory goes when this is disposed.
  */
 class NetworkFile implements Disposable {
   readonly #file: ModelFile;
   readonly #options: OpenNetworkOptions;
-  /** See `createYoloModel`. */
-  readonly #hideShapes: boolean;
+  readonly #isForCpu: boolean;
   #built: Uint8Array<ArrayBuffer> | undefined;
 
   constructor(file: ModelFile, { kind }: Device, options: OpenNetworkOptions) {
     this.#file = file;
     this.#options = options;
-    this.#hideShapes = kind === "cpu";
+    this.#isForCpu = kind === "cpu";
   }
 
   /** Opens the file itself, and saves its network where that is asked for and can be. */
@@ -120,7 +119,7 @@ class NetworkFile implements Disposable {
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       if (saving === undefined) throw error;
-      // What is wrong with the model itself is thrown once more.
+      // A fault of the model itself is thrown once more.
       const session = await this.#create(contents);
       saving.fail(error);
       return session;
@@ -141,7 +140,7 @@ class NetworkFile implements Disposable {
     const built = await checkpointToOnnx(path, {
       imageSize: "dynamic",
       batch: "dynamic",
-      hideShapes: this.#hideShapes,
+      hideShapes: this.#isForCpu,
       signal: this.#options.signal,
     });
     this.#built = built.bytes;

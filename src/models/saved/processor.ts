@@ -5,9 +5,9 @@ import { cpus } from "node:os";
 let known: string | undefined;
 
 /**
- * What kind of CPU this machine has, as a short hash: a network that was optimised for one kind may
- * need instructions that another lacks. On Linux it is the list of features that the kernel gives, so
- * that equal machines of a fleet agree; elsewhere the CPU's name.
+ * Identifies the kind of CPU of this machine by a short hash: a network that was optimised for one
+ * kind may need instructions that another lacks. On Linux it is made of the kernel's list of
+ * features, so that equal machines of a fleet agree; elsewhere of the CPU's name.
  */
 export function processorIdentity(): string {
   known ??= hash("sha256", `${process.arch} ${readFeatures() ?? cpus()[0]?.model}`).slice(0, 16);

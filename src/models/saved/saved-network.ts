@@ -22,8 +22,8 @@ export interface SavedNetworkOptions {
 }
 
 /**
- * The place of one artifact, and the files in it; who opens them owns the sessions. Nothing here
- * fails: what is damaged is removed, and what cannot be saved is reported.
+ * The place of one artifact, and the files in it. Nothing here fails: what is damaged is removed,
+ * and what cannot be saved is reported.
  */
 export class SavedNetwork {
   readonly #options: SavedNetworkOptions;
@@ -76,7 +76,7 @@ export class SavedNetwork {
   }
 }
 
-/** An artifact that is being made, beside its place. What is not installed goes with this object. */
+/** An artifact that is being made, beside its place. Disposing it removes what is not installed. */
 export class SavingNetwork implements AsyncDisposable {
   /** Where the runtime is to save the network. */
   readonly path: string;
@@ -94,7 +94,7 @@ export class SavingNetwork implements AsyncDisposable {
     this.#options.store.warn(error);
   }
 
-  /** Puts the artifact in its place. @returns Whether one is there now. */
+  /** Puts the artifact in its place. @returns whether one is there now */
   async install(): Promise<boolean> {
     const { file: model, place, identity, maxBytes } = this.#options;
     // A runtime that has no format of its own saves nothing.

@@ -31,13 +31,13 @@ describe("a limit of batches", () => {
   test("halves a batch until it fits, gives all results in order, and remembers", async () => {
     const limit = new BatchLimit(64);
     const { sizes, run } = device(2);
-    const told: number[] = [];
+    const limits: number[] = [];
     assert.deepEqual(
-      await limit.run(items, run, async (largest) => void told.push(largest)),
+      await limit.run(items, run, async (largest) => void limits.push(largest)),
       results,
     );
     assert.deepEqual(sizes, [7, 3, 1, 1, 1, 1, 1, 1, 1]);
-    assert.deepEqual([told, limit.largest], [[3, 1], 1]);
+    assert.deepEqual([limits, limit.largest], [[3, 1], 1]);
     assert.deepEqual(await limit.run(items.slice(0, 2), run), [10, 20]);
     assert.equal(sizes.length, 11);
   });

@@ -1,8 +1,8 @@
 import { isOutOfMemory } from "./out-of-memory.ts";
 
 /**
- * How many pictures a run may take. When memory runs out, a batch is halved and tried again, and the
- * size is remembered: no later batch is larger.
+ * The number of pictures that a run may take. When memory runs out, a batch is halved and tried
+ * again, and the size is remembered: no later batch is larger.
  */
 export class BatchLimit {
   #largest: number;
@@ -17,10 +17,10 @@ export class BatchLimit {
   }
 
   /**
-   * Runs all items in batches, one after the other, and gives their results in order.
+   * Runs all items in batches, one after the other, and returns their results in order.
    *
    * @param onHalved Awaited before a smaller batch is tried: the time to give memory back.
-   * @throws what `run` throws, when it is not about memory or happens with a single item.
+   * @throws what `run` throws, when it is not about memory or happens with a single item
    */
   async run<Item, Result>(
     items: readonly Item[],

@@ -17,7 +17,7 @@ export class InputTensors implements Disposable {
     this.#elementType = elementType;
   }
 
-  /** A tensor of shape (batch, 3, height, width) with undefined contents; disposing gives it back. */
+  /** Returns a tensor (batch, 3, height, width) of undefined contents; disposing gives it back. */
   take(
     [height, width]: readonly [number, number],
     batch = 1,

@@ -11,7 +11,7 @@ import {
 } from "../files/model-file.ts";
 import { readYoloNetwork, type YoloTask } from "./network-signature.ts";
 
-/** What a model file says of itself. What it does not say is undefined. */
+/** The contents of a model file, by its own account. What the file does not say is undefined. */
 export interface ModelDescription {
   readonly file: ModelFile;
   readonly format: "checkpoint" | "onnx";
@@ -47,7 +47,7 @@ export interface ModelDescription {
 }
 
 /**
- * Reads what a model file says of itself, without loading it.
+ * Describes a model file by what it says of itself, without loading it.
  *
  * @param nameOrPath A checkpoint, an ONNX model, or the name of a sample model.
  * @throws `MODEL_NOT_FOUND`, `MODEL_NOT_ONNX`, `MODEL_NOT_YOLO`, and for a checkpoint
@@ -59,11 +59,11 @@ export async function describeModel(
 ): Promise<ModelDescription> {
   const file = await identifyModelFile(nameOrPath);
   return file.format === "checkpoint"
-    ? await readCheckpointFacts(file, signal)
-    : await readOnnxFacts(file, signal);
+    ? await describeCheckpoint(file, signal)
+    : await describeOnnx(file, signal);
 }
 
-async function readCheckpointFacts(
+async function describeCheckpoint(
   file: ModelFile,
   signal: AbortSignal | undefined,
 ): Promise<ModelDescription> {
@@ -90,7 +90,7 @@ async function readCheckpointFacts(
   };
 }
 
-async function readOnnxFacts(
+async function describeOnnx(
   file: ModelFile,
   signal: AbortSignal | undefined,
 ): Promise<ModelDescription> {

@@ -1,4 +1,11 @@
-import { OrangeryError } from "../../errors.ts";
+import {
+  checkOptions,
+  type Expectation,
+  numberFrom,
+  oneOf,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "../../base/check-options.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { NetworkSignature } from "./network-signature.ts";
 
@@ -12,7 +19,7 @@ export interface PredictOptions {
   readonly maxDetections?: number | undefined;
   /** Class ids to keep. Default: all. */
   readonly classes?: readonly number[] | undefined;
-  /** Whether boxes of different classes suppress each other too. Default false. */
+  /** Lets boxes of different classes suppress each other too. Default false. */
   readonly classAgnostic?: boolean | undefined;
   /**
    * Extent of the network's input in pixels, one number for a square or [height, width], rounded up
@@ -60,37 +67,12 @@ export function checkPredictOptions(
   }: PredictOptions,
   network: NetworkSignature,
 ): CheckedPredictOptions {
-  check("confidence", confidence, {
-    expected: "a number from 0 to 1",
-    holds: isNumber(confidence) && confidence >= 0 && confidence <= 1,
-  });
-  check("iou", iou, {
-    expected: "a number from 0 to 1",
-    holds: isNumber(iou) && iou >= 0 && iou <= 1,
-  });
-  check("maxDetections", maxDetections, {
-    expected: "a whole number from 1 up",
-    holds: Number.isSafeInteger(maxDetections) && maxDetections >= 1,
-  });
-  check("classes", classes, {
-    expected: `class ids from 0 to ${network.names.length - 1}`,
-    holds:
-      classes === undefined ||
-      (Array.isArray(classes) &&
-        classes.every((id) => Number.isInteger(id) && id >= 0 && id < network.names.length)),
-  });
-  check("classAgnostic", classAgnostic, {
-    expected: "true or false",
-    holds: typeof classAgnostic === "boolean",
-  });
-  check("maskSize", maskSize, {
-    expected: "photo, input or none",
-    holds: ["photo", "input", "none"].includes(maskSize),
-  });
-  check("maxPixels", maxPixels, {
-    expected: "a number from 1 up",
-    holds: maxPixels === undefined || (isNumber(maxPixels) && maxPixels >= 1),
-  });
+  checkOptions({ confidence, iou }, share);
+  checkOptions({ maxDetections }, wholeNumberFrom(1));
+  checkOptions({ maxPixels }, numberFrom(1));
+  checkOptions({ classAgnostic }, trueOrFalse);
+  checkOptions({ maskSize }, oneOf("photo", "input", "none"));
+  checkOptions({ classes }, classIdsOf(network));
   return {
     confidence,
     iou,
@@ -110,35 +92,45 @@ function inputSize(
   if (imageSize === undefined) {
     return fixedSizeHw ?? [roundUp(defaultSizeHw[0]), roundUp(defaultSizeHw[1])];
   }
-  const sizeHw = Array.isArray(imageSize) ? imageSize : [imageSize, imageSize];
-  check("imageSize", imageSize, {
-    expected: `pixels from 1 to ${maxSidePx}, one number or [height, width]`,
-    holds:
-      sizeHw.length === 2 &&
-      sizeHw.every((extent) => Number.isInteger(extent) && extent >= 1 && extent <= maxSidePx),
-  });
+  checkOptions({ imageSize }, inputPixels);
+  const sizeHw = typeof imageSize === "number" ? ([imageSize, imageSize] as const) : imageSize;
   const [height, width] = [roundUp(sizeHw[0]), roundUp(sizeHw[1])];
   if (fixedSizeHw === undefined) return [height, width];
-  check("imageSize", imageSize, {
-    expected: `${fixedSizeHw.join(" × ")} (height × width), which this model was exported for (export it with dynamic=True to choose)`,
-    holds: height === roundUp(fixedSizeHw[0]) && width === roundUp(fixedSizeHw[1]),
-  });
+  const isFixedSize = height === roundUp(fixedSizeHw[0]) && width === roundUp(fixedSizeHw[1]);
+  checkOptions(
+    { imageSize },
+    {
+      expected:
+        `${fixedSizeHw.join(" × ")} (height × width), which this model was exported for ` +
+        "(export it with dynamic=True to choose)",
+      holds: () => isFixedSize,
+    },
+  );
   return fixedSizeHw;
 }
 
-function isNumber(value: unknown): value is number {
-  return typeof value === "number" && !Number.isNaN(value);
+const share: Expectation = {
+  expected: "a number from 0 to 1",
+  holds: (value) => typeof value === "number" && value >= 0 && value <= 1,
+};
+
+function classIdsOf({ names }: NetworkSignature): Expectation {
+  return {
+    expected: `class ids from 0 to ${names.length - 1}`,
+    holds: (value) =>
+      Array.isArray(value) &&
+      value.every((id) => Number.isInteger(id) && id >= 0 && id < names.length),
+  };
 }
 
-function check(
-  option: string,
-  value: unknown,
-  { expected, holds }: { expected: string; holds: boolean },
-): void {
-  if (holds) return;
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected \`${option}\` to be ${expected}, got \`${String(value)}\` (${typeof value}).`,
-    { details: { option, expected, value } },
-  );
+const inputPixels: Expectation = {
+  expected: `pixels from 1 to ${maxSidePx}, one number or [height, width]`,
+  holds: (value) => {
+    const extents: unknown[] = Array.isArray(value) ? value : [value, value];
+    return extents.length === 2 && extents.every(isExtent);
+  },
+};
+
+function isExtent(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= maxSidePx;
 }

@@ -29,7 +29,7 @@ export interface TinyYolo {
 
 /**
  * A network with a YOLO network's inputs and outputs, that finds one `thing` on every photo: a box
- * of 16 × 16 in the middle of its 32 × 32 input, or there in a larger one. It loads in milliseconds.
+ * of 16 × 16 in the middle of its 32 × 32 input, or there in a larger one. Loads in milliseconds.
  */
 export function tinyYolo({
   task = "detect",
@@ -91,7 +91,10 @@ function coefficients(task: YoloTask): number[] {
   return task === "segment" ? [1, 0] : [];
 }
 
-/** A value for each picture: `scores` are 1 where it is to be multiplied by the picture's brightness. */
+/**
+ * A value for each picture: `scores` are 1 where it is to be multiplied by the picture's
+ * brightness.
+ */
 function byBrightness(
   graph: GraphBuilder,
   {

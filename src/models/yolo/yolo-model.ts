@@ -32,14 +32,14 @@ const maxBatch = 64;
 /** The steps of a prediction, in their order. */
 const noTimesMs = { decode: 0, preprocess: 0, inference: 0, postprocess: 0 };
 
-/** What a model found on a photo, and at what cost. */
+/** The objects that a model found on a photo, and what it cost. */
 export interface Prediction {
   /** Size of the photo, after its orientation was applied. */
   readonly widthPx: number;
   readonly heightPx: number;
   /** Best score first; boxes in photo pixels. */
   readonly detections: Detections;
-  /** Where it ran: `cpu`, `cuda:0`, … */
+  /** The device it ran on: `cpu`, `cuda:0`, … */
   readonly device: string;
   readonly model: { readonly file: string; readonly task: YoloTask; readonly sha256: string };
   readonly timingsMs: {
@@ -76,7 +76,7 @@ export class YoloModel implements AsyncDisposable {
   readonly task: YoloTask;
   /** Class names by class id. */
   readonly names: readonly string[];
-  /** Where it runs: `cpu`, `cuda:0`, … */
+  /** The device it runs on: `cpu`, `cuda:0`, … */
   readonly device: string;
   /** The kind of that device, without its number. */
   readonly deviceKind: Device["kind"];
@@ -112,15 +112,15 @@ export class YoloModel implements AsyncDisposable {
   }
 
   /**
-   * The most pictures that one run takes: 1 where the network's batch is fixed, and where it is free
-   * less than at first once memory has run out.
+   * The most pictures that one run takes: 1 where the network's batch is fixed, and where it is
+   * free less than at first once memory has run out.
    */
   get largestBatch(): number {
     return this.#batchLimit.largest;
   }
 
   /**
-   * Makes sure that the model can be asked so, for those who would know before the first photo.
+   * Checks options against the network, for callers that want to know before the first photo.
    *
    * @throws `INVALID_ARGUMENT`
    */
@@ -163,7 +163,8 @@ export class YoloModel implements AsyncDisposable {
     if (!this.#isDisposed) return;
     throw new OrangeryError(
       "MODEL_RELEASED",
-      `Expected a loaded model, but \`${this.file}\` was released. Hold a lease while you use a model, or ask the cache again.`,
+      `Expected a loaded model, but \`${this.file}\` was released. ` +
+        "Hold a lease while you use a model, or ask the cache again.",
       { details: { file: this.file } },
     );
   }
@@ -189,15 +190,15 @@ export class YoloModel implements AsyncDisposable {
     return await this.#batchLimit.run(
       pictures,
       (batch) => this.#infer(batch, checked, signal),
-      () => this.#makeRoom(signal),
+      () => this.#giveMemoryBack(signal),
     );
   }
 
   /**
-   * Gives back what a run that ran out of memory had taken, in the way of the next otherwise. That
-   * takes a little memory itself: where there is none, the smaller run has to show whether it fits.
+   * Gives back what a run that ran out of memory had taken; it would be in the way of the next. That
+   * takes a little memory itself: where there is none, the smaller run shows whether it fits.
    */
-  async #makeRoom(signal: AbortSignal | undefined): Promise<void> {
+  async #giveMemoryBack(signal: AbortSignal | undefined): Promise<void> {
     const { turns, session, device } = this.#parts;
     this.#inputs.clear();
     try {
@@ -269,7 +270,7 @@ export class YoloModel implements AsyncDisposable {
     await this.#track(turns.run(() => session.trimMemory(arenasOf(device))));
   }
 
-  /** What is in flight is waited for before the model is released. */
+  /** Work in flight is waited for before the model is released. */
   async #track<T>(work: Promise<T>): Promise<T> {
     this.#inFlight.add(work);
     try {
@@ -296,7 +297,8 @@ function requireOneSize(plans: readonly Letterbox[]): readonly [number, number] 
   if (first !== undefined && sizes.size === 1) return [first.inputHeight, first.inputWidth];
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected pictures that need one size of the network's input, got ${[...sizes].join(", ") || "no picture"}. Predict those of other shapes by themselves.`,
+    `Expected pictures that need one size of the network's input, ` +
+      `got ${[...sizes].join(", ") || "no picture"}. Predict those of other shapes by themselves.`,
   );
 }
 

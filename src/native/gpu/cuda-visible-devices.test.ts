@@ -44,7 +44,7 @@ describe("CUDA_VISIBLE_DEVICES decides which GPU cuda:N is", () => {
     ["MIG-5c9f-1", [], "a part of a GPU is not counted as the whole"],
   ];
   for (const [visibleDevices, indices, why] of rows) {
-    test(`${visibleDevices === undefined ? "unset" : JSON.stringify(visibleDevices)}: ${why}`, () => {
+    test(`${JSON.stringify(visibleDevices) ?? "unset"}: ${why}`, () => {
       const env = visibleDevices === undefined ? {} : { CUDA_VISIBLE_DEVICES: visibleDevices };
       assert.deepEqual(visibleIndices(alike, env), indices);
     });

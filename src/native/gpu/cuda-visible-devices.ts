@@ -1,4 +1,4 @@
-/** What tells one GPU from another; NVML lists GPUs by PCI address, so `index` is that order. */
+/** The identity of a GPU; NVML lists GPUs by PCI address, so `index` is that order. */
 export interface GpuIdentity {
   readonly index: number;
   readonly name: string;
@@ -16,8 +16,8 @@ export interface CudaOrdinalOptions {
 }
 
 /**
- * Finds the GPU that CUDA calls number `ordinal`, or `undefined` where there is none or it cannot be
- * known from outside CUDA.
+ * Finds the GPU that CUDA calls number `ordinal`; `undefined` where there is none, or only CUDA
+ * knows.
  *
  * CUDA reads `CUDA_VISIBLE_DEVICES` as it starts: unset shows every GPU; a list of numbers or of
  * UUIDs (whole, or a beginning that only one GPU has) shows these in this order; the first entry

@@ -81,13 +81,15 @@ export class NvmlLibrary {
       if (!named) return undefined;
       throw new OrangeryError(
         "NVML_FAILED",
-        `Expected ${file} to be NVIDIA's management library, but it could not be opened: ${(cause as Error).message}. Correct ${nvmlLibraryVariable}, or unset it to use the driver's own.`,
+        `Expected ${file} to be NVIDIA's management library, but it could not be opened: ` +
+          `${(cause as Error).message}. ` +
+          `Correct ${nvmlLibraryVariable}, or unset it to use the driver's own.`,
         { cause, details: { lookedFor: file } },
       );
     }
   }
 
-  /** Calls and gives the status; a function that an older library lacks has one, too. */
+  /** Calls and returns the status; a function that an older library lacks has one, too. */
   status(name: NvmlFunctionName, ...args: readonly unknown[]): number {
     const native = this.#functions.get(name) ?? this.#find(name);
     this.#functions.set(name, native);
@@ -107,7 +109,8 @@ export class NvmlLibrary {
     const text = this.#errorText(status);
     throw new OrangeryError(
       "NVML_FAILED",
-      `NVIDIA's management library failed in ${name} (status ${status}): ${text}. \`nvidia-smi\` shows whether the driver works.`,
+      `NVIDIA's management library failed in ${name} (status ${status}): ${text}. ` +
+        "`nvidia-smi` shows whether the driver works.",
       { details: { function: name, status, text } },
     );
   }
@@ -122,8 +125,8 @@ export class NvmlLibrary {
     this.check(name, this.status(name, ...args));
   }
 
-  /** Calls for something that not every GPU, driver or user gets; false where it is not told. */
-  tells(name: NvmlFunctionName, ...args: readonly unknown[]): boolean {
+  /** Calls for a figure that not every GPU, driver or user gets; false where there is none. */
+  hasFigure(name: NvmlFunctionName, ...args: readonly unknown[]): boolean {
     const status = this.status(name, ...args);
     if (status === notSupported || status === noPermission || status === functionNotFound) {
       return false;
@@ -139,7 +142,7 @@ export class NvmlLibrary {
     return bytes.toString("utf8", 0, bytes.indexOf(0));
   }
 
-  /** The processes of a running-processes function; none where it is not told. */
+  /** Lists the processes of a running-processes function; none where they are not reported. */
   processes(name: NvmlFunctionName, handle: Address): readonly NativeProcess[] {
     let room = 64;
     for (;;) {

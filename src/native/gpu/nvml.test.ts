@@ -160,7 +160,7 @@ describe("NVML's binary interface", { skip: !canCompile && "needs Linux and gcc"
       [
         "--input-type=module",
         "--eval",
-        `const { openNvml } = await import(${JSON.stringify(new URL("nvml.ts", import.meta.url).href)});
+        `const { openNvml } = await import("${new URL("nvml.ts", import.meta.url).href}");
          console.log(openNvml().gpus.length, openNvml() === openNvml());`,
       ],
       { env: { ...process.env, ORANGERY_NVML_LIBRARY: library }, encoding: "utf8" },

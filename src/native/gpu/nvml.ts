@@ -9,7 +9,7 @@ import {
   nvmlLibraryVariable,
 } from "./nvml-library.ts";
 
-/** What one GPU reports at one moment. A value that this GPU or driver does not tell is absent. */
+/** One GPU at one moment. A value that this GPU or driver does not report is absent. */
 export interface GpuReading {
   readonly memoryTotalBytes: number;
   /** In use by every process and by the driver. */
@@ -74,8 +74,8 @@ export class Nvml implements Disposable {
   }
 
   /**
-   * The GPU that CUDA, and with it Orangery, calls `cuda:<ordinal>`; `undefined` where there is none
-   * or only CUDA knows. See {@link findCudaGpu} for how `CUDA_VISIBLE_DEVICES` is read.
+   * Finds the GPU that CUDA, and with it Orangery, calls `cuda:<ordinal>`; `undefined` where there
+   * is none or only CUDA knows. See {@link findCudaGpu} for how `CUDA_VISIBLE_DEVICES` is read.
    */
   cudaGpu(ordinal: number, env: NodeJS.ProcessEnv = process.env): NvmlGpu | undefined {
     const found = findCudaGpu({ ordinal, gpus: this.gpus, env });
@@ -110,18 +110,24 @@ export class NvmlGpu implements GpuIdentity {
     const memory = { total: 0, free: 0, used: 0 };
     this.#library.call("nvmlDeviceGetMemoryInfo", this.#handle, memory);
     const busy = { gpu: 0, memory: 0 };
-    const tellsBusy = this.#library.tells("nvmlDeviceGetUtilizationRates", this.#handle, busy);
+    const isBusyKnown = this.#library.hasFigure(
+      "nvmlDeviceGetUtilizationRates",
+      this.#handle,
+      busy,
+    );
     const processMemoryBytes = this.#processMemoryBytes();
     return {
       memoryTotalBytes: Number(memory.total),
       memoryUsedBytes: Number(memory.used),
       memoryFreeBytes: Number(memory.free),
-      ...(tellsBusy && { gpuBusyPercent: busy.gpu, memoryBusyPercent: busy.memory }),
+      ...(isBusyKnown && { gpuBusyPercent: busy.gpu, memoryBusyPercent: busy.memory }),
       ...(processMemoryBytes !== undefined && { processMemoryBytes }),
     };
   }
 
-  /** A process that draws (Vulkan, so WebGPU) is in the graphics list, one that does both in both. */
+  /**
+   * A process that draws (Vulkan, so WebGPU) is in the graphics list; one that does both, in both.
+   */
   #processMemoryBytes(): number | undefined {
     const figures = [
       this.#memoryIn("nvmlDeviceGetComputeRunningProcesses_v2"),

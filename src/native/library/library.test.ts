@@ -42,7 +42,7 @@ describe("the ONNX Runtime library", () => {
   });
 
   const compiler = spawnSync("cc", ["--version"]).status === 0;
-  test("is too old below 1.22, and the error tells both versions", {
+  test("is too old below 1.22, and the error names both versions", {
     skip: compiler ? false : "no C compiler to build an old library with",
   }, () => {
     const source = join(folder, "old.c");
@@ -53,7 +53,8 @@ describe("the ONNX Runtime library", () => {
       `#include <stdint.h>
        static const void *get_api(uint32_t version) { return 0; }
        static const char *get_version(void) { return "1.9.0"; }
-       static const struct { const void *(*api)(uint32_t); const char *(*version)(void); } base = { get_api, get_version };
+       static const struct { const void *(*api)(uint32_t); const char *(*version)(void); } base =
+         { get_api, get_version };
        const void *OrtGetApiBase(void) { return &base; }`,
     );
     const built = spawnSync("cc", ["-shared", "-fPIC", "-o", file, source], { encoding: "utf8" });

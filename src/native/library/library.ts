@@ -43,7 +43,8 @@ export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
       `Expected the ONNX Runtime library that ${libraryVariable} names, ` +
-        `but \`${named}\` does not exist. Correct the variable, or unset it to use the bundled library.`,
+        `but \`${named}\` does not exist. ` +
+        "Correct the variable, or unset it to use the bundled library.",
       { details: { lookedFor: named } },
     );
   }
@@ -52,7 +53,8 @@ export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
   if (existsSync(file)) return file;
   throw new OrangeryError(
     "ORT_LIBRARY_NOT_FOUND",
-    `Expected the ONNX Runtime library at \`${file}\`, but there is none for ${platform}/${arch}. ` +
+    `Expected the ONNX Runtime library at \`${file}\`, ` +
+      `but there is none for ${platform}/${arch}. ` +
       `Pack Orangery with it (ORANGERY_PLATFORMS=${platform}/${arch} npm pack), ` +
       `or set ${libraryVariable} to a library of your own.`,
     { details: { lookedFor: file, platform, arch } },
@@ -94,7 +96,9 @@ export function openLibrary(file: string): NativeLibrary {
   } catch (cause) {
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
-      `Expected \`${file}\` to be an ONNX Runtime library, but it could not be opened: ${(cause as Error).message}. Set ${libraryVariable} to a library for ${process.platform}/${process.arch}.`,
+      `Expected \`${file}\` to be an ONNX Runtime library, but it could not be opened: ` +
+        `${(cause as Error).message}. ` +
+        `Set ${libraryVariable} to a library for ${process.platform}/${process.arch}.`,
       { cause, details: { lookedFor: file } },
     );
   }
@@ -110,7 +114,8 @@ export function openLibrary(file: string): NativeLibrary {
   if (tableAddress === null) {
     throw new OrangeryError(
       "ORT_LIBRARY_TOO_OLD",
-      `Expected ONNX Runtime 1.${apiVersion} or newer, got ${version} from \`${file}\`. Install a newer library, or unset ${libraryVariable}.`,
+      `Expected ONNX Runtime 1.${apiVersion} or newer, got ${version} from \`${file}\`. ` +
+        `Install a newer library, or unset ${libraryVariable}.`,
       { details: { expected: `1.${apiVersion}`, version, file } },
     );
   }
@@ -118,11 +123,12 @@ export function openLibrary(file: string): NativeLibrary {
 }
 
 /**
- * ONNX Runtime's builds for Linux report to Microsoft unless this is set before they are loaded: they
- * keep a database in the home folder and a log in /tmp, and take a regular expression to the command
- * line, which overflows the stack when that is longer than 7 KB (1.30).
+ * ONNX Runtime's builds for Linux report to Microsoft unless this is set before they are loaded:
+ * they keep a database in the home folder and a log in /tmp, and take a regular expression to the
+ * command line, which overflows the stack when that is longer than 7 KB (1.30).
  *
- * A worker thread has a copy of the environment, so there the real one is set through the C library.
+ * A worker thread has a copy of the environment, so there the real one is set through the C
+ * library.
  */
 function disableTelemetry(): void {
   const variable = "ORT_DISABLE_TELEMETRY";

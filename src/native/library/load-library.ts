@@ -7,7 +7,7 @@ const stackBytes = 8 * 1024 * 1024;
  * collected, so keep the handle as long as anything of the library is in use.
  *
  * @param file Path, or a name that the system looks up; null is the process itself.
- * @throws What koffi throws when there is no such library.
+ * @throws what koffi throws when there is no such library
  */
 export function loadLibrary(file: string | null): LibraryHandle {
   giveCallsARealStack();
@@ -25,9 +25,9 @@ export function canLoadLibrary(file: string): boolean {
 }
 
 /**
- * Asynchronous calls run on stacks that koffi makes, of 128 KiB unless it is told otherwise: enough
- * for a small graph on the CPU, and a segmentation fault as soon as WebGPU opens a device. The pages
- * of a larger stack are only taken when they are touched. koffi takes the setting before the first
+ * Asynchronous calls run on stacks that koffi makes, of 128 KiB by default: enough for a small
+ * graph on the CPU, and a segmentation fault as soon as WebGPU opens a device. The pages of a
+ * larger stack are only taken when they are touched. koffi takes the setting before the first
  * library is opened, and not after.
  */
 function giveCallsARealStack(): void {

@@ -1,7 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Address } from "./function-table.ts";
 
-/** What a native object is; the keys of {@link liveNativeObjects}. */
+/** The kinds of native objects; the keys of {@link liveNativeObjects}. */
 export type NativeKind =
   | "session"
   | "tensor"
@@ -17,7 +17,7 @@ interface Owned {
 
 const liveCounts = new Map<NativeKind, number>();
 
-/** How many native objects this thread holds, by kind; kinds that count zero are left out. */
+/** Counts the native objects that this thread holds, by kind; kinds without any are left out. */
 export function liveNativeObjects(): Readonly<Partial<Record<NativeKind, number>>> {
   return Object.fromEntries([...liveCounts].filter(([, count]) => count > 0));
 }
@@ -61,14 +61,15 @@ export class NativeObject implements Disposable {
     if (this.#isDisposed) {
       throw new OrangeryError(
         "TENSOR_RELEASED",
-        `Expected a live native ${this.kind}, but it was released before this use. Keep it until the last run that needs it has settled.`,
+        `Expected a live native ${this.kind}, but it was released before this use. ` +
+          "Keep it until the last run that needs it has settled.",
         { details: { kind: this.kind } },
       );
     }
     return this.#owned!.address;
   }
 
-  /** Keeps the object until the returned hold is disposed, even if the object is disposed before. */
+  /** Keeps the object until the returned hold is disposed, even if it is disposed before. */
   hold(): Disposable {
     this.address;
     this.#holds++;
@@ -91,7 +92,7 @@ export class NativeObject implements Disposable {
     return this.#holds > 0;
   }
 
-  /** Gives the address away; whoever takes it releases it. */
+  /** Gives the address away; its new owner releases it. */
   detach(): Address {
     const { address } = this;
     this.#isDisposed = true;

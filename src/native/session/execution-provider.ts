@@ -45,7 +45,8 @@ export async function appendExecutionProvider(
     default:
       throw new OrangeryError(
         "DEVICE_UNKNOWN",
-        `Expected an execution provider of cpu, cuda, tensorrt, webgpu, coreml or directml, got \`${name satisfies never}\`.`,
+        "Expected an execution provider of cpu, cuda, tensorrt, webgpu, coreml or directml, " +
+          `got \`${name satisfies never}\`.`,
       );
   }
 }

@@ -9,7 +9,7 @@ const Word = { session: 0, openers: 1, waiters: 2, keyLow: 3, keyHigh: 4, next: 
 const words = 6;
 
 /**
- * What the threads of a process share about one session, in native memory: a few numbers that are
+ * The state of one session that the threads of a process share, in native memory: numbers that are
  * only changed atomically. There is one record a key; it is never freed, since any thread may read
  * it at any time, and a key that is loaded again uses it again.
  */
@@ -92,7 +92,7 @@ export class SessionRecord {
     return openers > 0n && this.#replaceOpeners(openers, 1n);
   }
 
-  /** Counts an opener out. @returns Whether it was the last, who releases the session. */
+  /** Counts an opener out. @returns whether it was the last, which releases the session */
   leave(): boolean {
     return Atomics.sub(this.#words, Word.openers, 1n) === 1n;
   }

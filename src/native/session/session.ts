@@ -106,7 +106,7 @@ export class NativeSession implements Session {
   }
 
   /**
-   * Takes about a millisecond: it starts a run that is already told to stop, and ONNX Runtime
+   * Takes about a millisecond: it starts a run that is to stop at once, and ONNX Runtime
    * shrinks the arenas at the end of every run, completed or not. (Measured with 1.30 on a
    * YOLO11n: 181 → 160 MB.)
    */
@@ -180,7 +180,7 @@ function nativeValue(tensor: Tensor): NativeObject {
   );
 }
 
-/** ONNX Runtime has no status code of its own for a run that was told to stop. */
+/** ONNX Runtime has no status code of its own for a run that was stopped. */
 function isTerminated(error: unknown): boolean {
   return isOrangeryError(error, "ORT_FAILED") && error.message.includes("terminate flag");
 }

@@ -1,4 +1,4 @@
-/** A worker thread for shared-session.test.ts: does what it is told, message by message. */
+/** A worker thread for shared-session.test.ts: obeys messages, one by one. */
 import { parentPort, workerData } from "node:worker_threads";
 import { onnxRuntime } from "../onnx-runtime.ts";
 import type { SharedSession } from "../runtime.ts";

@@ -99,11 +99,14 @@ describe("a session shared by threads", () => {
   });
 
   test("lets the process exit while a thread is in the middle of a run", () => {
+    const { model, ...data } = threadData("exit", { steps: 40, size: 256 });
+    const base64 = Buffer.from(model).toString("base64");
     const program = `
       import { Worker } from "node:worker_threads";
-      const data = ${JSON.stringify({ ...threadData("exit", { steps: 0, size: 256 }), model: undefined })};
-      data.model = new Uint8Array(Buffer.from("${Buffer.from(multiplier({ steps: 40, size: 256 })).toString("base64")}", "base64"));
-      const worker = new Worker(new URL(${JSON.stringify(script.href)}), { workerData: data, execArgv: [] });
+      const data = ${JSON.stringify(data)};
+      data.model = new Uint8Array(Buffer.from("${base64}", "base64"));
+      const script = new URL(${JSON.stringify(script.href)});
+      const worker = new Worker(script, { workerData: data, execArgv: [] });
       worker.once("message", () => {
         worker.once("message", () => process.exit(7));
         worker.postMessage("start a run");
@@ -118,7 +121,7 @@ describe("a session shared by threads", () => {
     assert.deepEqual({ status, signal }, { status: 7, signal: null }, stderr);
   });
 
-  test("goes on loading for a thread that waits when the thread that began it gives up", async () => {
+  test("goes on loading for a waiting thread when the thread that began it gives up", async () => {
     const data = threadData("gives up", { steps: 2, size: 8 });
     const aborter = new AbortController();
     const gate = Promise.withResolvers<void>();

@@ -104,7 +104,8 @@ function checkTensor(elementType: ElementType, shape: readonly number[]): void {
   if (!Object.hasOwn(elementTypes, elementType)) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected an element type of ${Object.keys(elementTypes).join(", ")}, got \`${elementType}\`.`,
+      `Expected an element type of ${Object.keys(elementTypes).join(", ")}, ` +
+        `got \`${elementType}\`.`,
     );
   }
   if (!shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) {
