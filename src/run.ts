@@ -30,4 +30,4 @@ export {
   type PhotoJobOptions,
   type PhotoJobRunOptions,
 } from "./pipeline/run/photo-job.ts";
-export type { PhotoEvent } from "./pipeline/run/photo-run.ts";
+export type { PhotoEvent, PhotoMove } from "./pipeline/run/photo-run.ts";
