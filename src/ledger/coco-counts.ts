@@ -4,7 +4,7 @@ import { OrangeryError } from "../errors.ts";
  * Returns run lengths as the text of COCO's compressed RLE, which `pycocotools` decodes. From the
  * fourth run on it holds the difference to the run two before, since neighbouring columns of a mask
  * are alike; then five bits a character, low bits first, 0x20 for "more follows", offset 48. On our
- * masks it is about a third as long as the same numbers in JSON. /
+ * masks it is about a third as long as the same numbers in JSON.
  */
 export function toCocoCounts(counts: ArrayLike<number>): string {
   const codes: number[] = [];

@@ -66,7 +66,7 @@ export class Detections implements Iterable<Detection> {
    * Merges the objects of several parts, best score first; of equals the earlier part's first.
    * Masks are kept when every part that is not empty has them.
    *
-   * @throws `INVALID_ARGUMENT` when the parts have different class names. /
+   * @throws `INVALID_ARGUMENT` when the parts have different class names.
    */
   static merge(parts: readonly Detections[]): Detections {
     const names = parts[0]?.names ?? [];
@@ -162,7 +162,7 @@ export class Detections implements Iterable<Detection> {
    * Places the objects of a slice on its photo. Boxes move by `offset` ([left, top] of the slice,
    * px); masks become as large as the photo.
    *
-   * @throws `INVALID_ARGUMENT` when a mask at `offset` does not lie within the photo. /
+   * @throws `INVALID_ARGUMENT` when a mask at `offset` does not lie within the photo.
    */
   placeIn(photoWh: readonly [number, number], offset: readonly [number, number]): Detections {
     return new Detections({

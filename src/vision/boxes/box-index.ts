@@ -38,7 +38,7 @@ const leastCellShare = 1 / 8;
  * A box lies in one cell: that of its upper left corner, in the grid of its level. A level is for
  * boxes of about the same width and height, and its cells are about as large. So a search looks
  * into few cells whatever the sizes, and a huge or a long thin box costs no more than another.
- * Boxes without area are never found. /
+ * Boxes without area are never found.
  */
 export class BoxIndex {
   readonly #boxes: Float32Array;
@@ -89,7 +89,7 @@ export class BoxIndex {
    * Writes the boxes that may match box `index` into `found`, each once. Every box that does match
    * is among them, and so is the box itself until it is removed.
    *
-   * @returns Their number. /
+   * @returns Their number.
    */
   find(index: number, found: Int32Array): number {
     const boxes = this.#boxes;

@@ -31,7 +31,7 @@ export function selectBoxes(boxesXyxy: Float32Array, indices: ArrayLike<number>)
 /**
  * Converts boxes of the network's input to the photo and clamps them to it: Ultralytics'
  * `scale_boxes`. It computes the padding from the gain, which may differ from the letterbox's by a
- * pixel. /
+ * pixel.
  */
 export function scaleBoxes(boxesXyxy: Float32Array, plan: Letterbox): Float32Array {
   const { inputWidth, inputHeight, photoWidth, photoHeight } = plan;
@@ -58,7 +58,7 @@ export function boxIou(a: Float32Array, i: number, b: Float32Array, j: number): 
 
 /**
  * Returns the intersection over the smaller area of box `i` of `a` and box `j` of `b`, 0…1 in
- * float32; not a finite number where a box has no area. /
+ * float32; not a finite number where a box has no area.
  */
 export function boxIos(a: Float32Array, i: number, b: Float32Array, j: number): number {
   return f32(intersectBoxes(a, i, b, j) / Math.min(boxArea(a, i), boxArea(b, j)));

@@ -45,7 +45,7 @@ export interface SelectOptions {
  * Ultralytics' `non_max_suppression` does before suppressing.
  *
  * @throws `INVALID_ARGUMENT` when the length of `data` does not fit the head,
- *   `INFERENCE_NOT_FINITE` /
+ *   `INFERENCE_NOT_FINITE`
  */
 export function selectCandidates(head: RawHead, options: SelectOptions): Candidates {
   const { data, channelCount, anchorCount, classCount } = head;
@@ -82,7 +82,7 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
  * `maxDetections`. The head has already suppressed: these are the detections.
  *
  * @throws `INVALID_ARGUMENT` when the length of `data` does not fit the head,
- *   `INFERENCE_NOT_FINITE` /
+ *   `INFERENCE_NOT_FINITE`
  */
 export function selectEndToEnd(
   head: EndToEndHead,

@@ -22,7 +22,7 @@ const classOffset = 7680;
  * class offset, which coarsens boxes of high class ids (1/16 px at class 79) and so affects the
  * result.
  *
- * @returns Indices into `candidates`, best score first. /
+ * @returns Indices into `candidates`, best score first.
  */
 export function nms(
   candidates: Pick<Candidates, "boxesXyxy" | "scores" | "classIds">,

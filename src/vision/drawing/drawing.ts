@@ -44,7 +44,7 @@ const maxNamesWithZero = 3;
  *   its own colour, the same on every photo; the colours of the last layer do not depend on the
  *   others.
  * @returns A new picture, as wide as the photo and taller by the strip.
- * @throws `INVALID_ARGUMENT` when a mask is not of the photo's size. /
+ * @throws `INVALID_ARGUMENT` when a mask is not of the photo's size.
  */
 export function drawDetections(
   photo: Picture,

@@ -1,10 +1,10 @@
 import type { Point } from "./canvas.ts";
 
-// Letters of single strokes, drawn for this project, so that labels look the same on every machine and
-// need no font. Capitals are 10 units high, from y = 0 down to the base line at y = 10; small letters
-// start at 3, tails reach 13. M moves, L draws a line, Q a quadratic
-// curve (control point, end point), as in SVG paths; W sets the width where it is not that of the
-// strokes.
+// Letters of single strokes, drawn for this project, so that labels look the same on every machine
+// and need no font. Capitals are 10 units high, from y = 0 down to the base line at y = 10; small
+// letters start at 3, tails reach 13.
+// M moves, L draws a line, Q a quadratic curve (control point, end point), as in SVG paths; W sets
+// the width where it is not that of the strokes.
 const bowlRight = "M0 6.5 Q0 3 2.6 3 Q5.2 3 5.2 6.5 Q5.2 10 2.6 10 Q0 10 0 6.5";
 const glyphPaths: Readonly<Record<string, string>> = {
   A: "M0 10 L3.5 0 L7 10 M1.2 6.7 L5.8 6.7",
@@ -151,7 +151,7 @@ export function canLetter(text: string): boolean {
 /**
  * Makes the strokes of one line of text. `x` is its left edge and `baseline` the foot of its
  * letters, px; `heightPx` is the height of its capitals. Characters that cannot be drawn are left
- * out ({@link canLetter}). /
+ * out ({@link canLetter}).
  */
 export function letter(
   text: string,

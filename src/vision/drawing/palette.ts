@@ -23,7 +23,7 @@ export function colourOf(classNumber: number): Rgb {
  * Assigns colours to the classes of each layer, which are what different models found on a photo.
  * All classes are numbered together, so that no two share a colour without need. The numbering
  * starts with the last layer: what is counted has the same colours with and without regions, and
- * the colours of regions depend only on the number of counted classes. /
+ * the colours of regions depend only on the number of counted classes.
  */
 export function layerColours(
   layers: readonly { readonly names: readonly string[] }[],

@@ -34,7 +34,7 @@ export interface LetterboxOptions {
  * Plans the letterbox of Ultralytics (`LetterBox` with scaleup and center): Python's rounding, an
  * odd padding pixel at the right or below.
  *
- * @throws `INVALID_ARGUMENT` for sides or strides that are not whole numbers from 1 up. /
+ * @throws `INVALID_ARGUMENT` for sides or strides that are not whole numbers from 1 up.
  */
 export function planLetterbox({
   photoWh: [photoWidth, photoHeight],

@@ -15,7 +15,7 @@ const onLowerBorder = 3;
  * pixels, and keeps only the points where its direction changes.
  *
  * @param runs Column by column, from top to bottom.
- * @param box Left, top, right, bottom of all runs. /
+ * @param box Left, top, right, bottom of all runs.
  */
 export function traceContours(
   runs: readonly ColumnRun[],

@@ -56,7 +56,7 @@ export interface LevelSetOptions {
  * If all corners of a patch between four cells are above 0, so are all its pixels; if no corner is,
  * no pixel is. Elsewhere, down a column, the value is linear between two rows of cells, so its sign
  * changes at most once. Both hold in floating point, too: weights are not negative and are monotone
- * along the column, and rounding a product or a sum keeps the order. /
+ * along the column, and rounding a product or a sum keeps the order.
  */
 export function traceLevelSet(options: LevelSetOptions): Uint32Array | undefined {
   const { logits, region, box, columns, rows } = options;

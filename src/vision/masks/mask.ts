@@ -51,10 +51,7 @@ export class Mask {
     return new Mask({ widthPx, heightPx, counts: runs.finish(widthPx * heightPx) });
   }
 
-  /**
-   * Makes a mask from COCO's uncompressed form. @throws `INVALID_ARGUMENT` for counts of another
-   * size.
-   */
+  /** Makes a mask from COCO's form. @throws `INVALID_ARGUMENT` for counts of another size. */
   static fromRle({ size: [heightPx, widthPx], counts }: Rle): Mask {
     return new Mask({ widthPx, heightPx, counts: Uint32Array.from(counts) });
   }

@@ -15,7 +15,7 @@ export type RingedShape = readonly Ring[];
  * No ring touches itself; two may touch at a corner. By their numbers, outer rings are
  * counterclockwise (their shoelace area is positive) and holes clockwise, as in RFC 7946; on a
  * photo, whose y axis points down, it looks the other way round. Rings start at their leftmost,
- * then topmost corner. /
+ * then topmost corner.
  */
 export function outlineMask(mask: Mask): RingedShape[] {
   const rings = traceRings(edgesOf(mask));
@@ -125,7 +125,7 @@ function traceRings(edges: Edges): Ring[] {
 /**
  * Takes the next edge from a corner. Where two pixels touch only at this corner, it follows the
  * same pixel: parts that are connected only at corners are separate, or a hole could cut a shape in
- * two. /
+ * two.
  */
 function takeEdge(edges: Edges, from: number, before: number | undefined): number {
   const ends = edges.get(from)!;

@@ -52,7 +52,7 @@ export function planPhotoMasks(
 
 /**
  * Plans masks of the size of the network's input, including padding: Ultralytics' `process_mask`
- * since 8.4.93; boxes are in px of the input. /
+ * since 8.4.93; boxes are in px of the input.
  */
 export function planInputMasks(
   plan: Pick<Letterbox, "inputWidth" | "inputHeight">,
@@ -70,7 +70,7 @@ export function planInputMasks(
  * @param boxesXyxy In px of the plan's picture.
  * @returns One entry per box, `undefined` where the mask is empty: Ultralytics drops such
  *   detections.
- * @throws `INVALID_ARGUMENT` when the lengths do not match. /
+ * @throws `INVALID_ARGUMENT` when the lengths do not match.
  */
 export function masksFromPrototypes(options: {
   readonly prototypes: Prototypes;

@@ -4,7 +4,7 @@ import type { Ring, Vertex } from "./pixel-outline.ts";
  * Simplifies a ring so that no point that is left out is further than `tolerance` from it: Douglas
  * and Peucker, "Algorithms for the reduction of the number of points required to represent a
  * digitized line or its caricature" (1973), on the two halves between a point and the one furthest
- * from it. /
+ * from it.
  */
 export function simplifyRing(ring: Ring, tolerance: number): Ring {
   const last = ring.length - 1;

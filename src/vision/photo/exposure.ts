@@ -19,6 +19,7 @@ const partPx = 64;
  * Warns of photos that are nearly black, nearly white or all of one brightness, from 36 parts
  * spread over the photo. 12-bit values in a 16-bit file, for example, come out nearly black: 15 of
  * 255 at most.
+ */
 export async function exposureWarnings(
   pixels: Pixels,
   options: { readonly signal?: AbortSignal | undefined } = {},

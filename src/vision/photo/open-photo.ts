@@ -15,21 +15,21 @@ export type PhotoInput = PictureInput | PictureOnDisk;
 export interface OpenPhotoOptions extends DecodeOptions {
   /**
    * Photos of more pixels are unpacked to a temporary file instead of memory. Default 64 million:
-   * what cameras take stays in memory, at 192 MB for a photo at most, and a photo of 200 million
-   * pixels takes 60 MB of it instead of 600, or 1,200 where it has to be turned.
+   * photos of cameras stay in memory, with 192 MB at most, and a photo of 200 million pixels takes
+   * 60 MB of memory instead of 600, or 1,200 where it has to be turned.
    */
   readonly pixelsInMemory?: number | undefined;
 }
 
 const defaultPixelsInMemory = 64_000_000;
 
-/** A photo that is open; disposing it gives back what opening it took. */
+/** An open photo; disposing it releases its memory or its file. */
 export interface OpenPhoto extends AsyncDisposable {
   readonly pixels: Pixels;
 }
 
 /**
- * Makes a photo's pixels available, whatever its size. Pixels that come as such stay their owner's.
+ * Makes a photo's pixels available, whatever its size. Pixels that are passed in stay the caller's.
  *
  * @throws `INVALID_ARGUMENT`, `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`, `PHOTO_TOO_LARGE`,
  *   `PHOTO_NO_SPACE`, or the signal's reason.
@@ -39,7 +39,7 @@ export async function openPhoto(
   { pixelsInMemory = defaultPixelsInMemory, ...options }: OpenPhotoOptions = {},
 ): Promise<OpenPhoto> {
   const { signal } = options;
-  if (source instanceof PictureOnDisk) return lent(source);
+  if (source instanceof PictureOnDisk) return borrow(source);
   const isFile =
     typeof source === "string" || source instanceof URL || source instanceof Uint8Array;
   if (!isFile) {
@@ -50,7 +50,7 @@ export async function openPhoto(
       );
     }
     assertPicture(source);
-    return lent(source);
+    return borrow(source);
   }
   const encoded = await readEncoded(source, options);
   const [width, height] = encoded.storedWh;
@@ -60,15 +60,15 @@ export async function openPhoto(
   }
   const pixels = await decodeEncoded(encoded);
   signal?.throwIfAborted();
-  return lent(pixels);
+  return borrow(pixels);
 }
 
-function lent(pixels: Pixels): OpenPhoto {
+function borrow(pixels: Pixels): OpenPhoto {
   return { pixels, async [Symbol.asyncDispose]() {} };
 }
 
 /**
- * A slice of a photo as a picture of its own.
+ * Cuts a slice out of a photo, in memory or on disk.
  *
  * @throws `INVALID_ARGUMENT` when the slice does not lie within the photo.
  */

@@ -2,10 +2,10 @@ import type { Slice } from "./slice.ts";
 
 /**
  * How a photo must be turned to be upright: EXIF's orientation, 1 to 8. In the upright photo, x may
- * run along the stored columns (5 to 8), and either axis backwards. /
+ * run along the stored columns (5 to 8), and either axis backwards.
  */
 export class Orientation {
-  readonly #swapsAxes: boolean;
+  readonly #hasSwappedAxes: boolean;
   readonly #isXReversed: boolean;
   readonly #isYReversed: boolean;
   readonly #storedWh: readonly [number, number];
@@ -13,7 +13,7 @@ export class Orientation {
   /** @param value Anything but 2 to 8 means upright. */
   constructor(value: number | undefined, storedWh: readonly [number, number]) {
     const isOneOf = (...values: number[]) => values.includes(value ?? 1);
-    this.#swapsAxes = isOneOf(5, 6, 7, 8);
+    this.#hasSwappedAxes = isOneOf(5, 6, 7, 8);
     this.#isXReversed = isOneOf(2, 3, 6, 7);
     this.#isYReversed = isOneOf(3, 4, 7, 8);
     this.#storedWh = storedWh;
@@ -22,7 +22,7 @@ export class Orientation {
   /** Width and height of the upright photo, px. */
   get uprightWh(): readonly [number, number] {
     const [width, height] = this.#storedWh;
-    return this.#swapsAxes ? [height, width] : [width, height];
+    return this.#hasSwappedAxes ? [height, width] : [width, height];
   }
 
   /** Returns where a part of the upright photo is stored. */
@@ -30,22 +30,22 @@ export class Orientation {
     const [photoWidth, photoHeight] = this.uprightWh;
     const x = this.#isXReversed ? photoWidth - left - width : left;
     const y = this.#isYReversed ? photoHeight - top - height : top;
-    return this.#swapsAxes
+    return this.#hasSwappedAxes
       ? { left: y, top: x, width: height, height: width }
       : { left: x, top: y, width, height };
   }
 
   /**
    * Returns how to step over an upright part while its stored pixels are read row by row: the place
-   * of the first pixel, and the steps to the next column and to the next row, in pixels. /
+   * of the first pixel, and the steps to the next column and to the next row, in pixels.
    */
   walk({ width, height }: Pick<Slice, "width" | "height">): Walk {
     const stepX = this.#isXReversed ? -1 : 1;
     const stepY = this.#isYReversed ? -width : width;
     return {
       start: (this.#isXReversed ? width - 1 : 0) + (this.#isYReversed ? width * (height - 1) : 0),
-      column: this.#swapsAxes ? stepY : stepX,
-      row: this.#swapsAxes ? stepX : stepY,
+      column: this.#hasSwappedAxes ? stepY : stepX,
+      row: this.#hasSwappedAxes ? stepX : stepY,
     };
   }
 }

@@ -101,7 +101,7 @@ test("a part outside the photo is refused", async () => {
   );
 });
 
-test("the folder is empty while the picture is open, after a bad photo and after an abort", async () => {
+test("the folder is empty while the picture is open, after a bad photo and an abort", async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-pixels-test-"));
   const bytes = await photo().jpeg().toBuffer();
   const encoded = await readEncoded(bytes);
@@ -133,7 +133,7 @@ test("what a process left that died while it decoded is removed when it is old",
   assert.deepEqual(await readdir(folder.path), [fresh.path.slice(folder.path.length + 1)]);
 });
 
-test("a folder that is not there is told of", async () => {
+test("a folder that does not exist is reported", async () => {
   const encoded = await readEncoded(await photo().png().toBuffer());
   await assert.rejects(
     PictureOnDisk.decode(encoded, { folder: "/no/such/folder" }),

@@ -11,32 +11,32 @@ import { assertSlice, type Slice } from "./slice.ts";
 import { readTiledTiff, type TiledTiff, toTiledTiff } from "./tiled-tiff.ts";
 
 export interface PictureOnDiskOptions {
-  /** Where the pixels go. Default: the system's folder for temporary files. */
+  /** The folder of the pixels. Default: the system's folder for temporary files. */
   readonly folder?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Temporary folders begin with this. */
+/** The names of temporary folders start with this. */
 const prefix = "orangery-pixels-";
 
-/** A file that nobody has written for so long was left by a process that died. */
+/** A file that was not written for this long was left by a process that died. */
 const leftoverAfterMs = 60 * 60_000;
 
 /**
- * A decoded photo that is too large for memory: its pixels lie in a temporary file of 3 bytes a
+ * A decoded photo that is too large for memory: its pixels are in a temporary file of 3 bytes per
  * pixel, and any part of it can be cut out. The pixels are those of `decodePicture`, to the bit.
  *
- * The file has no name any more once it is written, so it is gone when the picture is closed, and
- * also when the process dies.
+ * The file loses its name once it is written, so it is gone when the picture is closed, and also
+ * when the process dies.
  */
 export class PictureOnDisk implements AsyncDisposable {
-  /** After the photo's orientation was applied. */
+  /** After applying the photo's orientation. */
   readonly widthPx: number;
   readonly heightPx: number;
   readonly #file: FileHandle;
   readonly #tiff: TiledTiff;
   readonly #orientation: Orientation;
-  /** For tiles that are being read; used again, as a large photo is cut thousands of times. */
+  /** Buffers for reading tiles; reused, since a large photo is cut thousands of times. */
   readonly #scratch: Uint8Array[] = [];
   #closing: Promise<void> | undefined;
 
@@ -81,7 +81,7 @@ export class PictureOnDisk implements AsyncDisposable {
   }
 
   /**
-   * A part of the photo, copied into memory.
+   * Copies a part of the photo into memory.
    *
    * @throws `INVALID_ARGUMENT` when it does not lie within the photo.
    */
@@ -135,7 +135,7 @@ interface Piece {
   readonly rows: number;
 }
 
-/** Copies stored pixels to where they are seen. */
+/** Copies stored pixels to their places in the upright part. */
 function copyPiece(
   from: Uint8Array,
   { firstByte, rowBytes, columns, rows }: Piece,
@@ -186,7 +186,7 @@ async function removeLeftovers(folder: string): Promise<void> {
       ),
     );
     if (Date.now() - Math.max(...touched) < leftoverAfterMs) continue;
-    // Another user's is not ours to remove.
+    // Another user's folder cannot be removed.
     await rm(path, { recursive: true, force: true }).catch(() => {});
   }
 }
@@ -217,8 +217,8 @@ async function writePixels(encoded: EncodedPhoto, path: string): Promise<void> {
 function noSpace(photo: string, path: string, cause: unknown): OrangeryError {
   return new OrangeryError(
     "PHOTO_NO_SPACE",
-    `Expected room for the pixels of a large photo (${photo}) at ${path}, got ${cause}. Free some ` +
-      "space, or name another folder for temporary files in TMPDIR.",
+    `Expected room for the pixels of a large photo (${photo}) at ${path}, got ${cause}. Free ` +
+      "some space, or name another folder for temporary files in TMPDIR.",
     { cause, details: { photo, path } },
   );
 }

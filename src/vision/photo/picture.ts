@@ -11,9 +11,7 @@ export interface Picture {
 /** A path, a `file:` URL, the bytes of an encoded photo, or a decoded one. */
 export type PictureInput = string | URL | Uint8Array | Picture;
 
-/**
- * Checks at the boundary that raw input is what {@link Picture} says. @throws `INVALID_ARGUMENT`
- */
+/** Checks that raw input is a {@link Picture}. @throws `INVALID_ARGUMENT` */
 export function assertPicture(picture: Picture): void {
   const { data, widthPx, heightPx } = picture;
   const isSide = (value: number) => Number.isInteger(value) && value > 0;
@@ -21,10 +19,10 @@ export function assertPicture(picture: Picture): void {
   if (isSide(widthPx) && isSide(heightPx) && data instanceof Uint8Array) {
     if (data.length === expected) return;
   }
-  const came = `${data?.length} of ${data?.constructor?.name} for ${widthPx}×${heightPx}`;
+  const got = `${data?.length} of ${data?.constructor?.name} for ${widthPx}×${heightPx}`;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected a raw picture of 3·widthPx·heightPx RGB bytes in a Uint8Array, got ${came}.`,
-    { details: { expected, came: data?.length, widthPx, heightPx } },
+    `Expected a raw picture of 3·widthPx·heightPx RGB bytes in a Uint8Array, got ${got}.`,
+    { details: { expected, value: data?.length, widthPx, heightPx } },
   );
 }

@@ -6,7 +6,7 @@ const tilePx = 512;
 
 /**
  * A picture of 8-bit RGB in an uncompressed, tiled BigTIFF, which libvips writes while it decodes,
- * one row of tiles after the other. Any part can be read without reading the rest. /
+ * one row of tiles after the other. Any part can be read without reading the rest.
  */
 export interface TiledTiff {
   readonly width: number;

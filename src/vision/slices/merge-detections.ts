@@ -9,13 +9,13 @@ import { Mask } from "../masks/mask.ts";
 /** How objects of overlapping slices become one. */
 export interface MergeOptions {
   /**
-   * * `nms`: of objects that match, the best one stays as it is. `nmm` (greedy non-maximum
-   * merging): the best one grows to include the others. Default `nmm`. /
+   * `nms`: of objects that match, the best one stays as it is. `nmm` (greedy non-maximum
+   * merging): the best one grows to include the others. Default `nmm`.
    */
   readonly method?: "nms" | "nmm" | undefined;
   /**
-   * * The measure of overlap: intersection over union, or over the smaller of the two areas, which
-   * also finds the part of an object that a slice's edge has cut off. Default `ios`. /
+   * The measure of overlap: intersection over union, or over the smaller of the two areas, which
+   * also finds the part of an object that a slice's edge has cut off. Default `ios`.
    */
   readonly metric?: "iou" | "ios" | undefined;
   /** Boxes match when they overlap by this or more, above 0 to 1. Default 0.5. */
@@ -50,7 +50,7 @@ const shareAboveNone: Expectation = {
  * a mask.
  *
  * @throws `INVALID_ARGUMENT` for options out of range, a coordinate or a score that is not finite,
- *   or masks of different sizes that would be united. /
+ *   or masks of different sizes that would be united.
  */
 export function mergeDetections(
   detections: Detections,

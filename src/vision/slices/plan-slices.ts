@@ -9,7 +9,7 @@ export interface SliceOptions {
   readonly sliceWh?: readonly [number, number] | undefined;
   /**
    * The share of a slice by which neighbours overlap, one number or [x, y], from 0 to below 1.
-   * Rounded down to whole pixels. Default 0.2. Automatic slices have an overlap of their own. /
+   * Rounded down to whole pixels. Default 0.2. Automatic slices have an overlap of their own.
    */
   readonly overlap?: number | readonly [number, number] | undefined;
 }
@@ -30,7 +30,7 @@ const maxSlices = 100_000;
  *
  *
  * @throws `INVALID_ARGUMENT` for sides that are not whole numbers from 1 up or an overlap outside
- *   0…1, `PHOTO_TOO_LARGE` for more than 100,000 slices. /
+ *   0…1, `PHOTO_TOO_LARGE` for more than 100,000 slices.
  */
 export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): readonly Slice[] {
   assertSides("photoWh", photoWh);

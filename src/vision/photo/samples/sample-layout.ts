@@ -2,7 +2,7 @@ import type { Metadata } from "sharp";
 import { checkOptions, type Expectation } from "../../../base/check-options.ts";
 import { readTiffTags, type TiffTags } from "./tiff-tags.ts";
 
-/** Which samples of a photo are looked at, and which of their numbers are black and white. */
+/** The samples of a photo that are used, and the numbers that are black and white. */
 export interface SampleOptions {
   /**
    * The bands that are red, green and blue, or the one that is grey, from 1. For photos of several
@@ -10,8 +10,9 @@ export interface SampleOptions {
    */
   readonly bands?: readonly number[] | undefined;
   /**
-   * The numbers that become 0 and 255, such as [0, 4095] for 12 bits in 16; those between are scaled,
-   * those outside become the nearer one. Default: all that an 8- or 16-bit sample can be.
+   * The numbers that become 0 and 255, such as [0, 4095] for 12 bits in 16. Numbers between are
+   * scaled, numbers outside become the nearer end. Default: the whole range of an 8- or 16-bit
+   * sample.
    */
   readonly valueRange?: readonly [black: number, white: number] | undefined;
 }
@@ -25,10 +26,10 @@ export interface SampleOptions {
  */
 export type SampleLayout = "rgb" | "cmyk-jpeg" | "cmyk-tiff" | "alpha" | "chosen";
 
-/** What is to be done with a photo's samples. */
+/** The way from a photo's samples to RGB. */
 export interface SamplePlan {
   readonly layout: SampleLayout;
-  /** Of what libvips decodes. */
+  /** As libvips decodes them. */
   readonly space: Metadata["space"];
   readonly depth: Metadata["depth"];
   readonly channels: number;
@@ -57,7 +58,7 @@ const blackAndWhite: Expectation = {
     value[0] !== value[1],
 };
 
-/** Why a photo's samples cannot become RGB, and what to do about it. */
+/** An error that says why a photo's samples cannot become RGB, and what to do about it. */
 export class UnusableSamples extends Error {
   readonly advice: string;
 
@@ -70,7 +71,7 @@ export class UnusableSamples extends Error {
 /**
  * Decides how a photo's samples become RGB.
  *
- * @throws UnusableSamples where they are no colours, or nobody can know which of them are.
+ * @throws UnusableSamples when they are no colours, or it is unknown which of them are.
  */
 export function planSamples(
   { format, space, depth, channels }: Metadata,
@@ -114,7 +115,7 @@ const jpegCompressions = [6, 7];
 const formatNames: Readonly<Record<number, string>> = { 2: "signed integers", 3: "floating point" };
 
 /**
- * Refuses a TIFF by its own fields, before libvips, which cannot read some and says less.
+ * Refuses a TIFF by its fields, before libvips, which cannot read some and explains less.
  *
  * @throws UnusableSamples
  */
@@ -155,7 +156,7 @@ function refuseBands(bands: readonly number[] | undefined, channels: number): vo
   if (missing > maxBand && missing <= channels) {
     throw new UnusableSamples(
       `it has ${channels} bands, of which only the first ${maxBand} can be read`,
-      "Write the bands that are needed into a photo of their own.",
+      "Write the bands that you need into a photo of their own.",
     );
   }
   throw new UnusableSamples(
@@ -167,5 +168,5 @@ function refuseBands(bands: readonly number[] | undefined, channels: number): vo
 const convertAdvice = "Convert it to RGB.";
 const bandAdvice = "Say which bands are red, green and blue, as in `--bands 3,2,1` (`bands`).";
 const rangeAdvice =
-  "Say which numbers are black and white, as in `--value-range 0,4095` (`valueRange`), or convert it " +
-  "to 8 bits.";
+  "Say which numbers are black and white, as in `--value-range 0,4095` (`valueRange`), or " +
+  "convert it to 8 bits.";

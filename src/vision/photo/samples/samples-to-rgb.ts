@@ -1,7 +1,7 @@
 import type { Sharp } from "sharp";
 import type { SampleOptions, SamplePlan } from "./sample-layout.ts";
 
-/** Samples as the file has them, interleaved, its orientation applied. */
+/** The samples of the file, interleaved, with its orientation applied. */
 interface Samples {
   readonly values: ArrayLike<number>;
   readonly channels: number;
@@ -17,10 +17,10 @@ export interface RgbPixels {
 }
 
 /**
- * Decodes what libvips alone would not turn into OpenCV's RGB, all of it in memory.
+ * Decodes photos that libvips alone would not convert to OpenCV's RGB, in memory.
  *
- * Formulas of integers, as OpenCV 5.0 and its libtiff have them; equal to the bit on CMYK and YCCK
- * JPEGs, CMYK TIFFs, and RGB TIFFs with alpha of 8 and 16 bits.
+ * The integer formulas of OpenCV 5.0 and its libtiff: equal to the bit on CMYK and YCCK JPEGs, CMYK
+ * TIFFs, and RGB TIFFs with alpha of 8 and 16 bits.
  */
 export async function samplesToRgb(
   open: () => Sharp,
@@ -40,14 +40,14 @@ export async function samplesToRgb(
   return { data, widthPx, heightPx };
 }
 
-/** As libtiff reduces samples of 16 bits, and OpenCV with it where it leaves colours to libtiff. */
+/** Reduces a sample of 16 bits as libtiff does, and OpenCV where it leaves colours to libtiff. */
 function byteOf16Bits(value: number): number {
   return Math.floor((value + 128) / 257);
 }
 
-/** What a colour becomes beside the last sample of its pixel, black or alpha; all 0…255. */
+/** Mixes a colour with the last sample of its pixel, black or alpha; all 0…255. */
 const mixers = {
-  /** libvips turns inks around where OpenCV takes them as they are. */
+  /** libvips inverts inks; OpenCV takes them as they are. */
   "cmyk-jpeg": (ink: number, black: number) => 255 - black - ((ink * (255 - black)) >> 8),
   "cmyk-tiff": (ink: number, black: number) => Math.floor(((255 - black) * (255 - ink)) / 255),
   alpha: (colour: number, alpha: number) => Math.floor((colour * alpha + 127) / 255),
@@ -73,7 +73,7 @@ async function chosenBands(
     rgb ??= { data: new Uint8ClampedArray(3 * widthPx * heightPx), widthPx, heightPx };
     const { data } = rgb;
     for (let pixel = 0, at = i; pixel < values.length; pixel++, at += 3) {
-      // A clamped array rounds to even, so what it takes is whole.
+      // A clamped array rounds to even, so it gets whole numbers.
       data[at] = Math.floor((values[pixel]! - black) * scale + rounding);
     }
   }
@@ -104,7 +104,7 @@ async function readSamples(open: () => Sharp, { space, depth }: SamplePlan): Pro
     .toColourspace(space)
     .raw({ depth })
     .toBuffer({ resolveWithObject: true });
-  // A Buffer may begin anywhere in its memory, a typed array only where its elements fit.
+  // A Buffer may start anywhere in its memory, a typed array only at a multiple of its elements.
   const isAligned = data.byteOffset % SampleArray.BYTES_PER_ELEMENT === 0;
   const { buffer, byteOffset } = isAligned ? data : Uint8Array.from(data);
   const length = data.byteLength / SampleArray.BYTES_PER_ELEMENT;

@@ -1,4 +1,4 @@
-/** The fields of a TIFF's first page that say what its samples are. */
+/** The fields of a TIFF's first page that describe its samples. */
 export interface TiffTags {
   readonly photometric: number;
   readonly compression: number;
@@ -6,7 +6,7 @@ export interface TiffTags {
   readonly bits: number;
   /** 1: unsigned, 2: signed, 3: floating point. */
   readonly sampleFormat: number;
-  /** What the samples beside the colours are. 0: not stated, 1: alpha, multiplied in, 2: alpha. */
+  /** The kinds of the other samples. 0: not stated, 1: alpha, multiplied in, 2: alpha. */
   readonly extraSamples: readonly number[];
 }
 
@@ -19,12 +19,12 @@ const tag = {
   sampleFormat: 339,
 } as const;
 
-/** Bytes of the value types that these fields have: BYTE, SHORT, LONG and LONG8. */
+/** The bytes of the value types of these fields: BYTE, SHORT, LONG and LONG8. */
 const bytesOfType: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 16: 8 };
 
 /**
- * Reads those fields of a TIFF or BigTIFF (TIFF 6.0, section 2). Undefined for what is no TIFF, or
- * where the file ends before them.
+ * Reads these fields of a TIFF or BigTIFF (TIFF 6.0, section 2). Returns undefined for another
+ * file, or one that ends before them.
  */
 export function readTiffTags(bytes: Uint8Array): TiffTags | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -294,7 +294,7 @@ test("a photo above the limit is refused by its header", async () => {
   await assert.rejects(decodePicture(bytes, { maxPixels: 95 }), {
     code: "PHOTO_TOO_LARGE",
     message: /at most 95 pixels, got 12×8 = 96/,
-    details: { photo: `${bytes.length} bytes`, expected: 95, came: 96, width: 12, height: 8 },
+    details: { photo: `${bytes.length} bytes`, expected: 95, value: 96, width: 12, height: 8 },
   });
   await decodePicture(bytes, { maxPixels: 96 });
 
@@ -343,7 +343,7 @@ test("raw input is checked once, with what was expected and what came", () => {
   }
 });
 
-test("photos are told by their extension, in any case", () => {
+test("photos are recognised by their extension, in any case", () => {
   for (const extension of pictureExtensions) {
     assert.ok(hasPictureExtension(`/a.b/PHOTO${extension.toUpperCase()}`), extension);
   }
