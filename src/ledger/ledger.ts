@@ -9,7 +9,7 @@ export interface AccessOptions {
 
 /**
  * An open results database, SQLite or PostgreSQL. Both have the same tables and views and take the
- * same queries. /
+ * same queries.
  */
 export interface Ledger extends AsyncDisposable {
   /** Absolute path of the results file, or the URL of the server without its password. */
@@ -19,7 +19,7 @@ export interface Ledger extends AsyncDisposable {
   /**
    * Runs a transaction, and repeats all of it while the database cannot be used. Where a server
    * goes away during the commit, nobody knows whether it took place: writing the same twice has to
-   * change nothing. /
+   * change nothing.
    */
   write<T>(
     work: (transaction: Transaction<LedgerTables>) => Promise<T>,

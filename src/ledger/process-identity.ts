@@ -21,7 +21,7 @@ export function currentProcess(): ProcessIdentity {
 
 /**
  * Whether the process is certainly gone. False where that cannot be known: on another host, in
- * another container, or where the system hides the processes of other users. /
+ * another container, or where the system hides the processes of other users.
  */
 export function isCertainlyGone({ host, pid, processStart }: ProcessIdentity): boolean {
   if (host !== currentHost()) return false;
@@ -38,7 +38,7 @@ export function isCertainlyGone({ host, pid, processStart }: ProcessIdentity): b
 /**
  * Returns the boot and the process-number namespace on Linux, the host name elsewhere. Containers
  * on one machine share the boot, may share the host name, and still number their processes
- * separately. /
+ * separately.
  */
 function currentHost(): string {
   try {

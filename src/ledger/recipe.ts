@@ -13,7 +13,7 @@ export type RecipeValue =
 
 /**
  * All that decides a result: models by their SHA-256, and parameters. Equal recipes have the same
- * hash. /
+ * hash.
  */
 export interface Recipe {
   /** Canonical JSON. */

@@ -5,7 +5,7 @@ import type { MigrationDialect } from "../schema/migration.ts";
 
 /**
  * Types of PostgreSQL (pg_type.oid) that `pg` returns as text so that large values keep their
- * digits. Ours are small. /
+ * digits. Ours are small.
  */
 const numericTypes = new Set([
   20, // int8: ids, counts, sums of integers

@@ -2,7 +2,7 @@ import { isOrangeryError, OrangeryError } from "../../errors.ts";
 
 /**
  * SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html) after which the same
- * may succeed in a moment; class 08, connection exceptions, is among them as a whole. /
+ * may succeed in a moment; class 08, connection exceptions, is among them as a whole.
  */
 const passingStates = new Set([
   "40001", // serialization_failure

@@ -15,7 +15,7 @@ const primary = {
 
 /**
  * Extended codes of a full disk or a quota where SQLite does not report SQLITE_FULL: writing
- * (EDQUOT, EFBIG), growing the shared-memory file, syncing what was promised space. /
+ * (EDQUOT, EFBIG), growing the shared-memory file, syncing what was promised space.
  */
 const extendedNoSpace = new Set([
   778, // SQLITE_IOERR_WRITE

@@ -25,7 +25,7 @@ export interface SqliteDatabaseOptions {
   readonly busyTimeoutMs?: number | undefined;
   /**
    * Opens what is there and records nothing. An older file is brought up to date all the same,
-   * which needs the right to write it. Default false. /
+   * which needs the right to write it. Default false.
    */
   readonly readOnly?: boolean | undefined;
 }

@@ -54,7 +54,7 @@ export interface NewResult {
 /**
  * Inserts the results that do not exist yet, and returns the ids of all by their content. A content
  * never has a second result under the same recipe, even when two processes insert it at the same
- * moment: the later one gets the id of the first. /
+ * moment: the later one gets the id of the first.
  */
 export async function insertResults(
   transaction: Transaction<LedgerTables>,

@@ -38,7 +38,7 @@ export type PhotoOutcome = "done" | "failed";
 /**
  * Records the results of one recipe, for workers that take photos from a queue. A queue may deliver
  * a photo twice, even to two workers at once: each content has one result, and recording it again
- * changes nothing. Works the same on both databases; every method is one transaction. /
+ * changes nothing. Works the same on both databases; every method is one transaction.
  */
 export class ResultStore {
   readonly ledger: Ledger;
@@ -64,7 +64,7 @@ export class ResultStore {
 
   /**
    * Returns the outcome of photos that are done or have failed and have not changed since, so that
-   * they need not be enqueued. At most 10,000 at a time. /
+   * they need not be enqueued. At most 10,000 at a time.
    */
   async knownSources(
     photos: readonly PhotoIdentity[],
@@ -111,7 +111,7 @@ export class ResultStore {
 
   /**
    * Records that a photo is done whose content has a result already. Returns false and records
-   * nothing where it has none and has to be inferred. /
+   * nothing where it has none and has to be inferred.
    */
   async recordKnown(photo: ReadPhotoState, options: AccessOptions = {}): Promise<boolean> {
     return await this.ledger.write(async (transaction) => {
@@ -126,7 +126,7 @@ export class ResultStore {
    * Records results, all or none. Where a content has a result already, that one stays. A failure
    * that was recorded before is removed.
    *
-   * @throws `INVALID_ARGUMENT` before anything is written, and what {@link Ledger.write} throws /
+   * @throws `INVALID_ARGUMENT` before anything is written, and what {@link Ledger.write} throws
    */
   async record(photos: readonly FoundPhoto[], options: AccessOptions = {}): Promise<void> {
     for (const photo of photos) checkPhoto(photo);
@@ -139,7 +139,7 @@ export class ResultStore {
 
   /**
    * Records that a photo gets no result. An earlier result stays, unless the photo has changed
-   * since. /
+   * since.
    */
   async recordFailure(
     { reason, ...photo }: NewFailure,

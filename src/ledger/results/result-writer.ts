@@ -15,7 +15,7 @@ export interface ResultWriterOptions {
   readonly maxDelayMs?: number | undefined;
   /**
    * Results that may wait to be written; {@link ResultWriter.ready} waits while there are more.
-   * Each holds its objects and masks in memory. At least 1, default 2,000. /
+   * Each holds its objects and masks in memory. At least 1, default 2,000.
    */
   readonly maxWaiting?: number | undefined;
 }
@@ -29,7 +29,7 @@ interface WaitingPhoto {
 /**
  * Writes results in batches: a transaction costs a server a round trip and a disk a sync, whatever
  * its size. A batch is written when it is full, or when its first result has waited `maxDelayMs`.
- * One batch is written at a time, and results that arrive meanwhile become the next. /
+ * One batch is written at a time, and results that arrive meanwhile become the next.
  */
 export class ResultWriter implements AsyncDisposable {
   readonly #store: ResultStore;

@@ -14,7 +14,7 @@ const maxReasonLength = 600;
 /**
  * Finds the ids of rows that many results share, and inserts those that are missing. Such rows are
  * never changed or deleted, so the ids of committed ones are remembered, and the database is rarely
- * asked. /
+ * asked.
  */
 export class SharedRows {
   readonly #placements = new Map<string, number>();

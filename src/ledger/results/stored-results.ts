@@ -41,7 +41,7 @@ const failuresPerPage = 1000;
 /**
  * Reads the results by photo, in the order of the bytes of their sources. They are read in pages,
  * so any number takes bounded memory. Results that are recorded meanwhile may be among them, always
- * whole. /
+ * whole.
  */
 export async function* readResults(
   ledger: Ledger,
@@ -112,7 +112,7 @@ interface EntryPagesOptions extends ReadResultsOptions {
 
 /**
  * Reads a page of photos, then their entries. In one query, the databases would sort all entries
- * for each page. /
+ * for each page.
  */
 async function* entryPages(
   ledger: Ledger,

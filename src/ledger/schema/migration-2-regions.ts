@@ -6,7 +6,7 @@ import type { MigrationDialect } from "./migration.ts";
 
 /**
  * Beds become regions with a table of their own, objects know their region, and class names are
- * kept once. Brings along what is there. /
+ * kept once. Brings along what is there.
  */
 export async function addRegions(db: Kysely<unknown>, { idType }: MigrationDialect): Promise<void> {
   const { schema } = db;

@@ -15,7 +15,7 @@ const oldViews = [
 /**
  * Rows of the worklist become entries, with names of their own for indexes and constraints, and
  * those that were set aside are called failed. Results carry warnings, and photos are found by
- * content. /
+ * content.
  */
 export async function renameJobsToEntries(
   db: Kysely<unknown>,

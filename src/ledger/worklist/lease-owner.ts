@@ -36,7 +36,7 @@ export interface LeaseOwnerOptions {
  *
  * An empty file lies beside the results file as long as the owner works. A death leaves it behind,
  * an orderly end removes it. That needs no room, so that an end for want of room, where the entries
- * cannot be put back, is not mistaken for a death and blamed on a photo. /
+ * cannot be put back, is not mistaken for a death and blamed on a photo.
  */
 export class LeaseOwner implements AsyncDisposable {
   readonly id = randomBytes(6).toString("hex");

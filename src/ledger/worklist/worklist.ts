@@ -19,7 +19,7 @@ export interface WorklistOptions {
   /**
    * After how long without a sign of life another process may take over the photos of this one.
    * Renewed three times within. Default 60,000; shorter than the longest pause of the event loop,
-   * photos may be inferred twice (and still be recorded once). /
+   * photos may be inferred twice (and still be recorded once).
    */
   readonly leaseMs?: number | undefined;
   readonly logger?: Logger | undefined;
@@ -45,7 +45,7 @@ export interface LeasedPhoto {
 /**
  * The answer to a claim: `infer` the photo; its content is `known` and the entry is done; its
  * content is being inferred `elsewhere` now, so claim it again later; the lease was `lost` to
- * another owner. /
+ * another owner.
  */
 export type Claim = "infer" | "known" | "elsewhere" | "lost";
 
@@ -73,7 +73,7 @@ export interface FinishedPhoto {
  *   again with `retry`, or without where the reason may have gone while the file stayed.
  *
  * Every transition out of `leased` checks the owner in the same transaction, so that a result is
- * recorded once even by an owner that was taken for dead and is not. /
+ * recorded once even by an owner that was taken for dead and is not.
  */
 export class Worklist implements AsyncDisposable {
   /** Absolute path of the results file, links resolved. */
@@ -97,7 +97,7 @@ export class Worklist implements AsyncDisposable {
    * Opens a results file or creates it, and takes over what dead owners left behind. The list is
    * empty until photos are added.
    *
-   * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE` /
+   * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE`
    */
   static async open(
     file: string,
@@ -230,7 +230,7 @@ export class Worklist implements AsyncDisposable {
 
   /**
    * Records the result of a claimed photo and the photo's completion, in one transaction. False,
-   * and nothing recorded, when the lease was lost. /
+   * and nothing recorded, when the lease was lost.
    */
   async finish(
     photo: LeasedPhoto,
@@ -256,7 +256,7 @@ export class Worklist implements AsyncDisposable {
 
   /**
    * Records a failed attempt that may not be the photo's fault: the photo becomes a suspect and
-   * waits again. The third time it has failed, and this returns true. /
+   * waits again. The third time it has failed, and this returns true.
    */
   async failAttempt(photo: LeasedPhoto, reason: Reason): Promise<boolean> {
     const attempts = photo.attempts + 1;
