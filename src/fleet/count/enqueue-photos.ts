@@ -1,6 +1,6 @@
 import type { BulkJobOptions, Queue } from "bullmq";
 import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-store.ts";
-import type { ListedPhoto } from "../../pipeline/photos/remote-photo-reader.ts";
+import type { ListedPhoto } from "../../pipeline/photos/remote/remote-photo-reader.ts";
 import { photoJobId, toPhotoJobData } from "./photo-job-data.ts";
 
 export interface EnqueueOptions {

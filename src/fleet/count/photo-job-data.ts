@@ -1,6 +1,6 @@
 import { hash } from "node:crypto";
 import type { PhotoIdentity } from "../../ledger/photos/photo-rows.ts";
-import type { ListedPhoto } from "../../pipeline/photos/remote-photo-reader.ts";
+import type { ListedPhoto } from "../../pipeline/photos/remote/remote-photo-reader.ts";
 
 /** The data of a job of the fleet's own task: a photo to count on, by its name, never its bytes. */
 export interface PhotoJobData {

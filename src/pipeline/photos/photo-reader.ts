@@ -1,7 +1,7 @@
 import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
 import { urlScheme } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
-import { HttpPhotoReader } from "./http-photo-reader.ts";
+import { HttpPhotoReader } from "./remote/http-photo-reader.ts";
 import {
   checkPhotoPaths,
   type FindPhotosOptions,
@@ -14,8 +14,8 @@ import type {
   ListedPhoto,
   ReadOptions,
   RemotePhotoReader,
-} from "./remote-photo-reader.ts";
-import { S3PhotoReader } from "./s3-photo-reader.ts";
+} from "./remote/remote-photo-reader.ts";
+import { S3PhotoReader } from "./remote/s3-photo-reader.ts";
 
 export interface PhotoReaderOptions extends Partial<FetchLimits> {
   /** Whether `http(s)` photos may come from private addresses. Default false. */

@@ -1,5 +1,5 @@
-import type { PhotoFile } from "../../ledger/worklist/add-photos.ts";
-import type { PhotoBytes } from "./read-photo.ts";
+import type { PhotoFile } from "../../../ledger/worklist/add-photos.ts";
+import type { PhotoBytes } from "../read-photo.ts";
 
 export interface ListOptions {
   readonly signal?: AbortSignal | undefined;

@@ -1,10 +1,10 @@
 import type { Readable } from "node:stream";
 import type { S3Client } from "@aws-sdk/client-s3";
-import { OrangeryError } from "../../errors.ts";
-import { hasPictureExtension } from "../../vision/photo/decode-picture.ts";
+import { OrangeryError } from "../../../errors.ts";
+import { hasPictureExtension } from "../../../vision/photo/decode-picture.ts";
 import { withAttempts } from "./attempts.ts";
 import { readBody } from "./body-reader.ts";
-import type { PhotoBytes } from "./read-photo.ts";
+import type { PhotoBytes } from "../read-photo.ts";
 import type {
   FetchLimits,
   ListedPhoto,

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { OrangeryError } from "../../errors.ts";
-import type { PhotoBytes } from "./read-photo.ts";
+import { OrangeryError } from "../../../errors.ts";
+import type { PhotoBytes } from "../read-photo.ts";
 
 export interface Body {
   /** What the photo is called in messages: nothing secret in it. */

@@ -1,6 +1,6 @@
 import { type LookupAddress, type LookupAllOptions, lookup } from "node:dns";
 import { BlockList, isIP, type LookupFunction } from "node:net";
-import { OrangeryError } from "../../errors.ts";
+import { OrangeryError } from "../../../errors.ts";
 
 /** IPv4 addresses that are not the public internet's: IANA's special-purpose registry. */
 const specialIpv4 = [

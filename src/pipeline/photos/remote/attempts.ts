@@ -1,6 +1,6 @@
-import { FollowingController } from "../../base/abort.ts";
-import { tryAgain } from "../../base/try-again.ts";
-import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { FollowingController } from "../../../base/abort.ts";
+import { tryAgain } from "../../../base/try-again.ts";
+import { isOrangeryError, OrangeryError } from "../../../errors.ts";
 
 export interface AttemptOptions {
   readonly attempts: number;

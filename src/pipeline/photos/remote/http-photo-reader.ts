@@ -1,10 +1,10 @@
 import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, get as httpsGet } from "node:https";
-import { OrangeryError } from "../../errors.ts";
+import { OrangeryError } from "../../../errors.ts";
 import { assertPublicHost, lookupPublic } from "./address-guard.ts";
 import { withAttempts } from "./attempts.ts";
 import { readBody } from "./body-reader.ts";
-import type { PhotoBytes } from "./read-photo.ts";
+import type { PhotoBytes } from "../read-photo.ts";
 import type {
   FetchLimits,
   ListedPhoto,

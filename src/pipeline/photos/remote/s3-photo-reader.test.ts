@@ -3,8 +3,8 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
-import { type S3Server, startS3Server } from "../../../test/servers/s3-server.ts";
-import { PhotoReader } from "./photo-reader.ts";
+import { type S3Server, startS3Server } from "../../../../test/servers/s3-server.ts";
+import { PhotoReader } from "../photo-reader.ts";
 import { S3PhotoReader } from "./s3-photo-reader.ts";
 
 const limits = { maxBytes: 1000, timeoutMs: 30_000, attempts: 2 };
@@ -119,7 +119,7 @@ describe("S3Source", () => {
 describe("PhotoReader", () => {
   test("lists files and buckets in the order of the names, and reads what it listed", async () => {
     using sources = new PhotoReader();
-    const examples = join(import.meta.dirname, "../../../examples/photos");
+    const examples = join(import.meta.dirname, "../../../../examples/photos");
     const listed = await collect(
       sources.list(["s3://trays/2026/deep/", join(examples, "tray-1.jpg"), "s3://trays/20261"]),
     );

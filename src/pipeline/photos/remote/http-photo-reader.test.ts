@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { isOrangeryError } from "../../errors.ts";
+import { isOrangeryError } from "../../../errors.ts";
 import { HttpPhotoReader, toPublicUrl } from "./http-photo-reader.ts";
 
 const photo = Buffer.from("not a photo, but its bytes");
