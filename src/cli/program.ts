@@ -12,6 +12,7 @@ import { createInfoCommand } from "./commands/models/info-command.ts";
 import { createPredictCommand } from "./commands/photos/predict-command.ts";
 import { createRunCommand } from "./commands/photos/run-command.ts";
 import { createExportResultsCommand } from "./commands/results/export-results-command.ts";
+import { createForgetCommand } from "./commands/results/forget-command.ts";
 import { createReportCommand } from "./commands/results/report-command.ts";
 import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
 import { StandardOutput } from "./output/standard-output.ts";
@@ -58,6 +59,7 @@ export function createProgram(
     .addCommand(createCacheCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
+    .addCommand(createForgetCommand(output, setStatus))
     .addCommand(createWorkerCommand(setStatus))
     .addCommand(createEnqueueCommand(output, setStatus))
     .addCommand(createStatusCommand(output, setStatus))

@@ -1,7 +1,8 @@
 import { extname } from "node:path";
 import { type Command, Option } from "commander";
 import { urlScheme } from "../../base/url.ts";
-import { fromCaller } from "./caller-paths.ts";
+import type { PhotoSelection } from "../../ledger/photos/selection.ts";
+import { fromCaller, photoFromCaller } from "./caller-paths.ts";
 
 export const defaultResults = "results.db";
 export const resultsHelp = `a file or postgres://… (default: ${defaultResults})`;
@@ -17,6 +18,26 @@ export function addRecipeOption(command: Command): Command {
     "--recipe <hash>",
     "the recipe whose results are meant, by the beginning of its hash (default: the newest)",
   );
+}
+
+/** Options that select what is reported or exported. */
+export interface SelectionArguments {
+  readonly recipe?: string;
+  readonly under?: string;
+  readonly countDuplicatesOnce?: boolean;
+}
+
+/** Adds the options that select what is reported or exported. */
+export function addSelectionOptions(command: Command): Command {
+  return addRecipeOption(command)
+    .option("--under <path>", "only photos at or below this file, folder or URL")
+    .option("--count-duplicates-once", "count copies of a photo once, as the first by path");
+}
+
+/** Reads which photos are selected. */
+export function readSelection(options: SelectionArguments): PhotoSelection {
+  const { under, countDuplicatesOnce } = options;
+  return { under: under && photoFromCaller(under), countDuplicatesOnce };
 }
 
 /** Makes the path of a results file absolute, and leaves the URL of a database as it is. */

@@ -2,12 +2,13 @@ import type { Command } from "commander";
 import type { SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
 import { expected } from "./option-values.ts";
 
-/** Options that say which samples of a photo are its colours. */
+/** Options of the samples of a photo that are its colours. */
 export interface SampleArguments {
   readonly bands?: readonly number[];
   readonly valueRange?: readonly [number, number];
 }
 
+/** Adds the options of the samples of photos. */
 export function addSampleOptions(command: Command): Command {
   return command
     .option(
@@ -22,7 +23,7 @@ export function addSampleOptions(command: Command): Command {
     );
 }
 
-/** Undefined where none was given, so that the recipe is that of any photo. */
+/** Returns undefined without these options, so that the recipe is that of plain photos. */
 export function readSamples({ bands, valueRange }: SampleArguments): SampleOptions | undefined {
   return bands === undefined && valueRange === undefined ? undefined : { bands, valueRange };
 }

@@ -39,8 +39,9 @@ export async function* toCoco(
   let annotationId = 0;
   for await (const result of results) {
     imageId++;
-    const { source: file_name, widthPx: width, heightPx: height } = result;
-    const image = { id: imageId, file_name, width, height };
+    const { source: file_name, widthPx: width, heightPx: height, duplicateOf } = result;
+    const duplicate = duplicateOf !== undefined && { duplicate_of: duplicateOf };
+    const image = { id: imageId, file_name, width, height, ...duplicate };
     await images.write(`${imageId > 1 ? ",\n" : "\n"}${JSON.stringify(image)}`);
     let lines = "";
     for (const annotation of annotationsOf(result, categories)) {
@@ -68,7 +69,7 @@ function* annotationsOf(
       ...shapeOf(boxXyxy, mask),
       iscrowd: 0,
       score: toScore(score),
-      ...(region !== undefined && { attributes: { region } }),
+      attributes: region === undefined ? undefined : { region },
     };
   }
   for (const { number, name, score, boxXyxy, mask } of regions) {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { guardWriting } from "../../base/files/disk-full.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import {
   readFailures,
   readResults,
@@ -14,6 +15,7 @@ import { toCsv } from "./csv.ts";
 import { toGeoJson } from "./geojson.ts";
 import { OutputFile, type OutputSink } from "./output-file.ts";
 import { writeParquet } from "./parquet.ts";
+import { nameRelativeTo } from "./relative-names.ts";
 import { type ResultTable, type Row, resultTables, type TableName } from "./result-tables.ts";
 import { writeYolo } from "./yolo.ts";
 
@@ -38,12 +40,14 @@ export const exportFormats: { readonly [format in ExportFormat]: Format } = {
   parquet: { suffix: ".parquet", table: defaultTables.parquet, isText: false },
 };
 
-export interface ExportResultsOptions {
+export interface ExportResultsOptions extends PhotoSelection {
   readonly format: ExportFormat;
   /** Of CSV and Parquet. Default: the format's. */
   readonly table?: TableName | undefined;
   /** Of YOLO: a sixth column with the score. Default false. */
   readonly scores?: boolean | undefined;
+  /** A folder or URL that photos are named relative to. Default: their whole sources. */
+  readonly relativeTo?: string | undefined;
   readonly recipeHash: string;
   readonly signal?: AbortSignal | undefined;
   /** Called for each photo. */
@@ -61,9 +65,10 @@ export async function exportResults(
   path: string,
   options: ExportResultsOptions,
 ): Promise<void> {
-  const { format, scores } = options;
+  const { format, scores, relativeTo } = options;
   if (format === "yolo") {
-    return await writeYolo(results(ledger, options), { folder: path, scores });
+    const keepsFolders = relativeTo !== undefined;
+    return await writeYolo(results(ledger, options), { folder: path, scores, keepsFolders });
   }
   await using file = await OutputFile.create(path);
   await writeResults(ledger, file, { ...options, format });
@@ -95,11 +100,12 @@ export async function writeResults(
 
 async function* results(
   ledger: Ledger,
-  { recipeHash, signal, onPhoto }: ExportResultsOptions,
+  options: ExportResultsOptions,
 ): AsyncGenerator<StoredResult> {
-  for await (const result of readResults(ledger, { recipeHash, signal })) {
+  const { signal, onPhoto, relativeTo } = options;
+  for await (const result of readResults(ledger, options)) {
     signal?.throwIfAborted();
-    yield result;
+    yield nameRelativeTo(result, relativeTo);
     onPhoto?.();
   }
 }
@@ -111,9 +117,9 @@ async function* rows(
 ): AsyncGenerator<Row> {
   for await (const result of results(ledger, options)) yield* rowsOf(result);
   if (rowsOfFailure === undefined) return;
-  const { recipeHash, signal, onPhoto } = options;
-  for await (const photo of readFailures(ledger, { recipeHash, signal })) {
-    yield* rowsOfFailure(photo);
+  const { onPhoto, relativeTo } = options;
+  for await (const photo of readFailures(ledger, options)) {
+    yield* rowsOfFailure(nameRelativeTo(photo, relativeTo));
     onPhoto?.();
   }
 }

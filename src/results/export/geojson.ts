@@ -32,14 +32,15 @@ interface Feature {
 }
 
 function* featuresOf(result: StoredResult): Generator<Feature> {
-  const { source: photo, widthPx, heightPx, objects, objectRegions, regions } = result;
+  const { source: photo, widthPx, heightPx, objects, objectRegions, regions, duplicateOf } = result;
   yield {
     geometry: boxGeometry([0, 0, widthPx, heightPx]),
     properties: {
       kind: "photo",
       photo,
       objects: objects.length,
-      ...(regions && { regions: regions.length }),
+      regions: regions?.length,
+      ...(duplicateOf !== undefined && { duplicateOf }),
     },
   };
   for (const { number, name, score, areaPx, mask } of regions ?? []) {
@@ -63,7 +64,7 @@ function* featuresOf(result: StoredResult): Generator<Feature> {
         photo,
         class: name,
         score: toScore(score),
-        ...(objectRegions && { region: objectRegions[index] }),
+        region: objectRegions?.[index],
       },
     };
   }

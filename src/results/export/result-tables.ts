@@ -51,6 +51,8 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       sha256: "text",
       reason_code: "text",
       reason_message: "text",
+      duplicate_of: "text",
+      warnings: "text",
     },
     rowsOf: photoRows,
     rowsOfFailure: ({ source, reason: { code, message } }) => [
@@ -139,6 +141,8 @@ function* photoRows(result: StoredResult): Iterable<Row> {
     timings_ms: JSON.stringify(result.timingsMs),
     counted_at: result.createdAt,
     sha256: result.contentSha256,
+    duplicate_of: result.duplicateOf,
+    warnings: result.warnings?.join(" "),
   };
 }
 

@@ -12,6 +12,8 @@ export interface YoloOptions {
   readonly folder: string;
   /** A sixth column with the score, as `save_conf` of Ultralytics writes it. Default false. */
   readonly scores?: boolean | undefined;
+  /** Whether folders that all photos have in common are folders of labels, too. Default false. */
+  readonly keepsFolders?: boolean | undefined;
 }
 
 /**
@@ -25,13 +27,13 @@ export interface YoloOptions {
  */
 export async function writeYolo(
   results: AsyncIterable<StoredResult>,
-  { folder, scores = false }: YoloOptions,
+  { folder, scores = false, keepsFolders = false }: YoloOptions,
 ): Promise<void> {
   await refuseToMix(folder);
   const part = partOf(folder);
   try {
     await guardWriting(folder, async () => {
-      await writeLabels(results, { part, scores });
+      await writeLabels(results, { part, scores, keepsFolders });
       // Windows does not rename onto an empty folder. Files that appeared in it meanwhile stay.
       await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
         if (error.code !== "ENOENT") throw error;
@@ -60,18 +62,19 @@ async function refuseToMix(folder: string): Promise<void> {
 interface WriteOptions {
   readonly part: string;
   readonly scores: boolean;
+  readonly keepsFolders: boolean;
 }
 
 async function writeLabels(
   results: AsyncIterable<StoredResult>,
-  { part, scores }: WriteOptions,
+  { part, scores, keepsFolders }: WriteOptions,
 ): Promise<void> {
   // The folder in common is known at the end.
   const all = join(part, "all");
   await makeFolder(all);
   const made = new Set<string>();
   const names: string[] = [];
-  let common: readonly string[] | undefined;
+  let common: readonly string[] | undefined = keepsFolders ? [] : undefined;
   for await (const result of results) {
     const { folders, stem } = labelFileOf(result.source);
     common = common === undefined ? folders : commonStart(common, folders);

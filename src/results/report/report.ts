@@ -1,4 +1,5 @@
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import type { StoredRecipe } from "../../ledger/results/stored-results.ts";
 import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import { gatherReportData } from "./data/gather-report-data.ts";
@@ -7,7 +8,8 @@ import { reportPage } from "./page/report-page.ts";
 import type { Shot } from "./page/sections/gallery.ts";
 import { makeThumbnail } from "./pictures/thumbnail.ts";
 
-export interface ReportOptions {
+export interface ReportOptions extends PhotoSelection {
+  /** With the totals of the photos that are selected. */
   readonly recipe: StoredRecipe;
   /** The results file as the page names it. */
   readonly file: string;
@@ -26,9 +28,9 @@ const allPicturesBytes = 6_500_000;
  */
 export async function createReport(
   ledger: Ledger,
-  { recipe, file, signal, onPhoto }: ReportOptions,
+  { file, signal, ...options }: ReportOptions,
 ): Promise<string> {
-  const data = await gatherReportData(ledger, { recipe, signal, onPhoto });
+  const data = await gatherReportData(ledger, { ...options, signal });
   const maxBytes = allPicturesBytes / Math.max(reportLimits.pictures / 2, data.chosen.length);
   // A picture that takes long is left out.
   using photos = new PhotoReader({ attempts: 1, timeoutMs: 20_000 });

@@ -74,9 +74,7 @@ interface Reading {
 async function read({ queue, ledger, options }: Reading): Promise<string> {
   const status = await queue.within(readQueueStatus(queue.bullmq));
   const recorded = ledger && (await readRecorded(ledger, options.recipe));
-  return options.json
-    ? toLine({ ...status, ...(recorded && { recorded }) })
-    : describe(status, recorded);
+  return options.json ? toLine({ ...status, recorded }) : describe(status, recorded);
 }
 
 async function readRecorded(ledger: Ledger, wanted: string | undefined): Promise<Recorded> {

@@ -124,8 +124,8 @@ function createSupervisor(options: WorkerArguments, task: TaskConfig): Superviso
       orphanDeadlineMs: 1000 * deadline,
     },
     recycle: {
-      ...(recycleTasks !== undefined && { tasks: recycleTasks }),
-      ...(recycleMinutes !== undefined && { ageMs: 60_000 * recycleMinutes }),
+      tasks: recycleTasks,
+      ageMs: recycleMinutes && 60_000 * recycleMinutes,
       growthBytesPerTask: recycleGrowth,
     },
     backoff: { mostFailures },

@@ -24,10 +24,11 @@ export async function printJsonSummary(
     left: states.waiting + states.leased,
     counts: Object.fromEntries(countByName),
     results: outcome.resultsFile,
-    ...(outcome.annotateFolder !== undefined && { pictures: outcome.annotateFolder }),
+    pictures: outcome.annotateFolder,
     ...(outcome.unreadableFolders.length > 0 && { notListed: outcome.unreadableFolders }),
     run: {
       photos: outcome.finished,
+      ...(outcome.moved > 0 && { moved: outcome.moved }),
       seconds: Math.round(outcome.elapsedMs) / 1000,
       photosPerSecond:
         outcome.finished === 0 ? 0 : Math.round((1e5 * outcome.finished) / outcome.elapsedMs) / 100,
@@ -55,13 +56,14 @@ function toJson(photo: WorklistPhoto, maxDetections: number): object {
     sha256: result.contentSha256,
     device: result.device,
     detections: result.objectCount,
-    ...(result.objectCount >= maxDetections && { reachedMaxDetections: true }),
+    reachedMaxDetections: result.objectCount >= maxDetections || undefined,
     counts: countsOf(0),
-    ...(result.regionCount !== undefined && {
-      regions: Array.from({ length: result.regionCount }, (_, i) => ({
-        region: i + 1,
-        counts: countsOf(i + 1),
-      })),
-    }),
+    regions:
+      result.regionCount === undefined
+        ? undefined
+        : Array.from({ length: result.regionCount }, (_, i) => ({
+            region: i + 1,
+            counts: countsOf(i + 1),
+          })),
   };
 }

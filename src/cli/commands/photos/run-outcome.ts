@@ -7,6 +7,8 @@ export interface RunOutcome {
   readonly loads: number;
   /** Photos that this process finished, and the time it took. */
   readonly finished: number;
+  /** Photos whose bytes were known under other names, whose files are gone. */
+  readonly moved: number;
   readonly elapsedMs: number;
   /** A photo with this many objects may have more. */
   readonly maxDetections: number;

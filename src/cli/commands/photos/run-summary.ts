@@ -31,6 +31,7 @@ export async function printSummary(
   const left = states.waiting + states.leased;
   const lines = [
     `This run    ${describeRun(outcome, left)}`,
+    ...(outcome.moved > 0 ? [`Moved       ${describeMoves(outcome.moved)}`] : []),
     `Results     ${displayPath(outcome.resultsFile)}`,
     ...(outcome.annotateFolder ? [`Pictures    ${displayPath(outcome.annotateFolder)}`] : []),
     ...outcome.unreadableFolders.map((folder) => `Not listed  ${displayPath(folder)}`),
@@ -47,6 +48,10 @@ function describeRun({ finished, elapsedMs, loads, device }: RunOutcome, left: n
     `${formatPlural(finished, "photo")} in ${formatDuration(elapsedMs)} (${rate}), ` +
     `${formatPlural(loads, "model load")}${where}`
   );
+}
+
+function describeMoves(moved: number): string {
+  return `${formatPlural(moved, "photo")}: known before by a name whose file is gone`;
 }
 
 function howToGoOn({ isInterrupted }: RunOutcome): string {

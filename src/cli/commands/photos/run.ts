@@ -63,7 +63,7 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
   const unreadableFolders: string[] = [];
   await addPhotos(job, { ...context, unreadableFolders });
   const startedAtMs = performance.now();
-  const finished = await work(job, context);
+  const { finished, moved } = await work(job, context);
   progress[Symbol.dispose]();
 
   const print = options.json ? printJsonSummary : printSummary;
@@ -73,6 +73,7 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
     device: models.device,
     loads: job.cache.info().loads,
     finished,
+    moved,
     elapsedMs: performance.now() - startedAtMs,
     maxDetections: options.count.detect.options!.maxDetections!,
     isInterrupted: interrupts.exitStatus !== undefined,
@@ -108,8 +109,8 @@ async function addPhotos(
   }
 }
 
-/** Runs the job and returns the number of photos that this process finished. */
-async function work(job: PhotoJob, { progress, interrupts }: RunContext): Promise<number> {
+/** Runs the job, and counts the photos that this process finished, and that have moved. */
+async function work(job: PhotoJob, { progress, interrupts }: RunContext) {
   const setTotals = async () => {
     const { done, failed, waiting, leased } = await job.report.states();
     progress.setTotals({ total: done + failed + waiting + leased, done, failed });
@@ -125,10 +126,14 @@ async function work(job: PhotoJob, { progress, interrupts }: RunContext): Promis
   }, othersPeriodMs);
   let finished = 0;
   let failed = 0;
+  let moved = 0;
   try {
     await job.run({
       stop: interrupts.stop,
       signal: interrupts.abort,
+      onMoved: () => {
+        moved++;
+      },
       onPhoto: ({ source, outcome, reason }) => {
         if (outcome === "retry") return;
         finished++;
@@ -143,7 +148,7 @@ async function work(job: PhotoJob, { progress, interrupts }: RunContext): Promis
     clearInterval(othersTimer);
   }
   await setTotals();
-  return finished;
+  return { finished, moved };
 }
 
 function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJobOptions {

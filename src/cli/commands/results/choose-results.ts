@@ -3,18 +3,28 @@ import { formatPlural } from "../../../base/quantities.ts";
 import { urlScheme } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
-import { readRecipes, type StoredRecipe } from "../../../ledger/results/stored-results.ts";
+import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
+import {
+  readRecipes,
+  readResults,
+  type StoredRecipe,
+} from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 
 /**
- * Returns the recipe that was asked for, and lists all where there are several and none was named.
+ * Returns the recipe that was asked for, with the totals of the photos that are selected, and lists
+ * all where there are several and none was named.
+ *
+ * @throws `INVALID_ARGUMENT` where no photo is selected
  */
 export async function recipeFromCaller(
   ledger: Ledger,
   wanted: string | undefined,
+  selection: PhotoSelection,
 ): Promise<StoredRecipe> {
-  const recipes = await readRecipes(ledger);
+  const recipes = await readRecipes(ledger, selection);
+  await refuseEmpty(ledger, recipes, selection);
   const recipe = chooseRecipe(recipes, wanted);
   if (recipes.length > 1 && wanted === undefined) {
     const lines = recipes.map(({ hash, done, lastResultAt = "" }) => {
@@ -28,6 +38,23 @@ export async function recipeFromCaller(
     );
   }
   return recipe;
+}
+
+async function refuseEmpty(
+  ledger: Ledger,
+  recipes: readonly StoredRecipe[],
+  { under }: PhotoSelection,
+): Promise<void> {
+  if (under === undefined || recipes.some(({ done, failed, left }) => done + failed + left > 0)) {
+    return;
+  }
+  const { value } = await readResults(ledger).next();
+  const hint = value === undefined ? "" : ` The first photo is ${displayPath(value.source)}.`;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected photos at or below ${displayPath(under)} in the results, got none.${hint}`,
+    { details: { under } },
+  );
 }
 
 /** @throws `INVALID_ARGUMENT` where writing to `out` would replace the results. */

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { requireOption } from "../../options/option-values.ts";
-import { addRecipeOption } from "../../options/results-options.ts";
+import { addSelectionOptions } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ExportResultsArguments } from "./export-results.ts";
@@ -35,7 +35,10 @@ export function createExportResultsCommand(
     )
     .option("--scores", "for yolo: add a sixth column with the score")
     .option("--out <path>", "a file, for yolo a folder; - is standard output");
-  addRecipeOption(command).option("--quiet", "print no progress").addHelpText("after", help);
+  addSelectionOptions(command)
+    .option("--relative-to <path>", "name photos relative to this folder or URL")
+    .option("--quiet", "print no progress")
+    .addHelpText("after", help);
   return command.action(async (results: string, options: ExportResultsArguments) => {
     requireOption(command, options, "format");
     // Imported late: help and usage errors need no database.

@@ -10,20 +10,25 @@ import {
   writeResults,
 } from "../../../results/export/export-results.ts";
 import type { TableName } from "../../../results/export/result-tables.ts";
-import { displayPath, fromCaller } from "../../options/caller-paths.ts";
-import { pathBeside, resultsFromCaller } from "../../options/results-options.ts";
+import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
+import {
+  pathBeside,
+  readSelection,
+  resultsFromCaller,
+  type SelectionArguments,
+} from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 
-export interface ExportResultsArguments {
+export interface ExportResultsArguments extends SelectionArguments {
   readonly format: ExportFormat;
   readonly rows?: TableName;
   readonly scores?: boolean;
   readonly out?: string;
-  readonly recipe?: string;
+  readonly relativeTo?: string;
   readonly quiet?: boolean;
 }
 
@@ -39,7 +44,9 @@ export async function exportResultsCommand(
   const location = resultsFromCaller(results);
   return await interruptible(async ({ stop: signal }) => {
     await using ledger = await openLedger(location, { readOnly: true });
-    const { hash: recipeHash, done, failed } = await recipeFromCaller(ledger, options.recipe);
+    const selection = readSelection(options);
+    const recipe = await recipeFromCaller(ledger, options.recipe, selection);
+    const { hash: recipeHash, done, failed } = recipe;
     const total = table === "photos" ? done + failed : done;
     progress.setTotals({ total, done: 0, failed: 0 });
     let photos = 0;
@@ -47,7 +54,9 @@ export async function exportResultsCommand(
       photos++;
       progress.photoDone();
     };
-    const exported = { format, table, scores, recipeHash, signal, onPhoto };
+    const relativeTo = options.relativeTo && photoFromCaller(options.relativeTo);
+    const what = { ...selection, format, table, scores, relativeTo, recipeHash };
+    const exported = { ...what, signal, onPhoto };
     if (options.out === "-") {
       await writeToOutput(output, ledger, exported);
       return exitStatus.ok;

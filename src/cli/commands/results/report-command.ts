@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { addRecipeOption } from "../../options/results-options.ts";
+import { addSelectionOptions } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ReportArguments } from "./report.ts";
@@ -24,7 +24,7 @@ export function createReportCommand(
     )
     .argument("<results>", "the results file")
     .option("--out <file>", "the page (default: beside the results file, named after it)");
-  addRecipeOption(command)
+  addSelectionOptions(command)
     .option("--open", "open it in a browser, where there is a desktop and a terminal")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

@@ -3,7 +3,12 @@ import { openLedger } from "../../../ledger/open-ledger.ts";
 import { OutputFile } from "../../../results/export/output-file.ts";
 import { createReport } from "../../../results/report/report.ts";
 import { displayPath, fromCaller } from "../../options/caller-paths.ts";
-import { pathBeside, resultsFromCaller } from "../../options/results-options.ts";
+import {
+  pathBeside,
+  readSelection,
+  resultsFromCaller,
+  type SelectionArguments,
+} from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
@@ -11,9 +16,8 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 import { openInBrowser } from "./open-in-browser.ts";
 
-export interface ReportArguments {
+export interface ReportArguments extends SelectionArguments {
   readonly out?: string;
-  readonly recipe?: string;
   readonly open?: boolean;
   readonly quiet?: boolean;
 }
@@ -30,10 +34,12 @@ export async function report(
   return await interruptible(async ({ stop: signal }) => {
     await refuseToReplace(location, out);
     await using ledger = await openLedger(location, { readOnly: true });
-    const recipe = await recipeFromCaller(ledger, options.recipe);
+    const selection = readSelection(options);
+    const recipe = await recipeFromCaller(ledger, options.recipe, selection);
     progress.setTotals({ total: recipe.done + recipe.failed, done: 0, failed: 0 });
     await using file = await OutputFile.create(out);
     const page = await createReport(ledger, {
+      ...selection,
       recipe,
       file: basename(ledger.location),
       signal,

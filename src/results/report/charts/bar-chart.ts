@@ -13,12 +13,12 @@ export interface BarChartOptions {
   /** The text below the axis at a bin's start. */
   readonly tickOf: (value: number) => string;
   /** The height of a bar. Default: its count. */
-  readonly heightOf?: (bin: Bin) => number;
+  readonly heightOf?: ((bin: Bin) => number) | undefined;
   readonly axis: string;
   /** Whether a bin is one number, which is then written below its middle. Default false. */
-  readonly isExact?: boolean;
+  readonly isExact?: boolean | undefined;
   /** A colour of the page. Default the accent. */
-  readonly tone?: "accent" | "leaf";
+  readonly tone?: "accent" | "leaf" | undefined;
 }
 
 const plotTop = 8;
@@ -65,7 +65,7 @@ export function barChart(bins: readonly Bin[], options: BarChartOptions): Html {
     </figure>`;
 }
 
-type WithHeights = BarChartOptions & Required<Pick<BarChartOptions, "heightOf">>;
+type WithHeights = BarChartOptions & { readonly heightOf: (bin: Bin) => number };
 
 function bars(
   bins: readonly Bin[],

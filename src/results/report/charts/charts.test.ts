@@ -130,7 +130,7 @@ describe("what bars are measured by", () => {
       unit: ["photo", "photos"],
       tickOf: String,
       axis: "",
-      ...(heightOf && { heightOf }),
+      heightOf,
     });
     const [, scale] = /<svg[^>]*aria-hidden="true">(.*?)<\/svg>/s.exec(text)!;
     return Array.from(scale!.matchAll(/>([^<]+)<\/text>/g), ([, label]) => label!);

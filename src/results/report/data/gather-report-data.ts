@@ -1,4 +1,5 @@
 import type { Ledger } from "../../../ledger/ledger.ts";
+import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import {
   readFailures,
   readResults,
@@ -17,7 +18,7 @@ const stepsInOrder = ["read", "decode", "segment", "slice", "detect", "merge", "
 /** Times that are parts of several steps, or the sum of all. */
 const sums = new Set(["inference", "total"]);
 
-export interface GatherOptions {
+export interface GatherOptions extends PhotoSelection {
   readonly recipe: StoredRecipe;
   readonly signal?: AbortSignal | undefined;
   /** Called for each photo. */
@@ -27,9 +28,9 @@ export interface GatherOptions {
 /** Reads the results of one recipe once; keeps a few and counts all. */
 export async function gatherReportData(
   ledger: Ledger,
-  { recipe, signal, onPhoto }: GatherOptions,
+  { recipe, onPhoto, ...options }: GatherOptions,
 ): Promise<ReportData> {
-  const selection = { recipeHash: recipe.hash, signal };
+  const selection = { ...options, recipeHash: recipe.hash };
   const gatherer = new Gatherer(recipe);
   for await (const result of readResults(ledger, selection)) {
     gatherer.add(result);
@@ -40,13 +41,14 @@ export async function gatherReportData(
     failures.add(photo);
     onPhoto?.();
   }
-  return gatherer.finish(failures.list);
+  return { ...gatherer.finish(failures.list), selection };
 }
 
 class Gatherer {
   readonly #recipe: StoredRecipe;
   #photoCount = 0;
   #objectCount = 0;
+  #duplicates = { photos: 0, objects: 0 };
   #regionCount: number | undefined;
   #sliceCount = 0;
   #classNames: readonly string[] = [];
@@ -79,6 +81,10 @@ class Gatherer {
     const { device, fallbackReason } = result;
     this.#photoCount++;
     this.#objectCount += summary.objectCount;
+    if (result.duplicateOf !== undefined) {
+      this.#duplicates.photos++;
+      this.#duplicates.objects += summary.objectCount;
+    }
     this.#sliceCount += result.sliceCount;
     this.#classNames = result.objects.names;
     if (result.regions) this.#regionCount = (this.#regionCount ?? 0) + result.regions.length;
@@ -96,7 +102,7 @@ class Gatherer {
     this.#pictures.add({ summary, result });
   }
 
-  finish(failures: readonly FailureGroup[]): ReportData {
+  finish(failures: readonly FailureGroup[]): Omit<ReportData, "selection"> {
     const { scores } = reportLimits;
     const areFew = this.#worst.items.length <= 2 * scores;
     const worst = areFew ? this.#worst.items : this.#worst.items.slice(0, scores);
@@ -106,6 +112,7 @@ class Gatherer {
       recipe: this.#recipe,
       photoCount: this.#photoCount,
       objectCount: this.#objectCount,
+      duplicates: this.#duplicates,
       regionCount: this.#regionCount,
       sliceCount: this.#sliceCount,
       classNames: this.#classNames,

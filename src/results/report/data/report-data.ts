@@ -1,3 +1,4 @@
+import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import type { FailureGroup } from "./failure-groups.ts";
 import type { PhotoSummary } from "./photo-summary.ts";
@@ -30,6 +31,9 @@ export interface ReportData {
   readonly recipe: StoredRecipe;
   readonly photoCount: number;
   readonly objectCount: number;
+  readonly selection: PhotoSelection;
+  /** Photos with the same bytes as one before, and the objects on them. */
+  readonly duplicates: { readonly photos: number; readonly objects: number };
   /** Undefined without a segmenter. */
   readonly regionCount: number | undefined;
   /** Inferences of the detector. */

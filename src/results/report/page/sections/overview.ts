@@ -20,6 +20,7 @@ export function overviewSection(data: ReportData, { file }: { readonly file: str
         ${formatPlural(objectCount, "object")} <span>on ${formatPlural(photoCount, "photo")}</span>
       </h1>
       <p class="quiet"><bdi>${file}</bdi>${whenCounted(data)}</p>
+      ${selectionNote(data)}
     </header>
     ${notices(data)}
     <section aria-label="Totals">
@@ -134,7 +135,28 @@ function notices(data: ReportData): Html[] {
       <b>Not finished.</b> ${whatIsLeft}; run the same command again to go on.
     </p>`;
   const fallbacks = isMixed(data) ? fallbacksOf(data) : [];
-  return [...(left > 0 ? [unfinished] : []), ...fallbacks.map(fallbackNotice)];
+  return [
+    ...(left > 0 ? [unfinished] : []),
+    ...(data.duplicates.photos > 0 ? [duplicatesNotice(data)] : []),
+    ...fallbacks.map(fallbackNotice),
+  ];
+}
+
+function duplicatesNotice({ duplicates: { photos, objects } }: ReportData): Html {
+  const copies = photos === 1 ? "1 photo is a copy" : `${formatCount(photos)} photos are copies`;
+  return html`
+    <p class="notice">
+      <b>${copies} of others</b>, byte for byte, and their ${formatPlural(objects, "object")} are
+      counted as well. To count them once, make the report with --count-duplicates-once.
+    </p>`;
+}
+
+/** The photos that the report is about, where it is not about all. */
+function selectionNote({ selection: { under, countDuplicatesOnce } }: ReportData): Html | false {
+  if (under === undefined && !countDuplicatesOnce) return false;
+  const place = under !== undefined && html`Photos at or below <bdi>${under}</bdi>. `;
+  return html`
+    <p class="quiet">${place}${countDuplicatesOnce && "Copies of a photo are counted once."}</p>`;
 }
 
 function fallbackNotice({ device, fallbackReason, photos }: Fallback): Html {
