@@ -190,6 +190,41 @@ export const errorCodes = {
     retryable: true,
     summary: "The Redis that holds the queue could not be reached.",
   },
+  QUEUE_ACCESS_DENIED: {
+    blames: "queue",
+    retryable: false,
+    summary: "The queue's Redis refuses the password, the user, or what the user may do.",
+  },
+  QUEUE_IN_CLUSTER: {
+    blames: "caller",
+    retryable: false,
+    summary: "The queue's Redis is a cluster, and the queue's keys are not on one of its nodes.",
+  },
+  QUEUE_READ_ONLY: {
+    blames: "queue",
+    retryable: true,
+    summary: "The queue's Redis takes no writes: it is a replica, or has too few replicas.",
+  },
+  QUEUE_FULL: {
+    blames: "queue",
+    retryable: true,
+    summary: "The memory of the queue's Redis is full.",
+  },
+  QUEUE_NOT_SAVED: {
+    blames: "queue",
+    retryable: true,
+    summary: "The queue's Redis cannot save its data to the disk and takes no writes.",
+  },
+  QUEUE_NOT_READY: {
+    blames: "queue",
+    retryable: true,
+    summary: "The queue's Redis answers but cannot serve now: it loads its data, or is busy.",
+  },
+  QUEUE_REFUSED: {
+    blames: "queue",
+    retryable: false,
+    summary: "The queue's Redis refused a request for another reason.",
+  },
   WORKER_NOT_READY: {
     blames: "machine",
     retryable: true,

@@ -1,0 +1,35 @@
+import { type BackendFactory, createRedisBackend, type RedisQueueBackend } from "bullmq";
+import type { QueuePatience } from "./queue-patience.ts";
+
+/** The operations by which a worker ends its work on a job. */
+const endings = [
+  "moveToCompleted",
+  "moveToFailed",
+  "moveToDelayed",
+  "retryJob",
+  "moveJobFromActiveToWait",
+] as const satisfies (keyof RedisQueueBackend)[];
+
+/**
+ * Makes BullMQ's worker wait while Redis refuses to serve. By itself it would ask for the next job
+ * without a pause, and fail a job whose end Redis does not take. Each of these operations is one
+ * script, and a script that is refused has done nothing.
+ *
+ * @param signal ends the wait for a next job
+ */
+export function patientBackend(
+  patience: QueuePatience,
+  signal: AbortSignal,
+): BackendFactory<RedisQueueBackend> {
+  return (name, options, connections) => {
+    const backend = createRedisBackend(name, options, connections);
+    const take = backend.moveToActive.bind(backend);
+    backend.moveToActive = (...args) =>
+      patience.repeat(() => take(...args), { always: true, signal });
+    for (const ending of endings) {
+      const end = backend[ending].bind(backend) as (...args: unknown[]) => Promise<never>;
+      backend[ending] = (...args: unknown[]) => patience.repeat(() => end(...args));
+    }
+    return backend;
+  };
+}

@@ -1,0 +1,157 @@
+import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
+
+/** What a reply of Redis means for a queue. */
+interface Refusal {
+  readonly code: ErrorCode;
+  /** Follows "Expected". */
+  readonly expected: string;
+  /** What to do. */
+  readonly advice: string;
+}
+
+/**
+ * Converts an error that Redis replied with into one of ours, with what to do. Undefined for any
+ * other error.
+ */
+export function toQueueError(error: unknown, queue: string): OrangeryError | undefined {
+  if (!isReply(error)) return undefined;
+  // A transaction is refused for what a request in it was refused for.
+  const { previousErrors: [previous] = [] } = error as { previousErrors?: readonly unknown[] };
+  if (isReply(previous)) return toQueueError(previous, queue);
+  const reply = error.message.split("\n", 1)[0]!.slice(0, 200);
+  const { code, expected, advice } = refusalOf(reply, queue);
+  return new OrangeryError(code, `Expected ${expected}, got "${reply}". ${advice}`, {
+    cause: error,
+    details: { queue, reply },
+  });
+}
+
+/** Converts any error of a connection to Redis into one of ours. */
+export function toQueueTrouble(error: unknown, queue: string): OrangeryError {
+  if (isOrangeryError(error)) return error;
+  const { message, code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
+  const trouble = toQueueError(error, queue);
+  return trouble ?? unreachable({ got: message || code || "no answer", cause: error });
+}
+
+/** The failure for a Redis that does not answer. */
+export function unreachable({ got, cause }: { got: string; cause?: unknown }): OrangeryError {
+  return new OrangeryError(
+    "QUEUE_UNREACHABLE",
+    `Expected an answer of the queue's Redis, got ${got}. ` +
+      "Check its URL (--redis or REDIS_URL) and that it runs.",
+    { cause },
+  );
+}
+
+/** Runs requests of a queue so that they fail with errors of ours. */
+export async function withQueueErrors<T>(
+  { name }: { readonly name: string },
+  requests: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await requests();
+  } catch (error) {
+    throw toQueueError(error, name) ?? error;
+  }
+}
+
+/** Drivers name the errors that are replies of the server, and not their own, like this. */
+const replyNames = new Set(["ReplyError", "SimpleError", "BlobError", "ErrorReply"]);
+
+function isReply(error: unknown): error is Error {
+  return error instanceof Error && replyNames.has(error.name);
+}
+
+function refusalOf(reply: string, queue: string): Refusal {
+  const [prefix = ""] = reply.split(" ", 1);
+  const refusal = refusals[prefix]?.(reply, queue);
+  if (refusal !== undefined) return refusal;
+  if (/max number of clients reached/.test(reply)) {
+    return {
+      code: "QUEUE_NOT_READY",
+      expected: "the queue's Redis to take another connection",
+      advice: "Raise its `maxclients`, or close connections. Workers wait and go on by themselves.",
+    };
+  }
+  return {
+    code: "QUEUE_REFUSED",
+    expected: "the queue's Redis to do what a queue needs",
+    advice: "Redis 6.2 or newer is needed, and keys that no other program uses.",
+  };
+}
+
+const inACluster = "the queue's keys to be on the node of a Redis cluster that was asked";
+const oneSlot = (queue: string) =>
+  queue.includes("{")
+    ? "Give `prefix` no braces of its own."
+    : `Put the queue's name in braces, {${queue}}, wherever it is given: to enqueue, worker and status.`;
+
+const notReady = (expected: string) => (): Refusal => ({
+  code: "QUEUE_NOT_READY",
+  expected,
+  advice: "It passes by itself; if it does not, read the log of Redis. Workers wait and go on.",
+});
+
+const denied = (): Refusal => ({
+  code: "QUEUE_ACCESS_DENIED",
+  expected: "the queue's Redis to accept the user and the password",
+  advice:
+    "Check them in --redis, REDIS_URL or `connection`. In a URL, write / as %2F, # as %23, ? as %3F, " +
+    "@ as %40 and % as %25.",
+});
+
+/** By the word that a reply begins with. */
+const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusal>> = {
+  NOAUTH: denied,
+  WRONGPASS: denied,
+  DENIED: () => ({
+    code: "QUEUE_ACCESS_DENIED",
+    expected: "the queue's Redis to accept connections from here",
+    advice: "Set a password for it (`requirepass`), or bind it to a network that is trusted.",
+  }),
+  NOPERM: () => ({
+    code: "QUEUE_ACCESS_DENIED",
+    expected: "the user of the queue's Redis to have the rights that a queue needs",
+    advice: "docs/deploy.md has the ACL line that grants them.",
+  }),
+  CROSSSLOT: (_reply, queue) => ({
+    code: "QUEUE_IN_CLUSTER",
+    expected: inACluster,
+    advice: oneSlot(queue),
+  }),
+  MOVED: (reply) => ({
+    code: "QUEUE_IN_CLUSTER",
+    expected: inACluster,
+    advice:
+      `Connect to the node that has them, ${reply.split(" ").at(-1)}, ` +
+      "or give ioredis' Cluster as `connection`.",
+  }),
+  READONLY: () => ({
+    code: "QUEUE_READ_ONLY",
+    expected: "the queue's Redis to take writes",
+    advice: "It is a replica: connect to its master. Workers wait until it is one.",
+  }),
+  NOREPLICAS: () => ({
+    code: "QUEUE_READ_ONLY",
+    expected: "the queue's Redis to take writes",
+    advice: "Too few replicas follow it (`min-replicas-to-write`). Workers wait and go on.",
+  }),
+  OOM: () => ({
+    code: "QUEUE_FULL",
+    expected: "the queue's Redis to have memory left",
+    advice:
+      "Raise its `maxmemory`, or remove keys: jobs cannot even be finished. Workers wait and go on.",
+  }),
+  MISCONF: () => ({
+    code: "QUEUE_NOT_SAVED",
+    expected: "the queue's Redis to save its data to the disk",
+    advice: "Look at its disk and its log: it takes no writes before. Workers wait and go on.",
+  }),
+  LOADING: notReady("the queue's Redis to have its data in memory"),
+  BUSY: notReady("the queue's Redis to have finished another program's script"),
+  MASTERDOWN: notReady("the queue's Redis to be connected to its master"),
+  CLUSTERDOWN: notReady("the queue's Redis cluster to be complete"),
+  TRYAGAIN: notReady("the queue's Redis cluster to have moved the queue's keys"),
+  ASK: notReady("the queue's Redis cluster to have moved the queue's keys"),
+};
