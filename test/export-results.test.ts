@@ -99,7 +99,7 @@ describe("csv", () => {
     assert.match(second!, /^\/photos\/b\/1\.jpg,done,100,80,0,0,1,,,cpu,/);
     assert.equal(
       last,
-      '/photos/c/=1+1.jpg,failed,,,,,,,,,,,,,PHOTO_UNREADABLE,"Expected a photo,\ngot ""nothing""."',
+      '/photos/c/=1+1.jpg,failed,,,,,,,,,,,,,PHOTO_UNREADABLE,"Expected a photo,\ngot ""nothing"".",,',
     );
   });
 
@@ -110,6 +110,93 @@ describe("csv", () => {
     assert.equal(status, 0, stderr);
     assert.equal(stdout.split("\r\n")[1], "/photos/a/1.jpg,1,plant,0.93,12.34,20,22.34,40.5,1");
     assert.equal(stdout.split("\r\n").length, 6);
+  });
+});
+
+describe("a selection of photos", () => {
+  const file = "selection.db";
+  const sourcesIn = async (...args: string[]) => {
+    const text = await exportTo("selected.csv", file, ...args, ...["--format", "csv"]);
+    const photos = text.split("\r\n").slice(1, -1);
+    return [...new Set(photos.map((row) => row.split(",")[0]))];
+  };
+  before(async () => {
+    const contentSha256 = "ab".repeat(32);
+    const result = counted.result!;
+    await recordPhotos(join(folder.path, file), [
+      { source: "/photos/a/1.jpg", contentSha256, result },
+      { source: "/photos/b/1.jpg", contentSha256, result },
+      { source: "/photos/b/2.png", result: third.result! },
+      broken,
+    ]);
+  });
+
+  test("is all photos below a folder", async () => {
+    const all = ["/photos/a/1.jpg", "/photos/b/1.jpg", "/photos/b/2.png"];
+    assert.deepEqual(await sourcesIn("--under", "/photos"), all);
+    assert.deepEqual(await sourcesIn("--under", "/photos/b/"), all.slice(1));
+    assert.deepEqual(await sourcesIn("--under", "/photos/a/1.jpg"), all.slice(0, 1));
+  });
+
+  test("of none is refused, and says where there are some", async () => {
+    for (const command of [
+      ["export-results", file, "--format", "csv"],
+      ["report", file],
+    ]) {
+      const { status, stderr } = await folder.run(...command, "--under", "/photo");
+      assert.equal(status, 2);
+      assert.match(stderr, /at or below \/photo in the results, got none.*\/photos\/a\/1\.jpg/);
+    }
+  });
+
+  test("has copies once where that is asked for, and names them otherwise", async () => {
+    assert.deepEqual(await sourcesIn("--count-duplicates-once"), [
+      "/photos/a/1.jpg",
+      "/photos/b/2.png",
+    ]);
+    const args = [file, "--format", "csv", "--rows", "photos"];
+    const rows = (await exportTo("copies.csv", ...args)).split("\r\n").slice(1, 4);
+    assert.deepEqual(
+      rows.map((row) => row.split(",").slice(-2)),
+      [
+        ["", ""],
+        ["/photos/a/1.jpg", ""],
+        ["", ""],
+      ],
+    );
+  });
+
+  test("is named relative to a folder", async () => {
+    const relative = ["--relative-to", "/photos"];
+    assert.deepEqual(await sourcesIn(...relative), ["a/1.jpg", "b/1.jpg", "b/2.png"]);
+    const coco = await exportJson("relative.json", file, "--format", "coco", ...relative);
+    assert.deepEqual(
+      coco.images.map(({ file_name, duplicate_of }: Record<string, string>) => [
+        file_name,
+        duplicate_of,
+      ]),
+      [
+        ["a/1.jpg", undefined],
+        ["b/1.jpg", "a/1.jpg"],
+        ["b/2.png", undefined],
+      ],
+    );
+    const under = ["--under", "/photos/b", "--relative-to", "/photos"];
+    const { status, stderr } = await folder.run(
+      ...["export-results", file, "--format", "yolo", "--out", "relative", ...under],
+    );
+    assert.equal(status, 0, stderr);
+    const labels = await readdir(join(folder.path, "relative", "labels"), { recursive: true });
+    assert.deepEqual(labels.sort(), ["b", "b/1.txt", "b/2.txt"]);
+  });
+
+  test("is refused relative to a folder that does not hold all photos", async () => {
+    const { status, stderr } = await folder.run(
+      ...["export-results", file, "--format", "csv", "--relative-to", "/photos/b"],
+    );
+    assert.equal(status, 2);
+    assert.match(stderr, /below \/photos\/b, .*\/photos\/a\/1\.jpg is not\..*--under/);
+    await assertNothingPartial();
   });
 });
 
@@ -211,10 +298,7 @@ describe("yolo", () => {
 
     const again = await folder.run(...args);
     assert.equal(again.status, 2);
-    assert.match(
-      again.stderr,
-      /Expected a folder for labels that is new or empty, .*\[INVALID_ARGUMENT\]/,
-    );
+    assert.match(again.stderr, /Expected a new or empty folder for labels, .*\[INVALID_ARGUMENT\]/);
   });
 
   test("puts the score last where it is asked for, and stays in its folder whatever photos are called", async () => {

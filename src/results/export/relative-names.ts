@@ -23,8 +23,8 @@ export function nameRelativeTo<Photo extends Named>(
 function refuse(source: string, place: string): never {
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected all photos below ${place}, to name them relative to it, but ${source} is not. Name a ` +
-      "folder that holds all, or leave the others out with --under.",
+    `Expected all photos below ${place}, to name them relative to it, but ${source} is not. ` +
+      "Name a folder that holds all, or leave the others out with --under.",
     { details: { photo: source, place } },
   );
 }
