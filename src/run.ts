@@ -3,8 +3,18 @@
 export type { AccessOptions, Ledger } from "./ledger/ledger.ts";
 export { type OpenLedgerOptions, openLedger } from "./ledger/open-ledger.ts";
 export type { Reason } from "./ledger/photos/entry-rows.ts";
+export {
+  type ForgetPhotosOptions,
+  type ForgottenPhotos,
+  forgetPhotos,
+} from "./ledger/photos/forget-photos.ts";
 export type { PhotoSelection } from "./ledger/photos/selection.ts";
-export type { Findings, ObjectCount, PhotoResult } from "./ledger/results/result-rows.ts";
+export type {
+  Findings,
+  ObjectCount,
+  PhotoResult,
+  PhotoWarning,
+} from "./ledger/results/result-rows.ts";
 export {
   type FailedPhoto,
   type ReadResultsOptions,
@@ -23,6 +33,8 @@ export type {
   WorklistTotals,
   WorklistView,
 } from "./ledger/worklist/worklist-view.ts";
+export type { LeftOutCounts } from "./pipeline/photos/left-out.ts";
+export type { PhotoFilterOptions } from "./pipeline/photos/photo-filter.ts";
 export type { CountOptions, JobModel, RecipePredictOptions } from "./pipeline/run/count-recipe.ts";
 export {
   type AddOptions,

@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { checkPhotoPaths, type FindPhotosOptions, findPhotos } from "./photo-files.ts";
+import { LeftOut } from "./left-out.ts";
+import { type FindPhotosOptions, findPhotos } from "./photo-files.ts";
+import { PhotoFilter, type PhotoFilterOptions } from "./photo-filter.ts";
+import { checkPhotoPaths } from "./photo-paths.ts";
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-photos-"));
 
@@ -61,22 +64,105 @@ test("size and time of a photo are listed, the time to the microsecond", async (
   }
 });
 
-test("links are followed, in a circle once, and those that lead nowhere are left out", async () => {
+test("links are followed, in a circle once", async () => {
   await using folder = await temporaryFolder();
   await plant(folder.path, ["a/1.jpg", "z/2.jpg"]);
   await symlink("..", join(folder.path, "a", "up"));
   await symlink("z", join(folder.path, "link-to-z"));
-  await symlink("nowhere", join(folder.path, "lost.jpg"));
-  await symlink("itself.jpg", join(folder.path, "itself.jpg"));
   await symlink("z/2.jpg", join(folder.path, "same.jpg"));
   assert.deepEqual(await find(folder.path), ["a/1.jpg", "link-to-z/2.jpg", "same.jpg"]);
 });
 
-test("folders to skip are skipped", async () => {
+test("links that lead nowhere are photos, files or reported, by their names", async () => {
   await using folder = await temporaryFolder();
-  await plant(folder.path, ["a.jpg", "annotated/a.jpg"]);
+  for (const name of ["lost.jpg", "notes.txt", ".#lock", "2026", "2026.11"]) {
+    await symlink("nowhere", join(folder.path, name));
+  }
+  await symlink("itself.jpg", join(folder.path, "itself.jpg"));
+  const leftOut = new LeftOut();
+  const unreadable: string[] = [];
+  const found = await find(folder.path, ["."], {
+    leftOut,
+    onUnreadable: (path, error) => unreadable.push(`${basename(path)}: ${error}`),
+  });
+  assert.deepEqual(found, ["itself.jpg", "lost.jpg"]);
+  assert.deepEqual(leftOut.counts.byExtension, { hidden: 1, ".txt": 1 });
+  assert.deepEqual(unreadable, [
+    "2026: Error: it is a link to nowhere, which is not there",
+    "2026.11: Error: it is a link to nowhere, which is not there",
+  ]);
+});
+
+test("every file in a folder is a photo or left out, folders of thumbnails are named", async () => {
+  await using folder = await temporaryFolder();
+  const photos = ["a.jpg", "phone/b.HEIC", "raw/c.CR2", "old.gif"];
+  const others = ["notes.txt", "a.xmp", "b.XMP", "LICENSE", ".DS_Store", "._a.jpg", "film.mp4"];
+  await plant(folder.path, [
+    ...photos,
+    ...others,
+    "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg",
+    "phone/@eaDir/b.HEIC/SYNOPHOTO_THUMB_M.jpg",
+    ".thumbnails/a.jpg",
+    "__MACOSX/._a.jpg",
+    "$RECYCLE.BIN/a.jpg",
+    "#recycle/a.jpg",
+    ".Trash-1000/files/a.jpg",
+  ]);
+  const leftOut = new LeftOut();
+  assert.deepEqual(await find(folder.path, ["."], { leftOut }), photos.toSorted());
+  assert.deepEqual(leftOut.counts, {
+    files: others.length,
+    byExtension: { hidden: 2, ".xmp": 2, other: 1, ".mp4": 1, ".txt": 1 },
+    folders: {
+      "@eaDir": 2,
+      "#recycle": 1,
+      "$RECYCLE.BIN": 1,
+      ".Trash-1000": 1,
+      ".thumbnails": 1,
+      __MACOSX: 1,
+    },
+  });
+});
+
+test("patterns leave out and take in files and folders below the one that is named", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a.jpg", "a.cr2", "old/b.jpg", "new/old/c.jpg", "new/d.dat", ".e.jpg"]);
+  const cases: [filter: PhotoFilterOptions, found: string[]][] = [
+    [{ exclude: ["*.CR2"] }, ["a.jpg", "new/old/c.jpg", "old/b.jpg"]],
+    [{ exclude: ["old", "a.*"] }, []],
+    [{ exclude: ["/old"] }, ["a.cr2", "a.jpg", "new/old/c.jpg"]],
+    [{ include: ["new"] }, ["new/old/c.jpg"]],
+    [{ include: ["*.dat", ".e.jpg"] }, [".e.jpg", "new/d.dat"]],
+    [{ include: ["**/old/*"], exclude: ["c.jpg"] }, ["old/b.jpg"]],
+  ];
+  for (const [options, expected] of cases) {
+    const leftOut = new LeftOut();
+    const found = await find(folder.path, ["."], { filter: new PhotoFilter(options), leftOut });
+    assert.deepEqual(found, expected, JSON.stringify(options));
+    if (leftOut.counts.folders.old === undefined) {
+      assert.equal(leftOut.counts.files, 6 - found.length, JSON.stringify(options));
+    }
+  }
+});
+
+test("a file that is named is left out by a pattern only", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["@eaDir/.a.dat", "b.jpg"]);
+  const filter = new PhotoFilter({ exclude: ["b.*"], include: ["c.*"] });
+  const leftOut = new LeftOut();
+  const found = await find(folder.path, ["@eaDir/.a.dat", "b.jpg"], { filter, leftOut });
+  assert.deepEqual(found, ["@eaDir/.a.dat"]);
+  assert.deepEqual(leftOut.counts.byExtension, { ".jpg": 1 });
+});
+
+test("folders and files to skip are skipped and not counted", async () => {
+  await using folder = await temporaryFolder();
+  await plant(folder.path, ["a.jpg", "annotated/a.jpg", "results.db", "results.db-wal"]);
   const skipFolders = [join(folder.path, "annotated"), join(folder.path, "missing")];
-  assert.deepEqual(await find(folder.path, ["."], { skipFolders }), ["a.jpg"]);
+  const skipFiles = [join(folder.path, "results.db")];
+  const leftOut = new LeftOut();
+  assert.deepEqual(await find(folder.path, ["."], { skipFolders, skipFiles, leftOut }), ["a.jpg"]);
+  assert.equal(leftOut.counts.files, 0);
 });
 
 test("more files than are looked at together keep their order", async () => {

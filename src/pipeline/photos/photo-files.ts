@@ -1,130 +1,165 @@
-import type { BigIntStats } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { OrangeryError } from "../../errors.ts";
+import type { BigIntStats, Dirent } from "node:fs";
+import { lstat, readdir, readlink, stat } from "node:fs/promises";
+import { extname, join, resolve } from "node:path";
 import type { PhotoFile } from "../../ledger/worklist/add-photos.ts";
-import { hasPictureExtension } from "../../vision/photo/decode-picture.ts";
+import type { LeftOut } from "./left-out.ts";
+import { PhotoFilter } from "./photo-filter.ts";
+import type { PhotoPath } from "./photo-paths.ts";
 
+/** How folders are searched for photos. */
 export interface FindPhotosOptions {
-  /** Folders to leave out wherever they are met: where the annotated pictures go. */
+  /** Which files are photos. Default: pictures that are not hidden, outside of thumbnail folders. */
+  readonly filter?: PhotoFilter | undefined;
+  /** Counts what is left out. */
+  readonly leftOut?: LeftOut | undefined;
+  /** Folders to pass over without counting them: where the annotated pictures go. */
   readonly skipFolders?: readonly string[] | undefined;
+  /** Files to pass over like that, with those whose names begin as theirs: the results file. */
+  readonly skipFiles?: readonly string[] | undefined;
   /**
-   * Told of a folder or file below a path that cannot be looked at; the walk goes on without it.
+   * Called for each folder or file below a path that cannot be looked at; the walk goes on without
+   * it.
    */
   readonly onUnreadable?: ((path: string, error: unknown) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A path that was asked for and exists. */
-export interface PhotoPath {
-  /** Absolute. */
-  readonly path: string;
-  readonly stats: BigIntStats;
-}
-
-/** So many files are looked at together: a network disk answers each after a while. */
+/** Files whose size and time are read together: a network disk answers each after a while. */
 const statsAtOnce = 64;
 
 /**
- * Makes sure that all paths exist before any work is done.
- *
- * @throws `PHOTO_NOT_FOUND` naming every path that does not exist or is neither file nor folder.
- */
-export async function checkPhotoPaths(paths: readonly string[]): Promise<PhotoPath[]> {
-  const found: PhotoPath[] = [];
-  const missing: string[] = [];
-  for (const path of paths.map((path) => resolve(path))) {
-    try {
-      const stats = await stat(path, { bigint: true });
-      if (stats.isFile() || stats.isDirectory()) found.push({ path, stats });
-      else missing.push(`${path} (neither a file nor a folder)`);
-    } catch (error) {
-      missing.push(`${path} (${(error as NodeJS.ErrnoException).code})`);
-    }
-  }
-  if (missing.length === 0) return found;
-  throw new OrangeryError(
-    "PHOTO_NOT_FOUND",
-    `Expected photos or folders of photos, but cannot find ${missing.join(", ")}. Check the ` +
-      `${missing.length === 1 ? "path" : "paths"} and the rights; nothing was started.`,
-    { details: { missing } },
-  );
-}
-
-/**
  * Lists the photos of the paths: a file whatever its name, a folder's files by extension with all
- * folders below it. In the order of the paths, and in a folder in the order of the names. Hidden
- * files and folders are left out. Symbolic links are followed; a folder is listed once however
- * often it is met, so that links in a circle end.
+ * folders below it. In the order of the paths, and in a folder in the order of the names. Symbolic
+ * links are followed; a folder is listed once however often it is met, so that links in a circle
+ * end. A link that leads nowhere and ends like a photo is listed: it fails when it is read.
  */
 export async function* findPhotos(
   paths: readonly PhotoPath[],
-  { skipFolders = [], onUnreadable = () => {}, signal }: FindPhotosOptions = {},
+  options: FindPhotosOptions = {},
 ): AsyncGenerator<PhotoFile> {
-  const seenFolders = new Set<string>();
-  for (const folder of skipFolders) {
-    const stats = await statOrUndefined(folder);
-    if (stats !== undefined) seenFolders.add(identity(stats));
-  }
+  const walk = await PhotoWalk.start(options);
   for (const { path, stats } of paths) {
-    if (stats.isFile()) yield toPhotoFile(path, stats);
-    else yield* walk(path, stats);
+    if (stats.isDirectory()) yield* walk.list({ folder: path, below: "", stats });
+    else if (walk.filter.takesNamed(path)) yield toPhotoFile(path, stats);
+    else options.leftOut?.addFile(path);
+  }
+}
+
+interface Folder {
+  readonly folder: string;
+  /** Its path below the folder that was named, with slashes; empty for that one. */
+  readonly below: string;
+  readonly stats: BigIntStats;
+}
+
+interface Entry {
+  readonly path: string;
+  readonly below: string;
+  readonly dirent: Dirent;
+}
+
+class PhotoWalk {
+  readonly filter: PhotoFilter;
+  readonly #options: FindPhotosOptions;
+  readonly #skipFiles: readonly string[];
+  readonly #seenFolders = new Set<string>();
+
+  private constructor(options: FindPhotosOptions) {
+    this.filter = options.filter ?? new PhotoFilter();
+    this.#options = options;
+    this.#skipFiles = (options.skipFiles ?? []).map((file) => resolve(file));
   }
 
-  async function* walk(folder: string, stats: BigIntStats): AsyncGenerator<PhotoFile> {
-    signal?.throwIfAborted();
-    if (seenFolders.has(identity(stats))) return;
-    seenFolders.add(identity(stats));
-    const names = await listCandidates(folder, onUnreadable);
-    for (let from = 0; from < names.length; from += statsAtOnce) {
-      const entries = await Promise.all(
-        names.slice(from, from + statsAtOnce).map(async (name) => {
-          const path = join(folder, name);
-          return { path, stats: await statOrUndefined(path, onUnreadable) };
-        }),
-      );
-      signal?.throwIfAborted();
-      for (const { path, stats } of entries) {
-        if (stats?.isDirectory()) yield* walk(path, stats);
-        else if (stats?.isFile() && hasPictureExtension(path)) yield toPhotoFile(path, stats);
+  static async start(options: FindPhotosOptions): Promise<PhotoWalk> {
+    const walk = new PhotoWalk(options);
+    for (const folder of options.skipFolders ?? []) {
+      const stats = await stat(folder, { bigint: true }).catch(() => undefined);
+      if (stats !== undefined) walk.#seenFolders.add(identity(stats));
+    }
+    return walk;
+  }
+
+  async *list({ folder, below, stats }: Folder): AsyncGenerator<PhotoFile> {
+    this.#options.signal?.throwIfAborted();
+    if (this.#seenFolders.has(identity(stats))) return;
+    this.#seenFolders.add(identity(stats));
+    const entries = await this.#candidates(folder, below);
+    for (let from = 0; from < entries.length; from += statsAtOnce) {
+      const some = entries.slice(from, from + statsAtOnce);
+      const looked = await Promise.all(some.map((entry) => this.#look(entry)));
+      this.#options.signal?.throwIfAborted();
+      for (const [index, stats] of looked.entries()) {
+        const { path, below } = some[index]!;
+        if (stats === undefined) continue;
+        if (!stats.isDirectory()) yield* this.#file(path, below, stats);
+        else if (this.filter.takesFolder(below)) yield* this.list({ folder: path, below, stats });
+        else this.#options.leftOut?.addFolder(below);
       }
     }
   }
-}
 
-/** Names in a folder that may be a photo or lead to some, in code-unit order. */
-async function listCandidates(
-  folder: string,
-  onUnreadable: (folder: string, error: unknown) => void,
-): Promise<string[]> {
-  try {
-    const entries = await readdir(folder, { withFileTypes: true });
-    return entries
-      .filter((entry) => !entry.isFile() || hasPictureExtension(entry.name))
-      .map(({ name }) => name)
-      .filter((name) => !name.startsWith("."))
-      .sort();
-  } catch (error) {
-    onUnreadable(folder, error);
-    return [];
+  /** What a folder holds that may be a photo or lead to some, in code-unit order of the names. */
+  async #candidates(folder: string, below: string): Promise<Entry[]> {
+    try {
+      const dirents = await readdir(folder, { withFileTypes: true });
+      return dirents
+        .map((dirent) => ({
+          path: join(folder, dirent.name),
+          below: below === "" ? dirent.name : `${below}/${dirent.name}`,
+          dirent,
+        }))
+        .filter((entry) => this.#isCandidate(entry))
+        .sort((a, b) => (a.dirent.name < b.dirent.name ? -1 : 1));
+    } catch (error) {
+      this.#options.onUnreadable?.(folder, error);
+      return [];
+    }
   }
-}
 
-/**
- * Undefined for what vanished meanwhile, for links that lead nowhere, and for what `onUnreadable`
- * is told of.
- */
-async function statOrUndefined(
-  path: string,
-  onUnreadable: (path: string, error: unknown) => void = () => {},
-): Promise<BigIntStats | undefined> {
-  try {
-    return await stat(path, { bigint: true });
-  } catch (error) {
-    const isGone = ["ENOENT", "ELOOP"].includes((error as NodeJS.ErrnoException).code!);
-    // Node puts this in the place of bytes that are no UTF-8, and finds no such file.
-    if (path.includes("\uFFFD")) onUnreadable(path, new Error("its name is not UTF-8"));
-    else if (!isGone) onUnreadable(path, error);
+  /** Leaves files out whose names say enough, so that nothing else is asked of them. */
+  #isCandidate({ path, below, dirent }: Entry): boolean {
+    if (this.#skipFiles.some((file) => path.startsWith(file))) return false;
+    if (!dirent.isFile() || this.filter.judgeFile(below) === "photo") return true;
+    this.#options.leftOut?.addFile(below);
+    return false;
+  }
+
+  *#file(path: string, below: string, stats: BigIntStats): Generator<PhotoFile> {
+    const isFile = stats.isFile() || stats.isSymbolicLink();
+    if (isFile && this.filter.judgeFile(below) === "photo") yield toPhotoFile(path, stats);
+    else this.#options.leftOut?.addFile(below);
+  }
+
+  /** Undefined for what vanished meanwhile, and for what `onUnreadable` was called for. */
+  async #look({ path, below, dirent }: Entry): Promise<BigIntStats | undefined> {
+    try {
+      return await stat(path, { bigint: true });
+    } catch (error) {
+      // Node puts this in the place of bytes that are no UTF-8, and finds no such file.
+      const isNotUtf8 = path.includes("\uFFFD");
+      const isGone = ["ENOENT", "ELOOP"].includes((error as NodeJS.ErrnoException).code!);
+      if (isGone && dirent.isSymbolicLink()) return await this.#lookAtLink(path, below);
+      if (isNotUtf8) this.#options.onUnreadable?.(path, new Error("its name is not UTF-8"));
+      else if (!isGone) this.#options.onUnreadable?.(path, error);
+      return undefined;
+    }
+  }
+
+  /** A link that leads nowhere is a file where its name says so; otherwise it may be a folder. */
+  async #lookAtLink(path: string, below: string): Promise<BigIntStats | undefined> {
+    try {
+      const isFile = /^\.[a-z]\w{0,4}$/i.test(extname(path));
+      if (isFile || this.filter.judgeFile(below) !== "other") {
+        return await lstat(path, { bigint: true });
+      }
+      const target = await readlink(path);
+      this.#options.onUnreadable?.(
+        path,
+        new Error(`it is a link to ${target}, which is not there`),
+      );
+    } catch (error) {
+      this.#options.onUnreadable?.(path, error);
+    }
     return undefined;
   }
 }

@@ -1,14 +1,12 @@
+import { resolve } from "node:path";
 import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
 import { urlScheme } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
-import { HttpPhotoReader } from "./remote/http-photo-reader.ts";
-import {
-  checkPhotoPaths,
-  type FindPhotosOptions,
-  findPhotos,
-  type PhotoPath,
-} from "./photo-files.ts";
+import { photoFailureOf } from "./photo-failure.ts";
+import { type FindPhotosOptions, findPhotos } from "./photo-files.ts";
+import { checkPhotoPaths, type PhotoPath } from "./photo-paths.ts";
 import { type PhotoBytes, readPhoto } from "./read-photo.ts";
+import { HttpPhotoReader } from "./remote/http-photo-reader.ts";
 import type {
   FetchLimits,
   ListedPhoto,
@@ -20,7 +18,20 @@ import { S3PhotoReader } from "./remote/s3-photo-reader.ts";
 export interface PhotoReaderOptions extends Partial<FetchLimits> {
   /** Whether `http(s)` photos may come from private addresses. Default false. */
   readonly allowPrivateAddresses?: boolean | undefined;
+  /**
+   * Remember the names of listed photos that differ from their sources, as signed URLs do, so that
+   * {@link PhotoReader.read} takes the sources, too. Default false.
+   */
+  readonly remembersNames?: boolean | undefined;
 }
+
+export interface ListPhotosOptions extends FindPhotosOptions {
+  /** Called for each name that has no photos. */
+  readonly onEmpty?: ((name: string) => void) | undefined;
+}
+
+/** Names that are looked up together: a network disk and a bucket answer each after a while. */
+const namesAtOnce = 64;
 
 /** Default limits of what is fetched over a network. */
 const defaults: FetchLimits = { maxBytes: 512 * 2 ** 20, timeoutMs: 60_000, attempts: 3 };
@@ -31,9 +42,15 @@ const defaults: FetchLimits = { maxBytes: 512 * 2 ** 20, timeoutMs: 60_000, atte
 export class PhotoReader implements Disposable {
   readonly #remote: ReadonlyMap<string, RemotePhotoReader>;
   readonly #maxBytes: number | undefined;
+  /** By sources. */
+  readonly #names: Map<string, string> | undefined;
 
   /** @throws `INVALID_ARGUMENT` for a limit below 1. */
-  constructor({ allowPrivateAddresses = false, ...limits }: PhotoReaderOptions = {}) {
+  constructor({
+    allowPrivateAddresses = false,
+    remembersNames = false,
+    ...limits
+  }: PhotoReaderOptions = {}) {
     checkOptions({ ...limits }, wholeNumberFrom(1));
     const checked = { ...defaults, ...limits };
     const http = new HttpPhotoReader({ ...checked, allowPrivateAddresses });
@@ -43,10 +60,11 @@ export class PhotoReader implements Disposable {
       ["s3", new S3PhotoReader(checked)],
     ]);
     this.#maxBytes = limits.maxBytes;
+    this.#names = remembersNames ? new Map() : undefined;
   }
 
   /**
-   * Makes sure that those of the names that are paths exist, and gives them.
+   * Makes sure that those of the names exist that are paths, and returns these.
    *
    * @throws `PHOTO_NOT_FOUND`, also for a name of another kind.
    */
@@ -63,27 +81,85 @@ export class PhotoReader implements Disposable {
    */
   async *list(
     names: readonly string[],
-    options: FindPhotosOptions = {},
+    { onEmpty, ...options }: ListPhotosOptions = {},
   ): AsyncGenerator<ListedPhoto> {
-    const paths = await this.check(names);
-    let local = 0;
+    const paths = (await this.check(names)).values();
     for (const name of names) {
       const reader = this.#remoteOf(name);
-      if (reader !== undefined) {
-        yield* reader.list(name, { signal: options.signal });
-        continue;
+      const photos =
+        reader === undefined
+          ? listFiles([paths.next().value!], options)
+          : reader.list(name, options);
+      let isEmpty = true;
+      for await (const photo of photos) {
+        isEmpty = false;
+        yield this.#remember(photo);
       }
-      for await (const photo of findPhotos([paths[local++]!], options)) {
-        yield { name: photo.source, ...photo };
-      }
+      if (isEmpty) onEmpty?.(name);
     }
   }
 
-  /** Reads one photo by a name that {@link list} gave, and hashes it. */
+  /**
+   * Lists photos whose names come one by one, such as the lines of a file, in their order. A folder
+   * stands for its photos. A name that is wrong or leads nowhere is listed like the others: it fails
+   * by itself when it is read.
+   */
+  async *listEach(
+    names: AsyncIterable<string> | Iterable<string>,
+    options: FindPhotosOptions = {},
+  ): AsyncGenerator<ListedPhoto> {
+    let some: string[] = [];
+    for await (const name of names) {
+      if (some.push(name) < namesAtOnce) continue;
+      yield* this.#listSome(some, options);
+      some = [];
+    }
+    yield* this.#listSome(some, options);
+  }
+
+  /**
+   * Reads one photo by its name, or by its source where names are remembered, and hashes it.
+   *
+   * @throws `PHOTO_*`, or the signal's reason
+   */
   async read(name: string, { signal }: ReadOptions = {}): Promise<PhotoBytes> {
-    const reader = this.#remoteOf(name);
-    if (reader !== undefined) return await reader.read(name, { signal });
-    return await readPhoto(name, { maxBytes: this.#maxBytes, signal });
+    const known = this.#names?.get(name) ?? name;
+    const reader = this.#remoteOf(known);
+    if (reader !== undefined) return await reader.read(known, { signal });
+    return await readPhoto(known, { maxBytes: this.#maxBytes, signal });
+  }
+
+  async *#listSome(
+    names: readonly string[],
+    options: FindPhotosOptions,
+  ): AsyncGenerator<ListedPhoto> {
+    const listed = await Promise.all(names.map((name) => this.#lookAt(name, options)));
+    options.signal?.throwIfAborted();
+    for (const photos of listed) for await (const photo of photos) yield this.#remember(photo);
+  }
+
+  /** The photo of that name, or those of the folder. */
+  async #lookAt(
+    name: string,
+    options: FindPhotosOptions,
+  ): Promise<AsyncIterable<ListedPhoto> | Iterable<ListedPhoto>> {
+    try {
+      const reader = this.#remoteOf(name);
+      if (reader === undefined) return listFiles(await checkPhotoPaths([name]), options);
+      if (reader.isFolder(name)) return reader.list(name, options);
+      const photos: ListedPhoto[] = [];
+      for await (const photo of reader.list(name, options)) photos.push(photo);
+      return photos;
+    } catch (error) {
+      if (!photoFailureOf(error)?.isCertain) throw error;
+      const source = urlScheme(name) === undefined ? resolve(name) : withoutCredentials(name);
+      return [{ name, source, sizeBytes: 0, mtimeUs: 0 }];
+    }
+  }
+
+  #remember(photo: ListedPhoto): ListedPhoto {
+    if (photo.name !== photo.source) this.#names?.set(photo.source, photo.name);
+    return photo;
   }
 
   #remoteOf(name: string): RemotePhotoReader | undefined {
@@ -103,4 +179,16 @@ export class PhotoReader implements Disposable {
   [Symbol.dispose](): void {
     for (const reader of new Set(this.#remote.values())) reader[Symbol.dispose]();
   }
+}
+
+async function* listFiles(
+  paths: readonly PhotoPath[],
+  options: FindPhotosOptions,
+): AsyncGenerator<ListedPhoto> {
+  for await (const photo of findPhotos(paths, options)) yield { name: photo.source, ...photo };
+}
+
+/** A name that is no URL, though it looks like one, as it may be printed and recorded. */
+function withoutCredentials(name: string): string {
+  return name.replace(/:\/\/[^/@]*@/, "://");
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { open, readlink } from "node:fs/promises";
 import { OrangeryError } from "../../errors.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
 
@@ -53,9 +53,11 @@ export async function readPhoto(
     const { code } = cause as NodeJS.ErrnoException;
     if (cause instanceof OrangeryError || code === undefined || notThePhoto.has(code)) throw cause;
     if (signal?.aborted) throw signal.reason;
+    const target = code === "ENOENT" ? await readlink(path).catch(() => undefined) : undefined;
+    const came = target === undefined ? code : `a link to ${target}, which is not there`;
     throw new OrangeryError(
       "PHOTO_NOT_FOUND",
-      `Expected a photo at ${path} that can be opened and read, got ${code}. ` +
+      `Expected a photo at ${path} that can be opened and read, got ${came}. ` +
         "Check the path, the rights and the disk.",
       { cause, details: { photo: path, reason: code } },
     );

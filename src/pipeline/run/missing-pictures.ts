@@ -3,13 +3,13 @@ import type { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { WorklistPhoto } from "../../ledger/worklist/worklist-view.ts";
 import { type OpenPhotoOptions, openPhoto } from "../../vision/photo/open-photo.ts";
 import { photoFailureOf } from "../photos/photo-failure.ts";
+import type { PhotoReader } from "../photos/photo-reader.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
-import type { ReadPhoto } from "./photo-run.ts";
 
 export interface DrawMissingOptions {
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures;
-  readonly read: ReadPhoto;
+  readonly photos: Pick<PhotoReader, "read">;
   /** How photos are opened, as when they were counted. */
   readonly openOptions: OpenPhotoOptions;
   /** Stops after the picture that is being drawn. */
@@ -61,10 +61,10 @@ async function drawPage(
 
 async function draw(
   { source, result }: WorklistPhoto,
-  { worklist, pictures, read, openOptions, signal, onPicture }: DrawMissingOptions,
+  { worklist, pictures, photos, openOptions, signal, onPicture }: DrawMissingOptions,
 ): Promise<void> {
   if (result === undefined) return;
-  const { bytes, content } = await read(source, { signal });
+  const { bytes, content } = await photos.read(source, { signal });
   if (content.sha256 !== result.contentSha256) return;
   const found = await worklist.view.findings(result.id);
   await using photo = await openPhoto(bytes, { ...openOptions, signal });

@@ -3,11 +3,18 @@ import { OrangeryError } from "../../errors.ts";
 import { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { WorklistView } from "../../ledger/worklist/worklist-view.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
-import { ModelCache, type ModelLease } from "../../models/cache/model-cache.ts";
+import {
+  ModelCache,
+  type ModelCacheOptions,
+  type ModelLease,
+} from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
-import { PhotoPipeline } from "../count/photo-pipeline.ts";
-import type { PhotoPath } from "../photos/photo-files.ts";
+import { PhotoPipeline, type PhotoPipelineOptions } from "../count/photo-pipeline.ts";
+import { LeftOut, type LeftOutCounts } from "../photos/left-out.ts";
+import { PhotoFilter, type PhotoFilterOptions } from "../photos/photo-filter.ts";
+import type { PhotoPath } from "../photos/photo-paths.ts";
 import { PhotoReader } from "../photos/photo-reader.ts";
+import type { ListedPhoto } from "../photos/remote/remote-photo-reader.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 import {
   type CountOptions,
@@ -16,23 +23,24 @@ import {
   type ModelRole,
 } from "./count-recipe.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
-import { type PhotoEvent, type PhotoMove, type ReadPhoto, runPhotos } from "./photo-run.ts";
+import { type PhotoEvent, type PhotoMove, runPhotos } from "./photo-run.ts";
 
 /** The photos, the models, and where results go. */
-export interface PhotoJobOptions extends CountOptions {
-  /** Photos and folders, and what `PhotoSources` takes besides: `s3://` and `http(s)://`. */
+export interface PhotoJobOptions
+  extends CountOptions,
+    PhotoFilterOptions,
+    Pick<PhotoPipelineOptions, "maxPixels">,
+    Pick<ModelCacheOptions, "device" | "requireDevice"> {
+  /** Photos and folders, `s3://bucket/folder/` and `https://…`; all have to exist. */
   readonly paths: readonly string[];
+  /** More of them, one by one, such as the lines of a file. What is wrong fails by itself. */
+  readonly list?: AsyncIterable<string> | Iterable<string> | undefined;
   /** Whether photos by URL may come from private addresses. Default false. */
   readonly allowPrivateAddresses?: boolean | undefined;
   /** The results file; made where it is missing. */
   readonly resultsFile: string;
-  /** Default `auto`. */
-  readonly device?: string | undefined;
-  /** Fail instead of going on with another device. Default false. */
-  readonly requireDevice?: boolean | undefined;
   /** Where annotated pictures go; without it none are drawn. */
   readonly annotateFolder?: string | undefined;
-  readonly maxPixels?: number | undefined;
   /** Tries photos again that failed. Default false. */
   readonly retry?: boolean | undefined;
   readonly logger?: Logger | undefined;
@@ -41,10 +49,12 @@ export interface PhotoJobOptions extends CountOptions {
 /** What is called while photos are looked for. */
 export interface AddOptions {
   readonly signal?: AbortSignal | undefined;
-  /** Told now and then how many photos were found so far. */
+  /** Called now and then with the number of photos that were found so far. */
   readonly onFound?: ((photos: number) => void) | undefined;
-  /** Told of folders that cannot be listed. */
+  /** Called for each folder that cannot be listed. */
   readonly onUnreadable?: ((folder: string, error: unknown) => void) | undefined;
+  /** Called for each of the paths that has no photos. */
+  readonly onEmpty?: ((path: string) => void) | undefined;
 }
 
 /** What ends a run, and what is called meanwhile. */
@@ -69,16 +79,16 @@ const addedAtOnce = 500;
 
 /**
  * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run};
- * then the {@link report} tells what became of them. Stopped at any point and started again with
- * the same arguments, it goes on where it was.
+ * then the {@link report} has what became of them. Stopped at any point and started again with the
+ * same arguments, it goes on where it was.
  */
 export class PhotoJob implements AsyncDisposable {
-  /** The models; tells by events of every load and fallback. */
+  /** The models; events report every load and fallback. */
   readonly cache: ModelCache;
   readonly #options: PhotoJobOptions;
-  readonly #sources: PhotoReader;
-  /** By sources, the names by which photos are read that are not their sources: signed URLs. */
-  readonly #names = new Map<string, string>();
+  readonly #photos: PhotoReader;
+  readonly #filter: PhotoFilter;
+  readonly #leftOut = new LeftOut();
   readonly #worklist: Worklist;
   readonly #pictures: AnnotatedPictures | undefined;
   readonly #sha256: CountRecipe["sha256"];
@@ -86,7 +96,8 @@ export class PhotoJob implements AsyncDisposable {
   private constructor(options: PhotoJobOptions, parts: JobParts) {
     this.#options = options;
     this.cache = parts.cache;
-    this.#sources = parts.sources;
+    this.#photos = parts.photos;
+    this.#filter = parts.filter;
     this.#worklist = parts.worklist;
     this.#pictures = parts.pictures;
     this.#sha256 = parts.sha256;
@@ -100,10 +111,10 @@ export class PhotoJob implements AsyncDisposable {
   static async open(options: PhotoJobOptions): Promise<PhotoJob> {
     const { detect, segment, annotateFolder, logger = silentLogger } = options;
     await using stack = new AsyncDisposableStack();
-    const sources = stack.use(
-      new PhotoReader({ allowPrivateAddresses: options.allowPrivateAddresses }),
-    );
-    const paths = await sources.check(options.paths);
+    const { allowPrivateAddresses } = options;
+    const photos = stack.use(new PhotoReader({ allowPrivateAddresses, remembersNames: true }));
+    const filter = new PhotoFilter(options);
+    const paths = await photos.check(options.paths);
     const { recipe, sha256 } = await countRecipe(options);
     const pictures =
       annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
@@ -119,7 +130,7 @@ export class PhotoJob implements AsyncDisposable {
       }),
     );
     stack.move();
-    return new PhotoJob(options, { sources, worklist, pictures, cache, sha256 });
+    return new PhotoJob(options, { photos, filter, worklist, pictures, cache, sha256 });
   }
 
   /** Absolute path of the results file. */
@@ -137,15 +148,18 @@ export class PhotoJob implements AsyncDisposable {
     return await this.#worklist.isShared();
   }
 
-  /** Looks for the photos and puts them on the list; gives how many there are. */
-  async add({ signal, onFound, onUnreadable }: AddOptions = {}): Promise<number> {
-    const skipFolders = this.#pictures === undefined ? [] : [this.#pictures.folder];
-    const { paths, retry } = this.#options;
-    let batch = [];
+  /** What the folders held besides photos, counted while photos are added. */
+  get leftOut(): LeftOutCounts {
+    return this.#leftOut.counts;
+  }
+
+  /** Looks for the photos and puts them on the list; returns how many there are. */
+  async add({ onFound, ...options }: AddOptions = {}): Promise<number> {
+    const { retry } = this.#options;
+    let batch: ListedPhoto[] = [];
     let found = 0;
-    for await (const photo of this.#sources.list(paths, { skipFolders, onUnreadable, signal })) {
+    for await (const photo of this.#list(options)) {
       found++;
-      if (photo.name !== photo.source) this.#names.set(photo.source, photo.name);
       if (batch.push(photo) < addedAtOnce) continue;
       await this.#worklist.add(batch, { retry });
       onFound?.(found);
@@ -154,6 +168,19 @@ export class PhotoJob implements AsyncDisposable {
     await this.#worklist.add(batch, { retry });
     onFound?.(found);
     return found;
+  }
+
+  async *#list(options: Omit<AddOptions, "onFound">): AsyncGenerator<ListedPhoto> {
+    const { paths, list = [] } = this.#options;
+    const all = {
+      ...options,
+      filter: this.#filter,
+      leftOut: this.#leftOut,
+      skipFolders: this.#pictures && [this.#pictures.folder],
+      skipFiles: [this.resultsFile],
+    };
+    yield* this.#photos.list(paths, all);
+    yield* this.#photos.listEach(list, all);
   }
 
   /**
@@ -178,7 +205,7 @@ export class PhotoJob implements AsyncDisposable {
       await runPhotos({
         worklist,
         pipeline,
-        read: this.#read,
+        photos: this.#photos,
         pictures,
         lookahead: detect.model.deviceKind === "cpu" ? lookahead.cpu : lookahead.gpu,
         stop,
@@ -191,11 +218,10 @@ export class PhotoJob implements AsyncDisposable {
       });
     }
     if (pictures === undefined || stop?.aborted) return;
-    const read = this.#read;
     await drawMissingPictures({
       worklist,
       pictures,
-      read,
+      photos: this.#photos,
       openOptions: { ...samples, maxPixels },
       stop,
       signal,
@@ -206,13 +232,10 @@ export class PhotoJob implements AsyncDisposable {
   /** Gives leases back, releases the models and closes the results file. */
   async [Symbol.asyncDispose](): Promise<void> {
     await using stack = new AsyncDisposableStack();
-    stack.use(this.#sources);
+    stack.use(this.#photos);
     stack.use(this.#worklist);
     stack.use(this.cache);
   }
-
-  readonly #read: ReadPhoto = (source, options) =>
-    this.#sources.read(this.#names.get(source) ?? source, options);
 
   async #acquire(role: ModelRole, signal?: AbortSignal): Promise<ModelLease> {
     const lease = await this.cache.acquire(role, { signal });
@@ -245,7 +268,8 @@ async function refuseToMix(folder: string, paths: readonly PhotoPath[]): Promise
 }
 
 interface JobParts {
-  readonly sources: PhotoReader;
+  readonly photos: PhotoReader;
+  readonly filter: PhotoFilter;
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures | undefined;
   readonly cache: ModelCache;

@@ -23,7 +23,9 @@ import { encodePicture } from "../../vision/photo/picture-file.ts";
 import type { PhotoModel } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
 import { failureCases } from "../photos/photo-failures.fixture.ts";
-import { checkPhotoPaths, findPhotos } from "../photos/photo-files.ts";
+import { findPhotos } from "../photos/photo-files.ts";
+import { checkPhotoPaths } from "../photos/photo-paths.ts";
+import { readPhoto } from "../photos/read-photo.ts";
 import { type PhotoEvent, type PhotoMove, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
 // Real photos and a real ledger; of the models only the call, since none fails on demand.
@@ -86,7 +88,7 @@ async function createRun(photos: number) {
         events.push(`${basename(source)} ${outcome}`);
       };
       const pipeline = new PhotoPipeline({ detect: { model } });
-      await runPhotos({ worklist, pipeline, onPhoto, ...options });
+      await runPhotos({ worklist, pipeline, photos: { read: readPhoto }, onPhoto, ...options });
     },
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };

@@ -7,7 +7,7 @@ import type { Pixels } from "../../vision/photo/open-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
 import { goneFiles } from "../photos/gone-files.ts";
 import { photoFailureOf } from "../photos/photo-failure.ts";
-import { type PhotoBytes, type ReadPhotoOptions, readPhoto } from "../photos/read-photo.ts";
+import type { PhotoReader } from "../photos/photo-reader.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 
 /** What became of one photo in this run. */
@@ -19,14 +19,12 @@ export interface PhotoEvent {
   readonly reason?: Reason;
 }
 
-export type ReadPhoto = (source: string, options: ReadPhotoOptions) => Promise<PhotoBytes>;
-
 export interface PhotoRunOptions {
   readonly worklist: Worklist;
   /** What is done with each photo. */
   readonly pipeline: PhotoPipeline;
-  /** Reads a photo by its source. Default: a file by its path. */
-  readonly read?: ReadPhoto | undefined;
+  /** Reads a photo by its source. */
+  readonly photos: Pick<PhotoReader, "read">;
   readonly pictures?: AnnotatedPictures | undefined;
   /**
    * How many photos are read and decoded while one is inferred. At least 0, default 1, which is
@@ -181,10 +179,10 @@ class PhotoRun {
   }
 
   async #process(photo: LeasedPhoto): Promise<void> {
-    const { pipeline, read = readPhoto } = this.#options;
+    const { pipeline, photos } = this.#options;
     if (!(await this.#worklist.begin(photo))) return;
     const signal = this.#signal;
-    const opened = await pipeline.openUnknown(() => read(photo.source, { signal }), {
+    const opened = await pipeline.openUnknown(() => photos.read(photo.source, { signal }), {
       isKnown: (content) => this.#isKnown(photo, content),
       signal,
     });

@@ -1,13 +1,14 @@
 import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, get as httpsGet } from "node:https";
 import { OrangeryError } from "../../../errors.ts";
+import type { PhotoBytes } from "../read-photo.ts";
 import { assertPublicHost, lookupPublic } from "./address-guard.ts";
 import { withAttempts } from "./attempts.ts";
 import { readBody } from "./body-reader.ts";
-import type { PhotoBytes } from "../read-photo.ts";
 import type {
   FetchLimits,
   ListedPhoto,
+  ListOptions,
   ReadOptions,
   RemotePhotoReader,
 } from "./remote-photo-reader.ts";
@@ -43,7 +44,13 @@ export class HttpPhotoReader implements RemotePhotoReader {
     this.#https = new HttpsAgent({ keepAlive: true, ...lookup });
   }
 
-  async *list(name: string): AsyncIterable<ListedPhoto> {
+  isFolder(): boolean {
+    return false;
+  }
+
+  async *list(name: string, { filter, leftOut }: ListOptions = {}): AsyncIterable<ListedPhoto> {
+    const { pathname } = parseUrl(name);
+    if (filter?.takesNamed(pathname) === false) return leftOut?.addFile(pathname);
     yield { name, source: toPublicUrl(parseUrl(name)), sizeBytes: 0, mtimeUs: 0 };
   }
 

@@ -1,9 +1,8 @@
 import type { PhotoFile } from "../../../ledger/worklist/add-photos.ts";
+import type { FindPhotosOptions } from "../photo-files.ts";
 import type { PhotoBytes } from "../read-photo.ts";
 
-export interface ListOptions {
-  readonly signal?: AbortSignal | undefined;
-}
+export type ListOptions = Pick<FindPhotosOptions, "filter" | "leftOut" | "signal">;
 
 export interface ReadOptions {
   readonly signal?: AbortSignal | undefined;
@@ -17,6 +16,8 @@ export interface ListedPhoto extends PhotoFile {
 
 /** Reads photos whose names begin in one way: those of a bucket, of the web. */
 export interface RemotePhotoReader extends Disposable {
+  /** Whether a name stands for any number of photos, not for one. */
+  isFolder(name: string): boolean;
   /**
    * The photos under a name, one after another, however many there are.
    *

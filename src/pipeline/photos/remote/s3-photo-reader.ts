@@ -1,10 +1,10 @@
 import type { Readable } from "node:stream";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { OrangeryError } from "../../../errors.ts";
-import { hasPictureExtension } from "../../../vision/photo/decode-picture.ts";
+import { isPhotoName, PhotoFilter } from "../photo-filter.ts";
+import type { PhotoBytes } from "../read-photo.ts";
 import { withAttempts } from "./attempts.ts";
 import { readBody } from "./body-reader.ts";
-import type { PhotoBytes } from "../read-photo.ts";
 import type {
   FetchLimits,
   ListedPhoto,
@@ -48,12 +48,21 @@ export class S3PhotoReader implements RemotePhotoReader {
     this.#limits = limits;
   }
 
-  async *list(name: string, { signal }: ListOptions = {}): AsyncIterable<ListedPhoto> {
+  isFolder(name: string): boolean {
+    return !isPhotoName(parseS3Name(name).key);
+  }
+
+  async *list(
+    name: string,
+    { filter = new PhotoFilter(), leftOut, signal }: ListOptions = {},
+  ): AsyncIterable<ListedPhoto> {
     const { bucket, key } = parseS3Name(name);
-    if (hasPictureExtension(key)) {
+    if (!this.isFolder(name)) {
+      if (!filter.takesNamed(key)) return leftOut?.addFile(key);
       yield await this.#describe(bucket, key, signal);
       return;
     }
+    let skipped: string | undefined;
     const prefix = key === "" || key.endsWith("/") ? key : `${key}/`;
     let continuation: string | undefined;
     do {
@@ -67,8 +76,16 @@ export class S3PhotoReader implements RemotePhotoReader {
         return await client.send(command, { abortSignal });
       });
       for (const { Key, Size, LastModified } of page.Contents ?? []) {
-        if (Key === undefined || !hasPictureExtension(Key)) continue;
-        yield toListedPhoto(bucket, Key, Size, LastModified);
+        // A key that ends like this is a folder's own.
+        if (Key === undefined || Key.endsWith("/")) continue;
+        const below = Key.slice(prefix.length);
+        const folder = filter.skippedFolder(below);
+        // Keys come in order: those of one folder follow each other.
+        if (folder !== undefined && folder !== skipped) leftOut?.addFolder(folder);
+        skipped = folder;
+        if (folder !== undefined) continue;
+        if (filter.judgeFile(below) !== "photo") leftOut?.addFile(below);
+        else yield toListedPhoto(bucket, Key, Size, LastModified);
       }
       continuation = page.NextContinuationToken;
     } while (continuation !== undefined);
