@@ -93,7 +93,7 @@ test("missing paths are all named before anything is made", async () => {
   assert.deepEqual(folder.query("select 1"), []);
 });
 
-test("a folder without photos is told, and nothing is wrong", async () => {
+test("a folder without photos is reported, and is no error", async () => {
   await using folder = await CliFolder.create();
   await mkdir(join(folder.path, "photos"));
   const { status, stdout, stderr } = await folder.run("run", "photos", ...model);
@@ -125,7 +125,7 @@ test("through npm's script paths are relative to where npm was called", async ()
   assert.equal((await folder.spawn(process.execPath, args, others).outcome).status, 3);
 });
 
-test("a Node that is too old is told in one line", async () => {
+test("a Node that is too old is reported in one line", async () => {
   await using folder = await CliFolder.create();
   const old = `Object.defineProperty(process, "versions", { value: { node: "20.20.2" } })`;
   const args = ["--import", `data:text/javascript,${encodeURIComponent(old)}`, binFile, "--help"];
@@ -157,7 +157,7 @@ test("on a terminal the progress is one line that is painted over", {
 });
 
 for (const args of [["--help"], ["predict", "a.png", "--model", "sample:seedlings", "--json"]]) {
-  test(`a full disk behind the output of orangery ${args.join(" ")} is told`, {
+  test(`a full disk behind the output of orangery ${args.join(" ")} is reported`, {
     skip: process.platform !== "linux" && "needs /dev/full",
   }, async () => {
     await using folder = await CliFolder.create();

@@ -97,7 +97,7 @@ test("masks are printed as run lengths, as polygons, or not at all", async () =>
   assert.equal(mask(none), undefined);
 });
 
-test("without --json the best detections and the counts are told in a table", async () => {
+test("without --json the best detections and the counts are printed in a table", async () => {
   await using folder = await CliFolder.create();
   const args = ["--model", "sample:seedlings", "--device", "cpu", "--max-detections", "20"];
   const { status, stdout } = await folder.run("predict", tray, soil, ...args);
@@ -118,7 +118,7 @@ test("--annotate draws what was found", async () => {
   assert.ok(stdout.includes(join("drawn", name!)));
 });
 
-test("a photo that cannot be read is told, the others are done, and the status says so", async () => {
+test("a photo that cannot be read is reported, also by the status, and the others are done", async () => {
   await using folder = await CliFolder.create();
   await writeFile(join(folder.path, "bad.jpg"), "no photo");
   const args = ["bad.jpg", soil, "missing.jpg", "--model", ...quickModel, "--json"];

@@ -269,7 +269,7 @@ describe("a page about", () => {
     assert.equal(status, 1);
     assert.match(stderr, /there is nothing at .*nowhere\.db.*\[LEDGER_UNREADABLE\]/);
     assert.deepEqual(
-      (await readdir(folder.path)).filter((name) => /nowhere|partial/.test(name)),
+      (await readdir(folder.path)).filter((name) => /nowhere|\.part$/.test(name)),
       [],
     );
   });

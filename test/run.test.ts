@@ -70,9 +70,9 @@ test("same names are different photos, identical bytes one result, bad photos fa
   assert.match(first.stdout, /photos\/b\/x\.png/);
   assert.match(
     first.stdout,
-    /Set aside \(1\):\n {2}photos\/bad\.jpg {2}PHOTO_UNREADABLE\n {4}Expected/,
+    /Failed \(1\):\n {2}photos\/bad\.jpg {2}PHOTO_UNREADABLE\n {4}Expected/,
   );
-  assert.match(first.stderr, /Set aside photos\/bad\.jpg/);
+  assert.match(first.stderr, /Failed: photos\/bad\.jpg \(PHOTO_UNREADABLE\)/);
   assert.deepEqual(folder.query("select count(*) as results from result"), [{ results: 2 }]);
   const drawn = await readdir(join(folder.path, "photos", "drawn"));
   assert.equal(drawn.length, 3, "each photo has a picture, and none was taken for a photo");
@@ -118,7 +118,7 @@ test("sliced photos are counted within their regions, under a recipe of their ow
   ]);
   const [recipe] = folder.query("select recipe as json from recipe order by id");
   const { slicing: recorded, version } = JSON.parse(String(recipe?.json));
-  assert.deepEqual([recorded.slice, recorded.overlap, version], [[640, 480], 0.25, 3]);
+  assert.deepEqual([recorded.slice, recorded.overlap, version], [[640, 480], 0.25, 4]);
   const [{ timings_ms: timings }] = folder.query("select timings_ms from result order by id") as [
     { timings_ms: string },
   ];
@@ -131,11 +131,7 @@ const refusedSlicing: [what: string, options: string[], complaint: RegExp][] = [
   ["an overlap without slices", ["--overlap", "0.2"], /'--overlap <share>' needs --slice/],
   ["merging without slices", ["--merge", "nms"], /'--merge <how>' needs --slice/],
   ["the whole photo too, without slices", ["--full-image"], /'--full-image' needs --slice/],
-  [
-    "an overlap of automatic slices",
-    ["--slice", "auto", "--overlap", "0.2"],
-    /overlap of their own/,
-  ],
+  ["an overlap of automatic slices", ["--slice", "auto", "--overlap", "0.2"], /overlap of its own/],
   ["an overlap of all", ["--slice", "320", "--overlap", "1"], /from 0 to below 1, got "1"/],
   ["a threshold of nothing", ["--slice", "320", "--merge-threshold", "0"], /above 0 and up to 1/],
   ["a slice of no size", ["--slice", "0"], /pixels as in 640, width x height/],
@@ -221,7 +217,7 @@ test("Ctrl-C finishes the photos in progress, gives others back, says how to go 
   running.child.kill("SIGINT");
   const { status, stdout, stderr } = await running.outcome;
   assert.equal(status, 130, stderr);
-  assert.match(stderr, /Stopping after the photos in hand/);
+  assert.match(stderr, /Stopping after the photos in progress/);
   assert.match(stdout, /Left +\d+ photos; interrupted, start the same command again to go on/);
   assert.deepEqual(
     folder.query("select distinct state, attempts from entry where state != 'done'"),
