@@ -1,10 +1,10 @@
 /** The fleet's own task: photos from a queue are counted, and recorded once. */
 import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
-import { copyFile, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { countWorkerUrl } from "../src/fleet/count/count-settings.ts";
 import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
@@ -85,6 +85,33 @@ describe("a worker that counts", () => {
       [photos.photo(0), photos.photo(1)],
     );
     assert.equal(results[0]!.id, results[1]!.id);
+  });
+
+  test("counts photos that have moved once, also those that failed", async () => {
+    await using photos = await PhotosToCount.create(2);
+    await writeFile(photos.photo(2), "no photo");
+    await using queue = new TestQueue(redis.url);
+    await using _worker = await photos.startWorker(queue);
+    await photos.enqueue(queue.queue);
+    await untilDone(queue.queue);
+    const before = await photos.results();
+    const moved = join(photos.folder, "moved");
+    await mkdir(moved);
+    for (const number of [0, 2]) {
+      await rename(photos.photo(number), photos.photo(number).replace(photos.folder, moved));
+    }
+    await photos.enqueue(queue.queue);
+    await untilDone(queue.queue);
+    const movedTo = (source: string) => join(moved, basename(source));
+    const results = await photos.results();
+    assert.deepEqual(
+      results.map(({ id, source }) => [id, source]),
+      [
+        [before[0]!.id, movedTo(before[0]!.source)],
+        [before[1]!.id, before[1]!.source],
+      ].sort(([, a], [, b]) => (a! < b! ? -1 : 1)),
+    );
+    assert.deepEqual(await photos.failures(), { [movedTo(photos.photo(2))]: "PHOTO_UNREADABLE" });
   });
 
   test("records why a photo has no result, and forgets it when the photo has one", async () => {
