@@ -134,13 +134,24 @@ export class PickledModule {
     range: { readonly least: number; readonly most: number },
   ): readonly [number, number] {
     const value = this.attribute(name);
-    const items = value instanceof PickledTuple ? value.items : value;
-    if (!Array.isArray(items)) {
-      const both = this.#toInteger(name, value, range);
-      return [both, both];
+    if (value instanceof PickledTuple || Array.isArray(value)) {
+      return this.integers(name, { ...range, count: 2 }) as [number, number];
     }
-    if (items.length !== 2) this.refuse(`two numbers as \`${name}\``, `${items.length}`);
-    return [this.#toInteger(name, items[0], range), this.#toInteger(name, items[1], range)];
+    const both = this.#toInteger(name, value, range);
+    return [both, both];
+  }
+
+  /** A tuple or list of integers, `count` of them where that is said. */
+  integers(
+    name: string,
+    { count, ...range }: { readonly least: number; readonly most: number; readonly count?: number },
+  ): readonly number[] {
+    const value = this.attribute(name);
+    const items = value instanceof PickledTuple ? value.items : value;
+    if (!Array.isArray(items) || items.length > 64 || items.length !== (count ?? items.length)) {
+      return this.refuse(`${count ?? "at most 64"} integers as \`${name}\``, describe(value));
+    }
+    return items.map((item) => this.#toInteger(name, item, range));
   }
 
   number(name: string): number {
@@ -169,14 +180,16 @@ export class PickledModule {
   /** The checkpoint may be right, but does what we cannot do. */
   unsupported(what = `the module ${quote(this.className)}`): never {
     throw unsupported(
-      `Expected a YOLOv8, YOLO11, YOLO12 or YOLO26 network, but ${this.#place} is ${what}, which Orangery does not know. Export it with \`yolo export format=onnx\` and use that.`,
+      `Expected a YOLO network of Ultralytics, but ${this.#place} is ${what}, which Orangery does ` +
+        "not know. Export it with `yolo export format=onnx` and use that.",
       { module: this.path, className: this.className },
     );
   }
 
   /**
    * What a class does is known, and what its name says is done only if no other forward pass was put
-   * on the object. A fused network is saved with `forward_fuse` there, which leaves out batch norm.
+   * on the object. A fused network is saved with `forward_fuse` there, which leaves out batch norm and
+   * the convolutions of a RepConv.
    */
   #hasOwnForward(): boolean {
     const forward = this.#object.state.get("forward");
@@ -187,7 +200,10 @@ export class PickledModule {
     const isOwn =
       owner === this.#object ||
       (owner instanceof PickledGlobal && owner.qualifiedName === this.className);
-    const isFused = name === "forward_fuse" && this.optionalChild("bn") === undefined;
+    const isFused =
+      name === "forward_fuse" &&
+      this.optionalChild("bn") === undefined &&
+      this.optionalChild("conv1") === undefined;
     return isOwn && (name === "forward" || isFused);
   }
 

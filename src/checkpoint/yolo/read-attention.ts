@@ -1,7 +1,7 @@
 import type {
   A2c2fModule,
   AttentionModule,
-  C2psaModule,
+  PsaModule,
   ResidualAttentionModule,
 } from "../../graph/yolo/modules.ts";
 import { type ReadModule, readModules, readSequential } from "./module-list.ts";
@@ -10,12 +10,13 @@ import { readConv } from "./read-conv.ts";
 
 const channels = { least: 1, most: 2 ** 16 };
 
-export function readC2psa(module: PickledModule, read: ReadModule): C2psaModule {
+export function readPsa(module: PickledModule, read: ReadModule): PsaModule {
   return {
-    kind: "c2psa",
+    kind: "psa",
     cv1: readConv(module.child("cv1")),
     cv2: readConv(module.child("cv2")),
-    m: readSequential(module.child("m"), read),
+    attn: readAttention(module.child("attn")),
+    ffn: readSequential(module.child("ffn"), read),
   };
 }
 

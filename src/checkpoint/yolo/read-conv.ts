@@ -1,25 +1,89 @@
 import type {
-  Activation,
   ConvModule,
   ConvTransposeModule,
   RowsColumns,
   Weights,
 } from "../../graph/yolo/modules.ts";
 import { describe, type PickledModule } from "./pickled-module.ts";
+import { readActivation } from "./read-activation.ts";
 
 const most = 1024;
 
-/** Ultralytics' Conv and DWConv: convolution, batch norm and activation. */
+/** Reads a convolution of any class, with its batch norm and activation. */
 export function readConv(module: PickledModule): ConvModule {
-  if (module.kind !== "ultralytics:Conv" && module.kind !== "ultralytics:DWConv") {
-    return module.kind === "torch:Conv2d" ? readConv2d(module) : module.unsupported();
+  switch (module.kind) {
+    case "ultralytics:Conv":
+    case "ultralytics:DWConv":
+      return readWithNorm(module);
+    case "ultralytics:RepConv":
+    case "ultralytics:RepVGGDW":
+      return readSummedConvs(module);
+    case "torch:Conv2d":
+    // One whose output is cut into parts by those who read it.
+    case "ultralytics:CBLinear":
+      return readConv2d(module.kind === "torch:Conv2d" ? module : module.child("conv"));
+    default:
+      return module.unsupported();
   }
+}
+
+/** Ultralytics' Conv and DWConv: convolution, batch norm and activation. */
+function readWithNorm(module: PickledModule): ConvModule {
   const conv = readConv2d(module.child("conv"));
   const bn = module.optionalChild("bn");
   return {
     ...(bn === undefined ? conv : foldBatchNorm(conv, bn)),
-    activation: readActivation(module.child("act")),
+    activation: readActivation(module.child("act"), conv.weight.dims[0]!),
   };
+}
+
+/**
+ * RepConv and RepVGGDW: two convolutions of one input whose outputs are summed, which is one
+ * convolution whose kernels are summed; saved fused, it is that one.
+ */
+function readSummedConvs(module: PickledModule): ConvModule {
+  const [first, second] =
+    module.kind === "ultralytics:RepConv" ? ["conv1", "conv2"] : ["conv", "conv1"];
+  const other = module.optionalChild(second!);
+  // A third branch, of the input itself.
+  if (module.optionalChild("bn") !== undefined) {
+    return module.unsupported("a RepConv with an identity branch");
+  }
+  const sum =
+    other === undefined
+      ? readConv(module.child("conv"))
+      : sumOf(module, readConv(module.child(first!)), readConv(other));
+  if (sum.activation !== "identity") {
+    return module.unsupported("a sum of convolutions with activations of their own");
+  }
+  return { ...sum, activation: readActivation(module.child("act"), sum.weight.dims[0]!) };
+}
+
+/** Adds the kernels of `small` to the middle of those of `large`, and its biases. */
+function sumOf(module: PickledModule, large: ConvModule, small: ConvModule): ConvModule {
+  const [outputs, inputs, rows, columns] = large.weight.dims as [number, number, number, number];
+  const [smallRows, smallColumns] = small.weight.dims.slice(2) as [number, number];
+  const [top, left] = [(rows - smallRows) / 2, (columns - smallColumns) / 2];
+  const settings = ({ stride, groups, dilation, activation }: ConvModule) =>
+    JSON.stringify({ stride, groups, dilation, activation });
+  const fits =
+    settings(large) === settings(small) &&
+    `${large.dilation}` === "1,1" &&
+    small.weight.dims[0] === outputs &&
+    small.weight.dims[1] === inputs &&
+    [top, left].every((zeros) => Number.isInteger(zeros) && zeros >= 0) &&
+    large.padding[0] - small.padding[0] === top &&
+    large.padding[1] - small.padding[1] === left;
+  if (!fits) return module.refuse("two convolutions that can be summed", "others");
+  const { values } = large.weight;
+  for (const [i, weight] of small.weight.values.entries()) {
+    const column = i % smallColumns;
+    const row = Math.floor(i / smallColumns) % smallRows;
+    const kernel = Math.floor(i / (smallColumns * smallRows));
+    values[(kernel * rows + row + top) * columns + column + left]! += weight;
+  }
+  for (const [i, bias] of small.bias.values.entries()) large.bias.values[i]! += bias;
+  return large;
 }
 
 /** PyTorch's Conv2d, as the last layer of a head's branch is. */
@@ -96,12 +160,16 @@ function foldBatchNorm(conv: ConvModule, bn: PickledModule): ConvModule {
   if (bn.kind === "torch:Identity") return conv;
   if (bn.kind !== "torch:BatchNorm2d") return bn.unsupported();
   const channels = conv.weight.dims[0]!;
-  const vector = (name: string) => ofLength(bn, name, bn.tensor(name), channels).values;
+  const vector = (name: string, tensor: Weights) => ofLength(bn, name, tensor, channels).values;
   // Absent where the norm has nothing to learn.
-  const gamma = bn.optionalTensor("weight") && vector("weight");
-  const beta = bn.optionalTensor("bias") && vector("bias");
-  const mean = vector("running_mean");
-  const variance = vector("running_var");
+  const optionalVector = (name: string) => {
+    const tensor = bn.optionalTensor(name);
+    return tensor && vector(name, tensor);
+  };
+  const gamma = optionalVector("weight");
+  const beta = optionalVector("bias");
+  const mean = vector("running_mean", bn.tensor("running_mean"));
+  const variance = vector("running_var", bn.tensor("running_var"));
   const epsilon = bn.number("eps");
 
   // Both arrays are copies of what the checkpoint holds, so they may be changed.
@@ -128,29 +196,4 @@ function ofLength(
     module.refuse(`${length} values of \`${name}\``, `${values.length}`);
   }
   return { dims: [length], values };
-}
-
-function readActivation(module: PickledModule): Activation {
-  switch (module.kind) {
-    case "torch:Identity":
-      return "identity";
-    case "torch:SiLU":
-      return "silu";
-    case "torch:ReLU":
-      return "relu";
-    case "torch:ReLU6":
-      return "relu6";
-    case "torch:Hardswish":
-      return "hardswish";
-    case "torch:Mish":
-      return "mish";
-    case "torch:Sigmoid":
-      return "sigmoid";
-    case "torch:Tanh":
-      return "tanh";
-    case "torch:LeakyReLU":
-      return { leakyReluSlope: module.number("negative_slope") };
-    default:
-      return module.unsupported();
-  }
 }

@@ -18,6 +18,7 @@ const defaultMaxDetections = 300;
 export function readHead(module: PickledModule): YoloHead {
   switch (module.kind) {
     case "ultralytics:Detect":
+    case "ultralytics:v10Detect":
       return readDetect(module);
     case "ultralytics:Segment":
     case "ultralytics:Segment26":

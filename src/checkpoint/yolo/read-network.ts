@@ -1,24 +1,58 @@
-import type { YoloLayer, YoloNetwork } from "../../graph/yolo/modules.ts";
+import type { FuseModule, YoloLayer, YoloNetwork } from "../../graph/yolo/modules.ts";
 import { describe, type PickledModule } from "./pickled-module.ts";
 import { readHead } from "./read-head.ts";
 import { readModule } from "./read-module.ts";
 
-/** The layers of a model, each of which says by `f` whose outputs it reads. */
+/** Reads the layers of a model, each of which says by `f` whose outputs it reads. */
 export function readNetwork(model: PickledModule): YoloNetwork {
   const sequence = model.child("model");
   if (sequence.kind !== "torch:Sequential") sequence.unsupported();
   const modules = sequence.children();
   const last = modules.at(-1) ?? sequence.refuse("layers", "none");
-  const layers = modules.slice(0, -1).map(
-    (module, index): YoloLayer => ({
-      from: readFrom(module, index),
-      module: readModule(module),
-    }),
-  );
-  return {
-    layers,
-    head: { from: readFrom(last, layers.length), module: readHead(last) },
-  };
+  const layers = modules.slice(0, -1).map((module, index): YoloLayer => {
+    const from = readFrom(module, index);
+    const sources = sourcesOf(modules, from, index);
+    return module.kind === "ultralytics:CBFuse"
+      ? { from, module: readFuse(module, sources) }
+      : { from, module: readModule(readerOfMaps(module, sources)) };
+  });
+  const from = readFrom(last, layers.length);
+  const head = readHead(readerOfMaps(last, sourcesOf(modules, from, layers.length)));
+  return { layers, head: { from, module: head } };
+}
+
+/** The modules whose outputs a layer reads; the picture is none. */
+function sourcesOf(
+  modules: readonly PickledModule[],
+  from: readonly number[],
+  index: number,
+): readonly PickledModule[] {
+  return from
+    .map((layer) => (layer === -1 ? index - 1 : layer))
+    .filter((layer) => layer >= 0)
+    .map((layer) => modules[layer]!);
+}
+
+/** Returns the module if it can read its sources: the output of a CBLinear is a list of maps. */
+function readerOfMaps(module: PickledModule, sources: readonly PickledModule[]): PickledModule {
+  return sources.some(({ kind }) => kind === "ultralytics:CBLinear")
+    ? module.refuse("maps to read", "the list of a CBLinear")
+    : module;
+}
+
+/** CBFuse: `idx` says which map of each list is added to the last input. */
+function readFuse(module: PickledModule, sources: readonly PickledModule[]): FuseModule {
+  readerOfMaps(module, sources.slice(-1));
+  const lists = sources.slice(0, -1);
+  const chosen = module.integers("idx", { least: 0, most: 63, count: lists.length });
+  const slices = lists.map((list, i) => {
+    if (list.kind !== "ultralytics:CBLinear") return list.unsupported();
+    const sizes = list.integers("c2s", { least: 1, most: 2 ** 16 });
+    const channels = sizes[chosen[i]!] ?? module.refuse("maps that there are", `${chosen[i]}`);
+    const first = sizes.slice(0, chosen[i]).reduce((sum, size) => sum + size, 0);
+    return { first, channels };
+  });
+  return { kind: "fuse", slices };
 }
 
 /** Indices of earlier layers; -1 stands for the layer before, or for the picture in the first. */

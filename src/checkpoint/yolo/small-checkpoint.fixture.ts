@@ -12,6 +12,8 @@ export function smallCheckpoint(seed = 0): Writable {
     classCount: 2,
     separable: true,
     endToEnd: false,
+    distributions: true,
+    strides: [8],
     protoWidth: 4,
   });
   const network: YoloNetwork = {
@@ -21,7 +23,7 @@ export function smallCheckpoint(seed = 0): Writable {
       { from: [1], module: blocks.c2f(4, 4, { repeats: 1, add: true }) },
       { from: [2], module: random.conv(4, 4, { kernel: 3, stride: 2 }) },
     ],
-    head: { from: [3], module: { ...head, detect: { ...head.detect, strides: [8] } } },
+    head: { from: [3], module: head },
   };
   return dict({
     version: "8.4.126",

@@ -4,9 +4,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import type { YoloModule, YoloNetwork } from "../../graph/yolo/modules.ts";
+import {
+  type Activation,
+  type ConvModule,
+  inputChannels,
+  type YoloLayer,
+  type YoloModule,
+  type YoloNetwork,
+} from "../../graph/yolo/modules.ts";
+import { RandomBlocks } from "../../graph/yolo/random-blocks.fixture.ts";
+import { RandomModules } from "../../graph/yolo/random-modules.fixture.ts";
 import { randomYolo } from "../../graph/yolo/random-yolo.fixture.ts";
-import type { YoloFamily } from "../../graph/yolo/yolo-families.fixture.ts";
+import type { YoloFamily, YoloScale } from "../../graph/yolo/yolo-families.fixture.ts";
 import { module, writeCheckpoint } from "../checkpoint-writer.fixture.ts";
 import {
   built,
@@ -36,15 +45,74 @@ async function read(bytes: Buffer) {
 }
 
 describe("readYoloCheckpoint", () => {
-  for (const family of ["v8", "11", "12", "26"] as const satisfies YoloFamily[]) {
+  for (const [family, scale] of [
+    ["v3-tiny", "n"],
+    ["v6", "n"],
+    ["v8", "n"],
+    ["v8-p6", "n"],
+    ["v8-ghost", "n"],
+    ["v9", "t"],
+    ["v10", "n"],
+    ["v10", "m"],
+    ["11", "n"],
+    ["12", "n"],
+    ["26", "n"],
+  ] as const satisfies [YoloFamily, YoloScale][]) {
     for (const task of ["detect", "segment"] as const) {
-      test(`reads every weight of a YOLO${family}, ${task}, and folds the batch norms`, async () => {
-        const saved = randomYolo({ family, scale: "n", task, classCount: 2, seed: 1 });
+      test(`reads every weight of a YOLO${family}${scale}, ${task}, and folds the batch norms`, async () => {
+        const saved = randomYolo({ family, scale, task, classCount: 2, seed: 1 });
         const found = await read(writeYoloCheckpoint({ network: saved }));
         assert.equal(found.task, task);
         assertSame(found.network, saved, 1e-6);
       });
     }
+  }
+
+  test("reads layers whose output is cut into maps, and those that add them, as in YOLOv9e", async () => {
+    const saved = fusingNetwork();
+    assertSame((await read(writeYoloCheckpoint({ network: saved }))).network, saved, 1e-6);
+  });
+
+  for (const scale of ["t", "m"] as const) {
+    test(`reads the sums of convolutions of a YOLOv9${scale} as one convolution each`, async () => {
+      const options = { family: "v9", scale, task: "detect", classCount: 1, seed: 1 } as const;
+      const saved = randomYolo(options);
+      const found = await read(writeYoloCheckpoint({ network: saved, summedConvs: true }));
+      assertSame(found.network, saved, 1e-6);
+    });
+  }
+
+  test("reads the sums of depthwise convolutions of a YOLOv10s", async () => {
+    const options = { family: "v10", scale: "s", task: "detect", classCount: 1, seed: 1 } as const;
+    const saved = randomYolo(options);
+    const found = await read(writeYoloCheckpoint({ network: saved, summedConvs: true }));
+    assertSame(found.network, saved, 1e-6);
+  });
+
+  test("reads a network for grey pictures", async () => {
+    const options = { family: "11", scale: "n", task: "detect", classCount: 1, seed: 1 } as const;
+    const saved = randomYolo({ ...options, channels: 1 });
+    const found = await read(writeYoloCheckpoint({ network: saved }));
+    assert.equal(inputChannels(found.network), 1);
+    assertSame(found.network, saved, 1e-6);
+  });
+
+  const activations: readonly Activation[] = [
+    ...(["identity", "silu", "relu", "relu6", "gelu", "geluTanh", "selu", "softplus"] as const),
+    ...(["hardswish", "hardsigmoid", "mish", "sigmoid", "tanh"] as const),
+    { leakyReluSlope: 0.1 },
+    { eluAlpha: 0.7 },
+    { celuAlpha: 0.5 },
+    { preluSlopes: { dims: [1], values: Float32Array.of(0.25) } },
+    { preluSlopes: { dims: [16], values: Float32Array.from({ length: 16 }, (_, i) => i / 16) } },
+  ];
+  for (const activation of activations) {
+    test(`reads the activation ${JSON.stringify(activation)}`, async () => {
+      const [first, ...layers] = network.layers as [YoloLayer<ConvModule>, ...YoloLayer[]];
+      const module = { ...first.module, activation };
+      const saved = { ...network, layers: [{ from: [-1], module }, ...layers] };
+      assertSame((await read(writeYoloCheckpoint({ network: saved }))).network, saved, 1e-6);
+    });
   }
 
   test("reads the channel scales that the larger YOLO12 have", async () => {
@@ -194,7 +262,7 @@ describe("readYoloCheckpoint refuses", () => {
   });
 
   for (const className of [
-    "ultralytics.nn.modules.block.RepNCSPELAN4",
+    "ultralytics.nn.modules.block.HGBlock",
     "greenhouse.modules.Conv",
     "ultralytics.nn.addmodules.Conv",
     "ultralytics.nn.modules.myblocks.Conv",
@@ -228,6 +296,27 @@ describe("readYoloCheckpoint refuses", () => {
     const modules = { bn: module("torch.nn.modules.batchnorm.BatchNorm2d") };
     const conv = module("ultralytics.nn.modules.conv.Conv", { attributes, modules });
     return { writeTo: (pickle) => pickle.write(built(conv, dict({ forward: forward(conv) }))) };
+  }
+
+  for (const [what, change, says] of [
+    [
+      "a layer that reads a list of maps",
+      (layers) => layers.with(6, { ...layers[6]!, from: [4] }),
+      "the list of a CBLinear",
+    ],
+    [
+      "a sum of maps that reads no list",
+      (layers) => layers.with(7, { ...layers[7]!, from: [1, 5, 6] }),
+      "CBLinear",
+    ],
+  ] as const satisfies [string, (layers: readonly YoloLayer[]) => YoloLayer[], string][]) {
+    test(what, async () => {
+      const { layers, head } = fusingNetwork();
+      await assert.rejects(
+        read(writeYoloCheckpoint({ network: { layers: change(layers), head } })),
+        (error: Error) => error.message.includes(says),
+      );
+    });
   }
 
   test("layers that are no modules", async () => {
@@ -274,7 +363,7 @@ describe("readYoloCheckpoint refuses", () => {
     });
   }
 
-  for (const channels of [1, 4]) {
+  for (const channels of [2, 4]) {
     test(`a network for pictures of ${channels} channels, by their number`, async () => {
       await assertRefused(withLayers(conv({}, [8, channels, 3, 3])), "CHECKPOINT_UNSUPPORTED", [
         `pictures of ${channels} channels`,
@@ -393,4 +482,37 @@ function assertSame(found: unknown, expected: unknown, tolerance: number, path =
     (value, i) => !(Math.abs(value - found[i]!) <= tolerance * Math.max(largest, 1)),
   );
   assert.equal(wrong, -1, `${path}[${wrong}]`);
+}
+
+/** Two columns of layers, of which the second adds maps of the first. */
+function fusingNetwork(): YoloNetwork {
+  const random = new RandomModules(1);
+  const down = (inputs: number, outputs: number, from = -1): YoloLayer => ({
+    from: [from],
+    module: random.conv(inputs, outputs, { kernel: 3, stride: 2 }),
+  });
+  const cut = (from: number): YoloLayer => ({
+    from: [from],
+    module: random.conv(16, 8 + 16, { activation: "identity" }),
+  });
+  const fuse = (from: readonly number[], first: number, channels: number): YoloLayer => ({
+    from,
+    module: { kind: "fuse", slices: from.slice(1).map(() => ({ first, channels })) },
+  });
+  const module = new RandomBlocks(random).detect([16], {
+    classCount: 1,
+    separable: false,
+    endToEnd: false,
+    distributions: true,
+    strides: [8],
+  });
+  return {
+    layers: [
+      { from: [-1], module: { kind: "identity" } },
+      ...[down(3, 8), down(8, 16), down(16, 16), cut(2), cut(3)],
+      ...[down(3, 8, 0), fuse([4, 5, 6], 0, 8), down(8, 16), fuse([4, 5, 8], 8, 16)],
+      down(16, 16),
+    ],
+    head: { from: [10], module },
+  };
 }

@@ -1,6 +1,6 @@
 import { isOrangeryError } from "../../errors.ts";
 import { complexityOf } from "../../graph/yolo/complexity.ts";
-import { detectOf, type YoloNetwork } from "../../graph/yolo/modules.ts";
+import { detectOf, inputChannels, type YoloNetwork } from "../../graph/yolo/modules.ts";
 import { inputStride } from "../../graph/yolo/yolo-model.ts";
 import { type Checkpoint, readCheckpoint } from "../checkpoint.ts";
 import { damaged, naming, quote, unsupported } from "../checkpoint-error.ts";
@@ -29,8 +29,8 @@ export interface YoloCheckpoint {
 }
 
 /**
- * Reads a checkpoint as Ultralytics saves it: YOLOv8, YOLO11, YOLO12 or YOLO26, for detection or
- * segmentation, fused or not. Nothing of the file is executed.
+ * Reads a checkpoint as Ultralytics saves it: YOLOv3u to YOLOv10, YOLO11, YOLO12 or YOLO26, for
+ * detection or segmentation, fused or not. Nothing of the file is executed.
  *
  * @throws `CHECKPOINT_UNSUPPORTED` for another task, or a module that is not known,
  *   by its name; `CHECKPOINT_UNREADABLE` for modules that do not fit each other; and what
@@ -51,7 +51,7 @@ function toYoloCheckpoint({ model, storedElements, facts }: Checkpoint): YoloChe
   if (network.head.module.kind !== task) {
     root.refuse(`a head for the task ${task}`, network.head.module.kind);
   }
-  requireRgb(network);
+  requireRgbOrGrey(network);
   checkShapes(network);
   const architecture = architectureOf(model);
   const stride = inputStride(network);
@@ -89,14 +89,13 @@ function taskOf({ className }: PickledObject): "detect" | "segment" {
   );
 }
 
-/** Photos have three channels; networks for others are trained, too. */
-function requireRgb({ layers }: YoloNetwork): void {
-  const first = layers[0]?.module;
-  if (first?.kind !== "conv") return;
-  const channels = first.weight.dims[1]! * first.groups;
-  if (channels === 3) return;
+/** Photos are RGB or grey; networks for other pictures are trained, too. */
+function requireRgbOrGrey(network: YoloNetwork): void {
+  const channels = inputChannels(network);
+  if (channels === 3 || channels === 1) return;
   throw unsupported(
-    `It takes pictures of ${channels} channels, and Orangery gives networks RGB, which has 3. Train it on RGB pictures.`,
+    `It reads pictures of ${channels} channels; Orangery has RGB, which has 3, and grey, which has 1. ` +
+      "Train it on such pictures.",
     { channels },
   );
 }

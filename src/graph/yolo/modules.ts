@@ -1,26 +1,34 @@
 /**
  * A YOLO network as a tree of frozen plain objects that hold its weights, named after the modules
- * of Ultralytics. `emitModule` turns them into ONNX nodes. Whoever has weights, from a checkpoint
- * or from a random generator, builds this tree; nobody else needs to know ONNX.
+ * of Ultralytics. `moduleTable` turns them into ONNX nodes. A checkpoint or a random generator is
+ * made into this tree; neither needs to know ONNX.
  *
- * Batch norm is folded into the convolutions before they get here.
+ * Batch norm is folded into the convolutions, and convolutions that are summed are one.
  */
 export type YoloModule =
   | ConvModule
   | ConvTransposeModule
   | SequentialModule
+  | ResidualModule
   | BottleneckModule
+  | C2Module
   | C2fModule
   | C3Module
+  | ElanModule
+  | GhostModule
+  | DownsampleModule
   | SppfModule
   | AttentionModule
   | ResidualAttentionModule
-  | C2psaModule
+  | PsaModule
   | A2c2fModule
   | ProtoModule
   | FusedProtoModule
+  | PoolModule
+  | PadModule
   | UpsampleModule
   | ConcatModule
+  | FuseModule
   | IdentityModule;
 
 export type YoloHead = DetectModule | SegmentModule;
@@ -33,6 +41,9 @@ export interface Weights {
 
 /** Rows and columns. */
 export type RowsColumns = readonly [rows: number, columns: number];
+
+/** Modules that each read the last one's output, in a list or by their names in a checkpoint. */
+export type ModuleChain = readonly YoloModule[] | Readonly<Record<string, YoloModule>>;
 
 /** Conv, DWConv and Conv2d: convolution, bias and activation. */
 export interface ConvModule {
@@ -48,16 +59,26 @@ export interface ConvModule {
   readonly activation: Activation;
 }
 
+/** Named and parametrised as in PyTorch. */
 export type Activation =
   | "identity"
   | "silu"
   | "relu"
   | "relu6"
+  | "gelu"
+  | "geluTanh"
+  | "selu"
+  | "softplus"
   | "hardswish"
+  | "hardsigmoid"
   | "mish"
   | "sigmoid"
   | "tanh"
-  | { readonly leakyReluSlope: number };
+  | { readonly leakyReluSlope: number }
+  | { readonly eluAlpha: number }
+  | { readonly celuAlpha: number }
+  /** One slope, or one for each channel. */
+  | { readonly preluSlopes: Weights };
 
 /** An enlarging convolution whose kernel is its stride, so that its places do not overlap. */
 export interface ConvTransposeModule {
@@ -70,7 +91,14 @@ export interface ConvTransposeModule {
 
 export interface SequentialModule {
   readonly kind: "sequential";
-  readonly modules: readonly YoloModule[];
+  readonly modules: ModuleChain;
+}
+
+/** What the modules make of x, plus what the shortcut makes of x. */
+export interface ResidualModule {
+  readonly kind: "residual";
+  readonly modules: ModuleChain;
+  readonly shortcut: YoloModule;
 }
 
 /** cv2(cv1 x), plus x where `add`. */
@@ -79,6 +107,16 @@ export interface BottleneckModule {
   readonly cv1: ConvModule;
   readonly cv2: ConvModule;
   readonly add: boolean;
+}
+
+/** C2 and C2PSA: splits cv1 x in two, sends one half through m, and joins both by cv2. */
+export interface C2Module {
+  readonly kind: "c2";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+  readonly m: SequentialModule;
+  /** Which half goes through m. */
+  readonly deepHalf: 0 | 1;
 }
 
 /** C2f and C3k2: splits cv1 x in two, appends m(last) for each m, and joins all by cv2. */
@@ -98,11 +136,36 @@ export interface C3Module {
   readonly m: SequentialModule;
 }
 
-/** Spatial pyramid pooling: cv1 x and successive max-pools of it, joined by cv2; plus x where `add`. */
+/** ELAN1 and RepNCSPELAN4: splits cv1 x in two, appends cv2 and cv3 of the last, joins all by cv4. */
+export interface ElanModule {
+  readonly kind: "elan";
+  readonly cv1: ConvModule;
+  readonly cv2: YoloModule;
+  readonly cv3: YoloModule;
+  readonly cv4: ConvModule;
+}
+
+/** GhostConv: cv1 x beside cv2 of it. */
+export interface GhostModule {
+  readonly kind: "ghost";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+}
+
+/** ADown: of x averaged over 2×2, cv1 of the first half beside cv2 of the second half's max-pool. */
+export interface DownsampleModule {
+  readonly kind: "downsample";
+  readonly cv1: ConvModule;
+  readonly cv2: ConvModule;
+}
+
+/** SPPF, SPP and SPPELAN: cv1 x and successive max-pools of it, joined by `join`; plus x where `add`. */
 export interface SppfModule {
   readonly kind: "sppf";
   readonly cv1: ConvModule;
-  readonly cv2: ConvModule;
+  readonly join: ConvModule;
+  /** What `join` is called in a checkpoint, and in the graph. */
+  readonly joinName: "cv2" | "cv5";
   readonly poolSize: number;
   readonly poolCount: number;
   readonly add: boolean;
@@ -136,12 +199,13 @@ export interface ResidualAttentionModule {
   readonly add: boolean;
 }
 
-/** Splits cv1 x in two, sends the second half through m, joins both by cv2. */
-export interface C2psaModule {
-  readonly kind: "c2psa";
+/** PSA: splits cv1 x in two, adds attention and then `ffn` to the second half, joins both by cv2. */
+export interface PsaModule {
+  readonly kind: "psa";
   readonly cv1: ConvModule;
   readonly cv2: ConvModule;
-  readonly m: SequentialModule;
+  readonly attn: AttentionModule;
+  readonly ffn: SequentialModule;
 }
 
 /**
@@ -176,6 +240,25 @@ export interface FusedProtoModule {
   readonly proto: ProtoModule;
 }
 
+/** The largest or the mean of the numbers under each kernel. */
+export interface PoolModule {
+  readonly kind: "pool";
+  readonly of: "largest" | "mean";
+  readonly kernel: RowsColumns;
+  readonly stride: RowsColumns;
+  /** On each side; it counts for nothing. */
+  readonly padding: RowsColumns;
+}
+
+/** Zeros around a map. */
+export interface PadModule {
+  readonly kind: "pad";
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
 /** Nearest-neighbour enlargement. */
 export interface UpsampleModule {
   readonly kind: "upsample";
@@ -187,12 +270,19 @@ export interface ConcatModule {
   readonly kind: "concat";
 }
 
-/** Gives back what it gets. */
+/** CBFuse: the last input plus some channels of each of the others, enlarged to its size. */
+export interface FuseModule {
+  readonly kind: "fuse";
+  /** Of each input but the last: the channels that are added. */
+  readonly slices: readonly { readonly first: number; readonly channels: number }[];
+}
+
+/** Returns its input. */
 export interface IdentityModule {
   readonly kind: "identity";
 }
 
-/** The head: per level, `cv2` gives box distances and `cv3` class logits. */
+/** The head: per level, `cv2` makes box distances and `cv3` class logits. */
 export interface DetectModule {
   readonly kind: "detect";
   readonly cv2: readonly YoloModule[];
@@ -200,7 +290,7 @@ export interface DetectModule {
   readonly classCount: number;
   /**
    * The distances, in cells, that a box side's distribution is over: 0, 1, 2, …
-   * Undefined where `cv2` gives the distances themselves.
+   * Undefined where `cv2` makes the distances themselves.
    */
   readonly dfl: Weights | undefined;
   /** Input pixels per cell, per level. */
@@ -232,21 +322,37 @@ export interface YoloNetwork {
   readonly head: YoloLayer<YoloHead>;
 }
 
-/** The number of weights and biases in a module or network, as Ultralytics counts them once fused. */
+/** Returns the number of weights and biases, as Ultralytics counts them once fused. */
 export function parameterCount(module: unknown): number {
   if (module instanceof Float32Array) return module.length;
   if (typeof module !== "object" || module === null) return 0;
   return Object.values(module).reduce((sum: number, part) => sum + parameterCount(part), 0);
 }
 
-/** The detection part of a head. */
+/** Returns the detection part of a head. */
 export function detectOf(head: YoloHead): DetectModule {
   return head.kind === "segment" ? head.detect : head;
 }
 
-/** Mask coefficients of each detection; 0 for a head without masks. */
+/** Returns the number of mask coefficients of each detection; 0 for a head without masks. */
 export function coefficientCount(head: YoloHead): number {
   if (head.kind === "detect") return 0;
   const proto = head.proto.kind === "proto" ? head.proto : head.proto.proto;
   return proto.cv3.weight.dims[0]!;
+}
+
+/** Returns the channels of the pictures that a network reads; 3 where no convolution says it. */
+export function inputChannels({ layers }: YoloNetwork): number {
+  const first = firstConv({ kind: "sequential", modules: layers.map(({ module }) => module) });
+  return first === undefined ? 3 : first.weight.dims[1]! * first.groups;
+}
+
+function firstConv(module: YoloModule): ConvModule | undefined {
+  if (module.kind === "conv") return module;
+  if (module.kind !== "sequential") return "cv1" in module ? module.cv1 : undefined;
+  for (const part of Object.values(module.modules)) {
+    const found = firstConv(part);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }

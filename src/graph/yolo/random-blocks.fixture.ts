@@ -4,11 +4,12 @@ import type {
   AttentionModule,
   BottleneckModule,
   C2fModule,
-  C2psaModule,
+  C2Module,
   C3Module,
   DetectModule,
   FusedProtoModule,
   ProtoModule,
+  PsaModule,
   ResidualAttentionModule,
   SegmentModule,
   SequentialModule,
@@ -38,8 +39,11 @@ export interface HeadOptions {
   readonly classCount: number;
   /** Whether the class branches are depthwise and pointwise convolutions, as since YOLO11. */
   readonly separable: boolean;
-  /** Whether the head chooses the detections itself and gives box distances, as in YOLO26. */
+  /** Whether the head chooses the detections itself, as in YOLOv10 and YOLO26. */
   readonly endToEnd: boolean;
+  /** Whether it makes distributions of box distances; YOLO26 makes the distances. */
+  readonly distributions: boolean;
+  readonly strides: readonly number[];
 }
 
 /** The composite modules of the YOLO families, from random convolutions. */
@@ -58,8 +62,8 @@ export class RandomBlocks {
   ): C2fModule {
     const { repeats, add } = options;
     const hidden = outputs / 2;
-    return this.#split(inputs, outputs, hidden, { repeats }, () =>
-      this.#bottleneck(hidden, { inner: hidden, add }),
+    return this.split(inputs, outputs, hidden, { repeats }, () =>
+      this.bottleneck(hidden, { inner: hidden, add }),
     );
   }
 
@@ -75,9 +79,9 @@ export class RandomBlocks {
   ): C2fModule {
     const { c3k, repeats, ratio = 0.5, attention = false } = options;
     const hidden = Math.trunc(outputs * ratio);
-    return this.#split(inputs, outputs, hidden, { repeats }, () => {
-      if (attention) return this.#chain(this.#bottleneck(hidden), this.#psaBlock(hidden));
-      return c3k ? this.#c3k(hidden) : this.#bottleneck(hidden);
+    return this.split(inputs, outputs, hidden, { repeats }, () => {
+      if (attention) return this.#chain(this.bottleneck(hidden), this.#psaBlock(hidden));
+      return c3k ? this.#c3k(hidden) : this.bottleneck(hidden);
     });
   }
 
@@ -91,21 +95,50 @@ export class RandomBlocks {
     return {
       kind: "sppf",
       cv1: this.#random.conv(inputs, hidden, { activation }),
-      cv2: this.#random.conv(4 * hidden, outputs),
+      join: this.#random.conv(4 * hidden, outputs),
+      joinName: "cv2",
       poolSize: 5,
       poolCount: 3,
       add,
     };
   }
 
-  c2psa(channels: number, repeats: number): C2psaModule {
+  /** YOLOv8's C2 of six strides, whose first half is deep. */
+  c2(inputs: number, outputs: number, repeats: number): C2Module {
+    const hidden = outputs / 2;
+    return {
+      kind: "c2",
+      cv1: this.#random.conv(inputs, 2 * hidden),
+      cv2: this.#random.conv(2 * hidden, outputs),
+      m: this.#chain(
+        ...Array.from({ length: repeats }, () =>
+          this.bottleneck(hidden, { inner: hidden, add: false }),
+        ),
+      ),
+      deepHalf: 0,
+    };
+  }
+
+  c2psa(channels: number, repeats: number): C2Module {
     const hidden = channels / 2;
     return {
-      kind: "c2psa",
+      kind: "c2",
       cv1: this.#random.conv(channels, 2 * hidden),
       cv2: this.#random.conv(2 * hidden, channels),
       m: this.#chain(...Array.from({ length: repeats }, () => this.#psaBlock(hidden))),
+      deepHalf: 1,
     };
+  }
+
+  /** YOLOv10's attention, which is that of one PSABlock. */
+  psa(channels: number): PsaModule {
+    const hidden = channels / 2;
+    const [cv1, cv2] = [
+      this.#random.conv(channels, channels),
+      this.#random.conv(channels, channels),
+    ];
+    const { attn, ffn } = this.#psaBlock(hidden);
+    return { kind: "psa", cv1, cv2, attn, ffn };
   }
 
   /** YOLO12's block: pairs of area attention, or C3k where there are no areas. */
@@ -141,8 +174,8 @@ export class RandomBlocks {
   }
 
   detect(inputs: readonly number[], options: HeadOptions): DetectModule {
-    const { classCount, separable, endToEnd } = options;
-    const bins = endToEnd ? 1 : regMax;
+    const { classCount, separable, endToEnd, distributions, strides } = options;
+    const bins = distributions ? regMax : 1;
     const boxWidth = Math.max(16, inputs[0]! / 4, 4 * bins);
     const classWidth = Math.max(inputs[0]!, Math.min(classCount, 100));
     const conv = this.#random.conv.bind(this.#random);
@@ -171,10 +204,10 @@ export class RandomBlocks {
         ),
       ),
       classCount,
-      dfl: endToEnd
-        ? undefined
-        : { dims: [1, regMax, 1, 1], values: Float32Array.from({ length: regMax }, (_, i) => i) },
-      strides: [8, 16, 32],
+      dfl: distributions
+        ? { dims: [1, regMax, 1, 1], values: Float32Array.from({ length: regMax }, (_, i) => i) }
+        : undefined,
+      strides,
       endToEnd: endToEnd ? { maxDetections: 300 } : undefined,
     };
   }
@@ -195,13 +228,13 @@ export class RandomBlocks {
           conv(width, maskCount, { activation: "identity" }),
         ),
       ),
-      proto: options.endToEnd
-        ? this.#fusedProto(inputs, options.protoWidth)
-        : this.#proto(inputs[0]!, options.protoWidth),
+      proto: options.distributions
+        ? this.#proto(inputs[0]!, options.protoWidth)
+        : this.#fusedProto(inputs, options.protoWidth),
     };
   }
 
-  #split(
+  split(
     inputs: number,
     outputs: number,
     hidden: number,
@@ -224,13 +257,13 @@ export class RandomBlocks {
       cv2: this.#random.conv(channels, hidden),
       cv3: this.#random.conv(2 * hidden, channels),
       m: this.#chain(
-        this.#bottleneck(hidden, { inner: hidden }),
-        this.#bottleneck(hidden, { inner: hidden }),
+        this.bottleneck(hidden, { inner: hidden }),
+        this.bottleneck(hidden, { inner: hidden }),
       ),
     };
   }
 
-  #bottleneck(
+  bottleneck(
     channels: number,
     options: { readonly inner?: number; readonly add?: boolean } = {},
   ): BottleneckModule {

@@ -19,14 +19,18 @@ export interface ConvOptions {
  * Depthwise filters sum to zero: what follows sees edges and not how bright the picture is.
  */
 export class RandomModules {
+  readonly #activation: Activation;
   #state: number;
 
-  constructor(seed: number) {
+  /** @param activation Of convolutions that are asked for without one. */
+  constructor(seed: number, activation: Activation = "silu") {
     this.#state = seed >>> 0;
+    this.#activation = activation;
   }
 
   conv(inputs: number, outputs: number, options: ConvOptions = {}): ConvModule {
-    const { kernel = 1, stride = 1, groups = 1, activation = "silu", bias = 0, gain = 1 } = options;
+    const { kernel = 1, stride = 1, groups = 1, bias = 0, gain = 1 } = options;
+    const { activation = this.#activation } = options;
     const depthwise = groups === inputs && groups > 1;
     const perGroup = inputs / groups;
     const weight = this.#weights([outputs, perGroup, kernel, kernel], perGroup * kernel ** 2, gain);

@@ -14,8 +14,22 @@ describe("randomYolo", () => {
     number,
     number,
   ])[] = [
+    ["v3-tiny", "n", "detect", 12_168_784, 19],
+    ["v6", "n", "detect", 4_495_392, 12.9],
     ["v8", "n", "detect", 3_151_904, 8.7],
     ["v8", "m", "detect", 25_886_080, 78.9],
+    ["v8-p6", "n", "detect", 4_976_656, 8.7],
+    ["v8-ghost", "n", "detect", 1_860_332, 5.7],
+    ["v9", "t", "detect", 2_094_000, 8.2],
+    ["v9", "s", "detect", 7_198_048, 26.9],
+    ["v9", "m", "detect", 20_070_832, 76.8],
+    ["v9", "c", "segment", 27_686_208, 147.9],
+    ["v9", "e", "detect", 57_438_080, 189.5],
+    ["v10", "n", "detect", 2_299_264, 6.7],
+    ["v10", "s", "detect", 7_248_960, 21.6],
+    ["v10", "m", "detect", 15_359_488, 59.1],
+    ["v10", "b", "detect", 19_065_792, 92],
+    ["v10", "x", "detect", 29_473_568, 160.4],
     ["11", "n", "detect", 2_616_248, 6.5],
     ["11", "m", "detect", 20_091_712, 68],
     ["11", "m", "segment", 22_396_992, 113.2],
@@ -34,10 +48,10 @@ describe("randomYolo", () => {
   }
 
   test("makes blocks of every family, shallow and deep, fit each other", () => {
-    for (const family of ["v8", "11", "12", "26"] as const) {
+    for (const family of ["v6", "v8", "v8-p6", "v8-ghost", "v10", "11", "12", "26"] as const) {
       for (const scale of ["s", "l"] as const) {
         const network = randomYolo({ family, scale, task: "segment", classCount: 3, seed: 0 });
-        assert.ok(complexityOf(network, [96, 64]).parameterCount > 1e6);
+        assert.ok(complexityOf(network, [128, 64]).parameterCount > 1e6);
       }
     }
   });

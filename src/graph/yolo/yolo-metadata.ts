@@ -7,6 +7,8 @@ export interface YoloMetadata {
   /** Input sizes must be multiples of it, in pixels. */
   readonly stride: number;
   readonly batch?: number;
+  /** Of the pictures; default 3, RGB. */
+  readonly channels?: number;
   readonly imageSizeHw: readonly [heightPx: number, widthPx: number];
   readonly names: readonly string[];
   /** Whether the batch, height and width of the input are free. */
@@ -34,6 +36,7 @@ export function toYoloMetadata(facts: YoloMetadata): Map<string, string> {
   const {
     head = facts.task === "segment" ? "Segment" : "Detect",
     batch = 1,
+    channels = 3,
     half = false,
     endToEnd = false,
     origin = { license: "MIT" },
@@ -64,7 +67,7 @@ export function toYoloMetadata(facts: YoloMetadata): Map<string, string> {
         .map(([key, value]) => `'${key}': ${value}`)
         .join(", ")}}`,
     ],
-    ["channels", "3"],
+    ["channels", `${channels}`],
     ["end2end", pythonBoolean(endToEnd)],
   ];
   return new Map(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -8,6 +8,7 @@ import {
   coefficientCount,
   type DetectModule,
   detectOf,
+  inputChannels,
   type YoloHead,
   type YoloNetwork,
 } from "./modules.ts";
@@ -40,8 +41,8 @@ export interface YoloModelOptions {
 }
 
 /**
- * The ONNX model of a network as Ultralytics exports it: input `images` (batch, 3, height, width)
- * of RGB in 0..1, `output0`, and for masks `output1`; `HeadOutputs` says what is in them.
+ * Returns the ONNX model of a network as Ultralytics exports it: input `images` (batch, channels,
+ * height, width) of RGB or grey in 0..1, `output0`, and for masks `output1`; `HeadOutputs` says what is in them.
  *
  * @throws `INVALID_ARGUMENT` for sizes that the network cannot have, for half precision
  *   of an end-to-end network of more than 2,048 classes, and for a network whose modules do not fit
@@ -59,7 +60,11 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
   const floatType = half ? "float16" : "float32";
   const graph = new GraphBuilder("yolo", { floatType });
   const batchDim = batch === "dynamic" ? "batch" : batch;
-  const images = graph.input("images", floatType, [batchDim, 3, ...imageDims(extent)]);
+  const images = graph.input("images", floatType, [
+    batchDim,
+    inputChannels(network),
+    ...imageDims(extent),
+  ]);
   const pictures = hideShapes && extent === "dynamic" ? withoutShape(graph, images) : images;
   const emitted = emitNetwork(graph, network, { pictures, size, extent });
   const { detections, prototypes } = outputDimsOf(network, emitted, { size, extent });
@@ -109,6 +114,7 @@ function metadataOf(options: YoloModelOptions, extent: InputExtent): Map<string,
     task: head.kind,
     ...(hasFusedProto(head) && { head: "Segment26" }),
     stride: inputStride(network),
+    channels: inputChannels(network),
     batch: batch === "dynamic" ? 1 : batch,
     imageSizeHw: dynamic ? usualSizeHw : [extent.heightPx, extent.widthPx],
     names: options.names,

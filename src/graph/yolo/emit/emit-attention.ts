@@ -2,7 +2,7 @@ import type { GraphBuilder, Value } from "../../graph-builder.ts";
 import type {
   A2c2fModule,
   AttentionModule,
-  C2psaModule,
+  PsaModule,
   ResidualAttentionModule,
 } from "../modules.ts";
 import { describeMap, type FeatureMap, type FeatureMaps } from "./feature-map.ts";
@@ -87,7 +87,7 @@ function joinAreas(graph: GraphBuilder, module: AttentionModule, tokens: Value):
 
 export function emitResidualAttention(
   emitter: ModuleEmitter,
-  module: ResidualAttentionModule,
+  module: Omit<ResidualAttentionModule, "kind">,
   [x]: FeatureMaps,
 ): FeatureMap {
   const residual = (y: FeatureMap, change: FeatureMap) =>
@@ -96,13 +96,14 @@ export function emitResidualAttention(
   return residual(attended, emitter.emit(module.ffnName, module.ffn, attended));
 }
 
-export function emitC2psa(
+export function emitPsa(
   emitter: ModuleEmitter,
-  module: C2psaModule,
+  { cv1, cv2, attn, ffn }: PsaModule,
   [x]: FeatureMaps,
 ): FeatureMap {
-  const [a, b] = emitter.halves("cv1", module.cv1, x);
-  return emitter.emit("cv2", module.cv2, emitter.concat([a, emitter.emit("m", module.m, b)]));
+  const [a, b] = emitter.halves("cv1", cv1, x);
+  const attended = emitResidualAttention(emitter, { attn, ffn, ffnName: "ffn", add: true }, [b]);
+  return emitter.emit("cv2", cv2, emitter.concat([a, attended]));
 }
 
 export function emitA2c2f(

@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "../../graph-builder.ts";
 import type { InputExtent, InputSize } from "../input-size.ts";
-import type { YoloNetwork } from "../modules.ts";
+import { inputChannels, type YoloNetwork } from "../modules.ts";
 import { emitHead, type HeadOutputs } from "./emit-head.ts";
 import { moduleTable } from "./emit-module.ts";
 import { type FeatureMap, mapElements } from "./feature-map.ts";
@@ -20,20 +20,26 @@ export interface EmittedNetwork extends HeadOutputs {
 /**
  * Adds a network.
  *
- * @param pictures (batch, 3, height, width).
+ * @param pictures (batch, channels, height, width).
  * @param size Of the pictures; where `extent` is free, the size by which the modules are checked.
  * @throws `INVALID_ARGUMENT`, naming the module that does not fit.
  */
 export function emitNetwork(
   graph: GraphBuilder,
-  { layers, head }: YoloNetwork,
+  network: YoloNetwork,
   {
     pictures,
     size,
     extent,
   }: { readonly pictures: Value; readonly size: InputSize; readonly extent: InputExtent },
 ): EmittedNetwork {
-  const image = { value: pictures, channels: 3, rows: size.heightPx, columns: size.widthPx };
+  const { layers, head } = network;
+  const image = {
+    value: pictures,
+    channels: inputChannels(network),
+    rows: size.heightPx,
+    columns: size.widthPx,
+  };
   const emitter = new ModuleEmitter(graph, moduleTable, largestMap * mapElements(image));
   const maps: FeatureMap[] = [];
   const read = (from: readonly number[]) =>

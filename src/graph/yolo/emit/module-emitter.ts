@@ -1,7 +1,17 @@
 import { OrangeryError } from "../../../errors.ts";
 import type { GraphBuilder, Value } from "../../graph-builder.ts";
 import { elementCount } from "../../tensor.ts";
-import type { ConvModule, ConvTransposeModule, Weights, YoloModule } from "../modules.ts";
+import type {
+  Activation,
+  ConvModule,
+  ConvTransposeModule,
+  ModuleChain,
+  PadModule,
+  PoolModule,
+  RowsColumns,
+  Weights,
+  YoloModule,
+} from "../modules.ts";
 import { emitActivation } from "./emit-activation.ts";
 import { describeMap, type FeatureMap, type FeatureMaps, mapElements } from "./feature-map.ts";
 
@@ -50,10 +60,10 @@ export class ModuleEmitter {
   }
 
   /** Adds modules that each read the last one's output; returns `x` and their outputs. */
-  chain(name: string, modules: readonly YoloModule[], x: FeatureMap): FeatureMaps {
+  chain(prefix: string, modules: ModuleChain, x: FeatureMap): FeatureMaps {
     const maps: [FeatureMap, ...FeatureMap[]] = [x];
-    for (const [i, module] of modules.entries()) {
-      maps.push(this.emit(`${name}${i}`, module, maps.at(-1)!));
+    for (const [name, module] of Object.entries(modules)) {
+      maps.push(this.emit(prefix + name, module, maps.at(-1)!));
     }
     return maps;
   }
@@ -81,10 +91,7 @@ export class ModuleEmitter {
     return graph.scope(name, () => {
       // In groups, half of the outputs reads half of the inputs.
       if (module.groups > 1) {
-        return this.split(this.#conv(module, x, whole), [half.channels, half.channels]) as [
-          FeatureMap,
-          FeatureMap,
-        ];
+        return this.split(this.#conv(module, x, whole), 2) as [FeatureMap, FeatureMap];
       }
       const emit = (index: 0 | 1) =>
         graph.scope(`${index}`, () => this.#conv(halfOf(module, index), x, half));
@@ -132,10 +139,49 @@ export class ModuleEmitter {
     };
   }
 
-  /** Splits a map along the channels. */
-  split(x: FeatureMap, channels: readonly number[]): FeatureMap[] {
-    const values = this.graph.split(x.value, channels, 1);
-    return values.map((value, i) => ({ ...x, channels: channels[i]!, value }));
+  /** Splits a map along the channels into equal parts. */
+  split(x: FeatureMap, count: number): FeatureMap[] {
+    const channels = x.channels / count;
+    if (!Number.isInteger(channels)) {
+      this.refuse(`channels for ${count} equal parts`, describeMap(x));
+    }
+    const values = this.graph.split(x.value, Array<number>(count).fill(channels), 1);
+    return values.map((value) => ({ ...x, channels, value }));
+  }
+
+  /** Some channels of a map. */
+  slice(x: FeatureMap, first: number, channels: number): FeatureMap {
+    const { graph } = this;
+    const end = first + channels;
+    if (end > x.channels) this.refuse(`${end} channels or more`, describeMap(x));
+    const range = [first, end, 1].map((number) => graph.ints([number]));
+    return { ...x, channels, value: graph.node("Slice", [x.value, ...range]) };
+  }
+
+  pool(module: Omit<PoolModule, "kind">, x: FeatureMap): FeatureMap {
+    const { of, kernel, stride, padding } = module;
+    if (!padding.every((zeros, axis) => 2 * zeros <= kernel[axis]!)) {
+      this.refuse("padding of at most half the kernel", padding.join("×"));
+    }
+    const size = this.#sizeUnder({ ...module, dilation: [1, 1] }, x);
+    const isUnit = stride.every((step) => step === 1);
+    const value = this.graph.node(of === "mean" ? "AveragePool" : "MaxPool", [x.value], {
+      kernel_shape: kernel,
+      strides: isUnit ? undefined : stride,
+      pads: [...padding, ...padding],
+    });
+    return { ...x, ...size, value };
+  }
+
+  /** Puts zeros around a map. */
+  pad({ top, bottom, left, right }: Omit<PadModule, "kind">, x: FeatureMap): FeatureMap {
+    const pads = this.graph.ints([0, 0, top, left, 0, 0, bottom, right]);
+    return {
+      ...x,
+      rows: x.rows + top + bottom,
+      columns: x.columns + left + right,
+      value: this.graph.node("Pad", [x.value, pads]),
+    };
   }
 
   /** Enlarges by repeating pixels. */
@@ -177,19 +223,35 @@ export class ModuleEmitter {
 
   /** Checks a convolution and counts its multiplications; returns the size of its output. */
   #sizeAfter(module: ConvModule, x: FeatureMap): FeatureMap {
-    const [outputs, perGroup, kernelRows, kernelColumns] = this.#kernelOf(module, 0);
-    const { groups, stride, padding, dilation } = module;
+    const [outputs, perGroup, ...kernel] = this.#kernelOf(module, 0);
+    const { groups } = module;
     if (perGroup * groups !== x.channels || outputs % groups !== 0) {
       this.refuse(`${perGroup * groups} channels in ${groups} groups`, describeMap(x));
     }
-    const extent = (input: number, axis: 0 | 1, kernel: number) =>
-      Math.floor((input + 2 * padding[axis] - dilation[axis] * (kernel - 1) - 1) / stride[axis]) +
-      1;
-    const rows = extent(x.rows, 0, kernelRows);
-    const columns = extent(x.columns, 1, kernelColumns);
-    if (!(rows >= 1 && columns >= 1)) this.refuse("a kernel that fits its input", describeMap(x));
+    const slopes = preluSlopesOf(module.activation).length;
+    if (slopes > 1 && slopes !== outputs) this.refuse(`${outputs} slopes`, `${slopes}`);
+    const { rows, columns } = this.#sizeUnder({ ...module, kernel }, x);
     this.#convolutionMacs += elementCount(module.weight.dims) * rows * columns;
     return { value: x.value, channels: outputs, rows, columns };
+  }
+
+  /** The number of places of a kernel on a map. */
+  #sizeUnder(
+    {
+      kernel,
+      stride,
+      padding,
+      dilation,
+    }: Pick<ConvModule, "stride" | "padding" | "dilation"> & { readonly kernel: RowsColumns },
+    x: FeatureMap,
+  ): { readonly rows: number; readonly columns: number } {
+    const places = (input: number, axis: 0 | 1) => {
+      const room = input + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1;
+      return Math.floor(room / stride[axis]) + 1;
+    };
+    const [rows, columns] = [places(x.rows, 0), places(x.columns, 1)];
+    if (!(rows >= 1 && columns >= 1)) this.refuse("a kernel that fits its input", describeMap(x));
+    return { rows, columns };
   }
 
   #kernelOf(
@@ -224,6 +286,8 @@ export class ModuleEmitter {
 }
 
 function halfOf(module: ConvModule, index: 0 | 1): ConvModule {
+  const { activation } = module;
+  const slopes = preluSlopesOf(activation);
   const cut = ({ dims: [outputs, ...rest], values }: Weights): Weights => {
     const length = values.length / 2;
     return {
@@ -231,5 +295,19 @@ function halfOf(module: ConvModule, index: 0 | 1): ConvModule {
       values: values.subarray(index * length, (index + 1) * length),
     };
   };
-  return { ...module, weight: cut(module.weight), bias: cut(module.bias) };
+  return {
+    ...module,
+    weight: cut(module.weight),
+    bias: cut(module.bias),
+    activation:
+      slopes.length > 1
+        ? { preluSlopes: cut({ dims: [slopes.length], values: slopes }) }
+        : activation,
+  };
+}
+
+function preluSlopesOf(activation: Activation): Float32Array {
+  return typeof activation === "object" && "preluSlopes" in activation
+    ? activation.preluSlopes.values
+    : new Float32Array();
 }
