@@ -218,7 +218,7 @@ test("Ctrl-C finishes the photos in progress, gives others back, says how to go 
   const { status, stdout, stderr } = await running.outcome;
   assert.equal(status, 130, stderr);
   assert.match(stderr, /Stopping after the photos in progress/);
-  assert.match(stdout, /Left +\d+ photos; interrupted, start the same command again to go on/);
+  assert.match(stdout, /Left +\d+ photos; interrupted, run the same command again to go on/);
   assert.deepEqual(
     folder.query("select distinct state, attempts from entry where state != 'done'"),
     [{ state: "waiting", attempts: 0 }],
