@@ -71,6 +71,21 @@ describe("a device chooser", () => {
     ]);
   });
 
+  for (const { device, hasGpu, warns } of [
+    { device: "auto", hasGpu: false, warns: 0 },
+    { device: "auto", hasGpu: true, warns: 1 },
+    { device: "directml", hasGpu: false, warns: 1 },
+  ]) {
+    const machine = hasGpu ? "with a GPU" : "without a GPU";
+    test(`${device} on a machine ${machine} ends on the CPU with ${warns} warnings`, async () => {
+      const { chooser, warnings } = makeChooser({ device, hasGpu });
+      const [from, reason] = ["cuda:0", "cuda:0: no driver"];
+      const cpu = await makeChooser({ device: "cpu" }).chooser.search(0).next(signal);
+      chooser.warnOf({ from, reason }, cpu);
+      assert.equal(warnings.length, warns);
+    });
+  }
+
   test("throws the CPU's error when nothing works", async () => {
     const search = makeChooser().chooser.search(0);
     await search.next(signal);

@@ -4,6 +4,7 @@ import type { Logger } from "../../logger.ts";
 import type { Runtime } from "../../native/runtime.ts";
 import { type Device, devicesToTry, parseDevice } from "./device.ts";
 import { proveDevice } from "./device-proof.ts";
+import { mayHaveGpu } from "./device-survey.ts";
 
 export interface DeviceChooserOptions {
   readonly runtime: Runtime;
@@ -12,6 +13,8 @@ export interface DeviceChooserOptions {
   readonly forceCpu: boolean;
   readonly requireDevice: boolean;
   readonly logger: Logger;
+  /** Whether the machine may have a GPU. Default: whether it shows one, where that can be seen. */
+  readonly hasGpu?: boolean | undefined;
 }
 
 /** The device that was wanted, and why it was passed over. */
@@ -53,15 +56,20 @@ export class DeviceChooser {
     return proof;
   }
 
-  /** Warns, once for each reason, that something runs on another device than the one wanted. */
+  /**
+   * Warns, once for each reason, that something runs on another device than the one wanted. Where
+   * `auto` finds no GPU because there is none, nothing is wrong: that is logged as information.
+   */
   warnOf({ from, reason }: DeviceFallback, { label: to }: Device): void {
     const key = [from, to, reason].join(" ");
     if (this.#warned.has(key)) return;
     this.#warned.add(key);
-    this.#options.logger.warn(
-      { from, to, reason },
-      `running on ${to} instead of ${from}: ${reason}`,
-    );
+    const { device, hasGpu = mayHaveGpu(), logger } = this.#options;
+    if (device === "auto" && !hasGpu) {
+      logger.info({ from, to, reason }, `running on ${to}: there is no GPU`);
+    } else {
+      logger.warn({ from, to, reason }, `running on ${to} instead of ${from}: ${reason}`);
+    }
   }
 
   /** Forgets what failed, so that every device gets a new chance. */

@@ -43,6 +43,11 @@ function providerLibrary(kind: "cuda" | "tensorrt"): string {
   return `libonnxruntime_providers_${kind}.so`;
 }
 
+/** Whether this machine may have a GPU: false only where the system would show it and does not. */
+export function mayHaveGpu(): boolean {
+  return process.platform !== "linux" || hasGpuNode();
+}
+
 /**
  * Whether Linux shows a GPU: a render node, NVIDIA's own nodes, or Windows' GPU in WSL. Vulkan
  * drivers in software (llvmpipe, SwiftShader) pass every proof and take 500 times as long as the
