@@ -1,4 +1,5 @@
 import { printable } from "../../base/printable.ts";
+import type { OrangeryError } from "../../errors.ts";
 import { displayPath } from "../options/caller-paths.ts";
 import type { ProgressDisplay } from "./progress-display.ts";
 
@@ -13,12 +14,23 @@ export function noteUnreadableFolders(
   };
 }
 
+/** Prints each folder without photos, and adds it to `folders`. */
+export function noteEmptyFolders(
+  progress: ProgressDisplay,
+  folders: string[],
+): (folder: string) => void {
+  return (folder) => {
+    folders.push(folder);
+    progress.note(`No photos in ${displayPath(folder)}. Is it mounted, and the right one?`);
+  };
+}
+
 /** Prints that Redis is away, once for each kind of trouble: it occurs again with every attempt. */
-export function noteQueueTrouble(progress: ProgressDisplay): (error: Error) => void {
+export function noteQueueTrouble(progress: ProgressDisplay): (trouble: OrangeryError) => void {
   let last: string | undefined;
-  return ({ message }) => {
-    if (message === last) return;
-    last = message;
-    progress.note(`The queue cannot be reached (${message}); waiting for Redis.`);
+  return ({ code, message, retryable }) => {
+    if (code === last || !retryable) return;
+    last = code;
+    progress.note(`${message} Waiting for Redis.`);
   };
 }

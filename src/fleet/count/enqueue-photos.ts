@@ -1,6 +1,7 @@
 import type { BulkJobOptions, Queue } from "bullmq";
 import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-store.ts";
 import type { ListedPhoto } from "../../pipeline/photos/remote/remote-photo-reader.ts";
+import { withQueueErrors } from "../queue/queue-errors.ts";
 import { photoJobId, toPhotoJobData } from "./photo-job-data.ts";
 
 export interface EnqueueOptions {
@@ -35,6 +36,8 @@ const jobOptions: BulkJobOptions = { removeOnComplete: true };
 /**
  * Adds photos to the queue that have neither a result nor a job. Takes any number of them in
  * bounded memory. Stopped half-way and started again, it goes on where it was.
+ *
+ * @throws `QUEUE_…`, `LEDGER_…`, or the signal's reason
  */
 export async function enqueuePhotos({
   queue,
@@ -50,7 +53,7 @@ export async function enqueuePhotos({
     signal?.throwIfAborted();
     const outcomes = await store.knownSources(batch, { signal });
     const wanted = batch.filter(({ source }) => isWanted(outcomes.get(source), retry));
-    const added = await addPhotos(queue, wanted, store.recipe.hash);
+    const added = await withQueueErrors(queue, () => addPhotos(queue, wanted, store.recipe.hash));
     for (const { source } of batch) {
       const outcome = outcomes.get(source);
       if (outcome === "done") counts.done++;

@@ -1,15 +1,16 @@
 import type { Queue } from "bullmq";
 import { OrangeryError } from "../../errors.ts";
+import { withQueueErrors } from "../queue/queue-errors.ts";
 
 /**
  * Refuses a queue whose next job is for another recipe: with two recipes in one queue, the workers
  * of each would fail the jobs of the other.
  *
- * @throws `JOB_OTHER_RECIPE`
+ * @throws `JOB_OTHER_RECIPE`, `QUEUE_…`
  */
 export async function refuseOtherRecipe(queue: Queue, recipe: string): Promise<void> {
   for (const state of ["waiting", "active", "delayed"] as const) {
-    const [job] = await queue.getJobs([state], 0, 0);
+    const [job] = await withQueueErrors(queue, () => queue.getJobs([state], 0, 0));
     const came: unknown = job?.data?.recipe;
     if (came !== undefined && came !== recipe) throw otherRecipe({ expected: recipe, came });
   }

@@ -1,4 +1,5 @@
 import type { Worker } from "bullmq";
+import type { QueuePatience } from "../queue/queue-patience.ts";
 import type { TakenJob } from "./taken-job.ts";
 
 /**
@@ -18,20 +19,24 @@ const field = "orangeryBegun";
 /** Keeps the marks with the jobs. */
 export class RedisCrashMarks implements CrashMarks {
   readonly #worker: Worker;
+  readonly #patience: QueuePatience;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, patience: QueuePatience) {
     this.#worker = worker;
+    this.#patience = patience;
   }
 
   async read(job: TakenJob): Promise<number> {
     // A death leaves a stall behind, too, so most jobs need no request.
     if (job.stalledCounter === 0) return 0;
     const client = await this.#worker.getBackend().client;
-    return Number((await client.hget(this.#worker.toKey(job.id!), field)) ?? 0);
+    const key = this.#worker.toKey(job.id!);
+    return Number((await this.#patience.repeat(() => client.hget(key, field))) ?? 0);
   }
 
   async write(job: TakenJob, marks: number): Promise<void> {
     const client = await this.#worker.getBackend().client;
-    await client.hset(this.#worker.toKey(job.id!), { [field]: marks });
+    const key = this.#worker.toKey(job.id!);
+    await this.#patience.repeat(() => client.hset(key, { [field]: marks }));
   }
 }

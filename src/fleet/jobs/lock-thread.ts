@@ -15,6 +15,7 @@ const queue = new Queue(data.queue, {
   connection: toConnectionOptions(data.connection),
   ...(data.prefix !== undefined && { prefix: data.prefix }),
   skipMetasUpdate: true,
+  skipVersionCheck: true,
 });
 let lastBeat = Atomics.load(heartbeat, 0);
 let lastBeatAt = performance.now();

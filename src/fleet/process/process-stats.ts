@@ -21,13 +21,12 @@ export class ProcessStats {
     if (gpuBytes > 0) this.#trends.gpu.add(this.#tasks, gpuBytes);
   }
 
-  read({ active, isConnected }: Pick<WorkerStats, "active" | "isConnected">): WorkerStats {
+  read(worker: Pick<WorkerStats, "active" | "isConnected" | "queueTrouble">): WorkerStats {
     const { process, gpu } = this.#trends;
     return {
+      ...worker,
       tasks: this.#tasks,
-      active,
       inferenceMs: this.#cache?.info().longestRunMs ?? 0,
-      isConnected,
       memory: this.#memory,
       growthBytesPerTask: Math.max(process.growthBytesPerTask, gpu.growthBytesPerTask),
     };

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Logger } from "../../logger.ts";
+import { logConsole } from "./log-console.ts";
 import type { WorkerOrder } from "./worker-messages.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
@@ -17,6 +18,11 @@ export async function runWorkerProcess(logger: Logger): Promise<number> {
     logger.error({}, "a worker process is started by a supervisor, not by hand");
     return 1;
   }
+  logConsole(logger);
+  process.on("uncaughtException", (err) => {
+    logger.error({ err }, "an error that nothing caught ends the process");
+    process.exit(1);
+  });
   for (const signal of ["SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
   const [order]: [WorkerOrder] = (await once(process, "message")) as [WorkerOrder];
   if (order.type !== "begin") return 0;

@@ -56,6 +56,8 @@ export interface WorkerStats {
   readonly inferenceMs: number;
   /** Whether Redis answers it. */
   readonly isConnected: boolean;
+  /** The code of the error by which Redis, though it answers, does not serve the queue. */
+  readonly queueTrouble?: string | undefined;
   readonly memory: ProcessMemory;
   /** How much memory grows with each job, at least. */
   readonly growthBytesPerTask: number;

@@ -33,6 +33,7 @@ function start({ kind = "cpu" }: { kind?: "cpu" | "gpu" } = {}) {
       },
       counts: { active: 0, succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 },
       metrics: new Registry(),
+      trouble: undefined,
       ping: async () => {},
     };
   };

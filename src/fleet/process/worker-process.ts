@@ -10,7 +10,7 @@ import type { WorkerConfig, WorkerMessage, WorkerOrder } from "./worker-messages
 
 /** What a process needs of the worker in it. */
 export interface QueueWorker
-  extends Pick<FleetWorker, "ready" | "start" | "close" | "counts" | "metrics"> {
+  extends Pick<FleetWorker, "ready" | "start" | "close" | "counts" | "metrics" | "trouble"> {
   /** Asks the queue's server for an answer. */
   ping(): Promise<void>;
 }
@@ -151,6 +151,7 @@ export class WorkerProcess {
     return this.#stats.read({
       active: this.#worker?.counts.active ?? 0,
       isConnected: this.#pulse?.isAlive ?? false,
+      queueTrouble: this.#worker?.trouble?.code,
     });
   }
 

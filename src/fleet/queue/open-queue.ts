@@ -1,55 +1,47 @@
 import { Queue } from "bullmq";
-import { untilAborted } from "../../base/abort.ts";
-import { OrangeryError } from "../../errors.ts";
-import { checkConnection, type QueueConnection, toConnectionOptions } from "./redis-connection.ts";
+import { FollowingController, settlesWithin, untilAborted } from "../../base/abort.ts";
+import { isOrangeryError, type OrangeryError } from "../../errors.ts";
+import { toQueueTrouble, unreachable, withQueueErrors } from "./queue-errors.ts";
+import { probeQueue, whyNotReady } from "./queue-probe.ts";
+import { checkQueue, type QueuePlace, toConnectionOptions } from "./redis-connection.ts";
 
-export interface OpenQueueOptions {
-  readonly connection: QueueConnection;
-  /** The queue's name. */
-  readonly queue: string;
-  /** Where BullMQ's keys begin, if not with `bull`. */
-  readonly prefix?: string | undefined;
+export interface OpenQueueOptions extends QueuePlace {
   /** How long Redis may take to answer. Default 10 s. */
   readonly timeoutMs?: number | undefined;
-  /** Told of trouble with Redis while the queue is open: again with every attempt to connect. */
-  readonly onTrouble?: ((error: Error) => void) | undefined;
+  /** Called for trouble with Redis while the queue is open: again with every attempt to connect. */
+  readonly onTrouble?: ((error: OrangeryError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * A queue for those who give it jobs and look at it. A Redis that goes away later is waited for.
- */
+/** A queue, for adding jobs and looking at it. A Redis that goes away later is waited for. */
 export class OpenQueue implements AsyncDisposable {
   readonly bullmq: Queue;
-  readonly #timeoutMs: number;
-  #trouble: Error | undefined;
+  readonly #options: OpenQueueOptions;
+  readonly #refused = Promise.withResolvers<never>();
+  #trouble: OrangeryError | undefined;
 
-  private constructor({ connection, queue, prefix, timeoutMs, onTrouble }: OpenQueueOptions) {
-    this.#timeoutMs = timeoutMs ?? 10_000;
+  private constructor(options: OpenQueueOptions) {
+    const { connection, queue, prefix } = options;
+    this.#options = options;
+    this.#refused.promise.catch(() => {});
     this.bullmq = new Queue(queue, {
       connection: toConnectionOptions(connection),
       ...(prefix !== undefined && { prefix }),
+      // Its warnings would go to the console.
+      skipVersionCheck: true,
     });
-    this.bullmq.on("error", (error) => {
-      this.#trouble = error;
-      onTrouble?.(error);
-    });
+    this.bullmq.on("error", (error) => this.#report(toQueueTrouble(error, queue)));
   }
 
-  /** @throws `QUEUE_UNREACHABLE`, `INVALID_ARGUMENT`, or the signal's reason */
+  /** @throws `INVALID_ARGUMENT`, `QUEUE_…`, or the signal's reason */
   static async open(options: OpenQueueOptions): Promise<OpenQueue> {
-    const { queue: name, connection, signal } = options;
-    checkConnection(connection);
-    if (name === "" || name.includes(":")) {
-      throw new OrangeryError(
-        "INVALID_ARGUMENT",
-        `Expected a queue's name without \`:\`, got \`${name}\`.`,
-        { details: { queue: name } },
-      );
-    }
+    const { signal } = options;
+    checkQueue(options);
     const queue = new OpenQueue(options);
     try {
-      await queue.within(queue.bullmq.waitUntilReady(), { signal });
+      const ready = queue.bullmq.waitUntilReady();
+      await queue.within(Promise.race([ready, queue.#refused.promise]), { signal });
+      await queue.within(probeQueue(queue.bullmq), { signal });
       return queue;
     } catch (error) {
       await queue[Symbol.asyncDispose]();
@@ -58,40 +50,44 @@ export class OpenQueue implements AsyncDisposable {
   }
 
   /**
-   * What Redis answers, if it does within the time; what was asked stays asked.
+   * Waits for an answer of Redis, for as long as it may take. The request stays sent.
    *
-   * @throws `QUEUE_UNREACHABLE`, or the signal's reason
+   * @throws `QUEUE_…`, or the signal's reason
    */
   async within<T>(
     answer: Promise<T>,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<T> {
-    const timeout = new AbortController();
-    const timer = setTimeout(() => timeout.abort(), this.#timeoutMs);
-    const signals = [timeout.signal, signal].filter((one) => one !== undefined);
+    using timeout = new FollowingController(signal, { timeoutMs: this.#timeoutMs });
     try {
-      return await untilAborted(answer, AbortSignal.any(signals));
+      return await withQueueErrors(this.bullmq, () => untilAborted(answer, timeout.signal));
     } catch (error) {
-      if (timeout.signal.aborted) throw this.#unreachable();
+      if (timeout.signal.aborted && !signal?.aborted) throw await this.#explainSilence();
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Closing waits for a Redis that is away; nothing is left to be said to it.
-    await this.within(this.bullmq.close()).catch(() => this.bullmq.disconnect());
+    // Closing waits for a Redis that is away; nothing is left to be sent to it.
+    const isClosed = await settlesWithin(this.bullmq.close(), this.#timeoutMs);
+    if (!isClosed) await this.bullmq.disconnect();
   }
 
-  #unreachable(): OrangeryError {
-    const { message, code } = (this.#trouble ?? {}) as Partial<NodeJS.ErrnoException>;
-    const came = message || code || "no answer";
-    return new OrangeryError(
-      "QUEUE_UNREACHABLE",
-      `Expected an answer of the queue's Redis within ${this.#timeoutMs / 1000} s, got ${came}. ` +
-        "Check its URL (--redis or REDIS_URL) and password, and that it runs.",
-      { cause: this.#trouble },
-    );
+  get #timeoutMs(): number {
+    return this.#options.timeoutMs ?? 10_000;
+  }
+
+  #report(trouble: OrangeryError): void {
+    this.#trouble = trouble;
+    // Waiting would not help.
+    if (!trouble.retryable) this.#refused.reject(trouble);
+    this.#options.onTrouble?.(trouble);
+  }
+
+  async #explainSilence(): Promise<OrangeryError> {
+    const trouble = this.#trouble ?? (await whyNotReady(this.#options));
+    if (trouble !== undefined && !isOrangeryError(trouble, "QUEUE_UNREACHABLE")) return trouble;
+    const { cause } = trouble ?? {};
+    return unreachable(cause, this.#timeoutMs);
   }
 }

@@ -24,8 +24,10 @@ export function patientBackend(
   return (name, options, connections) => {
     const backend = createRedisBackend(name, options, connections);
     const take = backend.moveToActive.bind(backend);
-    backend.moveToActive = (...args) =>
-      patience.repeat(() => take(...args), { always: true, signal });
+    const wait = backend.waitForJob.bind(backend);
+    const always = { always: true, signal };
+    backend.moveToActive = (...args) => patience.repeat(() => take(...args), always);
+    backend.waitForJob = (...args) => patience.repeat(() => wait(...args), always);
     for (const ending of endings) {
       const end = backend[ending].bind(backend) as (...args: unknown[]) => Promise<never>;
       backend[ending] = (...args: unknown[]) => patience.repeat(() => end(...args));

@@ -18,7 +18,7 @@ export function toQueueError(error: unknown, queue: string): OrangeryError | und
   // A transaction is refused for what a request in it was refused for.
   const { previousErrors: [previous] = [] } = error as { previousErrors?: readonly unknown[] };
   if (isReply(previous)) return toQueueError(previous, queue);
-  const reply = error.message.split("\n", 1)[0]!.slice(0, 200);
+  const reply = shorten(error.message);
   const { code, expected, advice } = refusalOf(reply, queue);
   return new OrangeryError(code, `Expected ${expected}, got "${reply}". ${advice}`, {
     cause: error,
@@ -29,22 +29,22 @@ export function toQueueError(error: unknown, queue: string): OrangeryError | und
 /** Converts any error of a connection to Redis into one of ours. */
 export function toQueueTrouble(error: unknown, queue: string): OrangeryError {
   if (isOrangeryError(error)) return error;
-  const { message, code } = (error ?? {}) as Partial<NodeJS.ErrnoException>;
-  const trouble = toQueueError(error, queue);
-  return trouble ?? unreachable({ got: message || code || "no answer", cause: error });
+  return toQueueError(error, queue) ?? unreachable(error);
 }
 
 /** The failure for a Redis that does not answer. */
-export function unreachable({ got, cause }: { got: string; cause?: unknown }): OrangeryError {
+export function unreachable(cause?: unknown, timeoutMs?: number): OrangeryError {
+  const { message, code } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
+  const within = timeoutMs === undefined ? "" : ` within ${timeoutMs / 1000} s`;
   return new OrangeryError(
     "QUEUE_UNREACHABLE",
-    `Expected an answer of the queue's Redis, got ${got}. ` +
+    `Expected an answer of the queue's Redis${within}, got ${message || code || "none"}. ` +
       "Check its URL (--redis or REDIS_URL) and that it runs.",
     { cause },
   );
 }
 
-/** Runs requests of a queue so that they fail with errors of ours. */
+/** Runs requests of a queue; what Redis refuses them with becomes an error of ours. */
 export async function withQueueErrors<T>(
   { name }: { readonly name: string },
   requests: () => Promise<T>,
@@ -54,6 +54,14 @@ export async function withQueueErrors<T>(
   } catch (error) {
     throw toQueueError(error, name) ?? error;
   }
+}
+
+/** The first sentence, without the script that it came from. */
+function shorten(message: string): string {
+  const [sentence = ""] = message
+    .replace(/ script: [0-9a-f]{40}.*$/s, "")
+    .split(/[.\n](?:\s|$)/, 1);
+  return sentence.length > 120 ? `${sentence.slice(0, 119)}…` : sentence;
 }
 
 /** Drivers name the errors that are replies of the server, and not their own, like this. */
@@ -93,18 +101,20 @@ const notReady = (expected: string) => (): Refusal => ({
   advice: "It passes by itself; if it does not, read the log of Redis. Workers wait and go on.",
 });
 
-const denied = (): Refusal => ({
-  code: "QUEUE_ACCESS_DENIED",
-  expected: "the queue's Redis to accept the user and the password",
-  advice:
-    "Check them in --redis, REDIS_URL or `connection`. In a URL, write / as %2F, # as %23, ? as %3F, " +
-    "@ as %40 and % as %25.",
-});
-
 /** By the word that a reply begins with. */
 const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusal>> = {
-  NOAUTH: denied,
-  WRONGPASS: denied,
+  NOAUTH: () => ({
+    code: "QUEUE_ACCESS_DENIED",
+    expected: "a password for the queue's Redis",
+    advice: "Give it in --redis, REDIS_URL or `connection`: redis://user:password@host:6379.",
+  }),
+  WRONGPASS: () => ({
+    code: "QUEUE_ACCESS_DENIED",
+    expected: "the queue's Redis to accept the user and the password",
+    advice:
+      "Check them in --redis, REDIS_URL or `connection`. In a URL, write / as %2F, # as %23, " +
+      "? as %3F, @ as %40 and % as %25.",
+  }),
   DENIED: () => ({
     code: "QUEUE_ACCESS_DENIED",
     expected: "the queue's Redis to accept connections from here",

@@ -1,4 +1,5 @@
 import type { Queue } from "bullmq";
+import { withQueueErrors } from "./queue-errors.ts";
 import { readWorkers, type WorkerStatus } from "./worker-status.ts";
 
 /** What a queue is like at one moment. */
@@ -6,24 +7,33 @@ export interface QueueStatus {
   readonly queue: string;
   readonly waiting: number;
   readonly active: number;
-  /** Wait to be tried again. */
+  /** Jobs that wait to be tried again. */
   readonly delayed: number;
   readonly failed: number;
-  /** Jobs that succeeded since the queue was made, whether or not it still has them. */
+  /** Jobs that have succeeded since the queue was created, whether or not it still has them. */
   readonly done: number;
   readonly isPaused: boolean;
-  /** Jobs a second of all workers, over the last half minute. */
+  /** Jobs per second of all workers, over the last half minute. */
   readonly perSecond: number;
-  /** Until nothing waits, at that rate; undefined where nothing moves. */
+  /** The time until nothing waits, at that rate; undefined where nothing moves. */
   readonly etaMs: number | undefined;
   readonly workers: readonly WorkerStatus[];
 }
 
-/** Reads what a queue and its workers are like: a few requests, however many jobs there are. */
+/**
+ * Reads what a queue and its workers are like: a few requests, however many jobs there are.
+ *
+ * @throws `QUEUE_…`
+ */
 export async function readQueueStatus(queue: Queue): Promise<QueueStatus> {
-  const [counts, { meta }, workers] = await Promise.all([
+  return await withQueueErrors(queue, () => readStatus(queue));
+}
+
+async function readStatus(queue: Queue): Promise<QueueStatus> {
+  const [counts, { meta }, isPaused, workers] = await Promise.all([
     queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed"),
     queue.getMetrics("completed", 0, 0),
+    queue.isPaused(),
     readWorkers(queue),
   ]);
   const { active = 0, delayed = 0, failed = 0 } = counts;
@@ -32,7 +42,12 @@ export async function readQueueStatus(queue: Queue): Promise<QueueStatus> {
   const left = waiting + active + delayed;
   return {
     queue: queue.name,
-    ...{ waiting, active, delayed, failed, done: meta.count, isPaused: await queue.isPaused() },
+    waiting,
+    active,
+    delayed,
+    failed,
+    done: meta.count,
+    isPaused,
     perSecond,
     etaMs: left === 0 ? 0 : perSecond > 0 ? (1000 * left) / perSecond : undefined,
     workers,

@@ -1,5 +1,6 @@
 import type { ConnectionOptions, RedisOptions } from "bullmq";
 import { checkOptions } from "../../base/check-options.ts";
+import { hasUnencodedPassword } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 
 /** A URL, `redis://…` or `rediss://…`, or what BullMQ takes: ioredis' options or a client. */
@@ -37,12 +38,18 @@ export function checkQueue({ queue, connection }: QueuePlace): void {
  */
 export function checkConnection(connection: QueueConnection): void {
   if (typeof connection === "object" && connection !== null) return;
-  const { protocol, hostname } = URL.parse(String(connection)) ?? {};
-  if ((protocol === "redis:" || protocol === "rediss:") && hostname) return;
+  const text = String(connection);
+  const isUnencoded = hasUnencodedPassword(text);
+  const { protocol, hostname } = URL.parse(text) ?? {};
+  if ((protocol === "redis:" || protocol === "rediss:") && hostname && !isUnencoded) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     "Expected the queue's Redis as a URL that begins with redis:// or rediss://, as in " +
-      "redis://:password@host:6379, got something else. Check --redis, REDIS_URL or `connection`.",
+      "redis://:password@host:6379, got " +
+      (isUnencoded
+        ? "one whose password is not percent-encoded. Write / as %2F, # as %23, ? as %3F, " +
+          "@ as %40 and % as %25 in --redis, REDIS_URL or `connection`."
+        : "something else. Check --redis, REDIS_URL or `connection`."),
     { details: { option: "connection" } },
   );
 }
@@ -55,6 +62,8 @@ export function toConnectionOptions(connection: QueueConnection): ConnectionOpti
   if (isClient(connection)) return connection;
   return {
     retryStrategy: (times: number) => Math.min(50 * 2 ** times, longestRetryDelayMs),
+    // After a failover the name may lead to another server, and the old one is a replica now.
+    reconnectOnError: ({ message }: Error) => message.startsWith("READONLY"),
     ...(typeof connection === "string" ? { url: connection } : connection),
     maxRetriesPerRequest: null,
   };
@@ -75,7 +84,10 @@ export function toPortableConnection(connection: QueueConnection): RedisOptions 
   }
 }
 
-function isClient(connection: QueueConnection): connection is Exclude<QueueConnection, string> {
+/** Whether a connection is a client that exists already. */
+export function isClient(
+  connection: QueueConnection,
+): connection is Exclude<QueueConnection, string> {
   return (
     typeof connection === "object" &&
     ("duplicate" in connection || "connect" in connection || "isCluster" in connection)

@@ -1,5 +1,14 @@
-import { type Job, MetricsTime, Worker } from "bullmq";
+import {
+  type BackendFactory,
+  type Job,
+  MetricsTime,
+  type RedisQueueBackend,
+  Worker,
+  type WorkerOptions,
+} from "bullmq";
 import type { Registry } from "prom-client";
+import { settlesWithin } from "../../base/abort.ts";
+import type { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
 import { WorkerMetrics } from "../../monitor/worker-metrics.ts";
@@ -9,7 +18,15 @@ import type { JobEnd } from "../jobs/job-end.ts";
 import { BullmqLocks, type JobLocks } from "../jobs/job-locks.ts";
 import { JobProcessor } from "../jobs/job-processor.ts";
 import { LockKeeper } from "../jobs/lock-keeper.ts";
-import { toConnectionOptions, toPortableConnection } from "../queue/redis-connection.ts";
+import { patientBackend } from "../queue/patient-backend.ts";
+import { toQueueTrouble, withQueueErrors } from "../queue/queue-errors.ts";
+import { QueuePatience } from "../queue/queue-patience.ts";
+import { probeQueue, whyNotReady } from "../queue/queue-probe.ts";
+import {
+  type QueuePlace,
+  toConnectionOptions,
+  toPortableConnection,
+} from "../queue/redis-connection.ts";
 import { warnOfEviction } from "../queue/redis-eviction.ts";
 import { PublishedStatus } from "../queue/worker-status.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
@@ -44,6 +61,12 @@ export interface FleetWorkerParts<Payload, Result>
  */
 const neverFailStalled = 1e9;
 
+/** Ends BullMQ's wait for a next job, and is no trouble of the queue. */
+const leavingReason = new Error("the worker closes");
+
+/** A Redis that has not answered for this long is asked why not. */
+const silenceMs = 2_000;
+
 /**
  * Takes jobs from a BullMQ queue and runs a task for each. Made by `createWorker`. `WorkerLife`
  * describes the states that it goes through.
@@ -54,10 +77,13 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   /** BullMQ's own worker, for its events. */
   readonly bullmq: Worker;
   readonly #logger: Logger;
+  readonly #patience: QueuePatience;
+  readonly #refused = Promise.withResolvers<never>();
   readonly #processor: JobProcessor<Payload, Result>;
   readonly #metrics: WorkerMetrics;
   readonly #life: WorkerLife;
   readonly #counts = { succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 };
+  #isReached = false;
 
   constructor(parts: FleetWorkerParts<Payload, Result>) {
     const { name, queue, cache, ownedCache, onJobEnd, autostart } = parts;
@@ -65,14 +91,25 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     this.queue = queue;
     const logger = parts.logger.child({ worker: name, queue });
     this.#logger = logger;
-    this.bullmq = createBullmqWorker(parts, (job, token) => this.#processor.process(job, token!));
-    this.#reportTrouble();
+    this.#patience = new QueuePatience({ queue, logger });
+    const leaving = new AbortController();
+    this.bullmq = createBullmqWorker(
+      parts,
+      (job, token) => this.#processor.process(job, token!),
+      patientBackend(this.#patience, leaving.signal),
+    );
+    this.#refused.promise.catch(() => {});
+    // Without a listener, an error event would end the process.
+    this.bullmq.on("error", (error) => this.#receiveError(error));
+    this.bullmq.on("stalled", (jobId) =>
+      logger.warn({ jobId }, "a job whose worker is gone waits again"),
+    );
     const locks = openLocks(this.bullmq, { ...parts, logger });
     this.#processor = new JobProcessor({
       ...parts,
       logger,
       locks,
-      crashMarks: new RedisCrashMarks(this.bullmq),
+      crashMarks: new RedisCrashMarks(this.bullmq, this.#patience),
       onJobEnd: (end) => this.#count(end, onJobEnd),
       onTimings: (timingsMs) => this.#metrics.observeTimings(timingsMs),
     });
@@ -85,19 +122,21 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       autostart,
       logger,
       prepare: async (signal) => {
-        const reached = this.bullmq
-          .waitUntilReady()
-          .then(() => warnOfEviction(this.bullmq, logger));
-        await Promise.all([parts.prepare(signal), reached, locks.ready]);
+        await Promise.all([parts.prepare(signal), this.#reach(parts, signal), locks.ready]);
         signal.throwIfAborted();
-        heartbeat = new WorkerHeartbeat({
+        const started = new WorkerHeartbeat({
           name,
           cache,
           status: new PublishedStatus(this.bullmq, name),
           counts: () => ({ active: active(), ended: this.#counts.succeeded + this.#counts.failed }),
         });
+        heartbeat = started;
+        await this.#patience.repeat(() => started.beat(), { signal });
       },
-      leave: () => heartbeat?.[Symbol.dispose](),
+      leave: () => {
+        heartbeat?.[Symbol.dispose]();
+        leaving.abort(leavingReason);
+      },
       release: async () => {
         this.#metrics[Symbol.dispose]();
         await locks[Symbol.asyncDispose]();
@@ -115,6 +154,11 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   /** Takes jobs from now on, as soon as the worker is ready. Called by itself with `autostart`. */
   async start(): Promise<void> {
     await this.#life.start();
+  }
+
+  /** Why Redis does not serve the queue at the moment; undefined where it does. */
+  get trouble(): OrangeryError | undefined {
+    return this.#patience.trouble;
   }
 
   get counts(): FleetWorkerCounts {
@@ -157,18 +201,26 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     }
   }
 
-  /** Without a listener, an error event would end the process. */
-  #reportTrouble(): void {
-    // The same error comes with every attempt to connect: it is logged once, until another comes.
-    let last: string | undefined;
-    this.bullmq.on("error", (err) => {
-      if (err.message === last) return;
-      last = err.message;
-      this.#logger.warn({ err }, "the queue has a problem");
-    });
-    this.bullmq.on("stalled", (jobId) =>
-      this.#logger.warn({ jobId }, "a job whose worker is gone waits again"),
-    );
+  /** Waits until Redis serves this queue, however long that takes. */
+  async #reach(place: QueuePlace, signal: AbortSignal): Promise<void> {
+    const { bullmq } = this;
+    const ready = Promise.race([bullmq.waitUntilReady(), this.#refused.promise]);
+    while (!(await settlesWithin(ready, silenceMs)) && !signal.aborted) {
+      const reason = this.trouble ?? (await whyNotReady(place));
+      if (reason !== undefined) this.#patience.report(reason);
+    }
+    await withQueueErrors(bullmq, () => ready);
+    await this.#patience.repeat(() => probeQueue(bullmq), { signal });
+    this.#isReached = true;
+    await warnOfEviction(bullmq, this.#logger);
+  }
+
+  /** Before Redis is reached, a refusal that does not pass is the reason why the worker is not ready. */
+  #receiveError(error: Error): void {
+    if (error === leavingReason) return;
+    const trouble = toQueueTrouble(error, this.queue);
+    if (this.#isReached || trouble.retryable) this.#patience.report(trouble);
+    else this.#refused.reject(trouble);
   }
 }
 
@@ -179,9 +231,10 @@ type BullmqWorkerOptions = Omit<CheckedWorkerOptions<never>, "parse" | "cache"> 
 function createBullmqWorker(
   options: BullmqWorkerOptions,
   process: (job: Job, token?: string) => Promise<unknown>,
+  backend: BackendFactory<RedisQueueBackend>,
 ): Worker {
   const { connection, queue, prefix, name, concurrency, telemetry } = options;
-  return new Worker(queue, process, {
+  const workerOptions: WorkerOptions = {
     connection: toConnectionOptions(connection),
     ...(prefix !== undefined && { prefix }),
     ...(telemetry !== undefined && { telemetry }),
@@ -195,7 +248,8 @@ function createBullmqWorker(
     metrics: { maxDataPoints: MetricsTime.ONE_HOUR },
     skipLockRenewal: toPortableConnection(connection) !== undefined,
     runRetryDelay: 1000,
-  });
+  };
+  return new Worker(queue, process, workerOptions, backend);
 }
 
 /** From a thread of its own where the connection can be opened there. */

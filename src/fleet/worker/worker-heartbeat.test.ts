@@ -33,14 +33,15 @@ class Place {
 const name = "cpu0@host";
 
 describe("a worker's heartbeat", () => {
-  test("publishes what it is like, at once and again, until it is disposed", async () => {
+  test("publishes what it is like, again and again, until it is disposed", async () => {
     await using models = await TinyModels.create();
     await using cache = new ModelCache({ models: { detect: models.files.detect }, device: "cpu" });
     const status = new Place();
     const counts = { active: 2, ended: 0 };
     const options = { name, cache, status, counts: () => counts, periodMs: 5 };
     {
-      using _heartbeat = new WorkerHeartbeat(options);
+      using heartbeat = new WorkerHeartbeat(options);
+      await heartbeat.beat();
       const [first] = status.written;
       assert.deepEqual(
         [first?.name, first?.host, first?.pid, first?.active, first?.models],
@@ -63,6 +64,7 @@ describe("a worker's heartbeat", () => {
     status.answer = promise;
     const counts = () => ({ active: 0, ended: 0 });
     using _heartbeat = new WorkerHeartbeat({ name, cache: undefined, status, counts, periodMs: 1 });
+    await status.until(1);
     await new Promise((resolve) => setTimeout(resolve, 20));
     assert.equal(status.written.length, 1);
     reject(new Error("READONLY"));

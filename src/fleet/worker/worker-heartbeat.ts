@@ -14,7 +14,7 @@ export interface WorkerHeartbeatOptions {
   readonly periodMs?: number;
 }
 
-/** Publishes again and again what a worker is like, until it is disposed. */
+/** Publishes every other second what a worker is like, until it is disposed. */
 export class WorkerHeartbeat implements Disposable {
   readonly #options: WorkerHeartbeatOptions;
   readonly #startedAt = new Date().toISOString();
@@ -25,8 +25,8 @@ export class WorkerHeartbeat implements Disposable {
 
   constructor(options: WorkerHeartbeatOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.#beat(), options.periodMs ?? 2_000);
-    void this.#beat();
+    // The next one comes soon. The worker itself logs that Redis is away.
+    this.#timer = setInterval(() => this.beat().catch(() => {}), options.periodMs ?? 2_000);
   }
 
   /** Removes the status without waiting for it: it would expire by itself a little later. */
@@ -35,14 +35,12 @@ export class WorkerHeartbeat implements Disposable {
     this.#options.status.remove().catch(() => {});
   }
 
-  /** One at a time: those that Redis does not answer must not pile up. */
-  async #beat(): Promise<void> {
+  /** Publishes now, unless Redis has not answered the last time: requests must not pile up. */
+  async beat(): Promise<void> {
     if (this.#isPublishing) return;
     this.#isPublishing = true;
     try {
       await this.#options.status.write(this.#read());
-    } catch {
-      // The next one comes soon. The worker itself logs that Redis is away.
     } finally {
       this.#isPublishing = false;
     }

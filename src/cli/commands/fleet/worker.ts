@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { isOrangeryError } from "../../../errors.ts";
 import { type CountSettings, countWorkerUrl } from "../../../fleet/count/count-settings.ts";
 import { refuseOtherRecipe } from "../../../fleet/count/queue-recipe.ts";
+import { logConsole } from "../../../fleet/process/log-console.ts";
 import type { WorkerConfig } from "../../../fleet/process/worker-messages.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import { checkConnection } from "../../../fleet/queue/redis-connection.ts";
@@ -45,9 +46,10 @@ export interface WorkerArguments extends QueueArguments {
 
 /** Runs `orangery worker`; resolves to the exit status. */
 export async function work(options: WorkerArguments): Promise<number> {
-  const { count, redis } = options;
+  const { count, redis, logLevel } = options;
   checkConnection(redis);
-  const work = count === undefined ? ownTask(options) : await countingTask(count, options);
+  logConsole(supervisorLog(logLevel));
+  const work = count === undefined ? await ownTask(options) : await countingTask(count, options);
   const supervisor = createSupervisor(options, work);
   await using _monitor = await serveMetrics(supervisor, options);
   using interrupts = new Interrupts({
@@ -67,7 +69,9 @@ export async function work(options: WorkerArguments): Promise<number> {
 
 type TaskConfig = Pick<WorkerConfig, "task" | "models" | "settings">;
 
-function ownTask({ task, model }: WorkerArguments): TaskConfig {
+async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
+  const { task, model } = options;
+  await checkQueue(options);
   const models = Object.entries(model).map(([name, file]) => [name, modelFromCaller(file)]);
   return {
     task: pathToFileURL(fromCaller(task!)).href,
@@ -96,13 +100,13 @@ async function countingTask(count: CountOptions, options: WorkerArguments): Prom
   return { task: countWorkerUrl, models: {}, settings };
 }
 
-async function checkQueue({ queue: name, redis }: QueueArguments, recipe: string): Promise<void> {
+async function checkQueue({ queue: name, redis }: QueueArguments, recipe?: string): Promise<void> {
   try {
     await using queue = await OpenQueue.open({ connection: redis, queue: name });
-    await refuseOtherRecipe(queue.bullmq, recipe);
+    if (recipe !== undefined) await refuseOtherRecipe(queue.bullmq, recipe);
   } catch (error) {
-    // Workers wait for Redis, and log it.
-    if (!isOrangeryError(error, "QUEUE_UNREACHABLE")) throw error;
+    // Workers wait for a Redis that is away or does not serve, and log it.
+    if (!isOrangeryError(error) || error.blames !== "queue" || !error.retryable) throw error;
   }
 }
 

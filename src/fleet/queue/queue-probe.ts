@@ -1,0 +1,43 @@
+import { type QueueBase, RedisConnection } from "bullmq";
+import { settlesWithin } from "../../base/abort.ts";
+import type { OrangeryError } from "../../errors.ts";
+import { toQueueError } from "./queue-errors.ts";
+import { isClient, type QueuePlace, toConnectionOptions } from "./redis-connection.ts";
+
+/**
+ * Sends a request that fails where those of a queue would, and changes nothing: a script of two keys,
+ * so that it shows missing rights, and keys on several nodes of a cluster.
+ */
+export async function probeQueue(queue: QueueBase): Promise<void> {
+  await queue.getBackend().isMaxed();
+}
+
+/** How long the answer may take. */
+const timeoutMs = 1_000;
+
+/**
+ * Asks a Redis that does not become ready why not. Connections do not send requests to a Redis that
+ * loads its data, and report nothing, so this one asks without that check.
+ */
+export async function whyNotReady({
+  connection,
+  queue,
+}: QueuePlace): Promise<OrangeryError | undefined> {
+  if (isClient(connection)) return undefined;
+  const options = { ...toConnectionOptions(connection), enableReadyCheck: false };
+  const asking = new RedisConnection(
+    { ...options, retryStrategy: () => null },
+    { skipVersionCheck: true, skipWaitingForReady: true, blocking: false },
+  );
+  asking.on("error", () => {});
+  try {
+    const client = await asking.client;
+    const answer = client.get(`orangery:${queue}`);
+    if (await settlesWithin(answer, timeoutMs)) await answer;
+    return undefined;
+  } catch (error) {
+    return toQueueError(error, queue);
+  } finally {
+    await asking.close(true);
+  }
+}
