@@ -12,6 +12,11 @@ export function parseCount(text: string): number {
   throw expected("a whole number from 1 up", text);
 }
 
+/** Gathers the values of an option that may be repeated. */
+export function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
 /** Returns NaN for what is no decimal number; `Number` would accept an empty text and 0x10, too. */
 export function parseDecimal(text: string): number {
   return /^(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;

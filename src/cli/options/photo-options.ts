@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { parseCount } from "./option-values.ts";
+import { collect, parseCount } from "./option-values.ts";
 
 /** Adds the option that limits the size of photos. */
 export function addMaxPixelsOption(command: Command): Command {
@@ -16,6 +16,40 @@ export function addPrivateAddressesOption(command: Command): Command {
     "--allow-private-addresses",
     "take photos by URL from your own machine and network, too",
   );
+}
+
+/** Which photos to take, as commander parses it. */
+export interface PhotoArguments {
+  readonly fromFile?: string;
+  readonly exclude?: string[];
+  readonly include?: string[];
+  readonly allowEmpty?: boolean;
+}
+
+/** Adds the argument and the options that name photos. {@link requirePhotos} checks them. */
+export function addPhotoArguments(command: Command): Command {
+  return command
+    .argument(
+      "[photo...]",
+      "photos, folders with all folders below them, s3://bucket/folder/, https://…",
+    )
+    .option(
+      "--from-file <list>",
+      "also the photos of a list, one on each line; - is standard input",
+    )
+    .option("--exclude <pattern>", "leave out files or folders, as in *.cr2; repeatable", collect)
+    .option("--include <pattern>", "take only these files or folders; repeatable", collect)
+    .option("--allow-empty", "end with status 0 where a folder has no photos");
+}
+
+/** Refuses a command line that names no photos. */
+export function requirePhotos(
+  command: Command,
+  photos: readonly string[],
+  { fromFile }: PhotoArguments,
+): void {
+  if (photos.length > 0 || fromFile !== undefined) return;
+  command.error("error: missing required argument 'photo': name photos, folders or --from-file");
 }
 
 /** Adds the option that draws pictures. */

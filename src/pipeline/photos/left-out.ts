@@ -3,7 +3,7 @@ import { posix } from "node:path";
 /** What folders held besides photos, counted: every file is a photo or is counted here. */
 export interface LeftOutCounts {
   readonly files: number;
-  /** Files by extension, in lower case with the dot; `hidden`, and `other` for those without one. */
+  /** Files by extension, in lower case with the dot; `hidden` or `without extension`. */
   readonly byExtension: Readonly<Record<string, number>>;
   /** Folders that were not looked into, by name. */
   readonly folders: Readonly<Record<string, number>>;
@@ -22,9 +22,13 @@ export class LeftOut {
     this.#files++;
     const name = posix.basename(path);
     const extension = posix.extname(name).toLowerCase();
-    const label = name.startsWith(".") ? "hidden" : extension === "" ? "other" : extension;
+    const label = name.startsWith(".")
+      ? "hidden"
+      : extension === ""
+        ? "without extension"
+        : extension;
     const isFull = this.#extensions.size >= mostExtensions && !this.#extensions.has(label);
-    increment(this.#extensions, isFull ? "other" : label);
+    increment(this.#extensions, isFull ? "of other names" : label);
   }
 
   addFolder(path: string): void {

@@ -112,7 +112,7 @@ test("every file in a folder is a photo or left out, folders of thumbnails are n
   assert.deepEqual(await find(folder.path, ["."], { leftOut }), photos.toSorted());
   assert.deepEqual(leftOut.counts, {
     files: others.length,
-    byExtension: { hidden: 2, ".xmp": 2, other: 1, ".mp4": 1, ".txt": 1 },
+    byExtension: { hidden: 2, ".xmp": 2, "without extension": 1, ".mp4": 1, ".txt": 1 },
     folders: {
       "@eaDir": 2,
       "#recycle": 1,

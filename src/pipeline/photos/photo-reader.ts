@@ -26,7 +26,7 @@ export interface PhotoReaderOptions extends Partial<FetchLimits> {
 }
 
 export interface ListPhotosOptions extends FindPhotosOptions {
-  /** Called for each name that has no photos. */
+  /** Called for each name of a folder that has no photos. */
   readonly onEmpty?: ((name: string) => void) | undefined;
 }
 
@@ -86,16 +86,15 @@ export class PhotoReader implements Disposable {
     const paths = (await this.check(names)).values();
     for (const name of names) {
       const reader = this.#remoteOf(name);
-      const photos =
-        reader === undefined
-          ? listFiles([paths.next().value!], options)
-          : reader.list(name, options);
+      const path = reader === undefined ? paths.next().value : undefined;
+      const isFolder = path?.stats.isDirectory() ?? reader?.isFolder(name);
+      const photos = reader?.list(name, options) ?? listFiles([path!], options);
       let isEmpty = true;
       for await (const photo of photos) {
         isEmpty = false;
         yield this.#remember(photo);
       }
-      if (isEmpty) onEmpty?.(name);
+      if (isEmpty && isFolder) onEmpty?.(name);
     }
   }
 

@@ -6,6 +6,7 @@ import {
   readCountOptions,
 } from "../../options/count-options.ts";
 import { requireOption } from "../../options/option-values.ts";
+import { addPhotoArguments, requirePhotos } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addResultsOption, resultsHelp } from "../../options/results-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
@@ -15,6 +16,7 @@ import type { EnqueueArguments } from "./enqueue.ts";
 const help = `
 Examples:
   $ orangery enqueue photos/ --detect plants.onnx --results postgres://localhost/counts
+  $ orangery enqueue --from-file photos.txt --detect plants.onnx
   $ orangery enqueue s3://bucket/2026/ --detect plants.onnx --segment beds.onnx
 
 Use the same models and options as the workers: they decide which recipe a result belongs to. Photos
@@ -28,9 +30,8 @@ export function createEnqueueCommand(
 ): Command {
   const command = new Command("enqueue")
     .summary("add photos to the queue of a fleet")
-    .description("Adds the photos that have no result yet to a queue.")
-    .argument("<photo...>", "photos and folders, s3://bucket/folder/, https://…");
-  addQueueOptions(addModelOptions(command));
+    .description("Adds the photos that have no result yet to a queue.");
+  addQueueOptions(addModelOptions(addPhotoArguments(command)));
   addResultsOption(command, `where the workers record, ${resultsHelp}`);
   addCountOptions(command)
     .option("--retry", "add failed photos again")
@@ -38,6 +39,7 @@ export function createEnqueueCommand(
     .option("--quiet", "print no progress")
     .addHelpText("after", help);
   return command.action(async (photos: string[], options: EnqueueArguments & CountArguments) => {
+    requirePhotos(command, photos, options);
     requireOption(command, options, "detect");
     const count = readCountOptions(command, options);
     const { enqueue } = await import("./enqueue.ts");

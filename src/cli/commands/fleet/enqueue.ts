@@ -5,18 +5,27 @@ import { refuseOtherRecipe } from "../../../fleet/count/queue-recipe.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { ResultStore } from "../../../ledger/results/result-store.ts";
+import { LeftOut } from "../../../pipeline/photos/left-out.ts";
+import { PhotoFilter } from "../../../pipeline/photos/photo-filter.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import { type CountOptions, countRecipe } from "../../../pipeline/run/count-recipe.ts";
 import { photoFromCaller } from "../../options/caller-paths.ts";
+import { openPhotoList } from "../../options/photo-list-argument.ts";
+import type { PhotoArguments } from "../../options/photo-options.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { defaultResults, resultsFromCaller } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
+import { formatLeftOut } from "../../output/left-out-lines.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { noteQueueTrouble, noteUnreadableFolders } from "../../output/trouble-notes.ts";
+import {
+  noteEmptyFolders,
+  noteQueueTrouble,
+  noteUnreadableFolders,
+} from "../../output/trouble-notes.ts";
 
-export interface EnqueueArguments extends QueueArguments {
+export interface EnqueueArguments extends QueueArguments, PhotoArguments {
   readonly count: CountOptions;
   readonly results?: string;
   readonly retry?: boolean;
@@ -44,22 +53,40 @@ export async function enqueue(
   });
   await refuseOtherRecipe(queue.bullmq, recipe.hash);
   using reader = new PhotoReader();
+  const filter = new PhotoFilter(options);
+  const leftOut = new LeftOut();
   const unreadable: string[] = [];
+  const empty: string[] = [];
   return await interruptible(
     async ({ stop: signal }) => {
-      const onUnreadable = noteUnreadableFolders(progress, unreadable);
+      const list = (await openPhotoList(options.fromFile, signal)) ?? [];
+      const listOptions = {
+        filter,
+        leftOut,
+        signal,
+        onUnreadable: noteUnreadableFolders(progress, unreadable),
+        onEmpty: noteEmptyFolders(progress, empty),
+      };
+      const listAll = async function* () {
+        yield* reader.list(photos.map(photoFromCaller), listOptions);
+        yield* reader.listEach(list, listOptions);
+      };
       const counts = await enqueuePhotos({
         queue: queue.bullmq,
         store,
-        photos: reader.list(photos.map(photoFromCaller), { signal, onUnreadable }),
+        photos: listAll(),
         retry,
         signal,
         onProgress: ({ found }) =>
           progress.setActivity(`Enqueuing photos: ${formatCount(found)} found`),
       });
       progress[Symbol.dispose]();
-      await (json ? output.writeJson(counts) : output.write(describe(counts, options.queue)));
-      return unreadable.length === 0 ? exitStatus.ok : exitStatus.incomplete;
+      const lines = [describe(counts, options.queue), ...formatLeftOut(leftOut.counts)];
+      await (json
+        ? output.writeJson({ ...counts, leftOut: leftOut.counts })
+        : output.write(`${lines.join("\n")}\n`));
+      const isEmpty = (counts.found === 0 || empty.length > 0) && !options.allowEmpty;
+      return unreadable.length === 0 && !isEmpty ? exitStatus.ok : exitStatus.incomplete;
     },
     { onInterrupt: () => progress.note("Stopping.") },
   );
@@ -73,5 +100,5 @@ function describe({ found, added, done, failed, queued }: EnqueueCounts, queue: 
   ].filter((text) => text !== false);
   const ofOthers = others.length === 0 ? "" : `; of the others ${others.join(", ")}`;
   const summary = `${formatPlural(found, "photo")} found, ${formatCount(added)} added to ${queue}`;
-  return `${summary}${ofOthers}\n`;
+  return `${summary}${ofOthers}`;
 }

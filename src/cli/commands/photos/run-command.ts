@@ -10,7 +10,9 @@ import { requireOption } from "../../options/option-values.ts";
 import {
   addAnnotateOption,
   addMaxPixelsOption,
+  addPhotoArguments,
   addPrivateAddressesOption,
+  requirePhotos,
 } from "../../options/photo-options.ts";
 import { defaultResults } from "../../options/results-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
@@ -22,6 +24,8 @@ Examples:
   $ orangery run photos/ --detect plants.onnx
   $ orangery run photos/ --detect plants.onnx --segment beds.onnx --annotate annotated/
   $ orangery run photos/ --detect plants.onnx --segment beds.onnx --slice 640
+  $ orangery run photos/ --detect plants.onnx --exclude '*.cr2' --exclude old
+  $ find photos/ -newer last-week -name '*.jpg' | orangery run --from-file - --detect plants.onnx
   $ orangery run examples/photos --detect sample:seedlings --segment sample:beds
 
 A run that was stopped in any way goes on where it was when it is started again with the same
@@ -36,12 +40,8 @@ export function createRunCommand(
 ): Command {
   const command = new Command("run")
     .summary("count objects on many photos, resumable")
-    .description("Counts objects on photos, and in each region of a photo, into a results file.")
-    .argument(
-      "<path...>",
-      "photos, folders with all folders below them, s3://bucket/folder/, https://…",
-    );
-  addModelOptions(command).option(
+    .description("Counts objects on photos, and in each region of a photo, into a results file.");
+  addModelOptions(addPhotoArguments(command)).option(
     "--out <file>",
     "the results file, made if it is missing",
     defaultResults,
@@ -52,11 +52,12 @@ export function createRunCommand(
     .option("--json", "print one JSON line a photo and one for all, at the end")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);
-  return command.action(async (paths: string[], options: RunArguments & CountArguments) => {
+  return command.action(async (photos: string[], options: RunArguments & CountArguments) => {
+    requirePhotos(command, photos, options);
     requireOption(command, options, "detect");
     const count = readCountOptions(command, options);
     // Imported late: help and usage errors need no runtime.
     const { run } = await import("./run.ts");
-    setStatus(await run(output, paths, { ...options, count }));
+    setStatus(await run(output, photos, { ...options, count }));
   });
 }

@@ -26,6 +26,8 @@ export async function printJsonSummary(
     results: outcome.resultsFile,
     pictures: outcome.annotateFolder,
     ...(outcome.unreadableFolders.length > 0 && { notListed: outcome.unreadableFolders }),
+    ...(outcome.emptyFolders.length > 0 && { withoutPhotos: outcome.emptyFolders }),
+    leftOut: outcome.leftOut,
     run: {
       photos: outcome.finished,
       ...(outcome.moved > 0 && { moved: outcome.moved }),

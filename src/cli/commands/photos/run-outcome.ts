@@ -1,3 +1,5 @@
+import type { LeftOutCounts } from "../../../pipeline/photos/left-out.ts";
+
 /** What this process did in a run; the worklist knows the rest. */
 export interface RunOutcome {
   readonly resultsFile: string;
@@ -14,4 +16,7 @@ export interface RunOutcome {
   readonly maxDetections: number;
   readonly isInterrupted: boolean;
   readonly unreadableFolders: readonly string[];
+  /** Named folders without photos. */
+  readonly emptyFolders: readonly string[];
+  readonly leftOut: LeftOutCounts;
 }

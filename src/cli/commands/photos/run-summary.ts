@@ -2,6 +2,7 @@ import { printable } from "../../../base/printable.ts";
 import { formatCount, formatDuration, formatPlural, formatRate } from "../../../base/quantities.ts";
 import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-view.ts";
 import { displayPath } from "../../options/caller-paths.ts";
+import { formatLeftOut } from "../../output/left-out-lines.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatCountsTable } from "./counts-table.ts";
 import type { RunOutcome } from "./run-outcome.ts";
@@ -35,9 +36,10 @@ export async function printSummary(
     `Results     ${displayPath(outcome.resultsFile)}`,
     ...(outcome.annotateFolder ? [`Pictures    ${displayPath(outcome.annotateFolder)}`] : []),
     ...outcome.unreadableFolders.map((folder) => `Not listed  ${displayPath(folder)}`),
+    ...outcome.emptyFolders.map((folder) => `No photos   ${displayPath(folder)}`),
     ...(left > 0 ? [`Left        ${formatPlural(left, "photo")}; ${howToGoOn(outcome)}`] : []),
   ];
-  await output.write(`${lines.join("\n")}\n`);
+  await output.write(`${[...lines, ...formatLeftOut(outcome.leftOut)].join("\n")}\n`);
 }
 
 function describeRun({ finished, elapsedMs, loads, device }: RunOutcome, left: number): string {

@@ -4,16 +4,18 @@ import { PhotoJob, type PhotoJobOptions } from "../../../pipeline/run/photo-job.
 import { pictureExtensions } from "../../../vision/photo/decode-picture.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import type { DeviceArguments } from "../../options/detection-options.ts";
+import { openPhotoList } from "../../options/photo-list-argument.ts";
+import type { PhotoArguments } from "../../options/photo-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { type Interrupts, interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { noteUnreadableFolders } from "../../output/trouble-notes.ts";
+import { noteEmptyFolders, noteUnreadableFolders } from "../../output/trouble-notes.ts";
 import { warningLog } from "../../output/warning-log.ts";
 import { printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 
-export interface RunArguments extends DeviceArguments {
+export interface RunArguments extends DeviceArguments, PhotoArguments {
   readonly count: CountOptions;
   readonly out: string;
   readonly annotate?: string;
@@ -44,7 +46,8 @@ export async function run(
   return await interruptible(
     async (interrupts) => {
       const logger = warningLog((line) => progress.note(line));
-      await using job = await PhotoJob.open({ ...toJobOptions(paths, options), logger });
+      const list = await openPhotoList(options.fromFile, interrupts.stop);
+      await using job = await PhotoJob.open({ ...toJobOptions(paths, options), list, logger });
       return await runJob(job, output, { options, progress, interrupts });
     },
     { onInterrupt },
@@ -61,7 +64,8 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
   const { options, progress, interrupts } = context;
   const models = printModelEvents(job, progress);
   const unreadableFolders: string[] = [];
-  await addPhotos(job, { ...context, unreadableFolders });
+  const emptyFolders: string[] = [];
+  const found = await addPhotos(job, { ...context, unreadableFolders, emptyFolders });
   const startedAtMs = performance.now();
   const { finished, moved } = await work(job, context);
   progress[Symbol.dispose]();
@@ -78,10 +82,14 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
     maxDetections: options.count.detect.options!.maxDetections!,
     isInterrupted: interrupts.exitStatus !== undefined,
     unreadableFolders,
+    emptyFolders,
+    leftOut: job.leftOut,
   });
   const { failed } = await job.report.states();
-  const isComplete = failed === 0 && unreadableFolders.length === 0;
-  return isComplete ? exitStatus.ok : exitStatus.incomplete;
+  const isEmpty = (found === 0 || emptyFolders.length > 0) && !options.allowEmpty;
+  return failed === 0 && unreadableFolders.length === 0 && !isEmpty
+    ? exitStatus.ok
+    : exitStatus.incomplete;
 }
 
 /** Prints which models are loaded; the device is for the summary. */
@@ -94,19 +102,26 @@ function printModelEvents({ cache }: PhotoJob, progress: ProgressDisplay) {
   return models;
 }
 
+interface FoundFolders {
+  readonly unreadableFolders: string[];
+  readonly emptyFolders: string[];
+}
+
 async function addPhotos(
   job: PhotoJob,
-  { progress, interrupts, unreadableFolders }: RunContext & { unreadableFolders: string[] },
-): Promise<void> {
+  { progress, interrupts, unreadableFolders, emptyFolders }: RunContext & FoundFolders,
+): Promise<number> {
   progress.setActivity("Looking for photos");
   const found = await job.add({
     signal: interrupts.stop,
     onFound: (found) => progress.setActivity(`Looking for photos: ${formatCount(found)}`),
     onUnreadable: noteUnreadableFolders(progress, unreadableFolders),
+    onEmpty: noteEmptyFolders(progress, emptyFolders),
   });
   if (found === 0) {
     progress.note(`Found no photos. They end in ${pictureExtensions.join(", ")}.`);
   }
+  return found;
 }
 
 /** Runs the job, and counts the photos that this process finished, and that have moved. */
@@ -155,6 +170,8 @@ function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJob
   return {
     ...options.count,
     paths: paths.map(photoFromCaller),
+    exclude: options.exclude,
+    include: options.include,
     allowPrivateAddresses: options.allowPrivateAddresses,
     resultsFile: fromCaller(options.out),
     device: options.device,
