@@ -1,6 +1,6 @@
 import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
-import type { Runtime } from "../../native/runtime.ts";
+import type { Runtime, Session } from "../../native/runtime.ts";
 import { type Device, executionProvider, type GpuMemoryOptions } from "../devices/device.ts";
 import {
   describeModelFile,
@@ -11,7 +11,7 @@ import {
 import type { ArtifactStore } from "../saved/artifact-store.ts";
 import { type OpenedNetwork, openNetwork } from "../saved/open-network.ts";
 import { type NetworkSignature, readYoloNetwork } from "../yolo/network-signature.ts";
-import { proveNetwork } from "../yolo/prove-network.ts";
+import { type ProveNetworkOptions, proveNetwork } from "../yolo/prove-network.ts";
 import { YoloModel } from "../yolo/yolo-model.ts";
 
 export interface LoadModelOptions extends GpuMemoryOptions {
@@ -67,8 +67,9 @@ export async function loadModel(
       signal,
       load: (loadSignal) => loadNetwork(file, device, { ...options, signal: loadSignal }),
     });
-    // Another thread that has loaded it knows the network already; this one does not.
-    const network = loaded?.network ?? readYoloNetwork(file.path, session);
+    // Where another thread has loaded the session, this one does not know its network yet.
+    const network =
+      loaded?.network ?? (await recognise(session, { file: file.path, device, runtime, signal }));
     return {
       model: new YoloModel({ runtime, session, network, file, device, fallbackReason, turns }),
       loaded: loaded !== undefined,
@@ -100,13 +101,26 @@ async function loadNetwork(
     artifacts,
     signal,
   });
-  const { session } = opened;
+  const mustRun = warmUp || device.kind !== "cpu";
+  const how = { file: file.path, device, runtime, mustRun, signal };
+  return { ...opened, network: await recognise(opened.session, how) };
+}
+
+/**
+ * Recognises a session's network, by a run where nothing else shows what it is. A session that
+ * cannot be used is disposed.
+ */
+async function recognise(
+  session: Session,
+  {
+    mustRun = false,
+    ...options
+  }: Omit<ProveNetworkOptions, "network"> & { readonly mustRun?: boolean },
+): Promise<NetworkSignature> {
   try {
-    const network = readYoloNetwork(file.path, session);
-    if (warmUp || device.kind !== "cpu") {
-      await proveNetwork(session, { network, device, runtime, signal });
-    }
-    return { ...opened, network };
+    const network = readYoloNetwork(options.file, session);
+    if (network.isCertain && !mustRun) return network;
+    return await proveNetwork(session, { ...options, network });
   } catch (error) {
     await session[Symbol.asyncDispose]();
     throw error;

@@ -117,6 +117,13 @@ describe("a model cache", () => {
   });
 });
 
+test("a network that segments detects, too, and its objects have masks", async () => {
+  await using cache = new ModelCache({ models: { detect: models.segment }, device: "cpu" });
+  const detect = await cache.get("detect");
+  assert.equal(detect.task, "segment");
+  assert.equal((await detect.predict(blackPhoto)).detections.masks?.length, 1);
+});
+
 describe("a device that fails", () => {
   for (const failAt of ["creation", "run"] as const) {
     for (const failOnlyModels of [false, true]) {
@@ -189,11 +196,6 @@ describe("a load that fails", () => {
       "MODEL_NOT_YOLO",
       () => folder.write("pose.onnx", tinyYolo({ metadata: { task: "pose" } })),
     ],
-    [
-      "is of a network that segments, under the name detect",
-      "MODEL_WRONG_TASK",
-      async () => models.segment,
-    ],
   ];
   for (const [what, code, file] of cases) {
     test(`${what}: ${code}, and is forgotten`, async () => {
@@ -208,6 +210,12 @@ describe("a load that fails", () => {
       assert.deepEqual(cache.info().models, []);
     });
   }
+
+  test("is of a network that detects, under the name segment: MODEL_WRONG_TASK", async () => {
+    const cache = makeCache({ models: { segment: models.detect } });
+    await assert.rejects(cache.get("segment"), coded("MODEL_WRONG_TASK"));
+    assert.deepEqual(cache.info().models, []);
+  });
 
   test("because of the model is not tried on another device", async () => {
     const runtime = new PretendDevices();
@@ -608,6 +616,27 @@ describe("counting tasks", () => {
       assert.throws(() => new ModelCache({ models, ...bad }), coded("INVALID_ARGUMENT"));
     }
   });
+});
+
+test("the size of an ONNX file of free size is logged where Ultralytics takes another", async () => {
+  const lines: object[] = [];
+  const logger: Logger = {
+    ...silentLogger,
+    info: (fields, message) => {
+      if (/Ultralytics takes 640/.test(message)) lines.push(fields);
+    },
+  };
+  const file = (imgsz: string) => tinyYolo({ freeSize: true, metadata: { imgsz } });
+  const cache = makeCache({
+    models: {
+      other: await folder.write("other.onnx", file("[480, 640]")),
+      same: await folder.write("same.onnx", file("[640, 640]")),
+      fixed: models.detect,
+    },
+    logger,
+  });
+  await cache.warmUp();
+  assert.deepEqual(lines, [{ name: "other", imageSizeHw: [480, 640] }]);
 });
 
 describe("a cache's events", () => {

@@ -6,7 +6,7 @@ import { readMemory, takenBytes } from "../devices/memory-reading.ts";
 import { artifactFolder, cacheLimitBytes } from "../files/cache-folder.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import { ArtifactStore } from "../saved/artifact-store.ts";
-import type { YoloModel, YoloTask } from "../yolo/yolo-model.ts";
+import type { YoloModel } from "../yolo/yolo-model.ts";
 import type { CheckedCacheOptions } from "./cache-options.ts";
 import { isModelAtFault, type LoadedModel, loadModel } from "./load-model.ts";
 
@@ -28,11 +28,8 @@ export interface LoadRequest {
   readonly signal: AbortSignal;
 }
 
-/** The tasks that names promise. */
-const promisedTasks = new Map<string, YoloTask>([
-  ["segment", "segment"],
-  ["detect", "detect"],
-]);
+/** The name of a network that has to find masks. A network for that detects, too. */
+const segmentName = "segment";
 
 /** Loads models on the best device that takes them, and measures what that takes. */
 export class ModelLoader {
@@ -118,16 +115,15 @@ export class ModelLoader {
   }
 }
 
-/** A model that does another task than its name promises is released. */
+/** A model that cannot do what its name promises is released. */
 async function refuseWrongTask(name: string, model: YoloModel): Promise<void> {
   const { task, file: path } = model;
-  const promised = promisedTasks.get(name);
-  if (promised === undefined || task === promised) return;
+  if (name !== segmentName || task === "segment") return;
   await model[Symbol.asyncDispose]();
   throw new OrangeryError(
     "MODEL_WRONG_TASK",
-    `Expected a network to ${promised} under the name \`${name}\`, got one to ${task} (${path}). ` +
-      "Give it another name, or give another file.",
-    { details: { name, expected: promised, came: task, path } },
+    `Expected a network to segment under the name \`${name}\`, got one to ${task} (${path}). ` +
+      "Give the -seg model that was trained, or give this one another name.",
+    { details: { name, expected: "segment", came: task, path } },
   );
 }

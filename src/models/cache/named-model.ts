@@ -2,6 +2,7 @@ import { untilAborted } from "../../base/abort.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { hasFileChanged, identifyModelFile, type ModelFile } from "../files/model-file.ts";
+import { differsFromUltralytics } from "../yolo/network-signature.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";
 import type { CacheEvents } from "./cache-events.ts";
 import { CachedModel, type ModelHold, type ReleaseReason } from "./cached-model.ts";
@@ -171,12 +172,18 @@ export class NamedModel {
     if (cached === this.#next) this.#promote(cached);
     const { name, workerId, events, memory, logger } = this.#options;
     const { model, loaded, fromArtifact, loadMs, bytes, fallback } = outcome;
-    const { device } = model;
+    const { device, defaultSizeHw: imageSizeHw, freeSize } = model;
     const cost = { loaded, fromArtifact, loadMs, bytes };
     if (fallback !== undefined) {
       events.emit("device:fallback", { workerId, name, to: device, ...fallback });
     }
     logger.info({ name, workerId, device, ...cost }, "model loaded");
+    if (differsFromUltralytics(cached.file, { imageSizeHw, freeSize })) {
+      logger.info(
+        { name, imageSizeHw },
+        "an ONNX file of free size is run at its training size, where Ultralytics takes 640",
+      );
+    }
     events.emit("model:load", { ...about(cached, model), ...cost });
     memory.makeRoom(0);
   }

@@ -7,6 +7,8 @@ import type { LoadOutcome } from "./model-loader.ts";
 export function pretendOutcome(outcome: Partial<LoadOutcome> = {}) {
   const model = {
     device: "cpu",
+    freeSize: false,
+    defaultSizeHw: [640, 640],
     releases: 0,
     async [Symbol.asyncDispose]() {
       model.releases++;

@@ -14,7 +14,6 @@ import { readYoloNetwork, type YoloTask } from "./network-signature.ts";
 /** The contents of a model file, by its own account. What the file does not say is undefined. */
 export interface ModelDescription {
   readonly file: ModelFile;
-  readonly format: "checkpoint" | "onnx";
   readonly task: YoloTask;
   /** Class names by class id. */
   readonly names: readonly string[];
@@ -71,7 +70,6 @@ async function describeCheckpoint(
   const complexity = complexityOf(network, checkpoint.imageSizeHw);
   return {
     file,
-    format: "checkpoint",
     task: checkpoint.task,
     names: checkpoint.names,
     imageSizeHw: checkpoint.imageSizeHw,
@@ -114,7 +112,6 @@ async function describeOnnx(
   });
   return {
     file,
-    format: "onnx",
     task: network.task,
     names: network.names,
     imageSizeHw: network.defaultSizeHw,

@@ -4,8 +4,9 @@ import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Tensor } from "../../native/runtime.ts";
 import { planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
+import type { HeadLayout } from "./head-layout.ts";
 import { readDetections } from "./network-output.ts";
-import type { HeadLayout, NetworkSignature } from "./network-signature.ts";
+import type { NetworkSignature } from "./network-signature.ts";
 import type { CheckedPredictOptions } from "./predict-options.ts";
 
 type FloatType = "float32" | "float16";
@@ -41,6 +42,16 @@ function rawOutput(rows: readonly Row[], elementType: FloatType): Tensor {
     columns.map((column) => column[channel]!),
   );
   return tensor(elementType, [1, channels, rows.length], values.flat());
+}
+
+/** Objectness times the class's score is the score. */
+function objectnessOutput(rows: readonly Row[], elementType: FloatType): Tensor {
+  const values = rows.map(({ boxXyxy: [x1, y1, x2, y2], score, classId, coefficients = [] }) => {
+    const scores = [0, 0].map((none, id) => (id === classId ? score / 0.875 : none));
+    const box = [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1];
+    return [...box, 0.875, ...scores, ...coefficients];
+  });
+  return tensor(elementType, [1, rows.length, values[0]?.length ?? 7], values.flat());
 }
 
 function endToEndOutput(rows: readonly Row[], elementType: FloatType): Tensor {
@@ -86,6 +97,8 @@ async function read(
   const network: NetworkSignature = {
     task: coefficientCount > 0 ? "segment" : "detect",
     head,
+    isCertain: true,
+    isAnchorFree: head !== "objectness",
     names: ["bed", "plant"],
     stride: 32,
     inputName: "images",
@@ -96,7 +109,13 @@ async function read(
     coefficientCount,
     outputNames: prototypes === undefined ? ["rows"] : ["rows", "masks"],
   };
-  const output = (head === "raw" ? rawOutput : endToEndOutput)(rows, elementType);
+  const toOutput = {
+    raw: rawOutput,
+    "end-to-end": endToEndOutput,
+    objectness: objectnessOutput,
+    "objectness-only": objectnessOutput,
+  }[head];
+  const output = toOutput(rows, elementType);
   return await readDetections({
     network,
     outputs: {
@@ -113,7 +132,7 @@ async function read(
 const plant: Row = { boxXyxy: [4, 8, 12, 16], score: 0.5, classId: 1 };
 const bed: Row = { boxXyxy: [0, 0, 32, 24], score: 0.75, classId: 0 };
 
-for (const head of ["raw", "end-to-end"] as const) {
+for (const head of ["raw", "end-to-end", "objectness"] as const) {
   describe(`${head} output`, () => {
     test("without anything in it is no detections", async () => {
       const detections = await read([], { head });
@@ -124,8 +143,9 @@ for (const head of ["raw", "end-to-end"] as const) {
 
     test("is boxes in pixels of the photo, with scores and names", async () => {
       const detections = await read([bed, plant], { head });
+      const scores = [...detections.scores].map((score) => Number(score.toFixed(6)));
       assert.deepEqual(
-        [...detections],
+        [...detections].map((detection, index) => ({ ...detection, score: scores[index] })),
         [
           { classId: 0, name: "bed", score: 0.75, boxXyxy: [0, 0, 64, 48] },
           { classId: 1, name: "plant", score: 0.5, boxXyxy: [8, 16, 24, 32] },
@@ -136,7 +156,7 @@ for (const head of ["raw", "end-to-end"] as const) {
     test("is cut by confidence, class and number", async () => {
       const count = async (options: Partial<CheckedPredictOptions>) =>
         (await read([bed, plant], { head, ...options })).length;
-      assert.equal(await count({ confidence: 0.5 }), 1, "a score must be above it");
+      assert.equal(await count({ confidence: 0.501 }), 1, "a score must be above it");
       assert.equal(await count({ confidence: 0.8 }), 0);
       assert.equal(await count({ classes: [1] }), 1);
       assert.equal(await count({ classes: [] }), 0);
@@ -148,25 +168,35 @@ for (const head of ["raw", "end-to-end"] as const) {
         read([bed, plant], { head, elementType: "float16" }),
         read([bed, plant], { head }),
       ]);
-      assert.deepEqual([...half], [...full]);
+      assert.deepEqual([...half.boxesXyxy], [...full.boxesXyxy]);
+      for (const [i, score] of half.scores.entries()) {
+        assert.ok(Math.abs(score - full.scores[i]!) < 5e-4);
+      }
     });
   });
 }
 
-describe("a raw head", () => {
-  const twice = { ...plant, boxXyxy: [4, 8, 12, 15.5] as const, score: 0.4 };
+for (const head of ["raw", "objectness"] as const) {
+  describe(`a ${head} head`, () => {
+    const twice = { ...plant, boxXyxy: [4, 8, 12, 15.5] as const, score: 0.4 };
 
-  test("has its overlapping boxes suppressed, best first", async () => {
-    assert.equal((await read([twice, plant])).length, 1);
-    assert.deepEqual([...(await read([twice, plant])).scores], [0.5]);
-    assert.equal((await read([twice, plant], { iou: 0.95 })).length, 2);
-  });
+    test("has its overlapping boxes suppressed, best first", async () => {
+      const [kept, ...others] = await read([twice, plant], { head });
+      assert.deepEqual([kept!.boxXyxy[3], others], [32, []]);
+      assert.equal((await read([twice, plant], { head, iou: 0.95 })).length, 2);
+    });
 
-  test("has boxes of different classes suppressed where classes do not matter", async () => {
-    const other = { ...twice, classId: 0 };
-    assert.equal((await read([other, plant])).length, 2);
-    assert.equal((await read([other, plant], { classAgnostic: true })).length, 1);
+    test("has boxes of different classes suppressed where classes do not matter", async () => {
+      const other = { ...twice, classId: 0 };
+      assert.equal((await read([other, plant], { head })).length, 2);
+      assert.equal((await read([other, plant], { head, classAgnostic: true })).length, 1);
+    });
   });
+}
+
+test("a head of objectness only has it for the score", async () => {
+  const [bestOf] = await read([plant], { head: "objectness-only" });
+  assert.deepEqual([bestOf!.score, bestOf!.classId], [0.875, 0]);
 });
 
 test("an end-to-end head has suppressed already: nothing is done again", async () => {
@@ -180,7 +210,7 @@ describe("masks", () => {
   const left = { ...bed, coefficients: [1, 0] };
   const nothing = { ...plant, boxXyxy: [20, 20, 30, 30] as const, coefficients: [0, 1] };
 
-  for (const head of ["raw", "end-to-end"] as const) {
+  for (const head of ["raw", "end-to-end", "objectness"] as const) {
     test(`of a ${head} head have the photo's size and end at the box`, async () => {
       const { masks, boxesXyxy } = await read([left], { head, prototypes });
       assert.deepEqual([...boxesXyxy], [0, 0, 64, 48]);
@@ -210,10 +240,11 @@ describe("masks", () => {
     });
 
     test(`of a ${head} head that are empty take their detections with them`, async () => {
-      const order = head === "raw" ? [nothing, left] : [left, nothing, { ...left, score: 0.3 }];
+      const suppresses = head !== "end-to-end";
+      const order = suppresses ? [nothing, left] : [left, nothing, { ...left, score: 0.3 }];
       const detections = await read(order, { head, prototypes });
       assert.equal(detections.masks!.length, detections.length);
-      assert.deepEqual([...detections.classIds], head === "raw" ? [0] : [0, 0]);
+      assert.deepEqual([...detections.classIds], suppresses ? [0] : [0, 0]);
     });
   }
 

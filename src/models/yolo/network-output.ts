@@ -4,9 +4,11 @@ import { scaleBoxes } from "../../vision/boxes/boxes.ts";
 import {
   type Candidates,
   endToEndExtras,
+  objectnessExtras,
   rawExtras,
   selectCandidates,
   selectEndToEnd,
+  selectObjectness,
 } from "../../vision/boxes/candidates.ts";
 import { nms } from "../../vision/boxes/nms.ts";
 import { Detections } from "../../vision/detections.ts";
@@ -30,7 +32,7 @@ export interface NetworkOutput {
   readonly options: CheckedPredictOptions;
 }
 
-/** Turns what the network put out into detections on the photo. */
+/** Turns the outputs of a network into detections on the photo. */
 export async function readDetections(output: NetworkOutput): Promise<Detections> {
   const { network, plan, options } = output;
   const { boxesXyxy, scores, classIds, coefficients } = selectDetections(output);
@@ -76,18 +78,20 @@ function selectDetections({ network, outputs, index, options }: NetworkOutput): 
     const candidates = selectEndToEnd(head, options);
     return { ...candidates, coefficients: endToEndExtras(head, candidates.sourceIds) };
   }
-  const head = {
-    data,
-    channelCount: rows,
-    anchorCount: columns,
-    classCount: network.names.length,
-  };
-  const candidates = selectCandidates(head, options);
-  const kept = pick(candidates, nms(candidates, options));
-  return { ...kept, coefficients: rawExtras(head, kept.sourceIds) };
+  const classCount = network.names.length;
+  if (network.head === "raw") {
+    const head = { data, channelCount: rows, anchorCount: columns, classCount };
+    const kept = suppress(selectCandidates(head, options), options);
+    return { ...kept, coefficients: rawExtras(head, kept.sourceIds) };
+  }
+  const isClassScored = network.head === "objectness";
+  const head = { data, rowCount: rows, rowLength: columns, classCount, isClassScored };
+  const kept = suppress(selectObjectness(head, options), options);
+  return { ...kept, coefficients: objectnessExtras(head, kept.sourceIds) };
 }
 
-function pick(candidates: Candidates, indices: Int32Array): Candidates {
+function suppress(candidates: Candidates, options: CheckedPredictOptions): Candidates {
+  const indices = nms(candidates, options);
   const boxesXyxy = new Float32Array(4 * indices.length);
   indices.forEach((from, to) => {
     boxesXyxy.set(candidates.boxesXyxy.subarray(4 * from, 4 * from + 4), 4 * to);

@@ -111,11 +111,6 @@ describe("a YOLO network", () => {
       { head: "raw" },
     ],
     [
-      "with two classes and so few anchors that its head looks end-to-end",
-      { outputs: [[1, 6, 6]], metadata: { task: "detect", names: "{0: 'a', 1: 'b'}" } },
-      { head: "raw", names: ["a", "b"] },
-    ],
-    [
       "of free size, whose metadata gives the size that it was trained for",
       {
         input: [1, 3, "height", "width"],
@@ -136,12 +131,20 @@ describe("a YOLO network", () => {
     ],
     [
       "of fixed size, whatever the metadata says",
-      { input: [1, 3, 256, 320], metadata: { imgsz: "[640, 640]" } },
+      {
+        input: [1, 3, 256, 320],
+        outputs: [[1, 84, 1680]],
+        metadata: { imgsz: "[640, 640]" },
+      },
       { fixedSizeHw: [256, 320], defaultSizeHw: [256, 320] },
     ],
     [
       "of which one side is free: the metadata fixes it",
-      { input: [1, 3, 480, "width"], metadata: { imgsz: "[640, 640]" } },
+      {
+        input: [1, 3, 480, "width"],
+        outputs: [[1, 84, 6300]],
+        metadata: { imgsz: "[640, 640]" },
+      },
       { fixedSizeHw: [480, 640], defaultSizeHw: [480, 640] },
     ],
     ["of float16", { inputType: "float16", outputType: "float16" }, { inputType: "float16" }],
@@ -184,6 +187,124 @@ describe("a YOLO network", () => {
     assert.equal(read({}).names.length, 80);
     assert.equal(read({ outputs: [[1, 116, 8400], prototypes] }).names.length, 80);
     assert.equal(read({ outputs: [[1, 300, 6]] }).names.length, 80);
+  });
+
+  const ofFreeSize = ["batch", 3, "height", "width"];
+  const plant = "{0: 'plant'}";
+  const said = { task: "detect", names: plant, end2end: "False", args: "{'nms': False}" };
+  type Established = Partial<Pick<NetworkSignature, "head" | "isCertain" | "stride">>;
+  const heads: [what: string, described: Described, expected: Established | RegExp][] = [
+    ["raw, by its names", { metadata: { names: coco } }, { head: "raw", isCertain: true }],
+    ["raw, by its anchors", {}, { head: "raw", isCertain: false }],
+    ["raw, of another stride", { outputs: [[1, 84, 8500]] }, { head: "raw", stride: 64 }],
+    ["raw, with maps of stride 4", { outputs: [[1, 84, 34_000]] }, { head: "raw", stride: 32 }],
+    [
+      "of no number of anchors",
+      { outputs: [[1, 84, 8000]] },
+      /an input of 640 × 640 has 8400 anch/,
+    ],
+    [
+      "end-to-end, by its metadata",
+      { outputs: [[1, 300, 6]], metadata: { names: coco, end2end: "True" } },
+      { head: "end-to-end", isCertain: true },
+    ],
+    [
+      "end-to-end by its rows, where the metadata say nothing of it",
+      { outputs: [[1, 300, 6]], metadata: { names: coco, task: "detect" } },
+      { head: "end-to-end", isCertain: false },
+    ],
+    [
+      "end-to-end by its rows, of as many classes as it has rows, less four",
+      {
+        outputs: [[1, 300, 6]],
+        metadata: { names: `[${Array.from({ length: 296 }, (_, id) => `'${id}'`).join()}]` },
+      },
+      { head: "end-to-end", isCertain: false },
+    ],
+    [
+      "of six values, but no detections",
+      { outputs: [[1, 300, 6]], metadata: said },
+      /no detections/,
+    ],
+    [
+      "YOLOv5's of one class",
+      { outputs: [[1, 25_200, 6]], metadata: said },
+      { head: "objectness" },
+    ],
+    [
+      "YOLOv5's of one class, by its anchors",
+      { outputs: [[1, 25_200, 6]] },
+      { head: "objectness-only", isCertain: false },
+    ],
+    ["YOLOv5's", { outputs: [[1, 25_200, 85]] }, { head: "objectness", isCertain: false }],
+    [
+      "YOLOv5's with a map of stride 64",
+      { input: [1, 3, 1280, 1280], outputs: [[1, 102_000, 85]] },
+      { head: "objectness", stride: 64 },
+    ],
+    [
+      "YOLOv5's for segmentation",
+      { outputs: [[1, 25_200, 117], prototypes], metadata: { names: coco, stride: "32" } },
+      { head: "objectness", isCertain: false },
+    ],
+    [
+      "YOLOv5's with its maps beside it",
+      {
+        outputs: [
+          [1, 25_200, 85],
+          [1, 3, 80, 80, 85],
+        ],
+      },
+      { head: "objectness" },
+    ],
+    [
+      "YOLOv5's of free size",
+      { input: ofFreeSize, outputs: [["batch", "anchors", 85]], metadata: { names: coco } },
+      { head: "objectness", isCertain: false },
+    ],
+    [
+      "YOLOv5's of free size and one class, whatever the metadata say",
+      { input: ofFreeSize, outputs: [["batch", "anchors", 6]], metadata: said },
+      { isCertain: false },
+    ],
+    ["YOLOX's or YOLOv6's", { outputs: [[1, 8400, 85]] }, { head: "objectness", isCertain: false }],
+    [
+      "transposed",
+      { outputs: [[1, 8400, 84]], metadata: { names: coco } },
+      /a row of 84 values for each anchor, as in an output that is transposed/,
+    ],
+    [
+      "RT-DETR's",
+      { outputs: [[1, 300, 84]], metadata: { names: coco } },
+      /300 rows of a box and 80 scores, as RT-DETR/,
+    ],
+    [
+      "YOLO-NAS's",
+      {
+        outputs: [
+          [1, 8400, 4],
+          [1, 8400, 80],
+        ],
+      },
+      /boxes and scores in one output .* as YOLO-NAS/,
+    ],
+    ["for oriented boxes", { outputs: [[1, 85, 8400]], metadata: { names: coco } }, /84 values/],
+    ["of boxes alone", { outputs: [[1, 8400, 4]] }, /6 values a detection/],
+  ];
+  for (const [what, described, expected] of heads) {
+    test(`has its head established: ${what}`, () => {
+      if (expected instanceof RegExp) {
+        assert.throws(() => read(described), { code: "MODEL_NOT_YOLO", message: expected });
+        return;
+      }
+      const network = read(described);
+      const seen = Object.keys(expected).map((key) => network[key as keyof Established]);
+      assert.deepEqual(seen, Object.values(expected));
+    });
+  }
+
+  test("that is refused comes with a list of those that are run", () => {
+    assert.throws(() => read({ outputs: [] }), /YOLOv8, YOLOv9, YOLOv10, YOLO11, YOLO12, YOLO26\)/);
   });
 
   const image = { name: "images", elementType: "float32", shape: [1, 3, 640, 640] };

@@ -1,22 +1,20 @@
 import { OrangeryError } from "../../errors.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
+import { type HeadLayout, readHead } from "./head-layout.ts";
 import { type PythonLiteral, parsePythonLiteral } from "./python-literal.ts";
 
-/** What a YOLO network can do here. */
+/** The tasks of YOLO networks that are run here. */
 export type YoloTask = "detect" | "segment";
-
-/**
- * How `output0` is laid out.
- * - `raw`: (1, 4 + classes + coefficients, anchors), boxes as xywh, scores per class; needs NMS.
- * - `end-to-end`: (1, detections, 6 + coefficients), rows of xyxy, score, class; needs none.
- */
-export type HeadLayout = "raw" | "end-to-end";
 
 /** A YOLO network, as its inputs, outputs and metadata describe it. */
 export interface NetworkSignature {
   readonly task: YoloTask;
   readonly head: HeadLayout;
+  /** Whether the head is known for sure; otherwise a run has to show what it is. */
+  readonly isCertain: boolean;
+  /** Whether each cell of the network's maps has one anchor, not three. */
+  readonly isAnchorFree: boolean;
   /** Class names by class id. */
   readonly names: readonly string[];
   /** Input extents are multiples of this, in pixels. */
@@ -40,25 +38,34 @@ export interface NetworkDescription {
   readonly metadata: ReadonlyMap<string, string>;
 }
 
+/** The networks that are run, for messages. */
+const families =
+  "Orangery runs networks for detection and segmentation as Ultralytics exports them to ONNX " +
+  "(YOLOv3u, YOLOv5u, YOLOv6, YOLOv8, YOLOv9, YOLOv10, YOLO11, YOLO12, YOLO26), " +
+  "and YOLOv5, YOLOv6 and YOLOv7 as their own repositories do.";
+
+/**
+ * The size at which Ultralytics predicts with an ONNX file of free size, whatever its metadata say.
+ */
+export const ultralyticsOnnxSize = 640;
+
 const defaultStride = 32;
 const defaultSize = 640;
 
 /**
- * Recognises a YOLO network. Metadata decides where it is present; every key of it is optional,
+ * Recognises a YOLO network. Metadata decide where they are present; every key of them is optional,
  * and the shapes of the outputs must agree.
  *
- * @throws `MODEL_NOT_YOLO`, saying what was expected and what the model has.
+ * @param ranAtHw [height, width] of the input with which a run gave these shapes of the outputs
+ * @throws `MODEL_NOT_YOLO`, saying what was expected and what the model has
  */
 export function readYoloNetwork(
   file: string,
   { inputs, outputs, metadata }: NetworkDescription,
+  ranAtHw?: readonly [number, number],
 ): NetworkSignature {
   const refuse = (expected: string, came: string): never => {
-    throw new OrangeryError(
-      "MODEL_NOT_YOLO",
-      `Expected ${expected} in \`${file}\`, got ${came}. Orangery runs YOLOv8, YOLO11 and YOLO26 networks for detection and segmentation, as Ultralytics exports them to ONNX.`,
-      { details: { file, expected, came } },
-    );
+    throw notYolo(file, { expected, came });
   };
   const literal = (key: string) => parsePythonLiteral(metadata.get(key) ?? "");
 
@@ -85,29 +92,11 @@ export function readYoloNetwork(
   if (task === "segment" && output1?.shape.length !== 4) {
     return refuse("mask prototypes of shape (1, 32, height, width)", describe(outputs));
   }
+  if (output1?.shape.length === 3) {
+    return refuse("boxes and scores in one output", `${describe(outputs)}, as YOLO-NAS has them`);
+  }
   if (!outputs.every(({ elementType }) => isFloat(elementType))) {
     return refuse("outputs of float32 or float16", describe(outputs));
-  }
-
-  const prototypes = task === "segment" ? output1?.shape[1] : 0;
-  const coefficientCount = typeof prototypes === "number" ? prototypes : 32;
-  const named = readNames(literal("names"));
-  const head = readHead({
-    endToEnd: literal("end2end") === true || argument(literal("args"), "nms") === true,
-    shape: output0.shape,
-    coefficientCount,
-    classCount: named?.length,
-  });
-  const channels = output0.shape[head === "raw" ? 1 : 2];
-  const classCount =
-    named?.length ??
-    (head === "raw" && typeof channels === "number" ? channels - 4 - coefficientCount : 80);
-  const expectedChannels = (head === "raw" ? 4 + classCount : 6) + coefficientCount;
-  if (classCount < 1 || !isOneOf(channels, expectedChannels)) {
-    return refuse(
-      `${expectedChannels} values a detection (${classCount} classes, ${coefficientCount} mask coefficients)`,
-      describe(outputs),
-    );
   }
 
   const [, , height, width] = input.shape;
@@ -116,27 +105,69 @@ export function readYoloNetwork(
     typeof height === "number" ? height : trainedSizeHw[0],
     typeof width === "number" ? width : trainedSizeHw[1],
   ] as const;
-  const stride = readStride(literal("stride"));
-  if (Math.max(...defaultSizeHw, stride) > maxSidePx) {
+  const isFree = typeof height === "string" && typeof width === "string";
+  const fixedSizeHw = isFree ? undefined : defaultSizeHw;
+  const givenStride = readStride(literal("stride"));
+  if (Math.max(...defaultSizeHw, givenStride ?? 0) > maxSidePx) {
     return refuse(
       `an input and a stride of at most ${maxSidePx} px`,
-      `${defaultSizeHw.join(" × ")} and ${stride}`,
+      `${defaultSizeHw.join(" × ")} and ${givenStride ?? defaultStride}`,
     );
   }
-  const isFree = typeof height === "string" && typeof width === "string";
+
+  const prototypes = task === "segment" ? output1?.shape[1] : 0;
+  const coefficientCount = typeof prototypes === "number" ? prototypes : 32;
+  const named = readNames(literal("names"));
+  const head = readHead({
+    shape: output0.shape,
+    inputSizeHw: ranAtHw ?? fixedSizeHw,
+    coefficientCount,
+    classCount: named?.length,
+    isEndToEnd: readEndToEnd(literal("end2end"), argument(literal("args"), "nms")),
+  });
+  if ("refused" in head) return refuse("an output of detections", head.refused);
+
   return {
     task,
-    head,
-    names: named ?? Array.from({ length: classCount }, (_, id) => `class${id}`),
-    stride,
+    head: head.layout,
+    isCertain: head.isCertain,
+    isAnchorFree: head.isAnchorFree,
+    names: named ?? Array.from({ length: head.classCount }, (_, id) => `class${id}`),
+    stride: givenStride ?? head.stride ?? defaultStride,
     inputName: input.name,
     inputType: input.elementType,
-    fixedSizeHw: isFree ? undefined : defaultSizeHw,
+    fixedSizeHw,
     defaultSizeHw,
     freeBatch: [input, ...outputs].every(({ shape }) => typeof shape[0] === "string"),
     coefficientCount,
     outputNames: outputs.map(({ name }) => name),
   };
+}
+
+/** Creates the error for a model that is no YOLO network, or none that is run here. */
+export function notYolo(
+  file: string,
+  { expected, came }: { readonly expected: string; readonly came: string },
+): OrangeryError {
+  return new OrangeryError(
+    "MODEL_NOT_YOLO",
+    `Expected ${expected} in \`${file}\`, got ${came}. ${families}`,
+    { details: { file, expected, came } },
+  );
+}
+
+/**
+ * Whether Ultralytics predicts with a model at another size than its own, unless it is given one.
+ */
+export function differsFromUltralytics(
+  { format }: { readonly format: "checkpoint" | "onnx" },
+  {
+    freeSize,
+    imageSizeHw,
+  }: { readonly freeSize: boolean; readonly imageSizeHw: readonly [number, number] },
+): boolean {
+  const isSame = imageSizeHw.every((extent) => extent === ultralyticsOnnxSize);
+  return format === "onnx" && freeSize && !isSame;
 }
 
 function isFloat(elementType: string): elementType is NetworkSignature["inputType"] {
@@ -149,26 +180,13 @@ function readTask(task: string | undefined, outputs: readonly TensorInfo[]): Yol
   return outputs.length > 1 && outputs[1]?.shape.length === 4 ? "segment" : "detect";
 }
 
-/**
- * Metadata says whether the head is end-to-end. Without it the shape does: an end-to-end head has
- * rows of 6 values (and coefficients), a raw head has far more anchors than channels.
- */
-function readHead({
-  endToEnd,
-  shape,
-  coefficientCount,
-  classCount,
-}: {
-  endToEnd: boolean;
-  shape: readonly (number | string)[];
-  coefficientCount: number;
-  classCount: number | undefined;
-}): HeadLayout {
-  if (endToEnd) return "end-to-end";
-  const [, channels, last] = shape;
-  const rowsOfSix = last === 6 + coefficientCount;
-  const rawChannels = classCount !== undefined && channels === 4 + classCount + coefficientCount;
-  return rowsOfSix && !rawChannels ? "end-to-end" : "raw";
+/** Undefined where the metadata say nothing of it. */
+function readEndToEnd(
+  endToEnd: PythonLiteral | undefined,
+  nms: PythonLiteral | undefined,
+): boolean | undefined {
+  if (endToEnd === true || nms === true) return true;
+  return endToEnd === false || nms === false ? false : undefined;
 }
 
 /** `{0: 'person', 1: 'bicycle'}` or a list; the ids must run from 0 without gaps. */
@@ -182,11 +200,10 @@ function readNames(value: PythonLiteral | undefined): string[] | undefined {
   return names.length > 0 && names.every((name) => typeof name === "string") ? names : undefined;
 }
 
-function readStride(value: PythonLiteral | undefined): number {
+function readStride(value: PythonLiteral | undefined): number | undefined {
   const stride = Array.isArray(value) ? Math.max(...value.map(Number)) : value;
-  return typeof stride === "number" && Number.isInteger(stride) && stride > 0
-    ? stride
-    : defaultStride;
+  const isStride = typeof stride === "number" && Number.isInteger(stride) && stride > 0;
+  return isStride ? stride : undefined;
 }
 
 function readSize(value: PythonLiteral | undefined): readonly [number, number] | undefined {

@@ -7,6 +7,8 @@ import { checkPredictOptions, type PredictOptions } from "./predict-options.ts";
 const fixed: NetworkSignature = {
   task: "detect",
   head: "raw",
+  isCertain: true,
+  isAnchorFree: true,
   names: ["a", "b", "c"],
   stride: 32,
   inputName: "images",

@@ -1,9 +1,12 @@
 import { OrangeryError } from "../../errors.ts";
-import type { Runtime, Session } from "../../native/runtime.ts";
+import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
 import { arenasOf, type Device } from "../devices/device.ts";
-import type { NetworkSignature } from "./network-signature.ts";
+import { whyImplausible } from "./implausible-output.ts";
+import { type NetworkSignature, notYolo, readYoloNetwork } from "./network-signature.ts";
 
 export interface ProveNetworkOptions {
+  /** Path of the model file. */
+  readonly file: string;
   readonly network: NetworkSignature;
   readonly device: Device;
   readonly runtime: Runtime;
@@ -13,26 +16,53 @@ export interface ProveNetworkOptions {
 /**
  * Runs a network on grey, at its fixed size or the least that its stride allows.
  *
- * @throws `DEVICE_UNAVAILABLE` for NaN or infinity, and what `run` throws
+ * @returns the network, with a head that is certain
+ * @throws `DEVICE_UNAVAILABLE` for NaN or infinity, `MODEL_NOT_YOLO` for a head that turns out to
+ *   be another one, and what `run` throws
  */
 export async function proveNetwork(
   session: Session,
-  { network, device, runtime, signal }: ProveNetworkOptions,
-): Promise<void> {
+  options: ProveNetworkOptions,
+): Promise<NetworkSignature> {
+  const { network, device, runtime, signal } = options;
   const least = 2 * network.stride;
   const [height, width] = network.fixedSizeHw ?? [least, least];
   using input = runtime.createTensor(network.inputType, [1, 3, height, width]);
   input.data.fill(0.5);
   const outputs = await session.run({ [network.inputName]: input }, { signal });
+  let proven = network;
+  try {
+    requireFinite(outputs, device);
+    if (!network.isCertain) proven = establishHead(session, outputs, options, [height, width]);
+  } finally {
+    for (const tensor of Object.values(outputs)) tensor[Symbol.dispose]();
+  }
+  await session.trimMemory(arenasOf(device));
+  return proven;
+}
+
+function requireFinite(outputs: Readonly<Record<string, Tensor>>, { label }: Device): void {
   const areFinite = Object.values(outputs).every(({ data }) =>
     (data as Float32Array).every((value) => Number.isFinite(value)),
   );
-  for (const tensor of Object.values(outputs)) tensor[Symbol.dispose]();
-  if (!areFinite) {
-    throw new OrangeryError(
-      "DEVICE_UNAVAILABLE",
-      `Expected numbers from the model's proving run on ${device.label}, got NaN or infinity.`,
-    );
-  }
-  await session.trimMemory(arenasOf(device));
+  if (areFinite) return;
+  throw new OrangeryError(
+    "DEVICE_UNAVAILABLE",
+    `Expected numbers from the model's proving run on ${label}, got NaN or infinity.`,
+  );
+}
+
+/** Reads the network once more, with the shapes that its outputs have in a run. */
+function establishHead(
+  { inputs, outputs: declared, metadata }: Session,
+  outputs: Readonly<Record<string, Tensor>>,
+  { file, network }: ProveNetworkOptions,
+  ranAtHw: readonly [number, number],
+): NetworkSignature {
+  const actual = declared.map((output) => ({ ...output, shape: outputs[output.name]!.shape }));
+  const established = readYoloNetwork(file, { inputs, outputs: actual, metadata }, ranAtHw);
+  const why = whyImplausible(established, outputs[established.outputNames[0]!]!);
+  if (why !== undefined) throw notYolo(file, { expected: "an output of detections", came: why });
+  const { head, isAnchorFree, names, stride } = established;
+  return { ...network, head, isAnchorFree, names, stride, isCertain: true };
 }

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { GraphBuilder, type Value } from "../../graph/graph-builder.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { onnxDataTypes } from "../../graph/onnx-data-type.ts";
-import type { HeadLayout, YoloTask } from "./network-signature.ts";
+import type { HeadLayout } from "./head-layout.ts";
+import type { YoloTask } from "./network-signature.ts";
 
 export interface TinyYolo {
   readonly task?: YoloTask;

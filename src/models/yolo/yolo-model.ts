@@ -195,8 +195,8 @@ export class YoloModel implements AsyncDisposable {
   }
 
   /**
-   * Gives back what a run that ran out of memory had taken; it would be in the way of the next. That
-   * takes a little memory itself: where there is none, the smaller run shows whether it fits.
+   * Gives back what a run that ran out of memory had taken; it would be in the way of the next.
+   * That takes a little memory itself: where there is none, the smaller run shows whether it fits.
    */
   async #giveMemoryBack(signal: AbortSignal | undefined): Promise<void> {
     const { turns, session, device } = this.#parts;

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { endToEndExtras, rawExtras, selectCandidates, selectEndToEnd } from "./candidates.ts";
+import {
+  endToEndExtras,
+  objectnessExtras,
+  rawExtras,
+  selectCandidates,
+  selectEndToEnd,
+  selectObjectness,
+} from "./candidates.ts";
 
 /** Channels first: four anchors, two classes, two extras. */
 const raw = {
@@ -86,10 +93,45 @@ test("an end-to-end head gives its first rows above the confidence", () => {
   assert.deepEqual(Array.from(classIds), [1, 0]);
 });
 
+/** Rows of box, objectness, two classes, two extras. */
+const objectness = {
+  data: Float32Array.from(
+    [
+      [10, 1, 4, 2, 0.5, 0.25, 1, 100, 200],
+      [20, 2, 4, 2, 0.5, 0.5, 0.5, 101, 201],
+      [30, 3, 4, 2, 0.125, 1, 0, 102, 202],
+    ].flat(),
+  ),
+  rowCount: 3,
+  rowLength: 9,
+  classCount: 2,
+  isClassScored: true,
+};
+
+test("a head with objectness multiplies it with each row's best class", () => {
+  for (const [options, sourceIds, scores, classIds] of [
+    [{ confidence: 0.5 }, [], [], []],
+    [{ confidence: 0.25 }, [0], [0.5], [1]],
+    [{ confidence: 0.1 }, [0, 1, 2], [0.5, 0.25, 0.125], [1, 0, 0]],
+    [{ confidence: 0.1, classes: [0] }, [1, 2], [0.25, 0.125], [0, 0]],
+  ] as const) {
+    const found = selectObjectness(objectness, options);
+    assert.deepEqual([...found.sourceIds], sourceIds);
+    assert.deepEqual([...found.scores], scores);
+    assert.deepEqual([...found.classIds], classIds);
+  }
+  const { boxesXyxy } = selectObjectness(objectness, { confidence: 0.25 });
+  assert.deepEqual([...boxesXyxy], [8, 0, 12, 2]);
+  const alone = selectObjectness({ ...objectness, isClassScored: false }, { confidence: 0.1 });
+  assert.deepEqual([...alone.scores], [0.5, 0.5, 0.125]);
+  assert.deepEqual([...alone.classIds], [0, 0, 0]);
+});
+
 test("extras are one row an object", () => {
   assert.deepEqual(Array.from(rawExtras(raw, Int32Array.of())), []);
   assert.deepEqual(Array.from(rawExtras(raw, Int32Array.of(3, 1))), [103, 203, 101, 201]);
   assert.deepEqual(Array.from(endToEndExtras(rows, Int32Array.of(2, 0))), [11, 12, 7, 8]);
+  assert.deepEqual([...objectnessExtras(objectness, Int32Array.of(2, 0))], [102, 202, 100, 200]);
 });
 
 test("a head of another size than it says is refused", () => {
@@ -98,6 +140,8 @@ test("a head of another size than it says is refused", () => {
     () => selectCandidates({ ...raw, anchorCount: 5 }, options),
     () => selectCandidates({ ...raw, classCount: 5 }, options),
     () => selectEndToEnd({ ...rows, rowCount: 3 }, options),
+    () => selectObjectness({ ...objectness, rowCount: 4 }, options),
+    () => selectObjectness({ ...objectness, classCount: 5 }, options),
     () => selectEndToEnd({ data: new Float32Array(20), rowCount: 4, rowLength: 5 }, options),
   ]) {
     assert.throws(wrong, { code: "INVALID_ARGUMENT" });
@@ -120,6 +164,12 @@ test("scores and boxes that are no numbers are an error", () => {
     const data = broken(rows.data, at, Number.NaN);
     const options = { confidence: 0.6, maxDetections: 9 };
     assert.throws(() => selectEndToEnd({ ...rows, data }, options), {
+      code: "INFERENCE_NOT_FINITE",
+    });
+  }
+  for (const at of [0, 4, 5]) {
+    const data = broken(objectness.data, at, Number.NaN);
+    assert.throws(() => selectObjectness({ ...objectness, data }, { confidence: 0.25 }), {
       code: "INFERENCE_NOT_FINITE",
     });
   }

@@ -23,13 +23,26 @@ export interface EndToEndHead {
   readonly rowLength: number;
 }
 
+/**
+ * The output of a head with objectness (YOLOv5, YOLOv6, YOLOv7) for one picture: rows of centre x, y,
+ * width, height, objectness, then one score per class, then `rowLength − 5 − classCount` extras.
+ */
+export interface ObjectnessHead {
+  readonly data: Float32Array;
+  readonly rowCount: number;
+  readonly rowLength: number;
+  readonly classCount: number;
+  /** Whether objectness and a class's score multiply; otherwise objectness alone is the score. */
+  readonly isClassScored: boolean;
+}
+
 /** The proposals of a head, before suppression, in the order of the head. */
 export interface Candidates {
   /** 4·n, px of the network's input. */
   readonly boxesXyxy: Float32Array;
   readonly scores: Float32Array;
   readonly classIds: Int32Array;
-  /** The origin of each: the anchor of a raw head, the row of an end-to-end head. */
+  /** The origin of each: the anchor of a raw head, the row of another. */
   readonly sourceIds: Int32Array;
 }
 
@@ -109,6 +122,48 @@ export function selectEndToEnd(
   };
 }
 
+/**
+ * Selects each row's best class (of equals the first) if its score is above `confidence`, as YOLOv5's
+ * `non_max_suppression` does before suppressing.
+ *
+ * @throws `INVALID_ARGUMENT` when the length of `data` does not fit the head,
+ *   `INFERENCE_NOT_FINITE`
+ */
+export function selectObjectness(head: ObjectnessHead, options: SelectOptions): Candidates {
+  const { data, rowCount, rowLength, classCount, isClassScored } = head;
+  assertLength(data, rowLength, rowCount, 5 + classCount);
+  const best = new Float32Array(rowCount);
+  const bestClass = new Int32Array(rowCount);
+  for (let row = 0; row < rowCount; row++) {
+    const start = row * rowLength;
+    const objectness = data[start + 4]!;
+    // A class's score is at most 1, so most rows need no look at their classes.
+    best[row] = objectness;
+    if (!isClassScored || objectness <= options.confidence) continue;
+    best[row] = data[start + 5]!;
+    for (let classId = 1; classId < classCount; classId++) {
+      const score = data[start + 5 + classId]!;
+      if (score > best[row]!) {
+        best[row] = score;
+        bestClass[row] = classId;
+      }
+    }
+    best[row]! *= objectness;
+  }
+  const sourceIds = selectIndices(best, bestClass, options);
+  const boxesXywh = new Float32Array(4 * sourceIds.length);
+  sourceIds.forEach((row, i) => {
+    boxesXywh.set(data.subarray(row * rowLength, row * rowLength + 4), 4 * i);
+  });
+  assertFinite(boxesXywh);
+  return {
+    boxesXyxy: xywhToXyxy(boxesXywh),
+    scores: Float32Array.from(sourceIds, (row) => best[row]!),
+    classIds: Int32Array.from(sourceIds, (row) => bestClass[row]!),
+    sourceIds,
+  };
+}
+
 /** Returns the extras of anchors of a raw head, one row each. */
 export function rawExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
   const { data, channelCount, anchorCount, classCount } = head;
@@ -125,10 +180,23 @@ export function rawExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
 
 /** Returns the extras of rows of an end-to-end head, one row each. */
 export function endToEndExtras(head: EndToEndHead, sourceIds: Int32Array): Float32Array {
-  const { data, rowLength } = head;
-  const extras = new Float32Array((rowLength - 6) * sourceIds.length);
+  return rowExtras(head, 6, sourceIds);
+}
+
+/** Returns the extras of rows of a head with objectness, one row each. */
+export function objectnessExtras(head: ObjectnessHead, sourceIds: Int32Array): Float32Array {
+  return rowExtras(head, 5 + head.classCount, sourceIds);
+}
+
+function rowExtras(
+  { data, rowLength }: EndToEndHead,
+  first: number,
+  sourceIds: Int32Array,
+): Float32Array {
+  const extraCount = rowLength - first;
+  const extras = new Float32Array(extraCount * sourceIds.length);
   sourceIds.forEach((row, i) => {
-    extras.set(data.subarray(row * rowLength + 6, (row + 1) * rowLength), i * (rowLength - 6));
+    extras.set(data.subarray(row * rowLength + first, (row + 1) * rowLength), i * extraCount);
   });
   return extras;
 }

@@ -3,6 +3,10 @@ import { formatBytes, formatCount, formatPlural } from "../../../base/quantities
 import { type Device, devicesToTry } from "../../../models/devices/device.ts";
 import { proveDevice } from "../../../models/devices/device-proof.ts";
 import { describeModel, type ModelDescription } from "../../../models/yolo/model-description.ts";
+import {
+  differsFromUltralytics,
+  ultralyticsOnnxSize,
+} from "../../../models/yolo/network-signature.ts";
 import { onnxRuntime } from "../../../native/onnx-runtime.ts";
 import { displayPath, modelFromCaller } from "../../options/caller-paths.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -43,6 +47,7 @@ function toJson(description: ModelDescription, devices: readonly DeviceProof[]):
   const { file, gflops, ...rest } = description;
   return {
     file: file.path,
+    format: file.format,
     bytes: file.bytes,
     sha256: file.sha256,
     ...rest,
@@ -60,7 +65,7 @@ const namesShown = 10;
 
 function format(description: ModelDescription, devices: readonly DeviceProof[]): string {
   const { file, names, task } = description;
-  const kind = description.format === "checkpoint" ? "YOLO checkpoint" : "ONNX model";
+  const kind = file.format === "checkpoint" ? "YOLO checkpoint" : "ONNX model";
   const rows: [title: string, value: string | undefined][] = [
     ["file", `${kind}, ${formatBytes(file.bytes)}, sha256 ${file.sha256.slice(0, 12)}…`],
     ["about", description.description],
@@ -91,9 +96,14 @@ function formatNames(names: readonly string[]): string {
   return names.length > namesShown ? `${shown}, …` : shown;
 }
 
-function formatSize({ imageSizeHw: [height, width], freeSize, stride }: ModelDescription): string {
+function formatSize({ file, imageSizeHw, freeSize, stride }: ModelDescription): string {
+  const [height, width] = imageSizeHw;
   const size = `${height} × ${width} (height × width)`;
-  return freeSize ? `${size}, others in multiples of ${stride}` : `${size}, no other`;
+  if (!freeSize) return `${size}, no other`;
+  const others = `${size}, others in multiples of ${stride}`;
+  return differsFromUltralytics(file, { imageSizeHw, freeSize })
+    ? `${others}; Ultralytics takes ${ultralyticsOnnxSize} for an ONNX file of free size`
+    : others;
 }
 
 function formatNetwork(description: ModelDescription) {
