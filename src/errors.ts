@@ -249,12 +249,37 @@ export const errorCodes = {
   LEDGER_BUSY: {
     blames: "ledger",
     retryable: true,
-    summary: "The results file was locked by another process for too long.",
+    summary: "The results were locked by others for too long, or no connection was free.",
   },
   LEDGER_UNREACHABLE: {
     blames: "ledger",
     retryable: true,
     summary: "The server of the results database could not be reached for too long.",
+  },
+  LEDGER_NOT_FOUND: {
+    blames: "ledger",
+    retryable: false,
+    summary: "There are no results at the place that was named.",
+  },
+  LEDGER_ACCESS_DENIED: {
+    blames: "ledger",
+    retryable: false,
+    summary: "The server of the results refuses the password, the user, or what the user may do.",
+  },
+  LEDGER_READ_ONLY: {
+    blames: "ledger",
+    retryable: true,
+    summary: "The server of the results database takes no writes.",
+  },
+  LEDGER_FULL: {
+    blames: "ledger",
+    retryable: true,
+    summary: "The disk of the results database's server is full.",
+  },
+  LEDGER_REFUSED: {
+    blames: "ledger",
+    retryable: false,
+    summary: "The server of the results database refused a request for another reason.",
   },
   PACKAGE_MISSING: {
     blames: "machine",

@@ -469,7 +469,7 @@ describe("what cannot be", () => {
     [
       ["missing.db", "--format", "csv"],
       1,
-      /there is nothing at .*missing\.db.*\[LEDGER_UNREADABLE\]/,
+      /there is nothing at .*missing\.db.*\[LEDGER_NOT_FOUND\]/,
     ],
   ];
   for (const [args, status, message] of cases) {

@@ -100,7 +100,7 @@ describe("a results database of PostgreSQL", () => {
     await using schema = await server.createSchema();
     const url = new URL(schema.url);
     url.pathname = "/no_such_database";
-    await rejectsWith("LEDGER_UNREADABLE", /no_such_database/, openLedger(url.href));
+    await rejectsWith("LEDGER_NOT_FOUND", /no_such_database/, openLedger(url.href));
   });
 
   test("without the package `pg` is refused with what to install", async () => {

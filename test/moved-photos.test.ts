@@ -94,6 +94,6 @@ test("what is not recorded is not forgotten, and missing results are not made", 
   assert.match(unknown.stderr, /none at or below .*nowhere. Nothing was removed/);
   const none = await folder.run("forget", "renamed", "--results", "none.db");
   assert.equal(none.status, 1);
-  assert.match(none.stderr, /there is nothing at .*none\.db.*LEDGER_UNREADABLE/);
+  assert.match(none.stderr, /there is nothing at .*none\.db.*LEDGER_NOT_FOUND/);
   assert.equal((await folder.run("forget")).status, 2);
 });

@@ -267,7 +267,7 @@ describe("a page about", () => {
   test("a file that is not there is refused, and none is made", async () => {
     const { status, stderr } = await folder.run("report", "nowhere.db");
     assert.equal(status, 1);
-    assert.match(stderr, /there is nothing at .*nowhere\.db.*\[LEDGER_UNREADABLE\]/);
+    assert.match(stderr, /there is nothing at .*nowhere\.db.*\[LEDGER_NOT_FOUND\]/);
     assert.deepEqual(
       (await readdir(folder.path)).filter((name) => /nowhere|\.part$/.test(name)),
       [],

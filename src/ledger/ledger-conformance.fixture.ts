@@ -83,7 +83,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
     name: "an empty place is no results database to read",
     async check(location) {
       await assert.rejects(openLedger(location, { readOnly: true }), (error) =>
-        isOrangeryError(error, "LEDGER_UNREADABLE"),
+        isOrangeryError(error, "LEDGER_NOT_FOUND"),
       );
     },
   },

@@ -21,8 +21,7 @@ export interface OpenLedgerOptions extends PostgresDatabaseOptions {
  * Opens a results database: a file by its path, or a PostgreSQL database by its URL
  * (`postgres://…`). Any number of processes may have it open, also during a run.
  *
- * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `LEDGER_UNREACHABLE`, `NO_SPACE`,
- *   `PACKAGE_MISSING`, `INVALID_ARGUMENT`
+ * @throws `LEDGER_*`, `NO_SPACE`, `PACKAGE_MISSING`, `INVALID_ARGUMENT`
  */
 export async function openLedger(
   location: string,

@@ -1,6 +1,6 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { globSync, realpathSync } from "node:fs";
+import { globSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
 import { chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -48,6 +48,9 @@ async function execute(url: string, statement: string): Promise<void> {
   }
 }
 
+/** The only user that a private server asks for a password; a test creates it. */
+export const userWithPassword = "with_password";
+
 interface ServerPlace {
   /** The folder of `initdb` and `postgres`. */
   readonly programs: string;
@@ -92,6 +95,11 @@ export class PostgresServer implements PostgresForTests {
       await rm(folder, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** The folder with its data, to be changed only while it is down. */
+  get dataFolder(): string {
+    return join(this.#place.folder, "data");
   }
 
   /** Of the database `postgres`, as its owner. */
@@ -195,4 +203,7 @@ function createCluster(programs: string, folder: string, options: SpawnOptions):
     { ...options, stdio: "pipe", encoding: "utf8" },
   );
   if (status !== 0) throw new Error(`initdb ended with status ${status}:\n${stdout}${stderr}`);
+  const access = join(folder, "data", "pg_hba.conf");
+  const rules = readFileSync(access, "utf8");
+  writeFileSync(access, `host all ${userWithPassword} all scram-sha-256\n${rules}`);
 }

@@ -1,21 +1,129 @@
-import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
+
+/** What went wrong, and what to do about it. */
+interface Trouble {
+  readonly code: ErrorCode;
+  /**
+   * Whether it may pass by itself: `soon`, or when somebody acts, so that only a caller without a
+   * limit of time waits for it.
+   */
+  readonly passes?: "soon" | "later";
+  /** The message: what was expected at a place, and what to do; between them the server's words. */
+  readonly expected: string;
+  readonly advice: string;
+}
+
+const away: Trouble = {
+  code: "LEDGER_UNREACHABLE",
+  passes: "soon",
+  expected: "Expected to reach the results database within the time allowed",
+  advice: "See whether the server runs and can be reached from here.",
+};
+const busy: Trouble = {
+  code: "LEDGER_BUSY",
+  passes: "soon",
+  expected: "Expected to use the results database within the time allowed",
+  advice: "Others keep it busy: try again.",
+};
+const crowded: Trouble = {
+  code: "LEDGER_BUSY",
+  passes: "soon",
+  expected: "Expected a free connection to the results database within the time allowed",
+  advice:
+    "Start fewer processes, each of which has up to 4 connections, or raise the server's " +
+    "max_connections or the limit of the user.",
+};
+const full: Trouble = {
+  code: "LEDGER_FULL",
+  passes: "later",
+  expected: "Expected room on the server of the results database",
+  advice: "Nothing is half written: make room there and start again, it goes on where it was.",
+};
+const readOnly: Trouble = {
+  code: "LEDGER_READ_ONLY",
+  passes: "later",
+  expected: "Expected a results database that takes writes",
+  advice:
+    "Connect to the primary server where this is a standby, or lift default_transaction_read_only.",
+};
+const denied: Trouble = {
+  code: "LEDGER_ACCESS_DENIED",
+  expected: "Expected the server of the results database to accept the user and the password",
+  advice: "Check both in the URL, percent-encoded, and the server's pg_hba.conf.",
+};
+const forbidden: Trouble = {
+  code: "LEDGER_ACCESS_DENIED",
+  expected: "Expected the right to use the results database",
+  advice:
+    "Recording takes `usage` and `create` on the schema and its tables as their owner; reading " +
+    "takes `usage` on the schema and `select` on its tables.",
+};
+const missing: Trouble = {
+  code: "LEDGER_NOT_FOUND",
+  expected: "Expected a results database",
+  advice:
+    "Create it (createdb, create schema), or check the name in the URL. A schema that the user " +
+    "has no `usage` of is not seen.",
+};
+const foreign: Trouble = {
+  code: "LEDGER_UNREADABLE",
+  expected:
+    "Expected an Orangery results database or an empty one, but another program's tables are there",
+  advice: "They were not touched; give the results a database of their own.",
+};
+const changed: Trouble = {
+  code: "LEDGER_UNREADABLE",
+  expected: "Expected the tables of a results database as they were when it was opened",
+  advice:
+    "Another program or another version of Orangery has changed them since: start again, with " +
+    "one version everywhere.",
+};
+const damaged: Trouble = {
+  code: "LEDGER_UNREADABLE",
+  expected: "Expected a results database that is whole",
+  advice: "It is damaged: restore it from a copy.",
+};
+const refused: Trouble = {
+  code: "LEDGER_REFUSED",
+  expected: "Expected the server of the results database to do what was asked",
+  advice: "Read its words; Orangery is tested with PostgreSQL 15.",
+};
 
 /**
- * SQLSTATEs (https://www.postgresql.org/docs/current/errcodes-appendix.html) after which the same
- * may succeed in a moment; class 08, connection exceptions, is among them as a whole.
+ * Troubles by the beginning of their SQLSTATE, the more exact ones first
+ * (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  */
-const passingStates = new Set([
-  "40001", // serialization_failure
-  "40P01", // deadlock_detected
-  "53300", // too_many_connections
-  "55P03", // lock_not_available
-  "57P01", // admin_shutdown
-  "57P02", // crash_shutdown
-  "57P03", // cannot_connect_now
-]);
+const states: readonly (readonly [beginning: string, trouble: Trouble | undefined])[] = [
+  ["25006", readOnly], // read_only_sql_transaction
+  ["42501", forbidden], // insufficient_privilege
+  ["53100", full], // disk_full
+  ["53200", busy], // out_of_memory
+  ["53300", crowded], // too_many_connections
+  ["55P03", busy], // lock_not_available
+  ["57014", busy], // query_canceled, by a timeout of the server
+  ["23503", busy], // foreign_key_violation: photos were forgotten while this was recorded
+  ["25P", busy], // timeouts of idle transactions
+  ["57P", away], // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped
+  ["3D000", missing], // invalid_catalog_name
+  ["3F000", missing], // invalid_schema_name
+  ["42P07", foreign], // duplicate_table
+  ["42P06", foreign], // duplicate_schema
+  ["42710", foreign], // duplicate_object
+  ["42P01", changed], // undefined_table
+  ["42703", changed], // undefined_column
+  ["XX001", damaged], // data_corrupted
+  ["XX002", damaged], // index_corrupted
+  ["08", away], // connection exceptions
+  ["28", denied], // invalid authorization
+  ["40", busy], // transaction rollback: deadlocks, serialization failures
+  // What is to be recorded is wrong: no trouble of the database.
+  ["22", undefined],
+  ["23", undefined],
+  ["", refused],
+];
 
 /** Node's codes of a server that is not there, or not there any more. */
-const passingCodes = new Set([
+const awayCodes = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
   "ECONNABORTED",
@@ -28,67 +136,46 @@ const passingCodes = new Set([
   "ENOENT", // the socket of a server that is stopped
 ]);
 
-/** What `pg` says, without a code, of a connection that ended or did not come about. */
-const passingMessages =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|Query read timeout)/;
+/** Errors of `pg` without a code, by the beginning of their messages. */
+const messages: readonly (readonly [beginning: RegExp, trouble: Trouble])[] = [
+  [/^(Connection terminated|Client has encountered a connection error|Client was closed)/, away],
+  [/^(timeout exceeded when trying to connect|Query read timeout)/, away],
+  [/^SASL:/, denied],
+  [/^The server does not support SSL|^There was an error establishing an SSL/, refused],
+];
 
-/** SQLSTATEs that say that this database, or this user, is not the right one. */
-const misdirected = /^(28...|3D000|3F000|42501)$/;
-const diskFull = "53100";
-const duplicateTable = /^42P0[67]$|^42710$/;
-
-function codeOf(error: unknown): string {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === "string" ? code : "";
+/** Returns the trouble that an error of `pg` stands for; undefined for any other error. */
+function troubleOf(error: unknown): Trouble | undefined {
+  if (!(error instanceof Error) || isOrangeryError(error)) return undefined;
+  const { code = "", severity } = error as NodeJS.ErrnoException & { severity?: string };
+  // Only errors that the server sent have a severity.
+  if (severity !== undefined) return states.find(([beginning]) => code.startsWith(beginning))?.[1];
+  if (awayCodes.has(code)) return away;
+  if (code === "EACCES") return denied;
+  if (/^(ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_)/.test(code)) return refused;
+  // Every address of a host was tried.
+  if (error instanceof AggregateError) return troubleOf(error.errors[0]);
+  if (code !== "") return undefined;
+  return messages.find(([beginning]) => beginning.test(error.message))?.[1];
 }
 
-/** Whether the server was away, or two transactions were in each other's way. */
-export function isPassing(error: unknown): boolean {
-  if (isOrangeryError(error)) return false;
-  const code = codeOf(error);
-  if (passingStates.has(code) || code.startsWith("08") || passingCodes.has(code)) return true;
-  // Every address of a host was tried: all refused.
-  if (error instanceof AggregateError) return error.errors.every(isPassing);
-  return code === "" && error instanceof Error && passingMessages.test(error.message);
+/**
+ * Whether the same may succeed in a moment, or ever by itself where a caller waits without limit.
+ */
+export function isPassing(error: unknown, waitsForever = false): boolean {
+  const passes = troubleOf(error)?.passes;
+  return passes === "soon" || (waitsForever && passes === "later");
 }
 
-/** An error of `pg` on the results database as one of ours; any other error as it is. */
+/** Explains an error of `pg` on the results database; returns any other error as it is. */
 export function toPostgresLedgerError(error: unknown, location: string): unknown {
-  if (isOrangeryError(error)) return error;
-  const code = codeOf(error);
-  const words = error instanceof Error && error.message !== "" ? error.message : code;
-  const options = { cause: error, details: { location, state: code, reason: words } };
-  if (isPassing(error)) {
-    return new OrangeryError(
-      "LEDGER_UNREACHABLE",
-      `Expected to reach the results database ${location} within the time allowed, got "${words}". ` +
-        "See whether the server runs and can be reached from here.",
-      options,
-    );
-  }
-  if (code === diskFull) {
-    return new OrangeryError(
-      "NO_SPACE",
-      `Expected room on the server of ${location}, but its disk is full (${words}). Nothing is half ` +
-        "written: make room and start again, it goes on where it was.",
-      options,
-    );
-  }
-  if (misdirected.test(code)) {
-    return new OrangeryError(
-      "LEDGER_UNREADABLE",
-      `Expected a database that can be used at ${location}, got "${words}". ` +
-        "Check the user, the password, the database's name and the user's rights.",
-      options,
-    );
-  }
-  if (duplicateTable.test(code)) {
-    return new OrangeryError(
-      "LEDGER_UNREADABLE",
-      `Expected an Orangery results database or an empty one at ${location}, but another program's ` +
-        `tables are there (${words}). They were not touched; give the results a database of their own.`,
-      options,
-    );
-  }
-  return error;
+  const trouble = troubleOf(error);
+  if (trouble === undefined) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  const words = message === "" ? code : message;
+  return new OrangeryError(
+    trouble.code,
+    `${trouble.expected} (${location}), got "${words}". ${trouble.advice}`,
+    { cause: error, details: { location, state: code, reason: words } },
+  );
 }

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { tryAgain } from "../../base/try-again.ts";
+import { hasUnencodedPassword } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { AccessOptions } from "../ledger.ts";
@@ -10,11 +11,15 @@ import { createPool, postgresMigrationDialect } from "./postgres-dialect.ts";
 import { isPassing, toPostgresLedgerError } from "./postgres-error.ts";
 
 export interface PostgresDatabaseOptions {
-  /** How long to try again while the server cannot be reached. At least 0, default 30,000. */
+  /**
+   * How long to repeat an access while the server cannot be reached. Only without a limit,
+   * Infinity, a server whose disk is full or that takes no writes is waited for as well. At least
+   * 0, default 30,000.
+   */
   readonly busyTimeoutMs?: number | undefined;
   /** Opens what is there: an empty database is refused. Default false. */
   readonly readOnly?: boolean | undefined;
-  /** Connections at most. At least 1, default 4. */
+  /** The most connections. At least 1, default 4. */
   readonly maxConnections?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly logger?: Logger | undefined;
@@ -40,8 +45,7 @@ export class PostgresLedger extends DatabaseLedger {
   /**
    * Opens a database, makes the tables where it is empty, and brings an older schema up to date.
    *
-   * @throws `LEDGER_UNREACHABLE`, `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `PACKAGE_MISSING`,
-   *   `INVALID_ARGUMENT`
+   * @throws `LEDGER_*`, `PACKAGE_MISSING`, `INVALID_ARGUMENT`
    */
   static async open(url: string, options: PostgresDatabaseOptions = {}): Promise<PostgresLedger> {
     const { busyTimeoutMs = 30_000, maxConnections = 4, logger = silentLogger, signal } = options;
@@ -63,7 +67,7 @@ export class PostgresLedger extends DatabaseLedger {
     if (before === schemaVersion) return;
     if (before === 0 && readOnly) {
       throw new OrangeryError(
-        "LEDGER_UNREADABLE",
+        "LEDGER_NOT_FOUND",
         `Expected a results database, but there are no results at ${this.location}. Check the URL.`,
         { details: { location: this.location } },
       );
@@ -100,37 +104,43 @@ export class PostgresLedger extends DatabaseLedger {
     access: () => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
+    const { location } = this;
     const { busyTimeoutMs: timeoutMs, logger } = this.#options;
     let failures = 0;
+    const isWorthAnother = (error: unknown) => {
+      const isSo = isPassing(error, timeoutMs === Number.POSITIVE_INFINITY);
+      if (isSo && failures++ === 0) {
+        const err = toPostgresLedgerError(error, location);
+        logger.warn({ err, location }, "The results database failed; trying again");
+      }
+      return isSo;
+    };
     try {
-      return await tryAgain({ isPassing, timeoutMs, pauseMs: [20, 1000], signal }, async () => {
-        try {
-          return await access();
-        } catch (error) {
-          if (failures++ === 0 && isPassing(error)) {
-            const { location } = this;
-            logger.warn({ err: error, location }, "The results database failed; trying again");
-          }
-          throw error;
-        }
-      });
+      return await tryAgain(
+        { isPassing: isWorthAnother, timeoutMs, pauseMs: [20, 1000], signal },
+        access,
+      );
     } catch (error) {
-      throw toPostgresLedgerError(error, this.location);
+      throw toPostgresLedgerError(error, location);
     }
   }
 }
 
+/** @throws `INVALID_ARGUMENT`, without the URL, which may contain a password */
 function withoutPassword(text: string): string {
-  try {
-    const url = new URL(text);
-    url.password = "";
-    return url.href;
-  } catch (cause) {
+  const url = URL.parse(text);
+  const isUnencoded = hasUnencodedPassword(text);
+  if (url === null || isUnencoded) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      "Expected the URL of a PostgreSQL database, as in postgres://user:password@host/name, and it " +
-        "cannot be read. Encode characters such as @ and / in the password.",
-      { cause },
+      "Expected the URL of a PostgreSQL database, as in postgres://user:password@host/name, got " +
+        (isUnencoded
+          ? "one whose password is not percent-encoded. Write / as %2F, # as %23, ? as %3F, " +
+            "@ as %40 and % as %25."
+          : "one that cannot be read."),
     );
   }
+  url.password = "";
+  if (url.searchParams.has("password")) url.searchParams.delete("password");
+  return url.href;
 }

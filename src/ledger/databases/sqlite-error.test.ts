@@ -19,6 +19,9 @@ const cases: [name: string, errcode: number, code: string][] = [
   ["SQLITE_NOTADB", 26, "LEDGER_UNREADABLE"],
   ["SQLITE_CANTOPEN", 14, "LEDGER_UNREADABLE"],
   ["SQLITE_READONLY", 8, "LEDGER_UNREADABLE"],
+  ["SQLITE_PERM", 3, "LEDGER_UNREADABLE"],
+  ["SQLITE_PROTOCOL", 15, "LEDGER_UNREADABLE"],
+  ["SQLITE_NOLFS", 22, "LEDGER_UNREADABLE"],
 ];
 
 for (const [name, errcode, code] of cases) {

@@ -3,6 +3,7 @@ import { OrangeryError } from "../../errors.ts";
 
 /** Primary result codes of SQLite (https://sqlite.org/rescode.html); the low byte of `errcode`. */
 const primary = {
+  perm: 3,
   busy: 5,
   locked: 6,
   readonly: 8,
@@ -10,6 +11,8 @@ const primary = {
   corrupt: 11,
   full: 13,
   cantopen: 14,
+  protocol: 15,
+  nolfs: 22,
   notadb: 26,
 };
 
@@ -71,6 +74,7 @@ export function toLedgerError(error: unknown, file: string): unknown {
           (code & 0xff) === primary.notadb ? "not a SQLite database" : "damaged"
         } (${details.reason}). Restore it from a copy or name another file.`,
       );
+    case primary.perm:
     case primary.readonly:
     case primary.cantopen:
       return make(
@@ -78,6 +82,8 @@ export function toLedgerError(error: unknown, file: string): unknown {
         `Expected a results file that can be opened and written, got "${details.reason}" for ` +
           `${file}. Check the path and the rights of the file and its folder.`,
       );
+    case primary.protocol:
+    case primary.nolfs:
     case primary.ioerr:
       if (extendedNoSpace.has(code)) return make("NO_SPACE", noSpaceMessage(file));
       return make(

@@ -42,7 +42,7 @@ export async function checkExists(file: string): Promise<void> {
 
 export function noResults(file: string, found: string): OrangeryError {
   return new OrangeryError(
-    "LEDGER_UNREADABLE",
+    "LEDGER_NOT_FOUND",
     `Expected a results file, but there is ${found} at ${file}. Check the path.`,
     { details: { file } },
   );

@@ -43,7 +43,7 @@ export class SqliteLedger extends DatabaseLedger {
    * Opens a results file, creates it and the folders above it where they are missing, and brings an
    * older schema up to date. A file that is not a ledger is left as it was, byte for byte.
    *
-   * @throws `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE`
+   * @throws `LEDGER_NOT_FOUND`, `LEDGER_UNREADABLE`, `LEDGER_NEWER`, `LEDGER_BUSY`, `NO_SPACE`
    */
   static async open(
     path: string,

@@ -24,8 +24,9 @@ const photosAtOnce = 500;
 const exampleCount = 10;
 
 /**
- * Takes photos out of the results, under every recipe: those at or below each of the places, which are
- * files, folders or URLs as they were recorded. Results that belong to no other photo go as well.
+ * Takes photos out of the results, under every recipe: those at or below each of the places, which
+ * are files, folders or URLs as they were recorded. Results that belong to no other photo go as
+ * well.
  *
  * @throws `INVALID_ARGUMENT`, with nothing removed, where a place has no photo
  */

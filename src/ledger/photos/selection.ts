@@ -6,7 +6,9 @@ import { urlScheme } from "../../base/url.ts";
 export interface PhotoSelection {
   /** A file, a folder or a URL: photos there and below. Default: all. */
   readonly under?: string | undefined;
-  /** Whether photos of identical bytes count once, as the first of them by source. Default false. */
+  /**
+   * Whether photos of identical bytes count once, as the first of them by source. Default false.
+   */
   readonly countDuplicatesOnce?: boolean | undefined;
 }
 
@@ -38,8 +40,8 @@ export function nameBelow(place: string, source: string): string | undefined {
 }
 
 /**
- * The source of the first photo, of those selected, that has the same result as the row of `entry` and
- * `photo`; null for that one itself.
+ * The source of the first photo, of those selected, that has the same result as the row of `entry`
+ * and `photo`; null for that one itself.
  */
 export function duplicateOf({ under }: PhotoSelection): RawBuilder<string | null> {
   const isSelected = under === undefined ? sql`true` : isUnder("other.source", under);
