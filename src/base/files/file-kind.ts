@@ -29,6 +29,11 @@ export async function readFileStart(file: FileHandle): Promise<Buffer> {
   return start.subarray(0, bytesRead);
 }
 
+/** Whether a file begins as an ONNX model does, with the field of its version. */
+export function beginsAsOnnx(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x08;
+}
+
 /**
  * Describes what a file seems to be, for messages: its kind, or its size and how it begins.
  *
@@ -39,8 +44,7 @@ export function describeFile(bytes: Uint8Array, totalBytes: number = bytes.lengt
   const start = String.fromCharCode(...bytes.subarray(0, startBytes));
   const known = kinds.find(({ at, begins }) => start.startsWith(begins, at));
   if (known !== undefined) return known.kind;
-  // The field of an ONNX model's version, which comes first.
-  if (bytes[0] === 0x08) return `${totalBytes} bytes that begin as an ONNX model does`;
+  if (beginsAsOnnx(bytes)) return `${totalBytes} bytes that begin as an ONNX model does`;
   const beginning = [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, "0"));
   return `${totalBytes} bytes that begin with ${beginning.join(" ")}`;
 }

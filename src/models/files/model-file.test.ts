@@ -4,7 +4,7 @@ import { appendFile, chmod, rm, stat, symlink, utimes, writeFile } from "node:fs
 import { relative, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
+import { ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
 import { describeModelFile, identifyModelFile } from "./model-file.ts";
 
 let folder: ModelFolder;
@@ -126,6 +126,20 @@ test("a sample model's name is resolved to a file, any other is a path", async (
 });
 
 describe("the description of a file that is no model", () => {
+  test("says that an ONNX model is cut off, wherever that is", async () => {
+    const whole = tinyYolo({ padding: 1000 });
+    for (const bytes of [2, 3, 20, 300, whole.length - 1]) {
+      const file = await identifyModelFile(
+        await folder.write("cut.onnx", whole.subarray(0, bytes)),
+      );
+      const description = await describeModelFile(file);
+      const least = / cut off: it has (\d+) of at least (\d+) bytes$/.exec(description)?.[2];
+      assert.ok(Number(least) > bytes && Number(least) <= whole.length, description);
+    }
+    const file = await identifyModelFile(await folder.write("whole.onnx", whole));
+    assert.doesNotMatch(await describeModelFile(file), /cut off/);
+  });
+
   for (const [contents, expected] of [
     ["", "an empty file"],
     ["PK\x03\x04rest", "a zip archive, as a .pt checkpoint is"],

@@ -1,9 +1,10 @@
 import { open } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { describeFile, readFileStart } from "../../base/files/file-kind.ts";
+import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { checkpointFormOf } from "../../checkpoint/checkpoint-form.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { hashFile } from "./file-hash.ts";
+import { leastOnnxBytes } from "./onnx-extent.ts";
 
 /** The models that come with Orangery, by the name after `sample:`; scripts/build-samples.ts. */
 const sampleNames = ["seedlings", "beds"];
@@ -73,7 +74,13 @@ export function hasFileChanged(error: unknown): boolean {
 
 /** Describes what a file that is no model seems to be. */
 export async function describeModelFile({ path, bytes }: ModelFile): Promise<string> {
-  return describeFile(await readStart(path), bytes);
+  await using file = await open(path);
+  const start = await readFileStart(file);
+  const least = beginsAsOnnx(start) ? await leastOnnxBytes(file, bytes) : undefined;
+  if (least !== undefined && least > bytes) {
+    return `an ONNX model that is cut off: it has ${bytes} of at least ${least} bytes`;
+  }
+  return describeFile(start, bytes);
 }
 
 /** Creates the error for a file that is neither a checkpoint nor an ONNX model. */
