@@ -10,7 +10,7 @@ const binFile = fileURLToPath(new URL("../bin/orangery.js", import.meta.url));
 const model = ["--detect", "sample:seedlings"];
 const mistakes: { args: string[]; message: RegExp }[] = [
   { args: ["rum"], message: /unknown command 'rum'\n\(Did you mean run\?\)/ },
-  { args: ["run"], message: /missing required argument 'path'/ },
+  { args: ["run"], message: /missing required argument 'photo'/ },
   { args: ["run", "."], message: /option '--detect <model>' is needed/ },
   { args: ["predict", "a.jpg"], message: /option '--model <model>' is needed/ },
   {
@@ -93,10 +93,11 @@ test("missing paths are all named before anything is made", async () => {
   assert.deepEqual(folder.query("select 1"), []);
 });
 
-test("a folder without photos is reported, and is no error", async () => {
+test("a folder without photos is reported, and is no error where that is allowed", async () => {
   await using folder = await CliFolder.create();
   await mkdir(join(folder.path, "photos"));
-  const { status, stdout, stderr } = await folder.run("run", "photos", ...model);
+  const args = ["run", "photos", "--allow-empty", ...model];
+  const { status, stdout, stderr } = await folder.run(...args);
   assert.equal(status, 0);
   assert.match(stderr, /Found no photos\. They end in \.jpg, /);
   assert.match(stdout, /nothing was left to do/);
