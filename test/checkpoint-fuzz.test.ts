@@ -9,10 +9,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { checkpointRecords } from "../src/checkpoint/checkpoint-writer.fixture.ts";
+import {
+  checkpointRecords,
+  writeLegacyCheckpoint,
+} from "../src/checkpoint/checkpoint-writer.fixture.ts";
 import { smallCheckpoint } from "../src/checkpoint/yolo/small-checkpoint.fixture.ts";
 import { writeZip } from "../src/checkpoint/zip/zip-writer.fixture.ts";
-import { mutations, Random } from "./checkpoint-mutations.fixture.ts";
+import { legacyMutations, mutations, Random } from "./checkpoint-mutations.fixture.ts";
 import { hostileCheckpoints } from "./hostile-checkpoints.fixture.ts";
 import { ReaderProcess } from "./reader-process.fixture.ts";
 
@@ -61,12 +64,25 @@ describe("damaged and hostile checkpoints", () => {
     assert.deepEqual(await read(writeZip([...records])), { outcome: "loaded", message: "segment" });
   });
 
-  for (const [name, mutate] of Object.entries(mutations)) {
+  const legacy = writeLegacyCheckpoint(smallCheckpoint(seed));
+  test("so is the same in the form before PyTorch 1.6", async () => {
+    assert.deepEqual(await read(legacy), { outcome: "loaded", message: "segment" });
+  });
+
+  const mutationsOfBoth: readonly (readonly [string, (random: Random) => Buffer])[] = [
+    ...Object.entries(mutations).map(
+      ([name, mutate]) => [name, (random: Random) => mutate(records, random)] as const,
+    ),
+    ...Object.entries(legacyMutations).map(
+      ([name, mutate]) => [name, (random: Random) => mutate(legacy, random)] as const,
+    ),
+  ];
+  for (const [name, mutate] of mutationsOfBoth) {
     test(`${rounds} times ${name}: loaded or refused`, async (context) => {
       const outcomes = new Map<string, number>();
-      for (let round = 0; round < rounds; round += 1) {
+      for (let round = 0; round < rounds; round++) {
         const random = new Random(seed + round);
-        const { outcome, message } = await read(mutate(records, random));
+        const { outcome, message } = await read(mutate(random));
         outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
         const isKnown = outcome === "loaded" || /^(CHECKPOINT|MODEL)_/.test(outcome);
         assert.ok(isKnown, `seed ${seed}, round ${round}: ${outcome}: ${message}`);

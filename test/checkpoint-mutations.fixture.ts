@@ -108,6 +108,21 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
 };
 
+/** The same of a file in the form before PyTorch 1.6. */
+export const legacyMutations: Readonly<Record<string, (file: Buffer, random: Random) => Buffer>> = {
+  "bits of a legacy file": (file, random) => flipBits(Buffer.from(file), random),
+  "end of a legacy file cut off": (file, random) => file.subarray(0, random.below(file.length)),
+  "bytes of a legacy file copied over others": (file, random) =>
+    copyOver(Buffer.from(file), random),
+  "opcodes of a legacy file": (file, random) => {
+    const changed = Buffer.from(file);
+    // The pickles come first.
+    const at = random.below(Math.floor(file.length / 2));
+    changed[at] = random.pick(opcodeBytes);
+    return changed;
+  },
+};
+
 /** Some opcodes that are allowed, some that are not, and arguments that turn up often. */
 const opcodeBytes = [
   ...Buffer.from("(.N\x88\x89JKM\x8aGXU]ae)t\x85\x86\x87}suhjqrcR\x81bQ", "latin1"),

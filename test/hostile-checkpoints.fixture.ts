@@ -2,6 +2,7 @@ import {
   checkpointRecords,
   module,
   writeCheckpoint,
+  writeLegacyCheckpoint,
 } from "../src/checkpoint/checkpoint-writer.fixture.ts";
 import { opcodes } from "../src/checkpoint/pickle/pickle-opcodes.ts";
 import {
@@ -81,6 +82,55 @@ function commandCalls(command: string): HostileCheckpoint[] {
     names: new RegExp(`REDUCE.*byte \\d+.*${callee.replaceAll(".", "\\.")}`),
     bytes: () => checkpointWith(call(callee, command)),
   }));
+}
+
+/** The form before PyTorch 1.6. */
+function legacyFiles(command: string): HostileCheckpoint[] {
+  const system = call("posix.system", command);
+  return [
+    {
+      name: "a call of posix.system in the form before PyTorch 1.6",
+      expected: refused,
+      names: /REDUCE.*byte \d+.*posix\.system/,
+      bytes: () => writeLegacyCheckpoint(dict({ harm: system, model: module("Nothing.Real") })),
+    },
+    {
+      name: "a call of posix.system as the list of storages of that form",
+      expected: refused,
+      names: /REDUCE.*byte \d+.*posix\.system/,
+      bytes: () => writeLegacyCheckpoint(dict({ model: module("A.B") }), { keys: system }),
+    },
+    {
+      name: "a storage of that form that is larger than the file",
+      expected: unreadable,
+      names: /Expected a file of \d+ bytes/,
+      bytes: () => {
+        const floats = storage("float32", [1]);
+        const huge = { ...floats, elementCount: 2 ** 40 };
+        const type = global("torch.FloatStorage");
+        const id: Writable = {
+          writeTo(pickle) {
+            pickle.keyOf(huge);
+            pickle.persistent("storage", type, "0", "cpu", 2 ** 40, null);
+          },
+        };
+        const t = view(id, { dims: [2 ** 40], strides: [1] });
+        return writeLegacyCheckpoint(dict({ model: module("A.B", { buffers: { t } }) }));
+      },
+    },
+    {
+      name: "a class of that form that is a call",
+      expected: refused,
+      names: /BINPERSID.*byte \d+/,
+      bytes: () => {
+        const id: Writable = {
+          writeTo: (pickle) =>
+            pickle.persistent("module", call("greenhouse.make"), "a.py", "class A: ..."),
+        };
+        return writeLegacyCheckpoint(dict({ harm: id, model: module("A.B") }));
+      },
+    },
+  ];
 }
 
 function refusedOpcodes(): HostileCheckpoint[] {
@@ -411,6 +461,7 @@ function objects(): HostileCheckpoint[] {
 export function hostileCheckpoints(command: string): HostileCheckpoint[] {
   return [
     ...commandCalls(command),
+    ...legacyFiles(command),
     ...refusedOpcodes(),
     ...misusedOpcodes(),
     ...memoryBombs(),

@@ -23,6 +23,13 @@ export function unsupported(what: string, details?: Details): OrangeryError {
   return new OrangeryError("CHECKPOINT_UNSUPPORTED", what, { details });
 }
 
+export function otherByteOrder(quotedName: string): OrangeryError {
+  return unsupported(
+    `Its numbers are in byte order ${quotedName}, and only \`little\` is read. ` +
+      "Save it again on a machine of today.",
+  );
+}
+
 /** The file has weights, and not the layers that they belong to. */
 export function weightsOnly(): OrangeryError {
   return unsupported(

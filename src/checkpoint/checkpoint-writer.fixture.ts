@@ -1,6 +1,7 @@
 import {
   dict,
   object,
+  opcodeBytes,
   orderedDict,
   type Writable,
   writePickle,
@@ -14,6 +15,36 @@ import { writeZip, type ZipRecord } from "./zip/zip-writer.fixture.ts";
 export function writeCheckpoint(root: Writable): Buffer {
   return writeZip(checkpointRecords(root));
 }
+
+/** Writes what torch.save would write of a value in the form before PyTorch 1.6. */
+export function writeLegacyCheckpoint(root: Writable, change: LegacyChange = {}): Buffer {
+  const pickled = (value: Writable) => writePickle(value, "legacy").bytes;
+  const { bytes, storages } = writePickle(root, "legacy");
+  const { protocol = 1001, littleEndian = true, keys = [...storages.keys()].map(String) } = change;
+  return Buffer.concat([
+    pickled(legacyMagic),
+    pickled(protocol),
+    pickled(dict({ protocol_version: 1001, little_endian: littleEndian })),
+    bytes,
+    pickled(keys),
+    ...storages.flatMap(({ bytes, elementCount }) => {
+      const count = Buffer.alloc(8);
+      count.writeBigInt64LE(BigInt(elementCount + (change.countedTooMany ?? 0)));
+      return [count, bytes];
+    }),
+  ]);
+}
+
+/** What is otherwise in a file than PyTorch writes it. */
+interface LegacyChange {
+  readonly protocol?: number;
+  readonly littleEndian?: boolean;
+  readonly keys?: Writable;
+  readonly countedTooMany?: number;
+}
+
+/** Takes ten bytes, as PyTorch writes it. */
+const legacyMagic = opcodeBytes(Buffer.from("8a0a6cfc9c46f9206aa85019", "hex"));
 
 /** The records of a checkpoint, for tests that change some. */
 export function checkpointRecords(root: Writable, prefix = "best"): ZipRecord[] {

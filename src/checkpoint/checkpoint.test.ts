@@ -7,7 +7,12 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { ErrorCode } from "../errors.ts";
 import { readCheckpoint } from "./checkpoint.ts";
-import { checkpointRecords, module, writeCheckpoint } from "./checkpoint-writer.fixture.ts";
+import {
+  checkpointRecords,
+  module,
+  writeCheckpoint,
+  writeLegacyCheckpoint,
+} from "./checkpoint-writer.fixture.ts";
 import { opcodes } from "./pickle/pickle-opcodes.ts";
 import { PickledTuple } from "./pickle/pickle-values.ts";
 import {
@@ -15,6 +20,7 @@ import {
   dict,
   float,
   global,
+  object,
   parameter,
   storage,
   tensor,
@@ -147,6 +153,53 @@ describe("reading a checkpoint", () => {
     await fails("CHECKPOINT_UNREADABLE", /`best\/data\/0`.*checksum/, bytes);
   });
 
+  const legacyRoot = () =>
+    dict({
+      model: network({
+        first: tensor("float32", [2], [1, 2]),
+        second: tensor("float16", [1], [0.5]),
+        part: module("a.Part"),
+      }),
+      optimizer: dict({ momentum: tensor("float32", [1], [8]) }),
+    });
+
+  test("reads the form of PyTorch before 1.6", async () => {
+    const { model, storedElements } = await read(writeLegacyCheckpoint(legacyRoot()));
+    assert.equal(model.className, "a.Network");
+    assert.equal(storedElements, 3);
+    const values = ["first", "second"].map((name) => [
+      ...(model.state.get(name) as PickledTensor).toFloat32(),
+    ]);
+    assert.deepEqual(values, [[1, 2], [0.5]]);
+  });
+
+  for (const [wrapper, name] of [
+    ["torch.nn.parallel.data_parallel.DataParallel", "module"],
+    ["torch.nn.parallel.distributed.DistributedDataParallel", "module"],
+    ["torch._dynamo.eval_frame.OptimizedModule", "_orig_mod"],
+  ] as const) {
+    test(`reads the network in a ${wrapper.split(".").at(-1)}`, async () => {
+      const wrapped = module(wrapper, { modules: { [name]: network() } });
+      const { model } = await read(writeCheckpoint(dict({ model: wrapped })));
+      assert.equal(model.className, "a.Network");
+    });
+  }
+
+  test("reads a network beside objects that are no part of it", async () => {
+    const frame = object("pandas.core.frame.DataFrame", { _mgr: call("pandas.unpickle", [1]) });
+    const { model } = await read(
+      writeCheckpoint(
+        dict({
+          model: network({ fitness: call("decimal.Decimal", "0.5") }),
+          train_results: frame,
+          best: call("decimal.Decimal", "0.5"),
+          scheduler: call("greenhouse.Schedule", 3),
+        }),
+      ),
+    );
+    assert.equal(model.className, "a.Network");
+  });
+
   test("stops with the signal's reason", async () => {
     await writeFile(path, writeCheckpoint(dict({ model: network() })));
     const reason = new Error("enough");
@@ -168,10 +221,52 @@ describe("reading a checkpoint", () => {
     ["an empty file", "CHECKPOINT_UNREADABLE", /an empty file/, () => Buffer.alloc(0)],
     ["a picture", "CHECKPOINT_UNREADABLE", /a PNG picture/, () => Buffer.from("\x89PNG", "latin1")],
     [
-      "a file of PyTorch before 1.6",
-      "CHECKPOINT_UNSUPPORTED",
-      /before version 1\.6/,
+      "the first pickle of a file of PyTorch before 1.6",
+      "CHECKPOINT_UNREADABLE",
+      /ends at byte 15/,
       () => Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex"),
+    ],
+    [
+      "the same with another protocol",
+      "CHECKPOINT_UNREADABLE",
+      /protocol 1001, got 1000/,
+      () => writeLegacyCheckpoint(legacyRoot(), { protocol: 1000 }),
+    ],
+    [
+      "the same with numbers of another byte order",
+      "CHECKPOINT_UNSUPPORTED",
+      /byte order `big`/,
+      () => writeLegacyCheckpoint(legacyRoot(), { littleEndian: false }),
+    ],
+    [
+      "the same with a storage that is not in the list",
+      "CHECKPOINT_UNREADABLE",
+      /list of storages is too short/,
+      () => writeLegacyCheckpoint(legacyRoot(), { keys: ["0"] }),
+    ],
+    [
+      "the same with a storage twice in the list",
+      "CHECKPOINT_UNREADABLE",
+      /does not agree/,
+      () => writeLegacyCheckpoint(legacyRoot(), { keys: ["0", "0"] }),
+    ],
+    [
+      "the same without a list",
+      "CHECKPOINT_UNREADABLE",
+      /Expected a list of storages/,
+      () => writeLegacyCheckpoint(legacyRoot(), { keys: null }),
+    ],
+    [
+      "the same with storages of another length",
+      "CHECKPOINT_UNREADABLE",
+      /`0` has 3 numbers and not 2/,
+      () => writeLegacyCheckpoint(legacyRoot(), { countedTooMany: 1 }),
+    ],
+    [
+      "the same cut off",
+      "CHECKPOINT_UNREADABLE",
+      /Expected a file of \d+ bytes/,
+      () => writeLegacyCheckpoint(legacyRoot()).subarray(0, -1),
     ],
     [
       "TorchScript, whose code is compressed",

@@ -26,60 +26,54 @@ const meanings = new Map<string, Call>([
   ["numpy._core.multiarray.scalar", makeScalar],
 ]);
 
-/** Packages whose classes and functions may be called: the call becomes a placeholder. */
-const inertPackages: ReadonlySet<string> = new Set([
-  "numpy",
-  "torch",
-  "torchvision",
-  "ultralytics",
-]);
+/**
+ * Modules of Python's own through whose functions a pickle runs code or acts on the machine. No
+ * checkpoint calls them, and a file that does was made to do harm: it is refused, though nothing
+ * would be run here. The list is a warning; the protection is that nothing is ever called.
+ */
+const actingModules: ReadonlySet<string> = new Set(
+  (
+    "__builtin__ builtins os posix posixpath nt ntpath sys subprocess commands popen2 pty shutil " +
+    "importlib imp pkgutil runpy code codeop types marshal pickle _pickle cPickle copy_reg copyreg " +
+    "shelve socket socketserver ssl http urllib urllib2 httplib ftplib smtplib telnetlib xmlrpc " +
+    "webbrowser ctypes _ctypes multiprocessing threading _thread thread asyncio concurrent signal " +
+    "platform timeit trace pdb bdb profile cProfile doctest pydoc idlelib pip distutils ensurepip " +
+    "venv operator _operator functools _functools tempfile io _io codecs _codecs fileinput " +
+    "linecache tarfile zipfile gc inspect ast compileall py_compile site test unittest sqlite3 " +
+    "logging"
+  ).split(" "),
+);
 
-/** Of other packages, what Ultralytics' checkpoints are known to call; placeholders too. */
+/** Of these modules, what makes plain data; the call becomes a placeholder. */
 const inertCalls: ReadonlySet<string> = new Set([
   // Bound methods: `getattr(conv, "forward_fuse")`.
   "__builtin__.getattr",
   "builtins.getattr",
   // Bytes inside numpy's scalars.
   "_codecs.encode",
-  "__builtin__.bytearray",
-  "__builtin__.bytes",
-  "__builtin__.complex",
-  "__builtin__.frozenset",
-  "__builtin__.slice",
-  "__builtin__.xrange",
-  "collections.Counter",
-  "collections.deque",
+  ...["bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list"]
+    .concat("long", "object", "range", "slice", "str", "tuple", "unicode", "xrange")
+    .flatMap((type) => [`__builtin__.${type}`, `builtins.${type}`]),
   "copy_reg._reconstructor",
-  "datetime.date",
-  "datetime.datetime",
-  "datetime.time",
-  "datetime.timedelta",
-  "datetime.timezone",
   "functools.partial",
-  "pathlib.Path",
-  "pathlib.PosixPath",
-  "pathlib.PurePosixPath",
-  "pathlib.PureWindowsPath",
-  "pathlib.WindowsPath",
-  "pathlib._local.PosixPath",
-  "pathlib._local.WindowsPath",
   "types.SimpleNamespace",
-  "uuid.UUID",
 ]);
 
 /**
- * What a pickle's call of a global gives, without calling anything: a value where the call has a
- * meaning here, a placeholder where it is known to be harmless.
+ * Returns what a pickle's call of a global makes, without calling anything: a value where the call
+ * has a meaning here, else a placeholder.
  *
- * @throws PickleProblem for any other callee, and for arguments that do not fit.
+ * @throws PickleProblem for a callee that acts, and for arguments that do not fit.
  */
 export function callGlobal(callee: PickledGlobal, args: readonly PickleValue[]): PickleValue {
   const name = callee.qualifiedName;
   const meaning = meanings.get(name);
   if (meaning !== undefined) return meaning(args, callee);
-  const [rootPackage = ""] = callee.module.split(".", 1);
-  if (inertPackages.has(rootPackage) || inertCalls.has(name)) return new PickledObject(name, args);
-  throw new PickleProblem("a call that YOLO checkpoints do not make");
+  const [root = ""] = callee.module.split(".", 1);
+  if (actingModules.has(root) && !inertCalls.has(name)) {
+    throw new PickleProblem("a call that YOLO checkpoints do not make");
+  }
+  return new PickledObject(name, args);
 }
 
 function makeOrderedDict(args: readonly PickleValue[]): PickleValue {

@@ -6,18 +6,15 @@ const maxLineBytes = 512;
 /** Reads a pickle's bytes in order; throws CHECKPOINT_UNREADABLE where they end too early. */
 export class PickleCursor {
   readonly #bytes: Buffer;
-  #at = 0;
+  #at: number;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, start: number) {
     this.#bytes = bytes;
+    this.#at = start;
   }
 
   get at(): number {
     return this.#at;
-  }
-
-  get isAtEnd(): boolean {
-    return this.#at === this.#bytes.length;
   }
 
   uint8(): number {

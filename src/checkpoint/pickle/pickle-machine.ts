@@ -49,7 +49,20 @@ export function readPickle(
   if (bytes.length > pickleLimits.bytes) {
     throw tooLarge(`Its pickle has ${bytes.length} bytes; the limit is ${pickleLimits.bytes}`);
   }
-  return new PickleMachine(bytes, loadPersistent).run();
+  const { value, end } = readPickleAt(bytes, 0, loadPersistent);
+  if (end === bytes.length) return value;
+  throw damaged(`The pickle ends at byte ${end} and leaves something over`, { offset: end });
+}
+
+/** Reads a pickle that begins at byte `start`, as {@link readPickle}; other things may follow it. */
+export function readPickleAt(
+  bytes: Buffer,
+  start: number,
+  loadPersistent: (id: PickleValue) => PickleValue,
+): { readonly value: PickleValue; readonly end: number } {
+  const machine = new PickleMachine(new PickleCursor(bytes, start), loadPersistent);
+  const value = machine.run();
+  return { value, end: machine.end };
 }
 
 /** Whether a key is a class, a layer or a parameter by its number. */
@@ -77,9 +90,14 @@ class PickleMachine {
   /** Where the opcode being worked on is. */
   #offset = 0;
 
-  constructor(bytes: Buffer, loadPersistent: (id: PickleValue) => PickleValue) {
-    this.#cursor = new PickleCursor(bytes);
+  constructor(cursor: PickleCursor, loadPersistent: (id: PickleValue) => PickleValue) {
+    this.#cursor = cursor;
     this.#loadPersistent = loadPersistent;
+  }
+
+  /** Where the next byte is. */
+  get end(): number {
+    return this.#cursor.at;
   }
 
   run(): PickleValue {
@@ -96,7 +114,7 @@ class PickleMachine {
 
   #finish(): PickleValue {
     const value = this.#pop();
-    if (this.#stack.length > 0 || this.#outerStacks.length > 0 || !this.#cursor.isAtEnd) {
+    if (this.#stack.length > 0 || this.#outerStacks.length > 0) {
       throw this.#damaged("leaves something over");
     }
     return value;
@@ -219,7 +237,7 @@ class PickleMachine {
     return value;
   }
 
-  /** Of a list. What a class that is one makes of items is its own business, and does not run. */
+  /** Of a list. An object of another class keeps none: what it makes of them is code of its own. */
   #append(items: readonly PickleValue[]): void {
     const list = this.#top();
     if (list instanceof PickledObject) return;
@@ -227,8 +245,10 @@ class PickleMachine {
     for (const item of items) list.push(item);
   }
 
+  /** Of a dict; as with a list, an object of another class keeps none. */
   #setItems(items: readonly PickleValue[]): void {
     const dict = this.#top();
+    if (dict instanceof PickledObject) return;
     if (!(dict instanceof Map)) throw this.#refused(" on something that is not a dict");
     if (items.length % 2 !== 0) throw this.#damaged("finds a key without a value");
     for (let index = 0; index < items.length; index += 2) {

@@ -1,3 +1,4 @@
+import type { CheckpointForm } from "../checkpoint-form.ts";
 import type { StorageElementType } from "../tensors/tensor-storage.ts";
 import { opcodes } from "./pickle-opcodes.ts";
 
@@ -62,7 +63,8 @@ export function object(className: string, state: Readonly<Record<string, Writabl
   const entries = dict(state);
   return {
     writeTo(pickle) {
-      pickle.write(type);
+      if (pickle.isLegacy) pickle.persistent("module", type, "modules.py", "class Module: ...");
+      else pickle.write(type);
       pickle.bytes(Buffer.from([opcodes.EMPTY_TUPLE, opcodes.NEWOBJ]));
       pickle.remember(this);
       pickle.write(entries);
@@ -111,8 +113,8 @@ export function storage(
     writeTo(pickle) {
       const key = pickle.keyOf(this);
       const type = global(storageClasses[elementType]);
-      pickle.write(tuple("storage", type, key, "cpu", values.length));
-      pickle.bytes(Buffer.from([opcodes.BINPERSID]));
+      const parts = pickle.isLegacy ? [null] : [];
+      pickle.persistent("storage", type, key, "cpu", values.length, ...parts);
     },
   };
 }
@@ -156,9 +158,16 @@ export function parameter(of: Writable): Written {
   return call("torch._utils._rebuild_parameter", of, true, orderedDict(new Map()));
 }
 
-/** Pickles a value, protocol 2; returns the storages that it names too, in the order of their keys. */
-export function writePickle(value: Writable): { bytes: Buffer; storages: WrittenStorage[] } {
-  const pickle = new PickleWriter();
+/**
+ * Pickles a value, protocol 2; returns the storages that it names, too, in the order of their keys.
+ *
+ * @param form Of the file that the pickle is for.
+ */
+export function writePickle(
+  value: Writable,
+  form: CheckpointForm = "zip",
+): { bytes: Buffer; storages: WrittenStorage[] } {
+  const pickle = new PickleWriter(form);
   pickle.bytes(Buffer.from([opcodes.PROTO, 2]));
   pickle.write(value);
   pickle.bytes(Buffer.from([opcodes.STOP]));
@@ -167,8 +176,13 @@ export function writePickle(value: Writable): { bytes: Buffer; storages: Written
 
 export class PickleWriter {
   readonly storages: WrittenStorage[] = [];
+  readonly isLegacy: boolean;
   readonly #parts: Uint8Array[] = [];
   readonly #memo = new Map<unknown, number>();
+
+  constructor(form: CheckpointForm) {
+    this.isLegacy = form === "legacy";
+  }
 
   concat(): Buffer {
     return Buffer.concat(this.#parts);
@@ -195,6 +209,11 @@ export class PickleWriter {
   keyOf(storage: WrittenStorage): string {
     const known = this.storages.indexOf(storage);
     return String(known < 0 ? this.storages.push(storage) - 1 : known);
+  }
+
+  persistent(...id: readonly Writable[]): void {
+    this.tuple(id);
+    this.bytes(Buffer.from([opcodes.BINPERSID]));
   }
 
   tuple(items: readonly Writable[]): void {

@@ -20,25 +20,39 @@ const maxKeyLength = 64;
 
 /** The storages that a pickle names, each checked against its record in the archive. */
 export class StorageTable {
-  readonly #recordBytes: (key: string) => number | undefined;
+  readonly #recordBytes: ((key: string) => number | undefined) | undefined;
   readonly #storages = new Map<string, TensorStorage>();
 
-  /** @param recordBytes Returns the size of a storage's record; undefined where there is none. */
-  constructor(recordBytes: (key: string) => number | undefined) {
+  /**
+   * @param recordBytes Returns the size of a storage's record, undefined where there is none. Without
+   *   it the records come later, and the caller compares them.
+   */
+  constructor(recordBytes?: (key: string) => number | undefined) {
     this.#recordBytes = recordBytes;
   }
 
+  get size(): number {
+    return this.#storages.size;
+  }
+
+  get(key: string): TensorStorage | undefined {
+    return this.#storages.get(key);
+  }
+
   /**
-   * Returns the storage of a persistent id: `("storage", class, key, device, number of elements)`.
-   * The device is where it was in another machine, and means nothing here.
+   * Returns the storage of a persistent id: `("storage", class, key, device, number of elements)`,
+   * after which old files have None. The device is where it was in another machine, and means nothing
+   * here.
    *
    * @throws PickleProblem
    */
   load(id: PickleValue): TensorStorage {
     const items = id instanceof PickledTuple ? id.items : [];
-    const [kind, type, key, , elementCount] = items;
+    const [kind, type, key, , elementCount, part = null] = items;
     if (
-      items.length !== 5 ||
+      items.length < 5 ||
+      items.length > 6 ||
+      part !== null ||
       kind !== "storage" ||
       !(type instanceof PickledGlobal) ||
       typeof key !== "string" ||
@@ -58,13 +72,15 @@ export class StorageTable {
   }
 
   #add(key: string, elementType: StorageElementType, elementCount: number): TensorStorage {
-    const byteLength = key.length > maxKeyLength ? undefined : this.#recordBytes(key);
-    if (byteLength === undefined) {
+    const expected = elementCount * elementBytes[elementType];
+    const byteLength = this.#recordBytes === undefined ? expected : this.#recordBytes(key);
+    if (key.length > maxKeyLength || byteLength === undefined) {
       throw new PickleProblem(`storage ${quote(key)} is not in the archive`);
     }
-    if (byteLength !== elementCount * elementBytes[elementType]) {
+    if (byteLength !== expected || !Number.isSafeInteger(expected) || expected < 0) {
       throw new PickleProblem(
-        `storage ${quote(key)} has ${byteLength} bytes in the archive, which are not ${elementCount} elements of ${elementType}`,
+        `storage ${quote(key)} has ${byteLength} bytes in the archive, which are not ` +
+          `${elementCount} elements of ${elementType}`,
       );
     }
     const storage = new TensorStorage(key, elementType, elementCount);

@@ -1,6 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { damaged, quote, tooLarge } from "../checkpoint-error.ts";
+import { readExactly } from "../read-exactly.ts";
 import {
   archiveTailBytes,
   checkStored,
@@ -15,9 +16,6 @@ const chunkBytes = 8 << 20;
 
 /** The most that a local header can hold besides its fixed part and the name. */
 const maxExtraBytes = 0xffff;
-
-/** PyTorch aligns data to this in the file; what is read is aligned alike in memory. */
-const alignmentBytes = 64;
 
 /** A zip archive whose entries are stored, not compressed. Reads what is asked for, nothing else. */
 export class ZipArchive {
@@ -106,17 +104,4 @@ function contentOf(entry: ZipEntry, chunk: Buffer, chunkStart: number): Buffer {
     throw damaged(`Entry ${quote(entry.name)} does not have the checksum that was written with it`);
   }
   return content;
-}
-
-/** Reads a part of a file, aligned in memory as it is in the file. */
-async function readExactly(file: FileHandle, start: number, byteLength: number): Promise<Buffer> {
-  const lead = start % alignmentBytes;
-  const bytes = Buffer.allocUnsafeSlow(lead + byteLength).subarray(lead);
-  let filled = 0;
-  while (filled < byteLength) {
-    const { bytesRead } = await file.read(bytes, filled, byteLength - filled, start + filled);
-    if (bytesRead === 0) throw damaged("The file ended while it was read");
-    filled += bytesRead;
-  }
-  return bytes;
 }
