@@ -30,12 +30,27 @@ export class GraphBuilder {
   readonly #outputs: ValueInfo[] = [];
   readonly #constants = new Map<string, Value>();
   readonly #scope: string[] = [];
-  /** The type of all weights and constants that are no integers. */
-  readonly floatType: FloatType;
+  #floatType: FloatType;
 
   constructor(name: string, options: { readonly floatType?: FloatType } = {}) {
     this.#name = name;
-    this.floatType = options.floatType ?? "float32";
+    this.#floatType = options.floatType ?? "float32";
+  }
+
+  /** The type of all weights and constants that are no integers. */
+  get floatType(): FloatType {
+    return this.#floatType;
+  }
+
+  /** Adds what `build` adds with weights and constants of another float type. */
+  inFloatType<T>(floatType: FloatType, build: () => T): T {
+    const outer = this.#floatType;
+    this.#floatType = floatType;
+    try {
+      return build();
+    } finally {
+      this.#floatType = outer;
+    }
   }
 
   /** Declares an input; a dim is a number or, where the size is free, its name. */
@@ -102,9 +117,8 @@ export class GraphBuilder {
     return this.#constant(elements.from(values), dims);
   }
 
-  /** `x` as the graph's float type. */
-  toFloat(x: Value): Value {
-    return this.node("Cast", [x], { to: onnxDataTypes.indexOf(this.floatType) });
+  cast(x: Value, elementType: OnnxDataType): Value {
+    return this.node("Cast", [x], { to: onnxDataTypes.indexOf(elementType) });
   }
 
   /** An int64 constant, as axes, shapes and indices are; the same constant is stored once. */

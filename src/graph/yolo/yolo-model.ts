@@ -6,7 +6,6 @@ import { type EmittedNetwork, emitNetwork } from "./emit/emit-network.ts";
 import { type InputExtent, type InputSize, maxSidePx } from "./input-size.ts";
 import {
   coefficientCount,
-  type DetectModule,
   detectOf,
   inputChannels,
   type YoloHead,
@@ -28,7 +27,7 @@ export interface YoloModelOptions {
   readonly usualSizeHw?: readonly [heightPx: number, widthPx: number];
   /** Pictures in a run; "dynamic" leaves it free. */
   readonly batch?: number | "dynamic";
-  /** Whether weights, inputs and outputs are float16. */
+  /** Whether weights and maps are float16; the input, the boxes and the outputs are float32. */
   readonly half?: boolean;
   /**
    * Whether to keep the shapes of free sizes from ONNX Runtime, so that it loads the model quicker.
@@ -44,9 +43,8 @@ export interface YoloModelOptions {
  * Returns the ONNX model of a network as Ultralytics exports it: input `images` (batch, channels,
  * height, width) of RGB or grey in 0..1, `output0`, and for masks `output1`; `HeadOutputs` says what is in them.
  *
- * @throws `INVALID_ARGUMENT` for sizes that the network cannot have, for half precision
- *   of an end-to-end network of more than 2,048 classes, and for a network whose modules do not fit
- *   each other.
+ * @throws `INVALID_ARGUMENT` for sizes that the network cannot have, and for a network whose modules
+ *   do not fit each other.
  */
 export function createYoloModel(options: YoloModelOptions): OnnxModel {
   const { network, batch = 1, half = false, hideShapes = false } = options;
@@ -56,33 +54,22 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
   const stride = inputStride(network);
   const extent = toInputExtent(options.imageSize, stride);
   const size = extent === "dynamic" ? { heightPx: 2 * stride, widthPx: 2 * stride } : extent;
-  if (half) requireExactIds(detectOf(network.head.module));
-  const floatType = half ? "float16" : "float32";
-  const graph = new GraphBuilder("yolo", { floatType });
+  const graph = new GraphBuilder("yolo", { floatType: half ? "float16" : "float32" });
   const batchDim = batch === "dynamic" ? "batch" : batch;
-  const images = graph.input("images", floatType, [
+  const images = graph.input("images", "float32", [
     batchDim,
     inputChannels(network),
     ...imageDims(extent),
   ]);
-  const pictures = hideShapes && extent === "dynamic" ? withoutShape(graph, images) : images;
+  const shaped = hideShapes && extent === "dynamic" ? withoutShape(graph, images) : images;
+  const pictures = half ? graph.cast(shaped, "float16") : shaped;
   const emitted = emitNetwork(graph, network, { pictures, size, extent });
   const { detections, prototypes } = outputDimsOf(network, emitted, { size, extent });
-  graph.output("output0", emitted.detections, floatType, [batchDim, ...detections]);
+  graph.output("output0", emitted.detections, "float32", [batchDim, ...detections]);
   if (emitted.prototypes !== undefined) {
-    graph.output("output1", emitted.prototypes.value, floatType, [batchDim, ...prototypes]);
+    graph.output("output1", emitted.prototypes.value, "float32", [batchDim, ...prototypes]);
   }
   return graph.toModel({ metadata: metadataOf(options, extent) });
-}
-
-/** An end-to-end head gives class ids among its numbers, of which float16 has the whole ones to 2,048. */
-function requireExactIds({ classCount, endToEnd }: DetectModule): void {
-  if (endToEnd === undefined || classCount <= 2048) return;
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected at most 2,048 classes in half precision of an end-to-end network, which gives their ids as float16, got ${classCount}. Export it without half precision.`,
-    { details: { classCount } },
-  );
 }
 
 /** The number of pixels of which an input's height and width must be multiples. */

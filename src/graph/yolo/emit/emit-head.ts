@@ -13,7 +13,7 @@ import { selectBest } from "./emit-selection.ts";
 import { describeMap, type FeatureMap } from "./feature-map.ts";
 import type { ModuleEmitter } from "./module-emitter.ts";
 
-/** The outputs of a network. */
+/** The outputs of a network, of float32. */
 export interface HeadOutputs {
   /**
    * Raw: (batch, 4 + classes + coefficients, anchors), boxes as centre and size in input pixels,
@@ -39,27 +39,41 @@ export function emitHead(
   const { graph } = emitter;
   const detect = detectOf(head);
   requireLevels(emitter, detect, features, image);
+  // Half precision has steps of half a pixel from 512 px on.
+  const exactly = <T>(build: () => T) => graph.inFloatType("float32", build);
   const values = features.map(({ value }) => value);
-  const anchors = emitAnchors(graph, detect.strides, values, extent);
+  const anchors = exactly(() => emitAnchors(graph, detect.strides, values, extent));
   const distances = emitDistances(emitter, detect, features);
-  const boxes = (detect.endToEnd === undefined ? toXywh : toXyxy)(graph, distances, anchors);
-  const logits = perAnchor(emitter, features, "cv3", detect.cv3, detect.classCount);
-  const scores = graph.node("Sigmoid", [logits]);
+  const boxes = exactly(() =>
+    (detect.endToEnd === undefined ? toXywh : toXyxy)(graph, distances, anchors),
+  );
+  const scores = graph.node("Sigmoid", [
+    perAnchor(emitter, features, "cv3", detect.cv3, detect.classCount),
+  ]);
   const coefficients =
     head.kind === "segment"
       ? perAnchor(emitter, features, "cv4", head.cv4, coefficientCount(head))
       : undefined;
-  const rows = { boxes, scores, coefficients };
-  return {
-    detections:
-      detect.endToEnd === undefined
-        ? graph.node("Concat", [boxes, scores, ...(coefficients ? [coefficients] : [])], {
-            axis: 1,
-          })
-        : selectBest(graph, detect, rows),
-    prototypes:
-      head.kind === "segment" ? emitter.emit("proto", head.proto, ...features) : undefined,
-  };
+  const detections =
+    detect.endToEnd === undefined
+      ? graph.node("Concat", [boxes, scores, ...(coefficients ? [coefficients] : [])], { axis: 1 })
+      : exactly(() => selectBest(graph, detect, { boxes, scores, coefficients }));
+  return { detections, prototypes: emitPrototypes(emitter, head, features) };
+}
+
+function emitPrototypes(
+  emitter: ModuleEmitter,
+  head: YoloHead,
+  features: readonly FeatureMap[],
+): FeatureMap | undefined {
+  if (head.kind === "detect") return undefined;
+  const map = emitter.emit("proto", head.proto, ...features);
+  return { ...map, value: toFloat32(emitter.graph, map.value) };
+}
+
+/** `x`, which has the graph's float type, as float32. */
+function toFloat32(graph: GraphBuilder, x: Value): Value {
+  return graph.floatType === "float32" ? x : graph.cast(x, "float32");
 }
 
 function requireLevels(
@@ -79,7 +93,7 @@ function requireLevels(
   }
 }
 
-/** One branch of the head on every level, its cells joined to (batch, channels, anchors). */
+/** One branch of the head on every level, its cells joined to (batch, channels, anchors) of float32. */
 function perAnchor(
   emitter: ModuleEmitter,
   features: readonly FeatureMap[],
@@ -96,7 +110,7 @@ function perAnchor(
     graph.scope(`${branch}.${i}`, () => emitter.requireSame({ ...features[i]!, channels }, map));
     return graph.node("Reshape", [map.value, graph.ints([0, channels, -1])]);
   });
-  return graph.node("Concat", cells, { axis: 2 });
+  return toFloat32(graph, graph.node("Concat", cells, { axis: 2 }));
 }
 
 /** (batch, 4, anchors): left, top, right, bottom, in cells. */
@@ -108,7 +122,9 @@ function emitDistances(
   if (dfl === undefined) return perAnchor(emitter, features, "cv2", cv2, 4);
   const distributions = perAnchor(emitter, features, "cv2", cv2, 4 * dfl.values.length);
   const { graph } = emitter;
-  return graph.scope("dfl", () => expectedDistances(graph, dfl, distributions));
+  return graph.scope("dfl", () =>
+    graph.inFloatType("float32", () => expectedDistances(graph, dfl, distributions)),
+  );
 }
 
 /**

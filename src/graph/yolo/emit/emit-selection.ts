@@ -29,7 +29,7 @@ export function selectBest(
   const classes = graph.ints([classCount]);
   const chosenAnchors = pick(graph, anchors, graph.node("Div", [chosen, classes]));
   const column = (values: Value) => graph.node("Unsqueeze", [values, graph.ints([2])]);
-  const classIds = graph.toFloat(graph.node("Mod", [chosen, classes]));
+  const classIds = graph.cast(graph.node("Mod", [chosen, classes]), "float32");
   const rowsOf = (values: Value) => pick(graph, anchorsFirst(graph, values), chosenAnchors);
   const columns = [rowsOf(boxes), column(chosenScores), column(classIds)];
   if (coefficients !== undefined) columns.push(rowsOf(coefficients));
