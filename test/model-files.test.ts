@@ -93,12 +93,16 @@ describe("orangery export", { skip }, () => {
     [["--image-size", "192x256", "--half"], [1, 3, 192, 256], "float16"],
   ];
   for (const [args, shape, elementType] of sizes) {
-    test(`with ${args.join(" ") || "no options"} writes (${shape}) of ${elementType}`, async () => {
+    test(`with ${args.join(" ") || "no options"} writes (${shape}), ${elementType}`, async () => {
       const out = join(folder.path, "out.onnx");
       const exported = await json("export", plants, "out.onnx", ...args);
       assert.deepEqual([exported.path, exported.inputShape], [out, shape]);
-      const { inputs, metadata } = readModel(await readFile(out));
-      assert.deepEqual(inputs, [{ name: "images", elementType, dims: shape }]);
+      assert.equal(exported.elementType, elementType);
+      const { inputs, outputs, initializers, metadata } = readModel(await readFile(out));
+      assert.deepEqual(inputs, [{ name: "images", elementType: "float32", dims: shape }]);
+      assert.ok(outputs.every((output) => output.elementType === "float32"));
+      const weights = initializers.filter(({ dims }) => dims.length === 4);
+      assert.ok(weights.every((weight) => weight.elementType === elementType));
       assert.equal(metadata.get("imgsz"), `[${shape.slice(2).join(", ")}]`);
       assert.equal(metadata.get("names"), "{0: 'plant'}");
       assert.equal((await stat(out)).size, exported.bytes);

@@ -70,10 +70,10 @@ describe("exporting a checkpoint", () => {
     ["text", "hello", "INVALID_ARGUMENT", /5 bytes that begin with 68 65/],
     ["a photo", Buffer.from("ffd8ffe0", "hex"), "INVALID_ARGUMENT", /a JPEG picture/],
     [
-      "a checkpoint of long ago",
+      "the first bytes of a checkpoint of long ago",
       Buffer.from("80028a0a6cfc9c46f9206aa850192e", "hex"),
-      "CHECKPOINT_UNSUPPORTED",
-      /before version 1\.6/,
+      "CHECKPOINT_UNREADABLE",
+      /ends at byte 15/,
     ],
   ] as const) {
     test(`says of ${what} what it is`, async () => {

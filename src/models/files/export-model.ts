@@ -10,7 +10,7 @@ import { describeModelFile, identifyModelFile, type ModelFile } from "./model-fi
 export interface ExportModelOptions {
   /** Pixels of a square, [height, width], or free. Default: the square that it was trained on. */
   readonly imageSize?: CheckpointModelOptions["imageSize"];
-  /** Makes weights, input and outputs float16. Default false. */
+  /** Makes weights float16; input and outputs stay float32. Default false. */
   readonly half?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,6 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { readYoloCheckpoint } from "../../checkpoint/yolo/yolo-checkpoint.ts";
-import { readModel } from "../../graph/onnx/model-reader.ts";
+import {
+  type InitializerView,
+  type OnnxSummary,
+  readModel,
+} from "../../graph/onnx/model-reader.ts";
 import { elementCount } from "../../graph/tensor.ts";
 import { complexityOf } from "../../graph/yolo/complexity.ts";
 import {
@@ -22,7 +26,7 @@ export interface ModelDescription {
   /** Whether it takes other sizes, too, which are multiples of `stride`. */
   readonly freeSize: boolean;
   readonly stride: number;
-  /** Of the weights and of the input of an ONNX model. */
+  /** Of the weights of an ONNX model. */
   readonly elementType: "float32" | "float16" | undefined;
   readonly description: string | undefined;
   /**
@@ -92,7 +96,7 @@ async function describeOnnx(
   file: ModelFile,
   signal: AbortSignal | undefined,
 ): Promise<ModelDescription> {
-  let model: ReturnType<typeof readModel>;
+  let model: OnnxSummary;
   try {
     model = readModel(await readFile(file.path, { signal }));
   } catch (cause) {
@@ -110,6 +114,7 @@ async function describeOnnx(
     outputs: model.outputs.map(toInfo),
     metadata,
   });
+  const learned = learnedTensors(model);
   return {
     file,
     task: network.task,
@@ -117,11 +122,11 @@ async function describeOnnx(
     imageSizeHw: network.defaultSizeHw,
     freeSize: network.fixedSizeHw === undefined,
     stride: network.stride,
-    elementType: network.inputType,
+    elementType: elementTypeOf(learned),
     description: metadata.get("description"),
     layers: undefined,
     operators: model.nodes.length,
-    parameters: countParameters(model),
+    parameters: countElements(learned),
     gflops: undefined,
     date: metadata.get("date"),
     ultralyticsVersion: metadata.get("version"),
@@ -134,7 +139,7 @@ async function describeOnnx(
 const learning = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
 /** Other tensors are constants, such as anchor points. */
-function countParameters({ nodes, initializers }: ReturnType<typeof readModel>): number {
+function learnedTensors({ nodes, initializers }: OnnxSummary): InitializerView[] {
   const learned = new Set(
     nodes.filter(({ opType }) => learning.has(opType)).flatMap(({ inputs }) => inputs),
   );
@@ -143,6 +148,16 @@ function countParameters({ nodes, initializers }: ReturnType<typeof readModel>):
       .filter(({ elementType }) => /^b?float/.test(elementType))
       // Of four dimensions are also the scales of channels that YOLO12 multiplies with.
       .filter(({ name, dims }) => learned.has(name) || dims.length === 4)
-      .reduce((sum, { dims }) => sum + elementCount(dims), 0)
   );
+}
+
+function countElements(tensors: readonly InitializerView[]): number {
+  return tensors.reduce((sum, { dims }) => sum + elementCount(dims), 0);
+}
+
+/** The type of most numbers. */
+function elementTypeOf(learned: readonly InitializerView[]): ModelDescription["elementType"] {
+  const isHalf = (tensor: InitializerView) => tensor.elementType === "float16";
+  const halves = countElements(learned.filter(isHalf));
+  return 2 * halves > countElements(learned) ? "float16" : "float32";
 }

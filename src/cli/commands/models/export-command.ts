@@ -31,7 +31,7 @@ export function createExportCommand(
       "640, height,width as in 480,640, or dynamic (default: as it was trained)",
       parseExportSize,
     )
-    .option("--half", "weights, input and outputs of float16")
+    .option("--half", "weights of float16; input and outputs stay float32")
     .option("--json", "print one JSON line")
     .addHelpText("after", help)
     .action(async (model: string, out: string, options: ExportModelArguments) => {

@@ -21,10 +21,12 @@ export async function exportOnnx(
     const options = { imageSize, half, signal };
     const exported = await exportModel(modelFromCaller(model), fromCaller(out), options);
     const { path, bytes, inputShape, elementType } = exported;
-    const input = `${inputShape.join(" × ")}, ${elementType}`;
+    const input = inputShape.join(" × ");
     await (json
       ? output.writeJson(exported)
-      : output.write(`Wrote ${displayPath(path)}: input ${input}; ${formatBytes(bytes)}\n`));
+      : output.write(
+          `Wrote ${displayPath(path)}: input ${input}, weights of ${elementType}; ${formatBytes(bytes)}\n`,
+        ));
     return exitStatus.ok;
   });
 }
