@@ -1,12 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import assert from "node:assert/strict";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { text } from "node:stream/consumers";
+import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
+import type { CliAnswer, CliOrder } from "./cli-host.fixture.ts";
 
 export const mainFile = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 export const examplePhotos = fileURLToPath(new URL("../examples/photos/", import.meta.url));
@@ -18,7 +21,46 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** A folder of its own in which the command line is run as real processes. */
+/** A process for commands that are run to their end, started with the first of them. */
+class CliHost {
+  #process: ChildProcess | undefined;
+  /** One at a time: the working directory is the process's. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  run(order: CliOrder): Promise<CliAnswer> {
+    const answer = this.#last.then(() => this.#ask(order));
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  async #ask(order: CliOrder): Promise<CliAnswer> {
+    const file = new URL("cli-host.fixture.ts", import.meta.url);
+    this.#process ??= fork(file, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    const ended = new AbortController();
+    try {
+      const answer = once(this.#process, "message", { signal: ended.signal });
+      this.#process.send(order);
+      const end = once(this.#process, "exit", { signal: ended.signal });
+      const [first] = await Promise.race([answer, end]);
+      if (typeof first === "object" && first !== null) return first;
+      throw new Error(`orangery ${order.args.join(" ")} ended its process with ${first}`);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async end(): Promise<void> {
+    if (this.#process === undefined || this.#process.exitCode !== null) return;
+    const exited = once(this.#process, "exit");
+    this.#process.disconnect();
+    await exited;
+  }
+}
+
+const host = new CliHost();
+after(() => host.end());
+
+/** A folder of its own in which the command line is run. */
 export class CliFolder implements AsyncDisposable {
   readonly path: string;
   readonly #children = new Set<ChildProcess>();
@@ -31,22 +73,24 @@ export class CliFolder implements AsyncDisposable {
     return new CliFolder(await mkdtemp(join(tmpdir(), "orangery-cli-")));
   }
 
-  /** Starts `orangery` in this folder. */
+  /** Starts `orangery` in this folder as a process of its own. */
   start(...args: string[]): RunningCli {
     return this.spawn(process.execPath, [mainFile, ...args]);
   }
 
-  /** Runs `orangery` in this folder to its end. */
+  /** Runs `orangery` in this folder to its end, in a process that other commands have run in. */
   async run(...args: string[]): Promise<Outcome> {
-    return await this.start(...args).outcome;
+    const env = { ...process.env, ORANGERY_CACHE: this.#cache };
+    const { left, ...outcome } = await host.run({ args, cwd: this.path, env });
+    assert.deepEqual(left, [], "nothing would keep the process alive");
+    return { ...outcome, signal: null };
   }
 
   spawn(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningCli {
     const child = spawn(command, args, {
       cwd: this.path,
       stdio: ["ignore", "pipe", "pipe"],
-      // Sample models are kept in here and go with the folder.
-      env: { ...process.env, ORANGERY_CACHE: join(this.path, ".cache"), ...env },
+      env: { ...process.env, ORANGERY_CACHE: this.#cache, ...env },
     });
     this.#children.add(child);
     const outcome = Promise.all([
@@ -96,6 +140,11 @@ export class CliFolder implements AsyncDisposable {
       if (this.query(sql).length > 0) return;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
+  }
+
+  /** Sample models are kept in here and go with the folder. */
+  get #cache(): string {
+    return join(this.path, ".cache");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
