@@ -1,10 +1,10 @@
 /** What the documents say, held against the code. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { withOptions } from "../scripts/generate-cli-docs.ts";
@@ -16,7 +16,9 @@ import { workerIdFromName } from "../src/tasks/worker-id.ts";
 const root = join(import.meta.dirname, "..");
 const read = (file: string) => readFileSync(join(root, file), "utf8");
 const manifest = JSON.parse(read("package.json"));
-const documents = globSync(["*.md", "docs/*.md"], { cwd: root }).sort();
+const documents = globSync(["*.md", "docs/**/*.md", "examples/*.md"], { cwd: root })
+  .map((file) => file.replaceAll("\\", "/"))
+  .sort();
 
 describe("links", () => {
   for (const document of documents) {
@@ -48,14 +50,20 @@ describe("code samples", () => {
     const folder = await mkdtemp(join(tmpdir(), "orangery-docs-"));
     try {
       for (const document of documents) {
-        const code = joinSamples(samplesOf(document));
-        if (code !== "") await writeFile(join(folder, `${basename(document, ".md")}.ts`), code);
+        const name = document.replaceAll("/", "-").replace(/\.md$/, "");
+        const samples = samplesOf(document);
+        const code = joinSamples(samples);
+        if (code !== "") await writeFile(join(folder, `${name}.ts`), code);
+        for (const { file, code } of samples) {
+          if (file !== undefined) await writeFile(join(folder, `${name}-${file}`), code);
+        }
       }
       await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
       const compilerOptions = {
         paths: {
           orangery: [join(root, "src/index.ts")],
           "orangery/bullmq": [join(root, "src/fleet/bullmq.ts")],
+          "orangery/run": [join(root, "src/run.ts")],
           bullmq: [join(root, "node_modules/bullmq/dist/esm/index.d.ts")],
         },
         typeRoots: [join(root, "node_modules/@types")],
@@ -248,6 +256,23 @@ test("every environment variable that is read is documented", () => {
   );
 });
 
+test("every exported name has documentation, and no link in it is broken", () => {
+  const typedoc = join(root, "tools/api-reference/node_modules/typedoc/bin/typedoc");
+  const options = ["--options", join(root, "tools/api-reference/typedoc.json"), "--emit", "none"];
+  const { status, stderr, stdout } = spawnSync(process.execPath, [typedoc, ...options], {
+    encoding: "utf8",
+  });
+  assert.equal(status, 0, stdout + stderr);
+});
+
+for (const document of documents) {
+  test(`${document} is in plain words`, () => {
+    const found =
+      read(document).match(/^.*\b(tells?|told|telling|set[s]? aside|lest)\b.*$/gim) ?? [];
+    assert.deepEqual(found, []);
+  });
+}
+
 test("the changelog has the version that the package has", () => {
   assert.match(read("CHANGELOG.md"), new RegExp(`^## \\[?${manifest.version}\\b`, "m"));
 });
@@ -261,19 +286,23 @@ interface Sample {
   readonly code: string;
   /** The example file that it shows. */
   readonly example: string | undefined;
+  /** The file that a reader makes of it. */
+  readonly file: string | undefined;
   /** Declarations of what the sample takes as given. */
   readonly given: string;
 }
 
 /**
  * The TypeScript samples of a document. A comment before a sample may say which example file it
- * shows, `<!-- examples/x.ts -->`, or declare what it takes as given, `<!-- given: … -->`.
+ * shows, `<!-- examples/x.ts -->`, which file a reader makes of it, `<!-- file: x.ts -->`, or
+ * declare what it takes as given, `<!-- given: … -->`.
  */
 function samplesOf(document: string): Sample[] {
-  const pattern = /(?:<!-- (?:given: (.*?)|(examples\/\S+)) -->\n)?```ts\n(.*?)```/gs;
-  return [...read(document).matchAll(pattern)].map(([, given = "", example, code]) => ({
+  const pattern = /(?:<!-- (?:given: (.*?)|file: (\S+)|(examples\/\S+)) -->\n)?```ts\n(.*?)```/gs;
+  return [...read(document).matchAll(pattern)].map(([, given = "", file, example, code]) => ({
     document,
     code: code!,
+    file,
     example,
     given,
   }));
@@ -281,12 +310,12 @@ function samplesOf(document: string): Sample[] {
 
 /**
  * The samples of one document as one module: each builds on those before it, and may import again
- * what they did. Examples are left out, being compiled where they are.
+ * what they did. Examples are left out, being compiled where they are, and whole files.
  */
 function joinSamples(samples: readonly Sample[]): string {
   const imported = new Map<string, Set<string>>();
   const bodies = samples
-    .filter(({ example }) => example === undefined)
+    .filter(({ example, file }) => example === undefined && file === undefined)
     .map(({ given, code }) => {
       const body = code.replace(/^import \{(.*?)\} from "(.*?)";$/gms, (_, names, from) => {
         const known = imported.get(from) ?? new Set();

@@ -19,7 +19,7 @@ export interface ModelTaskOptions {
   /** Where the models come from; one for the whole process. */
   readonly cache: ModelCache;
   /** The worker's name, from which its id is read; see {@link workerIdFromName}. */
-  readonly workerName?: string;
+  readonly workerName?: string | undefined;
   /** The device slot to work on, from 0. Default: from `workerName`; 0 without one. */
   readonly workerId?: number | undefined;
   /** Default: silent. */
@@ -29,9 +29,9 @@ export interface ModelTaskOptions {
 /** What a queue knows of one execution of a task. */
 export interface ExecuteOptions {
   /** The queue's id of the task. Default: a new UUID. */
-  readonly taskId?: string;
+  readonly taskId?: string | undefined;
   /** 1 for the first attempt, the default. */
-  readonly attempt?: number;
+  readonly attempt?: number | undefined;
   /** The most attempts that are made. Default: unknown. */
   readonly attempts?: number | undefined;
   /** Cancels the task. */
@@ -39,9 +39,9 @@ export interface ExecuteOptions {
   /** Gets what this execution logs, beside the task's own logger. */
   readonly logger?: Logger | undefined;
   /** Called with what the task passes to `context.progress`. */
-  readonly onProgress?: (progress: TaskProgress) => void;
+  readonly onProgress?: ((progress: TaskProgress) => void) | undefined;
   /** Called with what the task passes to `context.timings`. */
-  readonly onTimings?: (timingsMs: Readonly<Record<string, number>>) => void;
+  readonly onTimings?: ((timingsMs: Readonly<Record<string, number>>) => void) | undefined;
 }
 
 /**
