@@ -108,7 +108,7 @@ export class CachedModel {
     this.#users++;
     let using = true;
     const done = () => {
-      if (!using) return;
+      if (!using || this.#isReleased) return;
       using = false;
       this.#users--;
       this.lastUseAtMs = performance.now();
@@ -122,6 +122,12 @@ export class CachedModel {
       done();
       throw error;
     }
+  }
+
+  /** Releases a model that is out of service although it has users: they will never leave. */
+  releaseAnyway(): void {
+    this.#users = 0;
+    this.#settle();
   }
 
   /** Takes the model out of service; it goes when its users have left. */

@@ -132,7 +132,7 @@ describe("a model that cannot be loaded", () => {
       "was cut short",
       () => tinyYolo().subarray(0, 300),
       "MODEL_NOT_ONNX",
-      /got an ONNX model that is cut off: it has 300 of at least \d+ bytes\. Give/,
+      /got an ONNX model that is cut off \(it has 300 of at least \d+ bytes: copy or download/,
     ],
     ["has an operator that there is not", () => otherGraph("Guess"), "MODEL_LOAD_FAILED", /Guess/],
     ["is no YOLO network", () => otherGraph("Neg"), "MODEL_NOT_YOLO", /one input of shape/],

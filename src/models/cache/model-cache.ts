@@ -12,6 +12,7 @@ import type { CachedModel, ModelHold } from "./cached-model.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { NamedModel } from "./named-model.ts";
+import { untilGone } from "./until-gone.ts";
 
 export type { ModelCacheEvents } from "./cache-events.ts";
 export type { CacheInfo, ModelInfo } from "./cache-info.ts";
@@ -163,12 +164,15 @@ export class ModelCache implements AsyncDisposable {
     return this;
   }
 
-  /** Takes no more callers, lets the work in flight end, and releases every model. Idempotent. */
+  /**
+   * Takes no more callers, waits until every lease is given back, and releases the models. Leases that
+   * nothing can give back any more are named in a warning. Idempotent.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#memory[Symbol.dispose]();
     for (const named of this.#names.values()) named.close();
-    await Promise.all(this.#models.map(({ gone }) => gone));
+    await untilGone(this.#models, { logger: this.#options.logger });
   }
 
   get #models(): CachedModel[] {

@@ -78,7 +78,10 @@ export async function describeModelFile({ path, bytes }: ModelFile): Promise<str
   const start = await readFileStart(file);
   const least = beginsAsOnnx(start) ? await leastOnnxBytes(file, bytes) : undefined;
   if (least !== undefined && least > bytes) {
-    return `an ONNX model that is cut off: it has ${bytes} of at least ${least} bytes`;
+    return (
+      `an ONNX model that is cut off (it has ${bytes} of at least ${least} bytes: ` +
+      "copy or download it again)"
+    );
   }
   return describeFile(start, bytes);
 }

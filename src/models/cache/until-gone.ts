@@ -1,0 +1,55 @@
+import type { Logger } from "../../logger.ts";
+import type { CachedModel } from "./cached-model.ts";
+
+/** A task may take a while; a lease that was lost takes for ever. */
+const defaultWarnAfterMs = 5000;
+
+/**
+ * Waits until models are gone: their users may be at work. A lease that nobody disposes, because an
+ * error skipped it, is warned about after a while. Once nothing else is left for the process to do,
+ * nobody can give it back any more: then its model is released with a warning, where Node would end
+ * with status 13 and no word of the reason.
+ */
+export async function untilGone(
+  models: readonly CachedModel[],
+  {
+    logger,
+    warnAfterMs = defaultWarnAfterMs,
+  }: { readonly logger: Logger; readonly warnAfterMs?: number },
+): Promise<void> {
+  const held = () => models.filter(({ users }) => users > 0);
+  const warn = () => {
+    logger.warn(
+      { models: held().map(toLeases) },
+      "a disposed model cache waits for models that are still leased",
+    );
+  };
+  const release = () => {
+    const lost = held();
+    if (lost.length === 0) return;
+    const leases = lost.map(toLeases);
+    logger.warn(
+      { models: leases },
+      "models that are still leased are released: nothing is left that could give them back",
+    );
+    const names = leases.map(({ name, leases: count }) => `\`${name}\` (${count})`).join(", ");
+    process.emitWarning(
+      `A model cache was disposed while leases were held of ${names}, and nothing is left that ` +
+        "could give them back: the models are released. Dispose every lease, as `await using` does.",
+      "OrangeryWarning",
+    );
+    for (const cached of lost) cached.releaseAnyway();
+  };
+  const timer = setTimeout(warn, warnAfterMs).unref();
+  process.on("beforeExit", release);
+  try {
+    await Promise.all(models.map(({ gone }) => gone));
+  } finally {
+    clearTimeout(timer);
+    process.off("beforeExit", release);
+  }
+}
+
+function toLeases({ name, workerId, users }: CachedModel) {
+  return { name, workerId, leases: users };
+}
