@@ -19,11 +19,15 @@ test("lists are joined, and what is undefined or false is left out, but not zero
   assert.equal(html`${[1, html`<br>`, "&"]}${undefined}${false}${0}${""}`.text, "1<br>&amp;0");
 });
 
-test("line breaks of the markup are left out, and those of values stay", () => {
+test("line breaks beside tags are left out, those within a text are a space", () => {
   const text = html`
     <p>
-      one ${"two\n  three"}
+      one
+      two ${"three\n  four"}
+      five <b>six</b>
+      ${"seven"}
+      ${"eight"}
     </p>
   `.text;
-  assert.equal(text, "<p>one two\n  three</p>");
+  assert.equal(text, "<p>one two three\n  four five <b>six</b>seveneight</p>");
 });

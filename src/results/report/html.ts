@@ -11,13 +11,22 @@ export class Html {
 export type HtmlValue = Html | string | number | false | undefined | readonly HtmlValue[];
 
 /**
- * Makes markup with values put in. Texts are escaped for elements and for attributes in quotes;
- * lists are joined; `undefined` and `false` are left out. A line break of the markup itself is left
- * out with the white space around it, so that markup can be laid out like code.
+ * Makes markup with values put in. Texts are escaped for elements and for attributes in quotes; lists
+ * are joined; `undefined` and `false` are left out. Line breaks of the markup itself are left out with
+ * the white space around them where there is a tag beside them, and are a space within a text, so that
+ * markup can be laid out like code.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
-  const markup = parts.map((part) => part.replaceAll(/\s*\n\s*/g, ""));
+  const markup = parts.map(withoutLineBreaks);
   return new Html(markup.reduce((text, part, i) => text + toText(values[i - 1]) + part));
+}
+
+function withoutLineBreaks(markup: string): string {
+  return markup.replaceAll(/\s*\n\s*/g, (space, at: number) => {
+    const [before, after] = [markup[at - 1], markup[at + space.length]];
+    const isBetweenValues = before === undefined && after === undefined;
+    return before === ">" || after === "<" || isBetweenValues ? "" : " ";
+  });
 }
 
 function toText(value: HtmlValue): string {

@@ -20,7 +20,7 @@ export function failuresSection(
       : html`
         <p class="quiet">
           ${formatPlural(failed, "photo")} without a result.
-          ${photoCount > 0 && " The others are not affected."}
+          ${photoCount > 0 && "The others are not affected."}
         </p>
         ${failures.map((group) => failureArticle(group, names))}`;
   return html`<section id="failures"><h2>Failed</h2>${content}</section>`;
