@@ -4,20 +4,21 @@ import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { InputTensors } from "./input-tensors.ts";
 
+const rgb = { inputType: "float32", inputChannels: 3 } as const;
 const live = () => liveNativeObjects().tensor ?? 0;
 
 describe("input tensors", () => {
   afterEach(() => assert.equal(live(), 0, "every tensor is released"));
 
-  test("have the network's element type and the shape of one photo", () => {
-    using float16 = new InputTensors(onnxRuntime, "float16");
+  test("have the network's element type and channels, and the shape of one photo", () => {
+    using float16 = new InputTensors(onnxRuntime, { inputType: "float16", inputChannels: 1 });
     using taken = float16.take([32, 64]);
-    assert.deepEqual(taken.tensor.shape, [1, 3, 32, 64]);
+    assert.deepEqual(taken.tensor.shape, [1, 1, 32, 64]);
     assert.ok(taken.tensor.data instanceof Float16Array);
   });
 
   test("are used again for the same size, and not for another", () => {
-    using inputs = new InputTensors(onnxRuntime, "float32");
+    using inputs = new InputTensors(onnxRuntime, rgb);
     const take = (size: [number, number]) => {
       using taken = inputs.take(size);
       return taken.tensor;
@@ -32,14 +33,14 @@ describe("input tensors", () => {
   });
 
   test("are one each for those who take at the same time", () => {
-    using inputs = new InputTensors(onnxRuntime, "float32");
+    using inputs = new InputTensors(onnxRuntime, rgb);
     using first = inputs.take([32, 32]);
     using second = inputs.take([32, 32]);
     assert.notEqual(first.tensor, second.tensor);
   });
 
   test("are kept two at most, the latest", () => {
-    using inputs = new InputTensors(onnxRuntime, "float32");
+    using inputs = new InputTensors(onnxRuntime, rgb);
     const taken = [32, 64, 96, 128].map((extent) => inputs.take([extent, extent]));
     assert.equal(live(), 4);
     for (const handle of taken) handle[Symbol.dispose]();
@@ -50,7 +51,7 @@ describe("input tensors", () => {
   });
 
   test("are let go when the memory is wanted, but for those in use", () => {
-    using inputs = new InputTensors(onnxRuntime, "float32");
+    using inputs = new InputTensors(onnxRuntime, rgb);
     using inUse = inputs.take([32, 32]);
     inputs.take([64, 64])[Symbol.dispose]();
     inputs.clear();
@@ -59,7 +60,7 @@ describe("input tensors", () => {
   });
 
   test("that are in use as their owner goes are released when they are given back", () => {
-    const inputs = new InputTensors(onnxRuntime, "float32");
+    const inputs = new InputTensors(onnxRuntime, rgb);
     const inUse = inputs.take([32, 32]);
     inputs[Symbol.dispose]();
     assert.equal(inUse.tensor.disposed, false);

@@ -1,4 +1,5 @@
 import type { Runtime, Tensor } from "../../native/runtime.ts";
+import type { NetworkSignature } from "./network-signature.ts";
 
 /** More are not kept: one is being inferred while the next one is written into the other. */
 const kept = 2;
@@ -9,20 +10,22 @@ const kept = 2;
 export class InputTensors implements Disposable {
   readonly #runtime: Runtime;
   readonly #elementType: "float32" | "float16";
+  readonly #channels: number;
   #free: Tensor[] = [];
   #isDisposed = false;
 
-  constructor(runtime: Runtime, elementType: "float32" | "float16") {
+  constructor(runtime: Runtime, network: Pick<NetworkSignature, "inputType" | "inputChannels">) {
     this.#runtime = runtime;
-    this.#elementType = elementType;
+    this.#elementType = network.inputType;
+    this.#channels = network.inputChannels;
   }
 
-  /** Returns a tensor (batch, 3, height, width) of undefined contents; disposing gives it back. */
+  /** Returns a tensor (batch, channels, height, width) of undefined contents; disposing gives it back. */
   take(
     [height, width]: readonly [number, number],
     batch = 1,
   ): { readonly tensor: Tensor } & Disposable {
-    const shape = [batch, 3, height, width];
+    const shape = [batch, this.#channels, height, width];
     const fits = (tensor: Tensor) => tensor.shape.every((extent, axis) => extent === shape[axis]);
     const index = this.#free.findIndex(fits);
     const tensor =

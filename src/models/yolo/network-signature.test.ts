@@ -84,6 +84,16 @@ describe("a YOLO network", () => {
       { task: "segment", head: "raw", coefficientCount: 32 },
     ],
     [
+      "for grey pictures",
+      { input: [1, 1, 640, 640], metadata: { channels: "1" } },
+      { inputChannels: 1, head: "raw" },
+    ],
+    [
+      "for grey pictures, as its metadata say",
+      { input: [1, "channels", 640, 640], metadata: { channels: "1" } },
+      { inputChannels: 1 },
+    ],
+    [
       "YOLO26, end-to-end",
       { outputs: [[1, 300, 6]], metadata: { task: "detect", names: coco, end2end: "True" } },
       { head: "end-to-end" },
@@ -313,7 +323,7 @@ describe("a YOLO network", () => {
     ["two inputs", { inputs: [image, image] }, /got images: float32 \(1, 3, 640, 640\); images/],
     ["an input without a batch", { input: [3, 640, 640] }, /one input of shape/],
     ["a batch of four", { input: [4, 3, 640, 640] }, /one input of shape \(1, 3, height, width\)/],
-    ["a grey input", { input: [1, 1, 640, 640] }, /one input of shape/],
+    ["an input of four channels", { input: [1, 4, 640, 640] }, /one input of shape/],
     ["an input of bytes", { inputType: "uint8" }, /an input of float32 or float16 .* got uint8/],
     ["an input beyond measure", { input: [1, 3, 640, 99_968] }, /at most 16384 px .* 640 × 99968/],
     [

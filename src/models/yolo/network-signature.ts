@@ -21,6 +21,8 @@ export interface NetworkSignature {
   readonly stride: number;
   readonly inputName: string;
   readonly inputType: "float32" | "float16";
+  /** 3 for RGB, 1 for grey. */
+  readonly inputChannels: 1 | 3;
   /** Extents [height, width] that the input must have, or undefined when any will do. */
   readonly fixedSizeHw: readonly [number, number] | undefined;
   /** Extents [height, width] to use when none are asked for. */
@@ -74,13 +76,14 @@ export function readYoloNetwork(
     return refuse("a network for detect or segment", `one for ${metadata.get("task")}`);
   }
   const [input] = inputs;
+  const inputChannels = readChannels(input?.shape[1], literal("channels"));
   if (
     inputs.length !== 1 ||
     input?.shape.length !== 4 ||
-    !isOneOf(input.shape[1], 3) ||
+    inputChannels === undefined ||
     !isOneOf(input.shape[0], 1)
   ) {
-    return refuse("one input of shape (1, 3, height, width)", describe(inputs));
+    return refuse("one input of shape (1, 3, height, width), or 1 for grey", describe(inputs));
   }
   if (!isFloat(input.elementType)) {
     return refuse("an input of float32 or float16", input.elementType);
@@ -136,6 +139,7 @@ export function readYoloNetwork(
     stride: givenStride ?? head.stride ?? defaultStride,
     inputName: input.name,
     inputType: input.elementType,
+    inputChannels,
     fixedSizeHw,
     defaultSizeHw,
     freeBatch: [input, ...outputs].every(({ shape }) => typeof shape[0] === "string"),
@@ -172,6 +176,15 @@ export function differsFromUltralytics(
 
 function isFloat(elementType: string): elementType is NetworkSignature["inputType"] {
   return elementType === "float32" || elementType === "float16";
+}
+
+/** Undefined for pictures that photos are not. */
+function readChannels(
+  extent: number | string | undefined,
+  channels: PythonLiteral | undefined,
+): NetworkSignature["inputChannels"] | undefined {
+  const count = typeof extent === "string" ? (channels ?? 3) : extent;
+  return count === 3 || count === 1 ? count : undefined;
 }
 
 function readTask(task: string | undefined, outputs: readonly TensorInfo[]): YoloTask | undefined {

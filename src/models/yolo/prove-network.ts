@@ -27,7 +27,8 @@ export async function proveNetwork(
   const { network, device, runtime, signal } = options;
   const least = 2 * network.stride;
   const [height, width] = network.fixedSizeHw ?? [least, least];
-  using input = runtime.createTensor(network.inputType, [1, 3, height, width]);
+  const shape = [1, network.inputChannels, height, width];
+  using input = runtime.createTensor(network.inputType, shape);
   input.data.fill(0.5);
   const outputs = await session.run({ [network.inputName]: input }, { signal });
   let proven = network;

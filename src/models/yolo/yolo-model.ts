@@ -107,7 +107,7 @@ export class YoloModel implements AsyncDisposable {
     this.defaultSizeHw = network.defaultSizeHw;
     this.freeSize = network.fixedSizeHw === undefined;
     this.#parts = parts;
-    this.#inputs = new InputTensors(runtime, network.inputType);
+    this.#inputs = new InputTensors(runtime, network);
     this.#batchLimit = new BatchLimit(network.freeBatch ? maxBatch : 1);
   }
 

@@ -12,21 +12,25 @@ export class LetterboxRows {
   readonly #out: Float32Array;
   readonly #columns: Taps;
   readonly #rows: Taps;
+  readonly #isGrey: boolean;
   // Rows of the photo after the horizontal pass, in fixed point; each is sampled once.
   #upper: Int32Array;
   #lower: Int32Array;
   #upperRow = -1;
   #lowerRow = -1;
 
+  /** @param out As many planes of the input as it has channels: three of RGB, or one of grey. */
   constructor(plan: Letterbox, out: Float32Array) {
     const { inputWidth, inputHeight, resizedWidth, resizedHeight } = plan;
+    const channels = out.length / (inputWidth * inputHeight);
     if (inputWidth * inputHeight > resizedWidth * resizedHeight) out.fill(unitOf[padValue]!);
     this.#plan = plan;
     this.#out = out;
     this.#columns = resizeTaps(plan.photoWidth, resizedWidth, true);
     this.#rows = resizeTaps(plan.photoHeight, resizedHeight, false);
-    this.#upper = new Int32Array(3 * resizedWidth);
-    this.#lower = new Int32Array(3 * resizedWidth);
+    this.#isGrey = channels === 1;
+    this.#upper = new Int32Array(channels * resizedWidth);
+    this.#lower = new Int32Array(channels * resizedWidth);
   }
 
   /** The two rows of the photo between which row `y` lies; they never decrease with `y`. */
@@ -37,23 +41,25 @@ export class LetterboxRows {
   /** @param pixelsOf Returns the bytes of a row of the photo. */
   write(y: number, pixelsOf: (row: number) => Uint8Array): void {
     const { inputWidth, inputHeight, padLeft, padTop } = this.#plan;
+    const sample = this.#isGrey ? sampleGreyRow : sampleRow;
     const [first, second] = this.sourceRows(y);
     if (first === this.#lowerRow) {
       [this.#upper, this.#lower] = [this.#lower, this.#upper];
       [this.#upperRow, this.#lowerRow] = [this.#lowerRow, this.#upperRow];
     }
-    if (first !== this.#upperRow) sampleRow(pixelsOf(first), this.#columns, this.#upper);
+    if (first !== this.#upperRow) sample(pixelsOf(first), this.#columns, this.#upper);
     this.#upperRow = first;
     if (second !== this.#lowerRow) {
       if (second === first) this.#lower.set(this.#upper);
-      else sampleRow(pixelsOf(second), this.#columns, this.#lower);
+      else sample(pixelsOf(second), this.#columns, this.#lower);
     }
     this.#lowerRow = second;
     const { firstWeight, secondWeight } = this.#rows;
     const start = (padTop + y) * inputWidth + padLeft;
     const planeSize = inputWidth * inputHeight;
     const [a, b] = [firstWeight[y]!, secondWeight[y]!];
-    blendRows(this.#upper, this.#lower, a, b, this.#out, start, planeSize);
+    if (this.#isGrey) blendGreyRows(this.#upper, this.#lower, a, b, this.#out, start);
+    else blendRows(this.#upper, this.#lower, a, b, this.#out, start, planeSize);
   }
 }
 
@@ -104,6 +110,34 @@ function sampleRow(row: Uint8Array, taps: Taps, line: Int32Array): void {
     line[to] = (row[a]! * aWeight + row[b]! * bWeight) >> 4;
     line[to + 1] = (row[a + 1]! * aWeight + row[b + 1]! * bWeight) >> 4;
     line[to + 2] = (row[a + 2]! * aWeight + row[b + 2]! * bWeight) >> 4;
+  }
+}
+
+function sampleGreyRow(row: Uint8Array, taps: Taps, line: Int32Array): void {
+  const { first, second, firstWeight, secondWeight } = taps;
+  for (let x = 0; x < line.length; x++) {
+    const [a, b] = [greyOf(row, first[x]!), greyOf(row, second[x]!)];
+    line[x] = (a * firstWeight[x]! + b * secondWeight[x]!) >> 4;
+  }
+}
+
+/** OpenCV's grey, which is a JPEG's own luma: 0.299 R + 0.587 G + 0.114 B in 15 bits. */
+function greyOf(row: Uint8Array, pixel: number): number {
+  const at = 3 * pixel;
+  return (9798 * row[at]! + 19235 * row[at + 1]! + 3735 * row[at + 2]! + 16384) >> 15;
+}
+
+function blendGreyRows(
+  upper: Int32Array,
+  lower: Int32Array,
+  a: number,
+  b: number,
+  out: Float32Array,
+  start: number,
+): void {
+  for (let x = 0; x < upper.length; x++) {
+    const grey8 = (((a * upper[x]!) >> 16) + ((b * lower[x]!) >> 16) + 2) >> 2;
+    out[start + x] = unitOf[grey8]!;
   }
 }
 

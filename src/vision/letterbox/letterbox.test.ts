@@ -183,3 +183,24 @@ function slowLetterbox(picture: Picture, plan: Letterbox): Float32Array {
   }
   return out;
 }
+
+test("writes OpenCV's grey into an input of one plane", () => {
+  const plan = planLetterbox({ photoWh: [4, 1], inputWh: [4, 2] });
+  const data = Uint8Array.of(255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 200, 30);
+  const out = new Float32Array(4 * 2);
+  letterbox({ data, widthPx: 4, heightPx: 1 }, plan, out);
+  assert.deepEqual(bytesOf(out), [76, 150, 29, 124, 114, 114, 114, 114]);
+});
+
+test("resizes grey as it resizes each channel of a grey picture", () => {
+  const colour = noise(50, 40);
+  const { data, ...size } = colour;
+  const greys = data.map((_, i, all) => {
+    const at = 3 * Math.floor(i / 3);
+    return (9798 * all[at]! + 19235 * all[at + 1]! + 3735 * all[at + 2]! + 16384) >> 15;
+  });
+  const plan = planLetterbox({ photoWh: [50, 40], inputWh: [32, 32] });
+  const grey = new Float32Array(32 * 32);
+  letterbox(colour, plan, grey);
+  assert.deepEqual(grey, run({ data: greys, ...size }, plan).subarray(0, 32 * 32));
+});

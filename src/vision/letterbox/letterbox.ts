@@ -6,7 +6,8 @@ import type { Letterbox } from "./plan-letterbox.ts";
 
 /**
  * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, float32 in 0…1,
- * `3 · inputHeight · inputWidth` values, all of which are written.
+ * `3 · inputHeight · inputWidth` values, all of which are written. Into a third of them it writes
+ * grey.
  *
  * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which uses fixed point: 11-bit weights, a
  * horizontal pass, then a vertical pass that drops 4 and 16 bits before it rounds.
@@ -82,16 +83,16 @@ function assertFit(
   out: Float32Array,
 ): void {
   const { data, widthPx, heightPx } = picture;
-  const length = 3 * plan.inputWidth * plan.inputHeight;
+  const pixels = plan.inputWidth * plan.inputHeight;
   const fits =
     widthPx === plan.photoWidth &&
     heightPx === plan.photoHeight &&
     (data === undefined || data.length === 3 * widthPx * heightPx) &&
-    out.length === length;
+    (out.length === 3 * pixels || out.length === pixels);
   if (fits) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ${length} output values, ` +
+    `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ${3 * pixels} output values, ` +
       `got ${widthPx}×${heightPx} (${data?.length ?? "?"} bytes) and ${out.length}.`,
   );
 }
