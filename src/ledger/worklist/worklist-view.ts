@@ -91,6 +91,27 @@ export class WorklistView {
     return { objectCount, countByName };
   }
 
+  /** Counts the photos of the list that look strange, by what is strange about them. */
+  async warnings(): Promise<ReadonlyMap<PhotoWarning, number>> {
+    const rows = await this.#ledger.read((db) =>
+      db
+        .selectFrom("entry")
+        .innerJoin("result", "result.id", "entry.result_id")
+        .select(["result.warnings", (eb) => eb.fn.countAll<number>().as("photos")])
+        .where("entry.id", "in", sql<number>`(select entry_id from temp.scope)`)
+        .where("result.warnings", "!=", "[]")
+        .groupBy("result.warnings")
+        .execute(),
+    );
+    const counts = new Map<PhotoWarning, number>();
+    for (const { warnings, photos } of rows) {
+      for (const warning of JSON.parse(warnings) as PhotoWarning[]) {
+        counts.set(warning, (counts.get(warning) ?? 0) + photos);
+      }
+    }
+    return counts;
+  }
+
   /** Lists the photos by source. They are read in pages, so any number takes bounded memory. */
   async *photos({
     state,

@@ -39,9 +39,10 @@ export async function* toCoco(
   let annotationId = 0;
   for await (const result of results) {
     imageId++;
-    const { source: file_name, widthPx: width, heightPx: height, duplicateOf } = result;
+    const { source: file_name, widthPx: width, heightPx: height, duplicateOf, warnings } = result;
     const duplicate = duplicateOf !== undefined && { duplicate_of: duplicateOf };
-    const image = { id: imageId, file_name, width, height, ...duplicate };
+    const strange = warnings !== undefined && warnings.length > 0 && { warnings };
+    const image = { id: imageId, file_name, width, height, ...duplicate, ...strange };
     await images.write(`${imageId > 1 ? ",\n" : "\n"}${JSON.stringify(image)}`);
     let lines = "";
     for (const annotation of annotationsOf(result, categories)) {

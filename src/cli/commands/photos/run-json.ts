@@ -16,6 +16,7 @@ export async function printJsonSummary(
   }
   const states = await view.states();
   const { countByName } = await view.totals();
+  const warnings = await view.warnings();
   await output.writeJson({
     type: "summary",
     photos: states.done + states.failed + states.waiting + states.leased,
@@ -28,6 +29,7 @@ export async function printJsonSummary(
     ...(outcome.unreadableFolders.length > 0 && { notListed: outcome.unreadableFolders }),
     ...(outcome.emptyFolders.length > 0 && { withoutPhotos: outcome.emptyFolders }),
     leftOut: outcome.leftOut,
+    ...(warnings.size > 0 && { warnings: Object.fromEntries(warnings) }),
     run: {
       photos: outcome.finished,
       ...(outcome.moved > 0 && { moved: outcome.moved }),
@@ -58,6 +60,7 @@ function toJson(photo: WorklistPhoto, maxDetections: number): object {
     sha256: result.contentSha256,
     device: result.device,
     detections: result.objectCount,
+    warnings: result.warnings.length > 0 ? result.warnings : undefined,
     reachedMaxDetections: result.objectCount >= maxDetections || undefined,
     counts: countsOf(0),
     regions:

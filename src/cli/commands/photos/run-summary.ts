@@ -1,5 +1,6 @@
 import { printable } from "../../../base/printable.ts";
 import { formatCount, formatDuration, formatPlural, formatRate } from "../../../base/quantities.ts";
+import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
 import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-view.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { formatLeftOut } from "../../output/left-out-lines.ts";
@@ -37,6 +38,7 @@ export async function printSummary(
     ...(outcome.annotateFolder ? [`Pictures    ${displayPath(outcome.annotateFolder)}`] : []),
     ...outcome.unreadableFolders.map((folder) => `Not listed  ${displayPath(folder)}`),
     ...outcome.emptyFolders.map((folder) => `No photos   ${displayPath(folder)}`),
+    ...formatWarnings(await view.warnings()),
     ...(left > 0 ? [`Left        ${formatPlural(left, "photo")}; ${howToGoOn(outcome)}`] : []),
   ];
   await output.write(`${[...lines, ...formatLeftOut(outcome.leftOut)].join("\n")}\n`);
@@ -54,6 +56,19 @@ function describeRun({ finished, elapsedMs, loads, device }: RunOutcome, left: n
 
 function describeMoves(moved: number): string {
   return `${formatPlural(moved, "photo")}: known before by a name whose file is gone`;
+}
+
+const warningTexts: { readonly [warning in PhotoWarning]: string } = {
+  "nearly-black": "nearly black",
+  "nearly-white": "nearly white",
+  "no-contrast": "without contrast",
+};
+
+function formatWarnings(warnings: ReadonlyMap<PhotoWarning, number>): string[] {
+  const texts = Array.from(warnings, ([warning, photos]) => {
+    return `${formatPlural(photos, "photo")} ${warningTexts[warning]}`;
+  });
+  return texts.length === 0 ? [] : [`Look at     ${texts.join(", ")}: the report names them`];
 }
 
 function howToGoOn({ isInterrupted }: RunOutcome): string {

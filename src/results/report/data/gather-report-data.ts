@@ -1,6 +1,8 @@
 import type { Ledger } from "../../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
+import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
 import {
+  type FailedPhoto,
   readFailures,
   readResults,
   type StoredRecipe,
@@ -8,6 +10,7 @@ import {
 } from "../../../ledger/results/stored-results.ts";
 import { Extremes } from "./extremes.ts";
 import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
+import { FolderCounter } from "./folder-totals.ts";
 import { type PhotoSummary, summarisePhoto } from "./photo-summary.ts";
 import { PictureChoice } from "./picture-choice.ts";
 import { type DeviceSummary, type ReportData, reportLimits, scoreBins } from "./report-data.ts";
@@ -39,6 +42,7 @@ export async function gatherReportData(
   const failures = new FailureGroups(reportLimits.failures);
   for await (const photo of readFailures(ledger, selection)) {
     failures.add(photo);
+    gatherer.addFailure(photo);
     onPhoto?.();
   }
   return { ...gatherer.finish(failures.list), selection };
@@ -61,6 +65,16 @@ class Gatherer {
   readonly #moments: number[] = [];
   readonly #msByStep = new Map<string, number>(stepsInOrder.map((step) => [step, 0]));
   readonly #photos: PhotoSummary[] = [];
+  readonly #mostObjects = new Extremes<PhotoSummary>(
+    reportLimits.photosByKind.mostObjects,
+    ({ objectCount }) => -objectCount,
+  );
+  readonly #fewestObjects = new Extremes<PhotoSummary>(
+    reportLimits.photosByKind.fewestObjects,
+    ({ objectCount }) => objectCount,
+  );
+  readonly #folders = new FolderCounter();
+  readonly #warnings = new Map<PhotoWarning, { count: number; sources: string[] }>();
   readonly #pictures: PictureChoice;
   readonly #worst = new Extremes<PhotoSummary>(
     2 * reportLimits.scores + 1,
@@ -97,9 +111,17 @@ class Gatherer {
     if (!this.#seen.has(result.id)) this.#addWork(result);
     this.#seen.add(result.id);
     if (this.#photos.length < reportLimits.photos) this.#photos.push(summary);
+    this.#mostObjects.add(summary);
+    this.#fewestObjects.add(summary);
+    this.#folders.add(result.source, summary.objectCount);
+    for (const warning of result.warnings ?? []) this.#warn(warning, result.source);
     this.#worst.add(summary);
     this.#best.add(summary);
     this.#pictures.add({ summary, result });
+  }
+
+  addFailure({ source }: FailedPhoto): void {
+    this.#folders.addFailure(source);
   }
 
   finish(failures: readonly FailureGroup[]): Omit<ReportData, "selection"> {
@@ -124,12 +146,29 @@ class Gatherer {
       meanMsByStep: new Map(
         Array.from(this.#msByStep, ([step, ms]) => [step, ms / this.#moments.length] as const),
       ),
-      photos: this.#photos,
+      photos: this.#tablePhotos(),
+      folders: this.#folders.list(reportLimits.folders),
+      warnings: this.#warnings,
       worst,
       best,
       chosen: this.#pictures.choose(),
       failures,
     };
+  }
+
+  #warn(warning: PhotoWarning, source: string): void {
+    const warned = this.#warnings.get(warning) ?? { count: 0, sources: [] };
+    warned.count++;
+    if (warned.sources.length < reportLimits.warnedPhotos) warned.sources.push(source);
+    this.#warnings.set(warning, warned);
+  }
+
+  /** So that sorting the table by objects shows the true extremes of all photos. */
+  #tablePhotos(): readonly PhotoSummary[] {
+    if (this.#photoCount <= reportLimits.photos) return this.#photos;
+    const first = this.#photos.slice(0, reportLimits.photosByKind.firstByName);
+    const chosen = new Set([...first, ...this.#mostObjects.items, ...this.#fewestObjects.items]);
+    return [...chosen].sort((a, b) => (a.source < b.source ? -1 : 1));
   }
 
   #addWork({ createdAt, timingsMs }: StoredResult): void {

@@ -22,6 +22,8 @@ export class PictureChoice {
   readonly #photoCount: number;
   readonly #limit: number;
   #index = 0;
+  /** Results by id: photos of identical bytes share one, and one picture is enough. */
+  readonly #seen = new Set<number>();
   readonly #sample: Candidate[] = [];
   readonly #groups: readonly (readonly [PictureReason, Extremes<Candidate>])[];
 
@@ -40,6 +42,8 @@ export class PictureChoice {
   }
 
   add(candidate: Candidate): void {
+    if (this.#seen.has(candidate.result.id)) return;
+    this.#seen.add(candidate.result.id);
     for (const [, extremes] of this.#groups) extremes.add(candidate);
     // Evenly spread; more than needed, since some may be extremes as well.
     const every = Math.max(1, Math.floor(this.#photoCount / this.#limit));

@@ -1,12 +1,19 @@
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
+import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
 import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import type { FailureGroup } from "./failure-groups.ts";
+import type { FolderCounter } from "./folder-totals.ts";
 import type { PhotoSummary } from "./photo-summary.ts";
 import type { ChosenPhoto } from "./picture-choice.ts";
 
 /** How many of each are listed. All others are only counted, so that a report stays small. */
 export const reportLimits = {
+  /** In the table of counts: all of them, or so many of each kind. */
   photos: 200,
+  photosByKind: { mostObjects: 80, fewestObjects: 80, firstByName: 40 },
+  folders: 60,
+  /** Names of photos in a warning. */
+  warnedPhotos: 12,
   /** In the details of one photo. */
   regions: 20,
   /** With the highest and with the lowest scores; twice as many if that is all of them. */
@@ -24,6 +31,12 @@ export interface DeviceSummary {
   readonly device: string;
   readonly fallbackReason: string | undefined;
   readonly photos: number;
+}
+
+/** Photos with the same warning: the first of them, and the number of all. */
+export interface WarnedPhotos {
+  readonly count: number;
+  readonly sources: readonly string[];
 }
 
 /** Everything that a report shows. */
@@ -52,8 +65,15 @@ export interface ReportData {
   readonly momentsMs: Float64Array;
   /** Mean ms a photo by step, in the order of the steps; together they are the work on a photo. */
   readonly meanMsByStep: ReadonlyMap<string, number>;
-  /** The first of all, by source. */
+  /**
+   * By source: all if they are few, otherwise those with the most and the fewest objects, and the
+   * first ones.
+   */
   readonly photos: readonly PhotoSummary[];
+  /** Totals by folder; none where all photos lie in one. */
+  readonly folders: ReturnType<FolderCounter["list"]>;
+  /** Photos that look strange, by what is strange about them. */
+  readonly warnings: ReadonlyMap<PhotoWarning, WarnedPhotos>;
   /**
    * Those with the lowest mean scores, worst first. All of them if they are few; `best` is then
    * empty.

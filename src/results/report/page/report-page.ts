@@ -7,6 +7,7 @@ import { PhotoNames } from "./photo-names.ts";
 import { countsSection } from "./sections/counts.ts";
 import { distributionSection } from "./sections/distribution.ts";
 import { failuresSection } from "./sections/failures.ts";
+import { foldersSection } from "./sections/folders.ts";
 import { gallerySection, type Shot } from "./sections/gallery.ts";
 import { overviewSection } from "./sections/overview.ts";
 import { recipeSection } from "./sections/recipe.ts";
@@ -38,6 +39,7 @@ export function reportPage({ file, data, shots }: ReportPageOptions): string {
     ["distribution", "Distribution", distributionSection(data)],
     ["speed", "Speed", speedSection(data)],
     ["pictures", "Pictures", gallerySection(data, shots, names)],
+    ["folders", "Folders", foldersSection(data)],
     ["counts", "Counts", countsSection(data, names)],
     ["scores", "Scores", scoresSection(data, names)],
     ["failures", "Failed", failuresSection(data, names)],
@@ -61,7 +63,7 @@ export function reportPage({ file, data, shots }: ReportPageOptions): string {
       </head>
       <body>
         <main style="${letterVariables}">
-          ${overviewSection(data, { file })}
+          ${overviewSection(data, { file, names })}
           <nav class="jump" aria-label="Sections">
             ${present.map(([id, title]) => html`<a href="#${id}">${title}</a>`)}
           </nav>
@@ -76,8 +78,16 @@ export function reportPage({ file, data, shots }: ReportPageOptions): string {
   return `${text}\n`;
 }
 
-function* sourcesOf({ photos, chosen, worst, best, failures }: ReportData): Generator<string> {
+function* sourcesOf({
+  photos,
+  chosen,
+  worst,
+  best,
+  warnings,
+  failures,
+}: ReportData): Generator<string> {
   for (const { source } of [...photos, ...worst, ...best]) yield source;
+  for (const { sources } of warnings.values()) yield* sources;
   for (const { summary } of chosen) yield summary.source;
   for (const { reasons } of failures) for (const { sources } of reasons) yield* sources;
 }

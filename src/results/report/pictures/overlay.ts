@@ -59,6 +59,6 @@ function maskPath(mask: Mask, unit: number): string {
     .join("");
 }
 
-function cssColour([red, green, blue]: Rgb): string {
+export function cssColour([red, green, blue]: Rgb): string {
   return `rgb(${red},${green},${blue})`;
 }

@@ -9,7 +9,7 @@ import { listCounts, numberCell, photoName, scoreCell } from "./cells.ts";
 /** The most frequent classes have a column of their own. */
 const shownNames = 4;
 
-/** A table of the counts of the first photos. */
+/** A table of the counts of the photos, or of some of them. */
 export function countsSection(data: ReportData, names: PhotoNames): Html | false {
   const { photos, countByName, regionCount } = data;
   if (photos.length === 0) return false;
@@ -29,7 +29,7 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
   return html`
     <section id="counts">
       <h2>Counts</h2>
-      ${introduction(data, names)}
+      ${introduction(data, names, classes.length)}
       <div class="scroll">
         <table class="sortable">
           <thead>
@@ -54,13 +54,26 @@ const regionHeads = html`
   <th scope="col" class="number">Regions</th>
   <th scope="col" class="unsorted">By region</th>`;
 
-function introduction({ photos, photoCount }: ReportData, { folder }: PhotoNames): Html {
+function introduction(
+  { photos, photoCount, countByName }: ReportData,
+  { folder }: PhotoNames,
+  shownClasses: number,
+): Html {
   const [shown, all] = [formatCount(photos.length), formatCount(photoCount)];
-  const isCut = photos.length < photoCount;
+  const { mostObjects, fewestObjects, firstByName } = reportLimits.photosByKind;
   const command = html`<code>orangery export-results</code>`;
+  const choice = html`
+    ${shown} of ${all} photos: the ${mostObjects} with the most objects, the ${fewestObjects} with
+    the fewest, and the first ${firstByName} by name. ${command} writes all of them. `;
+  const classes = formatPlural(countByName.length, "class", "classes");
   return html`
     <p class="quiet">
-      ${isCut && html`The first ${shown} of ${all} photos by path; ${command} writes all as CSV. `}
+      ${photos.length < photoCount && choice}
+      ${
+        shownClasses < countByName.length &&
+        shownClasses > 0 &&
+        html`Of ${classes}, the ${shownClasses} most frequent have a column. `
+      }
       ${folder !== "" && html`Below <bdi class="path">${folder}</bdi>`}
     </p>`;
 }

@@ -1,9 +1,10 @@
 import { formatCount, formatPlural } from "../../../../base/quantities.ts";
+import { layerColours } from "../../../../vision/drawing/palette.ts";
 import type { PhotoSummary } from "../../data/photo-summary.ts";
 import type { ChosenPhoto } from "../../data/picture-choice.ts";
 import { type ReportData, reportLimits } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
-import { drawOverlay } from "../../pictures/overlay.ts";
+import { cssColour, drawOverlay } from "../../pictures/overlay.ts";
 import type { Thumbnail } from "../../pictures/thumbnail.ts";
 import type { PhotoNames } from "../photo-names.ts";
 import { formatScore, listCounts, photoName } from "./cells.ts";
@@ -39,11 +40,39 @@ export function gallerySection(
         </p>
         ${toggles(shown)}
       </div>
+      ${legend(shots)}
       <div class="gallery${shots.length > manyShots && " many"}">
         ${shots.map((shot, i) => card(shot, `picture-${i + 1}`, names))}
       </div>
     </section>
     ${viewer(shown)}`;
+}
+
+/** Colours tell classes apart where labels have no room, and after seven they repeat. */
+const maxLegend = 14;
+
+/** The colours of the classes on the pictures, where there are several. */
+function legend(shots: readonly Shot[]): Html | false {
+  const counts = new Map<number, { name: string; count: number; colour: string }>();
+  for (const { result } of shots) {
+    const [, colourOf] = layerColours([{ names: [] }, result.objects]);
+    for (const { classId, name } of result.objects) {
+      const known = counts.get(classId);
+      if (known === undefined) {
+        counts.set(classId, { name, count: 1, colour: cssColour(colourOf!(classId)) });
+      } else known.count++;
+    }
+  }
+  if (counts.size < 2) return false;
+  const classes = [...counts.values()].sort((a, b) => b.count - a.count);
+  const more = classes.length - maxLegend;
+  return html`
+    <ul class="legend" aria-label="Classes on the pictures">
+      ${classes
+        .slice(0, maxLegend)
+        .map(({ name, colour }) => html`<li><i style="--c:${colour}"></i><bdi>${name}</bdi></li>`)}
+      ${more > 0 && html`<li class="quiet">and ${formatPlural(more, "more class", "more classes")}</li>`}
+    </ul>`;
 }
 
 /** Made visible by the script, without which they do nothing. */

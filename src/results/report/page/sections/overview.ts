@@ -5,13 +5,18 @@ import {
   formatShare,
   formatValue,
 } from "../../../../base/quantities.ts";
+import type { PhotoWarning } from "../../../../ledger/results/result-rows.ts";
 import { regionsElsewhere } from "../../../../pipeline/count/countable-photo.ts";
 import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.ts";
-import type { DeviceSummary, ReportData } from "../../data/report-data.ts";
+import type { DeviceSummary, ReportData, WarnedPhotos } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
+import type { PhotoNames } from "../photo-names.ts";
 
 /** The beginning of the page: the totals, and what the reader has to know first. */
-export function overviewSection(data: ReportData, { file }: { readonly file: string }): Html {
+export function overviewSection(
+  data: ReportData,
+  { file, names }: { readonly file: string; readonly names: PhotoNames },
+): Html {
   const { photoCount, objectCount } = data;
   return html`
     <header class="top">
@@ -22,7 +27,7 @@ export function overviewSection(data: ReportData, { file }: { readonly file: str
       <p class="quiet"><bdi>${file}</bdi>${whenCounted(data)}</p>
       ${selectionNote(data)}
     </header>
-    ${notices(data)}
+    ${notices(data, names)}
     <section aria-label="Totals">
       <dl class="tiles">${tilesOf(data)}</dl>
       ${deviceNote(data)}
@@ -127,7 +132,7 @@ function isMixed({ devices }: ReportData): boolean {
   return isSplit || photosByDevice(devices).length > 1;
 }
 
-function notices(data: ReportData): Html[] {
+function notices(data: ReportData, names: PhotoNames): Html[] {
   const { left } = data.recipe;
   const whatIsLeft = `${formatPlural(left, "photo")} ${left === 1 ? "is" : "are"} left`;
   const unfinished = html`
@@ -139,7 +144,31 @@ function notices(data: ReportData): Html[] {
     ...(left > 0 ? [unfinished] : []),
     ...(data.duplicates.photos > 0 ? [duplicatesNotice(data)] : []),
     ...fallbacks.map(fallbackNotice),
+    ...Array.from(data.warnings, ([warning, photos]) => warningNotice(warning, photos, names)),
   ];
+}
+
+const warningTexts: { readonly [warning in PhotoWarning]: string } = {
+  "nearly-black": "nearly black",
+  "nearly-white": "nearly white",
+  "no-contrast": "without contrast",
+};
+
+function warningNotice(
+  warning: PhotoWarning,
+  { count, sources }: WarnedPhotos,
+  names: PhotoNames,
+): Html {
+  const verb = count === 1 ? "is" : "are";
+  const advice =
+    warning === "nearly-black"
+      ? "look at what was found on them, or give the range of their values (--value-range)"
+      : "look at what was found on them";
+  const list = sources.map((source) => names.nameOf(source)).join(", ");
+  return html`
+    <p class="notice">
+      <b>${formatPlural(count, "photo")} ${verb} ${warningTexts[warning]}</b>; ${advice}: ${html`<bdi>${list}</bdi>`}${count > sources.length && ", …"}
+    </p>`;
 }
 
 function duplicatesNotice({ duplicates: { photos, objects } }: ReportData): Html {
