@@ -161,7 +161,7 @@ describe("a PostgreSQL server that goes away", () => {
     });
   }
 
-  test("and stays away is unreachable after the time allowed; a waiting caller may leave", async () => {
+  test("and stays away is unreachable after the time allowed, and callers may leave", async () => {
     await using schema = await server.createSchema();
     const warnings: string[] = [];
     const silent = () => {};

@@ -35,7 +35,7 @@ describe("a results file of SQLite", () => {
     });
   }
 
-  test("is read while a run works on photos, by a reader that is no owner and writes nothing", async () => {
+  test("is read during a run, by a reader that is no owner and writes nothing", async () => {
     await using folder = await temporaryFolder();
     const file = join(folder.path, "results.db");
     await writeResults(file, 3);

@@ -136,6 +136,19 @@ const awayCodes = new Set([
   "ENOENT", // the socket of a server that is stopped
 ]);
 
+/** Codes of OpenSSL for a certificate or a protocol that is not accepted. */
+const tlsCodes = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_SSL_WRONG_VERSION_NUMBER",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+]);
+
 /** Errors of `pg` without a code, by the beginning of their messages. */
 const messages: readonly (readonly [beginning: RegExp, trouble: Trouble])[] = [
   [/^(Connection terminated|Client has encountered a connection error|Client was closed)/, away],
@@ -152,7 +165,7 @@ function troubleOf(error: unknown): Trouble | undefined {
   if (severity !== undefined) return states.find(([beginning]) => code.startsWith(beginning))?.[1];
   if (awayCodes.has(code)) return away;
   if (code === "EACCES") return denied;
-  if (/^(ERR_TLS|ERR_SSL|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_)/.test(code)) return refused;
+  if (tlsCodes.has(code)) return refused;
   // Every address of a host was tried.
   if (error instanceof AggregateError) return troubleOf(error.errors[0]);
   if (code !== "") return undefined;

@@ -270,7 +270,7 @@ for (const { code, again, retry, state } of failedCases) {
   });
 }
 
-test("a photo whose attempt fails is a suspect, comes last, and the third time has failed", async () => {
+test("a photo whose attempt fails is a suspect, comes last, and fails the third time", async () => {
   await using setup = await createFile();
   const worklist = await setup.open();
   await worklist.add([photo("/bad.jpg"), photo("/good.jpg")]);
@@ -396,7 +396,7 @@ function dieAtWork(file: string, suspects = false): void {
   assert.equal(signal, "SIGKILL", String(stderr));
 }
 
-test("a death is blamed at once on the photos that were begun; the third fails a photo", async () => {
+test("a death is blamed at once on the photos that were begun, the third for good", async () => {
   await using setup = await createFile();
   const { file } = setup;
   dieAtWork(file);
