@@ -233,7 +233,7 @@ describe("a page about", () => {
     });
   }
 
-  test("many photos lists the first, chooses some, and counts all", async () => {
+  test("many photos lists the extremes and the first, chooses some, and counts all", async () => {
     const photos = Array.from({ length: 230 }, (_, i) => ({
       source: `/many/${String(i).padStart(3, "0")}.jpg`,
       result: exampleResult({
@@ -249,9 +249,10 @@ describe("a page about", () => {
     const many = await reportOn("many.db");
     const text = textOf(many);
     assert.match(text, /26,335 objects on 230 photos/);
-    assert.match(text, /The first 200 of 230 photos by path; orangery export-results writes all/);
+    // The first 40 are among those with the fewest objects.
+    assert.match(text, /160 of 230 photos: the 80 with the most objects, the 80 with the fewest/);
     const [, table] = /<section id="counts">(.*?)<\/section>/s.exec(many)!;
-    assert.equal(table!.match(/<tr>/g)?.length, 201);
+    assert.equal(table!.match(/<tr>/g)?.length, 161);
     assert.equal(many.match(/<article class="card"/g)?.length, 24);
     const reasons = Array.from(many.matchAll(/class="chip">([^<]*)</g), ([, reason]) => reason);
     const counts = Object.entries(Object.groupBy(reasons, (reason) => reason!));
