@@ -21,6 +21,14 @@ export function formatTable(columns: readonly Column[], rows: readonly string[][
   return [columns.map(({ title }) => title), ...rows].map((cells) => `${line(cells)}\n`).join("");
 }
 
+/** Shortens a text in its middle; of a path the end says more than the beginning. */
+export function shortenMiddle(text: string, maxWidth: number): string {
+  const letters = [...text];
+  if (letters.length <= maxWidth) return text;
+  const start = Math.floor((maxWidth - 1) / 3);
+  return [...letters.slice(0, start), "…", ...letters.slice(start + 1 - maxWidth)].join("");
+}
+
 /** The width in cells of a terminal, for letters of single width. */
 function textWidth(text: string): number {
   return [...stripVTControlCharacters(text)].length;

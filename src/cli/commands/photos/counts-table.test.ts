@@ -24,7 +24,29 @@ const totals = (...counts: [string, number][]) => ({
   countByName: new Map(counts),
 });
 
+const deepFolder = `/${"a/very/deep/folder/".repeat(10)}`;
+
 const cases = [
+  {
+    title: "a long path and many regions are shortened",
+    options: {
+      photos: [
+        photo(
+          `${deepFolder}photo.jpg`,
+          Array.from({ length: 14 }, (_, i) => count(i, "plant", i === 0 ? 13 : 1)),
+          13,
+        ),
+      ],
+      photoCount: 1,
+      totals: totals(["plant", 13]),
+    },
+    lines: [
+      `Photo${" ".repeat(57)}plant  by region`,
+      "/a/very/deep/folder…deep/folder/a/very/deep/folder/photo.jpg".padEnd(62) +
+        `   13  ${"1 + ".repeat(12)}… (13)`,
+      `${"Total of 1 photo".padEnd(62)}   13`,
+    ],
+  },
   {
     title: "nothing on one photo",
     options: { photos: [photo("/a.jpg", [])], photoCount: 1, totals: totals() },

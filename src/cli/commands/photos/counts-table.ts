@@ -2,7 +2,7 @@ import { printable } from "../../../base/printable.ts";
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
 import type { WorklistPhoto, WorklistTotals } from "../../../ledger/worklist/worklist-view.ts";
 import { displayPath } from "../../options/caller-paths.ts";
-import { type Column, formatTable } from "../../output/table.ts";
+import { type Column, formatTable, shortenMiddle } from "../../output/table.ts";
 
 export interface CountsTableOptions {
   /** The photos that have a row. */
@@ -13,6 +13,12 @@ export interface CountsTableOptions {
   /** A photo with this many objects may have more, and is marked. */
   readonly maxDetections: number;
 }
+
+/** Longer names of photos are shortened, so that a table fits a terminal. */
+const maxNameWidth = 60;
+
+/** Counts of regions that are listed; the table of a bed with hundreds would not fit. */
+const shownRegions = 12;
 
 /** The most frequent names have a column of their own. */
 const shownNames = 5;
@@ -29,7 +35,7 @@ export function formatCountsTable(options: CountsTableOptions): string {
   ];
   const isCut = ({ result }: WorklistPhoto) => (result?.objectCount ?? 0) >= maxDetections;
   const rows = photos.map((photo) => [
-    displayPath(photo.source),
+    shortenMiddle(displayPath(photo.source), maxNameWidth),
     ...counted.map(({ countOn }) => formatCount(countOn(photo)) + (isCut(photo) ? "+" : "")),
     ...(hasRegions ? [describeRegions(photo)] : []),
   ]);
@@ -72,7 +78,9 @@ function describeRegions(photo: WorklistPhoto): string {
   const regions = Array.from({ length: photo.result?.regionCount ?? 0 }, (_, i) =>
     countIn(photo, i + 1),
   );
-  return regions.length === 0 ? "–" : regions.map(formatCount).join(" + ");
+  const shown = regions.slice(0, shownRegions).map(formatCount);
+  const rest = regions.length > shownRegions ? [`… (${formatCount(regions.length)})`] : [];
+  return regions.length === 0 ? "–" : [...shown, ...rest].join(" + ");
 }
 
 function countIn(
