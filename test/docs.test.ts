@@ -36,6 +36,24 @@ describe("links", () => {
   }
 });
 
+describe("paths", () => {
+  const folders = readdirSync(join(root, "src"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+  const path = new RegExp(
+    `\`((?:src|test|scripts|tools)/[\\w./-]+|(?:${folders.join("|")})/[\\w./-]+)\``,
+    "g",
+  );
+  for (const document of documents) {
+    test(`that ${document} names are there`, () => {
+      for (const [, name = ""] of read(document).matchAll(path)) {
+        const isThere = existsSync(join(root, name)) || existsSync(join(root, "src", name));
+        assert.ok(isThere, `${document} names ${name}`);
+      }
+    });
+  }
+});
+
 describe("code samples", () => {
   test("that name an example are that example", () => {
     const verbatim = documents.flatMap((document) =>
@@ -131,7 +149,16 @@ describe("docs/architecture.md", () => {
       .map(({ name }) => name);
     assert.deepEqual(
       tableColumn(sectionOf("docs/architecture.md", "Layers"), 0),
-      layers.filter((layer) => folders.includes(layer)).map((layer) => `${layer}/`),
+      [...layers.filter((layer) => folders.includes(layer)), "base"].map((layer) => `${layer}/`),
+    );
+  });
+
+  test("has a line for each room of each layer, and no other", () => {
+    const files = globSync("*/*/**/*.{ts,onnx}", { cwd: join(root, "src") });
+    const rooms = files.map((file) => `${file.split(/[\\/]/).slice(0, 2).join("/")}/`);
+    assert.deepEqual(
+      tableColumn(sectionOf("docs/architecture.md", "Rooms"), 0).toSorted(),
+      [...new Set(rooms)].sort(),
     );
   });
 
@@ -182,7 +209,12 @@ describe("docs/model-cache.md", () => {
 
 describe("docs/fleet.md", () => {
   test("names exactly the options of a worker that there are", () => {
-    const declared = optionsIn("src/fleet/worker/worker-options.ts", "FleetWorkerOptions");
+    const declared = [
+      ...optionsIn("src/fleet/worker/worker-options.ts", "FleetWorkerOptions"),
+      ...optionsIn("src/fleet/jobs/job-policy.ts", "JobPolicy"),
+      ...optionsIn("src/fleet/jobs/job-locks.ts", "LockPolicy"),
+      ...optionsIn("src/fleet/queue/redis-connection.ts", "QueuePlace"),
+    ];
     assert.ok(declared.length > 0);
     const documented = tableCodes(sectionOf("docs/fleet.md", "A worker's options"), 0).flat();
     assert.deepEqual(documented.toSorted(), declared.toSorted());
