@@ -23,6 +23,11 @@ export const errorCodes = {
     summary: "An option or argument has a value that cannot be used.",
   },
 
+  RUNTIME_UNSUPPORTED: {
+    blames: "machine",
+    retryable: false,
+    summary: "This is not a Node that Orangery runs on.",
+  },
   ORT_LIBRARY_NOT_FOUND: {
     blames: "machine",
     retryable: false,

@@ -1,4 +1,6 @@
 /** What the package offers, by name. */
+import "./base/required-runtime.ts";
+
 export {
   type Blame,
   type ErrorCode,

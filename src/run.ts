@@ -1,4 +1,5 @@
 /** What `orangery/run` offers, by name: the job of `orangery run`, and reading results. */
+import "./base/required-runtime.ts";
 
 export type { AccessOptions, Ledger } from "./ledger/ledger.ts";
 export { type OpenLedgerOptions, openLedger } from "./ledger/open-ledger.ts";

@@ -181,6 +181,18 @@ describe("installed", () => {
       assert.ok(stderr.includes(version), stderr);
     }
   });
+
+  test("imported by a Node that is too old, the library says what it needs", {
+    skip: !oldNode && "no Node below the needed version on PATH",
+  }, () => {
+    const program = `import("orangery").catch(({ message }) => console.log(message))`;
+    const { stdout } = spawnSync(oldNode!.file, ["--eval", program], {
+      cwd: project,
+      encoding: "utf8",
+    });
+    const needed = manifest.engines.node.replace(">=", "");
+    assert.ok(stdout.startsWith(`Expected Node ${needed} or newer, got Node ${oldNode!.version}`));
+  });
 });
 
 describe("the examples, with the installed package", () => {

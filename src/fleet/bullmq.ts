@@ -1,4 +1,5 @@
 /** What `orangery/bullmq` offers, by name. Needs the packages `bullmq` and `ioredis`. */
+import "../base/required-runtime.ts";
 
 export type { PayloadParser, PayloadSchema } from "./jobs/job-data.ts";
 export type { JobEnd } from "./jobs/job-end.ts";

@@ -45,7 +45,7 @@ const usualClassCount = 80;
  * Establishes what a head is. Where the metadata say so, that counts; where they do not, the number
  * of rows does, which follows from the size of the input for every head but an end-to-end one.
  */
-export function readHead(evidence: HeadEvidence): Head | RefusedHead {
+export function readHeadLayout(evidence: HeadEvidence): Head | RefusedHead {
   const { shape, inputSizeHw, coefficientCount, classCount, isEndToEnd } = evidence;
   const [, first, last] = shape;
   const rowsOfSix = last === 6 + coefficientCount;

@@ -1,7 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
-import { type HeadLayout, readHead } from "./head-layout.ts";
+import { type HeadLayout, readHeadLayout } from "./head-layout.ts";
 import { type PythonLiteral, parsePythonLiteral } from "./python-literal.ts";
 
 /** The tasks of YOLO networks that are run here. */
@@ -121,7 +121,7 @@ export function readYoloNetwork(
   const prototypes = task === "segment" ? output1?.shape[1] : 0;
   const coefficientCount = typeof prototypes === "number" ? prototypes : 32;
   const named = readNames(literal("names"));
-  const head = readHead({
+  const head = readHeadLayout({
     shape: output0.shape,
     inputSizeHw: ranAtHw ?? fixedSizeHw,
     coefficientCount,

@@ -1,0 +1,25 @@
+import { OrangeryError } from "../errors.ts";
+
+/** As in package.json. Imported before all else, so that an older one says this and nothing else. */
+const neededNode = [24, 16] as const;
+
+const why = whyUnsupported(process.versions, globalThis.navigator?.locks !== undefined);
+if (why !== undefined) throw new OrangeryError("RUNTIME_UNSUPPORTED", why);
+
+/** Says why Orangery does not run here; undefined where it does. */
+export function whyUnsupported(
+  versions: Readonly<Record<string, string | undefined>>,
+  hasLocks: boolean,
+): string | undefined {
+  const needed = `Expected Node ${neededNode.join(".")} or newer`;
+  const [major = 0, minor = 0] = (versions.node ?? "").split(".").map(Number);
+  const isOld = major < neededNode[0] || (major === neededNode[0] && minor < neededNode[1]);
+  const another = ["Bun", "Deno"].find((name) => versions[name.toLowerCase()] !== undefined);
+  if (another !== undefined) {
+    if (hasLocks && !isOld) return undefined;
+    return `${needed}, got ${another} ${versions[another.toLowerCase()]}, which lacks what Orangery needs of it.`;
+  }
+  return isOld
+    ? `${needed}, got Node ${versions.node}. Install one from https://nodejs.org.`
+    : undefined;
+}
