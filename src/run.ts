@@ -1,4 +1,4 @@
-/** What `orangery/run` offers, by name: the job of `orangery run`, and reading results. */
+/** What `orangery/run` offers, by name: the job of `orangery run`, reading and forgetting results. */
 import "./base/required-runtime.ts";
 
 export type { AccessOptions, Ledger } from "./ledger/ledger.ts";
