@@ -4,7 +4,8 @@
  * look once more.
  */
 import { once } from "node:events";
-import { type Logger, ModelCache, silentLogger } from "../src/index.ts";
+import { type Logger, silentLogger } from "../src/logger.ts";
+import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { blackPhoto } from "../src/models/yolo/tiny-yolo.fixture.ts";
 
 const [hold, ...files] = process.argv.slice(2);

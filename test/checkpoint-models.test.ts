@@ -19,7 +19,14 @@ import { CliFolder, jsonLines } from "./cli.fixture.ts";
 const photo = new URL("../examples/photos/tray-1.jpg", import.meta.url);
 const names = ["basil", "thyme"];
 const networkOf = (task: "detect" | "segment", seed: number) =>
-  randomYolo({ family: "11", scale: "n", task, classCount: names.length, seed });
+  randomYolo({
+    family: "11",
+    scale: "n",
+    narrow: true,
+    task,
+    classCount: names.length,
+    seed,
+  });
 /** Random networks are sure of nothing. */
 const confidence = 0.001;
 

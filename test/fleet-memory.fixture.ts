@@ -6,7 +6,7 @@
 
 import { TestQueue } from "./fleet.fixture.ts";
 import { OwnCache, PhotosToCount } from "./fleet-photos.fixture.ts";
-import { RedisServer } from "./servers/redis-server.ts";
+import { openRedis } from "./servers/redis-server.ts";
 
 /** What the process reports, after each hundredth task. */
 export interface FleetMemoryReport {
@@ -20,7 +20,7 @@ export interface FleetMemoryReport {
 
 const tasks = Number(process.argv[2]);
 await using _cache = await OwnCache.create();
-await using redis = await RedisServer.start();
+await using redis = await openRedis();
 await using photos = await PhotosToCount.create(tasks);
 await using queue = new TestQueue(redis.url);
 await photos.enqueue(queue.queue);

@@ -10,7 +10,7 @@ import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client
 import { PhotoJob } from "../src/pipeline/run/photo-job.ts";
 import { TestQueue } from "./fleet.fixture.ts";
 import { collect, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
-import { RedisServer } from "./servers/redis-server.ts";
+import { openRedis } from "./servers/redis-server.ts";
 import { startS3Server } from "./servers/s3-server.ts";
 
 const servers = new AsyncDisposableStack();
@@ -62,7 +62,7 @@ test("a folder of a bucket is run, drawn, and not done again", async () => {
 });
 
 test("a folder of a bucket is enqueued and counted, and then known", async () => {
-  await using redis = await RedisServer.start();
+  await using redis = await openRedis();
   await using queue = new TestQueue(redis.url);
   const names = ["s3://trays/2026"];
   assert.equal((await photos.enqueue(queue.queue, names)).added, 2);

@@ -7,26 +7,43 @@ export interface Floats {
   readonly dims: readonly number[];
 }
 
-/** Runs a model on float32 inputs, in ONNX Runtime's own binding, which is enough for tests. */
-export async function runModel(
-  model: OnnxModel | Uint8Array,
-  inputs: Readonly<Record<string, Floats>>,
-): Promise<Record<string, Floats>> {
-  const bytes = model instanceof Uint8Array ? model : serializeModel(model);
-  const session = await InferenceSession.create(bytes, { logSeverityLevel: 3 });
-  try {
+/** A model of float32 inputs in ONNX Runtime's own binding, which is enough for tests. */
+export class RunnableModel implements AsyncDisposable {
+  readonly #session: InferenceSession;
+
+  private constructor(session: InferenceSession) {
+    this.#session = session;
+  }
+
+  static async open(model: OnnxModel | Uint8Array): Promise<RunnableModel> {
+    const bytes = model instanceof Uint8Array ? model : serializeModel(model);
+    return new RunnableModel(await InferenceSession.create(bytes, { logSeverityLevel: 3 }));
+  }
+
+  async run(inputs: Readonly<Record<string, Floats>>): Promise<Record<string, Floats>> {
     const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [
       name,
       new Tensor("float32", data, dims),
     ]);
-    const outputs = await session.run(Object.fromEntries(feeds));
+    const outputs = await this.#session.run(Object.fromEntries(feeds));
     return Object.fromEntries(
       Object.entries(outputs).map(([name, { data, dims }]) => [
         name,
         { data: data as Float32Array, dims },
       ]),
     );
-  } finally {
-    await session.release();
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+/** Runs a model once. */
+export async function runModel(
+  model: OnnxModel | Uint8Array,
+  inputs: Readonly<Record<string, Floats>>,
+): Promise<Record<string, Floats>> {
+  await using runnable = await RunnableModel.open(model);
+  return await runnable.run(inputs);
 }

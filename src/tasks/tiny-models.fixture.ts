@@ -21,7 +21,14 @@ export class TinyModels implements AsyncDisposable {
 
   /** Another seed makes another model of the same name. */
   async write(task: Yolo11Task, seed: number, file = this.files[task]): Promise<void> {
-    const model = buildYolo11({ scale: "n", task, classCount: 1, imageSize: 32, seed });
+    const model = buildYolo11({
+      scale: "n",
+      narrow: true,
+      task,
+      classCount: 1,
+      imageSize: 32,
+      seed,
+    });
     await writeFile(file, serializeModel(model));
   }
 

@@ -17,10 +17,11 @@ export function buildYolo11(options: {
   readonly classCount?: number;
   readonly imageSize?: number | readonly [heightPx: number, widthPx: number];
   readonly seed?: number;
+  readonly narrow?: boolean;
 }): OnnxModel {
-  const { scale, task, classCount = 80, imageSize = 640, seed = 0 } = options;
+  const { scale, task, classCount = 80, imageSize = 640, seed = 0, narrow } = options;
   return createYoloModel({
-    network: randomYolo({ family: "11", scale, task, classCount, seed }),
+    network: randomYolo({ family: "11", scale, task, classCount, seed, narrow }),
     imageSize,
     names: Array.from({ length: classCount }, (_, i) => `class${i}`),
     description: `YOLO11${scale}${task === "segment" ? "-seg" : ""} with random weights, seed ${seed}`,

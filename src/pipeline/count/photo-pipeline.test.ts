@@ -335,8 +335,8 @@ describe("the pipeline", () => {
 
   test("gives the same bytes of result alone, beside others and from disk", async () => {
     const models = {
-      detect: { model: seedlings },
-      segment: { model: beds },
+      detect: { model: seedlings, options: { imageSize: 256 } },
+      segment: { model: beds, options: { imageSize: 640 } },
       slicing: { slice: 400 },
     };
     const pipeline = new PhotoPipeline(models);
