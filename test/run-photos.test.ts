@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { heicPhotos } from "../src/vision/photo/formats/heic.fixture.ts";
 import { CliFolder, jsonLines, mainFile, quickModel } from "./cli.fixture.ts";
 
 const detect = ["--detect", ...quickModel];
+
+/** Two white pixels of 24 bits. */
+const whiteBmp = Buffer.from(
+  "424d3e000000000000003600000028000000020000000100000001001800" +
+    "00000000080000000000000000000000000000000000ffffffffffff0000",
+  "hex",
+);
 
 interface Summary {
   readonly photos: number;
@@ -62,6 +70,37 @@ describe("a folder", () => {
     const again = await folder.run("run", "photos", ...out, ...detect, "--exclude", "*.cr2");
     assert.match(again.stdout, /^5 files left out: .*1 \.cr2$/m);
     assert.match(again.stdout, /^1 folder left out: 1 @eaDir$/m);
+  });
+
+  test("of a phone, a camera and a scanner is counted on; HEIC takes a package", async () => {
+    await using folder = await CliFolder.create();
+    await folder.writePhotos(["a.jpg"]);
+    await mkdir(join(folder.path, "photos"));
+    const jpeg = await readFile(join(folder.path, "a.jpg"));
+    await writeFile(join(folder.path, "photos/stereo.MPO"), Buffer.concat([jpeg, jpeg]));
+    await writeFile(join(folder.path, "photos/phone.HEIC"), heicPhotos.turned.bytes);
+    await writeFile(join(folder.path, "photos/scan.bmp"), whiteBmp);
+    const { status, stderr, summary } = await summaryOf(folder, "photos");
+    assert.equal(status, 0, stderr);
+    assert.deepEqual([summary.done, summary.leftOut.files], [3, 0]);
+    assert.deepEqual(folder.query("select width_px, height_px from result order by width_px"), [
+      { width_px: 2, height_px: 1 },
+      { width_px: 40, height_px: 64 },
+      { width_px: 64, height_px: 48 },
+    ]);
+
+    const hook = `import { registerHooks } from "node:module";
+      registerHooks({ resolve(name, context, next) {
+        return next(name.startsWith("libheif-js") ? "not-installed" : name, context);
+      } });`;
+    const args = [mainFile, "run", "photos", ...detect, "--out", "without.db"];
+    const without = await folder.spawn(process.execPath, [
+      `--import=data:text/javascript,${encodeURIComponent(hook)}`,
+      ...args,
+    ]).outcome;
+    assert.equal(without.status, 3, without.stderr);
+    assert.match(without.stdout, /phone\.HEIC.*\n.*libheif-js.*Run `npm install libheif-js`/);
+    assert.match(without.stdout, /Total of 2 photos/);
   });
 
   test("without photos ends with 3 and is named, unless that is allowed", async () => {

@@ -8,7 +8,9 @@ import type { PhotoPath } from "./photo-paths.ts";
 
 /** How folders are searched for photos. */
 export interface FindPhotosOptions {
-  /** Which files are photos. Default: pictures that are not hidden, outside of thumbnail folders. */
+  /**
+   * Which files are photos. Default: pictures that are not hidden, outside of thumbnail folders.
+   */
   readonly filter?: PhotoFilter | undefined;
   /** Counts what is left out. */
   readonly leftOut?: LeftOut | undefined;

@@ -11,9 +11,9 @@ export interface PhotoFilterOptions {
   /** Leave these out. */
   readonly exclude?: readonly string[] | undefined;
   /**
-   * Take only these. A pattern that names a file extension, such as `*.dat`, takes files that do not
-   * end like pictures; one that names a folder, such as `@eaDir`, takes one that is otherwise left
-   * out. Default: all pictures.
+   * Take only these. A pattern that names a file extension, such as `*.dat`, takes files that do
+   * not end like pictures; one that names a folder, such as `@eaDir`, takes one that is otherwise
+   * left out. Default: all pictures.
    */
   readonly include?: readonly string[] | undefined;
 }
@@ -24,7 +24,7 @@ export type FileVerdict = "photo" | "other" | "excluded";
 /** Formats of pictures that are not read: such a file is a photo that fails, not another file. */
 const unreadExtensions = new Set(
   (
-    ".heic .heif .hif .bmp .mpo .gif .jp2 .j2k .jpx .jxl .psd .tga .ppm .pgm .pnm .exr .ecw .sid .dng .cr2 .cr3 " +
+    ".gif .jp2 .j2k .jpx .jxl .psd .tga .ppm .pgm .pnm .exr .ecw .sid .dng .cr2 .cr3 " +
     ".crw .nef .nrw .arw .sr2 .raf .orf .rw2 .pef .srw .x3f .3fr .iiq .gpr"
   ).split(" "),
 );
@@ -84,7 +84,7 @@ export class PhotoFilter {
     );
   }
 
-  /** The first folder on the way to a file that is not looked into. @param path As of {@link judgeFile}. */
+  /** The first folder on the way to a file that is not looked into; undefined for none. */
   skippedFolder(path: string): string | undefined {
     for (let end = path.indexOf("/"); end >= 0; end = path.indexOf("/", end + 1)) {
       if (!this.takesFolder(path.slice(0, end))) return path.slice(0, end);

@@ -27,7 +27,7 @@ async function sourcesOf(photos: AsyncIterable<ListedPhoto>, folder: string): Pr
 }
 
 describe("a list of names", () => {
-  test("lists photos and folders in its order, and names that are wrong like the others", async () => {
+  test("lists photos and folders in its order, and wrong names like the others", async () => {
     await using folder = await createFolder();
     using reader = new PhotoReader();
     const leftOut = new LeftOut();

@@ -100,8 +100,8 @@ export class PhotoReader implements Disposable {
 
   /**
    * Lists photos whose names come one by one, such as the lines of a file, in their order. A folder
-   * stands for its photos. A name that is wrong or leads nowhere is listed like the others: it fails
-   * by itself when it is read.
+   * stands for its photos. A name that is wrong or leads nowhere is listed like the others: it
+   * fails by itself when it is read.
    */
   async *listEach(
     names: AsyncIterable<string> | Iterable<string>,

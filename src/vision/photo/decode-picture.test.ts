@@ -289,6 +289,17 @@ test("stray bytes between a JPEG's parts are no damage", async () => {
   assert.deepEqual((await decodePicture(stray)).data, (await decodePicture(jpeg)).data);
 });
 
+test("of an MPO, several JPEGs in one file, the first is read", async () => {
+  const jpeg = await image().jpeg().toBuffer();
+  const other = await sharp({ create: { ...raw, background: "#fff" } })
+    .jpeg()
+    .toBuffer();
+  // An index of both, as cameras and phones write it.
+  const index = Buffer.concat([Buffer.from("ffe2000a4d504600", "hex"), Buffer.from("MM\0*")]);
+  const mpo = Buffer.concat([jpeg.subarray(0, 2), index, jpeg.subarray(2), other]);
+  assert.deepEqual((await decodePicture(mpo)).data, (await decodePicture(jpeg)).data);
+});
+
 test("a photo above the limit is refused by its header", async () => {
   const bytes = await image().png().toBuffer();
   await assert.rejects(decodePicture(bytes, { maxPixels: 95 }), {

@@ -2,9 +2,12 @@ import { readFile } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
 import { describeFile } from "../../base/files/file-kind.ts";
 import { OrangeryError } from "../../errors.ts";
+import { decodeBmp, readBmpHeader } from "./formats/bmp.ts";
+import { decodeHeic, isDecodedByLibvips } from "./formats/heic.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 import {
   checkSampleOptions,
+  planColours,
   planSamples,
   refuseUnusableTiff,
   type SampleOptions,
@@ -34,10 +37,15 @@ export const pictureExtensions: readonly string[] = Object.freeze([
   ".tif",
   ".tiff",
   ".avif",
+  ".mpo",
+  ".bmp",
+  ".heic",
+  ".heif",
+  ".hif",
 ]);
 
 const readableFormats = new Set(["jpeg", "png", "webp", "tiff", "heif"]);
-const formatNames = "JPEG, PNG, WebP, TIFF or AVIF";
+const formatNames = "JPEG, PNG, WebP, TIFF, AVIF, BMP or HEIC";
 const defaultMaxPixels = 268_000_000;
 
 /** Whether `path` ends like a photo that {@link decodePicture} reads. Nothing is opened. */
@@ -47,7 +55,8 @@ export function hasPictureExtension(path: string): boolean {
 }
 
 /**
- * Decodes a JPEG, PNG, WebP, TIFF or AVIF photo, by its content and not by its name.
+ * Decodes a JPEG (also an MPO), PNG, WebP, TIFF, AVIF, BMP or HEIC photo, by its content and not by
+ * its name. HEIC takes the package `libheif-js`.
  *
  * The EXIF orientation is applied. Grey, palette, CMYK and 16-bit photos become 8-bit RGB. An alpha
  * channel is dropped, not blended, except for a TIFF's. Of several pages the first is read.
@@ -135,12 +144,20 @@ async function readPhoto(
 
 async function readHeader(bytes: Uint8Array, label: string, sampleOptions: SampleOptions) {
   try {
+    const bmp = readBmpHeader(bytes);
+    if (bmp !== undefined) {
+      const plan = planColours("bmp", sampleOptions);
+      return { width: bmp.widthPx, height: bmp.heightPx, orientation: undefined, plan };
+    }
     refuseUnusableTiff(bytes, sampleOptions);
     // The limit is ours to check, with its own error.
     const header = await sharp(bytes, { limitInputPixels: false }).metadata();
     const { format, width, height, orientation } = header;
     if (readableFormats.has(format) && width > 0 && height > 0) {
-      const plan = planSamples(header, bytes, sampleOptions);
+      const isHeic = header.compression === "hevc" && !isDecodedByLibvips;
+      const plan = isHeic
+        ? planColours("heic", sampleOptions)
+        : planSamples(header, bytes, sampleOptions);
       return { width, height, orientation, plan };
     }
     throw new Error(`it is ${describeFile(bytes)}`);
@@ -171,17 +188,21 @@ function openImage({ bytes }: EncodedPhoto): Sharp {
 
 /** Decodes into memory. @throws `PHOTO_UNREADABLE` */
 export async function decodeEncoded(encoded: EncodedPhoto): Promise<Picture> {
-  const { plan, sampleOptions } = encoded;
   try {
-    const picture =
-      plan.layout === "rgb"
-        ? await decodeRgb(encoded)
-        : await samplesToRgb(() => openImage(encoded), plan, sampleOptions);
+    const picture = await decodeLayout(encoded);
     assertPicture(picture);
     return picture;
   } catch (cause) {
     throw unreadable(encoded.label, (cause as Error).message, cause);
   }
+}
+
+async function decodeLayout(encoded: EncodedPhoto): Promise<Picture> {
+  const { bytes, storedWh, plan, sampleOptions } = encoded;
+  if (plan.layout === "rgb") return await decodeRgb(encoded);
+  if (plan.layout === "bmp") return decodeBmp(bytes, readBmpHeader(bytes)!);
+  if (plan.layout === "heic") return await decodeHeic({ bytes, storedWh });
+  return await samplesToRgb(() => openImage(encoded), plan, sampleOptions);
 }
 
 async function decodeRgb(encoded: EncodedPhoto): Promise<Picture> {

@@ -23,8 +23,9 @@ export interface SampleOptions {
  * - `cmyk-jpeg`, `cmyk-tiff`: by OpenCV's plain formulas, without a colour profile.
  * - `alpha`: a TIFF's colours are multiplied by its alpha, as OpenCV does.
  * - `chosen`: by {@link SampleOptions}.
+ * - `bmp`, `heic`: by a decoder that knows RGB only.
  */
-export type SampleLayout = "rgb" | "cmyk-jpeg" | "cmyk-tiff" | "alpha" | "chosen";
+export type SampleLayout = "rgb" | "cmyk-jpeg" | "cmyk-tiff" | "alpha" | "chosen" | "bmp" | "heic";
 
 /** The way from a photo's samples to RGB. */
 export interface SamplePlan {
@@ -93,6 +94,24 @@ export function planSamples(
   const [extra] = tags?.extraSamples ?? [];
   const isMultiplied = channels === 4 && (extra === 1 || extra === 2);
   return { ...plan, layout: isMultiplied ? "alpha" : "rgb" };
+}
+
+/**
+ * The plan of a format whose samples are colours of 8 bits.
+ *
+ * @throws UnusableSamples when other samples were asked for.
+ */
+export function planColours(
+  layout: "bmp" | "heic",
+  { bands, valueRange }: SampleOptions,
+): SamplePlan {
+  if (bands === undefined && valueRange === undefined) {
+    return { layout, space: "srgb", depth: "uchar", channels: 3 };
+  }
+  throw new UnusableSamples(
+    `bands and ranges of values cannot be chosen of ${layout.toUpperCase()} photos`,
+    "Convert it to TIFF or PNG.",
+  );
 }
 
 /** Colours that a TIFF can have, by its PhotometricInterpretation. */

@@ -1,0 +1,131 @@
+/**
+ * Two HEIC photos of 64 × 40 pixels as stored: one as it is, and one that its `irot` box turns by
+ * 90° to the left, as phones do. The hashes are those of Pillow's RGB (pillow-heif 1.8.1).
+ */
+export const heicPhotos = {
+  upright: {
+    bytes: Buffer.from(
+      "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAA" +
+        "AAAAAAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoQABAAAAAAAABwYAAAAjaWluZgAAAAAAAQAAABVpbmZl" +
+        "AgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHv" +
+        "AA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCB" +
+        "BZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAA" +
+        "AAQAAAAEAAAAAoY2xhcAAAAEAAAAABAAAAKAAAAAEAAAAAAAAAAv///+gAAAACAAAAEHBpeGkAAAAAAwgICAAA" +
+        "ABhpcG1hAAAAAAAAAAEAAQWBAgMFhAAABw5tZGF0AAAHAigBrwZ4YN7px0TgUwdBYY/scXELZdP+KAOEVUrVEI" +
+        "1EfMWNGWkz7worQYb9Qoc49rZXC51IQ/FlxOcWzhg556dxXW40zfGzX017Lv14aBtCfE47ZIVZhh72vGYh5DHT" +
+        "zhUTOitsI90VfA+2t4QNZhPGzV7GoOIiabq0Vgs/C5ChLDXSNITLM/ShjsNbsM2J1mwGNo/4BOxiPq9EyyQhvH" +
+        "gCbsYU6qPvmWEMqfCNS/gtsBqdOpnUOW0wbOwPjPxpvhxedCfLdjvEtyeTGh47q9dxuawlaXX9CRZB8DuUQmhy" +
+        "oxMsIv2OlXSH8sQV0QDeXWvi8Ey58q1pyR2MRR3WAj3k/IAglNabhop8UBpsZKs5UwJxiVI37QyObb+vn/t2MP" +
+        "wWvDnTVTwB9PYCoH9dsDjvnYPbyGqEx6HrSk9WQiTUEcMlDeCWv5xLI05Lr/9m4m+6deRzEqNZN5tT/9YlfGKO" +
+        "qzIDWlJ9PZStWDE9hqqUKUjfJHPPsZo1kVuPHmXEhvQtYZ5+D5Pwnbp64ZUppWfP28FqVxtj0SCMK5edg/1q8i" +
+        "40GEv0Nb5oUsUoC+DO6Z8Fqh5YOm2wSFkeTh6RXunDQSWv13bxbZgu2yB9G/IA/t7N0vK6PvaT5GHFkr4tUIIC" +
+        "5WFRB83xQHLnWU4MMOuM/kXOJzEjBPuwq+gR30/RG9HKoVJo3Q6eM864zs8e4enZNUiyimwjwpT3I5TCRV5TVM" +
+        "iyfB9qroeTvIH+tjmwl7rXohzCAEfQZaK2FD1gVyC0cCpuaQBaGMYVFRJr28rf5Ba4v4xSF0IfOnV4c2i0D96n" +
+        "PgPQlxyicbZHOz/rwB5NxtcjY8ZZ/iMnyZDMpuByPVhVl2V7cyAkBYoAbPpbqXYOaG0UJgjRXxahzx122b8yjX" +
+        "CgGvbHPgwUM/iG8OHfF6CWzPRsUj1gkHbMIXu22MStO5Lz+XObAWiZGR2lsHn4ajsMYDSQCxoUWcECup93o/mu" +
+        "1V/vrCNegN3UnDG0VD1y+BnKc4GmB2rgwMK5cdv+xpn0Mv1cYQJ+p5AzFsZjmGXSaJGlcmz0aeYFUNb+AE4EcQ" +
+        "ClhinbacZoBoRVykUzofsk+CjyZoAlwHnCpMfDqZ04hivK9MEtwBOTMVHJ0uOu7SV/OfJZGqfFxcTY9wFlUUFA" +
+        "UJmlgw40NiHy9Cg5qJVpTrAl4nPEegqRLzrxv0X+4fi/Ye4U7ahe7dMAGmggk8nXet6OOiOBgkqpZcUeVGtLl2" +
+        "tk2J5rLKv9EtiXvjE3aA+uzf8bDLp/c96ljRtqpZlMeVHeh+jPf0HEd48KhhtmNjwBGuar+8BBjjcMP6lKxdad" +
+        "cV4JEBos15SD0LWKjoKMcJ0BUGS306U6LPhdFylu+J7rS6pDHNrYOkPxnWqc3UznCiSCd4uyIncyfI3ojBDlGt" +
+        "a85Y2kt7VfmyMRiLo7mzebu0O3zxeD1rMZNViQLl72ENNHWixeDeVzizKIzw+PCC1eTs2AkEI+iArtvHlqC7ta" +
+        "XZs5KkeNWKWDzx88BXfCfXkxU4mWJbXzfW3v5Jga4efahKnwLOnkVL1h1lp7T9FuJt39X4ZFXiMtPI94vtEl8c" +
+        "fABn8vDrRv9kdS1Sjk+V+TYti4PxElNfRZPAuM5HHs3SiT0hgnTwRzxcXblDA4+PnQBWH6l5NivpVG7Awdq5qM" +
+        "3bTg7ypH/XZamprb6bN0Cp/9kfg4iwlz74UZD/M0Ji+a7IIDS4ouyGsTJwpumpuIuEqvGweVdbgDyhe9Z95IVW" +
+        "bBw6C2nXnVQ6s6h3D5ie10zG8093ORlw4vRp2y5cl3v7DIwv9LrrgheIe6FRUsbrX/Q+ClZMiEiYzTDZdEj5lB" +
+        "2mTiM/ZENWC8u+KASgwcYogAglJ45SZjrIaF5IJ2syNM3uRSMCsTMBw0w0rpUwEUKT1xd6Rn1dsxAG7cDt6ACf" +
+        "Ywe3oLdKzZ8HJ/nKA0KoyaU9o7OTVmRVdfXtAQ5Y4lGm1day+7JmT/u7H+WB8fIop/5o8xl9LKYs0H3asqFBoo" +
+        "tVAKDZ3cH37R6m0LHGb7ai4YPQ37bwCIXpCimXw1q/5r3JG5zhVwEEvc3YLcBcqwpZf2susuec0o/2yQm7n8/H" +
+        "QLHSHtakUhUtf2/7oRZst0A+9hYmC2IDyX0LY0JmKg1D2ieChknEWVsbqfsSHQWSSkeE6a55Z7jVhV+q27gufd" +
+        "+BEQ5+mM9l+/1d7Uus/s9SXi+FKdUsXY+bL5meVr/OecR53fWmNvi8+PEdk+0QqHel7xbXoUbFcqtC+fItmoch" +
+        "h1oyDB4MvtoQcq078jSsZ7E6G8C2/+frEK4G8vCdZ/7AOSJxjABetLreIodmKPIcu5f8E/N/PXPKmemKwJv3W4" +
+        "yJ74y7D4ovtBR0d0KjbHUfniKGI/gA==",
+      "base64",
+    ),
+    sizeWh: [64, 40],
+    sha256: "3669bb106e5019597b7bda02d74be06f5fbf71cba0e5e435e1217cf720b0f0a6",
+  },
+  turned: {
+    bytes: Buffer.from(
+      "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAYdtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAA" +
+        "AAAAAAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoQABAAAACgAABwYAAAAjaWluZgAAAAAAAQAAABVpbmZl" +
+        "AgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAABB2lwcnAAAADmaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHv" +
+        "AA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCB" +
+        "BZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAA" +
+        "AAQAAAAEAAAAAoY2xhcAAAAEAAAAABAAAAKAAAAAEAAAAAAAAAAv///+gAAAACAAAAEHBpeGkAAAAAAwgICAAA" +
+        "AAlpcm90AQAAABlpcG1hAAAAAAAAAAEAAQaBAgMFhIYAAAcObWRhdAAABwIoAa8GeGDe6cdE4FMHQWGP7HFxC2" +
+        "XT/igDhFVK1RCNRHzFjRlpM+8KK0GG/UKHOPa2VwudSEPxZcTnFs4YOeencV1uNM3xs19Ney79eGgbQnxOO2SF" +
+        "WYYe9rxmIeQx084VEzorbCPdFXwPtreEDWYTxs1exqDiImm6tFYLPwuQoSw10jSEyzP0oY7DW7DNidZsBjaP+A" +
+        "TsYj6vRMskIbx4Am7GFOqj75lhDKnwjUv4LbAanTqZ1DltMGzsD4z8ab4cXnQny3Y7xLcnkxoeO6vXcbmsJWl1" +
+        "/QkWQfA7lEJocqMTLCL9jpV0h/LEFdEA3l1r4vBMufKtackdjEUd1gI95PyAIJTWm4aKfFAabGSrOVMCcYlSN+" +
+        "0Mjm2/r5/7djD8Frw501U8AfT2AqB/XbA4752D28hqhMeh60pPVkIk1BHDJQ3glr+cSyNOS6//ZuJvunXkcxKj" +
+        "WTebU//WJXxijqsyA1pSfT2UrVgxPYaqlClI3yRzz7GaNZFbjx5lxIb0LWGefg+T8J26euGVKaVnz9vBalcbY9" +
+        "EgjCuXnYP9avIuNBhL9DW+aFLFKAvgzumfBaoeWDptsEhZHk4ekV7pw0Elr9d28W2YLtsgfRvyAP7ezdLyuj72" +
+        "k+RhxZK+LVCCAuVhUQfN8UBy51lODDDrjP5FzicxIwT7sKvoEd9P0RvRyqFSaN0OnjPOuM7PHuHp2TVIsopsI8" +
+        "KU9yOUwkVeU1TIsnwfaq6Hk7yB/rY5sJe616IcwgBH0GWithQ9YFcgtHAqbmkAWhjGFRUSa9vK3+QWuL+MUhdC" +
+        "Hzp1eHNotA/epz4D0JcconG2Rzs/68AeTcbXI2PGWf4jJ8mQzKbgcj1YVZdle3MgJAWKAGz6W6l2DmhtFCYI0V" +
+        "8Woc8ddtm/Mo1woBr2xz4MFDP4hvDh3xeglsz0bFI9YJB2zCF7ttjErTuS8/lzmwFomRkdpbB5+Go7DGA0kAsa" +
+        "FFnBArqfd6P5rtVf76wjXoDd1JwxtFQ9cvgZynOBpgdq4MDCuXHb/saZ9DL9XGECfqeQMxbGY5hl0miRpXJs9G" +
+        "nmBVDW/gBOBHEApYYp22nGaAaEVcpFM6H7JPgo8maAJcB5wqTHw6mdOIYryvTBLcATkzFRydLjru0lfznyWRqn" +
+        "xcXE2PcBZVFBQFCZpYMONDYh8vQoOaiVaU6wJeJzxHoKkS868b9F/uH4v2HuFO2oXu3TABpoIJPJ13rejjojgY" +
+        "JKqWXFHlRrS5drZNieayyr/RLYl74xN2gPrs3/Gwy6f3PepY0baqWZTHlR3ofoz39BxHePCoYbZjY8ARrmq/vA" +
+        "QY43DD+pSsXWnXFeCRAaLNeUg9C1io6CjHCdAVBkt9OlOiz4XRcpbvie60uqQxza2DpD8Z1qnN1M5wokgneLsi" +
+        "J3MnyN6IwQ5RrWvOWNpLe1X5sjEYi6O5s3m7tDt88Xg9azGTVYkC5e9hDTR1osXg3lc4syiM8PjwgtXk7NgJBC" +
+        "PogK7bx5agu7Wl2bOSpHjVilg88fPAV3wn15MVOJliW1831t7+SYGuHn2oSp8Czp5FS9YdZae0/Rbibd/V+GRV" +
+        "4jLTyPeL7RJfHHwAZ/Lw60b/ZHUtUo5Plfk2LYuD8RJTX0WTwLjORx7N0ok9IYJ08Ec8XF25QwOPj50AVh+peT" +
+        "Yr6VRuwMHauajN204O8qR/12Wpqa2+mzdAqf/ZH4OIsJc++FGQ/zNCYvmuyCA0uKLshrEycKbpqbiLhKrxsHlX" +
+        "W4A8oXvWfeSFVmwcOgtp151UOrOodw+YntdMxvNPdzkZcOL0adsuXJd7+wyML/S664IXiHuhUVLG61/0PgpWTI" +
+        "hImM0w2XRI+ZQdpk4jP2RDVgvLvigEoMHGKIAIJSeOUmY6yGheSCdrMjTN7kUjArEzAcNMNK6VMBFCk9cXekZ9" +
+        "XbMQBu3A7egAn2MHt6C3Ss2fByf5ygNCqMmlPaOzk1ZkVXX17QEOWOJRptXWsvuyZk/7ux/lgfHyKKf+aPMZfS" +
+        "ymLNB92rKhQaKLVQCg2d3B9+0eptCxxm+2ouGD0N+28AiF6Qopl8Nav+a9yRuc4VcBBL3N2C3AXKsKWX9rLrLn" +
+        "nNKP9skJu5/Px0Cx0h7WpFIVLX9v+6EWbLdAPvYWJgtiA8l9C2NCZioNQ9ongoZJxFlbG6n7Eh0FkkpHhOmueW" +
+        "e41YVfqtu4Ln3fgREOfpjPZfv9Xe1LrP7PUl4vhSnVLF2Pmy+Znla/znnEed31pjb4vPjxHZPtEKh3pe8W16FG" +
+        "xXKrQvnyLZqHIYdaMgweDL7aEHKtO/I0rGexOhvAtv/n6xCuBvLwnWf+wDkicYwAXrS63iKHZijyHLuX/BPzfz" +
+        "1zypnpisCb91uMie+Muw+KL7QUdHdCo2x1H54ihiP4A=",
+      "base64",
+    ),
+    sizeWh: [40, 64],
+    sha256: "02ffcecb2fb46ecd3bf3cc85c608e1cc8724d414715ba4d7bea5da40fb6a94d2",
+  },
+} as const;
+
+/** A HEIC photo of low quality, and Pillow's pixels of it as a PNG. */
+export const coarseHeic = {
+  bytes: Buffer.from(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAA" +
+      "AAAAAAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoQABAAAAAAAAAIcAAAAjaWluZgAAAAAAAQAAABVpbmZl" +
+      "AgAAAAABAABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHv" +
+      "AA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCB" +
+      "BZbq5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAA" +
+      "AAQAAAAEAAAAAoY2xhcAAAADAAAAABAAAAIAAAAAH////wAAAAAv///+AAAAACAAAAEHBpeGkAAAAAAwgICAAA" +
+      "ABhpcG1hAAAAAAAAAAEAAQWBAgMFhAAAAI9tZGF0AAAAgygBr1j5o0spbFE9TNuxiV2VEl26uNKVBTrsFpPHS9" +
+      "6EE26jQQxUbmZcWZY3OiIqRlF3ZlqHqJ2OeYlrSEC37CbUQUC4KzxbXepnbgJgBLU0SPsvZ70G09DBG2cQulFQ" +
+      "DzO+tpf5YzWt7NcApDXzdHkF99yfb6Tn+KQP3vVmrbWoJkfg",
+    "base64",
+  ),
+  png: Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAADAAAAAgCAIAAADbtmxLAAAFQUlEQVR42pVYwZLbSg4DwG5pklQOe9kveIe97P" +
+      "//13u1VZHVJPbQskaxPZOkD1Oy1W6BJAhCw//+5y+8WiRff++0DcA2ydaaJEkkbVfVeYukJDN8X/OE8+fP+wG0" +
+      "34cyl6R51gTxvH8+47w2eUXzAOi8dWJqkvDbi6T4Hug85cR0PoB3ECTrAuJ55xXTkaHP8/ECkHh9wHOs1wNtGy" +
+      "8CuK6HUv4iQ9fdpEmMA1qBAGAYcMGGKV5LAAgAXef1WdCZwjPIa3gfAjrDvex2VZnzFJ9EPhlw5QpJgPM373y6" +
+      "ZOgBxzug3ynZPChtw66UhCBjNgYBZGZW1pEMnC1D0hOH+VzNhzY6OPR5hs7aA7BlOzNnP0dEREw0VVVVmXlt+D" +
+      "uFbLsyH+j/jOnosk/4e+bmesFFELVEW7qkqjIys5KVLBAkSJiFSWe5qkSBEPigLM990P6oxUiq99ZaW9pMzzXW" +
+      "ee7kFsmZneOjdY3tWSpPTO2XIN4PCgGIzta71kbJdqFSSGHQFiQhQhFngTSh7BxjYDwK0jM32kuqPxT7udKTQ3" +
+      "PDvu8niyOitdZ7j5ic5xLL7XabXV+ZVx1/yY0/KBlQAEcxAMlsBECTjQhg8qexra0vvfce6pJ6BH9wyw0Bs8xC" +
+      "8QzgRck+ytDLjnvJqjNhkpZlWdd1XdfWmtgkxSXT10a7luyqSb8F6Nr86OFGyIW0MTyKxcYIRmh5a+tbj955yE" +
+      "lVRgGJ3GsniRDzDIRVNac1AFKvAT0U9WFN+SFhu+4oJYV6731Zlt67WgOA8sNsF8XLOr3DmejXgM5vToPxrGAD" +
+      "A4btRCIgSS0Ywd5KpAaAKgGARyFlBQIWQekn4XkI+7OSVdUD+x7G0LvMkAzNKmVmzRJUI1kj933PzPd4gLnzQR" +
+      "WPaf/50Jg1+gnTZA9nqgwAFACKINwAAiSAQtlm1th3J1AMwzY+dSDtl82VmdOkvuivOfCvAn1U+d2E3LZtjIGk" +
+      "7cx6JujDXGsfqfN5MQcqAMtHwknQJCZJcRQNknzYN9imC5VjG7VXq5ZZz0blZz7UHwhjZkJ+FhLyKN4xsoBp3T" +
+      "PTo8YYJ3s+krELrE8t7MvuqyrPIW7BsmxOzrBAglMKRuYYwzePcfRXUwjHWJzT470bTgCsPwB0Rv9srHBSBjCc" +
+      "9+V0Zna11lpknJIzxrh4pstRc5Z9+6uf9nvu3rbttm3Y18yM22pbKdslkVzMaQBN0CIFA6BRM4VVRgGFwUzV+D" +
+      "ZIJiwp9rrtu0dW1ZcfXx84dAzXdV2n3yMZEeu6Lsvy5cuX2vrtdoPaGOP+dnMkfLrjKwls16HbPu8evcmQ1NhI" +
+      "hqr3PgH1WvZ9f65Je1u/590VHCYybPvH102D+77l7VY/xhgDu8ousBAkKFku1qyU64ByogEbgKRMphoAQ1UV0V" +
+      "DVt/YAiIhDqY93Xnuq8zxXTW9vb+va9333Wtu21YbMFPWS7HP9rFIBwBfbOqWBH0zJI0P//L1NV3UYriof79v/" +
+      "qyrSy9L4VrF7jLHvmbkN3iJ6xhADAMxylcs43r8CJJkgAN7/TqsN2JWuqnqeSAEgvv/72xjjqisH/9sAcJ/oKa" +
+      "n3Pv+1YFuK0zVX+vISLZI6RgcB+K4xtpE1xsjbPsZoWzy7RwDx9fvX2l2J3L2PzHQBVKDfFKQAwoZBGKTAKIMg" +
+      "DJtVzqryEe8ERAsgEARbSQXu8C35Y+CW3JLDGgQckEBBNFCiGd/+9dUHI2vPPTOPd+TYSNp1Csa9oWD7yEFdJs" +
+      "AhHOKsDOA52u9ZnLnJTGRVVWTYFvQubCaA/wNxafjvPMbJnQAAAABJRU5ErkJggg==",
+    "base64",
+  ),
+} as const;

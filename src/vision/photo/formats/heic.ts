@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import { extname } from "node:path";
+import { Worker } from "node:worker_threads";
+import sharp from "sharp";
+import { UnusableSamples } from "../samples/sample-layout.ts";
+import type { RgbPixels } from "../samples/samples-to-rgb.ts";
+
+/** What the thread is given. */
+export interface HeicRequest {
+  readonly bytes: Uint8Array;
+  /** As the header has it: what is decoded must be of that size. */
+  readonly storedWh: readonly [number, number];
+}
+
+/** What the thread answers. */
+export type HeicAnswer = RgbPixels | { readonly error: string };
+
+/** The optional package with the decoder; sharp's has none for patented codecs. */
+const decoderModule = "libheif-js/wasm-bundle";
+
+/** Whether libvips decodes HEIC itself, as one that sharp was not shipped with may do. */
+export const isDecodedByLibvips = sharp.format.heif.input.fileSuffix?.includes(".heic") ?? false;
+
+/**
+ * Decodes a HEIC photo with libheif, in a thread of its own: 12 megapixels take seconds, in which
+ * this thread's event loop would stand still, and 250 MB, which go with the thread.
+ *
+ * The pixels are Pillow's where the photo was compressed a little. libheif's WebAssembly leaves out
+ * HEVC's last step, which smooths the edges of blocks: at quality 40 a third of the values differ
+ * by 1 and more, the largest by 10.
+ *
+ * @throws UnusableSamples where the package is not installed, and an error that says what is wrong
+ */
+export async function decodeHeic(request: HeicRequest): Promise<RgbPixels> {
+  requireDecoder();
+  // The thread's file is TypeScript where this one is.
+  const entry = new URL(`./heic-thread${extname(import.meta.url)}`, import.meta.url);
+  const thread = new Worker(entry, { workerData: request });
+  try {
+    const [answer] = (await once(thread, "message")) as [HeicAnswer];
+    if ("error" in answer) throw new Error(answer.error);
+    return answer;
+  } finally {
+    await thread.terminate();
+  }
+}
+
+function requireDecoder(): void {
+  try {
+    import.meta.resolve(decoderModule);
+  } catch {
+    throw new UnusableSamples(
+      "it is a HEIC photo, and the package libheif-js, which decodes these, is not installed",
+      "Run `npm install libheif-js` and try the photo again (--retry), or convert it to JPEG.",
+    );
+  }
+}
