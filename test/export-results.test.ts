@@ -322,6 +322,15 @@ describe("yolo", () => {
   });
 });
 
+test("--excel marks a CSV as UTF-8, and changes nothing else", async () => {
+  const [plain, marked] = await Promise.all(
+    [[], ["--excel"]].map((more) =>
+      folder.run("export-results", "results.db", "--format", "csv", "--out", "-", ...more),
+    ),
+  );
+  assert.equal(marked!.stdout, `\ufeff${plain!.stdout}`);
+});
+
 describe("yolo refuses", () => {
   const long = "n".repeat(251);
   const cases: [why: string, sources: string[], message: RegExp][] = [
@@ -454,6 +463,7 @@ describe("what cannot be", () => {
       /--rows with --format csv and parquet only/,
     ],
     [["results.db", "--format", "csv", "--scores"], 2, /--scores with --format yolo only/],
+    [["results.db", "--format", "coco", "--excel"], 2, /--excel with --format csv only/],
     [
       ["results.db", "--format", "parquet", "--out", "-"],
       2,

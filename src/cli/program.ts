@@ -14,6 +14,7 @@ import { createRunCommand } from "./commands/photos/run-command.ts";
 import { createExportResultsCommand } from "./commands/results/export-results-command.ts";
 import { createForgetCommand } from "./commands/results/forget-command.ts";
 import { createReportCommand } from "./commands/results/report-command.ts";
+import { explainYoloHabit } from "./options/yolo-habits.ts";
 import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
 import { StandardOutput } from "./output/standard-output.ts";
 
@@ -69,7 +70,8 @@ export function createProgram(
       .exitOverride()
       .showHelpAfterError('(add "--help" for all options)')
       .configureOutput({
-        outputError: (text, write) => write(text.replace(/^error: /, "orangery: ")),
+        outputError: (text, write) =>
+          write(explainYoloHabit(text).replace(/^error: /, "orangery: ")),
       });
   }
   return program;

@@ -4,12 +4,15 @@ import type { Cell, Row } from "./result-tables.ts";
  * Writes rows as CSV of RFC 4180: a line of column names, then a line for each row, ended by CR LF;
  * a missing value is empty. Texts stay as they are, also those that a spreadsheet would take for a
  * formula: a prefix against that would be wrong for every other reader.
+ *
+ * @param options.byteOrderMark Whether to begin with U+FEFF, by which Excel knows UTF-8.
  */
 export async function* toCsv(
   columns: readonly string[],
   rows: AsyncIterable<Row>,
+  { byteOrderMark = false }: { readonly byteOrderMark?: boolean | undefined } = {},
 ): AsyncGenerator<string> {
-  yield toLine(columns);
+  yield (byteOrderMark ? "\ufeff" : "") + toLine(columns);
   for await (const row of rows) yield toLine(columns.map((column) => row[column]));
 }
 

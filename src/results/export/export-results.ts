@@ -44,6 +44,8 @@ export interface ExportResultsOptions extends PhotoSelection {
   readonly format: ExportFormat;
   /** Of CSV and Parquet. Default: the format's. */
   readonly table?: TableName | undefined;
+  /** For CSV: begin with a byte order mark, without which Excel garbles letters beyond ASCII. */
+  readonly excel?: boolean | undefined;
   /** Of YOLO: a sixth column with the score. Default false. */
   readonly scores?: boolean | undefined;
   /** A folder or URL that photos are named relative to. Default: their whole sources. */
@@ -88,7 +90,10 @@ export async function writeResults(
       const table = resultTables[options.table ?? defaultTables[format]];
       const written = rows(ledger, table, options);
       return format === "csv"
-        ? await pipe(toCsv(Object.keys(table.columns), written), sink)
+        ? await pipe(
+            toCsv(Object.keys(table.columns), written, { byteOrderMark: options.excel }),
+            sink,
+          )
         : await writeParquet(sink, table.columns, written);
     }
     case "geojson":

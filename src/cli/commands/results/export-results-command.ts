@@ -34,6 +34,7 @@ export function createExportResultsCommand(
       ).choices(tables),
     )
     .option("--scores", "for yolo: add a sixth column with the score")
+    .option("--excel", "for csv: mark the file as UTF-8, so that Excel opens it as it is")
     .option("--out <path>", "a file, for yolo a folder; - is standard output");
   addSelectionOptions(command)
     .option("--relative-to <path>", "name photos relative to this folder or URL")

@@ -27,6 +27,7 @@ export interface ExportResultsArguments extends SelectionArguments {
   readonly format: ExportFormat;
   readonly rows?: TableName;
   readonly scores?: boolean;
+  readonly excel?: boolean;
   readonly out?: string;
   readonly relativeTo?: string;
   readonly quiet?: boolean;
@@ -38,7 +39,7 @@ export async function exportResultsCommand(
   results: string,
   options: ExportResultsArguments,
 ): Promise<number> {
-  const { format, rows: table, scores } = options;
+  const { format, rows: table, scores, excel } = options;
   checkOptions(options);
   using progress = new ProgressDisplay({ quiet: options.quiet });
   const location = resultsFromCaller(results);
@@ -55,7 +56,7 @@ export async function exportResultsCommand(
       progress.photoDone();
     };
     const relativeTo = options.relativeTo && photoFromCaller(options.relativeTo);
-    const what = { ...selection, format, table, scores, relativeTo, recipeHash };
+    const what = { ...selection, format, table, scores, excel, relativeTo, recipeHash };
     const exported = { ...what, signal, onPhoto };
     if (options.out === "-") {
       await writeToOutput(output, ledger, exported);
@@ -71,10 +72,11 @@ export async function exportResultsCommand(
   });
 }
 
-function checkOptions({ format, rows, scores, out }: ExportResultsArguments): void {
+function checkOptions({ format, rows, scores, excel, out }: ExportResultsArguments): void {
   const { table, isText } = exportFormats[format];
   if (rows !== undefined && table === undefined) throw onlyFor("--rows", "csv and parquet", format);
   if (scores && format !== "yolo") throw onlyFor("--scores", "yolo", format);
+  if (excel && format !== "csv") throw onlyFor("--excel", "csv", format);
   if (out === "-" && !isText) throw onlyFor("--out -", "csv, coco and geojson", format);
 }
 

@@ -70,7 +70,8 @@ function refused(host: string, address: string): OrangeryError {
   return new OrangeryError(
     "PHOTO_ADDRESS_REFUSED",
     `Expected a photo on the public internet, but ${host} is ${address}. ` +
-      "Where photos may be fetched from your own network, allow private addresses.",
+      "Where photos may be fetched from your own network, allow it: --allow-private-addresses " +
+      "(`allowPrivateAddresses`).",
     { details: { host, address } },
   );
 }

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { explainYoloHabit } from "./yolo-habits.ts";
+
+const cases = [
+  [
+    "error: unknown option '--conf'\n",
+    "error: unknown option '--conf'\n(Here it is --confidence.)\n",
+  ],
+  [
+    "error: unknown option '--source'\n(Did you mean --slice?)\n",
+    "error: unknown option '--source'\n" +
+      "(Here it is photos and folders by themselves, without an option.)\n",
+  ],
+  [
+    "error: unknown option '--max_det=9'\n",
+    "error: unknown option '--max_det=9'\n(Here it is --max-detections.)\n",
+  ],
+  ["error: unknown option '--slise'\n(Did you mean --slice?)\n", undefined],
+  ["error: missing required argument 'photos'\n", undefined],
+] as const;
+for (const [message, explained = message] of cases) {
+  test(`explains ${JSON.stringify(message)}`, () => {
+    assert.equal(explainYoloHabit(message), explained);
+  });
+}
