@@ -20,11 +20,16 @@ export interface ConvOptions {
  */
 export class RandomModules {
   readonly #activation: Activation;
+  readonly #hasWeights: boolean;
   #state: number;
 
-  /** @param activation Of convolutions that are asked for without one. */
-  constructor(seed: number, activation: Activation = "silu") {
-    this.#state = seed >>> 0;
+  /**
+   * @param seed Without one the weights are all 0, for what depends on their number alone.
+   * @param activation Of convolutions that are asked for without one.
+   */
+  constructor(seed: number | undefined, activation: Activation = "silu") {
+    this.#hasWeights = seed !== undefined;
+    this.#state = (seed ?? 0) >>> 0;
     this.#activation = activation;
   }
 
@@ -59,6 +64,7 @@ export class RandomModules {
   #weights(dims: readonly number[], fanIn: number, gain: number): Weights {
     const limit = gain * Math.sqrt(6 / fanIn);
     const values = new Float32Array(elementCount(dims));
+    if (!this.#hasWeights) return { dims, values };
     for (let i = 0; i < values.length; i++) values[i] = (2 * this.#uniform() - 1) * limit;
     return { dims, values };
   }

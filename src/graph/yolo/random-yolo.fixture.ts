@@ -16,8 +16,8 @@ export interface RandomYoloOptions {
   readonly scale: YoloScale;
   readonly task: "detect" | "segment";
   readonly classCount: number;
-  /** The same options with the same seed make the same weights. */
-  readonly seed: number;
+  /** The same options with the same seed make the same weights; without one all weights are 0. */
+  readonly seed?: number | undefined;
   /** Of the pictures; default 3. */
   readonly channels?: 1 | 3;
   /** Whether its layers are half as wide: as many layers with about a quarter of the weights. */
