@@ -16,6 +16,8 @@ interface ErrorCodeEntry {
   readonly summary: string;
 }
 
+/** Every code, and what it means. */
+/** Every code, with whose fault it is, whether trying again can help, and its meaning. */
 export const errorCodes = {
   INVALID_ARGUMENT: {
     blames: "caller",
@@ -298,8 +300,12 @@ export const errorCodes = {
   },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
+/** The code of an {@link OrangeryError}. */
+/** A code of {@link errorCodes}. */
 export type ErrorCode = keyof typeof errorCodes;
 
+/** What an {@link OrangeryError} carries besides its code and message. */
+/** What an error carries besides its message. */
 export interface OrangeryErrorOptions {
   readonly cause?: unknown | undefined;
   /** Facts that a program may act on: what was expected, what came. */

@@ -30,6 +30,7 @@ export type {
   ElementType,
   ExecutionProvider,
   ExecutionProviderName,
+  LoadedSession,
   OpenSharedSessionOptions,
   RunOptions,
   Runtime,

@@ -1,4 +1,4 @@
-import type { Device } from "../devices/device.ts";
+import type { ExecutionProviderName } from "../../native/runtime.ts";
 import type { MemoryReading } from "../devices/memory-reading.ts";
 import type { CachedModel } from "./cached-model.ts";
 
@@ -29,7 +29,7 @@ export interface ModelInfo {
   readonly state: "loading" | "ready" | "draining";
   /** Undefined while it loads, like all that follows. */
   readonly device: string | undefined;
-  readonly deviceKind: Device["kind"] | undefined;
+  readonly deviceKind: ExecutionProviderName | undefined;
   readonly fallbackReason: string | undefined;
   /** Memory that the load took, measured; 0 where the model was shared. */
   readonly bytes: number | undefined;

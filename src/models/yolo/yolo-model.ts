@@ -3,7 +3,7 @@ import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import { OrangeryError } from "../../errors.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
-import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
+import type { ExecutionProviderName, Runtime, Session, Tensor } from "../../native/runtime.ts";
 import type { Detections } from "../../vision/detections.ts";
 import { letterboxInBands, letterboxInStrips } from "../../vision/letterbox/letterbox.ts";
 import { type Letterbox, planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
@@ -79,7 +79,7 @@ export class YoloModel implements AsyncDisposable {
   /** The device it runs on: `cpu`, `cuda:0`, … */
   readonly device: string;
   /** The kind of that device, without its number. */
-  readonly deviceKind: Device["kind"];
+  readonly deviceKind: ExecutionProviderName;
   /** Why it does not run on the device that was wanted; undefined where it does. */
   readonly fallbackReason: string | undefined;
   /** Input extents are multiples of this, in pixels. */
