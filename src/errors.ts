@@ -1,14 +1,14 @@
 /**
  * What has to change before the same work can succeed: the photo, the model file, the device, the
- * results database, the queue, the call (its arguments, or how it is used), or the machine (its disk,
- * its ports, what is installed).
+ * results database, the queue, the call (its arguments, or how it is used), or the machine (its
+ * disk, its ports, what is installed).
  */
 export type Blame = "photo" | "model" | "device" | "ledger" | "queue" | "caller" | "machine";
 
 /**
- * What a code means: what is to blame, whether trying the same thing again can help, and one sentence
- * for the docs. `docs/errors.md` lists every code; a test fails when the two disagree. Codes are never
- * reused.
+ * What a code means: what is to blame, whether trying the same thing again can help, and one
+ * sentence for the docs. `docs/errors.md` lists every code; a test fails when the two disagree.
+ * Codes are never reused.
  */
 interface ErrorCodeEntry {
   readonly blames: Blame;

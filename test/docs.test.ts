@@ -211,6 +211,7 @@ describe("docs/fleet.md", () => {
   test("names exactly the options of a worker that there are", () => {
     const declared = [
       ...optionsIn("src/fleet/worker/worker-options.ts", "FleetWorkerOptions"),
+      ...optionsIn("src/fleet/worker/worker-options.ts", "WorkerTuning"),
       ...optionsIn("src/fleet/jobs/job-policy.ts", "JobPolicy"),
       ...optionsIn("src/fleet/jobs/job-locks.ts", "LockPolicy"),
       ...optionsIn("src/fleet/queue/redis-connection.ts", "QueuePlace"),

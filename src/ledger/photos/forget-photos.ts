@@ -11,6 +11,7 @@ export interface ForgetPhotosOptions extends AccessOptions {
   readonly onForgotten?: ((photos: number) => void) | undefined;
 }
 
+/** How many photos were forgotten. */
 export interface ForgottenPhotos {
   readonly photos: number;
   /** Results that belonged to no other photo; 0 in a dry run. */
