@@ -1,6 +1,8 @@
 import { OrangeryError } from "../errors.ts";
 
-/** As in package.json. Imported before all else, so that an older one says this and nothing else. */
+/**
+ * As in package.json. Imported before all else, so that an older one says this and nothing else.
+ */
 const neededNode = [24, 16] as const;
 
 const why = whyUnsupported(process.versions, globalThis.navigator?.locks !== undefined);
@@ -17,7 +19,8 @@ export function whyUnsupported(
   const another = ["Bun", "Deno"].find((name) => versions[name.toLowerCase()] !== undefined);
   if (another !== undefined) {
     if (hasLocks && !isOld) return undefined;
-    return `${needed}, got ${another} ${versions[another.toLowerCase()]}, which lacks what Orangery needs of it.`;
+    const version = versions[another.toLowerCase()];
+    return `${needed}, got ${another} ${version}, which lacks what Orangery needs of it.`;
   }
   return isOld
     ? `${needed}, got Node ${versions.node}. Install one from https://nodejs.org.`

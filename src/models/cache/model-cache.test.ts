@@ -618,7 +618,7 @@ describe("counting tasks", () => {
   });
 });
 
-test("the size of an ONNX file of free size is logged where Ultralytics takes another", async () => {
+test("an ONNX file of free size has its size logged where Ultralytics takes another", async () => {
   const lines: object[] = [];
   const logger: Logger = {
     ...silentLogger,

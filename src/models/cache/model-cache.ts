@@ -165,8 +165,8 @@ export class ModelCache implements AsyncDisposable {
   }
 
   /**
-   * Takes no more callers, waits until every lease is given back, and releases the models. Leases that
-   * nothing can give back any more are named in a warning. Idempotent.
+   * Takes no more callers, waits until every lease is given back, and releases the models. Leases
+   * that nothing can give back any more are named in a warning. Idempotent.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;

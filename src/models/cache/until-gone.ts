@@ -34,8 +34,9 @@ export async function untilGone(
     );
     const names = leases.map(({ name, leases: count }) => `\`${name}\` (${count})`).join(", ");
     process.emitWarning(
-      `A model cache was disposed while leases were held of ${names}, and nothing is left that ` +
-        "could give them back: the models are released. Dispose every lease, as `await using` does.",
+      `A model cache was disposed while leases were held of ${names}, and nothing is left ` +
+        "that could give them back: the models are released. " +
+        "Dispose every lease, as `await using` does.",
       "OrangeryWarning",
     );
     for (const cached of lost) cached.releaseAnyway();

@@ -7,8 +7,8 @@ const graphField = 7;
 const wireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 
 /**
- * Finds how many bytes an ONNX file has at the least, by the lengths of its outermost fields, of which
- * the graph is one. A file that is cut off has fewer; undefined where it is no such file.
+ * Finds how many bytes an ONNX file has at the least, by the lengths of its outermost fields, of
+ * which the graph is one. A file that is cut off has fewer; undefined where it is no such file.
  */
 export async function leastOnnxBytes(file: FileHandle, bytes: number): Promise<number | undefined> {
   const head = Buffer.alloc(headBytes);

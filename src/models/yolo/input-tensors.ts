@@ -20,7 +20,7 @@ export class InputTensors implements Disposable {
     this.#channels = network.inputChannels;
   }
 
-  /** Returns a tensor (batch, channels, height, width) of undefined contents; disposing gives it back. */
+  /** Returns a tensor (batch, channels, height, width), not filled; disposing gives it back. */
   take(
     [height, width]: readonly [number, number],
     batch = 1,
