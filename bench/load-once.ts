@@ -1,4 +1,6 @@
-/** One load of `loading.ts`: a model and a photo on the command line, figures on standard output. */
+/**
+ * One load of `loading.ts`: a model and a photo on the command line, figures on standard output.
+ */
 import { readFileSync } from "node:fs";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { onnxRuntime } from "../src/native/onnx-runtime.ts";
@@ -27,7 +29,7 @@ console.log(
   JSON.stringify({ loadMs, firstResultMs, privateBytes, peakBytes, longestGapMs, fromArtifact }),
 );
 
-/** Memory of this process that is no clean page of a file; 0 where the system does not tell. */
+/** Memory of this process that is no clean page of a file; 0 where the system does not say. */
 function readPrivateBytes(): number {
   if (process.platform !== "linux") return 0;
   const rollup = readFileSync("/proc/self/smaps_rollup", "utf8");

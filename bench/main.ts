@@ -30,7 +30,8 @@ const photosInRun = 24;
 const folder = await mkdtemp(join(tmpdir(), "orangery-bench-"));
 try {
   console.log(
-    `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores; Node ${process.version}; ONNX Runtime ${onnxRuntime.version}; ${roundCount} rounds\n`,
+    `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores; Node ${process.version}; ` +
+      `ONNX Runtime ${onnxRuntime.version}; ${roundCount} rounds\n`,
   );
   const model = join(folder, "yolo11m.onnx");
   await writeFile(
@@ -160,6 +161,7 @@ async function benchRun(model: string, photo: { name: string; file: string }): P
   if (status !== 0) throw new Error(`orangery run failed with ${status}: ${stderr}`);
   const seconds = (performance.now() - start) / 1000;
   console.log(
-    `orangery run, ${photosInRun} photos of ${photo.name}: ${(photosInRun / seconds).toFixed(2)} photos/s, start and load included`,
+    `orangery run, ${photosInRun} photos of ${photo.name}: ` +
+      `${(photosInRun / seconds).toFixed(2)} photos/s, start and load included`,
   );
 }

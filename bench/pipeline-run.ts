@@ -1,6 +1,6 @@
 /**
- * Processes one photo several times, as `orangery run` does, and prints what it took as JSON. A process
- * of its own, for the peak of its memory.
+ * Processes one photo several times, as `orangery run` does, and prints what it took as JSON. A
+ * process of its own, for the peak of its memory.
  */
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { PhotoPipeline } from "../src/pipeline/count/photo-pipeline.ts";

@@ -14,10 +14,15 @@ const sizes = [
   { megapixels: 200, width: 14_142, height: 14_142, times: 1 },
 ];
 
-/** Slices of 640, each written into the input as it is: nothing hides what cutting and merging take. */
+/**
+ * Slices of 640, each written into the input as it is: nothing hides what cutting and merging take.
+ */
 const slice = 640;
 
-/** Photos a second, share of inference and peak of memory of sliced photos, with a YOLO11n on the CPU. */
+/**
+ * Photos a second, share of inference and peak of memory of sliced photos, with a YOLO11n on the
+ * CPU.
+ */
 export async function benchPipeline(folder: string): Promise<void> {
   const model = join(folder, "yolo11n.onnx");
   const network = { scale: "n", task: "detect", classCount: 1, imageSize: slice, seed: 1 } as const;

@@ -16,7 +16,8 @@ class CountPlants extends ModelTask<{ photo: string }, number> {
 
 const queue = new DatabaseSync(":memory:");
 queue.exec(`create table job (
-  id integer primary key, photo text, state text default 'waiting', attempts integer default 0, result
+  id integer primary key, photo text, state text default 'waiting',
+  attempts integer default 0, result
 )`);
 const folder = join(import.meta.dirname, "photos");
 const add = queue.prepare("insert into job (photo) values (?)");

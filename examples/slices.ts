@@ -1,4 +1,6 @@
-/** Finds small objects on a large photo: in slices, and several slices in one run of the network. */
+/**
+ * Finds small objects on a large photo: in slices, and several slices in one run of the network.
+ */
 import { cutPicture, decodePicture, detectSliced, ModelCache, planSlices } from "orangery";
 
 const photo = new URL("photos/tray-2.jpg", import.meta.url);

@@ -27,7 +27,8 @@ for (const [folder, { found, hit }] of [...folders].sort()) {
 }
 if (tooLow.length > 0 || folders.size === 0) {
   console.error(
-    `Expected at least ${floorPercent} % of lines in every folder; too low: ${tooLow.join(", ") || "nothing was measured"}.`,
+    `Expected at least ${floorPercent} % of lines in every folder; ` +
+      `too low: ${tooLow.join(", ") || "nothing was measured"}.`,
   );
   process.exitCode = 1;
 }

@@ -110,7 +110,9 @@ function foldersOf(paths: readonly string[]): Set<string> {
   return folders;
 }
 
-/** The file or sub-folder of `folder` that `path` is or lies in; undefined where it lies elsewhere. */
+/**
+ * The file or sub-folder of `folder` that `path` is or lies in; undefined where it lies elsewhere.
+ */
 function nodeIn(folder: string, path: string): string | undefined {
   const prefix = folder === "" ? "" : `${folder}/`;
   if (!path.startsWith(prefix)) return undefined;

@@ -1,4 +1,6 @@
-/** Copies the files of `src/` that the compiler leaves out, such as the report's style, to `dist/`. */
+/**
+ * Copies the files of `src/` that the compiler leaves out, such as the report's style, to `dist/`.
+ */
 import { cpSync, globSync } from "node:fs";
 import { join } from "node:path";
 

@@ -1,6 +1,6 @@
 /**
- * Writes the arguments and options of every command into docs/cli.md, between `<!-- options:run -->`
- * and `<!-- /options -->`, from what `--help` prints.
+ * Writes the arguments and options of every command into docs/cli.md, between `<!-- options:run
+ * -->` and `<!-- /options -->`, from what `--help` prints.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,8 +1,8 @@
 /**
  * Puts ONNX Runtime's library into `dist/runtime/`, from where the packed package loads it: without
  * an install script, which would download CUDA's libraries from NuGet, and without the binding and
- * the copies that nothing here uses. `npm pack` takes the platforms that `ORANGERY_PLATFORMS` lists,
- * such as `linux/x64,linux/arm64`, and all of them without it.
+ * the copies that nothing here uses. `npm pack` takes the platforms that `ORANGERY_PLATFORMS`
+ * lists, such as `linux/x64,linux/arm64`, and all of them without it.
  */
 import { cpSync, globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";

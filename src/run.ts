@@ -1,4 +1,6 @@
-/** What `orangery/run` offers, by name: the job of `orangery run`, reading and forgetting results. */
+/**
+ * What `orangery/run` offers, by name: the job of `orangery run`, reading and forgetting results.
+ */
 import "./base/required-runtime.ts";
 
 export type { AccessOptions, Ledger } from "./ledger/ledger.ts";

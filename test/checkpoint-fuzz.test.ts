@@ -1,7 +1,7 @@
 /**
  * Damaged and hostile checkpoints, read by a process that is not allowed to do anything but read:
- * each is loaded and exported, or refused with a code. What throws anything else, dies, or takes more
- * time or memory than it may, fails.
+ * each is loaded and exported, or refused with a code. What throws anything else, dies, or takes
+ * more time or memory than it may, fails.
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
@@ -23,7 +23,10 @@ import { ReaderProcess } from "./reader-process.fixture.ts";
 const seed = Number(process.env.ORANGERY_FUZZ_SEED ?? 20_260_101);
 const rounds = Number(process.env.ORANGERY_FUZZ_ROUNDS ?? 250);
 
-/** What any file may take, Node itself included. CPU time, since the machine may be busy with others. */
+/**
+ * What any file may take, Node itself included. CPU time, since the machine may be busy with
+ * others.
+ */
 const limits = { cpuMs: 2000, rssBytes: 1 << 30 };
 
 describe("damaged and hostile checkpoints", () => {

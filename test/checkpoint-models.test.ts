@@ -1,6 +1,6 @@
 /**
- * Checkpoints on the way that a user takes: cache, command line, export. They are small networks with
- * random weights, written here, so that these tests run wherever the project does.
+ * Checkpoints on the way that a user takes: cache, command line, export. They are small networks
+ * with random weights, written here, so that these tests run wherever the project does.
  */
 import assert from "node:assert/strict";
 import { copyFile, readdir, readFile, rename, truncate, writeFile } from "node:fs/promises";

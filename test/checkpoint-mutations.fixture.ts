@@ -25,7 +25,9 @@ export class Random {
 /** What is mutated: the records of a checkpoint, in the form that makes its file. */
 type Mutation = (records: readonly ZipRecord[], random: Random) => Buffer;
 
-/** By name, so that a failure says which it was. Checksums are made right again where they can be. */
+/**
+ * By name, so that a failure says which it was. Checksums are made right again where they can be.
+ */
 export const mutations: Readonly<Record<string, Mutation>> = {
   "bits of the file": (records, random) => flipBits(writeZip(records), random),
 

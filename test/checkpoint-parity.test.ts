@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { readYoloCheckpoint } from "../src/checkpoint/yolo/yolo-checkpoint.ts";
 import { readModel } from "../src/graph/onnx/model-reader.ts";
 import { serializeModel } from "../src/graph/onnx/model-writer.ts";
-import { type Floats, runModel } from "../src/graph/run-model.fixture.ts";
+import { type Floats, RunnableModel } from "../src/graph/run-model.fixture.ts";
 import { createYoloModel } from "../src/graph/yolo/yolo-model.ts";
 import { letterbox } from "../src/vision/letterbox/letterbox.ts";
 import { planLetterbox } from "../src/vision/letterbox/plan-letterbox.ts";
@@ -22,11 +22,13 @@ describe("networks built from checkpoints", { skip }, () => {
   for (const name of ["plants-det", "beds-seg"]) {
     for (const imageSize of [[320, 320], "dynamic"] as const) {
       test(`compute what Ultralytics' export computes: ${name}, size ${imageSize}`, async (t) => {
-        const theirs = readFileSync(new URL(`models/${name}.onnx`, fixtures));
-        const ours = serializeModel(await buildModel(name, imageSize));
+        await using theirs = await RunnableModel.open(
+          readFileSync(new URL(`models/${name}.onnx`, fixtures)),
+        );
+        await using ours = await RunnableModel.open(await buildModel(name, imageSize));
         for (const [picture, images] of Object.entries(await pictures())) {
-          const expected = await runModel(theirs, { images });
-          const outputs = await runModel(ours, { images });
+          const expected = await theirs.run({ images });
+          const outputs = await ours.run({ images });
           assert.deepEqual(Object.keys(outputs), Object.keys(expected));
           for (const [output, { data, dims }] of Object.entries(expected)) {
             assert.deepEqual(outputs[output]!.dims, dims);

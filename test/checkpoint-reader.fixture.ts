@@ -1,7 +1,7 @@
 /**
- * Reads the checkpoints whose paths come on standard input, one a line, makes of each what `info` and
- * `export` make of it, and answers with a line of JSON. It is started without the right to write any
- * file, to start any process or thread, and to load native code.
+ * Reads the checkpoints whose paths come on standard input, one a line, makes of each what `info`
+ * and `export` make of it, and answers with a line of JSON. It is started without the right to
+ * write any file, to start any process or thread, and to load native code.
  */
 import { createInterface } from "node:readline";
 import { readYoloCheckpoint } from "../src/checkpoint/yolo/yolo-checkpoint.ts";

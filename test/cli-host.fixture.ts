@@ -1,6 +1,6 @@
 /**
- * A process in which commands are run one after the other, each as an order says: that saves the start
- * of Node, of the program and of the libraries that it loads for every command but the first.
+ * A process in which commands are run one after the other, each as an order says: that saves the
+ * start of Node, of the program and of the libraries that it loads for every command but the first.
  */
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";

@@ -14,7 +14,10 @@ import {
 } from "../src/checkpoint/pickle/pickle-writer.fixture.ts";
 import type { HostileCheckpoint } from "./hostile-checkpoints.fixture.ts";
 
-/** Checkpoints that are networks in every respect, so that all is done with them that is done with one. */
+/**
+ * Checkpoints that are networks in every respect, so that all is done with them that is done with
+ * one.
+ */
 export function hostileNetworks(): HostileCheckpoint[] {
   return [
     {

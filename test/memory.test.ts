@@ -1,4 +1,6 @@
-/** Memory over a thousand predictions and tasks, and over fifty loads, in processes of their own. */
+/**
+ * Memory over a thousand predictions and tasks, and over fifty loads, in processes of their own.
+ */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { describe, type TestContext, test } from "node:test";

@@ -1,4 +1,6 @@
-/** The package as users get it: packed, installed by npm into an empty project, imported, started. */
+/**
+ * The package as users get it: packed, installed by npm into an empty project, imported, started.
+ */
 import assert from "node:assert/strict";
 import { type ExecFileOptions, execFile, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";

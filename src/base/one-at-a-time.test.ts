@@ -21,7 +21,7 @@ describe("one at a time", () => {
     );
   });
 
-  test("tells for how long the work has been running, and not for how long others wait", async () => {
+  test("reports how long the work has been running, not how long others wait", async () => {
     const turns = new OneAtATime();
     assert.equal(turns.busyMs, 0);
     for (const fails of [false, true]) {

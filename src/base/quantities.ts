@@ -40,7 +40,9 @@ export function formatEta(ms: number): string {
   return seconds < 60 ? `${seconds} s` : formatDuration(1000 * seconds);
 }
 
-/** A part as a percentage that is 0 or 100 only when it is none or all: `13 %`, `<0.1 %`, `99.9 %` */
+/**
+ * A part as a percentage that is 0 or 100 only when it is none or all: `13 %`, `<0.1 %`, `99.9 %`
+ */
 export function formatShare(part: number, whole: number): string {
   const value = (100 * part) / whole;
   if (value > 0 && value < 0.1) return "<0.1 %";

@@ -1,6 +1,6 @@
 /**
- * How long the steps of one piece of work take, in ms by name, from the moment it is made. A step that
- * is done more than once is summed.
+ * How long the steps of one piece of work take, in ms by name, from the moment it is made. A step
+ * that is done more than once is summed.
  */
 export class StepTimes<Step extends string = string> {
   readonly #startedAtMs: number;
@@ -27,7 +27,9 @@ export class StepTimes<Step extends string = string> {
     }
   }
 
-  /** One part of `count` that shared the steps so far: its share of them, and the same beginning. */
+  /**
+   * One part of `count` that shared the steps so far: its share of them, and the same beginning.
+   */
   shareOf(count: number): StepTimes<Step> {
     const share = new StepTimes(this.#ms, this.#startedAtMs);
     for (const name of Object.keys(this.#ms) as Step[]) share.#ms[name] /= count;

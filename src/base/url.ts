@@ -7,8 +7,8 @@ export function urlScheme(text: string): string | undefined {
 }
 
 /**
- * Whether a URL seems to contain a password that is not percent-encoded. A `/`, `?` or `#` in it ends
- * the part of the URL that names the host, so that the `@` comes later; a `%` begins no code.
+ * Whether a URL seems to contain a password that is not percent-encoded. A `/`, `?` or `#` in it
+ * ends the part of the URL that names the host, so that the `@` comes later; a `%` begins no code.
  */
 export function hasUnencodedPassword(url: string): boolean {
   const [, authority = "", rest = ""] = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)(.*)$/is.exec(url) ?? [];

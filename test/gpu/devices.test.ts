@@ -1,6 +1,7 @@
 /**
- * `npm run test:gpu`: what only a machine with a GPU can show. A device that is not there is skipped,
- * with the reason. WebGPU needs no more than a Vulkan driver; a software one will do, slowly.
+ * `npm run test:gpu`: what only a machine with a GPU can show. A device that is not there is
+ * skipped, with the reason. WebGPU needs no more than a Vulkan driver; a software one will do,
+ * slowly.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";

@@ -15,7 +15,8 @@ export interface NeededCommand {
 
 /**
  * Finds a command that the tests need, and gives its path. Where it is missing, on Debian and its
- * like and as root, its package is installed, which is said on standard error. No service is started.
+ * like and as root, its package is installed, which is said on standard error. No service is
+ * started.
  *
  * @throws Error that says what to install otherwise
  */

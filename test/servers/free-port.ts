@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 
-/** A port of 127.0.0.1 that was free a moment ago. Another process may be quicker: try again then. */
+/**
+ * A port of 127.0.0.1 that was free a moment ago. Another process may be quicker: try again then.
+ */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

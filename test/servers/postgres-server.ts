@@ -9,7 +9,9 @@ import pg from "pg";
 import { ensureInstalled } from "./debian-packages.ts";
 import { freePort } from "./free-port.ts";
 
-/** A PostgreSQL for tests: one that `DATABASE_URL` names, or a private one that goes with its owner. */
+/**
+ * A PostgreSQL for tests: one that `DATABASE_URL` names, or a private one that goes with its owner.
+ */
 export interface PostgresForTests extends AsyncDisposable {
   /** Anything that a test does in a schema of its own is gone when the schema is disposed. */
   createSchema(): Promise<SchemaForTests>;

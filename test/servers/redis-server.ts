@@ -34,6 +34,8 @@ interface ServerPlace {
   readonly folder: string;
   readonly port: number;
   readonly fsync: "always" | "everysec";
+  /** Further options of the command line. */
+  readonly options: readonly string[];
 }
 
 /**
@@ -52,7 +54,10 @@ export class RedisServer implements RedisForTests {
    * @param options.fsync `always` (default): every command is on the disk before it is answered, so
    *   that nothing is lost when it is killed; `everysec` is Redis' own default, and quicker
    */
-  static async start({ fsync = "always" }: Partial<ServerPlace> = {}): Promise<RedisServer> {
+  static async start({
+    fsync = "always",
+    options = [],
+  }: Partial<ServerPlace> = {}): Promise<RedisServer> {
     const command = ensureInstalled({
       command: "redis-server",
       packageName: "redis-server",
@@ -60,7 +65,7 @@ export class RedisServer implements RedisForTests {
     });
     const folder = await mkdtemp(join(tmpdir(), "orangery-redis-"));
     for (let attempt = 1; ; attempt++) {
-      const server = new RedisServer({ command, folder, port: await freePort(), fsync });
+      const server = new RedisServer({ command, folder, port: await freePort(), fsync, options });
       try {
         await server.up();
         return server;
@@ -77,14 +82,24 @@ export class RedisServer implements RedisForTests {
     return `redis://127.0.0.1:${this.#place.port}`;
   }
 
-  /** Starts it, again after {@link down} or {@link kill}; resolves when it answers. */
-  async up(): Promise<void> {
+  /** Where its files are. */
+  get folder(): string {
+    return this.#place.folder;
+  }
+
+  /**
+   * Starts it, again after {@link down} or {@link kill}; resolves when it answers, or refuses to
+   * for want of a password, or, if it is not to be waited for, because it loads its data.
+   */
+  async up({ options = [] as readonly string[], isLoading = false } = {}): Promise<void> {
     const { command, folder, port, fsync } = this.#place;
     const server = spawn(
       command,
       [
         ...["--port", String(port), "--bind", "127.0.0.1", "--dir", folder],
         ...["--appendonly", "yes", "--appendfsync", fsync, "--save", "", "--daemonize", "no"],
+        ...this.#place.options,
+        ...options,
       ],
       { stdio: ["ignore", "pipe", "ignore"] },
     );
@@ -93,7 +108,8 @@ export class RedisServer implements RedisForTests {
     server.stdout.setEncoding("utf8").on("data", (text: string) => {
       output = (output + text).slice(-2000);
     });
-    while (!(await this.#answers())) {
+    const answer = isLoading ? /^-LOADING/ : /^(\+PONG|-NOAUTH)/;
+    while (!answer.test(await this.#ping())) {
       if (server.exitCode !== null || server.signalCode !== null) {
         throw new Error(`redis-server ended as it started:\n${output}`);
       }
@@ -124,18 +140,18 @@ export class RedisServer implements RedisForTests {
     await once(server, "exit");
   }
 
-  /** Whether it answers a PING: not while it reads its file, and not where nothing listens. */
-  async #answers(): Promise<boolean> {
+  /** Its reply to a PING; an error while it loads its data, and nothing where nothing listens. */
+  async #ping(): Promise<string> {
     const socket = connect(this.#place.port, "127.0.0.1");
     try {
       await once(socket, "connect");
       socket.write("PING\r\n");
       const closed = once(socket, "close").then(() => [""]);
       const [reply] = await Promise.race([once(socket, "data"), closed]);
-      return String(reply).startsWith("+PONG");
+      return String(reply);
     } catch {
       // Refused, or reset.
-      return false;
+      return "";
     } finally {
       socket.destroy();
     }

@@ -1,4 +1,7 @@
-/** An S3 server as a process of its own: argument 1 is its folder. Tells its port, ends with its parent. */
+/**
+ * An S3 server as a process of its own: argument 1 is its folder. Tells its port, ends with its
+ * parent.
+ */
 import type { AddressInfo } from "node:net";
 
 interface S3Server {

@@ -1,7 +1,7 @@
 /**
  * What the compiler knows of `ModelTask`, `runTasks` and `createWorker`. Nothing here runs: `tsc`
- * compiles it with the rest (`npm run check`), and fails where a type is another, or where a mistake
- * below a `@ts-expect-error` is none.
+ * compiles it with the rest (`npm run check`), and fails where a type is another, or where a
+ * mistake below a `@ts-expect-error` is none.
  */
 import { ModelCache, ModelTask, runTasks, type TaskContext, type TaskOutcome } from "orangery";
 import { createWorker, type FleetWorker } from "orangery/bullmq";

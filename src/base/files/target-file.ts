@@ -15,8 +15,8 @@ export interface TargetFile {
 const maxLinks = 40;
 
 /**
- * Finds where `path` leads, and refuses what is there if it is no regular file: a rename would put a
- * file in the place of a device, a pipe or a socket.
+ * Finds where `path` leads, and refuses what is there if it is no regular file: a rename would put
+ * a file in the place of a device, a pipe or a socket.
  *
  * @throws `INVALID_ARGUMENT`
  */

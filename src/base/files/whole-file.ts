@@ -1,7 +1,9 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/** A name beside `path` that no other writer uses, for what is renamed to `path` when it is whole. */
+/**
+ * A name beside `path` that no other writer uses, for what is renamed to `path` when it is whole.
+ */
 export function partOf(path: string): string {
   return `${path}.${process.pid}.${Math.random().toString(36).slice(2)}${partSuffix}`;
 }

@@ -11,10 +11,10 @@ export class Html {
 export type HtmlValue = Html | string | number | false | undefined | readonly HtmlValue[];
 
 /**
- * Makes markup with values put in. Texts are escaped for elements and for attributes in quotes; lists
- * are joined; `undefined` and `false` are left out. Line breaks of the markup itself are left out with
- * the white space around them where there is a tag beside them, and are a space within a text, so that
- * markup can be laid out like code.
+ * Makes markup with values put in. Texts are escaped for elements and for attributes in quotes;
+ * lists are joined; `undefined` and `false` are left out. Line breaks of the markup itself are left
+ * out with the white space around them where there is a tag beside them, and are a space within a
+ * text, so that markup can be laid out like code.
  */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   const markup = parts.map(withoutLineBreaks);

@@ -24,8 +24,8 @@ export interface EndToEndHead {
 }
 
 /**
- * The output of a head with objectness (YOLOv5, YOLOv6, YOLOv7) for one picture: rows of centre x, y,
- * width, height, objectness, then one score per class, then `rowLength − 5 − classCount` extras.
+ * The output of a head with objectness (YOLOv5, YOLOv6, YOLOv7) for one picture: rows of centre x,
+ * y, width, height, objectness, then one score per class, then `rowLength − 5 − classCount` extras.
  */
 export interface ObjectnessHead {
   readonly data: Float32Array;
@@ -123,8 +123,8 @@ export function selectEndToEnd(
 }
 
 /**
- * Selects each row's best class (of equals the first) if its score is above `confidence`, as YOLOv5's
- * `non_max_suppression` does before suppressing.
+ * Selects each row's best class (of equals the first) if its score is above `confidence`, as
+ * YOLOv5's `non_max_suppression` does before suppressing.
  *
  * @throws `INVALID_ARGUMENT` when the length of `data` does not fit the head,
  *   `INFERENCE_NOT_FINITE`
