@@ -104,7 +104,7 @@ describe("the report in a browser", { skip: missing }, () => {
       facts.push(viewer.querySelector(".stage").className);
       viewer.querySelector("[data-do=close]").click();
       facts.push(viewer.open);
-      const sortable = document.querySelector(".sortable");
+      const sortable = document.querySelector("#counts .sortable");
       const firstCount = () => sortable.tBodies[0].rows[0].cells[1].textContent;
       const button = sortable.querySelectorAll("th button")[1];
       button.click();
@@ -172,7 +172,7 @@ describe("the report in a browser", { skip: missing }, () => {
         document.body.style.width = "${widthPx}px";
         const name = (element) => element.outerHTML.slice(0, 60);
         const wide = [...document.querySelectorAll("main *")].filter((element) =>
-          !element.closest("#counts .scroll, .unseen, svg") &&
+          !element.closest("#counts .scroll, #folders .scroll, .unseen, svg") &&
           element.getBoundingClientRect().right > ${widthPx} + 1);
         document.querySelector("a.shot").click();
         const pressed = "nav.jump a, summary, th button, .toggles label, dialog button";
