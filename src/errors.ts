@@ -293,6 +293,11 @@ export const errorCodes = {
     retryable: false,
     summary: "An optional package that this needs is not installed.",
   },
+  NOT_WRITABLE: {
+    blames: "machine",
+    retryable: false,
+    summary: "A file or folder cannot be written, though there may be room.",
+  },
   NO_SPACE: {
     blames: "machine",
     retryable: true,

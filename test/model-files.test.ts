@@ -137,7 +137,7 @@ describe("orangery export", { skip }, () => {
     ],
     ["a size beyond measure", ["model.pt", "x.onnx", "--image-size", "99968"], /up to 16384/],
     ["a device", ["model.pt", "/dev/null"], /`\/dev\/null` is a device, pipe or socket/],
-    ["a file in a file", ["model.pt", "model.onnx/x.onnx"], /ENOTDIR.* \[INVALID_ARGUMENT\]/],
+    ["a file in a file", ["model.pt", "model.onnx/x.onnx"], /ENOTDIR.* \[NOT_WRITABLE\]/],
   ];
   for (const [what, args, message] of refused) {
     test(`refuses ${what}, and leaves everything as it was`, async () => {
@@ -148,7 +148,7 @@ describe("orangery export", { skip }, () => {
       await mkdir(join(own.path, "a-folder"));
       const { stderr, status } = await own.run("export", ...args);
       assert.match(stderr, message);
-      assert.equal(status, 2);
+      assert.equal(status, /NOT_WRITABLE/.test(stderr) ? 1 : 2);
       const names = ["a-folder", "link.pt", "model.onnx", "model.pt"];
       assert.deepEqual((await readdir(own.path)).toSorted(), names);
       assert.deepEqual(await readFile(join(own.path, "model.pt")), await readFile(plants));

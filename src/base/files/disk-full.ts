@@ -16,7 +16,7 @@ export interface GuardOptions {
 /**
  * Runs what writes to `path`, and explains its failure.
  *
- * @throws `NO_SPACE` when the disk is full, `INVALID_ARGUMENT` for every other failure of the file
+ * @throws `NO_SPACE` when the disk is full, `NOT_WRITABLE` for every other failure of the file
  *   system, and what `write` throws otherwise.
  */
 export async function guardWriting<T>(
@@ -31,7 +31,7 @@ export async function guardWriting<T>(
     if (cause instanceof OrangeryError || code === undefined) throw cause;
     const isFull = isDiskFull(cause);
     throw new OrangeryError(
-      isFull ? "NO_SPACE" : "INVALID_ARGUMENT",
+      isFull ? "NO_SPACE" : "NOT_WRITABLE",
       `Expected to write ${path}, got ${code}. ` +
         (isFull ? "Nothing is half written: make room and start again." : advice),
       { cause, details: { path, reason: code } },

@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /**
@@ -29,7 +29,7 @@ async function makeOne(path: string): Promise<"ENOENT" | undefined> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return code;
-    if (code !== "EEXIST") throw error;
+    if (code !== "EEXIST" || !(await stat(path)).isDirectory()) throw error;
   }
   return undefined;
 }

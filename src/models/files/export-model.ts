@@ -29,7 +29,7 @@ export interface ExportedModel {
  * whole or not at all, in a folder that is made if need be; a file that is there is replaced.
  *
  * @throws `MODEL_NOT_FOUND`, `INVALID_ARGUMENT` for a file that is no checkpoint, a size
- *   that the network cannot have, or a place that cannot be written, `NO_SPACE`, and what
+ *   that the network cannot have, or a place that is no file, `NOT_WRITABLE`, `NO_SPACE`, and what
  *   `readYoloCheckpoint` throws
  */
 export async function exportModel(

@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { basename, extname, join, resolve } from "node:path";
-import { partSuffix } from "../../base/files/whole-file.ts";
-import { OrangeryError } from "../../errors.ts";
+import { guardWriting } from "../../base/files/disk-full.ts";
+import { makeFolder, partSuffix } from "../../base/files/whole-file.ts";
 import type { ObjectCount } from "../../ledger/results/result-rows.ts";
 import { Detections } from "../../vision/detections.ts";
 import { type DrawingOptions, drawDetections } from "../../vision/drawing/drawing.ts";
@@ -32,18 +32,10 @@ export class AnnotatedPictures {
     this.folder = resolve(folder);
   }
 
-  /** Makes the folder. @throws `INVALID_ARGUMENT` where that is not possible. */
+  /** Makes the folder. @throws `NOT_WRITABLE`, `NO_SPACE` */
   async prepare(): Promise<void> {
-    try {
-      await mkdir(this.folder, { recursive: true });
-    } catch (cause) {
-      throw new OrangeryError(
-        "INVALID_ARGUMENT",
-        `Expected a folder for annotated pictures that exists or can be made, got ` +
-          `${(cause as NodeJS.ErrnoException).code} for ${this.folder}. Name another folder.`,
-        { cause, details: { folder: this.folder } },
-      );
-    }
+    const advice = "Name another folder for annotated pictures.";
+    await guardWriting(this.folder, () => makeFolder(this.folder), { advice });
   }
 
   /** Absolute path of the picture of the photo at `source`. */
@@ -56,7 +48,7 @@ export class AnnotatedPictures {
    * Draws and writes the picture of a photo, whole or not at all, and returns its path. That of a
    * photo which lies on disk is smaller than the photo.
    *
-   * @throws `NO_SPACE`, `INVALID_ARGUMENT` when the folder cannot be written.
+   * @throws `NO_SPACE`, `NOT_WRITABLE`
    */
   async write(
     source: string,

@@ -34,7 +34,7 @@ export class OutputFile implements OutputSink, AsyncDisposable {
   /**
    * Creates the part beside the file, and the folders above it where they are missing.
    *
-   * @throws `INVALID_ARGUMENT` when it cannot be written, `NO_SPACE`
+   * @throws `NOT_WRITABLE`, `NO_SPACE`
    */
   static async create(path: string): Promise<OutputFile> {
     return await guardWriting(path, async () => {

@@ -33,7 +33,7 @@ export async function encodePicture(
  * Writes a picture as JPEG or PNG, by the path's extension. The file appears whole or not at all,
  * and its folder is made where it is missing.
  *
- * @throws `INVALID_ARGUMENT` for another extension or a path that cannot be written, `NO_SPACE`
+ * @throws `INVALID_ARGUMENT` for another extension, `NOT_WRITABLE`, `NO_SPACE`
  *   when the disk is full.
  */
 export async function savePicture(

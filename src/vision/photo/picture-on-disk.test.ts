@@ -137,7 +137,7 @@ test("a folder that does not exist is reported", async () => {
   const encoded = await readEncoded(await photo().png().toBuffer());
   await assert.rejects(
     PictureOnDisk.decode(encoded, { folder: "/no/such/folder" }),
-    (error) => isOrangeryError(error, "INVALID_ARGUMENT") && /TMPDIR/.test(error.message),
+    (error) => isOrangeryError(error, "NOT_WRITABLE") && /TMPDIR/.test(error.message),
   );
 });
 

@@ -51,7 +51,7 @@ export class PictureOnDisk implements AsyncDisposable {
    * Decodes a photo to disk, with a few rows of it in memory at a time where its format allows: a
    * progressive JPEG, an interlaced PNG, a WebP and an AVIF are decoded whole by their decoders.
    *
-   * @throws `PHOTO_UNREADABLE`, `PHOTO_NO_SPACE` when the disk is full, `INVALID_ARGUMENT` when
+   * @throws `PHOTO_UNREADABLE`, `PHOTO_NO_SPACE` when the disk is full, `NOT_WRITABLE` when
    *   nothing can be written to the folder, or the signal's reason.
    */
   static async decode(
@@ -165,7 +165,7 @@ async function makeFolder(folder: string, { label }: EncodedPhoto): Promise<stri
     const { code } = cause as NodeJS.ErrnoException;
     if (isDiskFull(cause)) throw noSpace(label, folder, cause);
     throw new OrangeryError(
-      "INVALID_ARGUMENT",
+      "NOT_WRITABLE",
       `Expected a folder for temporary files that can be written, got ${code} for ${folder}. ` +
         "Large photos are unpacked there; name another one in TMPDIR.",
       { cause, details: { folder } },
