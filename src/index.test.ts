@@ -51,6 +51,7 @@ const types = [
   "GpuMemory",
   "GpuMemoryOptions",
   "LabelTarget",
+  "LoadedSession",
   "Logger",
   "MemoryReading",
   "MergeOptions",
