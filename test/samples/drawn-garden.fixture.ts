@@ -57,9 +57,12 @@ export class DrawnGarden {
 
 /** How far a point lies inside a convex polygon that runs clockwise, px; negative outside. */
 function insideBy(polygon: readonly Point[], x: number, y: number): number {
-  const distances = polygon.map(([x1, y1], i) => {
-    const [x2, y2] = polygon[(i + 1) % polygon.length]!;
-    return ((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)) / Math.hypot(x2 - x1, y2 - y1);
-  });
-  return Math.min(...distances);
+  let least = Infinity;
+  let [x1, y1] = polygon.at(-1)!;
+  for (const [x2, y2] of polygon) {
+    const distance = ((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1)) / Math.hypot(x2 - x1, y2 - y1);
+    least = Math.min(least, distance);
+    [x1, y1] = [x2, y2];
+  }
+  return least;
 }

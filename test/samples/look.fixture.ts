@@ -1,5 +1,4 @@
-import type { OnnxModel } from "../../src/graph/onnx-nodes.ts";
-import { runModel } from "../../src/graph/run-model.fixture.ts";
+import type { RunnableModel } from "../../src/graph/run-model.fixture.ts";
 import { scaleBoxes } from "../../src/vision/boxes/boxes.ts";
 import { rawExtras, selectCandidates } from "../../src/vision/boxes/candidates.ts";
 import { nms } from "../../src/vision/boxes/nms.ts";
@@ -19,7 +18,7 @@ export interface Sight {
 
 /** Looks at a picture as Ultralytics predicts: confidence 0.25, iou 0.7. */
 export async function look(
-  model: OnnxModel,
+  model: RunnableModel,
   picture: Picture,
   options: { readonly imageSize?: number; readonly minimumRectangle?: boolean } = {},
 ): Promise<Sight[]> {
@@ -32,7 +31,7 @@ export async function look(
   const data = new Float32Array(3 * plan.inputWidth * plan.inputHeight);
   letterbox(picture, plan, data);
   const dims = [1, 3, plan.inputHeight, plan.inputWidth];
-  const { output0, output1 } = await runModel(model, { images: { data, dims } });
+  const { output0, output1 } = await model.run({ images: { data, dims } });
 
   const [, channelCount, anchorCount] = output0!.dims as [number, number, number];
   const head = { data: output0!.data, channelCount, anchorCount, classCount: 1 };

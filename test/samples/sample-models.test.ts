@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { buildBedSegmenter } from "../../scripts/samples/bed-segmenter.ts";
 import { buildSeedlingDetector } from "../../scripts/samples/seedling-detector.ts";
 import { readModel } from "../../src/graph/onnx/model-reader.ts";
 import { serializeModel } from "../../src/graph/onnx/model-writer.ts";
-import { runModel } from "../../src/graph/run-model.fixture.ts";
+import { RunnableModel } from "../../src/graph/run-model.fixture.ts";
 import { Mask } from "../../src/vision/masks/mask.ts";
 import { decodePicture } from "../../src/vision/photo/decode-picture.ts";
 import { DrawnGarden, type Point } from "./drawn-garden.fixture.ts";
@@ -26,6 +26,13 @@ const truths: Record<string, Truth> = hasPhotos
 
 const seedlings = buildSeedlingDetector();
 const beds = buildBedSegmenter();
+const opened = {
+  seedlings: await RunnableModel.open(seedlings),
+  beds: await RunnableModel.open(beds),
+};
+after(async () => {
+  for (const model of Object.values(opened)) await model[Symbol.asyncDispose]();
+});
 const shipped = new URL("../../src/models/samples/", import.meta.url);
 
 describe("sample models", () => {
@@ -37,11 +44,11 @@ describe("sample models", () => {
   }
 
   for (const [model, task, rows, name] of [
-    [seedlings, "detect", 5, "plant"],
-    [beds, "segment", 37, "bed"],
+    ["seedlings", "detect", 5, "plant"],
+    ["beds", "segment", 37, "bed"],
   ] as const) {
     test(`look like a YOLO11 network that finds a ${name}`, async () => {
-      const facts = readModel(serializeModel(model));
+      const facts = readModel(serializeModel({ seedlings, beds }[model]));
       assert.equal(facts.metadata.get("task"), task);
       assert.equal(facts.metadata.get("names"), `{0: '${name}'}`);
       assert.match(facts.metadata.get("args")!, /'dynamic': True/);
@@ -54,7 +61,7 @@ describe("sample models", () => {
         [64, 160],
       ] as const) {
         const images = { data: new Float32Array(3 * height * width), dims: [1, 3, height, width] };
-        const { output0, output1 } = await runModel(model, { images });
+        const { output0, output1 } = await opened[model].run({ images });
         const anchors = (height * width) / 64 + (height * width) / 256 + (height * width) / 1024;
         assert.deepEqual(output0!.dims, [1, rows, anchors]);
         const masks = task === "segment" ? [1, 32, height / 4, width / 4] : undefined;
@@ -90,7 +97,7 @@ describe("buildSeedlingDetector", () => {
       [480, 200],
     ] as const)
       garden.stone(stone, 7);
-    const found = await look(seedlings, garden.toPicture(), { imageSize: 512 });
+    const found = await look(opened.seedlings, garden.toPicture(), { imageSize: 512 });
     assertBoxes(
       found,
       plants.map(([[x, y], r]) => [x - r, y - r, x + r, y + r]),
@@ -110,12 +117,12 @@ describe("buildSeedlingDetector", () => {
       )
       .stone([200, 200], 9)
       .stone([40, 300], 5);
-    assert.deepEqual(await look(seedlings, garden.toPicture(), { imageSize: 512 }), []);
+    assert.deepEqual(await look(opened.seedlings, garden.toPicture(), { imageSize: 512 }), []);
   });
 
   for (const [file, truth] of Object.entries(truths)) {
     test(`counts ${truth.plants} plants on ${file}`, { skip }, async () => {
-      const found = await look(seedlings, await decodePicture(new URL(file, photos)));
+      const found = await look(opened.seedlings, await decodePicture(new URL(file, photos)));
       const error = Math.abs(found.length - truth.plants);
       assert.ok(error <= 0.02 * truth.plants, `${found.length} of ${truth.plants} plants`);
       assertBoxes(found, truth.boxes, 0.95);
@@ -141,25 +148,28 @@ describe("buildBedSegmenter", () => {
 
   for (const minimumRectangle of [true, false]) {
     test(`finds each bed once, ${minimumRectangle ? "without" : "with"} padding`, async () => {
-      const found = await look(beds, garden.toPicture(), { imageSize: 512, minimumRectangle });
+      const found = await look(opened.beds, garden.toPicture(), {
+        imageSize: 512,
+        minimumRectangle,
+      });
       assertMasks(found, [left, right], [512, 384]);
     });
   }
 
   test("finds none on open soil", async () => {
     const open = new DrawnGarden(512, 384).stone([100, 100], 9).plant([300, 200], 12).toPicture();
-    assert.deepEqual(await look(beds, open, { imageSize: 512 }), []);
+    assert.deepEqual(await look(opened.beds, open, { imageSize: 512 }), []);
   });
 
   test("finds none in what is lighter than the ground", async () => {
     const dark = new DrawnGarden(512, 384, [20, 18, 16]).bed(left, [90, 90, 90]).toPicture();
-    assert.deepEqual(await look(beds, dark, { imageSize: 512 }), []);
+    assert.deepEqual(await look(opened.beds, dark, { imageSize: 512 }), []);
   });
 
   for (const [file, truth] of Object.entries(truths)) {
     test(`finds ${truth.beds.length} beds on ${file}`, { skip }, async () => {
       const picture = await decodePicture(new URL(file, photos));
-      const found = await look(beds, picture);
+      const found = await look(opened.beds, picture);
       assertMasks(found, truth.beds, [picture.widthPx, picture.heightPx]);
     });
   }
