@@ -29,9 +29,14 @@ async function makeOne(path: string): Promise<"ENOENT" | undefined> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "ENOENT") return code;
-    if (code !== "EEXIST" || !(await stat(path)).isDirectory()) throw error;
+    if (code !== "EEXIST") throw error;
+    if (!(await stat(path)).isDirectory()) throw noFolder(path);
   }
   return undefined;
+}
+
+function noFolder(path: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${path} is a file`), { code: "ENOTDIR" });
 }
 
 function notMade(path: string): NodeJS.ErrnoException {
