@@ -70,7 +70,7 @@ describe("the tarball", () => {
     }
   });
 
-  test("has all modules as JavaScript with types, other files as they are, and no tests", async () => {
+  test("has all modules as JavaScript with types, other files unchanged, and no tests", async () => {
     const files = (await readdirFiles(join(root, "src"))).filter(
       (file) => !/\.(test|fixture)\./.test(file),
     );
