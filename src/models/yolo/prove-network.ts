@@ -14,7 +14,7 @@ export interface ProveNetworkOptions {
 }
 
 /**
- * Runs a network on grey, at its fixed size or the least that its stride allows.
+ * Runs a network on grey, at its fixed size or a small one.
  *
  * @returns the network, with a head that is certain
  * @throws `DEVICE_UNAVAILABLE` for NaN or infinity, `MODEL_NOT_YOLO` for a head that turns out to
@@ -25,8 +25,7 @@ export async function proveNetwork(
   options: ProveNetworkOptions,
 ): Promise<NetworkSignature> {
   const { network, device, runtime, signal } = options;
-  const least = 2 * network.stride;
-  const [height, width] = network.fixedSizeHw ?? [least, least];
+  const [height, width] = sizeOf(network);
   const shape = [1, network.inputChannels, height, width];
   using input = runtime.createTensor(network.inputType, shape);
   input.data.fill(0.5);
@@ -40,6 +39,22 @@ export async function proveNetwork(
   }
   await session.trimMemory(arenasOf(device));
   return proven;
+}
+
+function sizeOf({
+  fixedSizeHw,
+  defaultSizeHw,
+  stride,
+  head,
+}: NetworkSignature): readonly [number, number] {
+  if (fixedSizeHw !== undefined) return fixedSizeHw;
+  // An end-to-end head chooses a fixed number of its anchors, which a small input does not have.
+  if (head === "end-to-end") {
+    const [height, width] = defaultSizeHw.map((extent) => Math.ceil(extent / stride) * stride);
+    return [height!, width!];
+  }
+  // With 336 anchors, more than the 300 that are chosen where the head turns out to be such a one.
+  return [4 * stride, 4 * stride];
 }
 
 function requireFinite(outputs: Readonly<Record<string, Tensor>>, { label }: Device): void {
