@@ -56,9 +56,9 @@ describe("networks built from checkpoints", { skip }, () => {
 
 async function buildModel(name: string, imageSize: readonly [number, number] | "dynamic") {
   const file = fileURLToPath(new URL(`models/${name}.pt`, fixtures));
-  const { network, names, description, facts } = await readYoloCheckpoint(file);
+  const { network, names, description, metadata } = await readYoloCheckpoint(file);
   const batch = imageSize === "dynamic" ? imageSize : 1;
-  return createYoloModel({ network, imageSize, batch, names, description, origin: facts });
+  return createYoloModel({ network, imageSize, batch, names, description, origin: metadata });
 }
 
 /** A photo and noise, as inputs of 320 × 320. */

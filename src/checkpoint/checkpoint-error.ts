@@ -1,6 +1,6 @@
 import { OrangeryError } from "../errors.ts";
 
-/** The file is not what it says it is: cut off, overwritten, or never a checkpoint. */
+/** Creates the error for a file that is cut off, overwritten, or no checkpoint at all. */
 export function damaged(what: string, details?: Details): OrangeryError {
   return new OrangeryError(
     "CHECKPOINT_UNREADABLE",
@@ -9,16 +9,17 @@ export function damaged(what: string, details?: Details): OrangeryError {
   );
 }
 
-/** The file asks for something that is never done or read, whatever the reason. */
+/** Creates the error for a file that asks for something that is never done. */
 export function refused(what: string, details?: Details): OrangeryError {
   return new OrangeryError(
     "CHECKPOINT_REFUSED",
-    `${what}. Nothing of the file was run. If you trust where it comes from, export it there to ONNX (\`yolo export format=onnx\`) and use that.`,
+    `${what}. Nothing of the file was run. If you trust where it comes from, export it there to ` +
+      "ONNX (`yolo export format=onnx`) and use that.",
     { details },
   );
 }
 
-/** The file is of a kind that a person may well have, but that is not read here. */
+/** Creates the error for a file of a kind that exists, but that is not read here. */
 export function unsupported(what: string, details?: Details): OrangeryError {
   return new OrangeryError("CHECKPOINT_UNSUPPORTED", what, { details });
 }
@@ -30,14 +31,16 @@ export function otherByteOrder(quotedName: string): OrangeryError {
   );
 }
 
-/** The file has weights, and not the layers that they belong to. */
+/** Creates the error for a file of weights without their layers. */
 export function weightsOnly(): OrangeryError {
   return unsupported(
-    "It holds weights without the network that they belong to (a state_dict). In Python, load them into their model (`load_state_dict`), and save that with Ultralytics' `model.save(path)`.",
+    "It holds weights without the network that they belong to (a state_dict). In Python, load " +
+      "them into their model (`load_state_dict`), and save that with Ultralytics' " +
+      "`model.save(path)`.",
   );
 }
 
-/** Does what reads a checkpoint, and says of what is wrong with it which file it is in. */
+/** Runs `read`, and names the file in the errors that it throws. */
 export async function naming<T>(path: string, read: () => T | Promise<T>): Promise<T> {
   try {
     return await read();
@@ -50,18 +53,18 @@ export async function naming<T>(path: string, read: () => T | Promise<T>): Promi
   }
 }
 
-/** The file would take more memory or time than any YOLO network needs. */
+/** Creates the error for a file that takes more memory or time than any YOLO network. */
 export function tooLarge(what: string, details?: Details): OrangeryError {
   return new OrangeryError(
     "CHECKPOINT_TOO_LARGE",
-    `${what}. No YOLO network is that large: the file is something else or was made to do harm.`,
+    `${what}. No YOLO network is that large: the file is something else, or made to do harm.`,
     { details },
   );
 }
 
 /**
- * What is wrong with a value of a pickle. Thrown where it is noticed; the machine, which knows the
- * opcode and where it is, makes a CHECKPOINT_REFUSED of it.
+ * Something wrong with a value of a pickle. The machine, which knows the opcode and its place,
+ * turns it into a CHECKPOINT_REFUSED.
  */
 export class PickleProblem extends Error {}
 
@@ -69,9 +72,7 @@ type Details = Readonly<Record<string, unknown>>;
 
 const quotedCharacters = 120;
 
-/**
- * Text of the file for a message: short, and without characters that a terminal would act on.
- */
+/** Quotes text of the file for a message: shortened, and without control characters. */
 export function quote(text: string): string {
   const short = text.length > quotedCharacters ? `${text.slice(0, quotedCharacters)}…` : text;
   const visible = short.replace(

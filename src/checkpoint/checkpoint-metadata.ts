@@ -2,10 +2,10 @@ import { type PickleDict, PickledTuple, type PickleValue } from "./pickle/pickle
 
 type Scalar = string | number | boolean | null;
 
-/** A setting, as far as it is plain: a scalar, or one or two numbers, as an image size may be. */
+/** A plain setting: a scalar, or one or two numbers, as an image size may be. */
 export type Setting = Scalar | readonly number[];
 
-/** What a checkpoint says of itself besides the network. What it leaves out is absent. */
+/** What a checkpoint says of itself besides the network. */
 export interface CheckpointMetadata {
   /** When it was saved, in ISO 8601. */
   readonly date?: string;
@@ -13,30 +13,30 @@ export interface CheckpointMetadata {
   readonly version?: string;
   readonly license?: string;
   readonly docs?: string;
-  /** -1 when training has ended. */
+  /** -1 after the end of the training. */
   readonly epoch?: number;
-  /** The training's settings, as far as they are plain. */
+  /** The plain settings of the training. */
   readonly trainArgs: ReadonlyMap<string, Setting>;
-  /** The last validation's results, as far as they are plain. */
+  /** The plain results of the last validation. */
   readonly trainMetrics: ReadonlyMap<string, Setting>;
 }
 
-/** Longer texts and more entries than a training has are left out: facts go into other files. */
+/** Longer texts and more entries than a training has are left out: they go into other files. */
 const maxTextLength = 2000;
 const maxEntries = 1000;
 
 export function readMetadata(checkpoint: PickleDict): CheckpointMetadata {
-  const facts: { -readonly [K in keyof CheckpointMetadata]: CheckpointMetadata[K] } = {
+  const metadata: { -readonly [K in keyof CheckpointMetadata]: CheckpointMetadata[K] } = {
     trainArgs: settingsOf(checkpoint.get("train_args")),
     trainMetrics: settingsOf(checkpoint.get("train_metrics")),
   };
   for (const name of ["date", "version", "license", "docs"] as const) {
     const value = checkpoint.get(name);
-    if (typeof value === "string" && isScalar(value)) facts[name] = value;
+    if (typeof value === "string" && isScalar(value)) metadata[name] = value;
   }
   const epoch = checkpoint.get("epoch");
-  if (typeof epoch === "number") facts.epoch = epoch;
-  return facts;
+  if (typeof epoch === "number") metadata.epoch = epoch;
+  return metadata;
 }
 
 function settingsOf(value: PickleValue | undefined): Map<string, Setting> {
@@ -52,7 +52,7 @@ function settingsOf(value: PickleValue | undefined): Map<string, Setting> {
   return settings;
 }
 
-/** Undefined for what is not plain. */
+/** Returns a plain setting as it is, and undefined for anything else. */
 export function toSetting(value: PickleValue | undefined): Setting | undefined {
   if (value === undefined) return undefined;
   if (isScalar(value)) return value;

@@ -106,8 +106,8 @@ describe("reading a checkpoint", () => {
     assert.equal((await read(writeCheckpoint(one))).model.className, "a.Network");
   });
 
-  test("gives the facts that are plain, and leaves out the others", async () => {
-    const { facts } = await read(
+  test("gives the metadata that are plain, and leaves out the others", async () => {
+    const { metadata } = await read(
       writeCheckpoint(
         dict({
           date: "2026-01-02",
@@ -121,7 +121,7 @@ describe("reading a checkpoint", () => {
         }),
       ),
     );
-    assert.deepEqual(facts, {
+    assert.deepEqual(metadata, {
       date: "2026-01-02",
       version: "8.4.126",
       epoch: -1,
@@ -354,10 +354,10 @@ describe("reading a checkpoint", () => {
     ["beds-seg.pt", "ultralytics.nn.tasks.SegmentationModel", 565],
   ] as const) {
     test(`reads ${file}, which Ultralytics saved`, { skip }, async () => {
-      const { model, facts } = await readCheckpoint(fileURLToPath(new URL(file, fixtures)));
+      const { model, metadata } = await readCheckpoint(fileURLToPath(new URL(file, fixtures)));
       assert.equal(model.className, className);
-      assert.equal(facts.version, "8.4.126");
-      assert.equal(facts.trainArgs.get("imgsz"), 320);
+      assert.equal(metadata.version, "8.4.126");
+      assert.equal(metadata.trainArgs.get("imgsz"), 320);
       const tensors = reachableTensors(model);
       assert.equal(tensors.size, tensorCount);
       for (const tensor of tensors) {

@@ -14,20 +14,20 @@ import { readZipCheckpoint } from "./zip-checkpoint.ts";
 
 export type { CheckpointMetadata } from "./checkpoint-metadata.ts";
 
-/** A checkpoint as Ultralytics saves it, unpickled without running anything of it. */
+/** A checkpoint as Ultralytics saves it, unpickled without running any of it. */
 export interface Checkpoint {
   /** The averaged network (`ema`) where the file has one, else `model`; its tensors are read. */
   readonly model: PickledObject;
-  /** Numbers that are stored for it, of which its tensors are views. */
+  /** The number of elements in the storages of its tensors. */
   readonly storedElements: number;
-  readonly facts: CheckpointMetadata;
+  readonly metadata: CheckpointMetadata;
 }
 
 /**
- * Reads a `.pt` file and executes nothing of it.
+ * Reads a `.pt` file without executing any of it.
  *
  * @throws `MODEL_NOT_FOUND`, `CHECKPOINT_UNREADABLE`, `CHECKPOINT_REFUSED`,
- *   `CHECKPOINT_TOO_LARGE` or `CHECKPOINT_UNSUPPORTED`, saying what is wrong and where.
+ *   `CHECKPOINT_TOO_LARGE` or `CHECKPOINT_UNSUPPORTED`, saying what is wrong and where
  */
 export async function readCheckpoint(
   path: string,
@@ -44,7 +44,7 @@ export async function readCheckpoint(
 
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    // Asked first, because opening a pipe would wait for someone to write to it.
+    // First of all, because opening a pipe would wait for a writer.
     if (!(await stat(path)).isFile()) throw new Error("it is not a file");
     return await open(path);
   } catch (cause) {
@@ -72,7 +72,7 @@ async function readFrom(file: FileHandle, signal: AbortSignal | undefined): Prom
   }
   const model = findModel(root);
   const storedElements = await readWeights(model, pickled, signal);
-  return { model, storedElements, facts: readMetadata(root) };
+  return { model, storedElements, metadata: readMetadata(root) };
 }
 
 async function readPickledFile(
@@ -105,7 +105,7 @@ function findModel(root: PickleDict): PickledObject {
   );
 }
 
-/** Where PyTorch's wrappers have the module that they wrap, by their class. */
+/** The name of the wrapped module in each of PyTorch's wrappers. */
 const wrappers: ReadonlyMap<string, string> = new Map([
   ["torch.nn.parallel.data_parallel.DataParallel", "module"],
   ["torch.nn.parallel.distributed.DistributedDataParallel", "module"],

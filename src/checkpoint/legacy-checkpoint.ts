@@ -8,15 +8,15 @@ import { readExactly } from "./read-exactly.ts";
 import { elementBytes, type TensorStorage } from "./tensors/tensor-storage.ts";
 import { maxStoredBytes } from "./tensors/weight-limit.ts";
 
-/** Before each storage's numbers stands how many they are. */
+/** The number of elements stands before each storage. */
 const countBytes = 8;
 
 const legacyProtocol = 1001;
 
 /**
- * Reads the form that PyTorch wrote before version 1.6, and still writes where it is asked to: five
- * pickles, which are a magic number, the protocol, the machine's byte order, the value, and the keys of
- * the storages; then the storages in the order of the keys.
+ * Reads the form that PyTorch wrote before version 1.6, and still writes on request. It has five
+ * pickles: a magic number, the protocol, the machine's byte order, the value, and the keys of the
+ * storages. The storages follow in the order of the keys.
  */
 export async function readLegacyCheckpoint(
   file: FileHandle,
@@ -62,7 +62,7 @@ function checkByteOrder(system: PickleValue): void {
   if (system.get("little_endian") !== true) throw otherByteOrder("`big`");
 }
 
-/** A class of modules is written as `("module", class, file, source)`, of which the class counts. */
+/** Returns the class of `("module", class, file, source)`, as classes of modules are written. */
 function moduleOf(id: PickleValue): PickledGlobal | undefined {
   const [kind, type, ...source] = id instanceof PickledTuple ? id.items : [];
   return kind === "module" && type instanceof PickledGlobal && source.length === 2
@@ -70,7 +70,7 @@ function moduleOf(id: PickleValue): PickledGlobal | undefined {
     : undefined;
 }
 
-/** Where the numbers of each storage are, by its key. */
+/** Returns where each storage begins in the file, by its key. */
 function placesOf(
   keys: PickleValue,
   {

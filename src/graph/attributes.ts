@@ -2,8 +2,8 @@ import { OrangeryError } from "../errors.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "./onnx-nodes.ts";
 
 /**
- * Attributes of a node by name, in short: numbers are integers, as most ONNX attributes are, and a
- * float is written `float(0.5)`. Undefined ones are left out.
+ * Attributes of a node by name, in short form: numbers are integers, as most ONNX attributes are;
+ * a float is `float(0.5)`. Undefined ones are left out.
  */
 export type Attributes = Readonly<Record<string, AttributeValue | undefined>>;
 
@@ -14,7 +14,7 @@ export function float(value: number): OnnxAttribute {
   return Object.freeze({ type: "float", value });
 }
 
-/** Attributes as nodes hold them. Throws INVALID_ARGUMENT for a plain number that is no integer. */
+/** Converts attributes to ONNX. @throws `INVALID_ARGUMENT` for a plain number that is no integer */
 export function toOnnxAttributes(opType: string, attributes: Attributes): OnnxNode["attributes"] {
   const frozen: Record<string, OnnxAttribute> = {};
   for (const [name, value] of Object.entries(attributes)) {

@@ -6,14 +6,14 @@ import { createWeights } from "./tensor.ts";
 /** A value that flows through the graph: its name. */
 export type Value = string;
 
-/** What a node reads: a value, a scalar of the graph's float type, or "" for an optional input that is left out. */
+/** An input of a node: a value, a scalar of the graph's float type, or "" for one left out. */
 export type NodeInput = Value | number;
 
 /** The type of weights and activations. */
 export type FloatType = "float32" | "float16";
 
 /**
- * Writes a graph node by node, in the order in which it is to be run.
+ * Builds a graph node by node, in the order of a run.
  *
  * ```ts
  * const graph = new GraphBuilder("double");
@@ -37,12 +37,12 @@ export class GraphBuilder {
     this.#floatType = options.floatType ?? "float32";
   }
 
-  /** The type of all weights and constants that are no integers. */
+  /** The type of weights and of constants that are not integers. */
   get floatType(): FloatType {
     return this.#floatType;
   }
 
-  /** Adds what `build` adds with weights and constants of another float type. */
+  /** Runs `build` with another float type for weights and constants. */
   inFloatType<T>(floatType: FloatType, build: () => T): T {
     const outer = this.#floatType;
     this.#floatType = floatType;
@@ -53,19 +53,19 @@ export class GraphBuilder {
     }
   }
 
-  /** Declares an input; a dim is a number or, where the size is free, its name. */
+  /** Declares an input. A dim is a number, or a name where the size is free. */
   input(name: string, elementType: OnnxDataType, dims: ValueInfo["dims"]): Value {
     this.#inputs.push(valueInfo(name, elementType, dims));
     return name;
   }
 
-  /** Declares `value` to be the output `name`. */
+  /** Declares `value` as the output `name`. */
   output(name: string, value: Value, elementType: OnnxDataType, dims: ValueInfo["dims"]): void {
     this.#pushNode("Identity", [value], [name], {});
     this.#outputs.push(valueInfo(name, elementType, dims));
   }
 
-  /** Adds a node with one output and returns that. */
+  /** Adds a node with one output and returns the output. */
   node(opType: string, inputs: readonly NodeInput[], attributes: Attributes = {}): Value {
     return this.nodes(opType, inputs, { attributes, outputCount: 1 })[0]!;
   }
@@ -92,21 +92,20 @@ export class GraphBuilder {
     });
   }
 
-  /** A tensor that is part of the model: weights, or any constant that is not a scalar. */
+  /** Adds a tensor that is part of the model, such as weights. */
   initializer(tensor: OnnxTensor): Value {
     this.#initializers.push(tensor);
     return tensor.name;
   }
 
-  /** Weights, rounded to the graph's float type. */
+  /** Adds weights, rounded to the graph's float type. */
   weights(name: string, dims: readonly number[], values: Float32Array): Value {
     const elements = this.floatType === "float16" ? Float16Array.from(values) : values;
     return this.initializer(createWeights(name, dims, elements));
   }
 
   /**
-   * A constant of the graph's float type, or of another where an operator wants that; the same
-   * constant is stored once.
+   * Adds a constant of the graph's float type, or of another one; equal constants are stored once.
    */
   floats(
     values: readonly number[],
@@ -121,12 +120,12 @@ export class GraphBuilder {
     return this.node("Cast", [x], { to: onnxDataTypes.indexOf(elementType) });
   }
 
-  /** An int64 constant, as axes, shapes and indices are; the same constant is stored once. */
+  /** Adds an int64 constant, as axes, shapes and indices are; equal ones are stored once. */
   ints(values: readonly number[], dims: readonly number[] = [values.length]): Value {
     return this.#constant(BigInt64Array.from(values, BigInt), dims);
   }
 
-  /** Names all nodes that `build` adds with `name` in front, as the layers of a network are. */
+  /** Puts `name` before the names of all nodes that `build` adds, as layers of networks have it. */
   scope<T>(name: string, build: () => T): T {
     this.#scope.push(name);
     try {
@@ -136,20 +135,20 @@ export class GraphBuilder {
     }
   }
 
-  /** A graph for an attribute, such as a loop's body; its nodes may read this graph's values too. */
+  /** Builds a graph for an attribute, such as a loop's body; it may read this graph's values. */
   subgraph(name: string, build: (body: GraphBuilder) => void): OnnxGraph {
     const body = new GraphBuilder(this.scopedName(name), { floatType: this.floatType });
-    // The names of a graph and its subgraphs must all differ.
+    // Names must be unique in a graph and its subgraphs.
     body.scope(this.scopedName(name), () => build(body));
     return body.toGraph();
   }
 
-  /** `name` with the scopes it is in, for tensors that should carry their layer's name. */
+  /** Returns `name` with its scopes before it, for tensors named after their layer. */
   scopedName(name: string): string {
     return [...this.#scope, name].join(".");
   }
 
-  /** The names of the scopes that are open, joined by dots. */
+  /** The names of the open scopes, joined by dots. */
   get scopePath(): string {
     return this.#scope.join(".");
   }
@@ -165,8 +164,8 @@ export class GraphBuilder {
   }
 
   /**
-   * The finished model. Opset 17 (ONNX 1.12) has every operator we need and kernels on every
-   * execution provider.
+   * Returns the finished model. Opset 17 (ONNX 1.12) has all operators that are needed, and
+   * kernels for them on every execution provider.
    */
   toModel(options: { readonly metadata?: Iterable<readonly [string, string]> } = {}): OnnxModel {
     return Object.freeze({

@@ -1,8 +1,8 @@
 import type { OnnxDataType } from "./onnx-data-type.ts";
 
 /**
- * An ONNX model as frozen plain objects. `serializeModel` turns it into the bytes of an `.onnx`
- * file; `GraphBuilder` is the short way to write one.
+ * An ONNX model as frozen plain objects. `GraphBuilder` builds one, `serializeModel` turns it into
+ * the bytes of an `.onnx` file.
  *
  * The names follow onnx.proto (https://onnx.ai/onnx/api/classes.html), in camel case.
  */
@@ -54,6 +54,6 @@ export interface OnnxTensor {
 export interface ValueInfo {
   readonly name: string;
   readonly elementType: OnnxDataType;
-  /** A number, or the name of a size that is known only when the model runs ("?" if it has none). */
+  /** Numbers, and names of sizes that are known only in a run ("?" without a name). */
   readonly dims: readonly (number | string)[];
 }

@@ -5,8 +5,9 @@ import type { OnnxTensor } from "./onnx-nodes.ts";
 type Elements = Float32Array | Float16Array | BigInt64Array | Int32Array | Uint8Array;
 
 /**
- * A float32, float16, int64, int32 or uint8 tensor over `elements`, which are not copied.
- * Throws INVALID_ARGUMENT when their number is not the product of `dims`.
+ * Creates a float32, float16, int64, int32 or uint8 tensor over `elements`, which are not copied.
+ *
+ * @throws `INVALID_ARGUMENT` when their number is not the product of `dims`
  */
 export function createWeights(
   name: string,
@@ -17,7 +18,8 @@ export function createWeights(
   if (elements.length !== expected) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected ${expected} elements for tensor "${name}" of [${dims.join(", ")}], got ${elements.length}.`,
+      `Expected ${expected} elements for tensor "${name}" of [${dims.join(", ")}], ` +
+        `got ${elements.length}.`,
     );
   }
   return Object.freeze({
@@ -29,7 +31,7 @@ export function createWeights(
   });
 }
 
-/** The number of elements of a tensor of these sizes; 1 for a scalar. */
+/** Returns the number of elements of a tensor of these sizes; 1 for a scalar. */
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
 }

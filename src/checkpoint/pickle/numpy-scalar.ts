@@ -1,6 +1,6 @@
 import { PickledObject, type PickleValue } from "./pickle-values.ts";
 
-/** How the bytes of a number are read, by numpy's letter and size. */
+/** Readers of a number's bytes, by numpy's letter and size. */
 const readers = new Map<PickleValue, (bytes: DataView) => number | bigint | boolean>([
   ["b1", (bytes) => bytes.getUint8(0) !== 0],
   ["i1", (bytes) => bytes.getInt8(0)],
@@ -17,8 +17,8 @@ const readers = new Map<PickleValue, (bytes: DataView) => number | bigint | bool
 ]);
 
 /**
- * The number of a numpy scalar, which is pickled as `scalar(dtype("f8"), bytes)`; undefined for what is
- * no such number. Settings and metrics of a training are often numpy's.
+ * Returns the number of a numpy scalar, which is pickled as `scalar(dtype("f8"), bytes)`;
+ * undefined for anything else. Settings and metrics of a training are often numpy's.
  */
 export function numpyScalar([dtype, bytes]: readonly PickleValue[]):
   | number
@@ -26,7 +26,7 @@ export function numpyScalar([dtype, bytes]: readonly PickleValue[]):
   | boolean
   | undefined {
   const [type] = argsOf(dtype, "numpy.dtype");
-  // Protocol 2 has no bytes: they are text that is to be encoded.
+  // Protocol 2 has no bytes: they are written as text to be encoded.
   const [text, encoding] = argsOf(bytes, "_codecs.encode");
   const reader = readers.get(type ?? null);
   if (reader === undefined || typeof text !== "string" || encoding !== "latin1") return undefined;

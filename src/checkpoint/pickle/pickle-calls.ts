@@ -12,10 +12,10 @@ import {
 
 type Call = (args: readonly PickleValue[], callee: PickledGlobal) => PickleValue;
 
-/** The calls that have a meaning. Python 3 writes `__builtin__` for protocol 2. */
+/** Calls that make a value here. Python 3 writes `__builtin__` for protocol 2. */
 const meanings = new Map<string, Call>([
   ["collections.OrderedDict", makeOrderedDict],
-  // Its argument makes what is missing, and nothing is missing that is not looked for.
+  // Its argument makes missing values, of which none is asked for.
   ["collections.defaultdict", () => new Map()],
   ["__builtin__.set", makeSet],
   ["builtins.set", makeSet],
@@ -34,17 +34,17 @@ const meanings = new Map<string, Call>([
 const actingModules: ReadonlySet<string> = new Set(
   (
     "__builtin__ builtins os posix posixpath nt ntpath sys subprocess commands popen2 pty shutil " +
-    "importlib imp pkgutil runpy code codeop types marshal pickle _pickle cPickle copy_reg copyreg " +
-    "shelve socket socketserver ssl http urllib urllib2 httplib ftplib smtplib telnetlib xmlrpc " +
-    "webbrowser ctypes _ctypes multiprocessing threading _thread thread asyncio concurrent signal " +
-    "platform timeit trace pdb bdb profile cProfile doctest pydoc idlelib pip distutils ensurepip " +
-    "venv operator _operator functools _functools tempfile io _io codecs _codecs fileinput " +
-    "linecache tarfile zipfile gc inspect ast compileall py_compile site test unittest sqlite3 " +
-    "logging"
+    "importlib imp pkgutil runpy code codeop types marshal pickle _pickle cPickle copy_reg " +
+    "copyreg shelve socket socketserver ssl http urllib urllib2 httplib ftplib smtplib telnetlib " +
+    "xmlrpc webbrowser ctypes _ctypes multiprocessing threading _thread thread asyncio " +
+    "concurrent signal platform timeit trace pdb bdb profile cProfile doctest pydoc idlelib pip " +
+    "distutils ensurepip venv operator _operator functools _functools tempfile io _io codecs " +
+    "_codecs fileinput linecache tarfile zipfile gc inspect ast compileall py_compile site test " +
+    "unittest sqlite3 logging"
   ).split(" "),
 );
 
-/** Of these modules, what makes plain data; the call becomes a placeholder. */
+/** Calls of these modules that make plain data; they become placeholders. */
 const inertCalls: ReadonlySet<string> = new Set([
   // Bound methods: `getattr(conv, "forward_fuse")`.
   "__builtin__.getattr",
@@ -81,7 +81,7 @@ function makeOrderedDict(args: readonly PickleValue[]): PickleValue {
   throw new PickleProblem("expected no arguments");
 }
 
-/** Sets of anything but text are of no use here. */
+/** Only sets of text are of use here. */
 function makeSet(args: readonly PickleValue[], callee: PickledGlobal): PickleValue {
   const [members] = args;
   if (!Array.isArray(members) || args.length !== 1) throw new PickleProblem("expected a list");
@@ -106,7 +106,7 @@ function rebuildTensor(args: readonly PickleValue[]): PickleValue {
   if (args.length < 6 || args.length > 7 || typeof offset !== "number") {
     throw new PickleProblem("expected a storage, an offset, a size, a stride and 2 or 3 more");
   }
-  // PyTorch says here of a view that its values are negated or conjugated.
+  // It marks views whose values are negated or conjugated.
   if (metadata !== null && !(metadata instanceof Map && metadata.size === 0)) {
     throw new PickleProblem("a tensor with metadata, which is not understood");
   }
@@ -118,7 +118,7 @@ function rebuildParameter([tensor]: readonly PickleValue[]): PickleValue {
   throw new PickleProblem("expected a tensor");
 }
 
-/** The items, which the tensor checks to be numbers. */
+/** Returns the items; the tensor checks that they are numbers. */
 function numbersOf(value: PickleValue | undefined): readonly number[] {
   if (!(value instanceof PickledTuple)) throw new PickleProblem("expected tuples of numbers");
   return value.items as readonly number[];

@@ -3,7 +3,7 @@ import { damaged } from "../checkpoint-error.ts";
 /** Longer than any name of a module or class. */
 const maxLineBytes = 512;
 
-/** Reads a pickle's bytes in order; throws CHECKPOINT_UNREADABLE where they end too early. */
+/** Reads a pickle's bytes in order. @throws `CHECKPOINT_UNREADABLE` where they end too early */
 export class PickleCursor {
   readonly #bytes: Buffer;
   #at: number;
@@ -33,16 +33,16 @@ export class PickleCursor {
     return this.#bytes.readUInt32LE(this.#take(4));
   }
 
-  /** Big-endian, other than all else. */
+  /** Big-endian, unlike everything else. */
   float64(): number {
     return this.#bytes.readDoubleBE(this.#take(8));
   }
 
-  /** Two's complement, little-endian, of any length; 0 when empty. */
+  /** Reads an integer in two's complement, little-endian, of any length; 0 when empty. */
   integer(byteLength: number): number | bigint {
     const start = this.#take(byteLength);
     if (byteLength === 0) return 0;
-    // The uppermost 1 to 4 bytes have the sign; then word by word down.
+    // The highest 1 to 4 bytes hold the sign; then word by word downwards.
     let at = start + 4 * (Math.ceil(byteLength / 4) - 1);
     let value: number | bigint = this.#bytes.readIntLE(at, start + byteLength - at);
     while (at > start) {
@@ -55,21 +55,21 @@ export class PickleCursor {
   }
 
   /**
-   * What is no UTF-8 becomes U+FFFD: Python also writes halves of surrogate pairs, which stand for
-   * bytes of file names that are no text.
+   * Reads UTF-8; anything else becomes U+FFFD. Python also writes halves of surrogate pairs, which
+   * stand for bytes of file names that are no text.
    */
   text(byteLength: number): string {
     const start = this.#take(byteLength);
     return this.#bytes.toString("utf8", start, start + byteLength);
   }
 
-  /** Python 2's `str`: one character a byte. */
+  /** Reads Python 2's `str`: one character per byte. */
   latin1(byteLength: number): string {
     const start = this.#take(byteLength);
     return this.#bytes.toString("latin1", start, start + byteLength);
   }
 
-  /** Text up to the end of the line, which is left out. */
+  /** Reads text up to the end of the line, which is left out. */
   line(): string {
     const start = this.#at;
     const end = this.#bytes.indexOf(0x0a, start);

@@ -11,21 +11,21 @@ import {
 } from "./pickle-values.ts";
 
 /**
- * What a pickle can make us hold stays below some 400 MB, and the time below a second. YOLO11n has
+ * They keep the memory for a pickle below some 400 MB, and the time below a second. YOLO11n has
  * 130 KB, 53,000 opcodes, 11,000 memo places and 17,000 values; the largest network with its
- * optimizer's state about ten times that.
+ * optimizer's state has about ten times as many.
  */
 export const pickleLimits = {
   bytes: 16 << 20,
   opcodes: 2_000_000,
   memo: 1_000_000,
-  /** Lists, dicts, objects and other containers, and the entries that are copied among them. */
+  /** Lists, dicts, objects and other containers, and entries that are copied between them. */
   values: 500_000,
   /**
-   * Keys of dicts that are numbers. V8 hashes numbers without a secret seed, so that a file can
-   * choose them to collide, which makes each insertion a search: 10,000 such keys take 0.25 s, and
-   * ten times as many a hundred times that. Indices, of which a network may have more, are not
-   * counted: {@link isIndex} leaves too few to choose from.
+   * Keys of dicts that are numbers. V8 hashes numbers without a secret seed, so a file can choose
+   * keys that collide, and each insertion becomes a search: 10,000 such keys take 0.25 s, ten
+   * times as many a hundred times that. Indices are not counted: a network may have more of them,
+   * and {@link isIndex} leaves too few to choose from.
    */
   numericKeys: 10_000,
 } as const;
@@ -35,8 +35,8 @@ const globalName = /^[A-Za-z_][\w.<>]*$/;
 
 /**
  * Reads a pickle as PyTorch writes it, protocol 2, and executes nothing: a class or function is a
- * name, an object is a name, arguments and state. Every opcode outside a list is refused, and so is
- * a call of anything outside another ({@link callGlobal}).
+ * name; an object is a name, arguments and state. Opcodes that PyTorch does not write are refused,
+ * and calls that would act on the machine ({@link callGlobal}).
  *
  * @param loadPersistent Turns a persistent id into a value; throws a `PickleProblem`.
  * @throws `CHECKPOINT_UNREADABLE`, `CHECKPOINT_REFUSED` or `CHECKPOINT_TOO_LARGE`,
@@ -54,7 +54,7 @@ export function readPickle(
   throw damaged(`The pickle ends at byte ${end} and leaves something over`, { offset: end });
 }
 
-/** Reads a pickle that begins at byte `start`, as {@link readPickle}; other things may follow it. */
+/** Reads a pickle that begins at byte `start` and may have something after it. */
 export function readPickleAt(
   bytes: Buffer,
   start: number,
@@ -81,13 +81,13 @@ class PickleMachine {
   readonly #cursor: PickleCursor;
   readonly #loadPersistent: (id: PickleValue) => PickleValue;
   #stack: PickleValue[] = [];
-  /** The stacks below each open mark: what belongs to a mark is a stack of its own. */
+  /** The stacks below each open mark; the values after a mark have a stack of their own. */
   readonly #outerStacks: PickleValue[][] = [];
   readonly #memo: PickleValue[] = [];
   #values = 0;
   #numericKeys = 0;
   #opcode = 0;
-  /** Where the opcode being worked on is. */
+  /** Where the current opcode is. */
   #offset = 0;
 
   constructor(cursor: PickleCursor, loadPersistent: (id: PickleValue) => PickleValue) {
@@ -101,7 +101,7 @@ class PickleMachine {
   }
 
   run(): PickleValue {
-    for (let count = 0; count < pickleLimits.opcodes; count += 1) {
+    for (let count = 0; count < pickleLimits.opcodes; count++) {
       this.#offset = this.#cursor.at;
       this.#opcode = this.#cursor.uint8();
       if (this.#opcode === opcodes.STOP) return this.#finish();
@@ -120,7 +120,7 @@ class PickleMachine {
     return value;
   }
 
-  /** What is done for each opcode, by its number. Whatever is not here is refused. */
+  /** The operation of each opcode, by its number. All others are refused. */
   static readonly #operations: readonly (Operation | undefined)[] = (() => {
     const table: Record<Exclude<keyof typeof opcodes, "STOP">, Operation> = {
       PROTO: (m) => m.#checkProtocol(m.#cursor.uint8()),
@@ -153,7 +153,7 @@ class PickleMachine {
       SETITEM: (m) => m.#setItems(m.#popMany(2)),
       SETITEMS: (m) => m.#setItems(m.#popMark()),
 
-      // Those that would run something in Python.
+      // In Python, these would run something.
       GLOBAL: (m) => m.#pushNew(m.#readGlobal()),
       NEWOBJ: (m) => m.#newObject(m.#popCall()),
       REDUCE: (m) => m.#reduce(m.#popCall()),
@@ -201,7 +201,7 @@ class PickleMachine {
     return this.#stack.splice(-count);
   }
 
-  /** The value that stays on the stack and is changed in place. */
+  /** Returns the value on top of the stack, to be changed in place. */
   #top(): PickleValue {
     const value = this.#stack.at(-1);
     if (value === undefined) throw this.#damaged("finds nothing on the stack");
@@ -222,7 +222,7 @@ class PickleMachine {
     return items;
   }
 
-  /** Python numbers the places from 0 on, so that a list will do. */
+  /** Python numbers the places from 0 on, so the memo is a list. */
   #remember(place: number): void {
     if (place > this.#memo.length) throw this.#damaged(`skips memo ${this.#memo.length}`);
     if (place === pickleLimits.memo) {
@@ -237,7 +237,7 @@ class PickleMachine {
     return value;
   }
 
-  /** Of a list. An object of another class keeps none: what it makes of them is code of its own. */
+  /** Appends to a list. Objects of classes keep no items: their own code would decide. */
   #append(items: readonly PickleValue[]): void {
     const list = this.#top();
     if (list instanceof PickledObject) return;
@@ -245,7 +245,7 @@ class PickleMachine {
     for (const item of items) list.push(item);
   }
 
-  /** Of a dict; as with a list, an object of another class keeps none. */
+  /** Adds items to a dict. Objects of classes keep none. */
   #setItems(items: readonly PickleValue[]): void {
     const dict = this.#top();
     if (dict instanceof PickledObject) return;
@@ -288,22 +288,22 @@ class PickleMachine {
   }
 
   #reduce({ callee, args }: CallOnStack): void {
-    // The list that a set is made of, which a file may use again and again.
+    // A file may make many sets of one list.
     if (Array.isArray(args[0])) this.#spend(args[0].length);
     this.#pushNew(this.#placing(() => callGlobal(callee, args), callee));
   }
 
-  /** As Python's objects take their state: a dict, or a tuple of a dict and of slots. */
+  /** Adds an object's state: a dict, or a tuple of a dict and slots. */
   #build(state: PickleValue): void {
     const object = this.#top();
-    // A state_dict has the versions of its modules.
+    // A state_dict has its modules' versions as state.
     if (object instanceof PickledOrderedDict) return;
     if (!(object instanceof PickledObject)) {
       throw this.#refused(" on something that is not an object of a class");
     }
     const parts = state instanceof PickledTuple && state.items.length === 2 ? state.items : [state];
     for (const part of parts) {
-      // Other states are the business of a `__setstate__`, which does not run.
+      // Other states are for a `__setstate__`, which does not run.
       if (!(part instanceof Map)) continue;
       this.#spend(part.size);
       for (const [name, value] of part) {
@@ -313,7 +313,7 @@ class PickleMachine {
     }
   }
 
-  /** Says of a problem with a value where in the pickle it is. */
+  /** Runs `work`, and adds the place in the pickle to the problems that it throws. */
   #placing(work: () => PickleValue, callee?: PickledGlobal): PickleValue {
     try {
       return work();

@@ -1,6 +1,6 @@
 /**
- * The opcodes that PyTorch writes, protocol 2, and the two that Python 2 adds. Whatever is not here
- * is refused by the machine.
+ * The opcodes that PyTorch writes in protocol 2, and the two that Python 2 adds. The machine
+ * refuses all others.
  */
 export const opcodes = {
   PROTO: 0x80,
@@ -38,7 +38,7 @@ export const opcodes = {
   BINPERSID: 0x51, // Q
 } as const;
 
-/** Opcodes of Python's pickle that are refused, by name for the message. */
+/** Names of the refused opcodes of Python's pickle, for messages. */
 const refusedOpcodes: Readonly<Record<number, string>> = {
   48: "POP",
   49: "POP_MARK",
@@ -82,7 +82,7 @@ const opcodeNames: Readonly<Record<number, string>> = {
   ...Object.fromEntries(Object.entries(opcodes).map(([name, code]) => [code, name])),
 };
 
-/** An opcode for a message: its name and value. */
+/** Returns an opcode's name and value for a message. */
 export function describeOpcode(code: number): string {
   const hex = `0x${code.toString(16).padStart(2, "0")}`;
   return opcodeNames[code] === undefined ? hex : `${opcodeNames[code]} (${hex})`;

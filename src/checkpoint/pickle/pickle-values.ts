@@ -2,10 +2,10 @@ import type { PickledTensor } from "../tensors/pickled-tensor.ts";
 import type { TensorStorage } from "../tensors/tensor-storage.ts";
 
 /**
- * What a pickle holds, as inert data. Python's int is a `number`, or a `bigint` beyond the safe
- * range; float is a `number` too. A dict is a `Map`, so that no key, `__proto__` included, means
- * anything. Values may be shared, and may contain themselves: who walks them must remember where
- * it has been, and bound how deep it goes.
+ * A value of a pickle, as inert data. Python's int is a `number`, or a `bigint` beyond the safe
+ * range; float is a `number` too. A dict is a `Map`, so that no key has a meaning, `__proto__`
+ * included. Values may be shared and may contain themselves: code that walks them must remember
+ * where it has been, and limit its depth.
  */
 export type PickleValue =
   | null
@@ -37,7 +37,7 @@ export class PickledTuple {
   }
 }
 
-/** A class or function that is named but never looked up: only its name is kept. */
+/** The name of a class or function, which is never looked up. */
 export class PickledGlobal {
   readonly module: string;
   /** As Python writes it: `ultralytics.nn.modules.conv.Conv`. */
@@ -50,13 +50,13 @@ export class PickledGlobal {
 }
 
 /**
- * Stands for an object of a class that is known by name only. Nothing of the class has run, so its
- * state is what the file says, whatever the class would have made of it.
+ * Stands for an object of a class, of which only the name is known. No code of the class has run:
+ * the state is what the file says.
  */
 export class PickledObject {
   /** `ultralytics.nn.modules.conv.Conv`. */
   readonly className: string;
-  /** What the class or function was to be called with. */
+  /** The arguments for the class or function. */
   readonly args: readonly PickleValue[];
   #state: Map<string, PickleValue> | undefined;
 

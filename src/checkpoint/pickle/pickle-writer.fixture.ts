@@ -4,8 +4,8 @@ import { opcodes } from "./pickle-opcodes.ts";
 
 /**
  * What can be written: null, booleans, numbers, text, lists (arrays), dicts (Maps), sets of text,
- * and what the functions of this file make. Something that stands in two places is written once and
- * referred to, as Python does.
+ * and what the functions of this file make. Something that stands in two places is written once
+ * and referred to, as Python does.
  */
 export type Writable =
   | null
@@ -159,7 +159,8 @@ export function parameter(of: Writable): Written {
 }
 
 /**
- * Pickles a value, protocol 2; returns the storages that it names, too, in the order of their keys.
+ * Pickles a value, protocol 2; returns the storages that it names, too, in the order of their
+ * keys.
  *
  * @param form Of the file that the pickle is for.
  */

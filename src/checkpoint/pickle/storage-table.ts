@@ -24,8 +24,8 @@ export class StorageTable {
   readonly #storages = new Map<string, TensorStorage>();
 
   /**
-   * @param recordBytes Returns the size of a storage's record, undefined where there is none. Without
-   *   it the records come later, and the caller compares them.
+   * @param recordBytes Returns the size of a storage's record, undefined where there is none. By
+   *   default the caller compares the records later.
    */
   constructor(recordBytes?: (key: string) => number | undefined) {
     this.#recordBytes = recordBytes;
@@ -41,8 +41,7 @@ export class StorageTable {
 
   /**
    * Returns the storage of a persistent id: `("storage", class, key, device, number of elements)`,
-   * after which old files have None. The device is where it was in another machine, and means nothing
-   * here.
+   * followed by None in old files. The device is one of another machine, and does not matter here.
    *
    * @throws PickleProblem
    */

@@ -1,7 +1,7 @@
 import { PickleProblem, quote } from "../checkpoint-error.ts";
 import type { StorageElements, StorageElementType, TensorStorage } from "./tensor-storage.ts";
 
-/** Which elements of a storage make a tensor. Offset and strides are in elements. */
+/** The elements of a storage that a tensor has. Offset and strides are in elements. */
 export interface StorageView {
   readonly offset: number;
   readonly dims: readonly number[];
@@ -11,16 +11,16 @@ export interface StorageView {
 /** A convolution's weights have 4. PyTorch allows 64. */
 const maxRank = 16;
 
-/** A tensor of a checkpoint: a view of a storage. Nothing is converted before it is asked for. */
+/** A tensor of a checkpoint: a view of a storage, which is converted on request. */
 export class PickledTensor {
   readonly storage: TensorStorage;
   readonly dims: readonly number[];
-  /** Product of `dims`: 1 for a scalar, at most a safe integer. May exceed the storage's, at stride 0. */
+  /** Product of `dims`, a safe integer; with strides of 0, more than the storage has. */
   readonly elementCount: number;
   readonly #offset: number;
   readonly #strides: readonly number[];
 
-  /** @throws PickleProblem when the view leaves its storage. */
+  /** @throws PickleProblem for a view beyond its storage */
   constructor(storage: TensorStorage, view: StorageView) {
     this.storage = storage;
     this.dims = view.dims;
@@ -34,8 +34,8 @@ export class PickledTensor {
   }
 
   /**
-   * A row-major copy of the elements, whatever their type and strides; integers beyond 2^24 are
-   * rounded. Weights of float16 keep their exact values.
+   * Copies the elements in row-major order. Integers beyond 2^24 are rounded; weights of float16
+   * keep their exact values.
    */
   toFloat32(): Float32Array<ArrayBuffer> {
     const { elements } = this.storage;
@@ -46,7 +46,7 @@ export class PickledTensor {
 
   #isRowMajor(): boolean {
     let expected = 1;
-    for (let axis = this.dims.length - 1; axis >= 0; axis -= 1) {
+    for (let axis = this.dims.length - 1; axis >= 0; axis--) {
       const dim = this.dims[axis]!;
       if (dim !== 1 && this.#strides[axis] !== expected) return dim === 0;
       expected *= dim;
@@ -54,7 +54,7 @@ export class PickledTensor {
     return true;
   }
 
-  /** Walks the view like an odometer, its last axis in an inner loop. */
+  /** Walks the view like an odometer, with its last axis in an inner loop. */
   #gather(elements: StorageElements): Float32Array<ArrayBuffer> {
     const result = new Float32Array(this.elementCount);
     if (result.length === 0) return result;
@@ -64,7 +64,7 @@ export class PickledTensor {
     const position = this.dims.map(() => 0);
     let rowStart = this.#offset;
     for (let filled = 0; filled < result.length; filled += rowLength) {
-      for (let index = 0; index < rowLength; index += 1) {
+      for (let index = 0; index < rowLength; index++) {
         result[filled + index] = elements[rowStart + index * rowStride]!;
       }
       rowStart = this.#nextRow(position, rowStart);
@@ -75,7 +75,7 @@ export class PickledTensor {
   /** Advances `position` to the next row; returns where in the storage that begins. */
   #nextRow(position: number[], rowStart: number): number {
     let start = rowStart;
-    for (let axis = position.length - 2; axis >= 0; axis -= 1) {
+    for (let axis = position.length - 2; axis >= 0; axis--) {
       position[axis]!++;
       start += this.#strides[axis]!;
       if (position[axis]! < this.dims[axis]!) return start;
@@ -88,10 +88,11 @@ export class PickledTensor {
 
 /** Returns the number of elements of a view that stays inside its storage. */
 function checkView({ offset, dims, strides }: StorageView, storage: TensorStorage): number {
-  // Before anything walks them: a pickle can share one long tuple among a million tensors.
+  // First of all: a pickle can share one long tuple among a million tensors.
   if (dims.length > maxRank || dims.length !== strides.length) {
     throw new PickleProblem(
-      `a tensor has ${dims.length} sizes and ${strides.length} strides; expected as many, and ${maxRank} at most`,
+      `a tensor has ${dims.length} sizes and ${strides.length} strides; ` +
+        `expected as many strides as sizes, and ${maxRank} at most`,
     );
   }
   if (![offset, ...dims, ...strides].every(isNatural)) {
@@ -102,7 +103,8 @@ function checkView({ offset, dims, strides }: StorageView, storage: TensorStorag
   const end = count === 0 ? offset : last + 1;
   if (!Number.isSafeInteger(count) || !(end <= storage.elementCount)) {
     throw new PickleProblem(
-      `a tensor of size [${dims.join(", ")}], stride [${strides.join(", ")}] and offset ${offset} is no view of storage ${quote(storage.key)}, which has ${storage.elementCount} elements`,
+      `a tensor of size [${dims.join(", ")}], stride [${strides.join(", ")}] and ` +
+        `offset ${offset} is no view of storage ${quote(storage.key)}, which has ${storage.elementCount} elements`,
     );
   }
   return count;

@@ -1,4 +1,4 @@
-/** What a storage's elements are; the names are those of ONNX. */
+/** The type of a storage's elements, by its name in ONNX. */
 export type StorageElementType =
   | "float64"
   | "float32"
@@ -24,9 +24,9 @@ export const elementBytes: Readonly<Record<StorageElementType, number>> = {
   bool: 1,
 };
 
-/** Numbers of a checkpoint, one after another, that tensors are views of. */
+/** A row of numbers of a checkpoint, of which tensors are views. */
 export class TensorStorage {
-  /** Its record in the archive is `<prefix>/data/<key>`. */
+  /** In an archive its record is `<prefix>/data/<key>`. */
   readonly key: string;
   readonly elementType: StorageElementType;
   readonly elementCount: number;
@@ -38,19 +38,19 @@ export class TensorStorage {
     this.elementCount = elementCount;
   }
 
-  /** Gives it its contents, little-endian; they are copied only where no array can be laid over them. */
+  /** Sets the elements, little-endian; they are copied only where they are not aligned. */
   fill(bytes: Uint8Array): void {
     this.#elements = readers[this.elementType](aligned(bytes, elementBytes[this.elementType]));
   }
 
-  /** All elements, which many tensors may share and nobody may write to. */
+  /** All elements. Tensors share them: they must not be written to. */
   get elements(): StorageElements {
     if (this.#elements === undefined) throw new Error(`storage ${this.key} has not been read`);
     return this.#elements;
   }
 }
 
-/** Where JavaScript has no array of numbers for a type, one of a type that holds its values. */
+/** For a type that JavaScript has no array of, an array of one that holds its values. */
 export type StorageElements =
   | Float64Array
   | Float32Array
@@ -60,7 +60,7 @@ export type StorageElements =
   | Int8Array
   | Uint8Array;
 
-/** A typed array begins at a multiple of its element's size: PyTorch's data does, others are moved. */
+/** Copies bytes that no typed array can begin at; PyTorch's own are aligned. */
 function aligned(bytes: Uint8Array, alignment: number): Uint8Array {
   return bytes.byteOffset % alignment === 0 ? bytes : Uint8Array.from(bytes);
 }
@@ -83,7 +83,7 @@ const readers: Readonly<Record<StorageElementType, (bytes: Uint8Array) => Storag
 function widenBfloat16({ buffer, byteOffset, length }: Uint8Array): Float32Array {
   const halves = new Uint16Array(buffer, byteOffset, length / 2);
   const bits = new Uint32Array(halves.length);
-  for (let index = 0; index < bits.length; index += 1) bits[index] = halves[index]! << 16;
+  for (let index = 0; index < bits.length; index++) bits[index] = halves[index]! << 16;
   return new Float32Array(bits.buffer);
 }
 
@@ -92,7 +92,7 @@ function narrowInt64({ buffer, byteOffset, length }: Uint8Array): Float64Array {
   const low = new Uint32Array(buffer, byteOffset, length / 4);
   const high = new Int32Array(buffer, byteOffset, length / 4);
   const values = new Float64Array(length / 8);
-  for (let index = 0; index < values.length; index += 1) {
+  for (let index = 0; index < values.length; index++) {
     values[index] = high[2 * index + 1]! * 2 ** 32 + low[2 * index]!;
   }
   return values;

@@ -5,8 +5,8 @@ import type { PickleValue } from "../pickle/pickle-values.ts";
 const limits = { eachCharacters: 1000, allCharacters: 2 ** 22 } as const;
 
 /**
- * The names of a network's classes, out of a list, or of a dict by number or the number's text. They
- * are text whatever they were, as Ultralytics makes them, and `class7` where class 7 has none.
+ * Returns the names of a network's classes, from a list, or from a dict by number or the number's
+ * text. As in Ultralytics all become text, and class 7 without a name is `class7`.
  */
 export function classNames(names: PickleValue | undefined, classCount: number): string[] {
   let characters = 0;
@@ -15,7 +15,8 @@ export function classNames(names: PickleValue | undefined, classCount: number): 
     characters += name.length;
     if (name.length > limits.eachCharacters || characters > limits.allCharacters) {
       throw tooLarge(
-        `Expected class names of at most ${limits.eachCharacters} characters each and ${limits.allCharacters} together, got more`,
+        `Expected class names of at most ${limits.eachCharacters} characters each and ` +
+          `${limits.allCharacters} together, got more`,
       );
     }
     return name;
@@ -27,7 +28,7 @@ function nameOf(names: PickleValue | undefined, id: number): PickleValue | undef
   return names instanceof Map ? (names.get(id) ?? names.get(`${id}`)) : undefined;
 }
 
-/** As Python's `str` has it; undefined for what is no name. */
+/** Writes a name as Python's `str` does; undefined for what is none. */
 function textOf(name: PickleValue | undefined): string | undefined {
   if (typeof name === "string") return name;
   if (typeof name === "number" || typeof name === "bigint") return `${name}`;

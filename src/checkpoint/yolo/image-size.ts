@@ -2,12 +2,12 @@ import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import { damaged, quote } from "../checkpoint-error.ts";
 import type { Setting } from "../checkpoint-metadata.ts";
 
-/** Where nothing is said. */
+/** For a checkpoint that states none. */
 const usualSidePx = 640;
 
 /**
- * The image size of a training, out of its `imgsz`: one number for a square, which may stand in a list
- * or in text, or height and width. Rounded up to multiples of `stridePx`.
+ * Returns the image size of a training, rounded up to multiples of `stridePx`. Its `imgsz` is one
+ * number for a square, also in a list or as text, or height and width.
  */
 export function trainedSizeHw(
   imgsz: Setting | undefined,

@@ -46,8 +46,8 @@ export interface NetworkFile {
 }
 
 /**
- * The bytes of a checkpoint as Ultralytics saves a trained network. Batch norms are made up so that
- * folding them gives the network's own weights.
+ * The bytes of a checkpoint as Ultralytics saves a trained network. Batch norms are made up so
+ * that folding them gives the network's own weights.
  */
 export function writeYoloCheckpoint(file: NetworkFile): Buffer {
   const { network, imageSize = 640 } = file;

@@ -9,12 +9,12 @@ import {
 import { PickledTensor } from "../tensors/pickled-tensor.ts";
 import { mostWeights } from "../tensors/weight-limit.ts";
 
-/** Which classes a name may stand for. */
+/** The packages whose modules are known. */
 type ModuleFamily = "ultralytics" | "torch";
 
 /**
- * Where the classes of the families live; early versions of Ultralytics had one file for all. A fork
- * that adds modules of its own adds files, and its `Conv` need not be Ultralytics'.
+ * Where the classes of the families are. Early versions of Ultralytics had one file for all. Forks
+ * add modules in files of their own, where a `Conv` need not be Ultralytics'.
  */
 const families: readonly { readonly family: ModuleFamily; readonly pattern: RegExp }[] = [
   {
@@ -25,12 +25,12 @@ const families: readonly { readonly family: ModuleFamily; readonly pattern: RegE
 ];
 
 /**
- * What a checkpoint may hold. Modules can be shared and nested, so that few bytes can stand for a
- * network without end. YOLO26x-seg has 950 modules, 9 deep.
+ * Modules can be shared and nested, so a few bytes can stand for an endless network. YOLO26x-seg
+ * has 950 modules, 9 deep.
  */
 const limits = { modules: 20_000, depth: 24 } as const;
 
-/** What has been read of a checkpoint so far, and the most that may be. */
+/** What has been read of a checkpoint so far, and its limit. */
 interface ReadSoFar {
   modules: number;
   elements: number;
@@ -38,8 +38,8 @@ interface ReadSoFar {
 }
 
 /**
- * A `torch.nn.Module` of a checkpoint: an object of which nothing is believed before it is checked.
- * Whatever is not as expected is an error that names the module by its path.
+ * A `torch.nn.Module` of a checkpoint. Every value is checked when it is read; errors name the
+ * module by its path.
  */
 export class PickledModule {
   /** As in a state dict: `model.2.cv1.conv`. */
@@ -63,7 +63,7 @@ export class PickledModule {
     if (!this.#hasOwnForward()) this.unsupported("a module whose forward pass was replaced");
   }
 
-  /** The whole network of a checkpoint, for which so many numbers are stored. */
+  /** Returns the whole network of a checkpoint. @param storedElements As in `Checkpoint`. */
   static root(object: PickledObject, storedElements: number): PickledModule {
     const mostElements = mostWeights(storedElements);
     return new PickledModule(object, "", { modules: 0, elements: 0, mostElements });
@@ -73,13 +73,13 @@ export class PickledModule {
     return this.optionalChild(name) ?? this.refuse(`a module \`${name}\``, "none");
   }
 
-  /** Undefined where there is no such module, or None in its place. */
+  /** Returns undefined where there is no such module, or None. */
   optionalChild(name: string): PickledModule | undefined {
     const value = this.#group("_modules").get(name) ?? null;
     return value === null ? undefined : this.#toModule(name, value);
   }
 
-  /** The modules of a list or a sequence, in their order. */
+  /** Returns the modules of a list or a sequence in order. */
   children(): readonly PickledModule[] {
     return [...this.#group("_modules")].map(([name, value], index) => {
       if (name !== `${index}`) this.refuse(`module ${index} of a list`, describe(name));
@@ -87,12 +87,12 @@ export class PickledModule {
     });
   }
 
-  /** A parameter or buffer as float32. */
+  /** Returns a parameter or buffer as float32. */
   tensor(name: string): Weights {
     return this.optionalTensor(name) ?? this.refuse(`a tensor \`${name}\``, "none");
   }
 
-  /** Undefined where there is no such tensor, or None in its place. */
+  /** Returns undefined where there is no such tensor, or None. */
   optionalTensor(name: string): Weights | undefined {
     const value =
       this.#group("_parameters").get(name) ??
@@ -111,7 +111,7 @@ export class PickledModule {
     return { dims: value.dims, values: value.toFloat32() };
   }
 
-  /** Whether the attribute exists and is not None. */
+  /** Reports whether the attribute exists and is not None. */
   has(name: string): boolean {
     return (this.#object.state.get(name) ?? null) !== null;
   }
@@ -128,7 +128,7 @@ export class PickledModule {
     return this.#toInteger(name, this.attribute(name), { least, most });
   }
 
-  /** One integer for both, or a tuple or list of two. */
+  /** Returns a tuple or list of two integers, or one integer twice. */
   pair(
     name: string,
     range: { readonly least: number; readonly most: number },
@@ -141,7 +141,7 @@ export class PickledModule {
     return [both, both];
   }
 
-  /** A tuple or list of integers, `count` of them where that is said. */
+  /** Returns a tuple or list of integers, `count` of them if it is given. */
   integers(
     name: string,
     { count, ...range }: { readonly least: number; readonly most: number; readonly count?: number },
@@ -160,14 +160,14 @@ export class PickledModule {
     return this.refuse(`a number as \`${name}\``, describe(value));
   }
 
-  /** `fallback` stands for an attribute that older versions did not have. */
+  /** @param fallback Where the attribute is missing, as in files of older versions. */
   flag(name: string, fallback?: boolean): boolean {
     const value = this.#object.state.get(name) ?? fallback;
     if (typeof value === "boolean") return value;
     return this.refuse(`True or False as \`${name}\``, describe(value));
   }
 
-  /** The checkpoint is not what Ultralytics writes. */
+  /** @throws `CHECKPOINT_UNREADABLE`: the checkpoint is not what Ultralytics writes */
   refuse(expected: string, came: string): never {
     throw damaged(`Expected ${expected} in ${this.#place}, got ${came}`, {
       module: this.path,
@@ -177,19 +177,19 @@ export class PickledModule {
     });
   }
 
-  /** The checkpoint may be right, but does what we cannot do. */
+  /** @throws `CHECKPOINT_UNSUPPORTED`: the checkpoint may be right, but is not known here */
   unsupported(what = `the module ${quote(this.className)}`): never {
     throw unsupported(
-      `Expected a YOLO network of Ultralytics, but ${this.#place} is ${what}, which Orangery does ` +
-        "not know. Export it with `yolo export format=onnx` and use that.",
+      `Expected a YOLO network of Ultralytics, but ${this.#place} is ${what}, which Orangery ` +
+        "does not know. Export it with `yolo export format=onnx` and use that.",
       { module: this.path, className: this.className },
     );
   }
 
   /**
-   * What a class does is known, and what its name says is done only if no other forward pass was put
-   * on the object. A fused network is saved with `forward_fuse` there, which leaves out batch norm and
-   * the convolutions of a RepConv.
+   * Reports whether the object has the forward pass of its class, which is known. A fused network
+   * is saved with `forward_fuse` in its place, which leaves out batch norms and the two
+   * convolutions of a RepConv.
    */
   #hasOwnForward(): boolean {
     const forward = this.#object.state.get("forward");
@@ -242,7 +242,7 @@ function kindOf(className: string): PickledModule["kind"] {
   return undefined;
 }
 
-/** A value from a checkpoint in a message. */
+/** Describes a value of a checkpoint for a message. */
 export function describe(value: PickleValue | undefined): string {
   if (value === undefined) return "nothing";
   if (value === null) return "None";

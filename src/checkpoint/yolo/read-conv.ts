@@ -19,7 +19,7 @@ export function readConv(module: PickledModule): ConvModule {
     case "ultralytics:RepVGGDW":
       return readSummedConvs(module);
     case "torch:Conv2d":
-    // One whose output is cut into parts by those who read it.
+    // A convolution whose output its readers cut into parts.
     case "ultralytics:CBLinear":
       return readConv2d(module.kind === "torch:Conv2d" ? module : module.child("conv"));
     default:
@@ -86,7 +86,7 @@ function sumOf(module: PickledModule, large: ConvModule, small: ConvModule): Con
   return large;
 }
 
-/** PyTorch's Conv2d, as the last layer of a head's branch is. */
+/** PyTorch's Conv2d, as at the end of a head's branch. */
 function readConv2d(module: PickledModule): ConvModule {
   if (module.kind !== "torch:Conv2d") return module.unsupported();
   const weight = readKernel(module);
@@ -104,7 +104,7 @@ function readConv2d(module: PickledModule): ConvModule {
   };
 }
 
-/** PyTorch's ConvTranspose2d, of which only the enlarging kind is known: kernel equal to stride. */
+/** Reads a ConvTranspose2d that enlarges: its kernel is its stride. */
 export function readConvTranspose(module: PickledModule): ConvTransposeModule {
   if (module.kind !== "torch:ConvTranspose2d") return module.unsupported();
   const weight = readKernel(module);
@@ -140,7 +140,7 @@ function readPadding(module: PickledModule, { dims }: Weights, dilation: RowsCol
   if (value === "valid") return [0, 0];
   if (typeof value === "string") return module.unsupported(`padding ${describe(value)}`);
   const padding = module.pair("padding", { least: 0, most });
-  // More would add outputs that see nothing.
+  // More would add outputs of zeros only.
   const fits = padding.every((zeros, axis) => zeros <= dilation[axis]! * (dims[axis + 2]! - 1));
   return fits ? padding : module.refuse("padding smaller than the kernel", describe(value));
 }
@@ -153,15 +153,15 @@ function readBias(module: PickledModule, channels: number): Weights {
 }
 
 /**
- * Makes the convolution do what the batch norm after it does, too: with s = γ / √(σ² + ε), weights
- * s·w and bias s·b + β − s·μ.
+ * Folds a batch norm into the convolution before it: with s = γ / √(σ² + ε), weights s·w and bias
+ * s·b + β − s·μ.
  */
 function foldBatchNorm(conv: ConvModule, bn: PickledModule): ConvModule {
   if (bn.kind === "torch:Identity") return conv;
   if (bn.kind !== "torch:BatchNorm2d") return bn.unsupported();
   const channels = conv.weight.dims[0]!;
   const vector = (name: string, tensor: Weights) => ofLength(bn, name, tensor, channels).values;
-  // Absent where the norm has nothing to learn.
+  // Absent where the norm learns nothing.
   const optionalVector = (name: string) => {
     const tensor = bn.optionalTensor(name);
     return tensor && vector(name, tensor);
@@ -172,7 +172,7 @@ function foldBatchNorm(conv: ConvModule, bn: PickledModule): ConvModule {
   const variance = vector("running_var", bn.tensor("running_var"));
   const epsilon = bn.number("eps");
 
-  // Both arrays are copies of what the checkpoint holds, so they may be changed.
+  // Both arrays are copies, which may be changed.
   const { values: weights } = conv.weight;
   const { values: biases } = conv.bias;
   const perChannel = weights.length / channels;

@@ -60,7 +60,7 @@ function readSegment(module: PickledModule): SegmentModule {
   };
 }
 
-/** An end-to-end network has, for training, branches of the other kind, too, until it is fused. */
+/** Until it is fused, an end-to-end head also has the other branches, for its training. */
 function isEndToEnd(module: PickledModule): boolean {
   return (
     module.optionalChild("one2one_cv2") !== undefined &&
@@ -68,7 +68,7 @@ function isEndToEnd(module: PickledModule): boolean {
   );
 }
 
-/** The distances that a distribution is over; none where the network gives distances. */
+/** Reads the distances of the distributions; none where the network makes distances. */
 function readDfl(module: PickledModule): Weights | undefined {
   if (module.kind === "torch:Identity") return undefined;
   if (module.kind !== "ultralytics:DFL") return module.unsupported();
@@ -82,7 +82,7 @@ function readDfl(module: PickledModule): Weights | undefined {
 
 function readStrides(module: PickledModule): readonly number[] {
   const { values } = module.tensor("stride");
-  // Less would be more anchors than pixels can have things; the least that exists is 4.
+  // The least that exists is 4; less would be an anchor for every pixel or two.
   const isKnown = (s: number) => Number.isInteger(Math.log2(s)) && s >= 4 && s <= 256;
   if (values.length < 1 || values.length > 8 || !values.every(isKnown)) {
     module.refuse("powers of two from 4 to 256 as `stride`", [...values.subarray(0, 8)].join(", "));

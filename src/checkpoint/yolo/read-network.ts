@@ -21,7 +21,7 @@ export function readNetwork(model: PickledModule): YoloNetwork {
   return { layers, head: { from, module: head } };
 }
 
-/** The modules whose outputs a layer reads; the picture is none. */
+/** Returns the modules whose outputs a layer reads; the picture is none of them. */
 function sourcesOf(
   modules: readonly PickledModule[],
   from: readonly number[],
@@ -40,7 +40,7 @@ function readerOfMaps(module: PickledModule, sources: readonly PickledModule[]):
     : module;
 }
 
-/** CBFuse: `idx` says which map of each list is added to the last input. */
+/** Reads a CBFuse, whose `idx` chooses the map of each list that is added to the last input. */
 function readFuse(module: PickledModule, sources: readonly PickledModule[]): FuseModule {
   readerOfMaps(module, sources.slice(-1));
   const lists = sources.slice(0, -1);
@@ -55,7 +55,7 @@ function readFuse(module: PickledModule, sources: readonly PickledModule[]): Fus
   return { kind: "fuse", slices };
 }
 
-/** Indices of earlier layers; -1 stands for the layer before, or for the picture in the first. */
+/** Reads indices of earlier layers; -1 is the layer before, or the picture for the first. */
 function readFrom(module: PickledModule, index: number): readonly number[] {
   const value = module.attribute("f");
   const from = Array.isArray(value) ? value : [value];

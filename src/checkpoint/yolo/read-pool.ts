@@ -23,7 +23,7 @@ export function readSppf(module: PickledModule): SppfModule {
   };
 }
 
-/** Pools beside each other; those that can be read are as large as pools after each other. */
+/** Reads pools beside each other, if successive pools of one size make the same maps. */
 export function readSpp(module: PickledModule): SppfModule {
   const list = module.child("m");
   if (list.kind !== "torch:ModuleList") return list.unsupported();
@@ -57,7 +57,7 @@ export function readSppElan(module: PickledModule): SppfModule {
   };
 }
 
-/** The size of a pool that keeps the size of what it reads. */
+/** Returns the size of a pool that keeps the size of its input. */
 function readPoolSize(module: PickledModule): number {
   const { kernel, stride, padding } = readPool(module);
   const [size, columns] = kernel;

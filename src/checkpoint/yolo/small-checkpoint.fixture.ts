@@ -4,7 +4,9 @@ import { RandomModules } from "../../graph/yolo/random-modules.fixture.ts";
 import { dict, type Writable } from "../pickle/pickle-writer.fixture.ts";
 import { yoloModel } from "./network-writer.fixture.ts";
 
-/** A segmentation network with a module of most kinds, so small that thousands are read in seconds. */
+/**
+ * A segmentation network with a module of most kinds, so small that thousands are read in seconds.
+ */
 export function smallCheckpoint(seed = 0): Writable {
   const random = new RandomModules(seed);
   const blocks = new RandomBlocks(random);

@@ -150,7 +150,7 @@ describe("readYoloCheckpoint", () => {
   });
 
   test("says what the checkpoint says of itself", async () => {
-    const { names, stride, imageSizeHw, architecture, description, facts } = await read(
+    const { names, stride, imageSizeHw, architecture, description, metadata } = await read(
       writeYoloCheckpoint({
         network,
         names: ["Tagetes 'Durango'"],
@@ -163,7 +163,7 @@ describe("readYoloCheckpoint", () => {
     assert.deepEqual(imageSizeHw, [512, 512]);
     assert.equal(architecture, "YOLO11n-seg");
     assert.equal(description, "YOLO11n-seg, trained on plants.yaml");
-    assert.equal(facts.version, "8.4.126");
+    assert.equal(metadata.version, "8.4.126");
   });
 
   test("reads a network that has its state_dict, and other things, beside it", async () => {

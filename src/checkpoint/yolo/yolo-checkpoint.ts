@@ -11,7 +11,7 @@ import { trainedSizeHw } from "./image-size.ts";
 import { PickledModule } from "./pickled-module.ts";
 import { readNetwork } from "./read-network.ts";
 
-/** A YOLO network out of a checkpoint, ready for `createYoloModel`. */
+/** A YOLO network from a checkpoint, ready for `createYoloModel`. */
 export interface YoloCheckpoint {
   readonly network: YoloNetwork;
   readonly task: "detect" | "segment";
@@ -19,13 +19,13 @@ export interface YoloCheckpoint {
   readonly names: readonly string[];
   /** Input sizes must be multiples of it, in pixels. */
   readonly stride: number;
-  /** What the network was trained at, rounded up to multiples of `stride`; 640 where it is not said. */
+  /** The size of the training, rounded up to multiples of `stride`; 640 if it is not stated. */
   readonly imageSizeHw: readonly [heightPx: number, widthPx: number];
-  /** Such as `YOLO11m-seg`, where the checkpoint says it. */
+  /** Such as `YOLO11m-seg`; undefined if the checkpoint does not state it. */
   readonly architecture: string | undefined;
-  /** One line on what this is. */
+  /** What the network is, in one line. */
   readonly description: string;
-  readonly facts: CheckpointMetadata;
+  readonly metadata: CheckpointMetadata;
 }
 
 /**
@@ -44,7 +44,7 @@ export async function readYoloCheckpoint(
   return await naming(file, () => toYoloCheckpoint(checkpoint));
 }
 
-function toYoloCheckpoint({ model, storedElements, facts }: Checkpoint): YoloCheckpoint {
+function toYoloCheckpoint({ model, storedElements, metadata }: Checkpoint): YoloCheckpoint {
   const task = taskOf(model);
   const root = PickledModule.root(model, storedElements);
   const network = readNetwork(root);
@@ -56,7 +56,7 @@ function toYoloCheckpoint({ model, storedElements, facts }: Checkpoint): YoloChe
   const architecture = architectureOf(model);
   const stride = inputStride(network);
   const imgsz =
-    facts.trainArgs.get("imgsz") ?? toSetting(entriesOf(model.state.get("args")).get("imgsz"));
+    metadata.trainArgs.get("imgsz") ?? toSetting(entriesOf(model.state.get("args")).get("imgsz"));
   return {
     network,
     task,
@@ -64,8 +64,8 @@ function toYoloCheckpoint({ model, storedElements, facts }: Checkpoint): YoloChe
     stride,
     imageSizeHw: trainedSizeHw(imgsz, stride),
     architecture,
-    description: describeModel(architecture ?? `YOLO, ${task}`, facts),
-    facts,
+    description: describeModel(architecture ?? `YOLO, ${task}`, metadata),
+    metadata,
   };
 }
 
@@ -83,7 +83,8 @@ function taskOf({ className }: PickledObject): "detect" | "segment" {
   if (task === "detect" || task === "segment") return task;
   throw unsupported(
     task === undefined
-      ? `Expected a detection or segmentation model of Ultralytics, got ${quote(className)}. Export it with \`yolo export format=onnx\` and use that.`
+      ? `Expected a detection or segmentation model of Ultralytics, got ${quote(className)}. ` +
+          "Export it with `yolo export format=onnx` and use that."
       : `The task ${task} is not supported yet, only detect and segment are.`,
     { className, task },
   );
@@ -94,7 +95,7 @@ function requireRgbOrGrey(network: YoloNetwork): void {
   const channels = inputChannels(network);
   if (channels === 3 || channels === 1) return;
   throw unsupported(
-    `It reads pictures of ${channels} channels; Orangery has RGB, which has 3, and grey, which has 1. ` +
+    `It reads pictures of ${channels} channels; Orangery has RGB (3) and grey (1). ` +
       "Train it on such pictures.",
     { channels },
   );
@@ -113,15 +114,16 @@ function checkShapes(network: YoloNetwork): void {
   }
 }
 
-/** The name of the model's configuration, with the letter of its scale. */
+/** Returns the name of the model's configuration, with the letter of its scale. */
 function architectureOf(model: PickledObject): string | undefined {
   const yaml = entriesOf(model.state.get("yaml"));
   const [file, scale] = [yaml.get("yaml_file"), yaml.get("scale")];
   if (typeof file !== "string") return undefined;
-  const match = /(?:^|[\\/])yolo(v?\d{1,2})([nsmlx]?)([\w-]{0,30})\.yaml$/i.exec(file);
+  const match = /(?:^|[\\/])yolo(v?\d{1,2})([nsmlxbtce]?)([\w-]{0,30})\.yaml$/i.exec(file);
   if (match === null) return undefined;
   const [, version, letter, rest] = match as unknown as [string, string, string, string];
-  return `YOLO${version}${letter || (typeof scale === "string" && /^[nsmlx]$/.test(scale) ? scale : "")}${rest}`;
+  const known = typeof scale === "string" && /^[a-z]$/.test(scale) ? scale : "";
+  return `YOLO${version}${letter || known}${rest}`;
 }
 
 function describeModel(architecture: string, { trainArgs }: CheckpointMetadata): string {
@@ -130,7 +132,7 @@ function describeModel(architecture: string, { trainArgs }: CheckpointMetadata):
   return /^[\w. -]{1,80}$/.test(file) ? `${architecture}, trained on ${file}` : architecture;
 }
 
-/** Of a dict, or of an object that holds settings. */
+/** Returns the entries of a dict, or of an object that holds settings. */
 function entriesOf(value: PickleValue | undefined): ReadonlyMap<PickleValue, PickleValue> {
   if (value instanceof PickledObject) return value.state;
   return value instanceof Map ? value : new Map();

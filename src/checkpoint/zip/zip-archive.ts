@@ -14,10 +14,10 @@ import {
 /** Entries that lie side by side are read together, up to this much at once. */
 const chunkBytes = 8 << 20;
 
-/** The most that a local header can hold besides its fixed part and the name. */
+/** The most bytes of a local header besides its fixed part and the name. */
 const maxExtraBytes = 0xffff;
 
-/** A zip archive whose entries are stored, not compressed. Reads what is asked for, nothing else. */
+/** A zip archive of stored, not compressed, entries. Only requested entries are read. */
 export class ZipArchive {
   readonly entries: ReadonlyMap<string, ZipEntry>;
   readonly #file: FileHandle;
@@ -27,7 +27,7 @@ export class ZipArchive {
     this.entries = entries;
   }
 
-  /** The caller keeps the file open as long as it reads, and closes it. */
+  /** Opens an archive. The caller keeps the file open while it reads, and closes it. */
   static async open(file: FileHandle, fileBytes: number): Promise<ZipArchive> {
     const tailBytes = Math.min(fileBytes, archiveTailBytes);
     const tail = await readExactly(file, fileBytes - tailBytes, tailBytes);
@@ -37,8 +37,7 @@ export class ZipArchive {
   }
 
   /**
-   * Reads the contents of entries and checks them against their CRC-32. They are views of buffers
-   * that several share.
+   * Reads the contents of entries and checks their CRC-32. They are views of shared buffers.
    */
   async read(
     entries: Iterable<ZipEntry>,
@@ -81,7 +80,9 @@ function planChunks(entries: Iterable<ZipEntry>): Chunk[] {
   return chunks;
 }
 
-/** Local headers repeat the directory, but for sizes and checksum, which PyTorch leaves empty. */
+/**
+ * Local headers repeat the directory, except for sizes and checksum, which PyTorch leaves empty.
+ */
 function contentOf(entry: ZipEntry, chunk: Buffer, chunkStart: number): Buffer {
   const at = entry.start - chunkStart;
   const nameAt = at + localHeader.byteLength;

@@ -7,16 +7,16 @@ export interface ZipEntry {
   readonly nameBytes: number;
   /** Length in the archive. */
   readonly byteLength: number;
-  /** Length of what is stored; another only when it is compressed. */
+  /** Length of the contents; another only when they are compressed. */
   readonly contentBytes: number;
   readonly flags: number;
   /** How it is compressed; 0 when it is not. */
   readonly method: number;
-  /** 0 where the writer computed none: PyTorch may be told so. */
+  /** 0 where the writer computed none, as PyTorch does on request. */
   readonly crc32: number;
   /** Where its local header is. */
   readonly start: number;
-  /** Where the next local header, or the directory, is: the entry ends before. */
+  /** Where the next local header or the directory begins; the entry ends before it. */
   readonly limit: number;
 }
 
@@ -26,7 +26,7 @@ type ListedEntry = Omit<ZipEntry, "limit"> & {
   readonly next: number;
 };
 
-/** Where the central directory is, as the end of the file says. */
+/** The place of the central directory, as the end of the file states it. */
 export interface DirectoryPlace {
   readonly start: number;
   readonly byteLength: number;
@@ -40,7 +40,7 @@ const zip64End = { byteLength: 56, signature: 0x06064b50 };
 const zip64Locator = { byteLength: 20, signature: 0x07064b50 };
 const end = { byteLength: 22, signature: 0x06054b50 };
 
-/** As much of the end of a file as {@link findDirectory} needs. */
+/** The number of bytes at the end of a file that {@link findDirectory} needs. */
 export const archiveTailBytes = zip64End.byteLength + zip64Locator.byteLength + end.byteLength;
 
 /** Flags that PyTorch sets: sizes follow the data (0x0008), names are UTF-8 (0x0800). */
@@ -51,8 +51,8 @@ const encryptedFlag = 0x0001;
 const zip64Mark = 0xffffffff;
 
 /**
- * A directory of 65,535 entries, the most that fit without zip64, with names as PyTorch gives them,
- * is smaller than this. YOLO checkpoints have about a thousand entries.
+ * A directory of 65,535 entries, the most that fit without zip64, with names as PyTorch gives
+ * them, is smaller than this. YOLO checkpoints have about a thousand entries.
  */
 const maxDirectoryBytes = 8 << 20;
 
@@ -117,7 +117,7 @@ function zip64EndBytes(tail: Buffer, place: DirectoryPlace, fileBytes: number): 
 export function readDirectory(bytes: Buffer, place: DirectoryPlace): Map<string, ZipEntry> {
   const entries: ListedEntry[] = [];
   let at = 0;
-  for (let index = 0; index < place.entryCount; index += 1) {
+  for (let index = 0; index < place.entryCount; index++) {
     const entry = readEntry(bytes, at);
     entries.push(entry);
     at = entry.next;
@@ -137,8 +137,8 @@ export function readDirectory(bytes: Buffer, place: DirectoryPlace): Map<string,
     if (directory.has(entry.name)) {
       throw refused(`The zip archive has two entries ${quote(entry.name)}`);
     }
-    const { next, ...facts } = entry;
-    directory.set(entry.name, { ...facts, limit });
+    const { next: _, ...listed } = entry;
+    directory.set(entry.name, { ...listed, limit });
   }
   return directory;
 }
@@ -175,12 +175,14 @@ export function checkStored({ name, flags, method, ...sizes }: ZipEntry): void {
   }
   if (method !== 0) {
     throw refused(
-      `Entry ${quote(name)} of the zip archive is compressed (method ${method}); PyTorch stores entries as they are`,
+      `Entry ${quote(name)} of the zip archive is compressed (method ${method}); ` +
+        "PyTorch stores entries as they are",
     );
   }
   if ((flags & ~knownFlags) !== 0) {
     throw refused(
-      `Entry ${quote(name)} of the zip archive has flags 0x${flags.toString(16)} that PyTorch does not set`,
+      `Entry ${quote(name)} of the zip archive has flags 0x${flags.toString(16)} ` +
+        "that PyTorch does not set",
     );
   }
   if (sizes.byteLength !== sizes.contentBytes) {

@@ -4,7 +4,7 @@ import { type OnnxDataType, onnxDataTypes } from "../onnx-data-type.ts";
 import type { ValueInfo } from "../onnx-nodes.ts";
 import { WireMessage } from "./wire-message.ts";
 
-/** What an `.onnx` file says of itself. */
+/** The contents of an `.onnx` file, without its nodes' attributes. */
 export interface OnnxSummary {
   readonly irVersion: number;
   readonly producerName: string;
@@ -13,7 +13,7 @@ export interface OnnxSummary {
   readonly opsetVersions: ReadonlyMap<string, number>;
   /** `metadata_props`, in the order of the file. */
   readonly metadata: ReadonlyMap<string, string>;
-  /** What a caller must feed: initializers, which old files list as inputs too, are left out. */
+  /** The inputs of a run, without the initializers that old files list among them. */
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   readonly nodes: readonly NodeView[];
@@ -32,20 +32,21 @@ export interface InitializerView {
   readonly dims: readonly number[];
   /**
    * The elements, little-endian: a view of the bytes that were read, at any alignment. Undefined
-   * where the file keeps them another way (typed fields, as small constants are, or another file).
+   * where they are in typed fields, as small constants are, or in another file.
    */
   readonly rawData: Uint8Array | undefined;
 }
 
 /**
- * Reads what an `.onnx` file says of itself, without its nodes' attributes and without copying its
- * weights. Throws MODEL_NOT_ONNX for anything else, saying what came.
+ * Reads an `.onnx` file, without its nodes' attributes and without copying its weights.
+ *
+ * @throws `MODEL_NOT_ONNX` for anything else, saying what it is
  */
 export function readModel(bytes: Uint8Array): OnnxSummary {
   try {
-    // A plain view, since a Buffer's `slice` would not copy as that of a Uint8Array does.
+    // A plain view: the `slice` of a Buffer does not copy, unlike that of a Uint8Array.
     const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return readFacts(new WireMessage(view));
+    return readSummary(new WireMessage(view));
   } catch (cause) {
     throw new OrangeryError(
       "MODEL_NOT_ONNX",
@@ -56,7 +57,7 @@ export function readModel(bytes: Uint8Array): OnnxSummary {
 }
 
 /** The numbers are the field numbers of onnx.proto, as in `serializeModel`. */
-function readFacts(model: WireMessage): OnnxSummary {
+function readSummary(model: WireMessage): OnnxSummary {
   if (model.integer(1) < 1) throw new Error("it states no ONNX version");
   if (!model.has(7)) throw new Error("it has no graph or was cut off before it");
   if (!model.has(8)) throw new Error("it states no operator set or was cut off before it");

@@ -10,7 +10,7 @@ import type {
 import { WireWriter } from "./wire-writer.ts";
 
 /**
- * The bytes of an `.onnx` file. The numbers below are the field numbers of onnx.proto
+ * Returns the bytes of an `.onnx` file. The numbers below are the field numbers of onnx.proto
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
  */
 export function serializeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {

@@ -3,8 +3,8 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 const decoder = new TextDecoder();
 
 /**
- * A protobuf message whose schema we know only in part: its fields by number. Absent fields read
- * as empty, as protobuf prescribes; a field of the wrong wire type throws. Nothing is copied.
+ * A protobuf message whose schema is known only in part: its fields by number. Absent fields are
+ * empty, as protobuf prescribes; a field of the wrong wire type throws. Nothing is copied.
  */
 export class WireMessage {
   readonly #chunks = new Map<number, Uint8Array[]>();
@@ -28,7 +28,7 @@ export class WireMessage {
     return this.integers(field).at(-1) ?? 0;
   }
 
-  /** A repeated integer; it comes one by one or, from some writers, packed. */
+  /** Returns a repeated integer, which some writers pack. */
   integers(field: number): number[] {
     const packed = (this.#chunks.get(field) ?? []).flatMap(unpack);
     return [...(this.#numbers.get(field) ?? []), ...packed];

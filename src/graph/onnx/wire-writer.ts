@@ -2,8 +2,8 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { OrangeryError } from "../../errors.ts";
 
 /**
- * Writes a protobuf message, field by field. Large byte fields are only referred to until
- * `finish` joins everything, so that weights are copied once and not once per enclosing message.
+ * Writes a protobuf message, field by field. Large byte fields are only referred to until `finish`
+ * joins everything: weights are copied once, not once per enclosing message.
  */
 export class WireWriter {
   readonly #chunks: Uint8Array[] = [];
@@ -28,7 +28,7 @@ export class WireWriter {
     this.#append(value);
   }
 
-  /** A message within this one; `write` gets a writer for its fields. */
+  /** Adds a message within this one; `write` writes its fields. */
   message(field: number, write: (message: WireWriter) => void): void {
     const message = new WireWriter();
     write(message);
@@ -38,7 +38,7 @@ export class WireWriter {
     for (const chunk of message.#chunks) this.#append(chunk);
   }
 
-  /** The bytes of the message. Throws INVALID_ARGUMENT above protobuf's limit of 2 GiB. */
+  /** Returns the bytes of the message. @throws `INVALID_ARGUMENT` from 2 GiB on */
   finish(): Uint8Array<ArrayBuffer> {
     this.#flush();
     if (this.#byteLength >= 2 ** 31) {

@@ -9,14 +9,14 @@ export interface NetworkComplexity {
   /** Weights and biases, batch norm folded in. */
   readonly parameterCount: number;
   /**
-   * 10⁹ floating-point operations for one picture: two for every multiplication in a convolution,
-   * which is how Ultralytics counts. The products of attention are not counted.
+   * 10⁹ floating-point operations for one picture: two for each multiplication in a convolution,
+   * as Ultralytics counts. The products of attention are not counted.
    */
   readonly gflops: number;
 }
 
 /**
- * Returns the complexity of a network for pictures of this size. All modules are checked on the way.
+ * Returns the complexity of a network for pictures of this size, and checks all its modules.
  *
  * @throws `INVALID_ARGUMENT` for a size that the network cannot have, and for a network whose
  *   modules do not fit each other, naming the module.

@@ -4,7 +4,7 @@ export interface InputSize {
   readonly widthPx: number;
 }
 
-/** A network's input sizes, or "dynamic" where they are free. */
+/** A network's input size, or "dynamic" where it is free. */
 export type InputExtent = InputSize | "dynamic";
 
 /** The largest height and width of an input. Beyond it a network's activations fill any memory. */

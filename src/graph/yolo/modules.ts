@@ -33,7 +33,7 @@ export type YoloModule =
 
 export type YoloHead = DetectModule | SegmentModule;
 
-/** Weights by their sizes, row-major. */
+/** Weights and their sizes, row-major. */
 export interface Weights {
   readonly dims: readonly number[];
   readonly values: Float32Array;
@@ -136,7 +136,7 @@ export interface C3Module {
   readonly m: SequentialModule;
 }
 
-/** ELAN1 and RepNCSPELAN4: splits cv1 x in two, appends cv2 and cv3 of the last, joins all by cv4. */
+/** ELAN1 and RepNCSPELAN4: splits cv1 x, appends cv2 and cv3 of the last, joins all by cv4. */
 export interface ElanModule {
   readonly kind: "elan";
   readonly cv1: ConvModule;
@@ -152,19 +152,19 @@ export interface GhostModule {
   readonly cv2: ConvModule;
 }
 
-/** ADown: of x averaged over 2×2, cv1 of the first half beside cv2 of the second half's max-pool. */
+/** ADown: averages over 2×2; then cv1 of one half beside cv2 of the max-pool of the other. */
 export interface DownsampleModule {
   readonly kind: "downsample";
   readonly cv1: ConvModule;
   readonly cv2: ConvModule;
 }
 
-/** SPPF, SPP and SPPELAN: cv1 x and successive max-pools of it, joined by `join`; plus x where `add`. */
+/** SPPF, SPP, SPPELAN: cv1 x and successive max-pools of it, joined by `join`; plus x if `add`. */
 export interface SppfModule {
   readonly kind: "sppf";
   readonly cv1: ConvModule;
   readonly join: ConvModule;
-  /** What `join` is called in a checkpoint, and in the graph. */
+  /** The name of `join` in a checkpoint, and in the graph. */
   readonly joinName: "cv2" | "cv5";
   readonly poolSize: number;
   readonly poolCount: number;
@@ -185,21 +185,21 @@ export interface AttentionModule {
   readonly keyDim: number;
   /** Channels of a value, per head. */
   readonly headDim: number;
-  /** Into how many runs of rows the pixels are cut; each attends only to itself. */
+  /** The number of runs of rows into which the pixels are cut; each attends only to itself. */
   readonly areaCount: number;
 }
 
-/** PSABlock and ABlock: x + attn x, then + ffn of that; the sums only where `add`. */
+/** PSABlock and ABlock: x + attn x, then + ffn of that; without the sums unless `add`. */
 export interface ResidualAttentionModule {
   readonly kind: "residualAttention";
   readonly attn: AttentionModule;
   readonly ffn: SequentialModule;
-  /** What `ffn` is called in a checkpoint, and in the graph. */
+  /** The name of `ffn` in a checkpoint, and in the graph. */
   readonly ffnName: "ffn" | "mlp";
   readonly add: boolean;
 }
 
-/** PSA: splits cv1 x in two, adds attention and then `ffn` to the second half, joins both by cv2. */
+/** PSA: splits cv1 x, adds attention and then `ffn` to the second half, joins both by cv2. */
 export interface PsaModule {
   readonly kind: "psa";
   readonly cv1: ConvModule;
@@ -209,7 +209,7 @@ export interface PsaModule {
 }
 
 /**
- * Cv1 x and then m(last) for each m, joined by cv2. Where there is a `gamma`, that is a change of
+ * A2C2f: cv1 x and then m(last) for each m, joined by cv2. With `gamma` the result is a change of
  * x: x + gamma · change, channel by channel.
  */
 export interface A2c2fModule {
@@ -289,15 +289,15 @@ export interface DetectModule {
   readonly cv3: readonly YoloModule[];
   readonly classCount: number;
   /**
-   * The distances, in cells, that a box side's distribution is over: 0, 1, 2, …
+   * The distances, in cells, of a box side's distribution: 0, 1, 2, …
    * Undefined where `cv2` makes the distances themselves.
    */
   readonly dfl: Weights | undefined;
   /** Input pixels per cell, per level. */
   readonly strides: readonly number[];
   /**
-   * Undefined for a raw head, whose boxes need suppression. Otherwise the head picks the best
-   * detections itself, at most as many as this says.
+   * Undefined for a raw head, whose boxes need suppression. Otherwise the head selects the best
+   * detections itself, at most `maxDetections`.
    */
   readonly endToEnd: { readonly maxDetections: number } | undefined;
 }
@@ -310,7 +310,7 @@ export interface SegmentModule {
   readonly proto: ProtoModule | FusedProtoModule;
 }
 
-/** A module of the network and the layers it reads: an index, or -1 for the layer before. */
+/** A module of the network and the layers that it reads: indices, or -1 for the layer before. */
 export interface YoloLayer<M = YoloModule> {
   readonly from: readonly number[];
   readonly module: M;

@@ -148,7 +148,9 @@ export class RandomBlocks {
     options: {
       readonly repeats: number;
       readonly areaCount: number | undefined;
-      /** Whether it is a change of its input, and its attention narrower, as in the sizes l and x. */
+      /**
+       * Whether it is a change of its input, and its attention narrower, as in the sizes l and x.
+       */
       readonly residual: boolean;
     },
   ): A2c2fModule {

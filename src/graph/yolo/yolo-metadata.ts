@@ -1,4 +1,4 @@
-/** What the metadata of a YOLO model says. */
+/** What the metadata of a YOLO model say. */
 export interface YoloMetadata {
   readonly description: string;
   readonly task: "detect" | "segment";
@@ -19,7 +19,7 @@ export interface YoloMetadata {
   readonly origin?: ModelOrigin;
 }
 
-/** Where the weights come from, as far as their checkpoint says. */
+/** The origin of the weights, as their checkpoint states it. */
 export interface ModelOrigin {
   readonly date?: string | undefined;
   /** Of Ultralytics. */
@@ -29,37 +29,37 @@ export interface ModelOrigin {
 }
 
 /**
- * `metadata_props` as Ultralytics writes them: each value is the Python literal. The date is the
- * weights' and not today's, so that the same model has the same bytes.
+ * Returns `metadata_props` as Ultralytics writes them: each value is a Python literal. The date is
+ * that of the weights, so that the same model has the same bytes.
  */
-export function toYoloMetadata(facts: YoloMetadata): Map<string, string> {
+export function toYoloMetadata(model: YoloMetadata): Map<string, string> {
   const {
-    head = facts.task === "segment" ? "Segment" : "Detect",
+    head = model.task === "segment" ? "Segment" : "Detect",
     batch = 1,
     channels = 3,
     half = false,
     endToEnd = false,
     origin = { license: "MIT" },
-  } = facts;
-  const names = facts.names.map((name, i) => `${i}: ${pythonString(name)}`);
+  } = model;
+  const names = model.names.map((name, i) => `${i}: ${pythonString(name)}`);
   const args = {
     batch,
     half: pythonBoolean(half),
-    dynamic: pythonBoolean(facts.dynamic),
+    dynamic: pythonBoolean(model.dynamic),
     nms: pythonBoolean(false),
   };
   const entries: readonly (readonly [string, string | undefined])[] = [
-    ["description", facts.description],
+    ["description", model.description],
     ["author", "Orangery"],
     ["date", origin.date],
     ["version", origin.version],
     ["license", origin.license],
     ["docs", origin.docs],
-    ["stride", `${facts.stride}`],
-    ["task", facts.task],
+    ["stride", `${model.stride}`],
+    ["task", model.task],
     ["head", head],
     ["batch", `${batch}`],
-    ["imgsz", `[${facts.imageSizeHw.join(", ")}]`],
+    ["imgsz", `[${model.imageSizeHw.join(", ")}]`],
     ["names", `{${names.join(", ")}}`],
     [
       "args",
@@ -77,7 +77,7 @@ function pythonBoolean(value: boolean): string {
   return value ? "True" : "False";
 }
 
-/** Python's `repr` of a string. */
+/** Returns Python's `repr` of a string. */
 function pythonString(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
   const escaped = text

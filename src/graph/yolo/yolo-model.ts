@@ -15,7 +15,7 @@ import { type ModelOrigin, toYoloMetadata } from "./yolo-metadata.ts";
 
 type Dim = ValueInfo["dims"][number];
 
-/** What a model is built from. */
+/** The parts and settings of a model. */
 export interface YoloModelOptions {
   readonly network: YoloNetwork;
   /**
@@ -23,14 +23,14 @@ export interface YoloModelOptions {
    * the largest stride, up to {@link maxSidePx}. "dynamic" leaves both free.
    */
   readonly imageSize: number | readonly [heightPx: number, widthPx: number] | "dynamic";
-  /** Height and width to be named as the usual ones where `imageSize` is "dynamic". */
+  /** Height and width that the metadata state where `imageSize` is "dynamic". */
   readonly usualSizeHw?: readonly [heightPx: number, widthPx: number];
-  /** Pictures in a run; "dynamic" leaves it free. */
+  /** Pictures in a run, or "dynamic". */
   readonly batch?: number | "dynamic";
   /** Whether weights and maps are float16; the input, the boxes and the outputs are float32. */
   readonly half?: boolean;
   /**
-   * Whether to keep the shapes of free sizes from ONNX Runtime, so that it loads the model quicker.
+   * Whether to hide the shapes of free sizes from ONNX Runtime, so that it loads the model faster.
    * Other runtimes, and providers other than the CPU's, may need them. Default false.
    */
   readonly hideShapes?: boolean;
@@ -41,10 +41,10 @@ export interface YoloModelOptions {
 
 /**
  * Returns the ONNX model of a network as Ultralytics exports it: input `images` (batch, channels,
- * height, width) of RGB or grey in 0..1, `output0`, and for masks `output1`; `HeadOutputs` says what is in them.
+ * height, width) of RGB or grey in 0..1, `output0`, and for masks `output1`; see `HeadOutputs`.
  *
- * @throws `INVALID_ARGUMENT` for sizes that the network cannot have, and for a network whose modules
- *   do not fit each other.
+ * @throws `INVALID_ARGUMENT` for sizes that the network cannot have, and for a network whose
+ *   modules do not fit each other.
  */
 export function createYoloModel(options: YoloModelOptions): OnnxModel {
   const { network, batch = 1, half = false, hideShapes = false } = options;
@@ -72,22 +72,22 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
   return graph.toModel({ metadata: metadataOf(options, extent) });
 }
 
-/** The number of pixels of which an input's height and width must be multiples. */
+/** Returns the number of pixels of which an input's height and width are multiples. */
 export function inputStride({ head }: YoloNetwork): number {
   return Math.max(...detectOf(head.module).strides);
 }
 
 /**
- * `x` as a value of which nothing is known before the run, not even how many dimensions it has.
+ * Returns `x` as a value of which nothing is known before the run, not even its rank.
  *
- * To plan memory, ONNX Runtime (1.30) compares each value that has a shape with those before it, in
- * search of one as large whose place it could take. Where sizes are free none are known to be, so that
- * all are compared: of 65 ms in which YOLO11m is mapped, 45. Values without a shape it lets alone. Runs
- * take as long either way.
+ * To plan memory, ONNX Runtime (1.30) compares each value that has a shape with all values before
+ * it, to find one of equal size whose memory it can use. Where sizes are free it finds none: that
+ * takes 45 of the 65 ms in which YOLO11m is mapped. It ignores values without a shape. Runs take
+ * equally long either way.
  */
 function withoutShape(graph: GraphBuilder, x: Value): Value {
   const shape = graph.node("Shape", [x]);
-  // Those extents that are what they are. Only a run can tell how many.
+  // The extents that equal themselves: all of them, but only a run finds out how many.
   const extents = graph.node("Compress", [shape, graph.node("Equal", [shape, shape])]);
   return graph.node("Reshape", [x, extents]);
 }
@@ -95,7 +95,7 @@ function withoutShape(graph: GraphBuilder, x: Value): Value {
 function metadataOf(options: YoloModelOptions, extent: InputExtent): Map<string, string> {
   const { network, usualSizeHw = [640, 640], batch = 1, half = false } = options;
   const head = network.head.module;
-  const dynamic = extent === "dynamic";
+  const isFree = extent === "dynamic";
   return toYoloMetadata({
     description: options.description,
     task: head.kind,
@@ -103,9 +103,9 @@ function metadataOf(options: YoloModelOptions, extent: InputExtent): Map<string,
     stride: inputStride(network),
     channels: inputChannels(network),
     batch: batch === "dynamic" ? 1 : batch,
-    imageSizeHw: dynamic ? usualSizeHw : [extent.heightPx, extent.widthPx],
+    imageSizeHw: isFree ? usualSizeHw : [extent.heightPx, extent.widthPx],
     names: options.names,
-    dynamic,
+    dynamic: isFree,
     half,
     endToEnd: detectOf(head).endToEnd !== undefined,
     ...(options.origin && { origin: options.origin }),
@@ -116,7 +116,7 @@ function hasFusedProto(head: YoloHead): boolean {
   return head.kind === "segment" && head.proto.kind === "fusedProto";
 }
 
-/** The outputs' sizes after the batch, named as Ultralytics names those that are free. */
+/** Returns the outputs' sizes after the batch; free ones have Ultralytics' names. */
 function outputDimsOf(
   network: YoloNetwork,
   { prototypes }: EmittedNetwork,
@@ -148,7 +148,8 @@ function toInputExtent(imageSize: YoloModelOptions["imageSize"], stride: number)
     if (!Number.isInteger(px) || px < stride || px % stride !== 0 || px > maxSidePx) {
       throw new OrangeryError(
         "INVALID_ARGUMENT",
-        `Expected an image size in multiples of ${stride} px up to ${maxSidePx}, got ${heightPx}×${widthPx}.`,
+        `Expected an image size in multiples of ${stride} px up to ${maxSidePx}, ` +
+          `got ${heightPx}×${widthPx}.`,
       );
     }
   }

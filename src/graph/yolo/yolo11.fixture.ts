@@ -20,10 +20,11 @@ export function buildYolo11(options: {
   readonly narrow?: boolean;
 }): OnnxModel {
   const { scale, task, classCount = 80, imageSize = 640, seed = 0, narrow } = options;
+  const suffix = task === "segment" ? "-seg" : "";
   return createYoloModel({
     network: randomYolo({ family: "11", scale, task, classCount, seed, narrow }),
     imageSize,
     names: Array.from({ length: classCount }, (_, i) => `class${i}`),
-    description: `YOLO11${scale}${task === "segment" ? "-seg" : ""} with random weights, seed ${seed}`,
+    description: `YOLO11${scale}${suffix} with random weights, seed ${seed}`,
   });
 }

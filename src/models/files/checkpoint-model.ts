@@ -17,7 +17,7 @@ export async function buildCheckpointModel(
 }
 
 export function toOnnxModel(
-  { network, names, imageSizeHw, description, facts }: YoloCheckpoint,
+  { network, names, imageSizeHw, description, metadata }: YoloCheckpoint,
   { imageSize = imageSizeHw, ...options }: CheckpointModelOptions,
 ): OnnxModel {
   return createYoloModel({
@@ -27,6 +27,6 @@ export function toOnnxModel(
     ...options,
     names,
     description,
-    origin: facts,
+    origin: metadata,
   });
 }

@@ -70,7 +70,7 @@ async function describeCheckpoint(
   file: ModelFile,
   signal: AbortSignal | undefined,
 ): Promise<ModelDescription> {
-  const { network, facts, ...checkpoint } = await readYoloCheckpoint(file.path, { signal });
+  const { network, metadata, ...checkpoint } = await readYoloCheckpoint(file.path, { signal });
   const complexity = complexityOf(network, checkpoint.imageSizeHw);
   return {
     file,
@@ -85,10 +85,10 @@ async function describeCheckpoint(
     operators: undefined,
     parameters: complexity.parameterCount,
     gflops: complexity.gflops,
-    date: facts.date,
-    ultralyticsVersion: facts.version,
+    date: metadata.date,
+    ultralyticsVersion: metadata.version,
     author: undefined,
-    license: facts.license,
+    license: metadata.license,
   };
 }
 

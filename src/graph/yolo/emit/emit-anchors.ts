@@ -1,22 +1,22 @@
 import type { GraphBuilder, Value } from "../../graph-builder.ts";
 import type { InputExtent, InputSize } from "../input-size.ts";
 
-/** The places that a head looks at: level by level, each row by row. */
+/** The places of a head's predictions: level by level, each row by row. */
 export interface Anchors {
-  /** (1, 2, anchors): centres of the cells, x above y, in cells. */
+  /** (1, 2, anchors): x and y of the cells' centres, in cells. */
   readonly centres: Value;
   /** (1, 1, anchors): input pixels per cell. */
   readonly strides: Value;
 }
 
-/** The number of anchors on an input of this size. */
+/** Returns the number of anchors on an input of this size. */
 export function anchorCount(size: InputSize, strides: readonly number[]): number {
   return strides.reduce((sum, s) => sum + (size.heightPx / s) * (size.widthPx / s), 0);
 }
 
 /**
  * Adds the anchors of a head: constants where the input's size is known, otherwise computed from
- * the sizes of the levels' features.
+ * the sizes of the features.
  */
 export function emitAnchors(
   graph: GraphBuilder,
@@ -45,8 +45,8 @@ function constantAnchors(
   for (const stride of strides) {
     const [rows, columns] = [size.heightPx / stride, size.widthPx / stride];
     cellSizes.fill(stride, at, at + rows * columns);
-    for (let row = 0; row < rows; row += 1) {
-      for (let column = 0; column < columns; column += 1) {
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
         centres[at] = column + 0.5;
         centres[count + at] = row + 0.5;
         at++;
@@ -60,11 +60,11 @@ function constantAnchors(
 }
 
 /**
- * The anchors of one level: how many cells there are up to each, along its row and its column.
+ * Computes the anchors of one level by counting the cells of each row and column.
  *
- * Counted in float32, exact up to 2^24, which takes a third of the nodes that integers take. Nodes
- * cost load time: where sizes are free, ONNX Runtime plans memory by comparing every tensor with those
- * before it (a chain of 200, 400 and 800 nodes: 14, 50 and 213 ms).
+ * It counts in float32, exact up to 2^24, which takes a third of the nodes that integers take.
+ * Nodes cost load time: where sizes are free, ONNX Runtime plans memory by comparing each tensor
+ * with all before it (a chain of 200, 400 and 800 nodes: 14, 50 and 213 ms).
  */
 function computedLevel(graph: GraphBuilder, stride: number, features: Value): Anchors {
   const gridSize = graph.node("Shape", [features], { start: 2 });

@@ -61,7 +61,7 @@ function requireHeads(
   emitter.requireSame({ ...x, channels }, qkv);
 }
 
-/** To (batch, heads · areas, channels per head, pixels per area). */
+/** Reshapes to (batch, heads · areas, channels per head, pixels per area). */
 function splitHeads(graph: GraphBuilder, module: AttentionModule, qkv: Value): Value {
   const { headCount, areaCount } = module;
   const channels = 2 * module.keyDim + module.headDim;
@@ -75,7 +75,7 @@ function splitHeads(graph: GraphBuilder, module: AttentionModule, qkv: Value): V
   return reshape(areas, [0, headCount * areaCount, channels, -1]);
 }
 
-/** Back to the order of an image: channels, then pixels. */
+/** Restores the order of a map: channels, then pixels. */
 function joinAreas(graph: GraphBuilder, module: AttentionModule, tokens: Value): Value {
   const { headCount, areaCount, headDim } = module;
   if (areaCount === 1) return tokens;

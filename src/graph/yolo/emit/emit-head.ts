@@ -21,7 +21,9 @@ export interface HeadOutputs {
    * detections, 6 + coefficients), rows of xyxy, score, class, best first.
    */
   readonly detections: Value;
-  /** (batch, coefficients, rows, columns) at a quarter of the input size, from a segmentation head. */
+  /**
+   * (batch, coefficients, rows, columns) at a quarter of the input size, from a segmentation head.
+   */
   readonly prototypes: FeatureMap | undefined;
 }
 
@@ -71,7 +73,7 @@ function emitPrototypes(
   return { ...map, value: toFloat32(emitter.graph, map.value) };
 }
 
-/** `x`, which has the graph's float type, as float32. */
+/** Converts `x`, which has the graph's float type, to float32. */
 function toFloat32(graph: GraphBuilder, x: Value): Value {
   return graph.floatType === "float32" ? x : graph.cast(x, "float32");
 }
@@ -93,7 +95,7 @@ function requireLevels(
   }
 }
 
-/** One branch of the head on every level, its cells joined to (batch, channels, anchors) of float32. */
+/** Adds a branch on every level and joins all cells: (batch, channels, anchors) of float32. */
 function perAnchor(
   emitter: ModuleEmitter,
   features: readonly FeatureMap[],
@@ -113,7 +115,7 @@ function perAnchor(
   return toFloat32(graph, graph.node("Concat", cells, { axis: 2 }));
 }
 
-/** (batch, 4, anchors): left, top, right, bottom, in cells. */
+/** Adds the distances to the sides, (batch, 4, anchors): left, top, right, bottom, in cells. */
 function emitDistances(
   emitter: ModuleEmitter,
   { cv2, dfl }: DetectModule,
@@ -127,10 +129,7 @@ function emitDistances(
   );
 }
 
-/**
- * The decoding of distribution focal loss (Li et al. 2020): the expectation of each side's
- * distribution.
- */
+/** Decodes distribution focal loss (Li et al. 2020): the expectation of each distribution. */
 function expectedDistances(graph: GraphBuilder, { values }: Weights, distributions: Value): Value {
   const bySide = graph.node("Reshape", [distributions, graph.ints([0, 4, values.length, -1])]);
   const binsLast = graph.node("Transpose", [bySide], { perm: [0, 1, 3, 2] });

@@ -1,7 +1,7 @@
 import type { GraphBuilder, Value } from "../../graph-builder.ts";
 import type { DetectModule } from "../modules.ts";
 
-/** What a head says of every anchor, each (batch, channels, anchors). */
+/** A head's values of all anchors, each (batch, channels, anchors). */
 export interface AnchorRows {
   /** Xyxy in input pixels. */
   readonly boxes: Value;
@@ -10,9 +10,10 @@ export interface AnchorRows {
 }
 
 /**
- * Adds the choice of an end-to-end head: the anchors with the best scores, and of all scores that
- * these have, the best again, so that an anchor may be several detections, of several classes.
- * Gives (batch, detections, 6 + coefficients).
+ * Adds the selection of an end-to-end head: the anchors with the best scores, and of all their
+ * scores the best again, so that an anchor may become several detections, of several classes.
+ *
+ * @returns (batch, detections, 6 + coefficients)
  */
 export function selectBest(
   graph: GraphBuilder,
@@ -36,7 +37,7 @@ export function selectBest(
   return graph.node("Concat", columns, { axis: 2 });
 }
 
-/** As many as there may be, or all anchors where there are fewer. */
+/** Adds the number of detections: the maximum, or all anchors where there are fewer. */
 function emitDetectionCount(graph: GraphBuilder, scores: Value, maxDetections: number): Value {
   const [, , anchors] = graph.split(graph.node("Shape", [scores]), [1, 1, 1], 0);
   return graph.node("Min", [anchors!, graph.ints([maxDetections])]);
@@ -49,12 +50,12 @@ function topK(graph: GraphBuilder, x: Value, count: Value): [values: Value, indi
   ];
 }
 
-/** (batch, anchors, channels) of (batch, channels, anchors). */
+/** Turns (batch, channels, anchors) into (batch, anchors, channels). */
 function anchorsFirst(graph: GraphBuilder, x: Value): Value {
   return graph.node("Transpose", [x], { perm: [0, 2, 1] });
 }
 
-/** Of every item of the batch, the entries at its own indices (batch, indices) along axis 1. */
+/** Takes, for each item of the batch, the entries at its indices (batch, indices) along axis 1. */
 function pick(graph: GraphBuilder, x: Value, indices: Value): Value {
   const tuples = graph.node("Unsqueeze", [indices, graph.ints([-1])]);
   return graph.node("GatherND", [x, tuples], { batch_dims: 1 });
