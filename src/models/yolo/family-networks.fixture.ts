@@ -9,6 +9,8 @@ export interface FamilyNetwork {
   readonly values: readonly number[];
   readonly found: readonly number[];
   readonly anchorsPerCell?: 1 | 3;
+  /** Puts out only as many rows, the best by their fifth value. */
+  readonly bestRows?: number;
   readonly strides?: readonly number[];
   /** Whether height and width of the input are free; otherwise they are 64. */
   readonly freeSize?: boolean;
@@ -27,6 +29,7 @@ export function familyNetwork({
   values,
   found,
   anchorsPerCell = 1,
+  bestRows,
   strides = [8, 16, 32],
   freeSize = false,
   coefficientCount,
@@ -56,9 +59,11 @@ export function familyNetwork({
         ]);
   });
   const axis = layout === "channels" ? 2 : 1;
-  const output = cast(graph.node("Concat", maps, { axis }), elementType);
+  const all = graph.node("Concat", maps, { axis });
+  const rows = bestRows === undefined ? all : best(graph, all, bestRows);
+  const output = cast(rows, elementType);
   const cells = strides.reduce((sum, stride) => sum + (64 / stride) ** 2, 0);
-  const anchors = freeSize ? "anchors" : anchorsPerCell * cells;
+  const anchors = freeSize ? "anchors" : (bestRows ?? anchorsPerCell * cells);
   const dims = layout === "channels" ? [1, values.length, anchors] : [1, anchors, values.length];
   graph.output("output0", output, elementType, dims);
   if (coefficientCount !== undefined) {
@@ -75,6 +80,17 @@ export function familyNetwork({
     ]);
   }
   return serializeModel(graph.toModel({ metadata: Object.entries(metadata) }));
+}
+
+/** Fails where there are fewer, as an end-to-end head does. */
+function best(graph: GraphBuilder, rows: Value, count: number): Value {
+  const scores = graph.node("Gather", [rows, graph.ints([4], [])], { axis: 2 });
+  const [, indices] = graph.nodes("TopK", [scores, graph.ints([count])], {
+    outputCount: 2,
+    attributes: { axis: 1 },
+  });
+  const row = graph.node("Squeeze", [indices!, graph.ints([0])]);
+  return graph.node("Gather", [rows, row], { axis: 1 });
 }
 
 /** (1, values, height / stride, width / stride), the same values in each cell. */

@@ -144,6 +144,19 @@ const run: [what: string, network: Uint8Array, score: number, name: string][] = 
     "plant",
   ],
   [
+    "YOLOv10 of free size, whose metadata say nothing of its head",
+    familyNetwork({
+      layout: "rows",
+      values: [30, 30, 31, 31, 0.001, 0],
+      found: [24, 24, 40, 40, 0.75, 1],
+      bestRows: 1,
+      freeSize: true,
+      metadata: two,
+    }),
+    0.75,
+    "plant",
+  ],
+  [
     "an export with NMS and masks, without metadata",
     rowsNetwork({
       rows: [
@@ -235,6 +248,21 @@ describe("a network", () => {
       }
     });
   }
+
+  test("that chooses 300 of its anchors is proved on an input that has as many", async () => {
+    const network = familyNetwork({
+      layout: "rows",
+      values: [30, 30, 31, 31, 0.001, 0],
+      found: [24, 24, 40, 40, 0.75, 1],
+      bestRows: 300,
+      freeSize: true,
+    });
+    const { model } = await load(network);
+    await using _ = model;
+    const { detections } = await model.predict(blackPhoto, { imageSize: 128 });
+    // All cells of the last map, since nothing is suppressed.
+    assert.equal(detections.length, 16);
+  });
 
   for (const [what, network, message] of refused) {
     test(`is refused: ${what}`, async () => {
