@@ -15,7 +15,8 @@ import { text } from "node:stream/consumers";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { ModelFolder, tinyYolo } from "../src/models/yolo/tiny-yolo.fixture.ts";
-import { jsonLines, mainFile } from "./cli.fixture.ts";
+import { type Loaded, loadModels } from "./artifacts.fixture.ts";
+import { jsonLines, mainFile, runCli } from "./cli.fixture.ts";
 
 const loader = fileURLToPath(new URL("./artifacts.fixture.ts", import.meta.url));
 const damaged = "a saved model is damaged or belongs to another; it is made again";
@@ -45,6 +46,12 @@ afterEach(async () => {
   await folder[Symbol.asyncDispose]();
 });
 
+/** Runs `orangery cache` with the test's cache folder. */
+const cache = (action: string, { json = false, env = {} as NodeJS.ProcessEnv } = {}) =>
+  runCli(["cache", action, ...(json ? ["--json"] : [])], {
+    env: { ORANGERY_CACHE: folder.file("cache"), ...env },
+  });
+
 const artifacts = () => folder.file("cache/artifacts");
 const artifactNames = async () => await readdir(artifacts()).catch(() => []);
 
@@ -73,17 +80,21 @@ async function endOf(child: ChildProcessWithoutNullStreams) {
   return { stdout, stderr, status };
 }
 
-interface Loaded {
-  readonly fromArtifact: boolean[];
-  readonly scores: number[];
-  readonly warnings: string[];
-}
-
 /** Loads models in a process of its own. */
 async function load(files: string | string[] = model, env: NodeJS.ProcessEnv = {}) {
   const { stdout, status } = await start([loader, "", ...[files].flat()], env).outcome;
   assert.equal(status, 0);
   return JSON.parse(stdout) as Loaded;
+}
+
+/** The same in this process, where it does not matter which loads. */
+async function loadHere(files: string | string[] = model) {
+  process.env.ORANGERY_CACHE = folder.file("cache");
+  try {
+    return await loadModels([files].flat());
+  } finally {
+    delete process.env.ORANGERY_CACHE;
+  }
 }
 
 const loadedFromFile = { fromArtifact: [false], scores: [0.5], warnings: [] };
@@ -143,7 +154,7 @@ describe("an artifact that", () => {
       "belongs to another model",
       async (artifact) => {
         const other = await folder.write("other.onnx", largeModel(0.75));
-        await load(other);
+        await loadHere(other);
         const names = await artifactNames();
         const theirs = names.find((name) => name !== basename(artifact))!;
         await rm(artifact, { recursive: true });
@@ -164,8 +175,8 @@ describe("an artifact that", () => {
       await cp(whole.file("cache"), folder.file("cache"), { recursive: true });
       const [key] = await artifactNames();
       await spoil(join(artifacts(), key!));
-      assert.deepEqual(await load(), { ...loadedFromFile, warnings: [damaged] });
-      assert.deepEqual(await load(), loadedFromArtifact);
+      assert.deepEqual(await loadHere(), { ...loadedFromFile, warnings: [damaged] });
+      assert.deepEqual(await loadHere(), loadedFromArtifact);
     });
   }
 });
@@ -282,13 +293,6 @@ test("the least recently used artifacts go when all take more than the limit", a
 });
 
 describe("orangery cache", () => {
-  const cache = async (action: string, env: NodeJS.ProcessEnv = {}) => {
-    const child = spawn(process.execPath, [mainFile, "cache", action], {
-      env: { ...process.env, ORANGERY_CACHE: folder.file("cache"), ...env },
-    });
-    return await endOf(child);
-  };
-
   test("lists artifacts that are damaged in any way, and clears them", async () => {
     await load();
     const [key] = await artifactNames();
@@ -316,7 +320,7 @@ describe("orangery cache", () => {
     test(`says of ${what} that it is no cache folder`, async () => {
       for (const action of ["list", "clear"]) {
         const env = { ORANGERY_CACHE: await place() };
-        const { stderr, status } = await cache(action, env);
+        const { stderr, status } = await cache(action, { env });
         assert.match(stderr, /^orangery: Expected the cache folder .* \[INVALID_ARGUMENT\]\n$/);
         assert.equal(status, 2);
       }
@@ -349,7 +353,7 @@ interface Listed {
 }
 
 async function list(): Promise<Listed> {
-  const { stdout, status } = await start([mainFile, "cache", "list", "--json"]).outcome;
+  const { stdout, status } = await cache("list", { json: true });
   assert.equal(status, 0);
   return jsonLines(stdout)[0] as unknown as Listed;
 }
@@ -368,10 +372,10 @@ test("orangery cache lists and clears, and a process that has a model mapped goe
     bytes,
     entries.reduce((sum, entry) => sum + entry.bytes, 0),
   );
-  const table = (await start([mainFile, "cache", "list"]).outcome).stdout;
+  const table = (await cache("list")).stdout;
   assert.match(table, /^Model +Size +Last used +State\nlarge\.onnx .* current\n\n1 file, /);
 
-  const cleared = (await start([mainFile, "cache", "clear"]).outcome).stdout;
+  const cleared = (await cache("clear")).stdout;
   assert.match(cleared, /^Cleared 1 file, /);
   assert.deepEqual(await readdir(folder.file("cache")), ["artifacts", "mine.txt"]);
   assert.deepEqual(await artifactNames(), []);

@@ -50,7 +50,7 @@ class CliHost {
   }
 
   async end(): Promise<void> {
-    if (this.#process === undefined || this.#process.exitCode !== null) return;
+    if (!this.#process?.connected) return;
     const exited = once(this.#process, "exit");
     this.#process.disconnect();
     await exited;
@@ -59,6 +59,17 @@ class CliHost {
 
 const host = new CliHost();
 after(() => host.end());
+
+/** Runs `orangery` to its end, in a process that other commands have run in. */
+export async function runCli(
+  args: readonly string[],
+  { cwd = process.cwd(), env = {} as NodeJS.ProcessEnv } = {},
+): Promise<Outcome> {
+  const answer = await host.run({ args, cwd, env: { ...process.env, ...env } });
+  const { left, ...outcome } = answer;
+  assert.deepEqual(left, [], "nothing would keep the process alive");
+  return { ...outcome, signal: null };
+}
 
 /** A folder of its own in which the command line is run. */
 export class CliFolder implements AsyncDisposable {
@@ -80,10 +91,7 @@ export class CliFolder implements AsyncDisposable {
 
   /** Runs `orangery` in this folder to its end, in a process that other commands have run in. */
   async run(...args: string[]): Promise<Outcome> {
-    const env = { ...process.env, ORANGERY_CACHE: this.#cache };
-    const { left, ...outcome } = await host.run({ args, cwd: this.path, env });
-    assert.deepEqual(left, [], "nothing would keep the process alive");
-    return { ...outcome, signal: null };
+    return await runCli(args, { cwd: this.path, env: { ORANGERY_CACHE: this.#cache } });
   }
 
   spawn(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): RunningCli {
