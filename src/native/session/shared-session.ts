@@ -17,8 +17,8 @@ import { SessionRecord } from "./session-record.ts";
  *                      └─ enter ──┘
  *
  * - Loading and entering happen under the key's lock, so one thread at a time.
- * - Leaving needs no lock: the count of openers is atomic. The thread that takes it to zero releases
- *   the session, and nobody enters at zero.
+ * - Leaving needs no lock: the count of openers is atomic. The thread that takes it to zero
+ *   releases the session, and nobody enters at zero.
  * - A thread that is killed leaves its count behind, but not its mark. When no thread marks the
  *   session any more, the next one to open it adopts it, and the next one to leave releases it.
  */
