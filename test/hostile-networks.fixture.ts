@@ -48,6 +48,35 @@ export function hostileNetworks(): HostileCheckpoint[] {
       bytes: () => detector({ stride: 4, imageSize: 16384 }),
     },
     {
+      name: "zeros around zeros until no memory holds them",
+      expected: ["CHECKPOINT_UNREADABLE"],
+      names: /a map of at most/,
+      bytes: () => detector({ layers: Array.from({ length: 40 }, () => pad(1024)) }),
+    },
+    {
+      name: "a padding that is negative",
+      expected: ["CHECKPOINT_UNREADABLE"],
+      names: /`padding` in `model\.1\.0`, got -1/,
+      bytes: () => detector({ layers: [pad(-1)] }),
+    },
+    {
+      name: "two thousand of the largest pools",
+      expected: ["loaded"],
+      bytes: () => detector({ layers: Array.from({ length: 2000 }, () => pool(63)) }),
+    },
+    {
+      name: "a sum of maps that are not there",
+      expected: ["CHECKPOINT_UNREADABLE"],
+      names: /maps that there are in `model\.\d`, got 7/,
+      bytes: () => fusing([2, 1], 7),
+    },
+    {
+      name: "maps of more channels than there are",
+      expected: ["CHECKPOINT_UNREADABLE"],
+      names: /channels or more at model\.2/,
+      bytes: () => fusing([60_000, 60_000, 3], 2),
+    },
+    {
       name: "forty thousand classes",
       expected: ["loaded"],
       bytes: () => detector({ names: Array.from({ length: 40_000 }, (_, id) => `class ${id}`) }),
@@ -102,13 +131,7 @@ interface DetectorFile {
 }
 
 /** A network of convolutions of 1×1, the first of which makes it as small as the head's stride. */
-function detector({
-  layers = [],
-  stride = 8,
-  imageSize = 64,
-  names = ["plant"],
-  attributes = {},
-}: DetectorFile): Buffer {
+function detector({ layers = [], stride = 8, ...file }: DetectorFile): Buffer {
   const first = conv(zeros(3, 3), stride);
   const written = [first, ...layers].map((layer, i) =>
     module("torch.nn.modules.container.Sequential", {
@@ -116,6 +139,29 @@ function detector({
       modules: { 0: layer },
     }),
   );
+  return detectorOf(written, { ...file, stride });
+}
+
+/** A network whose second layer is cut into maps, of which the third adds one to the first. */
+function fusing(cut: readonly number[], chosen: number): Buffer {
+  const blocks = "ultralytics.nn.modules.block";
+  const first = module("torch.nn.modules.container.Sequential", {
+    attributes: { i: 0, f: -1 },
+    modules: { 0: conv(zeros(3, 3), 8) },
+  });
+  const linear = module(`${blocks}.CBLinear`, {
+    attributes: { i: 1, f: -1, c2s: cut },
+    modules: { conv: conv(zeros(9, 3)) },
+  });
+  const fuse = module(`${blocks}.CBFuse`, { attributes: { i: 2, f: [1, 0], idx: [chosen] } });
+  return detectorOf([first, linear, fuse], {});
+}
+
+/** A network of these layers and a head. */
+function detectorOf(
+  written: readonly Writable[],
+  { stride = 8, imageSize = 64, names = ["plant"], attributes = {} }: Omit<DetectorFile, "layers">,
+): Buffer {
   const head = module("ultralytics.nn.modules.head.Detect", {
     attributes: {
       i: written.length,
@@ -147,6 +193,17 @@ function conv(weight: Writable, stride = 1): Writable {
       padding_mode: "zeros",
     },
     parameters: { weight: parameter(weight), bias: null },
+  });
+}
+
+function pad(pixels: number): Writable {
+  const padding = tuple(pixels, pixels, pixels, pixels);
+  return module("torch.nn.modules.padding.ZeroPad2d", { attributes: { padding } });
+}
+
+function pool(size: number): Writable {
+  return module("torch.nn.modules.pooling.MaxPool2d", {
+    attributes: { kernel_size: size, stride: 1, padding: (size - 1) / 2, dilation: 1 },
   });
 }
 
