@@ -26,7 +26,7 @@ before(async () => {
 });
 after(() => redis[Symbol.asyncDispose]());
 
-describe("the documents by task", () => {
+describe("the documents by task", { concurrency: 2 }, () => {
   for (const page of pages) {
     test(`docs/${page}.md can be followed, and prints what it says`, async () => {
       await using folder = await ReaderFolder.create();
