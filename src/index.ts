@@ -41,16 +41,13 @@ export type {
   TensorInfo,
 } from "./native/runtime.ts";
 export { countObjects, inReadingOrder } from "./pipeline/count/count-objects.ts";
+export type { CountablePhoto, ProcessOptions } from "./pipeline/count/countable-photo.ts";
 export { type ObjectDensity, objectDensities } from "./pipeline/count/density.ts";
 export { type DetectSlicedOptions, detectSliced } from "./pipeline/count/detect-sliced.ts";
 export type { ModelUse, PhotoModel } from "./pipeline/count/model-use.ts";
-export {
-  PhotoPipeline,
-  type PhotoPipelineOptions,
-  type ProcessOptions,
-} from "./pipeline/count/photo-pipeline.ts";
+export { PhotoPipeline, type PhotoPipelineOptions } from "./pipeline/count/photo-pipeline.ts";
 export { type Segmentation, segmentPhoto } from "./pipeline/count/segment-photo.ts";
-export type { SlicedPrediction } from "./pipeline/count/slice-run.ts";
+export type { SlicedPrediction, SliceProgress } from "./pipeline/count/slice-run.ts";
 export type { SlicingOptions } from "./pipeline/count/slicing.ts";
 export { isRetryable } from "./tasks/is-retryable.ts";
 export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/model-task.ts";

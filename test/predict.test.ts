@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { readdir, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { CliFolder, examplePhotos, jsonLines, mainFile, quickModel } from "./cli.fixture.ts";
@@ -189,4 +192,35 @@ test("Ctrl-C ends a prediction at once", async () => {
   const { status, stdout } = await running.outcome;
   assert.equal(status, 130);
   assert.ok(jsonLines(stdout).length < 200);
+});
+
+test("photos of a folder and by URL are predicted like those that are named", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["photos/a.png", "photos/more/b.png", "c.png"]);
+  await writeFile(join(folder.path, "photos/notes.txt"), "text");
+  const bytes = await readFile(join(folder.path, "c.png"));
+  await using server = createServer((_request, response) => response.end(bytes));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/c.png`;
+  const args = ["predict", "photos", url, "--model", ...quickModel, "--json"];
+
+  const { status, stdout, stderr } = await folder.run(...args, "--allow-private-addresses");
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(
+    predictions(stdout).map(({ image, width }) => [image, width]),
+    [
+      ["photos/a.png", 64],
+      ["photos/more/b.png", 64],
+      [url, 64],
+    ],
+  );
+  assert.equal(stderr, "1 file left out: 1 .txt\n");
+
+  const refused = await folder.run(...args);
+  assert.equal(refused.status, 3);
+  assert.match(refused.stderr, /--allow-private-addresses.*\[PHOTO_ADDRESS_REFUSED\]/);
+  await mkdir(join(folder.path, "empty"));
+  const empty = await folder.run("predict", "empty", "--model", ...quickModel);
+  assert.equal(empty.status, 3);
+  assert.match(empty.stderr, /Found no photos/);
 });

@@ -24,6 +24,7 @@ export class ProgressDisplay implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   readonly #rate = new RateMeter();
   #activity = "";
+  #detail = "";
   #total: number | undefined;
   #done = 0;
   #failed = 0;
@@ -50,6 +51,11 @@ export class ProgressDisplay implements Disposable {
     this.#total = total;
     this.#done = done;
     this.#failed = failed;
+  }
+
+  /** Shows how far the photo is that is being worked on; empty for nothing to show. */
+  setDetail(text: string): void {
+    this.#detail = text;
   }
 
   photoDone(): void {
@@ -87,7 +93,8 @@ export class ProgressDisplay implements Disposable {
   }
 
   #paint(): void {
-    const line = this.#total === undefined ? this.#activity : this.#describe(this.#total);
+    const unknown = [this.#activity, this.#detail].filter(Boolean).join("  ");
+    const line = this.#total === undefined ? unknown : this.#describe(this.#total);
     if (this.#update) this.#update(line);
     else if (line !== this.#lastLine) this.#stream.write(`${line}\n`);
     this.#lastLine = line;
@@ -106,6 +113,7 @@ export class ProgressDisplay implements Disposable {
       const text = `${formatCount(this.#failed)} failed`;
       parts.push(styleText("yellow", text, { stream: this.#stream }));
     }
+    if (this.#detail !== "") parts.push(this.#detail);
     const text = parts.join("  ");
     if (this.#update === undefined) return text;
     const share = total === 0 ? 1 : finished / total;

@@ -8,7 +8,7 @@ import type { Region } from "../../vision/region.ts";
 import { countInRegions, findPlaces } from "./count-objects.ts";
 import { type ModelUse, type PhotoModel, workMs } from "./model-use.ts";
 import { segmentPhoto } from "./segment-photo.ts";
-import { type SlicedPrediction, SliceRun, unlimited } from "./slice-run.ts";
+import { type SlicedPrediction, type SliceProgress, SliceRun, unlimited } from "./slice-run.ts";
 import type { Slicing } from "./slicing.ts";
 
 /** The models of a pipeline and how they are asked, checked. */
@@ -16,6 +16,13 @@ export interface CountingModels {
   readonly detect: ModelUse;
   readonly segment?: ModelUse | undefined;
   readonly slicing?: Slicing | undefined;
+}
+
+/** How one photo is processed. */
+export interface ProcessOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Called before the first slice and after each run, where photos are sliced. */
+  readonly onSlices?: ((progress: SliceProgress) => void) | undefined;
 }
 
 /** A photo that a pipeline has opened. Disposing it releases its pixels. */
@@ -38,16 +45,13 @@ export class CountablePhoto implements OpenPhoto {
    * @throws `PHOTO_TOO_LARGE` for too many slices, `MODEL_RELEASED`, `ORT_FAILED`,
    *   `INFERENCE_NOT_FINITE`, or the signal's reason.
    */
-  async count({
-    signal,
-  }: {
-    readonly signal?: AbortSignal | undefined;
-  } = {}): Promise<PhotoResult> {
+  async count(options: ProcessOptions = {}): Promise<PhotoResult> {
+    const { signal } = options;
     const { detect, segment } = this.#models;
     const { widthPx, heightPx } = this.pixels;
     const warnings = await exposureWarnings(this.pixels, { signal });
     const regions = segment && (await this.#findRegions(segment, signal));
-    const found = await this.#detect(regions, signal);
+    const found = await this.#detect(regions, options);
     const objects = found?.detections ?? Detections.empty(detect.model.names);
     const counted = await this.#times.step("count", () =>
       countFound(objects, regions, detect.options?.maxDetections),
@@ -83,18 +87,18 @@ export class CountablePhoto implements OpenPhoto {
   /** Undefined when there is no region, so that there is nothing to look at. */
   async #detect(
     regions: readonly Region[] | undefined,
-    signal: AbortSignal | undefined,
+    { signal, onSlices }: ProcessOptions,
   ): Promise<(Prediction & { readonly sliceCount: number }) | SlicedPrediction | undefined> {
     if (regions?.length === 0) return undefined;
     const { slicing, detect } = this.#models;
     const { model, options } = detect;
     const { pixels } = this;
-    // Only regions need masks: an object's place is the centre of its box. What lies outside is not
-    // to take the place of what lies inside, so the most that there may be is counted afterwards.
+    // What lies outside is not to take the place of what lies inside, so the most that there may be
+    // is counted afterwards.
     const predictOptions = {
       ...options,
       maxDetections: unlimited,
-      maskSize: "none",
+      maskSize: model.task === "segment" ? "photo" : "none",
       signal,
     } as const;
     if (slicing === undefined) {
@@ -102,7 +106,8 @@ export class CountablePhoto implements OpenPhoto {
       this.#times.add({ detect: workMs(found), inference: found.timingsMs.inference });
       return { ...found, sliceCount: 1 };
     }
-    const found = await new SliceRun({ model, pixels, slicing, regions, predictOptions }).run();
+    const run = new SliceRun({ model, pixels, slicing, regions, predictOptions, onSlices });
+    const found = await run.run();
     // `inference` is what the device was busy for with both models, and part of the other steps.
     const { slice, merge, inference } = found.timingsMs;
     this.#times.add({ slice, detect: workMs(found), merge, inference });

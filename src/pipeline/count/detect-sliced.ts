@@ -4,7 +4,13 @@ import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
 import { openPhoto, type PhotoInput } from "../../vision/photo/open-photo.ts";
 import type { Region } from "../../vision/region.ts";
 import type { PhotoModel } from "./model-use.ts";
-import { noTimesMs, type SlicedPrediction, SliceRun, unlimited } from "./slice-run.ts";
+import {
+  noTimesMs,
+  type SlicedPrediction,
+  type SliceProgress,
+  SliceRun,
+  unlimited,
+} from "./slice-run.ts";
 import { Slicing, type SlicingOptions } from "./slicing.ts";
 
 export interface DetectSlicedOptions extends PredictOptions, SlicingOptions {
@@ -12,6 +18,8 @@ export interface DetectSlicedOptions extends PredictOptions, SlicingOptions {
   readonly maskSize?: "photo" | "none";
   /** Leave out the slices that touch none of these. Default: none are left out. */
   readonly regions?: readonly Region[] | undefined;
+  /** Called before the first slice and after each run. */
+  readonly onSlices?: ((progress: SliceProgress) => void) | undefined;
 }
 
 /**
@@ -27,7 +35,8 @@ export async function detectSliced(
   photo: PhotoInput,
   options: DetectSlicedOptions = {},
 ): Promise<SlicedPrediction> {
-  const { slice, overlap, merge, fullImage, batchSize, regions, ...predictOptions } = options;
+  const { slice, overlap, merge, fullImage, batchSize, regions, onSlices, ...predictOptions } =
+    options;
   const { maxDetections = unlimited } = predictOptions;
   model.checkOptions({ ...predictOptions, maxDetections });
   const slicing = new Slicing({ slice, overlap, merge, fullImage, batchSize });
@@ -42,7 +51,7 @@ export async function detectSliced(
   const times = new StepTimes(noTimesMs);
   await using opened = await times.step("decode", () => openPhoto(photo, { maxPixels, signal }));
   const { pixels } = opened;
-  const run = new SliceRun({ model, pixels, slicing, regions, predictOptions, times });
+  const run = new SliceRun({ model, pixels, slicing, regions, predictOptions, onSlices, times });
   const prediction = await run.run();
   return { ...prediction, detections: prediction.detections.first(maxDetections) };
 }

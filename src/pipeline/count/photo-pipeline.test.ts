@@ -109,6 +109,17 @@ describe("detecting slice by slice", () => {
     assert.ok(timingsMs.inference > 0 && timingsMs.total >= timingsMs.inference);
   });
 
+  test("reports how far it is, from before the first slice to the last", async () => {
+    const seen: string[] = [];
+    await detectSliced(thing, blank(96, 64), {
+      slice: 32,
+      overlap: 0,
+      batchSize: 1,
+      onSlices: ({ done, total }) => seen.push(`${done}/${total}`),
+    });
+    assert.deepEqual(seen, ["0/6", "1/6", "2/6", "3/6", "4/6", "5/6", "6/6"]);
+  });
+
   test("makes one of what several slices show", async () => {
     // Slices 4 px apart, whose things overlap by three quarters.
     const options = { slice: 32, overlap: 0.875 };

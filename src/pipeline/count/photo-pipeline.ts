@@ -11,7 +11,7 @@ import {
   type SampleOptions,
 } from "../../vision/photo/samples/sample-layout.ts";
 import type { PhotoBytes } from "../photos/read-photo.ts";
-import { CountablePhoto, type CountingModels } from "./countable-photo.ts";
+import { CountablePhoto, type CountingModels, type ProcessOptions } from "./countable-photo.ts";
 import type { ModelUse } from "./model-use.ts";
 import { requireSegmenter } from "./segment-photo.ts";
 import { Slicing, type SlicingOptions } from "./slicing.ts";
@@ -32,12 +32,7 @@ export interface PhotoPipelineOptions {
   readonly pixelsInMemory?: number | undefined;
 }
 
-/** How one photo is processed. */
-export interface ProcessOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface OpenUnknownOptions extends ProcessOptions {
+export interface OpenUnknownOptions extends Pick<ProcessOptions, "signal"> {
   /** Whether these contents need no result, since they have one or get one elsewhere. */
   readonly isKnown: (content: PhotoContent) => Promise<boolean>;
 }

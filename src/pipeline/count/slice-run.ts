@@ -47,6 +47,12 @@ const defaultBatchSize = { cpu: 1, gpu: 16 };
 /** As many as the network finds. */
 export const unlimited = Number.MAX_SAFE_INTEGER;
 
+/** How far a sliced photo is. */
+export interface SliceProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface SliceRunOptions {
   readonly model: PhotoModel;
   readonly pixels: Pixels;
@@ -54,6 +60,8 @@ export interface SliceRunOptions {
   readonly regions?: readonly Region[] | undefined;
   /** `maxDetections` is of no effect: what is merged is to be whole. */
   readonly predictOptions: PredictOptions;
+  /** Called before the first slice and after each run. */
+  readonly onSlices?: ((progress: SliceProgress) => void) | undefined;
   /** Steps that were timed before. Default: none. */
   readonly times?: StepTimes<keyof typeof noTimesMs> | undefined;
 }
@@ -69,6 +77,7 @@ export class SliceRun {
   readonly #found: Detections[] = [];
   readonly #times: StepTimes<keyof typeof noTimesMs>;
   #next = 0;
+  #doneCount = 0;
   #hasFailed = false;
 
   constructor(options: SliceRunOptions) {
@@ -86,6 +95,7 @@ export class SliceRun {
 
   async run(): Promise<SlicedPrediction> {
     const { model, slicing } = this.#options;
+    this.#report(0);
     const lanes = Array.from({ length: batchesInFlight }, () => this.#lane());
     // The photo must stay open as long as a lane reads it.
     for (const outcome of await Promise.allSettled(lanes)) {
@@ -143,6 +153,12 @@ export class SliceRun {
       this.#times.add(prediction.timingsMs);
       this.#found[from + index] = prediction.detections.placeIn(this.#photoWh, [left, top]);
     }
+    this.#report(slices.length);
+  }
+
+  #report(newlyDone: number): void {
+    this.#doneCount += newlyDone;
+    this.#options.onSlices?.({ done: this.#doneCount, total: this.#slices.length });
   }
 
   async #predictWhole(): Promise<void> {

@@ -10,6 +10,7 @@ import {
 } from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline, type PhotoPipelineOptions } from "../count/photo-pipeline.ts";
+import type { SliceProgress } from "../count/slice-run.ts";
 import { LeftOut, type LeftOutCounts } from "../photos/left-out.ts";
 import { PhotoFilter, type PhotoFilterOptions } from "../photos/photo-filter.ts";
 import type { PhotoPath } from "../photos/photo-paths.ts";
@@ -65,6 +66,8 @@ export interface PhotoJobRunOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called when a photo was worked on. */
   readonly onPhoto?: ((event: PhotoEvent) => void) | undefined;
+  /** Called before the first slice of a photo and after each run. */
+  readonly onSlices?: ((source: string, progress: SliceProgress) => void) | undefined;
   /** Called when an annotated picture was drawn that was missing. */
   readonly onPicture?: ((file: string) => void) | undefined;
   /** Called for each photo whose bytes were known under other names, whose files are gone. */
@@ -187,7 +190,8 @@ export class PhotoJob implements AsyncDisposable {
    * Does what waits, then draws the pictures that are missing. Models are loaded only if there is
    * anything for them to do.
    */
-  async run({ stop, signal, onPhoto, onPicture, onMoved }: PhotoJobRunOptions = {}): Promise<void> {
+  async run(options: PhotoJobRunOptions = {}): Promise<void> {
+    const { stop, signal, onPhoto, onSlices, onPicture, onMoved } = options;
     const { maxPixels, slicing, samples } = this.#options;
     const worklist = this.#worklist;
     const pictures = this.#pictures;
@@ -211,6 +215,7 @@ export class PhotoJob implements AsyncDisposable {
         stop,
         signal,
         onMoved,
+        onSlices,
         onPhoto: async (event) => {
           onPhoto?.(event);
           if (event.outcome !== "known") await this.cache.taskDone();

@@ -5,6 +5,7 @@ import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { LeasedPhoto, PhotoContent, Worklist } from "../../ledger/worklist/worklist.ts";
 import type { Pixels } from "../../vision/photo/open-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
+import type { SliceProgress } from "../count/slice-run.ts";
 import { goneFiles } from "../photos/gone-files.ts";
 import { photoFailureOf } from "../photos/photo-failure.ts";
 import type { PhotoReader } from "../photos/photo-reader.ts";
@@ -38,6 +39,8 @@ export interface PhotoRunOptions {
   readonly stop?: AbortSignal | undefined;
   /** Stops at once: the run rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Called before the first slice of a photo and after each run. */
+  readonly onSlices?: ((source: string, progress: SliceProgress) => void) | undefined;
   /** Awaited before the photo's lane goes on. */
   readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
   /** Called for each photo whose bytes were known under other names, whose files are gone. */
@@ -189,7 +192,11 @@ class PhotoRun {
     if (opened === undefined) return;
     await using countable = opened.photo;
     if (this.#isStopping) return await this.#worklist.release([photo]);
-    const result = await countable.count({ signal });
+    const { onSlices = () => {} } = this.#options;
+    const result = await countable.count({
+      signal,
+      onSlices: (progress) => onSlices(photo.source, progress),
+    });
     await this.#record({ photo, content: opened.content, pixels: countable.pixels, result });
   }
 

@@ -5,7 +5,11 @@ import {
   type MaxDetections,
 } from "../../options/detection-options.ts";
 import { requireOption } from "../../options/option-values.ts";
-import { addAnnotateOption, addMaxPixelsOption } from "../../options/photo-options.ts";
+import {
+  addAnnotateOption,
+  addMaxPixelsOption,
+  addPrivateAddressesOption,
+} from "../../options/photo-options.ts";
 import { addSampleOptions } from "../../options/sample-options.ts";
 import {
   addSlicingOptions,
@@ -14,7 +18,7 @@ import {
 } from "../../options/slicing-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import type { PredictArguments } from "./predict.ts";
+import type { PredictArguments } from "./predict-photo.ts";
 
 const help = `
 Examples:
@@ -37,7 +41,7 @@ export function createPredictCommand(
   const command = new Command("predict")
     .summary("show what a model finds on photos")
     .description("Runs a model on photos and prints what it finds. Nothing is recorded.")
-    .argument("<image...>", "photos")
+    .argument("<image...>", "photos, folders, s3://bucket/photo.jpg, https://…")
     .option("--model <model>", "a .pt or ONNX file, sample:seedlings or sample:beds");
   addDeviceOptions(addDetectionOptions(command, maxDetections));
   addMaxPixelsOption(addSampleOptions(addSlicingOptions(command))).addOption(
@@ -45,7 +49,7 @@ export function createPredictCommand(
       .choices(["rle", "polygon", "none"])
       .default("rle"),
   );
-  addAnnotateOption(command)
+  addPrivateAddressesOption(addAnnotateOption(command))
     .option("--json", "print one JSON line a photo")
     .addHelpText("after", help);
   return command.action(async (images: string[], options: PredictArguments & SlicingArguments) => {

@@ -9,6 +9,7 @@ import type { PhotoArguments } from "../../options/photo-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { type Interrupts, interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
+import { noteSlices } from "../../output/slice-notes.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { noteEmptyFolders, noteUnreadableFolders } from "../../output/trouble-notes.ts";
 import { warningLog } from "../../output/warning-log.ts";
@@ -149,6 +150,7 @@ async function work(job: PhotoJob, { progress, interrupts }: RunContext) {
       onMoved: () => {
         moved++;
       },
+      onSlices: noteSlices(progress),
       onPhoto: ({ source, outcome, reason }) => {
         if (outcome === "retry") return;
         finished++;
