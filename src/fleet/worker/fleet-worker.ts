@@ -17,7 +17,7 @@ import { RedisCrashMarks } from "../jobs/crash-marks.ts";
 import type { JobEnd } from "../jobs/job-end.ts";
 import { BullmqLocks, type JobLocks } from "../jobs/job-locks.ts";
 import { JobProcessor } from "../jobs/job-processor.ts";
-import { LockKeeper } from "../jobs/lock-keeper.ts";
+import { LockKeeper } from "../locks/lock-keeper.ts";
 import { patientBackend } from "../queue/patient-backend.ts";
 import { toQueueTrouble, withQueueErrors } from "../queue/queue-errors.ts";
 import { QueuePatience } from "../queue/queue-patience.ts";

@@ -1,7 +1,7 @@
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "../../logger.ts";
-import type { HeldLock, JobLocks } from "./job-locks.ts";
+import type { HeldLock, JobLocks } from "../jobs/job-locks.ts";
 import type { LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
 
 export interface LockKeeperOptions extends Omit<LockThreadData, "heartbeat"> {

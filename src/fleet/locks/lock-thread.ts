@@ -4,8 +4,8 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { Queue } from "bullmq";
+import type { HeldLock } from "../jobs/job-locks.ts";
 import { toConnectionOptions } from "../queue/redis-connection.ts";
-import type { HeldLock } from "./job-locks.ts";
 import type { LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
 
 const data: LockThreadData = workerData;

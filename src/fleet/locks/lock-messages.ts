@@ -1,5 +1,5 @@
 import type { RedisOptions } from "bullmq";
-import type { HeldLock } from "./job-locks.ts";
+import type { HeldLock } from "../jobs/job-locks.ts";
 
 /** What the thread that renews locks begins with. */
 export interface LockThreadData {
