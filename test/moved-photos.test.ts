@@ -21,7 +21,7 @@ async function orangery(...args: string[]): Promise<string> {
 }
 
 const run = (...paths: string[]) =>
-  orangery("run", ...paths, "--detect", "sample:seedlings", "--quiet");
+  orangery("run", ...paths, "--detect", "sample:seedlings", "--image-size", "640", "--quiet");
 
 /** The title of the report, and the photos and the sum of counts of the export. */
 async function totals(...args: string[]) {
