@@ -1,4 +1,3 @@
-import { OrangeryError } from "../../../errors.ts";
 import type { GraphBuilder, Value } from "../../graph-builder.ts";
 import { elementCount } from "../../tensor.ts";
 import type {
@@ -6,14 +5,12 @@ import type {
   ConvModule,
   ConvTransposeModule,
   ModuleChain,
-  PadModule,
-  PoolModule,
-  RowsColumns,
   Weights,
   YoloModule,
 } from "../modules.ts";
 import { emitActivation } from "./emit-activation.ts";
 import { describeMap, type FeatureMap, type FeatureMaps, mapElements } from "./feature-map.ts";
+import { MapEmitter } from "./map-emitter.ts";
 
 /** Adds the nodes of a module and returns its output. */
 type EmitModule<M> = (emitter: ModuleEmitter, module: M, inputs: FeatureMaps) => FeatureMap;
@@ -29,15 +26,14 @@ export type ModuleTable = {
  *
  * Every method throws `INVALID_ARGUMENT`, naming the module that does not fit.
  */
-export class ModuleEmitter {
-  readonly graph: GraphBuilder;
+export class ModuleEmitter extends MapEmitter {
   readonly #table: ModuleTable;
   readonly #mostElements: number;
   #convolutionMacs = 0;
 
   /** @param mostElements How many numbers a module's output may have, for one picture. */
   constructor(graph: GraphBuilder, table: ModuleTable, mostElements: number) {
-    this.graph = graph;
+    super(graph);
     this.#table = table;
     this.#mostElements = mostElements;
   }
@@ -114,105 +110,6 @@ export class ModuleEmitter {
     };
   }
 
-  add(a: FeatureMap, b: FeatureMap): FeatureMap {
-    this.requireSame(a, b);
-    return { ...a, value: this.graph.node("Add", [a.value, b.value]) };
-  }
-
-  /** Joins maps along the channels. */
-  concat(maps: FeatureMaps): FeatureMap {
-    const [first] = maps;
-    for (const { rows, columns } of maps) {
-      if (rows !== first.rows || columns !== first.columns) {
-        this.refuse("maps of one size", maps.map(describeMap).join(", "));
-      }
-    }
-    return {
-      ...first,
-      channels: maps.reduce((sum, { channels }) => sum + channels, 0),
-      value: this.graph.node(
-        "Concat",
-        maps.map(({ value }) => value),
-        { axis: 1 },
-      ),
-    };
-  }
-
-  /** Splits a map along the channels into equal parts. */
-  split(x: FeatureMap, count: number): FeatureMap[] {
-    const channels = x.channels / count;
-    if (!Number.isInteger(channels)) {
-      this.refuse(`channels for ${count} equal parts`, describeMap(x));
-    }
-    const values = this.graph.split(x.value, Array<number>(count).fill(channels), 1);
-    return values.map((value) => ({ ...x, channels, value }));
-  }
-
-  /** Takes some channels of a map. */
-  slice(x: FeatureMap, first: number, channels: number): FeatureMap {
-    const { graph } = this;
-    const end = first + channels;
-    if (end > x.channels) this.refuse(`${end} channels or more`, describeMap(x));
-    const range = [first, end, 1].map((number) => graph.ints([number]));
-    return { ...x, channels, value: graph.node("Slice", [x.value, ...range]) };
-  }
-
-  pool(module: Omit<PoolModule, "kind">, x: FeatureMap): FeatureMap {
-    const { of, kernel, stride, padding } = module;
-    if (!padding.every((zeros, axis) => 2 * zeros <= kernel[axis]!)) {
-      this.refuse("padding of at most half the kernel", padding.join("×"));
-    }
-    const size = this.#sizeUnder({ ...module, dilation: [1, 1] }, x);
-    const isUnit = stride.every((step) => step === 1);
-    const value = this.graph.node(of === "mean" ? "AveragePool" : "MaxPool", [x.value], {
-      kernel_shape: kernel,
-      strides: isUnit ? undefined : stride,
-      pads: [...padding, ...padding],
-    });
-    return { ...x, ...size, value };
-  }
-
-  /** Puts zeros around a map. */
-  pad({ top, bottom, left, right }: Omit<PadModule, "kind">, x: FeatureMap): FeatureMap {
-    const pads = this.graph.ints([0, 0, top, left, 0, 0, bottom, right]);
-    return {
-      ...x,
-      rows: x.rows + top + bottom,
-      columns: x.columns + left + right,
-      value: this.graph.node("Pad", [x.value, pads]),
-    };
-  }
-
-  /** Enlarges by repeating pixels. */
-  enlarge(x: FeatureMap, factor: number): FeatureMap {
-    // Resize wants its scales in float32, whatever it enlarges.
-    const scales = this.graph.floats([1, 1, factor, factor], [4], "float32");
-    return {
-      ...x,
-      rows: x.rows * factor,
-      columns: x.columns * factor,
-      value: this.graph.node("Resize", [x.value, "", scales], {
-        mode: "nearest",
-        coordinate_transformation_mode: "asymmetric",
-        nearest_mode: "floor",
-      }),
-    };
-  }
-
-  requireSame(expected: Omit<FeatureMap, "value">, came: FeatureMap): void {
-    const [wanted, found] = [describeMap({ ...came, ...expected }), describeMap(came)];
-    if (wanted !== found) this.refuse(wanted, found);
-  }
-
-  refuse(expected: string, came: string): never {
-    const module = this.graph.scopePath;
-    throw new OrangeryError(
-      "INVALID_ARGUMENT",
-      `Expected ${expected} at ${module || "the network"}, got ${came}.`,
-      { details: { module, expected, came } },
-    );
-  }
-
   #limit(map: FeatureMap): FeatureMap {
     if (!(mapElements(map) <= this.#mostElements)) {
       this.refuse(`a map of at most ${this.#mostElements} numbers`, describeMap(map));
@@ -229,28 +126,9 @@ export class ModuleEmitter {
     }
     const slopes = preluSlopesOf(module.activation).length;
     if (slopes > 1 && slopes !== outputs) this.refuse(`${outputs} slopes`, `${slopes}`);
-    const { rows, columns } = this.#sizeUnder({ ...module, kernel }, x);
+    const { rows, columns } = this.sizeUnder({ ...module, kernel }, x);
     this.#convolutionMacs += elementCount(module.weight.dims) * rows * columns;
     return { value: x.value, channels: outputs, rows, columns };
-  }
-
-  /** Returns the number of places of a kernel on a map, in rows and columns. */
-  #sizeUnder(
-    {
-      kernel,
-      stride,
-      padding,
-      dilation,
-    }: Pick<ConvModule, "stride" | "padding" | "dilation"> & { readonly kernel: RowsColumns },
-    x: FeatureMap,
-  ): { readonly rows: number; readonly columns: number } {
-    const places = (input: number, axis: 0 | 1) => {
-      const room = input + 2 * padding[axis] - dilation[axis] * (kernel[axis] - 1) - 1;
-      return Math.floor(room / stride[axis]) + 1;
-    };
-    const [rows, columns] = [places(x.rows, 0), places(x.columns, 1)];
-    if (!(rows >= 1 && columns >= 1)) this.refuse("a kernel that fits its input", describeMap(x));
-    return { rows, columns };
   }
 
   #kernelOf(
