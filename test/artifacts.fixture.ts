@@ -1,4 +1,6 @@
-/** Loads models and looks with them, also as a process: `node artifacts.fixture.ts <hold> <file>…`. */
+/**
+ * Loads models and looks with them, also as a process: `node artifacts.fixture.ts <hold> <file>…`.
+ */
 import { once } from "node:events";
 import { type Logger, silentLogger } from "../src/logger.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";

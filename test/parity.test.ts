@@ -117,7 +117,8 @@ describe("parity with Ultralytics", { skip }, () => {
       }
       const share = all.length / Math.max(expected, found);
       t.diagnostic(
-        `${model} at 0.001: ${all.length} of ${expected} matched (${(100 * share).toFixed(2)} %), ` +
+        `${model} at 0.001: ${all.length} of ${expected} matched ` +
+          `(${(100 * share).toFixed(2)} %), ` +
           `${found} found, ${errors(all)}`,
       );
       assert.ok(expected > 0);

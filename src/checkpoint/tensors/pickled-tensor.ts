@@ -104,7 +104,8 @@ function checkView({ offset, dims, strides }: StorageView, storage: TensorStorag
   if (!Number.isSafeInteger(count) || !(end <= storage.elementCount)) {
     throw new PickleProblem(
       `a tensor of size [${dims.join(", ")}], stride [${strides.join(", ")}] and ` +
-        `offset ${offset} is no view of storage ${quote(storage.key)}, which has ${storage.elementCount} elements`,
+        `offset ${offset} is no view of storage ${quote(storage.key)}, ` +
+        `which has ${storage.elementCount} elements`,
     );
   }
   return count;

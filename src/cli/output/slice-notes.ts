@@ -19,7 +19,8 @@ export function noteSlices(
     if (total >= manySlices && !isWarned) {
       isWarned = true;
       progress.note(
-        `${displayPath(photo)} is cut into ${formatCount(total)} slices, each of which the network ` +
+        `${displayPath(photo)} is cut into ${formatCount(total)} slices, ` +
+          "each of which the network " +
           "looks at. Larger slices are fewer, as in --slice 640.",
       );
     }

@@ -2,9 +2,9 @@ import { format } from "node:util";
 import type { Logger } from "../../logger.ts";
 
 /**
- * Sends to the logger what libraries and Node.js itself write to standard error, so that nothing but
- * lines of the log is there. BullMQ and ioredis warn by the console, each connection anew: the same
- * text in a row is logged once.
+ * Sends to the logger what libraries and Node.js itself write to standard error, so that nothing
+ * but lines of the log is there. BullMQ and ioredis warn by the console, each connection anew: the
+ * same text in a row is logged once.
  */
 export function logConsole(logger: Logger): void {
   let last: string | undefined;

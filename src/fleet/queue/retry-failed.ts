@@ -9,8 +9,8 @@ export interface RetryFailedOptions {
 }
 
 /**
- * Puts the jobs that have failed back into the queue, with all their attempts. Those that fail again
- * meanwhile stay failed.
+ * Puts the jobs that have failed back into the queue, with all their attempts. Those that fail
+ * again meanwhile stay failed.
  *
  * @returns the number of jobs
  * @throws `QUEUE_…`, or the signal's reason

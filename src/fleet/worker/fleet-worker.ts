@@ -215,7 +215,10 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     await warnOfEviction(bullmq, this.#logger);
   }
 
-  /** Before Redis is reached, a refusal that does not pass is the reason why the worker is not ready. */
+  /**
+   * Before Redis is reached, a refusal that does not pass is the reason why the worker is not
+   * ready.
+   */
   #receiveError(error: Error): void {
     if (error === leavingReason) return;
     const trouble = toQueueTrouble(error, this.queue);

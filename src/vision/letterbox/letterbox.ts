@@ -92,7 +92,8 @@ function assertFit(
   if (fits) return;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ${3 * pixels} output values, ` +
+    `Expected a picture of ${plan.photoWidth}×${plan.photoHeight} and ` +
+      `${3 * pixels} output values, ` +
       `got ${widthPx}×${heightPx} (${data?.length ?? "?"} bytes) and ${out.length}.`,
   );
 }

@@ -25,7 +25,8 @@ export async function exportOnnx(
     await (json
       ? output.writeJson(exported)
       : output.write(
-          `Wrote ${displayPath(path)}: input ${input}, weights of ${elementType}; ${formatBytes(bytes)}\n`,
+          `Wrote ${displayPath(path)}: input ${input}, weights of ${elementType}; ` +
+            `${formatBytes(bytes)}\n`,
         ));
     return exitStatus.ok;
   });

@@ -48,7 +48,7 @@ export function gallerySection(
     ${viewer(shown)}`;
 }
 
-/** Colours tell classes apart where labels have no room, and after seven they repeat. */
+/** Classes in the legend; the colours repeat after seven. */
 const maxLegend = 14;
 
 /** The colours of the classes on the pictures, where there are several. */
@@ -66,12 +66,13 @@ function legend(shots: readonly Shot[]): Html | false {
   if (counts.size < 2) return false;
   const classes = [...counts.values()].sort((a, b) => b.count - a.count);
   const more = classes.length - maxLegend;
+  const moreClasses = formatPlural(more, "more class", "more classes");
   return html`
     <ul class="legend" aria-label="Classes on the pictures">
       ${classes
         .slice(0, maxLegend)
         .map(({ name, colour }) => html`<li><i style="--c:${colour}"></i><bdi>${name}</bdi></li>`)}
-      ${more > 0 && html`<li class="quiet">and ${formatPlural(more, "more class", "more classes")}</li>`}
+      ${more > 0 && html`<li class="quiet">and ${moreClasses}</li>`}
     </ul>`;
 }
 

@@ -165,9 +165,11 @@ function warningNotice(
       ? "look at what was found on them, or give the range of their values (--value-range)"
       : "look at what was found on them";
   const list = sources.map((source) => names.nameOf(source)).join(", ");
+  const more = count > sources.length && ", …";
   return html`
     <p class="notice">
-      <b>${formatPlural(count, "photo")} ${verb} ${warningTexts[warning]}</b>; ${advice}: ${html`<bdi>${list}</bdi>`}${count > sources.length && ", …"}
+      <b>${formatPlural(count, "photo")} ${verb} ${warningTexts[warning]}</b>; ${advice}:
+      <bdi>${list}</bdi>${more}
     </p>`;
 }
 
