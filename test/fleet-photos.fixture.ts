@@ -120,7 +120,7 @@ export class PhotosToCount implements AsyncDisposable {
 
   /** A worker in this process, as a worker process has it. */
   async startWorker(
-    { name: queue, connection }: TestQueue,
+    { name: queue, connection }: Pick<TestQueue, "name" | "connection">,
     settings: Partial<CountSettings> = {},
   ): Promise<AsyncDisposable & { readonly worker: FleetWorker }> {
     await using stack = new AsyncDisposableStack();

@@ -93,7 +93,8 @@ const inACluster = "the queue's keys to be on the node of a Redis cluster that w
 const oneSlot = (queue: string) =>
   queue.includes("{")
     ? "Give `prefix` no braces of its own."
-    : `Put the queue's name in braces, {${queue}}, wherever it is given: to enqueue, worker and status.`;
+    : `Put the queue's name in braces, {${queue}}, wherever it is given: ` +
+          "to enqueue, worker and status.";
 
 const notReady = (expected: string) => (): Refusal => ({
   code: "QUEUE_NOT_READY",
@@ -142,6 +143,12 @@ const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusa
     expected: "the queue's Redis to take writes",
     advice: "It is a replica: connect to its master. Workers wait until it is one.",
   }),
+  // To a request that waited when the server became a replica.
+  UNBLOCKED: () => ({
+    code: "QUEUE_READ_ONLY",
+    expected: "the queue's Redis to stay a master",
+    advice: "It has become a replica: connect to its master. Workers wait until it is one.",
+  }),
   NOREPLICAS: () => ({
     code: "QUEUE_READ_ONLY",
     expected: "the queue's Redis to take writes",
@@ -150,8 +157,7 @@ const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusa
   OOM: () => ({
     code: "QUEUE_FULL",
     expected: "the queue's Redis to have memory left",
-    advice:
-      "Raise its `maxmemory`, or remove keys: jobs cannot even be finished. Workers wait and go on.",
+    advice: "Raise its `maxmemory`, or remove keys. Workers wait and go on.",
   }),
   MISCONF: () => ({
     code: "QUEUE_NOT_SAVED",

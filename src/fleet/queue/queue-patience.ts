@@ -16,14 +16,21 @@ export interface RepeatOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Trouble that has been logged. */
+interface KnownTrouble {
+  readonly error: OrangeryError;
+  /** Requests that it keeps from being served; none where it is the connection's. */
+  readonly requests: Set<object>;
+}
+
 /**
- * Waits for a Redis that answers but does not serve: a replica, one whose memory or disk is full, one
- * that loads its data. Without it, BullMQ's worker asks thousands of times a second. Trouble is logged
- * once for each kind, until a request succeeds again.
+ * Waits for a Redis that answers but does not serve: a replica, one whose memory or disk is full,
+ * one that loads its data. Without it, BullMQ's worker asks thousands of times a second. Trouble is
+ * logged once for each kind, and its end once.
  */
 export class QueuePatience {
   readonly #options: QueuePatienceOptions;
-  readonly #troubles = new Map<ErrorCode, OrangeryError>();
+  readonly #troubles = new Map<ErrorCode, KnownTrouble>();
 
   constructor(options: QueuePatienceOptions) {
     this.#options = options;
@@ -31,44 +38,57 @@ export class QueuePatience {
 
   /** Why the queue is not served now. */
   get trouble(): OrangeryError | undefined {
-    return this.#troubles.values().next().value;
+    return this.#troubles.values().next().value?.error;
   }
 
-  /** Logs trouble, unless it is known. */
-  report(error: unknown): OrangeryError {
-    const { queue, logger } = this.#options;
-    const trouble = toQueueTrouble(error, queue);
-    if (!this.#troubles.has(trouble.code)) {
-      this.#troubles.set(trouble.code, trouble);
-      logger.warn({ err: trouble }, "the queue has a problem");
-    }
-    return trouble;
+  /** Logs trouble with the connection, unless it is known. */
+  report(error: unknown): void {
+    this.#know(toQueueTrouble(error, this.#options.queue));
   }
 
   /**
    * Sends a request again and again until Redis serves it.
    *
-   * @throws the error of a reply that does not pass, as one of ours; any other failure of the request;
+   * @throws the error of a reply that does not pass, as one of ours; any other failure of the
+   *   request;
    *   the signal's reason
    */
   async repeat<T>(
     request: () => Promise<T>,
     { always = false, signal }: RepeatOptions = {},
   ): Promise<T> {
-    const { queue, logger, pauseMs = [200, 5_000] } = this.#options;
+    const { queue, pauseMs = [200, 5_000] } = this.#options;
     const isPassing = (error: unknown) => {
       const refusal = toQueueError(error, queue);
       if (refusal === undefined || !(always || refusal.retryable)) return false;
-      this.report(refusal);
+      this.#know(refusal).requests.add(request);
       return true;
     };
     try {
       const answer = await tryAgain({ isPassing, pauseMs, signal }, request);
-      if (this.#troubles.size > 0) logger.info({}, "the queue is served again");
-      this.#troubles.clear();
+      this.#forget(request);
       return answer;
     } catch (error) {
       throw toQueueError(error, queue) ?? error;
     }
+  }
+
+  #know(error: OrangeryError): KnownTrouble {
+    const known = this.#troubles.get(error.code);
+    if (known !== undefined) return known;
+    const trouble = { error, requests: new Set<object>() };
+    this.#troubles.set(error.code, trouble);
+    this.#options.logger.warn({ err: error }, "the queue has a problem");
+    return trouble;
+  }
+
+  /** After an answer the connection has no trouble, and this request has none. */
+  #forget(request: object): void {
+    if (this.#troubles.size === 0) return;
+    for (const [code, { requests }] of this.#troubles) {
+      requests.delete(request);
+      if (requests.size === 0) this.#troubles.delete(code);
+    }
+    if (this.#troubles.size === 0) this.#options.logger.info({}, "the queue is served again");
   }
 }

@@ -5,15 +5,15 @@ import { toQueueError } from "./queue-errors.ts";
 import { isClient, type QueuePlace, toConnectionOptions } from "./redis-connection.ts";
 
 /**
- * Sends a request that fails where those of a queue would, and changes nothing: a script of two keys,
- * so that it shows missing rights, and keys on several nodes of a cluster.
+ * Sends a request that fails where those of a queue would, and changes nothing: a script of two
+ * keys, so that it shows missing rights, and keys on several nodes of a cluster.
  */
 export async function probeQueue(queue: QueueBase): Promise<void> {
   await queue.getBackend().isMaxed();
 }
 
 /** How long the answer may take. */
-const timeoutMs = 1_000;
+const timeoutMs = 2_000;
 
 /**
  * Asks a Redis that does not become ready why not. Connections do not send requests to a Redis that
