@@ -90,6 +90,24 @@ describe("the forward pass of", () => {
     ]);
   });
 
+  test("zeros around a map of negative numbers, of which the largest are taken", async () => {
+    const pad = { kind: "pad", top: 0, bottom: 1, left: 0, right: 1 } as const;
+    const kernel = { kernel: [2, 2], stride: [1, 1], padding: [0, 0] } as const;
+    const pool = { kind: "pool", of: "largest", ...kernel } as const;
+    const numbers = [
+      [
+        [-1, -2],
+        [-3, -4],
+      ],
+    ];
+    assert.deepEqual(await outputOf({ kind: "sequential", modules: [pad, pool] }, numbers), [
+      [
+        [-1, 0],
+        [0, 0],
+      ],
+    ]);
+  });
+
   test("a sum of channels of other maps, enlarged", async () => {
     const slices = [
       { first: 1, channels: 1 },

@@ -65,10 +65,13 @@ export class MapEmitter {
     }
     const size = this.sizeUnder({ ...module, dilation: [1, 1] }, x);
     const isUnit = stride.every((step) => step === 1);
+    const isPadded = padding.some((zeros) => zeros > 0);
     const value = this.graph.node(of === "mean" ? "AveragePool" : "MaxPool", [x.value], {
       kernel_shape: kernel,
       strides: isUnit ? undefined : stride,
-      pads: [...padding, ...padding],
+      // ONNX Runtime (1.30) makes a Pad before a pool part of it, though a pool ignores its padding,
+      // and zeros are more than what is negative. It leaves pools with `auto_pad` alone.
+      ...(isPadded ? { pads: [...padding, ...padding] } : { auto_pad: "VALID" }),
     });
     return { ...x, ...size, value };
   }
