@@ -94,7 +94,7 @@ const oneSlot = (queue: string) =>
   queue.includes("{")
     ? "Give `prefix` no braces of its own."
     : `Put the queue's name in braces, {${queue}}, wherever it is given: ` +
-          "to enqueue, worker and status.";
+      "to enqueue, worker and status.";
 
 const notReady = (expected: string) => (): Refusal => ({
   code: "QUEUE_NOT_READY",
