@@ -1,4 +1,5 @@
 import type { RedisOptions } from "bullmq";
+import type { ErrorCode } from "../../errors.ts";
 import type { MetricsSnapshot } from "../../monitor/metrics-snapshot.ts";
 import type { WorkerTuning } from "../worker/worker-options.ts";
 import type { DeviceSlot } from "./device-slot.ts";
@@ -56,8 +57,8 @@ export interface WorkerStats {
   readonly inferenceMs: number;
   /** Whether Redis answers it. */
   readonly isConnected: boolean;
-  /** The code of the error by which Redis, though it answers, does not serve the queue. */
-  readonly queueTrouble?: string | undefined;
+  /** The code of the error why the queue is not served. */
+  readonly queueTrouble?: ErrorCode | undefined;
   readonly memory: ProcessMemory;
   /** How much memory grows with each job, at least. */
   readonly growthBytesPerTask: number;

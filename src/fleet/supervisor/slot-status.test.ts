@@ -18,6 +18,7 @@ const cases: [status: Partial<SlotStatus>, trouble: string | undefined][] = [
   [{ healthy: false, state: "waiting", reason: "no model" }, "it is waiting: no model"],
   [{ silentMs: 30_001 }, "it has reported nothing for 30 s"],
   [{ stats: { ...idle, isConnected: false } }, "it does not reach Redis"],
+  [{ stats: { ...idle, queueTrouble: "QUEUE_UNREACHABLE" } }, "it does not reach Redis"],
   [{ stats: { ...idle, queueTrouble: "QUEUE_FULL" } }, "Redis does not serve it: QUEUE_FULL"],
 ];
 for (const [status, trouble] of cases) {

@@ -73,7 +73,9 @@ export function slotTrouble({
 }: SlotStatus): string | undefined {
   if (!healthy) return `it is ${state}${reason === undefined ? "" : `: ${reason}`}`;
   if (silentMs > patienceMs) return `it has reported nothing for ${Math.floor(silentMs / 1000)} s`;
-  if (!stats?.isConnected) return "it does not reach Redis";
+  if (!stats?.isConnected || stats.queueTrouble === "QUEUE_UNREACHABLE") {
+    return "it does not reach Redis";
+  }
   if (stats.queueTrouble !== undefined) return `Redis does not serve it: ${stats.queueTrouble}`;
   return undefined;
 }
