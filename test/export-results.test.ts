@@ -99,7 +99,7 @@ describe("csv", () => {
     assert.match(second!, /^\/photos\/b\/1\.jpg,done,100,80,0,0,1,,,cpu,/);
     assert.equal(
       last,
-      '/photos/c/=1+1.jpg,failed,,,,,,,,,,,,,PHOTO_UNREADABLE,"Expected a photo,\ngot ""nothing"".",,',
+      '/photos/c/=1+1.jpg,failed,,,,,,,,,,,,,PHOTO_UNREADABLE,"Expected a photo,\ngot ""nothing"".",,,,',
     );
   });
 
@@ -108,7 +108,7 @@ describe("csv", () => {
       ...["export-results", "results.db", "--format", "csv", "--rows", "objects", "--out", "-"],
     );
     assert.equal(status, 0, stderr);
-    assert.equal(stdout.split("\r\n")[1], "/photos/a/1.jpg,1,plant,0.93,12.34,20,22.34,40.5,1");
+    assert.equal(stdout.split("\r\n")[1], "/photos/a/1.jpg,1,plant,0.93,12.34,20,22.34,40.5,1,,");
     assert.equal(stdout.split("\r\n").length, 6);
   });
 });
@@ -157,7 +157,7 @@ describe("a selection of photos", () => {
     const args = [file, "--format", "csv", "--rows", "photos"];
     const rows = (await exportTo("copies.csv", ...args)).split("\r\n").slice(1, 4);
     assert.deepEqual(
-      rows.map((row) => row.split(",").slice(-2)),
+      rows.map((row) => row.split(",").slice(-4, -2)),
       [
         ["", ""],
         ["/photos/a/1.jpg", ""],
@@ -387,6 +387,8 @@ describe("parquet", () => {
       right_px: 22.34,
       bottom_px: 40.5,
       region: 1,
+      area_px: null,
+      photo_share: null,
     });
     assert.equal(rows[3]!.region, null);
   });

@@ -22,7 +22,10 @@ test("boxes, scores, classes, masks and regions come back, to a hundredth of a p
     masks: [mask, Mask.fromBitmap(new Uint8Array(6), [3, 2])],
   });
   const stored = toStoredObjects({ objects, objectRegions: Int32Array.of(3, 0) });
-  assert.equal(stored.objects, "[[1,0.91235,1.23,2,1234.57,8,3],[0,0.25,0,0,3,2,0]]");
+  assert.equal(stored.objects, "[[1,0.91235,1.23,2,1234.57,8,3,3],[0,0.25,0,0,3,2,0,0]]");
+  const unplaced = toStoredObjects({ objects });
+  assert.equal(unplaced.objects, "[[1,0.91235,1.23,2,1234.57,8,null,3],[0,0.25,0,0,3,2,null,0]]");
+  assert.equal(fromStoredObjects(unplaced).objectRegions, undefined);
 
   const back = fromStoredObjects(stored);
   assert.deepEqual(back.objectRegions, Int32Array.of(3, 0));

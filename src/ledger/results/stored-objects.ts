@@ -15,8 +15,8 @@ export interface StoredObjects {
   /** Class names by class id. */
   readonly names: string;
   /**
-   * `[[classId, score, x1, y1, x2, y2, region], …]`; without the region where nothing was
-   * segmented.
+   * `[[classId, score, x1, y1, x2, y2, region, areaPx], …]`. The region is null where nothing was
+   * segmented, the area is that of the mask; both are left out where there is neither.
    */
   readonly objects: string;
   /**
@@ -31,7 +31,7 @@ export function toStoredObjects({ objects, objectRegions }: PlacedObjects): Stor
   // Not by iterating over the objects: building each takes longer than writing it.
   const rows = Array.from({ length }, (_, i) => {
     const at = 4 * i;
-    const row = [
+    const row: (number | null)[] = [
       classIds[i]!,
       toScore(scores[i]!),
       toHundredths(boxesXyxy[at]!),
@@ -39,7 +39,10 @@ export function toStoredObjects({ objects, objectRegions }: PlacedObjects): Stor
       toHundredths(boxesXyxy[at + 2]!),
       toHundredths(boxesXyxy[at + 3]!),
     ];
-    if (objectRegions !== undefined) row.push(objectRegions[i]!);
+    if (objectRegions !== undefined || objects.masks !== undefined) {
+      row.push(objectRegions?.[i] ?? null);
+    }
+    if (objects.masks !== undefined) row.push(objects.masks[i]!.areaPx);
     return row;
   });
   const masks = objects.masks?.map(({ heightPx, widthPx, counts }) => ({
@@ -61,21 +64,21 @@ export function toStoredObjects({ objects, objectRegions }: PlacedObjects): Stor
 export function fromStoredObjects(stored: StoredObjects): PlacedObjects {
   try {
     const names: string[] = JSON.parse(stored.names);
-    const rows: number[][] = JSON.parse(stored.objects);
+    const rows: StoredObject[] = JSON.parse(stored.objects);
     const masks: { size: [number, number]; counts: string }[] | null = JSON.parse(
       stored.masks ?? "null",
     );
     const objects = new Detections({
       names,
-      classIds: Int32Array.from(rows, ([classId]) => classId!),
-      scores: Float32Array.from(rows, ([, score]) => score!),
+      classIds: Int32Array.from(rows, ([classId]) => classId),
+      scores: Float32Array.from(rows, ([, score]) => score),
       boxesXyxy: toBoxes(rows),
       masks: masks?.map(
         ({ size: [heightPx, widthPx], counts }) =>
           new Mask({ widthPx, heightPx, counts: fromCocoCounts(counts) }),
       ),
     });
-    const isPlaced = rows.length > 0 && rows[0]!.length > 6;
+    const isPlaced = typeof rows[0]?.[6] === "number";
     return {
       objects,
       objectRegions: isPlaced ? Int32Array.from(rows, (row) => row[6]!) : undefined,
@@ -90,10 +93,21 @@ export function fromStoredObjects(stored: StoredObjects): PlacedObjects {
   }
 }
 
-function toBoxes(rows: readonly number[][]): Float32Array {
+type StoredObject = [
+  classId: number,
+  score: number,
+  x1: number,
+  y1: number,
+  x2: number,
+  y2: number,
+  region?: number | null,
+  areaPx?: number,
+];
+
+function toBoxes(rows: readonly StoredObject[]): Float32Array {
   const boxesXyxy = new Float32Array(4 * rows.length);
   for (const [i, [, , x1, y1, x2, y2]] of rows.entries()) {
-    boxesXyxy.set([x1!, y1!, x2!, y2!], 4 * i);
+    boxesXyxy.set([x1, y1, x2, y2], 4 * i);
   }
   return boxesXyxy;
 }

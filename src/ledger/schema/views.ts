@@ -59,7 +59,12 @@ export async function createViews(
            cast(item.value ->> 3 as double precision) as top_px,
            cast(item.value ->> 4 as double precision) as right_px,
            cast(item.value ->> 5 as double precision) as bottom_px,
-           cast(item.value ->> 6 as integer) as region
+           cast(item.value ->> 6 as integer) as region,
+           cast(item.value ->> 7 as integer) as area_px,
+           cast(
+             1.0 * cast(item.value ->> 7 as integer) / photo_result.width_px
+             / photo_result.height_px as double precision
+           ) as photo_share
     from photo_result
     join result_objects on result_objects.result_id = photo_result.result_id
     join class_names on class_names.id = result_objects.class_names_id

@@ -52,7 +52,7 @@ export class CountablePhoto implements OpenPhoto {
     const warnings = await exposureWarnings(this.pixels, { signal });
     const regions = segment && (await this.#findRegions(segment, signal));
     const found = await this.#detect(regions, options);
-    const objects = found?.detections ?? Detections.empty(detect.model.names);
+    const objects = found?.detections.length ? found.detections : noObjects(detect.model);
     const counted = await this.#times.step("count", () =>
       countFound(objects, regions, detect.options?.maxDetections),
     );
@@ -113,6 +113,14 @@ export class CountablePhoto implements OpenPhoto {
     this.#times.add({ slice, detect: workMs(found), merge, inference });
     return found;
   }
+}
+
+/** Of a network that segments, objects have masks also where there are none. */
+function noObjects({ task, names }: PhotoModel): Detections {
+  return new Detections({
+    ...Detections.empty(names),
+    masks: task === "segment" ? [] : undefined,
+  });
 }
 
 /** What a fallback reason holds where the two models ran on different devices. */

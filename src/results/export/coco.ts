@@ -2,6 +2,7 @@ import { toCocoCounts } from "../../ledger/coco-counts.ts";
 import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import type { Mask } from "../../vision/masks/mask.ts";
+import { shareOfPhoto } from "../mask-areas.ts";
 import type { OutputSink } from "./output-file.ts";
 
 /** Whose class it is: the detector and the segmenter have different sets. */
@@ -70,7 +71,10 @@ function* annotationsOf(
       ...shapeOf(boxXyxy, mask),
       iscrowd: 0,
       score: toScore(score),
-      attributes: region === undefined ? undefined : { region },
+      attributes:
+        region === undefined && mask === undefined
+          ? undefined
+          : { region, photo_share: mask && shareOfPhoto(mask) },
     };
   }
   for (const { number, name, score, boxXyxy, mask } of regions) {

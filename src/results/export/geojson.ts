@@ -2,6 +2,7 @@ import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import type { Mask } from "../../vision/masks/mask.ts";
 import { outlineMask } from "../../vision/masks/pixel-outline.ts";
+import { shareOfPhoto } from "../mask-areas.ts";
 
 /**
  * Writes results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and
@@ -56,15 +57,17 @@ function* featuresOf(result: StoredResult): Generator<Feature> {
       },
     };
   }
-  for (const [index, { name, score, boxXyxy }] of [...objects].entries()) {
+  for (const [index, { name, score, boxXyxy, mask }] of [...objects].entries()) {
     yield {
-      geometry: boxGeometry(boxXyxy),
+      geometry: mask === undefined ? boxGeometry(boxXyxy) : maskGeometry(mask),
       properties: {
         kind: "object",
         photo,
         class: name,
         score: toScore(score),
         region: objectRegions?.[index],
+        areaPx: mask?.areaPx,
+        photoShare: mask && shareOfPhoto(mask),
       },
     };
   }

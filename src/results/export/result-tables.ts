@@ -1,6 +1,7 @@
 import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
 import type { FailedPhoto, StoredResult } from "../../ledger/results/stored-results.ts";
 import { perMegapixel } from "../../pipeline/count/density.ts";
+import { coveredPx, shareOfPhoto } from "../mask-areas.ts";
 import { countInRegion } from "../region-counts.ts";
 
 /** The type of a column; any value may be missing in a row. */
@@ -53,6 +54,8 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       reason_message: "text",
       duplicate_of: "text",
       warnings: "text",
+      covered_px: "integer",
+      covered_share: "number",
     },
     rowsOf: photoRows,
     rowsOfFailure: ({ source, reason: { code, message } }) => [
@@ -85,6 +88,8 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       right_px: "number",
       bottom_px: "number",
       region: "integer",
+      area_px: "integer",
+      photo_share: "number",
     },
     rowsOf: objectRows,
   },
@@ -125,6 +130,7 @@ function* countRows({
 function* photoRows(result: StoredResult): Iterable<Row> {
   const { objects } = result;
   const scoreSum = objects.scores.reduce((sum, score) => sum + score, 0);
+  const covered = coveredPx(objects);
   yield {
     photo: result.source,
     state: "done",
@@ -143,6 +149,8 @@ function* photoRows(result: StoredResult): Iterable<Row> {
     sha256: result.contentSha256,
     duplicate_of: result.duplicateOf,
     warnings: result.warnings?.join(" "),
+    covered_px: covered,
+    covered_share: covered === undefined ? undefined : round(covered / photoPx(result), 1e6),
   };
 }
 
@@ -162,7 +170,7 @@ function* regionRows(result: StoredResult): Iterable<Row> {
 }
 
 function* objectRows({ source, objects, objectRegions }: StoredResult): Iterable<Row> {
-  for (const [index, { name, score, boxXyxy }] of [...objects].entries()) {
+  for (const [index, { name, score, boxXyxy, mask }] of [...objects].entries()) {
     yield {
       photo: source,
       object: 1 + index,
@@ -170,8 +178,14 @@ function* objectRows({ source, objects, objectRegions }: StoredResult): Iterable
       score: toScore(score),
       ...boxCells(boxXyxy),
       region: objectRegions?.[index],
+      area_px: mask?.areaPx,
+      photo_share: mask && shareOfPhoto(mask),
     };
   }
+}
+
+function photoPx({ widthPx, heightPx }: StoredResult): number {
+  return widthPx * heightPx;
 }
 
 function boxCells(boxXyxy: readonly number[]) {

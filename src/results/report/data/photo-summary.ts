@@ -1,4 +1,5 @@
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import { coveredPx } from "../../mask-areas.ts";
 import { countInRegion } from "../../region-counts.ts";
 
 /** A region as the report's tables show it. */
@@ -21,6 +22,8 @@ export interface PhotoSummary {
   /** Undefined where nothing was found. */
   readonly meanScore: number | undefined;
   readonly lowestScore: number | undefined;
+  /** The pixels that the objects cover together; undefined where they have no masks. */
+  readonly coveredPx: number | undefined;
 }
 
 export function summarisePhoto(result: StoredResult): PhotoSummary {
@@ -39,5 +42,6 @@ export function summarisePhoto(result: StoredResult): PhotoSummary {
     meanScore: scores.length === 0 ? undefined : scoreSum / scores.length,
     // Best first.
     lowestScore: scores.at(-1),
+    coveredPx: coveredPx(objects),
   };
 }

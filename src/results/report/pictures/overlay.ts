@@ -10,7 +10,7 @@ import { overlayLabels } from "./overlay-labels.ts";
 
 /**
  * Draws what was found on a photo as SVG to lie over it: regions filled and outlined, objects
- * framed. The units are whole px of the photo, and outlines are simplified to what is visible at
+ * framed, or outlined where they have masks. The units are whole px of the photo, and outlines are simplified to what is visible at
  * the size of a screen, so that 600 objects take some 12 kB.
  */
 export function drawOverlay(result: StoredResult): Html {
@@ -25,18 +25,22 @@ export function drawOverlay(result: StoredResult): Html {
   return html`
     <svg class="overlay" viewBox="${size}" style="--u:${unit}" aria-hidden="true" focusable="false">
       <g class="regions">${regionPaths}</g>
-      <g class="objects">${objectPaths(objects, objectColour!)}</g>
+      <g class="objects">${objectPaths(objects, objectColour!, unit)}</g>
       <g class="labels">${overlayLabels(result, unit)}</g>
     </svg>`;
 }
 
-/** All boxes of a class are one path. */
-function objectPaths(objects: Detections, colourOf: (classId: number) => Rgb): Html[] {
+/** All boxes or outlines of a class are one path. */
+function objectPaths(
+  objects: Detections,
+  colourOf: (classId: number) => Rgb,
+  unit: number,
+): Html[] {
   const byClass = new Map<number, string>();
-  for (const { classId, boxXyxy } of objects) {
+  for (const { classId, boxXyxy, mask } of objects) {
     const [x1, y1, x2, y2] = boxXyxy.map(Math.round) as [number, number, number, number];
-    const box = `M${x1} ${y1}H${x2}V${y2}H${x1}z`;
-    byClass.set(classId, (byClass.get(classId) ?? "") + box);
+    const path = mask ? maskPath(mask, unit) : `M${x1} ${y1}H${x2}V${y2}H${x1}z`;
+    byClass.set(classId, (byClass.get(classId) ?? "") + path);
   }
   return Array.from(
     byClass,

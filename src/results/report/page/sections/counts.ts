@@ -1,4 +1,9 @@
-import { formatCount, formatPlural, formatValue } from "../../../../base/quantities.ts";
+import {
+  formatCount,
+  formatPlural,
+  formatShare,
+  formatValue,
+} from "../../../../base/quantities.ts";
 import { perMegapixel } from "../../../../pipeline/count/density.ts";
 import type { PhotoSummary, RegionSummary } from "../../data/photo-summary.ts";
 import { type ReportData, reportLimits } from "../../data/report-data.ts";
@@ -15,12 +20,14 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
   if (photos.length === 0) return false;
   const classes = countByName.length > 1 ? countByName.slice(0, shownNames) : [];
   const hasRegions = regionCount !== undefined;
+  const hasMasks = photos.some((photo) => photo.coveredPx !== undefined);
   const row = (photo: PhotoSummary) => html`
     <tr>
       <th scope="row">${photoName(photo.source, names)}</th>
       ${numberCell(photo.objectCount)}
       ${classes.map(([name]) => numberCell(photo.countByName.get(name) ?? 0))}
       ${densityCell(photo.objectCount, photo.widthPx * photo.heightPx)}
+      ${hasMasks && coverageCell(photo)}
       ${hasRegions && regionCells(photo)}
       ${scoreCell(photo.meanScore)}
       ${scoreCell(photo.lowestScore)}
@@ -38,6 +45,7 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
               <th scope="col" class="number">Objects</th>
               ${classes.map(([name]) => classHead(name))}
               <th scope="col" class="number" title="Objects on a million pixels">Per Mpx</th>
+              ${hasMasks && coverageHead}
               ${hasRegions && regionHeads}
               <th scope="col" class="number">Mean score</th>
               <th scope="col" class="number">Lowest</th>
@@ -49,6 +57,11 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
       </div>
     </section>`;
 }
+
+const coverageHead = html`
+  <th scope="col" class="number" title="Share of the photo that the objects cover together">
+    Covered
+  </th>`;
 
 const regionHeads = html`
   <th scope="col" class="number">Regions</th>
@@ -92,6 +105,12 @@ function densityCell(count: number, areaPx: number): Html {
   const density = perMegapixel(count, areaPx);
   const shown = density === undefined ? "–" : formatValue(density);
   return html`<td class="number" data-value="${density ?? -1}">${shown}</td>`;
+}
+
+function coverageCell({ coveredPx, widthPx, heightPx }: PhotoSummary): Html {
+  const share = coveredPx === undefined ? -1 : coveredPx / (widthPx * heightPx);
+  const shown = coveredPx === undefined ? "–" : formatShare(coveredPx, widthPx * heightPx);
+  return html`<td class="number" data-value="${share}">${shown}</td>`;
 }
 
 /** The number of regions, and their counts, which unfold to a table. */
