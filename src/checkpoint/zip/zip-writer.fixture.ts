@@ -13,6 +13,9 @@ export interface ZipRecord {
 
 const padding = "FB";
 
+/** What is written of records that many archives have, by where it begins within 64 bytes. */
+const written = new WeakMap<ZipRecord, Map<number, Buffer>>();
+
 /**
  * Writes a zip archive as PyTorch does: records are stored, their data begin at multiples of 64,
  * local headers say nothing of sizes, and zip64's end records are there without need.
@@ -22,7 +25,7 @@ export function writeZip(records: readonly ZipRecord[]): Buffer {
   const directory: Buffer[] = [];
   let at = 0;
   for (const record of records) {
-    const local = localPart(record, at);
+    const local = localPart(record, at % 64);
     parts.push(local);
     directory.push(directoryPart(record, at));
     at += local.length;
@@ -32,6 +35,14 @@ export function writeZip(records: readonly ZipRecord[]): Buffer {
 }
 
 function localPart(record: ZipRecord, start: number): Buffer {
+  const known = written.get(record) ?? new Map<number, Buffer>();
+  written.set(record, known);
+  const part = known.get(start) ?? makeLocalPart(record, start);
+  known.set(start, part);
+  return part;
+}
+
+function makeLocalPart(record: ZipRecord, start: number): Buffer {
   const { name, bytes, flags = 0x0808, method = 0, localName = name } = record;
   const nameBytes = Buffer.from(localName);
   const unpadded = start + 30 + nameBytes.length + 4;
