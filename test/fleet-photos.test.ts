@@ -48,7 +48,7 @@ describe("a worker that counts", () => {
     await using job = await PhotoJob.open({ ...photos.count, paths: [photos.folder], resultsFile });
     await job.add();
     await job.run();
-    const byRun = await collect(job.report.photos());
+    const byRun = await collect(job.view.photos());
     assert.deepEqual(
       results.map(({ source, counts, recipeHash }) => ({ source, counts, recipeHash })),
       byRun.map(({ source, result }) => ({

@@ -50,7 +50,7 @@ test("a folder of a bucket is run, drawn, and not done again", async () => {
     assert.equal(await job.add(), 2);
     await job.run({ onPhoto: ({ source, outcome }) => void outcomes.push(`${outcome} ${source}`) });
     assert.deepEqual(
-      (await collect(job.report.photos())).map(({ source }) => source),
+      (await collect(job.view.photos())).map(({ source }) => source),
       sources,
     );
   }
@@ -92,7 +92,7 @@ test("a signed URL is run by its whole name, and recorded without its signature"
     });
     await job.add();
     await job.run();
-    const reported = await collect(job.report.photos());
+    const reported = await collect(job.view.photos());
     assert.deepEqual(
       reported.map(({ source, state }) => [source, state]),
       [[url, "done"]],

@@ -4,7 +4,7 @@ import type { ResultWriter } from "../../ledger/results/result-writer.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { ModelUse } from "../../pipeline/count/model-use.ts";
-import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
+import { PhotoPipeline, type PhotoPipelineOptions } from "../../pipeline/count/photo-pipeline.ts";
 import { goneFiles } from "../../pipeline/photos/gone-files.ts";
 import { photoFailureOf } from "../../pipeline/photos/photo-failure.ts";
 import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
@@ -15,7 +15,9 @@ import type { TaskContext } from "../../tasks/task-context.ts";
 import { type PhotoJobData, toPhotoIdentity } from "./photo-job-data.ts";
 import { otherRecipe } from "./queue-recipe.ts";
 
-export interface CountPhotoOptions extends ModelTaskOptions {
+export interface CountPhotoOptions
+  extends ModelTaskOptions,
+    Pick<PhotoPipelineOptions, "maxPixels"> {
   /** How to count. `cache` has the models, as `detect` and `segment`. */
   readonly count: CountOptions;
   /** The hashes of the models' contents; results of other contents are never recorded. */
@@ -24,7 +26,6 @@ export interface CountPhotoOptions extends ModelTaskOptions {
   readonly store: ResultStore;
   readonly writer: ResultWriter;
   readonly photos: Pick<PhotoReader, "read">;
-  readonly maxPixels?: number | undefined;
 }
 
 /** The outcome for a photo. `known`: identical bytes had a result already. */

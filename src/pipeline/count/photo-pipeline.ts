@@ -17,7 +17,8 @@ import { requireSegmenter } from "./segment-photo.ts";
 import { Slicing, type SlicingOptions } from "./slicing.ts";
 
 /** The models of a pipeline, and what is done with a photo. */
-export interface PhotoPipelineOptions {
+export interface PhotoPipelineOptions
+  extends Pick<OpenPhotoOptions, "maxPixels" | "pixelsInMemory"> {
   /** Finds what is counted. */
   readonly detect: ModelUse;
   /** Finds the regions to count in. Default: the whole photo counts. */
@@ -26,10 +27,6 @@ export interface PhotoPipelineOptions {
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. Default: those that its file states. */
   readonly samples?: SampleOptions | undefined;
-  /** Photos with more pixels are refused. Default 268 million. */
-  readonly maxPixels?: number | undefined;
-  /** Photos with more pixels are unpacked to disk instead of memory. Default 64 million. */
-  readonly pixelsInMemory?: number | undefined;
 }
 
 export interface OpenUnknownOptions extends Pick<ProcessOptions, "signal"> {

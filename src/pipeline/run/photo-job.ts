@@ -82,7 +82,7 @@ const addedAtOnce = 500;
 
 /**
  * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run};
- * then the {@link report} has what became of them. Stopped at any point and started again with the
+ * then the {@link view} has what became of them. Stopped at any point and started again with the
  * same arguments, it goes on where it was.
  */
 export class PhotoJob implements AsyncDisposable {
@@ -142,7 +142,7 @@ export class PhotoJob implements AsyncDisposable {
   }
 
   /** What became of the photos that were added. */
-  get report(): WorklistView {
+  get view(): WorklistView {
     return this.#worklist.view;
   }
 

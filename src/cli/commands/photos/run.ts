@@ -72,7 +72,7 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
   progress[Symbol.dispose]();
 
   const print = options.json ? printJsonSummary : printSummary;
-  await print(output, job.report, {
+  await print(output, job.view, {
     resultsFile: job.resultsFile,
     annotateFolder: options.annotate && fromCaller(options.annotate),
     device: models.device,
@@ -86,7 +86,7 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
     emptyFolders,
     leftOut: job.leftOut,
   });
-  const { failed } = await job.report.states();
+  const { failed } = await job.view.states();
   const isEmpty = (found === 0 || emptyFolders.length > 0) && !options.allowEmpty;
   return failed === 0 && unreadableFolders.length === 0 && !isEmpty
     ? exitStatus.ok
@@ -128,7 +128,7 @@ async function addPhotos(
 /** Runs the job, and counts the photos that this process finished, and that have moved. */
 async function work(job: PhotoJob, { progress, interrupts }: RunContext) {
   const setTotals = async () => {
-    const { done, failed, waiting, leased } = await job.report.states();
+    const { done, failed, waiting, leased } = await job.view.states();
     progress.setTotals({ total: done + failed + waiting + leased, done, failed });
   };
   await setTotals();
