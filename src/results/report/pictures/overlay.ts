@@ -10,8 +10,8 @@ import { overlayLabels } from "./overlay-labels.ts";
 
 /**
  * Draws what was found on a photo as SVG to lie over it: regions filled and outlined, objects
- * framed, or outlined where they have masks. The units are whole px of the photo, and outlines are simplified to what is visible at
- * the size of a screen, so that 600 objects take some 12 kB.
+ * framed, or outlined where they have masks. The units are whole px of the photo, and outlines are
+ * simplified to what is visible at the size of a screen, so that 600 objects take some 12 kB.
  */
 export function drawOverlay(result: StoredResult): Html {
   const { widthPx, heightPx, objects, regions = [] } = result;
