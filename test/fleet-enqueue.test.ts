@@ -199,6 +199,19 @@ describe("on the command line", () => {
     assert.equal(enqueued.status, 0, enqueued.stderr);
     assert.equal(enqueued.stdout, `4 photos found, 4 added to ${queue}\n`);
 
+    await writeFile(`${folder.path}/photos/notes.txt`, "text");
+    await writeFile(`${folder.path}/list.txt`, "photos\nphotos/a.jpg\n");
+    const list = ["--from-file", "list.txt", "--exclude", "b.*", "--json"];
+    const listed = await folder.run("enqueue", ...list, ...count);
+    assert.equal(listed.status, 0, listed.stderr);
+    const [counts] = jsonLines(listed.stdout);
+    assert.deepEqual([counts!.found, counts!.queued], [4, 4]);
+    assert.deepEqual(counts!.leftOut, {
+      files: 2,
+      byExtension: { ".jpg": 1, ".txt": 1 },
+      folders: {},
+    });
+
     const other = await folder.run("enqueue", "photos", ...count, "--confidence", "0.9");
     assert.equal(other.status, 1);
     assert.match(other.stderr, /JOB_OTHER_RECIPE/);
