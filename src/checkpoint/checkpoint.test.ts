@@ -229,7 +229,7 @@ describe("reading a checkpoint", () => {
     [
       "the same with another protocol",
       "CHECKPOINT_UNREADABLE",
-      /protocol 1001, got 1000/,
+      /Expected protocol 1001/,
       () => writeLegacyCheckpoint(legacyRoot(), { protocol: 1000 }),
     ],
     [

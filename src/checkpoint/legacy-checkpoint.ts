@@ -30,8 +30,7 @@ export async function readLegacyCheckpoint(
     return value;
   };
   next();
-  const protocol = next();
-  if (protocol !== legacyProtocol) throw damaged(`Expected protocol 1001, got ${protocol}`);
+  if (next() !== legacyProtocol) throw damaged(`Expected protocol ${legacyProtocol}`);
   checkByteOrder(next());
   const table = new StorageTable();
   const root = next((id) => moduleOf(id) ?? table.load(id));
