@@ -20,7 +20,7 @@ export interface RedisForTests extends AsyncDisposable {
  */
 export async function openRedis(): Promise<RedisForTests> {
   const url = process.env.REDIS_URL;
-  if (url === undefined || url === "") return await RedisServer.start();
+  if (url === undefined || url === "") return await RedisServer.start({ fsync: "everysec" });
   return { url, [Symbol.asyncDispose]: async () => {} };
 }
 
