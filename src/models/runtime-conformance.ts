@@ -1,3 +1,4 @@
+import "../base/required-runtime.ts";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdtempDisposable } from "node:fs/promises";

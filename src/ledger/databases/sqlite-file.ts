@@ -1,6 +1,6 @@
 import { access, stat } from "node:fs/promises";
 import { dirname } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { makeFolder } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
@@ -25,8 +25,10 @@ export async function connect(file: string, readOnly: boolean): Promise<Database
 }
 
 function openChecked(name: string | URL, file: string): DatabaseSync {
+  // A Node that lacks the module must get as far as saying which Node is needed.
+  const { DatabaseSync: Database } = process.getBuiltinModule("node:sqlite");
   // Waiting inside SQLite would hold up the event loop, so it is short, and the caller tries again.
-  const sqlite = new DatabaseSync(name, { timeout: 10 });
+  const sqlite = new Database(name, { timeout: 10 });
   try {
     versionOf(sqlite, file);
     return sqlite;

@@ -235,9 +235,11 @@ describe("masks", () => {
       assert.deepEqual([masks![0]!.widthPx, masks![0]!.areaPx], [32, 16 * 24]);
     });
 
-    test(`of a ${head} head may be left out`, async () => {
-      const detections = await read([left, nothing], { head, prototypes, maskSize: "none" });
-      assert.deepEqual([detections.length, detections.masks], [2, undefined]);
+    test(`of a ${head} head may be left out, which changes nothing that is found`, async () => {
+      const all = await read([left, nothing], { head, prototypes });
+      const unmasked = await read([left, nothing], { head, prototypes, maskSize: "none" });
+      assert.deepEqual([all.length, unmasked.length, unmasked.masks], [1, 1, undefined]);
+      assert.deepEqual(unmasked.boxesXyxy, all.boxesXyxy);
     });
 
     test(`of a ${head} head that are empty take their detections with them`, async () => {

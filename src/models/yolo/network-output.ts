@@ -42,13 +42,14 @@ export async function readDetections(output: NetworkOutput): Promise<Detections>
     classIds,
     names: network.names,
   });
-  if (network.task !== "segment" || options.maskSize === "none") return all;
+  if (network.task !== "segment") return all;
 
   const masks = await readMasks(output, {
     coefficients,
-    boxesXyxy: options.maskSize === "photo" ? all.boxesXyxy : boxesXyxy,
+    boxesXyxy: options.maskSize === "input" ? boxesXyxy : all.boxesXyxy,
   });
-  // Like the reference, drop what has a box but not one pixel of mask.
+  // Like the reference, drop what has a box but not one pixel of mask. Masks that nobody asked for
+  // are read, too: what is found must not depend on what is shown.
   const kept = [...masks.keys()].filter((index) => masks[index] !== undefined);
   const { boxesXyxy: keptBoxes, scores: keptScores, classIds: keptIds } = all.select(kept);
   return new Detections({
@@ -56,7 +57,7 @@ export async function readDetections(output: NetworkOutput): Promise<Detections>
     scores: keptScores,
     classIds: keptIds,
     names: network.names,
-    masks: kept.map((index) => masks[index]!),
+    masks: options.maskSize === "none" ? undefined : kept.map((index) => masks[index]!),
   });
 }
 
@@ -111,7 +112,7 @@ async function readMasks(
   const output = outputs[network.outputNames[1]!]!;
   const [, count, height, width] = output.shape as [number, number, number, number];
   const prototypes = { data: valuesOf(output, index), count, width, height };
-  const maskPlan = (options.maskSize === "photo" ? planPhotoMasks : planInputMasks)(
+  const maskPlan = (options.maskSize === "input" ? planInputMasks : planPhotoMasks)(
     plan,
     prototypes,
   );

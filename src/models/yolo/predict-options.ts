@@ -28,8 +28,8 @@ export interface PredictOptions {
    */
   readonly imageSize?: number | readonly [number, number] | undefined;
   /**
-   * Size of the masks: the photo's, the network input's, or none, which is quickest. Default
-   * `photo`.
+   * Size of the masks: the photo's, the network input's, or none, which takes the least memory.
+   * `none` finds the same objects as `photo`, which is the default.
    */
   readonly maskSize?: "photo" | "input" | "none" | undefined;
   /** Photos of more pixels are refused. Default: the decoder's limit. */
