@@ -10,6 +10,7 @@ import { after, before, describe, test } from "node:test";
 import { withOptions } from "../scripts/generate-cli-docs.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { FleetMetrics } from "../src/monitor/fleet-metrics.ts";
+import { addQueueGauges } from "../src/monitor/queue-gauges.ts";
 import { WorkerMetrics } from "../src/monitor/worker-metrics.ts";
 import { workerIdFromName } from "../src/tasks/worker-id.ts";
 
@@ -171,9 +172,11 @@ describe("docs/architecture.md", () => {
 
 describe("docs/metrics.md", () => {
   test("lists each metric that a supervisor serves, with type and labels, and no other", async () => {
-    const fleet = new FleetMetrics({ states: [], slots: () => [] });
+    const fleet = new FleetMetrics({ states: [], recycleReasons: [], slots: () => [] });
+    addQueueGauges(fleet.own, async () => ({ queue: "", depths: [] }));
     const worker = new WorkerMetrics({ worker: "", active: () => 0 });
-    const declared = [...worker.registry.getMetricsAsArray(), ...fleet.own.getMetricsAsArray()]
+    const metrics = [...worker.registry.getMetricsAsArray(), ...fleet.own.getMetricsAsArray()];
+    const declared = [...new Map(metrics.map((metric) => [metric.name, metric])).values()]
       // The package's types know neither the names of types nor labels.
       .map((metric) => metric as unknown as { name: string; type: string; labelNames: string[] })
       .map(({ name, type, labelNames }) => [name, type, ...labelNames]);

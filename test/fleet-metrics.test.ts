@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createWorker } from "../src/fleet/bullmq.ts";
+import { QueueWatch } from "../src/fleet/depth/queue-watch.ts";
 import { serveFleet } from "../src/fleet/supervisor/serve-fleet.ts";
 import { silentLogger } from "../src/logger.ts";
 import type { MonitorServer } from "../src/monitor/monitor-server.ts";
@@ -35,17 +36,20 @@ after(async () => {
 
 /** What Prometheus and Kubernetes would see. */
 class Monitored implements AsyncDisposable {
-  readonly fleet: TestFleet;
   readonly #server: MonitorServer;
+  readonly #watch: QueueWatch;
 
-  private constructor(fleet: TestFleet, server: MonitorServer) {
-    this.fleet = fleet;
+  private constructor(server: MonitorServer, watch: QueueWatch) {
     this.#server = server;
+    this.#watch = watch;
   }
 
-  static async start(fleet: TestFleet): Promise<Monitored> {
-    const { supervisor } = fleet;
-    return new Monitored(fleet, await serveFleet({ supervisor, port: 0, logger: silentLogger }));
+  static async start({ supervisor }: TestFleet, queue: TestQueue): Promise<Monitored> {
+    const { name, connection } = queue;
+    const watch = new QueueWatch({ queue: name, connection, maxAgeMs: 50, timeoutMs: 200 });
+    const readQueue = () => watch.read();
+    const server = await serveFleet({ supervisor, readQueue, port: 0, logger: silentLogger });
+    return new Monitored(server, watch);
   }
 
   async get(path: string): Promise<{ status: number; body: string }> {
@@ -72,6 +76,7 @@ class Monitored implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server[Symbol.asyncDispose]();
+    await this.#watch[Symbol.asyncDispose]();
   }
 }
 
@@ -89,7 +94,7 @@ describe("a fleet's metrics", () => {
       devices: "cpu*2",
       models: { detect: models.files.detect },
     });
-    await using monitored = await Monitored.start(fleet);
+    await using monitored = await Monitored.start(fleet, queue);
     const [first] = await fleet.until("ready", 2);
     await work(queue, 12, { predict: true });
     await monitored.untilValue("tasks_total", succeeded, 12);
@@ -118,10 +123,34 @@ describe("a fleet's metrics", () => {
     assert.equal(await monitored.value("worker_recycles_total", { reason: "asked for" }), 2);
   });
 
+  test("have the depth and the age of the queue", async () => {
+    await using queue = new TestQueue(redis.url);
+    await using fleet = new TestFleet(queue, { worker: { concurrency: 1 } });
+    await using monitored = await Monitored.start(fleet, queue);
+    await fleet.until("ready");
+    await queue.queue.pause();
+    const at = { queue: queue.name, recipe: "" };
+    const timestamp = Date.now() - 60_000;
+    await queue.add({ sleepMs: 1 }, { timestamp });
+    await queue.add({ sleepMs: 1 });
+    await queue.add({ sleepMs: 1 }, { priority: 1, timestamp: timestamp - 60_000 });
+    await monitored.untilValue("queue_jobs", { ...at, state: "waiting" }, 3);
+    await monitored.untilValue("queue_paused", at, 1);
+    const age = await monitored.value("queue_oldest_waiting_seconds", at);
+    assert.ok(age !== undefined && age >= 120 && age < 180, `${age} s`);
+
+    await queue.queue.resume();
+    await monitored.untilValue("queue_ended_total", { ...at, outcome: "succeeded" }, 3);
+    await monitored.untilValue("queue_jobs", { ...at, state: "waiting" }, 0);
+    assert.equal(await monitored.value("queue_oldest_waiting_seconds", at), 0);
+    assert.equal(await monitored.value("queue_paused", at), 0);
+    assert.equal(await monitored.value("queue_reachable", { queue: queue.name }), 1);
+  });
+
   test("have what a process did until its end", async () => {
     await using queue = new TestQueue(redis.url);
     await using fleet = new TestFleet(queue);
-    await using monitored = await Monitored.start(fleet);
+    await using monitored = await Monitored.start(fleet, queue);
     await fleet.until("ready");
     const job = await queue.add({ sleepMs: 200 });
     while ((await job.getState()) !== "active") await sleep(5);
@@ -139,7 +168,7 @@ describe("/ready", () => {
       // So that the dead one stays dead for a while.
       backoff: { firstMs: 2000 },
     });
-    await using monitored = await Monitored.start(fleet);
+    await using monitored = await Monitored.start(fleet, queue);
     assert.equal((await monitored.get("/ready")).status, 503);
     assert.deepEqual(await monitored.untilReady(200), []);
     const [first] = await fleet.until("ready");
@@ -158,7 +187,7 @@ describe("/ready", () => {
   test("is 503 when no model loads, and says why", async () => {
     await using queue = new TestQueue(redis.url);
     await using fleet = new TestFleet(queue, { models: { detect: "/nowhere/detect.onnx" } });
-    await using monitored = await Monitored.start(fleet);
+    await using monitored = await Monitored.start(fleet, queue);
     await fleet.until("failed");
     const [reason] = await monitored.untilReady(503);
     assert.match(reason!, /MODEL_NOT_FOUND/);
@@ -168,19 +197,25 @@ describe("/ready", () => {
     await using server = await RedisServer.start();
     await using queue = new TestQueue(server.url);
     await using fleet = new TestFleet(queue);
-    await using monitored = await Monitored.start(fleet);
+    await using monitored = await Monitored.start(fleet, queue);
     await monitored.untilReady(200);
     await server.kill();
     assert.deepEqual(await monitored.untilReady(503), ["cpu0@host: it does not reach Redis"]);
+    const at = { queue: queue.name };
+    await monitored.untilValue("queue_reachable", at, 0);
+    assert.equal(await monitored.value("worker_queue_served", { worker: "cpu0@host" }), 0);
+    const waiting = { ...at, recipe: "", state: "waiting" };
+    assert.equal(await monitored.value("queue_jobs", waiting), undefined);
     assert.equal((await monitored.get("/health")).status, 200);
     await server.up();
     await monitored.untilReady(200);
+    await monitored.untilValue("queue_reachable", at, 1);
   });
 
   test("is 503 while the supervisor stops", async () => {
     await using queue = new TestQueue(redis.url);
     await using fleet = new TestFleet(queue);
-    await using monitored = await Monitored.start(fleet);
+    await using monitored = await Monitored.start(fleet, queue);
     await monitored.untilReady(200);
     const job = await queue.add({ sleepMs: 1000 });
     while ((await job.getState()) !== "active") await sleep(5);

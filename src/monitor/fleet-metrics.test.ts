@@ -16,7 +16,11 @@ async function snapshotOf({ tasks = 0, active = 0, worker = "cpu0" }): Promise<M
 }
 
 function createMetrics(slots: readonly SlotCondition[] = []): FleetMetrics {
-  return new FleetMetrics({ states: ["working", "starting"], slots: () => slots });
+  return new FleetMetrics({
+    states: ["working", "starting"],
+    recycleReasons: ["tasks", "age"],
+    slots: () => slots,
+  });
 }
 
 async function read(metrics: FleetMetrics) {
@@ -25,6 +29,7 @@ async function read(metrics: FleetMetrics) {
     sampleValue(families, `orangery_${name}`, labels);
 }
 
+const well = { state: "working", isReady: true, isOnCpu: false, isServed: true, failures: 0 };
 const succeeded = { outcome: "succeeded" };
 
 describe("the metrics of a fleet", () => {
@@ -33,6 +38,12 @@ describe("the metrics of a fleet", () => {
     assert.equal(value("tasks_total", succeeded), 0);
     assert.equal(value("model_loads_per_1000_tasks"), 0);
     assert.equal(value("worker_slots", { state: "working" }), 0);
+    assert.equal(value("worker_recycles_total", { reason: "tasks" }), 0);
+    assert.equal(value("task_errors_total", { code: "PHOTO_NOT_FOUND", blames: "photo" }), 0);
+    assert.ok(value("process_memory_bytes", { worker: "supervisor" })! > 1e7);
+    assert.ok(
+      value("memory_limit_bytes")! > value("process_memory_bytes", { worker: "supervisor" })!,
+    );
   });
 
   test("are the sums of the workers'", async () => {
@@ -68,14 +79,18 @@ describe("the metrics of a fleet", () => {
     await fleet.retire({});
   });
 
-  test("say what the slots are at", async () => {
+  test("have the state of each slot", async () => {
     const fleet = createMetrics([
-      { name: "cpu0@host", state: "working", isReady: true, failures: 0 },
-      { name: "cpu1@host", state: "working", isReady: false, failures: 2 },
+      { ...well, name: "gpu0@host", isOnCpu: true },
+      { ...well, name: "cpu1@host", isReady: false, isServed: false, failures: 2 },
     ]);
     fleet.countRecycle("age");
     const value = await read(fleet);
-    assert.equal(value("worker_ready", { worker: "cpu0@host" }), 1);
+    assert.equal(value("worker_ready", { worker: "gpu0@host" }), 1);
+    assert.equal(value("worker_on_cpu", { worker: "gpu0@host" }), 1);
+    assert.equal(value("worker_on_cpu", { worker: "cpu1@host" }), 0);
+    assert.equal(value("worker_queue_served", { worker: "gpu0@host" }), 1);
+    assert.equal(value("worker_queue_served", { worker: "cpu1@host" }), 0);
     assert.equal(value("worker_ready", { worker: "cpu1@host" }), 0);
     assert.equal(value("worker_slots", { state: "working" }), 2);
     assert.equal(value("worker_slots", { state: "starting" }), 0);

@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { Counter, Gauge, Registry } from "prom-client";
 import { addLoadRatio } from "./load-ratio.ts";
 import { countedOnly, type MetricsSnapshot, sumSnapshots } from "./metrics-snapshot.ts";
@@ -8,6 +9,10 @@ export interface SlotCondition {
   readonly name: string;
   readonly state: string;
   readonly isReady: boolean;
+  /** Whether it is a GPU's slot and works on the CPU. */
+  readonly isOnCpu: boolean;
+  /** Whether the queue's Redis answers its process and does what it asks for, as far as known. */
+  readonly isServed: boolean;
   /** Processes that ended unasked, or never became ready. */
   readonly failures: number;
 }
@@ -15,6 +20,8 @@ export interface SlotCondition {
 export interface FleetMetricsOptions {
   /** Every state that a slot can be in. */
   readonly states: readonly string[];
+  /** Every reason for which a process is recycled. */
+  readonly recycleReasons: readonly string[];
   readonly slots: () => readonly SlotCondition[];
 }
 
@@ -31,7 +38,7 @@ export class FleetMetrics {
   /** What ended processes have counted. At first all metrics that there are, at zero. */
   #gone: Promise<MetricsSnapshot>;
 
-  constructor({ states, slots }: FleetMetricsOptions) {
+  constructor({ states, recycleReasons, slots }: FleetMetricsOptions) {
     const registers = [this.own];
     this.#recycles = new Counter({
       name: "orangery_worker_recycles_total",
@@ -39,6 +46,7 @@ export class FleetMetrics {
       labelNames: ["reason"],
       registers,
     });
+    for (const reason of recycleReasons) this.#recycles.inc({ reason }, 0);
     new Counter({
       name: "orangery_worker_failures_total",
       help: "Worker processes that died, or never became ready",
@@ -49,15 +57,31 @@ export class FleetMetrics {
         for (const { name: worker, failures } of slots()) this.inc({ worker }, failures);
       },
     });
-    new Gauge({
-      name: "orangery_worker_ready",
-      help: "1 where a slot has a worker that is proved, alive and connected, else 0",
-      labelNames: ["worker"],
-      registers,
-      collect() {
-        for (const { name: worker, isReady } of slots()) this.set({ worker }, Number(isReady));
-      },
-    });
+    const addSlotGauge = (name: string, help: string, isSo: (slot: SlotCondition) => boolean) =>
+      new Gauge<"worker">({
+        name,
+        help,
+        labelNames: ["worker"],
+        registers,
+        collect() {
+          for (const slot of slots()) this.set({ worker: slot.name }, Number(isSo(slot)));
+        },
+      });
+    addSlotGauge(
+      "orangery_worker_ready",
+      "1 where a slot has a worker that is proved, alive and connected, else 0",
+      ({ isReady }) => isReady,
+    );
+    addSlotGauge(
+      "orangery_worker_on_cpu",
+      "1 where the slot of a GPU works on the CPU, else 0",
+      ({ isOnCpu }) => isOnCpu,
+    );
+    addSlotGauge(
+      "orangery_worker_queue_served",
+      "0 where the queue's Redis does not answer a worker or refuses what it asks for, else 1",
+      ({ isServed }) => isServed,
+    );
     new Gauge({
       name: "orangery_worker_slots",
       help: "Device slots, by their state",
@@ -68,6 +92,7 @@ export class FleetMetrics {
         for (const { state } of slots()) this.inc({ state });
       },
     });
+    addMemoryGauges(this.own);
     this.#gone = emptySnapshot();
   }
 
@@ -98,6 +123,29 @@ export class FleetMetrics {
     addLoadRatio(sum);
     return await sum.metrics();
   }
+}
+
+/** Of the supervisor's process, beside those of its workers, and of what all may use together. */
+function addMemoryGauges(registry: Registry): void {
+  new Gauge({
+    name: "orangery_process_memory_bytes",
+    help: "Resident memory of a worker's process",
+    labelNames: ["worker"],
+    registers: [registry],
+    collect() {
+      this.set({ worker: "supervisor" }, process.memoryUsage.rss());
+    },
+  });
+  new Gauge({
+    name: "orangery_memory_limit_bytes",
+    help: "Memory that the container, or else the machine, has for all processes",
+    registers: [registry],
+    collect() {
+      // 0, or more than there is, where nothing limits it.
+      const limit = process.constrainedMemory();
+      this.set(limit > 0 ? Math.min(limit, totalmem()) : totalmem());
+    },
+  });
 }
 
 async function emptySnapshot(): Promise<MetricsSnapshot> {

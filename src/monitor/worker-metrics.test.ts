@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { errorCodes, OrangeryError } from "../errors.ts";
 import { ModelCache } from "../models/cache/model-cache.ts";
 import { blackPhoto, TinyModels } from "../tasks/tiny-models.fixture.ts";
 import { parsePrometheusText, sampleValue } from "./prometheus-text.fixture.ts";
@@ -23,8 +24,14 @@ async function read({ registry }: WorkerMetrics) {
 }
 
 describe("the metrics of a worker", () => {
-  test("are valid before anything has happened, with every outcome at 0", async () => {
+  test("are valid before anything has happened, with every counter at 0", async () => {
     const value = await read(createMetrics());
+    for (const reason of ["evict", "expire", "clear", "reload"]) {
+      assert.equal(value("model_releases_total", { reason }), 0);
+    }
+    for (const [code, { blames }] of Object.entries(errorCodes)) {
+      assert.equal(value("task_errors_total", { code, blames }), 0);
+    }
     for (const outcome of ["succeeded", "failed", "retrying", "returned", "lost"]) {
       assert.equal(value("tasks_total", { outcome }), 0);
     }
@@ -35,15 +42,20 @@ describe("the metrics of a worker", () => {
   test("count tasks by outcome, and only the first wait in the queue", async () => {
     const metrics = createMetrics({ active: () => 3 });
     const task = { attempt: 1, waitMs: 2000, durationMs: 300 } as const;
-    metrics.countTask({ ...task, outcome: "retrying" });
+    const error = new OrangeryError("PHOTO_FETCH_FAILED", "no answer");
+    metrics.countTask({ ...task, outcome: "retrying", error });
+    metrics.countTask({ ...task, outcome: "failed", attempt: 2, error: new TypeError("a bug") });
     metrics.countTask({ ...task, outcome: "succeeded", attempt: 2, waitMs: 9000 });
     metrics.countTask({ ...task, outcome: "returned" });
     const value = await read(metrics);
     assert.equal(value("tasks_total", { outcome: "retrying" }), 1);
     assert.equal(value("tasks_total", { outcome: "succeeded" }), 1);
-    assert.equal(value("task_seconds_count"), 3);
+    const fetching = { code: "PHOTO_FETCH_FAILED", blames: "photo" };
+    assert.equal(value("task_errors_total", fetching), 1);
+    assert.equal(value("task_errors_total", { code: "UNKNOWN", blames: "unknown" }), 1);
+    assert.equal(value("task_seconds_count"), 4);
     assert.equal(value("task_seconds_bucket", { le: "0.25" }), 0);
-    assert.equal(value("task_seconds_bucket", { le: "0.5" }), 3);
+    assert.equal(value("task_seconds_bucket", { le: "0.5" }), 4);
     assert.equal(value("queue_wait_seconds_count"), 1);
     assert.equal(value("queue_wait_seconds_sum"), 2);
     assert.equal(value("tasks_active"), 3);

@@ -1,4 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { errorCodes, isOrangeryError } from "../errors.ts";
+import type { ReleaseReason } from "../models/cache/cached-model.ts";
 import type { ModelCache, ModelCacheEvents } from "../models/cache/model-cache.ts";
 import { addLoadRatio } from "./load-ratio.ts";
 import { addModelGauges } from "./model-gauges.ts";
@@ -11,6 +13,8 @@ export interface FinishedTask {
   /** From when it was added to the queue to when it was taken. */
   readonly waitMs: number;
   readonly durationMs: number;
+  /** What it failed with. */
+  readonly error?: unknown;
 }
 
 export interface WorkerMetricsOptions {
@@ -23,6 +27,14 @@ export interface WorkerMetricsOptions {
 }
 
 const taskOutcomes = ["succeeded", "failed", "retrying", "returned", "lost"] as const;
+const releaseReasons: Readonly<Record<ReleaseReason, true>> = {
+  evict: true,
+  expire: true,
+  clear: true,
+  reload: true,
+};
+/** The labels of an error that is none of ours. */
+const unknownError = { code: "UNKNOWN", blames: "unknown" };
 
 /** From a millisecond, what a small step takes, to a minute. */
 const workBuckets = [
@@ -69,12 +81,16 @@ export class WorkerMetrics implements Disposable {
     });
     addModelGauges(this.registry, cache);
     addLoadRatio(this.registry);
-    for (const outcome of taskOutcomes) this.#counters.tasks.inc({ outcome }, 0);
+    this.#beginAtZero();
     if (cache !== undefined) this.#follow(cache);
   }
 
-  countTask({ outcome, attempt, waitMs, durationMs }: FinishedTask): void {
+  countTask({ outcome, attempt, waitMs, durationMs, error }: FinishedTask): void {
     this.#counters.tasks.inc({ outcome });
+    if (outcome === "failed" || outcome === "retrying") {
+      const { code, blames } = isOrangeryError(error) ? error : unknownError;
+      this.#counters.errors.inc({ code, blames });
+    }
     this.#histograms.task.observe(durationMs / 1000);
     // A later attempt has waited for its time on purpose, and one that was returned waits on.
     if (attempt === 1 && outcome !== "returned") {
@@ -95,6 +111,15 @@ export class WorkerMetrics implements Disposable {
   /** Stops listening to the cache, which may outlive the worker. */
   [Symbol.dispose](): void {
     this.#listeners.dispose();
+  }
+
+  /** A counter that comes into being with a 1 has not grown, for Prometheus. */
+  #beginAtZero(): void {
+    const { tasks, errors, releases } = this.#counters;
+    for (const outcome of taskOutcomes) tasks.inc({ outcome }, 0);
+    for (const reason of Object.keys(releaseReasons)) releases.inc({ reason }, 0);
+    errors.inc(unknownError, 0);
+    for (const [code, { blames }] of Object.entries(errorCodes)) errors.inc({ code, blames }, 0);
   }
 
   #follow(cache: ModelCache): void {
@@ -133,6 +158,12 @@ function createCounters(registry: Registry) {
     new Counter({ name: `orangery_${name}`, help, labelNames, registers: [registry] });
   return {
     tasks: create("tasks_total", "Tasks that a worker was done with", "outcome"),
+    errors: create(
+      "task_errors_total",
+      "Attempts at tasks that failed, by the error's code",
+      "code",
+      "blames",
+    ),
     loads: create("model_loads_total", "Models loaded from disk", "model"),
     hits: create("model_hits_total", "Times a model was asked for and was there", "model"),
     releases: create("model_releases_total", "Models that left the cache", "reason"),

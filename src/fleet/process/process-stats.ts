@@ -23,10 +23,12 @@ export class ProcessStats {
 
   read(worker: Pick<WorkerStats, "active" | "isConnected" | "queueTrouble">): WorkerStats {
     const { process, gpu } = this.#trends;
+    const info = this.#cache?.info();
     return {
       ...worker,
       tasks: this.#tasks,
-      inferenceMs: this.#cache?.info().longestRunMs ?? 0,
+      inferenceMs: info?.longestRunMs ?? 0,
+      modelsOnCpu: info?.models.filter(({ deviceKind }) => deviceKind === "cpu").length ?? 0,
       memory: this.#memory,
       growthBytesPerTask: Math.max(process.growthBytesPerTask, gpu.growthBytesPerTask),
     };

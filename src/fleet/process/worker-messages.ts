@@ -3,6 +3,7 @@ import type { ErrorCode } from "../../errors.ts";
 import type { MetricsSnapshot } from "../../monitor/metrics-snapshot.ts";
 import type { WorkerTuning } from "../worker/worker-options.ts";
 import type { DeviceSlot } from "./device-slot.ts";
+import type { StartFailure } from "./start-failure.ts";
 
 /**
  * Everything that a worker process begins with. It travels as a message, so that no password is on
@@ -32,7 +33,7 @@ export type WorkerOrder =
 /** From a worker process to the supervisor. */
 export type WorkerMessage =
   | { readonly type: "ready"; readonly device: WorkerDevice; readonly stats: WorkerStats }
-  | { readonly type: "failed"; readonly code: string; readonly message: string }
+  | ({ readonly type: "failed" } & StartFailure)
   | { readonly type: "taking" }
   /** It takes no more jobs, and none is running. */
   | { readonly type: "drained" }
@@ -59,6 +60,8 @@ export interface WorkerStats {
   readonly isConnected: boolean;
   /** The code of the error why the queue is not served. */
   readonly queueTrouble?: ErrorCode | undefined;
+  /** Models that compute on the CPU. */
+  readonly modelsOnCpu: number;
   readonly memory: ProcessMemory;
   /** How much memory grows with each job, at least. */
   readonly growthBytesPerTask: number;

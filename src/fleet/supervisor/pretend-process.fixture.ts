@@ -28,6 +28,7 @@ export const idle: WorkerStats = {
   active: 0,
   inferenceMs: 0,
   isConnected: true,
+  modelsOnCpu: 0,
   memory: { processBytes: 1, gpuBytes: 0 },
   growthBytesPerTask: 0,
 };

@@ -1,10 +1,13 @@
 import type { Logger } from "../../logger.ts";
 import { MonitorServer, type Readiness } from "../../monitor/monitor-server.ts";
+import { addQueueGauges, type QueueReading } from "../../monitor/queue-gauges.ts";
 import { type SlotStatus, slotTrouble } from "./slot-status.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface ServeFleetOptions {
   readonly supervisor: Supervisor;
+  /** Reads the queue, for gauges of its depth; without it there are none. */
+  readonly readQueue?: (() => Promise<QueueReading>) | undefined;
   /** Default 127.0.0.1. */
   readonly host?: string | undefined;
   readonly port: number;
@@ -18,10 +21,12 @@ export interface ServeFleetOptions {
  */
 export async function serveFleet({
   supervisor,
+  readQueue,
   host,
   port,
   logger,
 }: ServeFleetOptions): Promise<MonitorServer> {
+  if (readQueue !== undefined) addQueueGauges(supervisor.metrics.own, readQueue);
   const server = await MonitorServer.listen({
     host,
     port,

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idle } from "./pretend-process.fixture.ts";
-import { type SlotStatus, slotTrouble } from "./slot-status.ts";
+import { isOnCpu, isServed, type SlotStatus, slotTrouble } from "./slot-status.ts";
 
 const well: SlotStatus = {
   name: "cpu0@host",
+  kind: "cpu",
   state: "working",
   healthy: true,
   stats: idle,
@@ -26,3 +27,24 @@ for (const [status, trouble] of cases) {
     assert.equal(slotTrouble({ ...well, ...status }), trouble);
   });
 }
+
+test("a GPU's slot works on the CPU when its process does, or one of its models", () => {
+  const gpu = { ...well, kind: "gpu", device: "cuda:0" } as const;
+  assert.equal(isOnCpu({ ...well, device: "cpu", stats: { ...idle, modelsOnCpu: 2 } }), false);
+  assert.equal(isOnCpu(gpu), false);
+  assert.equal(isOnCpu({ ...gpu, device: "cpu" }), true);
+  assert.equal(isOnCpu({ ...gpu, stats: { ...idle, modelsOnCpu: 1 } }), true);
+});
+
+test("a slot is not served when its process says so, or is not answered though it was", () => {
+  const unanswered = { ...idle, isConnected: false };
+  assert.equal(isServed(well), true);
+  assert.equal(isServed({ ...well, stats: unanswered }), false);
+  assert.equal(isServed({ ...well, stats: { ...idle, queueTrouble: "QUEUE_FULL" } }), false);
+  const starting = { ...well, healthy: false, state: "starting", stats: unanswered } as const;
+  assert.equal(isServed(starting), true);
+  assert.equal(
+    isServed({ ...starting, stats: { ...unanswered, queueTrouble: "QUEUE_UNREACHABLE" } }),
+    false,
+  );
+});

@@ -1,6 +1,7 @@
 import type { WorkerStats } from "../process/worker-messages.ts";
 
-export type RecycleReason = "tasks" | "age" | "memory growth" | "asked for";
+export const recycleReasons = ["tasks", "age", "memory growth", "asked for"] as const;
+export type RecycleReason = (typeof recycleReasons)[number];
 
 export const slotStates = [
   "starting",
@@ -16,6 +17,8 @@ export type SlotState = (typeof slotStates)[number];
 /** What a slot is like at one moment. */
 export interface SlotStatus {
   readonly name: string;
+  /** What it is meant for; `device` is where its process works. */
+  readonly kind: "gpu" | "cpu";
   readonly state: SlotState;
   /** Whether a process takes jobs that has loaded its models and proved itself. */
   readonly healthy: boolean;
@@ -78,4 +81,16 @@ export function slotTrouble({
   }
   if (stats.queueTrouble !== undefined) return `Redis does not serve it: ${stats.queueTrouble}`;
   return undefined;
+}
+
+/** Whether a GPU's slot works on the CPU, with one of its models or with all. */
+export function isOnCpu({ kind, device, stats }: SlotStatus): boolean {
+  return kind === "gpu" && (device === "cpu" || (stats?.modelsOnCpu ?? 0) > 0);
+}
+
+/** Whether the queue serves a slot's process, as far as the process has reported. */
+export function isServed({ healthy, stats }: SlotStatus): boolean {
+  if (stats?.queueTrouble !== undefined) return false;
+  // Before it is ready, it may not have asked yet.
+  return !healthy || stats?.isConnected === true;
 }

@@ -75,6 +75,7 @@ export class SlotSupervisor {
     const healthy = worker !== undefined && !worker.isGone && isAtWork;
     return {
       name: this.#options.config.slot.name,
+      kind: this.#options.config.slot.kind,
       state: this.#state,
       healthy,
       ...(!healthy && this.#reason !== undefined && { reason: this.#reason }),

@@ -4,7 +4,15 @@ import { FleetMetrics } from "../../monitor/fleet-metrics.ts";
 import type { DeviceSlot } from "../process/device-slot.ts";
 import type { WorkerConfig } from "../process/worker-messages.ts";
 import { defaultSlotPolicy, type SlotPolicy } from "./slot-policy.ts";
-import { type SlotEvent, type SlotStatus, slotStates, slotTrouble } from "./slot-status.ts";
+import {
+  isOnCpu,
+  isServed,
+  recycleReasons,
+  type SlotEvent,
+  type SlotStatus,
+  slotStates,
+  slotTrouble,
+} from "./slot-status.ts";
 import { SlotSupervisor } from "./slot-supervisor.ts";
 import type { StartProcess } from "./start-process.ts";
 
@@ -24,7 +32,14 @@ export class Supervisor {
   /** Its own and those of its processes, summed. */
   readonly metrics = new FleetMetrics({
     states: slotStates,
-    slots: () => this.status.map((slot) => ({ ...slot, isReady: slotTrouble(slot) === undefined })),
+    recycleReasons,
+    slots: () =>
+      this.status.map((slot) => ({
+        ...slot,
+        isReady: slotTrouble(slot) === undefined,
+        isOnCpu: isOnCpu(slot),
+        isServed: isServed(slot),
+      })),
   });
   readonly #slots: readonly SlotSupervisor[];
   readonly #policy: SlotPolicy;
