@@ -232,6 +232,11 @@ export const errorCodes = {
     retryable: false,
     summary: "The queue's Redis refused a request for another reason.",
   },
+  TASK_MODULE_UNUSABLE: {
+    blames: "caller",
+    retryable: false,
+    summary: "A module of tasks is not there, cannot be imported, or exports no task.",
+  },
   WORKER_NOT_READY: {
     blames: "machine",
     retryable: true,

@@ -377,15 +377,20 @@ describe("orangery worker", () => {
     await untilGone(ready!.pid as number);
   });
 
-  test("ends with 1 when no process of it becomes ready, and says why", async () => {
+  test("ends with 1 and one line when no process can be started", async () => {
     await using folder = await CliFolder.create();
     await using queue = new TestQueue(redis.url);
+    const module = join(folder.path, "no-task.js");
+    await writeFile(module, "export const models = {};");
     const { status, stderr } = await folder.run(
-      ...["worker", "--task", join(folder.path, "nowhere.ts"), "--queue", queue.name],
-      ...["--redis", redis.url, "--devices", "cpu", "--most-failures", "1"],
+      ...["worker", "--task", module, "--queue", queue.name],
+      ...["--redis", redis.url, "--devices", "cpu*2"],
     );
     assert.equal(status, 1, stderr);
-    assert.match(stderr, /nowhere\.ts/);
+    assert.match(
+      stderr,
+      /^orangery: Expected .*no-task\.js .*no default export.* \[TASK_MODULE_UNUSABLE\]\n$/,
+    );
   });
 
   test("says what is wrong with its command line", async () => {

@@ -1,8 +1,8 @@
 import { Queue } from "bullmq";
 import { settlesWithin } from "../../base/abort.ts";
 import type { QueueDepth, QueueReading } from "../../monitor/queue-gauges.ts";
-import { readQueueDepth } from "./queue-depth.ts";
 import { type QueuePlace, toConnectionOptions } from "../queue/redis-connection.ts";
+import { readQueueDepth } from "./queue-depth.ts";
 
 export interface QueueWatchOptions extends QueuePlace {
   /** Reads the depths by way of a queue's connection. Default: the queue itself is read. */

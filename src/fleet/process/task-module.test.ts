@@ -37,8 +37,41 @@ describe("a module of tasks", () => {
     await assert.rejects(setup.prove(new AbortController().signal), { code: "MODEL_NOT_FOUND" });
   });
 
-  test("that exports neither a class nor a function is refused", async () => {
-    const module = `data:text/javascript,export default ${encodeURIComponent("{}")}`;
-    await assert.rejects(setUpTask(module, slot), { code: "INVALID_ARGUMENT" });
+  const unusable: readonly (readonly [what: string, text: string, reason: RegExp])[] = [
+    ["has no default export", "export const models = {}", /it has no default export\./],
+    ["exports neither a class nor a function", "export default {}", /it is an object with nothing/],
+    [
+      "exports another class",
+      "export default class Foo {}",
+      /class Foo, without a method `execute`/,
+    ],
+    ["returns no setup", "export default () => ({ task: 1 })", /returned an object with task\./],
+    ["cannot be parsed", "export default 1 +;", /SyntaxError: .* \(`node --check data:/],
+    ["imports what is not there", 'import "node:nowhere"', /built-in module: node:nowhere/],
+    ["throws", "export default undefined.run", /TypeError: .*'run'/],
+    ["throws no error", 'throw "a word"', /it failed: a word\./],
+  ];
+  for (const [what, text, message] of unusable) {
+    test(`that ${what} is refused with the reason`, async () => {
+      const module = `data:text/javascript,${encodeURIComponent(text)}`;
+      await assert.rejects(setUpTask(module, slot), { code: "TASK_MODULE_UNUSABLE", message });
+    });
+  }
+
+  test("that throws is refused with the line, and one that is not there with its path", async () => {
+    const throwing = new URL("./throwing-module.fixture.ts", import.meta.url);
+    await assert.rejects(setUpTask(throwing.href, slot), {
+      message: /TypeError: .* \(file:\/\/.*throwing-module\.fixture\.ts:4:\d+\)\. Correct it/,
+    });
+    const missing = new URL("./nowhere.ts", import.meta.url);
+    await assert.rejects(setUpTask(missing.href, slot), {
+      message: /^Expected the module of tasks \S*nowhere\.ts to be a file, but there is none/,
+    });
+  });
+
+  test("may throw an error that says itself whether it passes", async () => {
+    const text = 'throw Object.assign(new Error("busy"), { retryable: true })';
+    const module = `data:text/javascript,${encodeURIComponent(text)}`;
+    await assert.rejects(setUpTask(module, slot), { message: "busy" });
   });
 });

@@ -1,11 +1,11 @@
 import type { Telemetry } from "bullmq";
-import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import type { PayloadParser } from "../jobs/job-data.ts";
 import type { ModelTaskClass } from "../worker/create-worker.ts";
 import type { DeviceSlot } from "./device-slot.ts";
+import { importTaskModule, unusableModule } from "./import-task-module.ts";
 
 /** Where a task will work: what the function of a task module is called with. */
 export interface TaskEnvironment extends DeviceSlot {
@@ -45,24 +45,46 @@ export interface TaskModule {
 /**
  * Imports a task module and sets its task up.
  *
- * @throws `INVALID_ARGUMENT` for a module that exports neither a class nor a function
+ * @throws `TASK_MODULE_UNUSABLE`, or what the module's function throws
  */
 export async function setUpTask(
   moduleUrl: string,
   environment: TaskEnvironment,
 ): Promise<TaskSetup> {
-  const module: Partial<TaskModule> = await import(moduleUrl);
+  const module: Partial<TaskModule> = await importTaskModule(moduleUrl);
   const { default: exported } = module;
-  if (typeof exported !== "function") {
-    throw new OrangeryError(
-      "INVALID_ARGUMENT",
-      `Expected the default export of ${moduleUrl} to be a class of tasks, ` +
-        `or a function that sets a task up, got ${typeof exported}.`,
-      { details: { module: moduleUrl } },
-    );
+  if (typeof exported !== "function" || isOtherClass(exported)) {
+    throw unusableModule(moduleUrl, {
+      expected: "to export as its default a class of tasks, or a function that sets a task up",
+      came: exported === undefined ? "it has no default export" : `it is ${nameOf(exported)}`,
+    });
   }
   if (isTaskClass(exported)) return setUpClass(exported, module, environment);
-  return await exported(environment);
+  const setup = await exported(environment);
+  if (isSetup(setup)) return setup;
+  throw unusableModule(moduleUrl, {
+    expected: "to export a function that returns { task, prove, [Symbol.asyncDispose] }",
+    came: `it returned ${nameOf(setup)}`,
+  });
+}
+
+/** A class without `execute`, which can be neither called nor given a job. */
+function isOtherClass(exported: TaskModule["default"]): boolean {
+  return /^class\b/.test(Function.prototype.toString.call(exported)) && !isTaskClass(exported);
+}
+
+/** From a module that may be JavaScript, where no type was checked. */
+function isSetup(setup: unknown): boolean {
+  if (typeof setup !== "object" || setup === null) return false;
+  const hasWork = "openWorker" in setup || ("task" in setup && "prove" in setup);
+  return hasWork && Symbol.asyncDispose in setup;
+}
+
+/** `a number`, `class Foo`, `{ task }` */
+function nameOf(value: unknown): string {
+  if (typeof value === "function") return `class ${value.name}, without a method \`execute\``;
+  if (typeof value !== "object" || value === null) return String(value);
+  return `an object with ${Object.keys(value).join(", ") || "nothing"}`;
 }
 
 function isTaskClass(

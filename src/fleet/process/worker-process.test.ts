@@ -122,6 +122,7 @@ describe("a worker process", () => {
       type: "failed",
       code: "MODEL_NOT_FOUND",
       message: "No model.",
+      ruledOut: "fleet",
     });
     assert.equal(steps.at(-1), "dispose");
   });

@@ -1,10 +1,10 @@
-import { isOrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { pingQueue, RedisPulse } from "../queue/redis-pulse.ts";
 import { createWorker } from "../worker/create-worker.ts";
 import type { FleetWorker } from "../worker/fleet-worker.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import { ProcessStats } from "./process-stats.ts";
+import { toStartFailure } from "./start-failure.ts";
 import { setUpTask, type TaskSetup } from "./task-module.ts";
 import type { WorkerConfig, WorkerMessage, WorkerOrder } from "./worker-messages.ts";
 
@@ -170,10 +170,10 @@ export class WorkerProcess {
 
   #reportFailure(error: unknown): void {
     const { logger, send } = this.#options;
-    logger.error({ err: error }, "the worker process failed");
-    const code = isOrangeryError(error) ? error.code : "UNKNOWN";
-    const message = error instanceof Error ? error.message : String(error);
-    void send({ type: "failed", code, message });
+    const failure = toStartFailure(error);
+    // The supervisor logs the others by their message; of these, the stack is needed.
+    if (failure.code === "UNKNOWN") logger.error({ err: error }, "the worker process failed");
+    void send({ type: "failed", ...failure });
   }
 }
 

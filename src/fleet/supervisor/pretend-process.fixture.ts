@@ -1,5 +1,6 @@
 import { EventEmitter, once } from "node:events";
 import { silentLogger } from "../../logger.ts";
+import type { RuledOut } from "../process/start-failure.ts";
 import type { WorkerConfig, WorkerOrder, WorkerStats } from "../process/worker-messages.ts";
 import { defaultSlotPolicy, type SlotPolicy } from "./slot-policy.ts";
 import type { ProcessEvents, StartedProcess, StartProcess, WorkerExit } from "./start-process.ts";
@@ -69,8 +70,8 @@ export class PretendProcess implements StartedProcess {
     this.#events.onMessage({ type: "ready", device, stats: { ...idle, ...stats } });
   }
 
-  fail(code: string): void {
-    this.#events.onMessage({ type: "failed", code, message: `${code} it is` });
+  fail(code: string, ruledOut: RuledOut = "attempt"): void {
+    this.#events.onMessage({ type: "failed", code, message: `${code} it is`, ruledOut });
     this.exit({ status: 1, signal: null });
   }
 

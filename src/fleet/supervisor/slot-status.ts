@@ -1,3 +1,4 @@
+import type { StartFailure } from "../process/start-failure.ts";
 import type { WorkerStats } from "../process/worker-messages.ts";
 
 export const recycleReasons = ["tasks", "age", "memory growth", "asked for"] as const;
@@ -52,7 +53,12 @@ export type SlotEvent =
       /** For how long the slot took no jobs: 0 where the successor was ready before. */
       readonly gapMs: number;
     }
-  | { readonly type: "given up"; readonly reason: string };
+  | {
+      readonly type: "given up";
+      readonly reason: string;
+      /** What the last process has reported, where it could. */
+      readonly failure?: StartFailure | undefined;
+    };
 
 /** A change of a slot's state. */
 export interface SlotChange {

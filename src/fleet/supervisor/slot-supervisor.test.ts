@@ -126,6 +126,28 @@ describe("a slot", () => {
     );
   });
 
+  test("gives up at once when no start can succeed", async () => {
+    for (const ruledOut of ["slot", "fleet"] as const) {
+      await using slot = new Slot();
+      (await slot.processes.next()).fail("MODEL_NOT_YOLO", ruledOut);
+      await slot.ended;
+      const [givenUp] = slot.events;
+      assert.partialDeepStrictEqual(givenUp, {
+        type: "given up",
+        failure: { code: "MODEL_NOT_YOLO", ruledOut },
+      });
+      assert.equal(slot.processes.all.length, 1);
+    }
+  });
+
+  test("tries again what has succeeded before, whatever the failure says", async () => {
+    await using slot = new Slot();
+    (await slot.work()).exit({ status: null, signal: "SIGKILL" });
+    (await slot.processes.next()).fail("MODEL_NOT_FOUND", "fleet");
+    await slot.until("failed");
+    await slot.work();
+  });
+
   test("kills a process that does not become ready in time", async () => {
     await using slot = new Slot({ startTimeoutMs: 5 });
     const process = await slot.processes.next();

@@ -3,6 +3,7 @@ import { settlesWithin } from "../../base/abort.ts";
 import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import type { Logger } from "../../logger.ts";
 import type { FleetMetrics } from "../../monitor/fleet-metrics.ts";
+import type { StartFailure } from "../process/start-failure.ts";
 import type { WorkerConfig } from "../process/worker-messages.ts";
 import { RestartBackoff } from "./restart-backoff.ts";
 import type { SlotPolicy } from "./slot-policy.ts";
@@ -14,7 +15,7 @@ import {
   succeedSideBySide,
   untilRetired,
 } from "./succession.ts";
-import { describeExit, WorkerChild } from "./worker-child.ts";
+import { describeExit, startFailureOf, WorkerChild } from "./worker-child.ts";
 import { type WatchEnd, WorkerWatch } from "./worker-watch.ts";
 
 export interface SlotSupervisorOptions {
@@ -38,7 +39,7 @@ const provenMs = 10_000;
  * - *starting*: a process loads its models and proves itself; none takes jobs. Ready, it takes
  *   jobs: *working*. Failed, or not ready in time: *waiting*.
  * - *waiting*: no process. After a wait that doubles with each failure in a row: *starting*; after
- *   too many: *given up*, for good.
+ *   too many, or at once where no start can succeed and none has yet: *given up*, for good.
  * - *working*: one process takes jobs. When it dies: *waiting*, and not for long if it had done any
  *   work. When it is to be recycled: *replacing*.
  * - *replacing*: a successor loads and proves itself while the old process works. Ready, it takes
@@ -59,6 +60,7 @@ export class SlotSupervisor {
   /** Over the current process, while it works. */
   #watch: WorkerWatch | undefined;
   #reason: string | undefined;
+  #hasBeenReady = false;
   #failures = 0;
   #recycled = 0;
   /** After a successor that failed, no other is tried before. */
@@ -142,13 +144,21 @@ export class SlotSupervisor {
         if (this.#isStopping) break;
         const reason = messageOf(error);
         this.#countFailure(reason);
-        if (this.#backoff.isExhausted) return this.#giveUp(reason);
+        const failure = startFailureOf(error);
+        if (this.#backoff.isExhausted || this.#isHopeless(failure)) {
+          return this.#giveUp(reason, failure);
+        }
         const retryInMs = this.#backoff.waitMs;
         this.#options.onEvent({ type: "failed", reason, retryInMs });
         await this.#wait(retryInMs);
       }
     }
     return undefined;
+  }
+
+  /** What has worked here may work again, as when a disk of the network is back. */
+  #isHopeless(failure: StartFailure | undefined): boolean {
+    return !this.#hasBeenReady && failure !== undefined && failure.ruledOut !== "attempt";
   }
 
   /** Starts a process, which is the current one as soon as it is ready. */
@@ -169,6 +179,7 @@ export class SlotSupervisor {
     await child.ready;
     if (this.#isStopping) throw new Error("the slot is stopped");
     this.#current = child;
+    this.#hasBeenReady = true;
     this.#reason = undefined;
     return child;
   }
@@ -266,9 +277,9 @@ export class SlotSupervisor {
     if (!hasWorked) this.#backoff.failed();
   }
 
-  #giveUp(reason: string): undefined {
+  #giveUp(reason: string, failure?: StartFailure): undefined {
     this.#enter("given up");
-    this.#options.onEvent({ type: "given up", reason });
+    this.#options.onEvent({ type: "given up", reason, failure });
   }
 
   async #wait(ms: number): Promise<void> {

@@ -1,7 +1,9 @@
 import { OneAtATime } from "../../base/one-at-a-time.ts";
+import { type ErrorCode, OrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { FleetMetrics } from "../../monitor/fleet-metrics.ts";
 import type { DeviceSlot } from "../process/device-slot.ts";
+import type { StartFailure } from "../process/start-failure.ts";
 import type { WorkerConfig } from "../process/worker-messages.ts";
 import { defaultSlotPolicy, type SlotPolicy } from "./slot-policy.ts";
 import {
@@ -45,6 +47,10 @@ export class Supervisor {
   readonly #policy: SlotPolicy;
   readonly #logger: Logger;
   #overdue: NodeJS.Timeout | undefined;
+  /** Whether a process has ever been ready, on any device. */
+  #hasBeenReady = false;
+  /** Why none can be. */
+  #failure: StartFailure | undefined;
 
   constructor({
     slots,
@@ -68,7 +74,9 @@ export class Supervisor {
           metrics: this.metrics,
           onChange: (change) => logger.debug({ slot: slot.name, ...change }, "a slot changes"),
           onEvent: (event) => {
-            this.#log(slot, event);
+            if (event.type === "ready") this.#hasBeenReady = true;
+            if (this.#isHopeless(event)) this.#end(0);
+            else this.#log(slot, event);
             if (event.type === "recycled") this.metrics.countRecycle(event.reason);
             onEvent({ ...event, slot: slot.name });
           },
@@ -80,13 +88,19 @@ export class Supervisor {
     return this.#slots.map(({ status }) => status);
   }
 
-  /** Works until it is stopped, or every slot has given up; resolves when no process is left. */
+  /**
+   * Works until it is stopped, or every slot has given up; resolves when no process is left.
+   *
+   * @throws why none can be started, where the reason is the same for every slot and does not pass
+   */
   async run(): Promise<void> {
     try {
       await Promise.all(this.#slots.map((slot) => slot.run()));
     } finally {
       clearTimeout(this.#overdue);
     }
+    if (this.#failure === undefined) return;
+    throw new OrangeryError(this.#failure.code as ErrorCode, this.#failure.message);
   }
 
   /** Whether every slot has given up. */
@@ -102,6 +116,23 @@ export class Supervisor {
   /** Takes no more jobs, finishes those that run until the deadline, and ends. */
   stop({ deadlineMs }: { readonly deadlineMs: number }): void {
     this.#logger.info({ deadlineMs }, "the supervisor stops");
+    this.#end(deadlineMs);
+  }
+
+  /** Gives back the jobs that run, and ends. */
+  abort(): void {
+    this.stop({ deadlineMs: 0 });
+  }
+
+  /** Whether no process can be started, and none ever was. It is reported once, by `run`. */
+  #isHopeless(event: SlotEvent): boolean {
+    if (event.type !== "given up" || event.failure?.ruledOut !== "fleet") return false;
+    if (this.#hasBeenReady) return false;
+    this.#failure ??= event.failure;
+    return true;
+  }
+
+  #end(deadlineMs: number): void {
     for (const slot of this.#slots) slot.stop(deadlineMs);
     clearTimeout(this.#overdue);
     this.#overdue = setTimeout(() => {
@@ -110,11 +141,6 @@ export class Supervisor {
     }, deadlineMs + this.#policy.overdueMs);
     // When it has ended before, there is nothing to wait for.
     this.#overdue.unref();
-  }
-
-  /** Gives back the jobs that run, and ends. */
-  abort(): void {
-    this.stop({ deadlineMs: 0 });
   }
 
   #log({ name: slot }: DeviceSlot, { type, ...fields }: SlotEvent): void {

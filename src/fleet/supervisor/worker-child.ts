@@ -1,5 +1,6 @@
-import { OrangeryError } from "../../errors.ts";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { MetricsSnapshot } from "../../monitor/metrics-snapshot.ts";
+import type { StartFailure } from "../process/start-failure.ts";
 import type {
   WorkerConfig,
   WorkerDevice,
@@ -129,12 +130,18 @@ export function describeExit({ status, signal }: WorkerExit): string {
   return `it ended with ${signal ?? `status ${status}`}`;
 }
 
-function failed({ code, message }: { code: string; message: string }): OrangeryError {
+/** What a process has reported that was not ready; undefined where it could report nothing. */
+export function startFailureOf(error: unknown): StartFailure | undefined {
+  if (!isOrangeryError(error, "WORKER_NOT_READY")) return undefined;
+  return error.details.failure as StartFailure | undefined;
+}
+
+function failed({ code, message, ruledOut }: StartFailure): OrangeryError {
   return new OrangeryError(
     "WORKER_NOT_READY",
     "Expected the worker process to load its models and do a first piece of work, " +
       `but it failed: ${message} [${code}]`,
-    { details: { code, message } },
+    { details: { failure: { code, message, ruledOut } } },
   );
 }
 

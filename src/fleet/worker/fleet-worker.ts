@@ -141,7 +141,8 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
         this.#metrics[Symbol.dispose]();
         await locks[Symbol.asyncDispose]();
         await ownedCache?.[Symbol.asyncDispose]();
-        logger.info({ ...this.counts }, "the worker is closed");
+        // One that never became ready has done nothing.
+        if (heartbeat !== undefined) logger.info({ ...this.counts }, "the worker is closed");
       },
     });
   }

@@ -56,7 +56,8 @@ export class WorkerLife {
     this.#options = options;
     this.ready = this.#prepare();
     this.ready.catch((err: unknown) => {
-      if (this.#preparing.signal.aborted) return;
+      // Who starts it by hand gets the reason from `start`.
+      if (this.#preparing.signal.aborted || !options.autostart) return;
       options.logger.error({ err }, "the worker is not ready and takes no jobs");
     });
   }

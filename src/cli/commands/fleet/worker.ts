@@ -3,6 +3,7 @@ import { pathToFileURL } from "node:url";
 import { isOrangeryError } from "../../../errors.ts";
 import { type CountSettings, countWorkerUrl } from "../../../fleet/count/count-settings.ts";
 import { refuseOtherRecipe } from "../../../fleet/count/queue-recipe.ts";
+import { requireTaskModule } from "../../../fleet/process/import-task-module.ts";
 import { logConsole } from "../../../fleet/process/log-console.ts";
 import type { WorkerConfig } from "../../../fleet/process/worker-messages.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
@@ -70,11 +71,13 @@ export async function work(options: WorkerArguments): Promise<number> {
 type TaskConfig = Pick<WorkerConfig, "task" | "models" | "settings">;
 
 async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
-  const { task, model } = options;
+  const { model } = options;
+  const task = pathToFileURL(fromCaller(options.task!)).href;
+  requireTaskModule(task);
   await checkQueue(options);
   const models = Object.entries(model).map(([name, file]) => [name, modelFromCaller(file)]);
   return {
-    task: pathToFileURL(fromCaller(task!)).href,
+    task,
     models: Object.fromEntries(models),
     settings: undefined,
   };
