@@ -16,6 +16,8 @@ export interface TinyYolo {
   readonly score?: number;
   /** Values of padding in the weights, so that models differ in size. */
   readonly padding?: number;
+  /** Colours, or 1 for grey. Default 3. */
+  readonly channels?: 1 | 3;
   /** Whether height and width of the input are free. Only for detection. */
   readonly freeSize?: boolean;
   /**
@@ -38,6 +40,7 @@ export function tinyYolo({
   elementType = "float32",
   score = 0.5,
   padding = 0,
+  channels = 3,
   freeSize = false,
   freeBatch = false,
   slow = false,
@@ -48,7 +51,8 @@ export function tinyYolo({
     graph.node("Cast", [x], { to: onnxDataTypes.indexOf(to) });
   const inputSize = freeSize ? (["height", "width"] as const) : ([32, 32] as const);
   const batch = freeBatch ? "batch" : 1;
-  const images = cast(graph.input("images", elementType, [batch, 3, ...inputSize]), "float32");
+  const shape = [batch, channels, ...inputSize];
+  const images = cast(graph.input("images", elementType, shape), "float32");
   let zero = graph.node("ReduceMean", [graph.node("Mul", [images, 0])], { keepdims: 0 });
   if (slow) zero = zeroAfterAWhile(graph, zero);
   const output = (name: string, { values, dims }: { values: number[]; dims: number[] }) => {

@@ -224,6 +224,23 @@ describe("a network", () => {
   });
 });
 
+test("a network of one channel sees the grey that OpenCV reads of the file", async () => {
+  await using model = await load({ channels: 1, freeBatch: true });
+  assert.equal(model.channels, 1);
+  const background = { r: 0, g: 0, b: 209 };
+  const blue = sharp({ create: { width: 64, height: 64, channels: 3, background } });
+  const decoded = { widthPx: 64, heightPx: 64, data: await blue.raw().toBuffer() };
+  // Where libpng rounds down, OpenCV's own conversion rounds up.
+  for (const [photo, grey] of [
+    [await blue.png().toBuffer(), 23],
+    [decoded, 24],
+  ] as const) {
+    const { detections } = await model.predict(photo, { confidence: 0 });
+    const [score] = detections.scores;
+    assert.ok(Math.abs(score! / 0.5 - grey / 255) < 1e-6, `${score! * 510} of 255`);
+  }
+});
+
 describe("a batch", () => {
   const grey = (value: number, widthPx = 64, heightPx = 64) => ({
     data: new Uint8Array(3 * widthPx * heightPx).fill(value),

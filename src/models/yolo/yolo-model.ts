@@ -82,6 +82,8 @@ export class YoloModel implements AsyncDisposable {
   readonly deviceKind: ExecutionProviderName;
   /** Why it does not run on the device that was wanted; undefined where it does. */
   readonly fallbackReason: string | undefined;
+  /** 3 where it reads colours, 1 where it reads grey. */
+  readonly channels: 1 | 3;
   /** Input extents are multiples of this, in pixels. */
   readonly stride: number;
   /** [height, width] of the input when none is asked for. */
@@ -103,6 +105,7 @@ export class YoloModel implements AsyncDisposable {
     this.device = device.label;
     this.deviceKind = device.kind;
     this.fallbackReason = parts.fallbackReason;
+    this.channels = network.inputChannels;
     this.stride = network.stride;
     this.defaultSizeHw = network.defaultSizeHw;
     this.freeSize = network.fixedSizeHw === undefined;
@@ -174,7 +177,10 @@ export class YoloModel implements AsyncDisposable {
     const checked = checkPredictOptions(options, this.#parts.network);
     signal?.throwIfAborted();
     const times = new StepTimes(noTimesMs);
-    await using photo = await times.step("decode", () => openPhoto(input, { maxPixels, signal }));
+    const withGrey = this.channels === 1;
+    await using photo = await times.step("decode", () =>
+      openPhoto(input, { maxPixels, withGrey, signal }),
+    );
     const [prediction] = await this.#infer([photo.pixels], checked, signal);
     times.add(prediction!.timingsMs);
     return { ...prediction!, timingsMs: times.withTotal() };

@@ -49,7 +49,8 @@ export async function detectSliced(
   }
   const { maxPixels, signal } = predictOptions;
   const times = new StepTimes(noTimesMs);
-  await using opened = await times.step("decode", () => openPhoto(photo, { maxPixels, signal }));
+  const openOptions = { maxPixels, withGrey: model.channels === 1, signal };
+  await using opened = await times.step("decode", () => openPhoto(photo, openOptions));
   const { pixels } = opened;
   const run = new SliceRun({ model, pixels, slicing, regions, predictOptions, onSlices, times });
   const prediction = await run.run();

@@ -9,6 +9,7 @@ export type PhotoModel = Pick<
   | "largestBatch"
   | "task"
   | "names"
+  | "channels"
   | "device"
   | "deviceKind"
   | "fallbackReason"

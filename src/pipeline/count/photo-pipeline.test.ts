@@ -297,6 +297,7 @@ describe("the pipeline", () => {
         fallbackReason,
         task: model.task,
         names: model.names,
+        channels: model.channels,
         file: model.file,
         sha256: model.sha256,
         largestBatch: model.largestBatch,

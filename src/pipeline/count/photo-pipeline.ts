@@ -54,7 +54,8 @@ export class PhotoPipeline {
     if (segment !== undefined) requireSegmenter(segment.model);
     for (const use of [detect, segment]) use?.model.checkOptions({ ...use.options, maxPixels });
     this.#models = { detect, segment, slicing: slicing && new Slicing(slicing) };
-    this.#openOptions = { ...samples, maxPixels, pixelsInMemory };
+    const withGrey = [detect, segment].some((use) => use?.model.channels === 1);
+    this.#openOptions = { ...samples, maxPixels, pixelsInMemory, withGrey };
   }
 
   /**

@@ -12,7 +12,8 @@ export class LetterboxRows {
   readonly #out: Float32Array;
   readonly #columns: Taps;
   readonly #rows: Taps;
-  readonly #isGrey: boolean;
+  /** Whether the network has one channel. */
+  readonly isGrey: boolean;
   // Rows of the photo after the horizontal pass, in fixed point; each is sampled once.
   #upper: Int32Array;
   #lower: Int32Array;
@@ -28,7 +29,7 @@ export class LetterboxRows {
     this.#out = out;
     this.#columns = resizeTaps(plan.photoWidth, resizedWidth, true);
     this.#rows = resizeTaps(plan.photoHeight, resizedHeight, false);
-    this.#isGrey = channels === 1;
+    this.isGrey = channels === 1;
     this.#upper = new Int32Array(channels * resizedWidth);
     this.#lower = new Int32Array(channels * resizedWidth);
   }
@@ -38,10 +39,10 @@ export class LetterboxRows {
     return [this.#rows.first[y]!, this.#rows.second[y]!];
   }
 
-  /** @param pixelsOf Returns the bytes of a row of the photo. */
+  /** @param pixelsOf Returns the bytes of a row of the photo: RGB, or grey for one channel. */
   write(y: number, pixelsOf: (row: number) => Uint8Array): void {
     const { inputWidth, inputHeight, padLeft, padTop } = this.#plan;
-    const sample = this.#isGrey ? sampleGreyRow : sampleRow;
+    const sample = this.isGrey ? sampleGreyRow : sampleRow;
     const [first, second] = this.sourceRows(y);
     if (first === this.#lowerRow) {
       [this.#upper, this.#lower] = [this.#lower, this.#upper];
@@ -58,12 +59,13 @@ export class LetterboxRows {
     const start = (padTop + y) * inputWidth + padLeft;
     const planeSize = inputWidth * inputHeight;
     const [a, b] = [firstWeight[y]!, secondWeight[y]!];
-    if (this.#isGrey) blendGreyRows(this.#upper, this.#lower, a, b, this.#out, start);
+    if (this.isGrey) blendGreyRows(this.#upper, this.#lower, a, b, this.#out, start);
     else blendRows(this.#upper, this.#lower, a, b, this.#out, start, planeSize);
   }
 }
 
 interface Taps {
+  readonly sourceSize: number;
   /** The two source positions of each output position, and their weights in 1/2048. */
   readonly first: Int32Array;
   readonly second: Int32Array;
@@ -77,6 +79,7 @@ interface Taps {
  */
 function resizeTaps(sourceSize: number, size: number, clampFraction: boolean): Taps {
   const taps: Taps = {
+    sourceSize,
     first: new Int32Array(size),
     second: new Int32Array(size),
     firstWeight: new Int32Array(size),
@@ -114,14 +117,16 @@ function sampleRow(row: Uint8Array, taps: Taps, line: Int32Array): void {
 }
 
 function sampleGreyRow(row: Uint8Array, taps: Taps, line: Int32Array): void {
-  const { first, second, firstWeight, secondWeight } = taps;
+  const { first, second, firstWeight, secondWeight, sourceSize } = taps;
+  const isGrey = row.length === sourceSize;
+  const greyAt = (pixel: number) => (isGrey ? row[pixel]! : greyOf(row, pixel));
   for (let x = 0; x < line.length; x++) {
-    const [a, b] = [greyOf(row, first[x]!), greyOf(row, second[x]!)];
+    const [a, b] = [greyAt(first[x]!), greyAt(second[x]!)];
     line[x] = (a * firstWeight[x]! + b * secondWeight[x]!) >> 4;
   }
 }
 
-/** OpenCV's grey, which is a JPEG's own luma: 0.299 R + 0.587 G + 0.114 B in 15 bits. */
+/** The grey that OpenCV mixes: 0.299 R + 0.587 G + 0.114 B in 15 bits. */
 function greyOf(row: Uint8Array, pixel: number): number {
   const at = 3 * pixel;
   return (9798 * row[at]! + 19235 * row[at + 1]! + 3735 * row[at + 2]! + 16384) >> 15;

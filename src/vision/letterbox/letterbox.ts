@@ -7,7 +7,7 @@ import type { Letterbox } from "./plan-letterbox.ts";
 /**
  * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, float32 in 0…1,
  * `3 · inputHeight · inputWidth` values, all of which are written. Into a third of them it writes
- * grey.
+ * grey: the picture's own, or what OpenCV mixes from its RGB.
  *
  * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which uses fixed point: 11-bit weights, a
  * horizontal pass, then a vertical pass that drops 4 and 16 bits before it rounds.
@@ -30,10 +30,12 @@ export function* letterboxInBands(
   out: Float32Array,
 ): Generator<void, void, void> {
   assertFit(picture, plan, out);
-  const { data, widthPx } = picture;
+  const { data, widthPx, grey } = picture;
   const rows = new LetterboxRows(plan, out);
+  const isGrey = rows.isGrey && grey !== undefined;
+  const [bytes, length] = isGrey ? [grey, widthPx] : [data, 3 * widthPx];
   for (let y = 0; y < plan.resizedHeight; y++) {
-    rows.write(y, (row) => data.subarray(3 * row * widthPx, 3 * (row + 1) * widthPx));
+    rows.write(y, (row) => bytes.subarray(row * length, (row + 1) * length));
     if (y % bandRows === bandRows - 1) yield;
   }
 }

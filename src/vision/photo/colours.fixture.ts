@@ -1,8 +1,14 @@
-/** Photos of 8 × 6 pixels in unusual colours, and the RGB that OpenCV 5.0 decodes of them. */
+/** Photos of 8 × 6 pixels in many colours, and what OpenCV 5.0 decodes of them. */
 export interface ColourCase {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /**
+   * With `IMREAD_COLOR`. Of an RGB TIFF of 16 bits the upper bytes, as Ultralytics 8.4.190 takes
+   * them; OpenCV divides by 257.
+   */
   readonly rgb: Uint8Array;
+  /** With `IMREAD_GRAYSCALE`. */
+  readonly grey: Uint8Array;
 }
 
 const decode = (text: string) => new Uint8Array(Buffer.from(text, "base64"));
@@ -26,6 +32,10 @@ export const colourCases: readonly ColourCase[] = [
         "324c423f303d42260e0f0c1d201933403142614b5578637384788b8987978a8e15171028301f3c652f3da635" +
         "4bc94f80c28fb5b0cdcba8e3",
     ),
+    grey: fromHex(
+      "030a1f3a453b302d03091a2f373128240407111c26251e19060c1724333d3e3d0e1e3a556b7e898e162c537a" +
+        "95a8b5b9",
+    ),
   },
   {
     name: "CMYK JPEG without a marker of Adobe",
@@ -43,6 +53,10 @@ export const colourCases: readonly ColourCase[] = [
         "331d262c030403080708170a232f085339115e2c1e391e1f1a171c120606070e0a10210e2d3e0d5a4f1a684c" +
         "324c423f303d42260e0f0c1d201933403142614b5578637384788b8987978a8e15171028301f3c652f3da635" +
         "4bc94f80c28fb5b0cdcba8e3",
+    ),
+    grey: fromHex(
+      "030a1f3a453b302d03091a2f373128240407111c26251e19060c1724333d3e3d0e1e3a556b7e898e162c537a" +
+        "95a8b5b9",
     ),
   },
   {
@@ -66,6 +80,10 @@ export const colourCases: readonly ColourCase[] = [
         "364b413d3d3d3f360e0f0c1d20193640314a5c495e736376837d888a908f8c97151611292f22475f385e8e4d" +
         "72ab6b8fba97adb7c1b8b1d3",
     ),
+    grey: fromHex(
+      "030a1f3a443a302d030a1a2f383128250307101c26251e1a060c1725333d3e3d0e1e3b546b7e8a8e152c5378" +
+        "93a9b5b7",
+    ),
   },
   {
     name: "CMYK TIFF",
@@ -84,6 +102,10 @@ export const colourCases: readonly ColourCase[] = [
         "324c413f2e3f44270e0f0c1c1f18313e2f3f5e485478637082778a868696898e161710272f1e3b662f3ba331" +
         "4bc94d7fc38cb7b1cbc9a8e1",
     ),
+    grey: fromHex(
+      "020a1e37423a2e2b03091a2d3731282502050f1b25231b17060b1724343d3e3f0e1d38526b7b878d162b5377" +
+        "95a8b6b8",
+    ),
   },
   {
     name: "RGB TIFF with alpha",
@@ -101,6 +123,10 @@ export const colourCases: readonly ColourCase[] = [
         "2d654b36bdb3cea8b0a678aa4b4f9b093f85004a6e285a50665e417e9fa3998c9e7f649346417c1e2f611830" +
         "4e30343752332b5e51486b5043624e38503c273622171e1813161112120e1110231350301152420a53340639" +
         "100310020102000000000000",
+    ),
+    grey: fromHex(
+      "665e4937343e4b4f867c644e44484e50b9ac9074615b5551a1957c604a4239334f4a412f1b1512101f22231a" +
+        "08010000",
     ),
   },
   {
@@ -122,6 +148,10 @@ export const colourCases: readonly ColourCase[] = [
         "4b2e31354e31285a4d45664d405e4a354c39253321161c1712151012120d100f21124c2e104e3f0a50320536" +
         "0f030f020102000000000000",
     ),
+    grey: fromHex(
+      "625a4634323a484c80765f4a40454b4db1a5896e5c57524d9a8e775c463f37304b473e2d1a14110f1d202218" +
+        "08010000",
+    ),
   },
   {
     name: "RGB TIFF with a fourth band that is no alpha",
@@ -140,6 +170,10 @@ export const colourCases: readonly ColourCase[] = [
         "925a545a85514394594f766252787e5a8196618690617c705a674d525240504a2715593c1567741292a912b7" +
         "ac21a97d3870484e3436571e",
     ),
+    grey: fromHex(
+      "68655a5155616f748a867d746e6c6c6cc3bfbab0997f695eaeaeb1b09a7b5d50565b69757262514b222a3e52" +
+        "5a534947",
+    ),
   },
   {
     name: "grey TIFF with a second band",
@@ -155,6 +189,10 @@ export const colourCases: readonly ColourCase[] = [
         "8a888888c7c7c7bababa9a9a9a7878786363636666666e6e6e6e6e6eacacaca3a3a38e8e8e77777762626259" +
         "59595454545151515959596262627e7e7e9696969090907070704d4d4d4040402727273c3c3c747474a9a9a9" +
         "acacac7d7d7d484848363636",
+    ),
+    grey: fromHex(
+      "81889aacb1a89c989b9a9a98948f8a88c7ba9a7863666e6eaca38e776259545159627e9690704d40273c74a9" +
+        "ac7d4836",
     ),
   },
   {
@@ -172,6 +210,10 @@ export const colourCases: readonly ColourCase[] = [
         "57575353535050505757576060607c7c7c9494948e8e8e6e6e6e4c4c4c3f3f3f2626263b3b3b727272a7a7a7" +
         "a9a9a97b7b7b474747353535",
     ),
+    grey: fromHex(
+      "7f8698a9aea69a9699989896928d8886c4b7987661646c6ca9a18c756057535057607c948e6e4c3f263b72a7" +
+        "a97b4735",
+    ),
   },
   {
     name: "white-is-zero TIFF",
@@ -186,6 +228,10 @@ export const colourCases: readonly ColourCase[] = [
         "757777773838384545456565658787879c9c9c9999999191919191915353535c5c5c7171718888889d9d9da6" +
         "a6a6abababaeaeaea6a6a69d9d9d8181816969696f6f6f8f8f8fb2b2b2bfbfbfd8d8d8c3c3c38b8b8b565656" +
         "535353828282b7b7b7c9c9c9",
+    ),
+    grey: fromHex(
+      "7e7765534e576367646565676b707577384565879c999191535c71889da6abaea69d81696f8fb2bfd8c38b56" +
+        "5382b7c9",
     ),
   },
   {
@@ -203,6 +249,244 @@ export const colourCases: readonly ColourCase[] = [
         "3e886449c7bdd9bac3b89adb6078ec0d63d2006699386e627d6e4c93acb1a6a3b8948ed26477e43762cb3359" +
         "925a545a85514394594f766252787e5a8196618690617c705a674d525240504a2715593c1567741292a912b7" +
         "ac21a97d3870484e3436571e",
+    ),
+    grey: fromHex(
+      "68655a5155616f748a867d746e6c6c6cc3bfbab0997f695eaeaeb1b09a7b5d50565b69757262514b222a3e52" +
+        "5a534947",
+    ),
+  },
+  {
+    name: "JPEG of pure colours",
+    bytes: decode(
+      "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZG" +
+        "NywtQFdBRkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09P" +
+        "T09PT09PT09PT09PT09PT09PT09PT09PT0//wAARCAAGAAgDASIAAhEBAxEB/8QAHwAAAQUBAQEBAQEAAAAAAAAA" +
+        "AAECAwQFBgcICQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAk" +
+        "M2JyggkKFhcYGRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKT" +
+        "lJWWl5iZmqKjpKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/8QA" +
+        "HwEAAwEBAQEBAQEBAQAAAAAAAAECAwQFBgcICQoL/8QAtREAAgECBAQDBAcFBAQAAQJ3AAECAxEEBSExBhJBUQdh" +
+        "cRMiMoEIFEKRobHBCSMzUvAVYnLRChYkNOEl8RcYGRomJygpKjU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hp" +
+        "anN0dXZ3eHl6goOEhYaHiImKkpOUlZaXmJmaoqOkpaanqKmqsrO0tba3uLm6wsPExcbHyMnK0tPU1dbX2Nna4uPk" +
+        "5ebn6Onq8vP09fb3+Pn6/9oADAMBAAIRAxEAPwBbW5DRQJGGFpqhlkihndpSC5JZywK4PBAUA/eJ3HJooorehQpz" +
+        "b5lff83/AJHhZjmuMwU4xw9RxTTb/wDApH//2Q==",
+    ),
+    rgb: fromHex(
+      "ffd0ff0d000491e29dc2ffb6ffece3c65362ef9e9d76362d975e8b070105003600b8ffb47a493bffb4bfce9c" +
+        "954c2f1fcbaecd00130a31a74f79e2866e5c48ffe9eef6fff0a3ccaefdf3ffe7fffb94ffb8002e00030200a6" +
+        "93973272580f78509290a500291600320076ed91eff5e9676a7337a58848ecba0000125d8a7691ffb634ab4f" +
+        "6a746c010f1a55dabb37f8c3",
+    ),
+    grey: fromHex(
+      "eb00c2e8ff77b648740311e656d1aa36ba0c7ab85ff9fcbcf9ffe40000995c54931a00bff26a81b5007ae27d" +
+        "700cafb8",
+    ),
+  },
+  {
+    name: "turned JPEG of pure colours",
+    bytes: decode(
+      "/9j/4AAQSkZJRgABAQAAAQABAAD/4QAiRXhpZgAATU0AKgAAAAgAAQESAAMAAAABAAYAAAAAAAD/2wBDAA0JCgsK" +
+        "CA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4O" +
+        "DhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//wgAR" +
+        "CAAGAAgDAREAAhEBAxEB/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQBAQAAAAAAAAAAAAAAAAAAAAL/2gAMAwEA" +
+        "AhADEAAAAQH/xAAVEAEBAAAAAAAAAAAAAAAAAAACIf/aAAgBAQABBQIqf//EABwRAAIABwAAAAAAAAAAAAAAAAEC" +
+        "AAMhUWFi8P/aAAgBAwEBPwF2MlWZtT1MWMf/xAAbEQACAQUAAAAAAAAAAAAAAAABAgARIVHB0f/aAAgBAgEBPwGx" +
+        "dhimuz//xAAZEAEAAgMAAAAAAAAAAAAAAAABABEDITL/2gAIAQEABj8CK5y2g7n/xAAaEAACAgMAAAAAAAAAAAAA" +
+        "AAABESExAGGR/9oACAEBAAE/IXBaYZtZcc3ef//aAAwDAQACAAMAAAAQ3//EABcRAQEBAQAAAAAAAAAAAAAAAAER" +
+        "ITH/2gAIAQMBAT8Q16lJBrUjgiFoKBA5/8QAFxEBAQEBAAAAAAAAAAAAAAAAAREhMf/aAAgBAgEBPxABORYEIwAj" +
+        "UFqMHgGJ/8QAGBABAQADAAAAAAAAAAAAAAAAAREAITH/2gAIAQEAAT8QEcGa0Wqhh0gB6arn/9k=",
+    ),
+    rgb: fromHex(
+      "000c0505f50cecfeff0efffff81be4faff0fff04ff3000c4d2ffdc0200ed150015000319fff400000159fff4" +
+        "0100f7000b07532bfff700f40026f4ff0003254bff35d7faa8f7ff05ff195effd8c4002c00ff1811fb00ffe4" +
+        "ffff0000eddd0eff00ff00ffdeffffda07ff0aec44ff0e00ff00ff00fdf8ffe103ff0903ffff05fff409f2ff" +
+        "ff0c0009ffffe40000f90000",
+    ),
+    grey: fromHex(
+      "0093f9ba74eb7a1aff0c0300e200e47a11c27dbf00b8e6e870f2005f56ff0c6a99f9d177af815cfcaab6b8b5" +
+        "54bc3648",
+    ),
+  },
+  {
+    name: "RGB JPEG",
+    bytes: decode(
+      "/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwAFAwQEBAMFBAQEBQUFBgcMCAcHBwcPCwsJDBEPEhIRDxERExYcFxMUGhUR" +
+        "ERghGBodHR8fHxMXIiQiHiQcHh8e/8AAEQgABgAIA1IRAEcRAEIRAP/EAB8AAAEFAQEBAQEBAAAAAAAAAAABAgME" +
+        "BQYHCAkKC//EALUQAAIBAwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJ" +
+        "ChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZHSElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeY" +
+        "mZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+v/aAAwDUgBH" +
+        "AEIAAD8A4vwjptlq3gjWdUuIJPssJdr6Lz2ElwysBgEABVDMGHHUc5qjq3jLQ0j8JQXXhyG+tZ2lnaGYAhWeYxqQ" +
+        "Tk4G3O0EZJ61n+D/AA7a3+j6t4itoxpKxXvkRW1u3nJEFhEhYeYCCxXjOOvNf//Z",
+    ),
+    rgb: fromHex(
+      "637a362f6f3141b3393eb7667563669d35592d31652750825e854e3a776b25932848d8317aad5159816f3190" +
+        "9f1da5923eaebe2d99a657b85e96d449776f6a4b727396c8445de2344b84a97d83617dd74c62a96a68539c62" +
+        "96a18cbe68a2a59025773931673152ce335e8da4744bc4a13a99793f99559d923e42531e505b43b53c8d5bc3" +
+        "9e39d0c92e8d792db23c6d78",
+    ),
+    grey: fromHex(
+      "6b55838a695836497363669a9373757a8e7a91b27166aaa6777dac8d6288a5a25751978265645b8643428576" +
+        "68675360",
+    ),
+  },
+  {
+    name: "grey JPEG",
+    bytes: decode(
+      "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAUDBAQEAwUEBAQFBQUGBwwIBwcHBw8LCwkMEQ8SEhEPERETFhwXExQa" +
+        "FRERGCEYGh0dHx8fExciJCIeJBweHx7/wAALCAAGAAgBAREA/8QAHwAAAQUBAQEBAQEAAAAAAAAAAAECAwQFBgcI" +
+        "CQoL/8QAtRAAAgEDAwIEAwUFBAQAAAF9AQIDAAQRBRIhMUEGE1FhByJxFDKBkaEII0KxwRVS0fAkM2JyggkKFhcY" +
+        "GRolJicoKSo0NTY3ODk6Q0RFRkdISUpTVFVWV1hZWmNkZWZnaGlqc3R1dnd4eXqDhIWGh4iJipKTlJWWl5iZmqKj" +
+        "pKWmp6ipqrKztLW2t7i5usLDxMXGx8jJytLT1NXW19jZ2uHi4+Tl5ufo6erx8vP09fb3+Pn6/9oACAEBAAA/AMaD" +
+        "VNJn0nT5p9IWa2Z5JJYXbOWMm0YJzgDrjjmv/9k=",
+    ),
+    rgb: fromHex(
+      "6c6c6c5a5a5a8585858686866e6e6e5959593535354747477878785151516363639b9b9b8f8f8f7171717c7c" +
+        "7c7d7d7d8f8f8f8282829a9a9aadadad7676766a6a6aa3a3a3a5a5a5797979727272a9a9a990909061616187" +
+        "8787a4a4a4ababab585858565656a5a5a58787875b5b5b6d6d6d5c5c5c7f7f7f454545404040787878727272" +
+        "6b6b6b7373734e4e4e606060",
+    ),
+    grey: fromHex(
+      "6c5a85866e5935477851639b8f717c7d8f829aad766aa3a57972a9906187a4ab5856a5875b6d5c7f45407872" +
+        "6b734e60",
+    ),
+  },
+  {
+    name: "RGB PNG",
+    bytes: decode(
+      "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGCAIAAABxZ0isAAAAoUlEQVR4nAGWAGn/AWB9N9Pz+RJAB/YNMUSn/BTS" +
+        "9Zf/CQASJAQABRkABxTk3c0XSMf0TB7pFSoIEyLpJ/IE2DFuBOXnMSv8OPzh7MEj2AT7WUCr2Av2BBrO6Sr/wvI9" +
+        "7tTVLQHeIhNLDQHr/kHgGATR9pHg+vMu9gn75Vcb/h89odHZDCvEUfkCG84h5tsx3ukIM8cZJeAVIv/7/eIV7tbh" +
+        "Jw1JrkJsR2QAAAAASUVORK5CYII=",
+    ),
+    rgb: fromHex(
+      "607d3733703045b0373bbd687f64649336592a35622a4786608250337764298d3140d52f73b04d687977328c" +
+        "991bb38b38b3be3798a55ac36092d1417e71704b75728bcc4463d73a5281a77c80676ed54e66aa6e674f925e" +
+        "9a9f8cb770a4ac8823773832712b60cb345b8fa5764dc4a43b957d479b5098943e4559184c5c3eb43c8e56be" +
+        "9b2dd9c63a907a29b03e6e75",
+    ),
+    grey: fromHex(
+      "6c56828c6c55364572606495927372808f7c98ad7468a9a2777ba68e5d88a2a55656998166646082453e8372" +
+        "616d5060",
+    ),
+  },
+  {
+    name: "palette PNG",
+    bytes: decode(
+      "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGBAMAAAAMK8LIAAAAMFBMVEWE0UZi0TdzuV82vGxFsDdxoI9ugVw7lHlC" +
+        "h6B9aYJzTKadM5tEdk8rdDIrVnI0PV7nn9rVAAAAJ0lEQVR4nGM46zz7H0PORc1mhg6F6YxM/x7xqTDetZ78l0nR" +
+        "SIANALr/Cvv1UppcAAAAAElFTkSuQmCC",
+    ),
+    rgb: fromHex(
+      "44764f2b743245b03736bc6c7d69829d339b343d5e2b56726e815c44764f2b743262d13773b95f7d69824287" +
+        "a036bc6c4287a04287a073b95f84d1467d69823b947984d14662d1374287a06e815c84d14673b95f734ca671" +
+        "a08f73b95f71a08f2b74322b743262d1374287a0734ca69d339b734ca64287a0343d5e2b567245b037734ca6" +
+        "9d339b9d339b734ca62b5672",
+    ),
+    grey: fromHex(
+      "6256828a715e3e4c7762569e9971758a757599aa7176aa9e7577aa996190999056569e75615e61753e4c8261" +
+        "5e5e614c",
+    ),
+  },
+  {
+    name: "RGB PNG of 16 bits",
+    bytes: decode(
+      "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGEAIAAAAh95TvAAABMUlEQVQYGQEmAdn+AYJlb4F6FMyuNeJS/EOVfaxj" +
+        "EzOowKel9qom33gQ9xETeUv9445h+Qg7VoXw83h5ewEeJmLTv30lOAlv5AiWbTC7se8/2POId8K/UuaepWg2JxUe" +
+        "OaVb+BiGH6hq1ocHIbYBAhyveYfaWnumw0bZrcT+hX7+r33FUMq06Bw4a5DI11Sq6jnYBKfqMltlrmn7mur4AfcY" +
+        "WNDCk4bRCMBEQr0LRgtLOPwBYJdYVBHZJNn8kFtArn3rXq3dGVYlXRIwJmYwpgHVOyllTxAMcnRu8aVM9tcKlwF7" +
+        "nq87J3b393VBcv74ATVSqbfTEJTD5+e48izW1zQBE1kxJiswm9Pjfn5mBUfA+26lrQapq28U7ZPRCtuHXKdXfP5T" +
+        "JD7lTrg/ah18tDRdSUaPeTzvYTwAAAAASUVORK5CYII=",
+    ),
+    rgb: fromHex(
+      "826f7a4ea4cc91212fc4e1d46ec0e47f39e10d321c9225951e62bf436ba3d99b54188ecbd774700d89a968a1" +
+        "c8d228e902af875c55cd09534bb81815a050a577fade7be43929df23f758c27d60063aa6513606a9472aa5a2" +
+        "d8904ff1b56117e5d5294fe19d402d74d7a823fe9f987097cd196a6100228dd713312bae14a9b3d417607d86" +
+        "4d4e61a9a55fcd8a1737064b",
+    ),
+    grey: fromHex(
+      "768f44d7ab6125535865a6729167947177653c4772cfb193945f7c2741c0ba4461a76a6395a859752753b575" +
+        "509e911d",
+    ),
+  },
+  {
+    name: "RGB PNG of 16 bits with alpha",
+    bytes: decode(
+      "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGEAYAAACulQO4AAABkUlEQVQYGQGGAXn+ATwotfOB/T9W99mAh7pAFRum" +
+        "vKUMGOEhqGUuvrZPpJ/Gz7nA9aALrNTeB22o7d/UidErG3v0Mrh8W8JKxZXKxyIB06szFDx6w1+R1LRXoLheL3Ad" +
+        "mQ2F7QGLsTVYxHkD/1sWh8u/pjLzWbkmGf5AfdQ83Uf/U76bXOS7sxw5G24KgwECBcD21BvVMkvEvErH+8mBVDte" +
+        "pom7kTVNhisfFx1AZ9CUKWaox3P5xNivdw4vftDTaHIrWNFV5A55Jf+LHmPMAfThqZy4o7oxBCdoVo8tDJV7oXe3" +
+        "24kNn/z7UfMo1tkz6Yl8v5XBslDaa2QHzRiyiFJXgsGz/XReYIa2N6dmPRoBxcLQyFPCMNpas3f7pAMUTgpLeB7A" +
+        "SkUXf4V3K+9ANlMN+W1XnGcm9ONb7KGPdjuqvZBUdO/QD/wfTyuZN3CdggFefHNexeak/07GrtRK+BSSueFGkGmt" +
+        "R5u05DsMKiTxQmScKCgQpOdikiZMkVKn7yHr6YTmbBqfLp2ZtYf0fj8I+dnDBL3lZ/wAAAAASUVORK5CYII=",
+    ),
+    rgb: fromHex(
+      "3cb58133353bd9da533e98a20d5842ebc52fbce023172ab8d3333c64e7dcd4806185d8da9ba38054bcc031bb" +
+        "7eecd79902c0d44d7c9ba1da24ee053bbe2ee382ddf1554f496374d4f4a9b8f811477388226fd94a5855df32" +
+        "b9ac843b5fe4f106c5d0531f47f729bfb7a836a6b5a342988fd155e3c0740ef75e73c5ac210f65677819a2a2" +
+        "7dcab20f1604fa9a70974f64",
+    ),
+    grey: fromHex(
+      "8b35ca7e3fc0c03464be96bf9d9e8bd68a71b4516ec4507ac15c76a9668f55d2bf4f91659d99b44776486879" +
+        "b112b267",
+    ),
+  },
+  {
+    name: "RGB TIFF of 16 bits",
+    bytes: decode(
+      "SUkqAFQBAACAGVBIE3hQ9K5luIaPwopUhqw+BMxqgZKdgPZSCZVHhvPcHhMIks8uN+mFHAh8lYdPBCHh5ns8iYPN" +
+        "MxH1fjgSm8EAhyG1LLsYO9YNgfIh5MI7FJfp5ymhSicah4KqUcPgtIYMKgPtY1AdDrYQBwBHlXtpDnstMNStkisR" +
+        "WIV/P4+n1XlBiLRkhx0GscMhHlRrOpUtgcKcCDJ1GUtmlWpp9Ph0hh7tAsJNhNFDMADkIiAtegsjDglAF+JcvlQs" +
+        "NkINkRpB+EAtH1XF51N1WlYMl0SjAImYSqYXjtqmUUhAnnIGG46KV4vYlgprgFLp49DtXHYTPd7EE6v44gF8FIar" +
+        "dUhBpsNJudzPJbtYVjRrlkJiYYjAVtNNH5xmY/EcCn2X5SjaAxWlWVAKDeSZ2AUaJDm2U4uD4K4pn6HwSCccgflw" +
+        "Do0loPguhogIAAwAAAEDAAEAAAAIAAAAAQEDAAEAAAAGAAAAAgEDAAMAAADqAQAAAwEDAAEAAAAFAAAABgEDAAEA" +
+        "AAACAAAAEQEEAAEAAAAIAAAAFQEDAAEAAAADAAAAFgEDAAEAAAAGAAAAFwEEAAEAAABLAQAAHAEDAAEAAAABAAAA" +
+        "PQEDAAEAAAACAAAAUwEDAAMAAADwAQAAAAAAABAAEAAQAAEAAQABAA==",
+    ),
+    rgb: fromHex(
+      "826f7a4ea4cc91212fc4e1d46ec0e47f39e10d321c9225951e62bf436ba3d99b54188ecbd774700d89a968a1" +
+        "c8d228e902af875c55cd09534bb81815a050a577fade7be43929df23f758c27d60063aa6513606a9472aa5a2" +
+        "d8904ff1b56117e5d5294fe19d402d74d7a823fe9f987097cd196a6100228dd713312bae14a9b3d417607d86" +
+        "4d4e61a9a55fcd8a1737064b",
+    ),
+    grey: fromHex(
+      "768f44d7ab6125535865a5729168947177653c4772cfb193935f7c2741bfba4460a76a6496a859752753b575" +
+        "509e911d",
+    ),
+  },
+  {
+    name: "RGB WebP",
+    bytes: decode(
+      "UklGRvIAAABXRUJQVlA4TOUAAAAvB0ABAH/BNrJtJd8VyxgqoAMqpQQqsoghI3J3a8NtAABkE9u2LsmYj3VKNnty" +
+        "XaYBACaZ4CSHSnRNdhCncgCRTnJ35j+y2L8FJAOmfLQsR3/XbvCOyVUxdrjy4LeivVQv2ikc4P/GwMROCzj7Ii7p" +
+        "0E72b1fCr1hZUTH3Rzcz5Yl59/ERaVySdUJCU3QX7idWg47V0HWFZv1Sphtxfy0wCJb3wp8mwI2FW6kDao6y4yUW" +
+        "JIsbaIBhAIBFk7ORbbuI/sdvJE/S+/qcAiTcj3NjXRT0aIkxLadh1BbOVVaszyvqNm88AA==",
+    ),
+    rgb: fromHex(
+      "607d3733703045b0373bbd687f64649336592a35622a4786608250337764298d3140d52f73b04d687977328c" +
+        "991bb38b38b3be3798a55ac36092d1417e71704b75728bcc4463d73a5281a77c80676ed54e66aa6e674f925e" +
+        "9a9f8cb770a4ac8823773832712b60cb345b8fa5764dc4a43b957d479b5098943e4559184c5c3eb43c8e56be" +
+        "9b2dd9c63a907a29b03e6e75",
+    ),
+    grey: fromHex(
+      "6c56828c6c56374672616596927473818f7c98ae7568a9a2777ca78f5e89a2a657569a8267656182453e8373" +
+        "616e5160",
+    ),
+  },
+  {
+    name: "BMP",
+    bytes: decode(
+      "Qk3GAAAAAAAAADYAAAAoAAAACAAAAAYAAAABABgAAAAAAJAAAADEDgAAxA4AAAAAAAAAAAAAWUU+XEwYPLQ+vlaO" +
+        "2S2bkDrGsCl6dW4+OHcjK3EyNMtgpY9bxE12lTukm0d9lJhQp4FSZ4B8TtVubqpmkk9nn5pecLeMiKykvrM4pZg3" +
+        "YMNaQdGScHF+cnVLRMyLOtdjUIJgZHczMY0pL9VATbBzd3lomYwyi7MbN31gMHAzN7BFaL07ZGR/WTaTYjUqhkcq",
+    ),
+    rgb: fromHex(
+      "607d3733703045b0373bbd687f64649336592a35622a4786608250337764298d3140d52f73b04d687977328c" +
+        "991bb38b38b3be3798a55ac36092d1417e71704b75728bcc4463d73a5281a77c80676ed54e66aa6e674f925e" +
+        "9a9f8cb770a4ac8823773832712b60cb345b8fa5764dc4a43b957d479b5098943e4559184c5c3eb43c8e56be" +
+        "9b2dd9c63a907a29b03e6e75",
+    ),
+    grey: fromHex(
+      "6c56828c6c56374672616596927473818f7c98ae7568a9a2777ca78f5e89a2a657569a8267656182453e8373" +
+        "626e5160",
     ),
   },
 ];

@@ -11,7 +11,8 @@ function pictureOf(widthPx: number, heightPx: number): Picture {
 }
 
 test("a slice has the photo's pixels, and its own memory", () => {
-  const photo = pictureOf(13, 9);
+  const grey = Uint8Array.from({ length: 13 * 9 }, (_, i) => i);
+  const photo = { ...pictureOf(13, 9), grey };
   for (const slice of planSlices({ photoWh: [13, 9], sliceWh: [5, 4], overlap: 0.3 })) {
     const cut = cutPicture(photo, slice);
     assert.deepEqual([cut.widthPx, cut.heightPx, cut.data.length], [5, 4, 60]);
@@ -20,6 +21,7 @@ test("a slice has the photo's pixels, and its own memory", () => {
         const from = 3 * ((slice.top + y) * 13 + slice.left + x);
         const to = 3 * (5 * y + x);
         assert.deepEqual(cut.data.subarray(to, to + 3), photo.data.subarray(from, from + 3));
+        assert.equal(cut.grey![to / 3], grey[from / 3]);
       }
     }
     assert.notEqual(cut.data.buffer, photo.data.buffer);

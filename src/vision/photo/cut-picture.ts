@@ -8,13 +8,27 @@ import { assertSlice, type Slice } from "./slice.ts";
  */
 export function cutPicture(picture: Picture, slice: Slice): Picture {
   assertSlice(slice, picture);
-  const { data, widthPx, heightPx } = picture;
-  const { left, top, width, height } = slice;
+  const { data, widthPx, heightPx, grey } = picture;
+  const { width, height } = slice;
   if (width === widthPx && height === heightPx) return picture;
-  const cut = new Uint8Array(3 * width * height);
+  return {
+    data: cutRows(data, 3, widthPx, slice),
+    widthPx: width,
+    heightPx: height,
+    ...(grey !== undefined && { grey: cutRows(grey, 1, widthPx, slice) }),
+  };
+}
+
+function cutRows(
+  data: Uint8Array,
+  channels: number,
+  widthPx: number,
+  { left, top, width, height }: Slice,
+): Uint8Array {
+  const cut = new Uint8Array(channels * width * height);
   for (let y = 0; y < height; y++) {
-    const from = 3 * ((top + y) * widthPx + left);
-    cut.set(data.subarray(from, from + 3 * width), 3 * y * width);
+    const from = channels * ((top + y) * widthPx + left);
+    cut.set(data.subarray(from, from + channels * width), channels * y * width);
   }
-  return { data: cut, widthPx: width, heightPx: height };
+  return cut;
 }

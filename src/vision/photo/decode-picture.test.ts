@@ -86,10 +86,11 @@ test("grey, palette, alpha and 16-bit pictures become 8-bit RGB", async () => {
 });
 
 describe("unusual colours", () => {
-  for (const { name, bytes, rgb } of colourCases) {
+  for (const { name, bytes, rgb, grey } of colourCases) {
     test(`${name}: the pixels of OpenCV`, async () => {
-      const { data } = await decodePicture(bytes);
-      assert.deepEqual(data, rgb);
+      const picture = await decodePicture(bytes, { withGrey: true });
+      assert.deepEqual(picture.data, rgb);
+      assert.deepEqual(picture.grey, grey);
     });
   }
 

@@ -5,6 +5,7 @@ import { OrangeryError } from "../../errors.ts";
 import { decodeBmp, readBmpHeader } from "./formats/bmp.ts";
 import { decodeHeic, isDecodedByLibvips } from "./formats/heic.ts";
 import { assertPicture, type Picture } from "./picture.ts";
+import { greyPlane } from "./samples/grey-plane.ts";
 import {
   checkSampleOptions,
   planColours,
@@ -20,6 +21,12 @@ import { samplesToRgb } from "./samples/samples-to-rgb.ts";
 export interface DecodeOptions extends SampleOptions {
   /** Photos with more pixels are refused before they are decoded. Default 268 million. */
   readonly maxPixels?: number | undefined;
+  /**
+   * Also reads the photo in grey, for networks of one channel: to the bit what OpenCV reads with
+   * `IMREAD_GRAYSCALE`. Default false. The grey of a photo that is unpacked to disk is mixed from
+   * its RGB, which differs by 1 of 255, and by more at pixels of a JPEG that are purely coloured.
+   */
+  readonly withGrey?: boolean | undefined;
   /** Decoding cannot be interrupted: an abort is seen before reading and after decoding. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -84,6 +91,8 @@ export interface EncodedPhoto {
   readonly bytes: Uint8Array;
   /** Its name in messages. */
   readonly label: string;
+  /** As sharp names it, or `bmp`. */
+  readonly format: string;
   /** Before its orientation is applied, px. */
   readonly storedWh: readonly [number, number];
   /** EXIF's, 1 to 8. */
@@ -91,6 +100,7 @@ export interface EncodedPhoto {
   /** How its samples become RGB. */
   readonly plan: SamplePlan;
   readonly sampleOptions: SampleOptions;
+  readonly withGrey: boolean;
 }
 
 /**
@@ -100,7 +110,7 @@ export interface EncodedPhoto {
  */
 export async function readEncoded(
   source: string | URL | Uint8Array,
-  { maxPixels = defaultMaxPixels, bands, valueRange, signal }: DecodeOptions = {},
+  { maxPixels = defaultMaxPixels, bands, valueRange, withGrey = false, signal }: DecodeOptions = {},
 ): Promise<EncodedPhoto> {
   signal?.throwIfAborted();
   const label = source instanceof Uint8Array ? `${source.byteLength} bytes` : String(source);
@@ -109,7 +119,7 @@ export async function readEncoded(
 
   checkSampleOptions({ bands, valueRange });
   const sampleOptions = { bands, valueRange };
-  const { width, height, orientation, plan } = await readHeader(bytes, label, sampleOptions);
+  const { width, height, ...rest } = await readHeader(bytes, label, sampleOptions);
   const pixels = width * height;
   if (pixels > maxPixels) {
     throw new OrangeryError(
@@ -120,7 +130,7 @@ export async function readEncoded(
       { details: { photo: label, expected: maxPixels, value: pixels, width, height } },
     );
   }
-  return { bytes, label, storedWh: [width, height], orientation, plan, sampleOptions };
+  return { bytes, label, storedWh: [width, height], ...rest, sampleOptions, withGrey };
 }
 
 async function readPhoto(
@@ -147,7 +157,8 @@ async function readHeader(bytes: Uint8Array, label: string, sampleOptions: Sampl
     const bmp = readBmpHeader(bytes);
     if (bmp !== undefined) {
       const plan = planColours("bmp", sampleOptions);
-      return { width: bmp.widthPx, height: bmp.heightPx, orientation: undefined, plan };
+      const { widthPx: width, heightPx: height } = bmp;
+      return { format: "bmp", width, height, orientation: undefined, plan };
     }
     refuseUnusableTiff(bytes, sampleOptions);
     // The limit is ours to check, with its own error.
@@ -158,7 +169,7 @@ async function readHeader(bytes: Uint8Array, label: string, sampleOptions: Sampl
       const plan = isHeic
         ? planColours("heic", sampleOptions)
         : planSamples(header, bytes, sampleOptions);
-      return { width, height, orientation, plan };
+      return { format, width, height, orientation, plan };
     }
     throw new Error(`it is ${describeFile(bytes)}`);
   } catch (cause) {
@@ -171,13 +182,13 @@ async function readHeader(bytes: Uint8Array, label: string, sampleOptions: Sampl
  * its orientation.
  */
 export function toRgb(encoded: EncodedPhoto): Sharp {
-  const image = openImage(encoded);
+  const image = openImage(encoded.bytes);
   // Exact where the alpha is 0 or 255, as that of an orthophoto is; within 1 elsewhere.
   const opaque = encoded.plan.layout === "alpha" ? image.flatten({ background: "#000" }) : image;
   return opaque.removeAlpha().toColourspace("srgb");
 }
 
-function openImage({ bytes }: EncodedPhoto): Sharp {
+function openImage(bytes: Uint8Array): Sharp {
   return sharp(bytes, {
     failOn: "error",
     ignoreIcc: true,
@@ -191,7 +202,11 @@ export async function decodeEncoded(encoded: EncodedPhoto): Promise<Picture> {
   try {
     const picture = await decodeLayout(encoded);
     assertPicture(picture);
-    return picture;
+    if (!encoded.withGrey) return picture;
+    return {
+      ...picture,
+      grey: await greyPlane({ ...encoded, open: openImage, rgb: picture.data }),
+    };
   } catch (cause) {
     throw unreadable(encoded.label, (cause as Error).message, cause);
   }
@@ -202,7 +217,7 @@ async function decodeLayout(encoded: EncodedPhoto): Promise<Picture> {
   if (plan.layout === "rgb") return await decodeRgb(encoded);
   if (plan.layout === "bmp") return decodeBmp(bytes, readBmpHeader(bytes)!);
   if (plan.layout === "heic") return await decodeHeic({ bytes, storedWh });
-  return await samplesToRgb(() => openImage(encoded), plan, sampleOptions);
+  return await samplesToRgb(() => openImage(bytes), plan, sampleOptions);
 }
 
 async function decodeRgb(encoded: EncodedPhoto): Promise<Picture> {

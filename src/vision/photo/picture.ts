@@ -6,6 +6,11 @@ export interface Picture {
   readonly data: Uint8Array;
   readonly widthPx: number;
   readonly heightPx: number;
+  /**
+   * The photo in grey, a byte for each pixel, for networks of one channel. Default: mixed from
+   * `data`.
+   */
+  readonly grey?: Uint8Array | undefined;
 }
 
 /** A path, a `file:` URL, the bytes of an encoded photo, or a decoded one. */
@@ -13,11 +18,12 @@ export type PictureInput = string | URL | Uint8Array | Picture;
 
 /** Checks that raw input is a {@link Picture}. @throws `INVALID_ARGUMENT` */
 export function assertPicture(picture: Picture): void {
-  const { data, widthPx, heightPx } = picture;
+  const { data, widthPx, heightPx, grey } = picture;
   const isSide = (value: number) => Number.isInteger(value) && value > 0;
   const expected = 3 * widthPx * heightPx;
   if (isSide(widthPx) && isSide(heightPx) && data instanceof Uint8Array) {
-    if (data.length === expected) return;
+    const fits = grey === undefined || 3 * grey.length === expected;
+    if (data.length === expected && fits) return;
   }
   const got = `${data?.length} of ${data?.constructor?.name} for ${widthPx}×${heightPx}`;
   throw new OrangeryError(

@@ -46,7 +46,8 @@ export async function predictPhoto(
   await using photo = await times.step("decode", async () => {
     const isRemote = urlScheme(name) !== undefined;
     const input = isRemote ? (await reader.read(name, { signal })).bytes : name;
-    return await openPhoto(input, { ...readSamples(context), maxPixels, signal });
+    const withGrey = context.model.channels === 1;
+    return await openPhoto(input, { ...readSamples(context), maxPixels, withGrey, signal });
   });
   const prediction = await predictPixels(source, photo.pixels, context);
   times.add(prediction.timingsMs);

@@ -2,7 +2,7 @@ import type { Sharp } from "sharp";
 import type { SampleOptions, SamplePlan } from "./sample-layout.ts";
 
 /** The samples of the file, interleaved, with its orientation applied. */
-interface Samples {
+export interface Samples {
   readonly values: ArrayLike<number>;
   readonly channels: number;
   readonly widthPx: number;
@@ -41,7 +41,7 @@ export async function samplesToRgb(
 }
 
 /** Reduces a sample of 16 bits as libtiff does, and OpenCV where it leaves colours to libtiff. */
-function byteOf16Bits(value: number): number {
+export function byteOf16Bits(value: number): number {
   return Math.floor((value + 128) / 257);
 }
 
@@ -96,7 +96,10 @@ const arrays = {
   double: Float64Array,
 } as const;
 
-async function readSamples(open: () => Sharp, { space, depth }: SamplePlan): Promise<Samples> {
+export async function readSamples(
+  open: () => Sharp,
+  { space, depth }: SamplePlan,
+): Promise<Samples> {
   const SampleArray = arrays[depth as keyof typeof arrays];
   const { data, info } = await open()
     .autoOrient()
