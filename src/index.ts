@@ -1,6 +1,7 @@
 /** What the package offers, by name. */
 import "./base/required-runtime.ts";
 
+export type { PartialWork } from "./base/partial-work.ts";
 export {
   type Blame,
   type ErrorCode,
@@ -47,6 +48,7 @@ export { type DetectSlicedOptions, detectSliced } from "./pipeline/count/detect-
 export type { ModelUse, PhotoModel } from "./pipeline/count/model-use.ts";
 export { PhotoPipeline, type PhotoPipelineOptions } from "./pipeline/count/photo-pipeline.ts";
 export { type Segmentation, segmentPhoto } from "./pipeline/count/segment-photo.ts";
+export type { ResumeOptions } from "./pipeline/count/slice-keeper.ts";
 export type { SlicedPrediction, SliceProgress } from "./pipeline/count/slice-run.ts";
 export type { SlicingOptions } from "./pipeline/count/slicing.ts";
 export { isRetryable } from "./tasks/is-retryable.ts";

@@ -11,7 +11,7 @@ import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
 import { CliFolder } from "./cli.fixture.ts";
 import { TestQueue } from "./fleet.fixture.ts";
 import { isAlive, TestFleet } from "./fleet-supervisor.fixture.ts";
-import type { TestJob } from "./fleet-tasks.fixture.ts";
+import type { SlicedOutcome, TestJob } from "./fleet-tasks.fixture.ts";
 import { openRedis, type RedisForTests, RedisServer } from "./servers/redis-server.ts";
 
 let redis: RedisForTests;
@@ -161,6 +161,52 @@ test("a process whose device does not answer is ended, though its event loop tur
   assert.match(died!.reason, /SIGKILL/);
   await assert.rejects(queue.result(hanging), /JOB_CRASHED_WORKER/);
   await queue.result(behind);
+});
+
+describe("a photo of many slices", () => {
+  async function untilHalfDone(queue: TestQueue, job: Job): Promise<void> {
+    const client = await queue.queue.getBackend().client;
+    const key = queue.queue.toKey(`orangery:partial:${job.id}`);
+    for (;;) {
+      const { slices = 0 } = (await queue.look(job)).progress as { slices?: number };
+      if (slices >= 50 && (await client.get(key)) != null) return;
+      await sleep(10);
+    }
+  }
+
+  test("is given back when its worker stops or dies, and the next one goes on with it", async () => {
+    await using models = await TinyModels.create();
+    await using queue = new TestQueue(redis.url);
+    const options = { models: { detect: models.files.detect }, worker: { concurrency: 1 } };
+    const outcomes: SlicedOutcome[] = [];
+    for (const end of ["stopped", "killed"] as const) {
+      const job = await queue.add({ slices: true });
+      const first = new TestFleet(queue, options);
+      await first.until("ready");
+      await untilHalfDone(queue, job);
+      if (end === "stopped") {
+        first.supervisor.stop({ deadlineMs: 0 });
+        await first.ended;
+        const { attemptsMade, stalledCounter } = await queue.look(job);
+        assert.deepEqual([await job.getState(), attemptsMade, stalledCounter], ["waiting", 0, 0]);
+        await using _second = new TestFleet(queue, options);
+        outcomes.push((await queue.result(job)) as SlicedOutcome);
+      } else {
+        process.kill(first.status[0]!.pid!, "SIGKILL");
+        outcomes.push((await queue.result(job)) as SlicedOutcome);
+        await first[Symbol.asyncDispose]();
+      }
+    }
+    const [stopped, killed] = outcomes;
+    // All that was done at the end; what was kept last before the death.
+    assert.ok(stopped!.from >= 50 && stopped!.from < 100, `${stopped!.from}`);
+    assert.ok(killed!.from > 0 && killed!.from < 100, `${killed!.from}`);
+    assert.notDeepEqual(stopped!.boxes, []);
+    assert.deepEqual(stopped!.boxes, killed!.boxes);
+    const client = await queue.queue.getBackend().client;
+    const left = await client.runCommand("keys", [queue.queue.toKey("orangery:partial:*")]);
+    assert.deepEqual(left, []);
+  });
 });
 
 describe("recycling", () => {

@@ -5,6 +5,7 @@ import type { TaskEnvironment } from "../src/fleet/process/task-module.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { onnxRuntime } from "../src/native/onnx-runtime.ts";
 import type { Runtime } from "../src/native/runtime.ts";
+import { detectSliced } from "../src/pipeline/count/detect-sliced.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";
 import type { TaskContext } from "../src/tasks/task-context.ts";
 import { blackPhoto } from "../src/tasks/tiny-models.fixture.ts";
@@ -24,6 +25,8 @@ export interface TestJob {
   readonly leak?: number;
   /** Runs the model that the slot has. */
   readonly predict?: boolean;
+  /** Predicts a photo of 100 slices. The first attempt does not come further than 50 of them. */
+  readonly slices?: boolean;
   /** A file to which the job's id is appended. */
   readonly note?: string;
 }
@@ -33,19 +36,41 @@ const leaked: Buffer[] = [];
 /** Whether runs end from now on. */
 let isHanging = false;
 
+/** Runs wait while this is so. */
+let isHalted = () => false;
+
 /** ONNX Runtime on a device that may stop to answer. */
 const runtime: Runtime = {
   ...onnxRuntime,
   async openSharedSession(key, options) {
     const { session, loaded } = await onnxRuntime.openSharedSession(key, options);
     const run = session.run.bind(session);
-    session.run = (...args) => (isHanging ? new Promise(() => {}) : run(...args));
+    session.run = async (inputs, options) => {
+      while (isHalted()) await sleep(10, undefined, { signal: options?.signal });
+      return await (isHanging ? new Promise<never>(() => {}) : run(inputs, options));
+    };
     return { session, loaded };
   },
 };
 
-class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
-  async run(job: TestJob, { taskId, signal, timings }: TaskContext) {
+/** Where a sliced photo was begun, and its boxes. */
+export interface SlicedOutcome {
+  readonly pid: number;
+  readonly from: number;
+  readonly boxes: readonly number[];
+}
+
+/** 100 slices of 32 × 32 px, no two alike. */
+const stripes = {
+  data: Uint8Array.from({ length: 3 * 320 * 320 }, (_, i) => (i * (1 + (i >> 10))) & 255),
+  widthPx: 320,
+  heightPx: 320,
+};
+
+class TestTask extends ModelTask<TestJob, { pid: number; dots: number } | SlicedOutcome> {
+  async run(job: TestJob, context: TaskContext) {
+    if (job.slices) return await this.#predictSliced(context);
+    const { taskId, signal, timings } = context;
     if (job.die) process.kill(process.pid, "SIGKILL");
     isHanging = job.hang ?? false;
     if (job.leak !== undefined) leaked.push(Buffer.alloc(job.leak, 1));
@@ -64,6 +89,24 @@ class TestTask extends ModelTask<TestJob, { pid: number; dots: number }> {
     }
     if (job.note !== undefined) appendFileSync(job.note, `${taskId}\n`);
     return { pid: process.pid, dots };
+  }
+
+  async #predictSliced({ signal, progress, partialWork }: TaskContext): Promise<SlicedOutcome> {
+    let from: number | undefined;
+    isHalted = () => false;
+    const { detections } = await detectSliced(await this.detModel, stripes, {
+      slice: 32,
+      overlap: 0,
+      confidence: 0.01,
+      signal,
+      resume: partialWork && { partialWork, key: "stripes", periodMs: 0 },
+      onSlices: ({ done, total }) => {
+        from ??= done;
+        isHalted = () => from === 0 && done >= 50;
+        progress({ slices: done, of: total });
+      },
+    });
+    return { pid: process.pid, from: from!, boxes: [...detections.boxesXyxy] };
   }
 }
 

@@ -237,7 +237,9 @@ describe("the context", () => {
       return 42;
     });
     const { signal } = new AbortController();
-    await task.execute("photo", { taskId: "job-7", attempt: 2, attempts: 2, signal });
+    const partialWork = { read: async () => undefined, write: async () => {} };
+    const given = { taskId: "job-7", attempt: 2, attempts: 2, signal, partialWork };
+    await task.execute("photo", given);
     const { log: _log, progress: _progress, timings: _timings, ...others } = context!;
     assert.deepEqual(others, {
       taskId: "job-7",
@@ -246,6 +248,7 @@ describe("the context", () => {
       workerId: 1,
       payload: "photo",
       signal,
+      partialWork,
     });
     assert.partialDeepStrictEqual(lines, [
       { level: "info", message: "counted", beds: 3, taskId: "job-7", attempt: 2, workerId: 1 },

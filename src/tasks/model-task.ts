@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
 import { checkOptions, wholeNumberFrom } from "../base/check-options.ts";
+import type { PartialWork } from "../base/partial-work.ts";
 import { bothLoggers, type Logger, silentLogger } from "../logger.ts";
 import type { ModelCache } from "../models/cache/model-cache.ts";
 import type { YoloModel } from "../models/yolo/yolo-model.ts";
@@ -38,6 +39,8 @@ export interface ExecuteOptions {
   readonly signal?: AbortSignal | undefined;
   /** Gets what this execution logs, beside the task's own logger. */
   readonly logger?: Logger | undefined;
+  /** Keeps what the task has done for another attempt. */
+  readonly partialWork?: PartialWork | undefined;
   /** Called with what the task passes to `context.progress`. */
   readonly onProgress?: ((progress: TaskProgress) => void) | undefined;
   /** Called with what the task passes to `context.timings`. */
@@ -147,6 +150,7 @@ export abstract class ModelTask<Payload, Result> {
     const own = this.#logger.child({ taskId, attempt });
     const log = options.logger === undefined ? own : bothLoggers(own, options.logger);
     const { onProgress: progress = () => {}, onTimings: timings = () => {} } = options;
+    const { partialWork } = options;
     const context = {
       taskId,
       attempt,
@@ -157,6 +161,7 @@ export abstract class ModelTask<Payload, Result> {
       log,
       progress,
       timings,
+      partialWork,
     };
     const run = new TaskRun(this.#cache, context);
     const outcome = await this.#runs.run(run, () => this.#runWithHooks(context));

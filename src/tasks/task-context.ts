@@ -1,3 +1,4 @@
+import type { PartialWork } from "../base/partial-work.ts";
 import type { Logger } from "../logger.ts";
 
 /** How far a task is: a number, say of percent, or what JSON can hold. */
@@ -35,6 +36,12 @@ export interface TaskContext<Payload = unknown> {
    * `timingsMs`. A worker's metrics show them; without metrics nothing happens.
    */
   readonly timings: (timingsMs: Readonly<Record<string, number>>) => void;
+  /**
+   * What an earlier attempt has kept of the work, and where this one keeps it for the next: pass it
+   * to `detectSliced` or `PhotoPipeline` as `resume`, or use it for long work of your own. It is
+   * gone when the task has ended. Undefined where no queue keeps it.
+   */
+  readonly partialWork?: PartialWork | undefined;
 }
 
 /** How an execution ended. `cancelled`: it was aborted, and `error` is the reason. */

@@ -8,6 +8,7 @@ import type { TaskContext } from "../../tasks/task-context.ts";
 import type { CrashMarks } from "./crash-marks.ts";
 import type { JobEnd } from "./job-end.ts";
 import { JobProcessor, type JobProcessorOptions } from "./job-processor.ts";
+import type { JobPartialWork } from "./partial-work.ts";
 import { NotingTask, PretendJob, PretendLocks } from "./pretend-job.fixture.ts";
 
 /** Marks in memory, by the job's id. */
@@ -46,6 +47,23 @@ function createProcessor(
   return { processor, task, locks, crashMarks, ends, timings };
 }
 
+/** What a job keeps, and whether it was forgotten. */
+class Kept implements JobPartialWork {
+  bytes: Uint8Array | undefined;
+
+  async read(): Promise<Uint8Array | undefined> {
+    return this.bytes;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.bytes = bytes;
+  }
+
+  async forget(): Promise<void> {
+    this.bytes = undefined;
+  }
+}
+
 function untilAborted({ signal }: TaskContext): Promise<never> {
   return sleep(600_000, undefined as never, { signal });
 }
@@ -67,6 +85,27 @@ describe("a job", () => {
     assert.deepEqual([task.notes, timings], [["succeeded"], [{ read: 3 }]]);
     assert.partialDeepStrictEqual(ends, [{ jobId: "job-1", outcome: "succeeded", attempt: 1 }]);
     assert.deepEqual([locks.held, processor.active], [[], 0]);
+  });
+
+  test("keeps partial work for another attempt, until it has ended for good", async () => {
+    const kept = new Kept();
+    const seen: unknown[] = [];
+    const partialWork = () => kept;
+    const work = async (failure: unknown, { partialWork, attempt }: TaskContext) => {
+      seen.push(await partialWork!.read());
+      await partialWork!.write(Uint8Array.of(attempt));
+      if (failure !== undefined) throw failure;
+    };
+    const { processor } = createProcessor(work, { partialWork });
+    const attempt = async (data: unknown, attemptsMade: number) => {
+      await processor.process(new PretendJob("job-1", { data, attemptsMade }), "t").catch(() => {});
+      return kept.bytes;
+    };
+    assert.deepEqual(await attempt(new Error("busy"), 0), Uint8Array.of(1));
+    assert.equal(await attempt(undefined, 1), undefined);
+    await attempt(new Error("busy"), 0);
+    assert.equal(await attempt(new OrangeryError("PHOTO_UNREADABLE", "No photo."), 1), undefined);
+    assert.deepEqual(seen, [undefined, Uint8Array.of(1), undefined, Uint8Array.of(1)]);
   });
 
   test("reports how long it waited, never less than nothing", async () => {

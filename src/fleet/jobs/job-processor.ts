@@ -11,6 +11,7 @@ import { toJobFailure } from "./job-failure.ts";
 import type { HeldLock, JobLocks } from "./job-locks.ts";
 import { JobNotes } from "./job-notes.ts";
 import type { JobPolicy } from "./job-policy.ts";
+import type { JobPartialWork } from "./partial-work.ts";
 import { SuspectGate } from "./suspect-gate.ts";
 import type { TakenJob } from "./taken-job.ts";
 
@@ -19,6 +20,8 @@ export interface JobProcessorOptions<Payload, Result> extends Defined<JobPolicy>
   readonly parse?: PayloadParser<Payload> | undefined;
   readonly locks: Pick<JobLocks, "hold">;
   readonly crashMarks: CrashMarks;
+  /** What a job has kept for another attempt. Default: nothing is kept. */
+  readonly partialWork?: ((jobId: string) => JobPartialWork) | undefined;
   readonly logger: Logger;
   readonly onJobEnd: (end: JobEnd) => void;
   /** Called with what the task passes to `context.timings`. */
@@ -27,6 +30,7 @@ export interface JobProcessorOptions<Payload, Result> extends Defined<JobPolicy>
 
 interface RunningJob extends HeldLock {
   readonly job: TakenJob;
+  readonly partialWork: JobPartialWork | undefined;
   readonly controller: AbortController;
 }
 
@@ -59,13 +63,16 @@ export class JobProcessor<Payload, Result> {
 
   /** To be called by BullMQ. */
   async process(job: TakenJob, token: string): Promise<Result> {
-    const run = { job, token, jobId: job.id!, controller: new AbortController() };
+    const jobId = job.id!;
+    const partialWork = this.#options.partialWork?.(jobId);
+    const run = { job, token, jobId, partialWork, controller: new AbortController() };
     const end = this.#clock(run);
     this.#fillIn(job);
     this.#running.add(run);
     using _lock = this.#options.locks.hold({ jobId: run.jobId, token }, () => this.#lose(run));
     try {
       const result = await this.#execute(run);
+      await partialWork?.forget();
       end(isLost(run) ? "lost" : "succeeded");
       return result;
     } catch (error) {
@@ -74,6 +81,7 @@ export class JobProcessor<Payload, Result> {
         throw new WaitingError();
       }
       const isLast = !isRetryable(error) || job.attemptsMade + 1 >= job.opts.attempts!;
+      if (isLast && !isLost(run)) await partialWork?.forget();
       end(isLost(run) ? "lost" : isLast ? "failed" : "retrying", error);
       throw toJobFailure(error);
     } finally {
@@ -136,7 +144,8 @@ export class JobProcessor<Payload, Result> {
     }
   }
 
-  async #executeTask({ job, jobId, controller }: RunningJob, payload: Payload): Promise<Result> {
+  async #executeTask(run: RunningJob, payload: Payload): Promise<Result> {
+    const { job, jobId, controller, partialWork } = run;
     const { task, jobLogs, logger, onTimings } = this.#options;
     const notes = new JobNotes(job, { logger });
     try {
@@ -145,6 +154,7 @@ export class JobProcessor<Payload, Result> {
         attempt: job.attemptsMade + 1,
         attempts: job.opts.attempts,
         signal: controller.signal,
+        partialWork,
         onProgress: notes.setProgress,
         onTimings,
         logger: jobLogs ? notes.log : undefined,

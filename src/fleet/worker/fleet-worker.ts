@@ -17,6 +17,7 @@ import { RedisCrashMarks } from "../jobs/crash-marks.ts";
 import type { JobEnd } from "../jobs/job-end.ts";
 import { BullmqLocks, type JobLocks } from "../jobs/job-locks.ts";
 import { JobProcessor } from "../jobs/job-processor.ts";
+import { RedisPartialWork } from "../jobs/partial-work.ts";
 import { LockKeeper } from "../locks/lock-keeper.ts";
 import { patientBackend } from "../queue/patient-backend.ts";
 import { toQueueTrouble, withQueueErrors } from "../queue/queue-errors.ts";
@@ -110,6 +111,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       logger,
       locks,
       crashMarks: new RedisCrashMarks(this.bullmq, this.#patience),
+      partialWork: (jobId) => new RedisPartialWork(this.bullmq, jobId, logger),
       onJobEnd: (end) => this.#count(end, onJobEnd),
       onTimings: (timingsMs) => this.#metrics.observeTimings(timingsMs),
     });

@@ -8,6 +8,7 @@ import type { Region } from "../../vision/region.ts";
 import { countInRegions, findPlaces } from "./count-objects.ts";
 import { type ModelUse, type PhotoModel, workMs } from "./model-use.ts";
 import { segmentPhoto } from "./segment-photo.ts";
+import type { ResumeOptions } from "./slice-keeper.ts";
 import { type SlicedPrediction, type SliceProgress, SliceRun, unlimited } from "./slice-run.ts";
 import type { Slicing } from "./slicing.ts";
 
@@ -23,6 +24,8 @@ export interface ProcessOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called before the first slice and after each run, where photos are sliced. */
   readonly onSlices?: ((progress: SliceProgress) => void) | undefined;
+  /** Where an earlier attempt has kept what it found on slices. Default: it begins anew. */
+  readonly resume?: ResumeOptions | undefined;
 }
 
 /** A photo that a pipeline has opened. Disposing it releases its pixels. */
@@ -87,7 +90,7 @@ export class CountablePhoto implements OpenPhoto {
   /** Undefined when there is no region, so that there is nothing to look at. */
   async #detect(
     regions: readonly Region[] | undefined,
-    { signal, onSlices }: ProcessOptions,
+    { signal, onSlices, resume }: ProcessOptions,
   ): Promise<(Prediction & { readonly sliceCount: number }) | SlicedPrediction | undefined> {
     if (regions?.length === 0) return undefined;
     const { slicing, detect } = this.#models;
@@ -106,8 +109,8 @@ export class CountablePhoto implements OpenPhoto {
       this.#times.add({ detect: workMs(found), inference: found.timingsMs.inference });
       return { ...found, sliceCount: 1 };
     }
-    const run = new SliceRun({ model, pixels, slicing, regions, predictOptions, onSlices });
-    const found = await run.run();
+    const how = { slicing, regions, predictOptions, onSlices, resume };
+    const found = await new SliceRun({ model, pixels, ...how }).run();
     // `inference` is what the device was busy for with both models, and part of the other steps.
     const { slice, merge, inference } = found.timingsMs;
     this.#times.add({ slice, detect: workMs(found), merge, inference });

@@ -4,6 +4,7 @@ import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
 import { openPhoto, type PhotoInput } from "../../vision/photo/open-photo.ts";
 import type { Region } from "../../vision/region.ts";
 import type { PhotoModel } from "./model-use.ts";
+import type { ResumeOptions } from "./slice-keeper.ts";
 import {
   noTimesMs,
   type SlicedPrediction,
@@ -20,6 +21,8 @@ export interface DetectSlicedOptions extends PredictOptions, SlicingOptions {
   readonly regions?: readonly Region[] | undefined;
   /** Called before the first slice and after each run. */
   readonly onSlices?: ((progress: SliceProgress) => void) | undefined;
+  /** Where an earlier attempt has kept what it found. Default: every attempt begins anew. */
+  readonly resume?: ResumeOptions | undefined;
 }
 
 /**
@@ -35,8 +38,8 @@ export async function detectSliced(
   photo: PhotoInput,
   options: DetectSlicedOptions = {},
 ): Promise<SlicedPrediction> {
-  const { slice, overlap, merge, fullImage, batchSize, regions, onSlices, ...predictOptions } =
-    options;
+  const { slice, overlap, merge, fullImage, batchSize, ...others } = options;
+  const { regions, onSlices, resume, ...predictOptions } = others;
   const { maxDetections = unlimited } = predictOptions;
   model.checkOptions({ ...predictOptions, maxDetections });
   const slicing = new Slicing({ slice, overlap, merge, fullImage, batchSize });
@@ -52,7 +55,7 @@ export async function detectSliced(
   const openOptions = { maxPixels, withGrey: model.channels === 1, signal };
   await using opened = await times.step("decode", () => openPhoto(photo, openOptions));
   const { pixels } = opened;
-  const run = new SliceRun({ model, pixels, slicing, regions, predictOptions, onSlices, times });
-  const prediction = await run.run();
+  const how = { slicing, regions, predictOptions, onSlices, resume, times };
+  const prediction = await new SliceRun({ model, pixels, ...how }).run();
   return { ...prediction, detections: prediction.detections.first(maxDetections) };
 }

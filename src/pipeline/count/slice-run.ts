@@ -6,6 +6,7 @@ import type { Picture } from "../../vision/photo/picture.ts";
 import type { Slice } from "../../vision/photo/slice.ts";
 import type { Region } from "../../vision/region.ts";
 import type { PhotoModel } from "./model-use.ts";
+import { type ResumeOptions, SliceKeeper, type SlicesToKeep } from "./slice-keeper.ts";
 import { slicesTouching } from "./slices-in-regions.ts";
 import type { Slicing } from "./slicing.ts";
 
@@ -62,6 +63,8 @@ export interface SliceRunOptions {
   readonly predictOptions: PredictOptions;
   /** Called before the first slice and after each run. */
   readonly onSlices?: ((progress: SliceProgress) => void) | undefined;
+  /** Where an earlier attempt has kept what it found. Default: every attempt begins anew. */
+  readonly resume?: ResumeOptions | undefined;
   /** Steps that were timed before. Default: none. */
   readonly times?: StepTimes<keyof typeof noTimesMs> | undefined;
 }
@@ -74,14 +77,16 @@ export class SliceRun {
   readonly #slices: readonly Slice[];
   readonly #hasFullImage: boolean;
   /** One a slice, in the slices' order, then the whole photo's. */
-  readonly #found: Detections[] = [];
+  #found: Detections[] = [];
   readonly #times: StepTimes<keyof typeof noTimesMs>;
+  readonly #keeper: SliceKeeper | undefined;
   #next = 0;
   #doneCount = 0;
   #hasFailed = false;
 
   constructor(options: SliceRunOptions) {
-    const { pixels, slicing, regions, predictOptions, times = new StepTimes(noTimesMs) } = options;
+    const { pixels, slicing, regions, predictOptions, resume } = options;
+    const { times = new StepTimes(noTimesMs) } = options;
     this.#options = options;
     this.#times = times;
     this.#predictOptions = { ...predictOptions, maxDetections: unlimited };
@@ -91,15 +96,20 @@ export class SliceRun {
     this.#hasFullImage = slicing.fullImage && planned.length > 1;
     const masks = regions?.map(({ mask }) => mask);
     this.#slices = masks === undefined ? planned : slicesTouching(planned, masks);
+    this.#keeper = resume && new SliceKeeper(resume, this.#decisive);
   }
 
   async run(): Promise<SlicedPrediction> {
     const { model, slicing } = this.#options;
-    this.#report(0);
+    this.#found = (await this.#keeper?.restore()) ?? [];
+    this.#next = this.#found.length;
+    this.#report(this.#found.length);
     const lanes = Array.from({ length: batchesInFlight }, () => this.#lane());
     // The photo must stay open as long as a lane reads it.
     for (const outcome of await Promise.allSettled(lanes)) {
-      if (outcome.status === "rejected") throw outcome.reason;
+      if (outcome.status === "fulfilled") continue;
+      await this.#keeper?.keepLast(this.#found);
+      throw outcome.reason;
     }
     if (this.#hasFullImage) await this.#predictWhole();
     const detections = await this.#times.step("merge", () =>
@@ -117,6 +127,17 @@ export class SliceRun {
     };
   }
 
+  /** All that decides what is found on a slice. */
+  get #decisive(): SlicesToKeep {
+    return {
+      model: this.#options.model,
+      photoWh: this.#photoWh,
+      slices: this.#slices,
+      batchSize: this.#batchSize,
+      options: { ...this.#predictOptions, signal: undefined },
+    };
+  }
+
   async #lane(): Promise<void> {
     try {
       while (!this.#hasFailed && this.#next < this.#slices.length) {
@@ -131,6 +152,7 @@ export class SliceRun {
     }
   }
 
+  /** Slices in a run; fewer once memory has run out. */
   get #batchSize(): number {
     const { model, slicing } = this.#options;
     const wanted =
@@ -153,6 +175,7 @@ export class SliceRun {
       this.#times.add(prediction.timingsMs);
       this.#found[from + index] = prediction.detections.placeIn(this.#photoWh, [left, top]);
     }
+    this.#keeper?.keep(this.#found);
     this.#report(slices.length);
   }
 

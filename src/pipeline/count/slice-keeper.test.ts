@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { PartialWork } from "../../base/partial-work.ts";
+import { ModelCache } from "../../models/cache/model-cache.ts";
+import { ModelFolder, tinyYolo } from "../../models/yolo/tiny-yolo.fixture.ts";
+import type { Picture } from "../../vision/photo/picture.ts";
+import { type DetectSlicedOptions, detectSliced } from "./detect-sliced.ts";
+import type { PhotoModel } from "./model-use.ts";
+import type { SlicedPrediction } from "./slice-run.ts";
+
+let folder: ModelFolder;
+let cache: ModelCache;
+/** Networks of 32 × 32 px whose scores are the brightness of what they see. */
+const networks = { detect: tinyYolo(), segment: tinyYolo({ task: "segment" }) };
+type Name = keyof typeof networks;
+
+before(async () => {
+  folder = await ModelFolder.create();
+  const models: Record<string, string> = {};
+  for (const [name, network] of Object.entries(networks)) {
+    models[name] = await folder.write(`${name}.onnx`, network);
+  }
+  cache = new ModelCache({ models, device: "cpu" });
+});
+after(async () => {
+  await cache[Symbol.asyncDispose]();
+  await folder[Symbol.asyncDispose]();
+});
+
+/** 100 slices of 32 × 32 px, each of another brightness. */
+const sidePx = 320;
+const photo: Picture = {
+  data: Uint8Array.from({ length: 3 * sidePx * sidePx }, (_, i) => {
+    const [x, y] = [Math.floor(i / 3) % sidePx, Math.floor(i / 3 / sidePx)];
+    return 150 + ((7 * Math.floor(x / 32) + 13 * Math.floor(y / 32)) % 100);
+  }),
+  widthPx: sidePx,
+  heightPx: sidePx,
+};
+
+/** What a queue keeps with a job. */
+class Kept implements PartialWork {
+  bytes: Uint8Array | undefined;
+  writes = 0;
+  async read() {
+    return this.bytes;
+  }
+  async write(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.writes++;
+  }
+}
+
+interface Attempt {
+  readonly kept?: Kept;
+  readonly name?: Name;
+  /** Slices after which it is broken off. */
+  readonly breakAfter?: number;
+  readonly key?: string;
+  readonly periodMs?: number;
+  readonly options?: DetectSlicedOptions;
+}
+
+/** One attempt; how many slices were inferred, and what was found unless it was broken off. */
+async function attempt({ kept, name = "detect", breakAfter, ...how }: Attempt) {
+  const model = await cache.get(name);
+  let inferred = 0;
+  const breaking = new AbortController();
+  const predictBatch: PhotoModel["predictBatch"] = async (pictures, options) => {
+    if (inferred === breakAfter) breaking.abort(new Error("broken off"));
+    const predictions = await model.predictBatch(pictures, options);
+    inferred += pictures.length;
+    return predictions;
+  };
+  const counting: PhotoModel = new Proxy(model, {
+    get: (_, name) => {
+      const value = name === "predictBatch" ? predictBatch : Reflect.get(model, name, model);
+      return typeof value === "function" ? value.bind(model) : value;
+    },
+  });
+  const { key = "photo", periodMs } = how;
+  const found = await detectSliced(counting, photo, {
+    slice: 32,
+    overlap: 0,
+    merge: { method: "nms" },
+    signal: breaking.signal,
+    resume: kept && { partialWork: kept, key, periodMs },
+    ...how.options,
+  }).catch((error: unknown) => {
+    if (error !== breaking.signal.reason) throw error;
+    return undefined;
+  });
+  return { inferred, found };
+}
+
+function bytesOf(found: SlicedPrediction | undefined): unknown {
+  const { boxesXyxy, scores, classIds, masks } = found!.detections;
+  const runs = masks?.map(({ counts }) => [...counts]);
+  return { boxesXyxy, scores, classIds, runs, sliceCount: found!.sliceCount };
+}
+
+describe("a sliced photo that is broken off", () => {
+  for (const name of ["detect", "segment"] as const) {
+    test(`goes on where it was, and the result is the same to the bit: ${name}`, async () => {
+      const whole = await attempt({ name });
+      assert.equal(whole.inferred, 100);
+      const kept = new Kept();
+      const first = await attempt({ name, kept, breakAfter: 40 });
+      assert.equal(first.found, undefined);
+      const second = await attempt({ name, kept });
+      assert.equal(first.inferred + second.inferred, 100);
+      assert.deepEqual(bytesOf(second.found), bytesOf(whole.found));
+    });
+  }
+
+  test("may be broken off again, and goes on from the further place", async () => {
+    const kept = new Kept();
+    let inferred = 0;
+    for (const breakAfter of [30, 30, 1000]) {
+      inferred += (await attempt({ kept, breakAfter })).inferred;
+    }
+    assert.equal(inferred, 100);
+  });
+
+  test("has kept what it found without being asked to stop", async () => {
+    const kept = new Kept();
+    await attempt({ kept, periodMs: 0 });
+    assert.ok(kept.writes > 1);
+    const { inferred } = await attempt({ kept });
+    assert.ok(inferred < 50, `${inferred} slices were inferred again`);
+  });
+
+  test("begins anew with another photo, model, option or slices, or with damaged bytes", async () => {
+    const kept = new Kept();
+    await attempt({ kept, breakAfter: 40 });
+    const before = kept.bytes!;
+    const others: readonly Attempt[] = [
+      { key: "another photo" },
+      { name: "segment" },
+      { options: { confidence: 0.1 } },
+      { options: { slice: [32, 30] } },
+    ];
+    for (const other of others) {
+      kept.bytes = before;
+      const { inferred } = await attempt({ kept, ...other });
+      assert.ok(inferred >= 100, JSON.stringify(other));
+    }
+    for (const damaged of [before.subarray(0, 20), before.subarray(0, -3), new Uint8Array()]) {
+      kept.bytes = damaged;
+      assert.equal((await attempt({ kept })).inferred, 100);
+    }
+  });
+
+  test("keeps nothing when it is done soon, or has few slices", async () => {
+    const kept = new Kept();
+    await attempt({ kept });
+    await attempt({ kept, breakAfter: 9, options: { slice: 64 } });
+    assert.equal(kept.writes, 0);
+  });
+});

@@ -1,0 +1,130 @@
+import { hash } from "node:crypto";
+import { hostname } from "node:os";
+import { promisify } from "node:util";
+import { deflateRaw, inflateRaw } from "node:zlib";
+import type { PartialWork } from "../../base/partial-work.ts";
+import { artifactIdentity } from "../../models/saved/artifact.ts";
+import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import type { Detections } from "../../vision/detections.ts";
+import { detectionsFromBytes, detectionsToBytes } from "../../vision/detections-bytes.ts";
+import type { Slice } from "../../vision/photo/slice.ts";
+import type { PhotoModel } from "./model-use.ts";
+
+/** How a sliced photo goes on where an earlier attempt was broken off. */
+export interface ResumeOptions {
+  readonly partialWork: PartialWork;
+  /**
+   * Identifies the photo's pixels, such as by the hash of its file. The model, its options, the
+   * slices and the device are added to it.
+   */
+  readonly key: string;
+  /** How often what was found is kept. Default: 30 s. */
+  readonly periodMs?: number | undefined;
+}
+
+/** All slices of a photo, and how they are predicted. */
+export interface SlicesToKeep {
+  readonly model: PhotoModel;
+  readonly photoWh: readonly [number, number];
+  readonly slices: readonly Slice[];
+  readonly batchSize: number;
+  readonly options: PredictOptions;
+}
+
+/** With fewer slices, what may be lost is not worth a request. */
+const leastSlices = 64;
+/** With more objects than these bytes hold, nothing more is kept. */
+const mostBytes = 8 * 2 ** 20;
+const mostInflatedBytes = 64 * mostBytes;
+const keyBytes = 32;
+
+const deflate = promisify(deflateRaw);
+const inflate = promisify(inflateRaw);
+
+/**
+ * Keeps what was found on the first slices of a photo. An attempt that begins where another was
+ * broken off has the same result, to the bit: what was found with another model or recipe, on other
+ * slices, by another version or kind of processor is not used.
+ */
+export class SliceKeeper {
+  readonly #options: ResumeOptions;
+  readonly #work: SlicesToKeep;
+  /** Slices without a gap from the first on that are done. */
+  #done = 0;
+  #kept = 0;
+  #nextAt: number;
+  #writing: Promise<void> | undefined;
+  #isFull = false;
+
+  constructor(options: ResumeOptions, work: SlicesToKeep) {
+    this.#options = options;
+    this.#work = work;
+    this.#nextAt = performance.now() + this.#periodMs;
+    if (work.slices.length < leastSlices) this.#isFull = true;
+  }
+
+  /** Returns what was found on the first slices; nothing where nothing can be used. */
+  async restore(): Promise<Detections[]> {
+    if (this.#isFull) return [];
+    const bytes = await this.#options.partialWork.read();
+    if (bytes === undefined || !this.#key.equals(bytes.subarray(0, keyBytes))) return [];
+    try {
+      const packed = bytes.subarray(keyBytes);
+      const words = await inflate(packed, { maxOutputLength: mostInflatedBytes });
+      const { model, photoWh } = this.#work;
+      const found = detectionsFromBytes(words, { names: model.names, photoWh });
+      this.#done = this.#kept = found.length;
+      return found;
+    } catch {
+      // Damaged on its way: the work begins anew.
+      return [];
+    }
+  }
+
+  /** Keeps what was found so far, by slice, when it is time to. */
+  keep(found: readonly Detections[]): void {
+    if (performance.now() < this.#nextAt || this.#writing !== undefined) return;
+    this.#writing = this.#write(found).finally(() => {
+      this.#writing = undefined;
+      this.#nextAt = performance.now() + this.#periodMs;
+    });
+  }
+
+  /** Keeps what was found before the work is broken off. Never fails. */
+  async keepLast(found: readonly Detections[]): Promise<void> {
+    await this.#writing;
+    await this.#write(found);
+  }
+
+  async #write(found: readonly Detections[]): Promise<void> {
+    while (found[this.#done] !== undefined) this.#done++;
+    const done = this.#done;
+    if (this.#isFull || done === this.#kept) return;
+    const packed = await deflate(detectionsToBytes(found.slice(0, done)), { level: 1 });
+    if (packed.length > mostBytes) {
+      this.#isFull = true;
+      return;
+    }
+    await this.#options.partialWork.write(Buffer.concat([this.#key, packed])).catch(() => {});
+    this.#kept = done;
+  }
+
+  get #periodMs(): number {
+    return this.#options.periodMs ?? 30_000;
+  }
+
+  get #key(): Buffer {
+    const { model, ...work } = this.#work;
+    const { sha256, device, deviceKind } = model;
+    const library = `${onnxRuntime.name} ${onnxRuntime.version}`;
+    const key = {
+      key: this.#options.key,
+      computed: artifactIdentity(sha256, { device, library }),
+      // Of two GPUs of one name it is not known whether they are of one kind.
+      machine: deviceKind === "cpu" ? undefined : hostname(),
+      ...work,
+    };
+    return hash("sha256", JSON.stringify(key), "buffer");
+  }
+}
