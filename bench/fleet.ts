@@ -12,10 +12,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import type { Queue } from "bullmq";
 import sharp from "sharp";
 import { type CountSettings, countWorkerUrl } from "../src/fleet/count/count-settings.ts";
 import { enqueuePhotos } from "../src/fleet/count/enqueue-photos.ts";
-import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
+import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
 import { forkProgram } from "../src/fleet/supervisor/start-process.ts";
 import { Supervisor } from "../src/fleet/supervisor/supervisor.ts";
@@ -27,7 +28,7 @@ import { readResults } from "../src/ledger/results/stored-results.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { PhotoPipeline } from "../src/pipeline/count/photo-pipeline.ts";
 import { PhotoReader } from "../src/pipeline/photos/photo-reader.ts";
-import { type CountOptions, countRecipe } from "../src/pipeline/run/count-recipe.ts";
+import { type CountOptions, countRecipe } from "../src/pipeline/recipe/count-recipe.ts";
 import { openPostgres } from "../test/servers/postgres-server.ts";
 import { RedisServer } from "../test/servers/redis-server.ts";
 import { median, percentOver, table } from "./figures.ts";
@@ -169,16 +170,17 @@ interface FleetWork extends Work {
 
 /** From letting workers that are ready go until every photo has its result. */
 async function measureFleet({ count, photos, devices, redis, results }: FleetWork): Promise<Cost> {
-  const { recipe } = await countRecipe(count);
+  const recipe = await countRecipe(count);
   await using ledger = await openLedger(results);
-  const store = await ResultStore.open(ledger, recipe);
+  const store = await ResultStore.open(ledger, recipe.recipe);
   const name = `bench-${crypto.randomUUID()}`;
-  await using queue = await OpenQueue.open({ connection: redis, queue: name });
+  await using queues = await FleetQueues.open({ connection: redis, queue: name });
+  const queue = await queues.add({ count, recipe, ledger });
   using sources = new PhotoReader();
   const slots = parseDeviceSlots(devices, { found: { cuda: [], hasOtherGpu: false } });
   let ready = 0;
   const allReady = Promise.withResolvers<void>();
-  const settings: CountSettings = { results, count, recipeHash: recipe.hash };
+  const settings: CountSettings = { results };
   const supervisor = new Supervisor({
     slots,
     startProcess: forkProgram(new URL("../src/cli/worker-main.ts", import.meta.url), ["error"]),
@@ -194,23 +196,23 @@ async function measureFleet({ count, photos, devices, redis, results }: FleetWor
   const ended = supervisor.run();
   try {
     await allReady.promise;
-    await queue.bullmq.pause();
-    await enqueuePhotos({ queue: queue.bullmq, store, photos: sources.list(photos) });
+    await queue.pause();
+    await enqueuePhotos({ queue: queue, store, photos: sources.list(photos) });
     const start = performance.now();
-    await queue.bullmq.resume();
+    await queue.resume();
     await untilDone(queue);
     const photoMs = (performance.now() - start) / photos.length;
-    const failed = await queue.bullmq.getFailedCount();
+    const failed = await queue.getFailedCount();
     if (failed > 0) throw new Error(`${failed} photos failed`);
     let inferenceMs = 0;
-    for await (const { timingsMs } of readResults(ledger, { recipeHash: recipe.hash })) {
+    for await (const { timingsMs } of readResults(ledger, { recipeHash: recipe.recipe.hash })) {
       inferenceMs += timingsMs.inference! / photos.length / slots.length;
     }
     return { photoMs, inferenceMs };
   } finally {
     supervisor.stop({ deadlineMs: 10_000 });
     await ended;
-    await queue.bullmq.obliterate({ force: true });
+    await queue.obliterate({ force: true });
   }
 }
 
@@ -218,7 +220,7 @@ async function measureFleet({ count, photos, devices, redis, results }: FleetWor
 const pollMs = 100;
 
 /** Jobs that are done leave the queue, when their results are committed. */
-async function untilDone({ bullmq }: OpenQueue): Promise<void> {
+async function untilDone(bullmq: Queue): Promise<void> {
   for (;;) {
     const left = await bullmq.getJobCountByTypes("waiting", "active", "delayed");
     if (left === 0) return;

@@ -187,10 +187,20 @@ export const errorCodes = {
     retryable: false,
     summary: "Worker processes died too often while they worked on this job.",
   },
-  JOB_OTHER_RECIPE: {
+  RECIPE_INVALID: {
     blames: "caller",
     retryable: false,
-    summary: "A job is for another recipe than that of the worker that took it.",
+    summary: "A recipe is not one, has something unknown in it, or is of another version.",
+  },
+  RECIPE_NOT_FOUND: {
+    blames: "caller",
+    retryable: false,
+    summary: "There is no recipe of this name or hash, or no file with a recipe.",
+  },
+  QUEUE_OTHER_RESULTS: {
+    blames: "caller",
+    retryable: false,
+    summary: "A queue's results go to another database than the one that was named.",
   },
   QUEUE_UNREACHABLE: {
     blames: "queue",

@@ -38,7 +38,11 @@ export type {
 } from "./ledger/worklist/worklist-view.ts";
 export type { LeftOutCounts } from "./pipeline/photos/left-out.ts";
 export type { PhotoFilterOptions } from "./pipeline/photos/photo-filter.ts";
-export type { CountOptions, JobModel, RecipePredictOptions } from "./pipeline/run/count-recipe.ts";
+export type {
+  CountOptions,
+  JobModel,
+  RecipePredictOptions,
+} from "./pipeline/recipe/count-recipe.ts";
 export {
   type AddOptions,
   PhotoJob,

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { countWorkerUrl } from "../src/fleet/count/count-settings.ts";
-import { TestQueue } from "./fleet.fixture.ts";
+import type { TestQueue } from "./fleet.fixture.ts";
 import { OwnCache, PhotosToCount } from "./fleet-photos.fixture.ts";
 import { TestFleet } from "./fleet-supervisor.fixture.ts";
 import { PostgresServer } from "./servers/postgres-server.ts";
@@ -26,7 +26,7 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
   await using redis = await RedisServer.start();
   await using postgres = await PostgresServer.start();
   await using photos = await PhotosToCount.create(photoCount, postgres.url);
-  await using queue = new TestQueue(redis.url);
+  await using queue = await photos.openQueue(redis.url);
   const { added } = await photos.enqueue(queue.queue);
   assert.equal(added, photoCount);
   await using fleet = new TestFleet(queue, {

@@ -2,11 +2,13 @@
 import assert from "node:assert/strict";
 import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
+import type { OrangeryError } from "../src/errors.ts";
 import type { PhotoJobData } from "../src/fleet/count/photo-job-data.ts";
-import { refuseOtherRecipe } from "../src/fleet/count/queue-recipe.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
 import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
+import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
+import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import { CliFolder, jsonLines, quickModel } from "./cli.fixture.ts";
 import { GivenTask, TestQueue } from "./fleet.fixture.ts";
@@ -31,7 +33,7 @@ const none = { found: 0, added: 0, done: 0, failed: 0, queued: 0 };
 describe("enqueuing", () => {
   test("adds each photo once, however often it is asked for", async () => {
     await using photos = await PhotosToCount.create(5);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     const batchSize = 2;
     const names = [photos.folder, photos.photo(4)];
     assert.deepEqual(await photos.enqueue(queue.queue, names, { batchSize }), {
@@ -51,7 +53,7 @@ describe("enqueuing", () => {
 
   test("leaves out what is done until it has changed; done jobs leave Redis", async () => {
     await using photos = await PhotosToCount.create(3);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await photos.enqueue(queue.queue);
     await using _worker = await photos.startWorker(queue);
     await untilDone(queue.queue);
@@ -69,7 +71,7 @@ describe("enqueuing", () => {
   test("leaves out what failed, until it has changed or is asked for", async () => {
     await using photos = await PhotosToCount.create(1);
     await writeFile(photos.photo(1), "no photo");
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await photos.enqueue(queue.queue);
     await using _worker = await photos.startWorker(queue);
     await untilDone(queue.queue);
@@ -86,16 +88,21 @@ describe("enqueuing", () => {
     assert.deepEqual(await photos.failures(), { [photos.photo(1)]: "PHOTO_UNREADABLE" });
   });
 
-  test("of two recipes into one queue is refused", async () => {
+  test("into a queue whose results go elsewhere is refused, while it has jobs", async () => {
     await using photos = await PhotosToCount.create(1);
-    await using queue = new TestQueue(redis.url);
-    const { hash } = photos.store.recipe;
-    await refuseOtherRecipe(queue.queue, "f".repeat(64));
+    await using others = await PhotosToCount.create(1);
+    await using queue = await photos.openQueue(redis.url);
     await photos.enqueue(queue.queue);
-    await refuseOtherRecipe(queue.queue, hash);
-    await assert.rejects(refuseOtherRecipe(queue.queue, "f".repeat(64)), {
-      code: "JOB_OTHER_RECIPE",
+    await assert.rejects(others.openQueue(redis.url, queue.name), (error: OrangeryError) => {
+      assert.equal(error.code, "QUEUE_OTHER_RESULTS");
+      const { location } = photos.ledger;
+      assert.ok(error.message.includes(`the queue ${queue.name}, ${location}, got`));
+      return true;
     });
+    await queue.queue.drain();
+    await using _other = await others.openQueue(redis.url, queue.name);
+    await using queues = await FleetQueues.open({ connection: redis.url, queue: queue.name });
+    assert.equal((await queues.catalogue.results())?.location, others.ledger.location);
   });
 });
 
@@ -158,31 +165,40 @@ describe("a queue's status", () => {
   test("lists jobs and workers, and forgets workers that are gone", async () => {
     await using photos = await PhotosToCount.create(4);
     await writeFile(photos.photo(9), "no photo");
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await photos.enqueue(queue.queue);
-    const before = await readQueueStatus(queue.queue);
+    await using queues = await FleetQueues.open({ connection: redis.url, queue: queue.name });
+    const before = await readFleetStatus(queues);
     assert.deepEqual([before.waiting, before.done, before.etaMs], [5, 0, undefined]);
     assert.deepEqual(before.workers, []);
     {
       await using _worker = await photos.startWorker(queue);
       await untilDone(queue.queue);
       for (;;) {
-        const { waiting, active, done, failed, workers, etaMs } = await readQueueStatus(
-          queue.queue,
-        );
+        const { waiting, active, done, failed, workers, etaMs, recipes } =
+          await readFleetStatus(queues);
         // It publishes every other second.
         if (workers[0]?.ended !== 5) continue;
         assert.deepEqual([waiting, active, done, failed, etaMs], [0, 0, 4, 1, 0]);
         const { name, pid, devices, models, processBytes, perSecond } = workers[0];
         assert.deepEqual(
           [name, pid, devices, models],
-          ["cpu0@host", process.pid, ["cpu"], ["detect"]],
+          [
+            "cpu0@host",
+            process.pid,
+            ["cpu"],
+            [`detect@${photos.recipe.sha256.detect!.slice(0, 8)}`],
+          ],
+        );
+        assert.deepEqual(
+          recipes.map(({ name, workers, done, failed }) => ({ name, workers, done, failed })),
+          [{ name: "detect", workers: ["cpu0@host"], done: 4, failed: 1 }],
         );
         assert.ok(processBytes > 0 && perSecond > 0);
         break;
       }
     }
-    assert.deepEqual((await readQueueStatus(queue.queue)).workers, []);
+    assert.deepEqual((await readFleetStatus(queues)).workers, []);
   });
 });
 
@@ -197,7 +213,7 @@ describe("on the command line", () => {
     const count = ["--detect", model!, ...options, ...where, "--results", "results.db"];
     const enqueued = await folder.run("enqueue", "photos", ...count);
     assert.equal(enqueued.status, 0, enqueued.stderr);
-    assert.equal(enqueued.stdout, `4 photos found, 4 added to ${queue}\n`);
+    assert.equal(enqueued.stdout, `4 photos found, 4 added to ${queue} for the recipe seedlings\n`);
 
     await writeFile(`${folder.path}/photos/notes.txt`, "text");
     await writeFile(`${folder.path}/list.txt`, "photos\nphotos/a.jpg\n");
@@ -212,14 +228,15 @@ describe("on the command line", () => {
       folders: {},
     });
 
-    const other = await folder.run("enqueue", "photos", ...count, "--confidence", "0.9");
-    assert.equal(other.status, 1);
-    assert.match(other.stderr, /JOB_OTHER_RECIPE/);
+    // Another recipe may be in the same queue; where its results go is known by then.
+    const options9 = [...count.slice(0, -2), "--confidence", "0.9", "--json"];
+    const other = await folder.run("enqueue", "photos/a.jpg", ...options9);
+    assert.equal(other.status, 0, other.stderr);
 
-    const worker = folder.start("worker", ...count, "--devices", "cpu");
+    const worker = folder.start("worker", ...where, "--devices", "cpu");
     await folder.until(
       worker,
-      "select 1 where (select count(*) from entry where state in ('done', 'failed')) = 4",
+      "select 1 where (select count(*) from entry where state in ('done', 'failed')) = 5",
     );
     worker.child.kill("SIGTERM");
     assert.equal((await worker.outcome).status, 0);
@@ -227,7 +244,7 @@ describe("on the command line", () => {
     const status = await folder.run("status", ...where, "--results", "results.db", "--json");
     const [shown] = jsonLines(status.stdout);
     const { waiting, active, failed, done } = shown!;
-    assert.deepEqual([waiting, active, failed, done], [0, 0, 1, 3]);
+    assert.deepEqual([waiting, active, failed, done], [0, 0, 1, 4]);
     const { done: recordedDone, failed: recordedFailed } = shown!.recorded as Record<
       string,
       number
@@ -236,14 +253,16 @@ describe("on the command line", () => {
     const forPeople = await folder.run("status", ...where);
     assert.match(
       forPeople.stdout,
-      /0 waiting {2}0 active {2}3 done {2}1 failed\n.*\nNo workers\n/s,
+      /0 waiting {2}0 active {2}4 done {2}1 failed\n.*\nRecipe .*\nNo workers\n/s,
     );
 
     const again = await folder.run("retry-failed", ...where);
     assert.equal(again.stdout, `1 failed job put back into ${queue}\n`);
-    await using opened = await OpenQueue.open({ connection: redis.url, queue });
-    assert.equal(await opened.bullmq.getWaitingCount(), 1);
-    await opened.bullmq.obliterate({ force: true });
+    await using queues = await FleetQueues.open({ connection: redis.url, queue });
+    const all = await queues.all();
+    const waiting2 = await Promise.all(all.map((each) => each.queue.getWaitingCount()));
+    assert.deepEqual(waiting2.sort(), [0, 0, 1]);
+    await Promise.all(all.map((each) => each.queue.obliterate({ force: true })));
     await rm(`${folder.path}/photos`, { recursive: true });
   });
 
@@ -257,12 +276,13 @@ describe("on the command line", () => {
     });
   }
 
-  test("a worker needs a model, or a task", async () => {
+  test("a worker takes no models, and of a task's options only its own", async () => {
     await using folder = await CliFolder.create();
-    const neither = await folder.run("worker");
-    assert.equal(neither.status, 2);
-    assert.match(neither.stderr, /'--detect <model>' is needed, or '--task <module>'/);
-    const both = await folder.run("worker", "--task", "a.ts", "--detect", "a.onnx");
+    const models = await folder.run("worker", "--detect", "a.onnx");
+    assert.equal(models.status, 2);
+    assert.match(models.stderr, /workers take models and options from the queue's recipes/);
+    const both = await folder.run("worker", "--task", "a.ts", "--recipe", "plants");
     assert.equal(both.status, 2);
+    assert.match(both.stderr, /'--recipe <name>' has no meaning with --task/);
   });
 });

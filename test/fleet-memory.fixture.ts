@@ -4,7 +4,6 @@
  * kept.
  */
 
-import { TestQueue } from "./fleet.fixture.ts";
 import { OwnCache, PhotosToCount } from "./fleet-photos.fixture.ts";
 import { openRedis } from "./servers/redis-server.ts";
 
@@ -22,14 +21,13 @@ const tasks = Number(process.argv[2]);
 await using _cache = await OwnCache.create();
 await using redis = await openRedis();
 await using photos = await PhotosToCount.create(tasks);
-await using queue = new TestQueue(redis.url);
+await using queue = await photos.openQueue(redis.url);
 await photos.enqueue(queue.queue);
 const readings: { task: number; heap: number; rss: number }[] = [];
 {
-  await using started = await photos.startWorker(queue);
   const { promise, resolve } = Promise.withResolvers<void>();
   let task = 0;
-  started.worker.bullmq.on("completed", () => {
+  const onJobEnd = () => {
     task++;
     if (task % 100 === 0) {
       globalThis.gc!();
@@ -37,7 +35,8 @@ const readings: { task: number; heap: number; rss: number }[] = [];
       readings.push({ task, heap: heapUsed + external, rss });
     }
     if (task === tasks) resolve();
-  });
+  };
+  await using _worker = await photos.startWorker(queue, {}, { onJobEnd });
   await promise;
 }
 const report: FleetMemoryReport = { readings, results: (await photos.results()).length };

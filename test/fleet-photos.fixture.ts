@@ -6,8 +6,10 @@ import sharp from "sharp";
 import type { CountSettings } from "../src/fleet/count/count-settings.ts";
 import setUpCounting from "../src/fleet/count/count-worker.ts";
 import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/count/enqueue-photos.ts";
-import { createWorker } from "../src/fleet/worker/create-worker.ts";
-import type { FleetWorker } from "../src/fleet/worker/fleet-worker.ts";
+import type { RecipeWorkersOptions } from "../src/fleet/count/recipe-workers.ts";
+import type { QueueWorker } from "../src/fleet/process/queue-worker.ts";
+import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
+import { recipeQueuePlace } from "../src/fleet/recipes/recipe-queue.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
@@ -17,10 +19,16 @@ import {
   type StoredResult,
 } from "../src/ledger/results/stored-results.ts";
 import { silentLogger } from "../src/logger.ts";
+import type { ModelCache } from "../src/models/cache/model-cache.ts";
 import { PhotoReader } from "../src/pipeline/photos/photo-reader.ts";
-import { type CountOptions, countRecipe } from "../src/pipeline/run/count-recipe.ts";
+import {
+  type CountOptions,
+  type CountRecipe,
+  countRecipe,
+} from "../src/pipeline/recipe/count-recipe.ts";
 import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
-import type { TestQueue } from "./fleet.fixture.ts";
+import { TestQueue } from "./fleet.fixture.ts";
+import { uniqueName } from "./servers/redis-server.ts";
 
 /** A small photo; two numbers make two contents. */
 export async function encodePhoto(number: number): Promise<Buffer> {
@@ -61,6 +69,7 @@ export class OwnCache implements AsyncDisposable {
 export class PhotosToCount implements AsyncDisposable {
   readonly folder: string;
   readonly count: CountOptions;
+  readonly recipe: CountRecipe;
   readonly ledger: Ledger;
   readonly store: ResultStore;
   readonly #stack: AsyncDisposableStack;
@@ -68,13 +77,14 @@ export class PhotosToCount implements AsyncDisposable {
 
   private constructor(
     stack: AsyncDisposableStack,
-    parts: Pick<PhotosToCount, "folder" | "count" | "ledger" | "store">,
+    parts: Pick<PhotosToCount, "folder" | "count" | "recipe" | "ledger" | "store">,
     results: string,
   ) {
     this.#stack = stack;
     this.#results = results;
     this.folder = parts.folder;
     this.count = parts.count;
+    this.recipe = parts.recipe;
     this.ledger = parts.ledger;
     this.store = parts.store;
   }
@@ -95,13 +105,13 @@ export class PhotosToCount implements AsyncDisposable {
     };
     const location = results ?? join(base, "results.db");
     const ledger = stack.use(await openLedger(location));
-    const store = await ResultStore.open(ledger, (await countRecipe(count)).recipe);
-    return new PhotosToCount(stack.move(), { folder, count, ledger, store }, location);
+    const recipe = await countRecipe(count);
+    const store = await ResultStore.open(ledger, recipe.recipe);
+    return new PhotosToCount(stack.move(), { folder, count, recipe, ledger, store }, location);
   }
 
   get settings(): CountSettings {
-    const { hash: recipeHash } = this.store.recipe;
-    return { results: this.#results, count: this.count, recipeHash };
+    return { results: this.#results };
   }
 
   photo(number: number): string {
@@ -118,14 +128,26 @@ export class PhotosToCount implements AsyncDisposable {
     return await enqueuePhotos({ queue, store: this.store, photos, ...options });
   }
 
+  /** The queue of these photos' recipe, in the catalogue of the queue of that name. */
+  async openQueue(connection: string, name = uniqueName("fleet")): Promise<TestQueue> {
+    const { recipe, count, ledger } = this;
+    await using queues = await FleetQueues.open({ connection, queue: name });
+    await queues.add({ count, recipe, ledger });
+    return new TestQueue(
+      connection,
+      recipeQueuePlace({ connection, queue: name }, recipe.recipe.hash),
+    );
+  }
+
   /** A worker in this process, as a worker process has it. */
   async startWorker(
     { name: queue, connection }: Pick<TestQueue, "name" | "connection">,
     settings: Partial<CountSettings> = {},
-  ): Promise<AsyncDisposable & { readonly worker: FleetWorker }> {
+    options: Partial<RecipeWorkersOptions> = {},
+  ): Promise<AsyncDisposable & { readonly worker: QueueWorker; readonly cache: ModelCache }> {
     await using stack = new AsyncDisposableStack();
     const setup = stack.use(
-      await setUpCounting({
+      setUpCounting({
         name: "cpu0@host",
         workerId: 0,
         kind: "cpu",
@@ -137,24 +159,21 @@ export class PhotosToCount implements AsyncDisposable {
         settings: { ...this.settings, ...settings },
       }),
     );
-    const worker = stack.use(
-      createWorker(setup.task, {
-        connection,
-        queue,
-        name: "cpu0@host",
-        attempts: 2,
-        backoffMs: 1,
-        lockDurationMs: 1000,
-        stalledIntervalMs: 200,
-        cache: setup.cache,
-        parse: setup.parse,
-        prepare: (signal) => setup.prove(signal),
-      }),
-    );
-    await worker.ready;
+    const worker = setup.openWorker({
+      connection,
+      queue,
+      name: "cpu0@host",
+      attempts: 2,
+      backoffMs: 1,
+      lockDurationMs: 1000,
+      stalledIntervalMs: 200,
+      ...options,
+    });
+    await worker.start();
     const owned = stack.move();
     return {
-      worker: worker as FleetWorker,
+      worker,
+      cache: setup.cache!,
       [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
     };
   }

@@ -1,15 +1,16 @@
 /** The fleet's own task: photos from a queue are counted, and recorded once. */
 import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
-import { copyFile, mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, rename, writeFile } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { countWorkerUrl } from "../src/fleet/count/count-settings.ts";
+import { setTimeout as sleep } from "node:timers/promises";
 import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
+import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
+import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { PhotoJob } from "../src/pipeline/run/photo-job.ts";
-import { TestQueue } from "./fleet.fixture.ts";
 import {
   collect,
   encodePhoto,
@@ -17,7 +18,6 @@ import {
   PhotosToCount,
   untilDone,
 } from "./fleet-photos.fixture.ts";
-import { TestFleet } from "./fleet-supervisor.fixture.ts";
 import { openRedis, type RedisForTests } from "./servers/redis-server.ts";
 
 let redis: RedisForTests;
@@ -35,7 +35,7 @@ after(async () => {
 describe("a worker that counts", () => {
   test("records what `orangery run` records, under the same recipe", async () => {
     await using photos = await PhotosToCount.create(3);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await photos.enqueue(queue.queue);
     {
       await using _worker = await photos.startWorker(queue);
@@ -63,7 +63,7 @@ describe("a worker that counts", () => {
 
   test("does a job that is given again at once, and changes nothing", async () => {
     await using photos = await PhotosToCount.create(1);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await using _worker = await photos.startWorker(queue);
     const data = { photo: photos.photo(0), recipe: photos.store.recipe.hash };
     assert.deepEqual(await queue.result(await queue.add(data)), { outcome: "counted", objects: 0 });
@@ -75,7 +75,7 @@ describe("a worker that counts", () => {
   test("gives photos of identical bytes one result", async () => {
     await using photos = await PhotosToCount.create(1);
     await copyFile(photos.photo(0), photos.photo(1));
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await photos.enqueue(queue.queue);
     await using _worker = await photos.startWorker(queue);
     await untilDone(queue.queue);
@@ -90,7 +90,7 @@ describe("a worker that counts", () => {
   test("counts photos that have moved once, also those that failed", async () => {
     await using photos = await PhotosToCount.create(2);
     await writeFile(photos.photo(2), "no photo");
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await using _worker = await photos.startWorker(queue);
     await photos.enqueue(queue.queue);
     await untilDone(queue.queue);
@@ -117,7 +117,7 @@ describe("a worker that counts", () => {
   test("records why a photo has no result, and forgets it when the photo has one", async () => {
     await using photos = await PhotosToCount.create(2);
     await writeFile(photos.photo(2), "no photo");
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await photos.enqueue(queue.queue);
     await using _worker = await photos.startWorker(queue);
     await untilDone(queue.queue);
@@ -136,7 +136,7 @@ describe("a worker that counts", () => {
 
   test("records a passing failure only after the last attempt", async () => {
     await using photos = await PhotosToCount.create(0);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     let asked = 0;
     await using server = await serve((_url, response) => {
       asked++;
@@ -152,17 +152,17 @@ describe("a worker that counts", () => {
 
   test("refuses a job for another recipe, and records nothing of it", async () => {
     await using photos = await PhotosToCount.create(1);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await using _worker = await photos.startWorker(queue);
     const recipe = "0".repeat(64);
     const job = await queue.add({ photo: photos.photo(0), recipe });
-    await assert.rejects(queue.result(job), /JOB_OTHER_RECIPE/);
+    await assert.rejects(queue.result(job), /JOB_DATA_INVALID: Expected a job for the recipe/);
     assert.deepEqual([await photos.results(), await photos.failures()], [[], {}]);
   });
 
   test("refuses data that name no photo, without printing what a URL hides", async () => {
     await using photos = await PhotosToCount.create(0);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await using _worker = await photos.startWorker(queue);
     const job = await queue.add({ photo: "https://user:word@host/a.jpg?X-Amz-Signature=5ec7e7" });
     await assert.rejects(queue.result(job), (error: Error) => {
@@ -176,7 +176,7 @@ describe("a worker that counts", () => {
 describe("photos by URL", () => {
   test("are fetched by their whole name, and recorded without what it hides", async () => {
     await using photos = await PhotosToCount.create(1);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     await using server = await serve((url, response) => {
       if (url.includes("X-Amz-Signature=5ec7e7")) createReadStream(photos.photo(0)).pipe(response);
       else response.writeHead(403).end();
@@ -192,7 +192,7 @@ describe("photos by URL", () => {
 
   test("of private addresses are refused unless they are allowed", async () => {
     await using photos = await PhotosToCount.create(0);
-    await using queue = new TestQueue(redis.url);
+    await using queue = await photos.openQueue(redis.url);
     let asked = 0;
     await using server = await serve((_url, response) => {
       asked++;
@@ -206,22 +206,65 @@ describe("photos by URL", () => {
   });
 });
 
-test("a worker process that finds another model than the first takes no job", async () => {
-  await using photos = await PhotosToCount.create(1);
-  await using queue = new TestQueue(redis.url);
-  await using fleet = new TestFleet(queue, { task: countWorkerUrl, settings: photos.settings });
-  await fleet.until("ready");
-  const model = photos.count.detect.file;
-  await rename(model, `${model}.old`);
-  await writeFile(model, "another model");
-  fleet.supervisor.recycle();
-  const [failed] = await fleet.until("failed");
-  assert.match(failed!.reason, /to stay as it was when the workers were started/);
-  // The old process works on with what it has loaded.
-  await photos.enqueue(queue.queue);
-  await untilDone(queue.queue);
-  assert.equal((await photos.results()).length, 1);
-  await rm(`${model}.old`);
+describe("a recipe whose model is not where it was", () => {
+  test("is left to others, without a failure, until the model is found", async () => {
+    await using photos = await PhotosToCount.create(2);
+    await using queue = await photos.openQueue(redis.url);
+    await photos.enqueue(queue.queue);
+    const model = photos.count.detect.file;
+    await rename(model, `${model}.old`);
+    await writeFile(model, "another model");
+    await using queues = await FleetQueues.open({ connection: redis.url, queue: queue.name });
+    const follow = { followMs: 20, retryMs: 20 };
+    await using _worker = await photos.startWorker(queue, {}, follow);
+    const { recipes, workers } = await readFleetStatus(queues);
+    assert.deepEqual(recipes[0]!.workers, []);
+    const [left] = workers[0]!.notServed!;
+    assert.equal(left!.name, "detect");
+    assert.match(
+      left!.reason,
+      /^MODEL_NOT_FOUND: Expected the model detect\.onnx .*other contents/,
+    );
+    assert.deepEqual(await photos.failures(), {});
+    assert.equal(await queue.queue.getWaitingCount(), 2);
+    {
+      // Another worker has the model, under another name.
+      const models = [dirname(model)];
+      await rename(`${model}.old`, join(dirname(model), "renamed.onnx"));
+      await using _other = await photos.startWorker(queue, { models });
+      await untilDone(queue.queue);
+    }
+    assert.equal((await photos.results()).length, 2);
+    // The first one serves the recipe, too, once it has the model.
+    await rename(join(dirname(model), "renamed.onnx"), model);
+    await writeFile(photos.photo(2), await encodePhoto(7));
+    await photos.enqueue(queue.queue);
+    await untilDone(queue.queue);
+    assert.equal((await photos.results()).length, 3);
+  });
+
+  test("gives its jobs back when the model is lost on the way", async () => {
+    await using photos = await PhotosToCount.create(3);
+    await using queue = await photos.openQueue(redis.url);
+    const model = photos.count.detect.file;
+    // Too little for a model: it is loaded again whenever it is needed.
+    const budget = { memoryBudgetBytes: 1 };
+    await using worker = await photos.startWorker(queue, budget, { followMs: 20, retryMs: 20 });
+    await copyFile(model, `${model}.old`);
+    await writeFile(model, "another model");
+    await sleep(50);
+    const { cache } = worker;
+    await cache.clear();
+    await photos.enqueue(queue.queue);
+    while ((await queue.queue.getWaitingCount()) < 3 || worker.worker.counts.active > 0) {
+      await sleep(10);
+    }
+    assert.deepEqual(await photos.failures(), {});
+    await rename(`${model}.old`, model);
+    await untilDone(queue.queue);
+    assert.equal((await photos.results()).length, 3);
+    assert.equal(worker.worker.counts.failed, 0);
+  });
 });
 
 interface TestServer extends AsyncDisposable {

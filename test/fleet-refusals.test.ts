@@ -8,7 +8,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { ErrorCode, OrangeryError } from "../src/errors.ts";
 import { createWorker, type FleetWorkerOptions } from "../src/fleet/bullmq.ts";
-import { refuseOtherRecipe } from "../src/fleet/count/queue-recipe.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
 import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
@@ -215,11 +214,10 @@ describe("a Redis", () => {
       if (isReadable) {
         await using opened = await open();
         await using photos = await PhotosToCount.create(1);
-        await refuseOtherRecipe(opened.bullmq, photos.store.recipe.hash);
+        assert.equal(await retryFailed(opened.bullmq), 0);
+        await assert.rejects(photos.openQueue(connection, queue), isRefusal);
         await assert.rejects(photos.enqueue(opened.bullmq), isRefusal);
         assert.equal((await readQueueStatus(opened.bullmq)).waiting, 0);
-        // There is nothing to retry, so nothing is written.
-        assert.equal(await retryFailed(opened.bullmq), 0);
       } else await assert.rejects(open(), isRefusal);
       const lines: LogLine[] = [];
       const options = { connection, queue, logger: recordingLogger(lines) };
@@ -338,16 +336,16 @@ describe("a worker goes on, and has lost nothing, after a Redis", () => {
 test("a queue in a cluster works, its name in braces", async () => {
   await using stack = new AsyncDisposableStack();
   const [connection, name] = [await startCluster(stack), "{photos}"];
-  await using opened = await OpenQueue.open({ connection, queue: name });
   await using photos = await PhotosToCount.create(3);
-  assert.equal((await photos.enqueue(opened.bullmq)).added, 3);
+  await using opened = await photos.openQueue(connection, name);
+  assert.equal((await photos.enqueue(opened.queue)).added, 3);
   {
     await using _worker = await photos.startWorker({ name, connection });
-    await untilDone(opened.bullmq);
+    await untilDone(opened.queue);
   }
   assert.equal((await photos.results()).length, 3);
-  assert.equal((await readQueueStatus(opened.bullmq)).done, 3);
-  assert.equal(await retryFailed(opened.bullmq), 0);
+  assert.equal((await readQueueStatus(opened.queue)).done, 3);
+  assert.equal(await retryFailed(opened.queue), 0);
 });
 
 test("the rights in docs/deploy.md are all that a queue needs", async () => {
@@ -362,8 +360,13 @@ test("the rights in docs/deploy.md are all that a queue needs", async () => {
   const queue = "photos";
   await using opened = await OpenQueue.open({ connection, queue });
   await using photos = await PhotosToCount.create(3);
-  await photos.enqueue(opened.bullmq);
-  await refuseOtherRecipe(opened.bullmq, photos.store.recipe.hash);
+  {
+    await using ofRecipe = await photos.openQueue(connection, queue);
+    await photos.enqueue(ofRecipe.queue);
+    await using _counting = await photos.startWorker({ name: queue, connection });
+    await untilDone(ofRecipe.queue);
+    assert.equal((await photos.results()).length, 3);
+  }
   await opened.bullmq.add("job", "fails once");
   const work: Work<unknown, unknown> = async (payload, { attempt, log, progress }) => {
     progress(50);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Job, Queue, QueueEvents } from "bullmq";
 import { Redis } from "ioredis";
-import { toConnectionOptions } from "../src/fleet/queue/redis-connection.ts";
+import { type QueuePlace, toConnectionOptions } from "../src/fleet/queue/redis-connection.ts";
 import type { Logger } from "../src/logger.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";
@@ -12,15 +12,19 @@ import { uniqueName } from "./servers/redis-server.ts";
 
 /** A queue of its own that is gone, jobs and all, when it is disposed. */
 export class TestQueue implements AsyncDisposable {
-  readonly name = uniqueName("fleet");
+  /** What a worker is given. */
+  readonly name: string;
   readonly connection: string;
+  /** Where the jobs are. */
   readonly queue: Queue;
   readonly #events: QueueEvents;
 
-  constructor(url: string) {
+  constructor(url: string, place: Partial<QueuePlace> = {}) {
+    const { queue = uniqueName("fleet"), label = queue, prefix = "bull" } = place;
+    this.name = label;
     this.connection = url;
-    this.queue = new Queue(this.name, { connection: toConnectionOptions(url) });
-    this.#events = new QueueEvents(this.name, { connection: toConnectionOptions(url) });
+    this.queue = new Queue(queue, { connection: toConnectionOptions(url), prefix });
+    this.#events = new QueueEvents(queue, { connection: toConnectionOptions(url), prefix });
     // Many jobs are waited for at once.
     this.queue.setMaxListeners(0);
     this.#events.setMaxListeners(0);
@@ -60,6 +64,9 @@ export class TestQueue implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#events.close();
     await this.queue.obliterate({ force: true });
+    const client = await this.queue.getBackend().client;
+    const ours = ["recipes", "results"].map((key) => `bull:${this.name}:orangery:${key}`);
+    await client.del(...ours);
     await this.queue.close();
   }
 }

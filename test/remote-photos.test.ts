@@ -8,7 +8,6 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { PhotoJob } from "../src/pipeline/run/photo-job.ts";
-import { TestQueue } from "./fleet.fixture.ts";
 import { collect, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
 import { openRedis } from "./servers/redis-server.ts";
 import { startS3Server } from "./servers/s3-server.ts";
@@ -63,7 +62,7 @@ test("a folder of a bucket is run, drawn, and not done again", async () => {
 
 test("a folder of a bucket is enqueued and counted, and then known", async () => {
   await using redis = await openRedis();
-  await using queue = new TestQueue(redis.url);
+  await using queue = await photos.openQueue(redis.url);
   const names = ["s3://trays/2026"];
   assert.equal((await photos.enqueue(queue.queue, names)).added, 2);
   await using _worker = await photos.startWorker(queue);

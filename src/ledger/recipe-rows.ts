@@ -2,15 +2,19 @@ import type { Transaction } from "kysely";
 import type { Recipe } from "./recipe.ts";
 import type { LedgerTables } from "./schema/tables.ts";
 
-/** Returns the id of a recipe, and saves the recipe where it is new. */
+/** Returns the id of a recipe, and saves the recipe where it is new, or its name where that is. */
 export async function saveRecipe(
   transaction: Transaction<LedgerTables>,
-  { hash, json }: Recipe,
+  { hash, json, name }: Recipe,
 ): Promise<number> {
   await transaction
     .insertInto("recipe")
-    .values({ hash, recipe: json })
-    .onConflict((conflict) => conflict.column("hash").doNothing())
+    .values({ hash, recipe: json, name: name ?? null })
+    .onConflict((conflict) => {
+      const known = conflict.column("hash");
+      if (name === undefined) return known.doNothing();
+      return known.doUpdateSet({ name }).where("recipe.name", "is distinct from", name);
+    })
     .execute();
   const { id } = await transaction
     .selectFrom("recipe")

@@ -20,6 +20,8 @@ export interface Recipe {
   readonly json: string;
   /** SHA-256 of `json`, lower-case hex. */
   readonly hash: string;
+  /** For people. It decides nothing, and two recipes may have the same. */
+  readonly name?: string | undefined;
 }
 
 /**

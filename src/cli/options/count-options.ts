@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CountOptions } from "../../pipeline/run/count-recipe.ts";
+import type { CountOptions } from "../../pipeline/recipe/count-recipe.ts";
 import { modelFromCaller } from "./caller-paths.ts";
 import {
   addDetectionOptions,

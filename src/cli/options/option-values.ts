@@ -12,6 +12,14 @@ export function parseCount(text: string): number {
   throw expected("a whole number from 1 up", text);
 }
 
+/** Returns a number of bytes: `500M`, `4G`, `1.5GiB`, each unit 1,024 times the one before. */
+export function parseBytes(text: string): number {
+  const [, number, unit = ""] = /^([\d.]+) ?([KMGT]?)(?:i?B)?$/i.exec(text) ?? [];
+  const bytes = parseDecimal(number ?? "") * 1024 ** " KMGT".indexOf(unit.toUpperCase() || " ");
+  if (bytes >= 1) return Math.round(bytes);
+  throw expected("bytes as in 500M or 4G", text);
+}
+
 /** Gathers the values of an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

@@ -10,7 +10,7 @@ import { ResultWriter } from "../../ledger/results/result-writer.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { failureCases } from "../../pipeline/photos/photo-failures.fixture.ts";
 import type { PhotoBytes } from "../../pipeline/photos/read-photo.ts";
-import { countRecipe } from "../../pipeline/run/count-recipe.ts";
+import { countRecipe } from "../../pipeline/recipe/count-recipe.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
 import { encodePicture } from "../../vision/photo/picture-file.ts";

@@ -1,4 +1,5 @@
-import { OrangeryError } from "../../errors.ts";
+import { untilAborted } from "../../base/abort.ts";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { ReadPhotoState, ResultStore } from "../../ledger/results/result-store.ts";
 import type { ResultWriter } from "../../ledger/results/result-writer.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
@@ -8,24 +9,29 @@ import { PhotoPipeline, type PhotoPipelineOptions } from "../../pipeline/count/p
 import { goneFiles } from "../../pipeline/photos/gone-files.ts";
 import { photoFailureOf } from "../../pipeline/photos/photo-failure.ts";
 import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
-import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/run/count-recipe.ts";
+import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/recipe/count-recipe.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import { ModelTask, type ModelTaskOptions } from "../../tasks/model-task.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
 import { type PhotoJobData, toPhotoIdentity } from "./photo-job-data.ts";
-import { otherRecipe } from "./queue-recipe.ts";
 
 export interface CountPhotoOptions
   extends ModelTaskOptions,
     Pick<PhotoPipelineOptions, "maxPixels"> {
-  /** How to count. `cache` has the models, as `detect` and `segment`. */
   readonly count: CountOptions;
+  /** The names that `cache` has the models by. Default: `detect` and `segment`. */
+  readonly modelNames?: { readonly [role in ModelRole]?: string | undefined } | undefined;
   /** The hashes of the models' contents; results of other contents are never recorded. */
   readonly sha256: CountRecipe["sha256"];
   /** Where results go, under the recipe that `count` makes. */
   readonly store: ResultStore;
   readonly writer: ResultWriter;
   readonly photos: Pick<PhotoReader, "read">;
+  /**
+   * Called when a model cannot be had any more. The job then waits for its end, as others may have
+   * the model: whoever is called has the worker give its jobs back. Default: the job fails.
+   */
+  readonly onModelLost?: ((error: OrangeryError) => void) | undefined;
 }
 
 /** The outcome for a photo. `known`: identical bytes had a result already. */
@@ -57,6 +63,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
       return await this.#count(payload, context);
     } catch (error) {
       context.signal.throwIfAborted();
+      await this.#leaveToOthers(error, context.signal);
       const failure = photoFailureOf(error);
       if (failure === undefined || failure.isCertain) throw error;
       // The queue tries it again, whatever the error says of itself.
@@ -110,6 +117,14 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     await store.recordFailure({ ...photo, reason: failure.reason });
   }
 
+  /** Waits for the end of a job whose model is gone: what this worker cannot do, another may. */
+  async #leaveToOthers(error: unknown, signal: AbortSignal): Promise<void> {
+    const { onModelLost } = this.#options;
+    if (onModelLost === undefined || !isOrangeryError(error) || error.blames !== "model") return;
+    onModelLost(error);
+    await untilAborted(new Promise<never>(() => {}), signal);
+  }
+
   /** Of the models that this execution leases. */
   async #pipeline(): Promise<PhotoPipeline> {
     const { count, maxPixels } = this.#options;
@@ -129,15 +144,21 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
   }
 
   async #verifiedModel(role: ModelRole): Promise<YoloModel> {
-    const model = await this.model(role);
-    if (model.sha256 !== this.#options.sha256[role]) throw changedModel(model.file);
+    const { modelNames, sha256 } = this.#options;
+    const model = await this.model(modelNames?.[role] ?? role);
+    if (model.sha256 !== sha256[role]) throw changedModel(model.file);
     return model;
   }
 
   #refuseOtherRecipe({ recipe }: PhotoJobData): void {
     const { hash } = this.#options.store.recipe;
     if (recipe === hash) return;
-    throw otherRecipe({ expected: hash, came: recipe });
+    throw new OrangeryError(
+      "JOB_DATA_INVALID",
+      `Expected a job for the recipe ${hash} in this queue, got one for ${recipe}. ` +
+        "Add photos with `orangery enqueue`.",
+      { details: { expected: hash, came: recipe } },
+    );
   }
 }
 
@@ -145,8 +166,8 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
 export function changedModel(file: string): OrangeryError {
   return new OrangeryError(
     "MODEL_LOAD_FAILED",
-    `Expected ${file} to stay as it was when the workers were started, but it has changed since. ` +
-      "Put it back, or start the workers again: their results will be new ones.",
+    `Expected ${file} to have the contents that the recipe names, but it has changed since. ` +
+      "Put it back, or into a folder that --models names.",
     { details: { file } },
   );
 }

@@ -1,14 +1,16 @@
 import { extname } from "node:path";
 import type { PhotoPipelineOptions } from "../../pipeline/count/photo-pipeline.ts";
-import type { CountOptions } from "../../pipeline/run/count-recipe.ts";
 
 /** What a supervisor passes to the processes that count on photos. */
 export interface CountSettings extends Pick<PhotoPipelineOptions, "maxPixels"> {
-  /** The results file, or the URL of a database. */
-  readonly results: string;
-  readonly count: CountOptions;
-  /** Of the recipe that `count` made when the workers were started. */
-  readonly recipeHash: string;
+  /** The results file, or the URL of a database. Default: where the queue says. */
+  readonly results?: string | undefined;
+  /** Folders and buckets in which models are looked for that are not where a recipe says. */
+  readonly models?: readonly string[] | undefined;
+  /** Serve only these, by their names or the beginnings of their hashes. Default: all. */
+  readonly recipes?: readonly string[] | undefined;
+  /** The most memory that loaded models may take in a process. Default: no limit. */
+  readonly memoryBudgetBytes?: number | undefined;
   readonly allowPrivateAddresses?: boolean | undefined;
 }
 

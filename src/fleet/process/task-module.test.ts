@@ -22,6 +22,7 @@ describe("a module of tasks", () => {
     await using models = await TinyModels.create();
     const given = { ...slot, models: { detect: models.files.detect } };
     await using setup = await setUpTask(classModule, given);
+    assert.ok("task" in setup);
     await setup.prove(new AbortController().signal);
     assert.deepEqual(
       setup.cache?.info().models.map(({ name, device, workerId }) => [name, device, workerId]),
@@ -34,6 +35,7 @@ describe("a module of tasks", () => {
 
   test("has proved nothing where its models do not load", async () => {
     await using setup = await setUpTask(classModule, slot);
+    assert.ok("task" in setup);
     await assert.rejects(setup.prove(new AbortController().signal), { code: "MODEL_NOT_FOUND" });
   });
 

@@ -4,8 +4,10 @@ import { ModelCache } from "../../models/cache/model-cache.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import type { PayloadParser } from "../jobs/job-data.ts";
 import type { ModelTaskClass } from "../worker/create-worker.ts";
+import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import type { DeviceSlot } from "./device-slot.ts";
 import { importTaskModule, unusableModule } from "./import-task-module.ts";
+import type { QueueWorker } from "./queue-worker.ts";
 
 /** Where a task will work: what the function of a task module is called with. */
 export interface TaskEnvironment extends DeviceSlot {
@@ -28,8 +30,16 @@ export interface TaskSetup<Payload = unknown, Result = unknown> extends AsyncDis
   prove(signal: AbortSignal): Promise<void>;
 }
 
+/** Workers of another kind than that of one task, and what belongs to them. */
+export interface WorkerSetup extends AsyncDisposable {
+  readonly cache?: ModelCache | undefined;
+  openWorker(options: FleetWorkerOptions): QueueWorker;
+}
+
 /** The default export of a task module, if it is not a class of tasks. */
-export type SetUpTask = (environment: TaskEnvironment) => TaskSetup | Promise<TaskSetup>;
+export type SetUpTask = (
+  environment: TaskEnvironment,
+) => TaskSetup | WorkerSetup | Promise<TaskSetup | WorkerSetup>;
 
 /** What a module exports that is given to `orangery worker --task <module>`. */
 export interface TaskModule {
@@ -50,7 +60,7 @@ export interface TaskModule {
 export async function setUpTask(
   moduleUrl: string,
   environment: TaskEnvironment,
-): Promise<TaskSetup> {
+): Promise<TaskSetup | WorkerSetup> {
   const module: Partial<TaskModule> = await importTaskModule(moduleUrl);
   const { default: exported } = module;
   if (typeof exported !== "function" || isOtherClass(exported)) {

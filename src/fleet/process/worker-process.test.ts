@@ -6,9 +6,10 @@ import { OrangeryError } from "../../errors.ts";
 import { silentLogger } from "../../logger.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import type { NotingSettings } from "./noting-module.fixture.ts";
+import type { QueueWorker } from "./queue-worker.ts";
 import type { TaskSetup } from "./task-module.ts";
 import type { WorkerMessage } from "./worker-messages.ts";
-import { type QueueWorker, WorkerProcess } from "./worker-process.ts";
+import { WorkerProcess } from "./worker-process.ts";
 
 /** A worker process without a process and without a queue; `steps` is what happens. */
 function start({ kind = "cpu" }: { kind?: "cpu" | "gpu" } = {}) {

@@ -1,19 +1,12 @@
 import type { Logger } from "../../logger.ts";
 import { pingQueue, RedisPulse } from "../queue/redis-pulse.ts";
 import { createWorker } from "../worker/create-worker.ts";
-import type { FleetWorker } from "../worker/fleet-worker.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import { ProcessStats } from "./process-stats.ts";
+import type { QueueWorker } from "./queue-worker.ts";
 import { toStartFailure } from "./start-failure.ts";
-import { setUpTask, type TaskSetup } from "./task-module.ts";
+import { setUpTask, type TaskSetup, type WorkerSetup } from "./task-module.ts";
 import type { WorkerConfig, WorkerMessage, WorkerOrder } from "./worker-messages.ts";
-
-/** What a process needs of the worker in it. */
-export interface QueueWorker
-  extends Pick<FleetWorker, "ready" | "start" | "close" | "counts" | "metrics" | "trouble"> {
-  /** Asks the queue's server for an answer. */
-  ping(): Promise<void>;
-}
 
 export interface WorkerProcessOptions {
   readonly config: WorkerConfig;
@@ -38,7 +31,7 @@ const metricsPeriodMs = 1_000;
 export class WorkerProcess {
   readonly #options: WorkerProcessOptions;
   readonly #leaving = Promise.withResolvers<void>();
-  #setup: TaskSetup | undefined;
+  #setup: TaskSetup | WorkerSetup | undefined;
   #worker: QueueWorker | undefined;
   #stats = new ProcessStats(undefined);
   #pulse: RedisPulse | undefined;
@@ -100,20 +93,27 @@ export class WorkerProcess {
     this.#setup = setup;
     this.#stats = new ProcessStats(setup.cache);
     if (this.#deadlineMs !== undefined) return;
-    this.#worker = openWorker(setup, {
+    const workerOptions: FleetWorkerOptions = {
       concurrency: slot.kind === "gpu" ? 4 : 2,
       ...worker,
       queue,
       connection,
       name: slot.name,
+      workerId: slot.workerId,
       logger,
       autostart: false,
-      parse: setup.parse,
-      telemetry: setup.telemetry,
       cache: setup.cache,
-      prepare: (signal: AbortSignal) => setup.prove(signal),
       onJobEnd: () => this.#countTask(),
-    });
+    };
+    this.#worker =
+      "openWorker" in setup
+        ? setup.openWorker(workerOptions)
+        : openWorker(setup, {
+            ...workerOptions,
+            parse: setup.parse,
+            telemetry: setup.telemetry,
+            prepare: (signal: AbortSignal) => setup.prove(signal),
+          });
     const opened = this.#worker;
     await opened.ready;
     this.#pulse = new RedisPulse(() => opened.ping());

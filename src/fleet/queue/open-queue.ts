@@ -17,11 +17,13 @@ export interface OpenQueueOptions extends QueuePlace {
 export class OpenQueue implements AsyncDisposable {
   readonly bullmq: Queue;
   readonly #options: OpenQueueOptions;
+  readonly #label: string;
   readonly #refused = Promise.withResolvers<never>();
   #trouble: OrangeryError | undefined;
 
   private constructor(options: OpenQueueOptions) {
     const { connection, queue, prefix } = options;
+    this.#label = options.label ?? queue;
     this.#options = options;
     this.#refused.promise.catch(() => {});
     this.bullmq = new Queue(queue, {
@@ -30,7 +32,7 @@ export class OpenQueue implements AsyncDisposable {
       // Its warnings would go to the console.
       skipVersionCheck: true,
     });
-    this.bullmq.on("error", (error) => this.#report(toQueueTrouble(error, queue)));
+    this.bullmq.on("error", (error) => this.#report(toQueueTrouble(error, this.#label)));
   }
 
   /** @throws `INVALID_ARGUMENT`, `QUEUE_…`, or the signal's reason */
@@ -60,7 +62,9 @@ export class OpenQueue implements AsyncDisposable {
   ): Promise<T> {
     using timeout = new FollowingController(signal, { timeoutMs: this.#timeoutMs });
     try {
-      return await withQueueErrors(this.bullmq, () => untilAborted(answer, timeout.signal));
+      return await withQueueErrors({ name: this.#label }, () =>
+        untilAborted(answer, timeout.signal),
+      );
     } catch (error) {
       if (timeout.signal.aborted && !signal?.aborted) throw await this.#explainSilence();
       throw error;

@@ -14,6 +14,8 @@ export interface QueuePlace {
   readonly queue: string;
   /** What BullMQ's keys begin with, if not with `bull`. */
   readonly prefix?: string | undefined;
+  /** What logs and errors call the queue. Default: its name. */
+  readonly label?: string | undefined;
 }
 
 /** Redis is back within a second or two of a restart, and somebody waits: ask often. */

@@ -11,6 +11,10 @@ export interface WorkerStatus {
   readonly devices: readonly string[];
   /** The loaded models, by the names that the tasks use. */
   readonly models: readonly string[];
+  /** The recipes that it serves; undefined for a worker of tasks. */
+  readonly recipes?: readonly ServedRecipe[] | undefined;
+  /** Recipes of the queue that it cannot serve, and why. */
+  readonly notServed?: readonly NotServed[] | undefined;
   /** Memory of its process, and of that process on GPUs. */
   readonly processBytes: number;
   readonly gpuBytes: number;
@@ -20,6 +24,17 @@ export interface WorkerStatus {
   readonly ended: number;
   /** Jobs per second, over the last half minute. */
   readonly perSecond: number;
+}
+
+export interface ServedRecipe {
+  readonly name: string;
+  readonly hash: string;
+}
+
+/** A recipe that a worker leaves to others. */
+export interface NotServed extends ServedRecipe {
+  /** As in `MODEL_NOT_FOUND: Expected …`. */
+  readonly reason: string;
 }
 
 /** A worker that has published nothing for this long is gone, or cut off. */
@@ -33,21 +48,21 @@ const statusKeyOf = (field: string) => `orangery:worker:${field}`;
 
 /** The place of one worker's status in the queue's Redis. */
 export class PublishedStatus {
-  readonly #worker: Worker;
+  readonly #queue: Queue | Worker;
   readonly #field: string;
   readonly #indexKey: string;
   readonly #statusKey: string;
 
-  constructor(worker: Worker, name: string) {
-    this.#worker = worker;
+  constructor(queue: Queue | Worker, name: string) {
+    this.#queue = queue;
     // While a process is replaced, two processes have the same name.
     this.#field = `${name}#${process.pid}`;
-    this.#indexKey = worker.toKey(index);
-    this.#statusKey = worker.toKey(statusKeyOf(this.#field));
+    this.#indexKey = queue.toKey(index);
+    this.#statusKey = queue.toKey(statusKeyOf(this.#field));
   }
 
   async write(status: WorkerStatus): Promise<void> {
-    const client = await this.#worker.getBackend().client;
+    const client = await this.#queue.getBackend().client;
     await Promise.all([
       client.set(this.#statusKey, JSON.stringify(status), { PX: lifetimeMs }),
       client.hset(this.#indexKey, { [this.#field]: status.startedAt }),
@@ -55,7 +70,7 @@ export class PublishedStatus {
   }
 
   async remove(): Promise<void> {
-    const client = await this.#worker.getBackend().client;
+    const client = await this.#queue.getBackend().client;
     await Promise.all([client.del(this.#statusKey), client.hdel(this.#indexKey, this.#field)]);
   }
 }

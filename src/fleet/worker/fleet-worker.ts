@@ -53,6 +53,8 @@ export interface FleetWorkerParts<Payload, Result>
   readonly cache: ModelCache;
   /** A cache that goes with the worker. */
   readonly ownedCache: AsyncDisposable | undefined;
+  /** Counts for several workers together; their maker disposes it. Default: one of its own. */
+  readonly metrics?: WorkerMetrics | undefined;
   readonly prepare: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -87,9 +89,10 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   #isReached = false;
 
   constructor(parts: FleetWorkerParts<Payload, Result>) {
-    const { name, queue, cache, ownedCache, onJobEnd, autostart } = parts;
+    const { name, label = parts.queue, cache, ownedCache, onJobEnd, autostart } = parts;
     this.name = name;
-    this.queue = queue;
+    this.queue = label;
+    const queue = label;
     const logger = parts.logger.child({ worker: name, queue });
     this.#logger = logger;
     this.#patience = new QueuePatience({ queue, logger });
@@ -116,7 +119,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       onTimings: (timingsMs) => this.#metrics.observeTimings(timingsMs),
     });
     const active = () => this.#processor.active;
-    this.#metrics = new WorkerMetrics({ worker: name, cache, active });
+    this.#metrics = parts.metrics ?? new WorkerMetrics({ worker: name, cache, active });
     let heartbeat: WorkerHeartbeat | undefined;
     this.#life = new WorkerLife({
       source: this.bullmq,
@@ -140,7 +143,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
         leaving.abort(leavingReason);
       },
       release: async () => {
-        this.#metrics[Symbol.dispose]();
+        if (parts.metrics === undefined) this.#metrics[Symbol.dispose]();
         await locks[Symbol.asyncDispose]();
         await ownedCache?.[Symbol.asyncDispose]();
         // One that never became ready has done nothing.

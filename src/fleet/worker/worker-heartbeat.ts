@@ -10,6 +10,8 @@ export interface WorkerHeartbeatOptions {
   /** Running jobs, and jobs that have ended since the worker started. */
   readonly counts: () => { readonly active: number; readonly ended: number };
   readonly status: Pick<PublishedStatus, "write" | "remove">;
+  /** What a worker of several recipes adds. */
+  readonly recipes?: (() => Pick<WorkerStatus, "recipes" | "notServed">) | undefined;
   /** Default 2 s. */
   readonly periodMs?: number;
 }
@@ -47,7 +49,7 @@ export class WorkerHeartbeat implements Disposable {
   }
 
   #read(): WorkerStatus {
-    const { name, cache, counts } = this.#options;
+    const { name, cache, counts, recipes } = this.#options;
     const { active, ended } = counts();
     this.#rate.add(ended - this.#counted);
     this.#counted = ended;
@@ -61,6 +63,7 @@ export class WorkerHeartbeat implements Disposable {
       startedAt: this.#startedAt,
       devices: [...new Set(models.flatMap(({ device = [] }) => device))],
       models: models.map((model) => model.name),
+      ...recipes?.(),
       processBytes,
       gpuBytes: gpus.reduce((sum, gpu) => sum + (gpu.processBytes ?? 0), 0),
       active,

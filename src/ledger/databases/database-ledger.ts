@@ -29,6 +29,14 @@ export abstract class DatabaseLedger implements Ledger {
     return await this.guard(() => this.#db.transaction().execute(work), signal);
   }
 
+  async identity(options: AccessOptions = {}): Promise<string> {
+    const { id } = await this.read(
+      (db) => db.selectFrom("identity").select("id").executeTakeFirstOrThrow(),
+      options,
+    );
+    return id;
+  }
+
   /** Closes the database. Idempotent. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#db.destroy();

@@ -1,4 +1,5 @@
 import { Kysely, PostgresDialect, sql } from "kysely";
+import type { Defined } from "../../base/check-options.ts";
 import { tryAgain } from "../../base/try-again.ts";
 import { hasUnencodedPassword } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
@@ -22,20 +23,21 @@ export interface PostgresDatabaseOptions {
   /** The most connections. At least 1, default 4. */
   readonly maxConnections?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called when the server cannot be used and is waited for; with undefined when it is back. */
+  readonly onTrouble?: ((error: OrangeryError | undefined) => void) | undefined;
   readonly logger?: Logger | undefined;
 }
 
 /** The key of the lock under which a database is brought up to date: "ORNG". */
 const migrationLock = 0x4f524e47;
 
-interface GuardOptions {
-  readonly busyTimeoutMs: number;
-  readonly logger: Logger;
-}
+type GuardOptions = Defined<PostgresDatabaseOptions, "busyTimeoutMs" | "logger"> &
+  Pick<PostgresDatabaseOptions, "onTrouble">;
 
 /** Tables in the schema of PostgreSQL that is the first in the connection's search path. */
 export class PostgresLedger extends DatabaseLedger {
   readonly #options: GuardOptions;
+  #trouble: OrangeryError | undefined;
 
   private constructor(location: string, db: Kysely<LedgerTables>, options: GuardOptions) {
     super(location, db);
@@ -48,11 +50,16 @@ export class PostgresLedger extends DatabaseLedger {
    * @throws `LEDGER_*`, `PACKAGE_MISSING`, `INVALID_ARGUMENT`
    */
   static async open(url: string, options: PostgresDatabaseOptions = {}): Promise<PostgresLedger> {
-    const { busyTimeoutMs = 30_000, maxConnections = 4, logger = silentLogger, signal } = options;
+    const { busyTimeoutMs = 30_000, maxConnections = 4, logger = silentLogger } = options;
+    const { signal, onTrouble } = options;
     const location = withoutPassword(url);
     const pool = await createPool(url, { max: maxConnections });
     const db = new Kysely<LedgerTables>({ dialect: new PostgresDialect({ pool }) });
-    const ledger = new PostgresLedger(location, db, { busyTimeoutMs, logger });
+    const ledger = new PostgresLedger(location, db, {
+      busyTimeoutMs,
+      logger,
+      onTrouble,
+    });
     try {
       await ledger.#prepare(options.readOnly ?? false, { signal });
       return ledger;
@@ -104,25 +111,33 @@ export class PostgresLedger extends DatabaseLedger {
     access: () => Promise<T>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
-    const { location } = this;
-    const { busyTimeoutMs: timeoutMs, logger } = this.#options;
-    let failures = 0;
+    const { busyTimeoutMs: timeoutMs } = this.#options;
     const isWorthAnother = (error: unknown) => {
       const isSo = isPassing(error, timeoutMs === Number.POSITIVE_INFINITY);
-      if (isSo && failures++ === 0) {
-        const err = toPostgresLedgerError(error, location);
-        logger.warn({ err, location }, "The results database failed; trying again");
-      }
+      if (isSo) this.#report(toPostgresLedgerError(error, this.location));
       return isSo;
     };
     try {
-      return await tryAgain(
+      const result = await tryAgain(
         { isPassing: isWorthAnother, timeoutMs, pauseMs: [20, 1000], signal },
         access,
       );
+      this.#report(undefined);
+      return result;
     } catch (error) {
-      throw toPostgresLedgerError(error, location);
+      throw toPostgresLedgerError(error, this.location);
     }
+  }
+
+  /** Reports a change: accesses fail side by side, and again and again. */
+  #report(trouble: OrangeryError | undefined): void {
+    if ((trouble === undefined) === (this.#trouble === undefined)) return;
+    this.#trouble = trouble;
+    const { location } = this;
+    const { logger, onTrouble } = this.#options;
+    if (trouble === undefined) logger.info({ location }, "The results database answers again");
+    else logger.warn({ err: trouble, location }, "The results database failed; trying again");
+    onTrouble?.(trouble);
   }
 }
 

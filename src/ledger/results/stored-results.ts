@@ -164,6 +164,8 @@ async function* entryPages(
 /** A recipe, and how many photos are in which state under it. */
 export interface StoredRecipe {
   readonly hash: string;
+  /** For people; undefined where none was given. */
+  readonly name?: string | undefined;
   /** Canonical JSON: the models by their SHA-256, and the parameters. */
   readonly json: string;
   /** SHA-256 of each model, by what it is used for: `detect`, `segment`. */
@@ -189,14 +191,14 @@ export async function readRecipes(
       .selectFrom("recipe")
       .leftJoin(selectEntries(db, selection).as("entry"), "entry.recipe_id", "recipe.id")
       .leftJoin("result", "result.id", "entry.result_id")
-      .select(["recipe.id", "recipe.hash", "recipe.recipe", "entry.state"])
+      .select(["recipe.id", "recipe.hash", "recipe.name", "recipe.recipe", "entry.state"])
       .select(({ fn }) => [
         fn.count<number>("entry.id").as("photos"),
         fn.sum<number | null>("result.object_count").as("objects"),
         fn.min("result.created_at").as("first"),
         fn.max("result.created_at").as("last"),
       ])
-      .groupBy(["recipe.id", "recipe.hash", "recipe.recipe", "entry.state"])
+      .groupBy(["recipe.id", "recipe.hash", "recipe.name", "recipe.recipe", "entry.state"])
       .orderBy("recipe.id")
       .execute(),
   );
@@ -206,6 +208,7 @@ export async function readRecipes(
     const json = states[0]!.recipe;
     return {
       hash,
+      name: states[0]!.name ?? undefined,
       json,
       models: modelsOf(json),
       done: photosIn("done"),

@@ -4,6 +4,7 @@ import { createTables } from "./migration-1-tables.ts";
 import { addRegions } from "./migration-2-regions.ts";
 import { createFirstViews } from "./migration-3-views.ts";
 import { renameJobsToEntries } from "./migration-4-entries.ts";
+import { nameRecipes } from "./migration-5-names.ts";
 import { createViews, dropViews } from "./views.ts";
 
 /**
@@ -15,6 +16,7 @@ const migrations: readonly Migration[] = [
   addRegions,
   createFirstViews,
   renameJobsToEntries,
+  nameRecipes,
 ];
 
 /** The version of a database is the number of steps it has been through. */

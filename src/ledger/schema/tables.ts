@@ -6,6 +6,7 @@ type WrittenOnce<T> = ColumnType<T, T, never>;
 
 /** The ledger's tables, column by column as `docs/ledger.md` describes them. */
 export interface LedgerTables {
+  identity: IdentityTable;
   recipe: RecipeTable;
   photo: PhotoTable;
   entry: EntryTable;
@@ -36,11 +37,19 @@ interface ThroughputByHourView {
   objects: Integer;
 }
 
+/** One row. */
+interface IdentityTable {
+  /** A UUID, made with the database. */
+  id: WrittenOnce<string>;
+}
+
 interface RecipeTable {
   id: Generated<Integer>;
   hash: WrittenOnce<string>;
   /** Canonical JSON. */
   recipe: WrittenOnce<string>;
+  /** For people; null where none was given. */
+  name: string | null;
 }
 
 interface PhotoTable {

@@ -46,7 +46,7 @@ export interface ModelLease extends AsyncDisposable {
  */
 export class ModelCache implements AsyncDisposable {
   readonly #options: CheckedCacheOptions;
-  readonly #paths: ReadonlyMap<string, string>;
+  readonly #paths: Map<string, string>;
   readonly #loader: ModelLoader;
   readonly #events: CacheEvents;
   /** By worker id and name. */
@@ -69,6 +69,18 @@ export class ModelCache implements AsyncDisposable {
     this.#events.on("model:load", ({ loaded }) => {
       if (loaded) this.#loads++;
     });
+  }
+
+  /**
+   * Adds a model by name, beside those that the cache was made with. A name keeps its file: adding
+   * it again with the same one changes nothing.
+   *
+   * @returns false, and adds nothing, where the name has another file
+   */
+  add(name: string, path: string): boolean {
+    if ((this.#paths.get(name) ?? path) !== path) return false;
+    this.#paths.set(name, path);
+    return true;
   }
 
   /**

@@ -16,13 +16,13 @@ import { PhotoFilter, type PhotoFilterOptions } from "../photos/photo-filter.ts"
 import type { PhotoPath } from "../photos/photo-paths.ts";
 import { PhotoReader } from "../photos/photo-reader.ts";
 import type { ListedPhoto } from "../photos/remote/remote-photo-reader.ts";
-import { AnnotatedPictures } from "./annotated-pictures.ts";
 import {
   type CountOptions,
   type CountRecipe,
   countRecipe,
   type ModelRole,
-} from "./count-recipe.ts";
+} from "../recipe/count-recipe.ts";
+import { AnnotatedPictures } from "./annotated-pictures.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
 import { type PhotoEvent, type PhotoMove, runPhotos } from "./photo-run.ts";
 

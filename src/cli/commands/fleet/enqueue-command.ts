@@ -8,7 +8,7 @@ import {
 import { requireOption } from "../../options/option-values.ts";
 import { addPhotoArguments, requirePhotos } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
-import { addResultsOption, resultsHelp } from "../../options/results-options.ts";
+import { addResultsOption } from "../../options/results-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { EnqueueArguments } from "./enqueue.ts";
@@ -19,8 +19,9 @@ Examples:
   $ orangery enqueue --from-file photos.txt --detect plants.onnx
   $ orangery enqueue s3://bucket/2026/ --detect plants.onnx --segment beds.onnx
 
-Use the same models and options as the workers: they decide which recipe a result belongs to. Photos
-that have a result or wait in the queue are left out, so the command can be repeated at any time.
+Models and options are the recipe of these photos. It goes into the queue with them, and workers
+follow it. Photos that have a result or wait in the queue are left out, so the command can be
+repeated at any time.
 ${exitStatusHelp}`;
 
 /** `orangery enqueue`: photos for the workers of a queue. */
@@ -32,7 +33,10 @@ export function createEnqueueCommand(
     .summary("add photos to the queue of a fleet")
     .description("Adds the photos that have no result yet to a queue.");
   addQueueOptions(addModelOptions(addPhotoArguments(command)));
-  addResultsOption(command, `where the workers record, ${resultsHelp}`);
+  addResultsOption(
+    command,
+    "where the workers record, a file or postgres://… (default: where the queue says, results.db)",
+  );
   addCountOptions(command)
     .option("--retry", "add failed photos again")
     .option("--json", "print the counts as JSON")

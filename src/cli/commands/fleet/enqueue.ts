@@ -1,14 +1,13 @@
 import { setFlagsFromString } from "node:v8";
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
 import { type EnqueueCounts, enqueuePhotos } from "../../../fleet/count/enqueue-photos.ts";
-import { refuseOtherRecipe } from "../../../fleet/count/queue-recipe.ts";
-import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
+import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { ResultStore } from "../../../ledger/results/result-store.ts";
 import { LeftOut } from "../../../pipeline/photos/left-out.ts";
 import { PhotoFilter } from "../../../pipeline/photos/photo-filter.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
-import { type CountOptions, countRecipe } from "../../../pipeline/run/count-recipe.ts";
+import { type CountOptions, countRecipe } from "../../../pipeline/recipe/count-recipe.ts";
 import { photoFromCaller } from "../../options/caller-paths.ts";
 import { openPhotoList } from "../../options/photo-list-argument.ts";
 import type { PhotoArguments } from "../../options/photo-options.ts";
@@ -43,15 +42,18 @@ export async function enqueue(
   // V8 would give short-lived objects 100 MB for nothing: Redis is what takes time.
   setFlagsFromString("--semi-space-growth-factor=1");
   using progress = new ProgressDisplay({ quiet });
-  const { recipe } = await countRecipe(count);
-  await using ledger = await openLedger(resultsFromCaller(options.results ?? defaultResults));
-  const store = await ResultStore.open(ledger, recipe);
-  await using queue = await OpenQueue.open({
+  const counted = await countRecipe(count);
+  const { recipe } = counted;
+  await using queues = await FleetQueues.open({
     connection: options.redis,
     queue: options.queue,
     onTrouble: noteQueueTrouble(progress),
   });
-  await refuseOtherRecipe(queue.bullmq, recipe.hash);
+  const claimed = await queues.base.within(queues.catalogue.results());
+  const results = options.results ?? claimed?.location ?? defaultResults;
+  await using ledger = await openLedger(resultsFromCaller(results));
+  const store = await ResultStore.open(ledger, recipe);
+  const queue = await queues.add({ count, recipe: counted, ledger });
   using reader = new PhotoReader();
   const filter = new PhotoFilter(options);
   const leftOut = new LeftOut();
@@ -72,7 +74,7 @@ export async function enqueue(
         yield* reader.listEach(list, listOptions);
       };
       const counts = await enqueuePhotos({
-        queue: queue.bullmq,
+        queue,
         store,
         photos: listAll(),
         retry,
@@ -81,9 +83,11 @@ export async function enqueue(
           progress.setActivity(`Enqueuing photos: ${formatCount(found)} found`),
       });
       progress[Symbol.dispose]();
-      const lines = [describe(counts, options.queue), ...formatLeftOut(leftOut.counts)];
+      const target = `${options.queue} for the recipe ${recipe.name}`;
+      const lines = [describe(counts, target), ...formatLeftOut(leftOut.counts)];
+      const { name, hash } = recipe;
       await (json
-        ? output.writeJson({ ...counts, leftOut: leftOut.counts })
+        ? output.writeJson({ ...counts, recipe: { name, hash }, leftOut: leftOut.counts })
         : output.write(`${lines.join("\n")}\n`));
       const isEmpty = (counts.found === 0 || empty.length > 0) && !options.allowEmpty;
       return unreadable.length === 0 && !isEmpty ? exitStatus.ok : exitStatus.incomplete;

@@ -1,6 +1,6 @@
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
-import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import { retryFailed } from "../../../fleet/queue/retry-failed.ts";
+import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
@@ -19,7 +19,7 @@ export async function retry(
   { queue: name, redis, json, quiet }: RetryFailedArguments,
 ): Promise<number> {
   using progress = new ProgressDisplay({ quiet });
-  await using queue = await OpenQueue.open({
+  await using queues = await FleetQueues.open({
     connection: redis,
     queue: name,
     onTrouble: noteQueueTrouble(progress),
@@ -27,11 +27,14 @@ export async function retry(
   let retried = 0;
   const status = await interruptible(
     async ({ stop: signal }) => {
-      const onProgress = (count: number) => {
-        retried = count;
-        progress.setActivity(`Putting jobs back: ${formatCount(count)}`);
-      };
-      await retryFailed(queue.bullmq, { signal, onProgress });
+      for (const { queue } of await queues.all()) {
+        const before = retried;
+        const onProgress = (count: number) => {
+          retried = before + count;
+          progress.setActivity(`Putting jobs back: ${formatCount(retried)}`);
+        };
+        await retryFailed(queue, { signal, onProgress });
+      }
       return exitStatus.ok;
     },
     { onInterrupt: () => progress.note("Stopping.") },

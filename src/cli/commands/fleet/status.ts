@@ -2,9 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createLogUpdate } from "log-update";
 import { formatBytes, formatCount, formatEta, formatRate } from "../../../base/quantities.ts";
 import { isOrangeryError } from "../../../errors.ts";
-import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
-import { type QueueStatus, readQueueStatus } from "../../../fleet/queue/queue-status.ts";
 import type { WorkerStatus } from "../../../fleet/queue/worker-status.ts";
+import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
+import {
+  type FleetStatus,
+  type RecipeStatus,
+  readFleetStatus,
+} from "../../../fleet/recipes/fleet-status.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import { readRecipes } from "../../../ledger/results/stored-results.ts";
@@ -43,12 +47,12 @@ export async function showStatus(
     results === undefined
       ? undefined
       : stack.use(await openLedger(resultsFromCaller(results), { readOnly: true }));
-  const queue = stack.use(await OpenQueue.open({ connection: redis, queue: name }));
+  const queues = stack.use(await FleetQueues.open({ connection: redis, queue: name }));
   using interrupts = new Interrupts();
   const paint =
     watch && !json && process.stdout.isTTY ? createLogUpdate(process.stdout) : undefined;
   for (;;) {
-    const text = await read({ queue, ledger, options }).catch((error: unknown) => {
+    const text = await read({ queues, ledger, options }).catch((error: unknown) => {
       // With --watch, the next reading may reach it again.
       if (!watch || !isOrangeryError(error, "QUEUE_UNREACHABLE")) throw error;
       return json
@@ -66,13 +70,13 @@ export async function showStatus(
 }
 
 interface Reading {
-  readonly queue: OpenQueue;
+  readonly queues: FleetQueues;
   readonly ledger: Ledger | undefined;
   readonly options: StatusArguments;
 }
 
-async function read({ queue, ledger, options }: Reading): Promise<string> {
-  const status = await queue.within(readQueueStatus(queue.bullmq));
+async function read({ queues, ledger, options }: Reading): Promise<string> {
+  const status = await queues.base.within(readFleetStatus(queues));
   const recorded = ledger && (await readRecorded(ledger, options.recipe));
   return options.json ? toLine({ ...status, recorded }) : describe(status, recorded);
 }
@@ -82,8 +86,8 @@ async function readRecorded(ledger: Ledger, wanted: string | undefined): Promise
   return { recipe: hash, done, failed };
 }
 
-function describe(status: QueueStatus, recorded: Recorded | undefined): string {
-  const { queue, waiting, active, delayed, failed, done, isPaused, workers } = status;
+function describe(status: FleetStatus, recorded: Recorded | undefined): string {
+  const { queue, waiting, active, delayed, failed, done, isPaused, workers, recipes } = status;
   const counts = [
     `${formatCount(waiting)} waiting`,
     `${formatCount(active)} active`,
@@ -96,11 +100,50 @@ function describe(status: QueueStatus, recorded: Recorded | undefined): string {
     `Rate     ${describeRate(status)}`,
     ...(recorded ? [`Results  ${describeRecorded(recorded)}`] : []),
   ];
-  const text = `${lines.join("\n")}\n`;
-  return workers.length === 0 ? `${text}No workers\n` : `${text}\n${workerTable(workers)}`;
+  return [
+    `${lines.join("\n")}\n`,
+    ...(recipes.length > 0 ? [recipeTable(recipes)] : []),
+    workers.length === 0 ? "No workers\n" : workerTable(workers),
+    ...notServed(workers),
+  ].join("\n");
 }
 
-function describeRate({ perSecond, etaMs, waiting, active, delayed }: QueueStatus): string {
+function recipeTable(recipes: readonly RecipeStatus[]): string {
+  return formatTable(
+    [
+      { title: "Recipe" },
+      { title: "Hash" },
+      { title: "Waiting", align: "right" },
+      { title: "Active", align: "right" },
+      { title: "To retry", align: "right" },
+      { title: "Done", align: "right" },
+      { title: "Failed", align: "right" },
+      { title: "Workers", align: "right" },
+    ],
+    recipes.map(({ name, hash, isPaused, workers, ...counts }) => [
+      isPaused ? `${name} (paused)` : name,
+      hash.slice(0, shortHashLength),
+      ...[counts.waiting, counts.active, counts.delayed, counts.done, counts.failed].map(
+        formatCount,
+      ),
+      formatCount(workers.length),
+    ]),
+  );
+}
+
+/** Lists what workers leave to others, each reason once. */
+function notServed(workers: readonly WorkerStatus[]): string[] {
+  const all = workers.flatMap(({ name: worker, notServed = [] }) =>
+    notServed.map((left) => ({ worker, ...left })),
+  );
+  const byReason = Map.groupBy(all, ({ name, reason }) => `${name} is not served: ${reason}`);
+  return Array.from(
+    byReason,
+    ([text, of]) => `${of.map(({ worker }) => worker).join(", ")}: ${text}\n`,
+  );
+}
+
+function describeRate({ perSecond, etaMs, waiting, active, delayed }: FleetStatus): string {
   const rate = perSecond > 0 ? formatRate(perSecond) : "no job ended lately";
   if (waiting + active + delayed === 0) {
     return perSecond > 0 ? `${rate}, nothing left` : "nothing left";

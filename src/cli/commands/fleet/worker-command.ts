@@ -1,29 +1,27 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { isOrangeryError } from "../../../errors.ts";
 import { parseDeviceSlots } from "../../../fleet/supervisor/device-slots.ts";
-import {
-  addCountOptions,
-  addModelOptions,
-  type CountArguments,
-  readCountOptions,
-} from "../../options/count-options.ts";
-import { expected, parseCount } from "../../options/option-values.ts";
+import { collect, expected, flagsOf, parseBytes, parseCount } from "../../options/option-values.ts";
 import { addMaxPixelsOption, addPrivateAddressesOption } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
-import { addResultsOption, resultsHelp } from "../../options/results-options.ts";
+import { addResultsOption } from "../../options/results-options.ts";
 import { logLevels } from "../../output/json-log.ts";
 import type { WorkerArguments } from "./worker.ts";
 
 const help = `
 Examples:
-  $ orangery worker --queue photos --detect plants.onnx --segment beds.onnx --slice 640
+  $ orangery worker --queue photos
+  $ orangery worker --queue photos --models /srv/models --models s3://bucket/models/
   $ orangery worker --task ./count-plants.ts --queue photos --model detect=plants.onnx
   $ orangery worker --task ./count-plants.ts --queue photos --devices cuda:0,cuda:1
   $ orangery worker --task ./count-plants.ts --queue photos --devices "cpu*2"
 
-The default export of the module is a class of tasks, or a function that sets up a worker. Each
-device has a process of its own, named gpu0@host or cpu0@host, which takes jobs once its models are
-loaded.
+Without --task, photos are counted as their recipes say, which orangery enqueue puts into the queue.
+A model is found by its contents: where it was when photos were added, or in the folders and buckets
+that --models names. A recipe whose model is not found is left to other workers.
+
+The default export of a module is a class of tasks, or a function that sets up a worker. Each device
+has a process of its own, named gpu0@host or cpu0@host, which takes jobs once its models are loaded.
 
 Signals:
   SIGTERM, SIGINT  take no more jobs, finish those in progress, exit
@@ -41,26 +39,59 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
   const command = new Command("worker")
     .summary("work on the jobs of a queue, with a process for each device")
     .description("Takes jobs from a BullMQ queue and runs a task for each, on every device.");
-  addModelOptions(command).option(
+  addQueueOptions(command).option(
     "--task <module>",
-    "a task of your own instead: a JavaScript or TypeScript module",
+    "a task of your own: a JavaScript or TypeScript module",
   );
-  addQueueOptions(command);
-  addWorkerOptions(addResultsOption(command, `where results go, ${resultsHelp}`));
-  addPrivateAddressesOption(addMaxPixelsOption(addCountOptions(command)));
+  addResultsOption(command, "where results go (default: where the queue says)");
+  addRecipeOptions(command);
+  addPrivateAddressesOption(addMaxPixelsOption(addWorkerOptions(command)));
   command.addHelpText("after", help);
-  return command.action(async (options: WorkerArguments & CountArguments) => {
-    if (options.task === undefined && options.detect === undefined) {
-      command.error("error: option '--detect <model>' is needed, or '--task <module>'");
+  return command.action(async (options: WorkerArguments & FormerOptions) => {
+    const former = options.detect ?? options.segment;
+    if (former !== undefined) {
+      command.error(
+        "error: workers take models and options from the queue's recipes: give them to " +
+          "'orangery enqueue', and leave them out here",
+      );
     }
-    if (options.task !== undefined && options.detect !== undefined) {
-      command.error("error: '--detect' and '--task' exclude each other: a task has its own models");
+    const given = ["recipe", "models", "memoryBudget", "results"].find(
+      (name) => command.getOptionValueSource(name) === "cli",
+    );
+    if (options.task !== undefined && given !== undefined) {
+      command.error(`error: option '${flagsOf(command, given)}' has no meaning with --task`);
     }
-    const count = options.task === undefined ? readCountOptions(command, options) : undefined;
     // Imported late: help and usage errors need neither queue nor runtime.
     const { work } = await import("./worker.ts");
-    setStatus(await work({ ...options, count }));
+    setStatus(await work(options));
   });
+}
+
+/** What people give by habit, since `enqueue` and `run` take it. */
+interface FormerOptions {
+  readonly detect?: string;
+  readonly segment?: string;
+}
+
+function addRecipeOptions(command: Command): Command {
+  return command
+    .option(
+      "--recipe <name>",
+      "serve only this one, by its name or the beginning of its hash; may be repeated",
+      collect,
+    )
+    .option(
+      "--models <place>",
+      "a folder or s3://bucket/folder/ with models; may be repeated",
+      collect,
+    )
+    .option(
+      "--memory-budget <bytes>",
+      "most memory of the models of one process, as in 4G (default: no limit)",
+      parseBytes,
+    )
+    .addOption(new Option("--detect <model>").hideHelp())
+    .addOption(new Option("--segment <model>").hideHelp());
 }
 
 function addWorkerOptions(command: Command): Command {

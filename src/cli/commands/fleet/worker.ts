@@ -2,7 +2,6 @@ import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isOrangeryError } from "../../../errors.ts";
 import { type CountSettings, countWorkerUrl } from "../../../fleet/count/count-settings.ts";
-import { refuseOtherRecipe } from "../../../fleet/count/queue-recipe.ts";
 import { requireTaskModule } from "../../../fleet/process/import-task-module.ts";
 import { logConsole } from "../../../fleet/process/log-console.ts";
 import type { WorkerConfig } from "../../../fleet/process/worker-messages.ts";
@@ -14,21 +13,21 @@ import { serveFleet } from "../../../fleet/supervisor/serve-fleet.ts";
 import { forkProgram } from "../../../fleet/supervisor/start-process.ts";
 import { Supervisor } from "../../../fleet/supervisor/supervisor.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
-import { ResultStore } from "../../../ledger/results/result-store.ts";
 import type { Logger } from "../../../logger.ts";
-import { type CountOptions, countRecipe } from "../../../pipeline/run/count-recipe.ts";
-import { fromCaller, modelFromCaller } from "../../options/caller-paths.ts";
+import { fromCaller, modelFromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
-import { defaultResults, resultsFromCaller } from "../../options/results-options.ts";
+import { resultsFromCaller } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { Interrupts } from "../../output/interrupts.ts";
 import { jsonLog, type LogLevel } from "../../output/json-log.ts";
 
 export interface WorkerArguments extends QueueArguments {
-  /** A module of tasks; without it, photos are counted as `count` says. */
+  /** A module of tasks; without it, photos are counted as the queue's recipes say. */
   readonly task?: string;
-  readonly count?: CountOptions | undefined;
   readonly results?: string;
+  readonly models?: readonly string[];
+  readonly recipe?: readonly string[];
+  readonly memoryBudget?: number;
   readonly maxPixels?: number;
   readonly allowPrivateAddresses?: boolean;
   readonly devices: string;
@@ -47,10 +46,10 @@ export interface WorkerArguments extends QueueArguments {
 
 /** Runs `orangery worker`; resolves to the exit status. */
 export async function work(options: WorkerArguments): Promise<number> {
-  const { count, redis, logLevel } = options;
+  const { task, redis, logLevel } = options;
   checkConnection(redis);
   logConsole(supervisorLog(logLevel));
-  const work = count === undefined ? await ownTask(options) : await countingTask(count, options);
+  const work = task === undefined ? await countingTask(options) : await ownTask(options);
   const supervisor = createSupervisor(options, work);
   await using _monitor = await serveMetrics(supervisor, options);
   using interrupts = new Interrupts({
@@ -83,30 +82,26 @@ async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
   };
 }
 
-/** Checks models, results and queue before any process is started. */
-async function countingTask(count: CountOptions, options: WorkerArguments): Promise<TaskConfig> {
-  const { maxPixels, allowPrivateAddresses } = options;
-  const results = resultsFromCaller(options.results ?? defaultResults);
-  const { recipe } = await countRecipe(count);
-  {
-    await using ledger = await openLedger(results);
-    await ResultStore.open(ledger, recipe);
-  }
-  await checkQueue(options, recipe.hash);
+/** Checks results and queue before any process is started. */
+async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
+  const { recipe: recipes, memoryBudget, maxPixels, allowPrivateAddresses } = options;
+  const results = options.results && resultsFromCaller(options.results);
+  if (results !== undefined) await (await openLedger(results))[Symbol.asyncDispose]();
+  await checkQueue(options);
   const settings: CountSettings = {
     results,
-    count,
-    recipeHash: recipe.hash,
+    models: options.models?.map(photoFromCaller),
+    recipes,
+    memoryBudgetBytes: memoryBudget,
     maxPixels,
     allowPrivateAddresses,
   };
   return { task: countWorkerUrl, models: {}, settings };
 }
 
-async function checkQueue({ queue: name, redis }: QueueArguments, recipe?: string): Promise<void> {
+async function checkQueue({ queue, redis }: QueueArguments): Promise<void> {
   try {
-    await using queue = await OpenQueue.open({ connection: redis, queue: name });
-    if (recipe !== undefined) await refuseOtherRecipe(queue.bullmq, recipe);
+    await (await OpenQueue.open({ connection: redis, queue }))[Symbol.asyncDispose]();
   } catch (error) {
     // Workers wait for a Redis that is away or does not serve, and log it.
     if (!isOrangeryError(error) || error.blames !== "queue" || !error.retryable) throw error;

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration } from "../../../base/quantities.ts";
-import type { CountOptions } from "../../../pipeline/run/count-recipe.ts";
+import type { CountOptions } from "../../../pipeline/recipe/count-recipe.ts";
 import { PhotoJob, type PhotoJobOptions } from "../../../pipeline/run/photo-job.ts";
 import { pictureExtensions } from "../../../vision/photo/decode-picture.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";

@@ -1,3 +1,5 @@
+import { basename, extname } from "node:path";
+import { checkOptions, type Expectation } from "../../base/check-options.ts";
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
 import { identifyModelFile } from "../../models/files/model-file.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
@@ -30,37 +32,72 @@ export interface CountOptions {
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. Default: those that its file states. */
   readonly samples?: SampleOptions | undefined;
+  /**
+   * The recipe's name, for people: up to 64 letters, digits, `.`, `_` and `-`. It decides nothing.
+   * Default: made of the models' names, as in `plants-in-beds`.
+   */
+  readonly name?: string | undefined;
 }
+
+/** The hashes of the models' contents, by what the models are used for. */
+export type ModelHashes = { readonly [role in ModelRole]: string | undefined };
 
 /** The recipe of counting, and the contents of the models that it names. */
 export interface CountRecipe {
-  readonly recipe: Recipe;
-  readonly sha256: { readonly [role in ModelRole]: string | undefined };
+  readonly recipe: Recipe & { readonly name: string };
+  readonly sha256: ModelHashes;
 }
+
+/**
+ * The version of what counting does. 3: regions that overlap are one. 4: the colours of CMYK photos
+ * are OpenCV's.
+ */
+export const countVersion = 4;
+
+const recipeName: Expectation = {
+  expected: "a name of up to 64 letters, digits, dots, underscores and dashes",
+  holds: (name) => typeof name === "string" && /^[\p{L}\p{N}._-]{1,64}$/u.test(name),
+};
 
 /**
  * The recipe of what is asked for, from the model files as they are now.
  *
  * @throws `MODEL_NOT_FOUND`, `INVALID_ARGUMENT`
  */
-export async function countRecipe({
-  detect,
-  segment,
-  slicing,
-  samples,
-}: CountOptions): Promise<CountRecipe> {
-  const sha256 = {
+export async function countRecipe(count: CountOptions): Promise<CountRecipe> {
+  const { detect, segment } = count;
+  return recipeOf(count, {
     detect: (await identifyModelFile(detect.file)).sha256,
     segment: segment && (await identifyModelFile(segment.file)).sha256,
-  };
-  const recipe = createRecipe({
+  });
+}
+
+/**
+ * The recipe of what is asked for, with models of these contents, wherever they are.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe {
+  const { detect, segment, slicing, samples, name = defaultName(count) } = count;
+  checkOptions({ name }, recipeName);
+  const contents = {
     job: "count",
-    // 3: regions that overlap are one. 4: the colours of CMYK photos are OpenCV's.
-    version: 4,
+    version: countVersion,
     detect: { sha256: sha256.detect, ...detect.options },
     segment: segment && { sha256: sha256.segment, ...segment.options },
     slicing: slicing && new Slicing(slicing).decisive,
     samples: samples && { ...samples },
-  });
-  return { recipe, sha256 };
+  };
+  return { recipe: { ...createRecipe(contents), name }, sha256 };
+}
+
+/** As in `plants-in-beds`. */
+function defaultName({ detect, segment }: CountOptions): string {
+  const [what, where] = [detect, segment].map((model) => model && plainName(model.file));
+  return [what, where].filter(Boolean).join("-in-").slice(0, 64);
+}
+
+function plainName(file: string): string {
+  const name = file.startsWith("sample:") ? file.slice("sample:".length) : basename(file);
+  return name.slice(0, name.length - extname(name).length).replace(/[^\p{L}\p{N}._-]+/gu, "-");
 }

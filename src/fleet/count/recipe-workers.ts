@@ -1,0 +1,322 @@
+import { access } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Registry } from "prom-client";
+import { tryAgain } from "../../base/try-again.ts";
+import { urlScheme } from "../../base/url.ts";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { openLedger } from "../../ledger/open-ledger.ts";
+import { type Logger, silentLogger } from "../../logger.ts";
+import type { ModelCache } from "../../models/cache/model-cache.ts";
+import { WorkerMetrics } from "../../monitor/worker-metrics.ts";
+import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
+import { ModelFinder } from "../../pipeline/recipe/model-finder.ts";
+import type { QueueWorker } from "../process/queue-worker.ts";
+import { OpenQueue } from "../queue/open-queue.ts";
+import { QueuePatience } from "../queue/queue-patience.ts";
+import { probeQueue } from "../queue/queue-probe.ts";
+import { PublishedStatus } from "../queue/worker-status.ts";
+import { QueueCatalogue, type QueuedRecipe } from "../recipes/queue-catalogue.ts";
+import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
+import type { FleetWorkerCounts } from "../worker/fleet-worker.ts";
+import { WorkerHeartbeat } from "../worker/worker-heartbeat.ts";
+import type { CloseWorkerOptions } from "../worker/worker-life.ts";
+import type { FleetWorkerOptions } from "../worker/worker-options.ts";
+import type { CountSettings } from "./count-settings.ts";
+import { isMeant, type RecipePart, serveRecipe } from "./serve-recipe.ts";
+
+export interface RecipeWorkersOptions extends Omit<FleetWorkerOptions, "cache"> {
+  readonly cache: ModelCache;
+  readonly photos: PhotoReader;
+  readonly count: CountSettings;
+  /** How often new recipes are looked for. Default 2 s. */
+  readonly followMs?: number | undefined;
+  /** How often a recipe is tried again that could not be served. Default 30 s. */
+  readonly retryMs?: number | undefined;
+}
+
+/** A recipe that cannot be served now. */
+interface LeftRecipe {
+  readonly name: string;
+  readonly error: OrangeryError;
+  readonly retryAt: number;
+}
+
+/**
+ * The worker of a process that counts on photos: a worker for each recipe of the queue that it can
+ * serve, all with the same models. It follows what is added to the queue; a recipe that it cannot
+ * serve, for want of a model, it leaves to others and looks again later.
+ */
+export class RecipeWorkers implements QueueWorker, AsyncDisposable {
+  readonly ready: Promise<void>;
+  readonly #options: RecipeWorkersOptions;
+  readonly #logger: Logger;
+  readonly #patience: QueuePatience;
+  readonly #metrics: WorkerMetrics;
+  readonly #finder: ModelFinder;
+  readonly #stack = new AsyncDisposableStack();
+  readonly #leaving = new AbortController();
+  /** By hashes of recipes. */
+  readonly #parts = new Map<string, RecipePart>();
+  readonly #left = new Map<string, LeftRecipe>();
+  /** Parts that serve no more, for what they have counted. */
+  readonly #former: RecipePart[] = [];
+  #queue: OpenQueue | undefined;
+  #ledger: Promise<Ledger> | undefined;
+  #following: Promise<void> | undefined;
+  #isTaking = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: RecipeWorkersOptions) {
+    const { name = "worker", queue, logger = silentLogger, cache, count, photos } = options;
+    this.#options = options;
+    this.#logger = logger.child({ worker: name, queue });
+    this.#patience = new QueuePatience({ queue, logger: this.#logger });
+    this.#metrics = this.#stack.use(
+      new WorkerMetrics({ worker: name, cache, active: () => this.counts.active }),
+    );
+    this.#finder = new ModelFinder({ places: count.models, reader: photos });
+    this.ready = this.#prepare(this.#leaving.signal);
+    this.ready.catch(() => {});
+  }
+
+  get counts(): FleetWorkerCounts {
+    const sum = { active: 0, succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 };
+    for (const { worker } of [...this.#parts.values(), ...this.#former]) {
+      for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += worker.counts[key];
+    }
+    return sum;
+  }
+
+  get metrics(): Registry {
+    return this.#metrics.registry;
+  }
+
+  get trouble(): OrangeryError | undefined {
+    const parts = [...this.#parts.values()].map(({ worker }) => worker.trouble);
+    return this.#patience.trouble ?? parts.find((trouble) => trouble !== undefined);
+  }
+
+  async ping(): Promise<void> {
+    const client = await this.#queue!.bullmq.getBackend().client;
+    await client.get(this.#queue!.bullmq.toKey("orangery:ping"));
+  }
+
+  async start(): Promise<void> {
+    await this.ready;
+    this.#isTaking = true;
+    await Promise.all([...this.#parts.values()].map(({ worker }) => worker.start()));
+  }
+
+  async close(options: CloseWorkerOptions = {}): Promise<void> {
+    this.#leaving.abort();
+    // Those that close hear of a nearer deadline, too.
+    const closing = [...this.#parts.values()].map(({ worker }) => worker.close(options));
+    this.#closing ??= this.#close();
+    await Promise.all([...closing, this.#closing]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close({ deadlineMs: 0 });
+  }
+
+  async #close(): Promise<void> {
+    await this.ready.catch(() => {});
+    await this.#following?.catch(() => {});
+    await Promise.all([...this.#parts.values()].map(({ worker }) => worker.close()));
+    await this.#stack.disposeAsync();
+  }
+
+  async #prepare(signal: AbortSignal): Promise<void> {
+    const { connection, queue, prefix, count, name = "worker", cache, followMs } = this.#options;
+    // Waits for a Redis that is away, however long.
+    this.#queue = await tryAgain(
+      { isPassing: (error) => this.#mayPass(error), pauseMs: [200, 5_000], signal },
+      () =>
+        OpenQueue.open({
+          connection,
+          queue,
+          prefix,
+          onTrouble: (error) => this.#patience.report(error),
+          signal,
+        }),
+    );
+    const { bullmq } = this.#stack.use(this.#queue);
+    await this.#patience.repeat(() => probeQueue(bullmq), { signal });
+    const catalogue = new QueueCatalogue(bullmq);
+    if (count.results !== undefined) await this.#openLedger(catalogue);
+    await this.#update(catalogue, { signal, isStarting: true });
+    signal.throwIfAborted();
+    const status = new PublishedStatus(bullmq, name);
+    const heartbeat = this.#stack.use(
+      new WorkerHeartbeat({
+        name,
+        cache,
+        status,
+        recipes: () => this.#recipes,
+        counts: () => {
+          const { active, succeeded, failed } = this.counts;
+          return { active, ended: succeeded + failed };
+        },
+      }),
+    );
+    await this.#patience.repeat(() => heartbeat.beat(), { signal });
+    this.#following = this.#follow(catalogue, { signal, followMs });
+  }
+
+  #mayPass(error: unknown): boolean {
+    if (!isOrangeryError(error) || error.blames !== "queue" || !error.retryable) return false;
+    this.#patience.report(error);
+    return true;
+  }
+
+  async #follow(
+    catalogue: QueueCatalogue,
+    { signal, followMs = 2_000 }: { signal: AbortSignal; followMs: number | undefined },
+  ): Promise<void> {
+    for (;;) {
+      await delay(followMs, undefined, { signal, ref: false });
+      try {
+        await this.#update(catalogue, { signal, isStarting: false });
+      } catch (err) {
+        signal.throwIfAborted();
+        this.#logger.warn({ err }, "the recipes of the queue cannot be served at the moment");
+      }
+    }
+  }
+
+  /** Serves what the queue has and this process does not serve yet. */
+  async #update(
+    catalogue: QueueCatalogue,
+    { signal, isStarting }: { signal: AbortSignal; isStarting: boolean },
+  ): Promise<void> {
+    const { recipes: wanted } = this.#options.count;
+    const all = await this.#patience.repeat(() => catalogue.recipes(), { always: true, signal });
+    const meant = all.filter((recipe) => isMeant(recipe, wanted));
+    for (const recipe of meant) {
+      const { hash } = recipe;
+      const left = this.#left.get(hash);
+      const isDue = left === undefined || performance.now() >= left.retryAt;
+      if (this.#parts.has(hash) || !isDue) continue;
+      // A recipe of the past, without work, costs nothing; that of the last photos is kept warm.
+      if (recipe !== meant.at(-1) && !(await catalogue.hasWork(hash))) continue;
+      await this.#serve(recipe, catalogue, { signal, isStarting });
+    }
+  }
+
+  async #serve(
+    recipe: QueuedRecipe,
+    catalogue: QueueCatalogue,
+    { signal, isStarting }: { signal: AbortSignal; isStarting: boolean },
+  ): Promise<void> {
+    const { hash, name } = recipe;
+    try {
+      const part = await serveRecipe(recipe, {
+        ...this.#options,
+        ...recipeQueuePlace(this.#options, hash),
+        logger: this.#logger.child({ recipe: name }),
+        ledger: await this.#openLedger(catalogue),
+        finder: this.#finder,
+        metrics: this.#metrics,
+        onModelLost: (error) => this.#leave(recipe, error),
+        signal,
+      });
+      this.#left.delete(hash);
+      this.#parts.set(hash, part);
+      if (this.#isTaking) await part.worker.start();
+    } catch (error) {
+      signal.throwIfAborted();
+      // A device or a database that fails is not the recipe's fault.
+      const isLeft =
+        isOrangeryError(error) && (error.blames === "model" || error.code === "RECIPE_INVALID");
+      if (isStarting && !isLeft) throw error;
+      this.#leave(recipe, error);
+    }
+  }
+
+  /** Leaves a recipe to other workers. Jobs of it that are in progress go back. */
+  #leave({ hash, name }: QueuedRecipe, cause: unknown): void {
+    const error = isOrangeryError(cause)
+      ? cause
+      : new OrangeryError("MODEL_LOAD_FAILED", String(cause), { cause });
+    const { retryMs = 30_000 } = this.#options;
+    const known = this.#left.get(hash);
+    this.#left.set(hash, { name, error, retryAt: performance.now() + retryMs });
+    if (known?.error.message !== error.message) {
+      this.#logger.warn(
+        { recipe: name, hash, code: error.code, reason: error.message },
+        "a recipe cannot be served here and is left to other workers",
+      );
+    }
+    const part = this.#parts.get(hash);
+    if (part === undefined) return;
+    this.#parts.delete(hash);
+    this.#former.push(part);
+    void part.worker.close({ deadlineMs: 0 });
+  }
+
+  get #recipes() {
+    return {
+      recipes: Array.from(this.#parts, ([hash, { name }]) => ({ name, hash })),
+      notServed: Array.from(this.#left, ([hash, { name, error }]) => ({
+        name,
+        hash,
+        reason: `${error.code}: ${error.message}`,
+      })),
+    };
+  }
+
+  #openLedger(catalogue: QueueCatalogue): Promise<Ledger> {
+    this.#ledger ??= this.#connectLedger(catalogue);
+    // A failure is forgotten: the next recipe tries again.
+    this.#ledger.catch(() => {
+      this.#ledger = undefined;
+    });
+    return this.#ledger;
+  }
+
+  async #connectLedger(catalogue: QueueCatalogue): Promise<Ledger> {
+    const { count } = this.#options;
+    const claimed = await catalogue.results();
+    const location = count.results ?? claimed?.location;
+    if (location === undefined) throw noResults(this.#options.queue);
+    // A file that is only named by the queue may be another machine's: none is made.
+    if (count.results === undefined && urlScheme(location) === undefined) {
+      await access(location).catch((cause) => {
+        throw resultsElsewhere(location, cause);
+      });
+    }
+    // Workers wait for a database that is away as they wait for Redis, however long.
+    const ledger = this.#stack.use(
+      await openLedger(location, {
+        busyTimeoutMs: Number.POSITIVE_INFINITY,
+        signal: this.#leaving.signal,
+        logger: this.#logger,
+      }),
+    );
+    await catalogue.requireResults({
+      location: ledger.location,
+      identity: await ledger.identity({ signal: this.#leaving.signal }),
+    });
+    return ledger;
+  }
+}
+
+function noResults(queue: string): OrangeryError {
+  return new OrangeryError(
+    "LEDGER_NOT_FOUND",
+    `Expected the queue ${queue} to say where results go, but nothing does. ` +
+      "Add photos with `orangery enqueue`, or name the database with --results.",
+    { details: { queue } },
+  );
+}
+
+function resultsElsewhere(location: string, cause: unknown): OrangeryError {
+  return new OrangeryError(
+    "LEDGER_NOT_FOUND",
+    `Expected the queue's results file ${location}, but this machine has none. Workers on ` +
+      "several machines record in PostgreSQL; a file that is called otherwise here is named with " +
+      "--results.",
+    { cause, details: { location } },
+  );
+}

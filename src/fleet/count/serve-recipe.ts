@@ -1,0 +1,164 @@
+import { basename, extname } from "node:path";
+import { OrangeryError } from "../../errors.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { ResultStore } from "../../ledger/results/result-store.ts";
+import { ResultWriter } from "../../ledger/results/result-writer.ts";
+import type { ModelCache } from "../../models/cache/model-cache.ts";
+import type { WorkerMetrics } from "../../monitor/worker-metrics.ts";
+import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
+import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
+import type { CountOptions, JobModel, ModelRole } from "../../pipeline/recipe/count-recipe.ts";
+import type { ModelFinder } from "../../pipeline/recipe/model-finder.ts";
+import { readRecipe } from "../../pipeline/recipe/recipe-document.ts";
+import type { QueuedRecipe } from "../recipes/queue-catalogue.ts";
+import { FleetWorker } from "../worker/fleet-worker.ts";
+import { checkWorkerOptions, type FleetWorkerOptions } from "../worker/worker-options.ts";
+import { CountPhoto } from "./count-photo.ts";
+import type { CountSettings } from "./count-settings.ts";
+import { type PhotoJobData, parsePhotoJobData } from "./photo-job-data.ts";
+
+/** The worker of one recipe. */
+export interface RecipePart {
+  readonly name: string;
+  readonly worker: Pick<FleetWorker, "start" | "close" | "counts" | "trouble">;
+}
+
+export interface ServeRecipeOptions extends Omit<FleetWorkerOptions, "cache" | "parse"> {
+  readonly cache: ModelCache;
+  readonly photos: PhotoReader;
+  readonly count: CountSettings;
+  readonly ledger: Ledger;
+  readonly finder: Pick<ModelFinder, "find">;
+  readonly metrics: WorkerMetrics;
+  /** Called when a model of the recipe cannot be had any more. */
+  readonly onModelLost: (error: OrangeryError) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * How long a result waits for others, to be written with them. Short: with two jobs at a time, a
+ * photo that waits is a worker that waits.
+ */
+const maxDelayMs = 1;
+
+/** Whether a recipe is among those that are named, by its name or the beginning of its hash. */
+export function isMeant(
+  { name, hash }: Pick<QueuedRecipe, "name" | "hash">,
+  wanted: readonly string[] | undefined,
+): boolean {
+  return wanted?.some((text) => name === text || (text !== "" && hash.startsWith(text))) ?? true;
+}
+
+/**
+ * Finds the models of a recipe, loads them, does a run with each, and makes a worker for its jobs,
+ * which takes none before it is started.
+ *
+ * @throws `RECIPE_INVALID`, `MODEL_…`, `DEVICE_UNAVAILABLE`, `LEDGER_…`, `QUEUE_…`
+ */
+export async function serveRecipe(
+  { hash, name, document }: QueuedRecipe,
+  options: ServeRecipeOptions,
+): Promise<RecipePart> {
+  const { cache, photos, count: settings, ledger, metrics, onModelLost, signal } = options;
+  const { recipe, sha256, count } = readRecipe(document, `Recipe ${name}`);
+  if (recipe.hash !== hash) throw otherHash(name, hash, recipe.hash);
+  const modelNames = await addModels(count, { ...options, sha256 });
+  const store = await ResultStore.open(ledger, recipe, { signal });
+  const writer = new ResultWriter(store, { maxDelayMs });
+  const { maxPixels } = settings;
+  const task = new CountPhoto({
+    ...options,
+    count,
+    sha256,
+    modelNames,
+    store,
+    writer,
+    photos,
+    maxPixels,
+    onModelLost,
+  });
+  const checked = checkWorkerOptions<PhotoJobData>({ ...options, parse: parsePhotoJobData });
+  const worker = new FleetWorker({
+    ...checked,
+    name: checked.name!,
+    task,
+    cache,
+    metrics,
+    ownedCache: writer,
+    autostart: false,
+    prepare: async (signal) => {
+      const loaded = Object.values(modelNames).filter((model) => model !== undefined);
+      await cache.warmUp(loaded, { signal });
+      await prove(count, { cache, modelNames, signal });
+    },
+  });
+  try {
+    await worker.ready;
+  } catch (error) {
+    await worker.close({ deadlineMs: 0 });
+    throw error;
+  }
+  return { name, worker };
+}
+
+type ModelNames = { readonly [role in ModelRole]: string | undefined };
+
+/** Finds the models, and adds them to the cache by names that say what they are. */
+async function addModels(
+  { detect, segment }: CountOptions,
+  {
+    cache,
+    finder,
+    sha256,
+    signal,
+  }: Pick<ServeRecipeOptions, "cache" | "finder" | "signal"> & { readonly sha256: ModelNames },
+): Promise<ModelNames> {
+  const add = async (role: ModelRole, { file }: JobModel) => {
+    const wanted = { file, sha256: sha256[role]! };
+    const path = await finder.find(wanted, signal);
+    return addModel(cache, path, `${basename(file, extname(file))}@${wanted.sha256.slice(0, 8)}`);
+  };
+  return {
+    detect: await add("detect", detect),
+    segment: segment && (await add("segment", segment)),
+  };
+}
+
+/** A model that was lost and found elsewhere gets another name: the old one may still be in use. */
+function addModel(cache: ModelCache, path: string, wantedName: string): string {
+  for (let count = 1; ; count++) {
+    const name = count === 1 ? wantedName : `${wantedName}.${count}`;
+    if (cache.add(name, path)) return name;
+  }
+}
+
+/** Checks the models against the recipe: one that finds no regions cannot segment. */
+async function prove(
+  count: CountOptions,
+  {
+    cache,
+    modelNames,
+    signal,
+  }: { readonly cache: ModelCache; readonly modelNames: ModelNames; readonly signal: AbortSignal },
+): Promise<void> {
+  await using detect = await cache.acquire(modelNames.detect!, { signal });
+  await using segment =
+    modelNames.segment === undefined
+      ? undefined
+      : await cache.acquire(modelNames.segment, { signal });
+  new PhotoPipeline({
+    detect: { model: detect.model, options: count.detect.options },
+    segment: segment && { model: segment.model, options: count.segment?.options },
+    slicing: count.slicing,
+    samples: count.samples,
+  });
+}
+
+function otherHash(name: string, expected: string, came: string): OrangeryError {
+  return new OrangeryError(
+    "RECIPE_INVALID",
+    `Expected the recipe ${name} to have the hash ${expected.slice(0, 12)}, got ` +
+      `${came.slice(0, 12)}: another version of Orangery added it. Add its photos again.`,
+    { details: { name, expected, came } },
+  );
+}
