@@ -9,10 +9,8 @@ import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { withOptions } from "../scripts/generate-cli-docs.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
-import { FleetMetrics } from "../src/monitor/fleet-metrics.ts";
-import { addQueueGauges } from "../src/monitor/queue-gauges.ts";
-import { WorkerMetrics } from "../src/monitor/worker-metrics.ts";
 import { workerIdFromName } from "../src/tasks/worker-id.ts";
+import { exportedMetrics } from "./exported-metrics.fixture.ts";
 
 const root = join(import.meta.dirname, "..");
 const read = (file: string) => readFileSync(join(root, file), "utf8");
@@ -172,14 +170,11 @@ describe("docs/architecture.md", () => {
 
 describe("docs/metrics.md", () => {
   test("lists each metric that a supervisor serves, with type and labels, and no other", async () => {
-    const fleet = new FleetMetrics({ states: [], recycleReasons: [], slots: () => [] });
-    addQueueGauges(fleet.own, async () => ({ queue: "", depths: [] }));
-    const worker = new WorkerMetrics({ worker: "", active: () => 0 });
-    const metrics = [...worker.registry.getMetricsAsArray(), ...fleet.own.getMetricsAsArray()];
-    const declared = [...new Map(metrics.map((metric) => [metric.name, metric])).values()]
-      // The package's types know neither the names of types nor labels.
-      .map((metric) => metric as unknown as { name: string; type: string; labelNames: string[] })
-      .map(({ name, type, labelNames }) => [name, type, ...labelNames]);
+    const declared = exportedMetrics().map(({ name, type, labelNames }) => [
+      name,
+      type,
+      ...labelNames,
+    ]);
     const documented = tableRows(sectionOf("docs/metrics.md", "What is counted"))
       .slice(2)
       .map(([name, type, labels]) => [...codesOf(name!), type!.trim(), ...codesOf(labels!)]);

@@ -5,8 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Queue } from "bullmq";
 import { createWorker } from "../src/fleet/bullmq.ts";
 import { QueueWatch } from "../src/fleet/depth/queue-watch.ts";
+import { QueueCatalogue } from "../src/fleet/recipes/queue-catalogue.ts";
+import { recipeQueuePlace } from "../src/fleet/recipes/recipe-queue.ts";
 import { serveFleet } from "../src/fleet/supervisor/serve-fleet.ts";
 import { silentLogger } from "../src/logger.ts";
 import type { MonitorServer } from "../src/monitor/monitor-server.ts";
@@ -157,6 +160,39 @@ describe("a fleet's metrics", () => {
     fleet.supervisor.stop({ deadlineMs: 20_000 });
     await fleet.ended;
     assert.equal(await monitored.value("tasks_total", succeeded), 1);
+  });
+});
+
+describe("the depth of a queue", () => {
+  test("is that of each recipe, by its name, or by its hash where two have the same", async () => {
+    await using queue = new TestQueue(redis.url);
+    const place = { queue: queue.name, connection: redis.url };
+    await using watch = new QueueWatch({ ...place, maxAgeMs: 0 });
+    const recipes = async () => (await watch.read()).depths!.map(({ recipe }) => recipe);
+    assert.deepEqual(await recipes(), [""]);
+
+    const catalogue = new QueueCatalogue(queue.queue);
+    const names = ["plants", "beds", "beds"];
+    for (const [i, name] of names.entries()) {
+      const addedAt = new Date(i).toISOString();
+      await catalogue.add({ hash: `${i}`.repeat(64), name, document: {}, addedAt });
+    }
+    assert.deepEqual(await recipes(), ["plants", "1".repeat(12), "2".repeat(12)]);
+
+    const of = recipeQueuePlace(place, "1".repeat(64));
+    const beds = new Queue(of.queue, { connection: { url: redis.url }, prefix: of.prefix! });
+    await beds.add("photo", {}, { timestamp: Date.now() - 3000 });
+    await beds.add("photo", {}, { delay: 60_000 });
+    const [plants, oneOfBeds] = (await watch.read()).depths!;
+    await beds.obliterate({ force: true });
+    await beds.close();
+    assert.equal(plants!.waiting, 0);
+    assert.deepEqual([oneOfBeds!.waiting, oneOfBeds!.delayed], [1, 1]);
+    assert.ok(oneOfBeds!.oldestWaitingMs >= 3000);
+
+    // Jobs of tasks, beside those of recipes.
+    await queue.add({});
+    assert.deepEqual((await recipes()).slice(0, 2), ["", "plants"]);
   });
 });
 

@@ -14,6 +14,7 @@ import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { ResultWriter } from "../src/ledger/results/result-writer.ts";
 import { readResults } from "../src/ledger/results/stored-results.ts";
 import { assertBroughtForward, writeOldLedger } from "../src/ledger/schema/old-ledger.fixture.ts";
+import { type LogLine, recordingLogger } from "./fleet.fixture.ts";
 import { openPostgres, type PostgresForTests, PostgresServer } from "./servers/postgres-server.ts";
 
 async function rejectsWith(code: ErrorCode, message: RegExp, action: Promise<unknown>) {
@@ -163,18 +164,23 @@ describe("a PostgreSQL server that goes away", () => {
 
   test("and stays away is unreachable after the time allowed, and callers may leave", async () => {
     await using schema = await server.createSchema();
-    const warnings: string[] = [];
-    const silent = () => {};
-    const warn = (_: object, message?: string) => void warnings.push(message ?? "");
-    const logger = { debug: silent, info: silent, warn, error: silent, child: () => logger };
-    await using hasty = await openLedger(schema.url, { busyTimeoutMs: 100, logger });
+    const lines: LogLine[] = [];
+    const troubles: (ErrorCode | undefined)[] = [];
+    await using hasty = await openLedger(schema.url, {
+      busyTimeoutMs: 100,
+      logger: recordingLogger(lines),
+      onTrouble: (error) => troubles.push(isOrangeryError(error) ? error.code : undefined),
+    });
     await using patient = await openLedger(schema.url);
     const store = await ResultStore.open(hasty, plainRecipe);
     const patientStore = await ResultStore.open(patient, plainRecipe);
     await server.down();
     try {
       await rejectsWith("LEDGER_UNREACHABLE", /server runs/, store.record([foundPhoto(1)]));
-      assert.deepEqual(warnings, ["The results database failed; trying again"]);
+      assert.deepEqual(
+        lines.map(({ level, message }) => `${level} ${message}`),
+        ["warn The results database failed; trying again"],
+      );
       await rejectsWith(
         "LEDGER_UNREACHABLE",
         /server runs/,
@@ -189,5 +195,7 @@ describe("a PostgreSQL server that goes away", () => {
     }
     await store.record([foundPhoto(3)]);
     assert.equal(await countResults(schema.url), 1);
+    assert.equal(lines.at(-1)?.message, "The results database answers again");
+    assert.deepEqual(troubles, ["LEDGER_UNREACHABLE", undefined]);
   });
 });

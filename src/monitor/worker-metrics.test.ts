@@ -61,6 +61,16 @@ describe("the metrics of a worker", () => {
     assert.equal(value("tasks_active"), 3);
   });
 
+  test("have whether the results database answers, where there is one", async () => {
+    let trouble: Error | undefined;
+    const metrics = createMetrics({ resultsTrouble: () => trouble });
+    const at = { worker: "cpu0@host" };
+    assert.equal((await read(metrics))("results_reachable", at), 1);
+    trouble = new OrangeryError("LEDGER_UNREACHABLE", "no answer");
+    assert.equal((await read(metrics))("results_reachable", at), 0);
+    assert.equal((await read(createMetrics()))("results_reachable", at), undefined);
+  });
+
   test("keep the steps of the work apart, and memory safe from made-up steps", async () => {
     const metrics = createMetrics();
     metrics.observeTimings({ decode: 20, inference: 40, odd: Number.NaN });

@@ -24,6 +24,8 @@ export interface WorkerMetricsOptions {
   readonly cache?: ModelCache | undefined;
   /** The number of tasks in progress. */
   readonly active: () => number;
+  /** Why the results database cannot be used; undefined where it can. Default: there is none. */
+  readonly resultsTrouble?: (() => unknown) | undefined;
 }
 
 const taskOutcomes = ["succeeded", "failed", "retrying", "returned", "lost"] as const;
@@ -60,7 +62,7 @@ export class WorkerMetrics implements Disposable {
   readonly #stages = new Set<string>();
   readonly #listeners = new DisposableStack();
 
-  constructor({ worker, cache, active }: WorkerMetricsOptions) {
+  constructor({ worker, cache, active, resultsTrouble }: WorkerMetricsOptions) {
     const registers = [this.registry];
     new Gauge({
       name: "orangery_tasks_active",
@@ -79,6 +81,17 @@ export class WorkerMetrics implements Disposable {
         this.set({ worker }, process.memoryUsage.rss());
       },
     });
+    if (resultsTrouble !== undefined) {
+      new Gauge({
+        name: "orangery_results_reachable",
+        help: "1 where the results database answers, else 0",
+        labelNames: ["worker"],
+        registers,
+        collect() {
+          this.set({ worker }, Number(resultsTrouble() === undefined));
+        },
+      });
+    }
     addModelGauges(this.registry, cache);
     addLoadRatio(this.registry);
     this.#beginAtZero();

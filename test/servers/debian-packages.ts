@@ -31,10 +31,27 @@ export function ensureInstalled(needed: NeededCommand): string {
     );
   }
   process.stderr.write(`The tests need \`${command}\`: installing ${packageName} with apt-get.\n`);
-  aptGet("install", "--yes", "--no-install-recommends", packageName);
+  aptGet(["install", "--yes", "--no-install-recommends", packageName]);
   const installed = findCommand(needed);
   if (installed !== undefined) return installed;
   throw new Error(`Expected package ${packageName} to bring \`${command}\`, and it did not.`);
+}
+
+/**
+ * Like {@link ensureInstalled}, for a program that needs no other file of its package: it is
+ * unpacked into a folder, and nothing is installed.
+ */
+export function ensureUnpacked(needed: NeededCommand, folder: string): string {
+  const found = findCommand(needed);
+  if (found !== undefined) return found;
+  const { command, packageName } = needed;
+  if (!canInstall()) return ensureInstalled(needed);
+  process.stderr.write(`The tests need \`${command}\`: unpacking ${packageName}.\n`);
+  aptGet(["-o", "APT::Sandbox::User=root", "download", packageName], folder);
+  const unpack = `dpkg-deb --fsys-tarfile ${packageName}_*.deb | tar --extract ./usr/bin/${command}`;
+  const { status, stderr } = spawnSync("sh", ["-c", unpack], { cwd: folder, encoding: "utf8" });
+  if (status === 0) return join(folder, "usr", "bin", command);
+  throw new Error(`Expected package ${packageName} to have \`${command}\`: ${stderr}`);
 }
 
 function findCommand({ command, folders }: NeededCommand): string | undefined {
@@ -57,11 +74,12 @@ function canInstall(): boolean {
   return existsSync("/etc/debian_version") && process.getuid?.() === 0;
 }
 
-function aptGet(...args: readonly string[]): void {
+function aptGet(args: readonly string[], cwd?: string): void {
   // Test files run side by side, and two may want a package: the second waits for the first.
   const waiting = ["-o", "DPkg::Lock::Timeout=600"];
   const run = (...command: readonly string[]) =>
     spawnSync("apt-get", [...waiting, ...command], {
+      ...(cwd !== undefined && { cwd }),
       stdio: ["ignore", "ignore", "inherit"],
       // RUNLEVEL=1 keeps Debian from starting the service that it installs.
       env: { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" },

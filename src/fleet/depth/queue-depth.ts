@@ -1,52 +1,62 @@
 import type { Queue } from "bullmq";
 import type { QueueDepth } from "../../monitor/queue-gauges.ts";
-import { withQueueErrors } from "../queue/queue-errors.ts";
 
-/** Of so many jobs that are next, the oldest is looked for. */
+type RedisClient = Awaited<ReturnType<Queue["getBackend"]>["client"]>;
+
+export interface ReadDepthOptions {
+  readonly client: RedisClient;
+  /** Converts the name of one of the queue's keys, such as `wait`, into the key. */
+  readonly toKey: (name: string) => string;
+  /** What the depth is labelled with. */
+  readonly recipe: string;
+}
+
+/** Among so many of the next jobs the oldest is looked for. */
 const nextJobs = 20;
 
 /**
- * Reads how many jobs a queue has and how long they have waited: a few requests, however many jobs
- * there are.
- *
- * @throws `QUEUE_…`
+ * Reads how many jobs a queue has and how long they have waited: a few small requests, however many
+ * jobs there are. By keys, so that one connection serves the queues of all recipes.
  */
-export async function readQueueDepth(queue: Queue, recipe = ""): Promise<QueueDepth> {
-  return await withQueueErrors(queue, async () => {
-    const [counts, succeeded, failed, isPaused, oldest] = await Promise.all([
-      queue.getJobCounts("waiting", "prioritized", "active", "delayed", "failed"),
-      queue.getMetrics("completed", 0, 0),
-      queue.getMetrics("failed", 0, 0),
-      queue.isPaused(),
-      oldestOfNext(queue),
+export async function readQueueDepth(options: ReadDepthOptions): Promise<QueueDepth> {
+  const { client, toKey, recipe } = options;
+  const ended = async (outcome: "completed" | "failed") =>
+    Number((await client.hget(toKey(`metrics:${outcome}`), "count")) ?? 0);
+  const [waiting, prioritized, active, delayed, failed, succeeded, failures, paused, oldest] =
+    await Promise.all([
+      client.llen(toKey("wait")),
+      client.zcard(toKey("prioritized")),
+      client.llen(toKey("active")),
+      client.zcard(toKey("delayed")),
+      client.zcard(toKey("failed")),
+      ended("completed"),
+      ended("failed"),
+      client.hexists(toKey("meta"), "paused"),
+      oldestOfNext(options),
     ]);
-    return {
-      recipe,
-      waiting: (counts.waiting ?? 0) + (counts.prioritized ?? 0),
-      active: counts.active ?? 0,
-      delayed: counts.delayed ?? 0,
-      failed: counts.failed ?? 0,
-      oldestWaitingMs: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest),
-      ended: { succeeded: succeeded.meta.count, failed: failed.meta.count },
-      isPaused,
-    };
-  });
+  return {
+    recipe,
+    waiting: waiting + prioritized,
+    active,
+    delayed,
+    failed,
+    oldestWaitingMs: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest),
+    ended: { succeeded, failed: failures },
+    isPaused: paused === 1,
+  };
 }
 
 /** When the oldest of the next jobs was added; undefined where none waits. */
-async function oldestOfNext(queue: Queue): Promise<number | undefined> {
-  const client = await queue.getBackend().client;
+async function oldestOfNext({ client, toKey }: ReadDepthOptions): Promise<number | undefined> {
   const [waiting, prioritized] = await Promise.all([
     // Taken from the end.
-    client.lrange(queue.toKey("wait"), -nextJobs, -1),
-    client.zrange(queue.toKey("prioritized"), 0, nextJobs - 1),
+    client.lrange(toKey("wait"), -nextJobs, -1),
+    client.zrange(toKey("prioritized"), 0, nextJobs - 1),
   ]);
   const added = await Promise.all(
-    [...waiting, ...prioritized].map(async (id) => {
-      const [timestamp] = await client.hmget(queue.toKey(id), "timestamp");
-      return Number(timestamp ?? Number.NaN);
-    }),
+    [...waiting, ...prioritized].map((id) => client.hget(toKey(id), "timestamp")),
   );
-  const known = added.filter(Number.isFinite);
+  // A job may have been taken and removed meanwhile.
+  const known = added.filter((timestamp) => timestamp !== null).map(Number);
   return known.length === 0 ? undefined : Math.min(...known);
 }

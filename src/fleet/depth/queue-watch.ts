@@ -2,11 +2,9 @@ import { Queue } from "bullmq";
 import { settlesWithin } from "../../base/abort.ts";
 import type { QueueDepth, QueueReading } from "../../monitor/queue-gauges.ts";
 import { type QueuePlace, toConnectionOptions } from "../queue/redis-connection.ts";
-import { readQueueDepth } from "./queue-depth.ts";
+import { readRecipeDepths } from "./recipe-depths.ts";
 
 export interface QueueWatchOptions extends QueuePlace {
-  /** Reads the depths by way of a queue's connection. Default: the queue itself is read. */
-  readonly readDepths?: ((queue: Queue) => Promise<readonly QueueDepth[]>) | undefined;
   /** A reading is used again for this long. Default 5 s. */
   readonly maxAgeMs?: number | undefined;
   /** How long a reading may take. Default 2 s: those who scrape wait for 10 s. */
@@ -14,7 +12,7 @@ export interface QueueWatchOptions extends QueuePlace {
 }
 
 /**
- * Reads the depth of a queue whenever it is asked for, at most every few seconds, so that any
+ * Reads the depths of a queue whenever they are asked for, at most every few seconds, so that any
  * number of scrapes cost Redis nothing. A Redis that is away is no error: there are no depths then.
  */
 export class QueueWatch implements AsyncDisposable {
@@ -29,15 +27,17 @@ export class QueueWatch implements AsyncDisposable {
 
   /** Never rejects. */
   async read(): Promise<QueueReading> {
-    const { queue, timeoutMs = 2_000 } = this.#options;
-    if (!this.#isFresh) {
+    const { queue, timeoutMs = 2_000, maxAgeMs = 5_000 } = this.#options;
+    const askedAt = performance.now();
+    const isFresh = () => this.#last !== undefined && this.#last.at > askedAt - maxAgeMs;
+    if (!isFresh()) {
       // One request at a time: those to a Redis that is away stay pending until it is back.
       this.#pending ??= this.#refresh().finally(() => {
         this.#pending = undefined;
       });
       await settlesWithin(this.#pending, timeoutMs);
     }
-    return { queue, depths: this.#isFresh ? this.#last?.depths : undefined };
+    return { queue, depths: isFresh() ? this.#last?.depths : undefined };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -46,15 +46,9 @@ export class QueueWatch implements AsyncDisposable {
     if (!(await settlesWithin(queue.close(), 1_000))) await queue.disconnect();
   }
 
-  get #isFresh(): boolean {
-    const { maxAgeMs = 5_000 } = this.#options;
-    return this.#last !== undefined && performance.now() - this.#last.at < maxAgeMs;
-  }
-
   async #refresh(): Promise<void> {
-    const { readDepths = async (queue: Queue) => [await readQueueDepth(queue)] } = this.#options;
     try {
-      const depths = await readDepths(this.#open());
+      const depths = await readRecipeDepths(this.#open(), this.#options);
       this.#last = { at: performance.now(), depths };
     } catch {
       // Workers log why.

@@ -24,7 +24,7 @@ export interface PostgresDatabaseOptions {
   readonly maxConnections?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called when the server cannot be used and is waited for; with undefined when it is back. */
-  readonly onTrouble?: ((error: OrangeryError | undefined) => void) | undefined;
+  readonly onTrouble?: ((error: unknown) => void) | undefined;
   readonly logger?: Logger | undefined;
 }
 
@@ -37,7 +37,7 @@ type GuardOptions = Defined<PostgresDatabaseOptions, "busyTimeoutMs" | "logger">
 /** Tables in the schema of PostgreSQL that is the first in the connection's search path. */
 export class PostgresLedger extends DatabaseLedger {
   readonly #options: GuardOptions;
-  #trouble: OrangeryError | undefined;
+  #trouble: unknown;
 
   private constructor(location: string, db: Kysely<LedgerTables>, options: GuardOptions) {
     super(location, db);
@@ -130,7 +130,7 @@ export class PostgresLedger extends DatabaseLedger {
   }
 
   /** Reports a change: accesses fail side by side, and again and again. */
-  #report(trouble: OrangeryError | undefined): void {
+  #report(trouble: unknown): void {
     if ((trouble === undefined) === (this.#trouble === undefined)) return;
     this.#trouble = trouble;
     const { location } = this;
