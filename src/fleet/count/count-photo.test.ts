@@ -8,6 +8,8 @@ import { openLedger } from "../../ledger/open-ledger.ts";
 import { ResultStore } from "../../ledger/results/result-store.ts";
 import { ResultWriter } from "../../ledger/results/result-writer.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import type { Runtime } from "../../native/runtime.ts";
 import { failureCases } from "../../pipeline/photos/photo-failures.fixture.ts";
 import type { PhotoBytes } from "../../pipeline/photos/read-photo.ts";
 import { countRecipe } from "../../pipeline/recipe/count-recipe.ts";
@@ -22,6 +24,24 @@ const stack = new AsyncDisposableStack();
 let ledger: Ledger;
 let store: ResultStore;
 let createTask: (read: () => Promise<PhotoBytes>) => CountPhoto;
+/** The photos of this are cut into slices of 32 × 32 px. */
+let createSlicedTask: typeof createTask;
+let slicedRecipe: string;
+
+/** ONNX Runtime; a test is called before each run. */
+let onRun = () => {};
+const runtime: Runtime = {
+  ...onnxRuntime,
+  async openSharedSession(key, options) {
+    const { session, loaded } = await onnxRuntime.openSharedSession(key, options);
+    const run = session.run.bind(session);
+    session.run = (...args) => {
+      onRun();
+      return run(...args);
+    };
+    return { session, loaded };
+  },
+};
 
 before(async () => {
   const models = stack.use(await TinyModels.create());
@@ -31,8 +51,16 @@ before(async () => {
   ledger = stack.use(await openLedger(join(folder.path, "results.db")));
   store = await ResultStore.open(ledger, recipe);
   const writer = stack.use(new ResultWriter(store, { maxDelayMs: 1 }));
-  const cache = stack.use(new ModelCache({ models: { detect: count.detect.file }, device: "cpu" }));
+  const cache = stack.use(
+    new ModelCache({ models: { detect: count.detect.file }, device: "cpu", runtime }),
+  );
   createTask = (read) => new CountPhoto({ cache, count, sha256, store, writer, photos: { read } });
+  const sliced = { ...count, slicing: { slice: 32, overlap: 0 } };
+  const ofSliced = await ResultStore.open(ledger, (await countRecipe(sliced)).recipe);
+  slicedRecipe = ofSliced.recipe.hash;
+  const slicedWriter = stack.use(new ResultWriter(ofSliced, { maxDelayMs: 1 }));
+  const given = { cache, count: sliced, sha256, store: ofSliced, writer: slicedWriter };
+  createSlicedTask = (read) => new CountPhoto({ ...given, photos: { read } });
 });
 after(() => stack.disposeAsync());
 
@@ -93,4 +121,31 @@ test("a job's photo is counted once, and known when the job comes again", async 
   const payload = { photo: "/photos/black.jpg", recipe: store.recipe.hash };
   assert.equal((await task.execute(payload)).outcome, "counted");
   assert.deepEqual(await task.execute(payload), { outcome: "known" });
+});
+
+test("a job that was given back goes on with the slices that are left", async () => {
+  const picture = { data: new Uint8Array(3 * 320 * 320), widthPx: 320, heightPx: 320 };
+  const bytes = await encodePicture(picture);
+  const content = { sha256: "b".repeat(64), sizeBytes: bytes.length, mtimeUs: 1 };
+  let kept: Uint8Array | undefined;
+  const partialWork = {
+    read: async () => kept,
+    write: async (bytes: Uint8Array) => {
+      kept = bytes;
+    },
+  };
+  let runs = 0;
+  const attempt = async (breakAfter: number) => {
+    const stopping = new AbortController();
+    runs = 0;
+    onRun = () => {
+      if (++runs > breakAfter) stopping.abort(new Error("given back"));
+    };
+    const task = createSlicedTask(async () => ({ bytes, content }));
+    const payload = { photo: "/photos/stripes.jpg", recipe: slicedRecipe };
+    return await task.execute(payload, { partialWork, signal: stopping.signal });
+  };
+  await assert.rejects(attempt(60), { message: "given back" });
+  assert.equal((await attempt(1000)).outcome, "counted");
+  assert.ok(runs <= 100 - 58, `${runs} slices were inferred again`);
 });

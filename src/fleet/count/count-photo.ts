@@ -14,6 +14,7 @@ import { isRetryable } from "../../tasks/is-retryable.ts";
 import { ModelTask, type ModelTaskOptions } from "../../tasks/model-task.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
 import { type PhotoJobData, toPhotoIdentity } from "./photo-job-data.ts";
+import { reportSlices } from "./slice-progress.ts";
 
 export interface CountPhotoOptions
   extends ModelTaskOptions,
@@ -71,7 +72,8 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     }
   }
 
-  async #count(payload: PhotoJobData, { signal, timings }: TaskContext): Promise<CountedPhoto> {
+  async #count(payload: PhotoJobData, context: TaskContext): Promise<CountedPhoto> {
+    const { signal, timings, progress, partialWork } = context;
     const { photos, store, writer } = this.#options;
     const pipeline = await this.#pipeline();
     let photo: ReadPhotoState | undefined;
@@ -85,7 +87,11 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     });
     if (opened === undefined || photo === undefined) return { outcome: "known" };
     await using countable = opened.photo;
-    const result = await countable.count({ signal });
+    // The recipe decides the pixels, too.
+    const key = `${photo.contentSha256} ${store.recipe.hash}`;
+    const resume = partialWork && { partialWork, key };
+    const onSlices = reportSlices(progress);
+    const result = await countable.count({ signal, onSlices, resume });
     timings(result.timingsMs);
     await writer.record({ ...photo, result }, { signal });
     return { outcome: "counted", objects: result.objects.length };

@@ -1,0 +1,18 @@
+import type { SliceProgress } from "../../pipeline/count/slice-run.ts";
+import type { TaskContext } from "../../tasks/task-context.ts";
+
+/** A photo that is done sooner has no progress that anybody could follow. */
+const periodMs = 1_000;
+
+/** Reports how far the slices of a photo are, once a second at most. */
+export function reportSlices(
+  report: TaskContext["progress"],
+  now = () => performance.now(),
+): (progress: SliceProgress) => void {
+  let nextAt = now() + periodMs;
+  return ({ done, total }) => {
+    if (now() < nextAt) return;
+    nextAt = now() + periodMs;
+    report({ slices: done, of: total });
+  };
+}
