@@ -2,6 +2,7 @@ import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { isOrangeryError } from "../../../errors.ts";
 import { type CountSettings, countWorkerUrl } from "../../../fleet/count/count-settings.ts";
+import { QueueWatch } from "../../../fleet/depth/queue-watch.ts";
 import { requireTaskModule } from "../../../fleet/process/import-task-module.ts";
 import { logConsole } from "../../../fleet/process/log-console.ts";
 import type { WorkerConfig } from "../../../fleet/process/worker-messages.ts";
@@ -137,10 +138,16 @@ function createSupervisor(options: WorkerArguments, task: TaskConfig): Superviso
 
 async function serveMetrics(
   supervisor: Supervisor,
-  { metricsPort: port, metricsHost: host, logLevel }: WorkerArguments,
+  { queue, redis, metricsPort: port, metricsHost: host, logLevel }: WorkerArguments,
 ): Promise<AsyncDisposable | undefined> {
   if (port === undefined) return undefined;
-  return await serveFleet({ supervisor, host, port, logger: supervisorLog(logLevel) });
+  await using stack = new AsyncDisposableStack();
+  const watch = stack.use(new QueueWatch({ queue, connection: redis }));
+  const readQueue = () => watch.read();
+  stack.use(
+    await serveFleet({ supervisor, readQueue, host, port, logger: supervisorLog(logLevel) }),
+  );
+  return stack.move();
 }
 
 function supervisorLog(logLevel: LogLevel): Logger {
