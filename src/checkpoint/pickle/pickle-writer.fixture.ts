@@ -51,10 +51,8 @@ export function float(value: number): Written {
 export function global(qualifiedName: string): Written {
   const dot = qualifiedName.lastIndexOf(".");
   const [module, name] = [qualifiedName.slice(0, dot), qualifiedName.slice(dot + 1)];
-  return {
-    writeTo: (pickle) =>
-      pickle.bytes(Buffer.from([opcodes.GLOBAL]), Buffer.from(`${module}\n${name}\n`)),
-  };
+  const bytes = Buffer.from([opcodes.GLOBAL, ...Buffer.from(`${module}\n${name}\n`)]);
+  return { writeTo: (pickle) => pickle.bytes(bytes) };
 }
 
 /** An object of a class, with its `__dict__`. */
@@ -65,10 +63,11 @@ export function object(className: string, state: Readonly<Record<string, Writabl
     writeTo(pickle) {
       if (pickle.isLegacy) pickle.persistent("module", type, "modules.py", "class Module: ...");
       else pickle.write(type);
-      pickle.bytes(Buffer.from([opcodes.EMPTY_TUPLE, opcodes.NEWOBJ]));
+      pickle.opcode(opcodes.EMPTY_TUPLE);
+      pickle.opcode(opcodes.NEWOBJ);
       pickle.remember(this);
       pickle.write(entries);
-      pickle.bytes(Buffer.from([opcodes.BUILD]));
+      pickle.opcode(opcodes.BUILD);
     },
   };
 }
@@ -84,7 +83,7 @@ export function built(value: Writable, state: Writable): Written {
     writeTo(pickle) {
       pickle.write(value);
       pickle.write(state);
-      pickle.bytes(Buffer.from([opcodes.BUILD]));
+      pickle.opcode(opcodes.BUILD);
     },
   };
 }
@@ -171,31 +170,43 @@ export function writePickle(
   const pickle = new PickleWriter(form);
   pickle.bytes(Buffer.from([opcodes.PROTO, 2]));
   pickle.write(value);
-  pickle.bytes(Buffer.from([opcodes.STOP]));
+  pickle.opcode(opcodes.STOP);
   return { bytes: pickle.concat(), storages: pickle.storages };
 }
 
 export class PickleWriter {
   readonly storages: WrittenStorage[] = [];
   readonly isLegacy: boolean;
-  readonly #parts: Uint8Array[] = [];
   readonly #memo = new Map<unknown, number>();
+
+  /** Grows by doubling: some pickles have millions of opcodes. */
+  #written = Buffer.allocUnsafe(1 << 14);
+  #length = 0;
 
   constructor(form: CheckpointForm) {
     this.isLegacy = form === "legacy";
   }
 
   concat(): Buffer {
-    return Buffer.concat(this.#parts);
+    return Buffer.from(this.#written.subarray(0, this.#length));
   }
 
   bytes(...parts: readonly Uint8Array[]): void {
-    this.#parts.push(...parts);
+    for (const part of parts) {
+      this.#reserve(part.length);
+      this.#written.set(part, this.#length);
+      this.#length += part.length;
+    }
+  }
+
+  opcode(opcode: number): void {
+    this.#reserve(1);
+    this.#written[this.#length++] = opcode;
   }
 
   write(value: Writable): void {
     const place = this.#memo.get(value);
-    if (place !== undefined) this.bytes(withUint32(opcodes.LONG_BINGET, place));
+    if (place !== undefined) this.#withUint32(opcodes.LONG_BINGET, place);
     else if (typeof value === "object" && value !== null) this.#writeObject(value);
     else this.#writeScalar(value);
   }
@@ -204,7 +215,7 @@ export class PickleWriter {
     if (this.#memo.has(value)) return;
     const place = this.#memo.size;
     this.#memo.set(value, place);
-    this.bytes(withUint32(opcodes.LONG_BINPUT, place));
+    this.#withUint32(opcodes.LONG_BINPUT, place);
   }
 
   keyOf(storage: WrittenStorage): string {
@@ -214,30 +225,30 @@ export class PickleWriter {
 
   persistent(...id: readonly Writable[]): void {
     this.tuple(id);
-    this.bytes(Buffer.from([opcodes.BINPERSID]));
+    this.opcode(opcodes.BINPERSID);
   }
 
   tuple(items: readonly Writable[]): void {
     const small = [opcodes.EMPTY_TUPLE, opcodes.TUPLE1, opcodes.TUPLE2, opcodes.TUPLE3];
-    if (items.length > 3) this.bytes(Buffer.from([opcodes.MARK]));
+    if (items.length > 3) this.opcode(opcodes.MARK);
     for (const item of items) this.write(item);
-    this.bytes(Buffer.from([small[items.length] ?? opcodes.TUPLE]));
+    this.opcode(small[items.length] ?? opcodes.TUPLE);
   }
 
   call(callee: Writable, args: readonly Writable[]): void {
     this.write(callee);
     this.tuple(args);
-    this.bytes(Buffer.from([opcodes.REDUCE]));
+    this.opcode(opcodes.REDUCE);
   }
 
   setItems(entries: ReadonlyMap<Writable, Writable>): void {
     if (entries.size === 0) return;
-    this.bytes(Buffer.from([opcodes.MARK]));
+    this.opcode(opcodes.MARK);
     for (const [key, value] of entries) {
       this.write(key);
       this.write(value);
     }
-    this.bytes(Buffer.from([opcodes.SETITEMS]));
+    this.opcode(opcodes.SETITEMS);
   }
 
   float(value: number): void {
@@ -248,7 +259,7 @@ export class PickleWriter {
 
   #writeObject(value: Extract<Writable, object>): void {
     if (value instanceof Map) {
-      this.bytes(Buffer.from([opcodes.EMPTY_DICT]));
+      this.opcode(opcodes.EMPTY_DICT);
       this.remember(value);
       this.setItems(value);
     } else if (Array.isArray(value)) {
@@ -263,21 +274,22 @@ export class PickleWriter {
   }
 
   #writeList(items: readonly Writable[]): void {
-    this.bytes(Buffer.from([opcodes.EMPTY_LIST]));
+    this.opcode(opcodes.EMPTY_LIST);
     this.remember(items);
     if (items.length === 0) return;
-    this.bytes(Buffer.from([opcodes.MARK]));
+    this.opcode(opcodes.MARK);
     for (const item of items) this.write(item);
-    this.bytes(Buffer.from([opcodes.APPENDS]));
+    this.opcode(opcodes.APPENDS);
   }
 
   #writeScalar(value: null | boolean | number | bigint | string): void {
-    if (value === null) this.bytes(Buffer.from([opcodes.NONE]));
+    if (value === null) this.opcode(opcodes.NONE);
     else if (typeof value === "boolean") {
-      this.bytes(Buffer.from([value ? opcodes.NEWTRUE : opcodes.NEWFALSE]));
+      this.opcode(value ? opcodes.NEWTRUE : opcodes.NEWFALSE);
     } else if (typeof value === "string") {
       const text = Buffer.from(value);
-      this.bytes(withUint32(opcodes.BINUNICODE, text.length), text);
+      this.#withUint32(opcodes.BINUNICODE, text.length);
+      this.bytes(text);
       this.remember(value);
     } else if (typeof value === "number" && !Number.isSafeInteger(value)) {
       this.float(value);
@@ -288,7 +300,7 @@ export class PickleWriter {
 
   #writeInteger(value: number | bigint): void {
     if (value >= -(2 ** 31) && value < 2 ** 31) {
-      this.bytes(withUint32(opcodes.BININT, Number(value) >>> 0));
+      this.#withUint32(opcodes.BININT, Number(value) >>> 0);
       return;
     }
     const bytes = Buffer.alloc(18);
@@ -297,12 +309,20 @@ export class PickleWriter {
     bytes.writeBigInt64LE(BigInt(value) >> 64n, 10);
     this.bytes(bytes);
   }
-}
 
-function withUint32(opcode: number, value: number): Buffer {
-  const bytes = Buffer.alloc(5, opcode);
-  bytes.writeUInt32LE(value, 1);
-  return bytes;
+  #withUint32(opcode: number, value: number): void {
+    this.opcode(opcode);
+    this.#reserve(4);
+    this.#length = this.#written.writeUInt32LE(value, this.#length);
+  }
+
+  #reserve(byteLength: number): void {
+    const needed = this.#length + byteLength;
+    if (needed <= this.#written.length) return;
+    const larger = Buffer.allocUnsafe(2 * needed);
+    larger.set(this.#written.subarray(0, this.#length));
+    this.#written = larger;
+  }
 }
 
 const storageClasses: Readonly<Record<StorageElementType, string>> = {

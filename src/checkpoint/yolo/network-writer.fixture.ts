@@ -430,13 +430,18 @@ class NetworkWriter {
     const channels = part.bias.values.length;
     const epsilon = 1e-3;
     const make = (of: (channel: number) => number) =>
-      Float32Array.from({ length: channels }, (_, i) => of(i));
+      new Float32Array(channels).map((_, i) => of(i));
     const gamma = make((i) => 0.5 + (i % 7) / 7);
     const variance = make((i) => 0.2 + (i % 5) / 5);
     const mean = make((i) => Math.sin(i));
     const scale = make((i) => gamma[i]! / Math.sqrt(variance[i]! + epsilon));
     const perChannel = part.weight.values.length / channels;
-    const values = part.weight.values.map((w, i) => w / scale[Math.floor(i / perChannel)]!);
+    const values = new Float32Array(part.weight.values.length);
+    for (let channel = 0, i = 0; channel < channels; channel++) {
+      for (const end = i + perChannel; i < end; i++) {
+        values[i] = part.weight.values[i]! / scale[channel]!;
+      }
+    }
     const vector = (of: Float32Array) => tensor(this.#elementType, [channels], of);
     return {
       conv: this.#conv2d({ ...part, weight: { ...part.weight, values } }, undefined),
