@@ -17,7 +17,8 @@ export class RunnableModel implements AsyncDisposable {
 
   static async open(model: OnnxModel | Uint8Array): Promise<RunnableModel> {
     const bytes = model instanceof Uint8Array ? model : serializeModel(model);
-    return new RunnableModel(await InferenceSession.create(bytes, { logSeverityLevel: 3 }));
+    const options = { logSeverityLevel: 3, intraOpNumThreads: 1 } as const;
+    return new RunnableModel(await InferenceSession.create(bytes, options));
   }
 
   async run(inputs: Readonly<Record<string, Floats>>): Promise<Record<string, Floats>> {
