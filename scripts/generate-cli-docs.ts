@@ -13,15 +13,22 @@ const section = /(<!-- options:([\w-]+) -->\n).*?(<!-- \/options -->)/gs;
 
 /** Returns the document with all its sections renewed. @throws Error when a command has none. */
 export function withOptions(markdown: string): string {
-  const { commands } = createProgram(new StandardOutput(), () => {});
-  const missing = new Set(commands.map((command) => command.name()));
+  const { commands: topLevel } = createProgram(new StandardOutput(), () => {});
+  const commands = new Map(topLevel.flatMap(leavesOf));
+  const missing = new Set(commands.keys());
   const renewed = markdown.replace(section, (_, start: string, name: string, end: string) => {
-    const command = commands.find((command) => command.name() === name);
+    const command = commands.get(name);
     if (!missing.delete(name) || command === undefined) throw new Error(`options:${name} is wrong`);
     return `${start}${describe(command)}${end}`;
   });
   if (missing.size > 0) throw new Error(`no section in docs/cli.md for ${[...missing].join(", ")}`);
   return renewed;
+}
+
+/** A command, or its subcommands: `recipe make` is `recipe-make`. */
+function leavesOf(command: Command): [name: string, command: Command][] {
+  if (command.commands.length === 0) return [[command.name(), command]];
+  return command.commands.map((leaf) => [`${command.name()}-${leaf.name()}`, leaf]);
 }
 
 function describe(command: Command): string {

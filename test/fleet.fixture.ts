@@ -3,7 +3,10 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Job, Queue, QueueEvents } from "bullmq";
 import { Redis } from "ioredis";
-import { type QueuePlace, toConnectionOptions } from "../src/fleet/queue/redis-connection.ts";
+import {
+  type LabelledQueuePlace,
+  toConnectionOptions,
+} from "../src/fleet/queue/redis-connection.ts";
 import type { Logger } from "../src/logger.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";
@@ -19,7 +22,7 @@ export class TestQueue implements AsyncDisposable {
   readonly queue: Queue;
   readonly #events: QueueEvents;
 
-  constructor(url: string, place: Partial<QueuePlace> = {}) {
+  constructor(url: string, place: Partial<LabelledQueuePlace> = {}) {
     const { queue = uniqueName("fleet"), label = queue, prefix = "bull" } = place;
     this.name = label;
     this.connection = url;

@@ -11,6 +11,7 @@ import { createExportCommand } from "./commands/models/export-command.ts";
 import { createInfoCommand } from "./commands/models/info-command.ts";
 import { createPredictCommand } from "./commands/photos/predict-command.ts";
 import { createRunCommand } from "./commands/photos/run-command.ts";
+import { createRecipeCommand } from "./commands/recipes/recipe-command.ts";
 import { createExportResultsCommand } from "./commands/results/export-results-command.ts";
 import { createForgetCommand } from "./commands/results/forget-command.ts";
 import { createReportCommand } from "./commands/results/report-command.ts";
@@ -61,11 +62,12 @@ export function createProgram(
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
     .addCommand(createForgetCommand(output, setStatus))
+    .addCommand(createRecipeCommand(output, setStatus))
     .addCommand(createWorkerCommand(setStatus))
     .addCommand(createEnqueueCommand(output, setStatus))
     .addCommand(createStatusCommand(output, setStatus))
     .addCommand(createRetryFailedCommand(output, setStatus));
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands.flatMap(withSubcommands)]) {
     command
       .exitOverride()
       .showHelpAfterError('(add "--help" for all options)')
@@ -75,6 +77,10 @@ export function createProgram(
       });
   }
   return program;
+}
+
+function withSubcommands(command: Command): Command[] {
+  return [command, ...command.commands];
 }
 
 /** Prints an error, unless it has been printed, and returns the exit status. */

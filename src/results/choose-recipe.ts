@@ -5,7 +5,7 @@ import type { StoredRecipe } from "../ledger/results/stored-results.ts";
 export const shortHashLength = 8;
 
 /**
- * Returns the recipe whose hash begins with `wanted`; without it the one with the newest result, or
+ * Returns the recipe of the name `wanted`, or whose hash begins so; without it the one with the newest result, or
  * the last one where there is no result.
  *
  * @throws `INVALID_ARGUMENT` when there is none, or when several begin so.
@@ -17,20 +17,28 @@ export function chooseRecipe(
   const found =
     wanted === undefined
       ? recipes.toSorted(byLastResult).slice(-1)
-      : recipes.filter(({ hash }) => hash.startsWith(wanted.toLowerCase()));
+      : recipes.filter(
+          ({ name, hash }) => name === wanted || hash.startsWith(wanted.toLowerCase()),
+        );
   const [recipe] = found;
   if (found.length === 1 && recipe !== undefined) return recipe;
-  const known = recipes.map(({ hash }) => hash.slice(0, shortHashLength)).join(", ");
-  const asked = `a recipe whose hash begins with "${wanted}"`;
+  const known = recipes.map(describe).join(", ");
+  const asked = `a recipe of the name "${wanted}" or whose hash begins so`;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     recipes.length === 0
       ? "Expected results, but no run has used this results file yet. Start one with orangery run."
       : found.length === 0
         ? `Expected ${asked}, but there is none. There are ${known}.`
-        : `Expected one recipe, but several begin with "${wanted}": name more of ${known}.`,
+        : `Expected one recipe, but "${wanted}" may be several: ${found.map(describe).join(", ")}. ` +
+          "Give more of the hash.",
     { details: { wanted, known: recipes.map(({ hash }) => hash) } },
   );
+}
+
+/** `plants 3f2a9c1b` */
+function describe({ name, hash }: StoredRecipe): string {
+  return [name, hash.slice(0, shortHashLength)].filter(Boolean).join(" ");
 }
 
 /** Times are ISO 8601 in UTC, so that they sort as texts; none sorts first. */

@@ -16,6 +16,7 @@ export interface CountArguments extends DetectionArguments, SlicingArguments, Sa
   readonly segment?: string;
   readonly segmentConfidence: number;
   readonly segmentImageSize?: number | [number, number];
+  readonly recipeName?: string;
 }
 
 const maxDetections: MaxDetections = { whole: 3000, sliced: 100_000 };
@@ -38,7 +39,8 @@ export function addCountOptions(command: Command): Command {
       "--segment-image-size <px>",
       "input of the segmentation network (default: its own)",
       parseImageSize,
-    );
+    )
+    .option("--recipe-name <name>", "the recipe's name (default: made of the models' names)");
 }
 
 /** Reads what is to be counted from the command line. */
@@ -61,6 +63,7 @@ export function readCountOptions(command: Command, options: CountArguments): Cou
           },
     slicing,
     samples: readSamples(options),
+    name: options.recipeName,
   };
 }
 

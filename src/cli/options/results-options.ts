@@ -15,8 +15,9 @@ export function addResultsOption(command: Command, description: string): Command
 /** Adds the option that chooses one of several recipes. */
 export function addRecipeOption(command: Command): Command {
   return command.option(
-    "--recipe <hash>",
-    "the recipe whose results are meant, by the beginning of its hash (default: the newest)",
+    "--recipe <name>",
+    "the recipe whose results are meant, by its name or the beginning of its hash " +
+      "(default: the newest)",
   );
 }
 

@@ -17,13 +17,14 @@ import { QueuePatience } from "../queue/queue-patience.ts";
 import { probeQueue } from "../queue/queue-probe.ts";
 import { PublishedStatus } from "../queue/worker-status.ts";
 import { QueueCatalogue, type QueuedRecipe } from "../recipes/queue-catalogue.ts";
+import { isMeant } from "../recipes/recipe-choice.ts";
 import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
 import type { FleetWorkerCounts } from "../worker/fleet-worker.ts";
 import { WorkerHeartbeat } from "../worker/worker-heartbeat.ts";
 import type { CloseWorkerOptions } from "../worker/worker-life.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import type { CountSettings } from "./count-settings.ts";
-import { isMeant, type RecipePart, serveRecipe } from "./serve-recipe.ts";
+import { type RecipePart, serveRecipe } from "./serve-recipe.ts";
 
 export interface RecipeWorkersOptions extends Omit<FleetWorkerOptions, "cache"> {
   readonly cache: ModelCache;
@@ -63,6 +64,8 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   readonly #former: RecipePart[] = [];
   #queue: OpenQueue | undefined;
   #ledger: Promise<Ledger> | undefined;
+  /** Why the results database cannot be used at the moment. */
+  #resultsTrouble: unknown;
   #following: Promise<void> | undefined;
   #isTaking = false;
   #closing: Promise<void> | undefined;
@@ -73,7 +76,12 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     this.#logger = logger.child({ worker: name, queue });
     this.#patience = new QueuePatience({ queue, logger: this.#logger });
     this.#metrics = this.#stack.use(
-      new WorkerMetrics({ worker: name, cache, active: () => this.counts.active }),
+      new WorkerMetrics({
+        worker: name,
+        cache,
+        active: () => this.counts.active,
+        resultsTrouble: () => this.#resultsTrouble,
+      }),
     );
     this.#finder = new ModelFinder({ places: count.models, reader: photos });
     this.ready = this.#prepare(this.#leaving.signal);
@@ -292,6 +300,9 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         busyTimeoutMs: Number.POSITIVE_INFINITY,
         signal: this.#leaving.signal,
         logger: this.#logger,
+        onTrouble: (error) => {
+          this.#resultsTrouble = error;
+        },
       }),
     );
     await catalogue.requireResults({

@@ -10,6 +10,7 @@ import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { CountOptions, JobModel, ModelRole } from "../../pipeline/recipe/count-recipe.ts";
 import type { ModelFinder } from "../../pipeline/recipe/model-finder.ts";
 import { readRecipe } from "../../pipeline/recipe/recipe-document.ts";
+import type { LabelledQueuePlace } from "../queue/redis-connection.ts";
 import type { QueuedRecipe } from "../recipes/queue-catalogue.ts";
 import { FleetWorker } from "../worker/fleet-worker.ts";
 import { checkWorkerOptions, type FleetWorkerOptions } from "../worker/worker-options.ts";
@@ -23,7 +24,9 @@ export interface RecipePart {
   readonly worker: Pick<FleetWorker, "start" | "close" | "counts" | "trouble">;
 }
 
-export interface ServeRecipeOptions extends Omit<FleetWorkerOptions, "cache" | "parse"> {
+export interface ServeRecipeOptions
+  extends Omit<FleetWorkerOptions, "cache" | "parse">,
+    LabelledQueuePlace {
   readonly cache: ModelCache;
   readonly photos: PhotoReader;
   readonly count: CountSettings;
@@ -40,14 +43,6 @@ export interface ServeRecipeOptions extends Omit<FleetWorkerOptions, "cache" | "
  * photo that waits is a worker that waits.
  */
 const maxDelayMs = 1;
-
-/** Whether a recipe is among those that are named, by its name or the beginning of its hash. */
-export function isMeant(
-  { name, hash }: Pick<QueuedRecipe, "name" | "hash">,
-  wanted: readonly string[] | undefined,
-): boolean {
-  return wanted?.some((text) => name === text || (text !== "" && hash.startsWith(text))) ?? true;
-}
 
 /**
  * Finds the models of a recipe, loads them, does a run with each, and makes a worker for its jobs,
@@ -81,6 +76,7 @@ export async function serveRecipe(
   const worker = new FleetWorker({
     ...checked,
     name: checked.name!,
+    label: options.label,
     task,
     cache,
     metrics,

@@ -3,9 +3,9 @@ import { FollowingController, settlesWithin, untilAborted } from "../../base/abo
 import { isOrangeryError, type OrangeryError } from "../../errors.ts";
 import { toQueueTrouble, unreachable, withQueueErrors } from "./queue-errors.ts";
 import { probeQueue, whyNotReady } from "./queue-probe.ts";
-import { checkQueue, type QueuePlace, toConnectionOptions } from "./redis-connection.ts";
+import { checkQueue, type LabelledQueuePlace, toConnectionOptions } from "./redis-connection.ts";
 
-export interface OpenQueueOptions extends QueuePlace {
+export interface OpenQueueOptions extends LabelledQueuePlace {
   /** How long Redis may take to answer. Default 10 s. */
   readonly timeoutMs?: number | undefined;
   /** Called for trouble with Redis while the queue is open: again with every attempt to connect. */

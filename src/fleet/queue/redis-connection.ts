@@ -14,6 +14,10 @@ export interface QueuePlace {
   readonly queue: string;
   /** What BullMQ's keys begin with, if not with `bull`. */
   readonly prefix?: string | undefined;
+}
+
+/** A queue that belongs to another one, whose name people know. */
+export interface LabelledQueuePlace extends QueuePlace {
   /** What logs and errors call the queue. Default: its name. */
   readonly label?: string | undefined;
 }

@@ -1,11 +1,11 @@
-import type { QueuePlace } from "../queue/redis-connection.ts";
+import type { LabelledQueuePlace, QueuePlace } from "../queue/redis-connection.ts";
 
 /**
  * Returns the queue that holds the jobs of one recipe. A queue's name is a namespace: with a queue
  * for each recipe behind it, a worker takes only jobs that it can do, and the others keep their
  * place. All keys begin as those of a queue `queue` do, so one rule of access covers them.
  */
-export function recipeQueuePlace(place: QueuePlace, recipeHash: string): QueuePlace {
+export function recipeQueuePlace(place: QueuePlace, recipeHash: string): LabelledQueuePlace {
   return {
     ...place,
     queue: recipeQueueName(recipeHash),

@@ -30,6 +30,7 @@ import {
 } from "../queue/redis-connection.ts";
 import { warnOfEviction } from "../queue/redis-eviction.ts";
 import { PublishedStatus } from "../queue/worker-status.ts";
+import { WorkSummary } from "./work-summary.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 import { type CloseWorkerOptions, WorkerLife } from "./worker-life.ts";
 import type { CheckedWorkerOptions } from "./worker-options.ts";
@@ -53,6 +54,8 @@ export interface FleetWorkerParts<Payload, Result>
   readonly cache: ModelCache;
   /** A cache that goes with the worker. */
   readonly ownedCache: AsyncDisposable | undefined;
+  /** What logs and errors call the queue. Default: its name. */
+  readonly label?: string | undefined;
   /** Counts for several workers together; their maker disposes it. Default: one of its own. */
   readonly metrics?: WorkerMetrics | undefined;
   readonly prepare: (signal: AbortSignal) => Promise<void>;
@@ -86,6 +89,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   readonly #metrics: WorkerMetrics;
   readonly #life: WorkerLife;
   readonly #counts = { succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 };
+  readonly #summary: WorkSummary;
   #isReached = false;
 
   constructor(parts: FleetWorkerParts<Payload, Result>) {
@@ -118,6 +122,10 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       onJobEnd: (end) => this.#count(end, onJobEnd),
       onTimings: (timingsMs) => this.#metrics.observeTimings(timingsMs),
     });
+    this.#summary = new WorkSummary({
+      logger,
+      resultLogFields: (result) => parts.task.resultLogFields(result),
+    });
     const active = () => this.#processor.active;
     this.#metrics = parts.metrics ?? new WorkerMetrics({ worker: name, cache, active });
     let heartbeat: WorkerHeartbeat | undefined;
@@ -143,6 +151,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
         leaving.abort(leavingReason);
       },
       release: async () => {
+        this.#summary[Symbol.dispose]();
         if (parts.metrics === undefined) this.#metrics[Symbol.dispose]();
         await locks[Symbol.asyncDispose]();
         await ownedCache?.[Symbol.asyncDispose]();
@@ -198,6 +207,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
 
   #count(end: JobEnd, listener: ((end: JobEnd) => void) | undefined): void {
     this.#counts[end.outcome]++;
+    this.#summary.count(end);
     this.#metrics.countTask(end);
     try {
       listener?.(end);

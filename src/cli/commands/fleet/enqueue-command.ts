@@ -8,6 +8,11 @@ import {
 import { requireOption } from "../../options/option-values.ts";
 import { addPhotoArguments, requirePhotos } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
+import {
+  addRecipeFileOption,
+  type RecipeFileArguments,
+  readGivenRecipe,
+} from "../../options/recipe-options.ts";
 import { addResultsOption } from "../../options/results-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -16,6 +21,7 @@ import type { EnqueueArguments } from "./enqueue.ts";
 const help = `
 Examples:
   $ orangery enqueue photos/ --detect plants.onnx --results postgres://localhost/counts
+  $ orangery enqueue photos/ --recipe plants.json
   $ orangery enqueue --from-file photos.txt --detect plants.onnx
   $ orangery enqueue s3://bucket/2026/ --detect plants.onnx --segment beds.onnx
 
@@ -23,6 +29,8 @@ Models and options are the recipe of these photos. It goes into the queue with t
 follow it. Photos that have a result or wait in the queue are left out, so the command can be
 repeated at any time.
 ${exitStatusHelp}`;
+
+type Arguments = EnqueueArguments & CountArguments & RecipeFileArguments;
 
 /** `orangery enqueue`: photos for the workers of a queue. */
 export function createEnqueueCommand(
@@ -32,7 +40,7 @@ export function createEnqueueCommand(
   const command = new Command("enqueue")
     .summary("add photos to the queue of a fleet")
     .description("Adds the photos that have no result yet to a queue.");
-  addQueueOptions(addModelOptions(addPhotoArguments(command)));
+  addQueueOptions(addRecipeFileOption(addModelOptions(addPhotoArguments(command))));
   addResultsOption(
     command,
     "where the workers record, a file or postgres://… (default: where the queue says, results.db)",
@@ -42,11 +50,12 @@ export function createEnqueueCommand(
     .option("--json", "print the counts as JSON")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);
-  return command.action(async (photos: string[], options: EnqueueArguments & CountArguments) => {
+  return command.action(async (photos: string[], options: Arguments) => {
     requirePhotos(command, photos, options);
-    requireOption(command, options, "detect");
-    const count = readCountOptions(command, options);
+    const given = options.recipe && (await readGivenRecipe(command, options.recipe));
+    if (!given) requireOption(command, options, "detect");
+    const count = given ? given.count : readCountOptions(command, options);
     const { enqueue } = await import("./enqueue.ts");
-    setStatus(await enqueue(output, photos, { ...options, count }));
+    setStatus(await enqueue(output, photos, { ...options, count, given: given || undefined }));
   });
 }

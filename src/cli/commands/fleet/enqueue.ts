@@ -7,7 +7,11 @@ import { ResultStore } from "../../../ledger/results/result-store.ts";
 import { LeftOut } from "../../../pipeline/photos/left-out.ts";
 import { PhotoFilter } from "../../../pipeline/photos/photo-filter.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
-import { type CountOptions, countRecipe } from "../../../pipeline/recipe/count-recipe.ts";
+import {
+  type CountOptions,
+  type CountRecipe,
+  countRecipe,
+} from "../../../pipeline/recipe/count-recipe.ts";
 import { photoFromCaller } from "../../options/caller-paths.ts";
 import { openPhotoList } from "../../options/photo-list-argument.ts";
 import type { PhotoArguments } from "../../options/photo-options.ts";
@@ -26,6 +30,8 @@ import {
 
 export interface EnqueueArguments extends QueueArguments, PhotoArguments {
   readonly count: CountOptions;
+  /** Of a recipe's file, so that no model needs to be here. Default: made of the models' files. */
+  readonly given?: CountRecipe | undefined;
   readonly results?: string;
   readonly retry?: boolean;
   readonly json?: boolean;
@@ -42,7 +48,7 @@ export async function enqueue(
   // V8 would give short-lived objects 100 MB for nothing: Redis is what takes time.
   setFlagsFromString("--semi-space-growth-factor=1");
   using progress = new ProgressDisplay({ quiet });
-  const counted = await countRecipe(count);
+  const counted = options.given ?? (await countRecipe(count));
   const { recipe } = counted;
   await using queues = await FleetQueues.open({
     connection: options.redis,

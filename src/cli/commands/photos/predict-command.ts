@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
 import {
   addDetectionOptions,
   addDeviceOptions,
@@ -10,6 +11,12 @@ import {
   addMaxPixelsOption,
   addPrivateAddressesOption,
 } from "../../options/photo-options.ts";
+import {
+  addModelPlacesOption,
+  addRecipeFileOption,
+  type RecipeFileArguments,
+  readGivenRecipe,
+} from "../../options/recipe-options.ts";
 import { addSampleOptions } from "../../options/sample-options.ts";
 import {
   addSlicingOptions,
@@ -43,6 +50,7 @@ export function createPredictCommand(
     .description("Runs a model on photos and prints what it finds. Nothing is recorded.")
     .argument("<image...>", "photos, folders, s3://bucket/photo.jpg, https://…")
     .option("--model <model>", "a .pt or ONNX file, sample:seedlings or sample:beds");
+  addModelPlacesOption(addRecipeFileOption(command));
   addDeviceOptions(addDetectionOptions(command, maxDetections));
   addMaxPixelsOption(addSampleOptions(addSlicingOptions(command))).addOption(
     new Option("--masks <form>", "how masks are printed with --json")
@@ -52,12 +60,29 @@ export function createPredictCommand(
   addPrivateAddressesOption(addAnnotateOption(command))
     .option("--json", "print one JSON line a photo")
     .addHelpText("after", help);
-  return command.action(async (images: string[], options: PredictArguments & SlicingArguments) => {
+  type Arguments = PredictArguments & SlicingArguments & RecipeFileArguments & RecipeSlicing;
+  return command.action(async (images: string[], given: Arguments) => {
+    const options = given.recipe === undefined ? given : await withRecipe(command, given);
     requireOption(command, options, "model");
-    const slicing = readSlicing(command, options);
+    const slicing = options.recipeSlicing ?? readSlicing(command, options);
     const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
     // Imported late: help and usage errors need no runtime.
     const { predict } = await import("./predict.ts");
     setStatus(await predict(output, images, { ...options, slicing, maxDetections: most }));
   });
+}
+
+interface RecipeSlicing {
+  readonly recipeSlicing?: SlicingOptions | undefined;
+}
+
+/** Predicts with the detector of a recipe, asked as the recipe says. */
+async function withRecipe<T extends PredictArguments & RecipeFileArguments & RecipeSlicing>(
+  command: Command,
+  given: T,
+): Promise<T> {
+  const { findRecipeModels } = await import("../../options/recipe-file.ts");
+  const recipe = await readGivenRecipe(command, given.recipe!);
+  const { detect, slicing, samples } = await findRecipeModels(recipe, given.models);
+  return { ...given, ...samples, model: detect.file, ...detect.options, recipeSlicing: slicing };
 }

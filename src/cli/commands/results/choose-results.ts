@@ -27,10 +27,10 @@ export async function recipeFromCaller(
   await refuseEmpty(ledger, recipes, selection);
   const recipe = chooseRecipe(recipes, wanted);
   if (recipes.length > 1 && wanted === undefined) {
-    const lines = recipes.map(({ hash, done, lastResultAt = "" }) => {
+    const lines = recipes.map(({ name = "", hash, done, lastResultAt = "" }) => {
       const mark = hash === recipe.hash ? "*" : " ";
       const short = hash.slice(0, shortHashLength);
-      return `  ${mark} ${short}  ${formatPlural(done, "photo")}  ${lastResultAt}`.trimEnd();
+      return `  ${mark} ${short}  ${name}  ${formatPlural(done, "photo")}  ${lastResultAt}`.trimEnd();
     });
     process.stderr.write(
       `There are results of ${recipes.length} recipes; these are of the newest (*). ` +

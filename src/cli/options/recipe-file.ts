@@ -1,0 +1,57 @@
+import { readFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { urlScheme } from "../../base/url.ts";
+import { OrangeryError } from "../../errors.ts";
+import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
+import type { CountOptions, JobModel, ModelRole } from "../../pipeline/recipe/count-recipe.ts";
+import { ModelFinder } from "../../pipeline/recipe/model-finder.ts";
+import { parseRecipe, type ReadRecipe } from "../../pipeline/recipe/recipe-document.ts";
+import { displayPath, fromCaller, photoFromCaller } from "./caller-paths.ts";
+
+/**
+ * Reads a recipe's file. Paths of models in it are relative to its folder.
+ *
+ * @throws `RECIPE_NOT_FOUND`, `RECIPE_INVALID`
+ */
+export async function readRecipeFile(path: string): Promise<ReadRecipe> {
+  const file = fromCaller(path);
+  const json = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new OrangeryError(
+      "RECIPE_NOT_FOUND",
+      `Expected a file with a recipe at ${displayPath(file)}, but it cannot be read ` +
+        `(${cause.code}). Make one with \`orangery recipe make\`.`,
+      { cause, details: { file } },
+    );
+  });
+  const recipe = parseRecipe(json, displayPath(file));
+  const below = ({ file: model, options }: JobModel): JobModel => ({
+    file: urlScheme(model) === undefined ? resolve(dirname(file), model) : model,
+    ...(options && { options }),
+  });
+  const { detect, segment } = recipe.count;
+  const count = { ...recipe.count, detect: below(detect), segment: segment && below(segment) };
+  return { ...recipe, count };
+}
+
+/**
+ * Returns the options of a recipe with its models' files as they are found here: where the recipe
+ * says, or in one of the places.
+ *
+ * @throws `MODEL_NOT_FOUND`
+ */
+export async function findRecipeModels(
+  { count, sha256 }: ReadRecipe,
+  places: readonly string[] | undefined,
+): Promise<CountOptions> {
+  using reader = new PhotoReader();
+  const finder = new ModelFinder({ places: places?.map(photoFromCaller), reader });
+  const find = async (role: ModelRole, model: JobModel): Promise<JobModel> => ({
+    ...model,
+    file: await finder.find({ file: model.file, sha256: sha256[role]! }),
+  });
+  return {
+    ...count,
+    detect: await find("detect", count.detect),
+    segment: count.segment && (await find("segment", count.segment)),
+  };
+}
