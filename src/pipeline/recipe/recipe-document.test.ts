@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { OrangeryError } from "../../errors.ts";
+import { type CountOptions, countVersion, recipeOf } from "./count-recipe.ts";
+import { parseRecipe, readRecipe, writeRecipe } from "./recipe-document.ts";
+
+const sha256 = { detect: "a".repeat(64), segment: "b".repeat(64) };
+const plain = { ...sha256, segment: undefined };
+
+const counts: Record<string, CountOptions> = {
+  "one model": { detect: { file: "/m/plants.pt" } },
+  "options of a model": {
+    detect: {
+      file: "/m/plants.pt",
+      options: {
+        confidence: 0.3,
+        iou: 0.6,
+        maxDetections: 5,
+        classes: [0, 2],
+        classAgnostic: true,
+        imageSize: [480, 640],
+      },
+    },
+  },
+  "two models, slices and samples": {
+    name: "plants-2026",
+    detect: { file: "sample:seedlings", options: { imageSize: 640 } },
+    segment: { file: "/m/beds.onnx", options: { confidence: 0.5 } },
+    slicing: { slice: 640, overlap: [0.1, 0.2], merge: { method: "nms" }, batchSize: 4 },
+    samples: { bands: [3, 2, 1], valueRange: [0, 4095] },
+  },
+  "automatic slices": { detect: { file: "/m/plants.pt" }, slicing: {} },
+};
+
+for (const [what, count] of Object.entries(counts)) {
+  test(`a recipe of ${what} is read as it was written`, () => {
+    const made = recipeOf(count, count.segment ? sha256 : plain);
+    const json = JSON.stringify(writeRecipe(count, made));
+    const read = parseRecipe(json, "r.json");
+    assert.deepEqual(read.recipe, made.recipe);
+    assert.deepEqual(read.sha256, made.sha256);
+    assert.equal(read.count.detect.file, count.detect.file);
+    assert.equal(JSON.stringify(writeRecipe(read.count, read)), json);
+  });
+}
+
+test("a recipe's name is made of its models, and decides nothing", () => {
+  const { recipe } = recipeOf(counts["one model"]!, plain);
+  assert.equal(recipe.name, "plants");
+  const named = recipeOf({ ...counts["one model"]!, name: "Beete_2026" }, plain).recipe;
+  assert.deepEqual([named.name, named.hash], ["Beete_2026", recipe.hash]);
+  const odd: CountOptions = {
+    detect: { file: "/m/my plants (1).pt" },
+    segment: { file: "sample:beds" },
+  };
+  assert.equal(recipeOf(odd, sha256).recipe.name, "my-plants-1--in-beds");
+  for (const name of ["", "a b", "a/b", "x".repeat(65)]) {
+    assert.throws(() => recipeOf({ ...odd, name }, sha256), { code: "INVALID_ARGUMENT" });
+  }
+});
+
+describe("a recipe is refused", () => {
+  const good = writeRecipe(counts["one model"]!, recipeOf(counts["one model"]!, plain));
+  const detect = good.detect as object;
+  const cases: [what: string, document: unknown, message: RegExp][] = [
+    ["that is no object", [], /`recipe` to be an object/],
+    ["without a model", { ...good, detect: undefined }, /to have `detect`/],
+    ["without a model's contents", { ...good, detect: { file: "a" } }, /to have `sha256`/],
+    ["of another version", { ...good, version: countVersion + 1 }, /`version` to be/],
+    ["of another job", { ...good, job: "weigh" }, /`job` to be count/],
+    ["with a misspelt option", { ...good, detect: { ...detect, confidense: 1 } }, /`confidense`/],
+    ["with an option out of range", { ...good, detect: { ...detect, iou: 2 } }, /`iou` to be/],
+    ["with a stray part", { ...good, slize: {} }, /nothing else, got `slize`/],
+    ["with half a slice", { ...good, slicing: { slice: "half" } }, /`slice` to be/],
+    ["that merges otherwise", { ...good, slicing: { merge: { method: "x" } } }, /`method` to be/],
+    ["with a name of no use", { ...good, name: "a b" }, /`name` to be/],
+  ];
+  for (const [what, document, message] of cases) {
+    test(what, () => {
+      assert.throws(
+        () => readRecipe(document, "r.json"),
+        (error: OrangeryError) => {
+          assert.equal(error.code, "RECIPE_INVALID");
+          assert.match(error.message, /^r\.json: Expected/);
+          assert.match(error.message, message);
+          return true;
+        },
+      );
+    });
+  }
+
+  test("that is no JSON", () => {
+    assert.throws(() => parseRecipe("{", "r.json"), /^OrangeryError: r\.json: Expected JSON, got/);
+  });
+});
