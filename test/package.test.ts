@@ -18,10 +18,22 @@ import {
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
-import { openRedis } from "./servers/redis-server.ts";
+import {
+  makeBuildBase,
+  makeDebianBase,
+  makeEmptyBase,
+  makeImageBase,
+} from "./image/bases.fixture.ts";
+import { Container, openToAll } from "./image/container.fixture.ts";
+import { foreignBinaries } from "./image/foreign-binaries.fixture.ts";
+import { buildImage, type Image, linkFile } from "./image/image-builder.fixture.ts";
+import { type Mount, whyNoSandbox } from "./image/sandbox.fixture.ts";
+import { freePort } from "./servers/free-port.ts";
+import { openRedis, uniqueName } from "./servers/redis-server.ts";
 
 const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -265,6 +277,113 @@ describe("the examples, with the installed package", () => {
     assert.equal(programs.length, 8);
   });
 });
+
+/**
+ * `ORANGERY_TEST_IMAGES=whole` also follows the steps that take minutes: `npm ci`, a Debian as the
+ * root, and 1.4 GB of CUDA's libraries.
+ */
+const isWhole = process.env.ORANGERY_TEST_IMAGES === "whole";
+
+describe("the images of deploy/docker, in an empty root", { skip: whyNoSandbox() }, () => {
+  let image: Image;
+  let mounts: readonly Mount[];
+
+  before(async () => {
+    // The stage `build` does what pack() has done: `npm ci` and `npm run prepack`.
+    const built = join(folder, "built");
+    await mkdir(built);
+    await symlink(join(folder, "repository"), join(built, "build"));
+    linkFile(process.execPath, join(built, "usr/local/bin/node"));
+    const makeRunningBase = isWhole ? makeDebianBase : makeEmptyBase;
+    image = await buildImage({
+      file: join(root, "deploy/docker/Dockerfile"),
+      context: root,
+      folder: join(folder, "stages"),
+      makeBase: (name, path) => (name.startsWith("node:") ? makeBuildBase : makeRunningBase)(path),
+      built: isWhole ? {} : { build: built },
+    });
+    mounts = [
+      { from: join(root, "examples/photos"), to: "photos" },
+      { from: openToAll(join(folder, "volume")), to: image.settings.volumes[0]!, isWritable: true },
+    ];
+  });
+
+  test("has no binaries of other platforms, and takes less than 270 MB", async () => {
+    assert.deepEqual(foreignBinaries(image.root), []);
+    const files = await readdirFiles(image.root);
+    const sizes = files.map(async (file) => (await stat(join(image.root, file))).size);
+    const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    assert.ok(bytes < (isWhole ? 400e6 : 270e6), `${Math.round(bytes / 1e6)} MB`);
+    // That a musl is found, which the Dockerfile removes, shows that others would be.
+    assert.ok(foreignBinaries(join(root, "node_modules")).some((file) => file.includes("musl")));
+  });
+
+  test("starts the command, as any user", async () => {
+    for (const user of [image.settings.user, "70000:70000"]) {
+      const container = new Container({ ...image, settings: { ...image.settings, user } }, [
+        "--version",
+      ]);
+      const { status, stdout, stderr } = await container.ended;
+      assert.deepEqual([status, stdout, stderr], [0, `${manifest.version}\n`, ""]);
+    }
+  });
+
+  test("has a worker that counts, with a read-only root, is healthy and stops as process 1", async () => {
+    await using redis = await openRedis();
+    const env = { REDIS_URL: redis.url, ORANGERY_RESULTS: "/cache/results.db" };
+    const queue = ["--queue", uniqueName("image")];
+    const enqueue = ["enqueue", "/photos/tray-1.jpg", "--detect", "sample:seedlings", ...queue];
+    const enqueued = await new Container(image, enqueue, { mounts, env }).ended;
+    assert.equal(enqueued.status, 0, enqueued.stderr);
+
+    const port = await freePort();
+    const args = ["worker", ...queue, "--devices", "cpu", "--metrics-port", String(port)];
+    await using worker = new Container(image, args, { mounts, env });
+    await metricsShow(port, 'orangery_tasks_total{outcome="succeeded"} 1');
+    const health = await worker.execute(image.settings.health);
+    assert.deepEqual(health, { status: 0, stdout: "", stderr: "" });
+    worker.stop();
+    const { status, stderr } = await worker.ended;
+    assert.equal(status, 0, stderr);
+  });
+
+  test("on CUDA, have every library but the driver's, and work without one on the CPU", {
+    skip: !isWhole && "downloads 1.4 GB: only with ORANGERY_TEST_IMAGES=whole",
+  }, async () => {
+    const cuda = await buildImage({
+      file: join(root, "deploy/docker/Dockerfile.cuda"),
+      context: root,
+      folder: join(folder, "cuda-stages"),
+      makeBase: (name, path) =>
+        name.startsWith("python:") ? makeBuildBase(path) : makeImageBase(image, path),
+    });
+    const as = (entrypoint: string[]) => ({ ...cuda, settings: { ...cuda.settings, entrypoint } });
+    const libraries = await readdir(join(cuda.root, "opt/cuda"));
+    for (const library of libraries) {
+      const linked = await new Container(as(["ldd"]), [`/opt/cuda/${library}`]).ended;
+      assert.equal(linked.status, 0, linked.stderr);
+      const missing = [...linked.stdout.matchAll(/(\S+) => not found/g)].map(([, name]) => name);
+      assert.deepEqual(new Set(missing), new Set(missing.length > 0 ? ["libcuda.so.1"] : []));
+    }
+    const predict = ["predict", "/photos/tray-1.jpg", "--model", "sample:seedlings"];
+    const predicted = await new Container(cuda, predict, { mounts }).ended;
+    assert.equal(predicted.status, 0, predicted.stderr);
+    assert.match(predicted.stdout, /plant/);
+  });
+});
+
+/** Waits until the metrics at a port have a line. */
+async function metricsShow(port: number, line: string): Promise<void> {
+  for (let attempt = 1; attempt <= 600; attempt++) {
+    const shown = await fetch(`http://127.0.0.1:${port}/metrics`).then(
+      (response) => response.text(),
+      () => "",
+    );
+    if (shown.split("\n").includes(line)) return;
+    await sleep(100);
+  }
+  throw new Error(`Expected ${line} in the metrics within a minute.`);
+}
 
 /** Packs a copy of the repository, so that `dist/` of this one is left alone. */
 async function pack(): Promise<string> {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { ensureInstalled } from "../servers/debian-packages.ts";
-import { type Base, linkFile } from "./image-builder.fixture.ts";
+import { type Base, type Image, linkFile } from "./image-builder.fixture.ts";
 import type { Mount } from "./sandbox.fixture.ts";
 
 const node = process.execPath;
@@ -26,13 +26,13 @@ export function makeBuildBase(root: string): Base {
   mounts.push({ from: dirname(dirname(npm)), to: npmFolder });
   const script = `#!/bin/sh\nexec node /${npmFolder}/bin/npm-cli.js "$@"\n`;
   writeFileSync(join(root, "usr/local/bin/npm"), script, { mode: 0o755 });
-  const { NODE_EXTRA_CA_CERTS: certificates } = process.env;
+  const certificates = ["NODE_EXTRA_CA_CERTS", "PIP_CERT"].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value]];
+  });
   return {
     mounts,
-    env: {
-      npm_config_prefer_offline: "true",
-      ...(certificates !== undefined && { NODE_EXTRA_CA_CERTS: certificates }),
-    },
+    env: { npm_config_prefer_offline: "true", ...Object.fromEntries(certificates) },
   };
 }
 
@@ -55,6 +55,15 @@ export function makeEmptyBase(root: string): Base {
     linkFile(library, join(root, library));
   }
   return { mounts: [], env: {} };
+}
+
+/** For an image that begins with one that was built before. */
+export function makeImageBase({ root: from, settings }: Image, root: string): Base {
+  const { status, stderr } = spawnSync("cp", ["-al", "--no-target-directory", from, root], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`Copying ${from} failed:\n${stderr}`);
+  return { mounts: [], env: {}, settings };
 }
 
 /** For the image that runs: the smallest Debian there is, from its packages. */

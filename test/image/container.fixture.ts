@@ -5,62 +5,73 @@ import { chmodSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { Image } from "./image-builder.fixture.ts";
-import { type Mount, signalInSandbox, startInSandbox } from "./sandbox.fixture.ts";
+import {
+  type Mount,
+  programOf,
+  runBeside,
+  type SandboxOptions,
+  startInSandbox,
+} from "./sandbox.fixture.ts";
 
 export interface ContainerOptions {
   readonly mounts?: readonly Mount[];
   readonly env?: Readonly<Record<string, string>>;
-  /** In place of the image's entry point. */
-  readonly entrypoint?: readonly string[];
 }
 
-export interface ContainerEnd {
+export interface ProgramEnd {
   readonly status: number | null;
   readonly stdout: string;
   readonly stderr: string;
 }
 
 /** A container whose root is read-only, as the user that the image names. */
-export class Container {
-  readonly ended: Promise<ContainerEnd>;
+export class Container implements AsyncDisposable {
+  readonly ended: Promise<ProgramEnd>;
   readonly #child: ChildProcess;
+  readonly #options: SandboxOptions;
 
   constructor(image: Image, args: readonly string[], options: ContainerOptions = {}) {
     const { settings, root } = image;
-    const { mounts = [], env = {}, entrypoint = settings.entrypoint } = options;
+    const { mounts = [], env = {} } = options;
     // A read-only root has no place for them to be made.
     for (const { to } of mounts) mkdirSync(join(root, to), { recursive: true });
     const [uid = 0, gid = 0] = settings.user.split(":").map(Number);
-    this.#child = startInSandbox([...entrypoint, ...args], {
+    this.#options = {
       root,
       mounts,
       env: { ...settings.env, ...env },
       cwd: settings.workdir,
       user: { uid, gid },
       isReadOnly: true,
-    });
-    this.ended = this.#collect();
+    };
+    this.#child = startInSandbox([...settings.entrypoint, ...args], this.#options);
+    this.ended = endOf(this.#child);
   }
 
-  /** Sends a signal to its process 1. */
-  kill(signal: NodeJS.Signals): void {
-    signalInSandbox(this.#child, signal);
+  /** Runs a second program in it. */
+  async execute(command: readonly string[]): Promise<ProgramEnd> {
+    return await endOf(runBeside(this.#child, command, this.#options));
   }
 
-  /** Ends it at once. */
-  remove(): void {
+  /** Sends a signal to its process 1, as Docker does. */
+  stop(signal: NodeJS.Signals = "SIGTERM"): void {
+    process.kill(programOf(this.#child), signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGKILL");
-  }
-
-  async #collect(): Promise<ContainerEnd> {
-    const [stdout, stderr] = [text(this.#child.stdout!), text(this.#child.stderr!)];
-    const [status] = await once(this.#child, "close");
-    return { status, stdout: await stdout, stderr: await stderr };
+    await this.ended;
   }
 }
 
-/** A folder that any user may write to, as the place of a volume. */
-export function volume(path: string): Mount["from"] {
+async function endOf(child: ChildProcess): Promise<ProgramEnd> {
+  const [stdout, stderr] = [text(child.stdout!), text(child.stderr!)];
+  const [status] = await once(child, "close");
+  return { status, stdout: await stdout, stderr: await stderr };
+}
+
+/** A folder that any user may write to. */
+export function openToAll(path: string): string {
   mkdirSync(path, { recursive: true });
   chmodSync(path, 0o1777);
   return path;

@@ -59,8 +59,21 @@ export function startInSandbox(
   });
 }
 
-/** Sends a signal to the program itself, as Docker does, not to the process that was returned. */
-export function signalInSandbox(child: ChildProcess, signal: NodeJS.Signals): void {
-  const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8");
-  process.kill(Number(children), signal);
+/** The process id, on this machine, of the program itself, which is process 1 of its namespace. */
+export function programOf(child: ChildProcess): number {
+  return Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8"));
+}
+
+/** Runs a second program beside one that {@link startInSandbox} started. */
+export function runBeside(
+  child: ChildProcess,
+  command: readonly string[],
+  { env, cwd, user }: Pick<SandboxOptions, "env" | "cwd" | "user">,
+): ChildProcess {
+  const place = [`--target=${programOf(child)}`, "--mount", "--pid", "--root", `--wd=${cwd}`];
+  const ids = [`--setuid=${user.uid}`, `--setgid=${user.gid}`];
+  return spawn("nsenter", [...place, ...ids, "--", ...command], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
 }
