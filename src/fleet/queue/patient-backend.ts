@@ -25,12 +25,13 @@ export function patientBackend(
     const backend = createRedisBackend(name, options, connections);
     const take = backend.moveToActive.bind(backend);
     const wait = backend.waitForJob.bind(backend);
-    const always = { always: true, signal };
-    backend.moveToActive = (...args) => patience.repeat(() => take(...args), always);
-    backend.waitForJob = (...args) => patience.repeat(() => wait(...args), always);
+    const always = { always: true };
+    const untilAborted = { ...always, signal };
+    backend.moveToActive = (...args) => patience.repeat(() => take(...args), untilAborted);
+    backend.waitForJob = (...args) => patience.repeat(() => wait(...args), untilAborted);
     for (const ending of endings) {
       const end = backend[ending].bind(backend) as (...args: unknown[]) => Promise<never>;
-      backend[ending] = (...args: unknown[]) => patience.repeat(() => end(...args));
+      backend[ending] = (...args: unknown[]) => patience.repeat(() => end(...args), always);
     }
     return backend;
   };

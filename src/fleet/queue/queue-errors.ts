@@ -10,11 +10,11 @@ interface Refusal {
 }
 
 /**
- * Converts an error that Redis replied with into one of ours, with what to do. Undefined for any
- * other error.
+ * Converts an error that Redis replied with, or that BullMQ has about it, into one of ours, with
+ * what to do. Undefined for any other error.
  */
 export function toQueueError(error: unknown, queue: string): OrangeryError | undefined {
-  if (!isReply(error)) return undefined;
+  if (!isReply(error) && !isVersionRefusal(error)) return undefined;
   // A transaction is refused for what a request in it was refused for.
   const { previousErrors: [previous] = [] } = error as { previousErrors?: readonly unknown[] };
   if (isReply(previous)) return toQueueError(previous, queue);
@@ -69,6 +69,11 @@ const replyNames = new Set(["ReplyError", "SimpleError", "BlobError", "ErrorRepl
 
 function isReply(error: unknown): error is Error {
   return error instanceof Error && replyNames.has(error.name);
+}
+
+/** BullMQ refuses a Redis that is older than it needs, with an error that has no code. */
+function isVersionRefusal(error: unknown): error is Error {
+  return error instanceof Error && error.message.startsWith("Redis version needs to be greater");
 }
 
 function refusalOf(reply: string, queue: string): Refusal {
