@@ -16,3 +16,19 @@ export function hasUnencodedPassword(url: string): boolean {
   if (end < 0) return rest.includes("@");
   return /%(?![0-9a-f]{2})/i.test(authority.slice(0, end));
 }
+
+const secretNames =
+  "x-(?:amz|goog)-[\\w-]+|sig|signature|token|key|api_?key|access_?token|auth|password";
+
+/** The name of a query parameter that is or holds a credential, as presigned URLs have them. */
+export const secretParameter = new RegExp(`^(?:${secretNames})$`, "i");
+
+// Up to the last @: it may be in a password.
+const passwords = /(:\/\/[^\s/:@"]*:)[^\s/"]*@/g;
+const webUsers = /(https?:\/\/)[^\s/"]*@/gi;
+const signatures = new RegExp(`([?&](?:${secretNames})=)[^\\s&"#\\\\]*`, "gi");
+
+/** Hides what URLs in a text must not show: passwords, signatures, and names of users of the web. */
+export function hideCredentials(text: string): string {
+  return text.replace(webUsers, "$1…@").replace(passwords, "$1…@").replace(signatures, "$1…");
+}

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import { OrangeryError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { ModelCache } from "../models/cache/model-cache.ts";
 import { ModelTask, type ModelTaskOptions } from "./model-task.ts";
@@ -251,8 +250,8 @@ describe("the context", () => {
       partialWork,
     });
     assert.partialDeepStrictEqual(lines, [
-      { level: "info", message: "counted", beds: 3, taskId: "job-7", attempt: 2, workerId: 1 },
-      { level: "info", message: "task succeeded", task: "NotingTask", taskId: "job-7" },
+      { level: "info", message: "counted", beds: 3, jobId: "job-7", attempt: 2, workerId: 1 },
+      { level: "debug", message: "task succeeded", task: "NotingTask", jobId: "job-7" },
     ]);
   });
 
@@ -304,15 +303,24 @@ describe("the context", () => {
     assert.equal(new Set(contexts.map(({ taskId }) => taskId)).size, 2);
   });
 
-  test("a failure's log line says whether a retry helps", async () => {
+  test("a line has what the task says of its payload and its result, if it can", async () => {
+    class Counting extends NotingTask {
+      override logFields(photo: string) {
+        if (photo === "") throw new Error("no photo");
+        return { photo };
+      }
+      override resultLogFields(objects: number) {
+        return { objects };
+      }
+    }
     const lines: LogLine[] = [];
     await using cache = openCache();
-    const task = new NotingTask({ cache, logger: recordingLogger(lines) }, () => {
-      throw new OrangeryError("PHOTO_UNREADABLE", "…");
-    });
-    await assert.rejects(task.execute("photo"), { code: "PHOTO_UNREADABLE" });
+    const task = new Counting({ cache, logger: recordingLogger(lines) }, () => 42);
+    await task.execute("a.jpg");
+    assert.equal(await task.execute(""), 42);
     assert.partialDeepStrictEqual(lines, [
-      { level: "warn", message: "task failed", retryable: false },
+      { level: "debug", message: "task succeeded", photo: "a.jpg", objects: 42 },
+      { level: "debug", logFields: "Error: no photo", objects: 42 },
     ]);
   });
 

@@ -5,13 +5,13 @@ import type { PartialWork } from "../base/partial-work.ts";
 import { bothLoggers, type Logger, silentLogger } from "../logger.ts";
 import type { ModelCache } from "../models/cache/model-cache.ts";
 import type { YoloModel } from "../models/yolo/yolo-model.ts";
-import { isRetryable } from "./is-retryable.ts";
 import {
   type TaskContext,
   type TaskOutcome,
   type TaskProgress,
   toFailedOutcome,
 } from "./task-context.ts";
+import { logFailure, logFieldsOf } from "./task-log.ts";
 import { TaskRun } from "./task-run.ts";
 import { workerIdFromName } from "./worker-id.ts";
 
@@ -113,6 +113,21 @@ export abstract class ModelTask<Payload, Result> {
     _context: TaskContext<Payload>,
   ): Promise<void> | void {}
 
+  /**
+   * Returns what is logged with every line of an execution, such as `{ photo }`. Nothing that is
+   * secret: no signature of a URL.
+   */
+  logFields(_payload: Payload): object {
+    return {};
+  }
+  /**
+   * Returns what is logged of a result, such as `{ objects: 12 }`. A worker adds the numbers up and
+   * logs their sums now and then.
+   */
+  resultLogFields(_result: Result): object {
+    return {};
+  }
+
   /** The model that the cache calls `segment`. */
   get segModel(): Promise<YoloModel> {
     return this.model("segment");
@@ -140,14 +155,18 @@ export abstract class ModelTask<Payload, Result> {
 
   /**
    * Runs the task once, with its hooks: the one entry for a queue's handler. Rejects with the
-   * task's error, or with the signal's reason; {@link isRetryable} says whether a retry helps.
+   * task's error, or with the signal's reason; `isRetryable` says whether a retry helps.
    * Settles when the task's models are given back.
    */
   async execute(payload: Payload, options: ExecuteOptions = {}): Promise<Result> {
     const { taskId = randomUUID(), attempt = 1, signal = new AbortController().signal } = options;
     const isLastAttempt = attempt >= (options.attempts ?? Number.POSITIVE_INFINITY);
     const { workerId } = this;
-    const own = this.#logger.child({ taskId, attempt });
+    const own = this.#logger.child({
+      jobId: taskId,
+      attempt,
+      ...logFieldsOf(() => this.logFields(payload)),
+    });
     const log = options.logger === undefined ? own : bothLoggers(own, options.logger);
     const { onProgress: progress = () => {}, onTimings: timings = () => {} } = options;
     const { partialWork } = options;
@@ -164,7 +183,9 @@ export abstract class ModelTask<Payload, Result> {
       partialWork,
     };
     const run = new TaskRun(this.#cache, context);
-    const outcome = await this.#runs.run(run, () => this.#runWithHooks(context));
+    const outcome = await this.#runs.run(run, () =>
+      this.#runWithHooks(context, { own, job: options.logger }),
+    );
     await run[Symbol.asyncDispose]();
     await this.#count(log);
     if (outcome.status === "succeeded") return outcome.result;
@@ -172,18 +193,24 @@ export abstract class ModelTask<Payload, Result> {
   }
 
   /** Never rejects: whatever happens is in the outcome. */
-  async #runWithHooks(context: TaskContext<Payload>): Promise<TaskOutcome<Result>> {
-    const { log } = context;
+  async #runWithHooks(
+    context: TaskContext<Payload>,
+    logs: { readonly own: Logger; readonly job: Logger | undefined },
+  ): Promise<TaskOutcome<Result>> {
+    const { log, isLastAttempt } = context;
     const startMs = performance.now();
     const outcome = await this.#runOnce(context);
     const durationMs = Math.round(performance.now() - startMs);
     if (outcome.status === "succeeded") {
-      log.info({ durationMs }, "task succeeded");
+      const found = logFieldsOf(() => this.resultLogFields(outcome.result));
+      // There may be hundreds of thousands, but only one in a job's own log.
+      logs.own.debug({ ...found, durationMs }, "task succeeded");
+      logs.job?.info({ ...found, durationMs }, "task succeeded");
       await settleHook("onSuccess", log, () => this.onSuccess(outcome.result, context));
     } else {
-      const { status, error: err } = outcome;
-      log.warn({ durationMs, err, retryable: isRetryable(err) }, `task ${status}`);
-      await settleHook("onFailure", log, () => this.onFailure(err, context));
+      const { status, error } = outcome;
+      logFailure(log, error, { durationMs, isCancelled: status === "cancelled", isLastAttempt });
+      await settleHook("onFailure", log, () => this.onFailure(error, context));
     }
     await settleHook("afterReturn", log, () => this.afterReturn(outcome, context));
     return outcome;

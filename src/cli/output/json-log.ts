@@ -1,3 +1,4 @@
+import { hideCredentials } from "../../base/url.ts";
 import type { Logger } from "../../logger.ts";
 
 export const logLevels = ["debug", "info", "warn", "error"] as const;
@@ -9,7 +10,9 @@ export function jsonLog(lowest: LogLevel = "info", bound: object = {}): Logger {
     if (logLevels.indexOf(level) < logLevels.indexOf(lowest)) return () => {};
     return (fields: object, message: string) => {
       const line = { level, time: new Date().toISOString(), pid: process.pid, ...bound, ...fields };
-      process.stderr.write(`${JSON.stringify({ ...line, msg: message }, replaceError)}\n`);
+      const text = JSON.stringify({ ...line, msg: message }, replaceError);
+      // What libraries write, too.
+      process.stderr.write(`${hideCredentials(text)}\n`);
     };
   };
   return {

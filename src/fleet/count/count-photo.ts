@@ -72,6 +72,14 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     }
   }
 
+  override logFields(payload: PhotoJobData): object {
+    return { photo: toPhotoIdentity(payload).source };
+  }
+
+  override resultLogFields({ outcome, objects }: CountedPhoto): object {
+    return { outcome, objects };
+  }
+
   async #count(payload: PhotoJobData, context: TaskContext): Promise<CountedPhoto> {
     const { signal, timings, progress, partialWork } = context;
     const { photos, store, writer } = this.#options;

@@ -11,6 +11,8 @@ export interface JobEnd {
   /** From when it was added to when this worker took it, earlier attempts included. */
   readonly waitMs: number;
   readonly durationMs: number;
+  /** What the task returned, where it succeeded. */
+  readonly result?: unknown;
   /** What it failed with. */
   readonly error?: unknown;
 }

@@ -73,7 +73,7 @@ export class JobProcessor<Payload, Result> {
     try {
       const result = await this.#execute(run);
       await partialWork?.forget();
-      end(isLost(run) ? "lost" : "succeeded");
+      end(isLost(run) ? "lost" : "succeeded", { result });
       return result;
     } catch (error) {
       if (await this.#isReturned(run, error)) {
@@ -82,7 +82,7 @@ export class JobProcessor<Payload, Result> {
       }
       const isLast = !isRetryable(error) || job.attemptsMade + 1 >= job.opts.attempts!;
       if (isLast && !isLost(run)) await partialWork?.forget();
-      end(isLost(run) ? "lost" : isLast ? "failed" : "retrying", error);
+      end(isLost(run) ? "lost" : isLast ? "failed" : "retrying", { error });
       throw toJobFailure(error);
     } finally {
       this.#running.delete(run);
@@ -107,25 +107,28 @@ export class JobProcessor<Payload, Result> {
     opts.keepLogs ??= keptLogLines;
   }
 
-  #clock({ job, jobId }: RunningJob): (outcome: JobEnd["outcome"], error?: unknown) => void {
+  #clock({
+    job,
+    jobId,
+  }: RunningJob): (outcome: JobEnd["outcome"], end?: Pick<JobEnd, "result" | "error">) => void {
     const takenAt = performance.now();
     const attempt = job.attemptsMade + 1;
     const waitMs = Math.max(0, (job.processedOn ?? Date.now()) - job.timestamp);
-    return (outcome, error) =>
+    return (outcome, end) =>
       this.#options.onJobEnd({
         jobId,
         outcome,
         attempt,
         waitMs,
         durationMs: performance.now() - takenAt,
-        ...(error !== undefined && { error }),
+        ...end,
       });
   }
 
   async #execute(run: RunningJob): Promise<Result> {
     const { job, controller } = run;
-    const { parse, maxCrashes, crashMarks } = this.#options;
-    const payload = await parseJobData(job.data, parse);
+    const { maxCrashes, crashMarks } = this.#options;
+    const payload = await this.#parse(run);
     const crashes = await crashMarks.read(job);
     using _place = await this.#gate.enter({ alone: crashes > 0, signal: controller.signal });
     if (crashes >= maxCrashes) {
@@ -140,6 +143,20 @@ export class JobProcessor<Payload, Result> {
     } catch (error) {
       // The mark may stay on a job that has succeeded, or that another worker has.
       if (!isLost(run)) await crashMarks.write(job, crashes);
+      throw error;
+    }
+  }
+
+  /** Of data that do not fit nobody else would log anything: there is no payload for a task. */
+  async #parse({ job, jobId }: RunningJob): Promise<Payload> {
+    const { parse, logger } = this.#options;
+    try {
+      return await parseJobData(job.data, parse);
+    } catch (error) {
+      if (isOrangeryError(error, "JOB_DATA_INVALID")) {
+        const { code, message: reason } = error;
+        logger.warn({ jobId, code, reason }, "a job's data are not what its task takes");
+      }
       throw error;
     }
   }

@@ -29,7 +29,7 @@ export async function runWorkerProcess(logger: Logger): Promise<number> {
   const { config } = order;
   const worker = new WorkerProcess({
     config,
-    logger: logger.child({ worker: config.slot.name }),
+    logger: logger.child({ worker: config.slot.name, queue: config.queue }),
     send: async (message) => {
       // A supervisor that is gone needs no messages.
       if (!process.connected) return;

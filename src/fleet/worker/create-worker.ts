@@ -35,7 +35,10 @@ export function createWorker<Payload, Result>(
   const { workerId = workerIdFromName(checked.name), cache: given = { models: {} } } = checked;
   const isShared = "acquire" in given;
   const cache = isShared ? given : new ModelCache({ workerId, logger, ...given });
-  const instance = typeof task === "function" ? new task({ cache, workerId, logger }) : task;
+  const instance =
+    typeof task === "function"
+      ? new task({ cache, workerId, logger: logger.child({ worker: name, queue: checked.queue }) })
+      : task;
   if (typeof instance?.execute !== "function") {
     throw new OrangeryError(
       "INVALID_ARGUMENT",

@@ -69,7 +69,7 @@ export class MemoryKeeper implements Disposable {
     const tasks = this.#tasks;
     if (tasks % logEvery === 0) {
       const memory = this.read();
-      logger.info({ tasks, memory }, "memory");
+      logger.debug({ tasks, memory }, "memory");
       events.emit("memory:report", { tasks, memory });
     }
     if (tasks % trimEvery === 0) await this.#trim(tasks);
@@ -101,7 +101,7 @@ export class MemoryKeeper implements Disposable {
     }
     await trimProcessHeap();
     const after = this.read();
-    logger.info({ tasks, before, after }, "memory given back");
+    logger.debug({ tasks, before, after }, "memory given back");
     events.emit("memory:trim", { tasks, models: ready.length, before, after });
   }
 }

@@ -172,12 +172,13 @@ export class NamedModel {
     if (cached === this.#next) this.#promote(cached);
     const { name, workerId, events, memory, logger } = this.#options;
     const { model, loaded, fromArtifact, loadMs, bytes, fallback } = outcome;
-    const { device, defaultSizeHw: imageSizeHw, freeSize } = model;
+    const { device, precision, defaultSizeHw: imageSizeHw, freeSize } = model;
+    const { path: file, sha256 } = cached.file;
     const cost = { loaded, fromArtifact, loadMs, bytes };
     if (fallback !== undefined) {
       events.emit("device:fallback", { workerId, name, to: device, ...fallback });
     }
-    logger.info({ name, workerId, device, ...cost }, "model loaded");
+    logger.info({ name, workerId, file, sha256, device, precision, ...cost }, "model loaded");
     if (differsFromUltralytics(cached.file, { imageSizeHw, freeSize })) {
       logger.info(
         { name, imageSizeHw },

@@ -103,6 +103,7 @@ async function read(
     stride: 32,
     inputName: "images",
     inputType: elementType,
+    precision: elementType,
     inputChannels: 3,
     fixedSizeHw: [32, 32],
     defaultSizeHw: [32, 32],

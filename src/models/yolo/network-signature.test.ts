@@ -157,7 +157,17 @@ describe("a YOLO network", () => {
       },
       { fixedSizeHw: [480, 640], defaultSizeHw: [480, 640] },
     ],
-    ["of float16", { inputType: "float16", outputType: "float16" }, { inputType: "float16" }],
+    [
+      "of float16",
+      { inputType: "float16", outputType: "float16" },
+      { inputType: "float16", precision: "float16" },
+    ],
+    [
+      "of float16 inside",
+      { metadata: { args: "{'batch': 1, 'half': True}" } },
+      { inputType: "float32", precision: "float16" },
+    ],
+    ["of float32", { metadata: { args: "{'batch': 1, 'half': False}" } }, { precision: "float32" }],
     [
       "with prototypes of a symbolic number, taken for 32",
       {

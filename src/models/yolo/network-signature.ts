@@ -21,6 +21,8 @@ export interface NetworkSignature {
   readonly stride: number;
   readonly inputName: string;
   readonly inputType: "float32" | "float16";
+  /** What its weights are, as far as it says; an input of float32 may be converted inside. */
+  readonly precision: "float32" | "float16";
   /** 3 for RGB, 1 for grey. */
   readonly inputChannels: 1 | 3;
   /** Extents [height, width] that the input must have, or undefined when any will do. */
@@ -139,6 +141,7 @@ export function readYoloNetwork(
     stride: givenStride ?? head.stride ?? defaultStride,
     inputName: input.name,
     inputType: input.elementType,
+    precision: argument(literal("args"), "half") === true ? "float16" : input.elementType,
     inputChannels,
     fixedSizeHw,
     defaultSizeHw,

@@ -13,6 +13,7 @@ const fixed: NetworkSignature = {
   stride: 32,
   inputName: "images",
   inputType: "float32",
+  precision: "float32",
   inputChannels: 3,
   fixedSizeHw: [480, 640],
   defaultSizeHw: [480, 640],

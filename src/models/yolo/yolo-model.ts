@@ -82,6 +82,8 @@ export class YoloModel implements AsyncDisposable {
   readonly deviceKind: ExecutionProviderName;
   /** Why it does not run on the device that was wanted; undefined where it does. */
   readonly fallbackReason: string | undefined;
+  /** What its weights are. */
+  readonly precision: "float32" | "float16";
   /** 3 where it reads colours, 1 where it reads grey. */
   readonly channels: 1 | 3;
   /** Input extents are multiples of this, in pixels. */
@@ -105,6 +107,7 @@ export class YoloModel implements AsyncDisposable {
     this.device = device.label;
     this.deviceKind = device.kind;
     this.fallbackReason = parts.fallbackReason;
+    this.precision = network.precision;
     this.channels = network.inputChannels;
     this.stride = network.stride;
     this.defaultSizeHw = network.defaultSizeHw;

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent, get as httpGet, type IncomingMessage } from "node:http";
 import { Agent as HttpsAgent, get as httpsGet } from "node:https";
+import { secretParameter } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { PhotoBytes } from "../read-photo.ts";
 import { assertPublicHost, lookupPublic } from "./address-guard.ts";
@@ -22,9 +23,6 @@ const redirectsAllowed = 5;
 
 /** Statuses that say: later. */
 const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
-
-/** Query parameters that are or hold a credential, as presigned URLs have them. */
-const secretParameter = /^x-(amz|goog)-|^(sig|signature|token|key|api_?key|access_?token|auth)$/i;
 
 /**
  * Photos by `http:` and `https:` URLs. A URL is one photo; there is nothing to list.
