@@ -38,6 +38,7 @@ export type {
 } from "./ledger/worklist/worklist-view.ts";
 export type { LeftOutCounts } from "./pipeline/photos/left-out.ts";
 export type { PhotoFilterOptions } from "./pipeline/photos/photo-filter.ts";
+export type { WatchEvents, WatchOptions } from "./pipeline/photos/watch/photo-watch.ts";
 export type {
   CountOptions,
   JobModel,

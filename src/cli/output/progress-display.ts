@@ -1,6 +1,6 @@
 import { styleText } from "node:util";
 import { createLogUpdate } from "log-update";
-import { formatCount, formatEta, formatRate } from "../../base/quantities.ts";
+import { formatCount, formatEta, formatPlural, formatRate } from "../../base/quantities.ts";
 import { RateMeter } from "../../base/rate-meter.ts";
 
 export interface ProgressOptions {
@@ -28,6 +28,7 @@ export class ProgressDisplay implements Disposable {
   #total: number | undefined;
   #done = 0;
   #failed = 0;
+  #isWatching = false;
   #lastLine = "";
 
   constructor({ stream = process.stderr, quiet = false }: ProgressOptions = {}) {
@@ -51,6 +52,16 @@ export class ProgressDisplay implements Disposable {
     this.#total = total;
     this.#done = done;
     this.#failed = failed;
+  }
+
+  /** Shows from now on that more photos may come, and how many there were so far. */
+  setWatching(): void {
+    this.#isWatching = true;
+  }
+
+  /** Adds photos that have come. */
+  addTotal(photos: number): void {
+    this.#total = (this.#total ?? 0) + photos;
   }
 
   /** Shows how far the photo is that is being worked on; empty for nothing to show. */
@@ -104,9 +115,13 @@ export class ProgressDisplay implements Disposable {
     const finished = this.#done + this.#failed;
     const { perSecond } = this.#rate;
     const left = total - finished;
+    const isIdle = this.#isWatching && left <= 0;
     const parts = [
-      `${formatCount(finished)}/${formatCount(total)} photos`,
-      ...(perSecond > 0 ? [formatRate(perSecond)] : []),
+      this.#isWatching
+        ? `watching, ${formatPlural(finished, "photo")} so far`
+        : `${formatCount(finished)}/${formatCount(total)} photos`,
+      ...(this.#isWatching && !isIdle ? [`${formatCount(left)} waiting`] : []),
+      ...(perSecond > 0 && !isIdle ? [formatRate(perSecond)] : []),
       ...(perSecond > 0 && left > 0 ? [`ETA ${formatEta((1000 * left) / perSecond)}`] : []),
     ];
     if (this.#failed > 0) {
@@ -115,7 +130,7 @@ export class ProgressDisplay implements Disposable {
     }
     if (this.#detail !== "") parts.push(this.#detail);
     const text = parts.join("  ");
-    if (this.#update === undefined) return text;
+    if (this.#update === undefined || this.#isWatching) return text;
     const share = total === 0 ? 1 : finished / total;
     return `${this.#bar(share)} ${String(Math.floor(100 * share)).padStart(3)} %  ${text}`;
   }

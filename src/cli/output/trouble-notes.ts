@@ -25,6 +25,22 @@ export function noteEmptyFolders(
   };
 }
 
+/** Prints that a watched place is away, and that it is there again; `away` has those that are. */
+export function notePlaces(progress: ProgressDisplay) {
+  const away = new Set<string>();
+  return {
+    away: away as ReadonlySet<string>,
+    onAway: (place: string, error: unknown) => {
+      away.add(place);
+      progress.note(`${displayPath(place)} is away: ${printable(String(error))}. Waiting for it.`);
+    },
+    onBack: (place: string) => {
+      away.delete(place);
+      progress.note(`${displayPath(place)} is there again.`);
+    },
+  };
+}
+
 /** Prints that Redis is away, once for each kind of trouble: it occurs again with every attempt. */
 export function noteQueueTrouble(progress: ProgressDisplay): (trouble: OrangeryError) => void {
   let last: string | undefined;

@@ -44,6 +44,8 @@ export interface WorklistPhotosOptions {
   readonly state?: EntryState;
   /** The most photos to list. Default all. */
   readonly limit?: number;
+  /** Only these, 500 at most. Default all. */
+  readonly sources?: readonly string[];
 }
 
 const pageSize = 500;
@@ -114,12 +116,12 @@ export class WorklistView {
 
   /** Lists the photos by source. They are read in pages, so any number takes bounded memory. */
   async *photos({
-    state,
     limit = Infinity,
+    ...which
   }: WorklistPhotosOptions = {}): AsyncGenerator<WorklistPhoto> {
     let after = "";
     for (let left = limit; left > 0; ) {
-      const page = await this.#page(after, state, Math.min(left, pageSize));
+      const page = await this.#page(after, { ...which, limit: Math.min(left, pageSize) });
       yield* page;
       left -= page.length;
       if (page.length < pageSize) return;
@@ -142,8 +144,7 @@ export class WorklistView {
 
   async #page(
     after: string,
-    state: EntryState | undefined,
-    limit: number,
+    { state, sources, limit }: WorklistPhotosOptions & { readonly limit: number },
   ): Promise<WorklistPhoto[]> {
     const rows = await this.#ledger.read((db) =>
       db
@@ -170,6 +171,7 @@ export class WorklistView {
         .where("photo.source", ">", after)
         .where(isInScope)
         .$if(state !== undefined, (query) => query.where("entry.state", "=", state!))
+        .$if(sources !== undefined, (query) => query.where("photo.source", "in", sources!))
         .orderBy("photo.source")
         .limit(limit)
         .execute(),

@@ -11,6 +11,7 @@ import { SharedRows } from "../results/shared-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { addPhotos, createScope, isInScope, type PhotoFile } from "./add-photos.ts";
 import { deathsAllowed, LeaseOwner } from "./lease-owner.ts";
+import { type Compared, compareWithList, withdrawPhoto, withdrawWaiting } from "./watched-list.ts";
 import { WorklistView } from "./worklist-view.ts";
 
 export interface WorklistOptions {
@@ -131,6 +132,23 @@ export class Worklist implements AsyncDisposable {
     await this.#ledger.write((transaction) =>
       addPhotos(transaction, photos, { recipeId: this.#recipeId, retry }),
     );
+  }
+
+  /** Compares photos with the list, without changing it. At most 10,000 at a time. */
+  async compare<Photo extends PhotoFile>(photos: readonly Photo[]): Promise<Compared<Photo>> {
+    return await this.#ledger.read((db) => compareWithList(db, photos, this.#recipeId));
+  }
+
+  /**
+   * Takes a leased photo off the list, as if it had not been asked for, and with it all below a
+   * place that wait.
+   */
+  async withdraw(photo: LeasedPhoto, { under }: { under?: string | undefined } = {}) {
+    await this.#ledger.write(async (transaction) => {
+      if (!(await this.#update(transaction, photo, { state: "waiting", ...unleased }))) return;
+      await withdrawPhoto(transaction, photo.entryId);
+      if (under !== undefined) await withdrawWaiting(transaction, under, this.#recipeId);
+    });
   }
 
   /**

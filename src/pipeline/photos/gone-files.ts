@@ -1,5 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
+import { isOrangeryError } from "../../errors.ts";
 
 /** System errors of a name that is not there, unlike those of a disk that cannot be read. */
 const goneCodes = new Set(["ENOENT", "ENOTDIR"]);
@@ -21,4 +22,18 @@ async function isGone(path: string): Promise<boolean> {
   } catch (error) {
     return goneCodes.has((error as NodeJS.ErrnoException).code ?? "");
   }
+}
+
+/** S3's names for an object that is not there. */
+const goneObjects: readonly unknown[] = ["NoSuchKey", "NotFound"];
+
+/** Whether reading a photo failed since it, or the place that it is in, could not be reached. */
+export function isUnreachable(error: unknown): boolean {
+  return isOrangeryError(error, "PHOTO_NOT_FOUND") || isOrangeryError(error, "PHOTO_FETCH_FAILED");
+}
+
+/** Whether a photo that could not be reached, for this error, is not there any more. */
+export async function isRemoved(source: string, error: unknown): Promise<boolean> {
+  if (isAbsolute(source)) return await isGone(source);
+  return isOrangeryError(error) && goneObjects.includes(error.details.reason);
 }

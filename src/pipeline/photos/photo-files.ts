@@ -1,5 +1,5 @@
 import type { BigIntStats, Dirent } from "node:fs";
-import { lstat, readdir, readlink, stat } from "node:fs/promises";
+import { lstat, opendir, readdir, readlink, stat } from "node:fs/promises";
 import { extname, join, resolve } from "node:path";
 import type { PhotoFile } from "../../ledger/worklist/add-photos.ts";
 import type { LeftOut } from "./left-out.ts";
@@ -23,7 +23,24 @@ export interface FindPhotosOptions {
    * it.
    */
   readonly onUnreadable?: ((path: string, error: unknown) => void) | undefined;
+  /**
+   * Lists files in the order in which the disk has them: the names of a folder with very many take
+   * no memory then. Default false.
+   */
+  readonly inAnyOrder?: boolean | undefined;
+  /** Files to pass over by path, so that the disk is not asked for their size and time. */
+  readonly isKnown?: ((path: string) => boolean) | undefined;
+  /** Called for each folder before it is listed. */
+  readonly onFolder?: ((folder: FoundFolder) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** A folder that is searched for photos. */
+export interface FoundFolder {
+  readonly folder: string;
+  /** Its path below the folder that was named, with slashes; empty for that one. */
+  readonly below: string;
+  readonly stats: BigIntStats;
 }
 
 /** Files whose size and time are read together: a network disk answers each after a while. */
@@ -47,17 +64,22 @@ export async function* findPhotos(
   }
 }
 
-interface Folder {
-  readonly folder: string;
-  /** Its path below the folder that was named, with slashes; empty for that one. */
-  readonly below: string;
-  readonly stats: BigIntStats;
+/** Lists the photos at or below some paths in a folder, judged as they are when it is listed. */
+export async function* findPhotosIn(
+  folder: string,
+  belows: readonly string[],
+  options: FindPhotosOptions = {},
+): AsyncGenerator<PhotoFile> {
+  const walk = await PhotoWalk.start(options);
+  const entries = belows.map((below) => ({ path: join(folder, below), below }));
+  yield* walk.listEntries(entries.filter(({ path }) => !walk.skipsFile(path)));
 }
 
 interface Entry {
   readonly path: string;
   readonly below: string;
-  readonly dirent: Dirent;
+  /** Undefined where only the name is known. */
+  readonly dirent?: Dirent;
 }
 
 class PhotoWalk {
@@ -81,47 +103,62 @@ class PhotoWalk {
     return walk;
   }
 
-  async *list({ folder, below, stats }: Folder): AsyncGenerator<PhotoFile> {
+  skipsFile(path: string): boolean {
+    return this.#skipFiles.some((file) => path.startsWith(file));
+  }
+
+  async *list(found: FoundFolder): AsyncGenerator<PhotoFile> {
+    const { folder, below, stats } = found;
     this.#options.signal?.throwIfAborted();
     if (this.#seenFolders.has(identity(stats))) return;
     this.#seenFolders.add(identity(stats));
-    const entries = await this.#candidates(folder, below);
-    for (let from = 0; from < entries.length; from += statsAtOnce) {
-      const some = entries.slice(from, from + statsAtOnce);
-      const looked = await Promise.all(some.map((entry) => this.#look(entry)));
-      this.#options.signal?.throwIfAborted();
-      for (const [index, stats] of looked.entries()) {
-        const { path, below } = some[index]!;
-        if (stats === undefined) continue;
-        if (!stats.isDirectory()) yield* this.#file(path, below, stats);
-        else if (this.filter.takesFolder(below)) yield* this.list({ folder: path, below, stats });
-        else this.#options.leftOut?.addFolder(below);
+    this.#options.onFolder?.(found);
+    let some: Entry[] = [];
+    try {
+      for await (const dirent of this.#dirents(folder)) {
+        const path = join(folder, dirent.name);
+        const entry = {
+          path,
+          below: below === "" ? dirent.name : `${below}/${dirent.name}`,
+          dirent,
+        };
+        if (this.#isCandidate(entry) && some.push(entry) === statsAtOnce) {
+          yield* this.listEntries(some);
+          some = [];
+        }
       }
+    } catch (error) {
+      this.#options.signal?.throwIfAborted();
+      this.#options.onUnreadable?.(folder, error);
+    }
+    yield* this.listEntries(some);
+  }
+
+  async *listEntries(entries: readonly Entry[]): AsyncGenerator<PhotoFile> {
+    const looked = await Promise.all(entries.map((entry) => this.#look(entry)));
+    this.#options.signal?.throwIfAborted();
+    for (const [index, stats] of looked.entries()) {
+      const { path, below } = entries[index]!;
+      if (stats === undefined) continue;
+      if (!stats.isDirectory()) yield* this.#file(path, below, stats);
+      else if (this.filter.takesFolder(below)) yield* this.list({ folder: path, below, stats });
+      else this.#options.leftOut?.addFolder(below);
     }
   }
 
-  /** What a folder holds that may be a photo or lead to some, in code-unit order of the names. */
-  async #candidates(folder: string, below: string): Promise<Entry[]> {
-    try {
-      const dirents = await readdir(folder, { withFileTypes: true });
-      return dirents
-        .map((dirent) => ({
-          path: join(folder, dirent.name),
-          below: below === "" ? dirent.name : `${below}/${dirent.name}`,
-          dirent,
-        }))
-        .filter((entry) => this.#isCandidate(entry))
-        .sort((a, b) => (a.dirent.name < b.dirent.name ? -1 : 1));
-    } catch (error) {
-      this.#options.onUnreadable?.(folder, error);
-      return [];
-    }
+  /** What a folder holds, in code-unit order of the names unless any order will do. */
+  async *#dirents(folder: string): AsyncGenerator<Dirent> {
+    if (this.#options.inAnyOrder) return yield* await opendir(folder, { bufferSize: 1024 });
+    const dirents = await readdir(folder, { withFileTypes: true });
+    yield* dirents.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Leaves files out whose names say enough, so that nothing else is asked of them. */
-  #isCandidate({ path, below, dirent }: Entry): boolean {
-    if (this.#skipFiles.some((file) => path.startsWith(file))) return false;
-    if (!dirent.isFile() || this.filter.judgeFile(below) === "photo") return true;
+  #isCandidate({ path, below, dirent }: Required<Entry>): boolean {
+    if (this.skipsFile(path)) return false;
+    if (!dirent.isFile()) return true;
+    if (this.#options.isKnown?.(path)) return false;
+    if (this.filter.judgeFile(below) === "photo") return true;
     this.#options.leftOut?.addFile(below);
     return false;
   }
@@ -140,7 +177,7 @@ class PhotoWalk {
       // Node puts this in the place of bytes that are no UTF-8, and finds no such file.
       const isNotUtf8 = path.includes("\uFFFD");
       const isGone = ["ENOENT", "ELOOP"].includes((error as NodeJS.ErrnoException).code!);
-      if (isGone && dirent.isSymbolicLink()) return await this.#lookAtLink(path, below);
+      if (isGone && dirent?.isSymbolicLink()) return await this.#lookAtLink(path, below);
       if (isNotUtf8) this.#options.onUnreadable?.(path, new Error("its name is not UTF-8"));
       else if (!isGone) this.#options.onUnreadable?.(path, error);
       return undefined;

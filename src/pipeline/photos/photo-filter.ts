@@ -64,7 +64,7 @@ export class PhotoFilter {
   judgeFile(path: string): FileVerdict {
     if (fits(this.#exclude, path)) return "excluded";
     if (this.#include.length === 0) {
-      if (posix.basename(path).startsWith(".")) return "excluded";
+      if (/^(?:\.|~\$)/.test(posix.basename(path))) return "excluded";
       return isPhotoName(path) ? "photo" : "other";
     }
     // No wildcard fits the dot of a hidden file: a pattern takes such a file by naming the dot.
@@ -78,7 +78,9 @@ export class PhotoFilter {
   takesFolder(path: string): boolean {
     if (fits(this.#exclude, path)) return false;
     const name = posix.basename(path).toLowerCase();
-    if (!name.startsWith(".") && !skippedFolders.has(name)) return true;
+    // Safari writes a photo into a folder of this ending until it has all of it.
+    const isSkipped = skippedFolders.has(name) || name.endsWith(".download");
+    if (!name.startsWith(".") && !isSkipped) return true;
     return this.#include.some(({ parts }) =>
       parts.some((part) => !/^\*+$/.test(part) && posix.matchesGlob(name, part)),
     );

@@ -16,6 +16,8 @@ export interface DrawMissingOptions {
   readonly stop?: AbortSignal | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onPicture?: ((file: string) => void) | undefined;
+  /** Only those of these photos, 500 at most. Default: of all on the list. */
+  readonly sources?: readonly string[] | undefined;
 }
 
 const pageSize = 200;
@@ -27,8 +29,9 @@ const pageSize = 200;
  * meanwhile is left out.
  */
 export async function drawMissingPictures(options: DrawMissingOptions): Promise<void> {
+  const { worklist, sources } = options;
   let page: WorklistPhoto[] = [];
-  for await (const photo of options.worklist.view.photos({ state: "done" })) {
+  for await (const photo of worklist.view.photos({ state: "done", ...(sources && { sources }) })) {
     page.push(photo);
     if (page.length < pageSize) continue;
     if (!(await drawPage(page, options))) return;

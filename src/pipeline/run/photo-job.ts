@@ -11,11 +11,18 @@ import {
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline, type PhotoPipelineOptions } from "../count/photo-pipeline.ts";
 import type { SliceProgress } from "../count/slice-run.ts";
+import { inBatches } from "../photos/in-batches.ts";
 import { LeftOut, type LeftOutCounts } from "../photos/left-out.ts";
 import { PhotoFilter, type PhotoFilterOptions } from "../photos/photo-filter.ts";
 import type { PhotoPath } from "../photos/photo-paths.ts";
 import { PhotoReader } from "../photos/photo-reader.ts";
 import type { ListedPhoto } from "../photos/remote/remote-photo-reader.ts";
+import {
+  checkWatch,
+  PhotoWatch,
+  type WatchEvents,
+  type WatchOptions,
+} from "../photos/watch/photo-watch.ts";
 import {
   type CountOptions,
   type CountRecipe,
@@ -23,8 +30,9 @@ import {
   type ModelRole,
 } from "../recipe/count-recipe.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
+import { ArrivingPhotos } from "./arriving-photos.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
-import { type PhotoEvent, type PhotoMove, runPhotos } from "./photo-run.ts";
+import { type PhotoEvent, type PhotoMove, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
 /** The photos, the models, and where results go. */
 export interface PhotoJobOptions
@@ -44,41 +52,46 @@ export interface PhotoJobOptions
   readonly annotateFolder?: string | undefined;
   /** Tries photos again that failed. Default false. */
   readonly retry?: boolean | undefined;
+  /**
+   * Goes on when all photos are done: {@link PhotoJob.run} watches the folders and `s3://` places
+   * and counts on photos as they arrive, until it is stopped. Default: it ends.
+   */
+  readonly watch?: WatchOptions | undefined;
   readonly logger?: Logger | undefined;
 }
 
 /** What is called while photos are looked for. */
-export interface AddOptions {
+export interface AddOptions extends WatchEvents {
   readonly signal?: AbortSignal | undefined;
   /** Called now and then with the number of photos that were found so far. */
   readonly onFound?: ((photos: number) => void) | undefined;
-  /** Called for each folder that cannot be listed. */
-  readonly onUnreadable?: ((folder: string, error: unknown) => void) | undefined;
   /** Called for each of the paths that has no photos. */
   readonly onEmpty?: ((path: string) => void) | undefined;
 }
 
-/** What ends a run, and what is called meanwhile. */
-export interface PhotoJobRunOptions {
+/** What ends a run, and what is called meanwhile; {@link WatchEvents} only where it watches. */
+export interface PhotoJobRunOptions extends WatchEvents {
   /** Finishes what is being inferred and resolves. */
   readonly stop?: AbortSignal | undefined;
   /** Rejects as soon as possible. */
   readonly signal?: AbortSignal | undefined;
-  /** Called when a photo was worked on. */
-  readonly onPhoto?: ((event: PhotoEvent) => void) | undefined;
+  /** Called when a photo was worked on, and awaited. */
+  readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
   /** Called before the first slice of a photo and after each run. */
   readonly onSlices?: ((source: string, progress: SliceProgress) => void) | undefined;
+  /** Called with the number of photos that have arrived since it last was, where it watches. */
+  readonly onArrived?: ((photos: number) => void) | undefined;
   /** Called when an annotated picture was drawn that was missing. */
   readonly onPicture?: ((file: string) => void) | undefined;
   /** Called for each photo whose bytes were known under other names, whose files are gone. */
   readonly onMoved?: ((move: PhotoMove) => void) | undefined;
 }
 
+/** As many photos as are looked up by name; after more, the pictures of all are looked for. */
+const mostUndrawn = 500;
+
 /** Decoded photos kept ready: with a GPU decoding is the slower part. */
 const lookahead = { cpu: 1, gpu: 3 };
-
-/** Rows that one transaction adds: a few milliseconds under the write lock. */
-const addedAtOnce = 500;
 
 /**
  * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run};
@@ -92,6 +105,7 @@ export class PhotoJob implements AsyncDisposable {
   readonly #photos: PhotoReader;
   readonly #filter: PhotoFilter;
   readonly #leftOut = new LeftOut();
+  readonly #watch: PhotoWatch | undefined;
   readonly #worklist: Worklist;
   readonly #pictures: AnnotatedPictures | undefined;
   readonly #sha256: CountRecipe["sha256"];
@@ -104,6 +118,11 @@ export class PhotoJob implements AsyncDisposable {
     this.#worklist = parts.worklist;
     this.#pictures = parts.pictures;
     this.#sha256 = parts.sha256;
+    const { watch, paths: names } = options;
+    if (watch === undefined) return;
+    const find = this.#find;
+    const compare = this.#worklist.compare.bind(this.#worklist);
+    this.#watch = new PhotoWatch({ ...watch, names, photos: this.#photos, find, compare });
   }
 
   /**
@@ -117,6 +136,8 @@ export class PhotoJob implements AsyncDisposable {
     const { allowPrivateAddresses } = options;
     const photos = stack.use(new PhotoReader({ allowPrivateAddresses, remembersNames: true }));
     const filter = new PhotoFilter(options);
+    if (options.watch !== undefined) checkWatch(options.paths, options.watch);
+    if (options.watch !== undefined && options.list !== undefined) throw cannotWatchList();
     const paths = await photos.check(options.paths);
     const { recipe, sha256 } = await countRecipe(options);
     const pictures =
@@ -153,84 +174,125 @@ export class PhotoJob implements AsyncDisposable {
 
   /** What the folders held besides photos, counted while photos are added. */
   get leftOut(): LeftOutCounts {
-    return this.#leftOut.counts;
+    return this.#watch?.leftOut ?? this.#leftOut.counts;
   }
 
-  /** Looks for the photos and puts them on the list; returns how many there are. */
+  /**
+   * Looks for the photos and puts them on the list; returns how many there are. A job that watches
+   * adds those that are whole, and does that again in {@link run}.
+   */
   async add({ onFound, ...options }: AddOptions = {}): Promise<number> {
     const { retry } = this.#options;
-    let batch: ListedPhoto[] = [];
     let found = 0;
-    for await (const photo of this.#list(options)) {
-      found++;
-      if (batch.push(photo) < addedAtOnce) continue;
-      await this.#worklist.add(batch, { retry });
+    for await (const photos of this.#watch?.list(options) ?? inBatches(this.#list(options))) {
+      await this.#worklist.add(photos, { retry });
+      found += photos.length;
       onFound?.(found);
-      batch = [];
     }
-    await this.#worklist.add(batch, { retry });
-    onFound?.(found);
     return found;
   }
 
   async *#list(options: Omit<AddOptions, "onFound">): AsyncGenerator<ListedPhoto> {
     const { paths, list = [] } = this.#options;
-    const all = {
-      ...options,
-      filter: this.#filter,
-      leftOut: this.#leftOut,
-      skipFolders: this.#pictures && [this.#pictures.folder],
-      skipFiles: [this.resultsFile],
-    };
+    const all = { ...options, ...this.#find, leftOut: this.#leftOut };
     yield* this.#photos.list(paths, all);
     yield* this.#photos.listEach(list, all);
   }
 
+  get #find() {
+    return {
+      filter: this.#filter,
+      skipFolders: this.#pictures && [this.#pictures.folder],
+      skipFiles: [this.resultsFile],
+    };
+  }
+
   /**
    * Does what waits, then draws the pictures that are missing. Models are loaded only if there is
-   * anything for them to do.
+   * anything for them to do, or where the job watches: then it goes on with what arrives until it
+   * is stopped.
    */
   async run(options: PhotoJobRunOptions = {}): Promise<void> {
-    const { stop, signal, onPhoto, onSlices, onPicture, onMoved } = options;
-    const { maxPixels, slicing, samples } = this.#options;
-    const worklist = this.#worklist;
-    const pictures = this.#pictures;
-    if (await worklist.isUnfinished()) {
-      await using stack = new AsyncDisposableStack();
-      const segment = this.#options.segment && stack.use(await this.#acquire("segment", signal));
-      const detect = stack.use(await this.#acquire("detect", signal));
-      const pipeline = new PhotoPipeline({
-        detect: this.#use("detect", detect),
-        segment: segment && this.#use("segment", segment),
-        slicing,
-        samples,
-        maxPixels,
-      });
-      await runPhotos({
-        worklist,
-        pipeline,
-        photos: this.#photos,
-        pictures,
-        lookahead: detect.model.deviceKind === "cpu" ? lookahead.cpu : lookahead.gpu,
-        stop,
-        signal,
-        onMoved,
-        onSlices,
+    if (this.#watch !== undefined) return await this.#runOn(this.#watch, options);
+    if (await this.#worklist.isUnfinished()) await this.#work(options);
+    await this.#drawMissing(options);
+  }
+
+  async #runOn(watch: PhotoWatch, options: PhotoJobRunOptions): Promise<void> {
+    const { stop, signal, onPhoto } = options;
+    const failed = new AbortController();
+    const ended = new AbortController();
+    const either = (...signals: readonly (AbortSignal | undefined)[]) =>
+      AbortSignal.any(signals.filter((signal) => signal !== undefined));
+    const arriving = new ArrivingPhotos({ ...options, watch, worklist: this.#worklist });
+    const adding = arriving.add(either(stop, signal, ended.signal));
+    adding.catch((error: unknown) => failed.abort(error));
+    /** Photos whose pictures may be missing; undefined for all. */
+    let undrawn: string[] | undefined;
+    try {
+      await this.#work({
+        ...options,
+        signal: either(signal, failed.signal),
+        places: watch,
         onPhoto: async (event) => {
-          onPhoto?.(event);
-          if (event.outcome !== "known") await this.cache.taskDone();
+          await onPhoto?.(event);
+          if (event.outcome !== "known" || this.#pictures === undefined) return;
+          if (undrawn?.push(event.source) === mostUndrawn) undrawn = undefined;
+        },
+        more: async () => {
+          await this.#drawMissing(options, undrawn);
+          undrawn = [];
+          return await arriving.more();
         },
       });
+    } finally {
+      ended.abort();
     }
-    if (pictures === undefined || stop?.aborted) return;
+    await adding;
+  }
+
+  async #work(options: PhotoJobRunOptions & Pick<PhotoRunOptions, "more" | "places">) {
+    const { signal, onPhoto } = options;
+    const { maxPixels, slicing, samples } = this.#options;
+    await using stack = new AsyncDisposableStack();
+    const segment = this.#options.segment && stack.use(await this.#acquire("segment", signal));
+    const detect = stack.use(await this.#acquire("detect", signal));
+    const pipeline = new PhotoPipeline({
+      detect: this.#use("detect", detect),
+      segment: segment && this.#use("segment", segment),
+      slicing,
+      samples,
+      maxPixels,
+    });
+    await runPhotos({
+      ...options,
+      worklist: this.#worklist,
+      pipeline,
+      photos: this.#photos,
+      pictures: this.#pictures,
+      lookahead: detect.model.deviceKind === "cpu" ? lookahead.cpu : lookahead.gpu,
+      onPhoto: async (event) => {
+        await onPhoto?.(event);
+        if (event.outcome !== "known") await this.cache.taskDone();
+      },
+    });
+  }
+
+  async #drawMissing(
+    { stop, signal, onPicture }: PhotoJobRunOptions,
+    sources?: readonly string[],
+  ): Promise<void> {
+    if (this.#pictures === undefined || stop?.aborted || sources?.length === 0) return;
+    const { maxPixels, samples } = this.#options;
     await drawMissingPictures({
-      worklist,
-      pictures,
+      worklist: this.#worklist,
+      pictures: this.#pictures,
       photos: this.#photos,
       openOptions: { ...samples, maxPixels },
       stop,
       signal,
       onPicture,
+      sources,
     });
   }
 
@@ -240,6 +302,7 @@ export class PhotoJob implements AsyncDisposable {
     stack.use(this.#photos);
     stack.use(this.#worklist);
     stack.use(this.cache);
+    stack.use(this.#watch);
   }
 
   async #acquire(role: ModelRole, signal?: AbortSignal): Promise<ModelLease> {
@@ -258,6 +321,14 @@ export class PhotoJob implements AsyncDisposable {
   #use(role: ModelRole, { model }: ModelLease): ModelUse {
     return { model, options: this.#options[role]?.options };
   }
+}
+
+function cannotWatchList(): OrangeryError {
+  return new OrangeryError(
+    "INVALID_ARGUMENT",
+    "Expected folders and s3://bucket/folder/ to watch, got a list of photos, which is read " +
+      "once. Watch the folders that they are in.",
+  );
 }
 
 /** Pictures among the photos would be taken for photos; a folder of their own below is left out. */

@@ -6,9 +6,10 @@ import type { LeasedPhoto, PhotoContent, Worklist } from "../../ledger/worklist/
 import type { Pixels } from "../../vision/photo/open-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
 import type { SliceProgress } from "../count/slice-run.ts";
-import { goneFiles } from "../photos/gone-files.ts";
+import { goneFiles, isRemoved, isUnreachable } from "../photos/gone-files.ts";
 import { photoFailureOf } from "../photos/photo-failure.ts";
 import type { PhotoReader } from "../photos/photo-reader.ts";
+import type { PhotoWatch } from "../photos/watch/photo-watch.ts";
 import type { AnnotatedPictures } from "./annotated-pictures.ts";
 
 /** What became of one photo in this run. */
@@ -45,6 +46,16 @@ export interface PhotoRunOptions {
   readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
   /** Called for each photo whose bytes were known under other names, whose files are gone. */
   readonly onMoved?: ((move: PhotoMove) => void) | undefined;
+  /**
+   * Called when nothing waits any more; the run goes on where it resolves to true. Default: it
+   * ends.
+   */
+  readonly more?: (() => Promise<boolean>) | undefined;
+  /**
+   * Finds places of photos that are away for a while: no photo fails or has moved because of that,
+   * nor because it was removed while it waited. Default: there are none.
+   */
+  readonly places?: Pick<PhotoWatch, "awayPlaceOf"> | undefined;
 }
 
 /** A photo that has moved. */
@@ -102,7 +113,10 @@ class PhotoRun {
       await this.#inParallel(1 + lookahead, () => this.#lane());
       if (this.#isStopping) break;
       if (await this.#workAlone()) continue;
-      if (this.#postponed.length === 0 && !(await this.#worklist.isUnfinished())) return;
+      if (this.#postponed.length === 0 && !(await this.#worklist.isUnfinished())) {
+        if (await this.#options.more?.()) continue;
+        return;
+      }
       await this.#pause();
       await this.#worklist.recover();
     }
@@ -205,7 +219,7 @@ class PhotoRun {
    * them.
    */
   async #isKnown(photo: LeasedPhoto, content: PhotoContent): Promise<boolean> {
-    const from = await goneFiles(await this.#worklist.otherSources(photo, content));
+    const from = await this.#movedFrom(photo, content);
     const claim = await this.#worklist.claim(photo, content, from);
     if (from.length > 0 && claim !== "lost") {
       this.#options.onMoved?.({ source: photo.source, from });
@@ -213,6 +227,17 @@ class PhotoRun {
     if (claim === "known") await this.#options.onPhoto?.({ source: photo.source, outcome: claim });
     if (claim === "elsewhere") this.#postponed.push(photo);
     return claim !== "infer";
+  }
+
+  async #movedFrom(photo: LeasedPhoto, content: PhotoContent): Promise<string[]> {
+    const gone = await goneFiles(await this.#worklist.otherSources(photo, content));
+    const { places } = this.#options;
+    if (places === undefined) return gone;
+    const moved: string[] = [];
+    for (const source of gone) {
+      if ((await places.awayPlaceOf(source)) === undefined) moved.push(source);
+    }
+    return moved;
   }
 
   async #record({ photo, content, pixels, result }: InferredPhoto): Promise<void> {
@@ -234,6 +259,7 @@ class PhotoRun {
     if (failure === undefined) throw error;
     const { reason, isCertain } = failure;
     if (isCertain) {
+      if (await this.#withdrawAbsent(photo, error)) return;
       if (await this.#worklist.fail(photo, reason)) {
         await onPhoto?.({ source, outcome: "failed", reason });
       }
@@ -249,6 +275,16 @@ class PhotoRun {
         `${source}: ${error instanceof Error ? error.message : error}`,
       { cause: error, details: { photo: source } },
     );
+  }
+
+  /** Takes a photo off the list that is not there; it is listed again when it is back. */
+  async #withdrawAbsent(photo: LeasedPhoto, error: unknown): Promise<boolean> {
+    const { places } = this.#options;
+    if (places === undefined || !isUnreachable(error)) return false;
+    const under = await places.awayPlaceOf(photo.source);
+    if (under === undefined && !(await isRemoved(photo.source, error))) return false;
+    await this.#worklist.withdraw(photo, { under });
+    return true;
   }
 }
 

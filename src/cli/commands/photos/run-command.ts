@@ -65,14 +65,12 @@ export function createRunCommand(
     .option("--json", "print one JSON line a photo and one for all, at the end")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);
-  return command.action(
-    async (photos: string[], options: RunCommandArguments) => {
-      requirePhotos(command, photos, options);
-      const watch = readWatch(command, options);
-      const count = await readCount(command, options);
-      // Imported late: help and usage errors need no runtime.
-      const { run } = await import("./run.ts");
-      setStatus(await run(output, photos, { ...options, count, watch }));
-    },
-  );
+  return command.action(async (photos: string[], options: RunCommandArguments) => {
+    requirePhotos(command, photos, options);
+    const watch = readWatch(command, options);
+    const count = await readCount(command, options);
+    // Imported late: help and usage errors need no runtime.
+    const { run } = await import("./run.ts");
+    setStatus(await run(output, photos, { ...options, count, watch }));
+  });
 }

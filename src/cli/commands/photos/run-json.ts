@@ -2,18 +2,34 @@ import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/workl
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 
-/** Prints one JSON line for each photo, then one for all: see docs/cli.md. */
+/** Which photos are printed, and how many objects make one that may have more. */
+export interface JsonPhotosOptions {
+  readonly maxDetections: number;
+  /** Default all. */
+  readonly sources?: readonly string[];
+}
+
+/** Prints one JSON line for each photo that is done or has failed: see docs/cli.md. */
+export async function printJsonPhotos(
+  output: StandardOutput,
+  view: WorklistView,
+  { maxDetections, ...which }: JsonPhotosOptions,
+): Promise<void> {
+  for await (const photo of view.photos(which)) {
+    if (output.isClosed) return;
+    if (photo.state === "done" || photo.state === "failed") {
+      await output.writeJson(toJson(photo, maxDetections));
+    }
+  }
+}
+
+/** Prints one JSON line for all photos. */
 export async function printJsonSummary(
   output: StandardOutput,
   view: WorklistView,
   outcome: RunOutcome,
 ): Promise<void> {
-  for await (const photo of view.photos()) {
-    if (output.isClosed) return;
-    if (photo.state === "done" || photo.state === "failed") {
-      await output.writeJson(toJson(photo, outcome.maxDetections));
-    }
-  }
+  if (output.isClosed) return;
   const states = await view.states();
   const { countByName } = await view.totals();
   const warnings = await view.warnings();

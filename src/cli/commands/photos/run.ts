@@ -1,4 +1,5 @@
 import { formatCount, formatDuration } from "../../../base/quantities.ts";
+import type { WatchEvents, WatchOptions } from "../../../pipeline/photos/watch/photo-watch.ts";
 import type { CountOptions } from "../../../pipeline/recipe/count-recipe.ts";
 import { PhotoJob, type PhotoJobOptions } from "../../../pipeline/run/photo-job.ts";
 import { pictureExtensions } from "../../../vision/photo/decode-picture.ts";
@@ -11,9 +12,9 @@ import { type Interrupts, interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import { noteSlices } from "../../output/slice-notes.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { noteEmptyFolders, noteUnreadableFolders } from "../../output/trouble-notes.ts";
+import { noteEmptyFolders, notePlaces, noteUnreadableFolders } from "../../output/trouble-notes.ts";
 import { warningLog } from "../../output/warning-log.ts";
-import { printJsonSummary } from "./run-json.ts";
+import { printJsonPhotos, printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 
 export interface RunArguments extends DeviceArguments, PhotoArguments {
@@ -23,6 +24,7 @@ export interface RunArguments extends DeviceArguments, PhotoArguments {
   readonly maxPixels?: number;
   readonly allowPrivateAddresses?: boolean;
   readonly retry?: boolean;
+  readonly watch?: WatchOptions | undefined;
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -68,9 +70,20 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
   const emptyFolders: string[] = [];
   const found = await addPhotos(job, { ...context, unreadableFolders, emptyFolders });
   const startedAtMs = performance.now();
-  const { finished, moved } = await work(job, context);
+  const maxDetections = options.count.detect.options!.maxDetections!;
+  const places = notePlaces(progress);
+  const printPhoto = (source: string) =>
+    printJsonPhotos(output, job.view, { maxDetections, sources: [source] });
+  const isLive = options.watch !== undefined;
+  const { finished, moved } = await work(job, {
+    ...context,
+    events: { ...places, onUnreadable: noteUnreadableFolders(progress, unreadableFolders) },
+    onFinished: isLive && options.json ? printPhoto : undefined,
+  });
   progress[Symbol.dispose]();
+  unreadableFolders.push(...places.away);
 
+  if (options.json && !isLive) await printJsonPhotos(output, job.view, { maxDetections });
   const print = options.json ? printJsonSummary : printSummary;
   await print(output, job.view, {
     resultsFile: job.resultsFile,
@@ -80,14 +93,14 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
     finished,
     moved,
     elapsedMs: performance.now() - startedAtMs,
-    maxDetections: options.count.detect.options!.maxDetections!,
+    maxDetections,
     isInterrupted: interrupts.exitStatus !== undefined,
     unreadableFolders,
     emptyFolders,
     leftOut: job.leftOut,
   });
   const { failed } = await job.view.states();
-  const isEmpty = (found === 0 || emptyFolders.length > 0) && !options.allowEmpty;
+  const isEmpty = (found === 0 || emptyFolders.length > 0) && !options.allowEmpty && !isLive;
   return failed === 0 && unreadableFolders.length === 0 && !isEmpty
     ? exitStatus.ok
     : exitStatus.incomplete;
@@ -110,7 +123,7 @@ interface FoundFolders {
 
 async function addPhotos(
   job: PhotoJob,
-  { progress, interrupts, unreadableFolders, emptyFolders }: RunContext & FoundFolders,
+  { options, progress, interrupts, unreadableFolders, emptyFolders }: RunContext & FoundFolders,
 ): Promise<number> {
   progress.setActivity("Looking for photos");
   const found = await job.add({
@@ -119,22 +132,37 @@ async function addPhotos(
     onUnreadable: noteUnreadableFolders(progress, unreadableFolders),
     onEmpty: noteEmptyFolders(progress, emptyFolders),
   });
-  if (found === 0) {
+  if (options.watch !== undefined) {
+    progress.info("Watching for more photos. Press Ctrl-C to end.");
+    progress.setWatching();
+  } else if (found === 0) {
     progress.note(`Found no photos. They end in ${pictureExtensions.join(", ")}.`);
   }
   return found;
 }
 
+interface WorkEvents {
+  readonly events: WatchEvents;
+  /** Called when a photo is done or has failed. */
+  readonly onFinished: ((source: string) => Promise<void>) | undefined;
+}
+
 /** Runs the job, and counts the photos that this process finished, and that have moved. */
-async function work(job: PhotoJob, { progress, interrupts }: RunContext) {
+async function work(
+  job: PhotoJob,
+  { progress, interrupts, events, onFinished }: RunContext & WorkEvents,
+) {
+  let hasArrivals = false;
   const setTotals = async () => {
     const { done, failed, waiting, leased } = await job.view.states();
     progress.setTotals({ total: done + failed + waiting + leased, done, failed });
   };
   await setTotals();
-  // Another run with the same results file changes the numbers, too.
+  // Another run with the same results file changes the numbers, too, and photos that have changed.
   const lookAtOthers = async () => {
-    if (await job.isShared()) await setTotals();
+    if (!hasArrivals && !(await job.isShared())) return;
+    hasArrivals = false;
+    await setTotals();
   };
   const othersTimer = setInterval(() => {
     // What fails here fails the work itself, which reports it.
@@ -145,15 +173,21 @@ async function work(job: PhotoJob, { progress, interrupts }: RunContext) {
   let moved = 0;
   try {
     await job.run({
+      ...events,
       stop: interrupts.stop,
       signal: interrupts.abort,
       onMoved: () => {
         moved++;
       },
+      onArrived: (photos) => {
+        hasArrivals = true;
+        progress.addTotal(photos);
+      },
       onSlices: noteSlices(progress),
-      onPhoto: ({ source, outcome, reason }) => {
+      onPhoto: async ({ source, outcome, reason }) => {
         if (outcome === "retry") return;
         finished++;
+        await onFinished?.(source);
         if (outcome !== "failed") return progress.photoDone();
         progress.photoFailed();
         if (++failed > printedFailures) return;
@@ -181,5 +215,6 @@ function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJob
     annotateFolder: options.annotate && fromCaller(options.annotate),
     maxPixels: options.maxPixels,
     retry: options.retry,
+    watch: options.watch,
   };
 }
