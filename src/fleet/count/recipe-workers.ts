@@ -231,6 +231,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       });
       this.#left.delete(hash);
       this.#parts.set(hash, part);
+      this.#logger.info({ recipe: name, hash }, "a recipe is served");
       if (this.#isTaking) await part.worker.start();
     } catch (error) {
       signal.throwIfAborted();
@@ -309,6 +310,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       location: ledger.location,
       identity: await ledger.identity({ signal: this.#leaving.signal }),
     });
+    this.#logger.info({ results: ledger.location }, "results are recorded");
     return ledger;
   }
 }

@@ -1,5 +1,6 @@
 import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
+import { hideCredentials } from "../../../base/url.ts";
 import { isOrangeryError } from "../../../errors.ts";
 import { type CountSettings, countWorkerUrl } from "../../../fleet/count/count-settings.ts";
 import { QueueWatch } from "../../../fleet/depth/queue-watch.ts";
@@ -112,8 +113,12 @@ async function checkQueue({ queue, redis }: QueueArguments): Promise<void> {
 function createSupervisor(options: WorkerArguments, task: TaskConfig): Supervisor {
   const { queue, redis, devices, concurrency, attempts } = options;
   const { recycleTasks, recycleMinutes, recycleGrowth, mostFailures, deadline, logLevel } = options;
+  const slots = parseDeviceSlots(devices, { found: findDevices() });
+  const logger = supervisorLog(logLevel);
+  const names = slots.map(({ name }) => name);
+  logger.info({ queue, redis: hideCredentials(redis), slots: names }, "the supervisor starts");
   return new Supervisor({
-    slots: parseDeviceSlots(devices, { found: findDevices() }),
+    slots,
     // TypeScript here, JavaScript in the package.
     startProcess: forkProgram(
       new URL(`../../worker-main${extname(import.meta.url)}`, import.meta.url),
@@ -132,7 +137,7 @@ function createSupervisor(options: WorkerArguments, task: TaskConfig): Superviso
       growthBytesPerTask: recycleGrowth,
     },
     backoff: { mostFailures },
-    logger: supervisorLog(logLevel),
+    logger,
   });
 }
 
