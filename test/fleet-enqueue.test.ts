@@ -239,7 +239,28 @@ describe("on the command line", () => {
       "select 1 where (select count(*) from entry where state in ('done', 'failed')) = 5",
     );
     worker.child.kill("SIGTERM");
-    assert.equal((await worker.outcome).status, 0);
+    const { status: ended, stderr: log } = await worker.outcome;
+    assert.equal(ended, 0, log);
+    const lines = jsonLines(log);
+    const line = (message: string) => lines.filter(({ msg }) => msg === message);
+    assert.equal(line("the supervisor starts")[0]!.redis, redis.url);
+    assert.match(String(line("results are recorded")[0]!.results), /results\.db$/);
+    assert.equal(line("a recipe is served").length, 2);
+    const [loaded] = line("model loaded");
+    assert.match(String(loaded!.sha256), /^[0-9a-f]{64}$/);
+    assert.deepEqual([loaded!.device, loaded!.precision], ["cpu", "float32"]);
+    // Photos that are done have no line of their own, only their sums.
+    assert.equal(line("task succeeded").length, 0);
+    const sums = line("jobs have ended").map(({ succeeded }) => Number(succeeded));
+    assert.equal(
+      sums.reduce((sum, each) => sum + each, 0),
+      4,
+    );
+    const [failure, ...others] = line("task failed");
+    assert.deepEqual(others, []);
+    const { level, queue: on, code, photo, err } = failure!;
+    assert.deepEqual([level, on, code, err], ["warn", queue, "PHOTO_UNREADABLE", undefined]);
+    assert.match(String(photo), /photos\/d\.jpg$/);
 
     const status = await folder.run("status", ...where, "--results", "results.db", "--json");
     const [shown] = jsonLines(status.stdout);

@@ -11,6 +11,7 @@ import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
 import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { PhotoJob } from "../src/pipeline/run/photo-job.ts";
+import { type LogLine, recordingLogger } from "./fleet.fixture.ts";
 import {
   collect,
   encodePhoto,
@@ -174,18 +175,39 @@ describe("a worker that counts", () => {
 });
 
 describe("photos by URL", () => {
-  test("are fetched by their whole name, and recorded without what it hides", async () => {
+  test("are fetched by their whole name, and recorded and logged without what it hides", async () => {
     await using photos = await PhotosToCount.create(1);
     await using queue = await photos.openQueue(redis.url);
     await using server = await serve((url, response) => {
       if (url.includes("X-Amz-Signature=5ec7e7")) createReadStream(photos.photo(0)).pipe(response);
       else response.writeHead(403).end();
     });
-    await using _worker = await photos.startWorker(queue, { allowPrivateAddresses: true });
-    await photos.enqueue(queue.queue, [`${server.url}/a.jpg?X-Amz-Signature=5ec7e7`]);
+    const lines: LogLine[] = [];
+    await using _worker = await photos.startWorker(
+      queue,
+      { allowPrivateAddresses: true },
+      { logger: recordingLogger(lines) },
+    );
+    await photos.enqueue(queue.queue, [
+      `${server.url}/a.jpg?X-Amz-Signature=5ec7e7`,
+      `${server.url.replace("//", "//me:5ec7e7-too@")}/b.jpg?X-Amz-Signature=wrong-5ec7e7`,
+    ]);
     await untilDone(queue.queue);
     const [result] = await photos.results();
     assert.equal(result!.source, `${server.url}/a.jpg`);
+
+    const [counted, failed] = ["a", "b"].map((name) =>
+      lines.filter(({ photo }) => photo === `${server.url}/${name}.jpg`),
+    );
+    const from = { worker: "cpu0@host", queue: queue.name, recipe: photos.recipe.recipe.name };
+    assert.partialDeepStrictEqual(counted, [
+      { level: "debug", ...from, outcome: "counted", objects: result!.objects.length },
+    ]);
+    assert.partialDeepStrictEqual(failed, [
+      { level: "warn", message: "task failed", ...from, code: "PHOTO_NOT_FOUND" },
+    ]);
+    assert.deepEqual([counted!.length, failed!.length, failed![0]!.err], [1, 1, undefined]);
+    assert.doesNotMatch(JSON.stringify(lines), /5ec7e7/);
     const again = await photos.enqueue(queue.queue, [`${server.url}/a.jpg?X-Amz-Signature=new`]);
     assert.deepEqual([again.done, again.added], [1, 0]);
   });
