@@ -14,6 +14,7 @@ const longest = [
   "fleet-supervisor",
   "fleet-memory",
   "artifacts",
+  "package",
   "checkpoint-fuzz",
   "pipeline",
   "memory",

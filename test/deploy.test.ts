@@ -257,6 +257,15 @@ describe("the Dockerfiles", () => {
     assert.ok(requirements.includes(`\nonnxruntime-gpu==${runtime} --hash=`));
   });
 
+  test("build the package with the commands that test/package.test.ts has run", () => {
+    const build = cpu.find(({ name }) => name === "build")!;
+    const commands = build.steps.filter(({ keyword }) => keyword === "RUN");
+    assert.deepEqual(
+      commands.map(({ args }) => args.join(" ").replace(/^\S+=".*" | --\S+/g, "")),
+      ["npm ci", "npm run prepack"],
+    );
+  });
+
   test("copy what .dockerignore lets through, and nothing else is let through", () => {
     const copied = [...cpu, ...cuda]
       .flatMap(({ steps }) => steps)
