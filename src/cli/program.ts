@@ -6,6 +6,7 @@ import { createEnqueueCommand } from "./commands/fleet/enqueue-command.ts";
 import { createRetryFailedCommand } from "./commands/fleet/retry-failed-command.ts";
 import { createStatusCommand } from "./commands/fleet/status-command.ts";
 import { createWorkerCommand } from "./commands/fleet/worker-command.ts";
+import { createJobsCommand } from "./commands/jobs/jobs-command.ts";
 import { createCacheCommand } from "./commands/models/cache-command.ts";
 import { createExportCommand } from "./commands/models/export-command.ts";
 import { createInfoCommand } from "./commands/models/info-command.ts";
@@ -66,6 +67,7 @@ export function createProgram(
     .addCommand(createWorkerCommand(setStatus))
     .addCommand(createEnqueueCommand(output, setStatus))
     .addCommand(createStatusCommand(output, setStatus))
+    .addCommand(createJobsCommand(output, setStatus))
     .addCommand(createRetryFailedCommand(output, setStatus));
   for (const command of [program, ...program.commands.flatMap(withSubcommands)]) {
     command

@@ -20,6 +20,29 @@ export function parseBytes(text: string): number {
   throw expected("bytes as in 500M or 4G", text);
 }
 
+const unitsMs: Readonly<Record<string, number>> = {
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** Returns milliseconds of an age: `90s`, `30m`, `2h`, `3d`, `1w`. */
+export function parseAge(text: string): number {
+  const [, number = "", unit = ""] = /^([\d.]+) ?([smhdw])$/i.exec(text) ?? [];
+  const ageMs = parseDecimal(number) * (unitsMs[unit.toLowerCase()] ?? Number.NaN);
+  if (ageMs >= 0) return ageMs;
+  throw expected("an age as in 90s, 30m, 2h or 3d", text);
+}
+
+/** Returns how many are shown, 0 for all. */
+export function parseLimit(text: string): number {
+  const value = parseDecimal(text);
+  if (Number.isSafeInteger(value)) return value;
+  throw expected("a whole number, 0 for all", text);
+}
+
 /** Gathers the values of an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

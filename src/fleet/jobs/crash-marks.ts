@@ -14,7 +14,7 @@ export interface CrashMarks {
 }
 
 /** A field of the job's own hash in Redis, so that it goes with the job. BullMQ ignores it. */
-const field = "orangeryBegun";
+export const crashMarkField = "orangeryBegun";
 
 /** Keeps the marks with the jobs. */
 export class RedisCrashMarks implements CrashMarks {
@@ -31,12 +31,12 @@ export class RedisCrashMarks implements CrashMarks {
     if (job.stalledCounter === 0) return 0;
     const client = await this.#worker.getBackend().client;
     const key = this.#worker.toKey(job.id!);
-    return Number((await this.#patience.repeat(() => client.hget(key, field))) ?? 0);
+    return Number((await this.#patience.repeat(() => client.hget(key, crashMarkField))) ?? 0);
   }
 
   async write(job: TakenJob, marks: number): Promise<void> {
     const client = await this.#worker.getBackend().client;
     const key = this.#worker.toKey(job.id!);
-    await this.#patience.repeat(() => client.hset(key, { [field]: marks }));
+    await this.#patience.repeat(() => client.hset(key, { [crashMarkField]: marks }));
   }
 }

@@ -1,6 +1,5 @@
-import { sep } from "node:path";
 import { type RawBuilder, sql } from "kysely";
-import { urlScheme } from "../../base/url.ts";
+import { separatorOf, withoutEnd } from "./place.ts";
 
 /** The photos that are meant. */
 export interface PhotoSelection {
@@ -10,15 +9,6 @@ export interface PhotoSelection {
    * Whether photos of identical bytes count once, as the first of them by source. Default false.
    */
   readonly countDuplicatesOnce?: boolean | undefined;
-}
-
-/** Returns a place as the beginning of sources: without separators at its end. */
-function withoutEnd(place: string): string {
-  return place.replace(sep === "/" ? /\/+$/ : /[\\/]+$/, "");
-}
-
-function separatorOf(place: string): string {
-  return urlScheme(place) === undefined ? sep : "/";
 }
 
 /** Whether the source in `column` is at or below a place; the index on sources serves it. */

@@ -4,7 +4,7 @@ import type { ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import type { PhotoNames } from "../photo-names.ts";
 import { photoName } from "./cells.ts";
-import { adviseOn } from "./failure-advice.ts";
+import { adviseOn } from "../../../failure-advice.ts";
 
 /** Photos that are visible without unfolding anything. */
 const shownAtOnce = 3;

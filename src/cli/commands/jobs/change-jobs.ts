@@ -1,0 +1,108 @@
+import { formatCount, formatPlural } from "../../../base/quantities.ts";
+import {
+  type ChangeJobsOptions,
+  changeable,
+  dropJobs,
+  type JobChange,
+  moveJobsFirst,
+  retryJobs,
+} from "../../../fleet/management/change-jobs.ts";
+import type { JobFilter } from "../../../fleet/management/job-filter.ts";
+import { pauseQueues, resumeQueues } from "../../../fleet/management/pause-queues.ts";
+import { countJobs } from "../../../fleet/management/select-jobs.ts";
+import type { JobQueue } from "../../../fleet/recipes/fleet-queues.ts";
+import type { QueueArguments } from "../../options/queue-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { interruptible } from "../../output/interrupts.ts";
+import { ProgressDisplay } from "../../output/progress-display.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import { readJobFilter } from "./job-filter-arguments.ts";
+import type { JobFilterArguments } from "./job-options.ts";
+import { openQueues } from "./open-queues.ts";
+
+export interface ChangeArguments extends QueueArguments, JobFilterArguments {
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+type ChangeFunction = (
+  queues: readonly JobQueue[],
+  filter: JobFilter,
+  options: ChangeJobsOptions,
+) => Promise<number>;
+
+interface Wording {
+  readonly run: ChangeFunction;
+  readonly activity: string;
+  readonly done: string;
+}
+
+const wordings: Readonly<Record<JobChange, Wording>> = {
+  retry: { run: retryJobs, activity: "Putting jobs back", done: "put back into" },
+  drop: { run: dropJobs, activity: "Dropping jobs", done: "dropped from" },
+  "move-first": { run: moveJobsFirst, activity: "Moving jobs", done: "moved first in" },
+};
+
+/** Runs `orangery jobs retry`, `drop` and `move-first`; resolves to the exit status. */
+export async function changeJobs(
+  output: StandardOutput,
+  names: readonly string[],
+  options: ChangeArguments & { readonly change: JobChange },
+): Promise<number> {
+  const { queue, change, dryRun = false, json, quiet } = options;
+  const { run, activity, done } = wordings[change];
+  using progress = new ProgressDisplay({ quiet });
+  await using chosen = await openQueues(options, progress);
+  const { queues } = chosen;
+  const filter = await readJobFilter(names, options);
+  let changed = 0;
+  let active = 0;
+  const status = await interruptible(
+    async ({ stop: signal }) => {
+      if (change === "drop" && filter.states === undefined) {
+        active = (await countJobs(queues, { ...filter, states: ["active"] }, { signal })).active;
+      }
+      if (dryRun) {
+        const counts = await countJobs(queues, changeable(change, filter), { signal });
+        changed = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      } else {
+        const onProgress = (count: number) => {
+          changed = count;
+          progress.setActivity(`${activity}: ${formatCount(count)}`);
+        };
+        await run(queues, filter, { signal, onProgress });
+      }
+      return exitStatus.ok;
+    },
+    { onInterrupt: () => progress.note("Stopping.") },
+  );
+  progress[Symbol.dispose]();
+  const what = `${formatPlural(changed, "job")} ${dryRun ? "would be " : ""}${done} ${queue}`;
+  const others = active === 0 ? "" : `; ${formatCount(active)} in progress stay`;
+  await (json
+    ? output.writeJson({ change, jobs: changed, active, dryRun })
+    : output.write(`${what}${others}\n`));
+  return status;
+}
+
+export interface PauseArguments extends QueueArguments {
+  readonly recipe?: readonly string[];
+  readonly json?: boolean;
+}
+
+/** Runs `orangery jobs pause` and `resume`. */
+export async function pauseJobs(
+  output: StandardOutput,
+  options: PauseArguments & { readonly isPause: boolean },
+): Promise<void> {
+  const { queue, recipe, json, isPause } = options;
+  await using chosen = await openQueues(options);
+  const { queues } = chosen;
+  await (isPause ? pauseQueues(queues) : resumeQueues(queues));
+  const names = queues.flatMap(({ recipe }) => recipe?.name ?? []);
+  const which = recipe === undefined ? queue : `${names.join(", ")} in ${queue}`;
+  await (json
+    ? output.writeJson({ isPaused: isPause, recipes: names })
+    : output.write(isPause ? `Paused ${which}\n` : `Resumed ${which}\n`));
+}

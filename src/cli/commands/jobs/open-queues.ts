@@ -1,0 +1,29 @@
+import { FleetQueues, type JobQueue } from "../../../fleet/recipes/fleet-queues.ts";
+import { chooseQueues } from "../../../fleet/recipes/recipe-choice.ts";
+import type { QueueArguments } from "../../options/queue-options.ts";
+import type { ProgressDisplay } from "../../output/progress-display.ts";
+import { noteQueueTrouble } from "../../output/trouble-notes.ts";
+
+/** The queues of the recipes that a command line names. */
+export interface ChosenQueues extends AsyncDisposable {
+  readonly fleet: FleetQueues;
+  readonly queues: readonly JobQueue[];
+}
+
+/** @throws `RECIPE_NOT_FOUND`, `QUEUE_…` */
+export async function openQueues(
+  { queue, redis, recipe }: QueueArguments & { readonly recipe?: readonly string[] },
+  progress?: ProgressDisplay,
+): Promise<ChosenQueues> {
+  await using stack = new AsyncDisposableStack();
+  const fleet = stack.use(
+    await FleetQueues.open({
+      connection: redis,
+      queue,
+      onTrouble: progress && noteQueueTrouble(progress),
+    }),
+  );
+  const queues = chooseQueues(await fleet.all(), recipe);
+  const owned = stack.move();
+  return { fleet, queues, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

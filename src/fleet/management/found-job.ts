@@ -1,0 +1,96 @@
+import { hideCredentials } from "../../base/url.ts";
+import type { QueuedRecipe } from "../recipes/queue-catalogue.ts";
+import type { JobState } from "./job-filter.ts";
+
+/** A job of a queue, as a person looks at it. */
+export interface FoundJob {
+  readonly id: string;
+  readonly state: JobState;
+  /** Undefined for a job of tasks. */
+  readonly recipe: Pick<QueuedRecipe, "name" | "hash"> | undefined;
+  /** The photo's source; undefined for a job that is not about a photo. */
+  readonly photo: string | undefined;
+  /** BullMQ's name of the job. */
+  readonly name: string;
+  /** The data of a job that is not about a photo, as JSON, shortened. */
+  readonly data: string | undefined;
+  /** Attempts that have ended. */
+  readonly attempts: number;
+  /** Of the last attempt that failed. */
+  readonly reason: JobReason | undefined;
+  /** The worker that has it, or had it last. */
+  readonly worker: string | undefined;
+  /** ISO 8601, UTC. */
+  readonly addedAt: string;
+  readonly failedAt: string | undefined;
+}
+
+/** Why a job failed. */
+export interface JobReason {
+  /** Undefined where the error had none: an error of a task of somebody's own. */
+  readonly code: string | undefined;
+  readonly message: string;
+}
+
+/** An id, and fields of the job's hash; null stands for those that it lacks. */
+export type JobRow = readonly [id: string, ...fields: (string | null)[]];
+
+/** As arguments of a request in Lua. */
+const fields = '"name", "data", "timestamp", "atm", "failedReason", "finishedOn", "pb"';
+/** Longer data are a task's own; a photo's name, its signature included, is shorter. */
+const mostDataBytes = 16_384;
+const shownLetters = 120;
+
+/** Lua: `row(prefix, id)` reads a {@link JobRow}; long data are cut. */
+export const rowScript = `
+  local function row(prefix, id)
+    local fields = redis.call("HMGET", prefix .. id, ${fields})
+    if fields[2] then fields[2] = string.sub(fields[2], 1, ${mostDataBytes}) end
+    return {id, unpack(fields)}
+  end
+`;
+
+export function toFoundJob(
+  [id, name, data, timestamp, attempts, failedReason, finishedOn, worker]: JobRow,
+  { state, recipe }: Pick<FoundJob, "state" | "recipe">,
+): FoundJob {
+  const photo = photoOf(data ?? "");
+  const isFailed = state === "failed" && finishedOn != null;
+  return {
+    id,
+    state,
+    recipe: recipe && { name: recipe.name, hash: recipe.hash },
+    photo,
+    name: name ?? "",
+    data: photo === undefined ? shorten(data ?? "") : undefined,
+    attempts: Number(attempts ?? 0),
+    reason: failedReason ? toReason(failedReason) : undefined,
+    worker: worker ?? undefined,
+    addedAt: toTime(timestamp ?? 0),
+    failedAt: isFailed ? toTime(finishedOn) : undefined,
+  };
+}
+
+/** Takes the code from what the queue keeps: `PHOTO_UNREADABLE: Expected …`. */
+export function toReason(failedReason: string): JobReason {
+  const [, code, message] = /^([A-Z][A-Z0-9_]+): (.*)$/s.exec(failedReason) ?? [];
+  return { code, message: message ?? failedReason };
+}
+
+function toTime(ms: string | number): string {
+  return new Date(Number(ms)).toISOString();
+}
+
+function photoOf(json: string): string | undefined {
+  try {
+    const { photo, source = photo } = (JSON.parse(json) ?? {}) as Record<string, unknown>;
+    return typeof photo === "string" && typeof source === "string" ? source : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function shorten(json: string): string {
+  const text = hideCredentials(json);
+  return text.length > shownLetters ? `${text.slice(0, shownLetters - 1)}…` : text;
+}

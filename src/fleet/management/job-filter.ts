@@ -1,0 +1,79 @@
+import { separatorOf, withoutEnd } from "../../ledger/photos/place.ts";
+
+/** The states of jobs that are not done. A delayed job waits to be tried again. */
+export const jobStates = ["active", "waiting", "delayed", "failed"] as const;
+
+export type JobState = (typeof jobStates)[number];
+
+/** Which jobs of a queue are meant; all that is named must hold. */
+export interface JobFilter {
+  /** Default: all. */
+  readonly states?: readonly JobState[] | undefined;
+  /** Jobs whose last attempt failed with this code. */
+  readonly code?: string | undefined;
+  /** Jobs of the photos at or below a folder, a URL or an `s3://` name. */
+  readonly under?: string | undefined;
+  /** Jobs of these photos, by their sources, and jobs of these ids. */
+  readonly names?: readonly string[] | undefined;
+  /** Milliseconds since 1970. Failed jobs count from when they failed, others from when added. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+/** The states in which jobs of a filter can be. */
+export function statesOf({ states = jobStates, code }: JobFilter): readonly JobState[] {
+  // Of others Redis may still have the reason of an earlier attempt: they are on their way.
+  return code === undefined
+    ? states
+    : states.filter((state) => state === "failed" || state === "delayed");
+}
+
+/** Whether counting needs no look at the jobs themselves. */
+export function takesAll({ code, under, since, until }: JobFilter): boolean {
+  return [code, under, since, until].every((part) => part === undefined);
+}
+
+/** The arguments of {@link filterScript}. */
+export function filterArguments({ code = "", under, since, until }: JobFilter): string[] {
+  const at = under === undefined ? "" : withoutEnd(under);
+  return [
+    code,
+    // As they are in the JSON of the data, without the quotes at their ends.
+    JSON.stringify(at).slice(1, -1),
+    under === undefined ? "" : JSON.stringify(separatorOf(under)).slice(1, -1),
+    String(since ?? ""),
+    String(until ?? ""),
+  ];
+}
+
+/** The number of {@link filterArguments}. */
+export const filterArgumentCount = 5;
+
+/**
+ * Lua: `matches(jobKey, state)` is the part of a filter that looks at jobs. It runs in Redis, so
+ * that a filter may go over hundreds of thousands of jobs of which few are wanted. Data are
+ * compared as the JSON that `enqueue` writes: a photo's source is `source`, or else `photo`.
+ */
+export const filterScript = `
+  local code, at, separator, since, untilTime = unpack(ARGV, 1, ${filterArgumentCount})
+  since, untilTime = tonumber(since), tonumber(untilTime)
+
+  local function isUnder(data)
+    local name = string.find(data, '"source":"', 1, true) and '"source":"' or '"photo":"'
+    return string.find(data, name .. at .. '"', 1, true)
+      or string.find(data, name .. at .. separator, 1, true)
+  end
+
+  local function matches(jobKey, state)
+    if code ~= "" then
+      local reason = redis.call("HGET", jobKey, "failedReason") or ""
+      if string.sub(reason, 1, #code + 1) ~= code .. ":" then return false end
+    end
+    if since or untilTime then
+      local field = state == "failed" and "finishedOn" or "timestamp"
+      local time = tonumber(redis.call("HGET", jobKey, field) or 0)
+      if since and time < since or untilTime and time >= untilTime then return false end
+    end
+    return at == "" or isUnder(redis.call("HGET", jobKey, "data") or "")
+  end
+`;
