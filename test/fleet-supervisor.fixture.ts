@@ -28,7 +28,7 @@ export class TestFleet implements AsyncDisposable {
   readonly #news = new EventEmitter();
 
   constructor(
-    { name: queue, connection }: TestQueue,
+    { name: queue, connection }: Pick<TestQueue, "name" | "connection">,
     {
       devices = "cpu",
       models = {},
