@@ -1,7 +1,6 @@
 import { fork } from "node:child_process";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cacheFolder } from "../../models/files/cache-folder.ts";
+import { compiledFolder } from "../../models/files/cache-folder.ts";
 import type { WorkerMessage, WorkerOrder } from "../process/worker-messages.ts";
 
 /** How a worker process ended. */
@@ -65,10 +64,9 @@ export function forkProgram(program: URL, programArguments: readonly string[] = 
 
 /**
  * Node keeps what it compiled for the next process: a start takes 0.2 s of a CPU instead of 0.6 s,
- * which is the larger part of what recycling costs. Coverage would be less exact with it.
+ * which is the larger part of what recycling costs.
  */
 function withCompileCache(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const folder = cacheFolder(env);
-  if (folder === undefined || env.NODE_V8_COVERAGE !== undefined) return env;
-  return { NODE_COMPILE_CACHE: join(folder, "compiled"), ...env };
+  const folder = compiledFolder(env);
+  return folder === undefined ? env : { NODE_COMPILE_CACHE: folder, ...env };
 }

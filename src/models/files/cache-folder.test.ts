@@ -4,7 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { makeFolder, writeWhole } from "../../base/files/whole-file.ts";
-import { cacheFolder, cacheLimitBytes } from "./cache-folder.ts";
+import { cacheFolder, cacheLimitBytes, compiledFolder } from "./cache-folder.ts";
 
 describe("the cache folder", () => {
   const cases: [env: NodeJS.ProcessEnv, platform: NodeJS.Platform, folder: string][] = [
@@ -25,6 +25,11 @@ describe("the cache folder", () => {
   test("is absolute, wherever the process goes", () => {
     assert.equal(cacheFolder({ ORANGERY_CACHE: "near" }), resolve("near"));
   });
+});
+
+test("compiled modules are kept in the cache folder, unless coverage is measured", () => {
+  assert.equal(compiledFolder({ ORANGERY_CACHE: "/given" }), join("/given", "compiled"));
+  assert.equal(compiledFolder({ ORANGERY_CACHE: "/given", NODE_V8_COVERAGE: "c" }), undefined);
 });
 
 describe("the limit of the cache", () => {

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { createLogUpdate } from "log-update";
 import { formatBytes, formatCount, formatEta, formatRate } from "../../../base/quantities.ts";
 import { isOrangeryError } from "../../../errors.ts";
 import type { WorkerStatus } from "../../../fleet/queue/worker-status.ts";
@@ -10,8 +9,6 @@ import {
   readFleetStatus,
 } from "../../../fleet/recipes/fleet-status.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
-import { openLedger } from "../../../ledger/open-ledger.ts";
-import { readRecipes } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { resultsFromCaller } from "../../options/results-options.ts";
@@ -43,14 +40,10 @@ export async function showStatus(
 ): Promise<number> {
   const { queue: name, redis, results, watch, json } = options;
   await using stack = new AsyncDisposableStack();
-  const ledger =
-    results === undefined
-      ? undefined
-      : stack.use(await openLedger(resultsFromCaller(results), { readOnly: true }));
+  const ledger = results === undefined ? undefined : stack.use(await openResults(results));
   const queues = stack.use(await FleetQueues.open({ connection: redis, queue: name }));
   using interrupts = new Interrupts();
-  const paint =
-    watch && !json && process.stdout.isTTY ? createLogUpdate(process.stdout) : undefined;
+  const paint = watch && !json && process.stdout.isTTY ? await openPaint() : undefined;
   for (;;) {
     const text = await read({ queues, ledger, options }).catch((error: unknown) => {
       // With --watch, the next reading may reach it again.
@@ -69,6 +62,17 @@ export async function showStatus(
   return interrupts.exitStatus ?? exitStatus.ok;
 }
 
+/** Imported late, as below: a third of the time that the command takes without it. */
+async function openResults(results: string): Promise<Ledger> {
+  const { openLedger } = await import("../../../ledger/open-ledger.ts");
+  return await openLedger(resultsFromCaller(results), { readOnly: true });
+}
+
+async function openPaint() {
+  const { createLogUpdate } = await import("log-update");
+  return createLogUpdate(process.stdout);
+}
+
 interface Reading {
   readonly queues: FleetQueues;
   readonly ledger: Ledger | undefined;
@@ -82,6 +86,7 @@ async function read({ queues, ledger, options }: Reading): Promise<string> {
 }
 
 async function readRecorded(ledger: Ledger, wanted: string | undefined): Promise<Recorded> {
+  const { readRecipes } = await import("../../../ledger/results/stored-results.ts");
   const { hash, done, failed } = chooseRecipe(await readRecipes(ledger), wanted);
   return { recipe: hash, done, failed };
 }

@@ -14,7 +14,6 @@ import { findDevices } from "../../../fleet/supervisor/found-devices.ts";
 import { serveFleet } from "../../../fleet/supervisor/serve-fleet.ts";
 import { forkProgram } from "../../../fleet/supervisor/start-process.ts";
 import { Supervisor } from "../../../fleet/supervisor/supervisor.ts";
-import { openLedger } from "../../../ledger/open-ledger.ts";
 import type { Logger } from "../../../logger.ts";
 import { fromCaller, modelFromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
@@ -88,7 +87,11 @@ async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
 async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
   const { recipe: recipes, memoryBudget, maxPixels, allowPrivateAddresses } = options;
   const results = options.results && resultsFromCaller(options.results);
-  if (results !== undefined) await (await openLedger(results))[Symbol.asyncDispose]();
+  if (results !== undefined) {
+    // Imported late: with what the queue says, and with a task, there is none to open here.
+    const { openLedger } = await import("../../../ledger/open-ledger.ts");
+    await (await openLedger(results))[Symbol.asyncDispose]();
+  }
   await checkQueue(options);
   const settings: CountSettings = {
     results,
