@@ -85,6 +85,46 @@ test("grey, palette, alpha and 16-bit pictures become 8-bit RGB", async () => {
   }
 });
 
+/** A TIFF of two pixels. Its bands' most significant bytes are 10 to 80, and 11 to 81. */
+function eightBands(bits: 8 | 16 | 32, photometric: "grey" | "RGB"): Uint8Array {
+  const bytes = bits / 8;
+  const fields = [
+    [256, 2], // width
+    [257, 1], // height
+    [258, bits, bits, bits, bits, bits, bits, bits, bits],
+    [259, 1], // no compression
+    [262, photometric === "grey" ? 1 : 2],
+    [273, 8], // where the samples are
+    [277, 8], // bands
+    [278, 1], // rows of the strip
+    [279, 16 * bytes],
+    [338, ...Array<number>(photometric === "grey" ? 7 : 5).fill(0)],
+  ] as const;
+  const directory = 8 + 16 * bytes;
+  const rest = directory + 6 + 12 * fields.length;
+  const tiff = Buffer.alloc(rest + 40);
+  tiff.write("II*\0", "latin1");
+  tiff.writeUInt32LE(directory, 4);
+  for (let i = 0; i < 16; i++) {
+    tiff[8 + i * bytes + bytes - 1] = 10 * (1 + (i % 8)) + (i >> 3);
+  }
+  tiff.writeUInt16LE(fields.length, directory);
+  let end = rest;
+  for (const [i, [tag, ...values]] of fields.entries()) {
+    const at = directory + 2 + 12 * i;
+    tiff.writeUInt16LE(tag, at);
+    tiff.writeUInt16LE(3, at + 2);
+    tiff.writeUInt32LE(values.length, at + 4);
+    const isInline = values.length <= 2;
+    if (!isInline) tiff.writeUInt32LE(end, at + 8);
+    for (const [k, value] of values.entries()) {
+      tiff.writeUInt16LE(value, (isInline ? at + 8 : end) + 2 * k);
+    }
+    if (!isInline) end += 2 * values.length;
+  }
+  return tiff;
+}
+
 describe("unusual colours", () => {
   for (const { name, bytes, rgb, grey } of colourCases) {
     test(`${name}: the pixels of OpenCV`, async () => {
@@ -132,6 +172,23 @@ describe("unusual colours", () => {
     }
     await assert.rejects(decodePicture(five, { bands: [6] }), /it has 5 bands, and band 6 was/);
   });
+
+  for (const photometric of ["grey", "RGB"] as const) {
+    for (const bits of [8, 16, 32] as const) {
+      test(`any of eight bands of ${bits} bits, declared as ${photometric}`, async () => {
+        const tiff = eightBands(bits, photometric);
+        if (bits === 32) {
+          const refusal = /only the first 5 can be read: their samples are of the type uint/;
+          const options = { bands: [8, 1, 6], valueRange: [0, 255] } as const;
+          return await assert.rejects(decodePicture(tiff, options), refusal);
+        }
+        const { data } = await decodePicture(tiff, { bands: [8, 1, 6] });
+        assert.deepEqual([...data], [80, 10, 60, 81, 11, 61]);
+        const { data: grey } = await decodePicture(tiff, { bands: [7] });
+        assert.deepEqual([...grey], [70, 70, 70, 71, 71, 71]);
+      });
+    }
+  }
 
   test("a range of values is spread over 0 to 255, and what is outside is clamped", async () => {
     const values = Uint16Array.of(0, 99, 100, 2100, 4095, 4100, 65_535, 2108);

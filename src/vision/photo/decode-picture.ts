@@ -51,6 +51,9 @@ export const pictureExtensions: readonly string[] = Object.freeze([
   ".hif",
 ]);
 
+/** The limits are ours to check, with errors of our own. */
+const unlimited = { limitInputPixels: false, limitInputChannels: false } as const;
+
 const readableFormats = new Set(["jpeg", "png", "webp", "tiff", "heif"]);
 const formatNames = "JPEG, PNG, WebP, TIFF, AVIF, BMP or HEIC";
 const defaultMaxPixels = 268_000_000;
@@ -161,8 +164,7 @@ async function readHeader(bytes: Uint8Array, label: string, sampleOptions: Sampl
       return { format: "bmp", width, height, orientation: undefined, plan };
     }
     refuseUnusableTiff(bytes, sampleOptions);
-    // The limit is ours to check, with its own error.
-    const header = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const header = await sharp(bytes, unlimited).metadata();
     const { format, width, height, orientation } = header;
     if (readableFormats.has(format) && width > 0 && height > 0) {
       const isHeic = header.compression === "hevc" && !isDecodedByLibvips;
@@ -192,7 +194,7 @@ function openImage(bytes: Uint8Array): Sharp {
   return sharp(bytes, {
     failOn: "error",
     ignoreIcc: true,
-    limitInputPixels: false,
+    ...unlimited,
     sequentialRead: true,
   });
 }

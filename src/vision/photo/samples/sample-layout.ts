@@ -81,7 +81,7 @@ export function planSamples(
 ): SamplePlan {
   const plan = { space, depth, channels };
   if (bands !== undefined || valueRange !== undefined) {
-    refuseBands(bands, channels);
+    refuseBands(bands, plan);
     if (valueRange === undefined) refuseDepth(depth);
     return { ...plan, layout: "chosen" };
   }
@@ -166,15 +166,21 @@ function refuseDepth(depth: Metadata["depth"]): void {
   throw new UnusableSamples(`its samples are of the type ${depth}`, rangeAdvice);
 }
 
-/** The last band that sharp can take out of a photo. */
-const maxBand = 5;
+/** The last band that sharp takes out of a photo by itself. */
+export const lastSingleBand = 5;
 
-function refuseBands(bands: readonly number[] | undefined, channels: number): void {
-  const missing = bands?.find((band) => band > Math.min(channels, maxBand));
+function refuseBands(
+  bands: readonly number[] | undefined,
+  { channels, depth }: Pick<SamplePlan, "channels" | "depth">,
+): void {
+  const isWhole = depth === "uchar" || depth === "ushort";
+  const lastBand = isWhole ? channels : Math.min(channels, lastSingleBand);
+  const missing = bands?.find((band) => band > lastBand);
   if (missing === undefined) return;
-  if (missing > maxBand && missing <= channels) {
+  if (missing <= channels) {
     throw new UnusableSamples(
-      `it has ${channels} bands, of which only the first ${maxBand} can be read`,
+      `it has ${channels} bands, of which only the first ${lastBand} can be read: their samples ` +
+        `are of the type ${depth}`,
       "Write the bands that you need into a photo of their own.",
     );
   }

@@ -1,5 +1,5 @@
 import type { Sharp } from "sharp";
-import type { SampleOptions, SamplePlan } from "./sample-layout.ts";
+import { lastSingleBand, type SampleOptions, type SamplePlan } from "./sample-layout.ts";
 
 /** The samples of the file, interleaved, with its orientation applied. */
 export interface Samples {
@@ -64,15 +64,16 @@ async function chosenBands(
   const scale = valueRange === undefined ? 256 / white : 255 / (white - black);
   const rounding = valueRange === undefined ? 0 : 0.5;
   let rgb: { data: Uint8ClampedArray; widthPx: number; heightPx: number } | undefined;
+  const all = chosen.some((band) => band > lastSingleBand) ? await readAll(open, plan) : undefined;
   for (const [i, band] of chosen.entries()) {
-    const { values, widthPx, heightPx } = await readSamples(
+    const { values, channels, widthPx, heightPx } =
+      all ??
       // sharp's types know four channels, sharp itself five.
-      () => open().extractChannel((band - 1) as 3),
-      plan,
-    );
+      (await readSamples(() => open().extractChannel((band - 1) as 3), plan));
+    const first = all === undefined ? 0 : channels - plan.channels + band - 1;
     rgb ??= { data: new Uint8ClampedArray(3 * widthPx * heightPx), widthPx, heightPx };
     const { data } = rgb;
-    for (let pixel = 0, at = i; pixel < values.length; pixel++, at += 3) {
+    for (let pixel = first, at = i; pixel < values.length; pixel += channels, at += 3) {
       // A clamped array rounds to even, so it gets whole numbers.
       data[at] = Math.floor((values[pixel]! - black) * scale + rounding);
     }
@@ -82,6 +83,11 @@ async function chosenBands(
     for (let at = 0; at < data.length; at += 3) data.fill(data[at]!, at + 1, at + 3);
   }
   return { data: new Uint8Array(data.buffer), widthPx, heightPx };
+}
+
+/** Reads all bands. Of a grey photo two copies of the first precede them: as grey it has but one. */
+async function readAll(open: () => Sharp, plan: SamplePlan): Promise<Samples> {
+  return await readSamples(open, { ...plan, space: plan.space === "b-w" ? "srgb" : plan.space });
 }
 
 /** The typed arrays of libvips' types of samples. */
