@@ -454,3 +454,46 @@ test("which result an annotated picture shows is remembered, the last one counts
     ["/out/b.jpg", 2],
   ]);
 });
+
+test("photos are compared with the list: new and changed ones, and those not found", async () => {
+  await using file = await createFile();
+  const worklist = await file.open();
+  const other = await file.open();
+  const all = ["/a", "/b", "/c"].map((source) => photo(source));
+  await other.add([photo("/only-theirs")]);
+  await worklist.add(all);
+  const compare = async (...photos: PhotoFile[]) => {
+    const { other, notFound } = await worklist.compare(photos);
+    return [other.map(({ source }) => source), notFound.map(({ source }) => source)];
+  };
+  assert.deepEqual(await compare(...all, photo("/only-theirs"), photo("/new")), [
+    ["/only-theirs", "/new"],
+    [],
+  ]);
+  assert.deepEqual(await compare(photo("/a", 2), { ...photo("/b"), sizeBytes: 99 }), [
+    ["/a", "/b"],
+    [],
+  ]);
+  assert.deepEqual(await compare({ source: "/a", sizeBytes: 0, mtimeUs: 0 }), [[], []]);
+  for (const code of ["PHOTO_NOT_FOUND", "PHOTO_UNREADABLE"]) {
+    await worklist.fail(await leaseOne(worklist), { code, message: "" });
+  }
+  assert.deepEqual(await compare(...all), [[], ["/a"]]);
+});
+
+test("photos that are withdrawn are not on the list, until they are added again", async () => {
+  await using file = await createFile();
+  const worklist = await file.open();
+  const sources = ["/a/1", "/a/2", "/ab/3", "/a/4"];
+  await worklist.add(sources.map((source) => photo(source)));
+  await finishOne(worklist, "a");
+  await worklist.withdraw(await leaseOne(worklist));
+  assert.equal((await worklist.view.states()).waiting, 2);
+  const leased = await leaseOne(worklist);
+  assert.equal(leased.source, "/ab/3");
+  await worklist.withdraw(leased, { under: "/a" });
+  assert.deepEqual(await worklist.view.states(), { waiting: 0, leased: 0, done: 1, failed: 0 });
+  assert.equal(await worklist.isUnfinished(), false);
+  await worklist.add(sources.map((source) => photo(source)));
+  assert.deepEqual(await worklist.view.states(), { waiting: 3, leased: 0, done: 1, failed: 0 });
+});

@@ -5,6 +5,7 @@ import {
   mkdir,
   mkdtempDisposable,
   rename,
+  rm,
   utimes,
   writeFile,
 } from "node:fs/promises";
@@ -326,5 +327,62 @@ describe("moved photos", () => {
     assert.deepEqual(await photos.runAll(), ["0.jpg known", "1.jpg known"]);
     const all = ["a/0.jpg", "a/1.jpg", "b/0.jpg", "b/1.jpg"];
     assert.deepEqual(await photos.recorded(), all);
+  });
+});
+
+describe("where photos come and go", () => {
+  const isIn = (folder: string, source: string) => source.startsWith(folder);
+
+  test("photos that are removed, or away with their place, do not fail", async () => {
+    await using run = await createRun(4);
+    let away = "";
+    const places = {
+      awayPlaceOf: async (source: string) =>
+        away !== "" && isIn(away, source) ? run.folder : undefined,
+    };
+    const detect = predictWith(async (photo) => {
+      if (photo === 0) return await rm(run.fileOf(1));
+      await rename(run.fileOf(3), join(run.folder, "elsewhere"));
+      away = run.folder;
+    });
+    await run.run(detect, { lookahead: 0, places });
+    assert.deepEqual(run.events, ["0.jpg inferred", "2.jpg inferred"]);
+    assert.deepEqual(await run.worklist.view.states(), {
+      waiting: 0,
+      leased: 0,
+      done: 2,
+      failed: 0,
+    });
+  });
+
+  test("photos have not moved that are away with their place", async () => {
+    await using run = await createRun(1);
+    const detect = predictWith(async () => {});
+    await run.run(detect);
+    await rename(run.fileOf(0), join(run.folder, "copy.jpg"));
+    const onMoved = () => assert.fail("it has not moved");
+    const places = { awayPlaceOf: async () => run.folder };
+    await run.run(detect, { places, onMoved });
+    assert.deepEqual(run.events, ["0.jpg inferred", "copy.jpg known"]);
+    assert.equal((await run.worklist.view.states()).done, 2);
+  });
+
+  test("a run goes on with what arrives", async () => {
+    await using run = await createRun(1);
+    let asked = 0;
+    const more = async () => {
+      if (++asked > 1) return false;
+      await copyFile(run.fileOf(0), join(run.folder, "later.jpg"));
+      for await (const photo of findPhotos(await checkPhotoPaths([run.folder]))) {
+        await run.worklist.add([photo]);
+      }
+      return true;
+    };
+    await run.run(
+      predictWith(async () => {}),
+      { more },
+    );
+    assert.deepEqual(run.events, ["0.jpg inferred", "later.jpg known"]);
+    assert.equal(asked, 2);
   });
 });
