@@ -6,12 +6,11 @@ import type { OrangeryError } from "../src/errors.ts";
 import type { PhotoJobData } from "../src/fleet/count/photo-job-data.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
-import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
 import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import { CliFolder, jsonLines, quickModel } from "./cli.fixture.ts";
-import { GivenTask, TestQueue } from "./fleet.fixture.ts";
+import { GivenTask, retryFailed, TestQueue } from "./fleet.fixture.ts";
 import { encodePhoto, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
 import { freePort } from "./servers/free-port.ts";
 import { openRedis, type RedisForTests, RedisServer, uniqueName } from "./servers/redis-server.ts";
@@ -150,7 +149,7 @@ test("retry-failed puts every failed job back, with all its attempts", async () 
   await untilDone(queue.queue);
   assert.equal(await queue.queue.getFailedCount(), 7);
   // Those that fail again are not tried again and again.
-  assert.equal(await retryFailed(queue.queue, { batchSize: 3 }), 7);
+  assert.equal(await retryFailed(queue.queue, { pageSize: 3 }), 7);
   await untilDone(queue.queue);
   assert.equal(await queue.queue.getFailedCount(), 7);
   isBroken = false;

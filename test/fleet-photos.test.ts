@@ -7,11 +7,10 @@ import type { AddressInfo } from "node:net";
 import { basename, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
 import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { PhotoJob } from "../src/pipeline/run/photo-job.ts";
-import { type LogLine, recordingLogger } from "./fleet.fixture.ts";
+import { type LogLine, recordingLogger, retryFailed } from "./fleet.fixture.ts";
 import {
   collect,
   encodePhoto,

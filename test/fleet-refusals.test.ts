@@ -11,9 +11,15 @@ import type { ErrorCode, OrangeryError } from "../src/errors.ts";
 import { createWorker, type FleetWorkerOptions } from "../src/fleet/bullmq.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
-import { retryFailed } from "../src/fleet/queue/retry-failed.ts";
 import { CliFolder, jsonLines, quickModel } from "./cli.fixture.ts";
-import { GivenTask, type LogLine, recordingLogger, TestQueue, type Work } from "./fleet.fixture.ts";
+import {
+  GivenTask,
+  type LogLine,
+  recordingLogger,
+  retryFailed,
+  TestQueue,
+  type Work,
+} from "./fleet.fixture.ts";
 import { OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
 import { openRedis, RedisServer, uniqueName } from "./servers/redis-server.ts";
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { type Job, Queue, QueueEvents } from "bullmq";
 import { Redis } from "ioredis";
+import { type ChangeJobsOptions, retryJobs } from "../src/fleet/management/change-jobs.ts";
 import {
   type LabelledQueuePlace,
   toConnectionOptions,
@@ -145,4 +146,9 @@ export function recordingLogger(lines: LogLine[], bound: object = {}): Logger {
     error: write("error"),
     child: (fields) => recordingLogger(lines, { ...bound, ...fields }),
   };
+}
+
+/** As `orangery retry-failed` does, for one queue. */
+export async function retryFailed(queue: Queue, options?: ChangeJobsOptions): Promise<number> {
+  return await retryJobs([{ recipe: undefined, queue }], { states: ["failed"] }, options);
 }

@@ -1,5 +1,5 @@
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
-import { retryFailed } from "../../../fleet/queue/retry-failed.ts";
+import { retryJobs } from "../../../fleet/management/change-jobs.ts";
 import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
@@ -16,25 +16,22 @@ export interface RetryFailedArguments extends QueueArguments {
 /** Runs `orangery retry-failed`; resolves to the exit status. */
 export async function retry(
   output: StandardOutput,
-  { queue: name, redis, json, quiet }: RetryFailedArguments,
+  { queue, redis, json, quiet }: RetryFailedArguments,
 ): Promise<number> {
   using progress = new ProgressDisplay({ quiet });
-  await using queues = await FleetQueues.open({
+  await using fleet = await FleetQueues.open({
     connection: redis,
-    queue: name,
+    queue,
     onTrouble: noteQueueTrouble(progress),
   });
   let retried = 0;
   const status = await interruptible(
     async ({ stop: signal }) => {
-      for (const { queue } of await queues.all()) {
-        const before = retried;
-        const onProgress = (count: number) => {
-          retried = before + count;
-          progress.setActivity(`Putting jobs back: ${formatCount(retried)}`);
-        };
-        await retryFailed(queue, { signal, onProgress });
-      }
+      const onProgress = (count: number) => {
+        retried = count;
+        progress.setActivity(`Putting jobs back: ${formatCount(retried)}`);
+      };
+      await retryJobs(await fleet.all(), { states: ["failed"] }, { signal, onProgress });
       return exitStatus.ok;
     },
     { onInterrupt: () => progress.note("Stopping.") },
@@ -42,6 +39,6 @@ export async function retry(
   progress[Symbol.dispose]();
   await (json
     ? output.writeJson({ retried })
-    : output.write(`${formatPlural(retried, "failed job")} put back into ${name}\n`));
+    : output.write(`${formatPlural(retried, "failed job")} put back into ${queue}\n`));
   return status;
 }
