@@ -9,6 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
+import { countRecipe } from "../src/pipeline/recipe/count-recipe.ts";
 import { PhotoJob } from "../src/pipeline/run/photo-job.ts";
 import { type LogLine, recordingLogger, retryFailed } from "./fleet.fixture.ts";
 import {
@@ -226,6 +227,30 @@ describe("photos by URL", () => {
     assert.equal(asked, 0);
   });
 });
+
+test("a recipe without work is served no more, until it has work again", async () => {
+  await using photos = await PhotosToCount.create(2);
+  await using queue = await photos.openQueue(redis.url);
+  await using queues = await FleetQueues.open({ connection: redis.url, queue: queue.name });
+  await photos.enqueue(queue.queue, [photos.photo(0)]);
+  const follow = { followMs: 10, restAfterMs: 30 };
+  await using worker = await photos.startWorker(queue, {}, follow);
+  await untilDone(queue.queue);
+  const served = async () => (await readFleetStatus(queues)).workers[0]!.recipes!.map(nameOf);
+  assert.deepEqual(await served(), ["detect"]);
+  // A newer one, which is kept warm.
+  const count = { ...photos.count, name: "newer", slicing: { slice: 32 } };
+  const newer = await countRecipe(count);
+  const newQueue = await queues.add({ count, recipe: newer, ledger: photos.ledger });
+  while ((await served()).join() !== "newer") await sleep(20);
+  await photos.enqueue(queue.queue, [photos.photo(1)]);
+  await untilDone(queue.queue);
+  assert.equal(worker.worker.counts.succeeded, 2);
+  assert.equal(worker.cache.info().loads, 1, "its model stayed in the cache");
+  await newQueue.obliterate({ force: true });
+});
+
+const nameOf = ({ name }: { readonly name: string }) => name;
 
 describe("a recipe whose model is not where it was", () => {
   test("is left to others, without a failure, until the model is found", async () => {

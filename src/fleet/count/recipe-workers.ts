@@ -34,6 +34,8 @@ export interface RecipeWorkersOptions extends Omit<FleetWorkerOptions, "cache"> 
   readonly followMs?: number | undefined;
   /** How often a recipe is tried again that could not be served. Default 30 s. */
   readonly retryMs?: number | undefined;
+  /** After which time without work a recipe is served no more, but the newest. Default 60 s. */
+  readonly restAfterMs?: number | undefined;
 }
 
 /** A recipe that cannot be served now. */
@@ -60,6 +62,8 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   /** By hashes of recipes. */
   readonly #parts = new Map<string, RecipePart>();
   readonly #left = new Map<string, LeftRecipe>();
+  /** Since when a recipe that is served has had nothing to do, and how many jobs had ended then. */
+  readonly #idle = new Map<string, { readonly sinceMs: number; readonly ended: number }>();
   /** Parts that serve no more, for what they have counted. */
   readonly #former: RecipePart[] = [];
   #queue: OpenQueue | undefined;
@@ -201,13 +205,17 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     const { recipes: wanted } = this.#options.count;
     const all = await this.#patience.repeat(() => catalogue.recipes(), { always: true, signal });
     const meant = all.filter((recipe) => isMeant(recipe, wanted));
+    const newest = meant.at(-1)?.hash;
+    for (const [hash, part] of this.#parts) {
+      if (hash !== newest && !(await catalogue.hasWork(hash))) this.#rest(hash, part);
+    }
     for (const recipe of meant) {
       const { hash } = recipe;
       const left = this.#left.get(hash);
       const isDue = left === undefined || performance.now() >= left.retryAt;
       if (this.#parts.has(hash) || !isDue) continue;
       // A recipe of the past, without work, costs nothing; that of the last photos is kept warm.
-      if (recipe !== meant.at(-1) && !(await catalogue.hasWork(hash))) continue;
+      if (hash !== newest && !(await catalogue.hasWork(hash))) continue;
       await this.#serve(recipe, catalogue, { signal, isStarting });
     }
   }
@@ -243,6 +251,26 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     }
   }
 
+  /** Serves a recipe no more that has had no work for a while. Its models stay in the cache. */
+  #rest(hash: string, part: RecipePart): void {
+    const { restAfterMs = 60_000 } = this.#options;
+    const now = performance.now();
+    const { succeeded, failed } = part.worker.counts;
+    const idle = this.#idle.get(hash);
+    if (idle === undefined || idle.ended !== succeeded + failed) {
+      this.#idle.set(hash, { sinceMs: now, ended: succeeded + failed });
+    } else if (now - idle.sinceMs >= restAfterMs) {
+      this.#idle.delete(hash);
+      this.#retire(hash, part, {});
+    }
+  }
+
+  #retire(hash: string, part: RecipePart, options: CloseWorkerOptions): void {
+    this.#parts.delete(hash);
+    this.#former.push(part);
+    void part.worker.close(options);
+  }
+
   /** Leaves a recipe to other workers. Jobs of it that are in progress go back. */
   #leave({ hash, name }: QueuedRecipe, cause: unknown): void {
     const error = isOrangeryError(cause)
@@ -259,9 +287,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     }
     const part = this.#parts.get(hash);
     if (part === undefined) return;
-    this.#parts.delete(hash);
-    this.#former.push(part);
-    void part.worker.close({ deadlineMs: 0 });
+    this.#retire(hash, part, { deadlineMs: 0 });
   }
 
   get #recipes() {

@@ -3,6 +3,7 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import type { CountOptions, CountRecipe } from "../../pipeline/recipe/count-recipe.ts";
 import { writeRecipe } from "../../pipeline/recipe/recipe-document.ts";
 import { OpenQueue, type OpenQueueOptions } from "../queue/open-queue.ts";
+import { readWorkers } from "../queue/worker-status.ts";
 import { QueueCatalogue, type QueuedRecipe } from "./queue-catalogue.ts";
 import { recipeQueuePlace } from "./recipe-queue.ts";
 
@@ -67,7 +68,7 @@ export class FleetQueues implements AsyncDisposable {
     const { name, hash } = recipe.recipe;
     const results = { location: ledger.location, identity: await ledger.identity() };
     const { base, catalogue } = this;
-    await base.within(catalogue.claimResults(results, () => this.isEmpty()));
+    await base.within(catalogue.claimResults(results, () => this.isUnused()));
     const addedAt = new Date().toISOString();
     const document = writeRecipe(count, recipe);
     await base.within(catalogue.add({ hash, name, document, addedAt }));
@@ -83,8 +84,10 @@ export class FleetQueues implements AsyncDisposable {
     return [{ recipe: undefined, queue: this.base.bullmq }, ...ofRecipes];
   }
 
-  /** Whether no job is left, not even one that has failed. */
-  async isEmpty(): Promise<boolean> {
+  /** Whether no worker is there and no job is left, not even one that has failed. */
+  async isUnused(): Promise<boolean> {
+    // A worker has the results open that the queue had named when it started.
+    if ((await readWorkers(this.base.bullmq)).length > 0) return false;
     const counts = await Promise.all(
       (await this.all()).map(({ queue }) =>
         queue.getJobCountByTypes("waiting", "prioritized", "active", "delayed", "failed"),

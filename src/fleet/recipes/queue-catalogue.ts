@@ -78,18 +78,18 @@ export class QueueCatalogue {
   /**
    * Writes down where results go. One queue has one database: with two, each would lack photos.
    *
-   * @param isEmpty Whether no job is left, so that the queue may take another database.
+   * @param isUnused Whether no job and no worker is left, so that it may take another database.
    * @throws `QUEUE_OTHER_RESULTS`
    */
   async claimResults(
     { location, identity }: QueueResults,
-    isEmpty: () => Promise<boolean>,
+    isUnused: () => Promise<boolean>,
   ): Promise<void> {
     const client = await this.#queue.getBackend().client;
     const key = this.#queue.toKey(keys.results);
     client.defineCommand("orangeryClaimResults", { numberOfKeys: 1, lua: claimScript });
     const [, claimed] = await client.runCommand("orangeryClaimResults", [key, location, identity]);
-    if (claimed !== identity && !(await isEmpty())) {
+    if (claimed !== identity && !(await isUnused())) {
       throw otherResults(this.#queue.name, await this.results(), location);
     }
     // The same database may have moved.
@@ -113,7 +113,7 @@ function otherResults(
     "QUEUE_OTHER_RESULTS",
     `Expected the results database of the queue ${queue}, ${claimed?.location}, got ${came}. ` +
       "Leave out --results (and ORANGERY_RESULTS), or name that one. Another database needs " +
-      "another queue, or this one without jobs.",
+      "another queue, or this one without jobs and workers.",
     { details: { queue, expected: claimed?.location, came } },
   );
 }
