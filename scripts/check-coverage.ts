@@ -1,4 +1,4 @@
-/** Checks line coverage of every layer, a folder of `src/`, against a floor, from coverage/lcov.info. */
+/** Checks the line coverage of each layer, a folder of `src/`, from coverage/lcov.info. */
 import { readFileSync } from "node:fs";
 
 const floorPercent = 85;

@@ -85,7 +85,7 @@ async function chosenBands(
   return { data: new Uint8Array(data.buffer), widthPx, heightPx };
 }
 
-/** Reads all bands. Of a grey photo two copies of the first precede them: as grey it has but one. */
+/** Reads all bands; of a grey photo as RGB, since as grey only one comes: two copies precede. */
 async function readAll(open: () => Sharp, plan: SamplePlan): Promise<Samples> {
   return await readSamples(open, { ...plan, space: plan.space === "b-w" ? "srgb" : plan.space });
 }
