@@ -12,6 +12,7 @@ export {
   forgetPhotos,
 } from "./ledger/photos/forget-photos.ts";
 export type { PhotoSelection } from "./ledger/photos/selection.ts";
+export type { FailedPhoto, FailedPhotosOptions } from "./ledger/results/failed-photos.ts";
 export type {
   Findings,
   ObjectCount,
@@ -19,7 +20,6 @@ export type {
   PhotoWarning,
 } from "./ledger/results/result-rows.ts";
 export {
-  type FailedPhoto,
   type ReadResultsOptions,
   readFailures,
   readRecipes,

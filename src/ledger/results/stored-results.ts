@@ -1,8 +1,13 @@
 import type { Kysely } from "kysely";
 import type { Ledger } from "../ledger.ts";
-import { type Reason, reasonOf } from "../photos/entry-rows.ts";
+import { reasonOf } from "../photos/entry-rows.ts";
 import { duplicateOf, isUnder, type PhotoSelection } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import {
+  type FailedPhoto,
+  type FailedPhotosOptions,
+  readFirstFailedPhotos,
+} from "./failed-photos.ts";
 import { readManyCounts, readManyFindings } from "./read-findings.ts";
 import type { PhotoResult } from "./result-rows.ts";
 
@@ -20,13 +25,6 @@ export interface StoredResult extends PhotoResult {
   readonly createdAt: string;
 }
 
-/** A photo without a result. */
-export interface FailedPhoto {
-  readonly source: string;
-  readonly recipeHash: string;
-  readonly reason: Reason;
-}
-
 /** Which results are read. */
 export interface ReadResultsOptions extends PhotoSelection {
   /** Reads one recipe only. Default: all, one after the other for each photo. */
@@ -37,6 +35,8 @@ export interface ReadResultsOptions extends PhotoSelection {
 /** Results come with all their objects and masks. */
 const resultsPerPage = 100;
 const failuresPerPage = 1000;
+/** Up to here it pays to sort them instead of going over all photos. */
+const fewFailures = 10_000;
 
 /**
  * Reads the results by photo, in the order of the bytes of their sources. They are read in pages,
@@ -92,15 +92,22 @@ export async function* readResults(
 /** Reads the photos without a result, in the same order, in pages. */
 export async function* readFailures(
   ledger: Ledger,
-  options: ReadResultsOptions = {},
+  options: ReadResultsOptions & FailedPhotosOptions = {},
 ): AsyncGenerator<FailedPhoto> {
+  const { code } = options;
+  const few = await readFirstFailedPhotos(ledger, { ...options, limit: fewFailures + 1 });
+  if (few.length <= fewFailures) {
+    yield* few;
+    return;
+  }
   for await (const entries of entryPages(ledger, {
     ...options,
     state: "failed",
     photosPerPage: failuresPerPage,
   })) {
     for (const { source, hash: recipeHash, ...row } of entries) {
-      yield { source, recipeHash, reason: reasonOf(row)! };
+      const reason = reasonOf(row)!;
+      if (code === undefined || reason.code === code) yield { source, recipeHash, reason };
     }
   }
 }

@@ -1,5 +1,6 @@
+import type { FailedPhoto } from "../../ledger/results/failed-photos.ts";
 import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
-import type { FailedPhoto, StoredResult } from "../../ledger/results/stored-results.ts";
+import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import { perMegapixel } from "../../pipeline/count/density.ts";
 import { coveredPx, shareOfPhoto } from "../mask-areas.ts";
 import { countInRegion } from "../region-counts.ts";

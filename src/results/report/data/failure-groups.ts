@@ -1,4 +1,4 @@
-import type { FailedPhoto } from "../../../ledger/results/stored-results.ts";
+import type { FailedPhoto } from "../../../ledger/results/failed-photos.ts";
 
 /** The failed photos of one error code. */
 export interface FailureGroup {

@@ -1,8 +1,8 @@
 import type { Ledger } from "../../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
+import type { FailedPhoto } from "../../../ledger/results/failed-photos.ts";
 import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
 import {
-  type FailedPhoto,
   readFailures,
   readResults,
   type StoredRecipe,

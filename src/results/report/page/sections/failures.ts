@@ -1,10 +1,10 @@
 import { formatCount, formatPlural } from "../../../../base/quantities.ts";
+import { adviseOn } from "../../../failure-advice.ts";
 import type { FailureGroup, FailureReason } from "../../data/failure-groups.ts";
 import type { ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import type { PhotoNames } from "../photo-names.ts";
 import { photoName } from "./cells.ts";
-import { adviseOn } from "../../../failure-advice.ts";
 
 /** Photos that are visible without unfolding anything. */
 const shownAtOnce = 3;
