@@ -14,11 +14,12 @@ import { createPredictCommand } from "./commands/photos/predict-command.ts";
 import { createRunCommand } from "./commands/photos/run-command.ts";
 import { createRecipeCommand } from "./commands/recipes/recipe-command.ts";
 import { createExportResultsCommand } from "./commands/results/export-results-command.ts";
+import { createFailuresCommand } from "./commands/results/failures-command.ts";
 import { createForgetCommand } from "./commands/results/forget-command.ts";
 import { createReportCommand } from "./commands/results/report-command.ts";
-import { explainYoloHabit } from "./options/yolo-habits.ts";
 import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
 import { StandardOutput } from "./output/standard-output.ts";
+import { explainYoloHabit } from "./yolo-habits.ts";
 
 const help = `
 Examples:
@@ -62,6 +63,7 @@ export function createProgram(
     .addCommand(createCacheCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
+    .addCommand(createFailuresCommand(output))
     .addCommand(createForgetCommand(output, setStatus))
     .addCommand(createRecipeCommand(output, setStatus))
     .addCommand(createWorkerCommand(setStatus))

@@ -2,15 +2,19 @@ import { Command } from "commander";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addRecipeOption, addResultsOption } from "../../options/results-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { addMetricsOptions } from "./metrics-options.ts";
 import type { StatusArguments } from "./status.ts";
 
 const help = `
 Examples:
   $ orangery status --queue photos --watch
   $ orangery status --queue photos --results postgres://localhost/counts --json
+  $ orangery status --queue photos --metrics-port 9465
 
 The rate is that of all workers over the last half minute. Done are the jobs that succeeded since
-the queue was created. --results adds what is recorded for the newest recipe, or for --recipe.`;
+the queue was created. --results adds what is recorded for the newest recipe, or for --recipe.
+With --metrics-port nothing is shown: the queue's depth is served for Prometheus until the command
+is stopped, also while there is no worker.`;
 
 /** `orangery status`: a queue and its workers. */
 export function createStatusCommand(
@@ -27,8 +31,10 @@ export function createStatusCommand(
     .option("--watch", "show it again every other second")
     .option("--json", "print JSON, with --watch a line each time")
     .addHelpText("after", help);
+  addMetricsOptions(command, "/metrics and /health of the queue");
   return command.action(async (options: StatusArguments) => {
-    const { showStatus } = await import("./status.ts");
-    setStatus(await showStatus(output, options));
+    const { serveStatus, showStatus } = await import("./status.ts");
+    const isServed = options.metricsPort !== undefined;
+    setStatus(await (isServed ? serveStatus : showStatus)(output, options));
   });
 }

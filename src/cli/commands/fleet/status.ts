@@ -1,6 +1,9 @@
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { formatBytes, formatCount, formatEta, formatRate } from "../../../base/quantities.ts";
 import { isOrangeryError } from "../../../errors.ts";
+import { serveDepth } from "../../../fleet/depth/serve-depth.ts";
+import { checkConnection } from "../../../fleet/queue/redis-connection.ts";
 import type { WorkerStatus } from "../../../fleet/queue/worker-status.ts";
 import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import {
@@ -16,8 +19,9 @@ import { exitStatus } from "../../output/exit-status.ts";
 import { Interrupts } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
+import type { MetricsArguments } from "./metrics-options.ts";
 
-export interface StatusArguments extends QueueArguments {
+export interface StatusArguments extends QueueArguments, MetricsArguments {
   readonly results?: string;
   readonly recipe?: string;
   readonly watch?: boolean;
@@ -60,6 +64,19 @@ export async function showStatus(
   }
   paint?.done();
   return interrupts.exitStatus ?? exitStatus.ok;
+}
+
+/** Runs `orangery status --metrics-port`, until it is stopped; resolves to the exit status. */
+export async function serveStatus(
+  output: StandardOutput,
+  { queue, redis, metricsPort: port = 0, metricsHost: host }: StatusArguments,
+): Promise<number> {
+  checkConnection(redis);
+  using interrupts = new Interrupts();
+  await using server = await serveDepth({ queue, connection: redis, host, port });
+  await output.write(`The depth of ${queue} is served at ${server.url}/metrics\n`);
+  if (!interrupts.stop.aborted) await once(interrupts.stop, "abort");
+  return exitStatus.ok;
 }
 
 /** Imported late, as below: a third of the time that the command takes without it. */

@@ -6,6 +6,7 @@ import { addMaxPixelsOption, addPrivateAddressesOption } from "../../options/pho
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addResultsOption } from "../../options/results-options.ts";
 import { logLevels } from "../../output/json-log.ts";
+import { addMetricsOptions } from "./metrics-options.ts";
 import type { WorkerArguments } from "./worker.ts";
 
 const help = `
@@ -95,7 +96,7 @@ function addRecipeOptions(command: Command): Command {
 }
 
 function addWorkerOptions(command: Command): Command {
-  return command
+  command
     .option(
       "--devices <list>",
       "auto, or cpu and cuda:N, separated by commas; cpu*2 is two processes",
@@ -132,24 +133,11 @@ function addWorkerOptions(command: Command): Command {
       "time for jobs in progress to end when the worker is stopped",
       parseCount,
       25,
-    )
-    .option(
-      "--metrics-port <port>",
-      "serve /metrics, /health and /ready on this port; 0 takes a free one",
-      parsePort,
-    )
-    .option("--metrics-host <address>", "serve them on this address", "127.0.0.1")
-    .addOption(
-      new Option("--log-level <level>", "the lowest level to log")
-        .choices(logLevels)
-        .default("info"),
     );
-}
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (/^\d+$/.test(text) && port <= 65_535) return port;
-  throw expected("a port from 0 to 65535", text);
+  addMetricsOptions(command, "/metrics, /health and /ready");
+  return command.addOption(
+    new Option("--log-level <level>", "the lowest level to log").choices(logLevels).default("info"),
+  );
 }
 
 function parseDevices(text: string): string {

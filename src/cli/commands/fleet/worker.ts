@@ -21,8 +21,9 @@ import { resultsFromCaller } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { Interrupts } from "../../output/interrupts.ts";
 import { jsonLog, type LogLevel } from "../../output/json-log.ts";
+import type { MetricsArguments } from "./metrics-options.ts";
 
-export interface WorkerArguments extends QueueArguments {
+export interface WorkerArguments extends QueueArguments, MetricsArguments {
   /** A module of tasks; without it, photos are counted as the queue's recipes say. */
   readonly task?: string;
   readonly results?: string;
@@ -40,8 +41,6 @@ export interface WorkerArguments extends QueueArguments {
   readonly recycleGrowth: number;
   readonly mostFailures: number;
   readonly deadline: number;
-  readonly metricsPort?: number;
-  readonly metricsHost: string;
   readonly logLevel: LogLevel;
 }
 
