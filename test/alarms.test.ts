@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
-import { exportedMetrics } from "./exported-metrics.fixture.ts";
+import { exportedMetrics, firstMetrics } from "./exported-metrics.fixture.ts";
 import { ensureUnpacked } from "./servers/debian-packages.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -86,16 +86,40 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-function runPromtool(...args: string[]): void {
-  const { status, stdout, stderr } = spawnSync(promtool, args, { cwd: root, encoding: "utf8" });
+function runPromtool(args: readonly string[], input = ""): void {
+  const { status, stdout, stderr } = spawnSync(promtool, args, {
+    cwd: root,
+    encoding: "utf8",
+    input,
+  });
   assert.equal(status, 0, stdout + stderr);
 }
 
+describe("the metrics", () => {
+  test("are as Prometheus wants them, and there before the first worker", async () => {
+    const text = await firstMetrics();
+    runPromtool(["check", "metrics"], text);
+    // Series without which an alarm could not be raised by the first that goes wrong.
+    for (const first of [
+      'orangery_tasks_total{outcome="failed"} 0',
+      'orangery_task_errors_total{code="NO_SPACE",blames="machine"} 0',
+      "orangery_memory_over_budget_total 0",
+      'orangery_worker_failures_total{worker="gpu0@host"} 0',
+      'orangery_worker_recycles_total{reason="memory growth"} 0',
+      'orangery_worker_slots{state="given up"} 0',
+      'orangery_worker_on_cpu{worker="gpu0@host"} 0',
+      'orangery_queue_ended_total{queue="photos",recipe="plants",outcome="failed"} 0',
+    ]) {
+      assert.ok(text.split("\n").includes(first), `${first} is missing:\n${text}`);
+    }
+  });
+});
+
 describe("the alarms", () => {
-  test("are rules that Prometheus takes", () => runPromtool("check", "rules", rulesFile));
+  test("are rules that Prometheus takes", () => runPromtool(["check", "rules", rulesFile]));
 
   test("fire when they should and are silent when they should be", () => {
-    runPromtool("test", "rules", "deploy/prometheus/orangery-rules.test.yaml");
+    runPromtool(["test", "rules", "deploy/prometheus/orangery-rules.test.yaml"]);
   });
 
   test("each fire in one of the tests", () => {
@@ -133,7 +157,7 @@ describe("the dashboard", () => {
     }));
     assert.doesNotMatch(JSON.stringify(asRules), /\$/, "a variable that the dashboard lacks");
     writeFileSync(file, JSON.stringify({ groups: [{ name: "dashboard", rules: asRules }] }));
-    runPromtool("check", "rules", file);
+    runPromtool(["check", "rules", file]);
   });
 
   test("fills its variables from series that are exported", () => {

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Queue } from "bullmq";
 import { createWorker } from "../src/fleet/bullmq.ts";
 import { QueueWatch } from "../src/fleet/depth/queue-watch.ts";
+import { serveDepth } from "../src/fleet/depth/serve-depth.ts";
 import { QueueCatalogue } from "../src/fleet/recipes/queue-catalogue.ts";
 import { recipeQueuePlace } from "../src/fleet/recipes/recipe-queue.ts";
 import { serveFleet } from "../src/fleet/supervisor/serve-fleet.ts";
@@ -193,6 +194,14 @@ describe("the depth of a queue", () => {
     // Jobs of tasks, beside those of recipes.
     await queue.add({});
     assert.deepEqual((await recipes()).slice(0, 2), ["", "plants"]);
+
+    // Without a worker.
+    await using server = await serveDepth({ ...place, port: 0 });
+    const response = await fetch(`${server.url}/metrics`);
+    const families = parsePrometheusText(await response.text());
+    const at = { queue: queue.name, recipe: "", state: "waiting" };
+    assert.equal(sampleValue(families, "orangery_queue_jobs", at), 1);
+    assert.equal(sampleValue(families, "orangery_queue_reachable", { queue: queue.name }), 1);
   });
 });
 

@@ -28,7 +28,7 @@ const passwords = /(:\/\/[^\s/:@"]*:)[^\s/"]*@/g;
 const webUsers = /(https?:\/\/)[^\s/"]*@/gi;
 const signatures = new RegExp(`([?&](?:${secretNames})=)[^\\s&"#\\\\]*`, "gi");
 
-/** Hides what URLs in a text must not show: passwords, signatures, and names of users of the web. */
+/** Hides what URLs in a text must not show: passwords, signatures, users of the web. */
 export function hideCredentials(text: string): string {
   return text.replace(webUsers, "$1…@").replace(passwords, "$1…@").replace(signatures, "$1…");
 }

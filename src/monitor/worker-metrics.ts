@@ -86,6 +86,8 @@ export class WorkerMetrics implements Disposable {
         name: "orangery_results_reachable",
         help: "1 where the results database answers, else 0",
         labelNames: ["worker"],
+        // While a process is replaced, two have the same name.
+        aggregator: "min",
         registers,
         collect() {
           this.set({ worker }, Number(resultsTrouble() === undefined));

@@ -42,7 +42,7 @@ export function logFieldsOf(read: () => object): object {
   }
 }
 
-/** `PHOTO_FAILED` is what nobody knows the reason of: that may be a bug, and its stack is needed. */
+/** Of `PHOTO_FAILED` nobody knows the reason: it may be a bug, and the stack is needed. */
 function isPhotoAtFault(error: unknown): boolean {
   return isOrangeryError(error) && error.blames === "photo" && error.code !== "PHOTO_FAILED";
 }
