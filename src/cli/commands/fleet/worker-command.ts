@@ -31,7 +31,7 @@ Signals:
 
 Exit status:
   0    stopped; jobs that did not end by the deadline wait again
-  1    an error: no process became ready, however often it was tried
+  1    an error: no process can be started, or none became ready
   2    the command line is wrong
   130  stopped at once by a second signal (143 terminated)`;
 
