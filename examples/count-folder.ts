@@ -19,7 +19,7 @@ const [folder = join(import.meta.dirname, "photos"), resultsFile = "results.db"]
   });
   const photos = await job.add();
   let inferred = 0;
-  await job.run({ onPhoto: ({ outcome }) => outcome === "inferred" && inferred++ });
+  await job.run({ onPhoto: ({ outcome }) => void (outcome === "inferred" && inferred++) });
   console.log(`${photos} photos, ${inferred} of them inferred in this run`);
 }
 

@@ -5,8 +5,8 @@ import type { StoredRecipe } from "../ledger/results/stored-results.ts";
 export const shortHashLength = 8;
 
 /**
- * Returns the recipe of the name `wanted`, or whose hash begins so; without it the one with the newest result, or
- * the last one where there is no result.
+ * Returns the recipe of the name `wanted`, or whose hash begins so; without it the one with the
+ * newest result, or the last one where there is no result.
  *
  * @throws `INVALID_ARGUMENT` when there is none, or when several begin so.
  */
@@ -22,7 +22,7 @@ export function chooseRecipe(
         );
   const [recipe] = found;
   if (found.length === 1 && recipe !== undefined) return recipe;
-  const known = recipes.map(describe).join(", ");
+  const [known, several] = [recipes, found].map((list) => list.map(describe).join(", "));
   const asked = `a recipe of the name "${wanted}" or whose hash begins so`;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
@@ -30,7 +30,7 @@ export function chooseRecipe(
       ? "Expected results, but no run has used this results file yet. Start one with orangery run."
       : found.length === 0
         ? `Expected ${asked}, but there is none. There are ${known}.`
-        : `Expected one recipe, but "${wanted}" may be several: ${found.map(describe).join(", ")}. ` +
+        : `Expected one recipe, but "${wanted}" may be several: ${several}. ` +
           "Give more of the hash.",
     { details: { wanted, known: recipes.map(({ hash }) => hash) } },
   );

@@ -29,8 +29,10 @@ export async function recipeFromCaller(
   if (recipes.length > 1 && wanted === undefined) {
     const lines = recipes.map(({ name = "", hash, done, lastResultAt = "" }) => {
       const mark = hash === recipe.hash ? "*" : " ";
-      const short = hash.slice(0, shortHashLength);
-      return `  ${mark} ${short}  ${name}  ${formatPlural(done, "photo")}  ${lastResultAt}`.trimEnd();
+      const photos = formatPlural(done, "photo");
+      return [` ${mark} ${hash.slice(0, shortHashLength)}`, name, photos, lastResultAt]
+        .filter((text) => text !== "")
+        .join("  ");
     });
     process.stderr.write(
       `There are results of ${recipes.length} recipes; these are of the newest (*). ` +
