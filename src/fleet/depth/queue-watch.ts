@@ -7,7 +7,7 @@ import { readRecipeDepths } from "./recipe-depths.ts";
 export interface QueueWatchOptions extends QueuePlace {
   /** A reading is used again for this long. Default 5 s. */
   readonly maxAgeMs?: number | undefined;
-  /** How long a reading may take. Default 2 s: those who scrape wait for 10 s. */
+  /** How long a reading may take. Default 1 s: a scrape has 10 s, or as little as its interval. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -19,7 +19,7 @@ export class QueueWatch implements AsyncDisposable {
   readonly #options: QueueWatchOptions;
   #queue: Queue | undefined;
   #last: { readonly at: number; readonly depths: readonly QueueDepth[] } | undefined;
-  #pending: Promise<void> | undefined;
+  #pending: { readonly since: number; readonly reading: Promise<void> } | undefined;
 
   constructor(options: QueueWatchOptions) {
     this.#options = options;
@@ -27,15 +27,14 @@ export class QueueWatch implements AsyncDisposable {
 
   /** Never rejects. */
   async read(): Promise<QueueReading> {
-    const { queue, timeoutMs = 2_000, maxAgeMs = 5_000 } = this.#options;
+    const { queue, timeoutMs = 1_000, maxAgeMs = 5_000 } = this.#options;
     const askedAt = performance.now();
     const isFresh = () => this.#last !== undefined && this.#last.at > askedAt - maxAgeMs;
     if (!isFresh()) {
-      // One request at a time: those to a Redis that is away stay pending until it is back.
-      this.#pending ??= this.#refresh().finally(() => {
-        this.#pending = undefined;
-      });
-      await settlesWithin(this.#pending, timeoutMs);
+      // One reading at a time: while Redis is away it stays pending, and only the first waits long.
+      this.#pending ??= { since: askedAt, reading: this.#refresh().finally(() => this.#forget()) };
+      const { since, reading } = this.#pending;
+      await settlesWithin(reading, Math.max(0, since + timeoutMs - askedAt));
     }
     return { queue, depths: isFresh() ? this.#last?.depths : undefined };
   }
@@ -53,6 +52,10 @@ export class QueueWatch implements AsyncDisposable {
     } catch {
       // Workers log why.
     }
+  }
+
+  #forget(): void {
+    this.#pending = undefined;
   }
 
   #open(): Queue {
