@@ -112,9 +112,7 @@ function describeEntry({ state, reason, objectCount, createdAt, recipeHash }: Ph
   if (objectCount !== undefined) {
     return `${formatCount(objectCount)} objects ${of}, ${createdAt}`;
   }
-  return reason === undefined
-    ? `${state} ${of}`
-    : `${state} ${of}: ${reason.code}: ${reason.message}`;
+  return `${state} ${of}${reason === undefined ? "" : `: ${reason.code}`}`;
 }
 
 /** Titles in a column; further lines of a text are below its first. */

@@ -1,0 +1,27 @@
+/** Where failures are read from: results, or a queue. */
+export interface FailureSource extends AsyncDisposable {
+  /** For people. */
+  readonly name: string;
+  /** How they are tried again. */
+  readonly hint: string;
+  /** Counts them by code, the most first. */
+  count(): Promise<FailureCount[]>;
+  /** Reads them; `limit` is how many will be taken, 0 for all. */
+  read(limit?: number): AsyncIterable<FailureRow>;
+}
+
+export interface FailureCount {
+  /** Undefined for errors of tasks of somebody's own. */
+  readonly code: string | undefined;
+  readonly count: number;
+}
+
+/** A photo without a result, and why. */
+export interface FailureRow {
+  /** Its source; of a job that is not about a photo its id. */
+  readonly photo: string;
+  /** The hash of the recipe. */
+  readonly recipe: string | undefined;
+  readonly code: string | undefined;
+  readonly message: string;
+}

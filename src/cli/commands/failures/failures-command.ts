@@ -1,0 +1,45 @@
+import { Command, Option } from "commander";
+import { parseLimit } from "../../options/option-values.ts";
+import { addQueueOptions } from "../../options/queue-options.ts";
+import { defaultResults } from "../../options/results-options.ts";
+import { plainExitStatusHelp } from "../../output/exit-status.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import type { FailuresArguments } from "./failures.ts";
+
+const help = `
+Examples:
+  $ orangery failures results.db
+  $ orangery failures --queue photos
+  $ orangery failures results.db --code PHOTO_UNREADABLE --csv > unreadable.csv
+
+Results have the failures of photos. A queue has, besides these, jobs that failed for another
+reason, such as a model, a device or a database: their photos are in no results.
+${plainExitStatusHelp}`;
+
+/** `orangery failures`: photos without a result, why, and what to do. */
+export function createFailuresCommand(output: StandardOutput): Command {
+  const command = new Command("failures")
+    .summary("list the photos without a result, and what to do")
+    .description("Lists the photos that failed, with the reason and what to do about it.")
+    .argument("[results]", `results, a file or postgres://… (default: ${defaultResults})`);
+  addQueueOptions(command);
+  // Without a default: a queue is looked at only where it is named.
+  const queue = command.options.find((option) => option.attributeName() === "queue")!;
+  queue.default(undefined).description = "list the failed jobs of this queue instead";
+  command.setOptionValue("queue", undefined);
+  command
+    .option("--recipe <name>", "only this recipe, by its name or the beginning of its hash")
+    .option("--under <path>", "only photos at or below this file, folder or URL")
+    .option("--code <code>", "only photos that failed with this error code")
+    .option("--limit <number>", "the most photos, 0 for all (default: 50 in a table)", parseLimit)
+    .addOption(new Option("--csv", "print CSV, a line for each photo").conflicts("json"))
+    .option("--json", "print a JSON line for each photo")
+    .addHelpText("after", help);
+  return command.action(async (results: string | undefined, options: FailuresArguments) => {
+    if (results !== undefined && options.queue !== undefined) {
+      command.error("error: results and option '--queue' exclude each other");
+    }
+    const { listFailures } = await import("./failures.ts");
+    await listFailures(output, results, options);
+  });
+}
