@@ -38,16 +38,16 @@ export type {
 } from "./ledger/worklist/worklist-view.ts";
 export type { LeftOutCounts } from "./pipeline/photos/left-out.ts";
 export type { PhotoFilterOptions } from "./pipeline/photos/photo-filter.ts";
-export type { WatchEvents, WatchOptions } from "./pipeline/photos/watch/photo-watch.ts";
+export type { WatchEvents, WatchOptions } from "./pipeline/photos/watch/watch-options.ts";
 export type {
   CountOptions,
   JobModel,
   RecipePredictOptions,
 } from "./pipeline/recipe/count-recipe.ts";
-export {
-  type AddOptions,
-  PhotoJob,
-  type PhotoJobOptions,
-  type PhotoJobRunOptions,
-} from "./pipeline/run/photo-job.ts";
+export { PhotoJob } from "./pipeline/run/photo-job.ts";
+export type {
+  AddOptions,
+  PhotoJobOptions,
+  PhotoJobRunOptions,
+} from "./pipeline/run/photo-job-options.ts";
 export type { PhotoEvent, PhotoMove } from "./pipeline/run/photo-run.ts";

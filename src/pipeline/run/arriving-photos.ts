@@ -1,6 +1,7 @@
 import { untilAborted } from "../../base/abort.ts";
 import type { Worklist } from "../../ledger/worklist/worklist.ts";
-import type { PhotoWatch, WatchEvents } from "../photos/watch/photo-watch.ts";
+import type { PhotoWatch } from "../photos/watch/photo-watch.ts";
+import type { WatchEvents } from "../photos/watch/watch-options.ts";
 
 export interface ArrivingPhotosOptions extends WatchEvents {
   readonly watch: PhotoWatch;

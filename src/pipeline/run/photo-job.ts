@@ -2,90 +2,24 @@ import { stat } from "node:fs/promises";
 import { OrangeryError } from "../../errors.ts";
 import { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { WorklistView } from "../../ledger/worklist/worklist-view.ts";
-import { type Logger, silentLogger } from "../../logger.ts";
-import {
-  ModelCache,
-  type ModelCacheOptions,
-  type ModelLease,
-} from "../../models/cache/model-cache.ts";
+import { silentLogger } from "../../logger.ts";
+import { ModelCache, type ModelLease } from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
-import { PhotoPipeline, type PhotoPipelineOptions } from "../count/photo-pipeline.ts";
-import type { SliceProgress } from "../count/slice-run.ts";
+import { PhotoPipeline } from "../count/photo-pipeline.ts";
 import { inBatches } from "../photos/in-batches.ts";
 import { LeftOut, type LeftOutCounts } from "../photos/left-out.ts";
-import { PhotoFilter, type PhotoFilterOptions } from "../photos/photo-filter.ts";
+import { PhotoFilter } from "../photos/photo-filter.ts";
 import type { PhotoPath } from "../photos/photo-paths.ts";
 import { PhotoReader } from "../photos/photo-reader.ts";
 import type { ListedPhoto } from "../photos/remote/remote-photo-reader.ts";
-import {
-  checkWatch,
-  PhotoWatch,
-  type WatchEvents,
-  type WatchOptions,
-} from "../photos/watch/photo-watch.ts";
-import {
-  type CountOptions,
-  type CountRecipe,
-  countRecipe,
-  type ModelRole,
-} from "../recipe/count-recipe.ts";
+import { PhotoWatch } from "../photos/watch/photo-watch.ts";
+import { checkWatch } from "../photos/watch/watch-options.ts";
+import { type CountRecipe, countRecipe, type ModelRole } from "../recipe/count-recipe.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 import { ArrivingPhotos } from "./arriving-photos.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
-import { type PhotoEvent, type PhotoMove, type PhotoRunOptions, runPhotos } from "./photo-run.ts";
-
-/** The photos, the models, and where results go. */
-export interface PhotoJobOptions
-  extends CountOptions,
-    PhotoFilterOptions,
-    Pick<PhotoPipelineOptions, "maxPixels">,
-    Pick<ModelCacheOptions, "device" | "requireDevice"> {
-  /** Photos and folders, `s3://bucket/folder/` and `https://…`; all have to exist. */
-  readonly paths: readonly string[];
-  /** More of them, one by one, such as the lines of a file. What is wrong fails by itself. */
-  readonly list?: AsyncIterable<string> | Iterable<string> | undefined;
-  /** Whether photos by URL may come from private addresses. Default false. */
-  readonly allowPrivateAddresses?: boolean | undefined;
-  /** The results file; made where it is missing. */
-  readonly resultsFile: string;
-  /** Where annotated pictures go; without it none are drawn. */
-  readonly annotateFolder?: string | undefined;
-  /** Tries photos again that failed. Default false. */
-  readonly retry?: boolean | undefined;
-  /**
-   * Goes on when all photos are done: {@link PhotoJob.run} watches the folders and `s3://` places
-   * and counts on photos as they arrive, until it is stopped. Default: it ends.
-   */
-  readonly watch?: WatchOptions | undefined;
-  readonly logger?: Logger | undefined;
-}
-
-/** What is called while photos are looked for. */
-export interface AddOptions extends WatchEvents {
-  readonly signal?: AbortSignal | undefined;
-  /** Called now and then with the number of photos that were found so far. */
-  readonly onFound?: ((photos: number) => void) | undefined;
-  /** Called for each of the paths that has no photos. */
-  readonly onEmpty?: ((path: string) => void) | undefined;
-}
-
-/** What ends a run, and what is called meanwhile; {@link WatchEvents} only where it watches. */
-export interface PhotoJobRunOptions extends WatchEvents {
-  /** Finishes what is being inferred and resolves. */
-  readonly stop?: AbortSignal | undefined;
-  /** Rejects as soon as possible. */
-  readonly signal?: AbortSignal | undefined;
-  /** Called when a photo was worked on, and awaited. */
-  readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
-  /** Called before the first slice of a photo and after each run. */
-  readonly onSlices?: ((source: string, progress: SliceProgress) => void) | undefined;
-  /** Called with the number of photos that have arrived since it last was, where it watches. */
-  readonly onArrived?: ((photos: number) => void) | undefined;
-  /** Called when an annotated picture was drawn that was missing. */
-  readonly onPicture?: ((file: string) => void) | undefined;
-  /** Called for each photo whose bytes were known under other names, whose files are gone. */
-  readonly onMoved?: ((move: PhotoMove) => void) | undefined;
-}
+import type { AddOptions, PhotoJobOptions, PhotoJobRunOptions } from "./photo-job-options.ts";
+import { type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
 /** As many photos as are looked up by name; after more, the pictures of all are looked for. */
 const mostUndrawn = 500;
@@ -136,8 +70,8 @@ export class PhotoJob implements AsyncDisposable {
     const { allowPrivateAddresses } = options;
     const photos = stack.use(new PhotoReader({ allowPrivateAddresses, remembersNames: true }));
     const filter = new PhotoFilter(options);
-    if (options.watch !== undefined) checkWatch(options.paths, options.watch);
-    if (options.watch !== undefined && options.list !== undefined) throw cannotWatchList();
+    const { watch } = options;
+    if (watch !== undefined) checkWatch({ ...options, watch });
     const paths = await photos.check(options.paths);
     const { recipe, sha256 } = await countRecipe(options);
     const pictures =
@@ -273,7 +207,7 @@ export class PhotoJob implements AsyncDisposable {
       lookahead: detect.model.deviceKind === "cpu" ? lookahead.cpu : lookahead.gpu,
       onPhoto: async (event) => {
         await onPhoto?.(event);
-        if (event.outcome !== "known") await this.cache.taskDone();
+        if (event.outcome !== "known" && event.outcome !== "gone") await this.cache.taskDone();
       },
     });
   }
@@ -321,14 +255,6 @@ export class PhotoJob implements AsyncDisposable {
   #use(role: ModelRole, { model }: ModelLease): ModelUse {
     return { model, options: this.#options[role]?.options };
   }
-}
-
-function cannotWatchList(): OrangeryError {
-  return new OrangeryError(
-    "INVALID_ARGUMENT",
-    "Expected folders and s3://bucket/folder/ to watch, got a list of photos, which is read " +
-      "once. Watch the folders that they are in.",
-  );
 }
 
 /** Pictures among the photos would be taken for photos; a folder of their own below is left out. */

@@ -346,7 +346,8 @@ describe("where photos come and go", () => {
       away = run.folder;
     });
     await run.run(detect, { lookahead: 0, places });
-    assert.deepEqual(run.events, ["0.jpg inferred", "2.jpg inferred"]);
+    const events = ["0.jpg inferred", "1.jpg gone", "2.jpg inferred", "3.jpg gone"];
+    assert.deepEqual(run.events, events);
     assert.deepEqual(await run.worklist.view.states(), {
       waiting: 0,
       leased: 0,

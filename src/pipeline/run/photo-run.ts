@@ -15,8 +15,11 @@ import type { AnnotatedPictures } from "./annotated-pictures.ts";
 /** What became of one photo in this run. */
 export interface PhotoEvent {
   readonly source: string;
-  /** `known`: identical bytes had their result already. `retry`: it will be tried again, alone. */
-  readonly outcome: "inferred" | "known" | "retry" | "failed";
+  /**
+   * `known`: identical bytes had their result already. `retry`: it will be tried again, alone.
+   * `gone`: where photos are watched, it was removed meanwhile, or its folder is away.
+   */
+  readonly outcome: "inferred" | "known" | "retry" | "failed" | "gone";
   readonly result?: PhotoResult;
   readonly reason?: Reason;
 }
@@ -284,6 +287,7 @@ class PhotoRun {
     const under = await places.awayPlaceOf(photo.source);
     if (under === undefined && !(await isRemoved(photo.source, error))) return false;
     await this.#worklist.withdraw(photo, { under });
+    await this.#options.onPhoto?.({ source: photo.source, outcome: "gone" });
     return true;
   }
 }

@@ -1,7 +1,8 @@
 import { formatCount, formatDuration } from "../../../base/quantities.ts";
-import type { WatchEvents, WatchOptions } from "../../../pipeline/photos/watch/photo-watch.ts";
+import type { WatchEvents, WatchOptions } from "../../../pipeline/photos/watch/watch-options.ts";
 import type { CountOptions } from "../../../pipeline/recipe/count-recipe.ts";
-import { PhotoJob, type PhotoJobOptions } from "../../../pipeline/run/photo-job.ts";
+import { PhotoJob } from "../../../pipeline/run/photo-job.ts";
+import type { PhotoJobOptions } from "../../../pipeline/run/photo-job-options.ts";
 import { pictureExtensions } from "../../../vision/photo/decode-picture.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import type { DeviceArguments } from "../../options/detection-options.ts";
@@ -152,7 +153,7 @@ async function work(
   job: PhotoJob,
   { progress, interrupts, events, onFinished }: RunContext & WorkEvents,
 ) {
-  let hasArrivals = false;
+  let hasNews = false;
   const setTotals = async () => {
     const { done, failed, waiting, leased } = await job.view.states();
     progress.setTotals({ total: done + failed + waiting + leased, done, failed });
@@ -160,8 +161,8 @@ async function work(
   await setTotals();
   // Another run with the same results file changes the numbers, too, and photos that have changed.
   const lookAtOthers = async () => {
-    if (!hasArrivals && !(await job.isShared())) return;
-    hasArrivals = false;
+    if (!hasNews && !(await job.isShared())) return;
+    hasNews = false;
     await setTotals();
   };
   const othersTimer = setInterval(() => {
@@ -180,12 +181,13 @@ async function work(
         moved++;
       },
       onArrived: (photos) => {
-        hasArrivals = true;
+        hasNews = true;
         progress.addTotal(photos);
       },
       onSlices: noteSlices(progress),
       onPhoto: async ({ source, outcome, reason }) => {
-        if (outcome === "retry") return;
+        hasNews ||= outcome === "gone";
+        if (outcome === "retry" || outcome === "gone") return;
         finished++;
         await onFinished?.(source);
         if (outcome !== "failed") return progress.photoDone();

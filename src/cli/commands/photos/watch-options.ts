@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { WatchOptions } from "../../../pipeline/photos/watch/photo-watch.ts";
+import type { WatchOptions } from "../../../pipeline/photos/watch/watch-options.ts";
 import { expected, flagsOf, parseDecimal } from "../../options/option-values.ts";
 
 /** Options of watching, as commander parses them. */

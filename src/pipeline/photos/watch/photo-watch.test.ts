@@ -18,7 +18,8 @@ import { Worklist } from "../../../ledger/worklist/worklist.ts";
 import { PhotoFilter } from "../photo-filter.ts";
 import { PhotoReader } from "../photo-reader.ts";
 import type { ListedPhoto } from "../remote/remote-photo-reader.ts";
-import { checkWatch, PhotoWatch, type WatchOptions } from "./photo-watch.ts";
+import { PhotoWatch } from "./photo-watch.ts";
+import { checkWatch, type WatchedPhotos, type WatchOptions } from "./watch-options.ts";
 import { checkWhole } from "./whole-photo.ts";
 
 const longAgo = new Date(Date.UTC(2026, 0, 1));
@@ -158,12 +159,14 @@ test("a photo is whole that can be opened and is as it was listed", async () => 
 });
 
 test("what is no place where photos arrive is refused", () => {
-  checkWatch(["/photos", "s3://bucket/photos/"], { settleMs: 0 });
-  const refuses = (names: readonly string[], options: WatchOptions, message: RegExp) =>
+  checkWatch({ paths: ["/photos", "s3://bucket/photos/"], watch: { settleMs: 0 } });
+  const refuses = (photos: WatchedPhotos, message: RegExp) =>
     assert.throws(
-      () => checkWatch(names, options),
+      () => checkWatch(photos),
       (error) => isOrangeryError(error, "INVALID_ARGUMENT") && message.test(error.message),
     );
-  refuses(["https://example.org/a.jpg?secret"], {}, /got https:\/\/…, which/);
-  refuses([], { everyMs: -1 }, /`everyMs` to be a number from 0 up/);
+  const url = "https://example.org/a.jpg?secret";
+  refuses({ paths: [url], watch: {} }, /got https:\/\/…, which/);
+  refuses({ paths: [], list: [], watch: {} }, /got a list of photos/);
+  refuses({ paths: [], watch: { everyMs: -1 } }, /`everyMs` to be a number from 0 up/);
 });

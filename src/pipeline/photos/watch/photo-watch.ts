@@ -1,7 +1,4 @@
 import { addAbortListener } from "node:events";
-import { checkOptions, numberFrom } from "../../../base/check-options.ts";
-import { urlScheme } from "../../../base/url.ts";
-import { OrangeryError } from "../../../errors.ts";
 import type { PhotoFile } from "../../../ledger/worklist/add-photos.ts";
 import type { Compared } from "../../../ledger/worklist/watched-list.ts";
 import { inBatches } from "../in-batches.ts";
@@ -12,48 +9,11 @@ import type { PhotoReader } from "../photo-reader.ts";
 import type { ListedPhoto } from "../remote/remote-photo-reader.ts";
 import { FolderHints } from "./folder-hints.ts";
 import { KnownNames } from "./known-names.ts";
+import { ListPace } from "./list-pace.ts";
 import { SettlingPhotos } from "./settling-photos.ts";
+import type { WatchEvents, WatchOptions } from "./watch-options.ts";
 import { WatchedPlace } from "./watched-place.ts";
 import { canBeOpened, checkWhole } from "./whole-photo.ts";
-
-/** When a photo is whole, and how often folders are listed. */
-export interface WatchOptions {
-  /** How long a photo's size and time have to stay the same. Default 2,000. */
-  readonly settleMs?: number | undefined;
-  /**
-   * The least time between two lists of the folders. Listing takes a tenth of the time at most, so
-   * that very many photos are listed less often. Default 5,000.
-   */
-  readonly everyMs?: number | undefined;
-}
-
-/**
- * Makes sure that all names are places that can be watched, before any work is done.
- *
- * @throws `INVALID_ARGUMENT`
- */
-export function checkWatch(names: readonly string[], { settleMs, everyMs }: WatchOptions): void {
-  checkOptions({ settleMs, everyMs }, numberFrom(0));
-  const others = names.filter((name) => ![undefined, "s3"].includes(urlScheme(name)));
-  if (others.length === 0) return;
-  const schemes = [...new Set(others.map((name) => `${urlScheme(name)}://…`))];
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected folders and s3://bucket/folder/ to watch, got ${schemes.join(", ")}, which is no ` +
-      "place where photos arrive. Count on it without watching.",
-    { details: { schemes } },
-  );
-}
-
-/** What is called while places are watched. */
-export interface WatchEvents {
-  /** Called when a place cannot be looked at any more, and is waited for. */
-  readonly onAway?: ((place: string, error: unknown) => void) | undefined;
-  /** Called when it is there again. */
-  readonly onBack?: ((place: string) => void) | undefined;
-  /** Called once for each folder or file that cannot be looked at. */
-  readonly onUnreadable?: ((path: string, error: unknown) => void) | undefined;
-}
 
 export interface PhotoWatchOptions extends WatchOptions {
   /** Absolute paths and `s3://…`. */
@@ -69,9 +29,6 @@ const openedAtOnce = 16;
 
 /** Between two looks at hints: a photo that is being written causes many. */
 const hintPauseMs = 200;
-
-/** A list that takes a second is the next time due after so many. */
-const pauseFactor = 9;
 
 /** The longest time that a timer takes. */
 const longestMs = 2 ** 31 - 1;
@@ -89,7 +46,7 @@ const longestMs = 2 ** 31 - 1;
  */
 export class PhotoWatch implements Disposable {
   readonly #options: PhotoWatchOptions;
-  readonly #everyMs: number;
+  readonly #pace: ListPace;
   readonly #places: readonly WatchedPlace[];
   readonly #settling: SettlingPhotos;
   readonly #hints = new FolderHints(() => this.#wake());
@@ -98,14 +55,12 @@ export class PhotoWatch implements Disposable {
   #leftOut = new LeftOut();
   #wake = () => {};
   #round = 0;
-  #nextListMs = 0;
-  #nextFullListMs = 0;
   #nextHintsMs = 0;
 
   constructor(options: PhotoWatchOptions) {
     const { settleMs = 2000, everyMs = 5000, names, photos } = options;
     this.#options = options;
-    this.#everyMs = everyMs;
+    this.#pace = new ListPace(everyMs);
     this.#settling = new SettlingPhotos({ settleMs });
     this.#places = names.map((name) => new WatchedPlace(name, photos));
   }
@@ -129,7 +84,7 @@ export class PhotoWatch implements Disposable {
   ): AsyncGenerator<readonly ListedPhoto[]> {
     const { signal } = events;
     const startMs = performance.now();
-    const isFull = startMs >= this.#nextFullListMs;
+    const isFull = this.#pace.isFull(startMs);
     if (isFull) {
       this.#round++;
       this.#known = new KnownNames();
@@ -140,13 +95,8 @@ export class PhotoWatch implements Disposable {
       if (!(await this.#isThere(place, events, signal))) continue;
       yield* this.#listPlace(place, { isFull, events, signal });
     }
-    const endMs = performance.now();
-    const nextMs = endMs + Math.max(this.#everyMs, pauseFactor * (endMs - startMs));
-    this.#nextListMs = nextMs;
+    this.#pace.ended({ isFull, startMs, endMs: performance.now() });
     if (!isFull) return;
-    // The next one takes less; it is planned when it has shown how long it takes.
-    this.#nextFullListMs = nextMs;
-    this.#nextListMs = endMs + this.#everyMs;
     this.#hints.endRound();
     for (const [path, round] of this.#unreadable) {
       if (round < this.#round) this.#unreadable.delete(path);
@@ -160,7 +110,7 @@ export class PhotoWatch implements Disposable {
   ): AsyncGenerator<readonly ListedPhoto[]> {
     for (;;) {
       yield* this.#settled();
-      if (performance.now() >= this.#nextListMs) yield* this.list({ ...events, signal });
+      if (performance.now() >= this.#pace.nextMs) yield* this.list({ ...events, signal });
       else if (this.#areHintsDue()) yield* this.#followHints(signal);
       signal.throwIfAborted();
       await this.#sleep(signal);
@@ -223,7 +173,7 @@ export class PhotoWatch implements Disposable {
     this.#nextHintsMs = performance.now() + hintPauseMs;
     const hints = this.#hints.take();
     if (hints === undefined) {
-      this.#nextListMs = 0;
+      this.#pace.hurry();
       return;
     }
     for (const place of this.#places.filter(({ isAway }) => !isAway)) {
@@ -280,7 +230,7 @@ export class PhotoWatch implements Disposable {
   async #sleep(signal: AbortSignal): Promise<void> {
     const woken = Promise.withResolvers<void>();
     const hintsMs = () => (this.#hints.isEmpty ? Infinity : this.#nextHintsMs);
-    const dueMs = Math.min(this.#nextListMs, this.#settling.nextQuietMs, hintsMs());
+    const dueMs = Math.min(this.#pace.nextMs, this.#settling.nextQuietMs, hintsMs());
     const timer = setTimeout(
       woken.resolve,
       Math.min(Math.max(0, dueMs - performance.now()), longestMs),

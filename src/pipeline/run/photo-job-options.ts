@@ -1,0 +1,61 @@
+import type { Logger } from "../../logger.ts";
+import type { ModelCacheOptions } from "../../models/cache/model-cache.ts";
+import type { PhotoPipelineOptions } from "../count/photo-pipeline.ts";
+import type { SliceProgress } from "../count/slice-run.ts";
+import type { PhotoFilterOptions } from "../photos/photo-filter.ts";
+import type { WatchEvents, WatchOptions } from "../photos/watch/watch-options.ts";
+import type { CountOptions } from "../recipe/count-recipe.ts";
+import type { PhotoEvent, PhotoMove } from "./photo-run.ts";
+
+/** The photos, the models, and where results go. */
+export interface PhotoJobOptions
+  extends CountOptions,
+    PhotoFilterOptions,
+    Pick<PhotoPipelineOptions, "maxPixels">,
+    Pick<ModelCacheOptions, "device" | "requireDevice"> {
+  /** Photos and folders, `s3://bucket/folder/` and `https://…`; all have to exist. */
+  readonly paths: readonly string[];
+  /** More of them, one by one, such as the lines of a file. What is wrong fails by itself. */
+  readonly list?: AsyncIterable<string> | Iterable<string> | undefined;
+  /** Whether photos by URL may come from private addresses. Default false. */
+  readonly allowPrivateAddresses?: boolean | undefined;
+  /** The results file; made where it is missing. */
+  readonly resultsFile: string;
+  /** Where annotated pictures go; without it none are drawn. */
+  readonly annotateFolder?: string | undefined;
+  /** Tries photos again that failed. Default false. */
+  readonly retry?: boolean | undefined;
+  /**
+   * Goes on when all photos are done: `run` watches the folders and `s3://` places
+   * and counts on photos as they arrive, until it is stopped. Default: it ends.
+   */
+  readonly watch?: WatchOptions | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+/** What is called while photos are looked for. */
+export interface AddOptions extends WatchEvents {
+  readonly signal?: AbortSignal | undefined;
+  /** Called now and then with the number of photos that were found so far. */
+  readonly onFound?: ((photos: number) => void) | undefined;
+  /** Called for each of the paths that has no photos. */
+  readonly onEmpty?: ((path: string) => void) | undefined;
+}
+
+/** What ends a run, and what is called meanwhile; {@link WatchEvents} only where it watches. */
+export interface PhotoJobRunOptions extends WatchEvents {
+  /** Finishes what is being inferred and resolves. */
+  readonly stop?: AbortSignal | undefined;
+  /** Rejects as soon as possible. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called when a photo was worked on, and awaited. */
+  readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
+  /** Called before the first slice of a photo and after each run. */
+  readonly onSlices?: ((source: string, progress: SliceProgress) => void) | undefined;
+  /** Called with the number of photos that have arrived since it last was, where it watches. */
+  readonly onArrived?: ((photos: number) => void) | undefined;
+  /** Called when an annotated picture was drawn that was missing. */
+  readonly onPicture?: ((file: string) => void) | undefined;
+  /** Called for each photo whose bytes were known under other names, whose files are gone. */
+  readonly onMoved?: ((move: PhotoMove) => void) | undefined;
+}
