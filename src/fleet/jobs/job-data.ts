@@ -1,3 +1,4 @@
+import { hideCredentials } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 
 /**
@@ -65,14 +66,6 @@ function invalid(issues: readonly string[], data: unknown, cause?: unknown): Ora
 }
 
 function excerpt(data: unknown): string {
-  const text = withoutSecrets(JSON.stringify(data) ?? String(data));
+  const text = hideCredentials(JSON.stringify(data) ?? String(data));
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
-}
-
-/** Removes what URLs hide: passwords, and signatures in their queries. */
-function withoutSecrets(text: string): string {
-  return text.replaceAll(
-    /(:\/\/)([^\s"/@]*@)?([^\s"?]*)(\?[^\s"]*)?/g,
-    (_, start, user, rest, query) => [start, user && "…@", rest, query && "?…"].join(""),
-  );
 }
