@@ -39,7 +39,10 @@ describe("a job's data", () => {
     };
     const url = "https://user:word@host/a.jpg?X-Amz-Signature=5ec7e7";
     await assert.rejects(parseJobData({ url, more: "x".repeat(500) }, refuse), (error: Error) => {
-      assert.match(error.message, /https:\/\/…@host\/a\.jpg\?X-Amz-Signature=…","more":"x+…: not good\./);
+      assert.match(
+        error.message,
+        /https:\/\/…@host\/a\.jpg\?X-Amz-Signature=…","more":"x+…: not good\./,
+      );
       assert.doesNotMatch(error.message, /5ec7e7|word@/);
       assert.ok(error.message.length < 400);
       assert.ok(error.cause instanceof TypeError);
