@@ -14,6 +14,7 @@ import { startS3Server } from "./servers/s3-server.ts";
 
 const servers = new AsyncDisposableStack();
 let photos: PhotosToCount;
+let put: (key: string, number: number) => Promise<unknown>;
 const sources = ["s3://trays/2026/00000.jpg", "s3://trays/2026/00001.jpg"];
 
 before(async () => {
@@ -26,14 +27,41 @@ before(async () => {
     requestChecksumCalculation: "WHEN_REQUIRED",
   });
   await client.send(new CreateBucketCommand({ Bucket: "trays" }));
-  for (const number of [0, 1]) {
+  servers.defer(() => client.destroy());
+  put = async (Key, number) => {
     const Body = await readFile(photos.photo(number));
-    const Key = `2026/0000${number}.jpg`;
     await client.send(new PutObjectCommand({ Bucket: "trays", Key, Body }));
-  }
-  client.destroy();
+  };
+  for (const number of [0, 1]) await put(`2026/0000${number}.jpg`, number);
 });
 after(async () => await servers[Symbol.asyncDispose]());
+
+test("a bucket is watched: photos are counted as they arrive, until the job is stopped", async () => {
+  await put("arriving/a.jpg", 0);
+  await using job = await PhotoJob.open({
+    ...photos.count,
+    paths: ["s3://trays/arriving/"],
+    resultsFile: join(photos.folder, "..", "arriving.db"),
+    watch: { everyMs: 10 },
+  });
+  assert.equal(await job.add(), 1);
+  const stop = new AbortController();
+  const events: string[] = [];
+  await job.run({
+    stop: stop.signal,
+    onPhoto: async ({ source, outcome }) => {
+      const count = events.push(`${source} ${outcome}`);
+      if (count === 1) await put("arriving/b.jpg", 0);
+      if (count === 2) await put("arriving/a.jpg", 1);
+      if (count === 3) stop.abort();
+    },
+  });
+  assert.deepEqual(events, [
+    "s3://trays/arriving/a.jpg inferred",
+    "s3://trays/arriving/b.jpg known",
+    "s3://trays/arriving/a.jpg inferred",
+  ]);
+});
 
 test("a folder of a bucket is run, drawn, and not done again", async () => {
   const folder = join(photos.folder, "..");
