@@ -37,6 +37,7 @@ const events = run({
   // One more than there are cores: some wait while others compute.
   concurrency: availableParallelism() + 1,
   coverage: true,
+  execArgv: ["--import", new URL("cover-tests.ts", import.meta.url).href],
   coverageIncludeGlobs: ["src/**"],
   coverageExcludeGlobs: ["src/**/*.test.ts", "src/**/*.fixture.ts"],
 });

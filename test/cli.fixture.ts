@@ -35,7 +35,10 @@ class CliHost {
 
   async #ask(order: CliOrder): Promise<CliAnswer> {
     const file = new URL("cli-host.fixture.ts", import.meta.url);
-    this.#process ??= fork(file, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+    this.#process ??= fork(file, {
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+      env: { ...process.env, NODE_V8_COVERAGE: process.env.ORANGERY_TEST_COVERAGE },
+    });
     const ended = new AbortController();
     try {
       const answer = once(this.#process, "message", { signal: ended.signal });

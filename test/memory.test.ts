@@ -11,10 +11,8 @@ import type { MemoryReport } from "./memory.fixture.ts";
 const script = fileURLToPath(new URL("./memory.fixture.ts", import.meta.url));
 
 async function run(scenario: string): Promise<MemoryReport> {
-  // Coverage would be written by the child, too, and is of no use.
-  const { NODE_V8_COVERAGE: _, ...env } = process.env;
   const args = ["--expose-gc", script, scenario];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { env });
+  const { stdout } = await promisify(execFile)(process.execPath, args);
   return JSON.parse(stdout);
 }
 

@@ -20,11 +20,10 @@ export class ReaderProcess {
   #errors = "";
 
   constructor() {
-    const { NODE_V8_COVERAGE: _, ...env } = process.env;
     this.#child = spawn(
       process.execPath,
       ["--permission", "--allow-fs-read=*", "--max-old-space-size=768", program],
-      { env, stdio: ["pipe", "pipe", "pipe"] },
+      { stdio: ["pipe", "pipe", "pipe"] },
     );
     this.#exit = once(this.#child, "exit");
     this.#child.stderr!.on("data", (text) => {
