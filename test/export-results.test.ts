@@ -451,7 +451,7 @@ describe("several recipes", () => {
     assert.equal(named.stderr.includes("recipes"), false);
     const unknown = await folder.run(...args, "--recipe", "zz");
     assert.equal(unknown.status, 2);
-    assert.match(unknown.stderr, /begins with "zz", but there is none/);
+    assert.match(unknown.stderr, /the name "zz" or whose hash begins so, but there is none/);
   });
 });
 

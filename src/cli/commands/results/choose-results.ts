@@ -30,7 +30,7 @@ export async function recipeFromCaller(
     const lines = recipes.map(({ name = "", hash, done, lastResultAt = "" }) => {
       const mark = hash === recipe.hash ? "*" : " ";
       const photos = formatPlural(done, "photo");
-      return [` ${mark} ${hash.slice(0, shortHashLength)}`, name, photos, lastResultAt]
+      return [`  ${mark} ${hash.slice(0, shortHashLength)}`, name, photos, lastResultAt]
         .filter((text) => text !== "")
         .join("  ");
     });
