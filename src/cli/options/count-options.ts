@@ -7,7 +7,7 @@ import {
   type MaxDetections,
 } from "./detection-options.ts";
 import { flagsOf, parseFraction, parseImageSize } from "./option-values.ts";
-import { addSampleOptions, readSamples, type SampleArguments } from "./sample-options.ts";
+import { addSampleOptions, readSampleOptions, type SampleArguments } from "./sample-options.ts";
 import { addSlicingOptions, readSlicing, type SlicingArguments } from "./slicing-options.ts";
 
 /** Options that make the recipe of a count. */
@@ -62,7 +62,7 @@ export function readCountOptions(command: Command, options: CountArguments): Cou
             options: { confidence: segmentConfidence, imageSize: segmentImageSize },
           },
     slicing,
-    samples: readSamples(options),
+    samples: readSampleOptions(options),
     name: options.recipeName,
   };
 }

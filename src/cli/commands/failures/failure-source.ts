@@ -1,3 +1,5 @@
+import type { FailureCount } from "../../../fleet/management/count-failures.ts";
+
 /** Where failures are read from: results, or a queue. */
 export interface FailureSource extends AsyncDisposable {
   /** For people. */
@@ -8,12 +10,6 @@ export interface FailureSource extends AsyncDisposable {
   count(): Promise<FailureCount[]>;
   /** Reads them; `limit` is how many will be taken, 0 for all. */
   read(limit?: number): AsyncIterable<FailureRow>;
-}
-
-export interface FailureCount {
-  /** Undefined for errors of tasks of somebody's own. */
-  readonly code: string | undefined;
-  readonly count: number;
 }
 
 /** A photo without a result, and why. */

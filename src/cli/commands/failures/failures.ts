@@ -1,5 +1,6 @@
 import { printable } from "../../../base/printable.ts";
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
+import type { FailureCount } from "../../../fleet/management/count-failures.ts";
 import { shortHashLength } from "../../../results/choose-recipe.ts";
 import { toCsv } from "../../../results/export/csv.ts";
 import { adviseOn } from "../../../results/failure-advice.ts";
@@ -7,7 +8,7 @@ import { displayPath } from "../../options/caller-paths.ts";
 import { inPages } from "../../output/pages.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
-import type { FailureCount, FailureRow, FailureSource } from "./failure-source.ts";
+import type { FailureRow, FailureSource } from "./failure-source.ts";
 
 export interface FailuresArguments {
   readonly queue?: string;

@@ -8,7 +8,7 @@ import type { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import type { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
 import { openPhoto, type Pixels } from "../../../vision/photo/open-photo.ts";
 import type { DetectionArguments, DeviceArguments } from "../../options/detection-options.ts";
-import { readSamples, type SampleArguments } from "../../options/sample-options.ts";
+import { readSampleOptions, type SampleArguments } from "../../options/sample-options.ts";
 import type { NamedPhoto } from "./named-photos.ts";
 import type { MaskForm } from "./prediction-output.ts";
 
@@ -47,7 +47,7 @@ export async function predictPhoto(
     const isRemote = urlScheme(name) !== undefined;
     const input = isRemote ? (await reader.read(name, { signal })).bytes : name;
     const withGrey = context.model.channels === 1;
-    return await openPhoto(input, { ...readSamples(context), maxPixels, withGrey, signal });
+    return await openPhoto(input, { ...readSampleOptions(context), maxPixels, withGrey, signal });
   });
   const prediction = await predictPixels(source, photo.pixels, context);
   times.add(prediction.timingsMs);
