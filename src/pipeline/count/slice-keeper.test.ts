@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import type { PartialWork } from "../../base/partial-work.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { ModelFolder, tinyYolo } from "../../models/yolo/tiny-yolo.fixture.ts";
@@ -42,10 +43,14 @@ const photo: Picture = {
 class Kept implements PartialWork {
   bytes: Uint8Array | undefined;
   writes = 0;
+  onItsWay = 0;
   async read() {
     return this.bytes;
   }
   async write(bytes: Uint8Array) {
+    this.onItsWay++;
+    await setImmediate();
+    this.onItsWay--;
     this.bytes = bytes;
     this.writes++;
   }
@@ -126,6 +131,7 @@ describe("a sliced photo that is broken off", () => {
     const kept = new Kept();
     await attempt({ kept, periodMs: 0 });
     assert.ok(kept.writes > 1);
+    assert.equal(kept.onItsWay, 0, "all that is kept can be forgotten now");
     const { inferred } = await attempt({ kept });
     assert.ok(inferred < 50, `${inferred} slices were inferred again`);
   });

@@ -91,6 +91,11 @@ export class SliceKeeper {
     });
   }
 
+  /** Resolves when nothing is on its way any more: what is written later is forgotten by nobody. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
   /** Keeps what was found before the work is broken off. Never fails. */
   async keepLast(found: readonly Detections[]): Promise<void> {
     await this.#writing;

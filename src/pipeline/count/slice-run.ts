@@ -111,6 +111,7 @@ export class SliceRun {
       await this.#keeper?.keepLast(this.#found);
       throw outcome.reason;
     }
+    await this.#keeper?.settled();
     if (this.#hasFullImage) await this.#predictWhole();
     const detections = await this.#times.step("merge", () =>
       this.#found.length > 0 ? slicing.merge(this.#found) : Detections.empty(model.names),
