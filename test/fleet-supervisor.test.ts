@@ -423,7 +423,7 @@ describe("orangery worker", () => {
     await writeFile(module, "export const models = {};");
     const { status, stderr } = await folder.run(
       ...["worker", "--task", module, "--queue", queue.name],
-      ...["--redis", redis.url, "--devices", "cpu*2"],
+      ...["--redis", redis.url, "--devices", "cpu*2", "--log-level", "warn"],
     );
     assert.equal(status, 1, stderr);
     assert.match(
@@ -435,7 +435,7 @@ describe("orangery worker", () => {
   test("says what is wrong with its command line", async () => {
     await using folder = await CliFolder.create();
     for (const [args, complaint] of [
-      [[], "option '--detect <model>' is needed, or '--task <module>'"],
+      [["--detect", "plants.onnx"], "workers take models and options from the queue's recipes"],
       [["--task", task, "--devices", "gpu"], "got `gpu`"],
       [["--task", task, "--model", "plants.onnx"], "Expected a name and a file"],
     ] as const) {
