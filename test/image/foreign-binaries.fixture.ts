@@ -9,9 +9,9 @@ const elfMachines: Partial<Record<NodeJS.Architecture, number>> = { x64: 62, arm
  * another C library than Debian's.
  */
 export function foreignBinaries(folder: string): readonly string[] {
-  const pattern = "**/*.{node,so,so.[0-9]*,dll,dylib,exe}";
-  return globSync(pattern, { cwd: folder, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+  const files = globSync("**/*.{node,so,so.*,dll,dylib,exe}", { cwd: folder, withFileTypes: true });
+  return files
+    .filter((entry) => entry.isFile() && /\.(node|so[.\d]*|dll|dylib|exe)$/.test(entry.name))
     .map(({ parentPath, name }) => join(parentPath, name))
     .filter((file) => {
       if (file.includes("musl")) return true;
