@@ -1,7 +1,7 @@
 /** Photos that are no files, by `orangery run` and by a fleet. */
 import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
-import { access, readFile } from "node:fs/promises";
+import { access, readFile, rename } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -15,6 +15,7 @@ import { startS3Server } from "./servers/s3-server.ts";
 const servers = new AsyncDisposableStack();
 let photos: PhotosToCount;
 let put: (key: string, number: number) => Promise<unknown>;
+let putBytes: (key: string, bytes: Uint8Array) => Promise<unknown>;
 const sources = ["s3://trays/2026/00000.jpg", "s3://trays/2026/00001.jpg"];
 
 before(async () => {
@@ -28,10 +29,8 @@ before(async () => {
   });
   await client.send(new CreateBucketCommand({ Bucket: "trays" }));
   servers.defer(() => client.destroy());
-  put = async (Key, number) => {
-    const Body = await readFile(photos.photo(number));
-    await client.send(new PutObjectCommand({ Bucket: "trays", Key, Body }));
-  };
+  putBytes = (Key, Body) => client.send(new PutObjectCommand({ Bucket: "trays", Key, Body }));
+  put = async (key, number) => await putBytes(key, await readFile(photos.photo(number)));
   for (const number of [0, 1]) await put(`2026/0000${number}.jpg`, number);
 });
 after(async () => await servers[Symbol.asyncDispose]());
@@ -88,13 +87,17 @@ test("a folder of a bucket is run, drawn, and not done again", async () => {
   await access(options.annotateFolder);
 });
 
-test("a folder of a bucket is enqueued and counted, and then known", async () => {
+test("a folder of a bucket is counted, with a model of the bucket, and then known", async () => {
   await using redis = await openRedis();
   await using queue = await photos.openQueue(redis.url);
   const names = ["s3://trays/2026"];
   assert.equal((await photos.enqueue(queue.queue, names)).added, 2);
-  await using _worker = await photos.startWorker(queue);
+  const model = photos.count.detect.file;
+  await putBytes("models/detect.onnx", await readFile(model));
+  await rename(model, `${model}.away`);
+  await using _worker = await photos.startWorker(queue, { models: ["s3://trays/models/"] });
   await untilDone(queue.queue);
+  await rename(`${model}.away`, model);
   assert.deepEqual(
     (await photos.results()).map(({ source }) => source),
     sources,
