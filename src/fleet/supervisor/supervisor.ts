@@ -143,13 +143,17 @@ export class Supervisor {
     this.#overdue.unref();
   }
 
-  #log({ name: slot }: DeviceSlot, { type, ...fields }: SlotEvent): void {
+  #log({ name: slot }: DeviceSlot, event: SlotEvent): void {
     const log = this.#logger;
+    const { type, ...fields } = event;
     if (type === "ready") log.info({ slot, ...fields }, "a worker process takes jobs");
     else if (type === "recycled") log.info({ slot, ...fields }, "a worker process was recycled");
     else if (type === "died") log.warn({ slot, ...fields }, "a worker process died");
     else if (type === "failed") {
       log.error({ slot, ...fields }, "a worker process did not become ready");
-    } else log.error({ slot, ...fields }, "a slot is given up: no process of it becomes ready");
+    } else {
+      const { reason } = event;
+      log.error({ slot, reason }, "a slot is given up: no process of it becomes ready");
+    }
   }
 }
