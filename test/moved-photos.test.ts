@@ -1,8 +1,9 @@
 /** Photos that move, are copied and are forgotten: the totals of `run`, `report` and exports. */
 import assert from "node:assert/strict";
-import { cp, readFile, rename } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import sharp from "sharp";
 import { CliFolder, examplePhotos } from "./cli.fixture.ts";
 
 let folder: CliFolder;
@@ -10,7 +11,13 @@ const at = (name: string) => join(folder.path, name);
 
 before(async () => {
   folder = await CliFolder.create();
-  await cp(examplePhotos, at("photos"), { recursive: true });
+  await mkdir(at("photos"));
+  // As small as the network sees them: each report draws them all.
+  for (const name of await readdir(examplePhotos)) {
+    await sharp(join(examplePhotos, name))
+      .resize(640)
+      .toFile(at(`photos/${name}`));
+  }
 });
 after(() => folder[Symbol.asyncDispose]());
 
