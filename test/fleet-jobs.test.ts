@@ -31,7 +31,7 @@ after(async () => {
 
 const hash = "3f".repeat(32);
 /** Pages end in the middle of everything. */
-const small = { pageSize: 3 };
+const small = { pageSize: 3, largestPage: 3 };
 
 /** A queue of photos of one recipe, as `enqueue` makes it. */
 class PhotoQueue extends TestQueue {
@@ -90,6 +90,8 @@ describe("jobs are found", () => {
     await queue.addPhotos(numbered(8));
     const connection = { url: redis.url, maxRetriesPerRequest: null };
     const worker = new Worker(queue.queue.name, null, { connection });
+    await using stack = new AsyncDisposableStack();
+    stack.defer(() => worker.close());
     const take = () => worker.getNextJob("token");
     const found: (string | undefined)[] = [];
     for await (const { photo } of selectJobs(queue.queues, { states: ["waiting"] }, small)) {
@@ -99,7 +101,6 @@ describe("jobs are found", () => {
       if (found.length === 6) for (let taken = 0; taken < 5; taken++) await take();
     }
     assert.deepEqual(found, numbered(8).toSpliced(6, 1));
-    await worker.close();
   });
 
   test("by folder, as photos are recorded, and not by the beginning of a name", async () => {

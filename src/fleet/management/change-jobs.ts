@@ -9,7 +9,7 @@ import { findNamedJobs } from "./named-jobs.ts";
 import { readPages } from "./select-jobs.ts";
 
 export interface ChangeJobsOptions {
-  /** The number of jobs that are changed together. Default 500. */
+  /** The number of jobs that Redis looks at together. Default 500 or, without their rows, 2,000. */
   readonly pageSize?: number | undefined;
   /** Called with the number of jobs that are changed. */
   readonly onProgress?: ((changed: number) => void) | undefined;
@@ -89,7 +89,7 @@ async function changeAll(
   queues: readonly JobQueue[],
   filter: JobFilter,
   change: "drop" | "first",
-  { pageSize = 500, onProgress = () => {}, signal }: ChangeJobsOptions,
+  { pageSize = 2_000, onProgress = () => {}, signal }: ChangeJobsOptions,
 ): Promise<number> {
   let changed = 0;
   for (const set of setsOf(statesOf(filter))) {
@@ -134,7 +134,8 @@ async function changeEach(
     }
     for (const set of setsOf(statesOf(filter))) {
       // Oldest first: jobs that fail again are behind the others.
-      const pages = readPages(queue, { ...set, isReversed: false }, { filter, pageSize, signal });
+      const options = { filter, pageSize, largestPage: pageSize, signal };
+      const pages = readPages(queue, { ...set, isReversed: false }, options);
       for await (const { rows } of pages) {
         await changePage(
           queue,

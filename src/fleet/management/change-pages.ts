@@ -56,7 +56,9 @@ const changeScript: QueueScript = {
   end
   if #changed > 0 then
     if kind == "list" then
-      redis.call("LREM", key, #changed, gone)
+      -- From the nearer end.
+      local isNear = first * 2 < redis.call("LLEN", key)
+      redis.call("LREM", key, isNear and #changed or -#changed, gone)
     else
       redis.call("ZREM", key, unpack(changed))
     end

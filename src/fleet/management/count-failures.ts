@@ -28,7 +28,9 @@ const countScript: QueueScript = {
     local jobKey = prefix .. id
     if matches(jobKey, "failed") then
       local reason = redis.call("HGET", jobKey, "failedReason") or ""
-      local name = string.match(reason, "^([A-Z][A-Z0-9_]+): ") or ""
+      local colon = string.find(reason, ": ", 1, true) or 1
+      local name = string.sub(reason, 1, colon - 1)
+      if not counts[name] and not string.find(name, "^[A-Z][A-Z0-9_]+$") then name = "" end
       if not counts[name] then names[#names + 1] = name end
       counts[name] = (counts[name] or 0) + 1
     end

@@ -16,14 +16,18 @@ import { findNamedJobs } from "./named-jobs.ts";
 import { type QueueScript, runScript } from "./run-script.ts";
 
 export interface SelectJobsOptions {
-  /** The number of jobs that Redis looks at in one request. Default 500. */
+  /** The number of jobs that Redis looks at in the first request. Default 500. */
   readonly pageSize?: number | undefined;
+  /** Later requests look at more, up to this number. Default 2,000. */
+  readonly largestPage?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export type JobCounts = { readonly [state in JobState]: number };
 
 type Page = readonly [
+  looked: number,
+  /** From the end that the pages begin at. */
   seen: number,
   matching: number,
   lastId: string,
@@ -43,14 +47,19 @@ const pageScript: QueueScript = {
   ${filterScript}
   ${rowScript}
   local prefix, key = KEYS[1], KEYS[2]
-  local state, kind, reversed, size, after, score, isCount =
-    unpack(ARGV, ${filterArgumentCount + 1}, ${filterArgumentCount + 7})
-  reversed, size, isCount = reversed == "1", tonumber(size), isCount == "1"
+  local state, kind, reversed, size, seen, after, score, isCount =
+    unpack(ARGV, ${filterArgumentCount + 1}, ${filterArgumentCount + 8})
+  reversed, size, seen, isCount = reversed == "1", tonumber(size), tonumber(seen), isCount == "1"
 
   local first = 0
   if after ~= "" and kind == "list" then
-    local found = redis.call("LPOS", key, after, "RANK", reversed and -1 or 1)
-    if found then first = reversed and redis.call("LLEN", key) - found or found + 1 end
+    -- Searching takes as long as the list is, so the place where it was comes first.
+    if redis.call("LINDEX", key, reversed and -seen or seen - 1) == after then
+      first = seen
+    else
+      local found = redis.call("LPOS", key, after, "RANK", reversed and -1 or 1)
+      if found then first = reversed and redis.call("LLEN", key) - found or found + 1 end
+    end
   elseif after ~= "" then
     local rank = redis.call(reversed and "ZREVRANK" or "ZRANK", key, after)
     if rank then
@@ -81,7 +90,7 @@ const pageScript: QueueScript = {
   end
   local last = ids[#ids] or ""
   local lastScore = kind == "zset" and last ~= "" and redis.call("ZSCORE", key, last) or ""
-  return {#ids, matching, last, lastScore, rows}
+  return {#ids, first + #ids, matching, last, lastScore, rows}
 `,
 };
 
@@ -160,30 +169,32 @@ interface JobPage {
 export async function* readPages(
   queue: Queue,
   set: JobSet,
-  { filter, isCount = false, pageSize = 500, signal }: ReadPagesOptions,
+  { filter, isCount = false, pageSize = 500, largestPage = 2_000, signal }: ReadPagesOptions,
 ): AsyncGenerator<JobPage> {
   const { state, key, kind, isReversed } = set;
   const script = { ...pageScript, keys: ["", key] };
   let left = await sizeOf(queue, set);
+  let seen = 0;
   let after = "";
   let score = "";
-  while (left > 0) {
+  for (let size = pageSize; left > 0; size = Math.min(2 * size, largestPage)) {
     signal?.throwIfAborted();
-    const size = Math.min(left, pageSize);
     const page: Page = await runScript(queue, script, [
       ...filterArguments(filter),
       state,
       kind,
       Number(isReversed),
-      size,
+      Math.min(left, size),
+      seen,
       after,
       score,
       Number(isCount),
     ]);
-    const [seen, matching, lastId, lastScore, rows] = page;
-    if (seen === 0) return;
+    const [looked, seenNow, matching, lastId, lastScore, rows] = page;
+    if (looked === 0) return;
     yield { matching, rows };
-    left -= seen;
+    left -= looked;
+    seen = seenNow;
     after = lastId;
     score = lastScore;
   }

@@ -71,8 +71,12 @@ export class FleetQueues implements AsyncDisposable {
     await base.within(catalogue.claimResults(results, () => this.isUnused()));
     const addedAt = new Date().toISOString();
     const document = writeRecipe(count, recipe);
+    const queue = await this.ofRecipe(hash);
+    const isNew = !(await base.within(catalogue.recipes())).some((known) => known.hash === hash);
+    // Where all recipes are paused, those that come later are, too.
+    if (isNew && (await base.within(base.bullmq.isPaused()))) await base.within(queue.pause());
     await base.within(catalogue.add({ hash, name, document, addedAt }));
-    return await this.ofRecipe(hash);
+    return queue;
   }
 
   /** Lists all queues, that of tasks first. */
