@@ -62,7 +62,10 @@ export function createRunCommand(
   addDeviceOptions(addCountOptions(addAnnotateOption(command)));
   addWatchOptions(addPrivateAddressesOption(addMaxPixelsOption(command)))
     .option("--retry", "try failed photos again")
-    .option("--json", "print one JSON line a photo, at the end or with --watch at once, and one for all")
+    .option(
+      "--json",
+      "print one JSON line a photo, at the end or with --watch at once, and one for all",
+    )
     .option("--quiet", "print no progress")
     .addHelpText("after", help);
   return command.action(async (photos: string[], options: RunCommandArguments) => {
