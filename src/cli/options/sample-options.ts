@@ -24,7 +24,10 @@ export function addSampleOptions(command: Command): Command {
 }
 
 /** Returns undefined without these options, so that the recipe is that of plain photos. */
-export function readSampleOptions({ bands, valueRange }: SampleArguments): SampleOptions | undefined {
+export function readSampleOptions({
+  bands,
+  valueRange,
+}: SampleArguments): SampleOptions | undefined {
   return bands === undefined && valueRange === undefined ? undefined : { bands, valueRange };
 }
 
