@@ -1,13 +1,22 @@
 /**
  * Runs the tests beside the code and those of whole commands, with coverage in coverage/lcov.info.
- * Files run side by side, the long ones first, so that none is left to run alone at the end.
+ * Files run side by side, the long ones first, so that none is left to run alone at the end. Those
+ * beside the code share a process for each layer: most of them take less time than a process does.
  */
-import { createWriteStream, globSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import {
+  createWriteStream,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { lcov, spec } from "node:test/reporters";
+import { pathToFileURL } from "node:url";
 
 const longest = [
   "fleet-chaos",
@@ -20,16 +29,11 @@ const longest = [
   "memory",
   "run",
 ].map((name) => join("test", `${name}.test.ts`));
-const files = new Set([
-  ...longest,
-  ...globSync("test/**/*.test.ts"),
-  ...globSync("src/**/*.test.ts"),
-]);
-
+const own = mkdtempSync(join(tmpdir(), "orangery-tests-"));
+process.once("exit", () => rmSync(own, { recursive: true, force: true }));
 // Types are stripped once for all processes, which is most of what starting one costs.
-const compileCache = mkdtempSync(join(tmpdir(), "orangery-compile-cache-"));
-process.env.NODE_COMPILE_CACHE = compileCache;
-process.once("exit", () => rmSync(compileCache, { recursive: true, force: true }));
+process.env.NODE_COMPILE_CACHE = join(own, "compile-cache");
+const files = new Set([...longest, ...globSync("test/**/*.test.ts"), ...layers()]);
 
 mkdirSync("coverage", { recursive: true });
 const events = run({
@@ -48,3 +52,18 @@ await Promise.all([
   pipeline(events.compose(spec), process.stdout, { end: false }),
   pipeline(events.compose(lcov), createWriteStream("coverage/lcov.info")),
 ]);
+
+/** Writes a file for each layer that has the tests of all its files, each in a suite of its own. */
+function layers(): string[] {
+  const files = globSync("src/**/*.test.ts").sort();
+  const byLayer = Map.groupBy(files, (file) => file.split(sep).slice(1, -1)[0] ?? "root");
+  return Array.from(byLayer, ([layer, tests]) => {
+    const suites = tests.map((file) => {
+      const url = pathToFileURL(resolve(file)).href;
+      return `describe(${JSON.stringify(file)}, async () => { await import("${url}"); });\n`;
+    });
+    const path = join(own, `src-${layer}.test.mjs`);
+    writeFileSync(path, `import { describe } from "node:test";\n${suites.join("")}`);
+    return path;
+  });
+}

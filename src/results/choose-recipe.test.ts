@@ -23,11 +23,13 @@ describe("chooseRecipe", () => {
 
   test("takes the one whose hash begins as asked", () => {
     assert.equal(chooseRecipe(recipes, "CC").hash, "cc33");
+    const named = [...recipes, { ...recipe("dd"), name: "ab" }];
+    assert.equal(chooseRecipe([named[0]!, named[3]!], "ab").hash, "dd", "or by its name");
   });
 
   for (const [wanted, message] of [
-    ["a", /several begin with "a": name more of aa11, ab22, cc33/],
-    ["d", /begins with "d", but there is none\. There are aa11, ab22, cc33/],
+    ["a", /"a" may be several: aa11, ab22\. Give more of the hash/],
+    ["d", /"d" or whose hash begins so, but there is none\. There are aa11, ab22, cc33/],
   ] as const) {
     test(`refuses "${wanted}"`, () => {
       assert.throws(
