@@ -14,7 +14,7 @@ import { RedisServer } from "./servers/redis-server.ts";
 
 const photoCount = 2000;
 /** After this many more results a worker is killed. */
-const photosPerKill = 100;
+const photosPerKill = 200;
 
 interface Restartable {
   kill(): Promise<void>;
