@@ -445,6 +445,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
       const [{ createdAt }] = (await collect(readResults(plain.ledger))) as [StoredResult];
       assert.deepEqual(first, {
         ...{ hash: plainRecipe.hash, json: plainRecipe.json, models: { detect: "d".repeat(64) } },
+        name: undefined,
         ...{ done: 2, failed: 1, left: 0, objectCount: 6 },
         ...{ firstResultAt: createdAt, lastResultAt: createdAt },
       });

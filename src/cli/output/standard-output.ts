@@ -27,9 +27,13 @@ export class StandardOutput {
   async write(text: string): Promise<void> {
     this.#throwFailure();
     if (this.#isClosed || process.stdout.write(text)) return;
-    await Promise.race([once(process.stdout, "drain"), once(process.stdout, "close")]).catch(
-      () => {},
+    const waited = new AbortController();
+    const drained = ["drain", "close"].map((event) =>
+      once(process.stdout, event, { signal: waited.signal }),
     );
+    await Promise.race(drained).catch(() => {});
+    // The listeners of the other one go, too.
+    waited.abort();
     this.#throwFailure();
   }
 

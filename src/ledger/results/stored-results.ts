@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import type { Ledger } from "../ledger.ts";
 import { reasonOf } from "../photos/entry-rows.ts";
 import { duplicateOf, isUnder, type PhotoSelection } from "../photos/selection.ts";
@@ -112,6 +112,8 @@ export async function* readFailures(
   }
 }
 
+const noCopy = sql<string | null>`null`;
+
 interface EntryPagesOptions extends ReadResultsOptions {
   readonly state: "done" | "failed";
   readonly photosPerPage: number;
@@ -144,7 +146,8 @@ async function* entryPages(
         .selectFrom("entry")
         .innerJoin("recipe", "recipe.id", "entry.recipe_id")
         .innerJoin("photo", "photo.id", "entry.photo_id")
-        .select(duplicateOf({ under }).as("duplicate_of"))
+        // Looking for copies is for results only.
+        .select((state === "done" ? duplicateOf({ under }) : noCopy).as("duplicate_of"))
         .select([
           "entry.photo_id",
           "entry.result_id",

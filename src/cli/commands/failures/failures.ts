@@ -42,19 +42,15 @@ export async function listFailures(
     return;
   }
   const { limit = shownInTable } = options;
-  const counts = await source.count();
-  const total = counts.reduce((sum, { count }) => sum + count, 0);
-  await output.write(`${describeTotal(total, source.name)}\n`);
-  if (total === 0) return;
-  await output.write(`\n${countTable(counts)}\n`);
   let shown = 0;
   await inPages(source.read(limit), { limit }, async (page) => {
     shown += page.length;
     await output.write(failureTable(page));
     return !output.isClosed;
   });
-  const rest = shown < total ? ` of ${formatCount(total)}. --limit 0 shows all` : "";
-  await output.write(`\n${formatCount(shown)} shown${rest}. ${source.hint}\n`);
+  // Counting goes over all of them: what is wanted first is there by then.
+  const counts = shown === 0 ? [] : await source.count();
+  await output.write(describeCounts(counts, { shown, source }));
 }
 
 /** Imported late: results need no queue, and a queue no database. */
@@ -88,10 +84,15 @@ async function* firstOf<T>(items: AsyncIterable<T>, limit: number): AsyncGenerat
   }
 }
 
-function describeTotal(total: number, name: string): string {
-  return total === 0
-    ? `No photo failed in ${name}`
-    : `${formatPlural(total, "photo")} without a result in ${name}`;
+function describeCounts(
+  counts: readonly FailureCount[],
+  { shown, source }: { readonly shown: number; readonly source: FailureSource },
+): string {
+  if (shown === 0) return `No photo failed in ${source.name}\n`;
+  const total = counts.reduce((sum, { count }) => sum + count, 0);
+  const rest = shown < total ? `; ${formatCount(shown)} are shown, --limit 0 shows all` : "";
+  const summary = `${formatPlural(total, "photo")} without a result in ${source.name}${rest}:`;
+  return `\n${summary}\n\n${countTable(counts)}\n${source.hint}\n`;
 }
 
 function countTable(counts: readonly FailureCount[]): string {
