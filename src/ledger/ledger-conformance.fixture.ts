@@ -452,6 +452,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
       assert.deepEqual(second, {
         ...{ hash: regionRecipe.hash, json: regionRecipe.json },
         models: { detect: "d".repeat(64), segment: "5".repeat(64) },
+        name: undefined,
         ...{ done: 0, failed: 0, left: 0, objectCount: 0 },
         ...{ firstResultAt: undefined, lastResultAt: undefined },
       });
