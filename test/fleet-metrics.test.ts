@@ -229,13 +229,15 @@ describe("/ready", () => {
     await monitored.untilReady(200);
   });
 
-  test("is 503 when no model loads, and says why", async () => {
+  test("is 503 while a worker cannot start, and says why", async () => {
     await using queue = new TestQueue(redis.url);
-    await using fleet = new TestFleet(queue, { models: { detect: "/nowhere/detect.onnx" } });
+    const module = 'export default async () => { throw new Error("its database is away"); }';
+    const task = `data:text/javascript,${encodeURIComponent(module)}`;
+    await using fleet = new TestFleet(queue, { task });
     await using monitored = await Monitored.start(fleet, queue);
     await fleet.until("failed");
     const [reason] = await monitored.untilReady(503);
-    assert.match(reason!, /MODEL_NOT_FOUND/);
+    assert.match(reason!, /its database is away/);
   });
 
   test("is 503 while Redis is away, and 200 when it is back", async () => {
