@@ -1,7 +1,8 @@
 import "../base/required-runtime.ts";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdtempDisposable } from "node:fs/promises";
+// By its default: an older Node has not all names, and must get as far as saying which is needed.
+import files from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isOrangeryError } from "../errors.ts";
@@ -106,7 +107,7 @@ export const runtimeConformance: readonly ConformanceCase[] = [
   {
     name: "loads what it has saved optimised, mapped, with the same metadata and numbers",
     async check(runtime) {
-      await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-conformance-"));
+      await using folder = await files.mkdtempDisposable(join(tmpdir(), "orangery-conformance-"));
       const file = join(folder.path, "sum.optimised");
       await using session = await runtime.createSession(sumModel(), { saveOptimizedTo: file });
       // A library that has no format of its own writes nothing.
