@@ -38,7 +38,9 @@ function describe(command: Command): string {
       withChoices(argument.description, argument.argChoices),
       "",
     ]),
-    ...command.options.map((option) => [`\`${option.flags}\``, ...meaningOf(option)]),
+    ...command.options
+      .filter(({ hidden }) => !hidden)
+      .map((option) => [`\`${option.flags}\``, ...meaningOf(option)]),
   ];
   const lines = rows.map((cells) =>
     `| ${cells.map(escapeCell).join(" | ")} |`.replace(/ {2}\|$/, " |"),

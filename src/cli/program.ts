@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { printable } from "../base/printable.ts";
-import { isOrangeryError } from "../errors.ts";
+import { isOrangeryError, OrangeryError } from "../errors.ts";
 import { createFailuresCommand } from "./commands/failures/failures-command.ts";
 import { createEnqueueCommand } from "./commands/fleet/enqueue-command.ts";
 import { createRetryFailedCommand } from "./commands/fleet/retry-failed-command.ts";
@@ -91,6 +91,8 @@ function withSubcommands(command: Command): Command[] {
 function printError(error: unknown): number {
   // The first error, not one that followed while winding up.
   if (error instanceof SuppressedError) return printError(error.suppressed);
+  const missing = toMissingPackage(error);
+  if (missing !== undefined) return printError(missing);
   if (error instanceof CommanderError) {
     // Commander has printed it already. The help and the version are no errors.
     return error.exitCode === 0 ? exitStatus.ok : exitStatus.usage;
@@ -103,6 +105,18 @@ function printError(error: unknown): number {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   process.stderr.write(`orangery: this should not have happened, please report it: ${text}\n`);
   return exitStatus.error;
+}
+
+/** The queue's packages are optional peers, imported by the modules that need them. */
+function toMissingPackage(cause: unknown): OrangeryError | undefined {
+  const [, name] = /Cannot find (?:package|module) '(bullmq|ioredis)'/.exec(String(cause)) ?? [];
+  if (name === undefined) return undefined;
+  return new OrangeryError(
+    "PACKAGE_MISSING",
+    `Expected the package ${name} for queues, but it is not installed. ` +
+      "Run `npm install bullmq ioredis`.",
+    { cause },
+  );
 }
 
 function readVersion(): string {

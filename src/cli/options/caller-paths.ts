@@ -1,6 +1,7 @@
 import { relative, resolve, sep } from "node:path";
 import { printable } from "../../base/printable.ts";
 import { urlScheme } from "../../base/url.ts";
+import { OrangeryError } from "../../errors.ts";
 
 /**
  * Returns the folder that paths on the command line are relative to: where the user is. npm moves
@@ -12,8 +13,19 @@ export function callerFolder(env: NodeJS.ProcessEnv = process.env): string {
   return (isOurScript && env.INIT_CWD) || process.cwd();
 }
 
-/** Makes a path from the command line absolute. */
+/**
+ * Makes a path from the command line absolute.
+ *
+ * @throws `INVALID_ARGUMENT` for a URL, without what it may hide
+ */
 export function fromCaller(path: string): string {
+  const scheme = urlScheme(path);
+  if (scheme !== undefined) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected the path of a file or folder here, got a URL ${scheme}://….`,
+    );
+  }
   return resolve(callerFolder(), path);
 }
 

@@ -10,7 +10,7 @@ export function jsonLog(lowest: LogLevel = "info", bound: object = {}): Logger {
     if (logLevels.indexOf(level) < logLevels.indexOf(lowest)) return () => {};
     return (fields: object, message: string) => {
       const line = { level, time: new Date().toISOString(), pid: process.pid, ...bound, ...fields };
-      const text = JSON.stringify({ ...line, msg: message }, replaceError);
+      const text = JSON.stringify({ ...line, msg: message }, toReadable);
       // What libraries write, too.
       process.stderr.write(`${hideCredentials(text)}\n`);
     };
@@ -24,8 +24,9 @@ export function jsonLog(lowest: LogLevel = "info", bound: object = {}): Logger {
   };
 }
 
-/** JSON shows nothing of an error by itself. */
-function replaceError(_key: string, value: unknown): unknown {
+/** JSON shows nothing of an error by itself, and of a time more digits than were measured. */
+function toReadable(key: string, value: unknown): unknown {
+  if (key.endsWith("Ms") && typeof value === "number") return Math.round(10 * value) / 10;
   if (!(value instanceof Error)) return value;
   const { name, message, stack, cause } = value;
   return {

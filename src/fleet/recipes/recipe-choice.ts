@@ -11,7 +11,8 @@ export function isMeant(
 }
 
 /**
- * Returns the queues of the recipes that are named; all queues, where none is.
+ * Returns the queues of the recipes that are named; all queues, where none is. Each name has to
+ * mean one recipe: what is done to another by mistake may not be undone.
  *
  * @throws `RECIPE_NOT_FOUND`
  */
@@ -21,15 +22,26 @@ export function chooseQueues(
 ): readonly JobQueue[] {
   if (wanted === undefined) return queues;
   const recipes = queues.flatMap(({ recipe }) => recipe ?? []);
-  const unknown = wanted.find((text) => !recipes.some((recipe) => isMeant(recipe, [text])));
-  if (unknown === undefined) {
-    return queues.filter(({ recipe }) => recipe !== undefined && isMeant(recipe, wanted));
+  for (const text of wanted) {
+    const meant = recipes.filter((recipe) => isMeant(recipe, [text]));
+    if (meant.length !== 1) throw notOne(text, meant, recipes);
   }
-  const known = recipes.map(({ name, hash }) => `${name} (${hash.slice(0, 8)})`).join(", ");
-  throw new OrangeryError(
+  return queues.filter(({ recipe }) => recipe !== undefined && isMeant(recipe, wanted));
+}
+
+function notOne(
+  wanted: string,
+  meant: readonly QueuedRecipe[],
+  recipes: readonly QueuedRecipe[],
+): OrangeryError {
+  const list = (some: readonly QueuedRecipe[]) =>
+    some.map(({ name, hash }) => `${name} (${hash.slice(0, 8)})`).join(", ");
+  return new OrangeryError(
     "RECIPE_NOT_FOUND",
-    `Expected the queue to have a recipe ${unknown}, but it has ${known || "none"}. ` +
-      "`orangery status` lists the recipes of a queue.",
-    { details: { wanted: unknown } },
+    meant.length > 1
+      ? `Expected one recipe, but ${wanted} may be several: ${list(meant)}. Give the hash.`
+      : `Expected the queue to have a recipe ${wanted}, but it has ${list(recipes) || "none"}. ` +
+          "`orangery status` lists the recipes of a queue.",
+    { details: { wanted } },
   );
 }

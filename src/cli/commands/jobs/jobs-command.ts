@@ -29,7 +29,8 @@ ${plainExitStatusHelp}`;
 
 const dropHelp = `
 Photos whose jobs are dropped have no result. \`orangery enqueue\` adds them again, those that are
-recorded as failed with --retry. Jobs that a worker has go on: pause first to get at all of them.`;
+recorded as failed with --retry. Jobs that a worker has go on: pause first, so that workers take no
+more.`;
 
 const moveHelp = `
 They are taken before all others of their recipe, in their order. Each recipe has a line of its own:
