@@ -7,7 +7,6 @@ import {
 } from "../../options/count-options.ts";
 import { requireOption } from "../../options/option-values.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
-import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RecipePlace } from "./recipe.ts";
 
@@ -23,7 +22,12 @@ Examples:
   $ orangery recipe list --queue photos
   $ orangery recipe show plants --queue photos --json > plants.json
   $ orangery recipe compare plants.json 3f2a9c1b --results results.db
-${plainExitStatusHelp}`;
+
+Exit status:
+  0    done
+  1    an error
+  2    the command line is wrong
+  3    the compared recipes differ`;
 
 /** `orangery recipe`: what decides a count. */
 export function createRecipeCommand(
