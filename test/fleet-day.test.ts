@@ -179,6 +179,48 @@ describe("a person's mistake", () => {
     assert.equal((await photos.results()).length, 40);
   });
 
+  test("results that are removed are noticed; jobs wait, and are done once they are back", async () => {
+    await using photos = await PhotosToCount.create(3);
+    await using queue = await photos.openQueue(redis.url);
+    await using queues = await FleetQueues.open({ connection: redis.url, queue: queue.name });
+    const { location } = photos.ledger;
+    const follow = { followMs: 20, retryMs: 20 };
+    // As the queue says: no file is made in the place of one that is gone.
+    await using worker = await photos.startWorker(queue, { results: undefined }, follow);
+    await rename(location, `${location}.away`);
+    const workers = async () => (await readFleetStatus(queues)).workers;
+    while ((await workers())[0]?.notServed?.length !== 1) await sleep(20);
+    const [left] = (await workers())[0]!.notServed!;
+    assert.match(left!.reason, /^LEDGER_NOT_FOUND: Expected the queue's results file .*has none/);
+    await photos.enqueue(queue.queue);
+    await sleep(50);
+    assert.equal(await queue.queue.getWaitingCount(), 3);
+    await rename(`${location}.away`, location);
+    await untilDone(queue.queue);
+    assert.equal((await photos.results()).length, 3);
+    assert.equal(worker.worker.counts.failed, 0);
+  });
+
+  test("a recipe that its model does not take stops no worker that starts", async () => {
+    await using photos = await PhotosToCount.create(2);
+    await using queue = await photos.openQueue(redis.url);
+    await using queues = await FleetQueues.open({ connection: redis.url, queue: queue.name });
+    const detect = { ...photos.count.detect, options: { classes: [999] } };
+    const count = { ...photos.count, name: "wrong", detect };
+    const wrong = await queues.add({
+      count,
+      recipe: await countRecipe(count),
+      ledger: photos.ledger,
+    });
+    await photos.enqueue(queue.queue);
+    await using _worker = await photos.startWorker(queue);
+    await untilDone(queue.queue);
+    assert.equal((await photos.results()).length, 2);
+    const { workers } = await readFleetStatus(queues);
+    assert.match(workers[0]!.notServed![0]!.reason, /^INVALID_ARGUMENT: .*`classes`/);
+    await wrong.obliterate({ force: true });
+  });
+
   test("a recipe of another version is left alone, and the others go on", async () => {
     await using photos = await PhotosToCount.create(2);
     await using queue = await photos.openQueue(redis.url);

@@ -89,6 +89,33 @@ test("predict takes a recipe's detector, and options beside a recipe are refused
   }
 });
 
+test("a recipe's file may name a sample, and begins as editors write it; devices are kept", async () => {
+  await using folder = await CliFolder.create();
+  await folder.writePhotos(["photos/a.png"]);
+  const make = ["recipe", "make", "--detect", "sample:seedlings", ...small, "--out"] as const;
+  assert.equal((await folder.run(...make, "recipes/r.json")).status, 0);
+  const file = join(folder.path, "recipes", "r.json");
+  const json = await readFile(file, "utf8");
+  assert.match(json, /"file": "sample:seedlings"/);
+  await writeFile(file, `\uFEFF${json}`);
+  const run = [
+    "run",
+    "photos",
+    "--device",
+    "cpu",
+    "--quiet",
+    "--recipe",
+    "recipes/r.json",
+  ] as const;
+  const { status, stderr } = await folder.run(...run);
+  assert.equal(status, 0, stderr);
+  for (const out of ["/dev/full", "photos", "s3://bucket/r.json"]) {
+    const refused = await folder.run(...make, out);
+    assert.equal(refused.status, 2, refused.stderr);
+    assert.match(refused.stderr, /INVALID_ARGUMENT/);
+  }
+});
+
 test("what is no recipe is refused with what is wrong with it", async () => {
   await using folder = await CliFolder.create();
   await writeFile(join(folder.path, "r.json"), '{"job":"count"}');

@@ -43,6 +43,12 @@ export function parseLimit(text: string): number {
   throw expected("a whole number, 0 for all", text);
 }
 
+/** Refuses an empty text, such as that of a variable which is not set. */
+export function parseNotEmpty(text: string): string {
+  if (text.trim() !== "") return text;
+  throw expected("a path or URL", text);
+}
+
 /** Gathers the values of an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import { dirname, resolve, win32 } from "node:path";
 import { urlScheme } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
@@ -19,18 +19,24 @@ export async function readRecipeFile(path: string): Promise<ReadRecipe> {
     throw new OrangeryError(
       "RECIPE_NOT_FOUND",
       `Expected a file with a recipe at ${displayPath(file)}, but it cannot be read ` +
-        `(${cause.code}). Make one with \`orangery recipe make\`.`,
+        `(${cause.code ?? cause.message}). Make one with \`orangery recipe make\`.`,
       { cause, details: { file } },
     );
   });
-  const recipe = parseRecipe(json, displayPath(file));
+  // Some editors begin a file with a mark of its encoding.
+  const recipe = parseRecipe(json.replace(/^\uFEFF/, ""), displayPath(file));
   const below = ({ file: model, options }: JobModel): JobModel => ({
-    file: urlScheme(model) === undefined ? resolve(dirname(file), model) : model,
+    file: isPlace(model) ? model : resolve(dirname(file), model),
     ...(options && { options }),
   });
   const { detect, segment } = recipe.count;
   const count = { ...recipe.count, detect: below(detect), segment: segment && below(segment) };
   return { ...recipe, count };
+}
+
+/** What is no path that is relative to the file: of a sample, a bucket, another system. */
+function isPlace(model: string): boolean {
+  return model.startsWith("sample:") || urlScheme(model) !== undefined || win32.isAbsolute(model);
 }
 
 /**

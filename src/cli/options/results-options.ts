@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { urlScheme } from "../../base/url.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import { fromCaller, photoFromCaller } from "./caller-paths.ts";
+import { parseNotEmpty } from "./option-values.ts";
 
 export const defaultResults = "results.db";
 export const resultsHelp = `a file or postgres://… (default: ${defaultResults})`;
@@ -31,7 +32,7 @@ export interface SelectionArguments {
 /** Adds the options that select what is reported or exported. */
 export function addSelectionOptions(command: Command): Command {
   return addRecipeOption(command)
-    .option("--under <path>", "only photos at or below this file, folder or URL")
+    .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty)
     .option("--count-duplicates-once", "count copies of a photo once, as the first by path");
 }
 

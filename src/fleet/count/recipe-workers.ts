@@ -1,9 +1,9 @@
-import { access } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Registry } from "prom-client";
 import { tryAgain } from "../../base/try-again.ts";
 import { urlScheme } from "../../base/url.ts";
-import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { openLedger } from "../../ledger/open-ledger.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
@@ -16,7 +16,11 @@ import { OpenQueue } from "../queue/open-queue.ts";
 import { QueuePatience } from "../queue/queue-patience.ts";
 import { probeQueue } from "../queue/queue-probe.ts";
 import { PublishedStatus } from "../queue/worker-status.ts";
-import { QueueCatalogue, type QueuedRecipe } from "../recipes/queue-catalogue.ts";
+import {
+  QueueCatalogue,
+  type QueuedRecipe,
+  type QueueResults,
+} from "../recipes/queue-catalogue.ts";
 import { isMeant } from "../recipes/recipe-choice.ts";
 import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
 import type { FleetWorkerCounts } from "../worker/fleet-worker.ts";
@@ -45,6 +49,15 @@ interface LeftRecipe {
   readonly retryAt: number;
 }
 
+/** What a recipe has that its models do not take is found when they are loaded. */
+const faultsOfRecipes: ReadonlySet<ErrorCode> = new Set(["RECIPE_INVALID", "INVALID_ARGUMENT"]);
+
+/** The results that are open. */
+interface OpenResults extends QueueResults {
+  /** Of a file: its number on the disk. */
+  readonly inode: number | undefined;
+}
+
 /**
  * The worker of a process that counts on photos: a worker for each recipe of the queue that it can
  * serve, all with the same models. It follows what is added to the queue; a recipe that it cannot
@@ -68,6 +81,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   readonly #former: RecipePart[] = [];
   #queue: OpenQueue | undefined;
   #ledger: Promise<Ledger> | undefined;
+  #results: OpenResults | undefined;
   /** Why the results database cannot be used at the moment. */
   #resultsTrouble: unknown;
   #following: Promise<void> | undefined;
@@ -203,6 +217,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     { signal, isStarting }: { signal: AbortSignal; isStarting: boolean },
   ): Promise<void> {
     const { recipes: wanted } = this.#options.count;
+    await this.#checkResults(catalogue);
     const all = await this.#patience.repeat(() => catalogue.recipes(), { always: true, signal });
     const meant = all.filter((recipe) => isMeant(recipe, wanted));
     const newest = meant.at(-1)?.hash;
@@ -218,6 +233,24 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       if (hash !== newest && !(await catalogue.hasWork(hash))) continue;
       await this.#serve(recipe, catalogue, { signal, isStarting });
     }
+  }
+
+  /** Gives the jobs back where the results that are open were removed, or are not the queue's. */
+  async #checkResults(catalogue: QueueCatalogue): Promise<void> {
+    const results = this.#results;
+    if (results === undefined) return;
+    const claimed = await catalogue.results();
+    // A queue that was emptied by hand has forgotten it.
+    if (claimed === undefined) await catalogue.claimResults(results, async () => false);
+    const isTheQueues = (claimed ?? results).identity === results.identity;
+    if (isTheQueues && (await inodeOf(results.location)) === results.inode) return;
+    this.#logger.error(
+      { results: results.location },
+      "the results were removed or replaced; jobs go back to the queue",
+    );
+    for (const [hash, part] of this.#parts) this.#retire(hash, part, { deadlineMs: 0 });
+    this.#ledger = undefined;
+    this.#results = undefined;
   }
 
   async #serve(
@@ -245,7 +278,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       signal.throwIfAborted();
       // A device or a database that fails is not the recipe's fault.
       const isLeft =
-        isOrangeryError(error) && (error.blames === "model" || error.code === "RECIPE_INVALID");
+        isOrangeryError(error) && (error.blames === "model" || faultsOfRecipes.has(error.code));
       if (isStarting && !isLeft) throw error;
       this.#leave(recipe, error);
     }
@@ -332,13 +365,19 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         },
       }),
     );
-    await catalogue.requireResults({
-      location: ledger.location,
-      identity: await ledger.identity({ signal: this.#leaving.signal }),
-    });
+    const identity = await ledger.identity({ signal: this.#leaving.signal });
+    const results = { location: ledger.location, identity };
+    await catalogue.requireResults(results);
+    this.#results = { ...results, inode: await inodeOf(ledger.location) };
     this.#logger.info({ results: ledger.location }, "results are recorded");
     return ledger;
   }
+}
+
+/** Undefined where there is no file, as for a server's database. */
+async function inodeOf(location: string): Promise<number | undefined> {
+  if (urlScheme(location) !== undefined) return undefined;
+  return (await stat(location).catch(() => undefined))?.ino;
 }
 
 function noResults(queue: string): OrangeryError {

@@ -60,7 +60,7 @@ export class ModelFinder {
           ? await this.#fetch(place, { file, sha256 }, signal)
           : await findIn(place, { file, sha256 });
       if (found !== undefined) return found;
-      looked.push(place);
+      looked.push(await describePlace(place));
     }
     throw new OrangeryError(
       "MODEL_NOT_FOUND",
@@ -109,6 +109,15 @@ async function findIn(folder: string, { file, sha256 }: WantedModel): Promise<st
     if ((await hashOf(path)) === sha256) return path;
   }
   return undefined;
+}
+
+async function describePlace(place: string): Promise<string> {
+  if (urlScheme(place) !== undefined) return place;
+  const reason = await readdir(place).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error.code,
+  );
+  return reason === undefined ? place : `${place} (no folder that can be read: ${reason})`;
 }
 
 /** Returns undefined where there is no such file. */

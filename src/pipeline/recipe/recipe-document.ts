@@ -8,6 +8,7 @@ import {
   wholeNumberFrom,
 } from "../../base/check-options.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
 import {
   type CountOptions,
@@ -102,6 +103,22 @@ const oneOrTwo = (expected: string): Expectation => ({
   expected,
   holds: (value) => typeof value === "number" || (isNumbers(value) && value.length === 2),
 });
+const pixels: Expectation = {
+  expected: `px or [height, width], whole numbers from 1 to ${maxSidePx}`,
+  holds: (value) =>
+    oneOrTwo("").holds(value) &&
+    ([value].flat() as number[]).every(
+      (side) => Number.isInteger(side) && side >= 1 && side <= maxSidePx,
+    ),
+};
+const classIds: Expectation = {
+  expected: "a list of class ids, whole numbers from 0",
+  holds: (value) => isNumbers(value) && value.every((id) => Number.isInteger(id) && id >= 0),
+};
+const path: Expectation = {
+  expected: "the path of a model file",
+  holds: (value) => typeof value === "string" && value.trim() !== "",
+};
 const numbers: Expectation = { expected: "a list of numbers", holds: isNumbers };
 
 /** What each part of a document may have. */
@@ -119,14 +136,14 @@ const parts = {
     samples: object(),
   },
   model: {
-    file: text("the path of a model file"),
+    file: path,
     sha256: hexHash,
     confidence: share,
     iou: share,
     maxDetections: wholeNumberFrom(1),
-    classes: numbers,
+    classes: classIds,
     classAgnostic: trueOrFalse,
-    imageSize: oneOrTwo("px or [height, width]"),
+    imageSize: pixels,
   },
   slicing: {
     slice: {

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { parseLimit } from "../../options/option-values.ts";
+import { parseLimit, parseNotEmpty } from "../../options/option-values.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { defaultResults } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
@@ -29,7 +29,7 @@ export function createFailuresCommand(output: StandardOutput): Command {
   command.setOptionValue("queue", undefined);
   command
     .option("--recipe <name>", "only this recipe, by its name or the beginning of its hash")
-    .option("--under <path>", "only photos at or below this file, folder or URL")
+    .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty)
     .option("--code <code>", "only photos that failed with this error code")
     .option("--limit <number>", "the most photos, 0 for all (default: 50 in a table)", parseLimit)
     .addOption(new Option("--csv", "print CSV, a line for each photo").conflicts("json"))

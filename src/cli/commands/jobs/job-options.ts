@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type JobState, jobStates } from "../../../fleet/management/job-filter.ts";
-import { collect, expected, parseAge } from "../../options/option-values.ts";
+import { collect, expected, parseAge, parseNotEmpty } from "../../options/option-values.ts";
 
 /** Options that select jobs of a queue. */
 export interface JobFilterArguments {
@@ -32,7 +32,7 @@ export function addJobFilterOptions(
   }
   command.option("--code <code>", "only jobs that failed with this error code");
   addQueueRecipeOption(command)
-    .option("--under <path>", "only photos at or below this file, folder or URL")
+    .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty)
     .option("--older-than <age>", "only jobs that failed, or were added, before: 2h, 3d", parseAge)
     .option("--newer-than <age>", "only jobs that failed, or were added, since: 2h, 3d", parseAge);
   return command;

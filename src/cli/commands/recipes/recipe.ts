@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { findTarget } from "../../../base/files/target-file.ts";
 import { writeWhole } from "../../../base/files/whole-file.ts";
 import { formatCount } from "../../../base/quantities.ts";
 import { urlScheme } from "../../../base/url.ts";
@@ -40,7 +41,7 @@ export async function makeRecipe(
   const recipe = await countRecipe(count);
   const document = writeRecipe(count, recipe);
   if (out === undefined) return await output.write(toText(document));
-  const file = fromCaller(out);
+  const { path: file } = await findTarget(fromCaller(out));
   await writeWhole(file, toText(withPathsFrom(file, document)));
   const { name, hash } = recipe.recipe;
   await output.write(`${name} ${hash.slice(0, shortHashLength)} is in ${displayPath(file)}\n`);
@@ -181,7 +182,8 @@ async function ofResults(results: string): Promise<FoundRecipe[]> {
 function withPathsFrom(file: string, document: RecipeDocument): RecipeDocument {
   const below = (model: unknown) => {
     const { file: path, ...rest } = model as { readonly file: string };
-    const short = urlScheme(path) === undefined ? relative(`${file}/..`, path) : path;
+    const isPath = urlScheme(path) === undefined && !path.startsWith("sample:");
+    const short = isPath ? relative(`${file}/..`, path) : path;
     return { file: short.startsWith("..") ? path : short, ...rest };
   };
   const { detect, segment } = document;
