@@ -24,6 +24,14 @@ export interface Recipe {
   readonly name?: string | undefined;
 }
 
+/** Whether a text names a recipe: it is its name, or its hash begins so. */
+export function isRecipeNamed(
+  { name, hash }: Pick<Recipe, "name" | "hash">,
+  text: string,
+): boolean {
+  return name === text || (text !== "" && hash.startsWith(text.toLowerCase()));
+}
+
 /**
  * Creates a recipe of its contents.
  *

@@ -1,4 +1,5 @@
 import { OrangeryError } from "../errors.ts";
+import { isRecipeNamed } from "../ledger/recipe.ts";
 import type { StoredRecipe } from "../ledger/results/stored-results.ts";
 
 /** The number of characters of a recipe's hash that are shown, and enough to name it. */
@@ -17,9 +18,7 @@ export function chooseRecipe(
   const found =
     wanted === undefined
       ? recipes.toSorted(byLastResult).slice(-1)
-      : recipes.filter(
-          ({ name, hash }) => name === wanted || hash.startsWith(wanted.toLowerCase()),
-        );
+      : recipes.filter((recipe) => isRecipeNamed(recipe, wanted));
   const [recipe] = found;
   if (found.length === 1 && recipe !== undefined) return recipe;
   const [known, several] = [recipes, found].map((list) => list.map(describe).join(", "));

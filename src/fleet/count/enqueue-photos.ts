@@ -1,5 +1,6 @@
 import type { BulkJobOptions, Queue } from "bullmq";
 import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-store.ts";
+import { inBatches } from "../../pipeline/photos/in-batches.ts";
 import type { ListedPhoto } from "../../pipeline/photos/remote/remote-photo-reader.ts";
 import { withQueueErrors } from "../queue/queue-errors.ts";
 import { photoJobId, toPhotoJobData } from "./photo-job-data.ts";
@@ -44,7 +45,7 @@ export async function enqueuePhotos({
   store,
   photos,
   retry = false,
-  batchSize = 500,
+  batchSize,
   onProgress = () => {},
   signal,
 }: EnqueueOptions): Promise<EnqueueCounts> {
@@ -108,15 +109,4 @@ async function jobStates(
     }),
   );
   return states;
-}
-
-async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length < size) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
 }

@@ -6,6 +6,7 @@ import { urlScheme } from "../../base/url.ts";
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { openLedger } from "../../ledger/open-ledger.ts";
+import { isRecipeNamed } from "../../ledger/recipe.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
 import { WorkerMetrics } from "../../monitor/worker-metrics.ts";
@@ -15,13 +16,13 @@ import type { QueueWorker } from "../process/queue-worker.ts";
 import { OpenQueue } from "../queue/open-queue.ts";
 import { QueuePatience } from "../queue/queue-patience.ts";
 import { probeQueue } from "../queue/queue-probe.ts";
+import { pingQueue } from "../queue/redis-pulse.ts";
 import { PublishedStatus } from "../queue/worker-status.ts";
 import {
   QueueCatalogue,
   type QueuedRecipe,
   type QueueResults,
 } from "../recipes/queue-catalogue.ts";
-import { isMeant } from "../recipes/recipe-choice.ts";
 import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
 import type { FleetWorkerCounts } from "../worker/fleet-worker.ts";
 import { WorkerHeartbeat } from "../worker/worker-heartbeat.ts";
@@ -77,8 +78,10 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   readonly #left = new Map<string, LeftRecipe>();
   /** Since when a recipe that is served has had nothing to do, and how many jobs had ended then. */
   readonly #idle = new Map<string, { readonly sinceMs: number; readonly ended: number }>();
-  /** Parts that serve no more, for what they have counted. */
-  readonly #former: RecipePart[] = [];
+  /** Parts that serve no more, and finish or give back what they have. */
+  readonly #retiring = new Set<RecipePart>();
+  /** What parts counted that are closed. */
+  readonly #closedCounts = noCounts();
   #queue: OpenQueue | undefined;
   #ledger: Promise<Ledger> | undefined;
   #results: OpenResults | undefined;
@@ -107,10 +110,8 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   }
 
   get counts(): FleetWorkerCounts {
-    const sum = { active: 0, succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 };
-    for (const { worker } of [...this.#parts.values(), ...this.#former]) {
-      for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += worker.counts[key];
-    }
+    const sum = { ...this.#closedCounts };
+    for (const { worker } of this.#openParts) addCounts(sum, worker.counts);
     return sum;
   }
 
@@ -124,8 +125,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   }
 
   async ping(): Promise<void> {
-    const client = await this.#queue!.bullmq.getBackend().client;
-    await client.get(this.#queue!.bullmq.toKey("orangery:ping"));
+    await pingQueue(this.#queue!.bullmq);
   }
 
   async start(): Promise<void> {
@@ -137,7 +137,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   async close(options: CloseWorkerOptions = {}): Promise<void> {
     this.#leaving.abort();
     // Those that close hear of a nearer deadline, too.
-    const closing = [...this.#parts.values()].map(({ worker }) => worker.close(options));
+    const closing = this.#openParts.map(({ worker }) => worker.close(options));
     this.#closing ??= this.#close();
     await Promise.all([...closing, this.#closing]);
   }
@@ -149,8 +149,12 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   async #close(): Promise<void> {
     await this.ready.catch(() => {});
     await this.#following?.catch(() => {});
-    await Promise.all([...this.#parts.values()].map(({ worker }) => worker.close()));
+    await Promise.all(this.#openParts.map(({ worker }) => worker.close()));
     await this.#stack.disposeAsync();
+  }
+
+  get #openParts(): RecipePart[] {
+    return [...this.#parts.values(), ...this.#retiring];
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {
@@ -217,9 +221,11 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     { signal, isStarting }: { signal: AbortSignal; isStarting: boolean },
   ): Promise<void> {
     const { recipes: wanted } = this.#options.count;
-    await this.#checkResults(catalogue);
     const all = await this.#patience.repeat(() => catalogue.recipes(), { always: true, signal });
-    const meant = all.filter((recipe) => isMeant(recipe, wanted));
+    await this.#checkResults(catalogue);
+    const meant = all.filter(
+      (recipe) => wanted?.some((name) => isRecipeNamed(recipe, name)) ?? true,
+    );
     const newest = meant.at(-1)?.hash;
     for (const [hash, part] of this.#parts) {
       if (hash !== newest && !(await catalogue.hasWork(hash))) this.#rest(hash, part);
@@ -293,15 +299,19 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     if (idle === undefined || idle.ended !== succeeded + failed) {
       this.#idle.set(hash, { sinceMs: now, ended: succeeded + failed });
     } else if (now - idle.sinceMs >= restAfterMs) {
-      this.#idle.delete(hash);
       this.#retire(hash, part, {});
     }
   }
 
   #retire(hash: string, part: RecipePart, options: CloseWorkerOptions): void {
+    const { worker } = part;
     this.#parts.delete(hash);
-    this.#former.push(part);
-    void part.worker.close(options);
+    this.#idle.delete(hash);
+    this.#retiring.add(part);
+    void worker.close(options).finally(() => {
+      // The part itself would keep connections and locks in memory.
+      if (this.#retiring.delete(part)) addCounts(this.#closedCounts, worker.counts);
+    });
   }
 
   /** Leaves a recipe to other workers. Jobs of it that are in progress go back. */
@@ -372,6 +382,16 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     this.#logger.info({ results: ledger.location }, "results are recorded");
     return ledger;
   }
+}
+
+type Counts = { -readonly [outcome in keyof FleetWorkerCounts]: number };
+
+function noCounts(): Counts {
+  return { active: 0, succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 };
+}
+
+function addCounts(sum: Counts, more: FleetWorkerCounts): void {
+  for (const outcome of Object.keys(sum) as (keyof Counts)[]) sum[outcome] += more[outcome];
 }
 
 /** Undefined where there is no file, as for a server's database. */

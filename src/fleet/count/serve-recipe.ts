@@ -82,11 +82,7 @@ export async function serveRecipe(
     metrics,
     ownedCache: writer,
     autostart: false,
-    prepare: async (signal) => {
-      const loaded = Object.values(modelNames).filter((model) => model !== undefined);
-      await cache.warmUp(loaded, { signal });
-      await prove(count, { cache, modelNames, signal });
-    },
+    prepare: (signal) => prove(count, { cache, modelNames, signal }),
   });
   try {
     await worker.ready;
@@ -128,7 +124,7 @@ function addModel(cache: ModelCache, path: string, wantedName: string): string {
   }
 }
 
-/** Checks the models against the recipe: one that finds no regions cannot segment. */
+/** Loads the models, and checks them against the recipe: not every one can segment. */
 async function prove(
   count: CountOptions,
   {

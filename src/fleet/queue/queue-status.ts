@@ -39,7 +39,6 @@ async function readStatus(queue: Queue): Promise<QueueStatus> {
   const { active = 0, delayed = 0, failed = 0 } = counts;
   const waiting = (counts.waiting ?? 0) + (counts.prioritized ?? 0);
   const perSecond = workers.reduce((sum, worker) => sum + worker.perSecond, 0);
-  const left = waiting + active + delayed;
   return {
     queue: queue.name,
     waiting,
@@ -49,7 +48,13 @@ async function readStatus(queue: Queue): Promise<QueueStatus> {
     done: meta.count,
     isPaused,
     perSecond,
-    etaMs: left === 0 ? 0 : perSecond > 0 ? (1000 * left) / perSecond : undefined,
+    etaMs: etaOf(waiting + active + delayed, perSecond),
     workers,
   };
+}
+
+/** Returns the time until that many jobs are done, ms; undefined where nothing moves. */
+export function etaOf(left: number, perSecond: number): number | undefined {
+  if (left === 0) return 0;
+  return perSecond > 0 ? (1000 * left) / perSecond : undefined;
 }

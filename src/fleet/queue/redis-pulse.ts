@@ -1,4 +1,4 @@
-import type { Worker } from "bullmq";
+import type { Queue, Worker } from "bullmq";
 
 /**
  * Checks whether Redis answers. An open connection says little: behind a firewall that drops
@@ -41,7 +41,7 @@ export class RedisPulse {
 }
 
 /** Sends a cheap request to a worker's Redis. Rejects while the connection is not open. */
-export async function pingQueue(worker: Worker): Promise<void> {
+export async function pingQueue(worker: Queue | Worker): Promise<void> {
   const client = await worker.getBackend().client;
   if (client.status !== "ready") throw new Error(`the connection is ${client.status}`);
   await client.hexists(worker.toKey("meta"), "version");

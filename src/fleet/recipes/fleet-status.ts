@@ -1,4 +1,4 @@
-import { type QueueStatus, readQueueStatus } from "../queue/queue-status.ts";
+import { etaOf, type QueueStatus, readQueueStatus } from "../queue/queue-status.ts";
 import type { FleetQueues } from "./fleet-queues.ts";
 
 /** The jobs of one recipe. */
@@ -44,7 +44,6 @@ export async function readFleetStatus(queues: FleetQueues): Promise<FleetStatus>
   });
   const sum = (count: "waiting" | "active" | "delayed" | "failed" | "done") =>
     [own, ...recipes].reduce((total, status) => total + status[count], 0);
-  const left = sum("waiting") + sum("active") + sum("delayed");
   return {
     ...own,
     waiting: sum("waiting"),
@@ -53,7 +52,7 @@ export async function readFleetStatus(queues: FleetQueues): Promise<FleetStatus>
     failed: sum("failed"),
     done: sum("done"),
     perSecond,
-    etaMs: left === 0 ? 0 : perSecond > 0 ? (1000 * left) / perSecond : undefined,
+    etaMs: etaOf(sum("waiting") + sum("active") + sum("delayed"), perSecond),
     recipes,
     workers,
   };

@@ -1,14 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
+import { isRecipeNamed } from "../../ledger/recipe.ts";
 import type { JobQueue } from "./fleet-queues.ts";
 import type { QueuedRecipe } from "./queue-catalogue.ts";
-
-/** Whether a recipe is among those that are named, by its name or the beginning of its hash. */
-export function isMeant(
-  { name, hash }: Pick<QueuedRecipe, "name" | "hash">,
-  wanted: readonly string[] | undefined,
-): boolean {
-  return wanted?.some((text) => name === text || (text !== "" && hash.startsWith(text))) ?? true;
-}
 
 /**
  * Returns the queues of the recipes that are named; all queues, where none is. Each name has to
@@ -22,11 +15,13 @@ export function chooseQueues(
 ): readonly JobQueue[] {
   if (wanted === undefined) return queues;
   const recipes = queues.flatMap(({ recipe }) => recipe ?? []);
+  const chosen = new Set<QueuedRecipe>();
   for (const text of wanted) {
-    const meant = recipes.filter((recipe) => isMeant(recipe, [text]));
+    const meant = recipes.filter((recipe) => isRecipeNamed(recipe, text));
     if (meant.length !== 1) throw notOne(text, meant, recipes);
+    chosen.add(meant[0]!);
   }
-  return queues.filter(({ recipe }) => recipe !== undefined && isMeant(recipe, wanted));
+  return queues.filter(({ recipe }) => recipe !== undefined && chosen.has(recipe));
 }
 
 function notOne(

@@ -1,8 +1,14 @@
-/** Gathers 500 at a time: as rows of one transaction, a few milliseconds under the write lock. */
-export async function* inBatches<T>(items: AsyncIterable<T>): AsyncGenerator<readonly T[]> {
+/** As rows of one transaction, a few milliseconds under the write lock. */
+const defaultSize = 500;
+
+/** Gathers items, by default 500 at a time. */
+export async function* inBatches<T>(
+  items: AsyncIterable<T>,
+  size = defaultSize,
+): AsyncGenerator<readonly T[]> {
   let batch: T[] = [];
   for await (const item of items) {
-    if (batch.push(item) < 500) continue;
+    if (batch.push(item) < size) continue;
     yield batch;
     batch = [];
   }

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { parseLimit, parseNotEmpty } from "../../options/option-values.ts";
-import { addQueueOptions } from "../../options/queue-options.ts";
+import { addNamedQueueOptions } from "../../options/queue-options.ts";
 import { defaultResults } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -22,12 +22,7 @@ export function createFailuresCommand(output: StandardOutput): Command {
     .summary("list the photos without a result, and what to do")
     .description("Lists the photos that failed, with the reason and what to do about it.")
     .argument("[results]", `results, a file or postgres://… (default: ${defaultResults})`);
-  addQueueOptions(command);
-  // Without a default: a queue is looked at only where it is named.
-  const queue = command.options.find((option) => option.attributeName() === "queue")!;
-  queue.default(undefined).description = "list the failed jobs of this queue instead";
-  command.setOptionValue("queue", undefined);
-  command
+  addNamedQueueOptions(command, "list the failed jobs of this queue instead")
     .option("--recipe <name>", "only this recipe, by its name or the beginning of its hash")
     .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty)
     .option("--code <code>", "only photos that failed with this error code")

@@ -6,7 +6,7 @@ import {
   readCountOptions,
 } from "../../options/count-options.ts";
 import { requireOption } from "../../options/option-values.ts";
-import { addQueueOptions } from "../../options/queue-options.ts";
+import { addNamedQueueOptions } from "../../options/queue-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RecipePlace } from "./recipe.ts";
 
@@ -98,10 +98,5 @@ function createMakeCommand(output: StandardOutput): Command {
 
 function addPlaceOptions(command: Command): Command {
   command.option("--results <file>", "results, a file or postgres://…");
-  addQueueOptions(command);
-  // Without a default: a queue is looked at only where it is named.
-  const queue = command.options.find((option) => option.attributeName() === "queue")!;
-  queue.default(undefined).description = "a queue's name";
-  command.setOptionValue("queue", undefined);
-  return command;
+  return addNamedQueueOptions(command, "a queue's name");
 }

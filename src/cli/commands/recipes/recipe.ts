@@ -5,6 +5,7 @@ import { formatCount } from "../../../base/quantities.ts";
 import { urlScheme } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
+import { isRecipeNamed } from "../../../ledger/recipe.ts";
 import { readRecipes } from "../../../ledger/results/stored-results.ts";
 import { type CountOptions, countRecipe } from "../../../pipeline/recipe/count-recipe.ts";
 import { type RecipeDocument, writeRecipe } from "../../../pipeline/recipe/recipe-document.ts";
@@ -114,9 +115,7 @@ export async function listRecipes(
 
 async function find(wanted: string, place: RecipePlace): Promise<FoundRecipe> {
   const known = hasPlace(place) ? await listAll(place) : [];
-  const found = known.filter(
-    ({ name, hash }) => name === wanted || hash.startsWith(wanted.toLowerCase()),
-  );
+  const found = known.filter((recipe) => isRecipeNamed(recipe, wanted));
   if (found.length === 1) return found[0]!;
   if (found.length === 0 && (/[./\\]/.test(wanted) || known.length === 0)) {
     const { recipe, count, ...hashes } = await readRecipeFile(wanted);
