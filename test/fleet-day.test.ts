@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { countWorkerUrl } from "../src/fleet/count/count-settings.ts";
 import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
@@ -16,21 +16,11 @@ import { openLedger } from "../src/ledger/open-ledger.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { countRecipe, countVersion } from "../src/pipeline/recipe/count-recipe.ts";
 import { CliFolder, jsonLines, mainFile, quickModel, type RunningCli } from "./cli.fixture.ts";
-import { OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
+import { PhotosToCount, redisForTests, untilDone } from "./fleet-photos.fixture.ts";
 import { TestFleet } from "./fleet-supervisor.fixture.ts";
-import { openRedis, type RedisForTests, uniqueName } from "./servers/redis-server.ts";
+import { uniqueName } from "./servers/redis-server.ts";
 
-let redis: RedisForTests;
-let cache: OwnCache;
-
-before(async () => {
-  cache = await OwnCache.create();
-  redis = await openRedis();
-});
-after(async () => {
-  await redis[Symbol.asyncDispose]();
-  await cache[Symbol.asyncDispose]();
-});
+const redis = redisForTests();
 
 const [sample, ...size] = quickModel.slice(0, 3) as [string, ...string[]];
 

@@ -1,7 +1,7 @@
 /** Giving photos to a queue, looking at it, and trying again what failed. */
 import assert from "node:assert/strict";
 import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import type { OrangeryError } from "../src/errors.ts";
 import type { PhotoJobData } from "../src/fleet/count/photo-job-data.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
@@ -11,21 +11,11 @@ import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import { CliFolder, jsonLines, quickModel } from "./cli.fixture.ts";
 import { GivenTask, retryFailed, TestQueue } from "./fleet.fixture.ts";
-import { encodePhoto, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
+import { encodePhoto, PhotosToCount, redisForTests, untilDone } from "./fleet-photos.fixture.ts";
 import { freePort } from "./servers/free-port.ts";
-import { openRedis, type RedisForTests, RedisServer, uniqueName } from "./servers/redis-server.ts";
+import { RedisServer, uniqueName } from "./servers/redis-server.ts";
 
-let redis: RedisForTests;
-let cache: OwnCache;
-
-before(async () => {
-  cache = await OwnCache.create();
-  redis = await openRedis();
-});
-after(async () => {
-  await redis[Symbol.asyncDispose]();
-  await cache[Symbol.asyncDispose]();
-});
+const redis = redisForTests();
 
 const none = { found: 0, added: 0, done: 0, failed: 0, queued: 0 };
 

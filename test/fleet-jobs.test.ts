@@ -1,7 +1,7 @@
 /** A person's hands on the jobs of a queue: finding, retrying, dropping, pausing, moving them. */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { Worker } from "bullmq";
 import { type PhotoJobData, photoJobId } from "../src/fleet/count/photo-job-data.ts";
 import { dropJobs, moveJobsFirst, retryJobs } from "../src/fleet/management/change-jobs.ts";
@@ -14,20 +14,9 @@ import type { JobQueue } from "../src/fleet/recipes/fleet-queues.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import { CliFolder, jsonLines } from "./cli.fixture.ts";
 import { GivenTask, TestClient, TestQueue } from "./fleet.fixture.ts";
-import { collect, OwnCache, PhotosToCount, untilDone } from "./fleet-photos.fixture.ts";
-import { openRedis, type RedisForTests } from "./servers/redis-server.ts";
+import { collect, PhotosToCount, redisForTests, untilDone } from "./fleet-photos.fixture.ts";
 
-let redis: RedisForTests;
-let cache: OwnCache;
-
-before(async () => {
-  cache = await OwnCache.create();
-  redis = await openRedis();
-});
-after(async () => {
-  await redis[Symbol.asyncDispose]();
-  await cache[Symbol.asyncDispose]();
-});
+const redis = redisForTests();
 
 const hash = "3f".repeat(32);
 /** Pages end in the middle of everything. */

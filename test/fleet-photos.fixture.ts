@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after, before } from "node:test";
 import type { Queue } from "bullmq";
 import sharp from "sharp";
 import type { CountSettings } from "../src/fleet/count/count-settings.ts";
@@ -28,7 +29,7 @@ import {
 } from "../src/pipeline/recipe/count-recipe.ts";
 import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
 import { TestQueue } from "./fleet.fixture.ts";
-import { uniqueName } from "./servers/redis-server.ts";
+import { openRedis, type RedisForTests, uniqueName } from "./servers/redis-server.ts";
 
 /** A small photo; two numbers make two contents. */
 export async function encodePhoto(number: number): Promise<Buffer> {
@@ -61,6 +62,22 @@ export class OwnCache implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await rm(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** A Redis and a cache folder for the tests of one file, from before the first to after the last. */
+export function redisForTests(): { readonly url: string } {
+  const stack = new AsyncDisposableStack();
+  let redis: RedisForTests | undefined;
+  before(async () => {
+    stack.use(await OwnCache.create());
+    redis = stack.use(await openRedis());
+  });
+  after(() => stack.disposeAsync());
+  return {
+    get url() {
+      return redis!.url;
+    },
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import { copyFile, mkdir, rename, writeFile } from "node:fs/promises";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, dirname, join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
@@ -15,23 +15,12 @@ import { type LogLine, recordingLogger, retryFailed } from "./fleet.fixture.ts";
 import {
   collect,
   encodePhoto,
-  OwnCache,
   PhotosToCount,
+  redisForTests,
   untilDone,
 } from "./fleet-photos.fixture.ts";
-import { openRedis, type RedisForTests } from "./servers/redis-server.ts";
 
-let redis: RedisForTests;
-let cache: OwnCache;
-
-before(async () => {
-  cache = await OwnCache.create();
-  redis = await openRedis();
-});
-after(async () => {
-  await redis[Symbol.asyncDispose]();
-  await cache[Symbol.asyncDispose]();
-});
+const redis = redisForTests();
 
 describe("a worker that counts", () => {
   test("records what `orangery run` records, under the same recipe", async () => {
