@@ -9,7 +9,7 @@ const kept = 2;
  */
 export class InputTensors implements Disposable {
   readonly #runtime: Runtime;
-  readonly #elementType: "float32" | "float16";
+  readonly #elementType: NetworkSignature["inputType"];
   readonly #channels: number;
   #free: Tensor[] = [];
   #isDisposed = false;

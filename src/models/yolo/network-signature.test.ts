@@ -163,6 +163,11 @@ describe("a YOLO network", () => {
       { inputType: "float16", precision: "float16" },
     ],
     [
+      "of a photo's bytes, as its input",
+      { inputType: "uint8", input: ["batch", 3, "height", "width"] },
+      { inputType: "uint8", precision: "float32", freeBatch: false, fixedSizeHw: undefined },
+    ],
+    [
       "of float16 inside",
       { metadata: { args: "{'batch': 1, 'half': True}" } },
       { inputType: "float32", precision: "float16" },
@@ -334,7 +339,11 @@ describe("a YOLO network", () => {
     ["an input without a batch", { input: [3, 640, 640] }, /one input of shape/],
     ["a batch of four", { input: [4, 3, 640, 640] }, /one input of shape \(1, 3, height, width\)/],
     ["an input of four channels", { input: [1, 4, 640, 640] }, /one input of shape/],
-    ["an input of bytes", { inputType: "uint8" }, /an input of float32 or float16 .* got uint8/],
+    [
+      "an input of whole numbers",
+      { inputType: "int64" },
+      /an input of float32, float16 or uint8 .* got int64/,
+    ],
     ["an input beyond measure", { input: [1, 3, 640, 99_968] }, /at most 16384 px .* 640 × 99968/],
     [
       "a usual size beyond measure",

@@ -20,8 +20,9 @@ export interface NetworkSignature {
   /** Input extents are multiples of this, in pixels. */
   readonly stride: number;
   readonly inputName: string;
-  readonly inputType: "float32" | "float16";
-  /** What its weights are, as far as it says; an input of float32 may be converted inside. */
+  /** `uint8` takes the bytes of the photo, 0 to 255; the others take 0 to 1. */
+  readonly inputType: "float32" | "float16" | "uint8";
+  /** What its weights are, as far as it says; its input may be converted inside. */
   readonly precision: "float32" | "float16";
   /** 3 for RGB, 1 for grey. */
   readonly inputChannels: 1 | 3;
@@ -87,8 +88,9 @@ export function readYoloNetwork(
   ) {
     return refuse("one input of shape (1, 3, height, width), or 1 for grey", describe(inputs));
   }
-  if (!isFloat(input.elementType)) {
-    return refuse("an input of float32 or float16", input.elementType);
+  const { elementType: inputType } = input;
+  if (!isFloat(inputType) && inputType !== "uint8") {
+    return refuse("an input of float32, float16 or uint8", inputType);
   }
   const [output0, output1] = outputs;
   if (output0?.shape.length !== 3 || !isOneOf(output0.shape[0], 1)) {
@@ -140,8 +142,9 @@ export function readYoloNetwork(
     names: named ?? Array.from({ length: head.classCount }, (_, id) => `class${id}`),
     stride: givenStride ?? head.stride ?? defaultStride,
     inputName: input.name,
-    inputType: input.elementType,
-    precision: argument(literal("args"), "half") === true ? "float16" : input.elementType,
+    inputType,
+    precision:
+      inputType === "float16" || argument(literal("args"), "half") === true ? "float16" : "float32",
     inputChannels,
     fixedSizeHw,
     defaultSizeHw,
@@ -177,7 +180,7 @@ export function differsFromUltralytics(
   return format === "onnx" && freeSize && !isSame;
 }
 
-function isFloat(elementType: string): elementType is NetworkSignature["inputType"] {
+function isFloat(elementType: string): elementType is NetworkSignature["precision"] {
   return elementType === "float32" || elementType === "float16";
 }
 

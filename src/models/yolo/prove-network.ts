@@ -28,7 +28,8 @@ export async function proveNetwork(
   const [height, width] = sizeOf(network);
   const shape = [1, network.inputChannels, height, width];
   using input = runtime.createTensor(network.inputType, shape);
-  input.data.fill(0.5);
+  if (input.elementType === "uint8") input.data.fill(128);
+  else input.data.fill(0.5);
   const outputs = await session.run({ [network.inputName]: input }, { signal });
   let proven = network;
   try {

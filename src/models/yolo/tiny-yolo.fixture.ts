@@ -12,6 +12,8 @@ export interface TinyYolo {
   readonly head?: HeadLayout;
   /** Of the input and of the outputs. */
   readonly elementType?: "float32" | "float16";
+  /** Whether the input is the photo's bytes, not 0 to 1. */
+  readonly takesBytes?: boolean;
   /** Makes another model: every detection's score. */
   readonly score?: number;
   /** Values of padding in the weights, so that models differ in size. */
@@ -38,6 +40,7 @@ export function tinyYolo({
   task = "detect",
   head = "raw",
   elementType = "float32",
+  takesBytes = false,
   score = 0.5,
   padding = 0,
   channels = 3,
@@ -52,7 +55,10 @@ export function tinyYolo({
   const inputSize = freeSize ? (["height", "width"] as const) : ([32, 32] as const);
   const batch = freeBatch ? "batch" : 1;
   const shape = [batch, channels, ...inputSize];
-  const images = cast(graph.input("images", elementType, shape), "float32");
+  const input = graph.input("images", takesBytes ? "uint8" : elementType, shape);
+  const images = takesBytes
+    ? graph.node("Div", [cast(input, "float32"), 255])
+    : cast(input, "float32");
   let zero = graph.node("ReduceMean", [graph.node("Mul", [images, 0])], { keepdims: 0 });
   if (slow) zero = zeroAfterAWhile(graph, zero);
   const output = (name: string, { values, dims }: { values: number[]; dims: number[] }) => {

@@ -35,6 +35,8 @@ class LoggedRuntime implements Runtime {
   readonly name = "logged";
   readonly version = onnxRuntime.version;
   readonly shapes: string[] = [];
+  /** Copies of the inputs of runs that take bytes. */
+  readonly bytes: Uint8Array[] = [];
   running = 0;
   mostRunning = 0;
 
@@ -58,6 +60,9 @@ class LoggedRuntime implements Runtime {
       this.running++;
       this.mostRunning = Math.max(this.mostRunning, this.running);
       try {
+        for (const { data } of Object.values(args[0])) {
+          if (data instanceof Uint8Array) this.bytes.push(data.slice());
+        }
         return await run(...args);
       } finally {
         this.running--;
@@ -267,6 +272,26 @@ describe("a batch", () => {
       });
     }
   }
+
+  test("of a network that takes bytes gets the photos' own, in RGB", async () => {
+    const runtime = new LoggedRuntime();
+    const network = { takesBytes: true, freeBatch: true, freeSize: true };
+    await using model = await load(network, { runtime });
+    const data = Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (i * 37) % 256);
+    const predictions = await model.predictBatch([grey(204), { ...grey(0), data }], {
+      imageSize: 64,
+    });
+    assert.ok(Math.abs(predictions[0]!.detections.scores[0]! - 0.4) < 0.001);
+    const bytes = runtime.bytes.at(-1)!;
+    assert.deepEqual([...new Set(bytes.slice(0, 3 * 4096))], [204]);
+    for (const channel of [0, 1, 2]) {
+      const plane = bytes.slice((3 + channel) * 4096, (4 + channel) * 4096);
+      assert.ok(
+        plane.every((byte, i) => byte === data[3 * i + channel]),
+        `channel ${channel}`,
+      );
+    }
+  });
 
   test("has masks, each picture its own", async () => {
     await using model = await load({ task: "segment", freeBatch: true });

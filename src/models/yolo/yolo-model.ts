@@ -316,13 +316,13 @@ async function writeInputs(
   plans: readonly Letterbox[],
   { data }: Tensor,
 ): Promise<void> {
-  const all = data as Float32Array | Float16Array;
+  const all = data as Float32Array | Float16Array | Uint8Array;
   const length = all.length / photos.length;
   const turns = new EventLoopTurns();
   for (const [index, photo] of photos.entries()) {
     const out = all.subarray(index * length, (index + 1) * length);
     const plan = plans[index]!;
-    const values = out instanceof Float32Array ? out : new Float32Array(length);
+    const values = out instanceof Float16Array ? new Float32Array(length) : out;
     if (photo instanceof PictureOnDisk) await letterboxInStrips(photo, plan, values);
     else for (const _ of letterboxInBands(photo, plan, values)) await turns.give();
     if (values !== out) out.set(values);

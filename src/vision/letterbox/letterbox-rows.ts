@@ -3,13 +3,18 @@ import type { Letterbox } from "./plan-letterbox.ts";
 
 /** The grey around the photo, of 255. */
 const padValue = 114;
+/** A network's input: bytes, or float32 in 0…1. */
+export type InputValues = Float32Array | Uint8Array;
+
 /** v/255 in float32, for every byte v. */
 const unitOf = Float32Array.from({ length: 256 }, (_, byte) => byte / 255);
+const byteOf = Uint8Array.from({ length: 256 }, (_, byte) => byte);
 
 /** Writes the rows of a network's input one after the other, from top to bottom. */
 export class LetterboxRows {
   readonly #plan: Letterbox;
-  readonly #out: Float32Array;
+  readonly #out: InputValues;
+  readonly #valueOf: InputValues;
   readonly #columns: Taps;
   readonly #rows: Taps;
   /** Whether the network has one channel. */
@@ -21,10 +26,13 @@ export class LetterboxRows {
   #lowerRow = -1;
 
   /** @param out As many planes of the input as it has channels: three of RGB, or one of grey. */
-  constructor(plan: Letterbox, out: Float32Array) {
+  constructor(plan: Letterbox, out: InputValues) {
     const { inputWidth, inputHeight, resizedWidth, resizedHeight } = plan;
     const channels = out.length / (inputWidth * inputHeight);
-    if (inputWidth * inputHeight > resizedWidth * resizedHeight) out.fill(unitOf[padValue]!);
+    this.#valueOf = out instanceof Float32Array ? unitOf : byteOf;
+    if (inputWidth * inputHeight > resizedWidth * resizedHeight) {
+      out.fill(this.#valueOf[padValue]!);
+    }
     this.#plan = plan;
     this.#out = out;
     this.#columns = resizeTaps(plan.photoWidth, resizedWidth, true);
@@ -59,8 +67,9 @@ export class LetterboxRows {
     const start = (padTop + y) * inputWidth + padLeft;
     const planeSize = inputWidth * inputHeight;
     const [a, b] = [firstWeight[y]!, secondWeight[y]!];
-    if (this.isGrey) blendGreyRows(this.#upper, this.#lower, a, b, this.#out, start);
-    else blendRows(this.#upper, this.#lower, a, b, this.#out, start, planeSize);
+    const [out, values] = [this.#out, this.#valueOf];
+    if (this.isGrey) blendGreyRows(this.#upper, this.#lower, a, b, out, values, start);
+    else blendRows(this.#upper, this.#lower, a, b, out, values, start, planeSize);
   }
 }
 
@@ -137,12 +146,13 @@ function blendGreyRows(
   lower: Int32Array,
   a: number,
   b: number,
-  out: Float32Array,
+  out: InputValues,
+  values: InputValues,
   start: number,
 ): void {
   for (let x = 0; x < upper.length; x++) {
     const grey8 = (((a * upper[x]!) >> 16) + ((b * lower[x]!) >> 16) + 2) >> 2;
-    out[start + x] = unitOf[grey8]!;
+    out[start + x] = values[grey8]!;
   }
 }
 
@@ -151,7 +161,8 @@ function blendRows(
   lower: Int32Array,
   a: number,
   b: number,
-  out: Float32Array,
+  out: InputValues,
+  values: InputValues,
   start: number,
   planeSize: number,
 ): void {
@@ -162,8 +173,8 @@ function blendRows(
     const red8 = (((a * upper[from]!) >> 16) + ((b * lower[from]!) >> 16) + 2) >> 2;
     const green8 = (((a * upper[from + 1]!) >> 16) + ((b * lower[from + 1]!) >> 16) + 2) >> 2;
     const blue8 = (((a * upper[from + 2]!) >> 16) + ((b * lower[from + 2]!) >> 16) + 2) >> 2;
-    out[start + x] = unitOf[red8]!;
-    out[green + x] = unitOf[green8]!;
-    out[blue + x] = unitOf[blue8]!;
+    out[start + x] = values[red8]!;
+    out[green + x] = values[green8]!;
+    out[blue + x] = values[blue8]!;
   }
 }

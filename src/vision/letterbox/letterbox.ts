@@ -1,20 +1,20 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Picture } from "../photo/picture.ts";
 import type { Slice } from "../photo/slice.ts";
-import { LetterboxRows } from "./letterbox-rows.ts";
+import { type InputValues, LetterboxRows } from "./letterbox-rows.ts";
 import type { Letterbox } from "./plan-letterbox.ts";
 
 /**
- * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, float32 in 0…1,
- * `3 · inputHeight · inputWidth` values, all of which are written. Into a third of them it writes
- * grey: the picture's own, or what OpenCV mixes from its RGB.
+ * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, as bytes or as
+ * float32 in 0…1, `3 · inputHeight · inputWidth` values, all of which are written. Into a third of
+ * them it writes grey: the picture's own, or what OpenCV mixes from its RGB.
  *
  * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which uses fixed point: 11-bit weights, a
  * horizontal pass, then a vertical pass that drops 4 and 16 bits before it rounds.
  *
  * @throws `INVALID_ARGUMENT` when picture, plan and output do not match.
  */
-export function letterbox(picture: Picture, plan: Letterbox, out: Float32Array): void {
+export function letterbox(picture: Picture, plan: Letterbox, out: InputValues): void {
   for (const _ of letterboxInBands(picture, plan, out)) {
     // One band after the other, without pauses.
   }
@@ -27,7 +27,7 @@ const bandRows = 32;
 export function* letterboxInBands(
   picture: Picture,
   plan: Letterbox,
-  out: Float32Array,
+  out: InputValues,
 ): Generator<void, void, void> {
   assertFit(picture, plan, out);
   const { data, widthPx, grey } = picture;
@@ -52,7 +52,7 @@ const maxStripRows = 512;
 export async function letterboxInStrips(
   photo: CuttablePhoto,
   plan: Letterbox,
-  out: Float32Array,
+  out: InputValues,
 ): Promise<void> {
   assertFit(photo, plan, out);
   const { widthPx: width, heightPx } = photo;
@@ -82,7 +82,7 @@ export interface CuttablePhoto {
 function assertFit(
   picture: Pick<Picture, "widthPx" | "heightPx"> & { readonly data?: Uint8Array },
   plan: Letterbox,
-  out: Float32Array,
+  out: InputValues,
 ): void {
   const { data, widthPx, heightPx } = picture;
   const pixels = plan.inputWidth * plan.inputHeight;
