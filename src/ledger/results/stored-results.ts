@@ -1,8 +1,9 @@
-import { type Kysely, sql } from "kysely";
+import type { Kysely } from "kysely";
 import type { Ledger } from "../ledger.ts";
 import { reasonOf } from "../photos/entry-rows.ts";
 import { duplicateOf, isUnder, type PhotoSelection } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { type EntriesOptions, entryPages } from "./entry-pages.ts";
 import {
   type FailedPhoto,
   type FailedPhotosOptions,
@@ -26,11 +27,7 @@ export interface StoredResult extends PhotoResult {
 }
 
 /** Which results are read. */
-export interface ReadResultsOptions extends PhotoSelection {
-  /** Reads one recipe only. Default: all, one after the other for each photo. */
-  readonly recipeHash?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
+export interface ReadResultsOptions extends EntriesOptions {}
 
 /** Results come with all their objects and masks. */
 const resultsPerPage = 100;
@@ -109,65 +106,6 @@ export async function* readFailures(
       const reason = reasonOf(row)!;
       if (code === undefined || reason.code === code) yield { source, recipeHash, reason };
     }
-  }
-}
-
-const noCopy = sql<string | null>`null`;
-
-interface EntryPagesOptions extends ReadResultsOptions {
-  readonly state: "done" | "failed";
-  readonly photosPerPage: number;
-}
-
-/**
- * Reads a page of photos, then their entries. In one query, the databases would sort all entries
- * for each page.
- */
-async function* entryPages(
-  ledger: Ledger,
-  { state, photosPerPage, recipeHash, signal, under }: EntryPagesOptions,
-) {
-  for (let after = ""; ; ) {
-    signal?.throwIfAborted();
-    const photos = await ledger.read((db) =>
-      db
-        .selectFrom("photo")
-        .select(["id", "source"])
-        .where("source", ">", after)
-        .$if(under !== undefined, (query) => query.where(isUnder("source", under!)))
-        .orderBy("source")
-        .limit(photosPerPage)
-        .execute(),
-    );
-    if (photos.length === 0) return;
-    const sources = new Map(photos.map(({ id, source }) => [id, source]));
-    const entries = await ledger.read((db) =>
-      db
-        .selectFrom("entry")
-        .innerJoin("recipe", "recipe.id", "entry.recipe_id")
-        .innerJoin("photo", "photo.id", "entry.photo_id")
-        // Looking for copies is for results only.
-        .select((state === "done" ? duplicateOf({ under }) : noCopy).as("duplicate_of"))
-        .select([
-          "entry.photo_id",
-          "entry.result_id",
-          "entry.reason_code",
-          "entry.reason_message",
-          "recipe.hash",
-        ])
-        .where("entry.photo_id", "in", [...sources.keys()])
-        .where("entry.state", "=", state)
-        .$if(recipeHash !== undefined, (query) => query.where("recipe.hash", "=", recipeHash!))
-        .orderBy("entry.recipe_id")
-        .execute(),
-    );
-    const entriesByPhoto = Map.groupBy(entries, ({ photo_id }) => photo_id);
-    const page = [...sources].flatMap(([id, source]) =>
-      (entriesByPhoto.get(id) ?? []).map((entry) => ({ source, ...entry })),
-    );
-    if (page.length > 0) yield page;
-    if (photos.length < photosPerPage) return;
-    after = photos.at(-1)!.source;
   }
 }
 

@@ -1,0 +1,69 @@
+import { sql } from "kysely";
+import type { Ledger } from "../ledger.ts";
+import { duplicateOf, isUnder, type PhotoSelection } from "../photos/selection.ts";
+
+const noCopy = sql<string | null>`null`;
+
+/** Which photos are read, under which recipes. */
+export interface EntriesOptions extends PhotoSelection {
+  /** Reads one recipe only. Default: all, one after the other for each photo. */
+  readonly recipeHash?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface EntryPagesOptions extends EntriesOptions {
+  readonly state: "done" | "failed";
+  readonly photosPerPage: number;
+}
+
+/**
+ * Reads a page of photos, then their entries. In one query, the databases would sort all entries
+ * for each page.
+ */
+export async function* entryPages(
+  ledger: Ledger,
+  { state, photosPerPage, recipeHash, signal, under }: EntryPagesOptions,
+) {
+  for (let after = ""; ; ) {
+    signal?.throwIfAborted();
+    const photos = await ledger.read((db) =>
+      db
+        .selectFrom("photo")
+        .select(["id", "source"])
+        .where("source", ">", after)
+        .$if(under !== undefined, (query) => query.where(isUnder("source", under!)))
+        .orderBy("source")
+        .limit(photosPerPage)
+        .execute(),
+    );
+    if (photos.length === 0) return;
+    const sources = new Map(photos.map(({ id, source }) => [id, source]));
+    const entries = await ledger.read((db) =>
+      db
+        .selectFrom("entry")
+        .innerJoin("recipe", "recipe.id", "entry.recipe_id")
+        .innerJoin("photo", "photo.id", "entry.photo_id")
+        // Looking for copies is for results only.
+        .select((state === "done" ? duplicateOf({ under }) : noCopy).as("duplicate_of"))
+        .select([
+          "entry.photo_id",
+          "entry.result_id",
+          "entry.reason_code",
+          "entry.reason_message",
+          "recipe.hash",
+        ])
+        .where("entry.photo_id", "in", [...sources.keys()])
+        .where("entry.state", "=", state)
+        .$if(recipeHash !== undefined, (query) => query.where("recipe.hash", "=", recipeHash!))
+        .orderBy("entry.recipe_id")
+        .execute(),
+    );
+    const entriesByPhoto = Map.groupBy(entries, ({ photo_id }) => photo_id);
+    const page = [...sources].flatMap(([id, source]) =>
+      (entriesByPhoto.get(id) ?? []).map((entry) => ({ source, ...entry })),
+    );
+    if (page.length > 0) yield page;
+    if (photos.length < photosPerPage) return;
+    after = photos.at(-1)!.source;
+  }
+}
