@@ -81,6 +81,21 @@ export const errorCodes = {
     retryable: false,
     summary: "The model does another task than the one that was asked for.",
   },
+  MODEL_NOT_QUANTIZABLE: {
+    blames: "model",
+    retryable: false,
+    summary: "The network is not one of float32, or has nothing that could be int8.",
+  },
+  CALIBRATION_UNFIT: {
+    blames: "caller",
+    retryable: false,
+    summary: "The calibration is of another network, or is damaged.",
+  },
+  PRECISION_REFUSED: {
+    blames: "model",
+    retryable: false,
+    summary: "The network in int8 does not count as it does in float32.",
+  },
   MODEL_NAME_UNKNOWN: {
     blames: "caller",
     retryable: false,

@@ -2,10 +2,10 @@ import { OrangeryError } from "../errors.ts";
 import type { OnnxDataType } from "./onnx-data-type.ts";
 import type { OnnxTensor } from "./onnx-nodes.ts";
 
-type Elements = Float32Array | Float16Array | BigInt64Array | Int32Array | Uint8Array;
+type Elements = Float32Array | Float16Array | BigInt64Array | Int32Array | Uint8Array | Int8Array;
 
 /**
- * Creates a float32, float16, int64, int32 or uint8 tensor over `elements`, which are not copied.
+ * Creates a float32, float16, int64, int32, uint8 or int8 tensor over `elements`, which are not copied.
  *
  * @throws `INVALID_ARGUMENT` when their number is not the product of `dims`
  */
@@ -31,6 +31,12 @@ export function createWeights(
   });
 }
 
+/** Returns the elements of a float32 tensor, copied only where their bytes are not aligned. */
+export function floatsOf({ rawData }: Pick<OnnxTensor, "rawData">): Float32Array {
+  const bytes = rawData.byteOffset % 4 === 0 ? rawData : Uint8Array.from(rawData);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
+}
+
 /** Returns the number of elements of a tensor of these sizes; 1 for a scalar. */
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
@@ -40,5 +46,6 @@ function elementTypeOf(elements: Elements): OnnxDataType {
   if (elements instanceof Float32Array) return "float32";
   if (elements instanceof Float16Array) return "float16";
   if (elements instanceof BigInt64Array) return "int64";
-  return elements instanceof Int32Array ? "int32" : "uint8";
+  if (elements instanceof Int32Array) return "int32";
+  return elements instanceof Int8Array ? "int8" : "uint8";
 }

@@ -91,7 +91,7 @@ function readTensor(tensor: WireMessage): InitializerView {
   };
 }
 
-function readValueInfo(value: WireMessage): ValueInfo {
+export function readValueInfo(value: WireMessage): ValueInfo {
   const tensorType = value.message(2).message(1);
   return {
     name: value.text(1),

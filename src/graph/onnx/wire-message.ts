@@ -9,6 +9,7 @@ const decoder = new TextDecoder();
 export class WireMessage {
   readonly #chunks = new Map<number, Uint8Array[]>();
   readonly #numbers = new Map<number, number[]>();
+  readonly #floats = new Map<number, number[]>();
 
   constructor(bytes: Uint8Array) {
     const reader = new BinaryReader(bytes);
@@ -16,6 +17,7 @@ export class WireMessage {
       const [field, wireType] = reader.tag();
       if (wireType === WireType.LengthDelimited) append(this.#chunks, field, reader.bytes());
       else if (wireType === WireType.Varint) append(this.#numbers, field, Number(reader.int64()));
+      else if (wireType === WireType.Bit32) append(this.#floats, field, reader.float());
       else reader.skip(wireType, field);
     }
   }
@@ -32,6 +34,12 @@ export class WireMessage {
   integers(field: number): number[] {
     const packed = (this.#chunks.get(field) ?? []).flatMap(unpack);
     return [...(this.#numbers.get(field) ?? []), ...packed];
+  }
+
+  /** Returns a repeated float, which some writers pack. */
+  floats(field: number): number[] {
+    const packed = (this.#chunks.get(field) ?? []).flatMap(unpackFloats);
+    return [...(this.#floats.get(field) ?? []), ...packed];
   }
 
   bytes(field: number): Uint8Array | undefined {
@@ -71,4 +79,9 @@ function unpack(chunk: Uint8Array): number[] {
   const values: number[] = [];
   while (reader.pos < reader.len) values.push(Number(reader.int64()));
   return values;
+}
+
+function unpackFloats(chunk: Uint8Array): number[] {
+  const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  return Array.from({ length: chunk.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
 }

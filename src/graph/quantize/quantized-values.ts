@@ -1,0 +1,90 @@
+import type { OnnxGraph, OnnxNode } from "../onnx-nodes.ts";
+import { floatsOf } from "../tensor.ts";
+
+/**
+ * Operators that ONNX Runtime runs on bytes. Those that keep their range only move or choose
+ * elements, so that their output has the range of their input.
+ */
+const operators: { readonly [opType in string]?: { readonly keepsRange: boolean } } = {
+  Conv: { keepsRange: false },
+  Sigmoid: { keepsRange: false },
+  LeakyRelu: { keepsRange: false },
+  Mul: { keepsRange: false },
+  Add: { keepsRange: false },
+  Concat: { keepsRange: false },
+  AveragePool: { keepsRange: false },
+  MaxPool: { keepsRange: true },
+  Resize: { keepsRange: true },
+  Split: { keepsRange: true },
+};
+
+/** The values of a network that are to be bytes. */
+export interface QuantizedValues {
+  /** The nodes that read and write bytes. */
+  readonly nodes: ReadonlySet<OnnxNode>;
+  /**
+   * The values that are bytes, each with the value whose range it has: itself, or the one that it
+   * was moved or chosen from. In the order in which the network computes them.
+   */
+  readonly rangeOf: ReadonlyMap<string, string>;
+}
+
+/**
+ * Chooses the values of a YOLO network that can be bytes: the convolutions and what stands between
+ * them. The decoding of the head stays in float32, since a rounded box is off by hundreds of pixels
+ * (measured: 480). Attention does too: only its convolutions are chosen.
+ */
+export function chooseQuantizedValues(graph: OnnxGraph): QuantizedValues {
+  const decoding = findDecoding(graph);
+  const weights = new Set(
+    graph.initializers.flatMap(({ name, elementType }) => (elementType === "float32" ? name : [])),
+  );
+  const nodes = new Set<OnnxNode>();
+  const rangeOf = new Map<string, string>();
+  for (const node of graph.nodes) {
+    const operator = operators[node.opType];
+    if (operator === undefined || decoding.has(node)) continue;
+    const activations = activationsOf(node);
+    if (node.opType === "Conv") {
+      if (!node.inputs.slice(1).every((name) => name === "" || weights.has(name))) continue;
+      // A convolution pays for the rounding of its input; nothing else does.
+      for (const name of activations) if (!rangeOf.has(name)) rangeOf.set(name, name);
+    } else if (!activations.every((name) => rangeOf.has(name))) {
+      continue;
+    }
+    nodes.add(node);
+    const [first = ""] = activations;
+    for (const name of node.outputs) {
+      rangeOf.set(name, operator.keepsRange ? rangeOf.get(first)! : name);
+    }
+  }
+  return { nodes, rangeOf };
+}
+
+/** The inputs of a node that are activations; the others are weights, sizes and scales. */
+function activationsOf({ opType, inputs }: OnnxNode): readonly string[] {
+  return ["Conv", "Resize", "Split"].includes(opType) ? inputs.slice(0, 1) : inputs;
+}
+
+/** Finds all nodes between the outputs and the convolutions with learned weights next to them. */
+function findDecoding({ nodes, initializers, outputs }: OnnxGraph): ReadonlySet<OnnxNode> {
+  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+  const weights = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+  const decoding = new Set<OnnxNode>();
+  const open = outputs.map(({ name }) => name);
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const node = producers.get(name);
+    if (node === undefined || decoding.has(node) || isLearned(node)) continue;
+    decoding.add(node);
+    open.push(...node.inputs);
+  }
+  return decoding;
+
+  /** The convolution of a distribution's mean has the weights 0, 1, 2 … 15. */
+  function isLearned({ opType, inputs: [, weightName = ""] }: OnnxNode): boolean {
+    if (opType !== "Conv") return false;
+    const weight = weights.get(weightName);
+    if (weight?.elementType !== "float32" || weight.dims[0] !== 1) return true;
+    return !floatsOf(weight).every((value, index) => value === index);
+  }
+}
