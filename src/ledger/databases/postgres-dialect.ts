@@ -52,6 +52,8 @@ async function importPg(): Promise<typeof import("pg")> {
 
 export const postgresMigrationDialect: MigrationDialect = {
   idType: "bigserial",
+  rowKeyType: "bigint",
+  bytesType: "bytea",
   keyTextType: sql`text collate "C"`,
   json: (text) => sql`${text}::json`,
   jsonItems: (text, alias) => sql`json_array_elements(${text}::json) as ${alias}`,

@@ -65,6 +65,8 @@ function adapt(sqlite: DatabaseSync): SqliteDatabase {
 
 export const sqliteMigrationDialect: MigrationDialect = {
   idType: "integer",
+  rowKeyType: "integer",
+  bytesType: "blob",
   keyTextType: "text",
   json: (text) => text,
   jsonItems: (text, alias) => sql`json_each(${text}) as ${alias}`,

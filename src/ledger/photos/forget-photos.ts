@@ -20,6 +20,15 @@ export interface ForgottenPhotos {
   readonly examples: readonly string[];
 }
 
+/** Those whose rows belong to a result. */
+const resultTables = [
+  "picture",
+  "result_count",
+  "result_region",
+  "result_objects",
+  "result_scores",
+  "result_uncounted",
+] as const;
 /** Photos that one transaction removes. */
 const photosAtOnce = 500;
 const exampleCount = 10;
@@ -116,7 +125,7 @@ async function removePhotos(
     .execute();
   const resultIds = unused.map(({ id }) => id);
   if (resultIds.length === 0) return 0;
-  for (const table of ["picture", "result_count", "result_region", "result_objects"] as const) {
+  for (const table of resultTables) {
     await transaction.deleteFrom(table).where("result_id", "in", resultIds).execute();
   }
   await transaction.deleteFrom("result").where("id", "in", resultIds).execute();

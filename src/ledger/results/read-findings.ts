@@ -4,7 +4,7 @@ import type { Region } from "../../vision/region.ts";
 import { fromCocoCounts } from "../coco-counts.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import type { Findings, ObjectCount } from "./result-rows.ts";
-import { fromStoredObjects } from "./stored-objects.ts";
+import { fromStoredObjects, type PlacedObjects } from "./stored-objects.ts";
 
 /** Reads what was found on one photo. */
 export async function readFindings(db: Kysely<LedgerTables>, resultId: number): Promise<Findings> {
@@ -50,6 +50,22 @@ export async function readManyFindings(
       return [id, { objects, objectRegions, regions }];
     }),
   );
+}
+
+/** Reads the objects that are recorded and not counted, by result; none for most results. */
+export async function readManyUncounted(
+  db: Kysely<LedgerTables>,
+  resultIds: readonly number[],
+): Promise<ReadonlyMap<number, PlacedObjects>> {
+  const rows = await db
+    .selectFrom("result_uncounted")
+    .innerJoin("result_objects", "result_objects.result_id", "result_uncounted.result_id")
+    .innerJoin("class_names", "class_names.id", "result_objects.class_names_id")
+    .select(["result_uncounted.result_id", "class_names.names"])
+    .select(["result_uncounted.objects", "result_uncounted.masks"])
+    .where("result_uncounted.result_id", "in", resultIds)
+    .execute();
+  return new Map(rows.map(({ result_id, ...stored }) => [result_id, fromStoredObjects(stored)]));
 }
 
 /** Reads the counts of objects by region and name, by result. */

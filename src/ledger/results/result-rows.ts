@@ -5,8 +5,9 @@ import type { Region } from "../../vision/region.ts";
 import { toCocoCounts } from "../coco-counts.ts";
 import { inStatements, insertRows } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { packScores } from "./scores/packed-scores.ts";
 import type { SharedRows } from "./shared-rows.ts";
-import { toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
+import { type PlacedObjects, toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
 
 /** How many objects of one name there are on the whole photo (region 0) or in one region (1…n). */
 export interface ObjectCount {
@@ -36,6 +37,11 @@ export interface PhotoResult extends Findings {
   /** Why it is not the device that was asked for. */
   readonly fallbackReason?: string | undefined;
   readonly timingsMs: { readonly [step: string]: number };
+  /**
+   * Objects that are recorded for questions about thresholds, and that are not counted: those below
+   * the counting threshold where the recipe records from a lower one. Best score first.
+   */
+  readonly uncounted?: PlacedObjects | undefined;
   /** Zeros may be left out. */
   readonly counts: readonly ObjectCount[];
   /** Inferences of the detector: 1 without slicing. */
@@ -143,6 +149,20 @@ async function insertFindings(
   );
   await insertRows(
     transaction,
+    "result_scores",
+    results.map((result) => ({ result_id: result.resultId, scores: scoresOf(result) })),
+  );
+  await insertRows(
+    transaction,
+    "result_uncounted",
+    results.flatMap(({ resultId, uncounted }) => {
+      if (uncounted === undefined || uncounted.objects.length === 0) return [];
+      const { objects, masks } = toStoredObjects(uncounted);
+      return [{ result_id: resultId, objects, masks }];
+    }),
+  );
+  await insertRows(
+    transaction,
     "result_region",
     results.flatMap(({ resultId, regions = [] }) =>
       regions.map((region) => ({ result_id: resultId, ...toRegionRow(region) })),
@@ -154,6 +174,18 @@ async function insertFindings(
     results.flatMap(({ resultId, counts }) =>
       counts.map(({ region, name, count }) => ({ result_id: resultId, region, name, count })),
     ),
+  );
+}
+
+/** Packs the scores of all objects that are recorded. */
+function scoresOf({ objects, objectRegions, uncounted }: PhotoResult): Uint8Array {
+  if (uncounted === undefined) return packScores(objects, objectRegions);
+  return packScores(
+    {
+      classIds: [...objects.classIds, ...uncounted.objects.classIds],
+      scores: [...objects.scores, ...uncounted.objects.scores],
+    },
+    objectRegions && [...objectRegions, ...(uncounted.objectRegions ?? [])],
   );
 }
 

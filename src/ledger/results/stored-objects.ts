@@ -2,6 +2,7 @@ import { OrangeryError } from "../../errors.ts";
 import { Detections } from "../../vision/detections.ts";
 import { Mask } from "../../vision/masks/mask.ts";
 import { fromCocoCounts, toCocoCounts } from "../coco-counts.ts";
+import { packScores } from "./scores/packed-scores.ts";
 
 /** Objects and where they are, with their class names. */
 export interface PlacedObjects {
@@ -62,7 +63,7 @@ export function toStoredObjects({ objects, objectRegions }: PlacedObjects): Stor
  * @throws `LEDGER_UNREADABLE` for other contents
  */
 export function fromStoredObjects(stored: StoredObjects): PlacedObjects {
-  try {
+  return parse(() => {
     const names: string[] = JSON.parse(stored.names);
     const rows: StoredObject[] = JSON.parse(stored.objects);
     const masks: { size: [number, number]; counts: string }[] | null = JSON.parse(
@@ -83,6 +84,13 @@ export function fromStoredObjects(stored: StoredObjects): PlacedObjects {
       objects,
       objectRegions: isPlaced ? Int32Array.from(rows, (row) => row[6]!) : undefined,
     };
+  });
+}
+
+/** @throws `LEDGER_UNREADABLE` for other contents */
+function parse<T>(read: () => T): T {
+  try {
+    return read();
   } catch (cause) {
     throw new OrangeryError(
       "LEDGER_UNREADABLE",
@@ -91,6 +99,15 @@ export function fromStoredObjects(stored: StoredObjects): PlacedObjects {
       { cause },
     );
   }
+}
+
+/** Packs the scores of stored objects, of a version that did not pack them. */
+export function packStoredObjects(objects: string): Uint8Array {
+  const rows: StoredObject[] = parse(() => JSON.parse(objects));
+  return packScores(
+    { classIds: rows.map(([classId]) => classId), scores: rows.map(([, score]) => score) },
+    rows.map((row) => row[6] ?? 0),
+  );
 }
 
 type StoredObject = [

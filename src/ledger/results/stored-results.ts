@@ -9,8 +9,12 @@ import {
   type FailedPhotosOptions,
   readFirstFailedPhotos,
 } from "./failed-photos.ts";
-import { readManyCounts, readManyFindings } from "./read-findings.ts";
-import type { PhotoResult } from "./result-rows.ts";
+import { readCountedScores, readPackedScores } from "./read-counts.ts";
+import { readManyCounts, readManyFindings, readManyUncounted } from "./read-findings.ts";
+import type { Findings, PhotoResult } from "./result-rows.ts";
+import { countPacked } from "./scores/count-packed.ts";
+import type { CountedScores, CountQuestion } from "./scores/count-question.ts";
+import { type RecordedObjects, selectCounted } from "./scores/select-counted.ts";
 
 /** What was found on one photo. Photos of identical bytes share a result, and `id`. */
 export interface StoredResult extends PhotoResult {
@@ -27,7 +31,10 @@ export interface StoredResult extends PhotoResult {
 }
 
 /** Which results are read. */
-export interface ReadResultsOptions extends EntriesOptions {}
+export interface ReadResultsOptions extends EntriesOptions {
+  /** Which of the recorded objects count: the others are left out. Default: as recipes count. */
+  readonly question?: CountQuestion | undefined;
+}
 
 /** Results come with all their objects and masks. */
 const resultsPerPage = 100;
@@ -39,18 +46,22 @@ const fewFailures = 10_000;
  * Reads the results by photo, in the order of the bytes of their sources. They are read in pages,
  * so any number takes bounded memory. Results that are recorded meanwhile may be among them, always
  * whole.
+ *
+ * @throws `INVALID_ARGUMENT` for a question that what is recorded has no answer to
  */
 export async function* readResults(
   ledger: Ledger,
   options: ReadResultsOptions = {},
 ): AsyncGenerator<StoredResult> {
+  const { question } = options;
+  const counted = question && (await readCountedScores(ledger, options));
   for await (const entries of entryPages(ledger, {
     ...options,
     state: "done",
     photosPerPage: resultsPerPage,
   })) {
     const ids = [...new Set(entries.map(({ result_id }) => result_id!))];
-    const { results, findings, counts } = await ledger.read(async (db) => ({
+    const { results, findings, counts, uncounted, packed } = await ledger.read(async (db) => ({
       results: await db
         .selectFrom("result")
         .innerJoin("placement", "placement.id", "result.placement_id")
@@ -60,6 +71,8 @@ export async function* readResults(
         .execute(),
       findings: await readManyFindings(db, ids),
       counts: await readManyCounts(db, ids),
+      uncounted: counted && (await readManyUncounted(db, ids)),
+      packed: counted && (await readPackedScores(db, ids)),
     }));
     const resultById = new Map(results.map((result) => [result.id, result]));
     for (const { source, hash: recipeHash, result_id, duplicate_of } of entries) {
@@ -79,11 +92,29 @@ export async function* readResults(
         timingsMs: JSON.parse(result.timings_ms),
         sliceCount: result.slice_count,
         warnings: JSON.parse(result.warnings),
-        ...findings.get(result.id)!,
-        counts: counts.get(result.id) ?? [],
+        ...(packed === undefined
+          ? { ...findings.get(result.id)!, counts: counts.get(result.id) ?? [] }
+          : countFindings(findings.get(result.id)!, {
+              uncounted: uncounted?.get(result.id),
+              packed: packed.get(result.id)!,
+              counted: counted!.get(recipeHash)!,
+            })),
       };
     }
   }
+}
+
+interface CountFindingsOptions extends Pick<RecordedObjects, "uncounted" | "packed"> {
+  readonly counted: CountedScores;
+}
+
+/** Selects and counts what counts of the objects of a photo. */
+function countFindings(
+  { regions, ...objects }: Findings,
+  { counted, packed, uncounted }: CountFindingsOptions,
+): Findings & Pick<StoredResult, "counts"> {
+  const { counts } = countPacked(packed, { counted, regionCount: regions?.length });
+  return { ...selectCounted({ ...objects, uncounted, packed }, counted), regions, counts };
 }
 
 /** Reads the photos without a result, in the same order, in pages. */

@@ -4,6 +4,9 @@ import type { Kysely, RawBuilder } from "kysely";
 export interface MigrationDialect {
   /** The type of a counted key. */
   readonly idType: "integer" | "bigserial";
+  /** The type of a key that comes from another table, and by which rows are ordered. */
+  readonly rowKeyType: "integer" | "bigint";
+  readonly bytesType: "blob" | "bytea";
   /**
    * The type of texts by which rows are ordered: by their bytes, whatever the database's language.
    */

@@ -5,6 +5,7 @@ import { addRegions } from "./migration-2-regions.ts";
 import { createFirstViews } from "./migration-3-views.ts";
 import { renameJobsToEntries } from "./migration-4-entries.ts";
 import { nameRecipes } from "./migration-5-names.ts";
+import { addScores } from "./migration-6-scores.ts";
 import { createViews, dropViews } from "./views.ts";
 
 /**
@@ -17,6 +18,7 @@ const migrations: readonly Migration[] = [
   createFirstViews,
   renameJobsToEntries,
   nameRecipes,
+  addScores,
 ];
 
 /** The version of a database is the number of steps it has been through. */

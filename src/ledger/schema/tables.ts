@@ -15,6 +15,8 @@ export interface LedgerTables {
   result: ResultTable;
   class_names: ClassNamesTable;
   result_objects: ResultObjectsTable;
+  result_scores: ResultScoresTable;
+  result_uncounted: ResultUncountedTable;
   result_region: ResultRegionTable;
   result_count: ResultCountTable;
   picture: PictureTable;
@@ -131,6 +133,21 @@ interface ClassNamesTable {
 interface ResultObjectsTable {
   result_id: WrittenOnce<Integer>;
   class_names_id: WrittenOnce<Integer>;
+  objects: WrittenOnce<string>;
+  masks: WrittenOnce<string | null>;
+}
+
+/** None for results of before version 6. */
+interface ResultScoresTable {
+  result_id: WrittenOnce<Integer>;
+  /** As `packScores` packs them: of the counted objects and of the others. */
+  scores: WrittenOnce<Uint8Array>;
+}
+
+/** Objects below the counting threshold; a row only where there are any. */
+interface ResultUncountedTable {
+  result_id: WrittenOnce<Integer>;
+  /** As in `result_objects`. */
   objects: WrittenOnce<string>;
   masks: WrittenOnce<string | null>;
 }
