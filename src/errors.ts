@@ -181,6 +181,27 @@ export const errorCodes = {
     summary: "Inference or counting failed three times on this photo.",
   },
 
+  REGIONS_NOT_FOUND: {
+    blames: "caller",
+    retryable: false,
+    summary: "The file with regions does not exist, cannot be read, or has other regions.",
+  },
+  REGIONS_INVALID: {
+    blames: "caller",
+    retryable: false,
+    summary: "The file with regions has something that is no region.",
+  },
+  REGIONS_MISSING: {
+    blames: "photo",
+    retryable: false,
+    summary: "The file with regions does not name the photo.",
+  },
+  REGIONS_DO_NOT_FIT: {
+    blames: "photo",
+    retryable: false,
+    summary: "The regions are of a photo of another size, or lie beyond its edges.",
+  },
+
   TASK_INTERRUPTED: {
     blames: "caller",
     retryable: true,

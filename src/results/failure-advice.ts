@@ -11,6 +11,8 @@ const advice: { readonly [code in ErrorCode]?: string } = {
   PHOTO_CRASHED_WORKER: "Check the photo, and run with --retry when the cause is fixed.",
   JOB_CRASHED_WORKER: "Look at the photo and at the memory of the machine, then try again.",
   JOB_DATA_INVALID: "Drop the job, and add it again with data that fit.",
+  REGIONS_MISSING: "Add the photo to the file with regions, or leave it out.",
+  REGIONS_DO_NOT_FIT: "Draw the regions on the upright photo as it is now.",
   PHOTO_FAILED: "Run with --retry; if it fails again, the message says where to look.",
 };
 

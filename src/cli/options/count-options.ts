@@ -1,6 +1,6 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { CountOptions } from "../../pipeline/recipe/count-recipe.ts";
-import { modelFromCaller } from "./caller-paths.ts";
+import { fromCaller, modelFromCaller } from "./caller-paths.ts";
 import {
   addDetectionOptions,
   type DetectionArguments,
@@ -14,6 +14,7 @@ import { addSlicingOptions, readSlicing, type SlicingArguments } from "./slicing
 export interface CountArguments extends DetectionArguments, SlicingArguments, SampleArguments {
   readonly detect: string;
   readonly segment?: string;
+  readonly regions?: string;
   readonly segmentConfidence: number;
   readonly segmentImageSize?: number | [number, number];
   readonly recipeName?: string;
@@ -28,6 +29,12 @@ export function addModelOptions(command: Command): Command {
     .option(
       "--segment <model>",
       "finds the regions to count in: a .pt or ONNX file, or sample:beds",
+    )
+    .addOption(
+      new Option(
+        "--regions <file>",
+        "the regions to count in, as GeoJSON in pixels, COCO, CVAT's XML or Label Studio's JSON",
+      ).conflicts("segment"),
     );
 }
 
@@ -61,6 +68,7 @@ export function readCountOptions(command: Command, options: CountArguments): Cou
             file: modelFromCaller(segment),
             options: { confidence: segmentConfidence, imageSize: segmentImageSize },
           },
+    regions: options.regions === undefined ? undefined : { file: fromCaller(options.regions) },
     slicing,
     samples: readSampleOptions(options),
     name: options.recipeName,

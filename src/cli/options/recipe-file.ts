@@ -6,6 +6,7 @@ import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { CountOptions, JobModel, ModelRole } from "../../pipeline/recipe/count-recipe.ts";
 import { ModelFinder } from "../../pipeline/recipe/model-finder.ts";
 import { parseRecipe, type ReadRecipe } from "../../pipeline/recipe/recipe-document.ts";
+import { findRegions } from "../../pipeline/regions/find-regions.ts";
 import { displayPath, fromCaller, photoFromCaller } from "./caller-paths.ts";
 
 /**
@@ -29,8 +30,13 @@ export async function readRecipeFile(path: string): Promise<ReadRecipe> {
     file: isPlace(model) ? model : resolve(dirname(file), model),
     ...(options && { options }),
   });
-  const { detect, segment } = recipe.count;
-  const count = { ...recipe.count, detect: below(detect), segment: segment && below(segment) };
+  const { detect, segment, regions } = recipe.count;
+  const count = {
+    ...recipe.count,
+    detect: below(detect),
+    segment: segment && below(segment),
+    regions: regions && below(regions),
+  };
   return { ...recipe, count };
 }
 
@@ -43,21 +49,24 @@ function isPlace(model: string): boolean {
  * Returns the options of a recipe with its models' files as they are found here: where the recipe
  * says, or in one of the places.
  *
- * @throws `MODEL_NOT_FOUND`
+ * @throws `MODEL_NOT_FOUND`, `REGIONS_NOT_FOUND`
  */
 export async function findRecipeModels(
   { count, sha256 }: ReadRecipe,
   places: readonly string[] | undefined,
 ): Promise<CountOptions> {
   using reader = new PhotoReader();
-  const finder = new ModelFinder({ places: places?.map(photoFromCaller), reader });
+  const options = { places: places?.map(photoFromCaller), reader };
+  const finder = new ModelFinder(options);
   const find = async (role: ModelRole, model: JobModel): Promise<JobModel> => ({
     ...model,
     file: await finder.find({ file: model.file, sha256: sha256[role]! }),
   });
+  const regions = count.regions && { ...count.regions, sha256: sha256.regions! };
   return {
     ...count,
     detect: await find("detect", count.detect),
     segment: count.segment && (await find("segment", count.segment)),
+    regions: regions && { file: (await findRegions(regions, options)).file },
   };
 }

@@ -10,6 +10,7 @@ import { goneFiles } from "../../pipeline/photos/gone-files.ts";
 import { photoFailureOf } from "../../pipeline/photos/photo-failure.ts";
 import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/recipe/count-recipe.ts";
+import type { OwnRegions } from "../../pipeline/regions/own-regions.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import { ModelTask, type ModelTaskOptions } from "../../tasks/model-task.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
@@ -18,10 +19,12 @@ import { reportSlices } from "./slice-progress.ts";
 
 export interface CountPhotoOptions
   extends ModelTaskOptions,
-    Pick<PhotoPipelineOptions, "maxPixels"> {
+    Pick<PhotoPipelineOptions, "maxPixels" | "location"> {
   readonly count: CountOptions;
   /** The names that `cache` has the models by. Default: `detect` and `segment`. */
   readonly modelNames?: { readonly [role in ModelRole]?: string | undefined } | undefined;
+  /** The regions that `count` names, as they were read. */
+  readonly regions?: OwnRegions | undefined;
   /** The hashes of the models' contents; results of other contents are never recorded. */
   readonly sha256: CountRecipe["sha256"];
   /** Where results go, under the recipe that `count` makes. */
@@ -99,7 +102,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     const key = `${photo.contentSha256} ${store.recipe.hash}`;
     const resume = partialWork && { partialWork, key };
     const onSlices = reportSlices(progress);
-    const result = await countable.count({ signal, onSlices, resume });
+    const result = await countable.count({ source: photo.source, signal, onSlices, resume });
     timings(result.timingsMs);
     await writer.record({ ...photo, result }, { signal });
     return { outcome: "counted", objects: result.objects.length };
@@ -108,13 +111,13 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
   /** Identifies a photo by its contents, which it may have had elsewhere before. */
   async #identify(
     payload: PhotoJobData,
-    { sha256: contentSha256, sizeBytes, mtimeUs }: PhotoContent,
+    { sha256: contentSha256, sizeBytes, mtimeUs, capture }: PhotoContent,
     signal: AbortSignal,
   ): Promise<ReadPhotoState> {
     const { source } = toPhotoIdentity(payload);
     const others = await this.#options.store.otherSources({ source, contentSha256 }, { signal });
     const movedFrom = await goneFiles(others);
-    const photo = { source, contentSha256, sizeBytes, mtimeUs, movedFrom };
+    const photo = { source, contentSha256, sizeBytes, mtimeUs, capture, movedFrom };
     this.#photos.set(payload, photo);
     return photo;
   }
@@ -141,7 +144,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
 
   /** Of the models that this execution leases. */
   async #pipeline(): Promise<PhotoPipeline> {
-    const { count, maxPixels } = this.#options;
+    const { count, maxPixels, location } = this.#options;
     const segment = count.segment && (await this.#verifiedModel("segment"));
     const detect = await this.#verifiedModel("detect");
     const use = (role: ModelRole, model: YoloModel): ModelUse => ({
@@ -151,9 +154,11 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     return new PhotoPipeline({
       detect: use("detect", detect),
       segment: segment && use("segment", segment),
+      regions: this.#options.regions,
       slicing: count.slicing,
       samples: count.samples,
       maxPixels,
+      location,
     });
   }
 

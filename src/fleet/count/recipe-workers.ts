@@ -51,7 +51,11 @@ interface LeftRecipe {
 }
 
 /** What a recipe has that its models do not take is found when they are loaded. */
-const faultsOfRecipes: ReadonlySet<ErrorCode> = new Set(["RECIPE_INVALID", "INVALID_ARGUMENT"]);
+const faultsOfRecipes: ReadonlySet<ErrorCode> = new Set([
+  "RECIPE_INVALID",
+  "INVALID_ARGUMENT",
+  "REGIONS_NOT_FOUND",
+]);
 
 /** The results that are open. */
 interface OpenResults extends QueueResults {

@@ -10,6 +10,7 @@ import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { CountOptions, JobModel, ModelRole } from "../../pipeline/recipe/count-recipe.ts";
 import type { ModelFinder } from "../../pipeline/recipe/model-finder.ts";
 import { readRecipe } from "../../pipeline/recipe/recipe-document.ts";
+import { findRegions } from "../../pipeline/regions/find-regions.ts";
 import type { LabelledQueuePlace } from "../queue/redis-connection.ts";
 import type { QueuedRecipe } from "../recipes/queue-catalogue.ts";
 import { FleetWorker } from "../worker/fleet-worker.ts";
@@ -48,7 +49,8 @@ const maxDelayMs = 1;
  * Finds the models of a recipe, loads them, does a run with each, and makes a worker for its jobs,
  * which takes none before it is started.
  *
- * @throws `RECIPE_INVALID`, `MODEL_…`, `DEVICE_UNAVAILABLE`, `LEDGER_…`, `QUEUE_…`
+ * @throws `RECIPE_INVALID`, `MODEL_…`, `REGIONS_NOT_FOUND`, `DEVICE_UNAVAILABLE`, `LEDGER_…`,
+ *   `QUEUE_…`
  */
 export async function serveRecipe(
   { hash, name, document }: QueuedRecipe,
@@ -58,18 +60,23 @@ export async function serveRecipe(
   const { recipe, sha256, count } = readRecipe(document, `Recipe ${name}`);
   if (recipe.hash !== hash) throw otherHash(name, hash, recipe.hash);
   const modelNames = await addModels(count, { ...options, sha256 });
+  const wanted = count.regions && { ...count.regions, sha256: sha256.regions! };
+  const places = settings.models;
+  const regions = wanted && (await findRegions(wanted, { places, reader: photos, signal }));
   const store = await ResultStore.open(ledger, recipe, { signal });
   const writer = new ResultWriter(store, { maxDelayMs });
-  const { maxPixels } = settings;
+  const { maxPixels, location } = settings;
   const task = new CountPhoto({
     ...options,
     count,
     sha256,
+    regions,
     modelNames,
     store,
     writer,
     photos,
     maxPixels,
+    location,
     onModelLost,
   });
   const checked = checkWorkerOptions<PhotoJobData>({ ...options, parse: parsePhotoJobData });

@@ -5,6 +5,7 @@ import { Detections } from "../../vision/detections.ts";
 import { exposureWarnings } from "../../vision/photo/exposure.ts";
 import type { OpenPhoto, Pixels } from "../../vision/photo/open-photo.ts";
 import type { Region } from "../../vision/region.ts";
+import type { OwnRegions } from "../regions/own-regions.ts";
 import { countInRegions, findPlaces } from "./count-objects.ts";
 import { type ModelUse, type PhotoModel, workMs } from "./model-use.ts";
 import { segmentPhoto } from "./segment-photo.ts";
@@ -16,11 +17,17 @@ import type { Slicing } from "./slicing.ts";
 export interface CountingModels {
   readonly detect: ModelUse;
   readonly segment?: ModelUse | undefined;
+  readonly regions?: OwnRegions | undefined;
   readonly slicing?: Slicing | undefined;
 }
 
 /** How one photo is processed. */
 export interface ProcessOptions {
+  /**
+   * The photo's path, URL or key, by which its own regions are found. Default: the path that was
+   * opened.
+   */
+  readonly source?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called before the first slice and after each run, where photos are sliced. */
   readonly onSlices?: ((progress: SliceProgress) => void) | undefined;
@@ -45,15 +52,17 @@ export class CountablePhoto implements OpenPhoto {
   /**
    * Finds and counts the objects.
    *
-   * @throws `PHOTO_TOO_LARGE` for too many slices, `MODEL_RELEASED`, `ORT_FAILED`,
-   *   `INFERENCE_NOT_FINITE`, or the signal's reason.
+   * @throws `PHOTO_TOO_LARGE` for too many slices, `REGIONS_MISSING`, `REGIONS_DO_NOT_FIT`,
+   *   `MODEL_RELEASED`, `ORT_FAILED`, `INFERENCE_NOT_FINITE`, or the signal's reason.
    */
   async count(options: ProcessOptions = {}): Promise<PhotoResult> {
-    const { signal } = options;
-    const { detect, segment } = this.#models;
+    const { signal, source } = options;
+    const { detect, segment, regions: own } = this.#models;
     const { widthPx, heightPx } = this.pixels;
     const warnings = await exposureWarnings(this.pixels, { signal });
-    const regions = segment && (await this.#findRegions(segment, signal));
+    const regions = segment
+      ? await this.#findRegions(segment, signal)
+      : own?.of({ source, sizeWh: [widthPx, heightPx] });
     const found = await this.#detect(regions, options);
     const objects = found?.detections.length ? found.detections : noObjects(detect.model);
     const counted = await this.#times.step("count", () =>

@@ -1,6 +1,8 @@
 import { StepTimes } from "../../base/step-times.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
+import { withoutLocation } from "../../vision/photo/capture/capture.ts";
+import { readCapture } from "../../vision/photo/capture/read-capture.ts";
 import {
   type OpenPhotoOptions,
   openPhoto,
@@ -11,6 +13,7 @@ import {
   type SampleOptions,
 } from "../../vision/photo/samples/sample-layout.ts";
 import type { PhotoBytes } from "../photos/read-photo.ts";
+import { type OwnRegions, twoKindsOfRegions } from "../regions/own-regions.ts";
 import { CountablePhoto, type CountingModels, type ProcessOptions } from "./countable-photo.ts";
 import type { ModelUse } from "./model-use.ts";
 import { requireSegmenter } from "./segment-photo.ts";
@@ -23,10 +26,14 @@ export interface PhotoPipelineOptions
   readonly detect: ModelUse;
   /** Finds the regions to count in. Default: the whole photo counts. */
   readonly segment?: ModelUse | undefined;
+  /** Regions that people drew, in place of a segmenter. */
+  readonly regions?: OwnRegions | undefined;
   /** Predict the photo in slices. Default: whole. */
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. Default: those that its file states. */
   readonly samples?: SampleOptions | undefined;
+  /** Whether {@link PhotoPipeline.openUnknown} reads where a photo was taken. Default true. */
+  readonly location?: boolean | undefined;
 }
 
 export interface OpenUnknownOptions extends Pick<ProcessOptions, "signal"> {
@@ -36,8 +43,8 @@ export interface OpenUnknownOptions extends Pick<ProcessOptions, "signal"> {
 
 /**
  * What is done with each photo: its regions are found, the slices that touch them are predicted,
- * what lies inside a region is kept and counted. Without a segmenter the whole photo counts;
- * without slicing the photo is predicted whole.
+ * what lies inside a region is kept and counted. Without a segmenter and regions of one's own the
+ * whole photo counts; without slicing the photo is predicted whole.
  *
  * Call {@link process} for the next photo before the last is done: while one is inferred, the
  * others are decoded, cut and counted. A photo's result does not depend on what is processed beside
@@ -46,15 +53,19 @@ export interface OpenUnknownOptions extends Pick<ProcessOptions, "signal"> {
 export class PhotoPipeline {
   readonly #models: CountingModels;
   readonly #openOptions: OpenPhotoOptions;
+  readonly #readsLocation: boolean;
 
   /** @throws `INVALID_ARGUMENT` for options out of range, `MODEL_WRONG_TASK` */
   constructor(options: PhotoPipelineOptions) {
-    const { detect, segment, slicing, samples = {}, maxPixels, pixelsInMemory } = options;
+    const { detect, segment, regions, slicing, samples = {} } = options;
+    const { maxPixels, pixelsInMemory } = options;
     checkSampleOptions(samples);
+    if (segment !== undefined && regions !== undefined) throw twoKindsOfRegions();
     if (segment !== undefined) requireSegmenter(segment.model);
     for (const use of [detect, segment]) use?.model.checkOptions({ ...use.options, maxPixels });
-    this.#models = { detect, segment, slicing: slicing && new Slicing(slicing) };
+    this.#models = { detect, segment, regions, slicing: slicing && new Slicing(slicing) };
     const withGrey = [detect, segment].some((use) => use?.model.channels === 1);
+    this.#readsLocation = options.location ?? true;
     this.#openOptions = { ...samples, maxPixels, pixelsInMemory, withGrey };
   }
 
@@ -65,7 +76,8 @@ export class PhotoPipeline {
    */
   async process(input: PhotoInput, options: ProcessOptions = {}): Promise<PhotoResult> {
     await using photo = await this.open(input, options);
-    return await photo.count(options);
+    const source = typeof input === "string" ? input : undefined;
+    return await photo.count({ source, ...options });
   }
 
   /** Opens a photo within the pipeline's limits, for callers that need its pixels, too. */
@@ -74,7 +86,7 @@ export class PhotoPipeline {
   }
 
   /**
-   * Reads and opens a photo, unless its contents are known. Its bytes are let go as soon as they
+   * Reads and opens a photo with when and where it was taken, unless its contents are known. Its bytes are let go as soon as they
    * are decoded.
    *
    * @returns the photo and what identifies its contents; undefined where they are known
@@ -84,7 +96,12 @@ export class PhotoPipeline {
     { isKnown, signal }: OpenUnknownOptions,
   ): Promise<{ readonly photo: CountablePhoto; readonly content: PhotoContent } | undefined> {
     const times = new StepTimes<string>({});
-    const { bytes, content } = await times.step("read", read);
+    const { bytes, content: identity } = await times.step("read", read);
+    const capture = await readCapture(bytes);
+    const content = {
+      ...identity,
+      capture: this.#readsLocation ? capture : withoutLocation(capture),
+    };
     if (await isKnown(content)) return undefined;
     return { photo: await this.#open(bytes, times, { signal }), content };
   }

@@ -5,6 +5,7 @@ import { identifyModelFile } from "../../models/files/model-file.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
 import type { SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
+import { OwnRegions, twoKindsOfRegions } from "../regions/own-regions.ts";
 
 export type ModelRole = "detect" | "segment";
 
@@ -22,12 +23,20 @@ export type RecipePredictOptions = Pick<
   "confidence" | "iou" | "maxDetections" | "classes" | "classAgnostic" | "imageSize"
 >;
 
+/** Regions that people drew. */
+export interface JobRegions {
+  /** Path of GeoJSON in pixels, COCO, CVAT's XML or Label Studio's JSON. */
+  readonly file: string;
+}
+
 /** What is counted, and how. */
 export interface CountOptions {
   /** Finds what is counted. */
   readonly detect: JobModel;
   /** Finds the regions in which it is counted; without it, it is counted on the whole photo. */
   readonly segment?: JobModel | undefined;
+  /** A file with regions that people drew, in place of `segment`. */
+  readonly regions?: JobRegions | undefined;
   /** Predict photos in slices. All but `batchSize` becomes part of the recipe. Default: whole. */
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. Default: those that its file states. */
@@ -39,13 +48,17 @@ export interface CountOptions {
   readonly name?: string | undefined;
 }
 
-/** The hashes of the models' contents, by what the models are used for. */
-export type ModelHashes = { readonly [role in ModelRole]: string | undefined };
+/** The hashes of the models' contents, by what the models are used for, and of the regions. */
+export type ModelHashes = {
+  readonly [role in ModelRole]: string | undefined;
+} & { readonly regions?: string | undefined };
 
 /** The recipe of counting, and the contents of the models that it names. */
 export interface CountRecipe {
   readonly recipe: Recipe & { readonly name: string };
   readonly sha256: ModelHashes;
+  /** As they were read, where the recipe was made of files. */
+  readonly regions?: OwnRegions | undefined;
 }
 
 /**
@@ -62,14 +75,17 @@ const recipeName: Expectation = {
 /**
  * The recipe of what is asked for, from the model files as they are now.
  *
- * @throws `MODEL_NOT_FOUND`, `INVALID_ARGUMENT`
+ * @throws `MODEL_NOT_FOUND`, `REGIONS_NOT_FOUND`, `REGIONS_INVALID`, `INVALID_ARGUMENT`
  */
 export async function countRecipe(count: CountOptions): Promise<CountRecipe> {
   const { detect, segment } = count;
-  return recipeOf(count, {
+  const regions = count.regions && (await OwnRegions.read(count.regions.file));
+  const recipe = recipeOf(count, {
     detect: (await identifyModelFile(detect.file)).sha256,
     segment: segment && (await identifyModelFile(segment.file)).sha256,
+    regions: regions?.sha256,
   });
+  return { ...recipe, regions };
 }
 
 /**
@@ -80,11 +96,13 @@ export async function countRecipe(count: CountOptions): Promise<CountRecipe> {
 export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe {
   const { detect, segment, slicing, samples, name = defaultName(count) } = count;
   checkOptions({ name }, recipeName);
+  if (segment !== undefined && sha256.regions !== undefined) throw twoKindsOfRegions();
   const contents = {
     job: "count",
     version: countVersion,
     detect: { sha256: sha256.detect, ...detect.options },
     segment: segment && { sha256: sha256.segment, ...segment.options },
+    regions: sha256.regions,
     slicing: slicing && new Slicing(slicing).decisive,
     samples: samples && { ...samples },
   };
@@ -92,8 +110,8 @@ export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe 
 }
 
 /** As in `plants-in-beds`. */
-function defaultName({ detect, segment }: CountOptions): string {
-  const [what, where] = [detect, segment].map((model) => model && plainName(model.file));
+function defaultName({ detect, segment, regions }: CountOptions): string {
+  const [what, where] = [detect, segment ?? regions].map((model) => model && plainName(model.file));
   return [what, where].filter(Boolean).join("-in-").slice(0, 64);
 }
 

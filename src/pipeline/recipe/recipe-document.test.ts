@@ -4,8 +4,9 @@ import type { OrangeryError } from "../../errors.ts";
 import { type CountOptions, countVersion, recipeOf } from "./count-recipe.ts";
 import { parseRecipe, readRecipe, writeRecipe } from "./recipe-document.ts";
 
-const sha256 = { detect: "a".repeat(64), segment: "b".repeat(64) };
+const sha256 = { detect: "a".repeat(64), segment: "b".repeat(64), regions: undefined };
 const plain = { ...sha256, segment: undefined };
+const drawn = { ...plain, regions: "c".repeat(64) };
 
 const counts: Record<string, CountOptions> = {
   "one model": { detect: { file: "/m/plants.pt" } },
@@ -29,12 +30,13 @@ const counts: Record<string, CountOptions> = {
     slicing: { slice: 640, overlap: [0.1, 0.2], merge: { method: "nms" }, batchSize: 4 },
     samples: { bands: [3, 2, 1], valueRange: [0, 4095] },
   },
+  "regions of its own": { detect: { file: "/m/plants.pt" }, regions: { file: "/m/plots.geojson" } },
   "automatic slices": { detect: { file: "/m/plants.pt" }, slicing: {} },
 };
 
 for (const [what, count] of Object.entries(counts)) {
   test(`a recipe of ${what} is read as it was written`, () => {
-    const made = recipeOf(count, count.segment ? sha256 : plain);
+    const made = recipeOf(count, count.segment ? sha256 : count.regions ? drawn : plain);
     const json = JSON.stringify(writeRecipe(count, made));
     const read = parseRecipe(json, "r.json");
     assert.deepEqual(read.recipe, made.recipe);
@@ -95,4 +97,15 @@ describe("a recipe is refused", () => {
   test("that is no JSON", () => {
     assert.throws(() => parseRecipe("{", "r.json"), /^OrangeryError: r\.json: Expected JSON, got/);
   });
+});
+
+test("regions are found or drawn, and decide the recipe by what they are", () => {
+  const count = counts["regions of its own"]!;
+  const { recipe } = recipeOf(count, drawn);
+  assert.equal(recipe.name, "plants-in-plots");
+  const moved = { ...count, regions: { file: "/elsewhere/plots.json" } };
+  assert.equal(recipeOf(moved, drawn).recipe.hash, recipe.hash);
+  assert.notEqual(recipeOf(count, { ...drawn, regions: "d".repeat(64) }).recipe.hash, recipe.hash);
+  const both = { ...count, segment: { file: "/m/beds.pt" } };
+  assert.throws(() => recipeOf(both, { ...drawn, segment: "b".repeat(64) }), /got both/);
 });

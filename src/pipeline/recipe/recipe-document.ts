@@ -46,6 +46,7 @@ export function writeRecipe(count: CountOptions, { recipe, sha256 }: CountRecipe
       version: countVersion,
       detect: model("detect"),
       segment: model("segment"),
+      regions: count.regions && { file: count.regions.file, sha256: sha256.regions },
       slicing: slicing && new Slicing(slicing).decisive,
       samples,
     }),
@@ -92,7 +93,7 @@ const share: Expectation = {
   holds: (value) => typeof value === "number" && value >= 0 && value <= 1,
 };
 const hexHash: Expectation = {
-  expected: "the SHA-256 of a model file in lower-case hex",
+  expected: "a SHA-256 in lower-case hex",
   holds: (value) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value),
 };
 const pair = (expected: string): Expectation => ({
@@ -116,7 +117,7 @@ const classIds: Expectation = {
   holds: (value) => isNumbers(value) && value.every((id) => Number.isInteger(id) && id >= 0),
 };
 const path: Expectation = {
-  expected: "the path of a model file",
+  expected: "the path of a file",
   holds: (value) => typeof value === "string" && value.trim() !== "",
 };
 const numbers: Expectation = { expected: "a list of numbers", holds: isNumbers };
@@ -132,6 +133,7 @@ const parts = {
     },
     detect: object(),
     segment: object(),
+    regions: object(),
     slicing: object(),
     samples: object(),
   },
@@ -145,6 +147,7 @@ const parts = {
     classAgnostic: trueOrFalse,
     imageSize: pixels,
   },
+  regions: { file: path, sha256: hexHash },
   slicing: {
     slice: {
       expected: "px, [width, height] or auto",
@@ -167,20 +170,31 @@ function read(document: unknown): ReadRecipe {
   const recipe = take("recipe", document, ["job", "version", "detect"]);
   const detect = takeModel(recipe.detect);
   const segment = recipe.segment === undefined ? undefined : takeModel(recipe.segment);
+  const regions = recipe.regions === undefined ? undefined : takeRegions(recipe.regions);
   const count: CountOptions = {
     name: recipe.name as string | undefined,
     detect: detect.model,
     segment: segment?.model,
+    regions: regions && { file: regions.file },
     slicing: recipe.slicing === undefined ? undefined : takeSlicing(recipe.slicing),
     samples: recipe.samples === undefined ? undefined : take("samples", recipe.samples),
   };
-  const sha256: ModelHashes = { detect: detect.sha256, segment: segment?.sha256 };
+  const sha256: ModelHashes = {
+    detect: detect.sha256,
+    segment: segment?.sha256,
+    regions: regions?.sha256,
+  };
   return { ...recipeOf(count, sha256), count };
 }
 
 function takeModel(value: unknown): { readonly model: JobModel; readonly sha256: string } {
   const { file, sha256, ...options } = take("model", value, ["file", "sha256"]);
   return { model: { file: file as string, options }, sha256: sha256 as string };
+}
+
+function takeRegions(value: unknown): { readonly file: string; readonly sha256: string } {
+  const { file, sha256 } = take("regions", value, ["file", "sha256"]);
+  return { file: file as string, sha256: sha256 as string };
 }
 
 function takeSlicing(value: unknown): SlicingOptions {

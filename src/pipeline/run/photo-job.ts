@@ -15,6 +15,7 @@ import type { ListedPhoto } from "../photos/remote/remote-photo-reader.ts";
 import { PhotoWatch } from "../photos/watch/photo-watch.ts";
 import { checkWatch } from "../photos/watch/watch-options.ts";
 import { type CountRecipe, countRecipe, type ModelRole } from "../recipe/count-recipe.ts";
+import type { OwnRegions } from "../regions/own-regions.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 import { ArrivingPhotos } from "./arriving-photos.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
@@ -43,6 +44,7 @@ export class PhotoJob implements AsyncDisposable {
   readonly #worklist: Worklist;
   readonly #pictures: AnnotatedPictures | undefined;
   readonly #sha256: CountRecipe["sha256"];
+  readonly #regions: OwnRegions | undefined;
 
   private constructor(options: PhotoJobOptions, parts: JobParts) {
     this.#options = options;
@@ -52,6 +54,7 @@ export class PhotoJob implements AsyncDisposable {
     this.#worklist = parts.worklist;
     this.#pictures = parts.pictures;
     this.#sha256 = parts.sha256;
+    this.#regions = parts.regions;
     const { watch, paths: names } = options;
     if (watch === undefined) return;
     const find = this.#find;
@@ -62,7 +65,8 @@ export class PhotoJob implements AsyncDisposable {
   /**
    * Makes sure that paths and models exist and opens the results file. No model is loaded yet.
    *
-   * @throws `PHOTO_NOT_FOUND`, `MODEL_NOT_FOUND`, `INVALID_ARGUMENT`, `LEDGER_*`, `NO_SPACE`
+   * @throws `PHOTO_NOT_FOUND`, `MODEL_NOT_FOUND`, `REGIONS_*`, `INVALID_ARGUMENT`, `LEDGER_*`,
+   *   `NO_SPACE`
    */
   static async open(options: PhotoJobOptions): Promise<PhotoJob> {
     const { detect, segment, annotateFolder, logger = silentLogger } = options;
@@ -73,7 +77,7 @@ export class PhotoJob implements AsyncDisposable {
     const { watch } = options;
     if (watch !== undefined) checkWatch({ ...options, watch });
     const paths = await photos.check(options.paths);
-    const { recipe, sha256 } = await countRecipe(options);
+    const { recipe, sha256, regions } = await countRecipe(options);
     const pictures =
       annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
     await pictures?.prepare();
@@ -88,7 +92,8 @@ export class PhotoJob implements AsyncDisposable {
       }),
     );
     stack.move();
-    return new PhotoJob(options, { photos, filter, worklist, pictures, cache, sha256 });
+    const parts = { photos, filter, worklist, pictures, cache, sha256, regions };
+    return new PhotoJob(options, parts);
   }
 
   /** Absolute path of the results file. */
@@ -187,16 +192,18 @@ export class PhotoJob implements AsyncDisposable {
 
   async #work(options: PhotoJobRunOptions & Pick<PhotoRunOptions, "more" | "places">) {
     const { signal, onPhoto } = options;
-    const { maxPixels, slicing, samples } = this.#options;
+    const { maxPixels, slicing, samples, location } = this.#options;
     await using stack = new AsyncDisposableStack();
     const segment = this.#options.segment && stack.use(await this.#acquire("segment", signal));
     const detect = stack.use(await this.#acquire("detect", signal));
     const pipeline = new PhotoPipeline({
       detect: this.#use("detect", detect),
       segment: segment && this.#use("segment", segment),
+      regions: this.#regions,
       slicing,
       samples,
       maxPixels,
+      location,
     });
     await runPhotos({
       ...options,
@@ -276,4 +283,5 @@ interface JobParts {
   readonly pictures: AnnotatedPictures | undefined;
   readonly cache: ModelCache;
   readonly sha256: CountRecipe["sha256"];
+  readonly regions: OwnRegions | undefined;
 }

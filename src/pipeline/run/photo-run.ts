@@ -211,6 +211,7 @@ class PhotoRun {
     if (this.#isStopping) return await this.#worklist.release([photo]);
     const { onSlices = () => {} } = this.#options;
     const result = await countable.count({
+      source: photo.source,
       signal,
       onSlices: (progress) => onSlices(photo.source, progress),
     });

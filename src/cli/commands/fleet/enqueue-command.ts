@@ -26,8 +26,9 @@ Examples:
   $ orangery enqueue s3://bucket/2026/ --detect plants.onnx --segment beds.onnx
 
 Models and options are the recipe of these photos. It goes into the queue with them, and workers
-follow it. Photos that have a result or wait in the queue are left out, so the command can be
-repeated at any time.
+follow it. Models and a file of --regions do not: workers find them at the same path, or in a place
+that their --models names. Photos that have a result or wait in the queue are left out, so the
+command can be repeated at any time.
 ${exitStatusHelp}`;
 
 type Arguments = EnqueueArguments & CountArguments & RecipeFileArguments;

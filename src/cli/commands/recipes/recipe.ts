@@ -185,11 +185,12 @@ function withPathsFrom(file: string, document: RecipeDocument): RecipeDocument {
     const short = isPath ? relative(`${file}/..`, path) : path;
     return { file: short.startsWith("..") ? path : short, ...rest };
   };
-  const { detect, segment } = document;
+  const { detect, segment, regions } = document;
   return {
     ...document,
     detect: below(detect),
     ...(segment !== undefined && { segment: below(segment) }),
+    ...(regions !== undefined && { regions: below(regions) }),
   };
 }
 
