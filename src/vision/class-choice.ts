@@ -1,4 +1,4 @@
-import { OrangeryError } from "../errors.ts";
+import { checkOptions, type Expectation } from "../base/check-options.ts";
 
 /**
  * A class of a model: its name, or its id as a number. A text of digits is an id where no class has
@@ -36,47 +36,51 @@ export function chooseClasses(
   },
 ): ChosenClasses {
   const { classes, classConfidence } = asked;
-  const isList = classes === undefined || Array.isArray(classes);
-  if (!isList) throw refuse("`classes` to be a list of class names or ids", classes);
-  const ids = classes?.flatMap((choice) => classIdsOf(choice, names));
+  checkOptions({ classes }, classList);
+  checkOptions({ classConfidence }, classScores);
+  const ids = classes?.flatMap((choice) => idsOf("classes", choice, names));
+  const pairs = Array.isArray(classConfidence)
+    ? (classConfidence as readonly (readonly [ClassChoice, number])[])
+    : Object.entries(classConfidence ?? {});
   const scores = new Map(
-    entriesOf(classConfidence).flatMap(([choice, score]) => {
-      if (!isShare(score)) {
-        throw refuse(`\`classConfidence\` of ${choice} to be a number from 0 to 1`, score);
-      }
-      return classIdsOf(choice, names).map((id) => [id, score] as const);
-    }),
+    pairs.flatMap(([choice, score]) =>
+      idsOf("classConfidence", choice, names).map((id) => [id, score] as const),
+    ),
   );
   return {
-    classes: ids && [...new Set(ids)].sort(ascending),
+    classes: ids && [...new Set(ids)].sort((a, b) => a - b),
     classConfidence: scores.size === 0 ? undefined : [...scores].sort(([a], [b]) => a - b),
   };
 }
 
-function entriesOf(
-  classConfidence: ClassConfidence = [],
-): readonly (readonly [ClassChoice, number])[] {
-  if (typeof classConfidence !== "object" || classConfidence === null) {
-    throw refuse("`classConfidence` to be scores by class, as in { plant: 0.4 }", classConfidence);
-  }
-  if (!Array.isArray(classConfidence)) return Object.entries(classConfidence);
-  const stray = classConfidence.find((pair) => !Array.isArray(pair) || pair.length !== 2);
-  if (stray === undefined) return classConfidence;
-  throw refuse("`classConfidence` to be pairs of a class and its score", stray);
-}
+const classList: Expectation = {
+  expected: "a list of classes, by name or id",
+  holds: (value) => Array.isArray(value) && value.every(isChoice),
+};
 
-function classIdsOf(choice: unknown, names: readonly string[]): number[] {
+const classScores: Expectation = {
+  expected: "scores from 0 to 1 by class, as in { plant: 0.4 }",
+  holds: (value) => {
+    if (typeof value !== "object" || value === null) return false;
+    if (!Array.isArray(value)) return Object.values(value).every(isShare);
+    return value.every(
+      (pair) => Array.isArray(pair) && pair.length === 2 && isChoice(pair[0]) && isShare(pair[1]),
+    );
+  },
+};
+
+function idsOf(option: string, choice: ClassChoice, names: readonly string[]): number[] {
   const ids = [...names.keys()].filter((id) => names[id] === choice);
   if (ids.length > 0) return ids;
-  const isId = typeof choice === "number" || (typeof choice === "string" && /^\d+$/.test(choice));
-  const id = Number(choice);
-  if (isId && Number.isInteger(id) && id >= 0 && id < names.length) return [id];
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected a class of the model, by name or id, got \`${String(choice)}\`. It has ` +
-      `${listClasses(names)}.`,
-    { details: { class: choice, names } },
+  const id = typeof choice === "number" || /^\d+$/.test(choice) ? Number(choice) : Number.NaN;
+  checkOptions(
+    { [option]: choice },
+    {
+      expected: `of the model's classes: ${listClasses(names)}`,
+      holds: () => Number.isInteger(id) && id >= 0 && id < names.length,
+    },
   );
+  return [id];
 }
 
 /** `0 plant, 1 weed` */
@@ -86,14 +90,10 @@ function listClasses(names: readonly string[]): string {
   return [...listed, ...(rest > 0 ? [`and ${rest} more`] : [])].join(", ");
 }
 
+function isChoice(value: unknown): boolean {
+  return typeof value === "string" || typeof value === "number";
+}
+
 function isShare(score: unknown): boolean {
   return typeof score === "number" && score >= 0 && score <= 1;
-}
-
-function ascending(a: number, b: number): number {
-  return a - b;
-}
-
-function refuse(expected: string, value: unknown): OrangeryError {
-  return new OrangeryError("INVALID_ARGUMENT", `Expected ${expected}, got \`${String(value)}\`.`);
 }

@@ -74,6 +74,7 @@ const defaults: CheckedPredictOptions = {
   iou: 0.7,
   maxDetections: 300,
   classes: undefined,
+  classConfidence: undefined,
   classAgnostic: false,
   inputSizeHw: [32, 32],
   maskSize: "photo",
@@ -162,6 +163,8 @@ for (const head of ["raw", "end-to-end", "objectness"] as const) {
       assert.equal(await count({ confidence: 0.8 }), 0);
       assert.equal(await count({ classes: [1] }), 1);
       assert.equal(await count({ classes: [] }), 0);
+      assert.equal(await count({ confidence: 0.8, classConfidence: [[1, 0.4]] }), 1);
+      assert.equal(await count({ classConfidence: [[1, 0.5]] }), 1, "a score must be above it");
       assert.equal(await count({ maxDetections: 1 }), 1);
     });
 

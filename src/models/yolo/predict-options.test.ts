@@ -30,6 +30,7 @@ describe("options to predict", () => {
       iou: 0.7,
       maxDetections: 300,
       classes: undefined,
+      classConfidence: undefined,
       classAgnostic: false,
       inputSizeHw: [480, 640],
       maskSize: "photo",
@@ -45,15 +46,32 @@ describe("options to predict", () => {
       classAgnostic: true,
       maskSize: "none",
     } as const;
-    assert.deepEqual(checkPredictOptions(given, fixed), { ...given, inputSizeHw: [480, 640] });
+    assert.deepEqual(checkPredictOptions(given, fixed), {
+      ...given,
+      classConfidence: undefined,
+      inputSizeHw: [480, 640],
+    });
     assert.deepEqual(checkPredictOptions({ classes: [] }, fixed).classes, []);
+  });
+
+  test("name classes, which are found by their ids", () => {
+    const options = { classes: ["c", 0], classConfidence: { b: 0.4, 0: 0.6 } };
+    const { classes, classConfidence } = checkPredictOptions(options, fixed);
+    assert.deepEqual(classes, [0, 2]);
+    assert.deepEqual(classConfidence, [
+      [0, 0.6],
+      [1, 0.4],
+    ]);
   });
 
   const wrong: [option: keyof PredictOptions, values: unknown[], expected: RegExp][] = [
     ["confidence", [-0.1, 1.1, Number.NaN, "0.5", null], /a number from 0 to 1/],
     ["iou", [-0.1, 70, Number.NaN, "0.5", null], /a number from 0 to 1/],
     ["maxDetections", [0, -1, 1.5, Number.POSITIVE_INFINITY, "3"], /a whole number from 1 up/],
-    ["classes", [[3], [-1], [0.5], ["a"], 0, "a"], /class ids from 0 to 2/],
+    ["classes", [[3], [-1], [0.5], ["d"], ["3"]], /of the model's classes: 0 a, 1 b, 2 c/],
+    ["classes", [[null], 0, "a", null], /a list of classes, by name or id/],
+    ["classConfidence", [{ d: 0.5 }, [[3, 0.5]]], /of the model's classes: 0 a, 1 b, 2 c/],
+    ["classConfidence", [{ a: 2 }, { a: "1" }, [["a"]], 0.5, "a", null], /scores from 0 to 1/],
     ["classAgnostic", [0, "yes", null], /true or false/],
     ["maskSize", ["large", "", null, 640], /photo, input or none/],
     [

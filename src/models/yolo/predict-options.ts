@@ -7,6 +7,11 @@ import {
   wholeNumberFrom,
 } from "../../base/check-options.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
+import {
+  type ClassChoice,
+  type ClassConfidence,
+  chooseClasses,
+} from "../../vision/class-choice.ts";
 import type { NetworkSignature } from "./network-signature.ts";
 
 /** How to predict. The defaults are those of Ultralytics' `predict`. */
@@ -17,8 +22,10 @@ export interface PredictOptions {
   readonly iou?: number | undefined;
   /** The most detections, best first, from 1 up. Default 300. */
   readonly maxDetections?: number | undefined;
-  /** Class ids to keep. Default: all. */
-  readonly classes?: readonly number[] | undefined;
+  /** Classes to keep, by name or id. Default: all. */
+  readonly classes?: readonly ClassChoice[] | undefined;
+  /** In place of `confidence` for some classes, as in `{ plant: 0.4, weed: 0.6 }`. */
+  readonly classConfidence?: ClassConfidence | undefined;
   /** Lets boxes of different classes suppress each other too. Default false. */
   readonly classAgnostic?: boolean | undefined;
   /**
@@ -43,6 +50,7 @@ export interface CheckedPredictOptions {
   readonly iou: number;
   readonly maxDetections: number;
   readonly classes: readonly number[] | undefined;
+  readonly classConfidence: readonly (readonly [number, number])[] | undefined;
   readonly classAgnostic: boolean;
   /** [height, width] of the input, multiples of the stride unless the network's size is fixed. */
   readonly inputSizeHw: readonly [number, number];
@@ -60,6 +68,7 @@ export function checkPredictOptions(
     iou = 0.7,
     maxDetections = 300,
     classes,
+    classConfidence,
     classAgnostic = false,
     imageSize,
     maskSize = "photo",
@@ -72,12 +81,11 @@ export function checkPredictOptions(
   checkOptions({ maxPixels }, numberFrom(1));
   checkOptions({ classAgnostic }, trueOrFalse);
   checkOptions({ maskSize }, oneOf("photo", "input", "none"));
-  checkOptions({ classes }, classIdsOf(network));
   return {
     confidence,
     iou,
     maxDetections,
-    classes,
+    ...chooseClasses(network.names, { classes, classConfidence }),
     classAgnostic,
     inputSizeHw: inputSize(imageSize, network),
     maskSize,
@@ -113,15 +121,6 @@ const share: Expectation = {
   expected: "a number from 0 to 1",
   holds: (value) => typeof value === "number" && value >= 0 && value <= 1,
 };
-
-function classIdsOf({ names }: NetworkSignature): Expectation {
-  return {
-    expected: `class ids from 0 to ${names.length - 1}`,
-    holds: (value) =>
-      Array.isArray(value) &&
-      value.every((id) => Number.isInteger(id) && id >= 0 && id < names.length),
-  };
-}
 
 const inputPixels: Expectation = {
   expected: `pixels from 1 to ${maxSidePx}, one number or [height, width]`,

@@ -51,6 +51,8 @@ export interface SelectOptions {
   readonly confidence: number;
   /** Only these classes, by id. Default: all. */
   readonly classes?: readonly number[] | undefined;
+  /** In place of `confidence` for some classes, by id. */
+  readonly classConfidence?: readonly (readonly [number, number])[] | undefined;
 }
 
 /**
@@ -134,12 +136,13 @@ export function selectObjectness(head: ObjectnessHead, options: SelectOptions): 
   assertLength(data, rowLength, rowCount, 5 + classCount);
   const best = new Float32Array(rowCount);
   const bestClass = new Int32Array(rowCount);
+  const least = leastConfidence(options);
   for (let row = 0; row < rowCount; row++) {
     const start = row * rowLength;
     const objectness = data[start + 4]!;
     // A class's score is at most 1, so most rows need no look at their classes.
     best[row] = objectness;
-    if (!isClassScored || objectness <= options.confidence) continue;
+    if (!isClassScored || objectness <= least) continue;
     best[row] = data[start + 5]!;
     for (let classId = 1; classId < classCount; classId++) {
       const score = data[start + 5 + classId]!;
@@ -208,14 +211,23 @@ function selectIndices(
 ): Int32Array {
   // The reference compares float32 with float32.
   const confidence = Math.fround(options.confidence);
+  const least = Math.fround(leastConfidence(options));
+  const own = new Map(
+    options.classConfidence?.map(([classId, score]) => [classId, Math.fround(score)]),
+  );
   const classes = options.classes && new Set(options.classes);
   const indices: number[] = [];
   for (let i = 0; i < scores.length; i++) {
     if (Number.isNaN(scores[i])) throw notFinite("score", scores[i]!);
-    if (!(scores[i]! > confidence)) continue;
+    if (!(scores[i]! > least)) continue;
+    if (own.size > 0 && !(scores[i]! > (own.get(classIds[i]!) ?? confidence))) continue;
     if (classes === undefined || classes.has(classIds[i]!)) indices.push(i);
   }
   return Int32Array.from(indices);
+}
+
+function leastConfidence({ confidence, classConfidence = [] }: SelectOptions): number {
+  return Math.min(confidence, ...classConfidence.map(([, score]) => score));
 }
 
 function assertFinite(boxes: Float32Array): void {

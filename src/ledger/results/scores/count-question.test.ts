@@ -51,7 +51,7 @@ describe("what counts", () => {
     );
     assert.throws(asking(byClass, { minScore: 0.04 }), /0\.05 or more/);
     assert.throws(asking(byClass, { classes: ["stone"] }), /stone was left out of its --classes/);
-    assert.throws(asking(plain, { classes: ["weeds"] }), /got `weeds`.*0 plant, 1 weed, 2 stone/);
+    assert.throws(asking(plain, { classes: ["weeds"] }), /0 plant, 1 weed, 2 stone, got `weeds`/);
     assert.throws(asking(plain, { minScore: 2 }), { code: "INVALID_ARGUMENT" });
   });
 
