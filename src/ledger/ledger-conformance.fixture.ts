@@ -97,7 +97,8 @@ export const ledgerConformance: readonly LedgerCase[] = [
       await using reader = await openLedger(location, { readOnly: true });
       const stored = await collect(readResults(reader));
       const { source, contentSha256 } = foundPhoto(1);
-      const facts = { id: 0, source, contentSha256, duplicateOf: undefined, createdAt: "" };
+      const identity = { id: 0, source, contentSha256, duplicateOf: undefined };
+      const facts = { ...identity, createdAt: "", capture: {} };
       assert.deepEqual(stored.map(comparable), [
         comparable({
           ...facts,
@@ -632,6 +633,59 @@ export const ledgerConformance: readonly LedgerCase[] = [
       const [stored] = await collect(readResults(setup.ledger));
       assert.deepEqual(stored?.objects.names, names);
       assert.match(stored?.fallbackReason ?? "", /^The device said so\. .*…$/);
+    },
+  },
+  {
+    name: "when and where photos were taken is kept, filled in, replaced, and selects photos",
+    async check(location) {
+      await using opened = await openStore(location);
+      const { store, ledger } = opened;
+      const capture = {
+        takenAt: "2026-05-12T06:30:00+02:00",
+        latitude: 52.5,
+        longitude: -13.4,
+        altitudeM: 30,
+        heightM: 12.5,
+        camera: "Maker Model F",
+        cameraId: "007",
+        focalLengthMm: 8.8,
+        focalLength35Mm: 24,
+        sensorWidthMm: 13.2,
+      };
+      await store.record([
+        { ...foundPhoto(1), capture },
+        { ...foundPhoto(2), capture: { takenAt: "2026-05-13T00:00:00" } },
+        foundPhoto(3),
+      ]);
+      const captures = async (selection: PhotoSelection = {}) =>
+        (await collect(readResults(ledger, selection))).map((result) => result.capture);
+      const night = { takenAt: "2026-05-13T00:00:00" };
+      assert.deepEqual(await captures(), [capture, night, {}]);
+      assert.deepEqual(await captures({ takenAfter: "2026-05-13" }), [night]);
+      assert.deepEqual(await captures({ takenBefore: "2026-05-13" }), [capture]);
+      const morning = { takenAfter: "2026-05-12T06:30", takenBefore: "2026-05-12 06:30:01" };
+      assert.deepEqual(await captures(morning), [capture]);
+      assert.equal((await readRecipes(ledger, morning))[0]!.done, 1);
+      await assert.rejects(captures({ takenAfter: "12 May" }), (error) =>
+        isOrangeryError(error, "INVALID_ARGUMENT"),
+      );
+
+      // Read again: what was not known is filled in, what is not to be kept is gone.
+      const { result: _, ...read } = foundPhoto(3);
+      await store.recordKnown({ ...read, capture });
+      await store.recordKnown({ ...foundPhoto(1), capture: { camera: "Maker Model F" } });
+      await store.recordKnown(foundPhoto(2));
+      assert.deepEqual(await captures(), [{ camera: "Maker Model F" }, night, capture]);
+      // Other bytes under the name, of which nothing was read.
+      await store.record([{ ...foundPhoto(3), contentSha256: contentOf(33) }]);
+      assert.deepEqual((await captures())[2], {});
+
+      const reason = { code: "PHOTO_UNREADABLE", message: "" };
+      await store.recordFailure({ source: "/photos/9.jpg", reason, capture });
+      const failed = async (selection: PhotoSelection) =>
+        (await collect(readFailures(ledger, selection))).map(({ source }) => source);
+      assert.deepEqual(await failed({ takenAfter: "2026-05-12" }), ["/photos/9.jpg"]);
+      assert.deepEqual(await failed({ takenAfter: "2026-05-14" }), []);
     },
   },
 ];

@@ -18,6 +18,11 @@ export function addPrivateAddressesOption(command: Command): Command {
   );
 }
 
+/** Adds the option that leaves out where photos were taken. */
+export function addLocationOption(command: Command): Command {
+  return command.option("--no-location", "do not record where photos were taken");
+}
+
 /** Which photos to take, as commander parses it. */
 export interface PhotoArguments {
   readonly fromFile?: string;

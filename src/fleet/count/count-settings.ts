@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import type { PhotoPipelineOptions } from "../../pipeline/count/photo-pipeline.ts";
 
 /** What a supervisor passes to the processes that count on photos. */
-export interface CountSettings extends Pick<PhotoPipelineOptions, "maxPixels"> {
+export interface CountSettings extends Pick<PhotoPipelineOptions, "maxPixels" | "location"> {
   /** The results file, or the URL of a database. Default: where the queue says. */
   readonly results?: string | undefined;
   /** Folders and buckets in which models are looked for that are not where a recipe says. */

@@ -1,6 +1,8 @@
 import type { Kysely, Transaction } from "kysely";
+import type { Capture } from "../../vision/photo/capture/capture.ts";
 import { inStatements } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { type CaptureColumns, captureColumns } from "./capture-columns.ts";
 import { waitingAnew } from "./entry-rows.ts";
 import { mergeMoved } from "./moved-photos.ts";
 
@@ -16,6 +18,8 @@ export interface PhotoIdentity {
 export interface PhotoState extends PhotoIdentity {
   /** Undefined where it could not be read. */
   readonly contentSha256?: string | undefined;
+  /** When and where it was taken; undefined where it was not read. */
+  readonly capture?: Capture | undefined;
   /** Sources of the same content whose files are gone: they become this photo. Default none. */
   readonly movedFrom?: readonly string[] | undefined;
 }
@@ -56,11 +60,16 @@ export async function savePhotos(
     ids.set(photo.source, row.id);
     const isChanged = hasChanged(photo, row, isOther);
     if (isChanged) changedIds.push(row.id);
-    if (!isChanged && (row.content_sha256 !== null || photo.contentSha256 === undefined)) continue;
-    const { contentSha256 = row.content_sha256 ?? undefined } = photo;
+    const { contentSha256 = row.content_sha256 ?? undefined, capture } = photo;
+    if (!isChanged && contentSha256 === (row.content_sha256 ?? undefined)) {
+      await saveCapture(transaction, row, capture);
+      continue;
+    }
+    const isOtherContent = isChanged && photo.contentSha256 !== undefined;
+    const newCapture = capture ?? (isOtherContent ? {} : undefined);
     await transaction
       .updateTable("photo")
-      .set(stateColumns({ ...photo, contentSha256 }))
+      .set(stateColumns({ ...photo, contentSha256, capture: newCapture }))
       .where("id", "=", row.id)
       .execute();
   }
@@ -79,8 +88,25 @@ export async function savePhotos(
   return ids;
 }
 
-function stateColumns({ sizeBytes = 0, mtimeUs = 0, contentSha256 }: PhotoState) {
-  return { size_bytes: sizeBytes, mtime_us: mtimeUs, content_sha256: contentSha256 ?? null };
+/** Saves what an older version did not read, or what is no longer to be kept. */
+async function saveCapture(
+  transaction: Transaction<LedgerTables>,
+  row: PhotoRow,
+  capture: Capture | undefined,
+): Promise<void> {
+  const columns = captureColumns(capture);
+  const names = Object.keys(columns) as (keyof CaptureColumns)[];
+  if (names.every((name) => columns[name] === row[name])) return;
+  await transaction.updateTable("photo").set(columns).where("id", "=", row.id).execute();
+}
+
+function stateColumns({ sizeBytes = 0, mtimeUs = 0, contentSha256, capture }: PhotoState) {
+  return {
+    size_bytes: sizeBytes,
+    mtime_us: mtimeUs,
+    content_sha256: contentSha256 ?? null,
+    ...captureColumns(capture),
+  };
 }
 
 /** Returns the rows of those that were not there. */
@@ -90,7 +116,7 @@ async function insertPhotos(
 ): Promise<readonly Pick<PhotoRow, "id" | "source">[]> {
   const rows: Pick<PhotoRow, "id" | "source">[] = [];
   const news = photos.map((photo) => ({ source: photo.source, ...stateColumns(photo) }));
-  for (const part of inStatements(news, 4)) {
+  for (const part of inStatements(news, 14)) {
     const inserted = await transaction
       .insertInto("photo")
       .values(part)
@@ -102,7 +128,7 @@ async function insertPhotos(
   return rows;
 }
 
-interface PhotoRow {
+interface PhotoRow extends CaptureColumns {
   readonly id: number;
   readonly source: string;
   readonly size_bytes: number;

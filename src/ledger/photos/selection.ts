@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
+import { OrangeryError } from "../../errors.ts";
 import { separatorOf, withoutEnd } from "./place.ts";
 
 /** The photos that are meant. */
@@ -9,6 +10,51 @@ export interface PhotoSelection {
    * Whether photos of identical bytes count once, as the first of them by source. Default false.
    */
   readonly countDuplicatesOnce?: boolean | undefined;
+  /**
+   * Photos that were taken then or later, by the camera's clock: a date, which is its midnight, or
+   * a time, `2026-05-12T06:30`. Photos whose time is not known are left out. Default: all.
+   */
+  readonly takenAfter?: string | undefined;
+  /** Photos that were taken earlier than that, as with {@link takenAfter}. Default: all. */
+  readonly takenBefore?: string | undefined;
+}
+
+/** Whether a selection leaves out any photo by its place or its time. */
+export function isPart({ under, takenAfter, takenBefore }: PhotoSelection): boolean {
+  return under !== undefined || takenAfter !== undefined || takenBefore !== undefined;
+}
+
+/** Whether a row of photos, called `photo` or otherwise, is selected by its place and its time. */
+export function isSelected(
+  { under, takenAfter, takenBefore }: PhotoSelection,
+  table = "photo",
+): RawBuilder<boolean> {
+  // The zone follows the time by the camera's clock, which alone is compared.
+  const takenAt = sql`substr(${sql.ref(`${table}.taken_at`)}, 1, 19)`;
+  const conditions = [
+    ...(under === undefined ? [] : [isUnder(`${table}.source`, under)]),
+    ...(takenAfter === undefined ? [] : [sql`${takenAt} >= ${momentOf(takenAfter)}`]),
+    ...(takenBefore === undefined ? [] : [sql`${takenAt} < ${momentOf(takenBefore)}`]),
+  ];
+  return conditions.length === 0 ? sql`true` : sql`(${sql.join(conditions, sql` and `)})`;
+}
+
+/**
+ * Returns a date or time by a camera's clock as the first 19 letters of recorded times are.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function momentOf(text: string): string {
+  const [, date, hours, minutes = "00", seconds = "00"] =
+    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?$/.exec(text) ?? [];
+  const moment = `${date}T${hours ?? "00"}:${minutes}:${seconds}`;
+  const ms = Date.parse(`${moment}Z`);
+  if (!Number.isNaN(ms) && new Date(ms).toISOString().startsWith(moment)) return moment;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a date or time by the camera's clock, such as 2026-05-12 or 2026-05-12T06:30, got ` +
+      `"${text}".`,
+  );
 }
 
 /** Whether the source in `column` is at or below a place; the index on sources serves it. */
@@ -33,13 +79,12 @@ export function nameBelow(place: string, source: string): string | undefined {
  * The source of the first photo, of those selected, that has the same result as the row of `entry`
  * and `photo`; null for that one itself.
  */
-export function duplicateOf({ under }: PhotoSelection): RawBuilder<string | null> {
-  const isSelected = under === undefined ? sql`true` : isUnder("other.source", under);
+export function duplicateOf(selection: PhotoSelection): RawBuilder<string | null> {
   return sql`
     (select min(other.source)
      from photo as other
      join entry as other_entry on other_entry.photo_id = other.id
        and other_entry.result_id = entry.result_id
      where other.content_sha256 = photo.content_sha256 and other.source < photo.source
-       and ${isSelected})`;
+       and ${isSelected(selection, "other")})`;
 }

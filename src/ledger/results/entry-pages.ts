@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Ledger } from "../ledger.ts";
-import { duplicateOf, isUnder, type PhotoSelection } from "../photos/selection.ts";
+import { captureColumnNames } from "../photos/capture-columns.ts";
+import { duplicateOf, isSelected, type PhotoSelection } from "../photos/selection.ts";
 
 const noCopy = sql<string | null>`null`;
 
@@ -22,29 +23,29 @@ interface EntryPagesOptions extends EntriesOptions {
  */
 export async function* entryPages(
   ledger: Ledger,
-  { state, photosPerPage, recipeHash, signal, under }: EntryPagesOptions,
+  { state, photosPerPage, recipeHash, signal, ...selection }: EntryPagesOptions,
 ) {
   for (let after = ""; ; ) {
     signal?.throwIfAborted();
     const photos = await ledger.read((db) =>
       db
         .selectFrom("photo")
-        .select(["id", "source"])
+        .select(["photo.id", "photo.source", ...captureColumnNames])
         .where("source", ">", after)
-        .$if(under !== undefined, (query) => query.where(isUnder("source", under!)))
+        .where(isSelected(selection))
         .orderBy("source")
         .limit(photosPerPage)
         .execute(),
     );
     if (photos.length === 0) return;
-    const sources = new Map(photos.map(({ id, source }) => [id, source]));
+    const photosById = new Map(photos.map(({ id, ...photo }) => [id, photo]));
     const entries = await ledger.read((db) =>
       db
         .selectFrom("entry")
         .innerJoin("recipe", "recipe.id", "entry.recipe_id")
         .innerJoin("photo", "photo.id", "entry.photo_id")
         // Looking for copies is for results only.
-        .select((state === "done" ? duplicateOf({ under }) : noCopy).as("duplicate_of"))
+        .select((state === "done" ? duplicateOf(selection) : noCopy).as("duplicate_of"))
         .select([
           "entry.photo_id",
           "entry.result_id",
@@ -52,15 +53,15 @@ export async function* entryPages(
           "entry.reason_message",
           "recipe.hash",
         ])
-        .where("entry.photo_id", "in", [...sources.keys()])
+        .where("entry.photo_id", "in", [...photosById.keys()])
         .where("entry.state", "=", state)
         .$if(recipeHash !== undefined, (query) => query.where("recipe.hash", "=", recipeHash!))
         .orderBy("entry.recipe_id")
         .execute(),
     );
     const entriesByPhoto = Map.groupBy(entries, ({ photo_id }) => photo_id);
-    const page = [...sources].flatMap(([id, source]) =>
-      (entriesByPhoto.get(id) ?? []).map((entry) => ({ source, ...entry })),
+    const page = [...photosById].flatMap(([id, photo]) =>
+      (entriesByPhoto.get(id) ?? []).map((entry) => ({ ...photo, ...entry })),
     );
     if (page.length > 0) yield page;
     if (photos.length < photosPerPage) return;

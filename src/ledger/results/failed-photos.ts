@@ -1,16 +1,20 @@
+import type { Capture } from "../../vision/photo/capture/capture.ts";
 import type { Ledger } from "../ledger.ts";
+import { captureColumnNames, captureOf } from "../photos/capture-columns.ts";
 import { type Reason, reasonOf } from "../photos/entry-rows.ts";
-import { isUnder, type PhotoSelection } from "../photos/selection.ts";
+import { isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
 
 /** A photo without a result. */
 export interface FailedPhoto {
   readonly source: string;
   readonly recipeHash: string;
   readonly reason: Reason;
+  /** As far as the photo could be read. */
+  readonly capture: Capture;
 }
 
 /** Which failed photos are meant. */
-export interface FailedPhotosOptions extends Pick<PhotoSelection, "under"> {
+export interface FailedPhotosOptions extends Omit<PhotoSelection, "countDuplicatesOnce"> {
   /** Default: all recipes. */
   readonly recipeHash?: string | undefined;
   /** Default: all codes. */
@@ -27,7 +31,7 @@ export interface FailedPhotoCount {
 /** Counts failed photos by code, the most first. */
 export async function countFailedPhotos(
   ledger: Ledger,
-  { under, recipeHash, code, signal }: FailedPhotosOptions = {},
+  { recipeHash, code, signal, ...selection }: FailedPhotosOptions = {},
 ): Promise<FailedPhotoCount[]> {
   signal?.throwIfAborted();
   const rows = await ledger.read(
@@ -37,9 +41,9 @@ export async function countFailedPhotos(
         .select("entry.reason_code")
         .select(({ fn }) => fn.countAll<number>().as("count"))
         .where("entry.state", "=", "failed")
-        .$if(under !== undefined, (query) =>
+        .$if(isPart(selection), (query) =>
           query.where("entry.photo_id", "in", (of) =>
-            of.selectFrom("photo").select("id").where(isUnder("source", under!)),
+            of.selectFrom("photo").select("id").where(isSelected(selection)),
           ),
         )
         .$if(recipeHash !== undefined, (query) =>
@@ -63,7 +67,13 @@ export async function countFailedPhotos(
  */
 export async function readFirstFailedPhotos(
   ledger: Ledger,
-  { under, recipeHash, code, signal, limit }: FailedPhotosOptions & { readonly limit: number },
+  {
+    recipeHash,
+    code,
+    signal,
+    limit,
+    ...selection
+  }: FailedPhotosOptions & { readonly limit: number },
 ): Promise<FailedPhoto[]> {
   const rows = await ledger.read(
     (db) =>
@@ -72,8 +82,9 @@ export async function readFirstFailedPhotos(
         .innerJoin("photo", "photo.id", "entry.photo_id")
         .innerJoin("recipe", "recipe.id", "entry.recipe_id")
         .select(["photo.source", "recipe.hash", "entry.reason_code", "entry.reason_message"])
+        .select(captureColumnNames)
         .where("entry.state", "=", "failed")
-        .$if(under !== undefined, (query) => query.where(isUnder("photo.source", under!)))
+        .where(isSelected(selection))
         .$if(recipeHash !== undefined, (query) => query.where("recipe.hash", "=", recipeHash!))
         .$if(code !== undefined, (query) => query.where("entry.reason_code", "=", code!))
         .orderBy("photo.source")
@@ -86,5 +97,6 @@ export async function readFirstFailedPhotos(
     source,
     recipeHash: hash,
     reason: reasonOf(row)!,
+    capture: captureOf(row),
   }));
 }

@@ -1,7 +1,9 @@
 import type { Kysely } from "kysely";
+import type { Capture } from "../../vision/photo/capture/capture.ts";
 import type { Ledger } from "../ledger.ts";
+import { captureOf } from "../photos/capture-columns.ts";
 import { reasonOf } from "../photos/entry-rows.ts";
-import { duplicateOf, isUnder, type PhotoSelection } from "../photos/selection.ts";
+import { duplicateOf, isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { type EntriesOptions, entryPages } from "./entry-pages.ts";
 import {
@@ -26,6 +28,8 @@ export interface StoredResult extends PhotoResult {
   readonly recipeHash: string;
   /** The first photo, of those selected, with the same bytes; undefined for that one itself. */
   readonly duplicateOf?: string | undefined;
+  /** When, where and with what the photo was taken, as far as that is known. */
+  readonly capture: Capture;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
 }
@@ -75,7 +79,7 @@ export async function* readResults(
       packed: counted && (await readPackedScores(db, ids)),
     }));
     const resultById = new Map(results.map((result) => [result.id, result]));
-    for (const { source, hash: recipeHash, result_id, duplicate_of } of entries) {
+    for (const { source, hash: recipeHash, result_id, duplicate_of, ...row } of entries) {
       const result = resultById.get(result_id!)!;
       if (options.countDuplicatesOnce && duplicate_of !== null) continue;
       yield {
@@ -83,6 +87,7 @@ export async function* readResults(
         source,
         contentSha256: result.content_sha256,
         duplicateOf: duplicate_of ?? undefined,
+        capture: captureOf(row),
         recipeHash,
         createdAt: result.created_at,
         widthPx: result.width_px,
@@ -135,7 +140,8 @@ export async function* readFailures(
   })) {
     for (const { source, hash: recipeHash, ...row } of entries) {
       const reason = reasonOf(row)!;
-      if (code === undefined || reason.code === code) yield { source, recipeHash, reason };
+      if (code !== undefined && reason.code !== code) continue;
+      yield { source, recipeHash, reason, capture: captureOf(row) };
     }
   }
 }
@@ -201,7 +207,7 @@ export async function readRecipes(
 }
 
 function selectEntries(db: Kysely<LedgerTables>, selection: PhotoSelection) {
-  const { under, countDuplicatesOnce = false } = selection;
+  const { countDuplicatesOnce = false } = selection;
   const columns = ["entry.id", "entry.recipe_id", "entry.result_id", "entry.state"] as const;
   return (
     db
@@ -209,7 +215,7 @@ function selectEntries(db: Kysely<LedgerTables>, selection: PhotoSelection) {
       // A left join costs nothing where no column of it is used.
       .leftJoin("photo", "photo.id", "entry.photo_id")
       .select(columns)
-      .$if(under !== undefined, (query) => query.where(isUnder("photo.source", under!)))
+      .$if(isPart(selection), (query) => query.where(isSelected(selection)))
       .$if(countDuplicatesOnce, (query) => query.where(duplicateOf(selection), "is", null))
   );
 }

@@ -6,6 +6,7 @@ import { createFirstViews } from "./migration-3-views.ts";
 import { renameJobsToEntries } from "./migration-4-entries.ts";
 import { nameRecipes } from "./migration-5-names.ts";
 import { addScores } from "./migration-6-scores.ts";
+import { addCapture } from "./migration-7-capture.ts";
 import { createViews, dropViews } from "./views.ts";
 
 /**
@@ -19,6 +20,7 @@ const migrations: readonly Migration[] = [
   renameJobsToEntries,
   nameRecipes,
   addScores,
+  addCapture,
 ];
 
 /** The version of a database is the number of steps it has been through. */

@@ -62,6 +62,23 @@ interface PhotoTable {
   mtime_us: Integer;
   /** Lower-case hex, as it was last read; null until then. */
   content_sha256: string | null;
+  /** ISO 8601 by the camera's clock, with the zone where it is known. */
+  taken_at: string | null;
+  /** Degrees, WGS 84. */
+  latitude: number | null;
+  longitude: number | null;
+  /** Above sea level. */
+  altitude_m: number | null;
+  /** Above the ground, or the place where a drone took off. */
+  height_m: number | null;
+  /** Maker and model. */
+  camera: string | null;
+  /** Its serial number. */
+  camera_id: string | null;
+  focal_length_mm: number | null;
+  /** Of the lens with the same angle of view on film of 36 × 24 mm. */
+  focal_length_35mm: number | null;
+  sensor_width_mm: number | null;
 }
 
 /** How far one photo is under one recipe. */

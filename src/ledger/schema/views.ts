@@ -34,6 +34,9 @@ export async function createViews(
            result.slice_count, placement.device,
            nullif(placement.fallback_reason, '') as fallback_reason,
            result.timings_ms, result.created_at, result.warnings,
+           photo.taken_at, photo.latitude, photo.longitude, photo.altitude_m, photo.height_m,
+           photo.camera, photo.camera_id, photo.focal_length_mm, photo.focal_length_35mm,
+           photo.sensor_width_mm,
            (select min(other.source)
             from photo as other
             join entry as other_entry on other_entry.photo_id = other.id

@@ -1,7 +1,9 @@
 import { sql, type Transaction, type Updateable } from "kysely";
 import { type Logger, silentLogger } from "../../logger.ts";
+import type { Capture } from "../../vision/photo/capture/capture.ts";
 import { SqliteLedger } from "../databases/sqlite-ledger.ts";
 import type { Ledger } from "../ledger.ts";
+import { captureColumns } from "../photos/capture-columns.ts";
 import { doneWith, failedFor, type Reason, unleased } from "../photos/entry-rows.ts";
 import { mergeMoved, otherSources } from "../photos/moved-photos.ts";
 import type { Recipe } from "../recipe.ts";
@@ -32,6 +34,8 @@ export interface PhotoContent {
   readonly sha256: string;
   readonly sizeBytes: number;
   readonly mtimeUs: number;
+  /** When and where it was taken; undefined where that was not looked for. */
+  readonly capture?: Capture | undefined;
 }
 
 /** A photo that this owner, and nobody else, may work on. */
@@ -207,14 +211,19 @@ export class Worklist implements AsyncDisposable {
    */
   async claim(
     photo: LeasedPhoto,
-    { sha256, sizeBytes, mtimeUs }: PhotoContent,
+    { sha256, sizeBytes, mtimeUs, capture }: PhotoContent,
     movedFrom: readonly string[] = [],
   ): Promise<Claim> {
     return await this.#ledger.write(async (transaction) => {
       if (!(await this.#holds(transaction, photo))) return "lost";
       await transaction
         .updateTable("photo")
-        .set({ content_sha256: sha256, size_bytes: sizeBytes, mtime_us: mtimeUs })
+        .set({
+          content_sha256: sha256,
+          size_bytes: sizeBytes,
+          mtime_us: mtimeUs,
+          ...captureColumns(capture),
+        })
         .where("id", "=", photo.photoId)
         .execute();
       const { source } = photo;

@@ -11,7 +11,7 @@ import type { PhotoEvent, PhotoMove } from "./photo-run.ts";
 export interface PhotoJobOptions
   extends CountOptions,
     PhotoFilterOptions,
-    Pick<PhotoPipelineOptions, "maxPixels">,
+    Pick<PhotoPipelineOptions, "maxPixels" | "location">,
     Pick<ModelCacheOptions, "device" | "requireDevice"> {
   /** Photos and folders, `s3://bucket/folder/` and `https://…`; all have to exist. */
   readonly paths: readonly string[];

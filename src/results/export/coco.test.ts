@@ -4,7 +4,12 @@ import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import { exampleResult } from "../recorded-photos.fixture.ts";
 import { toCoco } from "./coco.ts";
 
-const stored = { contentSha256: "", recipeHash: "", createdAt: "2026-11-25T12:00:00.000Z" };
+const stored = {
+  contentSha256: "",
+  recipeHash: "",
+  createdAt: "2026-11-25T12:00:00.000Z",
+  capture: {},
+};
 
 /** Photos without objects, by the class names of the model that looked at them. */
 async function* photosOf(...models: readonly (readonly string[])[]): AsyncGenerator<StoredResult> {

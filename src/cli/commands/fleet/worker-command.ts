@@ -2,7 +2,11 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { isOrangeryError } from "../../../errors.ts";
 import { parseDeviceSlots } from "../../../fleet/supervisor/device-slots.ts";
 import { collect, expected, flagsOf, parseBytes, parseCount } from "../../options/option-values.ts";
-import { addMaxPixelsOption, addPrivateAddressesOption } from "../../options/photo-options.ts";
+import {
+  addLocationOption,
+  addMaxPixelsOption,
+  addPrivateAddressesOption,
+} from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addResultsOption } from "../../options/results-options.ts";
 import { logLevels } from "../../output/json-log.ts";
@@ -46,7 +50,7 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
   );
   addResultsOption(command, "where results go (default: where the queue says)");
   addRecipeOptions(command);
-  addPrivateAddressesOption(addMaxPixelsOption(addWorkerOptions(command)));
+  addLocationOption(addPrivateAddressesOption(addMaxPixelsOption(addWorkerOptions(command))));
   command.addHelpText("after", help);
   return command.action(async (options: WorkerArguments & FormerOptions) => {
     const former = options.detect ?? options.segment;
@@ -56,7 +60,7 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
           "'orangery enqueue', and leave them out here",
       );
     }
-    const given = ["recipe", "models", "memoryBudget", "results"].find(
+    const given = ["recipe", "models", "memoryBudget", "results", "location"].find(
       (name) => command.getOptionValueSource(name) === "cli",
     );
     if (options.task !== undefined && given !== undefined) {

@@ -31,6 +31,7 @@ export interface WorkerArguments extends QueueArguments, MetricsArguments {
   readonly recipe?: readonly string[];
   readonly memoryBudget?: number;
   readonly maxPixels?: number;
+  readonly location?: boolean;
   readonly allowPrivateAddresses?: boolean;
   readonly devices: string;
   readonly model: Readonly<Record<string, string>>;
@@ -84,7 +85,7 @@ async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
 
 /** Checks results and queue before any process is started. */
 async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
-  const { recipe: recipes, memoryBudget, maxPixels, allowPrivateAddresses } = options;
+  const { recipe: recipes, memoryBudget, maxPixels, location, allowPrivateAddresses } = options;
   const results = options.results && resultsFromCaller(options.results);
   if (results !== undefined) {
     // Imported late: with what the queue says, and with a task, there is none to open here.
@@ -98,6 +99,7 @@ async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
     recipes,
     memoryBudgetBytes: memoryBudget,
     maxPixels,
+    location,
     allowPrivateAddresses,
   };
   return { task: countWorkerUrl, models: {}, settings };

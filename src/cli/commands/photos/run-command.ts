@@ -7,6 +7,7 @@ import {
 import { addDeviceOptions } from "../../options/detection-options.ts";
 import {
   addAnnotateOption,
+  addLocationOption,
   addMaxPixelsOption,
   addPhotoArguments,
   addPrivateAddressesOption,
@@ -60,7 +61,7 @@ export function createRunCommand(
     defaultResults,
   );
   addDeviceOptions(addCountOptions(addAnnotateOption(command)));
-  addWatchOptions(addPrivateAddressesOption(addMaxPixelsOption(command)))
+  addLocationOption(addWatchOptions(addPrivateAddressesOption(addMaxPixelsOption(command))))
     .option("--retry", "try failed photos again")
     .option(
       "--json",

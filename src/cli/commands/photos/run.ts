@@ -23,6 +23,7 @@ export interface RunArguments extends DeviceArguments, PhotoArguments {
   readonly out: string;
   readonly annotate?: string;
   readonly maxPixels?: number;
+  readonly location?: boolean;
   readonly allowPrivateAddresses?: boolean;
   readonly retry?: boolean;
   readonly watch?: WatchOptions | undefined;
@@ -216,6 +217,7 @@ function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJob
     requireDevice: options.requireDevice,
     annotateFolder: options.annotate && fromCaller(options.annotate),
     maxPixels: options.maxPixels,
+    location: options.location,
     retry: options.retry,
     watch: options.watch,
   };

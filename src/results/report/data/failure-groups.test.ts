@@ -8,7 +8,7 @@ function groupsOf(
 ) {
   const groups = new FailureGroups(limits);
   for (const [source, code, message] of failures) {
-    groups.add({ source, recipeHash: "", reason: { code, message } });
+    groups.add({ source, recipeHash: "", reason: { code, message }, capture: {} });
   }
   return groups.list;
 }

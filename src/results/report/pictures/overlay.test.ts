@@ -10,7 +10,8 @@ import type { Region } from "../../../vision/region.ts";
 import { exampleRegion, exampleResult } from "../../recorded-photos.fixture.ts";
 import { drawOverlay } from "./overlay.ts";
 
-const stored = { id: 1, source: "/1.jpg", contentSha256: "", recipeHash: "", createdAt: "" };
+const identity = { id: 1, source: "/1.jpg", contentSha256: "", recipeHash: "" };
+const stored = { ...identity, createdAt: "", capture: {} };
 const sizeWh = [800, 600] as const;
 
 function resultWith(fields: Parameters<typeof exampleResult>[0]): StoredResult {
