@@ -6,7 +6,13 @@ import {
   type DetectionArguments,
   type MaxDetections,
 } from "./detection-options.ts";
-import { flagsOf, parseFraction, parseImageSize } from "./option-values.ts";
+import {
+  collectClasses,
+  collectClassScores,
+  flagsOf,
+  parseFraction,
+  parseImageSize,
+} from "./option-values.ts";
 import { addSampleOptions, readSampleOptions, type SampleArguments } from "./sample-options.ts";
 import { addSlicingOptions, readSlicing, type SlicingArguments } from "./slicing-options.ts";
 
@@ -15,7 +21,10 @@ export interface CountArguments extends DetectionArguments, SlicingArguments, Sa
   readonly detect: string;
   readonly segment?: string;
   readonly regions?: string;
+  readonly recordFrom?: number;
   readonly segmentConfidence: number;
+  readonly segmentClasses?: readonly string[];
+  readonly segmentClassConfidence?: readonly (readonly [string, number])[];
   readonly segmentImageSize?: number | [number, number];
   readonly recipeName?: string;
 }
@@ -41,7 +50,22 @@ export function addModelOptions(command: Command): Command {
 /** Adds the other options that make a recipe. */
 export function addCountOptions(command: Command): Command {
   return addSampleOptions(addSlicingOptions(addDetectionOptions(command, maxDetections)))
+    .option(
+      "--record-from <score>",
+      "record objects from this score up, too, which are not counted, for --min-score later",
+      parseFraction,
+    )
     .option("--segment-confidence <score>", "least score of a region, 0 to 1", parseFraction, 0.25)
+    .option(
+      "--segment-classes <names>",
+      "classes of regions, by name or id (default: all)",
+      collectClasses,
+    )
+    .option(
+      "--segment-class-confidence <scores>",
+      "least scores of some classes of regions, as in bed=0.5",
+      collectClassScores,
+    )
     .option(
       "--segment-image-size <px>",
       "input of the segmentation network (default: its own)",
@@ -52,32 +76,45 @@ export function addCountOptions(command: Command): Command {
 
 /** Reads what is to be counted from the command line. */
 export function readCountOptions(command: Command, options: CountArguments): CountOptions {
-  const { confidence, iou, imageSize, segment, segmentConfidence, segmentImageSize } = options;
+  const { confidence, classes, classConfidence, iou, imageSize, recordFrom, segment } = options;
   if (segment === undefined) refuseSegmentOptions(command);
   const slicing = readSlicing(command, options);
   const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
   return {
     detect: {
       file: modelFromCaller(options.detect),
-      options: { confidence, iou, maxDetections: most, imageSize },
+      options: { confidence, classes, classConfidence, iou, maxDetections: most, imageSize },
     },
     segment:
       segment === undefined
         ? undefined
         : {
             file: modelFromCaller(segment),
-            options: { confidence: segmentConfidence, imageSize: segmentImageSize },
+            options: {
+              confidence: options.segmentConfidence,
+              classes: options.segmentClasses,
+              classConfidence: options.segmentClassConfidence,
+              imageSize: options.segmentImageSize,
+            },
           },
     regions: options.regions === undefined ? undefined : { file: fromCaller(options.regions) },
+    recordFrom,
     slicing,
     samples: readSampleOptions(options),
     name: options.recipeName,
   };
 }
 
+const segmentOptions = [
+  "segmentConfidence",
+  "segmentClasses",
+  "segmentClassConfidence",
+  "segmentImageSize",
+] satisfies (keyof CountArguments)[];
+
 /** Options of regions have no meaning without `--segment`. */
 function refuseSegmentOptions(command: Command): void {
-  for (const name of ["segmentConfidence", "segmentImageSize"] satisfies (keyof CountArguments)[]) {
+  for (const name of segmentOptions) {
     if (command.getOptionValueSource(name) !== "cli") continue;
     command.error(`error: option '${flagsOf(command, name)}' needs --segment`);
   }

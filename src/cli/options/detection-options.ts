@@ -1,12 +1,20 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { isOrangeryError } from "../../errors.ts";
 import { parseDevice } from "../../models/devices/device.ts";
-import { parseCount, parseFraction, parseImageSize } from "./option-values.ts";
+import {
+  collectClasses,
+  collectClassScores,
+  parseCount,
+  parseFraction,
+  parseImageSize,
+} from "./option-values.ts";
 
 /** Options of the detector. */
 export interface DetectionArguments {
   readonly imageSize?: number | [number, number];
   readonly confidence: number;
+  readonly classes?: readonly string[];
+  readonly classConfidence?: readonly (readonly [string, number])[];
   readonly iou: number;
   readonly maxDetections?: number;
 }
@@ -28,6 +36,16 @@ export interface MaxDetections {
 export function addDetectionOptions(command: Command, { whole, sliced }: MaxDetections): Command {
   return command
     .option("--confidence <score>", "least score of a detection, 0 to 1", parseFraction, 0.25)
+    .option(
+      "--classes <names>",
+      "classes to find, by name or id, as in plant,weed (default: all)",
+      collectClasses,
+    )
+    .option(
+      "--class-confidence <scores>",
+      "least scores of some classes, as in plant=0.4,weed=0.6",
+      collectClassScores,
+    )
     .option("--iou <overlap>", "boxes that overlap more are one object, 0 to 1", parseFraction, 0.7)
     .option(
       "--max-detections <n>",

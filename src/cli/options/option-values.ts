@@ -49,6 +49,28 @@ export function parseNotEmpty(text: string): string {
   throw expected("a path or URL", text);
 }
 
+/** Gathers classes, by name or id: `plant,weed`. */
+export function collectClasses(text: string, before: readonly string[] = []): string[] {
+  const classes = text.split(",").map((name) => name.trim());
+  if (classes.includes("")) throw expected("names or ids of classes, as in plant,weed", text);
+  return [...before, ...classes];
+}
+
+/** Gathers scores of classes: `plant=0.4,weed=0.6`. */
+export function collectClassScores(
+  text: string,
+  before: readonly (readonly [string, number])[] = [],
+): (readonly [string, number])[] {
+  const scores = text.split(",").map((pair): readonly [string, number] => {
+    const end = pair.lastIndexOf("=");
+    const score = parseDecimal(pair.slice(end + 1).trim());
+    const name = pair.slice(0, Math.max(0, end)).trim();
+    if (name !== "" && score >= 0 && score <= 1) return [name, score];
+    throw expected("scores from 0 to 1 by class, as in plant=0.4,weed=0.6", text);
+  });
+  return [...before, ...scores];
+}
+
 /** Gathers the values of an option that may be repeated. */
 export function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];

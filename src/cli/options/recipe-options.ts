@@ -30,6 +30,7 @@ export function addModelPlacesOption(command: Command): Command {
 /** What a recipe decides, so that its options and a recipe's file exclude each other. */
 const decisive = [
   ...["detect", "segment", "regions", "model", "confidence", "iou", "maxDetections", "imageSize"],
+  ...["classes", "classConfidence", "recordFrom", "segmentClasses", "segmentClassConfidence"],
   ...["segmentConfidence", "segmentImageSize", "slice", "overlap", "merge", "metric"],
   ...["mergeThreshold", "fullImage", "bands", "valueRange", "recipeName"],
 ];

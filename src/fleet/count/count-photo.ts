@@ -155,6 +155,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
       detect: use("detect", detect),
       segment: segment && use("segment", segment),
       regions: this.#options.regions,
+      recordFrom: count.recordFrom,
       slicing: count.slicing,
       samples: count.samples,
       maxPixels,

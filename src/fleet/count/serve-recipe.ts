@@ -148,6 +148,7 @@ async function prove(
   new PhotoPipeline({
     detect: { model: detect.model, options: count.detect.options },
     segment: segment && { model: segment.model, options: count.segment?.options },
+    recordFrom: count.recordFrom,
     slicing: count.slicing,
     samples: count.samples,
   });

@@ -154,7 +154,7 @@ export async function readCountedScores(
       { signal },
     );
     if (first === undefined) continue;
-    counted.set(hash, new CountedScores(recipe, JSON.parse(first.names), question));
+    counted.set(hash, new CountedScores(JSON.parse(recipe), JSON.parse(first.names), question));
   }
   return counted;
 }

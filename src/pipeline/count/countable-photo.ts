@@ -1,6 +1,8 @@
 import type { StepTimes } from "../../base/step-times.ts";
-import type { ObjectCount, PhotoResult } from "../../ledger/results/result-rows.ts";
+import type { PhotoResult } from "../../ledger/results/result-rows.ts";
+import { CountedScores } from "../../ledger/results/scores/count-question.ts";
 import type { Prediction } from "../../models/yolo/yolo-model.ts";
+import { chooseClasses } from "../../vision/class-choice.ts";
 import { Detections } from "../../vision/detections.ts";
 import { exposureWarnings } from "../../vision/photo/exposure.ts";
 import type { OpenPhoto, Pixels } from "../../vision/photo/open-photo.ts";
@@ -18,6 +20,8 @@ export interface CountingModels {
   readonly detect: ModelUse;
   readonly segment?: ModelUse | undefined;
   readonly regions?: OwnRegions | undefined;
+  /** Objects from this score up are found, though not all of them count. */
+  readonly recordFrom?: number | undefined;
   readonly slicing?: Slicing | undefined;
 }
 
@@ -66,7 +70,11 @@ export class CountablePhoto implements OpenPhoto {
     const found = await this.#detect(regions, options);
     const objects = found?.detections.length ? found.detections : noObjects(detect.model);
     const counted = await this.#times.step("count", () =>
-      countFound(objects, regions, detect.options?.maxDetections),
+      countFound(objects, {
+        regions,
+        maxDetections: detect.options?.maxDetections,
+        counted: this.#counted,
+      }),
     );
     return {
       widthPx,
@@ -96,19 +104,30 @@ export class CountablePhoto implements OpenPhoto {
     return segmentation.regions;
   }
 
+  /** What counts of the objects that are recorded; undefined where all do. */
+  get #counted(): CountedScores | undefined {
+    const { detect, recordFrom } = this.#models;
+    if (recordFrom === undefined) return undefined;
+    const { model, options = {} } = detect;
+    const { confidence } = options;
+    const chosen = chooseClasses(model.names, options);
+    return new CountedScores({ detect: { confidence, ...chosen }, recordFrom }, model.names);
+  }
+
   /** Undefined when there is no region, so that there is nothing to look at. */
   async #detect(
     regions: readonly Region[] | undefined,
     { signal, onSlices, resume }: ProcessOptions,
   ): Promise<(Prediction & { readonly sliceCount: number }) | SlicedPrediction | undefined> {
     if (regions?.length === 0) return undefined;
-    const { slicing, detect } = this.#models;
+    const { slicing, detect, recordFrom } = this.#models;
     const { model, options } = detect;
     const { pixels } = this;
     // What lies outside is not to take the place of what lies inside, so the most that there may be
     // is counted afterwards.
     const predictOptions = {
       ...options,
+      ...(recordFrom !== undefined && { confidence: recordFrom, classConfidence: undefined }),
       maxDetections: unlimited,
       maskSize: model.task === "segment" ? "photo" : "none",
       signal,
@@ -148,31 +167,50 @@ function fallbackOf(detect: PhotoModel, segment: PhotoModel | undefined): string
   return reasons.filter(Boolean).join("; ");
 }
 
-interface Counted {
-  readonly objects: Detections;
-  readonly objectRegions?: Int32Array | undefined;
-  readonly counts: readonly ObjectCount[];
+interface Counted extends Pick<PhotoResult, "objects" | "objectRegions" | "uncounted" | "counts"> {}
+
+interface CountFoundOptions {
+  readonly regions: readonly Region[] | undefined;
+  /** The most objects that count, and the most others. */
+  readonly maxDetections?: number | undefined;
+  /** Which of them count. Default: all. */
+  readonly counted?: CountedScores | undefined;
 }
 
 /**
  * Keeps and counts what lies inside a region, or all where regions were not looked for: the best.
+ * The best of those that do not count are kept beside them.
  */
 function countFound(
   objects: Detections,
-  regions: readonly Region[] | undefined,
-  maxDetections = unlimited,
+  { regions, maxDetections = unlimited, counted }: CountFoundOptions,
 ): Counted {
-  if (regions === undefined) {
-    const best = objects.first(maxDetections);
-    return { objects: best, counts: countInRegions(best) };
-  }
-  const places = findPlaces(
-    objects,
-    regions.map(({ mask }) => mask),
-  );
-  const inside = [...places.keys()].filter((index) => places[index]! > 0).slice(0, maxDetections);
-  const kept = objects.select(inside);
-  const objectRegions = Int32Array.from(inside, (index) => places[index]!);
-  const counts = countInRegions(kept, { places: objectRegions, regionCount: regions.length });
-  return { objects: kept, objectRegions, counts };
+  const places =
+    regions &&
+    findPlaces(
+      objects,
+      regions.map(({ mask }) => mask),
+    );
+  const { classIds, scores } = objects;
+  const isInside = (index: number) => places === undefined || places[index]! > 0;
+  const isCounted = (index: number) =>
+    counted === undefined || scores[index]! > counted.thresholdOf(classIds[index]!);
+  const keep = (isKept: (index: number) => boolean) => {
+    const kept = [...scores.keys()].filter((index) => isInside(index) && isKept(index));
+    const best = kept.slice(0, maxDetections);
+    return {
+      objects: objects.select(best),
+      objectRegions: places && Int32Array.from(best, (index) => places[index]!),
+    };
+  };
+  const best = keep(isCounted);
+  const { objectRegions } = best;
+  return {
+    ...best,
+    uncounted: counted && keep((index) => !isCounted(index)),
+    counts: countInRegions(
+      best.objects,
+      objectRegions && { places: objectRegions, regionCount: regions!.length },
+    ),
+  };
 }

@@ -28,6 +28,8 @@ export interface PhotoPipelineOptions
   readonly segment?: ModelUse | undefined;
   /** Regions that people drew, in place of a segmenter. */
   readonly regions?: OwnRegions | undefined;
+  /** Records objects from this score up, too, without counting them. */
+  readonly recordFrom?: number | undefined;
   /** Predict the photo in slices. Default: whole. */
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. Default: those that its file states. */
@@ -57,13 +59,19 @@ export class PhotoPipeline {
 
   /** @throws `INVALID_ARGUMENT` for options out of range, `MODEL_WRONG_TASK` */
   constructor(options: PhotoPipelineOptions) {
-    const { detect, segment, regions, slicing, samples = {} } = options;
+    const { detect, segment, regions, recordFrom, slicing, samples = {} } = options;
     const { maxPixels, pixelsInMemory } = options;
     checkSampleOptions(samples);
     if (segment !== undefined && regions !== undefined) throw twoKindsOfRegions();
     if (segment !== undefined) requireSegmenter(segment.model);
     for (const use of [detect, segment]) use?.model.checkOptions({ ...use.options, maxPixels });
-    this.#models = { detect, segment, regions, slicing: slicing && new Slicing(slicing) };
+    this.#models = {
+      detect,
+      segment,
+      regions,
+      recordFrom,
+      slicing: slicing && new Slicing(slicing),
+    };
     const withGrey = [detect, segment].some((use) => use?.model.channels === 1);
     this.#readsLocation = options.location ?? true;
     this.#openOptions = { ...samples, maxPixels, pixelsInMemory, withGrey };

@@ -6,6 +6,7 @@ import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
 import type { SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
 import { OwnRegions, twoKindsOfRegions } from "../regions/own-regions.ts";
+import { withClassIds } from "./class-ids.ts";
 
 export type ModelRole = "detect" | "segment";
 
@@ -20,7 +21,13 @@ export interface JobModel {
 /** The options of a prediction that decide its result. */
 export type RecipePredictOptions = Pick<
   PredictOptions,
-  "confidence" | "iou" | "maxDetections" | "classes" | "classAgnostic" | "imageSize"
+  | "confidence"
+  | "iou"
+  | "maxDetections"
+  | "classes"
+  | "classConfidence"
+  | "classAgnostic"
+  | "imageSize"
 >;
 
 /** Regions that people drew. */
@@ -37,6 +44,11 @@ export interface CountOptions {
   readonly segment?: JobModel | undefined;
   /** A file with regions that people drew, in place of `segment`. */
   readonly regions?: JobRegions | undefined;
+  /**
+   * Records objects from this score up, too, without counting them, for questions about lower
+   * thresholds than those that count. Default: only what counts is recorded.
+   */
+  readonly recordFrom?: number | undefined;
   /** Predict photos in slices. All but `batchSize` becomes part of the recipe. Default: whole. */
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. Default: those that its file states. */
@@ -61,6 +73,12 @@ export interface CountRecipe {
   readonly regions?: OwnRegions | undefined;
 }
 
+/** A recipe of files. */
+export interface MadeRecipe extends CountRecipe {
+  /** What was asked for, with ids in place of the names of classes. */
+  readonly count: CountOptions;
+}
+
 /**
  * The version of what counting does. 3: regions that overlap are one. 4: the colours of CMYK photos
  * are OpenCV's.
@@ -77,15 +95,17 @@ const recipeName: Expectation = {
  *
  * @throws `MODEL_NOT_FOUND`, `REGIONS_NOT_FOUND`, `REGIONS_INVALID`, `INVALID_ARGUMENT`
  */
-export async function countRecipe(count: CountOptions): Promise<CountRecipe> {
-  const { detect, segment } = count;
+export async function countRecipe(asked: CountOptions): Promise<MadeRecipe> {
+  const detect = await withClassIds(asked.detect);
+  const segment = asked.segment && (await withClassIds(asked.segment));
+  const count = { ...asked, detect, segment };
   const regions = count.regions && (await OwnRegions.read(count.regions.file));
   const recipe = recipeOf(count, {
     detect: (await identifyModelFile(detect.file)).sha256,
     segment: segment && (await identifyModelFile(segment.file)).sha256,
     regions: regions?.sha256,
   });
-  return { ...recipe, regions };
+  return { ...recipe, regions, count };
 }
 
 /**
@@ -94,8 +114,9 @@ export async function countRecipe(count: CountOptions): Promise<CountRecipe> {
  * @throws `INVALID_ARGUMENT`
  */
 export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe {
-  const { detect, segment, slicing, samples, name = defaultName(count) } = count;
+  const { detect, segment, slicing, samples, recordFrom, name = defaultName(count) } = count;
   checkOptions({ name }, recipeName);
+  checkOptions({ recordFrom }, scoreUpTo(leastCounted(detect.options)));
   if (segment !== undefined && sha256.regions !== undefined) throw twoKindsOfRegions();
   const contents = {
     job: "count",
@@ -103,10 +124,26 @@ export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe 
     detect: { sha256: sha256.detect, ...detect.options },
     segment: segment && { sha256: sha256.segment, ...segment.options },
     regions: sha256.regions,
+    recordFrom,
     slicing: slicing && new Slicing(slicing).decisive,
     samples: samples && { ...samples },
   };
   return { recipe: { ...createRecipe(contents), name }, sha256 };
+}
+
+function scoreUpTo(most: number): Expectation {
+  return {
+    expected: `a score from 0 to ${most}, from which objects count`,
+    holds: (score) => typeof score === "number" && score >= 0 && score <= most,
+  };
+}
+
+/** The least score from which objects of any class count. */
+function leastCounted({ confidence = 0.25, classConfidence = [] }: RecipePredictOptions = {}) {
+  const scores = Array.isArray(classConfidence)
+    ? classConfidence.map(([, score]) => score)
+    : Object.values(classConfidence);
+  return Math.min(confidence, ...scores);
 }
 
 /** As in `plants-in-beds`. */

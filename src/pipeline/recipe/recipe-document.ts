@@ -34,7 +34,7 @@ export interface ReadRecipe extends CountRecipe {
 
 /** Writes a recipe as JSON. Reading it back gives the same hash. */
 export function writeRecipe(count: CountOptions, { recipe, sha256 }: CountRecipe): RecipeDocument {
-  const { slicing, samples } = count;
+  const { recordFrom, slicing, samples } = count;
   const model = (role: ModelRole) => {
     const { file, options } = count[role] ?? {};
     return file && { file, sha256: sha256[role], ...options };
@@ -47,6 +47,7 @@ export function writeRecipe(count: CountOptions, { recipe, sha256 }: CountRecipe
       detect: model("detect"),
       segment: model("segment"),
       regions: count.regions && { file: count.regions.file, sha256: sha256.regions },
+      recordFrom,
       slicing: slicing && new Slicing(slicing).decisive,
       samples,
     }),
@@ -116,6 +117,18 @@ const classIds: Expectation = {
   expected: "a list of class ids, whole numbers from 0",
   holds: (value) => isNumbers(value) && value.every((id) => Number.isInteger(id) && id >= 0),
 };
+const scoresById: Expectation = {
+  expected: "pairs of a class id and a score from 0 to 1",
+  holds: (value) =>
+    Array.isArray(value) &&
+    value.every(
+      (pair) =>
+        Array.isArray(pair) &&
+        pair.length === 2 &&
+        classIds.holds([pair[0]]) &&
+        share.holds(pair[1]),
+    ),
+};
 const path: Expectation = {
   expected: "the path of a file",
   holds: (value) => typeof value === "string" && value.trim() !== "",
@@ -134,6 +147,7 @@ const parts = {
     detect: object(),
     segment: object(),
     regions: object(),
+    recordFrom: share,
     slicing: object(),
     samples: object(),
   },
@@ -144,6 +158,7 @@ const parts = {
     iou: share,
     maxDetections: wholeNumberFrom(1),
     classes: classIds,
+    classConfidence: scoresById,
     classAgnostic: trueOrFalse,
     imageSize: pixels,
   },
@@ -176,6 +191,7 @@ function read(document: unknown): ReadRecipe {
     detect: detect.model,
     segment: segment?.model,
     regions: regions && { file: regions.file },
+    recordFrom: recipe.recordFrom as number | undefined,
     slicing: recipe.slicing === undefined ? undefined : takeSlicing(recipe.slicing),
     samples: recipe.samples === undefined ? undefined : take("samples", recipe.samples),
   };

@@ -192,7 +192,7 @@ export class PhotoJob implements AsyncDisposable {
 
   async #work(options: PhotoJobRunOptions & Pick<PhotoRunOptions, "more" | "places">) {
     const { signal, onPhoto } = options;
-    const { maxPixels, slicing, samples, location } = this.#options;
+    const { maxPixels, recordFrom, slicing, samples, location } = this.#options;
     await using stack = new AsyncDisposableStack();
     const segment = this.#options.segment && stack.use(await this.#acquire("segment", signal));
     const detect = stack.use(await this.#acquire("detect", signal));
@@ -200,6 +200,7 @@ export class PhotoJob implements AsyncDisposable {
       detect: this.#use("detect", detect),
       segment: segment && this.#use("segment", segment),
       regions: this.#regions,
+      recordFrom,
       slicing,
       samples,
       maxPixels,

@@ -48,8 +48,8 @@ export async function enqueue(
   // V8 would give short-lived objects 100 MB for nothing: Redis is what takes time.
   setFlagsFromString("--semi-space-growth-factor=1");
   using progress = new ProgressDisplay({ quiet });
-  const counted = options.given ?? (await countRecipe(count));
-  const { recipe } = counted;
+  const made = options.given ? { ...options.given, count } : await countRecipe(count);
+  const { recipe } = made;
   await using queues = await FleetQueues.open({
     connection: options.redis,
     queue: options.queue,
@@ -59,7 +59,7 @@ export async function enqueue(
   const results = options.results ?? claimed?.location ?? defaultResults;
   await using ledger = await openLedger(resultsFromCaller(results));
   const store = await ResultStore.open(ledger, recipe);
-  const queue = await queues.add({ count, recipe: counted, ledger });
+  const queue = await queues.add({ count: made.count, recipe: made, ledger });
   using reader = new PhotoReader();
   const filter = new PhotoFilter(options);
   const leftOut = new LeftOut();

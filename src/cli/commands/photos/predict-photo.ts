@@ -71,10 +71,12 @@ async function predictPixels(
 }
 
 function toPredictOptions(options: PredictContext) {
-  const { confidence, iou, maxDetections, imageSize, signal } = options;
+  const { confidence, classes, classConfidence, iou, maxDetections, imageSize, signal } = options;
   const needsMasks = options.annotate !== undefined || (options.json && options.masks !== "none");
   return {
     confidence,
+    classes,
+    classConfidence,
     iou,
     maxDetections,
     imageSize,

@@ -40,7 +40,7 @@ export async function makeRecipe(
   { count, out }: { readonly count: CountOptions; readonly out?: string | undefined },
 ): Promise<void> {
   const recipe = await countRecipe(count);
-  const document = writeRecipe(count, recipe);
+  const document = writeRecipe(recipe.count, recipe);
   if (out === undefined) return await output.write(toText(document));
   const { path: file } = await findTarget(fromCaller(out));
   await writeWhole(file, toText(withPathsFrom(file, document)));

@@ -1,15 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { createRecipe } from "../../recipe.ts";
-import { CountedScores } from "./count-question.ts";
+import { CountedScores, type CountingRecipe } from "./count-question.ts";
 
 const names = ["plant", "weed", "stone"];
-const sha256 = "d".repeat(64);
-const plain = createRecipe({ detect: { sha256, confidence: 0.25 } }).json;
-const byClass = createRecipe({
-  detect: { sha256, confidence: 0.3, classes: [0, 1], classConfidence: [[1, 0.6]] },
+const plain: CountingRecipe = { detect: { confidence: 0.25 } };
+const byClass: CountingRecipe = {
+  detect: { confidence: 0.3, classes: [0, 1], classConfidence: [[1, 0.6]] },
   recordFrom: 0.05,
-}).json;
+};
 
 const thresholdsOf = (counted: CountedScores) =>
   Array.from(names.keys(), (classId) => counted.thresholdOf(classId));
@@ -43,8 +41,8 @@ describe("what counts", () => {
   });
 
   test("is refused where it was not recorded", () => {
-    const asking = (json: string, question: object) => () =>
-      new CountedScores(json, names, question);
+    const asking = (recipe: CountingRecipe, question: object) => () =>
+      new CountedScores(recipe, names, question);
     assert.throws(
       asking(plain, { minScore: 0.2 }),
       /Expected a score of 0\.25 or more for .* plant/,
@@ -56,9 +54,9 @@ describe("what counts", () => {
   });
 
   test("of a class that is not asked for may be below what is recorded", () => {
-    const recorded = createRecipe({
-      detect: { sha256, confidence: 0.25, classConfidence: [[1, 0.6]] },
-    }).json;
+    const recorded: CountingRecipe = {
+      detect: { confidence: 0.25, classConfidence: [[1, 0.6]] },
+    };
     const counted = new CountedScores(recorded, names, { classes: ["plant"], minScore: 0.3 });
     assert.deepEqual(thresholdsOf(counted), [Math.fround(0.3), Infinity, Infinity]);
   });

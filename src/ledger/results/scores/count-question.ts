@@ -19,14 +19,14 @@ export interface CountQuestion {
   readonly classConfidence?: ClassConfidence | undefined;
 }
 
-/** A recipe's JSON, as far as it decides what is counted. */
-interface CountingRecipe {
+/** A recipe, as far as it decides what is counted. */
+export interface CountingRecipe {
   readonly detect?: {
-    readonly confidence?: number;
-    readonly classes?: readonly number[];
-    readonly classConfidence?: readonly (readonly [number, number])[];
+    readonly confidence?: number | undefined;
+    readonly classes?: readonly number[] | undefined;
+    readonly classConfidence?: readonly (readonly [number, number])[] | undefined;
   };
-  readonly recordFrom?: number;
+  readonly recordFrom?: number | undefined;
 }
 
 /** Of recipes that name none. */
@@ -49,7 +49,7 @@ export class CountedScores {
    * @param names Class names by class id.
    * @throws `INVALID_ARGUMENT` for a question that the recorded objects have no answer to
    */
-  constructor(recipeJson: string, names: readonly string[], question: CountQuestion = {}) {
+  constructor(recipe: CountingRecipe, names: readonly string[], question: CountQuestion = {}) {
     const { minScore } = question;
     checkOptions(
       { minScore },
@@ -58,7 +58,7 @@ export class CountedScores {
         holds: (score) => typeof score === "number" && score >= 0 && score <= 1,
       },
     );
-    const recorded = new RecordedScores(JSON.parse(recipeJson));
+    const recorded = new RecordedScores(recipe);
     const { classes, classConfidence = [] } = chooseClasses(names, question);
     for (const classId of [...(classes ?? []), ...classConfidence.map(([classId]) => classId)]) {
       if (!recorded.has(classId)) throw notRecorded(names[classId]!);
@@ -95,7 +95,7 @@ export class CountedScores {
 }
 
 /** What a recipe records of each class. */
-class RecordedScores {
+export class RecordedScores {
   readonly #recipe: CountingRecipe;
 
   constructor(recipe: CountingRecipe) {
