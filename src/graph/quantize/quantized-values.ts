@@ -1,4 +1,5 @@
-import type { OnnxGraph, OnnxNode } from "../onnx-nodes.ts";
+import { OrangeryError } from "../../errors.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode } from "../onnx-nodes.ts";
 import { floatsOf } from "../tensor.ts";
 
 /**
@@ -59,6 +60,35 @@ export function chooseQuantizedValues(graph: OnnxGraph): QuantizedValues {
     }
   }
   return { nodes, rangeOf };
+}
+
+/**
+ * Makes sure that a model can be quantised.
+ *
+ * @throws `MODEL_NOT_QUANTIZABLE` for one that is not of float32, is quantised, or has no
+ *   convolution that could be
+ */
+export function requireQuantizable({ graph }: OnnxModel): void {
+  const came = whyNotQuantizable(graph);
+  if (came === undefined) return;
+  throw new OrangeryError(
+    "MODEL_NOT_QUANTIZABLE",
+    `Expected a network of float32 with convolutions to quantise, got ${came}. ` +
+      "Give the .pt that was trained, or its export in float32.",
+  );
+}
+
+function whyNotQuantizable(graph: OnnxGraph): string | undefined {
+  const { inputs, nodes } = graph;
+  if (
+    nodes.some(({ opType }) => /^(Dynamic)?(Q|Deq)uantizeLinear$|Integer$|^QLinear/.test(opType))
+  ) {
+    return "one that is quantised already";
+  }
+  const odd = inputs.find(({ elementType }) => elementType !== "float32");
+  if (odd !== undefined) return `one whose input \`${odd.name}\` is ${odd.elementType}`;
+  if (chooseQuantizedValues(graph).nodes.size > 0) return undefined;
+  return "one without a convolution whose weights are float32";
 }
 
 /** The inputs of a node that are activations; the others are weights, sizes and scales. */

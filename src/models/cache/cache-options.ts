@@ -7,17 +7,27 @@ import {
   text,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
+import type { Calibration } from "../../graph/quantize/calibration.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime } from "../../native/runtime.ts";
 import type { GpuMemoryOptions } from "../devices/device.ts";
 
+/** A model whose network is run in int8, on the CPU. */
+export interface QuantizedModel {
+  /** As the other models: a path, or the name of a sample model. */
+  readonly file: string;
+  /** Of this model: as `calibrateModel` returns it. */
+  readonly calibration: Calibration;
+}
+
 export interface ModelCacheOptions extends GpuMemoryOptions {
   /**
-   * Model files by name: paths of `.pt` or ONNX files, `sample:seedlings` or `sample:beds`. The
+   * Model files by name: paths of `.pt` or ONNX files, `sample:seedlings` or `sample:beds`, and
+   * with a calibration what is to be run in int8. The
    * name `segment` is for a network that segments; every other name takes either task.
    */
-  readonly models: Readonly<Record<string, string>>;
+  readonly models: Readonly<Record<string, string | QuantizedModel>>;
   /**
    * `auto` (CUDA, then what the platform has, then the CPU), `cpu`, `cuda:N`, `tensorrt:N`,
    * `webgpu`, `coreml` or `directml:N`. Without `:N` it is the worker id. Default `auto`.
@@ -90,7 +100,8 @@ export function checkCacheOptions({
   checkOptions({ arenaGrowth }, oneOf("power-of-two", "as-requested"));
   checkOptions({ device }, text("the name of a device"));
   checkOptions({ models: models ?? null }, modelFiles);
-  for (const [name, file] of Object.entries(models)) {
+  for (const [name, model] of Object.entries(models)) {
+    const file = typeof model === "string" ? model : model?.file;
     checkOptions({ [`models.${name}`]: file ?? null }, text("the path of a model file"));
   }
   return {

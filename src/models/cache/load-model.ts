@@ -6,6 +6,7 @@ import {
   describeModelFile,
   hasFileChanged,
   type ModelFile,
+  networkIdentity,
   notAModel,
 } from "../files/model-file.ts";
 import type { ArtifactStore } from "../saved/artifact-store.ts";
@@ -58,7 +59,7 @@ export async function loadModel(
   const { runtime, turns, intraOpThreads = 0, fallbackReason, signal } = options;
   const provider = executionProvider(device, options);
   const sessionKey = [
-    file.sha256,
+    networkIdentity(file),
     device.label,
     JSON.stringify([provider.options, intraOpThreads]),
   ].join(" ");

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { OrangeryError } from "../../errors.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";
 import { CacheEvents, type ModelCacheEvents } from "./cache-events.ts";
@@ -7,6 +8,7 @@ import {
   checkCacheOptions,
   checkWorkerId,
   type ModelCacheOptions,
+  type QuantizedModel,
 } from "./cache-options.ts";
 import type { CachedModel, ModelHold } from "./cached-model.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
@@ -16,7 +18,7 @@ import { untilGone } from "./until-gone.ts";
 
 export type { ModelCacheEvents } from "./cache-events.ts";
 export type { CacheInfo, ModelInfo } from "./cache-info.ts";
-export type { ModelCacheOptions } from "./cache-options.ts";
+export type { ModelCacheOptions, QuantizedModel } from "./cache-options.ts";
 export type { ReleaseReason } from "./cached-model.ts";
 
 /** How a model is asked for. */
@@ -46,7 +48,7 @@ export interface ModelLease extends AsyncDisposable {
  */
 export class ModelCache implements AsyncDisposable {
   readonly #options: CheckedCacheOptions;
-  readonly #paths: Map<string, string>;
+  readonly #files: Map<string, string | QuantizedModel>;
   readonly #loader: ModelLoader;
   readonly #events: CacheEvents;
   /** By worker id and name. */
@@ -58,7 +60,7 @@ export class ModelCache implements AsyncDisposable {
   /** @throws `INVALID_ARGUMENT`, `DEVICE_UNKNOWN` */
   constructor(options: ModelCacheOptions) {
     this.#options = checkCacheOptions(options);
-    this.#paths = new Map(Object.entries(options.models));
+    this.#files = new Map(Object.entries(options.models));
     this.#loader = new ModelLoader(this.#options);
     this.#events = new CacheEvents(this.#options.logger);
     this.#memory = new MemoryKeeper({
@@ -77,9 +79,10 @@ export class ModelCache implements AsyncDisposable {
    *
    * @returns false, and adds nothing, where the name has another file
    */
-  add(name: string, path: string): boolean {
-    if ((this.#paths.get(name) ?? path) !== path) return false;
-    this.#paths.set(name, path);
+  add(name: string, file: string | QuantizedModel): boolean {
+    const known = this.#files.get(name);
+    if (known !== undefined && !isDeepStrictEqual(known, file)) return false;
+    this.#files.set(name, file);
     return true;
   }
 
@@ -112,7 +115,7 @@ export class ModelCache implements AsyncDisposable {
 
   /** Loads models ahead of the first task: all of them, or those named. */
   async warmUp(
-    names: readonly string[] = [...this.#paths.keys()],
+    names: readonly string[] = [...this.#files.keys()],
     options: AcquireOptions = {},
   ): Promise<void> {
     for (const name of names) {
@@ -212,13 +215,15 @@ export class ModelCache implements AsyncDisposable {
   }
 
   #make(name: string, workerId: number): NamedModel {
-    const path = this.#paths.get(name);
-    if (path === undefined) throw unknownName(name, [...this.#paths.keys()]);
+    const file = this.#files.get(name);
+    if (file === undefined) throw unknownName(name, [...this.#files.keys()]);
     const { reloadCheckMs, logger } = this.#options;
     return new NamedModel({
       name,
       workerId,
-      path,
+      ...(typeof file === "string"
+        ? { path: file }
+        : { path: file.file, calibration: file.calibration }),
       reloadCheckMs,
       loader: this.#loader,
       memory: this.#memory,

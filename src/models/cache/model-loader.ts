@@ -63,12 +63,16 @@ export class ModelLoader {
 
   /** @throws what `loadModel` throws, `MODEL_WRONG_TASK`, `DEVICE_UNAVAILABLE` */
   async load(request: LoadRequest): Promise<LoadOutcome> {
-    const { workerId, signal } = request;
+    const { workerId, file, signal } = request;
     const startMs = performance.now();
     const search = this.#devices.search(workerId);
     for (;;) {
       const device = await search.next(signal);
       const { fallback } = search;
+      if (file.calibration !== undefined && device.kind !== "cpu") {
+        search.passOver(new Error("int8 is run on the CPU"));
+        continue;
+      }
       try {
         const loaded = await this.#loadOn(device, fallback?.reason, request);
         if (fallback !== undefined) this.#devices.warnOf(fallback, device);

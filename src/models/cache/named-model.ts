@@ -1,5 +1,6 @@
 import { untilAborted } from "../../base/abort.ts";
 import { OrangeryError } from "../../errors.ts";
+import type { Calibration } from "../../graph/quantize/calibration.ts";
 import type { Logger } from "../../logger.ts";
 import { hasFileChanged, identifyModelFile, type ModelFile } from "../files/model-file.ts";
 import { differsFromUltralytics } from "../yolo/network-signature.ts";
@@ -14,6 +15,8 @@ export interface NamedModelOptions {
   readonly workerId: number;
   /** Path of the model file, or the name of a sample model. */
   readonly path: string;
+  /** Its network is run in int8, with these ranges. Default: as it is. */
+  readonly calibration?: Calibration | undefined;
   /** How often, at most, the file is compared with the disk. */
   readonly reloadCheckMs: number;
   readonly loader: Pick<ModelLoader, "load">;
@@ -114,9 +117,10 @@ export class NamedModel {
   }
 
   async #identify(signal: AbortSignal | undefined): Promise<ModelFile> {
-    const { name, path, logger } = this.#options;
+    const { name, path, calibration, logger } = this.#options;
     try {
-      return await untilAborted(identifyModelFile(path), signal);
+      const file = await untilAborted(identifyModelFile(path), signal);
+      return calibration === undefined ? file : { ...file, calibration };
     } catch (error) {
       const loaded = this.#current;
       if (signal?.aborted || loaded?.outcome === undefined) throw error;

@@ -5,18 +5,19 @@ import { fileURLToPath } from "node:url";
 import { isOrangeryError } from "../../errors.ts";
 import { readModel } from "../../graph/onnx/model-reader.ts";
 import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
-import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
+import { buildNetwork } from "./built-network.ts";
 
-const plants = fileURLToPath(
+const path = fileURLToPath(
   new URL("../../../../shared/fixtures/models/plants-det.pt", import.meta.url),
 );
-const skip = existsSync(plants) ? false : "../shared/fixtures not present";
+const plants = { path, format: "checkpoint" } as const;
+const skip = existsSync(path) ? false : "../shared/fixtures not present";
 
 const free = { imageSize: "dynamic", batch: "dynamic" } as const;
 
 describe("a checkpoint's ONNX model, built in a thread", () => {
   test("takes any batch, height and width", { skip }, async () => {
-    const { inputs, metadata } = readModel((await checkpointToOnnx(plants, free)).bytes);
+    const { inputs, metadata } = readModel((await buildNetwork(plants, free)).bytes);
     assert.deepEqual(
       inputs[0]!.dims.map((extent) => typeof extent),
       ["string", "number", "string", "string"],
@@ -26,19 +27,19 @@ describe("a checkpoint's ONNX model, built in a thread", () => {
 
   test("comes with the error of a file that is none", async () => {
     await using folder = await ModelFolder.create();
-    const path = await folder.write("broken.pt", "PK\x03\x04 and no more");
-    await assert.rejects(checkpointToOnnx(path, free), (error) => {
+    const broken = await folder.write("broken.pt", "PK\x03\x04 and no more");
+    await assert.rejects(buildNetwork({ path: broken, format: "checkpoint" }, free), (error) => {
       assert.ok(isOrangeryError(error, "CHECKPOINT_UNREADABLE"), String(error));
-      assert.equal(error.details.path, path);
-      return error.message.includes(path);
+      assert.equal(error.details.path, broken);
+      return error.message.includes(broken);
     });
   });
 
   test("ends with the signal's reason, before and while it is built", { skip }, async () => {
     const reason = new Error("left");
-    await assert.rejects(checkpointToOnnx(plants, { signal: AbortSignal.abort(reason) }), reason);
+    await assert.rejects(buildNetwork(plants, { signal: AbortSignal.abort(reason) }), reason);
     const aborter = new AbortController();
-    const building = checkpointToOnnx(plants, { signal: aborter.signal });
+    const building = buildNetwork(plants, { signal: aborter.signal });
     setImmediate(() => aborter.abort(reason));
     await assert.rejects(building, reason);
   });

@@ -2,22 +2,45 @@ import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { type ErrorCode, OrangeryError } from "../../errors.ts";
+import type { Calibration } from "../../graph/quantize/calibration.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
+import type { ModelFile } from "./model-file.ts";
 
-/** The order to the thread. */
-export interface CheckpointRequest {
-  readonly path: string;
-  readonly options: CheckpointModelOptions;
+/** What is made of a float32 network. */
+export type NetworkChange =
+  /** Another output has the ranges of its values: `observeModel`. */
+  | { readonly kind: "observed" }
+  /** It computes in int8: `quantizeModel`. */
+  | {
+      readonly kind: "quantized";
+      readonly calibration: Calibration;
+      readonly input: "bytes" | "floats";
+      /** Metadata to add. */
+      readonly metadata?: Readonly<Record<string, string>> | undefined;
+    };
+
+export interface BuildNetworkOptions extends CheckpointModelOptions {
+  /** Default: the network is built as it is. */
+  readonly change?: NetworkChange | undefined;
 }
 
-export interface BuiltModel {
+/** The order to the thread. */
+export interface NetworkRequest {
+  readonly file: Pick<ModelFile, "path" | "format">;
+  readonly options: BuildNetworkOptions;
+}
+
+export interface BuiltNetwork {
+  /** Of an ONNX model. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** A text is an extent that is free. */
   readonly inputShape: readonly (number | string)[];
+  /** Names of the values that an observed network has the ranges of; otherwise none. */
+  readonly values: readonly string[];
 }
 
-export type CheckpointAnswer =
-  | BuiltModel
+export type NetworkAnswer =
+  | BuiltNetwork
   | {
       readonly error: {
         readonly code: ErrorCode;
@@ -27,22 +50,24 @@ export type CheckpointAnswer =
     };
 
 /**
- * Builds the ONNX model of a checkpoint, in a thread of its own: half a second of work for YOLO11m,
- * in which this thread's event loop would stand still, and which no signal could end.
+ * Builds the ONNX model of a checkpoint, or changes that of an ONNX file, in a thread of its own:
+ * half a second of work for YOLO11m, in which this thread's event loop would stand still, and which
+ * no signal could end.
  *
- * @throws what `readYoloCheckpoint` and `createYoloModel` throw
+ * @throws what `readYoloCheckpoint` and `createYoloModel` throw; for a change `MODEL_NOT_ONNX`,
+ *   `MODEL_NOT_QUANTIZABLE`, `CALIBRATION_UNFIT`
  */
-export async function checkpointToOnnx(
-  path: string,
-  { signal, ...options }: CheckpointModelOptions & { readonly signal?: AbortSignal | undefined },
-): Promise<BuiltModel> {
+export async function buildNetwork(
+  { path, format }: Pick<ModelFile, "path" | "format">,
+  { signal, ...options }: BuildNetworkOptions & { readonly signal?: AbortSignal | undefined },
+): Promise<BuiltNetwork> {
   signal?.throwIfAborted();
   // The thread's file is TypeScript where this one is.
-  const entry = new URL(`./checkpoint-thread${extname(import.meta.url)}`, import.meta.url);
-  const request: CheckpointRequest = { path, options };
+  const entry = new URL(`./network-thread${extname(import.meta.url)}`, import.meta.url);
+  const request: NetworkRequest = { file: { path, format }, options };
   const thread = new Worker(entry, { workerData: request });
   try {
-    const [answer] = (await once(thread, "message", { signal })) as [CheckpointAnswer];
+    const [answer] = (await once(thread, "message", { signal })) as [NetworkAnswer];
     if ("bytes" in answer) return answer;
     const { code, message, details } = answer.error;
     throw new OrangeryError(code, message, { details });

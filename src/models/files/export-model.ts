@@ -3,8 +3,8 @@ import { guardWriting } from "../../base/files/disk-full.ts";
 import { findTarget, type TargetFile } from "../../base/files/target-file.ts";
 import { writeWhole } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
+import { buildNetwork } from "./built-network.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
-import { checkpointToOnnx } from "./checkpoint-to-onnx.ts";
 import { describeModelFile, identifyModelFile, type ModelFile } from "./model-file.ts";
 
 export interface ExportModelOptions {
@@ -42,7 +42,7 @@ export async function exportModel(
   await refuseSameFile(file, target);
   if (file.format !== "checkpoint") throw await notACheckpoint(file);
   const batch = imageSize === "dynamic" ? "dynamic" : 1;
-  const { bytes, inputShape } = await checkpointToOnnx(file.path, {
+  const { bytes, inputShape } = await buildNetwork(file, {
     imageSize,
     batch,
     half,

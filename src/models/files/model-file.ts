@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { checkpointFormOf } from "../../checkpoint/checkpoint-form.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { type Calibration, calibrationHash } from "../../graph/quantize/calibration.ts";
 import { hashFile } from "./file-hash.ts";
 import { leastOnnxBytes } from "./onnx-extent.ts";
 
@@ -19,6 +20,16 @@ export interface ModelFile {
   readonly bytes: number;
   /** Identity of the contents, in hexadecimal. */
   readonly sha256: string;
+  /** Its network is run in int8, with these ranges. Absent: as it is. */
+  readonly calibration?: Calibration | undefined;
+}
+
+/** Identifies what a model file's network computes, by the contents of all that decides it. */
+export function networkIdentity({
+  sha256,
+  calibration,
+}: Pick<ModelFile, "sha256" | "calibration">): string {
+  return calibration === undefined ? sha256 : `${sha256} int8 ${calibrationHash(calibration)}`;
 }
 
 /**

@@ -1,22 +1,49 @@
 /**
- * The thread that `checkpointToOnnx` starts: it reads one checkpoint, answers with the bytes of its
+ * The thread that `buildNetwork` starts: it reads one model file, answers with the bytes of its
  * ONNX model, and ends; the memory that it took goes with it.
  */
+import { readFile } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { isOrangeryError } from "../../errors.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
+import { readWholeModel } from "../../graph/onnx/whole-model.ts";
+import type { OnnxModel } from "../../graph/onnx-nodes.ts";
+import { rangesOf } from "../../graph/quantize/calibration.ts";
+import { observeModel } from "../../graph/quantize/observed-model.ts";
+import { quantizeModel } from "../../graph/quantize/quantize-model.ts";
+import { requireQuantizable } from "../../graph/quantize/quantized-values.ts";
+import type { NetworkAnswer, NetworkChange, NetworkRequest } from "./built-network.ts";
 import { buildCheckpointModel } from "./checkpoint-model.ts";
-import type { CheckpointAnswer, CheckpointRequest } from "./checkpoint-to-onnx.ts";
 
-const answer = (value: CheckpointAnswer, transfer: ArrayBuffer[] = []) =>
+const answer = (value: NetworkAnswer, transfer: ArrayBuffer[] = []) =>
   parentPort!.postMessage(value, transfer);
 try {
-  const { path, options } = workerData as CheckpointRequest;
-  const model = await buildCheckpointModel(path, options);
+  const { model, values } = await build(workerData as NetworkRequest);
   const bytes = serializeModel(model);
-  answer({ bytes, inputShape: model.graph.inputs[0]!.dims }, [bytes.buffer]);
+  answer({ bytes, inputShape: model.graph.inputs[0]!.dims, values }, [bytes.buffer]);
 } catch (error) {
   if (!isOrangeryError(error)) throw error;
   const { code, message, details } = error;
   answer({ error: { code, message, details } });
+}
+
+async function build({ file: { path, format }, options }: NetworkRequest) {
+  const { change, ...checkpointOptions } = options;
+  const model =
+    format === "checkpoint"
+      ? await buildCheckpointModel(path, checkpointOptions)
+      : readWholeModel(await readFile(path));
+  return change === undefined ? { model, values: [] } : changed(model, change);
+}
+
+function changed(
+  model: OnnxModel,
+  change: NetworkChange,
+): { readonly model: OnnxModel; readonly values: readonly string[] } {
+  requireQuantizable(model);
+  if (change.kind === "observed") return observeModel(model);
+  const { calibration, input, metadata = {} } = change;
+  const quantized = quantizeModel(model, { ranges: rangesOf(calibration, model), input });
+  const all = new Map([...model.metadata, ...Object.entries(metadata)]);
+  return { model: { ...quantized, metadata: all }, values: [] };
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Logger } from "../../logger.ts";
-import type { ModelFile } from "../files/model-file.ts";
+import { type ModelFile, networkIdentity } from "../files/model-file.ts";
 import { artifactIdentity, artifactKey } from "./artifact.ts";
 import { SavedNetwork } from "./saved-network.ts";
 
@@ -38,7 +38,7 @@ export class ArtifactStore {
       this.warn(new Error("there is no home folder; set ORANGERY_CACHE to a folder"));
       return undefined;
     }
-    const identity = artifactIdentity(file.sha256, { device, library });
+    const identity = artifactIdentity(networkIdentity(file), { device, library });
     const place = join(folder, artifactKey(identity));
     return new SavedNetwork({ file, identity, place, maxBytes, store: this, logger });
   }

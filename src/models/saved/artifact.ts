@@ -17,7 +17,7 @@ import { processorIdentity } from "./processor.ts";
 
 /** The origin and the purpose of an artifact; any other value means another artifact. */
 export interface ArtifactIdentity {
-  /** Of the model file. */
+  /** Of the model file, and of its calibration: `networkIdentity`. */
   readonly modelSha256: string;
   readonly device: string;
   /** Name and version of the runtime. */

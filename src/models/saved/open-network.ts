@@ -1,8 +1,9 @@
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
 import type { Device } from "../devices/device.ts";
-import { checkpointToOnnx } from "../files/checkpoint-to-onnx.ts";
+import { buildNetwork } from "../files/built-network.ts";
 import { type ModelFile, requireUnchanged } from "../files/model-file.ts";
+import { precisionKey } from "../yolo/network-signature.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import type { SavedNetwork, SavingNetwork } from "./saved-network.ts";
 
@@ -29,7 +30,7 @@ const leastBytesToStore = 4 * 1024 * 1024;
  * network is then saved. Whatever goes wrong with saving, the file itself is opened.
  *
  * @throws `MODEL_LOAD_FAILED` where the file has changed since it was identified, `ORT_FAILED`, and
- *   what `checkpointToOnnx` throws
+ *   what `buildNetwork` throws
  */
 export async function openNetwork(
   file: ModelFile,
@@ -67,13 +68,14 @@ export async function openNetwork(
  * A network that was optimised for one device must not run on another, and only for the CPU is it
  * known to be worth keeping: other devices load from the model file.
  */
-function isWorthSaving({ format, bytes }: ModelFile, { kind }: Device): boolean {
-  return kind === "cpu" && (bytes >= leastBytesToStore || format === "checkpoint");
+function isWorthSaving({ format, bytes, calibration }: ModelFile, { kind }: Device): boolean {
+  const isBuilt = format === "checkpoint" || calibration !== undefined;
+  return kind === "cpu" && (bytes >= leastBytesToStore || isBuilt);
 }
 
 /**
- * The part of a model file that a runtime reads: its path, or for a checkpoint the bytes of the
- * ONNX model that is built from it. Their memory goes when this is disposed.
+ * The part of a model file that a runtime reads: its path, or for a checkpoint and for a network in
+ * int8 the bytes of the ONNX model that is built from it. Their memory goes when this is disposed.
  */
 class NetworkFile implements Disposable {
   readonly #file: ModelFile;
@@ -135,9 +137,15 @@ class NetworkFile implements Disposable {
   }
 
   async #read(): Promise<string | Uint8Array> {
-    const { path, format } = this.#file;
-    if (format === "onnx") return path;
-    const built = await checkpointToOnnx(path, {
+    const { path, format, calibration } = this.#file;
+    if (format === "onnx" && calibration === undefined) return path;
+    const built = await buildNetwork(this.#file, {
+      change: calibration && {
+        kind: "quantized",
+        calibration,
+        input: "bytes",
+        metadata: { [precisionKey]: "int8" },
+      },
       imageSize: "dynamic",
       batch: "dynamic",
       hideShapes: this.#isForCpu,

@@ -7,6 +7,12 @@ import { type PythonLiteral, parsePythonLiteral } from "./python-literal.ts";
 /** The tasks of YOLO networks that are run here. */
 export type YoloTask = "detect" | "segment";
 
+/** What a network computes in. */
+export type Precision = "float32" | "float16" | "int8";
+
+/** The key of the metadata that say that a network is one of int8. */
+export const precisionKey = "orangery.precision";
+
 /** A YOLO network, as its inputs, outputs and metadata describe it. */
 export interface NetworkSignature {
   readonly task: YoloTask;
@@ -23,7 +29,7 @@ export interface NetworkSignature {
   /** `uint8` takes the bytes of the photo, 0 to 255; the others take 0 to 1. */
   readonly inputType: "float32" | "float16" | "uint8";
   /** What its weights are, as far as it says; its input may be converted inside. */
-  readonly precision: "float32" | "float16";
+  readonly precision: Precision;
   /** 3 for RGB, 1 for grey. */
   readonly inputChannels: 1 | 3;
   /** Extents [height, width] that the input must have, or undefined when any will do. */
@@ -73,6 +79,12 @@ export function readYoloNetwork(
     throw notYolo(file, { expected, came });
   };
   const literal = (key: string) => parsePythonLiteral(metadata.get(key) ?? "");
+
+  const readPrecision = (inputType: string): Precision => {
+    if (metadata.get(precisionKey) === "int8") return "int8";
+    const isHalf = inputType === "float16" || argument(literal("args"), "half") === true;
+    return isHalf ? "float16" : "float32";
+  };
 
   const task = readTask(metadata.get("task"), outputs);
   if (task === undefined) {
@@ -143,8 +155,7 @@ export function readYoloNetwork(
     stride: givenStride ?? head.stride ?? defaultStride,
     inputName: input.name,
     inputType,
-    precision:
-      inputType === "float16" || argument(literal("args"), "half") === true ? "float16" : "float32",
+    precision: readPrecision(inputType),
     inputChannels,
     fixedSizeHw,
     defaultSizeHw,
@@ -180,7 +191,7 @@ export function differsFromUltralytics(
   return format === "onnx" && freeSize && !isSame;
 }
 
-function isFloat(elementType: string): elementType is NetworkSignature["precision"] {
+function isFloat(elementType: string): elementType is "float32" | "float16" {
   return elementType === "float32" || elementType === "float16";
 }
 

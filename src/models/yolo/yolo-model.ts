@@ -6,16 +6,18 @@ import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProviderName, Runtime, Session, Tensor } from "../../native/runtime.ts";
 import type { Detections } from "../../vision/detections.ts";
 import { letterboxInBands, letterboxInStrips } from "../../vision/letterbox/letterbox.ts";
+import type { InputValues } from "../../vision/letterbox/letterbox-rows.ts";
 import { type Letterbox, planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
 import { openPhoto, type PhotoInput, type Pixels } from "../../vision/photo/open-photo.ts";
 import { assertPicture, type Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
+import { PictureSlice } from "../../vision/photo/picture-slice.ts";
 import { arenasOf, type Device } from "../devices/device.ts";
-import type { ModelFile } from "../files/model-file.ts";
+import { type ModelFile, networkIdentity } from "../files/model-file.ts";
 import { BatchLimit } from "./batch-limit.ts";
 import { InputTensors } from "./input-tensors.ts";
 import { readDetections } from "./network-output.ts";
-import type { NetworkSignature, YoloTask } from "./network-signature.ts";
+import type { NetworkSignature, Precision, YoloTask } from "./network-signature.ts";
 import { isOutOfMemory } from "./out-of-memory.ts";
 import {
   type CheckedPredictOptions,
@@ -23,7 +25,7 @@ import {
   type PredictOptions,
 } from "./predict-options.ts";
 
-export type { YoloTask } from "./network-signature.ts";
+export type { Precision, YoloTask } from "./network-signature.ts";
 export type { PredictOptions } from "./predict-options.ts";
 
 /** More pictures a run are slower to prepare than they save. */
@@ -73,6 +75,8 @@ export class YoloModel implements AsyncDisposable {
   readonly file: string;
   /** Identity of the file's contents. */
   readonly sha256: string;
+  /** Identity of what it computes: of the file's contents, and of its calibration. */
+  readonly identity: string;
   readonly task: YoloTask;
   /** Class names by class id. */
   readonly names: readonly string[];
@@ -82,8 +86,8 @@ export class YoloModel implements AsyncDisposable {
   readonly deviceKind: ExecutionProviderName;
   /** Why it does not run on the device that was wanted; undefined where it does. */
   readonly fallbackReason: string | undefined;
-  /** What its weights are. */
-  readonly precision: "float32" | "float16";
+  /** What it computes in. */
+  readonly precision: Precision;
   /** 3 where it reads colours, 1 where it reads grey. */
   readonly channels: 1 | 3;
   /** Input extents are multiples of this, in pixels. */
@@ -102,6 +106,7 @@ export class YoloModel implements AsyncDisposable {
     const { file, network, device, runtime } = parts;
     this.file = file.path;
     this.sha256 = file.sha256;
+    this.identity = networkIdentity(file);
     this.task = network.task;
     this.names = network.names;
     this.device = device.label;
@@ -153,12 +158,13 @@ export class YoloModel implements AsyncDisposable {
    * Finds objects on pictures that make one batch: in one run where the network's batch is free,
    * otherwise in a run each. When memory runs out, in runs of half as many, and so from then on.
    *
-   * @param pictures Of one size, or of sizes that need the same network input.
+   * @param pictures Of one size, or of sizes that need the same network input. Of a slice of a
+   *   photo the pixels are read where they are.
    * @returns One prediction a picture, in order.
    * @throws as {@link predict}.
    */
   async predictBatch(
-    pictures: readonly Picture[],
+    pictures: readonly (Picture | PictureSlice)[],
     options: PredictOptions = {},
   ): Promise<Prediction[]> {
     this.#requireUsable();
@@ -190,12 +196,14 @@ export class YoloModel implements AsyncDisposable {
   }
 
   async #predictBatch(
-    pictures: readonly Picture[],
+    pictures: readonly (Picture | PictureSlice)[],
     options: PredictOptions,
   ): Promise<Prediction[]> {
     const { signal } = options;
     const checked = checkPredictOptions(options, this.#parts.network);
-    for (const picture of pictures) assertPicture(picture);
+    for (const picture of pictures) {
+      if (!(picture instanceof PictureSlice)) assertPicture(picture);
+    }
     return await this.#batchLimit.run(
       pictures,
       (batch) => this.#infer(batch, checked, signal),
@@ -219,7 +227,7 @@ export class YoloModel implements AsyncDisposable {
 
   /** One run for all. */
   async #infer(
-    photos: readonly Pixels[],
+    photos: readonly (Pixels | PictureSlice)[],
     options: CheckedPredictOptions,
     signal: AbortSignal | undefined,
   ): Promise<Prediction[]> {
@@ -257,7 +265,10 @@ export class YoloModel implements AsyncDisposable {
     }
   }
 
-  #planInput({ widthPx, heightPx }: Pixels, { inputSizeHw }: CheckedPredictOptions): Letterbox {
+  #planInput(
+    { widthPx, heightPx }: Pixels | PictureSlice,
+    { inputSizeHw }: CheckedPredictOptions,
+  ): Letterbox {
     const { stride, fixedSizeHw } = this.#parts.network;
     const [height, width] = inputSizeHw;
     return planLetterbox({
@@ -312,19 +323,17 @@ function requireOneSize(plans: readonly Letterbox[]): readonly [number, number] 
 }
 
 async function writeInputs(
-  photos: readonly Pixels[],
+  photos: readonly (Pixels | PictureSlice)[],
   plans: readonly Letterbox[],
   { data }: Tensor,
 ): Promise<void> {
-  const all = data as Float32Array | Float16Array | Uint8Array;
+  const all = data as InputValues;
   const length = all.length / photos.length;
   const turns = new EventLoopTurns();
   for (const [index, photo] of photos.entries()) {
     const out = all.subarray(index * length, (index + 1) * length);
     const plan = plans[index]!;
-    const values = out instanceof Float16Array ? new Float32Array(length) : out;
-    if (photo instanceof PictureOnDisk) await letterboxInStrips(photo, plan, values);
-    else for (const _ of letterboxInBands(photo, plan, values)) await turns.give();
-    if (values !== out) out.set(values);
+    if (photo instanceof PictureOnDisk) await letterboxInStrips(photo, plan, out);
+    else for (const _ of letterboxInBands(photo, plan, out)) await turns.give();
   }
 }

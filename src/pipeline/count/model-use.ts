@@ -15,6 +15,7 @@ export type PhotoModel = Pick<
   | "fallbackReason"
   | "file"
   | "sha256"
+  | "identity"
 >;
 
 /** A model and how it is asked. */

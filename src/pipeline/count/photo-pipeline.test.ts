@@ -300,6 +300,7 @@ describe("the pipeline", () => {
         channels: model.channels,
         file: model.file,
         sha256: model.sha256,
+        identity: model.identity,
         largestBatch: model.largestBatch,
         checkOptions: (options) => model.checkOptions(options),
         predict: (photo, options) => model.predict(photo, options),

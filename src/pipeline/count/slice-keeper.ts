@@ -121,11 +121,11 @@ export class SliceKeeper {
 
   get #key(): Buffer {
     const { model, ...work } = this.#work;
-    const { sha256, device, deviceKind } = model;
+    const { identity, device, deviceKind } = model;
     const library = `${onnxRuntime.name} ${onnxRuntime.version}`;
     const key = {
       key: this.#options.key,
-      computed: artifactIdentity(sha256, { device, library }),
+      computed: artifactIdentity(identity, { device, library }),
       // Of two GPUs of one name it is not known whether they are of one kind.
       machine: deviceKind === "cpu" ? undefined : hostname(),
       ...work,

@@ -56,6 +56,7 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
     fallbackReason: undefined,
     file: "m.onnx",
     sha256: "0",
+    identity: "0",
     largestBatch: 1,
     channels: 3,
     checkOptions: () => {},
