@@ -1,7 +1,7 @@
 /**
  * Finds small objects on a large photo: in slices, and several slices in one run of the network.
  */
-import { cutPicture, decodePicture, detectSliced, ModelCache, planSlices } from "orangery";
+import { decodePicture, detectSliced, ModelCache, PictureSlice, planSlices } from "orangery";
 
 const photo = new URL("photos/tray-2.jpg", import.meta.url);
 
@@ -20,7 +20,7 @@ console.log(`${detections.length} plants on ${sliceCount} slices`);
 const picture = await decodePicture(photo);
 const photoWh = [picture.widthPx, picture.heightPx] as const;
 const slices = planSlices({ photoWh, sliceWh: [640, 640], overlap: 0.2 });
-const batch = slices.slice(0, 4).map((slice) => cutPicture(picture, slice));
+const batch = slices.slice(0, 4).map((slice) => new PictureSlice(picture, slice));
 const predictions = await lease.model.predictBatch(batch);
 for (const [index, { detections: found }] of predictions.entries()) {
   const { left, top } = slices[index]!;

@@ -11,6 +11,7 @@ const values = [
   "ModelTask",
   "OrangeryError",
   "PhotoPipeline",
+  "PictureSlice",
   "countObjects",
   "cutPicture",
   "decodePicture",

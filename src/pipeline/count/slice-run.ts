@@ -1,8 +1,8 @@
 import { StepTimes } from "../../base/step-times.ts";
 import type { Prediction, PredictOptions } from "../../models/yolo/yolo-model.ts";
 import { Detections } from "../../vision/detections.ts";
-import { cutPixels, type Pixels } from "../../vision/photo/open-photo.ts";
-import type { Picture } from "../../vision/photo/picture.ts";
+import { type Pixels, slicePixels } from "../../vision/photo/open-photo.ts";
+import type { PictureSlice } from "../../vision/photo/picture-slice.ts";
 import type { Slice } from "../../vision/photo/slice.ts";
 import type { Region } from "../../vision/region.ts";
 import type { PhotoModel } from "./model-use.ts";
@@ -166,9 +166,9 @@ export class SliceRun {
     const { signal } = this.#predictOptions;
     signal?.throwIfAborted();
     const slices = this.#slices.slice(from, to);
-    const pictures: Picture[] = [];
+    const pictures: PictureSlice[] = [];
     await this.#times.step("slice", async () => {
-      for (const slice of slices) pictures.push(await cutPixels(pixels, slice, { signal }));
+      for (const slice of slices) pictures.push(await slicePixels(pixels, slice, { signal }));
     });
     const predictions = await model.predictBatch(pictures, this.#predictOptions);
     for (const [index, { left, top }] of slices.entries()) {

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { hash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { cutPicture } from "../photo/cut-picture.ts";
 import type { Picture } from "../photo/picture.ts";
+import { PictureSlice } from "../photo/picture-slice.ts";
+import { assemble, resizeWasm } from "./assemble.fixture.ts";
 import { letterbox } from "./letterbox.ts";
 import { type Letterbox, planLetterbox } from "./plan-letterbox.ts";
 
@@ -131,6 +136,87 @@ test("every value is that of the reference's description, up, down and odd", () 
     const plan = planLetterbox({ photoWh: [w, h], inputWh: [inputW, inputH], minimumRectangle });
     assert.deepEqual(run(picture, plan), slowLetterbox(picture, plan), `${w}×${h}`);
   }
+});
+
+/** Hashes of the planes that OpenCV 5.0 makes of this noise: `cv2.resize(…, INTER_LINEAR)`. */
+const resizedByOpenCv = [
+  [64, 48, 64, 48, "49875c9f930eb658"],
+  [127, 63, 40, 20, "2407e5de4fd8ca3c"],
+  [333, 250, 320, 240, "5cb3afa2cafa080a"],
+  [250, 333, 481, 640, "365358a3fff8d4a4"],
+  [31, 400, 5, 64, "473a31e293feb76a"],
+  [1, 7, 9, 63, "3478f5cf0deb5c6e"],
+  [900, 2, 640, 1, "332bbca51725be50"],
+  [511, 389, 17, 13, "6fa8f1e4e64813d2"],
+  [200, 150, 32, 24, "b77727e725b92b55"],
+  [99, 98, 100, 99, "d1c49fc378dfab0e"],
+] as const;
+
+test("bytes are OpenCV's, bit for bit", () => {
+  for (const [photoWidth, photoHeight, width, height, expected] of resizedByOpenCv) {
+    const plan: Letterbox = {
+      inputWidth: width,
+      inputHeight: height,
+      resizedWidth: width,
+      resizedHeight: height,
+      padLeft: 0,
+      padTop: 0,
+      gain: 1,
+      photoWidth,
+      photoHeight,
+    };
+    const out = new Uint8Array(3 * width * height);
+    letterbox(noise(photoWidth, photoHeight, photoWidth * photoHeight), plan, out);
+    assert.equal(hash("sha256", out).slice(0, 16), expected, `${photoWidth}×${photoHeight}`);
+  }
+});
+
+test("bytes, float16 and float32 are of the same levels", () => {
+  for (const photoWh of [
+    [50, 37],
+    [37, 50],
+    [32, 32],
+  ] as const) {
+    const plan = planLetterbox({ photoWh, inputWh: [96, 64] });
+    const picture = noise(photoWh[0], photoWh[1]);
+    const floats = run(picture, plan);
+    const bytes = new Uint8Array(floats.length);
+    const halves = new Float16Array(floats.length);
+    letterbox(picture, plan, bytes);
+    letterbox(picture, plan, halves);
+    assert.deepEqual([...bytes], bytesOf(floats));
+    assert.deepEqual(halves, Float16Array.from(floats));
+  }
+});
+
+test("a slice is read where it is in the photo", () => {
+  const { data, widthPx, heightPx } = noise(90, 70);
+  const photo = { data, widthPx, heightPx, grey: data.filter((_, i) => i % 3 === 1) };
+  for (const [left, top, width, height] of [
+    [0, 0, 90, 70],
+    [13, 7, 64, 48],
+    [89, 69, 1, 1],
+    [50, 38, 40, 32],
+  ] as const) {
+    const slice = { left, top, width, height };
+    const plan = planLetterbox({ photoWh: [width, height], inputWh: [64, 64] });
+    for (const planes of [1, 3]) {
+      const [read, cut] = [0, 1].map(() => new Uint8Array(planes * 64 * 64)) as [
+        Uint8Array,
+        Uint8Array,
+      ];
+      letterbox(new PictureSlice(photo, slice), plan, read);
+      letterbox(cutPicture(photo, slice), plan, cut);
+      assert.deepEqual(read, cut, `${planes} planes of ${width}×${height}`);
+    }
+  }
+  assert.throws(() => new PictureSlice(photo, { left: 80, top: 0, width: 11, height: 1 }), {
+    code: "INVALID_ARGUMENT",
+  });
+});
+
+test("the WebAssembly is made of its source (`npm run build:wasm`)", async () => {
+  assert.deepEqual(new Uint8Array(readFileSync(resizeWasm)), new Uint8Array(await assemble()));
 });
 
 test("picture, plan and output must fit each other", () => {

@@ -1,42 +1,49 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Picture } from "../photo/picture.ts";
+import { PictureSlice } from "../photo/picture-slice.ts";
 import type { Slice } from "../photo/slice.ts";
-import { type InputValues, LetterboxRows } from "./letterbox-rows.ts";
+import { bandRows, channelsOf, type InputValues, LetterboxRows } from "./letterbox-rows.ts";
 import type { Letterbox } from "./plan-letterbox.ts";
 
 /**
  * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, as bytes or as
- * float32 in 0…1, `3 · inputHeight · inputWidth` values, all of which are written. Into a third of
- * them it writes grey: the picture's own, or what OpenCV mixes from its RGB.
+ * float32 or float16 in 0…1, `3 · inputHeight · inputWidth` values, all of which are written. Into
+ * a third of them it writes grey: the picture's own, or what OpenCV mixes from its RGB.
  *
  * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which uses fixed point: 11-bit weights, a
  * horizontal pass, then a vertical pass that drops 4 and 16 bits before it rounds.
  *
  * @throws `INVALID_ARGUMENT` when picture, plan and output do not match.
  */
-export function letterbox(picture: Picture, plan: Letterbox, out: InputValues): void {
+export function letterbox(
+  picture: Picture | PictureSlice,
+  plan: Letterbox,
+  out: InputValues,
+): void {
   for (const _ of letterboxInBands(picture, plan, out)) {
     // One band after the other, without pauses.
   }
 }
 
-/** Rows of the input that are written between two pauses: about half a millisecond of work. */
-const bandRows = 32;
-
 /** Does the same with a pause after each band of rows, so that a caller can yield to others. */
 export function* letterboxInBands(
-  picture: Picture,
+  picture: Picture | PictureSlice,
   plan: Letterbox,
   out: InputValues,
 ): Generator<void, void, void> {
   assertFit(picture, plan, out);
-  const { data, widthPx, grey } = picture;
-  const rows = new LetterboxRows(plan, out);
-  const isGrey = rows.isGrey && grey !== undefined;
-  const [bytes, length] = isGrey ? [grey, widthPx] : [data, 3 * widthPx];
-  for (let y = 0; y < plan.resizedHeight; y++) {
-    rows.write(y, (row) => bytes.subarray(row * length, (row + 1) * length));
-    if (y % bandRows === bandRows - 1) yield;
+  const photo = picture instanceof PictureSlice ? picture : PictureSlice.whole(picture);
+  const { widthPx, heightPx } = photo;
+  const readsGrey = photo.hasGrey && channelsOf(plan, out) === 1;
+  const rows = new LetterboxRows(plan, out, {
+    widthPx,
+    heightPx,
+    bytesPerPixel: readsGrey ? 1 : 3,
+  });
+  const pixelsOf = readsGrey ? (y: number) => photo.greyRow(y) : (y: number) => photo.row(y);
+  for (let y = 0; y < plan.resizedHeight; y += bandRows) {
+    rows.write(y, Math.min(plan.resizedHeight, y + bandRows), pixelsOf);
+    yield;
   }
 }
 
@@ -56,19 +63,20 @@ export async function letterboxInStrips(
 ): Promise<void> {
   assertFit(photo, plan, out);
   const { widthPx: width, heightPx } = photo;
-  const rows = new LetterboxRows(plan, out);
+  const rows = new LetterboxRows(plan, out, { widthPx: width, heightPx, bytesPerPixel: 3 });
   const stripRows = Math.max(2, Math.min(maxStripRows, Math.floor(stripBytes / (3 * width))));
-  let strip: Picture | undefined;
-  let top = 0;
-  for (let y = 0; y < plan.resizedHeight; y++) {
-    const [first, second] = rows.sourceRows(y);
-    if (strip === undefined || second >= top + strip.heightPx) {
-      top = first;
-      const height = Math.min(stripRows, heightPx - top);
-      strip = await photo.cut({ left: 0, top, width, height });
+  for (let y = 0; y < plan.resizedHeight; ) {
+    const [top] = rows.sourceRows(y);
+    const height = Math.min(stripRows, heightPx - top);
+    const strip = PictureSlice.whole(await photo.cut({ left: 0, top, width, height }));
+    const isInStrip = (row: number) =>
+      row < plan.resizedHeight && rows.sourceRows(row)[1] < top + height;
+    while (isInStrip(y)) {
+      let to = y + 1;
+      while (to < y + bandRows && isInStrip(to)) to++;
+      rows.write(y, to, (row) => strip.row(row - top));
+      y = to;
     }
-    const { data } = strip;
-    rows.write(y, (row) => data.subarray(3 * (row - top) * width, 3 * (row - top + 1) * width));
   }
 }
 

@@ -1,4 +1,4 @@
-import { cutPixels, type Pixels } from "./open-photo.ts";
+import { type Pixels, slicePixels } from "./open-photo.ts";
 import type { Slice } from "./slice.ts";
 
 /** A strange brightness of a photo, whose result should be checked. */
@@ -27,13 +27,16 @@ export async function exposureWarnings(
   const levels = new Uint32Array(256);
   let count = 0;
   for (const part of partsOf(pixels)) {
-    const { data } = await cutPixels(pixels, part, options);
-    for (let i = 0; i < data.length; i += 3) {
-      // Rec. 601's weights of 255ths, in 256ths.
-      const level = (77 * data[i]! + 150 * data[i + 1]! + 29 * data[i + 2]!) >> 8;
-      levels[level] = levels[level]! + 1;
+    const slice = await slicePixels(pixels, part, options);
+    for (let y = 0; y < slice.heightPx; y++) {
+      const row = slice.row(y);
+      for (let i = 0; i < row.length; i += 3) {
+        // Rec. 601's weights of 255ths, in 256ths.
+        const level = (77 * row[i]! + 150 * row[i + 1]! + 29 * row[i + 2]!) >> 8;
+        levels[level] = levels[level]! + 1;
+      }
     }
-    count += data.length / 3;
+    count += part.width * part.height;
   }
   const [dark, bright] = [levelAt(levels, 0.01 * count), levelAt(levels, 0.99 * count)];
   const warnings: ExposureWarning[] = [];

@@ -1,8 +1,8 @@
 import { OrangeryError } from "../../errors.ts";
-import { cutPicture } from "./cut-picture.ts";
 import { type DecodeOptions, decodeEncoded, readEncoded } from "./decode-picture.ts";
 import { assertPicture, type Picture, type PictureInput } from "./picture.ts";
 import { PictureOnDisk } from "./picture-on-disk.ts";
+import { PictureSlice } from "./picture-slice.ts";
 import type { Slice } from "./slice.ts";
 
 /** The pixels of a photo, in memory or on disk. */
@@ -68,14 +68,15 @@ function borrow(pixels: Pixels): OpenPhoto {
 }
 
 /**
- * Cuts a slice out of a photo, in memory or on disk.
+ * Returns a slice of a photo: of one in memory where its pixels are, of one on disk a copy.
  *
  * @throws `INVALID_ARGUMENT` when the slice does not lie within the photo.
  */
-export async function cutPixels(
+export async function slicePixels(
   pixels: Pixels,
   slice: Slice,
   options: { readonly signal?: AbortSignal | undefined } = {},
-): Promise<Picture> {
-  return pixels instanceof PictureOnDisk ? pixels.cut(slice, options) : cutPicture(pixels, slice);
+): Promise<PictureSlice> {
+  if (!(pixels instanceof PictureOnDisk)) return new PictureSlice(pixels, slice);
+  return PictureSlice.whole(await pixels.cut(slice, options));
 }

@@ -1,0 +1,60 @@
+import { readFileSync } from "node:fs";
+
+/** As much of the runtime's global as is used here; `@types/node` leaves it to the DOM's types. */
+declare const WebAssembly: {
+  readonly Module: new (code: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: object };
+};
+
+/** The functions of resize.wasm, which resize.wat describes; all places are addresses. */
+export interface ResizeKernel {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  sampleRgb(row: number, taps: number, count: number, line: number): void;
+  sampleGrey(row: number, taps: number, count: number, line: number): void;
+  sampleMixed(row: number, taps: number, count: number, line: number): void;
+  blendRgb(
+    upper: number,
+    lower: number,
+    upperWeight: number,
+    lowerWeight: number,
+    count: number,
+    out: number,
+    planeBytes: number,
+  ): void;
+  blendGrey(
+    upper: number,
+    lower: number,
+    upperWeight: number,
+    lowerWeight: number,
+    count: number,
+    out: number,
+  ): void;
+  splitRgb(row: number, count: number, out: number, planeBytes: number): void;
+  toFloats(bytes: number, count: number, floats: number): void;
+}
+
+const pageBytes = 65_536;
+
+let kernel: ResizeKernel | undefined;
+
+/**
+ * Returns this thread's kernel, with a memory of at least so many bytes. Its contents are anyone's:
+ * they hold from one pause to the next.
+ */
+export function resizeKernel(byteLength: number): ResizeKernel {
+  kernel ??= instantiate();
+  const missing = byteLength - kernel.memory.buffer.byteLength;
+  if (missing > 0) kernel.memory.grow(Math.ceil(missing / pageBytes));
+  return kernel;
+}
+
+function instantiate(): ResizeKernel {
+  const code = readFileSync(new URL("resize.wasm", import.meta.url));
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code));
+  return exports as ResizeKernel;
+}
+
+/** Rounds up to the 16 bytes or values that the kernel handles at once. */
+export function roundUpTo16(count: number): number {
+  return (count + 15) & ~15;
+}
