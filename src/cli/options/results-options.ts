@@ -1,6 +1,8 @@
 import { extname } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { urlScheme } from "../../base/url.ts";
+import { isOrangeryError } from "../../errors.ts";
+import { momentOf } from "../../ledger/photos/moment.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import { fromCaller, photoFromCaller } from "./caller-paths.ts";
 import { parseNotEmpty } from "./option-values.ts";
@@ -22,8 +24,34 @@ export function addRecipeOption(command: Command): Command {
   );
 }
 
+/** Options that select photos by when they were taken. */
+export interface TakenArguments {
+  readonly takenAfter?: string;
+  readonly takenBefore?: string;
+}
+
+/** Adds the options that select photos by when they were taken. */
+export function addTakenOptions(command: Command): Command {
+  return command
+    .option(
+      "--taken-after <time>",
+      "only photos taken then or later by the camera's clock, as in 2026-05-12 or 2026-05-12T06:30",
+      parseMoment,
+    )
+    .option("--taken-before <time>", "only photos taken earlier than that", parseMoment);
+}
+
+function parseMoment(text: string): string {
+  try {
+    return momentOf(text);
+  } catch (error) {
+    if (isOrangeryError(error)) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
+
 /** Options that select what is reported or exported. */
-export interface SelectionArguments {
+export interface SelectionArguments extends TakenArguments {
   readonly recipe?: string;
   readonly under?: string;
   readonly countDuplicatesOnce?: boolean;
@@ -31,15 +59,21 @@ export interface SelectionArguments {
 
 /** Adds the options that select what is reported or exported. */
 export function addSelectionOptions(command: Command): Command {
-  return addRecipeOption(command)
-    .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty)
-    .option("--count-duplicates-once", "count copies of a photo once, as the first by path");
+  addRecipeOption(command).option(
+    "--under <path>",
+    "only photos at or below this file, folder or URL",
+    parseNotEmpty,
+  );
+  return addTakenOptions(command).option(
+    "--count-duplicates-once",
+    "count copies of a photo once, as the first by path",
+  );
 }
 
 /** Reads which photos are selected. */
 export function readSelection(options: SelectionArguments): PhotoSelection {
-  const { under, countDuplicatesOnce } = options;
-  return { under: under && photoFromCaller(under), countDuplicatesOnce };
+  const { under, countDuplicatesOnce, takenAfter, takenBefore } = options;
+  return { under: under && photoFromCaller(under), countDuplicatesOnce, takenAfter, takenBefore };
 }
 
 /** Makes the path of a results file absolute, and leaves the URL of a database as it is. */

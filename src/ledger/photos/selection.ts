@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
-import { OrangeryError } from "../../errors.ts";
+import { momentOf } from "./moment.ts";
 import { separatorOf, withoutEnd } from "./place.ts";
 
 /** The photos that are meant. */
@@ -37,24 +37,6 @@ export function isSelected(
     ...(takenBefore === undefined ? [] : [sql`${takenAt} < ${momentOf(takenBefore)}`]),
   ];
   return conditions.length === 0 ? sql`true` : sql`(${sql.join(conditions, sql` and `)})`;
-}
-
-/**
- * Returns a date or time by a camera's clock as the first 19 letters of recorded times are.
- *
- * @throws `INVALID_ARGUMENT`
- */
-export function momentOf(text: string): string {
-  const [, date, hours, minutes = "00", seconds = "00"] =
-    /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d))?)?$/.exec(text) ?? [];
-  const moment = `${date}T${hours ?? "00"}:${minutes}:${seconds}`;
-  const ms = Date.parse(`${moment}Z`);
-  if (!Number.isNaN(ms) && new Date(ms).toISOString().startsWith(moment)) return moment;
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected a date or time by the camera's clock, such as 2026-05-12 or 2026-05-12T06:30, got ` +
-      `"${text}".`,
-  );
 }
 
 /** Whether the source in `column` is at or below a place; the index on sources serves it. */

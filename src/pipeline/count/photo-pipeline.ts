@@ -94,8 +94,8 @@ export class PhotoPipeline {
   }
 
   /**
-   * Reads and opens a photo with when and where it was taken, unless its contents are known. Its bytes are let go as soon as they
-   * are decoded.
+   * Reads and opens a photo, with when and where it was taken, unless its contents are known. Its
+   * bytes are let go as soon as they are decoded.
    *
    * @returns the photo and what identifies its contents; undefined where they are known
    */

@@ -3,6 +3,7 @@ import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import type { Mask } from "../../vision/masks/mask.ts";
 import { shareOfPhoto } from "../mask-areas.ts";
+import { captureCells } from "./capture-cells.ts";
 import type { OutputSink } from "./output-file.ts";
 
 /** Whose class it is: the detector and the segmenter have different sets. */
@@ -41,9 +42,19 @@ export async function* toCoco(
   for await (const result of results) {
     imageId++;
     const { source: file_name, widthPx: width, heightPx: height, duplicateOf, warnings } = result;
+    const { taken_at: date_captured, ...taken } = captureCells(result.capture);
     const duplicate = duplicateOf !== undefined && { duplicate_of: duplicateOf };
     const strange = warnings !== undefined && warnings.length > 0 && { warnings };
-    const image = { id: imageId, file_name, width, height, ...duplicate, ...strange };
+    const image = {
+      id: imageId,
+      file_name,
+      width,
+      height,
+      date_captured,
+      ...taken,
+      ...duplicate,
+      ...strange,
+    };
     await images.write(`${imageId > 1 ? ",\n" : "\n"}${JSON.stringify(image)}`);
     let lines = "";
     for (const annotation of annotationsOf(result, categories)) {

@@ -1,4 +1,4 @@
-import type { Cell, Row } from "./result-tables.ts";
+import type { Cell, Row } from "./table-row.ts";
 
 /**
  * Writes rows as CSV of RFC 4180: a line of column names, then a line for each row, ended by CR LF;

@@ -16,7 +16,8 @@ import { toGeoJson } from "./geojson.ts";
 import { OutputFile, type OutputSink } from "./output-file.ts";
 import { writeParquet } from "./parquet.ts";
 import { nameRelativeTo } from "./relative-names.ts";
-import { type ResultTable, type Row, resultTables, type TableName } from "./result-tables.ts";
+import { type ResultTable, resultTables, type TableName } from "./result-tables.ts";
+import type { Row } from "./table-row.ts";
 import { writeYolo } from "./yolo.ts";
 
 export type ExportFormat = "csv" | "coco" | "yolo" | "geojson" | "parquet";

@@ -41,6 +41,7 @@ function* featuresOf(result: StoredResult): Generator<Feature> {
       photo,
       objects: objects.length,
       regions: regions?.length,
+      ...result.capture,
       ...(duplicateOf !== undefined && { duplicateOf }),
     },
   };

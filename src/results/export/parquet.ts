@@ -1,6 +1,7 @@
 import { type BasicType, ByteWriter, parquetWriteRows } from "hyparquet-writer";
 import type { OutputSink } from "./output-file.ts";
-import type { Cell, ColumnType, ResultTable, Row } from "./result-tables.ts";
+import type { ResultTable } from "./result-tables.ts";
+import type { Cell, ColumnType, Row } from "./table-row.ts";
 
 const parquetTypes: { readonly [type in ColumnType]: BasicType } = {
   text: "STRING",

@@ -5,11 +5,8 @@ import { perMegapixel } from "../../pipeline/count/density.ts";
 import { coveredPx, shareOfPhoto } from "../mask-areas.ts";
 import { countInRegion } from "../region-counts.ts";
 
-/** The type of a column; any value may be missing in a row. */
-export type ColumnType = "text" | "integer" | "number" | "time";
-
-export type Cell = string | number | undefined;
-export type Row = { readonly [column: string]: Cell };
+import { captureCells, captureColumns, placeColumns } from "./capture-cells.ts";
+import type { ColumnType, Row } from "./table-row.ts";
 
 /** Results as rows, for CSV and Parquet. */
 export interface ResultTable {
@@ -32,6 +29,7 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       count: "integer",
       area_px: "integer",
       count_per_megapixel: "number",
+      ...placeColumns,
     },
     rowsOf: countRows,
   },
@@ -57,10 +55,17 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       warnings: "text",
       covered_px: "integer",
       covered_share: "number",
+      ...captureColumns,
     },
     rowsOf: photoRows,
-    rowsOfFailure: ({ source, reason: { code, message } }) => [
-      { photo: source, state: "failed", reason_code: code, reason_message: message },
+    rowsOfFailure: ({ source, reason: { code, message }, capture }) => [
+      {
+        photo: source,
+        state: "failed",
+        reason_code: code,
+        reason_message: message,
+        ...captureCells(capture),
+      },
     ],
   },
   regions: {
@@ -107,6 +112,7 @@ function* countRows({
   counts,
   regions = [],
   objects: { names },
+  capture,
 }: StoredResult): Iterable<Row> {
   const photo = { number: 0, name: undefined, areaPx: widthPx * heightPx };
   // Only of a model with one class it is known which class has no objects.
@@ -123,6 +129,7 @@ function* countRows({
         count,
         area_px: areaPx,
         count_per_megapixel: density === undefined ? undefined : round(density, 1e3),
+        ...captureCells(capture),
       };
     }
   }
@@ -152,6 +159,7 @@ function* photoRows(result: StoredResult): Iterable<Row> {
     warnings: result.warnings?.join(" "),
     covered_px: covered,
     covered_share: covered === undefined ? undefined : round(covered / photoPx(result), 1e6),
+    ...captureCells(result.capture),
   };
 }
 

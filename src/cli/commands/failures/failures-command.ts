@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
-import { parseLimit, parseNotEmpty } from "../../options/option-values.ts";
+import { flagsOf, parseLimit, parseNotEmpty } from "../../options/option-values.ts";
 import { addNamedQueueOptions } from "../../options/queue-options.ts";
-import { defaultResults } from "../../options/results-options.ts";
+import { addTakenOptions, defaultResults } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { FailuresArguments } from "./failures.ts";
@@ -24,7 +24,8 @@ export function createFailuresCommand(output: StandardOutput): Command {
     .argument("[results]", `results, a file or postgres://… (default: ${defaultResults})`);
   addNamedQueueOptions(command, "list the failed jobs of this queue instead")
     .option("--recipe <name>", "only this recipe, by its name or the beginning of its hash")
-    .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty)
+    .option("--under <path>", "only photos at or below this file, folder or URL", parseNotEmpty);
+  addTakenOptions(command)
     .option("--code <code>", "only photos that failed with this error code")
     .option("--limit <number>", "the most photos, 0 for all (default: 50 in a table)", parseLimit)
     .addOption(new Option("--csv", "print CSV, a line for each photo").conflicts("json"))
@@ -33,6 +34,12 @@ export function createFailuresCommand(output: StandardOutput): Command {
   return command.action(async (results: string | undefined, options: FailuresArguments) => {
     if (results !== undefined && options.queue !== undefined) {
       command.error("error: results and option '--queue' exclude each other");
+    }
+    for (const name of ["takenAfter", "takenBefore"]) {
+      if (options.queue === undefined || command.getOptionValue(name) === undefined) continue;
+      command.error(
+        `error: option '${flagsOf(command, name)}' needs results: a queue does not know`,
+      );
     }
     const { listFailures } = await import("./failures.ts");
     await listFailures(output, results, options);

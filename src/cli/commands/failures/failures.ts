@@ -5,12 +5,13 @@ import { shortHashLength } from "../../../results/choose-recipe.ts";
 import { toCsv } from "../../../results/export/csv.ts";
 import { adviseOn } from "../../../results/failure-advice.ts";
 import { displayPath } from "../../options/caller-paths.ts";
+import type { TakenArguments } from "../../options/results-options.ts";
 import { inPages } from "../../output/pages.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
 import type { FailureRow, FailureSource } from "./failure-source.ts";
 
-export interface FailuresArguments {
+export interface FailuresArguments extends TakenArguments {
   readonly queue?: string;
   readonly redis: string;
   readonly recipe?: string;

@@ -8,10 +8,14 @@ import {
 import { readFailures, readRecipes } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe } from "../../../results/choose-recipe.ts";
 import { displayPath, photoFromCaller } from "../../options/caller-paths.ts";
-import { defaultResults, resultsFromCaller } from "../../options/results-options.ts";
+import {
+  defaultResults,
+  resultsFromCaller,
+  type TakenArguments,
+} from "../../options/results-options.ts";
 import type { FailureRow, FailureSource } from "./failure-source.ts";
 
-export interface LedgerFailuresOptions {
+export interface LedgerFailuresOptions extends TakenArguments {
   readonly recipe?: string;
   readonly under?: string;
   readonly code?: string;
@@ -20,7 +24,7 @@ export interface LedgerFailuresOptions {
 /** Opens the recorded failures of results. */
 export async function openLedgerFailures(
   results = defaultResults,
-  { recipe, under, code }: LedgerFailuresOptions,
+  { recipe, under, code, takenAfter, takenBefore }: LedgerFailuresOptions,
 ): Promise<FailureSource> {
   await using stack = new AsyncDisposableStack();
   const ledger = stack.use(await openLedger(resultsFromCaller(results), { readOnly: true }));
@@ -28,6 +32,8 @@ export async function openLedgerFailures(
     under: under && photoFromCaller(under),
     recipeHash: recipe && chooseRecipe(await readRecipes(ledger), recipe).hash,
     code,
+    takenAfter,
+    takenBefore,
   };
   const owned = stack.move();
   return {

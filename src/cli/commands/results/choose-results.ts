@@ -3,11 +3,12 @@ import { formatPlural } from "../../../base/quantities.ts";
 import { urlScheme } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
-import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
+import { isPart, type PhotoSelection } from "../../../ledger/photos/selection.ts";
 import {
   readRecipes,
   readResults,
   type StoredRecipe,
+  type StoredResult,
 } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
 import { displayPath } from "../../options/caller-paths.ts";
@@ -45,18 +46,28 @@ export async function recipeFromCaller(
 async function refuseEmpty(
   ledger: Ledger,
   recipes: readonly StoredRecipe[],
-  { under }: PhotoSelection,
+  selection: PhotoSelection,
 ): Promise<void> {
-  if (under === undefined || recipes.some(({ done, failed, left }) => done + failed + left > 0)) {
+  if (!isPart(selection) || recipes.some(({ done, failed, left }) => done + failed + left > 0)) {
     return;
   }
   const { value } = await readResults(ledger).next();
-  const hint = value === undefined ? "" : ` The first photo is ${displayPath(value.source)}.`;
+  const hint = value === undefined ? "" : ` The first photo is ${describePhoto(value)}.`;
+  const { under, takenAfter, takenBefore } = selection;
+  const wanted = [
+    ...(under === undefined ? [] : [`at or below ${displayPath(under)}`]),
+    ...(takenAfter === undefined ? [] : [`taken at or after ${takenAfter}`]),
+    ...(takenBefore === undefined ? [] : [`taken before ${takenBefore}`]),
+  ];
   throw new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected photos at or below ${displayPath(under)} in the results, got none.${hint}`,
-    { details: { under } },
+    `Expected photos ${wanted.join(", ")} in the results, got none.${hint}`,
+    { details: { under, takenAfter, takenBefore } },
   );
+}
+
+function describePhoto({ source, capture: { takenAt } }: StoredResult): string {
+  return `${displayPath(source)}, taken ${takenAt ?? "at a time that is not known"}`;
 }
 
 /** @throws `INVALID_ARGUMENT` where writing to `out` would replace the results. */

@@ -1,4 +1,4 @@
-/** The properties of XMP that are read, whatever their prefixes: makers of drones differ in them. */
+/** The properties of XMP that are read. Makers of drones differ in the prefixes. */
 const names = [
   "RelativeAltitude",
   "AboveGroundAltitude",
