@@ -202,6 +202,12 @@ export const errorCodes = {
     summary: "The regions are of a photo of another size, or lie beyond its edges.",
   },
 
+  TRUTH_INVALID: {
+    blames: "caller",
+    retryable: false,
+    summary: "What results are compared with cannot be read, or is not of the same photos.",
+  },
+
   TASK_INTERRUPTED: {
     blames: "caller",
     retryable: true,

@@ -14,6 +14,7 @@ import { createInfoCommand } from "./commands/models/info-command.ts";
 import { createPredictCommand } from "./commands/photos/predict-command.ts";
 import { createRunCommand } from "./commands/photos/run-command.ts";
 import { createRecipeCommand } from "./commands/recipes/recipe-command.ts";
+import { createCompareCommand } from "./commands/results/compare-command.ts";
 import { createExportResultsCommand } from "./commands/results/export-results-command.ts";
 import { createForgetCommand } from "./commands/results/forget-command.ts";
 import { createReportCommand } from "./commands/results/report-command.ts";
@@ -63,6 +64,7 @@ export function createProgram(
     .addCommand(createCacheCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
+    .addCommand(createCompareCommand(output, setStatus))
     .addCommand(createFailuresCommand(output))
     .addCommand(createForgetCommand(output, setStatus))
     .addCommand(createRecipeCommand(output, setStatus))

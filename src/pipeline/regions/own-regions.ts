@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { fillRings } from "../../vision/masks/fill-rings.ts";
 import type { Region } from "../../vision/region.ts";
+import { NamesByEnd } from "../photos/names-by-end.ts";
 import { readCocoRegions } from "./read-coco-regions.ts";
 import { readCvat } from "./read-cvat.ts";
 import { readGeoJson } from "./read-geojson.ts";
@@ -37,17 +38,17 @@ export class OwnRegions {
   readonly sha256: string;
   readonly #forAll: string | undefined;
   // As JSON: 100 MB of outlines are 100 MB of text, and several times that as objects.
-  readonly #byPhoto: ReadonlyMap<string, string>;
+  readonly #byPhoto = new NamesByEnd<string>();
   #known: KnownMasks | undefined;
 
   private constructor(file: string, { forAll, byPhoto }: RegionFileContents) {
     this.file = file;
     this.#forAll = forAll && canonical(forAll);
-    this.#byPhoto = new Map(
-      Array.from(byPhoto, ([name, photo]) => [comparable(name), canonical(photo)]),
-    );
-    if (this.#byPhoto.size < byPhoto.size) throw invalid("each photo once by its name");
-    const lines = [...this.#byPhoto].sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [name, photo] of byPhoto) {
+      if (this.#byPhoto.add(name, canonical(photo))) continue;
+      throw invalid(`each photo once by its name, got ${name} twice`);
+    }
+    const lines = [...this.#byPhoto.entries()].sort(([a], [b]) => (a < b ? -1 : 1));
     const all = createHash("sha256").update(this.#forAll ?? "");
     for (const line of lines) all.update(`\n${JSON.stringify(line)}`);
     this.sha256 = all.digest("hex");
@@ -89,7 +90,7 @@ export class OwnRegions {
    *   `REGIONS_DO_NOT_FIT` where they are of a photo of another size, or beyond its edges.
    */
   of({ source, sizeWh }: RegionsPhoto): readonly Region[] {
-    const own = source === undefined ? undefined : this.#find(source);
+    const own = source === undefined ? undefined : this.#byPhoto.find(source)?.value;
     if (own !== undefined) return toRegions(JSON.parse(own), { source, sizeWh });
     if (this.#forAll === undefined) throw missing(source, this.file);
     const known = this.#known;
@@ -97,18 +98,6 @@ export class OwnRegions {
     const regions = toRegions(JSON.parse(this.#forAll), { source, sizeWh });
     this.#known = { sizeWh, regions };
     return regions;
-  }
-
-  /** Looks for the whole name, then for ever shorter ends of it. */
-  #find(source: string): string | undefined {
-    let name = comparable(source);
-    for (;;) {
-      const found = this.#byPhoto.get(name);
-      if (found !== undefined) return found;
-      const slash = name.indexOf("/");
-      if (slash < 0) return undefined;
-      name = name.slice(slash + 1);
-    }
   }
 }
 
@@ -134,14 +123,6 @@ function canonical({ sizeWh, regions }: PhotoOutlines): string {
     sizeWh,
     regions: regions.map(({ name, shapes }) => ({ name, shapes })),
   });
-}
-
-/** Folders are divided by `/`, and letters are composed, whatever system the name is from. */
-function comparable(name: string): string {
-  return name
-    .replaceAll("\\", "/")
-    .replace(/^(\.\/)+/, "")
-    .normalize("NFC");
 }
 
 function toRegions({ sizeWh: drawnOn, regions }: PhotoOutlines, photo: RegionsPhoto): Region[] {
