@@ -7,6 +7,7 @@ import { type Html, html } from "../../html.ts";
 import { cssColour, drawOverlay } from "../../pictures/overlay.ts";
 import type { Thumbnail } from "../../pictures/thumbnail.ts";
 import type { PhotoNames } from "../photo-names.ts";
+import { shot, toggles, viewer } from "../viewer.ts";
 import { formatScore, listCounts, photoName } from "./cells.ts";
 
 /** A chosen photo and the small copy of it that the page holds. */
@@ -76,18 +77,6 @@ function legend(shots: readonly Shot[]): Html | false {
     </ul>`;
 }
 
-/** Made visible by the script, without which they do nothing. */
-function toggles(shown: readonly string[]): Html {
-  return html`
-    <fieldset class="toggles" hidden>
-      <legend class="unseen">Show on the pictures</legend>
-      ${shown.map(
-        (layer) =>
-          html`<label><input type="checkbox" checked data-layer="${layer}">${layer}</label>`,
-      )}
-    </fieldset>`;
-}
-
 function card(shot: Shot, id: string, names: PhotoNames): Html {
   const { summary, reason } = shot;
   const { source, meanScore, lowestScore } = summary;
@@ -105,44 +94,19 @@ function card(shot: Shot, id: string, names: PhotoNames): Html {
 }
 
 function picture({ summary, result, thumbnail }: Shot, id: string, name: string): Html {
-  if ("missing" in thumbnail) {
-    return html`<div class="shot missing"><p>${thumbnail.missing}</p></div>`;
-  }
-  const { webp, widthPx, heightPx } = thumbnail;
-  const url = `data:image/webp;base64,${Buffer.from(webp).toString("base64")}`;
-  const text = `${name}: ${describeCounts(summary)}`;
-  const ratio = (summary.widthPx / summary.heightPx).toFixed(4);
-  return html`
-    <a class="shot" href="#${id}" aria-label="Open ${name} large">
-      <span class="frame" style="--ar:${ratio}">
-        <img src="${url}" width="${widthPx}" height="${heightPx}" alt="${text}">
-        ${drawOverlay(result)}
-      </span>
-    </a>`;
+  const { widthPx, heightPx } = summary;
+  return shot({
+    id,
+    name,
+    summary: describeCounts(summary),
+    sizeWh: [widthPx, heightPx],
+    thumbnail,
+    overlay: drawOverlay(result),
+  });
 }
 
 function describeCounts({ objectCount, regions = [] }: PhotoSummary): string {
   const counted = formatPlural(objectCount, "object");
   if (regions.length === 0) return counted;
   return `${counted}; ${formatPlural(regions.length, "region")}: ${listCounts(regions)}`;
-}
-
-function viewer(shown: readonly string[]): Html {
-  return html`
-    <dialog id="viewer" aria-labelledby="viewer-name">
-      <header>
-        <div class="name"><h2 id="viewer-name" class="clamp"></h2><p id="viewer-about"></p></div>
-        <div class="tools">
-          ${toggles(shown)}
-          <button type="button" data-do="zoom" aria-pressed="false">Zoom</button>
-        </div>
-        <button type="button" data-do="close" aria-label="Close">✕</button>
-      </header>
-      <div class="stage" tabindex="0" autofocus role="group" aria-label="Picture"></div>
-      <footer>
-        <button type="button" data-do="back" aria-label="Previous picture">←</button>
-        <span id="viewer-place"></span>
-        <button type="button" data-do="next" aria-label="Next picture">→</button>
-      </footer>
-    </dialog>`;
 }

@@ -11,6 +11,7 @@ import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.
 import type { DeviceSummary, ReportData, WarnedPhotos } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import type { PhotoNames } from "../photo-names.ts";
+import { brand, type Tile, tileOf } from "../tiles.ts";
 
 /** The beginning of the page: the totals, and what the reader has to know first. */
 export function overviewSection(
@@ -20,7 +21,7 @@ export function overviewSection(
   const { photoCount, objectCount } = data;
   return html`
     <header class="top">
-      <p class="brand">${logo}<span>Orangery</span><span class="quiet">report</span></p>
+      ${brand("report")}
       <h1>
         ${formatPlural(objectCount, "object")} <span>on ${formatPlural(photoCount, "photo")}</span>
       </h1>
@@ -32,19 +33,6 @@ export function overviewSection(
       <dl class="tiles">${tilesOf(data)}</dl>
       ${deviceNote(data)}
     </section>`;
-}
-
-const logo = html`
-  <svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true">
-    <circle cx="12.5" cy="15.5" r="9.5" fill="var(--accent)"/>
-    <path d="M13 7.2C13.4 3 17 .8 22.6 1.4 22.2 6 18.600 8.400 13 7.2z" fill="var(--leaf)"/>
-  </svg>`;
-
-interface Tile {
-  readonly name: string;
-  readonly value: string;
-  readonly note: string;
-  readonly isWarning?: boolean;
 }
 
 function tilesOf(data: ReportData): Html[] {
@@ -85,15 +73,7 @@ function tilesOf(data: ReportData): Html[] {
     },
     photoCount > 0 && deviceTile(data),
   ];
-  return tiles.filter((tile) => tile !== false).map(toHtml);
-}
-
-function toHtml({ name, value, note, isWarning }: Tile): Html {
-  return html`
-    <div class="tile${isWarning && " warning"}">
-      <dt>${name}</dt>
-      <dd><b style="--n:${value.length}">${value}</b><span>${note}</span></dd>
-    </div>`;
+  return tiles.filter((tile) => tile !== false).map(tileOf);
 }
 
 /** The device of most photos. */
