@@ -4,8 +4,14 @@ import { urlScheme } from "../../base/url.ts";
 import { isOrangeryError } from "../../errors.ts";
 import { momentOf } from "../../ledger/photos/moment.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
+import type { CountQuestion } from "../../ledger/results/scores/count-question.ts";
 import { fromCaller, photoFromCaller } from "./caller-paths.ts";
-import { parseNotEmpty } from "./option-values.ts";
+import {
+  collectClasses,
+  collectClassScores,
+  parseFraction,
+  parseNotEmpty,
+} from "./option-values.ts";
 
 export const defaultResults = "results.db";
 export const resultsHelp = `a file or postgres://… (default: ${defaultResults})`;
@@ -74,6 +80,40 @@ export function addSelectionOptions(command: Command): Command {
 export function readSelection(options: SelectionArguments): PhotoSelection {
   const { under, countDuplicatesOnce, takenAfter, takenBefore } = options;
   return { under: under && photoFromCaller(under), countDuplicatesOnce, takenAfter, takenBefore };
+}
+
+/** Options that ask what counts of what is recorded. */
+export interface QuestionArguments {
+  readonly minScore?: number;
+  readonly classes?: readonly string[];
+  readonly classConfidence?: readonly (readonly [string, number])[];
+}
+
+/** Adds the options that ask what counts of what is recorded. */
+export function addQuestionOptions(command: Command): Command {
+  return command
+    .option(
+      "--min-score <score>",
+      "count what scores above this, 0 to 1, of what is recorded (default: as it was counted)",
+      parseFraction,
+    )
+    .option(
+      "--classes <names>",
+      "count these classes, by name or id, as in plant,weed (default: all)",
+      collectClasses,
+    )
+    .option(
+      "--class-confidence <scores>",
+      "scores above which some classes count, as in plant=0.4,weed=0.6",
+      collectClassScores,
+    );
+}
+
+/** Returns undefined where nothing but the recipe decides what counts. */
+export function readQuestion(options: QuestionArguments): CountQuestion | undefined {
+  const { minScore, classes, classConfidence } = options;
+  const question = { minScore, classes, classConfidence };
+  return Object.values(question).some((part) => part !== undefined) ? question : undefined;
 }
 
 /** Makes the path of a results file absolute, and leaves the URL of a database as it is. */

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Ledger } from "../ledger.ts";
-import { duplicateOf, isUnder, type PhotoSelection } from "../photos/selection.ts";
+import { duplicateOf, isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { type EntriesOptions, entryPages } from "./entry-pages.ts";
 import type { ObjectCount } from "./result-rows.ts";
@@ -32,7 +32,7 @@ export interface PhotoScores {
 }
 
 /** How many objects of a photo count. */
-export interface PhotoCounts extends Omit<PhotoScores, "groups" | "names"> {
+export interface CountedPhoto extends Omit<PhotoScores, "groups" | "names"> {
   /** Of all classes that count. */
   readonly objectCount: number;
   /** All objects that are recorded. */
@@ -61,7 +61,7 @@ const totalsPerPage = 5000;
 export async function* readCounts(
   ledger: Ledger,
   { question, ...options }: ReadCountsOptions = {},
-): AsyncGenerator<PhotoCounts> {
+): AsyncGenerator<CountedPhoto> {
   const { recipeHash, signal } = options;
   const recipes = await readCountedScores(ledger, { question, recipeHash, signal });
   for await (const { packed, ...photo } of packedPhotos(ledger, options)) {
@@ -213,7 +213,7 @@ async function* packPages(
   ledger: Ledger,
   { recipeHash, signal, ...selection }: EntriesOptions & { readonly recipeHash: string },
 ): AsyncGenerator<Uint8Array[]> {
-  const { under, countDuplicatesOnce = false } = selection;
+  const { countDuplicatesOnce = false } = selection;
   for (let after = 0; ; ) {
     signal?.throwIfAborted();
     const rows = await ledger.read((db) =>
@@ -227,7 +227,7 @@ async function* packPages(
         .where("recipe.hash", "=", recipeHash)
         .where("entry.state", "=", "done")
         .where("entry.id", ">", after)
-        .$if(under !== undefined, (query) => query.where(isUnder("photo.source", under!)))
+        .$if(isPart(selection), (query) => query.where(isSelected(selection)))
         .$if(countDuplicatesOnce, (query) => query.where(duplicateOf(selection), "is", null))
         .orderBy("entry.id")
         .limit(totalsPerPage)

@@ -6,6 +6,7 @@ import { guardWriting } from "../../base/files/disk-full.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import {
+  type ReadResultsOptions,
   readFailures,
   readResults,
   type StoredResult,
@@ -41,7 +42,7 @@ export const exportFormats: { readonly [format in ExportFormat]: Format } = {
   parquet: { suffix: ".parquet", table: defaultTables.parquet, isText: false },
 };
 
-export interface ExportResultsOptions extends PhotoSelection {
+export interface ExportResultsOptions extends PhotoSelection, Pick<ReadResultsOptions, "question"> {
   readonly format: ExportFormat;
   /** Of CSV and Parquet. Default: the format's. */
   readonly table?: TableName | undefined;

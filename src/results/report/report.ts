@@ -1,16 +1,19 @@
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
-import type { StoredRecipe } from "../../ledger/results/stored-results.ts";
+import type { ReadResultsOptions, StoredRecipe } from "../../ledger/results/stored-results.ts";
 import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
+import type { ScaleOf } from "../scale/photo-scale.ts";
 import { gatherReportData } from "./data/gather-report-data.ts";
 import { reportLimits } from "./data/report-data.ts";
 import { reportPage } from "./page/report-page.ts";
 import type { Shot } from "./page/sections/gallery.ts";
 import { makeThumbnail } from "./pictures/thumbnail.ts";
 
-export interface ReportOptions extends PhotoSelection {
+export interface ReportOptions extends PhotoSelection, Pick<ReadResultsOptions, "question"> {
   /** With the totals of the photos that are selected. */
   readonly recipe: StoredRecipe;
+  /** Where scales come from. Default: none is known. */
+  readonly scaleOf?: ScaleOf | undefined;
   /** The results file as the page names it. */
   readonly file: string;
   readonly signal?: AbortSignal | undefined;

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import { requireOption } from "../../options/option-values.ts";
-import { addSelectionOptions } from "../../options/results-options.ts";
+import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ExportResultsArguments } from "./export-results.ts";
@@ -10,6 +10,7 @@ Examples:
   $ orangery export-results results.db --format csv
   $ orangery export-results results.db --format csv --rows objects --out - | head
   $ orangery export-results results.db --format coco --out counted.json
+  $ orangery export-results results.db --format csv --min-score 0.5 --classes plant
 
 Without --out the file is beside the results file and named after it.
 ${plainExitStatusHelp}`;
@@ -36,7 +37,7 @@ export function createExportResultsCommand(
     .option("--scores", "for yolo: add a sixth column with the score")
     .option("--excel", "for csv: mark the file as UTF-8, so that Excel opens it as it is")
     .option("--out <path>", "a file, for yolo a folder; - is standard output");
-  addSelectionOptions(command)
+  addQuestionOptions(addSelectionOptions(command))
     .option("--relative-to <path>", "name photos relative to this folder or URL")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

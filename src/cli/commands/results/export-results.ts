@@ -13,6 +13,8 @@ import type { TableName } from "../../../results/export/result-tables.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import {
   pathBeside,
+  type QuestionArguments,
+  readQuestion,
   readSelection,
   resultsFromCaller,
   type SelectionArguments,
@@ -23,7 +25,7 @@ import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 
-export interface ExportResultsArguments extends SelectionArguments {
+export interface ExportResultsArguments extends SelectionArguments, QuestionArguments {
   readonly format: ExportFormat;
   readonly rows?: TableName;
   readonly scores?: boolean;
@@ -56,7 +58,8 @@ export async function exportResultsCommand(
       progress.photoDone();
     };
     const relativeTo = options.relativeTo && photoFromCaller(options.relativeTo);
-    const what = { ...selection, format, table, scores, excel, relativeTo, recipeHash };
+    const question = readQuestion(options);
+    const what = { ...selection, question, format, table, scores, excel, relativeTo, recipeHash };
     const exported = { ...what, signal, onPhoto };
     if (options.out === "-") {
       await writeToOutput(output, ledger, exported);

@@ -5,6 +5,8 @@ import { createReport } from "../../../results/report/report.ts";
 import { displayPath, fromCaller } from "../../options/caller-paths.ts";
 import {
   pathBeside,
+  type QuestionArguments,
+  readQuestion,
   readSelection,
   resultsFromCaller,
   type SelectionArguments,
@@ -16,7 +18,7 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 import { openInBrowser } from "./open-in-browser.ts";
 
-export interface ReportArguments extends SelectionArguments {
+export interface ReportArguments extends SelectionArguments, QuestionArguments {
   readonly out?: string;
   readonly open?: boolean;
   readonly quiet?: boolean;
@@ -40,6 +42,7 @@ export async function report(
     await using file = await OutputFile.create(out);
     const page = await createReport(ledger, {
       ...selection,
+      question: readQuestion(options),
       recipe,
       file: basename(ledger.location),
       signal,

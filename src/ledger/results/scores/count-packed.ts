@@ -24,7 +24,7 @@ export function countPacked(packed: Uint8Array, { counted, regionCount = 0 }: Co
     const inRegion = region === 0 ? undefined : byRegion[region];
     if (inRegion !== undefined) add(inRegion);
   }
-  const names = [...byRegion[0]!.keys()];
+  const names = [...byRegion[0]!.keys()].sort();
   const counts = byRegion.flatMap((counts, region) =>
     names.map((name) => ({ region, name, count: counts.get(name) ?? 0 })),
   );
