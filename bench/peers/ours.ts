@@ -1,0 +1,21 @@
+/** Orangery in a program: the next photo is decoded while one is inferred, as in `orangery run`. */
+import { ModelCache, PhotoPipeline } from "../../src/index.ts";
+import { measure, settings } from "./stopwatch.ts";
+
+const { model, confidence, slice } = settings;
+await using cache = new ModelCache({ models: { detect: model }, device: "cpu" });
+
+await measure(async (photos) => {
+  await using lease = await cache.acquire("detect");
+  const pipeline = new PhotoPipeline({
+    detect: { model: lease.model, options: { confidence, ...(slice && { maxDetections: 1e5 }) } },
+    slicing: slice === undefined ? undefined : { slice, overlap: 0.2 },
+  });
+  const counts: number[] = [];
+  const left = photos.entries();
+  const lane = async () => {
+    for (const [i, photo] of left) counts[i] = (await pipeline.process(photo)).objects.length;
+  };
+  await Promise.all([lane(), lane()]);
+  return counts;
+});
