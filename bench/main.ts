@@ -21,6 +21,7 @@ import { gapsDuring } from "./event-loop-gap.ts";
 import { median, percentOver, table } from "./figures.ts";
 import { benchFleet } from "./fleet.ts";
 import { benchLoading } from "./loading.ts";
+import { benchPhotoTime } from "./photo-time.ts";
 import { benchPipeline } from "./pipeline.ts";
 import { benchRecycling } from "./recycling.ts";
 
@@ -54,6 +55,7 @@ try {
   await benchLoading(models, { photo: photos[0]!.file, folder, rounds: Math.min(roundCount, 5) });
   for (const photo of photos) await benchPredict(model, photo);
   for (const photo of photos) await benchRun(model, photo);
+  await benchPhotoTime(folder, roundCount);
   await benchPipeline(folder);
   await benchFleet();
   await benchRecycling();

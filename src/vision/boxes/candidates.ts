@@ -65,18 +65,18 @@ export interface SelectOptions {
 export function selectCandidates(head: RawHead, options: SelectOptions): Candidates {
   const { data, channelCount, anchorCount, classCount } = head;
   assertLength(data, channelCount, anchorCount, 4 + Math.max(1, classCount));
-  // One class after another, so that memory is read in order.
   const best = data.slice(4 * anchorCount, 5 * anchorCount);
   const bestClass = new Int32Array(anchorCount);
-  for (let classId = 1; classId < classCount; classId++) {
-    const row = (4 + classId) * anchorCount;
-    for (let anchor = 0; anchor < anchorCount; anchor++) {
-      const score = data[row + anchor]!;
-      if (score > best[anchor]!) {
-        best[anchor] = score;
-        bestClass[anchor] = classId;
-      }
-    }
+  const least = Math.fround(leastConfidence(options));
+  // One class after another, so that memory is read in order. Nearly all scores are far below the
+  // least, and need no more than one look: half the time of comparing each with its anchor's best.
+  for (let i = 5 * anchorCount; i < (4 + classCount) * anchorCount; i++) {
+    const score = data[i]!;
+    if (!(score > least)) continue;
+    const anchor = i % anchorCount;
+    if (!(score > best[anchor]!)) continue;
+    best[anchor] = score;
+    bestClass[anchor] = Math.floor(i / anchorCount) - 4;
   }
   const sourceIds = selectIndices(best, bestClass, options);
   const boxesXywh = new Float32Array(4 * sourceIds.length);
