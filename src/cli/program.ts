@@ -18,6 +18,7 @@ import { createCompareCommand } from "./commands/results/compare-command.ts";
 import { createExportResultsCommand } from "./commands/results/export-results-command.ts";
 import { createForgetCommand } from "./commands/results/forget-command.ts";
 import { createReportCommand } from "./commands/results/report-command.ts";
+import { createSummaryCommand } from "./commands/summary/summary-command.ts";
 import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
 import { StandardOutput } from "./output/standard-output.ts";
 import { explainYoloHabit } from "./yolo-habits.ts";
@@ -62,6 +63,7 @@ export function createProgram(
     .addCommand(createInfoCommand(output))
     .addCommand(createExportCommand(output, setStatus))
     .addCommand(createCacheCommand(output, setStatus))
+    .addCommand(createSummaryCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
     .addCommand(createCompareCommand(output, setStatus))

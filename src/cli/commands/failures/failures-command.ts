@@ -31,6 +31,9 @@ export function createFailuresCommand(output: StandardOutput): Command {
     .addOption(new Option("--csv", "print CSV, a line for each photo").conflicts("json"))
     .option("--json", "print a JSON line for each photo")
     .addHelpText("after", help);
+  for (const flags of ["--min-score <score>", "--classes <names>", "--class-confidence <scores>"]) {
+    command.addOption(new Option(flags).hideHelp());
+  }
   return command.action(async (results: string | undefined, options: FailuresArguments) => {
     if (results !== undefined && options.queue !== undefined) {
       command.error("error: results and option '--queue' exclude each other");
@@ -39,6 +42,13 @@ export function createFailuresCommand(output: StandardOutput): Command {
       if (options.queue === undefined || command.getOptionValue(name) === undefined) continue;
       command.error(
         `error: option '${flagsOf(command, name)}' needs results: a queue does not know`,
+      );
+    }
+    for (const name of ["minScore", "classes", "classConfidence"]) {
+      if (command.getOptionValue(name) === undefined) continue;
+      command.error(
+        `error: option '${flagsOf(command, name)}' has no meaning here: why a photo has no result ` +
+          "does not depend on scores. See orangery summary, report and export-results",
       );
     }
     const { listFailures } = await import("./failures.ts");

@@ -1,12 +1,20 @@
 import { printable } from "../../../base/printable.ts";
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
-import type { WorklistPhoto, WorklistTotals } from "../../../ledger/worklist/worklist-view.ts";
+import type {
+  WorklistPhoto,
+  WorklistResult,
+  WorklistTotals,
+} from "../../../ledger/worklist/worklist-view.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { type Column, formatTable, shortenMiddle } from "../../output/table.ts";
 
+/** A photo that has a row. */
+export interface CountsTablePhoto extends Pick<WorklistPhoto, "source"> {
+  readonly result: Pick<WorklistResult, "objectCount" | "regionCount" | "counts"> | undefined;
+}
+
 export interface CountsTableOptions {
-  /** The photos that have a row. */
-  readonly photos: readonly WorklistPhoto[];
+  readonly photos: readonly CountsTablePhoto[];
   /** The number of photos that the totals are of. */
   readonly photoCount: number;
   readonly totals: WorklistTotals;
@@ -33,7 +41,7 @@ export function formatCountsTable(options: CountsTableOptions): string {
     ...counted.map(({ title }) => ({ title, align: "right" as const })),
     ...(hasRegions ? [{ title: "by region" }] : []),
   ];
-  const isCut = ({ result }: WorklistPhoto) => (result?.objectCount ?? 0) >= maxDetections;
+  const isCut = ({ result }: CountsTablePhoto) => (result?.objectCount ?? 0) >= maxDetections;
   const rows = photos.map((photo) => [
     shortenMiddle(displayPath(photo.source), maxNameWidth),
     ...counted.map(({ countOn }) => formatCount(countOn(photo)) + (isCut(photo) ? "+" : "")),
@@ -52,7 +60,7 @@ export function formatCountsTable(options: CountsTableOptions): string {
 interface CountColumn {
   readonly title: string;
   readonly total: number;
-  readonly countOn: (photo: WorklistPhoto) => number;
+  readonly countOn: (photo: CountsTablePhoto) => number;
 }
 
 /** Chooses a column for each frequent name, one for all others, and at least one. */
@@ -61,20 +69,20 @@ function chooseColumns({ countByName, objectCount }: WorklistTotals): CountColum
   const columns = names.map(([name, total]) => ({
     title: printable(name),
     total,
-    countOn: (photo: WorklistPhoto) => countIn(photo, 0, (other) => other === name),
+    countOn: (photo: CountsTablePhoto) => countIn(photo, 0, (other) => other === name),
   }));
   if (countByName.size === names.length && names.length > 0) return columns;
   const isShown = new Set(names.map(([name]) => name));
   const others = {
     title: names.length > 0 ? "others" : "objects",
     total: objectCount - names.reduce((sum, [, total]) => sum + total, 0),
-    countOn: (photo: WorklistPhoto) => countIn(photo, 0, (name) => !isShown.has(name)),
+    countOn: (photo: CountsTablePhoto) => countIn(photo, 0, (name) => !isShown.has(name)),
   };
   return [...columns, others];
 }
 
 /** `148 + 150`, or a dash where there is no region. */
-function describeRegions(photo: WorklistPhoto): string {
+function describeRegions(photo: CountsTablePhoto): string {
   const regions = Array.from({ length: photo.result?.regionCount ?? 0 }, (_, i) =>
     countIn(photo, i + 1),
   );
@@ -84,7 +92,7 @@ function describeRegions(photo: WorklistPhoto): string {
 }
 
 function countIn(
-  { result }: WorklistPhoto,
+  { result }: CountsTablePhoto,
   region: number,
   isCounted: (name: string) => boolean = () => true,
 ): number {

@@ -1,0 +1,39 @@
+import { Command } from "commander";
+import {
+  addQuestionOptions,
+  addSelectionOptions,
+  defaultResults,
+  resultsHelp,
+} from "../../options/results-options.ts";
+import { plainExitStatusHelp } from "../../output/exit-status.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import type { SummaryArguments } from "./summary.ts";
+
+const help = `
+Examples:
+  $ orangery summary results.db
+  $ orangery summary results.db --min-score 0.5
+  $ orangery summary results.db --class-confidence plant=0.4,weed=0.6 --under photos/north --json
+
+What counts is asked of what is recorded: nothing is inferred. The least score that can be asked for
+is the one that the run had as --record-from, or as --confidence.
+${plainExitStatusHelp}`;
+
+/** `orangery summary`: counts of results, as a run prints them. */
+export function createSummaryCommand(
+  output: StandardOutput,
+  setStatus: (status: number) => void,
+): Command {
+  const command = new Command("summary")
+    .summary("print the counts of results")
+    .description("Prints how many objects there are in the results, as a run does at its end.")
+    .argument("[results]", resultsHelp, defaultResults);
+  addQuestionOptions(addSelectionOptions(command))
+    .option("--json", "print one JSON line")
+    .addHelpText("after", help);
+  return command.action(async (results: string, options: SummaryArguments) => {
+    // Imported late: help and usage errors need no database.
+    const { summary } = await import("./summary.ts");
+    setStatus(await summary(output, results, options));
+  });
+}

@@ -1,0 +1,123 @@
+import { formatPlural } from "../../../base/quantities.ts";
+import type { Ledger } from "../../../ledger/ledger.ts";
+import { openLedger } from "../../../ledger/open-ledger.ts";
+import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
+import {
+  type CountTotals,
+  readCounts,
+  readCountTotals,
+} from "../../../ledger/results/read-counts.ts";
+import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
+import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
+import { describeQuestion } from "../../../results/describe-question.ts";
+import { displayPath } from "../../options/caller-paths.ts";
+import {
+  type QuestionArguments,
+  readQuestion,
+  readSelection,
+  resultsFromCaller,
+  type SelectionArguments,
+} from "../../options/results-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { interruptible } from "../../output/interrupts.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import { type CountsTablePhoto, formatCountsTable } from "../photos/counts-table.ts";
+import { recipeFromCaller } from "../results/choose-results.ts";
+
+export interface SummaryArguments extends SelectionArguments, QuestionArguments {
+  readonly json?: boolean;
+}
+
+/** The photos that have a row. */
+const shownPhotos = 24;
+
+/** Runs `orangery summary`; resolves to the exit status. */
+export async function summary(
+  output: StandardOutput,
+  results: string,
+  options: SummaryArguments,
+): Promise<number> {
+  return await interruptible(async ({ stop: signal }) => {
+    await using ledger = await openLedger(resultsFromCaller(results), { readOnly: true });
+    const selection = readSelection(options);
+    const question = readQuestion(options);
+    const recipe = await recipeFromCaller(ledger, options.recipe, selection);
+    const asked = { ...selection, recipeHash: recipe.hash, question, signal };
+    const totals = await readCountTotals(ledger, asked);
+    if (options.json) {
+      await output.writeJson(toJson(recipe, totals, question));
+      return exitStatus.ok;
+    }
+    if (totals.photos > 0) {
+      const maxDetections = mostDetections(recipe);
+      const photos = await firstPhotos(ledger, { ...asked, maxDetections });
+      const { photos: photoCount } = totals;
+      await output.write(`${formatCountsTable({ photos, photoCount, totals, maxDetections })}\n`);
+    }
+    await output.write(describe(ledger, recipe, question));
+    return exitStatus.ok;
+  });
+}
+
+interface FirstPhotosOptions extends PhotoSelection {
+  readonly recipeHash: string;
+  readonly question: CountQuestion | undefined;
+  readonly maxDetections: number;
+}
+
+async function firstPhotos(
+  ledger: Ledger,
+  { maxDetections, ...asked }: FirstPhotosOptions,
+): Promise<CountsTablePhoto[]> {
+  const { classes, classConfidence } = asked.question ?? {};
+  const isOfClasses = classes !== undefined || classConfidence !== undefined;
+  const photos: CountsTablePhoto[] = [];
+  for await (const { source, recordedCount, ...result } of readCounts(ledger, asked)) {
+    // Of a class there may be more among those that better ones of other classes kept out.
+    const mayBeCut = isOfClasses && recordedCount >= maxDetections;
+    const objectCount = mayBeCut ? maxDetections : result.objectCount;
+    photos.push({ source, result: { ...result, objectCount } });
+    if (photos.length === shownPhotos) break;
+  }
+  return photos;
+}
+
+function mostDetections({ json }: StoredRecipe): number {
+  const { detect } = JSON.parse(json) as { readonly detect?: { readonly maxDetections?: number } };
+  return detect?.maxDetections ?? Infinity;
+}
+
+function describe(
+  { location }: Ledger,
+  { done, failed, left }: StoredRecipe,
+  question: CountQuestion | undefined,
+): string {
+  const others = [
+    ...(failed > 0 ? [`${formatPlural(failed, "photo")} failed`] : []),
+    ...(left > 0 ? [`${formatPlural(left, "photo")} left`] : []),
+  ];
+  const lines = [
+    ...(question === undefined ? [] : [`Counted     ${describeQuestion(question)}`]),
+    `Results     ${displayPath(location)}`,
+    ...(done === 0 ? ["No photo is done"] : []),
+    ...(others.length === 0 ? [] : [`Besides     ${others.join(", ")}`]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function toJson(
+  { name, hash, failed, left }: StoredRecipe,
+  { photos, objectCount, countByName }: CountTotals,
+  question: CountQuestion | undefined,
+): object {
+  return {
+    type: "summary",
+    recipe: { name, hash },
+    question,
+    photos,
+    failed,
+    left,
+    objects: objectCount,
+    counts: Object.fromEntries(countByName),
+  };
+}
