@@ -3,17 +3,29 @@ import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import type { FailedPhoto } from "../../../ledger/results/failed-photos.ts";
 import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
 import {
+  type ReadResultsOptions,
   readFailures,
   readResults,
   type StoredRecipe,
   type StoredResult,
 } from "../../../ledger/results/stored-results.ts";
+import { compareNaturally } from "../../natural-order.ts";
+import { type PhotoScale, type ScaleOf, toSquareMetres } from "../../scale/photo-scale.ts";
+import { CaptureCounter } from "../../totals/capture-totals.ts";
+import { FolderCounter } from "../../totals/folder-totals.ts";
+import { PlaceGrid } from "../../totals/place-grid.ts";
+import { TotalsCounter } from "../../totals/totals.ts";
 import { Extremes } from "./extremes.ts";
 import { type FailureGroup, FailureGroups } from "./failure-groups.ts";
-import { FolderCounter } from "./folder-totals.ts";
 import { type PhotoSummary, summarisePhoto } from "./photo-summary.ts";
 import { PictureChoice } from "./picture-choice.ts";
-import { type DeviceSummary, type ReportData, reportLimits, scoreBins } from "./report-data.ts";
+import {
+  type DeviceSummary,
+  type ReportData,
+  reportLimits,
+  type ScaleSummary,
+  scoreBins,
+} from "./report-data.ts";
 
 /** Other steps that a results file may have follow these. */
 const stepsInOrder = ["read", "decode", "segment", "slice", "detect", "merge", "count"];
@@ -21,8 +33,10 @@ const stepsInOrder = ["read", "decode", "segment", "slice", "detect", "merge", "
 /** Times that are parts of several steps, or the sum of all. */
 const sums = new Set(["inference", "total"]);
 
-export interface GatherOptions extends PhotoSelection {
+export interface GatherOptions extends PhotoSelection, Pick<ReadResultsOptions, "question"> {
   readonly recipe: StoredRecipe;
+  /** Where scales come from. Default: none is known. */
+  readonly scaleOf?: ScaleOf | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called for each photo. */
   readonly onPhoto?: (() => void) | undefined;
@@ -31,10 +45,10 @@ export interface GatherOptions extends PhotoSelection {
 /** Reads the results of one recipe once; keeps a few and counts all. */
 export async function gatherReportData(
   ledger: Ledger,
-  { recipe, onPhoto, ...options }: GatherOptions,
+  { recipe, scaleOf = () => undefined, onPhoto, ...options }: GatherOptions,
 ): Promise<ReportData> {
   const selection = { ...options, recipeHash: recipe.hash };
-  const gatherer = new Gatherer(recipe);
+  const gatherer = new Gatherer(recipe, scaleOf);
   for await (const result of readResults(ledger, selection)) {
     gatherer.add(result);
     onPhoto?.();
@@ -50,6 +64,7 @@ export async function gatherReportData(
 
 class Gatherer {
   readonly #recipe: StoredRecipe;
+  readonly #scaleOf: ScaleOf;
   #photoCount = 0;
   #objectCount = 0;
   #duplicates = { photos: 0, objects: 0 };
@@ -74,6 +89,10 @@ class Gatherer {
     ({ objectCount }) => objectCount,
   );
   readonly #folders = new FolderCounter();
+  readonly #captures = new CaptureCounter();
+  readonly #places = new PlaceGrid(reportLimits.places);
+  readonly #totals = new TotalsCounter();
+  readonly #scales = new Map<string, ScaleSummary>();
   readonly #warnings = new Map<PhotoWarning, { count: number; sources: string[] }>();
   readonly #pictures: PictureChoice;
   readonly #worst = new Extremes<PhotoSummary>(
@@ -85,13 +104,14 @@ class Gatherer {
     ({ meanScore = -Infinity }) => -meanScore,
   );
 
-  constructor(recipe: StoredRecipe) {
+  constructor(recipe: StoredRecipe, scaleOf: ScaleOf) {
     this.#recipe = recipe;
+    this.#scaleOf = scaleOf;
     this.#pictures = new PictureChoice(recipe.done, reportLimits.pictures);
   }
 
   add(result: StoredResult): void {
-    const summary = summarisePhoto(result);
+    const summary = summarisePhoto(result, this.#scaleOf);
     const { device, fallbackReason } = result;
     this.#photoCount++;
     this.#objectCount += summary.objectCount;
@@ -113,15 +133,22 @@ class Gatherer {
     if (this.#photos.length < reportLimits.photos) this.#photos.push(summary);
     this.#mostObjects.add(summary);
     this.#fewestObjects.add(summary);
-    this.#folders.add(result.source, summary.objectCount);
+    const areaM2 = toSquareMetres(summary.widthPx * summary.heightPx, summary.scale);
+    const photoCounts = { ...summary, areaM2 };
+    this.#totals.add(photoCounts);
+    this.#folders.add(result.source, photoCounts);
+    this.#captures.add(result.capture, photoCounts);
+    this.#places.add(result.capture, summary.objectCount);
+    if (summary.scale !== undefined) this.#addScale(summary.scale);
     for (const warning of result.warnings ?? []) this.#warn(warning, result.source);
     this.#worst.add(summary);
     this.#best.add(summary);
     this.#pictures.add({ summary, result });
   }
 
-  addFailure({ source }: FailedPhoto): void {
+  addFailure({ source, capture }: FailedPhoto): void {
     this.#folders.addFailure(source);
+    this.#captures.addFailure(capture);
   }
 
   finish(failures: readonly FailureGroup[]): Omit<ReportData, "selection"> {
@@ -148,12 +175,31 @@ class Gatherer {
       ),
       photos: this.#tablePhotos(),
       folders: this.#folders.list(reportLimits.folders),
+      taken: {
+        hours: this.#captures.hours,
+        periods: this.#captures.periods(reportLimits.periods),
+        cameras: this.#captures.cameras,
+        places: this.#places.places,
+      },
+      totals: this.#totals,
+      scales: this.#scales,
       warnings: this.#warnings,
       worst,
       best,
       chosen: this.#pictures.choose(),
       failures,
     };
+  }
+
+  #addScale({ basis, pixelsPerMetre }: PhotoScale): void {
+    const known = this.#scales.get(basis);
+    const least = known?.leastPixelsPerMetre ?? Infinity;
+    const most = known?.mostPixelsPerMetre ?? 0;
+    this.#scales.set(basis, {
+      photos: 1 + (known?.photos ?? 0),
+      leastPixelsPerMetre: Math.min(least, pixelsPerMetre),
+      mostPixelsPerMetre: Math.max(most, pixelsPerMetre),
+    });
   }
 
   #warn(warning: PhotoWarning, source: string): void {
@@ -165,10 +211,10 @@ class Gatherer {
 
   /** So that sorting the table by objects shows the true extremes of all photos. */
   #tablePhotos(): readonly PhotoSummary[] {
-    if (this.#photoCount <= reportLimits.photos) return this.#photos;
+    if (this.#photoCount <= reportLimits.photos) return this.#photos.sort(byName);
     const first = this.#photos.slice(0, reportLimits.photosByKind.firstByName);
     const chosen = new Set([...first, ...this.#mostObjects.items, ...this.#fewestObjects.items]);
-    return [...chosen].sort((a, b) => (a.source < b.source ? -1 : 1));
+    return [...chosen].sort(byName);
   }
 
   #addWork({ createdAt, timingsMs }: StoredResult): void {
@@ -177,6 +223,10 @@ class Gatherer {
       if (!sums.has(step)) increase(this.#msByStep, step, ms);
     }
   }
+}
+
+function byName(a: PhotoSummary, b: PhotoSummary): number {
+  return compareNaturally(a.source, b.source);
 }
 
 function scoreBin(score: number): number {

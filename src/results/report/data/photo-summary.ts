@@ -1,6 +1,7 @@
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import { coveredPx } from "../../mask-areas.ts";
 import { countInRegion } from "../../region-counts.ts";
+import type { PhotoScale, ScaleOf } from "../../scale/photo-scale.ts";
 
 /** A region as the report's tables show it. */
 export interface RegionSummary {
@@ -24,9 +25,11 @@ export interface PhotoSummary {
   readonly lowestScore: number | undefined;
   /** The pixels that the objects cover together; undefined where they have no masks. */
   readonly coveredPx: number | undefined;
+  /** Undefined where it is not known. */
+  readonly scale: PhotoScale | undefined;
 }
 
-export function summarisePhoto(result: StoredResult): PhotoSummary {
+export function summarisePhoto(result: StoredResult, scaleOf: ScaleOf): PhotoSummary {
   const { source, widthPx, heightPx, objects, regions } = result;
   const { scores } = objects;
   const scoreSum = scores.reduce((sum, score) => sum + score, 0);
@@ -43,5 +46,6 @@ export function summarisePhoto(result: StoredResult): PhotoSummary {
     // Best first.
     lowestScore: scores.at(-1),
     coveredPx: coveredPx(objects),
+    scale: scaleOf(result),
   };
 }

@@ -1,8 +1,11 @@
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
 import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
+import type { NamedTotals } from "../../totals/capture-totals.ts";
+import type { FolderCounter } from "../../totals/folder-totals.ts";
+import type { PlaceTotals } from "../../totals/place-grid.ts";
+import type { Totals } from "../../totals/totals.ts";
 import type { FailureGroup } from "./failure-groups.ts";
-import type { FolderCounter } from "./folder-totals.ts";
 import type { PhotoSummary } from "./photo-summary.ts";
 import type { ChosenPhoto } from "./picture-choice.ts";
 
@@ -12,6 +15,11 @@ export const reportLimits = {
   photos: 200,
   photosByKind: { mostObjects: 80, fewestObjects: 80, firstByName: 40 },
   folders: 60,
+  /** Days, or months or years where there are more days; cameras. */
+  periods: 60,
+  cameras: 30,
+  /** Circles on the map. */
+  places: 400,
   /** Names of photos in a warning. */
   warnedPhotos: 12,
   /** In the details of one photo. */
@@ -37,6 +45,23 @@ export interface DeviceSummary {
 export interface WarnedPhotos {
   readonly count: number;
   readonly sources: readonly string[];
+}
+
+/** The scales that were computed in one way. */
+export interface ScaleSummary {
+  readonly photos: number;
+  readonly leastPixelsPerMetre: number;
+  readonly mostPixelsPerMetre: number;
+}
+
+/** Totals by when, where and with what photos were taken. */
+export interface TakenTotals {
+  /** In order; "" is not known. */
+  readonly hours: readonly NamedTotals[];
+  /** Days, months or years, in order; "" is not known. */
+  readonly periods: readonly NamedTotals[];
+  readonly cameras: readonly NamedTotals[];
+  readonly places: readonly PlaceTotals[];
 }
 
 /** Everything that a report shows. */
@@ -70,6 +95,12 @@ export interface ReportData {
    * first ones.
    */
   readonly photos: readonly PhotoSummary[];
+  /** By when and where photos were taken. */
+  readonly taken: TakenTotals;
+  /** Of all photos. */
+  readonly totals: Totals;
+  /** By what they were computed from; none where no scale was asked for. */
+  readonly scales: ReadonlyMap<string, ScaleSummary>;
   /** Totals by folder; none where all photos lie in one. */
   readonly folders: ReturnType<FolderCounter["list"]>;
   /** Photos that look strange, by what is strange about them. */

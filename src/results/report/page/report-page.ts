@@ -10,6 +10,7 @@ import { overviewSection } from "./sections/overview.ts";
 import { recipeSection } from "./sections/recipe.ts";
 import { scoresSection } from "./sections/scores.ts";
 import { speedSection } from "./sections/speed.ts";
+import { takenSection } from "./sections/taken.ts";
 
 export interface ReportPageOptions {
   /** The results file as the page names it. */
@@ -25,6 +26,7 @@ export function reportPage({ file, data, shots }: ReportPageOptions): string {
     ["distribution", "Distribution", distributionSection(data)],
     ["speed", "Speed", speedSection(data)],
     ["pictures", "Pictures", gallerySection(data, shots, names)],
+    ["taken", "When and where", takenSection(data)],
     ["folders", "Folders", foldersSection(data)],
     ["counts", "Counts", countsSection(data, names)],
     ["scores", "Scores", scoresSection(data, names)],

@@ -2,9 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FolderCounter } from "./folder-totals.ts";
 
+const countsOf = (objectCount: number, areaM2?: number) => ({
+  objectCount,
+  countByName: new Map([["plant", objectCount]]),
+  areaM2,
+});
+
 function count(sources: readonly string[], limit = 50) {
   const counter = new FolderCounter();
-  for (const source of sources) counter.add(source, 10);
+  for (const source of sources) counter.add(source, countsOf(10));
   return counter.list(limit);
 }
 
@@ -13,19 +19,37 @@ test("photos of one folder need no totals by folder", () => {
   assert.deepEqual(count(["/p/1.jpg", "/p/2.jpg"]), { folders: [], isCut: false });
 });
 
-test("a folder's totals include those below it, and its failures", () => {
+test("a folder's totals include those below it, its failures, and the area it shows", () => {
   const counter = new FolderCounter();
-  counter.add("/p/north/a/1.jpg", 5);
-  counter.add("/p/north/a/2.jpg", 6);
-  counter.add("/p/north/b/1.jpg", 7);
-  counter.add("/p/south/1.jpg", 0);
+  counter.add("/p/north/a/1.jpg", countsOf(5, 20));
+  counter.add("/p/north/a/2.jpg", countsOf(6));
+  counter.add("/p/north/b/1.jpg", countsOf(7, 30));
+  counter.add("/p/south/1.jpg", countsOf(0));
   counter.addFailure("/p/south/2.jpg");
-  assert.deepEqual(counter.list(50).folders, [
-    { folder: "north/", depth: 0, photos: 3, objects: 18, failed: 0 },
-    { folder: "north/a/", depth: 1, photos: 2, objects: 11, failed: 0 },
-    { folder: "north/b/", depth: 1, photos: 1, objects: 7, failed: 0 },
-    { folder: "south/", depth: 0, photos: 1, objects: 0, failed: 1 },
+  const folders = counter.list(50).folders.map(({ folder, depth, totals }) => {
+    const { photos, objects, failed, countByName, measured } = totals;
+    assert.equal(countByName.get("plant"), objects);
+    return [folder, depth, photos, objects, failed, measured?.objects, measured?.areaM2];
+  });
+  assert.deepEqual(folders, [
+    ["north/", 0, 3, 18, 0, 12, 50],
+    ["north/a/", 1, 2, 11, 0, 5, 20],
+    ["north/b/", 1, 1, 7, 0, 7, 30],
+    ["south/", 0, 1, 0, 1, undefined, undefined],
   ]);
+});
+
+test("folders are in natural order, each followed by those below it", () => {
+  const { folders } = count([
+    "/p/b/1.jpg",
+    "/p/row-10/1.jpg",
+    "/p/row-2/x/1.jpg",
+    "/p/row-2 b/1.jpg",
+  ]);
+  assert.deepEqual(
+    folders.map(({ folder }) => folder),
+    ["b/", "row-2/", "row-2/x/", "row-2 b/", "row-10/"],
+  );
 });
 
 test("folders whose names begin alike are not taken for one", () => {

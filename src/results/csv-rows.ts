@@ -1,0 +1,27 @@
+/**
+ * Reads CSV of RFC 4180, with commas or, where the first line has more of them, semicolons. Lines
+ * that are empty are left out.
+ *
+ * @param invalid Makes the error for text that is no CSV at a character, counted from 1.
+ */
+export function readCsvRows(text: string, invalid: (at: number) => Error): string[][] {
+  const firstLine = /^[^\r\n]*/.exec(text)![0];
+  const separator = firstLine.split(";").length > firstLine.split(",").length ? ";" : ",";
+  const plainCell = `(?:[^"${separator}\\r\\n][^${separator}\\r\\n]*)?`;
+  const cell = new RegExp(`(?:"((?:[^"]|"")*)"|(${plainCell}))(${separator}|\\r?\\n|$)`, "y");
+  const rows: string[][] = [];
+  let row: string[] = [];
+  // Some programs begin with U+FEFF.
+  cell.lastIndex = text.startsWith("\ufeff") ? 1 : 0;
+  while (cell.lastIndex < text.length) {
+    const at = cell.lastIndex;
+    const [, quoted, plain = "", end] = cell.exec(text) ?? [];
+    if (end === undefined) throw invalid(1 + at);
+    row.push(quoted?.replaceAll('""', '"') ?? plain);
+    if (end === separator && cell.lastIndex < text.length) continue;
+    if (end === separator) row.push("");
+    if (row.some((value) => value !== "")) rows.push(row);
+    row = [];
+  }
+  return rows;
+}
