@@ -20,6 +20,7 @@ const cTypes = {
   strings: "const char **",
   pointers: "void **",
   dims: "int64_t *",
+  sizes: "size_t *",
   outInt: koffi.out(koffi.pointer("int")),
   outSize: koffi.out(koffi.pointer("size_t")),
   outPointer: koffi.out(koffi.pointer("void *")),
@@ -37,6 +38,7 @@ interface JsTypes {
   strings: readonly string[];
   pointers: readonly (Address | null)[];
   dims: BigInt64Array;
+  sizes: BigUint64Array;
   outInt: Out<number>;
   outSize: Out<number>;
   outPointer: Out<Address | null>;
@@ -60,6 +62,7 @@ const statusFunctions = {
   CreateSessionOptions: [10, "outPointer"],
   SetOptimizedModelFilePath: [11, "pointer", "path"],
   DisableProfiling: [15, "pointer"],
+  DisableMemPattern: [17, "pointer"],
   SetSessionLogSeverityLevel: [22, "pointer", "int"],
   SetSessionGraphOptimizationLevel: [23, "pointer", "int"],
   SetIntraOpNumThreads: [24, "pointer", "int"],
@@ -79,12 +82,15 @@ const statusFunctions = {
   GetDimensions: [62, "pointer", "outDims", "size"],
   GetSymbolicDimensions: [63, "pointer", "inoutPointers", "size"],
   GetTensorTypeAndShape: [65, "pointer", "outPointer"],
+  CreateCpuMemoryInfo: [69, "int", "int", "outPointer"],
   AllocatorFree: [76, "pointer", "pointer"],
   GetAllocatorWithDefaultOptions: [78, "outPointer"],
   SessionGetModelMetadata: [111, "pointer", "outPointer"],
   ModelMetadataLookupCustomMetadataMap: [116, "pointer", "pointer", "str", "outPointer"],
   ModelMetadataGetCustomMetadataMapKeys: [123, "pointer", "pointer", "outPointer", "outDims"],
   AddSessionConfigEntry: [130, "pointer", "str", "str"],
+  CreateAndRegisterAllocator: [144, "pointer", "pointer", "pointer"],
+  CreateArenaCfgV2: [164, "strings", "sizes", "size", "outPointer"],
   AddRunConfigEntry: [165, "pointer", "str", "str"],
   SessionOptionsAppendExecutionProvider_TensorRT_V2: [170, "pointer", "pointer"],
   CreateTensorRTProviderOptions: [171, "outPointer"],
@@ -107,6 +113,7 @@ const plainFunctions = {
 /** These take an address and return nothing. */
 const releaseFunctions = {
   ReleaseStatus: 93,
+  ReleaseMemoryInfo: 94,
   ReleaseSession: 95,
   ReleaseValue: 96,
   ReleaseRunOptions: 97,
@@ -114,6 +121,7 @@ const releaseFunctions = {
   ReleaseTensorTypeAndShapeInfo: 99,
   ReleaseSessionOptions: 100,
   ReleaseModelMetadata: 118,
+  ReleaseArenaCfg: 157,
   ReleaseTensorRTProviderOptions: 174,
   ReleaseCUDAProviderOptions: 208,
 } as const;

@@ -3,6 +3,7 @@ import type { Address, Out } from "../library/function-table.ts";
 import { NativeObject } from "../library/native-object.ts";
 import type { SessionOptions } from "../runtime.ts";
 import { appendExecutionProvider } from "./execution-provider.ts";
+import { shareArena } from "./shared-arena.ts";
 
 /** `GraphOptimizationLevel` of onnxruntime_c_api.h. */
 const disableAll = 0;
@@ -25,12 +26,16 @@ export async function createSessionOptions({
   config = {},
 }: SessionOptions): Promise<NativeObject> {
   const { api } = environment();
+  await shareArena();
   const created: Out<Address | null> = [null];
   api.CreateSessionOptions(created);
   const options = new NativeObject("session options", created[0]!, api.ReleaseSessionOptions);
   try {
     const { address } = options;
     api.DisableProfiling(address);
+    // Kept for each size of input, a plan of where a run's tensors lie takes more than it saves:
+    // 461 → 430 MB without, in the same time (YOLO11m).
+    api.DisableMemPattern(address);
     // The library's warnings go to stderr, past any logger; what matters comes back as a status.
     api.SetSessionLogSeverityLevel(address, logFatal);
     api.SetIntraOpNumThreads(address, intraOpThreads);
@@ -38,6 +43,9 @@ export async function createSessionOptions({
     if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
     const entries = {
       "session.intra_op.allow_spinning": allowSpinning ? "1" : "0",
+      // Threads that spin do so between the operators of a run, not between runs.
+      "session.force_spinning_stop": "1",
+      "session.use_env_allocators": "1",
       ...(saveOptimizedTo !== undefined && { "session.save_model_format": "ORT" }),
       ...(mapped && mappedConfig),
       ...config,
