@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { addSelectionOptions } from "../../options/results-options.ts";
+import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { CompareArguments } from "./compare.ts";
@@ -33,7 +33,9 @@ export function createCompareCommand(
     .option("--json", "print one JSON document")
     .option("--html <file>", "write a page, with pictures of the photos that differ most")
     .option("--open", "open the page in a browser, where there is a desktop and a terminal");
-  addSelectionOptions(command).option("--quiet", "print no progress").addHelpText("after", help);
+  addQuestionOptions(addSelectionOptions(command))
+    .option("--quiet", "print no progress")
+    .addHelpText("after", help);
   return command.action(async (results: string, truth: string, options: CompareArguments) => {
     if (options.open && options.html === undefined) {
       command.error("error: option '--open' needs --html <file>");

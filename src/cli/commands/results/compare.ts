@@ -1,4 +1,5 @@
 import { open } from "node:fs/promises";
+import { basename } from "node:path";
 import { urlScheme } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
@@ -7,11 +8,15 @@ import { readCountedScores } from "../../../ledger/results/read-counts.ts";
 import { readRecipes, type StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import { chooseRecipe } from "../../../results/choose-recipe.ts";
 import { type Comparison, compareResults } from "../../../results/compare/compare-results.ts";
+import { createComparePage } from "../../../results/compare/page/create-compare-page.ts";
 import { readTruth } from "../../../results/compare/truth/read-truth.ts";
 import type { Truth } from "../../../results/compare/truth/truth.ts";
 import { readTruthResults } from "../../../results/compare/truth/truth-results.ts";
+import { OutputFile } from "../../../results/export/output-file.ts";
 import { displayPath, fromCaller } from "../../options/caller-paths.ts";
 import {
+  type QuestionArguments,
+  readQuestion,
   readSelection,
   resultsFromCaller,
   type SelectionArguments,
@@ -20,10 +25,11 @@ import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { recipeFromCaller } from "./choose-results.ts";
+import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 import { formatComparison, toJson } from "./comparison-tables.ts";
+import { openInBrowser } from "./open-in-browser.ts";
 
-export interface CompareArguments extends SelectionArguments {
+export interface CompareArguments extends SelectionArguments, QuestionArguments {
   readonly truthRecipe?: string;
   readonly json?: boolean;
   readonly html?: string;
@@ -39,22 +45,35 @@ export async function compare(
 ): Promise<number> {
   const location = resultsFromCaller(results);
   const truthLocation = resultsFromCaller(wanted);
+  const page = options.html === undefined ? undefined : fromCaller(options.html);
   using progress = new ProgressDisplay({ quiet: options.quiet });
   return await interruptible(async ({ stop: signal }) => {
+    for (const read of page === undefined ? [] : [location, truthLocation]) {
+      await refuseToReplace(read, page!);
+    }
     await using ledger = await openLedger(location, { readOnly: true });
     const selection = readSelection(options);
     const recipe = await recipeFromCaller(ledger, options.recipe, selection);
     const truth = await findTruth(truthLocation, { ledger, recipe, options, signal });
+    await using file = page === undefined ? undefined : await OutputFile.create(page);
     progress.setTotals({ total: recipe.done, done: 0, failed: 0 });
     const comparison = await compareResults(ledger, {
       ...selection,
       recipe,
       truth,
+      question: readQuestion(options),
       signal,
       onPhoto: () => progress.photoDone(),
     });
+    const files = [basename(ledger.location), basename(truthLocation)] as const;
+    await file?.write(await createComparePage(comparison, { files, signal }));
+    await file?.finish();
     progress[Symbol.dispose]();
     await print(output, comparison, options);
+    if (page !== undefined) {
+      if (!options.json) await output.write(`\nComparison  ${displayPath(page)}\n`);
+      if (options.open) openInBrowser(page);
+    }
     return exitStatus.ok;
   });
 }

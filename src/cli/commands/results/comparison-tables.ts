@@ -6,6 +6,11 @@ import type {
   PhotoComparison,
 } from "../../../results/compare/compare-results.ts";
 import type { CountErrors, MatchQuality } from "../../../results/compare/count-errors.ts";
+import {
+  formatError,
+  formatErrorShare,
+  formatRatio,
+} from "../../../results/compare/format-errors.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { type Column, formatTable, shortenMiddle } from "../../output/table.ts";
 
@@ -115,8 +120,8 @@ function notes({ classes, withoutTruth, withoutResult }: Comparison): string {
       classes.length > 1 &&
       `Count so with --class-confidence '${thresholds}'.`,
     ...classes.map(lackNote),
-    withoutTruth > 0 && `${formatPlural(withoutTruth, "photo")} with a result have no truth.`,
-    withoutResult > 0 && `${formatPlural(withoutResult, "photo")} of the truth have no result.`,
+    withoutTruth > 0 && `Without a truth: ${formatPlural(withoutTruth, "photo")} with a result.`,
+    withoutResult > 0 && `Without a result: ${formatPlural(withoutResult, "photo")} of the truth.`,
   ];
   return lines
     .filter((line) => line !== false)
@@ -131,19 +136,4 @@ function lackNote({ name, lacksObjects, byTotal }: ClassComparison): string | fa
     `Of ${name} there are more than were recorded: run again with a lower --record-from to see ` +
     "whether a lower threshold helps."
   );
-}
-
-/** `+12`, `−3`, `0` */
-function formatError(error: number): string {
-  return error > 0 ? `+${formatCount(error)}` : error < 0 ? `−${formatCount(-error)}` : "0";
-}
-
-function formatErrorShare(share: number | undefined): string {
-  if (share === undefined) return "";
-  const percent = (100 * Math.abs(share)).toFixed(1);
-  return `${share > 0 ? "+" : share < 0 ? "−" : ""}${percent} %`;
-}
-
-function formatRatio(ratio: number | undefined): string {
-  return ratio === undefined ? "–" : ratio.toFixed(3);
 }

@@ -1,3 +1,4 @@
+import { readCsvRows } from "../../csv-rows.ts";
 import { allClasses, invalidTruth, Truth } from "./truth.ts";
 
 /**
@@ -8,7 +9,9 @@ import { allClasses, invalidTruth, Truth } from "./truth.ts";
  * @throws `TRUTH_INVALID`
  */
 export function readTruthCsv(text: string): Truth {
-  const [head = [], ...rows] = readRows(text);
+  const [head = [], ...rows] = readCsvRows(text, (at) =>
+    invalidTruth(`CSV, but it is not at character ${at}`),
+  );
   const column = (...names: readonly string[]) =>
     head.findIndex((title) => names.includes(title.trim().toLowerCase()));
   const [photo, count, name, region] = [
@@ -39,25 +42,4 @@ export function readTruthCsv(text: string): Truth {
   const truth = new Truth({ hasClasses: name >= 0, hasBoxes: false });
   for (const [source, countByName] of photos) truth.add(source, { countByName });
   return truth;
-}
-
-/** Reads CSV of RFC 4180; lines that are empty are left out. */
-function readRows(text: string): string[][] {
-  const firstLine = /^[^\r\n]*/.exec(text)![0];
-  const separator = firstLine.split(";").length > firstLine.split(",").length ? ";" : ",";
-  const plainCell = `(?:[^"${separator}\\r\\n][^${separator}\\r\\n]*)?`;
-  const cell = new RegExp(`(?:"((?:[^"]|"")*)"|(${plainCell}))(${separator}|\\r?\\n|$)`, "y");
-  const rows: string[][] = [];
-  let row: string[] = [];
-  while (cell.lastIndex < text.length) {
-    const at = cell.lastIndex;
-    const [, quoted, plain = "", end] = cell.exec(text) ?? [];
-    if (end === undefined) throw invalidTruth(`CSV, but it is not at character ${1 + at}`);
-    row.push(quoted?.replaceAll('""', '"') ?? plain);
-    if (end === separator && cell.lastIndex < text.length) continue;
-    if (end === separator) row.push("");
-    if (row.some((value) => value !== "")) rows.push(row);
-    row = [];
-  }
-  return rows;
 }
