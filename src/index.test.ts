@@ -36,6 +36,8 @@ const types = [
   "AcquireOptions",
   "Blame",
   "CacheInfo",
+  "ClassChoice",
+  "ClassConfidence",
   "CountablePhoto",
   "CreateSessionOptions",
   "DecodeOptions",

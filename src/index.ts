@@ -56,6 +56,7 @@ export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/m
 export { type RunTasksOptions, runTasks, type TaskEnd } from "./tasks/run-tasks.ts";
 export type { TaskContext, TaskOutcome, TaskProgress } from "./tasks/task-context.ts";
 export { workerIdFromName } from "./tasks/worker-id.ts";
+export type { ClassChoice, ClassConfidence } from "./vision/class-choice.ts";
 export { type Detection, Detections, type DetectionsFields } from "./vision/detections.ts";
 export { type DrawingOptions, drawDetections, type LabelTarget } from "./vision/drawing/drawing.ts";
 export { Mask, type Rle } from "./vision/masks/mask.ts";

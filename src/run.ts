@@ -13,12 +13,23 @@ export {
 } from "./ledger/photos/forget-photos.ts";
 export type { PhotoSelection } from "./ledger/photos/selection.ts";
 export type { FailedPhoto, FailedPhotosOptions } from "./ledger/results/failed-photos.ts";
+export {
+  type CountedPhoto,
+  type CountTotals,
+  type PhotoScores,
+  type ReadCountsOptions,
+  readCounts,
+  readCountTotals,
+  readScores,
+} from "./ledger/results/read-counts.ts";
 export type {
   Findings,
   ObjectCount,
   PhotoResult,
   PhotoWarning,
 } from "./ledger/results/result-rows.ts";
+export type { CountQuestion } from "./ledger/results/scores/count-question.ts";
+export type { ScoreGroup } from "./ledger/results/scores/packed-scores.ts";
 export {
   type ReadResultsOptions,
   readFailures,

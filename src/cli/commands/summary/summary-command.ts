@@ -27,11 +27,11 @@ export function createSummaryCommand(
   const command = new Command("summary")
     .summary("print the counts of results")
     .description("Prints how many objects there are in the results, as a run does at its end.")
-    .argument("[results]", resultsHelp, defaultResults);
+    .argument("[results]", resultsHelp);
   addQuestionOptions(addSelectionOptions(command))
     .option("--json", "print one JSON line")
     .addHelpText("after", help);
-  return command.action(async (results: string, options: SummaryArguments) => {
+  return command.action(async (results = defaultResults, options: SummaryArguments) => {
     // Imported late: help and usage errors need no database.
     const { summary } = await import("./summary.ts");
     setStatus(await summary(output, results, options));
