@@ -1,8 +1,8 @@
 import { toCocoCounts } from "../../ledger/coco-counts.ts";
 import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
-import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import type { Mask } from "../../vision/masks/mask.ts";
 import { shareOfPhoto } from "../mask-areas.ts";
+import type { ScaledResult } from "../scale/photo-scale.ts";
 import { captureCells } from "./capture-cells.ts";
 import type { OutputSink } from "./output-file.ts";
 
@@ -31,7 +31,7 @@ export interface SpooledText extends OutputSink {
  * 1 in the order of the results.
  */
 export async function* toCoco(
-  results: AsyncIterable<StoredResult>,
+  results: AsyncIterable<ScaledResult>,
   { recipeHash, images }: CocoOptions,
 ): AsyncGenerator<string> {
   const categories = new Categories();
@@ -52,6 +52,8 @@ export async function* toCoco(
       height,
       date_captured,
       ...taken,
+      pixels_per_metre: result.scale?.pixelsPerMetre,
+      scale_from: result.scale?.from,
       ...duplicate,
       ...strange,
     };
@@ -70,7 +72,7 @@ export async function* toCoco(
 }
 
 function* annotationsOf(
-  { objects, objectRegions, regions = [] }: StoredResult,
+  { objects, objectRegions, regions = [] }: ScaledResult,
   categories: Categories,
 ): Generator<object> {
   // All names first, so that their numbers do not depend on what was found.

@@ -11,13 +11,14 @@ import {
   readResults,
   type StoredResult,
 } from "../../ledger/results/stored-results.ts";
+import type { ScaledResult, ScaleOf } from "../scale/photo-scale.ts";
 import { toCoco } from "./coco.ts";
 import { toCsv } from "./csv.ts";
 import { toGeoJson } from "./geojson.ts";
 import { OutputFile, type OutputSink } from "./output-file.ts";
 import { writeParquet } from "./parquet.ts";
 import { nameRelativeTo } from "./relative-names.ts";
-import { type ResultTable, resultTables, type TableName } from "./result-tables.ts";
+import { type ResultTable, type TableName, tableOf } from "./result-tables.ts";
 import type { Row } from "./table-row.ts";
 import { writeYolo } from "./yolo.ts";
 
@@ -50,6 +51,8 @@ export interface ExportResultsOptions extends PhotoSelection, Pick<ReadResultsOp
   readonly excel?: boolean | undefined;
   /** Of YOLO: a sixth column with the score. Default false. */
   readonly scores?: boolean | undefined;
+  /** Where scales come from. Default: none is known. */
+  readonly scaleOf?: ScaleOf | undefined;
   /** A folder or URL that photos are named relative to. Default: their whole sources. */
   readonly relativeTo?: string | undefined;
   readonly recipeHash: string;
@@ -89,7 +92,7 @@ export async function writeResults(
   switch (format) {
     case "csv":
     case "parquet": {
-      const table = resultTables[options.table ?? defaultTables[format]];
+      const table = tableOf(options.table ?? defaultTables[format]);
       const written = rows(ledger, table, options);
       return format === "csv"
         ? await pipe(
@@ -108,18 +111,18 @@ export async function writeResults(
 async function* results(
   ledger: Ledger,
   options: ExportResultsOptions,
-): AsyncGenerator<StoredResult> {
-  const { signal, onPhoto, relativeTo } = options;
+): AsyncGenerator<ScaledResult> {
+  const { signal, onPhoto, relativeTo, scaleOf } = options;
   for await (const result of readResults(ledger, options)) {
     signal?.throwIfAborted();
-    yield nameRelativeTo(result, relativeTo);
+    yield { ...nameRelativeTo(result, relativeTo), scale: scaleOf?.(result) };
     onPhoto?.();
   }
 }
 
 async function* rows(
   ledger: Ledger,
-  { rowsOf, rowsOfFailure }: ResultTable,
+  { rowsOf, rowsOfFailure, rowsAtEnd }: ResultTable,
   options: ExportResultsOptions,
 ): AsyncGenerator<Row> {
   for await (const result of results(ledger, options)) yield* rowsOf(result);
@@ -129,6 +132,7 @@ async function* rows(
     yield* rowsOfFailure(nameRelativeTo(photo, relativeTo));
     onPhoto?.();
   }
+  if (rowsAtEnd !== undefined) yield* rowsAtEnd();
 }
 
 async function pipe(pieces: AsyncIterable<string>, sink: OutputSink): Promise<void> {

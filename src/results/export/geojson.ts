@@ -1,8 +1,8 @@
 import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
-import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import type { Mask } from "../../vision/masks/mask.ts";
 import { outlineMask } from "../../vision/masks/pixel-outline.ts";
 import { shareOfPhoto } from "../mask-areas.ts";
+import { type ScaledResult, toSquareMetres } from "../scale/photo-scale.ts";
 
 /**
  * Writes results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and
@@ -10,7 +10,7 @@ import { shareOfPhoto } from "../mask-areas.ts";
  * corner, not places on earth. By these numbers, rings have the orientation of RFC 7946.
  */
 export async function* toGeoJson(
-  results: AsyncIterable<StoredResult>,
+  results: AsyncIterable<ScaledResult>,
   { recipeHash }: { readonly recipeHash: string },
 ): AsyncGenerator<string> {
   const about = { units: "px", xAxis: "right", yAxis: "down", recipe: recipeHash };
@@ -32,8 +32,9 @@ interface Feature {
   readonly properties: object;
 }
 
-function* featuresOf(result: StoredResult): Generator<Feature> {
+function* featuresOf(result: ScaledResult): Generator<Feature> {
   const { source: photo, widthPx, heightPx, objects, objectRegions, regions, duplicateOf } = result;
+  const { scale } = result;
   yield {
     geometry: boxGeometry([0, 0, widthPx, heightPx]),
     properties: {
@@ -42,6 +43,8 @@ function* featuresOf(result: StoredResult): Generator<Feature> {
       objects: objects.length,
       regions: regions?.length,
       ...result.capture,
+      pixelsPerMetre: scale?.pixelsPerMetre,
+      scaleFrom: scale?.from,
       ...(duplicateOf !== undefined && { duplicateOf }),
     },
   };
@@ -55,6 +58,7 @@ function* featuresOf(result: StoredResult): Generator<Feature> {
         class: name,
         score: toScore(score),
         areaPx,
+        areaM2: toSquareMetres(areaPx, scale),
       },
     };
   }
@@ -68,6 +72,7 @@ function* featuresOf(result: StoredResult): Generator<Feature> {
         score: toScore(score),
         region: objectRegions?.[index],
         areaPx: mask?.areaPx,
+        areaM2: mask && toSquareMetres(mask.areaPx, scale),
         photoShare: mask && shareOfPhoto(mask),
       },
     };

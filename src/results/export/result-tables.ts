@@ -1,25 +1,35 @@
 import type { FailedPhoto } from "../../ledger/results/failed-photos.ts";
 import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
-import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import { perMegapixel } from "../../pipeline/count/density.ts";
 import { coveredPx, shareOfPhoto } from "../mask-areas.ts";
 import { countInRegion } from "../region-counts.ts";
+import { type ScaledResult, toSquareMetres } from "../scale/photo-scale.ts";
 
 import { captureCells, captureColumns, placeColumns } from "./capture-cells.ts";
 import type { ColumnType, Row } from "./table-row.ts";
+import { isTotalsTable, type TotalsTableName, totalsTable } from "./totals-tables.ts";
 
 /** Results as rows, for CSV and Parquet. */
 export interface ResultTable {
   readonly columns: { readonly [name: string]: ColumnType };
-  rowsOf(result: StoredResult): Iterable<Row>;
+  readonly rowsOf: (result: ScaledResult) => Iterable<Row>;
   /** The rows of a failed photo; most tables have none. */
-  rowsOfFailure?(photo: FailedPhoto): Iterable<Row>;
+  readonly rowsOfFailure?: ((photo: FailedPhoto) => Iterable<Row>) | undefined;
+  /** The rows that are known when all photos were read. */
+  readonly rowsAtEnd?: (() => Iterable<Row>) | undefined;
 }
 
-export type TableName = "counts" | "photos" | "regions" | "objects";
+type PhotoTableName = "counts" | "photos" | "regions" | "objects";
 
-/** The tables by name; docs/results.md explains the columns. */
-export const resultTables: { readonly [name in TableName]: ResultTable } = {
+export type TableName = PhotoTableName | TotalsTableName;
+
+/** Returns a table, to be filled once; docs/results.md explains the columns. */
+export function tableOf(name: TableName): ResultTable {
+  return isTotalsTable(name) ? totalsTable(name) : photoTables[name];
+}
+
+/** The tables with rows of their own for each photo. */
+const photoTables: { readonly [name in PhotoTableName]: ResultTable } = {
   counts: {
     columns: {
       photo: "text",
@@ -30,6 +40,8 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       area_px: "integer",
       count_per_megapixel: "number",
       ...placeColumns,
+      area_m2: "number",
+      count_per_m2: "number",
     },
     rowsOf: countRows,
   },
@@ -56,6 +68,10 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       covered_px: "integer",
       covered_share: "number",
       ...captureColumns,
+      pixels_per_metre: "number",
+      scale_from: "text",
+      area_m2: "number",
+      covered_m2: "number",
     },
     rowsOf: photoRows,
     rowsOfFailure: ({ source, reason: { code, message }, capture }) => [
@@ -80,6 +96,7 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       bottom_px: "number",
       area_px: "integer",
       objects: "integer",
+      area_m2: "number",
     },
     rowsOf: regionRows,
   },
@@ -96,6 +113,7 @@ export const resultTables: { readonly [name in TableName]: ResultTable } = {
       region: "integer",
       area_px: "integer",
       photo_share: "number",
+      area_m2: "number",
     },
     rowsOf: objectRows,
   },
@@ -113,12 +131,14 @@ function* countRows({
   regions = [],
   objects: { names },
   capture,
-}: StoredResult): Iterable<Row> {
+  scale,
+}: ScaledResult): Iterable<Row> {
   const photo = { number: 0, name: undefined, areaPx: widthPx * heightPx };
   // Only of a model with one class it is known which class has no objects.
   const nothing = { name: names.length === 1 ? names[0] : undefined, count: 0 };
   for (const { number, name: regionClass, areaPx } of [photo, ...regions]) {
     const found = counts.filter(({ region, count }) => region === number && count > 0);
+    const areaM2 = toSquareMetres(areaPx, scale);
     for (const { name, count } of found.length > 0 ? found : [nothing]) {
       const density = perMegapixel(count, areaPx);
       yield {
@@ -130,12 +150,14 @@ function* countRows({
         area_px: areaPx,
         count_per_megapixel: density === undefined ? undefined : round(density, 1e3),
         ...captureCells(capture),
+        area_m2: areaM2,
+        count_per_m2: areaM2 === undefined || areaM2 === 0 ? undefined : round(count / areaM2, 1e6),
       };
     }
   }
 }
 
-function* photoRows(result: StoredResult): Iterable<Row> {
+function* photoRows(result: ScaledResult): Iterable<Row> {
   const { objects } = result;
   const scoreSum = objects.scores.reduce((sum, score) => sum + score, 0);
   const covered = coveredPx(objects);
@@ -160,11 +182,15 @@ function* photoRows(result: StoredResult): Iterable<Row> {
     covered_px: covered,
     covered_share: covered === undefined ? undefined : round(covered / photoPx(result), 1e6),
     ...captureCells(result.capture),
+    pixels_per_metre: result.scale?.pixelsPerMetre,
+    scale_from: result.scale?.from,
+    area_m2: toSquareMetres(photoPx(result), result.scale),
+    covered_m2: covered === undefined ? undefined : toSquareMetres(covered, result.scale),
   };
 }
 
-function* regionRows(result: StoredResult): Iterable<Row> {
-  const { source, regions = [] } = result;
+function* regionRows(result: ScaledResult): Iterable<Row> {
+  const { source, regions = [], scale } = result;
   for (const { number, name, score, boxXyxy, areaPx } of regions) {
     yield {
       photo: source,
@@ -174,11 +200,12 @@ function* regionRows(result: StoredResult): Iterable<Row> {
       ...boxCells(boxXyxy),
       area_px: areaPx,
       objects: countInRegion(result, number),
+      area_m2: toSquareMetres(areaPx, scale),
     };
   }
 }
 
-function* objectRows({ source, objects, objectRegions }: StoredResult): Iterable<Row> {
+function* objectRows({ source, objects, objectRegions, scale }: ScaledResult): Iterable<Row> {
   for (const [index, { name, score, boxXyxy, mask }] of [...objects].entries()) {
     yield {
       photo: source,
@@ -189,11 +216,12 @@ function* objectRows({ source, objects, objectRegions }: StoredResult): Iterable
       region: objectRegions?.[index],
       area_px: mask?.areaPx,
       photo_share: mask && shareOfPhoto(mask),
+      area_m2: mask && toSquareMetres(mask.areaPx, scale),
     };
   }
 }
 
-function photoPx({ widthPx, heightPx }: StoredResult): number {
+function photoPx({ widthPx, heightPx }: ScaledResult): number {
   return widthPx * heightPx;
 }
 

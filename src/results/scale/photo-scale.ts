@@ -13,6 +13,11 @@ export interface PhotoScale {
   readonly basis: string;
 }
 
+/** A result with the scale of its photo, where that was asked for and is known. */
+export interface ScaledResult extends StoredResult {
+  readonly scale?: PhotoScale | undefined;
+}
+
 /** What is known of a photo when its scale is asked for. */
 export type ScalablePhoto = Pick<StoredResult, "source" | "capture" | "widthPx" | "heightPx">;
 

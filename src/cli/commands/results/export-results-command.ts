@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import { requireOption } from "../../options/option-values.ts";
 import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
+import { addScaleOptions } from "../../options/scale-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ExportResultsArguments } from "./export-results.ts";
@@ -16,7 +17,7 @@ Without --out the file is beside the results file and named after it.
 ${plainExitStatusHelp}`;
 
 const formats = ["csv", "coco", "yolo", "geojson", "parquet"];
-const tables = ["counts", "photos", "regions", "objects"];
+const tables = ["counts", "photos", "regions", "objects", "folders", "days", "cameras"];
 
 /** `orangery export-results`: results for other programs. */
 export function createExportResultsCommand(
@@ -37,7 +38,7 @@ export function createExportResultsCommand(
     .option("--scores", "for yolo: add a sixth column with the score")
     .option("--excel", "for csv: mark the file as UTF-8, so that Excel opens it as it is")
     .option("--out <path>", "a file, for yolo a folder; - is standard output");
-  addQuestionOptions(addSelectionOptions(command))
+  addScaleOptions(addQuestionOptions(addSelectionOptions(command)))
     .option("--relative-to <path>", "name photos relative to this folder or URL")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

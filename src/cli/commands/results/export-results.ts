@@ -9,7 +9,7 @@ import {
   exportResults,
   writeResults,
 } from "../../../results/export/export-results.ts";
-import type { TableName } from "../../../results/export/result-tables.ts";
+import { type TableName, tableOf } from "../../../results/export/result-tables.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import {
   pathBeside,
@@ -19,13 +19,17 @@ import {
   resultsFromCaller,
   type SelectionArguments,
 } from "../../options/results-options.ts";
+import { givenScales, readScale, type ScaleArguments } from "../../options/scale-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 
-export interface ExportResultsArguments extends SelectionArguments, QuestionArguments {
+export interface ExportResultsArguments
+  extends SelectionArguments,
+    QuestionArguments,
+    ScaleArguments {
   readonly format: ExportFormat;
   readonly rows?: TableName;
   readonly scores?: boolean;
@@ -50,7 +54,8 @@ export async function exportResultsCommand(
     const selection = readSelection(options);
     const recipe = await recipeFromCaller(ledger, options.recipe, selection);
     const { hash: recipeHash, done, failed } = recipe;
-    const total = table === "photos" ? done + failed : done;
+    const hasFailures = table !== undefined && tableOf(table).rowsOfFailure !== undefined;
+    const total = hasFailures ? done + failed : done;
     progress.setTotals({ total, done: 0, failed: 0 });
     let photos = 0;
     const onPhoto = () => {
@@ -59,7 +64,18 @@ export async function exportResultsCommand(
     };
     const relativeTo = options.relativeTo && photoFromCaller(options.relativeTo);
     const question = readQuestion(options);
-    const what = { ...selection, question, format, table, scores, excel, relativeTo, recipeHash };
+    const scaleOf = await readScale(options, relativeTo);
+    const what = {
+      ...selection,
+      question,
+      scaleOf,
+      format,
+      table,
+      scores,
+      excel,
+      relativeTo,
+      recipeHash,
+    };
     const exported = { ...what, signal, onPhoto };
     if (options.out === "-") {
       await writeToOutput(output, ledger, exported);
@@ -75,11 +91,16 @@ export async function exportResultsCommand(
   });
 }
 
-function checkOptions({ format, rows, scores, excel, out }: ExportResultsArguments): void {
+function checkOptions(options: ExportResultsArguments): void {
+  const { format, rows, scores, excel, out } = options;
   const { table, isText } = exportFormats[format];
   if (rows !== undefined && table === undefined) throw onlyFor("--rows", "csv and parquet", format);
   if (scores && format !== "yolo") throw onlyFor("--scores", "yolo", format);
   if (excel && format !== "csv") throw onlyFor("--excel", "csv", format);
+  const [scale] = givenScales(options);
+  if (scale !== undefined && format === "yolo") {
+    throw onlyFor(scale, "csv, parquet, coco and geojson", format);
+  }
   if (out === "-" && !isText) throw onlyFor("--out -", "csv, coco and geojson", format);
 }
 

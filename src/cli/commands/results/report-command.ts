@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
+import { addScaleOptions } from "../../options/scale-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ReportArguments } from "./report.ts";
@@ -25,7 +26,7 @@ export function createReportCommand(
     )
     .argument("<results>", "the results file")
     .option("--out <file>", "the page (default: beside the results file, named after it)");
-  addQuestionOptions(addSelectionOptions(command))
+  addScaleOptions(addQuestionOptions(addSelectionOptions(command)))
     .option("--open", "open it in a browser, where there is a desktop and a terminal")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

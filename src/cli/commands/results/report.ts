@@ -11,6 +11,7 @@ import {
   resultsFromCaller,
   type SelectionArguments,
 } from "../../options/results-options.ts";
+import { readScale, type ScaleArguments } from "../../options/scale-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
@@ -18,7 +19,7 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 import { openInBrowser } from "./open-in-browser.ts";
 
-export interface ReportArguments extends SelectionArguments, QuestionArguments {
+export interface ReportArguments extends SelectionArguments, QuestionArguments, ScaleArguments {
   readonly out?: string;
   readonly open?: boolean;
   readonly quiet?: boolean;
@@ -43,6 +44,7 @@ export async function report(
     const page = await createReport(ledger, {
       ...selection,
       question: readQuestion(options),
+      scaleOf: await readScale(options),
       recipe,
       file: basename(ledger.location),
       signal,

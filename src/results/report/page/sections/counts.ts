@@ -5,6 +5,7 @@ import {
   formatValue,
 } from "../../../../base/quantities.ts";
 import { perMegapixel } from "../../../../pipeline/count/density.ts";
+import { toSquareMetres } from "../../../scale/photo-scale.ts";
 import type { PhotoSummary, RegionSummary } from "../../data/photo-summary.ts";
 import { type ReportData, reportLimits } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
@@ -21,12 +22,14 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
   const classes = countByName.length > 1 ? countByName.slice(0, shownNames) : [];
   const hasRegions = regionCount !== undefined;
   const hasMasks = photos.some((photo) => photo.coveredPx !== undefined);
+  const hasScales = data.scales.size > 0;
   const row = (photo: PhotoSummary) => html`
     <tr>
       <th scope="row">${photoName(photo.source, names)}</th>
       ${numberCell(photo.objectCount)}
       ${classes.map(([name]) => numberCell(photo.countByName.get(name) ?? 0))}
       ${densityCell(photo.objectCount, photo.widthPx * photo.heightPx)}
+      ${hasScales && areaDensityCell(photo)}
       ${hasMasks && coverageCell(photo)}
       ${hasRegions && regionCells(photo)}
       ${scoreCell(photo.meanScore)}
@@ -45,6 +48,7 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
               <th scope="col" class="number">Objects</th>
               ${classes.map(([name]) => classHead(name))}
               <th scope="col" class="number" title="Objects on a million pixels">Per Mpx</th>
+              ${hasScales && areaDensityHead}
               ${hasMasks && coverageHead}
               ${hasRegions && regionHeads}
               <th scope="col" class="number">Mean score</th>
@@ -57,6 +61,9 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
       </div>
     </section>`;
 }
+
+const areaDensityHead = html`
+  <th scope="col" class="number" title="Objects on a square metre of the photo">Per m²</th>`;
 
 const coverageHead = html`
   <th scope="col" class="number" title="Share of the photo that the objects cover together">
@@ -103,6 +110,13 @@ function sizeCell({ widthPx, heightPx }: PhotoSummary): Html {
 
 function densityCell(count: number, areaPx: number): Html {
   const density = perMegapixel(count, areaPx);
+  const shown = density === undefined ? "–" : formatValue(density);
+  return html`<td class="number" data-value="${density ?? -1}">${shown}</td>`;
+}
+
+function areaDensityCell({ objectCount, widthPx, heightPx, scale }: PhotoSummary): Html {
+  const areaM2 = toSquareMetres(widthPx * heightPx, scale);
+  const density = areaM2 && Number((objectCount / areaM2).toPrecision(3));
   const shown = density === undefined ? "–" : formatValue(density);
   return html`<td class="number" data-value="${density ?? -1}">${shown}</td>`;
 }

@@ -7,6 +7,7 @@ import {
 } from "../../../../base/quantities.ts";
 import type { PhotoWarning } from "../../../../ledger/results/result-rows.ts";
 import { regionsElsewhere } from "../../../../pipeline/count/countable-photo.ts";
+import type { MeasuredTotals } from "../../../totals/totals.ts";
 import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.ts";
 import type { DeviceSummary, ReportData, WarnedPhotos } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
@@ -27,6 +28,7 @@ export function overviewSection(
       </h1>
       <p class="quiet"><bdi>${file}</bdi>${whenCounted(data)}</p>
       ${selectionNote(data)}
+      ${scaleNote(data)}
     </header>
     ${notices(data, names)}
     <section aria-label="Totals">
@@ -50,6 +52,7 @@ function tilesOf(data: ReportData): Html[] {
         all === 0 ? "none were added" : all === photoCount ? "all done" : `of ${formatCount(all)}`,
     },
     { name: "Objects", value: formatCount(objectCount), note: mean(objectCount) },
+    data.totals.measured !== undefined && areaTile(data.totals.measured, photoCount),
     regionCount !== undefined && {
       name: "Regions",
       value: formatCount(regionCount),
@@ -74,6 +77,15 @@ function tilesOf(data: ReportData): Html[] {
     photoCount > 0 && deviceTile(data),
   ];
   return tiles.filter((tile) => tile !== false).map(tileOf);
+}
+
+function areaTile({ photos, objects, areaM2 }: MeasuredTotals, photoCount: number): Tile {
+  const of = photos < photoCount ? ` of ${formatPlural(photos, "photo")}` : "";
+  return {
+    name: "Per m²",
+    value: formatValue(Number((objects / areaM2).toPrecision(3))),
+    note: `on ${formatValue(Number(areaM2.toPrecision(4)))} m²${of}`,
+  };
 }
 
 /** The device of most photos. */
@@ -163,11 +175,35 @@ function duplicatesNotice({ duplicates: { photos, objects } }: ReportData): Html
 }
 
 /** The photos that the report is about, where it is not about all. */
-function selectionNote({ selection: { under, countDuplicatesOnce } }: ReportData): Html | false {
-  if (under === undefined && !countDuplicatesOnce) return false;
-  const place = under !== undefined && html`Photos at or below <bdi>${under}</bdi>. `;
-  return html`
-    <p class="quiet">${place}${countDuplicatesOnce && "Copies of a photo are counted once."}</p>`;
+function selectionNote({ selection }: ReportData): Html | false {
+  const { under, takenAfter, takenBefore, countDuplicatesOnce } = selection;
+  const notes = [
+    under !== undefined && html`Photos at or below <bdi>${under}</bdi>. `,
+    takenAfter !== undefined && `Taken ${clockTime(takenAfter)} or later. `,
+    takenBefore !== undefined && `Taken before ${clockTime(takenBefore)}. `,
+    countDuplicatesOnce && "Copies of a photo are counted once.",
+  ].filter((note) => note !== undefined && note !== false);
+  return notes.length > 0 && html`<p class="quiet">${notes}</p>`;
+}
+
+/** `2026-05-12 06:30` */
+function clockTime(moment: string): string {
+  return moment.replace("T", " ").replace(/( 00:00)?:00$/, "");
+}
+
+/** What square metres were computed from. */
+function scaleNote({ scales, photoCount }: ReportData): Html | false {
+  if (scales.size === 0) return false;
+  const notes = Array.from(scales, ([basis, scale]) => {
+    const [least, most] = [scale.leastPixelsPerMetre, scale.mostPixelsPerMetre].map((value) =>
+      formatValue(Number(value.toPrecision(4))),
+    );
+    const range = least === most ? least : `${least} to ${most}`;
+    const photos = scale.photos < photoCount && ` of ${formatPlural(scale.photos, "photo")}`;
+    const origin = basis === "given" ? "as given" : html`from <bdi>${basis}</bdi>`;
+    return html`${range} pixels per metre${photos}, ${origin}. `;
+  });
+  return html`<p class="quiet">Square metres by the scale: ${notes}</p>`;
 }
 
 function fallbackNotice({ device, fallbackReason, photos }: Fallback): Html {

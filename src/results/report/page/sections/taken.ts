@@ -56,7 +56,11 @@ function placesMap({ taken: { places } }: ReportData): Html | false {
   const [most] = places;
   if (most === undefined) return false;
   const placesFound = formatPlural(places.length, "place");
-  const largest = `${formatPlural(most.objects, "object")} on ${formatPlural(most.photos, "photo")}`;
+  const [objects, photos] = [
+    formatPlural(most.objects, "object"),
+    formatPlural(most.photos, "photo"),
+  ];
+  const largest = `${objects} on ${photos}`;
   return placeMap(places, {
     title: "Places",
     summary:
@@ -73,7 +77,8 @@ function titleOf(periods: readonly NamedTotals[]): string {
 function namedTable(groups: readonly NamedTotals[], data: ReportData, title: string): Html {
   return groupTable(
     groups.map(({ name, totals }) => ({
-      head: html`<th scope="row">${name === "" ? html`<i>not known</i>` : html`<bdi>${name}</bdi>`}</th>`,
+      head: html`
+        <th scope="row">${name === "" ? html`<i>not known</i>` : html`<bdi>${name}</bdi>`}</th>`,
       totals,
     })),
     { title, data },

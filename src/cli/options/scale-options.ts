@@ -1,0 +1,108 @@
+import { readFile } from "node:fs/promises";
+import { isAbsolute, join } from "node:path";
+import type { Command } from "commander";
+import { urlScheme } from "../../base/url.ts";
+import { OrangeryError } from "../../errors.ts";
+import type { ScaleOf } from "../../results/scale/photo-scale.ts";
+import { displayPath, fromCaller, photoFromCaller } from "./caller-paths.ts";
+import { expected, parseDecimal } from "./option-values.ts";
+
+/** Options that say how large photos show things. */
+export interface ScaleArguments {
+  readonly pixelsPerMetre?: number;
+  readonly scaleTable?: string;
+  readonly heightAboveGround?: number | "recorded";
+  readonly sensorWidth?: number;
+}
+
+/** The names of these options, as they are written. */
+const scaleOptionNames = {
+  pixelsPerMetre: "--pixels-per-metre",
+  scaleTable: "--scale-table",
+  heightAboveGround: "--height-above-ground",
+} as const;
+
+/** Adds the options that say how large photos show things. */
+export function addScaleOptions(command: Command): Command {
+  return command
+    .option("--pixels-per-metre <n>", "the scale of all photos, for counts a m²", parseAboveZero)
+    .option(
+      "--scale-table <csv>",
+      "scales by photo or folder: a CSV with the columns photo and pixels_per_metre",
+    )
+    .option(
+      "--height-above-ground <m>",
+      "compute scales from the focal length and this height, or recorded for a drone's own",
+      parseHeight,
+    )
+    .option(
+      "--sensor-width <mm>",
+      "the width of the sensor, where photos do not say it",
+      parseAboveZero,
+    );
+}
+
+function parseAboveZero(text: string): number {
+  const value = parseDecimal(text);
+  if (value > 0) return value;
+  throw expected("a number above 0", text);
+}
+
+function parseHeight(text: string): number | "recorded" {
+  if (text === "recorded") return text;
+  const value = parseDecimal(text);
+  if (value > 0) return value;
+  throw expected("metres as in 30, or the word recorded", text);
+}
+
+/** Lists the options that were given for scales. */
+export function givenScales(options: ScaleArguments): readonly string[] {
+  const names = Object.entries(scaleOptionNames) as [keyof typeof scaleOptionNames, string][];
+  return names.flatMap(([key, name]) => (options[key] === undefined ? [] : [name]));
+}
+
+/**
+ * Reads where scales come from; undefined where none is asked for.
+ *
+ * @param relativeTo The place below which a table names photos. Default: the caller's folder.
+ */
+export async function readScale(
+  options: ScaleArguments,
+  relativeTo?: string | undefined,
+): Promise<ScaleOf | undefined> {
+  const { pixelsPerMetre, scaleTable, heightAboveGround: height, sensorWidth } = options;
+  const sources = givenScales(options);
+  if (sources.length > 1) throw invalid(`one of ${sources.join(" and ")}, got both`);
+  if (sensorWidth !== undefined && height === undefined) {
+    throw invalid("--sensor-width with --height-above-ground, got it alone");
+  }
+  if (sources.length === 0) return undefined;
+  // Imported late: most commands need none of it.
+  const { scaleFrom } = await import("../../results/scale/photo-scale.ts");
+  const table = scaleTable === undefined ? undefined : await readTable(scaleTable, relativeTo);
+  return scaleFrom({ pixelsPerMetre, table, height, sensorWidthMm: sensorWidth });
+}
+
+async function readTable(name: string, relativeTo: string | undefined) {
+  const { ScaleTable } = await import("../../results/scale/scale-table.ts");
+  const file = fromCaller(name);
+  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw invalid(`a CSV at ${displayPath(file)} that can be read, got ${cause.code}`, cause);
+  });
+  const sourceOf = (photo: string) => {
+    const isWhole = isAbsolute(photo) || urlScheme(photo) !== undefined;
+    return photoFromCaller(relativeTo === undefined || isWhole ? photo : below(relativeTo, photo));
+  };
+  return ScaleTable.parse(text, { name: displayPath(file), sourceOf });
+}
+
+/** Returns a name below a folder or a URL. */
+function below(place: string, name: string): string {
+  return urlScheme(place) === undefined
+    ? join(place, name)
+    : `${place.replace(/\/+$/, "")}/${name}`;
+}
+
+function invalid(what: string, cause?: unknown): OrangeryError {
+  return new OrangeryError("INVALID_ARGUMENT", `Expected ${what}.`, { cause });
+}
