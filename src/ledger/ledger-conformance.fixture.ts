@@ -7,15 +7,21 @@ import { forgetPhotos } from "./photos/forget-photos.ts";
 import type { PhotoSelection } from "./photos/selection.ts";
 import type { Recipe } from "./recipe.ts";
 import {
+  aboveHalf,
   contentOf,
   foundPhoto,
+  lowRecipe,
+  lowResult,
   plainRecipe,
   plainResult,
   regionRecipe,
   regionResult,
 } from "./results/photo-results.fixture.ts";
+import { readCounts, readCountTotals, readScores } from "./results/read-counts.ts";
+import type { ObjectCount } from "./results/result-rows.ts";
 import { ResultStore } from "./results/result-store.ts";
 import { ResultWriter } from "./results/result-writer.ts";
+import type { CountQuestion } from "./results/scores/count-question.ts";
 import { SharedRows } from "./results/shared-rows.ts";
 import {
   readFailures,
@@ -55,6 +61,10 @@ async function rowCounts(ledger: Ledger): Promise<object | undefined> {
   const tables = ["photo", "entry", "result", "result_objects", "result_region", "result_count"];
   const counts = tables.map((table) => `(select count(*) from ${table}) as ${table}`);
   return (await query(ledger, `select ${counts.join(", ")}`))[0];
+}
+
+function byRegion(a: ObjectCount, b: ObjectCount): number {
+  return a.region - b.region || (a.name < b.name ? -1 : 1);
 }
 
 /** Without what differs from run to run, and with masks that can be compared. */
@@ -259,6 +269,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
           source: bad.source,
           recipeHash: plainRecipe.hash,
           reason: { code: "PHOTO_FAILED", message: "no\u2400 photo" },
+          capture: {},
         },
       ]);
       assert.equal((await collect(readResults(ledger))).length, 1);
@@ -686,6 +697,75 @@ export const ledgerConformance: readonly LedgerCase[] = [
         (await collect(readFailures(ledger, selection))).map(({ source }) => source);
       assert.deepEqual(await failed({ takenAfter: "2026-05-12" }), ["/photos/9.jpg"]);
       assert.deepEqual(await failed({ takenAfter: "2026-05-14" }), []);
+    },
+  },
+  {
+    name: "thresholds are asked of what is recorded, by photo, region and class",
+    async check(location) {
+      await using opened = await openStore(location, lowRecipe);
+      const { store, ledger } = opened;
+      await store.record([foundPhoto(1, lowResult()), foundPhoto(2, lowResult())]);
+      await store.record([foundPhoto(3, { ...lowResult(), uncounted: undefined })]);
+      const { recipeHash = "" } = (await collect(readCounts(ledger)))[0]!;
+      const counts = async (question?: CountQuestion) => {
+        const photos = await collect(readCounts(ledger, { question }));
+        const results = await collect(readResults(ledger, { question }));
+        const asked = { recipeHash, question };
+        const totals = await readCountTotals(ledger, asked);
+        for (const [i, { counts, objectCount }] of photos.entries()) {
+          assert.deepEqual(results[i]!.counts.filter(({ count }) => count > 0).sort(byRegion), [
+            ...counts.filter(({ count }) => count > 0).sort(byRegion),
+          ]);
+          assert.equal(results[i]!.objects.length, objectCount);
+          assert.deepEqual(results[i]!.objectRegions?.length, objectCount);
+        }
+        const sum = photos.reduce((sum, { objectCount }) => sum + objectCount, 0);
+        assert.deepEqual([totals.photos, totals.objectCount], [photos.length, sum]);
+        const [first, , last] = photos;
+        const rows = first!.counts.map(({ region, name, count }) => `${region} ${name} ${count}`);
+        return { rows, last: last!.objectCount };
+      };
+      const asCounted = ["0 plant 2", "0 weed 1", "1 plant 1", "1 weed 1", "2 plant 1", "2 weed 0"];
+      assert.deepEqual(await counts(), { rows: asCounted, last: 3 });
+      const lower = { minScore: 0.1 };
+      const more = ["0 plant 4", "0 weed 1", "1 plant 2", "1 weed 1", "2 plant 2", "2 weed 0"];
+      assert.deepEqual(await counts(lower), { rows: more, last: 3 });
+      // 0.5 itself does not count, and the next float32 does, though both are stored as 0.5.
+      const half = ["0 plant 1", "0 weed 1", "1 plant 1", "1 weed 1", "2 plant 0", "2 weed 0"];
+      assert.deepEqual(await counts({ minScore: 0.5 }), { rows: half, last: 2 });
+      const weeds = { classes: ["weed"], classConfidence: { weed: 0.6 } };
+      assert.deepEqual(await counts(weeds), {
+        rows: ["0 weed 1", "1 weed 1", "2 weed 0"],
+        last: 1,
+      });
+      assert.deepEqual(await counts({ minScore: 0.95 }), { rows: [], last: 0 });
+      await assert.rejects(counts({ minScore: 0.04 }), /0\.05 or more for the class plant/);
+      await assert.rejects(counts({ classes: ["stone"] }), /0 plant, 1 weed/);
+
+      const [scored] = await collect(readScores(ledger));
+      assert.deepEqual(scored?.groups, [
+        { classId: 0, region: 1, scores: Float32Array.of(aboveHalf, 0.2) },
+        { classId: 0, region: 2, scores: Float32Array.of(0.5, 0.2) },
+        { classId: 1, region: 1, scores: Float32Array.of(0.9) },
+      ]);
+      const [asked] = await collect(readResults(ledger, { question: lower }));
+      assert.deepEqual([...asked!.objects.classIds], [1, 0, 0, 0, 0]);
+      assert.deepEqual([...asked!.objectRegions!], [1, 1, 2, 1, 2]);
+      // What does not count is in no view and no result, unless it is asked for.
+      const [plain] = await collect(readResults(ledger));
+      assert.deepEqual([plain!.objects.length, plain!.uncounted], [3, undefined]);
+      const [view] = await query(ledger, "select count(*) as objects from photo_object");
+      assert.deepEqual(view, { objects: 9 });
+
+      // Results of a version that did not pack scores: those of the objects are asked.
+      await ledger.write((transaction) => sql`delete from result_scores`.execute(transaction));
+      const rounded = ["0 weed 1", "1 weed 1", "2 weed 0"];
+      assert.deepEqual(await counts({ minScore: 0.5 }), { rows: rounded, last: 1 });
+      assert.deepEqual((await counts(weeds)).last, 1);
+      assert.deepEqual((await counts()).rows, asCounted);
+      await forgetPhotos(ledger, ["/photos/"]);
+      assert.deepEqual(await query(ledger, "select result_id from result_uncounted"), []);
+      assert.deepEqual(await collect(readCounts(ledger, { question: lower })), []);
     },
   },
 ];

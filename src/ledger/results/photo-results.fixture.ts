@@ -12,6 +12,15 @@ export const regionRecipe = createRecipe({
   segment: { sha256: "5".repeat(64) },
 });
 
+export const lowRecipe = createRecipe({
+  detect: { sha256: "d".repeat(64), confidence: 0.25 },
+  segment: { sha256: "5".repeat(64) },
+  recordFrom: 0.05,
+});
+
+/** The float32 after a half. */
+export const aboveHalf = 0.5 + 2 ** -24;
+
 /** A SHA-256 for tests, another for every number. */
 export function contentOf(number: number): string {
   return number.toString(16).padStart(64, "0");
@@ -65,6 +74,39 @@ export function regionResult(): PhotoResult {
     ],
     sliceCount: 6,
     warnings: ["nearly-black", "no-contrast"],
+  };
+}
+
+/** A weed and two plants that count, and two plants that do not, in two regions. */
+export function lowResult(): PhotoResult {
+  const { widthPx, heightPx, regions } = regionResult();
+  const found = (classIds: number[], scores: number[]) =>
+    new Detections({
+      names: ["plant", "weed"],
+      classIds: Int32Array.from(classIds),
+      scores: Float32Array.from(scores),
+      boxesXyxy: new Float32Array(4 * scores.length),
+    });
+  return {
+    widthPx,
+    heightPx,
+    device: "cpu",
+    timingsMs: {},
+    objects: found([1, 0, 0], [0.9, aboveHalf, 0.5]),
+    objectRegions: Int32Array.of(1, 1, 2),
+    uncounted: {
+      objects: found([0, 0], [0.2, 0.2]),
+      objectRegions: Int32Array.of(1, 2),
+    },
+    regions,
+    counts: [
+      { region: 0, name: "plant", count: 2 },
+      { region: 0, name: "weed", count: 1 },
+      { region: 1, name: "plant", count: 1 },
+      { region: 1, name: "weed", count: 1 },
+      { region: 2, name: "plant", count: 1 },
+    ],
+    sliceCount: 1,
   };
 }
 

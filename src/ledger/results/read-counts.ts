@@ -164,6 +164,7 @@ export async function readPackedScores(
   db: Kysely<LedgerTables>,
   resultIds: readonly number[],
 ): Promise<ReadonlyMap<number, Uint8Array>> {
+  if (resultIds.length === 0) return new Map();
   const rows = await db
     .selectFrom("result_scores")
     .selectAll()

@@ -4,6 +4,7 @@ import { Mask } from "../../vision/masks/mask.ts";
 import { toCocoCounts } from "../coco-counts.ts";
 import { openLedger } from "../open-ledger.ts";
 import { createRecipe } from "../recipe.ts";
+import { readCounts } from "../results/read-counts.ts";
 import { readFailures, readResults, type StoredResult } from "../results/stored-results.ts";
 import type { MigrationDialect } from "./migration.ts";
 import { createTables } from "./migration-1-tables.ts";
@@ -92,6 +93,7 @@ export async function assertBroughtForward(location: string): Promise<void> {
       source: "/a.jpg",
       contentSha256: "a",
       recipeHash: oldRecipe.hash,
+      capture: {},
       duplicateOf: undefined,
       createdAt: "2026-01-02T03:04:05.678Z",
       widthPx: 4,
@@ -136,11 +138,23 @@ export async function assertBroughtForward(location: string): Promise<void> {
     [b.source, b.objects.length, b.regions, b.objectRegions],
     ["/b.jpg", 0, undefined, undefined],
   );
+  const above = async (minScore: number) => {
+    const photos = await collect(readCounts(ledger, { question: { minScore } }));
+    return photos.map(({ counts }) => counts.map(({ count }) => count));
+  };
+  assert.deepEqual(
+    [await above(0.25), await above(0.3)],
+    [
+      [[2, 1, 0], []],
+      [[1, 1, 0], []],
+    ],
+  );
   assert.deepEqual(await collect(readFailures(ledger)), [
     {
       source: "/c.jpg",
       recipeHash: oldRecipe.hash,
       reason: { code: "PHOTO_FAILED", message: "why" },
+      capture: {},
     },
   ]);
   const states = sql<Row>`select source, state, attempts from photo_result order by source`;
