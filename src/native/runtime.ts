@@ -72,7 +72,7 @@ export interface SessionOptions {
    * Default false: beside decoding and a second model, a run took 21 ms instead of 58 (two YOLO11n
    * in turn on 2 cores).
    */
-  readonly allowSpinning?: boolean;
+  readonly allowSpinning?: boolean | undefined;
   /**
    * Saves the network as it is after its optimisation, in the library's own format, for `mapped`.
    * It serves this machine's CPU, this provider and this version of the library. A library that has

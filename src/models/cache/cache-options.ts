@@ -5,6 +5,7 @@ import {
   numberFrom,
   oneOf,
   text,
+  trueOrFalse,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
 import type { Calibration } from "../../graph/quantize/calibration.ts";
@@ -56,8 +57,18 @@ export interface ModelCacheOptions extends GpuMemoryOptions {
   readonly reloadCheckMs?: number | undefined;
   /** Runs a model once as it is loaded on the CPU too. Default false. */
   readonly warmUp?: boolean | undefined;
-  /** CPU threads that share one operator. Default 0: as many as there are cores. */
+  /**
+   * CPU threads of all runs together: a run that is alone has all of them, runs at the same time
+   * share them. Default 0: as many as there are cores.
+   */
   readonly intraOpThreads?: number | undefined;
+  /** Runs at a time on a CPU, from 1 up. Default: as many as pay, by what the first runs take. */
+  readonly cpuRuns?: number | undefined;
+  /**
+   * Whether the CPU threads of a run wait for each other by spinning. Default: where the first runs
+   * show that it pays, and while other processes leave the cores alone.
+   */
+  readonly cpuSpinning?: boolean | undefined;
   readonly logger?: Logger | undefined;
   /** Another runtime than ONNX Runtime. */
   readonly runtime?: Runtime | undefined;
@@ -66,7 +77,7 @@ export interface ModelCacheOptions extends GpuMemoryOptions {
 /** The options that have a value whether one is given or not. */
 type Defaulted = Exclude<
   keyof ModelCacheOptions,
-  "expireAfterMs" | "gpuMemoryLimitBytes" | "arenaGrowth"
+  "expireAfterMs" | "gpuMemoryLimitBytes" | "arenaGrowth" | "cpuRuns" | "cpuSpinning"
 >;
 export type CheckedCacheOptions = Omit<ModelCacheOptions, Defaulted> &
   Defined<ModelCacheOptions, Defaulted>;
@@ -92,8 +103,9 @@ export function checkCacheOptions({
   runtime = onnxRuntime,
   ...options
 }: ModelCacheOptions): CheckedCacheOptions {
-  const { models, expireAfterMs, gpuMemoryLimitBytes, arenaGrowth } = options;
-  checkOptions({ trimEvery, logEvery, gpuMemoryLimitBytes }, wholeNumberFrom(1));
+  const { models, expireAfterMs, gpuMemoryLimitBytes, arenaGrowth, cpuRuns, cpuSpinning } = options;
+  checkOptions({ trimEvery, logEvery, gpuMemoryLimitBytes, cpuRuns }, wholeNumberFrom(1));
+  checkOptions({ cpuSpinning }, trueOrFalse);
   checkOptions({ workerId, intraOpThreads }, wholeNumberFrom(0));
   checkOptions({ thrashWindowMs, expireAfterMs, reloadCheckMs }, numberFrom(0));
   checkOptions({ memoryBudgetBytes }, numberFrom(1));

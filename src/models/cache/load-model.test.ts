@@ -2,13 +2,14 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { OneAtATime } from "../../base/one-at-a-time.ts";
+
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { GraphBuilder } from "../../graph/graph-builder.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime } from "../../native/runtime.ts";
+import { ownTurns } from "../../native/turns/own-turns.fixture.ts";
 import { cpu, parseDevice } from "../devices/device.ts";
 import { PretendDevices } from "../devices/pretend-devices.fixture.ts";
 import { hasFileChanged, identifyModelFile } from "../files/model-file.ts";
@@ -29,7 +30,7 @@ async function write(contents: Uint8Array | string) {
 }
 
 function options(more: Partial<LoadModelOptions> = {}): LoadModelOptions {
-  return { runtime: onnxRuntime, turns: new OneAtATime(), ...more };
+  return { runtime: onnxRuntime, turns: ownTurns(), ...more };
 }
 
 /** The CPU as any device, that does something once a session is created, and counts its runs. */

@@ -1,6 +1,6 @@
-import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
-import type { Runtime, Session } from "../../native/runtime.ts";
+import type { LoadedSession, Runtime, Session } from "../../native/runtime.ts";
+import { type ProcessTurns, processTurns } from "../../native/turns/process-turns.ts";
 import { type Device, executionProvider, type GpuMemoryOptions } from "../devices/device.ts";
 import {
   describeModelFile,
@@ -9,19 +9,31 @@ import {
   networkIdentity,
   notAModel,
 } from "../files/model-file.ts";
+import { ModelRuns, type SessionThreads } from "../runs/model-runs.ts";
+import { RunPlans } from "../runs/run-plans.ts";
 import type { ArtifactStore } from "../saved/artifact-store.ts";
-import { type OpenedNetwork, openNetwork } from "../saved/open-network.ts";
+import {
+  keptRunsOf,
+  type OpenedNetwork,
+  openNetwork,
+  openNetworkAgain,
+} from "../saved/open-network.ts";
 import { type NetworkSignature, readYoloNetwork } from "../yolo/network-signature.ts";
 import { type ProveNetworkOptions, proveNetwork } from "../yolo/prove-network.ts";
 import { YoloModel } from "../yolo/yolo-model.ts";
 
 export interface LoadModelOptions extends GpuMemoryOptions {
   readonly runtime: Runtime;
-  readonly turns: OneAtATime;
+  /** Whose turn it is on the device. Default: those of the process. */
+  readonly turns?: ProcessTurns | undefined;
   /** Keeps networks for quicker loads. Default: none are kept. */
   readonly artifacts?: ArtifactStore | undefined;
-  /** Threads that share one operator on the CPU. Default 0: as many as there are cores. */
+  /** CPU threads of all runs together. Default 0: as many as there are cores. */
   readonly intraOpThreads?: number | undefined;
+  /** Runs at a time on a CPU. Default: as many as pay, by what runs take. */
+  readonly cpuRuns?: number | undefined;
+  /** Whether CPU threads spin while a run is alone. Default: where that pays. */
+  readonly cpuSpinning?: boolean | undefined;
   /** Runs the model once on the CPU too. Other devices always have a proving run. */
   readonly warmUp?: boolean | undefined;
   /** Why the model is not on the device that was wanted. */
@@ -56,7 +68,7 @@ export async function loadModel(
   device: Device,
   options: LoadModelOptions,
 ): Promise<LoadedModel> {
-  const { runtime, turns, intraOpThreads = 0, fallbackReason, signal } = options;
+  const { runtime, intraOpThreads = 0, fallbackReason, signal } = options;
   const provider = executionProvider(device, options);
   const sessionKey = [
     networkIdentity(file),
@@ -71,8 +83,9 @@ export async function loadModel(
     // Where another thread has loaded the session, this one does not know its network yet.
     const network =
       loaded?.network ?? (await recognise(session, { file: file.path, device, runtime, signal }));
+    const runs = await takeTurns(session, { file, device, sessionKey }, options);
     return {
-      model: new YoloModel({ runtime, session, network, file, device, fallbackReason, turns }),
+      model: new YoloModel({ runtime, runs, network, file, device, fallbackReason }),
       loaded: loaded !== undefined,
       fromArtifact: loaded?.fromArtifact ?? false,
       sessionKey,
@@ -80,6 +93,34 @@ export async function loadModel(
   } catch (error) {
     throw await explain(error, file, device);
   }
+}
+
+interface OpenSession {
+  readonly file: ModelFile;
+  readonly device: Device;
+  readonly sessionKey: string;
+}
+
+/** Arranges how runs of a session take turns on their device. */
+async function takeTurns(
+  session: Session,
+  { file, device, sessionKey }: OpenSession,
+  options: LoadModelOptions,
+): Promise<ModelRuns> {
+  const { runtime, artifacts, intraOpThreads = 0, cpuRuns, cpuSpinning: spinning } = options;
+  const turns = options.turns ?? (await processTurns(device.label));
+  if (device.kind !== "cpu") return new ModelRuns({ session, device, turns });
+  const network = { runtime, provider: executionProvider(device), artifacts, signal: undefined };
+  const kept = keptRunsOf(file, device, network);
+  const plans = new RunPlans({ key: sessionKey, intraOpThreads, cpuRuns, spinning, kept });
+  const openAgain = async (threads: SessionThreads): Promise<Session | undefined> => {
+    const load = async (): Promise<LoadedSession> => ({
+      session: await openNetworkAgain(file, device, { ...network, ...threads }),
+    });
+    const key = `${sessionKey} ${JSON.stringify(threads)}`;
+    return (await runtime.openSharedSession(key, { load })).session;
+  };
+  return new ModelRuns({ session, device, turns, plans, openAgain });
 }
 
 /** Whether a load failed because of the model, so that no other device would do better. */

@@ -1,5 +1,5 @@
-import { OneAtATime } from "../../base/one-at-a-time.ts";
 import { OrangeryError } from "../../errors.ts";
+import { type ProcessTurns, processTurns } from "../../native/turns/process-turns.ts";
 import type { Device } from "../devices/device.ts";
 import { DeviceChooser, type DeviceFallback } from "../devices/device-chooser.ts";
 import { readMemory, takenBytes } from "../devices/memory-reading.ts";
@@ -36,7 +36,7 @@ export class ModelLoader {
   readonly #options: CheckedCacheOptions;
   readonly #devices: DeviceChooser;
   readonly #artifacts: ArtifactStore;
-  readonly #turns = new Map<string, OneAtATime>();
+  readonly #turns = new Set<ProcessTurns>();
   /** Measured memory of sessions, by key. */
   readonly #measured = new Map<string, number>();
 
@@ -51,9 +51,9 @@ export class ModelLoader {
     this.#devices = new DeviceChooser(options);
   }
 
-  /** How long the run that has been going on for longest has taken so far, on any device. */
+  /** How long the run of this thread that has gone on for longest has taken, on any device. */
   get longestRunMs(): number {
-    return Math.max(0, ...[...this.#turns.values()].map(({ busyMs }) => busyMs));
+    return Math.max(0, ...[...this.#turns].map(({ busyMs }) => busyMs));
   }
 
   /** Gives devices that had failed a new chance. */
@@ -90,9 +90,11 @@ export class ModelLoader {
     { name, file, signal }: LoadRequest,
   ): Promise<Omit<LoadOutcome, "loadMs" | "fallback">> {
     const before = readMemory([device.label]);
+    const turns = await processTurns(device.label);
+    this.#turns.add(turns);
     const loaded = await loadModel(file, device, {
       ...this.#options,
-      turns: this.#turnsOf(device),
+      turns,
       artifacts: this.#artifacts,
       fallbackReason,
       signal,
@@ -107,15 +109,6 @@ export class ModelLoader {
       this.#measured.set(sessionKey, bytes);
     }
     return { ...loaded, bytes, sessionBytes: this.#measured.get(sessionKey) ?? file.bytes };
-  }
-
-  #turnsOf({ label }: Device): OneAtATime {
-    let turns = this.#turns.get(label);
-    if (turns === undefined) {
-      turns = new OneAtATime();
-      this.#turns.set(label, turns);
-    }
-    return turns;
   }
 }
 

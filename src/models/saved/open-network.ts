@@ -3,6 +3,7 @@ import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.t
 import type { Device } from "../devices/device.ts";
 import { buildNetwork } from "../files/built-network.ts";
 import { type ModelFile, requireUnchanged } from "../files/model-file.ts";
+import { KeptRuns } from "../runs/kept-runs.ts";
 import { precisionKey } from "../yolo/network-signature.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import type { SavedNetwork, SavingNetwork } from "./saved-network.ts";
@@ -11,6 +12,8 @@ export interface OpenNetworkOptions {
   readonly runtime: Runtime;
   readonly provider: ExecutionProvider;
   readonly intraOpThreads: number;
+  /** Whether those threads spin while they wait. Default false. */
+  readonly allowSpinning?: boolean | undefined;
   /** Without one, nothing is saved or looked for. */
   readonly artifacts: ArtifactStore | undefined;
   readonly signal: AbortSignal | undefined;
@@ -37,14 +40,8 @@ export async function openNetwork(
   device: Device,
   options: OpenNetworkOptions,
 ): Promise<OpenedNetwork> {
-  const { runtime, artifacts } = options;
   using network = new NetworkFile(file, device, options);
-  const saved = isWorthSaving(file, device)
-    ? artifacts?.locate(file, {
-        device: device.label,
-        library: `${runtime.name} ${runtime.version}`,
-      })
-    : undefined;
+  const saved = locate(file, device, options);
   if (saved === undefined) return { session: await network.open(), fromArtifact: false };
   const found = await network.openSaved(saved);
   if (found !== undefined) return { session: found, fromArtifact: true };
@@ -62,6 +59,44 @@ export async function openNetwork(
     await session[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/**
+ * Opens a network that is open already once more, with other threads.
+ *
+ * @throws where that would take a second copy of its weights: it must be mapped, or small
+ */
+export async function openNetworkAgain(
+  file: ModelFile,
+  device: Device,
+  options: OpenNetworkOptions,
+): Promise<Session> {
+  using network = new NetworkFile(file, device, options);
+  if (!isWorthSaving(file, device)) return await network.open();
+  const saved = locate(file, device, options);
+  const session = saved && (await network.openSaved(saved));
+  if (session === undefined) throw new Error("there is no saved network to map");
+  return session;
+}
+
+/** Returns where measurements of a network's runs are kept; undefined where nothing is saved. */
+export function keptRunsOf(
+  file: ModelFile,
+  device: Device,
+  options: Pick<OpenNetworkOptions, "runtime" | "artifacts">,
+): KeptRuns | undefined {
+  const place = locate(file, device, options)?.place;
+  return place === undefined ? undefined : new KeptRuns(place);
+}
+
+function locate(
+  file: ModelFile,
+  device: Device,
+  { runtime, artifacts }: Pick<OpenNetworkOptions, "runtime" | "artifacts">,
+): SavedNetwork | undefined {
+  if (!isWorthSaving(file, device)) return undefined;
+  const library = `${runtime.name} ${runtime.version}`;
+  return artifacts?.locate(file, { device: device.label, library });
 }
 
 /**
@@ -132,8 +167,9 @@ class NetworkFile implements Disposable {
     source: string | Uint8Array,
     how: { readonly mapped?: boolean; readonly saveOptimizedTo?: string | undefined } = {},
   ): Promise<Session> {
-    const { runtime, provider, intraOpThreads, signal } = this.#options;
-    return await runtime.createSession(source, { provider, intraOpThreads, signal, ...how });
+    const { runtime, provider, intraOpThreads, allowSpinning, signal } = this.#options;
+    const threads = { intraOpThreads, allowSpinning };
+    return await runtime.createSession(source, { provider, ...threads, signal, ...how });
   }
 
   async #read(): Promise<string | Uint8Array> {
@@ -148,7 +184,8 @@ class NetworkFile implements Disposable {
       },
       imageSize: "dynamic",
       batch: "dynamic",
-      hideShapes: this.#isForCpu,
+      // Quantising follows the photo from the input on, through which shapes would be hidden.
+      hideShapes: this.#isForCpu && calibration === undefined,
       signal: this.#options.signal,
     });
     this.#built = built.bytes;

@@ -32,6 +32,11 @@ export class SavedNetwork {
     this.#options = options;
   }
 
+  /** The artifact's folder, whether it is there or not. */
+  get place(): string {
+    return this.#options.place;
+  }
+
   /** Returns the path of the network; undefined where none is saved. */
   async find(): Promise<string | undefined> {
     const { place, identity } = this.#options;

@@ -1,9 +1,10 @@
 /** Networks of many families, as they are loaded and run: rightly, or not at all. */
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { OneAtATime } from "../../base/one-at-a-time.ts";
+
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import { ownTurns } from "../../native/turns/own-turns.fixture.ts";
 import { loadModel } from "../cache/load-model.ts";
 import { cpu } from "../devices/device.ts";
 import { identifyModelFile } from "../files/model-file.ts";
@@ -21,7 +22,7 @@ afterEach(() => assert.deepEqual(liveNativeObjects(), {}, "every native object i
 
 async function load(contents: Uint8Array) {
   const file = await identifyModelFile(await folder.write("model.onnx", contents));
-  return await loadModel(file, cpu, { runtime: onnxRuntime, turns: new OneAtATime() });
+  return await loadModel(file, cpu, { runtime: onnxRuntime, turns: ownTurns() });
 }
 
 const box = [32, 32, 16, 16];

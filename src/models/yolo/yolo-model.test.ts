@@ -4,11 +4,12 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import sharp from "sharp";
-import { OneAtATime } from "../../base/one-at-a-time.ts";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime, Session } from "../../native/runtime.ts";
+import { ownTurns } from "../../native/turns/own-turns.fixture.ts";
+import type { ProcessTurns } from "../../native/turns/process-turns.ts";
 import type { PictureInput } from "../../vision/photo/picture.ts";
 import { loadModel } from "../cache/load-model.ts";
 import { cpu } from "../devices/device.ts";
@@ -73,13 +74,10 @@ class LoggedRuntime implements Runtime {
 
 async function load(
   tiny: TinyYolo = {},
-  {
-    runtime = onnxRuntime,
-    turns = new OneAtATime(),
-  }: { runtime?: Runtime; turns?: OneAtATime } = {},
+  { runtime = onnxRuntime, turns = ownTurns() }: { runtime?: Runtime; turns?: ProcessTurns } = {},
 ): Promise<YoloModel> {
   const file = await identifyModelFile(await folder.write("model.onnx", tinyYolo(tiny)));
-  return (await loadModel(file, cpu, { runtime, turns })).model;
+  return (await loadModel(file, cpu, { runtime, turns, cpuRuns: 1 })).model;
 }
 
 const coded = (code: ErrorCode) => (error: unknown) => isOrangeryError(error, code);
@@ -219,7 +217,7 @@ describe("a network", () => {
   });
 
   test("has one run at a time on a device, whichever model it is of", async () => {
-    const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
+    const [runtime, turns] = [new LoggedRuntime(), ownTurns()];
     await using first = await load({}, { runtime, turns });
     await using second = await load({ task: "segment" }, { runtime, turns });
     await Promise.all(
@@ -347,7 +345,7 @@ describe("an abort", () => {
   });
 
   test("while it waits for the device gives up its place, and no other", async () => {
-    const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
+    const [runtime, turns] = [new LoggedRuntime(), ownTurns()];
     await using model = await load({}, { runtime, turns });
     const gate = Promise.withResolvers<void>();
     const busy = turns.run(() => gate.promise);
@@ -366,7 +364,7 @@ describe("an abort", () => {
   });
 
   test("during the run stops it, and the device is free", async () => {
-    const [runtime, turns] = [new LoggedRuntime(), new OneAtATime()];
+    const [runtime, turns] = [new LoggedRuntime(), ownTurns()];
     await using slow = await load({ slow: true }, { runtime, turns });
     const aborter = new AbortController();
     const stopping = slow.predict(blackPhoto, { signal: aborter.signal });
@@ -381,7 +379,7 @@ describe("an abort", () => {
 
 describe("a model that is released", () => {
   test("lets the predictions in flight end, and refuses more", async () => {
-    const turns = new OneAtATime();
+    const turns = ownTurns();
     const model = await load({ task: "segment" }, { turns });
     const gate = Promise.withResolvers<void>();
     const busy = turns.run(() => gate.promise);

@@ -1,19 +1,27 @@
 import { EventLoopTurns } from "../../base/event-loop-turns.ts";
-import type { OneAtATime } from "../../base/one-at-a-time.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import { OrangeryError } from "../../errors.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
-import type { ExecutionProviderName, Runtime, Session, Tensor } from "../../native/runtime.ts";
+import type { ExecutionProviderName, Runtime, Tensor } from "../../native/runtime.ts";
 import type { Detections } from "../../vision/detections.ts";
 import { letterboxInBands, letterboxInStrips } from "../../vision/letterbox/letterbox.ts";
 import type { InputValues } from "../../vision/letterbox/letterbox-rows.ts";
 import { type Letterbox, planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
-import { openPhoto, type PhotoInput, type Pixels } from "../../vision/photo/open-photo.ts";
+import {
+  type OpenPhoto,
+  openPhoto,
+  openReduced,
+  type PhotoInput,
+  type Pixels,
+} from "../../vision/photo/open-photo.ts";
 import { assertPicture, type Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
 import { PictureSlice } from "../../vision/photo/picture-slice.ts";
-import { arenasOf, type Device } from "../devices/device.ts";
+import { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
+import type { Device } from "../devices/device.ts";
 import { type ModelFile, networkIdentity } from "../files/model-file.ts";
+import type { RunChoice } from "../runs/choose-runs.ts";
+import type { ModelRuns } from "../runs/model-runs.ts";
 import { BatchLimit } from "./batch-limit.ts";
 import { InputTensors } from "./input-tensors.ts";
 import { readDetections } from "./network-output.ts";
@@ -60,13 +68,11 @@ export interface Prediction {
 
 export interface YoloModelParts {
   readonly runtime: Runtime;
-  readonly session: Session;
+  readonly runs: ModelRuns;
   readonly network: NetworkSignature;
   readonly file: ModelFile;
   readonly device: Device;
   readonly fallbackReason?: string | undefined;
-  /** Whose turn it is on the device. */
-  readonly turns: OneAtATime;
 }
 
 /** A YOLO network for detection or segmentation, loaded on a device. Made by `ModelCache`. */
@@ -131,6 +137,14 @@ export class YoloModel implements AsyncDisposable {
   }
 
   /**
+   * How runs share the cores of the CPU, as it was chosen for the size of input that was run last;
+   * undefined on other devices and before the first run.
+   */
+  get runs(): RunChoice | undefined {
+    return this.#parts.runs.plan?.choice;
+  }
+
+  /**
    * Checks options against the network, for callers that want to know before the first photo.
    *
    * @throws `INVALID_ARGUMENT`
@@ -140,8 +154,8 @@ export class YoloModel implements AsyncDisposable {
   }
 
   /**
-   * Finds objects on a photo. One inference runs on a device at a time; decoding and preparing
-   * overlap with it, so call again without waiting to keep the device busy.
+   * Finds objects on a photo. Inferences of all threads take turns on a device; decoding and
+   * preparing overlap with them, so call again without waiting to keep the device busy.
    *
    * @param input Path, `file:` URL, encoded bytes, or a decoded picture. A photo of more than 64
    *   million pixels is unpacked to a temporary file.
@@ -149,7 +163,10 @@ export class YoloModel implements AsyncDisposable {
    *   `PHOTO_TOO_LARGE`, `PHOTO_NO_SPACE`, `MODEL_RELEASED`, `ORT_FAILED`, `INFERENCE_NOT_FINITE`,
    *   or the signal's reason.
    */
-  async predict(input: PhotoInput, options: PredictOptions = {}): Promise<Prediction> {
+  async predict(
+    input: PhotoInput | ReducedPicture,
+    options: PredictOptions = {},
+  ): Promise<Prediction> {
     this.#requireUsable();
     return await this.#track(this.#predict(input, options));
   }
@@ -181,18 +198,41 @@ export class YoloModel implements AsyncDisposable {
     );
   }
 
-  async #predict(input: PhotoInput, options: PredictOptions): Promise<Prediction> {
-    const { signal, maxPixels } = options;
+  /**
+   * Returns [width, height] at which the network sees a photo of this size.
+   *
+   * @throws `INVALID_ARGUMENT`
+   */
+  seenWh(
+    [widthPx, heightPx]: readonly [number, number],
+    options: PredictOptions = {},
+  ): readonly [number, number] {
+    const checked = checkPredictOptions(options, this.#parts.network);
+    const { resizedWidth, resizedHeight } = this.#planInput({ widthPx, heightPx }, checked);
+    return [resizedWidth, resizedHeight];
+  }
+
+  async #predict(input: PhotoInput | ReducedPicture, options: PredictOptions): Promise<Prediction> {
+    const { signal } = options;
     const checked = checkPredictOptions(options, this.#parts.network);
     signal?.throwIfAborted();
     const times = new StepTimes(noTimesMs);
-    const withGrey = this.channels === 1;
-    await using photo = await times.step("decode", () =>
-      openPhoto(input, { maxPixels, withGrey, signal }),
-    );
+    await using photo = await times.step("decode", () => this.#open(input, options));
     const [prediction] = await this.#infer([photo.pixels], checked, signal);
     times.add(prediction!.timingsMs);
     return { ...prediction!, timingsMs: times.withTotal() };
+  }
+
+  async #open(
+    input: PhotoInput | ReducedPicture,
+    options: PredictOptions,
+  ): Promise<OpenPhoto<Pixels | ReducedPicture>> {
+    const { maxPixels, decode, signal } = options;
+    const how = { maxPixels, withGrey: this.channels === 1, signal };
+    const isWhole = decode !== "fast" && !(input instanceof ReducedPicture);
+    if (isWhole) return await openPhoto(input, how);
+    const wantedWhOf = (photoWh: readonly [number, number]) => this.seenWh(photoWh, options);
+    return await openReduced(input, { ...how, wantedWhOf });
   }
 
   async #predictBatch(
@@ -216,10 +256,9 @@ export class YoloModel implements AsyncDisposable {
    * That takes a little memory itself: where there is none, the smaller run shows whether it fits.
    */
   async #giveMemoryBack(signal: AbortSignal | undefined): Promise<void> {
-    const { turns, session, device } = this.#parts;
     this.#inputs.clear();
     try {
-      await turns.run(() => session.trimMemory(arenasOf(device)), signal);
+      await this.#parts.runs.trimMemory(signal);
     } catch (error) {
       if (!isOutOfMemory(error)) throw error;
     }
@@ -227,11 +266,11 @@ export class YoloModel implements AsyncDisposable {
 
   /** One run for all. */
   async #infer(
-    photos: readonly (Pixels | PictureSlice)[],
+    photos: readonly (Pixels | PictureSlice | ReducedPicture)[],
     options: CheckedPredictOptions,
     signal: AbortSignal | undefined,
   ): Promise<Prediction[]> {
-    const { session, network, turns } = this.#parts;
+    const { runs, network } = this.#parts;
     signal?.throwIfAborted();
     const times = new StepTimes(noTimesMs);
     const plans = photos.map((photo) => this.#planInput(photo, options));
@@ -239,10 +278,8 @@ export class YoloModel implements AsyncDisposable {
     using input = this.#inputs.take(inputHw, photos.length);
     await times.step("preprocess", () => writeInputs(photos, plans, input.tensor));
     const inputs = { [network.inputName]: input.tensor };
-    const outputs = await turns.run(
-      () => times.step("inference", () => session.run(inputs, { signal })),
-      signal,
-    );
+    const { outputs, inferenceMs } = await runs.run(inputs, { signal });
+    times.add({ inference: inferenceMs });
     try {
       const predictions: Prediction[] = [];
       for (const [index, plan] of plans.entries()) {
@@ -266,7 +303,7 @@ export class YoloModel implements AsyncDisposable {
   }
 
   #planInput(
-    { widthPx, heightPx }: Pixels | PictureSlice,
+    { widthPx, heightPx }: Pick<Pixels, "widthPx" | "heightPx">,
     { inputSizeHw }: CheckedPredictOptions,
   ): Letterbox {
     const { stride, fixedSizeHw } = this.#parts.network;
@@ -285,9 +322,8 @@ export class YoloModel implements AsyncDisposable {
    */
   async trimMemory(): Promise<void> {
     if (this.#isDisposed) return;
-    const { session, turns, device } = this.#parts;
     this.#inputs.clear();
-    await this.#track(turns.run(() => session.trimMemory(arenasOf(device))));
+    await this.#track(this.#parts.runs.trimMemory());
   }
 
   /** Work in flight is waited for before the model is released. */
@@ -305,7 +341,7 @@ export class YoloModel implements AsyncDisposable {
     this.#isDisposed = true;
     await Promise.allSettled(this.#inFlight);
     this.#inputs[Symbol.dispose]();
-    await this.#parts.session[Symbol.asyncDispose]();
+    await this.#parts.runs[Symbol.asyncDispose]();
     await trimProcessHeap();
   }
 }
@@ -323,7 +359,7 @@ function requireOneSize(plans: readonly Letterbox[]): readonly [number, number] 
 }
 
 async function writeInputs(
-  photos: readonly (Pixels | PictureSlice)[],
+  photos: readonly (Pixels | PictureSlice | ReducedPicture)[],
   plans: readonly Letterbox[],
   { data }: Tensor,
 ): Promise<void> {

@@ -65,14 +65,11 @@ describe("turns on a device", () => {
     const turns = await processTurns(device);
     const [gate, aborter] = [Promise.withResolvers<void>(), new AbortController()];
     const done: number[] = [];
-    const request = { cores: 1, places: 1 };
-    const running = turns.run(() => gate.promise, request);
+    const running = turns.run(() => gate.promise);
     const waiting = [0, 1, 2, 3].map((index) =>
-      turns.run(
-        async () => void done.push(index),
-        request,
-        index === 1 ? aborter.signal : undefined,
-      ),
+      turns.run(async () => void done.push(index), {
+        signal: index === 1 ? aborter.signal : undefined,
+      }),
     );
     const left = assert.rejects(waiting[1]!, /enough/);
     await turn();
@@ -87,9 +84,8 @@ describe("turns on a device", () => {
 
   test("go on after work that failed", async () => {
     const turns = await processTurns(threadsOn().device);
-    const request = { cores: 1, places: 1 };
-    const failing = turns.run(() => Promise.reject(new Error("broken")), request);
+    const failing = turns.run(() => Promise.reject(new Error("broken")));
     await assert.rejects(failing, /broken/);
-    assert.equal(await turns.run(async () => "next", request), "next");
+    assert.equal(await turns.run(async () => "next"), "next");
   });
 });

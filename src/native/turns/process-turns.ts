@@ -79,6 +79,12 @@ function forgetChannel(thread: number): void {
   channels.delete(thread);
 }
 
+/** A request for a turn; by default, to have the device alone. */
+export interface TurnOptions extends Partial<TurnRequest> {
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** One device's turns as one thread sees them. */
 export class ProcessTurns {
   readonly #table: TurnTable;
@@ -98,17 +104,16 @@ export class ProcessTurns {
   }
 
   /**
-   * Runs `work` when it is its turn, with the number of threads that it is to have. A waiting caller
-   * that aborts leaves the queue; the place of a running one is freed when its work ends, not when
-   * its caller leaves.
+   * Runs `work` when it is its turn, with the number of threads that it is to have. A waiting
+   * caller that aborts leaves the queue; the place of a running one is freed when its work ends,
+   * not when its caller leaves.
    */
   async run<T>(
     work: (threads: number) => Promise<T>,
-    request: TurnRequest,
-    signal?: AbortSignal,
+    { cores = 1, places = 1, signal }: TurnOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted();
-    const { slot, begun } = await this.#ask(request, signal);
+    const { slot, begun } = await this.#ask({ cores, places }, signal);
     try {
       const threads = await untilAborted(begun, signal);
       this.#begunAtMs.set(slot, performance.now());

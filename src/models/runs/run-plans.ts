@@ -1,0 +1,119 @@
+import { availableParallelism } from "node:os";
+import { processMemory } from "../../native/process-memory.ts";
+import { type TurnRequest, threadsARun } from "../../native/turns/turn-table.ts";
+import { chooseRuns, type RunChoice } from "./choose-runs.ts";
+import type { KeptRuns } from "./kept-runs.ts";
+import { isMachineQuiet } from "./other-load.ts";
+import { RunCosts, runCostsBytes } from "./run-costs.ts";
+
+export interface RunPlansOptions {
+  /** Names what the threads of the process measure together: the network. */
+  readonly key: string;
+  /** CPU threads of all runs together; 0 for all cores. */
+  readonly intraOpThreads: number;
+  /** Runs at a time; undefined to measure how many pay. */
+  readonly cpuRuns?: number | undefined;
+  /** Whether threads spin; undefined to measure whether that pays. */
+  readonly spinning?: boolean | undefined;
+  /** Where measurements are kept for the next process. Default: nowhere. */
+  readonly kept?: KeptRuns | undefined;
+}
+
+/**
+ * Libuv runs photos' decoding and the library's runs on its threads, 4 unless UV_THREADPOOL_SIZE
+ * says otherwise; one is left to decoding.
+ */
+function threadsForRuns(): number {
+  const size = Number(process.env.UV_THREADPOOL_SIZE);
+  return Math.max(1, (Number.isInteger(size) && size > 0 ? size : 4) - 1);
+}
+
+/** How runs of a network share the cores, for each size of its input. */
+export class RunPlans {
+  readonly #options: RunPlansOptions;
+  readonly #cores: number;
+  readonly #bySize = new Map<number, Promise<RunPlan>>();
+
+  constructor(options: RunPlansOptions) {
+    this.#options = options;
+    this.#cores = options.intraOpThreads || availableParallelism();
+  }
+
+  /** What a caller asks for that needs the device to itself. */
+  get alone(): TurnRequest {
+    return { cores: this.#cores, places: 1 };
+  }
+
+  /** The plan for inputs of so many pixels. Sizes that differ by little share one. */
+  async of(pixels: number): Promise<RunPlan> {
+    const size = Math.round(Math.log2(Math.max(1, pixels)));
+    let plan = this.#bySize.get(size);
+    if (plan === undefined) {
+      plan = this.#make(size);
+      this.#bySize.set(size, plan);
+    }
+    return await plan;
+  }
+
+  async #make(size: number): Promise<RunPlan> {
+    const { key, cpuRuns, spinning, kept } = this.#options;
+    const cores = this.#cores;
+    const memory = await processMemory(`runs ${key} ${cores} ${size}`, runCostsBytes);
+    const costs = new RunCosts(memory);
+    const place = `${cores} cores, 2^${size} pixels`;
+    costs.restore((await kept?.read(place)) ?? []);
+    const keep = () => void kept?.write(place, costs.all);
+    const mostRuns = Math.min(threadsForRuns(), cores);
+    return new RunPlan({ cores, cpuRuns, mostRuns, spinning, size, costs, keep });
+  }
+}
+
+interface RunPlanOptions {
+  readonly cores: number;
+  readonly cpuRuns: number | undefined;
+  readonly mostRuns: number;
+  readonly spinning: boolean | undefined;
+  /** Binary logarithm of the input's pixels. */
+  readonly size: number;
+  readonly costs: RunCosts;
+  /** Called when enough has been measured to be kept. */
+  readonly keep: () => void;
+}
+
+/** How runs of one network with inputs of about one size share the cores. */
+export class RunPlan {
+  readonly #options: RunPlanOptions;
+  #hasKept = false;
+
+  constructor(options: RunPlanOptions) {
+    this.#options = options;
+  }
+
+  get choice(): RunChoice {
+    const { cores, cpuRuns, mostRuns, spinning, costs } = this.#options;
+    const maySpin = cores > 1 && (spinning ?? isMachineQuiet());
+    const choice = chooseRuns({ cores, mostRuns, maySpin, costs });
+    return {
+      ...choice,
+      ...(spinning !== undefined && { spinning }),
+      ...(cpuRuns !== undefined && {
+        runs: cpuRuns,
+        threads: threadsARun(cores, cpuRuns),
+        reason: "the number of runs was set",
+      }),
+    };
+  }
+
+  get request(): TurnRequest {
+    return { cores: this.#options.cores, places: this.choice.runs };
+  }
+
+  /** Notes how long a run has taken. */
+  note(way: number, { threads, ms }: { readonly threads: number; readonly ms: number }): void {
+    const { size, costs, keep } = this.#options;
+    costs.note(way, (threads * ms) / 1000 / 2 ** size);
+    if (this.#hasKept || this.choice.isMeasuring) return;
+    this.#hasKept = true;
+    keep();
+  }
+}
