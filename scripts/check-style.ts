@@ -36,6 +36,11 @@ const rules: readonly Rule[] = [
     rule: "`error.blames` says whose fault an error is, not how its code is spelt",
     in: /^src\/(?!.*\.test\.ts$)/,
   },
+  {
+    found: /^(?!.*createRequire).*import\.meta\.(?!resolve)/,
+    rule: "`programFile` finds the program's files: in the package a module's own URL leads nowhere",
+    in: /^src\/(?!.*\.(?:test|fixture)\.ts$|base\/files\/program-file\.ts$)/,
+  },
   { found: /^.{101,}$/, rule: "at most 100 columns", in: /^(?!test\/).*(?<!\.test\.ts)$/ },
 ];
 /** Lines that cannot be broken: a URL, a long pattern, the title of a test, a text without spaces. */

@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { programVersion } from "../base/files/program-file.ts";
 import { printable } from "../base/printable.ts";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
 import { createFailuresCommand } from "./commands/failures/failures-command.ts";
@@ -56,7 +56,7 @@ export function createProgram(
 ): Command {
   const program = new Command("orangery")
     .description("Keeps YOLO models warm: photos in, counts out.")
-    .version(readVersion(), "-v, --version")
+    .version(programVersion(), "-v, --version")
     .addHelpText("after", help)
     .addCommand(createRunCommand(output, setStatus))
     .addCommand(createPredictCommand(output, setStatus))
@@ -121,9 +121,4 @@ function toMissingPackage(cause: unknown): OrangeryError | undefined {
       "Run `npm install bullmq ioredis`.",
     { cause },
   );
-}
-
-function readVersion(): string {
-  const file = new URL("../../package.json", import.meta.url);
-  return JSON.parse(readFileSync(file, "utf8")).version;
 }

@@ -1,4 +1,4 @@
-import { extname } from "node:path";
+import { programModule } from "../../base/files/program-file.ts";
 import type { PhotoPipelineOptions } from "../../pipeline/count/photo-pipeline.ts";
 
 /** What a supervisor passes to the processes that count on photos. */
@@ -14,6 +14,5 @@ export interface CountSettings extends Pick<PhotoPipelineOptions, "maxPixels" | 
   readonly allowPrivateAddresses?: boolean | undefined;
 }
 
-/** The URL of the task module for worker processes: TypeScript here, JavaScript in the package. */
-export const countWorkerUrl = new URL(`./count-worker${extname(import.meta.url)}`, import.meta.url)
-  .href;
+/** The URL of the task module for worker processes. */
+export const countWorkerUrl = programModule("fleet/count/count-worker").href;

@@ -1,5 +1,5 @@
-import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { programModule } from "../../base/files/program-file.ts";
 import type { Logger } from "../../logger.ts";
 import type { HeldLock, JobLocks } from "../jobs/job-locks.ts";
 import type { LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
@@ -13,8 +13,7 @@ const heartbeatMs = 250;
 /** Soon: the locks that a thread renewed expire within their duration. */
 const replaceAfterMs = 500;
 
-// The file beside this one, under the name that it has here: .ts, or .js in the published package.
-const threadFile = new URL(`./lock-thread${extname(import.meta.url)}`, import.meta.url);
+const threadFile = programModule("fleet/locks/lock-thread");
 
 /**
  * Renews locks from a thread of its own, so that a task that blocks the event loop for minutes

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
+import { programModule } from "../../base/files/program-file.ts";
 import { type ErrorCode, OrangeryError } from "../../errors.ts";
 import type { Calibration } from "../../graph/quantize/calibration.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
@@ -62,10 +62,8 @@ export async function buildNetwork(
   { signal, ...options }: BuildNetworkOptions & { readonly signal?: AbortSignal | undefined },
 ): Promise<BuiltNetwork> {
   signal?.throwIfAborted();
-  // The thread's file is TypeScript where this one is.
-  const entry = new URL(`./network-thread${extname(import.meta.url)}`, import.meta.url);
   const request: NetworkRequest = { file: { path, format }, options };
-  const thread = new Worker(entry, { workerData: request });
+  const thread = new Worker(programModule("models/files/network-thread"), { workerData: request });
   try {
     const [answer] = (await once(thread, "message", { signal })) as [NetworkAnswer];
     if ("bytes" in answer) return answer;

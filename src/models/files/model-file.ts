@@ -1,6 +1,8 @@
 import { open } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
+import { programFile } from "../../base/files/program-file.ts";
 import { checkpointFormOf } from "../../checkpoint/checkpoint-form.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { type Calibration, calibrationHash } from "../../graph/quantize/calibration.ts";
@@ -9,7 +11,6 @@ import { leastOnnxBytes } from "./onnx-extent.ts";
 
 /** The models that come with Orangery, by the name after `sample:`; scripts/build-samples.ts. */
 const sampleNames = ["seedlings", "beds"];
-const sampleFolder = join(import.meta.dirname, "..", "samples");
 
 /** A model file as it is on disk now. */
 export interface ModelFile {
@@ -53,7 +54,7 @@ export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> 
 function resolveModelFile(nameOrPath: string): string {
   const name = /^sample:(.*)$/.exec(nameOrPath)?.[1];
   if (name === undefined) return resolve(nameOrPath);
-  if (sampleNames.includes(name)) return join(sampleFolder, `${name}.onnx`);
+  if (sampleNames.includes(name)) return fileURLToPath(programFile(`models/samples/${name}.onnx`));
   throw new OrangeryError(
     "MODEL_NOT_FOUND",
     `Expected a sample model of ${sampleNames.join(", ")}, got \`${name}\`.`,

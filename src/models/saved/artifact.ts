@@ -1,7 +1,8 @@
 import { hash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { programVersion } from "../../base/files/program-file.ts";
 import { hashFile } from "../files/file-hash.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import { processorIdentity } from "./processor.ts";
@@ -35,9 +36,7 @@ export interface ArtifactDescription extends ArtifactIdentity {
   readonly sha256: string;
 }
 
-const orangery: string = JSON.parse(
-  readFileSync(new URL("../../../package.json", import.meta.url), "utf8"),
-).version;
+const orangery = programVersion();
 
 export function artifactIdentity(
   modelSha256: string,

@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { isMainThread } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
+import { programFile } from "../../base/files/program-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import { loadLibrary } from "./load-library.ts";
 
@@ -64,7 +66,7 @@ export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
 /** The folder that has the libraries by platform and architecture. */
 function binariesFolder(): string {
   // `dist/runtime/`, which scripts/pack-runtime.ts fills; there is no such folder in `src/`.
-  const packed = join(import.meta.dirname, "..", "..", "runtime");
+  const packed = fileURLToPath(programFile("runtime"));
   if (existsSync(packed)) return packed;
   try {
     const manifest = createRequire(import.meta.url).resolve("onnxruntime-node/package.json");

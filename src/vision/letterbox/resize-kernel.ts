@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { programFile } from "../../base/files/program-file.ts";
 
 /** As much of the runtime's global as is used here; `@types/node` leaves it to the DOM's types. */
 declare const WebAssembly: {
@@ -49,7 +50,7 @@ export function resizeKernel(byteLength: number): ResizeKernel {
 }
 
 function instantiate(): ResizeKernel {
-  const code = readFileSync(new URL("resize.wasm", import.meta.url));
+  const code = readFileSync(programFile("vision/letterbox/resize.wasm"));
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code));
   return exports as ResizeKernel;
 }

@@ -1,5 +1,5 @@
-import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
+import { programModule } from "../../../base/files/program-file.ts";
 import { hideCredentials } from "../../../base/url.ts";
 import { isOrangeryError } from "../../../errors.ts";
 import { type CountSettings, countWorkerUrl } from "../../../fleet/count/count-settings.ts";
@@ -123,11 +123,7 @@ function createSupervisor(options: WorkerArguments, task: TaskConfig): Superviso
   logger.info({ queue, redis: hideCredentials(redis), slots: names }, "the supervisor starts");
   return new Supervisor({
     slots,
-    // TypeScript here, JavaScript in the package.
-    startProcess: forkProgram(
-      new URL(`../../worker-main${extname(import.meta.url)}`, import.meta.url),
-      [logLevel],
-    ),
+    startProcess: forkProgram(programModule("cli/worker-main"), [logLevel]),
     config: {
       ...task,
       queue,

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { programFile } from "../../../base/files/program-file.ts";
 import { Html, html } from "../html.ts";
 import { letterHeights } from "../pictures/overlay-labels.ts";
 
@@ -61,5 +62,5 @@ export function pageFrame({ title, top, sections, origin }: PageFrameOptions): s
 }
 
 function readText(name: string): string {
-  return readFileSync(new URL(name, import.meta.url), "utf8");
+  return readFileSync(programFile(`results/report/page/${name}`), "utf8");
 }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import sharp from "sharp";
+import { programModule } from "../../../base/files/program-file.ts";
 import { UnusableSamples } from "../samples/sample-layout.ts";
 import type { RgbPixels } from "../samples/samples-to-rgb.ts";
 
@@ -33,9 +33,9 @@ export const isDecodedByLibvips = sharp.format.heif.input.fileSuffix?.includes("
  */
 export async function decodeHeic(request: HeicRequest): Promise<RgbPixels> {
   requireDecoder();
-  // The thread's file is TypeScript where this one is.
-  const entry = new URL(`./heic-thread${extname(import.meta.url)}`, import.meta.url);
-  const thread = new Worker(entry, { workerData: request });
+  const thread = new Worker(programModule("vision/photo/formats/heic-thread"), {
+    workerData: request,
+  });
   try {
     const [answer] = (await once(thread, "message")) as [HeicAnswer];
     if ("error" in answer) throw new Error(answer.error);
