@@ -1,11 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { isAbsolute, join } from "node:path";
 import type { Command } from "commander";
-import { urlScheme } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { ScaleOf } from "../../results/scale/photo-scale.ts";
-import { displayPath, fromCaller, photoFromCaller } from "./caller-paths.ts";
 import { expected, parseDecimal } from "./option-values.ts";
+import { readTextFile, sourceFromTable } from "./table-files.ts";
 
 /** Options that say how large photos show things. */
 export interface ScaleArguments {
@@ -84,25 +81,13 @@ export async function readScale(
 }
 
 async function readTable(name: string, relativeTo: string | undefined) {
-  const { ScaleTable } = await import("../../results/scale/scale-table.ts");
-  const file = fromCaller(name);
-  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    throw invalid(`a CSV at ${displayPath(file)} that can be read, got ${cause.code}`, cause);
+  const { readScaleTable } = await import("../../results/scale/photo-scale.ts");
+  return readScaleTable(await readTextFile(name), {
+    name,
+    sourceOf: (photo) => sourceFromTable(photo, relativeTo),
   });
-  const sourceOf = (photo: string) => {
-    const isWhole = isAbsolute(photo) || urlScheme(photo) !== undefined;
-    return photoFromCaller(relativeTo === undefined || isWhole ? photo : below(relativeTo, photo));
-  };
-  return ScaleTable.parse(text, { name: displayPath(file), sourceOf });
 }
 
-/** Returns a name below a folder or a URL. */
-function below(place: string, name: string): string {
-  return urlScheme(place) === undefined
-    ? join(place, name)
-    : `${place.replace(/\/+$/, "")}/${name}`;
-}
-
-function invalid(what: string, cause?: unknown): OrangeryError {
-  return new OrangeryError("INVALID_ARGUMENT", `Expected ${what}.`, { cause });
+function invalid(what: string): OrangeryError {
+  return new OrangeryError("INVALID_ARGUMENT", `Expected ${what}.`);
 }

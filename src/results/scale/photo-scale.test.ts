@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
-import { scaleFrom, toSquareMetres } from "./photo-scale.ts";
-import { ScaleTable } from "./scale-table.ts";
+import { readScaleTable, scaleFrom, toSquareMetres } from "./photo-scale.ts";
 
 const photo = { source: "/p/north/1.jpg", capture: {}, widthPx: 5472, heightPx: 3648 };
 
@@ -63,13 +62,13 @@ describe("the scale of a photo", () => {
 
 describe("a table of scales", () => {
   const parse = (text: string) =>
-    ScaleTable.parse(text, { name: "scales.csv", sourceOf: (name) => `/p/${name}` });
+    readScaleTable(text, { name: "scales.csv", sourceOf: (name) => `/p/${name}` });
 
   test("is by photo, or by the nearest folder", () => {
     const table = parse(
       'note;photo;pixels_per_metre\r\n"a; b";north/;100\r\n;north/1.jpg;200\r\n;south;300\r\n;x;\r\n',
     );
-    const scaleOf = (source: string) => table.pixelsPerMetreOf(source);
+    const scaleOf = (source: string) => scaleFrom({ table })({ ...photo, source })?.pixelsPerMetre;
     assert.equal(scaleOf("/p/north/1.jpg"), 200);
     assert.equal(scaleOf("/p/north/deep/2.jpg"), 100);
     assert.equal(scaleOf("/p/south/1.jpg"), 300);

@@ -2,7 +2,7 @@ import { checkOptions, type Expectation } from "../../base/check-options.ts";
 import { formatValue } from "../../base/quantities.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
-import type { ScaleTable } from "./scale-table.ts";
+import { SourceTable, type SourceTableOptions } from "../source-table.ts";
 
 /** How large a photo shows things, and what that was computed from. */
 export interface PhotoScale {
@@ -23,6 +23,22 @@ export type ScalablePhoto = Pick<StoredResult, "source" | "capture" | "widthPx" 
 
 /** Returns the scale of a photo; undefined where it is not known. */
 export type ScaleOf = (photo: ScalablePhoto) => PhotoScale | undefined;
+
+/** Scales by photo or folder. */
+export type ScaleTable = SourceTable<"pixels_per_metre">;
+
+/**
+ * Reads a CSV with the columns `photo` and `pixels_per_metre`.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function readScaleTable(
+  text: string,
+  options: Omit<SourceTableOptions<"pixels_per_metre">, "columns">,
+): ScaleTable {
+  const isScale = (value: number) => Number.isFinite(value) && value > 0;
+  return SourceTable.parse(text, { ...options, columns: { pixels_per_metre: isScale } });
+}
 
 /** Where scales come from: one of the three. Without any, none is known. */
 export interface ScaleOptions {
@@ -66,7 +82,7 @@ export function scaleFrom(options: ScaleOptions): ScaleOf {
     return () => ({ pixelsPerMetre, from: "given", basis: "given" });
   if (table !== undefined) {
     return ({ source }) => {
-      const pixelsPerMetre = table.pixelsPerMetreOf(source);
+      const pixelsPerMetre = table.rowOf(source)?.values.pixels_per_metre;
       if (pixelsPerMetre === undefined) return undefined;
       return { pixelsPerMetre, from: table.name, basis: table.name };
     };
