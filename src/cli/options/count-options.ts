@@ -13,11 +13,16 @@ import {
   parseFraction,
   parseImageSize,
 } from "./option-values.ts";
+import { addDecodeOption, type DecodeArguments, readDecode } from "./photo-options.ts";
 import { addSampleOptions, readSampleOptions, type SampleArguments } from "./sample-options.ts";
 import { addSlicingOptions, readSlicing, type SlicingArguments } from "./slicing-options.ts";
 
 /** Options that make the recipe of a count. */
-export interface CountArguments extends DetectionArguments, SlicingArguments, SampleArguments {
+export interface CountArguments
+  extends DetectionArguments,
+    SlicingArguments,
+    SampleArguments,
+    DecodeArguments {
   readonly detect: string;
   readonly segment?: string;
   readonly regions?: string;
@@ -49,7 +54,8 @@ export function addModelOptions(command: Command): Command {
 
 /** Adds the other options that make a recipe. */
 export function addCountOptions(command: Command): Command {
-  return addSampleOptions(addSlicingOptions(addDetectionOptions(command, maxDetections)))
+  addSlicingOptions(addDetectionOptions(command, maxDetections));
+  return addDecodeOption(addSampleOptions(command))
     .option(
       "--record-from <score>",
       "record objects from this score up, too, which are not counted, for --min-score later",
@@ -101,6 +107,7 @@ export function readCountOptions(command: Command, options: CountArguments): Cou
     recordFrom,
     slicing,
     samples: readSampleOptions(options),
+    decode: readDecode(command, options),
     name: options.recipeName,
   };
 }

@@ -1,4 +1,5 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
+import type { DecodeMode } from "../../vision/photo/reduced-picture.ts";
 import { collect, parseCount } from "./option-values.ts";
 
 /** Adds the option that limits the size of photos. */
@@ -8,6 +9,35 @@ export function addMaxPixelsOption(command: Command): Command {
     "refuse photos of more pixels (default: 268 million)",
     parseCount,
   );
+}
+
+/** How photos are decoded, as commander parses it. */
+export interface DecodeArguments {
+  readonly decode?: DecodeMode;
+}
+
+/** Adds the option of how photos are decoded. */
+export function addDecodeOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--decode <how>",
+      "exact, or fast: JPEGs at a fraction of their size where the network sees them so small, " +
+        "which changes counts a little; not with --slice (default: exact)",
+    ).choices(["exact", "fast"]),
+  );
+}
+
+/** Reads how photos are decoded, and refuses what slices cannot be. */
+export function readDecode(
+  command: Command,
+  { decode, slice }: DecodeArguments & { readonly slice?: unknown },
+): DecodeMode | undefined {
+  if (decode === "fast" && slice !== undefined) {
+    command.error(
+      "error: '--decode fast' and '--slice' exclude each other: slices need all pixels",
+    );
+  }
+  return decode;
 }
 
 /** Adds the option that allows photos by URL from one's own network. */

@@ -158,6 +158,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
       recordFrom: count.recordFrom,
       slicing: count.slicing,
       samples: count.samples,
+      decode: count.decode,
       maxPixels,
       location,
     });

@@ -151,6 +151,7 @@ async function prove(
     recordFrom: count.recordFrom,
     slicing: count.slicing,
     samples: count.samples,
+    decode: count.decode,
   });
 }
 

@@ -5,7 +5,8 @@ import type { Prediction } from "../../models/yolo/yolo-model.ts";
 import { chooseClasses } from "../../vision/class-choice.ts";
 import { Detections } from "../../vision/detections.ts";
 import { exposureWarnings } from "../../vision/photo/exposure.ts";
-import type { OpenPhoto, Pixels } from "../../vision/photo/open-photo.ts";
+import { type OpenPhoto, openWhole, type Pixels } from "../../vision/photo/open-photo.ts";
+import type { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
 import type { Region } from "../../vision/region.ts";
 import type { OwnRegions } from "../regions/own-regions.ts";
 import { countInRegions, findPlaces } from "./count-objects.ts";
@@ -40,13 +41,13 @@ export interface ProcessOptions {
 }
 
 /** A photo that a pipeline has opened. Disposing it releases its pixels. */
-export class CountablePhoto implements OpenPhoto {
-  readonly pixels: Pixels;
-  readonly #open: OpenPhoto;
+export class CountablePhoto implements OpenPhoto<Pixels | ReducedPicture> {
+  readonly pixels: Pixels | ReducedPicture;
+  readonly #open: OpenPhoto<Pixels | ReducedPicture>;
   readonly #models: CountingModels;
   readonly #times: StepTimes;
 
-  constructor(open: OpenPhoto, models: CountingModels, times: StepTimes) {
+  constructor(open: OpenPhoto<Pixels | ReducedPicture>, models: CountingModels, times: StepTimes) {
     this.pixels = open.pixels;
     this.#open = open;
     this.#models = models;
@@ -122,7 +123,6 @@ export class CountablePhoto implements OpenPhoto {
     if (regions?.length === 0) return undefined;
     const { slicing, detect, recordFrom } = this.#models;
     const { model, options } = detect;
-    const { pixels } = this;
     // What lies outside is not to take the place of what lies inside, so the most that there may be
     // is counted afterwards.
     const predictOptions = {
@@ -133,12 +133,13 @@ export class CountablePhoto implements OpenPhoto {
       signal,
     } as const;
     if (slicing === undefined) {
-      const found = await model.predict(pixels, predictOptions);
+      const found = await model.predict(this.pixels, predictOptions);
       this.#times.add({ detect: workMs(found), inference: found.timingsMs.inference });
       return { ...found, sliceCount: 1 };
     }
+    await using whole = await openWhole(this.pixels, { signal });
     const how = { slicing, regions, predictOptions, onSlices, resume };
-    const found = await new SliceRun({ model, pixels, ...how }).run();
+    const found = await new SliceRun({ model, pixels: whole.pixels, ...how }).run();
     // `inference` is what the device was busy for with both models, and part of the other steps.
     const { slice, merge, inference } = found.timingsMs;
     this.#times.add({ slice, detect: workMs(found), merge, inference });

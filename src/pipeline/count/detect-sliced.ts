@@ -12,7 +12,7 @@ import {
   SliceRun,
   unlimited,
 } from "./slice-run.ts";
-import { Slicing, type SlicingOptions } from "./slicing.ts";
+import { checkDecode, Slicing, type SlicingOptions } from "./slicing.ts";
 
 export interface DetectSlicedOptions extends PredictOptions, SlicingOptions {
   /** At photo size, or none. Default `photo`. */
@@ -43,6 +43,7 @@ export async function detectSliced(
   const { maxDetections = unlimited } = predictOptions;
   model.checkOptions({ ...predictOptions, maxDetections });
   const slicing = new Slicing({ slice, overlap, merge, fullImage, batchSize });
+  checkDecode(predictOptions.decode, {});
   if (!["photo", "none", undefined].includes(predictOptions.maskSize)) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",

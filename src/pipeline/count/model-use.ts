@@ -4,6 +4,7 @@ import type { Prediction, PredictOptions, YoloModel } from "../../models/yolo/yo
 export type PhotoModel = Pick<
   YoloModel,
   | "checkOptions"
+  | "seenWh"
   | "predict"
   | "predictBatch"
   | "largestBatch"

@@ -303,6 +303,7 @@ describe("the pipeline", () => {
         identity: model.identity,
         largestBatch: model.largestBatch,
         checkOptions: (options) => model.checkOptions(options),
+        seenWh: (photoWh, options) => model.seenWh(photoWh, options),
         predict: (photo, options) => model.predict(photo, options),
         predictBatch: (pictures, options) => model.predictBatch(pictures, options),
       },

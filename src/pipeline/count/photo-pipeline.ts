@@ -6,8 +6,10 @@ import { readCapture } from "../../vision/photo/capture/read-capture.ts";
 import {
   type OpenPhotoOptions,
   openPhoto,
+  openReduced,
   type PhotoInput,
 } from "../../vision/photo/open-photo.ts";
+import type { DecodeMode } from "../../vision/photo/reduced-picture.ts";
 import {
   checkSampleOptions,
   type SampleOptions,
@@ -17,7 +19,7 @@ import { type OwnRegions, twoKindsOfRegions } from "../regions/own-regions.ts";
 import { CountablePhoto, type CountingModels, type ProcessOptions } from "./countable-photo.ts";
 import type { ModelUse } from "./model-use.ts";
 import { requireSegmenter } from "./segment-photo.ts";
-import { Slicing, type SlicingOptions } from "./slicing.ts";
+import { checkDecode, Slicing, type SlicingOptions } from "./slicing.ts";
 
 /** The models of a pipeline, and what is done with a photo. */
 export interface PhotoPipelineOptions
@@ -34,6 +36,8 @@ export interface PhotoPipelineOptions
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. Default: those that its file states. */
   readonly samples?: SampleOptions | undefined;
+  /** `fast` decodes JPEGs at a fraction of their size; only of whole photos. Default `exact`. */
+  readonly decode?: DecodeMode | undefined;
   /** Whether {@link PhotoPipeline.openUnknown} reads where a photo was taken. Default true. */
   readonly location?: boolean | undefined;
 }
@@ -55,13 +59,15 @@ export interface OpenUnknownOptions extends Pick<ProcessOptions, "signal"> {
 export class PhotoPipeline {
   readonly #models: CountingModels;
   readonly #openOptions: OpenPhotoOptions;
+  readonly #decode: DecodeMode;
   readonly #readsLocation: boolean;
 
   /** @throws `INVALID_ARGUMENT` for options out of range, `MODEL_WRONG_TASK` */
   constructor(options: PhotoPipelineOptions) {
     const { detect, segment, regions, recordFrom, slicing, samples = {} } = options;
-    const { maxPixels, pixelsInMemory } = options;
+    const { maxPixels, pixelsInMemory, decode = "exact" } = options;
     checkSampleOptions(samples);
+    checkDecode(decode, slicing);
     if (segment !== undefined && regions !== undefined) throw twoKindsOfRegions();
     if (segment !== undefined) requireSegmenter(segment.model);
     for (const use of [detect, segment]) use?.model.checkOptions({ ...use.options, maxPixels });
@@ -74,6 +80,7 @@ export class PhotoPipeline {
     };
     const withGrey = [detect, segment].some((use) => use?.model.channels === 1);
     this.#readsLocation = options.location ?? true;
+    this.#decode = decode;
     this.#openOptions = { ...samples, maxPixels, pixelsInMemory, withGrey };
   }
 
@@ -120,7 +127,20 @@ export class PhotoPipeline {
     { signal }: ProcessOptions,
   ): Promise<CountablePhoto> {
     const options = { ...this.#openOptions, signal };
-    const open = await times.step("decode", () => openPhoto(input, options));
+    const wantedWhOf = (photoWh: readonly [number, number]) => this.#seenWh(photoWh);
+    const open = await times.step("decode", async () =>
+      this.#decode === "fast"
+        ? await openReduced(input, { ...options, wantedWhOf })
+        : await openPhoto(input, options),
+    );
     return new CountablePhoto(open, this.#models, times);
+  }
+
+  /** The larger of the sizes at which the models see a photo. */
+  #seenWh(photoWh: readonly [number, number]): readonly [number, number] {
+    const { detect, segment } = this.#models;
+    const [width, height] = detect.model.seenWh(photoWh, detect.options);
+    const other = segment?.model.seenWh(photoWh, segment.options) ?? [0, 0];
+    return [Math.max(width, other[0]), Math.max(height, other[1])];
   }
 }

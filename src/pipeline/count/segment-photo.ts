@@ -1,6 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Prediction, PredictOptions } from "../../models/yolo/yolo-model.ts";
 import type { PhotoInput } from "../../vision/photo/open-photo.ts";
+import type { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
 import type { Region } from "../../vision/region.ts";
 import { inReadingOrder, toRegions } from "./count-objects.ts";
 import { mergeRegions } from "./merge-regions.ts";
@@ -21,7 +22,7 @@ export interface Segmentation extends Omit<Prediction, "detections"> {
  */
 export async function segmentPhoto(
   model: Pick<PhotoModel, "predict" | "task" | "file">,
-  photo: PhotoInput,
+  photo: PhotoInput | ReducedPicture,
   options: Omit<PredictOptions, "maskSize"> = {},
 ): Promise<Segmentation> {
   requireSegmenter(model);

@@ -2,10 +2,12 @@ import {
   checkOptions,
   type Defined,
   type Expectation,
+  oneOf,
   trueOrFalse,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
 import { Detections } from "../../vision/detections.ts";
+import type { DecodeMode } from "../../vision/photo/reduced-picture.ts";
 import type { Slice } from "../../vision/photo/slice.ts";
 import { type MergeOptions, mergeDetections } from "../../vision/slices/merge-detections.ts";
 import { planSlices } from "../../vision/slices/plan-slices.ts";
@@ -35,6 +37,23 @@ export interface SlicingOptions {
    */
   readonly batchSize?: number | undefined;
 }
+
+/**
+ * Checks how photos are decoded: slices need all pixels, so there is nothing to save with them.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkDecode(
+  decode: DecodeMode | undefined,
+  slicing: SlicingOptions | undefined,
+): void {
+  checkOptions({ decode }, slicing === undefined ? oneOf("exact", "fast") : exactInSlices);
+}
+
+const exactInSlices: Expectation = {
+  expected: "exact where photos are sliced, since slices need all pixels",
+  holds: (value) => value === "exact",
+};
 
 /** Whether its sides are whole numbers is checked where slices are planned. */
 const sizeOrAuto: Expectation = {

@@ -3,8 +3,9 @@ import { checkOptions, type Expectation } from "../../base/check-options.ts";
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
 import { identifyModelFile } from "../../models/files/model-file.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
+import type { DecodeMode } from "../../vision/photo/reduced-picture.ts";
 import type { SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
-import { Slicing, type SlicingOptions } from "../count/slicing.ts";
+import { checkDecode, Slicing, type SlicingOptions } from "../count/slicing.ts";
 import { OwnRegions, twoKindsOfRegions } from "../regions/own-regions.ts";
 import { withClassIds } from "./class-ids.ts";
 
@@ -53,6 +54,11 @@ export interface CountOptions {
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. Default: those that its file states. */
   readonly samples?: SampleOptions | undefined;
+  /**
+   * `fast` decodes JPEGs that are much larger than the network sees them at a fraction of their
+   * size: other pixels, so the recipe is another. Not with `slicing`. Default `exact`.
+   */
+  readonly decode?: DecodeMode | undefined;
   /**
    * The recipe's name, for people: up to 64 letters, digits, `.`, `_` and `-`. It decides nothing.
    * Default: made of the models' names, as in `plants-in-beds`.
@@ -114,8 +120,10 @@ export async function countRecipe(asked: CountOptions): Promise<MadeRecipe> {
  * @throws `INVALID_ARGUMENT`
  */
 export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe {
-  const { detect, segment, slicing, samples, recordFrom, name = defaultName(count) } = count;
+  const { detect, segment, slicing, samples, decode, recordFrom } = count;
+  const { name = defaultName(count) } = count;
   checkOptions({ name }, recipeName);
+  checkDecode(decode, slicing);
   checkOptions({ recordFrom }, scoreUpTo(leastCounted(detect.options)));
   if (segment !== undefined && sha256.regions !== undefined) throw twoKindsOfRegions();
   const contents = {
@@ -127,6 +135,8 @@ export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe 
     recordFrom,
     slicing: slicing && new Slicing(slicing).decisive,
     samples: samples && { ...samples },
+    // Without it, the recipe is that of results from before there was a choice.
+    decode: decode === "fast" ? decode : undefined,
   };
   return { recipe: { ...createRecipe(contents), name }, sha256 };
 }

@@ -31,6 +31,7 @@ const counts: Record<string, CountOptions> = {
     samples: { bands: [3, 2, 1], valueRange: [0, 4095] },
   },
   "regions of its own": { detect: { file: "/m/plants.pt" }, regions: { file: "/m/plots.geojson" } },
+  "JPEGs at a fraction of their size": { detect: { file: "/m/plants.pt" }, decode: "fast" },
   "automatic slices": { detect: { file: "/m/plants.pt" }, slicing: {} },
 };
 
@@ -45,6 +46,13 @@ for (const [what, count] of Object.entries(counts)) {
     assert.equal(JSON.stringify(writeRecipe(read.count, read)), json);
   });
 }
+
+test("a recipe is another one where JPEGs are decoded at a fraction of their size", () => {
+  const hashOf = (decode?: "exact" | "fast") =>
+    recipeOf({ ...counts["one model"]!, decode }, plain).recipe.hash;
+  assert.equal(hashOf("exact"), hashOf());
+  assert.notEqual(hashOf("fast"), hashOf());
+});
 
 test("a recipe's name is made of its models, and decides nothing", () => {
   const { recipe } = recipeOf(counts["one model"]!, plain);
@@ -75,6 +83,12 @@ describe("a recipe is refused", () => {
     ["with a size of none", { ...good, detect: { ...detect, imageSize: 0 } }, /`imageSize` to be/],
     ["with half a class", { ...good, detect: { ...detect, classes: [0.5] } }, /`classes` to be/],
     ["without a path", { ...good, detect: { ...detect, file: " " } }, /`file` to be/],
+    ["that decodes otherwise", { ...good, decode: "slow" }, /`decode` to be exact or fast/],
+    [
+      "with slices of half the pixels",
+      { ...good, decode: "fast", slicing: {} },
+      /to be exact where/,
+    ],
     ["with a stray part", { ...good, slize: {} }, /nothing else, got `slize`/],
     ["with half a slice", { ...good, slicing: { slice: "half" } }, /`slice` to be/],
     ["that merges otherwise", { ...good, slicing: { merge: { method: "x" } } }, /`method` to be/],

@@ -9,6 +9,7 @@ import {
 } from "../../base/check-options.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
+import type { DecodeMode } from "../../vision/photo/reduced-picture.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
 import {
   type CountOptions,
@@ -34,7 +35,7 @@ export interface ReadRecipe extends CountRecipe {
 
 /** Writes a recipe as JSON. Reading it back gives the same hash. */
 export function writeRecipe(count: CountOptions, { recipe, sha256 }: CountRecipe): RecipeDocument {
-  const { recordFrom, slicing, samples } = count;
+  const { recordFrom, slicing, samples, decode } = count;
   const model = (role: ModelRole) => {
     const { file, options } = count[role] ?? {};
     return file && { file, sha256: sha256[role], ...options };
@@ -50,6 +51,7 @@ export function writeRecipe(count: CountOptions, { recipe, sha256 }: CountRecipe
       recordFrom,
       slicing: slicing && new Slicing(slicing).decisive,
       samples,
+      decode: decode === "fast" ? decode : undefined,
     }),
   );
 }
@@ -150,6 +152,7 @@ const parts = {
     recordFrom: share,
     slicing: object(),
     samples: object(),
+    decode: oneOf("exact", "fast"),
   },
   model: {
     file: path,
@@ -194,6 +197,7 @@ function read(document: unknown): ReadRecipe {
     recordFrom: recipe.recordFrom as number | undefined,
     slicing: recipe.slicing === undefined ? undefined : takeSlicing(recipe.slicing),
     samples: recipe.samples === undefined ? undefined : take("samples", recipe.samples),
+    decode: recipe.decode as DecodeMode | undefined,
   };
   const sha256: ModelHashes = {
     detect: detect.sha256,

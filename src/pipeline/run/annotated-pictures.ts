@@ -9,6 +9,7 @@ import { type DrawingOptions, drawDetections } from "../../vision/drawing/drawin
 import { reduceDetections, reducePhoto } from "../../vision/drawing/reduce-photo.ts";
 import type { Pixels } from "../../vision/photo/open-photo.ts";
 import { savePicture } from "../../vision/photo/picture-file.ts";
+import type { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
 import type { Region } from "../../vision/region.ts";
 
 /** What is drawn on a photo. */
@@ -52,7 +53,7 @@ export class AnnotatedPictures {
    */
   async write(
     source: string,
-    photo: Pixels,
+    photo: Pixels | ReducedPicture,
     { objects, regions, counts }: Annotation,
   ): Promise<string> {
     const file = this.fileOf(source);

@@ -192,7 +192,7 @@ export class PhotoJob implements AsyncDisposable {
 
   async #work(options: PhotoJobRunOptions & Pick<PhotoRunOptions, "more" | "places">) {
     const { signal, onPhoto } = options;
-    const { maxPixels, recordFrom, slicing, samples, location } = this.#options;
+    const { maxPixels, recordFrom, slicing, samples, decode, location } = this.#options;
     await using stack = new AsyncDisposableStack();
     const segment = this.#options.segment && stack.use(await this.#acquire("segment", signal));
     const detect = stack.use(await this.#acquire("detect", signal));
@@ -203,6 +203,7 @@ export class PhotoJob implements AsyncDisposable {
       recordFrom,
       slicing,
       samples,
+      decode,
       maxPixels,
       location,
     });

@@ -60,6 +60,7 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
     largestBatch: 1,
     channels: 3,
     checkOptions: () => {},
+    seenWh: (photoWh) => photoWh,
     predict,
     predictBatch,
   } as const satisfies PhotoModel;

@@ -3,7 +3,7 @@ import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Reason } from "../../ledger/photos/entry-rows.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { LeasedPhoto, PhotoContent, Worklist } from "../../ledger/worklist/worklist.ts";
-import type { Pixels } from "../../vision/photo/open-photo.ts";
+import type { CountablePhoto } from "../count/countable-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
 import type { SliceProgress } from "../count/slice-run.ts";
 import { goneFiles, isRemoved, isUnreachable } from "../photos/gone-files.ts";
@@ -296,6 +296,6 @@ class PhotoRun {
 interface InferredPhoto {
   readonly photo: LeasedPhoto;
   readonly content: PhotoContent;
-  readonly pixels: Pixels;
+  readonly pixels: CountablePhoto["pixels"];
   readonly result: PhotoResult;
 }

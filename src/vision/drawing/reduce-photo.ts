@@ -2,9 +2,10 @@ import sharp from "sharp";
 import { Detections } from "../detections.ts";
 import { Mask } from "../masks/mask.ts";
 import { RunLengths } from "../masks/run-lengths.ts";
-import type { Pixels } from "../photo/open-photo.ts";
+import { openWhole, type Pixels } from "../photo/open-photo.ts";
 import type { Picture } from "../photo/picture.ts";
 import { PictureOnDisk } from "../photo/picture-on-disk.ts";
+import type { ReducedPicture } from "../photo/reduced-picture.ts";
 
 /** A photo made smaller by a whole factor, so that it fits into memory and can be drawn on. */
 export interface ReducedPhoto {
@@ -16,11 +17,16 @@ export interface ReducedPhoto {
 /** More pixels are useless in a drawing, and fewer show no details. */
 const mostPixels = 16_000_000;
 
-/** Makes a photo on disk smaller, strip by strip; a photo in memory stays as it is. */
+/**
+ * Makes a photo on disk smaller, strip by strip; a photo in memory stays as it is. One that was
+ * decoded at a fraction of its size is decoded again.
+ */
 export async function reducePhoto(
-  pixels: Pixels,
+  photo: Pixels | ReducedPicture,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ReducedPhoto> {
+  await using whole = await openWhole(photo, { signal });
+  const { pixels } = whole;
   if (!(pixels instanceof PictureOnDisk)) return { picture: pixels, factor: 1 };
   const { widthPx, heightPx } = pixels;
   const factor = Math.ceil(Math.sqrt((widthPx * heightPx) / mostPixels));

@@ -1,6 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import type { Picture } from "../photo/picture.ts";
 import { PictureSlice } from "../photo/picture-slice.ts";
+import { ReducedPicture } from "../photo/reduced-picture.ts";
 import type { Slice } from "../photo/slice.ts";
 import { bandRows, channelsOf, type InputValues, LetterboxRows } from "./letterbox-rows.ts";
 import type { Letterbox } from "./plan-letterbox.ts";
@@ -16,7 +17,7 @@ import type { Letterbox } from "./plan-letterbox.ts";
  * @throws `INVALID_ARGUMENT` when picture, plan and output do not match.
  */
 export function letterbox(
-  picture: Picture | PictureSlice,
+  picture: Picture | PictureSlice | ReducedPicture,
   plan: Letterbox,
   out: InputValues,
 ): void {
@@ -27,12 +28,12 @@ export function letterbox(
 
 /** Does the same with a pause after each band of rows, so that a caller can yield to others. */
 export function* letterboxInBands(
-  picture: Picture | PictureSlice,
+  picture: Picture | PictureSlice | ReducedPicture,
   plan: Letterbox,
   out: InputValues,
 ): Generator<void, void, void> {
   assertFit(picture, plan, out);
-  const photo = picture instanceof PictureSlice ? picture : PictureSlice.whole(picture);
+  const photo = slicedOf(picture);
   const { widthPx, heightPx } = photo;
   const readsGrey = photo.hasGrey && channelsOf(plan, out) === 1;
   const rows = new LetterboxRows(plan, out, {
@@ -45,6 +46,11 @@ export function* letterboxInBands(
     rows.write(y, Math.min(plan.resizedHeight, y + bandRows), pixelsOf);
     yield;
   }
+}
+
+function slicedOf(picture: Picture | PictureSlice | ReducedPicture): PictureSlice {
+  if (picture instanceof PictureSlice) return picture;
+  return PictureSlice.whole(picture instanceof ReducedPicture ? picture.picture : picture);
 }
 
 /** The bytes of a photo that are in memory at once when it is read in strips. */

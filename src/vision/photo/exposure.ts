@@ -1,4 +1,5 @@
 import { type Pixels, slicePixels } from "./open-photo.ts";
+import { ReducedPicture } from "./reduced-picture.ts";
 import type { Slice } from "./slice.ts";
 
 /** A strange brightness of a photo, whose result should be checked. */
@@ -21,9 +22,10 @@ const partPx = 64;
  * 255 at most.
  */
 export async function exposureWarnings(
-  pixels: Pixels,
+  photo: Pixels | ReducedPicture,
   options: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<readonly ExposureWarning[]> {
+  const pixels = photo instanceof ReducedPicture ? photo.picture : photo;
   const levels = new Uint32Array(256);
   let count = 0;
   for (const part of partsOf(pixels)) {

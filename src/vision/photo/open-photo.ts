@@ -1,8 +1,15 @@
 import { OrangeryError } from "../../errors.ts";
-import { type DecodeOptions, decodeEncoded, readEncoded } from "./decode-picture.ts";
+import {
+  type DecodeOptions,
+  decodeEncoded,
+  type EncodedPhoto,
+  readEncoded,
+} from "./decode-picture.ts";
+import { Orientation } from "./orientation.ts";
 import { assertPicture, type Picture, type PictureInput } from "./picture.ts";
 import { PictureOnDisk } from "./picture-on-disk.ts";
 import { PictureSlice } from "./picture-slice.ts";
+import { ReducedPicture } from "./reduced-picture.ts";
 import type { Slice } from "./slice.ts";
 
 /** The pixels of a photo, in memory or on disk. */
@@ -24,8 +31,8 @@ export interface OpenPhotoOptions extends DecodeOptions {
 const defaultPixelsInMemory = 64_000_000;
 
 /** An open photo; disposing it releases its memory or its file. */
-export interface OpenPhoto extends AsyncDisposable {
-  readonly pixels: Pixels;
+export interface OpenPhoto<T = Pixels> extends AsyncDisposable {
+  readonly pixels: T;
 }
 
 /**
@@ -36,13 +43,11 @@ export interface OpenPhoto extends AsyncDisposable {
  */
 export async function openPhoto(
   source: PhotoInput,
-  { pixelsInMemory = defaultPixelsInMemory, ...options }: OpenPhotoOptions = {},
+  { pixelsInMemory, ...options }: OpenPhotoOptions = {},
 ): Promise<OpenPhoto> {
   const { signal } = options;
   if (source instanceof PictureOnDisk) return borrow(source);
-  const isFile =
-    typeof source === "string" || source instanceof URL || source instanceof Uint8Array;
-  if (!isFile) {
+  if (!isFile(source)) {
     if (typeof source !== "object" || source === null) {
       throw new OrangeryError(
         "INVALID_ARGUMENT",
@@ -52,7 +57,58 @@ export async function openPhoto(
     assertPicture(source);
     return borrow(source);
   }
+  return await decodeAll(await readEncoded(source, options), { pixelsInMemory, signal });
+}
+
+/** How a photo is opened of which less than its pixels may be enough. */
+export interface OpenReducedOptions extends OpenPhotoOptions {
+  /** Returns the size that is wanted of a photo of this size. */
+  readonly wantedWhOf: (
+    photoWh: readonly [width: number, height: number],
+  ) => readonly [width: number, height: number];
+}
+
+/**
+ * Opens a photo as {@link openPhoto} does, but for a JPEG that is much larger than wanted: that is
+ * decoded at a fraction of its size.
+ *
+ * @throws as {@link openPhoto}
+ */
+export async function openReduced(
+  source: PhotoInput | ReducedPicture,
+  { wantedWhOf, pixelsInMemory, ...options }: OpenReducedOptions,
+): Promise<OpenPhoto<Pixels | ReducedPicture>> {
+  if (source instanceof ReducedPicture) return borrow(source);
+  if (!isFile(source)) return await openPhoto(source, options);
+  const { signal } = options;
   const encoded = await readEncoded(source, options);
+  const photoWh = new Orientation(encoded.orientation, encoded.storedWh).uprightWh;
+  const sizes = { photoWh, wantedWh: wantedWhOf(photoWh) };
+  if (!ReducedPicture.isWorthwhile(encoded, sizes)) {
+    return await decodeAll(encoded, { pixelsInMemory, signal });
+  }
+  const pixels = await ReducedPicture.decode(encoded, sizes);
+  signal?.throwIfAborted();
+  return borrow(pixels);
+}
+
+/** Opens a photo with all its pixels that was decoded without. */
+export async function openWhole(
+  pixels: Pixels | ReducedPicture,
+  options: Pick<OpenPhotoOptions, "pixelsInMemory" | "signal"> = {},
+): Promise<OpenPhoto> {
+  return pixels instanceof ReducedPicture
+    ? await decodeAll(pixels.encoded, options)
+    : borrow(pixels);
+}
+
+async function decodeAll(
+  encoded: EncodedPhoto,
+  {
+    pixelsInMemory = defaultPixelsInMemory,
+    signal,
+  }: Pick<OpenPhotoOptions, "pixelsInMemory" | "signal">,
+): Promise<OpenPhoto> {
   const [width, height] = encoded.storedWh;
   if (width * height > pixelsInMemory) {
     const pixels = await PictureOnDisk.decode(encoded, { signal });
@@ -63,7 +119,11 @@ export async function openPhoto(
   return borrow(pixels);
 }
 
-function borrow(pixels: Pixels): OpenPhoto {
+function isFile(source: PhotoInput): source is string | URL | Uint8Array {
+  return typeof source === "string" || source instanceof URL || source instanceof Uint8Array;
+}
+
+function borrow<T extends Pixels | ReducedPicture>(pixels: T): OpenPhoto<T> {
   return { pixels, async [Symbol.asyncDispose]() {} };
 }
 

@@ -8,8 +8,10 @@ import {
 import { requireOption } from "../../options/option-values.ts";
 import {
   addAnnotateOption,
+  addDecodeOption,
   addMaxPixelsOption,
   addPrivateAddressesOption,
+  readDecode,
 } from "../../options/photo-options.ts";
 import {
   addModelPlacesOption,
@@ -52,7 +54,7 @@ export function createPredictCommand(
     .option("--model <model>", "a .pt or ONNX file, sample:seedlings or sample:beds");
   addModelPlacesOption(addRecipeFileOption(command));
   addDeviceOptions(addDetectionOptions(command, maxDetections));
-  addMaxPixelsOption(addSampleOptions(addSlicingOptions(command))).addOption(
+  addDecodeOption(addMaxPixelsOption(addSampleOptions(addSlicingOptions(command)))).addOption(
     new Option("--masks <form>", "how masks are printed with --json")
       .choices(["rle", "polygon", "none"])
       .default("rle"),
@@ -65,6 +67,7 @@ export function createPredictCommand(
     const options = given.recipe === undefined ? given : await withRecipe(command, given);
     requireOption(command, options, "model");
     const slicing = options.recipeSlicing ?? readSlicing(command, options);
+    readDecode(command, options);
     const most = options.maxDetections ?? maxDetections[slicing ? "sliced" : "whole"];
     // Imported late: help and usage errors need no runtime.
     const { predict } = await import("./predict.ts");
@@ -83,6 +86,7 @@ async function withRecipe<T extends PredictArguments & RecipeFileArguments & Rec
 ): Promise<T> {
   const { findRecipeModels } = await import("../../options/recipe-file.ts");
   const recipe = await readGivenRecipe(command, given.recipe!);
-  const { detect, slicing, samples } = await findRecipeModels(recipe, given.models);
-  return { ...given, ...samples, model: detect.file, ...detect.options, recipeSlicing: slicing };
+  const { detect, slicing, samples, decode } = await findRecipeModels(recipe, given.models);
+  const photos = { ...samples, decode, recipeSlicing: slicing };
+  return { ...given, ...photos, model: detect.file, ...detect.options };
 }

@@ -6,13 +6,24 @@ import type { SlicedPrediction, SliceProgress } from "../../../pipeline/count/sl
 import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
 import type { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import type { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
-import { openPhoto, type Pixels } from "../../../vision/photo/open-photo.ts";
+import {
+  openPhoto,
+  openReduced,
+  openWhole,
+  type Pixels,
+} from "../../../vision/photo/open-photo.ts";
+import type { ReducedPicture } from "../../../vision/photo/reduced-picture.ts";
 import type { DetectionArguments, DeviceArguments } from "../../options/detection-options.ts";
+import type { DecodeArguments } from "../../options/photo-options.ts";
 import { readSampleOptions, type SampleArguments } from "../../options/sample-options.ts";
 import type { NamedPhoto } from "./named-photos.ts";
 import type { MaskForm } from "./prediction-output.ts";
 
-export interface PredictArguments extends DetectionArguments, DeviceArguments, SampleArguments {
+export interface PredictArguments
+  extends DetectionArguments,
+    DeviceArguments,
+    SampleArguments,
+    DecodeArguments {
   readonly model: string;
   readonly maxPixels?: number;
   readonly masks: MaskForm;
@@ -41,13 +52,17 @@ export async function predictPhoto(
   { name, source }: NamedPhoto,
   context: PredictContext,
 ): Promise<AnnotatedPrediction> {
-  const { reader, pictures, signal, maxPixels } = context;
+  const { reader, pictures, signal, maxPixels, model, decode } = context;
   const times = new StepTimes<string>({});
   await using photo = await times.step("decode", async () => {
     const isRemote = urlScheme(name) !== undefined;
     const input = isRemote ? (await reader.read(name, { signal })).bytes : name;
-    const withGrey = context.model.channels === 1;
-    return await openPhoto(input, { ...readSampleOptions(context), maxPixels, withGrey, signal });
+    const withGrey = model.channels === 1;
+    const options = { ...readSampleOptions(context), maxPixels, withGrey, signal };
+    if (decode !== "fast") return await openPhoto(input, options);
+    const wantedWhOf = (photoWh: readonly [number, number]) =>
+      model.seenWh(photoWh, toPredictOptions(context));
+    return await openReduced(input, { ...options, wantedWhOf });
   });
   const prediction = await predictPixels(source, photo.pixels, context);
   times.add(prediction.timingsMs);
@@ -60,14 +75,15 @@ export async function predictPhoto(
 
 async function predictPixels(
   source: string,
-  pixels: Pixels,
+  pixels: Pixels | ReducedPicture,
   context: PredictContext,
 ): Promise<Prediction | SlicedPrediction> {
   const { model, slicing } = context;
   const options = toPredictOptions(context);
   if (slicing === undefined) return await model.predict(pixels, options);
   const onSlices = (slices: SliceProgress) => context.onSlices(source, slices);
-  return await detectSliced(model, pixels, { ...slicing, ...options, onSlices });
+  await using whole = await openWhole(pixels, { signal: context.signal });
+  return await detectSliced(model, whole.pixels, { ...slicing, ...options, onSlices });
 }
 
 function toPredictOptions(options: PredictContext) {
