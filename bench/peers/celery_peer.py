@@ -27,7 +27,7 @@ def count_all(photos):
 
 
 def worker_usage():
-    (stats,) = app.control.inspect(timeout=10, limit=1).stats().values()
+    (stats,) = app.control.inspect(timeout=60, limit=1).stats().values()
     return stats["rusage"]
 
 

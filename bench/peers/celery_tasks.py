@@ -28,5 +28,6 @@ def count(photo):
         device="cpu",
         verbose=False,
     )
-    torch.set_num_threads(settings["threads"])
+    if "threads" in settings:
+        torch.set_num_threads(settings["threads"])
     return len(found[0].boxes)

@@ -1,4 +1,7 @@
-/** Who is measured: the peers from their usual file formats, and ours. */
+/**
+ * Who is measured: the peers from their usual file formats, and ours. The first two are the peer
+ * with `.pt`, with its own threads and with all: the others are compared with the quicker of them.
+ */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Contender } from "./rounds.ts";
@@ -15,14 +18,16 @@ export interface Place {
   readonly redis?: string | undefined;
 }
 
-/** The row that all others are compared with. */
-export const baseline = "Ultralytics, `.pt`, all cores";
-export const slicedBaseline = "SAHI, `.pt`, all cores";
-
 export function wholeContenders(place: Place): Contender[] {
   const { threads, redis } = place;
   const peer = (name: string, file: string, more: Partial<Settings> = {}) =>
     contender(place, `Ultralytics, ${name}`, { program: "ultralytics_peer.py", file, more });
+  const celery = (name: string, more: Partial<Settings>) =>
+    contender(place, `Celery, solo pool, Ultralytics \`.pt\`, ${name}`, {
+      program: "celery_peer.py",
+      file: "model.pt",
+      more,
+    });
   return [
     peer("`.pt`, threads as it sets them", "model.pt"),
     peer("`.pt`, all cores", "model.pt", { threads }),
@@ -33,11 +38,8 @@ export function wholeContenders(place: Place): Contender[] {
     ...(redis === undefined
       ? []
       : [
-          contender(place, "Celery, solo pool, Ultralytics `.pt`", {
-            program: "celery_peer.py",
-            file: "model.pt",
-            more: { threads, redis },
-          }),
+          celery("threads as it sets them", { redis }),
+          celery("all cores", { redis, threads }),
           contender(place, "**Orangery**, worker on BullMQ, `.pt`", {
             program: "ours-worker.ts",
             file: "model.pt",

@@ -24,10 +24,13 @@ export interface Row {
   readonly rounds: readonly Measured[];
 }
 
-/** Runs all contenders once for the caches of the system, and then in turns. */
-export async function inTurns(contenders: readonly Contender[], rounds: number): Promise<Row[]> {
+/** Runs all contenders in turns, before that once for the caches of the system if there is time. */
+export async function inTurns(
+  contenders: readonly Contender[],
+  { rounds, warmUp }: { readonly rounds: number; readonly warmUp: boolean },
+): Promise<Row[]> {
   const rows = contenders.map(({ name }) => ({ name, rounds: [] as Measured[] }));
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = warmUp ? 0 : 1; round <= rounds; round++) {
     for (const [i, contender] of contenders.entries()) {
       const label = round === 0 ? "warming up" : `round ${round} of ${rounds}`;
       console.error(`${label}: ${contender.name}`);
@@ -59,25 +62,25 @@ async function run({ name, command, settings, environment }: Contender): Promise
 
 /**
  * Returns a Markdown table of medians. Speed and CPU time have a factor beside them: how many times
- * better than `baseline`.
+ * as good as the best of the first two rows, which are one peer with few threads and with all.
  */
-export function markdownTable(rows: readonly Row[], baseline: string): string {
-  const base = rows.find(({ name }) => name === baseline)!;
+export function markdownTable(rows: readonly Row[]): string {
+  const peers = rows.slice(0, 2).map(medians);
+  const best = {
+    photoMs: Math.min(...peers.map(({ photoMs }) => photoMs)),
+    photoCpuMs: Math.min(...peers.map(({ photoCpuMs }) => photoCpuMs)),
+  };
   const lines = rows.map((row) => {
-    const { singleMs, photoMs, photoCpuMs } = medians(row);
-    const compared = (value: number, own: number, against: number) =>
-      Number.isNaN(value) ? "" : `${significant(value)} (${(against / own).toFixed(2)} ×)`;
-    const { coldMs, loadMs, peakBytes } = medians(row);
-    const [{ objects } = { objects: undefined }] = row.rounds;
+    const { coldMs, loadMs, singleMs, photoMs, photoCpuMs, peakBytes } = medians(row);
     return [
       row.name,
       significant(coldMs / 1000),
       significant(loadMs / 1000),
       significant(singleMs),
-      compared(1000 / photoMs, photoMs, medians(base).photoMs),
-      compared(photoCpuMs, photoCpuMs, medians(base).photoCpuMs),
+      withFactor(1000 / photoMs, best.photoMs / photoMs),
+      withFactor(photoCpuMs, best.photoCpuMs / photoCpuMs),
       (peakBytes / 1e6).toFixed(0),
-      `${objects ?? ""}`,
+      `${row.rounds[0]?.objects ?? ""}`,
     ];
   });
   const head = ["", "first result, s", "load, s", "one photo, ms", "photos/s", "CPU, ms a photo"];
@@ -86,7 +89,7 @@ export function markdownTable(rows: readonly Row[], baseline: string): string {
     ["---", ...lines[0]!.slice(1).map(() => "--:")],
     ...lines,
   ]
-    .map((cells) => `| ${cells.join(" | ")} |`.replaceAll("|  |", "| |"))
+    .map((cells) => `| ${cells.join(" | ")} |`.replaceAll(/ {2}(?=\|)/g, " "))
     .join("\n");
 }
 
@@ -95,7 +98,9 @@ function medians({ rounds }: Row) {
     median(rounds.map((measured) => value(measured) ?? Number.NaN));
   return {
     coldMs: of(({ coldMs }) => coldMs),
-    loadMs: of(({ loadAndFirstMs, singleMs }) => singleMs && loadAndFirstMs - singleMs),
+    loadMs: of(
+      ({ loadAndFirstMs, singleMs }) => loadAndFirstMs && singleMs && loadAndFirstMs - singleMs,
+    ),
     singleMs: of(({ singleMs }) => singleMs),
     photoMs: of(({ photoMs }) => photoMs),
     photoCpuMs: of(({ photoCpuMs }) => photoCpuMs),
@@ -103,9 +108,12 @@ function medians({ rounds }: Row) {
   };
 }
 
-/** Three digits, and no exponent. */
+function withFactor(value: number, factor: number): string {
+  return Number.isNaN(value) ? "" : `${significant(value)} (${factor.toFixed(2)} ×)`;
+}
+
+/** About three digits, and nothing where there is no value. */
 function significant(value: number): string {
   if (Number.isNaN(value)) return "";
-  const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.max(value, 1e-3))));
-  return value.toFixed(Math.min(decimals, 2));
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
 }

@@ -36,7 +36,7 @@ def predict(photo):
 
 
 def set_threads():
-    if settings.get("threads"):
+    if "threads" in settings:
         torch.set_num_threads(settings["threads"])
 
 

@@ -25,7 +25,7 @@ def predict(photo):
 
 def set_threads():
     # The first prediction sets one thread less than there are cores.
-    if settings.get("threads"):
+    if "threads" in settings:
         torch.set_num_threads(settings["threads"])
 
 
