@@ -134,6 +134,7 @@ test("sliced photos are counted within their regions, under a recipe of their ow
 const refusedSlicing: [what: string, options: string[], complaint: RegExp][] = [
   ["an overlap without slices", ["--overlap", "0.2"], /'--overlap <share>' needs --slice/],
   ["merging without slices", ["--merge", "nms"], /'--merge <how>' needs --slice/],
+  ["slices of half the pixels", ["--slice", "320", "--decode", "fast"], /slices need all pixels/],
   ["the whole photo too, without slices", ["--full-image"], /'--full-image' needs --slice/],
   ["an overlap of automatic slices", ["--slice", "auto", "--overlap", "0.2"], /overlap of its own/],
   ["an overlap of all", ["--slice", "320", "--overlap", "1"], /from 0 to below 1, got "1"/],

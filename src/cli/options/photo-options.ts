@@ -21,8 +21,8 @@ export function addDecodeOption(command: Command): Command {
   return command.addOption(
     new Option(
       "--decode <how>",
-      "exact, or fast: JPEGs at a fraction of their size where the network sees them so small, " +
-        "which changes counts a little; not with --slice (default: exact)",
+      "exact, or fast: JPEGs much larger than the network sees them at a fraction of their size, " +
+        "which changes counts; not with --slice (default: exact)",
     ).choices(["exact", "fast"]),
   );
 }

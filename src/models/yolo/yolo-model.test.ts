@@ -152,6 +152,22 @@ describe("a YOLO model", () => {
     await assert.rejects(model.predict("/no/such.jpg", options), coded("INVALID_ARGUMENT"));
   });
 
+  test("sees a large JPEG the same where it is decoded at a fraction of its size", async () => {
+    const create = { width: 320, height: 160, channels: 3, background: "#999" } as const;
+    const jpeg = await sharp({ create }).jpeg().toBuffer();
+    await using model = await load({ freeBatch: true });
+    assert.deepEqual(model.seenWh([320, 160]), [32, 16]);
+    const [exact, fast] = await Promise.all(
+      (["exact", "fast"] as const).map((decode) => model.predict(jpeg, { decode })),
+    );
+    assert.deepEqual([fast!.widthPx, fast!.heightPx], [320, 160]);
+    assert.deepEqual(fast!.detections, exact!.detections);
+    await assert.rejects(
+      model.predict(jpeg, { decode: "half" as "fast" }),
+      coded("INVALID_ARGUMENT"),
+    );
+  });
+
   test("refuses photos above the limit", async () => {
     await using model = await load();
     await assert.rejects(model.predict(photo, { maxPixels: 100 }), coded("PHOTO_TOO_LARGE"));

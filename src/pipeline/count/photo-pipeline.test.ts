@@ -10,6 +10,7 @@ import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import { openPhoto } from "../../vision/photo/open-photo.ts";
 import type { Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
+import { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
 import { detectSliced } from "./detect-sliced.ts";
 import type { ModelUse } from "./model-use.ts";
 import { PhotoPipeline, type PhotoPipelineOptions } from "./photo-pipeline.ts";
@@ -366,6 +367,21 @@ describe("the pipeline", () => {
     assert.notEqual(bytesOf(others!), alone);
     await using opened = await onDisk.open(tray);
     assert.ok(opened.pixels instanceof PictureOnDisk);
+  });
+
+  test("decodes a JPEG at a fraction of its size, for both models, and counts where it was", async () => {
+    const models = { detect: { model: thing }, segment: { model: middle } };
+    const exact = await new PhotoPipeline(models).process(tray);
+    const pipeline = new PhotoPipeline({ ...models, decode: "fast" });
+    await using photo = await pipeline.open(tray);
+    assert.ok(photo.pixels instanceof ReducedPicture);
+    const { widthPx, heightPx } = photo.pixels.picture;
+    assert.deepEqual([widthPx, heightPx], [32, 24]);
+    assert.equal(bytesOf(await photo.count()), bytesOf(exact));
+    assert.throws(() => new PhotoPipeline({ ...models, decode: "fast", slicing: {} }), {
+      code: "INVALID_ARGUMENT",
+    });
+    await assert.rejects(detectSliced(thing, tray, { decode: "fast" }), coded("INVALID_ARGUMENT"));
   });
 
   test("refuses wrong options before the first photo", () => {

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { Detections } from "../../vision/detections.ts";
 import { decodePicture } from "../../vision/photo/decode-picture.ts";
+import { openReduced } from "../../vision/photo/open-photo.ts";
+import { encodePicture } from "../../vision/photo/picture-file.ts";
+import { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-annotated-"));
@@ -30,6 +33,16 @@ test("a picture is written whole, with or without regions, into a folder made fo
   assert.equal(file, pictures.fileOf("/a/tray.png"));
   assert.equal((await decodePicture(file)).widthPx, 64);
   assert.equal((await readdir(pictures.folder)).length, 2);
+});
+
+test("a photo that was decoded at a fraction of its size is drawn with all its pixels", async () => {
+  await using folder = await temporaryFolder();
+  const pictures = new AnnotatedPictures(folder.path);
+  const jpeg = await encodePicture(photo);
+  await using reduced = await openReduced(jpeg, { wantedWhOf: () => [8, 6] });
+  assert.ok(reduced.pixels instanceof ReducedPicture);
+  const file = await pictures.write("/a/tray.png", reduced.pixels, findings);
+  assert.equal((await decodePicture(file)).widthPx, 64);
 });
 
 test("photos with the longest names that there are have pictures, and each its own", async () => {
