@@ -6,6 +6,7 @@ import { openLedger } from "./open-ledger.ts";
 import { forgetPhotos } from "./photos/forget-photos.ts";
 import type { PhotoSelection } from "./photos/selection.ts";
 import type { Recipe } from "./recipe.ts";
+import { areScoresPacked, packOldScores } from "./results/pack-old-scores.ts";
 import {
   aboveHalf,
   contentOf,
@@ -762,6 +763,12 @@ export const ledgerConformance: readonly LedgerCase[] = [
       const rounded = ["0 weed 1", "1 weed 1", "2 weed 0"];
       assert.deepEqual(await counts({ minScore: 0.5 }), { rows: rounded, last: 1 });
       assert.deepEqual((await counts(weeds)).last, 1);
+      assert.deepEqual((await counts()).rows, asCounted);
+      assert.equal(await areScoresPacked(ledger), false);
+      const progress: number[] = [];
+      await packOldScores(ledger, { onPacked: (results) => progress.push(results) });
+      assert.deepEqual([progress, await areScoresPacked(ledger)], [[3], true]);
+      assert.deepEqual(await counts({ minScore: 0.5 }), { rows: rounded, last: 1 });
       assert.deepEqual((await counts()).rows, asCounted);
       await forgetPhotos(ledger, ["/photos/"]);
       assert.deepEqual(await query(ledger, "select result_id from result_uncounted"), []);

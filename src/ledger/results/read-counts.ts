@@ -49,8 +49,10 @@ export interface CountTotals {
   readonly countByName: ReadonlyMap<string, number>;
 }
 
-const photosPerPage = 2000;
-const totalsPerPage = 5000;
+const photosPerPage = 1000;
+const totalsPerPage = 2000;
+/** Results whose objects are read at a time, of a version that did not pack scores. */
+const oldResultsAtOnce = 100;
 
 /**
  * Counts the objects on each photo at the thresholds of a question, in the order of the bytes of
@@ -172,13 +174,14 @@ export async function readPackedScores(
     .execute();
   const packed = new Map(rows.map(({ result_id, scores }) => [result_id, scores]));
   const missing = resultIds.filter((id) => !packed.has(id));
-  if (missing.length === 0) return packed;
-  const old = await db
-    .selectFrom("result_objects")
-    .select(["result_id", "objects"])
-    .where("result_id", "in", missing)
-    .execute();
-  for (const { result_id, objects } of old) packed.set(result_id, packStoredObjects(objects));
+  for (let start = 0; start < missing.length; start += oldResultsAtOnce) {
+    const old = await db
+      .selectFrom("result_objects")
+      .select(["result_id", "objects"])
+      .where("result_id", "in", missing.slice(start, start + oldResultsAtOnce))
+      .execute();
+    for (const { result_id, objects } of old) packed.set(result_id, packStoredObjects(objects));
+  }
   return packed;
 }
 

@@ -1,7 +1,9 @@
 import { formatPlural } from "../../../base/quantities.ts";
+import { isOrangeryError } from "../../../errors.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
+import { areScoresPacked, packOldScores } from "../../../ledger/results/pack-old-scores.ts";
 import {
   type CountTotals,
   readCounts,
@@ -38,10 +40,12 @@ export async function summary(
   options: SummaryArguments,
 ): Promise<number> {
   return await interruptible(async ({ stop: signal }) => {
-    await using ledger = await openLedger(resultsFromCaller(results), { readOnly: true });
+    const location = resultsFromCaller(results);
+    await using ledger = await openLedger(location, { readOnly: true });
     const selection = readSelection(options);
     const question = readQuestion(options);
     const recipe = await recipeFromCaller(ledger, options.recipe, selection);
+    if (question !== undefined) await packScoresOnce(ledger, { location, signal });
     const asked = { ...selection, recipeHash: recipe.hash, question, signal };
     const totals = await readCountTotals(ledger, asked);
     if (options.json) {
@@ -57,6 +61,22 @@ export async function summary(
     await output.write(describe(ledger, recipe, question));
     return exitStatus.ok;
   });
+}
+
+/** Packs the scores of an older version's results, where they may be written: the next is quick. */
+async function packScoresOnce(
+  ledger: Ledger,
+  { location, signal }: { readonly location: string; readonly signal: AbortSignal },
+): Promise<void> {
+  if (await areScoresPacked(ledger, { signal })) return;
+  process.stderr.write("Packing the scores of an older version's results, once\n");
+  try {
+    await using writable = await openLedger(location);
+    await packOldScores(writable, { signal });
+  } catch (error) {
+    // They are read from the objects then.
+    if (!isOrangeryError(error) || error.blames !== "ledger") throw error;
+  }
 }
 
 interface FirstPhotosOptions extends PhotoSelection {
