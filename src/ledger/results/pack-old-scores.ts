@@ -6,7 +6,7 @@ import { packStoredObjects } from "./stored-objects.ts";
 /** Results in one transaction; they may have thousands of objects each. */
 const batchSize = 200;
 
-/** Whether all results have packed scores, as far as their versions wrote them or they were packed. */
+/** Whether all results have packed scores, by their version or by {@link packOldScores}. */
 export async function areScoresPacked(
   ledger: Ledger,
   options: AccessOptions = {},

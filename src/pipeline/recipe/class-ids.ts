@@ -1,6 +1,12 @@
 import { describeModel } from "../../models/yolo/model-description.ts";
+import type { PredictOptions } from "../../models/yolo/predict-options.ts";
 import { chooseClasses } from "../../vision/class-choice.ts";
-import type { JobModel } from "./count-recipe.ts";
+
+/** A model's file, and how it is asked. */
+interface AskedModel {
+  readonly file: string;
+  readonly options?: Pick<PredictOptions, "classes" | "classConfidence"> | undefined;
+}
 
 /**
  * Puts ids in place of the names of classes: a recipe is the same, whichever way classes were
@@ -9,7 +15,7 @@ import type { JobModel } from "./count-recipe.ts";
  * @throws `INVALID_ARGUMENT` for a class that the model does not have, and what `describeModel`
  *   throws
  */
-export async function withClassIds(model: JobModel): Promise<JobModel> {
+export async function withClassIds<Model extends AskedModel>(model: Model): Promise<Model> {
   const { file, options = {} } = model;
   const { classes, classConfidence } = options;
   if (classes === undefined && classConfidence === undefined) return model;
@@ -17,8 +23,5 @@ export async function withClassIds(model: JobModel): Promise<JobModel> {
   const chosen = chooseClasses(names, { classes, classConfidence });
   // Ids stay as they were given, so that the recipe stays what it was.
   const isNamed = classes?.some((choice) => typeof choice !== "number");
-  return {
-    file,
-    options: { ...options, ...chosen, ...(isNamed === false && { classes }) },
-  };
+  return { ...model, options: { ...options, ...chosen, ...(isNamed === false && { classes }) } };
 }

@@ -47,8 +47,8 @@ export function createFailuresCommand(output: StandardOutput): Command {
     for (const name of ["minScore", "classes", "classConfidence"]) {
       if (command.getOptionValue(name) === undefined) continue;
       command.error(
-        `error: option '${flagsOf(command, name)}' has no meaning here: why a photo has no result ` +
-          "does not depend on scores. See orangery summary, report and export-results",
+        `error: option '${flagsOf(command, name)}' has no meaning here: why a photo has no ` +
+          "result does not depend on scores. See orangery summary, report and export-results",
       );
     }
     const { listFailures } = await import("./failures.ts");
