@@ -2,7 +2,7 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import { readCountedScores } from "../../ledger/results/read-counts.ts";
 import {
-  CountedScores,
+  type CountedScores,
   type CountingRecipe,
   type CountQuestion,
   RecordedScores,
@@ -14,7 +14,6 @@ import {
 } from "../../ledger/results/stored-results.ts";
 import { selectBoxes } from "../../vision/boxes/boxes.ts";
 import { matchBoxes } from "../../vision/boxes/match-boxes.ts";
-import { chooseClasses } from "../../vision/class-choice.ts";
 import { Extremes } from "../report/data/extremes.ts";
 import { ClassTally, type FittedThreshold } from "./class-tally.ts";
 import {
@@ -110,12 +109,14 @@ const mostPictures = 12;
 export async function compareResults(ledger: Ledger, options: CompareOptions): Promise<Comparison> {
   const { recipe, truth, question, signal, onPhoto, ...selection } = options;
   const { hash: recipeHash } = recipe;
-  const names = (await readCountedScores(ledger, { recipeHash, signal })).get(recipeHash)?.names;
-  const compared = new ComparedResults(
-    new Asked(JSON.parse(recipe.json), { names: names ?? [], question }),
-    truth,
-  );
-  const { recordFrom } = JSON.parse(recipe.json) as { readonly recordFrom?: number };
+  const scores = await readCountedScores(ledger, { question, recipeHash, signal });
+  const contents: CountingRecipe = JSON.parse(recipe.json);
+  const { recordFrom } = contents;
+  const compared = new ComparedResults(truth, {
+    counted: scores.get(recipeHash)!,
+    recorded: new RecordedScores(contents),
+    isChosen: question?.classes !== undefined,
+  });
   const everything = recordFrom === undefined ? undefined : { minScore: recordFrom };
   const results = readResults(ledger, { ...selection, recipeHash, question: everything, signal });
   for await (const result of results) {
@@ -128,48 +129,19 @@ export async function compareResults(ledger: Ledger, options: CompareOptions): P
   return compared.finish();
 }
 
-/** What was asked: which classes count, and from which score. */
-class Asked {
-  readonly names: readonly string[];
-  readonly recorded: RecordedScores;
+/** What counts, and what is recorded. */
+interface AskedScores {
   readonly counted: CountedScores;
-  readonly hasChoice: boolean;
-  readonly #question: CountQuestion;
-  readonly #scores: ReadonlyMap<number, number>;
-
-  constructor(
-    recipe: CountingRecipe,
-    {
-      names,
-      question = {},
-    }: { readonly names: readonly string[]; readonly question?: CountQuestion | undefined },
-  ) {
-    this.names = names;
-    this.recorded = new RecordedScores(recipe);
-    this.counted = new CountedScores(recipe, names, question);
-    this.hasChoice = question.classes !== undefined;
-    this.#question = question;
-    this.#scores = new Map(chooseClasses(names, question).classConfidence);
-  }
-
-  /** Whether a class is asked for at all. */
-  has(classId: number): boolean {
-    return this.counted.thresholdOf(classId) < Infinity;
-  }
-
-  /** The threshold of a class as people write it. */
-  thresholdOf(classId: number): number {
-    return (
-      this.#scores.get(classId) ?? this.#question.minScore ?? this.recorded.countedFrom(classId)
-    );
-  }
+  readonly recorded: RecordedScores;
+  /** Whether some classes were chosen, so that others are left out of the truth, too. */
+  readonly isChosen: boolean;
 }
 
 /** Gathers what is compared, photo by photo. */
 class ComparedResults {
   withoutTruth = 0;
-  readonly #asked: Asked;
   readonly #truth: Truth;
+  readonly #asked: AskedScores;
   readonly #tallies = new Map<string, ClassTally>();
   /** Class ids by the name that counts are compared under. */
   readonly #ids = new Map<string, number[]>();
@@ -181,11 +153,12 @@ class ComparedResults {
     ({ photo }) => -differenceOf(photo),
   );
 
-  constructor(asked: Asked, truth: Truth) {
-    this.#asked = asked;
+  constructor(truth: Truth, asked: AskedScores) {
     this.#truth = truth;
-    for (const [classId, name] of asked.names.entries()) {
-      if (!asked.has(classId)) continue;
+    this.#asked = asked;
+    const { counted } = asked;
+    for (const [classId, name] of counted.names.entries()) {
+      if (counted.scoreOf(classId) === Infinity) continue;
       const key = truth.hasClasses ? name : allClasses;
       this.#ids.set(key, [...(this.#ids.get(key) ?? []), classId]);
     }
@@ -269,7 +242,7 @@ class ComparedResults {
     const at = classId === undefined ? Infinity : this.#asked.counted.thresholdOf(classId);
     return {
       name,
-      threshold: classId === undefined ? undefined : this.#asked.thresholdOf(classId),
+      threshold: classId === undefined ? undefined : this.#asked.counted.scoreOf(classId),
       ...tally.at(at),
       ...(!hasBoxes && noQuality),
       byTotal: classId === undefined ? undefined : tally.fitTotal(),
@@ -280,7 +253,7 @@ class ComparedResults {
 
   /** Classes of the truth that the model lacks are compared, too, unless some were chosen. */
   #wanted(names: Iterable<string>): string[] {
-    return this.#asked.hasChoice ? [] : [...names];
+    return this.#asked.isChosen ? [] : [...names];
   }
 
   #tallyOf(name: string): ClassTally {

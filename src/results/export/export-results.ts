@@ -9,39 +9,24 @@ import {
   type ReadResultsOptions,
   readFailures,
   readResults,
-  type StoredResult,
 } from "../../ledger/results/stored-results.ts";
 import type { ScaledResult, ScaleOf } from "../scale/photo-scale.ts";
-import { toCoco } from "./coco.ts";
-import { toCsv } from "./csv.ts";
-import { toGeoJson } from "./geojson.ts";
+import { type ExportFormat, exportFormats, type FolderFormat } from "./export-formats.ts";
+import { chooseHardest } from "./hardest.ts";
+import { type SpooledText, toCoco } from "./labels/coco.ts";
+import { writeCrops } from "./labels/crops.ts";
+import { toCvat } from "./labels/cvat.ts";
+import type { ExportedResult, PhotoPlacing } from "./labels/exported-photo.ts";
+import { toGeoJson } from "./labels/geojson.ts";
+import { toLabelStudio } from "./labels/label-studio.ts";
+import { writeYolo } from "./labels/yolo.ts";
 import { OutputFile, type OutputSink } from "./output-file.ts";
-import { writeParquet } from "./parquet.ts";
 import { nameRelativeTo } from "./relative-names.ts";
-import { type ResultTable, type TableName, tableOf } from "./result-tables.ts";
-import type { Row } from "./table-row.ts";
-import { writeYolo } from "./yolo.ts";
-
-export type ExportFormat = "csv" | "coco" | "yolo" | "geojson" | "parquet";
-
-interface Format {
-  /** Follows the name of the results file. */
-  readonly suffix: string;
-  /** The default table; undefined for a format without tables. */
-  readonly table?: TableName;
-  /** Whether it can be written to a pipe. */
-  readonly isText: boolean;
-}
-
-const defaultTables = { csv: "counts", parquet: "objects" } as const;
-
-export const exportFormats: { readonly [format in ExportFormat]: Format } = {
-  csv: { suffix: ".csv", table: defaultTables.csv, isText: true },
-  coco: { suffix: ".coco.json", isText: true },
-  yolo: { suffix: "-yolo", isText: false },
-  geojson: { suffix: ".geojson", isText: true },
-  parquet: { suffix: ".parquet", table: defaultTables.parquet, isText: false },
-};
+import { toCsv } from "./tables/csv.ts";
+import { writeParquet } from "./tables/parquet.ts";
+import { type ResultTable, type TableName, tableOf } from "./tables/result-tables.ts";
+import type { Row } from "./tables/table-row.ts";
+import { writeXlsx } from "./tables/xlsx.ts";
 
 export interface ExportResultsOptions extends PhotoSelection, Pick<ReadResultsOptions, "question"> {
   readonly format: ExportFormat;
@@ -49,8 +34,20 @@ export interface ExportResultsOptions extends PhotoSelection, Pick<ReadResultsOp
   readonly table?: TableName | undefined;
   /** For CSV: begin with a byte order mark, without which Excel garbles letters beyond ASCII. */
   readonly excel?: boolean | undefined;
-  /** Of YOLO: a sixth column with the score. Default false. */
+  /** Of YOLO: another column with the score. Default false. */
   readonly scores?: boolean | undefined;
+  /** Of COCO and YOLO: polygons of masks, in place of run lengths or boxes. Default false. */
+  readonly polygons?: boolean | undefined;
+  /** Of YOLO: put the photos beside the labels. Default: they are left to the user. */
+  readonly photos?: PhotoPlacing | undefined;
+  /** Of YOLO: the share of photos that are trained with. Default: one folder of all. */
+  readonly split?: number | undefined;
+  /** Of Label Studio: what comes before each photo's name, as in `/data/local-files/?d=`. */
+  readonly imagePrefix?: string | undefined;
+  /** Of crops: the surroundings that they show, as a share of the box's sides. Default 0.1. */
+  readonly margin?: number | undefined;
+  /** Of labels: as many photos as this, with the most objects of doubtful score. Default: all. */
+  readonly hardest?: number | undefined;
   /** Where scales come from. Default: none is known. */
   readonly scaleOf?: ScaleOf | undefined;
   /** A folder or URL that photos are named relative to. Default: their whole sources. */
@@ -62,8 +59,8 @@ export interface ExportResultsOptions extends PhotoSelection, Pick<ReadResultsOp
 }
 
 /**
- * Writes the results of one recipe to a path: a file, or for YOLO a folder. It appears whole or not
- * at all. Memory stays bounded for any number of photos.
+ * Writes the results of one recipe to a path: a file, or for YOLO and crops a folder. It appears
+ * whole or not at all. Memory stays bounded for any number of photos.
  *
  * @throws `INVALID_ARGUMENT`, `NO_SPACE`, `LEDGER_*`, or the signal's reason.
  */
@@ -72,50 +69,64 @@ export async function exportResults(
   path: string,
   options: ExportResultsOptions,
 ): Promise<void> {
-  const { format, scores, relativeTo } = options;
-  if (format === "yolo") {
-    const keepsFolders = relativeTo !== undefined;
-    return await writeYolo(results(ledger, options), { folder: path, scores, keepsFolders });
-  }
+  const { format, relativeTo } = options;
+  const written = { ...options, folder: path, keepsFolders: relativeTo !== undefined };
+  if (format === "yolo") return await writeYolo(results(ledger, options), written);
+  if (format === "crops") return await writeCrops(results(ledger, options), written);
   await using file = await OutputFile.create(path);
   await writeResults(ledger, file, { ...options, format });
   await file.finish();
 }
 
-/** Writes the results of one recipe to a sink, in any format but YOLO. */
+/** Writes the results of one recipe to a sink, in any format that is no folder. */
 export async function writeResults(
   ledger: Ledger,
   sink: OutputSink,
-  options: ExportResultsOptions & { readonly format: Exclude<ExportFormat, "yolo"> },
+  options: ExportResultsOptions & { readonly format: Exclude<ExportFormat, FolderFormat> },
 ): Promise<void> {
   const { format, recipeHash } = options;
   switch (format) {
     case "csv":
+    case "xlsx":
     case "parquet": {
-      const table = tableOf(options.table ?? defaultTables[format]);
+      const name = options.table ?? exportFormats[format].table!;
+      const table = tableOf(name);
+      const { columns } = table;
       const written = rows(ledger, table, options);
-      return format === "csv"
-        ? await pipe(
-            toCsv(Object.keys(table.columns), written, { byteOrderMark: options.excel }),
-            sink,
-          )
-        : await writeParquet(sink, table.columns, written);
+      if (format === "parquet") return await writeParquet(sink, columns, written);
+      if (format === "xlsx") return await writeXlsx(sink, { name, columns }, written);
+      const byteOrderMark = options.excel;
+      return await pipe(toCsv(Object.keys(columns), written, { byteOrderMark }), sink);
     }
+    case "label-studio":
+      return await pipe(toLabelStudio(results(ledger, options), options), sink);
+    case "cvat":
+      return await withSpool(async (images) => {
+        await pipe(toCvat(results(ledger, options), images), sink);
+      });
     case "geojson":
       return await pipe(toGeoJson(results(ledger, options), { recipeHash }), sink);
     case "coco":
-      return await writeCoco(results(ledger, options), sink, recipeHash);
+      return await withSpool(async (images) => {
+        const { polygons } = options;
+        const written = toCoco(results(ledger, options), { recipeHash, polygons, images });
+        await pipe(written, sink);
+      });
   }
 }
 
 async function* results(
   ledger: Ledger,
   options: ExportResultsOptions,
-): AsyncGenerator<ScaledResult> {
-  const { signal, onPhoto, relativeTo, scaleOf } = options;
+): AsyncGenerator<ScaledResult & ExportedResult> {
+  const { signal, onPhoto, relativeTo, scaleOf, hardest: limit } = options;
+  const hardest =
+    limit === undefined ? undefined : await chooseHardest(ledger, { ...options, limit });
   for await (const result of readResults(ledger, options)) {
     signal?.throwIfAborted();
-    yield { ...nameRelativeTo(result, relativeTo), scale: scaleOf?.(result) };
+    const { source: origin } = result;
+    if (hardest?.has(origin) === false) continue;
+    yield { ...nameRelativeTo(result, relativeTo), origin, scale: scaleOf?.(result) };
     onPhoto?.();
   }
 }
@@ -139,25 +150,22 @@ async function pipe(pieces: AsyncIterable<string>, sink: OutputSink): Promise<vo
   for await (const piece of pieces) await sink.write(piece);
 }
 
-async function writeCoco(
-  results: AsyncIterable<StoredResult>,
-  sink: OutputSink,
-  recipeHash: string,
-): Promise<void> {
+/** Gives `write` a place for text that is known before what comes first in the file. */
+async function withSpool(write: (spool: SpooledText) => Promise<void>): Promise<void> {
   const parent = tmpdir();
-  const folder = await guardWriting(parent, () => mkdtemp(join(parent, "orangery-coco-")), {
+  const folder = await guardWriting(parent, () => mkdtemp(join(parent, "orangery-export-")), {
     advice: "A part of the export is kept there for a while; name another folder in TMPDIR.",
   });
   try {
     await using file = await OutputFile.create(join(folder, "images"));
-    const images = {
+    const spool = {
       write: (piece: string | Uint8Array) => file.write(piece),
       read: async function* () {
         await file.finish();
         yield* createReadStream(file.path, "utf8") as AsyncIterable<string>;
       },
     };
-    await pipe(toCoco(results, { recipeHash, images }), sink);
+    await write(spool);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -4,12 +4,17 @@ import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import {
   type ExportFormat,
-  type ExportResultsOptions,
   exportFormats,
+  type FormatOption,
+  isFolderFormat,
+} from "../../../results/export/export-formats.ts";
+import {
+  type ExportResultsOptions,
   exportResults,
   writeResults,
 } from "../../../results/export/export-results.ts";
-import { type TableName, tableOf } from "../../../results/export/result-tables.ts";
+import type { PhotoPlacing } from "../../../results/export/labels/exported-photo.ts";
+import { type TableName, tableOf } from "../../../results/export/tables/result-tables.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import {
   pathBeside,
@@ -34,6 +39,12 @@ export interface ExportResultsArguments
   readonly rows?: TableName;
   readonly scores?: boolean;
   readonly excel?: boolean;
+  readonly polygons?: boolean;
+  readonly photos?: PhotoPlacing;
+  readonly split?: number;
+  readonly imagePrefix?: string;
+  readonly margin?: number;
+  readonly hardest?: number;
   readonly out?: string;
   readonly relativeTo?: string;
   readonly quiet?: boolean;
@@ -45,7 +56,7 @@ export async function exportResultsCommand(
   results: string,
   options: ExportResultsArguments,
 ): Promise<number> {
-  const { format, rows: table, scores, excel } = options;
+  const { format, rows: table } = options;
   checkOptions(options);
   using progress = new ProgressDisplay({ quiet: options.quiet });
   const location = resultsFromCaller(results);
@@ -65,18 +76,19 @@ export async function exportResultsCommand(
     const relativeTo = options.relativeTo && photoFromCaller(options.relativeTo);
     const question = readQuestion(options);
     const scaleOf = await readScale(options, relativeTo);
-    const what = {
-      ...selection,
-      question,
-      scaleOf,
-      format,
-      table,
+    const {
       scores,
       excel,
-      relativeTo,
-      recipeHash,
-    };
-    const exported = { ...what, signal, onPhoto };
+      polygons,
+      photos: placing,
+      split,
+      imagePrefix,
+      margin,
+      hardest,
+    } = options;
+    const asked = { scores, excel, polygons, photos: placing, split, imagePrefix, margin, hardest };
+    const what = { ...selection, ...asked, question, scaleOf, format, table };
+    const exported = { ...what, relativeTo, recipeHash, signal, onPhoto };
     if (options.out === "-") {
       await writeToOutput(output, ledger, exported);
       return exitStatus.ok;
@@ -91,17 +103,44 @@ export async function exportResultsCommand(
   });
 }
 
+/** The options that not every format has, as they are written. */
+const flags: { readonly [option in FormatOption]: string } = {
+  table: "--rows",
+  scores: "--scores",
+  excel: "--excel",
+  polygons: "--polygons",
+  photos: "--photos",
+  split: "--split",
+  imagePrefix: "--image-prefix",
+  margin: "--margin",
+  hardest: "--hardest",
+  scale: "--pixels-per-metre",
+};
+
 function checkOptions(options: ExportResultsArguments): void {
-  const { format, rows, scores, excel, out } = options;
-  const { table, isText } = exportFormats[format];
-  if (rows !== undefined && table === undefined) throw onlyFor("--rows", "csv and parquet", format);
-  if (scores && format !== "yolo") throw onlyFor("--scores", "yolo", format);
-  if (excel && format !== "csv") throw onlyFor("--excel", "csv", format);
-  const [scale] = givenScales(options);
-  if (scale !== undefined && format === "yolo") {
-    throw onlyFor(scale, "csv, parquet, coco and geojson", format);
+  const { format, out } = options;
+  const allowed = exportFormats[format];
+  for (const [option, flag] of Object.entries(flags) as [FormatOption, string][]) {
+    const [scale] = givenScales(options);
+    const value = option === "scale" ? scale : options[option === "table" ? "rows" : option];
+    if (value === undefined || allowed.options.includes(option)) continue;
+    const formats = formatsWhere((other) => other.options.includes(option));
+    throw onlyFor(option === "scale" ? scale! : flag, formats, format);
   }
-  if (out === "-" && !isText) throw onlyFor("--out -", "csv, coco and geojson", format);
+  if (out === "-" && allowed.kind !== "text") {
+    throw onlyFor(
+      "--out -",
+      formatsWhere(({ kind }) => kind === "text"),
+      format,
+    );
+  }
+}
+
+function formatsWhere(holds: (format: (typeof exportFormats)[ExportFormat]) => boolean): string {
+  const names = Object.entries(exportFormats)
+    .filter(([, format]) => holds(format))
+    .map(([name]) => name);
+  return names.length > 1 ? `${names.slice(0, -1).join(", ")} or ${names.at(-1)}` : names.join();
 }
 
 function onlyFor(option: string, formats: string, format: ExportFormat): OrangeryError {
@@ -123,7 +162,7 @@ async function writeToOutput(
   ledger: Ledger,
   { format, ...options }: ExportResultsOptions,
 ): Promise<void> {
-  if (format === "yolo") return;
+  if (isFolderFormat(format)) return;
   const closed = new Error("Standard output is closed.");
   const write = async (piece: string | Uint8Array) => {
     await output.write(typeof piece === "string" ? piece : Buffer.from(piece).toString());

@@ -11,11 +11,21 @@ export interface LabelFile {
  */
 export function labelFileOf(source: string, platform: string = process.platform): LabelFile {
   const isWindowsPath = /^([a-z]:[/\\]|\\\\)/i.test(source);
-  const forbidden = platform === "win32" ? /[\p{Cc}\\:*?"<>|]/gu : /\0/g;
   const segments = source
     .split(isWindowsPath ? /[/\\]+/ : /\/+/)
     .filter((segment) => segment !== "" && segment !== ".")
-    .map((segment) => (segment === ".." ? "_" : segment.replaceAll(forbidden, "_")));
+    .map((segment) => withoutForbidden(segment, platform));
   const name = segments.at(-1) ?? "_";
   return { folders: segments.slice(0, -1), stem: name.replace(/\.[^.]*$/, "") };
+}
+
+/** Returns a text as the name of one file or folder. */
+export function safeName(text: string, platform: string = process.platform): string {
+  return withoutForbidden(text.replaceAll("/", "_"), platform) || "_";
+}
+
+function withoutForbidden(segment: string, platform: string): string {
+  if (segment === ".." || segment === ".") return "_";
+  const forbidden = platform === "win32" ? /[\p{Cc}\\:*?"<>|]/gu : /\0/g;
+  return segment.replaceAll(forbidden, "_");
 }

@@ -1,4 +1,4 @@
-import type { Capture } from "../../vision/photo/capture/capture.ts";
+import type { Capture } from "../../../vision/photo/capture/capture.ts";
 import type { ColumnType, Row } from "./table-row.ts";
 
 /** When and where a photo was taken, for tables with many rows of a photo. */

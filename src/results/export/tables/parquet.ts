@@ -1,5 +1,5 @@
 import { type BasicType, ByteWriter, parquetWriteRows } from "hyparquet-writer";
-import type { OutputSink } from "./output-file.ts";
+import type { OutputSink } from "../output-file.ts";
 import type { ResultTable } from "./result-tables.ts";
 import type { Cell, ColumnType, Row } from "./table-row.ts";
 

@@ -1,10 +1,11 @@
-import { toCocoCounts } from "../../ledger/coco-counts.ts";
-import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
-import type { Mask } from "../../vision/masks/mask.ts";
-import { shareOfPhoto } from "../mask-areas.ts";
-import type { ScaledResult } from "../scale/photo-scale.ts";
-import { captureCells } from "./capture-cells.ts";
-import type { OutputSink } from "./output-file.ts";
+import { toCocoCounts } from "../../../ledger/coco-counts.ts";
+import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
+import type { Mask } from "../../../vision/masks/mask.ts";
+import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
+import { shareOfPhoto } from "../../mask-areas.ts";
+import type { ScaledResult } from "../../scale/photo-scale.ts";
+import type { OutputSink } from "../output-file.ts";
+import { captureCells } from "../tables/capture-cells.ts";
 
 /** Whose class it is: the detector and the segmenter have different sets. */
 type Kind = "object" | "region";
@@ -17,6 +18,8 @@ interface Category {
 
 export interface CocoOptions {
   readonly recipeHash: string;
+  /** Polygons in place of run lengths, where a mask has no holes. Default false. */
+  readonly polygons?: boolean | undefined;
   /** Keeps the list of images until the annotations are written. */
   readonly images: SpooledText;
 }
@@ -32,7 +35,7 @@ export interface SpooledText extends OutputSink {
  */
 export async function* toCoco(
   results: AsyncIterable<ScaledResult>,
-  { recipeHash, images }: CocoOptions,
+  { recipeHash, polygons = false, images }: CocoOptions,
 ): AsyncGenerator<string> {
   const categories = new Categories();
   const info = { description: "Counted with Orangery", recipe: recipeHash };
@@ -59,7 +62,7 @@ export async function* toCoco(
     };
     await images.write(`${imageId > 1 ? ",\n" : "\n"}${JSON.stringify(image)}`);
     let lines = "";
-    for (const annotation of annotationsOf(result, categories)) {
+    for (const annotation of annotationsOf(result, categories, polygons)) {
       annotationId++;
       const line = JSON.stringify({ id: annotationId, image_id: imageId, ...annotation });
       lines += `${annotationId > 1 ? ",\n" : "\n"}${line}`;
@@ -74,6 +77,7 @@ export async function* toCoco(
 function* annotationsOf(
   { objects, objectRegions, regions = [] }: ScaledResult,
   categories: Categories,
+  polygons: boolean,
 ): Generator<object> {
   // All names first, so that their numbers do not depend on what was found.
   categories.addNames(objects.names);
@@ -81,19 +85,23 @@ function* annotationsOf(
     const region = objectRegions?.[index];
     yield {
       category_id: categories.idOf("object", name),
-      ...shapeOf(boxXyxy, mask),
+      ...shapeOf(boxXyxy, mask, polygons),
       iscrowd: 0,
       score: toScore(score),
       attributes:
         region === undefined && mask === undefined
           ? undefined
-          : { region, photo_share: mask && shareOfPhoto(mask) },
+          : {
+              region,
+              region_name: regions[(region ?? 0) - 1]?.name,
+              photo_share: mask && shareOfPhoto(mask),
+            },
     };
   }
   for (const { number, name, score, boxXyxy, mask } of regions) {
     yield {
       category_id: categories.idOf("region", name),
-      ...shapeOf(boxXyxy, mask),
+      ...shapeOf(boxXyxy, mask, polygons),
       iscrowd: 0,
       score: toScore(score),
       attributes: { region: number },
@@ -102,15 +110,24 @@ function* annotationsOf(
 }
 
 /** Without a mask the area is that of the box, and the segmentation is empty. */
-function shapeOf([x1, y1, x2, y2]: readonly number[], mask: Mask | undefined) {
+function shapeOf([x1, y1, x2, y2]: readonly number[], mask: Mask | undefined, polygons: boolean) {
   const [width, height] = [toHundredths(x2! - x1!), toHundredths(y2! - y1!)];
   return {
     bbox: [toHundredths(x1!), toHundredths(y1!), width, height],
     area: mask?.areaPx ?? toHundredths(width * height),
-    segmentation: mask
-      ? { size: [mask.heightPx, mask.widthPx], counts: toCocoCounts(mask.counts) }
-      : [],
+    segmentation: mask === undefined ? [] : (polygons && polygonsOf(mask)) || runLengthsOf(mask),
   };
+}
+
+function runLengthsOf({ heightPx, widthPx, counts }: Mask) {
+  return { size: [heightPx, widthPx], counts: toCocoCounts(counts) };
+}
+
+/** The polygons that enclose exactly these pixels; undefined where there are holes or no pixels. */
+function polygonsOf(mask: Mask): number[][] | undefined {
+  const shapes = outlineMask(mask);
+  if (shapes.length === 0 || shapes.some((rings) => rings.length > 1)) return undefined;
+  return shapes.map(([outer]) => outer!.slice(0, -1).flat());
 }
 
 /** Numbers classes from 1. */

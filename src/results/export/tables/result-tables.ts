@@ -1,9 +1,9 @@
-import type { FailedPhoto } from "../../ledger/results/failed-photos.ts";
-import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
-import { perMegapixel } from "../../pipeline/count/density.ts";
-import { coveredPx, shareOfPhoto } from "../mask-areas.ts";
-import { countInRegion } from "../region-counts.ts";
-import { type ScaledResult, toSquareMetres } from "../scale/photo-scale.ts";
+import type { FailedPhoto } from "../../../ledger/results/failed-photos.ts";
+import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
+import { perMegapixel } from "../../../pipeline/count/density.ts";
+import { coveredPx, shareOfPhoto } from "../../mask-areas.ts";
+import { countInRegion } from "../../region-counts.ts";
+import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
 
 import { captureCells, captureColumns, placeColumns } from "./capture-cells.ts";
 import type { ColumnType, Row } from "./table-row.ts";

@@ -1,8 +1,8 @@
-import type { FailedPhoto } from "../../ledger/results/failed-photos.ts";
-import { type ScaledResult, toSquareMetres } from "../scale/photo-scale.ts";
-import { CaptureCounter } from "../totals/capture-totals.ts";
-import { FolderCounter } from "../totals/folder-totals.ts";
-import type { Totals } from "../totals/totals.ts";
+import type { FailedPhoto } from "../../../ledger/results/failed-photos.ts";
+import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
+import { CaptureCounter } from "../../totals/capture-totals.ts";
+import { FolderCounter } from "../../totals/folder-totals.ts";
+import type { Totals } from "../../totals/totals.ts";
 import type { ColumnType, Row } from "./table-row.ts";
 
 /** Tables of totals: their rows are known when all photos were read. */

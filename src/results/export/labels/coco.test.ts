@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { StoredResult } from "../../ledger/results/stored-results.ts";
-import { exampleResult } from "../recorded-photos.fixture.ts";
+import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import { exampleResult } from "../../recorded-photos.fixture.ts";
 import { toCoco } from "./coco.ts";
 
 const stored = {

@@ -1,8 +1,8 @@
-import { toHundredths, toScore } from "../../ledger/results/stored-objects.ts";
-import type { Mask } from "../../vision/masks/mask.ts";
-import { outlineMask } from "../../vision/masks/pixel-outline.ts";
-import { shareOfPhoto } from "../mask-areas.ts";
-import { type ScaledResult, toSquareMetres } from "../scale/photo-scale.ts";
+import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
+import type { Mask } from "../../../vision/masks/mask.ts";
+import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
+import { shareOfPhoto } from "../../mask-areas.ts";
+import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
 
 /**
  * Writes results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and

@@ -1,0 +1,63 @@
+import type { TableName } from "./tables/result-tables.ts";
+
+export type ExportFormat =
+  | "csv"
+  | "xlsx"
+  | "parquet"
+  | "coco"
+  | "yolo"
+  | "cvat"
+  | "label-studio"
+  | "geojson"
+  | "crops";
+
+/** Options that not every format has. */
+export type FormatOption =
+  | "table"
+  | "scores"
+  | "excel"
+  | "polygons"
+  | "photos"
+  | "split"
+  | "imagePrefix"
+  | "margin"
+  | "hardest"
+  | "scale";
+
+interface Format {
+  /** Follows the name of the results file. */
+  readonly suffix: string;
+  /** The default table; undefined for a format without tables. */
+  readonly table?: TableName;
+  /** Whether it is text, which can be written to a pipe, another file, or a folder. */
+  readonly kind: "text" | "file" | "folder";
+  readonly options: readonly FormatOption[];
+}
+
+/** The formats of exports, and what can be asked of each. */
+export const exportFormats: { readonly [format in ExportFormat]: Format } = {
+  csv: { suffix: ".csv", table: "counts", kind: "text", options: ["table", "excel", "scale"] },
+  xlsx: { suffix: ".xlsx", table: "counts", kind: "file", options: ["table", "scale"] },
+  parquet: { suffix: ".parquet", table: "objects", kind: "file", options: ["table", "scale"] },
+  coco: { suffix: ".coco.json", kind: "text", options: ["polygons", "hardest", "scale"] },
+  yolo: {
+    suffix: "-yolo",
+    kind: "folder",
+    options: ["scores", "polygons", "photos", "split", "hardest"],
+  },
+  cvat: { suffix: ".cvat.xml", kind: "text", options: ["hardest"] },
+  "label-studio": {
+    suffix: ".label-studio.json",
+    kind: "text",
+    options: ["imagePrefix", "hardest"],
+  },
+  geojson: { suffix: ".geojson", kind: "text", options: ["scale"] },
+  crops: { suffix: "-crops", kind: "folder", options: ["margin", "hardest"] },
+};
+
+/** The formats that are folders. */
+export type FolderFormat = "yolo" | "crops";
+
+export function isFolderFormat(format: ExportFormat): format is FolderFormat {
+  return exportFormats[format].kind === "folder";
+}

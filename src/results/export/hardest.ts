@@ -1,0 +1,52 @@
+import type { Ledger } from "../../ledger/ledger.ts";
+import type { PhotoSelection } from "../../ledger/photos/selection.ts";
+import { readCountedScores, readScores } from "../../ledger/results/read-counts.ts";
+import type { CountedScores, CountQuestion } from "../../ledger/results/scores/count-question.ts";
+import { Extremes } from "../report/data/extremes.ts";
+
+/** A score this near to the threshold of its class is doubtful. */
+const doubtfulWithin = 0.1;
+
+export interface HardestOptions extends PhotoSelection {
+  readonly recipeHash: string;
+  readonly question?: CountQuestion | undefined;
+  /** The most photos that are chosen. */
+  readonly limit: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Returns how far a score is from the threshold of its class; ∞ for a class that is left out. */
+export function doubtOf(counted: CountedScores, classId: number, score: number): number {
+  return Math.abs(score - counted.scoreOf(classId));
+}
+
+/**
+ * Chooses the photos that teach most when they are labelled: those with the most objects that score
+ * within 0.1 of the threshold of their class, counted or not. Photos without such objects are not
+ * chosen, and copies of a photo once.
+ *
+ * @returns Their sources.
+ */
+export async function chooseHardest(
+  ledger: Ledger,
+  { limit, question, ...options }: HardestOptions,
+): Promise<ReadonlySet<string>> {
+  const { recipeHash, signal } = options;
+  const counted = (await readCountedScores(ledger, { question, recipeHash, signal })).get(
+    recipeHash,
+  );
+  const hardest = new Extremes<{ source: string; doubtful: number }>(limit, ({ doubtful }) =>
+    doubtful === 0 ? Infinity : -doubtful,
+  );
+  const isDoubtful = (classId: number) => (score: number) =>
+    doubtOf(counted!, classId, score) <= doubtfulWithin;
+  for await (const { source, groups, duplicateOf } of readScores(ledger, options)) {
+    if (duplicateOf !== undefined) continue;
+    let doubtful = 0;
+    for (const { classId, scores } of groups) {
+      doubtful += scores.filter(isDoubtful(classId)).length;
+    }
+    hardest.add({ source, doubtful });
+  }
+  return new Set(hardest.items.map(({ source }) => source));
+}
