@@ -113,7 +113,7 @@ async function takeTurns(
   const network = { runtime, provider: executionProvider(device), artifacts, signal: undefined };
   const kept = keptRunsOf(file, device, network);
   const plans = new RunPlans({ key: sessionKey, intraOpThreads, cpuRuns, spinning, kept });
-  const openAgain = async (threads: SessionThreads): Promise<Session | undefined> => {
+  const openAgain = async (threads: SessionThreads): Promise<Session> => {
     const load = async (): Promise<LoadedSession> => ({
       session: await openNetworkAgain(file, device, { ...network, ...threads }),
     });

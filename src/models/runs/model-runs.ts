@@ -1,7 +1,7 @@
 import type { RunOptions, Session, Tensor } from "../../native/runtime.ts";
 import type { ProcessTurns } from "../../native/turns/process-turns.ts";
+import type { TurnShare } from "../../native/turns/turn-table.ts";
 import { arenasOf, type Device } from "../devices/device.ts";
-import { spinningWay, wayOf } from "./choose-runs.ts";
 import type { RunPlan, RunPlans } from "./run-plans.ts";
 
 /** How a session is made of a network that is loaded already. */
@@ -18,10 +18,10 @@ export interface ModelRunsOptions {
   /** How runs share the cores of a CPU. Default: one at a time. */
   readonly plans?: RunPlans | undefined;
   /**
-   * Opens the network once more; undefined where that would take a second copy of its weights. Then
-   * runs at the same time share the threads of one session.
+   * Opens the network once more. Where it cannot, because that would take a second copy of its
+   * weights, runs at the same time share the threads of one session.
    */
-  readonly openAgain?: ((threads: SessionThreads) => Promise<Session | undefined>) | undefined;
+  readonly openAgain?: ((threads: SessionThreads) => Promise<Session>) | undefined;
 }
 
 export interface FinishedRun {
@@ -37,7 +37,8 @@ export interface FinishedRun {
  */
 export class ModelRuns implements AsyncDisposable {
   readonly #options: ModelRunsOptions;
-  readonly #others = new Map<number, Promise<Session | undefined>>();
+  /** By threads and whether they spin. */
+  readonly #others = new Map<string, Promise<Session | undefined>>();
   #plan: RunPlan | undefined;
 
   constructor(options: ModelRunsOptions) {
@@ -57,13 +58,13 @@ export class ModelRuns implements AsyncDisposable {
     const { plans, turns } = this.#options;
     const plan = await plans?.of(pixelsOf(inputs));
     this.#plan = plan;
-    const run = async (threads: number): Promise<FinishedRun> => {
-      const way = plan === undefined ? 0 : wayFor(plan, threads);
-      const session = await this.#sessionFor(way, threads);
+    const run = async (share: TurnShare): Promise<FinishedRun> => {
+      const spinning = plan?.spins(share) ?? false;
+      const session = await this.#sessionFor(share.threads, spinning);
       const startMs = performance.now();
       const outputs = await session.run(inputs, { signal });
       const inferenceMs = performance.now() - startMs;
-      plan?.note(way, { threads, ms: inferenceMs });
+      plan?.note({ ...share, spinning, ms: inferenceMs });
       return { outputs, inferenceMs };
     };
     return await turns.run(run, { ...plan?.request, signal });
@@ -83,24 +84,19 @@ export class ModelRuns implements AsyncDisposable {
     await this.#options.session[Symbol.asyncDispose]();
   }
 
-  async #sessionFor(way: number, threads: number): Promise<Session> {
-    const { session, openAgain } = this.#options;
-    if (way === 0 || openAgain === undefined) return session;
-    let opening = this.#others.get(way);
+  async #sessionFor(intraOpThreads: number, allowSpinning: boolean): Promise<Session> {
+    const { session, openAgain, plans } = this.#options;
+    const isFirst = intraOpThreads === plans?.alone.cores && !allowSpinning;
+    if (isFirst || openAgain === undefined) return session;
+    const key = `${intraOpThreads} ${allowSpinning}`;
+    let opening = this.#others.get(key);
     if (opening === undefined) {
-      const how = { intraOpThreads: threads, allowSpinning: way === spinningWay };
       // Whatever is in the way of another session, the first one serves.
-      opening = openAgain(how).catch(() => undefined);
-      this.#others.set(way, opening);
+      opening = openAgain({ intraOpThreads, allowSpinning }).catch(() => undefined);
+      this.#others.set(key, opening);
     }
     return (await opening) ?? session;
   }
-}
-
-function wayFor(plan: RunPlan, threads: number): number {
-  const { cores } = plan.request;
-  const way = wayOf(threads, cores);
-  return way === 0 && plan.choice.spinning ? spinningWay : way;
 }
 
 /** Of a batch, those of all its pictures. */

@@ -1,7 +1,14 @@
 import { availableParallelism } from "node:os";
 import { processMemory } from "../../native/process-memory.ts";
-import { type TurnRequest, threadsARun } from "../../native/turns/turn-table.ts";
-import { chooseRuns, type RunChoice } from "./choose-runs.ts";
+import { type TurnRequest, type TurnShare, threadsARun } from "../../native/turns/turn-table.ts";
+import {
+  chooseRuns,
+  isSpinningUnknown,
+  type RunChoice,
+  spinsBetter,
+  Way,
+  wayOf,
+} from "./choose-runs.ts";
 import type { KeptRuns } from "./kept-runs.ts";
 import { isMachineQuiet } from "./other-load.ts";
 import { RunCosts, runCostsBytes } from "./run-costs.ts";
@@ -91,11 +98,10 @@ export class RunPlan {
 
   get choice(): RunChoice {
     const { cores, cpuRuns, mostRuns, spinning, costs } = this.#options;
-    const maySpin = cores > 1 && (spinning ?? isMachineQuiet());
-    const choice = chooseRuns({ cores, mostRuns, maySpin, costs });
+    const choice = chooseRuns({ cores, mostRuns, costs });
     return {
       ...choice,
-      ...(spinning !== undefined && { spinning }),
+      spinning: spinning ?? spinsBetter(costs),
       ...(cpuRuns !== undefined && {
         runs: cpuRuns,
         threads: threadsARun(cores, cpuRuns),
@@ -108,12 +114,29 @@ export class RunPlan {
     return { cores: this.#options.cores, places: this.choice.runs };
   }
 
+  /** Whether the threads of a run are to spin: of one that has all cores, where that pays. */
+  spins({ threads, callers }: TurnShare): boolean {
+    const { cores, spinning, costs } = this.#options;
+    if (threads === 1 || threads < cores) return false;
+    if (spinning !== undefined) return spinning;
+    if (!isMachineQuiet()) return false;
+    return spinsBetter(costs) || (callers === 1 && isSpinningUnknown(costs));
+  }
+
   /** Notes how long a run has taken. */
-  note(way: number, { threads, ms }: { readonly threads: number; readonly ms: number }): void {
-    const { size, costs, keep } = this.#options;
+  note({ threads, callers, spinning, ms }: TimedRun): void {
+    const { cores, size, costs, keep } = this.#options;
+    // Runs that nobody waits for are quicker than those beside others, and compared with each other.
+    const alone = spinning ? Way.aloneSpinning : Way.alone;
+    const way = callers === 1 ? alone : wayOf(threads, cores);
     costs.note(way, (threads * ms) / 1000 / 2 ** size);
     if (this.#hasKept || this.choice.isMeasuring) return;
     this.#hasKept = true;
     keep();
   }
+}
+
+interface TimedRun extends TurnShare {
+  readonly spinning: boolean;
+  readonly ms: number;
 }

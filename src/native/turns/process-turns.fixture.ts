@@ -18,7 +18,7 @@ const { device, times, counts, inTurn, ...request } = workerData as TurnsData;
 // Nothing else keeps the thread alive: no listener, no timer.
 const turns = await processTurns(device);
 for (let time = 0; time < times; time++) {
-  await turns.run(async (threads) => {
+  await turns.run(async ({ threads }) => {
     raise(1, Atomics.add(counts, 0, 1) + 1);
     raise(3, Atomics.add(counts, 2, threads) + threads);
     parentPort!.postMessage(threads);

@@ -3,7 +3,13 @@ import { BroadcastChannel, threadId } from "node:worker_threads";
 import { untilAborted } from "../../base/abort.ts";
 import { holdMark, isMarked } from "../process-lock.ts";
 import { processMemory } from "../process-memory.ts";
-import { type GrantedTurn, type TurnRequest, TurnTable, turnTableBytes } from "./turn-table.ts";
+import {
+  type GrantedTurn,
+  type TurnRequest,
+  type TurnShare,
+  TurnTable,
+  turnTableBytes,
+} from "./turn-table.ts";
 
 /*
  * The turns on one device, for all threads of the process.
@@ -89,7 +95,7 @@ export interface TurnOptions extends Partial<TurnRequest> {
 export class ProcessTurns {
   readonly #table: TurnTable;
   /** Callers of this thread that wait, by slot. */
-  readonly #waiting = new Map<number, (threads: number) => void>();
+  readonly #waiting = new Map<number, (share: TurnShare) => void>();
   readonly #begunAtMs = new Map<number, number>();
   #looking: NodeJS.Timeout | undefined;
 
@@ -104,20 +110,20 @@ export class ProcessTurns {
   }
 
   /**
-   * Runs `work` when it is its turn, with the number of threads that it is to have. A waiting
-   * caller that aborts leaves the queue; the place of a running one is freed when its work ends,
-   * not when its caller leaves.
+   * Runs `work` when it is its turn, with its share of the device. A waiting caller that aborts
+   * leaves the queue; the place of a running one is freed when its work ends, not when its caller
+   * leaves.
    */
   async run<T>(
-    work: (threads: number) => Promise<T>,
+    work: (share: TurnShare) => Promise<T>,
     { cores = 1, places = 1, signal }: TurnOptions = {},
   ): Promise<T> {
     signal?.throwIfAborted();
     const { slot, begun } = await this.#ask({ cores, places }, signal);
     try {
-      const threads = await untilAborted(begun, signal);
+      const share = await untilAborted(begun, signal);
       this.#begunAtMs.set(slot, performance.now());
-      return await work(threads);
+      return await work(share);
     } finally {
       this.#begunAtMs.delete(slot);
       this.#waiting.delete(slot);
@@ -129,10 +135,10 @@ export class ProcessTurns {
   /** Wakes callers of this thread whose turn has begun. */
   look(): void {
     for (const [slot, begin] of this.#waiting) {
-      const threads = this.#table.threadsOf(slot);
-      if (threads === 0) continue;
+      const share = this.#table.shareOf(slot);
+      if (share === undefined) continue;
       this.#waiting.delete(slot);
-      begin(threads);
+      begin(share);
     }
     this.#rest();
   }
@@ -140,9 +146,9 @@ export class ProcessTurns {
   async #ask(
     request: TurnRequest,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly slot: number; readonly begun: Promise<number> }> {
+  ): Promise<{ readonly slot: number; readonly begun: Promise<TurnShare> }> {
     for (;;) {
-      const { promise: begun, resolve } = Promise.withResolvers<number>();
+      const { promise: begun, resolve } = Promise.withResolvers<TurnShare>();
       const slot = await this.#change(() => {
         const asked = this.#table.ask(self, request);
         if (asked !== undefined) this.#waiting.set(asked, resolve);

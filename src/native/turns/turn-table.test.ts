@@ -13,7 +13,7 @@ describe("the table of turns", () => {
     const table = emptyTable();
     const first = table.ask(1, pair)!;
     assert.deepEqual(table.grant(), [{ slot: first, thread: 1 }]);
-    assert.equal(table.threadsOf(first), 2);
+    assert.deepEqual(table.shareOf(first), { threads: 2, callers: 1 });
     const [second, third] = [table.ask(2, pair)!, table.ask(3, pair)!];
     assert.deepEqual(table.grant(), []);
     table.leave(first);
@@ -21,15 +21,17 @@ describe("the table of turns", () => {
       { slot: second, thread: 2 },
       { slot: third, thread: 3 },
     ]);
-    assert.deepEqual([table.threadsOf(second), table.threadsOf(third)], [1, 1]);
+    assert.deepEqual(table.shareOf(second), { threads: 1, callers: 2 });
+    assert.equal(table.shareOf(third)?.threads, 1);
     const fourth = table.ask(4, pair)!;
     table.leave(second);
     assert.deepEqual(table.grant(), [{ slot: fourth, thread: 4 }]);
     table.leave(third);
     table.leave(fourth);
     const fifth = table.ask(5, pair)!;
+    assert.equal(table.shareOf(fifth), undefined);
     table.grant();
-    assert.equal(table.threadsOf(fifth), 2);
+    assert.equal(table.shareOf(fifth)?.threads, 2);
   });
 
   test("grants in the order of asking, also when slots are used again", () => {

@@ -6,6 +6,13 @@ export interface TurnRequest {
   readonly places: number;
 }
 
+/** What a run gets of its device. */
+export interface TurnShare {
+  readonly threads: number;
+  /** Runs and waiting callers when it began, itself included. */
+  readonly callers: number;
+}
+
 /** A turn that has begun. */
 export interface GrantedTurn {
   readonly slot: number;
@@ -16,8 +23,16 @@ export interface GrantedTurn {
 /** Words of 32 bits. */
 const Head = { owner: 0, nextTicket: 1, used: 2 } as const;
 const headWords = 4;
-const Slot = { state: 0, ticket: 1, thread: 2, threads: 3, cores: 4, places: 5 } as const;
-const slotWords = 6;
+const Slot = {
+  state: 0,
+  ticket: 1,
+  thread: 2,
+  threads: 3,
+  callers: 4,
+  cores: 5,
+  places: 6,
+} as const;
+const slotWords = 7;
 const State = { free: 0, waiting: 1, running: 2 } as const;
 
 /** Calls that wait or run at one moment; more wait until there is room to wait. */
@@ -60,7 +75,7 @@ export class TurnTable {
       if (this.#get(slot, Slot.state) !== State.free) continue;
       const at = headWords + slot * slotWords;
       const ticket = Atomics.add(words, Head.nextTicket, 1);
-      words.set([ticket, thread, 0, cores, places], at + Slot.ticket);
+      words.set([ticket, thread, 0, 0, cores, places], at + Slot.ticket);
       if (slot >= words[Head.used]!) Atomics.store(words, Head.used, slot + 1);
       Atomics.store(words, at + Slot.state, State.waiting);
       return slot;
@@ -86,17 +101,19 @@ export class TurnTable {
     for (;;) {
       const head = this.#head();
       if (head === undefined) return granted;
-      const threads = this.#shareOf(head);
-      if (threads === 0) return granted;
-      this.#set(head, Slot.threads, threads);
+      const share = this.#shareOf(head);
+      if (share === undefined) return granted;
+      this.#set(head, Slot.threads, share.threads);
+      this.#set(head, Slot.callers, share.callers);
       this.#set(head, Slot.state, State.running);
       granted.push({ slot: head, thread: this.#get(head, Slot.thread) });
     }
   }
 
-  /** Threads that a slot's run has; 0 while it waits. */
-  threadsOf(slot: number): number {
-    return this.#get(slot, Slot.state) === State.running ? this.#get(slot, Slot.threads) : 0;
+  /** The share of a slot's run; undefined while it waits. */
+  shareOf(slot: number): TurnShare | undefined {
+    if (this.#get(slot, Slot.state) !== State.running) return undefined;
+    return { threads: this.#get(slot, Slot.threads), callers: this.#get(slot, Slot.callers) };
   }
 
   /** The threads of JavaScript whose runs are in progress. */
@@ -117,8 +134,8 @@ export class TurnTable {
     return head;
   }
 
-  /** How many threads a waiting caller can have now; 0 for none yet. */
-  #shareOf(slot: number): number {
+  /** The share that a waiting caller can have now; undefined for none yet. */
+  #shareOf(slot: number): TurnShare | undefined {
     let [runs, callers, busy] = [0, 0, 0];
     for (const other of this.#slots()) {
       callers++;
@@ -128,7 +145,7 @@ export class TurnTable {
     }
     const [cores, places] = [this.#get(slot, Slot.cores), this.#get(slot, Slot.places)];
     const threads = threadsARun(cores, Math.min(callers, places));
-    return runs < places && busy + threads <= cores ? threads : 0;
+    return runs < places && busy + threads <= cores ? { threads, callers } : undefined;
   }
 
   #slots(): number[] {
