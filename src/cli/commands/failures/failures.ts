@@ -2,7 +2,7 @@ import { printable } from "../../../base/printable.ts";
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
 import type { FailureCount } from "../../../fleet/management/count-failures.ts";
 import { shortHashLength } from "../../../results/choose-recipe.ts";
-import { toCsv } from "../../../results/export/csv.ts";
+import { toCsv } from "../../../results/export/tables/csv.ts";
 import { adviseOn } from "../../../results/failure-advice.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import type { TakenArguments } from "../../options/results-options.ts";

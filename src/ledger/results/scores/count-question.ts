@@ -78,16 +78,22 @@ export class CountedScores {
     return this.#thresholds[classId] ?? this.#findThreshold(classId);
   }
 
+  /** The same as people write it, also where all that is recorded counts; +∞ counts none. */
+  scoreOf(classId: number): number {
+    const recorded = this.#recorded;
+    if (this.#classes?.has(classId) === false || !recorded.has(classId)) return Infinity;
+    return this.#scores.get(classId) ?? this.#minScore ?? recorded.countedFrom(classId);
+  }
+
   /** The name of a class, or its number where the model has no name for it. */
   nameOf(classId: number): string {
     return this.names[classId] ?? String(classId);
   }
 
   #findThreshold(classId: number): number {
-    const recorded = this.#recorded;
-    if (this.#classes?.has(classId) === false || !recorded.has(classId)) return Infinity;
-    const score = this.#scores.get(classId) ?? this.#minScore ?? recorded.countedFrom(classId);
-    const from = recorded.recordedFrom(classId);
+    const score = this.scoreOf(classId);
+    if (score === Infinity) return Infinity;
+    const from = this.#recorded.recordedFrom(classId);
     if (score < from) throw tooLow(this.nameOf(classId), { score, from });
     // Scores are float32, and so is what a network's are compared with.
     return score === from ? -Infinity : Math.fround(score);
