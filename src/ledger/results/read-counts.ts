@@ -1,5 +1,7 @@
 import type { Kysely } from "kysely";
+import type { Capture } from "../../vision/photo/capture/capture.ts";
 import type { Ledger } from "../ledger.ts";
+import { captureOf } from "../photos/capture-columns.ts";
 import { duplicateOf, isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { type EntriesOptions, entryPages } from "./entry-pages.ts";
@@ -19,6 +21,8 @@ export interface ReadCountsOptions extends EntriesOptions {
 export interface PhotoScores {
   readonly source: string;
   readonly recipeHash: string;
+  /** When, where and with what the photo was taken, as far as that is known. */
+  readonly capture: Capture;
   /** Photos of identical bytes share it. */
   readonly resultId: number;
   /** The first photo, of those selected, with the same bytes; undefined for that one itself. */
@@ -198,11 +202,12 @@ async function* packedPhotos(ledger: Ledger, options: EntriesOptions) {
       packed: await readPackedScores(db, ids),
     }));
     const regionCounts = new Map(results.map(({ id, region_count }) => [id, region_count]));
-    for (const { source, hash: recipeHash, result_id, duplicate_of } of entries) {
+    for (const { source, hash: recipeHash, result_id, duplicate_of, ...row } of entries) {
       if (options.countDuplicatesOnce && duplicate_of !== null) continue;
       yield {
         source,
         recipeHash,
+        capture: captureOf(row),
         resultId: result_id!,
         duplicateOf: duplicate_of ?? undefined,
         regionCount: regionCounts.get(result_id!) ?? undefined,

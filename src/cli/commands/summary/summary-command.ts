@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import {
   addQuestionOptions,
   addSelectionOptions,
@@ -13,6 +13,7 @@ const help = `
 Examples:
   $ orangery summary results.db
   $ orangery summary results.db --min-score 0.5
+  $ orangery summary results.db --by folder
   $ orangery summary results.db --class-confidence plant=0.4,weed=0.6 --under photos/north --json
 
 What counts is asked of what is recorded: nothing is inferred. The least score that can be asked for
@@ -29,6 +30,12 @@ export function createSummaryCommand(
     .description("Prints how many objects there are in the results, as a run does at its end.")
     .argument("[results]", resultsHelp);
   addQuestionOptions(addSelectionOptions(command))
+    .addOption(
+      new Option(
+        "--by <what>",
+        "totals by folder of all levels, by day or by camera, not photos",
+      ).choices(["folder", "day", "camera"]),
+    )
     .option("--json", "print one JSON line")
     .addHelpText("after", help);
   return command.action(async (results = defaultResults, options: SummaryArguments) => {

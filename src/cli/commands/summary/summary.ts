@@ -25,9 +25,11 @@ import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { type CountsTablePhoto, formatCountsTable } from "../photos/counts-table.ts";
 import { recipeFromCaller } from "../results/choose-results.ts";
+import { formatGroups, type Grouping, groupsToJson, readGroups } from "./groups.ts";
 
 export interface SummaryArguments extends SelectionArguments, QuestionArguments {
   readonly json?: boolean;
+  readonly by?: Grouping;
 }
 
 /** The photos that have a row. */
@@ -48,11 +50,17 @@ export async function summary(
     if (question !== undefined) await packScoresOnce(ledger, { location, signal });
     const asked = { ...selection, recipeHash: recipe.hash, question, signal };
     const totals = await readCountTotals(ledger, asked);
+    const { by } = options;
+    const groups = by && (await readGroups(ledger, by, asked));
     if (options.json) {
-      await output.writeJson(toJson(recipe, totals, question));
+      const json = toJson(recipe, totals, question);
+      await output.writeJson(groups ? { ...json, by, groups: groupsToJson(groups) } : json);
       return exitStatus.ok;
     }
-    if (totals.photos > 0) {
+    if (by !== undefined && groups !== undefined) {
+      const none = "All photos lie in one folder\n";
+      await output.write(`${groups.length === 0 ? none : formatGroups(groups, by)}\n`);
+    } else if (totals.photos > 0) {
       const maxDetections = mostDetections(recipe);
       const photos = await firstPhotos(ledger, { ...asked, maxDetections });
       const { photos: photoCount } = totals;
