@@ -1,6 +1,15 @@
 import type { Transaction } from "kysely";
+import type { Ledger } from "./ledger.ts";
 import type { Recipe } from "./recipe.ts";
 import type { LedgerTables } from "./schema/tables.ts";
+
+/** Lists the recipes of a results database, the oldest first. */
+export async function listRecipes(ledger: Ledger): Promise<readonly Recipe[]> {
+  const rows = await ledger.read((db) =>
+    db.selectFrom("recipe").select(["hash", "name", "recipe as json"]).orderBy("id").execute(),
+  );
+  return rows.map(({ hash, name, json }) => ({ hash, json, ...(name !== null && { name }) }));
+}
 
 /** Returns the id of a recipe, and saves the recipe where it is new, or its name where that is. */
 export async function saveRecipe(

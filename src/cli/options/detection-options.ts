@@ -1,6 +1,7 @@
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { isOrangeryError } from "../../errors.ts";
 import { parseDevice } from "../../models/devices/device.ts";
+import type { WantedPrecision } from "../../pipeline/precision/settle-precision.ts";
 import {
   collectClasses,
   collectClassScores,
@@ -69,6 +70,22 @@ export function addDeviceOptions(command: Command): Command {
       "auto",
     )
     .option("--require-device", "fail if the device cannot be used, instead of falling back");
+}
+
+/** What networks compute in, as commander parses it. */
+export interface PrecisionArguments {
+  readonly precision?: WantedPrecision;
+}
+
+/** Adds the option of what networks compute in. */
+export function addPrecisionOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--precision <precision>",
+      "float32, int8, or auto: int8 on the CPU where it counts as float32 does and is faster, " +
+        "tried on some of the photos; results that exist decide (default: float32)",
+    ).choices(["float32", "int8", "auto"]),
+  );
 }
 
 function parseDeviceName(text: string): string {

@@ -32,7 +32,7 @@ const decisive = [
   ...["detect", "segment", "regions", "model", "confidence", "iou", "maxDetections", "imageSize"],
   ...["classes", "classConfidence", "recordFrom", "segmentClasses", "segmentClassConfidence"],
   ...["segmentConfidence", "segmentImageSize", "slice", "overlap", "merge", "metric"],
-  ...["mergeThreshold", "fullImage", "bands", "valueRange", "decode", "recipeName"],
+  ...["mergeThreshold", "fullImage", "bands", "valueRange", "decode", "precision", "recipeName"],
 ];
 
 /** Reads what is to be counted, from a recipe's file or from the other options. */

@@ -28,7 +28,7 @@ export interface Calibrations {
 /** How int8 is calibrated and checked. */
 export interface TrialOptions
   extends Pick<PhotoPipelineOptions, "regions" | "maxPixels" | "pixelsInMemory"> {
-  readonly count: Pick<CountOptions, "detect" | "segment" | "slicing" | "samples">;
+  readonly count: Pick<CountOptions, "detect" | "segment" | "slicing" | "samples" | "decode">;
   /** Names of photos, from which some are chosen; the same of the same names. */
   readonly photos: readonly string[];
   /** Reads a photo by its name. */
@@ -152,9 +152,10 @@ class Int8Trial {
         return { model: stack.use(await cache.acquire(name, { signal })).model, options };
       };
       const detect = (await model("detect"))!;
-      const { slicing, samples } = count;
+      const { slicing, samples, decode } = count;
       const segment = await model("segment");
-      const what = { detect, segment, regions, slicing, samples, maxPixels, pixelsInMemory };
+      const how = { slicing, samples, decode, maxPixels, pixelsInMemory };
+      const what = { detect, segment, regions, ...how };
       return new PhotoPipeline(what);
     };
     const float32 = await pipelineOf("float32", {});

@@ -1,5 +1,6 @@
 import { basename, extname } from "node:path";
 import { checkOptions, type Expectation } from "../../base/check-options.ts";
+import type { Calibration } from "../../graph/quantize/calibration.ts";
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
 import { identifyModelFile } from "../../models/files/model-file.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
@@ -16,7 +17,9 @@ export interface JobModel {
   /** Path, or the name of a sample model. */
   readonly file: string;
   /** What decides the result becomes part of the recipe. */
-  readonly options?: RecipePredictOptions;
+  readonly options?: RecipePredictOptions | undefined;
+  /** Its network is run in int8, with these ranges. Default: as it is. */
+  readonly calibration?: Calibration | undefined;
 }
 
 /** The options of a prediction that decide its result. */
@@ -129,8 +132,8 @@ export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe 
   const contents = {
     job: "count",
     version: countVersion,
-    detect: { sha256: sha256.detect, ...detect.options },
-    segment: segment && { sha256: sha256.segment, ...segment.options },
+    detect: decisiveOf(detect, sha256.detect),
+    segment: segment && decisiveOf(segment, sha256.segment),
     regions: sha256.regions,
     recordFrom,
     slicing: slicing && new Slicing(slicing).decisive,
@@ -139,6 +142,10 @@ export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe 
     decode: decode === "fast" ? decode : undefined,
   };
   return { recipe: { ...createRecipe(contents), name }, sha256 };
+}
+
+function decisiveOf({ options, calibration }: JobModel, sha256: string | undefined) {
+  return { sha256, ...options, calibration: calibration && { ...calibration } };
 }
 
 function scoreUpTo(most: number): Expectation {
@@ -159,7 +166,8 @@ function leastCounted({ confidence = 0.25, classConfidence = [] }: RecipePredict
 /** As in `plants-in-beds`. */
 function defaultName({ detect, segment, regions }: CountOptions): string {
   const [what, where] = [detect, segment ?? regions].map((model) => model && plainName(model.file));
-  return [what, where].filter(Boolean).join("-in-").slice(0, 64);
+  const precision = detect.calibration === undefined ? "" : "-int8";
+  return `${[what, where].filter(Boolean).join("-in-").slice(0, 59)}${precision}`;
 }
 
 function plainName(file: string): string {

@@ -8,6 +8,7 @@ import {
   wholeNumberFrom,
 } from "../../base/check-options.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { Calibration } from "../../graph/quantize/calibration.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { DecodeMode } from "../../vision/photo/reduced-picture.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
@@ -37,8 +38,8 @@ export interface ReadRecipe extends CountRecipe {
 export function writeRecipe(count: CountOptions, { recipe, sha256 }: CountRecipe): RecipeDocument {
   const { recordFrom, slicing, samples, decode } = count;
   const model = (role: ModelRole) => {
-    const { file, options } = count[role] ?? {};
-    return file && { file, sha256: sha256[role], ...options };
+    const { file, options, calibration } = count[role] ?? {};
+    return file && { file, sha256: sha256[role], ...options, calibration };
   };
   return JSON.parse(
     JSON.stringify({
@@ -164,6 +165,12 @@ const parts = {
     classConfidence: scoresById,
     classAgnostic: trueOrFalse,
     imageSize: pixels,
+    calibration: object(),
+  },
+  calibration: {
+    method: oneOf("extremes", "percentile"),
+    network: text("the hash of a network's values"),
+    ranges: text("the ranges of a network's values"),
   },
   regions: { file: path, sha256: hexHash },
   slicing: {
@@ -208,8 +215,18 @@ function read(document: unknown): ReadRecipe {
 }
 
 function takeModel(value: unknown): { readonly model: JobModel; readonly sha256: string } {
-  const { file, sha256, ...options } = take("model", value, ["file", "sha256"]);
-  return { model: { file: file as string, options }, sha256: sha256 as string };
+  const { file, sha256, calibration, ...options } = take("model", value, ["file", "sha256"]);
+  const model = {
+    file: file as string,
+    options,
+    calibration: calibration === undefined ? undefined : takeCalibration(calibration),
+  };
+  return { model, sha256: sha256 as string };
+}
+
+function takeCalibration(value: unknown): Calibration {
+  const needed = Object.keys(parts.calibration);
+  return take("calibration", value, needed) as unknown as Calibration;
 }
 
 function takeRegions(value: unknown): { readonly file: string; readonly sha256: string } {

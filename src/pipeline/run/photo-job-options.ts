@@ -4,6 +4,8 @@ import type { PhotoPipelineOptions } from "../count/photo-pipeline.ts";
 import type { SliceProgress } from "../count/slice-run.ts";
 import type { PhotoFilterOptions } from "../photos/photo-filter.ts";
 import type { WatchEvents, WatchOptions } from "../photos/watch/watch-options.ts";
+import type { TrialProgress } from "../precision/int8-trial.ts";
+import type { WantedPrecision } from "../precision/settle-precision.ts";
 import type { CountOptions } from "../recipe/count-recipe.ts";
 import type { PhotoEvent, PhotoMove } from "./photo-run.ts";
 
@@ -30,6 +32,15 @@ export interface PhotoJobOptions
    * and counts on photos as they arrive, until it is stopped. Default: it ends.
    */
   readonly watch?: WatchOptions | undefined;
+  /**
+   * What the networks compute in. For `int8` and `auto` they are calibrated on some of the photos
+   * and checked on others, unless results exist: those decide. Default `float32`.
+   */
+  readonly precision?: WantedPrecision | undefined;
+  /** Called before each photo on which int8 is tried. */
+  readonly onTrial?: ((progress: TrialProgress) => void) | undefined;
+  /** Stops {@link PhotoJob.open}. */
+  readonly signal?: AbortSignal | undefined;
   readonly logger?: Logger | undefined;
 }
 

@@ -1,9 +1,17 @@
+import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { OrangeryError } from "../../errors.ts";
+import { openLedger } from "../../ledger/open-ledger.ts";
+import type { Recipe } from "../../ledger/recipe.ts";
+import { listRecipes } from "../../ledger/recipe-rows.ts";
 import { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { WorklistView } from "../../ledger/worklist/worklist-view.ts";
 import { silentLogger } from "../../logger.ts";
-import { ModelCache, type ModelLease } from "../../models/cache/model-cache.ts";
+import {
+  ModelCache,
+  type ModelLease,
+  type QuantizedModel,
+} from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
 import { inBatches } from "../photos/in-batches.ts";
@@ -14,7 +22,16 @@ import { PhotoReader } from "../photos/photo-reader.ts";
 import type { ListedPhoto } from "../photos/remote/remote-photo-reader.ts";
 import { PhotoWatch } from "../photos/watch/photo-watch.ts";
 import { checkWatch } from "../photos/watch/watch-options.ts";
-import { type CountRecipe, countRecipe, type ModelRole } from "../recipe/count-recipe.ts";
+import { type SettledOnPhotos, settleOnPhotos } from "../precision/settle-on-photos.ts";
+import type { SettledPrecision } from "../precision/settle-precision.ts";
+import {
+  type CountRecipe,
+  countRecipe,
+  type JobModel,
+  type MadeRecipe,
+  type ModelRole,
+  recipeOf,
+} from "../recipe/count-recipe.ts";
 import type { OwnRegions } from "../regions/own-regions.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 import { ArrivingPhotos } from "./arriving-photos.ts";
@@ -25,8 +42,11 @@ import { type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 /** As many photos as are looked up by name; after more, the pictures of all are looked for. */
 const mostUndrawn = 500;
 
-/** Decoded photos kept ready: with a GPU decoding is the slower part. */
-const lookahead = { cpu: 1, gpu: 3 };
+/**
+ * Decoded photos kept ready: with a GPU decoding is the slower part, and a CPU takes two photos at a
+ * time where that pays.
+ */
+const lookahead = { cpu: 2, gpu: 3 };
 
 /**
  * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run};
@@ -36,6 +56,8 @@ const lookahead = { cpu: 1, gpu: 3 };
 export class PhotoJob implements AsyncDisposable {
   /** The models; events report every load and fallback. */
   readonly cache: ModelCache;
+  /** What the networks compute in, and why. */
+  readonly precision: Pick<SettledPrecision, "precision" | "reason" | "proof">;
   readonly #options: PhotoJobOptions;
   readonly #photos: PhotoReader;
   readonly #filter: PhotoFilter;
@@ -55,6 +77,7 @@ export class PhotoJob implements AsyncDisposable {
     this.#pictures = parts.pictures;
     this.#sha256 = parts.sha256;
     this.#regions = parts.regions;
+    this.precision = parts.precision;
     const { watch, paths: names } = options;
     if (watch === undefined) return;
     const find = this.#find;
@@ -69,7 +92,7 @@ export class PhotoJob implements AsyncDisposable {
    *   `NO_SPACE`
    */
   static async open(options: PhotoJobOptions): Promise<PhotoJob> {
-    const { detect, segment, annotateFolder, logger = silentLogger } = options;
+    const { annotateFolder, logger = silentLogger } = options;
     await using stack = new AsyncDisposableStack();
     const { allowPrivateAddresses } = options;
     const photos = stack.use(new PhotoReader({ allowPrivateAddresses, remembersNames: true }));
@@ -77,7 +100,10 @@ export class PhotoJob implements AsyncDisposable {
     const { watch } = options;
     if (watch !== undefined) checkWatch({ ...options, watch });
     const paths = await photos.check(options.paths);
-    const { recipe, sha256, regions } = await countRecipe(options);
+    const made = await countRecipe(options);
+    const precision = await settle(options, { made, filter });
+    const { count, list } = precision;
+    const { recipe, sha256 } = recipeOf(count, made.sha256);
     const pictures =
       annotateFolder === undefined ? undefined : new AnnotatedPictures(annotateFolder);
     await pictures?.prepare();
@@ -85,15 +111,19 @@ export class PhotoJob implements AsyncDisposable {
     const worklist = stack.use(await Worklist.open(options.resultsFile, recipe, { logger }));
     const cache = stack.use(
       new ModelCache({
-        models: { detect: detect.file, ...(segment && { segment: segment.file }) },
+        models: {
+          detect: cachedModel(count.detect),
+          ...(count.segment && { segment: cachedModel(count.segment) }),
+        },
         device: options.device,
         requireDevice: options.requireDevice,
         logger,
       }),
     );
     stack.move();
-    const parts = { photos, filter, worklist, pictures, cache, sha256, regions };
-    return new PhotoJob(options, parts);
+    const { regions } = made;
+    const parts = { photos, filter, worklist, pictures, cache, sha256, regions, precision };
+    return new PhotoJob({ ...options, ...count, list }, parts);
   }
 
   /** Absolute path of the results file. */
@@ -286,4 +316,31 @@ interface JobParts {
   readonly cache: ModelCache;
   readonly sha256: CountRecipe["sha256"];
   readonly regions: OwnRegions | undefined;
+  readonly precision: PhotoJob["precision"];
+}
+
+/** Settles the precision, by the results that exist or on the job's own photos. */
+async function settle(
+  options: PhotoJobOptions,
+  { made, filter }: { readonly made: MadeRecipe; readonly filter: PhotoFilter },
+): Promise<SettledOnPhotos> {
+  const { precision = "float32", resultsFile, onTrial: onProgress, annotateFolder } = options;
+  const { paths, list, device, maxPixels, allowPrivateAddresses, logger, signal } = options;
+  const skipFolders = annotateFolder === undefined ? undefined : [annotateFolder];
+  const find = { filter, skipFolders, skipFiles: [resultsFile] };
+  const known = precision === "float32" ? [] : await knownRecipes(resultsFile);
+  const { regions } = made;
+  const photos = { paths, list, find, maxPixels, allowPrivateAddresses };
+  const how = { precision, made, regions, known, device };
+  return await settleOnPhotos({ ...photos, ...how, onProgress, logger, signal });
+}
+
+async function knownRecipes(resultsFile: string): Promise<readonly Recipe[]> {
+  if (!existsSync(resultsFile)) return [];
+  await using ledger = await openLedger(resultsFile);
+  return await listRecipes(ledger);
+}
+
+function cachedModel({ file, calibration }: JobModel): string | QuantizedModel {
+  return calibration === undefined ? file : { file, calibration };
 }

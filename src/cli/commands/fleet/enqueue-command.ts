@@ -5,6 +5,7 @@ import {
   type CountArguments,
   readCountOptions,
 } from "../../options/count-options.ts";
+import { addPrecisionOption } from "../../options/detection-options.ts";
 import { requireOption } from "../../options/option-values.ts";
 import { addPhotoArguments, requirePhotos } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
@@ -46,7 +47,7 @@ export function createEnqueueCommand(
     command,
     "where the workers record, a file or postgres://… (default: where the queue says, results.db)",
   );
-  addCountOptions(command)
+  addPrecisionOption(addCountOptions(command))
     .option("--retry", "add failed photos again")
     .option("--json", "print the counts as JSON")
     .option("--quiet", "print no progress")

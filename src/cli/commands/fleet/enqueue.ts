@@ -3,16 +3,20 @@ import { formatCount, formatPlural } from "../../../base/quantities.ts";
 import { type EnqueueCounts, enqueuePhotos } from "../../../fleet/count/enqueue-photos.ts";
 import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
+import { listRecipes } from "../../../ledger/recipe-rows.ts";
 import { ResultStore } from "../../../ledger/results/result-store.ts";
 import { LeftOut } from "../../../pipeline/photos/left-out.ts";
 import { PhotoFilter } from "../../../pipeline/photos/photo-filter.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
+import { settleOnPhotos } from "../../../pipeline/precision/settle-on-photos.ts";
 import {
   type CountOptions,
   type CountRecipe,
   countRecipe,
+  recipeOf,
 } from "../../../pipeline/recipe/count-recipe.ts";
 import { photoFromCaller } from "../../options/caller-paths.ts";
+import type { PrecisionArguments } from "../../options/detection-options.ts";
 import { openPhotoList } from "../../options/photo-list-argument.ts";
 import type { PhotoArguments } from "../../options/photo-options.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
@@ -20,6 +24,7 @@ import { defaultResults, resultsFromCaller } from "../../options/results-options
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { formatLeftOut } from "../../output/left-out-lines.ts";
+import { notePrecision, noteTrial } from "../../output/precision-notes.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import {
@@ -28,7 +33,7 @@ import {
   noteUnreadableFolders,
 } from "../../output/trouble-notes.ts";
 
-export interface EnqueueArguments extends QueueArguments, PhotoArguments {
+export interface EnqueueArguments extends QueueArguments, PhotoArguments, PrecisionArguments {
   readonly count: CountOptions;
   /** Of a recipe's file, so that no model needs to be here. Default: made of the models' files. */
   readonly given?: CountRecipe | undefined;
@@ -44,12 +49,11 @@ export async function enqueue(
   photos: readonly string[],
   options: EnqueueArguments,
 ): Promise<number> {
-  const { count, retry, json, quiet } = options;
+  const { count, precision = "float32", retry, json, quiet } = options;
   // V8 would give short-lived objects 100 MB for nothing: Redis is what takes time.
   setFlagsFromString("--semi-space-growth-factor=1");
   using progress = new ProgressDisplay({ quiet });
-  const made = options.given ? { ...options.given, count } : await countRecipe(count);
-  const { recipe } = made;
+  const asked = options.given ? { ...options.given, count } : await countRecipe(count);
   await using queues = await FleetQueues.open({
     connection: options.redis,
     queue: options.queue,
@@ -58,8 +62,6 @@ export async function enqueue(
   const claimed = await queues.base.within(queues.catalogue.results());
   const results = options.results ?? claimed?.location ?? defaultResults;
   await using ledger = await openLedger(resultsFromCaller(results));
-  const store = await ResultStore.open(ledger, recipe);
-  const queue = await queues.add({ count: made.count, recipe: made, ledger });
   using reader = new PhotoReader();
   const filter = new PhotoFilter(options);
   const leftOut = new LeftOut();
@@ -67,7 +69,24 @@ export async function enqueue(
   const empty: string[] = [];
   return await interruptible(
     async ({ stop: signal }) => {
-      const list = (await openPhotoList(options.fromFile, signal)) ?? [];
+      const paths = photos.map(photoFromCaller);
+      const settled = await settleOnPhotos({
+        precision,
+        made: asked,
+        regions: asked.regions,
+        known: await listRecipes(ledger),
+        device: "cpu",
+        paths,
+        list: (await openPhotoList(options.fromFile, signal)) ?? [],
+        find: { filter, signal },
+        onProgress: noteTrial(progress),
+        signal,
+      });
+      notePrecision(progress, settled);
+      const made = recipeOf(settled.count, asked.sha256);
+      const { recipe } = made;
+      const store = await ResultStore.open(ledger, recipe);
+      const queue = await queues.add({ count: settled.count, recipe: made, ledger });
       const listOptions = {
         filter,
         leftOut,
@@ -76,8 +95,8 @@ export async function enqueue(
         onEmpty: noteEmptyFolders(progress, empty),
       };
       const listAll = async function* () {
-        yield* reader.list(photos.map(photoFromCaller), listOptions);
-        yield* reader.listEach(list, listOptions);
+        yield* reader.list(paths, listOptions);
+        yield* reader.listEach(settled.list ?? [], listOptions);
       };
       const counts = await enqueuePhotos({
         queue,

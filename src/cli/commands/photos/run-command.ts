@@ -4,7 +4,7 @@ import {
   addModelOptions,
   type CountArguments,
 } from "../../options/count-options.ts";
-import { addDeviceOptions } from "../../options/detection-options.ts";
+import { addDeviceOptions, addPrecisionOption } from "../../options/detection-options.ts";
 import {
   addAnnotateOption,
   addLocationOption,
@@ -31,6 +31,7 @@ Examples:
   $ orangery run photos/ --detect plants.onnx --segment beds.onnx --annotate annotated/
   $ orangery run photos/ --detect plants.onnx --segment beds.onnx --slice 640
   $ orangery run photos/ --recipe plants.json
+  $ orangery run photos/ --detect plants.pt --precision auto
   $ orangery run photos/ --detect plants.onnx --exclude '*.cr2' --exclude old
   $ find photos/ -newer last-week -name '*.jpg' | orangery run --from-file - --detect plants.onnx
   $ orangery run arriving/ --detect plants.onnx --watch
@@ -60,7 +61,7 @@ export function createRunCommand(
     "the results file, made if it is missing",
     defaultResults,
   );
-  addDeviceOptions(addCountOptions(addAnnotateOption(command)));
+  addDeviceOptions(addPrecisionOption(addCountOptions(addAnnotateOption(command))));
   addLocationOption(addWatchOptions(addPrivateAddressesOption(addMaxPixelsOption(command))))
     .option("--retry", "try failed photos again")
     .option(

@@ -5,11 +5,12 @@ import { PhotoJob } from "../../../pipeline/run/photo-job.ts";
 import type { PhotoJobOptions } from "../../../pipeline/run/photo-job-options.ts";
 import { pictureExtensions } from "../../../vision/photo/decode-picture.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
-import type { DeviceArguments } from "../../options/detection-options.ts";
+import type { DeviceArguments, PrecisionArguments } from "../../options/detection-options.ts";
 import { openPhotoList } from "../../options/photo-list-argument.ts";
 import type { PhotoArguments } from "../../options/photo-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { type Interrupts, interruptible } from "../../output/interrupts.ts";
+import { notePrecision, noteTrial } from "../../output/precision-notes.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import { noteSlices } from "../../output/slice-notes.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -18,7 +19,7 @@ import { warningLog } from "../../output/warning-log.ts";
 import { printJsonPhotos, printJsonSummary } from "./run-json.ts";
 import { printSummary } from "./run-summary.ts";
 
-export interface RunArguments extends DeviceArguments, PhotoArguments {
+export interface RunArguments extends DeviceArguments, PhotoArguments, PrecisionArguments {
   readonly count: CountOptions;
   readonly out: string;
   readonly annotate?: string;
@@ -52,7 +53,14 @@ export async function run(
     async (interrupts) => {
       const logger = warningLog((line) => progress.note(line));
       const list = await openPhotoList(options.fromFile, interrupts.stop);
-      await using job = await PhotoJob.open({ ...toJobOptions(paths, options), list, logger });
+      await using job = await PhotoJob.open({
+        ...toJobOptions(paths, options),
+        list,
+        logger,
+        onTrial: noteTrial(progress),
+        signal: interrupts.stop,
+      });
+      notePrecision(progress, job.precision);
       return await runJob(job, output, { options, progress, interrupts });
     },
     { onInterrupt },
@@ -220,5 +228,6 @@ function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJob
     location: options.location,
     retry: options.retry,
     watch: options.watch,
+    precision: options.precision,
   };
 }

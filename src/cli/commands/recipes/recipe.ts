@@ -48,6 +48,9 @@ export async function makeRecipe(
   await output.write(`${name} ${hash.slice(0, shortHashLength)} is in ${displayPath(file)}\n`);
 }
 
+/** The ranges of a calibration are thousands of characters. */
+const longest = 100;
+
 /** Runs `orangery recipe show`. */
 export async function showRecipe(
   output: StandardOutput,
@@ -56,7 +59,9 @@ export async function showRecipe(
 ): Promise<void> {
   const { name, hash, document } = await find(wanted, place);
   if (json) return await output.write(toText(document));
-  const rows = flatten(document).filter(([key]) => key !== "name");
+  const rows = flatten(document)
+    .filter(([key]) => key !== "name")
+    .map(([key, value]) => [key, value.length > longest ? `${value.slice(0, longest)}…` : value]);
   const all = [["name", name], ["hash", hash], ...rows];
   await output.write(formatTable([{ title: "Recipe" }, { title: "" }], all));
 }

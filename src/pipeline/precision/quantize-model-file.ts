@@ -1,0 +1,135 @@
+import { open, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { guardWriting } from "../../base/files/disk-full.ts";
+import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
+import { findTarget, type TargetFile } from "../../base/files/target-file.ts";
+import { writeWhole } from "../../base/files/whole-file.ts";
+import { OrangeryError } from "../../errors.ts";
+import { buildNetwork } from "../../models/files/built-network.ts";
+import { identifyModelFile, requireUnchanged } from "../../models/files/model-file.ts";
+import { precisionKey, proofKey } from "../../models/yolo/network-signature.ts";
+import type { SlicingOptions } from "../count/slicing.ts";
+import type { FindPhotosOptions } from "../photos/photo-files.ts";
+import { PhotoReader, type PhotoReaderOptions } from "../photos/photo-reader.ts";
+import type { CountOptions, RecipePredictOptions } from "../recipe/count-recipe.ts";
+import { type TrialOptions, tryInt8 } from "./int8-trial.ts";
+import { firstNames } from "./photo-sample.ts";
+import { type PrecisionLimits, type PrecisionProof, whyRefused } from "./precision-proof.ts";
+
+export interface QuantizeModelOptions
+  extends Pick<
+      TrialOptions,
+      "samples" | "checks" | "maxPixels" | "pixelsInMemory" | "onProgress" | "logger" | "signal"
+    >,
+    PrecisionLimits,
+    Pick<PhotoReaderOptions, "allowPrivateAddresses"> {
+  /** Photos, folders and places; 20 photos or more, like those that are to be counted. */
+  readonly photos: readonly string[];
+  /** More of them, one by one. */
+  readonly list?: AsyncIterable<string> | Iterable<string> | undefined;
+  /** Which files of folders are photos. */
+  readonly find?: FindPhotosOptions | undefined;
+  /** How the model is asked. */
+  readonly predict?: RecipePredictOptions | undefined;
+  /** Photos are counted in slices. Default: whole. */
+  readonly slicing?: SlicingOptions | undefined;
+  /** Which samples of a photo are its colours. */
+  readonly colours?: CountOptions["samples"];
+  /** Write the file also where int8 does not count as float32 does. Default false. */
+  readonly force?: boolean | undefined;
+}
+
+/** The file that was written. */
+export interface QuantizedModelFile {
+  readonly path: string;
+  readonly bytes: number;
+  /** Of the input; a text is an extent that is free. */
+  readonly inputShape: readonly (number | string)[];
+  readonly proof: PrecisionProof;
+  /** Why it would not have been written but for `force`. */
+  readonly refused: string | undefined;
+}
+
+/**
+ * Writes a float32 model as an ONNX model that computes in int8, calibrated on some of the photos
+ * and checked on others: where it does not count as the float32 model does, nothing is written. The
+ * file has the metadata that Ultralytics writes, and the proof. It appears whole or not at all.
+ *
+ * @throws `PRECISION_REFUSED` with the proof as its details, `MODEL_NOT_FOUND`,
+ *   `MODEL_NOT_QUANTIZABLE`, `INVALID_ARGUMENT` for too few photos or a place that is no ONNX model
+ *   to replace, `NOT_WRITABLE`, `NO_SPACE`, and what `readYoloCheckpoint` throws
+ */
+export async function quantizeModelFile(
+  modelFile: string,
+  onnxFile: string,
+  options: QuantizeModelOptions,
+): Promise<QuantizedModelFile> {
+  const { photos, list, find, predict, slicing, colours, force = false, signal } = options;
+  const { allowPrivateAddresses } = options;
+  const file = await identifyModelFile(modelFile);
+  const target = await findTarget(onnxFile);
+  await refuseOtherFiles(file.path, target);
+  using reader = new PhotoReader({ allowPrivateAddresses, remembersNames: true });
+  const listAll = async function* () {
+    yield* reader.list(photos, { ...find, signal });
+    if (list !== undefined) yield* reader.listEach(list, { ...find, signal });
+  };
+  const { calibrations, proof } = await tryInt8({
+    ...options,
+    count: { detect: { file: file.path, options: predict }, slicing, samples: colours },
+    photos: await firstNames(listAll()),
+    read: async (name) => (await reader.read(name, { signal })).bytes,
+  });
+  const refused = whyRefused(proof, options);
+  if (refused !== undefined && !force) throw refusedBy(proof, refused);
+  const { bytes, inputShape } = await buildNetwork(file, {
+    imageSize: "dynamic",
+    batch: "dynamic",
+    change: {
+      kind: "quantized",
+      calibration: calibrations.detect,
+      input: "floats",
+      metadata: { [precisionKey]: "int8", [proofKey]: JSON.stringify(withoutPlaces(proof)) },
+    },
+    signal,
+  });
+  await requireUnchanged(file);
+  signal?.throwIfAborted();
+  await guardWriting(target.path, () => writeWhole(target.path, bytes));
+  return { path: onnxFile, bytes: bytes.length, inputShape, proof, refused };
+}
+
+/** Leaves out the folders of photos: a model file is given to others. */
+function withoutPlaces(proof: PrecisionProof): PrecisionProof {
+  return { ...proof, worst: { ...proof.worst, photo: basename(proof.worst.photo) } };
+}
+
+/** Refuses to write over anything but an ONNX model: a photo, a checkpoint, the model itself. */
+async function refuseOtherFiles(modelPath: string, { path, stats }: TargetFile): Promise<void> {
+  if (stats === undefined || stats.size === 0) return;
+  const { dev, ino } = await stat(modelPath);
+  if (stats.dev === dev && stats.ino === ino) throw notAPlace(path, "the model itself");
+  await using file = await open(path);
+  const start = await readFileStart(file);
+  if (!beginsAsOnnx(start)) throw notAPlace(path, describeFile(start, stats.size));
+}
+
+function notAPlace(path: string, came: string): OrangeryError {
+  return new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a new file to write, or an ONNX model to replace, but \`${path}\` is ${came}. ` +
+      "Name another file.",
+    { details: { path } },
+  );
+}
+
+function refusedBy(proof: PrecisionProof, refused: string): OrangeryError {
+  const { objects, checkedOn } = proof;
+  return new OrangeryError(
+    "PRECISION_REFUSED",
+    `Expected int8 to count as float32 does on ${checkedOn} photos, got ${objects.int8} objects ` +
+      `against ${objects.float32}: ${refused}. Stay with float32, or calibrate on more photos that ` +
+      "are like those to be counted.",
+    { details: { ...proof } },
+  );
+}
