@@ -9,6 +9,9 @@ export type ExportFormat =
   | "cvat"
   | "label-studio"
   | "geojson"
+  | "places"
+  | "megadetector"
+  | "camtrap-dp"
   | "crops";
 
 /** Options that not every format has. */
@@ -22,6 +25,10 @@ export type FormatOption =
   | "imagePrefix"
   | "margin"
   | "hardest"
+  | "sites"
+  | "timeZone"
+  | "taxon"
+  | "package"
   | "scale";
 
 interface Format {
@@ -52,11 +59,18 @@ export const exportFormats: { readonly [format in ExportFormat]: Format } = {
     options: ["imagePrefix", "hardest"],
   },
   geojson: { suffix: ".geojson", kind: "text", options: ["scale"] },
+  places: { suffix: ".places.geojson", kind: "text", options: ["scale"] },
+  megadetector: { suffix: ".megadetector.json", kind: "text", options: [] },
+  "camtrap-dp": {
+    suffix: "-camtrap-dp",
+    kind: "folder",
+    options: ["sites", "timeZone", "taxon", "package"],
+  },
   crops: { suffix: "-crops", kind: "folder", options: ["margin", "hardest"] },
 };
 
 /** The formats that are folders. */
-export type FolderFormat = "yolo" | "crops";
+export type FolderFormat = "yolo" | "camtrap-dp" | "crops";
 
 export function isFolderFormat(format: ExportFormat): format is FolderFormat {
   return exportFormats[format].kind === "folder";

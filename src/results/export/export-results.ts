@@ -5,12 +5,16 @@ import { join } from "node:path";
 import { guardWriting } from "../../base/files/disk-full.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
+import type { FailedPhoto } from "../../ledger/results/failed-photos.ts";
 import {
   type ReadResultsOptions,
   readFailures,
   readResults,
 } from "../../ledger/results/stored-results.ts";
 import type { ScaledResult, ScaleOf } from "../scale/photo-scale.ts";
+import { type CamtrapOptions, writeCamtrapDp } from "./camera-traps/camtrap-dp.ts";
+import { toMegaDetector } from "./camera-traps/megadetector.ts";
+import { toPlaces } from "./camera-traps/places.ts";
 import { type ExportFormat, exportFormats, type FolderFormat } from "./export-formats.ts";
 import { chooseHardest } from "./hardest.ts";
 import { type SpooledText, toCoco } from "./labels/coco.ts";
@@ -21,7 +25,7 @@ import { toGeoJson } from "./labels/geojson.ts";
 import { toLabelStudio } from "./labels/label-studio.ts";
 import { writeYolo } from "./labels/yolo.ts";
 import { OutputFile, type OutputSink } from "./output-file.ts";
-import { nameRelativeTo } from "./relative-names.ts";
+import { nameFolder, nameRelativeTo } from "./relative-names.ts";
 import { toCsv } from "./tables/csv.ts";
 import { writeParquet } from "./tables/parquet.ts";
 import { type ResultTable, type TableName, tableOf } from "./tables/result-tables.ts";
@@ -48,11 +52,15 @@ export interface ExportResultsOptions extends PhotoSelection, Pick<ReadResultsOp
   readonly margin?: number | undefined;
   /** Of labels: as many photos as this, with the most objects of doubtful score. Default: all. */
   readonly hardest?: number | undefined;
+  /** Of Camtrap DP: what photos do not say. */
+  readonly camtrap?: CamtrapOptions | undefined;
   /** Where scales come from. Default: none is known. */
   readonly scaleOf?: ScaleOf | undefined;
   /** A folder or URL that photos are named relative to. Default: their whole sources. */
   readonly relativeTo?: string | undefined;
   readonly recipeHash: string;
+  /** The recipe's name. Default: the beginning of its hash. */
+  readonly recipeName?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called for each photo. */
   readonly onPhoto?: (() => void) | undefined;
@@ -72,6 +80,12 @@ export async function exportResults(
   const { format, relativeTo } = options;
   const written = { ...options, folder: path, keepsFolders: relativeTo !== undefined };
   if (format === "yolo") return await writeYolo(results(ledger, options), written);
+  if (format === "camtrap-dp") {
+    const { recipeHash, camtrap } = options;
+    const nameOfFolder = (place: string) => nameFolder(place, relativeTo);
+    const described = { ...camtrap, folder: path, recipeHash, nameOfFolder };
+    return await writeCamtrapDp(results(ledger, options), described);
+  }
   if (format === "crops") return await writeCrops(results(ledger, options), written);
   await using file = await OutputFile.create(path);
   await writeResults(ledger, file, { ...options, format });
@@ -104,6 +118,13 @@ export async function writeResults(
       return await withSpool(async (images) => {
         await pipe(toCvat(results(ledger, options), images), sink);
       });
+    case "places":
+      return await pipe(toPlaces(results(ledger, options)), sink);
+    case "megadetector": {
+      const detector = options.recipeName ?? recipeHash.slice(0, 8);
+      const failures = failedPhotos(ledger, options);
+      return await pipe(toMegaDetector(results(ledger, options), { detector, failures }), sink);
+    }
     case "geojson":
       return await pipe(toGeoJson(results(ledger, options), { recipeHash }), sink);
     case "coco":
@@ -138,12 +159,19 @@ async function* rows(
 ): AsyncGenerator<Row> {
   for await (const result of results(ledger, options)) yield* rowsOf(result);
   if (rowsOfFailure === undefined) return;
+  for await (const photo of failedPhotos(ledger, options)) yield* rowsOfFailure(photo);
+  if (rowsAtEnd !== undefined) yield* rowsAtEnd();
+}
+
+async function* failedPhotos(
+  ledger: Ledger,
+  options: ExportResultsOptions,
+): AsyncGenerator<FailedPhoto> {
   const { onPhoto, relativeTo } = options;
   for await (const photo of readFailures(ledger, options)) {
-    yield* rowsOfFailure(nameRelativeTo(photo, relativeTo));
+    yield nameRelativeTo(photo, relativeTo);
     onPhoto?.();
   }
-  if (rowsAtEnd !== undefined) yield* rowsAtEnd();
 }
 
 async function pipe(pieces: AsyncIterable<string>, sink: OutputSink): Promise<void> {

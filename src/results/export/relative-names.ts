@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { nameBelow } from "../../ledger/photos/selection.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
@@ -18,6 +19,12 @@ export function nameRelativeTo<Photo extends Named>(
   const nameOf = (name: string) => nameBelow(place, name) ?? refuse(name, place);
   if (duplicateOf === undefined) return { ...photo, source: nameOf(source) };
   return { ...photo, source: nameOf(source), duplicateOf: nameOf(duplicateOf) };
+}
+
+/** Names a folder as the photos in it are named; the place itself by its last part. */
+export function nameFolder(folder: string, place: string | undefined): string {
+  if (place === undefined) return folder;
+  return nameBelow(place, folder) ?? basename(folder);
 }
 
 function refuse(source: string, place: string): never {

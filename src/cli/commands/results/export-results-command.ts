@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { addCamtrapOptions } from "../../options/camtrap-options.ts";
 import {
   expected,
   parseCount,
@@ -25,8 +26,10 @@ Examples:
 Without --out the file is beside the results file and named after it.
 ${plainExitStatusHelp}`;
 
-const formats = ["csv", "xlsx", "parquet", "coco", "yolo", "cvat", "label-studio", "geojson"];
-const folders = ["crops"];
+const tableFormats = ["csv", "xlsx", "parquet"];
+const labelFormats = ["coco", "yolo", "cvat", "label-studio", "geojson", "crops"];
+const fieldFormats = ["places", "megadetector", "camtrap-dp"];
+const formats = [...tableFormats, ...labelFormats, ...fieldFormats];
 const tables = ["counts", "photos", "regions", "objects", "folders", "days", "cameras"];
 
 /** `orangery export-results`: results for other programs. */
@@ -38,7 +41,7 @@ export function createExportResultsCommand(
     .summary("write results as CSV, Excel, Parquet, COCO, YOLO, CVAT, Label Studio and others")
     .description("Writes the results in a format that other programs read.")
     .argument("<results>", "the results file")
-    .addOption(new Option("--format <format>", "what to write").choices([...formats, ...folders]))
+    .addOption(new Option("--format <format>", "what to write").choices(formats))
     .addOption(
       new Option(
         "--rows <table>",
@@ -73,8 +76,11 @@ export function createExportResultsCommand(
       "for labels: only the n photos with the most objects that score near the threshold",
       parseCount,
     )
-    .option("--out <path>", "a file, for yolo and crops a folder; - is standard output");
-  addScaleOptions(addQuestionOptions(addSelectionOptions(command)))
+    .option(
+      "--out <path>",
+      "a file, for yolo, camtrap-dp and crops a folder; - is standard output",
+    );
+  addScaleOptions(addQuestionOptions(addSelectionOptions(addCamtrapOptions(command))))
     .option("--relative-to <path>", "name photos relative to this folder or URL")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

@@ -16,6 +16,7 @@ import {
 import type { PhotoPlacing } from "../../../results/export/labels/exported-photo.ts";
 import { type TableName, tableOf } from "../../../results/export/tables/result-tables.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
+import { type CamtrapArguments, readCamtrap } from "../../options/camtrap-options.ts";
 import {
   pathBeside,
   type QuestionArguments,
@@ -34,7 +35,8 @@ import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 export interface ExportResultsArguments
   extends SelectionArguments,
     QuestionArguments,
-    ScaleArguments {
+    ScaleArguments,
+    CamtrapArguments {
   readonly format: ExportFormat;
   readonly rows?: TableName;
   readonly scores?: boolean;
@@ -65,7 +67,9 @@ export async function exportResultsCommand(
     const selection = readSelection(options);
     const recipe = await recipeFromCaller(ledger, options.recipe, selection);
     const { hash: recipeHash, done, failed } = recipe;
-    const hasFailures = table !== undefined && tableOf(table).rowsOfFailure !== undefined;
+    const hasFailures =
+      format === "megadetector" ||
+      (table !== undefined && tableOf(table).rowsOfFailure !== undefined);
     const total = hasFailures ? done + failed : done;
     progress.setTotals({ total, done: 0, failed: 0 });
     let photos = 0;
@@ -88,7 +92,9 @@ export async function exportResultsCommand(
     } = options;
     const asked = { scores, excel, polygons, photos: placing, split, imagePrefix, margin, hardest };
     const what = { ...selection, ...asked, question, scaleOf, format, table };
-    const exported = { ...what, relativeTo, recipeHash, signal, onPhoto };
+    const camtrap = await readCamtrap(options, relativeTo);
+    const { name: recipeName } = recipe;
+    const exported = { ...what, camtrap, relativeTo, recipeHash, recipeName, signal, onPhoto };
     if (options.out === "-") {
       await writeToOutput(output, ledger, exported);
       return exitStatus.ok;
@@ -114,6 +120,10 @@ const flags: { readonly [option in FormatOption]: string } = {
   imagePrefix: "--image-prefix",
   margin: "--margin",
   hardest: "--hardest",
+  sites: "--sites",
+  timeZone: "--time-zone",
+  taxon: "--taxon",
+  package: "--package",
   scale: "--pixels-per-metre",
 };
 

@@ -48,11 +48,11 @@ describe("a Camtrap DP", () => {
   async function write(photos: readonly StoredResult[], options: CamtrapOptions = {}) {
     await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-camtrap-"));
     const path = join(folder.path, "package");
-    await writeCamtrapDp(eachOf(...photos), {
+    const exported = photos.map((result) => ({ ...result, origin: `/p/${result.source}` }));
+    await writeCamtrapDp(eachOf(...exported), {
       ...options,
       folder: path,
       recipeHash: "ab".repeat(32),
-      sourceOf: ({ source }) => `/p/${source}`,
       nameOfFolder: (name) => name.slice("/p/".length),
     });
     assert.deepEqual((await readdir(path)).sort(), [

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { writeWholeFolder } from "../../../base/files/whole-folder.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import type { ExportedResult } from "../labels/exported-photo.ts";
 import { OutputFile, type OutputSink } from "../output-file.ts";
 import { toCsv } from "../tables/csv.ts";
 import type { Row } from "../tables/table-row.ts";
@@ -27,8 +28,6 @@ export interface WriteCamtrapOptions extends CamtrapOptions {
   /** Absolute path of a folder that does not exist or is empty. */
   readonly folder: string;
   readonly recipeHash: string;
-  /** Returns the recorded source of a photo of the results, before it was named otherwise. */
-  readonly sourceOf: (result: StoredResult) => string;
   /** Names a folder as the photos of the results are named. */
   readonly nameOfFolder: (place: string) => string;
 }
@@ -40,8 +39,8 @@ export interface WriteCamtrapOptions extends CamtrapOptions {
  * @throws `INVALID_ARGUMENT` for photos without a time, a zone, a place, or with an absolute name
  */
 export async function writeCamtrapDp(
-  results: AsyncIterable<StoredResult>,
-  { folder, recipeHash, sourceOf, nameOfFolder, ...options }: WriteCamtrapOptions,
+  results: AsyncIterable<ExportedResult>,
+  { folder, recipeHash, nameOfFolder, ...options }: WriteCamtrapOptions,
 ): Promise<void> {
   const { sites, taxa = new Map<string, string>(), metadata } = options;
   const zone = new ZonedTime(options.timeZone);
@@ -54,7 +53,7 @@ export async function writeCamtrapDp(
     await using observations = await Table.create(part, "observations");
     for await (const result of results) {
       const timestamp = timeOf(result, zone);
-      const deploymentId = counter.add(sourceOf(result), result, timestamp);
+      const deploymentId = counter.add(result.origin, result, timestamp);
       const medium = { result, deploymentId, timestamp };
       await media.write([mediaRow(medium)]);
       const rows = [...observationRows(medium, { taxa, classifiedBy })];

@@ -1,0 +1,85 @@
+import type { Command } from "commander";
+import { OrangeryError } from "../../errors.ts";
+import type { CamtrapOptions } from "../../results/export/camera-traps/camtrap-dp.ts";
+import { collect } from "./option-values.ts";
+import { readTextFile, sourceFromTable } from "./table-files.ts";
+
+/** Options that say of a Camtrap DP what photos do not. */
+export interface CamtrapArguments {
+  readonly sites?: string;
+  readonly timeZone?: string;
+  readonly taxon?: string[];
+  readonly package?: string;
+}
+
+/** Adds the options that say of a Camtrap DP what photos do not. */
+export function addCamtrapOptions(command: Command): Command {
+  return command
+    .option(
+      "--sites <csv>",
+      "for camtrap-dp: places by folder, a CSV with the columns photo, latitude and longitude",
+    )
+    .option(
+      "--time-zone <zone>",
+      "for camtrap-dp: of photos that state none, as in +02:00 or Europe/Berlin",
+    )
+    .option(
+      "--taxon <class=name>",
+      "for camtrap-dp: a class's scientific name, as in fox=Vulpes vulpes; repeatable",
+      collect,
+    )
+    .option(
+      "--package <json>",
+      "for camtrap-dp: parts of its datapackage.json, such as the project and contributors",
+    );
+}
+
+/**
+ * Reads what photos do not say.
+ *
+ * @param relativeTo The place below which a table names folders. Default: the caller's folder.
+ */
+export async function readCamtrap(
+  { sites, timeZone, taxon, package: metadata }: CamtrapArguments,
+  relativeTo: string | undefined,
+): Promise<CamtrapOptions> {
+  return {
+    sites: sites === undefined ? undefined : await readSites(sites, relativeTo),
+    timeZone,
+    taxa: taxon && new Map(taxon.map(parseTaxon)),
+    metadata: metadata === undefined ? undefined : parseObject(await readTextFile(metadata)),
+  };
+}
+
+async function readSites(name: string, relativeTo: string | undefined) {
+  // Imported late: most commands need none of it.
+  const { SourceTable } = await import("../../results/source-table.ts");
+  return SourceTable.parse(await readTextFile(name), {
+    name,
+    columns: {
+      latitude: (degrees) => Math.abs(degrees) <= 90,
+      longitude: (degrees) => Math.abs(degrees) <= 180,
+    },
+    sourceOf: (folder) => sourceFromTable(folder, relativeTo),
+  });
+}
+
+function parseTaxon(text: string): [name: string, taxon: string] {
+  const at = text.indexOf("=");
+  const [name, taxon] = [text.slice(0, at).trim(), text.slice(at + 1).trim()];
+  if (at > 0 && name !== "" && taxon !== "") return [name, taxon];
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a class and its scientific name, as in fox=Vulpes vulpes, got "${text}".`,
+  );
+}
+
+function parseObject(text: string): object & { readonly [name: string]: unknown } {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch {
+    // The message says what was expected.
+  }
+  throw new OrangeryError("INVALID_ARGUMENT", "Expected a JSON object in the file of --package.");
+}
