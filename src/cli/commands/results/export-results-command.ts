@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
-import { addCamtrapOptions } from "../../options/camtrap-options.ts";
+import { addCamtrapOptions } from "../../options/export/camtrap-options.ts";
+import { addScaleOptions } from "../../options/export/scale-options.ts";
 import {
   expected,
   parseCount,
@@ -8,7 +9,6 @@ import {
   requireOption,
 } from "../../options/option-values.ts";
 import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
-import { addScaleOptions } from "../../options/scale-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ExportResultsArguments } from "./export-results.ts";

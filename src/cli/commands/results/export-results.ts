@@ -16,7 +16,8 @@ import {
 import type { PhotoPlacing } from "../../../results/export/labels/exported-photo.ts";
 import { type TableName, tableOf } from "../../../results/export/tables/result-tables.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
-import { type CamtrapArguments, readCamtrap } from "../../options/camtrap-options.ts";
+import { type CamtrapArguments, readCamtrap } from "../../options/export/camtrap-options.ts";
+import { givenScales, readScale, type ScaleArguments } from "../../options/export/scale-options.ts";
 import {
   pathBeside,
   type QuestionArguments,
@@ -25,7 +26,6 @@ import {
   resultsFromCaller,
   type SelectionArguments,
 } from "../../options/results-options.ts";
-import { givenScales, readScale, type ScaleArguments } from "../../options/scale-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";

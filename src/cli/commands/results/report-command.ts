@@ -1,6 +1,6 @@
 import { Command } from "commander";
+import { addScaleOptions } from "../../options/export/scale-options.ts";
 import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
-import { addScaleOptions } from "../../options/scale-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ReportArguments } from "./report.ts";

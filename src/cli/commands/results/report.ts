@@ -3,6 +3,7 @@ import { openLedger } from "../../../ledger/open-ledger.ts";
 import { OutputFile } from "../../../results/export/output-file.ts";
 import { createReport } from "../../../results/report/report.ts";
 import { displayPath, fromCaller } from "../../options/caller-paths.ts";
+import { readScale, type ScaleArguments } from "../../options/export/scale-options.ts";
 import {
   pathBeside,
   type QuestionArguments,
@@ -11,7 +12,6 @@ import {
   resultsFromCaller,
   type SelectionArguments,
 } from "../../options/results-options.ts";
-import { readScale, type ScaleArguments } from "../../options/scale-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
-import { OrangeryError } from "../../errors.ts";
-import type { CamtrapOptions } from "../../results/export/camera-traps/camtrap-dp.ts";
-import { collect } from "./option-values.ts";
+import { OrangeryError } from "../../../errors.ts";
+import type { CamtrapOptions } from "../../../results/export/camera-traps/camtrap-dp.ts";
+import { collect } from "../option-values.ts";
 import { readTextFile, sourceFromTable } from "./table-files.ts";
 
 /** Options that say of a Camtrap DP what photos do not. */
@@ -53,7 +53,7 @@ export async function readCamtrap(
 
 async function readSites(name: string, relativeTo: string | undefined) {
   // Imported late: most commands need none of it.
-  const { SourceTable } = await import("../../results/source-table.ts");
+  const { SourceTable } = await import("../../../../results/source-table.ts");
   return SourceTable.parse(await readTextFile(name), {
     name,
     columns: {

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
-import { urlScheme } from "../../base/url.ts";
-import { OrangeryError } from "../../errors.ts";
-import { fromCaller, photoFromCaller } from "./caller-paths.ts";
+import { urlScheme } from "../../../base/url.ts";
+import { OrangeryError } from "../../../errors.ts";
+import { fromCaller, photoFromCaller } from "../caller-paths.ts";
 
 /** Reads a file of text that the caller names. @throws `INVALID_ARGUMENT` */
 export async function readTextFile(name: string): Promise<string> {
