@@ -1,6 +1,6 @@
 import type { Kysely, Selectable } from "kysely";
 import { Mask } from "../../vision/masks/mask.ts";
-import type { Region } from "../../vision/region.ts";
+import { isDrawn, type Region } from "../../vision/region.ts";
 import { fromCocoCounts } from "../coco-counts.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import type { Findings, ObjectCount } from "./result-rows.ts";
@@ -88,6 +88,26 @@ export async function readManyCounts(
     else list.push(count);
   }
   return counts;
+}
+
+/** Reads the names of regions that people drew, in their order, by result. */
+export async function readDrawnNames(
+  db: Kysely<LedgerTables>,
+  resultIds: readonly number[],
+): Promise<ReadonlyMap<number, string[]>> {
+  const rows = await db
+    .selectFrom("result_region")
+    .select(["result_id", "name", "score"])
+    .where("result_id", "in", resultIds)
+    .orderBy("result_id")
+    .orderBy("region")
+    .execute();
+  const byResult = Map.groupBy(rows, ({ result_id }) => result_id);
+  return new Map(
+    [...byResult]
+      .filter(([, regions]) => regions.every(isDrawn))
+      .map(([id, regions]) => [id, regions.map(({ name }) => name)]),
+  );
 }
 
 type RegionRow = Selectable<LedgerTables["result_region"]>;

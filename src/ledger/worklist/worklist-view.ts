@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Ledger } from "../ledger.ts";
 import { type Reason, reasonOf } from "../photos/entry-rows.ts";
-import { readFindings, readManyCounts } from "../results/read-findings.ts";
+import { readDrawnNames, readFindings, readManyCounts } from "../results/read-findings.ts";
 import type { Findings, ObjectCount, PhotoWarning } from "../results/result-rows.ts";
 import type { EntryState } from "../schema/tables.ts";
 import { isInScope } from "./add-photos.ts";
@@ -27,6 +27,8 @@ export interface WorklistResult {
   readonly objectCount: number;
   /** Undefined without a segmenting model. */
   readonly regionCount: number | undefined;
+  /** The names of regions that people drew; undefined where a model found them. */
+  readonly regionNames: readonly string[] | undefined;
   readonly device: string;
   readonly counts: readonly ObjectCount[];
   readonly warnings: readonly PhotoWarning[];
@@ -178,6 +180,8 @@ export class WorklistView {
     );
     const ids = rows.flatMap(({ id }) => id ?? []);
     const counts = await this.#ledger.read((db) => readManyCounts(db, ids));
+    const withRegions = rows.flatMap(({ id, region_count }) => (region_count ? id! : []));
+    const names = await this.#ledger.read((db) => readDrawnNames(db, withRegions));
     return rows.map((row) => ({
       source: row.source,
       state: row.state,
@@ -192,6 +196,7 @@ export class WorklistView {
               heightPx: row.height_px!,
               objectCount: row.object_count!,
               regionCount: row.region_count ?? undefined,
+              regionNames: names.get(row.id),
               device: row.device!,
               counts: counts.get(row.id) ?? [],
               warnings: JSON.parse(row.warnings!),

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import { fillRings } from "../../vision/masks/fill-rings.ts";
-import type { Region } from "../../vision/region.ts";
+import { drawnScore, type Region } from "../../vision/region.ts";
 import { NamesByEnd } from "../photos/names-by-end.ts";
 import { readCocoRegions } from "./read-coco-regions.ts";
 import { readCvat } from "./read-cvat.ts";
@@ -150,7 +150,7 @@ function toRegions({ sizeWh: drawnOn, regions }: PhotoOutlines, photo: RegionsPh
       number: 1 + index,
       classId: names.indexOf(name),
       name,
-      score: 1,
+      score: drawnScore,
       boxXyxy,
       areaPx,
       mask,

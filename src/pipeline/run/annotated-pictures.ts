@@ -10,7 +10,7 @@ import { reduceDetections, reducePhoto } from "../../vision/drawing/reduce-photo
 import type { Pixels } from "../../vision/photo/open-photo.ts";
 import { savePicture } from "../../vision/photo/picture-file.ts";
 import type { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
-import type { Region } from "../../vision/region.ts";
+import { isDrawn, type Region } from "../../vision/region.ts";
 
 /** What is drawn on a photo. */
 export interface Annotation {
@@ -91,7 +91,8 @@ function toDetections(regions: readonly Region[]): Detections {
 }
 
 /**
- * Regions are labelled with their number and what was counted in them, as in the table of counts.
+ * Regions are labelled with their number, or the name that a person gave them, and what was counted
+ * in them, as in the table of counts.
  */
 function regionLabels(
   regions: readonly Region[],
@@ -101,7 +102,9 @@ function regionLabels(
     counts.filter(({ region }) => region === number).reduce((sum, { count }) => sum + count, 0),
   );
   return ({ name, score }, { layer, index }) =>
-    layer === 0 ? `${name} ${1 + index}: ${totals[index]}` : `${name} ${score.toFixed(2)}`;
+    layer === 0
+      ? `${isDrawn({ score }) ? name : `${name} ${1 + index}`}: ${totals[index]}`
+      : `${name} ${score.toFixed(2)}`;
 }
 
 /** File systems take names of 255 bytes, of which the hash and what comes with it need some. */

@@ -4,7 +4,12 @@ import type { ObjectCount } from "../../../ledger/results/result-rows.ts";
 import type { WorklistPhoto } from "../../../ledger/worklist/worklist-view.ts";
 import { formatCountsTable } from "./counts-table.ts";
 
-function photo(source: string, counts: ObjectCount[], regionCount?: number): WorklistPhoto {
+function photo(
+  source: string,
+  counts: ObjectCount[],
+  regionCount?: number,
+  regionNames?: string[],
+): WorklistPhoto {
   const objectCount = counts.reduce(
     (sum, { region, count }) => sum + (region === 0 ? count : 0),
     0,
@@ -14,7 +19,7 @@ function photo(source: string, counts: ObjectCount[], regionCount?: number): Wor
     source,
     state: "done",
     reason: undefined,
-    result: { ...result, objectCount, regionCount, counts, warnings: [] },
+    result: { ...result, objectCount, regionCount, regionNames, counts, warnings: [] },
   };
 }
 
@@ -101,3 +106,15 @@ for (const { title, options, lines } of cases) {
     assert.equal(formatCountsTable({ maxDetections: 3000, ...options }), `${lines.join("\n")}\n`);
   });
 }
+
+test("regions that people drew have their names", () => {
+  const counts = [
+    { region: 0, name: "plant", count: 5 },
+    { region: 1, name: "plant", count: 3 },
+    { region: 2, name: "plant", count: 2 },
+  ];
+  const photos = [photo("/a.jpg", counts, 2, ["A1", "B 2"])];
+  const totals = { objectCount: 5, countByName: new Map([["plant", 5]]) };
+  const table = formatCountsTable({ photos, photoCount: 1, totals, maxDetections: 9 });
+  assert.match(table, /A1 3 \+ B 2 2$/m);
+});

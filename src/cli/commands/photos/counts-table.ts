@@ -10,7 +10,10 @@ import { type Column, formatTable, shortenMiddle } from "../../output/table.ts";
 
 /** A photo that has a row. */
 export interface CountsTablePhoto extends Pick<WorklistPhoto, "source"> {
-  readonly result: Pick<WorklistResult, "objectCount" | "regionCount" | "counts"> | undefined;
+  readonly result:
+    | (Pick<WorklistResult, "objectCount" | "regionCount" | "counts"> &
+        Partial<Pick<WorklistResult, "regionNames">>)
+    | undefined;
 }
 
 export interface CountsTableOptions {
@@ -81,12 +84,14 @@ function chooseColumns({ countByName, objectCount }: WorklistTotals): CountColum
   return [...columns, others];
 }
 
-/** `148 + 150`, or a dash where there is no region. */
+/** `148 + 150`, `A1 148 + A2 150`, or a dash where there is no region. */
 function describeRegions(photo: CountsTablePhoto): string {
-  const regions = Array.from({ length: photo.result?.regionCount ?? 0 }, (_, i) =>
-    countIn(photo, i + 1),
-  );
-  const shown = regions.slice(0, shownRegions).map(formatCount);
+  const { regionCount = 0, regionNames } = photo.result ?? {};
+  const regions = Array.from({ length: regionCount }, (_, i) => countIn(photo, i + 1));
+  const shown = regions
+    .slice(0, shownRegions)
+    .map((count, i) => [...(regionNames?.slice(i, i + 1) ?? []), formatCount(count)].join(" "))
+    .map(printable);
   const rest = regions.length > shownRegions ? [`… (${formatCount(regions.length)})`] : [];
   return regions.length === 0 ? "–" : [...shown, ...rest].join(" + ");
 }

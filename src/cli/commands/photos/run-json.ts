@@ -84,6 +84,7 @@ function toJson(photo: WorklistPhoto, maxDetections: number): object {
         ? undefined
         : Array.from({ length: result.regionCount }, (_, i) => ({
             region: i + 1,
+            name: result.regionNames?.[i],
             counts: countsOf(i + 1),
           })),
   };

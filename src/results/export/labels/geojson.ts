@@ -71,6 +71,7 @@ function* featuresOf(result: ScaledResult): Generator<Feature> {
         class: name,
         score: toScore(score),
         region: objectRegions?.[index],
+        regionName: regions?.[(objectRegions?.[index] ?? 0) - 1]?.name,
         areaPx: mask?.areaPx,
         areaM2: mask && toSquareMetres(mask.areaPx, scale),
         photoShare: mask && shareOfPhoto(mask),

@@ -46,7 +46,8 @@ function* shapesOf(result: StoredResult): Generator<object> {
   let count = 0;
   for (const [index, { name, score, boxXyxy, mask }] of [...objects].entries()) {
     const about = { id: `o${++count}`, score: toScore(score), sizeWh };
-    const meta = objectRegions && { meta: { text: [`region ${objectRegions[index]}`] } };
+    const region = regions[(objectRegions?.[index] ?? 0) - 1];
+    const meta = region && { meta: { text: [`in ${region.number} ${region.name}`] } };
     if (mask === undefined) yield { ...rectangle(name, boxXyxy, about), ...meta };
     else for (const shape of polygons(name, mask, about)) yield { ...shape, ...meta };
   }

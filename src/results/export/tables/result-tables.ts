@@ -114,6 +114,7 @@ const photoTables: { readonly [name in PhotoTableName]: ResultTable } = {
       area_px: "integer",
       photo_share: "number",
       area_m2: "number",
+      region_class: "text",
     },
     rowsOf: objectRows,
   },
@@ -205,7 +206,8 @@ function* regionRows(result: ScaledResult): Iterable<Row> {
   }
 }
 
-function* objectRows({ source, objects, objectRegions, scale }: ScaledResult): Iterable<Row> {
+function* objectRows(result: ScaledResult): Iterable<Row> {
+  const { source, objects, objectRegions, regions, scale } = result;
   for (const [index, { name, score, boxXyxy, mask }] of [...objects].entries()) {
     yield {
       photo: source,
@@ -217,6 +219,7 @@ function* objectRows({ source, objects, objectRegions, scale }: ScaledResult): I
       area_px: mask?.areaPx,
       photo_share: mask && shareOfPhoto(mask),
       area_m2: mask && toSquareMetres(mask.areaPx, scale),
+      region_class: regions?.[(objectRegions?.[index] ?? 0) - 1]?.name,
     };
   }
 }

@@ -1,12 +1,14 @@
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import { coveredPx } from "../../mask-areas.ts";
-import { countInRegion } from "../../region-counts.ts";
+import { countInRegion, titleOfRegion } from "../../region-counts.ts";
 import type { PhotoScale, ScaleOf } from "../../scale/photo-scale.ts";
 
 /** A region as the report's tables show it. */
 export interface RegionSummary {
   readonly number: number;
   readonly name: string;
+  /** The name that a person gave it, or its number. */
+  readonly title: string;
   readonly areaPx: number;
   readonly count: number;
 }
@@ -39,8 +41,10 @@ export function summarisePhoto(result: StoredResult, scaleOf: ScaleOf): PhotoSum
     heightPx,
     countByName: objects.countByName(),
     objectCount: objects.length,
-    regions: regions?.map(({ number, name, areaPx }) => {
-      return { number, name, areaPx, count: countInRegion(result, number) };
+    regions: regions?.map((region) => {
+      const { number, name, areaPx } = region;
+      const count = countInRegion(result, number);
+      return { number, name, title: titleOfRegion(region), areaPx, count };
     }),
     meanScore: scores.length === 0 ? undefined : scoreSum / scores.length,
     // Best first.

@@ -3,7 +3,7 @@ import type { StoredResult } from "../../../ledger/results/stored-results.ts";
 import { type LabelBox, LabelBoxes } from "../../../vision/drawing/label-boxes.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import type { Vertex } from "../../../vision/masks/pixel-outline.ts";
-import { countInRegion } from "../../region-counts.ts";
+import { countInRegion, titleOfRegion } from "../../region-counts.ts";
 import { type Html, html } from "../html.ts";
 
 /** Labels of more objects would cover the photo; none is labelled then. */
@@ -28,8 +28,9 @@ export function overlayLabels(result: StoredResult, unit: number): Html[] {
   const [onCard, large] = [new LabelBoxes(), new LabelBoxes()];
   const placed: Html[] = [];
   const crowded: RegionLabel[] = [];
-  for (const { number, boxXyxy, mask } of regions) {
-    const text = `${number}: ${formatCount(countInRegion(result, number))}`;
+  for (const region of regions) {
+    const { number, boxXyxy, mask } = region;
+    const text = `${titleOfRegion(region)}: ${formatCount(countInRegion(result, number))}`;
     const label = { text, boxXyxy, mask, photo: result };
     const box = onCard.place(placesInRegion(label, letterHeights.card * unit));
     if (box === undefined) {

@@ -23,8 +23,10 @@ export function formatScore(score: number | undefined): string {
   return score === undefined ? "–" : score.toFixed(2);
 }
 
-/** `172 + 70`: the count of each region, in their order. */
-export function listCounts(regions: readonly Pick<RegionSummary, "count">[]): string {
-  const counts = regions.slice(0, shownCounts).map(({ count }) => formatCount(count));
+/** `172 + 70`, or `A1 172 + A2 70`: the count of each region, in their order. */
+export function listCounts(regions: readonly RegionSummary[]): string {
+  const counts = regions.slice(0, shownCounts).map(({ number, title, count }) => {
+    return title === String(number) ? formatCount(count) : `${title} ${formatCount(count)}`;
+  });
   return [...counts, ...(regions.length > shownCounts ? ["…"] : [])].join(" + ");
 }
