@@ -40,8 +40,11 @@ export const noTimesMs = {
   merge: 0,
 };
 
-/** While one batch is inferred, the next is cut and written into the network's input. */
-const batchesInFlight = 2;
+/**
+ * While batches are inferred, the next is cut and written into the network's input: a CPU takes two
+ * at a time where that pays.
+ */
+const batchesInFlight = 3;
 
 const defaultBatchSize = { cpu: 1, gpu: 16 };
 

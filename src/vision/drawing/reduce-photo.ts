@@ -25,9 +25,11 @@ export async function reducePhoto(
   photo: Pixels | ReducedPicture,
   { signal }: { readonly signal?: AbortSignal | undefined } = {},
 ): Promise<ReducedPhoto> {
-  await using whole = await openWhole(photo, { signal });
+  const whole = await openWhole(photo, { signal });
   const { pixels } = whole;
+  // A picture in memory is handed on.
   if (!(pixels instanceof PictureOnDisk)) return { picture: pixels, factor: 1 };
+  await using _ = whole;
   const { widthPx, heightPx } = pixels;
   const factor = Math.ceil(Math.sqrt((widthPx * heightPx) / mostPixels));
   const [width, height] = [widthPx, heightPx].map((side) => Math.max(1, Math.floor(side / factor)));

@@ -116,7 +116,12 @@ async function decodeAll(
   }
   const pixels = await decodeEncoded(encoded);
   signal?.throwIfAborted();
-  return borrow(pixels);
+  return { pixels, [Symbol.asyncDispose]: async () => release(pixels) };
+}
+
+/** Left to the garbage collector, decoded photos pile up: ten threads held 55 MB each. */
+function release({ data }: Picture): void {
+  if (data.buffer.byteLength === data.byteLength) (data.buffer as ArrayBuffer).transfer(0);
 }
 
 function isFile(source: PhotoInput): source is string | URL | Uint8Array {
