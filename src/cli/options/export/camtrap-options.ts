@@ -53,7 +53,7 @@ export async function readCamtrap(
 
 async function readSites(name: string, relativeTo: string | undefined) {
   // Imported late: most commands need none of it.
-  const { SourceTable } = await import("../../../../results/source-table.ts");
+  const { SourceTable } = await import("../../../results/source-table.ts");
   return SourceTable.parse(await readTextFile(name), {
     name,
     columns: {

@@ -75,13 +75,13 @@ export async function readScale(
   }
   if (sources.length === 0) return undefined;
   // Imported late: most commands need none of it.
-  const { scaleFrom } = await import("../../../../results/scale/photo-scale.ts");
+  const { scaleFrom } = await import("../../../results/scale/photo-scale.ts");
   const table = scaleTable === undefined ? undefined : await readTable(scaleTable, relativeTo);
   return scaleFrom({ pixelsPerMetre, table, height, sensorWidthMm: sensorWidth });
 }
 
 async function readTable(name: string, relativeTo: string | undefined) {
-  const { readScaleTable } = await import("../../../../results/scale/photo-scale.ts");
+  const { readScaleTable } = await import("../../../results/scale/photo-scale.ts");
   return readScaleTable(await readTextFile(name), {
     name,
     sourceOf: (photo) => sourceFromTable(photo, relativeTo),
