@@ -54,7 +54,9 @@ export interface CountTotals {
 }
 
 const photosPerPage = 1000;
-const totalsPerPage = 2000;
+const firstPage = 1000;
+const mostPhotosOfPage = 10_000;
+const pageBytes = 4 * 2 ** 20;
 /** Results whose objects are read at a time, of a version that did not pack scores. */
 const oldResultsAtOnce = 100;
 
@@ -217,15 +219,50 @@ async function* packedPhotos(ledger: Ledger, options: EntriesOptions) {
   }
 }
 
-/** Reads the packed scores of all photos that are selected, in any order. */
+/**
+ * Reads the packed scores of all photos that are selected, in any order. While a page is counted,
+ * a server looks for the next.
+ */
 async function* packPages(
   ledger: Ledger,
-  { recipeHash, signal, ...selection }: EntriesOptions & { readonly recipeHash: string },
+  options: EntriesOptions & { readonly recipeHash: string },
 ): AsyncGenerator<Uint8Array[]> {
+  let limit = firstPage;
+  let reading = readPack(ledger, { ...options, after: 0, limit });
+  for (;;) {
+    options.signal?.throwIfAborted();
+    const { packs, last } = await reading;
+    const isLast = packs.length < limit;
+    if (!isLast) {
+      limit = pageOf(packs);
+      reading = readPack(ledger, { ...options, after: last, limit });
+      // Its failure is handled when it is its turn.
+      reading.catch(() => {});
+    }
+    yield packs;
+    if (isLast) return;
+  }
+}
+
+/** Returns how many photos make a page of a few megabytes, by those of the last. */
+function pageOf(packs: readonly Uint8Array[]): number {
+  const bytes = packs.reduce((sum, { length }) => sum + length, 1);
+  return Math.max(100, Math.min(mostPhotosOfPage, Math.round((pageBytes * packs.length) / bytes)));
+}
+
+async function readPack(
+  ledger: Ledger,
+  {
+    recipeHash,
+    signal,
+    after,
+    limit,
+    ...selection
+  }: EntriesOptions & { readonly after: number; readonly limit: number },
+) {
   const { countDuplicatesOnce = false } = selection;
-  for (let after = 0; ; ) {
-    signal?.throwIfAborted();
-    const rows = await ledger.read((db) =>
+  const rows = await ledger.read(
+    (db) =>
       db
         .selectFrom("entry")
         .innerJoin("recipe", "recipe.id", "entry.recipe_id")
@@ -233,19 +270,20 @@ async function* packPages(
         .leftJoin("photo", "photo.id", "entry.photo_id")
         .leftJoin("result_scores", "result_scores.result_id", "entry.result_id")
         .select(["entry.id", "entry.result_id", "result_scores.scores"])
-        .where("recipe.hash", "=", recipeHash)
+        .where("recipe.hash", "=", recipeHash!)
         .where("entry.state", "=", "done")
         .where("entry.id", ">", after)
         .$if(isPart(selection), (query) => query.where(isSelected(selection)))
         .$if(countDuplicatesOnce, (query) => query.where(duplicateOf(selection), "is", null))
         .orderBy("entry.id")
-        .limit(totalsPerPage)
+        .limit(limit)
         .execute(),
-    );
-    const missing = rows.flatMap(({ result_id, scores }) => (scores === null ? [result_id!] : []));
-    const packed = await ledger.read((db) => readPackedScores(db, missing));
-    yield rows.map(({ result_id, scores }) => scores ?? packed.get(result_id!)!);
-    if (rows.length < totalsPerPage) return;
-    after = rows.at(-1)!.id;
-  }
+    { signal },
+  );
+  const missing = rows.flatMap(({ result_id, scores }) => (scores === null ? [result_id!] : []));
+  const packed = await ledger.read((db) => readPackedScores(db, missing), { signal });
+  return {
+    packs: rows.map(({ result_id, scores }) => scores ?? packed.get(result_id!)!),
+    last: rows.at(-1)?.id ?? 0,
+  };
 }
