@@ -33,6 +33,8 @@ const own = mkdtempSync(join(tmpdir(), "orangery-tests-"));
 process.once("exit", () => rmSync(own, { recursive: true, force: true }));
 // Types are stripped once for all processes, which is most of what starting one costs.
 process.env.NODE_COMPILE_CACHE = join(own, "compile-cache");
+// The program is tested as it is published. A file that is run by hand starts the sources.
+process.env.ORANGERY_TEST_PROGRAM = resolve("dist/cli/main.js");
 const files = new Set([...longest, ...globSync("test/**/*.test.ts"), ...layers()]);
 
 mkdirSync("coverage", { recursive: true });

@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import { writeYoloCheckpoint } from "../src/checkpoint/yolo/network-writer.fixture.ts";
 import { randomYolo } from "../src/graph/yolo/random-yolo.fixture.ts";
-import { examplePhotos, mainFile } from "./cli.fixture.ts";
+import { bundledProgram, examplePhotos, mainFile } from "./cli.fixture.ts";
 import { ensureInstalled } from "./servers/debian-packages.ts";
 import { freePort } from "./servers/free-port.ts";
 import { openRedis, type RedisForTests } from "./servers/redis-server.ts";
@@ -107,7 +107,11 @@ class ReaderFolder implements AsyncDisposable {
     await writeFile(command, `#!/bin/sh\nexec "${process.execPath}" "${mainFile}" "$@"\n`);
     await chmod(command, 0o755);
     await writeFile(join(path, "package.json"), JSON.stringify({ type: "module" }));
-    await installSources(path);
+    await mkdir(join(path, "node_modules"));
+    for (const name of ["bullmq", "ioredis"])
+      await link(path, name, join(root, "node_modules", name));
+    if (bundledProgram !== undefined) await link(path, "orangery", root);
+    else await installSources(path);
     return new ReaderFolder(path);
   }
 
@@ -189,11 +193,14 @@ function escaped(words: string): string {
   return words.replace(/[$()*+.?[\\\]^{|}]/g, "\\$&");
 }
 
-/** Installs this repository's sources and the queue's packages, where Node looks for packages. */
+async function link(path: string, name: string, target: string): Promise<void> {
+  await symlink(target, join(path, "node_modules", name), "junction");
+}
+
+/** Installs this repository's sources, where Node looks for packages. */
 async function installSources(path: string): Promise<void> {
   const sources = join(path, ".orangery");
   const entries = { ".": "src/index.ts", "./bullmq": "src/fleet/bullmq.ts", "./run": "src/run.ts" };
-  await mkdir(join(path, "node_modules"));
   await mkdir(sources);
   const exports: { [entry: string]: string } = {};
   for (const [index, [entry, file]] of Object.entries(entries).entries()) {
@@ -204,8 +211,5 @@ async function installSources(path: string): Promise<void> {
   const manifest = { name: "orangery", type: "module", exports };
   await writeFile(join(sources, "package.json"), JSON.stringify(manifest));
   // A link, since Node strips no types of what lies in `node_modules`.
-  await symlink(sources, join(path, "node_modules", "orangery"), "junction");
-  for (const name of ["bullmq", "ioredis"]) {
-    await symlink(join(root, "node_modules", name), join(path, "node_modules", name), "junction");
-  }
+  await link(path, "orangery", sources);
 }
