@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import type { Session } from "../../native/runtime.ts";
+import { ownTurns } from "../../native/turns/own-turns.fixture.ts";
+import { cpu } from "../devices/device.ts";
+import { ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
+import { ModelRuns, type SessionThreads } from "./model-runs.ts";
+import { RunPlans } from "./run-plans.ts";
+
+let folder: ModelFolder;
+let model: string;
+before(async () => {
+  folder = await ModelFolder.create();
+  model = await folder.write("model.onnx", tinyYolo());
+});
+after(async () => await folder[Symbol.asyncDispose]());
+
+let keys = 0;
+
+/** Runs on 4 cores, two at a time, and which threads the sessions have that are opened. */
+async function openRuns({ opens = true, cpuRuns = 2 } = {}) {
+  const threads: SessionThreads[] = [];
+  const openAgain = async (how: SessionThreads): Promise<Session> => {
+    threads.push(how);
+    if (!opens) throw new Error("there is no saved network");
+    return await onnxRuntime.createSession(model, how);
+  };
+  const options = { key: `test ${keys++}`, intraOpThreads: 4, cpuRuns, spinning: false };
+  const runs = new ModelRuns({
+    session: await onnxRuntime.createSession(model, { intraOpThreads: 4 }),
+    device: cpu,
+    turns: ownTurns(),
+    plans: new RunPlans(options),
+    openAgain,
+  });
+  const run = async () => {
+    using images = onnxRuntime.createTensor("float32", [1, 3, 32, 32]);
+    images.data.fill(0.5);
+    const { outputs, inferenceMs } = await runs.run({ images });
+    assert.ok(inferenceMs > 0);
+    return Object.values(outputs).map((output) => {
+      using tensor = output;
+      return Array.from(tensor.data as Float32Array);
+    });
+  };
+  return { runs, run, threads, [Symbol.asyncDispose]: () => runs[Symbol.asyncDispose]() };
+}
+
+describe("the runs of a model", () => {
+  test("have all cores alone, and share them when there are several, with one result", async () => {
+    await using open = await openRuns();
+    const first = await open.run();
+    assert.deepEqual(open.threads, []);
+    for (const outputs of await Promise.all(Array.from({ length: 6 }, open.run))) {
+      assert.deepEqual(outputs, first);
+    }
+    assert.deepEqual(open.threads, [{ intraOpThreads: 2, allowSpinning: false }]);
+    const { runs, threads, reason } = open.runs.plan!.choice;
+    assert.deepEqual([runs, threads, reason], [2, 2, "the number of runs was set"]);
+  });
+
+  test("share the threads of the first session where there is no other to be had", async () => {
+    await using open = await openRuns({ opens: false });
+    const first = await open.run();
+    const outputs = await Promise.all(Array.from({ length: 4 }, open.run));
+    for (const one of outputs) assert.deepEqual(one, first);
+    assert.equal(open.threads.length, 1, "another one is not asked for again and again");
+  });
+
+  test("give memory back in a turn of their own", async () => {
+    await using open = await openRuns({ cpuRuns: 1 });
+    await Promise.all([open.run(), open.runs.trimMemory(), open.run()]);
+    assert.deepEqual(open.threads, []);
+  });
+});
