@@ -162,7 +162,7 @@ function quantize({ folder, imageSize, calibration }: ModelWork): void {
     process.execPath,
     [
       fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url)),
-      ...["quantize", join(folder, "model.pt"), file, "--image-size", imageSize.join(",")],
+      ...["quantize", join(folder, "model.pt"), file, "--image-size", imageSize.join("x")],
       ...["--force", "--photos", ...calibration],
     ],
     { encoding: "utf8", env: peersEnvironment },
