@@ -26,9 +26,9 @@ export async function readRecipeFile(path: string): Promise<ReadRecipe> {
   });
   // Some editors begin a file with a mark of its encoding.
   const recipe = parseRecipe(json.replace(/^\uFEFF/, ""), displayPath(file));
-  const below = ({ file: model, options }: JobModel): JobModel => ({
+  const below = ({ file: model, ...rest }: JobModel): JobModel => ({
+    ...rest,
     file: isPlace(model) ? model : resolve(dirname(file), model),
-    ...(options && { options }),
   });
   const { detect, segment, regions } = recipe.count;
   const count = {

@@ -119,8 +119,8 @@ describe("a YOLO model", () => {
       );
       const { widthPx, heightPx, device } = prediction;
       assert.deepEqual([widthPx, heightPx, device], [64, 64, "cpu"]);
-      const { file, task, sha256 } = model;
-      assert.deepEqual(prediction.model, { file, task, sha256 });
+      const { file, task, sha256, precision } = model;
+      assert.deepEqual(prediction.model, { file, task, sha256, precision });
       const { decode, preprocess, inference, postprocess, total } = prediction.timingsMs;
       assert.ok(total >= decode + preprocess + inference + postprocess);
       assert.ok(decode >= 0 && preprocess > 0 && inference > 0 && postprocess > 0);

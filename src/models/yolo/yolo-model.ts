@@ -42,6 +42,14 @@ const maxBatch = 64;
 /** The steps of a prediction, in their order. */
 const noTimesMs = { decode: 0, preprocess: 0, inference: 0, postprocess: 0 };
 
+/** The model of a prediction. */
+export interface PredictingModel {
+  readonly file: string;
+  readonly task: YoloTask;
+  readonly sha256: string;
+  readonly precision: Precision;
+}
+
 /** The objects that a model found on a photo, and what it cost. */
 export interface Prediction {
   /** Size of the photo, after its orientation was applied. */
@@ -51,7 +59,7 @@ export interface Prediction {
   readonly detections: Detections;
   /** The device it ran on: `cpu`, `cuda:0`, … */
   readonly device: string;
-  readonly model: { readonly file: string; readonly task: YoloTask; readonly sha256: string };
+  readonly model: PredictingModel;
   readonly timingsMs: {
     /** Reading and decoding; 0 for a picture that came decoded. */
     readonly decode: number;
@@ -292,7 +300,7 @@ export class YoloModel implements AsyncDisposable {
           heightPx: plan.photoHeight,
           detections,
           device: this.device,
-          model: { file: this.file, task: this.task, sha256: this.sha256 },
+          model: toPredictingModel(this),
           timingsMs: own.withTotal(),
         });
       }
@@ -344,6 +352,16 @@ export class YoloModel implements AsyncDisposable {
     await this.#parts.runs[Symbol.asyncDispose]();
     await trimProcessHeap();
   }
+}
+
+/** What a prediction says of its model. */
+export function toPredictingModel({
+  file,
+  task,
+  sha256,
+  precision,
+}: PredictingModel): PredictingModel {
+  return { file, task, sha256, precision };
 }
 
 /** [height, width] of the input that all pictures of a batch have. */

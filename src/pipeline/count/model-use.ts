@@ -17,6 +17,7 @@ export type PhotoModel = Pick<
   | "file"
   | "sha256"
   | "identity"
+  | "precision"
 >;
 
 /** A model and how it is asked. */

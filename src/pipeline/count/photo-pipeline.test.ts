@@ -302,6 +302,7 @@ describe("the pipeline", () => {
         file: model.file,
         sha256: model.sha256,
         identity: model.identity,
+        precision: model.precision,
         largestBatch: model.largestBatch,
         checkOptions: (options) => model.checkOptions(options),
         seenWh: (photoWh, options) => model.seenWh(photoWh, options),

@@ -1,5 +1,9 @@
 import { StepTimes } from "../../base/step-times.ts";
-import type { Prediction, PredictOptions } from "../../models/yolo/yolo-model.ts";
+import {
+  type Prediction,
+  type PredictOptions,
+  toPredictingModel,
+} from "../../models/yolo/yolo-model.ts";
 import { Detections } from "../../vision/detections.ts";
 import { type Pixels, slicePixels } from "../../vision/photo/open-photo.ts";
 import type { PictureSlice } from "../../vision/photo/picture-slice.ts";
@@ -125,7 +129,7 @@ export class SliceRun {
       heightPx,
       detections,
       device: model.device,
-      model: { file: model.file, task: model.task, sha256: model.sha256 },
+      model: toPredictingModel(model),
       sliceCount: this.#found.length,
       timingsMs: this.#times.withTotal(),
     };

@@ -43,7 +43,7 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
       heightPx: picture.heightPx,
       detections: Detections.empty(["plant"]),
       device: "cpu",
-      model: { file: "m.onnx", task: "detect", sha256: "0" },
+      model: { file: "m.onnx", task: "detect", sha256: "0", precision: "float32" },
       timingsMs: { decode: 0, preprocess: 0, inference: 0, postprocess: 0, total: 0 },
     } satisfies Prediction;
   };
@@ -57,6 +57,7 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
     file: "m.onnx",
     sha256: "0",
     identity: "0",
+    precision: "float32",
     largestBatch: 1,
     channels: 3,
     checkOptions: () => {},

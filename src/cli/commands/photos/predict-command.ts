@@ -3,6 +3,7 @@ import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
 import {
   addDetectionOptions,
   addDeviceOptions,
+  addPrecisionOption,
   type MaxDetections,
 } from "../../options/detection-options.ts";
 import { requireOption } from "../../options/option-values.ts";
@@ -53,7 +54,7 @@ export function createPredictCommand(
     .argument("<image...>", "photos, folders, s3://bucket/photo.jpg, https://…")
     .option("--model <model>", "a .pt or ONNX file, sample:seedlings or sample:beds");
   addModelPlacesOption(addRecipeFileOption(command));
-  addDeviceOptions(addDetectionOptions(command, maxDetections));
+  addPrecisionOption(addDeviceOptions(addDetectionOptions(command, maxDetections)));
   addDecodeOption(addMaxPixelsOption(addSampleOptions(addSlicingOptions(command)))).addOption(
     new Option("--masks <form>", "how masks are printed with --json")
       .choices(["rle", "polygon", "none"])
@@ -88,5 +89,6 @@ async function withRecipe<T extends PredictArguments & RecipeFileArguments & Rec
   const recipe = await readGivenRecipe(command, given.recipe!);
   const { detect, slicing, samples, decode } = await findRecipeModels(recipe, given.models);
   const photos = { ...samples, decode, recipeSlicing: slicing };
-  return { ...given, ...photos, model: detect.file, ...detect.options };
+  const { file: model, calibration, options: asked } = detect;
+  return { ...given, ...photos, model, calibration, ...asked };
 }

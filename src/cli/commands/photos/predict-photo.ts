@@ -1,5 +1,6 @@
 import { StepTimes } from "../../../base/step-times.ts";
 import { urlScheme } from "../../../base/url.ts";
+import type { Calibration } from "../../../graph/quantize/calibration.ts";
 import type { Prediction, PredictOptions, YoloModel } from "../../../models/yolo/yolo-model.ts";
 import { detectSliced } from "../../../pipeline/count/detect-sliced.ts";
 import type { SlicedPrediction, SliceProgress } from "../../../pipeline/count/slice-run.ts";
@@ -13,7 +14,11 @@ import {
   type Pixels,
 } from "../../../vision/photo/open-photo.ts";
 import type { ReducedPicture } from "../../../vision/photo/reduced-picture.ts";
-import type { DetectionArguments, DeviceArguments } from "../../options/detection-options.ts";
+import type {
+  DetectionArguments,
+  DeviceArguments,
+  PrecisionArguments,
+} from "../../options/detection-options.ts";
 import type { DecodeArguments } from "../../options/photo-options.ts";
 import { readSampleOptions, type SampleArguments } from "../../options/sample-options.ts";
 import type { NamedPhoto } from "./named-photos.ts";
@@ -22,9 +27,12 @@ import type { MaskForm } from "./prediction-output.ts";
 export interface PredictArguments
   extends DetectionArguments,
     DeviceArguments,
+    PrecisionArguments,
     SampleArguments,
     DecodeArguments {
   readonly model: string;
+  /** Of a recipe's model that is run in int8. */
+  readonly calibration?: Calibration | undefined;
   readonly maxPixels?: number;
   readonly masks: MaskForm;
   readonly slicing?: SlicingOptions | undefined;

@@ -1,11 +1,13 @@
 import { printable } from "../../../base/printable.ts";
-import { ModelCache } from "../../../models/cache/model-cache.ts";
+import { ModelCache, type QuantizedModel } from "../../../models/cache/model-cache.ts";
 import { photoFailureOf } from "../../../pipeline/photos/photo-failure.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
+import { settlePrecision } from "../../../pipeline/precision/settle-precision.ts";
 import { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
 import { displayPath, fromCaller, modelFromCaller } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
+import { notePrecision, noteTrial } from "../../output/precision-notes.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import { noteSlices } from "../../output/slice-notes.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -39,14 +41,15 @@ async function predictAll(
       ? undefined
       : new AnnotatedPictures(fromCaller(options.annotate));
   await pictures?.prepare();
+  using reader = new PhotoReader({ allowPrivateAddresses });
+  const listed = await listNamedPhotos(reader, images, { signal, progress });
   await using cache = new ModelCache({
-    models: { model: modelFromCaller(options.model) },
+    models: { model: await settleModel(listed.photos, { ...options, reader, progress }) },
     device,
     requireDevice,
     logger: warningLog((line) => progress.note(line)),
   });
   await using lease = await cache.acquire("model", { signal });
-  using reader = new PhotoReader({ allowPrivateAddresses });
   const context = {
     ...options,
     model: lease.model,
@@ -55,7 +58,6 @@ async function predictAll(
     onSlices: noteSlices(progress),
   };
 
-  const listed = await listNamedPhotos(reader, images, { signal, progress });
   let isComplete = listed.isComplete;
   // One ahead is decoded while the one before is inferred.
   const start = (image: NamedPhoto | undefined) => {
@@ -74,6 +76,37 @@ async function predictAll(
     isComplete &&= isRead;
   }
   return isComplete ? exitStatus.ok : exitStatus.incomplete;
+}
+
+/** Settles the precision of the model on the photos themselves. */
+async function settleModel(
+  photos: readonly NamedPhoto[],
+  options: SignalledArguments & {
+    readonly reader: PhotoReader;
+    readonly progress: ProgressDisplay;
+  },
+): Promise<string | QuantizedModel> {
+  const { precision = "float32", calibration, slicing, decode, device, maxPixels } = options;
+  const { confidence, classes, classConfidence, iou, maxDetections, imageSize } = options;
+  const { reader, progress, signal } = options;
+  const file = modelFromCaller(options.model);
+  const asked = { confidence, classes, classConfidence, iou, maxDetections, imageSize };
+  const count = { detect: { file, calibration, options: asked }, slicing, decode };
+  const bySource = new Map(photos.map(({ name, source }) => [source, name]));
+  const settled = await settlePrecision({
+    precision,
+    made: { count, sha256: { detect: undefined, segment: undefined } },
+    known: [],
+    device,
+    maxPixels,
+    listPhotos: async () => [...bySource.keys()],
+    read: async (source) => (await reader.read(bySource.get(source)!, { signal })).bytes,
+    onProgress: noteTrial(progress),
+    signal,
+  });
+  notePrecision(progress, settled);
+  const { detect } = settled.count;
+  return detect.calibration === undefined ? file : { file, calibration: detect.calibration };
 }
 
 /** Prints what was found on a photo, or why nothing was. @returns whether it was read */

@@ -26,7 +26,7 @@ export function toPredictionJson(
     image,
     width: widthPx,
     height: heightPx,
-    model: { file: basename(model.file), task: model.task, sha256: model.sha256 },
+    model: { ...model, file: basename(model.file) },
     device,
     ...("sliceCount" in prediction && { slices: prediction.sliceCount }),
     detections: Array.from(detections, ({ classId, name, score, boxXyxy, mask }) => ({
