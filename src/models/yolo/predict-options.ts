@@ -44,7 +44,7 @@ export interface PredictOptions {
   readonly maxPixels?: number | undefined;
   /**
    * `fast` decodes JPEGs of at least three times the size that the network sees at a fraction of
-   * their size. That takes a third of the time, and gives other pixels than Ultralytics sees: check
+   * their size. That takes about half the time, and gives other pixels than Ultralytics sees: check
    * your counts. Default `exact`.
    */
   readonly decode?: DecodeMode | undefined;
