@@ -1,5 +1,6 @@
 /** `orangery summary` and other commands that are asked about classes and thresholds. */
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
@@ -120,6 +121,15 @@ test("exports and the report have what a question counts", async () => {
   const counts = await printed(...csv, "--min-score", "0.5");
   assert.match(counts, /\/photos\/a\/1\.jpg,2,bed,weed,1,/);
   assert.doesNotMatch(counts, /\/photos\/a\/1\.jpg,2,bed,plant/);
+  const coco = ["export-results", "results.db", "--format", "coco", "--out", "-"];
+  const { info, annotations } = JSON.parse(await printed(...coco, "--min-score", "0.5"));
+  assert.deepEqual(info.question, { minScore: 0.5 });
+  assert.equal(annotations.filter(({ score }: { score: number }) => score <= 0.5).length, 0);
+  const asked = ["--classes", "weed", "--class-confidence", "weed=0.6"];
+  await printed("report", "results.db", ...asked, "--out", "asked.html", "--quiet");
+  const page = await readFile(join(folder.path, "asked.html"), "utf8");
+  assert.match(page, /Counted: of the classes weed, weed above 0\.6\./);
+  assert.match(page, /<h1>\s*1 object /);
 });
 
 test("failures take no thresholds", async () => {

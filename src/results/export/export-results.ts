@@ -98,7 +98,7 @@ export async function writeResults(
   sink: OutputSink,
   options: ExportResultsOptions & { readonly format: Exclude<ExportFormat, FolderFormat> },
 ): Promise<void> {
-  const { format, recipeHash } = options;
+  const { format, recipeHash, question } = options;
   switch (format) {
     case "csv":
     case "xlsx":
@@ -126,11 +126,16 @@ export async function writeResults(
       return await pipe(toMegaDetector(results(ledger, options), { detector, failures }), sink);
     }
     case "geojson":
-      return await pipe(toGeoJson(results(ledger, options), { recipeHash }), sink);
+      return await pipe(toGeoJson(results(ledger, options), { recipeHash, question }), sink);
     case "coco":
       return await withSpool(async (images) => {
         const { polygons } = options;
-        const written = toCoco(results(ledger, options), { recipeHash, polygons, images });
+        const written = toCoco(results(ledger, options), {
+          recipeHash,
+          question,
+          polygons,
+          images,
+        });
         await pipe(written, sink);
       });
   }

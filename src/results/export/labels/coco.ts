@@ -1,4 +1,5 @@
 import { toCocoCounts } from "../../../ledger/coco-counts.ts";
+import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
@@ -18,6 +19,8 @@ interface Category {
 
 export interface CocoOptions {
   readonly recipeHash: string;
+  /** Which objects count; undefined where the recipe alone decides. */
+  readonly question?: CountQuestion | undefined;
   /** Polygons in place of run lengths, where a mask has no holes. Default false. */
   readonly polygons?: boolean | undefined;
   /** Keeps the list of images until the annotations are written. */
@@ -35,10 +38,10 @@ export interface SpooledText extends OutputSink {
  */
 export async function* toCoco(
   results: AsyncIterable<ScaledResult>,
-  { recipeHash, polygons = false, images }: CocoOptions,
+  { recipeHash, question, polygons = false, images }: CocoOptions,
 ): AsyncGenerator<string> {
   const categories = new Categories();
-  const info = { description: "Counted with Orangery", recipe: recipeHash };
+  const info = { description: "Counted with Orangery", recipe: recipeHash, question };
   yield `{"info":${JSON.stringify(info)},"annotations":[`;
   let imageId = 0;
   let annotationId = 0;

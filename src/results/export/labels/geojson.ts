@@ -1,3 +1,4 @@
+import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
@@ -11,9 +12,12 @@ import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
  */
 export async function* toGeoJson(
   results: AsyncIterable<ScaledResult>,
-  { recipeHash }: { readonly recipeHash: string },
+  {
+    recipeHash,
+    question,
+  }: { readonly recipeHash: string; readonly question?: CountQuestion | undefined },
 ): AsyncGenerator<string> {
-  const about = { units: "px", xAxis: "right", yAxis: "down", recipe: recipeHash };
+  const about = { units: "px", xAxis: "right", yAxis: "down", recipe: recipeHash, question };
   yield `{"type":"FeatureCollection","orangery":${JSON.stringify(about)},"features":[`;
   let isFirst = true;
   for await (const result of results) {

@@ -59,7 +59,7 @@ export async function gatherReportData(
     gatherer.addFailure(photo);
     onPhoto?.();
   }
-  return { ...gatherer.finish(failures.list), selection };
+  return { ...gatherer.finish(failures.list), selection, question: options.question };
 }
 
 class Gatherer {
@@ -151,7 +151,7 @@ class Gatherer {
     this.#captures.addFailure(capture);
   }
 
-  finish(failures: readonly FailureGroup[]): Omit<ReportData, "selection"> {
+  finish(failures: readonly FailureGroup[]): Omit<ReportData, "selection" | "question"> {
     const { scores } = reportLimits;
     const areFew = this.#worst.items.length <= 2 * scores;
     const worst = areFew ? this.#worst.items : this.#worst.items.slice(0, scores);

@@ -1,5 +1,6 @@
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
+import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import type { NamedTotals } from "../../totals/capture-totals.ts";
 import type { FolderCounter } from "../../totals/folder-totals.ts";
@@ -70,6 +71,8 @@ export interface ReportData {
   readonly photoCount: number;
   readonly objectCount: number;
   readonly selection: PhotoSelection;
+  /** Which objects count; undefined where the recipe alone decides. */
+  readonly question: CountQuestion | undefined;
   /** Photos with the same bytes as one before, and the objects on them. */
   readonly duplicates: { readonly photos: number; readonly objects: number };
   /** Undefined without a segmenter. */

@@ -7,6 +7,7 @@ import {
 } from "../../../../base/quantities.ts";
 import type { PhotoWarning } from "../../../../ledger/results/result-rows.ts";
 import { regionsElsewhere } from "../../../../pipeline/count/countable-photo.ts";
+import { describeQuestion } from "../../../describe-question.ts";
 import type { MeasuredTotals } from "../../../totals/totals.ts";
 import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.ts";
 import type { DeviceSummary, ReportData, WarnedPhotos } from "../../data/report-data.ts";
@@ -175,13 +176,14 @@ function duplicatesNotice({ duplicates: { photos, objects } }: ReportData): Html
 }
 
 /** The photos that the report is about, where it is not about all. */
-function selectionNote({ selection }: ReportData): Html | false {
+function selectionNote({ selection, question }: ReportData): Html | false {
   const { under, takenAfter, takenBefore, countDuplicatesOnce } = selection;
   const notes = [
     under !== undefined && html`Photos at or below <bdi>${under}</bdi>. `,
     takenAfter !== undefined && `Taken ${clockTime(takenAfter)} or later. `,
     takenBefore !== undefined && `Taken before ${clockTime(takenBefore)}. `,
-    countDuplicatesOnce && "Copies of a photo are counted once.",
+    countDuplicatesOnce && "Copies of a photo are counted once. ",
+    question !== undefined && `Counted: ${describeQuestion(question)}.`,
   ].filter((note) => note !== undefined && note !== false);
   return notes.length > 0 && html`<p class="quiet">${notes}</p>`;
 }

@@ -33,10 +33,15 @@ function recipeRow(name: string, parameters: readonly Html[]): Html {
 /** Adds names to the numbers of classes. */
 function nameClasses(use: unknown, classNames: readonly string[]): unknown {
   if (use === null || typeof use !== "object") return use;
-  const { classes } = use as { classes?: unknown };
-  if (!Array.isArray(classes)) return use;
-  const named = classes.map((id) => `${id} ${classNames[id] ?? ""}`.trim());
-  return { ...use, classes: named.join(", ") };
+  const { classes, classConfidence } = use as { classes?: unknown; classConfidence?: unknown };
+  const nameOf = (id: number) => `${id} ${classNames[id] ?? ""}`.trim();
+  return {
+    ...use,
+    ...(Array.isArray(classes) && { classes: classes.map(nameOf).join(", ") }),
+    ...(Array.isArray(classConfidence) && {
+      classConfidence: classConfidence.map(([id, score]) => `${nameOf(id)} ${score}`).join(", "),
+    }),
+  };
 }
 
 function inOrder(values: object): [name: string, value: unknown][] {
