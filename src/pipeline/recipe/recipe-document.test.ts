@@ -23,6 +23,13 @@ const counts: Record<string, CountOptions> = {
       },
     },
   },
+  "classes, and objects that do not count": {
+    detect: {
+      file: "/m/plants.pt",
+      options: { classes: [0, 2], classConfidence: [[0, 0.4]], confidence: 0.3 },
+    },
+    recordFrom: 0.05,
+  },
   "two models, slices and samples": {
     name: "plants-2026",
     detect: { file: "sample:seedlings", options: { imageSize: 640 } },
@@ -82,6 +89,16 @@ describe("a recipe is refused", () => {
     ["with an option out of range", { ...good, detect: { ...detect, iou: 2 } }, /`iou` to be/],
     ["with a size of none", { ...good, detect: { ...detect, imageSize: 0 } }, /`imageSize` to be/],
     ["with half a class", { ...good, detect: { ...detect, classes: [0.5] } }, /`classes` to be/],
+    [
+      "with a class that is named",
+      { ...good, detect: { ...detect, classConfidence: [["plant", 0.4]] } },
+      /`classConfidence` to be pairs of a class id and a score/,
+    ],
+    [
+      "that records less than it counts",
+      { ...good, recordFrom: 0.3 },
+      /`recordFrom` to be a score/,
+    ],
     ["without a path", { ...good, detect: { ...detect, file: " " } }, /`file` to be/],
     ["that decodes otherwise", { ...good, decode: "slow" }, /`decode` to be exact or fast/],
     [
