@@ -11,6 +11,7 @@ import { createJobsCommand } from "./commands/jobs/jobs-command.ts";
 import { createCacheCommand } from "./commands/models/cache-command.ts";
 import { createExportCommand } from "./commands/models/export-command.ts";
 import { createInfoCommand } from "./commands/models/info-command.ts";
+import { createQuantizeCommand } from "./commands/models/quantize-command.ts";
 import { createPredictCommand } from "./commands/photos/predict-command.ts";
 import { createRunCommand } from "./commands/photos/run-command.ts";
 import { createRecipeCommand } from "./commands/recipes/recipe-command.ts";
@@ -62,6 +63,7 @@ export function createProgram(
     .addCommand(createPredictCommand(output, setStatus))
     .addCommand(createInfoCommand(output))
     .addCommand(createExportCommand(output, setStatus))
+    .addCommand(createQuantizeCommand(output, setStatus))
     .addCommand(createCacheCommand(output, setStatus))
     .addCommand(createSummaryCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))

@@ -53,28 +53,39 @@ export function addLocationOption(command: Command): Command {
   return command.option("--no-location", "do not record where photos were taken");
 }
 
-/** Which photos to take, as commander parses it. */
-export interface PhotoArguments {
+/** Which files are photos, as commander parses it. */
+export interface PhotoFilterArguments {
   readonly fromFile?: string;
   readonly exclude?: string[];
   readonly include?: string[];
+}
+
+/** Which photos to take, as commander parses it. */
+export interface PhotoArguments extends PhotoFilterArguments {
   readonly allowEmpty?: boolean;
 }
 
 /** Adds the argument and the options that name photos. {@link requirePhotos} checks them. */
 export function addPhotoArguments(command: Command): Command {
+  command.argument(
+    "[photo...]",
+    "photos, folders with all folders below them, s3://bucket/folder/, https://…",
+  );
+  return addPhotoFilterOptions(command).option(
+    "--allow-empty",
+    "end with status 0 where a folder has no photos",
+  );
+}
+
+/** Adds the options that name a list of photos and choose files. */
+export function addPhotoFilterOptions(command: Command): Command {
   return command
-    .argument(
-      "[photo...]",
-      "photos, folders with all folders below them, s3://bucket/folder/, https://…",
-    )
     .option(
       "--from-file <list>",
       "also the photos of a list, one on each line; - is standard input",
     )
     .option("--exclude <pattern>", "leave out files or folders, as in *.cr2; repeatable", collect)
-    .option("--include <pattern>", "take only these files or folders; repeatable", collect)
-    .option("--allow-empty", "end with status 0 where a folder has no photos");
+    .option("--include <pattern>", "take only these files or folders; repeatable", collect);
 }
 
 /** Refuses a command line that names no photos. */

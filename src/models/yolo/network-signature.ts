@@ -13,6 +13,9 @@ export type Precision = "float32" | "float16" | "int8";
 /** The key of the metadata that say that a network is one of int8. */
 export const precisionKey = "orangery.precision";
 
+/** The key of the metadata that have the proof of a network in int8, as JSON. */
+export const proofKey = "orangery.proof";
+
 /** A YOLO network, as its inputs, outputs and metadata describe it. */
 export interface NetworkSignature {
   readonly task: YoloTask;

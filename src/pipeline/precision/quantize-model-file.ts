@@ -128,8 +128,8 @@ function refusedBy(proof: PrecisionProof, refused: string): OrangeryError {
   return new OrangeryError(
     "PRECISION_REFUSED",
     `Expected int8 to count as float32 does on ${checkedOn} photos, got ${objects.int8} objects ` +
-      `against ${objects.float32}: ${refused}. Stay with float32, or calibrate on more photos that ` +
-      "are like those to be counted.",
+      `against ${objects.float32}: ${refused}. Stay with float32, or calibrate on more photos ` +
+      "that are like those to be counted.",
     { details: { ...proof } },
   );
 }

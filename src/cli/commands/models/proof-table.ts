@@ -1,0 +1,66 @@
+import { printable } from "../../../base/printable.ts";
+import { formatCount, formatPlural } from "../../../base/quantities.ts";
+import {
+  type CountPair,
+  type PrecisionProof,
+  percent,
+} from "../../../pipeline/precision/precision-proof.ts";
+import { displayPath } from "../../options/caller-paths.ts";
+import { formatTable } from "../../output/table.ts";
+
+/** Formats a proof: both counts of all objects, of each class and of the photo that is off most. */
+export function formatProof(proof: PrecisionProof): string {
+  const { objects, classes, worst, msPerPhoto, checkedOn, calibratedOn, totalChange } = proof;
+  const counts = (title: string, { float32, int8 }: CountPair, note: string) => [
+    title,
+    formatCount(float32),
+    formatCount(int8),
+    note,
+  ];
+  const change = `${totalChange > 0 ? "+" : ""}${percent(totalChange)}`;
+  const matched = `${percent(proof.matchedShare)} matched`;
+  const times = msPerPhoto.float32 / Math.max(1e-9, msPerPhoto.int8);
+  const rows = [
+    counts("objects", objects, `${change}, ${matched}`),
+    ...(classes.length > 1
+      ? classes.map(({ name, ...pair }) => counts(`  ${printable(name)}`, pair, ""))
+      : []),
+    counts("worst photo", worst, displayPath(worst.photo)),
+    [
+      "ms a photo",
+      msPerPhoto.float32.toFixed(1),
+      msPerPhoto.int8.toFixed(1),
+      `${times.toFixed(1)} times as fast`,
+    ],
+  ];
+  const columns = [
+    { title: "" },
+    { title: "float32", align: "right" },
+    { title: "int8", align: "right" },
+    { title: "" },
+  ] as const;
+  const overlaps = [
+    ...(proof.maskIou === undefined ? [] : [`masks overlap by ${percent(proof.maskIou)}`]),
+    ...(proof.regionIou === undefined ? [] : [`regions overlap by ${percent(proof.regionIou)}`]),
+  ];
+  return (
+    `Calibrated on ${formatPlural(calibratedOn, "photo")} and checked on ` +
+    `${formatCount(checkedOn)} others${overlaps.map((text) => `; ${text}`).join("")}\n\n` +
+    formatTable(columns, rows)
+  );
+}
+
+/** Formats a proof in one line: `312 objects against 313 of float32 on 16 photos, …`. */
+export function summarizeProof({
+  objects,
+  checkedOn,
+  matchedShare,
+  msPerPhoto,
+}: PrecisionProof): string {
+  const times = msPerPhoto.float32 / Math.max(1e-9, msPerPhoto.int8);
+  return (
+    `${formatCount(objects.int8)} objects against ${formatCount(objects.float32)} in float32 on ` +
+    `${formatPlural(checkedOn, "photo")}, ${percent(matchedShare)} matched, ` +
+    `${times.toFixed(1)} times as fast`
+  );
+}

@@ -1,0 +1,127 @@
+import { printable } from "../../../base/printable.ts";
+import { formatBytes, formatCount } from "../../../base/quantities.ts";
+import { isOrangeryError, type OrangeryError } from "../../../errors.ts";
+import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
+import { LeftOut } from "../../../pipeline/photos/left-out.ts";
+import { PhotoFilter } from "../../../pipeline/photos/photo-filter.ts";
+import type { TrialProgress } from "../../../pipeline/precision/int8-trial.ts";
+import type { PrecisionProof } from "../../../pipeline/precision/precision-proof.ts";
+import {
+  type QuantizedModelFile,
+  quantizeModelFile,
+} from "../../../pipeline/precision/quantize-model-file.ts";
+import {
+  displayPath,
+  fromCaller,
+  modelFromCaller,
+  photoFromCaller,
+} from "../../options/caller-paths.ts";
+import type { DetectionArguments } from "../../options/detection-options.ts";
+import { openPhotoList } from "../../options/photo-list-argument.ts";
+import type { PhotoFilterArguments } from "../../options/photo-options.ts";
+import { readSampleOptions, type SampleArguments } from "../../options/sample-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { interruptible } from "../../output/interrupts.ts";
+import { formatLeftOut } from "../../output/left-out-lines.ts";
+import { ProgressDisplay } from "../../output/progress-display.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import { noteUnreadableFolders } from "../../output/trouble-notes.ts";
+import { warningLog } from "../../output/warning-log.ts";
+import { formatProof } from "./proof-table.ts";
+
+export interface QuantizeArguments
+  extends DetectionArguments,
+    SampleArguments,
+    PhotoFilterArguments {
+  readonly photos?: readonly string[];
+  readonly slicing?: SlicingOptions | undefined;
+  readonly samples: number;
+  readonly checks: number;
+  readonly tolerance: number;
+  readonly force?: boolean;
+  readonly maxPixels?: number;
+  readonly allowPrivateAddresses?: boolean;
+  readonly json?: boolean;
+}
+
+/** Runs `orangery quantize`; resolves to the exit status. */
+export async function quantize(
+  output: StandardOutput,
+  [model, out]: readonly [model: string, out: string],
+  options: QuantizeArguments,
+): Promise<number> {
+  using progress = new ProgressDisplay();
+  return await interruptible(async ({ stop: signal }) => {
+    try {
+      const written = await quantizeFile([model, out], options, { progress, signal });
+      await printWritten(output, written, options);
+      return exitStatus.ok;
+    } catch (error) {
+      if (!isOrangeryError(error, "PRECISION_REFUSED")) throw error;
+      await printRefused(output, error, options);
+      return exitStatus.incomplete;
+    }
+  });
+}
+
+async function quantizeFile(
+  [model, out]: readonly [model: string, out: string],
+  options: QuantizeArguments,
+  { progress, signal }: { readonly progress: ProgressDisplay; readonly signal: AbortSignal },
+): Promise<QuantizedModelFile> {
+  const { photos = [], fromFile, samples, checks, tolerance, force, slicing } = options;
+  const { confidence, iou, maxDetections, classes, classConfidence, imageSize } = options;
+  const leftOut = new LeftOut();
+  const onUnreadable = noteUnreadableFolders(progress, []);
+  progress.setActivity("Looking for photos");
+  const written = await quantizeModelFile(modelFromCaller(model), fromCaller(out), {
+    photos: photos.map(photoFromCaller),
+    list: await openPhotoList(fromFile, signal),
+    find: { filter: new PhotoFilter(options), leftOut, onUnreadable },
+    predict: { confidence, iou, maxDetections, classes, classConfidence, imageSize },
+    slicing,
+    colours: readSampleOptions(options),
+    samples,
+    checks,
+    tolerance,
+    force,
+    maxPixels: options.maxPixels,
+    allowPrivateAddresses: options.allowPrivateAddresses,
+    logger: warningLog((line) => progress.note(line)),
+    onProgress: (step) => progress.setActivity(describe(step)),
+    signal,
+  });
+  for (const line of formatLeftOut(leftOut.counts)) progress.note(line);
+  return written;
+}
+
+function describe({ step, done, total }: TrialProgress): string {
+  const what = step === "calibrate" ? "Calibrating" : "Checking";
+  return `${what} ${formatCount(done + 1)}/${formatCount(total)} photos`;
+}
+
+async function printWritten(
+  output: StandardOutput,
+  { proof, refused, ...file }: QuantizedModelFile,
+  { json }: QuantizeArguments,
+): Promise<void> {
+  if (json) return await output.writeJson({ written: true, ...file, refused, proof });
+  const input = file.inputShape.join(" × ");
+  const forced = refused === undefined ? "" : `Written all the same, though ${refused}.\n`;
+  await output.write(
+    `${formatProof(proof)}\n${printable(forced)}` +
+      `Wrote ${displayPath(file.path)}: input ${input}, int8; ${formatBytes(file.bytes)}\n`,
+  );
+}
+
+async function printRefused(
+  output: StandardOutput,
+  { code, message, details }: OrangeryError,
+  { json }: QuantizeArguments,
+): Promise<void> {
+  const proof = details as unknown as PrecisionProof;
+  if (json) await output.writeJson({ written: false, error: { code, message }, proof });
+  else await output.write(formatProof(proof));
+  const hint = "Nothing was written; --force writes it all the same.";
+  process.stderr.write(`orangery: ${printable(message)} ${hint} [${code}]\n`);
+}
