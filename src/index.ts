@@ -51,6 +51,7 @@ export { type Segmentation, segmentPhoto } from "./pipeline/count/segment-photo.
 export type { ResumeOptions } from "./pipeline/count/slice-keeper.ts";
 export type { SlicedPrediction, SliceProgress } from "./pipeline/count/slice-run.ts";
 export type { SlicingOptions } from "./pipeline/count/slicing.ts";
+export { OwnRegions, type RegionsPhoto } from "./pipeline/regions/own-regions.ts";
 export { isRetryable } from "./tasks/is-retryable.ts";
 export { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./tasks/model-task.ts";
 export { type RunTasksOptions, runTasks, type TaskEnd } from "./tasks/run-tasks.ts";

@@ -53,6 +53,7 @@ export type { WatchEvents, WatchOptions } from "./pipeline/photos/watch/watch-op
 export type {
   CountOptions,
   JobModel,
+  JobRegions,
   RecipePredictOptions,
 } from "./pipeline/recipe/count-recipe.ts";
 export { PhotoJob } from "./pipeline/run/photo-job.ts";
@@ -62,3 +63,21 @@ export type {
   PhotoJobRunOptions,
 } from "./pipeline/run/photo-job-options.ts";
 export type { PhotoEvent, PhotoMove } from "./pipeline/run/photo-run.ts";
+export type { FittedThreshold } from "./results/compare/class-tally.ts";
+export {
+  type ClassComparison,
+  type CompareOptions,
+  type Comparison,
+  compareResults,
+  type DifferentPhoto,
+  type PhotoComparison,
+} from "./results/compare/compare-results.ts";
+export type { CountErrors, CountTotal, MatchQuality } from "./results/compare/count-errors.ts";
+export { readTruth } from "./results/compare/truth/read-truth.ts";
+export {
+  type ComparedPhoto,
+  type TrueBoxes,
+  type TruePhoto,
+  Truth,
+} from "./results/compare/truth/truth.ts";
+export { readTruthResults } from "./results/compare/truth/truth-results.ts";

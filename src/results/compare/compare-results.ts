@@ -79,6 +79,7 @@ export interface DifferentPhoto {
   readonly missed: readonly { readonly name: string; readonly boxXyxy: readonly number[] }[];
 }
 
+/** How results differ from the truth. */
 export interface Comparison {
   readonly hasBoxes: boolean;
   /** By name. */
