@@ -28,7 +28,12 @@ export class TestQueue implements AsyncDisposable {
     this.name = label;
     this.connection = url;
     this.queue = new Queue(queue, { connection: toConnectionOptions(url), prefix });
-    this.#events = new QueueEvents(queue, { connection: toConnectionOptions(url), prefix });
+    this.#events = new QueueEvents(queue, {
+      connection: toConnectionOptions(url),
+      prefix,
+      // From the first on: what happens while it connects, or connects again, is not missed.
+      lastEventId: "0",
+    });
     // Many jobs are waited for at once.
     this.queue.setMaxListeners(0);
     this.#events.setMaxListeners(0);
