@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { isOrangeryError } from "../../errors.ts";
+import { type CountOptions, recipeOf } from "../recipe/count-recipe.ts";
+import { type SettleOptions, settlePrecision } from "./settle-precision.ts";
+
+const sha256 = { detect: "d".repeat(64), segment: undefined };
+const calibration = { method: "extremes", network: "n", ranges: "AAAA" } as const;
+const asked: CountOptions = { detect: { file: "/m/plants.pt" }, slicing: { slice: 320 } };
+const inInt8: CountOptions = { ...asked, detect: { ...asked.detect, calibration } };
+
+const recipe = (count: CountOptions) => recipeOf(count, sha256).recipe;
+const noPhotos = async () => [];
+
+async function settle(options: Partial<SettleOptions>) {
+  return await settlePrecision({
+    precision: "auto",
+    made: { count: asked, sha256 },
+    known: [],
+    device: "cpu",
+    listPhotos: noPhotos,
+    read: async () => assert.fail("no photo is to be read"),
+    ...options,
+  });
+}
+
+describe("the precision of a job", () => {
+  test("is float32 where that is asked for, whatever results exist", async () => {
+    const { precision, count } = await settle({ precision: "float32", known: [recipe(inInt8)] });
+    assert.deepEqual([precision, count], ["float32", asked]);
+  });
+
+  for (const precision of ["int8", "auto"] as const) {
+    test(`is that of results in int8, with their ranges, for ${precision}`, async () => {
+      const settled = await settle({ precision, known: [recipe(asked), recipe(inInt8)] });
+      assert.equal(settled.precision, "int8");
+      assert.equal(recipe(settled.count).hash, recipe(inInt8).hash);
+    });
+  }
+
+  test("is that of the newest results for auto", async () => {
+    const { precision } = await settle({ known: [recipe(inInt8), recipe(asked)] });
+    assert.equal(precision, "float32");
+  });
+
+  test("is not that of results of another recipe", async () => {
+    const other = { ...inInt8, slicing: { slice: 640 } };
+    const { precision, reason } = await settle({ known: [recipe(other)] });
+    assert.equal(precision, "float32");
+    assert.match(reason, /tried on 12 photos or more, and there are 0/);
+  });
+
+  test("is that of a recipe's file", async () => {
+    const settled = await settle({ precision: "float32", made: { count: inInt8, sha256 } });
+    assert.deepEqual([settled.precision, settled.count], ["int8", inInt8]);
+  });
+
+  test("is refused for int8 on a GPU, and is float32 there for auto", async () => {
+    await assert.rejects(settle({ precision: "int8", device: "cuda:0" }), (error) =>
+      isOrangeryError(error, "INVALID_ARGUMENT"),
+    );
+    assert.equal((await settle({ device: "cuda:0" })).precision, "float32");
+  });
+
+  test("is refused where its name is none", async () => {
+    await assert.rejects(settle({ precision: "int4" as never }), /Expected `precision` to be/);
+  });
+});
