@@ -13,7 +13,7 @@ import {
   type ModelFile,
   notAModel,
 } from "../files/model-file.ts";
-import { readYoloNetwork, type YoloTask } from "./network-signature.ts";
+import { type Precision, proofKey, readYoloNetwork, type YoloTask } from "./network-signature.ts";
 
 /** The contents of a model file, by its own account. What the file does not say is undefined. */
 export interface ModelDescription {
@@ -27,7 +27,9 @@ export interface ModelDescription {
   readonly freeSize: boolean;
   readonly stride: number;
   /** Of the weights of an ONNX model. */
-  readonly elementType: "float32" | "float16" | undefined;
+  readonly elementType: Precision | undefined;
+  /** How a network in int8 was found to count as it does in float32, as JSON. */
+  readonly proof: string | undefined;
   readonly description: string | undefined;
   /**
    * Of the network, as its configuration lists them, with the head. Ultralytics' summary counts the
@@ -80,6 +82,7 @@ async function describeCheckpoint(
     freeSize: true,
     stride: checkpoint.stride,
     elementType: undefined,
+    proof: undefined,
     description: checkpoint.description,
     layers: complexity.layerCount,
     operators: undefined,
@@ -123,6 +126,7 @@ async function describeOnnx(
     freeSize: network.fixedSizeHw === undefined,
     stride: network.stride,
     elementType: elementTypeOf(learned),
+    proof: metadata.get(proofKey),
     description: metadata.get("description"),
     layers: undefined,
     operators: model.nodes.length,
@@ -145,7 +149,7 @@ function learnedTensors({ nodes, initializers }: OnnxSummary): InitializerView[]
   );
   return (
     initializers
-      .filter(({ elementType }) => /^b?float/.test(elementType))
+      .filter(({ elementType }) => /^b?float|^int8$/.test(elementType))
       // Of four dimensions are also the scales of channels that YOLO12 multiplies with.
       .filter(({ name, dims }) => learned.has(name) || dims.length === 4)
   );
@@ -156,8 +160,10 @@ function countElements(tensors: readonly InitializerView[]): number {
 }
 
 /** The type of most numbers. */
-function elementTypeOf(learned: readonly InitializerView[]): ModelDescription["elementType"] {
-  const isHalf = (tensor: InitializerView) => tensor.elementType === "float16";
-  const halves = countElements(learned.filter(isHalf));
-  return 2 * halves > countElements(learned) ? "float16" : "float32";
+function elementTypeOf(learned: readonly InitializerView[]): Precision {
+  const isMostly = (type: Precision) => {
+    const some = learned.filter(({ elementType }) => elementType === type);
+    return 2 * countElements(some) > countElements(learned);
+  };
+  return (["int8", "float16"] as const).find(isMostly) ?? "float32";
 }

@@ -65,6 +65,19 @@ export function whyRefused(
   return undefined;
 }
 
+/** Reads a proof that a model file has; undefined for none, and for what is no proof. */
+export function readProof(json: string | undefined): PrecisionProof | undefined {
+  try {
+    const proof = JSON.parse(json ?? "null") as PrecisionProof | null;
+    const { objects, msPerPhoto, checkedOn, matchedShare } = proof!;
+    const { float32, int8 } = objects;
+    const numbers = [float32, int8, msPerPhoto.float32, msPerPhoto.int8, checkedOn, matchedShare];
+    return numbers.every(Number.isFinite) ? proof! : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** As in `0.3 %`. */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;

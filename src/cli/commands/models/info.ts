@@ -8,8 +8,10 @@ import {
   ultralyticsOnnxSize,
 } from "../../../models/yolo/network-signature.ts";
 import { onnxRuntime } from "../../../native/onnx-runtime.ts";
+import { readProof } from "../../../pipeline/precision/precision-proof.ts";
 import { displayPath, modelFromCaller } from "../../options/caller-paths.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { summarizeProof } from "./proof-table.ts";
 
 /** Runs `orangery info`. */
 export async function info(
@@ -44,7 +46,7 @@ async function proveDevices(): Promise<DeviceProof[]> {
 }
 
 function toJson(description: ModelDescription, devices: readonly DeviceProof[]): object {
-  const { file, gflops, ...rest } = description;
+  const { file, gflops, proof, ...rest } = description;
   return {
     file: file.path,
     format: file.format,
@@ -52,6 +54,7 @@ function toJson(description: ModelDescription, devices: readonly DeviceProof[]):
     sha256: file.sha256,
     ...rest,
     gflops: gflops === undefined ? undefined : Number(gflops.toFixed(2)),
+    proof: readProof(proof),
     devices: devices.map(({ device, reason }) => ({
       device,
       usable: reason === undefined,
@@ -73,6 +76,7 @@ function format(description: ModelDescription, devices: readonly DeviceProof[]):
     ["classes", `${formatCount(names.length)}: ${formatNames(names)}`],
     ["image size", formatSize(description)],
     ["network", formatNetwork(description)],
+    ["proof", formatProofOf(description)],
     ["date", description.date],
     ["author", description.author],
     ["Ultralytics", description.ultralyticsVersion],
@@ -104,6 +108,11 @@ function formatSize({ file, imageSizeHw, freeSize, stride }: ModelDescription): 
   return differsFromUltralytics(file, { imageSizeHw, freeSize })
     ? `${others}; Ultralytics takes ${ultralyticsOnnxSize} for an ONNX file of free size`
     : others;
+}
+
+function formatProofOf({ proof }: ModelDescription): string | undefined {
+  const read = readProof(proof);
+  return read && summarizeProof(read);
 }
 
 function formatNetwork(description: ModelDescription) {
