@@ -11,6 +11,7 @@ import { openPhoto } from "../../vision/photo/open-photo.ts";
 import type { Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
 import { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
+import { OwnRegions } from "../regions/own-regions.ts";
 import { detectSliced } from "./detect-sliced.ts";
 import type { ModelUse } from "./model-use.ts";
 import { PhotoPipeline, type PhotoPipelineOptions } from "./photo-pipeline.ts";
@@ -272,6 +273,47 @@ describe("the pipeline", () => {
       { region: 0, name: "thing", count: 4 },
       { region: 1, name: "thing", count: 4 },
     ]);
+  });
+
+  test("counts in regions that people drew as in those of a segmenter", async () => {
+    const ring = [
+      [
+        [16, 16],
+        [48, 16],
+        [48, 48],
+        [16, 48],
+      ],
+    ];
+    const plot = (photo: string | undefined) => ({
+      type: "Feature",
+      properties: { name: "A1", photo },
+      geometry: { type: "Polygon", coordinates: ring },
+    });
+    const of = (feature: object) => OwnRegions.parse(JSON.stringify(feature));
+    const slicing = { slice: 16, overlap: 0 };
+    const all = new PhotoPipeline({
+      detect: { model: thing },
+      regions: of(plot(undefined)),
+      slicing,
+    });
+    const result = await all.process(blank(64, 64));
+    assert.deepEqual([result.sliceCount, result.regions![0]!.name], [4, "A1"]);
+    assert.deepEqual(result.counts[1], { region: 1, name: "thing", count: 4 });
+
+    const regions = of(plot("north/a.jpg"));
+    const one = new PhotoPipeline({ detect: { model: thing }, regions, slicing });
+    const named = await one.process(blank(64, 64), { source: "/photos/north/a.jpg" });
+    assert.deepEqual(named.counts, result.counts);
+    const source = "/photos/south/a.jpg";
+    await assert.rejects(one.process(blank(64, 64), { source }), coded("REGIONS_MISSING"));
+    await assert.rejects(
+      one.process(blank(9, 9), { source: "north/a.jpg" }),
+      coded("REGIONS_DO_NOT_FIT"),
+    );
+    assert.throws(
+      () => new PhotoPipeline({ detect: { model: thing }, segment: { model: middle }, regions }),
+      coded("INVALID_ARGUMENT"),
+    );
   });
 
   test("drops what a slice shows beside the region, and gives the others its place", async () => {
