@@ -12,6 +12,7 @@ export {
   forgetPhotos,
 } from "./ledger/photos/forget-photos.ts";
 export type { PhotoSelection } from "./ledger/photos/selection.ts";
+export type { EntriesOptions } from "./ledger/results/entry-pages.ts";
 export type { FailedPhoto, FailedPhotosOptions } from "./ledger/results/failed-photos.ts";
 export {
   type CountedPhoto,

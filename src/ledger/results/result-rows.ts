@@ -7,7 +7,7 @@ import { inStatements, insertRows } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { packScores } from "./scores/packed-scores.ts";
 import type { SharedRows } from "./shared-rows.ts";
-import { type PlacedObjects, toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
+import { toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
 
 /** How many objects of one name there are on the whole photo (region 0) or in one region (1…n). */
 export interface ObjectCount {
@@ -41,7 +41,7 @@ export interface PhotoResult extends Findings {
    * Objects that are recorded for questions about thresholds, and that are not counted: those below
    * the counting threshold where the recipe records from a lower one. Best score first.
    */
-  readonly uncounted?: PlacedObjects | undefined;
+  readonly uncounted?: Omit<Findings, "regions"> | undefined;
   /** Zeros may be left out. */
   readonly counts: readonly ObjectCount[];
   /** Inferences of the detector: 1 without slicing. */
