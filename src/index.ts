@@ -10,6 +10,7 @@ export {
   OrangeryError,
   type OrangeryErrorOptions,
 } from "./errors.ts";
+export type { Calibration, RangeMethod } from "./graph/quantize/calibration.ts";
 // `PhotoJob` is in `orangery/run`: the database behind it would double what this import takes.
 export type { ObjectCount, PhotoResult } from "./ledger/results/result-rows.ts";
 export { type Logger, silentLogger } from "./logger.ts";
@@ -21,11 +22,19 @@ export {
   type ModelCacheOptions,
   type ModelInfo,
   type ModelLease,
+  type QuantizedModel,
   type ReleaseReason,
 } from "./models/cache/model-cache.ts";
 export type { GpuMemoryOptions } from "./models/devices/device.ts";
 export type { GpuMemory, MemoryReading } from "./models/devices/memory-reading.ts";
-export type { Prediction, PredictOptions, YoloModel, YoloTask } from "./models/yolo/yolo-model.ts";
+export type {
+  Precision,
+  PredictingModel,
+  Prediction,
+  PredictOptions,
+  YoloModel,
+  YoloTask,
+} from "./models/yolo/yolo-model.ts";
 export type {
   CreateSessionOptions,
   ElementType,

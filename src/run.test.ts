@@ -2,14 +2,24 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as run from "./run.ts";
 
-test("orangery/run offers the job, and reading and forgetting results, and nothing else", () => {
+test("orangery/run offers the job, int8, and reading, comparing and forgetting results, and nothing else", () => {
   // Written out, so that nothing becomes public, or ceases to be, without somebody deciding it.
   assert.deepEqual(Object.keys(run).sort(), [
     "PhotoJob",
+    "Truth",
+    "compareResults",
     "forgetPhotos",
     "openLedger",
+    "quantizeModelFile",
+    "readCountTotals",
+    "readCounts",
     "readFailures",
     "readRecipes",
     "readResults",
+    "readScores",
+    "readTruth",
+    "readTruthResults",
+    "tryInt8",
+    "whyRefused",
   ]);
 });

@@ -51,6 +51,25 @@ export type {
 export type { LeftOutCounts } from "./pipeline/photos/left-out.ts";
 export type { PhotoFilterOptions } from "./pipeline/photos/photo-filter.ts";
 export type { WatchEvents, WatchOptions } from "./pipeline/photos/watch/watch-options.ts";
+export {
+  type Calibrations,
+  type TrialOptions,
+  type TrialProgress,
+  type TrialResult,
+  tryInt8,
+} from "./pipeline/precision/int8-trial.ts";
+export {
+  type CountPair,
+  type PrecisionLimits,
+  type PrecisionProof,
+  whyRefused,
+} from "./pipeline/precision/precision-proof.ts";
+export {
+  type QuantizedModelFile,
+  type QuantizeModelOptions,
+  quantizeModelFile,
+} from "./pipeline/precision/quantize-model-file.ts";
+export type { SettledPrecision, WantedPrecision } from "./pipeline/precision/settle-precision.ts";
 export type {
   CountOptions,
   JobModel,

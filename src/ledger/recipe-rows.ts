@@ -4,7 +4,7 @@ import type { Recipe } from "./recipe.ts";
 import type { LedgerTables } from "./schema/tables.ts";
 
 /** Lists the recipes of a results database, the oldest first. */
-export async function listRecipes(ledger: Ledger): Promise<readonly Recipe[]> {
+export async function readSavedRecipes(ledger: Ledger): Promise<readonly Recipe[]> {
   const rows = await ledger.read((db) =>
     db.selectFrom("recipe").select(["hash", "name", "recipe as json"]).orderBy("id").execute(),
   );

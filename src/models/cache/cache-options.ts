@@ -13,12 +13,13 @@ import { type Logger, silentLogger } from "../../logger.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime } from "../../native/runtime.ts";
 import type { GpuMemoryOptions } from "../devices/device.ts";
+import { readCpuSettings } from "../runs/cpu-settings.ts";
 
 /** A model whose network is run in int8, on the CPU. */
 export interface QuantizedModel {
   /** As the other models: a path, or the name of a sample model. */
   readonly file: string;
-  /** Of this model: as `calibrateModel` returns it. */
+  /** Of this model, as `tryInt8` of `orangery/run` makes it. */
   readonly calibration: Calibration;
 }
 
@@ -59,14 +60,18 @@ export interface ModelCacheOptions extends GpuMemoryOptions {
   readonly warmUp?: boolean | undefined;
   /**
    * CPU threads of all runs together: a run that is alone has all of them, runs at the same time
-   * share them. Default 0: as many as there are cores.
+   * share them. Default 0: ORANGERY_CPU_THREADS, else as many as there are cores.
    */
   readonly intraOpThreads?: number | undefined;
-  /** Runs at a time on a CPU, from 1 up. Default: as many as pay, by what the first runs take. */
+  /**
+   * Runs at a time on a CPU, from 1 up. Default: ORANGERY_CPU_RUNS, else as many as pay, by what the
+   * first runs take.
+   */
   readonly cpuRuns?: number | undefined;
   /**
-   * Whether the CPU threads of a run wait for each other by spinning. Default: where the first runs
-   * show that it pays, and while other processes leave the cores alone.
+   * Whether the CPU threads of a run wait for each other by spinning. Default:
+   * ORANGERY_CPU_SPINNING (0 or 1), else where the first runs show that it pays, and while other
+   * processes leave the cores alone.
    */
   readonly cpuSpinning?: boolean | undefined;
   readonly logger?: Logger | undefined;
@@ -99,11 +104,14 @@ export function checkCacheOptions({
   reloadCheckMs = 1000,
   warmUp = false,
   intraOpThreads = 0,
+  cpuRuns,
+  cpuSpinning,
   logger = silentLogger,
   runtime = onnxRuntime,
   ...options
 }: ModelCacheOptions): CheckedCacheOptions {
-  const { models, expireAfterMs, gpuMemoryLimitBytes, arenaGrowth, cpuRuns, cpuSpinning } = options;
+  const { models, expireAfterMs, gpuMemoryLimitBytes, arenaGrowth } = options;
+  const set = readCpuSettings();
   checkOptions({ trimEvery, logEvery, gpuMemoryLimitBytes, cpuRuns }, wholeNumberFrom(1));
   checkOptions({ cpuSpinning }, trueOrFalse);
   checkOptions({ workerId, intraOpThreads }, wholeNumberFrom(0));
@@ -128,7 +136,10 @@ export function checkCacheOptions({
     thrashWindowMs,
     reloadCheckMs,
     warmUp,
-    intraOpThreads,
+    // The threads of a slot among several are set by its supervisor.
+    intraOpThreads: intraOpThreads || (set.intraOpThreads ?? 0),
+    cpuRuns: cpuRuns ?? set.cpuRuns,
+    cpuSpinning: cpuSpinning ?? set.cpuSpinning,
     logger,
     runtime,
   };

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { OrangeryError } from "../../errors.ts";
 import { openLedger } from "../../ledger/open-ledger.ts";
 import type { Recipe } from "../../ledger/recipe.ts";
-import { listRecipes } from "../../ledger/recipe-rows.ts";
+import { readSavedRecipes } from "../../ledger/recipe-rows.ts";
 import { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { WorklistView } from "../../ledger/worklist/worklist-view.ts";
 import { silentLogger } from "../../logger.ts";
@@ -338,7 +338,7 @@ async function settle(
 async function knownRecipes(resultsFile: string): Promise<readonly Recipe[]> {
   if (!existsSync(resultsFile)) return [];
   await using ledger = await openLedger(resultsFile);
-  return await listRecipes(ledger);
+  return await readSavedRecipes(ledger);
 }
 
 function cachedModel({ file, calibration }: JobModel): string | QuantizedModel {

@@ -3,7 +3,7 @@ import { formatCount, formatPlural } from "../../../base/quantities.ts";
 import { type EnqueueCounts, enqueuePhotos } from "../../../fleet/count/enqueue-photos.ts";
 import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
-import { listRecipes } from "../../../ledger/recipe-rows.ts";
+import { readSavedRecipes } from "../../../ledger/recipe-rows.ts";
 import { ResultStore } from "../../../ledger/results/result-store.ts";
 import { LeftOut } from "../../../pipeline/photos/left-out.ts";
 import { PhotoFilter } from "../../../pipeline/photos/photo-filter.ts";
@@ -74,7 +74,7 @@ export async function enqueue(
         precision,
         made: asked,
         regions: asked.regions,
-        known: await listRecipes(ledger),
+        known: await readSavedRecipes(ledger),
         device: "cpu",
         paths,
         list: (await openPhotoList(options.fromFile, signal)) ?? [],
