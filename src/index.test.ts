@@ -37,6 +37,7 @@ const types = [
   "AcquireOptions",
   "Blame",
   "CacheInfo",
+  "Calibration",
   "ClassChoice",
   "ClassConfidence",
   "CountablePhoto",
@@ -82,9 +83,13 @@ const types = [
   "PictureOnDisk",
   "Pixels",
   "Polygon",
+  "Precision",
   "PredictOptions",
+  "PredictingModel",
   "Prediction",
   "ProcessOptions",
+  "QuantizedModel",
+  "RangeMethod",
   "Region",
   "RegionsPhoto",
   "ReleaseReason",
@@ -129,7 +134,7 @@ test("the package offers exactly these types, each by name", () => {
 ]+";$/gm)];
   assert.equal(lists.length, source.match(/^
 export
-/    ""))*,.;?``aeeeggghhilmmnnnnooprstttx;
+/ ""))*,.4;;?``aeeeggghhilmmnnnnooprstttx{};
 const exported = lists.flatMap(([, isTypes, list]) =>
   list!
     .split(",")
