@@ -47,7 +47,9 @@ export async function benchPhotoTime(folder: string, rounds: number): Promise<vo
     const parts: Record<string, () => unknown> = {
       bare: () => sharp(bytes, { limitInputPixels: false }).raw().toBuffer(),
       decode: () => decodePicture(bytes),
-      fast: () => openReduced(bytes, { wantedWhOf: () => [640, 480] }),
+      fast: async () => {
+        await using _ = await openReduced(bytes, { wantedWhOf: () => [640, 480] });
+      },
       floats: () => letterbox(picture, plan, floats),
       bytes: () => letterbox(picture, plan, levels),
       whole: () => wholePipeline.process(picture),
@@ -70,7 +72,10 @@ export async function benchPhotoTime(folder: string, rounds: number): Promise<vo
   console.log(`${table(head, rows)}\n`);
 }
 
-/** Medians of rounds in which the parts take turns. */
+/**
+ * Medians of rounds in which the parts take turns. Each is measured right after itself, since the
+ * memory that one leaves is freed in the time of the next.
+ */
 async function cpuMsOf(
   parts: Readonly<Record<string, () => unknown>>,
   rounds: number,
@@ -78,6 +83,7 @@ async function cpuMsOf(
   const ms = Object.fromEntries(Object.keys(parts).map((name) => [name, [] as number[]]));
   for (let round = -1; round < rounds; round++) {
     for (const [name, run] of Object.entries(parts)) {
+      await run();
       const before = process.cpuUsage();
       await run();
       const { user, system } = process.cpuUsage(before);
