@@ -85,6 +85,7 @@ export type { Picture, PictureInput } from "./vision/photo/picture.ts";
 export { type EncodeOptions, encodePicture, savePicture } from "./vision/photo/picture-file.ts";
 export type { PictureOnDisk } from "./vision/photo/picture-on-disk.ts";
 export { PictureSlice } from "./vision/photo/picture-slice.ts";
+export type { DecodeMode, ReducedPicture } from "./vision/photo/reduced-picture.ts";
 export type { SampleOptions } from "./vision/photo/samples/sample-layout.ts";
 export type { Slice } from "./vision/photo/slice.ts";
 export type { Region } from "./vision/region.ts";
