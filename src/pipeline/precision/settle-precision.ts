@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { checkOptions, oneOf } from "../../base/check-options.ts";
-import { OrangeryError } from "../../errors.ts";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Recipe } from "../../ledger/recipe.ts";
 import { mayHaveGpu } from "../../models/devices/device-survey.ts";
 import { type CountOptions, type CountRecipe, recipeOf } from "../recipe/count-recipe.ts";
@@ -67,7 +67,14 @@ async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> 
     const reason = `int8 is tried on ${fewestPhotos} photos or more, and there are ${photos.length}`;
     return { precision: "float32", reason, count };
   }
-  const { proof, calibrations } = await tryInt8({ ...rest, count, photos });
+  const trial = await tryInt8({ ...rest, count, photos }).catch((error: unknown) => {
+    if (isAuto && isOrangeryError(error, "MODEL_NOT_QUANTIZABLE")) return undefined;
+    throw error;
+  });
+  if (trial === undefined) {
+    return { precision: "float32", reason: "this network cannot be run in int8", count };
+  }
+  const { proof, calibrations } = trial;
   const refused = whyRefused(proof);
   const found = `on ${proof.checkedOn} photos that int8 was not calibrated on`;
   if (refused !== undefined) {
