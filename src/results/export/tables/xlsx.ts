@@ -1,4 +1,3 @@
-import { writeXlsxStream } from "hucre/xlsx";
 import type { OutputSink } from "../output-file.ts";
 import type { Cell, ColumnType, Row } from "./table-row.ts";
 
@@ -22,6 +21,8 @@ export async function writeXlsx(
   table: { readonly name: string; readonly columns: { readonly [name: string]: ColumnType } },
   rows: AsyncIterable<Row>,
 ): Promise<void> {
+  // Other formats need not wait for it.
+  const { writeXlsxStream } = await import("hucre/xlsx");
   const columns = Object.entries(table.columns);
   const bytes = writeXlsxStream(toCells(rows, columns), {
     name: table.name,
