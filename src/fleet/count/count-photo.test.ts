@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { openLedger } from "../../ledger/open-ledger.ts";
+import { readCounts } from "../../ledger/results/read-counts.ts";
 import { ResultStore } from "../../ledger/results/result-store.ts";
 import { ResultWriter } from "../../ledger/results/result-writer.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
@@ -13,6 +14,7 @@ import type { Runtime } from "../../native/runtime.ts";
 import { failureCases } from "../../pipeline/photos/photo-failures.fixture.ts";
 import type { PhotoBytes } from "../../pipeline/photos/read-photo.ts";
 import { countRecipe } from "../../pipeline/recipe/count-recipe.ts";
+import { readRecipe, writeRecipe } from "../../pipeline/recipe/recipe-document.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
 import { encodePicture } from "../../vision/photo/picture-file.ts";
@@ -27,6 +29,9 @@ let createTask: (read: () => Promise<PhotoBytes>) => CountPhoto;
 /** The photos of this are cut into slices of 32 × 32 px. */
 let createSlicedTask: typeof createTask;
 let slicedRecipe: string;
+/** Records all objects and counts none of them: by a recipe out of a queue. */
+let createLowTask: typeof createTask;
+let lowRecipe: string;
 
 /** ONNX Runtime; a test is called before each run. */
 let onRun = () => {};
@@ -61,6 +66,14 @@ before(async () => {
   const slicedWriter = stack.use(new ResultWriter(ofSliced, { maxDelayMs: 1 }));
   const given = { cache, count: sliced, sha256, store: ofSliced, writer: slicedWriter };
   createSlicedTask = (read) => new CountPhoto({ ...given, photos: { read } });
+  const options = { classes: ["class0"], classConfidence: { class0: 1 } };
+  const made = await countRecipe({ detect: { ...count.detect, options }, recordFrom: 0 });
+  const low = readRecipe(writeRecipe(made.count, made), "a queue");
+  const ofLow = await ResultStore.open(ledger, low.recipe);
+  lowRecipe = low.recipe.hash;
+  const lowWriter = stack.use(new ResultWriter(ofLow, { maxDelayMs: 1 }));
+  const asked = { cache, count: low.count, sha256, store: ofLow, writer: lowWriter };
+  createLowTask = (read) => new CountPhoto({ ...asked, photos: { read } });
 });
 after(() => stack.disposeAsync());
 
@@ -121,6 +134,18 @@ test("a job's photo is counted once, and known when the job comes again", async 
   const payload = { photo: "/photos/black.jpg", recipe: store.recipe.hash };
   assert.equal((await task.execute(payload)).outcome, "counted");
   assert.deepEqual(await task.execute(payload), { outcome: "known" });
+});
+
+test("a job's photo has what its recipe records and does not count, for questions", async () => {
+  const bytes = await encodePicture({ data: new Uint8Array(3 * 64), widthPx: 8, heightPx: 8 });
+  const content = { sha256: "d".repeat(64), sizeBytes: bytes.length, mtimeUs: 1 };
+  const task = createLowTask(async () => ({ bytes, content }));
+  await task.execute({ photo: "/photos/low.jpg", recipe: lowRecipe });
+  const asked = { recipeHash: lowRecipe };
+  const { value: counted } = await readCounts(ledger, asked).next();
+  const { value: all } = await readCounts(ledger, { ...asked, question: { minScore: 0 } }).next();
+  assert.equal(counted.objectCount, 0);
+  assert.ok(all.objectCount > 0 && all.objectCount === counted.recordedCount);
 });
 
 test("a job that was given back goes on with the slices that are left", async () => {
