@@ -13,8 +13,9 @@ import type { CliAnswer, CliOrder } from "./cli-host.fixture.ts";
 
 /** Set by scripts/run-tests.ts: the bundled program, which starts in half the time. */
 export const bundledProgram = process.env.ORANGERY_TEST_PROGRAM;
-export const mainFile =
-  bundledProgram ?? fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+/** For tasks that import the sources: beside the bundle these would be another library. */
+export const sourceProgram = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+export const mainFile = bundledProgram ?? sourceProgram;
 export const examplePhotos = fileURLToPath(new URL("../examples/photos/", import.meta.url));
 
 export interface Outcome {

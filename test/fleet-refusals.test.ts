@@ -11,7 +11,7 @@ import type { ErrorCode, OrangeryError } from "../src/errors.ts";
 import { createWorker, type FleetWorkerOptions } from "../src/fleet/bullmq.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
 import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
-import { CliFolder, jsonLines, quickModel } from "./cli.fixture.ts";
+import { CliFolder, jsonLines, quickModel, sourceProgram } from "./cli.fixture.ts";
 import {
   GivenTask,
   type LogLine,
@@ -545,15 +545,8 @@ describe("on the command line", () => {
     using admin = openAdmin(server.url);
     await admin.config("SET", "maxmemory-policy", "allkeys-lru");
     await using folder = await CliFolder.create();
-    const worker = folder.start(
-      "worker",
-      "--task",
-      task,
-      "--redis",
-      server.url,
-      "--devices",
-      "cpu",
-    );
+    const args = ["worker", "--task", task, "--redis", server.url, "--devices", "cpu"];
+    const worker = folder.spawn(process.execPath, [sourceProgram, ...args]);
     const client = openAdmin(server.url);
     while ((await client.hlen("bull:photos:orangery:workers")) === 0) await sleep(20);
     client.disconnect();

@@ -8,7 +8,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "bullmq";
 import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
-import { CliFolder } from "./cli.fixture.ts";
+import { CliFolder, sourceProgram } from "./cli.fixture.ts";
 import { TestQueue } from "./fleet.fixture.ts";
 import { isAlive, TestFleet } from "./fleet-supervisor.fixture.ts";
 import type { SlicedOutcome, TestJob } from "./fleet-tasks.fixture.ts";
@@ -335,7 +335,8 @@ describe("orangery worker", () => {
 
   function start(folder: CliFolder, queue: TestQueue, ...more: string[]) {
     const where = ["--task", task, "--queue", queue.name, "--redis", redis.url];
-    return folder.start("worker", ...where, "--devices", "cpu", ...more);
+    const args = ["worker", ...where, "--devices", "cpu", ...more];
+    return folder.spawn(process.execPath, [sourceProgram, ...args]);
   }
 
   /** The supervisor's log as it comes. */
