@@ -14,7 +14,7 @@ import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
-import { countRecipe, countVersion } from "../src/pipeline/recipe/count-recipe.ts";
+import { countRecipe, countVersion, recipeOf } from "../src/pipeline/recipe/count-recipe.ts";
 import { CliFolder, jsonLines, mainFile, quickModel, type RunningCli } from "./cli.fixture.ts";
 import { PhotosToCount, redisForTests, untilDone } from "./fleet-photos.fixture.ts";
 import { TestFleet } from "./fleet-supervisor.fixture.ts";
@@ -197,11 +197,10 @@ describe("a person's mistake", () => {
     await using queues = await FleetQueues.open({ connection: redis.url, queue: queue.name });
     const detect = { ...photos.count.detect, options: { classes: [999] } };
     const count = { ...photos.count, name: "wrong", detect };
-    const wrong = await queues.add({
-      count,
-      recipe: await countRecipe(count),
-      ledger: photos.ledger,
-    });
+    // Written by hand: a recipe that is made of models' files is refused.
+    const { sha256 } = await countRecipe(photos.count);
+    const { ledger } = photos;
+    const wrong = await queues.add({ count, recipe: recipeOf(count, sha256), ledger });
     await photos.enqueue(queue.queue);
     await using _worker = await photos.startWorker(queue);
     await untilDone(queue.queue);
