@@ -44,11 +44,13 @@ function readParts(model: WireMessage): OnnxModel {
 }
 
 function readGraph(graph: WireMessage): OnnxGraph {
-  const initializers = graph.messages(5).map(readTensor);
+  const all = graph.messages(1).map(readNode);
+  const constants = all.flatMap((node) => constantOf(node) ?? []);
+  const initializers = [...graph.messages(5).map(readTensor), ...constants];
   const initialized = new Set(initializers.map(({ name }) => name));
   return {
     name: graph.text(2),
-    nodes: graph.messages(1).map(readNode),
+    nodes: all.filter((node) => constantOf(node) === undefined),
     initializers,
     inputs: graph
       .messages(11)
@@ -56,6 +58,13 @@ function readGraph(graph: WireMessage): OnnxGraph {
       .filter(({ name }) => !initialized.has(name)),
     outputs: graph.messages(12).map(readValueInfo),
   };
+}
+
+/** Some writers have weights as nodes, which are the same as initializers. */
+function constantOf({ opType, outputs, attributes }: OnnxNode): OnnxTensor | undefined {
+  const { value } = attributes;
+  if (opType !== "Constant" || value?.type !== "tensor") return undefined;
+  return { ...value.value, name: outputs[0] ?? "" };
 }
 
 function readNode(node: WireMessage): OnnxNode {

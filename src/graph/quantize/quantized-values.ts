@@ -40,9 +40,17 @@ export function chooseQuantizedValues(graph: OnnxGraph): QuantizedValues {
   const weights = new Set(
     graph.initializers.flatMap(({ name, elementType }) => (elementType === "float32" ? name : [])),
   );
+  const readers = readersOf(graph);
   const nodes = new Set<OnnxNode>();
   const rangeOf = new Map<string, string>();
+  const rectified = new Set<string>();
   for (const node of graph.nodes) {
+    const [input = ""] = node.inputs;
+    if (node.opType === "Relu" && rectified.has(input) && !decoding.has(node)) {
+      nodes.add(node);
+      for (const name of node.outputs) rangeOf.set(name, name);
+      continue;
+    }
     const operator = operators[node.opType];
     if (operator === undefined || decoding.has(node)) continue;
     const activations = activationsOf(node);
@@ -54,6 +62,12 @@ export function chooseQuantizedValues(graph: OnnxGraph): QuantizedValues {
       continue;
     }
     nodes.add(node);
+    const [reader, ...others] = node.outputs.flatMap((name) => readers.get(name) ?? []);
+    if (node.opType === "Conv" && reader?.opType === "Relu" && others.length === 0) {
+      // Bytes from zero up are rectified already: ONNX Runtime leaves the Relu out.
+      rectified.add(node.outputs[0]!);
+      continue;
+    }
     const [first = ""] = activations;
     for (const name of node.outputs) {
       rangeOf.set(name, operator.keepsRange ? rangeOf.get(first)! : name);
@@ -79,7 +93,7 @@ export function requireQuantizable({ graph }: OnnxModel): void {
 }
 
 function whyNotQuantizable(graph: OnnxGraph): string | undefined {
-  const { inputs, nodes } = graph;
+  const { inputs, nodes, initializers } = graph;
   if (
     nodes.some(({ opType }) => /^(Dynamic)?(Q|Deq)uantizeLinear$|Integer$|^QLinear/.test(opType))
   ) {
@@ -88,12 +102,29 @@ function whyNotQuantizable(graph: OnnxGraph): string | undefined {
   const odd = inputs.find(({ elementType }) => elementType !== "float32");
   if (odd !== undefined) return `one whose input \`${odd.name}\` is ${odd.elementType}`;
   if (chooseQuantizedValues(graph).nodes.size > 0) return undefined;
+  const isHalf = initializers.some(
+    ({ elementType, dims }) => elementType === "float16" && dims.length === 4,
+  );
+  if (isHalf) return "one whose weights are float16";
   return "one without a convolution whose weights are float32";
 }
 
 /** The inputs of a node that are activations; the others are weights, sizes and scales. */
 function activationsOf({ opType, inputs }: OnnxNode): readonly string[] {
   return ["Conv", "Resize", "Split"].includes(opType) ? inputs.slice(0, 1) : inputs;
+}
+
+/** The nodes that read each value. */
+function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]> {
+  const readers = new Map<string, OnnxNode[]>();
+  for (const node of nodes) {
+    for (const name of node.inputs) {
+      const known = readers.get(name);
+      if (known === undefined) readers.set(name, [node]);
+      else known.push(node);
+    }
+  }
+  return readers;
 }
 
 /** Finds all nodes between the outputs and the convolutions with learned weights next to them. */
