@@ -5,7 +5,7 @@ import type { OnnxTensor } from "./onnx-nodes.ts";
 type Elements = Float32Array | Float16Array | BigInt64Array | Int32Array | Uint8Array | Int8Array;
 
 /**
- * Creates a float32, float16, int64, int32, uint8 or int8 tensor over `elements`, which are not copied.
+ * Creates a float32, float16, int64, int32, uint8 or int8 tensor over `elements`, without a copy.
  *
  * @throws `INVALID_ARGUMENT` when their number is not the product of `dims`
  */

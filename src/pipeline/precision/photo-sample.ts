@@ -1,4 +1,4 @@
-/** As many names tell what the photos are like; more take long to list on a network disk. */
+/** Enough to choose from. More take long to list on a network disk. */
 const mostNames = 20_000;
 
 /** Names from the beginning of a list, and the whole list once more. */

@@ -64,7 +64,7 @@ async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> 
   const isAuto = precision === "auto";
   const photos = await listPhotos();
   if (isAuto && photos.length < fewestPhotos) {
-    const reason = `int8 is tried on ${fewestPhotos} photos or more, and there are ${photos.length}`;
+    const reason = `int8 is tried on ${fewestPhotos} photos or more, not on ${photos.length}`;
     return { precision: "float32", reason, count };
   }
   const trial = await tryInt8({ ...rest, count, photos }).catch((error: unknown) => {

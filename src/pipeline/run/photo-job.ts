@@ -43,8 +43,8 @@ import { type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 const mostUndrawn = 500;
 
 /**
- * Decoded photos kept ready: with a GPU decoding is the slower part, and a CPU takes two photos at a
- * time where that pays.
+ * Decoded photos kept ready: with a GPU decoding is the slower part, and a CPU takes two photos at
+ * a time where that pays.
  */
 const lookahead = { cpu: 2, gpu: 3 };
 
