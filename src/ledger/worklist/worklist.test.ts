@@ -133,6 +133,7 @@ test("a result and its photo's completion appear together and are reported", asy
       heightPx: 30,
       objectCount: 0,
       regionCount: undefined,
+      regionNames: undefined,
       device: "cpu",
       counts: [{ region: 0, name: "plant", count: 3 }],
       warnings: [],
