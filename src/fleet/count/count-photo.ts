@@ -39,7 +39,7 @@ export interface CountPhotoOptions
 }
 
 /** The outcome for a photo. `known`: identical bytes had a result already. */
-export interface CountedPhoto {
+export interface CountOutcome {
   readonly outcome: "counted" | "known";
   readonly objects?: number;
 }
@@ -51,7 +51,7 @@ export interface CountedPhoto {
  * done at once the second time; done by two workers at the same moment, it is recorded once. Only
  * the ledger decides what is known, and `run` ends when the result is committed.
  */
-export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
+export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
   readonly #options: CountPhotoOptions;
   /** Photos that were read, for their failures. */
   readonly #photos = new WeakMap<PhotoJobData, ReadPhotoState>();
@@ -61,7 +61,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     this.#options = options;
   }
 
-  override async run(payload: PhotoJobData, context: TaskContext): Promise<CountedPhoto> {
+  override async run(payload: PhotoJobData, context: TaskContext): Promise<CountOutcome> {
     this.#refuseOtherRecipe(payload);
     try {
       return await this.#count(payload, context);
@@ -79,11 +79,11 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountedPhoto> {
     return { photo: toPhotoIdentity(payload).source };
   }
 
-  override resultLogFields({ outcome, objects }: CountedPhoto): object {
+  override resultLogFields({ outcome, objects }: CountOutcome): object {
     return { outcome, objects };
   }
 
-  async #count(payload: PhotoJobData, context: TaskContext): Promise<CountedPhoto> {
+  async #count(payload: PhotoJobData, context: TaskContext): Promise<CountOutcome> {
     const { signal, timings, progress, partialWork } = context;
     const { photos, store, writer } = this.#options;
     const pipeline = await this.#pipeline();

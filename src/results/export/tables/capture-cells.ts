@@ -9,7 +9,7 @@ export const placeColumns = {
 } as const satisfies { readonly [name: string]: ColumnType };
 
 /** All that is known of how a photo was taken. The time is a text, as its zone may not be known. */
-export const captureColumns = {
+export const captureColumnKinds = {
   ...placeColumns,
   altitude_m: "number",
   height_m: "number",
@@ -20,9 +20,9 @@ export const captureColumns = {
   sensor_width_mm: "number",
 } as const satisfies { readonly [name: string]: ColumnType };
 
-/** Returns the cells of {@link captureColumns}, and of {@link placeColumns} among them. */
+/** Returns the cells of {@link captureColumnKinds}, and of {@link placeColumns} among them. */
 export function captureCells(capture: Capture): Row & {
-  readonly [name in keyof typeof captureColumns]: Row[string];
+  readonly [name in keyof typeof captureColumnKinds]: Row[string];
 } {
   return {
     taken_at: capture.takenAt,

@@ -5,7 +5,7 @@ import { coveredPx, shareOfPhoto } from "../../mask-areas.ts";
 import { countInRegion } from "../../region-counts.ts";
 import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
 
-import { captureCells, captureColumns, placeColumns } from "./capture-cells.ts";
+import { captureCells, captureColumnKinds, placeColumns } from "./capture-cells.ts";
 import type { ColumnType, Row } from "./table-row.ts";
 import { isTotalsTable, type TotalsTableName, totalsTable } from "./totals-tables.ts";
 
@@ -67,7 +67,7 @@ const photoTables: { readonly [name in PhotoTableName]: ResultTable } = {
       warnings: "text",
       covered_px: "integer",
       covered_share: "number",
-      ...captureColumns,
+      ...captureColumnKinds,
       pixels_per_metre: "number",
       scale_from: "text",
       area_m2: "number",
