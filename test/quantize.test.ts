@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { copyFile, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import sharp from "sharp";
+import { readModel } from "../src/graph/onnx/model-reader.ts";
+import { ModelCache } from "../src/models/cache/model-cache.ts";
+import { identifyModelFile } from "../src/models/files/model-file.ts";
+import { openObservedModel } from "../src/models/precision/observed-model.ts";
+import { tryInt8 } from "../src/pipeline/precision/int8-trial.ts";
+import type { PrecisionProof } from "../src/pipeline/precision/precision-proof.ts";
+import { matchBoxes } from "../src/vision/boxes/match-boxes.ts";
+import { CliFolder, examplePhotos } from "./cli.fixture.ts";
+
+const fixtures = fileURLToPath(new URL("../../shared/fixtures/", import.meta.url));
+const skip = !existsSync(fixtures) && "../shared/fixtures not present";
+const fixture = (name: string) => join(fixtures, name);
+
+/** Makes a network that int8 destroys: the sample model is not learned, and needs exact numbers. */
+const destroyed = ["--photos", examplePhotos, "--image-size", "320", "--samples", "4"];
+
+/** A part of a photo takes less time. */
+async function crop(photo: string, [width, height]: readonly [number, number]) {
+  const part = { left: 200, top: 160, width, height };
+  return await sharp(photo).extract(part).jpeg({ quality: 95 }).toBuffer();
+}
+
+describe("orangery quantize", () => {
+  let folder: CliFolder;
+  before(async () => {
+    folder = await CliFolder.create();
+  });
+  after(() => folder[Symbol.asyncDispose]());
+
+  test("writes no file where int8 does not count as float32 does, and shows both", async () => {
+    const { status, stdout, stderr } = await folder.run(
+      ...["quantize", "sample:seedlings", "no.onnx"],
+      ...destroyed,
+    );
+    assert.equal(status, 3);
+    assert.match(stdout, /^objects +\d+ +\d+ +[-+\d.]+ %, [\d.]+ % matched$/m);
+    assert.match(stdout, /^worst photo +\d+ +\d+ .*\.jpg$/m);
+    const counts = /got (\d+) objects against (\d+): .* \[PRECISION_REFUSED\]/.exec(stderr)!;
+    assert.notEqual(counts[1], counts[2]);
+    assert.ok(!(await readdir(folder.path)).includes("no.onnx"));
+  });
+
+  test("writes it all the same with --force, and the file has the proof", async () => {
+    const { status, stdout } = await folder.run(
+      ...["quantize", "sample:seedlings", "forced.onnx", "--force", "--json"],
+      ...destroyed,
+    );
+    assert.equal(status, 0);
+    const { written, refused, proof, path } = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual([written, path], [true, join(folder.path, "forced.onnx")]);
+    assert.match(String(refused), /the total moves by/);
+    const { metadata, inputs } = readModel(await readFile(join(folder.path, "forced.onnx")));
+    assert.equal(metadata.get("orangery.precision"), "int8");
+    const { objects, worst } = JSON.parse(metadata.get("orangery.proof")!) as PrecisionProof;
+    assert.deepEqual(objects, (proof as PrecisionProof).objects);
+    assert.doesNotMatch(worst.photo, /\//);
+    assert.equal(inputs[0]!.elementType, "float32");
+    const info = await folder.run("info", "forced.onnx");
+    assert.match(info.stdout, /, int8$/m);
+    assert.match(info.stdout, /proof +\d+ objects against \d+ in float32 on 2 photos/);
+    const again = await folder.run("quantize", "forced.onnx", "twice.onnx", ...destroyed);
+    assert.match(again.stderr, /quantised already.*\[MODEL_NOT_QUANTIZABLE\]/);
+  });
+
+  test("never writes over the model or a photo, and needs photos", async () => {
+    const model = join(folder.path, "model.onnx");
+    const photo = join(folder.path, "photo.jpg");
+    await copyFile(
+      fileURLToPath(new URL("../src/models/samples/beds.onnx", import.meta.url)),
+      model,
+    );
+    await copyFile(join(examplePhotos, "tray-1.jpg"), photo);
+    const refused = async (...args: readonly string[]) => {
+      const { status, stderr } = await folder.run("quantize", ...args);
+      assert.equal(status, 2);
+      return stderr;
+    };
+    const photos = ["--photos", folder.path];
+    assert.match(await refused(model, "./model.onnx", ...photos), /is the model itself/);
+    assert.match(await refused(model, photo, ...photos), /is a JPEG picture/);
+    assert.match(await refused(model, "/dev/null", ...photos), /device, pipe or socket/);
+    assert.match(await refused(model, "out.onnx"), /'--photos <place...>' or '--from-file/);
+    assert.deepEqual(await readFile(photo), await readFile(join(examplePhotos, "tray-1.jpg")));
+  });
+});
+
+describe("a trained model in int8", { skip }, () => {
+  test("counts in slices and in regions as it does in float32", async () => {
+    const photos = ["empty-soil", "tray-1", "tray-2", "tray-3", "tray-4"].map((name) =>
+      fixture(`photos/${name}.jpg`),
+    );
+    const { proof } = await tryInt8({
+      count: {
+        detect: { file: fixture("models/plants-det.pt") },
+        segment: { file: fixture("models/beds-seg.pt") },
+        slicing: { slice: 320 },
+      },
+      photos,
+      read: (photo) => crop(photo, [800, 600]),
+      samples: 16,
+      checks: 2,
+    });
+    assert.ok(proof.objects.float32 > 100);
+    assert.ok(Math.abs(proof.totalChange) <= 0.005, `${proof.totalChange}`);
+    assert.ok(proof.matchedShare >= 0.98, `${proof.matchedShare}`);
+    assert.ok(proof.regionIou! >= 0.95, `${proof.regionIou}`);
+  });
+
+  test("finds the same from its .pt and from its float32 ONNX, within rounding", async () => {
+    const photo = await crop(fixture("photos/tray-1.jpg"), [500, 500]);
+    const detect = async (name: string) => {
+      const file = fixture(name);
+      await using observed = await openObservedModel(await identifyModelFile(file));
+      await observed.model.predict(photo);
+      const calibration = observed.calibration("extremes");
+      await using cache = new ModelCache({
+        models: { int8: { file, calibration }, float32: file },
+        device: "cpu",
+      });
+      const found = async (model: string) => {
+        await using lease = await cache.acquire(model);
+        const { detections } = await lease.model.predict(photo);
+        return { detections, precision: lease.model.precision };
+      };
+      const [int8, float32] = [await found("int8"), await found("float32")];
+      assert.deepEqual([int8.precision, float32.precision], ["int8", "float32"]);
+      assert.notDeepEqual(int8.detections.scores, float32.detections.scores);
+      return int8.detections;
+    };
+    const [ofCheckpoint, ofOnnx] = [
+      await detect("models/plants-det.pt"),
+      await detect("models/plants-det.onnx"),
+    ];
+    const pairs = matchBoxes(ofCheckpoint.boxesXyxy, ofOnnx.boxesXyxy);
+    const matched = pairs.filter((pair) => pair >= 0).length;
+    assert.ok(ofOnnx.length > 20, `${ofOnnx.length} were found`);
+    assert.ok(Math.abs(ofOnnx.length - ofCheckpoint.length) <= 2, `${ofCheckpoint.length}`);
+    assert.ok(matched >= ofOnnx.length - 2, `${matched} of ${ofOnnx.length} match`);
+  });
+});
