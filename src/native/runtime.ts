@@ -84,6 +84,8 @@ export interface SessionOptions {
    * that all processes that have it loaded share its weights, and is not optimised again.
    */
   readonly mapped?: boolean | undefined;
+  /** Runs the network as it is, without optimising it first. Default false. */
+  readonly unoptimized?: boolean | undefined;
   /** Session configuration entries, as onnxruntime_session_options_config_keys.h names them. */
   readonly config?: Readonly<Record<string, string>>;
 }

@@ -15,7 +15,8 @@ export interface ObservedModel {
  */
 export const rangesOutput = "orangery.ranges";
 
-const shareBeyond = 1e-4;
+/** The elements of which one lies beyond a bound; rounded up. */
+const oneBeyondIn = 10_000;
 
 /** Bounds are those of every 7th element: all would take three times as long as the network. */
 const boundsStep = 7;
@@ -24,45 +25,31 @@ const boundsStep = 7;
 export function observeModel(model: OnnxModel): ObservedModel {
   const { graph } = model;
   const values = valuesToObserve(model);
-  const observers = new Map(values.map((value) => [value, observe(value)]));
-  const joined = new GraphBuilder("ranges");
-  const ranges = joined.node(
-    "Concat",
-    [...observers.values()].flatMap(({ bounds }) => bounds),
-    {
-      axis: 0,
-    },
-  );
-  joined.output(rangesOutput, ranges, "float32", [4 * values.length]);
-  const { nodes, outputs } = joined.toGraph();
+  const added = new GraphBuilder("ranges");
+  // ONNX Runtime goes back from the output, the last node first. In this order it observes each
+  // value as soon as it is computed; in the other, all are in memory together (2.3 GB, YOLO11m).
+  const bounds = new Map(values.toReversed().map((value) => [value, observe(added, value)]));
+  const inOrder = values.flatMap((value) => bounds.get(value)!);
+  const ranges = added.scope(rangesOutput, () => added.node("Concat", inOrder, { axis: 0 }));
+  added.output(rangesOutput, ranges, "float32", [4 * values.length]);
+  const { nodes, initializers, outputs } = added.toGraph();
   const observed: OnnxGraph = {
     ...graph,
-    // ONNX Runtime goes back from the output, the last node first. In this order it observes each
-    // value as soon as it is computed; in the other, all are in memory together (2.3 GB, YOLO11m).
-    nodes: [
-      ...graph.nodes,
-      ...[...observers.values()].toReversed().flatMap((observer) => observer.graph.nodes),
-      ...nodes,
-    ],
-    initializers: [
-      ...graph.initializers,
-      ...[...observers.values()].flatMap(({ graph: { initializers } }) => initializers),
-    ],
+    nodes: [...graph.nodes, ...nodes],
+    initializers: [...graph.initializers, ...initializers],
     outputs: [...graph.outputs, ...outputs],
   };
   return { model: { ...model, graph: observed }, values };
 }
 
-/** The nodes that find the bounds of one value, each a tensor of one element. */
-function observe(value: string): { readonly graph: OnnxGraph; readonly bounds: readonly string[] } {
-  const graph = new GraphBuilder(value);
-  const bounds = graph.scope(`orangery.range.${value}`, () => {
+/** Adds the nodes that find the bounds of one value, each a tensor of one element. */
+function observe(graph: GraphBuilder, value: string): readonly string[] {
+  return graph.scope(`orangery.range.${value}`, () => {
     const flat = graph.node("Reshape", [value, graph.ints([-1])]);
     const slice = [0, 2 ** 31 - 1, 0, boundsStep].map((number) => graph.ints([number]));
     const some = graph.node("Slice", [flat, ...slice]);
-    const count = graph.cast(graph.node("Shape", [some]), "float32");
-    const beyond = graph.node("Ceil", [graph.node("Mul", [count, shareBeyond])]);
-    const k = graph.cast(beyond, "int64");
+    const count = graph.node("Add", [graph.node("Shape", [some]), graph.ints([oneBeyondIn - 1])]);
+    const k = graph.node("Div", [count, graph.ints([oneBeyondIn])]);
     const bound = (largest: 0 | 1) => {
       const attributes = { axis: 0, largest, sorted: 1 };
       const [sorted = ""] = graph.nodes("TopK", [some, k], { outputCount: 2, attributes });
@@ -70,5 +57,4 @@ function observe(value: string): { readonly graph: OnnxGraph; readonly bounds: r
     };
     return [graph.node("ReduceMin", [flat]), graph.node("ReduceMax", [flat]), bound(0), bound(1)];
   });
-  return { graph: graph.toGraph(), bounds };
 }

@@ -25,6 +25,7 @@ export async function createSessionOptions({
   allowSpinning = false,
   saveOptimizedTo,
   mapped = false,
+  unoptimized = false,
   config = {},
 }: SessionOptions): Promise<NativeObject> {
   const { api } = environment();
@@ -41,7 +42,7 @@ export async function createSessionOptions({
     // The library's warnings go to stderr, past any logger; what matters comes back as a status.
     api.SetSessionLogSeverityLevel(address, logFatal);
     api.SetIntraOpNumThreads(address, intraOpThreads);
-    if (mapped) api.SetSessionGraphOptimizationLevel(address, disableAll);
+    if (mapped || unoptimized) api.SetSessionGraphOptimizationLevel(address, disableAll);
     if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
     const entries = {
       "session.intra_op.allow_spinning": allowSpinning ? "1" : "0",
