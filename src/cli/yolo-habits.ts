@@ -15,6 +15,7 @@ const habits: { readonly [option in string]?: string } = {
   "save-txt": "export-results --format yolo",
   "save-crop": "export-results --format csv --rows objects, which has the boxes",
   half: "export --half",
+  int8: "quantize for a file, --precision for run, predict and enqueue",
   batch: "nothing: orangery chooses what is run together",
   workers: "nothing: photos are decoded beside inference",
 };
