@@ -53,8 +53,8 @@ export function whyRefused(
   const { float32, int8 } = objects;
   if (float32 === 0 && int8 === 0) return "there was no object on the photos to check on";
   if (Math.abs(totalChange) > tolerance) {
-    const most = percent(tolerance);
-    return `the total moves by ${percent(totalChange)} (${float32} to ${int8}), over ${most}`;
+    const [change, most] = [totalChange, tolerance].map((share) => percent(share, 2));
+    return `the total moves by ${change} (${float32} to ${int8}), over ${most}`;
   }
   if (matchedShare < leastMatchedShare) {
     return `${percent(matchedShare)} of the objects match, under ${percent(leastMatchedShare)}`;
@@ -79,8 +79,8 @@ export function readProof(json: string | undefined): PrecisionProof | undefined 
 }
 
 /** As in `0.3 %`. */
-export function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
+export function percent(share: number, decimals = 1): string {
+  return `${(100 * share).toFixed(decimals)} %`;
 }
 
 /** Both results of one photo. */

@@ -17,7 +17,7 @@ export function formatProof(proof: PrecisionProof): string {
     formatCount(int8),
     note,
   ];
-  const change = `${totalChange > 0 ? "+" : ""}${percent(totalChange)}`;
+  const change = `${totalChange > 0 ? "+" : ""}${percent(totalChange, 2)}`;
   const matched = `${percent(proof.matchedShare)} matched`;
   const times = msPerPhoto.float32 / Math.max(1e-9, msPerPhoto.int8);
   const rows = [
