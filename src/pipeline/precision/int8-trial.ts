@@ -17,7 +17,12 @@ import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline, type PhotoPipelineOptions } from "../count/photo-pipeline.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
 import type { CountOptions, ModelRole } from "../recipe/count-recipe.ts";
-import { type PrecisionProof, ProofTally } from "./precision-proof.ts";
+import {
+  type PrecisionLimits,
+  type PrecisionProof,
+  ProofTally,
+  whyRefused,
+} from "./precision-proof.ts";
 
 /** The calibrations of a recipe's models. */
 export interface Calibrations {
@@ -27,7 +32,8 @@ export interface Calibrations {
 
 /** How int8 is calibrated and checked. */
 export interface TrialOptions
-  extends Pick<PhotoPipelineOptions, "regions" | "maxPixels" | "pixelsInMemory"> {
+  extends Pick<PhotoPipelineOptions, "regions" | "maxPixels" | "pixelsInMemory">,
+    PrecisionLimits {
   readonly count: Pick<CountOptions, "detect" | "segment" | "slicing" | "samples" | "decode">;
   /** Names of photos, from which some are chosen; the same of the same names. */
   readonly photos: readonly string[];
@@ -62,7 +68,8 @@ const mostCalibrationPhotos = 64;
 
 /**
  * Calibrates a recipe's models on some of the photos, and counts on others in float32 and in int8,
- * on the CPU. Of the two ways to make ranges it takes the one whose objects match better.
+ * on the CPU. Of the two ways to make ranges it takes the one that is not refused, or whose objects
+ * match better.
  *
  * @throws `INVALID_ARGUMENT` for fewer than two photos that can be read, `MODEL_…`, `ORT_FAILED`
  */
@@ -93,7 +100,10 @@ class Int8Trial {
   async run(): Promise<TrialResult> {
     const { calibratedOn, calibrations } = await this.#calibrate();
     const proofs = await this.#check(calibrations, calibratedOn);
-    const [best] = proofs.toSorted((a, b) => b.matchedShare - a.matchedShare);
+    const isRefused = (proof: PrecisionProof) => whyRefused(proof, this.#options) !== undefined;
+    const [best] = proofs.toSorted(
+      (a, b) => Number(isRefused(a)) - Number(isRefused(b)) || b.matchedShare - a.matchedShare,
+    );
     if (best === undefined || best.checkedOn === 0) throw this.#tooFewPhotos();
     return { proof: best, calibrations: calibrations[best.method] };
   }

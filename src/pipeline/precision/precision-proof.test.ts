@@ -112,7 +112,11 @@ describe("int8 is refused", () => {
     ["nowhere where both are alike", {}, undefined],
     ["without an object", { objects: { float32: 0, int8: 0 } }, /there was no object/],
     ["not where the total moves by 0.5 %", { totalChange: -0.005 }, undefined],
-    ["where it moves by more", { totalChange: -0.0051 }, /the total moves by -0\.51 % \(1 to 1\), over 0\.50 %/],
+    [
+      "where it moves by more",
+      { totalChange: -0.0051 },
+      /the total moves by -0\.51 % \(1 to 1\), over 0\.50 %/,
+    ],
     ["not where 98 % match", { matchedShare: 0.98 }, undefined],
     ["where fewer match", { matchedShare: 0.9799 }, /match, under 98\.0 %/],
   ];
