@@ -71,6 +71,8 @@ export { type Detection, Detections, type DetectionsFields } from "./vision/dete
 export { type DrawingOptions, drawDetections, type LabelTarget } from "./vision/drawing/drawing.ts";
 export { Mask, type Rle } from "./vision/masks/mask.ts";
 export type { Polygon } from "./vision/masks/polygon-fill.ts";
+export type { Capture } from "./vision/photo/capture/capture.ts";
+export { readCapture } from "./vision/photo/capture/read-capture.ts";
 export { cutPicture } from "./vision/photo/cut-picture.ts";
 export { type DecodeOptions, decodePicture } from "./vision/photo/decode-picture.ts";
 export type { ExposureWarning } from "./vision/photo/exposure.ts";

@@ -101,3 +101,4 @@ export {
   Truth,
 } from "./results/compare/truth/truth.ts";
 export { readTruthResults } from "./results/compare/truth/truth-results.ts";
+export type { Capture } from "./vision/photo/capture/capture.ts";

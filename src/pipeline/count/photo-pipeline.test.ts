@@ -4,9 +4,11 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
+import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { ModelFolder, tinyYolo } from "../../models/yolo/tiny-yolo.fixture.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
+import { exifBytes } from "../../vision/photo/capture/exif-bytes.fixture.ts";
 import { openPhoto } from "../../vision/photo/open-photo.ts";
 import type { Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
@@ -454,4 +456,27 @@ describe("the pipeline", () => {
     const signal = AbortSignal.abort(reason);
     await assert.rejects(pipeline.process(tray, { signal }), reason);
   });
+});
+
+test("a photo's bytes say when and where it was taken; the place can be left out", async () => {
+  const image = { 272: "Trap 3" };
+  const degrees = [[52, 1]] as const;
+  const exif = exifBytes({ image, gps: { 2: degrees, 4: degrees } });
+  const photo = await readFile(soil);
+  const head = Buffer.from([0xff, 0xe1, 0, 0]);
+  head.writeUInt16BE(exif.length + 2, 2);
+  const bytes = Buffer.concat([photo.subarray(0, 2), head, exif, photo.subarray(2)]);
+  const captureWith = async (options: Partial<PhotoPipelineOptions>) => {
+    const pipeline = new PhotoPipeline({ detect: { model: thing }, ...options });
+    let capture: unknown;
+    const read = async () => ({ bytes, content: { sha256: "", sizeBytes: 1, mtimeUs: 1 } });
+    const isKnown = async (content: PhotoContent) => {
+      capture = JSON.parse(JSON.stringify(content.capture));
+      return true;
+    };
+    assert.equal(await pipeline.openUnknown(read, { isKnown }), undefined);
+    return capture;
+  };
+  assert.deepEqual(await captureWith({}), { latitude: 52, longitude: 52, camera: "Trap 3" });
+  assert.deepEqual(await captureWith({ location: false }), { camera: "Trap 3" });
 });
