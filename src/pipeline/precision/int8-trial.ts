@@ -56,6 +56,7 @@ export interface TrialProgress {
   readonly total: number;
 }
 
+/** What a trial found: what int8 needs, and how it counts. */
 export interface TrialResult {
   readonly calibrations: Calibrations;
   readonly proof: PrecisionProof;

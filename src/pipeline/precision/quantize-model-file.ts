@@ -9,7 +9,8 @@ import { buildNetwork } from "../../models/files/built-network.ts";
 import { identifyModelFile, requireUnchanged } from "../../models/files/model-file.ts";
 import { precisionKey, proofKey } from "../../models/yolo/network-signature.ts";
 import type { SlicingOptions } from "../count/slicing.ts";
-import type { FindPhotosOptions } from "../photos/photo-files.ts";
+import { LeftOut, type LeftOutCounts } from "../photos/left-out.ts";
+import { PhotoFilter, type PhotoFilterOptions } from "../photos/photo-filter.ts";
 import { PhotoReader, type PhotoReaderOptions } from "../photos/photo-reader.ts";
 import type { CountOptions, RecipePredictOptions } from "../recipe/count-recipe.ts";
 import { type TrialOptions, tryInt8 } from "./int8-trial.ts";
@@ -22,13 +23,14 @@ export interface QuantizeModelOptions
       "samples" | "checks" | "maxPixels" | "pixelsInMemory" | "onProgress" | "logger" | "signal"
     >,
     PrecisionLimits,
+    PhotoFilterOptions,
     Pick<PhotoReaderOptions, "allowPrivateAddresses"> {
   /** Photos, folders and places; 20 photos or more, like those that are to be counted. */
   readonly photos: readonly string[];
   /** More of them, one by one. */
   readonly list?: AsyncIterable<string> | Iterable<string> | undefined;
-  /** Which files of folders are photos. */
-  readonly find?: FindPhotosOptions | undefined;
+  /** Called for each folder or file that cannot be looked at. */
+  readonly onUnreadable?: ((path: string, error: unknown) => void) | undefined;
   /** How the model is asked. */
   readonly predict?: RecipePredictOptions | undefined;
   /** Photos are counted in slices. Default: whole. */
@@ -48,6 +50,8 @@ export interface QuantizedModelFile {
   readonly proof: PrecisionProof;
   /** Why it would not have been written but for `force`. */
   readonly refused: string | undefined;
+  /** What folders had besides photos. */
+  readonly leftOut: LeftOutCounts;
 }
 
 /**
@@ -64,15 +68,17 @@ export async function quantizeModelFile(
   onnxFile: string,
   options: QuantizeModelOptions,
 ): Promise<QuantizedModelFile> {
-  const { photos, list, find, predict, slicing, colours, force = false, signal } = options;
-  const { allowPrivateAddresses } = options;
+  const { photos, list, predict, slicing, colours, force = false, signal } = options;
+  const { allowPrivateAddresses, onUnreadable } = options;
+  const leftOut = new LeftOut();
+  const find = { filter: new PhotoFilter(options), leftOut, onUnreadable, signal };
   const file = await identifyModelFile(modelFile);
   const target = await findTarget(onnxFile);
   await refuseOtherFiles(file.path, target);
   using reader = new PhotoReader({ allowPrivateAddresses, remembersNames: true });
   const listAll = async function* () {
-    yield* reader.list(photos, { ...find, signal });
-    if (list !== undefined) yield* reader.listEach(list, { ...find, signal });
+    yield* reader.list(photos, find);
+    if (list !== undefined) yield* reader.listEach(list, find);
   };
   const { calibrations, proof } = await tryInt8({
     ...options,
@@ -96,7 +102,14 @@ export async function quantizeModelFile(
   await requireUnchanged(file);
   signal?.throwIfAborted();
   await guardWriting(target.path, () => writeWhole(target.path, bytes));
-  return { path: onnxFile, bytes: bytes.length, inputShape, proof, refused };
+  return {
+    path: onnxFile,
+    bytes: bytes.length,
+    inputShape,
+    proof,
+    refused,
+    leftOut: leftOut.counts,
+  };
 }
 
 /** Leaves out the folders of photos: a model file is given to others. */

@@ -2,8 +2,6 @@ import { printable } from "../../../base/printable.ts";
 import { formatBytes, formatCount } from "../../../base/quantities.ts";
 import { isOrangeryError, type OrangeryError } from "../../../errors.ts";
 import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
-import { LeftOut } from "../../../pipeline/photos/left-out.ts";
-import { PhotoFilter } from "../../../pipeline/photos/photo-filter.ts";
 import type { TrialProgress } from "../../../pipeline/precision/int8-trial.ts";
 import type { PrecisionProof } from "../../../pipeline/precision/precision-proof.ts";
 import {
@@ -71,13 +69,13 @@ async function quantizeFile(
 ): Promise<QuantizedModelFile> {
   const { photos = [], fromFile, samples, checks, tolerance, force, slicing } = options;
   const { confidence, iou, maxDetections, classes, classConfidence, imageSize } = options;
-  const leftOut = new LeftOut();
-  const onUnreadable = noteUnreadableFolders(progress, []);
   progress.setActivity("Looking for photos");
   const written = await quantizeModelFile(modelFromCaller(model), fromCaller(out), {
     photos: photos.map(photoFromCaller),
     list: await openPhotoList(fromFile, signal),
-    find: { filter: new PhotoFilter(options), leftOut, onUnreadable },
+    exclude: options.exclude,
+    include: options.include,
+    onUnreadable: noteUnreadableFolders(progress, []),
     predict: { confidence, iou, maxDetections, classes, classConfidence, imageSize },
     slicing,
     colours: readSampleOptions(options),
@@ -91,7 +89,7 @@ async function quantizeFile(
     onProgress: (step) => progress.setActivity(describe(step)),
     signal,
   });
-  for (const line of formatLeftOut(leftOut.counts)) progress.note(line);
+  for (const line of formatLeftOut(written.leftOut)) progress.note(line);
   return written;
 }
 
