@@ -1,5 +1,6 @@
 import type { ExecutionProviderName } from "../../native/runtime.ts";
 import type { MemoryReading } from "../devices/memory-reading.ts";
+import type { RunChoice } from "../runs/choose-runs.ts";
 import type { CachedModel } from "./cached-model.ts";
 
 /** The models of a cache, and what they cost so far. */
@@ -36,6 +37,8 @@ export interface ModelInfo {
   readonly loadMs: number | undefined;
   /** False when another worker or thread of the process had the model loaded already. */
   readonly loadedHere: boolean | undefined;
+  /** How its runs share the cores of the CPU, and why; undefined before the first run. */
+  readonly runs: RunChoice | undefined;
   readonly hits: number;
   /** Leases held and calls that wait. */
   readonly leases: number;
@@ -57,6 +60,7 @@ export function toModelInfo(cached: CachedModel): ModelInfo {
     bytes: outcome?.bytes,
     loadMs: outcome?.loadMs,
     loadedHere: outcome?.loaded,
+    runs: outcome?.model.runs,
     hits: cached.hits,
     leases: cached.users,
     pinned: cached.pinned,

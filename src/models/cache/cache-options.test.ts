@@ -22,6 +22,8 @@ describe("a model cache's options", () => {
       reloadCheckMs: 1000,
       warmUp: false,
       intraOpThreads: 0,
+      cpuRuns: undefined,
+      cpuSpinning: undefined,
       logger: silentLogger,
       runtime: onnxRuntime,
     };
@@ -45,6 +47,8 @@ describe("a model cache's options", () => {
       reloadCheckMs: 0,
       warmUp: true,
       intraOpThreads: 4,
+      cpuRuns: 3,
+      cpuSpinning: true,
       gpuMemoryLimitBytes: 1,
       arenaGrowth: "as-requested",
       logger: { ...silentLogger },
@@ -59,6 +63,8 @@ describe("a model cache's options", () => {
   const wrong: [option: string, values: unknown[], expected: RegExp][] = [
     ["trimEvery", wholeFrom1, /a whole number from 1 up/],
     ["logEvery", wholeFrom1, /a whole number from 1 up/],
+    ["cpuRuns", wholeFrom1, /a whole number from 1 up/],
+    ["cpuSpinning", ["1", 0, null], /true or false/],
     ["gpuMemoryLimitBytes", wholeFrom1, /a whole number from 1 up/],
     ["workerId", wholeFrom0, /a whole number from 0 up/],
     ["intraOpThreads", wholeFrom0, /a whole number from 0 up/],

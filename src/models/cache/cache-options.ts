@@ -64,8 +64,8 @@ export interface ModelCacheOptions extends GpuMemoryOptions {
    */
   readonly intraOpThreads?: number | undefined;
   /**
-   * Runs at a time on a CPU, from 1 up. Default: ORANGERY_CPU_RUNS, else as many as pay, by what the
-   * first runs take.
+   * Runs at a time on a CPU, from 1 up. Default: ORANGERY_CPU_RUNS, else as many as pay, by what
+   * the first runs take.
    */
   readonly cpuRuns?: number | undefined;
   /**

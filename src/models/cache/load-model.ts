@@ -1,4 +1,5 @@
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
 import type { LoadedSession, Runtime, Session } from "../../native/runtime.ts";
 import { type ProcessTurns, processTurns } from "../../native/turns/process-turns.ts";
 import { type Device, executionProvider, type GpuMemoryOptions } from "../devices/device.ts";
@@ -9,6 +10,7 @@ import {
   networkIdentity,
   notAModel,
 } from "../files/model-file.ts";
+import type { RunChoice } from "../runs/choose-runs.ts";
 import { ModelRuns, type SessionThreads } from "../runs/model-runs.ts";
 import { RunPlans } from "../runs/run-plans.ts";
 import type { ArtifactStore } from "../saved/artifact-store.ts";
@@ -36,6 +38,8 @@ export interface LoadModelOptions extends GpuMemoryOptions {
   readonly cpuSpinning?: boolean | undefined;
   /** Runs the model once on the CPU too. Other devices always have a proving run. */
   readonly warmUp?: boolean | undefined;
+  /** Is notified of how runs share the cores. */
+  readonly logger?: Logger | undefined;
   /** Why the model is not on the device that was wanted. */
   readonly fallbackReason?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -107,12 +111,16 @@ async function takeTurns(
   { file, device, sessionKey }: OpenSession,
   options: LoadModelOptions,
 ): Promise<ModelRuns> {
-  const { runtime, artifacts, intraOpThreads = 0, cpuRuns, cpuSpinning: spinning } = options;
+  const { runtime, artifacts, intraOpThreads = 0, cpuRuns, logger } = options;
+  const { cpuSpinning: spinning } = options;
   const turns = options.turns ?? (await processTurns(device.label));
   if (device.kind !== "cpu") return new ModelRuns({ session, device, turns });
   const network = { runtime, provider: executionProvider(device), artifacts, signal: undefined };
   const kept = keptRunsOf(file, device, network);
-  const plans = new RunPlans({ key: sessionKey, intraOpThreads, cpuRuns, spinning, kept });
+  const onChosen = (choice: RunChoice) =>
+    logger?.info({ file: file.path, ...choice }, "runs of a model share the cores");
+  const how = { key: sessionKey, intraOpThreads, cpuRuns, spinning, kept, onChosen };
+  const plans = new RunPlans(how);
   const openAgain = async (threads: SessionThreads): Promise<Session> => {
     const load = async (): Promise<LoadedSession> => ({
       session: await openNetworkAgain(file, device, { ...network, ...threads }),

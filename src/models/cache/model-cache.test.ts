@@ -35,7 +35,9 @@ afterEach(async () => {
 
 /** A cache on the CPU that looks at its files every time, closed after the test. */
 function makeCache(options: Partial<ModelCacheOptions> = {}): ModelCache {
-  const cache = new ModelCache({ models, device: "cpu", reloadCheckMs: 0, ...options });
+  // One run at a time, on the session that was loaded: the tests count loads.
+  const runs = { cpuRuns: 1, cpuSpinning: false };
+  const cache = new ModelCache({ models, device: "cpu", reloadCheckMs: 0, ...runs, ...options });
   caches.push(cache);
   return cache;
 }

@@ -24,6 +24,8 @@ export interface RunPlansOptions {
   readonly spinning?: boolean | undefined;
   /** Where measurements are kept for the next process. Default: nowhere. */
   readonly kept?: KeptRuns | undefined;
+  /** Called with what was chosen for a size of input, once it is measured or known from before. */
+  readonly onChosen?: ((choice: RunChoice) => void) | undefined;
 }
 
 /**
@@ -63,15 +65,18 @@ export class RunPlans {
   }
 
   async #make(size: number): Promise<RunPlan> {
-    const { key, cpuRuns, spinning, kept } = this.#options;
+    const { key, cpuRuns, spinning, kept, onChosen } = this.#options;
     const cores = this.#cores;
     const memory = await processMemory(`runs ${key} ${cores} ${size}`, runCostsBytes);
     const costs = new RunCosts(memory);
     const place = `${cores} cores, 2^${size} pixels`;
     costs.restore((await kept?.read(place)) ?? []);
-    const keep = () => void kept?.write(place, costs.all);
+    const onMeasured = (choice: RunChoice) => {
+      void kept?.write(place, costs.all);
+      onChosen?.(choice);
+    };
     const mostRuns = Math.min(threadsForRuns(), cores);
-    return new RunPlan({ cores, cpuRuns, mostRuns, spinning, size, costs, keep });
+    return new RunPlan({ cores, cpuRuns, mostRuns, spinning, size, costs, onMeasured });
   }
 }
 
@@ -83,14 +88,14 @@ interface RunPlanOptions {
   /** Binary logarithm of the input's pixels. */
   readonly size: number;
   readonly costs: RunCosts;
-  /** Called when enough has been measured to be kept. */
-  readonly keep: () => void;
+  /** Called once, when enough has been measured. */
+  readonly onMeasured: (choice: RunChoice) => void;
 }
 
 /** How runs of one network with inputs of about one size share the cores. */
 export class RunPlan {
   readonly #options: RunPlanOptions;
-  #hasKept = false;
+  #isMeasured = false;
 
   constructor(options: RunPlanOptions) {
     this.#options = options;
@@ -125,14 +130,16 @@ export class RunPlan {
 
   /** Notes how long a run has taken. */
   note({ threads, callers, spinning, ms }: TimedRun): void {
-    const { cores, size, costs, keep } = this.#options;
-    // Runs that nobody waits for are quicker than those beside others, and compared with each other.
+    const { cores, size, costs, onMeasured } = this.#options;
+    // Runs that are alone are quicker than those beside others, and compared with each other.
     const alone = spinning ? Way.aloneSpinning : Way.alone;
     const way = callers === 1 ? alone : wayOf(threads, cores);
     costs.note(way, (threads * ms) / 1000 / 2 ** size);
-    if (this.#hasKept || this.choice.isMeasuring) return;
-    this.#hasKept = true;
-    keep();
+    if (this.#isMeasured) return;
+    const { choice } = this;
+    if (choice.isMeasuring) return;
+    this.#isMeasured = true;
+    onMeasured(choice);
   }
 }
 
