@@ -94,7 +94,7 @@ export const errorCodes = {
   PRECISION_REFUSED: {
     blames: "model",
     retryable: false,
-    summary: "The network in int8 does not count as it does in float32.",
+    summary: "It was not shown that the network in int8 counts as it does in float32.",
   },
   MODEL_NAME_UNKNOWN: {
     blames: "caller",

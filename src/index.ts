@@ -27,6 +27,7 @@ export {
 } from "./models/cache/model-cache.ts";
 export type { GpuMemoryOptions } from "./models/devices/device.ts";
 export type { GpuMemory, MemoryReading } from "./models/devices/memory-reading.ts";
+export type { RunChoice } from "./models/runs/choose-runs.ts";
 export type {
   Precision,
   PredictingModel,
@@ -74,7 +75,11 @@ export type { Polygon } from "./vision/masks/polygon-fill.ts";
 export type { Capture } from "./vision/photo/capture/capture.ts";
 export { readCapture } from "./vision/photo/capture/read-capture.ts";
 export { cutPicture } from "./vision/photo/cut-picture.ts";
-export { type DecodeOptions, decodePicture } from "./vision/photo/decode-picture.ts";
+export {
+  type DecodeOptions,
+  decodePicture,
+  type EncodedPhoto,
+} from "./vision/photo/decode-picture.ts";
 export type { ExposureWarning } from "./vision/photo/exposure.ts";
 export {
   type OpenPhoto,

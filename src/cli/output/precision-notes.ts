@@ -1,5 +1,5 @@
 import type { TrialProgress } from "../../pipeline/precision/int8-trial.ts";
-import type { SettledPrecision } from "../../pipeline/precision/settle-precision.ts";
+import { asAskedFor, type SettledPrecision } from "../../pipeline/precision/settle-precision.ts";
 import type { ProgressDisplay } from "./progress-display.ts";
 
 /** Shows on which photo int8 is tried. */
@@ -13,8 +13,8 @@ export function noteTrial(progress: ProgressDisplay): (trial: TrialProgress) => 
 /** Prints what the networks compute in, where that was not simply asked for. */
 export function notePrecision(
   progress: ProgressDisplay,
-  { precision, reason, proof }: Omit<SettledPrecision, "count">,
+  { precision, reason }: Pick<SettledPrecision, "precision" | "reason">,
 ): void {
-  if (proof === undefined && precision === "float32") return;
+  if (reason === asAskedFor) return;
   progress.note(`Counting in ${precision}: ${reason}.`);
 }

@@ -15,6 +15,8 @@ import { YoloModel } from "../yolo/yolo-model.ts";
 /** A model in float32 that remembers the ranges of its network's values on all that it predicts. */
 export interface ObservedYoloModel extends AsyncDisposable {
   readonly model: YoloModel;
+  /** How many predictions the ranges are of. */
+  readonly runs: number;
   /** Makes a calibration of all predictions so far, one at least. */
   calibration(method: RangeMethod): Calibration;
 }
@@ -52,6 +54,9 @@ export async function openObservedModel(
     const model = new YoloModel({ runtime, runs, network, file, device: cpu });
     return {
       model,
+      get runs() {
+        return session.runs;
+      },
       calibration: (method) => createCalibration(method, session.ranges(method)),
       [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
     };
@@ -91,7 +96,10 @@ class ObservingSession implements Session {
     return this.#session.disposed;
   }
 
+  runs = 0;
+
   forget(): void {
+    this.runs = 0;
     for (let at = 0; at < this.#ranges.length; at += 2) {
       this.#ranges.set([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY], at);
     }
@@ -118,6 +126,7 @@ class ObservingSession implements Session {
   }
 
   #widen(seen: Float32Array): void {
+    this.runs++;
     for (let at = 0; at < seen.length; at += 2) {
       this.#ranges[at] = Math.min(this.#ranges[at]!, seen[at]!);
       this.#ranges[at + 1] = Math.max(this.#ranges[at + 1]!, seen[at + 1]!);

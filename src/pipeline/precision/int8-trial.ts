@@ -3,6 +3,7 @@ import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Calibration, RangeMethod } from "../../graph/quantize/calibration.ts";
+import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { identifyModelFile } from "../../models/files/model-file.ts";
@@ -72,7 +73,8 @@ const mostCalibrationPhotos = 64;
  * on the CPU. Of the two ways to make ranges it takes the one that is not refused, or whose objects
  * match better.
  *
- * @throws `INVALID_ARGUMENT` for fewer than two photos that can be read, `MODEL_…`, `ORT_FAILED`
+ * @throws `PRECISION_REFUSED` for fewer than two photos that can be read, or none with a region,
+ *   `MODEL_…`, `ORT_FAILED`
  */
 export async function tryInt8(options: TrialOptions): Promise<TrialResult> {
   const { samples = 64, checks = 16 } = options;
@@ -135,7 +137,8 @@ class Int8Trial {
         await new CountablePhoto(photo, models, times).count({ source, signal });
       },
     );
-    if (calibratedOn === 0) throw this.#tooFewPhotos();
+    // Where there is no region, nothing is detected.
+    if (calibratedOn === 0 || detect.runs === 0) throw this.#tooFewPhotos();
     const of = (method: RangeMethod): Calibrations => ({
       detect: detect.calibration(method),
       segment: segment?.calibration(method),
@@ -150,7 +153,9 @@ class Int8Trial {
     calibratedOn: number,
   ): Promise<readonly PrecisionProof[]> {
     const { count, regions, maxPixels, pixelsInMemory, signal, logger } = this.#options;
-    const cache = new ModelCache({ models: {}, device: "cpu", logger: logger ?? silentLogger });
+    // Threads that spin would count as work.
+    const alone = { device: "cpu", cpuRuns: 1, cpuSpinning: false } as const;
+    const cache = new ModelCache({ models: {}, ...alone, logger: logger ?? silentLogger });
     await using stack = new AsyncDisposableStack();
     stack.use(cache);
     const pipelineOf = async (prefix: string, of: Partial<Calibrations>) => {
@@ -179,9 +184,11 @@ class Int8Trial {
     );
     await this.#each("check", this.#checkPhotos, async (bytes, photo) => {
       const how = { source: photo, signal };
-      const result = await float32.process(bytes, how);
+      const expected = await withCpuTime(() => float32.process(bytes, how));
       for (const { pipeline, tally } of candidates) {
-        tally.add({ photo, float32: result, int8: await pipeline.process(bytes, how) });
+        const came = await withCpuTime(() => pipeline.process(bytes, how));
+        const cpuMs = { float32: expected.cpuMs, int8: came.cpuMs };
+        tally.add({ photo, float32: expected.result, int8: came.result, cpuMs });
       }
     });
     return candidates.map(({ method, tally }) => tally.proof({ method, calibratedOn }));
@@ -210,9 +217,9 @@ class Int8Trial {
 
   #tooFewPhotos(): OrangeryError {
     return new OrangeryError(
-      "INVALID_ARGUMENT",
+      "PRECISION_REFUSED",
       "Expected photos to calibrate int8 on and others to check it on, got " +
-        `${this.#options.photos.length}, or none that can be read. Give 20 or more.`,
+        `${this.#options.photos.length}, or none that can be read and has a region. Give 20 or more.`,
       { details: { photos: this.#options.photos.length } },
     );
   }
@@ -234,6 +241,14 @@ class SomeSlices extends Slicing {
       (_, index) => Math.floor(index / every) !== Math.floor((index - 1) / every),
     );
   }
+}
+
+/** Calls `work`, and measures the CPU time that the process takes meanwhile. */
+async function withCpuTime(work: () => Promise<PhotoResult>) {
+  const before = process.cpuUsage();
+  const result = await work();
+  const { user, system } = process.cpuUsage(before);
+  return { result, cpuMs: (user + system) / 1000 };
 }
 
 function use({ model }: ObservedYoloModel, options: ModelUse["options"]): ModelUse {

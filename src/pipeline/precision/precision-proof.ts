@@ -32,7 +32,7 @@ export interface PrecisionProof {
   readonly maskIou: number | undefined;
   /** The mean IoU of all regions; undefined without a segmenter. */
   readonly regionIou: number | undefined;
-  /** What the networks' runs took, ms a photo. */
+  /** CPU time of a photo from its bytes to its counts, ms. */
   readonly msPerPhoto: CountPair;
 }
 
@@ -88,6 +88,8 @@ export interface ResultPair {
   readonly photo: string;
   readonly float32: PhotoResult;
   readonly int8: PhotoResult;
+  /** The CPU time that each took, ms. */
+  readonly cpuMs: CountPair;
 }
 
 /** Adds the results of photos up to a proof. */
@@ -99,7 +101,7 @@ export class ProofTally {
   readonly #ms = { float32: 0, int8: 0 };
   #matched = 0;
 
-  add({ photo, float32, int8 }: ResultPair): void {
+  add({ photo, float32, int8, cpuMs }: ResultPair): void {
     const [one, other] = [float32.objects, int8.objects];
     this.#photos.push({ photo, float32: one.length, int8: other.length });
     for (const { name } of one) this.#classOf(name).float32++;
@@ -112,8 +114,8 @@ export class ProofTally {
         int8.regions ?? [],
       );
     }
-    this.#ms.float32 += float32.timingsMs.inference ?? 0;
-    this.#ms.int8 += int8.timingsMs.inference ?? 0;
+    this.#ms.float32 += cpuMs.float32;
+    this.#ms.int8 += cpuMs.int8;
   }
 
   proof(how: Pick<PrecisionProof, "method" | "calibratedOn">): PrecisionProof {

@@ -60,7 +60,7 @@ export interface QuantizedModelFile {
  * file has the metadata that Ultralytics writes, and the proof. It appears whole or not at all.
  *
  * @throws `PRECISION_REFUSED` with the proof as its details, `MODEL_NOT_FOUND`,
- *   `MODEL_NOT_QUANTIZABLE`, `INVALID_ARGUMENT` for too few photos or a place that is no ONNX model
+ *   `MODEL_NOT_QUANTIZABLE`, `INVALID_ARGUMENT` for a place that is no ONNX model
  *   to replace, `NOT_WRITABLE`, `NO_SPACE`, and what `readYoloCheckpoint` throws
  */
 export async function quantizeModelFile(

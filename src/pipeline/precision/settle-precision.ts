@@ -10,6 +10,9 @@ import { type PrecisionProof, percent, whyRefused } from "./precision-proof.ts";
 /** What networks are to compute in: `auto` is int8 where it counts as float32 does, and faster. */
 export type WantedPrecision = "float32" | "int8" | "auto";
 
+/** The reason where nothing had to be found out. */
+export const asAskedFor = "as asked for";
+
 export interface SettleOptions extends Omit<TrialOptions, "count" | "photos"> {
   readonly precision: WantedPrecision;
   readonly made: Pick<CountRecipe, "sha256"> & { readonly count: CountOptions };
@@ -37,7 +40,7 @@ export interface SettledPrecision {
  * goes on as it began; otherwise int8 is tried on the photos themselves.
  *
  * @throws `PRECISION_REFUSED` where `int8` was asked for and does not count as float32 does,
- *   `INVALID_ARGUMENT` where it was asked for on a GPU or with too few photos, and what `tryInt8`
+ *   `INVALID_ARGUMENT` where it was asked for on a GPU, and what `tryInt8`
  *   throws
  */
 export async function settlePrecision(options: SettleOptions): Promise<SettledPrecision> {
@@ -46,7 +49,7 @@ export async function settlePrecision(options: SettleOptions): Promise<SettledPr
   checkOptions({ precision }, oneOf("float32", "int8", "auto"));
   if (precision === "float32" || count.detect.calibration !== undefined) {
     const given = count.detect.calibration === undefined ? "float32" : "int8";
-    return { precision: given, reason: "as asked for", count };
+    return { precision: given, reason: asAskedFor, count };
   }
   const isForGpu = device !== "cpu" && (device !== "auto" || mayHaveGpu());
   if (isForGpu && precision === "auto") {
@@ -68,11 +71,11 @@ async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> 
     return { precision: "float32", reason, count };
   }
   const trial = await tryInt8({ ...rest, count, photos }).catch((error: unknown) => {
-    if (isAuto && isOrangeryError(error, "MODEL_NOT_QUANTIZABLE")) return undefined;
+    if (isAuto && isOrangeryError(error) && isNoTrial(error)) return undefined;
     throw error;
   });
   if (trial === undefined) {
-    return { precision: "float32", reason: "this network cannot be run in int8", count };
+    return { precision: "float32", reason: "int8 could not be tried", count };
   }
   const { proof, calibrations } = trial;
   const refused = whyRefused(proof);
@@ -96,6 +99,11 @@ async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> 
     `${found}, ${objects.int8} objects against ${objects.float32}, ` +
     `${percent(matchedShare)} matched, ${times.toFixed(1)} times as fast`;
   return { precision: "int8", reason, proof, count: withCalibrations(count, calibrations) };
+}
+
+/** Whether there is nothing to be tried: no network that can be int8, or no photos. */
+function isNoTrial({ code }: OrangeryError): boolean {
+  return code === "MODEL_NOT_QUANTIZABLE" || code === "PRECISION_REFUSED";
 }
 
 /** Fewer show nothing that could be relied on without a look at it. */
