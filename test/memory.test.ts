@@ -41,7 +41,8 @@ function growthMb(
 describe("memory", { concurrency: true }, () => {
   test("is flat over 1,000 predictions after the first 100", async (t) => {
     const report = await run("predicts");
-    assert.ok(growthMb(t, report, { from: 100, to: 200 }) < 40);
+    // 5 %: measured, it is less than 1 MB.
+    assert.ok(growthMb(t, report, { from: 100, to: 200 }) < 8);
     assert.deepEqual(
       { steps: report.residentMb.length, loads: report.loads, found: report.found },
       { steps: 1000, loads: 1, found: 1000 },
@@ -51,7 +52,8 @@ describe("memory", { concurrency: true }, () => {
 
   test("is flat over 1,000 tasks after the first 100, with each model loaded once", async (t) => {
     const report = await run("tasks");
-    assert.ok(growthMb(t, report, { from: 100, to: 200 }) < 40);
+    // 5 %: measured, it is less than 1 MB.
+    assert.ok(growthMb(t, report, { from: 100, to: 200 }) < 8);
     assert.deepEqual(
       { steps: report.residentMb.length, loads: report.loads, found: report.found },
       { steps: 1000, loads: 2, found: 1000 },
