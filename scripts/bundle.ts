@@ -3,8 +3,8 @@
  * a file: a short command spends most of its time on finding, reading and linking hundreds of them.
  * Kysely alone has 250, so it is put in as well; every other package is left out.
  */
-import { cpSync, globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, globSync, readFileSync, writeFileSync } from "node:fs";
+import { join, posix } from "node:path";
 import { build } from "esbuild";
 
 const root = join(import.meta.dirname, "..");
@@ -13,10 +13,14 @@ const exported = Object.values<string | { default: string }>(manifest.exports)
   .filter((target) => typeof target === "object")
   .map((target) => target.default.replace("./dist/", "src/").replace(/js$/, "ts"));
 
+/** Says which Node is needed. It must run before the shared files, which an older one cannot. */
+const requiredRuntime = "src/base/required-runtime.ts";
+
 await build({
   absWorkingDir: root,
   entryPoints: [
     ...exported,
+    requiredRuntime,
     // What processes and threads start with.
     "src/cli/main.ts",
     "src/cli/worker-main.ts",
@@ -36,4 +40,14 @@ await build({
   chunkNames: "shared/[name]-[hash]",
   logLevel: "warning",
 });
+for (const file of exported.map(outputOf)) {
+  const first = posix.relative(posix.dirname(file), outputOf(requiredRuntime));
+  const path = join(root, file);
+  const specifier = first.startsWith(".") ? first : `./${first}`;
+  writeFileSync(path, `import ${JSON.stringify(specifier)};\n${readFileSync(path, "utf8")}`);
+}
 cpSync(join(root, "node_modules/kysely/LICENSE"), join(root, "dist/shared/LICENSE-kysely"));
+
+function outputOf(source: string): string {
+  return source.replace("src/", "dist/").replace(/ts$/, "js");
+}

@@ -111,7 +111,10 @@ describe("csv", () => {
       ...["export-results", "results.db", "--format", "csv", "--rows", "objects", "--out", "-"],
     );
     assert.equal(status, 0, stderr);
-    assert.equal(stdout.split("\r\n")[1], "/photos/a/1.jpg,1,plant,0.93,12.34,20,22.34,40.5,1,,,,bed");
+    assert.equal(
+      stdout.split("\r\n")[1],
+      "/photos/a/1.jpg,1,plant,0.93,12.34,20,22.34,40.5,1,,,,bed",
+    );
     assert.equal(stdout.split("\r\n").length, 6);
   });
 });
@@ -459,7 +462,11 @@ describe("several recipes", () => {
 describe("what cannot be", () => {
   const cases: [string[], number, RegExp][] = [
     [["results.db"], 2, /option '--format <format>' is needed/],
-    [["results.db", "--format", "xml"], 2, /Allowed choices are csv, xlsx, parquet, coco, yolo, cvat/],
+    [
+      ["results.db", "--format", "xml"],
+      2,
+      /Allowed choices are csv, xlsx, parquet, coco, yolo, cvat/,
+    ],
     [
       ["results.db", "--format", "coco", "--rows", "photos"],
       2,
