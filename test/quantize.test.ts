@@ -89,6 +89,16 @@ describe("orangery quantize", () => {
     assert.match(await refused(model, "out.onnx"), /'--photos <place...>' or '--from-file/);
     assert.deepEqual(await readFile(photo), await readFile(join(examplePhotos, "tray-1.jpg")));
   });
+
+  test("refuses one photo with a sentence, and a folder that is missing before any work", async () => {
+    const photos = ["--photos", join(examplePhotos, "tray-1.jpg"), "--force"];
+    const one = await folder.run("quantize", "sample:seedlings", "one.onnx", ...photos);
+    assert.deepEqual([one.status, one.stdout], [3, ""]);
+    assert.match(one.stderr, /got 1, or none .* Nothing was written\. \[PRECISION_REFUSED\]/);
+    const missing = await folder.run("quantize", "sample:seedlings", "no/one.onnx", ...photos);
+    assert.equal(missing.status, 1);
+    assert.match(missing.stderr, /got ENOENT.*\[NOT_WRITABLE\]/);
+  });
 });
 
 describe("a trained model in int8", { skip }, () => {

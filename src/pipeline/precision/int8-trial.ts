@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
+import { checkOptions, numberFrom, wholeNumberFrom } from "../../base/check-options.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Calibration, RangeMethod } from "../../graph/quantize/calibration.ts";
@@ -73,12 +73,13 @@ const mostCalibrationPhotos = 64;
  * on the CPU. Of the two ways to make ranges it takes the one that is not refused, or whose objects
  * match better.
  *
- * @throws `PRECISION_REFUSED` for fewer than two photos that can be read, or none with a region,
+ * @throws `INVALID_ARGUMENT`, `PRECISION_REFUSED` for fewer than two photos that can be read, or none with a region,
  *   `MODEL_…`, `ORT_FAILED`
  */
 export async function tryInt8(options: TrialOptions): Promise<TrialResult> {
   const { samples = 64, checks = 16 } = options;
   checkOptions({ samples, checks }, wholeNumberFrom(1));
+  checkOptions({ tolerance: options.tolerance }, numberFrom(0));
   const trial = new Int8Trial({ ...options, samples, checks });
   return await trial.run();
 }

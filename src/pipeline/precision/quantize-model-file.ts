@@ -1,5 +1,5 @@
-import { open, stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { access, constants, open, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { guardWriting } from "../../base/files/disk-full.ts";
 import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { findTarget, type TargetFile } from "../../base/files/target-file.ts";
@@ -75,6 +75,8 @@ export async function quantizeModelFile(
   const file = await identifyModelFile(modelFile);
   const target = await findTarget(onnxFile);
   await refuseOtherFiles(file.path, target);
+  // Known before minutes of calibrating, not after them.
+  await guardWriting(target.path, () => access(dirname(target.path), constants.W_OK));
   using reader = new PhotoReader({ allowPrivateAddresses, remembersNames: true });
   const listAll = async function* () {
     yield* reader.list(photos, find);

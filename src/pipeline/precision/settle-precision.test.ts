@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { type CountOptions, recipeOf } from "../recipe/count-recipe.ts";
+import { tryInt8 } from "./int8-trial.ts";
 import { type SettleOptions, settlePrecision } from "./settle-precision.ts";
 
 const sha256 = { detect: "d".repeat(64), segment: undefined };
@@ -60,6 +61,12 @@ describe("the precision of a job", () => {
       isOrangeryError(error, "INVALID_ARGUMENT"),
     );
     assert.equal((await settle({ device: "cuda:0" })).precision, "float32");
+  });
+
+  test("is not settled by a trial whose tolerance is no number", async () => {
+    const read = async () => assert.fail("no photo is to be read");
+    const trial = tryInt8({ count: asked, photos: [], read, tolerance: Number.NaN });
+    await assert.rejects(trial, /Expected `tolerance` to be a number from 0 up/);
   });
 
   test("is refused where its name is none", async () => {

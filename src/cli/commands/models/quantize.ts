@@ -117,9 +117,14 @@ async function printRefused(
   { code, message, details }: OrangeryError,
   { json }: QuantizeArguments,
 ): Promise<void> {
-  const proof = details as unknown as PrecisionProof;
+  const proof = isProof(details) ? details : undefined;
   if (json) await output.writeJson({ written: false, error: { code, message }, proof });
-  else await output.write(formatProof(proof));
-  const hint = "Nothing was written; --force writes it all the same.";
-  process.stderr.write(`orangery: ${printable(message)} ${hint} [${code}]\n`);
+  else if (proof !== undefined) await output.write(formatProof(proof));
+  const forced = proof === undefined ? "" : "; --force writes it all the same";
+  process.stderr.write(`orangery: ${printable(message)} Nothing was written${forced}. [${code}]\n`);
+}
+
+/** Without photos that could be used there is none. */
+function isProof(details: object): details is PrecisionProof {
+  return "objects" in details;
 }
