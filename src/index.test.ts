@@ -105,6 +105,7 @@ const types = [
   "RunTasksOptions",
   "Runtime",
   "SampleOptions",
+  "SamplePlan",
   "Segmentation",
   "Session",
   "SharedSession",

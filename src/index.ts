@@ -93,7 +93,7 @@ export { type EncodeOptions, encodePicture, savePicture } from "./vision/photo/p
 export type { PictureOnDisk } from "./vision/photo/picture-on-disk.ts";
 export { PictureSlice } from "./vision/photo/picture-slice.ts";
 export type { DecodeMode, ReducedPicture } from "./vision/photo/reduced-picture.ts";
-export type { SampleOptions } from "./vision/photo/samples/sample-layout.ts";
+export type { SampleOptions, SamplePlan } from "./vision/photo/samples/sample-layout.ts";
 export type { Slice } from "./vision/photo/slice.ts";
 export type { Region } from "./vision/region.ts";
 export { type MergeOptions, mergeDetections } from "./vision/slices/merge-detections.ts";
