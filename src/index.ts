@@ -75,11 +75,7 @@ export type { Polygon } from "./vision/masks/polygon-fill.ts";
 export type { Capture } from "./vision/photo/capture/capture.ts";
 export { readCapture } from "./vision/photo/capture/read-capture.ts";
 export { cutPicture } from "./vision/photo/cut-picture.ts";
-export {
-  type DecodeOptions,
-  decodePicture,
-  type EncodedPhoto,
-} from "./vision/photo/decode-picture.ts";
+export { type DecodeOptions, decodePicture } from "./vision/photo/decode-picture.ts";
 export type { ExposureWarning } from "./vision/photo/exposure.ts";
 export {
   type OpenPhoto,
@@ -93,7 +89,7 @@ export { type EncodeOptions, encodePicture, savePicture } from "./vision/photo/p
 export type { PictureOnDisk } from "./vision/photo/picture-on-disk.ts";
 export { PictureSlice } from "./vision/photo/picture-slice.ts";
 export type { DecodeMode, ReducedPicture } from "./vision/photo/reduced-picture.ts";
-export type { SampleOptions, SamplePlan } from "./vision/photo/samples/sample-layout.ts";
+export type { SampleOptions } from "./vision/photo/samples/sample-layout.ts";
 export type { Slice } from "./vision/photo/slice.ts";
 export type { Region } from "./vision/region.ts";
 export { type MergeOptions, mergeDetections } from "./vision/slices/merge-detections.ts";
