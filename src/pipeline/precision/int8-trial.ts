@@ -73,8 +73,8 @@ const mostCalibrationPhotos = 64;
  * on the CPU. Of the two ways to make ranges it takes the one that is not refused, or whose objects
  * match better.
  *
- * @throws `INVALID_ARGUMENT`, `PRECISION_REFUSED` for fewer than two photos that can be read, or none with a region,
- *   `MODEL_…`, `ORT_FAILED`
+ * @throws `INVALID_ARGUMENT`, `PRECISION_REFUSED` for fewer than two photos that can be read, or
+ *   none with a region, `MODEL_…`, `ORT_FAILED`
  */
 export async function tryInt8(options: TrialOptions): Promise<TrialResult> {
   const { samples = 64, checks = 16 } = options;
@@ -220,7 +220,8 @@ class Int8Trial {
     return new OrangeryError(
       "PRECISION_REFUSED",
       "Expected photos to calibrate int8 on and others to check it on, got " +
-        `${this.#options.photos.length}, or none that can be read and has a region. Give 20 or more.`,
+        `${this.#options.photos.length}, or none that can be read and has a region. ` +
+        "Give 20 or more.",
       { details: { photos: this.#options.photos.length } },
     );
   }

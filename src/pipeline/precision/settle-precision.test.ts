@@ -17,7 +17,7 @@ async function settle(options: Partial<SettleOptions>) {
   return await settlePrecision({
     precision: "auto",
     made: { count: asked, sha256 },
-    known: [],
+    readKnown: async () => [],
     device: "cpu",
     listPhotos: noPhotos,
     read: async () => assert.fail("no photo is to be read"),
@@ -27,26 +27,38 @@ async function settle(options: Partial<SettleOptions>) {
 
 describe("the precision of a job", () => {
   test("is float32 where that is asked for, whatever results exist", async () => {
-    const { precision, count } = await settle({ precision: "float32", known: [recipe(inInt8)] });
+    const { precision, count } = await settle({
+      precision: "float32",
+      readKnown: async () => [recipe(inInt8)],
+    });
     assert.deepEqual([precision, count], ["float32", asked]);
   });
 
   for (const precision of ["int8", "auto"] as const) {
     test(`is that of results in int8, with their ranges, for ${precision}`, async () => {
-      const settled = await settle({ precision, known: [recipe(asked), recipe(inInt8)] });
+      const settled = await settle({
+        precision,
+        readKnown: async () => [recipe(asked), recipe(inInt8)],
+      });
       assert.equal(settled.precision, "int8");
       assert.equal(recipe(settled.count).hash, recipe(inInt8).hash);
     });
   }
 
   test("is that of the newest results for auto", async () => {
-    const { precision } = await settle({ known: [recipe(inInt8), recipe(asked)] });
+    const { precision } = await settle({ readKnown: async () => [recipe(inInt8), recipe(asked)] });
     assert.equal(precision, "float32");
+  });
+
+  test("is that of another run that settled it during the trial", async () => {
+    const recipes = [[], [recipe(inInt8)]];
+    const { precision, count } = await settle({ readKnown: async () => recipes.shift()! });
+    assert.deepEqual([precision, count.detect.calibration], ["int8", calibration]);
   });
 
   test("is not that of results of another recipe", async () => {
     const other = { ...inInt8, slicing: { slice: 640 } };
-    const { precision, reason } = await settle({ known: [recipe(other)] });
+    const { precision, reason } = await settle({ readKnown: async () => [recipe(other)] });
     assert.equal(precision, "float32");
     assert.match(reason, /tried on 12 photos or more, not on 0/);
   });

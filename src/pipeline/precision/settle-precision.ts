@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { checkOptions, oneOf } from "../../base/check-options.ts";
-import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Recipe } from "../../ledger/recipe.ts";
 import { mayHaveGpu } from "../../models/devices/device-survey.ts";
 import { type CountOptions, type CountRecipe, recipeOf } from "../recipe/count-recipe.ts";
@@ -18,8 +18,11 @@ export interface SettleOptions extends Omit<TrialOptions, "count" | "photos"> {
   readonly made: Pick<CountRecipe, "sha256"> & { readonly count: CountOptions };
   /** Where models are to run. Default `auto`. */
   readonly device?: string | undefined;
-  /** Recipes that results exist of, the oldest first: their precision and ranges are taken over. */
-  readonly known: readonly Pick<Recipe, "json">[];
+  /**
+   * Reads the recipes that results exist of, the oldest first: their precision and ranges are taken
+   * over. Called once more after a trial, since another run may have settled it meanwhile.
+   */
+  readonly readKnown: () => Promise<readonly Pick<Recipe, "json">[]>;
   /** Lists photos to calibrate and check on. Called only where no known recipe settles it. */
   readonly listPhotos: () => Promise<readonly string[]>;
 }
@@ -56,9 +59,10 @@ export async function settlePrecision(options: SettleOptions): Promise<SettledPr
     return { precision: "float32", reason: "int8 is for the CPU", count };
   }
   if (device !== "cpu" && device !== "auto") throw notOnCpu(device);
-  const known = findKnown(options);
-  if (known !== undefined) return { ...known, reason: "as in the results that exist" };
-  return await settleByTrial(options);
+  const known = await findKnown(options);
+  if (known !== undefined) return known;
+  const settled = await settleByTrial(options);
+  return (await findKnown(options)) ?? settled;
 }
 
 async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> {
@@ -71,12 +75,11 @@ async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> 
     return { precision: "float32", reason, count };
   }
   const trial = await tryInt8({ ...rest, count, photos }).catch((error: unknown) => {
-    if (isAuto && isOrangeryError(error) && isNoTrial(error)) return undefined;
-    throw error;
+    const why = isAuto && isOrangeryError(error) ? noTrial[error.code] : undefined;
+    if (why === undefined) throw error;
+    return why;
   });
-  if (trial === undefined) {
-    return { precision: "float32", reason: "int8 could not be tried", count };
-  }
+  if (typeof trial === "string") return { precision: "float32", reason: trial, count };
   const { proof, calibrations } = trial;
   const refused = whyRefused(proof);
   const found = `on ${proof.checkedOn} photos that int8 was not calibrated on`;
@@ -101,10 +104,11 @@ async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> 
   return { precision: "int8", reason, proof, count: withCalibrations(count, calibrations) };
 }
 
-/** Whether there is nothing to be tried: no network that can be int8, or no photos. */
-function isNoTrial({ code }: OrangeryError): boolean {
-  return code === "MODEL_NOT_QUANTIZABLE" || code === "PRECISION_REFUSED";
-}
+/** Why there is nothing to be tried, by the code of the error. */
+const noTrial: Partial<Record<ErrorCode, string>> = {
+  MODEL_NOT_QUANTIZABLE: "a model is not one that int8 can be made of, or is in int8 already",
+  PRECISION_REFUSED: "too few photos can be read to try int8, or have a region",
+};
 
 /** Fewer show nothing that could be relied on without a look at it. */
 const fewestPhotos = 12;
@@ -113,19 +117,20 @@ const fewestPhotos = 12;
 const leastSpeedUp = 1.05;
 
 /** Finds the last recipe that asks for the same but for its precision. */
-function findKnown({
+async function findKnown({
   precision,
   made: { count, sha256 },
-  known,
-}: SettleOptions): Omit<SettledPrecision, "reason"> | undefined {
+  readKnown,
+}: SettleOptions): Promise<SettledPrecision | undefined> {
+  const reason = "as in the results that exist";
   const wanted = withoutCalibrations(recipeOf(count, sha256).recipe.json);
-  for (const { json } of known.toReversed()) {
+  for (const { json } of (await readKnown()).toReversed()) {
     const { contents, calibrations } = withoutCalibrations(json);
     if (!isDeepStrictEqual(contents, wanted.contents)) continue;
     if (calibrations !== undefined) {
-      return { precision: "int8", count: withCalibrations(count, calibrations) };
+      return { precision: "int8", reason, count: withCalibrations(count, calibrations) };
     }
-    if (precision === "auto") return { precision: "float32", count };
+    if (precision === "auto") return { precision: "float32", reason, count };
   }
   return undefined;
 }

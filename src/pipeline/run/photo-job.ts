@@ -328,10 +328,10 @@ async function settle(
   const { paths, list, device, maxPixels, allowPrivateAddresses, logger, signal } = options;
   const skipFolders = annotateFolder === undefined ? undefined : [annotateFolder];
   const find = { filter, skipFolders, skipFiles: [resultsFile] };
-  const known = precision === "float32" ? [] : await knownRecipes(resultsFile);
+  const readKnown = () => knownRecipes(resultsFile);
   const { regions } = made;
   const photos = { paths, list, find, maxPixels, allowPrivateAddresses };
-  const how = { precision, made, regions, known, device };
+  const how = { precision, made, regions, readKnown, device };
   return await settleOnPhotos({ ...photos, ...how, onProgress, logger, signal });
 }
 

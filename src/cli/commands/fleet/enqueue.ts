@@ -74,7 +74,7 @@ export async function enqueue(
         precision,
         made: asked,
         regions: asked.regions,
-        known: await readSavedRecipes(ledger),
+        readKnown: () => readSavedRecipes(ledger),
         device: "cpu",
         paths,
         list: (await openPhotoList(options.fromFile, signal)) ?? [],

@@ -96,7 +96,7 @@ async function settleModel(
   const settled = await settlePrecision({
     precision,
     made: { count, sha256: { detect: undefined, segment: undefined } },
-    known: [],
+    readKnown: async () => [],
     device,
     maxPixels,
     listPhotos: async () => [...bySource.keys()],
