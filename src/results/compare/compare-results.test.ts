@@ -177,6 +177,14 @@ describe("compareResults", () => {
     });
   });
 
+  for (const text of ["sep=;\r\nphoto;count\r\nrow-1;5\r\n", "photo\tcount\nrow-1\t5\n"]) {
+    test(`takes a table as spreadsheets write it: ${JSON.stringify(text)}`, async () => {
+      const files = { "c.csv": `\uFEFF${text}` };
+      const { all } = await compareWith(files, "c.csv", { under: "/data/north" });
+      assert.equal(all.truth, 5);
+    });
+  }
+
   test("has classes that the model lacks, also where a photo has none of them", async () => {
     const text = `${csv}south/row-1.jpg,stone,7\n`;
     const { classes } = await compareWith({ "c.csv": text }, "c.csv");
@@ -233,6 +241,12 @@ describe("compareResults", () => {
     ],
     ["a count that is none", { "c.csv": "photo,count\na,1.5\n" }, "c.csv", /row 2, got "a,1.5"/],
     ["a CSV that is torn", { "c.csv": 'photo,count\n"a,1\n' }, "c.csv", /not at character 13/],
+    [
+      "counts of regions without those of their photo",
+      { "c.csv": "photo,region,count\nrow-1,A1,2\n" },
+      "c.csv",
+      /whole photo row-1, region 0/,
+    ],
     ["no labels", { "set/data.yaml": "" }, "set", /text files of labels/],
     ["lines that are no labels", { "set/a.txt": "0 1 2\n" }, "set", /a class and a box/],
     ["other JSON", { "t.json": "{}" }, "t.json", /COCO with images/],

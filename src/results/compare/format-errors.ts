@@ -16,3 +16,10 @@ export function formatErrorShare(share: number | undefined): string {
 export function formatRatio(ratio: number | undefined): string {
   return ratio === undefined ? "–" : ratio.toFixed(3).replace("-", "−");
 }
+
+/** `+1.5`, `−1.8`, `0.0` */
+export function formatSigned(value: number): string {
+  const digits = Math.abs(value).toFixed(1);
+  if (digits === "0.0") return digits;
+  return `${value < 0 ? "−" : "+"}${digits}`;
+}

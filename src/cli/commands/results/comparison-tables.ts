@@ -10,6 +10,7 @@ import {
   formatError,
   formatErrorShare,
   formatRatio,
+  formatSigned,
 } from "../../../results/compare/format-errors.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { type Column, formatTable, shortenMiddle } from "../../output/table.ts";
@@ -74,7 +75,7 @@ function classTable({ classes, all, hasBoxes }: Comparison): string {
     ...[errors.truth, errors.counted].map(formatCount),
     formatError(errors.error),
     formatErrorShare(errors.errorShare),
-    errors.bias.toFixed(1),
+    formatSigned(errors.bias),
     errors.meanAbsoluteError.toFixed(1),
     formatRatio(errors.rSquared),
     ...(hasBoxes ? [errors.precision, errors.recall, errors.f1].map(formatRatio) : []),
@@ -118,6 +119,8 @@ function notes({ classes, withoutTruth, withoutResult }: Comparison): string {
   const lines = [
     classes.every(({ byTotal }) => byTotal !== undefined) &&
       classes.length > 1 &&
+      // The option cannot name such classes.
+      !classes.some(({ name }) => /[,']/.test(name)) &&
       `Count so with --class-confidence '${thresholds}'.`,
     ...classes.map(lackNote),
     withoutTruth > 0 && `Without a truth: ${formatPlural(withoutTruth, "photo")} with a result.`,

@@ -7,7 +7,7 @@ import { brand, type Tile, tileOf } from "../../report/page/tiles.ts";
 import { shot, toggles, viewer } from "../../report/page/viewer.ts";
 import type { Thumbnail } from "../../report/pictures/thumbnail.ts";
 import type { ClassComparison, Comparison, DifferentPhoto } from "../compare-results.ts";
-import { formatError, formatErrorShare, formatRatio } from "../format-errors.ts";
+import { formatError, formatErrorShare, formatRatio, formatSigned } from "../format-errors.ts";
 import { drawDifference } from "./difference-overlay.ts";
 import { scatterChart } from "./scatter-chart.ts";
 
@@ -285,8 +285,4 @@ function photosSection({ photos, hasBoxes }: Comparison, names: PhotoNames): Htm
 function errorCell(error: number, share: number | undefined): Html {
   const percent = share === undefined ? "" : ` (${formatErrorShare(share)})`;
   return html`<td class="number" data-value="${error}">${formatError(error)}${percent}</td>`;
-}
-
-function formatSigned(value: number): string {
-  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(1)}`;
 }

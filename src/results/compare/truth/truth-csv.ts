@@ -24,13 +24,18 @@ export function readTruthCsv(text: string): Truth {
     throw invalidTruth(`a CSV with the columns photo and count, got ${head.join(", ")}`);
   }
   const photos = new Map<string, Map<string, number>>();
+  const regionsOnly = new Set<string>();
   for (const [index, cells] of rows.entries()) {
     const source = cells[photo]?.trim() ?? "";
     const counted = cells[count]?.trim() ?? "";
     if (source === "" || !/^\d+$/.test(counted)) {
       throw invalidTruth(`a photo and a whole number in row ${2 + index}, got "${cells.join()}"`);
     }
-    if (region >= 0 && cells[region] !== "0") continue;
+    if (region >= 0 && cells[region]?.trim() !== "0") {
+      if (!photos.has(source)) regionsOnly.add(source);
+      continue;
+    }
+    regionsOnly.delete(source);
     const counts = photos.get(source) ?? new Map<string, number>();
     photos.set(source, counts);
     const className = name < 0 ? allClasses : (cells[name]?.trim() ?? "");
@@ -38,6 +43,10 @@ export function readTruthCsv(text: string): Truth {
     if (className === "" && counted === "0") continue;
     if (className === "") throw invalidTruth(`a class in row ${2 + index}`);
     counts.set(className, (counts.get(className) ?? 0) + Number(counted));
+  }
+  const [without] = regionsOnly;
+  if (without !== undefined) {
+    throw invalidTruth(`counts of the whole photo ${without}, region 0, got some of regions only`);
   }
   const truth = new Truth({ hasClasses: name >= 0, hasBoxes: false });
   for (const [source, countByName] of photos) truth.add(source, { countByName });
