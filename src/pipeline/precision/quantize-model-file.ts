@@ -4,6 +4,7 @@ import { guardWriting } from "../../base/files/disk-full.ts";
 import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { findTarget, type TargetFile } from "../../base/files/target-file.ts";
 import { writeWhole } from "../../base/files/whole-file.ts";
+import { formatPlural } from "../../base/quantities.ts";
 import { OrangeryError } from "../../errors.ts";
 import { buildNetwork } from "../../models/files/built-network.ts";
 import { identifyModelFile, requireUnchanged } from "../../models/files/model-file.ts";
@@ -142,7 +143,8 @@ function refusedBy(proof: PrecisionProof, refused: string): OrangeryError {
   const { objects, checkedOn } = proof;
   return new OrangeryError(
     "PRECISION_REFUSED",
-    `Expected int8 to count as float32 does on ${checkedOn} photos, got ${objects.int8} objects ` +
+    `Expected int8 to count as float32 does on ${formatPlural(checkedOn, "photo")}, ` +
+      `got ${objects.int8} objects ` +
       `against ${objects.float32}: ${refused}. Stay with float32, or calibrate on more photos ` +
       "that are like those to be counted.",
     { details: { ...proof } },

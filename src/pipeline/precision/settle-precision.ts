@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { checkOptions, oneOf } from "../../base/check-options.ts";
+import { formatPlural } from "../../base/quantities.ts";
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Recipe } from "../../ledger/recipe.ts";
 import { mayHaveGpu } from "../../models/devices/device-survey.ts";
@@ -82,7 +83,7 @@ async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> 
   if (typeof trial === "string") return { precision: "float32", reason: trial, count };
   const { proof, calibrations } = trial;
   const refused = whyRefused(proof);
-  const found = `on ${proof.checkedOn} photos that int8 was not calibrated on`;
+  const found = `on ${formatPlural(proof.checkedOn, "photo")} that int8 was not calibrated on`;
   if (refused !== undefined) {
     if (isAuto) return { precision: "float32", reason: `${found}, ${refused}`, proof, count };
     throw new OrangeryError(
