@@ -103,7 +103,7 @@ describe("orangery quantize", () => {
 
 describe("a trained model in int8", { skip }, () => {
   test("counts in slices and in regions as it does in float32", async () => {
-    const photos = ["empty-soil", "tray-1", "tray-2", "tray-3", "tray-4"].map((name) =>
+    const photos = ["empty-soil", "tray-1", "tray-2", "tray-3", "tray-4", "tray-5"].map((name) =>
       fixture(`photos/${name}.jpg`),
     );
     const { proof } = await tryInt8({
@@ -113,8 +113,8 @@ describe("a trained model in int8", { skip }, () => {
         slicing: { slice: 320 },
       },
       photos,
-      read: (photo) => crop(photo, [800, 600]),
-      samples: 16,
+      read: (photo) => readFile(photo),
+      samples: 32,
       checks: 2,
     });
     assert.ok(proof.objects.float32 > 100);
@@ -123,7 +123,7 @@ describe("a trained model in int8", { skip }, () => {
     assert.ok(proof.regionIou! >= 0.95, `${proof.regionIou}`);
   });
 
-  test("finds the same from its .pt and from its float32 ONNX, within rounding", async () => {
+  test("finds the same from its .pt and from its float32 ONNX, within rounding, and by its own calibration only", async () => {
     const photo = await crop(fixture("photos/tray-1.jpg"), [500, 500]);
     const detect = async (name: string) => {
       const file = fixture(name);
@@ -134,6 +134,9 @@ describe("a trained model in int8", { skip }, () => {
         models: { int8: { file, calibration }, float32: file },
         device: "cpu",
       });
+      const ofOther = { ...calibration, model: "0".repeat(64) };
+      cache.add("other", { file, calibration: ofOther });
+      await assert.rejects(cache.acquire("other"), { code: "CALIBRATION_UNFIT" });
       const found = async (model: string) => {
         await using lease = await cache.acquire(model);
         const { detections } = await lease.model.predict(photo);

@@ -74,12 +74,12 @@ describe("objects with masks", () => {
       return text.trim().split("\r\n");
     };
     const objects = await rowsOf("objects");
-    assert.match(objects[0]!, /,area_px,photo_share$/);
-    assert.match(objects[1]!, /,\d{4,},0\.\d+$/);
+    assert.match(objects[0]!, /,area_px,photo_share,area_m2,region_class$/);
+    assert.match(objects[1]!, /,\d{4,},0\.\d+,,$/);
     const photos = await rowsOf("photos");
-    assert.match(photos[0]!, /,covered_px,covered_share$/);
-    assert.match(photos.find((line) => line.includes("empty-soil"))!, /,0,0$/);
-    assert.match(photos.find((line) => line.includes("tray-1"))!, /,\d{4,},0\.\d+$/);
+    assert.match(photos[0]!, /,sha256,(\w+,){4}covered_px,covered_share,/);
+    assert.match(photos.find((line) => line.includes("empty-soil"))!, /,\w{64},,,,\w*,0,0,/);
+    assert.match(photos.find((line) => line.includes("tray-1"))!, /,\w{64},,,,,\d{4,},0\.\d+,/);
   });
 
   test("are outlined in the report, which has what they cover", async () => {

@@ -18,19 +18,25 @@ export type RangeMethod = "extremes" | "percentile";
  */
 export interface Calibration {
   readonly method: RangeMethod;
+  /** SHA-256 of the model file: other weights have other ranges. */
+  readonly model: string;
   /** Hash of the names of the values, so that it is never used for another network. */
   readonly network: string;
   /** The least and the greatest element of each value: pairs of float32, little-endian, base64. */
   readonly ranges: string;
 }
 
-export function createCalibration(
-  method: RangeMethod,
-  ranges: ReadonlyMap<string, ValueRange>,
-): Calibration {
+export function createCalibration({
+  method,
+  model,
+  ranges,
+}: Pick<Calibration, "method" | "model"> & {
+  readonly ranges: ReadonlyMap<string, ValueRange>;
+}): Calibration {
   const pairs = Float32Array.from([...ranges.values()].flat());
   return {
     method,
+    model,
     network: hashNames([...ranges.keys()]),
     ranges: Buffer.from(pairs.buffer).toString("base64"),
   };
@@ -63,8 +69,17 @@ export function valuesToObserve({ graph }: OnnxModel): readonly string[] {
 }
 
 /** Identifies a calibration by its contents. */
-export function calibrationHash({ method, network, ranges }: Calibration): string {
-  return hash("sha256", JSON.stringify([method, network, ranges]));
+export function calibrationHash({ method, model, network, ranges }: Calibration): string {
+  return hash("sha256", JSON.stringify([method, model, network, ranges]));
+}
+
+/**
+ * Makes sure that a calibration is of the model file of this hash.
+ *
+ * @throws `CALIBRATION_UNFIT`
+ */
+export function requireCalibrationOf(sha256: string, { model }: Calibration): void {
+  if (model !== sha256) throw unfit("that of a file with other contents");
 }
 
 function hashNames(names: readonly string[]): string {

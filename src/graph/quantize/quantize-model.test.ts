@@ -180,7 +180,11 @@ describe("what is quantised", () => {
   test("the same network and ranges make the same bytes", () => {
     const bytes = () => {
       const model = randomModel("11", { task: "segment" });
-      const calibration = createCalibration("extremes", anyRanges(model));
+      const calibration = createCalibration({
+        method: "extremes",
+        model: "",
+        ranges: anyRanges(model),
+      });
       return serializeModel(quantizeModel(model, { ranges: rangesOf(calibration, model) }));
     };
     assert.deepEqual(bytes(), bytes());
@@ -215,17 +219,28 @@ describe("a calibration", () => {
 
   test("is read as it was made", () => {
     const ranges = anyRanges(model);
-    assert.deepEqual(rangesOf(createCalibration("percentile", ranges), model), ranges);
+    assert.deepEqual(
+      rangesOf(createCalibration({ method: "percentile", model: "", ranges }), model),
+      ranges,
+    );
   });
 
   test("of another network is refused", () => {
     const other = randomModel("v8");
-    const calibration = createCalibration("extremes", anyRanges(other));
+    const calibration = createCalibration({
+      method: "extremes",
+      model: "",
+      ranges: anyRanges(other),
+    });
     assert.throws(() => rangesOf(calibration, model), unfit);
   });
 
   test("that is damaged is refused", () => {
-    const calibration = createCalibration("extremes", anyRanges(model));
+    const calibration = createCalibration({
+      method: "extremes",
+      model: "",
+      ranges: anyRanges(model),
+    });
     const bytes = Buffer.from(calibration.ranges, "base64");
     const damaged = [
       bytes.subarray(8),

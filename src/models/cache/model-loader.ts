@@ -1,4 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
+import { requireCalibrationOf } from "../../graph/quantize/calibration.ts";
 import { type ProcessTurns, processTurns } from "../../native/turns/process-turns.ts";
 import type { Device } from "../devices/device.ts";
 import { DeviceChooser, type DeviceFallback } from "../devices/device-chooser.ts";
@@ -61,10 +62,14 @@ export class ModelLoader {
     this.#devices.forget();
   }
 
-  /** @throws what `loadModel` throws, `MODEL_WRONG_TASK`, `DEVICE_UNAVAILABLE` */
+  /**
+   * @throws what `loadModel` throws, `CALIBRATION_UNFIT`, `MODEL_WRONG_TASK`,
+   *   `DEVICE_UNAVAILABLE`
+   */
   async load(request: LoadRequest): Promise<LoadOutcome> {
     const { workerId, file, signal } = request;
     const startMs = performance.now();
+    if (file.calibration !== undefined) requireCalibrationOf(file.sha256, file.calibration);
     const search = this.#devices.search(workerId);
     for (;;) {
       const device = await search.next(signal);

@@ -57,7 +57,8 @@ export async function openObservedModel(
       get runs() {
         return session.runs;
       },
-      calibration: (method) => createCalibration(method, session.ranges(method)),
+      calibration: (method) =>
+        createCalibration({ method, model: file.sha256, ranges: session.ranges(method) }),
       [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
     };
   } catch (error) {

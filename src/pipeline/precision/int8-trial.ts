@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { basename } from "node:path";
 import { checkOptions, numberFrom, wholeNumberFrom } from "../../base/check-options.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
@@ -257,10 +258,10 @@ function use({ model }: ObservedYoloModel, options: ModelUse["options"]): ModelU
   return { model, options };
 }
 
-/** In an order that says nothing of the photos, and is the same each time. */
+/** In an order that says nothing of the photos, and is the same in whatever folder they lie. */
 function shuffle(photos: readonly string[]): readonly string[] {
   return photos
-    .map((photo) => ({ photo, key: hash("sha256", photo) }))
+    .map((photo) => ({ photo, key: `${hash("sha256", basename(photo))} ${photo}` }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ photo }) => photo);
 }

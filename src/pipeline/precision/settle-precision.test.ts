@@ -6,7 +6,7 @@ import { tryInt8 } from "./int8-trial.ts";
 import { type SettleOptions, settlePrecision } from "./settle-precision.ts";
 
 const sha256 = { detect: "d".repeat(64), segment: undefined };
-const calibration = { method: "extremes", network: "n", ranges: "AAAA" } as const;
+const calibration = { method: "extremes", model: "m", network: "n", ranges: "AAAA" } as const;
 const asked: CountOptions = { detect: { file: "/m/plants.pt" }, slicing: { slice: 320 } };
 const inInt8: CountOptions = { ...asked, detect: { ...asked.detect, calibration } };
 

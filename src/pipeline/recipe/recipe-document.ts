@@ -169,6 +169,7 @@ const parts = {
   },
   calibration: {
     method: oneOf("extremes", "percentile"),
+    model: hexHash,
     network: text("the hash of a network's values"),
     ranges: text("the ranges of a network's values"),
   },
