@@ -265,12 +265,14 @@ async function readPack(
     (db) =>
       db
         .selectFrom("entry")
-        .innerJoin("recipe", "recipe.id", "entry.recipe_id")
         // A left join costs nothing where no column of it is used.
         .leftJoin("photo", "photo.id", "entry.photo_id")
         .leftJoin("result_scores", "result_scores.result_id", "entry.result_id")
         .select(["entry.id", "entry.result_id", "result_scores.scores"])
-        .where("recipe.hash", "=", recipeHash!)
+        // By its id: joined by its hash, PostgreSQL expects few entries and sorts all for each page.
+        .where("entry.recipe_id", "=", ({ selectFrom }) =>
+          selectFrom("recipe").select("recipe.id").where("recipe.hash", "=", recipeHash!),
+        )
         .where("entry.state", "=", "done")
         .where("entry.id", ">", after)
         .$if(isPart(selection), (query) => query.where(isSelected(selection)))
