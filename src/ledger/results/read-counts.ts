@@ -269,7 +269,7 @@ async function readPack(
         .leftJoin("photo", "photo.id", "entry.photo_id")
         .leftJoin("result_scores", "result_scores.result_id", "entry.result_id")
         .select(["entry.id", "entry.result_id", "result_scores.scores"])
-        // By its id: joined by its hash, PostgreSQL expects few entries and sorts all for each page.
+        // Not joined by its hash: PostgreSQL expects few entries then, and sorts all for a page.
         .where("entry.recipe_id", "=", ({ selectFrom }) =>
           selectFrom("recipe").select("recipe.id").where("recipe.hash", "=", recipeHash!),
         )
