@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { chooseRuns, isSpinningUnknown, spinsBetter, Way, wayOf } from "./choose-runs.ts";
+import { aloneWay, chooseRuns, isSpinningUnknown, spinsBetter, wayOf } from "./choose-runs.ts";
 import { RunCosts, runCostsBytes } from "./run-costs.ts";
 
 function costsOf(measured: readonly (number | null)[]): RunCosts {
@@ -53,8 +53,8 @@ describe("how runs share the cores", () => {
 test("threads spin once that was seen to be quicker by more than chance", () => {
   const alone = (sleeping: number | null, spinning: number | null) => {
     const costs: (number | null)[] = Array(8).fill(null);
-    costs[Way.alone] = sleeping;
-    costs[Way.aloneSpinning] = spinning;
+    costs[aloneWay.sleeping] = sleeping;
+    costs[aloneWay.spinning] = spinning;
     return [spinsBetter(costsOf(costs)), isSpinningUnknown(costsOf(costs))];
   };
   assert.deepEqual(alone(null, null), [false, false]);

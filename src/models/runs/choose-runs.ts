@@ -22,11 +22,8 @@ export interface ChooseRunsOptions {
   readonly costs: Pick<RunCosts, "least">;
 }
 
-/**
- * Ways to run that are measured: those beside other callers by how often the cores are halved, from
- * 0 to 5, and those of a run that is alone.
- */
-export const Way = { alone: 6, aloneSpinning: 7 } as const;
+/** The ways of a run that is alone. Those beside other callers are 0 to 5: {@link wayOf}. */
+export const aloneWay = { sleeping: 6, spinning: 7 } as const;
 const mostHalvings = 5;
 
 /** More runs at a time, or threads that spin, may cost this much of what there was. */
@@ -73,14 +70,16 @@ export function wayOf(threads: number, cores: number): number {
 
 /** Whether runs alone on all cores are quicker with threads that spin. */
 export function spinsBetter(costs: Pick<RunCosts, "least">): boolean {
-  const [sleeping, spinning] = [costs.least(Way.alone), costs.least(Way.aloneSpinning)];
+  const [sleeping, spinning] = [costs.least(aloneWay.sleeping), costs.least(aloneWay.spinning)];
   if (sleeping === undefined || spinning === undefined) return false;
   return spinning < worthIt.spinning * sleeping;
 }
 
 /** Whether it is time to find out what threads that spin take. */
 export function isSpinningUnknown(costs: Pick<RunCosts, "least">): boolean {
-  return costs.least(Way.alone) !== undefined && costs.least(Way.aloneSpinning) === undefined;
+  return (
+    costs.least(aloneWay.sleeping) !== undefined && costs.least(aloneWay.spinning) === undefined
+  );
 }
 
 function waysOf(cores: number, mostRuns: number): Pick<RunChoice, "runs" | "threads">[] {

@@ -2,11 +2,11 @@ import { availableParallelism } from "node:os";
 import { processMemory } from "../../native/process-memory.ts";
 import { type TurnRequest, type TurnShare, threadsARun } from "../../native/turns/turn-table.ts";
 import {
+  aloneWay,
   chooseRuns,
   isSpinningUnknown,
   type RunChoice,
   spinsBetter,
-  Way,
   wayOf,
 } from "./choose-runs.ts";
 import type { KeptRuns } from "./kept-runs.ts";
@@ -132,7 +132,7 @@ export class RunPlan {
   note({ threads, callers, spinning, ms }: TimedRun): void {
     const { cores, size, costs, onMeasured } = this.#options;
     // Runs that are alone are quicker than those beside others, and compared with each other.
-    const alone = spinning ? Way.aloneSpinning : Way.alone;
+    const alone = spinning ? aloneWay.spinning : aloneWay.sleeping;
     const way = callers === 1 ? alone : wayOf(threads, cores);
     costs.note(way, (threads * ms) / 1000 / 2 ** size);
     if (this.#isMeasured) return;

@@ -78,6 +78,11 @@ export function readProof(json: string | undefined): PrecisionProof | undefined 
   }
 }
 
+/** How many times as fast int8 is as float32. */
+export function speedUp({ msPerPhoto }: Pick<PrecisionProof, "msPerPhoto">): number {
+  return msPerPhoto.float32 / Math.max(1e-9, msPerPhoto.int8);
+}
+
 /** As in `0.3 %`. */
 export function percent(share: number, decimals = 1): string {
   return `${(100 * share).toFixed(decimals)} %`;

@@ -28,11 +28,9 @@ export interface SettledOnPhotos extends SettledPrecision {
  */
 export async function settleOnPhotos(options: SettleOnPhotosOptions): Promise<SettledOnPhotos> {
   const { paths, list, find = {}, allowPrivateAddresses, signal } = options;
-  if (options.precision === "float32") {
-    return { ...(await settlePrecision({ ...options, ...none })), list };
-  }
   using photos = new PhotoReader({ allowPrivateAddresses, remembersNames: true });
-  const peeked = list && (await peekNames(list));
+  const mayTry = options.precision !== "float32";
+  const peeked = list && mayTry ? await peekNames(list) : undefined;
   const listAll = async function* () {
     yield* photos.list(paths, { ...find, signal });
     yield* photos.listEach(peeked?.names ?? [], { ...find, signal });
@@ -42,8 +40,5 @@ export async function settleOnPhotos(options: SettleOnPhotosOptions): Promise<Se
     listPhotos: () => firstNames(listAll()),
     read: async (name) => (await photos.read(name, { signal })).bytes,
   });
-  return { ...settled, list: peeked?.all };
+  return { ...settled, list: peeked?.all ?? list };
 }
-
-/** Nothing is listed or read where float32 is wanted. */
-const none = { listPhotos: async () => [], read: async () => new Uint8Array() };

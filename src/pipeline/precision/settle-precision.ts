@@ -6,7 +6,7 @@ import type { Recipe } from "../../ledger/recipe.ts";
 import { mayHaveGpu } from "../../models/devices/device-survey.ts";
 import { type CountOptions, type CountRecipe, recipeOf } from "../recipe/count-recipe.ts";
 import { type Calibrations, type TrialOptions, tryInt8 } from "./int8-trial.ts";
-import { type PrecisionProof, percent, whyRefused } from "./precision-proof.ts";
+import { type PrecisionProof, percent, speedUp, whyRefused } from "./precision-proof.ts";
 
 /** What networks are to compute in: `auto` is int8 where it counts as float32 does, and faster. */
 export type WantedPrecision = "float32" | "int8" | "auto";
@@ -93,8 +93,8 @@ async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> 
       { details: { ...proof } },
     );
   }
-  const { msPerPhoto, objects, matchedShare } = proof;
-  const times = msPerPhoto.float32 / Math.max(1e-9, msPerPhoto.int8);
+  const { objects, matchedShare } = proof;
+  const times = speedUp(proof);
   if (isAuto && times < leastSpeedUp) {
     const reason = `int8 is ${times.toFixed(2)} times as fast here, which does not pay`;
     return { precision: "float32", reason, proof, count };

@@ -4,6 +4,7 @@ import {
   type CountPair,
   type PrecisionProof,
   percent,
+  speedUp,
 } from "../../../pipeline/precision/precision-proof.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { formatTable } from "../../output/table.ts";
@@ -19,7 +20,6 @@ export function formatProof(proof: PrecisionProof): string {
   ];
   const change = `${totalChange > 0 ? "+" : ""}${percent(totalChange, 2)}`;
   const matched = `${percent(proof.matchedShare)} matched`;
-  const times = msPerPhoto.float32 / Math.max(1e-9, msPerPhoto.int8);
   const rows = [
     counts("objects", objects, `${change}, ${matched}`),
     ...(classes.length > 1
@@ -27,10 +27,10 @@ export function formatProof(proof: PrecisionProof): string {
       : []),
     counts("worst photo", worst, displayPath(worst.photo)),
     [
-      "ms a photo",
+      "CPU ms a photo",
       msPerPhoto.float32.toFixed(1),
       msPerPhoto.int8.toFixed(1),
-      `${times.toFixed(1)} times as fast`,
+      `${speedUp(proof).toFixed(1)} times as fast`,
     ],
   ];
   const columns = [
@@ -51,16 +51,11 @@ export function formatProof(proof: PrecisionProof): string {
 }
 
 /** Formats a proof in one line: `312 objects against 313 of float32 on 16 photos, …`. */
-export function summarizeProof({
-  objects,
-  checkedOn,
-  matchedShare,
-  msPerPhoto,
-}: PrecisionProof): string {
-  const times = msPerPhoto.float32 / Math.max(1e-9, msPerPhoto.int8);
+export function summarizeProof(proof: PrecisionProof): string {
+  const { objects, checkedOn, matchedShare } = proof;
   return (
     `${formatCount(objects.int8)} objects against ${formatCount(objects.float32)} in float32 on ` +
     `${formatPlural(checkedOn, "photo")}, ${percent(matchedShare)} matched, ` +
-    `${times.toFixed(1)} times as fast`
+    `${speedUp(proof).toFixed(1)} times as fast`
   );
 }

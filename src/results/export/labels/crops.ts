@@ -1,7 +1,7 @@
-import { rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { guardWriting } from "../../../base/files/disk-full.ts";
-import { makeFolder, partOf } from "../../../base/files/whole-file.ts";
+import { makeFolder } from "../../../base/files/whole-file.ts";
+import { writeWholeFolder } from "../../../base/files/whole-folder.ts";
 import { toScore } from "../../../ledger/results/stored-objects.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import { cutPicture } from "../../../vision/photo/cut-picture.ts";
@@ -13,7 +13,6 @@ import { toCsv } from "../tables/csv.ts";
 import type { Row } from "../tables/table-row.ts";
 import { changed, type ExportedResult } from "./exported-photo.ts";
 import { labelFileOf, safeName } from "./label-file.ts";
-import { refuseToMix } from "./yolo.ts";
 
 export interface CropsOptions {
   /** Absolute path of a folder that does not exist or is empty. */
@@ -37,22 +36,11 @@ export async function writeCrops(
   results: AsyncIterable<ExportedResult>,
   { folder, ...options }: CropsOptions,
 ): Promise<void> {
-  await refuseToMix(folder);
-  const part = partOf(folder);
-  try {
-    await guardWriting(folder, async () => {
-      await makeFolder(part);
-      let list = "";
-      for await (const line of toCsv(columns, cropAll(results, part, options))) list += line;
-      await writeFile(join(part, "crops.csv"), list);
-      await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== "ENOENT") throw error;
-      });
-      await rename(part, folder);
-    });
-  } finally {
-    await rm(part, { recursive: true, force: true });
-  }
+  await writeWholeFolder(folder, async (part) => {
+    let list = "";
+    for await (const line of toCsv(columns, cropAll(results, part, options))) list += line;
+    await writeFile(join(part, "crops.csv"), list);
+  });
 }
 
 async function* cropAll(

@@ -1,7 +1,7 @@
-import { readdir, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { extname, join } from "node:path";
-import { guardWriting } from "../../../base/files/disk-full.ts";
-import { makeFolder, partOf } from "../../../base/files/whole-file.ts";
+import { makeFolder } from "../../../base/files/whole-file.ts";
+import { writeWholeFolder } from "../../../base/files/whole-folder.ts";
 import { OrangeryError } from "../../../errors.ts";
 import { toScore } from "../../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
@@ -44,35 +44,7 @@ export async function writeYolo(
   results: AsyncIterable<ExportedResult>,
   { folder, ...options }: YoloOptions,
 ): Promise<void> {
-  await refuseToMix(folder);
-  const part = partOf(folder);
-  try {
-    await guardWriting(folder, async () => {
-      await writeLabels(results, part, options);
-      // Windows does not rename onto an empty folder. Files that appeared in it meanwhile stay.
-      await rmdir(folder).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== "ENOENT") throw error;
-      });
-      await rename(part, folder);
-    });
-  } finally {
-    await rm(part, { recursive: true, force: true });
-  }
-}
-
-/** @throws `INVALID_ARGUMENT` where a folder has something in it */
-export async function refuseToMix(folder: string): Promise<void> {
-  const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
-  if (entries.length === 0) return;
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected a new or empty folder, but ${folder} has ${entries[0]} in it. ` +
-      "Name another folder or empty it.",
-    { details: { folder } },
-  );
+  await writeWholeFolder(folder, (part) => writeLabels(results, part, options));
 }
 
 /** A folder of the export: labels, or images. */
