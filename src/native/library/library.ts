@@ -6,7 +6,7 @@ import { isMainThread } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
 import { programFile } from "../../base/files/program-file.ts";
 import { OrangeryError } from "../../errors.ts";
-import { loadLibrary } from "./load-library.ts";
+import { keepLibrary, loadLibrary } from "./load-library.ts";
 
 /** The environment variable that names another ONNX Runtime library than the bundled one. */
 export const libraryVariable = "ORANGERY_ORT_LIBRARY";
@@ -94,6 +94,7 @@ export function openLibrary(file: string): NativeLibrary {
   let getApiBase: () => bigint | null;
   try {
     handle = loadLibrary(file);
+    keepLibrary(file);
     getApiBase = handle.func("OrtGetApiBase", "void *", []);
   } catch (cause) {
     throw new OrangeryError(

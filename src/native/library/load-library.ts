@@ -14,6 +14,20 @@ export function loadLibrary(file: string | null): LibraryHandle {
   return koffi.load(file);
 }
 
+/** `RTLD_LAZY | RTLD_NODELETE` of dlfcn.h. */
+const keptOpen: Partial<Record<NodeJS.Platform, number>> = { linux: 0x1001, darwin: 0x81 };
+
+/**
+ * Keeps an opened library until the process has ended. Node closes koffi's libraries before the
+ * process runs its exit handlers: those of CUDA's provider then called into a runtime that was gone,
+ * and the process ended with a segmentation fault (1.30).
+ */
+export function keepLibrary(file: string): void {
+  const flags = keptOpen[process.platform];
+  if (flags === undefined) return;
+  loadLibrary(null).func("dlopen", "void *", ["str", "int"])(file, flags);
+}
+
 /** Whether a library can be opened, by file or, as the system looks it up, by name. */
 export function canLoadLibrary(file: string): boolean {
   try {
