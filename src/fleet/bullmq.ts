@@ -5,6 +5,7 @@ export type { PayloadParser, PayloadSchema } from "./jobs/job-data.ts";
 export type { JobEnd } from "./jobs/job-end.ts";
 export type { QueueConnection } from "./queue/redis-connection.ts";
 export { createWorker, type ModelTaskClass } from "./worker/create-worker.ts";
-export type { FleetWorker, FleetWorkerCounts } from "./worker/fleet-worker.ts";
+export type { FleetWorker } from "./worker/fleet-worker.ts";
+export type { FleetWorkerCounts } from "./worker/work-tally.ts";
 export type { CloseWorkerOptions } from "./worker/worker-life.ts";
 export type { FleetWorkerOptions } from "./worker/worker-options.ts";

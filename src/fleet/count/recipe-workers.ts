@@ -24,7 +24,7 @@ import {
   type QueueResults,
 } from "../recipes/queue-catalogue.ts";
 import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
-import type { FleetWorkerCounts } from "../worker/fleet-worker.ts";
+import type { FleetWorkerCounts } from "../worker/work-tally.ts";
 import { WorkerHeartbeat } from "../worker/worker-heartbeat.ts";
 import type { CloseWorkerOptions } from "../worker/worker-life.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";

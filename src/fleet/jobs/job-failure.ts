@@ -1,6 +1,7 @@
-import { UnrecoverableError } from "bullmq";
+import { UnrecoverableError, WaitingError } from "bullmq";
 import { isOrangeryError } from "../../errors.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
+import type { JobEnd } from "./job-end.ts";
 
 /**
  * Converts a task's error into one for BullMQ: its `UnrecoverableError` where no retry helps. The
@@ -13,4 +14,13 @@ export function toJobFailure(error: unknown): Error {
   failure.cause = error;
   if (error instanceof Error && error.stack !== undefined) failure.stack = error.stack;
   return failure;
+}
+
+/** Passes the end of a job on in BullMQ's terms: its processor returns the result, or throws. */
+export function endForBullmq({ outcome, result, error }: JobEnd): unknown {
+  if (outcome === "returned") throw new WaitingError();
+  if (error !== undefined || outcome === "failed" || outcome === "retrying") {
+    throw toJobFailure(error);
+  }
+  return result;
 }

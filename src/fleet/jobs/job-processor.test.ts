@@ -7,6 +7,7 @@ import { silentLogger } from "../../logger.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
 import type { CrashMarks } from "./crash-marks.ts";
 import type { JobEnd } from "./job-end.ts";
+import { endForBullmq } from "./job-failure.ts";
 import { JobProcessor, type JobProcessorOptions } from "./job-processor.ts";
 import type { JobPartialWork } from "./partial-work.ts";
 import { NotingTask, PretendJob, PretendLocks } from "./pretend-job.fixture.ts";
@@ -47,6 +48,15 @@ function createProcessor(
   return { processor, task, locks, crashMarks, ends, timings };
 }
 
+/** As BullMQ's worker processes a job. */
+async function process(
+  processor: JobProcessor<unknown, unknown>,
+  job: PretendJob,
+  token: string,
+): Promise<unknown> {
+  return endForBullmq(await processor.process(job, token));
+}
+
 /** What a job keeps, and whether it was forgotten. */
 class Kept implements JobPartialWork {
   bytes: Uint8Array | undefined;
@@ -81,7 +91,7 @@ describe("a job", () => {
       return `${payload}!`;
     });
     const job = new PretendJob("job-1", { data: "hello" });
-    assert.equal(await processor.process(job, "token"), "hello!");
+    assert.equal(await process(processor, job, "token"), "hello!");
     assert.deepEqual([task.notes, timings], [["succeeded"], [{ read: 3 }]]);
     assert.partialDeepStrictEqual(ends, [{ jobId: "job-1", outcome: "succeeded", attempt: 1 }]);
     assert.deepEqual([locks.held, processor.active], [[], 0]);
@@ -98,7 +108,9 @@ describe("a job", () => {
     };
     const { processor } = createProcessor(work, { partialWork });
     const attempt = async (data: unknown, attemptsMade: number) => {
-      await processor.process(new PretendJob("job-1", { data, attemptsMade }), "t").catch(() => {});
+      await process(processor, new PretendJob("job-1", { data, attemptsMade }), "t").catch(
+        () => {},
+      );
       return kept.bytes;
     };
     assert.deepEqual(await attempt(new Error("busy"), 0), Uint8Array.of(1));
@@ -110,9 +122,9 @@ describe("a job", () => {
 
   test("reports how long it waited, never less than nothing", async () => {
     const { processor, ends } = createProcessor(() => 1);
-    await processor.process(new PretendJob("a", { timestamp: 1000, processedOn: 3500 }), "token");
+    await process(processor, new PretendJob("a", { timestamp: 1000, processedOn: 3500 }), "token");
     // Clocks of two machines differ.
-    await processor.process(new PretendJob("b", { timestamp: 2000, processedOn: 1000 }), "token");
+    await process(processor, new PretendJob("b", { timestamp: 2000, processedOn: 1000 }), "token");
     assert.deepEqual(
       ends.map(({ waitMs }) => waitMs),
       [2500, 0],
@@ -132,7 +144,7 @@ describe("a job", () => {
     ];
     for (const [opts, attemptsMade, outcome] of cases) {
       const job = new PretendJob("job-1", { opts: { ...opts }, attemptsMade });
-      await assert.rejects(processor.process(job, "token"), /^Error: no$/);
+      await assert.rejects(process(processor, job, "token"), /^Error: no$/);
       assert.equal(ends.pop()?.outcome, outcome, JSON.stringify({ opts, attemptsMade }));
       assert.equal(job.opts.keepLogs, 100);
       assert.deepEqual(job.opts.backoff, { type: "exponential", delay: 2000, jitter: 0.5 });
@@ -143,7 +155,7 @@ describe("a job", () => {
     const { processor, ends, task } = createProcessor(() => {
       throw new OrangeryError("PHOTO_UNREADABLE", "No photo.");
     });
-    await assert.rejects(processor.process(new PretendJob(), "token"), (error: Error) => {
+    await assert.rejects(process(processor, new PretendJob(), "token"), (error: Error) => {
       assert.ok(error instanceof UnrecoverableError);
       assert.equal(error.message, "PHOTO_UNREADABLE: No photo.");
       return true;
@@ -157,7 +169,7 @@ describe("a job", () => {
         throw new Error("`photo` is missing");
       },
     });
-    await assert.rejects(processor.process(new PretendJob(), "token"), /JOB_DATA_INVALID/);
+    await assert.rejects(process(processor, new PretendJob(), "token"), /JOB_DATA_INVALID/);
     assert.deepEqual([task.notes, crashMarks.byJob.size], [[], 0]);
   });
 
@@ -169,7 +181,7 @@ describe("a job", () => {
       [{}, false, false],
     ] as const) {
       const job = new PretendJob("job-1", { opts: { ...opts } });
-      await createProcessor(work, { jobLogs }).processor.process(job, "token");
+      await process(createProcessor(work, { jobLogs }).processor, job, "token");
       assert.equal(job.asked.includes("log info counted beds=3"), isKept);
     }
   });
@@ -179,7 +191,7 @@ describe("an interrupted job", () => {
   test("goes back, and no attempt is counted", async () => {
     const { processor, ends, task } = createProcessor((_payload, context) => untilAborted(context));
     const job = new PretendJob();
-    const processed = processor.process(job, "token");
+    const processed = process(processor, job, "token");
     await nextTurn();
     processor.interrupt("the worker had to stop");
     await assert.rejects(processed, WaitingError);
@@ -192,7 +204,7 @@ describe("an interrupted job", () => {
     const { processor, ends } = createProcessor((_payload, context) => untilAborted(context));
     const job = new PretendJob();
     job.failure = new Error("Missing lock for job");
-    const processed = processor.process(job, "token");
+    const processed = process(processor, job, "token");
     await nextTurn();
     processor.interrupt("the worker had to stop");
     await assert.rejects(processed, WaitingError);
@@ -204,7 +216,7 @@ describe("an interrupted job", () => {
       await untilAborted(context).catch(() => {});
       throw new OrangeryError("PHOTO_UNREADABLE", "No photo.");
     });
-    const processed = processor.process(new PretendJob(), "token");
+    const processed = process(processor, new PretendJob(), "token");
     await nextTurn();
     processor.interrupt("the worker had to stop");
     await assert.rejects(processed, /PHOTO_UNREADABLE/);
@@ -215,7 +227,7 @@ describe("an interrupted job", () => {
     const finish = Promise.withResolvers<void>();
     const { processor } = createProcessor(() => finish.promise);
     const job = new PretendJob();
-    const processed = processor.process(job, "token");
+    const processed = process(processor, job, "token");
     await nextTurn();
     await processor.returnUnsettled();
     assert.deepEqual(job.asked, ["wait token"]);
@@ -229,7 +241,7 @@ describe("a job whose lock is lost", () => {
     const { processor, ends, locks, crashMarks } = createProcessor((_payload, context) =>
       untilAborted(context),
     );
-    const processed = processor.process(new PretendJob(), "token");
+    const processed = process(processor, new PretendJob(), "token");
     await nextTurn();
     locks.lose("job-1");
     await assert.rejects(processed, /JOB_LOCK_LOST/);
@@ -240,7 +252,7 @@ describe("a job whose lock is lost", () => {
   test("has been lost although its task succeeds", async () => {
     const finish = Promise.withResolvers<void>();
     const { processor, ends, locks } = createProcessor(() => finish.promise);
-    const processed = processor.process(new PretendJob(), "token");
+    const processed = process(processor, new PretendJob(), "token");
     await nextTurn();
     locks.lose("job-1");
     finish.resolve();
@@ -256,7 +268,7 @@ describe("the mark of a job", () => {
       throw new Error("no");
     });
     crashMarks.byJob.set("job-1", 2);
-    await assert.rejects(processor.process(new PretendJob(), "token"));
+    await assert.rejects(process(processor, new PretendJob(), "token"));
     assert.equal(crashMarks.byJob.get("job-1"), 2);
   });
 
@@ -271,7 +283,7 @@ describe("the mark of a job", () => {
     });
     crashMarks.byJob.set("suspect", 1);
     const ids = ["a", "b", "suspect", "c"];
-    await Promise.all(ids.map((id) => processor.process(new PretendJob(id), id)));
+    await Promise.all(ids.map((id) => process(processor, new PretendJob(id), id)));
     assert.equal(together.get("suspect"), 1);
     assert.equal(together.get("a"), 2);
   });
@@ -280,9 +292,9 @@ describe("the mark of a job", () => {
     let runs = 0;
     const { processor, crashMarks, task, ends } = createProcessor(() => ++runs, { maxCrashes: 2 });
     crashMarks.byJob.set("job-1", 2);
-    await assert.rejects(processor.process(new PretendJob(), "token"), /JOB_CRASHED_WORKER/);
+    await assert.rejects(process(processor, new PretendJob(), "token"), /JOB_CRASHED_WORKER/);
     assert.deepEqual([runs, task.notes], [0, ["failed: JOB_CRASHED_WORKER"]]);
     assert.equal(ends[0]?.outcome, "failed");
-    assert.equal(await processor.process(new PretendJob(), "token"), 1);
+    assert.equal(await process(processor, new PretendJob(), "token"), 1);
   });
 });

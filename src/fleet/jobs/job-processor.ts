@@ -1,4 +1,3 @@
-import { WaitingError } from "bullmq";
 import type { Defined } from "../../base/check-options.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
@@ -7,7 +6,6 @@ import type { ModelTask } from "../../tasks/model-task.ts";
 import type { CrashMarks } from "./crash-marks.ts";
 import { type PayloadParser, parseJobData } from "./job-data.ts";
 import type { JobEnd } from "./job-end.ts";
-import { toJobFailure } from "./job-failure.ts";
 import type { HeldLock, JobLocks } from "./job-locks.ts";
 import { JobNotes } from "./job-notes.ts";
 import type { JobPolicy } from "./job-policy.ts";
@@ -16,7 +14,7 @@ import { SuspectGate } from "./suspect-gate.ts";
 import type { TakenJob } from "./taken-job.ts";
 
 export interface JobProcessorOptions<Payload, Result> extends Defined<JobPolicy> {
-  readonly task: ModelTask<Payload, Result>;
+  readonly task: Pick<ModelTask<Payload, Result>, "execute">;
   readonly parse?: PayloadParser<Payload> | undefined;
   readonly locks: Pick<JobLocks, "hold">;
   readonly crashMarks: CrashMarks;
@@ -38,8 +36,8 @@ interface RunningJob extends HeldLock {
 const keptLogLines = 100;
 
 /**
- * Processes jobs as BullMQ's processor: checks a job's data, executes the task with all its hooks,
- * and passes the outcome on in BullMQ's terms.
+ * Processes the jobs of any queue: checks a job's data, executes the task with all its hooks, and
+ * returns how that ended, for the queue.
  *
  * - A job that {@link interrupt} stops goes back to the head of the queue, and no attempt is
  *   counted.
@@ -61,8 +59,8 @@ export class JobProcessor<Payload, Result> {
     return this.#running.size;
   }
 
-  /** To be called by BullMQ. */
-  async process(job: TakenJob, token: string): Promise<Result> {
+  /** Never rejects: a failure of the task is the end of its job, too. */
+  async process(job: TakenJob, token: string): Promise<JobEnd> {
     const jobId = job.id!;
     const partialWork = this.#options.partialWork?.(jobId);
     const run = { job, token, jobId, partialWork, controller: new AbortController() };
@@ -73,17 +71,12 @@ export class JobProcessor<Payload, Result> {
     try {
       const result = await this.#execute(run);
       await partialWork?.forget();
-      end(isLost(run) ? "lost" : "succeeded", { result });
-      return result;
+      return end(isLost(run) ? "lost" : "succeeded", { result });
     } catch (error) {
-      if (await this.#isReturned(run, error)) {
-        end("returned");
-        throw new WaitingError();
-      }
+      if (await this.#isReturned(run, error)) return end("returned");
       const isLast = !isRetryable(error) || job.attemptsMade + 1 >= job.opts.attempts!;
       if (isLast && !isLost(run)) await partialWork?.forget();
-      end(isLost(run) ? "lost" : isLast ? "failed" : "retrying", { error });
-      throw toJobFailure(error);
+      return end(isLost(run) ? "lost" : isLast ? "failed" : "retrying", { error });
     } finally {
       this.#running.delete(run);
     }
@@ -110,19 +103,16 @@ export class JobProcessor<Payload, Result> {
   #clock({
     job,
     jobId,
-  }: RunningJob): (outcome: JobEnd["outcome"], end?: Pick<JobEnd, "result" | "error">) => void {
+  }: RunningJob): (outcome: JobEnd["outcome"], end?: Pick<JobEnd, "result" | "error">) => JobEnd {
     const takenAt = performance.now();
     const attempt = job.attemptsMade + 1;
     const waitMs = Math.max(0, (job.processedOn ?? Date.now()) - job.timestamp);
-    return (outcome, end) =>
-      this.#options.onJobEnd({
-        jobId,
-        outcome,
-        attempt,
-        waitMs,
-        durationMs: performance.now() - takenAt,
-        ...end,
-      });
+    return (outcome, rest) => {
+      const durationMs = performance.now() - takenAt;
+      const end: JobEnd = { jobId, outcome, attempt, waitMs, durationMs, ...rest };
+      this.#options.onJobEnd(end);
+      return end;
+    };
   }
 
   async #execute(run: RunningJob): Promise<Result> {

@@ -62,9 +62,9 @@ export class LockKeeper implements JobLocks {
   }
 
   #startThread(): Worker {
-    const { connection, queue, prefix, lockDurationMs, maxBlockedMs } = this.#options;
+    const { connection, renewal, lockDurationMs, maxBlockedMs } = this.#options;
     const heartbeat = this.#heartbeat.buffer as SharedArrayBuffer;
-    const data = { connection, queue, prefix, lockDurationMs, maxBlockedMs, heartbeat };
+    const data = { connection, renewal, lockDurationMs, maxBlockedMs, heartbeat };
     const thread = new Worker(threadFile, { workerData: data satisfies LockThreadData });
     thread.unref();
     thread.on("message", (message: LockMessage) => this.#receive(message));

@@ -2,8 +2,8 @@
  * The thread in which a worker's locks are renewed, with a connection of its own, so that a task
  * that blocks the event loop keeps its job. It ends with its process, and the locks then expire.
  *
- * It renews them as BullMQ does, and without BullMQ, which a second time would take 0.15 s of a CPU
- * for each worker's start.
+ * It does so without the queue's library, which a second time would take 0.15 s of a CPU for each
+ * worker's start.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import type { RedisOptions } from "bullmq";
@@ -17,22 +17,7 @@ const heartbeat = new Int32Array(data.heartbeat);
 const held = new Map<string, HeldLock>();
 const { url, ...connection } = toConnectionOptions(data.connection) as RedisOptions;
 const redis = url === undefined ? new Redis(connection) : new Redis(url, connection);
-const keyOf = (name: string) => `${data.prefix ?? "bull"}:${data.queue}:${name}`;
-
-/** KEYS: the stalled jobs, the locks. ARGV: the duration, then the job and the token of each. */
-const renewLocks = `
-local lost = {}
-for i = 2, #KEYS do
-  local job, token = ARGV[2 * i - 2], ARGV[2 * i - 1]
-  if redis.call("GET", KEYS[i]) == token then
-    redis.call("SET", KEYS[i], token, "PX", ARGV[1])
-    redis.call("SREM", KEYS[1], job)
-  else
-    lost[#lost + 1] = job
-  end
-end
-return lost
-`;
+const { script, keys, lockKey } = data.renewal;
 
 let lastBeat = Atomics.load(heartbeat, 0);
 let lastBeatAt = performance.now();
@@ -58,11 +43,12 @@ async function renew(): Promise<void> {
   isRenewing = true;
   try {
     const locks = [...held.values()];
+    const lockKeys = lockKey ? locks.map(({ jobId }) => lockKey.join(jobId)) : [];
     const lost = (await redis.eval(
-      renewLocks,
-      1 + locks.length,
-      keyOf("stalled"),
-      ...locks.map(({ jobId }) => keyOf(`${jobId}:lock`)),
+      script,
+      keys.length + lockKeys.length,
+      ...keys,
+      ...lockKeys,
       data.lockDurationMs,
       ...locks.flatMap(({ jobId, token }) => [jobId, token]),
     )) as string[];

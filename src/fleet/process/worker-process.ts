@@ -1,6 +1,5 @@
 import type { Logger } from "../../logger.ts";
 import { pingQueue, RedisPulse } from "../queue/redis-pulse.ts";
-import { createWorker } from "../worker/create-worker.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import { ProcessStats } from "./process-stats.ts";
 import type { QueueWorker } from "./queue-worker.ts";
@@ -14,7 +13,10 @@ export interface WorkerProcessOptions {
   /** Sends a message to the supervisor; resolves when it is on its way. */
   readonly send: (message: WorkerMessage) => Promise<void>;
   /** Opens the worker: the seam at which tests put one without a queue. */
-  readonly openWorker?: (setup: TaskSetup, options: FleetWorkerOptions) => QueueWorker;
+  readonly openWorker?: (
+    setup: TaskSetup,
+    options: FleetWorkerOptions,
+  ) => QueueWorker | Promise<QueueWorker>;
 }
 
 /** Often enough to act on, rarely enough to cost nothing. */
@@ -108,7 +110,7 @@ export class WorkerProcess {
     this.#worker =
       "openWorker" in setup
         ? setup.openWorker(workerOptions)
-        : openWorker(setup, {
+        : await openWorker(setup, {
             ...workerOptions,
             parse: setup.parse,
             telemetry: setup.telemetry,
@@ -177,7 +179,12 @@ export class WorkerProcess {
   }
 }
 
-function openQueueWorker(setup: TaskSetup, options: FleetWorkerOptions): QueueWorker {
+async function openQueueWorker(
+  setup: TaskSetup,
+  options: FleetWorkerOptions,
+): Promise<QueueWorker> {
+  // Imported late: other queues do without BullMQ.
+  const { createWorker } = await import("../worker/create-worker.ts");
   const worker = createWorker(setup.task, options);
   return Object.assign(worker, { ping: () => pingQueue(worker.bullmq) });
 }

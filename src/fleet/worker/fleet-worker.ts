@@ -11,13 +11,14 @@ import { settlesWithin } from "../../base/abort.ts";
 import type { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
-import { WorkerMetrics } from "../../monitor/worker-metrics.ts";
+import type { WorkerMetrics } from "../../monitor/worker-metrics.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import { RedisCrashMarks } from "../jobs/crash-marks.ts";
-import type { JobEnd } from "../jobs/job-end.ts";
+import { endForBullmq } from "../jobs/job-failure.ts";
 import { BullmqLocks, type JobLocks } from "../jobs/job-locks.ts";
 import { JobProcessor } from "../jobs/job-processor.ts";
 import { RedisPartialWork } from "../jobs/partial-work.ts";
+import { bullmqRenewal } from "../locks/bullmq-renewal.ts";
 import { LockKeeper } from "../locks/lock-keeper.ts";
 import { patientBackend } from "../queue/patient-backend.ts";
 import { toQueueTrouble, withQueueErrors } from "../queue/queue-errors.ts";
@@ -30,21 +31,10 @@ import {
 } from "../queue/redis-connection.ts";
 import { warnOfEviction } from "../queue/redis-eviction.ts";
 import { PublishedStatus } from "../queue/worker-status.ts";
-import { WorkSummary } from "./work-summary.ts";
+import { type FleetWorkerCounts, WorkTally } from "./work-tally.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 import { type CloseWorkerOptions, WorkerLife } from "./worker-life.ts";
 import type { CheckedWorkerOptions } from "./worker-options.ts";
-
-/** What a worker has done since it was created. */
-export interface FleetWorkerCounts {
-  /** Jobs that are running. */
-  readonly active: number;
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly retrying: number;
-  readonly returned: number;
-  readonly lost: number;
-}
 
 /** The checked options of a worker, and what `createWorker` has made of them. */
 export interface FleetWorkerParts<Payload, Result>
@@ -86,14 +76,12 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   readonly #patience: QueuePatience;
   readonly #refused = Promise.withResolvers<never>();
   readonly #processor: JobProcessor<Payload, Result>;
-  readonly #metrics: WorkerMetrics;
   readonly #life: WorkerLife;
-  readonly #counts = { succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 };
-  readonly #summary: WorkSummary;
+  readonly #tally: WorkTally;
   #isReached = false;
 
   constructor(parts: FleetWorkerParts<Payload, Result>) {
-    const { name, label = parts.queue, cache, ownedCache, onJobEnd, autostart } = parts;
+    const { name, label = parts.queue, cache, ownedCache, autostart } = parts;
     this.name = name;
     this.queue = label;
     const queue = label;
@@ -103,7 +91,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     const leaving = new AbortController();
     this.bullmq = createBullmqWorker(
       parts,
-      (job, token) => this.#processor.process(job, token!),
+      async (job, token) => endForBullmq(await this.#processor.process(job, token!)),
       patientBackend(this.#patience, leaving.signal),
     );
     this.#refused.promise.catch(() => {});
@@ -119,15 +107,18 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       locks,
       crashMarks: new RedisCrashMarks(this.bullmq, this.#patience),
       partialWork: (jobId) => new RedisPartialWork(this.bullmq, jobId, logger),
-      onJobEnd: (end) => this.#count(end, onJobEnd),
-      onTimings: (timingsMs) => this.#metrics.observeTimings(timingsMs),
+      onJobEnd: (end) => this.#tally.countEnd(end),
+      onTimings: (timingsMs) => this.#tally.observeTimings(timingsMs),
     });
-    this.#summary = new WorkSummary({
-      logger,
+    this.#tally = new WorkTally({
+      name,
+      cache,
+      active: () => this.#processor.active,
       resultLogFields: (result) => parts.task.resultLogFields(result),
+      metrics: parts.metrics,
+      onJobEnd: parts.onJobEnd,
+      logger,
     });
-    const active = () => this.#processor.active;
-    this.#metrics = parts.metrics ?? new WorkerMetrics({ worker: name, cache, active });
     let heartbeat: WorkerHeartbeat | undefined;
     this.#life = new WorkerLife({
       source: this.bullmq,
@@ -141,7 +132,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
           name,
           cache,
           status: new PublishedStatus(this.bullmq, name),
-          counts: () => ({ active: active(), ended: this.#counts.succeeded + this.#counts.failed }),
+          counts: () => this.#tally.progress,
         });
         heartbeat = started;
         await this.#patience.repeat(() => started.beat(), { signal });
@@ -151,8 +142,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
         leaving.abort(leavingReason);
       },
       release: async () => {
-        this.#summary[Symbol.dispose]();
-        if (parts.metrics === undefined) this.#metrics[Symbol.dispose]();
+        this.#tally[Symbol.dispose]();
         await locks[Symbol.asyncDispose]();
         await ownedCache?.[Symbol.asyncDispose]();
         // One that never became ready has done nothing.
@@ -177,14 +167,14 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   }
 
   get counts(): FleetWorkerCounts {
-    return { active: this.#processor.active, ...this.#counts };
+    return this.#tally.counts;
   }
 
   /**
    * The worker's metrics: `await worker.metrics.metrics()` is their text as Prometheus reads it.
    */
   get metrics(): Registry {
-    return this.#metrics.registry;
+    return this.#tally.registry;
   }
 
   /**
@@ -203,18 +193,6 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
   /** Closes the worker: takes no more jobs and finishes those in progress. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #count(end: JobEnd, listener: ((end: JobEnd) => void) | undefined): void {
-    this.#counts[end.outcome]++;
-    this.#summary.count(end);
-    this.#metrics.countTask(end);
-    try {
-      listener?.(end);
-    } catch (err) {
-      // A listener that throws is no reason to fail a job.
-      this.#logger.error({ err }, "a listener of a job's end threw");
-    }
   }
 
   /** Waits until Redis serves this queue, however long that takes. */
@@ -278,8 +256,7 @@ function openLocks(worker: Worker, options: BullmqWorkerOptions): JobLocks {
   if (portable === undefined) return new BullmqLocks(worker);
   return new LockKeeper({
     connection: portable,
-    queue,
-    prefix,
+    renewal: bullmqRenewal(queue, prefix),
     lockDurationMs,
     maxBlockedMs,
     logger,
