@@ -1,5 +1,5 @@
 import { enableCompileCache } from "node:module";
-import { compiledFolder } from "../models/files/cache-folder.ts";
+import { compiledFolder } from "../base/files/cache-folder.ts";
 
 const folder = compiledFolder();
 if (folder !== undefined) enableCompileCache(folder);

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { compiledFolder } from "../../models/files/cache-folder.ts";
+import { compiledFolder } from "../../base/files/cache-folder.ts";
 import type { WorkerMessage, WorkerOrder } from "../process/worker-messages.ts";
 
 /** How a worker process ended. */

@@ -1,10 +1,10 @@
+import { artifactFolder, cacheLimitBytes } from "../../base/files/cache-folder.ts";
 import { OrangeryError } from "../../errors.ts";
 import { requireCalibrationOf } from "../../graph/quantize/calibration.ts";
 import { type ProcessTurns, processTurns } from "../../native/turns/process-turns.ts";
 import type { Device } from "../devices/device.ts";
 import { DeviceChooser, type DeviceFallback } from "../devices/device-chooser.ts";
 import { readMemory, takenBytes } from "../devices/memory-reading.ts";
-import { artifactFolder, cacheLimitBytes } from "../files/cache-folder.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import { ArtifactStore } from "../saved/artifact-store.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";

@@ -1,8 +1,8 @@
 import { createHash, hash } from "node:crypto";
 import { open, readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { cacheFolder } from "../../base/files/cache-folder.ts";
 import { writeWhole } from "../../base/files/whole-file.ts";
-import { cacheFolder } from "./cache-folder.ts";
 
 /** The contents of a file, by their hash. */
 export interface FileContents {

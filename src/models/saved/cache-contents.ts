@@ -1,8 +1,8 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename } from "node:path";
+import { artifactFolder, cacheFolder, cacheVariable } from "../../base/files/cache-folder.ts";
 import { OrangeryError } from "../../errors.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import { artifactFolder, cacheFolder, cacheVariable } from "../files/cache-folder.ts";
 import { hashFolder } from "../files/file-hash.ts";
 import { type ArtifactDescription, artifactIdentity, artifactKey } from "./artifact.ts";
 import { listArtifacts, removeAbandoned, removeArtifact } from "./artifact-folder.ts";

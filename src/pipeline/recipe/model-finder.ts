@@ -2,10 +2,10 @@ import { hash } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, extname, join } from "node:path";
+import { cacheFolder } from "../../base/files/cache-folder.ts";
 import { writeWhole } from "../../base/files/whole-file.ts";
 import { urlScheme } from "../../base/url.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
-import { cacheFolder } from "../../models/files/cache-folder.ts";
 import { identifyModelFile } from "../../models/files/model-file.ts";
 import type { PhotoReader } from "../photos/photo-reader.ts";
 

@@ -1,6 +1,6 @@
+import { cacheFolder } from "../../../base/files/cache-folder.ts";
 import { printable } from "../../../base/printable.ts";
 import { formatBytes, formatPlural } from "../../../base/quantities.ts";
-import { cacheFolder } from "../../../models/files/cache-folder.ts";
 import { type CacheEntry, clearCache, listCache } from "../../../models/saved/cache-contents.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";

@@ -3,8 +3,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { makeFolder, writeWhole } from "../../base/files/whole-file.ts";
 import { cacheFolder, cacheLimitBytes, compiledFolder } from "./cache-folder.ts";
+import { makeFolder, writeWhole } from "./whole-file.ts";
 
 describe("the cache folder", () => {
   const cases: [env: NodeJS.ProcessEnv, platform: NodeJS.Platform, folder: string][] = [
