@@ -1,6 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
+import { findDecoding, whyNotReducible } from "../decoding.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "../onnx-nodes.ts";
-import { floatsOf } from "../tensor.ts";
 
 /**
  * Operators that ONNX Runtime runs on bytes. Those that keep their range only move or choose
@@ -83,30 +83,13 @@ export function chooseQuantizedValues(graph: OnnxGraph): QuantizedValues {
  *   convolution that could be
  */
 export function requireQuantizable({ graph }: OnnxModel): void {
-  const came = whyNotQuantizable(graph);
+  const came = whyNotReducible(graph);
   if (came === undefined) return;
   throw new OrangeryError(
     "MODEL_NOT_QUANTIZABLE",
     `Expected a network of float32 with convolutions to quantise, got ${came}. ` +
       "Give the .pt that was trained, or its export in float32.",
   );
-}
-
-function whyNotQuantizable(graph: OnnxGraph): string | undefined {
-  const { inputs, nodes, initializers } = graph;
-  if (
-    nodes.some(({ opType }) => /^(Dynamic)?(Q|Deq)uantizeLinear$|Integer$|^QLinear/.test(opType))
-  ) {
-    return "one that is quantised already";
-  }
-  const odd = inputs.find(({ elementType }) => elementType !== "float32");
-  if (odd !== undefined) return `one whose input \`${odd.name}\` is ${odd.elementType}`;
-  if (chooseQuantizedValues(graph).nodes.size > 0) return undefined;
-  const isHalf = initializers.some(
-    ({ elementType, dims }) => elementType === "float16" && dims.length === 4,
-  );
-  if (isHalf) return "one whose weights are float16";
-  return "one without a convolution whose weights are float32";
 }
 
 /** The inputs of a node that are activations; the others are weights, sizes and scales. */
@@ -125,27 +108,4 @@ function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[
     }
   }
   return readers;
-}
-
-/** Finds all nodes between the outputs and the convolutions with learned weights next to them. */
-function findDecoding({ nodes, initializers, outputs }: OnnxGraph): ReadonlySet<OnnxNode> {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
-  const weights = new Map(initializers.map((tensor) => [tensor.name, tensor]));
-  const decoding = new Set<OnnxNode>();
-  const open = outputs.map(({ name }) => name);
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    const node = producers.get(name);
-    if (node === undefined || decoding.has(node) || isLearned(node)) continue;
-    decoding.add(node);
-    open.push(...node.inputs);
-  }
-  return decoding;
-
-  /** The convolution of a distribution's mean has the weights 0, 1, 2 … 15. */
-  function isLearned({ opType, inputs: [, weightName = ""] }: OnnxNode): boolean {
-    if (opType !== "Conv") return false;
-    const weight = weights.get(weightName);
-    if (weight?.elementType !== "float32" || weight.dims[0] !== 1) return true;
-    return !floatsOf(weight).every((value, index) => value === index);
-  }
 }

@@ -17,6 +17,13 @@ export type NetworkChange =
       readonly input: "bytes" | "floats";
       /** Metadata to add. */
       readonly metadata?: Readonly<Record<string, string>> | undefined;
+    }
+  /** It computes in float16: `halveModel`. */
+  | {
+      readonly kind: "halved";
+      readonly input: "bytes" | "floats";
+      /** Metadata to add. */
+      readonly metadata?: Readonly<Record<string, string>> | undefined;
     };
 
 export interface BuildNetworkOptions extends CheckpointModelOptions {

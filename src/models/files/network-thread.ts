@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { isOrangeryError } from "../../errors.ts";
+import { halveModel } from "../../graph/half/halve-model.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { readWholeModel } from "../../graph/onnx/whole-model.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
@@ -40,10 +41,21 @@ function changed(
   model: OnnxModel,
   change: NetworkChange,
 ): { readonly model: OnnxModel; readonly values: readonly string[] } {
-  requireQuantizable(model);
-  if (change.kind === "observed") return observeModel(model);
-  const { calibration, input, metadata = {} } = change;
-  const quantized = quantizeModel(model, { ranges: rangesOf(calibration, model), input });
+  if (change.kind === "observed") {
+    requireQuantizable(model);
+    return observeModel(model);
+  }
+  const { metadata = {} } = change;
   const all = new Map([...model.metadata, ...Object.entries(metadata)]);
-  return { model: { ...quantized, metadata: all }, values: [] };
+  return { model: { ...inFewerBits(model, change), metadata: all }, values: [] };
+}
+
+function inFewerBits(
+  model: OnnxModel,
+  change: Exclude<NetworkChange, { readonly kind: "observed" }>,
+): OnnxModel {
+  const { input } = change;
+  if (change.kind === "halved") return halveModel(model, { input });
+  requireQuantizable(model);
+  return quantizeModel(model, { ranges: rangesOf(change.calibration, model), input });
 }
