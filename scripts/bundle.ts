@@ -24,7 +24,9 @@ await build({
     // What processes and threads start with.
     "src/cli/main.ts",
     "src/cli/worker-main.ts",
+    "src/doctor/measured/measuring-process.ts",
     "src/fleet/count/count-worker.ts",
+    "src/native/providers/plugin-probe.ts",
     ...globSync("src/**/*-thread.ts", { cwd: root }),
   ],
   bundle: true,

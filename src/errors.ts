@@ -55,6 +55,36 @@ export const errorCodes = {
     retryable: false,
     summary: "A tensor or session was used after it was released.",
   },
+  PROVIDER_NOT_FOUND: {
+    blames: "machine",
+    retryable: false,
+    summary: "The library of an execution provider is not where it was looked for.",
+  },
+  PROVIDER_DAMAGED: {
+    blames: "machine",
+    retryable: false,
+    summary: "The library of an execution provider is cut off, or is none for this machine.",
+  },
+  PROVIDER_NOT_PLUGIN: {
+    blames: "caller",
+    retryable: false,
+    summary: "The library is none of an execution provider that can be registered.",
+  },
+  PROVIDER_VERSION_MISMATCH: {
+    blames: "machine",
+    retryable: false,
+    summary: "The execution provider is of another version than ONNX Runtime.",
+  },
+  PROVIDER_DEPENDENCY_MISSING: {
+    blames: "machine",
+    retryable: false,
+    summary: "A library that an execution provider needs is missing.",
+  },
+  PROVIDER_FAILED: {
+    blames: "device",
+    retryable: false,
+    summary: "An execution provider failed or crashed when it was registered.",
+  },
   NVML_FAILED: {
     blames: "device",
     retryable: false,
@@ -142,6 +172,17 @@ export const errorCodes = {
     blames: "machine",
     retryable: false,
     summary: "The device that was required failed its proof.",
+  },
+
+  DOWNLOAD_FAILED: {
+    blames: "machine",
+    retryable: true,
+    summary: "A package could not be fetched.",
+  },
+  DOWNLOAD_DAMAGED: {
+    blames: "machine",
+    retryable: true,
+    summary: "What was fetched is not what was expected: its size or its hash is another.",
   },
 
   PHOTO_NOT_FOUND: {

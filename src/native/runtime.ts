@@ -52,12 +52,31 @@ export interface TensorInfo {
   readonly shape: readonly (number | string)[];
 }
 
-/** What runs a network: the CPU, or the way to a kind of GPU. */
-export type ExecutionProviderName = "cpu" | "cuda" | "tensorrt" | "webgpu" | "coreml" | "directml";
+/** What runs a network: the CPU, the way to a kind of GPU, or a library that was registered. */
+export type ExecutionProviderName =
+  | "cpu"
+  | "cuda"
+  | "tensorrt"
+  | "webgpu"
+  | "coreml"
+  | "directml"
+  | "plugin";
+
+/** A device of a provider that is a library of its own, as a name asks for it. */
+export interface PluginDeviceName {
+  /** The provider's name in short, such as `openvino`. */
+  readonly provider: string;
+  /** The kind of hardware. Default: whatever the plugin lists first. */
+  readonly hardware?: "cpu" | "gpu" | "npu" | undefined;
+  /** Which of those that fit, from 0. */
+  readonly index: number;
+}
 
 /** The place where a session's nodes run. Nodes that the provider cannot run fall to the CPU. */
 export interface ExecutionProvider {
   readonly name: ExecutionProviderName;
+  /** The device, where the name is `plugin`. */
+  readonly plugin?: PluginDeviceName | undefined;
   /** The provider's own options, as its documentation names them: `device_id`, … */
   readonly options?: Readonly<Record<string, string>>;
 }

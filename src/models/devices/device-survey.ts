@@ -1,8 +1,9 @@
-import { existsSync, readdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { cudaEntries } from "../../native/gpu/cuda-visible-devices.ts";
-import { environment } from "../../native/library/environment.ts";
 import { canLoadLibrary } from "../../native/library/load-library.ts";
+import { whyNoBridge } from "../../native/providers/cuda-provider.ts";
+import { pluginLibraries } from "../../native/providers/plugins.ts";
 import type { Device } from "./device.ts";
 
 /**
@@ -22,11 +23,8 @@ export function whyMissing(
         `so there is no ${label}`
       );
     }
-    const { file } = environment().library;
-    const provider = providerLibrary(kind);
-    if (!existsSync(join(dirname(file), provider))) {
-      return `this ONNX Runtime has no ${kind} provider (${provider} is missing)`;
-    }
+    // A plugin may take the place of CUDA's provider.
+    if (kind === "tensorrt" || pluginLibraries().length === 0) return whyNoBridge(kind);
   }
   // Without its loader, Vulkan's absence would be printed to stderr by the library.
   if (kind === "webgpu" && process.platform === "linux" && !canLoadLibrary("libvulkan.so.1")) {
@@ -36,11 +34,6 @@ export function whyMissing(
     return "there is a Vulkan driver but no GPU, so it would compute on the CPU, slowly";
   }
   return undefined;
-}
-
-function providerLibrary(kind: "cuda" | "tensorrt"): string {
-  if (process.platform === "win32") return `onnxruntime_providers_${kind}.dll`;
-  return `libonnxruntime_providers_${kind}.so`;
 }
 
 /** Whether this machine may have a GPU: false only where the system would show it and does not. */

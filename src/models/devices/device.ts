@@ -1,13 +1,23 @@
 import { OrangeryError } from "../../errors.ts";
-import type { ExecutionProvider, ExecutionProviderName } from "../../native/runtime.ts";
+import { pluginLibraries } from "../../native/providers/plugins.ts";
+import type {
+  ExecutionProvider,
+  ExecutionProviderName,
+  PluginDeviceName,
+} from "../../native/runtime.ts";
 
-/** A place to run models: `cpu`, `webgpu`, `coreml`, `directml:N`, `cuda:N`, `tensorrt:N`. */
+/**
+ * A place to run models: `cpu`, `webgpu`, `coreml`, `directml:N`, `cuda:N`, `tensorrt:N`, or a
+ * plugin's, such as `openvino:gpu`.
+ */
 export interface Device {
   /** The name as users write it, with its index: `cuda:0`. */
   readonly label: string;
   readonly kind: ExecutionProviderName;
   /** Which device of that kind, from 0. */
   readonly index: number;
+  /** The device of a plugin, where that is the kind. */
+  readonly plugin?: PluginDeviceName | undefined;
 }
 
 /** How GPU memory is taken; both apply to CUDA and TensorRT. */
@@ -38,15 +48,31 @@ export function parseDevice(name: string, workerId = 0): Device {
   const [kindName, index, ...rest] = name.split(":");
   const kind = indexedKinds.find((known) => known === kindName);
   if (kind !== undefined && index === undefined) return indexed(kind, workerId);
+  const plugin = kind === undefined ? parsePluginDevice(name) : undefined;
+  if (plugin !== undefined) return plugin;
   if (kind === undefined || rest.length > 0 || !/^\d{1,3}$/.test(index!)) {
     throw new OrangeryError(
       "DEVICE_UNKNOWN",
       "Expected a device of auto, cpu, cuda:N, tensorrt:N, webgpu, coreml or directml:N " +
-        `(N from 0), got \`${name}\`.`,
+        `(N from 0), got \`${name}\`. A plugin's takes its library (ORANGERY_EP_LIBRARY).`,
       { details: { device: name } },
     );
   }
   return indexed(kind, Number(index));
+}
+
+/**
+ * Reads the name of a plugin's device: `openvino`, `openvino:gpu`, `openvino:gpu:1`. Which there are
+ * is known once the plugins are registered; without plugins, no such name is one.
+ */
+function parsePluginDevice(name: string): Device | undefined {
+  if (pluginLibraries().length === 0) return undefined;
+  const [, provider, hardware, digits = "0"] =
+    /^([a-z][a-z0-9._-]*)(?::(cpu|gpu|npu))?(?::(\d{1,3}))?$/.exec(name) ?? [];
+  if (provider === undefined) return undefined;
+  const index = Number(digits);
+  const plugin = { provider, hardware: hardware as PluginDeviceName["hardware"], index };
+  return { label: name, kind: "plugin", index, plugin };
 }
 
 function indexed(kind: (typeof indexedKinds)[number], index: number): Device {
@@ -72,7 +98,7 @@ export function devicesToTry(
 
 /** The execution provider that stands for a device. */
 export function executionProvider(
-  { kind, index }: Device,
+  { kind, index, plugin }: Device,
   { gpuMemoryLimitBytes, arenaGrowth = "power-of-two" }: GpuMemoryOptions = {},
 ): ExecutionProvider {
   if (kind === "cuda") {
@@ -98,7 +124,7 @@ export function executionProvider(
     };
   }
   if (kind === "directml") return { name: kind, options: { device_id: String(index) } };
-  return { name: kind };
+  return plugin === undefined ? { name: kind } : { name: kind, plugin };
 }
 
 /** The arenas that hold a device's working memory, as run options name them. */

@@ -82,6 +82,7 @@ const statusFunctions = {
   GetDimensions: [62, "pointer", "outDims", "size"],
   GetSymbolicDimensions: [63, "pointer", "inoutPointers", "size"],
   GetTensorTypeAndShape: [65, "pointer", "outPointer"],
+  CreateMemoryInfo: [68, "str", "int", "int", "int", "outPointer"],
   CreateCpuMemoryInfo: [69, "int", "int", "outPointer"],
   AllocatorFree: [76, "pointer", "pointer"],
   GetAllocatorWithDefaultOptions: [78, "outPointer"],
@@ -89,6 +90,12 @@ const statusFunctions = {
   ModelMetadataLookupCustomMetadataMap: [116, "pointer", "pointer", "str", "outPointer"],
   ModelMetadataGetCustomMetadataMapKeys: [123, "pointer", "pointer", "outPointer", "outDims"],
   AddSessionConfigEntry: [130, "pointer", "str", "str"],
+  CreateAllocator: [131, "pointer", "pointer", "outPointer"],
+  RunWithBinding: [133, "pointer", "pointer", "pointer"],
+  CreateIoBinding: [134, "pointer", "outPointer"],
+  BindInput: [136, "pointer", "str", "pointer"],
+  BindOutput: [137, "pointer", "str", "pointer"],
+  BindOutputToDevice: [138, "pointer", "str", "pointer"],
   CreateAndRegisterAllocator: [144, "pointer", "pointer", "pointer"],
   CreateArenaCfgV2: [164, "strings", "sizes", "size", "outPointer"],
   AddRunConfigEntry: [165, "pointer", "str", "str"],
@@ -100,15 +107,30 @@ const statusFunctions = {
   UpdateCUDAProviderOptions: [206, "pointer", "strings", "strings", "size"],
   SessionOptionsAppendExecutionProvider: [216, "pointer", "str", "strings", "strings", "size"],
   SessionOptionsSetLoadCancellationFlag: [293, "pointer", "int"],
+  RegisterExecutionProviderLibrary: [301, "pointer", "str", "path"],
   GetEpDevices: [303, "pointer", "outPointer", "outSize"],
+  SessionOptionsAppendExecutionProvider_V2: [
+    304,
+    "pointer",
+    "pointer",
+    "pointers",
+    "size",
+    "strings",
+    "strings",
+    "size",
+  ],
 } as const satisfies Record<string, readonly [number, ...CType[]]>;
 
 /** These return a value or nothing, and cannot fail. */
 const plainFunctions = {
   AddKeyValuePair: [296, "void", "pointer", "str", "str"],
   GetKeyValue: [297, "str", "pointer", "str"],
+  HardwareDevice_Type: [307, "int", "pointer"],
+  HardwareDevice_Vendor: [309, "str", "pointer"],
+  EpDevice_EpName: [312, "str", "pointer"],
   EpDevice_EpMetadata: [314, "pointer", "pointer"],
-} as const satisfies Record<string, readonly [number, "void" | "str" | "pointer", ...CType[]]>;
+  EpDevice_Device: [316, "pointer", "pointer"],
+} as const satisfies Record<string, readonly [number, keyof PlainResults, ...CType[]]>;
 
 /** These take an address and return nothing. */
 const releaseFunctions = {
@@ -121,6 +143,8 @@ const releaseFunctions = {
   ReleaseTensorTypeAndShapeInfo: 99,
   ReleaseSessionOptions: 100,
   ReleaseModelMetadata: 118,
+  ReleaseAllocator: 132,
+  ReleaseIoBinding: 135,
   ReleaseArenaCfg: 157,
   ReleaseTensorRTProviderOptions: 174,
   ReleaseCUDAProviderOptions: 208,
@@ -139,13 +163,19 @@ type AsyncTable = {
   readonly [K in keyof StatusFunctions]: (...args: Parameters<K>) => Promise<void>;
 };
 type PlainFunctions = typeof plainFunctions;
+interface PlainResults {
+  void: undefined;
+  str: string | null;
+  int: number;
+  pointer: Address;
+}
 type PlainTable = {
   readonly [K in keyof PlainFunctions]: PlainFunctions[K] extends readonly [
     number,
-    infer R,
+    infer R extends keyof PlainResults,
     ...infer P extends readonly CType[],
   ]
-    ? (...args: Args<P>) => R extends "str" ? string | null : R extends "pointer" ? Address : void
+    ? (...args: Args<P>) => PlainResults[R]
     : never;
 };
 type ReleaseTable = { readonly [K in keyof typeof releaseFunctions]: (address: Address) => void };

@@ -6,6 +6,7 @@ import { isMainThread } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
 import { programFile } from "../../base/files/program-file.ts";
 import { OrangeryError } from "../../errors.ts";
+import { besideAddedCuda } from "./added-runtime.ts";
 import { keepLibrary, loadLibrary } from "./load-library.ts";
 
 /** The environment variable that names another ONNX Runtime library than the bundled one. */
@@ -52,7 +53,7 @@ export function findLibrary(env: NodeJS.ProcessEnv = process.env): string {
   }
   const { platform, arch } = process;
   const file = join(binariesFolder(), platform, arch, libraryFileName(platform));
-  if (existsSync(file)) return file;
+  if (existsSync(file)) return besideAddedCuda(file, env);
   throw new OrangeryError(
     "ORT_LIBRARY_NOT_FOUND",
     `Expected the ONNX Runtime library at \`${file}\`, ` +
