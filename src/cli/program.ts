@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { programVersion } from "../base/files/program-file.ts";
 import { printable } from "../base/printable.ts";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
+import { createDoctorCommand } from "./commands/doctor/doctor-command.ts";
 import { createFailuresCommand } from "./commands/failures/failures-command.ts";
 import { createEnqueueCommand } from "./commands/fleet/enqueue-command.ts";
 import { createRetryFailedCommand } from "./commands/fleet/retry-failed-command.ts";
@@ -65,6 +66,7 @@ export function createProgram(
     .addCommand(createExportCommand(output, setStatus))
     .addCommand(createQuantizeCommand(output, setStatus))
     .addCommand(createCacheCommand(output, setStatus))
+    .addCommand(createDoctorCommand(output, setStatus))
     .addCommand(createSummaryCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))

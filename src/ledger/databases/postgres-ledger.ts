@@ -142,7 +142,7 @@ export class PostgresLedger extends DatabaseLedger {
 }
 
 /** @throws `INVALID_ARGUMENT`, without the URL, which may contain a password */
-function withoutPassword(text: string): string {
+export function withoutPassword(text: string): string {
   const url = URL.parse(text);
   const isUnencoded = hasUnencodedPassword(text);
   if (url === null || isUnencoded) {

@@ -48,6 +48,7 @@ const functions = {
   nvmlShutdown: [],
   nvmlSystemGetDriverVersion: [buffer, "uint32_t"],
   nvmlSystemGetNVMLVersion: [buffer, "uint32_t"],
+  nvmlSystemGetCudaDriverVersion_v2: ["_Out_ int *"],
   nvmlDeviceGetCount_v2: [outUint],
   nvmlDeviceGetHandleByIndex_v2: ["uint32_t", "_Out_ void **"],
   nvmlDeviceGetName: [device, buffer, "uint32_t"],

@@ -48,6 +48,7 @@ const char *nvmlErrorString(nvmlReturn_t status) { return status == LOST ? "GPU 
 
 nvmlReturn_t nvmlSystemGetDriverVersion(char *out, unsigned int length) { return write_text("570.86.15", out, length); }
 nvmlReturn_t nvmlSystemGetNVMLVersion(char *out, unsigned int length) { return write_text("12.570.86.15", out, length); }
+nvmlReturn_t nvmlSystemGetCudaDriverVersion_v2(int *version) { *version = 12080; return SUCCESS; }
 
 nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count) { *count = 3; return SUCCESS; }
 nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {

@@ -55,6 +55,7 @@ describe("NVML's binary interface", { skip: !canCompile && "needs Linux and gcc"
     using nvml = Nvml.open(library)!;
     assert.equal(nvml.driverVersion, "570.86.15");
     assert.equal(nvml.nvmlVersion, "12.570.86.15");
+    assert.equal(nvml.cudaVersion, "12.8");
     assert.deepEqual(
       nvml.gpus.map(({ index, name, uuid }) => ({ index, name, uuid })),
       [

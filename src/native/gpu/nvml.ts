@@ -45,6 +45,8 @@ export function openNvml(): Nvml | undefined {
 export class Nvml implements Disposable {
   readonly driverVersion: string;
   readonly nvmlVersion: string;
+  /** The newest CUDA that the driver runs, as in `13.1`; undefined where it does not say. */
+  readonly cudaVersion: string | undefined;
   /** Every GPU of the machine by PCI address, whatever `CUDA_VISIBLE_DEVICES` says. */
   readonly gpus: readonly NvmlGpu[];
   readonly #library: NvmlLibrary;
@@ -53,6 +55,10 @@ export class Nvml implements Disposable {
     this.#library = library;
     this.driverVersion = library.text("nvmlSystemGetDriverVersion");
     this.nvmlVersion = library.text("nvmlSystemGetNVMLVersion");
+    const cuda: Out<number> = [0];
+    const isCudaKnown = library.hasFigure("nvmlSystemGetCudaDriverVersion_v2", cuda);
+    const [major, minor] = [Math.floor(cuda[0] / 1000), Math.floor((cuda[0] % 1000) / 10)];
+    this.cudaVersion = isCudaKnown ? `${major}.${minor}` : undefined;
     const count: Out<number> = [0];
     library.call("nvmlDeviceGetCount_v2", count);
     this.gpus = Array.from({ length: count[0] }, (_, index) => new NvmlGpu(library, index));

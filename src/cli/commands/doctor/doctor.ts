@@ -1,0 +1,51 @@
+import { examineMachine } from "../../../doctor/examine-machine.ts";
+import type { Verdict } from "../../../doctor/finding.ts";
+import { modelFromCaller } from "../../options/caller-paths.ts";
+import { resultsFromCaller } from "../../options/results-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { interruptible } from "../../output/interrupts.ts";
+import { ProgressDisplay } from "../../output/progress-display.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import { formatExamination } from "./doctor-page.ts";
+
+export interface DoctorArguments {
+  readonly redis?: string;
+  readonly queue: string;
+  readonly results?: string;
+  readonly json?: boolean;
+}
+
+const statusOf: Readonly<Record<Verdict, number>> = {
+  green: exitStatus.ok,
+  yellow: exitStatus.incomplete,
+  red: exitStatus.error,
+};
+
+/** How long what took too long may go on when all is printed. */
+const patienceMs = 2_000;
+
+/** Runs `orangery doctor`; resolves to the exit status. */
+export async function doctor(
+  output: StandardOutput,
+  model: string | undefined,
+  { redis, queue, results, json }: DoctorArguments,
+): Promise<number> {
+  using progress = new ProgressDisplay();
+  return await interruptible(async ({ stop: signal }) => {
+    const { late, ...examination } = await examineMachine({
+      model: model && modelFromCaller(model),
+      // An empty variable of the environment is none.
+      redis: redis || undefined,
+      queue,
+      results: results ? resultsFromCaller(results) : undefined,
+      onProgress: (text) => progress.setActivity(text),
+      signal,
+    });
+    progress[Symbol.dispose]();
+    await (json ? output.writeJson(examination) : output.write(formatExamination(examination)));
+    const status = statusOf[examination.verdict];
+    // A disk that does not answer keeps a thread busy, and with it this process.
+    if (late.length > 0) setTimeout(() => process.exit(status), patienceMs).unref();
+    return status;
+  });
+}

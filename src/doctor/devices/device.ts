@@ -1,0 +1,65 @@
+import { formatCount, formatDuration, formatValue } from "../../base/quantities.ts";
+import { green, type Observation, red, yellow } from "../finding.ts";
+import { MeasuringProcessDied, measure } from "../measured/measure.ts";
+import type { DeviceSpeed, SurveyedDevice } from "../measured/measuring-messages.ts";
+
+/** A device, proved and timed in a process of its own. */
+export async function lookAtDevice(
+  { device, missing }: SurveyedDevice,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Observation> {
+  if (missing !== undefined) {
+    return yellow(`It cannot be used: ${withStop(missing)}`, adviceFor(device), { device });
+  }
+  try {
+    return describeSpeed(await measure({ kind: "device", device }, { signal }));
+  } catch (error) {
+    signal.throwIfAborted();
+    return describeFailure(device, error);
+  }
+}
+
+function describeSpeed({ device, ms, gflop }: DeviceSpeed): Observation {
+  const perSecond = (1000 * gflop) / ms;
+  const speed =
+    perSecond >= 1000
+      ? `${formatValue(Number((perSecond / 1000).toPrecision(3)))} TFLOP/s`
+      : `${formatCount(Math.round(perSecond))} GFLOP/s`;
+  const time = ms < 10 ? `${formatValue(Number(ms.toPrecision(2)))} ms` : formatDuration(ms);
+  const work = `convolutions of ${gflop.toFixed(1)} GFLOP in ${time}`;
+  return green(`Proved by a run: ${work}, ${speed}.`, {
+    device,
+    ms,
+    gflop,
+    gflopPerSecond: perSecond,
+  });
+}
+
+function describeFailure(device: string, error: unknown): Observation {
+  const figures = { device };
+  if (error instanceof MeasuringProcessDied) {
+    return red(
+      `Proving it ends the process (${error.how}), and so would a run that tries it.`,
+      device === "cpu" ? adviceFor(device) : `${adviceFor(device)} Until then: --device cpu.`,
+      { ...figures, diedOf: error.how },
+    );
+  }
+  const reason = (error as Error).message.split("\n", 1)[0]!;
+  const says = device === "cpu" ? red : yellow;
+  return says(`It cannot be used: ${withStop(reason)}`, adviceFor(device), figures);
+}
+
+function withStop(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** What brings a device that cannot be used. */
+function adviceFor(device: string): string {
+  const [kind] = device.split(":", 1);
+  if (kind === "cuda" || kind === "tensorrt") {
+    return `Run \`orangery devices add ${kind}\`; docs/gpu.md says what it brings.`;
+  }
+  if (kind === "webgpu") return "Install a Vulkan driver: libvulkan1 and the one of your card.";
+  if (kind === "cpu") return "Install Orangery anew: its ONNX Runtime does not run here.";
+  return "Update the system and the driver of the graphics card.";
+}

@@ -1,0 +1,99 @@
+import { hideCredentials } from "../base/url.ts";
+import { isOrangeryError } from "../errors.ts";
+
+/** Green is fine, yellow works less well than it could, red does not work. */
+export type Verdict = "green" | "yellow" | "red";
+
+/** The parts of the page, in their order. */
+export const findingSections = ["machine", "devices", "folders", "servers", "model"] as const;
+export type FindingSection = (typeof findingSections)[number];
+
+/** Numbers and names of a finding, for programs. Bytes and milliseconds are named so. */
+export type FindingFigures = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
+
+/** What was found of one thing, before it has its place on the page. */
+export interface Observation {
+  readonly verdict: Verdict;
+  /** One plain sentence. */
+  readonly sentence: string;
+  /** What to do, in one sentence; undefined where nothing has to be done. */
+  readonly todo?: string | undefined;
+  readonly figures?: FindingFigures | undefined;
+}
+
+/** One thing that was looked at, and how it is. Plain data, without passwords. */
+export interface Finding extends Observation {
+  readonly section: FindingSection;
+  /** What it is about, in a word that stays: `memory`, `redis`, `cuda:0`. */
+  readonly topic: string;
+}
+
+export function green(sentence: string, figures?: FindingFigures): Observation {
+  return { verdict: "green", sentence, figures };
+}
+
+export function yellow(sentence: string, todo: string, figures?: FindingFigures): Observation {
+  return { verdict: "yellow", sentence, todo, figures };
+}
+
+export function red(sentence: string, todo: string, figures?: FindingFigures): Observation {
+  return { verdict: "red", sentence, todo, figures };
+}
+
+const byRank: readonly Verdict[] = ["green", "yellow", "red"];
+
+/** Returns the worst verdict of all; green where there is none. */
+export function worstVerdict(findings: Iterable<Pick<Observation, "verdict">>): Verdict {
+  let worst = 0;
+  for (const { verdict } of findings) worst = Math.max(worst, byRank.indexOf(verdict));
+  return byRank[worst]!;
+}
+
+/**
+ * Makes an observation of an error. Our own messages say what was expected and what came, and then
+ * what to do.
+ */
+export function observationOf(error: unknown, todo: string): Observation {
+  const message = error instanceof Error ? error.message : String(error);
+  const [sentence, advice] = splitMessage(message.trim());
+  const code = isOrangeryError(error) ? error.code : (error as NodeJS.ErrnoException | null)?.code;
+  return red(sentence, advice || todo, { code });
+}
+
+/** Splits a message after its first sentence, which ends before a capital letter or a backtick. */
+function splitMessage(message: string): [sentence: string, rest: string] {
+  const oneLine = message.replaceAll(/\s+/g, " ");
+  const end = /[.!?] (?=[A-Z`])/.exec(oneLine)?.index;
+  if (end === undefined) return [withStop(oneLine), ""];
+  return [oneLine.slice(0, end + 1), withStop(oneLine.slice(end + 2))];
+}
+
+function withStop(text: string): string {
+  return text === "" || /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+/** Gives an observation its place, and hides what it must not show. */
+export function toFinding(
+  { section, topic }: Pick<Finding, "section" | "topic">,
+  { verdict, sentence, todo, figures }: Observation,
+): Finding {
+  return {
+    section,
+    topic,
+    verdict,
+    sentence: hideCredentials(sentence),
+    todo: todo === undefined ? undefined : hideCredentials(todo),
+    figures: figures && hideIn(figures),
+  };
+}
+
+function hideIn(figures: FindingFigures): FindingFigures {
+  return Object.fromEntries(
+    Object.entries(figures).map(([name, value]) => [
+      name,
+      typeof value === "string" ? hideCredentials(value) : value,
+    ]),
+  );
+}

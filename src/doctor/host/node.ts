@@ -1,0 +1,13 @@
+import { arch, platform, release } from "node:os";
+import { green, type Observation } from "../finding.ts";
+
+/** The version of Node. One that is too old has said so before anything else runs. */
+export async function lookAtNode(): Promise<Observation> {
+  const { node } = process.versions;
+  return green(`Node ${node} on ${platform()} ${arch()}.`, {
+    version: node,
+    platform: platform(),
+    arch: arch(),
+    release: release(),
+  });
+}

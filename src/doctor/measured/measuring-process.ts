@@ -1,0 +1,37 @@
+/**
+ * A process that measures one thing: `measure` starts it. Whatever a driver or a model does to it,
+ * a crash, no end, all memory taken, is seen from outside and is a finding.
+ */
+import { isOrangeryError } from "../../errors.ts";
+import { measureDevice } from "./device-speed.ts";
+import type { MeasuringAnswers, MeasuringMessage, MeasuringOrder } from "./measuring-messages.ts";
+import { measureLoad, measurePredictions } from "./model-speed.ts";
+import { surveyRuntime } from "./runtime-survey.ts";
+
+process.once("disconnect", () => process.exit());
+process.once("message", (order) => {
+  void carryOut(order as MeasuringOrder).then(
+    (answer) => send({ answer }),
+    (error: unknown) => {
+      const code = isOrangeryError(error) ? error.code : undefined;
+      send({ failure: { code, message: error instanceof Error ? error.message : String(error) } });
+    },
+  );
+});
+
+function carryOut(order: MeasuringOrder): Promise<MeasuringAnswers[keyof MeasuringAnswers]> {
+  switch (order.kind) {
+    case "survey":
+      return surveyRuntime();
+    case "device":
+      return measureDevice(order.device);
+    case "load":
+      return measureLoad(order.model);
+    case "predictions":
+      return measurePredictions(order.model, (progress) => send({ progress }));
+  }
+}
+
+function send(message: MeasuringMessage): void {
+  process.send!(message, () => {});
+}

@@ -1,0 +1,90 @@
+import { ModelCache } from "../../models/cache/model-cache.ts";
+import { describeModel } from "../../models/yolo/model-description.ts";
+import type { YoloModel } from "../../models/yolo/yolo-model.ts";
+import { median } from "./device-speed.ts";
+import type { MeasuredLoad, MeasuredPredictions } from "./measuring-messages.ts";
+
+/** Predictions before memory is read for the first time: until then everything grows. */
+const settling = 30;
+const predictionsMost = 200;
+const predictForMs = 45_000;
+
+/** Loads a model that this process has nothing of. */
+export async function measureLoad(model: string): Promise<MeasuredLoad> {
+  const { file, names, ...description } = await describeModel(model);
+  const { task, imageSizeHw, elementType, gflops, parameters } = description;
+  await using cache = new ModelCache({ models: { model } });
+  const beganAtMs = performance.now();
+  await using _ = await cache.acquire("model");
+  return {
+    description: {
+      task,
+      imageSizeHw,
+      elementType,
+      gflops,
+      parameters,
+      description: description.description,
+    },
+    classes: names.length,
+    format: file.format,
+    fileBytes: file.bytes,
+    sha256: file.sha256,
+    loadMs: performance.now() - beganAtMs,
+  };
+}
+
+/** Loads a model as it was saved, and predicts with it until its memory can be judged. */
+export async function measurePredictions(
+  model: string,
+  onProgress: (text: string) => void,
+): Promise<MeasuredPredictions> {
+  await using cache = new ModelCache({ models: { model } });
+  const beganAtMs = performance.now();
+  await using lease = await cache.acquire("model");
+  const loadMs = performance.now() - beganAtMs;
+  const yolo = lease.model;
+  const photo = drawPhoto(yolo);
+  const times: number[] = [];
+  let bytesBefore: number | undefined;
+  const predictAtMs = performance.now();
+  const isDone = () =>
+    times.length >= predictionsMost ||
+    (times.length > 1 && performance.now() - predictAtMs > predictForMs);
+  while (!isDone()) {
+    const atMs = performance.now();
+    await yolo.predict(photo);
+    times.push(performance.now() - atMs);
+    await cache.taskDone();
+    if (times.length === settling) bytesBefore = readBytes();
+    if (times.length % 10 === 0) onProgress(`${times.length} of ${predictionsMost} predictions`);
+  }
+  const bytesAfter = readBytes();
+  return {
+    device: yolo.device,
+    fallbackReason: yolo.fallbackReason,
+    precision: yolo.precision,
+    loadMs,
+    firstMs: times[0]!,
+    medianMs: median(times.slice(1)),
+    predictions: times.length,
+    bytesBefore: bytesBefore ?? bytesAfter,
+    bytesAfter,
+    peakBytes: 1024 * process.resourceUsage().maxRSS,
+  };
+}
+
+function readBytes(): number {
+  globalThis.gc?.();
+  return process.memoryUsage.rss();
+}
+
+/** A picture of the size that the model was trained for, with edges and shades in it. */
+function drawPhoto({ defaultSizeHw: [heightPx, widthPx] }: YoloModel) {
+  const data = new Uint8Array(3 * widthPx * heightPx);
+  for (let index = 0; index < data.length; index++) {
+    const [x, y] = [Math.floor(index / 3) % widthPx, Math.floor(index / 3 / widthPx)];
+    const isDark = ((x >> 5) + (y >> 5)) % 3 === 0;
+    data[index] = isDark ? 40 : (x + y * (1 + (index % 3))) & 0xff;
+  }
+  return { data, widthPx, heightPx };
+}

@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { cacheVariable } from "../../base/files/cache-folder.ts";
+import { isOrangeryError } from "../../errors.ts";
+import { type Observation, observationOf, red } from "../finding.ts";
+import { type MeasureOptions, MeasuringProcessDied, measure } from "../measured/measure.ts";
+import { describeGrowth, describeLoads, describeMeasured, describePredictions } from "./model.ts";
+import { describePrecision } from "./precision.ts";
+
+/** The findings of a model by topic, and what a process with it takes. */
+export interface ModelAnswer {
+  readonly found: ReadonlyMap<string, Observation>;
+  readonly processBytes: number | undefined;
+}
+
+/**
+ * A model, loaded twice and tried, each time in a process of its own. It is saved in a folder that
+ * goes again, so that the first load is one, and the cache folder stays as it is.
+ */
+export async function lookAtModel(model: string, options: MeasureOptions): Promise<ModelAnswer> {
+  const name = model.startsWith("sample:") ? model : basename(model);
+  const found = new Map<string, Observation>();
+  const folder = await mkdtemp(join(tmpdir(), "orangery-doctor-"));
+  const env = { [cacheVariable]: folder };
+  try {
+    options.onProgress?.("first load");
+    const load = await measure({ kind: "load", model }, { ...options, env });
+    found.set("model", describeMeasured(name, load));
+    const measured = await measure({ kind: "predictions", model }, { ...options, env });
+    found.set("load", describeLoads(load, measured));
+    found.set("predictions", describePredictions(measured, load.description.gflops));
+    found.set("growth", describeGrowth(measured));
+    found.set("precision", await describePrecision(measured));
+    return { found, processBytes: measured.bytesAfter };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    found.set(found.has("model") ? "predictions" : "model", explain(name, error));
+    return { found, processBytes: undefined };
+  } finally {
+    // A process that was killed this moment may still write.
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
+  }
+}
+
+function explain(name: string, error: unknown): Observation {
+  if (error instanceof MeasuringProcessDied) {
+    return error.how === "SIGKILL"
+      ? red(
+          `${name}: the system killed the process that loaded it, for want of memory.`,
+          "Raise the memory limit, or use a smaller model.",
+          { diedOf: error.how },
+        )
+      : red(
+          `${name}: the process that tried it died (${error.how}).`,
+          "Try `--device cpu` with `orangery predict`, and report it with this page.",
+          { diedOf: error.how },
+        );
+  }
+  const todo = "`orangery info` shows what is in the file.";
+  const observation = observationOf(error, todo);
+  return isOrangeryError(error) ? observation : { ...observation, verdict: "red" };
+}
