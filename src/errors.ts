@@ -255,6 +255,16 @@ export const errorCodes = {
     summary: "The task was stopped before its end, for a reason that is not its own.",
   },
 
+  TASK_REVOKED: {
+    blames: "caller",
+    retryable: false,
+    summary: "The task was revoked while it ran.",
+  },
+  TASK_TIMED_OUT: {
+    blames: "caller",
+    retryable: false,
+    summary: "The task ran for longer than its soft time limit.",
+  },
   JOB_DATA_INVALID: {
     blames: "caller",
     retryable: false,

@@ -87,6 +87,13 @@ export class JobProcessor<Payload, Result> {
     for (const { controller } of this.#running) controller.abort(interrupted(reason));
   }
 
+  /** Aborts one job for a reason of its own. Returns whether it was running. */
+  cancel(jobId: string, reason: OrangeryError): boolean {
+    const runs = [...this.#running].filter((run) => run.jobId === jobId);
+    for (const { controller } of runs) controller.abort(reason);
+    return runs.length > 0;
+  }
+
   /** Gives back the jobs whose tasks do not stop. Only for a process that is about to end. */
   async returnUnsettled(): Promise<void> {
     await Promise.allSettled([...this.#running].map(({ job, token }) => job.moveToWait(token)));

@@ -3,7 +3,7 @@ import type { Logger } from "../../logger.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import type { PayloadParser } from "../jobs/job-data.ts";
-import type { ModelTaskClass } from "../worker/create-worker.ts";
+import type { ModelTaskClass } from "../worker/task-instance.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import type { DeviceSlot } from "./device-slot.ts";
 import { importTaskModule, unusableModule } from "./import-task-module.ts";

@@ -1,0 +1,172 @@
+import { hostname } from "node:os";
+import {
+  checkOptions,
+  numberFrom,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "../../base/check-options.ts";
+import { OrangeryError } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
+import type { ModelCache, ModelCacheOptions } from "../../models/cache/model-cache.ts";
+import type { ModelTask } from "../../tasks/model-task.ts";
+import type { PayloadParser } from "../jobs/job-data.ts";
+import type { JobEnd } from "../jobs/job-end.ts";
+import { checkConnection } from "../queue/redis-connection.ts";
+import type { ModelTaskClass } from "../worker/task-instance.ts";
+import { checkWorkerOptions, type WorkerTuning } from "../worker/worker-options.ts";
+
+/** A task that is served under the name of a Celery task. */
+export interface CeleryTask<Payload = never, Result = unknown> {
+  readonly task: ModelTask<Payload, Result> | ModelTaskClass<Payload, Result>;
+  /**
+   * The names of its parameters, as a Python function has them: `count("a.jpg", score=0.5)` becomes
+   * `{ photo: "a.jpg", score: 0.5 }` with `["photo", "score"]`. Default: the payload is the one
+   * positional argument, or else the keyword arguments.
+   */
+  readonly parameters?: readonly string[] | undefined;
+  /** Checks the payload. Default: it is taken as it is. */
+  readonly parse?: PayloadParser<Payload> | undefined;
+}
+
+/** Tasks by the names that Celery calls them. */
+export type CeleryTasks = Readonly<
+  // biome-ignore lint/suspicious/noExplicitAny: tasks of any payloads
+  Record<string, CeleryTask<any> | ModelTask<any, unknown> | ModelTaskClass<any, any>>
+>;
+
+/** What a worker has to know of the settings of a Celery app; each names the setting. */
+export interface CeleryAppOptions {
+  /** `broker_url`: `redis://…` or `rediss://…`. */
+  readonly broker: string;
+  /** `result_backend`: a Redis, too. Default: the broker. */
+  readonly resultBackend?: string | undefined;
+  /** The queues that are served. Default: `celery`. */
+  readonly queues?: readonly string[] | undefined;
+  /** `global_keyprefix` of `broker_transport_options`. Default: none. */
+  readonly globalKeyPrefix?: string | undefined;
+  /** `global_keyprefix` of `result_backend_transport_options`. Default: none. */
+  readonly resultKeyPrefix?: string | undefined;
+  /** `visibility_timeout` of `broker_transport_options`. Default: an hour. */
+  readonly visibilityTimeoutMs?: number | undefined;
+  /** `priority_steps` of `broker_transport_options`. Default: 0, 3, 6, 9. */
+  readonly prioritySteps?: readonly number[] | undefined;
+  /** `result_expires`. 0 keeps results for ever. Default: a day. */
+  readonly resultExpiresMs?: number | undefined;
+  /** `result_extended`. Default false. */
+  readonly resultExtended?: boolean | undefined;
+  /** `task_ignore_result`. Default false. */
+  readonly ignoreResult?: boolean | undefined;
+  /** `task_store_errors_even_if_ignored`. Default false. */
+  readonly storeErrorsEvenIfIgnored?: boolean | undefined;
+  /** `task_track_started`. Default false. */
+  readonly trackStarted?: boolean | undefined;
+  /** `task_acks_late`. Default true here: a task is in the queue until it has ended. */
+  readonly acksLate?: boolean | undefined;
+  /**
+   * `task_reject_on_worker_lost`. Default true here: a task whose worker died is begun again, until
+   * it has cost `maxCrashes` workers. With false, it has failed at the first.
+   */
+  readonly rejectOnWorkerLost?: boolean | undefined;
+  /** `task_soft_time_limit`: then the task's signal aborts. Default: none. */
+  readonly softTimeLimitMs?: number | undefined;
+  /** `task_time_limit`: then the process ends. Default: none. */
+  readonly timeLimitMs?: number | undefined;
+  /** Where tasks are sent that follow others, by name: the queues of `task_routes`. */
+  readonly routes?: Readonly<Record<string, string>> | undefined;
+  /** `task_default_queue`, for tasks without a route. Default `celery`. */
+  readonly defaultQueue?: string | undefined;
+  /** `worker_send_task_events`, which `enable_events` turns on later, too. Default false. */
+  readonly sendTaskEvents?: boolean | undefined;
+}
+
+export interface CeleryWorkerOptions extends CeleryAppOptions, Omit<WorkerTuning, "prefix"> {
+  /**
+   * The worker's name among Celery's nodes, such as `celery@gpu0`; the worker id of its tasks is
+   * read from it. Default: `celery@` and the host's name.
+   */
+  readonly name?: string | undefined;
+  /** The device slot that the tasks work on. Default: read from the name. */
+  readonly workerId?: number | undefined;
+  /** Where the models come from: a cache, or the options of one that goes with the worker. */
+  readonly cache?: ModelCache | ModelCacheOptions | undefined;
+  /** Runs before the first message is taken. Default: loads all models of `cache`. */
+  readonly prepare?: ((signal: AbortSignal) => Promise<void>) | undefined;
+  /** Whether to take messages as soon as the worker is ready. Default true. */
+  readonly autostart?: boolean | undefined;
+  /** Called when the worker has finished with a message, in whatever way. */
+  readonly onJobEnd?: ((end: JobEnd) => void) | undefined;
+  /** Ends the process when a task has passed its hard time limit. Default: kills it. */
+  readonly endProcess?: (() => void) | undefined;
+  /** Called when `celery control shutdown` asks for it. Default: the worker closes. */
+  readonly onShutdown?: (() => void) | undefined;
+  readonly logger?: Logger | undefined;
+}
+
+export type CheckedCeleryOptions = ReturnType<typeof checkCeleryOptions>;
+
+/** @throws `INVALID_ARGUMENT` */
+export function checkCeleryOptions(options: CeleryWorkerOptions) {
+  const {
+    broker,
+    resultBackend = broker,
+    queues = ["celery"],
+    name = `celery@${hostname()}`,
+    globalKeyPrefix = "",
+    resultKeyPrefix = "",
+    visibilityTimeoutMs = 3_600_000,
+    prioritySteps = [0, 3, 6, 9],
+    resultExpiresMs = 86_400_000,
+    resultExtended = false,
+    ignoreResult = false,
+    storeErrorsEvenIfIgnored = false,
+    trackStarted = false,
+    acksLate = true,
+    rejectOnWorkerLost = true,
+    defaultQueue = "celery",
+    routes = {},
+    sendTaskEvents = false,
+    softTimeLimitMs,
+    timeLimitMs,
+  } = options;
+  checkConnection(broker);
+  checkConnection(resultBackend);
+  checkOptions({ visibilityTimeoutMs, softTimeLimitMs, timeLimitMs }, numberFrom(1));
+  checkOptions({ resultExpiresMs }, numberFrom(0));
+  const flags = { resultExtended, ignoreResult, trackStarted, acksLate, rejectOnWorkerLost };
+  checkOptions({ ...flags, storeErrorsEvenIfIgnored, sendTaskEvents }, trueOrFalse);
+  for (const step of prioritySteps) checkOptions({ prioritySteps: step }, wholeNumberFrom(0));
+  if (queues.length === 0 || queues.some((queue) => typeof queue !== "string" || queue === "")) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      "Expected `queues` to be the names of one or more queues, such as `celery`.",
+      { details: { option: "queues" } },
+    );
+  }
+  const tuning = checkWorkerOptions({ ...options, connection: broker, queue: "celery" });
+  return {
+    ...options,
+    ...tuning,
+    broker,
+    resultBackend,
+    queues: [...new Set(queues)],
+    name,
+    globalKeyPrefix,
+    resultKeyPrefix,
+    visibilityTimeoutMs,
+    prioritySteps: [...new Set([0, ...prioritySteps])].sort((a, b) => a - b),
+    resultExpiresMs: Number.isFinite(resultExpiresMs) ? resultExpiresMs : 0,
+    resultExtended,
+    ignoreResult,
+    storeErrorsEvenIfIgnored,
+    trackStarted,
+    acksLate,
+    rejectOnWorkerLost,
+    defaultQueue,
+    routes,
+    sendTaskEvents,
+    softTimeLimitMs,
+    timeLimitMs,
+    cache: options.cache,
+    workerId: options.workerId,
+  };
+}

@@ -1,0 +1,42 @@
+import { workerIdFromName } from "../../tasks/worker-id.ts";
+import { openWorkerCache, toTaskInstance } from "../worker/task-instance.ts";
+import {
+  type CeleryTasks,
+  type CeleryWorkerOptions,
+  checkCeleryOptions,
+} from "./celery-options.ts";
+import { CeleryWorker } from "./celery-worker.ts";
+
+/**
+ * Creates a worker that serves tasks under the names of Celery tasks: a Python program calls
+ * `count.delay("photo.jpg")`, and this worker does it. It loads its models first, and takes
+ * messages when they are there.
+ *
+ * ```ts
+ * await using worker = createCeleryWorker(
+ *   { "plants.count": { task: CountPlants, parameters: ["photo"] } },
+ *   { broker: "redis://localhost:6379/0", name: "celery@gpu0", cache: { models } },
+ * );
+ * await worker.ready;
+ * ```
+ *
+ * @throws `INVALID_ARGUMENT`, and whatever the cache refuses its options with
+ */
+export function createCeleryWorker(tasks: CeleryTasks, options: CeleryWorkerOptions): CeleryWorker {
+  const app = checkCeleryOptions(options);
+  const { name, workerId = workerIdFromName(name), logger } = app;
+  const { cache, owned } = openWorkerCache({ cache: app.cache, workerId, logger });
+  const served = Object.entries(tasks).map(([taskName, given]) => {
+    const { task, parameters, parse } = "task" in given ? given : { task: given };
+    const log = logger.child({ worker: name, celeryTask: taskName });
+    const instance = toTaskInstance<unknown, unknown>(task, { cache, workerId, logger: log });
+    return [taskName, { task: instance, parameters, parse }] as const;
+  });
+  return new CeleryWorker({
+    app,
+    tasks: new Map(served),
+    cache,
+    ownedCache: owned,
+    prepare: app.prepare ?? ((signal) => cache.warmUp(undefined, { workerId, signal })),
+  });
+}

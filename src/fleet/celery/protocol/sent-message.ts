@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { CeleryMessage } from "./celery-message.ts";
+import { pythonRepr, pythonTuple } from "./python-exception.ts";
+
+/** A message for a queue. */
+export interface SentMessage {
+  readonly queue: string;
+  readonly priority: number;
+  readonly text: string;
+}
+
+/** What a task is sent with. */
+export interface TaskToSend {
+  readonly id: string;
+  readonly task: string;
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly embed: {
+    readonly callbacks: unknown;
+    readonly errbacks: unknown;
+    readonly chain: unknown;
+    readonly chord: unknown;
+  };
+  readonly queue: string;
+  readonly priority: number;
+  readonly replyTo: string;
+  readonly rootId: string;
+  readonly parentId: string | null;
+  readonly group: string | null;
+  readonly groupIndex: number | null;
+  readonly eta: string | null;
+  readonly expires: string | null;
+  readonly timeLimits: readonly [hard: number | null, soft: number | null];
+  readonly ignoreResult: boolean;
+  readonly shadow: string | null;
+  readonly stampedHeaders: readonly string[] | null;
+  readonly stamps: Readonly<Record<string, unknown>>;
+}
+
+const origin = `orangery${process.pid}@${hostname()}`;
+
+/** Writes a task as a message of protocol 2, as Celery's clients do. */
+export function toTaskMessage(task: TaskToSend): SentMessage {
+  const { id, args, kwargs, embed, queue, priority, replyTo } = task;
+  const headers = {
+    lang: "js",
+    task: task.task,
+    id,
+    shadow: task.shadow,
+    eta: task.eta,
+    expires: task.expires,
+    group: task.group,
+    group_index: task.groupIndex,
+    retries: 0,
+    timelimit: task.timeLimits,
+    root_id: task.rootId,
+    parent_id: task.parentId,
+    argsrepr: pythonTuple(args),
+    kwargsrepr: pythonRepr(kwargs),
+    origin,
+    ignore_result: task.ignoreResult,
+    replaced_task_nesting: 0,
+    stamped_headers: task.stampedHeaders,
+    stamps: task.stamps,
+  };
+  const text = toEnvelope([args, kwargs, embed], {
+    headers,
+    properties: { correlation_id: id, reply_to: replyTo, delivery_mode: 2 },
+    exchange: "",
+    routingKey: queue,
+    priority,
+  });
+  return { queue, priority, text };
+}
+
+/** Writes the message again that a task was delivered by, for another attempt. */
+export function toRetryMessage(
+  { envelope, id, retries, rootId, priority }: CeleryMessage,
+  { queue, etaMs }: { readonly queue: string; readonly etaMs: number },
+): SentMessage {
+  const { redelivered: _, ...headers } = envelope.headers;
+  const text = JSON.stringify({
+    ...envelope,
+    headers: {
+      ...headers,
+      eta: toIsoTime(etaMs),
+      retries: retries + 1,
+      root_id: rootId,
+      parent_id: id,
+      origin,
+    },
+    properties: {
+      ...envelope.properties,
+      delivery_info: { exchange: "", routing_key: queue },
+      delivery_tag: randomUUID(),
+    },
+  });
+  return { queue, priority, text };
+}
+
+/** Writes a message as it was delivered, marked as delivered again. */
+export function toRedeliveredMessage(text: string): string {
+  try {
+    const { headers, properties, ...rest } = JSON.parse(text);
+    return JSON.stringify({
+      ...rest,
+      headers: { ...headers, redelivered: true },
+      properties: {
+        ...properties,
+        delivery_info: { ...properties.delivery_info, redelivered: true },
+      },
+    });
+  } catch {
+    // It is refused when it is read.
+    return text;
+  }
+}
+
+/** Writes what is sent in JSON around a body, as Kombu does. */
+export function toEnvelope(
+  body: unknown,
+  {
+    headers,
+    properties = { delivery_mode: 1 },
+    exchange,
+    routingKey,
+    priority = 0,
+  }: {
+    readonly headers: object;
+    readonly properties?: object;
+    readonly exchange: string;
+    readonly routingKey: string;
+    readonly priority?: number;
+  },
+): string {
+  return JSON.stringify({
+    body: Buffer.from(JSON.stringify(body)).toString("base64"),
+    "content-encoding": "utf-8",
+    "content-type": "application/json",
+    headers,
+    properties: {
+      ...properties,
+      delivery_info: { exchange, routing_key: routingKey },
+      priority,
+      body_encoding: "base64",
+      delivery_tag: randomUUID(),
+    },
+  });
+}
+
+/** As Python writes a time in UTC: `2026-11-28T20:18:38.675000+00:00`. */
+export function toIsoTime(ms: number): string {
+  return new Date(ms).toISOString().replace("Z", "000+00:00");
+}

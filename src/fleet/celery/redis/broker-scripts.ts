@@ -1,0 +1,133 @@
+import { RedisScript } from "./redis-script.ts";
+
+/** The server's time in seconds, as text that a score keeps exactly. */
+const readTime = `
+local time = redis.call("TIME")
+local function at(offset)
+  return string.format("%.4f", time[1] + time[2] / 1e6 + offset)
+end
+`;
+
+/**
+ * Takes the next message, from the first list that has one, into Celery's own keys: one that is
+ * taken is either still in its list or among the unacknowledged, whatever happens.
+ *
+ * The tag is of this taking alone, unlike the one that the message came with: as long as `unacked`
+ * has it, the message is this worker's. It names the list, so that whoever gives the message back
+ * needs not read it, and how much follows the message in `unacked`.
+ *
+ * KEYS: unacked, its index, leases, then the lists. ARGV: a random id, the lease in seconds, then
+ * for each list what follows the message.
+ */
+export const takeScript = new RedisScript(`${readTime}
+for i = 4, #KEYS do
+  local message = redis.call("RPOP", KEYS[i])
+  if message then
+    local suffix = ARGV[i - 1]
+    local tag = "orangery:" .. ARGV[1] .. ":" .. #suffix .. ":" .. KEYS[i]
+    redis.call("HSET", KEYS[1], tag, "[" .. message .. suffix)
+    redis.call("ZADD", KEYS[2], at(0), tag)
+    redis.call("ZADD", KEYS[3], at(ARGV[2]), tag)
+    return {tag, message, i - 3}
+  end
+end
+return false
+`);
+
+/**
+ * Ends the work on a message and sends others, both or neither: acknowledges it, or gives it back
+ * by sending it. Returns 0, and does nothing, where the message is no longer this worker's. Without
+ * a tag it only sends.
+ *
+ * KEYS: unacked, its index, leases, mark, then a list for each message. ARGV: the tag, the command
+ * that pushes, whether the mark goes, the messages.
+ */
+export const settleScript = new RedisScript(`
+if ARGV[1] ~= "" then
+  if redis.call("HDEL", KEYS[1], ARGV[1]) == 0 then return 0 end
+  redis.call("ZREM", KEYS[2], ARGV[1])
+  redis.call("ZREM", KEYS[3], ARGV[1])
+end
+if ARGV[3] == "1" then redis.call("DEL", KEYS[4]) end
+for i = 5, #KEYS do redis.call(ARGV[2], KEYS[i], ARGV[i - 1]) end
+return 1
+`);
+
+/**
+ * Keeps a message until its time. Workers of Python leave it alone until then, and would give it
+ * back afterwards: to them it is one that was taken so long ago that its time is up then.
+ *
+ * KEYS: unacked, its index, leases, delayed. ARGV: the tag, its time, Celery's visibility timeout,
+ * both in seconds.
+ */
+export const delayScript = new RedisScript(`
+if redis.call("HEXISTS", KEYS[1], ARGV[1]) == 0 then return 0 end
+redis.call("ZREM", KEYS[3], ARGV[1])
+redis.call("ZADD", KEYS[4], ARGV[2], ARGV[1])
+redis.call("ZADD", KEYS[2], ARGV[2] - ARGV[3], ARGV[1])
+return 1
+`);
+
+/**
+ * Puts delayed messages whose time has come first in their lists. Returns how many seconds it is
+ * until the next; nothing where there is none.
+ *
+ * KEYS: unacked, its index, delayed. ARGV: the most messages.
+ */
+export const dueScript = new RedisScript(`${readTime}
+local due = redis.call("ZRANGE", KEYS[3], "-inf", at(0), "BYSCORE", "LIMIT", 0, ARGV[1])
+for _, tag in ipairs(due) do
+  local value = redis.call("HGET", KEYS[1], tag)
+  if value then
+    local length, list = string.match(tag, "^orangery:[^:]*:(%d+):(.*)$")
+    redis.call("RPUSH", list, string.sub(value, 2, -1 - length))
+    redis.call("HDEL", KEYS[1], tag)
+  end
+  redis.call("ZREM", KEYS[2], tag)
+  redis.call("ZREM", KEYS[3], tag)
+end
+local next = redis.call("ZRANGE", KEYS[3], 0, 0, "WITHSCORES")
+if #next == 0 then return false end
+return tostring(math.max(0, next[2] - at(0)))
+`);
+
+/**
+ * Lists messages whose workers have not renewed them in time, as tag and message in turn. A tag
+ * that Celery's own sweep has given back is forgotten.
+ *
+ * KEYS: unacked, leases. ARGV: the most messages.
+ */
+export const expiredScript = new RedisScript(`${readTime}
+local found = {}
+local due = redis.call("ZRANGE", KEYS[2], "-inf", at(0), "BYSCORE", "LIMIT", 0, ARGV[1])
+for _, tag in ipairs(due) do
+  local value = redis.call("HGET", KEYS[1], tag)
+  if value then
+    local length = string.match(tag, "^orangery:[^:]*:(%d+):")
+    found[#found + 1] = tag
+    found[#found + 1] = string.sub(value, 2, -1 - length)
+  else
+    redis.call("ZREM", KEYS[2], tag)
+  end
+end
+return found
+`);
+
+/**
+ * Renews the leases of messages in work, for Celery's workers, too, which give back what is older
+ * than their visibility timeout.
+ *
+ * KEYS: unacked's index, leases. ARGV: the lease in milliseconds, then each tag twice.
+ */
+export const renewScript = `${readTime}
+local lost = {}
+for i = 2, #ARGV, 2 do
+  if redis.call("ZSCORE", KEYS[1], ARGV[i]) and redis.call("ZSCORE", KEYS[2], ARGV[i]) then
+    redis.call("ZADD", KEYS[1], at(0), ARGV[i])
+    redis.call("ZADD", KEYS[2], at(ARGV[1] / 1000), ARGV[i])
+  else
+    lost[#lost + 1] = ARGV[i]
+  end
+end
+return lost
+`;

@@ -1,0 +1,189 @@
+import { randomUUID } from "node:crypto";
+import type { Redis } from "ioredis";
+import type { QueuePatience } from "../../queue/queue-patience.ts";
+import { type SentMessage, toRedeliveredMessage } from "../protocol/sent-message.ts";
+import {
+  delayScript,
+  dueScript,
+  expiredScript,
+  settleScript,
+  takeScript,
+} from "./broker-scripts.ts";
+import type { CeleryKeys } from "./celery-keys.ts";
+
+/** A message that this worker has taken. */
+export interface TakenMessage {
+  /** Identifies this taking. */
+  readonly tag: string;
+  readonly text: string;
+  /** The queue and the list that it was in. */
+  readonly queue: string;
+  readonly list: string;
+}
+
+/** How the work on a message ends, for the broker. */
+export interface Settlement {
+  /** Undefined for one that was acknowledged before its task began. */
+  readonly tag: string | undefined;
+  readonly taskId?: string | undefined;
+  /** Sent in the same moment. */
+  readonly sent?: readonly SentMessage[] | undefined;
+}
+
+export interface CeleryBrokerOptions {
+  readonly redis: Redis;
+  readonly keys: CeleryKeys;
+  readonly queues: readonly string[];
+  readonly prioritySteps: readonly number[];
+  readonly leaseMs: number;
+  readonly visibilityTimeoutMs: number;
+  readonly patience: QueuePatience;
+}
+
+/** So many at a time, so that Redis serves others in between. */
+const batch = 100;
+
+/** Longer than a queue is stopped over a weekend. */
+const markSeconds = 3 * 24 * 3_600;
+
+/** The queues of Celery on a Redis: each operation is one script, which is done whole or not. */
+export class CeleryBroker {
+  readonly lists: readonly string[];
+  readonly #options: CeleryBrokerOptions;
+  readonly #places: readonly { readonly queue: string; readonly list: string }[];
+  readonly #suffixes: readonly string[];
+  #turn = 0;
+
+  constructor(options: CeleryBrokerOptions) {
+    this.#options = options;
+    const { queues, prioritySteps, keys } = options;
+    this.#places = prioritySteps.flatMap((step) =>
+      queues.map((queue) => ({ queue, list: keys.list(queue, step) })),
+    );
+    this.lists = this.#places.map(({ list }) => list);
+    this.#suffixes = queues.map((queue) => `,"",${JSON.stringify(queue)}]`);
+  }
+
+  /** Takes the next message: by priority, and the queues in turn. */
+  async take(signal: AbortSignal): Promise<TakenMessage | undefined> {
+    const { redis, keys, leaseMs, patience, queues } = this.#options;
+    const turn = this.#turn++ % queues.length;
+    const order = this.#places.map((_place, index) => {
+      const first = index - (index % queues.length);
+      return first + ((index + turn) % queues.length);
+    });
+    const answer = (await patience.repeat(
+      () =>
+        takeScript.run(
+          redis,
+          [keys.unacked, keys.unackedIndex, keys.leases, ...order.map((i) => this.lists[i]!)],
+          [randomUUID(), leaseMs / 1000, ...order.map((i) => this.#suffixes[i % queues.length]!)],
+        ),
+      { always: true, signal },
+    )) as [tag: string, text: string, place: number] | null;
+    if (answer === null) return undefined;
+    const [tag, text, place] = answer;
+    return { tag, text, ...this.#places[order[place - 1]!]! };
+  }
+
+  /** Ends the work on a message, and sends others. Returns whether it was still this worker's. */
+  async settle({ tag = "", taskId, sent = [] }: Settlement): Promise<boolean> {
+    const lists = sent.map(({ queue, priority }) => this.listOf(queue, priority));
+    const texts = sent.map(({ text }) => text);
+    return await this.#settle(tag, { taskId, command: "LPUSH", lists, texts });
+  }
+
+  /** Puts a message first in its list again. Returns whether it was still this worker's. */
+  async giveBack({ tag, list, text }: Omit<TakenMessage, "queue">): Promise<boolean> {
+    return await this.#settle(tag, { command: "RPUSH", lists: [list], texts: [text] });
+  }
+
+  /** Keeps a message until its time. */
+  async delay({ tag }: TakenMessage, etaMs: number): Promise<void> {
+    const { redis, keys, visibilityTimeoutMs, patience } = this.#options;
+    const places = [keys.unacked, keys.unackedIndex, keys.leases, keys.delayed];
+    const values = [tag, etaMs / 1000, visibilityTimeoutMs / 1000];
+    await patience.repeat(() => delayScript.run(redis, places, values), { always: true });
+  }
+
+  /**
+   * Puts back what is due, and what workers had that are gone. Returns in how many milliseconds the
+   * next delayed message is due.
+   */
+  async sweep(onLost: (tag: string) => void): Promise<number | undefined> {
+    const { redis, keys } = this.#options;
+    for (;;) {
+      const found = (await expiredScript.run(
+        redis,
+        [keys.unacked, keys.leases],
+        [batch],
+      )) as string[];
+      for (let i = 0; i < found.length; i += 2) {
+        const [tag, text] = [found[i]!, found[i + 1]!];
+        const list = /^orangery:[^:]*:\d+:(.*)$/s.exec(tag)![1]!;
+        if (await this.giveBack({ tag, list, text: toRedeliveredMessage(text) })) onLost(tag);
+      }
+      if (found.length < 2 * batch) break;
+    }
+    return await this.#returnDue();
+  }
+
+  /** How many processes died while they worked on a task. */
+  async readMark(taskId: string): Promise<number> {
+    const { redis, keys, patience } = this.#options;
+    return Number((await patience.repeat(() => redis.get(keys.mark(taskId)))) ?? 0);
+  }
+
+  async writeMark(taskId: string, marks: number): Promise<void> {
+    const { redis, keys, patience } = this.#options;
+    const key = keys.mark(taskId);
+    await patience.repeat<unknown>(() =>
+      marks > 0 ? redis.set(key, marks, "EX", markSeconds) : redis.del(key),
+    );
+  }
+
+  /** Where a message of that priority waits. */
+  listOf(queue: string, priority: number): string {
+    const { keys, prioritySteps } = this.#options;
+    const wanted = Math.max(0, Math.min(9, Math.trunc(priority)));
+    return keys.list(queue, prioritySteps.findLast((step) => step <= wanted) ?? 0);
+  }
+
+  async #returnDue(): Promise<number | undefined> {
+    const { redis, keys } = this.#options;
+    for (;;) {
+      const answer = await dueScript.run(
+        redis,
+        [keys.unacked, keys.unackedIndex, keys.delayed],
+        [batch],
+      );
+      if (answer === null) return undefined;
+      const seconds = Number(answer);
+      if (seconds > 0) return 1000 * seconds;
+    }
+  }
+
+  async #settle(
+    tag: string,
+    {
+      taskId,
+      command,
+      lists,
+      texts,
+    }: {
+      readonly taskId?: string | undefined;
+      readonly command: "LPUSH" | "RPUSH";
+      readonly lists: readonly string[];
+      readonly texts: readonly string[];
+    },
+  ): Promise<boolean> {
+    const { redis, keys, patience } = this.#options;
+    const mark = keys.mark(taskId ?? "");
+    const places = [keys.unacked, keys.unackedIndex, keys.leases, mark, ...lists];
+    const values = [tag, command, taskId === undefined ? "0" : "1", ...texts];
+    const answer = await patience.repeat(() => settleScript.run(redis, places, values), {
+      always: true,
+    });
+    return answer === 1;
+  }
+}

@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import type { Redis } from "ioredis";
+import type { QueuePatience } from "../../queue/queue-patience.ts";
+import { RedisScript } from "./redis-script.ts";
+
+/** How a task of a chord's header has ended. */
+export interface ChordPart {
+  readonly id: string;
+  readonly group: string;
+  readonly groupIndex: number | undefined;
+  readonly state: "SUCCESS" | "FAILURE" | "REVOKED";
+  /** What it returned, or the exception as it is stored. */
+  readonly result: unknown;
+}
+
+/** A chord whose header is complete. */
+export interface CompleteChord {
+  readonly group: string;
+  /** What the header's tasks returned, in order. */
+  readonly results?: readonly unknown[];
+  /** Why the body is not sent. */
+  readonly failure?: string;
+}
+
+export interface CeleryChordsOptions {
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly expiresMs: number;
+  readonly patience: QueuePatience;
+}
+
+/**
+ * Adds a part, and says whether it was the last and this worker is to send the body. It keeps the
+ * keys of Celery 5.6 (`.j`, `.t`, `.s`) and of 5.7 (`.d`, `.c`), so that workers of both count with
+ * it: a part is counted once, however often its task is delivered.
+ *
+ * KEYS: .j, .t, .s, .d, .c, the group's. ARGV: the part's name, the part, its place, how long all
+ * is kept in seconds, a random token.
+ */
+const partScript = new RedisScript(`
+if redis.call("GET", KEYS[5]) == "done" then return {0} end
+if redis.call("SADD", KEYS[4], ARGV[1]) == 1 then redis.call("ZADD", KEYS[1], ARGV[3], ARGV[2]) end
+if ARGV[4] ~= "0" then
+  for i = 1, 4 do redis.call("EXPIRE", KEYS[i], ARGV[4]) end
+end
+local size = redis.call("GET", KEYS[3])
+if not size then return {0} end
+local total = tonumber(size) + tonumber(redis.call("GET", KEYS[2]) or 0)
+if redis.call("ZCARD", KEYS[1]) ~= total then return {0} end
+if not redis.call("SET", KEYS[5], ARGV[5], "NX", "EX", 60) then return {0} end
+return {1, redis.call("ZRANGE", KEYS[1], 0, -1), redis.call("GET", KEYS[6])}
+`);
+
+/** KEYS: .c, .j, .t, .s, .d. */
+const endScript = new RedisScript(`
+redis.call("SETEX", KEYS[1], 300, "done")
+return redis.call("DEL", KEYS[2], KEYS[3], KEYS[4], KEYS[5])
+`);
+
+/** The counting of chords, as Celery's Redis backend does it. */
+export class CeleryChords {
+  readonly #options: CeleryChordsOptions;
+
+  constructor(options: CeleryChordsOptions) {
+    this.#options = options;
+  }
+
+  /** Notes how many tasks a header has; to be called before these are sent. */
+  async setSize(group: string, size: number): Promise<void> {
+    const { redis, patience, expiresMs } = this.#options;
+    const keys = this.#keysOf(group);
+    const seconds = Math.ceil(expiresMs / 1000);
+    await patience.repeat<unknown>(
+      () => (seconds > 0 ? redis.set(keys.s, size, "EX", seconds) : redis.set(keys.s, size)),
+      { always: true },
+    );
+  }
+
+  /** Adds a part. Returns the chord when it is complete and its body is to be sent from here. */
+  async addPart(part: ChordPart): Promise<CompleteChord | undefined> {
+    const { redis, patience, expiresMs } = this.#options;
+    const { id, group, groupIndex = "+inf", state, result } = part;
+    const keys = this.#keysOf(group);
+    const [isLast, parts = [], saved] = (await patience.repeat(
+      () =>
+        partScript.run(
+          redis,
+          [keys.j, keys.t, keys.s, keys.d, keys.c, keys.group],
+          [
+            `${id}:${groupIndex}`,
+            JSON.stringify([1, id, state, result ?? null]),
+            groupIndex,
+            Math.ceil(expiresMs / 1000),
+            randomUUID(),
+          ],
+        ),
+      { always: true },
+    )) as [0 | 1, string[]?, (string | null)?];
+    if (isLast !== 1) return undefined;
+    try {
+      const results =
+        saved == null ? parts.map(resultOfPart) : await this.#readSaved(JSON.parse(saved).result);
+      return { group, results };
+    } catch (error) {
+      return { group, failure: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  /** Forgets a chord whose body was sent, or has failed. */
+  async end(group: string): Promise<void> {
+    const { redis, patience } = this.#options;
+    const { c, j, t, s, d } = this.#keysOf(group);
+    await patience.repeat(() => endScript.run(redis, [c, j, t, s, d], []), { always: true });
+  }
+
+  /** A header with groups in it was saved by its sender: results have its structure. */
+  async #readSaved(saved: unknown): Promise<unknown[]> {
+    const [, children] = saved as [unknown, unknown[] | null];
+    return await Promise.all((children ?? []).map((child) => this.#readResult(child)));
+  }
+
+  async #readResult(tuple: unknown): Promise<unknown> {
+    const { redis, prefix } = this.#options;
+    const [[id], children] = tuple as [[string], unknown[] | null];
+    if (children !== null) return await this.#readSaved(tuple);
+    const text = await redis.get(`${prefix}celery-task-meta-${id}`);
+    const { status, result } = JSON.parse(text ?? "{}");
+    if (status !== "SUCCESS") throw new Error(`Dependency ${id} has no result: ${status}`);
+    return result;
+  }
+
+  #keysOf(group: string) {
+    const key = `${this.#options.prefix}celery-taskset-meta-${group}`;
+    return {
+      group: key,
+      j: `${key}.j`,
+      t: `${key}.t`,
+      s: `${key}.s`,
+      d: `${key}.d`,
+      c: `${key}.c`,
+    };
+  }
+}
+
+function resultOfPart(text: string): unknown {
+  const [, id, state, result] = JSON.parse(text);
+  if (state === "SUCCESS") return result;
+  const { exc_type = state, exc_message = [] } = result ?? {};
+  throw new Error(`Dependency ${id} raised ${exc_type}(${[exc_message].flat().join(", ")})`);
+}

@@ -1,0 +1,44 @@
+import { OrangeryError } from "../../errors.ts";
+import type { Logger } from "../../logger.ts";
+import { ModelCache, type ModelCacheOptions } from "../../models/cache/model-cache.ts";
+import type { ModelTask, ModelTaskOptions } from "../../tasks/model-task.ts";
+
+/** A class of tasks that is constructed as `ModelTask` is. */
+export type ModelTaskClass<Payload, Result> = new (
+  options: ModelTaskOptions,
+) => ModelTask<Payload, Result>;
+
+export interface WorkerCacheOptions {
+  readonly cache: ModelCache | ModelCacheOptions | undefined;
+  readonly workerId: number;
+  readonly logger: Logger;
+}
+
+/** Returns the cache that a worker is given, or makes one that goes with it. */
+export function openWorkerCache({
+  cache: given = { models: {} },
+  workerId,
+  logger,
+}: WorkerCacheOptions): { readonly cache: ModelCache; readonly owned: ModelCache | undefined } {
+  if ("acquire" in given) return { cache: given, owned: undefined };
+  const cache = new ModelCache({ workerId, logger, ...given });
+  return { cache, owned: cache };
+}
+
+/**
+ * Returns a task as it is given, or makes one of its class.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function toTaskInstance<Payload, Result>(
+  task: ModelTask<Payload, Result> | ModelTaskClass<Payload, Result>,
+  options: ModelTaskOptions,
+): ModelTask<Payload, Result> {
+  const instance = typeof task === "function" ? new task(options) : task;
+  if (typeof instance?.execute === "function") return instance;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    "Expected a task with `execute`, or a class of tasks, " +
+      `got \`${String(task)}\`. Extend ModelTask.`,
+  );
+}
