@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { programVersion } from "../base/files/program-file.ts";
 import { printable } from "../base/printable.ts";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
+import { createDevicesCommand } from "./commands/devices/devices-command.ts";
 import { createDoctorCommand } from "./commands/doctor/doctor-command.ts";
 import { createFailuresCommand } from "./commands/failures/failures-command.ts";
 import { createEnqueueCommand } from "./commands/fleet/enqueue-command.ts";
@@ -66,6 +67,7 @@ export function createProgram(
     .addCommand(createExportCommand(output, setStatus))
     .addCommand(createQuantizeCommand(output, setStatus))
     .addCommand(createCacheCommand(output, setStatus))
+    .addCommand(createDevicesCommand(output, setStatus))
     .addCommand(createDoctorCommand(output, setStatus))
     .addCommand(createSummaryCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))

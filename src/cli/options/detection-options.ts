@@ -1,6 +1,8 @@
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
 import { isOrangeryError } from "../../errors.ts";
 import { parseDevice } from "../../models/devices/device.ts";
+import { addPluginLibraries } from "../../native/providers/plugins.ts";
 import type { WantedPrecision } from "../../pipeline/precision/settle-precision.ts";
 import {
   collectClasses,
@@ -18,12 +20,6 @@ export interface DetectionArguments {
   readonly classConfidence?: readonly (readonly [string, number])[];
   readonly iou: number;
   readonly maxDetections?: number;
-}
-
-/** Options of the device that models run on. */
-export interface DeviceArguments {
-  readonly device: string;
-  readonly requireDevice?: boolean;
 }
 
 /** The most detections on a photo unless `--max-detections` sets another number. */
@@ -60,18 +56,6 @@ export function addDetectionOptions(command: Command, { whole, sliced }: MaxDete
     );
 }
 
-/** Adds the options of the device that models run on. */
-export function addDeviceOptions(command: Command): Command {
-  return command
-    .option(
-      "--device <name>",
-      "auto, cpu, cuda:N, tensorrt:N, webgpu, coreml or directml:N",
-      parseDeviceName,
-      "auto",
-    )
-    .option("--require-device", "fail if the device cannot be used, instead of falling back");
-}
-
 /** What networks compute in, as commander parses it. */
 export interface PrecisionArguments {
   readonly precision?: WantedPrecision;
@@ -82,18 +66,52 @@ export function addPrecisionOption(command: Command): Command {
   return command.addOption(
     new Option(
       "--precision <precision>",
-      "float32, int8, or auto: int8 on the CPU where it counts as float32 does and is faster, " +
-        "tried on some of the photos; results that exist decide (default: float32)",
-    ).choices(["float32", "int8", "auto"]),
+      "float32, float16, int8, or auto: int8 on the CPU and float16 on a GPU, where it counts as " +
+        "float32 does and is faster, tried on some of the photos; results that exist decide " +
+        "(default: float32)",
+    ).choices(["float32", "float16", "int8", "auto"]),
   );
 }
 
-function parseDeviceName(text: string): string {
-  if (text === "auto") return text;
+/** Options of the device that models run on. */
+export interface DeviceArguments {
+  readonly device: string;
+  readonly requireDevice?: boolean;
+}
+
+/** Adds the options of the device that models run on. */
+export function addDeviceOptions(command: Command): Command {
+  return addPluginOption(command)
+    .option(
+      "--device <name>",
+      "auto, cpu, cuda:N, tensorrt:N, webgpu, coreml, directml:N, or a plugin's",
+      "auto",
+    )
+    .option("--require-device", "fail if the device cannot be used, instead of falling back")
+    .hook("preAction", (_, action) => readDevice(action));
+}
+
+/** Adds the option of libraries whose devices may be named. */
+export function addPluginOption(command: Command): Command {
+  return command
+    .option(
+      "--ep-library <file>",
+      "the library of an execution provider, whose devices may be named; may be repeated",
+      (file: string, files: readonly string[] = []) => [...files, resolve(file)],
+    )
+    .hook("preAction", (_, action) => addPluginLibraries(action.opts().epLibrary ?? []));
+}
+
+/** Which names there are depends on the plugins, and those are known when all is parsed. */
+function readDevice(command: Command): void {
+  const { device } = command.opts<DeviceArguments>();
+  if (device === "auto") return;
   try {
-    return parseDevice(text).label;
+    command.setOptionValue("device", parseDevice(device).label);
   } catch (error) {
-    if (isOrangeryError(error, "DEVICE_UNKNOWN")) throw new InvalidArgumentError(error.message);
-    throw error;
+    if (!isOrangeryError(error, "DEVICE_UNKNOWN")) throw error;
+    command.error(
+      `error: option '--device <name>' argument '${device}' is invalid. ${error.message}`,
+    );
   }
 }

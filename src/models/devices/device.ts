@@ -62,8 +62,8 @@ export function parseDevice(name: string, workerId = 0): Device {
 }
 
 /**
- * Reads the name of a plugin's device: `openvino`, `openvino:gpu`, `openvino:gpu:1`. Which there are
- * is known once the plugins are registered; without plugins, no such name is one.
+ * Reads the name of a plugin's device: `openvino`, `openvino:gpu`, `openvino:gpu:1`. Which ones
+ * there are is known once the plugins are registered; without plugins, no such name is one.
  */
 function parsePluginDevice(name: string): Device | undefined {
   if (pluginLibraries().length === 0) return undefined;

@@ -19,8 +19,8 @@ const keptOpen: Partial<Record<NodeJS.Platform, number>> = { linux: 0x1001, darw
 
 /**
  * Keeps an opened library until the process has ended. Node closes koffi's libraries before the
- * process runs its exit handlers: those of CUDA's provider then called into a runtime that was gone,
- * and the process ended with a segmentation fault (1.30).
+ * process runs its exit handlers: those of CUDA's provider called into a runtime that was gone, and
+ * the process ended with a segmentation fault (1.30).
  */
 export function keepLibrary(file: string): void {
   const flags = keptOpen[process.platform];

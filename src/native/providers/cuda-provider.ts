@@ -97,7 +97,7 @@ export function explainBridgeFailure(kind: BridgeProvider, error: unknown): unkn
 
 /** `cudaError_t` of those that a machine without a working card returns. */
 const cudaFailures: Readonly<Record<string, string>> = {
-  35: "the NVIDIA driver is too old for the CUDA of the provider (CUDA 13 takes driver 580 or newer)",
+  35: "NVIDIA's driver is too old for the CUDA of the provider (CUDA 13 takes 580 or newer)",
   100: "NVIDIA's driver shows no GPU",
   101: "NVIDIA's driver has no GPU of this number",
   803: "the NVIDIA driver's library and its kernel module are of two versions: restart the machine",

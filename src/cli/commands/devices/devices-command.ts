@@ -1,0 +1,63 @@
+import { Argument, Command } from "commander";
+import { defaultIndex } from "../../../models/providers/find-wheel.ts";
+import { addPluginOption } from "../../options/detection-options.ts";
+import { plainExitStatusHelp } from "../../output/exit-status.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import type { AddArguments } from "./change-cuda.ts";
+
+const help = `
+Examples:
+  $ orangery devices
+  $ orangery devices add cuda
+  $ orangery devices --ep-library libonnxruntime_providers_openvino_plugin.so
+
+Each device is proved by a small run whose answer is known.
+${plainExitStatusHelp}`;
+
+const addHelp = `
+The provider of ONNX Runtime's own version and those libraries of CUDA and cuDNN that the machine
+lacks come from PyPI as wheels, which are zip files: no Python is needed. They are checked by their
+hashes and go into the cache folder. HTTPS_PROXY and NO_PROXY are followed. NVIDIA's driver is not
+among them. NVIDIA's libraries are under NVIDIA's licences.
+${plainExitStatusHelp}`;
+
+const package_ = () => new Argument("<package>", "what to bring").choices(["cuda"]);
+
+/** `orangery devices`: what this machine can run models on, and what it lacks for more. */
+export function createDevicesCommand(
+  output: StandardOutput,
+  setStatus: (status: number) => void,
+): Command {
+  const command = addPluginOption(new Command("devices"))
+    .summary("list devices and what they lack, add CUDA")
+    .description("Lists the devices of this machine, and what is missing for those it could have.")
+    .option("--json", "print one JSON line")
+    .addHelpText("after", help)
+    .action(async (options: { readonly json?: boolean }) => {
+      const { listDevices } = await import("./list-devices.ts");
+      await listDevices(output, options);
+    });
+  command
+    .command("add")
+    .summary("bring what a device lacks")
+    .description("Fetches CUDA's provider and the libraries that it needs.")
+    .addArgument(package_())
+    .option("-y, --yes", "do not ask before fetching")
+    .option("--index <url>", "a package index, such as a mirror of PyPI", defaultIndex)
+    .addHelpText("after", addHelp)
+    .action(async (_: string, options: AddArguments) => {
+      const { addCudaAsked } = await import("./change-cuda.ts");
+      setStatus(await addCudaAsked(output, options));
+    });
+  command
+    .command("remove")
+    .summary("remove what was added")
+    .description("Removes CUDA's provider and libraries from the cache folder.")
+    .addArgument(package_())
+    .addHelpText("after", plainExitStatusHelp)
+    .action(async () => {
+      const { removeAddedCuda } = await import("./change-cuda.ts");
+      await removeAddedCuda(output);
+    });
+  return command;
+}

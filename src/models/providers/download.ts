@@ -1,0 +1,130 @@
+import { createHash, type Hash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { tryAgain } from "../../base/try-again.ts";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { Wheel } from "./cuda-wheels.ts";
+import { type Address, reasonOf, unreachable } from "./find-wheel.ts";
+
+export interface DownloadOptions {
+  /** Where it comes from; asked for when there is something left to fetch. */
+  readonly find: () => Promise<Address>;
+  /** Called with the bytes that are there. */
+  readonly onProgress?: ((bytes: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** The longest time without a byte. Default one minute. */
+  readonly stallMs?: number | undefined;
+}
+
+const attempts = 5;
+
+/**
+ * Fetches a wheel into a file and checks it by its hash. What is in the file already is not fetched
+ * again: a download that was stopped goes on.
+ *
+ * @throws `DOWNLOAD_FAILED`, `DOWNLOAD_DAMAGED`, and what the file system throws
+ */
+export async function download(
+  wheel: Wheel,
+  file: string,
+  { find, onProgress, signal, stallMs = 60_000 }: DownloadOptions,
+): Promise<void> {
+  await using handle = await open(file, "a+");
+  await tryAgain(
+    {
+      isPassing: mayPass,
+      attempts,
+      pauseMs: [500, 8000],
+      signal,
+    },
+    async () => {
+      const { size } = await handle.stat();
+      if (size > wheel.bytes) await handle.truncate(0);
+      if (size === wheel.bytes) return;
+      await fetchRest(await find(), { wheel, handle, onProgress, signal, stallMs });
+    },
+  );
+  const sha256 = await hashOf(file, signal);
+  if (sha256 === wheel.sha256) return;
+  await rm(file, { force: true });
+  throw damaged(wheel, `its sha256 is ${sha256}, not ${wheel.sha256}`);
+}
+
+/** What a server refuses, it refuses again. */
+function mayPass(error: unknown): boolean {
+  if (!isOrangeryError(error, "DOWNLOAD_FAILED")) return false;
+  const { status } = error.details as { readonly status?: number };
+  return status === undefined || status >= 500 || status === 408 || status === 429;
+}
+
+interface Fetching extends Pick<DownloadOptions, "onProgress" | "signal"> {
+  readonly wheel: Wheel;
+  readonly handle: FileHandle;
+  readonly stallMs: number;
+}
+
+async function fetchRest(
+  { url, headers }: Address,
+  { wheel, handle, onProgress, signal, stallMs }: Fetching,
+): Promise<void> {
+  let { size } = await handle.stat();
+  const stalled = new AbortController();
+  const timer = setTimeout(() => {
+    stalled.abort(new Error(`nothing came for ${stallMs / 1000} s`));
+  }, stallMs);
+  try {
+    const response = await fetch(url, {
+      headers: size === 0 ? headers : { ...headers, range: `bytes=${size}-` },
+      signal: AbortSignal.any([stalled.signal, ...(signal === undefined ? [] : [signal])]),
+    });
+    if (!response.ok || response.body === null) {
+      await response.body?.cancel();
+      throw unreachable(url, `it answered ${response.status}`, { status: response.status });
+    }
+    // A server that knows no ranges sends all of it, from the beginning.
+    if (size > 0 && startOf(response) !== size) {
+      await handle.truncate(0);
+      size = 0;
+    }
+    for await (const chunk of response.body) {
+      timer.refresh();
+      size += chunk.length;
+      if (size > wheel.bytes) throw damaged(wheel, `it has more than ${wheel.bytes} bytes`);
+      await handle.appendFile(chunk);
+      onProgress?.(size);
+    }
+    if (size < wheel.bytes) throw new Error(`it ended after ${size} of ${wheel.bytes} bytes`);
+  } catch (error) {
+    signal?.throwIfAborted();
+    // What the file system reports is not the server's fault.
+    const isWriting = (error as NodeJS.ErrnoException).syscall === "write";
+    if (error instanceof OrangeryError || isWriting) throw error;
+    const cause = stalled.signal.aborted ? stalled.signal.reason : error;
+    throw unreachable(url, reasonOf(cause), { cause });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Where the bytes of an answer begin; 0 for an answer without a range. */
+function startOf({ status, headers }: Response): number {
+  const [, start] = /^bytes (\d+)-/.exec(headers.get("content-range") ?? "") ?? [];
+  return status === 206 ? Number(start) : 0;
+}
+
+async function hashOf(file: string, signal: AbortSignal | undefined): Promise<string> {
+  const hash: Hash = createHash("sha256");
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, signal })) {
+    hash.update(chunk);
+  }
+  return hash.digest("hex");
+}
+
+function damaged({ project, version }: Wheel, what: string): OrangeryError {
+  return new OrangeryError(
+    "DOWNLOAD_DAMAGED",
+    `Expected ${project} ${version} as PyPI has it, but ${what}. It was thrown away: try again, ` +
+      "and see what stands between this machine and the index where it stays so.",
+    { details: { project, version } },
+  );
+}
