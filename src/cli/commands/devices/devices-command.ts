@@ -28,11 +28,17 @@ export function createDevicesCommand(
   output: StandardOutput,
   setStatus: (status: number) => void,
 ): Command {
-  const command = addPluginOption(new Command("devices"))
+  const command = new Command("devices")
     .summary("list devices and what they lack, add CUDA")
-    .description("Lists the devices of this machine, and what is missing for those it could have.")
+    .description("Lists the devices of this machine, and brings what CUDA lacks.")
+    .addHelpText("after", help);
+  const list = command
+    .command("list", { isDefault: true })
+    .summary("list devices and what they lack; what `orangery devices` alone does")
+    .description("Lists the devices of this machine, and what is missing for those it could have.");
+  addPluginOption(list)
     .option("--json", "print one JSON line")
-    .addHelpText("after", help)
+    .addHelpText("after", plainExitStatusHelp)
     .action(async (options: { readonly json?: boolean }) => {
       const { listDevices } = await import("./list-devices.ts");
       await listDevices(output, options);
