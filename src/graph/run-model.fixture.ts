@@ -7,7 +7,13 @@ export interface Floats {
   readonly dims: readonly number[];
 }
 
-/** A model of float32 inputs in ONNX Runtime's own binding, which is enough for tests. */
+/** The input of a run. */
+export interface RunInput {
+  readonly data: Float32Array | Uint8Array;
+  readonly dims: readonly number[];
+}
+
+/** A model of float32 or uint8 inputs in ONNX Runtime's own binding, which is enough for tests. */
 export class RunnableModel implements AsyncDisposable {
   readonly #session: InferenceSession;
 
@@ -21,10 +27,12 @@ export class RunnableModel implements AsyncDisposable {
     return new RunnableModel(await InferenceSession.create(bytes, options));
   }
 
-  async run(inputs: Readonly<Record<string, Floats>>): Promise<Record<string, Floats>> {
+  async run(inputs: Readonly<Record<string, RunInput>>): Promise<Record<string, Floats>> {
     const feeds = Object.entries(inputs).map(([name, { data, dims }]) => [
       name,
-      new Tensor("float32", data, dims),
+      data instanceof Uint8Array
+        ? new Tensor("uint8", data, dims)
+        : new Tensor("float32", data, dims),
     ]);
     const outputs = await this.#session.run(Object.fromEntries(feeds));
     return Object.fromEntries(
@@ -43,7 +51,7 @@ export class RunnableModel implements AsyncDisposable {
 /** Runs a model once. */
 export async function runModel(
   model: OnnxModel | Uint8Array,
-  inputs: Readonly<Record<string, Floats>>,
+  inputs: Readonly<Record<string, RunInput>>,
 ): Promise<Record<string, Floats>> {
   await using runnable = await RunnableModel.open(model);
   return await runnable.run(inputs);

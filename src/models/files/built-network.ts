@@ -29,6 +29,8 @@ export type NetworkChange =
 export interface BuildNetworkOptions extends CheckpointModelOptions {
   /** Default: the network is built as it is. */
   readonly change?: NetworkChange | undefined;
+  /** Whether the network of a checkpoint is for a GPU: `moveToDevice`. */
+  readonly forGpu?: boolean | undefined;
 }
 
 /** The order to the thread. */

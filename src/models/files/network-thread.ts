@@ -13,6 +13,7 @@ import { rangesOf } from "../../graph/quantize/calibration.ts";
 import { observeModel } from "../../graph/quantize/observed-model.ts";
 import { quantizeModel } from "../../graph/quantize/quantize-model.ts";
 import { requireQuantizable } from "../../graph/quantize/quantized-values.ts";
+import { moveToDevice } from "../../graph/yolo/device-network.ts";
 import type { NetworkAnswer, NetworkChange, NetworkRequest } from "./built-network.ts";
 import { buildCheckpointModel } from "./checkpoint-model.ts";
 
@@ -29,12 +30,14 @@ try {
 }
 
 async function build({ file: { path, format }, options }: NetworkRequest) {
-  const { change, ...checkpointOptions } = options;
+  const { change, forGpu = false, ...checkpointOptions } = options;
   const model =
     format === "checkpoint"
       ? await buildCheckpointModel(path, checkpointOptions)
       : readWholeModel(await readFile(path));
-  return change === undefined ? { model, values: [] } : changed(model, change);
+  const built = change === undefined ? { model, values: [] } : changed(model, change);
+  const isMoved = forGpu && format === "checkpoint";
+  return isMoved ? { ...built, model: moveToDevice(built.model) } : built;
 }
 
 function changed(

@@ -1,4 +1,4 @@
-import type { RunOptions, Session, Tensor } from "../../native/runtime.ts";
+import type { ElementType, RunOptions, Session, Tensor } from "../../native/runtime.ts";
 import type { ProcessTurns } from "../../native/turns/process-turns.ts";
 import type { TurnShare } from "../../native/turns/turn-table.ts";
 import { arenasOf, type Device } from "../devices/device.ts";
@@ -17,6 +17,8 @@ export interface ModelRunsOptions {
   readonly turns: ProcessTurns;
   /** How runs share the cores of a CPU. Default: one at a time. */
   readonly plans?: RunPlans | undefined;
+  /** Runs at a time on a device that is no CPU. Default 1. */
+  readonly inFlight?: number | undefined;
   /**
    * Opens the network once more. Where it cannot, because that would take a second copy of its
    * weights, runs at the same time share the threads of one session.
@@ -50,14 +52,20 @@ export class ModelRuns implements AsyncDisposable {
     return this.#plan;
   }
 
+  /** Allocates a tensor for the network's input, where its device reads it fastest. */
+  createTensor<T extends ElementType>(elementType: T, shape: readonly number[]): Tensor<T> {
+    return this.#options.session.createTensor(elementType, shape);
+  }
+
   /** Runs the network when it is its turn. */
   async run(
     inputs: Readonly<Record<string, Tensor>>,
     { signal }: Pick<RunOptions, "signal"> = {},
   ): Promise<FinishedRun> {
-    const { plans, turns } = this.#options;
+    const { plans, turns, inFlight = 1 } = this.#options;
     const plan = await plans?.of(pixelsOf(inputs));
     this.#plan = plan;
+    const request = plan?.request ?? { cores: inFlight, places: inFlight };
     const run = async (share: TurnShare): Promise<FinishedRun> => {
       const spinning = plan?.spins(share) ?? false;
       const session = await this.#sessionFor(share.threads, spinning);
@@ -67,14 +75,14 @@ export class ModelRuns implements AsyncDisposable {
       plan?.note({ ...share, spinning, ms: inferenceMs });
       return { outputs, inferenceMs };
     };
-    return await turns.run(run, { ...plan?.request, signal });
+    return await turns.run(run, { ...request, signal });
   }
 
   /** Gives the working memory that no run needs back: on a CPU, that of all sessions. */
   async trimMemory(signal?: AbortSignal): Promise<void> {
-    const { session, turns, device, plans } = this.#options;
+    const { session, turns, device, plans, inFlight = 1 } = this.#options;
     const trim = () => session.trimMemory(arenasOf(device));
-    await turns.run(trim, { ...plans?.alone, signal });
+    await turns.run(trim, { ...(plans?.alone ?? { cores: inFlight, places: 1 }), signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -5,8 +5,10 @@
  * - `objectness`: (1, anchors, 5 + classes + coefficients), rows of xywh, objectness and scores per
  *   class, which multiply; needs NMS. YOLOv5, YOLOv6, YOLOv7.
  * - `objectness-only`: the same of one class, whose own score was never trained. YOLOv7.
+ * - `best-class`: (1, 6 + coefficients, anchors), a raw head of which the best class and its score
+ *   are left: `keepBestClass`.
  */
-export type HeadLayout = "raw" | "end-to-end" | "objectness" | "objectness-only";
+export type HeadLayout = "raw" | "end-to-end" | "objectness" | "objectness-only" | "best-class";
 
 /** What a network says of its head, or a run of it shows. */
 export interface HeadEvidence {
@@ -74,6 +76,11 @@ export function readHeadLayout(evidence: HeadEvidence): Head | RefusedHead {
   }
   if (typeof first === "string") return readFreeRows(evidence);
   return readChannels(first, anchors, evidence);
+}
+
+/** Describes the head of a network that this program made for a GPU. */
+export function bestClassHead(classCount: number): Head {
+  return head("best-class", classCount, { isCertain: true });
 }
 
 /** Whether an extent is this one, or any. */

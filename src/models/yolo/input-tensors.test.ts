@@ -32,6 +32,21 @@ describe("input tensors", () => {
     assert.deepEqual(batch.tensor.shape, [4, 3, 32, 64]);
   });
 
+  test("have a batch that was run before, where a device prepares itself for each", () => {
+    using inputs = new InputTensors(onnxRuntime, { ...rgb, reusesShapes: true });
+    const batchOf = (wanted: number, size = [32, 32] as [number, number]) => {
+      using taken = inputs.take(size, wanted);
+      return taken.tensor.shape[0];
+    };
+    assert.deepEqual(
+      [16, 9, 8, 7, 4, 3, 1].map((wanted) => batchOf(wanted)),
+      [16, 16, 16, 7, 7, 3, 1],
+    );
+    assert.equal(batchOf(9, [64, 32]), 9);
+    inputs.forgetShapes();
+    assert.equal(batchOf(8), 8);
+  });
+
   test("are one each for those who take at the same time", () => {
     using inputs = new InputTensors(onnxRuntime, rgb);
     using first = inputs.take([32, 32]);

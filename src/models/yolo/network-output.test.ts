@@ -33,9 +33,24 @@ interface Row {
 }
 
 function rawOutput(rows: readonly Row[], elementType: FloatType): Tensor {
-  const columns = rows.map(({ boxXyxy: [x1, y1, x2, y2], score, classId, coefficients = [] }) => {
-    const scores = [0, 0].map((none, id) => (id === classId ? score : none));
-    return [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, ...scores, ...coefficients];
+  return anchorsOutput(rows, elementType, ({ score, classId }) =>
+    [0, 0].map((none, id) => (id === classId ? score : none)),
+  );
+}
+
+function bestClassOutput(rows: readonly Row[], elementType: FloatType): Tensor {
+  return anchorsOutput(rows, elementType, ({ score, classId }) => [score, classId]);
+}
+
+function anchorsOutput(
+  rows: readonly Row[],
+  elementType: FloatType,
+  scoresOf: (row: Row) => readonly number[],
+): Tensor {
+  const columns = rows.map((row) => {
+    const [x1, y1, x2, y2] = row.boxXyxy;
+    const boxXywh = [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1];
+    return [...boxXywh, ...scoresOf(row), ...(row.coefficients ?? [])];
   });
   const channels = columns[0]?.length ?? 6;
   const values = Array.from({ length: channels }, (_, channel) =>
@@ -117,6 +132,7 @@ async function read(
     "end-to-end": endToEndOutput,
     objectness: objectnessOutput,
     "objectness-only": objectnessOutput,
+    "best-class": bestClassOutput,
   }[head];
   const output = toOutput(rows, elementType);
   return await readDetections({
@@ -135,7 +151,7 @@ async function read(
 const plant: Row = { boxXyxy: [4, 8, 12, 16], score: 0.5, classId: 1 };
 const bed: Row = { boxXyxy: [0, 0, 32, 24], score: 0.75, classId: 0 };
 
-for (const head of ["raw", "end-to-end", "objectness"] as const) {
+for (const head of ["raw", "best-class", "end-to-end", "objectness"] as const) {
   describe(`${head} output`, () => {
     test("without anything in it is no detections", async () => {
       const detections = await read([], { head });
@@ -181,7 +197,7 @@ for (const head of ["raw", "end-to-end", "objectness"] as const) {
   });
 }
 
-for (const head of ["raw", "objectness"] as const) {
+for (const head of ["raw", "best-class", "objectness"] as const) {
   describe(`a ${head} head`, () => {
     const twice = { ...plant, boxXyxy: [4, 8, 12, 15.5] as const, score: 0.4 };
 
@@ -215,7 +231,7 @@ describe("masks", () => {
   const left = { ...bed, coefficients: [1, 0] };
   const nothing = { ...plant, boxXyxy: [20, 20, 30, 30] as const, coefficients: [0, 1] };
 
-  for (const head of ["raw", "end-to-end", "objectness"] as const) {
+  for (const head of ["raw", "best-class", "end-to-end", "objectness"] as const) {
     test(`of a ${head} head have the photo's size and end at the box`, async () => {
       const { masks, boxesXyxy } = await read([left], { head, prototypes });
       assert.deepEqual([...boxesXyxy], [0, 0, 64, 48]);

@@ -2,10 +2,12 @@ import { EventLoopTurns } from "../../base/event-loop-turns.ts";
 import type { Tensor } from "../../native/runtime.ts";
 import { scaleBoxes } from "../../vision/boxes/boxes.ts";
 import {
+  bestClassExtras,
   type Candidates,
   endToEndExtras,
   objectnessExtras,
   rawExtras,
+  selectBestClass,
   selectCandidates,
   selectEndToEnd,
   selectObjectness,
@@ -84,6 +86,11 @@ function selectDetections({ network, outputs, index, options }: NetworkOutput): 
     const head = { data, channelCount: rows, anchorCount: columns, classCount };
     const kept = suppress(selectCandidates(head, options), options);
     return { ...kept, coefficients: rawExtras(head, kept.sourceIds) };
+  }
+  if (network.head === "best-class") {
+    const head = { data, channelCount: rows, anchorCount: columns, classCount };
+    const kept = suppress(selectBestClass(head, options), options);
+    return { ...kept, coefficients: bestClassExtras(head, kept.sourceIds) };
   }
   const isClassScored = network.head === "objectness";
   const head = { data, rowCount: rows, rowLength: columns, classCount, isClassScored };

@@ -1,7 +1,8 @@
 import { OrangeryError } from "../../errors.ts";
+import { headKey } from "../../graph/yolo/device-network.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
-import { type HeadLayout, readHeadLayout } from "./head-layout.ts";
+import { bestClassHead, type HeadLayout, readHeadLayout } from "./head-layout.ts";
 import { type PythonLiteral, parsePythonLiteral } from "./python-literal.ts";
 
 /** The tasks of YOLO networks that are run here. */
@@ -10,10 +11,10 @@ export type YoloTask = "detect" | "segment";
 /** What a network computes in. */
 export type Precision = "float32" | "float16" | "int8";
 
-/** The key of the metadata that say that a network is one of int8. */
+/** The key of the metadata that say what a network of float32 was made to compute in. */
 export const precisionKey = "orangery.precision";
 
-/** The key of the metadata that have the proof of a network in int8, as JSON. */
+/** The key of the metadata that have the proof of a network in fewer bits, as JSON. */
 export const proofKey = "orangery.proof";
 
 /** A YOLO network, as its inputs, outputs and metadata describe it. */
@@ -84,7 +85,8 @@ export function readYoloNetwork(
   const literal = (key: string) => parsePythonLiteral(metadata.get(key) ?? "");
 
   const readPrecision = (inputType: string): Precision => {
-    if (metadata.get(precisionKey) === "int8") return "int8";
+    const stated = metadata.get(precisionKey);
+    if (stated === "int8" || stated === "float16") return stated;
     const isHalf = inputType === "float16" || argument(literal("args"), "half") === true;
     return isHalf ? "float16" : "float32";
   };
@@ -140,13 +142,16 @@ export function readYoloNetwork(
   const prototypes = task === "segment" ? output1?.shape[1] : 0;
   const coefficientCount = typeof prototypes === "number" ? prototypes : 32;
   const named = readNames(literal("names"));
-  const head = readHeadLayout({
-    shape: output0.shape,
-    inputSizeHw: ranAtHw ?? fixedSizeHw,
-    coefficientCount,
-    classCount: named?.length,
-    isEndToEnd: readEndToEnd(literal("end2end"), argument(literal("args"), "nms")),
-  });
+  const isBestClass = metadata.get(headKey) === "best-class" && named !== undefined;
+  const head = isBestClass
+    ? bestClassHead(named.length)
+    : readHeadLayout({
+        shape: output0.shape,
+        inputSizeHw: ranAtHw ?? fixedSizeHw,
+        coefficientCount,
+        classCount: named?.length,
+        isEndToEnd: readEndToEnd(literal("end2end"), argument(literal("args"), "nms")),
+      });
   if ("refused" in head) return refuse("an output of detections", head.refused);
 
   return {

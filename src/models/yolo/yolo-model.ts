@@ -117,7 +117,7 @@ export class YoloModel implements AsyncDisposable {
   #isDisposed = false;
 
   constructor(parts: YoloModelParts) {
-    const { file, network, device, runtime } = parts;
+    const { file, network, device, runs } = parts;
     this.file = file.path;
     this.sha256 = file.sha256;
     this.identity = networkIdentity(file);
@@ -132,7 +132,8 @@ export class YoloModel implements AsyncDisposable {
     this.defaultSizeHw = network.defaultSizeHw;
     this.freeSize = network.fixedSizeHw === undefined;
     this.#parts = parts;
-    this.#inputs = new InputTensors(runtime, network);
+    const reusesShapes = device.kind !== "cpu";
+    this.#inputs = new InputTensors(runs, { ...network, reusesShapes });
     this.#batchLimit = new BatchLimit(network.freeBatch ? maxBatch : 1);
   }
 
@@ -264,7 +265,7 @@ export class YoloModel implements AsyncDisposable {
    * That takes a little memory itself: where there is none, the smaller run shows whether it fits.
    */
   async #giveMemoryBack(signal: AbortSignal | undefined): Promise<void> {
-    this.#inputs.clear();
+    this.#inputs.forgetShapes();
     try {
       await this.#parts.runs.trimMemory(signal);
     } catch (error) {
@@ -379,10 +380,10 @@ function requireOneSize(plans: readonly Letterbox[]): readonly [number, number] 
 async function writeInputs(
   photos: readonly (Pixels | PictureSlice | ReducedPicture)[],
   plans: readonly Letterbox[],
-  { data }: Tensor,
+  { data, shape }: Tensor,
 ): Promise<void> {
   const all = data as InputValues;
-  const length = all.length / photos.length;
+  const length = all.length / shape[0]!;
   const turns = new EventLoopTurns();
   for (const [index, photo] of photos.entries()) {
     const out = all.subarray(index * length, (index + 1) * length);

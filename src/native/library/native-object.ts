@@ -7,7 +7,8 @@ export type NativeKind =
   | "tensor"
   | "run options"
   | "session options"
-  | "provider options";
+  | "provider options"
+  | "allocator";
 
 interface Owned {
   readonly kind: NativeKind;

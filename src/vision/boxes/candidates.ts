@@ -78,6 +78,37 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
     best[anchor] = score;
     bestClass[anchor] = Math.floor(i / anchorCount) - 4;
   }
+  return anchorsAbove({ data, anchorCount, best, bestClass }, options);
+}
+
+/**
+ * Selects the anchors whose best score is above `confidence`, of a head that was left with each
+ * anchor's best class: rows of centre x, y, width, height, score and class, then `channelCount − 6`
+ * extras.
+ *
+ * @throws `INVALID_ARGUMENT` when the length of `data` does not fit the head,
+ *   `INFERENCE_NOT_FINITE`
+ */
+export function selectBestClass(head: RawHead, options: SelectOptions): Candidates {
+  const { data, channelCount, anchorCount, classCount } = head;
+  assertLength(data, channelCount, anchorCount, 6);
+  const best = data.subarray(4 * anchorCount, 5 * anchorCount);
+  const bestClass = data.subarray(5 * anchorCount, 6 * anchorCount);
+  // Of scores that are no numbers, none is the best.
+  if (bestClass.includes(classCount)) throw notFinite("score", Number.NaN);
+  return anchorsAbove({ data, anchorCount, best, bestClass }, options);
+}
+
+interface ScoredAnchors extends Pick<RawHead, "data" | "anchorCount"> {
+  /** Each anchor's best score, and its class. */
+  readonly best: Float32Array;
+  readonly bestClass: Float32Array | Int32Array;
+}
+
+function anchorsAbove(
+  { data, anchorCount, best, bestClass }: ScoredAnchors,
+  options: SelectOptions,
+): Candidates {
   const sourceIds = selectIndices(best, bestClass, options);
   const boxesXywh = new Float32Array(4 * sourceIds.length);
   for (let i = 0; i < sourceIds.length; i++) {
@@ -169,8 +200,19 @@ export function selectObjectness(head: ObjectnessHead, options: SelectOptions): 
 
 /** Returns the extras of anchors of a raw head, one row each. */
 export function rawExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
-  const { data, channelCount, anchorCount, classCount } = head;
-  const first = 4 + classCount;
+  return anchorExtras(head, 4 + head.classCount, sourceIds);
+}
+
+/** Returns the extras of anchors of a head with each anchor's best class, one row each. */
+export function bestClassExtras(head: RawHead, sourceIds: Int32Array): Float32Array {
+  return anchorExtras(head, 6, sourceIds);
+}
+
+function anchorExtras(
+  { data, channelCount, anchorCount }: RawHead,
+  first: number,
+  sourceIds: Int32Array,
+): Float32Array {
   const extraCount = channelCount - first;
   const extras = new Float32Array(extraCount * sourceIds.length);
   for (let i = 0; i < sourceIds.length; i++) {
@@ -206,7 +248,7 @@ function rowExtras(
 
 function selectIndices(
   scores: Float32Array,
-  classIds: Int32Array,
+  classIds: Float32Array | Int32Array,
   options: SelectOptions,
 ): Int32Array {
   // The reference compares float32 with float32.

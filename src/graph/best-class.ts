@@ -1,0 +1,103 @@
+import type { OnnxModel, OnnxNode, OnnxTensor } from "./onnx-nodes.ts";
+import { createWeights } from "./tensor.ts";
+
+/**
+ * Makes a raw head return, for each anchor, the best score of its classes and which class that is
+ * (of equals the first), in place of the scores of all classes: of (batch, 4 + classes +
+ * coefficients, anchors) remains (batch, 6 + coefficients, anchors). With 80 classes, a fourteenth
+ * of the output comes back from a device, and no thread looks for the best among them. Where a
+ * score is not a number, the class is `classCount`, which none has.
+ *
+ * The class is computed without ArgMax, which CUDA has only for older operator sets.
+ */
+export function keepBestClass(model: OnnxModel, classCount: number): OnnxModel {
+  const { graph } = model;
+  const [output, ...others] = graph.outputs;
+  const head = new HeadNodes(model, output!.name);
+  const scores = head.rows("scores", 4, 4 + classCount);
+  const best = head.largest("score", scores);
+  // The first class has the largest rank, so that of equal scores the first is taken.
+  const ranks = head.floats(
+    "ranks",
+    Array.from({ length: classCount }, (_, id) => classCount - id),
+  );
+  const isBest = head.add("Equal", [scores, best]);
+  const rank = head.largest("rank", head.add("Where", [isBest, ranks, head.floats("none", [0])]));
+  const classId = head.add("Sub", [head.floats("count", [classCount]), rank]);
+  const [batch, channels, anchors] = output!.dims;
+  const extras = typeof channels === "number" ? channels - 4 - classCount : 0;
+  const parts = [head.rows("boxes", 0, 4), best, classId];
+  if (extras > 0) parts.push(head.rows("extras", 4 + classCount, 4 + classCount + extras));
+  head.add("Concat", parts, { axis: { type: "int", value: 1 } }, output!.name);
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      nodes: [...graph.nodes.map((node) => head.renamed(node)), ...head.nodes],
+      initializers: [...graph.initializers, ...head.initializers],
+      outputs: [{ ...output!, dims: [batch!, 6 + extras, anchors!] }, ...others],
+    },
+  };
+}
+
+/** The nodes that follow what was a network's output. */
+class HeadNodes {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers: OnnxTensor[] = [];
+  readonly #output: string;
+  readonly #all: string;
+  readonly #axis: string;
+  readonly #hasAxesAsInput: boolean;
+
+  constructor({ opsetVersion }: OnnxModel, output: string) {
+    this.#output = output;
+    this.#all = `${output}.all`;
+    this.#axis = this.#integer("axis", 1);
+    this.#hasAxesAsInput = opsetVersion >= 18;
+  }
+
+  /** The output gives its name to what is made of it. */
+  renamed(node: OnnxNode): OnnxNode {
+    const rename = (name: string) => (name === this.#output ? this.#all : name);
+    return { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };
+  }
+
+  rows(name: string, from: number, to: number): string {
+    const [start, end] = [this.#integer(`${name}.from`, from), this.#integer(`${name}.to`, to)];
+    return this.add("Slice", [this.#all, start, end, this.#axis]);
+  }
+
+  /** The largest of each anchor's values. */
+  largest(name: string, values: string): string {
+    const keepdims = { type: "int", value: 1 } as const;
+    if (this.#hasAxesAsInput) {
+      return this.add("ReduceMax", [values, this.#axis], { keepdims }, `best.${name}`);
+    }
+    const axes = { type: "ints", value: [1] } as const;
+    return this.add("ReduceMax", [values], { keepdims, axes }, `best.${name}`);
+  }
+
+  floats(name: string, values: readonly number[]): string {
+    return this.#constant(name, [1, values.length, 1], Float32Array.from(values));
+  }
+
+  add(
+    opType: string,
+    inputs: readonly string[],
+    attributes: OnnxNode["attributes"] = {},
+    name = `best.${this.nodes.length}`,
+  ): string {
+    this.nodes.push({ name, opType, inputs, outputs: [name], attributes });
+    return name;
+  }
+
+  #integer(name: string, value: number): string {
+    return this.#constant(name, [1], BigInt64Array.of(BigInt(value)));
+  }
+
+  #constant(name: string, dims: readonly number[], elements: Float32Array | BigInt64Array): string {
+    const tensor = createWeights(`best.${name}`, dims, elements);
+    this.initializers.push(tensor);
+    return tensor.name;
+  }
+}
