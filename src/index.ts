@@ -22,11 +22,12 @@ export {
   type ModelCacheOptions,
   type ModelInfo,
   type ModelLease,
-  type QuantizedModel,
+  type ReducedModel,
   type ReleaseReason,
 } from "./models/cache/model-cache.ts";
 export type { GpuMemoryOptions } from "./models/devices/device.ts";
 export type { GpuMemory, MemoryReading } from "./models/devices/memory-reading.ts";
+export type { ReducedPrecision } from "./models/files/model-file.ts";
 export type { RunChoice } from "./models/runs/choose-runs.ts";
 export type {
   Precision,

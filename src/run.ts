@@ -51,10 +51,10 @@ export type {
 export type { LeftOutCounts } from "./pipeline/photos/left-out.ts";
 export type { PhotoFilterOptions } from "./pipeline/photos/photo-filter.ts";
 export type { WatchEvents, WatchOptions } from "./pipeline/photos/watch/watch-options.ts";
+export { type Float16TrialOptions, tryFloat16 } from "./pipeline/precision/float16-trial.ts";
 export {
   type Calibrations,
-  type TrialOptions,
-  type TrialProgress,
+  type Int8TrialOptions,
   type TrialResult,
   tryInt8,
 } from "./pipeline/precision/int8-trial.ts";
@@ -64,6 +64,7 @@ export {
   type PrecisionProof,
   whyRefused,
 } from "./pipeline/precision/precision-proof.ts";
+export type { TrialOptions, TrialProgress } from "./pipeline/precision/precision-trial.ts";
 export {
   type QuantizedModelFile,
   type QuantizeModelOptions,

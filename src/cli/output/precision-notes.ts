@@ -1,11 +1,12 @@
-import type { TrialProgress } from "../../pipeline/precision/int8-trial.ts";
+import type { TrialProgress } from "../../pipeline/precision/precision-trial.ts";
 import { asAskedFor, type SettledPrecision } from "../../pipeline/precision/settle-precision.ts";
 import type { ProgressDisplay } from "./progress-display.ts";
 
-/** Shows on which photo int8 is tried. */
+/** Shows on which photo a precision is tried. */
 export function noteTrial(progress: ProgressDisplay): (trial: TrialProgress) => void {
-  return ({ step, done, total }) => {
-    const what = step === "calibrate" ? "Calibrating int8" : "Checking int8 against float32";
+  return ({ precision, step, done, total }) => {
+    const isCheck = step === "check";
+    const what = isCheck ? `Checking ${precision} against float32` : `Calibrating ${precision}`;
     progress.setActivity(`${what}: photo ${done + 1} of ${total}`);
   };
 }

@@ -3,7 +3,8 @@ import { OrangeryError } from "../../errors.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { ResultStore } from "../../ledger/results/result-store.ts";
 import { ResultWriter } from "../../ledger/results/result-writer.ts";
-import type { ModelCache, QuantizedModel } from "../../models/cache/model-cache.ts";
+import type { ModelCache, ReducedModel } from "../../models/cache/model-cache.ts";
+import { reducedPrecision } from "../../models/files/model-file.ts";
 import type { WorkerMetrics } from "../../monitor/worker-metrics.ts";
 import { PhotoPipeline } from "../../pipeline/count/photo-pipeline.ts";
 import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
@@ -112,12 +113,14 @@ async function addModels(
     signal,
   }: Pick<ServeRecipeOptions, "cache" | "finder" | "signal"> & { readonly sha256: ModelNames },
 ): Promise<ModelNames> {
-  const add = async (role: ModelRole, { file, calibration }: JobModel) => {
+  const add = async (role: ModelRole, model: JobModel) => {
+    const { file, calibration, precision } = model;
     const wanted = { file, sha256: sha256[role]! };
     const path = await finder.find(wanted, signal);
     const name = `${basename(file, extname(file))}@${wanted.sha256.slice(0, 8)}`;
-    if (calibration === undefined) return addModel(cache, path, name);
-    return addModel(cache, { file: path, calibration }, `${name} int8`);
+    const reduced = reducedPrecision(model);
+    if (reduced === undefined) return addModel(cache, path, name);
+    return addModel(cache, { file: path, calibration, precision }, `${name} ${reduced}`);
   };
   return {
     detect: await add("detect", detect),
@@ -126,7 +129,7 @@ async function addModels(
 }
 
 /** A model that was lost and found elsewhere gets another name: the old one may still be in use. */
-function addModel(cache: ModelCache, model: string | QuantizedModel, wantedName: string): string {
+function addModel(cache: ModelCache, model: string | ReducedModel, wantedName: string): string {
   for (let count = 1; ; count++) {
     const name = count === 1 ? wantedName : `${wantedName}.${count}`;
     if (cache.add(name, model)) return name;

@@ -8,28 +8,30 @@ import {
   trueOrFalse,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
-import type { Calibration } from "../../graph/quantize/calibration.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime } from "../../native/runtime.ts";
 import type { GpuMemoryOptions } from "../devices/device.ts";
+import type { ReducedPrecision } from "../files/model-file.ts";
 import { readCpuSettings } from "../runs/cpu-settings.ts";
 
-/** A model whose network is run in int8, on the CPU. */
-export interface QuantizedModel {
+/**
+ * A model whose network is run in fewer bits than its file has: in int8, on the CPU, with a
+ * calibration of this model, as `tryInt8` of `orangery/run` makes it; or in float16, which gains
+ * time on GPUs.
+ */
+export interface ReducedModel extends ReducedPrecision {
   /** As the other models: a path, or the name of a sample model. */
   readonly file: string;
-  /** Of this model, as `tryInt8` of `orangery/run` makes it. */
-  readonly calibration: Calibration;
 }
 
 export interface ModelCacheOptions extends GpuMemoryOptions {
   /**
    * Model files by name: paths of `.pt` or ONNX files, `sample:seedlings` or `sample:beds`, and
-   * with a calibration what is to be run in int8. The
+   * with a precision or a calibration what is to be run in float16 or in int8. The
    * name `segment` is for a network that segments; every other name takes either task.
    */
-  readonly models: Readonly<Record<string, string | QuantizedModel>>;
+  readonly models: Readonly<Record<string, string | ReducedModel>>;
   /**
    * `auto` (CUDA, then what the platform has, then the CPU), `cpu`, `cuda:N`, `tensorrt:N`,
    * `webgpu`, `coreml` or `directml:N`. Without `:N` it is the worker id. Default `auto`.
@@ -120,10 +122,7 @@ export function checkCacheOptions({
   checkOptions({ arenaGrowth }, oneOf("power-of-two", "as-requested"));
   checkOptions({ device }, text("the name of a device"));
   checkOptions({ models: models ?? null }, modelFiles);
-  for (const [name, model] of Object.entries(models)) {
-    const file = typeof model === "string" ? model : model?.file;
-    checkOptions({ [`models.${name}`]: file ?? null }, text("the path of a model file"));
-  }
+  for (const [name, model] of Object.entries(models)) checkModel(name, model);
   return {
     ...options,
     device,
@@ -143,6 +142,14 @@ export function checkCacheOptions({
     logger,
     runtime,
   };
+}
+
+/** @throws `INVALID_ARGUMENT` */
+function checkModel(name: string, model: string | ReducedModel): void {
+  const { file, precision }: Partial<ReducedModel> =
+    typeof model === "string" ? { file: model } : (model ?? {});
+  checkOptions({ [`models.${name}`]: file ?? null }, text("the path of a model file"));
+  checkOptions({ [`models.${name}.precision`]: precision }, oneOf("float16"));
 }
 
 /** @throws `INVALID_ARGUMENT` */

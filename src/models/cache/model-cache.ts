@@ -8,7 +8,7 @@ import {
   checkCacheOptions,
   checkWorkerId,
   type ModelCacheOptions,
-  type QuantizedModel,
+  type ReducedModel,
 } from "./cache-options.ts";
 import type { CachedModel, ModelHold } from "./cached-model.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
@@ -18,7 +18,7 @@ import { untilGone } from "./until-gone.ts";
 
 export type { ModelCacheEvents } from "./cache-events.ts";
 export type { CacheInfo, ModelInfo } from "./cache-info.ts";
-export type { ModelCacheOptions, QuantizedModel } from "./cache-options.ts";
+export type { ModelCacheOptions, ReducedModel } from "./cache-options.ts";
 export type { ReleaseReason } from "./cached-model.ts";
 
 /** How a model is asked for. */
@@ -48,7 +48,7 @@ export interface ModelLease extends AsyncDisposable {
  */
 export class ModelCache implements AsyncDisposable {
   readonly #options: CheckedCacheOptions;
-  readonly #files: Map<string, string | QuantizedModel>;
+  readonly #files: Map<string, string | ReducedModel>;
   readonly #loader: ModelLoader;
   readonly #events: CacheEvents;
   /** By worker id and name. */
@@ -79,7 +79,7 @@ export class ModelCache implements AsyncDisposable {
    *
    * @returns false, and adds nothing, where the name has another file
    */
-  add(name: string, file: string | QuantizedModel): boolean {
+  add(name: string, file: string | ReducedModel): boolean {
     const known = this.#files.get(name);
     if (known !== undefined && !isDeepStrictEqual(known, file)) return false;
     this.#files.set(name, file);
@@ -221,9 +221,7 @@ export class ModelCache implements AsyncDisposable {
     return new NamedModel({
       name,
       workerId,
-      ...(typeof file === "string"
-        ? { path: file }
-        : { path: file.file, calibration: file.calibration }),
+      ...(typeof file === "string" ? { path: file } : { ...file, path: file.file }),
       reloadCheckMs,
       loader: this.#loader,
       memory: this.#memory,

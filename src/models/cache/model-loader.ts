@@ -69,7 +69,10 @@ export class ModelLoader {
   async load(request: LoadRequest): Promise<LoadOutcome> {
     const { workerId, file, signal } = request;
     const startMs = performance.now();
-    if (file.calibration !== undefined) requireCalibrationOf(file.sha256, file.calibration);
+    if (file.calibration !== undefined) {
+      requireOnePrecision(request);
+      requireCalibrationOf(file.sha256, file.calibration);
+    }
     const search = this.#devices.search(workerId);
     for (;;) {
       const device = await search.next(signal);
@@ -81,12 +84,22 @@ export class ModelLoader {
       try {
         const loaded = await this.#loadOn(device, fallback?.reason, request);
         if (fallback !== undefined) this.#devices.warnOf(fallback, device);
+        this.#warnOfFloat16(request, device);
         return { ...loaded, loadMs: performance.now() - startMs, fallback };
       } catch (error) {
         if (signal.aborted || isModelAtFault(error)) throw error;
         search.passOver(error);
       }
     }
+  }
+
+  /** A load is slow enough to be logged; predictions are not. */
+  #warnOfFloat16({ name, file }: LoadRequest, { kind, label }: Device): void {
+    if (file.precision !== "float16" || kind !== "cpu") return;
+    this.#options.logger.warn(
+      { name, file: file.path, device: label },
+      "float16 is for GPUs; on a CPU a network of it is no faster than in float32",
+    );
   }
 
   async #loadOn(
@@ -115,6 +128,17 @@ export class ModelLoader {
     }
     return { ...loaded, bytes, sessionBytes: this.#measured.get(sessionKey) ?? file.bytes };
   }
+}
+
+/** A calibration makes a network compute in int8: in float16 it cannot be, too. */
+function requireOnePrecision({ name, file: { precision } }: LoadRequest): void {
+  if (precision === undefined) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected a precision or a calibration for the model \`${name}\`, got both. ` +
+      "Leave out the precision for int8, the calibration for float16.",
+    { details: { name } },
+  );
 }
 
 /** A model that cannot do what its name promises is released. */

@@ -1,8 +1,12 @@
 import { untilAborted } from "../../base/abort.ts";
 import { OrangeryError } from "../../errors.ts";
-import type { Calibration } from "../../graph/quantize/calibration.ts";
 import type { Logger } from "../../logger.ts";
-import { hasFileChanged, identifyModelFile, type ModelFile } from "../files/model-file.ts";
+import {
+  hasFileChanged,
+  identifyModelFile,
+  type ModelFile,
+  type ReducedPrecision,
+} from "../files/model-file.ts";
 import { differsFromUltralytics } from "../yolo/network-signature.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";
 import type { CacheEvents } from "./cache-events.ts";
@@ -10,13 +14,11 @@ import { CachedModel, type ModelHold, type ReleaseReason } from "./cached-model.
 import type { MemoryKeeper } from "./memory-keeper.ts";
 import type { LoadOutcome, ModelLoader } from "./model-loader.ts";
 
-export interface NamedModelOptions {
+export interface NamedModelOptions extends ReducedPrecision {
   readonly name: string;
   readonly workerId: number;
   /** Path of the model file, or the name of a sample model. */
   readonly path: string;
-  /** Its network is run in int8, with these ranges. Default: as it is. */
-  readonly calibration?: Calibration | undefined;
   /** How often, at most, the file is compared with the disk. */
   readonly reloadCheckMs: number;
   readonly loader: Pick<ModelLoader, "load">;
@@ -117,10 +119,10 @@ export class NamedModel {
   }
 
   async #identify(signal: AbortSignal | undefined): Promise<ModelFile> {
-    const { name, path, calibration, logger } = this.#options;
+    const { name, path, calibration, precision, logger } = this.#options;
     try {
       const file = await untilAborted(identifyModelFile(path), signal);
-      return calibration === undefined ? file : { ...file, calibration };
+      return { ...file, calibration, precision };
     } catch (error) {
       const loaded = this.#current;
       if (signal?.aborted || loaded?.outcome === undefined) throw error;

@@ -12,8 +12,16 @@ import { leastOnnxBytes } from "./onnx-extent.ts";
 /** The models that come with Orangery, by the name after `sample:`; scripts/build-samples.ts. */
 const sampleNames = ["seedlings", "beds"];
 
+/** What a network is made to compute in. With neither it stays as it is; both are refused. */
+export interface ReducedPrecision {
+  /** It is run in int8, with these ranges. */
+  readonly calibration?: Calibration | undefined;
+  /** It is run in float16. */
+  readonly precision?: "float16" | undefined;
+}
+
 /** A model file as it is on disk now. */
-export interface ModelFile {
+export interface ModelFile extends ReducedPrecision {
   /** Absolute path. */
   readonly path: string;
   /** `onnx` is every file that is no checkpoint; whether it is a model shows when it is loaded. */
@@ -21,16 +29,24 @@ export interface ModelFile {
   readonly bytes: number;
   /** Identity of the contents, in hexadecimal. */
   readonly sha256: string;
-  /** Its network is run in int8, with these ranges. Absent: as it is. */
-  readonly calibration?: Calibration | undefined;
 }
 
 /** Identifies what a model file's network computes, by the contents of all that decides it. */
 export function networkIdentity({
   sha256,
   calibration,
-}: Pick<ModelFile, "sha256" | "calibration">): string {
+  precision,
+}: Pick<ModelFile, "sha256" | keyof ReducedPrecision>): string {
+  if (precision !== undefined) return `${sha256} ${precision}`;
   return calibration === undefined ? sha256 : `${sha256} int8 ${calibrationHash(calibration)}`;
+}
+
+/** Returns what a network is made to compute in; undefined where it stays as it is. */
+export function reducedPrecision({
+  calibration,
+  precision,
+}: ReducedPrecision): "float16" | "int8" | undefined {
+  return calibration === undefined ? precision : "int8";
 }
 
 /**

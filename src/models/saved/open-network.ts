@@ -1,8 +1,8 @@
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
 import type { Device } from "../devices/device.ts";
-import { buildNetwork } from "../files/built-network.ts";
-import { type ModelFile, requireUnchanged } from "../files/model-file.ts";
+import { buildNetwork, type NetworkChange } from "../files/built-network.ts";
+import { type ModelFile, reducedPrecision, requireUnchanged } from "../files/model-file.ts";
 import { KeptRuns } from "../runs/kept-runs.ts";
 import { precisionKey } from "../yolo/network-signature.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
@@ -103,25 +103,30 @@ function locate(
  * A network that was optimised for one device must not run on another, and only for the CPU is it
  * known to be worth keeping: other devices load from the model file.
  */
-function isWorthSaving({ format, bytes, calibration }: ModelFile, { kind }: Device): boolean {
-  const isBuilt = format === "checkpoint" || calibration !== undefined;
-  return kind === "cpu" && (bytes >= leastBytesToStore || isBuilt);
+function isWorthSaving(file: ModelFile, { kind }: Device): boolean {
+  const isBuilt = file.format === "checkpoint" || reducedPrecision(file) !== undefined;
+  return kind === "cpu" && (file.bytes >= leastBytesToStore || isBuilt);
 }
 
 /**
  * The part of a model file that a runtime reads: its path, or for a checkpoint and for a network in
- * int8 the bytes of the ONNX model that is built from it. Their memory goes when this is disposed.
+ * fewer bits the bytes of the ONNX model that is built from it. Their memory goes when this is
+ * disposed.
  */
 class NetworkFile implements Disposable {
   readonly #file: ModelFile;
   readonly #options: OpenNetworkOptions;
   readonly #isForCpu: boolean;
+  readonly #isForCuda: boolean;
+  readonly #takesBytes: boolean;
   #built: Uint8Array<ArrayBuffer> | undefined;
 
   constructor(file: ModelFile, { kind }: Device, options: OpenNetworkOptions) {
     this.#file = file;
     this.#options = options;
     this.#isForCpu = kind === "cpu";
+    this.#isForCuda = kind === "cuda";
+    this.#takesBytes = kind === "cpu" || kind === "cuda";
   }
 
   /** Opens the file itself, and saves its network where that is asked for and can be. */
@@ -173,23 +178,31 @@ class NetworkFile implements Disposable {
   }
 
   async #read(): Promise<string | Uint8Array> {
-    const { path, format, calibration } = this.#file;
-    if (format === "onnx" && calibration === undefined) return path;
+    const { path, format } = this.#file;
+    const change = this.#change();
+    if (format === "onnx" && change === undefined) return path;
     const built = await buildNetwork(this.#file, {
-      change: calibration && {
-        kind: "quantized",
-        calibration,
-        input: "bytes",
-        metadata: { [precisionKey]: "int8" },
-      },
+      change,
       imageSize: "dynamic",
       batch: "dynamic",
       // Quantising follows the photo from the input on, through which shapes would be hidden.
-      hideShapes: this.#isForCpu && calibration === undefined,
+      hideShapes: this.#isForCpu && change === undefined,
+      forGpu: this.#isForCuda,
       signal: this.#options.signal,
     });
     this.#built = built.bytes;
     return built.bytes;
+  }
+
+  #change(): NetworkChange | undefined {
+    const { calibration } = this.#file;
+    const reduced = reducedPrecision(this.#file);
+    const metadata = { [precisionKey]: reduced ?? "" };
+    if (calibration !== undefined) {
+      return { kind: "quantized", calibration, input: "bytes", metadata };
+    }
+    if (reduced !== "float16") return undefined;
+    return { kind: "halved", input: this.#takesBytes ? "bytes" : "floats", metadata };
   }
 
   [Symbol.dispose](): void {

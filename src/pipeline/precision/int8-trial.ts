@@ -1,12 +1,6 @@
-import { hash } from "node:crypto";
-import { basename } from "node:path";
 import { checkOptions, numberFrom, wholeNumberFrom } from "../../base/check-options.ts";
 import { StepTimes } from "../../base/step-times.ts";
-import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Calibration, RangeMethod } from "../../graph/quantize/calibration.ts";
-import type { PhotoResult } from "../../ledger/results/result-rows.ts";
-import { type Logger, silentLogger } from "../../logger.ts";
-import { ModelCache } from "../../models/cache/model-cache.ts";
 import { identifyModelFile } from "../../models/files/model-file.ts";
 import {
   type ObservedYoloModel,
@@ -16,15 +10,9 @@ import { openPhoto } from "../../vision/photo/open-photo.ts";
 import type { Slice } from "../../vision/photo/slice.ts";
 import { CountablePhoto } from "../count/countable-photo.ts";
 import type { ModelUse } from "../count/model-use.ts";
-import { PhotoPipeline, type PhotoPipelineOptions } from "../count/photo-pipeline.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
-import type { CountOptions, ModelRole } from "../recipe/count-recipe.ts";
-import {
-  type PrecisionLimits,
-  type PrecisionProof,
-  ProofTally,
-  whyRefused,
-} from "./precision-proof.ts";
+import { type PrecisionProof, whyRefused } from "./precision-proof.ts";
+import { type Candidate, PrecisionTrial, type TrialOptions } from "./precision-trial.ts";
 
 /** The calibrations of a recipe's models. */
 export interface Calibrations {
@@ -33,29 +21,9 @@ export interface Calibrations {
 }
 
 /** How int8 is calibrated and checked. */
-export interface TrialOptions
-  extends Pick<PhotoPipelineOptions, "regions" | "maxPixels" | "pixelsInMemory">,
-    PrecisionLimits {
-  readonly count: Pick<CountOptions, "detect" | "segment" | "slicing" | "samples" | "decode">;
-  /** Names of photos, from which some are chosen; the same of the same names. */
-  readonly photos: readonly string[];
-  /** Reads a photo by its name. */
-  readonly read: (photo: string) => Promise<Uint8Array>;
+export interface Int8TrialOptions extends TrialOptions {
   /** The most inputs of the network that it is calibrated on, from 1 up. Default 64. */
   readonly samples?: number | undefined;
-  /** The most photos that it is checked on, from 1 up. Default 16. */
-  readonly checks?: number | undefined;
-  /** Called before each photo. */
-  readonly onProgress?: ((progress: TrialProgress) => void) | undefined;
-  readonly logger?: Logger | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** The photo of a trial that is next. */
-export interface TrialProgress {
-  readonly step: "calibrate" | "check";
-  readonly done: number;
-  readonly total: number;
 }
 
 /** What a trial found: what int8 needs, and how it counts. */
@@ -77,7 +45,7 @@ const mostCalibrationPhotos = 64;
  * @throws `INVALID_ARGUMENT`, `PRECISION_REFUSED` for fewer than two photos that can be read, or
  *   none with a region, `MODEL_…`, `ORT_FAILED`
  */
-export async function tryInt8(options: TrialOptions): Promise<TrialResult> {
+export async function tryInt8(options: Int8TrialOptions): Promise<TrialResult> {
   const { samples = 64, checks = 16 } = options;
   checkOptions({ samples, checks }, wholeNumberFrom(1));
   checkOptions({ tolerance: options.tolerance }, numberFrom(0));
@@ -85,16 +53,18 @@ export async function tryInt8(options: TrialOptions): Promise<TrialResult> {
   return await trial.run();
 }
 
-type CheckedTrialOptions = TrialOptions & { readonly samples: number; readonly checks: number };
+type CheckedTrialOptions = Int8TrialOptions & { readonly samples: number; readonly checks: number };
 
 class Int8Trial {
   readonly #options: CheckedTrialOptions;
+  readonly #trial: PrecisionTrial;
   readonly #calibrationPhotos: readonly string[];
   readonly #checkPhotos: readonly string[];
 
   constructor(options: CheckedTrialOptions) {
-    const { photos, samples, checks } = options;
-    const chosen = shuffle([...new Set(photos)]);
+    const { samples, checks } = options;
+    this.#trial = new PrecisionTrial(options);
+    const chosen = this.#trial.shuffledPhotos;
     const checkCount = Math.min(checks, Math.ceil(chosen.length / 3));
     this.#options = options;
     this.#checkPhotos = chosen.slice(0, checkCount);
@@ -104,13 +74,19 @@ class Int8Trial {
 
   async run(): Promise<TrialResult> {
     const { calibratedOn, calibrations } = await this.#calibrate();
-    const proofs = await this.#check(calibrations, calibratedOn);
+    const candidates = methods.map((method): Candidate => {
+      const { detect, segment } = calibrations[method];
+      const models = { detect: { calibration: detect }, segment: { calibration: segment } };
+      return { precision: "int8", method, calibratedOn, models };
+    });
+    const photos = this.#checkPhotos;
+    const proofs = await this.#trial.check({ candidates, photos, device: "cpu" });
     const isRefused = (proof: PrecisionProof) => whyRefused(proof, this.#options) !== undefined;
     const [best] = proofs.toSorted(
       (a, b) => Number(isRefused(a)) - Number(isRefused(b)) || b.matchedShare - a.matchedShare,
     );
     if (best === undefined || best.checkedOn === 0) throw this.#tooFewPhotos();
-    return { proof: best, calibrations: calibrations[best.method] };
+    return { proof: best, calibrations: calibrations[best.method!] };
   }
 
   async #calibrate() {
@@ -130,15 +106,14 @@ class Int8Trial {
     };
     const withGrey = [detect, segment].some((observed) => observed?.model.channels === 1);
     const openOptions = { ...count.samples, maxPixels, pixelsInMemory, withGrey, signal };
-    const calibratedOn = await this.#each(
-      "calibrate",
-      this.#calibrationPhotos,
-      async (bytes, source) => {
+    const step = { precision: "int8", step: "calibrate" } as const;
+    const calibratedOn = await this.#trial.each(step, this.#calibrationPhotos, {
+      work: async (bytes, source) => {
         await using photo = await openPhoto(bytes, openOptions);
         const times = new StepTimes<string>({});
         await new CountablePhoto(photo, models, times).count({ source, signal });
       },
-    );
+    });
     // Where there is no region, nothing is detected.
     if (calibratedOn === 0 || detect.runs === 0) throw this.#tooFewPhotos();
     const of = (method: RangeMethod): Calibrations => ({
@@ -149,82 +124,8 @@ class Int8Trial {
     return { calibratedOn, calibrations };
   }
 
-  /** Photo by photo, so that whatever else the machine does slows all down. */
-  async #check(
-    calibrations: Readonly<Record<RangeMethod, Calibrations>>,
-    calibratedOn: number,
-  ): Promise<readonly PrecisionProof[]> {
-    const { count, regions, maxPixels, pixelsInMemory, signal, logger } = this.#options;
-    // Threads that spin would count as work.
-    const alone = { device: "cpu", cpuRuns: 1, cpuSpinning: false } as const;
-    const cache = new ModelCache({ models: {}, ...alone, logger: logger ?? silentLogger });
-    await using stack = new AsyncDisposableStack();
-    stack.use(cache);
-    const pipelineOf = async (prefix: string, of: Partial<Calibrations>) => {
-      const model = async (role: ModelRole): Promise<ModelUse | undefined> => {
-        const { file, options } = count[role] ?? {};
-        if (file === undefined) return undefined;
-        const calibration = of[role];
-        const name = `${prefix} ${role}`;
-        cache.add(name, calibration === undefined ? file : { file, calibration });
-        return { model: stack.use(await cache.acquire(name, { signal })).model, options };
-      };
-      const detect = (await model("detect"))!;
-      const { slicing, samples, decode } = count;
-      const segment = await model("segment");
-      const how = { slicing, samples, decode, maxPixels, pixelsInMemory };
-      const what = { detect, segment, regions, ...how };
-      return new PhotoPipeline(what);
-    };
-    const float32 = await pipelineOf("float32", {});
-    const candidates = await Promise.all(
-      methods.map(async (method) => ({
-        method,
-        pipeline: await pipelineOf(method, calibrations[method]),
-        tally: new ProofTally(),
-      })),
-    );
-    await this.#each("check", this.#checkPhotos, async (bytes, photo) => {
-      const how = { source: photo, signal };
-      const expected = await withCpuTime(() => float32.process(bytes, how));
-      for (const { pipeline, tally } of candidates) {
-        const came = await withCpuTime(() => pipeline.process(bytes, how));
-        const cpuMs = { float32: expected.cpuMs, int8: came.cpuMs };
-        tally.add({ photo, float32: expected.result, int8: came.result, cpuMs });
-      }
-    });
-    return candidates.map(({ method, tally }) => tally.proof({ method, calibratedOn }));
-  }
-
-  /** Returns how many photos could be used. One that fails would fail in the run, too. */
-  async #each(
-    step: TrialProgress["step"],
-    photos: readonly string[],
-    work: (bytes: Uint8Array, photo: string) => Promise<void>,
-  ): Promise<number> {
-    const { read, onProgress, signal } = this.#options;
-    let used = 0;
-    for (const [done, photo] of photos.entries()) {
-      signal?.throwIfAborted();
-      onProgress?.({ step, done, total: photos.length });
-      try {
-        await work(await read(photo), photo);
-        used++;
-      } catch (error) {
-        if (!isOrangeryError(error) || error.blames !== "photo") throw error;
-      }
-    }
-    return used;
-  }
-
-  #tooFewPhotos(): OrangeryError {
-    return new OrangeryError(
-      "PRECISION_REFUSED",
-      "Expected photos to calibrate int8 on and others to check it on, got " +
-        `${this.#options.photos.length}, or none that can be read and has a region. ` +
-        "Give 20 or more.",
-      { details: { photos: this.#options.photos.length } },
-    );
+  #tooFewPhotos() {
+    return this.#trial.tooFewPhotos("calibrate int8 on and others to check it on");
   }
 }
 
@@ -246,22 +147,6 @@ class SomeSlices extends Slicing {
   }
 }
 
-/** Calls `work`, and measures the CPU time that the process takes meanwhile. */
-async function withCpuTime(work: () => Promise<PhotoResult>) {
-  const before = process.cpuUsage();
-  const result = await work();
-  const { user, system } = process.cpuUsage(before);
-  return { result, cpuMs: (user + system) / 1000 };
-}
-
 function use({ model }: ObservedYoloModel, options: ModelUse["options"]): ModelUse {
   return { model, options };
-}
-
-/** In an order that says nothing of the photos, and is the same in whatever folder they lie. */
-function shuffle(photos: readonly string[]): readonly string[] {
-  return photos
-    .map((photo) => ({ photo, key: `${hash("sha256", basename(photo))} ${photo}` }))
-    .sort((a, b) => (a.key < b.key ? -1 : 1))
-    .map(({ photo }) => photo);
 }

@@ -28,10 +28,10 @@ function result(places: Places, cpu: number, regions?: readonly Mask[]): PhotoRe
 const proofOf = (...pairs: readonly (readonly [PhotoResult, PhotoResult])[]): PrecisionProof => {
   const tally = new ProofTally();
   for (const [i, [float32, int8]] of pairs.entries()) {
-    const cpuMs = { float32: float32.timingsMs.cpu!, int8: int8.timingsMs.cpu! };
-    tally.add({ photo: `${i}`, float32, int8, cpuMs });
+    const ms = { float32: float32.timingsMs.cpu!, tried: int8.timingsMs.cpu! };
+    tally.add({ photo: `${i}`, float32, tried: int8, ms });
   }
-  return tally.proof({ method: "extremes", calibratedOn: 5 });
+  return tally.proof({ precision: "int8", device: "cpu", method: "extremes", calibratedOn: 5 });
 };
 
 describe("the proof of int8", () => {
@@ -57,15 +57,15 @@ describe("the proof of int8", () => {
       ],
       [result([[0, 0]], 50), result([], 20)],
     );
-    assert.deepEqual(proof.objects, { float32: 4, int8: 3 });
+    assert.deepEqual(proof.objects, { float32: 4, tried: 3 });
     assert.deepEqual(proof.classes, [
-      { name: "plant", float32: 3, int8: 2 },
-      { name: "weed", float32: 1, int8: 1 },
+      { name: "plant", float32: 3, tried: 2 },
+      { name: "weed", float32: 1, tried: 1 },
     ]);
-    assert.deepEqual(proof.worst, { photo: "1", float32: 1, int8: 0 });
+    assert.deepEqual(proof.worst, { photo: "1", float32: 1, tried: 0 });
     assert.equal(proof.matchedShare, 3 / 4);
     assert.equal(proof.totalChange, -1 / 4);
-    assert.deepEqual(proof.msPerPhoto, { float32: 40, int8: 15 });
+    assert.deepEqual(proof.msPerPhoto, { float32: 40, tried: 15 });
     assert.equal(proof.checkedOn, 2);
     assert.ok(Math.abs(proof.maskIou! - (9 / 11 + 1 + 1) / 3) < 1e-9);
     assert.equal(proof.regionIou, undefined);
@@ -113,7 +113,7 @@ describe("int8 is refused", () => {
   const sound = proofOf([result([[0, 0]], 1), result([[0, 0]], 1)]);
   const cases: readonly (readonly [string, Partial<PrecisionProof>, RegExp | undefined])[] = [
     ["nowhere where both are alike", {}, undefined],
-    ["without an object", { objects: { float32: 0, int8: 0 } }, /there was no object/],
+    ["without an object", { objects: { float32: 0, tried: 0 } }, /there was no object/],
     ["not where the total moves by 0.5 %", { totalChange: -0.005 }, undefined],
     [
       "where it moves by more",

@@ -1,5 +1,6 @@
 import { access, constants, open, stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { checkOptions, oneOf } from "../../base/check-options.ts";
 import { guardWriting } from "../../base/files/disk-full.ts";
 import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { findTarget, type TargetFile } from "../../base/files/target-file.ts";
@@ -14,18 +15,23 @@ import { LeftOut, type LeftOutCounts } from "../photos/left-out.ts";
 import { PhotoFilter, type PhotoFilterOptions } from "../photos/photo-filter.ts";
 import { PhotoReader, type PhotoReaderOptions } from "../photos/photo-reader.ts";
 import type { CountOptions, RecipePredictOptions } from "../recipe/count-recipe.ts";
-import { type TrialOptions, tryInt8 } from "./int8-trial.ts";
+import { type Float16TrialOptions, tryFloat16 } from "./float16-trial.ts";
+import { type Int8TrialOptions, tryInt8 } from "./int8-trial.ts";
 import { firstNames } from "./photo-sample.ts";
 import { type PrecisionLimits, type PrecisionProof, whyRefused } from "./precision-proof.ts";
 
 export interface QuantizeModelOptions
   extends Pick<
-      TrialOptions,
+      Int8TrialOptions,
       "samples" | "checks" | "maxPixels" | "pixelsInMemory" | "onProgress" | "logger" | "signal"
     >,
     PrecisionLimits,
     PhotoFilterOptions,
     Pick<PhotoReaderOptions, "allowPrivateAddresses"> {
+  /** What the model is to compute in. Default `int8`. */
+  readonly precision?: PrecisionProof["precision"] | undefined;
+  /** Where float16 is checked, as `ModelCache` takes it. Default `auto`; int8 is of the CPU. */
+  readonly device?: string | undefined;
   /** Photos, folders and places; 20 photos or more, like those that are to be counted. */
   readonly photos: readonly string[];
   /** More of them, one by one. */
@@ -38,7 +44,7 @@ export interface QuantizeModelOptions
   readonly slicing?: SlicingOptions | undefined;
   /** Which samples of a photo are its colours. */
   readonly colours?: CountOptions["samples"];
-  /** Write the file also where int8 does not count as float32 does. Default false. */
+  /** Write the file also where it does not count as float32 does. Default false. */
   readonly force?: boolean | undefined;
 }
 
@@ -56,9 +62,10 @@ export interface QuantizedModelFile {
 }
 
 /**
- * Writes a float32 model as an ONNX model that computes in int8, calibrated on some of the photos
- * and checked on others: where it does not count as the float32 model does, nothing is written. The
- * file has the metadata that Ultralytics writes, and the proof. It appears whole or not at all.
+ * Writes a float32 model as an ONNX model that computes in int8 or float16, checked on the photos;
+ * int8 is calibrated on some and checked on others. Where it does not count as the float32 model
+ * does, nothing is written. The file has the metadata that Ultralytics writes, and the proof. It
+ * appears whole or not at all.
  *
  * @throws `PRECISION_REFUSED` with the proof as its details, `MODEL_NOT_FOUND`,
  *   `MODEL_NOT_QUANTIZABLE`, `INVALID_ARGUMENT` for a place that is no ONNX model
@@ -70,7 +77,8 @@ export async function quantizeModelFile(
   options: QuantizeModelOptions,
 ): Promise<QuantizedModelFile> {
   const { photos, list, predict, slicing, colours, force = false, signal } = options;
-  const { allowPrivateAddresses, onUnreadable } = options;
+  const { precision = "int8", allowPrivateAddresses, onUnreadable } = options;
+  checkOptions({ precision }, oneOf("int8", "float16"));
   const leftOut = new LeftOut();
   const find = { filter: new PhotoFilter(options), leftOut, onUnreadable, signal };
   const file = await identifyModelFile(modelFile);
@@ -83,22 +91,22 @@ export async function quantizeModelFile(
     yield* reader.list(photos, find);
     if (list !== undefined) yield* reader.listEach(list, find);
   };
-  const { calibrations, proof } = await tryInt8({
+  const trial = {
     ...options,
     count: { detect: { file: file.path, options: predict }, slicing, samples: colours },
     photos: await firstNames(listAll()),
-    read: async (name) => (await reader.read(name, { signal })).bytes,
-  });
+    read: async (name: string) => (await reader.read(name, { signal })).bytes,
+  };
+  const { proof, change } = await (precision === "int8" ? int8(trial) : float16(trial));
   const refused = whyRefused(proof, options);
   if (refused !== undefined && !force) throw refusedBy(proof, refused);
   const { bytes, inputShape } = await buildNetwork(file, {
     imageSize: "dynamic",
     batch: "dynamic",
     change: {
-      kind: "quantized",
-      calibration: calibrations.detect,
+      ...change,
       input: "floats",
-      metadata: { [precisionKey]: "int8", [proofKey]: JSON.stringify(withoutPlaces(proof)) },
+      metadata: { [precisionKey]: precision, [proofKey]: JSON.stringify(withoutPlaces(proof)) },
     },
     signal,
   });
@@ -113,6 +121,15 @@ export async function quantizeModelFile(
     refused,
     leftOut: leftOut.counts,
   };
+}
+
+async function int8(trial: Int8TrialOptions) {
+  const { proof, calibrations } = await tryInt8(trial);
+  return { proof, change: { kind: "quantized", calibration: calibrations.detect } } as const;
+}
+
+async function float16(trial: Float16TrialOptions) {
+  return { proof: await tryFloat16(trial), change: { kind: "halved" } } as const;
 }
 
 /** Leaves out the folders of photos: a model file is given to others. */
@@ -140,12 +157,13 @@ function notAPlace(path: string, came: string): OrangeryError {
 }
 
 function refusedBy(proof: PrecisionProof, refused: string): OrangeryError {
-  const { objects, checkedOn } = proof;
+  const { precision, objects, checkedOn } = proof;
+  const photos = precision === "int8" ? "calibrate on more photos" : "check on more photos";
   return new OrangeryError(
     "PRECISION_REFUSED",
-    `Expected int8 to count as float32 does on ${formatPlural(checkedOn, "photo")}, ` +
-      `got ${objects.int8} objects ` +
-      `against ${objects.float32}: ${refused}. Stay with float32, or calibrate on more photos ` +
+    `Expected ${precision} to count as float32 does on ${formatPlural(checkedOn, "photo")}, ` +
+      `got ${objects.tried} objects ` +
+      `against ${objects.float32}: ${refused}. Stay with float32, or ${photos} ` +
       "that are like those to be counted.",
     { details: { ...proof } },
   );

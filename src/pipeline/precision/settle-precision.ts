@@ -4,17 +4,23 @@ import { formatPlural } from "../../base/quantities.ts";
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Recipe } from "../../ledger/recipe.ts";
 import { mayHaveGpu } from "../../models/devices/device-survey.ts";
+import { reducedPrecision } from "../../models/files/model-file.ts";
 import { type CountOptions, type CountRecipe, recipeOf } from "../recipe/count-recipe.ts";
-import { type Calibrations, type TrialOptions, tryInt8 } from "./int8-trial.ts";
+import { tryFloat16 } from "./float16-trial.ts";
+import { type Int8TrialOptions, tryInt8 } from "./int8-trial.ts";
 import { type PrecisionProof, percent, speedUp, whyRefused } from "./precision-proof.ts";
+import type { ReducedModels } from "./precision-trial.ts";
 
-/** What networks are to compute in: `auto` is int8 where it counts as float32 does, and faster. */
-export type WantedPrecision = "float32" | "int8" | "auto";
+/**
+ * What networks are to compute in: `auto` is int8 on a CPU and float16 on another device, where it
+ * counts as float32 does, and faster.
+ */
+export type WantedPrecision = "float32" | "float16" | "int8" | "auto";
 
 /** The reason where nothing had to be found out. */
 export const asAskedFor = "as asked for";
 
-export interface SettleOptions extends Omit<TrialOptions, "count" | "photos"> {
+export interface SettleOptions extends Omit<Int8TrialOptions, "count" | "photos"> {
   readonly precision: WantedPrecision;
   readonly made: Pick<CountRecipe, "sha256"> & { readonly count: CountOptions };
   /** Where models are to run. Default `auto`. */
@@ -30,85 +36,122 @@ export interface SettleOptions extends Omit<TrialOptions, "count" | "photos"> {
 
 /** The precision that was settled on. */
 export interface SettledPrecision {
-  readonly precision: "float32" | "int8";
+  readonly precision: "float32" | "float16" | "int8";
   /** Why, in one sentence without its end. */
   readonly reason: string;
-  /** Where int8 was tried. */
+  /** Where another one than float32 was tried. */
   readonly proof?: PrecisionProof | undefined;
-  /** What was asked for, with the calibrations of int8. */
+  /** What was asked for, with what its models compute in. */
   readonly count: CountOptions;
 }
 
 /**
  * Settles what the networks of a recipe compute in. Results that exist decide it, so that a run
- * goes on as it began; otherwise int8 is tried on the photos themselves.
+ * goes on as it began; otherwise int8 or float16 is tried on the photos themselves.
  *
- * @throws `PRECISION_REFUSED` where `int8` was asked for and does not count as float32 does,
- *   `INVALID_ARGUMENT` where it was asked for on a GPU, and what `tryInt8`
- *   throws
+ * @throws `PRECISION_REFUSED` where a precision was asked for and does not count as float32 does,
+ *   `INVALID_ARGUMENT` where int8 was asked for on a GPU, and what `tryInt8` and `tryFloat16` throw
  */
 export async function settlePrecision(options: SettleOptions): Promise<SettledPrecision> {
   const { precision, made, device = "auto" } = options;
   const { count } = made;
-  checkOptions({ precision }, oneOf("float32", "int8", "auto"));
-  if (precision === "float32" || count.detect.calibration !== undefined) {
-    const given = count.detect.calibration === undefined ? "float32" : "int8";
-    return { precision: given, reason: asAskedFor, count };
+  checkOptions({ precision }, oneOf("float32", "float16", "int8", "auto"));
+  const given = reducedPrecision(count.detect);
+  if (precision === "float32" || given !== undefined) {
+    return { precision: given ?? "float32", reason: asAskedFor, count };
   }
+  if (precision === "int8" && device !== "cpu" && device !== "auto") throw notOnCpu(device);
   const isForGpu = device !== "cpu" && (device !== "auto" || mayHaveGpu());
-  if (isForGpu && precision === "auto") {
-    return { precision: "float32", reason: "int8 is for the CPU", count };
-  }
-  if (device !== "cpu" && device !== "auto") throw notOnCpu(device);
-  const known = await findKnown(options);
-  if (known !== undefined) return known;
-  const settled = await settleByTrial(options);
-  return (await findKnown(options)) ?? settled;
+  const onDevice = isForGpu ? "float16" : "int8";
+  const tried = precision === "auto" ? onDevice : precision;
+  return await settleBetween(tried, options);
 }
 
-async function settleByTrial(options: SettleOptions): Promise<SettledPrecision> {
-  const { precision, made, listPhotos, ...rest } = options;
+/** Settles between float32, where that may be, and another precision. */
+async function settleBetween(
+  tried: PrecisionProof["precision"],
+  options: SettleOptions,
+): Promise<SettledPrecision> {
+  const known = await findKnown(tried, options);
+  if (known !== undefined) return known;
+  const settled = await settleByTrial(tried, options);
+  return (await findKnown(tried, options)) ?? settled;
+}
+
+async function settleByTrial(
+  tried: PrecisionProof["precision"],
+  options: SettleOptions,
+): Promise<SettledPrecision> {
+  const { precision, made, listPhotos } = options;
   const { count } = made;
   const isAuto = precision === "auto";
   const photos = await listPhotos();
-  if (isAuto && photos.length < fewestPhotos) {
-    const reason = `int8 is tried on ${fewestPhotos} photos or more, not on ${photos.length}`;
-    return { precision: "float32", reason, count };
-  }
-  const trial = await tryInt8({ ...rest, count, photos }).catch((error: unknown) => {
-    const why = isAuto && isOrangeryError(error) ? noTrial[error.code] : undefined;
-    if (why === undefined) throw error;
-    return why;
+  const float32 = (reason: string, proof?: PrecisionProof): SettledPrecision => ({
+    precision: "float32",
+    reason,
+    proof,
+    count,
   });
-  if (typeof trial === "string") return { precision: "float32", reason: trial, count };
-  const { proof, calibrations } = trial;
+  if (isAuto && photos.length < fewestPhotos) {
+    return float32(`${tried} is tried on ${fewestPhotos} photos or more, not on ${photos.length}`);
+  }
+  const trial = await tryOn(tried, options, photos).catch((error: unknown) => {
+    if (!isAuto || !isOrangeryError(error)) throw error;
+    const isOnCpu = error.code === "DEVICE_UNAVAILABLE";
+    // There seemed to be a GPU.
+    if (isOnCpu) return "cpu" as const;
+    const why = noTrial[error.code];
+    if (why === undefined) throw error;
+    return float32(why.replace("…", tried));
+  });
+  if (trial === "cpu") return await settleBetween("int8", { ...options, device: "cpu" });
+  if ("reason" in trial) return trial;
+  const { proof, models } = trial;
   const refused = whyRefused(proof);
-  const found = `on ${formatPlural(proof.checkedOn, "photo")} that int8 was not calibrated on`;
+  const others = tried === "int8" ? " that int8 was not calibrated on" : "";
+  const found = `on ${formatPlural(proof.checkedOn, "photo")}${others}`;
   if (refused !== undefined) {
-    if (isAuto) return { precision: "float32", reason: `${found}, ${refused}`, proof, count };
+    if (isAuto) return float32(`${found}, ${refused}`, proof);
     throw new OrangeryError(
       "PRECISION_REFUSED",
-      `Expected int8 to count as float32 does, but ${found}, ${refused}. ` +
-        "Use float32, or give more photos to calibrate on.",
+      `Expected ${tried} to count as float32 does, but ${found}, ${refused}. ` +
+        `Use float32, or give more photos${tried === "int8" ? " to calibrate on" : ""}.`,
       { details: { ...proof } },
     );
   }
   const { objects, matchedShare } = proof;
   const times = speedUp(proof);
   if (isAuto && times < leastSpeedUp) {
-    const reason = `int8 is ${times.toFixed(2)} times as fast here, which does not pay`;
-    return { precision: "float32", reason, proof, count };
+    return float32(`${tried} is ${times.toFixed(2)} times as fast here, which does not pay`, proof);
   }
   const reason =
-    `${found}, ${objects.int8} objects against ${objects.float32}, ` +
+    `${found}, ${objects.tried} objects against ${objects.float32}, ` +
     `${percent(matchedShare)} matched, ${times.toFixed(1)} times as fast`;
-  return { precision: "int8", reason, proof, count: withCalibrations(count, calibrations) };
+  return { precision: tried, reason, proof, count: withModels(count, models) };
 }
+
+async function tryOn(
+  tried: PrecisionProof["precision"],
+  { precision, made: { count }, listPhotos: _, device, ...rest }: SettleOptions,
+  photos: readonly string[],
+): Promise<{ readonly proof: PrecisionProof; readonly models: ReducedModels }> {
+  if (tried === "int8") {
+    const { proof, calibrations } = await tryInt8({ ...rest, count, photos });
+    const { detect, segment } = calibrations;
+    const models = { detect: { calibration: detect }, segment: { calibration: segment } };
+    return { proof, models };
+  }
+  const how = { device, refusesCpu: precision === "auto" };
+  const proof = await tryFloat16({ ...rest, ...how, count, photos });
+  return { proof, models: { detect: inFloat16, segment: inFloat16 } };
+}
+
+const inFloat16 = { precision: "float16" } as const;
 
 /** Why there is nothing to be tried, by the code of the error. */
 const noTrial: Partial<Record<ErrorCode, string>> = {
-  MODEL_NOT_QUANTIZABLE: "a model is not one that int8 can be made of, or is in int8 already",
-  PRECISION_REFUSED: "too few photos can be read to try int8, or have a region",
+  MODEL_NOT_QUANTIZABLE: "a model is not one that … can be made of, or is in fewer bits already",
+  PRECISION_REFUSED: "too few photos can be read to try …, or have a region",
 };
 
 /** Fewer show nothing that could be relied on without a look at it. */
@@ -117,56 +160,58 @@ const fewestPhotos = 12;
 /** With less, the noise of a machine decides. */
 const leastSpeedUp = 1.05;
 
-/** Finds the last recipe that asks for the same but for its precision. */
-async function findKnown({
-  precision,
-  made: { count, sha256 },
-  readKnown,
-}: SettleOptions): Promise<SettledPrecision | undefined> {
+/** Finds the last recipe that asks for the same but for its precision, float32 or the tried one. */
+async function findKnown(
+  tried: PrecisionProof["precision"],
+  { precision, made: { count, sha256 }, readKnown }: SettleOptions,
+): Promise<SettledPrecision | undefined> {
   const reason = "as in the results that exist";
-  const wanted = withoutCalibrations(recipeOf(count, sha256).recipe.json);
+  const wanted = withoutPrecision(recipeOf(count, sha256).recipe.json);
   for (const { json } of (await readKnown()).toReversed()) {
-    const { contents, calibrations } = withoutCalibrations(json);
+    const { contents, models } = withoutPrecision(json);
     if (!isDeepStrictEqual(contents, wanted.contents)) continue;
-    if (calibrations !== undefined) {
-      return { precision: "int8", reason, count: withCalibrations(count, calibrations) };
+    const known = models && reducedPrecision(models.detect);
+    if (models !== undefined && known === tried) {
+      return { precision: tried, reason, count: withModels(count, models) };
     }
-    if (precision === "auto") return { precision: "float32", reason, count };
+    if (known === undefined && precision === "auto") return { precision: "float32", reason, count };
   }
   return undefined;
 }
 
-/** Takes a recipe's calibrations out of its contents. */
-function withoutCalibrations(json: string): {
+/** Takes what a recipe's models compute in out of its contents. */
+function withoutPrecision(json: string): {
   readonly contents: unknown;
-  readonly calibrations: Calibrations | undefined;
+  readonly models: ReducedModels | undefined;
 } {
-  const contents = JSON.parse(json) as {
-    detect?: { calibration?: Calibrations["detect"] };
-    segment?: { calibration?: Calibrations["segment"] };
+  const contents = JSON.parse(json) as Record<
+    "detect" | "segment",
+    Partial<CountOptions["detect"]>
+  >;
+  const take = (role: "detect" | "segment") => {
+    const { calibration, precision, ...rest } = contents[role] ?? {};
+    if (contents[role] !== undefined) contents[role] = rest;
+    return { calibration, precision };
   };
-  const [detect, segment] = [contents.detect?.calibration, contents.segment?.calibration];
-  delete contents.detect?.calibration;
-  delete contents.segment?.calibration;
-  return { contents, calibrations: detect && { detect, segment } };
+  const models = { detect: take("detect"), segment: take("segment") };
+  const isReduced = reducedPrecision(models.detect) !== undefined;
+  return { contents, models: isReduced ? models : undefined };
 }
 
-/** What was asked for, to be run in int8. */
-export function withCalibrations(
-  count: CountOptions,
-  { detect, segment }: Calibrations,
-): CountOptions {
+/** What was asked for, to be run in another precision. */
+export function withModels(count: CountOptions, { detect, segment }: ReducedModels): CountOptions {
   return {
     ...count,
-    detect: { ...count.detect, calibration: detect },
-    segment: count.segment && { ...count.segment, calibration: segment },
+    detect: { ...count.detect, ...detect },
+    segment: count.segment && { ...count.segment, ...segment },
   };
 }
 
 function notOnCpu(device: string): OrangeryError {
   return new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected int8 on the CPU, got the device ${device}. Use float32 there, or \`--device cpu\`.`,
+    `Expected int8 on the CPU, got the device ${device}. Use float16 or float32 there, or ` +
+      "`--device cpu`.",
     { details: { device } },
   );
 }

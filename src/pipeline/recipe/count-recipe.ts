@@ -1,8 +1,11 @@
 import { basename, extname } from "node:path";
 import { checkOptions, type Expectation } from "../../base/check-options.ts";
-import type { Calibration } from "../../graph/quantize/calibration.ts";
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
-import { identifyModelFile } from "../../models/files/model-file.ts";
+import {
+  identifyModelFile,
+  type ReducedPrecision,
+  reducedPrecision,
+} from "../../models/files/model-file.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
 import type { DecodeMode } from "../../vision/photo/reduced-picture.ts";
 import type { SampleOptions } from "../../vision/photo/samples/sample-layout.ts";
@@ -12,14 +15,12 @@ import { withClassIds } from "./class-ids.ts";
 
 export type ModelRole = "detect" | "segment";
 
-/** Which model finds what, and how it is asked. */
-export interface JobModel {
+/** Which model finds what, in which precision, and how it is asked. */
+export interface JobModel extends ReducedPrecision {
   /** Path, or the name of a sample model. */
   readonly file: string;
   /** What decides the result becomes part of the recipe. */
   readonly options?: RecipePredictOptions | undefined;
-  /** Its network is run in int8, with these ranges. Default: as it is. */
-  readonly calibration?: Calibration | undefined;
 }
 
 /** The options of a prediction that decide its result. */
@@ -144,8 +145,8 @@ export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe 
   return { recipe: { ...createRecipe(contents), name }, sha256 };
 }
 
-function decisiveOf({ options, calibration }: JobModel, sha256: string | undefined) {
-  return { sha256, ...options, calibration: calibration && { ...calibration } };
+function decisiveOf({ options, calibration, precision }: JobModel, sha256: string | undefined) {
+  return { sha256, ...options, calibration: calibration && { ...calibration }, precision };
 }
 
 function scoreUpTo(most: number): Expectation {
@@ -166,8 +167,10 @@ function leastCounted({ confidence = 0.25, classConfidence = [] }: RecipePredict
 /** As in `plants-in-beds`. */
 function defaultName({ detect, segment, regions }: CountOptions): string {
   const [what, where] = [detect, segment ?? regions].map((model) => model && plainName(model.file));
-  const precision = detect.calibration === undefined ? "" : "-int8";
-  return `${[what, where].filter(Boolean).join("-in-").slice(0, 59)}${precision}`;
+  const reduced = reducedPrecision(detect);
+  const precision = reduced === undefined ? "" : `-${reduced}`;
+  const models = [what, where].filter(Boolean).join("-in-");
+  return `${models.slice(0, Math.min(59, 64 - precision.length))}${precision}`;
 }
 
 function plainName(file: string): string {

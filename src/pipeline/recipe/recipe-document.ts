@@ -38,8 +38,8 @@ export interface ReadRecipe extends CountRecipe {
 export function writeRecipe(count: CountOptions, { recipe, sha256 }: CountRecipe): RecipeDocument {
   const { recordFrom, slicing, samples, decode } = count;
   const model = (role: ModelRole) => {
-    const { file, options, calibration } = count[role] ?? {};
-    return file && { file, sha256: sha256[role], ...options, calibration };
+    const { file, options, calibration, precision } = count[role] ?? {};
+    return file && { file, sha256: sha256[role], ...options, calibration, precision };
   };
   return JSON.parse(
     JSON.stringify({
@@ -166,6 +166,7 @@ const parts = {
     classAgnostic: trueOrFalse,
     imageSize: pixels,
     calibration: object(),
+    precision: oneOf("float16"),
   },
   calibration: {
     method: oneOf("extremes", "percentile"),
@@ -216,10 +217,14 @@ function read(document: unknown): ReadRecipe {
 }
 
 function takeModel(value: unknown): { readonly model: JobModel; readonly sha256: string } {
-  const { file, sha256, calibration, ...options } = take("model", value, ["file", "sha256"]);
+  const { file, sha256, calibration, precision, ...options } = take("model", value, [
+    "file",
+    "sha256",
+  ]);
   const model = {
     file: file as string,
     options,
+    precision: precision as JobModel["precision"],
     calibration: calibration === undefined ? undefined : takeCalibration(calibration),
   };
   return { model, sha256: sha256 as string };

@@ -4,7 +4,7 @@ import type { PhotoPipelineOptions } from "../count/photo-pipeline.ts";
 import type { SliceProgress } from "../count/slice-run.ts";
 import type { PhotoFilterOptions } from "../photos/photo-filter.ts";
 import type { WatchEvents, WatchOptions } from "../photos/watch/watch-options.ts";
-import type { TrialProgress } from "../precision/int8-trial.ts";
+import type { TrialProgress } from "../precision/precision-trial.ts";
 import type { WantedPrecision } from "../precision/settle-precision.ts";
 import type { CountOptions } from "../recipe/count-recipe.ts";
 import type { PhotoEvent, PhotoMove } from "./photo-run.ts";

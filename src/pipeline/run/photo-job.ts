@@ -10,7 +10,7 @@ import { silentLogger } from "../../logger.ts";
 import {
   ModelCache,
   type ModelLease,
-  type QuantizedModel,
+  type ReducedModel,
 } from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
@@ -341,6 +341,6 @@ async function knownRecipes(resultsFile: string): Promise<readonly Recipe[]> {
   return await readSavedRecipes(ledger);
 }
 
-function cachedModel({ file, calibration }: JobModel): string | QuantizedModel {
-  return calibration === undefined ? file : { file, calibration };
+function cachedModel({ file, calibration, precision }: JobModel): ReducedModel {
+  return { file, calibration, precision };
 }

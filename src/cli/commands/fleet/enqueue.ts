@@ -75,7 +75,8 @@ export async function enqueue(
         made: asked,
         regions: asked.regions,
         readKnown: () => readSavedRecipes(ledger),
-        device: "cpu",
+        // Workers have other devices than this machine: int8 is for those on CPUs.
+        device: precision === "float16" ? "auto" : "cpu",
         paths,
         list: (await openPhotoList(options.fromFile, signal)) ?? [],
         find: { filter, signal },

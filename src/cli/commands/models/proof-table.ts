@@ -11,11 +11,12 @@ import { formatTable } from "../../output/table.ts";
 
 /** Formats a proof: both counts of all objects, of each class and of the photo that is off most. */
 export function formatProof(proof: PrecisionProof): string {
-  const { objects, classes, worst, msPerPhoto, checkedOn, calibratedOn, totalChange } = proof;
-  const counts = (title: string, { float32, int8 }: CountPair, note: string) => [
+  const { precision, device, calibratedOn, checkedOn } = proof;
+  const { objects, classes, worst, msPerPhoto, totalChange } = proof;
+  const counts = (title: string, { float32, tried }: CountPair, note: string) => [
     title,
     formatCount(float32),
-    formatCount(int8),
+    formatCount(tried),
     note,
   ];
   const change = `${totalChange > 0 ? "+" : ""}${percent(totalChange, 2)}`;
@@ -27,34 +28,35 @@ export function formatProof(proof: PrecisionProof): string {
       : []),
     counts("worst photo", worst, displayPath(worst.photo)),
     [
-      "CPU ms a photo",
+      device === "cpu" ? "CPU ms a photo" : `ms a photo on ${device}`,
       msPerPhoto.float32.toFixed(1),
-      msPerPhoto.int8.toFixed(1),
+      msPerPhoto.tried.toFixed(1),
       `${speedUp(proof).toFixed(1)} times as fast`,
     ],
   ];
   const columns = [
     { title: "" },
     { title: "float32", align: "right" },
-    { title: "int8", align: "right" },
+    { title: precision, align: "right" },
     { title: "" },
   ] as const;
   const overlaps = [
     ...(proof.maskIou === undefined ? [] : [`masks overlap by ${percent(proof.maskIou)}`]),
     ...(proof.regionIou === undefined ? [] : [`regions overlap by ${percent(proof.regionIou)}`]),
   ];
-  return (
-    `Calibrated on ${formatPlural(calibratedOn, "photo")} and checked on ` +
-    `${formatCount(checkedOn)} others${overlaps.map((text) => `; ${text}`).join("")}\n\n` +
-    formatTable(columns, rows)
-  );
+  const photos =
+    calibratedOn > 0
+      ? `Calibrated on ${formatPlural(calibratedOn, "photo")} and checked on ` +
+        `${formatCount(checkedOn)} others`
+      : `Checked on ${formatPlural(checkedOn, "photo")}`;
+  return `${[photos, ...overlaps].join("; ")}\n\n${formatTable(columns, rows)}`;
 }
 
 /** Formats a proof in one line: `312 objects against 313 of float32 on 16 photos, …`. */
 export function summarizeProof(proof: PrecisionProof): string {
   const { objects, checkedOn, matchedShare } = proof;
   return (
-    `${formatCount(objects.int8)} objects against ${formatCount(objects.float32)} in float32 on ` +
+    `${formatCount(objects.tried)} objects against ${formatCount(objects.float32)} in float32 on ` +
     `${formatPlural(checkedOn, "photo")}, ${percent(matchedShare)} matched, ` +
     `${speedUp(proof).toFixed(1)} times as fast`
   );

@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
 import { addDetectionOptions, type MaxDetections } from "../../options/detection-options.ts";
 import { parseCount, parseFraction } from "../../options/option-values.ts";
@@ -21,33 +21,41 @@ Examples:
   $ orangery quantize plants.pt plants-int8.onnx --photos photos/
   $ orangery quantize plants.onnx plants-int8.onnx --photos photos/ --slice 640
   $ orangery quantize plants.pt plants-int8.onnx --photos photos/ --tolerance 0.01 --json
+  $ orangery quantize plants.pt plants-float16.onnx --photos photos/ --precision float16
 
 Give 20 photos or more of the kind that will be counted, and the options they will be counted with.
-Some of them calibrate the model, the others check it: they are counted in float32 and in int8.
-The file is an ONNX model for the CPU, which Orangery, ONNX Runtime and Ultralytics can load.
+Some of them calibrate int8, the others check it: they are counted in float32 and in int8.
+Float16 needs no calibration. The file is an ONNX model, in int8 for the CPU and in float16 for
+GPUs, which Orangery, ONNX Runtime and Ultralytics can load.
 
 Exit status:
   0    done
   1    an error
   2    the command line is wrong
-  3    int8 does not count as float32 does: no file was written
+  3    the model does not count as in float32: no file was written
   130  interrupted (129 hang-up, 143 terminated)`;
 
 const maxDetections: MaxDetections = { whole: 300, sliced: 100_000 };
 
-/** `orangery quantize`: a model in int8, proved on photos. */
+/** `orangery quantize`: a model in int8 or float16, proved on photos. */
 export function createQuantizeCommand(
   output: StandardOutput,
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("quantize")
-    .summary("write a model in int8, proved on your photos")
+    .summary("write a model in int8 or float16, proved on your photos")
     .description(
-      "Writes a model as an ONNX model in int8, which is faster on CPUs, unless it counts " +
-        "otherwise on your photos.",
+      "Writes a model as an ONNX model in int8, which is faster on CPUs, or in float16, which is " +
+        "faster on GPUs, unless it counts otherwise on your photos.",
     )
     .argument("<model>", "a .pt or ONNX file of float32, sample:seedlings or sample:beds")
     .argument("<out>", "the ONNX file to write")
+    .addOption(
+      new Option("--precision <precision>", "what the model is to compute in")
+        .choices(["int8", "float16"])
+        .default("int8"),
+    )
+    .option("--device <name>", "where float16 is checked: auto, cuda:N, …, cpu", "auto")
     .option(
       "--photos <place...>",
       "photos, folders with all folders below them, s3://…, https://…",
@@ -57,11 +65,11 @@ export function createQuantizeCommand(
     .option("--checks <n>", "photos to check on", parseCount, 16)
     .option(
       "--tolerance <share>",
-      "share of the total by which int8 may be off, 0 to 1",
+      "share of the total by which it may be off, 0 to 1",
       parseFraction,
       0.005,
     )
-    .option("--force", "write the file also where int8 does not count as float32 does");
+    .option("--force", "write the file also where it does not count as float32 does");
   addSampleOptions(addSlicingOptions(addDetectionOptions(command, maxDetections)));
   addPrivateAddressesOption(addMaxPixelsOption(command))
     .option("--json", "print one JSON line")

@@ -2,8 +2,8 @@ import { printable } from "../../../base/printable.ts";
 import { formatBytes, formatCount } from "../../../base/quantities.ts";
 import { isOrangeryError, type OrangeryError } from "../../../errors.ts";
 import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
-import type { TrialProgress } from "../../../pipeline/precision/int8-trial.ts";
 import type { PrecisionProof } from "../../../pipeline/precision/precision-proof.ts";
+import type { TrialProgress } from "../../../pipeline/precision/precision-trial.ts";
 import {
   type QuantizedModelFile,
   quantizeModelFile,
@@ -31,6 +31,8 @@ export interface QuantizeArguments
   extends DetectionArguments,
     SampleArguments,
     PhotoFilterArguments {
+  readonly precision: PrecisionProof["precision"];
+  readonly device: string;
   readonly photos?: readonly string[];
   readonly slicing?: SlicingOptions | undefined;
   readonly samples: number;
@@ -67,10 +69,22 @@ async function quantizeFile(
   options: QuantizeArguments,
   { progress, signal }: { readonly progress: ProgressDisplay; readonly signal: AbortSignal },
 ): Promise<QuantizedModelFile> {
-  const { photos = [], fromFile, samples, checks, tolerance, force, slicing } = options;
+  const {
+    precision,
+    device,
+    photos = [],
+    fromFile,
+    samples,
+    checks,
+    tolerance,
+    force,
+    slicing,
+  } = options;
   const { confidence, iou, maxDetections, classes, classConfidence, imageSize } = options;
   progress.setActivity("Looking for photos");
   const written = await quantizeModelFile(modelFromCaller(model), fromCaller(out), {
+    precision,
+    device,
     photos: photos.map(photoFromCaller),
     list: await openPhotoList(fromFile, signal),
     exclude: options.exclude,
@@ -104,11 +118,12 @@ async function printWritten(
   { json }: QuantizeArguments,
 ): Promise<void> {
   if (json) return await output.writeJson({ written: true, ...file, refused, proof });
-  const input = file.inputShape.join(" × ");
+  const { path, bytes } = file;
+  const input = `${file.inputShape.join(" × ")}, ${proof.precision}`;
   const forced = refused === undefined ? "" : `Written all the same, though ${refused}.\n`;
   await output.write(
     `${formatProof(proof)}\n${printable(forced)}` +
-      `Wrote ${displayPath(file.path)}: input ${input}, int8; ${formatBytes(file.bytes)}\n`,
+      `Wrote ${displayPath(path)}: input ${input}; ${formatBytes(bytes)}\n`,
   );
 }
 

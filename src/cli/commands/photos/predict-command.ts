@@ -89,6 +89,6 @@ async function withRecipe<T extends PredictArguments & RecipeFileArguments & Rec
   const recipe = await readGivenRecipe(command, given.recipe!);
   const { detect, slicing, samples, decode } = await findRecipeModels(recipe, given.models);
   const photos = { ...samples, decode, recipeSlicing: slicing };
-  const { file: model, calibration, options: asked } = detect;
-  return { ...given, ...photos, model, calibration, ...asked };
+  const { file: model, calibration, precision, options: asked } = detect;
+  return { ...given, ...photos, model, reduced: { calibration, precision }, ...asked };
 }

@@ -1,6 +1,6 @@
 import { StepTimes } from "../../../base/step-times.ts";
 import { urlScheme } from "../../../base/url.ts";
-import type { Calibration } from "../../../graph/quantize/calibration.ts";
+import type { ReducedPrecision } from "../../../models/files/model-file.ts";
 import type { Prediction, PredictOptions, YoloModel } from "../../../models/yolo/yolo-model.ts";
 import { detectSliced } from "../../../pipeline/count/detect-sliced.ts";
 import type { SlicedPrediction, SliceProgress } from "../../../pipeline/count/slice-run.ts";
@@ -31,8 +31,8 @@ export interface PredictArguments
     SampleArguments,
     DecodeArguments {
   readonly model: string;
-  /** Of a recipe's model that is run in int8. */
-  readonly calibration?: Calibration | undefined;
+  /** What a recipe's model computes in. */
+  readonly reduced?: ReducedPrecision | undefined;
   readonly maxPixels?: number;
   readonly masks: MaskForm;
   readonly slicing?: SlicingOptions | undefined;

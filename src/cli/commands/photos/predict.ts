@@ -1,5 +1,5 @@
 import { printable } from "../../../base/printable.ts";
-import { ModelCache, type QuantizedModel } from "../../../models/cache/model-cache.ts";
+import { ModelCache, type ReducedModel } from "../../../models/cache/model-cache.ts";
 import { photoFailureOf } from "../../../pipeline/photos/photo-failure.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import { settlePrecision } from "../../../pipeline/precision/settle-precision.ts";
@@ -85,13 +85,13 @@ async function settleModel(
     readonly reader: PhotoReader;
     readonly progress: ProgressDisplay;
   },
-): Promise<string | QuantizedModel> {
-  const { precision = "float32", calibration, slicing, decode, device, maxPixels } = options;
+): Promise<ReducedModel> {
+  const { precision = "float32", reduced, slicing, decode, device, maxPixels } = options;
   const { confidence, classes, classConfidence, iou, maxDetections, imageSize } = options;
   const { reader, progress, signal } = options;
   const file = modelFromCaller(options.model);
   const asked = { confidence, classes, classConfidence, iou, maxDetections, imageSize };
-  const count = { detect: { file, calibration, options: asked }, slicing, decode };
+  const count = { detect: { file, ...reduced, options: asked }, slicing, decode };
   const bySource = new Map(photos.map(({ name, source }) => [source, name]));
   const settled = await settlePrecision({
     precision,
@@ -106,7 +106,7 @@ async function settleModel(
   });
   notePrecision(progress, settled);
   const { detect } = settled.count;
-  return detect.calibration === undefined ? file : { file, calibration: detect.calibration };
+  return { file, calibration: detect.calibration, precision: detect.precision };
 }
 
 /** Prints what was found on a photo, or why nothing was. @returns whether it was read */

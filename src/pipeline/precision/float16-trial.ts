@@ -1,0 +1,34 @@
+import { checkOptions, numberFrom, wholeNumberFrom } from "../../base/check-options.ts";
+import type { PrecisionProof } from "./precision-proof.ts";
+import {
+  type Candidate,
+  type CheckOptions,
+  PrecisionTrial,
+  type TrialOptions,
+} from "./precision-trial.ts";
+
+/** How float16 is checked. */
+export interface Float16TrialOptions extends TrialOptions, Pick<CheckOptions, "refusesCpu"> {
+  /** Where it is tried, as `ModelCache` takes it. Default `auto`. */
+  readonly device?: string | undefined;
+}
+
+/**
+ * Counts on some of the photos in float32 and in float16.
+ *
+ * @throws `INVALID_ARGUMENT`, `PRECISION_REFUSED` where no photo can be read,
+ *   `DEVICE_UNAVAILABLE` where there is only the CPU and it is refused, `MODEL_…`, `ORT_FAILED`
+ */
+export async function tryFloat16(options: Float16TrialOptions): Promise<PrecisionProof> {
+  const { checks = 16, tolerance, count, device = "auto", refusesCpu } = options;
+  checkOptions({ checks }, wholeNumberFrom(1));
+  checkOptions({ tolerance }, numberFrom(0));
+  const trial = new PrecisionTrial(options);
+  const float16 = { precision: "float16" } as const;
+  const models = { detect: float16, segment: count.segment && float16 };
+  const candidates: readonly Candidate[] = [{ ...float16, calibratedOn: 0, models }];
+  const photos = trial.shuffledPhotos.slice(0, checks);
+  const [proof] = await trial.check({ candidates, photos, device, refusesCpu });
+  if (proof === undefined || proof.checkedOn === 0) throw trial.tooFewPhotos("check float16 on");
+  return proof;
+}

@@ -1,0 +1,193 @@
+import { hash } from "node:crypto";
+import { basename } from "node:path";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { PhotoResult } from "../../ledger/results/result-rows.ts";
+import { type Logger, silentLogger } from "../../logger.ts";
+import { ModelCache } from "../../models/cache/model-cache.ts";
+import type { ReducedPrecision } from "../../models/files/model-file.ts";
+import type { ModelUse } from "../count/model-use.ts";
+import { PhotoPipeline, type PhotoPipelineOptions } from "../count/photo-pipeline.ts";
+import type { CountOptions, ModelRole } from "../recipe/count-recipe.ts";
+import { type PrecisionLimits, type PrecisionProof, ProofTally } from "./precision-proof.ts";
+
+/** How a precision is tried. */
+export interface TrialOptions
+  extends Pick<PhotoPipelineOptions, "regions" | "maxPixels" | "pixelsInMemory">,
+    PrecisionLimits {
+  readonly count: Pick<CountOptions, "detect" | "segment" | "slicing" | "samples" | "decode">;
+  /** Names of photos, from which some are chosen; the same of the same names. */
+  readonly photos: readonly string[];
+  /** Reads a photo by its name. */
+  readonly read: (photo: string) => Promise<Uint8Array>;
+  /** The most photos that it is checked on, from 1 up. Default 16. */
+  readonly checks?: number | undefined;
+  /** Called before each photo. */
+  readonly onProgress?: ((progress: TrialProgress) => void) | undefined;
+  readonly logger?: Logger | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The photo of a trial that is next. */
+export interface TrialProgress {
+  readonly precision: PrecisionProof["precision"];
+  readonly step: "calibrate" | "check";
+  readonly done: number;
+  readonly total: number;
+}
+
+/** What the models of a recipe compute in. */
+export interface ReducedModels {
+  readonly detect: ReducedPrecision;
+  readonly segment?: ReducedPrecision | undefined;
+}
+
+/** What is tried beside float32. */
+export interface Candidate extends Pick<PrecisionProof, "precision" | "method" | "calibratedOn"> {
+  readonly models: ReducedModels;
+}
+
+export interface CheckOptions {
+  readonly candidates: readonly Candidate[];
+  readonly photos: readonly string[];
+  /** Where it is tried, as `ModelCache` takes it. */
+  readonly device: string;
+  /** Whether it must not be tried on the CPU, where no other device can be used. */
+  readonly refusesCpu?: boolean | undefined;
+}
+
+/** A trial on photos: what is tried counts beside float32, photo by photo. */
+export class PrecisionTrial {
+  readonly #options: TrialOptions;
+
+  constructor(options: TrialOptions) {
+    this.#options = options;
+  }
+
+  /** The photos, in an order that says nothing of them, and is the same in any folder. */
+  get shuffledPhotos(): readonly string[] {
+    return [...new Set(this.#options.photos)]
+      .map((photo) => ({ photo, key: `${hash("sha256", basename(photo))} ${photo}` }))
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .map(({ photo }) => photo);
+  }
+
+  /**
+   * Counts in float32 and as each candidate. Photo by photo, so that whatever else the machine does
+   * slows all down.
+   *
+   * @throws `DEVICE_UNAVAILABLE` where there is only the CPU and it is refused
+   */
+  async check(options: CheckOptions): Promise<readonly PrecisionProof[]> {
+    const { candidates, photos, device } = options;
+    const { logger = silentLogger, signal } = this.#options;
+    // Threads that spin would count as work.
+    const alone = { device, cpuRuns: 1, cpuSpinning: false } as const;
+    await using cache = new ModelCache({ models: {}, ...alone, logger });
+    await using stack = new AsyncDisposableStack();
+    const float32 = await this.#pipeline("float32", {}, { cache, stack });
+    const onCpu = float32.detect.deviceKind === "cpu";
+    if (onCpu && options.refusesCpu) throw onlyCpu(device);
+    const tried = await Promise.all(
+      candidates.map(async ({ models, ...how }) => ({
+        how: { ...how, device: float32.detect.device },
+        ...(await this.#pipeline(`${how.precision} ${how.method}`, models, { cache, stack })),
+        tally: new ProofTally(),
+      })),
+    );
+    const timed = onCpu ? withCpuTime : withInferenceTime;
+    let isWarm = onCpu;
+    await this.each({ precision: candidates[0]!.precision, step: "check" }, photos, {
+      work: async (bytes, photo) => {
+        const how = { source: photo, signal };
+        if (!isWarm) {
+          // A device compiles and chooses its kernels in the first runs.
+          for (const { pipeline } of [float32, ...tried]) await pipeline.process(bytes, how);
+          isWarm = true;
+        }
+        const expected = await timed(() => float32.pipeline.process(bytes, how));
+        for (const { pipeline, tally } of tried) {
+          const came = await timed(() => pipeline.process(bytes, how));
+          const ms = { float32: expected.ms, tried: came.ms };
+          tally.add({ photo, float32: expected.result, tried: came.result, ms });
+        }
+      },
+    });
+    return tried.map(({ how, tally }) => tally.proof(how));
+  }
+
+  /** Returns how many photos could be used. One that fails would fail in the run, too. */
+  async each(
+    what: Pick<TrialProgress, "precision" | "step">,
+    photos: readonly string[],
+    { work }: { readonly work: (bytes: Uint8Array, photo: string) => Promise<void> },
+  ): Promise<number> {
+    const { read, onProgress, signal } = this.#options;
+    let used = 0;
+    for (const [done, photo] of photos.entries()) {
+      signal?.throwIfAborted();
+      onProgress?.({ ...what, done, total: photos.length });
+      try {
+        await work(await read(photo), photo);
+        used++;
+      } catch (error) {
+        if (!isOrangeryError(error) || error.blames !== "photo") throw error;
+      }
+    }
+    return used;
+  }
+
+  /** @param purpose What photos are needed for, as a message has it. */
+  tooFewPhotos(purpose: string): OrangeryError {
+    const { length } = this.#options.photos;
+    return new OrangeryError(
+      "PRECISION_REFUSED",
+      `Expected photos to ${purpose}, got ${length}, or none that can be read and has a region. ` +
+        "Give 20 or more.",
+      { details: { photos: length } },
+    );
+  }
+
+  async #pipeline(
+    prefix: string,
+    models: Partial<ReducedModels>,
+    { cache, stack }: { readonly cache: ModelCache; readonly stack: AsyncDisposableStack },
+  ) {
+    const { count, regions, maxPixels, pixelsInMemory, signal } = this.#options;
+    const use = async (role: ModelRole): Promise<ModelUse | undefined> => {
+      const { file, options } = count[role] ?? {};
+      if (file === undefined) return undefined;
+      const name = `${prefix} ${role}`;
+      cache.add(name, { file, ...models[role] });
+      return { model: stack.use(await cache.acquire(name, { signal })).model, options };
+    };
+    const detect = (await use("detect"))!;
+    const segment = await use("segment");
+    const { slicing, samples, decode } = count;
+    const how = { slicing, samples, decode, maxPixels, pixelsInMemory };
+    const pipeline = new PhotoPipeline({ detect, segment, regions, ...how });
+    return { detect: detect.model, pipeline };
+  }
+}
+
+type Timed = (work: () => Promise<PhotoResult>) => Promise<{ result: PhotoResult; ms: number }>;
+
+/** Measures the CPU time that the process takes meanwhile. */
+const withCpuTime: Timed = async (work) => {
+  const before = process.cpuUsage();
+  const result = await work();
+  const { user, system } = process.cpuUsage(before);
+  return { result, ms: (user + system) / 1000 };
+};
+
+const withInferenceTime: Timed = async (work) => {
+  const result = await work();
+  return { result, ms: result.timingsMs.inference ?? 0 };
+};
+
+function onlyCpu(device: string): OrangeryError {
+  return new OrangeryError(
+    "DEVICE_UNAVAILABLE",
+    `Expected a GPU to try float16 on, got the CPU for the device ${device}. Use float32.`,
+    { details: { device } },
+  );
+}
