@@ -26,6 +26,7 @@ await build({
     "src/cli/worker-main.ts",
     "src/doctor/measured/measuring-process.ts",
     "src/fleet/count/count-worker.ts",
+    "src/fleet/celery/serve/celery-module.ts",
     "src/native/providers/plugin-probe.ts",
     ...globSync("src/**/*-thread.ts", { cwd: root }),
   ],

@@ -1,6 +1,7 @@
 import { basename, extname } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { Recipe } from "../../ledger/recipe.ts";
 import { ResultStore } from "../../ledger/results/result-store.ts";
 import { ResultWriter } from "../../ledger/results/result-writer.ts";
 import type { ModelCache, ReducedModel } from "../../models/cache/model-cache.ts";
@@ -14,9 +15,9 @@ import { readRecipe } from "../../pipeline/recipe/recipe-document.ts";
 import { findRegions } from "../../pipeline/regions/find-regions.ts";
 import type { LabelledQueuePlace } from "../queue/redis-connection.ts";
 import type { QueuedRecipe } from "../recipes/queue-catalogue.ts";
-import { FleetWorker } from "../worker/fleet-worker.ts";
+import type { FleetWorker } from "../worker/fleet-worker.ts";
 import { checkWorkerOptions, type FleetWorkerOptions } from "../worker/worker-options.ts";
-import { CountPhoto } from "./count-photo.ts";
+import { CountPhoto, type CountPhotoOptions } from "./count-photo.ts";
 import type { CountSettings } from "./count-settings.ts";
 import { type PhotoJobData, parsePhotoJobData } from "./photo-job-data.ts";
 
@@ -46,6 +47,61 @@ export interface ServeRecipeOptions
  */
 const maxDelayMs = 1;
 
+/** What is needed to count by a recipe. */
+export type RecipeTaskOptions = Pick<
+  ServeRecipeOptions,
+  "cache" | "photos" | "count" | "ledger" | "finder" | "workerId" | "logger" | "signal"
+> & { readonly onModelLost?: ((error: OrangeryError) => void) | undefined };
+
+/** What the task that counts by a recipe is made of. */
+export interface RecipeTaskParts {
+  readonly options: CountPhotoOptions;
+  readonly recipe: Recipe;
+  /** Writes what is left when it is disposed. */
+  readonly writer: ResultWriter;
+  /** Loads the models and does a run with each. */
+  readonly prove: (signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Finds the models of a recipe and opens its results.
+ *
+ * @throws `RECIPE_INVALID`, `MODEL_…`, `REGIONS_NOT_FOUND`, `LEDGER_…`
+ */
+export async function openRecipeTask(
+  { hash, name, document }: Pick<QueuedRecipe, "name" | "document"> & { readonly hash?: string },
+  options: RecipeTaskOptions,
+): Promise<RecipeTaskParts> {
+  const { cache, photos, count: settings, ledger, onModelLost, signal } = options;
+  const { recipe, sha256, count } = readRecipe(document, `Recipe ${name}`);
+  if (hash !== undefined && recipe.hash !== hash) throw otherHash(name, hash, recipe.hash);
+  const modelNames = await addModels(count, { ...options, sha256 });
+  const wanted = count.regions && { ...count.regions, sha256: sha256.regions! };
+  const places = settings.models;
+  const regions = wanted && (await findRegions(wanted, { places, reader: photos, signal }));
+  const store = await ResultStore.open(ledger, recipe, { signal });
+  const writer = new ResultWriter(store, { maxDelayMs });
+  const { maxPixels, location } = settings;
+  return {
+    options: {
+      ...options,
+      count,
+      sha256,
+      regions,
+      modelNames,
+      store,
+      writer,
+      photos,
+      maxPixels,
+      location,
+      onModelLost,
+    },
+    recipe,
+    writer,
+    prove: (proving) => prove(count, { cache, modelNames, signal: proving }),
+  };
+}
+
 /**
  * Finds the models of a recipe, loads them, does a run with each, and makes a worker for its jobs,
  * which takes none before it is started.
@@ -54,43 +110,23 @@ const maxDelayMs = 1;
  *   `QUEUE_…`
  */
 export async function serveRecipe(
-  { hash, name, document }: QueuedRecipe,
+  queued: QueuedRecipe,
   options: ServeRecipeOptions,
 ): Promise<RecipePart> {
-  const { cache, photos, count: settings, ledger, metrics, onModelLost, signal } = options;
-  const { recipe, sha256, count } = readRecipe(document, `Recipe ${name}`);
-  if (recipe.hash !== hash) throw otherHash(name, hash, recipe.hash);
-  const modelNames = await addModels(count, { ...options, sha256 });
-  const wanted = count.regions && { ...count.regions, sha256: sha256.regions! };
-  const places = settings.models;
-  const regions = wanted && (await findRegions(wanted, { places, reader: photos, signal }));
-  const store = await ResultStore.open(ledger, recipe, { signal });
-  const writer = new ResultWriter(store, { maxDelayMs });
-  const { maxPixels, location } = settings;
-  const task = new CountPhoto({
-    ...options,
-    count,
-    sha256,
-    regions,
-    modelNames,
-    store,
-    writer,
-    photos,
-    maxPixels,
-    location,
-    onModelLost,
-  });
+  const parts = await openRecipeTask(queued, options);
   const checked = checkWorkerOptions<PhotoJobData>({ ...options, parse: parsePhotoJobData });
+  // Imported late: other queues do without BullMQ.
+  const { FleetWorker } = await import("../worker/fleet-worker.ts");
   const worker = new FleetWorker({
     ...checked,
     name: checked.name!,
     label: options.label,
-    task,
-    cache,
-    metrics,
-    ownedCache: writer,
+    task: new CountPhoto(parts.options),
+    cache: options.cache,
+    metrics: options.metrics,
+    ownedCache: parts.writer,
     autostart: false,
-    prepare: (signal) => prove(count, { cache, modelNames, signal }),
+    prepare: parts.prove,
   });
   try {
     await worker.ready;
@@ -98,7 +134,7 @@ export async function serveRecipe(
     await worker.close({ deadlineMs: 0 });
     throw error;
   }
-  return { name, worker };
+  return { name: queued.name, worker };
 }
 
 type ModelNames = { readonly [role in ModelRole]: string | undefined };

@@ -30,10 +30,16 @@ export interface TaskSetup<Payload = unknown, Result = unknown> extends AsyncDis
   prove(signal: AbortSignal): Promise<void>;
 }
 
+/** What a process gives the worker in it. */
+export interface ProcessWorkerOptions extends FleetWorkerOptions {
+  /** To be called when somebody asks the worker to end, for good. */
+  readonly onShutdown?: (() => void) | undefined;
+}
+
 /** Workers of another kind than that of one task, and what belongs to them. */
 export interface WorkerSetup extends AsyncDisposable {
   readonly cache?: ModelCache | undefined;
-  openWorker(options: FleetWorkerOptions): QueueWorker;
+  openWorker(options: ProcessWorkerOptions): QueueWorker;
 }
 
 /** The default export of a task module, if it is not a class of tasks. */

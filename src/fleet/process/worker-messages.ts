@@ -35,6 +35,8 @@ export type WorkerMessage =
   | { readonly type: "ready"; readonly device: WorkerDevice; readonly stats: WorkerStats }
   | ({ readonly type: "failed" } & StartFailure)
   | { readonly type: "taking" }
+  /** Somebody has asked it to end, for good. */
+  | { readonly type: "shutdown" }
   /** It takes no more jobs, and none is running. */
   | { readonly type: "drained" }
   | { readonly type: "stats"; readonly stats: WorkerStats }

@@ -109,7 +109,10 @@ export class WorkerProcess {
     };
     this.#worker =
       "openWorker" in setup
-        ? setup.openWorker(workerOptions)
+        ? setup.openWorker({
+            ...workerOptions,
+            onShutdown: () => void send({ type: "shutdown" }),
+          })
         : await openWorker(setup, {
             ...workerOptions,
             parse: setup.parse,

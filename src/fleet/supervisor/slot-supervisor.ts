@@ -171,6 +171,7 @@ export class SlotSupervisor {
         if (child === this.#current) this.#watch?.considerRecycling();
       },
       onMetrics: (snapshot) => metrics.update(child, snapshot),
+      onShutdown: () => this.stop(config.orphanDeadlineMs),
       onSilence: () => void metrics.retire(child),
     });
     this.#children.add(child);

@@ -13,7 +13,14 @@ import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import { inStatements } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
-import { findResults, insertResults, type PhotoResult } from "./result-rows.ts";
+import { readDrawnNames, readManyCounts } from "./read-findings.ts";
+import {
+  findResults,
+  insertResults,
+  type ObjectCount,
+  type PhotoResult,
+  type PhotoWarning,
+} from "./result-rows.ts";
 import { SharedRows } from "./shared-rows.ts";
 
 /** A photo that was read. */
@@ -30,6 +37,21 @@ export interface FoundPhoto extends ReadPhotoState {
 /** A photo that gets no result, and why. */
 export interface NewFailure extends PhotoState {
   readonly reason: Reason;
+}
+
+/** What was counted on a photo. */
+export interface CountedResult {
+  readonly contentSha256: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly device: string;
+  readonly objectCount: number;
+  /** Undefined without regions. */
+  readonly regionCount: number | undefined;
+  /** The names of regions that people drew; undefined where a model found them. */
+  readonly regionNames: readonly string[] | undefined;
+  readonly counts: readonly ObjectCount[];
+  readonly warnings: readonly PhotoWarning[];
 }
 
 /** What became of a photo under a recipe. */
@@ -102,6 +124,38 @@ export class ResultStore {
       options,
     );
     return new Set(ids.keys());
+  }
+
+  /** Returns what was counted on a photo; undefined where it has no result. */
+  async readCounts(
+    source: string,
+    options: AccessOptions = {},
+  ): Promise<CountedResult | undefined> {
+    return await this.ledger.read(async (db) => {
+      const row = await db
+        .selectFrom("photo")
+        .innerJoin("entry", "entry.photo_id", "photo.id")
+        .innerJoin("result", "result.id", "entry.result_id")
+        .innerJoin("placement", "placement.id", "result.placement_id")
+        .selectAll("result")
+        .select("placement.device")
+        .where("photo.source", "=", source)
+        .where("entry.recipe_id", "=", this.#recipeId)
+        .executeTakeFirst();
+      if (row === undefined) return undefined;
+      const { id, region_count } = row;
+      return {
+        contentSha256: row.content_sha256,
+        widthPx: row.width_px,
+        heightPx: row.height_px,
+        device: row.device,
+        objectCount: row.object_count,
+        regionCount: region_count ?? undefined,
+        regionNames: region_count ? (await readDrawnNames(db, [id])).get(id) : undefined,
+        counts: (await readManyCounts(db, [id])).get(id) ?? [],
+        warnings: JSON.parse(row.warnings),
+      };
+    }, options);
   }
 
   /** Returns the other sources of a content, where it was not known under this source before. */

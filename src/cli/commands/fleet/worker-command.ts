@@ -10,6 +10,7 @@ import {
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addResultsOption } from "../../options/results-options.ts";
 import { logLevels } from "../../output/json-log.ts";
+import type { CeleryWorkerArguments } from "./celery-worker.ts";
 import { addMetricsOptions } from "./metrics-options.ts";
 import type { WorkerArguments } from "./worker.ts";
 
@@ -20,10 +21,15 @@ Examples:
   $ orangery worker --task ./count-plants.ts --queue photos --model detect=plants.onnx
   $ orangery worker --task ./count-plants.ts --queue photos --devices cuda:0,cuda:1
   $ orangery worker --task ./count-plants.ts --queue photos --devices "cpu*2"
+  $ orangery worker --broker redis://localhost/0 --celery-task plants.count=./count-plants.ts
+  $ orangery worker --broker redis://localhost/0 --recipe plants.json --hostname celery@gpu0
 
 Without --task, photos are counted as their recipes say, which orangery enqueue puts into the queue.
 A model is found by its contents: where it was when photos were added, or in the folders and buckets
 that --models names. A recipe whose model is not found is left to other workers.
+
+With --broker, the queues are those of a Celery app on Redis: a module's task is done for messages
+of the task of that name, and with a recipe's file photos are counted for the task orangery.count.
 
 The default export of a module is a class of tasks, or a function that sets up a worker. Each device
 has a process of its own, named gpu0@host or cpu0@host, which takes jobs once its models are loaded.
@@ -50,9 +56,10 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
   );
   addResultsOption(command, "where results go (default: where the queue says)");
   addRecipeOptions(command);
+  addCeleryOptions(command);
   addLocationOption(addPrivateAddressesOption(addMaxPixelsOption(addWorkerOptions(command))));
   command.addHelpText("after", help);
-  return command.action(async (options: WorkerArguments & FormerOptions) => {
+  return command.action(async (options: Arguments) => {
     const former = options.detect ?? options.segment;
     if (former !== undefined) {
       command.error(
@@ -60,16 +67,34 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
           "'orangery enqueue', and leave them out here",
       );
     }
-    const given = ["recipe", "models", "memoryBudget", "results", "location"].find(
-      (name) => command.getOptionValueSource(name) === "cli",
-    );
-    if (options.task !== undefined && given !== undefined) {
-      command.error(`error: option '${flagsOf(command, given)}' has no meaning with --task`);
+    const { broker } = options;
+    if (broker !== undefined) {
+      refuse(command, ["task", "queue", "redis"], "--broker");
+      if (options.celeryTask === undefined && options.recipe === undefined) {
+        command.error("error: give a '--celery-task' or a '--recipe' with '--broker'");
+      }
+      const { workForCelery } = await import("./celery-worker.ts");
+      return setStatus(await workForCelery({ ...options, broker }));
+    }
+    const celeryOnly = ["resultBackend", "celeryTask", "queues", "hostname", "taskEvents"];
+    refuse(command, [...celeryOnly, "celeryConfig"], undefined);
+    if (options.task !== undefined) {
+      refuse(command, ["recipe", "models", "memoryBudget", "results", "location"], "--task");
     }
     // Imported late: help and usage errors need neither queue nor runtime.
     const { work } = await import("./worker.ts");
     setStatus(await work(options));
   });
+}
+
+type Arguments = WorkerArguments & FormerOptions & Partial<CeleryWorkerArguments>;
+
+/** Refuses options that have no meaning beside another one, or without `--broker`. */
+function refuse(command: Command, names: readonly string[], beside: string | undefined): void {
+  const given = names.find((name) => command.getOptionValueSource(name) === "cli");
+  if (given === undefined) return;
+  const reason = beside === undefined ? "without --broker" : `with ${beside}`;
+  command.error(`error: option '${flagsOf(command, given)}' has no meaning ${reason}`);
 }
 
 /** What people give by habit, since `enqueue` and `run` take it. */
@@ -97,6 +122,21 @@ function addRecipeOptions(command: Command): Command {
     )
     .addOption(new Option("--detect <model>").hideHelp())
     .addOption(new Option("--segment <model>").hideHelp());
+}
+
+function addCeleryOptions(command: Command): Command {
+  return command
+    .option("--broker <url>", "serve a Celery app: its broker, a Redis")
+    .option("--result-backend <url>", "where its results go, a Redis (default: the broker)")
+    .option(
+      "--celery-task <name=module>",
+      "do the Celery task of that name with a module's task; may be repeated",
+      collectTask,
+    )
+    .option("--queues <list>", "its queues, separated by commas (default: celery)", parseNames)
+    .option("--hostname <node>", "the name among Celery's nodes, such as celery@gpu0")
+    .option("--task-events", "send events of tasks, as celery worker -E does")
+    .option("--celery-config <file>", "other settings of the app, as JSON");
 }
 
 function addWorkerOptions(command: Command): Command {
@@ -153,6 +193,19 @@ function parseDevices(text: string): string {
     if (isOrangeryError(error)) throw new InvalidArgumentError(error.message);
     throw error;
   }
+}
+
+function collectTask(
+  text: string,
+  before: Record<string, string> | undefined,
+): Record<string, string> {
+  const [, name, module] = /^([^=]+)=(.+)$/.exec(text) ?? [];
+  if (name === undefined) throw expected("a name and a module, such as count=./count.ts", text);
+  return { ...before, [name]: module! };
+}
+
+function parseNames(text: string): readonly string[] {
+  return text.split(",").flatMap((name) => name.trim() || []);
 }
 
 function collectModel(text: string, before: Record<string, string>): Record<string, string> {

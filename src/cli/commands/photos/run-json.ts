@@ -1,4 +1,5 @@
 import type { WorklistPhoto, WorklistView } from "../../../ledger/worklist/worklist-view.ts";
+import { describeCounts } from "../../../results/describe-counts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 
@@ -62,30 +63,5 @@ export async function printJsonSummary(
 function toJson(photo: WorklistPhoto, maxDetections: number): object {
   const { source, reason, result } = photo;
   if (result === undefined) return { type: "failed", image: source, ...reason };
-  const countsOf = (region: number) =>
-    Object.fromEntries(
-      result.counts
-        .filter((count) => count.region === region)
-        .map(({ name, count }) => [name, count]),
-    );
-  return {
-    type: "photo",
-    image: source,
-    width: result.widthPx,
-    height: result.heightPx,
-    sha256: result.contentSha256,
-    device: result.device,
-    detections: result.objectCount,
-    warnings: result.warnings.length > 0 ? result.warnings : undefined,
-    reachedMaxDetections: result.objectCount >= maxDetections || undefined,
-    counts: countsOf(0),
-    regions:
-      result.regionCount === undefined
-        ? undefined
-        : Array.from({ length: result.regionCount }, (_, i) => ({
-            region: i + 1,
-            name: result.regionNames?.[i],
-            counts: countsOf(i + 1),
-          })),
-  };
+  return { type: "photo", ...describeCounts(result, { source, maxDetections }) };
 }

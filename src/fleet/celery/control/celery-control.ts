@@ -249,16 +249,34 @@ function describe(
   };
 }
 
+/** With every field that Celery's own workers send: Flower reads them all. */
 function describeQueue(name: string): object {
+  const lasting = { durable: true, auto_delete: false };
   return {
     name,
-    exchange: { name, type: "direct", arguments: null, durable: true, auto_delete: false },
+    exchange: {
+      name,
+      type: "direct",
+      arguments: null,
+      ...lasting,
+      passive: false,
+      delivery_mode: null,
+      no_declare: false,
+    },
     routing_key: name,
-    durable: true,
+    ...lasting,
     exclusive: false,
-    auto_delete: false,
     no_ack: false,
     alias: null,
     bindings: [],
+    no_declare: null,
+    queue_arguments: null,
+    binding_arguments: null,
+    consumer_arguments: null,
+    expires: null,
+    message_ttl: null,
+    max_length: null,
+    max_length_bytes: null,
+    max_priority: null,
   };
 }

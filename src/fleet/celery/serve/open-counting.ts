@@ -1,0 +1,64 @@
+import { openLedger } from "../../../ledger/open-ledger.ts";
+import { ModelCache } from "../../../models/cache/model-cache.ts";
+import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
+import { ModelFinder } from "../../../pipeline/recipe/model-finder.ts";
+import { CountNamedPhoto, namedPhotoSchema } from "../../count/count-named-photo.ts";
+import { openRecipeTask } from "../../count/serve-recipe.ts";
+import type { TaskEnvironment } from "../../process/task-module.ts";
+import type { CeleryTask } from "../celery-options.ts";
+import type { CountingSettings } from "./celery-settings.ts";
+
+/** A task that is set up, and what is done before its first message. */
+export interface PreparedTask {
+  readonly served: CeleryTask;
+  readonly cache: ModelCache | undefined;
+  readonly prove: (signal: AbortSignal) => Promise<void>;
+}
+
+/** Sets up the task that counts on a photo, which belongs to the stack. */
+export async function openCounting(
+  { recipe, results, count }: CountingSettings,
+  environment: TaskEnvironment,
+  stack: AsyncDisposableStack,
+): Promise<PreparedTask> {
+  const { workerId, device, requireDevice, intraOpThreads, logger } = environment;
+  const { signal } = new AbortController();
+  const photos = stack.use(new PhotoReader({ allowPrivateAddresses: count.allowPrivateAddresses }));
+  const cache = stack.use(
+    new ModelCache({
+      workerId,
+      device,
+      requireDevice,
+      intraOpThreads,
+      logger,
+      models: {},
+      memoryBudgetBytes: count.memoryBudgetBytes,
+      warmUp: true,
+      // A recipe names its models by their contents: no reload.
+      reloadCheckMs: Number.POSITIVE_INFINITY,
+    }),
+  );
+  // Workers wait for a database that is away as they wait for Redis, however long.
+  const ledger = stack.use(
+    await openLedger(results, { busyTimeoutMs: Number.POSITIVE_INFINITY, logger }),
+  );
+  const finder = new ModelFinder({ places: count.models, reader: photos });
+  const parts = await openRecipeTask(recipe, {
+    cache,
+    photos,
+    count,
+    ledger,
+    finder,
+    workerId,
+    logger,
+    signal,
+  });
+  stack.use(parts.writer);
+  logger.info({ results: ledger.location, recipe: parts.recipe.name }, "results are recorded");
+  const served = {
+    task: new CountNamedPhoto(parts.options),
+    parameters: ["photo"],
+    parse: namedPhotoSchema(photos, parts.recipe.hash),
+  };
+  return { served: served as unknown as CeleryTask, cache, prove: parts.prove };
+}
