@@ -8,7 +8,11 @@ export interface ZipRecord {
   readonly method?: number;
   readonly crc32?: number;
   readonly localName?: string;
-  readonly directory?: { readonly start?: number; readonly byteLength?: number };
+  readonly directory?: {
+    readonly start?: number;
+    readonly byteLength?: number;
+    readonly contentBytes?: number;
+  };
 }
 
 const padding = "FB";
@@ -68,6 +72,7 @@ function makeLocalPart(record: ZipRecord, start: number): Buffer {
 function directoryPart(record: ZipRecord, at: number): Buffer {
   const { name, bytes, flags = 0x0808, method = 0, crc32: checksum = crc32(bytes) } = record;
   const { start = at, byteLength = bytes.length } = record.directory ?? {};
+  const { contentBytes = byteLength } = record.directory ?? {};
   const nameBytes = Buffer.from(name);
   const entry = Buffer.alloc(46);
   entry.writeUInt32LE(0x02014b50, 0);
@@ -75,7 +80,7 @@ function directoryPart(record: ZipRecord, at: number): Buffer {
   entry.writeUInt16LE(method, 10);
   entry.writeUInt32LE(checksum, 16);
   entry.writeUInt32LE(byteLength, 20);
-  entry.writeUInt32LE(byteLength, 24);
+  entry.writeUInt32LE(contentBytes, 24);
   entry.writeUInt16LE(nameBytes.length, 28);
   entry.writeUInt32LE(start, 42);
   return Buffer.concat([entry, nameBytes]);

@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { addedCudaFile, readAddedCuda } from "../../native/library/added-runtime.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import { type AddOptions, addCuda, planCuda, removeCuda } from "./add-cuda.ts";
+import { cudaWheels } from "./cuda-wheels.ts";
+import { defaultIndex } from "./find-wheel.ts";
+import {
+  PackageIndex,
+  TestProxy,
+  testCublas,
+  testProvider,
+  testWheels,
+} from "./package-index.fixture.ts";
+
+const limit = { timeout: 60_000 };
+
+describe("CUDA from a package index", limit, () => {
+  const wheels = testWheels;
+  const [provider, cublas] = [testProvider, testCublas];
+  let index: PackageIndex;
+  let cache: string;
+  let folder: string;
+
+  before(async () => {
+    index = await PackageIndex.open([provider, cublas]);
+  });
+  after(() => index[Symbol.asyncDispose]());
+  const environment = { ...process.env };
+  beforeEach(async () => {
+    cache = await mkdtemp(join(tmpdir(), "orangery-add-"));
+    folder = join(cache, "providers", "cuda");
+    process.env.ORANGERY_CACHE = cache;
+    index.behave({});
+  });
+  afterEach(async () => {
+    for (const name of ["ORANGERY_CACHE", "HTTP_PROXY"]) {
+      if (environment[name] === undefined) delete process.env[name];
+      else process.env[name] = environment[name];
+    }
+    await rm(cache, { recursive: true });
+  });
+
+  async function add(options: Partial<AddOptions> = {}): Promise<void> {
+    await addCuda(await planCuda({ wheels }), { index: index.url, ...options });
+  }
+
+  function assertInPlace(): void {
+    const expected = [addedCudaFile, "libprovider-cuda.so", "libprovider-shared.so"];
+    // The link is made as soon as the library is looked for.
+    const files = readdirSync(folder).filter((name) => name !== "libonnxruntime.so.1");
+    assert.deepEqual(files.sort(), [...expected, "libtestblas.so.13"].sort());
+    assert.equal(readFileSync(join(folder, "libprovider-cuda.so"), "utf8"), "cuda ".repeat(20_000));
+    assert.equal(readAddedCuda()?.runtimeVersion, onnxRuntime.version);
+    assert.deepEqual(readAddedCuda()?.libraries, ["libtestblas.so.13"]);
+  }
+
+  const skipSystem = process.platform !== "linux" && "needs a library that the system has";
+
+  test("the plan lists what is missing, with its sizes, and nothing once it is there", {
+    skip: skipSystem,
+  }, async () => {
+    const plan = await planCuda({ wheels });
+    assert.deepEqual(plan.missing, [provider, cublas], "what the system has is left out");
+    assert.equal(plan.downloadBytes, provider.bytes + cublas.bytes);
+    assert.equal(plan.diskBytes, 6 + 100_000 + 45);
+    assert.equal(plan.isComplete, false);
+    const seen: number[] = [];
+    await add({ onProgress: (bytes) => seen.push(bytes) });
+    assertInPlace();
+    assert.equal(seen.at(-1), plan.downloadBytes);
+    const after_ = await planCuda({ wheels });
+    assert.deepEqual([after_.isComplete, after_.missing], [true, []]);
+    assert.equal((await removeCuda()) > 100_000, true);
+    assert.deepEqual([existsSync(folder), await removeCuda()], [false, 0]);
+  });
+
+  test("a library that is gone is brought again, and nothing else", async () => {
+    await add();
+    await rm(join(folder, "libtestblas.so.13"));
+    index.behave({});
+    await add();
+    assertInPlace();
+    assert.deepEqual(index.asked, [cublas.file]);
+  });
+
+  test("the provider of another runtime is replaced", async () => {
+    await add();
+    const added = JSON.parse(readFileSync(join(folder, addedCudaFile), "utf8"));
+    const other = JSON.stringify({ ...added, runtimeVersion: "1.22.0" });
+    await writeFile(join(folder, addedCudaFile), other);
+    index.behave({});
+    await add();
+    assertInPlace();
+    assert.deepEqual(index.asked, [provider.file]);
+  });
+
+  test("a mirror with a page of links serves as well, by name and password too", async () => {
+    index.behave({ html: true, credentials: "me:p@ss" });
+    await add({ index: index.url.replace("//", "//me:p%40ss@") });
+    assertInPlace();
+    await removeCuda();
+    await assert.rejects(add(), { code: "DOWNLOAD_FAILED", message: /it answered 401/ });
+  });
+
+  test("a connection that breaks goes on where it broke", async () => {
+    index.behave({ breaksAfter: 100, breaks: 1 });
+    await add();
+    assertInPlace();
+    assert.deepEqual(index.asked.slice(0, 2), [provider.file, `${provider.file} bytes=100-`]);
+  });
+
+  test("a server that knows no ranges sends all again", async () => {
+    index.behave({ breaksAfter: 100, breaks: 1, ignoresRanges: true });
+    await add();
+    assertInPlace();
+  });
+
+  test("what was stopped goes on, whatever was left behind", async () => {
+    // As a process leaves it that was killed within the second package: its lock, and half a file.
+    await add();
+    await rm(join(folder, addedCudaFile));
+    await rm(join(folder, "libtestblas.so.13"));
+    await writeFile(join(folder, "lock"), "4194304");
+    await writeFile(join(folder, `${cublas.file}.part`), cublas.contents.subarray(0, 50));
+    await writeFile(join(folder, "libtestblas.so.13.part"), "bl");
+    assert.equal(readAddedCuda(), undefined, "what is not complete does not count");
+    index.behave({});
+    await add();
+    assertInPlace();
+    assert.deepEqual(index.asked, [`${cublas.file} bytes=50-`]);
+  });
+
+  const program = fileURLToPath(new URL("add-test-cuda.fixture.ts", import.meta.url));
+
+  test("a process that is killed leaves nothing that counts, and the next one goes on", async () => {
+    index.behave({ hangsAfter: 100 });
+    const child = spawn(process.execPath, [program, index.url], {
+      stdio: ["ignore", "pipe", "inherit"],
+      timeout: 30_000,
+      killSignal: "SIGKILL",
+    });
+    const ended = once(child, "exit");
+    // It prints when the first bytes are in the file.
+    await Promise.race([once(child.stdout!, "data"), ended]);
+    child.kill("SIGKILL");
+    assert.deepEqual(await ended, [null, "SIGKILL"]);
+    assert.equal(readAddedCuda(), undefined);
+    index.behave({});
+    await add();
+    assertInPlace();
+    assert.deepEqual(index.asked[0], `${provider.file} bytes=100-`);
+  });
+
+  test("a disk that fills up leaves nothing", {
+    skip: process.platform !== "linux" && "needs bash's ulimit",
+  }, async () => {
+    const script = `trap '' XFSZ; unset NODE_V8_COVERAGE; ulimit -f 40; exec "$@"`;
+    const command = ["-c", script, "bash", process.execPath, program, index.url];
+    const limited = promisify(execFile)("bash", command, { timeout: 30_000 });
+    await assert.rejects(limited, (error: { stderr: string }) => {
+      assert.match(error.stderr, /\[NO_SPACE\] .*got EFBIG\. Nothing is half written/);
+      return true;
+    });
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+  test("an abort ends it with the signal's reason, and the next attempt goes on", async () => {
+    const reason = new Error("enough");
+    const stop = new AbortController();
+    const adding = add({ signal: stop.signal, onProgress: () => stop.abort(reason) });
+    await assert.rejects(adding, reason);
+    assert.equal(readAddedCuda(), undefined);
+    await add();
+    assertInPlace();
+  });
+
+  test("two at once: the second one says who is at work", async () => {
+    await mkdir(folder, { recursive: true });
+    await writeFile(join(folder, "lock"), String(process.pid));
+    const message = new RegExp(`process ${process.pid} is changing it`);
+    await assert.rejects(add(), { code: "NOT_WRITABLE", message });
+    await rm(join(folder, "lock"));
+  });
+
+  test("what has another hash is thrown away", async () => {
+    index.behave({ swaps: true });
+    const code = "DOWNLOAD_DAMAGED";
+    await assert.rejects(add(), { code, message: /ort-gpu 1\.0 as PyPI has it, but its sha256/ });
+    assert.deepEqual(readdirSync(folder), []);
+  });
+
+  test("an index without the package, and none at all, are reported", async () => {
+    const other = { ...wheels, provider: { ...provider, project: "unknown" } };
+    await assert.rejects(addCuda(await planCuda({ wheels: other }), { index: index.url }), {
+      code: "DOWNLOAD_FAILED",
+      message: /simple\/unknown\/, but it does not list ort_gpu-1\.0/,
+    });
+    await assert.rejects(add({ index: "no address" }), { code: "INVALID_ARGUMENT" });
+  });
+
+  test("too little space is reported before anything is fetched", async () => {
+    const huge = { ...provider, members: [{ path: "a/libhuge.so", bytes: 1e18 }] };
+    const plan = await planCuda({ wheels: { ...wheels, provider: huge } });
+    await assert.rejects(addCuda(plan, { index: index.url }), {
+      code: "NO_SPACE",
+      message: /Expected .* of free space in .*Nothing was fetched/,
+    });
+    assert.deepEqual([index.asked, readdirSync(folder)], [[], []]);
+  });
+
+  test("a proxy is followed that only the environment names", async () => {
+    await using proxy = await TestProxy.open(index.port);
+    process.env.HTTP_PROXY = proxy.url;
+    await add({ index: "http://packages.invalid/simple" });
+    assertInPlace();
+    assert.deepEqual([...new Set(proxy.asked)], ["packages.invalid:80"]);
+  });
+
+  test("an empty file in the place of a library counts for nothing", async () => {
+    await add();
+    await truncate(join(folder, "libprovider-cuda.so"), 10);
+    assert.equal((await planCuda({ wheels })).isComplete, false);
+    await add();
+    assertInPlace();
+  });
+});
+
+describe("the packages of CUDA", () => {
+  test("are pinned for the runtime that comes along, on Linux x64", () => {
+    const known = cudaWheels(onnxRuntime.version, { platform: "linux", arch: "x64" });
+    assert.ok(known, `no provider is known for ONNX Runtime ${onnxRuntime.version}`);
+    assert.equal(known.provider.version, onnxRuntime.version);
+    for (const { sha256, bytes, members } of [known.provider, ...known.libraries]) {
+      assert.match(sha256, /^[0-9a-f]{64}$/);
+      assert.ok(bytes > 0 && members.length > 0);
+    }
+    assert.equal(cudaWheels("1.22.0", { platform: "linux", arch: "x64" }), undefined);
+    assert.equal(cudaWheels(onnxRuntime.version, { platform: "darwin", arch: "arm64" }), undefined);
+    assert.match(defaultIndex, /^https:/);
+  });
+});
