@@ -1,5 +1,5 @@
 import { onnxDataTypes } from "./onnx-data-type.ts";
-import type { OnnxModel } from "./onnx-nodes.ts";
+import type { OnnxModel, OnnxNode, ValueInfo } from "./onnx-nodes.ts";
 import { createWeights } from "./tensor.ts";
 
 /**
@@ -7,37 +7,59 @@ import { createWeights } from "./tensor.ts";
  * what goes to a device. Each byte is divided by 255, once, as it would be before.
  */
 export function takeBytes(model: OnnxModel): OnnxModel {
-  const { graph } = model;
-  const [input] = graph.inputs;
   const white = createWeights("orangery.white", [], Float32Array.of(255));
-  const floats = `${input!.name}.float32`;
   const to = { type: "int", value: onnxDataTypes.indexOf("float32") } as const;
-  const cast = {
-    name: floats,
-    opType: "Cast",
-    inputs: [input!.name],
-    outputs: [floats],
-    attributes: { to },
-  };
-  const scaled = `${input!.name}.scaled`;
-  const divide = {
-    name: scaled,
-    opType: "Div",
-    inputs: [floats, white.name],
-    outputs: [scaled],
-    attributes: {},
-  };
-  const rest = graph.nodes.map((node) => ({
-    ...node,
-    inputs: node.inputs.map((name) => (name === input!.name ? scaled : name)),
+  const changed = changeInput(model, "bytes", (name, value) => ({
+    input: { elementType: "uint8" },
+    nodes: [
+      node("Cast", [name], `${name}.float32`, { to }),
+      node("Div", [`${name}.float32`, white.name], value),
+    ],
   }));
-  return {
-    ...model,
-    graph: {
-      ...graph,
-      inputs: [{ ...input!, elementType: "uint8" }],
-      nodes: [cast, divide, ...rest],
-      initializers: [...graph.initializers, white],
-    },
-  };
+  const { graph } = changed;
+  return { ...changed, graph: { ...graph, initializers: [...graph.initializers, white] } };
+}
+
+/**
+ * Makes a network whose input is (batch, channels, height, width) take it pixel by pixel, as photos
+ * are: (batch, height, width, channels).
+ */
+export function takePixels(model: OnnxModel): OnnxModel {
+  const [batch, channels, height, width] = model.graph.inputs[0]!.dims;
+  const perm = { type: "ints", value: [0, 3, 1, 2] } as const;
+  return changeInput(model, "planes", (name, value) => ({
+    input: { dims: [batch!, height!, width!, channels!] },
+    nodes: [node("Transpose", [name], value, { perm })],
+  }));
+}
+
+/** Puts nodes between a network's input and what has read it so far. */
+function changeInput(
+  model: OnnxModel,
+  suffix: string,
+  change: (
+    name: string,
+    value: string,
+  ) => { readonly input: Partial<ValueInfo>; readonly nodes: readonly OnnxNode[] },
+): OnnxModel {
+  const { graph } = model;
+  const [info, ...others] = graph.inputs;
+  const { name } = info!;
+  const value = `${name}.${suffix}`;
+  const { input, nodes } = change(name, value);
+  const rest = graph.nodes.map((each) => ({
+    ...each,
+    inputs: each.inputs.map((read) => (read === name ? value : read)),
+  }));
+  const inputs = [{ ...info!, ...input }, ...others];
+  return { ...model, graph: { ...graph, inputs, nodes: [...nodes, ...rest] } };
+}
+
+function node(
+  opType: string,
+  inputs: readonly string[],
+  output: string,
+  attributes: OnnxNode["attributes"] = {},
+): OnnxNode {
+  return { name: output, opType, inputs, outputs: [output], attributes };
 }

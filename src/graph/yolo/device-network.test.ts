@@ -3,12 +3,16 @@ import { describe, test } from "node:test";
 import { serializeModel } from "../onnx/model-writer.ts";
 import type { OnnxModel } from "../onnx-nodes.ts";
 import { RunnableModel } from "../run-model.fixture.ts";
-import { headKey, moveToDevice } from "./device-network.ts";
+import { headKey, inputKey, moveToDevice } from "./device-network.ts";
 import { buildYolo11 } from "./yolo11.fixture.ts";
 
 const side = 64;
 const bytes = Uint8Array.from({ length: 3 * side ** 2 }, (_, index) => (index * 7919) % 256);
-const floats = Float32Array.from(bytes, (byte) => Math.fround(byte / 255));
+/** The same pictures, in planes. */
+const floats = Float32Array.from(bytes, (_, index) => {
+  const [plane, pixel] = [Math.floor(index / side ** 2), index % side ** 2];
+  return Math.fround(bytes[3 * pixel + plane]! / 255);
+});
 
 function small(task: "detect" | "segment", classCount: number): OnnxModel {
   return buildYolo11({ scale: "n", task, classCount, imageSize: side, seed: 3, narrow: true });
@@ -16,7 +20,8 @@ function small(task: "detect" | "segment", classCount: number): OnnxModel {
 
 async function run(model: OnnxModel, data: Uint8Array | Float32Array) {
   await using runnable = await RunnableModel.open(serializeModel(model));
-  return await runnable.run({ images: { data, dims: [1, 3, side, side] } });
+  const dims = data === bytes ? [1, side, side, 3] : [1, 3, side, side];
+  return await runnable.run({ images: { data, dims } });
 }
 
 describe("a network whose work is moved to a device", () => {
@@ -31,6 +36,7 @@ describe("a network whose work is moved to a device", () => {
       assert.deepEqual(best!.dims, [1, channels - classCount + 2, anchors]);
       assert.deepEqual(moved.graph.outputs[0]!.dims, best!.dims);
       assert.equal(moved.metadata.get(headKey), "best-class");
+      assert.equal(moved.metadata.get(inputKey), "pixels");
       const row = ({ data }: { data: ArrayLike<number> }, index: number) =>
         Array.from(data).slice(index * anchors, (index + 1) * anchors);
       const scores = Array.from({ length: classCount }, (_, id) => row(all!, 4 + id));
@@ -56,7 +62,8 @@ describe("a network whose work is moved to a device", () => {
 
   test("takes bytes and keeps its output where no more than two classes are left out", () => {
     const moved = moveToDevice(small("detect", 2));
-    assert.equal(moved.graph.inputs[0]!.elementType, "uint8");
+    const { elementType, dims } = moved.graph.inputs[0]!;
+    assert.deepEqual([elementType, dims], ["uint8", [1, side, side, 3]]);
     assert.deepEqual(moved.graph.outputs, small("detect", 2).graph.outputs);
     assert.equal(moved.metadata.has(headKey), false);
   });

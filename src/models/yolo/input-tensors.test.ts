@@ -4,14 +4,17 @@ import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { InputTensors } from "./input-tensors.ts";
 
-const rgb = { inputType: "float32", inputChannels: 3 } as const;
+const network = { inputType: "float32", inputChannels: 3, inputLayout: "planes" } as const;
+const rgb = { network };
 const live = () => liveNativeObjects().tensor ?? 0;
 
 describe("input tensors", () => {
   afterEach(() => assert.equal(live(), 0, "every tensor is released"));
 
   test("have the network's element type and channels, and the shape of one photo", () => {
-    using float16 = new InputTensors(onnxRuntime, { inputType: "float16", inputChannels: 1 });
+    using float16 = new InputTensors(onnxRuntime, {
+      network: { ...network, inputType: "float16", inputChannels: 1 },
+    });
     using taken = float16.take([32, 64]);
     assert.deepEqual(taken.tensor.shape, [1, 1, 32, 64]);
     assert.ok(taken.tensor.data instanceof Float16Array);
@@ -30,6 +33,10 @@ describe("input tensors", () => {
     assert.equal(live(), 2);
     using batch = inputs.take([32, 64], 4);
     assert.deepEqual(batch.tensor.shape, [4, 3, 32, 64]);
+    const byPixel = { ...network, inputType: "uint8", inputLayout: "pixels" } as const;
+    using pixels = new InputTensors(onnxRuntime, { network: byPixel });
+    using bytes = pixels.take([32, 64], 4);
+    assert.deepEqual(bytes.tensor.shape, [4, 32, 64, 3]);
   });
 
   test("have a batch that was run before, where a device prepares itself for each", () => {

@@ -1,5 +1,5 @@
 import type { Session, Tensor } from "../../native/runtime.ts";
-import type { NetworkSignature } from "./network-signature.ts";
+import { inputShape, type NetworkSignature } from "./network-signature.ts";
 
 /** More are not kept: one is being inferred while the next one is written into the other. */
 const kept = 2;
@@ -7,7 +7,8 @@ const kept = 2;
 /** What allocates tensors: a session, for its own device. */
 export type TensorSource = Pick<Session, "createTensor">;
 
-export interface InputTensorsOptions extends Pick<NetworkSignature, "inputType" | "inputChannels"> {
+export interface InputTensorsOptions {
+  readonly network: Pick<NetworkSignature, "inputType" | "inputChannels" | "inputLayout">;
   /**
    * Whether a batch may have up to as much again of a size that has been run before, rather than a
    * size of its own. Default false.
@@ -25,35 +26,28 @@ export class InputTensors implements Disposable {
   readonly #source: TensorSource;
   /** The batches that were run, by height and width; undefined where any size is as good. */
   readonly #batches: Map<string, Set<number>> | undefined;
-  readonly #elementType: NetworkSignature["inputType"];
-  readonly #channels: number;
+  readonly #network: InputTensorsOptions["network"];
   #free: Tensor[] = [];
   #isDisposed = false;
 
-  constructor(
-    source: TensorSource,
-    { inputType, inputChannels, reusesShapes = false }: InputTensorsOptions,
-  ) {
+  constructor(source: TensorSource, { network, reusesShapes = false }: InputTensorsOptions) {
     this.#source = source;
-    this.#elementType = inputType;
-    this.#channels = inputChannels;
+    this.#network = network;
     this.#batches = reusesShapes ? new Map() : undefined;
   }
 
   /**
-   * Returns a tensor (batch or more, channels, height, width), not filled; disposing gives it back.
+   * Returns a tensor of the network's input, not filled, with room for a batch; disposing gives it
+   * back.
    */
-  take(
-    [height, width]: readonly [number, number],
-    batch = 1,
-  ): { readonly tensor: Tensor } & Disposable {
-    const shape = [this.#batchFor(batch, `${height} ${width}`), this.#channels, height, width];
+  take(sizeHw: readonly [number, number], batch = 1): { readonly tensor: Tensor } & Disposable {
+    const shape = inputShape(this.#network, this.#batchFor(batch, sizeHw.join(" ")), sizeHw);
     const fits = (tensor: Tensor) => tensor.shape.every((extent, axis) => extent === shape[axis]);
     const index = this.#free.findIndex(fits);
     const tensor =
       index >= 0
         ? this.#free.splice(index, 1)[0]!
-        : this.#source.createTensor(this.#elementType, shape);
+        : this.#source.createTensor(this.#network.inputType, shape);
     return { tensor, [Symbol.dispose]: () => this.#giveBack(tensor) };
   }
 

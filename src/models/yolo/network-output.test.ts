@@ -121,6 +121,7 @@ async function read(
     inputType: elementType,
     precision: elementType,
     inputChannels: 3,
+    inputLayout: "planes",
     fixedSizeHw: [32, 32],
     defaultSizeHw: [32, 32],
     freeBatch: false,

@@ -1,7 +1,8 @@
 import { OrangeryError } from "../../errors.ts";
-import { headKey } from "../../graph/yolo/device-network.ts";
+import { headKey, inputKey } from "../../graph/yolo/device-network.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
+import type { InputLayout } from "../../vision/letterbox/letterbox-rows.ts";
 import { bestClassHead, type HeadLayout, readHeadLayout } from "./head-layout.ts";
 import { type PythonLiteral, parsePythonLiteral } from "./python-literal.ts";
 
@@ -36,6 +37,8 @@ export interface NetworkSignature {
   readonly precision: Precision;
   /** 3 for RGB, 1 for grey. */
   readonly inputChannels: 1 | 3;
+  /** Whether a picture comes in planes, or pixel by pixel. */
+  readonly inputLayout: InputLayout;
   /** Extents [height, width] that the input must have, or undefined when any will do. */
   readonly fixedSizeHw: readonly [number, number] | undefined;
   /** Extents [height, width] to use when none are asked for. */
@@ -96,7 +99,9 @@ export function readYoloNetwork(
     return refuse("a network for detect or segment", `one for ${metadata.get("task")}`);
   }
   const [input] = inputs;
-  const inputChannels = readChannels(input?.shape[1], literal("channels"));
+  const inputLayout = metadata.get(inputKey) === "pixels" ? "pixels" : "planes";
+  const [channelAxis, heightAxis, widthAxis] = axesOf[inputLayout];
+  const inputChannels = readChannels(input?.shape[channelAxis], literal("channels"));
   if (
     inputs.length !== 1 ||
     input?.shape.length !== 4 ||
@@ -123,7 +128,7 @@ export function readYoloNetwork(
     return refuse("outputs of float32 or float16", describe(outputs));
   }
 
-  const [, , height, width] = input.shape;
+  const [height, width] = [input.shape[heightAxis], input.shape[widthAxis]];
   const trainedSizeHw = readSize(literal("imgsz")) ?? [defaultSize, defaultSize];
   const defaultSizeHw = [
     typeof height === "number" ? height : trainedSizeHw[0],
@@ -165,12 +170,26 @@ export function readYoloNetwork(
     inputType,
     precision: readPrecision(inputType),
     inputChannels,
+    inputLayout,
     fixedSizeHw,
     defaultSizeHw,
     freeBatch: [input, ...outputs].every(({ shape }) => typeof shape[0] === "string"),
     coefficientCount,
     outputNames: outputs.map(({ name }) => name),
   };
+}
+
+/** Where channels, height and width are in the shape of an input. */
+const axesOf = { planes: [1, 2, 3], pixels: [3, 1, 2] } as const;
+
+/** Returns the shape of an input of a batch of pictures. */
+export function inputShape(
+  { inputChannels, inputLayout }: Pick<NetworkSignature, "inputChannels" | "inputLayout">,
+  batch: number,
+  [height, width]: readonly [number, number],
+): readonly number[] {
+  if (inputLayout === "pixels") return [batch, height, width, inputChannels];
+  return [batch, inputChannels, height, width];
 }
 
 /** Creates the error for a model that is no YOLO network, or none that is run here. */

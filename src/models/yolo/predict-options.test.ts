@@ -15,6 +15,7 @@ const fixed: NetworkSignature = {
   inputType: "float32",
   precision: "float32",
   inputChannels: 3,
+  inputLayout: "planes",
   fixedSizeHw: [480, 640],
   defaultSizeHw: [480, 640],
   freeBatch: false,

@@ -2,7 +2,12 @@ import { OrangeryError } from "../../errors.ts";
 import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
 import { arenasOf, type Device } from "../devices/device.ts";
 import { whyImplausible } from "./implausible-output.ts";
-import { type NetworkSignature, notYolo, readYoloNetwork } from "./network-signature.ts";
+import {
+  inputShape,
+  type NetworkSignature,
+  notYolo,
+  readYoloNetwork,
+} from "./network-signature.ts";
 
 export interface ProveNetworkOptions {
   /** Path of the model file. */
@@ -26,7 +31,7 @@ export async function proveNetwork(
 ): Promise<NetworkSignature> {
   const { network, device, runtime, signal } = options;
   const [height, width] = sizeOf(network);
-  const shape = [1, network.inputChannels, height, width];
+  const shape = inputShape(network, 1, [height, width]);
   using input = runtime.createTensor(network.inputType, shape);
   if (input.elementType === "uint8") input.data.fill(128);
   else input.data.fill(0.5);

@@ -5,7 +5,7 @@ import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProviderName, Runtime, Tensor } from "../../native/runtime.ts";
 import type { Detections } from "../../vision/detections.ts";
 import { letterboxInBands, letterboxInStrips } from "../../vision/letterbox/letterbox.ts";
-import type { InputValues } from "../../vision/letterbox/letterbox-rows.ts";
+import type { InputLayout, InputValues } from "../../vision/letterbox/letterbox-rows.ts";
 import { type Letterbox, planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
 import {
   type OpenPhoto,
@@ -133,7 +133,7 @@ export class YoloModel implements AsyncDisposable {
     this.freeSize = network.fixedSizeHw === undefined;
     this.#parts = parts;
     const reusesShapes = device.kind !== "cpu";
-    this.#inputs = new InputTensors(runs, { ...network, reusesShapes });
+    this.#inputs = new InputTensors(runs, { network, reusesShapes });
     this.#batchLimit = new BatchLimit(network.freeBatch ? maxBatch : 1);
   }
 
@@ -285,7 +285,9 @@ export class YoloModel implements AsyncDisposable {
     const plans = photos.map((photo) => this.#planInput(photo, options));
     const inputHw = requireOneSize(plans);
     using input = this.#inputs.take(inputHw, photos.length);
-    await times.step("preprocess", () => writeInputs(photos, plans, input.tensor));
+    await times.step("preprocess", () =>
+      writeInputs(photos, plans, input.tensor, network.inputLayout),
+    );
     const inputs = { [network.inputName]: input.tensor };
     const { outputs, inferenceMs } = await runs.run(inputs, { signal });
     times.add({ inference: inferenceMs });
@@ -381,6 +383,7 @@ async function writeInputs(
   photos: readonly (Pixels | PictureSlice | ReducedPicture)[],
   plans: readonly Letterbox[],
   { data, shape }: Tensor,
+  layout: InputLayout,
 ): Promise<void> {
   const all = data as InputValues;
   const length = all.length / shape[0]!;
@@ -388,7 +391,7 @@ async function writeInputs(
   for (const [index, photo] of photos.entries()) {
     const out = all.subarray(index * length, (index + 1) * length);
     const plan = plans[index]!;
-    if (photo instanceof PictureOnDisk) await letterboxInStrips(photo, plan, out);
-    else for (const _ of letterboxInBands(photo, plan, out)) await turns.give();
+    if (photo instanceof PictureOnDisk) await letterboxInStrips(photo, plan, out, layout);
+    else for (const _ of letterboxInBands(photo, plan, out, layout)) await turns.give();
   }
 }

@@ -5,6 +5,12 @@ import { type ResizeTaps, resizeTaps } from "./resize-taps.ts";
 /** A network's input: bytes, or float32 or float16 in 0…1. */
 export type InputValues = Float32Array | Float16Array | Uint8Array;
 
+/**
+ * How an input of bytes is laid out: a plane for each channel, or pixel by pixel as in a photo,
+ * which is a third of the work where nothing is resized.
+ */
+export type InputLayout = "planes" | "pixels";
+
 /** The grey around the photo, of 255. */
 const padValue = 114;
 /** v/255 in float32, for every byte v. */
@@ -36,13 +42,23 @@ export class LetterboxRows {
   /** The horizontal taps, as the kernel reads them. */
   readonly #columns: Uint8Array;
   readonly #layout: Layout;
+  readonly #isByPixel: boolean;
 
-  /** @param out As many planes of the input as it has channels: three of RGB, or one of grey. */
-  constructor(plan: Letterbox, out: InputValues, source: SourceRows) {
+  /**
+   * @param out As many planes of the input as it has channels: three of RGB, or one of grey.
+   * @param layout `pixels` for bytes of RGB only
+   */
+  constructor(
+    plan: Letterbox,
+    out: InputValues,
+    source: SourceRows,
+    layout: InputLayout = "planes",
+  ) {
     this.#plan = plan;
     this.#out = out;
     this.#source = source;
     this.#channels = channelsOf(plan, out);
+    this.#isByPixel = layout === "pixels" && this.#channels === 3;
     this.#rows = resizeTaps(source.heightPx, plan.resizedHeight, "vertical");
     this.#columns = horizontalTaps(source, plan.resizedWidth);
     this.#layout = layOut(plan, source, this.#columns);
@@ -56,11 +72,19 @@ export class LetterboxRows {
 
   /** Writes the rows from `from` to before `to`, {@link bandRows} at most. */
   write(from: number, to: number, pixelsOf: RowReader): void {
+    if (this.#isByPixel && this.#isUnchanged) {
+      this.#copy(from, to, pixelsOf);
+      return;
+    }
     const kernel = resizeKernel(this.#layout.byteLength);
     const memory = new Uint8Array(kernel.memory.buffer);
     this.#padLeft(memory);
     if (this.#isUnchanged) this.#split(from, to, { kernel, memory, pixelsOf });
     else this.#resize(from, to, { kernel, memory, pixelsOf });
+    if (this.#isByPixel) {
+      this.#putOutPixels({ from, to, kernel });
+      return;
+    }
     for (let channel = 0; channel < this.#channels; channel++) {
       this.#putOut(channel, { from, to, kernel });
     }
@@ -71,6 +95,17 @@ export class LetterboxRows {
     const { resizedWidth, resizedHeight } = this.#plan;
     const { widthPx, heightPx } = this.#source;
     return this.#channels === 3 && resizedWidth === widthPx && resizedHeight === heightPx;
+  }
+
+  #copy(from: number, to: number, pixelsOf: RowReader): void {
+    const { inputWidth, padLeft, padTop, resizedWidth } = this.#plan;
+    const out = this.#out;
+    for (let y = from; y < to; y++) {
+      const start = 3 * inputWidth * (padTop + y);
+      const [first, end] = [start + 3 * padLeft, start + 3 * (padLeft + resizedWidth)];
+      if (resizedWidth < inputWidth) out.fill(padValue, start, start + 3 * inputWidth);
+      out.set(pixelsOf(y).subarray(0, end - first), first);
+    }
   }
 
   #split(from: number, to: number, { kernel, memory, pixelsOf }: Work): void {
@@ -132,9 +167,10 @@ export class LetterboxRows {
     const [planeSize, top] = [inputWidth * inputHeight, inputWidth * padTop];
     const bottom = top + inputWidth * resizedHeight;
     const value = this.#out instanceof Uint8Array ? padValue : unitOf[padValue]!;
-    for (let start = 0; start < this.#out.length; start += planeSize) {
-      this.#out.fill(value, start, start + top);
-      this.#out.fill(value, start + bottom, start + planeSize);
+    const bytesPerPixel = this.#isByPixel ? 3 : 1;
+    for (let start = 0; start < this.#out.length; start += bytesPerPixel * planeSize) {
+      this.#out.fill(value, start, start + bytesPerPixel * top);
+      this.#out.fill(value, start + bytesPerPixel * bottom, start + bytesPerPixel * planeSize);
     }
   }
 
@@ -158,10 +194,16 @@ export class LetterboxRows {
     }
   }
 
-  #putOut(
-    channel: number,
-    { from, to, kernel }: { from: number; to: number; kernel: ResizeKernel },
-  ): void {
+  #putOutPixels({ from, to, kernel }: Band): void {
+    const { inputWidth, padTop } = this.#plan;
+    const { planes, planeBytes, floats } = this.#layout;
+    const count = (to - from) * inputWidth;
+    kernel.mergeRgb(planes, planeBytes, roundUpTo16(count), floats);
+    const pixels = new Uint8Array(kernel.memory.buffer, floats, 3 * count);
+    this.#out.set(pixels, 3 * inputWidth * (padTop + from));
+  }
+
+  #putOut(channel: number, { from, to, kernel }: Band): void {
     const { inputWidth, inputHeight, padTop } = this.#plan;
     const { planes, planeBytes, floats } = this.#layout;
     const plane = planes + channel * planeBytes;
@@ -182,6 +224,13 @@ export class LetterboxRows {
     const halves = new Uint16Array(out.buffer, out.byteOffset + 2 * target, count);
     for (let i = 0; i < count; i++) halves[i] = halfBitsOf[bytes[i]!]!;
   }
+}
+
+/** Rows that are in the kernel's memory. */
+interface Band {
+  readonly from: number;
+  readonly to: number;
+  readonly kernel: ResizeKernel;
 }
 
 /** What a band is written with. */

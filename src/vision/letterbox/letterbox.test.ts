@@ -189,6 +189,47 @@ test("bytes, float16 and float32 are of the same levels", () => {
   }
 });
 
+test("pixel by pixel, bytes are those of the planes", () => {
+  for (const [photoWh, inputWh] of [
+    [
+      [50, 37],
+      [96, 64],
+    ],
+    [
+      [37, 50],
+      [96, 64],
+    ],
+    [
+      [32, 32],
+      [32, 32],
+    ],
+    [
+      [64, 20],
+      [64, 32],
+    ],
+    [
+      [21, 64],
+      [64, 64],
+    ],
+    [
+      [300, 200],
+      [64, 96],
+    ],
+  ] as const) {
+    const plan = planLetterbox({ photoWh, inputWh });
+    const picture = noise(photoWh[0], photoWh[1]);
+    const [planes, pixels] = [0, 1].map(() => new Uint8Array(3 * inputWh[0] * inputWh[1])) as [
+      Uint8Array,
+      Uint8Array,
+    ];
+    letterbox(picture, plan, planes);
+    letterbox(picture, plan, pixels, "pixels");
+    const count = inputWh[0] * inputWh[1];
+    const expected = planes.map((_, i) => planes[(i % 3) * count + Math.floor(i / 3)]!);
+    assert.deepEqual(pixels, expected, `${photoWh.join("×")} in ${inputWh.join("×")}`);
+  }
+});
+
 test("a slice is read where it is in the photo", () => {
   const { data, widthPx, heightPx } = noise(90, 70);
   const photo = { data, widthPx, heightPx, grey: data.filter((_, i) => i % 3 === 1) };

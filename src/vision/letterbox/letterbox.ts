@@ -3,13 +3,20 @@ import type { Picture } from "../photo/picture.ts";
 import { PictureSlice } from "../photo/picture-slice.ts";
 import { ReducedPicture } from "../photo/reduced-picture.ts";
 import type { Slice } from "../photo/slice.ts";
-import { bandRows, channelsOf, type InputValues, LetterboxRows } from "./letterbox-rows.ts";
+import {
+  bandRows,
+  channelsOf,
+  type InputLayout,
+  type InputValues,
+  LetterboxRows,
+} from "./letterbox-rows.ts";
 import type { Letterbox } from "./plan-letterbox.ts";
 
 /**
  * Resizes, pads and scales a photo into a network's input in one pass: planar RGB, as bytes or as
  * float32 or float16 in 0…1, `3 · inputHeight · inputWidth` values, all of which are written. Into
- * a third of them it writes grey: the picture's own, or what OpenCV mixes from its RGB.
+ * a third of them it writes grey: the picture's own, or what OpenCV mixes from its RGB. With the
+ * layout `pixels`, bytes of RGB come pixel by pixel instead.
  *
  * Bit-exact with `cv2.resize(…, INTER_LINEAR)` on bytes, which uses fixed point: 11-bit weights, a
  * horizontal pass, then a vertical pass that drops 4 and 16 bits before it rounds.
@@ -20,8 +27,9 @@ export function letterbox(
   picture: Picture | PictureSlice | ReducedPicture,
   plan: Letterbox,
   out: InputValues,
+  layout?: InputLayout,
 ): void {
-  for (const _ of letterboxInBands(picture, plan, out)) {
+  for (const _ of letterboxInBands(picture, plan, out, layout)) {
     // One band after the other, without pauses.
   }
 }
@@ -31,16 +39,14 @@ export function* letterboxInBands(
   picture: Picture | PictureSlice | ReducedPicture,
   plan: Letterbox,
   out: InputValues,
+  layout?: InputLayout,
 ): Generator<void, void, void> {
   assertFit(picture, plan, out);
   const photo = slicedOf(picture);
   const { widthPx, heightPx } = photo;
   const readsGrey = photo.hasGrey && channelsOf(plan, out) === 1;
-  const rows = new LetterboxRows(plan, out, {
-    widthPx,
-    heightPx,
-    bytesPerPixel: readsGrey ? 1 : 3,
-  });
+  const source = { widthPx, heightPx, bytesPerPixel: readsGrey ? 1 : 3 } as const;
+  const rows = new LetterboxRows(plan, out, source, layout);
   const pixelsOf = readsGrey ? (y: number) => photo.greyRow(y) : (y: number) => photo.row(y);
   for (let y = 0; y < plan.resizedHeight; y += bandRows) {
     rows.write(y, Math.min(plan.resizedHeight, y + bandRows), pixelsOf);
@@ -66,10 +72,12 @@ export async function letterboxInStrips(
   photo: CuttablePhoto,
   plan: Letterbox,
   out: InputValues,
+  layout?: InputLayout,
 ): Promise<void> {
   assertFit(photo, plan, out);
   const { widthPx: width, heightPx } = photo;
-  const rows = new LetterboxRows(plan, out, { widthPx: width, heightPx, bytesPerPixel: 3 });
+  const source = { widthPx: width, heightPx, bytesPerPixel: 3 } as const;
+  const rows = new LetterboxRows(plan, out, source, layout);
   const stripRows = Math.max(2, Math.min(maxStripRows, Math.floor(stripBytes / (3 * width))));
   for (let y = 0; y < plan.resizedHeight; ) {
     const [top] = rows.sourceRows(y);

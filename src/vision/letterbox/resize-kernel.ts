@@ -31,6 +31,7 @@ export interface ResizeKernel {
     out: number,
   ): void;
   splitRgb(row: number, count: number, out: number, planeBytes: number): void;
+  mergeRgb(plane: number, planeBytes: number, count: number, out: number): void;
   toFloats(bytes: number, count: number, floats: number): void;
 }
 

@@ -214,6 +214,33 @@
       (local.set $out (i32.add (local.get $out) (i32.const 16)))
       (br_if $pixels (i32.lt_u (local.get $out) (local.get $end)))))
 
+  ;; Three planes of bytes into pixels of RGB.
+  (func (export "mergeRgb")
+    (param $plane i32) (param $planeBytes i32) (param $count i32) (param $out i32)
+    (local $end i32) (local $r v128) (local $g v128) (local $b v128)
+    (local.set $end (i32.add (local.get $plane) (local.get $count)))
+    (loop $pixels
+      (local.set $r (v128.load (local.get $plane)))
+      (local.set $g (v128.load (i32.add (local.get $plane) (local.get $planeBytes))))
+      (local.set $b
+        (v128.load
+          (i32.add (local.get $plane) (i32.shl (local.get $planeBytes) (i32.const 1)))))
+      (v128.store (local.get $out)
+        (i8x16.shuffle 0 1 16 3 4 17 6 7 18 9 10 19 12 13 20 15
+          (i8x16.shuffle 0 16 0 1 17 0 2 18 0 3 19 0 4 20 0 5 (local.get $r) (local.get $g))
+          (local.get $b)))
+      (v128.store offset=16 (local.get $out)
+        (i8x16.shuffle 0 21 2 3 22 5 6 23 8 9 24 11 12 25 14 15
+          (i8x16.shuffle 21 0 6 22 0 7 23 0 8 24 0 9 25 0 10 26 (local.get $r) (local.get $g))
+          (local.get $b)))
+      (v128.store offset=32 (local.get $out)
+        (i8x16.shuffle 26 1 2 27 4 5 28 7 8 29 10 11 30 13 14 31
+          (i8x16.shuffle 0 11 27 0 12 28 0 13 29 0 14 30 0 15 31 0 (local.get $r) (local.get $g))
+          (local.get $b)))
+      (local.set $out (i32.add (local.get $out) (i32.const 48)))
+      (local.set $plane (i32.add (local.get $plane) (i32.const 16)))
+      (br_if $pixels (i32.lt_u (local.get $plane) (local.get $end)))))
+
   ;; Bytes as float32 in 0…1.
   (func (export "toFloats") (param $bytes i32) (param $count i32) (param $floats i32)
     (local $end i32) (local $low v128) (local $high v128)
