@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import { readModel } from "../src/graph/onnx/model-reader.ts";
+import { silentLogger } from "../src/logger.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { identifyModelFile } from "../src/models/files/model-file.ts";
 import { openObservedModel } from "../src/models/precision/observed-model.ts";
@@ -90,6 +91,21 @@ describe("orangery quantize", () => {
     assert.deepEqual(await readFile(photo), await readFile(join(examplePhotos, "tray-1.jpg")));
   });
 
+  test("writes float16 that counts as float32 does, without calibrating", async () => {
+    const { status, stdout } = await folder.run(
+      ...["quantize", "sample:seedlings", "half.onnx", "--precision", "float16", "--checks", "1"],
+      ...["--photos", examplePhotos, "--image-size", "320", "--device", "cpu", "--json"],
+    );
+    assert.equal(status, 0);
+    const { proof } = JSON.parse(stdout) as { readonly proof: PrecisionProof };
+    const { precision, device, calibratedOn, checkedOn, objects } = proof;
+    assert.deepEqual([precision, device, calibratedOn, checkedOn], ["float16", "cpu", 0, 1]);
+    assert.ok(objects.float32 > 0 && objects.tried === objects.float32);
+    const { metadata, inputs } = readModel(await readFile(join(folder.path, "half.onnx")));
+    assert.equal(metadata.get("orangery.precision"), "float16");
+    assert.equal(inputs[0]!.elementType, "float32");
+  });
+
   test("refuses one photo with a sentence, and a folder that is missing before any work", async () => {
     const photos = ["--photos", join(examplePhotos, "tray-1.jpg"), "--force"];
     const one = await folder.run("quantize", "sample:seedlings", "one.onnx", ...photos);
@@ -98,6 +114,54 @@ describe("orangery quantize", () => {
     const missing = await folder.run("quantize", "sample:seedlings", "no/one.onnx", ...photos);
     assert.equal(missing.status, 1);
     assert.match(missing.stderr, /got ENOENT.*\[NOT_WRITABLE\]/);
+  });
+});
+
+describe("a trained model in float16", { skip }, () => {
+  test("finds what it finds in float32, from its .pt and from its ONNX, and says what the CPU gains", async () => {
+    const photo = await crop(fixture("photos/tray-1.jpg"), [500, 500]);
+    for (const name of ["models/plants-det.pt", "models/plants-det.onnx"]) {
+      const file = fixture(name);
+      const warnings: string[] = [];
+      const logger = { ...silentLogger, warn: (_: object, text: string) => warnings.push(text) };
+      await using cache = new ModelCache({
+        models: { float32: file, float16: { file, precision: "float16" } },
+        device: "cpu",
+        logger,
+      });
+      await using one = await cache.acquire("float32");
+      await using other = await cache.acquire("float16");
+      assert.deepEqual([one.model.precision, other.model.precision], ["float32", "float16"]);
+      assert.notEqual(one.model.identity, other.model.identity);
+      assert.deepEqual(warnings.filter((text) => text.startsWith("float16 is for GPUs")).length, 1);
+      const { detections: expected } = await one.model.predict(photo);
+      const { detections: found } = await other.model.predict(photo);
+      assert.ok(expected.length > 20);
+      assert.equal(found.length, expected.length);
+      const pairs = matchBoxes(found.boxesXyxy, expected.boxesXyxy);
+      for (const [index, pair] of pairs.entries()) {
+        assert.ok(pair >= 0);
+        assert.ok(Math.abs(found.scores[index]! - expected.scores[pair]!) < 0.01);
+        for (let side = 0; side < 4; side++) {
+          const [px, wantedPx] = [
+            found.boxesXyxy[4 * index + side]!,
+            expected.boxesXyxy[4 * pair + side]!,
+          ];
+          assert.ok(Math.abs(px - wantedPx) < 1, `${px} and ${wantedPx} px`);
+        }
+      }
+    }
+  });
+
+  test("is refused where it is also calibrated for int8", async () => {
+    const calibration = { method: "extremes", model: "m", network: "n", ranges: "" } as const;
+    const model = {
+      file: fixture("models/plants-det.pt"),
+      precision: "float16",
+      calibration,
+    } as const;
+    await using cache = new ModelCache({ models: { model }, device: "cpu" });
+    await assert.rejects(cache.acquire("model"), /a precision or a calibration .* got both/);
   });
 });
 

@@ -92,6 +92,14 @@ describe("a model cache's options", () => {
     }
   }
 
+  test("name the model whose precision is none that it can be made of", () => {
+    const weeds = { file: "weeds.onnx", precision: "float32" as "float16" };
+    assert.throws(() => checkCacheOptions({ models: { weeds } }), {
+      code: "INVALID_ARGUMENT",
+      message: /`models\.weeds\.precision` to be float16/,
+    });
+  });
+
   test("name the model whose file is no path", () => {
     for (const file of [undefined, null, 1, new URL("file:///a.onnx")]) {
       assert.throws(() => checkCacheOptions({ models: { weeds: file as unknown as string } }), {

@@ -5,7 +5,7 @@ import { relative, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
-import { describeModelFile, identifyModelFile } from "./model-file.ts";
+import { describeModelFile, identifyModelFile, networkIdentity } from "./model-file.ts";
 
 let folder: ModelFolder;
 before(async () => {
@@ -123,6 +123,18 @@ test("a sample model's name is resolved to a file, any other is a path", async (
       message: `Expected a sample model of seedlings, beds, got \`${name}\`.`,
     });
   }
+});
+
+test("a network's identity is that of its file, with what it is made to compute in", () => {
+  const calibration = { method: "extremes", model: "m", network: "n", ranges: "AAAA" } as const;
+  const identities = [
+    networkIdentity({ sha256: "s" }),
+    networkIdentity({ sha256: "s", precision: "float16" }),
+    networkIdentity({ sha256: "s", calibration }),
+    networkIdentity({ sha256: "s", calibration: { ...calibration, ranges: "BBBB" } }),
+  ];
+  assert.deepEqual(identities.slice(0, 2), ["s", "s float16"]);
+  assert.equal(new Set(identities).size, 4);
 });
 
 describe("the description of a file that is no model", () => {

@@ -9,6 +9,9 @@ const sha256 = { detect: "d".repeat(64), segment: undefined };
 const calibration = { method: "extremes", model: "m", network: "n", ranges: "AAAA" } as const;
 const asked: CountOptions = { detect: { file: "/m/plants.pt" }, slicing: { slice: 320 } };
 const inInt8: CountOptions = { ...asked, detect: { ...asked.detect, calibration } };
+const inFloat16: CountOptions = { ...asked, detect: { ...asked.detect, precision: "float16" } };
+/** A device that this platform never has. */
+const otherPlatforms = process.platform === "win32" ? "coreml" : "directml:0";
 
 const recipe = (count: CountOptions) => recipeOf(count, sha256).recipe;
 const noPhotos = async () => [];
@@ -45,6 +48,36 @@ describe("the precision of a job", () => {
     });
   }
 
+  for (const precision of ["float16", "auto"] as const) {
+    test(`is that of results in float16 on a GPU, for ${precision}`, async () => {
+      const settled = await settle({
+        precision,
+        device: "cuda:0",
+        readKnown: async () => [recipe(asked), recipe(inFloat16), recipe(inInt8)],
+      });
+      assert.equal(settled.precision, "float16");
+      assert.equal(recipe(settled.count).hash, recipe(inFloat16).hash);
+    });
+  }
+
+  test("is float16 on the CPU only where that is asked for", async () => {
+    const readKnown = async () => [recipe(inFloat16)];
+    assert.equal((await settle({ precision: "float16", readKnown })).precision, "float16");
+    const { precision, reason } = await settle({ readKnown });
+    assert.deepEqual([precision, reason.split(" ")[0]], ["float32", "int8"]);
+  });
+
+  test("is that of the CPU for auto where the GPU cannot be used", async () => {
+    const detect = { file: "sample:beds" };
+    const { precision } = await settle({
+      made: { count: { detect }, sha256 },
+      device: otherPlatforms,
+      listPhotos: async () => Array.from({ length: 12 }, (_, i) => `${i}.jpg`),
+      readKnown: async () => [recipe({ detect: { ...detect, calibration } })],
+    });
+    assert.equal(precision, "int8");
+  });
+
   test("is that of the newest results for auto", async () => {
     const { precision } = await settle({ readKnown: async () => [recipe(inInt8), recipe(asked)] });
     assert.equal(precision, "float32");
@@ -68,11 +101,14 @@ describe("the precision of a job", () => {
     assert.deepEqual([settled.precision, settled.count], ["int8", inInt8]);
   });
 
-  test("is refused for int8 on a GPU, and is float32 there for auto", async () => {
+  test("is refused for int8 on a GPU, and is float32 or float16 there for auto", async () => {
     await assert.rejects(settle({ precision: "int8", device: "cuda:0" }), (error) =>
       isOrangeryError(error, "INVALID_ARGUMENT"),
     );
-    assert.equal((await settle({ device: "cuda:0" })).precision, "float32");
+    const readKnown = async () => [recipe(inInt8)];
+    const { precision, reason } = await settle({ device: "cuda:0", readKnown });
+    assert.equal(precision, "float32");
+    assert.match(reason, /^float16 is tried on 12 photos or more, not on 0$/);
   });
 
   test("is not settled by a trial whose tolerance is no number", async () => {

@@ -39,6 +39,10 @@ const counts: Record<string, CountOptions> = {
   },
   "regions of its own": { detect: { file: "/m/plants.pt" }, regions: { file: "/m/plots.geojson" } },
   "JPEGs at a fraction of their size": { detect: { file: "/m/plants.pt" }, decode: "fast" },
+  "models in float16": {
+    detect: { file: "/m/plants.pt", precision: "float16" },
+    segment: { file: "/m/beds.pt", precision: "float16" },
+  },
   "automatic slices": { detect: { file: "/m/plants.pt" }, slicing: {} },
 };
 
@@ -59,6 +63,15 @@ test("a recipe is another one where JPEGs are decoded at a fraction of their siz
     recipeOf({ ...counts["one model"]!, decode }, plain).recipe.hash;
   assert.equal(hashOf("exact"), hashOf());
   assert.notEqual(hashOf("fast"), hashOf());
+});
+
+test("a recipe is another one in another precision, which its name says", () => {
+  const { detect } = counts["one model"]!;
+  const recipeIn = (precision?: "float16") =>
+    recipeOf({ detect: { ...detect, precision } }, plain).recipe;
+  assert.equal(recipeIn().hash, recipeOf({ detect }, plain).recipe.hash);
+  assert.notEqual(recipeIn("float16").hash, recipeIn().hash);
+  assert.equal(recipeIn("float16").name, "plants-float16");
 });
 
 test("a recipe's name is made of its models, and decides nothing", () => {
@@ -87,6 +100,11 @@ describe("a recipe is refused", () => {
     ["of another job", { ...good, job: "weigh" }, /`job` to be count/],
     ["with a misspelt option", { ...good, detect: { ...detect, confidense: 1 } }, /`confidense`/],
     ["with an option out of range", { ...good, detect: { ...detect, iou: 2 } }, /`iou` to be/],
+    [
+      "with a precision of no use",
+      { ...good, detect: { ...detect, precision: "float32" } },
+      /`precision` to be float16/,
+    ],
     ["with a size of none", { ...good, detect: { ...detect, imageSize: 0 } }, /`imageSize` to be/],
     ["with half a class", { ...good, detect: { ...detect, classes: [0.5] } }, /`classes` to be/],
     [
