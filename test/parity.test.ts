@@ -36,6 +36,9 @@ const boxTolerancePx = 0.5;
 const scoreTolerance = 0.002;
 const leastMaskIou = 0.98;
 
+/** Another one than the CPU, such as `cuda:0`, or a plugin's with ORANGERY_EP_LIBRARY. */
+const device = process.env.ORANGERY_TEST_DEVICE ?? "cpu";
+
 const fixtures = new URL("../../shared/fixtures/", import.meta.url);
 const referenceFile = new URL("ultralytics.json", fixtures);
 const skip = existsSync(referenceFile) ? false : "../shared/fixtures not present";
@@ -56,7 +59,8 @@ describe("parity with Ultralytics", { skip }, () => {
     const fileOf = (name: string) => fileURLToPath(new URL(`models/${name}`, fixtures));
     cache = new ModelCache({
       models: Object.fromEntries(models.map((model) => [model, fileOf(model)])),
-      device: "cpu",
+      device,
+      requireDevice: true,
     });
   });
   after(async () => {

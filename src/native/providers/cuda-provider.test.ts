@@ -125,6 +125,22 @@ describe("CUDA's provider beside the runtime", { skip, concurrency: 2 }, () => {
   });
 });
 
+const added = process.env.ORANGERY_TEST_CUDA;
+
+test("CUDA as `orangery devices add cuda` brings it goes as far as the driver", {
+  skip: added === undefined ? "ORANGERY_TEST_CUDA names no cache folder with CUDA" : skip,
+  timeout: 60_000,
+}, async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [program], {
+    env: { ...process.env, ORANGERY_CACHE: added },
+    timeout: 60_000,
+    killSignal: "SIGKILL",
+  });
+  const { code, message } = JSON.parse(stdout);
+  assert.equal(code, "DEVICE_UNAVAILABLE");
+  assert.match(message, /^there is no NVIDIA driver \(libcuda\.so\.1\)/);
+});
+
 test("the versions that a library states are read out of it", async () => {
   const runtime = findLibrary();
   assert.ok((await versionsIn(runtime, onnxRuntime.version)).includes(onnxRuntime.version));
