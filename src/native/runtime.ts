@@ -135,11 +135,6 @@ export interface Session extends AsyncDisposable {
   readonly metadata: ReadonlyMap<string, string>;
   readonly disposed: boolean;
   /**
-   * Allocates a tensor for an input, where this session's device reads it fastest: for a GPU in
-   * memory that the system does not move. Its contents are undefined until they are written.
-   */
-  createTensor<T extends ElementType>(elementType: T, shape: readonly number[]): Tensor<T>;
-  /**
    * Runs the model off the event loop.
    *
    * @param inputs One tensor for every input, by name. They may be disposed at once: the memory

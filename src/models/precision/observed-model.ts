@@ -2,7 +2,7 @@ import type { RangeMethod, ValueRange } from "../../graph/quantize/calibration.t
 import { type Calibration, createCalibration } from "../../graph/quantize/calibration.ts";
 import { rangesOutput } from "../../graph/quantize/observed-model.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import type { ElementType, RunOptions, Session, Tensor } from "../../native/runtime.ts";
+import type { RunOptions, Session, Tensor } from "../../native/runtime.ts";
 import { processTurns } from "../../native/turns/process-turns.ts";
 import { cpu } from "../devices/device.ts";
 import { buildNetwork } from "../files/built-network.ts";
@@ -114,10 +114,6 @@ class ObservingSession implements Session {
         return [value, [this.#ranges[at]!, this.#ranges[at + 1]!]];
       }),
     );
-  }
-
-  createTensor<T extends ElementType>(elementType: T, shape: readonly number[]): Tensor<T> {
-    return this.#session.createTensor(elementType, shape);
   }
 
   async run(

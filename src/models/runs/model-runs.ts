@@ -1,4 +1,4 @@
-import type { ElementType, RunOptions, Session, Tensor } from "../../native/runtime.ts";
+import type { RunOptions, Session, Tensor } from "../../native/runtime.ts";
 import type { ProcessTurns } from "../../native/turns/process-turns.ts";
 import type { TurnShare } from "../../native/turns/turn-table.ts";
 import { arenasOf, type Device } from "../devices/device.ts";
@@ -50,11 +50,6 @@ export class ModelRuns implements AsyncDisposable {
   /** The plan of the size of input that was run last. */
   get plan(): RunPlan | undefined {
     return this.#plan;
-  }
-
-  /** Allocates a tensor for the network's input, where its device reads it fastest. */
-  createTensor<T extends ElementType>(elementType: T, shape: readonly number[]): Tensor<T> {
-    return this.#options.session.createTensor(elementType, shape);
   }
 
   /** Runs the network when it is its turn. */

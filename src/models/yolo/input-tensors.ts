@@ -1,11 +1,8 @@
-import type { Session, Tensor } from "../../native/runtime.ts";
+import type { Runtime, Tensor } from "../../native/runtime.ts";
 import { inputShape, type NetworkSignature } from "./network-signature.ts";
 
 /** More are not kept: one is being inferred while the next one is written into the other. */
 const kept = 2;
-
-/** What allocates tensors: a session, for its own device. */
-export type TensorSource = Pick<Session, "createTensor">;
 
 export interface InputTensorsOptions {
   readonly network: Pick<NetworkSignature, "inputType" | "inputChannels" | "inputLayout">;
@@ -23,15 +20,15 @@ export interface InputTensorsOptions {
  * a photo's slices goes into a batch of the usual size, whose other pictures nobody reads.
  */
 export class InputTensors implements Disposable {
-  readonly #source: TensorSource;
+  readonly #runtime: Runtime;
   /** The batches that were run, by height and width; undefined where any size is as good. */
   readonly #batches: Map<string, Set<number>> | undefined;
   readonly #network: InputTensorsOptions["network"];
   #free: Tensor[] = [];
   #isDisposed = false;
 
-  constructor(source: TensorSource, { network, reusesShapes = false }: InputTensorsOptions) {
-    this.#source = source;
+  constructor(runtime: Runtime, { network, reusesShapes = false }: InputTensorsOptions) {
+    this.#runtime = runtime;
     this.#network = network;
     this.#batches = reusesShapes ? new Map() : undefined;
   }
@@ -47,7 +44,7 @@ export class InputTensors implements Disposable {
     const tensor =
       index >= 0
         ? this.#free.splice(index, 1)[0]!
-        : this.#source.createTensor(this.#network.inputType, shape);
+        : this.#runtime.createTensor(this.#network.inputType, shape);
     return { tensor, [Symbol.dispose]: () => this.#giveBack(tensor) };
   }
 

@@ -117,7 +117,7 @@ export class YoloModel implements AsyncDisposable {
   #isDisposed = false;
 
   constructor(parts: YoloModelParts) {
-    const { file, network, device, runs } = parts;
+    const { file, network, device, runtime } = parts;
     this.file = file.path;
     this.sha256 = file.sha256;
     this.identity = networkIdentity(file);
@@ -133,7 +133,7 @@ export class YoloModel implements AsyncDisposable {
     this.freeSize = network.fixedSizeHw === undefined;
     this.#parts = parts;
     const reusesShapes = device.kind !== "cpu";
-    this.#inputs = new InputTensors(runs, { network, reusesShapes });
+    this.#inputs = new InputTensors(runtime, { network, reusesShapes });
     this.#batchLimit = new BatchLimit(network.freeBatch ? maxBatch : 1);
   }
 

@@ -7,8 +7,7 @@ export type NativeKind =
   | "tensor"
   | "run options"
   | "session options"
-  | "provider options"
-  | "allocator";
+  | "provider options";
 
 interface Owned {
   readonly kind: NativeKind;

@@ -10,10 +10,9 @@ import type {
   Tensor,
   TensorInfo,
 } from "../runtime.ts";
-import { openPinnedMemory } from "./pinned-memory.ts";
 import { readSessionInfo, type SessionInfo } from "./session-info.ts";
 import { createSessionOptions } from "./session-options.ts";
-import { adoptTensor, createTensor, createTensorIn, NativeTensor } from "./tensor.ts";
+import { adoptTensor, createTensor, NativeTensor } from "./tensor.ts";
 
 /**
  * A loaded model. Runs may overlap: ONNX Runtime allows any number of them on one session, from
@@ -26,7 +25,6 @@ export class NativeSession implements Session {
   readonly metadata: ReadonlyMap<string, string>;
   readonly #session: NativeObject;
   readonly #running = new Set<Promise<unknown>>();
-  #pinned: NativeObject | undefined | "not asked" = "not asked";
 
   /** Takes over a native session; `info` is read from it unless it is known. */
   constructor(session: NativeObject, info: SessionInfo = readSessionInfo(session.address)) {
@@ -43,12 +41,6 @@ export class NativeSession implements Session {
 
   get disposed(): boolean {
     return this.#session.disposed;
-  }
-
-  createTensor<T extends ElementType>(elementType: T, shape: readonly number[]): NativeTensor<T> {
-    if (this.#pinned === "not asked") this.#pinned = openPinnedMemory(this.#session);
-    if (this.#pinned === undefined) return createTensor(elementType, shape);
-    return createTensorIn(this.#pinned, elementType, shape);
   }
 
   async run(
@@ -136,7 +128,6 @@ export class NativeSession implements Session {
   /** Waits for the runs in flight, then releases the session. Idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.allSettled(this.#running);
-    if (this.#pinned instanceof NativeObject) this.#pinned[Symbol.dispose]();
     this.#session[Symbol.dispose]();
   }
 }

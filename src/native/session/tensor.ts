@@ -87,44 +87,17 @@ export function createTensor<T extends ElementType>(
   elementType: T,
   shape: readonly number[],
 ): NativeTensor<T> {
-  const { api, allocator } = environment();
-  return allocate(allocator, elementType, shape, api.ReleaseValue);
-}
-
-/**
- * Allocates a tensor by an allocator, which stays as long as the tensor.
- *
- * @throws as {@link createTensor}
- */
-export function createTensorIn<T extends ElementType>(
-  allocator: NativeObject,
-  elementType: T,
-  shape: readonly number[],
-): NativeTensor<T> {
-  const hold = allocator.hold();
-  try {
-    return allocate(allocator.address, elementType, shape, (value) => {
-      environment().api.ReleaseValue(value);
-      hold[Symbol.dispose]();
-    });
-  } catch (error) {
-    hold[Symbol.dispose]();
-    throw error;
-  }
-}
-
-function allocate<T extends ElementType>(
-  allocator: Address,
-  elementType: T,
-  shape: readonly number[],
-  release: (value: Address) => void,
-): NativeTensor<T> {
   checkTensor(elementType, shape);
+  const { api, allocator } = environment();
   const value: Out<Address | null> = [null];
   const dims = BigInt64Array.from(shape, BigInt);
   const { onnxType } = elementTypes[elementType];
-  environment().api.CreateTensorAsOrtValue(allocator, dims, dims.length, onnxType, value);
-  return new NativeTensor(new NativeObject("tensor", value[0]!, release), elementType, shape);
+  api.CreateTensorAsOrtValue(allocator, dims, dims.length, onnxType, value);
+  return new NativeTensor(
+    new NativeObject("tensor", value[0]!, api.ReleaseValue),
+    elementType,
+    shape,
+  );
 }
 
 function checkTensor(elementType: ElementType, shape: readonly number[]): void {
