@@ -163,14 +163,15 @@ export class CeleryDeliveries {
     const isAcknowledged = !app.acksLate;
     if (isAcknowledged) await broker.settle({ tag });
     const delivery = { message, taken, tag: isAcknowledged ? undefined : tag };
-    if (app.trackStarted && !this.#isIgnored(message)) {
+    const isIgnored = this.#isIgnored(message);
+    if (app.trackStarted && !isIgnored) {
       const result = { pid: process.pid, hostname: app.name };
       await results.store(message, { status: "STARTED", result });
     }
     events.task("task-started", { uuid: message.id });
     this.#totals[message.task] = (this.#totals[message.task] ?? 0) + 1;
     this.#running.set(message, { ...delivery, sinceMs: Date.now() });
-    const job = new CeleryJob({ message, taken, isAcknowledged, broker, results });
+    const job = new CeleryJob({ message, taken, isAcknowledged, isIgnored, broker, results });
     try {
       const end = await processor.process(job, delivery.tag ?? "");
       // One that was ended by its time limit has its result.

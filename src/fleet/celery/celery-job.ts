@@ -10,6 +10,8 @@ export interface CeleryJobOptions {
   readonly taken: TakenMessage;
   /** Whether the message was acknowledged before the task began. */
   readonly isAcknowledged: boolean;
+  /** Whether nobody wants its result. */
+  readonly isIgnored: boolean;
   readonly broker: CeleryBroker;
   readonly results: CeleryResults;
 }
@@ -43,7 +45,8 @@ export class CeleryJob implements TakenJob {
 
   /** As `update_state(state="PROGRESS", meta=…)` of a Celery task. */
   async updateProgress(progress: TaskProgress): Promise<void> {
-    const { results, message } = this.#options;
+    const { results, message, isIgnored } = this.#options;
+    if (isIgnored) return;
     await results.store(message, { status: "PROGRESS", result: progress });
   }
 

@@ -4,6 +4,7 @@ import {
   type AppliedSignature,
   applySignature,
   idOf,
+  idsOf,
   type ResultTuple,
   type Routing,
   UnsupportedCanvas,
@@ -155,20 +156,16 @@ export class FollowUps {
     return { sent: applied.sent, children: [applied.result], endedChords };
   }
 
-  /** The body of a chord fails with a task of its header; so does each task of a group. */
+  /** The body of a chord fails with a task of its header: each of its tasks. */
   async #failBody(
     body: Signature,
     failure: string,
     message: CeleryMessage,
   ): Promise<SentMessage[]> {
     const exception = celeryException(celeryExceptions.chordError, failure);
-    const { tasks } = body.kwargs;
-    const isGroup = body.subtask_type === "group" && Array.isArray(tasks);
-    const bodies = isGroup ? tasks.filter(isSignature) : [body];
     const errbacks = [body.options.link_error ?? []].flat().filter(isSignature);
     const sent: SentMessage[] = [];
-    for (const id of bodies.map(idOf)) {
-      if (id === undefined) continue;
+    for (const id of idsOf(body)) {
       await this.#options.results.storeFailure(id, exception);
       sent.push(...this.#errbacks(errbacks, id, message));
     }

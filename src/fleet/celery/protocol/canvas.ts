@@ -48,15 +48,28 @@ export function applySignature(
   routing: Routing,
 ): AppliedSignature {
   const kind = kindOf(signature);
-  if (kind === "chain") return applyChain(signature, after, routing);
-  if (kind === "group") return applyGroup(signature, after, routing);
-  if (kind === "chord") return applyChord(signature, after, routing);
-  return applyTask(signature, after, routing);
+  const own = signature.options.chain;
+  const chain = after.chain ?? (Array.isArray(own) ? own.filter(isSignature) : undefined);
+  const all = { ...after, chain };
+  if (kind === "chain") return applyChain(signature, all, routing);
+  if (kind === "group") return applyGroup(signature, all, routing);
+  if (kind === "chord") return applyChord(signature, all, routing);
+  return applyTask(signature, all, routing);
 }
 
 /** The id that a signature's result has; undefined where it has none yet. */
 export function idOf({ options }: Signature): string | undefined {
   return typeof options.task_id === "string" ? options.task_id : undefined;
+}
+
+/** The ids of the tasks that a signature stands for, as far as they have any. */
+export function idsOf(signature: Signature): readonly string[] {
+  const kind = kindOf(signature);
+  if (kind === "chord")
+    return isSignature(signature.kwargs.body) ? idsOf(signature.kwargs.body) : [];
+  const own = idOf(signature);
+  if (kind === "task") return own === undefined ? [] : [own];
+  return tasksOf(signature).flatMap(idsOf);
 }
 
 function kindOf({ task, subtask_type }: Signature): Kind {
@@ -79,7 +92,7 @@ function applyTask(signature: Signature, after: AppliedAfter, routing: Routing):
     embed: {
       callbacks: listOrNull(options.link),
       errbacks: listOrNull(options.link_error),
-      chain: after.chain ?? options.chain ?? null,
+      chain: after.chain ?? null,
       chord: after.chord ?? options.chord ?? null,
     },
     queue: queueOf(signature, routing),
@@ -171,13 +184,13 @@ function applyChord(signature: Signature, after: AppliedAfter, routing: Routing)
     throw new UnsupportedCanvas("a chord with a group or a chord in its header");
   }
   const { rootId, parentId, args } = after;
-  const id = idOf(body) ?? idOf(signature) ?? randomUUID();
   const chain = after.chain?.length ? after.chain : body.options.chain;
+  const id = idsOf(body).at(-1) ?? randomUUID();
   const ended: Signature = {
     ...body,
     options: {
       ...body.options,
-      task_id: id,
+      ...(kindOf(body) === "task" && { task_id: id }),
       ...(chain !== undefined && { chain }),
       ...(after.group !== undefined && { group_id: after.group, group_index: after.groupIndex }),
       ...(after.chord !== undefined && { chord: after.chord }),

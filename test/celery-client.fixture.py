@@ -1,0 +1,48 @@
+"""A client of Celery for the tests: runs the Python that each line of standard input has."""
+import json
+import time
+import sys
+
+import celery
+from celery import Celery, chain, chord, group, signature  # noqa: F401, used by the lines
+from celery.result import AsyncResult  # noqa: F401
+
+broker = sys.argv[1]
+app = None
+
+
+def use(queue, **conf):
+    """Makes the app that is used from now on."""
+    global app
+    app = Celery("client", broker=broker, backend=conf.pop("backend", broker))
+    app.conf.update(task_default_queue=queue, **conf)
+    app.set_current()
+    return app
+
+
+def s(name, *args, **kwargs):
+    """A signature of a task that another program has."""
+    return signature(name, args=args, kwargs=kwargs, app=app)
+
+
+def outcome(result, timeout=20):
+    """What a result is: its state and its value, or the class and the message of its exception."""
+    value = result.get(timeout=timeout, propagate=False)
+    if isinstance(value, BaseException):
+        kind = type(value)
+        name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+        value = [name, str(value)]
+    return [result.state, value]
+
+
+scope = globals()
+print(json.dumps({"answer": celery.__version__}), flush=True)
+for line in sys.stdin:
+    answer = None
+    scope["answer"] = None
+    try:
+        exec(json.loads(line), scope)
+        reply = {"answer": scope["answer"]}
+    except Exception as error:
+        reply = {"error": f"{type(error).__module__}.{type(error).__name__}: {error}"}
+    print(json.dumps(reply), flush=True)

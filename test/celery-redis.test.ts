@@ -1,0 +1,337 @@
+/** The real Celery, its canvas and its tools, with workers of ours on a real Redis. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { OrangeryError } from "../src/errors.ts";
+import type { CeleryWorkerOptions, JobEnd } from "../src/fleet/celery.ts";
+import type { TaskContext } from "../src/tasks/task-context.ts";
+import { CeleryClient, findCelery, serve, type Work } from "./celery.fixture.ts";
+import { openRedis, type RedisForTests, uniqueName } from "./servers/redis-server.ts";
+
+const celery = findCelery();
+const skip = "missing" in celery && celery.missing;
+
+describe("a Celery app", { skip, timeout: 300_000 }, () => {
+  let server: RedisForTests;
+  let client: CeleryClient;
+  let redis: Redis;
+
+  before(async () => {
+    server = await openRedis();
+    redis = new Redis(server.url);
+    client = await CeleryClient.start((celery as { python: string }).python, server.url);
+  });
+  after(async () => {
+    await client?.[Symbol.asyncDispose]();
+    redis?.disconnect();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  /** A queue that an app uses, and a worker that serves it. */
+  async function open(
+    functions: Readonly<Record<string, Work>>,
+    { conf = {}, ...options }: Partial<CeleryWorkerOptions> & { readonly conf?: object } = {},
+  ) {
+    const queue = uniqueName("celery");
+    const settings = JSON.stringify(JSON.stringify(conf));
+    await client.run(`use(${JSON.stringify(queue)}, **json.loads(${settings}))`);
+    const worker = await serve(functions, {
+      broker: server.url,
+      queues: [queue],
+      defaultQueue: queue,
+      name: `celery@${queue}`,
+      backoffMs: 10,
+      ...options,
+    });
+    return { queue, worker, [Symbol.asyncDispose]: () => worker.close({ deadlineMs: 0 }) };
+  }
+
+  const add = ([x, y]: [number, number]) => x + y;
+  const increment = (x: number) => x + 1;
+  const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+
+  test("gets results, and exceptions of the classes that Python has", async () => {
+    await using _app = await open({
+      add,
+      fail: (kind: string) => {
+        if (kind === "type") throw Object.assign(new TypeError("bad"), { retryable: false });
+        throw new OrangeryError("PHOTO_UNREADABLE", "Expected a photo.");
+      },
+      nothing: () => undefined,
+    });
+    const answers = await client.run(`
+sent = [s("add", [1, 2]), s("fail", "type"), s("fail", "photo"), s("nothing"), s("missing")]
+answer = [outcome(sig.apply_async()) for sig in sent]
+`);
+    assert.deepEqual(answers, [
+      ["SUCCESS", 3],
+      ["FAILURE", ["TypeError", "bad"]],
+      ["FAILURE", ["Exception", "PHOTO_UNREADABLE: Expected a photo."]],
+      ["SUCCESS", null],
+      ["FAILURE", ["celery.exceptions.NotRegistered", "'missing'"]],
+    ]);
+  });
+
+  test("retries under the same id, with Celery's state and headers", async () => {
+    const seen: unknown[] = [];
+    await using _app = await open({
+      flaky: (_payload: unknown, { attempt, taskId }: TaskContext) => {
+        seen.push([attempt, taskId]);
+        if (attempt < 3) throw new Error("not yet");
+        return attempt;
+      },
+    });
+    const [id, result] = (await client.run(`
+r = s("flaky").apply_async()
+answer = [r.id, outcome(r)]
+`)) as [string, unknown];
+    assert.deepEqual(result, ["SUCCESS", 3]);
+    assert.deepEqual(
+      seen,
+      [1, 2, 3].map((attempt) => [attempt, id]),
+    );
+  });
+
+  test("has its canvas: chains, groups, callbacks, errbacks and chords", async () => {
+    const called: unknown[] = [];
+    await using _app = await open({
+      add,
+      increment,
+      sum,
+      fail: () => {
+        throw new OrangeryError("PHOTO_UNREADABLE", "Expected a photo.");
+      },
+      note: (value: unknown) => void called.push(value),
+    });
+    const answers = await client.run(`
+two = s("add", [1, 1])
+up = lambda: s("increment")
+answer = [
+  chain(two, up(), up())().get(timeout=20),
+  chain(two, group(up(), chain(up(), up())))().get(timeout=20),
+  group(two, two)().get(timeout=20),
+  chord([two, two, chain(two, up())])(s("sum")).get(timeout=20),
+  chain(two, group(up(), up()), s("sum"), up())().get(timeout=20),
+  chain(two, s("add", [4, 4], ).set(immutable=True))().get(timeout=20),
+  outcome(chord([two, s("fail")])(s("sum"))),
+  outcome(chain(s("fail"), up(), up())()),
+]
+two.apply_async(link=[s("note"), chain(up(), s("note"))]).get(timeout=20)
+failing = s("fail").apply_async(link_error=[s("note")])
+failing.get(timeout=20, propagate=False)
+`);
+    assert.deepEqual((answers as unknown[]).slice(0, 6), [4, [3, 4], [2, 2], 7, 7, 8]);
+    const [chordFailure, chainFailure] = (answers as [string, [string, string]][]).slice(6);
+    assert.equal(chordFailure?.[1][0], "celery.exceptions.ChordError");
+    assert.match(chordFailure[1][1], /raised Exception\(PHOTO_UNREADABLE/);
+    const failure = ["Exception", "PHOTO_UNREADABLE: Expected a photo."];
+    assert.deepEqual(chainFailure, ["FAILURE", failure]);
+    const failingId = await client.run("answer = failing.id");
+    while (called.length < 3) await sleep(20);
+    assert.deepEqual(new Set(called), new Set([2, 3, failingId]));
+  });
+
+  test("decides when a task begins, and that it need not any more", async () => {
+    const ends: JobEnd[] = [];
+    await using _app = await open(
+      { add, wait: (ms: number, { signal }: TaskContext) => sleep(ms, "over", { signal }) },
+      { onJobEnd: (end) => ends.push(end), concurrency: 1 },
+    );
+    const answers = await client.run(`
+import time
+before = time.time()
+later = s("add", [1, 2]).apply_async(countdown=0.5)
+past = s("add", [1, 2]).apply_async(expires=-1)
+answer = [outcome(later), time.time() - before >= 0.5, outcome(past)]
+# Behind one that runs, so that the worker knows of the revocation first.
+running = s("wait", 60000).apply_async()
+revoked = s("add", [1, 2]).apply_async()
+app.control.revoke(revoked.id)
+while not any(t["id"] == running.id for ts in app.control.inspect(timeout=0.3).active().values() for t in ts):
+    pass
+app.control.revoke(running.id, terminate=True)
+answer += [outcome(running), outcome(revoked)]
+late = s("wait", 60000).apply_async(soft_time_limit=0.2)
+answer += [outcome(late)[1][0]]
+`);
+    assert.deepEqual(answers, [
+      ["SUCCESS", 3],
+      true,
+      ["REVOKED", ["celery.exceptions.TaskRevokedError", "expired"]],
+      ["REVOKED", ["celery.exceptions.TaskRevokedError", "revoked"]],
+      ["REVOKED", ["celery.exceptions.TaskRevokedError", "revoked"]],
+      "billiard.exceptions.SoftTimeLimitExceeded",
+    ]);
+  });
+
+  test("has its messages taken by priority", async () => {
+    const order: number[] = [];
+    const app = await open(
+      { note: (n: number) => void order.push(n) },
+      { autostart: false, concurrency: 1 },
+    );
+    await using _app = app;
+    await client.run(`
+sent = [s("note", n).apply_async(priority=p) for n, p in [(1, 9), (2, 3), (3, 0), (4, 6), (5, 0)]]
+`);
+    await app.worker.start();
+    while (order.length < 5) await sleep(20);
+    assert.deepEqual(order, [3, 5, 2, 4, 1]);
+  });
+
+  test("may use prefixes, extended results, ignored results, and states", async () => {
+    await using app = await open(
+      {
+        slow: async (_: unknown, { progress }: TaskContext) => {
+          progress({ done: 1 });
+          await sleep(200);
+          return "done";
+        },
+      },
+      {
+        globalKeyPrefix: "{app}:",
+        resultKeyPrefix: "results:",
+        resultExtended: true,
+        trackStarted: true,
+        conf: {
+          broker_transport_options: { global_keyprefix: "{app}:" },
+          result_backend_transport_options: { global_keyprefix: "results:" },
+          result_extended: true,
+        },
+      },
+    );
+    const answer = await client.run(`
+r = s("slow", 1).apply_async()
+states = set()
+while r.state not in ("SUCCESS", "FAILURE"): states.add(r.state)
+quiet = s("slow", 2).apply_async(ignore_result=True)
+answer = [r.get(timeout=20), r.name, r.args, r.worker, r.queue, r.retries, "PROGRESS" in states, quiet.id]
+`);
+    const [, , , , , , , quietId] = answer as unknown[];
+    assert.deepEqual(answer, ["done", "slow", [1], app.worker.name, app.queue, 0, true, quietId]);
+    while (app.worker.counts.succeeded < 2) await sleep(20);
+    assert.equal(await redis.exists(`results:celery-task-meta-${quietId}`), 0);
+    while ((await redis.hlen("{app}:unacked")) > 0) await sleep(20);
+  });
+
+  test("is answered by workers as by its own: ping, active, registered, stats, shutdown", async () => {
+    await using app = await open({
+      wait: (ms: number, { signal }: TaskContext) => sleep(ms, 1, { signal }),
+    });
+    const answer = await client.run(`
+running = s("wait", 60000).apply_async()
+inspect = app.control.inspect(["${app.worker.name}"], timeout=2)
+while not (inspect.active() or {}).get("${app.worker.name}"): pass
+answer = [
+  inspect.ping(), inspect.registered(), list(inspect.stats().values())[0]["pool"]["max-concurrency"],
+  list(inspect.active().values())[0][0]["name"], list(inspect.active_queues().values())[0][0]["name"],
+]
+app.control.revoke(running.id, terminate=True)
+running.get(timeout=20, propagate=False)
+app.control.shutdown(destination=["${app.worker.name}"])
+`);
+    const { name } = app.worker;
+    assert.deepEqual(answer, [
+      { [name]: { ok: "pong" } },
+      { [name]: ["wait"] },
+      2,
+      "wait",
+      app.queue,
+    ]);
+    await app.worker.close();
+  });
+
+  test("sends events that its monitors understand", async () => {
+    await using app = await open({ add }, { sendTaskEvents: true });
+    const answer = await client.run(`
+from celery.events.state import State
+import threading
+state = State()
+seen = []
+def watch():
+    with app.connection() as connection:
+        def on_event(event):
+            state.event(event)
+            seen.append(event["type"])
+            if event["type"] == "task-succeeded": receiver.should_stop = True
+        receiver = app.events.Receiver(connection, handlers={"*": on_event})
+        ready.set()
+        receiver.capture(limit=None, timeout=20, wakeup=False)
+ready = threading.Event()
+watcher = threading.Thread(target=watch, daemon=True)
+watcher.start()
+ready.wait()
+time.sleep(0.3)
+r = s("add", [1, 2]).apply_async()
+watcher.join(20)
+task = state.tasks[r.id]
+answer = [task.state, task.name, task.result, task.worker.hostname, [t for t in seen if t.startswith("task")]]
+`);
+    assert.deepEqual(answer, [
+      "SUCCESS",
+      "add",
+      "3",
+      app.worker.name,
+      ["task-received", "task-started", "task-succeeded"],
+    ]);
+  });
+
+  test("may send anything: what is no task of protocol 2 in JSON is refused, never tried again", async () => {
+    await using app = await open({ add });
+    for (const text of ["no JSON", "[]", '"text"', '{"body": 3}', '{"body":"e30=","headers":{}}']) {
+      await redis.lpush(app.queue, text);
+    }
+    const answers = (await client.run(`
+big = s("add", ["x" * 10_000_000, ""]).apply_async()
+answer = [len(outcome(big)[1])]
+answer.append(outcome(s("add", [1, 2]).apply_async(serializer="pickle")))
+answer.append(outcome(s("add", [1, 2]).apply_async(compression="gzip")))
+answer.append(outcome(s("add", [1, 2]).apply_async()))
+`)) as unknown[];
+    assert.deepEqual(answers[0], 10_000_000);
+    const [state, [kind, message]] = answers[1] as [string, [string, string]];
+    assert.deepEqual([state, kind], ["FAILURE", "kombu.exceptions.ContentDisallowed"]);
+    assert.match(message, /pickle/);
+    assert.deepEqual(answers.slice(2), [
+      ["SUCCESS", 3],
+      ["SUCCESS", 3],
+    ]);
+    assert.equal(await redis.llen(app.queue), 0);
+    while ((await redis.hlen("unacked")) > 0) await sleep(20);
+  });
+
+  test("may have workers of its own on the same queue", async () => {
+    const ours: number[] = [];
+    const app = await open(
+      {
+        "mixed.square": (x: number) => {
+          ours.push(x);
+          return x * x;
+        },
+      },
+      { autostart: false },
+    );
+    await using _app = app;
+    const answer = await client.run(`
+@app.task(name="mixed.square")
+def square(x): return x * x
+from celery.contrib.testing.worker import start_worker
+with start_worker(app, pool="solo", perform_ping_check=False, loglevel="ERROR"):
+    sent = [square.delay(n) for n in range(20)]
+    answer = [r.get(timeout=20) for r in sent]
+sent = [square.delay(n) for n in range(100)]
+`);
+    assert.deepEqual(
+      answer,
+      Array.from({ length: 20 }, (_, n) => n * n),
+    );
+    await app.worker.start();
+    const results = await client.run("answer = [r.get(timeout=20) for r in sent]");
+    assert.deepEqual(
+      results,
+      Array.from({ length: 100 }, (_, n) => n * n),
+    );
+    assert.equal(new Set(ours).size, ours.length);
+  });
+});
