@@ -5,7 +5,7 @@ import type { MeasuredPredictions } from "../measured/measuring-messages.ts";
 
 /**
  * What `--precision auto` would take, as far as it is known without photos: on the CPU int8 is
- * tried on those of the run.
+ * tried on those of the run, on other devices float16.
  */
 export async function describePrecision({
   device,
@@ -13,17 +13,20 @@ export async function describePrecision({
 }: Pick<MeasuredPredictions, "device" | "precision">): Promise<Observation> {
   const hasInstructions = await hasInt8Instructions();
   const figures = { precision, device, hasInt8Instructions: hasInstructions };
-  const auto = "`--precision auto` stays with";
   if (precision !== "float32") {
+    const auto = "`--precision auto` stays with";
     return green(`The network is of ${precision}, and ${auto} that.`, figures);
   }
   if (device !== "cpu" || mayHaveGpu()) {
-    return green(`${auto} float32 here, since int8 is for the CPU.`, figures);
+    return green(`${tries("float16")}.`, figures);
   }
-  return green(
-    "`--precision auto` tries int8 on 12 or more photos of a run, and takes it where it counts " +
-      `the same and is faster; ${expectation(hasInstructions)}.`,
-    figures,
+  return green(`${tries("int8")}; ${expectation(hasInstructions)}.`, figures);
+}
+
+function tries(precision: "float16" | "int8"): string {
+  return (
+    `\`--precision auto\` tries ${precision} on 12 or more photos of a run, and takes it where ` +
+    "it counts the same and is faster"
   );
 }
 
