@@ -17,6 +17,10 @@ import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { lcov, spec } from "node:test/reporters";
 import { pathToFileURL } from "node:url";
+import { TestProcesses } from "./test-processes.ts";
+
+/** What is slower than these has hung: on busy machines the longest of each takes a third. */
+const limitsMs = { test: 4 * 60_000, file: 7 * 60_000, run: 25 * 60_000 };
 
 const longest = [
   "fleet-chaos",
@@ -38,12 +42,29 @@ process.env.ORANGERY_TEST_PROGRAM = resolve("dist/cli/main.js");
 const files = new Set([...longest, ...globSync("test/**/*.test.ts"), ...layers()]);
 
 mkdirSync("coverage", { recursive: true });
+const processes = new TestProcesses({
+  folder: own,
+  fileLimitMs: limitsMs.file,
+  runLimitMs: limitsMs.run,
+  onRunLimit: () => process.exit(1),
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    processes.kill();
+    process.exit(1);
+  });
+}
 const events = run({
   files: [...files],
   // One more than there are cores: some wait while others compute.
   concurrency: availableParallelism() + 1,
   coverage: true,
-  execArgv: ["--import", new URL("cover-tests.ts", import.meta.url).href],
+  timeout: limitsMs.test,
+  execArgv: [
+    ...processes.nodeArguments,
+    "--import",
+    new URL("cover-tests.ts", import.meta.url).href,
+  ],
   coverageIncludeGlobs: ["src/**"],
   coverageExcludeGlobs: ["src/**/*.test.ts", "src/**/*.fixture.ts"],
 });
@@ -54,6 +75,7 @@ await Promise.all([
   pipeline(events.compose(spec), process.stdout, { end: false }),
   pipeline(events.compose(lcov), createWriteStream("coverage/lcov.info")),
 ]);
+if (!(await processes.close())) process.exitCode = 1;
 
 /** Writes a file for each layer that has the tests of all its files, each in a suite of its own. */
 function layers(): string[] {
