@@ -114,7 +114,7 @@ export const errorCodes = {
   MODEL_NOT_QUANTIZABLE: {
     blames: "model",
     retryable: false,
-    summary: "The network is not one of float32, or has nothing that could be int8.",
+    summary: "The network is not one of float32, or cannot compute in fewer bits.",
   },
   CALIBRATION_UNFIT: {
     blames: "caller",
@@ -124,7 +124,7 @@ export const errorCodes = {
   PRECISION_REFUSED: {
     blames: "model",
     retryable: false,
-    summary: "It was not shown that the network in int8 counts as it does in float32.",
+    summary: "It was not shown that the network in fewer bits counts as in float32.",
   },
   MODEL_NAME_UNKNOWN: {
     blames: "caller",
@@ -295,10 +295,15 @@ export const errorCodes = {
     retryable: false,
     summary: "A queue's results go to another database than the one that was named.",
   },
+  QUEUE_NOT_FOUND: {
+    blames: "caller",
+    retryable: false,
+    summary: "There is no queue in the PostgreSQL database that was named, or no such database.",
+  },
   QUEUE_UNREACHABLE: {
     blames: "queue",
     retryable: true,
-    summary: "The Redis that holds the queue could not be reached.",
+    summary: "The server that holds the queue, Redis or PostgreSQL, could not be reached.",
   },
   QUEUE_ACCESS_DENIED: {
     blames: "queue",

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import type { OrangeryError } from "../src/errors.ts";
 import type { PhotoJobData } from "../src/fleet/count/photo-job-data.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
-import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
+import { readQueueStatus } from "../src/fleet/recipes/queue-status.ts";
 import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";

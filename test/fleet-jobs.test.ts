@@ -7,7 +7,7 @@ import { type PhotoJobData, photoJobId } from "../src/fleet/count/photo-job-data
 import { dropJobs, moveJobsFirst, retryJobs } from "../src/fleet/management/change-jobs.ts";
 import { countFailures } from "../src/fleet/management/count-failures.ts";
 import { readJobDetails } from "../src/fleet/management/job-details.ts";
-import type { JobFilter } from "../src/fleet/management/job-filter.ts";
+import type { JobFilter } from "../src/fleet/store/job-filter.ts";
 import { pauseQueues, resumeQueues } from "../src/fleet/management/pause-queues.ts";
 import { countJobs, selectJobs } from "../src/fleet/management/select-jobs.ts";
 import type { JobQueue } from "../src/fleet/recipes/fleet-queues.ts";

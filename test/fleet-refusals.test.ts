@@ -10,7 +10,7 @@ import { Redis } from "ioredis";
 import type { ErrorCode, OrangeryError } from "../src/errors.ts";
 import { createWorker, type FleetWorkerOptions } from "../src/fleet/bullmq.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
-import { readQueueStatus } from "../src/fleet/queue/queue-status.ts";
+import { readQueueStatus } from "../src/fleet/recipes/queue-status.ts";
 import { CliFolder, jsonLines, quickModel, sourceProgram } from "./cli.fixture.ts";
 import {
   GivenTask,

@@ -3,23 +3,43 @@ import { type Command, Option } from "commander";
 /** The queue that a command works on. */
 export interface QueueArguments {
   readonly queue: string;
-  readonly redis: string;
+  /** Redis or PostgreSQL. */
+  readonly queueUrl: string;
 }
 
 /** Adds the options of a queue that is looked at only where it is named. */
 export function addNamedQueueOptions(command: Command, description: string): Command {
-  return addRedisOption(command.option("--queue <name>", description));
+  return addServerOptions(command.option("--queue <name>", description));
 }
 
 /** Adds the options of the queue. */
 export function addQueueOptions(command: Command): Command {
-  return addRedisOption(command.option("--queue <name>", "the queue's name", "photos"));
+  return addServerOptions(command.option("--queue <name>", "the queue's name", "photos"));
 }
 
-function addRedisOption(command: Command): Command {
-  return command.addOption(
-    new Option("--redis <url>", "the queue's Redis")
-      .env("REDIS_URL")
-      .default("redis://127.0.0.1:6379"),
-  );
+/** Ever more certain. */
+const sources = ["default", "env", "cli"];
+
+function addServerOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--queue-url <url>", "the queue's server: redis://… or postgres://…").env(
+        "ORANGERY_QUEUE_URL",
+      ),
+    )
+    .addOption(
+      new Option("--redis <url>", "the queue's Redis, as --queue-url")
+        .env("REDIS_URL")
+        .default("redis://127.0.0.1:6379"),
+    )
+    .hook("preAction", () => {
+      const certaintyOf = (name: string) =>
+        sources.indexOf(command.getOptionValueSource(name) ?? "");
+      const isNamedTwice = ["queueUrl", "redis"].every(
+        (name) => command.getOptionValueSource(name) === "cli",
+      );
+      if (isNamedTwice) command.error("error: give --queue-url or --redis, not both");
+      if (certaintyOf("queueUrl") >= certaintyOf("redis")) return;
+      command.setOptionValueWithSource("queueUrl", command.getOptionValue("redis"), "implied");
+    });
 }

@@ -3,6 +3,7 @@ import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-stor
 import { inBatches } from "../../pipeline/photos/in-batches.ts";
 import type { ListedPhoto } from "../../pipeline/photos/remote/remote-photo-reader.ts";
 import { withQueueErrors } from "../queue/queue-errors.ts";
+import { storeOf } from "../store/store-of.ts";
 import { photoJobId, toPhotoJobData } from "./photo-job-data.ts";
 
 export interface EnqueueOptions {
@@ -31,7 +32,7 @@ export interface EnqueueCounts {
   readonly queued: number;
 }
 
-/** Jobs that have succeeded leave Redis: the ledger knows what is done. */
+/** Jobs that have succeeded leave the queue: the ledger knows what is done. */
 const jobOptions: BulkJobOptions = { removeOnComplete: true };
 
 /**
@@ -80,7 +81,7 @@ async function addPhotos(
 ): Promise<number> {
   // The same photo may be named twice.
   const byId = new Map(photos.map((photo) => [photoJobId(photo.source, recipe), photo]));
-  const states = await jobStates(queue, [...byId.keys()]);
+  const states = await storeOf(queue).jobs.endings([...byId.keys()]);
   // A photo that has changed since its job ended, or is wanted all the same, begins afresh.
   const ended = [...byId.keys()].filter((id) => states.get(id) === "ended");
   await Promise.all(ended.map((id) => queue.remove(id)));
@@ -93,20 +94,4 @@ async function addPhotos(
     }));
   if (jobs.length > 0) await queue.addBulk(jobs);
   return jobs.length;
-}
-
-/** Returns, for the jobs that the queue has, whether they have ended or are left to be done. */
-async function jobStates(
-  queue: Queue,
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, "ended" | "left">> {
-  const client = await queue.getBackend().client;
-  const states = new Map<string, "ended" | "left">();
-  await Promise.all(
-    ids.map(async (id) => {
-      const [name, finishedOn] = await client.hmget(queue.toKey(id), "name", "finishedOn");
-      if (name != null) states.set(id, finishedOn == null ? "left" : "ended");
-    }),
-  );
-  return states;
 }

@@ -16,14 +16,11 @@ import type { QueueWorker } from "../process/queue-worker.ts";
 import { OpenQueue } from "../queue/open-queue.ts";
 import { QueuePatience } from "../queue/queue-patience.ts";
 import { probeQueue } from "../queue/queue-probe.ts";
-import { pingQueue } from "../queue/redis-pulse.ts";
-import { PublishedStatus } from "../queue/worker-status.ts";
-import {
-  QueueCatalogue,
-  type QueuedRecipe,
-  type QueueResults,
-} from "../recipes/queue-catalogue.ts";
+import { QueueCatalogue, type QueuedRecipe } from "../recipes/queue-catalogue.ts";
 import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
+import type { QueueResults } from "../store/queue-store.ts";
+import { storeOf } from "../store/store-of.ts";
+import { PublishedStatus } from "../store/worker-status.ts";
 import type { FleetWorkerCounts } from "../worker/work-tally.ts";
 import { WorkerHeartbeat } from "../worker/worker-heartbeat.ts";
 import type { CloseWorkerOptions } from "../worker/worker-life.ts";
@@ -129,7 +126,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   }
 
   async ping(): Promise<void> {
-    await pingQueue(this.#queue!.bullmq);
+    await storeOf(this.#queue!.bullmq).ping();
   }
 
   async start(): Promise<void> {
@@ -171,6 +168,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
           connection,
           queue,
           prefix,
+          isMade: true,
           onTrouble: (error) => this.#patience.report(error),
           signal,
         }),

@@ -1,7 +1,8 @@
 import { Queue } from "bullmq";
 import { settlesWithin } from "../../base/abort.ts";
 import type { QueueDepth, QueueReading } from "../../monitor/queue-gauges.ts";
-import { type QueuePlace, toConnectionOptions } from "../queue/redis-connection.ts";
+import { serverOf } from "../queue/queue-server.ts";
+import type { QueuePlace } from "../queue/redis-connection.ts";
 import { readRecipeDepths } from "./recipe-depths.ts";
 
 export interface QueueWatchOptions extends QueuePlace {
@@ -13,7 +14,7 @@ export interface QueueWatchOptions extends QueuePlace {
 
 /**
  * Reads the depths of a queue whenever they are asked for, at most every few seconds, so that any
- * number of scrapes cost Redis nothing. A Redis that is away is no error: there are no depths then.
+ * number of scrapes cost its server nothing. One that is away is no error: there are no depths.
  */
 export class QueueWatch implements AsyncDisposable {
   readonly #options: QueueWatchOptions;
@@ -31,7 +32,7 @@ export class QueueWatch implements AsyncDisposable {
     const askedAt = performance.now();
     const isFresh = () => this.#last !== undefined && this.#last.at > askedAt - maxAgeMs;
     if (!isFresh()) {
-      // One reading at a time: while Redis is away it stays pending, and only the first waits long.
+      // One reading at a time: while the server is away it is pending; only the first waits long.
       this.#pending ??= { since: askedAt, reading: this.#refresh().finally(() => this.#forget()) };
       const { since, reading } = this.#pending;
       await settlesWithin(reading, Math.max(0, since + timeoutMs - askedAt));
@@ -47,7 +48,7 @@ export class QueueWatch implements AsyncDisposable {
 
   async #refresh(): Promise<void> {
     try {
-      const depths = await readRecipeDepths(this.#open(), this.#options);
+      const depths = await readRecipeDepths(this.#open());
       this.#last = { at: performance.now(), depths };
     } catch {
       // Workers log why.
@@ -60,12 +61,8 @@ export class QueueWatch implements AsyncDisposable {
 
   #open(): Queue {
     if (this.#queue !== undefined) return this.#queue;
-    const { connection, queue, prefix } = this.#options;
-    this.#queue = new Queue(queue, {
-      connection: toConnectionOptions(connection),
-      ...(prefix !== undefined && { prefix }),
-      skipVersionCheck: true,
-    });
+    const { queue, options, backend } = serverOf(this.#options);
+    this.#queue = new Queue(queue, options, backend);
     this.#queue.on("error", () => {});
     return this.#queue;
   }

@@ -1,24 +1,22 @@
 import type { Queue } from "bullmq";
 import type { QueueDepth } from "../../monitor/queue-gauges.ts";
-import type { QueuePlace } from "../queue/redis-connection.ts";
 import { QueueCatalogue, type QueuedRecipe } from "../recipes/queue-catalogue.ts";
-import { recipeQueuePlace } from "../recipes/recipe-queue.ts";
-import { readQueueDepth } from "./queue-depth.ts";
+import { recipeQueueName } from "../recipes/recipe-queue.ts";
+import { storeOf } from "../store/store-of.ts";
 
 /**
  * Reads the depth of each recipe of a queue, and that of the tasks in it, if there are any or if it
  * has no recipe yet.
  */
-export async function readRecipeDepths(queue: Queue, place: QueuePlace): Promise<QueueDepth[]> {
-  const client = await queue.getBackend().client;
+export async function readRecipeDepths(queue: Queue): Promise<QueueDepth[]> {
+  const store = storeOf(queue);
   const recipes = await new QueueCatalogue(queue).recipes();
   const [tasks, ...depths] = await Promise.all([
-    readQueueDepth({ client, recipe: "", toKey: (key) => queue.toKey(key) }),
-    ...recipes.map((recipe) => {
-      const { prefix, queue: name } = recipeQueuePlace(place, recipe.hash);
-      const toKey = (key: string) => `${prefix}:${name}:${key}`;
-      return readQueueDepth({ client, recipe: labelOf(recipe, recipes), toKey });
-    }),
+    store.depth().then((depth) => ({ recipe: "", ...depth })),
+    ...recipes.map(async (recipe) => ({
+      recipe: labelOf(recipe, recipes),
+      ...(await store.depth(recipeQueueName(recipe.hash))),
+    })),
   ]);
   return depths.length === 0 || !isUnused(tasks) ? [tasks, ...depths] : depths;
 }

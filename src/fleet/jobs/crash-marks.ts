@@ -1,5 +1,5 @@
-import type { Worker } from "bullmq";
 import type { QueuePatience } from "../queue/queue-patience.ts";
+import type { AttemptStore } from "../store/queue-store.ts";
 import type { TakenJob } from "./taken-job.ts";
 
 /**
@@ -13,30 +13,23 @@ export interface CrashMarks {
   write(job: TakenJob, marks: number): Promise<void>;
 }
 
-/** A field of the job's own hash in Redis, so that it goes with the job. BullMQ ignores it. */
-export const crashMarkField = "orangeryBegun";
-
 /** Keeps the marks with the jobs. */
-export class RedisCrashMarks implements CrashMarks {
-  readonly #worker: Worker;
+export class KeptCrashMarks implements CrashMarks {
+  readonly #store: AttemptStore;
   readonly #patience: QueuePatience;
 
-  constructor(worker: Worker, patience: QueuePatience) {
-    this.#worker = worker;
+  constructor(store: AttemptStore, patience: QueuePatience) {
+    this.#store = store;
     this.#patience = patience;
   }
 
   async read(job: TakenJob): Promise<number> {
     // A death leaves a stall behind, too, so most jobs need no request.
     if (job.stalledCounter === 0) return 0;
-    const client = await this.#worker.getBackend().client;
-    const key = this.#worker.toKey(job.id!);
-    return Number((await this.#patience.repeat(() => client.hget(key, crashMarkField))) ?? 0);
+    return await this.#patience.repeat(() => this.#store.readDeaths(job.id!));
   }
 
   async write(job: TakenJob, marks: number): Promise<void> {
-    const client = await this.#worker.getBackend().client;
-    const key = this.#worker.toKey(job.id!);
-    await this.#patience.repeat(() => client.hset(key, { [crashMarkField]: marks }));
+    await this.#patience.repeat(() => this.#store.writeDeaths(job.id!, marks));
   }
 }

@@ -1,7 +1,7 @@
-import type { Worker } from "bullmq";
 import { settlesWithin } from "../../base/abort.ts";
 import type { PartialWork } from "../../base/partial-work.ts";
 import type { Logger } from "../../logger.ts";
+import type { AttemptStore } from "../store/queue-store.ts";
 
 /** Partial work of a job, which ends with it. */
 export interface JobPartialWork extends PartialWork {
@@ -12,54 +12,43 @@ export interface JobPartialWork extends PartialWork {
 /** Longer than a queue is paused over a weekend. Jobs that are removed leave nothing for ever. */
 const keptMs = 3 * 24 * 3_600_000;
 
-/** A Redis that does not answer for this long does not hold a job up. */
+/** A server that does not answer for this long does not hold a job up. */
 const patienceMs = 2_000;
 
-/**
- * Keeps partial work in Redis, under a key beside the job's: the job's own fields are read with
- * every list of jobs. What goes wrong is logged, and costs time, but no job.
- */
-export class RedisPartialWork implements JobPartialWork {
-  readonly #worker: Pick<Worker, "toKey" | "getBackend">;
-  readonly #key: string;
+/** Keeps partial work beside the job. What goes wrong is logged, and costs time, but no job. */
+export class KeptPartialWork implements JobPartialWork {
+  readonly #store: AttemptStore;
+  readonly #jobId: string;
   readonly #logger: Logger;
   #isKept = false;
 
-  constructor(worker: Pick<Worker, "toKey" | "getBackend">, jobId: string, logger: Logger) {
-    this.#worker = worker;
-    this.#key = worker.toKey(`orangery:partial:${jobId}`);
+  constructor(store: AttemptStore, jobId: string, logger: Logger) {
+    this.#store = store;
+    this.#jobId = jobId;
     this.#logger = logger.child({ jobId });
   }
 
   async read(): Promise<Uint8Array | undefined> {
-    const text = await this.#ask((client) => client.get(this.#key));
-    if (text == null) return undefined;
-    this.#isKept = true;
-    // The client writes text only.
-    return Buffer.from(text, "base64");
+    const bytes = await this.#ask(this.#store.readPartialWork(this.#jobId));
+    if (bytes !== undefined) this.#isKept = true;
+    return bytes;
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    const text = Buffer.from(bytes).toString("base64");
     this.#isKept = true;
-    await this.#ask((client) => client.set(this.#key, text, { PX: keptMs }));
+    await this.#ask(this.#store.writePartialWork(this.#jobId, bytes, keptMs));
     this.#logger.debug({ bytes: bytes.length }, "partial work of a job was kept");
   }
 
   async forget(): Promise<void> {
-    if (this.#isKept) await this.#ask((client) => client.del(this.#key));
+    if (this.#isKept) await this.#ask(this.#store.removePartialWork(this.#jobId));
   }
 
-  async #ask<T>(request: (client: Client) => Promise<T>): Promise<T | undefined> {
-    const answer = this.#worker
-      .getBackend()
-      .client.then(request)
-      .catch((err: unknown) => {
-        this.#logger.debug({ err }, "partial work of a job was not kept");
-        return undefined;
-      });
+  async #ask<T>(request: Promise<T>): Promise<T | undefined> {
+    const answer = request.catch((err: unknown) => {
+      this.#logger.debug({ err }, "partial work of a job was not kept");
+      return undefined;
+    });
     return (await settlesWithin(answer, patienceMs)) ? await answer : undefined;
   }
 }
-
-type Client = Awaited<ReturnType<Worker["getBackend"]>["client"]>;

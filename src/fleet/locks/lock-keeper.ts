@@ -5,6 +5,8 @@ import type { HeldLock, JobLocks } from "../jobs/job-locks.ts";
 import type { LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
 
 export interface LockKeeperOptions extends Omit<LockThreadData, "heartbeat"> {
+  /** What the thread runs. Default: what renews locks in Redis. */
+  readonly module?: URL | undefined;
   readonly logger: Logger;
 }
 
@@ -13,7 +15,7 @@ const heartbeatMs = 250;
 /** Soon: the locks that a thread renewed expire within their duration. */
 const replaceAfterMs = 500;
 
-const threadFile = programModule("fleet/locks/lock-thread");
+const redisThread = programModule("fleet/locks/lock-thread");
 
 /**
  * Renews locks from a thread of its own, so that a task that blocks the event loop for minutes
@@ -62,10 +64,11 @@ export class LockKeeper implements JobLocks {
   }
 
   #startThread(): Worker {
-    const { connection, renewal, lockDurationMs, maxBlockedMs } = this.#options;
+    const { module = redisThread, connection, renewal } = this.#options;
+    const { lockDurationMs, maxBlockedMs } = this.#options;
     const heartbeat = this.#heartbeat.buffer as SharedArrayBuffer;
     const data = { connection, renewal, lockDurationMs, maxBlockedMs, heartbeat };
-    const thread = new Worker(threadFile, { workerData: data satisfies LockThreadData });
+    const thread = new Worker(module, { workerData: data satisfies LockThreadData });
     thread.unref();
     thread.on("message", (message: LockMessage) => this.#receive(message));
     thread.on("error", (err) =>

@@ -1,7 +1,8 @@
 import type { RedisOptions } from "bullmq";
 import type { HeldLock } from "../jobs/job-locks.ts";
+import type { PostgresRenewal } from "./postgres-renewal.ts";
 
-/** How the locks of a kind of queue are renewed. */
+/** How the locks of a kind of queue in Redis are renewed. */
 export interface LockRenewal {
   /**
    * A Lua script that renews locks and returns the ids of the jobs whose locks are lost. KEYS:
@@ -16,8 +17,9 @@ export interface LockRenewal {
 
 /** What the thread that renews locks begins with. */
 export interface LockThreadData {
-  readonly connection: RedisOptions;
-  readonly renewal: LockRenewal;
+  /** To Redis. */
+  readonly connection?: RedisOptions | undefined;
+  readonly renewal: LockRenewal | PostgresRenewal;
   readonly lockDurationMs: number;
   /**
    * When the main thread has not changed `heartbeat` for this long, its locks are left to expire.

@@ -1,15 +1,14 @@
 import { Job, type Queue } from "bullmq";
 import { withQueueErrors } from "../queue/queue-errors.ts";
 import type { JobQueue } from "../recipes/fleet-queues.ts";
-import { changePages, removeJobs } from "./change-pages.ts";
+import { type JobFilter, type JobState, statesOf } from "../store/job-filter.ts";
+import { removeJobs } from "../store/remove-jobs.ts";
+import { storeOf } from "../store/store-of.ts";
 import type { FoundJob } from "./found-job.ts";
-import { type JobFilter, type JobState, statesOf } from "./job-filter.ts";
-import { setsOf } from "./job-sets.ts";
 import { findNamedJobs } from "./named-jobs.ts";
-import { readPages } from "./select-jobs.ts";
 
 export interface ChangeJobsOptions {
-  /** The number of jobs that Redis looks at together. Default 500 or, without their rows, 2,000. */
+  /** The number of jobs that are looked at together. Default 500 or, without their rows, 2,000. */
   readonly pageSize?: number | undefined;
   /** Called with the number of jobs that are changed. */
   readonly onProgress?: ((changed: number) => void) | undefined;
@@ -92,10 +91,10 @@ async function changeAll(
   { pageSize = 2_000, onProgress = () => {}, signal }: ChangeJobsOptions,
 ): Promise<number> {
   let changed = 0;
-  for (const set of setsOf(statesOf(filter))) {
-    if (change === "first" && set.kind === "zset") continue;
+  for (const state of statesOf(filter)) {
     for (const { queue } of queues) {
-      for await (const count of changePages(queue, { filter, change, set, pageSize, signal })) {
+      const pages = storeOf(queue).jobs.changePages(state, { filter, change, pageSize, signal });
+      for await (const count of pages) {
         changed += count;
         onProgress(changed);
       }
@@ -132,14 +131,19 @@ async function changeEach(
       }
       continue;
     }
-    for (const set of setsOf(statesOf(filter))) {
-      // Oldest first: jobs that fail again are behind the others.
-      const options = { filter, pageSize, largestPage: pageSize, signal };
-      const pages = readPages(queue, { ...set, isReversed: false }, options);
+    for (const state of statesOf(filter)) {
+      const pages = storeOf(queue).jobs.readPages(state, {
+        filter,
+        pageSize,
+        largestPage: pageSize,
+        // Jobs that fail again are behind the others.
+        isOldestFirst: true,
+        signal,
+      });
       for await (const { rows } of pages) {
         await changePage(
           queue,
-          rows.map(([id]) => ({ id, state: set.state })),
+          rows.map(([id]) => ({ id, state })),
         );
       }
     }

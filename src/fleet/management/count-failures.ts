@@ -1,11 +1,6 @@
 import type { JobQueue } from "../recipes/fleet-queues.ts";
-import {
-  filterArgumentCount,
-  filterArguments,
-  filterScript,
-  type JobFilter,
-} from "./job-filter.ts";
-import { type QueueScript, runScript } from "./run-script.ts";
+import type { JobFilter } from "../store/job-filter.ts";
+import { storeOf } from "../store/store-of.ts";
 import type { SelectJobsOptions } from "./select-jobs.ts";
 
 /** The jobs that failed with one code. */
@@ -14,32 +9,6 @@ export interface FailureCount {
   readonly code: string | undefined;
   readonly count: number;
 }
-
-const countScript: QueueScript = {
-  name: "orangeryCountFailures",
-  keys: ["", "failed"],
-  lua: `
-  ${filterScript}
-  local prefix = KEYS[1]
-  local first, size = unpack(ARGV, ${filterArgumentCount + 1}, ${filterArgumentCount + 2})
-  local ids = redis.call("ZRANGE", KEYS[2], first, first + size - 1)
-  local counts, names = {}, {}
-  for _, id in ipairs(ids) do
-    local jobKey = prefix .. id
-    if matches(jobKey, "failed") then
-      local reason = redis.call("HGET", jobKey, "failedReason") or ""
-      local colon = string.find(reason, ": ", 1, true) or 1
-      local name = string.sub(reason, 1, colon - 1)
-      if not counts[name] and not string.find(name, "^[A-Z][A-Z0-9_]+$") then name = "" end
-      if not counts[name] then names[#names + 1] = name end
-      counts[name] = (counts[name] or 0) + 1
-    end
-  end
-  local rows = {}
-  for i, name in ipairs(names) do rows[i] = {name, counts[name]} end
-  return {#ids, rows}
-`,
-};
 
 /**
  * Counts the failed jobs by code, the most first.
@@ -53,14 +22,8 @@ export async function countFailures(
 ): Promise<FailureCount[]> {
   const counts = new Map<string, number>();
   for (const { queue } of queues) {
-    for (let first = 0; ; ) {
-      signal?.throwIfAborted();
-      const args = [...filterArguments(filter), first, pageSize];
-      const [seen, rows] = await runScript<[number, [string, number][]]>(queue, countScript, args);
-      for (const [code, count] of rows) counts.set(code, (counts.get(code) ?? 0) + count);
-      first += seen;
-      if (seen < pageSize) break;
-    }
+    const parts = storeOf(queue).jobs.countFailures(filter, { pageSize, signal });
+    for await (const [code, count] of parts) counts.set(code, (counts.get(code) ?? 0) + count);
   }
   return [...counts]
     .map(([code, count]) => ({ code: code === "" ? undefined : code, count }))

@@ -1,6 +1,7 @@
 import { hideCredentials } from "../../base/url.ts";
 import type { QueuedRecipe } from "../recipes/queue-catalogue.ts";
-import type { JobState } from "./job-filter.ts";
+import type { JobState } from "../store/job-filter.ts";
+import type { JobRow } from "../store/job-store.ts";
 
 /** A job of a queue, as a person looks at it. */
 export interface FoundJob {
@@ -32,23 +33,7 @@ export interface JobReason {
   readonly message: string;
 }
 
-/** An id, and fields of the job's hash; null stands for those that it lacks. */
-export type JobRow = readonly [id: string, ...fields: (string | null)[]];
-
-/** As arguments of a request in Lua. */
-const fields = '"name", "data", "timestamp", "atm", "failedReason", "finishedOn", "pb"';
-/** Longer data are a task's own; a photo's name, its signature included, is shorter. */
-const mostDataBytes = 16_384;
 const shownLetters = 120;
-
-/** Lua: `row(prefix, id)` reads a {@link JobRow}; long data are cut. */
-export const rowScript = `
-  local function row(prefix, id)
-    local fields = redis.call("HMGET", prefix .. id, ${fields})
-    if fields[2] then fields[2] = string.sub(fields[2], 1, ${mostDataBytes}) end
-    return {id, unpack(fields)}
-  end
-`;
 
 export function toFoundJob(
   [id, name, data, timestamp, attempts, failedReason, finishedOn, worker]: JobRow,

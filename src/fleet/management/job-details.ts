@@ -1,7 +1,7 @@
 import type { Queue } from "bullmq";
-import { crashMarkField } from "../jobs/crash-marks.ts";
 import { withQueueErrors } from "../queue/queue-errors.ts";
 import type { JobQueue } from "../recipes/fleet-queues.ts";
+import { storeOf } from "../store/store-of.ts";
 import type { FoundJob } from "./found-job.ts";
 import { findNamedJobs } from "./named-jobs.ts";
 
@@ -44,11 +44,10 @@ export async function readJobDetails(
 
 /** Returns undefined for a job that has gone meanwhile. */
 async function readDetails(queue: Queue, found: FoundJob): Promise<JobDetails | undefined> {
-  const client = await queue.getBackend().client;
   const [job, { logs }, begun] = await Promise.all([
     queue.getJob(found.id),
     queue.getJobLogs(found.id),
-    client.hget(queue.toKey(found.id), crashMarkField),
+    storeOf(queue).attempts.readDeaths(found.id),
   ]);
   if (job === undefined) return undefined;
   const { opts, attemptsStarted, processedOn, progress, stacktrace } = job;
@@ -58,7 +57,7 @@ async function readDetails(queue: Queue, found: FoundJob): Promise<JobDetails | 
     attemptsMost: opts.attempts || undefined,
     attemptsBegun: attemptsStarted,
     // One mark is that of the attempt in progress.
-    deaths: Math.max(0, Number(begun ?? 0) - (found.state === "active" ? 1 : 0)),
+    deaths: Math.max(0, begun - (found.state === "active" ? 1 : 0)),
     takenAt: processedOn === undefined ? undefined : new Date(processedOn).toISOString(),
     progress: progress === 0 ? undefined : progress,
     stacks: stacktrace ?? [],

@@ -18,7 +18,7 @@ export interface WorkerConfig {
   /** Anything else for the module of tasks that can be cloned. */
   readonly settings: unknown;
   readonly queue: string;
-  readonly connection: RedisOptions;
+  readonly connection: string | RedisOptions;
   readonly worker: WorkerTuning;
   /** How long running jobs may take after the supervisor is gone. */
   readonly orphanDeadlineMs: number;

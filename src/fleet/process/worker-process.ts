@@ -1,5 +1,5 @@
 import type { Logger } from "../../logger.ts";
-import { pingQueue, RedisPulse } from "../queue/redis-pulse.ts";
+import { RedisPulse } from "../queue/redis-pulse.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import { ProcessStats } from "./process-stats.ts";
 import type { QueueWorker } from "./queue-worker.ts";
@@ -188,6 +188,7 @@ async function openQueueWorker(
 ): Promise<QueueWorker> {
   // Imported late: other queues do without BullMQ.
   const { createWorker } = await import("../worker/create-worker.ts");
+  const { storeOf } = await import("../store/store-of.ts");
   const worker = createWorker(setup.task, options);
-  return Object.assign(worker, { ping: () => pingQueue(worker.bullmq) });
+  return Object.assign(worker, { ping: () => storeOf(worker.bullmq).ping() });
 }

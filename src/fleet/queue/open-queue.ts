@@ -1,37 +1,35 @@
 import { Queue } from "bullmq";
 import { FollowingController, settlesWithin, untilAborted } from "../../base/abort.ts";
 import { isOrangeryError, type OrangeryError } from "../../errors.ts";
-import { toQueueTrouble, unreachable, withQueueErrors } from "./queue-errors.ts";
-import { probeQueue, whyNotReady } from "./queue-probe.ts";
-import { checkQueue, type LabelledQueuePlace, toConnectionOptions } from "./redis-connection.ts";
+import { toQueueTrouble, withQueueErrors } from "./queue-errors.ts";
+import { probeQueue } from "./queue-probe.ts";
+import { type QueueServer, serverOf } from "./queue-server.ts";
+import { checkQueue, type LabelledQueuePlace } from "./redis-connection.ts";
 
 export interface OpenQueueOptions extends LabelledQueuePlace {
-  /** How long Redis may take to answer. Default 10 s. */
+  /** How long the server may take to answer. Default 10 s. */
   readonly timeoutMs?: number | undefined;
-  /** Called for trouble with Redis while the queue is open: again with every attempt to connect. */
+  /** Called for trouble with the server while it is open: again with every attempt to connect. */
   readonly onTrouble?: ((error: OrangeryError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A queue, for adding jobs and looking at it. A Redis that goes away later is waited for. */
+/** A queue, for adding jobs and looking at it. A server that goes away later is waited for. */
 export class OpenQueue implements AsyncDisposable {
   readonly bullmq: Queue;
   readonly #options: OpenQueueOptions;
+  readonly #server: QueueServer;
   readonly #label: string;
   readonly #refused = Promise.withResolvers<never>();
   #trouble: OrangeryError | undefined;
 
   private constructor(options: OpenQueueOptions) {
-    const { connection, queue, prefix } = options;
-    this.#label = options.label ?? queue;
+    this.#label = options.label ?? options.queue;
     this.#options = options;
+    this.#server = serverOf(options);
     this.#refused.promise.catch(() => {});
-    this.bullmq = new Queue(queue, {
-      connection: toConnectionOptions(connection),
-      ...(prefix !== undefined && { prefix }),
-      // Its warnings would go to the console.
-      skipVersionCheck: true,
-    });
+    const { queue, options: queueOptions, backend } = this.#server;
+    this.bullmq = new Queue(queue, queueOptions, backend);
     this.bullmq.on("error", (error) => this.#report(toQueueTrouble(error, this.#label)));
   }
 
@@ -52,7 +50,7 @@ export class OpenQueue implements AsyncDisposable {
   }
 
   /**
-   * Waits for an answer of Redis, for as long as it may take. The request stays sent.
+   * Waits for an answer of the server, for as long as it may take. The request stays sent.
    *
    * @throws `QUEUE_…`, or the signal's reason
    */
@@ -72,7 +70,7 @@ export class OpenQueue implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Closing waits for a Redis that is away; nothing is left to be sent to it.
+    // Closing waits for a server that is away; nothing is left to be sent to it.
     const isClosed = await settlesWithin(this.bullmq.close(), this.#timeoutMs);
     if (!isClosed) await this.bullmq.disconnect();
   }
@@ -89,9 +87,9 @@ export class OpenQueue implements AsyncDisposable {
   }
 
   async #explainSilence(): Promise<OrangeryError> {
-    const trouble = this.#trouble ?? (await whyNotReady(this.#options));
+    const trouble = this.#trouble ?? (await this.#server.whyNotReady());
     if (trouble !== undefined && !isOrangeryError(trouble, "QUEUE_UNREACHABLE")) return trouble;
     const { cause } = trouble ?? {};
-    return unreachable(cause, this.#timeoutMs);
+    return this.#server.unreachable(cause, this.#timeoutMs);
   }
 }

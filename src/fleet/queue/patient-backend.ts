@@ -1,4 +1,4 @@
-import { type BackendFactory, createRedisBackend, type RedisQueueBackend } from "bullmq";
+import type { BackendFactory, RedisQueueBackend } from "bullmq";
 import type { QueuePatience } from "./queue-patience.ts";
 
 /** The operations by which a worker ends its work on a job. */
@@ -11,18 +11,18 @@ const endings = [
 ] as const satisfies (keyof RedisQueueBackend)[];
 
 /**
- * Makes BullMQ's worker wait while Redis refuses to serve. By itself it would ask for the next job
- * without a pause, and fail a job whose end Redis does not take. Each of these operations is one
- * script, and a script that is refused has done nothing.
+ * Makes BullMQ's worker wait while the server refuses to serve. By itself it would ask for the next
+ * job without a pause, and fail a job whose end the server does not take. Each of these operations
+ * is one script or transaction, and one that is refused has done nothing.
  *
- * @param signal ends the wait for a next job
+ * @param options.signal ends the wait for a next job
  */
 export function patientBackend(
-  patience: QueuePatience,
-  signal: AbortSignal,
+  createBackend: BackendFactory<RedisQueueBackend>,
+  { patience, signal }: { readonly patience: QueuePatience; readonly signal: AbortSignal },
 ): BackendFactory<RedisQueueBackend> {
   return (name, options, connections) => {
-    const backend = createRedisBackend(name, options, connections);
+    const backend = createBackend(name, options, connections);
     const take = backend.moveToActive.bind(backend);
     const wait = backend.waitForJob.bind(backend);
     const always = { always: true };

@@ -66,7 +66,7 @@ describe("a Redis that does not answer", () => {
   test("is unreachable, with the reason and the time", () => {
     const cause = Object.assign(new Error("connect ECONNREFUSED ::1:6379"), { code: "X" });
     assert.match(
-      unreachable(cause, 300).message,
+      unreachable(cause, { timeoutMs: 300 }).message,
       /within 0\.3 s, got connect ECONNREFUSED ::1:6379/,
     );
     assert.match(unreachable().message, /got none\./);

@@ -14,6 +14,8 @@ interface Refusal {
  * what to do. Undefined for any other error.
  */
 export function toQueueError(error: unknown, queue: string): OrangeryError | undefined {
+  // PostgreSQL's are converted where they come from.
+  if (isOrangeryError(error)) return error.blames === "queue" ? error : undefined;
   if (!isReply(error) && !isVersionRefusal(error)) return undefined;
   // A transaction is refused for what a request in it was refused for.
   const { previousErrors: [previous] = [] } = error as { previousErrors?: readonly unknown[] };
@@ -32,14 +34,25 @@ export function toQueueTrouble(error: unknown, queue: string): OrangeryError {
   return toQueueError(error, queue) ?? unreachable(error);
 }
 
-/** The failure for a Redis that does not answer. */
-export function unreachable(cause?: unknown, timeoutMs?: number): OrangeryError {
+export interface UnreachableOptions {
+  readonly timeoutMs?: number | undefined;
+  /** Default Redis. */
+  readonly server?: string;
+  /** Where its URL is given. */
+  readonly options?: string;
+}
+
+/** The failure for a server that does not answer. */
+export function unreachable(
+  cause?: unknown,
+  { timeoutMs, server = "Redis", options = "--redis or REDIS_URL" }: UnreachableOptions = {},
+): OrangeryError {
   const { message, code } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
   const within = timeoutMs === undefined ? "" : ` within ${timeoutMs / 1000} s`;
   return new OrangeryError(
     "QUEUE_UNREACHABLE",
-    `Expected an answer of the queue's Redis${within}, got ${message || code || "none"}. ` +
-      "Check its URL (--redis or REDIS_URL) and that it runs.",
+    `Expected an answer of the queue's ${server}${within}, got ${message || code || "none"}. ` +
+      `Check its URL (${options}) and that it runs.`,
     { cause },
   );
 }

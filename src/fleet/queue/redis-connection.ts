@@ -2,18 +2,27 @@ import type { ConnectionOptions, RedisOptions } from "bullmq";
 import { checkOptions } from "../../base/check-options.ts";
 import { hasUnencodedPassword } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
+import { checkPostgresUrl, postgresUrlOf } from "./postgres/postgres-place.ts";
 
-/** A URL, `redis://…` or `rediss://…`, or what BullMQ takes: ioredis' options or a client. */
+/**
+ * A URL, `redis://…`, `rediss://…` or `postgres://…`, or what BullMQ takes for Redis: ioredis'
+ * options or a client.
+ */
 export type QueueConnection = string | ConnectionOptions;
 
-/** Which queue of which Redis. */
+/** Which queue of which server. */
 export interface QueuePlace {
-  /** Redis: a URL, ioredis' options, or a client. */
+  /** Redis: a URL, ioredis' options, or a client. PostgreSQL: a URL. */
   readonly connection: QueueConnection;
   /** The queue's name. */
   readonly queue: string;
   /** What BullMQ's keys begin with, if not with `bull`. */
   readonly prefix?: string | undefined;
+  /**
+   * Whether the queue's tables are made in a PostgreSQL that has none. Default false: that is
+   * `QUEUE_NOT_FOUND`.
+   */
+  readonly isMade?: boolean | undefined;
 }
 
 /** A queue that belongs to another one, whose name people know. */
@@ -34,7 +43,9 @@ export function checkQueue({ queue, connection }: QueuePlace): void {
       holds: (name) => typeof name === "string" && /^[^:]+$/.test(name),
     },
   );
-  checkConnection(connection);
+  const postgresUrl = postgresUrlOf(connection);
+  if (postgresUrl === undefined) checkConnection(connection);
+  else checkPostgresUrl(postgresUrl);
 }
 
 /**

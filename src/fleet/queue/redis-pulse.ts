@@ -1,5 +1,3 @@
-import type { Queue, Worker } from "bullmq";
-
 /**
  * Checks whether Redis answers. An open connection says little: behind a firewall that drops
  * packets, or to a host that is gone, it stays open for minutes. So requests are sent again and
@@ -38,11 +36,4 @@ export class RedisPulse {
     );
     this.#askedAt = undefined;
   }
-}
-
-/** Sends a cheap request to a worker's Redis. Rejects while the connection is not open. */
-export async function pingQueue(worker: Queue | Worker): Promise<void> {
-  const client = await worker.getBackend().client;
-  if (client.status !== "ready") throw new Error(`the connection is ${client.status}`);
-  await client.hexists(worker.toKey("meta"), "version");
 }

@@ -3,7 +3,7 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import type { CountOptions, CountRecipe } from "../../pipeline/recipe/count-recipe.ts";
 import { writeRecipe } from "../../pipeline/recipe/recipe-document.ts";
 import { OpenQueue, type OpenQueueOptions } from "../queue/open-queue.ts";
-import { readWorkers } from "../queue/worker-status.ts";
+import { readWorkers } from "../store/worker-status.ts";
 import { QueueCatalogue, type QueuedRecipe } from "./queue-catalogue.ts";
 import { recipeQueuePlace } from "./recipe-queue.ts";
 

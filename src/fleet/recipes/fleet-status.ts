@@ -1,5 +1,5 @@
-import { etaOf, type QueueStatus, readQueueStatus } from "../queue/queue-status.ts";
 import type { FleetQueues } from "./fleet-queues.ts";
+import { etaOf, type QueueStatus, readQueueStatus } from "./queue-status.ts";
 
 /** The jobs of one recipe. */
 export interface RecipeStatus

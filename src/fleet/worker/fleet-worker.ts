@@ -1,11 +1,4 @@
-import {
-  type BackendFactory,
-  type Job,
-  MetricsTime,
-  type RedisQueueBackend,
-  Worker,
-  type WorkerOptions,
-} from "bullmq";
+import { type Job, MetricsTime, Worker, type WorkerOptions } from "bullmq";
 import type { Registry } from "prom-client";
 import { settlesWithin } from "../../base/abort.ts";
 import type { OrangeryError } from "../../errors.ts";
@@ -13,24 +6,19 @@ import type { Logger } from "../../logger.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
 import type { WorkerMetrics } from "../../monitor/worker-metrics.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
-import { RedisCrashMarks } from "../jobs/crash-marks.ts";
+import { KeptCrashMarks } from "../jobs/crash-marks.ts";
 import { endForBullmq } from "../jobs/job-failure.ts";
-import { BullmqLocks, type JobLocks } from "../jobs/job-locks.ts";
 import { JobProcessor } from "../jobs/job-processor.ts";
-import { RedisPartialWork } from "../jobs/partial-work.ts";
-import { bullmqRenewal } from "../locks/bullmq-renewal.ts";
-import { LockKeeper } from "../locks/lock-keeper.ts";
+import { KeptPartialWork } from "../jobs/partial-work.ts";
+import { openQueueLocks } from "../locks/queue-locks.ts";
 import { patientBackend } from "../queue/patient-backend.ts";
 import { toQueueTrouble, withQueueErrors } from "../queue/queue-errors.ts";
 import { QueuePatience } from "../queue/queue-patience.ts";
-import { probeQueue, whyNotReady } from "../queue/queue-probe.ts";
-import {
-  type QueuePlace,
-  toConnectionOptions,
-  toPortableConnection,
-} from "../queue/redis-connection.ts";
-import { warnOfEviction } from "../queue/redis-eviction.ts";
-import { PublishedStatus } from "../queue/worker-status.ts";
+import { probeQueue } from "../queue/queue-probe.ts";
+import { type QueueServer, serverOf } from "../queue/queue-server.ts";
+import { toPortableConnection } from "../queue/redis-connection.ts";
+import { storeOf } from "../store/store-of.ts";
+import { PublishedStatus } from "../store/worker-status.ts";
 import { type FleetWorkerCounts, WorkTally } from "./work-tally.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 import { type CloseWorkerOptions, WorkerLife } from "./worker-life.ts";
@@ -60,7 +48,7 @@ const neverFailStalled = 1e9;
 /** Ends BullMQ's wait for a next job, and is no trouble of the queue. */
 const leavingReason = new Error("the worker closes");
 
-/** A Redis that has not answered for this long is asked why not. */
+/** A server that has not answered for this long is asked why not. */
 const silenceMs = 2_000;
 
 /**
@@ -89,24 +77,32 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     this.#logger = logger;
     this.#patience = new QueuePatience({ queue, logger });
     const leaving = new AbortController();
+    const server = serverOf({ ...parts, isMade: true });
     this.bullmq = createBullmqWorker(
+      {
+        ...server,
+        backend: patientBackend(server.backend, {
+          patience: this.#patience,
+          signal: leaving.signal,
+        }),
+      },
       parts,
       async (job, token) => endForBullmq(await this.#processor.process(job, token!)),
-      patientBackend(this.#patience, leaving.signal),
     );
+    const store = storeOf(this.bullmq);
     this.#refused.promise.catch(() => {});
     // Without a listener, an error event would end the process.
     this.bullmq.on("error", (error) => this.#receiveError(error));
     this.bullmq.on("stalled", (jobId) =>
       logger.warn({ jobId }, "a job whose worker is gone waits again"),
     );
-    const locks = openLocks(this.bullmq, { ...parts, logger });
+    const locks = openQueueLocks(this.bullmq, { ...parts, logger });
     this.#processor = new JobProcessor({
       ...parts,
       logger,
       locks,
-      crashMarks: new RedisCrashMarks(this.bullmq, this.#patience),
-      partialWork: (jobId) => new RedisPartialWork(this.bullmq, jobId, logger),
+      crashMarks: new KeptCrashMarks(store.attempts, this.#patience),
+      partialWork: (jobId) => new KeptPartialWork(store.attempts, jobId, logger),
       onJobEnd: (end) => this.#tally.countEnd(end),
       onTimings: (timingsMs) => this.#tally.observeTimings(timingsMs),
     });
@@ -126,7 +122,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
       autostart,
       logger,
       prepare: async (signal) => {
-        await Promise.all([parts.prepare(signal), this.#reach(parts, signal), locks.ready]);
+        await Promise.all([parts.prepare(signal), this.#reach(server, signal), locks.ready]);
         signal.throwIfAborted();
         const started = new WorkerHeartbeat({
           name,
@@ -151,7 +147,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     });
   }
 
-  /** Resolves when the models are loaded and Redis is reached; rejects when that fails. */
+  /** Resolves when the models are loaded and the server is reached; rejects when that fails. */
   get ready(): Promise<void> {
     return this.#life.ready;
   }
@@ -161,7 +157,7 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     await this.#life.start();
   }
 
-  /** Why Redis does not serve the queue at the moment; undefined where it does. */
+  /** Why the server does not serve the queue at the moment; undefined where it does. */
   get trouble(): OrangeryError | undefined {
     return this.#patience.trouble;
   }
@@ -195,22 +191,22 @@ export class FleetWorker<Payload = unknown, Result = unknown> implements AsyncDi
     await this.close();
   }
 
-  /** Waits until Redis serves this queue, however long that takes. */
-  async #reach(place: QueuePlace, signal: AbortSignal): Promise<void> {
+  /** Waits until the server serves this queue, however long that takes. */
+  async #reach(server: QueueServer, signal: AbortSignal): Promise<void> {
     const { bullmq } = this;
     const ready = Promise.race([bullmq.waitUntilReady(), this.#refused.promise]);
     while (!(await settlesWithin(ready, silenceMs)) && !signal.aborted) {
-      const reason = this.trouble ?? (await whyNotReady(place));
+      const reason = this.trouble ?? (await server.whyNotReady());
       if (reason !== undefined) this.#patience.report(reason);
     }
     await withQueueErrors(bullmq, () => ready);
     await this.#patience.repeat(() => probeQueue(bullmq), { signal });
     this.#isReached = true;
-    await warnOfEviction(bullmq, this.#logger);
+    await storeOf(bullmq).warnOfLosses(this.#logger);
   }
 
   /**
-   * Before Redis is reached, a refusal that does not pass is the reason why the worker is not
+   * Before the server is reached, a refusal that does not pass is the reason why the worker is not
    * ready.
    */
   #receiveError(error: Error): void {
@@ -226,14 +222,15 @@ type BullmqWorkerOptions = Omit<CheckedWorkerOptions<never>, "parse" | "cache"> 
 };
 
 function createBullmqWorker(
+  { queue, options: queueOptions, backend, drainDelay }: QueueServer,
   options: BullmqWorkerOptions,
   process: (job: Job, token?: string) => Promise<unknown>,
-  backend: BackendFactory<RedisQueueBackend>,
 ): Worker {
-  const { connection, queue, prefix, name, concurrency, telemetry } = options;
+  const { connection, name, concurrency, telemetry } = options;
   const workerOptions: WorkerOptions = {
-    connection: toConnectionOptions(connection),
-    ...(prefix !== undefined && { prefix }),
+    ...queueOptions,
+    skipVersionCheck: false,
+    drainDelay,
     ...(telemetry !== undefined && { telemetry }),
     name,
     concurrency,
@@ -247,18 +244,4 @@ function createBullmqWorker(
     runRetryDelay: 1000,
   };
   return new Worker(queue, process, workerOptions, backend);
-}
-
-/** From a thread of its own where the connection can be opened there. */
-function openLocks(worker: Worker, options: BullmqWorkerOptions): JobLocks {
-  const { connection, queue, prefix, lockDurationMs, maxBlockedMs, logger } = options;
-  const portable = toPortableConnection(connection);
-  if (portable === undefined) return new BullmqLocks(worker);
-  return new LockKeeper({
-    connection: portable,
-    renewal: bullmqRenewal(queue, prefix),
-    lockDurationMs,
-    maxBlockedMs,
-    logger,
-  });
 }

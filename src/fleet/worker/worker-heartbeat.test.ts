@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
-import type { WorkerStatus } from "../queue/worker-status.ts";
+import type { WorkerStatus } from "../store/worker-status.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 
 /** A place for a status that is in no Redis. */

@@ -2,7 +2,7 @@ import { hostname } from "node:os";
 import { RateMeter } from "../../base/rate-meter.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
 import { readMemory } from "../../models/devices/memory-reading.ts";
-import type { PublishedStatus, WorkerStatus } from "../queue/worker-status.ts";
+import type { PublishedStatus, WorkerStatus } from "../store/worker-status.ts";
 
 export interface WorkerHeartbeatOptions {
   readonly name: string;

@@ -172,6 +172,30 @@ function troubleOf(error: unknown): Trouble | undefined {
   return messages.find(([beginning]) => beginning.test(error.message))?.[1];
 }
 
+const kinds = {
+  away,
+  busy,
+  crowded,
+  full,
+  readOnly,
+  denied,
+  forbidden,
+  missing,
+  foreign,
+  changed,
+  damaged,
+  refused,
+} as const;
+
+export type PostgresTroubleKind = keyof typeof kinds;
+
+/** Returns what kind of trouble an error of `pg` is; undefined for any other error. */
+export function postgresTroubleKind(error: unknown): PostgresTroubleKind | undefined {
+  const trouble = troubleOf(error);
+  const names = Object.keys(kinds) as PostgresTroubleKind[];
+  return names.find((kind) => kinds[kind] === trouble);
+}
+
 /**
  * Whether the same may succeed in a moment, or ever by itself where a caller waits without limit.
  */

@@ -13,7 +13,7 @@ import type { FailureRow, FailureSource } from "./failure-source.ts";
 
 export interface FailuresArguments extends TakenArguments {
   readonly queue?: string;
-  readonly redis: string;
+  readonly queueUrl: string;
   readonly recipe?: string;
   readonly under?: string;
   readonly code?: string;

@@ -1,14 +1,14 @@
 import { countFailures } from "../../../fleet/management/count-failures.ts";
 import type { FoundJob } from "../../../fleet/management/found-job.ts";
-import type { JobFilter } from "../../../fleet/management/job-filter.ts";
 import { selectJobs } from "../../../fleet/management/select-jobs.ts";
+import type { JobFilter } from "../../../fleet/store/job-filter.ts";
 import { photoFromCaller } from "../../options/caller-paths.ts";
 import { openQueues } from "../jobs/open-queues.ts";
 import type { FailureRow, FailureSource } from "./failure-source.ts";
 
 export interface QueueFailuresOptions {
   readonly queue: string;
-  readonly redis: string;
+  readonly queueUrl: string;
   readonly recipe?: string;
   readonly under?: string;
   readonly code?: string;
@@ -17,12 +17,12 @@ export interface QueueFailuresOptions {
 /** Opens the failed jobs of a queue. */
 export async function openQueueFailures({
   queue,
-  redis,
+  queueUrl,
   recipe,
   under,
   code,
 }: QueueFailuresOptions): Promise<FailureSource> {
-  const chosen = await openQueues({ queue, redis, ...(recipe && { recipe: [recipe] }) });
+  const chosen = await openQueues({ queue, queueUrl, ...(recipe && { recipe: [recipe] }) });
   const filter: JobFilter = { states: ["failed"], code, under: under && photoFromCaller(under) };
   return {
     name: `the queue ${queue}`,

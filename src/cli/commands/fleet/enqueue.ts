@@ -50,13 +50,14 @@ export async function enqueue(
   options: EnqueueArguments,
 ): Promise<number> {
   const { count, precision = "float32", retry, json, quiet } = options;
-  // V8 would give short-lived objects 100 MB for nothing: Redis is what takes time.
+  // V8 would give short-lived objects 100 MB for nothing: the server is what takes time.
   setFlagsFromString("--semi-space-growth-factor=1");
   using progress = new ProgressDisplay({ quiet });
   const asked = options.given ? { ...options.given, count } : await countRecipe(count);
   await using queues = await FleetQueues.open({
-    connection: options.redis,
+    connection: options.queueUrl,
     queue: options.queue,
+    isMade: true,
     onTrouble: noteQueueTrouble(progress),
   });
   const claimed = await queues.base.within(queues.catalogue.results());

@@ -16,11 +16,11 @@ export interface RetryFailedArguments extends QueueArguments {
 /** Runs `orangery retry-failed`; resolves to the exit status. */
 export async function retry(
   output: StandardOutput,
-  { queue, redis, json, quiet }: RetryFailedArguments,
+  { queue, queueUrl, json, quiet }: RetryFailedArguments,
 ): Promise<number> {
   using progress = new ProgressDisplay({ quiet });
   await using fleet = await FleetQueues.open({
-    connection: redis,
+    connection: queueUrl,
     queue,
     onTrouble: noteQueueTrouble(progress),
   });

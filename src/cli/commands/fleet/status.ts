@@ -3,14 +3,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import { formatBytes, formatCount, formatEta, formatRate } from "../../../base/quantities.ts";
 import { isOrangeryError } from "../../../errors.ts";
 import { serveDepth } from "../../../fleet/depth/serve-depth.ts";
-import { checkConnection } from "../../../fleet/queue/redis-connection.ts";
-import type { WorkerStatus } from "../../../fleet/queue/worker-status.ts";
+import { checkQueue } from "../../../fleet/queue/redis-connection.ts";
 import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import {
   type FleetStatus,
   type RecipeStatus,
   readFleetStatus,
 } from "../../../fleet/recipes/fleet-status.ts";
+import type { WorkerStatus } from "../../../fleet/store/worker-status.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import { chooseRecipe, shortHashLength } from "../../../results/choose-recipe.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
@@ -42,10 +42,10 @@ export async function showStatus(
   output: StandardOutput,
   options: StatusArguments,
 ): Promise<number> {
-  const { queue: name, redis, results, watch, json } = options;
+  const { queue: name, queueUrl, results, watch, json } = options;
   await using stack = new AsyncDisposableStack();
   const ledger = results === undefined ? undefined : stack.use(await openResults(results));
-  const queues = stack.use(await FleetQueues.open({ connection: redis, queue: name }));
+  const queues = stack.use(await FleetQueues.open({ connection: queueUrl, queue: name }));
   using interrupts = new Interrupts();
   const paint = watch && !json && process.stdout.isTTY ? await openPaint() : undefined;
   for (;;) {
@@ -69,11 +69,11 @@ export async function showStatus(
 /** Runs `orangery status --metrics-port`, until it is stopped; resolves to the exit status. */
 export async function serveStatus(
   output: StandardOutput,
-  { queue, redis, metricsPort: port = 0, metricsHost: host }: StatusArguments,
+  { queue, queueUrl, metricsPort: port = 0, metricsHost: host }: StatusArguments,
 ): Promise<number> {
-  checkConnection(redis);
+  checkQueue({ queue, connection: queueUrl });
   using interrupts = new Interrupts();
-  await using server = await serveDepth({ queue, connection: redis, host, port });
+  await using server = await serveDepth({ queue, connection: queueUrl, host, port });
   await output.write(`The depth of ${queue} is served at ${server.url}/metrics\n`);
   if (!interrupts.stop.aborted) await once(interrupts.stop, "abort");
   return exitStatus.ok;

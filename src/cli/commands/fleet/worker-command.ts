@@ -69,7 +69,7 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
     }
     const { broker } = options;
     if (broker !== undefined) {
-      refuse(command, ["task", "queue", "redis"], "--broker");
+      refuse(command, ["task", "queue", "queueUrl", "redis"], "--broker");
       if (options.celeryTask === undefined && options.recipe === undefined) {
         command.error("error: give a '--celery-task' or a '--recipe' with '--broker'");
       }

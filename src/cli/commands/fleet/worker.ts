@@ -7,7 +7,7 @@ import { requireTaskModule } from "../../../fleet/process/import-task-module.ts"
 import { logConsole } from "../../../fleet/process/log-console.ts";
 import type { WorkerConfig } from "../../../fleet/process/worker-messages.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
-import { checkConnection } from "../../../fleet/queue/redis-connection.ts";
+import { checkQueue } from "../../../fleet/queue/redis-connection.ts";
 import { parseDeviceSlots } from "../../../fleet/supervisor/device-slots.ts";
 import { findDevices } from "../../../fleet/supervisor/found-devices.ts";
 import { fromCaller, modelFromCaller, photoFromCaller } from "../../options/caller-paths.ts";
@@ -30,20 +30,20 @@ export interface WorkerArguments extends QueueArguments, SupervisionArguments {
 
 /** Runs `orangery worker`; resolves to the exit status. */
 export async function work(options: WorkerArguments): Promise<number> {
-  const { task, queue, redis, logLevel, concurrency, attempts } = options;
-  checkConnection(redis);
+  const { task, queue, queueUrl, logLevel, concurrency, attempts } = options;
+  checkQueue({ queue, connection: queueUrl });
   logConsole(supervisorLog(logLevel));
   const work = task === undefined ? await countingTask(options) : await ownTask(options);
-  await using watch = new QueueWatch({ queue, connection: redis });
+  await using watch = new QueueWatch({ queue, connection: queueUrl });
   return await supervise(options, {
     slots: parseDeviceSlots(options.devices, { found: findDevices() }),
     config: {
       ...work,
       queue,
-      connection: { url: redis },
+      connection: queueUrl,
       worker: { attempts, ...(concurrency !== undefined && { concurrency }) },
     },
-    logFields: { queue, redis: hideCredentials(redis) },
+    logFields: { queue, server: hideCredentials(queueUrl) },
     readQueue: () => watch.read(),
   });
 }
@@ -54,7 +54,7 @@ async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
   const { model } = options;
   const task = pathToFileURL(fromCaller(options.task!)).href;
   requireTaskModule(task);
-  await checkQueue(options);
+  await tryQueue(options);
   const models = Object.entries(model).map(([name, file]) => [name, modelFromCaller(file)]);
   return {
     task,
@@ -72,7 +72,7 @@ async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
     const { openLedger } = await import("../../../ledger/open-ledger.ts");
     await (await openLedger(results))[Symbol.asyncDispose]();
   }
-  await checkQueue(options);
+  await tryQueue(options);
   const settings: CountSettings = {
     results,
     models: options.models?.map(photoFromCaller),
@@ -85,11 +85,13 @@ async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
   return { task: countWorkerUrl, models: {}, settings };
 }
 
-async function checkQueue({ queue, redis }: QueueArguments): Promise<void> {
+async function tryQueue({ queue, queueUrl }: QueueArguments): Promise<void> {
   try {
-    await (await OpenQueue.open({ connection: redis, queue }))[Symbol.asyncDispose]();
+    await (await OpenQueue.open({ connection: queueUrl, queue, isMade: true }))[
+      Symbol.asyncDispose
+    ]();
   } catch (error) {
-    // Workers wait for a Redis that is away or does not serve, and log it.
+    // Workers wait for a server that is away or does not serve, and log it.
     if (!isOrangeryError(error) || error.blames !== "queue" || !error.retryable) throw error;
   }
 }

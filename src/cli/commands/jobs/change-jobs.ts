@@ -7,10 +7,10 @@ import {
   moveJobsFirst,
   retryJobs,
 } from "../../../fleet/management/change-jobs.ts";
-import type { JobFilter } from "../../../fleet/management/job-filter.ts";
 import { pauseQueues, resumeQueues } from "../../../fleet/management/pause-queues.ts";
 import { countJobs } from "../../../fleet/management/select-jobs.ts";
 import type { JobQueue } from "../../../fleet/recipes/fleet-queues.ts";
+import type { JobFilter } from "../../../fleet/store/job-filter.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";

@@ -1,4 +1,4 @@
-import type { JobFilter } from "../../../fleet/management/job-filter.ts";
+import type { JobFilter } from "../../../fleet/store/job-filter.ts";
 import { photoFromCaller } from "../../options/caller-paths.ts";
 import type { JobFilterArguments } from "./job-options.ts";
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type JobState, jobStates } from "../../../fleet/management/job-filter.ts";
+import { type JobState, jobStates } from "../../../fleet/store/job-filter.ts";
 import { collect, expected, parseAge, parseNotEmpty } from "../../options/option-values.ts";
 
 /** Options that select jobs of a queue. */

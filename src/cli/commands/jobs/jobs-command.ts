@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { JobState } from "../../../fleet/management/job-filter.ts";
+import type { JobState } from "../../../fleet/store/job-filter.ts";
 import { parseLimit } from "../../options/option-values.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { addResultsOption } from "../../options/results-options.ts";

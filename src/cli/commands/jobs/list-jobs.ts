@@ -1,9 +1,9 @@
 import { printable } from "../../../base/printable.ts";
 import { formatCount, formatDuration } from "../../../base/quantities.ts";
 import type { FoundJob } from "../../../fleet/management/found-job.ts";
-import { type JobFilter, jobStates, takesAll } from "../../../fleet/management/job-filter.ts";
 import { countJobs, selectJobs } from "../../../fleet/management/select-jobs.ts";
 import type { JobQueue } from "../../../fleet/recipes/fleet-queues.ts";
+import { type JobFilter, jobStates, takesAll } from "../../../fleet/store/job-filter.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { inPages } from "../../output/pages.ts";

@@ -13,15 +13,15 @@ export interface ChosenQueues extends AsyncDisposable {
 
 /** @throws `RECIPE_NOT_FOUND`, `QUEUE_…` */
 export async function openQueues(
-  { queue, redis, recipe }: QueueArguments & { readonly recipe?: readonly string[] },
+  { queue, queueUrl, recipe }: QueueArguments & { readonly recipe?: readonly string[] },
   progress?: ProgressDisplay,
 ): Promise<ChosenQueues> {
-  // V8 would give short-lived objects 100 MB for nothing: Redis is what takes time.
+  // V8 would give short-lived objects 100 MB for nothing: the server is what takes time.
   setFlagsFromString("--semi-space-growth-factor=1");
   await using stack = new AsyncDisposableStack();
   const fleet = stack.use(
     await FleetQueues.open({
-      connection: redis,
+      connection: queueUrl,
       queue,
       onTrouble: progress && noteQueueTrouble(progress),
     }),

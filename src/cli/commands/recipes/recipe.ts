@@ -22,7 +22,7 @@ import { type Difference, differencesOf, flatten } from "./recipe-differences.ts
 export interface RecipePlace {
   readonly results?: string;
   readonly queue?: string;
-  readonly redis: string;
+  readonly queueUrl: string;
 }
 
 interface FoundRecipe {
@@ -153,10 +153,10 @@ async function listAll(place: RecipePlace): Promise<FoundRecipe[]> {
   return place.results === undefined ? await ofQueue(place) : await ofResults(place.results);
 }
 
-async function ofQueue({ queue, redis }: RecipePlace): Promise<FoundRecipe[]> {
+async function ofQueue({ queue, queueUrl }: RecipePlace): Promise<FoundRecipe[]> {
   const { FleetQueues } = await import("../../../fleet/recipes/fleet-queues.ts");
   const { readFleetStatus } = await import("../../../fleet/recipes/fleet-status.ts");
-  await using queues = await FleetQueues.open({ connection: redis, queue: queue! });
+  await using queues = await FleetQueues.open({ connection: queueUrl, queue: queue! });
   const recipes = await queues.base.within(queues.catalogue.recipes());
   const { recipes: counts } = await queues.base.within(readFleetStatus(queues));
   return recipes.map(({ name, hash, document }) => {

@@ -1,11 +1,7 @@
 import type { Queue } from "bullmq";
-import { withQueueErrors } from "../queue/queue-errors.ts";
-import {
-  filterArgumentCount,
-  filterArguments,
-  filterScript,
-  type JobFilter,
-} from "./job-filter.ts";
+import type { ChangePagesOptions } from "../job-store.ts";
+import { removeJobs } from "../remove-jobs.ts";
+import { filterArgumentCount, filterArguments, filterScript } from "./filter-script.ts";
 import { type JobSet, sizeOf } from "./job-sets.ts";
 import { type QueueScript, runScript } from "./run-script.ts";
 
@@ -75,15 +71,6 @@ const changeScript: QueueScript = {
 `,
 };
 
-export interface ChangePagesOptions {
-  readonly filter: JobFilter;
-  readonly change: "drop" | "first";
-  readonly set: JobSet;
-  /** Jobs that Redis looks at in one request. */
-  readonly pageSize: number;
-  readonly signal: AbortSignal | undefined;
-}
-
 type Page = readonly [seen: number, changed: number, left: readonly string[]];
 
 /**
@@ -93,7 +80,8 @@ type Page = readonly [seen: number, changed: number, left: readonly string[]];
  */
 export async function* changePages(
   queue: Queue,
-  { filter, change, set, pageSize, signal }: ChangePagesOptions,
+  set: JobSet,
+  { filter, change, pageSize, signal }: ChangePagesOptions,
 ): AsyncGenerator<number> {
   const { state, key, kind } = set;
   const script = { ...changeScript, keys: ["", key, "events"] };
@@ -119,12 +107,4 @@ export async function* changePages(
     first += seen - changed;
     total += changed;
   }
-}
-
-/** Removes jobs as BullMQ does; returns how many there were. */
-export async function removeJobs(queue: Queue, ids: readonly string[]): Promise<number> {
-  const removed = await withQueueErrors(queue, () =>
-    Promise.all(ids.map((id) => queue.remove(id))),
-  );
-  return removed.filter((count) => count > 0).length;
 }

@@ -1,6 +1,6 @@
 import type { Queue } from "bullmq";
-import { withQueueErrors } from "./queue-errors.ts";
-import { readWorkers, type WorkerStatus } from "./worker-status.ts";
+import { withQueueErrors } from "../queue/queue-errors.ts";
+import { readWorkers, type WorkerStatus } from "../store/worker-status.ts";
 
 /** What a queue is like at one moment. */
 export interface QueueStatus {

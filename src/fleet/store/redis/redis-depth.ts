@@ -1,5 +1,5 @@
 import type { Queue } from "bullmq";
-import type { QueueDepth } from "../../monitor/queue-gauges.ts";
+import type { QueueCounts } from "../queue-store.ts";
 
 type RedisClient = Awaited<ReturnType<Queue["getBackend"]>["client"]>;
 
@@ -7,8 +7,6 @@ export interface ReadDepthOptions {
   readonly client: RedisClient;
   /** Converts the name of one of the queue's keys, such as `wait`, into the key. */
   readonly toKey: (name: string) => string;
-  /** What the depth is labelled with. */
-  readonly recipe: string;
 }
 
 /** Among so many of the next jobs the oldest is looked for. */
@@ -18,8 +16,8 @@ const nextJobs = 20;
  * Reads how many jobs a queue has and how long they have waited: a few small requests, however many
  * jobs there are. By keys, so that one connection serves the queues of all recipes.
  */
-export async function readQueueDepth(options: ReadDepthOptions): Promise<QueueDepth> {
-  const { client, toKey, recipe } = options;
+export async function readQueueDepth(options: ReadDepthOptions): Promise<QueueCounts> {
+  const { client, toKey } = options;
   const ended = async (outcome: "completed" | "failed") =>
     Number((await client.hget(toKey(`metrics:${outcome}`), "count")) ?? 0);
   const [waiting, prioritized, active, delayed, failed, succeeded, failures, paused, oldest] =
@@ -35,7 +33,6 @@ export async function readQueueDepth(options: ReadDepthOptions): Promise<QueueDe
       oldestOfNext(options),
     ]);
   return {
-    recipe,
     waiting: waiting + prioritized,
     active,
     delayed,

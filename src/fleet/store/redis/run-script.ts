@@ -1,5 +1,5 @@
-import type { Queue } from "bullmq";
-import { withQueueErrors } from "../queue/queue-errors.ts";
+import type { Queue, Worker } from "bullmq";
+import { withQueueErrors } from "../../queue/queue-errors.ts";
 
 /** A Lua script that works on the keys of one queue. */
 export interface QueueScript {
@@ -11,7 +11,7 @@ export interface QueueScript {
 
 /** @throws `QUEUE_…` */
 export async function runScript<Result>(
-  queue: Queue,
+  queue: Queue | Worker,
   { name, lua, keys }: QueueScript,
   args: readonly (string | number)[],
 ): Promise<Result> {

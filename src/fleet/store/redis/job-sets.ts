@@ -1,5 +1,5 @@
-import type { Queue } from "bullmq";
-import type { JobState } from "./job-filter.ts";
+import type { Queue, Worker } from "bullmq";
+import type { JobState } from "../job-filter.ts";
 import { type QueueScript, runScript } from "./run-script.ts";
 
 /** Where BullMQ keeps the jobs of a state. */
@@ -21,12 +21,12 @@ const sets: readonly JobSet[] = [
   { state: "failed", key: "failed", kind: "zset", isReversed: true },
 ];
 
-export function setsOf(states: readonly JobState[]): readonly JobSet[] {
-  return sets.filter(({ state }) => states.includes(state));
+export function setsOf(state: JobState): readonly JobSet[] {
+  return sets.filter((set) => set.state === state);
 }
 
 /** @throws `QUEUE_…` */
-export async function sizeOf(queue: Queue, { key, kind }: JobSet): Promise<number> {
+export async function sizeOf(queue: Queue | Worker, { key, kind }: JobSet): Promise<number> {
   const script: QueueScript = {
     name: `orangerySizeOf${kind}`,
     keys: [key],

@@ -1,4 +1,6 @@
 import type { Queue, Worker } from "bullmq";
+import type { WorkerStore } from "./queue-store.ts";
+import { storeOf } from "./store-of.ts";
 
 /** What a worker publishes about itself for everybody who looks at its queue. */
 export interface WorkerStatus {
@@ -40,56 +42,31 @@ export interface NotServed extends ServedRecipe {
 /** A worker that has published nothing for this long is gone, or cut off. */
 const lifetimeMs = 15_000;
 
-/**
- * A hash with a field for each worker. What a worker publishes is in a key that expires by itself.
- */
-const index = "orangery:workers";
-const statusKeyOf = (field: string) => `orangery:worker:${field}`;
-
-/** The place of one worker's status in the queue's Redis. */
+/** The place of one worker's status in the queue. */
 export class PublishedStatus {
-  readonly #queue: Queue | Worker;
+  readonly #store: WorkerStore;
   readonly #field: string;
-  readonly #indexKey: string;
-  readonly #statusKey: string;
 
   constructor(queue: Queue | Worker, name: string) {
-    this.#queue = queue;
+    this.#store = storeOf(queue).workers;
     // While a process is replaced, two processes have the same name.
     this.#field = `${name}#${process.pid}`;
-    this.#indexKey = queue.toKey(index);
-    this.#statusKey = queue.toKey(statusKeyOf(this.#field));
   }
 
   async write(status: WorkerStatus): Promise<void> {
-    const client = await this.#queue.getBackend().client;
-    await Promise.all([
-      client.set(this.#statusKey, JSON.stringify(status), { PX: lifetimeMs }),
-      client.hset(this.#indexKey, { [this.#field]: status.startedAt }),
-    ]);
+    const { startedAt } = status;
+    await this.#store.write(this.#field, JSON.stringify(status), { startedAt, lifetimeMs });
   }
 
   async remove(): Promise<void> {
-    const client = await this.#queue.getBackend().client;
-    await Promise.all([client.del(this.#statusKey), client.hdel(this.#indexKey, this.#field)]);
+    await this.#store.remove(this.#field);
   }
 }
 
 /** Lists the workers of a queue that have published a status lately, by name. */
 export async function readWorkers(queue: Queue): Promise<WorkerStatus[]> {
-  const client = await queue.getBackend().client;
-  const indexKey = queue.toKey(index);
-  const fields = Object.keys(await client.hgetall(indexKey));
-  const published = await Promise.all(
-    fields.map(async (field) => {
-      const status = await client.get(queue.toKey(statusKeyOf(field)));
-      // A worker that was killed could not remove its field.
-      if (status === null) await client.hdel(indexKey, field);
-      return status;
-    }),
-  );
+  const published = await storeOf(queue).workers.read();
   return published
-    .filter((status) => status !== null)
     .map((status): WorkerStatus => JSON.parse(status))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -1,0 +1,72 @@
+import {
+  type BackendFactory,
+  createPostgresBackend,
+  type PostgresQueueBackend,
+  type RedisQueueBackend,
+} from "bullmq";
+import { PostgresPool } from "./postgres-pool.ts";
+import { queueSchema } from "./queue-schema.ts";
+
+export interface PostgresBackendOptions {
+  readonly url: string;
+  /** Whether the tables are made where there are none. */
+  readonly isMade: boolean;
+}
+
+const serverNow = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
+
+const pools = new WeakMap<object, PostgresPool>();
+
+/** Returns the connections of a backend that {@link postgresBackend} made; else undefined. */
+export function postgresPoolOf(backend: object): PostgresPool | undefined {
+  return pools.get(backend);
+}
+
+/**
+ * Makes BullMQ work on PostgreSQL, by connections that wait for it. Locks expire by the server's
+ * clock: BullMQ's own takes that of each machine, and a clock that is fast would take the jobs of
+ * others away. A job that is given back is the next one, as in Redis.
+ *
+ * It is typed as the backend in Redis, which BullMQ's classes have by default. What the two do not
+ * share is asked of `storeOf` only.
+ */
+export function postgresBackend({
+  url,
+  isMade,
+}: PostgresBackendOptions): BackendFactory<RedisQueueBackend> {
+  return (name, options, connections = {}) => {
+    const isListening = Boolean(connections.blocking || connections.withBlockingConnection);
+    const pool = new PostgresPool({ url, isMade, isListening });
+    const backend: PostgresQueueBackend = createPostgresBackend(
+      name,
+      { ...options, connection: pool },
+      connections,
+    );
+    pools.set(backend, pool);
+    backend.on("close", () => void pool.end());
+    const { stalledInterval = 30_000, maxStalledCount = 1 } = options as StalledOptions;
+    backend.moveStalledJobsToWait = async () => {
+      const { rows } = await pool.query<{ id: string }>(
+        `select id from move_stalled_jobs_to_wait($1, $2, ${serverNow}, $3) as t(id)`,
+        [name, maxStalledCount, stalledInterval],
+      );
+      return rows.map(({ id }) => id);
+    };
+    const giveBack = backend.moveJobFromActiveToWait.bind(backend);
+    backend.moveJobFromActiveToWait = async (jobId, token = "0") => {
+      const { rows } = await pool.query<{ wait: number }>(
+        `select ${queueSchema}.give_back($1, $2, $3, ${serverNow}) as wait`,
+        [name, jobId, token],
+      );
+      // BullMQ's own has the error.
+      const wait = rows[0]?.wait ?? -1;
+      return wait < 0 ? await giveBack(jobId, token) : wait;
+    };
+    return backend as unknown as RedisQueueBackend;
+  };
+}
+
+interface StalledOptions {
+  readonly stalledInterval?: number;
+  readonly maxStalledCount?: number;
+}

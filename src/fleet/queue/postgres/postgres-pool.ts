@@ -1,0 +1,84 @@
+import { EventEmitter } from "node:events";
+import type { PgPool, PgPoolClient, PgQueryResult } from "bullmq";
+import { tryAgain } from "../../../base/try-again.ts";
+import { isOrangeryError, type OrangeryError } from "../../../errors.ts";
+import { toPostgresQueueError } from "./postgres-trouble.ts";
+import { type PostgresPoolOptions, SharedPool } from "./shared-pool.ts";
+
+/** A restarted server is back within a second or two, and somebody waits: ask often. */
+const pauseMs = [50, 1000] as const;
+
+/**
+ * Connections to PostgreSQL as BullMQ takes them, which wait for a server that is away, however
+ * long, as ioredis does: requests made meanwhile are sent when it is back, and a request whose
+ * answer was lost is sent again. Each failure to connect is an `error` event.
+ */
+export class PostgresPool extends EventEmitter implements PgPool {
+  /** Read by BullMQ: a connection that is gone is noticed. */
+  readonly options = { keepAlive: true };
+  readonly #shared: SharedPool;
+  readonly #isListening: boolean;
+  readonly #ending = new AbortController();
+
+  constructor(options: PostgresPoolOptions) {
+    super();
+    this.#shared = SharedPool.of(options);
+    this.#isListening = options.isListening;
+  }
+
+  /** @throws `QUEUE_…`, `PACKAGE_MISSING`, unless it may pass */
+  async connect(): Promise<PgPoolClient> {
+    const { signal } = this.#ending;
+    const isPassing = (error: unknown) => {
+      const trouble = toTrouble(error);
+      if (trouble !== undefined) this.#report(trouble);
+      return trouble?.retryable ?? false;
+    };
+    try {
+      const client = await tryAgain({ isPassing, pauseMs, signal }, () => this.#shared.connect());
+      // Of the same methods, whose types BullMQ writes in its own way.
+      return client as unknown as PgPoolClient;
+    } catch (error) {
+      throw toTrouble(error) ?? error;
+    }
+  }
+
+  /** @throws `QUEUE_…`, and what BullMQ's functions raise */
+  // biome-ignore lint/suspicious/noExplicitAny: as BullMQ's interface has it
+  async query<Row = any>(
+    text: string,
+    parameters: readonly unknown[] = [],
+  ): Promise<PgQueryResult<Row>> {
+    const { signal } = this.#ending;
+    const isPassing = (error: unknown) => isOrangeryError(error, "QUEUE_UNREACHABLE");
+    return await tryAgain({ isPassing, pauseMs, signal }, async () => {
+      const client = await this.connect();
+      try {
+        const answer = await client.query(text, [...parameters]);
+        client.release();
+        return answer as PgQueryResult<Row>;
+      } catch (error) {
+        const trouble = toTrouble(error);
+        client.release(trouble !== undefined);
+        if (trouble === undefined) throw error;
+        // The tables may be gone, with the database that somebody has made anew.
+        this.#shared.forgetSchema();
+        throw trouble;
+      }
+    });
+  }
+
+  async end(): Promise<void> {
+    if (this.#ending.signal.aborted) return;
+    this.#ending.abort(new Error("the connections are closed"));
+    await this.#shared.release({ isListening: this.#isListening });
+  }
+
+  #report(trouble: OrangeryError): void {
+    if (this.listenerCount("error") > 0) this.emit("error", trouble);
+  }
+}
+
+function toTrouble(error: unknown): OrangeryError | undefined {
+  return isOrangeryError(error) ? error : toPostgresQueueError(error);
+}

@@ -1,0 +1,70 @@
+import type { JobFilter, JobState } from "./job-filter.ts";
+
+/** An id, and fields of the job; null stands for those that it lacks. */
+export type JobRow = readonly [
+  id: string,
+  name: string | null,
+  /** As JSON, cut. */
+  data: string | null,
+  timestamp: string | null,
+  attempts: string | null,
+  failedReason: string | null,
+  finishedOn: string | null,
+  worker: string | null,
+];
+
+/** Longer data are a task's own; a photo's name, its signature included, is shorter. */
+export const mostDataBytes = 16_384;
+
+export interface JobPage {
+  readonly matching: number;
+  readonly rows: readonly JobRow[];
+}
+
+export interface ReadPagesOptions {
+  readonly filter: JobFilter;
+  /** Reads no rows. */
+  readonly isCount?: boolean | undefined;
+  /** Failed jobs in the order in which they failed. Default: the newest first. */
+  readonly isOldestFirst?: boolean | undefined;
+  /** The number of jobs that the server looks at in the first request. Default 500. */
+  readonly pageSize?: number | undefined;
+  /** Later requests look at more, up to this number. Default 2,000. */
+  readonly largestPage?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ChangePagesOptions {
+  readonly filter: JobFilter;
+  readonly change: "drop" | "first";
+  /** The number of jobs that the server looks at in one request. */
+  readonly pageSize: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The jobs of a queue, looked at and changed many at a time. */
+export interface JobStore {
+  sizeOf(state: JobState): Promise<number>;
+  /**
+   * Reads the jobs of a state in pages, as many as there are at the beginning: those that come back
+   * while pages are worked on are not looked at again and again.
+   */
+  readPages(state: JobState, options: ReadPagesOptions): AsyncGenerator<JobPage>;
+  /**
+   * Changes jobs of a state in pages; those that are moved keep their order. Returns the number of
+   * changed jobs of each page.
+   */
+  changePages(state: JobState, options: ChangePagesOptions): AsyncGenerator<number>;
+  /** Finds jobs that match, by their ids. */
+  lookUp(
+    ids: readonly string[],
+    filter: JobFilter,
+  ): Promise<readonly (readonly [state: JobState, row: JobRow])[]>;
+  /** Counts failed jobs by code, in parts; the code is empty where there is none. */
+  countFailures(
+    filter: JobFilter,
+    options: Pick<ReadPagesOptions, "pageSize" | "signal">,
+  ): AsyncGenerator<readonly [code: string, count: number]>;
+  /** Returns, for the jobs that the queue has, whether they have ended or are left to be done. */
+  endings(ids: readonly string[]): Promise<ReadonlyMap<string, "ended" | "left">>;
+}

@@ -1,0 +1,42 @@
+import type { PostgresPool } from "../../queue/postgres/postgres-pool.ts";
+import { queueSchema } from "../../queue/postgres/queue-schema.ts";
+import type { WorkerEntryOptions, WorkerStore } from "../queue-store.ts";
+
+export class PostgresWorkers implements WorkerStore {
+  readonly #pool: PostgresPool;
+  readonly #queue: string;
+
+  constructor(pool: PostgresPool, queue: string) {
+    this.#pool = pool;
+    this.#queue = queue;
+  }
+
+  async write(
+    field: string,
+    status: string,
+    { lifetimeMs }: Pick<WorkerEntryOptions, "lifetimeMs">,
+  ): Promise<void> {
+    await this.#pool.query(`select ${queueSchema}.write_worker($1, $2, $3, $4)`, [
+      this.#queue,
+      field,
+      status,
+      lifetimeMs,
+    ]);
+  }
+
+  /** Removes those that were killed, too. */
+  async remove(field: string): Promise<void> {
+    await this.#pool.query(
+      `delete from ${queueSchema}.worker where queue = $1 and (field = $2 or expires_at < now())`,
+      [this.#queue, field],
+    );
+  }
+
+  async read(): Promise<string[]> {
+    const { rows } = await this.#pool.query<{ status: string }>(
+      `select status from ${queueSchema}.worker where queue = $1 and expires_at > now()`,
+      [this.#queue],
+    );
+    return rows.map(({ status }) => status);
+  }
+}

@@ -1,0 +1,51 @@
+import type { Queue, Worker } from "bullmq";
+import type { WorkerEntryOptions, WorkerStore } from "../queue-store.ts";
+
+/**
+ * A hash with a field for each worker. What a worker publishes is in a key that expires by itself.
+ */
+const index = "orangery:workers";
+const statusKeyOf = (field: string) => `orangery:worker:${field}`;
+
+export class RedisWorkers implements WorkerStore {
+  readonly #queue: Queue | Worker;
+
+  constructor(queue: Queue | Worker) {
+    this.#queue = queue;
+  }
+
+  async write(
+    field: string,
+    status: string,
+    { startedAt, lifetimeMs }: WorkerEntryOptions,
+  ): Promise<void> {
+    const client = await this.#queue.getBackend().client;
+    await Promise.all([
+      client.set(this.#queue.toKey(statusKeyOf(field)), status, { PX: lifetimeMs }),
+      client.hset(this.#queue.toKey(index), { [field]: startedAt }),
+    ]);
+  }
+
+  async remove(field: string): Promise<void> {
+    const client = await this.#queue.getBackend().client;
+    await Promise.all([
+      client.del(this.#queue.toKey(statusKeyOf(field))),
+      client.hdel(this.#queue.toKey(index), field),
+    ]);
+  }
+
+  async read(): Promise<string[]> {
+    const client = await this.#queue.getBackend().client;
+    const indexKey = this.#queue.toKey(index);
+    const fields = Object.keys(await client.hgetall(indexKey));
+    const published = await Promise.all(
+      fields.map(async (field) => {
+        const status = await client.get(this.#queue.toKey(statusKeyOf(field)));
+        // A worker that was killed could not remove its field.
+        if (status === null) await client.hdel(indexKey, field);
+        return status;
+      }),
+    );
+    return published.filter((status) => status !== null);
+  }
+}
