@@ -4,12 +4,13 @@ import { rename, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import pg from "pg";
+import { lookAtPostgres } from "../src/doctor/servers/postgres.ts";
 import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { readResults } from "../src/ledger/results/stored-results.ts";
-import { CliFolder } from "./cli.fixture.ts";
+import { CliFolder, runCli } from "./cli.fixture.ts";
 import { PostgresServer, userWithPassword } from "./servers/postgres-server.ts";
 
 let server: PostgresServer;
@@ -24,7 +25,11 @@ before(async () => {
 after(async () => await server[Symbol.asyncDispose]());
 
 async function execute(...statements: string[]): Promise<Record<string, string>[]> {
-  const client = new pg.Client({ connectionString: server.url });
+  return await query(server.url, ...statements);
+}
+
+async function query(url: string, ...statements: string[]): Promise<Record<string, string>[]> {
+  const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     let rows: Record<string, string>[] = [];
@@ -230,3 +235,48 @@ function createLogger() {
   const logger = { debug: silent, info: silent, warn, error: silent, child: () => logger };
   return { warned, logger };
 }
+
+test("orangery doctor finds what a user may do, and makes and changes nothing", async () => {
+  await using schema = await server.createSchema();
+  const look = async (url: string) => {
+    const found = await lookAtPostgres(url, { timeoutMs: 10_000 });
+    const { verdict, sentence, todo = "" } = found.get("results")!;
+    return { verdict, text: `${sentence} ${todo}`, clock: found.get("clock")!.verdict };
+  };
+  const own = await look(schema.url);
+  assert.deepEqual([own.verdict, own.clock], ["green", "green"]);
+  assert.match(own.text, /empty, its tables can be made/);
+  const tables = "select tablename from pg_tables where schemaname = current_schema()";
+  assert.deepEqual(await execute(tables), []);
+  const denied = await look(asUser(schema.url, "reader"));
+  assert.equal(denied.verdict, "red");
+  assert.match(denied.text, /this user may use no schema .* Grant `usage` and `create`/);
+
+  await (await openLedger(schema.url))[Symbol.asyncDispose]();
+  const [{ name } = {}] = await query(schema.url, "select current_schema() as name");
+  await execute(`grant usage on schema ${name} to reader`);
+  const reading = await look(asUser(schema.url, "reader"));
+  assert.equal(reading.verdict, "red");
+  assert.match(reading.text, /may not write \w+ and \d+ other tables\. Grant `select`, `insert`/);
+  await query(schema.url, "update ledger_version set version = 99");
+  const newer = await look(schema.url);
+  assert.deepEqual([newer.verdict, newer.clock], ["red", "green"]);
+  assert.match(newer.text, /has results of schema 99, and this Orangery knows \d+ at most/);
+  const standing = await look(
+    urlWith(schema.url, (url) => {
+      const options = url.searchParams.get("options");
+      url.searchParams.set("options", `${options} -c default_transaction_read_only=on`);
+    }),
+  );
+  assert.match(standing.text, /refuses writes .* Connect to the primary/);
+});
+
+test("orangery doctor names a wrong password without it", async () => {
+  const url = asUser(server.url, userWithPassword, "secret");
+  const { status, stdout, stderr } = await runCli(["doctor", "--json"], {
+    env: { ORANGERY_RESULTS: url, REDIS_URL: "" },
+  });
+  assert.equal(status, 1);
+  assert.doesNotMatch(stdout + stderr, /secret/);
+  assert.match(stdout, /accept the user and the password/);
+});

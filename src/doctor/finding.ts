@@ -57,15 +57,19 @@ export function worstVerdict(findings: Iterable<Pick<Observation, "verdict">>): 
  */
 export function observationOf(error: unknown, todo: string): Observation {
   const message = error instanceof Error ? error.message : String(error);
-  const [sentence, advice] = splitMessage(message.trim());
+  const [sentence, advice] = splitAdvice(message);
   const code = isOrangeryError(error) ? error.code : (error as NodeJS.ErrnoException | null)?.code;
   return red(sentence, advice || todo, { code });
 }
 
-/** Splits a message after its first sentence, which ends before a capital letter or a backtick. */
-function splitMessage(message: string): [sentence: string, rest: string] {
-  const oneLine = message.replaceAll(/\s+/g, " ");
-  const end = /[.!?] (?=[A-Z`])/.exec(oneLine)?.index;
+/**
+ * Splits a message into what is wrong and what to do: after its first sentence where that says what
+ * was expected, and before its last one otherwise.
+ */
+export function splitAdvice(message: string): [sentence: string, advice: string] {
+  const oneLine = message.trim().replaceAll(/\s+/g, " ");
+  const ends = Array.from(oneLine.matchAll(/[.!?] (?=[A-Z`]|docs\/)/g), ({ index }) => index);
+  const end = oneLine.startsWith("Expected ") ? ends[0] : ends.at(-1);
   if (end === undefined) return [withStop(oneLine), ""];
   return [oneLine.slice(0, end + 1), withStop(oneLine.slice(end + 2))];
 }

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatValue } from "../../base/quantities.ts";
-import { green, type Observation, red, yellow } from "../finding.ts";
+import { green, type Observation, red, splitAdvice, yellow } from "../finding.ts";
 import { MeasuringProcessDied, measure } from "../measured/measure.ts";
 import type { DeviceSpeed, SurveyedDevice } from "../measured/measuring-messages.ts";
 
@@ -8,9 +8,7 @@ export async function lookAtDevice(
   { device, missing }: SurveyedDevice,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Observation> {
-  if (missing !== undefined) {
-    return yellow(`It cannot be used: ${withStop(missing)}`, adviceFor(device), { device });
-  }
+  if (missing !== undefined) return describeReason(device, missing);
   try {
     return describeSpeed(await measure({ kind: "device", device }, { signal }));
   } catch (error) {
@@ -19,7 +17,7 @@ export async function lookAtDevice(
   }
 }
 
-function describeSpeed({ device, ms, gflop }: DeviceSpeed): Observation {
+export function describeSpeed({ device, ms, gflop }: DeviceSpeed): Observation {
   const perSecond = (1000 * gflop) / ms;
   const speed =
     perSecond >= 1000
@@ -35,27 +33,35 @@ function describeSpeed({ device, ms, gflop }: DeviceSpeed): Observation {
   });
 }
 
-function describeFailure(device: string, error: unknown): Observation {
+export function describeFailure(device: string, error: unknown): Observation {
   const figures = { device };
   if (error instanceof MeasuringProcessDied) {
     return red(
       `Proving it ends the process (${error.how}), and so would a run that tries it.`,
-      device === "cpu" ? adviceFor(device) : `${adviceFor(device)} Until then: --device cpu.`,
+      device === "cpu" ? bringer(device) : `${bringer(device)} Until then: --device cpu.`,
       { ...figures, diedOf: error.how },
     );
   }
-  const reason = (error as Error).message.split("\n", 1)[0]!;
-  const says = device === "cpu" ? red : yellow;
-  return says(`It cannot be used: ${withStop(reason)}`, adviceFor(device), figures);
+  const observation = describeReason(device, (error as Error).message);
+  return device === "cpu" ? { ...observation, verdict: "red" } : observation;
 }
 
-function withStop(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`;
+/** The CPU takes the place of a device that cannot be used. */
+function describeReason(device: string, reason: string): Observation {
+  const [sentence, advice] = splitAdvice(reason);
+  const begins = sentence.startsWith("Expected ") ? "" : "It cannot be used: ";
+  return yellow(begins + sentence, advice || bringer(device, sentence), { device });
 }
 
 /** What brings a device that cannot be used. */
-function adviceFor(device: string): string {
+function bringer(device: string, reason = ""): string {
   const [kind] = device.split(":", 1);
+  if (reason.includes("CUDA_VISIBLE_DEVICES")) {
+    return "Unset CUDA_VISIBLE_DEVICES, or name the cards in it that may be used.";
+  }
+  if (/driver is too old|no NVIDIA driver|kernel module/.test(reason)) {
+    return "Install NVIDIA's newest driver; a container needs `--gpus all`.";
+  }
   if (kind === "cuda" || kind === "tensorrt") {
     return `Run \`orangery devices add ${kind}\`; docs/gpu.md says what it brings.`;
   }

@@ -1,7 +1,7 @@
 import { cacheFolder, cacheLimitBytes, cacheVariable } from "../../base/files/cache-folder.ts";
 import { formatBytes } from "../../base/quantities.ts";
 import { green, type Observation, yellow } from "../finding.ts";
-import { inWords, tryWriting } from "./try-writing.ts";
+import { adviceFor, inWords, tryWriting } from "./try-writing.ts";
 
 /** A few saved models of the size of YOLO11m. */
 const enoughBytes = 500e6;
@@ -22,7 +22,7 @@ export async function lookAtCache(env: NodeJS.ProcessEnv = process.env): Promise
   if (refusal !== undefined) {
     return yellow(
       `Models cannot be saved in ${path}: ${inWords(refusal)}, ${slow}.`,
-      `Let this user write there, or set ${cacheVariable} to another folder.`,
+      adviceFor(refusal, `set ${cacheVariable} to another folder`),
       figures,
     );
   }

@@ -1,7 +1,7 @@
 import { tmpdir } from "node:os";
 import { formatBytes } from "../../base/quantities.ts";
 import { green, type Observation, yellow } from "../finding.ts";
-import { inWords, tryWriting } from "./try-writing.ts";
+import { adviceFor, inWords, tryWriting } from "./try-writing.ts";
 
 /** A photo of 300 megapixels, unpacked. */
 const enoughBytes = 1e9;
@@ -14,7 +14,7 @@ export async function lookAtTemporary(folder = tmpdir()): Promise<Observation> {
   if (refusal !== undefined) {
     return yellow(
       `Nothing can be written to ${folder}: ${inWords(refusal)}; ${use} fail.`,
-      "Set TMPDIR to a folder that this user may write, on a disk.",
+      adviceFor(refusal, "set TMPDIR to another folder"),
       figures,
     );
   }

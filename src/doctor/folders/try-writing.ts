@@ -67,6 +67,12 @@ export function inWords(refusal: string): string {
   return words === undefined ? refusal : `${words} (${refusal})`;
 }
 
+/** What to do about a code of the file system. `elsewhere` names another place. */
+export function adviceFor(refusal: string, elsewhere: string): string {
+  const isFull = refusal === "ENOSPC" || refusal === "EDQUOT";
+  return `${isFull ? "Make room there" : "Let this user write there"}, or ${elsewhere}.`;
+}
+
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "this user has no right to write there",
   EPERM: "this user has no right to write there",

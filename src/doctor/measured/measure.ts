@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { untilAborted } from "../../base/abort.ts";
@@ -40,8 +41,9 @@ export async function measure<Kind extends MeasuringOrder["kind"]>(
 ): Promise<MeasuringAnswers[Kind]> {
   signal.throwIfAborted();
   const folder = compiledFolder();
+  const isCompiled = folder !== undefined && existsSync(folder);
   const child = fork(fileURLToPath(programModule("doctor/measured/measuring-process")), {
-    env: { ...(folder !== undefined && { NODE_COMPILE_CACHE: folder }), ...process.env, ...env },
+    env: { ...(isCompiled && { NODE_COMPILE_CACHE: folder }), ...process.env, ...env },
     execArgv: nodeArguments,
     serialization: "advanced",
     stdio: ["ignore", "ignore", "pipe", "ipc"],

@@ -1,9 +1,16 @@
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { devicesToTry } from "../../models/devices/device.ts";
+import { basename } from "node:path";
+import { type Device, devicesToTry, parseDevice } from "../../models/devices/device.ts";
 import { hasGpuNode, whyMissing } from "../../models/devices/device-survey.ts";
+import { cudaEntries } from "../../native/gpu/cuda-visible-devices.ts";
 import { openNvml } from "../../native/gpu/nvml.ts";
 import { environment } from "../../native/library/environment.ts";
+import { whyNoBridge } from "../../native/providers/cuda-provider.ts";
+import {
+  pluginDeviceLabel,
+  pluginDevices,
+  pluginLibraries,
+  registerPlugins,
+} from "../../native/providers/plugins.ts";
 import type { NvidiaSurvey, RuntimeSurvey, SurveyedDevice } from "./measuring-messages.ts";
 
 /** Surveys the runtime, NVIDIA's driver, and the devices that this machine may have. */
@@ -16,7 +23,8 @@ export async function surveyRuntime(): Promise<RuntimeSurvey> {
   } catch (error) {
     nvidiaFailure = (error as Error).message;
   }
-  const devices = candidates(nvidia?.gpus.length ?? 0);
+  const cards = nvidia?.gpus.length ?? 0;
+  const devices = [...(await surveyPlugins()), ...surveyOwn(cards)];
   return { version, file, devices, nvidia, nvidiaFailure };
 }
 
@@ -44,24 +52,35 @@ function totalBytesOf(gpu: { read(): { readonly memoryTotalBytes: number } }): n
  * What `auto` would try, CUDA once for each card, without what nothing hints at: where there is
  * neither a card nor a provider for it, there is nothing to say of CUDA.
  */
-function candidates(cards: number): SurveyedDevice[] {
-  const devices = devicesToTry("auto").flatMap((device) => {
-    if (device.kind !== "cuda") return [device];
-    return Array.from({ length: Math.max(1, cards) }, (_, index) => ({
-      ...device,
-      label: `cuda:${index}`,
-      index,
-    }));
-  });
-  return devices
-    .filter(({ kind }) => kind !== "cuda" || cards > 0 || hasCudaLibrary())
+function surveyOwn(cards: number): SurveyedDevice[] {
+  return devicesToTry("auto")
+    .flatMap((device) => (device.kind === "cuda" ? cudaDevices(cards) : [device]))
+    .filter(({ kind }) => kind !== "cuda" || cards > 0 || whyNoBridge("cuda") === undefined)
     .filter(({ kind }) => kind !== "webgpu" || hasGpuNode())
     .map((device) => ({ device: device.label, missing: whyMissing(device, "auto") }));
 }
 
-function hasCudaLibrary(): boolean {
-  const name = process.platform === "win32" ? "onnxruntime_providers_cuda.dll" : cudaLibrary;
-  return existsSync(join(dirname(environment().library.file), name));
+/** The cards that CUDA may use; the first one, where there is none, for the reason why. */
+function cudaDevices(cards: number): readonly Device[] {
+  const visible = process.env.CUDA_VISIBLE_DEVICES;
+  const count = visible === undefined ? cards : Math.min(cards, cudaEntries(visible).length);
+  return Array.from({ length: Math.max(1, count) }, (_, index) => parseDevice(`cuda:${index}`));
 }
 
-const cudaLibrary = "libonnxruntime_providers_cuda.so";
+/** The devices of plugins, and the libraries of which there are none. */
+async function surveyPlugins(): Promise<SurveyedDevice[]> {
+  if (pluginLibraries().length === 0) return [];
+  const failures = await registerPlugins();
+  const found = pluginDevices().map((device): SurveyedDevice => {
+    // CUDA's plugin takes the place of its other provider.
+    if (device.provider === "cuda") return { device: `cuda:${device.index}`, missing: undefined };
+    return { device: pluginDeviceLabel(device), missing: undefined };
+  });
+  const failed = failures.map(({ library, error }) => ({
+    device: basename(library),
+    missing: error.message,
+  }));
+  const isNew = ({ device }: SurveyedDevice, index: number) =>
+    found.findIndex((other) => other.device === device) === index;
+  return [...failed, ...found.filter(isNew)];
+}

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { cacheVariable } from "../../base/files/cache-folder.ts";
+import { cacheFolder, cacheVariable } from "../../base/files/cache-folder.ts";
 import { isOrangeryError } from "../../errors.ts";
 import { type Observation, observationOf, red } from "../finding.ts";
 import { type MeasureOptions, MeasuringProcessDied, measure } from "../measured/measure.ts";
@@ -24,6 +24,7 @@ export async function lookAtModel(model: string, options: MeasureOptions): Promi
   const folder = await mkdtemp(join(tmpdir(), "orangery-doctor-"));
   const env = { [cacheVariable]: folder };
   try {
+    await linkProviders(folder);
     options.onProgress?.("first load");
     const load = await measure({ kind: "load", model }, { ...options, env });
     found.set("model", describeMeasured(name, load));
@@ -41,6 +42,13 @@ export async function lookAtModel(model: string, options: MeasureOptions): Promi
     // A process that was killed this moment may still write.
     await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
   }
+}
+
+/** What `orangery devices add` brought is in the cache folder, and is needed here, too. */
+async function linkProviders(folder: string): Promise<void> {
+  const cache = cacheFolder();
+  if (cache === undefined) return;
+  await symlink(join(cache, "providers"), join(folder, "providers")).catch(() => {});
 }
 
 function explain(name: string, error: unknown): Observation {

@@ -1,9 +1,9 @@
+import { formatPlural } from "../../base/quantities.ts";
 import { createPool } from "../../ledger/databases/postgres-dialect.ts";
 import { toPostgresLedgerError } from "../../ledger/databases/postgres-error.ts";
 import { withoutPassword } from "../../ledger/databases/postgres-ledger.ts";
 import { schemaVersion } from "../../ledger/schema/migrations.ts";
 import { green, type Observation, red, yellow } from "../finding.ts";
-import type { ProbeAnswer } from "../probe.ts";
 import { compareClocks } from "./clock.ts";
 
 /** What one question brings, all of it read. */
@@ -50,7 +50,7 @@ const fewConnections = 8;
 export async function lookAtPostgres(
   url: string,
   { timeoutMs }: { readonly timeoutMs: number },
-): Promise<ProbeAnswer> {
+): Promise<ReadonlyMap<string, Observation>> {
   const location = withoutPassword(url);
   const pool = await createPool(url, {
     max: 1,
@@ -132,8 +132,10 @@ function describe({ state, version, location }: DescribeOptions): Observation {
     );
   }
   if (state.has_ledger && (Number.isNaN(version) || state.closed.length > 0)) {
+    const [first, ...more] = state.closed;
+    const others = more.length === 0 ? "" : ` and ${formatPlural(more.length, "other table")}`;
     return red(
-      `${name}: this user may not write the tables ${state.closed.join(", ")}.`,
+      `${name}: this user may not write ${first ?? "the tables"}${others}.`,
       "Grant `select`, `insert`, `update` and `delete` on all tables of the schema to this user.",
       figures,
     );

@@ -4,7 +4,6 @@ import { OrangeryError } from "../../errors.ts";
 import { toQueueError, toQueueTrouble } from "../../fleet/queue/queue-errors.ts";
 import { checkConnection } from "../../fleet/queue/redis-connection.ts";
 import { green, type Observation, observationOf, red, yellow } from "../finding.ts";
-import type { ProbeAnswer } from "../probe.ts";
 import { compareClocks } from "./clock.ts";
 
 export interface RedisPlace {
@@ -23,7 +22,7 @@ const oldest = [6, 2] as const;
 export async function lookAtRedis(
   { url, queue }: RedisPlace,
   { timeoutMs }: { readonly timeoutMs: number },
-): Promise<ProbeAnswer> {
+): Promise<ReadonlyMap<string, Observation>> {
   checkConnection(url);
   const client = await connect(url, timeoutMs);
   try {

@@ -6,7 +6,7 @@ import { isOrangeryError } from "../../errors.ts";
 import { versionOf } from "../../ledger/databases/sqlite-file.ts";
 import { schemaVersion } from "../../ledger/schema/migrations.ts";
 import { type FindingFigures, green, type Observation, red, yellow } from "../finding.ts";
-import { inWords, tryWriting, type WritingTrial } from "../folders/try-writing.ts";
+import { adviceFor, inWords, tryWriting, type WritingTrial } from "../folders/try-writing.ts";
 
 /** Room for the results of some hundred thousand photos. */
 const enoughBytes = 1e9;
@@ -53,7 +53,7 @@ function lookAtDisk(
   if (refusal !== undefined) {
     return red(
       `${sentence}, but nothing can be written to ${folder}: ${inWords(refusal)}.`,
-      "Let this user write in that folder, or name a file elsewhere.",
+      adviceFor(refusal, "name a file elsewhere"),
       figures,
     );
   }

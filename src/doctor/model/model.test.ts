@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { measure } from "../measured/measure.ts";
+import type { MeasuredPredictions } from "../measured/measuring-messages.ts";
+import { lookAtModel } from "./look-at-model.ts";
+import { describeGrowth, describePredictions } from "./model.ts";
+import { describePrecision } from "./precision.ts";
+
+const measured: MeasuredPredictions = {
+  device: "cpu",
+  fallbackReason: undefined,
+  precision: "float32",
+  loadMs: 40,
+  firstMs: 31.4,
+  medianMs: 6.25,
+  predictions: 200,
+  bytesBefore: 200e6,
+  bytesAfter: 204e6,
+  peakBytes: 230e6,
+};
+
+test("memory that grows by more than a twentieth is yellow", () => {
+  const steady = describeGrowth(measured);
+  assert.equal(steady.verdict, "green");
+  assert.match(steady.sentence, /takes 204 MB \(230 MB at most\) and grew by 4\.0 MB over 200/);
+  const growing = describeGrowth({ ...measured, bytesAfter: 260e6 });
+  assert.equal(growing.verdict, "yellow");
+  assert.match(growing.sentence, /grew by 60\.0 MB/);
+  const less = describeGrowth({ ...measured, bytesAfter: 190e6 });
+  assert.match(less.sentence, /did not grow/);
+});
+
+test("predictions have the device, the first time, the median and the speed", () => {
+  const { sentence } = describePredictions(measured, 6.5);
+  assert.equal(sentence, "On cpu the first took 31 ms, later ones 6.3 ms, 1040 GFLOP/s.");
+});
+
+test("auto stays with what a network is of, and tries float16 off the CPU", async () => {
+  const half = await describePrecision({ ...measured, precision: "float16" });
+  assert.match(half.sentence, /is of float16, and `--precision auto` stays with that/);
+  const card = await describePrecision({ ...measured, device: "cuda:0" });
+  assert.match(
+    card.sentence,
+    /tries float16 on 12 or more photos of a run, and takes it where it counts the same/,
+  );
+});
+
+test("a measuring process that cannot start is a finding of the model", async () => {
+  const env = { NODE_OPTIONS: "--no-such-option" };
+  const { signal } = new AbortController();
+  const survey = measure({ kind: "survey" }, { signal, env });
+  await assert.rejects(survey, /the process that measures it died \(status 9\): .*no-such-option/);
+});
+
+test("a model that is not there is red, and leaves nothing", async () => {
+  const { signal } = new AbortController();
+  const { found, processBytes } = await lookAtModel("/nowhere/plants.pt", { signal });
+  assert.deepEqual([...found.keys()], ["model"]);
+  assert.equal(processBytes, undefined);
+  const { verdict, sentence, figures } = found.get("model")!;
+  assert.deepEqual([verdict, figures?.code], ["red", "MODEL_NOT_FOUND"]);
+  assert.match(sentence, /^Expected a model file at `\/nowhere\/plants\.pt`/);
+});
