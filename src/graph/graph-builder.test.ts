@@ -74,20 +74,6 @@ describe("GraphBuilder", () => {
     assert.equal(graph.node("Neg", [a!]), "Neg_1");
   });
 
-  test("has weights and constants of another float type where asked to", () => {
-    const graph = new GraphBuilder("mixed", { floatType: "float16" });
-    graph.weights("a", [1], Float32Array.of(1));
-    graph.inFloatType("float32", () => {
-      graph.weights("b", [1], Float32Array.of(1));
-      graph.node("Mul", ["x", 0.5]);
-    });
-    graph.node("Mul", ["x", 0.5]);
-    const types = graph.toGraph().initializers.map(({ elementType }) => elementType);
-    assert.deepEqual(types, ["float16", "float32", "float32", "float16"]);
-    assert.throws(() => graph.inFloatType("float32", () => assert.fail()));
-    assert.equal(graph.floatType, "float16");
-  });
-
   test("gives out frozen nodes", () => {
     const graph = new GraphBuilder("frozen");
     graph.output("y", graph.node("Clip", ["x", 0], { axes: [1] }), "float32", [1]);

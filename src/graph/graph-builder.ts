@@ -6,11 +6,8 @@ import { createWeights } from "./tensor.ts";
 /** A value that flows through the graph: its name. */
 export type Value = string;
 
-/** An input of a node: a value, a scalar of the graph's float type, or "" for one left out. */
+/** An input of a node: a value, a scalar of float32, or "" for one left out. */
 export type NodeInput = Value | number;
-
-/** The type of weights and activations. */
-export type FloatType = "float32" | "float16";
 
 /**
  * Builds a graph node by node, in the order of a run.
@@ -30,27 +27,9 @@ export class GraphBuilder {
   readonly #outputs: ValueInfo[] = [];
   readonly #constants = new Map<string, Value>();
   readonly #scope: string[] = [];
-  #floatType: FloatType;
 
-  constructor(name: string, options: { readonly floatType?: FloatType } = {}) {
+  constructor(name: string) {
     this.#name = name;
-    this.#floatType = options.floatType ?? "float32";
-  }
-
-  /** The type of weights and of constants that are not integers. */
-  get floatType(): FloatType {
-    return this.#floatType;
-  }
-
-  /** Runs `build` with another float type for weights and constants. */
-  inFloatType<T>(floatType: FloatType, build: () => T): T {
-    const outer = this.#floatType;
-    this.#floatType = floatType;
-    try {
-      return build();
-    } finally {
-      this.#floatType = outer;
-    }
   }
 
   /** Declares an input. A dim is a number, or a name where the size is free. */
@@ -98,22 +77,14 @@ export class GraphBuilder {
     return tensor.name;
   }
 
-  /** Adds weights, rounded to the graph's float type. */
+  /** Adds weights of float32. */
   weights(name: string, dims: readonly number[], values: Float32Array): Value {
-    const elements = this.floatType === "float16" ? Float16Array.from(values) : values;
-    return this.initializer(createWeights(name, dims, elements));
+    return this.initializer(createWeights(name, dims, values));
   }
 
-  /**
-   * Adds a constant of the graph's float type, or of another one; equal constants are stored once.
-   */
-  floats(
-    values: readonly number[],
-    dims: readonly number[] = [values.length],
-    floatType: FloatType = this.floatType,
-  ): Value {
-    const elements = floatType === "float16" ? Float16Array : Float32Array;
-    return this.#constant(elements.from(values), dims);
+  /** Adds a constant of float32; equal ones are stored once. */
+  floats(values: readonly number[], dims: readonly number[] = [values.length]): Value {
+    return this.#constant(Float32Array.from(values), dims);
   }
 
   cast(x: Value, elementType: OnnxDataType): Value {
@@ -137,7 +108,7 @@ export class GraphBuilder {
 
   /** Builds a graph for an attribute, such as a loop's body; it may read this graph's values. */
   subgraph(name: string, build: (body: GraphBuilder) => void): OnnxGraph {
-    const body = new GraphBuilder(this.scopedName(name), { floatType: this.floatType });
+    const body = new GraphBuilder(this.scopedName(name));
     // Names must be unique in a graph and its subgraphs.
     body.scope(this.scopedName(name), () => build(body));
     return body.toGraph();
@@ -178,7 +149,7 @@ export class GraphBuilder {
     });
   }
 
-  #constant(elements: Float32Array | Float16Array | BigInt64Array, dims: readonly number[]): Value {
+  #constant(elements: Float32Array | BigInt64Array, dims: readonly number[]): Value {
     const key = `${elements.constructor.name}[${dims.join(",")}](${elements.join(",")})`;
     let value = this.#constants.get(key);
     if (value === undefined) {

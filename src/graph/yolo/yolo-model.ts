@@ -1,5 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
 import { GraphBuilder, type Value } from "../graph-builder.ts";
+import { halveModel } from "../half/halve-model.ts";
 import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
 import { anchorCount } from "./emit/emit-anchors.ts";
 import { type EmittedNetwork, emitNetwork } from "./emit/emit-network.ts";
@@ -27,7 +28,7 @@ export interface YoloModelOptions {
   readonly usualSizeHw?: readonly [heightPx: number, widthPx: number];
   /** Pictures in a run, or "dynamic". */
   readonly batch?: number | "dynamic";
-  /** Whether weights and maps are float16; the input, the boxes and the outputs are float32. */
+  /** Whether it computes in float16, as `halveModel` makes it. Default false. */
   readonly half?: boolean;
   /**
    * Whether to hide the shapes of free sizes from ONNX Runtime, so that it loads the model faster.
@@ -54,22 +55,22 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
   const stride = inputStride(network);
   const extent = toInputExtent(options.imageSize, stride);
   const size = extent === "dynamic" ? { heightPx: 2 * stride, widthPx: 2 * stride } : extent;
-  const graph = new GraphBuilder("yolo", { floatType: half ? "float16" : "float32" });
+  const graph = new GraphBuilder("yolo");
   const batchDim = batch === "dynamic" ? "batch" : batch;
   const images = graph.input("images", "float32", [
     batchDim,
     inputChannels(network),
     ...imageDims(extent),
   ]);
-  const shaped = hideShapes && extent === "dynamic" ? withoutShape(graph, images) : images;
-  const pictures = half ? graph.cast(shaped, "float16") : shaped;
+  const pictures = hideShapes && extent === "dynamic" ? withoutShape(graph, images) : images;
   const emitted = emitNetwork(graph, network, { pictures, size, extent });
   const { detections, prototypes } = outputDimsOf(network, emitted, { size, extent });
   graph.output("output0", emitted.detections, "float32", [batchDim, ...detections]);
   if (emitted.prototypes !== undefined) {
     graph.output("output1", emitted.prototypes.value, "float32", [batchDim, ...prototypes]);
   }
-  return graph.toModel({ metadata: metadataOf(options, extent) });
+  const model = graph.toModel({ metadata: metadataOf(options, extent) });
+  return half ? halveModel(model) : model;
 }
 
 /** Returns the number of pixels of which an input's height and width are multiples. */

@@ -13,7 +13,7 @@ import { selectBest } from "./emit-selection.ts";
 import { describeMap, type FeatureMap } from "./feature-map.ts";
 import type { ModuleEmitter } from "./module-emitter.ts";
 
-/** The outputs of a network, of float32. */
+/** The outputs of a network. */
 export interface HeadOutputs {
   /**
    * Raw: (batch, 4 + classes + coefficients, anchors), boxes as centre and size in input pixels,
@@ -41,14 +41,11 @@ export function emitHead(
   const { graph } = emitter;
   const detect = detectOf(head);
   requireLevels(emitter, detect, features, image);
-  // Half precision has steps of half a pixel from 512 px on.
-  const exactly = <T>(build: () => T) => graph.inFloatType("float32", build);
   const values = features.map(({ value }) => value);
-  const anchors = exactly(() => emitAnchors(graph, detect.strides, values, extent));
+  const anchors = emitAnchors(graph, detect.strides, values, extent);
   const distances = emitDistances(emitter, detect, features);
-  const boxes = exactly(() =>
-    (detect.endToEnd === undefined ? toXywh : toXyxy)(graph, distances, anchors),
-  );
+  const decode = detect.endToEnd === undefined ? toXywh : toXyxy;
+  const boxes = decode(graph, distances, anchors);
   const scores = graph.node("Sigmoid", [
     perAnchor(emitter, features, "cv3", detect.cv3, detect.classCount),
   ]);
@@ -59,7 +56,7 @@ export function emitHead(
   const detections =
     detect.endToEnd === undefined
       ? graph.node("Concat", [boxes, scores, ...(coefficients ? [coefficients] : [])], { axis: 1 })
-      : exactly(() => selectBest(graph, detect, { boxes, scores, coefficients }));
+      : selectBest(graph, detect, { boxes, scores, coefficients });
   return { detections, prototypes: emitPrototypes(emitter, head, features) };
 }
 
@@ -69,13 +66,7 @@ function emitPrototypes(
   features: readonly FeatureMap[],
 ): FeatureMap | undefined {
   if (head.kind === "detect") return undefined;
-  const map = emitter.emit("proto", head.proto, ...features);
-  return { ...map, value: toFloat32(emitter.graph, map.value) };
-}
-
-/** Converts `x`, which has the graph's float type, to float32. */
-function toFloat32(graph: GraphBuilder, x: Value): Value {
-  return graph.floatType === "float32" ? x : graph.cast(x, "float32");
+  return emitter.emit("proto", head.proto, ...features);
 }
 
 function requireLevels(
@@ -95,7 +86,7 @@ function requireLevels(
   }
 }
 
-/** Adds a branch on every level and joins all cells: (batch, channels, anchors) of float32. */
+/** Adds a branch on every level and joins all cells: (batch, channels, anchors). */
 function perAnchor(
   emitter: ModuleEmitter,
   features: readonly FeatureMap[],
@@ -112,7 +103,7 @@ function perAnchor(
     graph.scope(`${branch}.${i}`, () => emitter.requireSame({ ...features[i]!, channels }, map));
     return graph.node("Reshape", [map.value, graph.ints([0, channels, -1])]);
   });
-  return toFloat32(graph, graph.node("Concat", cells, { axis: 2 }));
+  return graph.node("Concat", cells, { axis: 2 });
 }
 
 /** Adds the distances to the sides, (batch, 4, anchors): left, top, right, bottom, in cells. */
@@ -124,9 +115,7 @@ function emitDistances(
   if (dfl === undefined) return perAnchor(emitter, features, "cv2", cv2, 4);
   const distributions = perAnchor(emitter, features, "cv2", cv2, 4 * dfl.values.length);
   const { graph } = emitter;
-  return graph.scope("dfl", () =>
-    graph.inFloatType("float32", () => expectedDistances(graph, dfl, distributions)),
-  );
+  return graph.scope("dfl", () => expectedDistances(graph, dfl, distributions));
 }
 
 /** Decodes distribution focal loss (Li et al. 2020): the expectation of each distribution. */

@@ -89,8 +89,7 @@ export class MapEmitter {
 
   /** Enlarges by repeating pixels. */
   enlarge(x: FeatureMap, factor: number): FeatureMap {
-    // Resize wants its scales in float32, whatever it enlarges.
-    const scales = this.graph.floats([1, 1, factor, factor], [4], "float32");
+    const scales = this.graph.floats([1, 1, factor, factor]);
     return {
       ...x,
       rows: x.rows * factor,
