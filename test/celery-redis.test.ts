@@ -4,7 +4,11 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { OrangeryError } from "../src/errors.ts";
+import { CeleryBroker } from "../src/fleet/celery/redis/celery-broker.ts";
+import { celeryKeys } from "../src/fleet/celery/redis/celery-keys.ts";
 import type { CeleryWorkerOptions, JobEnd } from "../src/fleet/celery.ts";
+import { QueuePatience } from "../src/fleet/queue/queue-patience.ts";
+import { silentLogger } from "../src/logger.ts";
 import type { TaskContext } from "../src/tasks/task-context.ts";
 import { CeleryClient, findCelery, serve, type Work } from "./celery.fixture.ts";
 import { openRedis, type RedisForTests, uniqueName } from "./servers/redis-server.ts";
@@ -333,5 +337,90 @@ sent = [square.delay(n) for n in range(100)]
       Array.from({ length: 100 }, (_, n) => n * n),
     );
     assert.equal(new Set(ours).size, ours.length);
+  });
+
+  test("is not given a message twice while its worker lives, and again when that is gone", async () => {
+    let runs = 0;
+    const slow = async (_: unknown, { signal }: TaskContext) => {
+      runs++;
+      await sleep(2_500, undefined, { signal });
+      return runs;
+    };
+    const tuning = { lockDurationMs: 1_000, stalledIntervalMs: 200 };
+    await using app = await open({ slow, add }, tuning);
+    const { queue } = app;
+    const options = { broker: server.url, queues: [queue], ...tuning };
+    await using _other = await serve({ slow, add }, { ...options, name: "celery@other" });
+    await client.run('held = s("slow").apply_async()');
+    while (runs === 0) await sleep(20);
+    // As if a worker had died that took a message.
+    const keys = celeryKeys("", 0);
+    const patience = new QueuePatience({ queue, logger: silentLogger });
+    const broker = new CeleryBroker({
+      ...{ redis, keys, queues: [queue], prioritySteps: [0], patience },
+      ...{ leaseMs: 1_000, visibilityTimeoutMs: 3_600_000 },
+    });
+    await app.worker.close({ deadlineMs: 60_000 });
+    await _other.close({ deadlineMs: 60_000 });
+    await client.run('orphan = s("add", [1, 2]).apply_async()');
+    assert.ok(await broker.take(new AbortController().signal));
+    await using _last = await serve({ slow, add }, { ...options, name: "celery@last" });
+    const answer = await client.run("answer = [outcome(held), outcome(orphan)]");
+    assert.deepEqual(answer, [
+      ["SUCCESS", 1],
+      ["SUCCESS", 3],
+    ]);
+  });
+
+  test("has a message set aside that has cost its workers, and one that takes too long", async () => {
+    const ended = Promise.withResolvers<void>();
+    await using app = await open(
+      {
+        add,
+        hang: (_: unknown, { signal }: TaskContext) => sleep(600_000, undefined, { signal }),
+      },
+      { rejectOnWorkerLost: false, endProcess: () => ended.resolve() },
+    );
+    await redis.set("orangery:begun:crashing", 1);
+    const answer = await client.run(`
+crashing = s("add", [1, 2]).apply_async(task_id="crashing", headers={"redelivered": True})
+hanging = s("hang").apply_async(time_limit=0.2)
+answer = [outcome(crashing)[1][0], outcome(hanging)[1]]
+`);
+    assert.deepEqual(answer, [
+      "billiard.exceptions.WorkerLostError",
+      ["billiard.exceptions.TimeLimitExceeded", "TimeLimitExceeded(0.2,)"],
+    ]);
+    await ended.promise;
+    await app.worker.close({ deadlineMs: 0 });
+    assert.equal(await redis.hlen("unacked"), 0);
+    assert.equal(await redis.exists("orangery:begun:crashing"), 0);
+  });
+
+  test("may have messages acknowledged early, and given back when the worker stops", async () => {
+    const begun = Promise.withResolvers<void>();
+    const wait = (_: unknown, { signal }: TaskContext) => {
+      begun.resolve();
+      return sleep(600_000, 1, { signal });
+    };
+    await using app = await open({ wait }, { acksLate: false });
+    await client.run('s("wait").apply_async()');
+    await begun.promise;
+    assert.equal(await redis.hlen("unacked"), 0);
+    await app.worker.close({ deadlineMs: 0 });
+    assert.equal(await redis.llen(app.queue), 1);
+    assert.equal(app.worker.counts.returned, 1);
+  });
+
+  test("is asked for nothing while there is nothing to do", async () => {
+    await using app = await open({ add });
+    await client.run('answer = outcome(s("add", [1, 2]).apply_async())');
+    while (app.worker.counts.succeeded === 0) await sleep(20);
+    await sleep(100);
+    const scripts = async () =>
+      /cmdstat_evalsha:calls=(\d+)/.exec(await redis.info("commandstats"))?.[1];
+    const before = await scripts();
+    await sleep(1_500);
+    assert.equal(await scripts(), before);
   });
 });

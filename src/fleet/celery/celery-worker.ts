@@ -43,7 +43,7 @@ export interface CeleryWorkerParts {
   readonly prepare: (signal: AbortSignal) => Promise<void>;
 }
 
-/** A Redis that has not answered for this long is asked again. */
+/** How long a Redis that is away may hold up a worker that closes. */
 const closeMs = 1_000;
 
 /**
@@ -279,7 +279,7 @@ export class CeleryWorker implements AsyncDisposable {
         continue;
       }
       try {
-        const taken = await this.#broker.take(signal);
+        const taken = await untilLeft(this.#broker.take(signal), signal);
         if (taken === undefined) {
           const timeoutMs = stalledIntervalMs;
           await this.#signals.wait(this.#broker.lists, { timeoutMs, signal });
@@ -363,6 +363,21 @@ export class CeleryWorker implements AsyncDisposable {
     const trouble = toQueueTrouble(error, this.#app.queues.join(", "));
     if (this.#isReached || trouble.retryable) this.#patience.report(trouble);
     else this.#refused.reject(trouble);
+  }
+}
+
+/**
+ * Waits for a message, or a little longer than until the worker closes: one that is taken then
+ * waits again when its lease is over.
+ */
+async function untilLeft<T>(taking: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  const left = Promise.withResolvers<undefined>();
+  const leave = () => setTimeout(() => left.resolve(undefined), closeMs).unref();
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    return await Promise.race([taking, left.promise]);
+  } finally {
+    signal.removeEventListener("abort", leave);
   }
 }
 

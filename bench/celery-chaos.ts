@@ -1,0 +1,24 @@
+/**
+ * 1,000 tasks from Python, four worker processes, one of which is killed each second, and a Redis
+ * that is killed once: `node bench/celery-chaos.ts`. Ends with 1 unless every result is there, once.
+ */
+import { findCelery } from "../test/celery.fixture.ts";
+import { runCeleryChaos } from "../test/celery-chaos.fixture.ts";
+
+const celery = findCelery();
+if ("missing" in celery) throw new Error(celery.missing);
+const photos = 1_000;
+const outcome = await runCeleryChaos({
+  ...celery,
+  photos,
+  processes: 4,
+  killAfter: { ms: 1_000, results: 1 },
+});
+console.log(JSON.stringify(outcome, null, 2));
+const isWhole =
+  outcome.states.SUCCESS === photos &&
+  outcome.photos === photos &&
+  outcome.results === photos &&
+  outcome.failures === 0 &&
+  outcome.left === 0;
+process.exitCode = isWhole ? 0 : 1;
