@@ -17,7 +17,12 @@ const root = join(import.meta.dirname, "..");
 const addon = "node_modules/@img/sharp-linux*/lib/*.node";
 
 /** What the machine of a developer may have set. */
-const plain = { REDIS_URL: "", ORANGERY_RESULTS: "", ORANGERY_EP_LIBRARY: "" };
+const plain = {
+  REDIS_URL: "",
+  ORANGERY_QUEUE_URL: "",
+  ORANGERY_RESULTS: "",
+  ORANGERY_EP_LIBRARY: "",
+};
 
 interface Examined {
   readonly verdict: string;

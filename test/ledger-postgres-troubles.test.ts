@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import pg from "pg";
 import { lookAtPostgres } from "../src/doctor/servers/postgres.ts";
+import { lookAtPostgresQueue } from "../src/doctor/servers/postgres-queue.ts";
 import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
@@ -255,6 +256,7 @@ test("orangery doctor finds what a user may do, and makes and changes nothing", 
   await (await openLedger(schema.url))[Symbol.asyncDispose]();
   const [{ name } = {}] = await query(schema.url, "select current_schema() as name");
   await execute(`grant usage on schema ${name} to reader`);
+  await execute(`grant select on all tables in schema ${name} to reader`);
   const reading = await look(asUser(schema.url, "reader"));
   assert.equal(reading.verdict, "red");
   assert.match(reading.text, /may not write \w+ and \d+ other tables\. Grant `select`, `insert`/);
@@ -269,6 +271,12 @@ test("orangery doctor finds what a user may do, and makes and changes nothing", 
     }),
   );
   assert.match(standing.text, /refuses writes .* Connect to the primary/);
+
+  const queue = async (url: string) =>
+    (await lookAtPostgresQueue(url, { timeoutMs: 10_000 })).get("queue")!;
+  assert.match((await queue(schema.url)).sentence, /has no queue yet, and one can be made/);
+  const reader = await queue(asUser(schema.url, "reader"));
+  assert.deepEqual([reader.verdict, reader.figures?.mayCreate], ["red", false]);
 });
 
 test("orangery doctor names a wrong password without it", async () => {

@@ -1,5 +1,6 @@
 import { programVersion } from "../base/files/program-file.ts";
 import { urlScheme } from "../base/url.ts";
+import { postgresUrlOf } from "../fleet/queue/postgres/postgres-place.ts";
 import { lookAtDevice } from "./devices/device.ts";
 import { describeNvidia } from "./devices/nvidia.ts";
 import { describeRuntime } from "./devices/runtime.ts";
@@ -23,15 +24,16 @@ import type { RuntimeSurvey } from "./measured/measuring-messages.ts";
 import { lookAtModel } from "./model/look-at-model.ts";
 import { type Probe, type ProbeOutcome, runProbe } from "./probe.ts";
 import { lookAtPostgres } from "./servers/postgres.ts";
+import { lookAtPostgresQueue } from "./servers/postgres-queue.ts";
 import { lookAtRedis } from "./servers/redis.ts";
 import { lookAtResultsFile } from "./servers/results-file.ts";
 
 export interface ExamineOptions {
   /** A model that is loaded and tried: a path, or the name of a sample model. */
   readonly model?: string | undefined;
-  /** The URL of a queue's Redis. */
-  readonly redis?: string | undefined;
-  /** The queue whose keys are to be used. Default `photos`. */
+  /** The server of a queue: `redis://…` or `postgres://…`. */
+  readonly queueUrl?: string | undefined;
+  /** The queue whose keys in Redis are to be used. Default `photos`. */
   readonly queue?: string | undefined;
   /** A results file by its path, or `postgres://…`. */
   readonly results?: string | undefined;
@@ -123,14 +125,18 @@ class Examiner {
       { ...folders, topic: "cache", look: () => lookAtCache() },
       { ...folders, topic: "temporary", look: () => lookAtTemporary() },
     ];
-    const { redis, queue = "photos", results } = this.#options;
+    const { queueUrl, queue = "photos", results } = this.#options;
     const servers = { section: "servers", timeoutMs: serverMs } as const;
     // A server that does not answer is named as such, before the probe's own limit.
     const timeoutMs = serverMs - 2_000;
-    if (redis !== undefined) {
-      const todo = "Check the URL (--redis or REDIS_URL), and that Redis runs.";
-      const look = () => lookAtRedis({ url: redis, queue }, { timeoutMs });
-      probes.push({ ...servers, topic: "redis", todo, look });
+    if (queueUrl !== undefined) {
+      const isPostgres = postgresUrlOf(queueUrl) !== undefined;
+      const todo = "Check the URL (--queue-url, --redis), and that the server runs.";
+      const look = () =>
+        isPostgres
+          ? lookAtPostgresQueue(queueUrl, { timeoutMs })
+          : lookAtRedis({ url: queueUrl, queue }, { timeoutMs });
+      probes.push({ ...servers, topic: isPostgres ? "queue" : "redis", todo, look });
     }
     if (results !== undefined) {
       const isFile = urlScheme(results) === undefined;

@@ -17,10 +17,23 @@ export function addQueueOptions(command: Command): Command {
   return addServerOptions(command.option("--queue <name>", "the queue's name", "photos"));
 }
 
+/** Adds the options of a queue that is looked at only where its server is named. */
+export function addNamedServerOptions(command: Command): Command {
+  return addServerOptions(command.option("--queue <name>", "the queue's name", "photos"), {});
+}
+
 /** Ever more certain. */
 const sources = ["default", "env", "cli"];
 
-function addServerOptions(command: Command): Command {
+interface ServerOptions {
+  /** The Redis that is meant where none is named. */
+  readonly redis?: string;
+}
+
+function addServerOptions(
+  command: Command,
+  { redis }: ServerOptions = { redis: "redis://127.0.0.1:6379" },
+): Command {
   return command
     .addOption(
       new Option("--queue-url <url>", "the queue's server: redis://… or postgres://…").env(
@@ -30,7 +43,7 @@ function addServerOptions(command: Command): Command {
     .addOption(
       new Option("--redis <url>", "the queue's Redis, as --queue-url")
         .env("REDIS_URL")
-        .default("redis://127.0.0.1:6379"),
+        .default(redis),
     )
     .hook("preAction", () => {
       const certaintyOf = (name: string) =>

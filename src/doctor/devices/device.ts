@@ -1,11 +1,11 @@
 import { formatCount, formatDuration, formatValue } from "../../base/quantities.ts";
 import { green, type Observation, red, splitAdvice, yellow } from "../finding.ts";
 import { MeasuringProcessDied, measure } from "../measured/measure.ts";
-import type { DeviceSpeed, SurveyedDevice } from "../measured/measuring-messages.ts";
+import type { CandidateDevice, DeviceSpeed } from "../measured/measuring-messages.ts";
 
 /** A device, proved and timed in a process of its own. */
 export async function lookAtDevice(
-  { device, missing }: SurveyedDevice,
+  { device, missing }: CandidateDevice,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Observation> {
   if (missing !== undefined) return describeReason(device, missing);
@@ -49,7 +49,8 @@ export function describeFailure(device: string, error: unknown): Observation {
 /** The CPU takes the place of a device that cannot be used. */
 function describeReason(device: string, reason: string): Observation {
   const [sentence, advice] = splitAdvice(reason);
-  const begins = sentence.startsWith("Expected ") ? "" : "It cannot be used: ";
+  const isWhole = device === "provider" || sentence.startsWith("Expected ");
+  const begins = isWhole ? "" : "It cannot be used: ";
   return yellow(begins + sentence, advice || bringer(device, sentence), { device });
 }
 
@@ -63,7 +64,8 @@ function bringer(device: string, reason = ""): string {
     return "Install NVIDIA's newest driver; a container needs `--gpus all`.";
   }
   if (kind === "cuda" || kind === "tensorrt") {
-    return `Run \`orangery devices add ${kind}\`; docs/gpu.md says what it brings.`;
+    const command = "Run `orangery devices add cuda`";
+    return `${command}; \`orangery devices\` lists all that ${device} lacks.`;
   }
   if (kind === "webgpu") return "Install a Vulkan driver: libvulkan1 and the one of your card.";
   if (kind === "cpu") return "Install Orangery anew: its ONNX Runtime does not run here.";

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism, cpus, loadavg } from "node:os";
 import { formatPlural, formatValue } from "../../base/quantities.ts";
 import { green, type Observation, yellow } from "../finding.ts";
 import { type GroupPlaces, readGroupLimits } from "./control-group.ts";
@@ -41,7 +41,8 @@ export async function lookAtProcessor({
   ]);
   const cores = availableParallelism();
   const figures = { model, cores: all.length, usableCores: cores, quotaCores: quota };
-  const known = { ...figures, features: found };
+  const [busyCores = 0] = loadavg();
+  const known = { ...figures, features: found, busyCores };
   const which = quota !== undefined && quota < all.length ? formatValue(quota) : String(cores);
   const of = which === String(all.length) ? "" : ` of ${all.length}`;
   const words = found === undefined ? "" : `, ${found.join(", ") || "no vector units known"}`;
@@ -68,7 +69,9 @@ export async function lookAtProcessor({
       known,
     );
   }
-  return green(`${sentence}.`, known);
+  const isBusy = busyCores > 1.5 * all.length;
+  const busy = isBusy ? "; other programs keep it busy, so all times here are too long" : "";
+  return green(`${sentence}${busy}.`, known);
 }
 
 /** Whether int8 has instructions of its own here; undefined where that is not known. */

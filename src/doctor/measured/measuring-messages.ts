@@ -16,7 +16,8 @@ export interface MeasuringAnswers {
 }
 
 /** A device that this machine may have. */
-export interface SurveyedDevice {
+export interface CandidateDevice {
+  /** Its name; `provider` for the library of a plugin that brings none. */
   readonly device: string;
   /** What it plainly lacks; undefined where nothing can be seen to be missing. */
   readonly missing: string | undefined;
@@ -26,7 +27,7 @@ export interface SurveyedDevice {
 export interface RuntimeSurvey {
   readonly version: string;
   readonly file: string;
-  readonly devices: readonly SurveyedDevice[];
+  readonly devices: readonly CandidateDevice[];
   readonly nvidia: NvidiaSurvey | undefined;
   /** Why NVIDIA's library could not be used. */
   readonly nvidiaFailure: string | undefined;

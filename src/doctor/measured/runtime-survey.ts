@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { type Device, devicesToTry, parseDevice } from "../../models/devices/device.ts";
 import { hasGpuNode, whyMissing } from "../../models/devices/device-survey.ts";
 import { cudaEntries } from "../../native/gpu/cuda-visible-devices.ts";
@@ -11,7 +10,7 @@ import {
   pluginLibraries,
   registerPlugins,
 } from "../../native/providers/plugins.ts";
-import type { NvidiaSurvey, RuntimeSurvey, SurveyedDevice } from "./measuring-messages.ts";
+import type { CandidateDevice, NvidiaSurvey, RuntimeSurvey } from "./measuring-messages.ts";
 
 /** Surveys the runtime, NVIDIA's driver, and the devices that this machine may have. */
 export async function surveyRuntime(): Promise<RuntimeSurvey> {
@@ -52,7 +51,7 @@ function totalBytesOf(gpu: { read(): { readonly memoryTotalBytes: number } }): n
  * What `auto` would try, CUDA once for each card, without what nothing hints at: where there is
  * neither a card nor a provider for it, there is nothing to say of CUDA.
  */
-function surveyOwn(cards: number): SurveyedDevice[] {
+function surveyOwn(cards: number): CandidateDevice[] {
   return devicesToTry("auto")
     .flatMap((device) => (device.kind === "cuda" ? cudaDevices(cards) : [device]))
     .filter(({ kind }) => kind !== "cuda" || cards > 0 || whyNoBridge("cuda") === undefined)
@@ -68,19 +67,28 @@ function cudaDevices(cards: number): readonly Device[] {
 }
 
 /** The devices of plugins, and the libraries of which there are none. */
-async function surveyPlugins(): Promise<SurveyedDevice[]> {
+async function surveyPlugins(): Promise<CandidateDevice[]> {
   if (pluginLibraries().length === 0) return [];
   const failures = await registerPlugins();
-  const found = pluginDevices().map((device): SurveyedDevice => {
+  const found = pluginDevices().map((device): CandidateDevice => {
     // CUDA's plugin takes the place of its other provider.
     if (device.provider === "cuda") return { device: `cuda:${device.index}`, missing: undefined };
     return { device: pluginDeviceLabel(device), missing: undefined };
   });
-  const failed = failures.map(({ library, error }) => ({
-    device: basename(library),
+  const failed = failures.map(({ error }) => ({
+    device: "provider",
     missing: error.message,
   }));
-  const isNew = ({ device }: SurveyedDevice, index: number) =>
+  const offering = new Set(pluginDevices().map(({ library }) => library));
+  const idle = pluginLibraries().filter(
+    (file) => !offering.has(file) && !failures.some(({ library }) => library === file),
+  );
+  const empty = idle.map((library) => ({ device: "provider", missing: `${library} ${noDevice}` }));
+  const isNew = ({ device }: CandidateDevice, index: number) =>
     found.findIndex((other) => other.device === device) === index;
-  return [...failed, ...found.filter(isNew)];
+  return [...failed, ...empty, ...found.filter(isNew)];
 }
+
+const noDevice =
+  "was registered, and offers no device on this machine. See which processors and cards it is " +
+  "for, or leave it out of ORANGERY_EP_LIBRARY.";

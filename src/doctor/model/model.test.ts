@@ -26,6 +26,8 @@ test("memory that grows by more than a twentieth is yellow", () => {
   const growing = describeGrowth({ ...measured, bytesAfter: 260e6 });
   assert.equal(growing.verdict, "yellow");
   assert.match(growing.sentence, /grew by 60\.0 MB/);
+  const few = describeGrowth({ ...measured, bytesAfter: 260e6, predictions: 12 });
+  assert.match(few.sentence, /; 12 predictions are too few to see growth\.$/);
   const less = describeGrowth({ ...measured, bytesAfter: 190e6 });
   assert.match(less.sentence, /did not grow/);
 });

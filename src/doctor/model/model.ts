@@ -52,6 +52,8 @@ function formatMs(ms: number): string {
 /** Less is what collecting garbage at another moment makes. */
 const fairShare = 0.05;
 const fairBytes = 16e6;
+/** Before that the process is not settled. */
+const fewestPredictions = 60;
 
 /** Whether the process grows while it predicts. */
 export function describeGrowth(measured: MeasuredPredictions): Observation {
@@ -60,6 +62,9 @@ export function describeGrowth(measured: MeasuredPredictions): Observation {
   const figures = { bytesBefore, bytesAfter, grownBytes, peakBytes, predictions };
   const over = `over ${formatPlural(predictions, "prediction")}`;
   const takes = `A process takes ${formatBytes(bytesAfter)} (${formatBytes(peakBytes)} at most)`;
+  if (predictions < fewestPredictions) {
+    return green(`${takes}; ${predictions} predictions are too few to see growth.`, figures);
+  }
   if (grownBytes > Math.max(fairBytes, fairShare * bytesBefore)) {
     return yellow(
       `${takes} and grew by ${formatBytes(grownBytes)} ${over}.`,

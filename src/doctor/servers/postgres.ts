@@ -1,9 +1,7 @@
 import { formatPlural } from "../../base/quantities.ts";
-import { createPool } from "../../ledger/databases/postgres-dialect.ts";
-import { toPostgresLedgerError } from "../../ledger/databases/postgres-error.ts";
-import { withoutPassword } from "../../ledger/databases/postgres-ledger.ts";
 import { schemaVersion } from "../../ledger/schema/migrations.ts";
 import { green, type Observation, red, yellow } from "../finding.ts";
+import { type AskOptions, askPostgres } from "./ask-postgres.ts";
 import { compareClocks } from "./clock.ts";
 
 /** What one question brings, all of it read. */
@@ -33,10 +31,10 @@ const question = `
     has_schema_privilege(current_schema(), 'create') as may_create,
     exists (select 1 from pg_tables where schemaname = current_schema()
       and tablename = 'ledger_version') as has_ledger,
-    (select coalesce(array_agg(tablename::text), '{}') from pg_tables
-      where schemaname = current_schema()
-      and not has_table_privilege(quote_ident(schemaname) || '.' || quote_ident(tablename),
-        'select, insert, update, delete')) as closed,
+    (select coalesce(array_agg(relname::text order by relname), '{}') from pg_class
+      where relnamespace = current_schema()::regnamespace and relkind = 'r'
+      and not (has_table_privilege(oid, 'select') and has_table_privilege(oid, 'insert')
+        and has_table_privilege(oid, 'update') and has_table_privilege(oid, 'delete'))) as closed,
     current_setting('max_connections') as most_connections,
     (select count(*)::int from pg_stat_activity) as connections,
     (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms`;
@@ -49,38 +47,21 @@ const fewConnections = 8;
 /** A results database on PostgreSQL, and its clock. Nothing is made or migrated. */
 export async function lookAtPostgres(
   url: string,
-  { timeoutMs }: { readonly timeoutMs: number },
+  options: AskOptions,
 ): Promise<ReadonlyMap<string, Observation>> {
-  const location = withoutPassword(url);
-  const pool = await createPool(url, {
-    max: 1,
-    connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
+  return await askPostgres(url, options, async (client, location) => {
+    const askedAtMs = Date.now();
+    const { rows } = await client.query<PostgresState>(question);
+    const answeredAtMs = Date.now();
+    const state = rows[0]!;
+    const found = state.has_ledger ? await client.query(versionQuestion).catch(() => null) : null;
+    const version = state.has_ledger ? Number(found?.rows[0]?.version ?? Number.NaN) : 0;
+    const server = "PostgreSQL";
+    return new Map([
+      ["results", describe({ state, version, location })],
+      ["clock", compareClocks({ server, serverMs: state.now_ms, askedAtMs, answeredAtMs })],
+    ]);
   });
-  try {
-    const client = await pool.connect();
-    try {
-      await client.query("begin transaction read only");
-      const askedAtMs = Date.now();
-      const { rows } = await client.query<PostgresState>(question);
-      const answeredAtMs = Date.now();
-      const state = rows[0]!;
-      const found = state.has_ledger ? await client.query(versionQuestion).catch(() => null) : null;
-      const version = state.has_ledger ? Number(found?.rows[0]?.version ?? Number.NaN) : 0;
-      const server = "PostgreSQL";
-      return new Map([
-        ["results", describe({ state, version, location })],
-        ["clock", compareClocks({ server, serverMs: state.now_ms, askedAtMs, answeredAtMs })],
-      ]);
-    } finally {
-      // The transaction ends with its connection.
-      client.release(true);
-    }
-  } catch (error) {
-    throw toPostgresLedgerError(error, location);
-  } finally {
-    await pool.end();
-  }
 }
 
 const versionQuestion = "select version from ledger_version";

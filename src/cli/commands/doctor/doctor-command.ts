@@ -1,4 +1,6 @@
-import { Command, Option } from "commander";
+import { Command } from "commander";
+import { addPluginOption } from "../../options/detection-options.ts";
+import { addNamedServerOptions } from "../../options/queue-options.ts";
 import { addResultsOption } from "../../options/results-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { DoctorArguments } from "./doctor.ts";
@@ -27,11 +29,9 @@ export function createDoctorCommand(
   const command = new Command("doctor")
     .summary("check whether this machine will do the job")
     .description("Shows on one page whether this machine will do the job, and what to change.")
-    .argument("[model]", "a .pt checkpoint, an ONNX file, sample:seedlings or sample:beds, to try")
-    // Without a default: a Redis is looked at where one is named.
-    .addOption(new Option("--redis <url>", "look at the queue's Redis").env("REDIS_URL"))
-    .option("--queue <name>", "the queue whose keys are to be used", "photos");
-  return addResultsOption(command, "look at a results file or postgres://…, too")
+    .argument("[model]", "a .pt checkpoint, an ONNX file, sample:seedlings or sample:beds, to try");
+  addNamedServerOptions(command);
+  return addPluginOption(addResultsOption(command, "look at a results file or postgres://…, too"))
     .option("--json", "print one JSON document")
     .addHelpText("after", help)
     .action(async (model: string | undefined, options: DoctorArguments) => {

@@ -9,7 +9,7 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatExamination } from "./doctor-page.ts";
 
 export interface DoctorArguments {
-  readonly redis?: string;
+  readonly queueUrl?: string;
   readonly queue: string;
   readonly results?: string;
   readonly json?: boolean;
@@ -28,14 +28,14 @@ const patienceMs = 2_000;
 export async function doctor(
   output: StandardOutput,
   model: string | undefined,
-  { redis, queue, results, json }: DoctorArguments,
+  { queueUrl, queue, results, json }: DoctorArguments,
 ): Promise<number> {
   using progress = new ProgressDisplay();
   return await interruptible(async ({ stop: signal }) => {
     const { late, ...examination } = await examineMachine({
       model: model && modelFromCaller(model),
       // An empty variable of the environment is none.
-      redis: redis || undefined,
+      queueUrl: queueUrl || undefined,
       queue,
       results: results ? resultsFromCaller(results) : undefined,
       onProgress: (text) => progress.setActivity(text),
