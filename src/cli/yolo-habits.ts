@@ -14,7 +14,7 @@ const habits: { readonly [option in string]?: string } = {
   save: "--annotate for pictures with what was found",
   "save-txt": "export-results --format yolo",
   "save-crop": "export-results --format csv --rows objects, which has the boxes",
-  half: "export --half",
+  half: "export --half for a file, --precision float16 for run, predict and enqueue",
   int8: "quantize for a file, --precision for run, predict and enqueue",
   batch: "nothing: orangery chooses what is run together",
   workers: "nothing: photos are decoded beside inference",
