@@ -85,6 +85,7 @@ const types = [
   "PictureInput",
   "PictureOnDisk",
   "Pixels",
+  "PluginDeviceName",
   "Polygon",
   "Precision",
   "PredictOptions",

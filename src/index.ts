@@ -44,6 +44,7 @@ export type {
   ExecutionProviderName,
   LoadedSession,
   OpenSharedSessionOptions,
+  PluginDeviceName,
   RunOptions,
   Runtime,
   Session,

@@ -1,7 +1,11 @@
 import { resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { isOrangeryError } from "../../errors.ts";
-import { parseDevice } from "../../models/devices/device.ts";
+import {
+  deviceOptionsVariable,
+  parseDevice,
+  readDeviceOptions,
+} from "../../models/devices/device.ts";
 import { addPluginLibraries } from "../../native/providers/plugins.ts";
 import type { WantedPrecision } from "../../pipeline/precision/settle-precision.ts";
 import {
@@ -77,6 +81,8 @@ export function addPrecisionOption(command: Command): Command {
 export interface DeviceArguments {
   readonly device: string;
   readonly requireDevice?: boolean;
+  /** Options of the device's provider; the environment has them as well. */
+  readonly deviceOption?: Readonly<Record<string, string>>;
 }
 
 /** Adds the options of the device that models run on. */
@@ -88,6 +94,11 @@ export function addDeviceOptions(command: Command): Command {
       "auto",
     )
     .option("--require-device", "fail if the device cannot be used, instead of falling back")
+    .option(
+      "--device-option <key=value>",
+      "an option of the device's provider, by its own name; may be repeated",
+      collectDeviceOption,
+    )
     .hook("preAction", (_, action) => readDevice(action));
 }
 
@@ -104,7 +115,11 @@ export function addPluginOption(command: Command): Command {
 
 /** Which names there are depends on the plugins, and those are known when all is parsed. */
 function readDevice(command: Command): void {
-  const { device } = command.opts<DeviceArguments>();
+  const { device, deviceOption } = command.opts<DeviceArguments>();
+  if (deviceOption !== undefined) {
+    const options = { ...readDeviceOptions(), ...deviceOption };
+    process.env[deviceOptionsVariable] = JSON.stringify(options);
+  }
   if (device === "auto") return;
   try {
     command.setOptionValue("device", parseDevice(device).label);
@@ -114,4 +129,15 @@ function readDevice(command: Command): void {
       `error: option '--device <name>' argument '${device}' is invalid. ${error.message}`,
     );
   }
+}
+
+function collectDeviceOption(
+  text: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const at = text.indexOf("=");
+  if (at > 0) return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  throw new InvalidArgumentError(
+    `Expected a key and a value, as in num_streams=1, got \`${text}\`.`,
+  );
 }

@@ -84,7 +84,12 @@ export interface ModelCacheOptions extends GpuMemoryOptions {
 /** The options that have a value whether one is given or not. */
 type Defaulted = Exclude<
   keyof ModelCacheOptions,
-  "expireAfterMs" | "gpuMemoryLimitBytes" | "arenaGrowth" | "cpuRuns" | "cpuSpinning"
+  | "expireAfterMs"
+  | "gpuMemoryLimitBytes"
+  | "arenaGrowth"
+  | "deviceOptions"
+  | "cpuRuns"
+  | "cpuSpinning"
 >;
 export type CheckedCacheOptions = Omit<ModelCacheOptions, Defaulted> &
   Defined<ModelCacheOptions, Defaulted>;

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
-import { arenasOf, devicesToTry, executionProvider, parseDevice } from "./device.ts";
+import { afterEach, describe, test } from "node:test";
+import {
+  arenasOf,
+  cpu,
+  devicesToTry,
+  executionProvider,
+  parseDevice,
+  readDeviceOptions,
+} from "./device.ts";
 
 describe("a device's name", () => {
   const read: [name: string, workerId: number, label: string][] = [
@@ -55,6 +62,37 @@ describe("the devices to try", () => {
   }
 });
 
+describe("the name of a plugin's device", () => {
+  afterEach(() => {
+    delete process.env.ORANGERY_EP_LIBRARY;
+  });
+
+  const names: [name: string, plugin: object][] = [
+    ["openvino", { provider: "openvino", hardware: undefined, index: 0 }],
+    ["openvino:2", { provider: "openvino", hardware: undefined, index: 2 }],
+    ["openvino:gpu", { provider: "openvino", hardware: "gpu", index: 0 }],
+    ["openvino.auto:npu:1", { provider: "openvino.auto", hardware: "npu", index: 1 }],
+  ];
+  for (const [name, plugin] of names) {
+    test(`${name} is one where a plugin is named, and none elsewhere`, () => {
+      assert.throws(() => parseDevice(name), { code: "DEVICE_UNKNOWN", message: /EP_LIBRARY/ });
+      process.env.ORANGERY_EP_LIBRARY = "/some/plugin.so";
+      const device = parseDevice(name);
+      assert.deepEqual([device.label, device.kind, device.plugin], [name, "plugin", plugin]);
+      assert.deepEqual(executionProvider(device), { name: "plugin", plugin });
+      assert.deepEqual(devicesToTry(name), [device, cpu]);
+    });
+  }
+
+  test("is no way around the names of ours", () => {
+    process.env.ORANGERY_EP_LIBRARY = "/some/plugin.so";
+    assert.equal(parseDevice("cuda:1").kind, "cuda");
+    for (const name of ["cuda:x", "OpenVINO", "openvino:tpu", "openvino:gpu:x", "openvino:"]) {
+      assert.throws(() => parseDevice(name), { code: "DEVICE_UNKNOWN" });
+    }
+  });
+});
+
 describe("the execution provider", () => {
   const limit = { gpuMemoryLimitBytes: 2 ** 30 };
   const providers: [
@@ -90,6 +128,23 @@ describe("the execution provider", () => {
       { name: "tensorrt", options: { device_id: "2", trt_max_workspace_size: "1073741824" } },
     ],
   ];
+  test("takes options of the provider's own, of the caller or of the environment", () => {
+    const env = { ORANGERY_DEVICE_OPTIONS: '{"num_streams":"2"}' };
+    assert.deepEqual(readDeviceOptions(env), { num_streams: "2" });
+    assert.deepEqual(readDeviceOptions({ ORANGERY_DEVICE_OPTIONS: "" }), {});
+    for (const value of ["num_streams=2", "[]", '["a"]', "3", "null", '{"a":1}']) {
+      const read = () => readDeviceOptions({ ORANGERY_DEVICE_OPTIONS: value });
+      assert.throws(read, { code: "INVALID_ARGUMENT", message: /JSON object of texts/ });
+    }
+    const deviceOptions = { device_id: "7", enable_cuda_graph: "1" };
+    assert.deepEqual(executionProvider(parseDevice("cuda:0"), { deviceOptions }).options, {
+      device_id: "7",
+      arena_extend_strategy: "kNextPowerOfTwo",
+      enable_cuda_graph: "1",
+    });
+    assert.deepEqual(executionProvider(cpu, { deviceOptions }), { name: "cpu" });
+  });
+
   for (const [name, options, expected] of providers) {
     test(`of ${name} with ${JSON.stringify(options)}`, () => {
       assert.deepEqual(executionProvider(parseDevice(name), options), expected);

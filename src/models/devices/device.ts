@@ -20,15 +20,50 @@ export interface Device {
   readonly plugin?: PluginDeviceName | undefined;
 }
 
-/** How GPU memory is taken; both apply to CUDA and TensorRT. */
+/** How a device is used. */
 export interface GpuMemoryOptions {
-  /** Most bytes that the arena of one model may take. Default: no limit. */
+  /** Most bytes that the arena of one model may take, on CUDA and TensorRT. Default: no limit. */
   readonly gpuMemoryLimitBytes?: number | undefined;
   /**
-   * How the arena grows: to the next power of two, or by what is asked for, which takes less
+   * How that arena grows: to the next power of two, or by what is asked for, which takes less
    * memory and more time. Default `power-of-two`.
    */
   readonly arenaGrowth?: "power-of-two" | "as-requested" | undefined;
+  /**
+   * Options of the device's provider, by the names of its own documentation; they go before ours.
+   * Default: ORANGERY_DEVICE_OPTIONS, a JSON object. The CPU has none.
+   */
+  readonly deviceOptions?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The environment variable with the options of the device's provider, as a JSON object. */
+export const deviceOptionsVariable = "ORANGERY_DEVICE_OPTIONS";
+
+/**
+ * Reads `ORANGERY_DEVICE_OPTIONS`.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function readDeviceOptions(
+  env: NodeJS.ProcessEnv = process.env,
+): Readonly<Record<string, string>> {
+  const value = env[deviceOptionsVariable];
+  if (!value) return {};
+  try {
+    const options = JSON.parse(value);
+    const isObject = typeof options === "object" && !Array.isArray(options);
+    if (isObject && Object.values(options).every((text) => typeof text === "string")) {
+      return options;
+    }
+  } catch {
+    // Reported below, as what is JSON of another kind.
+  }
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected ${deviceOptionsVariable} to be a JSON object of texts, ` +
+      `as in {"num_streams":"1"}, got \`${value}\`.`,
+    { details: { variable: deviceOptionsVariable, value } },
+  );
 }
 
 /** Kinds of which a machine can have several. */
@@ -96,35 +131,42 @@ export function devicesToTry(
   return [parseDevice("cuda", workerId), parseDevice(platformDevice, workerId), cpu];
 }
 
-/** The execution provider that stands for a device. */
+/** The execution provider that stands for a device. @throws `INVALID_ARGUMENT` */
 export function executionProvider(
-  { kind, index, plugin }: Device,
-  { gpuMemoryLimitBytes, arenaGrowth = "power-of-two" }: GpuMemoryOptions = {},
+  device: Device,
+  { deviceOptions = readDeviceOptions(), ...memory }: GpuMemoryOptions = {},
 ): ExecutionProvider {
+  const { kind, plugin } = device;
+  const options = { ...ownOptions(device, memory), ...deviceOptions };
+  return {
+    name: kind,
+    ...(plugin !== undefined && { plugin }),
+    ...(kind !== "cpu" && Object.keys(options).length > 0 && { options }),
+  };
+}
+
+/** The options that a device needs, and those of its memory. */
+function ownOptions(
+  { kind, index }: Device,
+  { gpuMemoryLimitBytes, arenaGrowth = "power-of-two" }: GpuMemoryOptions,
+): Readonly<Record<string, string>> {
   if (kind === "cuda") {
     return {
-      name: kind,
-      options: {
-        device_id: String(index),
-        arena_extend_strategy:
-          arenaGrowth === "as-requested" ? "kSameAsRequested" : "kNextPowerOfTwo",
-        ...(gpuMemoryLimitBytes !== undefined && { gpu_mem_limit: String(gpuMemoryLimitBytes) }),
-      },
+      device_id: String(index),
+      arena_extend_strategy:
+        arenaGrowth === "as-requested" ? "kSameAsRequested" : "kNextPowerOfTwo",
+      ...(gpuMemoryLimitBytes !== undefined && { gpu_mem_limit: String(gpuMemoryLimitBytes) }),
     };
   }
   if (kind === "tensorrt") {
     return {
-      name: kind,
-      options: {
-        device_id: String(index),
-        ...(gpuMemoryLimitBytes !== undefined && {
-          trt_max_workspace_size: String(gpuMemoryLimitBytes),
-        }),
-      },
+      device_id: String(index),
+      ...(gpuMemoryLimitBytes !== undefined && {
+        trt_max_workspace_size: String(gpuMemoryLimitBytes),
+      }),
     };
   }
-  if (kind === "directml") return { name: kind, options: { device_id: String(index) } };
-  return plugin === undefined ? { name: kind } : { name: kind, plugin };
+  return kind === "directml" ? { device_id: String(index) } : {};
 }
 
 /** The arenas that hold a device's working memory, as run options name them. */

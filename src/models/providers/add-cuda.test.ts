@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { addedCudaFile, readAddedCuda } from "../../native/library/added-runtime.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import { type AddOptions, addCuda, planCuda, removeCuda } from "./add-cuda.ts";
+import { type AddCudaOptions, addCuda, planCuda, removeCuda } from "./add-cuda.ts";
 import { cudaWheels } from "./cuda-wheels.ts";
 import { defaultIndex } from "./find-wheel.ts";
 import {
@@ -49,7 +49,7 @@ describe("CUDA from a package index", limit, () => {
     await rm(cache, { recursive: true });
   });
 
-  async function add(options: Partial<AddOptions> = {}): Promise<void> {
+  async function add(options: Partial<AddCudaOptions> = {}): Promise<void> {
     await addCuda(await planCuda({ wheels }), { index: index.url, ...options });
   }
 

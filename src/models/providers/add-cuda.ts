@@ -89,7 +89,7 @@ function isInstalled({ members }: Wheel): boolean {
   return members.every(({ path }) => canLoadLibrary(basename(path)));
 }
 
-export interface AddOptions {
+export interface AddCudaOptions {
   /** The address of a package index. */
   readonly index: string;
   /** Called with the bytes that have been fetched, of those in the plan. */
@@ -103,7 +103,7 @@ export interface AddOptions {
  *
  * @throws `DOWNLOAD_FAILED`, `DOWNLOAD_DAMAGED`, `NO_SPACE`, `NOT_WRITABLE`
  */
-export async function addCuda(plan: CudaPlan, options: AddOptions): Promise<void> {
+export async function addCuda(plan: CudaPlan, options: AddCudaOptions): Promise<void> {
   const { folder } = plan;
   const restore = useProxyOfEnvironment();
   try {
@@ -123,7 +123,10 @@ export async function addCuda(plan: CudaPlan, options: AddOptions): Promise<void
   }
 }
 
-async function fetchAll(plan: CudaPlan, { index, onProgress, signal }: AddOptions): Promise<void> {
+async function fetchAll(
+  plan: CudaPlan,
+  { index, onProgress, signal }: AddCudaOptions,
+): Promise<void> {
   const { folder, missing, wheels, runtimeVersion } = plan;
   let before = 0;
   for (const wheel of missing) {

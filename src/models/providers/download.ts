@@ -4,11 +4,11 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { tryAgain } from "../../base/try-again.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Wheel } from "./cuda-wheels.ts";
-import { type Address, reasonOf, unreachable } from "./find-wheel.ts";
+import { fetchFailure, notFetched, type WheelAddress } from "./find-wheel.ts";
 
 export interface DownloadOptions {
   /** Where it comes from; asked for when there is something left to fetch. */
-  readonly find: () => Promise<Address>;
+  readonly find: () => Promise<WheelAddress>;
   /** Called with the bytes that are there. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -64,7 +64,7 @@ interface Fetching extends Pick<DownloadOptions, "onProgress" | "signal"> {
 }
 
 async function fetchRest(
-  { url, headers }: Address,
+  { url, headers }: WheelAddress,
   { wheel, handle, onProgress, signal, stallMs }: Fetching,
 ): Promise<void> {
   let { size } = await handle.stat();
@@ -79,7 +79,7 @@ async function fetchRest(
     });
     if (!response.ok || response.body === null) {
       await response.body?.cancel();
-      throw unreachable(url, `it answered ${response.status}`, { status: response.status });
+      throw notFetched(url, `it answered ${response.status}`, { status: response.status });
     }
     // A server that knows no ranges sends all of it, from the beginning.
     if (size > 0 && startOf(response) !== size) {
@@ -100,7 +100,7 @@ async function fetchRest(
     const isWriting = (error as NodeJS.ErrnoException).syscall === "write";
     if (error instanceof OrangeryError || isWriting) throw error;
     const cause = stalled.signal.aborted ? stalled.signal.reason : error;
-    throw unreachable(url, reasonOf(cause), { cause });
+    throw notFetched(url, fetchFailure(cause), { cause });
   } finally {
     clearTimeout(timer);
   }

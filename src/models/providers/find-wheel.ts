@@ -5,7 +5,7 @@ import type { Wheel } from "./cuda-wheels.ts";
 export const defaultIndex = "https://pypi.org/simple";
 
 /** A URL to fetch. Its name and password are a header: `fetch` takes no URL that has them. */
-export interface Address {
+export interface WheelAddress {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -20,7 +20,7 @@ export interface Address {
 export async function findWheel(
   { project, version, file }: Wheel,
   { index, signal }: { readonly index: string; readonly signal?: AbortSignal | undefined },
-): Promise<Address> {
+): Promise<WheelAddress> {
   const { url, headers } = readAddress(`${index.replace(/\/+$/, "")}/${project}/`);
   const response = await fetch(url, {
     headers: {
@@ -30,16 +30,16 @@ export async function findWheel(
     signal: signal ?? null,
   }).catch((cause: unknown) => {
     signal?.throwIfAborted();
-    throw unreachable(url, reasonOf(cause), { cause });
+    throw notFetched(url, fetchFailure(cause), { cause });
   });
   if (!response.ok) {
     await response.body?.cancel();
-    throw unreachable(url, `it answered ${response.status}`, { status: response.status });
+    throw notFetched(url, `it answered ${response.status}`, { status: response.status });
   }
   const listed = findFile(await response.text(), file);
   if (listed === undefined) {
     const reason = `it does not list ${file} (version ${version} of ${project})`;
-    throw unreachable(url, reason, { status: 404 });
+    throw notFetched(url, reason, { status: 404 });
   }
   const found = new URL(listed, response.url);
   // A mirror that asks for a name and a password does so for its files as well.
@@ -63,7 +63,7 @@ function findFile(listing: string, file: string): string | undefined {
   return undefined;
 }
 
-function readAddress(text: string): Address {
+function readAddress(text: string): WheelAddress {
   const url = URL.parse(text);
   if (url === null || !/^https?:$/.test(url.protocol)) {
     throw new OrangeryError(
@@ -79,7 +79,7 @@ function readAddress(text: string): Address {
 }
 
 /** Returns the error for a server that does not give what is asked for. */
-export function unreachable(
+export function notFetched(
   url: URL,
   reason: string,
   { cause, status }: { readonly cause?: unknown; readonly status?: number } = {},
@@ -93,7 +93,7 @@ export function unreachable(
 }
 
 /** What `fetch` says is "fetch failed", and the reason lies under it. */
-export function reasonOf(error: unknown): string {
+export function fetchFailure(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? `${message} (${cause.message || String(cause)})` : message;
 }
