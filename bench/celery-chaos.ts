@@ -1,6 +1,7 @@
 /**
  * 1,000 tasks from Python, four worker processes, one of which is killed each second, and a Redis
- * that is killed once: `node bench/celery-chaos.ts`. Ends with 1 unless every result is there, once.
+ * that is killed once: `node bench/celery-chaos.ts`. Its status is 1 unless every result is there,
+ * once.
  */
 import { findCelery } from "../test/celery.fixture.ts";
 import { runCeleryChaos } from "../test/celery-chaos.fixture.ts";

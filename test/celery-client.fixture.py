@@ -27,6 +27,8 @@ def s(name, *args, **kwargs):
 
 def outcome(result, timeout=20):
     """What a result is: its state and its value, or the class and the message of its exception."""
+    # A result that is there already has `get` wait for a second, unless it was looked at.
+    result.ready()
     value = result.get(timeout=timeout, propagate=False)
     if isinstance(value, BaseException):
         kind = type(value)

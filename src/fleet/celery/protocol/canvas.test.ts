@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { applySignature, UnsupportedCanvas } from "./canvas.ts";
+import { readCeleryMessage, type Signature } from "./celery-message.ts";
+import recorded from "./recorded-messages.fixture.json" with { type: "json" };
+import { toRetryMessage } from "./sent-message.ts";
+
+const routing = { routes: { count: "gpu" }, defaultQueue: "celery" };
+const after = { rootId: "root", parentId: "parent", args: [1] };
+
+function task(name: string, options: Signature["options"] = {}): Signature {
+  return { task: name, args: [2], kwargs: {}, options };
+}
+
+function read(text: string) {
+  const result = readCeleryMessage(text);
+  assert.ok("message" in result);
+  return result.message;
+}
+
+describe("a signature", () => {
+  test("is sent with what its task has returned, to the queue of its route", () => {
+    const { sent, result } = applySignature(task("count", { task_id: "a" }), after, routing);
+    assert.equal(sent[0]?.queue, "gpu");
+    assert.deepEqual(result, [["a", null], null]);
+    assert.partialDeepStrictEqual(read(sent[0].text), {
+      id: "a",
+      args: [1, 2],
+      rootId: "root",
+      parentId: "parent",
+      retries: 0,
+      queue: "gpu",
+    });
+  });
+
+  test("that is immutable has only its own arguments; its options decide queue and time", () => {
+    const options = { queue: "slow", priority: 9, countdown: 60, time_limit: 5 };
+    const signature = { ...task("count", options), immutable: true };
+    const [message] = applySignature(signature, after, routing).sent;
+    assert.equal(message?.queue, "slow");
+    const { args, etaMs, priority, timeLimitMs } = read(message.text);
+    assert.deepEqual([args, priority, timeLimitMs], [[2], 9, 5_000]);
+    assert.ok(Math.abs(etaMs! - Date.now() - 60_000) < 10_000);
+  });
+
+  test("of a chain is sent alone, and the rest goes with it", () => {
+    const chain: Signature = {
+      ...task("celery.chain"),
+      kwargs: { tasks: [task("a"), task("b"), task("c", { task_id: "last" })] },
+    };
+    const { sent, result } = applySignature(chain, after, routing);
+    assert.equal(sent.length, 1);
+    assert.deepEqual(
+      read(sent[0]!.text).chain.map((next) => next.task),
+      ["c", "b"],
+    );
+    assert.equal(result[0][0], "last");
+  });
+
+  test("of a chord has its size noted, and its body goes with each task", () => {
+    const group: Signature = { ...task("celery.group"), kwargs: { tasks: [task("a"), task("b")] } };
+    const chord: Signature = {
+      ...task("celery.chord"),
+      kwargs: { header: group, body: task("c") },
+    };
+    const { sent, chordSizes } = applySignature(chord, after, routing);
+    const messages = sent.map(({ text }) => read(text));
+    assert.deepEqual(chordSizes, [{ group: messages[0]?.group, size: 2 }]);
+    assert.deepEqual(
+      messages.map(({ chord: body, groupIndex }) => [body?.task, groupIndex]),
+      [
+        ["c", 0],
+        ["c", 1],
+      ],
+    );
+    const nested: Signature = {
+      ...task("celery.chord"),
+      kwargs: { header: [group], body: task("c") },
+    };
+    assert.throws(() => applySignature(nested, after, routing), UnsupportedCanvas);
+  });
+});
+
+test("another attempt is the same message, with one more retry and a time", () => {
+  const message = read(recorded.messages.options);
+  const { text, queue, priority } = toRetryMessage(message, { queue: "celery", etaMs: 5_000 });
+  assert.deepEqual([queue, priority], ["celery", 6]);
+  const again = read(text);
+  assert.deepEqual([again.retries, again.etaMs, again.id], [1, 5_000, message.id]);
+  assert.equal(again.envelope.body, message.envelope.body);
+  assert.notEqual(again.envelope.properties.delivery_tag, message.envelope.properties.delivery_tag);
+});
