@@ -60,7 +60,9 @@ class CliHost {
     if (!this.#process?.connected) return;
     const exited = once(this.#process, "exit");
     this.#process.disconnect();
+    const late = setTimeout(() => this.#process!.kill("SIGKILL"), 30_000);
     await exited;
+    clearTimeout(late);
   }
 }
 

@@ -17,6 +17,7 @@ import { openRedis, type RedisForTests } from "./servers/redis-server.ts";
 
 const root = join(import.meta.dirname, "..");
 const pages = ["from-pt-to-counts", "in-my-queue", "in-my-program", "troubleshooting"];
+const pageLimitMs = 180_000;
 const photos = ["empty-soil.jpg", "tray-1.jpg", "tray-3.jpg"];
 
 let redis: RedisForTests;
@@ -143,8 +144,12 @@ class ReaderFolder implements AsyncDisposable {
     });
     const output = text(shell.stdout);
     this.#group = shell.pid;
-    await once(shell, "exit");
-    this.#endGroup();
+    try {
+      // A page waits for what it has started, in loops without a limit.
+      await once(shell, "exit", { signal: AbortSignal.timeout(pageLimitMs) });
+    } finally {
+      this.#endGroup();
+    }
     const outputs = (await output).split(new RegExp(`${endMark}(\\d+)\n`));
     const runs = blocks.flatMap((block, index) => {
       if (block.kind !== "run") return [];

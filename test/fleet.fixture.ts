@@ -1,20 +1,21 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Job, Queue, QueueEvents } from "bullmq";
 import { Redis } from "ioredis";
 import { type ChangeJobsOptions, retryJobs } from "../src/fleet/management/change-jobs.ts";
-import {
-  type LabelledQueuePlace,
-  toConnectionOptions,
-} from "../src/fleet/queue/redis-connection.ts";
+import { postgresPoolOf } from "../src/fleet/queue/postgres/postgres-backend.ts";
+import { serverOf } from "../src/fleet/queue/queue-server.ts";
+import type { LabelledQueuePlace } from "../src/fleet/queue/redis-connection.ts";
+import { storeOf } from "../src/fleet/store/store-of.ts";
 import type { Logger } from "../src/logger.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";
 import type { TaskContext } from "../src/tasks/task-context.ts";
 import { uniqueName } from "./servers/redis-server.ts";
 
-/** A queue of its own that is gone, jobs and all, when it is disposed. */
+/** A queue of its own, on Redis or PostgreSQL, that is gone with its jobs when it is disposed. */
 export class TestQueue implements AsyncDisposable {
   /** What a worker is given. */
   readonly name: string;
@@ -27,13 +28,15 @@ export class TestQueue implements AsyncDisposable {
     const { queue = uniqueName("fleet"), label = queue, prefix = "bull" } = place;
     this.name = label;
     this.connection = url;
-    this.queue = new Queue(queue, { connection: toConnectionOptions(url), prefix });
-    this.#events = new QueueEvents(queue, {
-      connection: toConnectionOptions(url),
-      prefix,
-      // From the first on: what happens while it connects, or connects again, is not missed.
-      lastEventId: "0",
-    });
+    const server = serverOf({ connection: url, queue, prefix, isMade: true });
+    this.queue = new Queue(
+      server.queue,
+      { ...server.options, skipVersionCheck: false },
+      server.backend,
+    );
+    // From the first on: what happens while it connects, or connects again, is not missed.
+    const eventOptions = { ...server.options, lastEventId: "0" };
+    this.#events = new QueueEvents(server.queue, eventOptions, server.backend);
     // Many jobs are waited for at once.
     this.queue.setMaxListeners(0);
     this.#events.setMaxListeners(0);
@@ -53,30 +56,66 @@ export class TestQueue implements AsyncDisposable {
 
   /** What the job returned; rejects with why it failed. */
   async result(job: Job): Promise<unknown> {
-    return await job.waitUntilFinished(this.#events);
+    if (this.#postgres === undefined) return await job.waitUntilFinished(this.#events);
+    // Where transactions end in another order than they began, BullMQ's events miss some.
+    for (;;) {
+      const state = await this.queue.getJobState(job.id!);
+      const { failedReason, returnvalue } = await this.look(job);
+      if (state === "failed") throw new Error(failedReason);
+      if (state === "completed") return returnvalue;
+      await sleep(20);
+    }
   }
 
   /** As if so many workers had died while they worked on the job. */
   async setCrashes(job: Job, crashes: number): Promise<void> {
-    await (await this.queue.getBackend().client).hset(this.queue.toKey(job.id!), {
-      stc: crashes,
-      orangeryBegun: crashes,
-    });
+    await storeOf(this.queue).attempts.writeDeaths(job.id!, crashes);
+    if (this.#postgres !== undefined) {
+      const stalled = "update job set stalled_count = $3 where queue = $1 and id = $2";
+      await this.#postgres.query(stalled, [this.queue.name, job.id, crashes]);
+      return;
+    }
+    const client = await this.queue.getBackend().client;
+    await client.hset(this.queue.toKey(job.id!), { stc: crashes });
   }
 
   /** As if another worker had locked the job, and died. */
   async takeLock(job: Job): Promise<void> {
+    if (this.#postgres !== undefined) {
+      const lock = `update job set lock_token = 'another', locked_until_ms = $3, stalled_marked = true
+        where queue = $1 and id = $2`;
+      await this.#postgres.query(lock, [this.queue.name, job.id, Date.now() + 1500]);
+      return;
+    }
     const client = await this.queue.getBackend().client;
     await client.set(`${this.queue.toKey(job.id!)}:lock`, "another", { PX: 1500 });
+  }
+
+  /** Lists what is kept of photos' jobs, those that have succeeded included. */
+  async leftOfJobs(): Promise<string[]> {
+    if (this.#postgres !== undefined) {
+      const left = `select id from job where queue = $1
+        union select job_id from job_log where queue = $1`;
+      const { rows } = await this.#postgres.query<{ id: string }>(left, [this.queue.name]);
+      return rows.map(({ id }) => id);
+    }
+    using client = new TestClient(this.connection);
+    // `pc` is BullMQ's own.
+    return await client.redis.keys(`${this.queue.toKey("p")}[^c]*`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#events.close();
     await this.queue.obliterate({ force: true });
+    if (this.#postgres !== undefined) return await this.queue.close();
     const client = await this.queue.getBackend().client;
     const ours = ["recipes", "results"].map((key) => `bull:${this.name}:orangery:${key}`);
     await client.del(...ours);
     await this.queue.close();
+  }
+
+  get #postgres() {
+    return postgresPoolOf(this.queue.getBackend());
   }
 }
 
@@ -104,7 +143,7 @@ export class Rival implements AsyncDisposable {
   static async start({ name, connection }: TestQueue): Promise<Rival> {
     const file = fileURLToPath(new URL("./fleet-rival.fixture.ts", import.meta.url));
     const child = fork(file, [connection, name]);
-    await once(child, "message");
+    await once(child, "message", { signal: AbortSignal.timeout(60_000) });
     return new Rival(child);
   }
 

@@ -6,6 +6,7 @@ import { Worker } from "node:worker_threads";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
+import { nextMessage } from "../../native/thread-message.fixture.ts";
 import { PretendDevices } from "../devices/pretend-devices.fixture.ts";
 import { identifyModelFile } from "../files/model-file.ts";
 import { blackPhoto, ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
@@ -101,7 +102,9 @@ describe("a model cache", () => {
   test("causes one load in ten threads and this one", async () => {
     const script = new URL("./model-cache.fixture.ts", import.meta.url);
     const threads = Array.from({ length: 10 }, () => new Worker(script, { workerData: models }));
-    const answers = threads.map(async (thread) => (await once(thread, "message"))[0]);
+    const answers = threads.map(
+      async (thread) => (await nextMessage(thread)) as { loads: number; found: number },
+    );
     const exits = threads.map((thread) => once(thread, "exit"));
     const cache = makeCache();
     await cache.get("detect");

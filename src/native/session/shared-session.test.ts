@@ -1,17 +1,21 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { afterEach, describe, test } from "node:test";
+import { after, afterEach, describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { GraphBuilder } from "../../graph/graph-builder.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { liveNativeObjects } from "../library/native-object.ts";
 import { onnxRuntime } from "../onnx-runtime.ts";
+import { nextMessage } from "../thread-message.fixture.ts";
 import type { Order, ThreadData } from "./shared-session.fixture.ts";
 
 const script = new URL("./shared-session.fixture.ts", import.meta.url);
 
-describe("a session shared by threads", () => {
+const workers: Worker[] = [];
+after(() => Promise.all(workers.map((worker) => worker.terminate())));
+
+describe("a session shared by threads", { timeout: 120_000 }, () => {
   afterEach(() => {
     assert.deepEqual(liveNativeObjects(), {}, "every native object is released");
   });
@@ -116,7 +120,7 @@ describe("a session shared by threads", () => {
     const { status, signal, stderr } = spawnSync(
       process.execPath,
       ["--input-type=module", "--eval", program],
-      { encoding: "utf8" },
+      { encoding: "utf8", timeout: 60_000, killSignal: "SIGKILL" },
     );
     assert.deepEqual({ status, signal }, { status: 7, signal: null }, stderr);
   });
@@ -175,13 +179,13 @@ class Thread {
 
   constructor(data: ThreadData) {
     this.#worker = new Worker(script, { workerData: data });
+    workers.push(this.#worker);
     this.#key = data.key;
   }
 
   async send(order: Order): Promise<unknown> {
     this.#worker.postMessage(order);
-    const [answer] = await once(this.#worker, "message");
-    return answer;
+    return await nextMessage(this.#worker);
   }
 
   async leave(order: "end" | "exit"): Promise<void> {
