@@ -13,6 +13,7 @@ import { dirname, join, relative, sep } from "node:path";
 /** Highest first. A file may import from its own folder and from those below. */
 const layers = [
   "cli",
+  "dashboard",
   "doctor",
   "fleet",
   "monitor",

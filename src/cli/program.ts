@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { programVersion } from "../base/files/program-file.ts";
 import { printable } from "../base/printable.ts";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
+import { createDashboardCommand } from "./commands/dashboard/dashboard-command.ts";
 import { createDevicesCommand } from "./commands/devices/devices-command.ts";
 import { createDoctorCommand } from "./commands/doctor/doctor-command.ts";
 import { createFailuresCommand } from "./commands/failures/failures-command.ts";
@@ -71,6 +72,7 @@ export function createProgram(
     .addCommand(createDoctorCommand(output, setStatus))
     .addCommand(createSummaryCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))
+    .addCommand(createDashboardCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
     .addCommand(createCompareCommand(output, setStatus))
     .addCommand(createFailuresCommand(output))

@@ -36,6 +36,13 @@ export function parseAge(text: string): number {
   throw expected("an age as in 90s, 30m, 2h or 3d", text);
 }
 
+/** Returns the number of a port; 0 stands for any that is free. */
+export function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw expected("a port from 0 to 65535", text);
+}
+
 /** Returns how many are shown, 0 for all. */
 export function parseLimit(text: string): number {
   const value = parseDecimal(text);

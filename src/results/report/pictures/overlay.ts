@@ -49,8 +49,8 @@ function objectPaths(
   );
 }
 
-/** Leaves out parts that are too small to see, except the largest. */
-function maskPath(mask: Mask, unit: number): string {
+/** Draws a mask as the path of an SVG. Leaves out parts too small to see, except the largest. */
+export function maskPath(mask: Mask, unit: number): string {
   const rings = outlineMask(mask)
     .flat()
     .sort((a, b) => Math.abs(signedArea(b)) - Math.abs(signedArea(a)))

@@ -1,0 +1,46 @@
+import { once } from "node:events";
+import { Dashboard } from "../../../dashboard/dashboard.ts";
+import { openLedger } from "../../../ledger/open-ledger.ts";
+import { resultsFromCaller } from "../../options/results-options.ts";
+import { exitStatus } from "../../output/exit-status.ts";
+import { interruptible } from "../../output/interrupts.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import { openInBrowser } from "../results/open-in-browser.ts";
+
+export interface DashboardArguments {
+  readonly port: number;
+  readonly host: string;
+  readonly hostName?: string;
+  readonly allowPrivateAddresses?: boolean;
+  readonly open?: boolean;
+}
+
+/** Runs `orangery dashboard` until it is interrupted; resolves to the exit status. */
+export async function dashboard(
+  output: StandardOutput,
+  results: string,
+  { open, hostName, ...options }: DashboardArguments,
+): Promise<number> {
+  return await interruptible(async ({ stop }) => {
+    await using ledger = await openLedger(resultsFromCaller(results), { readOnly: true });
+    await using room = await Dashboard.listen({
+      ...options,
+      ...passwords(),
+      hostNames: hostName === undefined ? [] : [hostName],
+      ledger,
+    });
+    await output.write(`Control room  ${room.url}\nPress Ctrl-C to end.\n`);
+    if (open) openInBrowser(room.url);
+    if (!stop.aborted) await once(stop, "abort");
+    return exitStatus.ok;
+  });
+}
+
+/** Passwords come from the environment: every user of a machine can read command lines. */
+export function passwords() {
+  const { ORANGERY_DASHBOARD_PASSWORD, ORANGERY_DASHBOARD_VIEWER_PASSWORD } = process.env;
+  return {
+    password: ORANGERY_DASHBOARD_PASSWORD || undefined,
+    viewerPassword: ORANGERY_DASHBOARD_VIEWER_PASSWORD || undefined,
+  };
+}

@@ -1,0 +1,60 @@
+/** Numbers and times for people. */
+
+export const count = (value) => value.toLocaleString("en-GB");
+
+export const plural = (value, singular, several = `${singular}s`) =>
+  `${count(value)} ${value === 1 ? singular : several}`;
+
+/** Per second, per minute or per hour, with two or three digits. */
+export function rate(perSecond) {
+  if (perSecond >= 0.5) return [number(perSecond), "photos a second"];
+  if (perSecond * 60 >= 0.5) return [number(perSecond * 60), "photos a minute"];
+  return [number(perSecond * 3600), "photos an hour"];
+}
+
+const number = (value) =>
+  value.toLocaleString("en-GB", { maximumSignificantDigits: value < 100 ? 2 : 3 });
+
+/** `40 s`, `12 min`, `3 h 20 min`, `2 days 4 h`: as exact as an estimate is. */
+export function roughly(ms) {
+  const minutes = ms / 60_000;
+  if (minutes < 1.5) return `${Math.max(1, Math.round(ms / 1000))} s`;
+  if (minutes < 100) return `${Math.round(minutes)} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return `${hours} h ${Math.round(minutes % 60)} min`;
+  return `${Math.floor(hours / 24)} days ${hours % 24} h`;
+}
+
+export const milliseconds = (ms) =>
+  ms < 10
+    ? `${ms.toFixed(1)} ms`
+    : ms < 10_000
+      ? `${count(Math.round(ms))} ms`
+      : `${(ms / 1000).toFixed(1)} s`;
+
+export const percent = (share) =>
+  share > 0 && share < 0.01 ? "<1 %" : `${Math.round(100 * share)} %`;
+
+export const bytes = (value) =>
+  value < 1e9 ? `${Math.round(value / 1e6)} MB` : `${(value / 1e9).toFixed(1)} GB`;
+
+/** A time of this browser's clock; with the date where it is another day. */
+export function moment(value) {
+  const date = new Date(value);
+  const isToday = date.toDateString() === new Date().toDateString();
+  const clock = date.toLocaleTimeString("en-GB");
+  return isToday ? clock : `${date.toLocaleDateString("en-CA")} ${clock}`;
+}
+
+/** A time by a camera's clock, as it was recorded. */
+export const cameraTime = (text) => text?.slice(0, 16).replace("T", " ") ?? "";
+
+const states = { done: "done", failed: "failed", waiting: "waiting", leased: "in progress" };
+export const stateName = (state) => states[state] ?? state;
+
+const warnings = {
+  "nearly-black": "nearly black",
+  "nearly-white": "nearly white",
+  "no-contrast": "no contrast",
+};
+export const warningName = (code) => warnings[code] ?? code;

@@ -1,0 +1,29 @@
+/** What the server sends when something is new, and whether it does. */
+
+/** Listens until the function that it returns is called. */
+export function listen(recipe, onNews) {
+  const live = document.getElementById("live");
+  const say = (text, state) => {
+    if (live.textContent === text) return;
+    live.textContent = text;
+    live.dataset.state = state;
+  };
+  const source = new EventSource(`/api/live?recipe=${encodeURIComponent(recipe)}`);
+  source.addEventListener("message", (event) => {
+    const news = JSON.parse(event.data);
+    if (news.trouble) return say(`The results do not answer: ${news.trouble}`, "trouble");
+    say("Live", "live");
+    onNews(news);
+  });
+  source.addEventListener("error", () => say("Connection lost, trying again…", "trouble"));
+  return () => source.close();
+}
+
+/** Fetches JSON; a session that has ended leads to the login. */
+export async function fetchJson(path, options) {
+  const response = await fetch(path, options);
+  if (response.status === 401) location.replace("/login");
+  const value = await response.json();
+  if (!response.ok) throw new Error(value.error ?? response.statusText);
+  return value;
+}

@@ -1,0 +1,18 @@
+/** Logs in, and goes to the page. */
+
+const form = document.querySelector("form");
+const trouble = document.getElementById("trouble");
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  trouble.textContent = "";
+  const body = JSON.stringify({ password: document.getElementById("password").value });
+  const headers = { "content-type": "application/json" };
+  try {
+    const response = await fetch("/login", { method: "POST", headers, body });
+    if (response.ok) location.replace("/");
+    else trouble.textContent = (await response.json()).error;
+  } catch {
+    trouble.textContent = "The server does not answer.";
+  }
+});

@@ -1,0 +1,97 @@
+/** The page: which screen is shown, of which recipe. */
+import { h } from "./dom.js";
+import { fetchJson, listen } from "./live.js";
+import { nowView } from "./now-view.js";
+import { photoView } from "./photo-view.js";
+import { photosView } from "./photos-view.js";
+
+const main = document.getElementById("main");
+const select = document.getElementById("recipe");
+
+/** What all screens share: the recipe, the newest state, and the photos of the last list. */
+const room = { recipe: "", setup: undefined, news: undefined, list: [], go };
+let screen;
+let stopListening = () => {};
+
+const screens = { now: nowView, photos: photosView, photo: photoView };
+
+/** Shows the screen that the address names: `#now`, `#photos?state=failed`, `#photo/12`. */
+function show() {
+  if (location.hash === "#main") return main.focus();
+  const [path, query = ""] = location.hash.slice(1).split("?");
+  const [name = "now", id] = path.split("/");
+  const known = Object.hasOwn(screens, name) ? name : "now";
+  const parameters = new URLSearchParams(query);
+  if (screen?.name === known && screen.update?.(parameters, id)) return;
+  screen?.leave?.();
+  screen = { name: known, ...screens[known](room, parameters, id) };
+  main.replaceChildren(...screen.elements);
+  if (room.news) screen.onNews?.(room.news);
+  for (const link of document.querySelectorAll("[data-screen]")) {
+    const isHere =
+      link.dataset.screen === known || (known === "photo" && link.dataset.screen === "photos");
+    if (isHere) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  const title = main.querySelector("h1");
+  document.title = `${title?.textContent ?? "Orangery"} – Orangery`;
+  title?.focus({ preventScroll: true });
+  scrollTo(0, 0);
+}
+
+function go(hash) {
+  location.hash = hash;
+}
+
+function choose(recipe) {
+  room.recipe = recipe;
+  room.news = undefined;
+  stopListening();
+  stopListening = listen(recipe, (news) => {
+    room.news = news;
+    screen?.onNews?.(news);
+  });
+}
+
+async function start() {
+  room.setup = await fetchJson("/api/setup");
+  const { recipes, newestHash, canLogOut } = room.setup;
+  if (recipes.length === 0) {
+    main.replaceChildren(
+      h("h1", { tabindex: "-1" }, "No results yet"),
+      h("p", null, "No run has used this results file. This page looks again every few seconds."),
+    );
+    document.getElementById("live").textContent = "Waiting";
+    setTimeout(start, 3000);
+    return;
+  }
+  document.getElementById("log-out").hidden = !canLogOut;
+  select.replaceChildren(
+    ...recipes.map(({ hash, name }) =>
+      h("option", { value: hash }, [name, hash.slice(0, 8)].filter(Boolean).join(" ")),
+    ),
+  );
+  select.value = newestHash;
+  select.closest("label").hidden = recipes.length < 2;
+  choose(newestHash);
+  show();
+}
+
+select.addEventListener("change", () => {
+  choose(select.value);
+  screen?.leave?.();
+  screen = undefined;
+  show();
+});
+document.getElementById("log-out").addEventListener("click", async () => {
+  await fetch("/logout", { method: "POST" });
+  location.replace("/login");
+});
+addEventListener("hashchange", show);
+start().catch((error) => {
+  main.replaceChildren(
+    h("h1", { tabindex: "-1" }, "The server does not answer"),
+    h("p", { class: "notice", role: "alert" }, error.message),
+    h("button", { type: "button", onclick: () => location.reload() }, "Try again"),
+  );
+});

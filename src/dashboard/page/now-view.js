@@ -1,0 +1,244 @@
+/** The screen Now: how far the work is, how fast, where, and what is in the way. */
+import { h, redraw, table, thumbnail } from "./dom.js";
+import * as format from "./format.js";
+
+export function nowView() {
+  const tiles = h("dl", { class: "tiles" });
+  const bar = h("div", { class: "bar" });
+  const notices = h("div", { "aria-live": "polite" });
+  const newest = h("ul", { class: "newest" });
+  const [time, counts, devices, machine, failures] = Array.from({ length: 5 }, () => h("div"));
+  const section = (title, body, id) =>
+    h("section", { "aria-labelledby": id }, h("h2", { id }, title), body);
+  const failed = section("Failed photos", failures, "now-failures");
+  const models = section("Models in memory", machine, "now-models");
+  return {
+    elements: [
+      h("h1", { tabindex: "-1" }, "Now"),
+      notices,
+      tiles,
+      bar,
+      section("Last photos", newest, "now-newest"),
+      h(
+        "div",
+        { class: "pair" },
+        section("Where the time goes", time, "now-time"),
+        section("What was counted", counts, "now-counts"),
+      ),
+      h("div", { class: "pair" }, section("Where it ran", devices, "now-devices"), models),
+      failed,
+    ],
+    onNews(news) {
+      redraw(tiles, tilesOf(news), (list) => list.map(tile));
+      redraw(bar, news.states, progress);
+      redraw(notices, noticesOf(news), (list) =>
+        list.map((text) => h("p", { class: "notice" }, text)),
+      );
+      redraw(newest, news.newest, (list) =>
+        list.length ? list.map(card) : h("li", { class: "quiet" }, "None yet."),
+      );
+      redraw(time, [news.time, news.latestCount], drawTime);
+      redraw(counts, news.totals ?? null, drawCounts);
+      redraw(devices, news.devices, drawDevices);
+      models.hidden = !news.machine;
+      if (news.machine) redraw(machine, news.machine, drawMachine);
+      failed.hidden = !news.totals?.failures.length;
+      if (news.totals) redraw(failures, news.totals.failures, drawFailures);
+    },
+  };
+}
+
+function tilesOf({ states, isQuiet, perSecond, leftMs, totals, lastResultAtMs }) {
+  const { done, waiting, leased, failed } = states;
+  const left = waiting + leased;
+  const [speed, unit] =
+    isQuiet || !perSecond ? ["–", "nothing is at work"] : format.rate(perSecond);
+  const range = leftMs && !isQuiet && [leftMs[0], leftMs[2]].map(format.roughly);
+  const likely = left === 0 ? "–" : range ? format.roughly(leftMs[1]) : "?";
+  const howSure =
+    left === 0
+      ? "nothing is left"
+      : range
+        ? range[0] === range[1]
+          ? "quite sure"
+          : `${range[0]} to ${range[1]}`
+        : isQuiet
+          ? "nothing is at work"
+          : "not known yet";
+  return [
+    [
+      "Done",
+      format.count(done),
+      lastResultAtMs ? `last at ${format.moment(lastResultAtMs)}` : "none yet",
+    ],
+    [
+      "Left",
+      format.count(left),
+      leased ? `${format.count(leased)} in progress` : "none in progress",
+    ],
+    ["Failed", format.count(failed), failed ? "see below" : "none", failed > 0],
+    [
+      "Objects",
+      totals ? format.count(totals.objectCount) : "…",
+      totals ? `as of ${format.moment(totals.atMs)}` : "adding up",
+    ],
+    ["Rate", speed, unit],
+    ["Time left", likely, howSure],
+  ];
+}
+
+const tile = ([title, value, note, isWarning]) =>
+  h(
+    "div",
+    { class: isWarning ? "tile warning" : "tile" },
+    h("dt", null, title),
+    h("dd", null, h("b", null, value), h("span", null, note)),
+  );
+
+function progress({ done, waiting, leased, failed }) {
+  const all = done + waiting + leased + failed;
+  const share = all === 0 ? 0 : (done + failed) / all;
+  return [
+    h("progress", {
+      value: String(share),
+      max: "1",
+      "aria-label": "Photos that are done or failed",
+    }),
+    h("span", { class: "quiet" }, `${Math.floor(100 * share)} % of ${format.plural(all, "photo")}`),
+  ];
+}
+
+function noticesOf({ isQuiet, states, devices, totals }) {
+  const left = states.waiting + states.leased;
+  const notices = [];
+  if (isQuiet && left > 0) {
+    notices.push(
+      `${format.plural(left, "photo")} wait, but no result has come for five minutes: is a run or a worker at work?`,
+    );
+  }
+  if (devices.length > 1) notices.push("The last photos ran on different devices, see below.");
+  for (const [warning, photos] of totals?.warnings ?? []) {
+    notices.push(
+      `${format.plural(photos, "photo")} ${photos === 1 ? "is" : "are"} ${format.warningName(warning)}.`,
+    );
+  }
+  return notices;
+}
+
+function card(photo) {
+  const { id, name, result } = photo;
+  return h(
+    "li",
+    null,
+    h(
+      "a",
+      { href: `#photo/${id}` },
+      thumbnail(photo),
+      h("b", null, h("bdi", null, name)),
+      h(
+        "span",
+        { class: "quiet" },
+        `${format.plural(result.objectCount, "object")} · ${format.moment(result.createdAt)}`,
+      ),
+    ),
+  );
+}
+
+function drawTime([{ steps, bottleneck }, latestCount]) {
+  if (steps.length === 0) return h("p", { class: "quiet" }, "Nothing was measured yet.");
+  return [
+    h("p", null, bottleneck),
+    h(
+      "div",
+      { class: "stack", "aria-hidden": "true" },
+      steps.map(({ share }, i) =>
+        h("i", { class: `s${i % 7}`, style: { "flex-grow": share.toFixed(4) } }),
+      ),
+    ),
+    table(
+      "The time of each step",
+      [["Step"], ["Mean", true], ["Share", true]],
+      steps.map(({ step, ms, share }, i) => [
+        h("span", null, h("i", { class: `dot s${i % 7}`, "aria-hidden": "true" }), step),
+        h("span", { class: "right" }, format.milliseconds(ms)),
+        h("span", { class: "right" }, format.percent(share)),
+      ]),
+    ),
+    h(
+      "p",
+      { class: "quiet" },
+      `Of the last ${format.plural(latestCount, "result")}. Steps of several photos overlap.`,
+    ),
+  ];
+}
+
+function drawCounts(totals) {
+  if (totals === null) return h("p", { class: "quiet" }, "All photos are being added up.");
+  if (totals.counts.length === 0) return h("p", { class: "quiet" }, "Nothing was found yet.");
+  return table(
+    "Objects by class",
+    [["Class"], ["Objects", true]],
+    totals.counts.map(([name, count]) => [
+      h(
+        "a",
+        { href: `#photos?${new URLSearchParams({ class: name, minCount: 1, order: "most" })}` },
+        name,
+      ),
+      count,
+    ]),
+  );
+}
+
+function drawDevices(devices) {
+  if (devices.length === 0) return h("p", { class: "quiet" }, "None yet.");
+  return table(
+    "Devices of the last results",
+    [["Device"], ["Last results", true], ["Why there"]],
+    devices.map(({ device, photos, fallbackReason }) => [
+      device,
+      photos,
+      fallbackReason ?? "as it was wanted",
+    ]),
+  );
+}
+
+function drawMachine({ models, loads, loadsPer1000Tasks, processBytes, devices }) {
+  return [
+    table(
+      "Models in memory",
+      [["Model"], ["Device"], ["State"], ["Memory"]],
+      models.map(({ name, device, state, bytes }) => [
+        name,
+        device ?? "",
+        state,
+        bytes ? format.bytes(bytes) : "",
+      ]),
+    ),
+    h(
+      "p",
+      { class: "quiet" },
+      `${format.plural(loads, "load")} from disk, ${loadsPer1000Tasks.toLocaleString("en-GB", { maximumSignificantDigits: 2 })} ` +
+        `for 1,000 tasks. The process takes ${format.bytes(processBytes)}.`,
+    ),
+    ...devices.map(({ device, usedBytes, totalBytes, busyPercent }) =>
+      h(
+        "p",
+        { class: "quiet" },
+        `${device}: ${format.bytes(usedBytes)} of ${format.bytes(totalBytes)} in use` +
+          (busyPercent === undefined ? "." : `, ${busyPercent} % busy.`),
+      ),
+    ),
+  ];
+}
+
+function drawFailures(failures) {
+  return failures.map(({ code, photos, meaning, advice }) =>
+    h(
+      "div",
+      { class: "failure" },
+      h("h3", null, format.plural(photos, "photo"), " · ", h("code", null, code)),
+      h("p", null, meaning, " ", advice),
+      h("p", null, h("a", { href: "#photos?state=failed" }, "Show failed photos")),
+    ),
+  );
+}

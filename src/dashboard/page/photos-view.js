@@ -1,0 +1,242 @@
+/** The screen Photos: filters, and a table that goes on by key. */
+import { h, thumbnail } from "./dom.js";
+import * as format from "./format.js";
+import { fetchJson } from "./live.js";
+
+/** A page is filled up to here, also where a rare match takes several requests. */
+const wanted = 60;
+const typingMs = 300;
+
+export function photosView(room, parameters) {
+  const form = filterForm(parameters, apply);
+  const rows = h("tbody");
+  const status = h("p", { class: "quiet", role: "status" });
+  const more = h("button", { type: "button", hidden: true, onclick: () => load() }, "Show more");
+  let query = parameters;
+  let next;
+  let request = 0;
+
+  function apply() {
+    const values = new URLSearchParams();
+    for (const [name, value] of new FormData(form)) if (value !== "") values.set(name, value);
+    if (values.get("order") === "name") values.delete("order");
+    if (values.toString() === query.toString()) return;
+    query = values;
+    history.replaceState(null, "", `#photos${values.size ? "?" : ""}${values}`);
+    begin();
+  }
+
+  function begin() {
+    request++;
+    next = undefined;
+    rows.replaceChildren();
+    room.list = [];
+    void load();
+  }
+
+  async function load() {
+    const mine = ++request;
+    const before = rows.children.length;
+    more.hidden = true;
+    rows.closest("table").setAttribute("aria-busy", "true");
+    try {
+      do {
+        status.textContent =
+          before === rows.children.length
+            ? "Looking…"
+            : `${format.plural(rows.children.length, "photo")} so far, looking for more…`;
+        const asked = new URLSearchParams(query);
+        asked.set("recipe", room.recipe);
+        if (next !== undefined) asked.set("after", next);
+        const page = await fetchJson(`/api/photos?${asked}`);
+        if (mine !== request) return;
+        rows.append(...page.photos.map(row));
+        room.list.push(...page.photos.map(({ id }) => id));
+        next = page.next;
+      } while (next !== undefined && rows.children.length - before < wanted);
+      const shown = rows.children.length;
+      more.hidden = next === undefined;
+      status.textContent =
+        shown === 0
+          ? "No photo fits."
+          : `${format.plural(shown, "photo")}${next === undefined ? ", that is all." : " shown."}`;
+    } catch (error) {
+      if (mine === request) status.textContent = error.message;
+    } finally {
+      if (mine === request) rows.closest("table").removeAttribute("aria-busy");
+    }
+  }
+
+  const sheet = h(
+    "div",
+    { class: "sheet" },
+    h(
+      "table",
+      { class: "photos" },
+      h("caption", { class: "unseen" }, "Photos"),
+      h(
+        "thead",
+        null,
+        h(
+          "tr",
+          null,
+          ["Photo", "State", "Objects", "By class", "Taken", "Counted"].map((name) =>
+            h("th", { scope: "col", class: name === "Objects" && "number" }, name),
+          ),
+        ),
+      ),
+      rows,
+    ),
+  );
+  queueMicrotask(begin);
+  return {
+    elements: [h("h1", { tabindex: "-1" }, "Photos"), form, status, sheet, more],
+    onNews: (news) => form.setChoices(news),
+    update(changed) {
+      if (changed.toString() === query.toString()) return true;
+      return false;
+    },
+    leave: () => request++,
+  };
+}
+
+function row(photo) {
+  const { id, name, folder, state, reason, takenAt, result } = photo;
+  const warnings = (result?.warnings ?? []).map((code) =>
+    h("span", { class: "chip" }, format.warningName(code)),
+  );
+  return h(
+    "tr",
+    null,
+    h(
+      "th",
+      { scope: "row" },
+      h(
+        "a",
+        { href: `#photo/${id}` },
+        thumbnail(photo),
+        h(
+          "span",
+          null,
+          h("b", null, h("bdi", null, name)),
+          h("span", { class: "quiet path" }, h("bdi", null, folder)),
+        ),
+      ),
+    ),
+    h(
+      "td",
+      { "data-name": "State" },
+      h("span", { class: `state ${state}` }, format.stateName(state)),
+      reason && h("span", { class: "why", title: reason.message }, reason.meaning),
+      warnings,
+    ),
+    h(
+      "td",
+      { class: "number", "data-name": "Objects" },
+      result ? format.count(result.objectCount) : "",
+    ),
+    h(
+      "td",
+      { "data-name": "By class" },
+      (result?.counts ?? []).map(([name, count]) =>
+        h("span", { class: "count" }, `${name} ${format.count(count)}`),
+      ),
+    ),
+    h("td", { "data-name": "Taken" }, format.cameraTime(takenAt)),
+    h("td", { "data-name": "Counted" }, result ? format.moment(result.createdAt) : ""),
+  );
+}
+
+/** The filters. A change is applied at once, typing after a pause. */
+function filterForm(parameters, apply) {
+  let timer;
+  const field = (label, control) => h("label", null, h("span", null, label), control);
+  const input = (name, properties) =>
+    h("input", { name, value: parameters.get(name) ?? "", autocomplete: "off", ...properties });
+  const choice = (name, options) => {
+    const select = h(
+      "select",
+      { name },
+      options.map(([value, text]) => h("option", { value }, text)),
+    );
+    const value = parameters.get(name) ?? options[0][0];
+    // A class that is not known yet stays chosen.
+    if (!options.some(([known]) => known === value)) select.append(h("option", { value }, value));
+    select.value = value;
+    return select;
+  };
+  const classes = choice("class", [["", "all classes"]]);
+  const devices = choice("device", [["", "any"]]);
+  const form = h(
+    "form",
+    {
+      class: "filters",
+      "aria-label": "Filters",
+      onsubmit: (event) => {
+        event.preventDefault();
+        apply();
+      },
+      oninput: () => {
+        clearTimeout(timer);
+        timer = setTimeout(apply, typingMs);
+      },
+      onreset: () =>
+        setTimeout(() => {
+          for (const control of form.elements)
+            if (control.name && control.name !== "order") control.value = "";
+          apply();
+        }),
+    },
+    field("Name", input("name", { type: "search", placeholder: "part of the path" })),
+    field("Folder", input("under", { type: "search", placeholder: "/photos/north" })),
+    field(
+      "State",
+      choice("state", [
+        ["", "all"],
+        ["done", "done"],
+        ["failed", "failed"],
+        ["waiting", "waiting"],
+        ["leased", "in progress"],
+      ]),
+    ),
+    field("Count", classes),
+    field("From", input("minCount", { type: "number", min: "0", inputmode: "numeric" })),
+    field("To", input("maxCount", { type: "number", min: "0", inputmode: "numeric" })),
+    field(
+      "Warnings",
+      choice("warning", [
+        ["", "all photos"],
+        ["any", "any warning"],
+        ["nearly-black", "nearly black"],
+        ["nearly-white", "nearly white"],
+        ["no-contrast", "no contrast"],
+      ]),
+    ),
+    field("Taken after", input("takenAfter", { type: "date" })),
+    field("Taken before", input("takenBefore", { type: "date" })),
+    field("Device", devices),
+    field(
+      "Order",
+      choice("order", [
+        ["name", "name"],
+        ["newest", "newest result"],
+        ["most", "most objects"],
+        ["fewest", "fewest objects"],
+      ]),
+    ),
+    h("button", { type: "reset" }, "Clear"),
+  );
+  form.setChoices = ({ totals, devices: known }) => {
+    addChoices(
+      classes,
+      (totals?.counts ?? []).map(([name]) => name),
+    );
+    addChoices(devices, [...new Set(known.map(({ device }) => device))]);
+  };
+  return form;
+}
+
+function addChoices(select, values) {
+  const known = new Set(Array.from(select.options, ({ value }) => value));
+  for (const value of values) if (!known.has(value)) select.append(h("option", { value }, value));
+}

@@ -1,0 +1,202 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { readPhotoDetails, readPhotoPlace } from "../ledger/browse/photo-details.ts";
+import { type RecipeChoice, readRecipeChoices } from "../ledger/browse/progress.ts";
+import type { Ledger } from "../ledger/ledger.ts";
+import { type PhotoPictures, pictureSides } from "./pictures/photo-pictures.ts";
+import { Refusal, readJson, send, sendJson } from "./server/answers.ts";
+import { EventStream } from "./server/event-stream.ts";
+import { pageFile } from "./server/page-files.ts";
+import { isFromOwnPage, isOwnHost } from "./server/request-checks.ts";
+import type { Role, Sessions } from "./server/sessions.ts";
+import type { MachineView } from "./views/machine-view.ts";
+import { readOverview } from "./views/overview.ts";
+import { viewPhotoDetails } from "./views/photo-details-view.ts";
+import { readPhotoList } from "./views/photo-list.ts";
+import { TotalsWalk } from "./views/totals-walk.ts";
+
+export interface RoutesOptions {
+  readonly ledger: Ledger;
+  readonly sessions: Sessions;
+  readonly pictures: PhotoPictures;
+  readonly port: number;
+  readonly hostNames?: readonly string[] | undefined;
+  readonly machine?: (() => MachineView) | undefined;
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly url: URL;
+  readonly role: Role;
+}
+
+/** How often the screens are brought up to date. */
+const livePeriodMs = 2000;
+/** A picture does not change under its address, which names the content. */
+const keptForS = 86_400;
+
+/** Which request gets which answer, and who gets one. */
+export class DashboardRoutes implements Disposable {
+  readonly #options: RoutesOptions;
+  readonly #streams = new Map<number, EventStream>();
+  readonly #walks = new Map<number, TotalsWalk>();
+  readonly #ended = new AbortController();
+
+  constructor(options: RoutesOptions) {
+    this.#options = options;
+  }
+
+  [Symbol.dispose](): void {
+    this.#ended.abort();
+    for (const stream of this.#streams.values()) stream[Symbol.dispose]();
+  }
+
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { headers, method = "" } = request;
+    if (!isOwnHost(headers.host, this.#options.hostNames)) {
+      throw new Refusal(421, "This server is not reached by that name. Name it with --host-name.");
+    }
+    const url = new URL(request.url ?? "/", "http://dashboard");
+    const isPage = url.pathname === "/" || url.pathname === "/login";
+    // A link from elsewhere may open the page, and nothing more.
+    if (!(isPage && method === "GET") && !isFromOwnPage(headers)) {
+      throw new Refusal(403, "This request comes from another site.");
+    }
+    if (method === "POST") return await this.#post(request, response, url.pathname);
+    if (method !== "GET" && method !== "HEAD") throw new Refusal(405, "Expected GET or POST.");
+    if (url.pathname.startsWith("/assets/")) {
+      return send(response, await pageFile(url.pathname.slice("/assets/".length)));
+    }
+    const role = this.#options.sessions.roleOf(this.#tokenOf(request));
+    if (isPage) {
+      const isLogin = role === undefined;
+      if (isLogin === (url.pathname === "/login")) {
+        return send(response, await pageFile(isLogin ? "login.html" : "index.html"));
+      }
+      const headers = { location: isLogin ? "/login" : "/" };
+      return send(response, { status: 303, type: "text/plain", body: "", headers });
+    }
+    if (role === undefined) throw new Refusal(401, "Log in first.");
+    await this.#get({ request, response, url, role });
+  }
+
+  async #get({ response, url, role }: Exchange): Promise<void> {
+    const { ledger } = this.#options;
+    const [, area, id = "", ...rest] = url.pathname.split("/");
+    const path = url.pathname;
+    if (path === "/api/setup") return sendJson(response, await this.#setup(role));
+    if (path === "/api/live") return (await this.#stream(url)).add(response);
+    if (path === "/api/photos") {
+      const { id: recipeId } = await this.#recipe(url);
+      const query = url.searchParams;
+      const closed = new AbortController();
+      response.on("close", () => closed.abort());
+      const { signal } = closed;
+      return sendJson(response, await readPhotoList(ledger, { recipeId, query, signal }));
+    }
+    if (path.startsWith("/api/photos/")) {
+      const { id: recipeId } = await this.#recipe(url);
+      const photoId = photoIdOf(rest[0]);
+      const details = await readPhotoDetails(ledger, { recipeId, photoId });
+      if (details === undefined) throw new Refusal(404, "There is no such photo.");
+      return sendJson(response, viewPhotoDetails(details));
+    }
+    if (area === "pictures") return await this.#picture(response, id, rest);
+    throw new Refusal(404, "There is nothing here.");
+  }
+
+  async #post(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    const { sessions, port } = this.#options;
+    // Cookies do not know ports: two dashboards on a machine must not end each other's sessions.
+    const cookie = (value: string, maxAgeS: number) => {
+      const isSecure = request.headers["x-forwarded-proto"] === "https";
+      return (
+        `orangery_${port}=${value}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAgeS}` +
+        `${isSecure ? "; Secure" : ""}`
+      );
+    };
+    if (path === "/login") {
+      const { password } = await readJson(request);
+      if (typeof password !== "string") throw new Refusal(400, "Expected a password.");
+      const login = await sessions.logIn(password, request.socket.remoteAddress ?? "");
+      if ("refused" in login) {
+        if (login.refused === "wrong") throw new Refusal(401, "The password is wrong.");
+        throw new Refusal(429, "Too many wrong passwords. Wait a minute.");
+      }
+      response.setHeader("set-cookie", cookie(login.token, login.maxAgeS));
+      return sendJson(response, {});
+    }
+    if (path === "/logout") {
+      sessions.logOut(this.#tokenOf(request));
+      response.setHeader("set-cookie", cookie("", 0));
+      return sendJson(response, {});
+    }
+    throw new Refusal(404, "There is nothing here.");
+  }
+
+  #tokenOf({ headers }: IncomingMessage): string | undefined {
+    const name = `orangery_${this.#options.port}=`;
+    const cookies = headers.cookie?.split(/; */) ?? [];
+    return cookies.find((cookie) => cookie.startsWith(name))?.slice(name.length);
+  }
+
+  async #setup(role: Role): Promise<object> {
+    const { recipes, newestId } = await readRecipeChoices(this.#options.ledger);
+    return {
+      role,
+      canLogOut: this.#options.sessions.isNeeded,
+      newestHash: recipes.find(({ id }) => id === newestId)?.hash,
+      recipes: recipes.map(({ hash, name, json }) => ({ hash, name, recipe: JSON.parse(json) })),
+    };
+  }
+
+  /** The recipe that is asked for, or the one of the newest result. */
+  async #recipe(url: URL): Promise<RecipeChoice> {
+    const hash = url.searchParams.get("recipe");
+    const { recipes, newestId } = await readRecipeChoices(this.#options.ledger);
+    const recipe = recipes.find((known) =>
+      hash === null ? known.id === newestId : known.hash === hash,
+    );
+    if (recipe === undefined) throw new Refusal(404, "There is no such recipe.");
+    return recipe;
+  }
+
+  async #stream(url: URL): Promise<EventStream> {
+    const { ledger, machine } = this.#options;
+    const recipe = await this.#recipe(url);
+    let stream = this.#streams.get(recipe.id);
+    if (stream === undefined) {
+      const walk = new TotalsWalk(ledger, recipe.id, this.#ended.signal);
+      this.#walks.set(recipe.id, walk);
+      const read = () => readOverview(ledger, { recipe, walk, machine });
+      stream = new EventStream({ read, periodMs: livePeriodMs });
+      this.#streams.set(recipe.id, stream);
+    }
+    return stream;
+  }
+
+  async #picture(response: ServerResponse, id: string, rest: readonly string[]): Promise<void> {
+    const { ledger, pictures } = this.#options;
+    const place = await readPhotoPlace(ledger, photoIdOf(id));
+    if (place === undefined) throw new Refusal(404, "There is no such photo.");
+    const [kind = "", ...numbers] = rest;
+    let body: Uint8Array;
+    if (Object.hasOwn(pictureSides, kind)) {
+      body = await pictures.whole(place, kind as keyof typeof pictureSides);
+    } else if (
+      kind === "tile" &&
+      numbers.length === 3 &&
+      numbers.every((n) => /^\d{1,4}$/.test(n))
+    ) {
+      const [level, column, row] = numbers.map(Number) as [number, number, number];
+      body = await pictures.tile(place, { level: Math.min(level, 8), column, row });
+    } else throw new Refusal(404, "There is no such picture.");
+    const headers = { "cache-control": `private, max-age=${keptForS}` };
+    send(response, { type: "image/webp", body, headers });
+  }
+}
+
+function photoIdOf(text: string | undefined): number {
+  if (/^\d{1,15}$/.test(text ?? "")) return Number(text);
+  throw new Refusal(404, "There is no such photo.");
+}

@@ -1,0 +1,33 @@
+import { readFile } from "node:fs/promises";
+import { programFile } from "../../base/files/program-file.ts";
+import { type Answer, Refusal } from "./answers.ts";
+
+const types: Readonly<Record<string, string>> = {
+  html: "text/html; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+};
+
+/** All that there is of the page; nothing else is ever read. */
+const names: ReadonlySet<string> = new Set([
+  "index.html",
+  "login.html",
+  "dashboard.css",
+  "main.js",
+  "login.js",
+  "dom.js",
+  "format.js",
+  "live.js",
+  "now-view.js",
+  "photos-view.js",
+  "photo-view.js",
+  "photo-canvas.js",
+]);
+
+/** Reads a file of the page by its name. */
+export async function pageFile(name: string): Promise<Answer> {
+  if (!names.has(name)) throw new Refusal(404, "There is nothing here.");
+  const body = await readFile(programFile(`dashboard/page/${name}`), "utf8");
+  const type = types[name.slice(name.lastIndexOf(".") + 1)]!;
+  return { type, body, headers: { "cache-control": "no-cache" } };
+}

@@ -1,0 +1,82 @@
+import type { PhotoFilter } from "../../ledger/browse/photo-filter.ts";
+import { type PhotoOrder, readPhotoPage } from "../../ledger/browse/photo-pages.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import { momentOf } from "../../ledger/photos/moment.ts";
+import type { EntryState } from "../../ledger/schema/tables.ts";
+import { Refusal } from "../server/answers.ts";
+import { photoRow } from "./photo-rows.ts";
+
+/** A page of the table; few enough that their pictures come at once. */
+const photosPerPage = 60;
+/** A page with fewer photos comes first, and is continued. */
+const budgetMs = 250;
+
+const orders: readonly string[] = ["name", "newest", "most", "fewest"] satisfies PhotoOrder[];
+const states: readonly string[] = ["waiting", "leased", "done", "failed"] satisfies EntryState[];
+
+export interface PhotoListOptions {
+  readonly recipeId: number;
+  readonly query: URLSearchParams;
+  readonly signal: AbortSignal;
+}
+
+/** What the screen Photos shows: a page of photos, and where the next one begins. */
+export async function readPhotoList(
+  ledger: Ledger,
+  { recipeId, query, signal }: PhotoListOptions,
+): Promise<object> {
+  const order = oneOf(query, "order", orders) as PhotoOrder | undefined;
+  const filter = readFilter(query);
+  const { photos, next } = await readPhotoPage(ledger, {
+    recipeId,
+    filter,
+    order,
+    after: text(query, "after"),
+    limit: photosPerPage,
+    budgetMs,
+    signal,
+  });
+  return { photos: photos.map(photoRow), next };
+}
+
+/** @throws `Refusal` for what is no filter */
+export function readFilter(query: URLSearchParams): PhotoFilter {
+  return {
+    nameContains: text(query, "name"),
+    under: text(query, "under"),
+    takenAfter: moment(query, "takenAfter"),
+    takenBefore: moment(query, "takenBefore"),
+    state: oneOf(query, "state", states) as EntryState | undefined,
+    className: text(query, "class"),
+    minCount: count(query, "minCount"),
+    maxCount: count(query, "maxCount"),
+    device: text(query, "device"),
+    warning: text(query, "warning") as PhotoFilter["warning"],
+  };
+}
+
+function text(query: URLSearchParams, name: string): string | undefined {
+  return query.get(name)?.slice(0, 1000) || undefined;
+}
+
+function oneOf(query: URLSearchParams, name: string, of: readonly string[]): string | undefined {
+  const value = text(query, name);
+  if (value === undefined || of.includes(value)) return value;
+  throw new Refusal(400, `Expected ${name} to be one of ${of.join(", ")}.`);
+}
+
+function count(query: URLSearchParams, name: string): number | undefined {
+  const value = text(query, name);
+  if (value === undefined) return undefined;
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  throw new Refusal(400, `Expected ${name} to be a whole number.`);
+}
+
+function moment(query: URLSearchParams, name: string): string | undefined {
+  const value = text(query, name);
+  try {
+    return value && momentOf(value);
+  } catch (cause) {
+    throw new Refusal(400, (cause as Error).message);
+  }
+}

@@ -1,0 +1,32 @@
+import { hideCredentials } from "../../base/url.ts";
+import type { ListedEntry } from "../../ledger/browse/photo-pages.ts";
+import { adviseOn } from "../../results/failure-advice.ts";
+
+/** A photo of a list as the page shows it: without what a URL must not show. */
+export function photoRow({ photoId, source, state, reason, takenAt, result }: ListedEntry) {
+  const name = hideCredentials(source);
+  const at = Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\"));
+  return {
+    id: photoId,
+    name: name.slice(at + 1),
+    folder: name.slice(0, Math.max(0, at)),
+    state,
+    reason: reason && {
+      code: reason.code,
+      message: hideCredentials(reason.message),
+      ...adviseOn(reason.code),
+    },
+    takenAt,
+    result: result && {
+      id: result.id,
+      widthPx: result.widthPx,
+      heightPx: result.heightPx,
+      objectCount: result.objectCount,
+      regionCount: result.regionCount,
+      counts: result.counts.map(({ name, count }) => [name, count]),
+      warnings: result.warnings,
+      device: result.device,
+      createdAt: result.createdAt,
+    },
+  };
+}

@@ -1,0 +1,46 @@
+import type { LatestResult } from "../../ledger/browse/progress.ts";
+
+/** The mean time of a step, of the photos that were looked at. */
+export interface StepTime {
+  readonly step: string;
+  readonly ms: number;
+  /** Of all steps. */
+  readonly share: number;
+}
+
+export interface WhereTimeGoes {
+  readonly steps: readonly StepTime[];
+  /** A sentence that names the step that takes longest, and what helps. */
+  readonly bottleneck: string | undefined;
+}
+
+/** Times that are parts of several steps, or the sum of all. */
+const sumSteps = new Set(["inference", "total"]);
+
+const remedies: Readonly<Record<string, string>> = {
+  read: "Reading takes longest: a quicker disk or network would help, a GPU would not.",
+  decode: "Decoding takes longest: more CPU cores or smaller photos would help, a GPU would not.",
+  detect: "Finding objects takes longest: a GPU or int8 would help.",
+  segment: "Finding regions takes longest: a GPU, int8 or regions of your own would help.",
+};
+
+/** Sums up what the steps of the newest photos took. */
+export function whereTimeGoes(results: readonly LatestResult[]): WhereTimeGoes {
+  const sums = new Map<string, number>();
+  for (const { timingsMs } of results) {
+    for (const [step, ms] of Object.entries(timingsMs)) {
+      if (!sumSteps.has(step)) sums.set(step, (sums.get(step) ?? 0) + ms);
+    }
+  }
+  const whole = [...sums.values()].reduce((sum, ms) => sum + ms, 0);
+  if (whole === 0) return { steps: [], bottleneck: undefined };
+  const steps = Array.from(sums, ([step, ms]) => ({
+    step,
+    ms: ms / results.length,
+    share: ms / whole,
+  }));
+  const [longest] = steps.toSorted((a, b) => b.share - a.share);
+  const share = Math.round(100 * longest!.share);
+  const remedy = remedies[longest!.step] ?? `The step ${longest!.step} takes longest.`;
+  return { steps, bottleneck: `${remedy} It is ${share} % of the work on a photo.` };
+}

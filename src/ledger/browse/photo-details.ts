@@ -1,0 +1,50 @@
+import type { Ledger } from "../ledger.ts";
+import { readFindings, readManyUncounted } from "../results/read-findings.ts";
+import type { Findings } from "../results/result-rows.ts";
+import type { PlacedObjects } from "../results/stored-objects.ts";
+import { type ListedEntry, readListedPhotos } from "./photo-pages.ts";
+
+/** All that is recorded of one photo under one recipe. */
+export interface PhotoDetails extends ListedEntry {
+  readonly findings: Findings | undefined;
+  /** Objects that are recorded and do not count; undefined where there are none. */
+  readonly uncounted: PlacedObjects | undefined;
+}
+
+/** Reads one photo; undefined where the recipe has none of this id. */
+export async function readPhotoDetails(
+  ledger: Ledger,
+  { recipeId, photoId }: { readonly recipeId: number; readonly photoId: number },
+): Promise<PhotoDetails | undefined> {
+  const [entry] = await readListedPhotos(ledger, { recipeId, photoIds: [photoId] });
+  if (entry === undefined) return undefined;
+  const { result } = entry;
+  if (result === undefined) return { ...entry, findings: undefined, uncounted: undefined };
+  return await ledger.read(async (db) => ({
+    ...entry,
+    findings: await readFindings(db, result.id),
+    uncounted: (await readManyUncounted(db, [result.id])).get(result.id),
+  }));
+}
+
+/** Where a photo is read from, and what it has to be. */
+export interface PhotoPlace {
+  readonly source: string;
+  /** Of the bytes as they were last read; undefined where they never were. */
+  readonly contentSha256: string | undefined;
+}
+
+/** Reads where a photo lies by its id; undefined where the results have none of this id. */
+export async function readPhotoPlace(
+  ledger: Ledger,
+  photoId: number,
+): Promise<PhotoPlace | undefined> {
+  const row = await ledger.read((db) =>
+    db
+      .selectFrom("photo")
+      .select(["source", "content_sha256"])
+      .where("id", "=", photoId)
+      .executeTakeFirst(),
+  );
+  return row && { source: row.source, contentSha256: row.content_sha256 ?? undefined };
+}

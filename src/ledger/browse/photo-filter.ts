@@ -1,0 +1,52 @@
+import { type RawBuilder, sql } from "kysely";
+import { isSelected, type PhotoSelection } from "../photos/selection.ts";
+import type { PhotoWarning } from "../results/result-rows.ts";
+import type { EntryState } from "../schema/tables.ts";
+
+/** Which photos of one recipe are looked for. All that is given has to fit. */
+export interface PhotoFilter extends Omit<PhotoSelection, "countDuplicatesOnce"> {
+  /** A part of the source, in any case. */
+  readonly nameContains?: string | undefined;
+  readonly state?: EntryState | undefined;
+  /** What {@link minCount} and {@link maxCount} count; default all objects. */
+  readonly className?: string | undefined;
+  /** Inclusive. Photos without a result have no count. */
+  readonly minCount?: number | undefined;
+  readonly maxCount?: number | undefined;
+  readonly device?: string | undefined;
+  /** What is strange about the photo; `any` for any warning. */
+  readonly warning?: PhotoWarning | "any" | undefined;
+}
+
+/** The count of a photo that a filter and an order mean; null without a result. */
+export function countOf({ className }: PhotoFilter): RawBuilder<number | null> {
+  if (className === undefined) return sql`result.object_count`;
+  return sql`
+    case when result.id is not null then coalesce(
+      (select result_count.count from result_count
+       where result_count.result_id = result.id and result_count.region = 0
+         and result_count.name = ${className}), 0) end`;
+}
+
+/**
+ * Whether a row of `photo`, `entry`, `result` and `placement` fits. The place is left out: pages are
+ * bounded by it.
+ */
+export function fits(filter: PhotoFilter): RawBuilder<boolean> {
+  const { nameContains, state, minCount, maxCount, device, warning } = filter;
+  const { takenAfter, takenBefore } = filter;
+  const conditions: RawBuilder<unknown>[] = [isSelected({ takenAfter, takenBefore })];
+  if (nameContains !== undefined) {
+    const pattern = `%${nameContains.toLowerCase().replaceAll(/[\\%_]/g, "\\$&")}%`;
+    conditions.push(sql`lower(photo.source) like ${pattern} escape '\\'`);
+  }
+  if (state !== undefined) conditions.push(sql`entry.state = ${state}`);
+  if (minCount !== undefined) conditions.push(sql`${countOf(filter)} >= ${minCount}`);
+  if (maxCount !== undefined) conditions.push(sql`${countOf(filter)} <= ${maxCount}`);
+  if (device !== undefined) conditions.push(sql`placement.device = ${device}`);
+  if (warning === "any") conditions.push(sql`result.warnings <> '[]'`);
+  else if (warning !== undefined) {
+    conditions.push(sql`result.warnings like ${`%"${warning}"%`}`);
+  }
+  return sql`(${sql.join(conditions, sql` and `)})`;
+}

@@ -1,0 +1,187 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** A browser that is driven by the DevTools protocol, over a WebSocket. Every wait has a limit. */
+export class BrowserSession implements AsyncDisposable {
+  /** What the page wrote to its console as an error or a warning, and what it could not load. */
+  readonly complaints: string[] = [];
+  readonly #browser: ChildProcess;
+  readonly #socket: WebSocket;
+  readonly #profile: string;
+  readonly #answers = new Map<number, PromiseWithResolvers<Record<string, unknown>>>();
+  #nextId = 1;
+
+  private constructor(browser: ChildProcess, socket: WebSocket, profile: string) {
+    this.#browser = browser;
+    this.#socket = socket;
+    this.#profile = profile;
+    socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(String(data))));
+    socket.addEventListener("close", () => {
+      for (const { reject } of this.#answers.values()) reject(new Error("The browser has ended."));
+    });
+  }
+
+  static async start(command: string): Promise<BrowserSession> {
+    const profile = await mkdtemp(join(tmpdir(), "orangery-browser-"));
+    const flags = [
+      ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+      ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+      ...["--disable-dev-shm-usage", "--remote-debugging-port=0", "--hide-scrollbars"],
+      ...[`--user-data-dir=${profile}`, "about:blank"],
+    ];
+    const browser = spawn(command, flags, {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, HOME: profile },
+    });
+    try {
+      const port = await portOf(browser);
+      const signal = AbortSignal.timeout(limitMs);
+      const targets = await fetch(`http://127.0.0.1:${port}/json/list`, { signal });
+      const list = (await targets.json()) as { type: string; webSocketDebuggerUrl: string }[];
+      const page = list.find(({ type }) => type === "page")!;
+      const socket = new WebSocket(page.webSocketDebuggerUrl);
+      await once(socket as unknown as NodeJS.EventEmitter, "open", { signal });
+      const session = new BrowserSession(browser, socket, profile);
+      for (const domain of ["Page", "Runtime", "Log"]) await session.send(`${domain}.enable`);
+      return session;
+    } catch (error) {
+      browser.kill("SIGKILL");
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+      throw error;
+    }
+  }
+
+  /** Sends a command of the protocol, and returns its result. */
+  async send(method: string, params: object = {}): Promise<Record<string, unknown>> {
+    const id = this.#nextId++;
+    const answer = Promise.withResolvers<Record<string, unknown>>();
+    this.#answers.set(id, answer);
+    const timer = setTimeout(() => answer.reject(new Error(`${method} got no answer`)), limitMs);
+    this.#socket.send(JSON.stringify({ id, method, params }));
+    try {
+      return await answer.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#answers.delete(id);
+    }
+  }
+
+  /** Opens an address in a window of that width. */
+  async open(url: string, widthPx: number, heightPx = 900): Promise<void> {
+    await this.resize(widthPx, heightPx);
+    await this.send("Page.navigate", { url });
+    await this.until("document.readyState === 'complete'");
+  }
+
+  async resize(widthPx: number, heightPx = 900): Promise<void> {
+    const size = { width: widthPx, height: heightPx, deviceScaleFactor: 1, mobile: false };
+    await this.send("Emulation.setDeviceMetricsOverride", size);
+  }
+
+  /** Returns what an expression is on the page, as JSON. */
+  async ask<T>(expression: string): Promise<T> {
+    const { result, exceptionDetails } = (await this.send("Runtime.evaluate", {
+      expression,
+      awaitPromise: true,
+      returnByValue: true,
+    })) as { result: { value: T }; exceptionDetails?: { exception?: { description?: string } } };
+    if (exceptionDetails !== undefined) {
+      throw new Error(`${expression}: ${exceptionDetails.exception?.description}`);
+    }
+    return result.value;
+  }
+
+  /** Waits until an expression is true on the page. */
+  async until(expression: string): Promise<void> {
+    const endsAtMs = performance.now() + limitMs;
+    while (!(await this.ask<boolean>(`Boolean(${expression})`).catch(() => false))) {
+      if (performance.now() > endsAtMs) throw new Error(`It never came that ${expression}`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+    }
+  }
+
+  /** Presses a key, such as `Tab`, `Enter` or `n`. */
+  async press(key: string): Promise<void> {
+    const text = key.length === 1 ? key : key === "Enter" ? "\r" : undefined;
+    const windowsVirtualKeyCode = virtualKeys[key] ?? key.toUpperCase().charCodeAt(0);
+    const shared = { key, windowsVirtualKeyCode };
+    await this.send("Input.dispatchKeyEvent", { type: "keyDown", ...shared, text });
+    await this.send("Input.dispatchKeyEvent", { type: "keyUp", ...shared });
+  }
+
+  /** Types a text into what has the focus. */
+  async type(text: string): Promise<void> {
+    await this.send("Input.insertText", { text });
+  }
+
+  /** Writes a picture of the window, or of the whole page. */
+  async screenshot(file: string, { isWhole = false } = {}): Promise<void> {
+    const options = { format: "png", captureBeyondViewport: isWhole };
+    const { data } = await this.send("Page.captureScreenshot", options);
+    await writeFile(file, Buffer.from(String(data), "base64"));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#socket.close();
+    if (this.#browser.exitCode === null) {
+      const ended = once(this.#browser, "exit");
+      this.#browser.kill("SIGKILL");
+      await ended;
+    }
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #receive(message: {
+    readonly id?: number;
+    readonly method?: string;
+    readonly params?: unknown;
+    readonly result?: Record<string, unknown>;
+    readonly error?: { readonly message: string };
+  }): void {
+    const { id, method, params, result, error } = message;
+    if (id !== undefined) {
+      const answer = this.#answers.get(id);
+      if (error !== undefined) answer?.reject(new Error(error.message));
+      else answer?.resolve(result ?? {});
+    } else if (method === "Runtime.exceptionThrown" || method === "Log.entryAdded") {
+      this.complaints.push(JSON.stringify(params));
+    } else if (method === "Runtime.consoleAPICalled") {
+      const { type } = params as { type: string };
+      if (type === "error" || type === "warning") this.complaints.push(JSON.stringify(params));
+    }
+  }
+}
+
+/** A machine that is busy takes a while. */
+const limitMs = 30_000;
+
+const virtualKeys: Readonly<Record<string, number>> = {
+  Tab: 9,
+  Enter: 13,
+  Escape: 27,
+  ArrowLeft: 37,
+  ArrowRight: 39,
+  "+": 187,
+  "0": 48,
+};
+
+async function portOf(browser: ChildProcess): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const timer = setTimeout(() => reject(new Error("The browser does not start.")), limitMs);
+  let text = "";
+  browser.stderr!.on("data", (part) => {
+    text += part;
+    const [, port] = /DevTools listening on ws:\/\/[^:]+:(\d+)\//.exec(text) ?? [];
+    if (port !== undefined) resolve(Number(port));
+  });
+  browser.once("exit", (code) => reject(new Error(`The browser ended with ${code}: ${text}`)));
+  browser.once("error", reject);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
+}
