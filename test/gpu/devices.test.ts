@@ -4,7 +4,7 @@
  * slowly.
  */
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -16,6 +16,9 @@ import { proveDevice } from "../../src/models/devices/device-proof.ts";
 import { openNvml } from "../../src/native/gpu/nvml.ts";
 import { liveNativeObjects } from "../../src/native/library/native-object.ts";
 import { onnxRuntime } from "../../src/native/onnx-runtime.ts";
+import { tryFloat16 } from "../../src/pipeline/precision/float16-trial.ts";
+import { whyRefused } from "../../src/pipeline/precision/precision-proof.ts";
+import { examplePhotos } from "../cli.fixture.ts";
 
 const photo = {
   data: Uint8Array.from({ length: 3 * 96 * 96 }, (_, index) => (index * 7) % 256),
@@ -69,6 +72,17 @@ for (const device of ["cuda:0", "tensorrt:0", "webgpu"]) {
           assert.ok(Math.abs(value - expected.boxXyxy[edge]!) < 0.5);
         }
       }
+    });
+
+    test("counts in float16 as in float32", async () => {
+      const proof = await tryFloat16({
+        count: { detect: { file: "sample:seedlings" } },
+        photos: [1, 2, 3].map((index) => join(examplePhotos, `tray-${index}.jpg`)),
+        read: (path) => readFile(path),
+        device,
+      });
+      assert.deepEqual([proof.device, proof.checkedOn], [device, 3]);
+      assert.equal(whyRefused(proof), undefined);
     });
 
     test("gives working memory back, and goes on", async () => {
