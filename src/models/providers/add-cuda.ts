@@ -9,6 +9,7 @@ import { OrangeryError } from "../../errors.ts";
 import {
   addedCudaFile,
   addedCudaFolder,
+  providersVariable,
   readAddedCuda,
 } from "../../native/library/added-runtime.ts";
 import { findLibrary } from "../../native/library/library.ts";
@@ -61,7 +62,7 @@ export async function planCuda(options: PlanOptions = {}): Promise<CudaPlan> {
   if (folder === undefined) {
     throw new OrangeryError(
       "NOT_WRITABLE",
-      `Expected a cache folder for CUDA's libraries, but this user has none. Set ${cacheVariable}.`,
+      `Expected a cache folder for CUDA's libraries, but this user has none. Set ${cacheVariable} or ${providersVariable}.`,
     );
   }
   const added = readAddedCuda();
@@ -159,6 +160,8 @@ async function fetchAll(
     })),
   };
   await writeWhole(join(folder, addedCudaFile), `${JSON.stringify(added, undefined, 2)}\n`);
+  // Makes the link to the runtime, which later processes may have no right to make.
+  findLibrary();
 }
 
 /** Removes CUDA again; returns the bytes that were freed. */
@@ -193,7 +196,7 @@ async function checkSpace({ folder, diskBytes, missing }: CudaPlan): Promise<voi
   throw new OrangeryError(
     "NO_SPACE",
     `Expected ${formatBytes(needed)} of free space in ${folder}, got ${formatBytes(free)}. ` +
-      `Make room, or name another folder in ${cacheVariable}. Nothing was fetched.`,
+      `Make room, or name another folder in ${providersVariable}. Nothing was fetched.`,
     { details: { folder, neededBytes: needed, freeBytes: free } },
   );
 }

@@ -95,8 +95,8 @@ function candidates(): Candidate[] {
     device: parseDevice(`cuda:${index}`),
     about,
   }));
-  const nvidia =
-    process.platform === "darwin" ? [] : [...cuda, { device: parseDevice("tensorrt:0") }];
+  const tensorrt = hasNvidiaDriver() ? [{ device: parseDevice("tensorrt:0") }] : [];
+  const nvidia = process.platform === "darwin" ? [] : [...cuda, ...tensorrt];
   const own = { darwin: "coreml", win32: "directml:0" }[process.platform as string] ?? "webgpu";
   const plugins = pluginDevices().map((found) => ({
     device: parseDevice(pluginDeviceLabel(found)),

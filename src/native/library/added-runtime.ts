@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync, renameSync, rmSync, statSync, symlinkSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { cacheFolder } from "../../base/files/cache-folder.ts";
 import { partOf } from "../../base/files/whole-file.ts";
 
@@ -17,8 +17,13 @@ export interface AddedCuda {
 /** The file that is written last: a folder without it is not complete. */
 export const addedCudaFile = "added.json";
 
+/** The environment variable that names another folder for providers than the cache's. */
+export const providersVariable = "ORANGERY_PROVIDERS";
+
 /** Returns the folder of CUDA's provider; undefined where there is no cache folder. */
 export function addedCudaFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const given = env[providersVariable];
+  if (given) return resolve(given, "cuda");
   const folder = cacheFolder(env);
   return folder && join(folder, "providers", "cuda");
 }

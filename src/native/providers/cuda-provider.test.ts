@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { addedCudaFile, besideAddedCuda } from "../library/added-runtime.ts";
+import { addedCudaFile, addedCudaFolder, besideAddedCuda } from "../library/added-runtime.ts";
 import { findLibrary } from "../library/library.ts";
 import { onnxRuntime } from "../onnx-runtime.ts";
 import { hasNvidiaDriver, versionsIn } from "./cuda-provider.ts";
@@ -119,6 +119,9 @@ describe("CUDA's provider beside the runtime", { skip, concurrency: 2 }, () => {
     // It was opened with all that it needs, and only then is no provider.
     assert.deepEqual([code, /GetProvider/.test(message)], ["ORT_FAILED", true], message);
 
+    assert.equal(addedCudaFolder(env), place);
+    const providers = join(cache, "providers");
+    assert.equal(addedCudaFolder({ ORANGERY_PROVIDERS: providers }), place);
     assert.equal(besideAddedCuda(runtime, env), join(place, "libonnxruntime.so.1"));
     writeFileSync(join(place, addedCudaFile), JSON.stringify({ ...added, runtimeBytes: 1 }));
     assert.equal(besideAddedCuda(runtime, env), runtime, "that of another runtime is left alone");

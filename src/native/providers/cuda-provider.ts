@@ -57,7 +57,7 @@ export async function prepareBridge(kind: BridgeProvider): Promise<void> {
   if (missing !== undefined) throw new OrangeryError("DEVICE_UNAVAILABLE", missing);
   const file = bridgeFile(kind);
   checkSharedLibrary(file);
-  if (kind === "cuda") await checkVersion(file);
+  await checkVersion(bridgeFile("cuda"));
   if (!hasNvidiaDriver()) {
     throw new OrangeryError(
       "DEVICE_UNAVAILABLE",
@@ -108,7 +108,8 @@ let checked: string | undefined;
 /** Reads the version out of the file. The file states it as text between zero bytes. */
 async function checkVersion(file: string): Promise<void> {
   const { version } = environment().library;
-  if (checked === file) return;
+  // TensorRT's provider states none, and lies beside CUDA's, which it needs.
+  if (checked === file || !existsSync(file)) return;
   const versions = await versionsIn(file, version);
   if (!versions.includes(version)) {
     const found = versions.length === 0 ? "another version" : versions.join(" or ");
