@@ -3,7 +3,7 @@
  * in the end, none has failed, none is lost.
  */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { countWorkerUrl } from "../src/fleet/count/count-settings.ts";
 import type { TestQueue } from "./fleet.fixture.ts";
@@ -12,21 +12,56 @@ import { TestFleet } from "./fleet-supervisor.fixture.ts";
 import { PostgresServer } from "./servers/postgres-server.ts";
 import { RedisServer } from "./servers/redis-server.ts";
 
-const photoCount = 2000;
-/** After this many more results a worker is killed. */
-const photosPerKill = 200;
-
 interface Restartable {
   kill(): Promise<void>;
   up(): Promise<void>;
 }
 
+interface Chaos {
+  /** Where the queue is. */
+  readonly queueUrl: string;
+  /** Where the results go. */
+  readonly resultsUrl: string;
+  readonly photoCount: number;
+  /** After this many more results a worker is killed. */
+  readonly photosPerKill: number;
+  /** Servers that are killed when this share of the photos is done. */
+  readonly restarts: readonly (readonly [share: number, server: Restartable])[];
+}
+
 test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", async (t) => {
-  await using _cache = await OwnCache.create();
   await using redis = await RedisServer.start();
   await using postgres = await PostgresServer.start();
-  await using photos = await PhotosToCount.create(photoCount, postgres.url);
-  await using queue = await photos.openQueue(redis.url);
+  await survive(t, {
+    queueUrl: redis.url,
+    resultsUrl: postgres.url,
+    photoCount: 2000,
+    photosPerKill: 200,
+    restarts: [
+      [0.3, redis],
+      [0.6, postgres],
+    ],
+  });
+});
+
+test("300 photos survive killed workers and a killed server on PostgreSQL alone", async (t) => {
+  await using postgres = await PostgresServer.start();
+  await survive(t, {
+    queueUrl: postgres.url,
+    resultsUrl: postgres.url,
+    photoCount: 300,
+    photosPerKill: 60,
+    restarts: [[0.5, postgres]],
+  });
+});
+
+async function survive(
+  t: TestContext,
+  { queueUrl, resultsUrl, photoCount, photosPerKill, restarts }: Chaos,
+): Promise<void> {
+  await using _cache = await OwnCache.create();
+  await using photos = await PhotosToCount.create(photoCount, resultsUrl);
+  await using queue = await photos.openQueue(queueUrl);
   const { added } = await photos.enqueue(queue.queue);
   assert.equal(added, photoCount);
   await using fleet = new TestFleet(queue, {
@@ -59,7 +94,10 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
     await sleep(300);
     await server.up();
   };
-  await Promise.all([killSometimes(), restart(redis, 0.3), restart(postgres, 0.6)]);
+  await Promise.all([
+    killSometimes(),
+    ...restarts.map(([share, server]) => restart(server, share)),
+  ]);
   // The jobs of the last that was killed wait for their locks to run out, and find their results.
   while ((await countLeft(queue)) > 0) await sleep(50);
 
@@ -80,7 +118,7 @@ test("2,000 photos survive killed workers, and a killed Redis and PostgreSQL", a
     failed: 0,
     queued: 0,
   });
-});
+}
 
 async function countDone({ ledger }: PhotosToCount): Promise<number> {
   const { photos } = await ledger.read((db) =>

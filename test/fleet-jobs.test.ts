@@ -7,14 +7,16 @@ import { type PhotoJobData, photoJobId } from "../src/fleet/count/photo-job-data
 import { dropJobs, moveJobsFirst, retryJobs } from "../src/fleet/management/change-jobs.ts";
 import { countFailures } from "../src/fleet/management/count-failures.ts";
 import { readJobDetails } from "../src/fleet/management/job-details.ts";
-import type { JobFilter } from "../src/fleet/store/job-filter.ts";
 import { pauseQueues, resumeQueues } from "../src/fleet/management/pause-queues.ts";
 import { countJobs, selectJobs } from "../src/fleet/management/select-jobs.ts";
+import { serverOf } from "../src/fleet/queue/queue-server.ts";
 import type { JobQueue } from "../src/fleet/recipes/fleet-queues.ts";
+import type { JobFilter } from "../src/fleet/store/job-filter.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import { CliFolder, jsonLines } from "./cli.fixture.ts";
-import { GivenTask, TestClient, TestQueue } from "./fleet.fixture.ts";
+import { GivenTask, TestQueue } from "./fleet.fixture.ts";
 import { collect, PhotosToCount, redisForTests, untilDone } from "./fleet-photos.fixture.ts";
+import { queueServersForTests } from "./queue-servers.fixture.ts";
 
 const redis = redisForTests();
 
@@ -64,215 +66,224 @@ class PhotoQueue extends TestQueue {
 const numbered = (count: number, folder = "/a") =>
   Array.from({ length: count }, (_, number) => `${folder}/${number}.jpg`);
 
-describe("jobs are found", () => {
-  test("page by page, each once, those first that are taken next", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    await queue.addPhotos(numbered(10));
-    await queue.addPhotos(["/late.jpg"], { delay: 60_000 });
-    assert.deepEqual(await queue.found(), [...numbered(10), "/late.jpg"]);
-    const counts = { active: 0, waiting: 10, delayed: 1, failed: 0 };
-    assert.deepEqual(await countJobs(queue.queues, {}), counts);
-  });
+for (const server of queueServersForTests()) {
+  describe(`on ${server.name}`, () => {
+    describe("jobs are found", () => {
+      test("page by page, each once, those first that are taken next", async () => {
+        await using queue = new PhotoQueue(server.url);
+        await queue.addPhotos(numbered(10));
+        await queue.addPhotos(["/late.jpg"], { delay: 60_000 });
+        assert.deepEqual(await queue.found(), [...numbered(10), "/late.jpg"]);
+        const counts = { active: 0, waiting: 10, delayed: 1, failed: 0 };
+        assert.deepEqual(await countJobs(queue.queues, {}), counts);
+      });
 
-  test("without one missed when workers take some between two pages", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    await queue.addPhotos(numbered(8));
-    const connection = { url: redis.url, maxRetriesPerRequest: null };
-    const worker = new Worker(queue.queue.name, null, { connection });
-    await using stack = new AsyncDisposableStack();
-    stack.defer(() => worker.close());
-    const take = () => worker.getNextJob("token");
-    const found: (string | undefined)[] = [];
-    for await (const { photo } of selectJobs(queue.queues, { states: ["waiting"] }, small)) {
-      found.push(photo);
-      // Two of the page that was read, then beyond it.
-      if (found.length === 3) for (let taken = 0; taken < 2; taken++) await take();
-      if (found.length === 6) for (let taken = 0; taken < 5; taken++) await take();
-    }
-    assert.deepEqual(found, numbered(8).toSpliced(6, 1));
-  });
+      test("without one missed when workers take some between two pages", async () => {
+        await using queue = new PhotoQueue(server.url);
+        await queue.addPhotos(numbered(8));
+        const { options, backend } = serverOf({ connection: server.url, queue: queue.name });
+        const worker = new Worker(queue.queue.name, null, options, backend);
+        await using stack = new AsyncDisposableStack();
+        stack.defer(() => worker.close());
+        const take = () => worker.getNextJob("token");
+        const found: (string | undefined)[] = [];
+        for await (const { photo } of selectJobs(queue.queues, { states: ["waiting"] }, small)) {
+          found.push(photo);
+          // Two of the page that was read, then beyond it.
+          if (found.length === 3) for (let taken = 0; taken < 2; taken++) await take();
+          if (found.length === 6) for (let taken = 0; taken < 5; taken++) await take();
+        }
+        assert.deepEqual(found, numbered(8).toSpliced(6, 1));
+      });
 
-  test("by folder, as photos are recorded, and not by the beginning of a name", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    const odd = '/o"dd\\ä/1.jpg';
-    await queue.addPhotos(["/a/b/1.jpg", "/a/b/c/2.jpg", "/a/bc/3.jpg", "/a/b", odd]);
-    await queue.addPhotos(["s3://photos/2026/4.jpg", "https://host/a/b/5.jpg"]);
-    assert.deepEqual(await queue.found({ under: "/a/b/" }), ["/a/b/1.jpg", "/a/b/c/2.jpg", "/a/b"]);
-    assert.deepEqual(await queue.found({ under: "s3://photos/2026" }), ["s3://photos/2026/4.jpg"]);
-    assert.deepEqual(await queue.found({ under: '/o"dd\\ä' }), [odd]);
-    const under = { under: "/a" };
-    assert.equal((await countJobs(queue.queues, under, small)).waiting, 4);
-  });
+      test("by folder, as photos are recorded, and not by the beginning of a name", async () => {
+        await using queue = new PhotoQueue(server.url);
+        const odd = '/o"dd\\ä/1.jpg';
+        await queue.addPhotos(["/a/b/1.jpg", "/a/b/c/2.jpg", "/a/bc/3.jpg", "/a/b", odd]);
+        await queue.addPhotos(["s3://photos/2026/4.jpg", "https://host/a/b/5.jpg"]);
+        assert.deepEqual(await queue.found({ under: "/a/b/" }), [
+          "/a/b/1.jpg",
+          "/a/b/c/2.jpg",
+          "/a/b",
+        ]);
+        assert.deepEqual(await queue.found({ under: "s3://photos/2026" }), [
+          "s3://photos/2026/4.jpg",
+        ]);
+        assert.deepEqual(await queue.found({ under: '/o"dd\\ä' }), [odd]);
+        const under = { under: "/a" };
+        assert.equal((await countJobs(queue.queues, under, small)).waiting, 4);
+      });
 
-  test("by code, by age, by the source of a photo and by id", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    await queue.addPhotos(["/model/1.jpg", "/2.jpg", "/model/3.jpg"]);
-    await queue.failAll();
-    await queue.addPhotos(["/4.jpg"]);
-    const code = "MODEL_LOAD_FAILED";
-    assert.deepEqual((await queue.found({ code })).sort(), ["/model/1.jpg", "/model/3.jpg"]);
-    assert.deepEqual(await queue.found({ code: "MODEL_LOAD" }), []);
-    const now = Date.now();
-    assert.equal((await queue.found({ since: now - 60_000 })).length, 4);
-    assert.deepEqual(await queue.found({ until: now - 60_000 }), []);
-    const names = ["/4.jpg", photoJobId("/2.jpg", hash), "/nowhere.jpg"];
-    assert.deepEqual((await queue.found({ names })).sort(), ["/2.jpg", "/4.jpg"]);
-    assert.deepEqual(await countFailures(queue.queues, {}, { pageSize: 2 }), [
-      { code, count: 2 },
-      { code: undefined, count: 1 },
-    ]);
-  });
+      test("by code, by age, by the source of a photo and by id", async () => {
+        await using queue = new PhotoQueue(server.url);
+        await queue.addPhotos(["/model/1.jpg", "/2.jpg", "/model/3.jpg"]);
+        await queue.failAll();
+        await queue.addPhotos(["/4.jpg"]);
+        const code = "MODEL_LOAD_FAILED";
+        assert.deepEqual((await queue.found({ code })).sort(), ["/model/1.jpg", "/model/3.jpg"]);
+        assert.deepEqual(await queue.found({ code: "MODEL_LOAD" }), []);
+        const now = Date.now();
+        assert.equal((await queue.found({ since: now - 60_000 })).length, 4);
+        assert.deepEqual(await queue.found({ until: now - 60_000 }), []);
+        const names = ["/4.jpg", photoJobId("/2.jpg", hash), "/nowhere.jpg"];
+        assert.deepEqual((await queue.found({ names })).sort(), ["/2.jpg", "/4.jpg"]);
+        assert.deepEqual(await countFailures(queue.queues, {}, { pageSize: 2 }), [
+          { code, count: 2 },
+          { code: undefined, count: 1 },
+        ]);
+      });
 
-  test("also those of a task of somebody's own, without what their URLs hide", async () => {
-    await using queue = new TestQueue(redis.url);
-    const job = await queue.add({ url: "https://me:secret@host/a?token=secret", items: [1] });
-    const [found] = await collect(selectJobs([{ recipe: undefined, queue: queue.queue }], {}));
-    assert.deepEqual([found!.id, found!.name, found!.photo], [job.id, "job", undefined]);
-    assert.match(found!.data!, /host\/a/);
-    assert.doesNotMatch(found!.data!, /secret/);
-  });
-});
-
-test("all that is known of a job is shown", async () => {
-  await using queue = new PhotoQueue(redis.url);
-  await queue.addPhotos(["/model/1.jpg"]);
-  await queue.queue.addJobLog(photoJobId("/model/1.jpg", hash), "info looked at it");
-  await queue.failAll();
-  const [job, ...others] = await readJobDetails(queue.queues, ["/model/1.jpg"]);
-  assert.equal(others.length, 0);
-  const { photo, state, recipe, reason, worker, attempts, attemptsBegun, deaths } = job!;
-  assert.deepEqual(
-    { photo, state, recipe, reason, worker, attempts, attemptsBegun, deaths },
-    {
-      photo: "/model/1.jpg",
-      state: "failed",
-      recipe: { name: "plants", hash },
-      reason: { code: "MODEL_LOAD_FAILED", message: "no memory" },
-      worker: "w@host",
-      attempts: 1,
-      attemptsBegun: 1,
-      deaths: 0,
-    },
-  );
-  assert.equal(job!.log[0], "info looked at it");
-  assert.match(job!.stacks[0]!, /MODEL_LOAD_FAILED: no memory\n +at /);
-  assert.ok(Date.parse(job!.addedAt) <= Date.parse(job!.takenAt!));
-});
-
-describe("jobs are tried again", () => {
-  test("those that match, with all their attempts; delayed ones at once", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    await queue.addPhotos([...numbered(4, "/model"), ...numbered(3)]);
-    await queue.failAll();
-    await queue.addPhotos(["/late.jpg"], { delay: 60_000 });
-    assert.equal(await retryJobs(queue.queues, { code: "MODEL_LOAD_FAILED" }, small), 4);
-    assert.deepEqual((await queue.waiting()).sort(), numbered(4, "/model"));
-    const [job] = await queue.queue.getWaiting();
-    assert.deepEqual([job!.attemptsMade, job!.failedReason], [0, undefined]);
-    assert.equal(await retryJobs(queue.queues, { names: ["/a/1.jpg", "/a/9.jpg"] }), 1);
-    assert.equal(await retryJobs(queue.queues, {}, small), 3);
-    assert.equal((await queue.waiting()).length, 8);
-    assert.equal(await retryJobs(queue.queues, {}), 0);
-  });
-
-  test("until it is interrupted; the same call goes on", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    await queue.addPhotos(numbered(7));
-    await queue.failAll();
-    const stop = new AbortController();
-    const onProgress = (count: number) => count >= 3 && stop.abort(new Error("stopped"));
-    const { signal } = stop;
-    const stopped = retryJobs(queue.queues, {}, { ...small, signal, onProgress });
-    await assert.rejects(stopped, /stopped/);
-    assert.equal((await queue.waiting()).length, 3);
-    assert.equal(await retryJobs(queue.queues, {}, small), 4);
-  });
-});
-
-describe("jobs are dropped", () => {
-  test("those that match, wherever they are, with all that is kept of them", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    await queue.addPhotos([...numbered(4, "/model"), ...numbered(4)]);
-    await queue.failAll();
-    await queue.addPhotos([...numbered(10, "/b"), ...numbered(10, "/c")]);
-    await queue.addPhotos(["/b/late.jpg"], { delay: 60_000 });
-    await queue.queue.addJobLog(photoJobId("/b/3.jpg", hash), "a line");
-    assert.equal(await dropJobs(queue.queues, { under: "/b" }, small), 11);
-    assert.deepEqual(await queue.waiting(), numbered(10, "/c"));
-    assert.equal(await dropJobs(queue.queues, { code: "MODEL_LOAD_FAILED" }, small), 4);
-    assert.equal(await dropJobs(queue.queues, { names: ["/c/5.jpg", "/a/1.jpg"] }, small), 2);
-    assert.equal((await queue.found({ states: ["failed"] })).length, 3);
-    assert.equal(await dropJobs(queue.queues, {}, small), 12);
-    using client = new TestClient(redis.url);
-    assert.deepEqual(await client.redis.keys(`${queue.queue.toKey("p")}[^c]*`), []);
-  });
-
-  test("but not one that a worker has", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    await queue.addPhotos(["/taken.jpg"]);
-    const taken = Promise.withResolvers<void>();
-    const end = Promise.withResolvers<void>();
-    const task = new GivenTask(async () => {
-      taken.resolve();
-      await end.promise;
+      test("also those of a task of somebody's own, without what their URLs hide", async () => {
+        await using queue = new TestQueue(server.url);
+        const job = await queue.add({ url: "https://me:secret@host/a?token=secret", items: [1] });
+        const [found] = await collect(selectJobs([{ recipe: undefined, queue: queue.queue }], {}));
+        assert.deepEqual([found!.id, found!.name, found!.photo], [job.id, "job", undefined]);
+        assert.match(found!.data!, /host\/a/);
+        assert.doesNotMatch(found!.data!, /secret/);
+      });
     });
-    const { name, connection } = queue;
-    await using _worker = createWorker(task, { connection, queue: name, concurrency: 1 });
-    await taken.promise;
-    await queue.addPhotos(numbered(2));
-    assert.equal(await dropJobs(queue.queues, {}), 2);
-    assert.equal(await dropJobs(queue.queues, { names: ["/taken.jpg"] }), 0);
-    assert.deepEqual(await queue.found(), ["/taken.jpg"]);
-    end.resolve();
-    await untilDone(queue.queue);
-    assert.equal(await queue.queue.getCompletedCount(), 1);
-  });
 
-  test("with their deduplication keys", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    await queue.addPhotos(numbered(3));
-    await queue.queue.add("photo", { photo: "/a/own.jpg" }, { deduplication: { id: "own" } });
-    await queue.addPhotos(numbered(4, "/a/more"));
-    assert.equal(await dropJobs(queue.queues, { under: "/a" }, small), 8);
-    assert.deepEqual(await queue.found(), []);
-    assert.equal(await queue.queue.getDeduplicationJobId("own"), null);
-  });
-});
+    test("all that is known of a job is shown", async () => {
+      await using queue = new PhotoQueue(server.url);
+      await queue.addPhotos(["/model/1.jpg"]);
+      await queue.queue.addJobLog(photoJobId("/model/1.jpg", hash), "info looked at it");
+      await queue.failAll();
+      const [job, ...others] = await readJobDetails(queue.queues, ["/model/1.jpg"]);
+      assert.equal(others.length, 0);
+      const { photo, state, recipe, reason, worker, attempts, attemptsBegun, deaths } = job!;
+      assert.deepEqual(
+        { photo, state, recipe, reason, worker, attempts, attemptsBegun, deaths },
+        {
+          photo: "/model/1.jpg",
+          state: "failed",
+          recipe: { name: "plants", hash },
+          reason: { code: "MODEL_LOAD_FAILED", message: "no memory" },
+          worker: "w@host",
+          attempts: 1,
+          attemptsBegun: 1,
+          deaths: 0,
+        },
+      );
+      assert.equal(job!.log[0], "info looked at it");
+      assert.match(job!.stacks[0]!, /MODEL_LOAD_FAILED: no memory\n +at /);
+      assert.ok(Date.parse(job!.addedAt) <= Date.parse(job!.takenAt!));
+    });
 
-describe("jobs are moved first", () => {
-  test("in their order, whichever they are", async () => {
-    await using queue = new PhotoQueue(redis.url);
-    const mixed = numbered(12).map((name, i) => (i % 3 === 0 ? `/urgent${name}` : name));
-    await queue.addPhotos(mixed);
-    const urgent = mixed.filter((name) => name.startsWith("/urgent"));
-    assert.equal(await moveJobsFirst(queue.queues, { under: "/urgent" }, small), 4);
-    const others = mixed.filter((name) => !urgent.includes(name));
-    assert.deepEqual(await queue.waiting(), [...urgent, ...others]);
-    assert.equal(await moveJobsFirst(queue.queues, { names: ["/a/11.jpg", "/a/1.jpg"] }), 2);
-    const [first, second, third] = await queue.waiting();
-    assert.deepEqual([first, second, third], ["/a/11.jpg", "/a/1.jpg", urgent[0]]);
-    assert.equal(await moveJobsFirst(queue.queues, {}, small), 12);
-    assert.equal((await queue.waiting())[0], "/a/11.jpg");
-  });
-});
+    describe("jobs are tried again", () => {
+      test("those that match, with all their attempts; delayed ones at once", async () => {
+        await using queue = new PhotoQueue(server.url);
+        await queue.addPhotos([...numbered(4, "/model"), ...numbered(3)]);
+        await queue.failAll();
+        await queue.addPhotos(["/late.jpg"], { delay: 60_000 });
+        assert.equal(await retryJobs(queue.queues, { code: "MODEL_LOAD_FAILED" }, small), 4);
+        assert.deepEqual((await queue.waiting()).sort(), numbered(4, "/model"));
+        const [job] = await queue.queue.getWaiting();
+        assert.deepEqual([job!.attemptsMade, job!.failedReason], [0, undefined]);
+        assert.equal(await retryJobs(queue.queues, { names: ["/a/1.jpg", "/a/9.jpg"] }), 1);
+        assert.equal(await retryJobs(queue.queues, {}, small), 3);
+        assert.equal((await queue.waiting()).length, 8);
+        assert.equal(await retryJobs(queue.queues, {}), 0);
+      });
 
-test("a paused queue gives no jobs, until it is resumed", async () => {
-  await using queue = new PhotoQueue(redis.url);
-  await pauseQueues(queue.queues);
-  await queue.addPhotos(["/1.jpg"]);
-  const worked: string[] = [];
-  const task = new GivenTask(({ photo }: PhotoJobData) => {
-    worked.push(photo);
+      test("until it is interrupted; the same call goes on", async () => {
+        await using queue = new PhotoQueue(server.url);
+        await queue.addPhotos(numbered(7));
+        await queue.failAll();
+        const stop = new AbortController();
+        const onProgress = (count: number) => count >= 3 && stop.abort(new Error("stopped"));
+        const { signal } = stop;
+        const stopped = retryJobs(queue.queues, {}, { ...small, signal, onProgress });
+        await assert.rejects(stopped, /stopped/);
+        assert.equal((await queue.waiting()).length, 3);
+        assert.equal(await retryJobs(queue.queues, {}, small), 4);
+      });
+    });
+
+    describe("jobs are dropped", () => {
+      test("those that match, wherever they are, with all that is kept of them", async () => {
+        await using queue = new PhotoQueue(server.url);
+        await queue.addPhotos([...numbered(4, "/model"), ...numbered(4)]);
+        await queue.failAll();
+        await queue.addPhotos([...numbered(10, "/b"), ...numbered(10, "/c")]);
+        await queue.addPhotos(["/b/late.jpg"], { delay: 60_000 });
+        await queue.queue.addJobLog(photoJobId("/b/3.jpg", hash), "a line");
+        assert.equal(await dropJobs(queue.queues, { under: "/b" }, small), 11);
+        assert.deepEqual(await queue.waiting(), numbered(10, "/c"));
+        assert.equal(await dropJobs(queue.queues, { code: "MODEL_LOAD_FAILED" }, small), 4);
+        assert.equal(await dropJobs(queue.queues, { names: ["/c/5.jpg", "/a/1.jpg"] }, small), 2);
+        assert.equal((await queue.found({ states: ["failed"] })).length, 3);
+        assert.equal(await dropJobs(queue.queues, {}, small), 12);
+        assert.deepEqual(await queue.leftOfJobs(), []);
+      });
+
+      test("but not one that a worker has", async () => {
+        await using queue = new PhotoQueue(server.url);
+        await queue.addPhotos(["/taken.jpg"]);
+        const taken = Promise.withResolvers<void>();
+        const end = Promise.withResolvers<void>();
+        const task = new GivenTask(async () => {
+          taken.resolve();
+          await end.promise;
+        });
+        const { name, connection } = queue;
+        await using _worker = createWorker(task, { connection, queue: name, concurrency: 1 });
+        await taken.promise;
+        await queue.addPhotos(numbered(2));
+        assert.equal(await dropJobs(queue.queues, {}), 2);
+        assert.equal(await dropJobs(queue.queues, { names: ["/taken.jpg"] }), 0);
+        assert.deepEqual(await queue.found(), ["/taken.jpg"]);
+        end.resolve();
+        await untilDone(queue.queue);
+        assert.equal(await queue.queue.getCompletedCount(), 1);
+      });
+
+      test("with their deduplication keys", async () => {
+        await using queue = new PhotoQueue(server.url);
+        await queue.addPhotos(numbered(3));
+        await queue.queue.add("photo", { photo: "/a/own.jpg" }, { deduplication: { id: "own" } });
+        await queue.addPhotos(numbered(4, "/a/more"));
+        assert.equal(await dropJobs(queue.queues, { under: "/a" }, small), 8);
+        assert.deepEqual(await queue.found(), []);
+        assert.equal(await queue.queue.getDeduplicationJobId("own"), null);
+      });
+    });
+
+    describe("jobs are moved first", () => {
+      test("in their order, whichever they are", async () => {
+        await using queue = new PhotoQueue(server.url);
+        const mixed = numbered(12).map((name, i) => (i % 3 === 0 ? `/urgent${name}` : name));
+        await queue.addPhotos(mixed);
+        const urgent = mixed.filter((name) => name.startsWith("/urgent"));
+        assert.equal(await moveJobsFirst(queue.queues, { under: "/urgent" }, small), 4);
+        const others = mixed.filter((name) => !urgent.includes(name));
+        assert.deepEqual(await queue.waiting(), [...urgent, ...others]);
+        assert.equal(await moveJobsFirst(queue.queues, { names: ["/a/11.jpg", "/a/1.jpg"] }), 2);
+        const [first, second, third] = await queue.waiting();
+        assert.deepEqual([first, second, third], ["/a/11.jpg", "/a/1.jpg", urgent[0]]);
+        assert.equal(await moveJobsFirst(queue.queues, {}, small), 12);
+        assert.equal((await queue.waiting())[0], "/a/11.jpg");
+      });
+    });
+
+    test("a paused queue gives no jobs, until it is resumed", async () => {
+      await using queue = new PhotoQueue(server.url);
+      await pauseQueues(queue.queues);
+      await queue.addPhotos(["/1.jpg"]);
+      const worked: string[] = [];
+      const task = new GivenTask(({ photo }: PhotoJobData) => {
+        worked.push(photo);
+      });
+      await using worker = createWorker(task, { connection: queue.connection, queue: queue.name });
+      await worker.start();
+      await queue.addPhotos(["/2.jpg"]);
+      assert.equal((await countJobs(queue.queues, {})).waiting, 2);
+      assert.deepEqual(worked, []);
+      await resumeQueues(queue.queues);
+      await untilDone(queue.queue);
+      assert.deepEqual(worked.sort(), ["/1.jpg", "/2.jpg"]);
+    });
   });
-  await using worker = createWorker(task, { connection: queue.connection, queue: queue.name });
-  await worker.start();
-  await queue.addPhotos(["/2.jpg"]);
-  assert.equal((await countJobs(queue.queues, {})).waiting, 2);
-  assert.deepEqual(worked, []);
-  await resumeQueues(queue.queues);
-  await untilDone(queue.queue);
-  assert.deepEqual(worked.sort(), ["/1.jpg", "/2.jpg"]);
-});
+}
 
 describe("on the command line", () => {
   test("jobs are looked at and put right", async () => {

@@ -148,7 +148,7 @@ export class PhotosToCount implements AsyncDisposable {
   /** The queue of these photos' recipe, in the catalogue of the queue of that name. */
   async openQueue(connection: string, name = uniqueName("fleet")): Promise<TestQueue> {
     const { recipe, count, ledger } = this;
-    await using queues = await FleetQueues.open({ connection, queue: name });
+    await using queues = await FleetQueues.open({ connection, queue: name, isMade: true });
     await queues.add({ count, recipe, ledger });
     return new TestQueue(
       connection,

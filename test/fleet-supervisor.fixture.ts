@@ -52,7 +52,7 @@ export class TestFleet implements AsyncDisposable {
         models,
         settings,
         queue,
-        connection: { url: connection },
+        connection,
         worker: { lockDurationMs: 1000, stalledIntervalMs: 200, ...worker },
         orphanDeadlineMs: 5000,
       },

@@ -13,6 +13,8 @@ import { freePort } from "./free-port.ts";
  * A PostgreSQL for tests: one that `DATABASE_URL` names, or a private one that goes with its owner.
  */
 export interface PostgresForTests extends AsyncDisposable {
+  /** Of a database that others may use, too. */
+  readonly url: string;
   /** Anything that a test does in a schema of its own is gone when the schema is disposed. */
   createSchema(): Promise<SchemaForTests>;
 }
@@ -26,7 +28,7 @@ export interface SchemaForTests extends AsyncDisposable {
 export async function openPostgres(): Promise<PostgresForTests> {
   const url = process.env.DATABASE_URL;
   if (url === undefined || url === "") return await PostgresServer.start();
-  return { createSchema: () => createSchema(url), [Symbol.asyncDispose]: async () => {} };
+  return { url, createSchema: () => createSchema(url), [Symbol.asyncDispose]: async () => {} };
 }
 
 async function createSchema(serverUrl: string): Promise<SchemaForTests> {

@@ -25,6 +25,7 @@ export class JobNotes {
   #progress: TaskProgress | undefined;
   #isSendingProgress = false;
   #lines: string[] = [];
+  #isSendingLines = false;
   #logTimer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -71,8 +72,20 @@ export class JobNotes {
   #sendLines(): void {
     clearTimeout(this.#logTimer);
     this.#logTimer = undefined;
-    for (const line of this.#lines) this.#track(this.#job.log(line));
-    this.#lines = [];
+    if (this.#isSendingLines || this.#lines.length === 0) return;
+    this.#isSendingLines = true;
+    this.#track(this.#sendEachLine());
+  }
+
+  /** One after the other: BullMQ numbers lines in PostgreSQL by what is there. */
+  async #sendEachLine(): Promise<void> {
+    try {
+      for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {
+        await this.#job.log(line);
+      }
+    } finally {
+      this.#isSendingLines = false;
+    }
   }
 
   async #sendProgress(): Promise<void> {

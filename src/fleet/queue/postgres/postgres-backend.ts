@@ -52,6 +52,13 @@ export function postgresBackend({
       );
       return rows.map(({ id }) => id);
     };
+    const delay = backend.moveToDelayed.bind(backend);
+    backend.moveToDelayed = async (...parameters) => {
+      const next = await delay(...parameters);
+      // Idle workers learn when to look, should this one die.
+      await pool.query("select pg_notify('bullmq_jobs', $1)", [name]);
+      return next;
+    };
     const giveBack = backend.moveJobFromActiveToWait.bind(backend);
     backend.moveJobFromActiveToWait = async (jobId, token = "0") => {
       const { rows } = await pool.query<{ wait: number }>(
