@@ -99,10 +99,7 @@ test("a cache folder without rights is yellow, with what to do", { timeout: 120_
   const { status, stdout } = await doctor([], { ORANGERY_CACHE: join(way, "cache") });
   assert.equal(status, 3);
   assert.match(stdout, /! cache +Models cannot be saved in .*: a file is in the way/);
-  assert.match(
-    stdout.replaceAll(/\s+/g, " "),
-    /→ Let this user write there, or set ORANGERY_CACHE/,
-  );
+  assert.match(stdout.replaceAll(/\s+/g, " "), /→ Move that file away, or set ORANGERY_CACHE/);
   assert.match(stdout, /This machine will do the job, and 1 thing could be better\.\n$/);
 });
 
@@ -189,7 +186,10 @@ describe("512 MB of memory", () => {
     assert.equal(ended.status, 3, ended.stderr);
     const { memory, ...others } = ailing(read(ended));
     assert.deepEqual(others, {});
-    assert.match(memory!.sentence, /of 537 MB that this container may use are free: room for one/);
+    assert.match(
+      memory!.sentence,
+      /of the 537 MB that this container may use are free: room for one/,
+    );
     assert.match(memory!.todo!, /^Raise the memory limit/);
   });
 });

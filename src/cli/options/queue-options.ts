@@ -46,8 +46,11 @@ function addServerOptions(
         .default(redis),
     )
     .hook("preAction", () => {
+      // A variable that is empty is not set.
       const certaintyOf = (name: string) =>
-        sources.indexOf(command.getOptionValueSource(name) ?? "");
+        command.getOptionValue(name) === ""
+          ? -1
+          : sources.indexOf(command.getOptionValueSource(name) ?? "");
       const isNamedTwice = ["queueUrl", "redis"].every(
         (name) => command.getOptionValueSource(name) === "cli",
       );

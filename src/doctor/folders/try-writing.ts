@@ -69,9 +69,14 @@ export function inWords(refusal: string): string {
 
 /** What to do about a code of the file system. `elsewhere` names another place. */
 export function adviceFor(refusal: string, elsewhere: string): string {
-  const isFull = refusal === "ENOSPC" || refusal === "EDQUOT";
-  return `${isFull ? "Make room there" : "Let this user write there"}, or ${elsewhere}.`;
+  return `${remedies[refusal] ?? "Let this user write there"}, or ${elsewhere}.`;
 }
+
+const remedies: Readonly<Record<string, string>> = {
+  ENOSPC: "Make room there",
+  EDQUOT: "Make room there",
+  ENOTDIR: "Move that file away",
+};
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: "this user has no right to write there",

@@ -66,8 +66,9 @@ export async function lookAtMemory({
     isMeasured: processBytes !== undefined,
     processesThatFit: fitting,
   };
-  const where = isLimited ? "that this container may use" : "of this machine";
-  const free = `${formatBytes(freeBytes)} of ${formatBytes(totalBytes)} ${where} are free`;
+  const total = formatBytes(totalBytes);
+  const all = isLimited ? `the ${total} that this container may use` : `this machine's ${total}`;
+  const free = `${formatBytes(freeBytes)} of ${all} are free`;
   const of = processBytes === undefined ? "like YOLO11m" : "like this one";
   const need = `of ${formatBytes(each)} each with a model ${of}`;
   const more = isLimited ? "Raise the memory limit" : "Give the machine more memory";
