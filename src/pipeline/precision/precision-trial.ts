@@ -90,7 +90,7 @@ export class PrecisionTrial {
     const tried = await Promise.all(
       candidates.map(async ({ models, ...how }) => ({
         how: { ...how, device: float32.detect.device },
-        ...(await this.#pipeline(`${how.precision} ${how.method}`, models, { cache, stack })),
+        ...(await this.#pipeline(`${how.precision} ${how.method ?? ""}`, models, { cache, stack })),
         tally: new ProofTally(),
       })),
     );
