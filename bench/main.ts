@@ -23,6 +23,7 @@ import { benchFleet } from "./fleet.ts";
 import { benchLoading } from "./loading.ts";
 import { benchPhotoTime } from "./photo-time.ts";
 import { benchPipeline } from "./pipeline.ts";
+import { benchPlugins } from "./plugins.ts";
 import { benchRecycling } from "./recycling.ts";
 
 const roundCount = Number(process.env.BENCH_ROUNDS ?? 9);
@@ -54,6 +55,7 @@ try {
   };
   await benchLoading(models, { photo: photos[0]!.file, folder, rounds: Math.min(roundCount, 5) });
   for (const photo of photos) await benchPredict(model, photo);
+  await benchPlugins(model, roundCount);
   for (const photo of photos) await benchRun(model, photo);
   await benchPhotoTime(folder, roundCount);
   await benchPipeline(folder);

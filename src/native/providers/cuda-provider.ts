@@ -58,14 +58,14 @@ export async function prepareBridge(kind: BridgeProvider): Promise<void> {
   const file = bridgeFile(kind);
   checkSharedLibrary(file);
   await checkVersion(bridgeFile("cuda"));
+  loadAddedLibraries();
   if (!hasNvidiaDriver()) {
     throw new OrangeryError(
       "DEVICE_UNAVAILABLE",
-      `there is no NVIDIA driver (${driverLibrary}): the provider is whole, and goes no further`,
+      `there is no NVIDIA driver (${driverLibrary}); CUDA's provider itself fits the runtime`,
       { details: { library: driverLibrary } },
     );
   }
-  loadAddedLibraries();
   if (process.platform === "linux" && !canLoadLibrary(cudnnLibrary)) {
     throw missingDependency(file, `${cudnnLibrary}: cannot open shared object file`);
   }
