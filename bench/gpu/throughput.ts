@@ -37,7 +37,7 @@ const picture = {
   heightPx: side,
 };
 
-const rows: object[] = [];
+console.log(`${path} in ${precision} on ${device}, ${side} × ${side}`);
 for (const batch of [1, 2, 4, 8, 16, 32]) {
   const tensors = [0, 1].map(() => {
     const tensor = onnxRuntime.createTensor("uint8", [batch, side, side, 3]);
@@ -72,13 +72,8 @@ for (const batch of [1, 2, 4, 8, 16, 32]) {
   for (const tensor of tensors) tensor[Symbol.dispose]();
   const perSecond = (times: number[]) => (2000 * batch) / median(times);
   const [bareRate, ourRate] = [perSecond(timesMs.bare), perSecond(timesMs.ours)];
-  rows.push({
-    batch,
-    "first ms": Math.round(firstMs),
-    "bare/s": Math.round(bareRate),
-    "ours/s": Math.round(ourRate),
-    "ours ÷ bare": (ourRate / bareRate).toFixed(2),
-  });
+  console.log(
+    `batch ${batch}: first ${Math.round(firstMs)} ms, bare ${Math.round(bareRate)}/s, ` +
+      `ours ${Math.round(ourRate)}/s, ${(ourRate / bareRate).toFixed(2)} of bare`,
+  );
 }
-console.log(`${path} in ${precision} on ${device}, ${side} × ${side}`);
-console.table(rows);
