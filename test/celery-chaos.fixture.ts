@@ -69,7 +69,7 @@ export async function runCeleryChaos({
 import os
 from collections import Counter
 from threading import Thread
-use("celery")
+use("celery", result_backend_always_retry=True)
 folder = ${JSON.stringify(photos.folder)}
 sent = [app.send_task("orangery.count", [os.path.join(folder, n)]) for n in sorted(os.listdir(folder))]
 ready = []

@@ -80,6 +80,7 @@ describe("code samples", () => {
         paths: {
           orangery: [join(root, "src/index.ts")],
           "orangery/bullmq": [join(root, "src/fleet/bullmq.ts")],
+          "orangery/celery": [join(root, "src/fleet/celery.ts")],
           "orangery/run": [join(root, "src/run.ts")],
           bullmq: [join(root, "node_modules/bullmq/dist/esm/index.d.ts")],
         },

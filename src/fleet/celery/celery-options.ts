@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import {
   checkOptions,
+  type Defined,
   numberFrom,
   trueOrFalse,
   wholeNumberFrom,
@@ -102,10 +103,23 @@ export interface CeleryWorkerOptions extends CeleryAppOptions, Omit<WorkerTuning
   readonly logger?: Logger | undefined;
 }
 
-export type CheckedCeleryOptions = ReturnType<typeof checkCeleryOptions>;
+/** Options that stay open where they are not given. */
+type Open =
+  | "workerId"
+  | "cache"
+  | "prepare"
+  | "onJobEnd"
+  | "endProcess"
+  | "onShutdown"
+  | "softTimeLimitMs"
+  | "timeLimitMs";
+
+/** Options that have been checked, with their defaults. */
+export type CheckedCeleryOptions = Pick<CeleryWorkerOptions, Open> &
+  Defined<CeleryWorkerOptions, Exclude<keyof CeleryWorkerOptions, Open>>;
 
 /** @throws `INVALID_ARGUMENT` */
-export function checkCeleryOptions(options: CeleryWorkerOptions) {
+export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryOptions {
   const {
     broker,
     resultBackend = broker,
@@ -142,10 +156,21 @@ export function checkCeleryOptions(options: CeleryWorkerOptions) {
       { details: { option: "queues" } },
     );
   }
-  const tuning = checkWorkerOptions({ ...options, connection: broker, queue: "celery" });
+  const checked = checkWorkerOptions({ ...options, connection: broker, queue: "celery" });
+  const { concurrency, attempts, backoffMs, maxCrashes, jobLogs, autostart, logger } = checked;
+  const { lockDurationMs, stalledIntervalMs, maxBlockedMs } = checked;
   return {
     ...options,
-    ...tuning,
+    concurrency,
+    attempts,
+    backoffMs,
+    maxCrashes,
+    jobLogs,
+    autostart,
+    logger,
+    lockDurationMs,
+    stalledIntervalMs,
+    maxBlockedMs,
     broker,
     resultBackend,
     queues: [...new Set(queues)],
@@ -164,9 +189,5 @@ export function checkCeleryOptions(options: CeleryWorkerOptions) {
     defaultQueue,
     routes,
     sendTaskEvents,
-    softTimeLimitMs,
-    timeLimitMs,
-    cache: options.cache,
-    workerId: options.workerId,
   };
 }

@@ -204,7 +204,7 @@ export class CeleryWorker implements AsyncDisposable {
         await locks[Symbol.asyncDispose]();
         this.#connections[Symbol.dispose]();
         await ownedCache?.[Symbol.asyncDispose]();
-        if (wasReached) logger.info({ ...this.counts }, "the worker is closed");
+        if (wasReached) logger.info({ ...this.counts }, "the worker of a Celery app is closed");
       },
     });
   }

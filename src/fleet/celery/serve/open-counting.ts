@@ -54,7 +54,7 @@ export async function openCounting(
     signal,
   });
   stack.use(parts.writer);
-  logger.info({ results: ledger.location, recipe: parts.recipe.name }, "results are recorded");
+  logger.info({ results: ledger.location, recipe: parts.recipe.name }, "counts of photos are recorded");
   const served = {
     task: new CountNamedPhoto(parts.options),
     parameters: ["photo"],
