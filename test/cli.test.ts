@@ -93,6 +93,37 @@ test("missing paths are all named before anything is made", async () => {
   assert.deepEqual(folder.query("select 1"), []);
 });
 
+test("devices lists what works and what is missing, and adds nothing unasked", async () => {
+  await using folder = await CliFolder.create();
+  const none = join(folder.path, "none.so");
+  const listed = await folder.run("devices", "--ep-library", "none.so");
+  assert.deepEqual([listed.status, listed.stderr], [0, ""]);
+  assert.match(listed.stdout, /^cpu$/m);
+  assert.match(
+    listed.stdout,
+    /^not .*none\.so: Expected .*does not exist.*\[PROVIDER_NOT_FOUND\]$/m,
+  );
+  assert.match(listed.stdout, /^ONNX Runtime \d+\.\d+\.\d+, .*onnxruntime/m);
+
+  const { stdout } = await folder.run("devices", "list", "--json", "--ep-library", "none.so");
+  const { devices, pluginFailures } = JSON.parse(stdout);
+  assert.deepEqual(devices[0], { device: "cpu", isUsable: true, missing: [] });
+  assert.equal(pluginFailures[0].library, none);
+
+  const removed = await folder.run("devices", "remove", "cuda");
+  assert.deepEqual([removed.status, removed.stdout], [0, "There is no CUDA to remove\n"]);
+});
+
+test("CUDA is not fetched where nobody can be asked", {
+  skip: `${process.platform}/${process.arch}` !== "linux/x64" && "no packages are known for it",
+}, async () => {
+  await using folder = await CliFolder.create();
+  const { status, stdout, stderr } = await folder.run("devices", "add", "cuda");
+  assert.equal(status, 2);
+  assert.match(stdout, /onnxruntime-gpu \d.* MB\n[\s\S]* to fetch and .* to keep, in .*providers/);
+  assert.match(stderr, /Expected --yes.*Nothing was fetched\. \[INVALID_ARGUMENT\]/);
+});
+
 test("a folder without photos is reported, and is no error where that is allowed", async () => {
   await using folder = await CliFolder.create();
   await mkdir(join(folder.path, "photos"));
