@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { readPhotoDetails, readPhotoPlace } from "../ledger/browse/photo-details.ts";
-import { type RecipeChoice, readRecipeChoices } from "../ledger/browse/progress.ts";
+import { type RecipeChoice, readRecipeChoices, readStates } from "../ledger/browse/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type PhotoPictures, pictureSides } from "./pictures/photo-pictures.ts";
 import { Refusal, readJson, send, sendJson } from "./server/answers.ts";
@@ -10,6 +10,7 @@ import { isFromOwnPage, isOwnHost } from "./server/request-checks.ts";
 import type { Role, Sessions } from "./server/sessions.ts";
 import type { MachineView } from "./views/machine-view.ts";
 import { readOverview } from "./views/overview.ts";
+import { Paced } from "./views/paced.ts";
 import { viewPhotoDetails } from "./views/photo-details-view.ts";
 import { readPhotoList } from "./views/photo-list.ts";
 import { TotalsWalk } from "./views/totals-walk.ts";
@@ -39,7 +40,6 @@ const keptForS = 86_400;
 export class DashboardRoutes implements Disposable {
   readonly #options: RoutesOptions;
   readonly #streams = new Map<number, EventStream>();
-  readonly #walks = new Map<number, TotalsWalk>();
   readonly #ended = new AbortController();
 
   constructor(options: RoutesOptions) {
@@ -167,8 +167,8 @@ export class DashboardRoutes implements Disposable {
     let stream = this.#streams.get(recipe.id);
     if (stream === undefined) {
       const walk = new TotalsWalk(ledger, recipe.id, this.#ended.signal);
-      this.#walks.set(recipe.id, walk);
-      const read = () => readOverview(ledger, { recipe, walk, machine });
+      const states = new Paced(() => readStates(ledger, recipe.id));
+      const read = () => readOverview(ledger, { recipe, states, walk, machine });
       stream = new EventStream({ read, periodMs: livePeriodMs });
       this.#streams.set(recipe.id, stream);
     }

@@ -1,6 +1,9 @@
 /** What the server sends when something is new, and whether it does. */
 
-/** Listens until the function that it returns is called. */
+/**
+ * Listens until the function that it returns is called. A window that nobody sees does not: a
+ * browser has six connections to a server, for all its windows.
+ */
 export function listen(recipe, onNews) {
   const live = document.getElementById("live");
   const say = (text, state) => {
@@ -8,15 +11,35 @@ export function listen(recipe, onNews) {
     live.textContent = text;
     live.dataset.state = state;
   };
-  const source = new EventSource(`/api/live?recipe=${encodeURIComponent(recipe)}`);
-  source.addEventListener("message", (event) => {
-    const news = JSON.parse(event.data);
-    if (news.trouble) return say(`The results do not answer: ${news.trouble}`, "trouble");
-    say("Live", "live");
-    onNews(news);
-  });
-  source.addEventListener("error", () => say("Connection lost, trying again…", "trouble"));
-  return () => source.close();
+  let source;
+  const open = () => {
+    source = new EventSource(`/api/live?recipe=${encodeURIComponent(recipe)}`);
+    source.addEventListener("message", (event) => {
+      const news = JSON.parse(event.data);
+      if (news.trouble) return say(`The results do not answer: ${news.trouble}`, "trouble");
+      say("Live", "live");
+      onNews(news);
+    });
+    source.addEventListener("error", () => say("Connection lost, trying again…", "trouble"));
+  };
+  const close = () => {
+    source?.close();
+    source = undefined;
+  };
+  const follow = () => {
+    if (document.hidden) close();
+    else if (source === undefined) open();
+  };
+  follow();
+  document.addEventListener("visibilitychange", follow);
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", follow);
+  return () => {
+    document.removeEventListener("visibilitychange", follow);
+    removeEventListener("pagehide", close);
+    removeEventListener("pageshow", follow);
+    close();
+  };
 }
 
 /** Fetches JSON; a session that has ended leads to the login. */

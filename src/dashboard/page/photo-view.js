@@ -53,7 +53,7 @@ export function photoView(room, _parameters, id) {
       "Next",
     ),
   );
-  fetchJson(`/api/photos/details/${encodeURIComponent(id)}?recipe=${room.recipe}`).then(
+  fetchJson(`/api/photos/${encodeURIComponent(id)}?recipe=${room.recipe}`).then(
     (photo) => {
       if (isGone) return;
       title.replaceChildren(h("bdi", null, photo.name));

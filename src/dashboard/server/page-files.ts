@@ -5,6 +5,7 @@ import { type Answer, Refusal } from "./answers.ts";
 const types: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
   css: "text/css; charset=utf-8",
+  svg: "image/svg+xml",
   js: "text/javascript; charset=utf-8",
 };
 
@@ -13,6 +14,7 @@ const names: ReadonlySet<string> = new Set([
   "index.html",
   "login.html",
   "dashboard.css",
+  "icon.svg",
   "main.js",
   "login.js",
   "dom.js",

@@ -1,9 +1,11 @@
 import { hideCredentials } from "../../base/url.ts";
 import { readPhotoPage } from "../../ledger/browse/photo-pages.ts";
-import { type RecipeChoice, readLatestResults, readStates } from "../../ledger/browse/progress.ts";
+import { type RecipeChoice, readLatestResults } from "../../ledger/browse/progress.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { StateCounts } from "../../ledger/worklist/worklist-view.ts";
 import { adviseOn } from "../../results/failure-advice.ts";
 import type { MachineView } from "./machine-view.ts";
+import type { Paced } from "./paced.ts";
 import { photoRow } from "./photo-rows.ts";
 import { timeLeft } from "./time-left.ts";
 import type { TotalsWalk } from "./totals-walk.ts";
@@ -11,6 +13,7 @@ import { whereTimeGoes } from "./where-time-goes.ts";
 
 export interface OverviewOptions {
   readonly recipe: RecipeChoice;
+  readonly states: Paced<StateCounts>;
   readonly walk: TotalsWalk;
   /** What only the process that works knows; undefined beside a run. */
   readonly machine?: (() => MachineView) | undefined;
@@ -25,10 +28,10 @@ const quietMs = 5 * 60_000;
 /** What the screen Now shows. */
 export async function readOverview(
   ledger: Ledger,
-  { recipe, walk, machine }: OverviewOptions,
+  { recipe, states: pacedStates, walk, machine }: OverviewOptions,
 ): Promise<object> {
   const recipeId = recipe.id;
-  const states = await readStates(ledger, recipeId);
+  const states = await pacedStates.get();
   const latest = await readLatestResults(ledger, { recipeId, limit: latestResults });
   const newest = await readPhotoPage(ledger, { recipeId, order: "newest", limit: newestShown });
   const totals = await walk.totals();

@@ -29,8 +29,8 @@ export function countOf({ className }: PhotoFilter): RawBuilder<number | null> {
 }
 
 /**
- * Whether a row of `photo`, `entry`, `result` and `placement` fits. The place is left out: pages are
- * bounded by it.
+ * Whether a row of `photo`, `entry`, `result` and `placement` fits. The place is left out: it is
+ * what bounds the pages.
  */
 export function fits(filter: PhotoFilter): RawBuilder<boolean> {
   const { nameContains, state, minCount, maxCount, device, warning } = filter;

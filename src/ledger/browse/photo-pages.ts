@@ -1,7 +1,7 @@
 import { type Kysely, sql } from "kysely";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { type Reason, reasonOf } from "../photos/entry-rows.ts";
-import { isSelected } from "../photos/selection.ts";
+import { boundsOf, isSelected } from "../photos/selection.ts";
 import { readManyCounts } from "../results/read-findings.ts";
 import type { ObjectCount, PhotoWarning } from "../results/result-rows.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
@@ -110,20 +110,25 @@ interface Chunk {
 
 async function readByName(
   db: Kysely<LedgerTables>,
-  { recipeId, filter = {}, after = "", limit, size }: ChunkOptions,
+  { recipeId, filter = {}, after, limit, size }: ChunkOptions,
 ): Promise<Chunk> {
   const { under } = filter;
+  // As bounds of a range: the databases look for the beginning of a folder, and stop at its end.
+  const [least, behind] = under === undefined ? ["", undefined] : boundsOf(under);
+  const [operator, begin] =
+    after === undefined ? ([">=", least] as const) : ([">", after] as const);
   const end = await db
     .selectFrom("photo")
     .select("source")
-    .where("source", ">", after)
-    .where(isSelected({ under }))
+    .where("source", operator, begin)
+    .$if(behind !== undefined, (query) => query.where("source", "<", behind!))
     .orderBy("source")
     .limit(1)
     .offset(size - 1)
     .executeTakeFirst();
   const rows = await selectEntries(db, recipeId)
-    .where("photo.source", ">", after)
+    .where("photo.source", operator, begin)
+    .$if(behind !== undefined, (query) => query.where("photo.source", "<", behind!))
     .$if(end !== undefined, (query) => query.where("photo.source", "<=", end!.source))
     .where(isSelected({ under }))
     .where(fits(filter))

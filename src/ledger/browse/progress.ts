@@ -33,24 +33,34 @@ export async function readRecipeChoices(
   }, access);
 }
 
-/** Counts the photos of a recipe by state. */
+/** Entries that one query counts: 600,000 took 190 ms of CPU time in one. */
+const entriesPerQuery = 100_000;
+
+/** Counts the photos of a recipe by state, part by part. */
 export async function readStates(
   ledger: Ledger,
   recipeId: number,
   access: AccessOptions = {},
 ): Promise<StateCounts> {
-  const rows = await ledger.read(
-    (db) =>
-      db
-        .selectFrom("entry")
-        .select(["state", (eb) => eb.fn.countAll<number>().as("photos")])
-        .where("recipe_id", "=", recipeId)
-        .groupBy("state")
-        .execute(),
-    access,
-  );
   const counts = { waiting: 0, leased: 0, done: 0, failed: 0 };
-  for (const { state, photos } of rows) counts[state] = Number(photos);
+  const lastId = await readLastEntryId(ledger, access);
+  for (let fromId = 1; fromId <= lastId; fromId += entriesPerQuery) {
+    const rows = await ledger.read(
+      (db) =>
+        db
+          .selectFrom("entry")
+          .select(["state", (eb) => eb.fn.countAll<number>().as("photos")])
+          .where("id", ">=", fromId)
+          .where("id", "<", fromId + entriesPerQuery)
+          .where("recipe_id", "=", recipeId)
+          .groupBy("state")
+          .execute(),
+      access,
+    );
+    for (const { state, photos } of rows) counts[state] += Number(photos);
+    // What else the process does gets its turn.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   return counts;
 }
 

@@ -42,11 +42,15 @@ export function isSelected(
 /** Whether the source in `column` is at or below a place; the index on sources serves it. */
 export function isUnder(column: string, place: string): RawBuilder<boolean> {
   const source = sql.ref(column);
+  const [at, behind] = boundsOf(place);
+  const below = at + separatorOf(place);
+  return sql`(${source} = ${at} or ${source} >= ${below} and ${source} < ${behind})`;
+}
+
+/** The least source that may be at or below a place, and one that is behind all of them. */
+export function boundsOf(place: string): readonly [least: string, behind: string] {
   const at = withoutEnd(place);
-  const separator = separatorOf(place);
-  const afterSeparator = String.fromCharCode(separator.charCodeAt(0) + 1);
-  return sql`
-    (${source} = ${at} or ${source} >= ${at + separator} and ${source} < ${at + afterSeparator})`;
+  return [at, at + String.fromCharCode(separatorOf(place).charCodeAt(0) + 1)];
 }
 
 /** Returns the name of a source below a place, with `/` between folders; undefined elsewhere. */

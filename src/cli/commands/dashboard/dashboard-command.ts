@@ -4,6 +4,7 @@ import { addPrivateAddressesOption } from "../../options/photo-options.ts";
 import { defaultResults, resultsHelp } from "../../options/results-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { DashboardArguments } from "./dashboard.ts";
+import { defaultDashboardPort } from "./dashboard-options.ts";
 
 const help = `
 Examples:
@@ -27,7 +28,12 @@ export function createDashboardCommand(
         "what was found on it. It reads the results and changes nothing.",
     )
     .argument("[results]", resultsHelp, defaultResults)
-    .option("--port <port>", "serve it on this port; 0 takes a free one", parsePort, 8321)
+    .option(
+      "--port <port>",
+      "serve it on this port; 0 takes a free one",
+      parsePort,
+      defaultDashboardPort,
+    )
     .option("--host <address>", "serve it on this address", "127.0.0.1")
     .option("--host-name <name>", "a name by which it is reached, such as behind a proxy")
     .option("--open", "open it in a browser, where there is a desktop and a terminal");

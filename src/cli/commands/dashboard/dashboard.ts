@@ -6,6 +6,7 @@ import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { openInBrowser } from "../results/open-in-browser.ts";
+import { dashboardPasswords } from "./dashboard-options.ts";
 
 export interface DashboardArguments {
   readonly port: number;
@@ -25,7 +26,7 @@ export async function dashboard(
     await using ledger = await openLedger(resultsFromCaller(results), { readOnly: true });
     await using room = await Dashboard.listen({
       ...options,
-      ...passwords(),
+      ...dashboardPasswords(),
       hostNames: hostName === undefined ? [] : [hostName],
       ledger,
     });
@@ -34,13 +35,4 @@ export async function dashboard(
     if (!stop.aborted) await once(stop, "abort");
     return exitStatus.ok;
   });
-}
-
-/** Passwords come from the environment: every user of a machine can read command lines. */
-export function passwords() {
-  const { ORANGERY_DASHBOARD_PASSWORD, ORANGERY_DASHBOARD_VIEWER_PASSWORD } = process.env;
-  return {
-    password: ORANGERY_DASHBOARD_PASSWORD || undefined,
-    viewerPassword: ORANGERY_DASHBOARD_VIEWER_PASSWORD || undefined,
-  };
 }

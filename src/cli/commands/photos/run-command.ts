@@ -22,6 +22,7 @@ import {
 import { defaultResults } from "../../options/results-options.ts";
 import { exitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { addDashboardOptions } from "../dashboard/dashboard-options.ts";
 import type { RunArguments } from "./run.ts";
 import { addWatchOptions, readWatch, type WatchArguments } from "./watch-options.ts";
 
@@ -62,7 +63,8 @@ export function createRunCommand(
     defaultResults,
   );
   addDeviceOptions(addPrecisionOption(addCountOptions(addAnnotateOption(command))));
-  addLocationOption(addWatchOptions(addPrivateAddressesOption(addMaxPixelsOption(command))))
+  addLocationOption(addWatchOptions(addPrivateAddressesOption(addMaxPixelsOption(command))));
+  addDashboardOptions(command)
     .option("--retry", "try failed photos again")
     .option(
       "--json",

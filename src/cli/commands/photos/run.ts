@@ -26,6 +26,8 @@ export interface RunArguments extends DeviceArguments, PhotoArguments, Precision
   readonly maxPixels?: number;
   readonly location?: boolean;
   readonly allowPrivateAddresses?: boolean;
+  readonly dashboard?: boolean;
+  readonly dashboardPort: number;
   readonly retry?: boolean;
   readonly watch?: WatchOptions | undefined;
   readonly json?: boolean;
@@ -61,6 +63,8 @@ export async function run(
         signal: interrupts.stop,
       });
       notePrecision(progress, job.precision);
+      await using room = options.dashboard ? await openDashboard(job, options) : undefined;
+      if (room !== undefined) progress.note(`Control room: ${room.url}`);
       return await runJob(job, output, { options, progress, interrupts });
     },
     { onInterrupt },
@@ -114,6 +118,12 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
   return failed === 0 && unreadableFolders.length === 0 && !isEmpty
     ? exitStatus.ok
     : exitStatus.incomplete;
+}
+
+async function openDashboard(job: PhotoJob, options: RunArguments) {
+  // Imported late: most runs serve no page.
+  const { serveRunDashboard } = await import("../dashboard/serve-run.ts");
+  return await serveRunDashboard(job, { ...options, port: options.dashboardPort });
 }
 
 /** Prints which models are loaded; the device is for the summary. */
