@@ -8,8 +8,8 @@
  *     npm run gpu:proof -- [--out FOLDER] [--part-mb N] [--add FILE]…
  *
  * The folder has parts of a limited size, for machines that take little at once, and `prove.sh`,
- * which runs there: `bash prove.sh FOLDER-OF-PARTS RESULTS`. `--add` puts more libraries in, such as
- * Debian's libvulkan.so.1 for WebGPU.
+ * which runs there: `bash prove.sh FOLDER-OF-PARTS RESULTS`. `--add` puts more libraries in, such
+ * as Debian's libvulkan.so.1 for WebGPU.
  */
 import { execFileSync, spawn } from "node:child_process";
 import {

@@ -4,7 +4,7 @@ import { open, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { programVersion } from "../../base/files/program-file.ts";
 import { hashFile } from "../files/file-hash.ts";
-import type { ModelFile } from "../files/model-file.ts";
+import { type ModelFile, reducedPrecision } from "../files/model-file.ts";
 import { processorIdentity } from "./processor.ts";
 
 /*
@@ -31,6 +31,8 @@ export interface ArtifactIdentity {
 export interface ArtifactDescription extends ArtifactIdentity {
   /** Name of the model file, for people. */
   readonly modelName: string;
+  /** What its network was made to compute in; absent where it was left as it is. */
+  readonly precision?: "float16" | "int8" | undefined;
   /** Of `model.ort`. */
   readonly bytes: number;
   readonly sha256: string;
@@ -67,7 +69,9 @@ export async function sealArtifact(
   await using file = await open(network, "r+");
   // Else a power cut could leave a folder that is there and a file that is not.
   await file.sync();
-  const facts = { ...identity, modelName: basename(model.path), ...(await hashFile(network)) };
+  const { path } = model;
+  const origin = { ...identity, modelName: basename(path), precision: reducedPrecision(model) };
+  const facts = { ...origin, ...(await hashFile(network)) };
   await writeFile(factsFile(folder), JSON.stringify(facts));
   return facts;
 }

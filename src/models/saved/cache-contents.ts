@@ -12,6 +12,8 @@ export interface CacheEntry {
   /** Of the model file that it was made from. */
   readonly name: string;
   readonly path: string;
+  /** What the network was made to compute in; absent where it was left as it is. */
+  readonly precision?: "float16" | "int8" | undefined;
   readonly bytes: number;
   /** When it was used last. */
   readonly usedAt: Date;
@@ -38,6 +40,7 @@ export async function listCache(): Promise<CacheEntry[]> {
     ({ folder, bytes, usedAtMs, facts }): CacheEntry => ({
       name: facts?.modelName ?? basename(folder),
       path: folder,
+      precision: facts?.precision,
       bytes,
       usedAt: new Date(usedAtMs),
       state: facts === undefined ? "damaged" : isCurrent(folder, facts) ? "current" : "outdated",

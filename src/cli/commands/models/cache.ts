@@ -45,12 +45,14 @@ function formatEntries(entries: readonly CacheEntry[]): string {
   if (entries.length === 0) return "";
   const columns = [
     { title: "Model" },
+    { title: "Precision" },
     { title: "Size", align: "right" },
     { title: "Last used" },
     { title: "State" },
   ] as const;
-  const rows = entries.map(({ name, bytes, usedAt, state }) => [
+  const rows = entries.map(({ name, precision = "its own", bytes, usedAt, state }) => [
     printable(name),
+    precision,
     formatBytes(bytes),
     usedAt.toISOString().slice(0, 16).replace("T", " "),
     state,
