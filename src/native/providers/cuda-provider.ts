@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { isBesideAddedCuda, readAddedCuda } from "../library/added-runtime.ts";
 import { environment } from "../library/environment.ts";
-import { canLoadLibrary } from "../library/load-library.ts";
+import { canLoadLibrary, keepLibrary, loadLibrary } from "../library/load-library.ts";
 import { missingDependency, openProvider } from "./open-provider.ts";
 import { checkSharedLibrary } from "./shared-library.ts";
 
@@ -40,9 +40,15 @@ export function whyNoBridge(kind: BridgeProvider): string | undefined {
   );
 }
 
-/** Whether NVIDIA's driver is installed. */
+/** Whether NVIDIA's driver is installed. It stays open: CUDA uses it until the process ends. */
 export function hasNvidiaDriver(): boolean {
-  return canLoadLibrary(driverLibrary);
+  try {
+    loadLibrary(driverLibrary);
+  } catch {
+    return false;
+  }
+  keepLibrary(driverLibrary);
+  return true;
 }
 
 /**
@@ -75,7 +81,7 @@ export async function prepareBridge(kind: BridgeProvider): Promise<void> {
  * Opens the libraries of CUDA that lie beside the provider. The search path of a process that runs
  * cannot be changed, but the system does not search for what is open already.
  */
-export function loadAddedLibraries(): void {
+function loadAddedLibraries(): void {
   const added = readAddedCuda();
   if (added === undefined || !isBesideAddedCuda(environment().library.file, added)) return;
   for (const name of added.libraries) openProvider(join(added.folder, name));
