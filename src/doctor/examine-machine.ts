@@ -24,7 +24,6 @@ import type { RuntimeSurvey } from "./measured/measuring-messages.ts";
 import { lookAtModel } from "./model/look-at-model.ts";
 import { type Probe, type ProbeOutcome, runProbe } from "./probe.ts";
 import { lookAtPostgres } from "./servers/postgres.ts";
-import { lookAtPostgresQueue } from "./servers/postgres-queue.ts";
 import { lookAtRedis } from "./servers/redis.ts";
 import { lookAtResultsFile } from "./servers/results-file.ts";
 
@@ -132,10 +131,12 @@ class Examiner {
     if (queueUrl !== undefined) {
       const isPostgres = postgresUrlOf(queueUrl) !== undefined;
       const todo = "Check the URL (--queue-url, --redis), and that the server runs.";
-      const look = () =>
-        isPostgres
-          ? lookAtPostgresQueue(queueUrl, { timeoutMs })
-          : lookAtRedis({ url: queueUrl, queue }, { timeoutMs });
+      const look = async () => {
+        if (!isPostgres) return await lookAtRedis({ url: queueUrl, queue }, { timeoutMs });
+        // The packages of queues are optional.
+        const { lookAtPostgresQueue } = await import("./servers/postgres-queue.ts");
+        return await lookAtPostgresQueue(queueUrl, { timeoutMs });
+      };
       probes.push({ ...servers, topic: isPostgres ? "queue" : "redis", todo, look });
     }
     if (results !== undefined) {

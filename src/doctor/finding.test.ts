@@ -39,6 +39,9 @@ describe("findings", () => {
     }
     const found = observationOf(new OrangeryError("NO_SPACE", "Nothing fits"), "Make room.");
     assert.deepEqual(found, red("Nothing fits.", "Make room.", { code: "NO_SPACE" }));
+    const missing = new Error("Cannot find package 'bullmq' imported from file:///x.js");
+    const lacking = red("The package bullmq is not installed.", "Run `npm install bullmq`.");
+    assert.deepEqual(observationOf(missing, "Look."), lacking);
   });
 
   test("hide passwords, wherever they are", () => {

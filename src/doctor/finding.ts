@@ -57,6 +57,10 @@ export function worstVerdict(findings: Iterable<Pick<Observation, "verdict">>): 
  */
 export function observationOf(error: unknown, todo: string): Observation {
   const message = error instanceof Error ? error.message : String(error);
+  const [, name] = /^Cannot find (?:package|module) '([\w@/-]+)'/.exec(message) ?? [];
+  if (name !== undefined) {
+    return red(`The package ${name} is not installed.`, `Run \`npm install ${name}\`.`);
+  }
   const [sentence, advice] = splitAdvice(message);
   const code = isOrangeryError(error) ? error.code : (error as NodeJS.ErrnoException | null)?.code;
   return red(sentence, advice || todo, { code });

@@ -41,10 +41,11 @@ describe("NVIDIA's cards", () => {
   });
 
   test("whose driver fails are yellow", async () => {
-    const nvidiaFailure = "NVML failed in nvmlInit_v2 (status 18): mismatch\nmore";
+    const nvidiaFailure =
+      "NVML failed in nvmlInit_v2 (status 18): mismatch. `nvidia-smi` shows more.";
     const found = await describeNvidia({ ...none, nvidiaFailure });
     assert.equal(found?.verdict, "yellow");
-    assert.match(found.sentence, /does not answer: NVML failed .* mismatch$/);
+    assert.match(found.sentence, /does not answer: NVML failed .* mismatch\.$/);
   });
 });
 

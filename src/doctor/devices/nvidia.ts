@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatBytes } from "../../base/quantities.ts";
-import { green, type Observation, yellow } from "../finding.ts";
+import { green, type Observation, splitAdvice, yellow } from "../finding.ts";
 import type { RuntimeSurvey } from "../measured/measuring-messages.ts";
 
 /** NVIDIA's number among makers of PCI devices. */
@@ -16,7 +16,7 @@ export async function describeNvidia(
 ): Promise<Observation | undefined> {
   if (nvidiaFailure !== undefined) {
     return yellow(
-      `NVIDIA's driver does not answer: ${firstLine(nvidiaFailure)}`,
+      `NVIDIA's driver does not answer: ${splitAdvice(nvidiaFailure)[0]}`,
       "See what `nvidia-smi` says; after an update of the driver, restart the machine.",
     );
   }
@@ -47,8 +47,4 @@ async function hasNvidiaCard(folder = "/sys/bus/pci/devices"): Promise<boolean> 
     if (vendor === nvidiaVendor && graphics.test(await read(device, "class"))) return true;
   }
   return false;
-}
-
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0]!;
 }

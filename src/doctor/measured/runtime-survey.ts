@@ -22,8 +22,7 @@ export async function surveyRuntime(): Promise<RuntimeSurvey> {
   } catch (error) {
     nvidiaFailure = (error as Error).message;
   }
-  const cards = nvidia?.gpus.length ?? 0;
-  const devices = [...(await surveyPlugins()), ...surveyOwn(cards)];
+  const devices = [...(await surveyPlugins()), ...surveyOwn(nvidia)];
   return { version, file, devices, nvidia, nvidiaFailure };
 }
 
@@ -51,12 +50,36 @@ function totalBytesOf(gpu: { read(): { readonly memoryTotalBytes: number } }): n
  * What `auto` would try, CUDA once for each card, without what nothing hints at: where there is
  * neither a card nor a provider for it, there is nothing to say of CUDA.
  */
-function surveyOwn(cards: number): CandidateDevice[] {
+function surveyOwn(nvidia: NvidiaSurvey | undefined): CandidateDevice[] {
+  const cards = nvidia?.gpus.length ?? 0;
   return devicesToTry("auto")
     .flatMap((device) => (device.kind === "cuda" ? cudaDevices(cards) : [device]))
     .filter(({ kind }) => kind !== "cuda" || cards > 0 || whyNoBridge("cuda") === undefined)
     .filter(({ kind }) => kind !== "webgpu" || hasGpuNode())
-    .map((device) => ({ device: device.label, missing: whyMissing(device, "auto") }));
+    .map((device) => ({ device: device.label, missing: whyMissingHere(device, nvidia) }))
+    .filter(isFirstToLack);
+}
+
+/** Of eight cards that lack the same, one is enough to say so. */
+function isFirstToLack(
+  { missing }: CandidateDevice,
+  index: number,
+  all: readonly CandidateDevice[],
+): boolean {
+  return missing === undefined || all.findIndex((other) => other.missing === missing) === index;
+}
+
+/** The CUDA that `orangery devices add cuda` brings, and the driver that it takes. */
+const addedCuda = { major: 13, driver: 580 };
+
+function whyMissingHere(device: Device, nvidia: NvidiaSurvey | undefined): string | undefined {
+  const missing = whyMissing(device, "auto");
+  const major = Number.parseInt(nvidia?.cudaVersion ?? "", 10);
+  if (device.kind !== "cuda" || missing === undefined || !(major < addedCuda.major)) return missing;
+  return (
+    `${missing}. Update the driver to ${addedCuda.driver} or newer, since this one runs no CUDA ` +
+    `${addedCuda.major}, then run \`orangery devices add cuda\`.`
+  );
 }
 
 /** The cards that CUDA may use; the first one, where there is none, for the reason why. */
