@@ -57,7 +57,7 @@ class CliHost {
   }
 
   async end(): Promise<void> {
-    if (!this.#process?.connected) return;
+    if (!this.#process?.connected || this.#process.exitCode !== null) return;
     const exited = once(this.#process, "exit");
     this.#process.disconnect();
     const late = setTimeout(() => this.#process!.kill("SIGKILL"), 30_000);

@@ -1,6 +1,6 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import { programModule } from "../../base/files/program-file.ts";
+import { nextMessage } from "../../base/threads/next-message.ts";
 import { type ErrorCode, OrangeryError } from "../../errors.ts";
 import type { Calibration } from "../../graph/quantize/calibration.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
@@ -74,7 +74,7 @@ export async function buildNetwork(
   const request: NetworkRequest = { file: { path, format }, options };
   const thread = new Worker(programModule("models/files/network-thread"), { workerData: request });
   try {
-    const [answer] = (await once(thread, "message", { signal })) as [NetworkAnswer];
+    const answer = (await nextMessage(thread, { signal })) as NetworkAnswer;
     if ("bytes" in answer) return answer;
     const { code, message, details } = answer.error;
     throw new OrangeryError(code, message, { details });

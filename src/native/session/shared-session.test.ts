@@ -3,11 +3,11 @@ import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { after, afterEach, describe, test } from "node:test";
 import { Worker } from "node:worker_threads";
+import { nextMessage } from "../../base/threads/next-message.ts";
 import { GraphBuilder } from "../../graph/graph-builder.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { liveNativeObjects } from "../library/native-object.ts";
 import { onnxRuntime } from "../onnx-runtime.ts";
-import { nextMessage } from "../thread-message.fixture.ts";
 import type { Order, ThreadData } from "./shared-session.fixture.ts";
 
 const script = new URL("./shared-session.fixture.ts", import.meta.url);

@@ -1,7 +1,7 @@
-import { once } from "node:events";
 import { Worker } from "node:worker_threads";
 import sharp from "sharp";
 import { programModule } from "../../../base/files/program-file.ts";
+import { nextMessage } from "../../../base/threads/next-message.ts";
 import { UnusableSamples } from "../samples/sample-layout.ts";
 import type { RgbPixels } from "../samples/samples-to-rgb.ts";
 
@@ -37,7 +37,7 @@ export async function decodeHeic(request: HeicRequest): Promise<RgbPixels> {
     workerData: request,
   });
   try {
-    const [answer] = (await once(thread, "message")) as [HeicAnswer];
+    const answer = (await nextMessage(thread)) as HeicAnswer;
     if ("error" in answer) throw new Error(answer.error);
     return answer;
   } finally {
