@@ -13,8 +13,10 @@ end
  * taken is either still in its list or among the unacknowledged, whatever happens.
  *
  * The tag is of this taking alone, unlike the one that the message came with: as long as `unacked`
- * has it, the message is this worker's. It names the list, so that whoever gives the message back
- * needs not read it, and how much follows the message in `unacked`.
+ * has it, the message is this worker's. The time makes it so even when a request is sent again,
+ * because the connection broke before its answer: the first one's message is then given back when
+ * its lease is over. The tag names the list and how much follows the message in `unacked`, so that
+ * giving the message back takes no reading.
  *
  * KEYS: unacked, its index, leases, then the lists. ARGV: a random id, the lease in seconds, then
  * for each list what follows the message.
@@ -24,7 +26,8 @@ for i = 4, #KEYS do
   local message = redis.call("RPOP", KEYS[i])
   if message then
     local suffix = ARGV[i - 1]
-    local tag = "orangery:" .. ARGV[1] .. ":" .. #suffix .. ":" .. KEYS[i]
+    local id = ARGV[1] .. "-" .. time[1] .. "." .. time[2]
+    local tag = "orangery:" .. id .. ":" .. #suffix .. ":" .. KEYS[i]
     redis.call("HSET", KEYS[1], tag, "[" .. message .. suffix)
     redis.call("ZADD", KEYS[2], at(0), tag)
     redis.call("ZADD", KEYS[3], at(ARGV[2]), tag)

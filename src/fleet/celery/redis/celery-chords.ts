@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
 import { RedisScript } from "./redis-script.ts";
@@ -32,10 +31,11 @@ export interface CeleryChordsOptions {
 /**
  * Adds a part, and says whether it was the last and this worker is to send the body. It keeps the
  * keys of Celery 5.6 (`.j`, `.t`, `.s`) and of 5.7 (`.d`, `.c`), so that workers of both count with
- * it: a part is counted once, however often its task is delivered.
+ * it: a part is counted once, however often its task is delivered. The last part's name is the
+ * claim to send the body: when its worker dies before, the next that has the task sends it.
  *
  * KEYS: .j, .t, .s, .d, .c, the group's. ARGV: the part's name, the part, its place, how long all
- * is kept in seconds, a random token.
+ * is kept in seconds.
  */
 const partScript = new RedisScript(`
 if redis.call("GET", KEYS[5]) == "done" then return {0} end
@@ -47,7 +47,9 @@ local size = redis.call("GET", KEYS[3])
 if not size then return {0} end
 local total = tonumber(size) + tonumber(redis.call("GET", KEYS[2]) or 0)
 if redis.call("ZCARD", KEYS[1]) ~= total then return {0} end
-if not redis.call("SET", KEYS[5], ARGV[5], "NX", "EX", 60) then return {0} end
+if redis.call("GET", KEYS[5]) ~= ARGV[1] then
+  if not redis.call("SET", KEYS[5], ARGV[1], "NX", "EX", 60) then return {0} end
+end
 return {1, redis.call("ZRANGE", KEYS[1], 0, -1), redis.call("GET", KEYS[6])}
 `);
 
@@ -91,7 +93,6 @@ export class CeleryChords {
             JSON.stringify([1, id, state, result ?? null]),
             groupIndex,
             Math.ceil(expiresMs / 1000),
-            randomUUID(),
           ],
         ),
       { always: true },

@@ -54,7 +54,8 @@ export async function openCounting(
     signal,
   });
   stack.use(parts.writer);
-  logger.info({ results: ledger.location, recipe: parts.recipe.name }, "counts of photos are recorded");
+  const { name } = parts.recipe;
+  logger.info({ results: ledger.location, recipe: name }, "counts of photos are recorded");
   const served = {
     task: new CountNamedPhoto(parts.options),
     parameters: ["photo"],
