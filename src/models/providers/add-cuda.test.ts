@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { addedCudaFile, readAddedCuda } from "../../native/library/added-runtime.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import { type AddCudaOptions, addCuda, planCuda, removeCuda } from "./add-cuda.ts";
+import { type AddCudaOptions, addCuda, removeCuda } from "./add-cuda.ts";
 import { cudaWheels } from "./cuda-wheels.ts";
 import { defaultIndex } from "./find-wheel.ts";
 import {
@@ -20,6 +20,7 @@ import {
   testProvider,
   testWheels,
 } from "./package-index.fixture.ts";
+import { planCuda } from "./plan-cuda.ts";
 
 const limit = { timeout: 60_000 };
 

@@ -1,7 +1,6 @@
 import { readdir, rm, stat, statfs, unlink } from "node:fs/promises";
 import http from "node:http";
 import { basename, join } from "node:path";
-import { cacheVariable } from "../../base/files/cache-folder.ts";
 import { guardWriting, isDiskFull } from "../../base/files/disk-full.ts";
 import { makeFolder, partSuffix, writeWhole } from "../../base/files/whole-file.ts";
 import { formatBytes } from "../../base/quantities.ts";
@@ -10,85 +9,14 @@ import {
   addedCudaFile,
   addedCudaFolder,
   providersVariable,
-  readAddedCuda,
 } from "../../native/library/added-runtime.ts";
 import { findLibrary } from "../../native/library/library.ts";
-import { canLoadLibrary } from "../../native/library/load-library.ts";
-import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import { cudaWheels, type ProviderWheels, type Wheel } from "./cuda-wheels.ts";
+import type { Wheel } from "./cuda-wheels.ts";
 import { download } from "./download.ts";
 import { findWheel } from "./find-wheel.ts";
 import { takeLock } from "./folder-lock.ts";
+import type { CudaPlan } from "./plan-cuda.ts";
 import { isUnpacked, unpackWheel } from "./unpack-wheel.ts";
-
-/** What is to be fetched so that CUDA's provider can be loaded. */
-export interface CudaPlan {
-  readonly folder: string;
-  readonly runtimeVersion: string;
-  readonly wheels: ProviderWheels;
-  /** Those that are neither in the folder nor installed on the machine. */
-  readonly missing: readonly Wheel[];
-  /** Whether everything is in place. */
-  readonly isComplete: boolean;
-  /** To fetch, and then to keep on the disk. */
-  readonly downloadBytes: number;
-  readonly diskBytes: number;
-}
-
-export interface PlanOptions {
-  /** Default: those that are known for the runtime and the platform. */
-  readonly wheels?: ProviderWheels | undefined;
-}
-
-/**
- * Finds out what is missing for CUDA.
- *
- * @throws `DEVICE_UNAVAILABLE` where none is known for this runtime or platform, `NOT_WRITABLE`
- *   without a cache folder
- */
-export async function planCuda(options: PlanOptions = {}): Promise<CudaPlan> {
-  const runtimeVersion = onnxRuntime.version;
-  const wheels = options.wheels ?? cudaWheels(runtimeVersion);
-  if (wheels === undefined) {
-    throw new OrangeryError(
-      "DEVICE_UNAVAILABLE",
-      `Expected a provider of CUDA for ONNX Runtime ${runtimeVersion} on ` +
-        `${process.platform}/${process.arch}, but none is known. See docs/gpu.md for how to ` +
-        "name a CUDA build of your own (ORANGERY_ORT_LIBRARY).",
-      { details: { runtimeVersion, platform: process.platform, arch: process.arch } },
-    );
-  }
-  const folder = addedCudaFolder();
-  if (folder === undefined) {
-    throw new OrangeryError(
-      "NOT_WRITABLE",
-      `Expected a cache folder for CUDA's libraries, but this user has none. Set ${cacheVariable} or ${providersVariable}.`,
-    );
-  }
-  const added = readAddedCuda();
-  const isOfThisRuntime = added?.runtimeVersion === runtimeVersion;
-  const missing: Wheel[] = [];
-  for (const wheel of [wheels.provider, ...wheels.libraries]) {
-    const isThere = await isUnpacked(wheel, folder);
-    const isFit = wheel !== wheels.provider || added === undefined || isOfThisRuntime;
-    if (isThere && isFit) continue;
-    if (wheel === wheels.provider || !isInstalled(wheel)) missing.push(wheel);
-  }
-  return {
-    folder,
-    runtimeVersion,
-    wheels,
-    missing,
-    isComplete: missing.length === 0 && isOfThisRuntime,
-    downloadBytes: sum(missing.map(({ bytes }) => bytes)),
-    diskBytes: sum(missing.flatMap(({ members }) => members.map(({ bytes }) => bytes))),
-  };
-}
-
-/** Whether the system finds all libraries of a wheel by itself. */
-function isInstalled({ members }: Wheel): boolean {
-  return members.every(({ path }) => canLoadLibrary(basename(path)));
-}
 
 export interface AddCudaOptions {
   /** The address of a package index. */
@@ -128,7 +56,7 @@ async function fetchAll(
   plan: CudaPlan,
   { index, onProgress, signal }: AddCudaOptions,
 ): Promise<void> {
-  const { folder, missing, wheels, runtimeVersion } = plan;
+  const { folder, missing, wheels, runtimeVersion, runtimeBytes } = plan;
   let before = 0;
   for (const wheel of missing) {
     // A provider of another runtime goes first, and its record with it.
@@ -148,8 +76,7 @@ async function fetchAll(
   const libraries = wheels.libraries.filter((wheel) => inFolder.has(wheel));
   const added = {
     runtimeVersion,
-    // The link beside the provider leads to the file itself.
-    runtimeBytes: (await stat(findLibrary())).size,
+    runtimeBytes,
     libraries: libraries.flatMap(
       ({ members, opened }) => opened ?? members.map(({ path }) => basename(path)),
     ),
@@ -183,7 +110,7 @@ export async function removeCuda(): Promise<number> {
     // First what makes the folder count.
     await rm(join(folder, addedCudaFile), { force: true });
     await rm(folder, { recursive: true, force: true });
-    return sum(sizes);
+    return sizes.reduce((sum, bytes) => sum + bytes, 0);
   });
 }
 
@@ -213,8 +140,4 @@ async function removeUnfinished({ folder, missing }: CudaPlan): Promise<void> {
 /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count, whatever Node was started with. */
 function useProxyOfEnvironment(): () => void {
   return http.setGlobalProxyFromEnv();
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

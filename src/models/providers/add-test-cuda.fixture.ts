@@ -2,8 +2,9 @@
  * Adds what a test takes for CUDA, in a process of its own, from the index in its argument.
  */
 import { isOrangeryError } from "../../errors.ts";
-import { addCuda, planCuda } from "./add-cuda.ts";
+import { addCuda } from "./add-cuda.ts";
 import { testWheels } from "./package-index.fixture.ts";
+import { planCuda } from "./plan-cuda.ts";
 
 const [index] = process.argv.slice(2);
 try {

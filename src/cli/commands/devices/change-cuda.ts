@@ -1,12 +1,8 @@
 import { createInterface } from "node:readline/promises";
 import { formatBytes } from "../../../base/quantities.ts";
 import { OrangeryError } from "../../../errors.ts";
-import {
-  addCuda,
-  type CudaPlan,
-  planCuda,
-  removeCuda,
-} from "../../../models/providers/add-cuda.ts";
+import { addCuda, removeCuda } from "../../../models/providers/add-cuda.ts";
+import { type CudaPlan, planCuda } from "../../../models/providers/plan-cuda.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -27,8 +23,10 @@ export async function addCudaAsked(
     await output.write(`CUDA is in place, in ${displayPath(plan.folder)}\n`);
     return exitStatus.ok;
   }
-  await output.write(describe(plan));
-  if (!yes && !(await isConfirmed())) return exitStatus.error;
+  if (plan.missing.length > 0) {
+    await output.write(describe(plan));
+    if (!yes && !(await isConfirmed())) return exitStatus.error;
+  }
   await addCuda(plan, { index, onProgress: progressOf(plan) });
   await output.write(
     `CUDA is in place, in ${displayPath(plan.folder)}. ` +

@@ -1,0 +1,92 @@
+import { statSync } from "node:fs";
+import { basename } from "node:path";
+import { cacheVariable } from "../../base/files/cache-folder.ts";
+import { OrangeryError } from "../../errors.ts";
+import {
+  addedCudaFolder,
+  providersVariable,
+  readAddedCuda,
+} from "../../native/library/added-runtime.ts";
+import { findLibrary } from "../../native/library/library.ts";
+import { canLoadLibrary } from "../../native/library/load-library.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import { cudaWheels, type ProviderWheels, type Wheel } from "./cuda-wheels.ts";
+import { isUnpacked } from "./unpack-wheel.ts";
+
+/** What is to be fetched so that CUDA's provider can be loaded. */
+export interface CudaPlan {
+  readonly folder: string;
+  readonly runtimeVersion: string;
+  /** The size of the runtime's file. */
+  readonly runtimeBytes: number;
+  readonly wheels: ProviderWheels;
+  /** Those that are neither in the folder nor installed on the machine. */
+  readonly missing: readonly Wheel[];
+  /** Whether everything is in place. */
+  readonly isComplete: boolean;
+  /** To fetch, and then to keep on the disk. */
+  readonly downloadBytes: number;
+  readonly diskBytes: number;
+}
+
+export interface PlanOptions {
+  /** Default: those that are known for the runtime and the platform. */
+  readonly wheels?: ProviderWheels | undefined;
+}
+
+/**
+ * Finds out what is missing for CUDA.
+ *
+ * @throws `DEVICE_UNAVAILABLE` where none is known for this runtime or platform, `NOT_WRITABLE`
+ *   without a cache folder
+ */
+export async function planCuda(options: PlanOptions = {}): Promise<CudaPlan> {
+  const runtimeVersion = onnxRuntime.version;
+  const wheels = options.wheels ?? cudaWheels(runtimeVersion);
+  if (wheels === undefined) {
+    throw new OrangeryError(
+      "DEVICE_UNAVAILABLE",
+      `Expected a provider of CUDA for ONNX Runtime ${runtimeVersion} on ` +
+        `${process.platform}/${process.arch}, but none is known. See docs/gpu.md for how to ` +
+        "name a CUDA build of your own (ORANGERY_ORT_LIBRARY).",
+      { details: { runtimeVersion, platform: process.platform, arch: process.arch } },
+    );
+  }
+  const folder = addedCudaFolder();
+  if (folder === undefined) {
+    throw new OrangeryError(
+      "NOT_WRITABLE",
+      "Expected a cache folder for CUDA's libraries, but this user has none. " +
+        `Set ${cacheVariable} or ${providersVariable}.`,
+    );
+  }
+  const added = readAddedCuda();
+  const isOfThisVersion = added?.runtimeVersion === runtimeVersion;
+  const missing: Wheel[] = [];
+  for (const wheel of [wheels.provider, ...wheels.libraries]) {
+    const isThere = await isUnpacked(wheel, folder);
+    const isFit = wheel !== wheels.provider || added === undefined || isOfThisVersion;
+    if (isThere && isFit) continue;
+    if (wheel === wheels.provider || !isInstalled(wheel)) missing.push(wheel);
+  }
+  const runtimeBytes = statSync(findLibrary()).size;
+  return {
+    folder,
+    runtimeVersion,
+    runtimeBytes,
+    wheels,
+    missing,
+    isComplete: missing.length === 0 && isOfThisVersion && added.runtimeBytes === runtimeBytes,
+    downloadBytes: sum(missing.map(({ bytes }) => bytes)),
+    diskBytes: sum(missing.flatMap(({ members }) => members.map(({ bytes }) => bytes))),
+  };
+}
+
+/** Whether the system finds all libraries of a wheel by itself. */
+function isInstalled({ members }: Wheel): boolean {
+  return members.every(({ path }) => canLoadLibrary(basename(path)));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
