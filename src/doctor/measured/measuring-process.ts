@@ -2,6 +2,7 @@
  * A process that measures one thing: `measure` starts it. Whatever a driver or a model does to it,
  * a crash, no end, all memory taken, is seen from outside and is a finding.
  */
+import { flushCompileCache } from "node:module";
 import { isOrangeryError } from "../../errors.ts";
 import { measureDevice } from "./device-speed.ts";
 import type { MeasuringAnswers, MeasuringMessage, MeasuringOrder } from "./measuring-messages.ts";
@@ -11,10 +12,12 @@ import { surveyRuntime } from "./runtime-survey.ts";
 process.once("disconnect", () => process.exit());
 process.once("message", (order) => {
   void carryOut(order as MeasuringOrder).then(
-    (answer) => send({ answer }),
+    (found) => answer({ answer: found }),
     (error: unknown) => {
       const code = isOrangeryError(error) ? error.code : undefined;
-      send({ failure: { code, message: error instanceof Error ? error.message : String(error) } });
+      answer({
+        failure: { code, message: error instanceof Error ? error.message : String(error) },
+      });
     },
   );
 });
@@ -30,6 +33,12 @@ function carryOut(order: MeasuringOrder): Promise<MeasuringAnswers[keyof Measuri
     case "predictions":
       return measurePredictions(order.model, (progress) => send({ progress }));
   }
+}
+
+/** What was compiled is kept, for this process is killed when it has answered. */
+function answer(message: MeasuringMessage): void {
+  flushCompileCache();
+  send(message);
 }
 
 function send(message: MeasuringMessage): void {
