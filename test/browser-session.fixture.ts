@@ -162,8 +162,7 @@ const virtualKeys: Readonly<Record<string, number>> = {
   Tab: 9,
   Enter: 13,
   Escape: 27,
-  ArrowLeft: 37,
-  ArrowRight: 39,
+  ArrowUp: 38,
   "+": 187,
   "0": 48,
 };

@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { sql } from "kysely";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
+import { readPhotoDetails, readPhotoPlace } from "./browse/photo-details.ts";
+import type { PhotoFilter } from "./browse/photo-filter.ts";
+import { type ListedEntry, type PhotoPageOptions, readPhotoPage } from "./browse/photo-pages.ts";
+import {
+  readLastEntryId,
+  readLatestResults,
+  readRecipeChoices,
+  readStates,
+  readTotalsPart,
+} from "./browse/progress.ts";
 import type { Ledger } from "./ledger.ts";
 import { openLedger } from "./open-ledger.ts";
 import { forgetPhotos } from "./photos/forget-photos.ts";
@@ -773,6 +783,111 @@ export const ledgerConformance: readonly LedgerCase[] = [
       await forgetPhotos(ledger, ["/photos/"]);
       assert.deepEqual(await query(ledger, "select result_id from result_uncounted"), []);
       assert.deepEqual(await collect(readCounts(ledger, { question: lower })), []);
+    },
+  },
+  {
+    name: "photos are browsed by page, filter and order, and summed up part by part",
+    async check(location) {
+      await using plain = await openStore(location);
+      await using regions = await openStore(location, regionRecipe);
+      const { ledger, store } = plain;
+      await store.record([5, 1, 4, 2, 3].map((plants) => foundPhoto(plants, plainResult(plants))));
+      // The same bytes elsewhere, and a photo that failed.
+      const copy = { ...foundPhoto(2, plainResult(2)), source: "/elsewhere/Copy_of.jpg" };
+      await store.record([copy]);
+      await regions.store.record([foundPhoto(1, regionResult())]);
+      const { recipes, newestId } = await readRecipeChoices(ledger);
+      assert.deepEqual(
+        recipes.map(({ hash }) => hash),
+        [plainRecipe, regionRecipe].map(({ hash }) => hash),
+      );
+      const [recipeId, otherId] = recipes.map(({ id }) => id) as [number, number];
+      assert.equal(newestId, otherId);
+
+      const pages = async (options: Partial<PhotoPageOptions>, limit = 2) => {
+        const sources: string[] = [];
+        let after: string | undefined;
+        do {
+          const page = await readPhotoPage(ledger, { recipeId, limit, after, ...options });
+          assert.ok(page.photos.length <= limit);
+          sources.push(...page.photos.map(({ source }) => source));
+          after = page.next;
+        } while (after !== undefined);
+        return sources;
+      };
+      const at = (...numbers: number[]) => numbers.map((number) => foundPhoto(number).source);
+      const other = copy.source;
+      assert.deepEqual(await pages({}), [other, ...at(1, 2, 3, 4, 5)]);
+      assert.deepEqual(await pages({ order: "most" }), [...at(5, 4, 3, 2), other, ...at(1)]);
+      assert.deepEqual(await pages({ order: "fewest" }), [...at(1, 2), other, ...at(3, 4, 5)]);
+      const newest = await pages({ order: "newest" });
+      assert.deepEqual(newest.toSorted(), [other, ...at(1, 2, 3, 4, 5)]);
+      // Within a call, results are inserted by their content.
+      assert.deepEqual(
+        newest.filter((source) => source !== other),
+        at(5, 4, 3, 2, 1),
+      );
+      const filters: [PhotoFilter, string[]][] = [
+        [{ nameContains: "COPY_" }, [other]],
+        [{ nameContains: "%" }, []],
+        [{ under: "/elsewhere" }, [other]],
+        [{ under: other }, [other]],
+        [{ under: "/else" }, []],
+        [{ minCount: 4, maxCount: 5 }, at(3, 4)],
+        [{ className: "weed", maxCount: 0 }, []],
+        [{ className: "stone", maxCount: 0, minCount: 0 }, [other, ...at(1, 2, 3, 4, 5)]],
+        [{ className: "plant", minCount: 4 }, at(4, 5)],
+        [{ state: "failed" }, []],
+        [{ device: "cuda:0" }, []],
+        [{ warning: "any" }, []],
+        [{ takenAfter: "2026-01-01" }, []],
+      ];
+      for (const [filter, expected] of filters) {
+        const found = await pages({ filter });
+        assert.deepEqual(found, expected, JSON.stringify(filter));
+        const most = await pages({ filter, order: "most" });
+        assert.deepEqual(most.toSorted(), expected.toSorted(), JSON.stringify(filter));
+      }
+      for (const warning of ["any", "no-contrast"] as const) {
+        assert.deepEqual(await pages({ recipeId: otherId, filter: { warning } }), at(1));
+      }
+
+      const [{ photoId }] = (await readPhotoPage(ledger, { recipeId: otherId, limit: 1 }))
+        .photos as [ListedEntry];
+      const details = await readPhotoDetails(ledger, { recipeId: otherId, photoId });
+      assert.deepEqual([details?.result?.objectCount, details?.findings?.regions?.length], [3, 2]);
+      assert.equal(await readPhotoDetails(ledger, { recipeId: otherId, photoId: 1e9 }), undefined);
+      assert.deepEqual(await readPhotoPlace(ledger, photoId), {
+        source: foundPhoto(1).source,
+        contentSha256: contentOf(1),
+      });
+      assert.equal(await readPhotoPlace(ledger, 1e9), undefined);
+
+      const states = { waiting: 0, leased: 0, done: 6, failed: 0 };
+      assert.deepEqual(await readStates(ledger, recipeId), states);
+      const toId = 1 + (await readLastEntryId(ledger));
+      assert.deepEqual(await readTotalsPart(ledger, { recipeId, fromId: 1, toId }), {
+        objectCount: 23,
+        countByName: new Map([
+          ["plant", 17],
+          ["weed", 6],
+        ]),
+        failedByCode: new Map(),
+        warnings: new Map(),
+      });
+      const others = await readTotalsPart(ledger, { recipeId: otherId, fromId: 1, toId });
+      assert.deepEqual(
+        [...others.warnings],
+        [
+          ["nearly-black", 1],
+          ["no-contrast", 1],
+        ],
+      );
+      const latest = await readLatestResults(ledger, { recipeId: otherId, limit: 9 });
+      assert.deepEqual(
+        latest.map(({ device, fallbackReason, timingsMs }) => [device, fallbackReason, timingsMs]),
+        [["cuda:0", "tensorrt:0 is not there", { segment: 3, detect: 4.5 }]],
+      );
     },
   },
 ];

@@ -9,7 +9,7 @@ const main = document.getElementById("main");
 const select = document.getElementById("recipe");
 
 /** What all screens share: the recipe, the newest state, and the photos of the last list. */
-const room = { recipe: "", setup: undefined, news: undefined, list: [], go };
+const room = { recipe: "", setup: undefined, news: undefined, list: [], lastList: "#photos", go };
 let screen;
 let stopListening = () => {};
 

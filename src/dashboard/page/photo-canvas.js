@@ -92,7 +92,10 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
     context.clearRect(0, 0, canvas.width, canvas.height);
     context.setTransform(ratio * scale, 0, 0, ratio * scale, ratio * left, ratio * top);
     context.imageSmoothingEnabled = scale < 3;
-    if (whole.complete && whole.naturalWidth > 0) context.drawImage(whole, 0, 0, widthPx, heightPx);
+    if (whole.complete && whole.naturalWidth > 0) {
+      context.drawImage(whole, 0, 0, widthPx, heightPx);
+      canvas.dataset.picture = "whole";
+    }
     drawTiles();
     const px = 1 / scale;
     for (const { colour, boxes = [], paths = [], fill, width = 1.5 } of layers()) {

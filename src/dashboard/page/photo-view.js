@@ -19,24 +19,13 @@ export function photoView(room, _parameters, id) {
       return;
     if (event.key === "n") step(1);
     else if (event.key === "p") step(-1);
-    else if (event.key === "Escape") room.go(room.lastList ?? "#photos");
+    else if (event.key === "Escape") room.go(room.lastList);
   };
   document.addEventListener("keydown", onkeydown);
   const steps = h(
     "nav",
     { class: "steps", "aria-label": "Photos of the list" },
-    h(
-      "a",
-      {
-        href: "#photos",
-        onclick: (event) => {
-          if (at < 0) return;
-          event.preventDefault();
-          history.back();
-        },
-      },
-      "Back to the list",
-    ),
+    h("a", { href: room.lastList }, "Back to the list"),
     h(
       "button",
       { type: "button", disabled: at <= 0, onclick: () => step(-1), "aria-keyshortcuts": "p" },

@@ -27,6 +27,7 @@ export function photosView(room, parameters) {
   }
 
   function begin() {
+    room.lastList = location.hash;
     request++;
     next = undefined;
     rows.replaceChildren();
