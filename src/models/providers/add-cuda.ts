@@ -1,4 +1,4 @@
-import { readdir, rm, stat, statfs, unlink } from "node:fs/promises";
+import { lstat, readdir, rm, statfs, unlink } from "node:fs/promises";
 import http from "node:http";
 import { basename, join } from "node:path";
 import { guardWriting, isDiskFull } from "../../base/files/disk-full.ts";
@@ -101,7 +101,7 @@ export async function removeCuda(): Promise<number> {
     await using _ = await takeLock(join(folder, "lock"));
     const sizes = await Promise.all(
       files.map((file) =>
-        stat(join(folder, file)).then(
+        lstat(join(folder, file)).then(
           ({ size }) => size,
           () => 0,
         ),
