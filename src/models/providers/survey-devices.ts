@@ -98,10 +98,12 @@ function candidates(): Candidate[] {
   const tensorrt = hasNvidiaDriver() ? [{ device: parseDevice("tensorrt:0") }] : [];
   const nvidia = process.platform === "darwin" ? [] : [...cuda, ...tensorrt];
   const own = { darwin: "coreml", win32: "directml:0" }[process.platform as string] ?? "webgpu";
-  const plugins = pluginDevices().map((found) => ({
-    device: parseDevice(pluginDeviceLabel(found)),
-    about: [found.vendor, found.version].filter((text) => text).join(" "),
-  }));
+  const plugins = pluginDevices()
+    .filter(({ provider }) => provider !== "cuda")
+    .map((found) => ({
+      device: parseDevice(pluginDeviceLabel(found)),
+      about: [found.vendor, found.version].filter((text) => text).join(" "),
+    }));
   return [{ device: cpu }, ...nvidia, { device: parseDevice(own) }, ...plugins];
 }
 

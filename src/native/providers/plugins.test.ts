@@ -19,6 +19,7 @@ import {
 
 const canCompile =
   process.platform === "linux" && spawnSync("gcc", ["--version"]).error === undefined;
+const sample = fileURLToPath(new URL("../../models/samples/beds.onnx", import.meta.url));
 const limit = { timeout: 60_000 };
 
 describe("plugins of execution providers", { skip: !canCompile && "needs Linux and gcc" }, () => {
@@ -75,8 +76,7 @@ describe("plugins of execution providers", { skip: !canCompile && "needs Linux a
 
   test("options reach the provider, and its failure the caller", limit, async () => {
     process.env[pluginVariable] = plugin;
-    const sample = new URL("../../models/samples/beds.onnx", import.meta.url);
-    const session = onnxRuntime.createSession(fileURLToPath(sample), {
+    const session = onnxRuntime.createSession(sample, {
       provider: {
         name: "plugin",
         plugin: { provider: "pretend", index: 0 },
@@ -85,6 +85,24 @@ describe("plugins of execution providers", { skip: !canCompile && "needs Linux a
     });
     const message = /this provider only pretends; its wish is light/;
     await assert.rejects(session, { code: "ORT_FAILED", message });
+  });
+
+  test("cuda:N is a plugin's where one offers it", limit, async () => {
+    process.env[pluginVariable] = compile(
+      "cuda.so",
+      `-DNAME="CudaPluginExecutionProvider"`,
+      source,
+    );
+    await registerPlugins();
+    assert.deepEqual(pluginDevices().map(pluginDeviceLabel), ["pretend:cpu", "cuda:0"]);
+    const provider = { name: "cuda", options: { device_id: "0" } } as const;
+    // The plugin was asked for a session, and looked for its wish.
+    await assert.rejects(onnxRuntime.createSession(sample, { provider }), /wish/);
+    const second = { name: "cuda", options: { device_id: "1" } } as const;
+    await assert.rejects(onnxRuntime.createSession(sample, { provider: second }), {
+      code: "DEVICE_UNAVAILABLE",
+      message: /offers pretend:cpu, cuda:0/,
+    });
   });
 
   describe("what is none is reported before anything crashes:", () => {

@@ -110,8 +110,9 @@ export function pluginDevices(): readonly PluginDevice[] {
   });
 }
 
-/** Returns the name by which a device is asked for: `openvino:gpu`, `openvino:gpu:1`. */
+/** Returns the name by which a device is asked for: `openvino:gpu`, `openvino:gpu:1`, `cuda:0`. */
 export function pluginDeviceLabel({ provider, hardware, index }: PluginDevice): string {
+  if (provider === "cuda") return `cuda:${index}`;
   return `${provider}:${hardware}${index === 0 ? "" : `:${index}`}`;
 }
 

@@ -1,13 +1,17 @@
 /*
  * A plugin for ONNX Runtime that stands for the CPU and makes no sessions: it returns the option
  * that it was given instead. With -DAPI_VERSION=999 it asks for a runtime that there is not yet, and
- * calls into what it got, as plugins do. With -DREFUSES it returns an error when it is registered.
+ * calls into what it got, as plugins do. With -DREFUSES it returns an error when it is registered,
+ * and with -DNAME it has another name.
  * Layouts are those of onnxruntime_c_api.h and onnxruntime_ep_c_api.h, up to what is used.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+#ifndef NAME
+#define NAME "PretendExecutionProvider"
+#endif
 #ifndef API_VERSION
 #define API_VERSION 23
 #endif
@@ -52,7 +56,7 @@ typedef struct Factory {
 
 static const char *get_name(const Factory *factory) {
   (void)factory;
-  return "PretendExecutionProvider";
+  return NAME;
 }
 
 static const char *get_vendor(const Factory *factory) {
