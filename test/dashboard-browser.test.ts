@@ -141,6 +141,11 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
     await set("order", "most");
     await set("minCount", "12");
     await browser.until(`${settled} && ${rowCount} === 5`);
+    await set("maxScore", "0.25");
+    await browser.until(`${settled} && ${rowCount} === 5`);
+    await set("maxScore", "0.2");
+    await browser.until(`${settled} && ${rowCount} === 0`);
+    await set("maxScore", "");
     await set("name", "ZZ-LATE");
     await set("minCount", "");
     await browser.until(`${settled} && ${rowCount} === 1`);

@@ -148,6 +148,11 @@ function row(photo) {
   );
 }
 
+/** In a narrow window these are folded up. */
+const rest =
+  "class minCount maxCount minScore maxScore warning takenAfter takenBefore device".split(" ");
+const narrowPx = 620;
+
 /** The filters. A change is applied at once, typing after a pause. */
 function filterForm(parameters, apply) {
   let timer;
@@ -200,22 +205,6 @@ function filterForm(parameters, apply) {
         ["leased", "in progress"],
       ]),
     ),
-    field("Count", classes),
-    field("From", input("minCount", { type: "number", min: "0", inputmode: "numeric" })),
-    field("To", input("maxCount", { type: "number", min: "0", inputmode: "numeric" })),
-    field(
-      "Warnings",
-      choice("warning", [
-        ["", "all photos"],
-        ["any", "any warning"],
-        ["nearly-black", "nearly black"],
-        ["nearly-white", "nearly white"],
-        ["no-contrast", "no contrast"],
-      ]),
-    ),
-    field("Taken after", input("takenAfter", { type: "date" })),
-    field("Taken before", input("takenBefore", { type: "date" })),
-    field("Device", devices),
     field(
       "Order",
       choice("order", [
@@ -226,6 +215,36 @@ function filterForm(parameters, apply) {
       ]),
     ),
     h("button", { type: "reset" }, "Clear"),
+    h(
+      "details",
+      { open: innerWidth > narrowPx || rest.some((name) => parameters.has(name)) },
+      h("summary", null, "By count, score, warning, time and device"),
+      h(
+        "div",
+        { class: "fields" },
+        field("Class", classes),
+        field("Count from", input("minCount", { type: "number", min: "0" })),
+        field("Count to", input("maxCount", { type: "number", min: "0" })),
+        field(
+          "Score from",
+          input("minScore", { type: "number", min: "0", max: "1", step: "0.01" }),
+        ),
+        field("Score to", input("maxScore", { type: "number", min: "0", max: "1", step: "0.01" })),
+        field(
+          "Warnings",
+          choice("warning", [
+            ["", "all photos"],
+            ["any", "any warning"],
+            ["nearly-black", "nearly black"],
+            ["nearly-white", "nearly white"],
+            ["no-contrast", "no contrast"],
+          ]),
+        ),
+        field("Taken after", input("takenAfter", { type: "date" })),
+        field("Taken before", input("takenBefore", { type: "date" })),
+        field("Device", devices),
+      ),
+    ),
   );
   form.setChoices = ({ totals, devices: known }) => {
     addChoices(

@@ -50,6 +50,8 @@ export function readFilter(query: URLSearchParams): PhotoFilter {
     className: text(query, "class"),
     minCount: count(query, "minCount"),
     maxCount: count(query, "maxCount"),
+    minScore: score(query, "minScore"),
+    maxScore: score(query, "maxScore"),
     device: text(query, "device"),
     warning: text(query, "warning") as PhotoFilter["warning"],
   };
@@ -70,6 +72,13 @@ function count(query: URLSearchParams, name: string): number | undefined {
   if (value === undefined) return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value);
   throw new Refusal(400, `Expected ${name} to be a whole number.`);
+}
+
+function score(query: URLSearchParams, name: string): number | undefined {
+  const value = text(query, name);
+  if (value === undefined) return undefined;
+  if (/^(?:0?\.\d{1,9}|[01](?:\.\d{1,9})?)$/.test(value)) return Number(value);
+  throw new Refusal(400, `Expected ${name} to be a number from 0 to 1.`);
 }
 
 function moment(query: URLSearchParams, name: string): string | undefined {

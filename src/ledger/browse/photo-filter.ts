@@ -13,6 +13,11 @@ export interface PhotoFilter extends Omit<PhotoSelection, "countDuplicatesOnce">
   /** Inclusive. Photos without a result have no count. */
   readonly minCount?: number | undefined;
   readonly maxCount?: number | undefined;
+  /**
+   * Photos with a recorded object, of {@link className}, that scores in this range, inclusive.
+   */
+  readonly minScore?: number | undefined;
+  readonly maxScore?: number | undefined;
   readonly device?: string | undefined;
   /** What is strange about the photo; `any` for any warning. */
   readonly warning?: PhotoWarning | "any" | undefined;
@@ -29,7 +34,7 @@ export function countOf({ className }: PhotoFilter): RawBuilder<number | null> {
 }
 
 /**
- * Whether a row of `photo`, `entry`, `result` and `placement` fits. The place is left out: it is
+ * Whether, but for scores, a row of `photo`, `entry`, `result` and `placement` fits. The place is left out: it is
  * what bounds the pages.
  */
 export function fits(filter: PhotoFilter): RawBuilder<boolean> {

@@ -6,6 +6,7 @@ import { readManyCounts } from "../results/read-findings.ts";
 import type { ObjectCount, PhotoWarning } from "../results/result-rows.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
 import { countOf, fits, type PhotoFilter } from "./photo-filter.ts";
+import { asksForScores, withScoresInRange } from "./score-range.ts";
 
 /** By the bytes of the source, by the time of the result, by the count. */
 export type PhotoOrder = "name" | "newest" | "most" | "fewest";
@@ -57,26 +58,33 @@ export interface PhotoPage {
 /** Photos that one query looks at: more where queries are quick, fewer where they are slow. */
 const chunk = { first: 2000, least: 500, most: 40_000, quickMs: 15, slowMs: 50 };
 
+/** Results whose scores are looked at together: some 400 bytes each. */
+const scoresAtOnce = 500;
+
 /**
  * Reads a page of photos, by the key of the last one. A rare match among hundreds of thousands of
  * photos takes a while: each query looks at a bounded number of photos, and when the budget is used
  * up the page ends with fewer photos, or none, and goes on from there.
  */
 export async function readPhotoPage(ledger: Ledger, options: PhotoPageOptions): Promise<PhotoPage> {
-  const { order = "name", limit, budgetMs = Infinity, signal } = options;
+  const { order = "name", limit, budgetMs = Infinity, filter = {}, signal } = options;
   if (order === "most" || order === "fewest") return await readTopPage(ledger, options);
   const readChunk = order === "name" ? readByName : readByResult;
+  const keyOf = order === "name" ? sourceOf : resultKeyOf;
   const startedAtMs = performance.now();
   const rows: EntryRow[] = [];
   let after = options.after;
   for (let size = chunk.first; ; ) {
     const queriedAtMs = performance.now();
+    const wanted = limit - rows.length;
+    const most = asksForScores(filter) ? Math.max(wanted, scoresAtOnce) : wanted;
     const part = await ledger.read(
-      (db) => readChunk(db, { ...options, after, size, limit: limit - rows.length }),
+      (db) => readChunk(db, { ...options, after, size, limit: most }),
       { signal },
     );
-    rows.push(...part.rows);
-    after = part.next;
+    const fitting = await withScoresInRange(ledger, { rows: part.rows, filter, signal });
+    rows.push(...fitting.slice(0, wanted));
+    after = fitting.length > wanted ? keyOf(rows.at(-1)!) : part.next;
     const ms = performance.now() - queriedAtMs;
     const isOver = performance.now() - startedAtMs > budgetMs;
     if (after === undefined || rows.length >= limit || isOver) break;
@@ -135,7 +143,7 @@ async function readByName(
     .orderBy("photo.source")
     .limit(limit)
     .execute();
-  return { rows, next: rows.length === limit ? rows.at(-1)!.source : end?.source };
+  return { rows, next: rows.length === limit ? sourceOf(rows.at(-1)!) : end?.source };
 }
 
 /** The key is the result's id and the photo's: photos of the same bytes share a result. */
@@ -158,9 +166,16 @@ async function readByResult(
     .orderBy("photo.id")
     .limit(limit)
     .execute();
-  const last = rows.length === limit ? rows.at(-1) : undefined;
-  const next = last !== undefined ? `${last.id}.${last.photo_id}` : end > 0 ? `${end}` : undefined;
+  const next = rows.length === limit ? resultKeyOf(rows.at(-1)!) : end > 0 ? `${end}` : undefined;
   return { rows, next };
+}
+
+function sourceOf({ source }: EntryRow): string {
+  return source;
+}
+
+function resultKeyOf({ id, photo_id }: EntryRow): string {
+  return `${id}.${photo_id}`;
 }
 
 async function lastResultId(db: Kysely<LedgerTables>): Promise<number> {
@@ -178,7 +193,7 @@ async function lastResultId(db: Kysely<LedgerTables>): Promise<number> {
 async function readTopPage(ledger: Ledger, options: PhotoPageOptions): Promise<PhotoPage> {
   const { recipeId, filter = {}, order, after, limit, signal } = options;
   const direction = order === "most" ? -1 : 1;
-  const before = (a: Ranked, b: Ranked) => direction * (a.rank - b.rank) || a.photo_id - b.photo_id;
+  const before = (a: Rank, b: Rank) => direction * (a.rank - b.rank) || a.photo_id - b.photo_id;
   const [rank, photo_id] = after?.split(".").map(Number) ?? [];
   const start = rank === undefined ? undefined : { rank, photo_id: photo_id! };
   let best: Ranked[] = [];
@@ -200,7 +215,8 @@ async function readTopPage(ledger: Ledger, options: PhotoPageOptions): Promise<P
           .execute(),
       { signal },
     );
-    const candidates = found.filter((row) => start === undefined || before(start, row) < 0);
+    const fitting = await withScoresInRange(ledger, { rows: found, filter, signal });
+    const candidates = fitting.filter((row) => start === undefined || before(start, row) < 0);
     best = [...best, ...candidates].sort(before).slice(0, limit + 1);
     begin -= size;
     const ms = performance.now() - queriedAtMs;
@@ -220,13 +236,18 @@ async function readTopPage(ledger: Ledger, options: PhotoPageOptions): Promise<P
   };
 }
 
-interface Ranked {
+interface Rank {
   readonly rank: number;
   readonly photo_id: number;
 }
 
+interface Ranked extends Rank {
+  readonly id: number;
+}
+
 function selectRanked(db: Kysely<LedgerTables>, recipeId: number, filter: PhotoFilter) {
   return fromResults(db, recipeId).select([
+    "result.id",
     "entry.photo_id",
     countOf(filter).$castTo<number>().as("rank"),
   ]);
