@@ -61,6 +61,8 @@ export class QueuePatience {
     const isPassing = (error: unknown) => {
       const refusal = toQueueError(error, queue);
       if (refusal === undefined || !(always || refusal.retryable)) return false;
+      // A reply shows that the connection has no trouble any more.
+      this.#forgetConnection();
       this.#know(refusal).requests.add(request);
       return true;
     };
@@ -80,6 +82,12 @@ export class QueuePatience {
     this.#troubles.set(error.code, trouble);
     this.#options.logger.warn({ err: error }, "the queue has a problem");
     return trouble;
+  }
+
+  #forgetConnection(): void {
+    for (const [code, { requests }] of this.#troubles) {
+      if (requests.size === 0) this.#troubles.delete(code);
+    }
   }
 
   /** After an answer the connection has no trouble, and this request has none. */

@@ -5,6 +5,7 @@ import {
   type RedisQueueBackend,
 } from "bullmq";
 import { PostgresPool } from "./postgres-pool.ts";
+import { toPostgresQueueError } from "./postgres-trouble.ts";
 import { queueSchema } from "./queue-schema.ts";
 
 export interface PostgresBackendOptions {
@@ -44,6 +45,9 @@ export function postgresBackend({
     );
     pools.set(backend, pool);
     backend.on("close", () => void pool.end());
+    const emit = backend.emit.bind(backend);
+    backend.emit = (event: string, ...values: unknown[]) =>
+      emit(event, ...values.map((value) => toPostgresQueueError(value) ?? value));
     const { stalledInterval = 30_000, maxStalledCount = 1 } = options as StalledOptions;
     backend.moveStalledJobsToWait = async () => {
       const { rows } = await pool.query<{ id: string }>(

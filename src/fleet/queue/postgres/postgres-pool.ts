@@ -1,5 +1,6 @@
 import { EventEmitter } from "node:events";
 import type { PgPool, PgPoolClient, PgQueryResult } from "bullmq";
+import type { PoolClient } from "pg";
 import { tryAgain } from "../../../base/try-again.ts";
 import { isOrangeryError, type OrangeryError } from "../../../errors.ts";
 import { toPostgresQueueError } from "./postgres-trouble.ts";
@@ -28,6 +29,11 @@ export class PostgresPool extends EventEmitter implements PgPool {
 
   /** @throws `QUEUE_…`, `PACKAGE_MISSING`, unless it may pass */
   async connect(): Promise<PgPoolClient> {
+    // Of the same methods, whose types BullMQ writes in its own way.
+    return (await this.#take()) as unknown as PgPoolClient;
+  }
+
+  async #take(): Promise<PoolClient> {
     const { signal } = this.#ending;
     const isPassing = (error: unknown) => {
       const trouble = toTrouble(error);
@@ -35,9 +41,7 @@ export class PostgresPool extends EventEmitter implements PgPool {
       return trouble?.retryable ?? false;
     };
     try {
-      const client = await tryAgain({ isPassing, pauseMs, signal }, () => this.#shared.connect());
-      // Of the same methods, whose types BullMQ writes in its own way.
-      return client as unknown as PgPoolClient;
+      return await tryAgain({ isPassing, pauseMs, signal }, () => this.#shared.connect());
     } catch (error) {
       throw toTrouble(error) ?? error;
     }
@@ -52,9 +56,10 @@ export class PostgresPool extends EventEmitter implements PgPool {
     const { signal } = this.#ending;
     const isPassing = (error: unknown) => isOrangeryError(error, "QUEUE_UNREACHABLE");
     return await tryAgain({ isPassing, pauseMs, signal }, async () => {
-      const client = await this.connect();
+      const client = await this.#take();
       try {
-        const answer = await client.query(text, [...parameters]);
+        const name = statementName(text);
+        const answer = await client.query({ name, text, values: [...parameters] });
         client.release();
         return answer as PgQueryResult<Row>;
       } catch (error) {
@@ -77,6 +82,18 @@ export class PostgresPool extends EventEmitter implements PgPool {
   #report(trouble: OrangeryError): void {
     if (this.listenerCount("error") > 0) this.emit("error", trouble);
   }
+}
+
+/** Statements that were made before, and their numbers. */
+const statements = new Map<string, number>();
+let repeated = 0;
+
+/** A statement that is made again is parsed once for each connection. */
+function statementName(text: string): string | undefined {
+  const number = statements.get(text);
+  if (number === undefined) statements.set(text, 0);
+  else if (number === 0) statements.set(text, ++repeated);
+  return number === undefined ? undefined : `orangery_${statements.get(text)}`;
 }
 
 function toTrouble(error: unknown): OrangeryError | undefined {

@@ -1,0 +1,165 @@
+/** A queue in PostgreSQL that cannot be used, and what is said and done about it. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import pg from "pg";
+import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
+import { createWorker } from "../src/fleet/bullmq.ts";
+import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
+import { CliFolder } from "./cli.fixture.ts";
+import { GivenTask, type LogLine, recordingLogger, TestQueue } from "./fleet.fixture.ts";
+import { freePort } from "./servers/free-port.ts";
+import { PostgresServer, userWithPassword } from "./servers/postgres-server.ts";
+import { uniqueName } from "./servers/redis-server.ts";
+
+let postgres: PostgresServer;
+
+before(async () => {
+  postgres = await PostgresServer.start();
+  await execute("create role nobody_special login", "create role crowded login connection limit 1");
+  await execute(`create role ${userWithPassword} login password 'secret'`);
+});
+after(() => postgres[Symbol.asyncDispose]());
+
+async function execute(...statements: string[]): Promise<void> {
+  const client = new pg.Client(postgres.url);
+  await client.connect();
+  for (const statement of statements) await client.query(statement);
+  await client.end();
+}
+
+/** A database of its own, without a queue. */
+async function createDatabase(): Promise<string> {
+  const name = uniqueName("queue").replaceAll("-", "_");
+  await execute(`create database ${name}`);
+  return name;
+}
+
+function urlOf(database: string, user = "postgres"): string {
+  const url = new URL(postgres.url);
+  url.pathname = `/${database}`;
+  url.username = user;
+  return url.href;
+}
+
+async function refusal(code: ErrorCode, connection: string, isMade = true): Promise<string> {
+  const options = { connection, queue: "photos", isMade, timeoutMs: 2_000 };
+  const error: unknown = await OpenQueue.open(options).then(
+    (queue) => queue[Symbol.asyncDispose](),
+    (reason: unknown) => reason,
+  );
+  assert.ok(isOrangeryError(error, code), String(error));
+  assert.doesNotMatch(error.message, /secret/);
+  return error.message;
+}
+
+describe("a queue in PostgreSQL is refused", () => {
+  test("where there is none and it is only looked at", async () => {
+    await refusal("QUEUE_NOT_FOUND", urlOf(await createDatabase()), false);
+  });
+
+  test("where there is no such database", async () => {
+    await refusal("QUEUE_NOT_FOUND", urlOf("nowhere"));
+  });
+
+  test("where its schemas may not be made, with the grant that is missing", async () => {
+    const database = await createDatabase();
+    const url = urlOf(database, "nobody_special");
+    const message = await refusal("QUEUE_ACCESS_DENIED", url);
+    const grant = /grant create on database .* to .*;/.exec(message)![0];
+    await execute(grant);
+    await using queue = new TestQueue(url);
+    await queue.add({});
+  });
+
+  test("where its tables are another user's", async () => {
+    const database = await createDatabase();
+    await using queue = new TestQueue(urlOf(database));
+    await queue.add({});
+    const message = await refusal("QUEUE_ACCESS_DENIED", urlOf(database, "nobody_special"));
+    assert.match(message, /grant OWNER to USER/);
+  });
+
+  test("where the password is wrong", async () => {
+    const url = new URL(urlOf("postgres", userWithPassword));
+    url.password = "another-secret";
+    await refusal("QUEUE_ACCESS_DENIED", url.href);
+  });
+
+  test("where the server is away", async () => {
+    const message = await refusal(
+      "QUEUE_UNREACHABLE",
+      `postgres://me:secret@127.0.0.1:${await freePort()}/photos`,
+    );
+    assert.match(message, /PostgreSQL within 2 s, got .*ECONNREFUSED.*--queue-url/);
+  });
+
+  test("where the user has no connection left", async () => {
+    const busy = new pg.Client(urlOf("postgres", "crowded"));
+    await busy.connect();
+    try {
+      const message = await refusal("QUEUE_NOT_READY", urlOf("postgres", "crowded"));
+      assert.match(message, /max_connections/);
+    } finally {
+      await busy.end();
+    }
+  });
+
+  test("where the password in its URL is not encoded", async () => {
+    await refusal("INVALID_ARGUMENT", "postgres://me:se/cret@localhost/photos");
+  });
+
+  test("where a newer Orangery has been", async () => {
+    const url = urlOf(await createDatabase());
+    await (await OpenQueue.open({ connection: url, queue: "photos", isMade: true }))[
+      Symbol.asyncDispose
+    ]();
+    const client = new pg.Client(url);
+    await client.connect();
+    await client.query("update orangery_queue.version set version = version + 1");
+    await client.end();
+    const message = await refusal("QUEUE_REFUSED", url);
+    assert.match(message, /Update this one/);
+  });
+});
+
+test("a worker waits for a server that takes no writes, and loses nothing", async () => {
+  const database = await createDatabase();
+  const url = urlOf(database);
+  const limit = AbortSignal.timeout(60_000);
+  const lines: LogLine[] = [];
+  await using queue = new TestQueue(url);
+  await using worker = createWorker(new GivenTask(() => "done"), {
+    connection: url,
+    queue: queue.name,
+    logger: recordingLogger(lines),
+  });
+  await worker.ready;
+  const setReadOnly = async (isReadOnly: boolean) => {
+    await execute(
+      `alter database ${database} set default_transaction_read_only = ${isReadOnly}`,
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${database}'`,
+    );
+  };
+  await setReadOnly(true);
+  while (worker.trouble?.code !== "QUEUE_READ_ONLY") {
+    limit.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await setReadOnly(false);
+  const job = await queue.add({});
+  assert.equal(await queue.result(job), "done");
+  const warnings = lines.filter(({ level }) => level === "warn");
+  assert.ok(warnings.length <= 5, "each kind of trouble is logged once");
+});
+
+test("the command line names the server once, and prints no password", async () => {
+  await using folder = await CliFolder.create();
+  const url = `postgres://me:secret@127.0.0.1:${await freePort()}/photos`;
+  const twice = await folder.run("status", "--queue-url", url, "--redis", "redis://localhost");
+  assert.equal(twice.status, 2);
+  assert.match(twice.stderr, /give --queue-url or --redis, not both/);
+  const empty = urlOf(await createDatabase());
+  const none = await folder.run("status", "--queue-url", empty);
+  assert.equal(none.status, 1);
+  assert.match(none.stderr, /there is none\. Add photos with `orangery enqueue`.*QUEUE_NOT_FOUND/);
+});
