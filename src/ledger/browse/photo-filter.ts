@@ -34,8 +34,8 @@ export function countOf({ className }: PhotoFilter): RawBuilder<number | null> {
 }
 
 /**
- * Whether, but for scores, a row of `photo`, `entry`, `result` and `placement` fits. The place is left out: it is
- * what bounds the pages.
+ * Whether a row of `photo`, `entry`, `result` and `placement` fits. Scores are left out, since they
+ * are packed, and the place, since it bounds the pages.
  */
 export function fits(filter: PhotoFilter): RawBuilder<boolean> {
   const { nameContains, state, minCount, maxCount, device, warning } = filter;
