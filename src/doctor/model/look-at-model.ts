@@ -2,6 +2,7 @@ import { mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { cacheFolder, cacheVariable } from "../../base/files/cache-folder.ts";
+import { guardWriting } from "../../base/files/disk-full.ts";
 import { isOrangeryError } from "../../errors.ts";
 import { type Observation, observationOf, red } from "../finding.ts";
 import { type MeasureOptions, MeasuringProcessDied, measure } from "../measured/measure.ts";
@@ -21,7 +22,9 @@ export interface ModelAnswer {
 export async function lookAtModel(model: string, options: MeasureOptions): Promise<ModelAnswer> {
   const name = model.startsWith("sample:") ? model : basename(model);
   const found = new Map<string, Observation>();
-  const folder = await mkdtemp(join(tmpdir(), "orangery-doctor-"));
+  const folder = await guardWriting(tmpdir(), () => mkdtemp(join(tmpdir(), "orangery-doctor-")), {
+    advice: "Set TMPDIR to a folder that this user may write.",
+  });
   const env = { [cacheVariable]: folder };
   try {
     await linkProviders(folder);
