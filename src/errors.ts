@@ -308,7 +308,7 @@ export const errorCodes = {
   QUEUE_ACCESS_DENIED: {
     blames: "queue",
     retryable: false,
-    summary: "The queue's Redis refuses the password, the user, or what the user may do.",
+    summary: "The queue's server refuses the password, the user, or what the user may do.",
   },
   QUEUE_IN_CLUSTER: {
     blames: "caller",
@@ -318,12 +318,12 @@ export const errorCodes = {
   QUEUE_READ_ONLY: {
     blames: "queue",
     retryable: true,
-    summary: "The queue's Redis takes no writes: it is a replica, or has too few replicas.",
+    summary: "The queue's server takes no writes: it is a replica, or has too few replicas.",
   },
   QUEUE_FULL: {
     blames: "queue",
     retryable: true,
-    summary: "The memory of the queue's Redis is full.",
+    summary: "The memory of the queue's Redis, or the disk of its PostgreSQL, is full.",
   },
   QUEUE_NOT_SAVED: {
     blames: "queue",
@@ -333,12 +333,12 @@ export const errorCodes = {
   QUEUE_NOT_READY: {
     blames: "queue",
     retryable: true,
-    summary: "The queue's Redis answers but cannot serve now: it loads its data, or is busy.",
+    summary: "The queue's server answers but cannot serve now: it starts, or is busy.",
   },
   QUEUE_REFUSED: {
     blames: "queue",
     retryable: false,
-    summary: "The queue's Redis refused a request for another reason.",
+    summary: "The queue's server refused a request for another reason.",
   },
   TASK_MODULE_UNUSABLE: {
     blames: "caller",

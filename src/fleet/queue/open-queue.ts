@@ -4,9 +4,9 @@ import { isOrangeryError, type OrangeryError } from "../../errors.ts";
 import { toQueueTrouble, withQueueErrors } from "./queue-errors.ts";
 import { probeQueue } from "./queue-probe.ts";
 import { type QueueServer, serverOf } from "./queue-server.ts";
-import { checkQueue, type LabelledQueuePlace } from "./redis-connection.ts";
+import { checkQueue, type LabelledQueuePlace, type OpenedQueuePlace } from "./redis-connection.ts";
 
-export interface OpenQueueOptions extends LabelledQueuePlace {
+export interface OpenQueueOptions extends LabelledQueuePlace, OpenedQueuePlace {
   /** How long the server may take to answer. Default 10 s. */
   readonly timeoutMs?: number | undefined;
   /** Called for trouble with the server while it is open: again with every attempt to connect. */

@@ -9,7 +9,7 @@ import { postgresBackend } from "./postgres/postgres-backend.ts";
 import { postgresQueueName, postgresUrlOf } from "./postgres/postgres-place.ts";
 import { unreachable } from "./queue-errors.ts";
 import { whyNotReady } from "./queue-probe.ts";
-import { type QueuePlace, toConnectionOptions } from "./redis-connection.ts";
+import { type OpenedQueuePlace, type QueuePlace, toConnectionOptions } from "./redis-connection.ts";
 
 /** How BullMQ's classes reach a queue. */
 export interface QueueServer {
@@ -27,7 +27,7 @@ export interface QueueServer {
 }
 
 /** Returns how the server of a queue is reached: the one place that knows which kinds there are. */
-export function serverOf(place: QueuePlace): QueueServer {
+export function serverOf(place: OpenedQueuePlace): QueueServer {
   const url = postgresUrlOf(place.connection);
   return url === undefined ? redisServer(place) : postgresServer(url, place);
 }
@@ -50,7 +50,7 @@ function redisServer(place: QueuePlace): QueueServer {
   };
 }
 
-function postgresServer(url: string, place: QueuePlace): QueueServer {
+function postgresServer(url: string, place: OpenedQueuePlace): QueueServer {
   return {
     name: "PostgreSQL",
     queue: postgresQueueName(place),

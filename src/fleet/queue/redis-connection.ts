@@ -18,6 +18,10 @@ export interface QueuePlace {
   readonly queue: string;
   /** What BullMQ's keys begin with, if not with `bull`. */
   readonly prefix?: string | undefined;
+}
+
+/** A queue that is opened. */
+export interface OpenedQueuePlace extends QueuePlace {
   /**
    * Whether the queue's tables are made in a PostgreSQL that has none. Default false: that is
    * `QUEUE_NOT_FOUND`.
