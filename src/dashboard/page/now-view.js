@@ -138,7 +138,9 @@ function card(photo) {
       h(
         "span",
         { class: "quiet" },
-        `${format.plural(result.objectCount, "object")} · ${format.moment(result.createdAt)}`,
+        h("span", null, format.plural(result.objectCount, "object")),
+        " ",
+        h("span", null, format.moment(result.createdAt)),
       ),
     ),
   );

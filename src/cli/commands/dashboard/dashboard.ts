@@ -5,6 +5,7 @@ import { resultsFromCaller } from "../../options/results-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { warningLog } from "../../output/warning-log.ts";
 import { openInBrowser } from "../results/open-in-browser.ts";
 import { dashboardPasswords } from "./dashboard-options.ts";
 
@@ -29,6 +30,7 @@ export async function dashboard(
       ...dashboardPasswords(),
       hostNames: hostName === undefined ? [] : [hostName],
       ledger,
+      logger: warningLog((line) => process.stderr.write(`${line}\n`)),
     });
     await output.write(`Control room  ${room.url}\nPress Ctrl-C to end.\n`);
     if (open) openInBrowser(room.url);

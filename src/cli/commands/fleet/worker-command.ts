@@ -8,8 +8,12 @@ import {
   addPrivateAddressesOption,
 } from "../../options/photo-options.ts";
 import { addQueueOptions } from "../../options/queue-options.ts";
-import { addResultsOption } from "../../options/results-options.ts";
+import { addResultsOption, resultsFromCaller } from "../../options/results-options.ts";
 import { logLevels } from "../../output/json-log.ts";
+import {
+  addDashboardOptions,
+  type ServeDashboardArguments,
+} from "../dashboard/dashboard-options.ts";
 import type { CeleryWorkerArguments } from "./celery-worker.ts";
 import { addMetricsOptions } from "./metrics-options.ts";
 import type { WorkerArguments } from "./worker.ts";
@@ -58,6 +62,7 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
   addRecipeOptions(command);
   addCeleryOptions(command);
   addLocationOption(addPrivateAddressesOption(addMaxPixelsOption(addWorkerOptions(command))));
+  addDashboardOptions(command);
   command.addHelpText("after", help);
   return command.action(async (options: Arguments) => {
     const former = options.detect ?? options.segment;
@@ -67,7 +72,11 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
           "'orangery enqueue', and leave them out here",
       );
     }
-    const { broker } = options;
+    const { broker, dashboard, results } = options;
+    if (dashboard && results === undefined) {
+      command.error("error: option '--dashboard' needs to know the results: add '--results'");
+    }
+    await using _room = dashboard ? await openDashboard(options) : undefined;
     if (broker !== undefined) {
       refuse(command, ["task", "queue", "queueUrl", "redis"], "--broker");
       if (options.celeryTask === undefined && options.recipe === undefined) {
@@ -87,7 +96,22 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
   });
 }
 
-type Arguments = WorkerArguments & FormerOptions & Partial<CeleryWorkerArguments>;
+type Arguments = WorkerArguments &
+  FormerOptions &
+  ServeDashboardArguments &
+  Partial<CeleryWorkerArguments>;
+
+/** Serves the control room from this process, which counts nothing itself. */
+async function openDashboard(options: Arguments): Promise<AsyncDisposable> {
+  const { results, dashboardPort: port, allowPrivateAddresses, logLevel } = options;
+  const { serveDashboard } = await import("../dashboard/serve-dashboard.ts");
+  const { supervisorLog } = await import("./supervise.ts");
+  const logger = supervisorLog(logLevel);
+  const location = resultsFromCaller(results!);
+  const room = await serveDashboard({ results: location, port, allowPrivateAddresses, logger });
+  logger.info({ url: room.url }, "the control room is served");
+  return room;
+}
 
 /** Refuses options that have no meaning beside another one, or without `--broker`. */
 function refuse(command: Command, names: readonly string[], beside: string | undefined): void {

@@ -120,10 +120,13 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
     : exitStatus.incomplete;
 }
 
-async function openDashboard(job: PhotoJob, options: RunArguments) {
+async function openDashboard({ cache, resultsFile }: PhotoJob, options: RunArguments) {
+  const { dashboardPort: port, allowPrivateAddresses } = options;
   // Imported late: most runs serve no page.
-  const { serveRunDashboard } = await import("../dashboard/serve-run.ts");
-  return await serveRunDashboard(job, { ...options, port: options.dashboardPort });
+  const { serveDashboard } = await import("../dashboard/serve-dashboard.ts");
+  const { viewMachine } = await import("../../../dashboard/views/machine-view.ts");
+  const machine = () => viewMachine(cache.info());
+  return await serveDashboard({ results: resultsFile, port, allowPrivateAddresses, machine });
 }
 
 /** Prints which models are loaded; the device is for the summary. */

@@ -1,0 +1,24 @@
+import { Dashboard, type DashboardOptions } from "../../../dashboard/dashboard.ts";
+import { openLedger } from "../../../ledger/open-ledger.ts";
+import { dashboardPasswords } from "./dashboard-options.ts";
+
+export interface ServeDashboardOptions
+  extends Pick<DashboardOptions, "port" | "allowPrivateAddresses" | "machine" | "logger"> {
+  /** The results file, made if it is missing, or a URL. */
+  readonly results: string;
+}
+
+/** Serves the control room of results while they are made, for this machine only. */
+export async function serveDashboard({
+  results,
+  ...options
+}: ServeDashboardOptions): Promise<Pick<Dashboard, "url"> & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack();
+  await (await openLedger(results))[Symbol.asyncDispose]();
+  const ledger = stack.use(await openLedger(results, { readOnly: true }));
+  const { url } = stack.use(
+    await Dashboard.listen({ ...options, ...dashboardPasswords(), ledger }),
+  );
+  const served = stack.move();
+  return { url, [Symbol.asyncDispose]: () => served.disposeAsync() };
+}
