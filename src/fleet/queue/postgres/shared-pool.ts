@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from "pg";
 import { bullmqSchema, prepareSchema } from "./queue-schema.ts";
+import { refusePooler } from "./refuse-pooler.ts";
 
 export interface PostgresPoolOptions {
   readonly url: string;
@@ -53,6 +54,7 @@ export class SharedPool {
         this.#prepared.add(client);
       }
       if (!this.#isSchemaKnown) {
+        await refusePooler(client, () => pool.connect());
         await prepareSchema(client, { isMade: this.#isMade });
         this.#isSchemaKnown = true;
       }
