@@ -292,16 +292,15 @@ big = s("add", ["x" * 10_000_000, ""]).apply_async()
 answer = [len(outcome(big)[1])]
 answer.append(outcome(s("add", [1, 2]).apply_async(serializer="pickle")))
 answer.append(outcome(s("add", [1, 2]).apply_async(compression="gzip")))
+impossible = s("missing").apply_async(link_error=s("add", [1, 2]).set(countdown=1e300))
+answer.append(outcome(impossible)[0])
 answer.append(outcome(s("add", [1, 2]).apply_async()))
 `)) as unknown[];
     assert.deepEqual(answers[0], 10_000_000);
     const [state, [kind, message]] = answers[1] as [string, [string, string]];
     assert.deepEqual([state, kind], ["FAILURE", "kombu.exceptions.ContentDisallowed"]);
     assert.match(message, /pickle/);
-    assert.deepEqual(answers.slice(2), [
-      ["SUCCESS", 3],
-      ["SUCCESS", 3],
-    ]);
+    assert.deepEqual(answers.slice(2), [["SUCCESS", 3], "FAILURE", ["SUCCESS", 3]]);
     assert.equal(await redis.llen(app.queue), 0);
     while ((await redis.hlen("unacked")) > 0) await sleep(20);
   });

@@ -88,6 +88,19 @@ export class CeleryDeliveries {
   /** Does what a message asks for. */
   async handle(taken: TakenMessage): Promise<void> {
     const read = readCeleryMessage(taken.text);
+    try {
+      await this.#receive(taken, read);
+    } catch (err) {
+      this.#options.logger.error({ err }, "a message could not be handled");
+      // It would come back for ever. Where Redis is gone, this fails, too, and it does.
+      const id = "message" in read ? read.message.id : undefined;
+      const { results, broker } = this.#options;
+      if (id !== undefined) await results.storeFailure(id, toPythonException(err));
+      await broker.settle({ tag: taken.tag, taskId: id });
+    }
+  }
+
+  async #receive(taken: TakenMessage, read: ReturnType<typeof readCeleryMessage>): Promise<void> {
     if ("refused" in read) {
       const { id, task, reason, exception } = read.refused;
       const { results, broker, logger } = this.#options;

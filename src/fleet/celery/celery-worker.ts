@@ -287,7 +287,7 @@ export class CeleryWorker implements AsyncDisposable {
         }
         const work = this.#deliveries
           .handle(taken)
-          .catch((err: unknown) => this.#logger.error({ err }, "a message could not be handled"))
+          .catch((err: unknown) => this.#logger.debug({ err }, "a message was left in the queue"))
           .finally(() => this.#inFlight.delete(work));
         this.#inFlight.add(work);
       } catch (err) {
