@@ -154,7 +154,7 @@ describe("docs/architecture.md", () => {
   });
 
   test("has a line for each room of each layer, and no other", () => {
-    const files = globSync("*/*/**/*.{ts,onnx}", { cwd: join(root, "src") });
+    const files = globSync("*/*/**/*.{ts,js,onnx}", { cwd: join(root, "src") });
     const rooms = files.map((file) => `${file.split(/[\\/]/).slice(0, 2).join("/")}/`);
     assert.deepEqual(
       tableColumn(sectionOf("docs/architecture.md", "Rooms"), 0).toSorted(),

@@ -12,7 +12,7 @@ import type { MachineView } from "./views/machine-view.ts";
 import { readOverview } from "./views/overview.ts";
 import { Paced } from "./views/paced.ts";
 import { viewPhotoDetails } from "./views/photo-details-view.ts";
-import { readPhotoList } from "./views/photo-list.ts";
+import { viewPhotoList } from "./views/photo-list.ts";
 import { TotalsWalk } from "./views/totals-walk.ts";
 
 export interface RoutesOptions {
@@ -92,7 +92,7 @@ export class DashboardRoutes implements Disposable {
       const closed = new AbortController();
       response.on("close", () => closed.abort());
       const { signal } = closed;
-      return sendJson(response, await readPhotoList(ledger, { recipeId, query, signal }));
+      return sendJson(response, await viewPhotoList(ledger, { recipeId, query, signal }));
     }
     if (path.startsWith("/api/photos/")) {
       const { id: recipeId } = await this.#recipe(url);

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { sql } from "kysely";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
+import type { EntryFilter } from "./browse/entry-filter.ts";
 import { readPhotoDetails, readPhotoPlace } from "./browse/photo-details.ts";
-import type { PhotoFilter } from "./browse/photo-filter.ts";
 import { type ListedEntry, type PhotoPageOptions, readPhotoPage } from "./browse/photo-pages.ts";
 import {
   readLastEntryId,
@@ -827,7 +827,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
         newest.filter((source) => source !== other),
         at(5, 4, 3, 2, 1),
       );
-      const filters: [PhotoFilter, string[]][] = [
+      const filters: [EntryFilter, string[]][] = [
         [{ nameContains: "COPY_" }, [other]],
         [{ nameContains: "%" }, []],
         [{ under: "/elsewhere" }, [other]],

@@ -17,7 +17,7 @@ export const pictureSides = { thumb: 320, view: 2048 } as const;
 export const tileSide = 512;
 
 /** Which part of a photo, at which size: each level halves the size. */
-export interface Tile {
+export interface PictureTile {
   readonly level: number;
   readonly column: number;
   readonly row: number;
@@ -58,7 +58,7 @@ export class PhotoPictures implements AsyncDisposable {
   }
 
   /** Cuts a tile of a photo. */
-  async tile(place: PhotoPlace, tile: Tile): Promise<Uint8Array> {
+  async tile(place: PhotoPlace, tile: PictureTile): Promise<Uint8Array> {
     const key = `${place.contentSha256} ${tile.level} ${tile.column} ${tile.row}`;
     return await this.#cache.get(key, async () => {
       // One after another: all are cut of one open photo, which may be on disk.
@@ -102,7 +102,7 @@ export class PhotoPictures implements AsyncDisposable {
     );
   }
 
-  async #cut(place: PhotoPlace, { level, column, row }: Tile): Promise<Uint8Array> {
+  async #cut(place: PhotoPlace, { level, column, row }: PictureTile): Promise<Uint8Array> {
     const { pixels } = await this.#opened(place);
     const span = tileSide * 2 ** level;
     const [left, top] = [column * span, row * span];

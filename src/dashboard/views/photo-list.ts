@@ -1,4 +1,4 @@
-import type { PhotoFilter } from "../../ledger/browse/photo-filter.ts";
+import type { EntryFilter } from "../../ledger/browse/entry-filter.ts";
 import { type PhotoOrder, readPhotoPage } from "../../ledger/browse/photo-pages.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { momentOf } from "../../ledger/photos/moment.ts";
@@ -21,7 +21,7 @@ export interface PhotoListOptions {
 }
 
 /** What the screen Photos shows: a page of photos, and where the next one begins. */
-export async function readPhotoList(
+export async function viewPhotoList(
   ledger: Ledger,
   { recipeId, query, signal }: PhotoListOptions,
 ): Promise<object> {
@@ -40,7 +40,7 @@ export async function readPhotoList(
 }
 
 /** @throws `Refusal` for what is no filter */
-export function readFilter(query: URLSearchParams): PhotoFilter {
+export function readFilter(query: URLSearchParams): EntryFilter {
   return {
     nameContains: text(query, "name"),
     under: text(query, "under"),
@@ -53,7 +53,7 @@ export function readFilter(query: URLSearchParams): PhotoFilter {
     minScore: score(query, "minScore"),
     maxScore: score(query, "maxScore"),
     device: text(query, "device"),
-    warning: text(query, "warning") as PhotoFilter["warning"],
+    warning: text(query, "warning") as EntryFilter["warning"],
   };
 }
 

@@ -5,7 +5,7 @@ import { boundsOf, isSelected } from "../photos/selection.ts";
 import { readManyCounts } from "../results/read-findings.ts";
 import type { ObjectCount, PhotoWarning } from "../results/result-rows.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
-import { countOf, fits, type PhotoFilter } from "./photo-filter.ts";
+import { countOf, type EntryFilter, fits } from "./entry-filter.ts";
 import { asksForScores, withScoresInRange } from "./score-range.ts";
 
 /** By the bytes of the source, by the time of the result, by the count. */
@@ -40,7 +40,7 @@ export interface ListedResult {
 
 export interface PhotoPageOptions extends AccessOptions {
   readonly recipeId: number;
-  readonly filter?: PhotoFilter | undefined;
+  readonly filter?: EntryFilter | undefined;
   readonly order?: PhotoOrder | undefined;
   /** Where the page before ended. Default: the first page. */
   readonly after?: string | undefined;
@@ -245,7 +245,7 @@ interface Ranked extends Rank {
   readonly id: number;
 }
 
-function selectRanked(db: Kysely<LedgerTables>, recipeId: number, filter: PhotoFilter) {
+function selectRanked(db: Kysely<LedgerTables>, recipeId: number, filter: EntryFilter) {
   return fromResults(db, recipeId).select([
     "result.id",
     "entry.photo_id",

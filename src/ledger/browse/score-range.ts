@@ -1,13 +1,13 @@
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { readPackedScores } from "../results/read-counts.ts";
 import { PackedScores } from "../results/scores/packed-scores.ts";
-import type { PhotoFilter } from "./photo-filter.ts";
+import type { EntryFilter } from "./entry-filter.ts";
 
 /** Scores are float32, and a filter's are decimals. */
 const rounding = 1e-6;
 
 /** Whether a filter asks for scores. */
-export function asksForScores({ minScore, maxScore }: PhotoFilter): boolean {
+export function asksForScores({ minScore, maxScore }: EntryFilter): boolean {
   return minScore !== undefined || maxScore !== undefined;
 }
 
@@ -23,7 +23,7 @@ export async function withScoresInRange<Row extends { readonly id: number | null
     signal,
   }: AccessOptions & {
     readonly rows: readonly Row[];
-    readonly filter: PhotoFilter;
+    readonly filter: EntryFilter;
   },
 ): Promise<readonly Row[]> {
   const ids = [...new Set(rows.flatMap(({ id }) => id ?? []))];

@@ -4,7 +4,7 @@ import type { PhotoWarning } from "../results/result-rows.ts";
 import type { EntryState } from "../schema/tables.ts";
 
 /** Which photos of one recipe are looked for. All that is given has to fit. */
-export interface PhotoFilter extends Omit<PhotoSelection, "countDuplicatesOnce"> {
+export interface EntryFilter extends Omit<PhotoSelection, "countDuplicatesOnce"> {
   /** A part of the source, in any case. */
   readonly nameContains?: string | undefined;
   readonly state?: EntryState | undefined;
@@ -24,7 +24,7 @@ export interface PhotoFilter extends Omit<PhotoSelection, "countDuplicatesOnce">
 }
 
 /** The count of a photo that a filter and an order mean; null without a result. */
-export function countOf({ className }: PhotoFilter): RawBuilder<number | null> {
+export function countOf({ className }: EntryFilter): RawBuilder<number | null> {
   if (className === undefined) return sql`result.object_count`;
   return sql`
     case when result.id is not null then coalesce(
@@ -37,7 +37,7 @@ export function countOf({ className }: PhotoFilter): RawBuilder<number | null> {
  * Whether a row of `photo`, `entry`, `result` and `placement` fits. Scores are left out, since they
  * are packed, and the place, since it bounds the pages.
  */
-export function fits(filter: PhotoFilter): RawBuilder<boolean> {
+export function fits(filter: EntryFilter): RawBuilder<boolean> {
   const { nameContains, state, minCount, maxCount, device, warning } = filter;
   const { takenAfter, takenBefore } = filter;
   const conditions: RawBuilder<unknown>[] = [isSelected({ takenAfter, takenBefore })];
