@@ -29,6 +29,8 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
   let folder: CliFolder;
   let browser: BrowserSession;
   let url: string;
+  /** Of one that takes a password. */
+  let locked: string;
 
   before(async () => {
     folder = stack.use(await CliFolder.create());
@@ -52,6 +54,7 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
     await recordPhotos(join(folder.path, "results.db"), photos);
     const ledger = stack.use(await openLedger(join(folder.path, "results.db"), { readOnly: true }));
     url = stack.use(await Dashboard.listen({ ledger, port: 0 })).url;
+    locked = stack.use(await Dashboard.listen({ ledger, port: 0, viewerPassword: "leaf" })).url;
     browser = stack.use(await BrowserSession.start(command!));
   });
   after(() => stack.disposeAsync());
@@ -182,6 +185,23 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
     await browser.press("Escape");
     await browser.until(`location.hash.startsWith('#photos') && ${settled}`);
     assert.match(await browser.ask("location.hash"), /order=most/);
+  });
+
+  test("a password lets in, a wrong one does not, and logging out ends it", async () => {
+    await browser.open(locked, 390);
+    await browser.until("document.activeElement?.id === 'password'");
+    await browser.type("wrong");
+    await browser.press("Enter");
+    await browser.until("/password is wrong/.test(document.querySelector('#trouble').textContent)");
+    await browser.ask("password.value = ''; password.focus()");
+    await browser.type("leaf");
+    await browser.press("Enter");
+    await browser.until("document.querySelector('.tile')");
+    assert.equal(await browser.ask("document.documentElement.scrollWidth"), 390);
+    assert.equal(await browser.ask("document.cookie"), "");
+    await click("#log-out");
+    await browser.until("document.querySelector('#password')");
+    assert.equal(new URL(await browser.ask("location.href")).pathname, "/login");
   });
 
   test("the slider counts what was recorded, and layers and zoom change the picture", async () => {

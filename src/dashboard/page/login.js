@@ -3,6 +3,8 @@
 const form = document.querySelector("form");
 const trouble = document.getElementById("trouble");
 
+document.getElementById("password").focus();
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   trouble.textContent = "";
