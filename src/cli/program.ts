@@ -126,7 +126,7 @@ function toMissingPackage(cause: unknown): OrangeryError | undefined {
   return new OrangeryError(
     "PACKAGE_MISSING",
     `Expected the package ${name} for queues, but it is not installed. ` +
-      "Run `npm install bullmq ioredis`.",
+      "Run `npm install bullmq ioredis`, or `npm install bullmq pg` for a queue in PostgreSQL.",
     { cause },
   );
 }

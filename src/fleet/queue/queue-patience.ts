@@ -16,6 +16,8 @@ export interface RepeatOptions {
   readonly signal?: AbortSignal;
 }
 
+const unreachable: ErrorCode = "QUEUE_UNREACHABLE";
+
 /** Trouble that has been logged. */
 interface KnownTrouble {
   readonly error: OrangeryError;
@@ -61,8 +63,7 @@ export class QueuePatience {
     const isPassing = (error: unknown) => {
       const refusal = toQueueError(error, queue);
       if (refusal === undefined || !(always || refusal.retryable)) return false;
-      // A reply shows that the connection has no trouble any more.
-      this.#forgetConnection();
+      if (refusal.code !== unreachable) this.#forgetAbsence();
       this.#know(refusal).requests.add(request);
       return true;
     };
@@ -84,10 +85,9 @@ export class QueuePatience {
     return trouble;
   }
 
-  #forgetConnection(): void {
-    for (const [code, { requests }] of this.#troubles) {
-      if (requests.size === 0) this.#troubles.delete(code);
-    }
+  /** A server that refuses a request is there. */
+  #forgetAbsence(): void {
+    if (this.#troubles.get(unreachable)?.requests.size === 0) this.#troubles.delete(unreachable);
   }
 
   /** After an answer the connection has no trouble, and this request has none. */

@@ -43,8 +43,7 @@ async function importPg(): Promise<typeof import("pg")> {
   } catch (cause) {
     throw new OrangeryError(
       "PACKAGE_MISSING",
-      "Expected the package `pg` for a results database on PostgreSQL, and it is not installed. " +
-        "Install it: npm install pg",
+      "Expected the package `pg` for PostgreSQL, and it is not installed. Run `npm install pg`.",
       { cause, details: { package: "pg" } },
     );
   }
