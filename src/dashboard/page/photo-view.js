@@ -67,7 +67,11 @@ function withoutResult({ folder, state, reason }) {
     "div",
     { class: "failure" },
     h("p", { class: "path quiet" }, h("bdi", null, folder)),
-    h("h2", null, `This photo is ${format.stateName(state)}.`),
+    h(
+      "h2",
+      null,
+      state === "failed" ? "This photo has failed." : `This photo is ${format.stateName(state)}.`,
+    ),
     reason && h("p", null, reason.meaning, " ", reason.advice),
     reason && h("p", { class: "why" }, h("code", null, reason.code), " ", reason.message),
   );
