@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as run from "./run.ts";
 
-test("orangery/run offers the job, int8, and reading, comparing and forgetting results, and nothing else", () => {
+test("orangery/run offers the job, int8 and float16, and reading, comparing and forgetting results, and nothing else", () => {
   // Written out, so that nothing becomes public, or ceases to be, without somebody deciding it.
   assert.deepEqual(Object.keys(run).sort(), [
     "PhotoJob",
@@ -19,6 +19,7 @@ test("orangery/run offers the job, int8, and reading, comparing and forgetting r
     "readScores",
     "readTruth",
     "readTruthResults",
+    "tryFloat16",
     "tryInt8",
     "whyRefused",
   ]);
