@@ -39,7 +39,12 @@ export function findCelery(): { readonly python: string } | { readonly missing: 
     if (venv.status !== 0) return { missing: `no Python 3 with venv: ${reasonOf(venv)}` };
     const pip = run(join(made, "bin", "python"), "-m", "pip", "install", "-q", ...requirements);
     if (pip.status !== 0) return { missing: `Celery cannot be installed: ${reasonOf(pip)}` };
-    if (!existsSync(folder)) renameSync(made, folder);
+    try {
+      renameSync(made, folder);
+    } catch (error) {
+      // Another process may have been quicker.
+      if (!existsSync(python)) throw error;
+    }
     return { python };
   } finally {
     rmSync(made, { recursive: true, force: true });
