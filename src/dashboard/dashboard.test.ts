@@ -132,6 +132,11 @@ describe("a dashboard", { timeout: 120_000 }, () => {
     for (const path of paths) assert.equal((await ask(open, path)).status, 404, path);
     assert.equal((await ask(open, "/pictures/2/thumb")).status, 409, "the photo has changed");
     assert.equal((await ask(open, "/pictures/3/thumb")).status, 404, "the photo is gone");
+    const failed = await ask(open, "/pictures/4/thumb");
+    assert.deepEqual(
+      [failed.status, failed.body.toString()],
+      [404, '{"error":"The photo was not counted."}'],
+    );
   });
 
   test("makes pictures and tiles of photos", async () => {

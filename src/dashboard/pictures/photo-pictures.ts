@@ -80,7 +80,7 @@ export class PhotoPictures implements AsyncDisposable {
   }
 
   async #read({ source, contentSha256 }: PhotoPlace): Promise<Uint8Array> {
-    if (contentSha256 === undefined) throw new Refusal(404, "The photo was never read.");
+    if (contentSha256 === undefined) throw new Refusal(404, "The photo was not counted.");
     const { bytes, content } = await this.#photos.read(source);
     if (content.sha256 === contentSha256) return bytes;
     throw new Refusal(409, "The photo has changed since it was counted.");

@@ -30,7 +30,10 @@ export async function readPhotoDetails(
 /** Where a photo is read from, and what it has to be. */
 export interface PhotoPlace {
   readonly source: string;
-  /** Of the bytes as they were last read; undefined where they never were. */
+  /**
+   * Of the bytes as they were last read, where they have a result: one that has none may be what
+   * ended a process. Else undefined.
+   */
   readonly contentSha256: string | undefined;
 }
 
@@ -42,8 +45,10 @@ export async function readPhotoPlace(
   const row = await ledger.read((db) =>
     db
       .selectFrom("photo")
-      .select(["source", "content_sha256"])
-      .where("id", "=", photoId)
+      .leftJoin("result", "result.content_sha256", "photo.content_sha256")
+      .select(["photo.source", "result.content_sha256"])
+      .where("photo.id", "=", photoId)
+      .limit(1)
       .executeTakeFirst(),
   );
   return row && { source: row.source, contentSha256: row.content_sha256 ?? undefined };
