@@ -19,7 +19,7 @@ finish() {
   for process in $started; do
     kill "$process" 2>/dev/null && wait "$process" || true
   done
-  if [ "$status" != 0 ] && [ -f "$folder/worker.log" ]; then cat "$folder/worker.log" >&2; fi
+  if [ "$status" = 1 ] && [ -f "$folder/worker.log" ]; then cat "$folder/worker.log" >&2; fi
   rm -rf "$folder"
   exit "$status"
 }
