@@ -17,6 +17,7 @@ import { pipeline } from "node:stream/promises";
 import { run } from "node:test";
 import { lcov, spec } from "node:test/reporters";
 import { pathToFileURL } from "node:url";
+import { bundleFixtures } from "./bundle-fixtures.ts";
 import { TestProcesses } from "./test-processes.ts";
 
 /** What is slower than these has hung: on busy machines the longest of each takes a third. */
@@ -24,6 +25,8 @@ const limitsMs = { test: 4 * 60_000, file: 7 * 60_000, run: 25 * 60_000 };
 
 const longest = [
   "fleet-chaos",
+  "celery-chaos",
+  "celery-redis",
   "fleet-supervisor",
   "fleet-memory",
   "artifacts",
@@ -39,6 +42,8 @@ process.once("exit", () => rmSync(own, { recursive: true, force: true }));
 process.env.NODE_COMPILE_CACHE = join(own, "compile-cache");
 // The program is tested as it is published. A file that is run by hand starts the sources.
 process.env.ORANGERY_TEST_PROGRAM = resolve("dist/cli/main.js");
+process.env.ORANGERY_TEST_FIXTURES = resolve("dist/fixtures");
+await bundleFixtures(process.env.ORANGERY_TEST_FIXTURES);
 const files = new Set([...longest, ...globSync("test/**/*.test.ts"), ...layers()]);
 
 mkdirSync("coverage", { recursive: true });

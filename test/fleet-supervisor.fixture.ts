@@ -1,4 +1,6 @@
 import { EventEmitter, once } from "node:events";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import type { WorkerConfig } from "../src/fleet/process/worker-messages.ts";
 import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
 import type { SlotStatus } from "../src/fleet/supervisor/slot-status.ts";
@@ -9,6 +11,18 @@ import {
   type SupervisorOptions,
 } from "../src/fleet/supervisor/supervisor.ts";
 import type { TestQueue } from "./fleet.fixture.ts";
+
+/** Set by scripts/run-tests.ts: a folder of bundled modules, which start in half the time. */
+const bundledFixtures = process.env.ORANGERY_TEST_FIXTURES;
+
+/** The module that a process is started with: its source, or its bundle where there is one. */
+function startedModule(source: URL): URL {
+  if (bundledFixtures === undefined) return source;
+  const [name] = source.pathname.split("/").slice(-1);
+  return pathToFileURL(join(bundledFixtures, name!.replace(/ts$/, "js")));
+}
+
+const ownTasks = new URL("./fleet-tasks.fixture.ts", import.meta.url);
 
 export interface FleetOptions extends Partial<Omit<SupervisorOptions, "config" | "slots">> {
   readonly devices?: string;
@@ -32,7 +46,7 @@ export class TestFleet implements AsyncDisposable {
     {
       devices = "cpu",
       models = {},
-      task = new URL("./fleet-tasks.fixture.ts", import.meta.url).href,
+      task = ownTasks.href,
       settings,
       worker = {},
       ...options
@@ -40,7 +54,9 @@ export class TestFleet implements AsyncDisposable {
   ) {
     this.supervisor = new Supervisor({
       slots: parseDeviceSlots(devices, { found: { cuda: [], hasOtherGpu: false }, host: "host" }),
-      startProcess: forkProgram(new URL("./fleet-worker.fixture.ts", import.meta.url)),
+      startProcess: forkProgram(
+        startedModule(new URL("./fleet-worker.fixture.ts", import.meta.url)),
+      ),
       backoff: { firstMs: 10, longestMs: 50 },
       onEvent: (event) => {
         this.events.push(event);
@@ -48,7 +64,8 @@ export class TestFleet implements AsyncDisposable {
       },
       ...options,
       config: {
-        task,
+        // One library in a process: either all of it is bundled, or nothing is.
+        task: startedModule(new URL(task)).href,
         models,
         settings,
         queue,
