@@ -4,6 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { OrangeryError } from "../src/errors.ts";
 import { createWorker, type FleetWorkerOptions, type JobEnd } from "../src/fleet/bullmq.ts";
+import { storeOf } from "../src/fleet/store/store-of.ts";
 import { ModelTask } from "../src/tasks/model-task.ts";
 import type { TaskContext, TaskOutcome } from "../src/tasks/task-context.ts";
 import { blackPhoto, TinyModels } from "../src/tasks/tiny-models.fixture.ts";
@@ -311,6 +312,21 @@ for (const server of servers) {
         await assert.rejects(unborn.ready, { code: "TASK_INTERRUPTED" });
         assert.equal(await job.getState(), "waiting");
       });
+    });
+
+    test("partial work is kept in bytes, until it is removed or its time is over", async () => {
+      await using queue = new TestQueue(server.url);
+      const { attempts } = storeOf(queue.queue);
+      const bytes = Uint8Array.of(0, 255, 10, 0);
+      assert.equal(await attempts.readPartialWork("1"), undefined);
+      await attempts.writePartialWork("1", Uint8Array.of(1), 60_000);
+      await attempts.writePartialWork("1", bytes, 60_000);
+      assert.deepEqual(Uint8Array.from((await attempts.readPartialWork("1"))!), bytes);
+      await attempts.removePartialWork("1");
+      assert.equal(await attempts.readPartialWork("1"), undefined);
+      await attempts.writePartialWork("2", bytes, 1);
+      await sleep(10);
+      assert.equal(await attempts.readPartialWork("2"), undefined);
     });
 
     describe("a job during which workers died", () => {
