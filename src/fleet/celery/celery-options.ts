@@ -6,6 +6,7 @@ import {
   trueOrFalse,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
+import { urlScheme } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../../models/cache/model-cache.ts";
@@ -142,8 +143,8 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
     softTimeLimitMs,
     timeLimitMs,
   } = options;
-  checkConnection(broker);
-  checkConnection(resultBackend);
+  requireRedis("broker", broker);
+  requireRedis("resultBackend", resultBackend);
   checkOptions({ visibilityTimeoutMs, softTimeLimitMs, timeLimitMs }, numberFrom(1));
   checkOptions({ resultExpiresMs }, numberFrom(0));
   const flags = { resultExtended, ignoreResult, trackStarted, acksLate, rejectOnWorkerLost };
@@ -190,4 +191,15 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
     routes,
     sendTaskEvents,
   };
+}
+
+function requireRedis(option: "broker" | "resultBackend", url: string): void {
+  const scheme = urlScheme(String(url));
+  if (scheme === "redis" || scheme === "rediss") return checkConnection(url);
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected \`${option}\` of the Celery app to be a Redis, redis://… or rediss://…, got ` +
+      `${scheme === undefined ? "something else" : `${scheme}://…`}. No other is served.`,
+    { details: { option } },
+  );
 }

@@ -78,17 +78,28 @@ export function createWorkerCommand(setStatus: (status: number) => void): Comman
     }
     await using _room = dashboard ? await openDashboard(options) : undefined;
     if (broker !== undefined) {
-      refuse(command, ["task", "queue", "queueUrl", "redis"], "--broker");
+      refuse(command, ["task", "queue", "queueUrl", "redis"], "with --broker");
       if (options.celeryTask === undefined && options.recipe === undefined) {
         command.error("error: give a '--celery-task' or a '--recipe' with '--broker'");
+      }
+      if (options.recipe === undefined) {
+        const ofCounting = [
+          "models",
+          "memoryBudget",
+          "location",
+          ...(dashboard ? [] : ["results"]),
+        ];
+        refuse(command, ofCounting, "without --recipe");
+      } else if (options.recipe.length > 1) {
+        command.error("error: give one '--recipe' with '--broker', the file that counts");
       }
       const { workForCelery } = await import("./celery-worker.ts");
       return setStatus(await workForCelery({ ...options, broker }));
     }
     const celeryOnly = ["resultBackend", "celeryTask", "queues", "hostname", "taskEvents"];
-    refuse(command, [...celeryOnly, "celeryConfig"], undefined);
+    refuse(command, [...celeryOnly, "celeryConfig"], "without --broker");
     if (options.task !== undefined) {
-      refuse(command, ["recipe", "models", "memoryBudget", "results", "location"], "--task");
+      refuse(command, ["recipe", "models", "memoryBudget", "results", "location"], "with --task");
     }
     // Imported late: help and usage errors need neither queue nor runtime.
     const { work } = await import("./worker.ts");
@@ -113,12 +124,11 @@ async function openDashboard(options: Arguments): Promise<AsyncDisposable> {
   return room;
 }
 
-/** Refuses options that have no meaning beside another one, or without `--broker`. */
-function refuse(command: Command, names: readonly string[], beside: string | undefined): void {
+/** Refuses options that have no meaning with another one, or without it. */
+function refuse(command: Command, names: readonly string[], circumstance: string): void {
   const given = names.find((name) => command.getOptionValueSource(name) === "cli");
   if (given === undefined) return;
-  const reason = beside === undefined ? "without --broker" : `with ${beside}`;
-  command.error(`error: option '${flagsOf(command, given)}' has no meaning ${reason}`);
+  command.error(`error: option '${flagsOf(command, given)}' has no meaning ${circumstance}`);
 }
 
 /** What people give by habit, since `enqueue` and `run` take it. */
