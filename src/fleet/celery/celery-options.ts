@@ -195,7 +195,10 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
 
 function requireRedis(option: "broker" | "resultBackend", url: string): void {
   const scheme = urlScheme(String(url));
-  if (scheme === "redis" || scheme === "rediss") return checkConnection(url);
+  if (scheme === "redis" || scheme === "rediss") {
+    checkConnection(url);
+    return;
+  }
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     `Expected \`${option}\` of the Celery app to be a Redis, redis://… or rediss://…, got ` +
