@@ -372,6 +372,19 @@ sent = [square.delay(n) for n in range(100)]
     ]);
   });
 
+  test("gets back what a worker of Python had that is gone, though no other of Python is left", async () => {
+    const tuning = { autostart: false, visibilityTimeoutMs: 1 };
+    await using app = await open({ add }, tuning);
+    const isTaken = await client.run(`
+orphan = s("add", [1, 2]).apply_async(priority=3)
+lost = app.connection_for_read()
+answer = lost.default_channel.basic_get(${JSON.stringify(app.queue)}) is not None
+`);
+    assert.equal(isTaken, true);
+    await app.worker.start();
+    assert.deepEqual(await client.run("answer = outcome(orphan)"), ["SUCCESS", 3]);
+  });
+
   test("loses no message when Redis is asked again for want of an answer", async () => {
     const queue = uniqueName("celery");
     await redis.lpush(queue, "first", "second");

@@ -117,6 +117,24 @@ return found
 `);
 
 /**
+ * Lists messages that were taken so long ago that their workers count as gone, in Celery's own way:
+ * tag and what `unacked` has of it, in turn. Those that workers of ours took are among them.
+ *
+ * KEYS: unacked, its index. ARGV: Celery's visibility timeout in seconds, how many to leave out,
+ * the most messages.
+ */
+export const abandonedScript = new RedisScript(`${readTime}
+local found = {}
+local past = at(-ARGV[1])
+local old = redis.call("ZRANGE", KEYS[2], "-inf", past, "BYSCORE", "LIMIT", ARGV[2], ARGV[3])
+for _, tag in ipairs(old) do
+  found[#found + 1] = tag
+  found[#found + 1] = redis.call("HGET", KEYS[1], tag) or ""
+end
+return found
+`);
+
+/**
  * Renews the leases of messages in work, for Celery's workers, too, which give back what is older
  * than their visibility timeout.
  *

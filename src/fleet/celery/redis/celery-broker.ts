@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
 import { type SentMessage, toRedeliveredMessage } from "../protocol/sent-message.ts";
 import {
+  abandonedScript,
   delayScript,
   dueScript,
   expiredScript,
@@ -125,6 +126,7 @@ export class CeleryBroker {
       }
       if (found.length < 2 * batch) break;
     }
+    await this.#returnAbandoned(onLost);
     return await this.#returnDue();
   }
 
@@ -147,6 +149,33 @@ export class CeleryBroker {
     const { keys, prioritySteps } = this.#options;
     const wanted = Math.max(0, Math.min(9, Math.trunc(priority)));
     return keys.list(queue, prioritySteps.findLast((step) => step <= wanted) ?? 0);
+  }
+
+  /** Puts back what workers of Python had that are gone: where all have left, no other would. */
+  async #returnAbandoned(onLost: (tag: string) => void): Promise<void> {
+    const { redis, keys, queues, visibilityTimeoutMs } = this.#options;
+    for (let left = 0; ; ) {
+      const found = (await abandonedScript.run(
+        redis,
+        [keys.unacked, keys.unackedIndex],
+        [visibilityTimeoutMs / 1000, left, batch],
+      )) as string[];
+      for (let i = 0; i < found.length; i += 2) {
+        const [tag, text] = [found[i]!, found[i + 1]!];
+        const sent = tag.startsWith("orangery:") ? undefined : readUnacked(text);
+        const isBack =
+          sent !== undefined &&
+          queues.includes(sent.queue) &&
+          (await this.giveBack({
+            tag,
+            list: this.listOf(sent.queue, sent.priority),
+            text: toRedeliveredMessage(sent.text),
+          }));
+        if (isBack) onLost(tag);
+        else left++;
+      }
+      if (found.length < 2 * batch) return;
+    }
   }
 
   async #returnDue(): Promise<number | undefined> {
@@ -185,5 +214,18 @@ export class CeleryBroker {
       always: true,
     });
     return answer === 1;
+  }
+}
+
+/** Reads what Kombu writes of a message that a worker has; undefined where it is something else. */
+function readUnacked(
+  text: string,
+): { readonly text: string; readonly queue: string; readonly priority: number } | undefined {
+  try {
+    const [message, , queue] = JSON.parse(text);
+    const priority = Number(message.properties.priority) || 0;
+    return { text: JSON.stringify(message), queue, priority };
+  } catch {
+    return undefined;
   }
 }
