@@ -7,11 +7,7 @@ import { readSavedRecipes } from "../../ledger/recipe-rows.ts";
 import { Worklist } from "../../ledger/worklist/worklist.ts";
 import type { WorklistView } from "../../ledger/worklist/worklist-view.ts";
 import { silentLogger } from "../../logger.ts";
-import {
-  ModelCache,
-  type ModelLease,
-  type ReducedModel,
-} from "../../models/cache/model-cache.ts";
+import { ModelCache, type ModelLease, type ReducedModel } from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
 import { inBatches } from "../photos/in-batches.ts";
