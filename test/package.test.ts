@@ -22,6 +22,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
+import { findCelery } from "./celery.fixture.ts";
 import {
   makeBuildBase,
   makeDebianBase,
@@ -39,6 +40,7 @@ const root = join(import.meta.dirname, "..");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const platform = `${process.platform}/${process.arch}`;
 const execute = promisify(execFile);
+const celery = findCelery();
 
 let folder: string;
 let tarball: string;
@@ -282,6 +284,17 @@ describe("the examples, with the installed package", () => {
       { REDIS_URL: redis.url },
     );
     assert.match(output, /^empty-soil\.jpg: 0 plants\n(tray-\d\.jpg: [1-9]\d+ plants\n){5}$/);
+  });
+
+  test("celery", { skip: "missing" in celery && celery.missing, timeout: 180_000 }, async () => {
+    await using redis = await openRedis();
+    const env = {
+      PATH: dirname(process.execPath) + delimiter + process.env.PATH,
+      PYTHON: (celery as { python: string }).python,
+      REDIS_URL: redis.url,
+    };
+    const output = await run("sh", ["examples/celery/run.sh"], { cwd: project }, env);
+    assert.match(output, /^(tray-\d\.jpg: [1-9]\d+ plants, \d beds\n){5}$/);
   });
 
   test("none is left out", async () => {
