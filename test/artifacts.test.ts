@@ -373,7 +373,10 @@ test("orangery cache lists and clears, and a process that has a model mapped goe
     entries.reduce((sum, entry) => sum + entry.bytes, 0),
   );
   const table = (await cache("list")).stdout;
-  assert.match(table, /^Model +Precision +Size +Last used +State\nlarge\.onnx .* current\n\n1 file, /);
+  assert.match(
+    table,
+    /^Model +Precision +Size +Last used +State\nlarge\.onnx .* current\n\n1 file, /,
+  );
 
   const cleared = (await cache("clear")).stdout;
   assert.match(cleared, /^Cleared 1 file, /);
