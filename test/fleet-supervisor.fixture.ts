@@ -17,7 +17,7 @@ const bundledFixtures = process.env.ORANGERY_TEST_FIXTURES;
 
 /** The module that a process is started with: its source, or its bundle where there is one. */
 function startedModule(source: URL): URL {
-  if (bundledFixtures === undefined) return source;
+  if (bundledFixtures === undefined || source.protocol !== "file:") return source;
   const [name] = source.pathname.split("/").slice(-1);
   return pathToFileURL(join(bundledFixtures, name!.replace(/ts$/, "js")));
 }
@@ -40,6 +40,7 @@ export class TestFleet implements AsyncDisposable {
   /** When it has ended. */
   readonly ended: Promise<void>;
   readonly #news = new EventEmitter();
+  readonly #untilFailed: Promise<never>;
 
   constructor(
     { name: queue, connection }: Pick<TestQueue, "name" | "connection">,
@@ -75,6 +76,8 @@ export class TestFleet implements AsyncDisposable {
       },
     });
     this.ended = this.supervisor.run();
+    this.#untilFailed = new Promise((_, reject) => this.ended.catch(reject));
+    this.#untilFailed.catch(() => {});
   }
 
   get status(): readonly SlotStatus[] {
@@ -89,7 +92,8 @@ export class TestFleet implements AsyncDisposable {
     for (;;) {
       const found = this.events.filter((event) => event.type === type);
       if (found.length >= count) return found as Extract<SupervisorEvent, { type: T }>[];
-      await once(this.#news, "event");
+      // A fleet that could not run has no more events, and says why.
+      await Promise.race([once(this.#news, "event"), this.#untilFailed]);
     }
   }
 
