@@ -305,7 +305,9 @@ async function workThrough(
     lines
       .filter(({ level }) => level !== "debug")
       .map(({ level, message, err }) => [level, message, (err as OrangeryError)?.code])
-      .filter(([, message]) => message !== "task succeeded"),
+      .filter(([, message]) => message !== "task succeeded")
+      // Where a scene cuts connections, a worker may see that first.
+      .filter(([, , seen]) => seen !== "QUEUE_UNREACHABLE"),
     [
       ["info", "the worker takes jobs", undefined],
       ["warn", "the queue has a problem", code],
