@@ -1,3 +1,4 @@
+import { newNode } from "./new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "./onnx-nodes.ts";
 import { createWeights } from "./tensor.ts";
 
@@ -87,7 +88,7 @@ class HeadNodes {
     attributes: OnnxNode["attributes"] = {},
     name = `best.${this.nodes.length}`,
   ): string {
-    this.nodes.push({ name, opType, inputs, outputs: [name], attributes });
+    this.nodes.push(newNode(opType, inputs, name, attributes));
     return name;
   }
 

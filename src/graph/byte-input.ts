@@ -1,3 +1,4 @@
+import { newNode } from "./new-node.ts";
 import { onnxDataTypes } from "./onnx-data-type.ts";
 import type { OnnxModel, OnnxNode, ValueInfo } from "./onnx-nodes.ts";
 import { createWeights } from "./tensor.ts";
@@ -12,8 +13,8 @@ export function takeBytes(model: OnnxModel): OnnxModel {
   const changed = changeInput(model, "bytes", (name, value) => ({
     input: { elementType: "uint8" },
     nodes: [
-      node("Cast", [name], `${name}.float32`, { to }),
-      node("Div", [`${name}.float32`, white.name], value),
+      newNode("Cast", [name], `${name}.float32`, { to }),
+      newNode("Div", [`${name}.float32`, white.name], value),
     ],
   }));
   const { graph } = changed;
@@ -29,7 +30,7 @@ export function takePixels(model: OnnxModel): OnnxModel {
   const perm = { type: "ints", value: [0, 3, 1, 2] } as const;
   return changeInput(model, "planes", (name, value) => ({
     input: { dims: [batch!, height!, width!, channels!] },
-    nodes: [node("Transpose", [name], value, { perm })],
+    nodes: [newNode("Transpose", [name], value, { perm })],
   }));
 }
 
@@ -53,13 +54,4 @@ function changeInput(
   }));
   const inputs = [{ ...info!, ...input }, ...others];
   return { ...model, graph: { ...graph, inputs, nodes: [...nodes, ...rest] } };
-}
-
-function node(
-  opType: string,
-  inputs: readonly string[],
-  output: string,
-  attributes: OnnxNode["attributes"] = {},
-): OnnxNode {
-  return { name: output, opType, inputs, outputs: [output], attributes };
 }

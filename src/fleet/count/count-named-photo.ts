@@ -7,7 +7,7 @@ import type { PayloadSchema } from "../jobs/job-data.ts";
 import { type CountOutcome, CountPhoto, type CountPhotoOptions } from "./count-photo.ts";
 import { type PhotoJobData, toPhotoIdentity, toPhotoJobData } from "./photo-job-data.ts";
 
-/** What was counted on a photo, for whoever asked. */
+/** What was counted on a photo, for the client that asked. */
 export type NamedPhotoCounts = CountOutcome & ReturnType<typeof describeCounts>;
 
 /** Counts on a photo that a caller names, and returns what is recorded of it. */

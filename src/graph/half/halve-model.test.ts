@@ -8,7 +8,7 @@ import { quantizeModel } from "../quantize/quantize-model.ts";
 import { chooseQuantizedValues } from "../quantize/quantized-values.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
 import { randomYolo } from "../yolo/random-yolo.fixture.ts";
-import type { YoloFamily, YoloScale } from "../yolo/yolo-families.fixture.ts";
+import { oneOfEachFamily, type YoloFamily, type YoloScale } from "../yolo/yolo-families.fixture.ts";
 import { createYoloModel, type YoloModelOptions } from "../yolo/yolo-model.ts";
 import { halveModel } from "./halve-model.ts";
 import { valueTypes } from "./value-types.ts";
@@ -44,21 +44,8 @@ function worst(found: Floats, expected: Floats): number {
   }, 0);
 }
 
-const families: readonly (readonly [YoloFamily, YoloScale, "detect" | "segment"])[] = [
-  ["v3-tiny", "n", "detect"],
-  ["v6", "n", "detect"],
-  ["v8", "n", "segment"],
-  ["v8-p6", "n", "detect"],
-  ["v8-ghost", "n", "detect"],
-  ["v9", "t", "detect"],
-  ["v10", "n", "detect"],
-  ["11", "n", "segment"],
-  ["12", "n", "detect"],
-  ["26", "n", "detect"],
-];
-
 describe("a network of each family in float16", () => {
-  for (const [family, scale, task] of families) {
+  for (const [family, scale, task] of oneOfEachFamily) {
     test(`YOLO${family}, ${task}: the outputs are about those of float32`, async () => {
       const model = randomModel(family, { scale, task });
       const halved = halveModel(model, { input: "bytes" });

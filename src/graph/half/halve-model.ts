@@ -1,5 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
 import { whyNotReducible } from "../decoding.ts";
+import { newNode } from "../new-node.ts";
 import { type OnnxDataType, onnxDataTypes } from "../onnx-data-type.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
 import { createWeights, floatsOf } from "../tensor.ts";
@@ -124,7 +125,7 @@ class Halving {
     const from = names.float16 ?? names.float32;
     if (from !== undefined) return this.#cast(from, type, name);
     const bytes = this.#cast(value, type, `${value}.${type}.bytes`);
-    this.#nodes.push(node("Div", [bytes, this.#addWhite(type)], name));
+    this.#nodes.push(newNode("Div", [bytes, this.#addWhite(type)], name));
     return name;
   }
 
@@ -144,16 +145,7 @@ class Halving {
 
   #cast(from: string, type: FloatType, name: string): string {
     const to = { type: "int", value: onnxDataTypes.indexOf(type) } as const;
-    this.#nodes.push(node("Cast", [from], name, { to }));
+    this.#nodes.push(newNode("Cast", [from], name, { to }));
     return name;
   }
-}
-
-function node(
-  opType: string,
-  inputs: readonly string[],
-  output: string,
-  attributes: OnnxNode["attributes"] = {},
-): OnnxNode {
-  return { name: output, opType, inputs, outputs: [output], attributes };
 }

@@ -7,7 +7,7 @@ import type { OnnxModel, OnnxTensor } from "../onnx-nodes.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
 import { floatsOf } from "../tensor.ts";
 import { randomYolo } from "../yolo/random-yolo.fixture.ts";
-import type { YoloFamily, YoloScale } from "../yolo/yolo-families.fixture.ts";
+import { oneOfEachFamily, type YoloFamily, type YoloScale } from "../yolo/yolo-families.fixture.ts";
 import { createYoloModel } from "../yolo/yolo-model.ts";
 import { createCalibration, rangesOf, type ValueRange, valuesToObserve } from "./calibration.ts";
 import { observeModel, rangesOutput } from "./observed-model.ts";
@@ -94,19 +94,7 @@ function rowsOf({ output0 }: Record<string, Floats>): readonly number[][] {
 }
 
 describe("a network of each family in int8", () => {
-  const networks: readonly (readonly [YoloFamily, YoloScale, "detect" | "segment"])[] = [
-    ["v3-tiny", "n", "detect"],
-    ["v6", "n", "detect"],
-    ["v8", "n", "segment"],
-    ["v8-p6", "n", "detect"],
-    ["v8-ghost", "n", "detect"],
-    ["v9", "t", "detect"],
-    ["v10", "n", "detect"],
-    ["11", "n", "segment"],
-    ["12", "n", "detect"],
-    ["26", "n", "detect"],
-  ];
-  for (const [family, scale, task] of networks) {
+  for (const [family, scale, task] of oneOfEachFamily) {
     test(`YOLO${family}, ${task}: the outputs are about those of float32`, async () => {
       const model = randomModel(family, { scale, task });
       const { ranges, outputs } = await observe(model);

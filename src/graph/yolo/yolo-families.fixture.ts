@@ -403,3 +403,18 @@ export function configurationOf(name: YoloFamily, scale: YoloScale): YoloConfigu
     headFrom: typeof headFrom === "function" ? headFrom(scale) : headFrom,
   };
 }
+
+/** A network of each family and of each kind of block, as small as they come. */
+export const oneOfEachFamily: readonly (readonly [YoloFamily, YoloScale, "detect" | "segment"])[] =
+  [
+    ["v3-tiny", "n", "detect"],
+    ["v6", "n", "detect"],
+    ["v8", "n", "segment"],
+    ["v8-p6", "n", "detect"],
+    ["v8-ghost", "n", "detect"],
+    ["v9", "t", "detect"],
+    ["v10", "n", "detect"],
+    ["11", "n", "segment"],
+    ["12", "n", "detect"],
+    ["26", "n", "detect"],
+  ];

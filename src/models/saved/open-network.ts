@@ -116,17 +116,13 @@ function isWorthSaving(file: ModelFile, { kind }: Device): boolean {
 class NetworkFile implements Disposable {
   readonly #file: ModelFile;
   readonly #options: OpenNetworkOptions;
-  readonly #isForCpu: boolean;
-  readonly #isForCuda: boolean;
-  readonly #takesBytes: boolean;
+  readonly #deviceKind: Device["kind"];
   #built: Uint8Array<ArrayBuffer> | undefined;
 
   constructor(file: ModelFile, { kind }: Device, options: OpenNetworkOptions) {
     this.#file = file;
     this.#options = options;
-    this.#isForCpu = kind === "cpu";
-    this.#isForCuda = kind === "cuda";
-    this.#takesBytes = kind === "cpu" || kind === "cuda";
+    this.#deviceKind = kind;
   }
 
   /** Opens the file itself, and saves its network where that is asked for and can be. */
@@ -186,8 +182,8 @@ class NetworkFile implements Disposable {
       imageSize: "dynamic",
       batch: "dynamic",
       // Quantising follows the photo from the input on, through which shapes would be hidden.
-      hideShapes: this.#isForCpu && change === undefined,
-      forGpu: this.#isForCuda,
+      hideShapes: this.#deviceKind === "cpu" && change === undefined,
+      forGpu: this.#deviceKind === "cuda",
       signal: this.#options.signal,
     });
     this.#built = built.bytes;
@@ -202,7 +198,8 @@ class NetworkFile implements Disposable {
       return { kind: "quantized", calibration, input: "bytes", metadata };
     }
     if (reduced !== "float16") return undefined;
-    return { kind: "halved", input: this.#takesBytes ? "bytes" : "floats", metadata };
+    const takesBytes = this.#deviceKind === "cpu" || this.#deviceKind === "cuda";
+    return { kind: "halved", input: takesBytes ? "bytes" : "floats", metadata };
   }
 
   [Symbol.dispose](): void {

@@ -68,7 +68,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t d, nvmlMemory_t *memory) {
     return SUCCESS;
 }
 
-/* GPU 2 does not tell. */
+/* GPU 2 does not report it. */
 nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t d, nvmlUtilization_t *busy) {
     if (d->index == 2) return NOT_SUPPORTED;
     busy->gpu = 87 + d->index;

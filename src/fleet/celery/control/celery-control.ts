@@ -125,7 +125,7 @@ export class CeleryControl {
       { [node.hostname]: reply },
       { headers: { ticket, clock: events.clock }, exchange, routingKey: routing_key },
     );
-    // Only queues that are bound: whoever asked may be gone.
+    // Only queues that are bound: the client that asked may be gone.
     for (const member of await redis.smembers(keys.binding(exchange))) {
       const [bound, , queue] = member.split(separator);
       if (bound === routing_key && queue) await redis.lpush(keys.list(queue, 0), text);

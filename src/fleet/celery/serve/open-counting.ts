@@ -1,8 +1,9 @@
 import { openLedger } from "../../../ledger/open-ledger.ts";
-import { ModelCache } from "../../../models/cache/model-cache.ts";
+import type { ModelCache } from "../../../models/cache/model-cache.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import { ModelFinder } from "../../../pipeline/recipe/model-finder.ts";
 import { CountNamedPhoto, namedPhotoSchema } from "../../count/count-named-photo.ts";
+import { createCountingCache } from "../../count/counting-cache.ts";
 import { openRecipeTask } from "../../count/serve-recipe.ts";
 import type { TaskEnvironment } from "../../process/task-module.ts";
 import type { CeleryTask } from "../celery-options.ts";
@@ -21,23 +22,10 @@ export async function openCounting(
   environment: TaskEnvironment,
   stack: AsyncDisposableStack,
 ): Promise<PreparedTask> {
-  const { workerId, device, requireDevice, intraOpThreads, logger } = environment;
+  const { workerId, logger } = environment;
   const { signal } = new AbortController();
   const photos = stack.use(new PhotoReader({ allowPrivateAddresses: count.allowPrivateAddresses }));
-  const cache = stack.use(
-    new ModelCache({
-      workerId,
-      device,
-      requireDevice,
-      intraOpThreads,
-      logger,
-      models: {},
-      memoryBudgetBytes: count.memoryBudgetBytes,
-      warmUp: true,
-      // A recipe names its models by their contents: no reload.
-      reloadCheckMs: Number.POSITIVE_INFINITY,
-    }),
-  );
+  const cache = stack.use(createCountingCache(environment, count));
   // Workers wait for a database that is away as they wait for Redis, however long.
   const ledger = stack.use(
     await openLedger(results, { busyTimeoutMs: Number.POSITIVE_INFINITY, logger }),
