@@ -199,6 +199,9 @@ describe("a dashboard", { timeout: 120_000 }, () => {
     const session = { headers: { cookie: cookie!.split(";")[0]! } };
     const setup = await ask(locked, "/api/setup", session);
     assert.equal(JSON.parse(setup.body.toString()).role, "viewer");
+    const change = await ask(locked, "/api/anything", { method: "POST", ...session });
+    assert.equal(change.status, 403, "those who may look change nothing");
+    assert.equal((await ask(locked, "/api/anything", { method: "POST" })).status, 401);
     await ask(locked, "/logout", { method: "POST", ...session });
     assert.equal((await ask(locked, "/api/setup", session)).status, 401);
   });

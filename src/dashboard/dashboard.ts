@@ -14,6 +14,11 @@ import type { MachineView } from "./views/machine-view.ts";
 export interface DashboardOptions extends Passwords {
   /** Opened read-only. It stays the caller's. */
   readonly ledger: Ledger;
+  /**
+   * The same results, opened to write: for what people change. Without it they can only look. It
+   * stays the caller's, too.
+   */
+  readonly changes?: Ledger | undefined;
   /** Default 127.0.0.1: this machine only. Others need a password. */
   readonly host?: string | undefined;
   /** 0 takes a free one. */

@@ -17,6 +17,8 @@ import { TotalsWalk } from "./views/totals-walk.ts";
 
 export interface RoutesOptions {
   readonly ledger: Ledger;
+  /** Takes what people change; without it nobody can change anything. */
+  readonly changes?: Ledger | undefined;
   readonly sessions: Sessions;
   readonly pictures: PhotoPictures;
   readonly port: number;
@@ -131,7 +133,18 @@ export class DashboardRoutes implements Disposable {
       response.setHeader("set-cookie", cookie("", 0));
       return sendJson(response, {});
     }
+    const role = sessions.roleOf(this.#tokenOf(request));
+    if (role === undefined) throw new Refusal(401, "Log in first.");
+    this.#changesOf(role);
     throw new Refusal(404, "There is nothing here.");
+  }
+
+  /** The ledger to write to, for whom it is allowed: all that changes anything asks here. */
+  #changesOf(role: Role): Ledger {
+    const { changes } = this.#options;
+    if (changes === undefined) throw new Refusal(403, "This server shows results only.");
+    if (role !== "editor") throw new Refusal(403, "Your password lets you look, not change.");
+    return changes;
   }
 
   #tokenOf({ headers }: IncomingMessage): string | undefined {
@@ -144,6 +157,7 @@ export class DashboardRoutes implements Disposable {
     const { recipes, newestId } = await readRecipeChoices(this.#options.ledger);
     return {
       role,
+      canChange: this.#options.changes !== undefined && role === "editor",
       canLogOut: this.#options.sessions.isNeeded,
       newestHash: recipes.find(({ id }) => id === newestId)?.hash,
       recipes: recipes.map(({ hash, name, json }) => ({ hash, name, recipe: JSON.parse(json) })),
