@@ -14,7 +14,7 @@ Examples:
 
 On this machine alone it needs no password. On another address it takes one from
 ORANGERY_DASHBOARD_PASSWORD, and one for those who may only look from
-ORANGERY_DASHBOARD_VIEWER_PASSWORD.`;
+ORANGERY_DASHBOARD_VIEWER_PASSWORD. With --read-only nobody can change anything.`;
 
 /** `orangery dashboard`: the control room, a page that is alive. */
 export function createDashboardCommand(
@@ -25,7 +25,7 @@ export function createDashboardCommand(
     .summary("serve a page to watch the work and look at photos")
     .description(
       "Serves a page that shows how far the work is, where the time goes, and every photo with " +
-        "what was found on it. It reads the results and changes nothing.",
+        "what was found on it, and lets people put right what is wrong.",
     )
     .argument("[results]", resultsHelp, defaultResults)
     .option(
@@ -36,6 +36,7 @@ export function createDashboardCommand(
     )
     .option("--host <address>", "serve it on this address", "127.0.0.1")
     .option("--host-name <name>", "a name by which it is reached, such as behind a proxy")
+    .option("--read-only", "let nobody change anything")
     .option("--open", "open it in a browser, where there is a desktop and a terminal");
   addPrivateAddressesOption(command).addHelpText("after", help);
   return command.action(async (results: string, options: DashboardArguments) => {

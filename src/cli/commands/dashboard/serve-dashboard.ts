@@ -14,10 +14,10 @@ export async function serveDashboard({
   ...options
 }: ServeDashboardOptions): Promise<Pick<Dashboard, "url"> & AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
-  await (await openLedger(results))[Symbol.asyncDispose]();
+  const changes = stack.use(await openLedger(results));
   const ledger = stack.use(await openLedger(results, { readOnly: true }));
   const { url } = stack.use(
-    await Dashboard.listen({ ...options, ...dashboardPasswords(), ledger }),
+    await Dashboard.listen({ ...options, ...dashboardPasswords(), ledger, changes }),
   );
   const served = stack.move();
   return { url, [Symbol.asyncDispose]: () => served.disposeAsync() };
