@@ -25,6 +25,14 @@ def s(name, *args, **kwargs):
     return signature(name, args=args, kwargs=kwargs, app=app)
 
 
+def until(is_so, timeout=20):
+    """Waits until something is so."""
+    end = time.monotonic() + timeout
+    while not is_so():
+        if time.monotonic() > end:
+            raise TimeoutError("it was not so in time")
+
+
 def outcome(result, timeout=20):
     """What a result is: its state and its value, or the class and the message of its exception."""
     # A result that is there already has `get` wait for a second, unless it was looked at.
