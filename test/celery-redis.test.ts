@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { OrangeryError } from "../src/errors.ts";
 import { settleScript, takeScript } from "../src/fleet/celery/redis/broker-scripts.ts";
-import { CeleryBroker } from "../src/fleet/celery/redis/celery-broker.ts";
 import { celeryKeys } from "../src/fleet/celery/redis/celery-keys.ts";
+import { RedisQueues } from "../src/fleet/celery/redis/redis-queues.ts";
 import type { CeleryWorkerOptions, JobEnd } from "../src/fleet/celery.ts";
 import { QueuePatience } from "../src/fleet/queue/queue-patience.ts";
 import { silentLogger } from "../src/logger.ts";
@@ -153,8 +153,8 @@ answer = [outcome(later), time.time() - before >= 0.5, outcome(past)]
 running = s("wait", 60000).apply_async()
 revoked = s("add", [1, 2]).apply_async()
 app.control.revoke(revoked.id)
-while not any(t["id"] == running.id for ts in app.control.inspect(timeout=0.3).active().values() for t in ts):
-    pass
+active = lambda: app.control.inspect(timeout=0.3).active() or {}
+until(lambda: any(t["id"] == running.id for ts in active().values() for t in ts))
 app.control.revoke(running.id, terminate=True)
 answer += [outcome(running)[0], outcome(revoked)]
 late = s("wait", 60000).apply_async(soft_time_limit=0.2)
@@ -196,12 +196,12 @@ sent = [s("note", n).apply_async(priority=p) for n, p in [(1, 9), (2, 3), (3, 0)
       },
       {
         globalKeyPrefix: "{app}:",
-        resultKeyPrefix: "results:",
+        resultKeyPrefix: "results",
         resultExtended: true,
         trackStarted: true,
         conf: {
           broker_transport_options: { global_keyprefix: "{app}:" },
-          result_backend_transport_options: { global_keyprefix: "results:" },
+          result_backend_transport_options: { global_keyprefix: "results" },
           result_extended: true,
         },
       },
@@ -209,14 +209,14 @@ sent = [s("note", n).apply_async(priority=p) for n, p in [(1, 9), (2, 3), (3, 0)
     const answer = await client.run(`
 r = s("slow", 1).apply_async()
 states = set()
-while r.state not in ("SUCCESS", "FAILURE"): states.add(r.state)
+until(lambda: states.add(r.state) or r.ready())
 quiet = s("slow", 2).apply_async(ignore_result=True)
 answer = [r.get(timeout=20), r.name, r.args, r.worker, r.queue, r.retries, "PROGRESS" in states, quiet.id]
 `);
     const [, , , , , , , quietId] = answer as unknown[];
     assert.deepEqual(answer, ["done", "slow", [1], app.worker.name, app.queue, 0, true, quietId]);
     while (app.worker.counts.succeeded < 2) await sleep(20);
-    assert.equal(await redis.exists(`results:celery-task-meta-${quietId}`), 0);
+    assert.equal(await redis.exists(`results_celery-task-meta-${quietId}`), 0);
     while ((await redis.hlen("{app}:unacked")) > 0) await sleep(20);
   });
 
@@ -227,7 +227,7 @@ answer = [r.get(timeout=20), r.name, r.args, r.worker, r.queue, r.retries, "PROG
     const answer = await client.run(`
 running = s("wait", 60000).apply_async()
 inspect = app.control.inspect(["${app.worker.name}"], timeout=2)
-while not (inspect.active() or {}).get("${app.worker.name}"): pass
+until(lambda: (inspect.active() or {}).get("${app.worker.name}"))
 answer = [
   inspect.ping(), inspect.registered(), list(inspect.stats().values())[0]["pool"]["max-concurrency"],
   list(inspect.active().values())[0][0]["name"], list(inspect.active_queues().values())[0][0]["name"],
@@ -356,14 +356,14 @@ sent = [square.delay(n) for n in range(100)]
     // As if a worker had died that took a message.
     const keys = celeryKeys("", 0);
     const patience = new QueuePatience({ queue, logger: silentLogger });
-    const broker = new CeleryBroker({
+    const queues = new RedisQueues({
       ...{ redis, keys, queues: [queue], prioritySteps: [0], patience },
       ...{ leaseMs: 1_000, visibilityTimeoutMs: 3_600_000 },
     });
     await app.worker.close({ deadlineMs: 60_000 });
     await _other.close({ deadlineMs: 60_000 });
     await client.run('orphan = s("add", [1, 2]).apply_async()');
-    assert.ok(await broker.take(new AbortController().signal));
+    assert.ok(await queues.take(new AbortController().signal));
     await using _last = await serve({ slow, add }, { ...options, name: "celery@last" });
     const answer = await client.run("answer = [outcome(held), outcome(orphan)]");
     assert.deepEqual(answer, [

@@ -6,7 +6,7 @@ import { Redis } from "ioredis";
 import { OrangeryError } from "../src/errors.ts";
 import { applySignature } from "../src/fleet/celery/protocol/canvas.ts";
 import type { Signature } from "../src/fleet/celery/protocol/celery-message.ts";
-import { toEnvelope } from "../src/fleet/celery/protocol/sent-message.ts";
+import { toEnvelope } from "../src/fleet/celery/protocol/envelope.ts";
 import { databaseOf } from "../src/fleet/celery/redis/celery-keys.ts";
 import type { TaskContext } from "../src/tasks/task-context.ts";
 import { serve } from "./celery.fixture.ts";
@@ -66,7 +66,7 @@ describe("a worker of a Celery app", { timeout: 120_000 }, () => {
         for (const { group, size } of chordSizes) {
           await redis.set(`celery-taskset-meta-${group}.s`, size);
         }
-        for (const { text } of sent) await redis.lpush(queue, text);
+        for (const { envelope } of sent) await redis.lpush(queue, JSON.stringify(envelope));
       },
       [Symbol.asyncDispose]: () => worker.close({ deadlineMs: 0 }),
     };
@@ -152,7 +152,8 @@ describe("a worker of a Celery app", { timeout: 120_000 }, () => {
         ticket: "ticket",
         reply_to: { exchange: "reply.celery.pidbox", routing_key: replies },
       };
-      const text = toEnvelope(command, { headers: {}, exchange: "celery.pidbox", routingKey: "" });
+      const to = { exchange: "celery.pidbox", routingKey: "" };
+      const text = JSON.stringify(toEnvelope(command, { headers: {}, ...to }));
       await redis.publish(`/${database}.celery.pidbox`, text);
       const signal = AbortSignal.timeout(20_000);
       for (;;) {

@@ -6,7 +6,7 @@ export type {
   CeleryTask,
   CeleryTasks,
   CeleryWorkerOptions,
-} from "./celery/celery-options.ts";
+} from "./celery/app/celery-options.ts";
 export type { CeleryWorker } from "./celery/celery-worker.ts";
 export { createCeleryWorker } from "./celery/create-celery-worker.ts";
 export type { PayloadParser, PayloadSchema } from "./jobs/job-data.ts";

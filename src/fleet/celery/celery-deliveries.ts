@@ -2,12 +2,18 @@ import { isOrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { JobEnd } from "../jobs/job-end.ts";
 import type { JobProcessor } from "../jobs/job-processor.ts";
+import type { TakenMessage } from "./app/celery-broker.ts";
+import type { CheckedCeleryOptions } from "./app/celery-options.ts";
+import type { CeleryResults } from "./app/celery-results.ts";
 import { CeleryJob } from "./celery-job.ts";
-import type { CheckedCeleryOptions } from "./celery-options.ts";
 import type { CeleryEvents } from "./control/celery-events.ts";
 import type { RevokedTasks } from "./control/revoked-tasks.ts";
 import { FollowUps } from "./follow-ups.ts";
-import { type CeleryMessage, readCeleryMessage } from "./protocol/celery-message.ts";
+import {
+  type CeleryMessage,
+  type RefusedMessage,
+  readCeleryMessage,
+} from "./protocol/celery-message.ts";
 import {
   builtinException,
   celeryException,
@@ -19,22 +25,15 @@ import {
   toPythonException,
 } from "./protocol/python-exception.ts";
 import { type SentMessage, toRetryMessage } from "./protocol/sent-message.ts";
-import type { CeleryBroker, TakenMessage } from "./redis/celery-broker.ts";
-import type { CeleryChords } from "./redis/celery-chords.ts";
-import type { CeleryResults } from "./redis/celery-results.ts";
 import type { BoundCall, ServedResult, ServedTasks } from "./served-tasks.ts";
 
 export interface CeleryDeliveriesOptions {
   readonly app: CheckedCeleryOptions;
   readonly tasks: ServedTasks;
   readonly processor: Pick<JobProcessor<BoundCall, ServedResult>, "process">;
-  readonly broker: CeleryBroker;
   readonly results: CeleryResults;
-  readonly chords: CeleryChords;
   readonly events: CeleryEvents;
   readonly revoked: RevokedTasks;
-  /** Called when a message was put aside until its time. */
-  readonly onDelayed: (etaMs: number) => void;
   readonly logger: Logger;
 }
 
@@ -44,12 +43,10 @@ export interface RunningMessage {
   readonly sinceMs: number;
 }
 
-/** A message in work, and how it is acknowledged. */
+/** A message in work. */
 interface Delivery {
   readonly message: CeleryMessage;
   readonly taken: TakenMessage;
-  /** Undefined when it was acknowledged before. */
-  readonly tag: string | undefined;
 }
 
 /** How a task has failed, for Celery. */
@@ -72,8 +69,8 @@ export class CeleryDeliveries {
 
   constructor(options: CeleryDeliveriesOptions) {
     this.#options = options;
-    const { results, chords, app } = options;
-    this.#followUps = new FollowUps({ results, chords, routing: app });
+    const { results, app } = options;
+    this.#followUps = new FollowUps({ results, routing: app });
   }
 
   get running(): readonly RunningMessage[] {
@@ -87,30 +84,27 @@ export class CeleryDeliveries {
 
   /** Does what a message asks for. */
   async handle(taken: TakenMessage): Promise<void> {
-    const read = readCeleryMessage(taken.text);
+    const read = readCeleryMessage(taken.content);
     try {
       await this.#receive(taken, read);
     } catch (err) {
       this.#options.logger.error({ err }, "a message could not be handled");
-      // It would come back for ever. Where Redis is gone, this fails, too, and it does.
-      const id = "message" in read ? read.message.id : undefined;
-      const { results, broker } = this.#options;
-      if (id !== undefined) await results.storeFailure(id, toPythonException(err));
-      await broker.settle({ tag: taken.tag, taskId: id });
+      // It would come back for ever. Where the broker is gone, this fails, too, and it does.
+      const { id, replyTo } = "message" in read ? read.message : read.refused;
+      await this.#refuse(taken, { id, replyTo, exception: toPythonException(err) });
     }
   }
 
   async #receive(taken: TakenMessage, read: ReturnType<typeof readCeleryMessage>): Promise<void> {
     if ("refused" in read) {
-      const { id, task, reason, exception } = read.refused;
-      const { results, broker, logger } = this.#options;
+      const { id, task, reason } = read.refused;
+      const { logger } = this.#options;
       logger.warn({ jobId: id, task, queue: taken.queue, reason }, "a message is refused");
-      if (id !== undefined) await results.storeFailure(id, exception);
-      await broker.settle({ tag: taken.tag, taskId: id });
+      await this.#refuse(taken, read.refused);
       return;
     }
     const { message } = read;
-    const delivery = { message, taken, tag: taken.tag };
+    const delivery = { message, taken };
     const now = Date.now();
     this.#announce(message);
     if (message.expiresMs !== undefined && message.expiresMs <= now) {
@@ -118,8 +112,7 @@ export class CeleryDeliveries {
     } else if (this.#options.revoked.has(message.id)) {
       await this.#revoke(delivery, "revoked");
     } else if (message.etaMs !== undefined && message.etaMs > now) {
-      await this.#options.broker.delay(taken, message.etaMs);
-      this.#options.onDelayed(message.etaMs);
+      await taken.delay(message.etaMs);
     } else {
       await this.#begin(delivery);
     }
@@ -132,6 +125,17 @@ export class CeleryDeliveries {
     this.#running.delete(message);
     const exception = celeryException(celeryExceptions.timeLimit, limitMs / 1000);
     await this.#fail(delivery, { state: "FAILURE", exception });
+  }
+
+  /** Has a task fail that cannot be begun, where it is known who waits for it. */
+  async #refuse(
+    taken: TakenMessage,
+    { id, replyTo, exception }: Pick<RefusedMessage, "id" | "replyTo" | "exception">,
+  ): Promise<void> {
+    if (id !== undefined) {
+      await this.#options.results.storeFailed({ id, status: "FAILURE", exception, replyTo });
+    }
+    await taken.settle({ taskId: id });
   }
 
   #announce(message: CeleryMessage): void {
@@ -171,11 +175,10 @@ export class CeleryDeliveries {
     await this.#run(delivery);
   }
 
-  async #run({ message, taken, tag }: Delivery): Promise<void> {
-    const { app, broker, results, events, processor } = this.#options;
-    const isAcknowledged = !app.acksLate;
-    if (isAcknowledged) await broker.settle({ tag });
-    const delivery = { message, taken, tag: isAcknowledged ? undefined : tag };
+  async #run(delivery: Delivery): Promise<void> {
+    const { app, results, events, processor } = this.#options;
+    const { message, taken } = delivery;
+    if (!app.acksLate) await taken.acknowledge();
     const isIgnored = this.#isIgnored(message);
     if (app.trackStarted && !isIgnored) {
       const result = { pid: process.pid, hostname: app.name };
@@ -184,9 +187,9 @@ export class CeleryDeliveries {
     events.task("task-started", { uuid: message.id });
     this.#totals[message.task] = (this.#totals[message.task] ?? 0) + 1;
     this.#running.set(message, { ...delivery, sinceMs: Date.now() });
-    const job = new CeleryJob({ message, taken, isAcknowledged, isIgnored, broker, results });
+    const job = new CeleryJob({ message, taken, isIgnored, results });
     try {
-      const end = await processor.process(job, delivery.tag ?? "");
+      const end = await processor.process(job, taken.token);
       // One that was ended by its time limit has its result.
       if (this.#running.has(message)) await this.#end(delivery, end);
     } finally {
@@ -207,8 +210,8 @@ export class CeleryDeliveries {
   }
 
   async #succeed(delivery: Delivery, result: unknown, durationMs: number): Promise<void> {
-    const { results, broker, chords, events } = this.#options;
-    const { message, tag } = delivery;
+    const { results, events } = this.#options;
+    const { message, taken } = delivery;
     const { id } = message;
     try {
       JSON.stringify(result);
@@ -222,24 +225,24 @@ export class CeleryDeliveries {
     }
     const part = await this.#followUps.afterPart(message, { state: "SUCCESS", result });
     const sent = [...next.sent, ...part.sent];
-    const isOurs = await broker.settle({ tag, taskId: id, sent });
+    const isOurs = await taken.settle({ taskId: id, sent });
     if (!isOurs) return;
-    for (const group of part.endedChords) await chords.end(group);
+    for (const group of part.endedChords) await results.chords?.end(group);
     const runtime = durationMs / 1000;
     events.task("task-succeeded", { uuid: id, result: pythonRepr(result), runtime });
   }
 
   async #fail(delivery: Delivery, failure: CeleryFailure): Promise<void> {
-    const { app, results, broker, chords, events } = this.#options;
-    const { message, tag } = delivery;
+    const { app, results, events } = this.#options;
+    const { message, taken } = delivery;
     const { state, exception, traceback } = failure;
     const { id } = message;
     const isStored = !this.#isIgnored(message) || app.storeErrorsEvenIfIgnored;
     if (isStored) await results.store(message, { status: state, result: exception, traceback });
     const next = await this.#followUps.afterFailure(message, { state, exception, isStored });
-    const isOurs = await broker.settle({ tag, taskId: id, sent: next.sent });
+    const isOurs = await taken.settle({ taskId: id, sent: next.sent });
     if (!isOurs) return;
-    for (const group of next.endedChords) await chords.end(group);
+    for (const group of next.endedChords) await results.chords?.end(group);
     if (state === "FAILURE") {
       events.task("task-failed", { uuid: id, exception: reprException(exception), traceback });
     }
@@ -256,8 +259,8 @@ export class CeleryDeliveries {
   }
 
   /** As `self.retry` does: another message with the same id, then the acknowledgement of this. */
-  async #retry({ message, taken, tag }: Delivery, error: unknown): Promise<void> {
-    const { app, results, broker, events } = this.#options;
+  async #retry({ message, taken }: Delivery, error: unknown): Promise<void> {
+    const { app, results, events } = this.#options;
     const { retries, id } = message;
     const pauseMs = app.backoffMs * 2 ** Math.min(retries, 30) * (1 - Math.random() / 2);
     const etaMs = Date.now() + pauseMs;
@@ -267,7 +270,7 @@ export class CeleryDeliveries {
       await results.store(message, { status: "RETRY", result: exception, traceback });
     }
     const sent: SentMessage[] = [toRetryMessage(message, { queue: taken.queue, etaMs })];
-    if (!(await broker.settle({ tag, taskId: id, sent }))) return;
+    if (!(await taken.settle({ taskId: id, sent }))) return;
     events.task("task-retried", { uuid: id, exception: reprException(exception), traceback });
   }
 

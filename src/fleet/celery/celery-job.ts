@@ -1,18 +1,15 @@
 import type { TaskProgress } from "../../tasks/task-context.ts";
 import type { CrashMarks } from "../jobs/crash-marks.ts";
 import type { TakenJob } from "../jobs/taken-job.ts";
+import type { DeathMarks, TakenMessage } from "./app/celery-broker.ts";
+import type { CeleryResults } from "./app/celery-results.ts";
 import type { CeleryMessage } from "./protocol/celery-message.ts";
-import type { CeleryBroker, TakenMessage } from "./redis/celery-broker.ts";
-import type { CeleryResults } from "./redis/celery-results.ts";
 
 export interface CeleryJobOptions {
   readonly message: CeleryMessage;
   readonly taken: TakenMessage;
-  /** Whether the message was acknowledged before the task began. */
-  readonly isAcknowledged: boolean;
   /** Whether nobody wants its result. */
   readonly isIgnored: boolean;
-  readonly broker: CeleryBroker;
   readonly results: CeleryResults;
 }
 
@@ -39,8 +36,7 @@ export class CeleryJob implements TakenJob {
   }
 
   async moveToWait(): Promise<void> {
-    const { broker, taken, isAcknowledged } = this.#options;
-    await broker.giveBack({ ...taken, tag: isAcknowledged ? "" : taken.tag });
+    await this.#options.taken.giveBack();
   }
 
   /** As `update_state(state="PROGRESS", meta=…)` of a Celery task. */
@@ -53,19 +49,19 @@ export class CeleryJob implements TakenJob {
   async log(): Promise<void> {}
 }
 
-/** Keeps the marks of crashes beside the queue, by the tasks' ids. */
+/** Keeps the marks of crashes where the broker has them, by the tasks' ids. */
 export class CeleryCrashMarks implements CrashMarks {
-  readonly #broker: CeleryBroker;
+  readonly #marks: DeathMarks;
 
-  constructor(broker: CeleryBroker) {
-    this.#broker = broker;
+  constructor(marks: DeathMarks) {
+    this.#marks = marks;
   }
 
   async read({ id, stalledCounter }: TakenJob): Promise<number> {
-    return stalledCounter === 0 ? 0 : await this.#broker.readMark(id!);
+    return stalledCounter === 0 ? 0 : await this.#marks.read(id!);
   }
 
   async write({ id }: TakenJob, marks: number): Promise<void> {
-    await this.#broker.writeMark(id!, marks);
+    await this.#marks.write(id!, marks);
   }
 }

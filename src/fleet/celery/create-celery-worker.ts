@@ -4,7 +4,7 @@ import {
   type CeleryTasks,
   type CeleryWorkerOptions,
   checkCeleryOptions,
-} from "./celery-options.ts";
+} from "./app/celery-options.ts";
 import { CeleryWorker } from "./celery-worker.ts";
 
 /**

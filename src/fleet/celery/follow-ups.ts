@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { CeleryResults, ChordPart } from "./app/celery-results.ts";
 import {
   type AppliedAfter,
   type AppliedSignature,
@@ -16,8 +17,6 @@ import {
   type PythonException,
 } from "./protocol/python-exception.ts";
 import type { SentMessage } from "./protocol/sent-message.ts";
-import type { CeleryChords, ChordPart } from "./redis/celery-chords.ts";
-import type { CeleryResults } from "./redis/celery-results.ts";
 
 /** What follows a task that has ended. */
 export interface FollowedBy {
@@ -29,7 +28,6 @@ export interface FollowedBy {
 
 export interface FollowUpsOptions {
   readonly results: CeleryResults;
-  readonly chords: CeleryChords;
   readonly routing: Routing;
 }
 
@@ -51,13 +49,16 @@ export class FollowUps {
 
   /** Says what of a message's canvas cannot be sent from here, before its task is begun. */
   findUnsupported(message: CeleryMessage): string | undefined {
-    const { callbacks, errbacks, chord } = message;
+    const { errbacks, chord } = message;
     try {
-      this.#applyNext(message, null);
-      for (const signature of [...errbacks, ...(chord ? [chord] : [])]) {
-        this.#apply(signature, message, { args: [null] });
+      const next = this.#applyNext(message, null);
+      const others = [...errbacks, ...(chord ? [chord] : [])].map((signature) =>
+        this.#apply(signature, message, { args: [null] }),
+      );
+      const hasChord = [...next, ...others].some(({ chordSizes }) => chordSizes.length > 0);
+      if (hasChord && this.#options.results.chords === undefined) {
+        throw new UnsupportedCanvas("a chord where the result backend counts none");
       }
-      void callbacks;
       return undefined;
     } catch (error) {
       if (error instanceof UnsupportedCanvas) {
@@ -71,7 +72,7 @@ export class FollowUps {
   async afterSuccess(message: CeleryMessage, result: unknown): Promise<FollowedBy> {
     const applied = this.#applyNext(message, result);
     const sizes = applied.flatMap(({ chordSizes }) => chordSizes);
-    for (const { group, size } of sizes) await this.#options.chords.setSize(group, size);
+    for (const { group, size } of sizes) await this.#options.results.chords?.setSize(group, size);
     return {
       sent: applied.flatMap(({ sent }) => sent),
       children: applied.map((next) => next.result),
@@ -133,7 +134,7 @@ export class FollowUps {
     const id = idOf(next);
     const { group_id, group_index, chord } = next.options;
     if (id === undefined) return nothing;
-    if (isStored) await this.#options.results.storeFailure(id, exception);
+    if (isStored) await this.#storeFailure(next, id, exception);
     if (!isSignature(chord) || typeof group_id !== "string") return nothing;
     const groupIndex = typeof group_index === "number" ? group_index : undefined;
     const part = { id, group: group_id, groupIndex, state: "FAILURE", result: exception } as const;
@@ -141,7 +142,7 @@ export class FollowUps {
   }
 
   async #addPart(part: ChordPart, body: Signature, message: CeleryMessage): Promise<FollowedBy> {
-    const complete = await this.#options.chords.addPart(part);
+    const complete = await this.#options.results.chords?.addPart(part);
     if (complete === undefined) return nothing;
     const { group, results, failure } = complete;
     const endedChords = [group];
@@ -151,7 +152,7 @@ export class FollowUps {
     }
     const applied = this.#apply(body, message, { args: [results] });
     for (const { group: inner, size } of applied.chordSizes) {
-      await this.#options.chords.setSize(inner, size);
+      await this.#options.results.chords?.setSize(inner, size);
     }
     return { sent: applied.sent, children: [applied.result], endedChords };
   }
@@ -166,10 +167,19 @@ export class FollowUps {
     const errbacks = [body.options.link_error ?? []].flat().filter(isSignature);
     const sent: SentMessage[] = [];
     for (const id of idsOf(body)) {
-      await this.#options.results.storeFailure(id, exception);
+      await this.#storeFailure(body, id, exception);
       sent.push(...this.#errbacks(errbacks, id, message));
     }
     return sent;
+  }
+
+  async #storeFailure(
+    { options }: Signature,
+    id: string,
+    exception: PythonException,
+  ): Promise<void> {
+    const replyTo = typeof options.reply_to === "string" ? options.reply_to : undefined;
+    await this.#options.results.storeFailed({ id, status: "FAILURE", exception, replyTo });
   }
 
   /** Errbacks get the id of what has failed, together as a group. */

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { OrangeryError } from "../../../errors.ts";
-import type { CeleryAppOptions } from "../../../fleet/celery/celery-options.ts";
+import type { CeleryAppOptions } from "../../../fleet/celery/app/celery-options.ts";
 import { displayPath, fromCaller } from "../../options/caller-paths.ts";
 
 type Setting = (value: never) => Partial<CeleryAppOptions>;

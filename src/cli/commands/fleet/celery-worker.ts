@@ -1,7 +1,10 @@
 import { pathToFileURL } from "node:url";
 import { hideCredentials } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
-import { type CeleryAppOptions, checkCeleryOptions } from "../../../fleet/celery/celery-options.ts";
+import {
+  type CeleryAppOptions,
+  checkCeleryOptions,
+} from "../../../fleet/celery/app/celery-options.ts";
 import {
   type CelerySettings,
   celeryModuleUrl,

@@ -1,10 +1,9 @@
 import { cpus } from "node:os";
-import type { Redis } from "ioredis";
 import type { Logger } from "../../../logger.ts";
-import { type CeleryMessage, isRecord } from "../protocol/celery-message.ts";
+import type { Delivered, PublishedMessage } from "../app/celery-broker.ts";
+import type { CeleryMessage } from "../protocol/celery-message.ts";
+import { decodeBody, isRecord, openEnvelope, toEnvelope } from "../protocol/envelope.ts";
 import { pythonRepr } from "../protocol/python-exception.ts";
-import { toEnvelope } from "../protocol/sent-message.ts";
-import { type CeleryKeys, separator } from "../redis/celery-keys.ts";
 import type { CeleryEvents } from "./celery-events.ts";
 import type { RevokedTasks } from "./revoked-tasks.ts";
 
@@ -31,8 +30,7 @@ export interface CeleryNode {
 export interface CeleryControlOptions {
   readonly node: CeleryNode;
   readonly events: CeleryEvents;
-  readonly redis: Redis;
-  readonly keys: CeleryKeys;
+  readonly reply: (message: PublishedMessage) => Promise<void>;
   readonly logger: Logger;
 }
 
@@ -79,15 +77,15 @@ export class CeleryControl {
   }
 
   /** Receives what is published to all workers. Never throws. */
-  readonly receive = (text: string): void => {
-    void this.#receive(text).catch((err: unknown) =>
+  readonly receive = (delivered: Delivered): void => {
+    void this.#receive(delivered).catch((err: unknown) =>
       this.#options.logger.warn({ err }, "a control command could not be read or answered"),
     );
   };
 
-  async #receive(text: string): Promise<void> {
+  async #receive(delivered: Delivered): Promise<void> {
     const { node, events, logger } = this.#options;
-    const { headers, command } = readCommand(text);
+    const { headers, command } = readCommand(delivered);
     events.adjustClock(headers.clock);
     const { method, destination, pattern, matcher } = command;
     const { expires } = headers;
@@ -118,18 +116,14 @@ export class CeleryControl {
     reply: unknown,
     { to, ticket }: { readonly to: Arguments; readonly ticket: unknown },
   ): Promise<void> {
-    const { node, events, redis, keys } = this.#options;
-    const { exchange, routing_key } = to;
-    if (typeof exchange !== "string" || typeof routing_key !== "string") return;
-    const text = toEnvelope(
+    const { node, events, reply: send } = this.#options;
+    const { exchange, routing_key: routingKey } = to;
+    if (typeof exchange !== "string" || typeof routingKey !== "string") return;
+    const envelope = toEnvelope(
       { [node.hostname]: reply },
-      { headers: { ticket, clock: events.clock }, exchange, routingKey: routing_key },
+      { headers: { ticket, clock: events.clock }, exchange, routingKey },
     );
-    // Only queues that are bound: the client that asked may be gone.
-    for (const member of await redis.smembers(keys.binding(exchange))) {
-      const [bound, , queue] = member.split(separator);
-      if (bound === routing_key && queue) await redis.lpush(keys.list(queue, 0), text);
-    }
+    await send({ exchange, routingKey, envelope });
   }
 
   #greet({ from_node, revoked }: Arguments): unknown {
@@ -206,15 +200,15 @@ interface Command {
   readonly command: Arguments;
 }
 
-function readCommand(text: string): Command {
-  const { body, headers, properties, ...rest } = JSON.parse(text);
-  if (rest["content-type"] !== "application/json") {
-    throw new Error(`Expected a control command in JSON, got ${rest["content-type"]}`);
+function readCommand(delivered: Delivered): Command {
+  const envelope = openEnvelope(delivered);
+  const { headers } = envelope;
+  if (envelope["content-type"] !== "application/json") {
+    throw new Error(`Expected a control command in JSON, got ${envelope["content-type"]}`);
   }
-  const isBase64 = properties?.body_encoding === "base64";
-  const command = JSON.parse(isBase64 ? Buffer.from(body, "base64").toString("utf8") : body);
+  const command = JSON.parse(decodeBody(envelope));
   if (!isRecord(command)) throw new Error("Expected a control command that is an object");
-  return { headers: isRecord(headers) ? headers : {}, command };
+  return { headers, command };
 }
 
 /** Of Celery's two ways to match several nodes, shell patterns are understood. */

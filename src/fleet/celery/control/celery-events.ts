@@ -1,9 +1,10 @@
-import { toEnvelope } from "../protocol/sent-message.ts";
+import type { PublishedMessage } from "../app/celery-broker.ts";
+import { toEnvelope } from "../protocol/envelope.ts";
 
 export interface CeleryEventsOptions {
   readonly hostname: string;
   /** Publishes to everybody who listens to events. */
-  readonly publish: (routingKey: string, text: string) => Promise<unknown>;
+  readonly publish: (message: PublishedMessage) => Promise<void>;
   /** Whether events of tasks are sent from the beginning. */
   readonly hasTaskEvents: boolean;
   /** What a heartbeat says of the work. */
@@ -66,7 +67,7 @@ export class CeleryEvents implements Disposable {
   }
 
   async beat(): Promise<void> {
-    // Heartbeats must not pile up while Redis is away.
+    // Heartbeats must not pile up while the broker is away.
     if (this.#isBeating) return;
     this.#isBeating = true;
     await this.#publish("worker-heartbeat", this.#load);
@@ -105,7 +106,8 @@ export class CeleryEvents implements Disposable {
       type,
     };
     const routingKey = type.replace("-", ".");
-    const text = toEnvelope(event, { headers: { hostname }, exchange: "celeryev", routingKey });
-    await publish(routingKey, text).catch(() => {});
+    const exchange = "celeryev";
+    const envelope = toEnvelope(event, { headers: { hostname }, exchange, routingKey });
+    await publish({ exchange, routingKey, envelope }).catch(() => {});
   }
 }

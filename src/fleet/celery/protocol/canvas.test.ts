@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { applySignature, UnsupportedCanvas } from "./canvas.ts";
 import { readCeleryMessage, type Signature } from "./celery-message.ts";
+import type { Envelope } from "./envelope.ts";
 import recorded from "./recorded-messages.fixture.json" with { type: "json" };
 import { toRetryMessage } from "./sent-message.ts";
 
@@ -12,8 +13,8 @@ function task(name: string, options: Signature["options"] = {}): Signature {
   return { task: name, args: [2], kwargs: {}, options };
 }
 
-function read(text: string) {
-  const result = readCeleryMessage(text);
+function read(envelope: Envelope | string) {
+  const result = readCeleryMessage(envelope);
   assert.ok("message" in result);
   return result.message;
 }
@@ -23,7 +24,7 @@ describe("a signature", () => {
     const { sent, result } = applySignature(task("count", { task_id: "a" }), after, routing);
     assert.equal(sent[0]?.queue, "gpu");
     assert.deepEqual(result, [["a", null], null]);
-    assert.partialDeepStrictEqual(read(sent[0].text), {
+    assert.partialDeepStrictEqual(read(sent[0].envelope), {
       id: "a",
       args: [1, 2],
       rootId: "root",
@@ -38,7 +39,7 @@ describe("a signature", () => {
     const signature = { ...task("count", options), immutable: true };
     const [message] = applySignature(signature, after, routing).sent;
     assert.equal(message?.queue, "slow");
-    const { args, etaMs, priority, timeLimitMs } = read(message.text);
+    const { args, etaMs, priority, timeLimitMs } = read(message.envelope);
     assert.deepEqual([args, priority, timeLimitMs], [[2], 9, 5_000]);
     assert.ok(Math.abs(etaMs! - Date.now() - 60_000) < 10_000);
   });
@@ -51,7 +52,7 @@ describe("a signature", () => {
     const { sent, result } = applySignature(chain, after, routing);
     assert.equal(sent.length, 1);
     assert.deepEqual(
-      read(sent[0]!.text).chain.map((next) => next.task),
+      read(sent[0]!.envelope).chain.map((next) => next.task),
       ["c", "b"],
     );
     assert.equal(result[0][0], "last");
@@ -64,7 +65,7 @@ describe("a signature", () => {
       kwargs: { header: group, body: task("c") },
     };
     const { sent, chordSizes } = applySignature(chord, after, routing);
-    const messages = sent.map(({ text }) => read(text));
+    const messages = sent.map(({ envelope }) => read(envelope));
     assert.deepEqual(chordSizes, [{ group: messages[0]?.group, size: 2 }]);
     assert.deepEqual(
       messages.map(({ chord: body, groupIndex }) => [body?.task, groupIndex]),
@@ -83,9 +84,9 @@ describe("a signature", () => {
 
 test("another attempt is the same message, with one more retry and a time", () => {
   const message = read(recorded.messages.options);
-  const { text, queue, priority } = toRetryMessage(message, { queue: "celery", etaMs: 5_000 });
+  const { envelope, queue, priority } = toRetryMessage(message, { queue: "celery", etaMs: 5_000 });
   assert.deepEqual([queue, priority], ["celery", 6]);
-  const again = read(text);
+  const again = read(envelope);
   assert.deepEqual([again.retries, again.etaMs, again.id], [1, 5_000, message.id]);
   assert.equal(again.envelope.body, message.envelope.body);
   assert.notEqual(again.envelope.properties.delivery_tag, message.envelope.properties.delivery_tag);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { isRecord, isSignature, type Signature } from "./celery-message.ts";
+import { isSignature, type Signature } from "./celery-message.ts";
+import { isRecord } from "./envelope.ts";
 import { type SentMessage, toIsoTime, toTaskMessage } from "./sent-message.ts";
 
 /** A result of a task that follows another, as Celery lists children. */

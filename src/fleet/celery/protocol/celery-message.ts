@@ -1,14 +1,5 @@
-import { inflateSync } from "node:zlib";
+import { decodeBody, type Envelope, isRecord, openEnvelope, Undecodable } from "./envelope.ts";
 import { celeryException, celeryExceptions, type PythonException } from "./python-exception.ts";
-
-/** What is sent around a body, as Kombu writes it. Unknown fields are kept. */
-export interface Envelope {
-  readonly body: string;
-  readonly "content-type": string;
-  readonly "content-encoding": string;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly properties: Readonly<Record<string, unknown>>;
-}
 
 /** A task that is to be sent when another has ended, as Celery's canvas describes it. */
 export interface Signature {
@@ -55,34 +46,36 @@ export interface RefusedMessage {
   readonly reason: string;
   /** What its caller gets, where it can be known who that is. */
   readonly exception: PythonException;
-  readonly id: string | undefined;
-  readonly task: string | undefined;
+  readonly id?: string | undefined;
+  readonly task?: string | undefined;
+  readonly replyTo?: string | undefined;
 }
-
-/** The most bytes that a compressed body may have. */
-const maxInflatedBytes = 64 * 1024 * 1024;
 
 /** Reads a message, or says why it is refused. Never throws; nothing but JSON is ever decoded. */
 export function readCeleryMessage(
-  text: string,
+  delivered: Envelope | string,
 ): { readonly message: CeleryMessage } | { readonly refused: RefusedMessage } {
-  const known: { id?: string; task?: string } = {};
+  const known: KnownOfMessage = {};
   try {
-    return { message: read(text, known) };
+    return { message: read(delivered, known) };
   } catch (error) {
-    const { exception } = error as Partial<Refusal>;
+    const refusal = error instanceof Undecodable ? undecodable(error.message) : error;
+    const { exception } = refusal as Partial<Refusal>;
     if (exception === undefined) throw error;
     const reason = String(exception.exc_message[0]);
-    return { refused: { reason, exception, id: known.id, task: known.task } };
+    return { refused: { ...known, reason, exception } };
   }
 }
 
-function read(text: string, known: { id?: string; task?: string }): CeleryMessage {
-  const envelope = parseEnvelope(text);
+type KnownOfMessage = { -readonly [K in "id" | "task" | "replyTo"]?: RefusedMessage[K] };
+
+function read(delivered: Envelope | string, known: KnownOfMessage): CeleryMessage {
+  const envelope = openEnvelope(delivered);
   const { headers, properties } = envelope;
   const { id, task, retries = 0 } = headers;
   if (isName(id)) known.id = id;
   if (isName(task)) known.task = task;
+  if (isName(properties.reply_to)) known.replyTo = properties.reply_to;
   if (!isName(id) || !isName(task)) {
     throw invalid(
       "Expected a message of Celery's protocol 2, with the headers `id` and `task`. " +
@@ -119,26 +112,6 @@ function read(text: string, known: { id?: string; task?: string }): CeleryMessag
   };
 }
 
-function parseEnvelope(text: string): Envelope {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw undecodable(`Expected a message in JSON: ${String(error)}`);
-  }
-  if (!isRecord(value) || typeof value.body !== "string") {
-    throw undecodable("Expected a message that is an object with a `body`");
-  }
-  return {
-    ...value,
-    body: value.body,
-    "content-type": String(value["content-type"] ?? "application/json"),
-    "content-encoding": String(value["content-encoding"] ?? "utf-8"),
-    headers: isRecord(value.headers) ? value.headers : {},
-    properties: isRecord(value.properties) ? value.properties : {},
-  };
-}
-
 type Body = readonly [readonly unknown[], Record<string, unknown>, Record<string, unknown>];
 
 function parseBody(envelope: Envelope): Body {
@@ -156,7 +129,7 @@ function parseBody(envelope: Envelope): Body {
   try {
     value = JSON.parse(decodeBody(envelope));
   } catch (error) {
-    if (error instanceof Refusal) throw error;
+    if (error instanceof Undecodable) throw error;
     throw undecodable(`Expected a body in JSON: ${String(error)}`);
   }
   if (!Array.isArray(value)) throw invalid("Expected a body that is [args, kwargs, embed]");
@@ -172,22 +145,6 @@ const serializers: Readonly<Record<string, string>> = {
   "application/x-yaml": "yaml",
   "application/x-msgpack": "msgpack",
 };
-
-function decodeBody({ body, headers, properties, ...envelope }: Envelope): string {
-  const encoding = envelope["content-encoding"].toLowerCase();
-  if (encoding !== "utf-8" && encoding !== "utf8" && encoding !== "us-ascii") {
-    throw undecodable(`Expected a body in UTF-8, got ${encoding}`);
-  }
-  const isBase64 = properties.body_encoding === "base64";
-  const { compression } = headers;
-  if (compression == null) return isBase64 ? Buffer.from(body, "base64").toString("utf8") : body;
-  // What Kombu calls gzip is zlib.
-  if (compression !== "application/x-gzip" || !isBase64) {
-    throw undecodable(`Expected a body without compression or with gzip, got ${compression}`);
-  }
-  const bytes = Buffer.from(body, "base64");
-  return inflateSync(bytes, { maxOutputLength: maxInflatedBytes }).toString("utf8");
-}
 
 /** Carries why a message is refused up to where it is caught. */
 class Refusal extends Error {
@@ -227,11 +184,6 @@ export function isSignature(value: unknown): value is Signature {
     isRecord(value.kwargs) &&
     isRecord(value.options)
   );
-}
-
-/** Whether a value of JSON is an object. */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isName(value: unknown): value is string {

@@ -1,13 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { CeleryMessage } from "./celery-message.ts";
+import { type Envelope, toEnvelope } from "./envelope.ts";
 import { pythonRepr, pythonTuple } from "./python-exception.ts";
 
 /** A message for a queue. */
 export interface SentMessage {
   readonly queue: string;
   readonly priority: number;
-  readonly text: string;
+  readonly envelope: Envelope;
 }
 
 /** What a task is sent with. */
@@ -64,14 +65,14 @@ export function toTaskMessage(task: TaskToSend): SentMessage {
     stamped_headers: task.stampedHeaders,
     stamps: task.stamps,
   };
-  const text = toEnvelope([args, kwargs, embed], {
+  const envelope = toEnvelope([args, kwargs, embed], {
     headers,
     properties: { correlation_id: id, reply_to: replyTo, delivery_mode: 2 },
     exchange: "",
     routingKey: queue,
     priority,
   });
-  return { queue, priority, text };
+  return { queue, priority, envelope };
 }
 
 /** Writes the message again that a task was delivered by, for another attempt. */
@@ -80,7 +81,7 @@ export function toRetryMessage(
   { queue, etaMs }: { readonly queue: string; readonly etaMs: number },
 ): SentMessage {
   const { redelivered: _, ...headers } = envelope.headers;
-  const text = JSON.stringify({
+  const again: Envelope = {
     ...envelope,
     headers: {
       ...headers,
@@ -95,58 +96,8 @@ export function toRetryMessage(
       delivery_info: { exchange: "", routing_key: queue },
       delivery_tag: randomUUID(),
     },
-  });
-  return { queue, priority, text };
-}
-
-/** Writes a message as it was delivered, marked as delivered again. */
-export function toRedeliveredMessage(text: string): string {
-  try {
-    const { headers, properties, ...rest } = JSON.parse(text);
-    return JSON.stringify({
-      ...rest,
-      headers: { ...headers, redelivered: true },
-      properties: {
-        ...properties,
-        delivery_info: { ...properties.delivery_info, redelivered: true },
-      },
-    });
-  } catch {
-    // It is refused when it is read.
-    return text;
-  }
-}
-
-/** Writes what is sent in JSON around a body, as Kombu does. */
-export function toEnvelope(
-  body: unknown,
-  {
-    headers,
-    properties = { delivery_mode: 1 },
-    exchange,
-    routingKey,
-    priority = 0,
-  }: {
-    readonly headers: object;
-    readonly properties?: object;
-    readonly exchange: string;
-    readonly routingKey: string;
-    readonly priority?: number;
-  },
-): string {
-  return JSON.stringify({
-    body: Buffer.from(JSON.stringify(body)).toString("base64"),
-    "content-encoding": "utf-8",
-    "content-type": "application/json",
-    headers,
-    properties: {
-      ...properties,
-      delivery_info: { exchange, routing_key: routingKey },
-      priority,
-      body_encoding: "base64",
-      delivery_tag: randomUUID(),
-    },
-  });
+  };
+  return { queue, priority, envelope: again };
 }
 
 /** As Python writes a time in UTC: `2026-11-28T20:18:38.675000+00:00`. */

@@ -1,7 +1,7 @@
 /** The task module of `orangery worker --broker`: sets a process up to serve a Celery app. */
 import { importTaskModule, unusableModule } from "../../process/import-task-module.ts";
 import { setUpTask, type TaskEnvironment, type WorkerSetup } from "../../process/task-module.ts";
-import type { CeleryTask } from "../celery-options.ts";
+import type { CeleryTask } from "../app/celery-options.ts";
 import { createCeleryWorker } from "../create-celery-worker.ts";
 import type { CelerySettings } from "./celery-settings.ts";
 import { openCounting, type PreparedTask } from "./open-counting.ts";

@@ -1,7 +1,7 @@
 import { programModule } from "../../../base/files/program-file.ts";
 import type { RecipeDocument } from "../../../pipeline/recipe/recipe-document.ts";
 import type { CountSettings } from "../../count/count-settings.ts";
-import type { CeleryAppOptions } from "../celery-options.ts";
+import type { CeleryAppOptions } from "../app/celery-options.ts";
 
 /** What a supervisor passes to the processes that serve a Celery app. */
 export interface CelerySettings {

@@ -6,7 +6,7 @@ import { CountNamedPhoto, namedPhotoSchema } from "../../count/count-named-photo
 import { createCountingCache } from "../../count/counting-cache.ts";
 import { openRecipeTask } from "../../count/serve-recipe.ts";
 import type { TaskEnvironment } from "../../process/task-module.ts";
-import type { CeleryTask } from "../celery-options.ts";
+import type { CeleryTask } from "../app/celery-options.ts";
 import type { CountingSettings } from "./celery-settings.ts";
 
 /** A task that is set up, and what is done before its first message. */

@@ -1,27 +1,9 @@
 import type { Redis } from "ioredis";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
-import { RedisScript } from "./redis-script.ts";
+import type { CeleryChords, ChordPart, CompleteChord } from "../app/celery-results.ts";
+import { RedisScript } from "../redis/redis-script.ts";
 
-/** How a task of a chord's header has ended. */
-export interface ChordPart {
-  readonly id: string;
-  readonly group: string;
-  readonly groupIndex: number | undefined;
-  readonly state: "SUCCESS" | "FAILURE" | "REVOKED";
-  /** What it returned, or the exception as it is stored. */
-  readonly result: unknown;
-}
-
-/** A chord whose header is complete. */
-export interface CompleteChord {
-  readonly group: string;
-  /** What the header's tasks returned, in order. */
-  readonly results?: readonly unknown[];
-  /** Why the body is not sent. */
-  readonly failure?: string;
-}
-
-export interface CeleryChordsOptions {
+export interface RedisChordsOptions {
   readonly redis: Redis;
   readonly prefix: string;
   readonly expiresMs: number;
@@ -60,14 +42,13 @@ return redis.call("DEL", KEYS[2], KEYS[3], KEYS[4], KEYS[5])
 `);
 
 /** The counting of chords, as Celery's Redis backend does it. */
-export class CeleryChords {
-  readonly #options: CeleryChordsOptions;
+export class RedisChords implements CeleryChords {
+  readonly #options: RedisChordsOptions;
 
-  constructor(options: CeleryChordsOptions) {
+  constructor(options: RedisChordsOptions) {
     this.#options = options;
   }
 
-  /** Notes how many tasks a header has; to be called before these are sent. */
   async setSize(group: string, size: number): Promise<void> {
     const { redis, patience, expiresMs } = this.#options;
     const keys = this.#keysOf(group);
@@ -78,7 +59,6 @@ export class CeleryChords {
     );
   }
 
-  /** Adds a part. Returns the chord when it is complete and its body is to be sent from here. */
   async addPart(part: ChordPart): Promise<CompleteChord | undefined> {
     const { redis, patience, expiresMs } = this.#options;
     const { id, group, groupIndex = "+inf", state, result } = part;
@@ -107,7 +87,6 @@ export class CeleryChords {
     }
   }
 
-  /** Forgets a chord whose body was sent, or has failed. */
   async end(group: string): Promise<void> {
     const { redis, patience } = this.#options;
     const { c, j, t, s, d } = this.#keysOf(group);

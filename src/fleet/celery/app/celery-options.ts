@@ -5,17 +5,17 @@ import {
   numberFrom,
   trueOrFalse,
   wholeNumberFrom,
-} from "../../base/check-options.ts";
-import { urlScheme } from "../../base/url.ts";
-import { OrangeryError } from "../../errors.ts";
-import type { Logger } from "../../logger.ts";
-import type { ModelCache, ModelCacheOptions } from "../../models/cache/model-cache.ts";
-import type { ModelTask } from "../../tasks/model-task.ts";
-import type { PayloadParser } from "../jobs/job-data.ts";
-import type { JobEnd } from "../jobs/job-end.ts";
-import { checkConnection } from "../queue/redis-connection.ts";
-import type { ModelTaskClass } from "../worker/task-instance.ts";
-import { checkWorkerOptions, type WorkerTuning } from "../worker/worker-options.ts";
+} from "../../../base/check-options.ts";
+import { urlScheme } from "../../../base/url.ts";
+import { OrangeryError } from "../../../errors.ts";
+import type { Logger } from "../../../logger.ts";
+import type { ModelCache, ModelCacheOptions } from "../../../models/cache/model-cache.ts";
+import type { ModelTask } from "../../../tasks/model-task.ts";
+import type { PayloadParser } from "../../jobs/job-data.ts";
+import type { JobEnd } from "../../jobs/job-end.ts";
+import { checkConnection } from "../../queue/redis-connection.ts";
+import type { ModelTaskClass } from "../../worker/task-instance.ts";
+import { checkWorkerOptions, type WorkerTuning } from "../../worker/worker-options.ts";
 
 /** A task that is served under the name of a Celery task. */
 export interface CeleryTask<Payload = never, Result = unknown> {
@@ -177,7 +177,7 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
     queues: [...new Set(queues)],
     name,
     globalKeyPrefix,
-    resultKeyPrefix,
+    resultKeyPrefix: toResultPrefix(resultKeyPrefix),
     visibilityTimeoutMs,
     prioritySteps: [...new Set([0, ...prioritySteps])].sort((a, b) => a - b),
     resultExpiresMs: Number.isFinite(resultExpiresMs) ? resultExpiresMs : 0,
@@ -191,6 +191,11 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
     routes,
     sendTaskEvents,
   };
+}
+
+/** Celery puts `_` between a prefix that ends in a letter and its own names of results. */
+function toResultPrefix(prefix: string): string {
+  return prefix === "" || /[:_\-.]$/.test(prefix) ? prefix : `${prefix}_`;
 }
 
 function requireRedis(option: "broker" | "resultBackend", url: string): void {

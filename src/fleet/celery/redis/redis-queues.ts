@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
-import { type SentMessage, toRedeliveredMessage } from "../protocol/sent-message.ts";
+import type { Settlement } from "../app/celery-broker.ts";
 import {
   abandonedScript,
   delayScript,
@@ -13,7 +13,7 @@ import {
 import type { CeleryKeys } from "./celery-keys.ts";
 
 /** A message that this worker has taken. */
-export interface TakenMessage {
+export interface TakenText {
   /** Identifies this taking. */
   readonly tag: string;
   readonly text: string;
@@ -22,16 +22,7 @@ export interface TakenMessage {
   readonly list: string;
 }
 
-/** How the work on a message ends, for the broker. */
-export interface Settlement {
-  /** Undefined for one that was acknowledged before its task began. */
-  readonly tag: string | undefined;
-  readonly taskId?: string | undefined;
-  /** Sent in the same moment. */
-  readonly sent?: readonly SentMessage[] | undefined;
-}
-
-export interface CeleryBrokerOptions {
+export interface RedisQueuesOptions {
   readonly redis: Redis;
   readonly keys: CeleryKeys;
   readonly queues: readonly string[];
@@ -44,18 +35,15 @@ export interface CeleryBrokerOptions {
 /** So many at a time, so that Redis serves others in between. */
 const batch = 100;
 
-/** Longer than a queue is stopped over a weekend. */
-const markSeconds = 3 * 24 * 3_600;
-
 /** The queues of Celery on a Redis: each operation is one script, which is done whole or not. */
-export class CeleryBroker {
+export class RedisQueues {
   readonly lists: readonly string[];
-  readonly #options: CeleryBrokerOptions;
+  readonly #options: RedisQueuesOptions;
   readonly #places: readonly { readonly queue: string; readonly list: string }[];
   readonly #suffixes: readonly string[];
   #turn = 0;
 
-  constructor(options: CeleryBrokerOptions) {
+  constructor(options: RedisQueuesOptions) {
     this.#options = options;
     const { queues, prioritySteps, keys } = options;
     this.#places = prioritySteps.flatMap((step) =>
@@ -66,7 +54,7 @@ export class CeleryBroker {
   }
 
   /** Takes the next message: by priority, and the queues in turn. */
-  async take(signal: AbortSignal): Promise<TakenMessage | undefined> {
+  async take(signal: AbortSignal): Promise<TakenText | undefined> {
     const { redis, keys, leaseMs, patience, queues } = this.#options;
     const turn = this.#turn++ % queues.length;
     const order = this.#places.map((_place, index) => {
@@ -87,20 +75,23 @@ export class CeleryBroker {
     return { tag, text, ...this.#places[order[place - 1]!]! };
   }
 
-  /** Ends the work on a message, and sends others. Returns whether it was still this worker's. */
-  async settle({ tag = "", taskId, sent = [] }: Settlement): Promise<boolean> {
+  /**
+   * Ends the work on a message, or without a tag on none, and sends others. Returns whether it was
+   * still this worker's.
+   */
+  async settle(tag: string, { taskId, sent = [] }: Settlement): Promise<boolean> {
     const lists = sent.map(({ queue, priority }) => this.listOf(queue, priority));
-    const texts = sent.map(({ text }) => text);
+    const texts = sent.map(({ envelope }) => JSON.stringify(envelope));
     return await this.#settle(tag, { taskId, command: "LPUSH", lists, texts });
   }
 
   /** Puts a message first in its list again. Returns whether it was still this worker's. */
-  async giveBack({ tag, list, text }: Omit<TakenMessage, "queue">): Promise<boolean> {
+  async giveBack({ tag, list, text }: Omit<TakenText, "queue">): Promise<boolean> {
     return await this.#settle(tag, { command: "RPUSH", lists: [list], texts: [text] });
   }
 
   /** Keeps a message until its time. */
-  async delay({ tag }: TakenMessage, etaMs: number): Promise<void> {
+  async delay(tag: string, etaMs: number): Promise<void> {
     const { redis, keys, visibilityTimeoutMs, patience } = this.#options;
     const places = [keys.unacked, keys.unackedIndex, keys.leases, keys.delayed];
     const values = [tag, etaMs / 1000, visibilityTimeoutMs / 1000];
@@ -128,20 +119,6 @@ export class CeleryBroker {
     }
     await this.#returnAbandoned(onLost);
     return await this.#returnDue();
-  }
-
-  /** How many processes died while they worked on a task. */
-  async readMark(taskId: string): Promise<number> {
-    const { redis, keys, patience } = this.#options;
-    return Number((await patience.repeat(() => redis.get(keys.mark(taskId)))) ?? 0);
-  }
-
-  async writeMark(taskId: string, marks: number): Promise<void> {
-    const { redis, keys, patience } = this.#options;
-    const key = keys.mark(taskId);
-    await patience.repeat<unknown>(() =>
-      marks > 0 ? redis.set(key, marks, "EX", markSeconds) : redis.del(key),
-    );
   }
 
   /** Where a message of that priority waits. */
@@ -227,5 +204,23 @@ function readUnacked(
     return { text: JSON.stringify(message), queue, priority };
   } catch {
     return undefined;
+  }
+}
+
+/** Writes a message as it was delivered, marked as delivered again. */
+function toRedeliveredMessage(text: string): string {
+  try {
+    const { headers, properties, ...rest } = JSON.parse(text);
+    return JSON.stringify({
+      ...rest,
+      headers: { ...headers, redelivered: true },
+      properties: {
+        ...properties,
+        delivery_info: { ...properties.delivery_info, redelivered: true },
+      },
+    });
+  } catch {
+    // It is refused when it is read.
+    return text;
   }
 }

@@ -1,0 +1,63 @@
+import type { ResultTuple } from "../protocol/canvas.ts";
+import type { CeleryMessage } from "../protocol/celery-message.ts";
+import type { PythonException } from "../protocol/python-exception.ts";
+
+/** The state of a task, as it is stored. */
+export interface TaskState {
+  readonly status: "STARTED" | "PROGRESS" | "SUCCESS" | "FAILURE" | "RETRY" | "REVOKED";
+  readonly result: unknown;
+  readonly traceback?: string | undefined;
+  readonly children?: readonly ResultTuple[] | undefined;
+}
+
+/** How a task has failed of which no more may be known than its id, and who waits for it. */
+export interface FailedTask {
+  readonly id: string;
+  readonly status: "FAILURE" | "REVOKED";
+  readonly exception: PythonException;
+  /** Where its result is sent by backends that send. */
+  readonly replyTo?: string | undefined;
+}
+
+/** How a task of a chord's header has ended. */
+export interface ChordPart {
+  readonly id: string;
+  readonly group: string;
+  readonly groupIndex: number | undefined;
+  readonly state: "SUCCESS" | "FAILURE" | "REVOKED";
+  /** What it returned, or the exception as it is stored. */
+  readonly result: unknown;
+}
+
+/** A chord whose header is complete. */
+export interface CompleteChord {
+  readonly group: string;
+  /** What the header's tasks returned, in order. */
+  readonly results?: readonly unknown[];
+  /** Why the body is not sent. */
+  readonly failure?: string;
+}
+
+/** Counts the tasks of chords. */
+export interface CeleryChords {
+  /** Notes how many tasks a header has; to be called before these are sent. */
+  setSize(group: string, size: number): Promise<void>;
+  /** Adds a part. Returns the chord when it is complete and its body is to be sent from here. */
+  addPart(part: ChordPart): Promise<CompleteChord | undefined>;
+  /** Forgets a chord whose body was sent, or has failed. */
+  end(group: string): Promise<void>;
+}
+
+/** The result backend of a Celery app. Its requests wait for one that is away. */
+export interface CeleryResults extends AsyncDisposable {
+  /** Undefined where the backend counts no chords. */
+  readonly chords: CeleryChords | undefined;
+  /** Resolves when results can be stored; rejects when it refuses for good. */
+  open(signal: AbortSignal): Promise<void>;
+  /** Stores the state of a message's task. */
+  store(message: CeleryMessage, state: TaskState): Promise<void>;
+  /** Stores the end of a task that was not begun. */
+  storeFailed(failed: FailedTask): Promise<void>;
+  /** Returns what a task has returned, where it is known to have succeeded. */
+  readSuccess(id: string): Promise<{ readonly result: unknown } | undefined>;
+}

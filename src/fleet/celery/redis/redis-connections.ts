@@ -1,0 +1,42 @@
+import { Redis } from "ioredis";
+import { toConnectionOptions } from "../../queue/redis-connection.ts";
+
+/** The connections of a worker. Requests wait for a Redis that is away, however long. */
+export class RedisConnections implements Disposable {
+  readonly requests: Redis;
+  /** Listens, and sends nothing. */
+  readonly subscriber: Redis;
+
+  constructor(url: string, onError: (error: Error) => void) {
+    this.requests = openRedis(url, onError);
+    this.subscriber = openRedis(url, onError);
+  }
+
+  /** Resolves when both are ready. */
+  async open(): Promise<void> {
+    await Promise.all([untilReady(this.requests), untilReady(this.subscriber)]);
+  }
+
+  [Symbol.dispose](): void {
+    this.subscriber.disconnect();
+    this.requests.disconnect();
+  }
+}
+
+/** Opens a connection; requests wait until it is there. */
+export function openRedis(url: string, onError: (error: Error) => void): Redis {
+  // Without RESP3, what Redis announces comes as messages of a channel.
+  const options = { ...toConnectionOptions(url), url: undefined, protocol: 2, lazyConnect: false };
+  const redis = new Redis(url, options as object);
+  redis.on("error", onError);
+  return redis;
+}
+
+/** Resolves when a connection can be used, or never will. */
+export async function untilReady(redis: Redis): Promise<void> {
+  if (redis.status === "ready") return;
+  const opened = Promise.withResolvers<void>();
+  redis.once("ready", () => opened.resolve());
+  redis.once("end", () => opened.resolve());
+  await opened.promise;
+}
