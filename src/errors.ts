@@ -249,6 +249,12 @@ export const errorCodes = {
     summary: "What results are compared with cannot be read, or is not of the same photos.",
   },
 
+  REVIEW_CONFLICT: {
+    blames: "caller",
+    retryable: false,
+    summary: "Somebody else corrected the photo meanwhile, so that a correction was not recorded.",
+  },
+
   TASK_INTERRUPTED: {
     blames: "caller",
     retryable: true,

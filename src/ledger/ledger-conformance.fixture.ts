@@ -40,6 +40,7 @@ import {
   readResults,
   type StoredResult,
 } from "./results/stored-results.ts";
+import { reviewConformance } from "./review/review-conformance.fixture.ts";
 
 /** One thing that a results database does the same on SQLite and on PostgreSQL. */
 export interface LedgerCase {
@@ -894,4 +895,5 @@ export const ledgerConformance: readonly LedgerCase[] = [
       );
     },
   },
+  ...reviewConformance,
 ];

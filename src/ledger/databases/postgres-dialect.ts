@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Pool, PoolConfig } from "pg";
 import { OrangeryError } from "../../errors.ts";
-import type { MigrationDialect } from "../schema/migration.ts";
+import type { MigrationDialect } from "../schema/steps/migration.ts";
 
 /**
  * Types of PostgreSQL (pg_type.oid) that `pg` returns as text so that large values keep their

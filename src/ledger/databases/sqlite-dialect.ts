@@ -8,7 +8,7 @@ import {
   SqliteDriver,
   sql,
 } from "kysely";
-import type { MigrationDialect } from "../schema/migration.ts";
+import type { MigrationDialect } from "../schema/steps/migration.ts";
 
 /** Kysely's dialect of SQLite on `node:sqlite`, which Kysely 0.29 does not support. */
 export class NodeSqliteDialect extends SqliteDialect {

@@ -23,6 +23,10 @@ export interface ForgottenPhotos {
 /** Those whose rows belong to a result. */
 const resultTables = [
   "picture",
+  "correction",
+  "review_count",
+  "review_hold",
+  "review",
   "result_count",
   "result_region",
   "result_objects",

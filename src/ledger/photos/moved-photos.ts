@@ -77,5 +77,10 @@ async function mergeInto(
     .set({ photo_id: photoId })
     .where("photo_id", "=", goneId)
     .execute();
+  await transaction
+    .updateTable("review_list_photo")
+    .set({ photo_id: photoId })
+    .where("photo_id", "=", goneId)
+    .execute();
   await transaction.deleteFrom("photo").where("id", "=", goneId).execute();
 }

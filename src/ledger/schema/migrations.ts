@@ -1,12 +1,13 @@
 import type { Kysely } from "kysely";
-import type { Migration, MigrationDialect } from "./migration.ts";
-import { createTables } from "./migration-1-tables.ts";
-import { addRegions } from "./migration-2-regions.ts";
-import { createFirstViews } from "./migration-3-views.ts";
-import { renameJobsToEntries } from "./migration-4-entries.ts";
-import { nameRecipes } from "./migration-5-names.ts";
-import { addScores } from "./migration-6-scores.ts";
-import { addCapture } from "./migration-7-capture.ts";
+import type { Migration, MigrationDialect } from "./steps/migration.ts";
+import { createTables } from "./steps/migration-1-tables.ts";
+import { addRegions } from "./steps/migration-2-regions.ts";
+import { createFirstViews } from "./steps/migration-3-views.ts";
+import { renameJobsToEntries } from "./steps/migration-4-entries.ts";
+import { nameRecipes } from "./steps/migration-5-names.ts";
+import { addScores } from "./steps/migration-6-scores.ts";
+import { addCapture } from "./steps/migration-7-capture.ts";
+import { addReview } from "./steps/migration-8-review.ts";
 import { createViews, dropViews } from "./views.ts";
 
 /**
@@ -21,6 +22,7 @@ const migrations: readonly Migration[] = [
   nameRecipes,
   addScores,
   addCapture,
+  addReview,
 ];
 
 /** The version of a database is the number of steps it has been through. */

@@ -6,10 +6,10 @@ import { openLedger } from "../open-ledger.ts";
 import { createRecipe } from "../recipe.ts";
 import { readCounts } from "../results/read-counts.ts";
 import { readFailures, readResults, type StoredResult } from "../results/stored-results.ts";
-import type { MigrationDialect } from "./migration.ts";
-import { createTables } from "./migration-1-tables.ts";
-import { addRegions } from "./migration-2-regions.ts";
-import { createFirstViews } from "./migration-3-views.ts";
+import type { MigrationDialect } from "./steps/migration.ts";
+import { createTables } from "./steps/migration-1-tables.ts";
+import { addRegions } from "./steps/migration-2-regions.ts";
+import { createFirstViews } from "./steps/migration-3-views.ts";
 
 /** The recipe of the results in an old ledger. */
 export const oldRecipe = createRecipe({ detect: { sha256: "d" }, segment: { sha256: "5" } });

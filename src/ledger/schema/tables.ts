@@ -20,6 +20,12 @@ export interface LedgerTables {
   result_region: ResultRegionTable;
   result_count: ResultCountTable;
   picture: PictureTable;
+  correction: CorrectionTable;
+  review: ReviewTable;
+  review_count: ReviewCountTable;
+  review_hold: ReviewHoldTable;
+  review_list: ReviewListTable;
+  review_list_photo: ReviewListPhotoTable;
   count_by_class: CountByClassView;
   throughput_by_hour: ThroughputByHourView;
 }
@@ -197,4 +203,92 @@ interface PictureTable {
   /** Absolute path of the annotated picture. */
   file: WrittenOnce<string>;
   result_id: Integer;
+}
+
+/** What a person changed of a result, one row for each step. Rows are only ever added. */
+interface CorrectionTable {
+  /** A UUID, of who makes it: making it again changes nothing. */
+  id: WrittenOnce<string>;
+  result_id: WrittenOnce<Integer>;
+  /** 1…n of its result, in the order in which they were made. */
+  number: WrittenOnce<Integer>;
+  kind: WrittenOnce<string>;
+  /** `p0` is the first object of `result_objects`, `c3` the one that correction 3 added. */
+  object: WrittenOnce<string | null>;
+  class_id: WrittenOnce<Integer | null>;
+  left_px: WrittenOnce<number | null>;
+  top_px: WrittenOnce<number | null>;
+  right_px: WrittenOnce<number | null>;
+  bottom_px: WrittenOnce<number | null>;
+  region: WrittenOnce<Integer | null>;
+  /** The number of the correction that this one undoes. */
+  undone_number: WrittenOnce<Integer | null>;
+  made_by: WrittenOnce<string>;
+  /** ISO 8601, UTC. */
+  made_at: WrittenOnce<string>;
+}
+
+/** What the corrections of a result come to; a row from the first one on. */
+interface ReviewTable {
+  result_id: WrittenOnce<Integer>;
+  /** The number of the last correction. */
+  version: Integer;
+  object_count: Integer;
+  /** Null unless a person says that all of the photo is right now. */
+  reviewed_by: string | null;
+  reviewed_at: string | null;
+}
+
+/** As `result_count`; for every result that has a row in `review`. */
+interface ReviewCountTable {
+  result_id: WrittenOnce<Integer>;
+  region: WrittenOnce<Integer>;
+  name: WrittenOnce<string>;
+  /** As it was counted without people. */
+  predicted: WrittenOnce<Integer>;
+  /** Predicted ones that a person left in, under this name. */
+  confirmed: WrittenOnce<Integer>;
+  /** With those that a person added. */
+  count: WrittenOnce<Integer>;
+}
+
+/** Who looks at a photo, so that nobody else is given the same. */
+interface ReviewHoldTable {
+  result_id: WrittenOnce<Integer>;
+  held_by: string;
+  /** Of the page, or the program: one person may have two. */
+  session: string;
+  until_ms: Integer;
+}
+
+/** Photos that are to be reviewed, as they were chosen at one time. */
+interface ReviewListTable {
+  id: Generated<Integer>;
+  /** A UUID, of who draws it: drawing it again changes nothing. */
+  token: WrittenOnce<string>;
+  recipe_id: WrittenOnce<Integer>;
+  kind: WrittenOnce<string>;
+  /** Null unless it was drawn at random. */
+  seed: WrittenOnce<Integer | null>;
+  /** How many photos were asked for. */
+  size: WrittenOnce<Integer>;
+  /** JSON: which photos it was chosen from. */
+  filter: WrittenOnce<string>;
+  /** How many these were. */
+  photos: WrittenOnce<Integer>;
+  /** JSON: what was counted on all of these, by name. */
+  predicted: WrittenOnce<string>;
+  made_by: WrittenOnce<string>;
+  made_at: WrittenOnce<string>;
+}
+
+interface ReviewListPhotoTable {
+  list_id: WrittenOnce<Integer>;
+  /** 1…n */
+  position: WrittenOnce<Integer>;
+  photo_id: Integer;
+  /** As it was when the list was made. */
+  result_id: WrittenOnce<Integer>;
+  /** What the photo was chosen by; null where by chance. */
+  reason: WrittenOnce<number | null>;
 }

@@ -1,8 +1,9 @@
 import { type Kysely, sql } from "kysely";
-import type { MigrationDialect } from "./migration.ts";
+import type { MigrationDialect } from "./steps/migration.ts";
 
 /** Those that others read come last. */
 const views = [
+  "corrected_count",
   "throughput_by_hour",
   "failure",
   "count_by_class",
@@ -12,9 +13,12 @@ const views = [
   "photo_result",
 ];
 
-/** Makes room for a step that changes tables: {@link createViews} puts the views back. */
+/**
+ * Makes room for a step that changes tables: {@link createViews} puts the views back. Older versions
+ * lack some.
+ */
 export async function dropViews(db: Kysely<unknown>): Promise<void> {
-  for (const view of views) await db.schema.dropView(view).execute();
+  for (const view of views) await db.schema.dropView(view).ifExists().execute();
 }
 
 /** Creates the views by which users read results. `docs/ledger.md` describes each. */
@@ -128,4 +132,14 @@ export async function createViews(
     join recipe on recipe.id = result.recipe_id
     join placement on placement.id = result.placement_id
     group by 1, 2, 3`.execute(db);
+
+  await sql`
+    create view corrected_count as
+    select photo_result.source, photo_result.recipe_hash, photo_result.result_id,
+           review_count.region, review_count.name, review_count.predicted,
+           review_count.confirmed, review_count.count,
+           review.reviewed_by, review.reviewed_at
+    from photo_result
+    join review on review.result_id = photo_result.result_id
+    join review_count on review_count.result_id = photo_result.result_id`.execute(db);
 }

@@ -1,11 +1,9 @@
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import { readCountedScores, readScores } from "../../ledger/results/read-counts.ts";
-import type { CountedScores, CountQuestion } from "../../ledger/results/scores/count-question.ts";
+import type { CountQuestion } from "../../ledger/results/scores/count-question.ts";
+import { doubtfulWithin, doubtOf } from "../../ledger/results/scores/doubt.ts";
 import { Extremes } from "../report/data/extremes.ts";
-
-/** A score this near to the threshold of its class is doubtful. */
-const doubtfulWithin = 0.1;
 
 export interface HardestOptions extends PhotoSelection {
   readonly recipeHash: string;
@@ -13,11 +11,6 @@ export interface HardestOptions extends PhotoSelection {
   /** The most photos that are chosen. */
   readonly limit: number;
   readonly signal?: AbortSignal | undefined;
-}
-
-/** Returns how far a score is from the threshold of its class; ∞ for a class that is left out. */
-export function doubtOf(counted: CountedScores, classId: number, score: number): number {
-  return Math.abs(score - counted.scoreOf(classId));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import type { Kysely } from "kysely";
-import { Mask } from "../../vision/masks/mask.ts";
-import { fromCocoCounts } from "../coco-counts.ts";
+import { Mask } from "../../../vision/masks/mask.ts";
+import { fromCocoCounts } from "../../coco-counts.ts";
 import type { MigrationDialect } from "./migration.ts";
 
 /**

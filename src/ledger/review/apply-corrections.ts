@@ -1,0 +1,176 @@
+import type { Mask } from "../../vision/masks/mask.ts";
+import type { Region } from "../../vision/region.ts";
+import type { Findings } from "../results/result-rows.ts";
+import type { Correction } from "./change.ts";
+
+/** An object of a photo, as people left it. */
+export interface ReviewedObject {
+  /** `p0` for the first of the result, `c3` for the one that correction 3 added. */
+  readonly id: string;
+  readonly classId: number;
+  readonly name: string;
+  /** 0…1; undefined where a person added the object. */
+  readonly score: number | undefined;
+  /** Left, top, right, bottom in px of the photo. */
+  readonly boxXyxy: readonly [number, number, number, number];
+  /** The number of the region that it is in, 0 for none; undefined on photos without regions. */
+  readonly region: number | undefined;
+  /** As the model drew it; undefined where there is none, and where a person moved the box. */
+  readonly mask: Mask | undefined;
+  readonly isRemoved: boolean;
+  /** Not removed, and in a region where the photo has any. */
+  readonly isCounted: boolean;
+  /** As it was found; undefined where a person added it. */
+  readonly predicted: Pick<ReviewedObject, "classId" | "name" | "boxXyxy" | "region"> | undefined;
+}
+
+/** How many objects of one name there are on the photo (region 0) or in one region (1…n). */
+export interface ReviewCount {
+  readonly region: number;
+  readonly name: string;
+  /** As it was counted without people. */
+  readonly predicted: number;
+  /** Predicted ones that a person left in, under this name and in this region. */
+  readonly confirmed: number;
+  /** With those that people added. */
+  readonly count: number;
+}
+
+/** What the corrections of a photo come to. */
+export interface AppliedCorrections {
+  /** Those of the result in its order, then those that people added. Removed ones are among them. */
+  readonly objects: readonly ReviewedObject[];
+  /** Regions that a person says are none. */
+  readonly rejectedRegions: ReadonlySet<number>;
+  /** By whom all of the photo was last said to be right; undefined where nobody did. */
+  readonly reviewed: { readonly by: string; readonly at: string } | undefined;
+  /** The numbers of the corrections that no other undoes. */
+  readonly inEffect: ReadonlySet<number>;
+  readonly counts: readonly ReviewCount[];
+}
+
+/** Applies corrections, in the order of their numbers, to what was found. */
+export function applyCorrections(
+  { objects: found, objectRegions, regions }: Findings,
+  corrections: readonly Correction[],
+): AppliedCorrections {
+  const inEffect = findInEffect(corrections);
+  const effective = corrections.filter(({ number }) => inEffect.has(number));
+  const rejectedRegions = new Set(
+    effective.flatMap((correction) =>
+      correction.kind === "reject-region" ? [correction.region] : [],
+    ),
+  );
+  const objects = new Map<string, ObjectDraft>();
+  for (const [i, { classId, boxXyxy, score, mask }] of [...found].entries()) {
+    const place = { classId, boxXyxy, region: regions && (objectRegions?.[i] ?? 0) };
+    objects.set(`p${i}`, { ...place, score, mask, isRemoved: false, predicted: place });
+  }
+  const regionOf = (boxXyxy: readonly [number, number, number, number]) =>
+    regions && findRegion(boxXyxy, regions, rejectedRegions);
+  let reviewed: AppliedCorrections["reviewed"];
+  for (const correction of effective) {
+    if (correction.kind === "review") {
+      reviewed = { by: correction.madeBy, at: correction.madeAt };
+    } else if (correction.kind === "add") {
+      const { classId, boxXyxy } = correction;
+      const draft = { classId, boxXyxy, region: regionOf(boxXyxy), isRemoved: false };
+      objects.set(`c${correction.number}`, { ...draft, score: undefined, mask: undefined });
+    } else if ("object" in correction) {
+      // What was done to an object whose addition was undone has no effect.
+      const object = objects.get(correction.object);
+      if (object === undefined) continue;
+      if (correction.kind === "remove") object.isRemoved = true;
+      else if (correction.kind === "reclassify") object.classId = correction.classId;
+      else {
+        const { boxXyxy } = correction;
+        Object.assign(object, { boxXyxy, region: regionOf(boxXyxy), mask: undefined });
+      }
+    }
+  }
+  const named = Array.from(objects, ([id, { predicted, ...object }]): ReviewedObject => {
+    const isOutside = object.region === 0 && object.boxXyxy !== predicted?.boxXyxy;
+    const isRejected = object.region !== undefined && rejectedRegions.has(object.region);
+    return {
+      id,
+      ...object,
+      name: found.nameOf(object.classId),
+      isCounted: !object.isRemoved && !isRejected && !isOutside,
+      predicted: predicted && { ...predicted, name: found.nameOf(predicted.classId) },
+    };
+  });
+  const numbers = regions?.map(({ number }) => number) ?? [];
+  return {
+    objects: named,
+    rejectedRegions,
+    reviewed,
+    inEffect,
+    counts: countReviewed(named, numbers),
+  };
+}
+
+interface Place {
+  classId: number;
+  boxXyxy: readonly [number, number, number, number];
+  region: number | undefined;
+}
+
+interface ObjectDraft extends Place {
+  readonly score: number | undefined;
+  mask: Mask | undefined;
+  isRemoved: boolean;
+  readonly predicted?: Readonly<Place> | undefined;
+}
+
+/** An undo names one that came before it, so the last are looked at first. */
+function findInEffect(corrections: readonly Correction[]): Set<number> {
+  const inEffect = new Set(corrections.map(({ number }) => number));
+  for (const correction of corrections.toReversed()) {
+    const isUndo = correction.kind === "undo" && inEffect.has(correction.number);
+    if (isUndo) inEffect.delete(correction.undoneNumber);
+  }
+  return inEffect;
+}
+
+/** As objects get their region when they are found: by the centre, of the first region. */
+function findRegion(
+  [x1, y1, x2, y2]: readonly [number, number, number, number],
+  regions: readonly Region[],
+  rejected: ReadonlySet<number>,
+): number {
+  const holds = ({ number, mask }: Region) =>
+    !rejected.has(number) && mask.contains((x1 + x2) / 2, (y1 + y2) / 2);
+  return regions.find(holds)?.number ?? 0;
+}
+
+function countReviewed(
+  objects: readonly ReviewedObject[],
+  regionNumbers: readonly number[],
+): ReviewCount[] {
+  const tallies = new Map<string, { predicted: number; confirmed: number; count: number }>();
+  const names = new Set<string>();
+  const add = (region: number, name: string, of: "predicted" | "confirmed" | "count") => {
+    const key = `${region} ${name}`;
+    const tally = tallies.get(key) ?? { predicted: 0, confirmed: 0, count: 0 };
+    tally[of]++;
+    tallies.set(key, tally);
+    names.add(name);
+  };
+  for (const { name, region, isCounted, predicted } of objects) {
+    const isKept = isCounted && predicted?.name === name;
+    const places = [0, ...(region ? [region] : [])];
+    for (const place of isCounted ? places : []) add(place, name, "count");
+    if (predicted === undefined) continue;
+    const was = [0, ...(predicted.region ? [predicted.region] : [])];
+    for (const place of was) {
+      add(place, predicted.name, "predicted");
+      if (isKept && places.includes(place)) add(place, name, "confirmed");
+    }
+  }
+  const none = { predicted: 0, confirmed: 0, count: 0 };
+  return [0, ...regionNumbers].flatMap((region) =>
+    [...names]
+      .sort()
+      .map((name) => ({ region, name, ...(tallies.get(`${region} ${name}`) ?? none) })),
+  );
+}

@@ -1,0 +1,156 @@
+import { randomInt, randomUUID } from "node:crypto";
+import { checkOptions, oneOf, wholeNumberFrom } from "../../base/check-options.ts";
+import { OrangeryError } from "../../errors.ts";
+import type { AccessOptions, Ledger } from "../ledger.ts";
+import { insertRows } from "../schema/insert-rows.ts";
+import { checkReviewer } from "./change.ts";
+import {
+  byChance,
+  byDistance,
+  byDoubt,
+  byWarnings,
+  type RankedPhoto,
+  type RankPhotos,
+} from "./rank-photos.ts";
+import {
+  type ReviewFilter,
+  type ReviewList,
+  type ReviewListKind,
+  toReviewList,
+} from "./review-list.ts";
+import { type ReviewablePhoto, walkReviewable } from "./walk-reviewable.ts";
+
+export interface DrawReviewListOptions extends AccessOptions {
+  readonly recipeId: number;
+  readonly kind: ReviewListKind;
+  /** The most photos. 1 to 100,000, default 200. */
+  readonly size?: number | undefined;
+  /** Decides what chance gives, for a list by chance. Default: a random one. */
+  readonly seed?: number | undefined;
+  readonly filter?: ReviewFilter | undefined;
+  readonly by: string;
+  /** A new UUID: drawing it again returns the list that is there. Default: a random one. */
+  readonly token?: string | undefined;
+}
+
+const maxSize = 100_000;
+
+/**
+ * Chooses photos that are to be reviewed, of those that are done now, and records which they are.
+ *
+ * @throws `INVALID_ARGUMENT` for a size that is none, and where no photo fits
+ */
+export async function drawReviewList(
+  ledger: Ledger,
+  options: DrawReviewListOptions,
+): Promise<ReviewList> {
+  const { recipeId, kind, size = 200, filter = {}, by, signal } = options;
+  const { seed = randomInt(2 ** 32), token = randomUUID() } = options;
+  checkReviewer(by);
+  checkOptions({ kind }, oneOf("sample", "threshold", "outliers", "warnings"));
+  checkOptions({ seed }, wholeNumberFrom(0));
+  checkOptions(
+    { size },
+    {
+      expected: `a whole number from 1 to ${maxSize}`,
+      holds: (value) => Number.isInteger(value) && Number(value) >= 1 && Number(value) <= maxSize,
+    },
+  );
+  const chosen = await choose(ledger, { recipeId, kind, size, seed, filter, signal });
+  if (chosen.photos === 0) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      "Expected photos with results that fit, but there is none under this recipe. " +
+        "No list was made; name other photos, or wait until some are done.",
+      { details: { recipeId, filter } },
+    );
+  }
+  return await ledger.write(
+    async (transaction) => {
+      const values = {
+        token,
+        recipe_id: recipeId,
+        kind,
+        seed: kind === "sample" ? seed : null,
+        size,
+        filter: JSON.stringify(filter),
+        photos: chosen.photos,
+        predicted: JSON.stringify(Object.fromEntries(chosen.predicted)),
+        made_by: by,
+        made_at: new Date().toISOString(),
+      };
+      const made = await transaction
+        .insertInto("review_list")
+        .values(values)
+        .onConflict((conflict) => conflict.column("token").doNothing())
+        .returning("id")
+        .executeTakeFirst();
+      if (made !== undefined) {
+        const rows = chosen.best.map(({ photoId, resultId, rank }, i) => ({
+          list_id: made.id,
+          position: 1 + i,
+          photo_id: photoId,
+          result_id: resultId,
+          reason: kind === "sample" ? null : rank,
+        }));
+        await insertRows(transaction, "review_list_photo", rows);
+      }
+      const row = await transaction
+        .selectFrom("review_list")
+        .selectAll()
+        .where("token", "=", token)
+        .executeTakeFirstOrThrow();
+      return toReviewList(row);
+    },
+    { signal },
+  );
+}
+
+interface ChooseOptions extends AccessOptions {
+  readonly recipeId: number;
+  readonly kind: ReviewListKind;
+  readonly size: number;
+  readonly seed: number;
+  readonly filter: ReviewFilter;
+}
+
+async function choose(ledger: Ledger, options: ChooseOptions) {
+  const { kind, size } = options;
+  // A copy would be the same work again. Only in a sample it stands for itself.
+  const filter =
+    kind === "sample" ? options.filter : { ...options.filter, countDuplicatesOnce: true };
+  const rank = await rankingOf(ledger, options);
+  const predicted = new Map<string, number>();
+  const all: ReviewablePhoto[] = [];
+  let best: RankedPhoto[] = [];
+  let photos = 0;
+  const keep = (ranked: readonly RankedPhoto[]) => {
+    const isBetter = (a: RankedPhoto, b: RankedPhoto) => b.rank - a.rank || a.photoId - b.photoId;
+    best = [...best, ...ranked].sort(isBetter).slice(0, size);
+  };
+  for await (const part of walkReviewable(ledger, { ...options, filter })) {
+    photos += part.photos.length;
+    for (const [name, count] of part.predicted) {
+      predicted.set(name, (predicted.get(name) ?? 0) + count);
+    }
+    if (rank === undefined) all.push(...part.photos);
+    else keep(await rank(part.photos));
+  }
+  if (rank === undefined) keep(byDistance(all));
+  return { photos, predicted, best };
+}
+
+/** Undefined where all photos have to be known to rank one. */
+async function rankingOf(
+  ledger: Ledger,
+  { kind, seed, recipeId, signal }: ChooseOptions,
+): Promise<RankPhotos | undefined> {
+  if (kind === "sample") return byChance(seed);
+  if (kind === "warnings") return byWarnings;
+  if (kind === "outliers") return undefined;
+  const recipe = await ledger.read(
+    (db) => db.selectFrom("recipe").select("hash").where("id", "=", recipeId).executeTakeFirst(),
+    { signal },
+  );
+  return await byDoubt(ledger, recipe?.hash ?? "");
+}
