@@ -116,6 +116,7 @@ async function survive(
     added: 0,
     done: photoCount,
     failed: 0,
+    excluded: 0,
     queued: 0,
   });
 }

@@ -17,7 +17,7 @@ import { RedisServer, uniqueName } from "./servers/redis-server.ts";
 
 const redis = redisForTests();
 
-const none = { found: 0, added: 0, done: 0, failed: 0, queued: 0 };
+const none = { found: 0, added: 0, done: 0, failed: 0, excluded: 0, queued: 0 };
 
 describe("enqueuing", () => {
   test("adds each photo once, however often it is asked for", async () => {

@@ -12,6 +12,7 @@ import {
   readTotalsPart,
 } from "./browse/progress.ts";
 import type { Ledger } from "./ledger.ts";
+import { mendConformance } from "./mend/mend-conformance.fixture.ts";
 import { openLedger } from "./open-ledger.ts";
 import { forgetPhotos } from "./photos/forget-photos.ts";
 import type { PhotoSelection } from "./photos/selection.ts";
@@ -868,7 +869,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
       });
       assert.equal(await readPhotoPlace(ledger, 1e9), undefined);
 
-      const states = { waiting: 0, leased: 0, done: 6, failed: 0 };
+      const states = { waiting: 0, leased: 0, done: 6, failed: 0, excluded: 0 };
       assert.deepEqual(await readStates(ledger, recipeId), states);
       const toId = 1 + (await readLastEntryId(ledger));
       assert.deepEqual(await readTotalsPart(ledger, { recipeId, fromId: 1, toId }), {
@@ -896,4 +897,5 @@ export const ledgerConformance: readonly LedgerCase[] = [
     },
   },
   ...reviewConformance,
+  ...mendConformance,
 ];

@@ -28,6 +28,8 @@ export interface EnqueueCounts {
   readonly done: number;
   /** Were recorded as failed, and have not changed since. */
   readonly failed: number;
+  /** Were excluded by people. */
+  readonly excluded: number;
   /** Are in the queue already. */
   readonly queued: number;
 }
@@ -50,7 +52,7 @@ export async function enqueuePhotos({
   onProgress = () => {},
   signal,
 }: EnqueueOptions): Promise<EnqueueCounts> {
-  const counts = { found: 0, added: 0, done: 0, failed: 0, queued: 0 };
+  const counts = { found: 0, added: 0, done: 0, failed: 0, excluded: 0, queued: 0 };
   for await (const batch of inBatches(photos, batchSize)) {
     signal?.throwIfAborted();
     const outcomes = await store.knownSources(batch, { signal });
@@ -58,8 +60,7 @@ export async function enqueuePhotos({
     const added = await withQueueErrors(queue, () => addPhotos(queue, wanted, store.recipe.hash));
     for (const { source } of batch) {
       const outcome = outcomes.get(source);
-      if (outcome === "done") counts.done++;
-      else if (!isWanted(outcome, retry)) counts.failed++;
+      if (outcome !== undefined && !isWanted(outcome, retry)) counts[outcome]++;
     }
     counts.found += batch.length;
     counts.added += added;

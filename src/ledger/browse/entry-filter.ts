@@ -8,6 +8,8 @@ export interface EntryFilter extends Omit<PhotoSelection, "countDuplicatesOnce">
   /** A part of the source, in any case. */
   readonly nameContains?: string | undefined;
   readonly state?: EntryState | undefined;
+  /** Photos that failed with this error code. */
+  readonly code?: string | undefined;
   /** What {@link minCount} and {@link maxCount} count; default all objects. */
   readonly className?: string | undefined;
   /** Inclusive. Photos without a result have no count. */
@@ -38,13 +40,14 @@ export function countOf({ className }: EntryFilter): RawBuilder<number | null> {
  * are packed, and the place, since it bounds the pages.
  */
 export function fits(filter: EntryFilter): RawBuilder<boolean> {
-  const { nameContains, state, minCount, maxCount, device, warning } = filter;
+  const { nameContains, state, code, minCount, maxCount, device, warning } = filter;
   const { takenAfter, takenBefore } = filter;
   const conditions: RawBuilder<unknown>[] = [isSelected({ takenAfter, takenBefore })];
   if (nameContains !== undefined) {
     const pattern = `%${nameContains.toLowerCase().replaceAll(/[\\%_]/g, "\\$&")}%`;
     conditions.push(sql`lower(photo.source) like ${pattern} escape '\\'`);
   }
+  if (code !== undefined) conditions.push(sql`entry.reason_code = ${code}`);
   if (state !== undefined) conditions.push(sql`entry.state = ${state}`);
   if (minCount !== undefined) conditions.push(sql`${countOf(filter)} >= ${minCount}`);
   if (maxCount !== undefined) conditions.push(sql`${countOf(filter)} <= ${maxCount}`);

@@ -42,7 +42,7 @@ export async function readStates(
   recipeId: number,
   access: AccessOptions = {},
 ): Promise<StateCounts> {
-  const counts = { waiting: 0, leased: 0, done: 0, failed: 0 };
+  const counts = { waiting: 0, leased: 0, done: 0, failed: 0, excluded: 0 };
   const lastId = await readLastEntryId(ledger, access);
   for (let fromId = 1; fromId <= lastId; fromId += entriesPerQuery) {
     const rows = await ledger.read(

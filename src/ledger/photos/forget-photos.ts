@@ -75,7 +75,7 @@ export async function forgetPhotos(
       async (transaction) => {
         const photos = await firstPhotos(transaction, isMeant).limit(photosAtOnce).execute();
         const ids = photos.map(({ id }) => id);
-        return { photos: ids.length, results: await removePhotos(transaction, ids) };
+        return await removePhotos(transaction, ids);
       },
       { signal },
     );
@@ -91,12 +91,12 @@ function firstPhotos(db: Kysely<LedgerTables>, isMeant: ReturnType<typeof isUnde
   return db.selectFrom("photo").select(["id", "source"]).where(isMeant).orderBy("source");
 }
 
-/** Removes photos with their entries, and returns the number of results that went with them. */
-async function removePhotos(
+/** Removes photos with their entries, and the results that belong to no other photo. */
+export async function removePhotos(
   transaction: Transaction<LedgerTables>,
   ids: readonly number[],
-): Promise<number> {
-  if (ids.length === 0) return 0;
+): Promise<{ readonly photos: number; readonly results: number }> {
+  if (ids.length === 0) return { photos: 0, results: 0 };
   const used = await transaction
     .selectFrom("entry")
     .select("result_id")
@@ -105,8 +105,12 @@ async function removePhotos(
     .where("result_id", "is not", null)
     .execute();
   await transaction.deleteFrom("entry").where("photo_id", "in", ids).execute();
-  await transaction.deleteFrom("photo").where("id", "in", ids).execute();
-  if (used.length === 0) return 0;
+  const { numDeletedRows } = await transaction
+    .deleteFrom("photo")
+    .where("id", "in", ids)
+    .executeTakeFirst();
+  const photos = Number(numDeletedRows);
+  if (used.length === 0) return { photos, results: 0 };
   const unused = await transaction
     .selectFrom("result")
     .select("id")
@@ -128,12 +132,12 @@ async function removePhotos(
     )
     .execute();
   const resultIds = unused.map(({ id }) => id);
-  if (resultIds.length === 0) return 0;
+  if (resultIds.length === 0) return { photos, results: 0 };
   for (const table of resultTables) {
     await transaction.deleteFrom(table).where("result_id", "in", resultIds).execute();
   }
   await transaction.deleteFrom("result").where("id", "in", resultIds).execute();
-  return resultIds.length;
+  return { photos, results: resultIds.length };
 }
 
 async function refuseUnknown(

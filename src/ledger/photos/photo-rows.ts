@@ -78,7 +78,7 @@ export async function savePhotos(
       .updateTable("entry")
       .set(waitingAnew)
       .where("photo_id", "in", part)
-      .where("state", "!=", "leased")
+      .where("state", "not in", ["leased", "excluded"])
       .execute();
   }
   for (const { source, contentSha256, movedFrom: from } of inOrder) {

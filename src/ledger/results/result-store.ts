@@ -55,7 +55,7 @@ export interface CountedResult {
 }
 
 /** What became of a photo under a recipe. */
-export type PhotoOutcome = "done" | "failed";
+export type PhotoOutcome = "done" | "failed" | "excluded";
 
 /**
  * Records the results of one recipe, for workers that take photos from a queue. A queue may deliver
@@ -85,8 +85,8 @@ export class ResultStore {
   }
 
   /**
-   * Returns the outcome of photos that are done or have failed and have not changed since, so that
-   * they need not be enqueued. At most 10,000 at a time.
+   * Returns the outcome of photos that are done or have failed and have not changed since, and of
+   * those that people excluded, so that they need not be enqueued. At most 10,000 at a time.
    */
   async knownSources(
     photos: readonly PhotoIdentity[],
@@ -107,6 +107,7 @@ export class ResultStore {
         options,
       );
       for (const { source, state, ...row } of rows) {
+        if (state === "excluded") outcomes.set(source, state);
         if (state !== "done" && state !== "failed") continue;
         if (!isOtherFile(asked.get(source)!, row)) outcomes.set(source, state);
       }
@@ -210,7 +211,7 @@ export class ResultStore {
           conflict
             .columns(["photo_id", "recipe_id"])
             .doUpdateSet(failed)
-            .where("entry.state", "!=", "done"),
+            .where("entry.state", "not in", ["done", "excluded"]),
         )
         .execute();
     }, options);
@@ -244,6 +245,7 @@ export class ResultStore {
               reason_message: null,
               ...unleased,
             }))
+            .where("entry.state", "!=", "excluded")
             .where((eb) =>
               eb.or([
                 eb("entry.state", "!=", "done"),

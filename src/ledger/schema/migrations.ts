@@ -8,6 +8,7 @@ import { nameRecipes } from "./steps/migration-5-names.ts";
 import { addScores } from "./steps/migration-6-scores.ts";
 import { addCapture } from "./steps/migration-7-capture.ts";
 import { addReview } from "./steps/migration-8-review.ts";
+import { addActions } from "./steps/migration-9-actions.ts";
 import { createViews, dropViews } from "./views.ts";
 
 /**
@@ -23,6 +24,7 @@ const migrations: readonly Migration[] = [
   addScores,
   addCapture,
   addReview,
+  addActions,
 ];
 
 /** The version of a database is the number of steps it has been through. */

@@ -26,6 +26,7 @@ export interface LedgerTables {
   review_hold: ReviewHoldTable;
   review_list: ReviewListTable;
   review_list_photo: ReviewListPhotoTable;
+  action: ActionTable;
   count_by_class: CountByClassView;
   throughput_by_hour: ThroughputByHourView;
 }
@@ -58,6 +59,9 @@ interface RecipeTable {
   recipe: WrittenOnce<string>;
   /** For people; null where none was given. */
   name: string | null;
+  /** ISO 8601, UTC, while runs take no photos of it. */
+  paused_at: Generated<string | null>;
+  paused_by: Generated<string | null>;
 }
 
 interface PhotoTable {
@@ -88,7 +92,7 @@ interface PhotoTable {
 }
 
 /** How far one photo is under one recipe. */
-export type EntryState = "waiting" | "leased" | "done" | "failed";
+export type EntryState = "waiting" | "leased" | "done" | "failed" | "excluded";
 
 interface EntryTable {
   id: Generated<Integer>;
@@ -291,4 +295,30 @@ interface ReviewListPhotoTable {
   result_id: WrittenOnce<Integer>;
   /** What the photo was chosen by; null where by chance. */
   reason: WrittenOnce<number | null>;
+}
+
+/** What people do. */
+export type ActionKind =
+  | ("retry" | "exclude" | "include" | "forget" | "pause" | "resume")
+  | ("retry-jobs" | "drop-jobs" | "move-jobs-first" | "pause-queue" | "resume-queue")
+  | ("drain-worker" | "resume-worker" | "recycle-worker");
+
+/** What somebody did, and to how many. */
+interface ActionTable {
+  /** A UUID. */
+  id: WrittenOnce<string>;
+  /** ISO 8601, UTC. */
+  began_at: WrittenOnce<string>;
+  /** Null while it goes on, and where its process was killed. */
+  ended_at: string | null;
+  kind: WrittenOnce<ActionKind>;
+  /** As the person said, or the account of the machine. */
+  person: WrittenOnce<string>;
+  via: WrittenOnce<"control room" | "command line">;
+  /** A hash, not an id: the recipe of a queue may have no results yet. */
+  recipe_hash: WrittenOnce<string | null>;
+  /** JSON: which photos or jobs were meant. */
+  filter: WrittenOnce<string>;
+  /** How many were changed, as far as it went. */
+  number: Integer;
 }

@@ -72,7 +72,7 @@ export class WorklistView {
         .groupBy("state")
         .execute(),
     );
-    const counts = { waiting: 0, leased: 0, done: 0, failed: 0 };
+    const counts = { waiting: 0, leased: 0, done: 0, failed: 0, excluded: 0 };
     for (const { state, photos } of rows) counts[state] = photos;
     return counts;
   }

@@ -1,6 +1,7 @@
 import { sql, type Transaction, type Updateable } from "kysely";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { Capture } from "../../vision/photo/capture/capture.ts";
+import { type Pause, readPause } from "../actions/pause-recipe.ts";
 import { SqliteLedger } from "../databases/sqlite-ledger.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureColumns } from "../photos/capture-columns.ts";
@@ -76,6 +77,8 @@ export interface FinishedPhoto {
  * - `done`: has a result, the one of its photo's content. A changed file makes it `waiting`.
  * - `failed`: has a reason instead. A changed file makes it `waiting`, and so does adding the photo
  *   again with `retry`, or without where the reason may have gone while the file stayed.
+ * - `excluded`: a person does not want it. It stays so, whatever becomes of its file, until a
+ *   person includes it again.
  *
  * Every transition out of `leased` checks the owner in the same transaction, so that a result is
  * recorded once even by an owner that was taken for dead and is not.
@@ -157,10 +160,16 @@ export class Worklist implements AsyncDisposable {
 
   /**
    * Leases up to `limit` waiting photos in the order they were added: either suspects, the least
-   * suspect first, or photos without a failed attempt.
+   * suspect first, or photos without a failed attempt. None while the recipe is paused.
    */
   async lease(limit: number, { suspects = false } = {}): Promise<LeasedPhoto[]> {
     return await this.#ledger.write(async (transaction) => {
+      const { paused_at } = await transaction
+        .selectFrom("recipe")
+        .select("paused_at")
+        .where("id", "=", this.#recipeId)
+        .executeTakeFirstOrThrow();
+      if (paused_at !== null) return [];
       const photos = await transaction
         .selectFrom("entry")
         .innerJoin("photo", "photo.id", "entry.photo_id")
@@ -306,6 +315,11 @@ export class Worklist implements AsyncDisposable {
   /** Takes over what dead or silent owners left behind. */
   async recover(): Promise<void> {
     await this.#owner.recover();
+  }
+
+  /** Returns since when the recipe is paused; undefined unless it is. */
+  async pause(): Promise<Pause | undefined> {
+    return await readPause(this.#ledger, this.#recipeId);
   }
 
   /** Whether any photo of this list waits or is leased. */

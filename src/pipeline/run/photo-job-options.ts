@@ -1,3 +1,4 @@
+import type { Pause } from "../../ledger/actions/pause-recipe.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelCacheOptions } from "../../models/cache/model-cache.ts";
 import type { PhotoPipelineOptions } from "../count/photo-pipeline.ts";
@@ -65,6 +66,8 @@ export interface PhotoJobRunOptions extends WatchEvents {
   readonly onSlices?: ((source: string, progress: SliceProgress) => void) | undefined;
   /** Called with the number of photos that have arrived since it last was, where it watches. */
   readonly onArrived?: ((photos: number) => void) | undefined;
+  /** Called when a person has paused the recipe, and with undefined when it goes on. */
+  readonly onPause?: ((pause: Pause | undefined) => void) | undefined;
   /** Called when an annotated picture was drawn that was missing. */
   readonly onPicture?: ((file: string) => void) | undefined;
   /** Called for each photo whose bytes were known under other names, whose files are gone. */

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { Pause } from "../../ledger/actions/pause-recipe.ts";
 import type { Reason } from "../../ledger/photos/entry-rows.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { LeasedPhoto, PhotoContent, Worklist } from "../../ledger/worklist/worklist.ts";
@@ -49,6 +50,8 @@ export interface PhotoRunOptions {
   readonly onPhoto?: ((event: PhotoEvent) => void | Promise<void>) | undefined;
   /** Called for each photo whose bytes were known under other names, whose files are gone. */
   readonly onMoved?: ((move: PhotoMove) => void) | undefined;
+  /** Called when a person has paused the recipe, and with undefined when it goes on. */
+  readonly onPause?: ((pause: Pause | undefined) => void) | undefined;
   /**
    * Called when nothing waits any more; the run goes on where it resolves to true. Default: it
    * ends.
@@ -74,6 +77,9 @@ const failuresAllowed = 3;
 /** How often to look whether other processes have finished or left something behind. */
 const pollMs = 500;
 
+/** How often to look whether a paused recipe goes on. */
+const pausedPollMs = 2_000;
+
 /**
  * Works a list off: each photo is begun, read, hashed, claimed, decoded, inferred, counted and
  * recorded.
@@ -98,6 +104,7 @@ class PhotoRun {
   readonly #postponed: LeasedPhoto[] = [];
   readonly #failedInARow = new Set<number>();
   #leasing: Promise<number> | undefined;
+  #isPaused = false;
 
   constructor(options: PhotoRunOptions) {
     this.#options = options;
@@ -120,8 +127,10 @@ class PhotoRun {
         if (await this.#options.more?.()) continue;
         return;
       }
-      await this.#pause();
-      await this.#worklist.recover();
+      const pause = await this.#worklist.pause();
+      this.#reportPause(pause);
+      await this.#wait(pause === undefined ? pollMs : pausedPollMs);
+      if (pause === undefined) await this.#worklist.recover();
     }
     await this.#worklist.release([...this.#queue, ...this.#postponed]);
   }
@@ -153,6 +162,9 @@ class PhotoRun {
 
   async #next(): Promise<LeasedPhoto | undefined> {
     for (;;) {
+      if (this.#queue.length > 0 && (await this.#worklist.pause()) !== undefined) {
+        await this.#worklist.release(this.#queue.splice(0));
+      }
       const photo = this.#queue.shift();
       if (photo !== undefined) return photo;
       // One lane asks for all; the others may have taken everything before this one wakes up.
@@ -166,7 +178,9 @@ class PhotoRun {
   /** Gives how many photos the queue got. */
   async #lease(): Promise<number> {
     const { batchSize = 8 } = this.#options;
-    return this.#queue.push(...(await this.#worklist.lease(batchSize)));
+    const photos = await this.#worklist.lease(batchSize);
+    if (photos.length > 0) this.#reportPause(undefined);
+    return this.#queue.push(...photos);
   }
 
   /**
@@ -182,10 +196,16 @@ class PhotoRun {
     return true;
   }
 
-  async #pause(): Promise<void> {
+  #reportPause(pause: Pause | undefined): void {
+    if (this.#isPaused === (pause !== undefined)) return;
+    this.#isPaused = pause !== undefined;
+    this.#options.onPause?.(pause);
+  }
+
+  async #wait(ms: number): Promise<void> {
     const { stop } = this.#options;
     const signal = AbortSignal.any(stop ? [this.#signal, stop] : [this.#signal]);
-    await delay(pollMs, undefined, { signal }).catch(() => {});
+    await delay(ms, undefined, { signal }).catch(() => {});
     this.#signal.throwIfAborted();
   }
 

@@ -47,7 +47,7 @@ export async function dashboard(
   });
 }
 
-/** Results that may be read but not written to, as by their file's rights, are shown all the same. */
+/** Results that may be read only, as by their file's rights, are shown all the same. */
 async function openToChange(
   location: string,
   note: (line: string) => void,

@@ -123,11 +123,15 @@ export async function enqueue(
   );
 }
 
-function describe({ found, added, done, failed, queued }: EnqueueCounts, queue: string): string {
+function describe(
+  { found, added, done, failed, excluded, queued }: EnqueueCounts,
+  queue: string,
+): string {
   const others = [
     done > 0 && `${formatCount(done)} have a result`,
     queued > 0 && `${formatCount(queued)} are in the queue already`,
     failed > 0 && `${formatCount(failed)} failed before (--retry adds them)`,
+    excluded > 0 && `${formatCount(excluded)} were excluded`,
   ].filter((text) => text !== false);
   const ofOthers = others.length === 0 ? "" : `; of the others ${others.join(", ")}`;
   const summary = `${formatPlural(found, "photo")} found, ${formatCount(added)} added to ${queue}`;

@@ -1,4 +1,5 @@
 import { formatCount, formatDuration } from "../../../base/quantities.ts";
+import type { Pause } from "../../../ledger/actions/pause-recipe.ts";
 import type { WatchEvents, WatchOptions } from "../../../pipeline/photos/watch/watch-options.ts";
 import type { CountOptions } from "../../../pipeline/recipe/count-recipe.ts";
 import { PhotoJob } from "../../../pipeline/run/photo-job.ts";
@@ -173,7 +174,7 @@ interface WorkEvents {
 /** Runs the job, and counts the photos that this process finished, and that have moved. */
 async function work(
   job: PhotoJob,
-  { progress, interrupts, events, onFinished }: RunContext & WorkEvents,
+  { options, progress, interrupts, events, onFinished }: RunContext & WorkEvents,
 ) {
   let hasNews = false;
   const setTotals = async () => {
@@ -206,6 +207,7 @@ async function work(
         hasNews = true;
         progress.addTotal(photos);
       },
+      onPause: (pause) => progress.note(describePause(pause, options.out)),
       onSlices: noteSlices(progress),
       onPhoto: async ({ source, outcome, reason }) => {
         hasNews ||= outcome === "gone";
@@ -224,6 +226,13 @@ async function work(
   }
   await setTotals();
   return { finished, moved };
+}
+
+function describePause(pause: Pause | undefined, results: string): string {
+  if (pause === undefined) return "Going on.";
+  const { person, since } = pause;
+  const command = `orangery photos resume --results ${results}`;
+  return `${person} has paused it at ${since}. "${command}" lets it go on.`;
 }
 
 function toJobOptions(paths: readonly string[], options: RunArguments): PhotoJobOptions {
