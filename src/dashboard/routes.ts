@@ -3,6 +3,7 @@ import { readPhotoDetails, readPhotoPlace } from "../ledger/browse/photo-details
 import { type RecipeChoice, readRecipeChoices, readStates } from "../ledger/browse/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type PhotoPictures, pictureSides } from "./pictures/photo-pictures.ts";
+import { answerReview, changeReview } from "./review/review-routes.ts";
 import { Refusal, readJson, send, sendJson } from "./server/answers.ts";
 import { EventStream } from "./server/event-stream.ts";
 import { pageFile } from "./server/page-files.ts";
@@ -64,7 +65,7 @@ export class DashboardRoutes implements Disposable {
     if (!(isPage && method === "GET") && !isFromOwnPage(headers)) {
       throw new Refusal(403, "This request comes from another site.");
     }
-    if (method === "POST") return await this.#post(request, response, url.pathname);
+    if (method === "POST") return await this.#post(request, response, url);
     if (method !== "GET" && method !== "HEAD") throw new Refusal(405, "Expected GET or POST.");
     if (url.pathname.startsWith("/assets/")) {
       return send(response, await pageFile(url.pathname.slice("/assets/".length)));
@@ -91,9 +92,7 @@ export class DashboardRoutes implements Disposable {
     if (path === "/api/photos") {
       const { id: recipeId } = await this.#recipe(url);
       const query = url.searchParams;
-      const closed = new AbortController();
-      response.on("close", () => closed.abort());
-      const { signal } = closed;
+      const signal = signalOf(response);
       return sendJson(response, await viewPhotoList(ledger, { recipeId, query, signal }));
     }
     if (path.startsWith("/api/photos/")) {
@@ -103,12 +102,18 @@ export class DashboardRoutes implements Disposable {
       if (details === undefined) throw new Refusal(404, "There is no such photo.");
       return sendJson(response, viewPhotoDetails(details));
     }
+    if (path === "/api/review" || path.startsWith("/api/review/")) {
+      const { id: recipeId } = await this.#recipe(url);
+      const question = { recipeId, parts: partsOf(path), query: url.searchParams };
+      return sendJson(response, await answerReview(ledger, question));
+    }
     if (area === "pictures") return await this.#picture(response, id, rest);
     throw new Refusal(404, "There is nothing here.");
   }
 
-  async #post(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+  async #post(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
     const { sessions, port } = this.#options;
+    const path = url.pathname;
     // Cookies do not know ports: two dashboards on a machine must not end each other's sessions.
     const cookie = (value: string, maxAgeS: number) => {
       const isSecure = request.headers["x-forwarded-proto"] === "https";
@@ -135,7 +140,14 @@ export class DashboardRoutes implements Disposable {
     }
     const role = sessions.roleOf(this.#tokenOf(request));
     if (role === undefined) throw new Refusal(401, "Log in first.");
-    this.#changesOf(role);
+    const changes = this.#changesOf(role);
+    if (path.startsWith("/api/review/")) {
+      const { id: recipeId } = await this.#recipe(url);
+      const change = { recipeId, parts: partsOf(path), body: await readJson(request) };
+      const signal = signalOf(response);
+      const { status, value } = await changeReview(changes, { ...change, signal });
+      return sendJson(response, value, status);
+    }
     throw new Refusal(404, "There is nothing here.");
   }
 
@@ -208,6 +220,18 @@ export class DashboardRoutes implements Disposable {
     const headers = { "cache-control": `private, max-age=${keptForS}` };
     send(response, { type: "image/webp", body, headers });
   }
+}
+
+/** Ends when the client has gone. */
+function signalOf(response: ServerResponse): AbortSignal {
+  const closed = new AbortController();
+  response.on("close", () => closed.abort());
+  return closed.signal;
+}
+
+/** What follows `/api/review` and the like. */
+function partsOf(path: string): string[] {
+  return path.split("/").slice(3);
 }
 
 function photoIdOf(text: string | undefined): number {

@@ -4,6 +4,8 @@ import { fetchJson, listen } from "./live.js";
 import { nowView } from "./now-view.js";
 import { photoView } from "./photo-view.js";
 import { photosView } from "./photos-view.js";
+import { editorView } from "./review/editor-view.js";
+import { listsView } from "./review/lists-view.js";
 
 const main = document.getElementById("main");
 const select = document.getElementById("recipe");
@@ -13,7 +15,12 @@ const room = { recipe: "", setup: undefined, news: undefined, list: [], lastList
 let screen;
 let stopListening = () => {};
 
-const screens = { now: nowView, photos: photosView, photo: photoView };
+const screens = { now: nowView, photos: photosView, photo: photoView, review: reviewView };
+
+/** `#review` is the lists, `#review/12` a photo. */
+function reviewView(room, parameters, id) {
+  return id === undefined ? listsView(room, parameters) : editorView(room, parameters, id);
+}
 
 /** Shows the screen that the address names: `#now`, `#photos?state=failed`, `#photo/12`. */
 function show() {

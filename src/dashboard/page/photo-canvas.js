@@ -5,16 +5,22 @@ import { h } from "./dom.js";
 const tileSide = 512;
 const mostTiles = 200;
 const mostZoom = 8;
+/** A pointer that moves less has clicked, px of the screen. */
+const clickPx = 5;
 
 /**
  * Shows a photo of this id. `layers()` returns what is drawn over it: shapes of a colour, with boxes
  * or paths in px of the photo.
+ *
+ * `tool` edits on it: `grab(point)` returns what a drag from there does (`move(point)`, `end()`),
+ * or undefined where it moves the photo; `click(point)` takes a click; `draw(context, px)` draws
+ * over all, where `px` is one px of the screen; `hover(point)` returns the cursor.
  */
-export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
+export function photoCanvas({ id, version, widthPx, heightPx, layers, tool, label }) {
   const canvas = h("canvas", {
     tabindex: "0",
     role: "img",
-    "aria-label": "The photo. Arrow keys move it, plus and minus zoom, 0 shows all of it.",
+    "aria-label": label ?? "The photo. Arrow keys move it, plus and minus zoom, 0 shows all of it.",
   });
   const context = canvas.getContext("2d");
   const url = (part) => `/pictures/${id}/${part}?v=${version}`;
@@ -25,6 +31,8 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
   let fit = 1;
   let frame = 0;
   const pointers = new Map();
+  /** What the pointer drags, where it began, and where the pointer is. */
+  let [drag, pressed, hovered] = [];
 
   const redraw = () => {
     if (frame !== 0) return;
@@ -86,6 +94,34 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
     redraw();
   }
 
+  function toPhoto([x, y]) {
+    return [(x - left) / scale, (y - top) / scale];
+  }
+
+  /** The part of the photo that is seen, as a box. */
+  function seen() {
+    const [x2, y2] = toPhoto(size());
+    return [
+      ...toPhoto([0, 0]).map((px) => Math.max(0, px)),
+      Math.min(widthPx, x2),
+      Math.min(heightPx, y2),
+    ];
+  }
+
+  /** Brings a box into view; `share` is how much of the view it shall take, if it is small. */
+  function show([x1, y1, x2, y2], share = 0) {
+    const [width, height] = size();
+    const wanted = share * Math.min(width / Math.max(1, x2 - x1), height / Math.max(1, y2 - y1));
+    if (wanted > scale) scale = Math.min(Math.max(fit, mostZoom / 2), wanted);
+    const [a, b, c, d] = seen();
+    if (share > 0 || x1 < a || y1 < b || x2 > c || y2 > d) {
+      left = width / 2 - (scale * (x1 + x2)) / 2;
+      top = height / 2 - (scale * (y1 + y2)) / 2;
+    }
+    keepInside();
+    redraw();
+  }
+
   function draw() {
     const ratio = devicePixelRatio;
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -98,9 +134,10 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
     }
     drawTiles();
     const px = 1 / scale;
-    for (const { colour, boxes = [], paths = [], fill, width = 1.5 } of layers()) {
+    for (const { colour, boxes = [], paths = [], fill, width = 1.5, dash = [] } of layers()) {
       context.strokeStyle = colour;
       context.lineWidth = width * px;
+      context.setLineDash(dash.map((length) => length * px));
       for (const path of paths) {
         if (fill) {
           context.fillStyle = colour;
@@ -114,6 +151,8 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
       for (const [x1, y1, x2, y2] of boxes) context.rect(x1, y1, x2 - x1, y2 - y1);
       context.stroke();
     }
+    context.setLineDash([]);
+    tool?.draw(context, px);
   }
 
   /** Where the picture of the whole photo is too coarse, tiles are fetched of what is seen. */
@@ -161,28 +200,61 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
     },
     { passive: false },
   );
+  const at = (event) => {
+    const { x, y } = canvas.getBoundingClientRect();
+    return [event.clientX - x, event.clientY - y];
+  };
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
+    // A second finger zooms, and what the first one began is left as it was.
+    if (pointers.size > 1) {
+      drag?.cancel?.();
+      [drag, pressed] = [];
+      return;
+    }
+    if (event.button !== 0) return;
+    pressed = at(event);
+    drag = tool?.grab(toPhoto(pressed), event.pointerType);
   });
   canvas.addEventListener("pointermove", (event) => {
     const before = pointers.get(event.pointerId);
-    if (before === undefined) return;
+    hovered = at(event);
+    if (before === undefined) {
+      if (tool) canvas.style.cursor = tool.hover(toPhoto(hovered));
+      return;
+    }
     const distance = () => {
       const [a, b] = [...pointers.values()];
       return Math.hypot(a[0] - b[0], a[1] - b[1]);
     };
+    if (pressed && Math.hypot(hovered[0] - pressed[0], hovered[1] - pressed[1]) > clickPx)
+      pressed = undefined;
     const apart = pointers.size === 2 ? distance() : 0;
     pointers.set(event.pointerId, [event.clientX, event.clientY]);
     if (pointers.size === 2) {
       const { x, y } = canvas.getBoundingClientRect();
       const [a, b] = [...pointers.values()];
       zoom(distance() / Math.max(1, apart), [(a[0] + b[0]) / 2 - x, (a[1] + b[1]) / 2 - y]);
-    } else pan(event.clientX - before[0], event.clientY - before[1]);
+    } else if (drag && !pressed) drag.move(toPhoto(hovered));
+    else if (!drag) pan(event.clientX - before[0], event.clientY - before[1]);
   });
-  for (const name of ["pointerup", "pointercancel"])
-    canvas.addEventListener(name, (event) => pointers.delete(event.pointerId));
+  canvas.addEventListener("pointerup", (event) => {
+    pointers.delete(event.pointerId);
+    if (pressed) tool?.click(toPhoto(pressed));
+    else drag?.end();
+    [drag, pressed] = [];
+  });
+  canvas.addEventListener("pointercancel", (event) => {
+    pointers.delete(event.pointerId);
+    drag?.cancel?.();
+    [drag, pressed] = [];
+  });
+  canvas.addEventListener("pointerleave", () => {
+    hovered = undefined;
+  });
   canvas.addEventListener("dblclick", (event) => {
+    if (tool) return;
     const { x, y } = canvas.getBoundingClientRect();
     zoom(2, [event.clientX - x, event.clientY - y]);
   });
@@ -197,7 +269,8 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
     ArrowDown: () => pan(0, -80),
   };
   canvas.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!Object.hasOwn(keys, event.key)) return;
     event.preventDefault();
     keys[event.key]();
   });
@@ -208,8 +281,14 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers }) {
     redraw,
     zoom,
     showAll,
+    show,
+    seen,
     get scale() {
       return scale;
+    },
+    /** Where the pointer is on the photo; undefined where it is elsewhere. */
+    get pointer() {
+      return hovered && toPhoto(hovered);
     },
     leave: () => observer.disconnect(),
   };

@@ -41,6 +41,7 @@ export function photoView(room, _parameters, id) {
       },
       "Next",
     ),
+    h("a", { href: `#review/${id}` }, "Review it"),
   );
   fetchJson(`/api/photos/${encodeURIComponent(id)}?recipe=${room.recipe}`).then(
     (photo) => {

@@ -1,0 +1,286 @@
+/** The screen of one photo under review. */
+import { h } from "../dom.js";
+import { fetchJson } from "../live.js";
+import { askPersonName, personName } from "../person.js";
+import { editorActions } from "./actions.js";
+import { reviewDesk } from "./desk.js";
+import { Edits } from "./edits/edits.js";
+import { ask, reviewServer, session } from "./edits/review-server.js";
+import { ReviewSync } from "./edits/review-sync.js";
+import { thingsOf } from "./edits/things.js";
+import { listenToKeys, showKeys } from "./keys.js";
+import { reviewNotices } from "./notices.js";
+import { button, reviewPanel } from "./panel.js";
+import { whyOf } from "./reasons.js";
+
+export function editorView(room, parameters, id) {
+  const listId = parameters.get("list");
+  const at = Number(parameters.get("at") ?? 0);
+  const mayChange = room.setup.canChange;
+  const back = listId === null ? room.lastList : `#review?list=${listId}`;
+  const title = h("h1", { tabindex: "-1" }, "Photo");
+  const standing = h("p", { class: "standing", role: "status" }, "Loading…");
+  const spoken = h("p", { class: "unseen", role: "status" });
+  const stage = h("div", { class: "stage" });
+  const side = h("div", { class: "panel review-panel" }, h("p", { class: "quiet" }, "Loading…"));
+  const tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Corrections" });
+  const body = h("div", { class: "photo review" }, h("div", null, tools, stage), side);
+  let leave = () => {};
+  let isGone = false;
+
+  const say = (text) => {
+    spoken.textContent = text;
+  };
+  const step = (by) => {
+    goOn(room, { listId, at, id: Number(id), by, mayChange }).then(
+      (hash) => (hash ? room.go(hash) : say("There is no other photo.")),
+      (error) => {
+        standing.textContent = error.message;
+      },
+    );
+  };
+  const steps = h(
+    "nav",
+    { class: "steps", "aria-label": "Photos of the list" },
+    h("a", { href: back }, "Back to the list"),
+    button("Previous", "p", () => step(-1)),
+    button("Next", "n", () => step(1)),
+    standing,
+  );
+
+  async function start() {
+    const by = mayChange ? personName() || (await askPersonName()) : undefined;
+    if (isGone) return;
+    const recipe = room.recipe;
+    const query = `?recipe=${encodeURIComponent(recipe)}`;
+    const [photo, queued] = await Promise.all([
+      fetchJson(`/api/photos/${encodeURIComponent(id)}${query}`),
+      listId !== null &&
+        ask(`/api/review/lists/${listId}/photos${query}&after=${Math.max(0, at - 1)}&limit=1`),
+    ]);
+    if (isGone) return;
+    title.replaceChildren(h("bdi", null, photo.name));
+    document.title = `${photo.name} – Orangery`;
+    if (!photo.result) throw new Error("This photo has no result to review.");
+    const list = queued && { ...queued.photos[0], kind: queued.kind };
+    leave = await open({ photo, by, recipe, why: list && whyOf(list, photo) });
+    if (isGone) leave();
+  }
+
+  async function open({ photo, by, recipe, why }) {
+    const canChange = by !== undefined;
+    const nameOf = (classId) =>
+      photo.classes.find((known) => known.id === classId)?.name ?? `class ${classId}`;
+    let isReady = false;
+    let isBusy = false;
+    const edits = new Edits({
+      onChange() {
+        if (!isReady) return;
+        sync.changed();
+        show();
+      },
+    });
+    const server = reviewServer({ recipe, photoId: photo.id, by });
+    const sync = new ReviewSync({
+      edits,
+      recipe,
+      photoId: photo.id,
+      by,
+      canChange,
+      server: {
+        ...server,
+        read: async () => complete(await server.read()),
+        correct: async (sent) => {
+          const { status, value } = await server.correct(sent);
+          if (status === 200) return { status, value: complete(value) };
+          return {
+            status,
+            value: value.review ? { ...value, review: complete(value.review) } : value,
+          };
+        },
+      },
+      onStanding: () => isReady && show(),
+      onReview: (_review, news) => {
+        if (news.length > 0) notices.showNews(news.filter((thing) => thing.by !== by));
+        if (isReady) show();
+      },
+      onHeld: ({ heldBy }) => notices.showHeld(heldBy),
+    });
+    const complete = (review) => ({ ...review, things: thingsOf(photo, review) });
+    const desk = reviewDesk({
+      photo,
+      edits,
+      canChange: () => canChange,
+      onChoice: () => isReady && show(),
+      say,
+    });
+    const notices = reviewNotices({ edits, desk, nameOf });
+
+    async function setReviewed(isReviewed) {
+      if (!canChange || isBusy) return;
+      if (edits.conflicts.size > 0) return say("Settle first what you and others both changed.");
+      isBusy = true;
+      show();
+      const isDone = await sync.setReviewed(isReviewed);
+      isBusy = false;
+      if (isGone) return;
+      show();
+      say(isDone ? (isReviewed ? "Reviewed." : "Not reviewed.") : (sync.error ?? "Not saved."));
+      if (isDone && isReviewed && listId !== null) step(1);
+    }
+
+    const acts = {
+      step,
+      setReviewed,
+      canChange,
+      leave: () => room.go(back),
+      showKeys: () => showKeys(actions),
+      focusClass: () => panel.focusClass(),
+    };
+    const actions = editorActions({ desk, edits, acts, say });
+    const panel = reviewPanel({
+      photo,
+      canChange,
+      why,
+      isInList: listId !== null,
+      acts: {
+        ...acts,
+        step: (by) => desk.step(by),
+        choose(key) {
+          desk.choose(key);
+          desk.showChosen();
+        },
+        toggleRegion(key) {
+          desk.choose(key);
+          desk.toggleRemoved();
+        },
+        toggleRemoved: () => desk.toggleRemoved(),
+        setClass: (classId) => desk.setClass(classId),
+        setOrder: (order) => desk.setOrder(order),
+      },
+    });
+    const toolButtons = fillTools({ tools, desk, edits, canChange });
+
+    function show() {
+      desk.redraw();
+      toolButtons.update();
+      notices.update(sync);
+      standing.textContent = standingText(sync, edits, canChange);
+      standing.dataset.standing = sync.standing;
+      panel.update({
+        counts: desk.counts(),
+        chosen: desk.chosen,
+        description: desk.description(),
+        newClassId: desk.newClassId,
+        things: edits.things,
+        review: sync.review,
+        isBusy,
+      });
+    }
+
+    stage.append(desk.view.canvas, notices.element, zoomButtons(desk.view, acts));
+    desk.view.canvas.addEventListener("nopicture", () =>
+      notices.showTrouble("The photo is gone, or has changed since it was counted."),
+    );
+    const kept = await sync.load();
+    isReady = true;
+    if (kept > 0) notices.showKept(kept);
+    side.replaceWith(panel.element);
+    show();
+    const stopKeys = listenToKeys(actions, desk.view.canvas);
+    desk.view.canvas.focus({ preventScroll: true });
+    return () => {
+      stopKeys();
+      sync.leave();
+      desk.leave();
+    };
+  }
+
+  start().catch((error) => {
+    standing.textContent = "";
+    side.replaceChildren(
+      h("p", { class: "notice", role: "alert" }, error.message),
+      h("button", { type: "button", onclick: () => location.reload() }, "Try again"),
+    );
+  });
+  return {
+    elements: [steps, title, body, spoken],
+    leave() {
+      isGone = true;
+      leave();
+    },
+  };
+}
+
+/** Where the next or the previous photo is; undefined where there is none. */
+async function goOn(room, { listId, at, id, by, mayChange }) {
+  if (listId === null) {
+    const here = room.list.indexOf(id);
+    const other = here < 0 ? undefined : room.list[here + by];
+    return other && `#review/${other}`;
+  }
+  const query = `recipe=${encodeURIComponent(room.recipe)}`;
+  const path = `/api/review/lists/${listId}`;
+  const addressOf = (photo) => photo && `#review/${photo.id}?list=${listId}&at=${photo.position}`;
+  const name = personName();
+  if (by > 0 && mayChange && name) {
+    const body = { after: at, by: name, session };
+    const { photo } = await ask(`${path}/next?${query}`, body);
+    return photo ? addressOf(photo) : `#review?list=${listId}`;
+  }
+  if (by < 0 && at <= 1) return undefined;
+  const after = by > 0 ? at : at - 2;
+  const { photos } = await ask(`${path}/photos?${query}&after=${after}&limit=1`);
+  return addressOf(photos[0]);
+}
+
+function standingText({ standing, error, isKept }, edits, canChange) {
+  if (!canChange) return "You may look, not correct.";
+  const count = edits.unsavedCount;
+  const changes = count === 1 ? "1 change" : `${count} changes`;
+  if (standing === "refused") return `Not saved: ${error}`;
+  if (standing === "lost") {
+    if (count === 0) return "No connection.";
+    return `No connection: ${changes} ${isKept ? "kept in this browser" : "kept in this window only"}.`;
+  }
+  if (edits.conflicts.size > 0) return "Saved, but for what you and others both changed.";
+  return standing === "saving" ? "Saving…" : "All is saved.";
+}
+
+function fillTools({ tools, desk, edits, canChange }) {
+  const all = [
+    button("Add", "a", () => desk.add()),
+    button("Draw", "b", () => desk.toggleDrawing()),
+    button("Remove", "x", () => desk.chosen && desk.toggleRemoved()),
+    button("Undo", "u", () => edits.undo()),
+    button("Redo", "y", () => edits.redo()),
+    button("Hide boxes", "h", () => desk.toggleHidden()),
+  ];
+  const [add, draw, remove, undo, redo] = all;
+  draw.setAttribute("aria-pressed", "false");
+  tools.append(...all);
+  return {
+    update() {
+      for (const control of [add, draw]) control.disabled = !canChange;
+      draw.setAttribute("aria-pressed", String(desk.isDrawing));
+      all[5].setAttribute("aria-pressed", String(desk.isHidden));
+      remove.disabled = !canChange || desk.chosen === undefined;
+      remove.firstChild.textContent = desk.chosen?.mine.isRemoved ? "Put back" : "Remove";
+      undo.disabled = !edits.canUndo;
+      redo.disabled = !edits.canRedo;
+    },
+  };
+}
+
+function zoomButtons(view, acts) {
+  const zoom = (text, label, onclick) =>
+    h("button", { type: "button", "aria-label": label, onclick }, text);
+  return h(
+    "div",
+    { class: "zoom" },
+    zoom("?", "All keys", acts.showKeys),
+    zoom("+", "Zoom in", () => view.zoom(1.5)),
+    zoom("−", "Zoom out", () => view.zoom(1 / 1.5)),
+    zoom("All", "Show all of the photo", () => view.showAll()),
+  );
+}
