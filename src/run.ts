@@ -3,6 +3,7 @@
  */
 import "./base/required-runtime.ts";
 
+export type { Pause } from "./ledger/actions/pause-recipe.ts";
 export type { AccessOptions, Ledger } from "./ledger/ledger.ts";
 export { type OpenLedgerOptions, openLedger } from "./ledger/open-ledger.ts";
 export type { Reason } from "./ledger/photos/entry-rows.ts";

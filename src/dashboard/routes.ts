@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { readPhotoDetails, readPhotoPlace } from "../ledger/browse/photo-details.ts";
 import { type RecipeChoice, readRecipeChoices, readStates } from "../ledger/browse/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { answerMend, changeMend } from "./mend/mend-routes.ts";
 import { type PhotoPictures, pictureSides } from "./pictures/photo-pictures.ts";
 import { answerReview, changeReview } from "./review/review-routes.ts";
 import { Refusal, readJson, send, sendJson } from "./server/answers.ts";
@@ -107,6 +108,12 @@ export class DashboardRoutes implements Disposable {
       const question = { recipeId, parts: partsOf(path), query: url.searchParams };
       return sendJson(response, await answerReview(ledger, question));
     }
+    if (path.startsWith("/api/mend/")) {
+      const recipe = await this.#recipe(url);
+      const question = { recipe, parts: partsOf(path), query: url.searchParams };
+      const signal = signalOf(response);
+      return sendJson(response, await answerMend(ledger, { ...question, signal }));
+    }
     if (area === "pictures") return await this.#picture(response, id, rest);
     throw new Refusal(404, "There is nothing here.");
   }
@@ -147,6 +154,11 @@ export class DashboardRoutes implements Disposable {
       const signal = signalOf(response);
       const { status, value } = await changeReview(changes, { ...change, signal });
       return sendJson(response, value, status);
+    }
+    if (path.startsWith("/api/mend/")) {
+      const recipe = await this.#recipe(url);
+      const change = { recipe, parts: partsOf(path), body: await readJson(request) };
+      return sendJson(response, await changeMend(changes, change));
     }
     throw new Refusal(404, "There is nothing here.");
   }

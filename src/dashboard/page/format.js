@@ -49,7 +49,13 @@ export function moment(value) {
 /** A time by a camera's clock, as it was recorded. */
 export const cameraTime = (text) => text?.slice(0, 16).replace("T", " ") ?? "";
 
-const states = { done: "done", failed: "failed", waiting: "waiting", leased: "in progress" };
+const states = {
+  done: "done",
+  failed: "failed",
+  waiting: "waiting",
+  leased: "in progress",
+  excluded: "excluded",
+};
 export const stateName = (state) => states[state] ?? state;
 
 const warnings = {

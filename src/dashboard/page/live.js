@@ -50,3 +50,9 @@ export async function fetchJson(path, options) {
   if (!response.ok) throw new Error(value.error ?? response.statusText);
   return value;
 }
+
+/** Sends JSON, and returns the JSON of the answer. */
+export async function postJson(path, body) {
+  const headers = { "content-type": "application/json" };
+  return await fetchJson(path, { method: "POST", headers, body: JSON.stringify(body) });
+}

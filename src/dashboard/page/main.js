@@ -1,6 +1,7 @@
 /** The page: which screen is shown, of which recipe. */
 import { h } from "./dom.js";
 import { fetchJson, listen } from "./live.js";
+import { actionsView } from "./mend/actions-view.js";
 import { nowView } from "./now-view.js";
 import { photoView } from "./photo-view.js";
 import { photosView } from "./photos-view.js";
@@ -11,11 +12,25 @@ const main = document.getElementById("main");
 const select = document.getElementById("recipe");
 
 /** What all screens share: the recipe, the newest state, and the photos of the last list. */
-const room = { recipe: "", setup: undefined, news: undefined, list: [], lastList: "#photos", go };
+const room = {
+  recipe: "",
+  setup: undefined,
+  news: undefined,
+  list: [],
+  lastList: "#photos",
+  go,
+  again,
+};
 let screen;
 let stopListening = () => {};
 
-const screens = { now: nowView, photos: photosView, photo: photoView, review: reviewView };
+const screens = {
+  now: nowView,
+  photos: photosView,
+  photo: photoView,
+  review: reviewView,
+  log: actionsView,
+};
 
 /** `#review` is the lists, `#review/12` a photo. */
 function reviewView(room, parameters, id) {
@@ -48,6 +63,13 @@ function show() {
 
 function go(hash) {
   location.hash = hash;
+}
+
+/** Draws the screen anew, where something of it was changed. */
+function again() {
+  screen?.leave?.();
+  screen = undefined;
+  show();
 }
 
 function choose(recipe) {
@@ -86,9 +108,7 @@ async function start() {
 
 select.addEventListener("change", () => {
   choose(select.value);
-  screen?.leave?.();
-  screen = undefined;
-  show();
+  again();
 });
 document.getElementById("log-out").addEventListener("click", async () => {
   await fetch("/logout", { method: "POST" });

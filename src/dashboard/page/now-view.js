@@ -1,10 +1,12 @@
 /** The screen Now: how far the work is, how fast, where, and what is in the way. */
 import { h, redraw, table, thumbnail } from "./dom.js";
 import * as format from "./format.js";
+import { pauseControl } from "./mend/pause-button.js";
 
-export function nowView() {
+export function nowView(room) {
   const tiles = h("dl", { class: "tiles" });
   const bar = h("div", { class: "bar" });
+  const pause = pauseControl(room);
   const notices = h("div", { "aria-live": "polite" });
   const newest = h("ul", { class: "newest" });
   const [time, counts, devices, machine, failures] = Array.from({ length: 5 }, () => h("div"));
@@ -18,6 +20,7 @@ export function nowView() {
       notices,
       tiles,
       bar,
+      pause.element,
       section("Last photos", newest, "now-newest"),
       h(
         "div",
@@ -31,6 +34,7 @@ export function nowView() {
     onNews(news) {
       redraw(tiles, tilesOf(news), (list) => list.map(tile));
       redraw(bar, news.states, progress);
+      pause.show({ pause: news.pause, left: news.states.waiting + news.states.leased });
       redraw(notices, noticesOf(news), (list) =>
         list.map((text) => h("p", { class: "notice" }, text)),
       );
@@ -108,13 +112,16 @@ function progress({ done, waiting, leased, failed }) {
   ];
 }
 
-function noticesOf({ isQuiet, states, devices, totals }) {
+function noticesOf({ isQuiet, states, devices, totals, pause }) {
   const left = states.waiting + states.leased;
   const notices = [];
-  if (isQuiet && left > 0) {
+  if (isQuiet && left > 0 && !pause) {
     notices.push(
       `${format.plural(left, "photo")} wait, but no result has come for five minutes: is a run or a worker at work?`,
     );
+  }
+  if (states.excluded > 0) {
+    notices.push(`${format.plural(states.excluded, "photo")} excluded by people, and not counted.`);
   }
   if (devices.length > 1) notices.push("The last photos ran on different devices, see below.");
   for (const [warning, photos] of totals?.warnings ?? []) {
@@ -240,7 +247,7 @@ function drawFailures(failures) {
       { class: "failure" },
       h("h3", null, format.plural(photos, "photo"), " · ", h("code", null, code)),
       h("p", null, meaning, " ", advice),
-      h("p", null, h("a", { href: "#photos?state=failed" }, "Show failed photos")),
+      h("p", null, h("a", { href: `#photos?state=failed&code=${code}` }, "Show these photos")),
     ),
   );
 }

@@ -2,6 +2,7 @@
 import { h } from "./dom.js";
 import * as format from "./format.js";
 import { fetchJson } from "./live.js";
+import { changeButtons } from "./mend/photo-changes.js";
 import { photoCanvas } from "./photo-canvas.js";
 
 export function photoView(room, _parameters, id) {
@@ -48,11 +49,24 @@ export function photoView(room, _parameters, id) {
       if (isGone) return;
       title.replaceChildren(h("bdi", null, photo.name));
       document.title = `${photo.name} – Orangery`;
+      offerChanges(photo);
       if (!photo.result) return body.replaceChildren(withoutResult(photo));
       canvas = drawPhoto(photo, body);
     },
     (error) => body.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message)),
   );
+  function offerChanges({ id: photoId, state }) {
+    if (!room.setup.canChange) return;
+    const { buttons, status } = changeButtons(room, {
+      target: () => ({ ids: [photoId] }),
+      states: [state],
+      onDone: (change) => {
+        if (change === "forget") room.go(room.lastList);
+        else room.again();
+      },
+    });
+    steps.append(...buttons, status);
+  }
   return {
     elements: [steps, title, body],
     leave() {

@@ -2,6 +2,7 @@
 import { h, thumbnail } from "./dom.js";
 import * as format from "./format.js";
 import { fetchJson } from "./live.js";
+import { changeButtons } from "./mend/photo-changes.js";
 
 /** A page is filled up to here, also where a rare match takes several requests. */
 const wanted = 60;
@@ -15,6 +16,20 @@ export function photosView(room, parameters) {
   let query = parameters;
   let next;
   let request = 0;
+  const chosen = new Set();
+  const changes = room.setup.canChange && changeButtons(room, { target, onDone: begin });
+  const which = h("span", null, "All of this filter:");
+  const mend = changes && h("div", { class: "mend" }, which, changes.buttons, changes.status);
+
+  function target() {
+    return chosen.size > 0 ? { ids: [...chosen] } : { query };
+  }
+
+  function choose(id, isChosen) {
+    if (isChosen) chosen.add(id);
+    else chosen.delete(id);
+    which.textContent = chosen.size > 0 ? `The ${chosen.size} ticked:` : "All of this filter:";
+  }
 
   function apply() {
     const values = new URLSearchParams();
@@ -31,6 +46,7 @@ export function photosView(room, parameters) {
     request++;
     next = undefined;
     rows.replaceChildren();
+    for (const id of chosen) choose(id, false);
     room.list = [];
     void load();
   }
@@ -51,7 +67,7 @@ export function photosView(room, parameters) {
         if (next !== undefined) asked.set("after", next);
         const page = await fetchJson(`/api/photos?${asked}`);
         if (mine !== request) return;
-        rows.append(...page.photos.map(row));
+        rows.append(...page.photos.map((photo) => row(photo, changes && choose)));
         room.list.push(...page.photos.map(({ id }) => id));
         next = page.next;
       } while (next !== undefined && rows.children.length - before < wanted);
@@ -91,7 +107,9 @@ export function photosView(room, parameters) {
   );
   queueMicrotask(begin);
   return {
-    elements: [h("h1", { tabindex: "-1" }, "Photos"), form, status, sheet, more],
+    elements: [h("h1", { tabindex: "-1" }, "Photos"), form, mend, status, sheet, more].filter(
+      Boolean,
+    ),
     onNews: (news) => form.setChoices(news),
     update(changed) {
       if (changed.toString() === query.toString()) return true;
@@ -101,7 +119,8 @@ export function photosView(room, parameters) {
   };
 }
 
-function row(photo) {
+/** `choose` is there where photos can be ticked. */
+function row(photo, choose) {
   const { id, name, folder, state, reason, takenAt, result } = photo;
   const warnings = (result?.warnings ?? []).map((code) =>
     h("span", { class: "chip" }, format.warningName(code)),
@@ -113,14 +132,28 @@ function row(photo) {
       "th",
       { scope: "row" },
       h(
-        "a",
-        { href: `#photo/${id}` },
-        thumbnail(photo),
+        "div",
+        { class: "pick" },
+        choose &&
+          h(
+            "label",
+            null,
+            h("span", { class: "unseen" }, `Tick ${name}`),
+            h("input", {
+              type: "checkbox",
+              onchange: (event) => choose(id, event.target.checked),
+            }),
+          ),
         h(
-          "span",
-          null,
-          h("b", null, h("bdi", null, name)),
-          h("span", { class: "quiet path" }, h("bdi", null, folder)),
+          "a",
+          { href: `#photo/${id}` },
+          thumbnail(photo),
+          h(
+            "span",
+            null,
+            h("b", null, h("bdi", null, name)),
+            h("span", { class: "quiet path" }, h("bdi", null, folder)),
+          ),
         ),
       ),
     ),
@@ -150,7 +183,7 @@ function row(photo) {
 
 /** In a narrow window these are folded up. */
 const rest =
-  "class minCount maxCount minScore maxScore warning takenAfter takenBefore device".split(" ");
+  "class minCount maxCount minScore maxScore warning takenAfter takenBefore device code".split(" ");
 const narrowPx = 620;
 
 /** The filters. A change is applied at once, typing after a pause. */
@@ -203,6 +236,7 @@ function filterForm(parameters, apply) {
         ["failed", "failed"],
         ["waiting", "waiting"],
         ["leased", "in progress"],
+        ["excluded", "excluded"],
       ]),
     ),
     field(
@@ -218,7 +252,7 @@ function filterForm(parameters, apply) {
     h(
       "details",
       { open: innerWidth > narrowPx || rest.some((name) => parameters.has(name)) },
-      h("summary", null, "By count, score, warning, time and device"),
+      h("summary", null, "By count, score, warning, time, device and code"),
       h(
         "div",
         { class: "fields" },
@@ -243,6 +277,7 @@ function filterForm(parameters, apply) {
         field("Taken after", input("takenAfter", { type: "date" })),
         field("Taken before", input("takenBefore", { type: "date" })),
         field("Device", devices),
+        field("Failed with", input("code", { placeholder: "PHOTO_…" })),
       ),
     ),
   );

@@ -1,4 +1,5 @@
 import { hideCredentials } from "../../base/url.ts";
+import { readPause } from "../../ledger/actions/pause-recipe.ts";
 import { readPhotoPage } from "../../ledger/browse/photo-pages.ts";
 import { type RecipeChoice, readLatestResults } from "../../ledger/browse/progress.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
@@ -35,6 +36,7 @@ export async function readOverview(
   const latest = await readLatestResults(ledger, { recipeId, limit: latestResults });
   const newest = await readPhotoPage(ledger, { recipeId, order: "newest", limit: newestShown });
   const totals = await walk.totals();
+  const pause = await readPause(ledger, recipeId);
   const nowMs = Date.now();
   const momentsMs = latest.map(({ createdAtMs }) => createdAtMs);
   const lastResultAtMs = momentsMs[0];
@@ -44,6 +46,7 @@ export async function readOverview(
     results: hideCredentials(ledger.location),
     recipe: { hash: recipe.hash, name: recipe.name },
     states,
+    pause,
     isQuiet,
     lastResultAtMs,
     ...timeLeft(momentsMs, { left, nowMs }),

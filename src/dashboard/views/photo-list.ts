@@ -12,7 +12,13 @@ const photosPerPage = 60;
 const budgetMs = 250;
 
 const orders: readonly string[] = ["name", "newest", "most", "fewest"] satisfies PhotoOrder[];
-const states: readonly string[] = ["waiting", "leased", "done", "failed"] satisfies EntryState[];
+const states: readonly string[] = [
+  "waiting",
+  "leased",
+  "done",
+  "failed",
+  "excluded",
+] satisfies EntryState[];
 
 export interface PhotoListOptions {
   readonly recipeId: number;
@@ -47,6 +53,7 @@ export function readFilter(query: URLSearchParams): EntryFilter {
     takenAfter: moment(query, "takenAfter"),
     takenBefore: moment(query, "takenBefore"),
     state: oneOf(query, "state", states) as EntryState | undefined,
+    code: text(query, "code"),
     className: text(query, "class"),
     minCount: count(query, "minCount"),
     maxCount: count(query, "maxCount"),

@@ -1,0 +1,97 @@
+import { readActions } from "../../ledger/actions/action-log.ts";
+import { setPaused } from "../../ledger/actions/pause-recipe.ts";
+import type { RecipeChoice } from "../../ledger/browse/progress.ts";
+import type { Ledger } from "../../ledger/ledger.ts";
+import {
+  changeableStates,
+  changePhotos,
+  type PhotoChange,
+} from "../../ledger/mend/change-photos.ts";
+import { countEntries, type EntrySelection } from "../../ledger/mend/select-entries.ts";
+import { Refusal } from "../server/answers.ts";
+import { readFilter } from "../views/photo-list.ts";
+
+/** What is asked, or is to be done: the parts of the path after `/api/mend`. */
+export interface MendQuestion {
+  readonly parts: readonly string[];
+  readonly recipe: RecipeChoice;
+  readonly query: URLSearchParams;
+  /** Ends when the client has gone. */
+  readonly signal: AbortSignal;
+}
+
+export interface MendChange extends Pick<MendQuestion, "parts" | "recipe"> {
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+const shownActions = 200;
+const mostIds = 1000;
+
+/** Answers what is asked before photos are changed, and who has changed what. @throws `Refusal` */
+export async function answerMend(
+  ledger: Ledger,
+  { parts, recipe, query, signal }: MendQuestion,
+): Promise<object> {
+  const [what] = parts;
+  if (what === "actions") return { actions: await readActions(ledger, { limit: shownActions }) };
+  if (what !== "count") throw new Refusal(404, "There is nothing here.");
+  const states = changeableStates[changeOf(query.get("change"))];
+  const ids = query.get("ids")?.split(",").map(Number);
+  const selection = selectionOf(recipe, { filter: query, ids });
+  return { photos: await countEntries(ledger, { ...selection, states }, { signal }) };
+}
+
+/**
+ * Does what a person has confirmed. It goes on where the person's window is closed: the record has
+ * what was done.
+ *
+ * @throws `Refusal`, `INVALID_ARGUMENT`, `LEDGER_…`
+ */
+export async function changeMend(
+  changes: Ledger,
+  { parts, recipe, body }: MendChange,
+): Promise<object> {
+  const { by, query, ids, change, isPaused } = body;
+  if (typeof by !== "string") throw new Refusal(400, "Expected the name of who does it.");
+  const actor = { person: by, via: "control room" } as const;
+  if (parts[0] === "pause" && typeof isPaused === "boolean") {
+    return { hasChanged: await setPaused(changes, recipe, { actor, isPaused }) };
+  }
+  if (parts[0] !== "photos") throw new Refusal(404, "There is nothing here.");
+  if (typeof query !== "string" && !Array.isArray(ids)) {
+    throw new Refusal(400, "Expected a filter or the numbers of photos.");
+  }
+  const filter = new URLSearchParams(typeof query === "string" ? query : "");
+  const chosen = Array.isArray(ids) ? (ids as unknown[]) : undefined;
+  const selection = selectionOf(recipe, { filter, ids: chosen });
+  filter.delete("order");
+  const photos = await changePhotos(changes, changeOf(change), selection, {
+    actor,
+    recipeHash: recipe.hash,
+    filter: chosen === undefined ? Object.fromEntries(filter) : { photos: chosen.join(" ") },
+  });
+  return { photos };
+}
+
+function changeOf(text: unknown): PhotoChange {
+  if (typeof text === "string" && Object.hasOwn(changeableStates, text)) return text as PhotoChange;
+  throw new Refusal(400, `Expected one of ${Object.keys(changeableStates).join(", ")}.`);
+}
+
+function selectionOf(
+  { id: recipeId }: RecipeChoice,
+  {
+    filter,
+    ids,
+  }: { readonly filter: URLSearchParams; readonly ids: readonly unknown[] | undefined },
+): Omit<EntrySelection, "states"> {
+  if (ids === undefined) return { recipeId, filter: readFilter(filter) };
+  if (ids.length > 0 && ids.length <= mostIds && ids.every(isId)) {
+    return { recipeId, photoIds: ids };
+  }
+  throw new Refusal(400, `Expected the numbers of 1 to ${mostIds} photos.`);
+}
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0;
+}

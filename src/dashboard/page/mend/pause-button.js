@@ -1,0 +1,47 @@
+/** Pauses the runs of a recipe, and lets them go on. */
+import { h } from "../dom.js";
+import * as format from "../format.js";
+import { postJson } from "../live.js";
+import { confirmed } from "./confirm.js";
+
+/** A line that says so where runs are paused, and a button for those who may change it. */
+export function pauseControl(room) {
+  const text = h("span");
+  const button = h("button", { type: "button", id: "pause", onclick: toggle }, "Pause…");
+  const element = h("div", { class: "pause" }, text, room.setup.canChange && button);
+  let pause;
+  let left = 0;
+
+  async function toggle() {
+    const isPaused = pause === undefined;
+    button.disabled = true;
+    try {
+      const photos = format.plural(left, "photo");
+      const by = await confirmed({
+        title: isPaused ? `Pause with ${photos} left?` : `Go on with ${photos}?`,
+        text: isPaused
+          ? "Runs of this recipe finish what they have begun and take no more, until someone lets them go on. Workers of a queue are paused by their queue."
+          : "Runs that wait take photos again.",
+        button: isPaused ? "Pause" : "Go on",
+      });
+      if (by === undefined) return;
+      await postJson(`/api/mend/pause?recipe=${room.recipe}`, { by, isPaused });
+      show({ pause: isPaused ? { person: by, since: new Date().toISOString() } : undefined, left });
+    } catch (error) {
+      text.textContent = error.message;
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  function show(now) {
+    ({ pause, left } = now);
+    element.dataset.state = pause ? "paused" : "";
+    text.textContent = pause
+      ? `${pause.person} paused this recipe at ${format.moment(pause.since)}.`
+      : "";
+    button.textContent = pause ? "Go on…" : "Pause…";
+    element.hidden = !pause && (left === 0 || !room.setup.canChange);
+  }
+  return { element, show };
+}
