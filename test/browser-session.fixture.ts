@@ -4,20 +4,26 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+interface OwnedBrowser {
+  readonly browser: ChildProcess;
+  readonly profile: string;
+}
+
 /** A browser that is driven by the DevTools protocol, over a WebSocket. Every wait has a limit. */
 export class BrowserSession implements AsyncDisposable {
   /** What the page wrote to its console as an error or a warning, and what it could not load. */
   readonly complaints: string[] = [];
-  readonly #browser: ChildProcess;
+  /** Undefined in another window of the same browser, which ends with it. */
+  readonly #owned: OwnedBrowser | undefined;
   readonly #socket: WebSocket;
-  readonly #profile: string;
+  readonly #port: number;
   readonly #answers = new Map<number, PromiseWithResolvers<Record<string, unknown>>>();
   #nextId = 1;
 
-  private constructor(browser: ChildProcess, socket: WebSocket, profile: string) {
-    this.#browser = browser;
+  private constructor(socket: WebSocket, port: number, owned?: OwnedBrowser) {
+    this.#owned = owned;
     this.#socket = socket;
-    this.#profile = profile;
+    this.#port = port;
     socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(String(data))));
     socket.addEventListener("close", () => {
       for (const { reject } of this.#answers.values()) reject(new Error("The browser has ended."));
@@ -42,16 +48,27 @@ export class BrowserSession implements AsyncDisposable {
       const targets = await fetch(`http://127.0.0.1:${port}/json/list`, { signal });
       const list = (await targets.json()) as { type: string; webSocketDebuggerUrl: string }[];
       const page = list.find(({ type }) => type === "page")!;
-      const socket = new WebSocket(page.webSocketDebuggerUrl);
-      await once(socket as unknown as NodeJS.EventEmitter, "open", { signal });
-      const session = new BrowserSession(browser, socket, profile);
-      for (const domain of ["Page", "Runtime", "Log"]) await session.send(`${domain}.enable`);
-      return session;
+      const socket = await connect(page.webSocketDebuggerUrl);
+      return await new BrowserSession(socket, port, { browser, profile }).#enable();
     } catch (error) {
       browser.kill("SIGKILL");
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
       throw error;
     }
+  }
+
+  /** Opens another window of the same browser. */
+  async anotherWindow(): Promise<BrowserSession> {
+    const url = `http://127.0.0.1:${this.#port}/json/new?about:blank`;
+    const signal = AbortSignal.timeout(limitMs);
+    const target = await (await fetch(url, { method: "PUT", signal })).json();
+    const { webSocketDebuggerUrl } = target as { webSocketDebuggerUrl: string };
+    return await new BrowserSession(await connect(webSocketDebuggerUrl), this.#port).#enable();
+  }
+
+  async #enable(): Promise<this> {
+    for (const domain of ["Page", "Runtime", "Log"]) await this.send(`${domain}.enable`);
+    return this;
   }
 
   /** Sends a command of the protocol, and returns its result. */
@@ -103,13 +120,32 @@ export class BrowserSession implements AsyncDisposable {
     }
   }
 
-  /** Presses a key, such as `Tab`, `Enter` or `n`. */
-  async press(key: string): Promise<void> {
-    const text = key.length === 1 ? key : key === "Enter" ? "\r" : undefined;
+  /** Presses a key, such as `Tab`, `Enter` or `n`, also as `Shift+ArrowUp` or `Ctrl+z`. */
+  async press(keys: string): Promise<void> {
+    const [key, ...held] = keys.split(/\+(?=.)/).reverse() as [string, ...string[]];
+    const modifiers = held.reduce((sum, name) => sum + (modifierBits[name] ?? 0), 0);
+    const isText = key.length === 1 && !held.includes("Ctrl");
+    const text = isText ? key : key === "Enter" ? "\r" : undefined;
     const windowsVirtualKeyCode = virtualKeys[key] ?? key.toUpperCase().charCodeAt(0);
-    const shared = { key, windowsVirtualKeyCode };
+    const shared = { key, windowsVirtualKeyCode, modifiers };
     await this.send("Input.dispatchKeyEvent", { type: "keyDown", ...shared, text });
     await this.send("Input.dispatchKeyEvent", { type: "keyUp", ...shared });
+  }
+
+  /** Drags the mouse from a place of the window to another, px; without another it clicks. */
+  async drag(from: readonly [number, number], to = from): Promise<void> {
+    const mouse = (type: string, [x, y]: readonly [number, number], buttons = 1) =>
+      this.send("Input.dispatchMouseEvent", {
+        ...{ type, x, y, buttons, clickCount: 1 },
+        button: type === "mouseMoved" && buttons === 0 ? "none" : "left",
+      });
+    await mouse("mouseMoved", from, 0);
+    await mouse("mousePressed", from);
+    if (to !== from) {
+      await mouse("mouseMoved", [(from[0] + to[0]) / 2, (from[1] + to[1]) / 2]);
+      await mouse("mouseMoved", to);
+    }
+    await mouse("mouseReleased", to, 0);
   }
 
   /** Types a text into what has the focus. */
@@ -126,12 +162,14 @@ export class BrowserSession implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.close();
-    if (this.#browser.exitCode === null) {
-      const ended = once(this.#browser, "exit");
-      this.#browser.kill("SIGKILL");
+    if (this.#owned === undefined) return;
+    const { browser, profile } = this.#owned;
+    if (browser.exitCode === null) {
+      const ended = once(browser, "exit");
+      browser.kill("SIGKILL");
       await ended;
     }
-    await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+    await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #receive(message: {
@@ -158,14 +196,28 @@ export class BrowserSession implements AsyncDisposable {
 /** A machine that is busy takes a while. */
 const limitMs = 30_000;
 
+/** As the protocol adds them up. */
+const modifierBits: Readonly<Record<string, number>> = { Ctrl: 2, Shift: 8 };
+
 const virtualKeys: Readonly<Record<string, number>> = {
   Tab: 9,
   Enter: 13,
   Escape: 27,
+  ArrowLeft: 37,
   ArrowUp: 38,
+  ArrowRight: 39,
+  ArrowDown: 40,
+  Delete: 46,
   "+": 187,
   "0": 48,
 };
+
+async function connect(url: string): Promise<WebSocket> {
+  const socket = new WebSocket(url);
+  const signal = AbortSignal.timeout(limitMs);
+  await once(socket as unknown as NodeJS.EventEmitter, "open", { signal });
+  return socket;
+}
 
 async function portOf(browser: ChildProcess): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
