@@ -57,13 +57,19 @@ export class BrowserSession implements AsyncDisposable {
     }
   }
 
-  /** Opens another window of the same browser. */
+  /** Opens a window of somebody else: it shares no storage with this one. */
   async anotherWindow(): Promise<BrowserSession> {
-    const url = `http://127.0.0.1:${this.#port}/json/new?about:blank`;
+    const host = `127.0.0.1:${this.#port}`;
     const signal = AbortSignal.timeout(limitMs);
-    const target = await (await fetch(url, { method: "PUT", signal })).json();
-    const { webSocketDebuggerUrl } = target as { webSocketDebuggerUrl: string };
-    return await new BrowserSession(await connect(webSocketDebuggerUrl), this.#port).#enable();
+    const version = await (await fetch(`http://${host}/json/version`, { signal })).json();
+    const { webSocketDebuggerUrl } = version as { webSocketDebuggerUrl: string };
+    const browser = new BrowserSession(await connect(webSocketDebuggerUrl), this.#port);
+    const { browserContextId } = await browser.send("Target.createBrowserContext");
+    const target = { url: "about:blank", browserContextId, newWindow: true };
+    const { targetId } = await browser.send("Target.createTarget", target);
+    browser.#socket.close();
+    const socket = await connect(`ws://${host}/devtools/page/${String(targetId)}`);
+    return await new BrowserSession(socket, this.#port).#enable();
   }
 
   async #enable(): Promise<this> {
@@ -161,6 +167,7 @@ export class BrowserSession implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#owned === undefined) await this.send("Page.close");
     this.#socket.close();
     if (this.#owned === undefined) return;
     const { browser, profile } = this.#owned;
