@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { readPhotoDetails, readPhotoPlace } from "../ledger/browse/photo-details.ts";
 import { type RecipeChoice, readRecipeChoices, readStates } from "../ledger/browse/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
+import { RecipeComparisons } from "./compare/compare-routes.ts";
 import { answerMend, changeMend } from "./mend/mend-routes.ts";
 import { type PhotoPictures, pictureSides } from "./pictures/photo-pictures.ts";
 import { answerReview, changeReview } from "./review/review-routes.ts";
@@ -15,7 +16,7 @@ import { readOverview } from "./views/overview.ts";
 import { Paced } from "./views/paced.ts";
 import { viewPhotoDetails } from "./views/photo-details-view.ts";
 import { viewPhotoList } from "./views/photo-list.ts";
-import { TotalsWalk } from "./views/totals-walk.ts";
+import { walkTotals } from "./views/totals-walk.ts";
 
 export interface RoutesOptions {
   readonly ledger: Ledger;
@@ -45,9 +46,11 @@ export class DashboardRoutes implements Disposable {
   readonly #options: RoutesOptions;
   readonly #streams = new Map<number, EventStream>();
   readonly #ended = new AbortController();
+  readonly #comparisons: RecipeComparisons;
 
   constructor(options: RoutesOptions) {
     this.#options = options;
+    this.#comparisons = new RecipeComparisons(options.ledger, this.#ended.signal);
   }
 
   [Symbol.dispose](): void {
@@ -113,6 +116,13 @@ export class DashboardRoutes implements Disposable {
       const question = { recipe, parts: partsOf(path), query: url.searchParams };
       const signal = signalOf(response);
       return sendJson(response, await answerMend(ledger, { ...question, signal }));
+    }
+    if (path.startsWith("/api/compare/")) {
+      const second = await this.#recipe(url);
+      const first = await this.#recipe(url, "with");
+      const question = { first, second, parts: partsOf(path), query: url.searchParams };
+      const signal = signalOf(response);
+      return sendJson(response, await this.#comparisons.answer({ ...question, signal }));
     }
     if (area === "pictures") return await this.#picture(response, id, rest);
     throw new Refusal(404, "There is nothing here.");
@@ -189,8 +199,8 @@ export class DashboardRoutes implements Disposable {
   }
 
   /** The recipe that is asked for, or the one of the newest result. */
-  async #recipe(url: URL): Promise<RecipeChoice> {
-    const hash = url.searchParams.get("recipe");
+  async #recipe(url: URL, name = "recipe"): Promise<RecipeChoice> {
+    const hash = url.searchParams.get(name);
     const { recipes, newestId } = await readRecipeChoices(this.#options.ledger);
     const recipe = recipes.find((known) =>
       hash === null ? known.id === newestId : known.hash === hash,
@@ -204,7 +214,7 @@ export class DashboardRoutes implements Disposable {
     const recipe = await this.#recipe(url);
     let stream = this.#streams.get(recipe.id);
     if (stream === undefined) {
-      const walk = new TotalsWalk(ledger, recipe.id, this.#ended.signal);
+      const walk = walkTotals(ledger, recipe.id, this.#ended.signal);
       const states = new Paced(() => readStates(ledger, recipe.id));
       const read = () => readOverview(ledger, { recipe, states, walk, machine });
       stream = new EventStream({ read, periodMs: livePeriodMs });

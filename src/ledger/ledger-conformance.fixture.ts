@@ -11,6 +11,7 @@ import {
   readStates,
   readTotalsPart,
 } from "./browse/progress.ts";
+import { compareConformance } from "./compare/compare-conformance.fixture.ts";
 import type { Ledger } from "./ledger.ts";
 import { mendConformance } from "./mend/mend-conformance.fixture.ts";
 import { openLedger } from "./open-ledger.ts";
@@ -898,4 +899,5 @@ export const ledgerConformance: readonly LedgerCase[] = [
   },
   ...reviewConformance,
   ...mendConformance,
+  ...compareConformance,
 ];

@@ -1,4 +1,6 @@
 /** The page: which screen is shown, of which recipe. */
+
+import { compareView } from "./compare/compare-view.js";
 import { h } from "./dom.js";
 import { fetchJson, listen } from "./live.js";
 import { actionsView } from "./mend/actions-view.js";
@@ -29,6 +31,7 @@ const screens = {
   photos: photosView,
   photo: photoView,
   review: reviewView,
+  compare: compareView,
   log: actionsView,
 };
 

@@ -12,11 +12,14 @@ const clickPx = 5;
  * Shows a photo of this id. `layers()` returns what is drawn over it: shapes of a colour, with boxes
  * or paths in px of the photo.
  *
+ * `onMove` is called with the view when a person has moved it, for another canvas of the same photo
+ * to `moveTo`.
+ *
  * `tool` edits on it: `grab(point)` returns what a drag from there does (`move(point)`, `end()`),
  * or undefined where it moves the photo; `click(point)` takes a click; `draw(context, px)` draws
  * over all, where `px` is one px of the screen; `hover(point)` returns the cursor.
  */
-export function photoCanvas({ id, version, widthPx, heightPx, layers, tool, label }) {
+export function photoCanvas({ id, version, widthPx, heightPx, layers, tool, label, onMove }) {
   const canvas = h("canvas", {
     tabindex: "0",
     role: "img",
@@ -54,13 +57,29 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers, tool, labe
     const wasFit = scale === 0 || scale === fit;
     [canvas.width, canvas.height] = [width, height].map((px) => Math.round(px * devicePixelRatio));
     fit = Math.min(width / widthPx, height / heightPx);
-    if (wasFit) showAll();
-    else keepInside();
+    if (wasFit) scale = fit;
+    keepInside();
     redraw();
   }
 
   function showAll() {
     scale = fit;
+    keepInside();
+    redraw();
+    moved();
+  }
+
+  function moved() {
+    const [x, y] = toPhoto(size().map((px) => px / 2));
+    onMove?.({ zoomed: scale / fit, x, y });
+  }
+
+  /** Shows what another canvas of the photo shows, which may have another size. */
+  function moveTo({ zoomed, x, y }) {
+    scale = zoomed * fit;
+    const [width, height] = size();
+    left = width / 2 - scale * x;
+    top = height / 2 - scale * y;
     keepInside();
     redraw();
   }
@@ -85,6 +104,7 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers, tool, labe
     scale = next;
     keepInside();
     redraw();
+    moved();
   }
 
   function pan(dx, dy) {
@@ -92,6 +112,7 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers, tool, labe
     top += dy;
     keepInside();
     redraw();
+    moved();
   }
 
   function toPhoto([x, y]) {
@@ -281,6 +302,7 @@ export function photoCanvas({ id, version, widthPx, heightPx, layers, tool, labe
     redraw,
     zoom,
     showAll,
+    moveTo,
     show,
     seen,
     get scale() {

@@ -1,21 +1,25 @@
 import { hideCredentials } from "../../base/url.ts";
 import { readPause } from "../../ledger/actions/pause-recipe.ts";
 import { readPhotoPage } from "../../ledger/browse/photo-pages.ts";
-import { type RecipeChoice, readLatestResults } from "../../ledger/browse/progress.ts";
+import {
+  type RecipeChoice,
+  type RecipeTotals,
+  readLatestResults,
+} from "../../ledger/browse/progress.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { StateCounts } from "../../ledger/worklist/worklist-view.ts";
 import { adviseOn } from "../../results/failure-advice.ts";
 import type { MachineView } from "./machine-view.ts";
 import type { Paced } from "./paced.ts";
+import type { PartsWalk } from "./parts-walk.ts";
 import { photoRow } from "./photo-rows.ts";
 import { timeLeft } from "./time-left.ts";
-import type { TotalsWalk } from "./totals-walk.ts";
 import { whereTimeGoes } from "./where-time-goes.ts";
 
 export interface OverviewOptions {
   readonly recipe: RecipeChoice;
   readonly states: Paced<StateCounts>;
-  readonly walk: TotalsWalk;
+  readonly walk: PartsWalk<RecipeTotals>;
   /** What only the process that works knows; undefined beside a run. */
   readonly machine?: (() => MachineView) | undefined;
 }
@@ -35,7 +39,7 @@ export async function readOverview(
   const states = await pacedStates.get();
   const latest = await readLatestResults(ledger, { recipeId, limit: latestResults });
   const newest = await readPhotoPage(ledger, { recipeId, order: "newest", limit: newestShown });
-  const totals = await walk.totals();
+  const totals = await walk.latest();
   const pause = await readPause(ledger, recipeId);
   const nowMs = Date.now();
   const momentsMs = latest.map(({ createdAtMs }) => createdAtMs);

@@ -4,12 +4,9 @@ import { adviseOn } from "../../results/failure-advice.ts";
 
 /** A photo of a list as the page shows it: without what a URL must not show. */
 export function photoRow({ photoId, source, state, reason, takenAt, result }: ListedEntry) {
-  const name = hideCredentials(source);
-  const at = Math.max(name.lastIndexOf("/"), name.lastIndexOf("\\"));
   return {
     id: photoId,
-    name: name.slice(at + 1),
-    folder: name.slice(0, Math.max(0, at)),
+    ...nameParts(hideCredentials(source)),
     state,
     reason: reason && {
       code: reason.code,
@@ -29,4 +26,10 @@ export function photoRow({ photoId, source, state, reason, takenAt, result }: Li
       createdAt: result.createdAt,
     },
   };
+}
+
+/** The name of a photo, and the folder that it is in. */
+export function nameParts(source: string): { readonly name: string; readonly folder: string } {
+  const at = Math.max(source.lastIndexOf("/"), source.lastIndexOf("\\"));
+  return { name: source.slice(at + 1), folder: source.slice(0, Math.max(0, at)) };
 }

@@ -1,0 +1,71 @@
+import { setTimeout } from "node:timers/promises";
+
+/** The rows of a part: more where they are quick, fewer where they are slow. */
+const size = { first: 5000, least: 500, most: 50_000, quickMs: 20, slowMs: 60 };
+/** The pause after a part, in parts: a walk takes a tenth of the time at most. */
+const rest = 9;
+
+/** A total, and when it was complete. */
+export type Dated<Total> = Total & { readonly atMs: number };
+
+/** A total that is made of parts. */
+export interface Summing<Total> {
+  /** Adds the rows from an id to behind another. */
+  add(fromId: number, toId: number): Promise<void>;
+  total(): Total;
+}
+
+export interface PartsWalkOptions<Total> {
+  readonly lastId: () => Promise<number>;
+  readonly begin: () => Summing<Total>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Sums up many rows, part by part with pauses, so that no query is long and a run beside it hardly
+ * notices. The total of the last complete walk is kept.
+ */
+export class PartsWalk<Total extends object> {
+  readonly #options: PartsWalkOptions<Total>;
+  #walking: Promise<void> | undefined;
+  #last: Dated<Total> | undefined;
+
+  constructor(options: PartsWalkOptions<Total>) {
+    this.#options = options;
+  }
+
+  /** Returns the newest total there is, and begins to make a newer one. */
+  async latest(): Promise<Dated<Total> | undefined> {
+    const { signal } = this.#options;
+    this.#walking ??= this.#walk().finally(() => {
+      this.#walking = undefined;
+    });
+    const walking = this.#walking.catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
+    // The first walk of few rows is worth waiting for.
+    if (this.#last === undefined) await Promise.race([walking, pause(150, signal)]);
+    else walking.catch(() => {});
+    return this.#last;
+  }
+
+  async #walk(): Promise<void> {
+    const { lastId: readLastId, begin, signal } = this.#options;
+    const lastId = await readLastId();
+    const summing = begin();
+    for (let [fromId, rows]: [number, number] = [1, size.first]; fromId <= lastId; ) {
+      const startedAtMs = performance.now();
+      await summing.add(fromId, fromId + rows);
+      fromId += rows;
+      const ms = performance.now() - startedAtMs;
+      if (ms < size.quickMs) rows = Math.min(size.most, 2 * rows);
+      else if (ms > size.slowMs) rows = Math.max(size.least, rows >> 1);
+      if (fromId <= lastId) await pause(rest * ms, signal);
+    }
+    this.#last = { ...summing.total(), atMs: Date.now() };
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { signal, ref: false }).catch(() => {});
+}
