@@ -3,12 +3,24 @@ import type { Ledger } from "../ledger.ts";
 import { captureColumnNames } from "../photos/capture-columns.ts";
 import { duplicateOf, isSelected, type PhotoSelection } from "../photos/selection.ts";
 
+/**
+ * Photos that have a result which is reviewed. By way of the content, which has an index: reviewed
+ * ones are few.
+ */
+const reviewedPhotos = sql<number>`(
+  select photo.id from review
+  join result on result.id = review.result_id
+  join photo on photo.content_sha256 = result.content_sha256
+  where review.reviewed_at is not null)`;
+
 const noCopy = sql<string | null>`null`;
 
 /** Which photos are read, under which recipes. */
 export interface EntriesOptions extends PhotoSelection {
   /** Reads one recipe only. Default: all, one after the other for each photo. */
   readonly recipeHash?: string | undefined;
+  /** Only photos of which a person says that all is right now. Default false. */
+  readonly isReviewedOnly?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -23,7 +35,14 @@ interface EntryPagesOptions extends EntriesOptions {
  */
 export async function* entryPages(
   ledger: Ledger,
-  { state, photosPerPage, recipeHash, signal, ...selection }: EntryPagesOptions,
+  {
+    state,
+    photosPerPage,
+    recipeHash,
+    isReviewedOnly = false,
+    signal,
+    ...selection
+  }: EntryPagesOptions,
 ) {
   for (let after = ""; ; ) {
     signal?.throwIfAborted();
@@ -33,6 +52,7 @@ export async function* entryPages(
         .select(["photo.id", "photo.source", ...captureColumnNames])
         .where("source", ">", after)
         .where(isSelected(selection))
+        .$if(isReviewedOnly, (query) => query.where("photo.id", "in", reviewedPhotos))
         .orderBy("source")
         .limit(photosPerPage)
         .execute(),
@@ -56,6 +76,11 @@ export async function* entryPages(
         .where("entry.photo_id", "in", [...photosById.keys()])
         .where("entry.state", "=", state)
         .$if(recipeHash !== undefined, (query) => query.where("recipe.hash", "=", recipeHash!))
+        .$if(isReviewedOnly, (query) =>
+          query
+            .innerJoin("review", "review.result_id", "entry.result_id")
+            .where("review.reviewed_at", "is not", null),
+        )
         .orderBy("entry.recipe_id")
         .execute(),
     );

@@ -18,8 +18,15 @@ import {
   regionResult,
 } from "../results/photo-results.fixture.ts";
 import { ResultStore } from "../results/result-store.ts";
+import type { StoredResult } from "../results/stored-results.ts";
 import type { Change } from "./change.ts";
 import { type CorrectPhotoOptions, correctPhoto } from "./correct-photo.ts";
+import {
+  type ReadChosenCountsOptions,
+  readChosenCounts,
+  readChosenTotals,
+} from "./counts/corrected-counts.ts";
+import { type ReadChosenResultsOptions, readChosenResults } from "./counts/corrected-results.ts";
 import { drawReviewList } from "./draw-list.ts";
 import { holdPhoto, releaseHolds } from "./holds.ts";
 import { type PhotoReview, readPhotoReview } from "./read-review.ts";
@@ -385,6 +392,101 @@ export const reviewConformance: readonly {
       await using low = await openRecorded(location, lowRecipe, [foundPhoto(1, lowResult())]);
       // Two that score 0.2 are near 0.25; one of 0.5 is not.
       assert.deepEqual((await draw("threshold", low.recipeId)).photos, [[foundPhoto(1).source, 2]]);
+    },
+  },
+  {
+    name: "results and counts are read as people left them, where that is asked for",
+    async check(location) {
+      await using opened = await openRecorded(location, regionRecipe, [
+        foundPhoto(1, regionResult()),
+        { ...foundPhoto(1, regionResult()), source: "/photos/copy.jpg" },
+        foundPhoto(2, regionResult()),
+        foundPhoto(3, regionResult()),
+      ]);
+      const { ledger, recipeId, photoIds } = opened;
+      const at = (i: number) => ({ recipeId, photoId: photoIds[i]!, version: 0 });
+      // Photos by name: 1, 2, 3, the copy of 1.
+      await correct(
+        ledger,
+        at(0),
+        { kind: "add", classId: 0, boxXyxy: [3, 1, 5.4, 3] },
+        { kind: "remove", object: "p2" },
+        { kind: "reject-region", region: 1 },
+      );
+      await correct(ledger, at(1), { kind: "review" });
+      const { hash: recipeHash } = regionRecipe;
+      const read = async (options: ReadChosenResultsOptions) => {
+        const results: StoredResult[] = [];
+        for await (const result of readChosenResults(ledger, options)) results.push(result);
+        return results;
+      };
+      const corrected = await read({ counts: "corrected" });
+      assert.deepEqual(
+        corrected.map(({ source, objects }) => [source, objects.length]),
+        [
+          [foundPhoto(1).source, 1],
+          [foundPhoto(2).source, 3],
+          [foundPhoto(3).source, 3],
+          ["/photos/copy.jpg", 1],
+        ],
+      );
+      const [first] = corrected as [StoredResult];
+      assert.deepEqual(
+        [...first.objects].map(({ name, score, boxXyxy }) => [
+          name,
+          score,
+          ...boxXyxy.map(Math.fround),
+        ]),
+        [["plant", 1, 3, 1, Math.fround(5.4), 3]],
+      );
+      assert.deepEqual(
+        first.regions?.map(({ number, name }) => [number, name]),
+        [[1, "tray"]],
+      );
+      assert.deepEqual([...first.objectRegions!], [1]);
+      assert.deepEqual(first.counts, [
+        { region: 0, name: "plant", count: 1 },
+        { region: 1, name: "plant", count: 1 },
+      ]);
+      const predicted = await read({});
+      assert.deepEqual(
+        predicted.map(({ objects }) => objects.length),
+        [3, 3, 3, 3],
+      );
+      const reviewed = await read({ counts: "corrected", isReviewedOnly: true });
+      assert.deepEqual(
+        reviewed.map(({ source }) => source),
+        [foundPhoto(2).source],
+      );
+      const totals = async (options: Omit<ReadChosenCountsOptions, "recipeHash">) => {
+        const total = await readChosenTotals(ledger, { recipeHash, ...options });
+        let sum = 0;
+        for await (const photo of readChosenCounts(ledger, { recipeHash, ...options })) {
+          const onPhoto = photo.counts.filter(({ region }) => region === 0);
+          assert.equal(
+            photo.objectCount,
+            onPhoto.reduce((count, row) => count + row.count, 0),
+          );
+          sum += photo.objectCount;
+        }
+        assert.deepEqual([total.objectCount, total.countByName.get("plant")], [sum, sum]);
+        return [total.photos, sum, total.people];
+      };
+      const counts = "corrected" as const;
+      assert.deepEqual(await totals({}), [4, 12, undefined]);
+      assert.deepEqual(await totals({ counts }), [4, 8, { corrected: 3, reviewed: 1 }]);
+      assert.deepEqual(await totals({ counts, under: foundPhoto(1).source }), [
+        ...[1, 1],
+        { corrected: 1, reviewed: 0 },
+      ]);
+      assert.deepEqual(await totals({ counts, countDuplicatesOnce: true }), [
+        ...[3, 7],
+        { corrected: 2, reviewed: 1 },
+      ]);
+      const question = { minScore: 0.3 };
+      for (const refused of [read({ counts, question }), totals({ counts, question })]) {
+        await assert.rejects(refused, (error) => isOrangeryError(error, "INVALID_ARGUMENT"));
+      }
     },
   },
 ];
