@@ -105,6 +105,8 @@ export interface SessionOptions {
   readonly mapped?: boolean | undefined;
   /** Runs the network as it is, without optimising it first. Default false. */
   readonly unoptimized?: boolean | undefined;
+  /** Extents of dimensions that the network leaves free, by their names: `batch`, `height`, … */
+  readonly freeDimensions?: Readonly<Record<string, number>> | undefined;
   /** Session configuration entries, as onnxruntime_session_options_config_keys.h names them. */
   readonly config?: Readonly<Record<string, string>>;
 }

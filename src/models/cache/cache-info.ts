@@ -1,6 +1,7 @@
 import type { ExecutionProviderName } from "../../native/runtime.ts";
 import type { MemoryReading } from "../devices/memory-reading.ts";
 import type { RunChoice } from "../runs/choose-runs.ts";
+import type { Precision } from "../yolo/network-signature.ts";
 import type { CachedModel } from "./cached-model.ts";
 
 /** The models of a cache, and what they cost so far. */
@@ -35,6 +36,10 @@ export interface ModelInfo {
   /** Memory that the load took, measured; 0 where the model was shared. */
   readonly bytes: number | undefined;
   readonly loadMs: number | undefined;
+  /** What its network computes in. */
+  readonly precision: Precision | undefined;
+  /** Since when it is ready. */
+  readonly loadedAt: Date | undefined;
   /** False when another worker or thread of the process had the model loaded already. */
   readonly loadedHere: boolean | undefined;
   /** How its runs share the cores of the CPU, and why; undefined before the first run. */
@@ -59,6 +64,8 @@ export function toModelInfo(cached: CachedModel): ModelInfo {
     fallbackReason: outcome?.model.fallbackReason,
     bytes: outcome?.bytes,
     loadMs: outcome?.loadMs,
+    precision: outcome?.model.precision,
+    loadedAt: outcome && new Date(performance.timeOrigin + cached.readyAtMs),
     loadedHere: outcome?.loaded,
     runs: outcome?.model.runs,
     hits: cached.hits,

@@ -50,6 +50,8 @@ export class CachedModel {
   readonly workerId: number;
   readonly file: ModelFile;
   lastUseAtMs = performance.now();
+  /** Once it is ready. */
+  readyAtMs = 0;
   hits = 0;
   pinned = false;
   readonly #options: CachedModelOptions;
@@ -140,7 +142,8 @@ export class CachedModel {
 
   #succeed(outcome: LoadOutcome): void {
     this.#outcome = outcome;
-    this.lastUseAtMs = performance.now();
+    this.readyAtMs = performance.now();
+    this.lastUseAtMs = this.readyAtMs;
     if (!this.#cancelled) this.#options.onReady(this, outcome);
     this.#settle();
   }

@@ -2,7 +2,13 @@ import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { LoadedSession, Runtime, Session } from "../../native/runtime.ts";
 import { type ProcessTurns, processTurns } from "../../native/turns/process-turns.ts";
-import { type Device, executionProvider, type GpuMemoryOptions } from "../devices/device.ts";
+import {
+  type Device,
+  type DeviceUseOptions,
+  executionProvider,
+  isOnCpu,
+  isOpenVino,
+} from "../devices/device.ts";
 import {
   describeModelFile,
   hasFileChanged,
@@ -11,12 +17,13 @@ import {
   notAModel,
 } from "../files/model-file.ts";
 import type { RunChoice } from "../runs/choose-runs.ts";
-import { ModelRuns, type SessionThreads } from "../runs/model-runs.ts";
+import { type Extents, ModelRuns } from "../runs/model-runs.ts";
 import { RunPlans } from "../runs/run-plans.ts";
 import type { ArtifactStore } from "../saved/artifact-store.ts";
 import {
   keptRunsOf,
   type OpenedNetwork,
+  type OpenNetworkOptions,
   openNetwork,
   openNetworkAgain,
 } from "../saved/open-network.ts";
@@ -24,7 +31,7 @@ import { type NetworkSignature, readYoloNetwork } from "../yolo/network-signatur
 import { type ProveNetworkOptions, proveNetwork } from "../yolo/prove-network.ts";
 import { YoloModel } from "../yolo/yolo-model.ts";
 
-export interface LoadModelOptions extends GpuMemoryOptions {
+export interface LoadModelOptions extends DeviceUseOptions {
   readonly runtime: Runtime;
   /** Whose turn it is on the device. Default: those of the process. */
   readonly turns?: ProcessTurns | undefined;
@@ -114,24 +121,48 @@ async function takeTurns(
   const { runtime, artifacts, intraOpThreads = 0, cpuRuns, logger } = options;
   const { cpuSpinning: spinning } = options;
   const turns = options.turns ?? (await processTurns(device.label));
-  if (device.kind !== "cpu") {
-    return new ModelRuns({ session, device, turns, inFlight: runsInFlight(device) });
-  }
-  const network = { runtime, provider: executionProvider(device), artifacts, signal: undefined };
-  const kept = keptRunsOf(file, device, network);
-  const onChosen = (choice: RunChoice) =>
-    logger?.info({ file: file.path, ...choice }, "runs of a model share the cores");
-  const how = { key: sessionKey, intraOpThreads, cpuRuns, spinning, kept, onChosen };
-  const plans = new RunPlans(how);
-  const openAgain = async (threads: SessionThreads): Promise<Session> => {
+  const provider = executionProvider(device, options);
+  const network = { runtime, provider, artifacts, signal: undefined };
+  const openOther = async (how: OtherSession) => {
     const load = async (): Promise<LoadedSession> => ({
-      session: await openNetworkAgain(file, device, { ...network, ...threads }),
+      session: await openNetworkAgain(file, device, { ...network, ...how }),
     });
-    const key = `${sessionKey} ${JSON.stringify(threads)}`;
+    const key = `${sessionKey} ${JSON.stringify(how)}`;
     return (await runtime.openSharedSession(key, { load })).session;
   };
-  return new ModelRuns({ session, device, turns, plans, openAgain });
+  if (!isOnCpu(device) && !isOpenVino(device)) {
+    return new ModelRuns({ session, device, turns, inFlight: runsInFlight(device) });
+  }
+  const onChosen = (choice: RunChoice) =>
+    logger?.info({ file: file.path, ...choice }, "runs of a model share the cores");
+  const isOurs = device.kind === "cpu";
+  const plans = new RunPlans({
+    key: sessionKey,
+    intraOpThreads,
+    cpuRuns,
+    // A plugin's threads do as they please.
+    spinning: isOurs ? spinning : false,
+    kept: isOurs ? keptRunsOf(file, device, network) : undefined,
+    onChosen,
+  });
+  if (isOurs) return new ModelRuns({ session, device, turns, plans, openAgain: openOther });
+  const openForSize = async (freeDimensions: Extents, threads: number) => {
+    const streams = Math.floor(plans.alone.cores / threads);
+    const own = { provider: executionProvider(device, { ...options, streams }) };
+    return await openOther({ ...own, intraOpThreads, freeDimensions });
+  };
+  return new ModelRuns({
+    session,
+    device,
+    turns,
+    ...(isOnCpu(device) && { plans }),
+    openForSize,
+  });
 }
+
+/** How one more session of a network differs from the first. */
+type OtherSession = Pick<OpenNetworkOptions, "intraOpThreads" | "allowSpinning"> &
+  Partial<Pick<OpenNetworkOptions, "provider" | "freeDimensions">>;
 
 /**
  * On CUDA, one run's copies go beside the other's computing: 17.7 ms a batch of 16 instead of 22.3

@@ -2,7 +2,7 @@ import { artifactFolder, cacheLimitBytes } from "../../base/files/cache-folder.t
 import { OrangeryError } from "../../errors.ts";
 import { requireCalibrationOf } from "../../graph/quantize/calibration.ts";
 import { type ProcessTurns, processTurns } from "../../native/turns/process-turns.ts";
-import type { Device } from "../devices/device.ts";
+import { type Device, takesInt8 } from "../devices/device.ts";
 import { DeviceChooser, type DeviceFallback } from "../devices/device-chooser.ts";
 import { readMemory, takenBytes } from "../devices/memory-reading.ts";
 import type { ModelFile } from "../files/model-file.ts";
@@ -77,8 +77,8 @@ export class ModelLoader {
     for (;;) {
       const device = await search.next(signal);
       const { fallback } = search;
-      if (file.calibration !== undefined && device.kind !== "cpu") {
-        search.passOver(new Error("int8 is run on the CPU"));
+      if (file.calibration !== undefined && !takesInt8(device)) {
+        search.passOver(new Error("int8 is run on the CPU or by OpenVINO"));
         continue;
       }
       try {

@@ -79,7 +79,7 @@ describe("the name of a plugin's device", () => {
       process.env.ORANGERY_EP_LIBRARY = "/some/plugin.so";
       const device = parseDevice(name);
       assert.deepEqual([device.label, device.kind, device.plugin], [name, "plugin", plugin]);
-      assert.deepEqual(executionProvider(device), { name: "plugin", plugin });
+      assert.deepEqual(executionProvider(device).plugin, plugin);
       assert.deepEqual(devicesToTry(name), [device, cpu]);
     });
   }
@@ -128,6 +128,22 @@ describe("the execution provider", () => {
       { name: "tensorrt", options: { device_id: "2", trt_max_workspace_size: "1073741824" } },
     ],
   ];
+  test("of OpenVINO computes float32 in float32, on as many threads and streams as are asked for", () => {
+    const plugin = { provider: "openvino", hardware: "cpu", index: 0 } as const;
+    const device = { label: "openvino:cpu", kind: "plugin", index: 0, plugin } as const;
+    const config = (options: Parameters<typeof executionProvider>[1]) =>
+      JSON.parse(executionProvider(device, options).options!.load_config!);
+    const gpu = { INFERENCE_PRECISION_HINT: "f32" };
+    assert.deepEqual(config({}), { CPU: { ...gpu, NUM_STREAMS: "1" }, GPU: gpu });
+    assert.deepEqual(config({ intraOpThreads: 4, streams: 2 }).CPU, {
+      ...gpu,
+      INFERENCE_NUM_THREADS: "4",
+      NUM_STREAMS: "2",
+    });
+    const deviceOptions = { load_config: "{}" };
+    assert.deepEqual(executionProvider(device, { deviceOptions }).options, deviceOptions);
+  });
+
   test("takes options of the provider's own, of the caller or of the environment", () => {
     const env = { ORANGERY_DEVICE_OPTIONS: '{"num_streams":"2"}' };
     assert.deepEqual(readDeviceOptions(env), { num_streams: "2" });

@@ -20,7 +20,22 @@ export interface Device {
   readonly plugin?: PluginDeviceName | undefined;
 }
 
-/** How a device is used. */
+/** Whether a device computes on the processor's cores, whatever provider it belongs to. */
+export function isOnCpu({ kind, plugin }: Device): boolean {
+  return kind === "cpu" || plugin?.hardware === "cpu";
+}
+
+/** Whether a device is one of OpenVINO's plugin, whatever the hardware. */
+export function isOpenVino({ plugin }: Device): boolean {
+  return plugin?.provider.startsWith("openvino") === true;
+}
+
+/** Whether networks in int8 are run on a device as they are meant to be. */
+export function takesInt8(device: Device): boolean {
+  return device.kind === "cpu" || isOpenVino(device);
+}
+
+/** How a device's memory is used, and its provider's own options. */
 export interface GpuMemoryOptions {
   /** Most bytes that the arena of one model may take, on CUDA and TensorRT. Default: no limit. */
   readonly gpuMemoryLimitBytes?: number | undefined;
@@ -34,6 +49,14 @@ export interface GpuMemoryOptions {
    * Default: ORANGERY_DEVICE_OPTIONS, a JSON object. The CPU has none.
    */
   readonly deviceOptions?: Readonly<Record<string, string>> | undefined;
+}
+
+/** How a session is to use its device. */
+export interface DeviceUseOptions extends GpuMemoryOptions {
+  /** CPU threads of all runs together, where they are a plugin's. Default 0: as many as cores. */
+  readonly intraOpThreads?: number | undefined;
+  /** Runs at a time that share those threads, where they are a plugin's. Default 1. */
+  readonly streams?: number | undefined;
 }
 
 /** The environment variable with the options of the device's provider, as a JSON object. */
@@ -134,10 +157,10 @@ export function devicesToTry(
 /** The execution provider that stands for a device. @throws `INVALID_ARGUMENT` */
 export function executionProvider(
   device: Device,
-  { deviceOptions = readDeviceOptions(), ...memory }: GpuMemoryOptions = {},
+  { deviceOptions = readDeviceOptions(), ...use }: DeviceUseOptions = {},
 ): ExecutionProvider {
   const { kind, plugin } = device;
-  const options = { ...ownOptions(device, memory), ...deviceOptions };
+  const options = { ...ownOptions(device, use), ...deviceOptions };
   return {
     name: kind,
     ...(plugin !== undefined && { plugin }),
@@ -145,11 +168,18 @@ export function executionProvider(
   };
 }
 
-/** The options that a device needs, and those of its memory. */
+/** The options that a device needs, and those of its memory and its threads. */
 function ownOptions(
-  { kind, index }: Device,
-  { gpuMemoryLimitBytes, arenaGrowth = "power-of-two" }: GpuMemoryOptions,
+  device: Device,
+  {
+    gpuMemoryLimitBytes,
+    arenaGrowth = "power-of-two",
+    intraOpThreads = 0,
+    streams = 1,
+  }: DeviceUseOptions,
 ): Readonly<Record<string, string>> {
+  const { kind, index } = device;
+  if (isOpenVino(device)) return openVinoOptions(intraOpThreads, streams);
   if (kind === "cuda") {
     return {
       device_id: String(index),
@@ -167,6 +197,20 @@ function ownOptions(
     };
   }
   return kind === "directml" ? { device_id: String(index) } : {};
+}
+
+/**
+ * Left to itself, OpenVINO computes a network of float32 in bfloat16 where a processor has AMX, and
+ * in float16 on a GPU: other counts, without a word.
+ */
+function openVinoOptions(threads: number, streams: number): Readonly<Record<string, string>> {
+  const precision = { INFERENCE_PRECISION_HINT: "f32" };
+  const cpu = {
+    ...precision,
+    ...(threads > 0 && { INFERENCE_NUM_THREADS: String(threads) }),
+    NUM_STREAMS: String(streams),
+  };
+  return { load_config: JSON.stringify({ CPU: cpu, GPU: precision }) };
 }
 
 /** The arenas that hold a device's working memory, as run options name them. */

@@ -31,6 +31,8 @@ export interface BuildNetworkOptions extends CheckpointModelOptions {
   readonly change?: NetworkChange | undefined;
   /** Whether the network of a checkpoint is for a GPU: `moveToDevice`. */
   readonly forGpu?: boolean | undefined;
+  /** Whether a network that Orangery has quantised is for OpenVINO: `leaveSiluInFloat`. */
+  readonly forOpenVino?: boolean | undefined;
 }
 
 /** The order to the thread. */

@@ -10,10 +10,12 @@ import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { readWholeModel } from "../../graph/onnx/whole-model.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
 import { rangesOf } from "../../graph/quantize/calibration.ts";
+import { leaveSiluInFloat } from "../../graph/quantize/float-silu.ts";
 import { observeModel } from "../../graph/quantize/observed-model.ts";
 import { quantizeModel } from "../../graph/quantize/quantize-model.ts";
 import { requireQuantizable } from "../../graph/quantize/quantized-values.ts";
 import { moveToDevice } from "../../graph/yolo/device-network.ts";
+import { precisionKey } from "../yolo/network-signature.ts";
 import type { NetworkAnswer, NetworkChange, NetworkRequest } from "./built-network.ts";
 import { buildCheckpointModel } from "./checkpoint-model.ts";
 
@@ -30,14 +32,16 @@ try {
 }
 
 async function build({ file: { path, format }, options }: NetworkRequest) {
-  const { change, forGpu = false, ...checkpointOptions } = options;
+  const { change, forGpu = false, forOpenVino = false, ...checkpointOptions } = options;
   const model =
     format === "checkpoint"
       ? await buildCheckpointModel(path, checkpointOptions)
       : readWholeModel(await readFile(path));
   const built = change === undefined ? { model, values: [] } : changed(model, change);
   const isMoved = forGpu && format === "checkpoint";
-  return isMoved ? { ...built, model: moveToDevice(built.model) } : built;
+  if (isMoved) return { ...built, model: moveToDevice(built.model) };
+  const isInt8 = built.model.metadata.get(precisionKey) === "int8";
+  return forOpenVino && isInt8 ? { ...built, model: leaveSiluInFloat(built.model) } : built;
 }
 
 function changed(

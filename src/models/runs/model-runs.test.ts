@@ -5,7 +5,7 @@ import type { Session } from "../../native/runtime.ts";
 import { ownTurns } from "../../native/turns/own-turns.fixture.ts";
 import { cpu } from "../devices/device.ts";
 import { ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
-import { ModelRuns, type SessionThreads } from "./model-runs.ts";
+import { type Extents, ModelRuns, type SessionThreads } from "./model-runs.ts";
 import { RunPlans } from "./run-plans.ts";
 
 let folder: ModelFolder;
@@ -66,6 +66,37 @@ describe("the runs of a model", () => {
     const outputs = await Promise.all(Array.from({ length: 4 }, open.run));
     for (const one of outputs) assert.deepEqual(one, first);
     assert.equal(open.threads.length, 1, "another one is not asked for again and again");
+  });
+
+  test("have sessions for the first four sizes of input that occur twice", async () => {
+    const free = await folder.write("free.onnx", tinyYolo({ freeSize: true }));
+    const opened: [Extents, number][] = [];
+    const openForSize = async (freeDimensions: Extents, threads: number): Promise<Session> => {
+      opened.push([freeDimensions, threads]);
+      if (freeDimensions.height === 96) throw new Error("there is no memory for it");
+      return await onnxRuntime.createSession(free, { freeDimensions });
+    };
+    await using runs = new ModelRuns({
+      session: await onnxRuntime.createSession(free),
+      device: cpu,
+      turns: ownTurns(),
+      openForSize,
+    });
+    const run = async (height: number) => {
+      using images = onnxRuntime.createTensor("float32", [1, 3, height, 64]);
+      images.data.fill(0.5);
+      const { outputs } = await runs.run({ images });
+      return Object.values(outputs).map((output) => {
+        using tensor = output;
+        return Array.from(tensor.data as Float32Array);
+      });
+    };
+    for (const height of [32, 64, 96, 128, 160]) {
+      const first = await run(height);
+      for (let time = 0; time < 3; time++) assert.deepEqual(await run(height), first);
+    }
+    const asked = [32, 64, 96, 128].map((height) => [{ height, width: 64 }, 1]);
+    assert.deepEqual(opened, asked);
   });
 
   test("give memory back in a turn of their own", async () => {

@@ -10,6 +10,12 @@ export interface SessionThreads {
   readonly allowSpinning: boolean;
 }
 
+/** Extents of free dimensions, by their names. */
+export type Extents = Readonly<Record<string, number>>;
+
+/** The most sizes of input that have sessions of their own. */
+const mostSizes = 4;
+
 export interface ModelRunsOptions {
   /** Has all cores. */
   readonly session: Session;
@@ -24,6 +30,12 @@ export interface ModelRunsOptions {
    * weights, runs at the same time share the threads of one session.
    */
   readonly openAgain?: ((threads: SessionThreads) => Promise<Session>) | undefined;
+  /**
+   * Opens the network once more with the extents of its free dimensions, by their names, and with
+   * so many threads for each run. A size of input that occurs twice gets such sessions, the first
+   * {@link mostSizes} of them. Default: sessions are for all sizes.
+   */
+  readonly openForSize?: ((extents: Extents, threads: number) => Promise<Session>) | undefined;
 }
 
 export interface FinishedRun {
@@ -41,6 +53,8 @@ export class ModelRuns implements AsyncDisposable {
   readonly #options: ModelRunsOptions;
   /** By threads and whether they spin. */
   readonly #others = new Map<string, Promise<Session | undefined>>();
+  readonly #sizesSeen = new Set<string>();
+  readonly #ownSizes = new Set<string>();
   #plan: RunPlan | undefined;
 
   constructor(options: ModelRunsOptions) {
@@ -63,11 +77,13 @@ export class ModelRuns implements AsyncDisposable {
     const request = plan?.request ?? { cores: inFlight, places: inFlight };
     const run = async (share: TurnShare): Promise<FinishedRun> => {
       const spinning = plan?.spins(share) ?? false;
-      const session = await this.#sessionFor(share.threads, spinning);
+      const ofSize = await this.#sessionForSize(inputs, share.threads);
+      const session = ofSize ?? (await this.#sessionFor(share.threads, spinning));
       const startMs = performance.now();
       const outputs = await session.run(inputs, { signal });
       const inferenceMs = performance.now() - startMs;
-      plan?.note({ ...share, spinning, ms: inferenceMs });
+      const isUsual = ofSize !== undefined || this.#options.openForSize === undefined;
+      if (isUsual) plan?.note({ ...share, spinning, ms: inferenceMs });
       return { outputs, inferenceMs };
     };
     return await turns.run(run, { ...request, signal });
@@ -91,15 +107,49 @@ export class ModelRuns implements AsyncDisposable {
     const { session, openAgain, plans } = this.#options;
     const isFirst = intraOpThreads === plans?.alone.cores && !allowSpinning;
     if (isFirst || openAgain === undefined) return session;
-    const key = `${intraOpThreads} ${allowSpinning}`;
+    const threads = { intraOpThreads, allowSpinning };
+    return (await this.#other(JSON.stringify(threads), () => openAgain(threads))) ?? session;
+  }
+
+  async #sessionForSize(
+    inputs: Readonly<Record<string, Tensor>>,
+    threads: number,
+  ): Promise<Session | undefined> {
+    const { session, openForSize, plans } = this.#options;
+    if (openForSize === undefined) return undefined;
+    const extents = freeExtents(session, inputs);
+    const size = JSON.stringify(extents);
+    const hasAllThreads = threads === (plans?.alone.cores ?? threads);
+    if (size === "{}" && hasAllThreads) return session;
+    if (!this.#ownSizes.has(size)) {
+      const isNew = !this.#sizesSeen.has(size);
+      this.#sizesSeen.add(size);
+      if (isNew || this.#ownSizes.size >= mostSizes) return undefined;
+      this.#ownSizes.add(size);
+    }
+    return await this.#other(`${size} ${threads}`, () => openForSize(extents, threads));
+  }
+
+  /** Whatever is in the way of another session, the first one serves. */
+  async #other(key: string, open: () => Promise<Session>): Promise<Session | undefined> {
     let opening = this.#others.get(key);
     if (opening === undefined) {
-      // Whatever is in the way of another session, the first one serves.
-      opening = openAgain({ intraOpThreads, allowSpinning }).catch(() => undefined);
+      opening = open().catch(() => undefined);
       this.#others.set(key, opening);
     }
-    return (await opening) ?? session;
+    return await opening;
   }
+}
+
+/** The extents of what a network's inputs leave free, by the names of the dimensions. */
+function freeExtents({ inputs }: Session, tensors: Readonly<Record<string, Tensor>>): Extents {
+  const extents: Record<string, number> = {};
+  for (const { name, shape } of inputs) {
+    for (const [axis, extent] of shape.entries()) {
+      if (typeof extent === "string") extents[extent] = tensors[name]!.shape[axis]!;
+    }
+  }
+  return extents;
 }
 
 /** Of a batch, those of all its pictures. */

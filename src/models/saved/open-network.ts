@@ -1,6 +1,6 @@
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
-import type { Device } from "../devices/device.ts";
+import { type Device, isOpenVino } from "../devices/device.ts";
 import { buildNetwork, type NetworkChange } from "../files/built-network.ts";
 import { type ModelFile, reducedPrecision, requireUnchanged } from "../files/model-file.ts";
 import { KeptRuns } from "../runs/kept-runs.ts";
@@ -14,6 +14,8 @@ export interface OpenNetworkOptions {
   readonly intraOpThreads: number;
   /** Whether those threads spin while they wait. Default false. */
   readonly allowSpinning?: boolean | undefined;
+  /** As `SessionOptions` has them. */
+  readonly freeDimensions?: Readonly<Record<string, number>> | undefined;
   /** Without one, nothing is saved or looked for. */
   readonly artifacts: ArtifactStore | undefined;
   readonly signal: AbortSignal | undefined;
@@ -62,7 +64,7 @@ export async function openNetwork(
 }
 
 /**
- * Opens a network that is open already once more, with other threads.
+ * Opens a network that is open already once more, with other threads or for one size of input.
  *
  * @throws where that would take a second copy of its weights: it must be mapped, or small
  */
@@ -116,13 +118,13 @@ function isWorthSaving(file: ModelFile, { kind }: Device): boolean {
 class NetworkFile implements Disposable {
   readonly #file: ModelFile;
   readonly #options: OpenNetworkOptions;
-  readonly #deviceKind: Device["kind"];
+  readonly #device: Device;
   #built: Uint8Array<ArrayBuffer> | undefined;
 
-  constructor(file: ModelFile, { kind }: Device, options: OpenNetworkOptions) {
+  constructor(file: ModelFile, device: Device, options: OpenNetworkOptions) {
     this.#file = file;
     this.#options = options;
-    this.#deviceKind = kind;
+    this.#device = device;
   }
 
   /** Opens the file itself, and saves its network where that is asked for and can be. */
@@ -168,22 +170,23 @@ class NetworkFile implements Disposable {
     source: string | Uint8Array,
     how: { readonly mapped?: boolean; readonly saveOptimizedTo?: string | undefined } = {},
   ): Promise<Session> {
-    const { runtime, provider, intraOpThreads, allowSpinning, signal } = this.#options;
-    const threads = { intraOpThreads, allowSpinning };
-    return await runtime.createSession(source, { provider, ...threads, signal, ...how });
+    const { runtime, artifacts: _, ...options } = this.#options;
+    return await runtime.createSession(source, { ...options, ...how });
   }
 
   async #read(): Promise<string | Uint8Array> {
     const { path, format } = this.#file;
     const change = this.#change();
-    if (format === "onnx" && change === undefined) return path;
+    const forOpenVino = isOpenVino(this.#device);
+    if (format === "onnx" && change === undefined && !forOpenVino) return path;
     const built = await buildNetwork(this.#file, {
       change,
       imageSize: "dynamic",
       batch: "dynamic",
       // Quantising follows the photo from the input on, through which shapes would be hidden.
-      hideShapes: this.#deviceKind === "cpu" && change === undefined,
-      forGpu: this.#deviceKind === "cuda",
+      hideShapes: this.#device.kind === "cpu" && change === undefined,
+      forGpu: this.#device.kind === "cuda",
+      forOpenVino,
       signal: this.#options.signal,
     });
     this.#built = built.bytes;
@@ -198,7 +201,7 @@ class NetworkFile implements Disposable {
       return { kind: "quantized", calibration, input: "bytes", metadata };
     }
     if (reduced !== "float16") return undefined;
-    const takesBytes = this.#deviceKind === "cpu" || this.#deviceKind === "cuda";
+    const takesBytes = this.#device.kind === "cpu" || this.#device.kind === "cuda";
     return { kind: "halved", input: takesBytes ? "bytes" : "floats", metadata };
   }
 

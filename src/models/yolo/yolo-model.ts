@@ -18,7 +18,7 @@ import { assertPicture, type Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
 import { PictureSlice } from "../../vision/photo/picture-slice.ts";
 import { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
-import type { Device } from "../devices/device.ts";
+import { type Device, isOnCpu } from "../devices/device.ts";
 import { type ModelFile, networkIdentity } from "../files/model-file.ts";
 import type { RunChoice } from "../runs/choose-runs.ts";
 import type { ModelRuns } from "../runs/model-runs.ts";
@@ -98,6 +98,8 @@ export class YoloModel implements AsyncDisposable {
   readonly device: string;
   /** The kind of that device, without its number. */
   readonly deviceKind: ExecutionProviderName;
+  /** Whether it runs on the processor's cores, by whatever provider. */
+  readonly isOnCpu: boolean;
   /** Why it does not run on the device that was wanted; undefined where it does. */
   readonly fallbackReason: string | undefined;
   /** What it computes in. */
@@ -125,6 +127,7 @@ export class YoloModel implements AsyncDisposable {
     this.names = network.names;
     this.device = device.label;
     this.deviceKind = device.kind;
+    this.isOnCpu = isOnCpu(device);
     this.fallbackReason = parts.fallbackReason;
     this.precision = network.precision;
     this.channels = network.inputChannels;

@@ -88,6 +88,7 @@ const statusFunctions = {
   SessionGetModelMetadata: [111, "pointer", "outPointer"],
   ModelMetadataLookupCustomMetadataMap: [116, "pointer", "pointer", "str", "outPointer"],
   ModelMetadataGetCustomMetadataMapKeys: [123, "pointer", "pointer", "outPointer", "outDims"],
+  AddFreeDimensionOverrideByName: [124, "pointer", "str", "int64"],
   AddSessionConfigEntry: [130, "pointer", "str", "str"],
   CreateAndRegisterAllocator: [144, "pointer", "pointer", "pointer"],
   CreateArenaCfgV2: [164, "strings", "sizes", "size", "outPointer"],

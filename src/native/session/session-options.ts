@@ -27,6 +27,7 @@ export async function createSessionOptions({
   mapped = false,
   unoptimized = false,
   config = {},
+  freeDimensions = {},
 }: SessionOptions): Promise<NativeObject> {
   const { api } = environment();
   await shareArena();
@@ -55,6 +56,9 @@ export async function createSessionOptions({
     };
     for (const [key, value] of Object.entries(entries)) {
       api.AddSessionConfigEntry(address, key, value);
+    }
+    for (const [name, extent] of Object.entries(freeDimensions)) {
+      api.AddFreeDimensionOverrideByName(address, name, extent);
     }
     await appendExecutionProvider(address, provider);
     return options;

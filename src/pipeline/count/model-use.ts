@@ -13,6 +13,7 @@ export type PhotoModel = Pick<
   | "channels"
   | "device"
   | "deviceKind"
+  | "isOnCpu"
   | "fallbackReason"
   | "file"
   | "sha256"

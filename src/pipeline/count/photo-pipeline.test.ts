@@ -339,6 +339,7 @@ describe("the pipeline", () => {
       model: {
         device,
         deviceKind: model.deviceKind,
+        isOnCpu: model.isOnCpu,
         fallbackReason,
         task: model.task,
         names: model.names,

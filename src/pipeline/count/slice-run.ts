@@ -163,8 +163,7 @@ export class SliceRun {
   /** Slices in a run; fewer once memory has run out. */
   get #batchSize(): number {
     const { model, slicing } = this.#options;
-    const wanted =
-      slicing.batchSize ?? defaultBatchSize[model.deviceKind === "cpu" ? "cpu" : "gpu"];
+    const wanted = slicing.batchSize ?? defaultBatchSize[model.isOnCpu ? "cpu" : "gpu"];
     return Math.min(wanted, model.largestBatch);
   }
 

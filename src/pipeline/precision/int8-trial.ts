@@ -22,6 +22,8 @@ export interface Calibrations {
 
 /** How int8 is calibrated and checked. */
 export interface Int8TrialOptions extends TrialOptions {
+  /** Where it is checked, as `ModelCache` takes it. Default `cpu`, as for `auto`. */
+  readonly device?: string | undefined;
   /** The most inputs of the network that it is calibrated on, from 1 up. Default 64. */
   readonly samples?: number | undefined;
 }
@@ -38,8 +40,8 @@ const methods: readonly RangeMethod[] = ["extremes", "percentile"];
 const mostCalibrationPhotos = 64;
 
 /**
- * Calibrates a recipe's models on some of the photos, and counts on others in float32 and in int8,
- * on the CPU. Of the two ways to make ranges it takes the one that is not refused, or whose objects
+ * Calibrates a recipe's models on some of the photos, and counts on others in float32 and in int8.
+ * Of the two ways to make ranges it takes the one that is not refused, or whose objects
  * match better.
  *
  * @throws `INVALID_ARGUMENT`, `PRECISION_REFUSED` for fewer than two photos that can be read, or
@@ -80,7 +82,9 @@ class Int8Trial {
       return { precision: "int8", method, calibratedOn, models };
     });
     const photos = this.#checkPhotos;
-    const proofs = await this.#trial.check({ candidates, photos, device: "cpu" });
+    const { device = "auto" } = this.#options;
+    const checkedOn = device === "auto" ? "cpu" : device;
+    const proofs = await this.#trial.check({ candidates, photos, device: checkedOn });
     const isRefused = (proof: PrecisionProof) => whyRefused(proof, this.#options) !== undefined;
     const [best] = proofs.toSorted(
       (a, b) => Number(isRefused(a)) - Number(isRefused(b)) || b.matchedShare - a.matchedShare,

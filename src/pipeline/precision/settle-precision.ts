@@ -3,6 +3,7 @@ import { checkOptions, oneOf } from "../../base/check-options.ts";
 import { formatPlural } from "../../base/quantities.ts";
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Recipe } from "../../ledger/recipe.ts";
+import { parseDevice, takesInt8 } from "../../models/devices/device.ts";
 import { mayHaveGpu } from "../../models/devices/device-survey.ts";
 import { reducedPrecision } from "../../models/files/model-file.ts";
 import { type CountOptions, type CountRecipe, recipeOf } from "../recipe/count-recipe.ts";
@@ -12,8 +13,8 @@ import { type PrecisionProof, percent, speedUp, whyRefused } from "./precision-p
 import type { ReducedModels } from "./precision-trial.ts";
 
 /**
- * What networks are to compute in: `auto` is int8 on a CPU and float16 on another device, where it
- * counts as float32 does, and faster.
+ * What networks are to compute in: `auto` is int8 on a CPU and by OpenVINO, and float16 on another
+ * device, where it counts as float32 does, and faster.
  */
 export type WantedPrecision = "float32" | "float16" | "int8" | "auto";
 
@@ -60,8 +61,9 @@ export async function settlePrecision(options: SettleOptions): Promise<SettledPr
   if (precision === "float32" || given !== undefined) {
     return { precision: given ?? "float32", reason: asAskedFor, count };
   }
-  if (precision === "int8" && device !== "cpu" && device !== "auto") throw notOnCpu(device);
-  const isForGpu = device !== "cpu" && (device !== "auto" || mayHaveGpu());
+  const isForInt8 = device !== "auto" && takesInt8(parseDevice(device));
+  if (precision === "int8" && device !== "auto" && !isForInt8) throw notForInt8(device);
+  const isForGpu = !isForInt8 && (device !== "auto" || mayHaveGpu());
   const onDevice = isForGpu ? "float16" : "int8";
   const tried = precision === "auto" ? onDevice : precision;
   return await settleBetween(tried, options);
@@ -136,7 +138,7 @@ async function tryOn(
   photos: readonly string[],
 ): Promise<{ readonly proof: PrecisionProof; readonly models: ReducedModels }> {
   if (tried === "int8") {
-    const { proof, calibrations } = await tryInt8({ ...rest, count, photos });
+    const { proof, calibrations } = await tryInt8({ ...rest, device, count, photos });
     const { detect, segment } = calibrations;
     const models = { detect: { calibration: detect }, segment: { calibration: segment } };
     return { proof, models };
@@ -207,11 +209,11 @@ export function withModels(count: CountOptions, { detect, segment }: ReducedMode
   };
 }
 
-function notOnCpu(device: string): OrangeryError {
+function notForInt8(device: string): OrangeryError {
   return new OrangeryError(
     "INVALID_ARGUMENT",
-    `Expected int8 on the CPU, got the device ${device}. Use float16 or float32 there, or ` +
-      "`--device cpu`.",
+    `Expected int8 on the CPU or by OpenVINO, got the device ${device}. Use float16 or float32 ` +
+      "there, or `--device cpu`.",
     { details: { device } },
   );
 }

@@ -239,7 +239,7 @@ export class PhotoJob implements AsyncDisposable {
       pipeline,
       photos: this.#photos,
       pictures: this.#pictures,
-      lookahead: detect.model.deviceKind === "cpu" ? lookahead.cpu : lookahead.gpu,
+      lookahead: detect.model.isOnCpu ? lookahead.cpu : lookahead.gpu,
       onPhoto: async (event) => {
         await onPhoto?.(event);
         if (event.outcome !== "known" && event.outcome !== "gone") await this.cache.taskDone();

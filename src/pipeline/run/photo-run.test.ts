@@ -53,6 +53,7 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
     names: ["plant"],
     device: "cpu",
     deviceKind: "cpu",
+    isOnCpu: true,
     fallbackReason: undefined,
     file: "m.onnx",
     sha256: "0",
