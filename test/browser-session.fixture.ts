@@ -167,7 +167,7 @@ export class BrowserSession implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#owned === undefined) await this.send("Page.close");
+    if (this.#owned === undefined) await this.send("Page.close").catch(() => {});
     this.#socket.close();
     if (this.#owned === undefined) return;
     const { browser, profile } = this.#owned;

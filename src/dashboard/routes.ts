@@ -162,8 +162,7 @@ export class DashboardRoutes implements Disposable {
       const { id: recipeId } = await this.#recipe(url);
       const change = { recipeId, parts: partsOf(path), body: await readJson(request) };
       const signal = signalOf(response);
-      const { status, value } = await changeReview(changes, { ...change, signal });
-      return sendJson(response, value, status);
+      return sendJson(response, await changeReview(changes, { ...change, signal }));
     }
     if (path.startsWith("/api/mend/")) {
       const recipe = await this.#recipe(url);

@@ -8,6 +8,7 @@ import { type ReviewList, readReviewList } from "../../ledger/review/review-list
 import { takeNextPhoto } from "../../ledger/review/review-queue.ts";
 import { Refusal } from "../server/answers.ts";
 import { parseCorrections } from "./parse-corrections.ts";
+import { viewEstimate } from "./view-estimate.ts";
 import { viewList, viewLists, viewQueued, viewQueuePage } from "./view-lists.ts";
 import { viewReview } from "./view-review.ts";
 
@@ -24,11 +25,6 @@ export interface ReviewChange extends Omit<ReviewQuestion, "query"> {
   readonly signal: AbortSignal;
 }
 
-export interface ReviewAnswer {
-  readonly status?: number;
-  readonly value: object;
-}
-
 /** Answers what the review screens ask. @throws `Refusal`, `LEDGER_*`, `INVALID_ARGUMENT` */
 export async function answerReview(
   ledger: Ledger,
@@ -36,6 +32,9 @@ export async function answerReview(
 ): Promise<object> {
   const [area = "", id = "", part] = parts;
   if (area === "") return await viewLists(ledger, recipeId);
+  if (area === "lists" && part === "estimate") {
+    return await viewEstimate(ledger, await listOf(ledger, { recipeId, id }));
+  }
   if (area === "lists" && part === "photos") {
     const list = await listOf(ledger, { recipeId, id });
     const limit = query.has("limit") && { limit: Math.min(60, numberOf(query.get("limit")) || 1) };
@@ -51,7 +50,7 @@ export async function answerReview(
 }
 
 /** Records what a person did. @throws as {@link answerReview} */
-export async function changeReview(ledger: Ledger, change: ReviewChange): Promise<ReviewAnswer> {
+export async function changeReview(ledger: Ledger, change: ReviewChange): Promise<object> {
   const { parts, recipeId, body, signal } = change;
   const [area = "", id = "", part] = parts;
   const by = textOf(body, "by");
@@ -59,28 +58,27 @@ export async function changeReview(ledger: Ledger, change: ReviewChange): Promis
     const kind = textOf(body, "kind") as ReviewList["kind"];
     const token = textOf(body, "token");
     const size = body.size as number;
-    return {
-      value: viewList(await drawReviewList(ledger, { recipeId, kind, size, by, token, signal })),
-    };
+    const list = await drawReviewList(ledger, { recipeId, kind, size, by, token, signal });
+    return viewList(list);
   }
   if (area === "lists" && part === "next") {
     const list = await listOf(ledger, { recipeId, id });
     const after = numberOf(String(body.after));
     const session = textOf(body, "session");
     const next = await takeNextPhoto(ledger, { listId: list.id, after, by, session });
-    return { value: { photo: next && viewQueued(next) } };
+    return { photo: next && viewQueued(next) };
   }
   const photo = { recipeId, photoId: numberOf(area) };
   if (id === "hold") {
     const session = textOf(body, "session");
     const { isTaken, hold } = await holdPhoto(ledger, { ...photo, by, session });
     const { version } = await readReviewed(ledger, photo);
-    return { value: { version, heldBy: isTaken ? undefined : hold.by } };
+    return { version, heldBy: isTaken ? undefined : hold.by };
   }
   const { resultId } = await readReviewed(ledger, photo);
   if (id === "release") {
     await releaseHolds(ledger, { session: textOf(body, "session"), resultId });
-    return { value: {} };
+    return {};
   }
   if (id !== "") throw new Refusal(404, "There is nothing here.");
   if (body.resultId !== resultId) {
@@ -92,18 +90,17 @@ export async function changeReview(ledger: Ledger, change: ReviewChange): Promis
 async function correct(
   ledger: Ledger,
   { by, body, ...photo }: ReviewedPhoto & { readonly by: string } & Pick<ReviewChange, "body">,
-): Promise<ReviewAnswer> {
+): Promise<object> {
   const version = numberOf(String(body.version));
   const corrections = parseCorrections(body.corrections);
   try {
     const review = await correctPhoto(ledger, { ...photo, version, by, corrections });
-    return { value: viewReview(review) };
+    return { review: viewReview(review) };
   } catch (error) {
     if (!isOrangeryError(error, "REVIEW_CONFLICT")) throw error;
-    // With what the others did, so that the page can show it and go on.
+    // No error to a browser, which would log one: the page shows what the others did, and goes on.
     const review = viewReview(await readPhotoReview(ledger, photo));
-    const { message, code } = error;
-    return { status: 409, value: { error: message, code, review } };
+    return { conflict: error.message, review };
   }
 }
 

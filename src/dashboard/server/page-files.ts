@@ -43,6 +43,7 @@ const names: ReadonlySet<string> = new Set([
   "review/edits/edits.js",
   "review/editor-view.js",
   "review/keys.js",
+  "review/estimate-panel.js",
   "review/edits/kept-edits.js",
   "review/lists-view.js",
   "review/notices.js",

@@ -1,9 +1,20 @@
 /** Hands on the photo: a click chooses, a drag moves or resizes what is chosen, or draws a box. */
-import { areaOf, boxOf, handlesOf, isInside, moved, resized } from "./edits/boxes.js";
+import {
+  areaOf,
+  boxOf,
+  handlesOf,
+  heightOf,
+  isInside,
+  moved,
+  resized,
+  widthOf,
+} from "./edits/boxes.js";
 
 /** Of the screen, px: how far from a handle it is still held. */
 const reachPx = { mouse: 8, pen: 12, touch: 20 };
 const handlePx = 4;
+/** Handles of a smaller box, px of the screen, would hide what is in it: it has fewer, or none. */
+const [allHandlesPx, cornersPx] = [60, 24];
 const cursors = { "-1-1": "nwse", 11: "nwse", "1-1": "nesw", "-11": "nesw" };
 
 /**
@@ -24,7 +35,7 @@ export function editTool(desk) {
     const far = ({ point: [x, y] }) => Math.hypot(x - point[0], y - point[1]);
     const [nearest] = handlesOf(box).sort((a, b) => far(a) - far(b));
     // Inside a box that is small on the screen, a hand moves it: else nothing would.
-    const isSmall = Math.min(box[2] - box[0], box[3] - box[1]) < 3 * reach;
+    const isSmall = Math.min(widthOf(box), heightOf(box)) < 3 * reach;
     const least = isSmall && isInside(box, point) ? reach / 4 : reach;
     return far(nearest) <= least ? nearest : undefined;
   }
@@ -109,7 +120,12 @@ export function editTool(desk) {
       const isRemoved = desk.chosen.mine.isRemoved;
       outline(box, isRemoved ? [6, 4] : []);
       if (isRemoved || !desk.canChange) return;
-      for (const { point } of handlesOf(box)) {
+      const shortest = Math.min(widthOf(box), heightOf(box)) / px;
+      const shown = handlesOf(box).filter(
+        ({ sides }) =>
+          shortest >= allHandlesPx || (shortest >= cornersPx && sides.every((side) => side !== 0)),
+      );
+      for (const { point } of shown) {
         const side = handlePx * px;
         context.fillStyle = "#fff";
         context.strokeStyle = "#000";

@@ -91,12 +91,8 @@ export function editorView(room, parameters, id) {
         ...server,
         read: async () => complete(await server.read()),
         correct: async (sent) => {
-          const { status, value } = await server.correct(sent);
-          if (status === 200) return { status, value: complete(value) };
-          return {
-            status,
-            value: value.review ? { ...value, review: complete(value.review) } : value,
-          };
+          const answer = await server.correct(sent);
+          return answer.review ? { ...answer, review: complete(answer.review) } : answer;
         },
       },
       onStanding: () => isReady && show(),
@@ -182,9 +178,13 @@ export function editorView(room, parameters, id) {
     desk.view.canvas.addEventListener("nopicture", () =>
       notices.showTrouble("The photo is gone, or has changed since it was counted."),
     );
-    const kept = await sync.load();
+    const { kept, isStale } = await sync.load();
     isReady = true;
     if (kept > 0) notices.showKept(kept);
+    if (isStale)
+      notices.showTrouble(
+        "The photo was counted again. Changes of yours that had not reached the server do not fit any more.",
+      );
     side.replaceWith(panel.element);
     show();
     const stopKeys = listenToKeys(actions, desk.view.canvas);

@@ -4,6 +4,7 @@ import * as format from "../format.js";
 import { askPersonName, personName } from "../person.js";
 import { photosWithKept } from "./edits/kept-edits.js";
 import { ask, session } from "./edits/review-server.js";
+import { estimatePanel } from "./estimate-panel.js";
 import { kinds, whyOf } from "./reasons.js";
 
 const usualSize = 200;
@@ -13,7 +14,7 @@ const drawLimitMs = 10 * 60_000;
 export function listsView(room, parameters) {
   const mayChange = room.setup.canChange;
   const query = `recipe=${encodeURIComponent(room.recipe)}`;
-  const status = h("p", { class: "quiet", role: "status" }, "Loading…");
+  const status = h("p", { class: "quiet list-status", role: "status" }, "Loading…");
   const person = h("p", { class: "quiet person" });
   const kept = h("div");
   const cards = h("ul", { class: "kinds" });
@@ -37,6 +38,9 @@ export function listsView(room, parameters) {
     const wanted = Number(parameters.get("list"));
     const chosen = lists.find(({ id }) => id === wanted);
     if (wanted && !chosen) status.textContent = "There is no such list any more.";
+    const sample = chosen?.kind === "sample" ? chosen : lists.find(({ kind }) => kind === "sample");
+    // One after the other: what comes later moves nothing that is there.
+    if (sample) await estimatePanel(estimate, { list: sample, query, isGone: () => isGone });
     if (chosen) await drawPhotos(chosen);
   }
 
@@ -269,7 +273,7 @@ function row(list, photo) {
     { class: "queue-text" },
     h("b", null, h("bdi", null, name)),
     h("span", { class: "quiet path" }, h("bdi", null, folder)),
-    h("span", { class: "quiet" }, whyOf({ ...photo, kind: list.kind })),
+    h("span", { class: "quiet why-listed" }, whyOf({ ...photo, kind: list.kind })),
     h("span", null, h("span", { class: `state ${state}` }, states[state]), ` · ${now}`),
   );
   if (state === "gone")

@@ -36,13 +36,12 @@ export function reviewNotices({ edits, desk, nameOf }) {
 
   const show = (key) => {
     desk.choose(key);
-    desk.showChosen();
+    desk.zoomToChosen();
     desk.view.canvas.focus({ preventScroll: true });
   };
 
-  function conflictOf([key, { value, by, at }]) {
+  function conflictOf([key, { value, by, at }], count) {
     const thing = edits.things.get(key);
-    // What both began with is not kept; each side is named by what it is now.
     const deed = (to) =>
       deedOf(thing, thing.predicted ? predictedValue(thing) : undefined, to, nameOf);
     const settle = (isMine) => () => {
@@ -55,7 +54,8 @@ export function reviewNotices({ edits, desk, nameOf }) {
       h(
         "p",
         null,
-        `${placeOfThing(thing)}: you ${deed(thing.mine)}; `,
+        count > 1 && `1 of ${count}: `,
+        `${placeOfThing(thing)}, you ${deed(thing.mine)}; `,
         h("b", null, by ?? "another"),
         ` ${deed(value)}${at ? ` (${moment(at)})` : ""}.`,
       ),
@@ -81,7 +81,8 @@ export function reviewNotices({ edits, desk, nameOf }) {
           " is looking at this photo, too. Nothing of either of you is lost; next takes you to another one.",
         ]);
     },
-    showNews(list) {
+    showNews(all) {
+      const list = all.filter(({ key }) => !edits.conflicts.has(key));
       if (list.length === 0) return;
       const by = [...new Set(list.map((thing) => thing.by ?? "Another"))].join(" and ");
       const deeds = list
@@ -107,7 +108,9 @@ export function reviewNotices({ edits, desk, nameOf }) {
       ]);
       if (key === shownConflicts) return;
       shownConflicts = key;
-      conflicts.replaceChildren(...[...edits.conflicts].slice(0, 3).map(conflictOf));
+      const [first] = edits.conflicts;
+      // One after another: the photo is to be seen.
+      conflicts.replaceChildren(...(first ? [conflictOf(first, edits.conflicts.size)] : []));
     },
   };
 }

@@ -24,7 +24,7 @@ export const kinds = {
 export function whyOf({ kind, reason, predictedCount, position }, photo) {
   switch (kind) {
     case "sample":
-      return `chance, as number ${format.count(position)} of the sample.`;
+      return `by chance, number ${format.count(position)} of the sample.`;
     case "threshold":
       return `${format.plural(reason, "object")} within 0.1 of the threshold.`;
     case "outliers":

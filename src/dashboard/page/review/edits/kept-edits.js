@@ -25,6 +25,20 @@ export function readKept(place) {
   }
 }
 
+/** Forgets what was kept of a photo before it was counted again; returns how often. */
+export function forgetStale(place) {
+  const photo = place.slice(0, place.lastIndexOf(" ") + 1);
+  try {
+    const stale = Object.keys(localStorage).filter(
+      (other) => other.startsWith(photo) && other !== place,
+    );
+    for (const other of stale) localStorage.removeItem(other);
+    return stale.length;
+  } catch {
+    return 0;
+  }
+}
+
 /** The ids of the photos of a recipe of which edits are kept here. */
 export function photosWithKept({ identity, recipe }) {
   try {

@@ -1,6 +1,8 @@
 /** What the review asks of the server. Every wait has an end. */
 
 const limitMs = 10_000;
+/** Of browsers, for what outlives a window. */
+const mostKeptAlive = 60_000;
 
 /** Of this window: a person may have two, which hold photos each for itself. */
 export const session = crypto.randomUUID();
@@ -19,24 +21,23 @@ export function reviewServer({ recipe, photoId, by }) {
 
 /** Asks, or sends a body; returns the answer, or throws its error. */
 export async function ask(path, body, timeoutMs) {
-  const { status, value } = await request(path, body, timeoutMs);
-  if (status !== 200) throw new Error(value.error);
-  return value;
+  const answer = await request(path, body, timeoutMs);
+  if (answer.error !== undefined) throw new Error(answer.error);
+  return answer;
 }
 
-/** An answer of 500 or more is thrown, as none is: it may be another one soon. */
+/** A refusal is returned; an error of the server is thrown, as none is: it may be another soon. */
 async function request(path, body, timeoutMs = limitMs) {
-  const options = body && {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
+  const text = body && JSON.stringify(body);
+  const response = await fetch(path, {
+    ...(text && { method: "POST", headers: { "content-type": "application/json" }, body: text }),
     // Also when the window is being closed.
-    keepalive: JSON.stringify(body).length < 60_000,
-  };
-  const response = await fetch(path, { ...options, signal: AbortSignal.timeout(timeoutMs) });
+    keepalive: text !== undefined && text.length < mostKeptAlive,
+    signal: AbortSignal.timeout(timeoutMs),
+  });
   // What is not sent is kept in the browser, and comes back after the login.
   if (response.status === 401) location.replace("/login");
-  const value = await response.json();
-  if (response.status >= 500 || response.status === 401) throw new Error(value.error);
-  return { status: response.status, value };
+  const answer = await response.json();
+  if (response.status >= 500 || response.status === 401) throw new Error(answer.error);
+  return answer;
 }

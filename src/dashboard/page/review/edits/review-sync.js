@@ -1,6 +1,6 @@
 /** Keeps edits and the server together: sends what is new, takes what others did, loses nothing. */
 import { correctionsOf } from "./corrections.js";
-import { keep, placeOf, readKept } from "./kept-edits.js";
+import { forgetStale, keep, placeOf, readKept } from "./kept-edits.js";
 
 /** After the last change: a box on its way is not sent at each step. */
 const pauseMs = 600;
@@ -38,22 +38,22 @@ export class ReviewSync {
     this.#options = options;
   }
 
-  /** Fetches the review and puts back what was kept; resolves to how much that was. */
+  /** Fetches the review and puts back what was kept: how much, and whether some does not fit. */
   async load() {
     const { edits, recipe, photoId, server, canChange } = this.#options;
     const review = await server.read();
     const { identity, resultId } = review;
     this.#place = placeOf({ identity, recipe, photoId, resultId });
     this.#take(review);
-    if (!canChange || this.#isLeft) return 0;
-    const kept = readKept(this.#place);
-    edits.restore(kept);
+    if (!canChange || this.#isLeft) return { kept: 0, isStale: false };
+    edits.restore(readKept(this.#place));
+    const isStale = forgetStale(this.#place) > 0;
     this.#poller = setInterval(() => void this.#poll(), pollMs);
     addEventListener("online", this.#tryNow);
     addEventListener("pagehide", this.#keepNow);
     this.changed();
     void this.#poll();
-    return edits.unsavedCount;
+    return { kept: edits.unsavedCount, isStale };
   }
 
   /** Says that something was changed here. */
@@ -140,19 +140,16 @@ export class ReviewSync {
     try {
       const { version } = this.#pending;
       const { resultId } = this.review;
-      const { status, value } = await server.correct({ version, resultId, by, corrections });
+      const answer = await server.correct({ version, resultId, by, corrections });
       this.#pending = undefined;
       this.#failures = 0;
-      if (status === 200) {
-        for (const { key, mine } of sent) edits.saved(key, mine);
-        this.#take(value);
-      } else if (value.review === undefined) return this.#refuse(value.error);
-      else {
-        // Others were faster. What they did is taken, and the rest is sent on top of it; but who
-        // says that a photo is right has to see first what others made of it.
-        this.#take(value.review);
-        if (sent.length === 0) return this.#refuse(value.error);
-      }
+      if (answer.error !== undefined) return this.#refuse(answer.error);
+      // Where others were faster, nothing was recorded: the rest is sent on top of what they did.
+      // But who says that a photo is right has to see first what others made of it.
+      const isTaken = answer.conflict === undefined;
+      for (const { key, mine } of isTaken ? sent : []) edits.saved(key, mine);
+      this.#take(answer.review);
+      if (!isTaken && sent.length === 0) return this.#refuse(answer.conflict);
       this.#keepNow();
       this.#settle();
       return true;
