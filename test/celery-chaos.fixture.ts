@@ -4,11 +4,14 @@ import { writeRecipe } from "../src/pipeline/recipe/recipe-document.ts";
 import { CeleryClient } from "./celery.fixture.ts";
 import { OwnCache, PhotosToCount } from "./fleet-photos.fixture.ts";
 import { TestFleet } from "./fleet-supervisor.fixture.ts";
+import { RabbitmqServer } from "./servers/rabbitmq-server.ts";
 import { RedisServer } from "./servers/redis-server.ts";
 
 export interface CeleryChaosOptions {
   /** A Python with Celery. */
   readonly python: string;
+  /** The broker, which is killed, too. Results are in a Redis, by default the same. */
+  readonly broker?: "redis" | "rabbitmq";
   readonly photos: number;
   readonly processes: number;
   /** A process is killed when so much time has passed and so many more results are there. */
@@ -30,20 +33,23 @@ export interface CeleryChaosOutcome {
 }
 
 /**
- * Sends a task for each photo from Python, while processes of the fleet are killed and Redis is
- * once, and waits for all results.
+ * Sends a task for each photo from Python, while processes of the fleet are killed and the broker
+ * is once, and waits for all results.
  */
 export async function runCeleryChaos({
   python,
+  broker = "redis",
   photos: count,
   processes,
   killAfter,
 }: CeleryChaosOptions): Promise<CeleryChaosOutcome> {
   await using _cache = await OwnCache.create();
   await using redis = await RedisServer.start();
+  await using rabbitmq = broker === "redis" ? undefined : await RabbitmqServer.start();
+  const server = rabbitmq ?? redis;
   await using photos = await PhotosToCount.create(count);
   const settings: CelerySettings = {
-    app: { broker: redis.url },
+    app: { broker: server.url, resultBackend: redis.url },
     modules: {},
     counting: {
       task: "orangery.count",
@@ -53,7 +59,7 @@ export async function runCeleryChaos({
     },
   };
   await using fleet = new TestFleet(
-    { name: "celery", connection: redis.url },
+    { name: "celery", connection: server.url },
     {
       devices: `cpu*${processes}`,
       task: celeryModuleUrl,
@@ -63,13 +69,14 @@ export async function runCeleryChaos({
     },
   );
   await fleet.until("ready", processes);
-  await using client = await CeleryClient.start(python, redis.url);
+  await using client = await CeleryClient.start(python, server.url);
   const startMs = performance.now();
   await client.run(`
 import os
 from collections import Counter
 from threading import Thread
-use("celery", result_backend_always_retry=True)
+use("celery", backend=${JSON.stringify(redis.url)}, result_backend_always_retry=True)
+if broker.startswith("amqp"): app.conf.broker_transport_options = {"confirm_publish": True}
 folder = ${JSON.stringify(photos.folder)}
 sent = [app.send_task("orangery.count", [os.path.join(folder, n)]) for n in sorted(os.listdir(folder))]
 ready = []
@@ -86,9 +93,9 @@ waiting.start()
     if (results === count) break;
     if (!isRestarted && results >= count / 3) {
       isRestarted = true;
-      await redis.kill();
+      await server.kill();
       await sleep(300);
-      await redis.up();
+      await server.up();
     }
     const workers = fleet.status.filter(({ healthy }) => healthy);
     const worker = workers[Math.floor(Math.random() * workers.length)];
@@ -106,8 +113,15 @@ assert len({value["image"] for state, value in ready}) == len(sent)
   const results = await photos.results();
   const left = await client.run(`
 import redis
-client = redis.Redis.from_url(broker)
-answer = client.llen("celery") + client.hlen("unacked")
+if broker.startswith("amqp"):
+    with app.connection() as connection:
+        channel = connection.default_channel
+        def unread(queue): return channel.queue_declare(queue, passive=True).message_count
+        until(lambda: unread("celery") == 0)
+        answer = unread("celery")
+else:
+    client = redis.Redis.from_url(broker)
+    answer = client.llen("celery") + client.hlen("unacked")
 `);
   return {
     kills,

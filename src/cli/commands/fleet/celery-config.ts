@@ -17,6 +17,14 @@ const settings: Readonly<Record<string, Setting>> = {
   task_time_limit: (seconds: number) => ({ timeLimitMs: 1000 * seconds }),
   task_soft_time_limit: (seconds: number) => ({ softTimeLimitMs: 1000 * seconds }),
   task_default_queue: (defaultQueue: string) => ({ defaultQueue }),
+  task_default_queue_type: (queueType: "classic" | "quorum") => ({ queueType }),
+  task_queue_max_priority: (queueMaxPriority: number | null) => ({
+    queueMaxPriority: queueMaxPriority ?? undefined,
+  }),
+  broker_native_delayed_delivery_queue_type: (nativeDelayQueueType: "classic" | "quorum") => ({
+    nativeDelayQueueType,
+  }),
+  result_persistent: (resultPersistent: boolean) => ({ resultPersistent }),
   task_routes: (routes: Readonly<Record<string, string | { readonly queue: string }>>) => ({
     routes: Object.fromEntries(
       Object.entries(routes).map(([task, route]) => [

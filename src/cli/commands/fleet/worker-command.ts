@@ -32,8 +32,9 @@ Without --task, photos are counted as their recipes say, which orangery enqueue 
 A model is found by its contents: where it was when photos were added, or in the folders and buckets
 that --models names. A recipe whose model is not found is left to other workers.
 
-With --broker, the queues are those of a Celery app on Redis: a module's task is done for messages
-of the task of that name, and with a recipe's file photos are counted for the task orangery.count.
+With --broker, the queues are those of a Celery app on Redis or RabbitMQ: a module's task is done for
+messages of the task of that name, and with a recipe's file photos are counted for the task
+orangery.count.
 
 The default export of a module is a class of tasks, or a function that sets up a worker. Each device
 has a process of its own, named gpu0@host or cpu0@host, which takes jobs once its models are loaded.
@@ -160,8 +161,11 @@ function addRecipeOptions(command: Command): Command {
 
 function addCeleryOptions(command: Command): Command {
   return command
-    .option("--broker <url>", "serve a Celery app: its broker, a Redis")
-    .option("--result-backend <url>", "where its results go, a Redis (default: the broker)")
+    .option("--broker <url>", "serve a Celery app: its broker, a Redis or a RabbitMQ")
+    .option(
+      "--result-backend <url>",
+      "where its results go: a Redis, db+postgresql://… or rpc:// (default: the broker)",
+    )
     .option(
       "--celery-task <name=module>",
       "do the Celery task of that name with a module's task; may be repeated",

@@ -6,16 +6,15 @@ import {
   trueOrFalse,
   wholeNumberFrom,
 } from "../../../base/check-options.ts";
-import { urlScheme } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { Logger } from "../../../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../../../models/cache/model-cache.ts";
 import type { ModelTask } from "../../../tasks/model-task.ts";
 import type { PayloadParser } from "../../jobs/job-data.ts";
 import type { JobEnd } from "../../jobs/job-end.ts";
-import { checkConnection } from "../../queue/redis-connection.ts";
 import type { ModelTaskClass } from "../../worker/task-instance.ts";
 import { checkWorkerOptions, type WorkerTuning } from "../../worker/worker-options.ts";
+import { checkBackendUrl, checkBrokerUrl } from "./celery-urls.ts";
 
 /** A task that is served under the name of a Celery task. */
 export interface CeleryTask<Payload = never, Result = unknown> {
@@ -38,9 +37,12 @@ export type CeleryTasks = Readonly<
 
 /** What a worker has to know of the settings of a Celery app; each names the setting. */
 export interface CeleryAppOptions {
-  /** `broker_url`: `redis://…` or `rediss://…`. */
+  /** `broker_url`: `redis://…`, `rediss://…`, `amqp://…` or `amqps://…`. */
   readonly broker: string;
-  /** `result_backend`: a Redis, too. Default: the broker. */
+  /**
+   * `result_backend`: `redis://…`, `rediss://…`, `db+postgresql://…`, or with RabbitMQ `rpc://`.
+   * Default: the broker, on RabbitMQ by `rpc://`.
+   */
   readonly resultBackend?: string | undefined;
   /** The queues that are served. Default: `celery`. */
   readonly queues?: readonly string[] | undefined;
@@ -52,6 +54,17 @@ export interface CeleryAppOptions {
   readonly visibilityTimeoutMs?: number | undefined;
   /** `priority_steps` of `broker_transport_options`. Default: 0, 3, 6, 9. */
   readonly prioritySteps?: readonly number[] | undefined;
+  /**
+   * `task_default_queue_type`: of queues on RabbitMQ that are not there. `quorum` says as well that
+   * Celery's clients delay tasks by RabbitMQ. Default: `classic`.
+   */
+  readonly queueType?: "classic" | "quorum" | undefined;
+  /** `task_queue_max_priority`: of queues on RabbitMQ that are not there. Default: none. */
+  readonly queueMaxPriority?: number | undefined;
+  /** `broker_native_delayed_delivery_queue_type`. Default: `quorum`. */
+  readonly nativeDelayQueueType?: "classic" | "quorum" | undefined;
+  /** `result_persistent`: whether results by `rpc://` outlive RabbitMQ. Default false. */
+  readonly resultPersistent?: boolean | undefined;
   /** `result_expires`. 0 keeps results for ever. Default: a day. */
   readonly resultExpiresMs?: number | undefined;
   /** `result_extended`. Default false. */
@@ -112,6 +125,7 @@ type Open =
   | "onJobEnd"
   | "endProcess"
   | "onShutdown"
+  | "queueMaxPriority"
   | "softTimeLimitMs"
   | "timeLimitMs";
 
@@ -123,13 +137,17 @@ export type CheckedCeleryOptions = Pick<CeleryWorkerOptions, Open> &
 export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryOptions {
   const {
     broker,
-    resultBackend = broker,
+    resultBackend = /^rediss?:/i.test(broker) ? broker : "rpc://",
     queues = ["celery"],
     name = `celery@${hostname()}`,
     globalKeyPrefix = "",
     resultKeyPrefix = "",
     visibilityTimeoutMs = 3_600_000,
     prioritySteps = [0, 3, 6, 9],
+    queueType = "classic",
+    queueMaxPriority,
+    nativeDelayQueueType = "quorum",
+    resultPersistent = false,
     resultExpiresMs = 86_400_000,
     resultExtended = false,
     ignoreResult = false,
@@ -143,12 +161,17 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
     softTimeLimitMs,
     timeLimitMs,
   } = options;
-  requireRedis("broker", broker);
-  requireRedis("resultBackend", resultBackend);
+  checkBrokerUrl(broker);
+  checkBackendUrl(resultBackend, broker);
   checkOptions({ visibilityTimeoutMs, softTimeLimitMs, timeLimitMs }, numberFrom(1));
   checkOptions({ resultExpiresMs }, numberFrom(0));
   const flags = { resultExtended, ignoreResult, trackStarted, acksLate, rejectOnWorkerLost };
-  checkOptions({ ...flags, storeErrorsEvenIfIgnored, sendTaskEvents }, trueOrFalse);
+  checkOptions(
+    { resultPersistent, ...flags, storeErrorsEvenIfIgnored, sendTaskEvents },
+    trueOrFalse,
+  );
+  checkOptions({ queueType, nativeDelayQueueType }, queueTypes);
+  checkOptions({ queueMaxPriority }, wholeNumberFrom(1));
   for (const step of prioritySteps) checkOptions({ prioritySteps: step }, wholeNumberFrom(0));
   if (queues.length === 0 || queues.some((queue) => typeof queue !== "string" || queue === "")) {
     throw new OrangeryError(
@@ -157,7 +180,7 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
       { details: { option: "queues" } },
     );
   }
-  const checked = checkWorkerOptions({ ...options, connection: broker, queue: "celery" });
+  const checked = checkWorkerOptions({ ...options, connection: {}, queue: "celery" });
   const { concurrency, attempts, backoffMs, maxCrashes, jobLogs, autostart, logger } = checked;
   const { lockDurationMs, stalledIntervalMs, maxBlockedMs } = checked;
   return {
@@ -180,6 +203,9 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
     resultKeyPrefix: toResultPrefix(resultKeyPrefix),
     visibilityTimeoutMs,
     prioritySteps: [...new Set([0, ...prioritySteps])].sort((a, b) => a - b),
+    queueType,
+    nativeDelayQueueType,
+    resultPersistent,
     resultExpiresMs: Number.isFinite(resultExpiresMs) ? resultExpiresMs : 0,
     resultExtended,
     ignoreResult,
@@ -198,16 +224,7 @@ function toResultPrefix(prefix: string): string {
   return prefix === "" || /[:_\-.]$/.test(prefix) ? prefix : `${prefix}_`;
 }
 
-function requireRedis(option: "broker" | "resultBackend", url: string): void {
-  const scheme = urlScheme(String(url));
-  if (scheme === "redis" || scheme === "rediss") {
-    checkConnection(url);
-    return;
-  }
-  throw new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected \`${option}\` of the Celery app to be a Redis, redis://… or rediss://…, got ` +
-      `${scheme === undefined ? "something else" : `${scheme}://…`}. No other is served.`,
-    { details: { option } },
-  );
-}
+const queueTypes = {
+  expected: "`classic` or `quorum`",
+  holds: (type: unknown) => type === "classic" || type === "quorum",
+};

@@ -164,7 +164,7 @@ export class CeleryControl {
 
   #readStats(): unknown {
     const { node, events } = this.#options;
-    const { hostname, port, pathname, protocol } = new URL(node.broker);
+    const { hostname, port, pathname, protocol } = new URL(node.broker.split(";", 1)[0]!);
     const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();
     return {
       total: node.totals(),
@@ -182,11 +182,11 @@ export class CeleryControl {
       },
       broker: {
         hostname,
-        port: Number(port || 6379),
+        port: Number(port || (protocol.startsWith("redis") ? 6379 : 5672)),
         transport: protocol.slice(0, -1),
-        virtual_host: pathname.slice(1) || "0",
+        virtual_host: pathname.slice(1) || (protocol.startsWith("redis") ? "0" : "/"),
         userid: null,
-        ssl: protocol === "rediss:",
+        ssl: protocol === "rediss:" || protocol === "amqps:",
       },
       prefetch_count: node.concurrency,
       rusage: { utime: userCPUTime / 1e6, stime: systemCPUTime / 1e6, maxrss: maxRSS },

@@ -1,4 +1,6 @@
-import { Redis } from "ioredis";
+import { createRequire } from "node:module";
+import type { Redis } from "ioredis";
+import { OrangeryError } from "../../../errors.ts";
 import { toConnectionOptions } from "../../queue/redis-connection.ts";
 
 /** The connections of a worker. Requests wait for a Redis that is away, however long. */
@@ -27,6 +29,7 @@ export class RedisConnections implements Disposable {
 export function openRedis(url: string, onError: (error: Error) => void): Redis {
   // Without RESP3, what Redis announces comes as messages of a channel.
   const options = { ...toConnectionOptions(url), url: undefined, protocol: 2, lazyConnect: false };
+  const { Redis } = requireIoredis();
   const redis = new Redis(url, options as object);
   redis.on("error", onError);
   return redis;
@@ -39,4 +42,18 @@ export async function untilReady(redis: Redis): Promise<void> {
   redis.once("ready", () => opened.resolve());
   redis.once("end", () => opened.resolve());
   await opened.promise;
+}
+
+/** An app on RabbitMQ needs it not. */
+function requireIoredis(): typeof import("ioredis") {
+  try {
+    return createRequire(import.meta.url)("ioredis");
+  } catch (cause) {
+    throw new OrangeryError(
+      "PACKAGE_MISSING",
+      "Expected the package `ioredis`, which a broker or results on Redis need, and it is not " +
+        "installed. Run `npm install ioredis`.",
+      { cause, details: { package: "ioredis" } },
+    );
+  }
 }

@@ -1,0 +1,123 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { untilAborted } from "../../../base/abort.ts";
+import { isOrangeryError, OrangeryError } from "../../../errors.ts";
+import type { QueuePatience } from "../../queue/queue-patience.ts";
+import { AmqpLink } from "./amqp-link.ts";
+import { toAmqpTrouble } from "./amqp-trouble.ts";
+
+export interface AmqpConnectionOptions {
+  /** Of the nodes of one RabbitMQ, which are tried in turn. */
+  readonly urls: readonly string[];
+  /** What RabbitMQ calls the connection. */
+  readonly name: string;
+  /** Prepares each new connection before it is used. */
+  readonly setUp: (link: AmqpLink) => Promise<void>;
+  readonly onTrouble: (error: OrangeryError) => void;
+  readonly patience: QueuePatience;
+}
+
+/** RabbitMQ is back some seconds after a restart, and somebody waits: ask often. */
+const pauseMs = [100, 1_000] as const;
+
+/** A connection to RabbitMQ that is made again whenever it breaks, however long that takes. */
+export class AmqpConnection implements AsyncDisposable {
+  readonly #options: AmqpConnectionOptions;
+  readonly #closing = new AbortController();
+  readonly #running: Promise<void>;
+  #link = Promise.withResolvers<AmqpLink>();
+  #current: AmqpLink | undefined;
+
+  constructor(options: AmqpConnectionOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /** The connection as it is; undefined while there is none. */
+  get current(): AmqpLink | undefined {
+    return this.#current;
+  }
+
+  /** Waits until there is a connection. */
+  async open(signal: AbortSignal = this.#closing.signal): Promise<AmqpLink> {
+    return await untilAborted(this.#link.promise, signal);
+  }
+
+  /**
+   * Runs requests on the connection, again on the next one where it breaks.
+   *
+   * @throws what RabbitMQ refuses them with
+   */
+  async repeat<T>(requests: (link: AmqpLink) => Promise<T>): Promise<T> {
+    return await this.#options.patience.repeat(
+      async () => {
+        const link = await this.open();
+        try {
+          return await requests(link);
+        } catch (error) {
+          if (link.isClosed) throw toAmqpTrouble(undefined);
+          throw error;
+        }
+      },
+      { signal: this.#closing.signal },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Error("the connection to RabbitMQ is closed"));
+    this.#link.promise.catch(() => {});
+    await this.#current?.[Symbol.asyncDispose]();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    const { urls, onTrouble, patience } = this.#options;
+    let waitMs: number = pauseMs[0];
+    for (let turn = 0; !signal.aborted; turn++) {
+      try {
+        const link = await this.#connect(urls[turn % urls.length]!);
+        waitMs = pauseMs[0];
+        this.#current = link;
+        this.#link.resolve(link);
+        // Connections have no trouble any more.
+        await patience.repeat(async () => {});
+        const reason = await link.closed;
+        this.#current = undefined;
+        this.#link = Promise.withResolvers();
+        if (!signal.aborted) onTrouble(toAmqpTrouble(reason));
+      } catch (error) {
+        if (!signal.aborted) onTrouble(toAmqpTrouble(error));
+      }
+      const pause = waitMs * (0.5 + Math.random());
+      await delay(pause, undefined, { signal, ref: true }).catch(() => {});
+      waitMs = Math.min(2 * waitMs, pauseMs[1]);
+    }
+  }
+
+  async #connect(url: string): Promise<AmqpLink> {
+    const { name, setUp, patience } = this.#options;
+    const link = await AmqpLink.open(url, name);
+    link.onBlocked((reason) => {
+      if (reason === undefined) void patience.repeat(async () => {});
+      else patience.report(full(reason));
+    });
+    try {
+      await setUp(link);
+      this.#closing.signal.throwIfAborted();
+      return link;
+    } catch (error) {
+      await link[Symbol.asyncDispose]();
+      // What the channel was closed for says more than that it is.
+      throw isOrangeryError(error) || !link.isClosed ? error : ((await link.closed) ?? error);
+    }
+  }
+}
+
+function full(reason: string): OrangeryError {
+  return new OrangeryError(
+    "QUEUE_FULL",
+    `Expected RabbitMQ to take messages, got "${reason}". Its memory or disk is full: raise its ` +
+      "limits, or take messages out. Workers wait and go on.",
+    { details: { reply: reason } },
+  );
+}

@@ -1,0 +1,103 @@
+import type { Settlement, TakenMessage } from "../app/celery-broker.ts";
+import type { Envelope } from "../protocol/envelope.ts";
+import type { AmqpConnection } from "./amqp-connection.ts";
+import { type AmqpParts, fromAmqp } from "./amqp-envelope.ts";
+import type { AmqpLink } from "./amqp-link.ts";
+import type { AmqpMarks } from "./amqp-marks.ts";
+import type { AmqpQueues } from "./amqp-queues.ts";
+
+export interface AmqpMessageOptions {
+  readonly parts: AmqpParts;
+  readonly queue: string;
+  /** The connection that it came by; only there it can be acknowledged. */
+  readonly link: AmqpLink;
+  readonly connection: AmqpConnection;
+  readonly queues: AmqpQueues;
+  readonly marks: AmqpMarks;
+}
+
+/** After so many returns a message is sent anew: quorum queues drop one that comes back too often. */
+const mostReturns = 5;
+
+/**
+ * A message that RabbitMQ has delivered. It is this worker's until it is acknowledged, or until its
+ * connection breaks: then RabbitMQ delivers it again.
+ */
+export class AmqpMessage implements TakenMessage {
+  readonly content: Envelope;
+  readonly queue: string;
+  readonly link: AmqpLink;
+  readonly #options: AmqpMessageOptions;
+  #isAcknowledged = false;
+
+  constructor(options: AmqpMessageOptions) {
+    this.#options = options;
+    this.queue = options.queue;
+    this.link = options.link;
+    this.content = fromAmqp(options.parts, options.queue);
+  }
+
+  get token(): string {
+    return this.#isAcknowledged ? "" : String(this.#options.parts.fields.deliveryTag);
+  }
+
+  async acknowledge(): Promise<void> {
+    this.#acknowledge();
+  }
+
+  async settle({ taskId, sent = [] }: Settlement): Promise<boolean> {
+    const { connection, queues, marks } = this.#options;
+    if (this.#isAcknowledged) {
+      for (const message of sent) await connection.repeat((link) => queues.send(link, message));
+    } else {
+      const isOurs = await this.#whileOurs(async (link) => {
+        for (const message of sent) await queues.send(link, message);
+      });
+      if (!isOurs) return false;
+    }
+    if (taskId !== undefined) await marks.write(taskId, 0);
+    return true;
+  }
+
+  async giveBack(): Promise<boolean> {
+    const { connection, queues, parts } = this.#options;
+    const again = { queue: this.queue, envelope: this.content };
+    if (this.#isAcknowledged) {
+      await connection.repeat((link) => queues.send(link, again));
+      return true;
+    }
+    const returns = Number(parts.properties.headers?.["x-delivery-count"] ?? 0);
+    if (returns >= mostReturns) return await this.#whileOurs((link) => queues.send(link, again));
+    if (this.link.isClosed) return false;
+    this.link.work.nack(parts as never, false, true);
+    this.#isAcknowledged = true;
+    return true;
+  }
+
+  async delay(etaMs: number): Promise<void> {
+    const { queues } = this.#options;
+    const envelope = this.content;
+    await this.#whileOurs((link) => queues.delay(link, this.queue, { envelope, etaMs }));
+  }
+
+  /** Does what comes before the acknowledgement. Returns whether the message was ours until then. */
+  async #whileOurs(requests: (link: AmqpLink) => Promise<void>): Promise<boolean> {
+    if (this.link.isClosed) return false;
+    try {
+      await requests(this.link);
+    } catch (error) {
+      if (this.link.isClosed) return false;
+      throw error;
+    }
+    if (this.link.isClosed) return false;
+    this.#acknowledge();
+    return true;
+  }
+
+  #acknowledge(): void {
+    if (!this.#isAcknowledged && !this.link.isClosed) {
+      this.link.work.ack(this.#options.parts as never);
+    }
+    this.#isAcknowledged = true;
+  }
+}
