@@ -24,6 +24,7 @@ import { createExportResultsCommand } from "./commands/results/export-results-co
 import { createForgetCommand } from "./commands/results/forget-command.ts";
 import { createReportCommand } from "./commands/results/report-command.ts";
 import { createSummaryCommand } from "./commands/summary/summary-command.ts";
+import { createWorkersCommand } from "./commands/workers/workers-command.ts";
 import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
 import { StandardOutput } from "./output/standard-output.ts";
 import { explainYoloHabit } from "./yolo-habits.ts";
@@ -84,6 +85,7 @@ export function createProgram(
     .addCommand(createEnqueueCommand(output, setStatus))
     .addCommand(createStatusCommand(output, setStatus))
     .addCommand(createJobsCommand(output, setStatus))
+    .addCommand(createWorkersCommand(output))
     .addCommand(createRetryFailedCommand(output, setStatus));
   for (const command of [program, ...program.commands.flatMap(withSubcommands)]) {
     command

@@ -90,6 +90,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   #resultsTrouble: unknown;
   #following: Promise<void> | undefined;
   #isTaking = false;
+  #isDrained = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: RecipeWorkersOptions) {
@@ -186,6 +187,8 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         cache,
         status,
         recipes: () => this.#recipes,
+        setTaking: (isTaking) => this.#setTaking(isTaking),
+        supervision: this.#options.supervision,
         counts: () => {
           const { active, succeeded, failed } = this.counts;
           return { active, ended: succeeded + failed };
@@ -281,6 +284,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       this.#left.delete(hash);
       this.#parts.set(hash, part);
       this.#logger.info({ recipe: name, hash }, "a recipe is served");
+      if (this.#isDrained) part.worker.setTaking(false);
       if (this.#isTaking) await part.worker.start();
     } catch (error) {
       signal.throwIfAborted();
@@ -290,6 +294,12 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       if (isStarting && !isLeft) throw error;
       this.#leave(recipe, error);
     }
+  }
+
+  #setTaking(isTaking: boolean): void {
+    this.#isDrained = !isTaking;
+    this.#logger.info({}, isTaking ? "jobs are taken again" : "no more jobs are taken");
+    for (const { worker } of this.#parts.values()) worker.setTaking(isTaking);
   }
 
   /** Serves a recipe no more that has had no work for a while. Its models stay in the cache. */

@@ -24,7 +24,7 @@ import { type PhotoJobData, parsePhotoJobData } from "./photo-job-data.ts";
 /** The worker of one recipe. */
 export interface RecipePart {
   readonly name: string;
-  readonly worker: Pick<FleetWorker, "start" | "close" | "counts" | "trouble">;
+  readonly worker: Pick<FleetWorker, "start" | "close" | "counts" | "trouble" | "setTaking">;
 }
 
 export interface ServeRecipeOptions

@@ -20,6 +20,8 @@ export interface WorkerConfig {
   readonly queue: string;
   readonly connection: string | RedisOptions;
   readonly worker: WorkerTuning;
+  /** How many processes the slot has had before. */
+  readonly earlierProcesses?: number | undefined;
   /** How long running jobs may take after the supervisor is gone. */
   readonly orphanDeadlineMs: number;
 }
@@ -35,6 +37,8 @@ export type WorkerMessage =
   | { readonly type: "ready"; readonly device: WorkerDevice; readonly stats: WorkerStats }
   | ({ readonly type: "failed" } & StartFailure)
   | { readonly type: "taking" }
+  /** Somebody has asked for a fresh process in its place. */
+  | { readonly type: "recycle" }
   /** Somebody has asked it to end, for good. */
   | { readonly type: "shutdown" }
   /** It takes no more jobs, and none is running. */

@@ -106,6 +106,10 @@ export class WorkerProcess {
       autostart: false,
       cache: setup.cache,
       onJobEnd: () => this.#countTask(),
+      supervision: {
+        earlierProcesses: config.earlierProcesses ?? 0,
+        recycle: () => void send({ type: "recycle" }),
+      },
     };
     this.#worker =
       "openWorker" in setup

@@ -10,16 +10,29 @@ const endings = [
   "moveJobFromActiveToWait",
 ] as const satisfies (keyof RedisQueueBackend)[];
 
+/** What BullMQ is given where nothing waits. */
+const noJob = [null, null, 0, 0];
+
 /**
  * Makes BullMQ's worker wait while the server refuses to serve. By itself it would ask for the next
  * job without a pause, and fail a job whose end the server does not take. Each of these operations
  * is one script or transaction, and one that is refused has done nothing.
  *
  * @param options.signal ends the wait for a next job
+ * @param options.isTaking whether the worker takes jobs; one that waited when it was paused would
+ *   take one more
  */
 export function patientBackend(
   createBackend: BackendFactory<RedisQueueBackend>,
-  { patience, signal }: { readonly patience: QueuePatience; readonly signal: AbortSignal },
+  {
+    patience,
+    signal,
+    isTaking,
+  }: {
+    readonly patience: QueuePatience;
+    readonly signal: AbortSignal;
+    readonly isTaking: () => boolean;
+  },
 ): BackendFactory<RedisQueueBackend> {
   return (name, options, connections) => {
     const backend = createBackend(name, options, connections);
@@ -27,7 +40,10 @@ export function patientBackend(
     const wait = backend.waitForJob.bind(backend);
     const always = { always: true };
     const untilAborted = { ...always, signal };
-    backend.moveToActive = (...args) => patience.repeat(() => take(...args), untilAborted);
+    backend.moveToActive = async (...args) => {
+      if (!isTaking()) return noJob;
+      return await patience.repeat(() => take(...args), untilAborted);
+    };
     backend.waitForJob = (...args) => patience.repeat(() => wait(...args), untilAborted);
     for (const ending of endings) {
       const end = backend[ending].bind(backend) as (...args: unknown[]) => Promise<never>;

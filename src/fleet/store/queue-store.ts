@@ -63,6 +63,10 @@ export interface WorkerStore {
   remove(field: string): Promise<void>;
   /** Lists what was written and is not too old. */
   read(): Promise<string[]>;
+  /** Leaves a word for a worker, in the place of one that it has not taken. */
+  leaveWish(field: string, wish: string, lifetimeMs: number): Promise<void>;
+  /** Takes the word that was left, once. */
+  takeWish(field: string): Promise<string | undefined>;
 }
 
 export interface WorkerEntryOptions {

@@ -1,4 +1,5 @@
 import type { Queue, Worker } from "bullmq";
+import type { GpuMemory } from "../../models/devices/memory-reading.ts";
 import type { WorkerStore } from "./queue-store.ts";
 import { storeOf } from "./store-of.ts";
 
@@ -26,7 +27,36 @@ export interface WorkerStatus {
   readonly ended: number;
   /** Jobs per second, over the last half minute. */
   readonly perSecond: number;
+  /** Whether a person lets it take no jobs. */
+  readonly isDrained: boolean;
+  /** Processes of its slot before this one; undefined where nothing can replace it. */
+  readonly earlierProcesses: number | undefined;
+  /** What its models cost; undefined for a worker without a cache. */
+  readonly machine: WorkerMachine | undefined;
 }
+
+/** The models of a worker, and the GPUs that they are on. */
+export interface WorkerMachine {
+  readonly models: readonly WorkerModel[];
+  readonly loads: number;
+  readonly loadsPer1000Tasks: number;
+  readonly gpus: readonly GpuMemory[];
+}
+
+/** A loaded model of a worker. */
+export interface WorkerModel {
+  readonly name: string;
+  readonly device: string;
+  /** Why it is not on the device that was wanted. */
+  readonly fallbackReason: string | undefined;
+  readonly precision: string;
+  readonly bytes: number;
+  /** ISO 8601, UTC. */
+  readonly loadedAt: string;
+}
+
+/** What a person asks of a worker: no more jobs, jobs again, a fresh process. */
+export type WorkerWish = "drain" | "resume" | "recycle";
 
 export interface ServedRecipe {
   readonly name: string;
@@ -41,6 +71,9 @@ export interface NotServed extends ServedRecipe {
 
 /** A worker that has published nothing for this long is gone, or cut off. */
 const lifetimeMs = 15_000;
+
+/** A worker that is cut off may come back; after this time a wish is out of date. */
+const wishLifetimeMs = 60_000;
 
 /** The place of one worker's status in the queue. */
 export class PublishedStatus {
@@ -61,6 +94,23 @@ export class PublishedStatus {
   async remove(): Promise<void> {
     await this.#store.remove(this.#field);
   }
+
+  /** Returns what was asked of this worker since it was last looked for. */
+  async takeWish(): Promise<WorkerWish | undefined> {
+    return (await this.#store.takeWish(this.#field)) as WorkerWish | undefined;
+  }
+}
+
+/**
+ * Asks something of a worker, which does it within seconds. A wish that it has not seen yet is
+ * replaced; one that nobody takes is forgotten.
+ */
+export async function askWorker(
+  queue: Queue,
+  { name, pid }: Pick<WorkerStatus, "name" | "pid">,
+  wish: WorkerWish,
+): Promise<void> {
+  await storeOf(queue).workers.leaveWish(`${name}#${pid}`, wish, wishLifetimeMs);
 }
 
 /** Lists the workers of a queue that have published a status lately, by name. */

@@ -63,6 +63,7 @@ export class SlotSupervisor {
   #hasBeenReady = false;
   #failures = 0;
   #recycled = 0;
+  #started = 0;
   /** After a successor that failed, no other is tried before. */
   #recycleNotBefore = 0;
 
@@ -166,7 +167,10 @@ export class SlotSupervisor {
     const { config, metrics, policy, startProcess } = this.#options;
     const child: WorkerChild = new WorkerChild({
       startProcess,
-      config,
+      config: { ...config, earlierProcesses: this.#started++ },
+      onRecycle: () => {
+        if (child === this.#current) this.recycle();
+      },
       onStats: () => {
         if (child === this.#current) this.#watch?.considerRecycling();
       },

@@ -16,6 +16,7 @@ export interface WorkerChildOptions {
   readonly onMetrics: (metrics: MetricsSnapshot) => void;
   /** Somebody has asked it to end, for good. */
   readonly onShutdown?: (() => void) | undefined;
+  readonly onRecycle?: (() => void) | undefined;
   /** Every message has been received. */
   readonly onSilence: () => void;
 }
@@ -107,6 +108,7 @@ export class WorkerChild {
     this.#lastMessageAt = performance.now();
     if (message.type === "failed") this.#becameReady.reject(failed(message));
     else if (message.type === "taking") this.#tookJobs.resolve();
+    else if (message.type === "recycle") this.#options.onRecycle?.();
     else if (message.type === "shutdown") this.#options.onShutdown?.();
     else if (message.type === "drained") this.#finishedJobs.resolve();
     else if (message.type === "metrics") this.#options.onMetrics(message.metrics);

@@ -63,6 +63,11 @@ export class FleetWorker<Payload = unknown, Result = unknown> extends BaseWorker
     this.queue = made.queue;
     this.bullmq = made.bullmq;
   }
+
+  /** Takes jobs, or takes none and keeps its models; jobs that run go on. */
+  setTaking(isTaking: boolean): void {
+    setTaking(this.bullmq, isTaking);
+  }
 }
 
 /** Makes what a worker consists of, and begins to prepare it. */
@@ -75,7 +80,11 @@ function assemble<Payload, Result>(
   const contact = new FirstContact({ queue, patience });
   const leaving = new AbortController();
   const server = serverOf({ ...parts, isMade: true });
-  const backend = patientBackend(server.backend, { patience, signal: leaving.signal });
+  const backend = patientBackend(server.backend, {
+    patience,
+    signal: leaving.signal,
+    isTaking: () => !bullmq.isPaused(),
+  });
   const bullmq = createBullmqWorker({ ...server, backend }, parts, async (job, token) =>
     endForBullmq(await processor.process(job, token!)),
   );
@@ -119,6 +128,8 @@ function assemble<Payload, Result>(
         cache,
         status: new PublishedStatus(bullmq, name),
         counts: () => tally.progress,
+        setTaking: (isTaking) => setTaking(bullmq, isTaking),
+        supervision: parts.supervision,
       });
       heartbeat = started;
       await patience.repeat(() => started.beat(), { signal });
@@ -136,6 +147,12 @@ function assemble<Payload, Result>(
     },
   });
   return { name, queue, bullmq, life, tally, patience };
+}
+
+function setTaking(bullmq: Worker, isTaking: boolean): void {
+  if (isTaking) bullmq.resume();
+  // What it waits for is for others: jobs that run are not waited for.
+  else void bullmq.pause(true);
 }
 
 /** Waits until the server serves the queue, however long that takes. */

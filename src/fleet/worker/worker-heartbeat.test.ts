@@ -5,12 +5,13 @@ import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
-import type { WorkerStatus } from "../store/worker-status.ts";
+import type { WorkerStatus, WorkerWish } from "../store/worker-status.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 
 /** A place for a status that is in no Redis. */
 class Place {
   readonly written: WorkerStatus[] = [];
+  readonly wishes: WorkerWish[] = [];
   isRemoved = false;
   answer: Promise<void> = Promise.resolve();
   readonly news = new EventEmitter();
@@ -23,6 +24,10 @@ class Place {
 
   async remove(): Promise<void> {
     this.isRemoved = true;
+  }
+
+  async takeWish(): Promise<WorkerWish | undefined> {
+    return this.wishes.shift();
   }
 
   async until(count: number): Promise<void> {
@@ -52,6 +57,9 @@ describe("a worker's heartbeat", () => {
       await status.until(status.written.length + 2);
       const last = status.written.at(-1)!;
       assert.deepEqual([last.models, last.devices, last.ended], [["detect"], ["cpu"], 100]);
+      const [model] = last.machine!.models;
+      assert.deepEqual([model?.device, model?.precision], ["cpu", "float32"]);
+      assert.ok(Date.parse(model!.loadedAt) <= Date.now() && last.machine!.loads === 1);
       assert.ok(last.perSecond > 0 && last.processBytes > 0);
       assert.equal(last.startedAt, first?.startedAt);
     }
@@ -71,5 +79,25 @@ describe("a worker's heartbeat", () => {
     status.answer = Promise.resolve();
     await status.until(3);
     await nextTurn();
+  });
+
+  test("does what a person wishes: no jobs, jobs again, a fresh process", async () => {
+    const status = new Place();
+    const done: unknown[] = [];
+    const options = { name, cache: undefined, status, counts: () => ({ active: 0, ended: 0 }) };
+    using heartbeat = new WorkerHeartbeat({
+      ...options,
+      periodMs: 1e6,
+      setTaking: (isTaking) => done.push(isTaking),
+      supervision: { earlierProcesses: 3, recycle: () => done.push("recycle") },
+    });
+    for (const wish of ["drain", "recycle", "resume", undefined] as const) {
+      if (wish !== undefined) status.wishes.push(wish);
+      await heartbeat.beat();
+    }
+    assert.deepEqual(done, [false, "recycle", true]);
+    const drained = status.written.map(({ isDrained }) => isDrained);
+    assert.deepEqual(drained, [true, true, false, false]);
+    assert.equal(status.written[0]!.earlierProcesses, 3);
   });
 });

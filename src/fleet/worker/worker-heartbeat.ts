@@ -1,15 +1,25 @@
 import { hostname } from "node:os";
 import { RateMeter } from "../../base/rate-meter.ts";
+import type { CacheInfo } from "../../models/cache/cache-info.ts";
 import type { ModelCache } from "../../models/cache/model-cache.ts";
 import { readMemory } from "../../models/devices/memory-reading.ts";
-import type { PublishedStatus, WorkerStatus } from "../store/worker-status.ts";
+import type {
+  PublishedStatus,
+  WorkerMachine,
+  WorkerStatus,
+  WorkerWish,
+} from "../store/worker-status.ts";
+import type { WorkerSupervision } from "./worker-options.ts";
 
 export interface WorkerHeartbeatOptions {
   readonly name: string;
   readonly cache: ModelCache | undefined;
   /** Running jobs, and jobs that have ended since the worker started. */
   readonly counts: () => { readonly active: number; readonly ended: number };
-  readonly status: Pick<PublishedStatus, "write" | "remove">;
+  readonly status: Pick<PublishedStatus, "write" | "remove" | "takeWish">;
+  /** Takes jobs, or none, as a person wishes. Default: such wishes are left. */
+  readonly setTaking?: ((isTaking: boolean) => void) | undefined;
+  readonly supervision?: WorkerSupervision | undefined;
   /** What a worker of several recipes adds. */
   readonly recipes?: (() => Pick<WorkerStatus, "recipes" | "notServed">) | undefined;
   /** Default 2 s. */
@@ -24,6 +34,7 @@ export class WorkerHeartbeat implements Disposable {
   readonly #timer: NodeJS.Timeout;
   #counted = 0;
   #isPublishing = false;
+  #isDrained = false;
 
   constructor(options: WorkerHeartbeatOptions) {
     this.#options = options;
@@ -42,14 +53,27 @@ export class WorkerHeartbeat implements Disposable {
     if (this.#isPublishing) return;
     this.#isPublishing = true;
     try {
+      const wish = await this.#options.status.takeWish();
+      if (wish !== undefined) this.#fulfil(wish);
       await this.#options.status.write(this.#read());
     } finally {
       this.#isPublishing = false;
     }
   }
 
+  #fulfil(wish: WorkerWish): void {
+    const { setTaking, supervision } = this.#options;
+    if (wish === "recycle") {
+      supervision?.recycle();
+      return;
+    }
+    if (setTaking === undefined) return;
+    this.#isDrained = wish === "drain";
+    setTaking(!this.#isDrained);
+  }
+
   #read(): WorkerStatus {
-    const { name, cache, counts, recipes } = this.#options;
+    const { name, cache, counts, recipes, supervision } = this.#options;
     const { active, ended } = counts();
     this.#rate.add(ended - this.#counted);
     this.#counted = ended;
@@ -69,6 +93,26 @@ export class WorkerHeartbeat implements Disposable {
       active,
       ended,
       perSecond: this.#rate.perSecond,
+      isDrained: this.#isDrained,
+      earlierProcesses: supervision?.earlierProcesses,
+      machine: info && machineOf(info),
     };
   }
+}
+
+function machineOf({ models, loads, loadsPer1000Tasks, memory }: CacheInfo): WorkerMachine {
+  const ready = models.filter(({ state }) => state === "ready");
+  return {
+    models: ready.map(({ name, device, fallbackReason, precision, bytes, loadedAt }) => ({
+      name,
+      device: device!,
+      fallbackReason,
+      precision: precision!,
+      bytes: bytes!,
+      loadedAt: loadedAt!.toISOString(),
+    })),
+    loads,
+    loadsPer1000Tasks,
+    gpus: memory.gpus,
+  };
 }

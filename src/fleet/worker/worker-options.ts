@@ -53,7 +53,17 @@ export interface FleetWorkerOptions<Payload = unknown> extends WorkerTuning, Que
    * Receives a span for each job, as BullMQ makes them; `bullmq-otel` makes them OpenTelemetry's.
    */
   readonly telemetry?: Telemetry | undefined;
+  /** What replaces the worker's process where a person asks for that. Default: nothing does. */
+  readonly supervision?: WorkerSupervision | undefined;
   readonly logger?: Logger | undefined;
+}
+
+/** What a worker knows of the supervisor of its process. */
+export interface WorkerSupervision {
+  /** How many processes its slot has had before. */
+  readonly earlierProcesses: number;
+  /** Asks for a fresh process in the place of this one. */
+  recycle(): void;
 }
 
 type Defaulted = Exclude<keyof WorkerTuning, "prefix"> | "autostart" | "logger";

@@ -34,9 +34,23 @@ export class PostgresWorkers implements WorkerStore {
 
   async read(): Promise<string[]> {
     const { rows } = await this.#pool.query<{ status: string }>(
-      `select status from ${queueSchema}.worker where queue = $1 and expires_at > now()`,
+      `select status from ${queueSchema}.worker where queue = $1 and expires_at > now()
+        and field not like 'wish:%'`,
       [this.#queue],
     );
     return rows.map(({ status }) => status);
+  }
+
+  async leaveWish(field: string, wish: string, lifetimeMs: number): Promise<void> {
+    await this.write(`wish:${field}`, wish, { lifetimeMs });
+  }
+
+  async takeWish(field: string): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ status: string; is_old: boolean }>(
+      `delete from ${queueSchema}.worker where queue = $1 and field = $2
+       returning status, expires_at < now() as is_old`,
+      [this.#queue, `wish:${field}`],
+    );
+    return rows.find(({ is_old }) => !is_old)?.status;
   }
 }

@@ -5,6 +5,7 @@ import type { WorkerEntryOptions, WorkerStore } from "../queue-store.ts";
  * A hash with a field for each worker. What a worker publishes is in a key that expires by itself.
  */
 const index = "orangery:workers";
+const wishKeyOf = (field: string) => `orangery:wish:${field}`;
 const statusKeyOf = (field: string) => `orangery:worker:${field}`;
 
 export class RedisWorkers implements WorkerStore {
@@ -47,5 +48,19 @@ export class RedisWorkers implements WorkerStore {
       }),
     );
     return published.filter((status) => status !== null);
+  }
+
+  async leaveWish(field: string, wish: string, lifetimeMs: number): Promise<void> {
+    const client = await this.#queue.getBackend().client;
+    await client.set(this.#queue.toKey(wishKeyOf(field)), wish, { PX: lifetimeMs });
+  }
+
+  async takeWish(field: string): Promise<string | undefined> {
+    const client = await this.#queue.getBackend().client;
+    const key = this.#queue.toKey(wishKeyOf(field));
+    const wish = await client.get(key);
+    // One that is left in between is seen the next time, or replaces nothing that was seen.
+    if (wish !== null) await client.del(key);
+    return wish ?? undefined;
   }
 }

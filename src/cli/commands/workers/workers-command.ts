@@ -1,0 +1,60 @@
+import { Command } from "commander";
+import { addQueueOptions } from "../../options/queue-options.ts";
+import { plainExitStatusHelp } from "../../output/exit-status.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import type { WorkersArguments } from "./workers.ts";
+
+const help = `
+Examples:
+  $ orangery workers list
+  $ orangery workers drain gpu0@host7
+  $ orangery workers resume gpu0@host7
+  $ orangery workers recycle cpu0@host7
+
+Workers do what they are asked within seconds.
+${plainExitStatusHelp}`;
+
+const drainHelp = `
+They finish what they have taken, take no more jobs, and keep their models, until
+\`orangery workers resume\`. A process that is started in the place of one takes jobs.`;
+
+const recycleHelp = `
+A fresh process loads the models while the old one works, takes over, and the old one finishes its
+jobs and ends.`;
+
+/** `orangery workers`: the workers of a queue, to look at and to direct. */
+export function createWorkersCommand(output: StandardOutput): Command {
+  const command = new Command("workers")
+    .summary("look at the workers of a queue, drain and recycle them")
+    .description("Lists the workers of a queue, drains and recycles them.")
+    .addHelpText("after", help);
+  const list = command
+    .command("list")
+    .summary("list workers with devices and models")
+    .description("Lists the workers of a queue with their devices, models and memory.");
+  addQueueOptions(list)
+    .option("--json", "print a JSON line for each worker")
+    .action(async (options: WorkersArguments) => {
+      const { listWorkers } = await import("./workers.ts");
+      await listWorkers(output, options);
+    });
+  addWish("drain", "let workers take no more jobs", drainHelp);
+  addWish("resume", "let drained workers take jobs again", "");
+  addWish("recycle", "replace the processes of workers", recycleHelp);
+  return command;
+
+  function addWish(wish: "drain" | "resume" | "recycle", summary: string, more: string): void {
+    const sub = command
+      .command(wish)
+      .summary(summary)
+      .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`.replace("Let w", "Lets w"))
+      .argument("<worker...>", "names, as `orangery workers list` has them");
+    addQueueOptions(sub)
+      .option("--json", "print a JSON line for each process")
+      .addHelpText("after", more)
+      .action(async (names: string[], options: WorkersArguments) => {
+        const { directWorkers } = await import("./workers.ts");
+        await directWorkers(output, names, { ...options, wish });
+      });
+  }
+}

@@ -1,0 +1,86 @@
+import { printable } from "../../../base/printable.ts";
+import { formatBytes, formatCount, formatPlural } from "../../../base/quantities.ts";
+import { askWorkers } from "../../../fleet/management/ask-workers.ts";
+import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
+import {
+  readWorkers,
+  type WorkerStatus,
+  type WorkerWish,
+} from "../../../fleet/store/worker-status.ts";
+import type { QueueArguments } from "../../options/queue-options.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
+import { formatTable } from "../../output/table.ts";
+
+export interface WorkersArguments extends QueueArguments {
+  readonly json?: boolean;
+}
+
+/** Runs `orangery workers list`. */
+export async function listWorkers(
+  output: StandardOutput,
+  { queue, queueUrl, json }: WorkersArguments,
+): Promise<void> {
+  await using opened = await OpenQueue.open({ queue, connection: queueUrl });
+  const workers = await opened.within(readWorkers(opened.bullmq));
+  if (json) {
+    for (const worker of workers) await output.writeJson(worker);
+    return;
+  }
+  await output.write(workers.length === 0 ? "No workers\n" : workerTable(workers));
+}
+
+const wishes: Readonly<Record<WorkerWish, string>> = {
+  drain: "take no more jobs",
+  resume: "take jobs again",
+  recycle: "be replaced",
+};
+
+/** Runs `orangery workers drain`, `resume` and `recycle`. */
+export async function directWorkers(
+  output: StandardOutput,
+  names: readonly string[],
+  { queue, queueUrl, json, wish }: WorkersArguments & { readonly wish: WorkerWish },
+): Promise<void> {
+  await using opened = await OpenQueue.open({ queue, connection: queueUrl });
+  const asked = await opened.within(askWorkers(opened.bullmq, names, wish));
+  if (json) {
+    for (const { name, host, pid } of asked) await output.writeJson({ wish, name, host, pid });
+    return;
+  }
+  const processes = formatPlural(asked.length, "process", "processes");
+  await output.write(`${processes} will ${wishes[wish]}\n`);
+}
+
+function workerTable(workers: readonly WorkerStatus[]): string {
+  return formatTable(
+    [
+      { title: "Worker" },
+      { title: "State" },
+      { title: "Models" },
+      { title: "Memory", align: "right" },
+      { title: "GPU", align: "right" },
+      { title: "Busy", align: "right" },
+      { title: "Loads/1,000", align: "right" },
+      { title: "Ended", align: "right" },
+      { title: "Replaced", align: "right" },
+    ],
+    workers.map((worker) => {
+      const { name, isDrained, active, machine, processBytes, gpuBytes, ended } = worker;
+      const models = machine?.models.map(
+        ({ name, device, precision }) => `${name} ${precision} on ${device}`,
+      );
+      const busy = machine?.gpus.flatMap(({ busyPercent = [] }) => busyPercent) ?? [];
+      return [
+        printable(name),
+        isDrained ? "drained" : active > 0 ? "at work" : "idle",
+        printable(models?.join(", ") ?? "-"),
+        formatBytes(processBytes),
+        gpuBytes > 0 ? formatBytes(gpuBytes) : "-",
+        busy.length > 0 ? busy.map((percent) => `${percent} %`).join(", ") : "-",
+        machine === undefined ? "-" : String(Math.round(10 * machine.loadsPer1000Tasks) / 10),
+        formatCount(ended),
+        worker.earlierProcesses === undefined ? "-" : formatCount(worker.earlierProcesses),
+      ];
+    }),
+  );
+}
