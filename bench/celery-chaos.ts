@@ -1,8 +1,8 @@
 /**
  * 1,000 tasks from Python, four worker processes, one of which is killed after every 40 results, or
  * as many as are given, and a broker that is killed once: `node bench/celery-chaos.ts 100`, or
- * `node bench/celery-chaos.ts 100 rabbitmq`. By results, not by time: small photos take milliseconds. Its status is 1 unless every result is
- * there, once.
+ * `node bench/celery-chaos.ts 100 rabbitmq`. By results, not by time: small photos take
+ * milliseconds. Its status is 1 unless every result is there, once.
  */
 import { findCelery } from "../test/celery.fixture.ts";
 import { runCeleryChaos } from "../test/celery-chaos.fixture.ts";

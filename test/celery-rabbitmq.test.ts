@@ -209,7 +209,7 @@ answer = [outcome(soon), outcome(later), time.time() - before >= 1.5]
   });
 
   test("may send anything: what is no task of protocol 2 in JSON is refused, never tried again", async () => {
-    await using app = await open({ add });
+    await using app = await open({ add, huge: () => "x".repeat(17_000_000) });
     const bad: [content: string, options: object][] = [
       ["no JSON", {}],
       ["[]", { contentType: "application/json" }],
@@ -229,11 +229,13 @@ app.conf.task_protocol = 1
 s("add", [1, 2]).apply_async()
 app.conf.task_protocol = 2
 answer.append(outcome(s("add", [1, 2]).apply_async()))
+answer.append(outcome(s("huge").apply_async())[1][1])
 `)) as unknown[];
     const [length, [kind, message], ...others] = answers as [number, [string, string]];
     assert.equal(length, 10_000_000);
     assert.equal(kind, "kombu.exceptions.ContentDisallowed");
     assert.match(message, /pickle/);
+    assert.match(String((others as unknown[]).pop()), /^QUEUE_REFUSED: .*too large/);
     assert.deepEqual(others, [
       ["SUCCESS", 3],
       ["SUCCESS", 3],
@@ -260,7 +262,7 @@ with start_worker(app, pool="solo", perform_ping_check=False, loglevel="ERROR"):
     sent = [square.delay(n) for n in range(20)]
     answer = [r.get(timeout=20) for r in sent]
     # It waits for what happens next before it sees that it is to stop.
-    threading.Timer(0.3, app.control.heartbeat).start()
+    threading.Timer(0.3, app.control.broadcast, ["ping"]).start()
 sent = [square.delay(n) for n in range(100)]
 `);
     const squares = Array.from({ length: 100 }, (_, n) => n * n);

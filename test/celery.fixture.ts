@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { hash } from "node:crypto";
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface, type Interface } from "node:readline";
@@ -14,12 +15,18 @@ import { ModelTask } from "../src/tasks/model-task.ts";
 import type { TaskContext } from "../src/tasks/task-context.ts";
 
 /** What is installed, and so what the tests speak with. */
-const requirements = ["celery[redis]==5.6.3"];
+const requirements = ["celery[redis]==5.6.3", "sqlalchemy", "psycopg2-binary"];
 
 /** Longer than anything here takes on a machine that others use, too. */
 const timeoutMs = 60_000;
 
-const folder = join(import.meta.dirname, "..", ".cache", "celery");
+/** Another list is another folder. */
+const folder = join(
+  import.meta.dirname,
+  "..",
+  ".cache",
+  `celery-${hash("md5", requirements.join(" ")).slice(0, 8)}`,
+);
 
 /**
  * Returns a Python that has the real Celery: the one that `CELERY_PYTHON` names, or one that is

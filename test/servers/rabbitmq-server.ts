@@ -20,6 +20,12 @@ interface ServerPlace {
   readonly distributionPort: number;
 }
 
+/** The largest message is that of RabbitMQ 4. */
+const configure = (port: number) => `listeners.tcp.1 = 127.0.0.1:${port}
+log.file.level = error
+max_message_size = 16777216
+`;
+
 /**
  * A RabbitMQ on free ports of 127.0.0.1, with its data in a temporary folder and an epmd of its
  * own, so that nothing of it meets another RabbitMQ of the machine, and nothing stays.
@@ -72,10 +78,7 @@ export class RabbitmqServer implements AsyncDisposable {
     const configuration = join(folder, "rabbitmq.conf");
     const plugins = join(folder, "plugins");
     if (!existsSync(configuration)) {
-      await writeFile(
-        configuration,
-        `listeners.tcp.1 = 127.0.0.1:${port}\nlog.file.level = error\n`,
-      );
+      await writeFile(configuration, configure(port));
       await writeFile(plugins, "[].");
       await mkdir(join(folder, "log"));
     }

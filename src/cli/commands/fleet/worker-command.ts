@@ -32,8 +32,8 @@ Without --task, photos are counted as their recipes say, which orangery enqueue 
 A model is found by its contents: where it was when photos were added, or in the folders and buckets
 that --models names. A recipe whose model is not found is left to other workers.
 
-With --broker, the queues are those of a Celery app on Redis or RabbitMQ: a module's task is done for
-messages of the task of that name, and with a recipe's file photos are counted for the task
+With --broker, the queues are those of a Celery app on Redis or RabbitMQ: a module's task is done
+for messages of the task of that name, and with a recipe's file photos are counted for the task
 orangery.count.
 
 The default export of a module is a class of tasks, or a function that sets up a worker. Each device

@@ -54,8 +54,7 @@ export class AmqpConnection implements AsyncDisposable {
         try {
           return await requests(link);
         } catch (error) {
-          if (link.isClosed) throw toAmqpTrouble(undefined);
-          throw error;
+          throw toAmqpTrouble(link.isClosed ? undefined : error);
         }
       },
       { signal: this.#closing.signal },

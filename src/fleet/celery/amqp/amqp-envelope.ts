@@ -14,12 +14,14 @@ const ofRabbitmq = /^x-(death|delivery-count|acquired-count|(first|last)-death-.
 /** Takes a delivered message apart as if Kombu had written it into JSON. */
 export function fromAmqp({ content, fields, properties }: AmqpParts, queue: string): Envelope {
   const { exchange, redelivered } = fields;
-  const { headers = {}, correlationId, replyTo, deliveryMode, priority } = properties;
+  const { headers, correlationId, replyTo, deliveryMode, priority } = properties;
   return {
     body: content.toString("base64"),
     "content-type": properties.contentType ?? "of unknown type",
     "content-encoding": properties.contentEncoding ?? "utf-8",
-    headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !ofRabbitmq.test(name))),
+    headers: Object.fromEntries(
+      Object.entries(headers ?? {}).filter(([name]) => !ofRabbitmq.test(name)),
+    ),
     properties: {
       correlation_id: correlationId,
       reply_to: replyTo,

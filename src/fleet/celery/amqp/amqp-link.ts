@@ -13,7 +13,7 @@ const connectMs = 10_000;
 /** How long a RabbitMQ that does not answer may hold up a connection's end. */
 const closeMs = 1_000;
 
-/** One connection, until it breaks. Whatever closes one of its channels ends all of it. */
+/** One connection, until it breaks, or the channel that delivers messages is closed. */
 export class AmqpLink implements AsyncDisposable {
   /** Resolves with the reason when the connection is over. */
   readonly closed: Promise<unknown>;
@@ -22,13 +22,13 @@ export class AmqpLink implements AsyncDisposable {
   /** Queues that are known to exist. */
   readonly knownQueues = new Set<string>();
   readonly #connection: ChannelModel;
-  readonly #outgoing: ConfirmChannel;
+  /** For all that is sent; opened when it is needed. */
+  #outgoing: Promise<ConfirmChannel> | undefined;
   #isClosed = false;
 
-  private constructor(connection: ChannelModel, work: Channel, outgoing: ConfirmChannel) {
+  private constructor(connection: ChannelModel, work: Channel) {
     this.#connection = connection;
     this.work = work;
-    this.#outgoing = outgoing;
     const closed = Promise.withResolvers<unknown>();
     this.closed = closed.promise;
     const end = (reason?: unknown) => {
@@ -37,13 +37,11 @@ export class AmqpLink implements AsyncDisposable {
     };
     connection.on("error", end);
     connection.on("close", end);
-    for (const channel of [work, outgoing]) {
-      channel.on("error", end);
-      channel.on("close", () => {
-        end(new Error("a channel was closed"));
-        connection.close().catch(() => {});
-      });
-    }
+    work.on("error", end);
+    work.on("close", () => {
+      end(new Error("the channel of messages was closed"));
+      connection.close().catch(() => {});
+    });
   }
 
   /**
@@ -60,9 +58,7 @@ export class AmqpLink implements AsyncDisposable {
     // Its `close` event follows, or its requests fail.
     connection.on("error", () => {});
     try {
-      const work = await connection.createChannel();
-      const outgoing = await connection.createConfirmChannel();
-      return new AmqpLink(connection, work, outgoing);
+      return new AmqpLink(connection, await connection.createChannel());
     } catch (error) {
       connection.close().catch(() => {});
       throw error;
@@ -79,18 +75,30 @@ export class AmqpLink implements AsyncDisposable {
     this.#connection.on("unblocked", () => listener(undefined));
   }
 
-  /** Publishes a message; resolves when RabbitMQ has it. */
+  /**
+   * Publishes a message; resolves when RabbitMQ has it.
+   *
+   * @throws what RabbitMQ has closed the channel for
+   */
   async publish(
-    { exchange, routingKey }: Destination,
+    destination: Destination,
     content: Buffer,
     options: Options.Publish,
   ): Promise<void> {
-    const confirmed = Promise.withResolvers<void>();
-    this.#outgoing.publish(exchange, routingKey, content, options, (error) => {
-      if (error) confirmed.reject(error);
-      else confirmed.resolve();
-    });
-    await confirmed.promise;
+    try {
+      this.#outgoing ??= this.#openOutgoing(() => this.#forgetOutgoing());
+      await publishOn(await this.#outgoing, destination, content, options);
+    } catch (error) {
+      this.#forgetOutgoing();
+      if (this.#isClosed) throw error;
+      // The channel may have been closed for another message: this one has one of its own now.
+      let isOpen = true;
+      const channel = await this.#openOutgoing(() => {
+        isOpen = false;
+      });
+      await publishOn(channel, destination, content, options);
+      if (isOpen) await channel.close().catch(() => {});
+    }
   }
 
   /** Opens a channel that may fail by itself. */
@@ -120,6 +128,39 @@ export class AmqpLink implements AsyncDisposable {
       this.#connection.close().catch(() => {}),
       closeMs,
     );
+  }
+
+  #forgetOutgoing(): void {
+    this.#outgoing = undefined;
+  }
+
+  async #openOutgoing(onClosed: () => void): Promise<ConfirmChannel> {
+    const channel = await this.#connection.createConfirmChannel();
+    channel.on("error", () => {});
+    channel.on("close", onClosed);
+    // Each message that is on its way has one.
+    channel.setMaxListeners(0);
+    return channel;
+  }
+}
+
+async function publishOn(
+  channel: ConfirmChannel,
+  { exchange, routingKey }: Destination,
+  content: Buffer,
+  options: Options.Publish,
+): Promise<void> {
+  const confirmed = Promise.withResolvers<void>();
+  // It comes before what fails because of it.
+  channel.once("error", confirmed.reject);
+  try {
+    channel.publish(exchange, routingKey, content, options, (error) => {
+      if (error) confirmed.reject(error);
+      else confirmed.resolve();
+    });
+    await confirmed.promise;
+  } finally {
+    channel.off("error", confirmed.reject);
   }
 }
 

@@ -16,7 +16,7 @@ export interface AmqpMessageOptions {
   readonly marks: AmqpMarks;
 }
 
-/** After so many returns a message is sent anew: quorum queues drop one that comes back too often. */
+/** After so many returns a message is sent anew: quorum queues drop what comes back too often. */
 const mostReturns = 5;
 
 /**
@@ -80,7 +80,7 @@ export class AmqpMessage implements TakenMessage {
     await this.#whileOurs((link) => queues.delay(link, this.queue, { envelope, etaMs }));
   }
 
-  /** Does what comes before the acknowledgement. Returns whether the message was ours until then. */
+  /** Does what comes before the acknowledgement. Returns whether it was ours until then. */
   async #whileOurs(requests: (link: AmqpLink) => Promise<void>): Promise<boolean> {
     if (this.link.isClosed) return false;
     try {

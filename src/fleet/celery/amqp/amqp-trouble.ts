@@ -20,6 +20,12 @@ const refusals: readonly Refusal[] = [
       "rabbitmq.conf, or for the queue by a policy. The message waits again.",
   },
   {
+    found: /message size \d+/i,
+    code: "QUEUE_REFUSED",
+    expected: "to take a message",
+    advice: "It is too large: return less, such as a path, or raise RabbitMQ's `max_message_size`.",
+  },
+  {
     found: /ACCESS.REFUSED|\b403\b/,
     code: "QUEUE_ACCESS_DENIED",
     expected: "to accept the user and the password, and to give it the rights of a worker",

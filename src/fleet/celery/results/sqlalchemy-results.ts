@@ -56,7 +56,7 @@ const extendedColumns = ["name", "args", "kwargs", "worker", "retries", "queue"]
 
 /** Results as Celery's database backend writes them, in PostgreSQL: values are pickles. */
 export class SqlalchemyResults implements CeleryResults {
-  /** Celery's own backend asks again and again, in a task of Python, whether a chord is complete. */
+  /** Celery's own backend has a task of Python ask again and again whether a chord is complete. */
   readonly chords = undefined;
   readonly #options: SqlalchemyResultsOptions;
   readonly #pool: Promise<Pool>;
