@@ -91,6 +91,11 @@ export function editorActions({ desk, edits, acts, say }) {
     { keys: ["0"], name: "show all of the photo", run: () => desk.view.showAll() },
     { keys: ["h"], name: "hide the boxes, or show them", run: () => desk.toggleHidden() },
     {
+      keys: ["t"],
+      name: "show what scored below the threshold; x makes it count",
+      run: () => desk.toggleCandidates(),
+    },
+    {
       keys: ["Escape"],
       name: "stop drawing, choose nothing, then back to the list",
       run() {

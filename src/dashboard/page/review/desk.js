@@ -2,37 +2,36 @@
 import { photoCanvas } from "../photo-canvas.js";
 import { editTool } from "./edit-tool.js";
 import { boxAround, medianSize, moved, resized } from "./edits/boxes.js";
+import { newId } from "./edits/new-id.js";
+import { reviewLayers } from "./photo-layers.js";
+import { photoThings } from "./photo-things.js";
 
 /** Objects that are smaller on the screen are zoomed to. */
 const leastShownPx = 18;
-const removedColour = "rgb(255,105,90)";
 /** The most that a held arrow key moves at once, px of the screen. */
 const mostStepPx = 12;
 
 /**
- * `onChoice()` is called when another thing is chosen, `say(text)` speaks to those who hear the
- * page.
+ * `showsCandidates` is whether objects below the threshold are shown from the start, `onChoice()` is
+ * called when another thing is chosen, `say(text)` speaks to those who hear the page.
  */
-export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
+export function reviewDesk({ photo, edits, canChange, showsCandidates, onChoice, say }) {
   const { id, result, classes, objects, regions } = photo;
   const sizeWh = [result.widthPx, result.heightPx];
   const shapes = new Map();
   for (const [i, { path }] of objects.entries()) if (path) shapes.set(`p${i}`, new Path2D(path));
   for (const { number, path } of regions) shapes.set(`r${number}`, new Path2D(path));
-  const measure = document.createElement("canvas").getContext("2d");
   let chosenKey;
-  let order = "position";
   let isHidden = false;
   let steps = 0;
-
-  const things = () => [...edits.things.values()];
-  /** What is on the photo; an object that was added and removed again is gone. */
-  const seenObjects = () =>
-    things().filter(
-      ({ key, kind, mine }) =>
-        kind !== "region" && !(kind === "added" && mine.isRemoved && key !== chosenKey),
-    );
-  const seenRegions = () => things().filter(({ kind }) => kind === "region");
+  const things = photoThings({
+    photo,
+    edits,
+    shapes,
+    chosenKey: () => chosenKey,
+    showsCandidates,
+  });
+  const nameOf = (classId) => classes.find((known) => known.id === classId)?.name ?? classId;
 
   const desk = {
     sizeWh,
@@ -45,10 +44,9 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
       return view.scale;
     },
     get chosen() {
-      return edits.things.get(chosenKey);
+      return things.get(chosenKey);
     },
-    objects: () => (isHidden ? [] : seenObjects()),
-    regions: seenRegions,
+    objects: () => (isHidden ? [] : things.seen()),
     redraw: () => view.redraw(),
     endGesture: () => edits.endGesture(),
     choose(key) {
@@ -61,7 +59,7 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
     },
     /** Chooses the next or the previous object, and brings it into view. */
     step(by, kind) {
-      const list = kind === "region" ? seenRegions() : inOrder();
+      const list = kind === "region" ? things.regions() : things.inOrder();
       if (list.length === 0) return say(`There is no ${kind ?? "object"} here.`);
       const at = list.findIndex(({ key }) => key === chosenKey);
       const next = at < 0 ? (by > 0 ? 0 : list.length - 1) : (at + by + list.length) % list.length;
@@ -75,18 +73,17 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
       const isSmall = Math.max(x2 - x1, y2 - y1) * view.scale < leastShownPx;
       view.show(mine.boxXyxy, isSmall ? 0.07 : 0);
     },
-    setOrder(value) {
-      order = value;
-    },
+    things,
     setBox: (key, boxXyxy, gesture) =>
       edits.change(key, { ...edits.things.get(key).mine, boxXyxy }, gesture),
-    addBox(boxXyxy) {
-      const key = `a${crypto.randomUUID()}`;
-      edits.add(key, { classId: desk.newClassId, boxXyxy, isRemoved: false });
+    addBox(boxXyxy, classId = desk.newClassId) {
+      const key = `a${newId()}`;
+      edits.add(key, { classId, boxXyxy, isRemoved: false });
       desk.choose(key);
     },
     addBoxAt(point) {
-      const boxes = seenObjects()
+      const boxes = things
+        .objects()
         .filter(({ mine }) => !mine.isRemoved && mine.classId === desk.newClassId)
         .map(({ mine }) => mine.boxXyxy);
       const side = Math.max(...sizeWh) / 20;
@@ -97,14 +94,18 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
       const [x1, y1, x2, y2] = view.seen();
       desk.addBoxAt(view.pointer ?? [(x1 + x2) / 2, (y1 + y2) / 2]);
     },
+    /** Removes what is chosen, or puts it back; what was below the threshold counts then. */
     toggleRemoved() {
-      const { key, mine } = desk.chosen;
+      const { key, kind, mine } = desk.chosen;
+      if (kind === "candidate") return desk.addBox(mine.boxXyxy, mine.classId);
       edits.change(key, { ...mine, isRemoved: !mine.isRemoved });
       say(desk.describe());
     },
     setClass(classId) {
       desk.newClassId = classId;
       const { chosen } = desk;
+      if (chosen?.kind === "candidate" && canChange())
+        return desk.addBox(chosen.mine.boxXyxy, classId);
       if (chosen && chosen.kind !== "region" && canChange())
         edits.change(chosen.key, { ...chosen.mine, classId });
       onChoice();
@@ -127,6 +128,15 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
       view.canvas.style.cursor = isDrawing ? "crosshair" : "";
       onChoice();
     },
+    toggleCandidates() {
+      const { candidates } = things;
+      things.hasCandidates = !things.hasCandidates && candidates.size > 0;
+      if (desk.chosen?.kind === "candidate") desk.choose(undefined);
+      onChoice();
+      if (candidates.size === 0) say("Nothing below the threshold was recorded.");
+      else
+        say(things.hasCandidates ? `${candidates.size} below the threshold.` : "Only what counts.");
+    },
     get isHidden() {
       return isHidden;
     },
@@ -134,14 +144,6 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
       isHidden = !isHidden;
       onChoice();
       say(isHidden ? "Boxes are hidden." : "Boxes are shown.");
-    },
-    /** How many objects of each class count now. */
-    counts() {
-      const counts = new Map();
-      for (const thing of seenObjects())
-        if (isCounted(thing))
-          counts.set(thing.mine.classId, (counts.get(thing.mine.classId) ?? 0) + 1);
-      return counts;
     },
     setClassAt(index) {
       if (classes[index] === undefined) say(`There is no class ${index + 1}.`);
@@ -154,7 +156,7 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
     /** What is chosen: a title, and what there is to say of it. */
     description() {
       const { chosen } = desk;
-      const list = inOrder();
+      const list = things.inOrder();
       if (chosen === undefined)
         return [`${list.length} objects`, "Choose one by j or k, or by a click."];
       if (chosen.kind === "region")
@@ -165,7 +167,7 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
       const place = list.findIndex(({ key }) => key === chosen.key) + 1;
       const [x1, y1, x2, y2] = chosen.mine.boxXyxy.map(Math.round);
       const facts = [
-        chosen.mine.isRemoved && "removed",
+        chosen.kind === "candidate" ? "not counted" : chosen.mine.isRemoved && "removed",
         chosen.predicted ? `score ${chosen.predicted.score.toFixed(2)}` : "added",
         `at ${x1}, ${y1}`,
         `${x2 - x1} × ${y2 - y1} px`,
@@ -180,82 +182,12 @@ export function reviewDesk({ photo, edits, canChange, onChoice, say }) {
     leave: () => view.leave(),
   };
 
-  const nameOf = (classId) => classes.find((known) => known.id === classId)?.name ?? classId;
-
-  function inOrder() {
-    const list = seenObjects();
-    if (order === "score")
-      return list.sort((a, b) => (a.predicted?.score ?? 2) - (b.predicted?.score ?? 2));
-    // Reading order, in rows as high as a usual object.
-    const high = medianSize(list.map(({ mine }) => mine.boxXyxy))?.[1] ?? 1;
-    const rowOf = ({ mine }) => Math.floor((mine.boxXyxy[1] + mine.boxXyxy[3]) / 2 / (2 * high));
-    return list.sort((a, b) => rowOf(a) - rowOf(b) || a.mine.boxXyxy[0] - b.mine.boxXyxy[0]);
-  }
-
-  /** As the server counts: by the region that the centre is in, where there are regions. */
-  function isCounted({ predicted, mine }) {
-    if (mine.isRemoved) return false;
-    if (regions.length === 0) return true;
-    const isRejected = (number) => edits.things.get(`r${number}`).mine.isRemoved;
-    if (predicted?.boxXyxy.every((px, i) => px === mine.boxXyxy[i]))
-      return predicted.region === 0 || !isRejected(predicted.region);
-    const [x1, y1, x2, y2] = mine.boxXyxy;
-    return regions.some(
-      ({ number }) =>
-        !isRejected(number) &&
-        measure.isPointInPath(shapes.get(`r${number}`), (x1 + x2) / 2, (y1 + y2) / 2, "evenodd"),
-    );
-  }
-
-  /** A shape holds as long as the box is where it was. */
-  const shapeOf = ({ key, predicted, mine }) =>
-    predicted?.boxXyxy.every((px, i) => px === mine.boxXyxy[i]) ? shapes.get(key) : undefined;
-  const layer = (colour, list, rest) => ({
-    colour,
-    boxes: list.filter((thing) => !shapeOf(thing)).map(({ mine }) => mine.boxXyxy),
-    paths: list.flatMap((thing) => shapeOf(thing) ?? []),
-    ...rest,
-  });
-
-  function layers() {
-    if (isHidden) return [];
-    const list = seenObjects();
-    const isTouched = ({ kind, predicted, mine }) =>
-      kind === "added" ||
-      mine.classId !== predicted.classId ||
-      predicted.boxXyxy.some((px, i) => px !== mine.boxXyxy[i]);
-    return [
-      ...seenRegions().map(({ key, predicted, mine }) => ({
-        colour: mine.isRemoved ? removedColour : predicted.colour,
-        paths: [shapes.get(key)],
-        fill: !mine.isRemoved,
-        dash: mine.isRemoved ? [10, 6] : [],
-        width: key === chosenKey ? 5 : 2,
-      })),
-      ...classes.flatMap(({ id: classId, colour }) => {
-        const ofClass = list.filter(({ mine }) => !mine.isRemoved && mine.classId === classId);
-        return [
-          layer(
-            colour,
-            ofClass.filter((thing) => !isTouched(thing)),
-          ),
-          layer(colour, ofClass.filter(isTouched), { width: 3 }),
-        ];
-      }),
-      layer(
-        removedColour,
-        list.filter(({ mine }) => mine.isRemoved),
-        { dash: [5, 4] },
-      ),
-    ];
-  }
-
   const view = photoCanvas({
     id,
     version: result.id,
     widthPx: result.widthPx,
     heightPx: result.heightPx,
-    layers,
+    layers: () => (isHidden ? [] : reviewLayers({ things, classes, shapes, chosenKey })),
     tool: editTool(desk),
     label: "The photo. J and K choose objects, question mark lists all keys.",
   });

@@ -9,9 +9,10 @@ import { ask, reviewServer, session } from "./edits/review-server.js";
 import { ReviewSync } from "./edits/review-sync.js";
 import { thingsOf } from "./edits/things.js";
 import { listenToKeys, showKeys } from "./keys.js";
+import { whyOf } from "./lists/reasons.js";
 import { reviewNotices } from "./notices.js";
 import { button, reviewPanel } from "./panel.js";
-import { whyOf } from "./reasons.js";
+import { fillTools, zoomButtons } from "./tools.js";
 
 export function editorView(room, parameters, id) {
   const listId = parameters.get("list");
@@ -63,11 +64,16 @@ export function editorView(room, parameters, id) {
     document.title = `${photo.name} – Orangery`;
     if (!photo.result) throw new Error("This photo has no result to review.");
     const list = queued && { ...queued.photos[0], kind: queued.kind };
-    leave = await open({ photo, by, recipe, why: list && whyOf(list, photo) });
+    leave = await open({
+      photo,
+      by,
+      recipe,
+      ...(list && { kind: list.kind, why: whyOf(list, photo) }),
+    });
     if (isGone) leave();
   }
 
-  async function open({ photo, by, recipe, why }) {
+  async function open({ photo, by, recipe, kind, why }) {
     const canChange = by !== undefined;
     const nameOf = (classId) =>
       photo.classes.find((known) => known.id === classId)?.name ?? `class ${classId}`;
@@ -107,6 +113,7 @@ export function editorView(room, parameters, id) {
       photo,
       edits,
       canChange: () => canChange,
+      showsCandidates: kind === "threshold",
       onChoice: () => isReady && show(),
       say,
     });
@@ -139,6 +146,7 @@ export function editorView(room, parameters, id) {
       canChange,
       why,
       isInList: listId !== null,
+      order: desk.things.order,
       acts: {
         ...acts,
         step: (by) => desk.step(by),
@@ -152,7 +160,10 @@ export function editorView(room, parameters, id) {
         },
         toggleRemoved: () => desk.toggleRemoved(),
         setClass: (classId) => desk.setClass(classId),
-        setOrder: (order) => desk.setOrder(order),
+        setOrder(order) {
+          desk.things.order = order;
+          show();
+        },
       },
     });
     const toolButtons = fillTools({ tools, desk, edits, canChange });
@@ -164,7 +175,7 @@ export function editorView(room, parameters, id) {
       standing.textContent = standingText(sync, edits, canChange);
       standing.dataset.standing = sync.standing;
       panel.update({
-        counts: desk.counts(),
+        counts: desk.things.counts(),
         chosen: desk.chosen,
         description: desk.description(),
         newClassId: desk.newClassId,
@@ -245,42 +256,4 @@ function standingText({ standing, error, isKept }, edits, canChange) {
   }
   if (edits.conflicts.size > 0) return "Saved, but for what you and others both changed.";
   return standing === "saving" ? "Saving…" : "All is saved.";
-}
-
-function fillTools({ tools, desk, edits, canChange }) {
-  const all = [
-    button("Add", "a", () => desk.add()),
-    button("Draw", "b", () => desk.toggleDrawing()),
-    button("Remove", "x", () => desk.chosen && desk.toggleRemoved()),
-    button("Undo", "u", () => edits.undo()),
-    button("Redo", "y", () => edits.redo()),
-    button("Hide boxes", "h", () => desk.toggleHidden()),
-  ];
-  const [add, draw, remove, undo, redo] = all;
-  draw.setAttribute("aria-pressed", "false");
-  tools.append(...all);
-  return {
-    update() {
-      for (const control of [add, draw]) control.disabled = !canChange;
-      draw.setAttribute("aria-pressed", String(desk.isDrawing));
-      all[5].setAttribute("aria-pressed", String(desk.isHidden));
-      remove.disabled = !canChange || desk.chosen === undefined;
-      remove.firstChild.textContent = desk.chosen?.mine.isRemoved ? "Put back" : "Remove";
-      undo.disabled = !edits.canUndo;
-      redo.disabled = !edits.canRedo;
-    },
-  };
-}
-
-function zoomButtons(view, acts) {
-  const zoom = (text, label, onclick) =>
-    h("button", { type: "button", "aria-label": label, onclick }, text);
-  return h(
-    "div",
-    { class: "zoom" },
-    zoom("?", "All keys", acts.showKeys),
-    zoom("+", "Zoom in", () => view.zoom(1.5)),
-    zoom("−", "Zoom out", () => view.zoom(1 / 1.5)),
-    zoom("All", "Show all of the photo", () => view.showAll()),
-  );
 }

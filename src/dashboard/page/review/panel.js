@@ -7,7 +7,7 @@ import * as format from "../format.js";
  * `setReviewed(isReviewed)`, `toggleRegion(key)`, `showKeys()`. `update(state)` of what it returns
  * shows how things stand: elements stay, so that none loses the focus.
  */
-export function reviewPanel({ photo, acts, canChange, why, isInList }) {
+export function reviewPanel({ photo, acts, canChange, why, isInList, order }) {
   const { classes, objects, regions, result } = photo;
   const found = new Map(classes.map(({ id }) => [id, 0]));
   for (const { classId, counts } of objects)
@@ -136,7 +136,7 @@ export function reviewPanel({ photo, acts, canChange, why, isInList }) {
         "select",
         { id: "order", onchange: (event) => acts.setOrder(event.target.value) },
         h("option", { value: "position" }, "as they lie"),
-        h("option", { value: "score" }, "least sure first"),
+        h("option", { value: "doubt", selected: order === "doubt" }, "least sure first"),
       ),
       button("All keys", "?", () => acts.showKeys()),
       h("a", { href: `#photo/${photo.id}` }, "As it was found"),
@@ -167,7 +167,7 @@ export function reviewPanel({ photo, acts, canChange, why, isInList }) {
       chosenFacts.textContent = facts;
       classLabel.textContent = isObject ? "Class" : "Class of new boxes";
       classSelect.value = String(isObject ? chosen.mine.classId : newClassId);
-      remove.firstChild.textContent = chosen?.mine.isRemoved ? "Put back" : "Remove";
+      remove.firstChild.textContent = removalOf(chosen);
       remove.disabled = !canChange || chosen === undefined;
       for (const { key, element: pressed } of regionButtons)
         pressed.setAttribute("aria-pressed", String(things.get(key).mine.isRemoved));
@@ -183,6 +183,12 @@ export function reviewPanel({ photo, acts, canChange, why, isInList }) {
           : `Corrections: ${review.people.map(({ by, corrections }) => `${by} ${format.count(corrections)}`).join(", ")}.`;
     },
   };
+}
+
+/** What `x` does to a thing. */
+export function removalOf(thing) {
+  if (thing?.kind === "candidate") return "Count it";
+  return thing?.mine.isRemoved ? "Put back" : "Remove";
 }
 
 /** A button with its key. */

@@ -1,5 +1,6 @@
 /** What is sent to the server for a change. */
 import { isSame } from "./edits.js";
+import { newId } from "./new-id.js";
 
 /**
  * Returns the corrections that make the saved value of a thing the one that is seen here, each with
@@ -7,7 +8,7 @@ import { isSame } from "./edits.js";
  */
 export function correctionsOf({ key, kind, object, predicted, saved, mine, undo = {} }) {
   if (isSame(saved, mine)) return [];
-  const withIds = (list) => list.map((change) => ({ id: crypto.randomUUID(), ...change }));
+  const withIds = (list) => list.map((change) => ({ id: newId(), ...change }));
   const undoAll = (numbers = []) => numbers.map((undoneNumber) => ({ kind: "undo", undoneNumber }));
   if (kind === "region") {
     const region = Number(key.slice(1));

@@ -1,11 +1,12 @@
 /** What the review asks of the server. Every wait has an end. */
+import { newId } from "./new-id.js";
 
 const limitMs = 10_000;
 /** Of browsers, for what outlives a window. */
 const mostKeptAlive = 60_000;
 
 /** Of this window: a person may have two, which hold photos each for itself. */
-export const session = crypto.randomUUID();
+export const session = newId();
 
 /** The server, for one photo. All but `correct` throw where they are refused. */
 export function reviewServer({ recipe, photoId, by }) {

@@ -1,6 +1,7 @@
 /** Keeps edits and the server together: sends what is new, takes what others did, loses nothing. */
 import { correctionsOf } from "./corrections.js";
 import { forgetStale, keep, placeOf, readKept } from "./kept-edits.js";
+import { newId } from "./new-id.js";
 
 /** After the last change: a box on its way is not sent at each step. */
 const pauseMs = 600;
@@ -80,7 +81,7 @@ export class ReviewSync {
     const changes = isReviewed
       ? [{ kind: "review" }]
       : this.review.undoReview.map((undoneNumber) => ({ kind: "undo", undoneNumber }));
-    const corrections = changes.map((change) => ({ id: crypto.randomUUID(), ...change }));
+    const corrections = changes.map((change) => ({ id: newId(), ...change }));
     this.#pending = { sent: [], corrections };
     return await this.flush();
   }

@@ -1,7 +1,7 @@
 /** What a reviewed sample says of all photos, with how sure it is. */
-import { h, table } from "../dom.js";
-import * as format from "../format.js";
-import { ask } from "./edits/review-server.js";
+import { h, table } from "../../dom.js";
+import * as format from "../../format.js";
+import { ask } from "../edits/review-server.js";
 
 /** Below that, no interval is given. */
 const leastReviewed = 20;

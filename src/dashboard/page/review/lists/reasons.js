@@ -1,5 +1,5 @@
 /** Lists of photos to review: what they are called, and why a photo is on one. */
-import * as format from "../format.js";
+import * as format from "../../format.js";
 
 export const kinds = {
   sample: {
