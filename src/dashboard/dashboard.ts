@@ -5,20 +5,22 @@ import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { type Logger, silentLogger } from "../logger.ts";
 import { PhotoPictures } from "./pictures/photo-pictures.ts";
-import { DashboardRoutes } from "./routes.ts";
+import { DashboardRoutes, type QueueSource } from "./routes.ts";
 import { Refusal, sendJson } from "./server/answers.ts";
 import { isLoopback } from "./server/request-checks.ts";
 import { type Passwords, Sessions } from "./server/sessions.ts";
 import type { MachineView } from "./views/machine-view.ts";
 
 export interface DashboardOptions extends Passwords {
-  /** Opened read-only. It stays the caller's. */
-  readonly ledger: Ledger;
+  /** Opened read-only. It stays the caller's. Undefined for a queue without results. */
+  readonly ledger?: Ledger | undefined;
   /**
    * The same results, opened to write: for what people change. Without it they can only look. It
    * stays the caller's, too.
    */
   readonly changes?: Ledger | undefined;
+  /** A queue that is shown beside the results, or alone. It stays the caller's. */
+  readonly queue?: QueueSource | undefined;
   /** Default 127.0.0.1: this machine only. Others need a password. */
   readonly host?: string | undefined;
   /** 0 takes a free one. */

@@ -5,6 +5,7 @@ import type { Ledger } from "../ledger/ledger.ts";
 import { RecipeComparisons } from "./compare/compare-routes.ts";
 import { answerMend, changeMend } from "./mend/mend-routes.ts";
 import { type PhotoPictures, pictureSides } from "./pictures/photo-pictures.ts";
+import type { QueueRoom } from "./queue/queue-room.ts";
 import { answerReview, changeReview } from "./review/review-routes.ts";
 import { Refusal, readJson, send, sendJson } from "./server/answers.ts";
 import { EventStream } from "./server/event-stream.ts";
@@ -19,14 +20,24 @@ import { viewPhotoList } from "./views/photo-list.ts";
 import { walkTotals } from "./views/totals-walk.ts";
 
 export interface RoutesOptions {
-  readonly ledger: Ledger;
+  /** Undefined for a queue without results. */
+  readonly ledger?: Ledger | undefined;
   /** Takes what people change; without it nobody can change anything. */
   readonly changes?: Ledger | undefined;
+  readonly queue?: QueueSource | undefined;
   readonly sessions: Sessions;
   readonly pictures: PhotoPictures;
   readonly port: number;
   readonly hostNames?: readonly string[] | undefined;
   readonly machine?: (() => MachineView) | undefined;
+}
+
+/** A queue that is shown. */
+export interface QueueSource {
+  readonly name: string;
+  readonly room: Pick<QueueRoom, "answer" | "change">;
+  /** Whether anybody may change it. */
+  readonly canChange: boolean;
 }
 
 interface Exchange {
@@ -46,11 +57,12 @@ export class DashboardRoutes implements Disposable {
   readonly #options: RoutesOptions;
   readonly #streams = new Map<number, EventStream>();
   readonly #ended = new AbortController();
-  readonly #comparisons: RecipeComparisons;
+  readonly #comparisons: RecipeComparisons | undefined;
 
   constructor(options: RoutesOptions) {
     this.#options = options;
-    this.#comparisons = new RecipeComparisons(options.ledger, this.#ended.signal);
+    const { ledger } = options;
+    this.#comparisons = ledger && new RecipeComparisons(ledger, this.#ended.signal);
   }
 
   [Symbol.dispose](): void {
@@ -87,11 +99,22 @@ export class DashboardRoutes implements Disposable {
     await this.#get({ request, response, url, role });
   }
 
-  async #get({ response, url, role }: Exchange): Promise<void> {
+  get #ledger(): Ledger {
     const { ledger } = this.#options;
+    if (ledger === undefined) throw new Refusal(404, "There are no results here, only a queue.");
+    return ledger;
+  }
+
+  async #get({ response, url, role }: Exchange): Promise<void> {
     const [, area, id = "", ...rest] = url.pathname.split("/");
     const path = url.pathname;
     if (path === "/api/setup") return sendJson(response, await this.#setup(role));
+    if (path.startsWith("/api/queue/")) {
+      const question = { parts: partsOf(path), query: url.searchParams };
+      const signal = signalOf(response);
+      return sendJson(response, await this.#queue.room.answer({ ...question, signal }));
+    }
+    const ledger = this.#ledger;
     if (path === "/api/live") return (await this.#stream(url)).add(response);
     if (path === "/api/photos") {
       const { id: recipeId } = await this.#recipe(url);
@@ -122,7 +145,7 @@ export class DashboardRoutes implements Disposable {
       const first = await this.#recipe(url, "with");
       const question = { first, second, parts: partsOf(path), query: url.searchParams };
       const signal = signalOf(response);
-      return sendJson(response, await this.#comparisons.answer({ ...question, signal }));
+      return sendJson(response, await this.#comparisons!.answer({ ...question, signal }));
     }
     if (area === "pictures") return await this.#picture(response, id, rest);
     throw new Refusal(404, "There is nothing here.");
@@ -157,6 +180,12 @@ export class DashboardRoutes implements Disposable {
     }
     const role = sessions.roleOf(this.#tokenOf(request));
     if (role === undefined) throw new Refusal(401, "Log in first.");
+    if (path.startsWith("/api/queue/")) {
+      if (!this.#mayChangeQueue(role)) throw new Refusal(403, "You may look, not change.");
+      const change = { parts: partsOf(path), body: await readJson(request) };
+      const { changes: ledger } = this.#options;
+      return sendJson(response, await this.#queue.room.change({ ...change, ledger }));
+    }
     const changes = this.#changesOf(role);
     if (path.startsWith("/api/review/")) {
       const { id: recipeId } = await this.#recipe(url);
@@ -170,6 +199,16 @@ export class DashboardRoutes implements Disposable {
       return sendJson(response, await changeMend(changes, change));
     }
     throw new Refusal(404, "There is nothing here.");
+  }
+
+  get #queue(): QueueSource {
+    const { queue } = this.#options;
+    if (queue === undefined) throw new Refusal(404, "There is no queue here.");
+    return queue;
+  }
+
+  #mayChangeQueue(role: Role): boolean {
+    return this.#options.queue?.canChange === true && role === "editor";
   }
 
   /** The ledger to write to, for whom it is allowed: all that changes anything asks here. */
@@ -187,9 +226,14 @@ export class DashboardRoutes implements Disposable {
   }
 
   async #setup(role: Role): Promise<object> {
-    const { recipes, newestId } = await readRecipeChoices(this.#options.ledger);
+    const { ledger, queue } = this.#options;
+    const { recipes, newestId } = ledger
+      ? await readRecipeChoices(ledger)
+      : { recipes: [], newestId: undefined };
     return {
       role,
+      queue: queue && { name: queue.name, canChange: this.#mayChangeQueue(role) },
+      hasResults: ledger !== undefined,
       canChange: this.#options.changes !== undefined && role === "editor",
       canLogOut: this.#options.sessions.isNeeded,
       newestHash: recipes.find(({ id }) => id === newestId)?.hash,
@@ -200,7 +244,7 @@ export class DashboardRoutes implements Disposable {
   /** The recipe that is asked for, or the one of the newest result. */
   async #recipe(url: URL, name = "recipe"): Promise<RecipeChoice> {
     const hash = url.searchParams.get(name);
-    const { recipes, newestId } = await readRecipeChoices(this.#options.ledger);
+    const { recipes, newestId } = await readRecipeChoices(this.#ledger);
     const recipe = recipes.find((known) =>
       hash === null ? known.id === newestId : known.hash === hash,
     );
@@ -209,7 +253,8 @@ export class DashboardRoutes implements Disposable {
   }
 
   async #stream(url: URL): Promise<EventStream> {
-    const { ledger, machine } = this.#options;
+    const { machine } = this.#options;
+    const ledger = this.#ledger;
     const recipe = await this.#recipe(url);
     let stream = this.#streams.get(recipe.id);
     if (stream === undefined) {
@@ -223,8 +268,8 @@ export class DashboardRoutes implements Disposable {
   }
 
   async #picture(response: ServerResponse, id: string, rest: readonly string[]): Promise<void> {
-    const { ledger, pictures } = this.#options;
-    const place = await readPhotoPlace(ledger, photoIdOf(id));
+    const { pictures } = this.#options;
+    const place = await readPhotoPlace(this.#ledger, photoIdOf(id));
     if (place === undefined) throw new Refusal(404, "There is no such photo.");
     const [kind = "", ...numbers] = rest;
     let body: Uint8Array;

@@ -7,6 +7,7 @@ import { actionsView } from "./mend/actions-view.js";
 import { nowView } from "./now-view.js";
 import { photoView } from "./photo-view.js";
 import { photosView } from "./photos-view.js";
+import { queueView } from "./queue/queue-view.js";
 import { editorView } from "./review/editor-view.js";
 import { listsView } from "./review/lists/lists-view.js";
 
@@ -32,6 +33,7 @@ const screens = {
   photo: photoView,
   review: reviewView,
   compare: compareView,
+  queue: queueView,
   log: actionsView,
 };
 
@@ -45,7 +47,10 @@ function show() {
   if (location.hash === "#main") return main.focus();
   const [path, query = ""] = location.hash.slice(1).split("?");
   const [name = "now", id] = path.split("/");
-  const known = Object.hasOwn(screens, name) ? name : "now";
+  const { queue, recipes } = room.setup;
+  const home = recipes.length > 0 ? "now" : "queue";
+  const isKnown = name === "queue" ? queue : Object.hasOwn(screens, name) && home === "now";
+  const known = isKnown ? name : home;
   const parameters = new URLSearchParams(query);
   if (screen?.name === known && screen.update?.(parameters, id)) return;
   screen?.leave?.();
@@ -87,7 +92,16 @@ function choose(recipe) {
 
 async function start() {
   room.setup = await fetchJson("/api/setup");
-  const { recipes, newestHash, canLogOut } = room.setup;
+  const { recipes, newestHash, canLogOut, queue, hasResults } = room.setup;
+  for (const link of document.querySelectorAll("[data-screen]")) {
+    link.hidden = link.dataset.screen === "queue" ? !queue : Boolean(queue) && recipes.length === 0;
+  }
+  document.getElementById("log-out").hidden = !canLogOut;
+  if (recipes.length === 0 && queue) {
+    document.getElementById("live").textContent = hasResults ? "No results yet" : "";
+    show();
+    return;
+  }
   if (recipes.length === 0) {
     main.replaceChildren(
       h("h1", { tabindex: "-1" }, "No results yet"),
@@ -97,7 +111,6 @@ async function start() {
     setTimeout(start, 3000);
     return;
   }
-  document.getElementById("log-out").hidden = !canLogOut;
   select.replaceChildren(
     ...recipes.map(({ hash, name }) =>
       h("option", { value: hash }, [name, hash.slice(0, 8)].filter(Boolean).join(" ")),

@@ -120,7 +120,11 @@ async function openDashboard(options: Arguments): Promise<AsyncDisposable> {
   const { supervisorLog } = await import("./supervise.ts");
   const logger = supervisorLog(logLevel);
   const location = resultsFromCaller(results!);
-  const room = await serveDashboard({ results: location, port, allowPrivateAddresses, logger });
+  const { broker, queue: name, queueUrl: connection } = options;
+  // A broker of Celery has no jobs that could be looked at.
+  const queue = broker === undefined ? { queue: name, connection } : undefined;
+  const served = { results: location, queue, port, allowPrivateAddresses, logger };
+  const room = await serveDashboard(served);
   logger.info({ url: room.url }, "the control room is served");
   return room;
 }

@@ -14,8 +14,8 @@ export interface OpenedResults extends AsyncDisposable {
 }
 
 export interface ResultsArguments {
-  readonly results?: string;
-  readonly recipe?: string;
+  readonly results?: string | undefined;
+  readonly recipe?: string | undefined;
 }
 
 /** Opens results that exist, and chooses a recipe of theirs. */
