@@ -6,6 +6,7 @@ import type { Ledger } from "../src/ledger/ledger.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { type PhotoReview, readPhotoReview } from "../src/ledger/review/read-review.ts";
 import {
+  exampleDetections,
   exampleRegion,
   exampleResult,
   recordPhotos,
@@ -39,6 +40,10 @@ export async function writeSurvey(): Promise<CliFolder> {
   const objects = boxes.map((boxXyxy, i) => {
     return { classId: i % 2, score: scores[i]!, boxXyxy, region: 1 };
   });
+  const uncounted = {
+    objects: exampleDetections(["plant", "weed"], [{ score: 0.2, boxXyxy: [120, 200, 160, 240] }]),
+    objectRegions: Int32Array.of(2),
+  };
   const photos = names.map(async (name, i) => {
     const source = join(folder.path, name);
     const isUnusual = i === photoCount - 1;
@@ -47,7 +52,7 @@ export async function writeSurvey(): Promise<CliFolder> {
     return {
       source,
       contentSha256: hash("sha256", await readFile(source)),
-      result: { ...result, ...(i === 0 && { warnings: ["no-contrast"] as const }) },
+      result: { ...result, uncounted, ...(i === 0 && { warnings: ["no-contrast"] as const }) },
     };
   });
   await recordPhotos(join(folder.path, "results.db"), await Promise.all(photos));

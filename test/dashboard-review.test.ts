@@ -45,7 +45,7 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     await browser.until("document.querySelectorAll('.kinds .draw').length === 4");
     const whys = [
       /By chance, number 1 of the sample/,
-      /1 object within 0\.1/,
+      /2 objects within 0\.1/,
       /40 objects, \d/,
       /1 warning/,
     ];
@@ -122,6 +122,12 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     await ann.press("Escape", "c");
     assert.equal(await browser.ask("document.activeElement.id"), "class");
     await browser.ask("document.querySelector('canvas').focus()");
+    await ann.press("t", "k");
+    assert.match(await ann.text(".chosen"), /plant, 6 of 6\D*not counted, score 0\.20/);
+    await ann.press("x", "t");
+    await ann.saved();
+    const [lower] = (await reviewOf(ledger, 2)).objects.slice(-1);
+    assert.deepEqual([lower!.boxXyxy, lower!.isRemoved], [[120, 200, 160, 240], false]);
     await ann.press("h", "h", "j", "z", "+", "-", "0", "b", "Escape", "Escape", "?");
     await browser.until("document.querySelector('dialog[open] .key-list')");
     await ann.press("Escape");

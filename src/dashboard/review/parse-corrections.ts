@@ -17,7 +17,7 @@ export function parseCorrections(value: unknown): NewCorrection[] {
   return value.map(parseCorrection);
 }
 
-/** As the page sends them. That they are of these types is checked by the ledger. */
+/** As the page sends them. Which numbers and texts they may be is checked by the ledger. */
 interface SentFields {
   readonly id: string;
   readonly kind: NewCorrection["kind"];
@@ -33,6 +33,9 @@ function parseCorrection(value: unknown): NewCorrection {
     throw new Refusal(400, "Expected a correction to be an object.");
   }
   const { id, kind, object, classId, boxXyxy, region, undoneNumber } = value as SentFields;
+  for (const field of [id, kind, object, classId, region, undoneNumber] as unknown[]) {
+    if (typeof field === "object") throw new Refusal(400, "Expected texts and numbers.");
+  }
   switch (kind) {
     case "add":
       return { id, kind: "add", classId, boxXyxy };
@@ -49,9 +52,6 @@ function parseCorrection(value: unknown): NewCorrection {
     case "undo":
       return { id, kind: "undo", undoneNumber };
     default:
-      throw new Refusal(
-        400,
-        `Expected a kind of correction, got ${String(kind as unknown).slice(0, 40)}.`,
-      );
+      throw new Refusal(400, `Expected a kind of correction, got ${String(kind).slice(0, 40)}.`);
   }
 }

@@ -57,13 +57,13 @@ export async function changeReview(ledger: Ledger, change: ReviewChange): Promis
   if (area === "lists" && id === "") {
     const kind = textOf(body, "kind") as ReviewList["kind"];
     const token = textOf(body, "token");
-    const size = body.size as number;
+    const size = body.size === undefined ? undefined : wholeOf(body, "size");
     const list = await drawReviewList(ledger, { recipeId, kind, size, by, token, signal });
     return viewList(list);
   }
   if (area === "lists" && part === "next") {
     const list = await listOf(ledger, { recipeId, id });
-    const after = numberOf(String(body.after));
+    const after = wholeOf(body, "after");
     const session = textOf(body, "session");
     const next = await takeNextPhoto(ledger, { listId: list.id, after, by, session });
     return { photo: next && viewQueued(next) };
@@ -91,7 +91,7 @@ async function correct(
   ledger: Ledger,
   { by, body, ...photo }: ReviewedPhoto & { readonly by: string } & Pick<ReviewChange, "body">,
 ): Promise<object> {
-  const version = numberOf(String(body.version));
+  const version = wholeOf(body, "version");
   const corrections = parseCorrections(body.corrections);
   try {
     const review = await correctPhoto(ledger, { ...photo, version, by, corrections });
@@ -127,6 +127,12 @@ async function listOf(
 function numberOf(text: string | null): number {
   if (/^\d{1,15}$/.test(text ?? "")) return Number(text);
   throw new Refusal(404, "There is nothing of this number.");
+}
+
+function wholeOf(body: Readonly<Record<string, unknown>>, name: string): number {
+  const value = body[name];
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw new Refusal(400, `Expected ${name} to be a whole number.`);
 }
 
 function textOf(body: Readonly<Record<string, unknown>>, name: string): string {
