@@ -309,7 +309,7 @@ export const errorCodes = {
   QUEUE_UNREACHABLE: {
     blames: "queue",
     retryable: true,
-    summary: "The server that holds the queue, Redis or PostgreSQL, could not be reached.",
+    summary: "The server that holds the queue, Redis, PostgreSQL or RabbitMQ, could not be reached.",
   },
   QUEUE_ACCESS_DENIED: {
     blames: "queue",
@@ -329,7 +329,7 @@ export const errorCodes = {
   QUEUE_FULL: {
     blames: "queue",
     retryable: true,
-    summary: "The memory of the queue's Redis, or the disk of its PostgreSQL, is full.",
+    summary: "The memory of the queue's Redis or RabbitMQ, or the disk of its server, is full.",
   },
   QUEUE_NOT_SAVED: {
     blames: "queue",

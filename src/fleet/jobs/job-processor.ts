@@ -215,7 +215,7 @@ function lockLost(jobId: string): OrangeryError {
   return new OrangeryError(
     "JOB_LOCK_LOST",
     `Expected to keep the lock of job ${jobId} until its end, but the queue took it back: ` +
-      "Redis was away for long, lost its data, or the process hung. Another worker does the job.",
+      "its server was away, lost its data, or the process hung. Another worker does the job.",
     { details: { jobId } },
   );
 }

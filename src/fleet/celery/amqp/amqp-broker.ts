@@ -89,7 +89,7 @@ export class AmqpBroker implements CeleryBroker {
       await serveNativeDelay(link, app.queues, app.nativeDelayQueueType);
     }
     await this.#control.connect(link);
-    void link.closed.then(() => this.locks.disconnect());
+    void link.closed.then(() => this.locks.disconnect(link));
     await this.locks.connect(link);
   }
 }

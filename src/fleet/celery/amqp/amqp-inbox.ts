@@ -33,8 +33,9 @@ export class AmqpInbox implements Pick<JobLocks, "hold"> {
     if (this.#isOpen) await this.#consume(link);
   }
 
-  /** RabbitMQ delivers again what this connection has delivered. */
-  disconnect(): void {
+  /** RabbitMQ delivers again what that connection has delivered. */
+  disconnect(link: AmqpLink): void {
+    if (this.#link !== link) return;
     this.#link = undefined;
     this.#messages = [];
     const lost = [...this.#held.values()];
@@ -58,6 +59,8 @@ export class AmqpInbox implements Pick<JobLocks, "hold"> {
   hold({ token }: HeldLock, onLost: () => void): Disposable {
     if (token === "") return { [Symbol.dispose]: () => {} };
     this.#held.set(token, onLost);
+    // Its connection may have broken before its task began.
+    if (!token.startsWith(`${this.#link?.number}:`)) queueMicrotask(onLost);
     return { [Symbol.dispose]: () => void this.#held.delete(token) };
   }
 

@@ -13,12 +13,16 @@ const connectMs = 10_000;
 /** How long a RabbitMQ that does not answer may hold up a connection's end. */
 const closeMs = 1_000;
 
+let opened = 0;
+
 /** One connection, until it breaks, or the channel that delivers messages is closed. */
 export class AmqpLink implements AsyncDisposable {
   /** Resolves with the reason when the connection is over. */
   readonly closed: Promise<unknown>;
   /** Delivers messages and acknowledges them. */
   readonly work: Channel;
+  /** Unlike that of any other connection of this process. */
+  readonly number = ++opened;
   /** Queues that are known to exist. */
   readonly knownQueues = new Set<string>();
   readonly #connection: ChannelModel;

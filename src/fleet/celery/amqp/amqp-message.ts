@@ -1,5 +1,6 @@
 import type { Settlement, TakenMessage } from "../app/celery-broker.ts";
 import type { Envelope } from "../protocol/envelope.ts";
+import type { SentMessage } from "../protocol/sent-message.ts";
 import type { AmqpConnection } from "./amqp-connection.ts";
 import { type AmqpParts, fromAmqp } from "./amqp-envelope.ts";
 import type { AmqpLink } from "./amqp-link.ts";
@@ -38,15 +39,21 @@ export class AmqpMessage implements TakenMessage {
   }
 
   get token(): string {
-    return this.#isAcknowledged ? "" : String(this.#options.parts.fields.deliveryTag);
+    const { deliveryTag } = this.#options.parts.fields;
+    return this.#isAcknowledged ? "" : `${this.link.number}:${deliveryTag}`;
   }
 
   async acknowledge(): Promise<void> {
     this.#acknowledge();
   }
 
-  async settle({ taskId, sent = [] }: Settlement): Promise<boolean> {
-    const { connection, queues, marks } = this.#options;
+  /**
+   * What follows a message that was delivered before may have been sent before: it is marked so
+   * that a task with a result is not run again.
+   */
+  async settle({ taskId, sent: all = [] }: Settlement): Promise<boolean> {
+    const { connection, queues, marks, parts } = this.#options;
+    const sent = parts.fields.redelivered ? all.map(markRedelivered) : all;
     if (this.#isAcknowledged) {
       for (const message of sent) await connection.repeat((link) => queues.send(link, message));
     } else {
@@ -89,15 +96,24 @@ export class AmqpMessage implements TakenMessage {
       if (this.link.isClosed) return false;
       throw error;
     }
-    if (this.link.isClosed) return false;
-    this.#acknowledge();
-    return true;
+    return this.#acknowledge();
   }
 
-  #acknowledge(): void {
-    if (!this.#isAcknowledged && !this.link.isClosed) {
+  /** Returns whether the message was ours until then. */
+  #acknowledge(): boolean {
+    if (this.link.isClosed) return false;
+    try {
       this.link.work.ack(this.#options.parts as never);
+    } catch {
+      // Its channel has been closed, and the connection is about to be.
+      return false;
     }
     this.#isAcknowledged = true;
+    return true;
   }
+}
+
+function markRedelivered({ envelope, ...rest }: SentMessage): SentMessage {
+  const headers = { ...envelope.headers, redelivered: true };
+  return { ...rest, envelope: { ...envelope, headers } };
 }
