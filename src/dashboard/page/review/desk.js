@@ -1,10 +1,11 @@
 /** Where a photo is corrected: the photo, what is chosen on it, and what can be done with it. */
+import * as format from "../format.js";
 import { photoCanvas } from "../photo-canvas.js";
 import { editTool } from "./edit-tool.js";
 import { boxAround, medianSize, moved, resized } from "./edits/boxes.js";
 import { newId } from "./edits/new-id.js";
 import { reviewLayers } from "./photo-layers.js";
-import { photoThings } from "./photo-things.js";
+import { photoThings, remembered } from "./photo-things.js";
 
 /** Objects that are smaller on the screen are zoomed to. */
 const leastShownPx = 18;
@@ -31,6 +32,10 @@ export function reviewDesk({ photo, edits, canChange, showsCandidates, onChoice,
     chosenKey: () => chosenKey,
     showsCandidates,
   });
+  const layers = remembered(
+    () => things.state,
+    () => reviewLayers({ things, classes, shapes, chosenKey }),
+  );
   const nameOf = (classId) => classes.find((known) => known.id === classId)?.name ?? classId;
 
   const desk = {
@@ -158,7 +163,7 @@ export function reviewDesk({ photo, edits, canChange, showsCandidates, onChoice,
       const { chosen } = desk;
       const list = things.inOrder();
       if (chosen === undefined)
-        return [`${list.length} objects`, "Choose one by j or k, or by a click."];
+        return [format.plural(list.length, "object"), "Choose one by j or k, or by a click."];
       if (chosen.kind === "region")
         return [
           chosen.predicted.title,
@@ -174,7 +179,7 @@ export function reviewDesk({ photo, edits, canChange, showsCandidates, onChoice,
         chosen.by && `by ${chosen.by}`,
       ];
       return [
-        `${nameOf(chosen.mine.classId)}, ${place} of ${list.length}`,
+        `${nameOf(chosen.mine.classId)}, ${format.count(place)} of ${format.count(list.length)}`,
         facts.filter(Boolean).join(", "),
       ];
     },
@@ -187,7 +192,7 @@ export function reviewDesk({ photo, edits, canChange, showsCandidates, onChoice,
     version: result.id,
     widthPx: result.widthPx,
     heightPx: result.heightPx,
-    layers: () => (isHidden ? [] : reviewLayers({ things, classes, shapes, chosenKey })),
+    layers: () => (isHidden ? [] : layers()),
     tool: editTool(desk),
     label: "The photo. J and K choose objects, question mark lists all keys.",
   });

@@ -117,7 +117,7 @@ export function editorView(room, parameters, id) {
       onChoice: () => isReady && show(),
       say,
     });
-    const notices = reviewNotices({ edits, desk, nameOf });
+    const notices = reviewNotices({ edits, desk, nameOf, own: by });
 
     async function setReviewed(isReviewed) {
       if (!canChange || isBusy) return;

@@ -6,7 +6,7 @@ import { deedOf, placeOfThing } from "./edits/things.js";
 const mostDeeds = 4;
 
 /** Nothing of it moves the page. `update(sync)` shows the conflicts as they are. */
-export function reviewNotices({ edits, desk, nameOf }) {
+export function reviewNotices({ edits, desk, nameOf, own }) {
   const [held, news, kept, trouble, conflicts] = Array.from({ length: 5 }, () => h("div"));
   const element = h(
     "div",
@@ -77,8 +77,11 @@ export function reviewNotices({ edits, desk, nameOf }) {
       if (by === undefined) held.replaceChildren();
       else
         notice(held, [
-          h("b", null, by),
-          " is looking at this photo, too. Nothing of either of you is lost; next takes you to another one.",
+          by === own
+            ? "You have this photo in another window, too, or had it a moment ago. "
+            : h("b", null, by),
+          by !== own &&
+            " is looking at this photo, too. Nothing of either of you is lost; next takes you to another one.",
         ]);
     },
     showNews(all) {

@@ -2,38 +2,44 @@
 import { isWhereFound } from "./photo-things.js";
 
 const removedColour = "rgb(255,105,90)";
+/** How objects are drawn. */
+const styles = {
+  candidate: { dash: [2, 3] },
+  left: {},
+  changed: { width: 3 },
+  removed: { dash: [5, 4] },
+};
 
 /** The layers of {@link photoCanvas}. A shape holds as long as the box is where it was found. */
 export function reviewLayers({ things, classes, shapes, chosenKey }) {
-  const list = things.seen();
-  const shapeOf = (thing) => (isWhereFound(thing) ? shapes.get(thing.key) : undefined);
-  const layer = (colour, ofLayer, rest) => ({
-    colour,
-    boxes: ofLayer.filter((thing) => !shapeOf(thing)).map(({ mine }) => mine.boxXyxy),
-    paths: ofLayer.flatMap((thing) => shapeOf(thing) ?? []),
-    ...rest,
-  });
-  const isCandidate = ({ kind }) => kind === "candidate";
-  const isTouched = (thing) =>
-    !isWhereFound(thing) || thing.mine.classId !== thing.predicted.classId;
-  const ofClass = (classId, isWanted) =>
-    list.filter((thing) => thing.mine.classId === classId && isWanted(thing));
-  const isLeft = (thing) => !thing.mine.isRemoved && !isTouched(thing);
-  const isChanged = (thing) => !thing.mine.isRemoved && isTouched(thing);
-  const isGone = (thing) => thing.mine.isRemoved && !isCandidate(thing);
-  return [
-    ...classes.map(({ id, colour }) => layer(colour, ofClass(id, isCandidate), { dash: [2, 3] })),
-    ...things.regions().map(({ key, predicted, mine }) => ({
-      colour: mine.isRemoved ? removedColour : predicted.colour,
-      paths: [shapes.get(key)],
-      fill: !mine.isRemoved,
-      dash: mine.isRemoved ? [10, 6] : [],
-      width: key === chosenKey ? 5 : 2,
-    })),
-    ...classes.flatMap(({ id, colour }) => [
-      layer(colour, ofClass(id, isLeft)),
-      layer(colour, ofClass(id, isChanged), { width: 3 }),
-    ]),
-    layer(removedColour, list.filter(isGone), { dash: [5, 4] }),
-  ];
+  const colours = new Map(classes.map(({ id, colour }) => [id, colour]));
+  const layers = new Map();
+  for (const thing of things.seen()) {
+    const style = styleOf(thing);
+    const { classId, boxXyxy } = thing.mine;
+    const key = style === "removed" ? style : `${style} ${classId}`;
+    if (!layers.has(key)) {
+      const colour = style === "removed" ? removedColour : colours.get(classId);
+      layers.set(key, { colour, boxes: [], paths: [], ...styles[style] });
+    }
+    const { boxes, paths } = layers.get(key);
+    const shape = isWhereFound(thing) ? shapes.get(thing.key) : undefined;
+    if (shape) paths.push(shape);
+    else boxes.push(boxXyxy);
+  }
+  const regions = things.regions().map(({ key, predicted, mine }) => ({
+    colour: mine.isRemoved ? removedColour : predicted.colour,
+    paths: [shapes.get(key)],
+    fill: !mine.isRemoved,
+    dash: mine.isRemoved ? [10, 6] : [],
+    width: key === chosenKey ? 5 : 2,
+  }));
+  return [...regions, ...layers.values()];
+}
+
+function styleOf(thing) {
+  const { kind, mine, predicted } = thing;
+  if (kind === "candidate") return "candidate";
+  if (mine.isRemoved) return "removed";
+  return isWhereFound(thing) && mine.classId === predicted.classId ? "left" : "changed";
 }

@@ -40,12 +40,8 @@ export function photoThings({ photo, edits, shapes, chosenKey, showsCandidates }
     },
     /** In the order in which keys step through them. */
     inOrder() {
-      const list = all.seen();
-      if (all.order === "doubt") return list.sort((a, b) => doubtOf(a) - doubtOf(b));
-      // Reading order, in rows of two usual objects.
-      const high = medianSize(list.map(({ mine }) => mine.boxXyxy))?.[1] ?? 1;
-      const rowOf = ({ mine }) => Math.floor((mine.boxXyxy[1] + mine.boxXyxy[3]) / 2 / (2 * high));
-      return list.sort((a, b) => rowOf(a) - rowOf(b) || a.mine.boxXyxy[0] - b.mine.boxXyxy[0]);
+      const isSeen = new Set(all.seen());
+      return sorted().filter((thing) => isSeen.has(thing));
     },
     /** How many objects of each class count now. */
     counts() {
@@ -57,7 +53,26 @@ export function photoThings({ photo, edits, shapes, chosenKey, showsCandidates }
       }
       return counts;
     },
+    /** Changes when anything of what is seen does. */
+    get state() {
+      return `${edits.version} ${chosenKey()} ${all.order} ${all.hasCandidates}`;
+    },
   };
+
+  /** Sorted anew only when there are others: what is moved keeps its place among the others. */
+  const sorted = remembered(
+    () => `${edits.things.size} ${all.order}`,
+    () => {
+      const list = [...edits.things.values(), ...candidates.values()].filter(
+        ({ kind }) => kind !== "region",
+      );
+      if (all.order === "doubt") return list.sort((a, b) => doubtOf(a) - doubtOf(b));
+      // Reading order, in rows of two usual objects.
+      const high = medianSize(list.map(({ mine }) => mine.boxXyxy))?.[1] ?? 1;
+      const rowOf = ({ mine }) => Math.floor((mine.boxXyxy[1] + mine.boxXyxy[3]) / 2 / (2 * high));
+      return list.sort((a, b) => rowOf(a) - rowOf(b) || a.mine.boxXyxy[0] - b.mine.boxXyxy[0]);
+    },
+  );
 
   /** As the server counts: by the region that the centre is in, where there are regions. */
   function isCounted(thing) {
@@ -74,12 +89,26 @@ export function photoThings({ photo, edits, shapes, chosenKey, showsCandidates }
     );
   }
 
+  for (const name of ["seen", "inOrder", "counts"])
+    all[name] = remembered(() => all.state, all[name]);
   return all;
+}
+
+/** Makes a value anew only when its key has changed. */
+export function remembered(keyOf, make) {
+  let [known, value] = [];
+  return () => {
+    const key = keyOf();
+    if (key !== known) [known, value] = [key, make()];
+    return value;
+  };
 }
 
 /** Whether the box of an object is the one that was predicted. */
 export const isWhereFound = ({ predicted, mine }) =>
-  predicted?.boxXyxy.every((px, i) => px === mine.boxXyxy[i]) ?? false;
+  predicted !== undefined &&
+  (predicted.boxXyxy === mine.boxXyxy ||
+    predicted.boxXyxy.every((px, i) => px === mine.boxXyxy[i]));
 
 /** The likeliest candidates, by key. */
 function candidatesOf(objects, sizeWh) {

@@ -13,10 +13,17 @@ export class Edits {
   conflicts = new Map();
   #done = [];
   #undone = [];
-  #onChange;
+  /** Grows with each change, so that what is made of the things can be kept until then. */
+  version = 0;
+  #listener;
 
   constructor({ onChange }) {
-    this.#onChange = onChange;
+    this.#listener = onChange;
+  }
+
+  #onChange() {
+    this.version++;
+    this.#listener();
   }
 
   /** Things that are to be sent, without those whose conflict nobody has settled. */
@@ -149,6 +156,7 @@ const gone = (value) => ({ ...value, isRemoved: true });
 
 /** Whether two values are the same to the server: of what is removed, nothing else matters. */
 export function isSame(a, b) {
+  if (a === b) return true;
   if (a.isRemoved || b.isRemoved) return a.isRemoved === b.isRemoved;
   // A region has neither class nor box to change.
   return a.classId === b.classId && (a.boxXyxy ?? []).every((px, i) => px === b.boxXyxy[i]);
