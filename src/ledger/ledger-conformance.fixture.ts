@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { sql } from "kysely";
 import { isOrangeryError, OrangeryError } from "../errors.ts";
 import type { EntryFilter } from "./browse/entry-filter.ts";
+import type { ListedEntry } from "./browse/listed-entries.ts";
 import { readPhotoDetails, readPhotoPlace } from "./browse/photo-details.ts";
-import { type ListedEntry, type PhotoPageOptions, readPhotoPage } from "./browse/photo-pages.ts";
+import type { PhotoPageOptions } from "./browse/photo-page.ts";
+import { readPhotoPage } from "./browse/photo-pages.ts";
 import {
   readLastEntryId,
   readLatestResults,
@@ -823,6 +825,13 @@ export const ledgerConformance: readonly LedgerCase[] = [
       assert.deepEqual(await pages({}), [other, ...at(1, 2, 3, 4, 5)]);
       assert.deepEqual(await pages({ order: "most" }), [...at(5, 4, 3, 2), other, ...at(1)]);
       assert.deepEqual(await pages({ order: "fewest" }), [...at(1, 2), other, ...at(3, 4, 5)]);
+      // With a plant more, the weed scores less.
+      const [unsurest, surest] = [{ order: "unsurest" }, { order: "surest" }] as const;
+      assert.deepEqual(await pages(unsurest), [...at(5, 4, 3, 2), other, ...at(1)]);
+      const filter = { className: "weed" };
+      const weeds = await pages({ ...surest, filter });
+      assert.deepEqual(weeds, [...at(1, 2), other, ...at(3, 4, 5)]);
+      assert.deepEqual(await pages({ ...surest, filter: { className: "none" } }), []);
       const newest = await pages({ order: "newest" });
       assert.deepEqual(newest.toSorted(), [other, ...at(1, 2, 3, 4, 5)]);
       // Within a call, results are inserted by their content.
@@ -854,6 +863,9 @@ export const ledgerConformance: readonly LedgerCase[] = [
         assert.deepEqual(found, expected, JSON.stringify(filter));
         const most = await pages({ filter, order: "most" });
         assert.deepEqual(most.toSorted(), expected.toSorted(), JSON.stringify(filter));
+        if (filter.className !== undefined) continue;
+        const sure = await pages({ filter, ...surest });
+        assert.deepEqual(sure.toSorted(), expected.toSorted(), JSON.stringify(filter));
       }
       for (const warning of ["any", "no-contrast"] as const) {
         assert.deepEqual(await pages({ recipeId: otherId, filter: { warning } }), at(1));

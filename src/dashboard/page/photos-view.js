@@ -246,6 +246,8 @@ function filterForm(parameters, apply) {
         ["newest", "newest result"],
         ["most", "most objects"],
         ["fewest", "fewest objects"],
+        ["surest", "best score"],
+        ["unsurest", "worst score"],
       ]),
     ),
     h("button", { type: "reset" }, "Clear"),

@@ -1,5 +1,6 @@
 import type { EntryFilter } from "../../ledger/browse/entry-filter.ts";
-import { type PhotoOrder, readPhotoPage } from "../../ledger/browse/photo-pages.ts";
+import type { PhotoOrder } from "../../ledger/browse/photo-page.ts";
+import { readPhotoPage } from "../../ledger/browse/photo-pages.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import { momentOf } from "../../ledger/photos/moment.ts";
 import type { EntryState } from "../../ledger/schema/tables.ts";
@@ -11,7 +12,14 @@ const photosPerPage = 60;
 /** A page with fewer photos comes first, and is continued. */
 const budgetMs = 250;
 
-const orders: readonly string[] = ["name", "newest", "most", "fewest"] satisfies PhotoOrder[];
+const orders: readonly string[] = [
+  "name",
+  "newest",
+  "most",
+  "fewest",
+  "surest",
+  "unsurest",
+] satisfies PhotoOrder[];
 const states: readonly string[] = [
   "waiting",
   "leased",

@@ -1,5 +1,5 @@
 import { hideCredentials } from "../../base/url.ts";
-import type { ListedEntry } from "../../ledger/browse/photo-pages.ts";
+import type { ListedEntry } from "../../ledger/browse/listed-entries.ts";
 import { adviseOn } from "../../results/failure-advice.ts";
 
 /** A photo of a list as the page shows it: without what a URL must not show. */

@@ -2,7 +2,7 @@ import type { Ledger } from "../ledger.ts";
 import { readFindings, readManyUncounted } from "../results/read-findings.ts";
 import type { Findings } from "../results/result-rows.ts";
 import type { PlacedObjects } from "../results/stored-objects.ts";
-import { type ListedEntry, readListedPhotos } from "./photo-pages.ts";
+import { type ListedEntry, readListedPhotos } from "./listed-entries.ts";
 
 /** All that is recorded of one photo under one recipe. */
 export interface PhotoDetails extends ListedEntry {

@@ -1,6 +1,8 @@
+import type { Kysely } from "kysely";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { readPackedScores } from "../results/read-counts.ts";
 import { PackedScores } from "../results/scores/packed-scores.ts";
+import type { LedgerTables } from "../schema/tables.ts";
 import type { EntryFilter } from "./entry-filter.ts";
 
 /** Scores are float32, and a filter's are decimals. */
@@ -32,7 +34,7 @@ export async function withScoresInRange<Row extends { readonly id: number | null
   const { packed, classIds } = await ledger.read(
     async (db) => ({
       packed: await readPackedScores(db, ids),
-      classIds: className === undefined ? undefined : await readClassIds(ids),
+      classIds: className === undefined ? undefined : await readClassIds(db, { ids, className }),
     }),
     { signal },
   );
@@ -48,24 +50,32 @@ export async function withScoresInRange<Row extends { readonly id: number | null
   };
   const kept = new Set(ids.filter(fits));
   return rows.filter(({ id }) => id !== null && kept.has(id));
+}
 
-  /** The id of the class in the model of each result. */
-  async function readClassIds(resultIds: readonly number[]): Promise<Map<number, number>> {
-    const named = await ledger.read((db) =>
-      db
-        .selectFrom("result_objects")
-        .innerJoin("class_names", "class_names.id", "result_objects.class_names_id")
-        .select(["result_objects.result_id", "class_names.names"])
-        .where("result_objects.result_id", "in", resultIds)
-        .execute(),
-    );
-    const byNames = new Map<string, number>();
-    return new Map(
-      named.map(({ result_id, names }) => {
-        const known = byNames.get(names) ?? (JSON.parse(names) as string[]).indexOf(className!);
-        byNames.set(names, known);
-        return [result_id, known];
-      }),
-    );
-  }
+/** Which results: by their ids, or from one to behind another. */
+type Results =
+  | { readonly ids: readonly number[]; readonly begin?: undefined; readonly end?: undefined }
+  | { readonly ids?: undefined; readonly begin: number; readonly end: number };
+
+/** Reads the id of a class in the model of each result; −1 where the model has no such class. */
+export async function readClassIds(
+  db: Kysely<LedgerTables>,
+  { ids, begin, end, className }: Results & { readonly className: string },
+): Promise<Map<number, number>> {
+  const named = await db
+    .selectFrom("result_objects")
+    .innerJoin("class_names", "class_names.id", "result_objects.class_names_id")
+    .select(["result_objects.result_id", "class_names.names"])
+    .$if(ids !== undefined, (query) => query.where("result_objects.result_id", "in", ids!))
+    .$if(begin !== undefined, (query) => query.where("result_objects.result_id", ">=", begin!))
+    .$if(end !== undefined, (query) => query.where("result_objects.result_id", "<", end!))
+    .execute();
+  const byNames = new Map<string, number>();
+  return new Map(
+    named.map(({ result_id, names }) => {
+      const known = byNames.get(names) ?? (JSON.parse(names) as string[]).indexOf(className);
+      byNames.set(names, known);
+      return [result_id, known];
+    }),
+  );
 }

@@ -99,6 +99,16 @@ export class PackedScores {
     return low;
   }
 
+  /** The best score of the group. */
+  get best(): number {
+    return this.#view.getFloat32(this.#start, true);
+  }
+
+  /** The worst score of the group. */
+  get worst(): number {
+    return this.#view.getFloat32(this.#next - floatBytes, true);
+  }
+
   /** The scores of the group. */
   scores(): Float32Array {
     return Float32Array.from({ length: this.length }, (_, i) =>
