@@ -79,11 +79,11 @@ describe("csv", () => {
   test("has a row for every count, and one of zero where there is none", async () => {
     const text = await exportTo("counts.csv", "results.db", "--format", "csv");
     const perMpx = (count: number, area: number) => String(Math.round((1e9 * count) / area) / 1e3);
-    // The columns that follow are empty: where and how large photos are is not known.
-    const lines = text.split("\r\n").map((line) => line.replace(/,{5}$/, ""));
+    // The columns between are empty: where and how large photos are is not known.
+    const lines = text.split("\r\n").map((line) => line.replace(/,{6}predicted$/, ""));
     assert.deepEqual(lines, [
       "photo,region,region_class,class,count,area_px,count_per_megapixel," +
-        "taken_at,latitude,longitude,area_m2,count_per_m2",
+        "taken_at,latitude,longitude,area_m2,count_per_m2,counts",
       "/photos/a/1.jpg,0,,plant,2,8000,250",
       '/photos/a/1.jpg,0,,"weed, ""tall""",1,8000,125',
       `/photos/a/1.jpg,1,bed,plant,2,1951,${perMpx(2, 1951)}`,
@@ -102,7 +102,7 @@ describe("csv", () => {
     assert.match(second!, /^\/photos\/b\/1\.jpg,done,100,80,0,0,1,,,cpu,/);
     assert.match(
       last!,
-      /^\/photos\/c\/=1\+1\.jpg,failed,{13}PHOTO_UNREADABLE,"Expected a photo,\ngot ""nothing""\.",+$/,
+      /^\/photos\/c\/=1\+1\.jpg,failed,{13}PHOTO_UNREADABLE,"Expected a photo,\ngot ""nothing""\.",+predicted$/,
     );
   });
 
@@ -113,7 +113,7 @@ describe("csv", () => {
     assert.equal(status, 0, stderr);
     assert.equal(
       stdout.split("\r\n")[1],
-      "/photos/a/1.jpg,1,plant,0.93,12.34,20,22.34,40.5,1,,,,bed",
+      "/photos/a/1.jpg,1,plant,0.93,12.34,20,22.34,40.5,1,,,,bed,predicted",
     );
     assert.equal(stdout.split("\r\n").length, 6);
   });
@@ -393,6 +393,7 @@ describe("parquet", () => {
       photo_share: null,
       area_m2: null,
       region_class: "bed",
+      counts: "predicted",
     });
     assert.equal(rows[3]!.region, null);
   });

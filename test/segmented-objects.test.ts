@@ -74,8 +74,8 @@ describe("objects with masks", () => {
       return text.trim().split("\r\n");
     };
     const objects = await rowsOf("objects");
-    assert.match(objects[0]!, /,area_px,photo_share,area_m2,region_class$/);
-    assert.match(objects[1]!, /,\d{4,},0\.\d+,,$/);
+    assert.match(objects[0]!, /,area_px,photo_share,area_m2,region_class,counts$/);
+    assert.match(objects[1]!, /,\d{4,},0\.\d+,,,predicted$/);
     const photos = await rowsOf("photos");
     assert.match(photos[0]!, /,sha256,(\w+,){4}covered_px,covered_share,/);
     assert.match(photos.find((line) => line.includes("empty-soil"))!, /,\w{64},,,,\w*,0,0,/);

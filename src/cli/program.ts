@@ -23,6 +23,7 @@ import { createCompareCommand } from "./commands/results/compare-command.ts";
 import { createExportResultsCommand } from "./commands/results/export-results-command.ts";
 import { createForgetCommand } from "./commands/results/forget-command.ts";
 import { createReportCommand } from "./commands/results/report-command.ts";
+import { createReviewCommand } from "./commands/review/review-command.ts";
 import { createSummaryCommand } from "./commands/summary/summary-command.ts";
 import { createWorkersCommand } from "./commands/workers/workers-command.ts";
 import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
@@ -75,6 +76,7 @@ export function createProgram(
     .addCommand(createSummaryCommand(output, setStatus))
     .addCommand(createReportCommand(output, setStatus))
     .addCommand(createDashboardCommand(output, setStatus))
+    .addCommand(createReviewCommand(output, setStatus))
     .addCommand(createExportResultsCommand(output, setStatus))
     .addCommand(createCompareCommand(output, setStatus))
     .addCommand(createFailuresCommand(output))

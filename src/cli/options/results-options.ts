@@ -5,6 +5,7 @@ import { isOrangeryError } from "../../errors.ts";
 import { momentOf } from "../../ledger/photos/moment.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import type { CountQuestion } from "../../ledger/results/scores/count-question.ts";
+import type { CountsKind } from "../../ledger/review/counts/counts-kind.ts";
 import { fromCaller, photoFromCaller } from "./caller-paths.ts";
 import {
   collectClasses,
@@ -107,6 +108,21 @@ export function addQuestionOptions(command: Command): Command {
       "scores above which some classes count, as in plant=0.4,weed=0.6",
       collectClassScores,
     );
+}
+
+/** The option that says whose counts are meant. */
+export interface CountsArguments {
+  readonly counts?: CountsKind;
+}
+
+/** Adds the option that says whose counts are meant. */
+export function addCountsOption(command: Command): Command {
+  return command.addOption(
+    new Option(
+      "--counts <whose>",
+      "counts as the model made them, or with the corrections of people (default: predicted)",
+    ).choices(["predicted", "corrected"]),
+  );
 }
 
 /** Returns undefined where nothing but the recipe decides what counts. */

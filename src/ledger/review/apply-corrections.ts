@@ -38,7 +38,7 @@ export interface ReviewCount {
 
 /** What the corrections of a photo come to. */
 export interface AppliedCorrections {
-  /** Those of the result in its order, then those that people added. Removed ones are among them. */
+  /** Those of the result in its order, then those that people added; removed ones as well. */
   readonly objects: readonly ReviewedObject[];
   /** Regions that a person says are none. */
   readonly rejectedRegions: ReadonlySet<number>;

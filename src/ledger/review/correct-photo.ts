@@ -81,7 +81,7 @@ export async function correctPhoto(
   );
 }
 
-/** Takes the next numbers, where nobody else did: of two at once, the second waits and gets none. */
+/** Takes the next numbers where nobody else did: of two at once, the second waits and gets none. */
 async function countUp(
   transaction: Transaction<LedgerTables>,
   { resultId, version, by }: { resultId: number; version: number; by: number },

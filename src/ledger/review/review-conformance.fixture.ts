@@ -159,7 +159,7 @@ export const reviewConformance: readonly {
     },
   },
   {
-    name: "a region that is none takes its objects along, and an object is in the region it is moved to",
+    name: "a region that is none takes its objects along, and a moved object is in its new region",
     async check(location) {
       await using opened = await openRecorded(location, regionRecipe, [
         foundPhoto(1, regionResult()),
@@ -288,7 +288,7 @@ export const reviewConformance: readonly {
     },
   },
   {
-    name: "a sample is fixed when it is drawn, and those who ask at once get different photos of it",
+    name: "a sample is fixed when it is drawn, and those who ask at once get different photos",
     async check(location) {
       await using opened = await openRecorded(
         location,

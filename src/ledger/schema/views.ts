@@ -14,8 +14,8 @@ const views = [
 ];
 
 /**
- * Makes room for a step that changes tables: {@link createViews} puts the views back. Older versions
- * lack some.
+ * Makes room for a step that changes tables: {@link createViews} puts the views back. Older
+ * versions lack some.
  */
 export async function dropViews(db: Kysely<unknown>): Promise<void> {
   for (const view of views) await db.schema.dropView(view).ifExists().execute();

@@ -29,7 +29,9 @@ export type FormatOption =
   | "timeZone"
   | "taxon"
   | "package"
-  | "scale";
+  | "scale"
+  | "corrected"
+  | "reviewed";
 
 interface Format {
   /** Follows the name of the results file. */
@@ -43,30 +45,53 @@ interface Format {
 
 /** The formats of exports, and what can be asked of each. */
 export const exportFormats: { readonly [format in ExportFormat]: Format } = {
-  csv: { suffix: ".csv", table: "counts", kind: "text", options: ["table", "excel", "scale"] },
-  xlsx: { suffix: ".xlsx", table: "counts", kind: "file", options: ["table", "scale"] },
-  parquet: { suffix: ".parquet", table: "objects", kind: "file", options: ["table", "scale"] },
-  coco: { suffix: ".coco.json", kind: "text", options: ["polygons", "hardest", "scale"] },
+  csv: {
+    suffix: ".csv",
+    table: "counts",
+    kind: "text",
+    options: ["table", "excel", "scale", "corrected"],
+  },
+  xlsx: {
+    suffix: ".xlsx",
+    table: "counts",
+    kind: "file",
+    options: ["table", "scale", "corrected"],
+  },
+  parquet: {
+    suffix: ".parquet",
+    table: "objects",
+    kind: "file",
+    options: ["table", "scale", "corrected"],
+  },
+  coco: {
+    suffix: ".coco.json",
+    kind: "text",
+    options: ["polygons", "hardest", "scale", "corrected", "reviewed"],
+  },
   yolo: {
     suffix: "-yolo",
     kind: "folder",
-    options: ["scores", "polygons", "photos", "split", "hardest"],
+    options: ["scores", "polygons", "photos", "split", "hardest", "corrected", "reviewed"],
   },
-  cvat: { suffix: ".cvat.xml", kind: "text", options: ["hardest"] },
+  cvat: { suffix: ".cvat.xml", kind: "text", options: ["hardest", "corrected", "reviewed"] },
   "label-studio": {
     suffix: ".label-studio.json",
     kind: "text",
-    options: ["imagePrefix", "hardest"],
+    options: ["imagePrefix", "hardest", "corrected", "reviewed"],
   },
-  geojson: { suffix: ".geojson", kind: "text", options: ["scale"] },
-  places: { suffix: ".places.geojson", kind: "text", options: ["scale"] },
+  geojson: { suffix: ".geojson", kind: "text", options: ["scale", "corrected"] },
+  places: { suffix: ".places.geojson", kind: "text", options: ["scale", "corrected"] },
   megadetector: { suffix: ".megadetector.json", kind: "text", options: [] },
   "camtrap-dp": {
     suffix: "-camtrap-dp",
     kind: "folder",
     options: ["sites", "timeZone", "taxon", "package"],
   },
-  crops: { suffix: "-crops", kind: "folder", options: ["margin", "hardest"] },
+  crops: {
+    suffix: "-crops",
+    kind: "folder",
+    options: ["margin", "hardest", "corrected", "reviewed"],
+  },
 };
 
 /** The formats that are folders. */

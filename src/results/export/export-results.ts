@@ -6,11 +6,11 @@ import { guardWriting } from "../../base/files/disk-full.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import type { FailedPhoto } from "../../ledger/results/failed-photos.ts";
+import { readFailures } from "../../ledger/results/stored-results.ts";
 import {
-  type ReadResultsOptions,
-  readFailures,
-  readResults,
-} from "../../ledger/results/stored-results.ts";
+  type ReadChosenResultsOptions,
+  readChosenResults,
+} from "../../ledger/review/counts/corrected-results.ts";
 import type { ScaledResult, ScaleOf } from "../scale/photo-scale.ts";
 import { type CamtrapOptions, writeCamtrapDp } from "./camera-traps/camtrap-dp.ts";
 import { toMegaDetector } from "./camera-traps/megadetector.ts";
@@ -32,7 +32,9 @@ import { type ResultTable, type TableName, tableOf } from "./tables/result-table
 import type { Row } from "./tables/table-row.ts";
 import { writeXlsx } from "./tables/xlsx.ts";
 
-export interface ExportResultsOptions extends PhotoSelection, Pick<ReadResultsOptions, "question"> {
+export interface ExportResultsOptions
+  extends PhotoSelection,
+    Pick<ReadChosenResultsOptions, "question" | "counts" | "isReviewedOnly"> {
   readonly format: ExportFormat;
   /** Of CSV and Parquet. Default: the format's. */
   readonly table?: TableName | undefined;
@@ -98,14 +100,14 @@ export async function writeResults(
   sink: OutputSink,
   options: ExportResultsOptions & { readonly format: Exclude<ExportFormat, FolderFormat> },
 ): Promise<void> {
-  const { format, recipeHash, question } = options;
+  const { format, recipeHash, question, counts = "predicted" } = options;
   switch (format) {
     case "csv":
     case "xlsx":
     case "parquet": {
       const name = options.table ?? exportFormats[format].table!;
       const table = tableOf(name);
-      const { columns } = table;
+      const columns = { ...table.columns, ...countsColumn };
       const written = rows(ledger, table, options);
       if (format === "parquet") return await writeParquet(sink, columns, written);
       if (format === "xlsx") return await writeXlsx(sink, { name, columns }, written);
@@ -116,23 +118,27 @@ export async function writeResults(
       return await pipe(toLabelStudio(results(ledger, options), options), sink);
     case "cvat":
       return await withSpool(async (images) => {
-        await pipe(toCvat(results(ledger, options), images), sink);
+        await pipe(toCvat(results(ledger, options), images, counts), sink);
       });
     case "places":
-      return await pipe(toPlaces(results(ledger, options)), sink);
+      return await pipe(toPlaces(results(ledger, options), counts), sink);
     case "megadetector": {
       const detector = options.recipeName ?? recipeHash.slice(0, 8);
       const failures = failedPhotos(ledger, options);
       return await pipe(toMegaDetector(results(ledger, options), { detector, failures }), sink);
     }
     case "geojson":
-      return await pipe(toGeoJson(results(ledger, options), { recipeHash, question }), sink);
+      return await pipe(
+        toGeoJson(results(ledger, options), { recipeHash, question, counts }),
+        sink,
+      );
     case "coco":
       return await withSpool(async (images) => {
         const { polygons } = options;
         const written = toCoco(results(ledger, options), {
           recipeHash,
           question,
+          counts,
           polygons,
           images,
         });
@@ -148,7 +154,7 @@ async function* results(
   const { signal, onPhoto, relativeTo, scaleOf, hardest: limit } = options;
   const hardest =
     limit === undefined ? undefined : await chooseHardest(ledger, { ...options, limit });
-  for await (const result of readResults(ledger, options)) {
+  for await (const result of readChosenResults(ledger, options)) {
     signal?.throwIfAborted();
     const { source: origin } = result;
     if (hardest?.has(origin) === false) continue;
@@ -157,13 +163,25 @@ async function* results(
   }
 }
 
+/** The last column of all tables: whose counts these are. */
+const countsColumn = { counts: "text" } as const;
+
 async function* rows(
+  ledger: Ledger,
+  table: ResultTable,
+  options: ExportResultsOptions,
+): AsyncGenerator<Row> {
+  const { counts = "predicted" } = options;
+  for await (const row of rowsOfTable(ledger, table, options)) yield { ...row, counts };
+}
+
+async function* rowsOfTable(
   ledger: Ledger,
   { rowsOf, rowsOfFailure, rowsAtEnd }: ResultTable,
   options: ExportResultsOptions,
 ): AsyncGenerator<Row> {
   for await (const result of results(ledger, options)) yield* rowsOf(result);
-  if (rowsOfFailure === undefined) return;
+  if (rowsOfFailure === undefined || options.isReviewedOnly) return;
   for await (const photo of failedPhotos(ledger, options)) yield* rowsOfFailure(photo);
   if (rowsAtEnd !== undefined) yield* rowsAtEnd();
 }

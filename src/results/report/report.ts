@@ -1,6 +1,7 @@
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
-import type { ReadResultsOptions, StoredRecipe } from "../../ledger/results/stored-results.ts";
+import type { StoredRecipe } from "../../ledger/results/stored-results.ts";
+import type { ReadChosenResultsOptions } from "../../ledger/review/counts/corrected-results.ts";
 import { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { ScaleOf } from "../scale/photo-scale.ts";
 import { gatherReportData } from "./data/gather-report-data.ts";
@@ -9,7 +10,9 @@ import { reportPage } from "./page/report-page.ts";
 import type { Shot } from "./page/sections/gallery.ts";
 import { makeThumbnail } from "./pictures/thumbnail.ts";
 
-export interface ReportOptions extends PhotoSelection, Pick<ReadResultsOptions, "question"> {
+export interface ReportOptions
+  extends PhotoSelection,
+    Pick<ReadChosenResultsOptions, "question" | "counts"> {
   /** With the totals of the photos that are selected. */
   readonly recipe: StoredRecipe;
   /** Where scales come from. Default: none is known. */

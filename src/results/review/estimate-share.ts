@@ -20,11 +20,11 @@ export interface ShareSample {
  * Estimates which share of objects has a property, from a simple random sample of photos.
  *
  * The objects of a photo are alike: a blurred photo loses many at once, so that 1,000 objects on 50
- * photos tell less than 1,000 on as many photos. Wilson's interval (1927) is computed with as many
- * independent objects as tell as much as these: p (1 − p) ⁄ v, with v the variance of the share over
- * photos, made fewer for small samples (Korn and Graubard 1998, Survey Methodology 24), and never
- * more than there are. Where all objects have it, or none, photos show no variance: then each photo
- * with objects counts as one object.
+ * photos say less than 1,000 on as many photos. Wilson's interval (1927) is computed with as many
+ * independent objects as say as much as these: p (1 − p) ⁄ v, with v the variance of the share
+ * over photos, made fewer for small samples (Korn and Graubard 1998, Survey Methodology 24), and
+ * never more than there are. Where all objects have it, or none, photos show no variance:
+ * then each photo with objects counts as one object.
  *
  * @returns undefined where the sample has no object
  */

@@ -44,7 +44,8 @@ export const leastPhotos = 20;
  * Bootstrap, 12.5), which is lopsided as errors are: few photos with many missed objects make the
  * upper end the farther one. Each end is at least as far as Student's t with the degrees of freedom
  * of {@link estimateRatio} puts it, and at most half as far again, less where few photos are
- * wrong, since a bootstrap of those has wild ends. The share of photos that was sampled makes it narrower.
+ * wrong, since a bootstrap of those has wild ends.
+ * The share of photos that was sampled makes it narrower.
  *
  * Where people changed no photo, there is no variance to see. Then as many photos may be wrong as
  * Wilson's interval (1927) allows for none of the sample, 3.7 % for 100, each by as many objects as

@@ -7,7 +7,7 @@ export interface Ratio {
   readonly ratio: number;
   /** Of the ratio; 0 where all photos of the sample have the same ratio, or all were sampled. */
   readonly standardError: number;
-  /** How many photos of equal weight would tell as much about the standard error. */
+  /** How many photos of equal weight would say as much about the standard error. */
   readonly degreesOfFreedom: number;
 }
 
@@ -17,8 +17,9 @@ export interface Ratio {
  * Sampling Techniques, 6.4), with the correction for a finite number of photos.
  *
  * Where few photos hold most of the error, the variance itself is uncertain. The degrees of freedom
- * follow from the kurtosis of the residuals (Satterthwaite 1946; Potthoff, Woodbury and Manton 1992,
- * JASA 87): n − 1 for residuals like the normal distribution's, 2 where one photo of 100 is wrong.
+ * follow from the kurtosis of the residuals (Satterthwaite 1946; Potthoff, Woodbury and Manton
+ * 1992, JASA 87): n − 1 for residuals like the normal distribution's, 2 where one photo of 100
+ * is wrong.
  *
  * @param share The share of all photos that is in the sample.
  * @returns undefined where Σx is 0, or there are fewer than two photos

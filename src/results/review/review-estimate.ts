@@ -32,7 +32,7 @@ export interface ReviewEstimate {
   readonly list: ReviewList;
   readonly progress: QueueProgress;
   readonly all: CountEstimate;
-  /** By name. An object of a wrong class is a false one of that class and a missed one of its own. */
+  /** By name. An object of a wrong class is a false one of that class, and missed of its own. */
   readonly classes: readonly CountEstimate[];
 }
 

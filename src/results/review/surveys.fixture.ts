@@ -1,6 +1,6 @@
 import { seededRandom } from "./seeded-random.ts";
 
-/** Photos whose truth is known: what was counted on each, what of it is right, and what is there. */
+/** Photos whose truth is known: what was counted on each, what of it is right, what is there. */
 export interface Population {
   readonly predicted: Float64Array;
   readonly confirmed: Float64Array;

@@ -8,7 +8,11 @@ import {
   parseFraction,
   requireOption,
 } from "../../options/option-values.ts";
-import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
+import {
+  addCountsOption,
+  addQuestionOptions,
+  addSelectionOptions,
+} from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ExportResultsArguments } from "./export-results.ts";
@@ -20,6 +24,7 @@ Examples:
   $ orangery export-results results.db --format xlsx --rows photos
   $ orangery export-results results.db --format coco --out counted.json
   $ orangery export-results results.db --format yolo --photos link --split 0.8 --out set
+  $ orangery export-results results.db --format yolo --reviewed --photos link --out training
   $ orangery export-results results.db --format label-studio --hardest 200 --relative-to photos
   $ orangery export-results results.db --format csv --min-score 0.5 --classes plant
 
@@ -80,7 +85,12 @@ export function createExportResultsCommand(
       "--out <path>",
       "a file, for yolo, camtrap-dp and crops a folder; - is standard output",
     );
-  addScaleOptions(addQuestionOptions(addSelectionOptions(addCamtrapOptions(command))))
+  addCamtrapOptions(command);
+  addScaleOptions(addCountsOption(addQuestionOptions(addSelectionOptions(command))))
+    .option(
+      "--reviewed",
+      "for labels: all and only photos that people reviewed, as they left them: a training set",
+    )
     .option("--relative-to <path>", "name photos relative to this folder or URL")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

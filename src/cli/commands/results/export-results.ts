@@ -3,6 +3,11 @@ import { OrangeryError } from "../../../errors.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import {
+  type CorrectedPhotos,
+  countCorrectedPhotos,
+} from "../../../ledger/review/counts/corrected-counts.ts";
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
+import {
   type ExportFormat,
   exportFormats,
   type FormatOption,
@@ -19,6 +24,7 @@ import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-p
 import { type CamtrapArguments, readCamtrap } from "../../options/export/camtrap-options.ts";
 import { givenScales, readScale, type ScaleArguments } from "../../options/export/scale-options.ts";
 import {
+  type CountsArguments,
   pathBeside,
   type QuestionArguments,
   readQuestion,
@@ -35,6 +41,7 @@ import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 export interface ExportResultsArguments
   extends SelectionArguments,
     QuestionArguments,
+    CountsArguments,
     ScaleArguments,
     CamtrapArguments {
   readonly format: ExportFormat;
@@ -47,6 +54,7 @@ export interface ExportResultsArguments
   readonly imagePrefix?: string;
   readonly margin?: number;
   readonly hardest?: number;
+  readonly reviewed?: boolean;
   readonly out?: string;
   readonly relativeTo?: string;
   readonly quiet?: boolean;
@@ -66,7 +74,11 @@ export async function exportResultsCommand(
     await using ledger = await openLedger(location, { readOnly: true });
     const selection = readSelection(options);
     const recipe = await recipeFromCaller(ledger, options.recipe, selection);
-    const { hash: recipeHash, done, failed } = recipe;
+    const { hash: recipeHash, failed } = recipe;
+    const { reviewed: isReviewedOnly = false } = options;
+    const people = await countCorrectedPhotos(ledger, { ...selection, recipeHash, signal });
+    if (isReviewedOnly && people.reviewed === 0) throw noneReviewed();
+    const done = isReviewedOnly ? people.reviewed : recipe.done;
     const hasFailures =
       format === "megadetector" ||
       (table !== undefined && tableOf(table).rowsOfFailure !== undefined);
@@ -91,7 +103,9 @@ export async function exportResultsCommand(
       hardest,
     } = options;
     const asked = { scores, excel, polygons, photos: placing, split, imagePrefix, margin, hardest };
-    const what = { ...selection, ...asked, question, scaleOf, format, table };
+    const counts = readCounts(options);
+    const whose = { counts, isReviewedOnly };
+    const what = { ...selection, ...asked, ...whose, question, scaleOf, format, table };
     const camtrap = await readCamtrap(options, relativeTo);
     const { name: recipeName } = recipe;
     const exported = { ...what, camtrap, relativeTo, recipeHash, recipeName, signal, onPhoto };
@@ -104,7 +118,8 @@ export async function exportResultsCommand(
     await refuseToReplace(location, out);
     await exportResults(ledger, out, exported);
     progress[Symbol.dispose]();
-    await output.write(`Wrote ${displayPath(out)}: ${formatPlural(photos, "photo")}\n`);
+    const howMany = `${formatPlural(photos, "photo")}${describeWhose(counts, people)}`;
+    await output.write(`Wrote ${displayPath(out)}: ${howMany}\n`);
     return exitStatus.ok;
   });
 }
@@ -125,6 +140,8 @@ const flags: { readonly [option in FormatOption]: string } = {
   taxon: "--taxon",
   package: "--package",
   scale: "--pixels-per-metre",
+  corrected: "--counts corrected",
+  reviewed: "--reviewed",
 };
 
 function checkOptions(options: ExportResultsArguments): void {
@@ -132,7 +149,7 @@ function checkOptions(options: ExportResultsArguments): void {
   const allowed = exportFormats[format];
   for (const [option, flag] of Object.entries(flags) as [FormatOption, string][]) {
     const [scale] = givenScales(options);
-    const value = option === "scale" ? scale : options[option === "table" ? "rows" : option];
+    const value = givenValue(option, options, scale);
     if (value === undefined || allowed.options.includes(option)) continue;
     const formats = formatsWhere((other) => other.options.includes(option));
     throw onlyFor(option === "scale" ? scale! : flag, formats, format);
@@ -160,10 +177,54 @@ function onlyFor(option: string, formats: string, format: ExportFormat): Oranger
   );
 }
 
-/** The suffix of the file: `-photos.csv` for another table than the default. */
-function suffixOf({ format, rows }: ExportResultsArguments): string {
+function givenValue(
+  option: FormatOption,
+  options: ExportResultsArguments,
+  scale: string | undefined,
+): unknown {
+  if (option === "scale") return scale;
+  if (option === "table") return options.rows;
+  // Without --reviewed, whose value says it by itself.
+  if (option === "corrected") return options.counts === "corrected" ? true : undefined;
+  return options[option];
+}
+
+/**
+ * The suffix of the file: `-photos.csv` for another table than the default, `-corrected.csv` for
+ * corrected counts.
+ */
+function suffixOf(options: ExportResultsArguments): string {
+  const { format, rows, reviewed } = options;
   const { suffix, table } = exportFormats[format];
-  return rows === undefined || rows === table ? suffix : `-${rows}${suffix}`;
+  const whose = reviewed ? "-reviewed" : readCounts(options) === "corrected" ? "-corrected" : "";
+  return (rows === undefined || rows === table ? "" : `-${rows}`) + whose + suffix;
+}
+
+/** Reviewed photos are as people left them. */
+function readCounts({ counts, reviewed }: ExportResultsArguments): CountsKind {
+  if (reviewed && counts === "predicted") {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      "Expected corrected counts with --reviewed, got --counts predicted. Leave it out.",
+    );
+  }
+  return counts ?? (reviewed ? "corrected" : "predicted");
+}
+
+function noneReviewed(): OrangeryError {
+  return new OrangeryError(
+    "INVALID_ARGUMENT",
+    "Expected reviewed photos among those that are selected, but nobody has reviewed any. " +
+      "Review some on the dashboard's page Review (orangery dashboard), or leave out --reviewed.",
+  );
+}
+
+function describeWhose(counts: CountsKind, { corrected, reviewed }: CorrectedPhotos): string {
+  if (counts === "predicted") {
+    if (corrected === 0) return "";
+    return ` as predicted, without the corrections of ${formatPlural(corrected, "photo")}`;
+  }
+  return ` with corrections: ${formatPlural(reviewed, "photo")} reviewed of ${corrected} corrected`;
 }
 
 /** Ends quietly when the reader has gone, as in `… | head`. */

@@ -1,6 +1,10 @@
 import { Command } from "commander";
 import { addScaleOptions } from "../../options/export/scale-options.ts";
-import { addQuestionOptions, addSelectionOptions } from "../../options/results-options.ts";
+import {
+  addCountsOption,
+  addQuestionOptions,
+  addSelectionOptions,
+} from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ReportArguments } from "./report.ts";
@@ -9,6 +13,7 @@ const help = `
 Examples:
   $ orangery report results.db
   $ orangery report results.db --out counted.html --open
+  $ orangery report results.db --counts corrected
   $ orangery report results.db --class-confidence plant=0.4,weed=0.6
 
 The page needs no server and no network, and holds small copies of up to 24 photos.
@@ -26,7 +31,7 @@ export function createReportCommand(
     )
     .argument("<results>", "the results file")
     .option("--out <file>", "the page (default: beside the results file, named after it)");
-  addScaleOptions(addQuestionOptions(addSelectionOptions(command)))
+  addScaleOptions(addCountsOption(addQuestionOptions(addSelectionOptions(command))))
     .option("--open", "open it in a browser, where there is a desktop and a terminal")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

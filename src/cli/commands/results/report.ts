@@ -5,6 +5,7 @@ import { createReport } from "../../../results/report/report.ts";
 import { displayPath, fromCaller } from "../../options/caller-paths.ts";
 import { readScale, type ScaleArguments } from "../../options/export/scale-options.ts";
 import {
+  type CountsArguments,
   pathBeside,
   type QuestionArguments,
   readQuestion,
@@ -19,7 +20,11 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { recipeFromCaller, refuseToReplace } from "./choose-results.ts";
 import { openInBrowser } from "./open-in-browser.ts";
 
-export interface ReportArguments extends SelectionArguments, QuestionArguments, ScaleArguments {
+export interface ReportArguments
+  extends SelectionArguments,
+    QuestionArguments,
+    CountsArguments,
+    ScaleArguments {
   readonly out?: string;
   readonly open?: boolean;
   readonly quiet?: boolean;
@@ -44,6 +49,7 @@ export async function report(
     const page = await createReport(ledger, {
       ...selection,
       question: readQuestion(options),
+      counts: options.counts,
       scaleOf: await readScale(options),
       recipe,
       file: basename(ledger.location),

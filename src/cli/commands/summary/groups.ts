@@ -1,6 +1,9 @@
 import { formatCount, formatValue } from "../../../base/quantities.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
-import { type ReadCountsOptions, readCounts } from "../../../ledger/results/read-counts.ts";
+import {
+  type ReadChosenCountsOptions,
+  readChosenCounts,
+} from "../../../ledger/review/counts/corrected-counts.ts";
 import { CaptureCounter, type NamedTotals } from "../../../results/totals/capture-totals.ts";
 import { FolderCounter } from "../../../results/totals/folder-totals.ts";
 import { type Column, formatTable, shortenMiddle } from "../../output/table.ts";
@@ -16,11 +19,11 @@ const maxNameWidth = 60;
 export async function readGroups(
   ledger: Ledger,
   by: Grouping,
-  options: ReadCountsOptions,
+  options: ReadChosenCountsOptions,
 ): Promise<readonly NamedTotals[]> {
   const folders = new FolderCounter();
   const captures = new CaptureCounter();
-  for await (const { source, capture, objectCount, counts } of readCounts(ledger, options)) {
+  for await (const { source, capture, objectCount, counts } of readChosenCounts(ledger, options)) {
     const onPhoto = counts.filter(({ region }) => region === 0);
     const countByName = new Map(onPhoto.map(({ name, count }) => [name, count]));
     if (by === "folder") folders.add(source, { objectCount, countByName });

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import {
+  addCountsOption,
   addQuestionOptions,
   addSelectionOptions,
   defaultResults,
@@ -14,6 +15,7 @@ Examples:
   $ orangery summary results.db
   $ orangery summary results.db --min-score 0.5
   $ orangery summary results.db --by folder
+  $ orangery summary results.db --counts corrected
   $ orangery summary results.db --class-confidence plant=0.4,weed=0.6 --under photos/north --json
 
 What counts is asked of what is recorded: nothing is inferred. The least score that can be asked for
@@ -29,7 +31,7 @@ export function createSummaryCommand(
     .summary("print the counts of results")
     .description("Prints how many objects there are in the results, as a run does at its end.")
     .argument("[results]", resultsHelp);
-  addQuestionOptions(addSelectionOptions(command))
+  addCountsOption(addQuestionOptions(addSelectionOptions(command)))
     .addOption(
       new Option(
         "--by <what>",

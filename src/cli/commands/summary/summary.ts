@@ -4,16 +4,20 @@ import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import { areScoresPacked, packOldScores } from "../../../ledger/results/pack-old-scores.ts";
-import {
-  type CountTotals,
-  readCounts,
-  readCountTotals,
-} from "../../../ledger/results/read-counts.ts";
 import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
+import {
+  type ChosenTotals,
+  type CorrectedPhotos,
+  countCorrectedPhotos,
+  readChosenCounts,
+  readChosenTotals,
+} from "../../../ledger/review/counts/corrected-counts.ts";
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import { describeQuestion } from "../../../results/describe-question.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import {
+  type CountsArguments,
   type QuestionArguments,
   readQuestion,
   readSelection,
@@ -27,7 +31,7 @@ import { type CountsTablePhoto, formatCountsTable } from "../photos/counts-table
 import { recipeFromCaller } from "../results/choose-results.ts";
 import { formatGroups, type Grouping, groupsToJson, readGroups } from "./groups.ts";
 
-export interface SummaryArguments extends SelectionArguments, QuestionArguments {
+export interface SummaryArguments extends SelectionArguments, QuestionArguments, CountsArguments {
   readonly json?: boolean;
   readonly by?: Grouping;
 }
@@ -48,12 +52,14 @@ export async function summary(
     const question = readQuestion(options);
     const recipe = await recipeFromCaller(ledger, options.recipe, selection);
     if (question !== undefined) await packScoresOnce(ledger, { location, signal });
-    const asked = { ...selection, recipeHash: recipe.hash, question, signal };
-    const totals = await readCountTotals(ledger, asked);
+    const { counts = "predicted" } = options;
+    const asked = { ...selection, recipeHash: recipe.hash, question, counts, signal };
+    const totals = await readChosenTotals(ledger, asked);
+    const people = totals.people ?? (await countCorrectedPhotos(ledger, asked));
     const { by } = options;
     const groups = by && (await readGroups(ledger, by, asked));
     if (options.json) {
-      const json = toJson(recipe, totals, question);
+      const json = toJson(recipe, totals, { question, counts, people });
       await output.writeJson(groups ? { ...json, by, groups: groupsToJson(groups) } : json);
       return exitStatus.ok;
     }
@@ -66,7 +72,7 @@ export async function summary(
       const { photos: photoCount } = totals;
       await output.write(`${formatCountsTable({ photos, photoCount, totals, maxDetections })}\n`);
     }
-    await output.write(describe(ledger, recipe, question));
+    await output.write(describe(ledger, recipe, { question, counts, people }));
     return exitStatus.ok;
   });
 }
@@ -90,6 +96,7 @@ async function packScoresOnce(
 interface FirstPhotosOptions extends PhotoSelection {
   readonly recipeHash: string;
   readonly question: CountQuestion | undefined;
+  readonly counts: CountsKind;
   readonly maxDetections: number;
 }
 
@@ -100,7 +107,7 @@ async function firstPhotos(
   const { classes, classConfidence } = asked.question ?? {};
   const isOfClasses = classes !== undefined || classConfidence !== undefined;
   const photos: CountsTablePhoto[] = [];
-  for await (const { source, recordedCount, ...result } of readCounts(ledger, asked)) {
+  for await (const { source, recordedCount, ...result } of readChosenCounts(ledger, asked)) {
     // Of a class there may be more among those that better ones of other classes kept out.
     const mayBeCut = isOfClasses && recordedCount >= maxDetections;
     const objectCount = mayBeCut ? maxDetections : result.objectCount;
@@ -115,10 +122,28 @@ function mostDetections({ json }: StoredRecipe): number {
   return detect?.maxDetections ?? Infinity;
 }
 
+interface Asked {
+  readonly question: CountQuestion | undefined;
+  readonly counts: CountsKind;
+  readonly people: CorrectedPhotos;
+}
+
+function describeWhose({ counts, people }: Omit<Asked, "question">): string[] {
+  const { corrected, reviewed } = people;
+  if (counts === "corrected") {
+    const photos = `${formatPlural(corrected, "photo")}, ${reviewed} reviewed`;
+    return [`Counts      with the corrections of ${photos}`];
+  }
+  if (corrected === 0) return [];
+  return [
+    `Counts      as predicted, without the corrections of ${formatPlural(corrected, "photo")}`,
+  ];
+}
+
 function describe(
   { location }: Ledger,
   { done, failed, left }: StoredRecipe,
-  question: CountQuestion | undefined,
+  { question, ...whose }: Asked,
 ): string {
   const others = [
     ...(failed > 0 ? [`${formatPlural(failed, "photo")} failed`] : []),
@@ -126,6 +151,7 @@ function describe(
   ];
   const lines = [
     ...(question === undefined ? [] : [`Counted     ${describeQuestion(question)}`]),
+    ...describeWhose(whose),
     `Results     ${displayPath(location)}`,
     ...(done === 0 ? ["No photo is done"] : []),
     ...(others.length === 0 ? [] : [`Besides     ${others.join(", ")}`]),
@@ -135,13 +161,16 @@ function describe(
 
 function toJson(
   { name, hash, failed, left }: StoredRecipe,
-  { photos, objectCount, countByName }: CountTotals,
-  question: CountQuestion | undefined,
+  { photos, objectCount, countByName }: ChosenTotals,
+  { question, counts, people }: Asked,
 ): object {
   return {
     type: "summary",
     recipe: { name, hash },
     question,
+    countsAre: counts,
+    corrected: people.corrected,
+    reviewed: people.reviewed,
     photos,
     failed,
     left,

@@ -1,8 +1,8 @@
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
 import { type Html, html } from "../../report/html.ts";
+import { numberCell, photoName } from "../../report/page/cells.ts";
 import { pageFrame } from "../../report/page/page-frame.ts";
 import { PhotoNames } from "../../report/page/photo-names.ts";
-import { numberCell, photoName } from "../../report/page/sections/cells.ts";
 import { brand, type Tile, tileOf } from "../../report/page/tiles.ts";
 import { shot, toggles, viewer } from "../../report/page/viewer.ts";
 import type { Thumbnail } from "../../report/pictures/thumbnail.ts";

@@ -1,11 +1,15 @@
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
 
 /**
  * Writes photos as points on earth, as RFC 7946 has them, for maps: longitude, latitude and, where
  * it is known, altitude, with the counts of each class. Photos without a place are left out.
  */
-export async function* toPlaces(results: AsyncIterable<ScaledResult>): AsyncGenerator<string> {
-  yield '{"type":"FeatureCollection","features":[';
+export async function* toPlaces(
+  results: AsyncIterable<ScaledResult>,
+  counts: CountsKind = "predicted",
+): AsyncGenerator<string> {
+  yield `{"type":"FeatureCollection","counts":"${counts}","features":[`;
   let isFirst = true;
   for await (const result of results) {
     const feature = featureOf(result);

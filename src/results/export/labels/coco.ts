@@ -1,6 +1,7 @@
 import { toCocoCounts } from "../../../ledger/coco-counts.ts";
 import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
 import { shareOfPhoto } from "../../mask-areas.ts";
@@ -21,6 +22,8 @@ export interface CocoOptions {
   readonly recipeHash: string;
   /** Which objects count; undefined where the recipe alone decides. */
   readonly question?: CountQuestion | undefined;
+  /** Whose objects these are. */
+  readonly counts?: CountsKind | undefined;
   /** Polygons in place of run lengths, where a mask has no holes. Default false. */
   readonly polygons?: boolean | undefined;
   /** Keeps the list of images until the annotations are written. */
@@ -38,10 +41,10 @@ export interface SpooledText extends OutputSink {
  */
 export async function* toCoco(
   results: AsyncIterable<ScaledResult>,
-  { recipeHash, question, polygons = false, images }: CocoOptions,
+  { recipeHash, question, counts = "predicted", polygons = false, images }: CocoOptions,
 ): AsyncGenerator<string> {
   const categories = new Categories();
-  const info = { description: "Counted with Orangery", recipe: recipeHash, question };
+  const info = { description: "Counted with Orangery", recipe: recipeHash, question, counts };
   yield `{"info":${JSON.stringify(info)},"annotations":[`;
   let imageId = 0;
   let annotationId = 0;

@@ -1,5 +1,6 @@
 import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
 import type { SpooledText } from "./coco.ts";
@@ -13,6 +14,7 @@ import type { SpooledText } from "./coco.ts";
 export async function* toCvat(
   results: AsyncIterable<StoredResult>,
   images: SpooledText,
+  counts: CountsKind = "predicted",
 ): AsyncGenerator<string> {
   const labels = new Set<string>();
   let id = 0;
@@ -22,6 +24,7 @@ export async function* toCvat(
     await images.write(imageElement(result, id++));
   }
   yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n';
+  yield `  <!-- ${counts} -->\n`;
   yield `  <meta>\n    <task>\n      <size>${id}</size>\n      <labels>\n`;
   for (const name of labels) yield labelElement(name);
   yield "      </labels>\n    </task>\n  </meta>\n";

@@ -1,9 +1,18 @@
 import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
 import { shareOfPhoto } from "../../mask-areas.ts";
 import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
+
+export interface GeoJsonOptions {
+  readonly recipeHash: string;
+  /** Which objects count; undefined where the recipe alone decides. */
+  readonly question?: CountQuestion | undefined;
+  /** Whose objects these are. Default predicted. */
+  readonly counts?: CountsKind | undefined;
+}
 
 /**
  * Writes results as a GeoJSON FeatureCollection: a feature for each photo, each of its regions and
@@ -12,12 +21,10 @@ import { type ScaledResult, toSquareMetres } from "../../scale/photo-scale.ts";
  */
 export async function* toGeoJson(
   results: AsyncIterable<ScaledResult>,
-  {
-    recipeHash,
-    question,
-  }: { readonly recipeHash: string; readonly question?: CountQuestion | undefined },
+  { recipeHash, question, counts = "predicted" }: GeoJsonOptions,
 ): AsyncGenerator<string> {
-  const about = { units: "px", xAxis: "right", yAxis: "down", recipe: recipeHash, question };
+  const axes = { units: "px", xAxis: "right", yAxis: "down" };
+  const about = { ...axes, recipe: recipeHash, question, counts };
   yield `{"type":"FeatureCollection","orangery":${JSON.stringify(about)},"features":[`;
   let isFirst = true;
   for await (const result of results) {

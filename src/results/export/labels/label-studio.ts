@@ -1,10 +1,13 @@
 import { toScore } from "../../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
 
 export interface LabelStudioOptions {
   readonly recipeHash: string;
+  /** Whose objects these are. Default predicted. */
+  readonly counts?: CountsKind | undefined;
   /** Comes before each photo's name, as in `/data/local-files/?d=`. Default: nothing. */
   readonly imagePrefix?: string | undefined;
 }
@@ -17,9 +20,10 @@ export interface LabelStudioOptions {
  */
 export async function* toLabelStudio(
   results: AsyncIterable<StoredResult>,
-  { recipeHash, imagePrefix = "" }: LabelStudioOptions,
+  { recipeHash, counts = "predicted", imagePrefix = "" }: LabelStudioOptions,
 ): AsyncGenerator<string> {
   yield "[";
+  const whose = counts === "corrected" ? " corrected" : "";
   let isFirst = true;
   for await (const result of results) {
     const scores = Array.from(result.objects.scores);
@@ -27,7 +31,7 @@ export async function* toLabelStudio(
       data: { image: imagePrefix + result.source },
       predictions: [
         {
-          model_version: `orangery ${recipeHash.slice(0, 8)}`,
+          model_version: `orangery ${recipeHash.slice(0, 8)}${whose}`,
           // By which tasks are sorted: the most doubtful first.
           score: scores.length > 0 ? toScore(Math.min(...scores)) : undefined,
           result: [...shapesOf(result)],

@@ -5,6 +5,7 @@ import { writeWholeFolder } from "../../../base/files/whole-folder.ts";
 import { OrangeryError } from "../../../errors.ts";
 import { toScore } from "../../../ledger/results/stored-objects.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask, signedArea } from "../../../vision/masks/pixel-outline.ts";
 import {
@@ -28,6 +29,8 @@ export interface YoloOptions {
   readonly photos?: PhotoPlacing | undefined;
   /** The share of the photos in `train`, the others being in `val`. Default: one folder of all. */
   readonly split?: number | undefined;
+  /** Whose objects these are. Default predicted. */
+  readonly counts?: CountsKind | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -172,14 +175,15 @@ function addNames(names: string[], { objects }: StoredResult): void {
 
 function toDataYaml(
   names: readonly string[],
-  { photos, split }: Pick<YoloOptions, "photos" | "split">,
+  { photos, split, counts = "predicted" }: Pick<YoloOptions, "photos" | "split" | "counts">,
 ): string {
   // A JSON string is a YAML string too.
   const lines = names.map((name, id) => `\n  ${id}: ${JSON.stringify(name)}`);
   const [train, val] = split === undefined ? ["images", "images"] : ["images/train", "images/val"];
   const advice =
     photos === undefined ? " Put the photos into images/, in the folders of labels/." : "";
-  return `# Objects that Orangery found.${advice}
+  const whose = counts === "corrected" ? ", with the corrections that people made" : "";
+  return `# Objects that Orangery found${whose}.${advice}
 train: ${train}
 val: ${val}
 names:${lines.length > 0 ? lines.join("") : " {}"}

@@ -1,15 +1,20 @@
+import { readRecipeChoices } from "../../../ledger/browse/progress.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import type { FailedPhoto } from "../../../ledger/results/failed-photos.ts";
 import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
 import {
-  type ReadResultsOptions,
   readFailures,
-  readResults,
   type StoredRecipe,
   type StoredResult,
 } from "../../../ledger/results/stored-results.ts";
+import { countCorrectedPhotos } from "../../../ledger/review/counts/corrected-counts.ts";
+import {
+  type ReadChosenResultsOptions,
+  readChosenResults,
+} from "../../../ledger/review/counts/corrected-results.ts";
 import { compareNaturally } from "../../natural-order.ts";
+import { readLatestEstimate } from "../../review/review-estimate.ts";
 import { type PhotoScale, type ScaleOf, toSquareMetres } from "../../scale/photo-scale.ts";
 import { CaptureCounter } from "../../totals/capture-totals.ts";
 import { FolderCounter } from "../../totals/folder-totals.ts";
@@ -33,7 +38,9 @@ const stepsInOrder = ["read", "decode", "segment", "slice", "detect", "merge", "
 /** Times that are parts of several steps, or the sum of all. */
 const sums = new Set(["inference", "total"]);
 
-export interface GatherOptions extends PhotoSelection, Pick<ReadResultsOptions, "question"> {
+export interface GatherOptions
+  extends PhotoSelection,
+    Pick<ReadChosenResultsOptions, "question" | "counts"> {
   readonly recipe: StoredRecipe;
   /** Where scales come from. Default: none is known. */
   readonly scaleOf?: ScaleOf | undefined;
@@ -49,7 +56,7 @@ export async function gatherReportData(
 ): Promise<ReportData> {
   const selection = { ...options, recipeHash: recipe.hash };
   const gatherer = new Gatherer(recipe, scaleOf);
-  for await (const result of readResults(ledger, selection)) {
+  for await (const result of readChosenResults(ledger, selection)) {
     gatherer.add(result);
     onPhoto?.();
   }
@@ -59,7 +66,27 @@ export async function gatherReportData(
     gatherer.addFailure(photo);
     onPhoto?.();
   }
-  return { ...gatherer.finish(failures.list), selection, question: options.question };
+  return {
+    ...gatherer.finish(failures.list),
+    selection,
+    question: options.question,
+    review: await gatherReview(ledger, selection),
+  };
+}
+
+async function gatherReview(
+  ledger: Ledger,
+  { counts = "predicted", ...selection }: Omit<GatherOptions, "recipe"> & { recipeHash: string },
+): Promise<ReportData["review"]> {
+  const { recipeHash, signal } = selection;
+  const { recipes } = await readRecipeChoices(ledger, { signal });
+  const recipeId = recipes.find(({ hash }) => hash === recipeHash)?.id;
+  return {
+    counts,
+    people: await countCorrectedPhotos(ledger, selection),
+    estimate:
+      recipeId === undefined ? undefined : await readLatestEstimate(ledger, { recipeId, signal }),
+  };
 }
 
 class Gatherer {
@@ -151,7 +178,7 @@ class Gatherer {
     this.#captures.addFailure(capture);
   }
 
-  finish(failures: readonly FailureGroup[]): Omit<ReportData, "selection" | "question"> {
+  finish(failures: readonly FailureGroup[]): Omit<ReportData, "selection" | "question" | "review"> {
     const { scores } = reportLimits;
     const areFew = this.#worst.items.length <= 2 * scores;
     const worst = areFew ? this.#worst.items : this.#worst.items.slice(0, scores);

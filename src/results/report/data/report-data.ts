@@ -2,6 +2,9 @@ import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
 import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
+import type { CorrectedPhotos } from "../../../ledger/review/counts/corrected-counts.ts";
+import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
+import type { ReviewEstimate } from "../../review/review-estimate.ts";
 import type { NamedTotals } from "../../totals/capture-totals.ts";
 import type { FolderCounter } from "../../totals/folder-totals.ts";
 import type { PlaceTotals } from "../../totals/place-grid.ts";
@@ -73,6 +76,13 @@ export interface ReportData {
   readonly selection: PhotoSelection;
   /** Which objects count; undefined where the recipe alone decides. */
   readonly question: CountQuestion | undefined;
+  /** Whose counts these are, how many photos people corrected, and what a sample says of all. */
+  readonly review: {
+    readonly counts: CountsKind;
+    readonly people: CorrectedPhotos;
+    /** Of the newest sample; undefined where there is none. */
+    readonly estimate: ReviewEstimate | undefined;
+  };
   /** Photos with the same bytes as one before, and the objects on them. */
   readonly duplicates: { readonly photos: number; readonly objects: number };
   /** Undefined without a segmenter. */

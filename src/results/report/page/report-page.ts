@@ -8,6 +8,7 @@ import { foldersSection } from "./sections/folders.ts";
 import { gallerySection, type Shot } from "./sections/gallery.ts";
 import { overviewSection } from "./sections/overview.ts";
 import { recipeSection } from "./sections/recipe.ts";
+import { reviewSection } from "./sections/review.ts";
 import { scoresSection } from "./sections/scores.ts";
 import { speedSection } from "./sections/speed.ts";
 import { takenSection } from "./sections/taken.ts";
@@ -23,6 +24,7 @@ export interface ReportPageOptions {
 export function reportPage({ file, data, shots }: ReportPageOptions): string {
   const names = new PhotoNames(sourcesOf(data));
   const sections: readonly PageSection[] = [
+    ["review", "Review", reviewSection(data)],
     ["distribution", "Distribution", distributionSection(data)],
     ["speed", "Speed", speedSection(data)],
     ["pictures", "Pictures", gallerySection(data, shots, names)],

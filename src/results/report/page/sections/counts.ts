@@ -9,8 +9,8 @@ import { toSquareMetres } from "../../../scale/photo-scale.ts";
 import type { PhotoSummary, RegionSummary } from "../../data/photo-summary.ts";
 import { type ReportData, reportLimits } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
+import { listCounts, numberCell, photoName, scoreCell } from "../cells.ts";
 import type { PhotoNames } from "../photo-names.ts";
-import { listCounts, numberCell, photoName, scoreCell } from "./cells.ts";
 
 /** The most frequent classes have a column of their own. */
 const shownNames = 4;

@@ -3,8 +3,8 @@ import { adviseOn } from "../../../failure-advice.ts";
 import type { FailureGroup, FailureReason } from "../../data/failure-groups.ts";
 import type { ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
+import { photoName } from "../cells.ts";
 import type { PhotoNames } from "../photo-names.ts";
-import { photoName } from "./cells.ts";
 
 /** Photos that are visible without unfolding anything. */
 const shownAtOnce = 3;

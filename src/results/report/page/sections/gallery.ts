@@ -6,9 +6,9 @@ import { type ReportData, reportLimits } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import { cssColour, drawOverlay } from "../../pictures/overlay.ts";
 import type { Thumbnail } from "../../pictures/thumbnail.ts";
+import { formatScore, listCounts, photoName } from "../cells.ts";
 import type { PhotoNames } from "../photo-names.ts";
 import { shot, toggles, viewer } from "../viewer.ts";
-import { formatScore, listCounts, photoName } from "./cells.ts";
 
 /** A chosen photo and the small copy of it that the page holds. */
 export interface Shot extends ChosenPhoto {

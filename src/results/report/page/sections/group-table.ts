@@ -2,7 +2,7 @@ import { formatValue } from "../../../../base/quantities.ts";
 import type { Totals } from "../../../totals/totals.ts";
 import type { ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
-import { numberCell } from "./cells.ts";
+import { numberCell } from "../cells.ts";
 
 /** The most frequent classes have a column of their own. */
 const shownNames = 4;

@@ -176,16 +176,26 @@ function duplicatesNotice({ duplicates: { photos, objects } }: ReportData): Html
 }
 
 /** The photos that the report is about, where it is not about all. */
-function selectionNote({ selection, question }: ReportData): Html | false {
+function selectionNote({ selection, question, review }: ReportData): Html | false {
   const { under, takenAfter, takenBefore, countDuplicatesOnce } = selection;
   const notes = [
     under !== undefined && html`Photos at or below <bdi>${under}</bdi>. `,
     takenAfter !== undefined && `Taken ${clockTime(takenAfter)} or later. `,
     takenBefore !== undefined && `Taken before ${clockTime(takenBefore)}. `,
     countDuplicatesOnce && "Copies of a photo are counted once. ",
-    question !== undefined && `Counted: ${describeQuestion(question)}.`,
+    question !== undefined && `Counted: ${describeQuestion(question)}. `,
+    whoseCounts(review),
   ].filter((note) => note !== undefined && note !== false);
   return notes.length > 0 && html`<p class="quiet">${notes}</p>`;
+}
+
+/** Says it of predicted counts only where people corrected any. */
+function whoseCounts({ counts, people: { corrected, reviewed } }: ReportData["review"]) {
+  const photos = formatPlural(corrected, "photo");
+  if (counts === "corrected") {
+    return `Counts with the corrections of ${photos}, ${formatCount(reviewed)} of them reviewed.`;
+  }
+  return corrected > 0 && `Counts as predicted, without the corrections of ${photos}.`;
 }
 
 /** `2026-05-12 06:30` */

@@ -1,8 +1,8 @@
 import type { PhotoSummary } from "../../data/photo-summary.ts";
 import type { ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
+import { formatScore, numberCell, photoName, scoreCell } from "../cells.ts";
 import type { PhotoNames } from "../photo-names.ts";
-import { formatScore, numberCell, photoName, scoreCell } from "./cells.ts";
 
 /** The photos with the lowest and the highest mean scores; a few are all in one table. */
 export function scoresSection(

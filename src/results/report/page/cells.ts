@@ -1,7 +1,7 @@
-import { formatCount } from "../../../../base/quantities.ts";
-import type { RegionSummary } from "../../data/photo-summary.ts";
-import { type Html, html } from "../../html.ts";
-import type { PhotoNames } from "../photo-names.ts";
+import { formatCount } from "../../../base/quantities.ts";
+import type { RegionSummary } from "../data/photo-summary.ts";
+import { type Html, html } from "../html.ts";
+import type { PhotoNames } from "./photo-names.ts";
 
 /** Regions whose counts are listed one after the other. */
 const shownCounts = 6;
