@@ -153,8 +153,8 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     await ann.clickText("Add");
     await ann.clickText("Undo");
     await ann.clickText("Redo");
-    await ann.clickText("Hide boxes");
-    await ann.clickText("Hide boxes");
+    await ann.clickText("Hide");
+    await ann.clickText("Hide");
     await ann.click(".chosen-head button:last-child");
     await ann.click(".region-list li:last-child button:last-child");
     await ann.saved();

@@ -10,8 +10,8 @@ export function fillTools({ tools, desk, edits, canChange }) {
     button("Remove", "x", () => desk.chosen && desk.toggleRemoved()),
     button("Undo", "u", () => edits.undo()),
     button("Redo", "y", () => edits.redo()),
-    button("Hide boxes", "h", () => desk.toggleHidden()),
-    button("Below the threshold", "t", () => desk.toggleCandidates()),
+    button("Hide", "h", () => desk.toggleHidden()),
+    button("Not counted", "t", () => desk.toggleCandidates()),
   ];
   const [add, draw, remove, undo, redo, hide, below] = all;
   below.hidden = desk.things.candidates.size === 0;

@@ -59,7 +59,7 @@ export function listCard({ kind, list, mayChange, isChosen, goOn, choose }) {
             href: `#review?list=${list.id}`,
             "aria-current": isChosen && "true",
           },
-          "See the photos",
+          "See photos",
         ),
     ),
     mayChange &&

@@ -134,8 +134,7 @@ export function listsView(room, parameters) {
   return {
     elements: [
       h("h1", { tabindex: "-1" }, "Review"),
-      status,
-      person,
+      h("div", { class: "list-head" }, person, status),
       kept,
       cards,
       estimate,
