@@ -309,7 +309,7 @@ export const errorCodes = {
   QUEUE_UNREACHABLE: {
     blames: "queue",
     retryable: true,
-    summary: "The server that holds the queue, Redis, PostgreSQL or RabbitMQ, could not be reached.",
+    summary: "The server of the queue, Redis, PostgreSQL or RabbitMQ, could not be reached.",
   },
   QUEUE_ACCESS_DENIED: {
     blames: "queue",

@@ -1,15 +1,61 @@
-/** The real Celery and a real RabbitMQ, with workers of ours. */
+/** The real Celery and a real RabbitMQ, with workers of ours; and workers without Python. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Channel, type ChannelModel, connect } from "amqplib";
+import { connect } from "amqplib";
+import pg from "pg";
 import { OrangeryError } from "../src/errors.ts";
-import type { CeleryWorkerOptions } from "../src/fleet/celery.ts";
+import { readPickledJson } from "../src/fleet/celery/results/python-pickle.ts";
+import { type CeleryWorkerOptions, createCeleryWorker } from "../src/fleet/celery.ts";
 import type { TaskContext } from "../src/tasks/task-context.ts";
 import { CeleryClient, findCelery, serve, type Work } from "./celery.fixture.ts";
-import { openPostgres } from "./servers/postgres-server.ts";
+import { RabbitmqClient } from "./rabbitmq-client.fixture.ts";
+import { openPostgres, type PostgresForTests } from "./servers/postgres-server.ts";
 import { RabbitmqServer } from "./servers/rabbitmq-server.ts";
 import { openRedis, type RedisForTests, uniqueName } from "./servers/redis-server.ts";
+
+let server: RabbitmqServer;
+let redis: RedisForTests;
+let postgres: PostgresForTests;
+let rabbit: RabbitmqClient;
+
+before(async () => {
+  [server, redis, postgres] = await Promise.all([
+    RabbitmqServer.start(),
+    openRedis(),
+    openPostgres(),
+  ]);
+  rabbit = await RabbitmqClient.connect(server.url);
+});
+after(async () => {
+  await rabbit?.[Symbol.asyncDispose]();
+  await Promise.all([server, redis, postgres].map((started) => started?.[Symbol.asyncDispose]()));
+});
+
+/** A queue, and a worker that serves it. */
+async function openQueue(
+  functions: Readonly<Record<string, Work>>,
+  options: Partial<CeleryWorkerOptions> = {},
+) {
+  const { queues: [queue] = [uniqueName("celery")] } = options;
+  const worker = await serve(functions, {
+    broker: server.url,
+    queues: [queue!],
+    defaultQueue: queue,
+    name: `celery@${queue}`,
+    backoffMs: 10,
+    ...options,
+  });
+  return { queue: queue!, worker, [Symbol.asyncDispose]: () => worker.close({ deadlineMs: 0 }) };
+}
+
+const add = ([x, y]: [number, number]) => x + y;
+const increment = (x: number) => x + 1;
+const fail = () => {
+  throw new OrangeryError("PHOTO_UNREADABLE", "Expected a photo.");
+};
+const failure = ["Exception", "PHOTO_UNREADABLE: Expected a photo."];
+const wait = (ms: number, { signal }: TaskContext) => sleep(ms, "over", { signal });
 
 const celery = findCelery();
 const skip = "missing" in celery && celery.missing;
@@ -18,28 +64,12 @@ const skip = "missing" in celery && celery.missing;
 const common = { backend: "rpc://", broker_transport_options: { confirm_publish: true } };
 
 describe("a Celery app on RabbitMQ", { skip, timeout: 300_000 }, () => {
-  let server: RabbitmqServer;
-  let redis: RedisForTests;
   let client: CeleryClient;
-  let connection: ChannelModel;
-  let channel: Channel;
-
-  async function openChannel() {
-    connection = await connect(server.url);
-    connection.on("error", () => {});
-    channel = await connection.createChannel();
-  }
-
   before(async () => {
-    [server, redis] = await Promise.all([RabbitmqServer.start(), openRedis()]);
-    await openChannel();
     client = await CeleryClient.start((celery as { python: string }).python, server.url);
   });
   after(async () => {
     await client?.[Symbol.asyncDispose]();
-    await connection?.close().catch(() => {});
-    await server?.[Symbol.asyncDispose]();
-    await redis?.[Symbol.asyncDispose]();
   });
 
   /** A queue that an app uses, and a worker that serves it. */
@@ -50,28 +80,8 @@ describe("a Celery app on RabbitMQ", { skip, timeout: 300_000 }, () => {
     const queue = uniqueName("celery");
     const settings = JSON.stringify(JSON.stringify({ ...common, ...conf }));
     await client.run(`use(${JSON.stringify(queue)}, **json.loads(${settings}))`);
-    const worker = await serve(functions, {
-      broker: server.url,
-      queues: [queue],
-      defaultQueue: queue,
-      name: `celery@${queue}`,
-      backoffMs: 10,
-      ...options,
-    });
-    return { queue, worker, [Symbol.asyncDispose]: () => worker.close({ deadlineMs: 0 }) };
+    return await openQueue(functions, { queues: [queue], ...options });
   }
-
-  async function left(queue: string): Promise<number> {
-    return (await channel.checkQueue(queue)).messageCount;
-  }
-
-  const add = ([x, y]: [number, number]) => x + y;
-  const increment = (x: number) => x + 1;
-  const fail = () => {
-    throw new OrangeryError("PHOTO_UNREADABLE", "Expected a photo.");
-  };
-  const failure = ["Exception", "PHOTO_UNREADABLE: Expected a photo."];
-  const wait = (ms: number, { signal }: TaskContext) => sleep(ms, "over", { signal });
 
   test("gets results, exceptions and what follows, over RPC", async () => {
     const called: unknown[] = [];
@@ -116,7 +126,7 @@ answer.append(failing.id)
     assert.deepEqual(seen, [1, 2, 3]);
     while (called.length < 3) await sleep(20);
     assert.deepEqual(new Set(called), new Set([2, 3, failingId]));
-    assert.equal(await left(app.queue), 0);
+    assert.equal(await rabbit.left(app.queue), 0);
   });
 
   test("decides when a task begins, and that it need not any more", async () => {
@@ -205,7 +215,7 @@ later = s("add", [1, 2]).apply_async(countdown=1.5)
 answer = [outcome(soon), outcome(later), time.time() - before >= 1.5]
 `);
     assert.deepEqual(answer, [["SUCCESS", 3], ["SUCCESS", 3], true]);
-    assert.equal(await left(app.queue), 0);
+    assert.equal(await rabbit.left(app.queue), 0);
   });
 
   test("may send anything: what is no task of protocol 2 in JSON is refused, never tried again", async () => {
@@ -218,7 +228,7 @@ answer = [outcome(soon), outcome(later), time.time() - before >= 1.5]
       ["", { contentEncoding: "binary", headers: { id: "y", task: "add", timelimit: "x" } }],
     ];
     for (const [content, options] of bad) {
-      channel.sendToQueue(app.queue, Buffer.from(content), options);
+      rabbit.channel.sendToQueue(app.queue, Buffer.from(content), options);
     }
     const answers = (await client.run(`
 big = s("add", ["x" * 10_000_000, ""]).apply_async()
@@ -240,7 +250,7 @@ answer.append(outcome(s("huge").apply_async())[1][1])
       ["SUCCESS", 3],
       ["SUCCESS", 3],
     ]);
-    assert.equal(await left(app.queue), 0);
+    assert.equal(await rabbit.left(app.queue), 0);
   });
 
   test("may have workers of its own on the same queue, and results in Redis", async () => {
@@ -280,7 +290,6 @@ answer = chord([square.s(1), square.s(2), chain(square.s(3), s("increment"))])(s
   });
 
   test("may have its results in PostgreSQL, in the tables of SQLAlchemy", async () => {
-    await using postgres = await openPostgres();
     const backend = postgres.url.replace(/^postgres(ql)?:/, "db+postgresql+psycopg2:");
     await using _app = await open(
       { echo: (value: unknown) => value, fail },
@@ -309,78 +318,224 @@ answer.append(outcome(s("missing").apply_async())[1][0])
       "celery.exceptions.NotRegistered",
     ]);
   });
+});
 
-  test("has a task fail that has cost its workers, and tasks given back when a worker stops", async () => {
-    const begun: string[] = [];
-    const marks: (number | undefined)[] = [];
-    const mark = async (id: string) => {
-      const message = await channel.get(`orangery.begun.${id}`);
-      if (message === false) return undefined;
-      channel.nack(message, false, true);
-      return Number(message.content);
+describe("a worker on RabbitMQ", { timeout: 120_000 }, () => {
+  test("sends results, and what follows them, and tries again", async () => {
+    await using app = await openQueue({
+      increment,
+      fail,
+      flaky: (_: unknown, { attempt }: TaskContext) => {
+        if (attempt < 3) throw new Error("not yet");
+        return attempt;
+      },
+    });
+    const { queue } = app;
+    const after = { task: "increment", args: [], kwargs: {} };
+    const next = { ...after, options: { task_id: uniqueName("next"), reply_to: rabbit.replies } };
+    const first = await rabbit.send(queue, "increment", [1], { link: [next] });
+    assert.deepEqual(await rabbit.result(first), {
+      status: "SUCCESS",
+      result: 2,
+      traceback: null,
+      children: [[[next.options.task_id, null], null]],
+    });
+    assert.equal((await rabbit.result(next.options.task_id)).result, 3);
+    const ends = ["fail", "missing", "flaky"].map((task) => rabbit.send(queue, task));
+    const [failed, missing, flaky] = await Promise.all(
+      ends.map(async (id) => await rabbit.result(await id)),
+    );
+    assert.partialDeepStrictEqual(failed, { status: "FAILURE", result: { exc_type: "Exception" } });
+    assert.partialDeepStrictEqual(missing, { result: { exc_type: "NotRegistered" } });
+    assert.equal(flaky?.result, 3);
+    const chord = { header: [{ ...after, options: {} }], body: { ...after, options: {} } };
+    const refused = await rabbit.send(queue, "increment", [1], {
+      link: [{ task: "celery.chord", args: [], kwargs: chord, options: {} }],
+    });
+    assert.partialDeepStrictEqual(await rabbit.result(refused), {
+      result: { exc_type: "NotImplementedError" },
+    });
+    for (const content of ["no JSON", "[]"]) {
+      await rabbit.publish({ exchange: "", routingKey: queue }, Buffer.from(content));
+    }
+    const soon = await rabbit.send(queue, "increment", [1], { countdown: 0.3 });
+    assert.equal((await rabbit.result(soon)).result, 2);
+    assert.equal(await rabbit.left(queue), 0);
+  });
+
+  test("answers commands, and sends events", async () => {
+    await using app = await openQueue({ wait }, { sendTaskEvents: true });
+    const { channel } = rabbit;
+    const { queue: events } = await channel.assertQueue("", { exclusive: true });
+    await channel.bindQueue(events, "celeryev", "task.*");
+    await channel.assertExchange("reply.celery.pidbox", "direct", { durable: false });
+    const { queue: replies } = await channel.assertQueue("", { exclusive: true });
+    await channel.bindQueue(replies, "reply.celery.pidbox", replies);
+    const ask = async (method: string, given: object = {}) => {
+      const command = {
+        method,
+        arguments: given,
+        destination: [app.worker.name],
+        ticket: "ticket",
+        reply_to: { exchange: "reply.celery.pidbox", routing_key: replies },
+      };
+      const to = { exchange: "celery.pidbox", routingKey: "" };
+      const options = { contentType: "application/json" };
+      await rabbit.publish(to, Buffer.from(JSON.stringify(command)), options);
+      for (;;) {
+        const reply = await channel.get(replies, { noAck: true });
+        if (reply) return JSON.parse(reply.content.toString())[app.worker.name];
+        await sleep(10);
+      }
     };
-    await using app = await open(
+    assert.deepEqual(await ask("ping"), { ok: "pong" });
+    assert.partialDeepStrictEqual(await ask("stats"), { broker: { transport: "amqp" } });
+    const id = await rabbit.send(app.queue, "wait", [600_000]);
+    while ((await ask("active")).length === 0) await sleep(10);
+    assert.equal((await ask("revoke", { task_id: id, terminate: true })).ok, `terminate: ${id}`);
+    assert.equal((await rabbit.result(id)).status, "REVOKED");
+    await rabbit.publish({ exchange: "celery.pidbox", routingKey: "" }, Buffer.from("no JSON"));
+    const names = [];
+    for (let event = await channel.get(events); event; event = await channel.get(events)) {
+      names.push(event.fields.routingKey);
+    }
+    assert.deepEqual(names.slice(0, 2), ["task.received", "task.started"]);
+    await app.worker.ping();
+  });
+
+  test("receives what clients delay by RabbitMQ for quorum queues", async () => {
+    await using app = await openQueue({ increment }, { queueType: "quorum" });
+    const { id, content, options } = rabbit.message("increment", [1]);
+    // One second, in 28 digits.
+    const routingKey = `${"0.".repeat(27)}1.${app.queue}`;
+    await rabbit.publish({ exchange: "celery_delayed_27", routingKey }, content, options);
+    assert.equal((await rabbit.result(id)).result, 2);
+  });
+
+  test("stores results in the tables of SQLAlchemy, and runs no task again that has one", async () => {
+    await using schema = await postgres.createSchema();
+    let runs = 0;
+    const echo = (value: unknown) => {
+      runs++;
+      return value;
+    };
+    const resultBackend = schema.url.replace(/^postgres(ql)?:/, "db+postgresql+psycopg2:");
+    const options = { resultBackend, resultExtended: true };
+    await using app = await openQueue({ echo, fail }, options);
+    const value = { a: [1, -2, 2 ** 40, 1.5, true, null], b: { c: "ü🌱" } };
+    const ids = [
+      await rabbit.send(app.queue, "echo", [value]),
+      await rabbit.send(app.queue, "fail"),
+      await rabbit.send(app.queue, "missing"),
+    ];
+    while (app.worker.counts.succeeded + app.worker.counts.failed < 2) await sleep(10);
+    const pool = new pg.Pool({ connectionString: schema.url });
+    const read = async (id: string | undefined) => {
+      const query = "select * from celery_taskmeta where task_id = $1";
+      const { rows } = await pool.query(query, [id]);
+      return rows[0] && { ...rows[0], result: readPickledJson(rows[0].result) };
+    };
+    assert.partialDeepStrictEqual(await read(ids[0]), {
+      status: "SUCCESS",
+      result: value,
+      name: "echo",
+      queue: app.queue,
+      retries: 0,
+    });
+    assert.partialDeepStrictEqual(await read(ids[1]), {
+      status: "FAILURE",
+      result: { exc_type: "Exception", exc_module: "builtins" },
+    });
+    while ((await read(ids[2])) === undefined) await sleep(10);
+    // As if the worker had died after it stored the result.
+    const next = { task: "echo", args: [], kwargs: {}, options: { task_id: uniqueName("next") } };
+    const again = rabbit.message("echo", [value], { task_id: ids[0], link: [next] });
+    const headers = { ...again.options.headers, redelivered: true };
+    const to = { exchange: "", routingKey: app.queue };
+    await rabbit.publish(to, again.content, { ...again.options, headers });
+    while ((await read(next.options.task_id)) === undefined) await sleep(10);
+    assert.equal(runs, 2);
+    await pool.end();
+  });
+
+  test("has a task fail that has cost its workers, and gives tasks back when it stops", async () => {
+    const begun: string[] = [];
+    const marks: number[] = [];
+    await using app = await openQueue(
       {
-        wait: (ms: number, { signal, taskId }: TaskContext) => {
-          begun.push(taskId);
-          return wait(ms, { signal } as TaskContext);
+        wait: (ms: number, context: TaskContext) => {
+          begun.push(context.taskId);
+          return wait(ms, context);
         },
         look: async (_: unknown, { taskId }: TaskContext) => {
-          marks.push(await mark(taskId));
+          const mark = await rabbit.channel.get(`orangery.begun.${taskId}`);
+          if (mark === false) return;
+          rabbit.channel.nack(mark, false, true);
+          marks.push(Number(mark.content));
         },
       },
       { autostart: false },
     );
-    // As if a worker had died that had both.
+    const { queue } = app;
+    const crashing = await rabbit.send(queue, "look");
+    const looking = await rabbit.send(queue, "look");
+    // As if a worker had died that had both, and nine had before that had one.
     const lost = await connect(server.url);
     const losing = await lost.createChannel();
-    await client.run(`
-crashing = s("look").apply_async(task_id="crashing")
-looking = s("look").apply_async(task_id="looking")
-`);
-    while ((await left(app.queue)) < 2) await sleep(20);
-    for (let i = 0; i < 2; i++) assert.ok(await losing.get(app.queue));
+    for (let i = 0; i < 2; i++) assert.ok(await losing.get(queue));
     await lost.close();
-    await channel.assertQueue("orangery.begun.crashing", {
-      durable: true,
-      maxLength: 1,
-      overflow: "drop-head",
-      expires: 3 * 24 * 3_600_000,
-    });
-    channel.sendToQueue("orangery.begun.crashing", Buffer.from("10"));
+    const markQueue = `orangery.begun.${crashing}`;
+    const lasting = { durable: true, maxLength: 1, expires: 3 * 24 * 3_600_000 };
+    await rabbit.channel.assertQueue(markQueue, { ...lasting, overflow: "drop-head" });
+    await rabbit.publish({ exchange: "", routingKey: markQueue }, Buffer.from("10"));
     await app.worker.start();
-    assert.deepEqual(await client.run("answer = [outcome(crashing)[1][0], outcome(looking)]"), [
-      "billiard.exceptions.WorkerLostError",
-      ["SUCCESS", null],
-    ]);
+    assert.partialDeepStrictEqual(await rabbit.result(crashing), {
+      result: { exc_type: "WorkerLostError" },
+    });
+    assert.equal((await rabbit.result(looking)).status, "SUCCESS");
     assert.deepEqual(marks, [2]);
-    await client.run('held = [s("wait", 600000).apply_async() for _ in range(3)]');
-    while (begun.length < 2) await sleep(20);
+    const held = [1, 2, 3].map(() => rabbit.send(queue, "wait", [600_000]));
+    await Promise.all(held);
+    while (begun.length < 2) await sleep(10);
     await app.worker.close({ deadlineMs: 0 });
-    while ((await left(app.queue)) < 3) await sleep(20);
+    while ((await rabbit.left(queue)) < 3) await sleep(10);
     assert.equal(app.worker.counts.returned, 2);
   });
 
-  test("goes on when RabbitMQ has crashed: nothing is lost, and what was begun begins again", async () => {
+  test("goes on when its queue was deleted, and when RabbitMQ has crashed", async () => {
     const begun: unknown[] = [];
-    await using app = await open({
-      slow: async (x: number, { signal }: TaskContext) => {
-        begun.push(x);
-        if (begun.length === 1) await wait(600_000, { signal } as TaskContext);
-        return x;
+    await using app = await openQueue({
+      slow: async (_: unknown, context: TaskContext) => {
+        begun.push(context.taskId);
+        return begun.length === 1 ? await wait(600_000, context) : "done";
       },
     });
-    await client.run('s("slow", 7).apply_async()');
-    while (begun.length === 0) await sleep(20);
+    const { queue, worker } = app;
+    await rabbit.channel.deleteQueue(queue);
+    while ((await rabbit.channel.assertQueue(queue)).consumerCount === 0) await sleep(10);
+    const id = await rabbit.send(queue, "slow");
+    while (begun.length === 0) await sleep(10);
     await server.kill();
-    while (app.worker.trouble === undefined) await sleep(20);
-    assert.equal(app.worker.trouble.code, "QUEUE_UNREACHABLE");
+    while (worker.trouble === undefined) await sleep(10);
+    assert.equal(worker.trouble.code, "QUEUE_UNREACHABLE");
+    await assert.rejects(worker.ping(), /no connection/);
     await server.up();
-    while (app.worker.counts.succeeded === 0) await sleep(20);
-    assert.deepEqual(begun, [7, 7]);
-    assert.equal(app.worker.counts.lost, 1);
-    assert.equal(app.worker.trouble, undefined);
-    await openChannel();
-    assert.equal(await left(app.queue), 0);
+    while (worker.counts.succeeded === 0) await sleep(10);
+    assert.deepEqual(begun, [id, id]);
+    assert.equal(worker.counts.lost, 1);
+    assert.equal(worker.trouble, undefined);
+    rabbit = await RabbitmqClient.connect(server.url);
+    assert.equal(await rabbit.left(queue), 0);
+  });
+
+  test("is not ready where it is refused", async () => {
+    const refusals: [broker: string, code: string][] = [
+      [server.url.replace("guest:guest", "guest:wrong"), "QUEUE_ACCESS_DENIED"],
+      [server.url.replace(/\/\/$/, "/missing"), "QUEUE_ACCESS_DENIED"],
+    ];
+    for (const [broker, code] of refusals) {
+      await using worker = createCeleryWorker({}, { broker, autostart: false });
+      await assert.rejects(worker.ready, { code });
+    }
   });
 });

@@ -34,7 +34,8 @@ const refusals: readonly Refusal[] = [
       "percent-encoded. A worker configures, writes and reads (rabbitmqctl set_permissions).",
   },
   {
-    found: /NOT.ALLOWED|\b530\b/,
+    // amqplib does not say what the connection is closed for before it is open.
+    found: /NOT.ALLOWED|\b530\b|Expected ConnectionOpenOk/,
     code: "QUEUE_ACCESS_DENIED",
     expected: "to have the virtual host of the URL, and the user to be let into it",
     advice: "Create it (rabbitmqctl add_vhost), or check its name. In a URL, write / as %2F.",
