@@ -31,7 +31,10 @@ export async function answerReview(
   { parts, recipeId, query }: ReviewQuestion,
 ): Promise<object> {
   const [area = "", id = "", part] = parts;
-  if (area === "") return await viewLists(ledger, recipeId);
+  if (area === "") {
+    const listId = Number(query.get("list") ?? undefined);
+    return await viewLists(ledger, { recipeId, listId });
+  }
   if (area === "lists" && part === "estimate") {
     return await viewEstimate(ledger, await listOf(ledger, { recipeId, id }));
   }

@@ -9,14 +9,19 @@ import {
 
 /** A page of a list; few enough that their pictures come at once. */
 const photosPerPage = 60;
-/** Older lists are there, and not offered. */
-const mostLists = 20;
-
-/** The lists of a recipe, the newest first, each with how far it is. */
-export async function viewLists(ledger: Ledger, recipeId: number): Promise<object> {
-  const lists = (await readReviewLists(ledger, { recipeId })).slice(0, mostLists);
+/** The newest list of each kind, and one that is asked for, each with how far it is. */
+export async function viewLists(
+  ledger: Ledger,
+  { recipeId, listId }: { readonly recipeId: number; readonly listId: number },
+): Promise<object> {
+  const lists = await readReviewLists(ledger, { recipeId });
+  const newest = Map.groupBy(lists, ({ kind }) => kind)
+    .values()
+    .map(([list]) => list);
+  const shown = new Set([...newest, lists.find(({ id }) => id === listId)]);
   const views = [];
-  for (const list of lists) {
+  for (const list of shown) {
+    if (list === undefined) continue;
     views.push({ ...viewList(list), progress: await readQueueProgress(ledger, list.id) });
   }
   return { lists: views, identity: await ledger.identity() };

@@ -9,7 +9,7 @@ export interface EventStreamOptions {
 }
 
 /** The share of a CPU that readings take at most, in a run that counts beside it. */
-const mostShare = 0.02;
+const mostShare = 0.01;
 /** Proxies close what is silent. */
 const silenceMs = 20_000;
 

@@ -1,5 +1,5 @@
 /** The share of a CPU that readings take at most, since a run may count beside them. */
-const mostShare = 0.02;
+const mostShare = 0.005;
 
 /** Reads a value again only when the last reading was long enough ago for what it cost. */
 export class Paced<T> {

@@ -72,6 +72,9 @@ export interface NotServed extends ServedRecipe {
 /** A worker that has published nothing for this long is gone, or cut off. */
 const lifetimeMs = 15_000;
 
+/** Wishes that do not replace each other. */
+const wishPlaces = ["taking", "recycle"] as const;
+
 /** A worker that is cut off may come back; after this time a wish is out of date. */
 const wishLifetimeMs = 60_000;
 
@@ -96,21 +99,25 @@ export class PublishedStatus {
   }
 
   /** Returns what was asked of this worker since it was last looked for. */
-  async takeWish(): Promise<WorkerWish | undefined> {
-    return (await this.#store.takeWish(this.#field)) as WorkerWish | undefined;
+  async takeWishes(): Promise<WorkerWish[]> {
+    const wishes = await Promise.all(
+      wishPlaces.map((place) => this.#store.takeWish(`${this.#field}/${place}`)),
+    );
+    return wishes.filter((wish) => wish !== undefined) as WorkerWish[];
   }
 }
 
 /**
- * Asks something of a worker, which does it within seconds. A wish that it has not seen yet is
- * replaced; one that nobody takes is forgotten.
+ * Asks something of a worker, which does it within seconds. Of draining and going on, the last wish
+ * counts; one that nobody takes is forgotten.
  */
 export async function askWorker(
   queue: Queue,
   { name, pid }: Pick<WorkerStatus, "name" | "pid">,
   wish: WorkerWish,
 ): Promise<void> {
-  await storeOf(queue).workers.leaveWish(`${name}#${pid}`, wish, wishLifetimeMs);
+  const place = wishPlaces[wish === "recycle" ? 1 : 0];
+  await storeOf(queue).workers.leaveWish(`${name}#${pid}/${place}`, wish, wishLifetimeMs);
 }
 
 /** Lists the workers of a queue that have published a status lately, by name. */

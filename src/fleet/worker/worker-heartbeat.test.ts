@@ -26,8 +26,8 @@ class Place {
     this.isRemoved = true;
   }
 
-  async takeWish(): Promise<WorkerWish | undefined> {
-    return this.wishes.shift();
+  async takeWishes(): Promise<WorkerWish[]> {
+    return this.wishes.splice(0);
   }
 
   async until(count: number): Promise<void> {

@@ -16,7 +16,7 @@ export interface WorkerHeartbeatOptions {
   readonly cache: ModelCache | undefined;
   /** Running jobs, and jobs that have ended since the worker started. */
   readonly counts: () => { readonly active: number; readonly ended: number };
-  readonly status: Pick<PublishedStatus, "write" | "remove" | "takeWish">;
+  readonly status: Pick<PublishedStatus, "write" | "remove" | "takeWishes">;
   /** Takes jobs, or none, as a person wishes. Default: such wishes are left. */
   readonly setTaking?: ((isTaking: boolean) => void) | undefined;
   readonly supervision?: WorkerSupervision | undefined;
@@ -53,8 +53,7 @@ export class WorkerHeartbeat implements Disposable {
     if (this.#isPublishing) return;
     this.#isPublishing = true;
     try {
-      const wish = await this.#options.status.takeWish();
-      if (wish !== undefined) this.#fulfil(wish);
+      for (const wish of await this.#options.status.takeWishes()) this.#fulfil(wish);
       await this.#options.status.write(this.#read());
     } finally {
       this.#isPublishing = false;

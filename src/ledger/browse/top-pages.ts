@@ -139,7 +139,8 @@ async function readCounted(db: Kysely<LedgerTables>, bounds: Bounds): Promise<Ca
     .$if(worst !== undefined, (some) => some.where(sql<boolean>`${rank} ${better} ${worst}`))
     .$if(start !== undefined, (some) =>
       some.where(sql<boolean>`
-        (${rank} ${worse} ${start!.rank} or ${rank} = ${start!.rank} and result.id >= ${start!.id})`),
+        (${rank} ${worse} ${start!.rank}
+         or ${rank} = ${start!.rank} and result.id >= ${start!.id})`),
     );
   return await query.execute();
 }

@@ -81,10 +81,12 @@ function totalsView(room, parameters, pair, others) {
         return;
       }
       summary.replaceChildren(...drawTotals(totals, pair));
+      rest.hidden = false;
       classes.append(...totals.classes.map(({ name }) => h("option", { value: name }, name)));
       classes.value = className;
     } catch (error) {
       summary.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message));
+      rest.hidden = false;
     }
   }
 
@@ -116,6 +118,22 @@ function totalsView(room, parameters, pair, others) {
     }
   }
 
+  // It comes when what is above has its height, so that nothing moves.
+  const rest = h(
+    "div",
+    { hidden: true },
+    recipeDifferences(first, second),
+    h(
+      "section",
+      { "aria-labelledby": "differing" },
+      h("h2", { id: "differing" }, "Photos that differ most"),
+      h("div", { class: "filters" }, h("label", null, h("span", null, "By the count of"), classes)),
+      status,
+      list,
+      more,
+    ),
+  );
+
   room.lastComparison = address();
   void addUp();
   queueMicrotask(begin);
@@ -129,20 +147,7 @@ function totalsView(room, parameters, pair, others) {
         h("label", null, h("span", null, "Now"), h("output", null, recipeName(second))),
       ),
       summary,
-      recipeDifferences(first, second),
-      h(
-        "section",
-        { "aria-labelledby": "differing" },
-        h("h2", { id: "differing" }, "Photos that differ most"),
-        h(
-          "div",
-          { class: "filters" },
-          h("label", null, h("span", null, "By the count of"), classes),
-        ),
-        status,
-        list,
-        more,
-      ),
+      rest,
     ],
     leave() {
       isGone = true;

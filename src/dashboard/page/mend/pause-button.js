@@ -1,7 +1,7 @@
 /** Pauses the runs of a recipe, and lets them go on. */
 import { h } from "../dom.js";
 import * as format from "../format.js";
-import { postJson } from "../live.js";
+import { fetchJson, postJson } from "../live.js";
 import { confirmed } from "./confirm.js";
 
 /** A line that says so where runs are paused, and a button for those who may change it. */
@@ -16,9 +16,16 @@ export function pauseControl(room) {
     const isPaused = pause === undefined;
     button.disabled = true;
     try {
-      const photos = format.plural(left, "photo");
+      // What is shown may be some seconds old.
+      const asked = new URLSearchParams({
+        recipe: room.recipe,
+        change: "exclude",
+        state: "waiting",
+      });
+      const waiting = await fetchJson(`/api/mend/count?${asked}`);
+      const photos = format.plural(waiting.photos, "photo");
       const by = await confirmed({
-        title: isPaused ? `Pause with ${photos} left?` : `Go on with ${photos}?`,
+        title: isPaused ? `Pause with ${photos} waiting?` : `Go on with ${photos}?`,
         text: isPaused
           ? "Runs of this recipe finish what they have begun and take no more, until someone lets them go on. Workers of a queue are paused by their queue."
           : "Runs that wait take photos again.",

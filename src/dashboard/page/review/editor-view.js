@@ -251,8 +251,9 @@ function standingText({ standing, error, isKept }, edits, canChange) {
   const changes = count === 1 ? "1 change" : `${count} changes`;
   if (standing === "refused") return `Not saved: ${error}`;
   if (standing === "lost") {
-    if (count === 0) return "No connection.";
-    return `No connection: ${changes} ${isKept ? "kept in this browser" : "kept in this window only"}.`;
+    const why = error === undefined ? "No connection" : `Not saved yet (${error})`;
+    if (count === 0) return `${why}.`;
+    return `${why}: ${changes} ${isKept ? "kept in this browser" : "kept in this window only"}.`;
   }
   if (edits.conflicts.size > 0) return "Saved, but for what you and others both changed.";
   return standing === "saving" ? "Saving…" : "All is saved.";

@@ -39,6 +39,7 @@ async function request(path, body, timeoutMs = limitMs) {
   // What is not sent is kept in the browser, and comes back after the login.
   if (response.status === 401) location.replace("/login");
   const answer = await response.json();
-  if (response.status >= 500 || response.status === 401) throw new Error(answer.error);
+  if (response.status >= 500 || response.status === 401)
+    throw Object.assign(new Error(answer.error), { isAnswer: true });
   return answer;
 }

@@ -49,11 +49,12 @@ export class ReviewSync {
     if (!canChange || this.#isLeft) return { kept: 0, isStale: false };
     edits.restore(readKept(this.#place));
     const isStale = forgetStale(this.#place) > 0;
-    this.#poller = setInterval(() => void this.#poll(), pollMs);
+    this.#poller = setInterval(this.#pollNow, pollMs);
     addEventListener("online", this.#tryNow);
-    addEventListener("pagehide", this.#keepNow);
+    addEventListener("pagehide", this.#keepAndSend);
+    addEventListener("focus", this.#pollNow);
     this.changed();
-    void this.#poll();
+    this.#pollNow();
     return { kept: edits.unsavedCount, isStale };
   }
 
@@ -91,7 +92,8 @@ export class ReviewSync {
     this.#isLeft = true;
     clearInterval(this.#poller);
     removeEventListener("online", this.#tryNow);
-    removeEventListener("pagehide", this.#keepNow);
+    removeEventListener("pagehide", this.#keepAndSend);
+    removeEventListener("focus", this.#pollNow);
     if (!this.#options.canChange || this.#place === undefined) return;
     this.#keepNow();
     void this.flush().then(() => {
@@ -102,6 +104,14 @@ export class ReviewSync {
 
   #tryNow = () => {
     this.#failures = 0;
+    void this.flush();
+  };
+
+  #pollNow = () => void this.#poll();
+
+  /** Whether the last request arrives when a window is closed, nobody learns: it is kept, too. */
+  #keepAndSend = () => {
+    this.#keepNow();
     void this.flush();
   };
 
@@ -155,7 +165,7 @@ export class ReviewSync {
       this.#settle();
       return true;
     } catch (error) {
-      this.error = error.message;
+      this.error = error.isAnswer ? error.message : undefined;
       this.#later(retryMs[Math.min(this.#failures++, retryMs.length - 1)]);
       this.#setStanding("lost");
       return false;
@@ -203,7 +213,7 @@ export class ReviewSync {
       if (this.#hasWork()) await this.flush();
       else this.#settle();
     } catch (error) {
-      this.error = error.message;
+      this.error = error.isAnswer ? error.message : undefined;
       if (!this.#isLeft && this.standing === "saved") this.#setStanding("lost");
     }
   }

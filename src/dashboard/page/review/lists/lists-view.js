@@ -22,13 +22,13 @@ export function listsView(room, parameters) {
   const cards = h("ul", { class: "kinds" });
   const estimate = h("div");
   const photos = h("div");
+  const wanted = Number(parameters.get("list"));
   let isGone = false;
 
   async function load() {
-    const { lists, identity } = await ask(`/api/review?${query}`);
+    const { lists, identity } = await ask(`/api/review?${query}&list=${wanted}`);
     if (isGone) return;
     status.textContent = mayChange ? "" : "You may look, not correct.";
-    const wanted = Number(parameters.get("list"));
     cards.replaceChildren(
       ...Object.keys(kinds).map((kind) => {
         const list = lists.find((known) => known.kind === kind);
