@@ -129,7 +129,7 @@ failing.get(timeout=20, propagate=False)
     assert.deepEqual((answers as unknown[]).slice(0, 6), [4, [3, 4], [2, 2], 7, 7, 8]);
     const [chordFailure, chainFailure] = (answers as [string, [string, string]][]).slice(6);
     assert.equal(chordFailure?.[1][0], "celery.exceptions.ChordError");
-    assert.match(chordFailure[1][1], /raised Exception\(PHOTO_UNREADABLE/);
+    assert.match(chordFailure[1][1], /raised Exception\('PHOTO_UNREADABLE/);
     const failure = ["Exception", "PHOTO_UNREADABLE: Expected a photo."];
     assert.deepEqual(chainFailure, ["FAILURE", failure]);
     const failingId = await client.run("answer = failing.id");

@@ -58,12 +58,12 @@ describe("a worker of a Celery app", { timeout: 120_000 }, () => {
       queue,
       worker,
       async send(signature: Signature): Promise<void> {
-        const { sent, chordSizes } = applySignature(
+        const { sent, chords } = applySignature(
           signature,
           { rootId: "root", parentId: null },
           routing,
         );
-        for (const { group, size } of chordSizes) {
+        for (const { group, size } of chords) {
           await redis.set(`celery-taskset-meta-${group}.s`, size);
         }
         for (const { envelope } of sent) await redis.lpush(queue, JSON.stringify(envelope));

@@ -113,7 +113,7 @@ export class CeleryClient implements AsyncDisposable {
 export type Work = (payload: never, context: TaskContext) => unknown;
 
 /** A task without models that does what it is given. */
-class FunctionTask extends ModelTask<unknown, unknown> {
+export class FunctionTask extends ModelTask<unknown, unknown> {
   readonly #work: Work;
 
   constructor(work: Work) {

@@ -1,15 +1,16 @@
 import { randomUUID } from "node:crypto";
-import type { CeleryResults, ChordPart } from "./app/celery-results.ts";
+import type { CeleryResults, ChordPart, FailedChord } from "./app/celery-results.ts";
+import { applySignature } from "./protocol/canvas.ts";
+import type { AppliedAfter, AppliedSignature, Routing } from "./protocol/canvas-task.ts";
 import {
-  type AppliedAfter,
-  type AppliedSignature,
-  applySignature,
+  endsOf,
   idOf,
-  idsOf,
+  kindOf,
+  membersOf,
   type ResultTuple,
-  type Routing,
+  signaturesOf,
   UnsupportedCanvas,
-} from "./protocol/canvas.ts";
+} from "./protocol/canvas-tree.ts";
 import { type CeleryMessage, isSignature, type Signature } from "./protocol/celery-message.ts";
 import {
   celeryException,
@@ -55,7 +56,7 @@ export class FollowUps {
       const others = [...errbacks, ...(chord ? [chord] : [])].map((signature) =>
         this.#apply(signature, message, { args: [null] }),
       );
-      const hasChord = [...next, ...others].some(({ chordSizes }) => chordSizes.length > 0);
+      const hasChord = [...next, ...others].some(({ chords }) => chords.length > 0);
       if (hasChord && this.#options.results.chords === undefined) {
         throw new UnsupportedCanvas("a chord where the result backend counts none");
       }
@@ -68,11 +69,10 @@ export class FollowUps {
     }
   }
 
-  /** What follows a task that has succeeded. Notes the sizes of chords that begin. */
+  /** What follows a task that has succeeded. Notes the chords that begin. */
   async afterSuccess(message: CeleryMessage, result: unknown): Promise<FollowedBy> {
     const applied = this.#applyNext(message, result);
-    const sizes = applied.flatMap(({ chordSizes }) => chordSizes);
-    for (const { group, size } of sizes) await this.#options.results.chords?.setSize(group, size);
+    await this.#begin(applied);
     return {
       sent: applied.flatMap(({ sent }) => sent),
       children: applied.map((next) => next.result),
@@ -93,17 +93,14 @@ export class FollowUps {
   /** What follows a task that has failed: the tasks of its chain fail with it. */
   async afterFailure(message: CeleryMessage, failed: Failed): Promise<FollowedBy> {
     const { state, exception, isStored } = failed;
-    const own = await this.afterPart(message, { state, result: exception });
-    const sent = [...own.sent];
-    const endedChords = [...own.endedChords];
-    if (state !== "FAILURE") return { sent, children: [], endedChords };
-    for (const next of message.chain) {
-      const ended = await this.#failNext(next, message, { exception, isStored });
-      sent.push(...ended.sent);
-      endedChords.push(...ended.endedChords);
+    const ended = [await this.afterPart(message, { state, result: exception })];
+    if (state === "FAILURE") {
+      for (const next of message.chain) {
+        ended.push(await this.#failUnsent(next, message, { exception, isStored }));
+      }
+      ended.push({ ...nothing, sent: this.#errbacks(message.errbacks, message.id, message) });
     }
-    sent.push(...this.#errbacks(message.errbacks, message.id, message));
-    return { sent, children: [], endedChords };
+    return { ...together(ended), children: [] };
   }
 
   #applyNext(message: CeleryMessage, result: unknown): AppliedSignature[] {
@@ -126,59 +123,72 @@ export class FollowUps {
     return applySignature(signature, from, this.#options.routing);
   }
 
-  async #failNext(
-    next: Signature,
+  /** The tasks of a signature fail that is not sent any more, and so their chords. */
+  async #failUnsent(
+    signature: Signature,
     message: CeleryMessage,
     { exception, isStored }: Omit<Failed, "state">,
   ): Promise<FollowedBy> {
-    const id = idOf(next);
-    const { group_id, group_index, chord } = next.options;
-    if (id === undefined) return nothing;
-    if (isStored) await this.#storeFailure(next, id, exception);
-    if (!isSignature(chord) || typeof group_id !== "string") return nothing;
-    const groupIndex = typeof group_index === "number" ? group_index : undefined;
-    const part = { id, group: group_id, groupIndex, state: "FAILURE", result: exception } as const;
-    return await this.#addPart(part, chord, message);
+    const ended: FollowedBy[] = [];
+    for (const { options } of membersOf(signature)) {
+      const { task_id: id, group_id: group, group_index, chord } = options;
+      if (typeof id !== "string") continue;
+      if (isStored) await this.#storeFailure(id, options, exception);
+      if (!isSignature(chord) || typeof group !== "string") continue;
+      const groupIndex = typeof group_index === "number" ? group_index : undefined;
+      const part = { id, group, groupIndex, state: "FAILURE", result: exception } as const;
+      ended.push(await this.#addPart(part, chord, message));
+    }
+    return together(ended);
   }
 
   async #addPart(part: ChordPart, body: Signature, message: CeleryMessage): Promise<FollowedBy> {
     const complete = await this.#options.results.chords?.addPart(part);
     if (complete === undefined) return nothing;
-    const { group, results, failure } = complete;
-    const endedChords = [group];
-    if (results === undefined) {
-      const sent = await this.#failBody(body, failure ?? "Join error", message);
-      return { sent, children: [], endedChords };
+    const endedChords = [complete.group];
+    if ("failure" in complete) {
+      const failed = await this.#failBody(body, complete, message);
+      return together([failed, { ...nothing, endedChords }]);
     }
-    const applied = this.#apply(body, message, { args: [results] });
-    for (const { group: inner, size } of applied.chordSizes) {
-      await this.#options.results.chords?.setSize(inner, size);
-    }
+    const applied = this.#apply(body, message, { args: [complete.results] });
+    await this.#begin([applied]);
     return { sent: applied.sent, children: [applied.result], endedChords };
   }
 
-  /** The body of a chord fails with a task of its header: each of its tasks. */
+  /** The body of a chord fails with a task of its header, and so does what follows the body. */
   async #failBody(
     body: Signature,
-    failure: string,
+    { failure, cause }: FailedChord,
     message: CeleryMessage,
-  ): Promise<SentMessage[]> {
-    const exception = celeryException(celeryExceptions.chordError, failure);
-    const errbacks = [body.options.link_error ?? []].flat().filter(isSignature);
-    const sent: SentMessage[] = [];
-    for (const id of idsOf(body)) {
-      await this.#storeFailure(body, id, exception);
-      sent.push(...this.#errbacks(errbacks, id, message));
+  ): Promise<FollowedBy> {
+    const chordError = celeryException(celeryExceptions.chordError, failure);
+    const isGroup = kindOf(body) === "group";
+    const exception = (isGroup && cause) || chordError;
+    const ended = [await this.#failUnsent(body, message, { exception, isStored: true })];
+    for (const next of signaturesOf(body.options.chain)) {
+      ended.push(await this.#failUnsent(next, message, { exception: chordError, isStored: true }));
     }
-    return sent;
+    for (const end of endsOf(body)) {
+      const own = isGroup ? signaturesOf(end.options.link_error) : [];
+      const errbacks = [...own, ...signaturesOf(body.options.link_error)];
+      const sent = this.#errbacks(errbacks, idOf(end) ?? message.id, message);
+      ended.push({ ...nothing, sent });
+    }
+    return together(ended);
+  }
+
+  async #begin(applied: readonly AppliedSignature[]): Promise<void> {
+    for (const chord of applied.flatMap(({ chords }) => chords)) {
+      await this.#options.results.chords?.begin(chord);
+    }
   }
 
   async #storeFailure(
-    { options }: Signature,
     id: string,
+    { reply_to }: Signature["options"],
     exception: PythonException,
   ): Promise<void> {
-    const replyTo = typeof options.reply_to === "string" ? options.reply_to : undefined;
+    const replyTo = typeof reply_to === "string" ? reply_to : undefined;
     await this.#options.results.storeFailed({ id, status: "FAILURE", exception, replyTo });
   }
 
@@ -190,4 +200,12 @@ export class FollowUps {
       return this.#apply(errback, message, after).sent;
     });
   }
+}
+
+function together(parts: readonly FollowedBy[]): FollowedBy {
+  return {
+    sent: parts.flatMap(({ sent }) => sent),
+    children: parts.flatMap(({ children }) => children),
+    endedChords: parts.flatMap(({ endedChords }) => endedChords),
+  };
 }

@@ -1,4 +1,5 @@
-import type { ResultTuple } from "../protocol/canvas.ts";
+import type { NewChord } from "../protocol/canvas-task.ts";
+import type { ResultTuple } from "../protocol/canvas-tree.ts";
 import type { CeleryMessage } from "../protocol/celery-message.ts";
 import type { PythonException } from "../protocol/python-exception.ts";
 
@@ -29,19 +30,24 @@ export interface ChordPart {
   readonly result: unknown;
 }
 
-/** A chord whose header is complete. */
-export interface CompleteChord {
+/** A chord whose header is complete: what its tasks returned, in order, or why no body is sent. */
+export type CompleteChord =
+  | { readonly group: string; readonly results: readonly unknown[] }
+  | FailedChord;
+
+/** A chord whose body fails. */
+export interface FailedChord {
   readonly group: string;
-  /** What the header's tasks returned, in order. */
-  readonly results?: readonly unknown[];
-  /** Why the body is not sent. */
-  readonly failure?: string;
+  /** What its callers read. */
+  readonly failure: string;
+  /** The exception of the task of the header that has failed. */
+  readonly cause: PythonException | undefined;
 }
 
 /** Counts the tasks of chords. */
 export interface CeleryChords {
-  /** Notes how many tasks a header has; to be called before these are sent. */
-  setSize(group: string, size: number): Promise<void>;
+  /** Notes what a header has; to be called before its tasks are sent. */
+  begin(chord: NewChord): Promise<void>;
   /** Adds a part. Returns the chord when it is complete and its body is to be sent from here. */
   addPart(part: ChordPart): Promise<CompleteChord | undefined>;
   /** Forgets a chord whose body was sent, or has failed. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { applySignature, UnsupportedCanvas } from "./canvas.ts";
+import { applySignature } from "./canvas.ts";
+import { UnsupportedCanvas } from "./canvas-tree.ts";
 import { readCeleryMessage, type Signature } from "./celery-message.ts";
 import type { Envelope } from "./envelope.ts";
 import recorded from "./recorded-messages.fixture.json" with { type: "json" };
@@ -64,9 +65,9 @@ describe("a signature", () => {
       ...task("celery.chord"),
       kwargs: { header: group, body: task("c") },
     };
-    const { sent, chordSizes } = applySignature(chord, after, routing);
+    const { sent, chords } = applySignature(chord, after, routing);
     const messages = sent.map(({ envelope }) => read(envelope));
-    assert.deepEqual(chordSizes, [{ group: messages[0]?.group, size: 2 }]);
+    assert.deepEqual(chords, [{ group: messages[0]?.group, size: 2 }]);
     assert.deepEqual(
       messages.map(({ chord: body, groupIndex }) => [body?.task, groupIndex]),
       [
@@ -74,11 +75,45 @@ describe("a signature", () => {
         ["c", 1],
       ],
     );
-    const nested: Signature = {
-      ...task("celery.chord"),
-      kwargs: { header: [group], body: task("c") },
-    };
-    assert.throws(() => applySignature(nested, after, routing), UnsupportedCanvas);
+    const broken: Signature = { ...task("celery.chord"), kwargs: { header: group, body: 1 } };
+    assert.throws(() => applySignature(broken, after, routing), UnsupportedCanvas);
+  });
+
+  test("of a chord waits for what its header ends with: groups, and the bodies of chords", () => {
+    const canvas = (kind: string, kwargs: Signature["kwargs"]): Signature => ({
+      ...task(`celery.${kind}`),
+      kwargs,
+    });
+    const group = canvas("group", { tasks: [task("a"), task("b")] });
+    const inner = canvas("chord", { header: [task("c"), task("d")], body: task("e") });
+    const chain = canvas("chain", { tasks: [task("f"), group] });
+    const body = task("end", { task_id: "end" });
+    const chord = canvas("chord", { header: [group, inner, chain], body });
+    const { sent, chords, result } = applySignature(chord, after, routing);
+    assert.deepEqual(result, [["end", null], null]);
+    const messages = sent.map(({ envelope }) => read(envelope));
+    assert.deepEqual(
+      messages.map((message) => message.task),
+      ["a", "b", "c", "d", "f"],
+    );
+    const [outer, innerChord] = chords;
+    assert.deepEqual([outer?.size, innerChord?.size], [5, 2]);
+    assert.deepEqual([messages[0]?.group, messages[2]?.group], [outer?.group, innerChord?.group]);
+    // The group at the end of the chain is waited for by the chord, not by itself.
+    const [last] = messages[4]!.chain;
+    const later = applySignature(last!, after, routing).sent.map(({ envelope }) => read(envelope));
+    assert.deepEqual(
+      later.map((message) => [message.group, message.chord?.task]),
+      [
+        [outer?.group, "end"],
+        [outer?.group, "end"],
+      ],
+    );
+    const [, children] = outer!.structure!;
+    assert.deepEqual(
+      children?.map(([, inside]) => inside?.length),
+      [undefined, undefined, undefined, 2],
+    );
   });
 });
 

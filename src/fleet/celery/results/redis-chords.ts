@@ -1,6 +1,8 @@
 import type { Redis } from "ioredis";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
 import type { CeleryChords, ChordPart, CompleteChord } from "../app/celery-results.ts";
+import type { NewChord } from "../protocol/canvas-task.ts";
+import { type PythonException, reprException } from "../protocol/python-exception.ts";
 import { RedisScript } from "../redis/redis-script.ts";
 
 export interface RedisChordsOptions {
@@ -35,6 +37,23 @@ end
 return {1, redis.call("ZRANGE", KEYS[1], 0, -1), redis.call("GET", KEYS[6])}
 `);
 
+/**
+ * A chord that is sent again begins anew.
+ *
+ * KEYS: .s, the group's, .c. ARGV: the size, the structure or nothing, how long they are kept in
+ * seconds.
+ */
+const beginScript = new RedisScript(`
+local function keep(key, value)
+  if ARGV[3] == "0" then redis.call("SET", key, value)
+  else redis.call("SETEX", key, ARGV[3], value) end
+end
+redis.call("DEL", KEYS[3])
+if ARGV[2] ~= "" then keep(KEYS[2], ARGV[2]) end
+keep(KEYS[1], ARGV[1])
+return 1
+`);
+
 /** KEYS: .c, .j, .t, .s, .d. */
 const endScript = new RedisScript(`
 redis.call("SETEX", KEYS[1], 300, "done")
@@ -49,14 +68,13 @@ export class RedisChords implements CeleryChords {
     this.#options = options;
   }
 
-  async setSize(group: string, size: number): Promise<void> {
+  async begin({ group, size, structure }: NewChord): Promise<void> {
     const { redis, patience, expiresMs } = this.#options;
     const keys = this.#keysOf(group);
-    const seconds = Math.ceil(expiresMs / 1000);
-    await patience.repeat<unknown>(
-      () => (seconds > 0 ? redis.set(keys.s, size, "EX", seconds) : redis.set(keys.s, size)),
-      { always: true },
-    );
+    const saved = structure === undefined ? "" : JSON.stringify({ result: structure });
+    const values = [size, saved, Math.ceil(expiresMs / 1000)];
+    const run = () => beginScript.run(redis, [keys.s, keys.group, keys.c], values);
+    await patience.repeat(run, { always: true });
   }
 
   async addPart(part: ChordPart): Promise<CompleteChord | undefined> {
@@ -80,10 +98,13 @@ export class RedisChords implements CeleryChords {
     if (isLast !== 1) return undefined;
     try {
       const results =
-        saved == null ? parts.map(resultOfPart) : await this.#readSaved(JSON.parse(saved).result);
+        saved == null
+          ? parts.map((part) => resultOfPart(JSON.parse(part)))
+          : await this.#readSaved(JSON.parse(saved).result);
       return { group, results };
     } catch (error) {
-      return { group, failure: error instanceof Error ? error.message : String(error) };
+      const failure = error instanceof Error ? error.message : String(error);
+      return { group, failure, cause: error instanceof FailedPart ? error.exception : undefined };
     }
   }
 
@@ -104,9 +125,8 @@ export class RedisChords implements CeleryChords {
     const [[id], children] = tuple as [[string], unknown[] | null];
     if (children !== null) return await this.#readSaved(tuple);
     const text = await redis.get(`${prefix}celery-task-meta-${id}`);
-    const { status, result } = JSON.parse(text ?? "{}");
-    if (status !== "SUCCESS") throw new Error(`Dependency ${id} has no result: ${status}`);
-    return result;
+    const { status = "PENDING", result } = JSON.parse(text ?? "{}");
+    return resultOfPart([1, id, status, result]);
   }
 
   #keysOf(group: string) {
@@ -122,9 +142,21 @@ export class RedisChords implements CeleryChords {
   }
 }
 
-function resultOfPart(text: string): unknown {
-  const [, id, state, result] = JSON.parse(text);
+class FailedPart extends Error {
+  readonly exception: PythonException;
+
+  constructor(id: string, exception: PythonException) {
+    super(`Dependency ${id} raised ${reprException(exception)}`);
+    this.exception = exception;
+  }
+}
+
+function resultOfPart([, id, state, result]: [number, string, string, unknown]): unknown {
   if (state === "SUCCESS") return result;
-  const { exc_type = state, exc_message = [] } = result ?? {};
-  throw new Error(`Dependency ${id} raised ${exc_type}(${[exc_message].flat().join(", ")})`);
+  const {
+    exc_type = state,
+    exc_message = [],
+    exc_module = "celery.exceptions",
+  } = (result ?? {}) as Partial<PythonException>;
+  throw new FailedPart(id, { exc_type, exc_message: [exc_message].flat(), exc_module });
 }
