@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import type { Ledger } from "../ledger.ts";
 import { readCountedScores, readPackedScores } from "../results/read-counts.ts";
-import { doubtfulWithin, doubtOf } from "../results/scores/doubt.ts";
-import { unpackScores } from "../results/scores/packed-scores.ts";
+import { doubtfulWithin } from "../results/scores/doubt.ts";
+import { PackedScores } from "../results/scores/packed-scores.ts";
 import type { ReviewablePhoto } from "./walk-reviewable.ts";
 
 /** A photo and what it is chosen by; the greatest are. */
@@ -40,19 +40,24 @@ export async function byDoubt(ledger: Ledger, recipeHash: string): Promise<RankP
       );
       for (const photo of part) {
         let rank = 0;
-        for (const { classId, scores } of unpackScores(packed.get(photo.resultId)!)) {
-          for (const score of scores) {
-            if (doubtOf(counted, classId, score) <= doubtfulWithin) rank++;
-          }
+        const groups = new PackedScores(packed.get(photo.resultId)!);
+        while (groups.next()) {
+          const threshold = counted.scoreOf(groups.classId);
+          const reach = doubtfulWithin + rounding;
+          rank += groups.countAbove(threshold - reach) - groups.countAbove(threshold + reach);
         }
         if (rank > 0) ranked.push({ ...photo, rank });
       }
+      // What else the process does gets its turn.
+      await new Promise((resolve) => setImmediate(resolve));
     }
     return ranked;
   };
 }
 
 const resultsAtOnce = 1000;
+/** Scores are float32, and thresholds are decimals. */
+const rounding = 1e-6;
 
 /** Ranks by the number of warnings. */
 export const byWarnings: RankPhotos = async (photos) =>

@@ -25,7 +25,7 @@ export interface ReviewablePart {
 }
 
 /** Entries that one query looks at. */
-const entriesAtOnce = 20_000;
+const entriesAtOnce = 10_000;
 
 /** Goes over the photos that are done under a recipe and fit a filter, part by part. */
 export async function* walkReviewable(
