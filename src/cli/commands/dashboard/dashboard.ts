@@ -24,6 +24,9 @@ export interface DashboardArguments {
   readonly queueUrl: string;
 }
 
+/** A page that gets no answer for longer says so; it asks again by itself. */
+const busyTimeoutMs = 5_000;
+
 type Note = (line: string) => void;
 
 /** Runs `orangery dashboard` until it is interrupted; resolves to the exit status. */
@@ -69,7 +72,7 @@ async function openResults(
   const location = resultsFromCaller(results);
   await using stack = new AsyncDisposableStack();
   // Opened to be read first: results that are not there are not made.
-  const ledger = stack.use(await openLedger(location, { readOnly: true }));
+  const ledger = stack.use(await openLedger(location, { readOnly: true, busyTimeoutMs }));
   // Results that may be read only, as by their file's rights, are shown all the same.
   const changes = readOnly
     ? undefined
