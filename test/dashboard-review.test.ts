@@ -67,12 +67,17 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     await ann.press("m");
     await browser.until("/at=2/.test(location.hash)");
     await ann.ready();
-    await ann.press("n");
-    await browser.until("/at=3/.test(location.hash)");
-    await ann.ready();
-    await ann.press("p");
-    await browser.until("/at=2/.test(location.hash)");
-    await ann.ready();
+    for (const go of [
+      { next: () => ann.press("n"), previous: () => ann.press("p") },
+      { next: () => ann.clickText("Next"), previous: () => ann.clickText("Previous") },
+    ]) {
+      await go.next();
+      await browser.until("/at=3/.test(location.hash)");
+      await ann.ready();
+      await go.previous();
+      await browser.until("/at=2/.test(location.hash)");
+      await ann.ready();
+    }
     await ann.press("Escape");
     await browser.until("document.querySelector('.queue li')");
     assert.match(await ann.text(".kinds li"), new RegExp(`1 of ${photoCount} photos reviewed`));
@@ -156,6 +161,21 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     await ann.clickText("Hide");
     await ann.clickText("Hide");
     await ann.click(".chosen-head button:last-child");
+    await ann.click(".chosen-head button:nth-child(2)");
+    await ann.clickText("Not counted");
+    await ann.clickText("Not counted");
+    for (const child of [2, 3, 4]) await ann.click(`.zoom button:nth-child(${child})`);
+    await browser.ask(`(() => { const select = document.querySelector("#order");
+      select.value = "doubt"; select.dispatchEvent(new Event("change")); })()`);
+    // Without single keys everywhere, a button in focus leaves them to the browser.
+    await ann.click(".zoom button");
+    await ann.click("dialog input");
+    await ann.clickText("Close");
+    await browser.ask("document.querySelector('.done .primary').focus()");
+    await ann.press("k", "x");
+    await ann.clickText("All keys");
+    await ann.click("dialog input");
+    await ann.clickText("Close");
     await ann.click(".region-list li:last-child button:last-child");
     await ann.saved();
     const { objects, rejectedRegions } = await reviewOf(ledger, 3);
