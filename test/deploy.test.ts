@@ -41,6 +41,12 @@ const manifests = new Map<string, Manifest>(
   ]),
 );
 const compose = parse(read("deploy/compose.yaml"), { merge: true });
+/** Without Redis. */
+const postgresAlone = parse(read("deploy/compose.postgres.yaml"), { merge: true });
+const composeWorkers = [compose, postgresAlone].flatMap(({ services }) => [
+  services.worker,
+  services["worker-cuda"],
+]);
 
 describe("the manifests for Kubernetes", () => {
   let folder: string;
@@ -97,8 +103,9 @@ describe("the manifests for Kubernetes", () => {
       assert.ok(spec.terminationGracePeriodSeconds > Number(deadline) + 15, file);
       return spec.terminationGracePeriodSeconds;
     });
-    assert.equal(compose.services.worker.stop_grace_period, `${seconds[0]}s`);
-    assert.equal(compose.services["worker-cuda"].stop_grace_period, `${seconds[0]}s`);
+    for (const worker of composeWorkers) {
+      assert.equal(worker.stop_grace_period, `${seconds[0]}s`);
+    }
     const unit = read("deploy/systemd/orangery-worker.service");
     assert.match(unit, new RegExp(`^TimeoutStopSec=${seconds[0]}$`, "m"));
   });
@@ -140,6 +147,24 @@ describe("compose.yaml", () => {
 
   test("is what the Compose specification allows", () => {
     assert.ok(isValid(compose), JSON.stringify(isValid.errors));
+    assert.ok(isValid(postgresAlone), JSON.stringify(isValid.errors));
+  });
+
+  test("without Redis differs in the queue's server alone", () => {
+    const { redis: _, ...services } = structuredClone(compose.services);
+    for (const { environment, depends_on } of Object.values<Record<string, object>>(services)) {
+      if (depends_on === undefined) continue;
+      Object.assign(environment!, { ORANGERY_QUEUE_URL: undefined, REDIS_URL: undefined });
+      Object.assign(depends_on, { redis: undefined });
+    }
+    assert.deepEqual(Object.keys(postgresAlone.services), Object.keys(services));
+    for (const [name, service] of Object.entries<Record<string, object>>(services)) {
+      const { environment, ...rest } = postgresAlone.services[name];
+      const { ORANGERY_QUEUE_URL: queueUrl, ...others } = environment;
+      if (name !== "postgres") assert.equal(queueUrl, others.ORANGERY_RESULTS);
+      const own = JSON.parse(JSON.stringify(service));
+      assert.deepEqual({ ...rest, environment: others }, own, name);
+    }
   });
 
   test("with a field that Compose does not know, or a value of another type, is refused", () => {
@@ -199,7 +224,7 @@ describe("command lines", () => {
     const [, line = ""] = /^ExecStart=.*orangery\.js (.*)$/m.exec(read(`deploy/systemd/${file}`))!;
     return line.split(" ");
   });
-  const services = [compose.services.worker.command, compose.services["worker-cuda"].command];
+  const services = composeWorkers.map(({ command }) => command);
 
   test("have options that the command has", () => {
     for (const args of [...containers.map(({ args }) => args), ...units, ...services]) {
@@ -211,12 +236,10 @@ describe("command lines", () => {
   });
 
   test("in containers use the image for their device", () => {
-    const used = [...containers, ...[compose.services.worker, compose.services["worker-cuda"]]].map(
-      ({ image, args, command = args }) => [
-        image.replace("registry.example/", ""),
-        optionOf(command, "--devices") ?? "none",
-      ],
-    );
+    const used = [...containers, ...composeWorkers].map(({ image, args, command = args }) => [
+      image.replace("registry.example/", ""),
+      optionOf(command, "--devices") ?? "none",
+    ]);
     for (const [name, device] of used) {
       const needsCuda = device === "auto" || device!.startsWith("cuda");
       assert.equal(name, needsCuda ? `${image}-cuda` : image, device);
