@@ -308,6 +308,9 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     await window.until("/Ann removed plant/.test(document.querySelector('.notices').innerText)");
     let { objects } = await reviewOf(ledger, 4);
     assert.deepEqual([objects[0]!.isRemoved, objects[1]!.boxXyxy[0]], [true, 121]);
+    // What Ann removed is no step of Ben's: he undoes his own.
+    await ben.press("u", "y");
+    assert.match(await ben.text(".chosen"), /weed, 2 of 4/);
     // Both the same things, before either knows of the other.
     await ann.press("Escape", "j", "j", "j", "x", "j", "x");
     await ben.press("Escape", "j", "j", "j", "1", "2", "j", "ArrowDown");

@@ -32,13 +32,21 @@ export function editorView(room, parameters, id) {
   const say = (text) => {
     spoken.textContent = text;
   };
+  let isStepping = false;
   const step = (by) => {
-    goOn(room, { listId, at, id: Number(id), by, mayChange }).then(
-      (hash) => (hash ? room.go(hash) : say("There is no other photo.")),
-      (error) => {
-        standing.textContent = error.message;
-      },
-    );
+    // Each step takes a photo for this person.
+    if (isStepping) return;
+    isStepping = true;
+    goOn(room, { listId, at, id: Number(id), by, mayChange })
+      .then(
+        (hash) => (hash ? room.go(hash) : say("There is no other photo.")),
+        (error) => {
+          standing.textContent = error.message;
+        },
+      )
+      .finally(() => {
+        isStepping = false;
+      });
   };
   const steps = h(
     "nav",
@@ -172,7 +180,7 @@ export function editorView(room, parameters, id) {
       desk.redraw();
       toolButtons.update();
       notices.update(sync);
-      standing.textContent = standingText(sync, edits, canChange);
+      standing.textContent = standingText(sync, edits, { canChange, mayChange });
       standing.dataset.standing = sync.standing;
       panel.update({
         counts: desk.things.counts(),
@@ -245,8 +253,9 @@ async function goOn(room, { listId, at, id, by, mayChange }) {
   return addressOf(photos[0]);
 }
 
-function standingText({ standing, error, isKept }, edits, canChange) {
-  if (!canChange) return "You may look, not correct.";
+function standingText({ standing, error, isKept }, edits, { canChange, mayChange }) {
+  if (!canChange)
+    return mayChange ? "Without a name you may only look." : "You may look, not correct.";
   const count = edits.unsavedCount;
   const changes = count === 1 ? "1 change" : `${count} changes`;
   if (standing === "refused") return `Not saved: ${error}`;

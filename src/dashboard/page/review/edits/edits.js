@@ -68,6 +68,8 @@ export class Edits {
       if (isSame(known.mine, value)) this.conflicts.delete(known.key);
       if (isSame(before, value)) continue;
       news.push({ ...rest, value, before });
+      // What was before another person changed it is no step back of this one's.
+      if (!isMine) this.#forget(known.key);
       if (!isSame(known.mine, value))
         this.conflicts.set(known.key, { value, by: rest.by, at: rest.at });
     }
@@ -139,6 +141,11 @@ export class Edits {
     // Undo has what was here.
     if (isMine) this.#onChange();
     else this.change(key, value);
+  }
+
+  #forget(key) {
+    this.#done = this.#done.filter((step) => step.key !== key);
+    this.#undone = this.#undone.filter((step) => step.key !== key);
   }
 
   #step(from, to, side) {
