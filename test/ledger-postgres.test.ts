@@ -13,7 +13,11 @@ import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fix
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { ResultWriter } from "../src/ledger/results/result-writer.ts";
 import { readResults } from "../src/ledger/results/stored-results.ts";
-import { assertBroughtForward, writeOldLedger } from "../src/ledger/schema/old-ledger.fixture.ts";
+import {
+  assertBroughtForward,
+  oldVersions,
+  writeOldLedger,
+} from "../src/ledger/schema/old-ledger.fixture.ts";
 import { type LogLine, recordingLogger } from "./fleet.fixture.ts";
 import { openPostgres, type PostgresForTests, PostgresServer } from "./servers/postgres-server.ts";
 
@@ -72,7 +76,7 @@ describe("a results database of PostgreSQL", () => {
     await execute(schema.url, "create table recipe (mine integer)");
   });
 
-  for (const version of [1, 3] as const) {
+  for (const version of oldVersions) {
     test(`of version ${version} is brought up to date, without loss`, async () => {
       await using schema = await server.createSchema();
       const pool = new pg.Pool({ connectionString: schema.url });

@@ -10,10 +10,16 @@ import { NodeSqliteDialect, sqliteMigrationDialect } from "../databases/sqlite-d
 import { openLedger } from "../open-ledger.ts";
 import { currentProcess } from "../process-identity.ts";
 import { Worklist } from "../worklist/worklist.ts";
-import { assertBroughtForward, oldRecipe, writeOldLedger } from "./old-ledger.fixture.ts";
+import {
+  assertBroughtForward,
+  type OldVersion,
+  oldRecipe,
+  oldVersions,
+  writeOldLedger,
+} from "./old-ledger.fixture.ts";
 
 /** A results file of an old version, in a folder of its own. */
-async function createOldFile(version: 1 | 3, changes: (old: DatabaseSync) => void = () => {}) {
+async function createOldFile(version: OldVersion, changes: (old: DatabaseSync) => void = () => {}) {
   const folder = await mkdtempDisposable(join(tmpdir(), "orangery-migrations-"));
   const file = join(folder.path, "results.db");
   const old = new DatabaseSync(file);
@@ -25,7 +31,7 @@ async function createOldFile(version: 1 | 3, changes: (old: DatabaseSync) => voi
   return { file, [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose]() };
 }
 
-for (const version of [1, 3] as const) {
+for (const version of oldVersions) {
   test(`a file of version ${version} is brought up to date by a run, without loss`, async () => {
     await using old = await createOldFile(version);
     await (await Worklist.open(old.file, oldRecipe))[Symbol.asyncDispose]();
