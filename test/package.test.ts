@@ -118,7 +118,8 @@ describe("the tarball", () => {
   });
 
   test("is one that package managers, bundlers and compilers understand", async () => {
-    const { messages } = await publint({ pkgDir: installed, strict: true });
+    // As it was unpacked: it need not be packed again to know its files.
+    const { messages } = await publint({ pkgDir: installed, strict: true, pack: false });
     // Whoever publishes the package adds the repository that it comes from.
     assert.deepEqual(messages, []);
     const analysis = await checkPackage(
@@ -227,7 +228,9 @@ describe("installed", () => {
 
 describe("the examples, with the installed package", () => {
   before(async () => {
-    await cp(join(root, "examples"), join(project, "examples"), { recursive: true });
+    // Without the largest photos, which the examples would count again and again.
+    const filter = (file: string) => !/tray-[45]\.jpg$/.test(file);
+    await cp(join(root, "examples"), join(project, "examples"), { recursive: true, filter });
     for (const name of ["bullmq", "ioredis"]) await linkDependency(name);
   });
 
@@ -244,20 +247,20 @@ describe("the examples, with the installed package", () => {
     const output = await runExample("examples/count-plants.ts");
     assert.match(output, /^empty-soil\.jpg: 0 plants, by region: no region\n/);
     assert.match(output, /\ntray-3\.jpg: \d+ plants, by region: \d+, \d+, \d+\n/);
-    assert.match(output, /\n2 loads for 6 tasks\n$/);
+    assert.match(output, /\n2 loads for 4 tasks\n$/);
   });
 
   test("count-folder, which goes on where it was, and sql-on-results", async () => {
     const first = await runExample("examples/count-folder.ts");
-    assert.match(first, /^6 photos, 6 of them inferred in this run\nempty-soil\.jpg: 0 plants/);
+    assert.match(first, /^4 photos, 4 of them inferred in this run\nempty-soil\.jpg: 0 plants/);
     assert.match(first, /\ntray-3\.jpg: [1-9]\d+ plants, beds: 3\n/);
     const second = await runExample("examples/count-folder.ts");
-    assert.equal(second, first.replace("6 of them", "0 of them"));
+    assert.equal(second, first.replace("4 of them", "0 of them"));
     const asked = await runExample("examples/sql-on-results.ts", "results.db");
     assert.match(asked, /^The most crowded beds:\n( {2}tray-\d\.jpg, bed \d: .*\n){3}/);
     const plants = [...first.matchAll(/: (\d+) plants/g)].map(([, count]) => Number(count));
     const total = plants.reduce((sum, count) => sum + count, 0);
-    assert.ok(asked.endsWith(`\n${total} plants on 5 photos\n`), asked);
+    assert.ok(asked.endsWith(`\n${total} plants on 3 photos\n`), asked);
   });
 
   test("slices", async () => {
@@ -272,8 +275,8 @@ describe("the examples, with the installed package", () => {
 
   test("own-queue", async () => {
     const output = await runExample("examples/own-queue.ts");
-    assert.match(output, /^empty-soil\.jpg: done, 0\n(tray-\d\.jpg: done, [1-9]\d+\n){5}/);
-    assert.match(output, /\nno-such-photo\.jpg: failed, PHOTO_NOT_FOUND\n1 load for 7 tasks\n$/);
+    assert.match(output, /^empty-soil\.jpg: done, 0\n(tray-\d\.jpg: done, [1-9]\d+\n){3}/);
+    assert.match(output, /\nno-such-photo\.jpg: failed, PHOTO_NOT_FOUND\n1 load for 5 tasks\n$/);
   });
 
   test("fleet-task", async () => {
@@ -283,7 +286,7 @@ describe("the examples, with the installed package", () => {
       { cwd: project },
       { REDIS_URL: redis.url },
     );
-    assert.match(output, /^empty-soil\.jpg: 0 plants\n(tray-\d\.jpg: [1-9]\d+ plants\n){5}$/);
+    assert.match(output, /^empty-soil\.jpg: 0 plants\n(tray-\d\.jpg: [1-9]\d+ plants\n){3}$/);
   });
 
   test("celery", { skip: "missing" in celery && celery.missing, timeout: 180_000 }, async () => {
@@ -294,7 +297,7 @@ describe("the examples, with the installed package", () => {
       REDIS_URL: redis.url,
     };
     const output = await run("sh", ["examples/celery/run.sh"], { cwd: project }, env);
-    assert.match(output, /^(tray-\d\.jpg: [1-9]\d+ plants, \d beds\n){5}$/);
+    assert.match(output, /^(tray-\d\.jpg: [1-9]\d+ plants, \d beds\n){3}$/);
   });
 
   test("none is left out", async () => {
