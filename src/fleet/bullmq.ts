@@ -9,4 +9,4 @@ export type { FleetWorker } from "./worker/fleet-worker.ts";
 export type { ModelTaskClass } from "./worker/task-instance.ts";
 export type { FleetWorkerCounts } from "./worker/work-tally.ts";
 export type { CloseWorkerOptions } from "./worker/worker-life.ts";
-export type { FleetWorkerOptions } from "./worker/worker-options.ts";
+export type { FleetWorkerOptions, WorkerSupervision } from "./worker/worker-options.ts";

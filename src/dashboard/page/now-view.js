@@ -55,8 +55,11 @@ export function nowView(room) {
 function tilesOf({ states, isQuiet, perSecond, leftMs, totals, lastResultAtMs }) {
   const { done, waiting, leased, failed } = states;
   const left = waiting + leased;
-  const [speed, unit] =
-    isQuiet || !perSecond ? ["–", "nothing is at work"] : format.rate(perSecond);
+  const [speed, unit] = isQuiet
+    ? ["–", "nothing is at work"]
+    : perSecond
+      ? format.rate(perSecond)
+      : ["–", "not known yet"];
   const range = leftMs && !isQuiet && [leftMs[0], leftMs[2]].map(format.roughly);
   const likely = left === 0 ? "–" : range ? format.roughly(leftMs[1]) : "?";
   const howSure =
@@ -215,11 +218,12 @@ function drawMachine({ models, loads, loadsPer1000Tasks, processBytes, devices }
   return [
     table(
       "Models in memory",
-      [["Model"], ["Device"], ["State"], ["Memory"]],
-      models.map(({ name, device, state, bytes }) => [
+      [["Model"], ["Device"], ["Precision"], ["Since"], ["Memory"]],
+      models.map(({ name, device, fallbackReason, precision, state, loadedAt, bytes }) => [
         name,
-        device ?? "",
-        state,
+        [device ?? "", fallbackReason && h("span", { class: "why" }, fallbackReason)],
+        precision ?? "",
+        loadedAt ? format.moment(loadedAt) : state,
         bytes ? format.bytes(bytes) : "",
       ]),
     ),

@@ -6,7 +6,12 @@ export interface MachineView {
     readonly name: string;
     readonly state: string;
     readonly device: string | undefined;
+    /** Why it is not on the device that was wanted. */
+    readonly fallbackReason: string | undefined;
+    readonly precision: string | undefined;
     readonly bytes: number | undefined;
+    /** ISO 8601, UTC. */
+    readonly loadedAt: string | undefined;
   }[];
   readonly loads: number;
   readonly loadsPer1000Tasks: number;
@@ -22,7 +27,15 @@ export interface MachineView {
 /** Shows what a cache holds, as `info()` and the metrics do. */
 export function viewMachine(info: CacheInfo): MachineView {
   return {
-    models: info.models.map(({ name, state, device, bytes }) => ({ name, state, device, bytes })),
+    models: info.models.map((model) => ({
+      name: model.name,
+      state: model.state,
+      device: model.device,
+      fallbackReason: model.fallbackReason,
+      precision: model.precision,
+      bytes: model.bytes,
+      loadedAt: model.loadedAt?.toISOString(),
+    })),
     loads: info.loads,
     loadsPer1000Tasks: info.loadsPer1000Tasks,
     processBytes: process.memoryUsage.rss(),

@@ -44,7 +44,8 @@ export async function readOverview(
   const nowMs = Date.now();
   const momentsMs = latest.map(({ createdAtMs }) => createdAtMs);
   const lastResultAtMs = momentsMs[0];
-  const isQuiet = lastResultAtMs === undefined || nowMs - lastResultAtMs > quietMs;
+  const isQuiet =
+    lastResultAtMs === undefined ? states.leased === 0 : nowMs - lastResultAtMs > quietMs;
   const left = states.waiting + states.leased;
   return {
     results: hideCredentials(ledger.location),

@@ -298,7 +298,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
 
   #setTaking(isTaking: boolean): void {
     this.#isDrained = !isTaking;
-    this.#logger.info({}, isTaking ? "jobs are taken again" : "no more jobs are taken");
+    this.#logger.info({ isTaking }, "a person has directed the worker");
     for (const { worker } of this.#parts.values()) worker.setTaking(isTaking);
   }
 
