@@ -193,7 +193,8 @@ function selectionNote({ selection, question, review }: ReportData): Html | fals
 function whoseCounts({ counts, people: { corrected, reviewed } }: ReportData["review"]) {
   const photos = formatPlural(corrected, "photo");
   if (counts === "corrected") {
-    return `Counts with the corrections of ${photos}, ${formatCount(reviewed)} of them reviewed.`;
+    const some = reviewed === corrected ? "all" : formatCount(reviewed);
+    return `Counts with the corrections of ${photos}, ${some} of them reviewed.`;
   }
   return corrected > 0 && `Counts as predicted, without the corrections of ${photos}.`;
 }
