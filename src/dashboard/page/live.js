@@ -45,7 +45,7 @@ export function listen(recipe, onNews) {
 /** Fetches JSON; a session that has ended leads to the login. */
 export async function fetchJson(path, options) {
   const response = await fetch(path, options);
-  if (response.status === 401) location.replace("/login");
+  if (response.status === 401) location.replace(`/login${location.hash}`);
   const value = await response.json();
   if (!response.ok) throw new Error(value.error ?? response.statusText);
   return value;

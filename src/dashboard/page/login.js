@@ -1,4 +1,4 @@
-/** Logs in, and goes to the page. */
+/** Logs in, and goes to the screen that was asked for. */
 
 const form = document.querySelector("form");
 const trouble = document.getElementById("trouble");
@@ -12,7 +12,7 @@ form.addEventListener("submit", async (event) => {
   const headers = { "content-type": "application/json" };
   try {
     const response = await fetch("/login", { method: "POST", headers, body });
-    if (response.ok) location.replace("/");
+    if (response.ok) location.replace(`/${location.hash}`);
     else trouble.textContent = (await response.json()).error;
   } catch {
     trouble.textContent = "The server does not answer.";

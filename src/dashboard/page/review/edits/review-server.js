@@ -37,7 +37,7 @@ async function request(path, body, timeoutMs = limitMs) {
     signal: AbortSignal.timeout(timeoutMs),
   });
   // What is not sent is kept in the browser, and comes back after the login.
-  if (response.status === 401) location.replace("/login");
+  if (response.status === 401) location.replace(`/login${location.hash}`);
   const answer = await response.json();
   if (response.status >= 500 || response.status === 401)
     throw Object.assign(new Error(answer.error), { isAnswer: true });
