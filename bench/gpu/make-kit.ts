@@ -31,7 +31,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { parseArgs } from "node:util";
 import { constants, createZstdCompress, gzipSync } from "node:zlib";
-import { readAddedCuda } from "../../src/native/library/added-runtime.ts";
+import { readAdded } from "../../src/native/library/added-runtime.ts";
 
 const { values } = parseArgs({
   options: {
@@ -46,7 +46,7 @@ const partBytes = Number(values["part-mb"]) * 1e6;
 if (!(partBytes >= 1e6)) {
   throw new Error(`Expected --part-mb from 1 up, got ${values["part-mb"]}.`);
 }
-const cuda = readAddedCuda();
+const cuda = readAdded("cuda");
 if (cuda === undefined) {
   throw new Error(
     "Expected CUDA's provider in the cache folder, got none. Run `orangery devices add cuda`.",

@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { pluginVariable } from "../../src/native/providers/plugins.ts";
 import type { Contender } from "./rounds.ts";
 import type { Settings } from "./stopwatch.ts";
 
@@ -65,6 +66,12 @@ export function slicedContenders(place: Place): Contender[] {
 function ours(place: Place): Contender[] {
   const own = (name: string, file: string) =>
     contender(place, `**Orangery**, ${name}`, { program: "ours.ts", file });
+  const ownInt8 = () => {
+    const library = process.env[pluginVariable];
+    const byOpenVino = own("int8 by OpenVINO", int8File);
+    const environment = { [pluginVariable]: library, ORANGERY_BENCH_DEVICE: "openvino:cpu" };
+    return [own("int8", int8File), ...(library ? [{ ...byOpenVino, environment }] : [])];
+  };
   const first = own("`.pt`, nothing saved", "model.pt");
   return [
     {
@@ -74,7 +81,7 @@ function ours(place: Place): Contender[] {
     },
     own("`.pt`", "model.pt"),
     own("ONNX", "model.onnx"),
-    ...(existsSync(join(place.folder, int8File)) ? [own("int8", int8File)] : []),
+    ...(existsSync(join(place.folder, int8File)) ? ownInt8() : []),
   ];
 }
 

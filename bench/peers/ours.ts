@@ -3,7 +3,11 @@ import { ModelCache, PhotoPipeline } from "../../src/index.ts";
 import { measure, settings } from "./stopwatch.ts";
 
 const { model, confidence, slice } = settings;
-await using cache = new ModelCache({ models: { detect: model }, device: "cpu" });
+await using cache = new ModelCache({
+  models: { detect: model },
+  device: process.env.ORANGERY_BENCH_DEVICE ?? "cpu",
+  requireDevice: true,
+});
 
 await measure(async (photos) => {
   await using lease = await cache.acquire("detect");

@@ -8,6 +8,9 @@ export const inputKey = "orangery.input";
 /** The key of the metadata that name a head which Ultralytics' own keys do not know. */
 export const headKey = "orangery.head";
 
+/** The key of the metadata that say what a network of float32 was made to compute in. */
+export const precisionKey = "orangery.precision";
+
 /** With fewer classes, the best of them is no smaller than all. */
 const leastClasses = 3;
 

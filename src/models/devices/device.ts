@@ -112,7 +112,8 @@ export function parseDevice(name: string, workerId = 0): Device {
     throw new OrangeryError(
       "DEVICE_UNKNOWN",
       "Expected a device of auto, cpu, cuda:N, tensorrt:N, webgpu, coreml or directml:N " +
-        `(N from 0), got \`${name}\`. A plugin's takes its library (ORANGERY_EP_LIBRARY).`,
+        `(N from 0), got \`${name}\`. OpenVINO's take \`orangery devices add openvino\`, ` +
+        "those of other plugins their library (ORANGERY_EP_LIBRARY).",
       { details: { device: name } },
     );
   }

@@ -14,8 +14,7 @@ import { leaveSiluInFloat } from "../../graph/quantize/float-silu.ts";
 import { observeModel } from "../../graph/quantize/observed-model.ts";
 import { quantizeModel } from "../../graph/quantize/quantize-model.ts";
 import { requireQuantizable } from "../../graph/quantize/quantized-values.ts";
-import { moveToDevice } from "../../graph/yolo/device-network.ts";
-import { precisionKey } from "../yolo/network-signature.ts";
+import { moveToDevice, precisionKey } from "../../graph/yolo/device-network.ts";
 import type { NetworkAnswer, NetworkChange, NetworkRequest } from "./built-network.ts";
 import { buildCheckpointModel } from "./checkpoint-model.ts";
 

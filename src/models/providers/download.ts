@@ -3,8 +3,8 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { tryAgain } from "../../base/try-again.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
-import type { Wheel } from "./cuda-wheels.ts";
 import { fetchFailure, notFetched, type WheelAddress } from "./find-wheel.ts";
+import type { Wheel } from "./provider-wheels.ts";
 
 export interface DownloadOptions {
   /** Where it comes from; asked for when there is something left to fetch. */

@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import type { Wheel } from "./cuda-wheels.ts";
+import type { Wheel } from "./provider-wheels.ts";
 
 /** The simple index of PyPI, which mirrors have as well. */
 export const defaultIndex = "https://pypi.org/simple";

@@ -6,7 +6,7 @@ import { basename } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
 import { writeZip, type ZipRecord } from "../../checkpoint/zip/zip-writer.fixture.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import type { ProviderWheels, Wheel } from "./cuda-wheels.ts";
+import type { ProviderWheels, Wheel } from "./provider-wheels.ts";
 
 /** A wheel that a test made, and its bytes. */
 export interface TestWheel extends Wheel {

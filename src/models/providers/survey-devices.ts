@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isOrangeryError } from "../../errors.ts";
 import { openNvml } from "../../native/gpu/nvml.ts";
-import { readAddedCuda } from "../../native/library/added-runtime.ts";
+import { readAdded } from "../../native/library/added-runtime.ts";
 import { environment } from "../../native/library/environment.ts";
 import { canLoadLibrary } from "../../native/library/load-library.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
@@ -67,7 +67,7 @@ const cudaLibraries = [
 export async function surveyDevices(): Promise<DeviceSurvey> {
   const { file, version } = environment().library;
   const failures = await registerPlugins();
-  const added = readAddedCuda();
+  const added = readAdded("cuda");
   const devices: SurveyedDevice[] = [];
   for (const candidate of candidates()) devices.push(await survey(candidate));
   return {

@@ -8,7 +8,7 @@ import { partSuffix } from "../../base/files/whole-file.ts";
 import { ZipArchive } from "../../checkpoint/zip/zip-archive.ts";
 import { localHeader, type ZipEntry } from "../../checkpoint/zip/zip-directory.ts";
 import { OrangeryError } from "../../errors.ts";
-import type { Wheel, WheelMember } from "./cuda-wheels.ts";
+import type { Wheel, WheelMember } from "./provider-wheels.ts";
 
 /** `compression method` of the zip format. */
 const stored = 0;

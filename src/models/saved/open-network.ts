@@ -1,10 +1,10 @@
+import { precisionKey } from "../../graph/yolo/device-network.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
 import { type Device, isOpenVino } from "../devices/device.ts";
 import { buildNetwork, type NetworkChange } from "../files/built-network.ts";
 import { type ModelFile, reducedPrecision, requireUnchanged } from "../files/model-file.ts";
 import { KeptRuns } from "../runs/kept-runs.ts";
-import { precisionKey } from "../yolo/network-signature.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import type { SavedNetwork, SavingNetwork } from "./saved-network.ts";
 

@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import { headKey, inputKey } from "../../graph/yolo/device-network.ts";
+import { headKey, inputKey, precisionKey } from "../../graph/yolo/device-network.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
 import type { InputLayout } from "../../vision/letterbox/letterbox-rows.ts";
@@ -11,9 +11,6 @@ export type YoloTask = "detect" | "segment";
 
 /** What a network computes in. */
 export type Precision = "float32" | "float16" | "int8";
-
-/** The key of the metadata that say what a network of float32 was made to compute in. */
-export const precisionKey = "orangery.precision";
 
 /** The key of the metadata that have the proof of a network in fewer bits, as JSON. */
 export const proofKey = "orangery.proof";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { addedCudaFile, addedCudaFolder, besideAddedCuda } from "../library/added-runtime.ts";
+import { addedFile, addedFolder, besideAddedCuda } from "../library/added-runtime.ts";
 import { findLibrary } from "../library/library.ts";
 import { onnxRuntime } from "../onnx-runtime.ts";
 import { hasNvidiaDriver, versionsIn } from "./cuda-provider.ts";
@@ -113,17 +113,17 @@ describe("CUDA's provider beside the runtime", { skip, concurrency: 2 }, () => {
     const runtime = findLibrary({ ...process.env, ORANGERY_CACHE: join(folder, "none") });
     const runtimeBytes = statSync(runtime).size;
     const added = { runtimeVersion: version, runtimeBytes, libraries: ["libcublasLt.so.13"] };
-    writeFileSync(join(place, addedCudaFile), JSON.stringify(added));
+    writeFileSync(join(place, addedFile), JSON.stringify(added));
     const env = { ORANGERY_CACHE: cache, LD_LIBRARY_PATH: await makeDriver("cache-driver") };
     const { code, message } = await fails(env);
     // It was opened with all that it needs, and only then is no provider.
     assert.deepEqual([code, /GetProvider/.test(message)], ["ORT_FAILED", true], message);
 
-    assert.equal(addedCudaFolder(env), place);
+    assert.equal(addedFolder("cuda", env), place);
     const providers = join(cache, "providers");
-    assert.equal(addedCudaFolder({ ORANGERY_PROVIDERS: providers }), place);
+    assert.equal(addedFolder("cuda", { ORANGERY_PROVIDERS: providers }), place);
     assert.equal(besideAddedCuda(runtime, env), join(place, "libonnxruntime.so.1"));
-    writeFileSync(join(place, addedCudaFile), JSON.stringify({ ...added, runtimeBytes: 1 }));
+    writeFileSync(join(place, addedFile), JSON.stringify({ ...added, runtimeBytes: 1 }));
     assert.equal(besideAddedCuda(runtime, env), runtime, "that of another runtime is left alone");
   });
 });

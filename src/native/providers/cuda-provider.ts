@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
-import { isBesideAddedCuda, readAddedCuda } from "../library/added-runtime.ts";
+import { isBesideAddedCuda, readAdded } from "../library/added-runtime.ts";
 import { environment } from "../library/environment.ts";
 import { canLoadLibrary, keepLibrary, loadLibrary } from "../library/load-library.ts";
 import { missingDependency, openProvider } from "./open-provider.ts";
@@ -29,7 +29,7 @@ export function bridgeFile(kind: BridgeProvider): string {
 export function whyNoBridge(kind: BridgeProvider): string | undefined {
   const file = bridgeFile(kind);
   if (existsSync(file)) return undefined;
-  const added = kind === "cuda" ? readAddedCuda() : undefined;
+  const added = kind === "cuda" ? readAdded("cuda") : undefined;
   const { version } = environment().library;
   return (
     `this ONNX Runtime has no ${kind} provider (${basename(file)} is missing)` +
@@ -82,7 +82,7 @@ export async function prepareBridge(kind: BridgeProvider): Promise<void> {
  * cannot be changed, but the system does not search for what is open already.
  */
 function loadAddedLibraries(): void {
-  const added = readAddedCuda();
+  const added = readAdded("cuda");
   if (added === undefined || !isBesideAddedCuda(environment().library.file, added)) return;
   for (const name of added.libraries) openProvider(join(added.folder, name));
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -10,6 +10,7 @@ import { findLibrary } from "../library/library.ts";
 import { onnxRuntime } from "../onnx-runtime.ts";
 import {
   findPluginDevice,
+  openVinoLibrary,
   pluginDeviceLabel,
   pluginDevices,
   pluginLibraries,
@@ -48,6 +49,18 @@ describe("plugins of execution providers", { skip: !canCompile && "needs Linux a
     const env = { [pluginVariable]: ["/a.so", "", "b.so", "/a.so"].join(delimiter) };
     assert.deepEqual(pluginLibraries(env), ["/a.so", join(process.cwd(), "b.so")]);
     assert.deepEqual(pluginLibraries({}), []);
+  });
+
+  test("OpenVINO's counts where it was added, unless one is named", () => {
+    const providers = path("providers");
+    const env = { ORANGERY_PROVIDERS: providers };
+    mkdirSync(join(providers, "openvino"), { recursive: true });
+    assert.deepEqual(pluginLibraries(env), [], "it is not complete");
+    writeFileSync(join(providers, "openvino", "added.json"), "{}");
+    assert.deepEqual(pluginLibraries(env), [join(providers, "openvino", openVinoLibrary)]);
+    const named = join("/mine", openVinoLibrary);
+    assert.deepEqual(pluginLibraries({ ...env, [pluginVariable]: named }), [named]);
+    assert.deepEqual(pluginLibraries({ ...env, [pluginVariable]: "/a.so" }).length, 2);
   });
 
   test("a plugin is registered once, and its devices are listed by name", limit, async () => {

@@ -1,9 +1,10 @@
 import { type ExecFileException, execFile } from "node:child_process";
-import { delimiter, resolve } from "node:path";
+import { basename, delimiter, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import koffi from "koffi";
 import { programModule } from "../../base/files/program-file.ts";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { readAdded } from "../library/added-runtime.ts";
 import { environment } from "../library/environment.ts";
 import type { Address, Out } from "../library/function-table.ts";
 import { withProcessLock } from "../process-lock.ts";
@@ -31,10 +32,20 @@ export interface PluginDevice {
   readonly address: Address;
 }
 
-/** Lists the files that `ORANGERY_EP_LIBRARY` names, as absolute paths. */
+/** OpenVINO's plugin, in the folder that `orangery devices add openvino` makes. */
+export const openVinoLibrary = "libonnxruntime_providers_openvino_plugin.so";
+
+/**
+ * Lists the libraries of plugins, as absolute paths: those that `ORANGERY_EP_LIBRARY` names, and
+ * OpenVINO's where it was added. Of one that is named as well, only the named file counts.
+ */
 export function pluginLibraries(env: NodeJS.ProcessEnv = process.env): readonly string[] {
   const named = (env[pluginVariable] ?? "").split(delimiter).filter((file) => file !== "");
-  return [...new Set(named.map((file) => resolve(file)))];
+  const libraries = new Set(named.map((file) => resolve(file)));
+  const added = readAdded("openvino", env);
+  const isNamed = [...libraries].some((file) => basename(file) === openVinoLibrary);
+  if (added !== undefined && !isNamed) libraries.add(join(added.folder, openVinoLibrary));
+  return [...libraries];
 }
 
 /** Adds files to `ORANGERY_EP_LIBRARY`, for this process and those that it starts. */

@@ -1,27 +1,32 @@
 import { Argument, Command } from "commander";
 import { defaultIndex } from "../../../models/providers/find-wheel.ts";
+import { type AddableProvider, addableProviders } from "../../../native/library/added-runtime.ts";
 import { addPluginOption } from "../../options/detection-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import type { AddArguments } from "./change-cuda.ts";
+import type { AddArguments } from "./change-providers.ts";
 
 const help = `
 Examples:
   $ orangery devices
   $ orangery devices add cuda
+  $ orangery devices add openvino
   $ orangery devices --ep-library libonnxruntime_providers_openvino_plugin.so
 
 Each device is proved by a small run whose answer is known.
 ${plainExitStatusHelp}`;
 
 const addHelp = `
-The provider of ONNX Runtime's own version and those libraries of CUDA and cuDNN that the machine
-lacks come from PyPI as wheels, which are zip files: no Python is needed. They are checked by their
-hashes and go into the cache folder. HTTPS_PROXY and NO_PROXY are followed. NVIDIA's driver is not
-among them. NVIDIA's libraries are under NVIDIA's licences.
+cuda: the provider of ONNX Runtime's own version, and those libraries of CUDA and cuDNN that the
+machine lacks; 1.2 GB. NVIDIA's driver is not among them. NVIDIA's libraries are under NVIDIA's
+licences.
+openvino: OpenVINO for processors, GPUs and NPUs of Intel; 53 MB. Its devices are openvino:cpu, …
+
+They come from PyPI as wheels, which are zip files: no Python is needed. They are checked by their
+hashes and go into the cache folder. HTTPS_PROXY and NO_PROXY are followed.
 ${plainExitStatusHelp}`;
 
-const package_ = () => new Argument("<package>", "what to bring").choices(["cuda"]);
+const package_ = () => new Argument("<package>", "what to bring").choices(addableProviders);
 
 /** `orangery devices`: what this machine can run models on, and what it lacks for more. */
 export function createDevicesCommand(
@@ -29,8 +34,8 @@ export function createDevicesCommand(
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("devices")
-    .summary("list devices and what they lack, add CUDA")
-    .description("Lists the devices of this machine, and brings what CUDA lacks.")
+    .summary("list devices and what they lack, add CUDA or OpenVINO")
+    .description("Lists the devices of this machine, and brings what CUDA or OpenVINO takes.")
     .addHelpText("after", help);
   const list = command
     .command("list", { isDefault: true })
@@ -46,24 +51,24 @@ export function createDevicesCommand(
   command
     .command("add")
     .summary("bring what a device lacks")
-    .description("Fetches CUDA's provider and the libraries that it needs.")
+    .description("Fetches the provider of CUDA or OpenVINO, and the libraries that it needs.")
     .addArgument(package_())
     .option("-y, --yes", "do not ask before fetching")
     .option("--index <url>", "a package index, such as a mirror of PyPI", defaultIndex)
     .addHelpText("after", addHelp)
-    .action(async (_: string, options: AddArguments) => {
-      const { addCudaAsked } = await import("./change-cuda.ts");
-      setStatus(await addCudaAsked(output, options));
+    .action(async (provider: AddableProvider, options: AddArguments) => {
+      const { addProviderAsked } = await import("./change-providers.ts");
+      setStatus(await addProviderAsked(output, provider, options));
     });
   command
     .command("remove")
     .summary("remove what was added")
-    .description("Removes CUDA's provider and libraries from the cache folder.")
+    .description("Removes a provider and its libraries from the cache folder.")
     .addArgument(package_())
     .addHelpText("after", plainExitStatusHelp)
-    .action(async () => {
-      const { removeAddedCuda } = await import("./change-cuda.ts");
-      await removeAddedCuda(output);
+    .action(async (provider: AddableProvider) => {
+      const { removeAdded } = await import("./change-providers.ts");
+      await removeAdded(output, provider);
     });
   return command;
 }

@@ -1,3 +1,6 @@
+import type { AddableProvider } from "../../native/library/added-runtime.ts";
+import { openVinoLibrary } from "../../native/providers/plugins.ts";
+
 /** A file of a wheel, and where it is in it. */
 export interface WheelMember {
   readonly path: string;
@@ -17,10 +20,11 @@ export interface Wheel {
   readonly opened?: readonly string[] | undefined;
 }
 
-/** What a provider is made of, for one version of ONNX Runtime on one platform. */
+/** What a provider is made of on one platform. */
 export interface ProviderWheels {
-  readonly runtimeVersion: string;
-  /** The provider itself: it must be of the very version of the runtime. */
+  /** The version of ONNX Runtime that it must be used with; undefined where many will do. */
+  readonly runtimeVersion?: string | undefined;
+  /** The provider itself. */
   readonly provider: Wheel;
   /** What the provider needs, in the order of loading. */
   readonly libraries: readonly Wheel[];
@@ -31,7 +35,7 @@ export interface ProviderWheels {
  * are these libraries, which every driver from 580 runs. cuDNN 9.20 is the last of 366 MB; later
  * ones have 500 and more.
  */
-const linuxX64: ProviderWheels = {
+const cudaForLinux: ProviderWheels = {
   runtimeVersion: "1.30.0",
   provider: {
     project: "onnxruntime-gpu",
@@ -106,12 +110,54 @@ const linuxX64: ProviderWheels = {
   ],
 };
 
-/** Returns what makes CUDA work with a runtime on this platform; undefined where none is known. */
-export function cudaWheels(
+/**
+ * OpenVINO 2026.4 for Linux on x64, under the Apache License 2.0: processors, GPUs and NPUs of
+ * Intel. A plugin, which asks for ONNX Runtime 1.23 or newer.
+ */
+const openVinoForLinux: ProviderWheels = {
+  provider: {
+    project: "onnxruntime-ep-openvino",
+    version: "1.8.1",
+    file: "onnxruntime_ep_openvino-1.8.1-py3-none-manylinux_2_28_x86_64.whl",
+    bytes: 52_587_628,
+    sha256: "3832643158c8c187fcab6db661cde2a8c06a2b3559d95d0f2411ac0e51c5e924",
+    members: Object.entries({
+      "cache.json": 8_840_377,
+      "libhwloc.so.15": 473_321,
+      [openVinoLibrary]: 3_069_280,
+      "libopenvino.so.2641": 20_526_937,
+      "libopenvino_auto_batch_plugin.so": 265_129,
+      "libopenvino_auto_plugin.so": 685_129,
+      "libopenvino_hetero_plugin.so": 559_265,
+      "libopenvino_intel_cpu_plugin.so": 63_691_929,
+      "libopenvino_intel_gpu_plugin.so": 41_732_569,
+      "libopenvino_intel_npu_plugin.so": 10_595_337,
+      "libopenvino_ir_frontend.so.2641": 640_313,
+      "libopenvino_onnx_frontend.so.2641": 6_827_321,
+      "libtbb.so.12": 369_313,
+      "libtbbbind_2_5.so.3": 33_025,
+      "libtbbmalloc.so.2": 159_729,
+      "third-party-programs.txt": 13_680,
+    }).map(([name, bytes]) => ({ path: `onnxruntime_ep_openvino/${name}`, bytes })),
+  },
+  libraries: [],
+};
+
+const known: readonly [AddableProvider, platform: string, ProviderWheels][] = [
+  ["cuda", "linux/x64", cudaForLinux],
+  ["openvino", "linux/x64", openVinoForLinux],
+];
+
+/** Returns what a provider takes with a runtime on this platform; undefined where none is known. */
+export function providerWheels(
+  provider: AddableProvider,
   runtimeVersion: string,
   { platform = process.platform, arch = process.arch }: { platform?: string; arch?: string } = {},
 ): ProviderWheels | undefined {
-  const isKnown =
-    `${platform}/${arch}` === "linux/x64" && runtimeVersion === linuxX64.runtimeVersion;
-  return isKnown ? linuxX64 : undefined;
+  return known.find(
+    ([name, place, wheels]) =>
+      name === provider &&
+      place === `${platform}/${arch}` &&
+      (wheels.runtimeVersion ?? runtimeVersion) === runtimeVersion,
+  )?.[2];
 }

@@ -8,10 +8,10 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { addedCudaFile, readAddedCuda } from "../../native/library/added-runtime.ts";
+import { addedFile, readAdded } from "../../native/library/added-runtime.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import { type AddCudaOptions, addCuda, removeCuda } from "./add-cuda.ts";
-import { cudaWheels } from "./cuda-wheels.ts";
+import { openVinoLibrary } from "../../native/providers/plugins.ts";
+import { type AddProviderOptions, addProvider, removeProvider } from "./add-provider.ts";
 import { defaultIndex } from "./find-wheel.ts";
 import {
   PackageIndex,
@@ -20,7 +20,8 @@ import {
   testProvider,
   testWheels,
 } from "./package-index.fixture.ts";
-import { planCuda } from "./plan-cuda.ts";
+import { planProvider } from "./plan-provider.ts";
+import { providerWheels } from "./provider-wheels.ts";
 
 const limit = { timeout: 60_000 };
 
@@ -50,18 +51,18 @@ describe("CUDA from a package index", limit, () => {
     await rm(cache, { recursive: true });
   });
 
-  async function add(options: Partial<AddCudaOptions> = {}): Promise<void> {
-    await addCuda(await planCuda({ wheels }), { index: index.url, ...options });
+  async function add(options: Partial<AddProviderOptions> = {}): Promise<void> {
+    await addProvider(await planProvider("cuda", { wheels }), { index: index.url, ...options });
   }
 
   function assertInPlace(): void {
-    const expected = [addedCudaFile, "libprovider-cuda.so", "libprovider-shared.so"];
+    const expected = [addedFile, "libprovider-cuda.so", "libprovider-shared.so"];
     // The link is made as soon as the library is looked for.
     const files = readdirSync(folder).filter((name) => name !== "libonnxruntime.so.1");
     assert.deepEqual(files.sort(), [...expected, "libtestblas.so.13"].sort());
     assert.equal(readFileSync(join(folder, "libprovider-cuda.so"), "utf8"), "cuda ".repeat(20_000));
-    assert.equal(readAddedCuda()?.runtimeVersion, onnxRuntime.version);
-    assert.deepEqual(readAddedCuda()?.libraries, ["libtestblas.so.13"]);
+    assert.equal(readAdded("cuda")?.runtimeVersion, onnxRuntime.version);
+    assert.deepEqual(readAdded("cuda")?.libraries, ["libtestblas.so.13"]);
   }
 
   const skipSystem = process.platform !== "linux" && "needs a library that the system has";
@@ -69,7 +70,7 @@ describe("CUDA from a package index", limit, () => {
   test("the plan lists what is missing, with its sizes, and nothing once it is there", {
     skip: skipSystem,
   }, async () => {
-    const plan = await planCuda({ wheels });
+    const plan = await planProvider("cuda", { wheels });
     assert.deepEqual(plan.missing, [provider, cublas], "what the system has is left out");
     assert.equal(plan.downloadBytes, provider.bytes + cublas.bytes);
     assert.equal(plan.diskBytes, 6 + 100_000 + 45);
@@ -78,10 +79,10 @@ describe("CUDA from a package index", limit, () => {
     await add({ onProgress: (bytes) => seen.push(bytes) });
     assertInPlace();
     assert.equal(seen.at(-1), plan.downloadBytes);
-    const after_ = await planCuda({ wheels });
+    const after_ = await planProvider("cuda", { wheels });
     assert.deepEqual([after_.isComplete, after_.missing], [true, []]);
-    assert.equal((await removeCuda()) > 100_000, true);
-    assert.deepEqual([existsSync(folder), await removeCuda()], [false, 0]);
+    assert.equal((await removeProvider("cuda")) > 100_000, true);
+    assert.deepEqual([existsSync(folder), await removeProvider("cuda")], [false, 0]);
   });
 
   test("a library that is gone is brought again, and nothing else", async () => {
@@ -95,9 +96,9 @@ describe("CUDA from a package index", limit, () => {
 
   test("the provider of another runtime is replaced", async () => {
     await add();
-    const added = JSON.parse(readFileSync(join(folder, addedCudaFile), "utf8"));
+    const added = JSON.parse(readFileSync(join(folder, addedFile), "utf8"));
     const other = JSON.stringify({ ...added, runtimeVersion: "1.22.0" });
-    await writeFile(join(folder, addedCudaFile), other);
+    await writeFile(join(folder, addedFile), other);
     index.behave({});
     await add();
     assertInPlace();
@@ -108,7 +109,7 @@ describe("CUDA from a package index", limit, () => {
     index.behave({ html: true, credentials: "me:p@ss" });
     await add({ index: index.url.replace("//", "//me:p%40ss@") });
     assertInPlace();
-    await removeCuda();
+    await removeProvider("cuda");
     await assert.rejects(add(), { code: "DOWNLOAD_FAILED", message: /it answered 401/ });
   });
 
@@ -128,19 +129,19 @@ describe("CUDA from a package index", limit, () => {
   test("what was stopped goes on, whatever was left behind", async () => {
     // As a process leaves it that was killed within the second package: its lock, and half a file.
     await add();
-    await rm(join(folder, addedCudaFile));
+    await rm(join(folder, addedFile));
     await rm(join(folder, "libtestblas.so.13"));
     await writeFile(join(folder, "lock"), "4194304");
     await writeFile(join(folder, `${cublas.file}.part`), cublas.contents.subarray(0, 50));
     await writeFile(join(folder, "libtestblas.so.13.part"), "bl");
-    assert.equal(readAddedCuda(), undefined, "what is not complete does not count");
+    assert.equal(readAdded("cuda"), undefined, "what is not complete does not count");
     index.behave({});
     await add();
     assertInPlace();
     assert.deepEqual(index.asked, [`${cublas.file} bytes=50-`]);
   });
 
-  const program = fileURLToPath(new URL("add-test-cuda.fixture.ts", import.meta.url));
+  const program = fileURLToPath(new URL("add-test-provider.fixture.ts", import.meta.url));
 
   test("a process that is killed leaves nothing that counts, and the next one goes on", async () => {
     index.behave({ hangsAfter: 100 });
@@ -154,7 +155,7 @@ describe("CUDA from a package index", limit, () => {
     await Promise.race([once(child.stdout!, "data"), ended]);
     child.kill("SIGKILL");
     assert.deepEqual(await ended, [null, "SIGKILL"]);
-    assert.equal(readAddedCuda(), undefined);
+    assert.equal(readAdded("cuda"), undefined);
     index.behave({});
     await add();
     assertInPlace();
@@ -179,7 +180,7 @@ describe("CUDA from a package index", limit, () => {
     const stop = new AbortController();
     const adding = add({ signal: stop.signal, onProgress: () => stop.abort(reason) });
     await assert.rejects(adding, reason);
-    assert.equal(readAddedCuda(), undefined);
+    assert.equal(readAdded("cuda"), undefined);
     await add();
     assertInPlace();
   });
@@ -201,17 +202,20 @@ describe("CUDA from a package index", limit, () => {
 
   test("an index without the package, and none at all, are reported", async () => {
     const other = { ...wheels, provider: { ...provider, project: "unknown" } };
-    await assert.rejects(addCuda(await planCuda({ wheels: other }), { index: index.url }), {
-      code: "DOWNLOAD_FAILED",
-      message: /simple\/unknown\/, but it does not list ort_gpu-1\.0/,
-    });
+    await assert.rejects(
+      addProvider(await planProvider("cuda", { wheels: other }), { index: index.url }),
+      {
+        code: "DOWNLOAD_FAILED",
+        message: /simple\/unknown\/, but it does not list ort_gpu-1\.0/,
+      },
+    );
     await assert.rejects(add({ index: "no address" }), { code: "INVALID_ARGUMENT" });
   });
 
   test("too little space is reported before anything is fetched", async () => {
     const huge = { ...provider, members: [{ path: "a/libhuge.so", bytes: 1e18 }] };
-    const plan = await planCuda({ wheels: { ...wheels, provider: huge } });
-    await assert.rejects(addCuda(plan, { index: index.url }), {
+    const plan = await planProvider("cuda", { wheels: { ...wheels, provider: huge } });
+    await assert.rejects(addProvider(plan, { index: index.url }), {
       code: "NO_SPACE",
       message: /Expected .* of free space in .*Nothing was fetched/,
     });
@@ -229,23 +233,36 @@ describe("CUDA from a package index", limit, () => {
   test("an empty file in the place of a library counts for nothing", async () => {
     await add();
     await truncate(join(folder, "libprovider-cuda.so"), 10);
-    assert.equal((await planCuda({ wheels })).isComplete, false);
+    assert.equal((await planProvider("cuda", { wheels })).isComplete, false);
     await add();
     assertInPlace();
   });
 });
 
-describe("the packages of CUDA", () => {
+describe("the packages of providers", () => {
   test("are pinned for the runtime that comes along, on Linux x64", () => {
-    const known = cudaWheels(onnxRuntime.version, { platform: "linux", arch: "x64" });
+    const known = providerWheels("cuda", onnxRuntime.version, { platform: "linux", arch: "x64" });
     assert.ok(known, `no provider is known for ONNX Runtime ${onnxRuntime.version}`);
     assert.equal(known.provider.version, onnxRuntime.version);
     for (const { sha256, bytes, members } of [known.provider, ...known.libraries]) {
       assert.match(sha256, /^[0-9a-f]{64}$/);
       assert.ok(bytes > 0 && members.length > 0);
     }
-    assert.equal(cudaWheels("1.22.0", { platform: "linux", arch: "x64" }), undefined);
-    assert.equal(cudaWheels(onnxRuntime.version, { platform: "darwin", arch: "arm64" }), undefined);
+    assert.equal(providerWheels("cuda", "1.22.0", { platform: "linux", arch: "x64" }), undefined);
+    assert.equal(
+      providerWheels("cuda", onnxRuntime.version, { platform: "darwin", arch: "arm64" }),
+      undefined,
+    );
     assert.match(defaultIndex, /^https:/);
+  });
+
+  test("OpenVINO's plugin is for any runtime that takes plugins", () => {
+    const linux = { platform: "linux", arch: "x64" };
+    const { provider, libraries } = providerWheels("openvino", "1.24.0", linux)!;
+    assert.deepEqual(libraries, []);
+    assert.match(provider.sha256, /^[0-9a-f]{64}$/);
+    assert.ok(provider.members.some(({ path }) => path.endsWith(`/${openVinoLibrary}`)));
+    const arm = { platform: "linux", arch: "arm64" };
+    assert.equal(providerWheels("openvino", "1.24.0", arm), undefined);
   });
 });

@@ -3,18 +3,20 @@ import { basename } from "node:path";
 import { cacheVariable } from "../../base/files/cache-folder.ts";
 import { OrangeryError } from "../../errors.ts";
 import {
-  addedCudaFolder,
+  type AddableProvider,
+  addedFolder,
   providersVariable,
-  readAddedCuda,
+  readAdded,
 } from "../../native/library/added-runtime.ts";
 import { findLibrary } from "../../native/library/library.ts";
 import { canLoadLibrary } from "../../native/library/load-library.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
-import { cudaWheels, type ProviderWheels, type Wheel } from "./cuda-wheels.ts";
+import { type ProviderWheels, providerWheels, type Wheel } from "./provider-wheels.ts";
 import { isUnpacked } from "./unpack-wheel.ts";
 
-/** What is to be fetched so that CUDA's provider can be loaded. */
-export interface CudaPlan {
+/** What is to be fetched so that a provider can be loaded. */
+export interface ProviderPlan {
+  readonly provider: AddableProvider;
   readonly folder: string;
   readonly runtimeVersion: string;
   /** The size of the runtime's file. */
@@ -29,39 +31,50 @@ export interface CudaPlan {
   readonly diskBytes: number;
 }
 
+/** The providers, as people know them. */
+export const providerTitles: Readonly<Record<AddableProvider, string>> = {
+  cuda: "CUDA",
+  openvino: "OpenVINO",
+};
+
 export interface PlanOptions {
   /** Default: those that are known for the runtime and the platform. */
   readonly wheels?: ProviderWheels | undefined;
 }
 
 /**
- * Finds out what is missing for CUDA.
+ * Finds out what is missing for a provider.
  *
  * @throws `DEVICE_UNAVAILABLE` where none is known for this runtime or platform, `NOT_WRITABLE`
  *   without a cache folder
  */
-export async function planCuda(options: PlanOptions = {}): Promise<CudaPlan> {
+export async function planProvider(
+  provider: AddableProvider,
+  options: PlanOptions = {},
+): Promise<ProviderPlan> {
   const runtimeVersion = onnxRuntime.version;
-  const wheels = options.wheels ?? cudaWheels(runtimeVersion);
+  const wheels = options.wheels ?? providerWheels(provider, runtimeVersion);
   if (wheels === undefined) {
     throw new OrangeryError(
       "DEVICE_UNAVAILABLE",
-      `Expected a provider of CUDA for ONNX Runtime ${runtimeVersion} on ` +
+      `Expected ${providerTitles[provider]} for ONNX Runtime ${runtimeVersion} on ` +
         `${process.platform}/${process.arch}, but none is known. See docs/gpu.md for how to ` +
-        "name a CUDA build of your own (ORANGERY_ORT_LIBRARY).",
+        "name a library of your own (ORANGERY_ORT_LIBRARY, ORANGERY_EP_LIBRARY).",
       { details: { runtimeVersion, platform: process.platform, arch: process.arch } },
     );
   }
-  const folder = addedCudaFolder();
+  const folder = addedFolder(provider);
   if (folder === undefined) {
     throw new OrangeryError(
       "NOT_WRITABLE",
-      "Expected a cache folder for CUDA's libraries, but this user has none. " +
+      "Expected a cache folder for a provider's libraries, but this user has none. " +
         `Set ${cacheVariable} or ${providersVariable}.`,
     );
   }
-  const added = readAddedCuda();
-  const isOfThisVersion = added?.runtimeVersion === runtimeVersion;
+  const added = readAdded(provider);
+  const isOfThisVersion =
+    added !== undefined &&
+    (wheels.runtimeVersion === undefined || added.runtimeVersion === runtimeVersion);
   const missing: Wheel[] = [];
   for (const wheel of [wheels.provider, ...wheels.libraries]) {
     const isThere = await isUnpacked(wheel, folder);
@@ -70,13 +83,15 @@ export async function planCuda(options: PlanOptions = {}): Promise<CudaPlan> {
     if (wheel === wheels.provider || !isInstalled(wheel)) missing.push(wheel);
   }
   const runtimeBytes = statSync(findLibrary()).size;
+  const isForFile = wheels.runtimeVersion === undefined || added?.runtimeBytes === runtimeBytes;
   return {
+    provider,
     folder,
     runtimeVersion,
     runtimeBytes,
     wheels,
     missing,
-    isComplete: missing.length === 0 && isOfThisVersion && added.runtimeBytes === runtimeBytes,
+    isComplete: missing.length === 0 && isOfThisVersion && isForFile,
     downloadBytes: sum(missing.map(({ bytes }) => bytes)),
     diskBytes: sum(missing.flatMap(({ members }) => members.map(({ bytes }) => bytes))),
   };

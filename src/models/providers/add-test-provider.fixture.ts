@@ -2,13 +2,13 @@
  * Adds what a test takes for CUDA, in a process of its own, from the index in its argument.
  */
 import { isOrangeryError } from "../../errors.ts";
-import { addCuda } from "./add-cuda.ts";
+import { addProvider } from "./add-provider.ts";
 import { testWheels } from "./package-index.fixture.ts";
-import { planCuda } from "./plan-cuda.ts";
+import { planProvider } from "./plan-provider.ts";
 
 const [index] = process.argv.slice(2);
 try {
-  await addCuda(await planCuda({ wheels: testWheels }), {
+  await addProvider(await planProvider("cuda", { wheels: testWheels }), {
     index: index!,
     onProgress: () => process.stdout.write("."),
   });

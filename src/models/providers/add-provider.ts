@@ -6,19 +6,20 @@ import { makeFolder, partSuffix, writeWhole } from "../../base/files/whole-file.
 import { formatBytes } from "../../base/quantities.ts";
 import { OrangeryError } from "../../errors.ts";
 import {
-  addedCudaFile,
-  addedCudaFolder,
+  type AddableProvider,
+  addedFile,
+  addedFolder,
   providersVariable,
 } from "../../native/library/added-runtime.ts";
 import { findLibrary } from "../../native/library/library.ts";
-import type { Wheel } from "./cuda-wheels.ts";
 import { download } from "./download.ts";
 import { findWheel } from "./find-wheel.ts";
 import { takeLock } from "./folder-lock.ts";
-import type { CudaPlan } from "./plan-cuda.ts";
+import type { ProviderPlan } from "./plan-provider.ts";
+import type { Wheel } from "./provider-wheels.ts";
 import { isUnpacked, unpackWheel } from "./unpack-wheel.ts";
 
-export interface AddCudaOptions {
+export interface AddProviderOptions {
   /** The address of a package index. */
   readonly index: string;
   /** Called with the bytes that have been fetched, of those in the plan. */
@@ -32,7 +33,7 @@ export interface AddCudaOptions {
  *
  * @throws `DOWNLOAD_FAILED`, `DOWNLOAD_DAMAGED`, `NO_SPACE`, `NOT_WRITABLE`
  */
-export async function addCuda(plan: CudaPlan, options: AddCudaOptions): Promise<void> {
+export async function addProvider(plan: ProviderPlan, options: AddProviderOptions): Promise<void> {
   const { folder } = plan;
   const restore = useProxyOfEnvironment();
   try {
@@ -53,14 +54,14 @@ export async function addCuda(plan: CudaPlan, options: AddCudaOptions): Promise<
 }
 
 async function fetchAll(
-  plan: CudaPlan,
-  { index, onProgress, signal }: AddCudaOptions,
+  plan: ProviderPlan,
+  { index, onProgress, signal }: AddProviderOptions,
 ): Promise<void> {
   const { folder, missing, wheels, runtimeVersion, runtimeBytes } = plan;
   let before = 0;
   for (const wheel of missing) {
     // A provider of another runtime goes first, and its record with it.
-    if (wheel === wheels.provider) await rm(join(folder, addedCudaFile), { force: true });
+    if (wheel === wheels.provider) await rm(join(folder, addedFile), { force: true });
     const file = join(folder, wheel.file + partSuffix);
     await download(wheel, file, {
       find: () => findWheel(wheel, { index, signal }),
@@ -86,14 +87,14 @@ async function fetchAll(
       sha256,
     })),
   };
-  await writeWhole(join(folder, addedCudaFile), `${JSON.stringify(added, undefined, 2)}\n`);
-  // Makes the link to the runtime, which later processes may have no right to make.
+  await writeWhole(join(folder, addedFile), `${JSON.stringify(added, undefined, 2)}\n`);
+  // Makes CUDA's link to the runtime, which later processes may have no right to make.
   findLibrary();
 }
 
-/** Removes CUDA again; returns the bytes that were freed. */
-export async function removeCuda(): Promise<number> {
-  const folder = addedCudaFolder();
+/** Removes a provider again; returns the bytes that were freed. */
+export async function removeProvider(provider: AddableProvider): Promise<number> {
+  const folder = addedFolder(provider);
   if (folder === undefined) return 0;
   const files = await readdir(folder).catch(() => []);
   if (files.length === 0) return 0;
@@ -108,13 +109,13 @@ export async function removeCuda(): Promise<number> {
       ),
     );
     // First what makes the folder count.
-    await rm(join(folder, addedCudaFile), { force: true });
+    await rm(join(folder, addedFile), { force: true });
     await rm(folder, { recursive: true, force: true });
     return sizes.reduce((sum, bytes) => sum + bytes, 0);
   });
 }
 
-async function checkSpace({ folder, diskBytes, missing }: CudaPlan): Promise<void> {
+async function checkSpace({ folder, diskBytes, missing }: ProviderPlan): Promise<void> {
   const disk = await statfs(folder).catch(() => undefined);
   if (disk === undefined) return;
   const largest = Math.max(0, ...missing.map(({ bytes }) => bytes));
@@ -129,7 +130,7 @@ async function checkSpace({ folder, diskBytes, missing }: CudaPlan): Promise<voi
 }
 
 /** Removes what this attempt has left, and all of it where nothing was complete before. */
-async function removeUnfinished({ folder, missing }: CudaPlan): Promise<void> {
+async function removeUnfinished({ folder, missing }: ProviderPlan): Promise<void> {
   const left = missing.flatMap(({ file, members }) => [
     file + partSuffix,
     ...members.flatMap(({ path }) => [basename(path), basename(path) + partSuffix]),

@@ -1,8 +1,13 @@
 import { createInterface } from "node:readline/promises";
 import { formatBytes } from "../../../base/quantities.ts";
 import { OrangeryError } from "../../../errors.ts";
-import { addCuda, removeCuda } from "../../../models/providers/add-cuda.ts";
-import { type CudaPlan, planCuda } from "../../../models/providers/plan-cuda.ts";
+import { addProvider, removeProvider } from "../../../models/providers/add-provider.ts";
+import {
+  type ProviderPlan,
+  planProvider,
+  providerTitles,
+} from "../../../models/providers/plan-provider.ts";
+import type { AddableProvider } from "../../../native/library/added-runtime.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -13,44 +18,58 @@ export interface AddArguments {
   readonly index: string;
 }
 
-/** Runs `orangery devices add cuda`; resolves to the exit status. */
-export async function addCudaAsked(
+/** Runs `orangery devices add`; resolves to the exit status. */
+export async function addProviderAsked(
   output: StandardOutput,
+  provider: AddableProvider,
   { yes = false, index }: AddArguments,
 ): Promise<number> {
-  const plan = await planCuda();
+  const title = providerTitles[provider];
+  const plan = await planProvider(provider);
   if (plan.isComplete) {
-    await output.write(`CUDA is in place, in ${displayPath(plan.folder)}\n`);
+    await output.write(`${title} is in place, in ${displayPath(plan.folder)}\n`);
     return exitStatus.ok;
   }
   if (plan.missing.length > 0) {
     await output.write(describe(plan));
     if (!yes && !(await isConfirmed())) return exitStatus.error;
   }
-  await addCuda(plan, { index, onProgress: progressOf(plan) });
+  await addProvider(plan, { index, onProgress: progressOf(plan) });
   await output.write(
-    `CUDA is in place, in ${displayPath(plan.folder)}. ` +
-      "`orangery devices` proves it, and `--device cuda:0` takes it.\n",
+    `${title} is in place, in ${displayPath(plan.folder)}. ` +
+      `\`orangery devices\` proves it, and \`--device ${exampleDevices[provider]}\` takes it.\n`,
   );
   return exitStatus.ok;
 }
 
-/** Runs `orangery devices remove cuda`. */
-export async function removeAddedCuda(output: StandardOutput): Promise<void> {
-  const bytes = await removeCuda();
+const exampleDevices: Readonly<Record<AddableProvider, string>> = {
+  cuda: "cuda:0",
+  openvino: "openvino:cpu",
+};
+
+/** Runs `orangery devices remove`. */
+export async function removeAdded(
+  output: StandardOutput,
+  provider: AddableProvider,
+): Promise<void> {
+  const bytes = await removeProvider(provider);
+  const title = providerTitles[provider];
   await output.write(
-    bytes === 0 ? "There is no CUDA to remove\n" : `Removed CUDA, ${formatBytes(bytes)}\n`,
+    bytes === 0 ? `There is no ${title} to remove\n` : `Removed ${title}, ${formatBytes(bytes)}\n`,
   );
 }
 
-function describe({ folder, missing, downloadBytes, diskBytes, runtimeVersion }: CudaPlan): string {
+function describe(plan: ProviderPlan): string {
+  const { provider, folder, missing, downloadBytes, diskBytes, runtimeVersion } = plan;
   const lines = missing.map(
     ({ project, version, bytes }) => `  ${`${project} ${version}`.padEnd(32)}${formatBytes(bytes)}`,
   );
   return (
-    `CUDA for ONNX Runtime ${runtimeVersion} takes from the package index:\n${lines.join("\n")}\n` +
+    `${providerTitles[provider]} for ONNX Runtime ${runtimeVersion} takes from the package ` +
+    `index:\n${lines.join("\n")}\n` +
     `${formatBytes(downloadBytes)} to fetch and ${formatBytes(diskBytes)} to keep, ` +
-    `in ${displayPath(folder)}. NVIDIA's libraries are under NVIDIA's licences.\n`
+    `in ${displayPath(folder)}.` +
+    (provider === "cuda" ? " NVIDIA's libraries are under NVIDIA's licences.\n" : "\n")
   );
 }
 
@@ -73,7 +92,7 @@ async function isConfirmed(): Promise<boolean> {
 const lineMs = 2000;
 
 /** Prints how far it is: in one line at a terminal, else as lines from time to time. */
-function progressOf({ downloadBytes }: CudaPlan): (bytes: number) => void {
+function progressOf({ downloadBytes }: ProviderPlan): (bytes: number) => void {
   const { isTTY } = process.stderr;
   let printedAt = performance.now();
   return (bytes) => {
