@@ -5,6 +5,7 @@ import type { LedgerTables } from "../schema/tables.ts";
 import { fits } from "./entry-filter.ts";
 import { type EntryRow, selectEntries, selectResults, toEntries } from "./listed-entries.ts";
 import type { PhotoPage, PhotoPageOptions } from "./photo-page.ts";
+import { readRarePhotoIds } from "./rare-entries.ts";
 import { asksForScores, withScoresInRange } from "./score-range.ts";
 import { readTopPage } from "./top-pages.ts";
 
@@ -23,6 +24,11 @@ export async function readPhotoPage(ledger: Ledger, options: PhotoPageOptions): 
   const { order = "name", limit, budgetMs = Infinity, filter = {}, signal } = options;
   if (order !== "name" && order !== "newest") {
     return await readTopPage(ledger, { ...options, order });
+  }
+  if (order === "name" && filter.state !== undefined && filter.state !== "done") {
+    const { recipeId } = options;
+    const rare = await readRarePhotoIds(ledger, { recipeId, state: filter.state, signal });
+    if (rare !== undefined) return await readPageOf(ledger, rare, options);
   }
   const readChunk = order === "name" ? readByName : readByResult;
   const keyOf = order === "name" ? sourceOf : resultKeyOf;
@@ -47,6 +53,29 @@ export async function readPhotoPage(ledger: Ledger, options: PhotoPageOptions): 
     else if (ms > chunk.slowMs) size = Math.max(chunk.least, size >> 1);
   }
   return { photos: await toEntries(ledger, rows, { signal }), next: after };
+}
+
+/** Reads a page of some photos, by their names. None of them has a result. */
+async function readPageOf(
+  ledger: Ledger,
+  photoIds: readonly number[],
+  { recipeId, filter = {}, after = "", limit, signal }: PhotoPageOptions,
+): Promise<PhotoPage> {
+  if (photoIds.length === 0 || asksForScores(filter)) return { photos: [], next: undefined };
+  const rows = await ledger.read(
+    (db) =>
+      selectEntries(db, recipeId)
+        .where("photo.id", "in", photoIds)
+        .where("photo.source", ">", after)
+        .where(isSelected({ under: filter.under }))
+        .where(fits(filter))
+        .orderBy("photo.source")
+        .limit(limit)
+        .execute(),
+    { signal },
+  );
+  const next = rows.length === limit ? sourceOf(rows.at(-1)!) : undefined;
+  return { photos: await toEntries(ledger, rows, { signal }), next };
 }
 
 interface ChunkOptions extends Pick<PhotoPageOptions, "recipeId" | "filter" | "after" | "limit"> {
