@@ -4,6 +4,7 @@ import { photoCanvas } from "../photo-canvas.js";
 import { editTool } from "./edit-tool.js";
 import { boxAround, medianSize, moved, resized } from "./edits/boxes.js";
 import { newId } from "./edits/new-id.js";
+import { regionName } from "./edits/things.js";
 import { reviewLayers } from "./photo-layers.js";
 import { photoThings, remembered } from "./photo-things.js";
 
@@ -166,7 +167,7 @@ export function reviewDesk({ photo, edits, canChange, showsCandidates, onChoice,
         return [format.plural(list.length, "object"), "Choose one by j or k, or by a click."];
       if (chosen.kind === "region")
         return [
-          chosen.predicted.title,
+          regionName(chosen.predicted),
           chosen.mine.isRemoved ? "Wrong: it does not count." : "A region.",
         ];
       const place = list.findIndex(({ key }) => key === chosen.key) + 1;

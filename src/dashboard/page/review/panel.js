@@ -1,6 +1,7 @@
 /** Beside the photo: the counts, what is chosen, the regions, and whether the photo is done. */
 import { h } from "../dom.js";
 import * as format from "../format.js";
+import { regionName } from "./edits/things.js";
 
 /**
  * `acts` are `choose(key)`, `toggleRemoved()`, `setClass(id)`, `step(by)`, `setOrder(order)`,
@@ -26,11 +27,16 @@ export function reviewPanel({ photo, acts, canChange, why, isInList, order }) {
   );
   const classLabel = h("label", { for: "class" }, "Class");
   const remove = button("Remove", "x", () => acts.toggleRemoved());
-  const regionButtons = regions.map(({ number }) => {
-    const key = `r${number}`;
+  const regionButtons = regions.map((region) => {
+    const key = `r${region.number}`;
     const element = h(
       "button",
-      { type: "button", "aria-pressed": "false", onclick: () => acts.toggleRegion(key) },
+      {
+        type: "button",
+        "aria-pressed": "false",
+        "aria-label": `Wrong: ${regionName(region)}`,
+        onclick: () => acts.toggleRegion(key),
+      },
       "Wrong",
     );
     return { key, element };
@@ -112,15 +118,19 @@ export function reviewPanel({ photo, acts, canChange, why, isInList, order }) {
       h(
         "ul",
         { class: "region-list", "aria-label": "Regions" },
-        regions.map(({ title, colour }, i) =>
+        regions.map((region, i) =>
           h(
             "li",
             null,
-            h("i", { class: "swatch", style: { background: colour }, "aria-hidden": "true" }),
+            h("i", {
+              class: "swatch",
+              style: { background: region.colour },
+              "aria-hidden": "true",
+            }),
             h(
               "button",
               { type: "button", class: "plain", onclick: () => acts.choose(regionButtons[i].key) },
-              title,
+              regionName(region),
             ),
             regionButtons[i].element,
           ),

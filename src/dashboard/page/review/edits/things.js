@@ -30,9 +30,13 @@ export function thingsOf({ objects, regions }, review) {
   ];
 }
 
+/** Regions without a name of their own have their number as a title. */
+export const regionName = ({ title }) => (/^\d+$/.test(title) ? `region ${title}` : title);
+
 /** Says what was done to a thing, in words that follow a name or "you". */
 export function deedOf({ kind, predicted }, before, value, nameOf) {
-  if (kind === "region") return `${value.isRemoved ? "rejected" : "put back"} ${predicted.title}`;
+  if (kind === "region")
+    return `${value.isRemoved ? "rejected" : "put back"} ${regionName(predicted)}`;
   const name = nameOf(value.classId);
   if (before === undefined) return `added ${name}`;
   if (value.isRemoved) return `removed ${name}`;
@@ -45,4 +49,4 @@ export function deedOf({ kind, predicted }, before, value, nameOf) {
 export const placeOfThing = ({ predicted, mine }) =>
   mine.boxXyxy
     ? `at ${Math.round(mine.boxXyxy[0])}, ${Math.round(mine.boxXyxy[1])}`
-    : predicted.title;
+    : regionName(predicted);
