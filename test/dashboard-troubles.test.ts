@@ -7,6 +7,8 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, test } from "node:test";
 import { Kysely } from "kysely";
 import { Dashboard } from "../src/dashboard/dashboard.ts";
+import { QueueRoom } from "../src/dashboard/queue/queue-room.ts";
+import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readActions } from "../src/ledger/actions/action-log.ts";
 import {
   NodeSqliteDialect,
@@ -16,8 +18,10 @@ import { openLedger } from "../src/ledger/open-ledger.ts";
 import { foundPhoto, plainRecipe } from "../src/ledger/results/photo-results.fixture.ts";
 import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { writeOldLedger } from "../src/ledger/schema/old-ledger.fixture.ts";
+import { silentLogger } from "../src/logger.ts";
 import { recordPhotos } from "../src/results/recorded-photos.fixture.ts";
 import { PostgresServer } from "./servers/postgres-server.ts";
+import { RedisServer, uniqueName } from "./servers/redis-server.ts";
 
 const signal = () => AbortSignal.timeout(60_000);
 const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-troubles-"));
@@ -73,6 +77,31 @@ describe("the control room", { timeout: 120_000 }, () => {
       [[1, true]],
     );
     await parts.cancel();
+  });
+
+  test("says that the queue's server is away, and goes on when it is back", async () => {
+    await using server = await RedisServer.start();
+    const place = { connection: server.url, queue: uniqueName("room"), timeoutMs: 1_000 };
+    await using fleet = await FleetQueues.open({ ...place, onTrouble: () => {} });
+    await fleet.base.bullmq.add("job", {});
+    const source = { name: place.queue, room: new QueueRoom(fleet, silentLogger), canChange: true };
+    await using room = await Dashboard.listen({ queue: source, port: 0 });
+    const status = () => ask(room.url, "api/queue/status");
+    assert.equal((await status()).value.waiting, 1);
+    // Without results there is the queue, and nothing else.
+    const setup = (await ask(room.url, "api/setup")).value;
+    assert.deepEqual([setup.hasResults, setup.recipes], [false, []]);
+    assert.equal((await ask(room.url, "api/photos")).status, 404);
+
+    await server.down();
+    const away = await status();
+    assert.deepEqual([away.status, away.value.code], [503, "QUEUE_UNREACHABLE"]);
+    await server.up();
+    // The client connects again by itself, a while later.
+    while ((await status()).status !== 200) await new Promise((resolve) => setImmediate(resolve));
+    const pause = { by: "Anna", isPaused: true };
+    assert.equal((await ask(room.url, "api/queue/pause", pause)).status, 200);
+    assert.equal((await status()).value.isPaused, true);
   });
 
   test("two of them on one file change each photo once, and both see it", async () => {
