@@ -1,9 +1,12 @@
 /**
- * What `orangery/run` offers, by name: the job of `orangery run`, reading and forgetting results.
+ * What `orangery/run` offers, by name: the job of `orangery run`, reading, reviewing and forgetting
+ * results.
  */
 import "./base/required-runtime.ts";
 
 export type { Pause } from "./ledger/actions/pause-recipe.ts";
+export type { EntryFilter } from "./ledger/browse/entry-filter.ts";
+export { type RecipeChoice, readRecipeChoices } from "./ledger/browse/progress.ts";
 export type { AccessOptions, Ledger } from "./ledger/ledger.ts";
 export { type OpenLedgerOptions, openLedger } from "./ledger/open-ledger.ts";
 export type { Reason } from "./ledger/photos/entry-rows.ts";
@@ -40,6 +43,49 @@ export {
   type StoredRecipe,
   type StoredResult,
 } from "./ledger/results/stored-results.ts";
+export type {
+  AppliedCorrections,
+  ReviewCount,
+  ReviewedObject,
+} from "./ledger/review/apply-corrections.ts";
+export type { Change, Correction } from "./ledger/review/change.ts";
+export {
+  type CorrectPhotoOptions,
+  correctPhoto,
+  type NewCorrection,
+} from "./ledger/review/correct-photo.ts";
+export {
+  type ChosenTotals,
+  type CorrectedPhotos,
+  type ReadChosenCountsOptions,
+  readChosenCounts,
+  readChosenTotals,
+} from "./ledger/review/counts/corrected-counts.ts";
+export {
+  type ReadChosenResultsOptions,
+  readChosenResults,
+} from "./ledger/review/counts/corrected-results.ts";
+export type { CountsKind } from "./ledger/review/counts/counts-kind.ts";
+export { type DrawReviewListOptions, drawReviewList } from "./ledger/review/draw-list.ts";
+export type { Hold } from "./ledger/review/holds.ts";
+export {
+  type PhotoReview,
+  type ReviewedPhoto,
+  readPhotoReview,
+} from "./ledger/review/read-review.ts";
+export {
+  type ReviewFilter,
+  type ReviewList,
+  type ReviewListKind,
+  readReviewLists,
+} from "./ledger/review/review-list.ts";
+export {
+  type QueuedPhoto,
+  type QueuePage,
+  type QueuePageOptions,
+  type QueueProgress,
+  readQueuePage,
+} from "./ledger/review/review-queue.ts";
 export type { EntryState } from "./ledger/schema/tables.ts";
 export type {
   StateCounts,
@@ -103,4 +149,11 @@ export {
   Truth,
 } from "./results/compare/truth/truth.ts";
 export { readTruthResults } from "./results/compare/truth/truth-results.ts";
+export type { ShareEstimate } from "./results/review/estimate-share.ts";
+export type { TotalEstimate } from "./results/review/estimate-total.ts";
+export {
+  type CountEstimate,
+  type ReviewEstimate,
+  readReviewEstimate,
+} from "./results/review/review-estimate.ts";
 export type { Capture } from "./vision/photo/capture/capture.ts";

@@ -1,16 +1,22 @@
 import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 
-type BoxXyxy = readonly [left: number, top: number, right: number, bottom: number];
-
 /**
  * What a person changes of a photo's result. Objects are named by their id in the review: `p0` is
  * the first of the result, `c3` the one that correction 3 added. Boxes are in px of the photo.
  */
 export type Change =
-  | { readonly kind: "add"; readonly classId: number; readonly boxXyxy: BoxXyxy }
+  | {
+      readonly kind: "add";
+      readonly classId: number;
+      readonly boxXyxy: readonly [number, number, number, number];
+    }
   | { readonly kind: "remove"; readonly object: string }
-  | { readonly kind: "move"; readonly object: string; readonly boxXyxy: BoxXyxy }
+  | {
+      readonly kind: "move";
+      readonly object: string;
+      readonly boxXyxy: readonly [number, number, number, number];
+    }
   | { readonly kind: "reclassify"; readonly object: string; readonly classId: number }
   /** The region is none: it and what lies in it do not count. */
   | { readonly kind: "reject-region"; readonly region: number }
@@ -99,7 +105,10 @@ function checkClass(classId: number, names: readonly string[]): void {
   throw invalid(`the id of a class of the model, 0 to ${names.length - 1}`, classId);
 }
 
-function checkBox(boxXyxy: BoxXyxy, { widthPx, heightPx }: Changeable): void {
+function checkBox(
+  boxXyxy: readonly [number, number, number, number],
+  { widthPx, heightPx }: Changeable,
+): void {
   const isBox = Array.isArray(boxXyxy) && boxXyxy.length === 4 && boxXyxy.every(Number.isFinite);
   if (isBox) {
     const [left, top, right, bottom] = boxXyxy;

@@ -32,6 +32,7 @@ export interface QueuedPhoto {
   readonly hold: Hold | undefined;
 }
 
+/** Which part of which list is read. */
 export interface QueuePageOptions extends AccessOptions {
   readonly listId: number;
   /** The position where the page before ended. Default 0: the first page. */
@@ -41,6 +42,7 @@ export interface QueuePageOptions extends AccessOptions {
   readonly isOpenOnly?: boolean | undefined;
 }
 
+/** A part of a list. */
 export interface QueuePage {
   readonly photos: readonly QueuedPhoto[];
   /** Where the next page begins; undefined where there is none. */

@@ -21,7 +21,7 @@ export interface TotalSample {
 /** A total with the interval that holds the true one in about 95 of 100 surveys. */
 export interface TotalEstimate {
   readonly value: number;
-  /** Undefined of a sample of fewer than {@link leastPhotos}. */
+  /** Undefined of a sample of fewer than 20 photos. */
   readonly interval: { readonly low: number; readonly high: number } | undefined;
   /**
    * How it was estimated: by the ratio of what people count to what was counted; by the mean of
