@@ -2,6 +2,7 @@
  * Runs the tests beside the code and those of whole commands, with coverage in coverage/lcov.info.
  * Files run side by side, the long ones first, so that none is left to run alone at the end. Those
  * beside the code share a process for each layer: most of them take less time than a process does.
+ * So do short ones of commands, with the process in which the commands run.
  */
 import {
   createWriteStream,
@@ -23,19 +24,33 @@ import { TestProcesses } from "./test-processes.ts";
 /** What is slower than these has hung: on busy machines the longest of each takes a third. */
 const limitsMs = { test: 4 * 60_000, file: 7 * 60_000, run: 25 * 60_000 };
 
+/** By what they take, the longest first; those that mostly wait lie between those that compute. */
 const longest = [
-  "fleet-chaos",
-  "celery-chaos",
-  "celery-redis",
-  "fleet-supervisor",
-  "fleet-memory",
-  "artifacts",
   "package",
+  "celery-redis",
+  "fleet-chaos",
+  "celery-rabbitmq",
+  "celery-chaos",
+  "fleet-supervisor",
+  "quantize",
+  "fleet-refusals",
   "checkpoint-fuzz",
+  "docs-tasks",
+  "run",
+  "fleet-memory",
+  "fleet-day",
   "pipeline",
   "memory",
-  "run",
-].map((name) => join("test", `${name}.test.ts`));
+  "artifacts",
+].map(fileOf);
+/** Files that share a process, by its name: short ones, which set nothing for their process. */
+const shared = {
+  "commands-on-photos": ["cli", "model-files", "photos-command", "predict", "run-photos"],
+  "commands-on-results": [
+    ...["compare", "dashboard", "export-results", "moved-photos", "recipes", "report", "review"],
+    ...["segmented-objects", "summary"],
+  ],
+};
 const own = mkdtempSync(join(tmpdir(), "orangery-tests-"));
 process.once("exit", () => rmSync(own, { recursive: true, force: true }));
 // Types are stripped once for all processes, which is most of what starting one costs.
@@ -44,7 +59,13 @@ process.env.NODE_COMPILE_CACHE = join(own, "compile-cache");
 process.env.ORANGERY_TEST_PROGRAM = resolve("dist/cli/main.js");
 process.env.ORANGERY_TEST_FIXTURES = resolve("dist/fixtures");
 await bundleFixtures(process.env.ORANGERY_TEST_FIXTURES);
-const files = new Set([...longest, ...globSync("test/**/*.test.ts"), ...layers()]);
+const sharing = new Set(Object.values(shared).flat().map(fileOf));
+const alone = globSync("test/**/*.test.ts").filter((file) => !sharing.has(file));
+const together = Object.entries(shared).map(([name, names]) =>
+  writeSuites(name, names.map(fileOf), ["test/cli.fixture.ts"]),
+);
+// What is left at the end is short.
+const files = new Set([...longest, ...layers(), ...together, ...alone]);
 
 mkdirSync("coverage", { recursive: true });
 const processes = new TestProcesses({
@@ -82,17 +103,32 @@ await Promise.all([
 ]);
 if (!(await processes.close())) process.exitCode = 1;
 
-/** Writes a file for each layer that has the tests of all its files, each in a suite of its own. */
+/** Writes a file for each layer that has the tests of all its files. */
 function layers(): string[] {
   const files = globSync("src/**/*.test.ts").sort();
   const byLayer = Map.groupBy(files, (file) => file.split(sep).slice(1, -1)[0] ?? "root");
-  return Array.from(byLayer, ([layer, tests]) => {
-    const suites = tests.map((file) => {
-      const url = pathToFileURL(resolve(file)).href;
-      return `describe(${JSON.stringify(file)}, async () => { await import("${url}"); });\n`;
-    });
-    const path = join(own, `src-${layer}.test.mjs`);
-    writeFileSync(path, `import { describe } from "node:test";\n${suites.join("")}`);
-    return path;
-  });
+  return Array.from(byLayer, ([layer, tests]) => writeSuites(`src-${layer}`, tests));
+}
+
+/**
+ * Writes a file that has the tests of others, each in a suite of its own.
+ *
+ * @param fixtures modules whose hooks are for all suites, not for the first that imports them
+ */
+function writeSuites(name: string, tests: readonly string[], fixtures: readonly string[] = []) {
+  const urlOf = (file: string) => JSON.stringify(pathToFileURL(resolve(file)).href);
+  const lines = [
+    'import { describe } from "node:test";',
+    ...fixtures.map((file) => `import ${urlOf(file)};`),
+    ...tests.map(
+      (file) => `describe(${JSON.stringify(file)}, async () => { await import(${urlOf(file)}); });`,
+    ),
+  ];
+  const path = join(own, `${name}.test.mjs`);
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  return path;
+}
+
+function fileOf(name: string): string {
+  return join("test", `${name}.test.ts`);
 }
