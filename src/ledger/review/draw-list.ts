@@ -23,7 +23,7 @@ import { type ReviewablePhoto, walkReviewable } from "./walk-reviewable.ts";
 export interface DrawReviewListOptions extends AccessOptions {
   readonly recipeId: number;
   readonly kind: ReviewListKind;
-  /** The most photos. 1 to 100,000, default 200. */
+  /** The most photos. 1 to 5,000, default 200. */
   readonly size?: number | undefined;
   /** Decides what chance gives, for a list by chance. Default: a random one. */
   readonly seed?: number | undefined;
@@ -33,7 +33,8 @@ export interface DrawReviewListOptions extends AccessOptions {
   readonly token?: string | undefined;
 }
 
-const maxSize = 100_000;
+/** So that a list is counted within a tenth of a second. */
+const maxSize = 5000;
 
 /**
  * Chooses photos that are to be reviewed, of those that are done now, and records which they are.

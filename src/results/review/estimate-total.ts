@@ -107,7 +107,7 @@ function endsOf(estimated: Ratio, values: Values): [number, number] {
 }
 
 /** So many draws of a photo are made at most. */
-const mostDraws = 4e7;
+const mostDraws = 1e7;
 
 /** The 0.025 and 0.975 quantiles of (ratio − true ratio) ⁄ standard error. */
 function bootstrapQuantiles({ photos: n, ratio }: Ratio, { xs, ys, ...options }: Values) {

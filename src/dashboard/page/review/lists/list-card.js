@@ -15,7 +15,7 @@ export function listCard({ kind, list, mayChange, isChosen, goOn, choose }) {
   const size = h("input", {
     type: "number",
     min: "1",
-    max: "100000",
+    max: "5000",
     required: true,
     value: String(list?.size ?? usualSize),
     "aria-label": `Photos to choose: ${title}`,
