@@ -1,23 +1,22 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { readPhotoDetails, readPhotoPlace } from "../ledger/browse/photo-details.ts";
-import { type RecipeChoice, readRecipeChoices, readStates } from "../ledger/browse/progress.ts";
+import { readPhotoDetails } from "../ledger/browse/photo-details.ts";
+import { type RecipeChoice, readRecipeChoices } from "../ledger/browse/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { RecipeComparisons } from "./compare/compare-routes.ts";
 import { answerMend, changeMend } from "./mend/mend-routes.ts";
-import { type PhotoPictures, pictureSides } from "./pictures/photo-pictures.ts";
+import { answerPicture } from "./pictures/answer-picture.ts";
+import type { PhotoPictures } from "./pictures/photo-pictures.ts";
 import type { QueueRoom } from "./queue/queue-room.ts";
 import { answerReview, changeReview } from "./review/review-routes.ts";
 import { Refusal, readJson, send, sendJson } from "./server/answers.ts";
-import { EventStream } from "./server/event-stream.ts";
+import { Login } from "./server/login.ts";
 import { pageFile } from "./server/page-files.ts";
 import { isFromOwnPage, isOwnHost } from "./server/request-checks.ts";
 import type { Role, Sessions } from "./server/sessions.ts";
+import { LiveStreams } from "./views/live-streams.ts";
 import type { MachineView } from "./views/machine-view.ts";
-import { readOverview } from "./views/overview.ts";
-import { Paced } from "./views/paced.ts";
 import { viewPhotoDetails } from "./views/photo-details-view.ts";
 import { viewPhotoList } from "./views/photo-list.ts";
-import { walkTotals } from "./views/totals-walk.ts";
 
 export interface RoutesOptions {
   /** Undefined for a queue without results. */
@@ -47,27 +46,25 @@ interface Exchange {
   readonly role: Role;
 }
 
-/** How often the screens are brought up to date. */
-const livePeriodMs = 2000;
-/** A picture does not change under its address, which names the content. */
-const keptForS = 86_400;
-
 /** Which request gets which answer, and who gets one. */
 export class DashboardRoutes implements Disposable {
   readonly #options: RoutesOptions;
-  readonly #streams = new Map<number, EventStream>();
+  readonly #login: Login;
+  readonly #live: LiveStreams | undefined;
   readonly #ended = new AbortController();
   readonly #comparisons: RecipeComparisons | undefined;
 
   constructor(options: RoutesOptions) {
     this.#options = options;
-    const { ledger } = options;
+    const { ledger, machine } = options;
+    this.#login = new Login(options.sessions, options.port);
+    this.#live = ledger && new LiveStreams(ledger, machine);
     this.#comparisons = ledger && new RecipeComparisons(ledger, this.#ended.signal);
   }
 
   [Symbol.dispose](): void {
     this.#ended.abort();
-    for (const stream of this.#streams.values()) stream[Symbol.dispose]();
+    this.#live?.[Symbol.dispose]();
   }
 
   async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -86,7 +83,7 @@ export class DashboardRoutes implements Disposable {
     if (url.pathname.startsWith("/assets/")) {
       return send(response, await pageFile(url.pathname.slice("/assets/".length)));
     }
-    const role = this.#options.sessions.roleOf(this.#tokenOf(request));
+    const role = this.#login.roleOf(request);
     if (isPage) {
       const isLogin = role === undefined;
       if (isLogin === (url.pathname === "/login")) {
@@ -115,7 +112,7 @@ export class DashboardRoutes implements Disposable {
       return sendJson(response, await this.#queue.room.answer({ ...question, signal }));
     }
     const ledger = this.#ledger;
-    if (path === "/api/live") return (await this.#stream(url)).add(response);
+    if (path === "/api/live") return this.#live!.of(await this.#recipe(url)).add(response);
     if (path === "/api/photos") {
       const { id: recipeId } = await this.#recipe(url);
       const query = url.searchParams;
@@ -147,38 +144,19 @@ export class DashboardRoutes implements Disposable {
       const signal = signalOf(response);
       return sendJson(response, await this.#comparisons!.answer({ ...question, signal }));
     }
-    if (area === "pictures") return await this.#picture(response, id, rest);
+    if (area === "pictures") {
+      const { pictures } = this.#options;
+      const question = { ledger, pictures, photoId: photoIdOf(id), parts: rest };
+      return await answerPicture(response, question);
+    }
     throw new Refusal(404, "There is nothing here.");
   }
 
   async #post(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
-    const { sessions, port } = this.#options;
     const path = url.pathname;
-    // Cookies do not know ports: two dashboards on a machine must not end each other's sessions.
-    const cookie = (value: string, maxAgeS: number) => {
-      const isSecure = request.headers["x-forwarded-proto"] === "https";
-      return (
-        `orangery_${port}=${value}; HttpOnly; SameSite=Strict; Path=/; Max-Age=${maxAgeS}` +
-        `${isSecure ? "; Secure" : ""}`
-      );
-    };
-    if (path === "/login") {
-      const { password } = await readJson(request);
-      if (typeof password !== "string") throw new Refusal(400, "Expected a password.");
-      const login = await sessions.logIn(password, request.socket.remoteAddress ?? "");
-      if ("refused" in login) {
-        if (login.refused === "wrong") throw new Refusal(401, "The password is wrong.");
-        throw new Refusal(429, "Too many wrong passwords. Wait a minute.");
-      }
-      response.setHeader("set-cookie", cookie(login.token, login.maxAgeS));
-      return sendJson(response, {});
-    }
-    if (path === "/logout") {
-      sessions.logOut(this.#tokenOf(request));
-      response.setHeader("set-cookie", cookie("", 0));
-      return sendJson(response, {});
-    }
-    const role = sessions.roleOf(this.#tokenOf(request));
+    if (path === "/login") return await this.#login.logIn(request, response);
+    if (path === "/logout") return this.#login.logOut(request, response);
+    const role = this.#login.roleOf(request);
     if (role === undefined) throw new Refusal(401, "Log in first.");
     if (path.startsWith("/api/queue/")) {
       if (!this.#mayChangeQueue(role)) throw new Refusal(403, "You may look, not change.");
@@ -219,12 +197,6 @@ export class DashboardRoutes implements Disposable {
     return changes;
   }
 
-  #tokenOf({ headers }: IncomingMessage): string | undefined {
-    const name = `orangery_${this.#options.port}=`;
-    const cookies = headers.cookie?.split(/; */) ?? [];
-    return cookies.find((cookie) => cookie.startsWith(name))?.slice(name.length);
-  }
-
   async #setup(role: Role): Promise<object> {
     const { ledger, queue } = this.#options;
     const { recipes, newestId } = ledger
@@ -250,41 +222,6 @@ export class DashboardRoutes implements Disposable {
     );
     if (recipe === undefined) throw new Refusal(404, "There is no such recipe.");
     return recipe;
-  }
-
-  async #stream(url: URL): Promise<EventStream> {
-    const { machine } = this.#options;
-    const ledger = this.#ledger;
-    const recipe = await this.#recipe(url);
-    let stream = this.#streams.get(recipe.id);
-    if (stream === undefined) {
-      const walk = walkTotals(ledger, recipe.id, this.#ended.signal);
-      const states = new Paced(() => readStates(ledger, recipe.id));
-      const read = () => readOverview(ledger, { recipe, states, walk, machine });
-      stream = new EventStream({ read, periodMs: livePeriodMs });
-      this.#streams.set(recipe.id, stream);
-    }
-    return stream;
-  }
-
-  async #picture(response: ServerResponse, id: string, rest: readonly string[]): Promise<void> {
-    const { pictures } = this.#options;
-    const place = await readPhotoPlace(this.#ledger, photoIdOf(id));
-    if (place === undefined) throw new Refusal(404, "There is no such photo.");
-    const [kind = "", ...numbers] = rest;
-    let body: Uint8Array;
-    if (Object.hasOwn(pictureSides, kind)) {
-      body = await pictures.whole(place, kind as keyof typeof pictureSides);
-    } else if (
-      kind === "tile" &&
-      numbers.length === 3 &&
-      numbers.every((n) => /^\d{1,4}$/.test(n))
-    ) {
-      const [level, column, row] = numbers.map(Number) as [number, number, number];
-      body = await pictures.tile(place, { level: Math.min(level, 8), column, row });
-    } else throw new Refusal(404, "There is no such picture.");
-    const headers = { "cache-control": `private, max-age=${keptForS}` };
-    send(response, { type: "image/webp", body, headers });
   }
 }
 
