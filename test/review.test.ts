@@ -219,6 +219,7 @@ describe("a training set", () => {
       await run(..."export-results results.db --format coco --reviewed --out -".split(" ")),
     );
     assert.deepEqual([coco.images.length, coco.info.counts], [24, "corrected"]);
+    assert.equal(coco.info.review.all.predicted, 135);
   });
 
   test("is refused where there is none, and of tables", async () => {

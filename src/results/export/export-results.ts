@@ -11,6 +11,8 @@ import {
   type ReadChosenResultsOptions,
   readChosenResults,
 } from "../../ledger/review/counts/corrected-results.ts";
+import { estimateToJson } from "../review/estimate-json.ts";
+import { readEstimateOfRecipe } from "../review/review-estimate.ts";
 import type { ScaledResult, ScaleOf } from "../scale/photo-scale.ts";
 import { type CamtrapOptions, writeCamtrapDp } from "./camera-traps/camtrap-dp.ts";
 import { toMegaDetector } from "./camera-traps/megadetector.ts";
@@ -129,7 +131,12 @@ export async function writeResults(
     }
     case "geojson":
       return await pipe(
-        toGeoJson(results(ledger, options), { recipeHash, question, counts }),
+        toGeoJson(results(ledger, options), {
+          recipeHash,
+          question,
+          counts,
+          review: await estimateOf(ledger, options),
+        }),
         sink,
       );
     case "coco":
@@ -139,12 +146,22 @@ export async function writeResults(
           recipeHash,
           question,
           counts,
+          review: await estimateOf(ledger, options),
           polygons,
           images,
         });
         await pipe(written, sink);
       });
   }
+}
+
+/** What the newest reviewed sample says of all photos. */
+async function estimateOf(
+  ledger: Ledger,
+  options: Pick<ExportResultsOptions, "recipeHash" | "signal">,
+): Promise<object | undefined> {
+  const estimate = await readEstimateOfRecipe(ledger, options);
+  return estimate?.all.total && estimateToJson(estimate);
 }
 
 async function* results(

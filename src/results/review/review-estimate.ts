@@ -1,3 +1,4 @@
+import { readRecipeChoices } from "../../ledger/browse/progress.ts";
 import type { AccessOptions, Ledger } from "../../ledger/ledger.ts";
 import { readReviewedPhotos, type SampledCount } from "../../ledger/review/counts/read-sample.ts";
 import { type ReviewList, readReviewLists } from "../../ledger/review/review-list.ts";
@@ -68,6 +69,16 @@ export async function readLatestEstimate(
   const lists = await readReviewLists(ledger, { recipeId, signal });
   const newest = lists.find(({ kind }) => kind === "sample");
   return newest && (await readReviewEstimate(ledger, newest, { signal }));
+}
+
+/** The same of a recipe that is known by its hash. */
+export async function readEstimateOfRecipe(
+  ledger: Ledger,
+  { recipeHash, signal }: AccessOptions & { readonly recipeHash: string },
+): Promise<ReviewEstimate | undefined> {
+  const { recipes } = await readRecipeChoices(ledger, { signal });
+  const recipe = recipes.find(({ hash }) => hash === recipeHash);
+  return recipe && (await readLatestEstimate(ledger, { recipeId: recipe.id, signal }));
 }
 
 function estimateClass(

@@ -26,6 +26,8 @@ export interface CocoOptions {
   readonly counts?: CountsKind | undefined;
   /** Polygons in place of run lengths, where a mask has no holes. Default false. */
   readonly polygons?: boolean | undefined;
+  /** What a reviewed sample says of all photos, as JSON. */
+  readonly review?: object | undefined;
   /** Keeps the list of images until the annotations are written. */
   readonly images: SpooledText;
 }
@@ -41,10 +43,16 @@ export interface SpooledText extends OutputSink {
  */
 export async function* toCoco(
   results: AsyncIterable<ScaledResult>,
-  { recipeHash, question, counts = "predicted", polygons = false, images }: CocoOptions,
+  { recipeHash, question, counts = "predicted", review, polygons = false, images }: CocoOptions,
 ): AsyncGenerator<string> {
   const categories = new Categories();
-  const info = { description: "Counted with Orangery", recipe: recipeHash, question, counts };
+  const info = {
+    description: "Counted with Orangery",
+    recipe: recipeHash,
+    question,
+    counts,
+    review,
+  };
   yield `{"info":${JSON.stringify(info)},"annotations":[`;
   let imageId = 0;
   let annotationId = 0;

@@ -12,6 +12,8 @@ export interface GeoJsonOptions {
   readonly question?: CountQuestion | undefined;
   /** Whose objects these are. Default predicted. */
   readonly counts?: CountsKind | undefined;
+  /** What a reviewed sample says of all photos, as JSON. */
+  readonly review?: object | undefined;
 }
 
 /**
@@ -21,10 +23,10 @@ export interface GeoJsonOptions {
  */
 export async function* toGeoJson(
   results: AsyncIterable<ScaledResult>,
-  { recipeHash, question, counts = "predicted" }: GeoJsonOptions,
+  { recipeHash, question, counts = "predicted", review }: GeoJsonOptions,
 ): AsyncGenerator<string> {
   const axes = { units: "px", xAxis: "right", yAxis: "down" };
-  const about = { ...axes, recipe: recipeHash, question, counts };
+  const about = { ...axes, recipe: recipeHash, question, counts, review };
   yield `{"type":"FeatureCollection","orangery":${JSON.stringify(about)},"features":[`;
   let isFirst = true;
   for await (const result of results) {

@@ -1,4 +1,3 @@
-import { readRecipeChoices } from "../../../ledger/browse/progress.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import type { FailedPhoto } from "../../../ledger/results/failed-photos.ts";
@@ -14,7 +13,7 @@ import {
   readChosenResults,
 } from "../../../ledger/review/counts/corrected-results.ts";
 import { compareNaturally } from "../../natural-order.ts";
-import { readLatestEstimate } from "../../review/review-estimate.ts";
+import { readEstimateOfRecipe } from "../../review/review-estimate.ts";
 import { type PhotoScale, type ScaleOf, toSquareMetres } from "../../scale/photo-scale.ts";
 import { CaptureCounter } from "../../totals/capture-totals.ts";
 import { FolderCounter } from "../../totals/folder-totals.ts";
@@ -78,14 +77,10 @@ async function gatherReview(
   ledger: Ledger,
   { counts = "predicted", ...selection }: Omit<GatherOptions, "recipe"> & { recipeHash: string },
 ): Promise<ReportData["review"]> {
-  const { recipeHash, signal } = selection;
-  const { recipes } = await readRecipeChoices(ledger, { signal });
-  const recipeId = recipes.find(({ hash }) => hash === recipeHash)?.id;
   return {
     counts,
     people: await countCorrectedPhotos(ledger, selection),
-    estimate:
-      recipeId === undefined ? undefined : await readLatestEstimate(ledger, { recipeId, signal }),
+    estimate: await readEstimateOfRecipe(ledger, selection),
   };
 }
 
