@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +18,9 @@ interface ServerPlace {
   readonly epmdPort: number;
   readonly distributionPort: number;
 }
+
+/** Longer than a start takes on a machine that others use, too. */
+const startMs = 90_000;
 
 /** The largest message is that of RabbitMQ 4. */
 const configure = (port: number) => `listeners.tcp.1 = 127.0.0.1:${port}
@@ -60,6 +62,7 @@ export class RabbitmqServer implements AsyncDisposable {
         return server;
       } catch (error) {
         await server.kill();
+        server.#epmd?.kill("SIGKILL");
         // A port may have been taken since.
         if (attempt < 3) continue;
         await rm(folder, { recursive: true, force: true });
@@ -72,16 +75,14 @@ export class RabbitmqServer implements AsyncDisposable {
     return `amqp://guest:guest@127.0.0.1:${this.#place.port}//`;
   }
 
-  /** Starts it, again after {@link kill}; resolves when it takes connections. */
+  /** Starts it, again after {@link down} or {@link kill}; resolves when it takes connections. */
   async up(): Promise<void> {
     const { command, folder, port, epmdPort, distributionPort } = this.#place;
     const configuration = join(folder, "rabbitmq.conf");
     const plugins = join(folder, "plugins");
-    if (!existsSync(configuration)) {
-      await writeFile(configuration, configure(port));
-      await writeFile(plugins, "[].");
-      await mkdir(join(folder, "log"));
-    }
+    await writeFile(configuration, configure(port));
+    await writeFile(plugins, "[].");
+    await mkdir(join(folder, "log"), { recursive: true });
     const env = {
       ...process.env,
       HOME: folder,
@@ -97,6 +98,8 @@ export class RabbitmqServer implements AsyncDisposable {
       RABBITMQ_PID_FILE: join(folder, "pid"),
     };
     this.#epmd ??= spawn("epmd", [], { env, stdio: "ignore" });
+    // Otherwise RabbitMQ would start one that stays.
+    while (!(await isListening(epmdPort))) await sleep(10);
     // A group of its own: the script has processes of its own.
     const server = spawn(command, [], { env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     this.#process = server;
@@ -106,15 +109,29 @@ export class RabbitmqServer implements AsyncDisposable {
         output = (output + text).slice(-2000);
       });
     }
+    const giveUpAt = performance.now() + startMs;
     while (!(await this.#answers())) {
-      if (server.exitCode !== null || server.signalCode !== null) {
-        throw new Error(`rabbitmq-server ended as it started:\n${output}`);
+      if (performance.now() > giveUpAt || server.exitCode !== null || server.signalCode !== null) {
+        throw new Error(`rabbitmq-server did not start:\n${output}`);
       }
       await sleep(100);
     }
   }
 
-  /** Ends it as a crash would. */
+  /** Ends it in order: what it has promised to keep is on the disk. */
+  async down(): Promise<void> {
+    const server = this.#process;
+    this.#process = undefined;
+    if (server === undefined) return;
+    const ended = once(server, "exit");
+    process.kill(Number(await readFile(join(this.#place.folder, "pid"), "utf8")), "SIGTERM");
+    await ended;
+  }
+
+  /**
+   * Ends it as a crash would. Messages that it has confirmed stay, but not a queue that was made a
+   * moment ago.
+   */
   async kill(): Promise<void> {
     const server = this.#process;
     this.#process = undefined;
@@ -145,5 +162,17 @@ export class RabbitmqServer implements AsyncDisposable {
     } finally {
       socket.destroy();
     }
+  }
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
   }
 }
