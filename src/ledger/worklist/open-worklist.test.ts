@@ -29,6 +29,7 @@ test("a new file is made with the folders above it, and holds nothing", async ()
     leased: 0,
     done: 0,
     failed: 0,
+    excluded: 0,
   });
 });
 

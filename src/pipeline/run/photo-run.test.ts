@@ -357,6 +357,7 @@ describe("where photos come and go", () => {
       leased: 0,
       done: 2,
       failed: 0,
+      excluded: 0,
     });
   });
 
