@@ -168,7 +168,8 @@ function addCeleryOptions(command: Command): Command {
     .option("--broker <url>", "serve a Celery app: its broker, a Redis or a RabbitMQ")
     .option(
       "--result-backend <url>",
-      "where its results go: a Redis, db+postgresql://… or rpc:// (default: the broker)",
+      "where its results go: a Redis, db+postgresql://… or rpc:// (default: the broker, by " +
+        "rpc:// over RabbitMQ)",
     )
     .option(
       "--celery-task <name=module>",
