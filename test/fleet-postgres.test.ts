@@ -1,10 +1,12 @@
 /** A queue in PostgreSQL that cannot be used, and what is said and done about it. */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { Worker } from "bullmq";
 import pg from "pg";
 import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
 import { createWorker } from "../src/fleet/bullmq.ts";
 import { OpenQueue } from "../src/fleet/queue/open-queue.ts";
+import { serverOf } from "../src/fleet/queue/queue-server.ts";
 import { CliFolder } from "./cli.fixture.ts";
 import { GivenTask, type LogLine, recordingLogger, TestQueue } from "./fleet.fixture.ts";
 import { freePort } from "./servers/free-port.ts";
@@ -120,6 +122,30 @@ describe("a queue in PostgreSQL is refused", () => {
     const message = await refusal("QUEUE_REFUSED", url);
     assert.match(message, /Update this one/);
   });
+});
+
+test("a job whose worker is gone is the next one", async () => {
+  const database = await createDatabase();
+  const url = urlOf(database);
+  await using queue = new TestQueue(url);
+  for (const photo of ["first", "second"]) await queue.add({ photo });
+  const { options, backend } = serverOf({ connection: url, queue: queue.name });
+  const fast = { ...options, stalledInterval: 1 };
+  const dead = new Worker(queue.name, null, fast, backend);
+  const other = new Worker(queue.name, null, fast, backend);
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => other.close());
+  stack.defer(() => dead.close());
+  const taken = await dead.getNextJob("dead");
+  assert.equal(taken?.data.photo, "first");
+  const client = new pg.Client(url);
+  await client.connect();
+  stack.defer(() => client.end());
+  await client.query("update bullmq.job set locked_until_ms = 1 where state = 'active'");
+  await other.startStalledCheckTimer();
+  const limit = AbortSignal.timeout(60_000);
+  while ((await queue.queue.getActiveCount()) > 0) limit.throwIfAborted();
+  assert.equal((await other.getNextJob("other"))?.id, taken.id);
 });
 
 test("a worker waits for a server that takes no writes, and loses nothing", async () => {

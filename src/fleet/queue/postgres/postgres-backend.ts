@@ -26,7 +26,8 @@ export function postgresPoolOf(backend: object): PostgresPool | undefined {
 /**
  * Makes BullMQ work on PostgreSQL, by connections that wait for it. Locks expire by the server's
  * clock: BullMQ's own takes that of each machine, and a clock that is fast would take the jobs of
- * others away. A job that is given back is the next one, as in Redis.
+ * others away. A job that is given back is the next one, as in Redis, and so is one whose worker
+ * is gone.
  *
  * It is typed as the backend in Redis, which BullMQ's classes have by default. What the two do not
  * share is asked of `storeOf` only.
@@ -54,7 +55,15 @@ export function postgresBackend({
         `select id from move_stalled_jobs_to_wait($1, $2, ${serverNow}, $3) as t(id)`,
         [name, maxStalledCount, stalledInterval],
       );
-      return rows.map(({ id }) => id);
+      const ids = rows.map(({ id }) => id);
+      if (ids.length > 0) {
+        await pool.query(
+          `update job set seq = -nextval('job_seq')
+           where queue = $1 and id = any($2) and state = 'waiting' and seq > 0`,
+          [name, ids],
+        );
+      }
+      return ids;
     };
     const delay = backend.moveToDelayed.bind(backend);
     backend.moveToDelayed = async (...parameters) => {
