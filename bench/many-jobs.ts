@@ -25,7 +25,7 @@ const commands = [
   ["jobs", "list", "--under", "/photos/599"],
   ["jobs", "list", "--limit", "0", "--json"],
   ["jobs", "drop", "--code", "PHOTO_UNREADABLE", "--dry-run"],
-  ["jobs", "move-first", "--under", "/photos/59"],
+  ["jobs", "move-first", "--under", "/photos/300"],
   ["jobs", "pause"],
   ["jobs", "resume"],
   ["jobs", "retry", "--code", "PHOTO_UNREADABLE"],
