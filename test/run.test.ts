@@ -333,7 +333,7 @@ test("at a file size limit a run ends with a clear error, and goes on when it is
   const args = [mainFile, "run", "photos", "--detect", ...quickModel];
   // Blocks of 1,024 bytes. Ignored, the signal that comes with the limit becomes an error. A
   // measurement of coverage would be cut off, too.
-  const script = `trap '' XFSZ; unset NODE_V8_COVERAGE; ulimit -f 360; exec "$@"`;
+  const script = `trap '' XFSZ; unset NODE_V8_COVERAGE; ulimit -f 440; exec "$@"`;
   const limited = await folder.spawn("bash", ["-c", script, "bash", process.execPath, ...args])
     .outcome;
   assert.equal(limited.status, 1, limited.stderr);

@@ -9,7 +9,7 @@ import type { PhotoPictures } from "./pictures/photo-pictures.ts";
 import type { QueueRoom } from "./queue/queue-room.ts";
 import { answerReview, changeReview } from "./review/review-routes.ts";
 import { Refusal, readJson, send, sendJson } from "./server/answers.ts";
-import { Login } from "./server/login.ts";
+import { LoginDesk } from "./server/login-desk.ts";
 import { pageFile } from "./server/page-files.ts";
 import { isFromOwnPage, isOwnHost } from "./server/request-checks.ts";
 import type { Role, Sessions } from "./server/sessions.ts";
@@ -49,7 +49,7 @@ interface Exchange {
 /** Which request gets which answer, and who gets one. */
 export class DashboardRoutes implements Disposable {
   readonly #options: RoutesOptions;
-  readonly #login: Login;
+  readonly #login: LoginDesk;
   readonly #live: LiveStreams | undefined;
   readonly #ended = new AbortController();
   readonly #comparisons: RecipeComparisons | undefined;
@@ -57,7 +57,7 @@ export class DashboardRoutes implements Disposable {
   constructor(options: RoutesOptions) {
     this.#options = options;
     const { ledger, machine } = options;
-    this.#login = new Login(options.sessions, options.port);
+    this.#login = new LoginDesk(options.sessions, options.port);
     this.#live = ledger && new LiveStreams(ledger, machine);
     this.#comparisons = ledger && new RecipeComparisons(ledger, this.#ended.signal);
   }

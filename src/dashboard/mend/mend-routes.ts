@@ -3,7 +3,7 @@ import { setPaused } from "../../ledger/actions/pause-recipe.ts";
 import type { RecipeChoice } from "../../ledger/browse/progress.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import {
-  changeableStates,
+  changeableEntryStates,
   changePhotos,
   type PhotoChange,
 } from "../../ledger/mend/change-photos.ts";
@@ -35,7 +35,7 @@ export async function answerMend(
   const [what] = parts;
   if (what === "actions") return { actions: await readActions(ledger, { limit: shownActions }) };
   if (what !== "count") throw new Refusal(404, "There is nothing here.");
-  const states = changeableStates[changeOf(query.get("change"))];
+  const states = changeableEntryStates[changeOf(query.get("change"))];
   const ids = query.get("ids")?.split(",").map(Number);
   const selection = selectionOf(recipe, { filter: query, ids });
   return { photos: await countEntries(ledger, { ...selection, states }, { signal }) };
@@ -74,8 +74,9 @@ export async function changeMend(
 }
 
 function changeOf(text: unknown): PhotoChange {
-  if (typeof text === "string" && Object.hasOwn(changeableStates, text)) return text as PhotoChange;
-  throw new Refusal(400, `Expected one of ${Object.keys(changeableStates).join(", ")}.`);
+  if (typeof text === "string" && Object.hasOwn(changeableEntryStates, text))
+    return text as PhotoChange;
+  throw new Refusal(400, `Expected one of ${Object.keys(changeableEntryStates).join(", ")}.`);
 }
 
 function selectionOf(

@@ -90,7 +90,7 @@ export async function readPairTotals(
 }
 
 /** A photo that two recipes have counted on. */
-export interface ComparedPhoto {
+export interface PhotoUnderBoth {
   readonly photoId: number;
   readonly source: string;
   /** The result of the second, for its picture. */
@@ -117,12 +117,12 @@ const chunk = { first: 2000, least: 500, most: 40_000, quickMs: 15, slowMs: 50 }
 export async function readDifferentPhotos(
   ledger: Ledger,
   { className, after, limit, signal, ...pair }: DifferentPhotosOptions,
-): Promise<{ readonly photos: readonly ComparedPhoto[]; readonly next: string | undefined }> {
+): Promise<{ readonly photos: readonly PhotoUnderBoth[]; readonly next: string | undefined }> {
   const [rank, photoId] = after?.split(".").map(Number) ?? [];
-  const order = (a: ComparedPhoto, b: ComparedPhoto) =>
+  const order = (a: PhotoUnderBoth, b: PhotoUnderBoth) =>
     rankOf(b) - rankOf(a) || a.photoId - b.photoId;
   const lastId = await readLastPhotoId(ledger, { signal });
-  let best: ComparedPhoto[] = [];
+  let best: PhotoUnderBoth[] = [];
   for (let [fromId, size]: [number, number] = [1, chunk.first]; fromId <= lastId; ) {
     const startedAtMs = performance.now();
     const least = best.length > limit ? rankOf(best.at(-1)!) : 1;
@@ -157,7 +157,7 @@ export async function readDifferentPhotos(
   return { photos, next: last && `${rankOf(last)}.${last.photoId}` };
 }
 
-function rankOf({ first, second }: ComparedPhoto): number {
+function rankOf({ first, second }: PhotoUnderBoth): number {
   return Math.abs(second - first);
 }
 

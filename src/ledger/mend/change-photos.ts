@@ -10,17 +10,17 @@ import type { AccessOptions, Ledger } from "../ledger.ts";
 import { unleased, waitingAnew } from "../photos/entry-rows.ts";
 import { removePhotos } from "../photos/forget-photos.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
-import { type EntrySelection, type SelectedEntry, selectEntries } from "./select-entries.ts";
+import { chosenEntries, type EntrySelection, type SelectedEntry } from "./select-entries.ts";
 
 /** What can be done with photos, and in which states. */
-export const changeableStates = {
+export const changeableEntryStates = {
   retry: ["failed"],
   exclude: ["waiting", "leased", "done", "failed"],
   include: ["excluded"],
   forget: ["waiting", "leased", "done", "failed", "excluded"],
 } as const satisfies Record<string, readonly EntryState[]>;
 
-export type PhotoChange = keyof typeof changeableStates;
+export type PhotoChange = keyof typeof changeableEntryStates;
 
 export interface ChangePhotosOptions extends AccessOptions {
   readonly actor: Actor;
@@ -53,10 +53,10 @@ export async function changePhotos(
   selection: Omit<EntrySelection, "states">,
   { actor, recipeHash, filter, onChanged = () => {}, signal }: ChangePhotosOptions,
 ): Promise<number> {
-  const states: readonly EntryState[] = changeableStates[change];
+  const states: readonly EntryState[] = changeableEntryStates[change];
   const id = await beginAction(ledger, { ...actor, kind: change, recipeHash, filter }, { signal });
   let photos = 0;
-  for await (const part of selectEntries(ledger, { ...selection, states }, { signal })) {
+  for await (const part of chosenEntries(ledger, { ...selection, states }, { signal })) {
     for (let first = 0; first < part.length; first += photosAtOnce) {
       signal?.throwIfAborted();
       const entries = part.slice(first, first + photosAtOnce);
@@ -123,7 +123,7 @@ async function update(
     .updateTable("entry")
     .set(columns)
     .where("id", "in", idsOf(entries))
-    .where("state", "in", changeableStates[change])
+    .where("state", "in", changeableEntryStates[change])
     .executeTakeFirst();
   return Number(numUpdatedRows);
 }

@@ -31,7 +31,7 @@ const size = { first: 2000, least: 500, most: 20_000, quickMs: 15, slowMs: 50 };
  * Selects photos in parts, so that no query takes long, however many there are. What is changed
  * meanwhile may be missed.
  */
-export async function* selectEntries(
+export async function* chosenEntries(
   ledger: Ledger,
   { recipeId, filter = {}, photoIds, places, states }: EntrySelection,
   { signal }: AccessOptions = {},
@@ -95,6 +95,6 @@ export async function countEntries(
   access: AccessOptions = {},
 ): Promise<number> {
   let photos = 0;
-  for await (const part of selectEntries(ledger, selection, access)) photos += part.length;
+  for await (const part of chosenEntries(ledger, selection, access)) photos += part.length;
   return photos;
 }

@@ -1,6 +1,6 @@
 import { formatPlural } from "../../../base/quantities.ts";
 import {
-  changeableStates,
+  changeableEntryStates,
   changePhotos,
   type PhotoChange,
 } from "../../../ledger/mend/change-photos.ts";
@@ -9,7 +9,7 @@ import { photoFromCaller } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { callerActor, openResults } from "./open-results.ts";
+import { callerActor, openResultsToMend } from "./open-results.ts";
 import { type ChangePhotosArguments, readEntryFilter } from "./photo-filter.ts";
 
 const done: Readonly<Record<PhotoChange, string>> = {
@@ -28,13 +28,13 @@ export async function changePhotosOf(
   const { change, dryRun = false, json, by } = options;
   let photos = 0;
   const status = await interruptible(async ({ stop: signal }) => {
-    await using results = await openResults(options, { readOnly: dryRun });
+    await using results = await openResultsToMend(options, { readOnly: dryRun });
     const { ledger, recipe } = results;
     const filter = readEntryFilter(options);
     const places = paths.length === 0 ? undefined : paths.map(photoFromCaller);
     const selection = { recipeId: recipe.id, filter, places };
     if (dryRun) {
-      const states = changeableStates[change];
+      const states = changeableEntryStates[change];
       photos = await countEntries(ledger, { ...selection, states }, { signal });
     } else {
       await changePhotos(ledger, change, selection, {

@@ -19,7 +19,7 @@ export interface ResultsArguments {
 }
 
 /** Opens results that exist, and chooses a recipe of theirs. */
-export async function openResults(
+export async function openResultsToMend(
   { results = defaultResults, recipe: wanted }: ResultsArguments,
   { readOnly }: { readonly readOnly: boolean },
 ): Promise<OpenedResults> {

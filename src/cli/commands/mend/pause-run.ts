@@ -1,7 +1,7 @@
 import { setPaused } from "../../../ledger/actions/pause-recipe.ts";
 import { shortHashLength } from "../../../results/choose-recipe.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { callerActor, openResults, type ResultsArguments } from "./open-results.ts";
+import { callerActor, openResultsToMend, type ResultsArguments } from "./open-results.ts";
 
 export interface PauseRunArguments extends ResultsArguments {
   readonly by?: string;
@@ -14,7 +14,7 @@ export async function pauseRun(
   options: PauseRunArguments & { readonly isPaused: boolean },
 ): Promise<void> {
   const { isPaused, by, json } = options;
-  await using results = await openResults(options, { readOnly: false });
+  await using results = await openResultsToMend(options, { readOnly: false });
   const { ledger, recipe } = results;
   const hasChanged = await setPaused(ledger, recipe, { actor: callerActor(by), isPaused });
   if (json) {

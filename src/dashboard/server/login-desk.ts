@@ -3,7 +3,7 @@ import { Refusal, readJson, sendJson } from "./answers.ts";
 import type { Role, Sessions } from "./sessions.ts";
 
 /** Lets people in and out, by a cookie. */
-export class Login {
+export class LoginDesk {
   readonly #sessions: Sessions;
   /** Cookies do not know ports: two servers of a machine must not end each other's sessions. */
   readonly #cookieName: string;
