@@ -1,6 +1,6 @@
 import type { BulkJobOptions, Queue } from "bullmq";
+import { inBatches } from "../../ledger/in-batches.ts";
 import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-store.ts";
-import { inBatches } from "../../pipeline/photos/in-batches.ts";
 import type { ListedPhoto } from "../../pipeline/photos/remote/remote-photo-reader.ts";
 import { withQueueErrors } from "../queue/queue-errors.ts";
 import { storeOf } from "../store/store-of.ts";

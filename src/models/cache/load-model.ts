@@ -3,10 +3,10 @@ import type { Logger } from "../../logger.ts";
 import type { LoadedSession, Runtime, Session } from "../../native/runtime.ts";
 import { type ProcessTurns, processTurns } from "../../native/turns/process-turns.ts";
 import {
+  computesOnCpu,
   type Device,
   type DeviceUseOptions,
   executionProvider,
-  isOnCpu,
   isOpenVino,
 } from "../devices/device.ts";
 import {
@@ -130,7 +130,7 @@ async function takeTurns(
     const key = `${sessionKey} ${JSON.stringify(how)}`;
     return (await runtime.openSharedSession(key, { load })).session;
   };
-  if (!isOnCpu(device) && !isOpenVino(device)) {
+  if (!computesOnCpu(device) && !isOpenVino(device)) {
     return new ModelRuns({ session, device, turns, inFlight: runsInFlight(device) });
   }
   const onChosen = (choice: RunChoice) =>
@@ -155,7 +155,7 @@ async function takeTurns(
     session,
     device,
     turns,
-    ...(isOnCpu(device) && { plans }),
+    ...(computesOnCpu(device) && { plans }),
     openForSize,
   });
 }

@@ -21,7 +21,7 @@ export interface Device {
 }
 
 /** Whether a device computes on the processor's cores, whatever provider it belongs to. */
-export function isOnCpu({ kind, plugin }: Device): boolean {
+export function computesOnCpu({ kind, plugin }: Device): boolean {
   return kind === "cpu" || plugin?.hardware === "cpu";
 }
 

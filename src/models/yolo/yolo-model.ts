@@ -18,7 +18,7 @@ import { assertPicture, type Picture } from "../../vision/photo/picture.ts";
 import { PictureOnDisk } from "../../vision/photo/picture-on-disk.ts";
 import { PictureSlice } from "../../vision/photo/picture-slice.ts";
 import { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
-import { type Device, isOnCpu } from "../devices/device.ts";
+import { computesOnCpu, type Device } from "../devices/device.ts";
 import { type ModelFile, networkIdentity } from "../files/model-file.ts";
 import type { RunChoice } from "../runs/choose-runs.ts";
 import type { ModelRuns } from "../runs/model-runs.ts";
@@ -127,7 +127,7 @@ export class YoloModel implements AsyncDisposable {
     this.names = network.names;
     this.device = device.label;
     this.deviceKind = device.kind;
-    this.isOnCpu = isOnCpu(device);
+    this.isOnCpu = computesOnCpu(device);
     this.fallbackReason = parts.fallbackReason;
     this.precision = network.precision;
     this.channels = network.inputChannels;

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { OrangeryError } from "../../errors.ts";
+import { inBatches } from "../../ledger/in-batches.ts";
 import { openLedger } from "../../ledger/open-ledger.ts";
 import type { Recipe } from "../../ledger/recipe.ts";
 import { readSavedRecipes } from "../../ledger/recipe-rows.ts";
@@ -10,7 +11,6 @@ import { silentLogger } from "../../logger.ts";
 import { ModelCache, type ModelLease, type ReducedModel } from "../../models/cache/model-cache.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline } from "../count/photo-pipeline.ts";
-import { inBatches } from "../photos/in-batches.ts";
 import { LeftOut, type LeftOutCounts } from "../photos/left-out.ts";
 import { PhotoFilter } from "../photos/photo-filter.ts";
 import type { PhotoPath } from "../photos/photo-paths.ts";

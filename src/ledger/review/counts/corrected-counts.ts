@@ -1,3 +1,4 @@
+import { inBatches } from "../../in-batches.ts";
 import type { AccessOptions, Ledger } from "../../ledger.ts";
 import { duplicateOf, isSelected, type PhotoSelection } from "../../photos/selection.ts";
 import {
@@ -7,7 +8,7 @@ import {
   readCounts,
   readCountTotals,
 } from "../../results/read-counts.ts";
-import { type CountsKind, inBatches, refuseQuestion } from "./counts-kind.ts";
+import { type CountsKind, refuseQuestion } from "./counts-kind.ts";
 
 export interface ReadChosenCountsOptions extends ReadCountsOptions {
   /** As the model counts, or with the corrections that people made. Default predicted. */

@@ -1,6 +1,7 @@
 import { Detections } from "../../../vision/detections.ts";
 import { Mask } from "../../../vision/masks/mask.ts";
 import { drawnScore } from "../../../vision/region.ts";
+import { inBatches } from "../../in-batches.ts";
 import type { Ledger } from "../../ledger.ts";
 import type { ObjectCount } from "../../results/result-rows.ts";
 import {
@@ -10,7 +11,7 @@ import {
 } from "../../results/stored-results.ts";
 import { type AppliedCorrections, applyCorrections } from "../apply-corrections.ts";
 import { readManyCorrections } from "../correction-rows.ts";
-import { type CountsKind, inBatches, refuseQuestion } from "./counts-kind.ts";
+import { type CountsKind, refuseQuestion } from "./counts-kind.ts";
 
 export interface ReadChosenResultsOptions extends ReadResultsOptions {
   /** As the model found them, or as people left them. Default predicted. */

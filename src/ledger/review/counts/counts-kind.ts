@@ -14,15 +14,3 @@ export function refuseQuestion(question: CountQuestion | undefined): void {
     { details: { question } },
   );
 }
-
-/** Gathers items into lists of so many; the last may be shorter. */
-export async function* inBatches<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let batch: T[] = [];
-  for await (const item of items) {
-    batch.push(item);
-    if (batch.length < size) continue;
-    yield batch;
-    batch = [];
-  }
-  if (batch.length > 0) yield batch;
-}

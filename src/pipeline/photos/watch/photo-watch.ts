@@ -1,7 +1,7 @@
 import { addAbortListener } from "node:events";
+import { inBatches } from "../../../ledger/in-batches.ts";
 import type { PhotoFile } from "../../../ledger/worklist/add-photos.ts";
 import type { Compared } from "../../../ledger/worklist/watched-list.ts";
-import { inBatches } from "../in-batches.ts";
 import { LeftOut, type LeftOutCounts } from "../left-out.ts";
 import { photoFailureOf } from "../photo-failure.ts";
 import { type FindPhotosOptions, type FoundFolder, findPhotosIn } from "../photo-files.ts";
