@@ -1,5 +1,10 @@
 /** A queue in PostgreSQL that cannot be used, and what is said and done about it. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Worker } from "bullmq";
 import pg from "pg";
@@ -122,6 +127,48 @@ describe("a queue in PostgreSQL is refused", () => {
     const message = await refusal("QUEUE_REFUSED", url);
     assert.match(message, /Update this one/);
   });
+});
+
+const pgbouncer = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"].find((file) => existsSync(file));
+
+test("a pooler is refused in transaction mode, and serves in session mode", {
+  skip: pgbouncer === undefined && "there is no pgbouncer (Debian: apt-get install pgbouncer)",
+}, async () => {
+  const database = await createDatabase();
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "orangery-pgbouncer-"));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  await chmod(folder, 0o755);
+  const poolerUrl = async (mode: "transaction" | "session"): Promise<string> => {
+    const port = await freePort();
+    const settings = [
+      "[databases]",
+      `* = host=127.0.0.1 port=${new URL(postgres.url).port} user=postgres`,
+      "[pgbouncer]",
+      `listen_addr = 127.0.0.1\nlisten_port = ${port}\nunix_socket_dir =`,
+      `auth_type = any\npool_mode = ${mode}\nignore_startup_parameters = options`,
+    ];
+    const file = join(folder, `${mode}.ini`);
+    await writeFile(file, settings.join("\n"));
+    // It does not run as root.
+    const asUser = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+    const pooler = spawn(pgbouncer!, [file], { stdio: "ignore", ...asUser });
+    stack.defer(() => void pooler.kill("SIGKILL"));
+    const url = `postgres://postgres@127.0.0.1:${port}/${database}`;
+    for (const limit = AbortSignal.timeout(20_000); ; limit.throwIfAborted()) {
+      const client = new pg.Client(url);
+      const isThere = await client.connect().then(
+        () => true,
+        () => false,
+      );
+      await client.end().catch(() => {});
+      if (isThere) return url;
+    }
+  };
+  const message = await refusal("QUEUE_REFUSED", await poolerUrl("transaction"));
+  assert.match(message, /pooler in transaction mode/);
+  await using queue = new TestQueue(await poolerUrl("session"));
+  await queue.add({});
 });
 
 test("a job whose worker is gone is the next one", async () => {
