@@ -420,7 +420,7 @@ async function metricsShow(port: number, line: string): Promise<void> {
 /** Packs a copy of the repository, so that `dist/` of this one is left alone. */
 async function pack(): Promise<string> {
   const copy = join(folder, "repository");
-  const left = new Set([".git", "node_modules", "coverage", "out", "dist"]);
+  const left = new Set([".git", ".cache", "node_modules", "coverage", "out", "dist"]);
   for (const entry of await readdir(root)) {
     if (left.has(entry)) continue;
     await cp(join(root, entry), join(copy, entry), { recursive: true });
