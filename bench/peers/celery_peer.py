@@ -8,11 +8,13 @@ import sys
 from stopwatch import measure, own_cpu_ms, settings
 
 os.environ["PEER_SETTINGS"] = json.dumps(settings)
+celery = [
+    *(sys.executable, "-m", "celery", "-A", "celery_tasks", "worker"),
+    *("--pool=solo", "--loglevel=ERROR", "--without-mingle", "--without-gossip"),
+]
 worker = subprocess.Popen(
-    [
-        *(sys.executable, "-m", "celery", "-A", "celery_tasks", "worker"),
-        *("--pool=solo", "--loglevel=ERROR", "--without-mingle", "--without-gossip"),
-    ],
+    # Another worker may serve the app.
+    settings.get("worker", celery),
     cwd=os.path.dirname(os.path.abspath(__file__)),
     stdout=sys.stderr,
 )

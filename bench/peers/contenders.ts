@@ -41,11 +41,7 @@ export function wholeContenders(place: Place): Contender[] {
       : [
           celery("threads as it sets them", { redis }),
           celery("all cores", { redis, threads }),
-          contender(place, "**Orangery**, worker on BullMQ, `.pt`", {
-            program: "ours-worker.ts",
-            file: "model.pt",
-            more: { redis },
-          }),
+          ...ourWorkers(place, redis),
         ]),
   ];
 }
@@ -61,6 +57,31 @@ export function slicedContenders(place: Place): Contender[] {
     peer("OpenVINO int8", "model_int8_openvino_model"),
     ...ours(place),
   ];
+}
+
+/** On BullMQ, and for the client of Celery that the peer's worker has. */
+function ourWorkers(place: Place, redis: string): Contender[] {
+  const worker = [process.execPath, join(import.meta.dirname, "ours-celery-worker.ts")];
+  const files = [
+    ["`.pt`", "model.pt"],
+    ["int8", int8File],
+  ] as const;
+  return files.flatMap(([name, file]) =>
+    existsSync(join(place.folder, file))
+      ? [
+          contender(place, `**Orangery**, worker on BullMQ, ${name}`, {
+            program: "ours-worker.ts",
+            file,
+            more: { redis },
+          }),
+          contender(place, `Celery's client, worker of **Orangery**, ${name}`, {
+            program: "celery_peer.py",
+            file,
+            more: { redis, worker },
+          }),
+        ]
+      : [],
+  );
 }
 
 function ours(place: Place): Contender[] {

@@ -14,6 +14,8 @@ export interface Settings {
   /** Threads of PyTorch. Default: what Ultralytics sets by itself. */
   readonly threads?: number;
   readonly redis?: string;
+  /** The command of the worker, where it is not Celery's own. */
+  readonly worker?: readonly string[];
 }
 
 export interface Figures {
