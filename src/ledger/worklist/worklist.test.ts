@@ -493,8 +493,20 @@ test("photos that are withdrawn are not on the list, until they are added again"
   const leased = await leaseOne(worklist);
   assert.equal(leased.source, "/ab/3");
   await worklist.withdraw(leased, { under: "/a" });
-  assert.deepEqual(await worklist.view.states(), { waiting: 0, leased: 0, done: 1, failed: 0, excluded: 0 });
+  assert.deepEqual(await worklist.view.states(), {
+    waiting: 0,
+    leased: 0,
+    done: 1,
+    failed: 0,
+    excluded: 0,
+  });
   assert.equal(await worklist.isUnfinished(), false);
   await worklist.add(sources.map((source) => photo(source)));
-  assert.deepEqual(await worklist.view.states(), { waiting: 3, leased: 0, done: 1, failed: 0, excluded: 0 });
+  assert.deepEqual(await worklist.view.states(), {
+    waiting: 3,
+    leased: 0,
+    done: 1,
+    failed: 0,
+    excluded: 0,
+  });
 });
