@@ -31,14 +31,14 @@ export interface LedgerTables {
   throughput_by_hour: ThroughputByHourView;
 }
 
-interface CountByClassView {
+export interface CountByClassView {
   recipe_hash: string;
   name: string;
   photos: Integer;
   count: Integer;
 }
 
-interface ThroughputByHourView {
+export interface ThroughputByHourView {
   hour: string;
   recipe_hash: string;
   device: string;
@@ -47,12 +47,12 @@ interface ThroughputByHourView {
 }
 
 /** One row. */
-interface IdentityTable {
+export interface IdentityTable {
   /** A UUID, made with the database. */
   id: WrittenOnce<string>;
 }
 
-interface RecipeTable {
+export interface RecipeTable {
   id: Generated<Integer>;
   hash: WrittenOnce<string>;
   /** Canonical JSON. */
@@ -64,7 +64,7 @@ interface RecipeTable {
   paused_by: Generated<string | null>;
 }
 
-interface PhotoTable {
+export interface PhotoTable {
   id: Generated<Integer>;
   /** Absolute path, or the key in another source. */
   source: WrittenOnce<string>;
@@ -94,7 +94,7 @@ interface PhotoTable {
 /** How far one photo is under one recipe. */
 export type EntryState = "waiting" | "leased" | "done" | "failed" | "excluded";
 
-interface EntryTable {
+export interface EntryTable {
   id: Generated<Integer>;
   photo_id: Integer;
   recipe_id: WrittenOnce<Integer>;
@@ -113,7 +113,7 @@ interface EntryTable {
   reason_message: string | null;
 }
 
-interface OwnerTable {
+export interface OwnerTable {
   id: WrittenOnce<string>;
   host: WrittenOnce<string>;
   pid: WrittenOnce<Integer>;
@@ -122,7 +122,7 @@ interface OwnerTable {
 }
 
 /** Where something was inferred; a table of its own because reasons are long and few. */
-interface PlacementTable {
+export interface PlacementTable {
   id: Generated<Integer>;
   /** As in `cpu` or `cuda:0`. */
   device: WrittenOnce<string>;
@@ -130,7 +130,7 @@ interface PlacementTable {
   fallback_reason: WrittenOnce<string>;
 }
 
-interface ResultTable {
+export interface ResultTable {
   id: Generated<Integer>;
   content_sha256: WrittenOnce<string>;
   recipe_id: WrittenOnce<Integer>;
@@ -149,7 +149,7 @@ interface ResultTable {
 }
 
 /** A model's class names; a table of its own because one list serves all results of a model. */
-interface ClassNamesTable {
+export interface ClassNamesTable {
   id: Generated<Integer>;
   /** SHA-256 of `names`. */
   hash: WrittenOnce<string>;
@@ -157,7 +157,7 @@ interface ClassNamesTable {
   names: WrittenOnce<string>;
 }
 
-interface ResultObjectsTable {
+export interface ResultObjectsTable {
   result_id: WrittenOnce<Integer>;
   class_names_id: WrittenOnce<Integer>;
   objects: WrittenOnce<string>;
@@ -165,21 +165,21 @@ interface ResultObjectsTable {
 }
 
 /** None for results of before version 6. */
-interface ResultScoresTable {
+export interface ResultScoresTable {
   result_id: WrittenOnce<Integer>;
   /** As `packScores` packs them: of the counted objects and of the others. */
   scores: WrittenOnce<Uint8Array>;
 }
 
 /** Objects below the counting threshold; a row only where there are any. */
-interface ResultUncountedTable {
+export interface ResultUncountedTable {
   result_id: WrittenOnce<Integer>;
   /** As in `result_objects`. */
   objects: WrittenOnce<string>;
   masks: WrittenOnce<string | null>;
 }
 
-interface ResultRegionTable {
+export interface ResultRegionTable {
   result_id: WrittenOnce<Integer>;
   /** 1…n */
   region: WrittenOnce<Integer>;
@@ -195,7 +195,7 @@ interface ResultRegionTable {
   mask: WrittenOnce<string>;
 }
 
-interface ResultCountTable {
+export interface ResultCountTable {
   result_id: WrittenOnce<Integer>;
   /** 0 is the whole photo, 1…n the regions. */
   region: WrittenOnce<Integer>;
@@ -203,14 +203,14 @@ interface ResultCountTable {
   count: WrittenOnce<Integer>;
 }
 
-interface PictureTable {
+export interface PictureTable {
   /** Absolute path of the annotated picture. */
   file: WrittenOnce<string>;
   result_id: Integer;
 }
 
 /** What a person changed of a result, one row for each step. Rows are only ever added. */
-interface CorrectionTable {
+export interface CorrectionTable {
   /** A UUID, of who makes it: making it again changes nothing. */
   id: WrittenOnce<string>;
   result_id: WrittenOnce<Integer>;
@@ -233,7 +233,7 @@ interface CorrectionTable {
 }
 
 /** What the corrections of a result come to; a row from the first one on. */
-interface ReviewTable {
+export interface ReviewTable {
   result_id: WrittenOnce<Integer>;
   /** The number of the last correction. */
   version: Integer;
@@ -244,7 +244,7 @@ interface ReviewTable {
 }
 
 /** As `result_count`; for every result that has a row in `review`. */
-interface ReviewCountTable {
+export interface ReviewCountTable {
   result_id: WrittenOnce<Integer>;
   region: WrittenOnce<Integer>;
   name: WrittenOnce<string>;
@@ -257,7 +257,7 @@ interface ReviewCountTable {
 }
 
 /** Who looks at a photo, so that nobody else is given the same. */
-interface ReviewHoldTable {
+export interface ReviewHoldTable {
   result_id: WrittenOnce<Integer>;
   held_by: string;
   /** Of the page, or the program: one person may have two. */
@@ -266,7 +266,7 @@ interface ReviewHoldTable {
 }
 
 /** Photos that are to be reviewed, as they were chosen at one time. */
-interface ReviewListTable {
+export interface ReviewListTable {
   id: Generated<Integer>;
   /** A UUID, of who draws it: drawing it again changes nothing. */
   token: WrittenOnce<string>;
@@ -286,7 +286,7 @@ interface ReviewListTable {
   made_at: WrittenOnce<string>;
 }
 
-interface ReviewListPhotoTable {
+export interface ReviewListPhotoTable {
   list_id: WrittenOnce<Integer>;
   /** 1…n */
   position: WrittenOnce<Integer>;
@@ -304,7 +304,7 @@ export type ActionKind =
   | ("drain-worker" | "resume-worker" | "recycle-worker");
 
 /** What somebody did, and to how many. */
-interface ActionTable {
+export interface ActionTable {
   /** A UUID. */
   id: WrittenOnce<string>;
   /** ISO 8601, UTC. */
