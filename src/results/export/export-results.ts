@@ -30,7 +30,7 @@ import { OutputFile, type OutputSink } from "./output-file.ts";
 import { nameFolder, nameRelativeTo } from "./relative-names.ts";
 import { toCsv } from "./tables/csv.ts";
 import { writeParquet } from "./tables/parquet.ts";
-import { type ResultTable, type TableName, tableOf } from "./tables/result-tables.ts";
+import { type ExportedTable, type TableName, tableOf } from "./tables/result-tables.ts";
 import type { Row } from "./tables/table-row.ts";
 import { writeXlsx } from "./tables/xlsx.ts";
 
@@ -185,7 +185,7 @@ const countsColumn = { counts: "text" } as const;
 
 async function* rows(
   ledger: Ledger,
-  table: ResultTable,
+  table: ExportedTable,
   options: ExportResultsOptions,
 ): AsyncGenerator<Row> {
   const { counts = "predicted" } = options;
@@ -194,7 +194,7 @@ async function* rows(
 
 async function* rowsOfTable(
   ledger: Ledger,
-  { rowsOf, rowsOfFailure, rowsAtEnd }: ResultTable,
+  { rowsOf, rowsOfFailure, rowsAtEnd }: ExportedTable,
   options: ExportResultsOptions,
 ): AsyncGenerator<Row> {
   for await (const result of results(ledger, options)) yield* rowsOf(result);

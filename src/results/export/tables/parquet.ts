@@ -1,6 +1,6 @@
 import { type BasicType, ByteWriter, parquetWriteRows } from "hyparquet-writer";
 import type { OutputSink } from "../output-file.ts";
-import type { ResultTable } from "./result-tables.ts";
+import type { ExportedTable } from "./result-tables.ts";
 import type { Cell, ColumnType, Row } from "./table-row.ts";
 
 const parquetTypes: { readonly [type in ColumnType]: BasicType } = {
@@ -16,7 +16,7 @@ const rowGroupSize = 50_000;
 /** Writes rows as a Parquet file of row groups, compressed with Snappy. */
 export async function writeParquet(
   sink: OutputSink,
-  columns: ResultTable["columns"],
+  columns: ExportedTable["columns"],
   rows: AsyncIterable<Row>,
 ): Promise<void> {
   const entries = Object.entries(columns);
@@ -35,7 +35,7 @@ export async function writeParquet(
   });
 }
 
-async function* withTimes(columns: ResultTable["columns"], rows: AsyncIterable<Row>) {
+async function* withTimes(columns: ExportedTable["columns"], rows: AsyncIterable<Row>) {
   const entries = Object.entries(columns);
   for await (const row of rows) {
     yield Object.fromEntries(entries.map(([name, type]) => [name, toValue(type, row[name])]));

@@ -10,7 +10,7 @@ import type { ColumnType, Row } from "./table-row.ts";
 import { isTotalsTable, type TotalsTableName, totalsTable } from "./totals-tables.ts";
 
 /** Results as rows, for CSV and Parquet. */
-export interface ResultTable {
+export interface ExportedTable {
   readonly columns: { readonly [name: string]: ColumnType };
   readonly rowsOf: (result: ScaledResult) => Iterable<Row>;
   /** The rows of a failed photo; most tables have none. */
@@ -24,12 +24,12 @@ type PhotoTableName = "counts" | "photos" | "regions" | "objects";
 export type TableName = PhotoTableName | TotalsTableName;
 
 /** Returns a table, to be filled once; docs/results.md explains the columns. */
-export function tableOf(name: TableName): ResultTable {
+export function tableOf(name: TableName): ExportedTable {
   return isTotalsTable(name) ? totalsTable(name) : photoTables[name];
 }
 
 /** The tables with rows of their own for each photo. */
-const photoTables: { readonly [name in PhotoTableName]: ResultTable } = {
+const photoTables: { readonly [name in PhotoTableName]: ExportedTable } = {
   counts: {
     columns: {
       photo: "text",
