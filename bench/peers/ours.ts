@@ -1,4 +1,4 @@
-/** Orangery in a program: the next photo is decoded while one is inferred, as in `orangery run`. */
+/** Orangery in a program: three photos at a time, as in `orangery run`; one of them is decoded. */
 import { ModelCache, PhotoPipeline } from "../../src/index.ts";
 import { measure, settings } from "./stopwatch.ts";
 
@@ -20,6 +20,6 @@ await measure(async (photos) => {
   const lane = async () => {
     for (const [i, photo] of left) counts[i] = (await pipeline.process(photo)).objects.length;
   };
-  await Promise.all([lane(), lane()]);
+  await Promise.all([lane(), lane(), lane()]);
   return counts;
 });
