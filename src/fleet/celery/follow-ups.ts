@@ -123,7 +123,7 @@ export class FollowUps {
     return applySignature(signature, from, this.#options.routing);
   }
 
-  /** The tasks of a signature fail that is not sent any more, and so their chords. */
+  /** Fails the tasks of a signature that is no longer sent, and with them their chords. */
   async #failUnsent(
     signature: Signature,
     message: CeleryMessage,

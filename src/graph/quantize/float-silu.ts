@@ -1,4 +1,5 @@
 import type { OnnxModel, OnnxNode } from "../onnx-nodes.ts";
+import { readersOf } from "./quantized-values.ts";
 
 /**
  * Takes the rounding to bytes out of the SiLU behind each convolution of a quantised network: x and
@@ -10,18 +11,15 @@ import type { OnnxModel, OnnxNode } from "../onnx-nodes.ts";
  */
 export function leaveSiluInFloat(model: OnnxModel): OnnxModel {
   const { nodes } = model.graph;
-  const readers = new Map<string, OnnxNode[]>();
-  for (const node of nodes) {
-    for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
-  }
-  const readersOf = ({ outputs }: OnnxNode) => readers.get(outputs[0]!) ?? [];
+  const readers = readersOf(model.graph);
+  const readersOfOutput = ({ outputs }: OnnxNode) => readers.get(outputs[0]!) ?? [];
   /** What reads a value when its rounding is left out, and the two nodes that round it. */
   const readThroughBytes = (node: OnnxNode) => {
-    const [quantize, ...others] = readersOf(node);
+    const [quantize, ...others] = readersOfOutput(node);
     if (quantize?.opType !== "QuantizeLinear" || others.length > 0) return undefined;
-    const [dequantize, ...more] = readersOf(quantize);
+    const [dequantize, ...more] = readersOfOutput(quantize);
     if (dequantize?.opType !== "DequantizeLinear" || more.length > 0) return undefined;
-    return { rounding: [quantize, dequantize], by: readersOf(dequantize) };
+    return { rounding: [quantize, dequantize], by: readersOfOutput(dequantize) };
   };
 
   const leftOut = new Set<OnnxNode>();

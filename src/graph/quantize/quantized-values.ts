@@ -97,8 +97,8 @@ function activationsOf({ opType, inputs }: OnnxNode): readonly string[] {
   return ["Conv", "Resize", "Split"].includes(opType) ? inputs.slice(0, 1) : inputs;
 }
 
-/** The nodes that read each value. */
-function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]> {
+/** Returns the nodes that read each value, by its name. */
+export function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]> {
   const readers = new Map<string, OnnxNode[]>();
   for (const node of nodes) {
     for (const name of node.inputs) {

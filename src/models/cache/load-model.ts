@@ -5,8 +5,8 @@ import { type ProcessTurns, processTurns } from "../../native/turns/process-turn
 import {
   computesOnCpu,
   type Device,
-  type DeviceUseOptions,
   executionProvider,
+  type GpuMemoryOptions,
   isOpenVino,
 } from "../devices/device.ts";
 import {
@@ -31,7 +31,7 @@ import { type NetworkSignature, readYoloNetwork } from "../yolo/network-signatur
 import { type ProveNetworkOptions, proveNetwork } from "../yolo/prove-network.ts";
 import { YoloModel } from "../yolo/yolo-model.ts";
 
-export interface LoadModelOptions extends DeviceUseOptions {
+export interface LoadModelOptions extends GpuMemoryOptions {
   readonly runtime: Runtime;
   /** Whose turn it is on the device. Default: those of the process. */
   readonly turns?: ProcessTurns | undefined;

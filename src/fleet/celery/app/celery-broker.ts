@@ -61,7 +61,7 @@ export interface CeleryBroker extends AsyncDisposable {
   take(signal: AbortSignal): Promise<TakenMessage | undefined>;
   /** Sends an event to everybody who listens. */
   publishEvent(message: PublishedMessage): Promise<void>;
-  /** Sends an answer to who has sent a command, as far as that is still there. */
+  /** Sends an answer to whoever sent a command, if they are still there. */
   reply(message: PublishedMessage): Promise<void>;
   /** Asks for an answer. Rejects while there is no connection. */
   ping(): Promise<void>;

@@ -180,21 +180,10 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
       { details: { option: "queues" } },
     );
   }
-  const checked = checkWorkerOptions({ ...options, connection: {}, queue: "celery" });
-  const { concurrency, attempts, backoffMs, maxCrashes, jobLogs, autostart, logger } = checked;
-  const { lockDurationMs, stalledIntervalMs, maxBlockedMs } = checked;
+  const ofWorker = { ...options, connection: {}, queue: "celery" };
+  const { connection: _, queue: _queue, ...checked } = checkWorkerOptions(ofWorker);
   return {
-    ...options,
-    concurrency,
-    attempts,
-    backoffMs,
-    maxCrashes,
-    jobLogs,
-    autostart,
-    logger,
-    lockDurationMs,
-    stalledIntervalMs,
-    maxBlockedMs,
+    ...checked,
     broker,
     resultBackend,
     queues: [...new Set(queues)],
