@@ -33,8 +33,6 @@ export type {
   PhotoResult,
   PhotoWarning,
 } from "./ledger/results/result-rows.ts";
-export type { CountQuestion } from "./ledger/results/scores/count-question.ts";
-export type { ScoreGroup } from "./ledger/results/scores/packed-scores.ts";
 export {
   type ReadResultsOptions,
   readFailures,
@@ -87,6 +85,8 @@ export {
   readQueuePage,
 } from "./ledger/review/review-queue.ts";
 export type { EntryState } from "./ledger/schema/tables.ts";
+export type { CountQuestion } from "./ledger/scores/count-question.ts";
+export type { ScoreGroup } from "./ledger/scores/packed-scores.ts";
 export type {
   StateCounts,
   WorklistPhoto,

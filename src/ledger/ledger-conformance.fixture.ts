@@ -36,7 +36,6 @@ import { readCounts, readCountTotals, readScores } from "./results/read-counts.t
 import type { ObjectCount } from "./results/result-rows.ts";
 import { ResultStore } from "./results/result-store.ts";
 import { ResultWriter } from "./results/result-writer.ts";
-import type { CountQuestion } from "./results/scores/count-question.ts";
 import { SharedRows } from "./results/shared-rows.ts";
 import {
   readFailures,
@@ -45,6 +44,7 @@ import {
   type StoredResult,
 } from "./results/stored-results.ts";
 import { reviewConformance } from "./review/review-conformance.fixture.ts";
+import type { CountQuestion } from "./scores/count-question.ts";
 
 /** One thing that a results database does the same on SQLite and on PostgreSQL. */
 export interface LedgerCase {

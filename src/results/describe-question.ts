@@ -1,4 +1,4 @@
-import type { CountQuestion } from "../ledger/results/scores/count-question.ts";
+import type { CountQuestion } from "../ledger/scores/count-question.ts";
 
 /** Says in words what counts: `of the classes plant, weed, above 0.5, weed above 0.6`. */
 export function describeQuestion({

@@ -4,8 +4,8 @@ import { urlScheme } from "../../base/url.ts";
 import { isOrangeryError } from "../../errors.ts";
 import { momentOf } from "../../ledger/photos/moment.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
-import type { CountQuestion } from "../../ledger/results/scores/count-question.ts";
 import type { CountsKind } from "../../ledger/review/counts/counts-kind.ts";
+import type { CountQuestion } from "../../ledger/scores/count-question.ts";
 import { fromCaller, photoFromCaller } from "./caller-paths.ts";
 import {
   collectClasses,

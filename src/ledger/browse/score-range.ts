@@ -1,8 +1,8 @@
 import type { Kysely } from "kysely";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { readPackedScores } from "../results/read-counts.ts";
-import { PackedScores } from "../results/scores/packed-scores.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { PackedScores } from "../scores/packed-scores.ts";
 import type { EntryFilter } from "./entry-filter.ts";
 
 /** Scores are float32, and a filter's are decimals. */

@@ -4,11 +4,11 @@ import type { Ledger } from "../ledger.ts";
 import { captureOf } from "../photos/capture-columns.ts";
 import { duplicateOf, isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { countPacked } from "../scores/count-packed.ts";
+import { CountedScores, type CountQuestion } from "../scores/count-question.ts";
+import { PackedScores, type ScoreGroup, unpackScores } from "../scores/packed-scores.ts";
 import { type EntriesOptions, entryPages } from "./entry-pages.ts";
 import type { ObjectCount } from "./result-rows.ts";
-import { countPacked } from "./scores/count-packed.ts";
-import { CountedScores, type CountQuestion } from "./scores/count-question.ts";
-import { PackedScores, type ScoreGroup, unpackScores } from "./scores/packed-scores.ts";
 import { packStoredObjects } from "./stored-objects.ts";
 
 /** What is counted, on which photos. */

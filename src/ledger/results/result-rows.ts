@@ -5,7 +5,7 @@ import type { Region } from "../../vision/region.ts";
 import { toCocoCounts } from "../coco-counts.ts";
 import { inStatements, insertRows } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
-import { packScores } from "./scores/packed-scores.ts";
+import { packScores } from "../scores/packed-scores.ts";
 import type { SharedRows } from "./shared-rows.ts";
 import { toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
 

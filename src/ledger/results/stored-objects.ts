@@ -2,7 +2,7 @@ import { OrangeryError } from "../../errors.ts";
 import { Detections } from "../../vision/detections.ts";
 import { Mask } from "../../vision/masks/mask.ts";
 import { fromCocoCounts, toCocoCounts } from "../coco-counts.ts";
-import { packScores } from "./scores/packed-scores.ts";
+import { packScores } from "../scores/packed-scores.ts";
 
 /** Objects and where they are, with their class names. */
 export interface PlacedObjects {

@@ -5,6 +5,9 @@ import { captureOf } from "../photos/capture-columns.ts";
 import { reasonOf } from "../photos/entry-rows.ts";
 import { duplicateOf, isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { countPacked } from "../scores/count-packed.ts";
+import type { CountedScores, CountQuestion } from "../scores/count-question.ts";
+import { type RecordedObjects, selectCounted } from "../scores/select-counted.ts";
 import { type EntriesOptions, entryPages } from "./entry-pages.ts";
 import {
   type FailedPhoto,
@@ -14,9 +17,6 @@ import {
 import { readCountedScores, readPackedScores } from "./read-counts.ts";
 import { readManyCounts, readManyFindings, readManyUncounted } from "./read-findings.ts";
 import type { Findings, PhotoResult } from "./result-rows.ts";
-import { countPacked } from "./scores/count-packed.ts";
-import type { CountedScores, CountQuestion } from "./scores/count-question.ts";
-import { type RecordedObjects, selectCounted } from "./scores/select-counted.ts";
 
 /** What was found on one photo. Photos of identical bytes share a result, and `id`. */
 export interface StoredResult extends PhotoResult {

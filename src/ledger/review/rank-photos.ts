@@ -1,8 +1,8 @@
 import { hash } from "node:crypto";
 import type { Ledger } from "../ledger.ts";
 import { readCountedScores, readPackedScores } from "../results/read-counts.ts";
-import { doubtfulWithin } from "../results/scores/doubt.ts";
-import { PackedScores } from "../results/scores/packed-scores.ts";
+import { doubtfulWithin } from "../scores/doubt.ts";
+import { PackedScores } from "../scores/packed-scores.ts";
 import type { ReviewablePhoto } from "./walk-reviewable.ts";
 
 /** A photo and what it is chosen by; the greatest are. */

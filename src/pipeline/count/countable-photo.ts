@@ -1,6 +1,6 @@
 import type { StepTimes } from "../../base/step-times.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
-import { CountedScores } from "../../ledger/results/scores/count-question.ts";
+import { CountedScores } from "../../ledger/scores/count-question.ts";
 import type { Prediction } from "../../models/yolo/yolo-model.ts";
 import { chooseClasses } from "../../vision/class-choice.ts";
 import { Detections } from "../../vision/detections.ts";

@@ -2,16 +2,16 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import { readCountedScores } from "../../ledger/results/read-counts.ts";
 import {
-  type CountedScores,
-  type CountingRecipe,
-  type CountQuestion,
-  RecordedScores,
-} from "../../ledger/results/scores/count-question.ts";
-import {
   readResults,
   type StoredRecipe,
   type StoredResult,
 } from "../../ledger/results/stored-results.ts";
+import {
+  type CountedScores,
+  type CountingRecipe,
+  type CountQuestion,
+  RecordedScores,
+} from "../../ledger/scores/count-question.ts";
 import { selectBoxes } from "../../vision/boxes/boxes.ts";
 import { matchBoxes } from "../../vision/boxes/match-boxes.ts";
 import { Extremes } from "../report/data/extremes.ts";

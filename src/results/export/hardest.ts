@@ -1,8 +1,8 @@
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
 import { readCountedScores, readScores } from "../../ledger/results/read-counts.ts";
-import type { CountQuestion } from "../../ledger/results/scores/count-question.ts";
-import { doubtfulWithin, doubtOf } from "../../ledger/results/scores/doubt.ts";
+import type { CountQuestion } from "../../ledger/scores/count-question.ts";
+import { doubtfulWithin, doubtOf } from "../../ledger/scores/doubt.ts";
 import { Extremes } from "../report/data/extremes.ts";
 
 export interface HardestOptions extends PhotoSelection {

@@ -4,7 +4,6 @@ import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import { areScoresPacked, packOldScores } from "../../../ledger/results/pack-old-scores.ts";
-import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import {
   type ChosenTotals,
@@ -14,6 +13,7 @@ import {
   readChosenTotals,
 } from "../../../ledger/review/counts/corrected-counts.ts";
 import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
+import type { CountQuestion } from "../../../ledger/scores/count-question.ts";
 import { describeQuestion } from "../../../results/describe-question.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import {

@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../../errors.ts";
-import type { CountQuestion } from "../../results/scores/count-question.ts";
+import type { CountQuestion } from "../../scores/count-question.ts";
 
 /** Whose counts are meant: the model's, or with the corrections that people made. */
 export type CountsKind = "predicted" | "corrected";

@@ -1,7 +1,7 @@
 import { toCocoCounts } from "../../../ledger/coco-counts.ts";
-import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import { toHundredths, toScore } from "../../../ledger/results/stored-objects.ts";
 import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
+import type { CountQuestion } from "../../../ledger/scores/count-question.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { outlineMask } from "../../../vision/masks/pixel-outline.ts";
 import { shareOfPhoto } from "../../mask-areas.ts";

@@ -1,9 +1,9 @@
 import type { PhotoSelection } from "../../../ledger/photos/selection.ts";
 import type { PhotoWarning } from "../../../ledger/results/result-rows.ts";
-import type { CountQuestion } from "../../../ledger/results/scores/count-question.ts";
 import type { StoredRecipe } from "../../../ledger/results/stored-results.ts";
 import type { CorrectedPhotos } from "../../../ledger/review/counts/corrected-counts.ts";
 import type { CountsKind } from "../../../ledger/review/counts/counts-kind.ts";
+import type { CountQuestion } from "../../../ledger/scores/count-question.ts";
 import type { ReviewEstimate } from "../../review/review-estimate.ts";
 import type { NamedTotals } from "../../totals/capture-totals.ts";
 import type { FolderCounter } from "../../totals/folder-totals.ts";
