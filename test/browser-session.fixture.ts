@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -97,6 +98,25 @@ export class BrowserSession implements AsyncDisposable {
     await this.resize(widthPx, heightPx);
     await this.send("Page.navigate", { url });
     await this.until("document.readyState === 'complete'");
+  }
+
+  /** Lets each page that is opened from now on add up what moves on it by itself. */
+  async watchMoves(): Promise<void> {
+    await this.send("Page.addScriptToEvaluateOnNewDocument", {
+      source: `window.moves = []; new PerformanceObserver((list) => {
+        for (const { hadRecentInput, value, sources } of list.getEntries()) {
+          if (!hadRecentInput) moves.push([value, ...sources.map(({ node }) =>
+            node?.className || node?.id || node?.parentElement?.className || node?.nodeName)]);
+        }
+      }).observe({ type: "layout-shift", buffered: true });`,
+    });
+  }
+
+  /** Asserts that next to nothing has moved by itself, as the browsers' metric counts it. */
+  async assertStill(what: string): Promise<void> {
+    const moves = await this.ask<[number, ...string[]][]>("moves.splice(0)");
+    const shift = moves.reduce((sum, [value]) => sum + value, 0);
+    assert.ok(shift <= 0.01, `${what} moved by ${shift}: ${JSON.stringify(moves)}`);
   }
 
   async resize(widthPx: number, heightPx = 900): Promise<void> {

@@ -74,7 +74,7 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
       control.dispatchEvent(new Event("input", { bubbles: true }));
     })()`);
 
-  test("every screen fits every width, complains of nothing and is accessible", async () => {
+  test("every screen fits every width, moves nothing, complains of nothing and is accessible", async () => {
     const axe = await readFile(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
     const screens = [
       ["#now", "document.querySelector('.newest .thumb') && document.querySelector('.stack')"],
@@ -84,12 +84,12 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
     ] as const;
     // A photo that was never written has no picture, which the browser notes.
     const known = /pictures\/\d+\/(?:thumb|view)/;
-    await browser.open(url, 1440);
-    await browser.ask(`${axe}; true`);
-    for (const [hashOf, ready] of screens) {
-      await browser.ask(`location.hash = ${JSON.stringify(hashOf)}`);
-      for (const width of widths) {
-        await browser.resize(width);
+    await browser.watchMoves();
+    for (const width of widths) {
+      await browser.open(`${url}?${width}`, width);
+      await browser.ask(`${axe}; true`);
+      for (const [hashOf, ready] of screens) {
+        await browser.ask(`location.hash = ${JSON.stringify(hashOf)}`);
         await browser.until(ready);
         const found = await browser.ask<[number, number, string[]]>(`(async () => {
           const { violations } = await axe.run({ resultTypes: ["violations"] });
@@ -98,6 +98,7 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
             .map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html.slice(0, 120)))];
         })()`);
         assert.deepEqual(found, [width, width, []], `${hashOf} at ${width} px`);
+        await browser.assertStill(`${hashOf} at ${width} px`);
       }
     }
     assert.deepEqual(
@@ -129,6 +130,7 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
     ]);
     await browser.until("document.querySelector('.newest').innerText.includes('zz-late.jpg')");
     await browser.until("document.querySelector('.tile b').textContent === '72'");
+    await browser.assertStill("Now, with photos that came");
   });
 
   test("photos are filtered, ordered, and come page by page", async () => {
@@ -190,6 +192,7 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
   test("a password lets in, a wrong one does not, and logging out ends it", async () => {
     await browser.open(locked, 390);
     await browser.until("document.activeElement?.id === 'password'");
+    await browser.assertStill("the login");
     await browser.type("wrong");
     await browser.press("Enter");
     await browser.until("/password is wrong/.test(document.querySelector('#trouble').textContent)");

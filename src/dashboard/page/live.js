@@ -9,6 +9,7 @@ export function listen(recipe, onNews) {
   const say = (text, state) => {
     if (live.textContent === text) return;
     live.textContent = text;
+    live.title = text;
     live.dataset.state = state;
   };
   let source;

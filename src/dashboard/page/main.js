@@ -97,6 +97,14 @@ async function start() {
     link.hidden = link.dataset.screen === "queue" ? !queue : Boolean(queue) && recipes.length === 0;
   }
   document.getElementById("log-out").hidden = !canLogOut;
+  select.replaceChildren(
+    ...recipes.map(({ hash, name }) =>
+      h("option", { value: hash }, [name, hash.slice(0, 8)].filter(Boolean).join(" ")),
+    ),
+  );
+  select.closest("label").hidden = recipes.length < 2;
+  // What is above the screens has its height from now on.
+  document.body.dataset.state = "ready";
   if (recipes.length === 0 && queue) {
     document.getElementById("live").textContent = hasResults ? "No results yet" : "";
     show();
@@ -111,13 +119,7 @@ async function start() {
     setTimeout(start, 3000);
     return;
   }
-  select.replaceChildren(
-    ...recipes.map(({ hash, name }) =>
-      h("option", { value: hash }, [name, hash.slice(0, 8)].filter(Boolean).join(" ")),
-    ),
-  );
   select.value = newestHash;
-  select.closest("label").hidden = recipes.length < 2;
   choose(newestHash);
   show();
 }
@@ -132,6 +134,7 @@ document.getElementById("log-out").addEventListener("click", async () => {
 });
 addEventListener("hashchange", show);
 start().catch((error) => {
+  document.body.dataset.state = "ready";
   main.replaceChildren(
     h("h1", { tabindex: "-1" }, "The server does not answer"),
     h("p", { class: "notice", role: "alert" }, error.message),

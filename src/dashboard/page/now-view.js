@@ -1,45 +1,50 @@
-/** The screen Now: how far the work is, how fast, where, and what is in the way. */
+/**
+ * The screen Now: how far the work is, how fast, where, and what is in the way. Nothing is shown
+ * before all is known, and what comes later has its place: nothing moves.
+ */
 import { h, redraw, table, thumbnail } from "./dom.js";
 import * as format from "./format.js";
 import { pauseControl } from "./mend/pause-button.js";
+
+/** As the server sends at most. */
+const newestShown = 8;
 
 export function nowView(room) {
   const tiles = h("dl", { class: "tiles" });
   const bar = h("div", { class: "bar" });
   const pause = pauseControl(room);
-  const notices = h("div", { "aria-live": "polite" });
+  const notices = h("div", { class: "attention", "aria-live": "polite" });
   const newest = h("ul", { class: "newest" });
   const [time, counts, devices, machine, failures] = Array.from({ length: 5 }, () => h("div"));
   const section = (title, body, id) =>
     h("section", { "aria-labelledby": id }, h("h2", { id }, title), body);
   const failed = section("Failed photos", failures, "now-failures");
   const models = section("Models in memory", machine, "now-models");
+  const body = h("div", { hidden: true }, [
+    notices,
+    tiles,
+    h("div", { class: "how-far-bar" }, bar, pause.element),
+    section("Last photos", newest, "now-newest"),
+    h(
+      "div",
+      { class: "pair" },
+      section("Where the time goes", time, "now-time"),
+      section("What was counted", counts, "now-counts"),
+    ),
+    h("div", { class: "pair" }, section("Where it ran", devices, "now-devices"), models),
+    failed,
+  ]);
   return {
-    elements: [
-      h("h1", { tabindex: "-1" }, "Now"),
-      notices,
-      tiles,
-      bar,
-      pause.element,
-      section("Last photos", newest, "now-newest"),
-      h(
-        "div",
-        { class: "pair" },
-        section("Where the time goes", time, "now-time"),
-        section("What was counted", counts, "now-counts"),
-      ),
-      h("div", { class: "pair" }, section("Where it ran", devices, "now-devices"), models),
-      failed,
-    ],
+    elements: [h("h1", { tabindex: "-1" }, "Now"), body],
     onNews(news) {
       redraw(tiles, tilesOf(news), (list) => list.map(tile));
       redraw(bar, news.states, progress);
       pause.show({ pause: news.pause, left: news.states.waiting + news.states.leased });
-      redraw(notices, noticesOf(news), (list) =>
-        list.map((text) => h("p", { class: "notice" }, text)),
-      );
-      redraw(newest, news.newest, (list) =>
-        list.length ? list.map(card) : h("li", { class: "quiet" }, "None yet."),
+      redraw(notices, noticesOf(news), drawNotices);
+      redraw(newest, [news.newest, placesOf(news)], ([list, places]) =>
+        places === 0
+          ? h("li", { class: "quiet" }, "None yet.")
+          : Array.from({ length: places }, (_, i) => (list[i] ? card(list[i]) : place())),
       );
       redraw(time, [news.time, news.latestCount], drawTime);
       redraw(counts, news.totals ?? null, drawCounts);
@@ -48,6 +53,7 @@ export function nowView(room) {
       if (news.machine) redraw(machine, news.machine, drawMachine);
       failed.hidden = !news.totals?.failures.length;
       if (news.totals) redraw(failures, news.totals.failures, drawFailures);
+      body.hidden = false;
     },
   };
 }
@@ -124,16 +130,51 @@ function noticesOf({ isQuiet, states, devices, totals, pause }) {
     );
   }
   if (states.excluded > 0) {
-    notices.push(`${format.plural(states.excluded, "photo")} excluded by people, and not counted.`);
+    notices.push([
+      `${format.plural(states.excluded, "photo")} excluded by people, and not counted.`,
+      "#photos?state=excluded",
+    ]);
   }
   if (devices.length > 1) notices.push("The last photos ran on different devices, see below.");
   for (const [warning, photos] of totals?.warnings ?? []) {
-    notices.push(
-      `${format.plural(photos, "photo")} ${photos === 1 ? "is" : "are"} ${format.warningName(warning)}.`,
-    );
+    const name = format.warningName(warning);
+    notices.push([
+      `${name[0].toUpperCase()}${name.slice(1)}: ${format.plural(photos, "photo")}.`,
+      `#photos?warning=${encodeURIComponent(warning)}`,
+    ]);
   }
-  return notices;
+  return notices.map((notice) => (Array.isArray(notice) ? notice : [notice]));
 }
+
+/** One line, whatever there is to say; a click shows all of it. */
+function drawNotices(list) {
+  if (list.length === 0) return h("p", { class: "quiet" }, "Nothing needs attention.");
+  const all = list.map(([text]) => text).join(" ");
+  return h(
+    "details",
+    { class: "notice" },
+    h("summary", null, list.length === 1 ? all : `${list.length} things to look at: ${all}`),
+    h(
+      "ul",
+      null,
+      list.map(([text, href]) => h("li", null, href ? h("a", { href }, text) : text)),
+    ),
+  );
+}
+
+/** How many photos there is room for: as many as will have come. */
+function placesOf({ newest, states: { done, waiting, leased } }) {
+  return Math.max(newest.length, Math.min(newestShown, done + waiting + leased));
+}
+
+/** Where a photo will be. */
+const place = () =>
+  h(
+    "li",
+    { class: "place", "aria-hidden": "true" },
+    h("span", { class: "thumb" }),
+    h("b", null, " "),
+  );
 
 function card(photo) {
   const { id, name, result } = photo;

@@ -7,7 +7,7 @@ import { photoCanvas } from "./photo-canvas.js";
 
 export function photoView(room, _parameters, id) {
   const title = h("h1", { tabindex: "-1" }, "Photo");
-  const body = h("div", { class: "photo" }, h("p", { class: "quiet", role: "status" }, "Loading…"));
+  const body = h("div", { class: "photo" });
   let canvas;
   let isGone = false;
   const at = room.list.indexOf(Number(id));
@@ -49,14 +49,13 @@ export function photoView(room, _parameters, id) {
       if (isGone) return;
       title.replaceChildren(h("bdi", null, photo.name));
       document.title = `${photo.name} – Orangery`;
-      offerChanges(photo);
-      if (!photo.result) return body.replaceChildren(withoutResult(photo));
-      canvas = drawPhoto(photo, body);
+      if (!photo.result) return body.replaceChildren(withoutResult(photo, changesOf(photo)));
+      canvas = drawPhoto(photo, body, changesOf(photo));
     },
     (error) => body.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message)),
   );
-  function offerChanges({ id: photoId, state }) {
-    if (!room.setup.canChange) return;
+  function changesOf({ id: photoId, state }) {
+    if (!room.setup.canChange) return undefined;
     const { buttons, status } = changeButtons(room, {
       target: () => ({ ids: [photoId] }),
       states: [state],
@@ -65,7 +64,7 @@ export function photoView(room, _parameters, id) {
         else room.again();
       },
     });
-    steps.append(...buttons, status);
+    return h("div", { class: "mend" }, buttons, status);
   }
   return {
     elements: [steps, title, body],
@@ -77,7 +76,7 @@ export function photoView(room, _parameters, id) {
   };
 }
 
-function withoutResult({ folder, state, reason }) {
+function withoutResult({ folder, state, reason }, changes) {
   return h(
     "div",
     { class: "failure" },
@@ -89,10 +88,11 @@ function withoutResult({ folder, state, reason }) {
     ),
     reason && h("p", null, reason.meaning, " ", reason.advice),
     reason && h("p", { class: "why" }, h("code", null, reason.code), " ", reason.message),
+    changes,
   );
 }
 
-function drawPhoto(photo, body) {
+function drawPhoto(photo, body, changes) {
   const { id, result, classes, objects, regions, folder, takenAt } = photo;
   const hidden = new Set();
   let showsRegions = true;
@@ -127,7 +127,7 @@ function drawPhoto(photo, body) {
   });
   const trouble = h(
     "p",
-    { class: "notice", hidden: true },
+    { class: "notice", role: "status", hidden: true },
     "The photo cannot be read, or has changed since it was counted. What was found is shown without it.",
   );
   view.canvas.addEventListener("nopicture", () => {
@@ -248,6 +248,7 @@ function drawPhoto(photo, body) {
       "div",
       { class: "stage" },
       view.canvas,
+      h("div", { class: "notices" }, trouble),
       h(
         "div",
         { class: "zoom" },
@@ -267,7 +268,6 @@ function drawPhoto(photo, body) {
     h(
       "div",
       { class: "panel" },
-      trouble,
       h("p", { class: "total" }, total),
       objects.length > 0 &&
         h(
@@ -297,6 +297,7 @@ function drawPhoto(photo, body) {
         { class: "quiet keys" },
         "Keys: n and p for the next and previous photo, Esc for the list; on the photo + and − zoom, arrows move.",
       ),
+      changes,
     ),
   );
   return view;

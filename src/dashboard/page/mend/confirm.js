@@ -49,7 +49,7 @@ export function say(title, text) {
       { method: "dialog" },
       h("h2", { id: "say-title" }, title),
       text && h("p", null, text),
-      h("p", { class: "choices" }, h("button", { class: "primary" }, "Well")),
+      h("p", { class: "choices" }, h("button", { class: "primary" }, "OK")),
     ),
   );
   document.body.append(dialog);

@@ -48,7 +48,8 @@ export function pauseControl(room) {
       ? `${pause.person} paused this recipe at ${format.moment(pause.since)}.`
       : "";
     button.textContent = pause ? "Go on…" : "Pause…";
-    element.hidden = !pause && (left === 0 || !room.setup.canChange);
+    button.disabled = !pause && left === 0;
+    element.hidden = !pause && !room.setup.canChange;
   }
   return { element, show };
 }

@@ -14,7 +14,7 @@ export function queueView(room) {
   const [tiles, recipes, workers, failures] = ["dl", "div", "div", "div"].map((tag) => h(tag));
   tiles.className = "tiles";
   workers.className = "workers";
-  const trouble = h("p", { class: "notice", role: "alert", hidden: true });
+  const trouble = h("p", { class: "notice over", role: "alert", hidden: true });
   const pause = h("button", { type: "button", onclick: () => togglePause() }, "Pause…");
   let isGone = false;
   let [status, timer, round] = [undefined, undefined, 0];
@@ -30,6 +30,8 @@ export function queueView(room) {
         trouble.hidden = true;
         draw();
         if (round++ % failuresEvery === 0) await lookAtFailures();
+        await jobsBegun;
+        body.hidden = false;
       }
     } catch (error) {
       trouble.textContent = `The queue does not answer: ${error.message}`;
@@ -131,19 +133,19 @@ export function queueView(room) {
 
   const section = (title, body, id) =>
     h("section", { "aria-labelledby": id }, h("h2", { id }, title), body);
+  // All is shown at once, so that nothing moves.
+  const body = h("div", { hidden: true }, [
+    tiles,
+    canChange && h("div", { class: "pause" }, pause),
+    section("Recipes", h("div", { class: "panel" }, recipes), "queue-recipes"),
+    section("Workers", workers, "queue-workers"),
+    section("Failed jobs by reason", failures, "queue-failures"),
+    section("Jobs", jobs.element, "queue-jobs"),
+  ]);
+  const jobsBegun = jobs.begin();
   void look();
-  void jobs.begin();
   return {
-    elements: [
-      h("h1", { tabindex: "-1" }, "Queue ", h("bdi", null, name)),
-      trouble,
-      tiles,
-      canChange && h("div", { class: "pause" }, pause),
-      section("Recipes", h("div", { class: "panel" }, recipes), "queue-recipes"),
-      section("Workers", workers, "queue-workers"),
-      section("Failed jobs by reason", failures, "queue-failures"),
-      section("Jobs", jobs.element, "queue-jobs"),
-    ].filter(Boolean),
+    elements: [h("h1", { tabindex: "-1" }, "Queue ", h("bdi", null, name)), trouble, body],
     leave() {
       isGone = true;
       clearTimeout(timer);

@@ -23,9 +23,10 @@ export function editorView(room, parameters, id) {
   const standing = h("p", { class: "standing", role: "status" }, "Loading…");
   const spoken = h("p", { class: "unseen", role: "status" });
   const stage = h("div", { class: "stage" });
-  const side = h("div", { class: "panel review-panel" }, h("p", { class: "quiet" }, "Loading…"));
+  const side = h("div", { class: "panel review-panel" });
   const tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Corrections" });
-  const body = h("div", { class: "photo review" }, h("div", null, tools, stage), side);
+  // It is seen when the tools have their height, so that nothing moves.
+  const body = h("div", { class: "photo review loading" }, h("div", null, tools, stage), side);
   let leave = () => {};
   let isGone = false;
 
@@ -206,6 +207,7 @@ export function editorView(room, parameters, id) {
       );
     side.replaceWith(panel.element);
     show();
+    body.classList.remove("loading");
     const stopKeys = listenToKeys(actions, desk.view.canvas);
     desk.view.canvas.focus({ preventScroll: true });
     return () => {
@@ -217,6 +219,7 @@ export function editorView(room, parameters, id) {
 
   start().catch((error) => {
     standing.textContent = "";
+    body.classList.remove("loading");
     side.replaceChildren(
       h("p", { class: "notice", role: "alert" }, error.message),
       h("button", { type: "button", onclick: () => location.reload() }, "Try again"),
