@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from "kysely";
 import { isSelected, type PhotoSelection } from "../photos/selection.ts";
 import type { PhotoWarning } from "../results/result-rows.ts";
 import type { EntryState } from "../schema/tables.ts";
+import { scoreRounding } from "../scores/score-summary.ts";
 
 /** Which photos of one recipe are looked for. All that is given has to fit. */
 export interface EntryFilter extends Omit<PhotoSelection, "countDuplicatesOnce"> {
@@ -36,11 +37,31 @@ export function countOf({ className }: EntryFilter): RawBuilder<number | null> {
 }
 
 /**
- * Whether a row of `photo`, `entry`, `result` and `placement` fits. Scores are left out, since they
- * are packed, and the place, since it bounds the pages.
+ * Whether the edges of recorded scores, in a row of `table`, let an object be in the filter's range.
+ * Where the range has two ends, it may still be that all objects are on either side of it.
+ */
+export function hasScores({ minScore, maxScore }: EntryFilter, table: string): RawBuilder<boolean> {
+  const edges: RawBuilder<unknown>[] = [];
+  if (minScore !== undefined) {
+    edges.push(sql`${sql.ref(`${table}.best_score`)} > ${minScore - scoreRounding}`);
+  }
+  if (maxScore !== undefined) {
+    edges.push(sql`${sql.ref(`${table}.worst_score`)} <= ${maxScore + scoreRounding}`);
+  }
+  return sql`(${sql.join(edges, sql` and `)})`;
+}
+
+/** Whether a filter asks for scores. */
+export function asksForScores({ minScore, maxScore }: EntryFilter): boolean {
+  return minScore !== undefined || maxScore !== undefined;
+}
+
+/**
+ * Whether a row of `photo`, `entry`, `result` and `placement` fits. The place is left out, since it
+ * bounds the pages. Of scores the edges are looked at, as {@link hasScores} says.
  */
 export function fits(filter: EntryFilter): RawBuilder<boolean> {
-  const { nameContains, state, code, minCount, maxCount, device, warning } = filter;
+  const { nameContains, state, code, minCount, maxCount, device, warning, className } = filter;
   const { takenAfter, takenBefore } = filter;
   const conditions: RawBuilder<unknown>[] = [isSelected({ takenAfter, takenBefore })];
   if (nameContains !== undefined) {
@@ -55,6 +76,16 @@ export function fits(filter: EntryFilter): RawBuilder<boolean> {
   if (warning === "any") conditions.push(sql`result.warnings <> '[]'`);
   else if (warning !== undefined) {
     conditions.push(sql`result.warnings like ${`%"${warning}"%`}`);
+  }
+  if (asksForScores(filter)) {
+    conditions.push(
+      className === undefined
+        ? hasScores(filter, "result")
+        : sql`exists (
+            select 1 from result_class
+            where result_class.result_id = result.id and result_class.name = ${className}
+              and ${hasScores(filter, "result_class")})`,
+    );
   }
   return sql`(${sql.join(conditions, sql` and `)})`;
 }

@@ -35,13 +35,18 @@ export interface ListedResult {
 /** Reads photos by id, in any order. */
 export async function readListedPhotos(
   ledger: Ledger,
-  { recipeId, photoIds }: { readonly recipeId: number; readonly photoIds: readonly number[] },
+  {
+    recipeId,
+    photoIds,
+    signal,
+  }: AccessOptions & { readonly recipeId: number; readonly photoIds: readonly number[] },
 ): Promise<ListedEntry[]> {
   if (photoIds.length === 0) return [];
-  const rows = await ledger.read((db) =>
-    selectEntries(db, recipeId).where("photo.id", "in", photoIds).execute(),
+  const rows = await ledger.read(
+    (db) => selectEntries(db, recipeId).where("photo.id", "in", photoIds).execute(),
+    { signal },
   );
-  return await toEntries(ledger, rows, {});
+  return await toEntries(ledger, rows, { signal });
 }
 
 /** The results of a recipe with their photos, for any columns. */

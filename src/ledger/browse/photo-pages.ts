@@ -3,10 +3,10 @@ import type { Ledger } from "../ledger.ts";
 import { boundsOf, isSelected } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { fits } from "./entry-filter.ts";
+import { readFewPhotoIds } from "./few-photos.ts";
 import { type EntryRow, selectEntries, selectResults, toEntries } from "./listed-entries.ts";
 import type { PhotoPage, PhotoPageOptions } from "./photo-page.ts";
-import { readRarePhotoIds } from "./rare-entries.ts";
-import { asksForScores, withScoresInRange } from "./score-range.ts";
+import { asksForScoresBetween, withScoresBetween } from "./score-range.ts";
 import { readTopPage } from "./top-pages.ts";
 
 /** Photos that one query looks at: more where queries are quick, fewer where they are slow. */
@@ -25,10 +25,10 @@ export async function readPhotoPage(ledger: Ledger, options: PhotoPageOptions): 
   if (order !== "name" && order !== "newest") {
     return await readTopPage(ledger, { ...options, order });
   }
-  if (order === "name" && filter.state !== undefined && filter.state !== "done") {
+  if (order === "name") {
     const { recipeId } = options;
-    const rare = await readRarePhotoIds(ledger, { recipeId, state: filter.state, signal });
-    if (rare !== undefined) return await readPageOf(ledger, rare, options);
+    const few = await readFewPhotoIds(ledger, { recipeId, filter, signal });
+    if (few !== undefined) return await readPageOf(ledger, few, options);
   }
   const readChunk = order === "name" ? readByName : readByResult;
   const keyOf = order === "name" ? sourceOf : resultKeyOf;
@@ -38,12 +38,12 @@ export async function readPhotoPage(ledger: Ledger, options: PhotoPageOptions): 
   for (let size = chunk.first; ; ) {
     const queriedAtMs = performance.now();
     const wanted = limit - rows.length;
-    const most = asksForScores(filter) ? Math.max(wanted, scoresAtOnce) : wanted;
+    const most = asksForScoresBetween(filter) ? Math.max(wanted, scoresAtOnce) : wanted;
     const part = await ledger.read(
       (db) => readChunk(db, { ...options, after, size, limit: most }),
       { signal },
     );
-    const fitting = await withScoresInRange(ledger, { rows: part.rows, filter, signal });
+    const fitting = await withScoresBetween(ledger, { rows: part.rows, filter, signal });
     rows.push(...fitting.slice(0, wanted));
     after = fitting.length > wanted ? keyOf(rows.at(-1)!) : part.next;
     const ms = performance.now() - queriedAtMs;
@@ -55,13 +55,13 @@ export async function readPhotoPage(ledger: Ledger, options: PhotoPageOptions): 
   return { photos: await toEntries(ledger, rows, { signal }), next: after };
 }
 
-/** Reads a page of some photos, by their names. None of them has a result. */
+/** Reads a page of some photos, by their names. */
 async function readPageOf(
   ledger: Ledger,
   photoIds: readonly number[],
   { recipeId, filter = {}, after = "", limit, signal }: PhotoPageOptions,
 ): Promise<PhotoPage> {
-  if (photoIds.length === 0 || asksForScores(filter)) return { photos: [], next: undefined };
+  if (photoIds.length === 0) return { photos: [], next: undefined };
   const rows = await ledger.read(
     (db) =>
       selectEntries(db, recipeId)
@@ -70,12 +70,14 @@ async function readPageOf(
         .where(isSelected({ under: filter.under }))
         .where(fits(filter))
         .orderBy("photo.source")
-        .limit(limit)
+        .$if(!asksForScoresBetween(filter), (query) => query.limit(limit))
         .execute(),
     { signal },
   );
-  const next = rows.length === limit ? sourceOf(rows.at(-1)!) : undefined;
-  return { photos: await toEntries(ledger, rows, { signal }), next };
+  const fitting = await withScoresBetween(ledger, { rows, filter, signal });
+  const page = fitting.slice(0, limit);
+  const next = page.length === limit ? sourceOf(page.at(-1)!) : undefined;
+  return { photos: await toEntries(ledger, page, { signal }), next };
 }
 
 interface ChunkOptions extends Pick<PhotoPageOptions, "recipeId" | "filter" | "after" | "limit"> {

@@ -1,9 +1,9 @@
-import { sql } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { type EntryFilter, fits } from "../browse/entry-filter.ts";
-import { withScoresInRange } from "../browse/score-range.ts";
+import { asksForScoresBetween, withScoresBetween } from "../browse/score-range.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { isSelected, isUnder } from "../photos/selection.ts";
-import type { EntryState } from "../schema/tables.ts";
+import type { EntryState, LedgerTables } from "../schema/tables.ts";
 
 /** Photos of one recipe that something is to be done with; all that is given has to fit. */
 export interface EntrySelection {
@@ -21,7 +21,6 @@ export interface EntrySelection {
 export interface SelectedEntry {
   readonly entryId: number;
   readonly photoId: number;
-  readonly source: string;
 }
 
 /** Entries that one query looks at: more where queries are quick, fewer where they are slow. */
@@ -33,9 +32,54 @@ const size = { first: 2000, least: 500, most: 20_000, quickMs: 15, slowMs: 50 };
  */
 export async function* chosenEntries(
   ledger: Ledger,
-  { recipeId, filter = {}, photoIds, places, states }: EntrySelection,
-  { signal }: AccessOptions = {},
+  selection: EntrySelection,
+  access: AccessOptions = {},
 ): AsyncGenerator<readonly SelectedEntry[]> {
+  const { filter = {} } = selection;
+  const parts = inParts(ledger, selection, access, (db, part) =>
+    selectPart(db, selection, part)
+      .select(["entry.id as entryId", "entry.photo_id as photoId", "result.id"])
+      .orderBy("entry.id")
+      .execute(),
+  );
+  for await (const rows of parts) {
+    const selected = await withScoresBetween(ledger, { rows, filter, ...access });
+    if (selected.length > 0) yield selected;
+  }
+}
+
+/** Counts the photos of a selection: those that {@link chosenEntries} selects. */
+export async function countEntries(
+  ledger: Ledger,
+  selection: EntrySelection,
+  access: AccessOptions = {},
+): Promise<number> {
+  let photos = 0;
+  if (asksForScoresBetween(selection.filter ?? {})) {
+    for await (const part of chosenEntries(ledger, selection, access)) photos += part.length;
+    return photos;
+  }
+  const parts = inParts(ledger, selection, access, (db, part) =>
+    selectPart(db, selection, part)
+      .select(({ fn }) => fn.countAll<number>().as("photos"))
+      .executeTakeFirstOrThrow(),
+  );
+  for await (const part of parts) photos += Number(part.photos);
+  return photos;
+}
+
+interface Part {
+  readonly fromId: number;
+  readonly toId: number;
+}
+
+/** Asks part by part of the entries, in the order of their ids. */
+async function* inParts<T>(
+  ledger: Ledger,
+  { photoIds }: EntrySelection,
+  { signal }: AccessOptions,
+  ask: (db: Kysely<LedgerTables>, part: Part) => Promise<T>,
+): AsyncGenerator<T> {
   const { min, max } = await ledger.read(
     (db) =>
       db
@@ -47,6 +91,26 @@ export async function* chosenEntries(
     { signal },
   );
   if (min === null || max === null) return;
+  for (let [fromId, entries]: [number, number] = [min, size.first]; fromId <= max; ) {
+    signal?.throwIfAborted();
+    const startedAtMs = performance.now();
+    const part = { fromId, toId: fromId + entries };
+    const answer = await ledger.read((db) => ask(db, part), { signal });
+    const ms = performance.now() - startedAtMs;
+    yield answer;
+    fromId += entries;
+    if (ms < size.quickMs) entries = Math.min(size.most, 2 * entries);
+    else if (ms > size.slowMs) entries = Math.max(size.least, entries >> 1);
+    // Others get their turn, whatever the database is.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function selectPart(
+  db: Kysely<LedgerTables>,
+  { recipeId, filter = {}, photoIds, places, states }: EntrySelection,
+  { fromId, toId }: Part,
+) {
   const isAtPlace =
     places === undefined
       ? sql<boolean>`true`
@@ -54,47 +118,20 @@ export async function* chosenEntries(
           places.map((place) => isUnder("photo.source", place)),
           sql` or `,
         )})`;
-  for (let [from, part]: [number, number] = [min, size.first]; from <= max; ) {
-    signal?.throwIfAborted();
-    const startedAtMs = performance.now();
-    const rows = await ledger.read(
-      (db) =>
-        db
-          .selectFrom("entry")
-          .innerJoin("photo", "photo.id", "entry.photo_id")
-          .leftJoin("result", "result.id", "entry.result_id")
-          .leftJoin("placement", "placement.id", "result.placement_id")
-          .select(["entry.id as entryId", "photo.id as photoId", "photo.source", "result.id"])
-          .where("entry.id", ">=", from)
-          .where("entry.id", "<", from + part)
-          .where("entry.recipe_id", "=", recipeId)
-          .where("entry.state", "in", states)
-          .$if(photoIds !== undefined, (query) => query.where("entry.photo_id", "in", photoIds!))
-          .where(isAtPlace)
-          .where(isSelected({ under: filter.under }))
-          .where(fits(filter))
-          .orderBy("entry.id")
-          .execute(),
-      { signal },
-    );
-    const selected = await withScoresInRange(ledger, { rows, filter, signal });
-    from += part;
-    if (selected.length > 0) yield selected;
-    const ms = performance.now() - startedAtMs;
-    if (ms < size.quickMs) part = Math.min(size.most, 2 * part);
-    else if (ms > size.slowMs) part = Math.max(size.least, part >> 1);
-    // Others get their turn, whatever the database is.
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
-
-/** Counts the photos of a selection. */
-export async function countEntries(
-  ledger: Ledger,
-  selection: EntrySelection,
-  access: AccessOptions = {},
-): Promise<number> {
-  let photos = 0;
-  for await (const part of chosenEntries(ledger, selection, access)) photos += part.length;
-  return photos;
+  return (
+    db
+      .selectFrom("entry")
+      // A left join costs nothing where no column of it is used, and each entry has its photo.
+      .leftJoin("photo", "photo.id", "entry.photo_id")
+      .leftJoin("result", "result.id", "entry.result_id")
+      .leftJoin("placement", "placement.id", "result.placement_id")
+      .where("entry.id", ">=", fromId)
+      .where("entry.id", "<", toId)
+      .where("entry.recipe_id", "=", recipeId)
+      .where("entry.state", "in", states)
+      .$if(photoIds !== undefined, (query) => query.where("entry.photo_id", "in", photoIds!))
+      .where(isAtPlace)
+      .where(isSelected({ under: filter.under }))
+      .where(fits(filter))
+  );
 }

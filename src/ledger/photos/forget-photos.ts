@@ -28,6 +28,7 @@ const resultTables = [
   "review_hold",
   "review",
   "result_count",
+  "result_class",
   "result_region",
   "result_objects",
   "result_scores",

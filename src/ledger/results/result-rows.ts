@@ -5,7 +5,9 @@ import type { Region } from "../../vision/region.ts";
 import { toCocoCounts } from "../coco-counts.ts";
 import { inStatements, insertRows } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import type { RecordedScores } from "../scores/count-question.ts";
 import { packScores } from "../scores/packed-scores.ts";
+import { type ScoreSummary, summarizeScores } from "../scores/score-summary.ts";
 import type { SharedRows } from "./shared-rows.ts";
 import { toHundredths, toScore, toStoredObjects } from "./stored-objects.ts";
 
@@ -57,6 +59,12 @@ export interface NewResult {
   readonly result: PhotoResult;
 }
 
+/** The row of a recipe, and what it records. */
+export interface ResultRecipe {
+  readonly id: number;
+  readonly recorded: RecordedScores;
+}
+
 /**
  * Inserts the results that do not exist yet, and returns the ids of all by their content. A content
  * never has a second result under the same recipe, even when two processes insert it at the same
@@ -64,11 +72,17 @@ export interface NewResult {
  */
 export async function insertResults(
   transaction: Transaction<LedgerTables>,
-  recipeId: number,
+  { id: recipeId, recorded }: ResultRecipe,
   entries: readonly NewResult[],
   shared: SharedRows,
 ): Promise<ReadonlyMap<string, number>> {
-  const byContent = new Map(entries.map(({ contentSha256, result }) => [contentSha256, result]));
+  const byContent = new Map(
+    entries.map(({ contentSha256, result }) => {
+      const scores = scoresOf(result);
+      const summary = summarizeScores(scores, { names: result.objects.names, recorded });
+      return [contentSha256, { ...result, scores, summary }];
+    }),
+  );
   const placementIds = await shared.placementIds(transaction, [...byContent.values()]);
   const rows = [...byContent].map(([content_sha256, result]) => ({
     content_sha256,
@@ -82,11 +96,14 @@ export async function insertResults(
     timings_ms: JSON.stringify(result.timingsMs, toTenths),
     created_at: new Date().toISOString(),
     warnings: JSON.stringify(result.warnings ?? []),
+    best_score: result.summary.all?.best ?? null,
+    worst_score: result.summary.all?.worst ?? null,
+    doubtful_count: result.summary.doubtfulCount,
   }));
   // Two transactions that insert the same keys in one order never wait for each other in a circle.
   rows.sort((a, b) => (a.content_sha256 < b.content_sha256 ? -1 : 1));
   const ids = new Map<string, number>();
-  for (const part of inStatements(rows, 11)) {
+  for (const part of inStatements(rows, 14)) {
     const inserted = await transaction
       .insertInto("result")
       .values(part)
@@ -97,7 +114,7 @@ export async function insertResults(
   }
   await insertFindings(
     transaction,
-    Array.from(ids, ([content, resultId]) => ({ resultId, ...byContent.get(content)! })),
+    Array.from(ids, ([content, resultId]) => ({ resultId, recipeId, ...byContent.get(content)! })),
     shared,
   );
   const others = [...byContent.keys()].filter((content) => !ids.has(content));
@@ -127,6 +144,10 @@ export async function findResults(
 
 interface IdentifiedResult extends PhotoResult {
   readonly resultId: number;
+  readonly recipeId: number;
+  /** Packed. */
+  readonly scores: Uint8Array;
+  readonly summary: ScoreSummary;
 }
 
 async function insertFindings(
@@ -150,7 +171,20 @@ async function insertFindings(
   await insertRows(
     transaction,
     "result_scores",
-    results.map((result) => ({ result_id: result.resultId, scores: scoresOf(result) })),
+    results.map(({ resultId, scores }) => ({ result_id: resultId, scores })),
+  );
+  await insertRows(
+    transaction,
+    "result_class",
+    results.flatMap(({ resultId, recipeId, summary }) =>
+      Array.from(summary.byName, ([name, { best, worst }]) => ({
+        result_id: resultId,
+        name,
+        recipe_id: recipeId,
+        best_score: best,
+        worst_score: worst,
+      })),
+    ),
   );
   await insertRows(
     transaction,

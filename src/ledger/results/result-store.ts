@@ -13,6 +13,7 @@ import type { Recipe } from "../recipe.ts";
 import { saveRecipe } from "../recipe-rows.ts";
 import { inStatements } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { RecordedScores } from "../scores/count-question.ts";
 import { readDrawnNames, readManyCounts } from "./read-findings.ts";
 import {
   findResults,
@@ -66,12 +67,14 @@ export class ResultStore {
   readonly ledger: Ledger;
   readonly recipe: Recipe;
   readonly #recipeId: number;
+  readonly #recorded: RecordedScores;
   readonly #shared = new SharedRows();
 
   private constructor(ledger: Ledger, recipe: Recipe, recipeId: number) {
     this.ledger = ledger;
     this.recipe = recipe;
     this.#recipeId = recipeId;
+    this.#recorded = new RecordedScores(JSON.parse(recipe.json));
   }
 
   /** Opens the results of `recipe` in `ledger`, which the caller closes. */
@@ -187,7 +190,8 @@ export class ResultStore {
     for (const photo of photos) checkPhoto(photo);
     if (photos.length === 0) return;
     await this.ledger.write(async (transaction) => {
-      const ids = await insertResults(transaction, this.#recipeId, photos, this.#shared);
+      const recipe = { id: this.#recipeId, recorded: this.#recorded };
+      const ids = await insertResults(transaction, recipe, photos, this.#shared);
       await this.#complete(transaction, photos, ids);
     }, options);
   }

@@ -9,6 +9,7 @@ import { addScores } from "./steps/migration-6-scores.ts";
 import { addCapture } from "./steps/migration-7-capture.ts";
 import { addReview } from "./steps/migration-8-review.ts";
 import { addActions } from "./steps/migration-9-actions.ts";
+import { addScoreSummaries } from "./steps/migration-10-score-summaries.ts";
 import { createViews, dropViews } from "./views.ts";
 
 /**
@@ -25,6 +26,7 @@ const migrations: readonly Migration[] = [
   addCapture,
   addReview,
   addActions,
+  addScoreSummaries,
 ];
 
 /** The version of a database is the number of steps it has been through. */

@@ -188,6 +188,23 @@ export async function assertBroughtForward(location: string): Promise<void> {
       capture: {},
     },
   ]);
+  const scores = await ledger.read((db) =>
+    db
+      .selectFrom("result")
+      .leftJoin("result_class", "result_class.result_id", "result.id")
+      .select(["result.best_score", "result.worst_score", "doubtful_count", "result_class.name"])
+      .select([
+        "result_class.best_score as best_of_name",
+        "result_class.worst_score as worst_of_name",
+      ])
+      .select(["result_class.recipe_id"])
+      .orderBy("result.id")
+      .execute(),
+  );
+  assert.deepEqual(scores.map(Object.values), [
+    [0.5, 0.25, 1, "plant", 0.5, 0.25, 1],
+    [null, null, 0, null, null, null, null],
+  ]);
   const states = sql<Row>`select source, state, attempts from photo_result order by source`;
   const { rows } = await ledger.read((db) => states.execute(db));
   assert.deepEqual(

@@ -19,6 +19,7 @@ export interface LedgerTables {
   result_uncounted: ResultUncountedTable;
   result_region: ResultRegionTable;
   result_count: ResultCountTable;
+  result_class: ResultClassTable;
   picture: PictureTable;
   correction: CorrectionTable;
   review: ReviewTable;
@@ -146,6 +147,11 @@ export interface ResultTable {
   created_at: WrittenOnce<string>;
   /** JSON list of codes; none is known of results of older versions. */
   warnings: WrittenOnce<string>;
+  /** Of all objects that are recorded, the ones that do not count included; null without any. */
+  best_score: WrittenOnce<number | null>;
+  worst_score: WrittenOnce<number | null>;
+  /** Recorded objects that score within 0.1 of the threshold of their class. */
+  doubtful_count: WrittenOnce<Integer>;
 }
 
 /** A model's class names; a table of its own because one list serves all results of a model. */
@@ -201,6 +207,16 @@ export interface ResultCountTable {
   region: WrittenOnce<Integer>;
   name: WrittenOnce<string>;
   count: WrittenOnce<Integer>;
+}
+
+/** The scores of the recorded objects of one name; a row only where there are any. */
+export interface ResultClassTable {
+  result_id: WrittenOnce<Integer>;
+  name: WrittenOnce<string>;
+  /** That of the result, by which rows are found. */
+  recipe_id: WrittenOnce<Integer>;
+  best_score: WrittenOnce<number>;
+  worst_score: WrittenOnce<number>;
 }
 
 export interface PictureTable {

@@ -38,6 +38,7 @@ export async function createViews(
            result.slice_count, placement.device,
            nullif(placement.fallback_reason, '') as fallback_reason,
            result.timings_ms, result.created_at, result.warnings,
+           result.best_score, result.worst_score, result.doubtful_count,
            photo.taken_at, photo.latitude, photo.longitude, photo.altitude_m, photo.height_m,
            photo.camera, photo.camera_id, photo.focal_length_mm, photo.focal_length_35mm,
            photo.sensor_width_mm,

@@ -12,6 +12,7 @@ import { saveRecipe } from "../recipe-rows.ts";
 import { insertResults, type PhotoResult } from "../results/result-rows.ts";
 import { SharedRows } from "../results/shared-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
+import { RecordedScores } from "../scores/count-question.ts";
 import { addPhotos, createScope, isInScope, type PhotoFile } from "./add-photos.ts";
 import { deathsAllowed, LeaseOwner } from "./lease-owner.ts";
 import { type Compared, compareWithList, withdrawPhoto, withdrawWaiting } from "./watched-list.ts";
@@ -90,15 +91,18 @@ export class Worklist implements AsyncDisposable {
   readonly #ledger: Ledger;
   readonly #owner: LeaseOwner;
   readonly #recipeId: number;
+  readonly #recorded: RecordedScores;
   readonly #shared = new SharedRows();
   #closing: Promise<void> | undefined;
 
-  private constructor(ledger: Ledger, owner: LeaseOwner, recipeId: number) {
+  private constructor(ledger: Ledger, owner: LeaseOwner, recipe: Recipe & { readonly id: number }) {
+    const { id: recipeId, json } = recipe;
     this.file = ledger.location;
     this.view = new WorklistView(ledger, recipeId);
     this.#ledger = ledger;
     this.#owner = owner;
     this.#recipeId = recipeId;
+    this.#recorded = new RecordedScores(JSON.parse(json));
   }
 
   /**
@@ -116,12 +120,12 @@ export class Worklist implements AsyncDisposable {
     const ledger = stack.use(await SqliteLedger.open(file, { busyTimeoutMs }));
     const owner = stack.use(await LeaseOwner.start(ledger, { leaseMs, logger }));
     await owner.recover();
-    const recipeId = await ledger.write(async (transaction) => {
+    const id = await ledger.write(async (transaction) => {
       await createScope(transaction);
       return await saveRecipe(transaction, recipe);
     });
     stack.move();
-    return new Worklist(ledger, owner, recipeId);
+    return new Worklist(ledger, owner, { ...recipe, id });
   }
 
   /** Ends all leases and closes the file. Idempotent. */
@@ -275,7 +279,8 @@ export class Worklist implements AsyncDisposable {
     return await this.#ledger.write(async (transaction) => {
       if (!(await this.#holds(transaction, photo, contentSha256))) return false;
       const entry = { contentSha256, result };
-      const resultIds = await insertResults(transaction, this.#recipeId, [entry], this.#shared);
+      const recipe = { id: this.#recipeId, recorded: this.#recorded };
+      const resultIds = await insertResults(transaction, recipe, [entry], this.#shared);
       const resultId = resultIds.get(contentSha256)!;
       await this.#update(transaction, photo, doneWith(resultId));
       if (pictureFile !== undefined) await upsertPicture(transaction, { pictureFile, resultId });

@@ -1,0 +1,127 @@
+import { type Kysely, type RawBuilder, sql } from "kysely";
+import type { AccessOptions, Ledger } from "../ledger.ts";
+import { boundsOf, isSelected } from "../photos/selection.ts";
+import type { EntryState, LedgerTables } from "../schema/tables.ts";
+import { type EntryFilter, hasScores } from "./entry-filter.ts";
+import { fromResults } from "./listed-entries.ts";
+import { readLastEntryId } from "./progress.ts";
+
+/** Entries that one query looks at. */
+const entriesPerQuery = 100_000;
+/** More than these are no longer few. */
+const most = 2_000;
+
+interface FewPhotosOptions extends AccessOptions {
+  readonly recipeId: number;
+  readonly filter: EntryFilter;
+}
+
+/**
+ * Returns photos among which are all that fit, where they are few by their state, their scores or
+ * their count; undefined where they may be many. An index says so at once, and pages of all photos
+ * only after seconds.
+ */
+export async function readFewPhotoIds(
+  ledger: Ledger,
+  { recipeId, filter, signal }: FewPhotosOptions,
+): Promise<readonly number[] | undefined> {
+  const { state } = filter;
+  if (state !== undefined && state !== "done") {
+    const few = await readInState(ledger, { recipeId, state, signal });
+    if (few !== undefined) return few;
+  }
+  for (const ids of resultsWith(filter, recipeId)) {
+    const few = await ledger.read((db) => readPhotosOf(db, { recipeId, ids }), { signal });
+    if (few !== undefined) return few;
+  }
+  return undefined;
+}
+
+/** Returns the photos in a folder, where they are few; undefined where they are many. */
+export async function readFewPhotosUnder(
+  ledger: Ledger,
+  { under, signal }: AccessOptions & { readonly under: string },
+): Promise<readonly number[] | undefined> {
+  const [least, behind] = boundsOf(under);
+  const rows = await ledger.read(
+    (db) =>
+      db
+        .selectFrom("photo")
+        .select("id")
+        .where("source", ">=", least)
+        .where("source", "<", behind)
+        .where(isSelected({ under }))
+        .limit(1 + most)
+        .execute(),
+    { signal },
+  );
+  return rows.length > most ? undefined : rows.map(({ id }) => id);
+}
+
+async function readInState(
+  ledger: Ledger,
+  {
+    recipeId,
+    state,
+    signal,
+  }: AccessOptions & { readonly recipeId: number; readonly state: EntryState },
+): Promise<readonly number[] | undefined> {
+  const photoIds: number[] = [];
+  const lastId = await readLastEntryId(ledger, { signal });
+  for (let fromId = 1; fromId <= lastId; fromId += entriesPerQuery) {
+    const rows = await ledger.read(
+      (db) =>
+        db
+          .selectFrom("entry")
+          .select("photo_id")
+          .where("id", ">=", fromId)
+          .where("id", "<", fromId + entriesPerQuery)
+          .where("recipe_id", "=", recipeId)
+          .where("state", "=", state)
+          .limit(1 + most)
+          .execute(),
+      { signal },
+    );
+    for (const { photo_id } of rows) photoIds.push(photo_id);
+    if (photoIds.length > most) return undefined;
+  }
+  return photoIds;
+}
+
+/** The results within each end of the filter's ranges that has an index, one query for each. */
+function resultsWith(filter: EntryFilter, recipeId: number): RawBuilder<{ id: number }>[] {
+  const { minScore, maxScore, minCount, maxCount, className } = filter;
+  const queries: RawBuilder<{ id: number }>[] = [];
+  for (const end of [{ minScore }, { maxScore }]) {
+    if (Object.values(end)[0] === undefined) continue;
+    queries.push(
+      className === undefined
+        ? sql`select id from result where recipe_id = ${recipeId} and ${hasScores(end, "result")}`
+        : sql`
+            select result_id as id from result_class
+            where recipe_id = ${recipeId} and name = ${className}
+              and ${hasScores(end, "result_class")}`,
+    );
+  }
+  if (className !== undefined) return queries;
+  const counted = sql`select id from result where recipe_id = ${recipeId} and object_count`;
+  if (minCount !== undefined) queries.push(sql`${counted} >= ${minCount}`);
+  if (maxCount !== undefined) queries.push(sql`${counted} <= ${maxCount}`);
+  return queries;
+}
+
+async function readPhotosOf(
+  db: Kysely<LedgerTables>,
+  { recipeId, ids }: { readonly recipeId: number; readonly ids: RawBuilder<{ id: number }> },
+): Promise<readonly number[] | undefined> {
+  const { rows } = await sql<{ id: number }>`${ids} limit ${1 + most}`.execute(db);
+  if (rows.length === 0) return [];
+  if (rows.length > most) return undefined;
+  const resultIds = rows.map(({ id }) => id);
+  const photos = await fromResults(db, recipeId)
+    .select("entry.photo_id")
+    .where("result.id", "in", resultIds)
+    .limit(1 + most)
+    .execute();
+  return photos.length > most ? undefined : photos.map(({ photo_id }) => photo_id);
+}
