@@ -7,9 +7,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Job } from "bullmq";
+import { askWorkers } from "../src/fleet/management/ask-workers.ts";
+import { readWorkers } from "../src/fleet/store/worker-status.ts";
+import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
 import { CliFolder, sourceProgram } from "./cli.fixture.ts";
-import { TestQueue } from "./fleet.fixture.ts";
+import { GivenTask, TestQueue } from "./fleet.fixture.ts";
 import { isAlive, TestFleet } from "./fleet-supervisor.fixture.ts";
 import type { SlicedOutcome, TestJob } from "./fleet-tasks.fixture.ts";
 import { openRedis, type RedisForTests, RedisServer } from "./servers/redis-server.ts";
@@ -137,6 +140,42 @@ describe("a supervisor", () => {
     await fleet.until("died");
     await assert.rejects(queue.result(job), /JOB_CRASHED_WORKER/);
   });
+});
+
+test("a drained worker stays drained when its process dies or is replaced", async () => {
+  await using queue = new TestQueue(redis.url);
+  await using fleet = new TestFleet(queue);
+  const name = "cpu0@host";
+  const statusOf = async (pid: number, isDrained: boolean) => {
+    for (;;) {
+      const all = await readWorkers(queue.queue);
+      if (all.some((each) => each.pid === pid && each.isDrained === isDrained)) return;
+      await sleep(20);
+    }
+  };
+  /** Another worker gets the job: the drained one does not take part. */
+  const isLeftToOthers = async () => {
+    const job = await queue.add({});
+    const other = new GivenTask(() => ({ pid: process.pid }));
+    const place = { connection: queue.connection, queue: queue.name };
+    await using _ = createWorker(other, { ...place, name: "x@host" });
+    return (await pidOf(queue, job)) === process.pid;
+  };
+  const [first] = await fleet.until("ready");
+  await askWorkers(queue.queue, [name], "drain");
+  await statusOf(first!.pid, true);
+  process.kill(first!.pid, "SIGKILL");
+  const [, second] = await fleet.until("ready", 2);
+  await statusOf(second!.pid, true);
+  assert.equal(await isLeftToOthers(), true);
+  await askWorkers(queue.queue, [name], "recycle");
+  const [recycled] = await fleet.until("recycled");
+  await statusOf(recycled!.pid, true);
+  assert.equal(await isLeftToOthers(), true);
+  await untilGone(second!.pid);
+  await askWorkers(queue.queue, [name], "resume");
+  await statusOf(recycled!.pid, false);
+  assert.equal(await pidOf(queue, await queue.add({})), recycled!.pid);
 });
 
 test("a process whose device does not answer is ended, though its event loop turns", async () => {

@@ -136,6 +136,12 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     await Promise.all([...this.#parts.values()].map(({ worker }) => worker.start()));
   }
 
+  setTaking(isTaking: boolean): void {
+    this.#isDrained = !isTaking;
+    this.#logger.info({ isTaking }, "a person has directed the worker");
+    for (const { worker } of this.#parts.values()) worker.setTaking(isTaking);
+  }
+
   async close(options: CloseWorkerOptions = {}): Promise<void> {
     this.#leaving.abort();
     // Those that close hear of a nearer deadline, too.
@@ -187,7 +193,8 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         cache,
         status,
         recipes: () => this.#recipes,
-        setTaking: (isTaking) => this.#setTaking(isTaking),
+        setTaking: (isTaking) => this.setTaking(isTaking),
+        isDrained: () => this.#isDrained,
         supervision: this.#options.supervision,
         counts: () => {
           const { active, succeeded, failed } = this.counts;
@@ -294,12 +301,6 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       if (isStarting && !isLeft) throw error;
       this.#leave(recipe, error);
     }
-  }
-
-  #setTaking(isTaking: boolean): void {
-    this.#isDrained = !isTaking;
-    this.#logger.info({ isTaking }, "a person has directed the worker");
-    for (const { worker } of this.#parts.values()) worker.setTaking(isTaking);
   }
 
   /** Serves a recipe no more that has had no work for a while. Its models stay in the cache. */

@@ -5,4 +5,6 @@ export interface QueueWorker
   extends Pick<FleetWorker, "ready" | "start" | "close" | "counts" | "metrics" | "trouble"> {
   /** Asks the queue's server for an answer. */
   ping(): Promise<void>;
+  /** Takes jobs, or none and keeps its models. Undefined where nobody can ask for that. */
+  setTaking?(isTaking: boolean): void;
 }

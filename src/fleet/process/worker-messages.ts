@@ -30,6 +30,8 @@ export interface WorkerConfig {
 export type WorkerOrder =
   | { readonly type: "begin"; readonly config: WorkerConfig }
   | { readonly type: "take" }
+  /** Whether it takes jobs at all, as a person has asked of it or of an earlier process. */
+  | { readonly type: "direct"; readonly isTaking: boolean }
   | { readonly type: "drain"; readonly deadlineMs: number };
 
 /** From a worker process to the supervisor. */
@@ -39,6 +41,8 @@ export type WorkerMessage =
   | { readonly type: "taking" }
   /** Somebody has asked for a fresh process in its place. */
   | { readonly type: "recycle" }
+  /** Somebody has let it take no more jobs, or jobs again. */
+  | { readonly type: "directed"; readonly isTaking: boolean }
   /** Somebody has asked it to end, for good. */
   | { readonly type: "shutdown" }
   /** It takes no more jobs, and none is running. */

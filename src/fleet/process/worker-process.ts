@@ -70,6 +70,7 @@ export class WorkerProcess {
 
   obey(order: WorkerOrder): void {
     if (order.type === "take") this.#take();
+    else if (order.type === "direct") this.#worker?.setTaking?.(order.isTaking);
     else if (order.type === "drain") this.drain(order.deadlineMs);
   }
 
@@ -109,6 +110,7 @@ export class WorkerProcess {
       supervision: {
         earlierProcesses: config.earlierProcesses ?? 0,
         recycle: () => void send({ type: "recycle" }),
+        directed: (isTaking) => void send({ type: "directed", isTaking }),
       },
     };
     this.#worker =

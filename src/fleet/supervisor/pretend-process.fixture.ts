@@ -37,7 +37,7 @@ export const idle: WorkerStats = {
 /** A worker process of which a test plays the part. */
 export class PretendProcess implements StartedProcess {
   readonly pid: number;
-  /** What it was ordered, in order: `begin`, `take`, `drain 0`, `kill`. */
+  /** What it was ordered, in order: `begin`, `take`, `direct false`, `drain 0`, `kill`. */
   readonly orders: string[] = [];
   readonly #events: ProcessEvents;
   readonly #news = new EventEmitter();
@@ -48,7 +48,9 @@ export class PretendProcess implements StartedProcess {
   }
 
   send(order: WorkerOrder): void {
-    this.#note(order.type === "drain" ? `drain ${order.deadlineMs}` : order.type);
+    if (order.type === "drain") this.#note(`drain ${order.deadlineMs}`);
+    else if (order.type === "direct") this.#note(`direct ${order.isTaking}`);
+    else this.#note(order.type);
   }
 
   kill(): void {
@@ -73,6 +75,11 @@ export class PretendProcess implements StartedProcess {
   fail(code: string, ruledOut: RuledOut = "attempt"): void {
     this.#events.onMessage({ type: "failed", code, message: `${code} it is`, ruledOut });
     this.exit({ status: 1, signal: null });
+  }
+
+  /** A person directs it. */
+  beDirected(isTaking: boolean): void {
+    this.#events.onMessage({ type: "directed", isTaking });
   }
 
   takeJobs(): void {

@@ -196,6 +196,38 @@ describe("a slot", () => {
   });
 });
 
+describe("a slot that a person has drained", () => {
+  test("stays drained when its process is replaced or dies, until a person lets it go on", async () => {
+    await using slot = new Slot();
+    const first = await slot.work();
+    first.beDirected(false);
+    slot.supervisor.recycle();
+    const second = await slot.work();
+    assert.deepEqual(second.orders, ["begin", "direct false", "take"]);
+    first.exit();
+    second.exit({ status: null, signal: "SIGKILL" });
+    const third = await slot.work();
+    assert.deepEqual(third.orders, ["begin", "direct false", "take"]);
+    third.beDirected(true);
+    slot.supervisor.recycle();
+    const fourth = await slot.work();
+    assert.deepEqual(fourth.orders, ["begin", "take"]);
+  });
+
+  test("is drained with all its processes, also the one that is to take over", async () => {
+    await using slot = new Slot();
+    const first = await slot.work();
+    slot.supervisor.recycle();
+    const second = await slot.processes.next();
+    first.beDirected(false);
+    second.becomeReady();
+    await second.until("take");
+    assert.deepEqual(second.orders, ["begin", "direct false", "direct false", "take"]);
+    first.beDirected(true);
+    assert.equal(second.orders.at(-1), "direct true");
+  });
+});
+
 describe("recycling a slot", () => {
   test("is healthy throughout: the successor takes jobs before the old process ends", async () => {
     await using slot = new Slot();

@@ -47,6 +47,9 @@ const provenMs = 10_000;
  *   old one works on, and it is tried again later. Where memory does not hold both, the old one
  *   goes first, and the gap is reported.
  * - *stopping*, from any state: every process is ordered to finish and end. Then *stopped*.
+ *
+ * Where a person has drained the process, those that come after it take no jobs either, until a
+ * person lets one of them.
  */
 export class SlotSupervisor {
   readonly #options: SlotSupervisorOptions;
@@ -64,6 +67,7 @@ export class SlotSupervisor {
   #failures = 0;
   #recycled = 0;
   #started = 0;
+  #isDrained = false;
   /** After a successor that failed, no other is tried before. */
   #recycleNotBefore = 0;
 
@@ -171,6 +175,7 @@ export class SlotSupervisor {
       onRecycle: () => {
         if (child === this.#current) this.recycle();
       },
+      onDirected: (isTaking) => this.#direct(child, isTaking),
       onStats: () => {
         if (child === this.#current) this.#watch?.considerRecycling();
       },
@@ -183,6 +188,7 @@ export class SlotSupervisor {
     if (!(await settlesWithin(child.ready, policy.startTimeoutMs))) child.kill();
     await child.ready;
     if (this.#isStopping) throw new Error("the slot is stopped");
+    if (this.#isDrained) child.direct(false);
     this.#current = child;
     this.#hasBeenReady = true;
     this.#reason = undefined;
@@ -195,6 +201,12 @@ export class SlotSupervisor {
     this.#enter("working");
     this.#options.onEvent({ type: "ready", pid: pid!, device: device!.label, startMs });
     return child;
+  }
+
+  /** A wish is for the slot: the other processes of it may be the ones that stay. */
+  #direct(asked: WorkerChild, isTaking: boolean): void {
+    this.#isDrained = !isTaking;
+    for (const child of this.#children) if (child !== asked) child.direct(isTaking);
   }
 
   async #untilWatchEnds(worker: WorkerChild): Promise<WatchEnd> {

@@ -17,6 +17,8 @@ export interface WorkerChildOptions {
   /** Somebody has asked it to end, for good. */
   readonly onShutdown?: (() => void) | undefined;
   readonly onRecycle?: (() => void) | undefined;
+  /** Somebody has let it take no more jobs, or jobs again. */
+  readonly onDirected?: ((isTaking: boolean) => void) | undefined;
   /** Every message has been received. */
   readonly onSilence: () => void;
 }
@@ -94,6 +96,11 @@ export class WorkerChild {
     this.#process.send({ type: "take" });
   }
 
+  /** Lets it take jobs as soon as it is to, or none until it is directed again. */
+  direct(isTaking: boolean): void {
+    this.#process.send({ type: "direct", isTaking });
+  }
+
   /** Lets it finish its jobs and end; after the deadline it gives them back. */
   drain(deadlineMs: number): void {
     this.#process.send({ type: "drain", deadlineMs });
@@ -109,6 +116,7 @@ export class WorkerChild {
     if (message.type === "failed") this.#becameReady.reject(failed(message));
     else if (message.type === "taking") this.#tookJobs.resolve();
     else if (message.type === "recycle") this.#options.onRecycle?.();
+    else if (message.type === "directed") this.#options.onDirected?.(message.isTaking);
     else if (message.type === "shutdown") this.#options.onShutdown?.();
     else if (message.type === "drained") this.#finishedJobs.resolve();
     else if (message.type === "metrics") this.#options.onMetrics(message.metrics);

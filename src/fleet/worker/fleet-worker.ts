@@ -115,7 +115,14 @@ function assemble<Payload, Result>(
   });
   let heartbeat: WorkerHeartbeat | undefined;
   const life = new WorkerLife({
-    source: bullmq,
+    source: {
+      // One that was drained before it started, and may take jobs again, runs already.
+      run: async () => {
+        if (!bullmq.isRunning()) await bullmq.run();
+      },
+      close: () => bullmq.close(),
+      disconnect: () => bullmq.disconnect(),
+    },
     jobs: processor,
     autostart,
     logger,
@@ -129,6 +136,7 @@ function assemble<Payload, Result>(
         status: new PublishedStatus(bullmq, name),
         counts: () => tally.progress,
         setTaking: (isTaking) => setTaking(bullmq, isTaking),
+        isDrained: () => bullmq.isPaused(),
         supervision: parts.supervision,
       });
       heartbeat = started;
@@ -150,9 +158,12 @@ function assemble<Payload, Result>(
 }
 
 function setTaking(bullmq: Worker, isTaking: boolean): void {
-  if (isTaking) bullmq.resume();
+  if (isTaking) {
+    if (bullmq.isPaused()) void bullmq.resume();
+    return;
+  }
   // What it waits for is for others: jobs that run are not waited for.
-  else void bullmq.pause(true);
+  void bullmq.pause(true);
 }
 
 /** Waits until the server serves the queue, however long that takes. */

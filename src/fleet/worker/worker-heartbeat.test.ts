@@ -84,12 +84,20 @@ describe("a worker's heartbeat", () => {
   test("does what a person wishes: no jobs, jobs again, a fresh process", async () => {
     const status = new Place();
     const done: unknown[] = [];
+    let isDrained = false;
     const options = { name, cache: undefined, status, counts: () => ({ active: 0, ended: 0 }) };
     using heartbeat = new WorkerHeartbeat({
       ...options,
       periodMs: 1e6,
-      setTaking: (isTaking) => done.push(isTaking),
-      supervision: { earlierProcesses: 3, recycle: () => done.push("recycle") },
+      setTaking: (isTaking) => {
+        isDrained = !isTaking;
+      },
+      isDrained: () => isDrained,
+      supervision: {
+        earlierProcesses: 3,
+        recycle: () => done.push("recycle"),
+        directed: (isTaking) => done.push(isTaking),
+      },
     });
     for (const wish of ["drain", "recycle", "resume", undefined] as const) {
       if (wish !== undefined) status.wishes.push(wish);

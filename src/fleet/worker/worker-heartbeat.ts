@@ -19,6 +19,8 @@ export interface WorkerHeartbeatOptions {
   readonly status: Pick<PublishedStatus, "write" | "remove" | "takeWishes">;
   /** Takes jobs, or none, as a person wishes. Default: such wishes are left. */
   readonly setTaking?: ((isTaking: boolean) => void) | undefined;
+  /** Whether it takes none because a person wishes so. Default: it never does. */
+  readonly isDrained?: (() => boolean) | undefined;
   readonly supervision?: WorkerSupervision | undefined;
   /** What a worker of several recipes adds. */
   readonly recipes?: (() => Pick<WorkerStatus, "recipes" | "notServed">) | undefined;
@@ -34,7 +36,6 @@ export class WorkerHeartbeat implements Disposable {
   readonly #timer: NodeJS.Timeout;
   #counted = 0;
   #isPublishing = false;
-  #isDrained = false;
 
   constructor(options: WorkerHeartbeatOptions) {
     this.#options = options;
@@ -67,12 +68,13 @@ export class WorkerHeartbeat implements Disposable {
       return;
     }
     if (setTaking === undefined) return;
-    this.#isDrained = wish === "drain";
-    setTaking(!this.#isDrained);
+    const isTaking = wish === "resume";
+    setTaking(isTaking);
+    supervision?.directed?.(isTaking);
   }
 
   #read(): WorkerStatus {
-    const { name, cache, counts, recipes, supervision } = this.#options;
+    const { name, cache, counts, recipes, supervision, isDrained } = this.#options;
     const { active, ended } = counts();
     this.#rate.add(ended - this.#counted);
     this.#counted = ended;
@@ -92,7 +94,7 @@ export class WorkerHeartbeat implements Disposable {
       active,
       ended,
       perSecond: this.#rate.perSecond,
-      isDrained: this.#isDrained,
+      isDrained: isDrained?.() ?? false,
       earlierProcesses: supervision?.earlierProcesses,
       machine: info && machineOf(info),
     };

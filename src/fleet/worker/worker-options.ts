@@ -64,6 +64,8 @@ export interface WorkerSupervision {
   readonly earlierProcesses: number;
   /** Asks for a fresh process in the place of this one. */
   recycle(): void;
+  /** A person lets the worker take jobs, or none: so will the process that comes in its place. */
+  directed?(isTaking: boolean): void;
 }
 
 type Defaulted = Exclude<keyof WorkerTuning, "prefix"> | "autostart" | "logger";

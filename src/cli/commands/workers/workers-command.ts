@@ -16,7 +16,8 @@ ${plainExitStatusHelp}`;
 
 const drainHelp = `
 They finish what they have taken, take no more jobs, and keep their models, until
-\`orangery workers resume\`. A process that is started in the place of one takes jobs.`;
+\`orangery workers resume\`, also where a process is replaced. Who stops and starts
+\`orangery worker\` has workers that take jobs.`;
 
 const recycleHelp = `
 A fresh process loads the models while the old one works, takes over, and the old one finishes its
