@@ -115,7 +115,11 @@ function bootstrapQuantiles({ photos: n, ratio }: Ratio, { xs, ys, ...options }:
   const random = seededRandom(seed);
   const errors = new Float64Array(rounds);
   for (let round = 0; round < rounds; round++) {
-    let [x1, y1, xx, xy, yy] = [0, 0, 0, 0, 0];
+    let x1 = 0;
+    let y1 = 0;
+    let xx = 0;
+    let xy = 0;
+    let yy = 0;
     for (let i = 0; i < n; i++) {
       const drawn = Math.floor(random() * n);
       const x = xs[drawn]!;
