@@ -1,6 +1,9 @@
 /** A person's hands on the jobs of a queue: finding, retrying, dropping, pausing, moving them. */
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { Worker } from "bullmq";
 import { type PhotoJobData, photoJobId } from "../src/fleet/count/photo-job-data.ts";
@@ -11,8 +14,11 @@ import { pauseQueues, resumeQueues } from "../src/fleet/management/pause-queues.
 import { countJobs, selectJobs } from "../src/fleet/management/select-jobs.ts";
 import { serverOf } from "../src/fleet/queue/queue-server.ts";
 import type { JobQueue } from "../src/fleet/recipes/fleet-queues.ts";
+import { QueueCatalogue } from "../src/fleet/recipes/queue-catalogue.ts";
 import type { JobFilter } from "../src/fleet/store/job-filter.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
+import { readActions } from "../src/ledger/actions/action-log.ts";
+import { openLedger } from "../src/ledger/open-ledger.ts";
 import { CliFolder, jsonLines } from "./cli.fixture.ts";
 import { GivenTask, TestQueue } from "./fleet.fixture.ts";
 import { collect, PhotosToCount, redisForTests, untilDone } from "./fleet-photos.fixture.ts";
@@ -344,7 +350,63 @@ describe("on the command line", () => {
       const none = await folder.run("failures", ...args, "--code", "PHOTO_NOT_FOUND");
       assert.match(none.stdout, /^No photo without a result in .* matches$/m);
     }
-    assert.equal(await jobs("retry", "--code", "PHOTO_UNREADABLE"), `1 job put back into ${of}`);
+    const again = await jobs("retry", "--code", "PHOTO_UNREADABLE", "--by", "Ann");
+    assert.equal(again, `1 job put back into ${of}`);
+
+    const actions = (await readActions(photos.ledger, { limit: 9 })).reverse();
+    assert.deepEqual(
+      actions.map(({ kind, filter, number }) => [kind, filter, number]),
+      [
+        ["move-jobs-first", { jobs: [photos.photo(2)] }, 1],
+        ["drop-jobs", { under: photos.photo(1) }, 1],
+        ["pause-queue", { recipe: [name] }, 1],
+        ["resume-queue", {}, 2],
+        ["retry-jobs", { code: "PHOTO_UNREADABLE" }, 1],
+      ],
+    );
+    assert.deepEqual(
+      actions.map(({ person }) => person),
+      [...Array(4).fill(userInfo().username), "Ann"],
+    );
+    assert.ok(actions.every(({ via, endedAt }) => via === "command line" && endedAt !== undefined));
+  });
+
+  test("what is done to a queue is recorded in its results, if they can be used", async () => {
+    await using folder = await CliFolder.create();
+    await using queue = new TestQueue(redis.url);
+    await using worker = createWorker(new GivenTask(() => 1), {
+      ...{ connection: queue.connection, queue: queue.name, name: "w@host" },
+    });
+    await worker.ready;
+    const where = ["--queue", queue.name, "--redis", redis.url];
+    // Tasks have no results.
+    assert.deepEqual((await folder.run("workers", "drain", "w@host", ...where)).stderr, "");
+    const catalogue = new QueueCatalogue(queue.queue);
+    const gone = join(folder.path, "gone.db");
+    await catalogue.claimResults({ location: gone, identity: "1" }, async () => true);
+    const unrecorded = await folder.run("jobs", "pause", ...where);
+    assert.equal(unrecorded.status, 0);
+    assert.match(unrecorded.stderr, /^It is not recorded who .*gone\.db .*\[LEDGER_NOT_FOUND\]/);
+    assert.equal(existsSync(gone), false);
+
+    const location = join(folder.path, "results.db");
+    await using ledger = await openLedger(location);
+    const other = await folder.run("jobs", "resume", "--results", location, ...where);
+    assert.deepEqual([other.status, /QUEUE_OTHER_RESULTS/.test(other.stderr)], [1, true]);
+    assert.equal(await queue.queue.isPaused(), true, "nothing is done that is not recorded");
+    const identity = await ledger.identity();
+    await catalogue.claimResults({ location, identity }, async () => true);
+    for (const args of [
+      ["resume", "w@host"],
+      ["recycle", "w@host"],
+    ]) {
+      await folder.run("workers", ...args, "--by", "Ann", ...where);
+    }
+    const [recycled, resumed] = await readActions(ledger, { limit: 9 });
+    // A worker in a program of its own cannot be replaced.
+    assert.deepEqual([recycled!.kind, recycled!.number], ["recycle-worker", 0]);
+    assert.deepEqual([resumed!.kind, resumed!.number], ["resume-worker", 1]);
+    assert.deepEqual(resumed!.filter, { worker: ["w@host"] });
   });
 
   test("mistakes are refused before anything is changed", async () => {

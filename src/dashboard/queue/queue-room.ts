@@ -9,18 +9,17 @@ import {
 } from "../../fleet/management/change-jobs.ts";
 import { countFailures } from "../../fleet/management/count-failures.ts";
 import { pauseQueues, resumeQueues } from "../../fleet/management/pause-queues.ts";
+import {
+  jobActions,
+  type QueueAction,
+  recordChange,
+  workerActions,
+} from "../../fleet/management/record-change.ts";
 import { countJobs, selectJobs } from "../../fleet/management/select-jobs.ts";
 import type { FleetQueues, JobQueue } from "../../fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../../fleet/recipes/fleet-status.ts";
 import { chooseQueues } from "../../fleet/recipes/recipe-choice.ts";
 import { type JobFilter, jobStates } from "../../fleet/store/job-filter.ts";
-import type { WorkerWish } from "../../fleet/store/worker-status.ts";
-import {
-  type Actor,
-  beginAction,
-  endAction,
-  type NewAction,
-} from "../../ledger/actions/action-log.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { Logger } from "../../logger.ts";
 import { adviseOn } from "../../results/failure-advice.ts";
@@ -41,18 +40,10 @@ export interface QueueChange {
   readonly ledger: Ledger | undefined;
 }
 
-type ChangeFunction = typeof retryJobs;
-
-const changes: Readonly<Record<JobChange, { run: ChangeFunction; kind: NewAction["kind"] }>> = {
-  retry: { run: retryJobs, kind: "retry-jobs" },
-  drop: { run: dropJobs, kind: "drop-jobs" },
-  "move-first": { run: moveJobsFirst, kind: "move-jobs-first" },
-};
-
-const wishes: Readonly<Record<WorkerWish, NewAction["kind"]>> = {
-  drain: "drain-worker",
-  resume: "resume-worker",
-  recycle: "recycle-worker",
+const changes: Readonly<Record<JobChange, typeof retryJobs>> = {
+  retry: retryJobs,
+  drop: dropJobs,
+  "move-first": moveJobsFirst,
 };
 
 const shownJobs = 60;
@@ -103,10 +94,11 @@ export class QueueRoom {
     const actor = { person: by, via: "control room" } as const;
     if (what === "worker") {
       const { name, wish } = body;
-      if (typeof name !== "string" || !isKeyOf(wishes, wish)) {
-        throw new Refusal(400, `Expected a worker, and one of ${Object.keys(wishes).join(", ")}.`);
+      if (typeof name !== "string" || !isKeyOf(workerActions, wish)) {
+        const wishes = Object.keys(workerActions).join(", ");
+        throw new Refusal(400, `Expected a worker, and one of ${wishes}.`);
       }
-      const record = { kind: wishes[wish], filter: { worker: name } };
+      const record = { kind: workerActions[wish], filter: { worker: name } };
       return await this.#recorded(ledger, { ...actor, ...record }, async () => {
         return (await askWorkers(this.#fleet.base.bullmq, [name], wish)).length;
       });
@@ -117,7 +109,7 @@ export class QueueRoom {
     if (what === "pause" && typeof body.isPaused === "boolean") {
       const { isPaused } = body;
       const kind = isPaused ? "pause-queue" : "resume-queue";
-      const record: NewAction = { ...actor, kind, recipeHash: undefined, filter: ofRecipe };
+      const record: QueueAction = { ...actor, kind, filter: ofRecipe };
       return await this.#recorded(ledger, record, async () => {
         await (isPaused ? pauseQueues(queues) : resumeQueues(queues));
         return queues.length;
@@ -127,10 +119,12 @@ export class QueueRoom {
     const query = new URLSearchParams(typeof body.query === "string" ? body.query : "");
     const ids = Array.isArray(body.ids) ? (body.ids as unknown[]).map(String) : undefined;
     const filter = { ...readJobFilter(query), ...(ids && { names: ids }) };
-    const { run, kind } = changes[changeOf(body.change)];
+    const change = changeOf(body.change);
+    const kind = jobActions[change];
     const which = ids ? { jobs: ids.join(" ") } : Object.fromEntries(query);
-    return await this.#recorded(ledger, { ...actor, kind, filter: { ...ofRecipe, ...which } }, () =>
-      run(queues, filter),
+    const record = { ...actor, kind, filter: { ...ofRecipe, ...which } };
+    return await this.#recorded(ledger, record, (onProgress) =>
+      changes[change](queues, filter, { onProgress }),
     );
   }
 
@@ -141,12 +135,10 @@ export class QueueRoom {
 
   async #recorded(
     ledger: Ledger | undefined,
-    action: Actor & Pick<NewAction, "kind" | "filter">,
-    work: () => Promise<number>,
+    action: QueueAction,
+    work: Parameters<typeof recordChange>[2],
   ): Promise<object> {
-    const id = ledger && (await beginAction(ledger, { recipeHash: undefined, ...action }));
-    const number = await work();
-    if (ledger !== undefined) await endAction(ledger, id!, { number });
+    const number = await recordChange(ledger, action, work);
     this.#logger.info({ ...action, number }, "somebody has changed the queue");
     return { number };
   }

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { addRecordOptions } from "../jobs/job-options.ts";
 import type { RetryFailedArguments } from "./retry-failed.ts";
 
 const help = `
@@ -18,7 +19,7 @@ export function createRetryFailedCommand(
   const command = new Command("retry-failed")
     .summary("try the failed jobs of a queue again")
     .description("Puts the failed jobs of a queue back into it.");
-  addQueueOptions(command)
+  addRecordOptions(addQueueOptions(command))
     .option("--json", "print the count as JSON")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

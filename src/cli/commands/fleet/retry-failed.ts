@@ -1,5 +1,6 @@
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
 import { retryJobs } from "../../../fleet/management/change-jobs.ts";
+import { recordChange } from "../../../fleet/management/record-change.ts";
 import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
@@ -7,8 +8,11 @@ import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { noteQueueTrouble } from "../../output/trouble-notes.ts";
+import type { RecordArguments } from "../jobs/job-options.ts";
+import { openQueueRecord } from "../jobs/queue-record.ts";
+import { callerActor } from "../mend/person-option.ts";
 
-export interface RetryFailedArguments extends QueueArguments {
+export interface RetryFailedArguments extends QueueArguments, RecordArguments {
   readonly json?: boolean;
   readonly quiet?: boolean;
 }
@@ -16,7 +20,7 @@ export interface RetryFailedArguments extends QueueArguments {
 /** Runs `orangery retry-failed`; resolves to the exit status. */
 export async function retry(
   output: StandardOutput,
-  { queue, queueUrl, json, quiet }: RetryFailedArguments,
+  { queue, queueUrl, json, quiet, results, by }: RetryFailedArguments,
 ): Promise<number> {
   using progress = new ProgressDisplay({ quiet });
   await using fleet = await FleetQueues.open({
@@ -24,14 +28,22 @@ export async function retry(
     queue,
     onTrouble: noteQueueTrouble(progress),
   });
+  const note = (line: string) => progress.note(line);
+  await using ledger = await openQueueRecord(fleet.base, { results, note });
+  const filter = { states: ["failed"] } as const;
+  const action = { ...callerActor(by), kind: "retry-jobs", filter: { state: "failed" } } as const;
   let retried = 0;
   const status = await interruptible(
     async ({ stop: signal }) => {
-      const onProgress = (count: number) => {
-        retried = count;
-        progress.setActivity(`Putting jobs back: ${formatCount(retried)}`);
-      };
-      await retryJobs(await fleet.all(), { states: ["failed"] }, { signal, onProgress });
+      const queues = await fleet.all();
+      await recordChange(ledger, action, async (count) => {
+        const onProgress = (number: number) => {
+          count(number);
+          retried = number;
+          progress.setActivity(`Putting jobs back: ${formatCount(retried)}`);
+        };
+        return await retryJobs(queues, filter, { signal, onProgress });
+      });
       return exitStatus.ok;
     },
     { onInterrupt: () => progress.note("Stopping.") },

@@ -8,19 +8,23 @@ import {
   retryJobs,
 } from "../../../fleet/management/change-jobs.ts";
 import { pauseQueues, resumeQueues } from "../../../fleet/management/pause-queues.ts";
+import { jobActions, recordChange } from "../../../fleet/management/record-change.ts";
 import { countJobs } from "../../../fleet/management/select-jobs.ts";
 import type { JobQueue } from "../../../fleet/recipes/fleet-queues.ts";
 import type { JobFilter } from "../../../fleet/store/job-filter.ts";
+import type { ActionFilter } from "../../../ledger/actions/action-log.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { callerActor } from "../mend/person-option.ts";
 import { readJobFilter } from "./job-filter-arguments.ts";
-import type { JobFilterArguments } from "./job-options.ts";
+import type { JobFilterArguments, RecordArguments } from "./job-options.ts";
 import { openQueues } from "./open-queues.ts";
+import { openQueueRecord } from "./queue-record.ts";
 
-export interface ChangeArguments extends QueueArguments, JobFilterArguments {
+export interface ChangeArguments extends QueueArguments, JobFilterArguments, RecordArguments {
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -50,12 +54,14 @@ export async function changeJobs(
   names: readonly string[],
   options: ChangeArguments & { readonly change: JobChange },
 ): Promise<number> {
-  const { queue, change, dryRun = false, json, quiet } = options;
+  const { queue, change, dryRun = false, json, quiet, results, by } = options;
   const { run, activity, done } = wordings[change];
   using progress = new ProgressDisplay({ quiet });
   await using chosen = await openQueues(options, progress);
-  const { queues } = chosen;
+  const { queues, fleet } = chosen;
   const filter = await readJobFilter(names, options);
+  const note = (line: string) => progress.note(line);
+  await using ledger = dryRun ? undefined : await openQueueRecord(fleet.base, { results, note });
   let changed = 0;
   let active = 0;
   const status = await interruptible(
@@ -67,11 +73,19 @@ export async function changeJobs(
         const counts = await countJobs(queues, changeable(change, filter), { signal });
         changed = Object.values(counts).reduce((sum, count) => sum + count, 0);
       } else {
-        const onProgress = (count: number) => {
-          changed = count;
-          progress.setActivity(`${activity}: ${formatCount(count)}`);
+        const action = {
+          ...callerActor(by),
+          kind: jobActions[change],
+          filter: whichOf(filter, options),
         };
-        await run(queues, filter, { signal, onProgress });
+        await recordChange(ledger, action, async (count) => {
+          const onProgress = (number: number) => {
+            count(number);
+            changed = number;
+            progress.setActivity(`${activity}: ${formatCount(number)}`);
+          };
+          return await run(queues, filter, { signal, onProgress });
+        });
       }
       return exitStatus.ok;
     },
@@ -86,7 +100,25 @@ export async function changeJobs(
   return status;
 }
 
-export interface PauseArguments extends QueueArguments {
+/** Which jobs were meant, as it is recorded. */
+function whichOf(
+  { states, code, under, names, since, until }: JobFilter,
+  { recipe }: Pick<JobFilterArguments, "recipe">,
+): ActionFilter {
+  const moment = (ms: number | undefined) => ms !== undefined && new Date(ms).toISOString();
+  const all = {
+    state: states,
+    recipe,
+    code,
+    under,
+    jobs: names,
+    since: moment(since),
+    until: moment(until),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value)) as ActionFilter;
+}
+
+export interface PauseArguments extends QueueArguments, RecordArguments {
   readonly recipe?: readonly string[];
   readonly json?: boolean;
 }
@@ -96,10 +128,16 @@ export async function pauseJobs(
   output: StandardOutput,
   options: PauseArguments & { readonly isPause: boolean },
 ): Promise<void> {
-  const { queue, recipe, json, isPause } = options;
+  const { queue, recipe, json, isPause, results, by } = options;
   await using chosen = await openQueues(options);
-  const { queues } = chosen;
-  await (isPause ? pauseQueues(queues) : resumeQueues(queues));
+  const { queues, fleet } = chosen;
+  await using ledger = await openQueueRecord(fleet.base, { results });
+  const kind = isPause ? "pause-queue" : "resume-queue";
+  const action = { ...callerActor(by), kind, filter: whichOf({}, options) } as const;
+  await recordChange(ledger, action, async () => {
+    await (isPause ? pauseQueues(queues) : resumeQueues(queues));
+    return queues.length;
+  });
   const names = queues.flatMap(({ recipe }) => recipe?.name ?? []);
   const which = recipe === undefined ? queue : `${names.join(", ")} in ${queue}`;
   await (json

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { type JobState, jobStates } from "../../../fleet/store/job-filter.ts";
 import { collect, expected, parseAge, parseNotEmpty } from "../../options/option-values.ts";
+import { addResultsOption } from "../../options/results-options.ts";
+import { addPersonOption } from "../mend/person-option.ts";
 
 /** Options that select jobs of a queue. */
 export interface JobFilterArguments {
@@ -36,6 +38,18 @@ export function addJobFilterOptions(
     .option("--older-than <age>", "only jobs that failed, or were added, before: 2h, 3d", parseAge)
     .option("--newer-than <age>", "only jobs that failed, or were added, since: 2h, 3d", parseAge);
   return command;
+}
+
+/** Where it is recorded what somebody does to a queue, and who they are. */
+export interface RecordArguments {
+  readonly results?: string;
+  readonly by?: string;
+}
+
+/** Adds the options of commands that change a queue. */
+export function addRecordOptions(command: Command): Command {
+  const description = "record it in this file or postgres://… (default: the results of the queue)";
+  return addPersonOption(addResultsOption(command, description));
 }
 
 /** Adds the option that chooses recipes of a queue. */

@@ -9,6 +9,7 @@ import type { ChangeArguments, PauseArguments } from "./change-jobs.ts";
 import {
   addJobFilterOptions,
   addQueueRecipeOption,
+  addRecordOptions,
   type JobFilterArguments,
 } from "./job-options.ts";
 import type { ListArguments } from "./list-jobs.ts";
@@ -24,7 +25,8 @@ Examples:
   $ orangery jobs move-first photos/urgent.jpg
 
 A job is one photo under one recipe. Jobs that are done are not in the queue any more: the results
-have them. "orangery jobs help list" explains list, and so for every command.
+have them. "orangery jobs help list" explains list, and so for every command. What is changed is
+recorded in the results of the queue with who did it: \`orangery photos actions\` lists it.
 ${plainExitStatusHelp}`;
 
 const dropHelp = `
@@ -89,7 +91,7 @@ export function createJobsCommand(
   function addPause(parent: Command, name: "pause" | "resume"): Command {
     const verb = name === "pause" ? "Pauses" : "Resumes";
     const sub = parent.command(name).description(`${verb} a queue, or some of its recipes.`);
-    addQueueRecipeOption(addQueueOptions(sub))
+    addRecordOptions(addQueueRecipeOption(addQueueOptions(sub)))
       .option("--json", "print JSON")
       .action(async (options: PauseArguments) => {
         const { pauseJobs } = await import("./change-jobs.ts");
@@ -133,7 +135,7 @@ function addChange(parent: Command, name: string, states: readonly JobState[]): 
   const command = parent
     .command(name)
     .argument("[photo...]", "only jobs of these photos, or of these ids");
-  return addJobFilterOptions(addQueueOptions(command), states)
+  return addRecordOptions(addJobFilterOptions(addQueueOptions(command), states))
     .option("--dry-run", "print how many it would be, and change nothing")
     .option("--json", "print the counts as JSON")
     .option("--quiet", "print no progress");

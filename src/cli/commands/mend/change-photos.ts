@@ -9,7 +9,8 @@ import { photoFromCaller } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { callerActor, openResultsToMend } from "./open-results.ts";
+import { openResultsToMend } from "./open-results.ts";
+import { callerActor } from "./person-option.ts";
 import { type ChangePhotosArguments, readEntryFilter } from "./photo-filter.ts";
 
 const done: Readonly<Record<PhotoChange, string>> = {

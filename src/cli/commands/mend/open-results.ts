@@ -1,5 +1,3 @@
-import { userInfo } from "node:os";
-import type { Actor } from "../../../ledger/actions/action-log.ts";
 import { type RecipeChoice, readRecipeChoices } from "../../../ledger/browse/progress.ts";
 import type { Ledger } from "../../../ledger/ledger.ts";
 import { openLedger } from "../../../ledger/open-ledger.ts";
@@ -33,18 +31,4 @@ export async function openResultsToMend(
   const ledger = readOnly ? reader : stack.use(await openLedger(location));
   const owned = stack.move();
   return { ledger, recipe, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-/** Who is at the command line. */
-export function callerActor(by: string | undefined): Actor {
-  return { person: by ?? accountName(), via: "command line" };
-}
-
-function accountName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    // A container may run as a number that has no name.
-    return `user ${process.getuid?.() ?? "unknown"}`;
-  }
 }

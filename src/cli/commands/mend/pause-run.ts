@@ -1,7 +1,8 @@
 import { setPaused } from "../../../ledger/actions/pause-recipe.ts";
 import { shortHashLength } from "../../../results/choose-recipe.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { callerActor, openResultsToMend, type ResultsArguments } from "./open-results.ts";
+import { openResultsToMend, type ResultsArguments } from "./open-results.ts";
+import { callerActor } from "./person-option.ts";
 
 export interface PauseRunArguments extends ResultsArguments {
   readonly by?: string;

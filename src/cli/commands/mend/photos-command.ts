@@ -5,6 +5,7 @@ import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { ActionsArguments } from "./list-actions.ts";
 import type { PauseRunArguments } from "./pause-run.ts";
+import { addPersonOption } from "./person-option.ts";
 import { addEntryFilterOptions, type ChangePhotosArguments, selects } from "./photo-filter.ts";
 
 const help = `
@@ -85,7 +86,7 @@ export function createPhotosCommand(
       .summary(summary)
       .argument("[path...]", "photos, folders with all photos below them, URLs");
     addEntryFilterOptions(addRecipeOption(addResults(sub)));
-    return addPerson(sub)
+    return addPersonOption(sub)
       .option("--all", "needed where nothing else selects photos")
       .option("--dry-run", "print how many it would be, and change nothing")
       .option("--json", "print the count as JSON")
@@ -102,7 +103,7 @@ export function createPhotosCommand(
   function addPause(name: "pause" | "resume"): Command {
     const verb = name === "pause" ? "Pauses" : "Resumes";
     const sub = command.command(name).description(`${verb} the runs of a recipe.`);
-    return addPerson(addRecipeOption(addResults(sub)))
+    return addPersonOption(addRecipeOption(addResults(sub)))
       .option("--json", "print JSON")
       .action(async (options: PauseRunArguments) => {
         const { pauseRun } = await import("./pause-run.ts");
@@ -113,8 +114,4 @@ export function createPhotosCommand(
 
 function addResults(command: Command): Command {
   return addResultsOption(command, `the results, ${resultsHelp}`);
-}
-
-function addPerson(command: Command): Command {
-  return command.option("--by <name>", "who does it (default: the user of this machine)");
 }

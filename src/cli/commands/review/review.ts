@@ -14,7 +14,8 @@ import { readSelection, type SelectionArguments } from "../../options/results-op
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { callerActor, openResultsToMend } from "../mend/open-results.ts";
+import { openResultsToMend } from "../mend/open-results.ts";
+import { callerActor } from "../mend/person-option.ts";
 import { printQueue } from "./print-queue.ts";
 import { formatEstimate, formatLists, type ListWithProgress } from "./review-tables.ts";
 

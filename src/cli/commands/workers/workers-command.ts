@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addQueueOptions } from "../../options/queue-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { addRecordOptions } from "../jobs/job-options.ts";
 import type { WorkersArguments } from "./workers.ts";
 
 const help = `
@@ -11,7 +12,8 @@ Examples:
   $ orangery workers resume gpu0@host7
   $ orangery workers recycle cpu0@host7
 
-Workers do what they are asked within seconds.
+Workers do what they are asked within seconds. It is recorded in the results of the queue with who
+asked: \`orangery photos actions\` lists it.
 ${plainExitStatusHelp}`;
 
 const drainHelp = `
@@ -50,7 +52,7 @@ export function createWorkersCommand(output: StandardOutput): Command {
       .summary(summary)
       .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`.replace("Let w", "Lets w"))
       .argument("<worker...>", "names, as `orangery workers list` has them");
-    addQueueOptions(sub)
+    addRecordOptions(addQueueOptions(sub))
       .option("--json", "print a JSON line for each process")
       .addHelpText("after", more)
       .action(async (names: string[], options: WorkersArguments) => {

@@ -1,6 +1,7 @@
 import { printable } from "../../../base/printable.ts";
 import { formatBytes, formatCount, formatPlural } from "../../../base/quantities.ts";
 import { askWorkers } from "../../../fleet/management/ask-workers.ts";
+import { recordChange, workerActions } from "../../../fleet/management/record-change.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import {
   readWorkers,
@@ -10,6 +11,9 @@ import {
 import type { QueueArguments } from "../../options/queue-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
+import type { RecordArguments } from "../jobs/job-options.ts";
+import { openQueueRecord } from "../jobs/queue-record.ts";
+import { callerActor } from "../mend/person-option.ts";
 
 export interface WorkersArguments extends QueueArguments {
   readonly json?: boolean;
@@ -39,10 +43,17 @@ const wishes: Readonly<Record<WorkerWish, string>> = {
 export async function directWorkers(
   output: StandardOutput,
   names: readonly string[],
-  { queue, queueUrl, json, wish }: WorkersArguments & { readonly wish: WorkerWish },
+  options: WorkersArguments & RecordArguments & { readonly wish: WorkerWish },
 ): Promise<void> {
+  const { queue, queueUrl, json, wish, results, by } = options;
   await using opened = await OpenQueue.open({ queue, connection: queueUrl });
-  const asked = await opened.within(askWorkers(opened.bullmq, names, wish));
+  await using ledger = await openQueueRecord(opened, { results });
+  const action = { ...callerActor(by), kind: workerActions[wish], filter: { worker: names } };
+  let asked: readonly WorkerStatus[] = [];
+  await recordChange(ledger, action, async () => {
+    asked = await opened.within(askWorkers(opened.bullmq, names, wish));
+    return asked.length;
+  });
   if (json) {
     for (const { name, host, pid } of asked) await output.writeJson({ wish, name, host, pid });
     return;
