@@ -65,10 +65,16 @@ const names: ReadonlySet<string> = new Set([
   "review/tools.js",
 ]);
 
+/** What the page shares with the report. */
+const shared: ReadonlyMap<string, string> = new Map([
+  ["step-colours.css", "results/report/page/step-colours.css"],
+]);
+
 /** Reads a file of the page by its name. */
 export async function pageFile(name: string): Promise<Answer> {
-  if (!names.has(name)) throw new Refusal(404, "There is nothing here.");
-  const body = await readFile(programFile(`dashboard/page/${name}`), "utf8");
+  const path = names.has(name) ? `dashboard/page/${name}` : shared.get(name);
+  if (path === undefined) throw new Refusal(404, "There is nothing here.");
+  const body = await readFile(programFile(path), "utf8");
   const type = types[name.slice(name.lastIndexOf(".") + 1)]!;
   return { type, body, headers: { "cache-control": "no-cache" } };
 }

@@ -4,7 +4,7 @@ import { programFile } from "../../../base/files/program-file.ts";
 import { Html, html } from "../html.ts";
 import { letterHeights } from "../pictures/overlay-labels.ts";
 
-const style = readText("report.css");
+const style = readText("report.css") + readText("step-colours.css");
 const script = readText("report.js");
 
 /** Of the letters on pictures; report.css reads them. */

@@ -6,7 +6,7 @@ import type { ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 
 const maxBars = 40;
-/** As many as report.css has: one for each step. */
+/** As many as step-colours.css has: one for each step. */
 const stepColours = 7;
 const dayMs = 864e5;
 
