@@ -4,8 +4,9 @@
  * `node bench/celery-chaos.ts 100 rabbitmq`. By results, not by time: small photos take
  * milliseconds. Its status is 1 unless every result is there, once.
  */
-import { findCelery } from "../test/celery.fixture.ts";
+
 import { runCeleryChaos } from "../test/celery-chaos.fixture.ts";
+import { findCelery } from "../test/servers/celery-python.ts";
 
 const celery = findCelery();
 if ("missing" in celery) throw new Error(celery.missing);

@@ -27,6 +27,7 @@ const unmeasured = new Set(
     "pipeline",
     "run",
     "sahi-parity",
+    "src-unmeasured",
   ].map(fileOf),
 );
 /** The same of the commands that they run, which other files run on fewer photos. */
@@ -37,7 +38,7 @@ process.env.ORANGERY_TEST_FILE ??= process.argv[1];
 
 const folder = process.env.NODE_V8_COVERAGE;
 if (folder !== undefined) {
-  const file = basename(process.argv[1] ?? "");
+  const file = basename(process.argv[1] ?? "").replace(/mjs$/, "ts");
   if (!unmeasuredCommands.has(file)) process.env.ORANGERY_TEST_COVERAGE = folder;
   // Node has read it when it started.
   delete process.env.NODE_V8_COVERAGE;

@@ -1,8 +1,8 @@
 /** Workers of a Celery app are killed, and its Redis: every result arrives, none is there twice. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { findCelery } from "./celery.fixture.ts";
 import { runCeleryChaos } from "./celery-chaos.fixture.ts";
+import { findCelery } from "./servers/celery-python.ts";
 
 const celery = findCelery();
 const skip = "missing" in celery && celery.missing;

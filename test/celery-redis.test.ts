@@ -11,7 +11,8 @@ import type { CeleryWorkerOptions, JobEnd } from "../src/fleet/celery.ts";
 import { QueuePatience } from "../src/fleet/queue/queue-patience.ts";
 import { silentLogger } from "../src/logger.ts";
 import type { TaskContext } from "../src/tasks/task-context.ts";
-import { CeleryClient, findCelery, serve, type Work } from "./celery.fixture.ts";
+import { CeleryClient, serve, type Work } from "./celery.fixture.ts";
+import { findCelery } from "./servers/celery-python.ts";
 import { openRedis, type RedisForTests, uniqueName } from "./servers/redis-server.ts";
 
 const celery = findCelery();

@@ -22,7 +22,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
-import { findCelery } from "./celery.fixture.ts";
 import {
   makeBuildBase,
   makeDebianBase,
@@ -33,6 +32,7 @@ import { Container, openToAll } from "./image/container.fixture.ts";
 import { foreignBinaries } from "./image/foreign-binaries.fixture.ts";
 import { buildImage, type Image, linkFile } from "./image/image-builder.fixture.ts";
 import { type Mount, whyNoSandbox } from "./image/sandbox.fixture.ts";
+import { findCelery } from "./servers/celery-python.ts";
 import { freePort } from "./servers/free-port.ts";
 import { openRedis, uniqueName } from "./servers/redis-server.ts";
 

@@ -1,7 +1,8 @@
 /** What the queue and the result cost for a task that does nothing: `node bench/celery/cost.ts`. */
 import { Redis } from "ioredis";
 import { createCeleryWorker } from "../../src/fleet/celery.ts";
-import { CeleryClient, findCelery } from "../../test/celery.fixture.ts";
+import { CeleryClient } from "../../test/celery.fixture.ts";
+import { findCelery } from "../../test/servers/celery-python.ts";
 import { RedisServer } from "../../test/servers/redis-server.ts";
 import { canvasTasks } from "./canvas-tasks.ts";
 
