@@ -127,7 +127,7 @@ await Promise.all([
 ]);
 if (!(await processes.close())) process.exitCode = 1;
 
-/** Resolves when `npm run check` has found nothing; otherwise rejects, having written what it found. */
+/** Runs `npm run check`, and writes what it says. Rejects where it finds something. */
 async function check(): Promise<void> {
   const npm = spawn("npm run check", { shell: true, stdio: ["ignore", "pipe", "pipe"] });
   const [output, complaints, [status]] = await Promise.all([
