@@ -83,6 +83,11 @@ export interface YoloModelParts {
   readonly fallbackReason?: string | undefined;
 }
 
+interface InferOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly onPrepared?: (() => Promise<void>) | undefined;
+}
+
 /** A YOLO network for detection or segmentation, loaded on a device. Made by `ModelCache`. */
 export class YoloModel implements AsyncDisposable {
   /** Path of the model file. */
@@ -229,8 +234,11 @@ export class YoloModel implements AsyncDisposable {
     const checked = checkPredictOptions(options, this.#parts.network);
     signal?.throwIfAborted();
     const times = new StepTimes(noTimesMs);
-    await using photo = await times.step("decode", () => this.#open(input, options));
-    const [prediction] = await this.#infer([photo.pixels], checked, signal);
+    await using open = new AsyncDisposableStack();
+    const photo = open.use(await times.step("decode", () => this.#open(input, options)));
+    // Its pixels are not needed while the input waits for the device.
+    const onPrepared = () => open.disposeAsync();
+    const [prediction] = await this.#infer([photo.pixels], checked, { signal, onPrepared });
     times.add(prediction!.timingsMs);
     return { ...prediction!, timingsMs: times.withTotal() };
   }
@@ -258,7 +266,7 @@ export class YoloModel implements AsyncDisposable {
     }
     return await this.#batchLimit.run(
       pictures,
-      (batch) => this.#infer(batch, checked, signal),
+      (batch) => this.#infer(batch, checked, { signal }),
       () => this.#giveMemoryBack(signal),
     );
   }
@@ -276,11 +284,11 @@ export class YoloModel implements AsyncDisposable {
     }
   }
 
-  /** One run for all. */
+  /** One run for all. `onPrepared` is called when the photos are in the network's input. */
   async #infer(
     photos: readonly (Pixels | PictureSlice | ReducedPicture)[],
     options: CheckedPredictOptions,
-    signal: AbortSignal | undefined,
+    { signal, onPrepared }: InferOptions,
   ): Promise<Prediction[]> {
     const { runs, network } = this.#parts;
     signal?.throwIfAborted();
@@ -291,6 +299,7 @@ export class YoloModel implements AsyncDisposable {
     await times.step("preprocess", () =>
       writeInputs(photos, plans, input.tensor, network.inputLayout),
     );
+    await onPrepared?.();
     const inputs = { [network.inputName]: input.tensor };
     const { outputs, inferenceMs } = await runs.run(inputs, { signal });
     times.add({ inference: inferenceMs });

@@ -221,17 +221,19 @@ function layOutLevels(sizeClasses: Int16Array): (Level | undefined)[] {
     [step === 0 ? 0 : 2 ** (step - 1), step === stepCount - 1 ? Infinity : 2 ** step] as const;
   let firstPlace = 0;
   let firstBucket = 0;
-  return Array.from(memberCounts, (memberCount, sizeClass) => {
-    if (memberCount === 0) return undefined;
+  const levels = new Array<Level | undefined>(memberCounts.length);
+  for (let sizeClass = 0; sizeClass < memberCounts.length; sizeClass++) {
+    const memberCount = memberCounts[sizeClass]!;
+    if (memberCount === 0) continue;
     const [minWidth, maxWidth] = extentsAt(Math.floor(sizeClass / stepCount));
     const [minHeight, maxHeight] = extentsAt(sizeClass % stepCount);
     const hashShift = Math.clz32(memberCount);
     const extents = { minWidth, maxWidth, minHeight, maxHeight };
-    const level = { ...extents, firstPlace, memberCount, firstBucket, hashShift };
+    levels[sizeClass] = { ...extents, firstPlace, memberCount, firstBucket, hashShift };
     firstPlace += memberCount;
     firstBucket += 2 ** (32 - hashShift);
-    return level;
-  });
+  }
+  return levels;
 }
 
 function bucketAt({ firstBucket, hashShift }: Level, column: number, row: number): number {

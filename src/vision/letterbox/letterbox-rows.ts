@@ -129,27 +129,35 @@ export class LetterboxRows {
       : this.#source.bytesPerPixel === 1
         ? kernel.sampleGrey
         : kernel.sampleMixed;
-    let [upper, lower] = lines;
+    // A row is a few microseconds of work: pairs are not taken apart here, which allocates.
+    let upper = lines[0];
+    let lower = lines[1];
     // Rows of the source that the lines are of; each is sampled once.
-    let [upperRow, lowerRow] = [-1, -1];
+    let upperRow = -1;
+    let lowerRow = -1;
     const sampleInto = (line: number, sourceRow: number) => {
       memory.set(pixelsOf(sourceRow), row);
       sample(row, taps, count, line);
     };
     for (let y = from; y < to; y++) {
-      const [first, second] = this.sourceRows(y);
+      const first = this.#rows.first[y]!;
+      const second = this.#rows.second[y]!;
       if (first === lowerRow) {
-        [upper, lower] = [lower, upper];
-        [upperRow, lowerRow] = [lowerRow, upperRow];
+        const line = upper;
+        upper = lower;
+        lower = line;
+        lowerRow = upperRow;
+      } else if (first !== upperRow) {
+        sampleInto(upper, first);
       }
-      if (first !== upperRow) sampleInto(upper, first);
       upperRow = first;
       if (second !== first && second !== lowerRow) {
         sampleInto(lower, second);
         lowerRow = second;
       }
       const other = second === first ? upper : lower;
-      const [a, b] = [firstWeight[y]!, secondWeight[y]!];
+      const a = firstWeight[y]!;
+      const b = secondWeight[y]!;
       const out = this.#placeOf(y - from);
       if (isRgb) kernel.blendRgb(upper, other, a, b, count, out, planeBytes);
       else kernel.blendGrey(upper, other, a, b, count, out);

@@ -1,4 +1,4 @@
-import { type EncodedPhoto, toRgb, unreadable } from "./decode-picture.ts";
+import { type EncodedPhoto, toRgb, unreadable, withImage } from "./decode-picture.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 
 /**
@@ -41,11 +41,13 @@ export class ReducedPicture {
   ): Promise<ReducedPicture> {
     const [width, height] = wantedWh;
     try {
-      const { data, info } = await toRgb(encoded)
-        .autoOrient()
-        .resize(width, height, { fit: "fill", kernel: "lanczos3" })
-        .raw({ depth: "uchar" })
-        .toBuffer({ resolveWithObject: true });
+      const { data, info } = await withImage(toRgb(encoded), (image) =>
+        image
+          .autoOrient()
+          .resize(width, height, { fit: "fill", kernel: "lanczos3" })
+          .raw({ depth: "uchar" })
+          .toBuffer({ resolveWithObject: true }),
+      );
       const bytesRgb = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       const picture = { data: bytesRgb, widthPx: info.width, heightPx: info.height };
       assertPicture(picture);

@@ -1,4 +1,5 @@
 import sharp from "sharp";
+import { withImage } from "../decode-picture.ts";
 import type { Capture } from "./capture.ts";
 import { readTime, zoneBetween } from "./capture-time.ts";
 import { type ExifFields, readExifFields, exifTags as tags } from "./exif-fields.ts";
@@ -10,7 +11,8 @@ import { readXmpProperties, type XmpName } from "./xmp-properties.ts";
  */
 export async function readCapture(bytes: Uint8Array): Promise<Capture> {
   try {
-    const { exif, xmp } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const image = sharp(bytes, { limitInputPixels: false });
+    const { exif, xmp } = await withImage(image, () => image.metadata());
     // A TIFF's own directory holds what EXIF holds elsewhere.
     const fields = readExifFields(exif ?? bytes);
     return captureOf(fields, xmp === undefined ? new Map() : readXmpProperties(xmp));
