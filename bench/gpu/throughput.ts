@@ -19,7 +19,7 @@ const file = await identifyModelFile(path!);
 const { bytes } = await buildNetwork(file, {
   imageSize: "dynamic",
   batch: "dynamic",
-  forGpu: true,
+  target: "gpu",
   change: half ? { kind: "halved", input: "bytes" } : undefined,
 });
 const provider = executionProvider(parseDevice(device));

@@ -28,7 +28,7 @@ const photoSizes: Readonly<Record<string, readonly [number, number]>> = {
 const { values: options } = parseArgs({
   options: {
     rounds: { type: "string", default: "3" },
-    passes: { type: "string", default: "2" },
+    passes: { type: "string", default: "4" },
     models: { type: "string", default: "n,m" },
     megapixels: { type: "string", default: "2,12" },
     threads: { type: "string", default: `${availableParallelism()}` },

@@ -37,6 +37,11 @@ export function floatsOf({ rawData }: Pick<OnnxTensor, "rawData">): Float32Array
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
+/** Returns the elements of an int64 tensor. */
+export function integersOf({ rawData }: Pick<OnnxTensor, "rawData">): number[] {
+  return Array.from(new BigInt64Array(Uint8Array.from(rawData).buffer), Number);
+}
+
 /** Returns the number of elements of a tensor of these sizes; 1 for a scalar. */
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);

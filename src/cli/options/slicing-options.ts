@@ -48,7 +48,7 @@ export function addSlicingOptions(command: Command): Command {
     .option("--full-image", "predict the whole photo too, for objects larger than a slice")
     .option(
       "--batch-size <n>",
-      "slices in one run of the network (default: 1 on the CPU, 16 elsewhere)",
+      "slices in one run of the network (default: 1 on the CPU, by OpenVINO up to 8, else 16)",
       parseCount,
     );
 }

@@ -1,6 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import { findDecoding, whyNotReducible } from "../decoding.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "../onnx-nodes.ts";
+import { readersOf } from "../readers.ts";
 
 /**
  * Operators that ONNX Runtime runs on bytes. Those that keep their range only move or choose
@@ -95,17 +96,4 @@ export function requireQuantizable({ graph }: OnnxModel): void {
 /** The inputs of a node that are activations; the others are weights, sizes and scales. */
 function activationsOf({ opType, inputs }: OnnxNode): readonly string[] {
   return ["Conv", "Resize", "Split"].includes(opType) ? inputs.slice(0, 1) : inputs;
-}
-
-/** Returns the nodes that read each value, by its name. */
-export function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]> {
-  const readers = new Map<string, OnnxNode[]>();
-  for (const node of nodes) {
-    for (const name of node.inputs) {
-      const known = readers.get(name);
-      if (known === undefined) readers.set(name, [node]);
-      else known.push(node);
-    }
-  }
-  return readers;
 }

@@ -29,10 +29,12 @@ export type NetworkChange =
 export interface BuildNetworkOptions extends CheckpointModelOptions {
   /** Default: the network is built as it is. */
   readonly change?: NetworkChange | undefined;
-  /** Whether the network of a checkpoint is for a GPU: `moveToDevice`. */
-  readonly forGpu?: boolean | undefined;
-  /** Whether a network that Orangery has quantised is for OpenVINO: `leaveSiluInFloat`. */
-  readonly forOpenVino?: boolean | undefined;
+  /**
+   * What is to run the network, which is given the form that suits it: an ONNX file of float32 for
+   * the CPU provider by `suitCpu`, that of a checkpoint for a GPU by `moveToDevice`, one that
+   * Orangery has quantised for OpenVINO by `leaveSiluInFloat`. Default: the network as it is.
+   */
+  readonly target?: "cpu" | "gpu" | "openvino" | undefined;
 }
 
 /** The order to the thread. */

@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { isOrangeryError } from "../../errors.ts";
+import { suitCpu } from "../../graph/cpu/suit-cpu.ts";
 import { halveModel } from "../../graph/half/halve-model.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { readWholeModel } from "../../graph/onnx/whole-model.ts";
@@ -31,16 +32,21 @@ try {
 }
 
 async function build({ file: { path, format }, options }: NetworkRequest) {
-  const { change, forGpu = false, forOpenVino = false, ...checkpointOptions } = options;
+  const { change, target, ...checkpointOptions } = options;
   const model =
     format === "checkpoint"
       ? await buildCheckpointModel(path, checkpointOptions)
       : readWholeModel(await readFile(path));
   const built = change === undefined ? { model, values: [] } : changed(model, change);
-  const isMoved = forGpu && format === "checkpoint";
-  if (isMoved) return { ...built, model: moveToDevice(built.model) };
   const isInt8 = built.model.metadata.get(precisionKey) === "int8";
-  return forOpenVino && isInt8 ? { ...built, model: leaveSiluInFloat(built.model) } : built;
+  if (target === "gpu" && format === "checkpoint") {
+    return { ...built, model: moveToDevice(built.model) };
+  }
+  if (target === "openvino" && isInt8) return { ...built, model: leaveSiluInFloat(built.model) };
+  if (target === "cpu" && format === "onnx" && change === undefined) {
+    return { ...built, model: suitCpu(built.model) };
+  }
+  return built;
 }
 
 function changed(

@@ -1,8 +1,13 @@
+import { isOrangeryError } from "../../errors.ts";
 import { precisionKey } from "../../graph/yolo/device-network.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
 import { type Device, isOpenVino } from "../devices/device.ts";
-import { buildNetwork, type NetworkChange } from "../files/built-network.ts";
+import {
+  type BuildNetworkOptions,
+  buildNetwork,
+  type NetworkChange,
+} from "../files/built-network.ts";
 import { type ModelFile, reducedPrecision, requireUnchanged } from "../files/model-file.ts";
 import { KeptRuns } from "../runs/kept-runs.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
@@ -110,6 +115,13 @@ function isWorthSaving(file: ModelFile, { kind }: Device): boolean {
   return kind === "cpu" && (file.bytes >= leastBytesToStore || isBuilt);
 }
 
+/** What a network is given the form for; undefined where it stays as it is. */
+function targetOf(device: Device): BuildNetworkOptions["target"] {
+  if (isOpenVino(device)) return "openvino";
+  if (device.kind === "cpu") return "cpu";
+  return device.kind === "cuda" ? "gpu" : undefined;
+}
+
 /**
  * The part of a model file that a runtime reads: its path, or for a checkpoint and for a network in
  * fewer bits the bytes of the ONNX model that is built from it. Their memory goes when this is
@@ -177,20 +189,28 @@ class NetworkFile implements Disposable {
   async #read(): Promise<string | Uint8Array> {
     const { path, format } = this.#file;
     const change = this.#change();
-    const forOpenVino = isOpenVino(this.#device);
-    if (format === "onnx" && change === undefined && !forOpenVino) return path;
-    const built = await buildNetwork(this.#file, {
-      change,
-      imageSize: "dynamic",
-      batch: "dynamic",
-      // Quantising follows the photo from the input on, through which shapes would be hidden.
-      hideShapes: this.#device.kind === "cpu" && change === undefined,
-      forGpu: this.#device.kind === "cuda",
-      forOpenVino,
-      signal: this.#options.signal,
-    });
-    this.#built = built.bytes;
-    return built.bytes;
+    const target = targetOf(this.#device);
+    const isAsItIs = format === "onnx" && change === undefined;
+    const isSuited =
+      target === "openvino" || (target === "cpu" && isWorthSaving(this.#file, this.#device));
+    if (isAsItIs && !isSuited) return path;
+    try {
+      const built = await buildNetwork(this.#file, {
+        change,
+        imageSize: "dynamic",
+        batch: "dynamic",
+        // Quantising follows the photo from the input on, through which shapes would be hidden.
+        hideShapes: target === "cpu" && change === undefined,
+        target,
+        signal: this.#options.signal,
+      });
+      this.#built = built.bytes;
+      return built.bytes;
+    } catch (error) {
+      // The runtime reads more than is read here: weights in files beside it, other operators.
+      if (isAsItIs && isOrangeryError(error, "MODEL_NOT_ONNX")) return path;
+      throw error;
+    }
   }
 
   #change(): NetworkChange | undefined {

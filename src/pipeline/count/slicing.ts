@@ -33,7 +33,7 @@ export interface SlicingOptions {
   readonly fullImage?: boolean | undefined;
   /**
    * Slices in a run, from 1 up; fewer once memory has run out, and 1 where the network's batch is
-   * fixed. Default 1 on the CPU, where more are no quicker, and 16 elsewhere.
+   * fixed. Default 1 on the CPU, where more are no quicker, by OpenVINO up to 8, and 16 elsewhere.
    */
   readonly batchSize?: number | undefined;
 }

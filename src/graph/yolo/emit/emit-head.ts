@@ -118,13 +118,17 @@ function emitDistances(
   return graph.scope("dfl", () => expectedDistances(graph, dfl, distributions));
 }
 
-/** Decodes distribution focal loss (Li et al. 2020): the expectation of each distribution. */
+/**
+ * Decodes distribution focal loss (Li et al. 2020): the expectation of each distribution. ONNX
+ * Runtime multiplies by a column three times as fast as by a vector.
+ */
 function expectedDistances(graph: GraphBuilder, { values }: Weights, distributions: Value): Value {
   const bySide = graph.node("Reshape", [distributions, graph.ints([0, 4, values.length, -1])]);
   const binsLast = graph.node("Transpose", [bySide], { perm: [0, 1, 3, 2] });
   const probabilities = graph.node("Softmax", [binsLast], { axis: -1 });
-  const bins = graph.weights(graph.scopedName("weight"), [values.length], values);
-  return graph.node("MatMul", [probabilities, bins]);
+  const bins = graph.weights(graph.scopedName("weight"), [values.length, 1], values);
+  const means = graph.node("MatMul", [probabilities, bins]);
+  return graph.node("Reshape", [means, graph.ints([0, 4, -1])]);
 }
 
 function toXyxy(graph: GraphBuilder, distances: Value, anchors: Anchors): Value {
