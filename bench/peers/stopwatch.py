@@ -31,11 +31,11 @@ def measure(count_all, after_first=None, cpu_ms=own_cpu_ms, peak_bytes=own_peak_
     if settings["passes"] > 0:
         objects = 0
         single_ms = []
-        for photo in photos:
-            start = time.perf_counter()
-            objects += count_all([photo])[0]
-            single_ms.append(1000 * (time.perf_counter() - start))
         many = photos * settings["passes"]
+        for photo in many:
+            start = time.perf_counter()
+            objects += count_all([photo])[0] / settings["passes"]
+            single_ms.append(1000 * (time.perf_counter() - start))
         count_all(many)  # What several photos at a time still have to set up or to choose.
         cpu_before = cpu_ms()
         start = time.perf_counter()
@@ -43,6 +43,6 @@ def measure(count_all, after_first=None, cpu_ms=own_cpu_ms, peak_bytes=own_peak_
         figures["photoMs"] = 1000 * (time.perf_counter() - start) / len(many)
         figures["photoCpuMs"] = (cpu_ms() - cpu_before) / len(many)
         figures["singleMs"] = statistics.median(single_ms)
-        figures["objects"] = objects
+        figures["objects"] = round(objects)
     figures["peakBytes"] = peak_bytes()
     print(json.dumps(figures))

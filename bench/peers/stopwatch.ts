@@ -48,13 +48,13 @@ export async function measure(
   if (passes > 0) {
     let objects = 0;
     const singleMs: number[] = [];
-    for (const photo of photos) {
+    const list = Array.from({ length: passes }, () => photos).flat();
+    for (const photo of list) {
       start = performance.now();
       const [count] = await countAll([photo]);
       singleMs.push(performance.now() - start);
-      objects += count!;
+      objects += count! / passes;
     }
-    const list = Array.from({ length: passes }, () => photos).flat();
     // What several photos at a time still have to set up or to choose.
     await countAll(list);
     const cpuBefore = process.cpuUsage();
@@ -63,7 +63,7 @@ export async function measure(
     const photoMs = (performance.now() - start) / list.length;
     const { user, system } = process.cpuUsage(cpuBefore);
     const photoCpuMs = (user + system) / 1000 / list.length;
-    many = { singleMs: median(singleMs), photoMs, photoCpuMs, objects };
+    many = { singleMs: median(singleMs), photoMs, photoCpuMs, objects: Math.round(objects) };
   }
   const peakBytes = 1024 * process.resourceUsage().maxRSS;
   console.log(JSON.stringify({ firstAtMs, ...load, ...many, peakBytes }));
