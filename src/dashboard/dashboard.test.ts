@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempDisposable, readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { after, before, describe, test } from "node:test";
 import sharp from "sharp";
 import { isOrangeryError } from "../errors.ts";
@@ -204,6 +207,43 @@ describe("a dashboard", { timeout: 120_000 }, () => {
     assert.equal((await ask(locked, "/api/anything", { method: "POST" })).status, 401);
     await ask(locked, "/logout", { method: "POST", ...session });
     assert.equal((await ask(locked, "/api/setup", session)).status, 401);
+  });
+
+  test("ends what a session listens to with the session", async () => {
+    const { headers } = await ask(locked, "/login", login("leaf"));
+    const [cookie] = (headers["set-cookie"] as string[])[0]!.split(";");
+    const session = { headers: { cookie: cookie! } };
+    const live = await fetch(`${locked}api/live`, session);
+    assert.equal(live.status, 200);
+    await ask(locked, "/logout", { method: "POST", ...session });
+    assert.match(await text(live.body!), /"done":/);
+  });
+
+  test("refuses what is no path, and bodies that are too large, and goes on", async () => {
+    for (const path of ["//", "http://["]) assert.equal((await ask(open, path)).status, 400, path);
+    const large = { password: "x".repeat(70_000) };
+    const { status } = await ask(locked, "/login", { ...login(""), body: large });
+    assert.equal(status, 413);
+    assert.equal((await ask(open, "/api/setup")).status, 200);
+  });
+
+  test("keeps nobody out who asks while others open connections and ask nothing", async () => {
+    await using sockets = new AsyncDisposableStack();
+    const { hostname, port } = new URL(locked);
+    const beginnings = [
+      "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ",
+      "POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n" +
+        "Content-Length: 99\r\n\r\n{",
+      "",
+    ];
+    for (let i = 0; i < 300; i++) {
+      const socket = connect(Number(port), hostname);
+      sockets.defer(() => void socket.destroy());
+      socket.on("error", () => {});
+      socket.write(beginnings[i % beginnings.length]!);
+      await once(socket, "connect");
+    }
+    for (let i = 0; i < 10; i++) assert.equal((await ask(locked, "/login")).status, 200);
   });
 
   test("on an address that others reach needs a password", async () => {

@@ -7,6 +7,7 @@ import { type Logger, silentLogger } from "../logger.ts";
 import { PhotoPictures } from "./pictures/photo-pictures.ts";
 import { DashboardRoutes, type QueueSource } from "./routes.ts";
 import { Refusal, sendJson } from "./server/answers.ts";
+import { limitConnections } from "./server/connections.ts";
 import { isLoopback } from "./server/request-checks.ts";
 import { type Passwords, Sessions } from "./server/sessions.ts";
 import type { MachineView } from "./views/machine-view.ts";
@@ -67,7 +68,7 @@ export class Dashboard implements AsyncDisposable {
     }
     const pictures = new PhotoPictures(options.allowPrivateAddresses);
     const server = createServer({ requestTimeout: 30_000 });
-    server.maxConnections = mostConnections;
+    limitConnections(server, mostConnections);
     server.listen(port, host);
     try {
       await once(server, "listening");

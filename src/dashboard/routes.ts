@@ -72,7 +72,8 @@ export class DashboardRoutes implements Disposable {
     if (!isOwnHost(headers.host, this.#options.hostNames)) {
       throw new Refusal(421, "This server is not reached by that name. Name it with --host-name.");
     }
-    const url = new URL(request.url ?? "/", "http://dashboard");
+    const url = URL.parse(request.url ?? "/", "http://dashboard");
+    if (url === null) throw new Refusal(400, "Expected a path.");
     const isPage = url.pathname === "/" || url.pathname === "/login";
     // A link from elsewhere may open the page, and nothing more.
     if (!(isPage && method === "GET") && !isFromOwnPage(headers)) {
@@ -102,7 +103,7 @@ export class DashboardRoutes implements Disposable {
     return ledger;
   }
 
-  async #get({ response, url, role }: Exchange): Promise<void> {
+  async #get({ request, response, url, role }: Exchange): Promise<void> {
     const [, area, id = "", ...rest] = url.pathname.split("/");
     const path = url.pathname;
     if (path === "/api/setup") return sendJson(response, await this.#setup(role));
@@ -112,7 +113,10 @@ export class DashboardRoutes implements Disposable {
       return sendJson(response, await this.#queue.room.answer({ ...question, signal }));
     }
     const ledger = this.#ledger;
-    if (path === "/api/live") return this.#live!.of(await this.#recipe(url)).add(response);
+    if (path === "/api/live") {
+      const isWelcome = () => this.#login.roleOf(request) !== undefined;
+      return this.#live!.of(await this.#recipe(url)).add(response, isWelcome);
+    }
     if (path === "/api/photos") {
       const { id: recipeId } = await this.#recipe(url);
       const query = url.searchParams;

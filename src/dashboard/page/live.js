@@ -1,5 +1,7 @@
 /** What the server sends when something is new, and whether it does. */
 
+const againMs = 2000;
+
 /**
  * Listens until the function that it returns is called. A window that nobody sees does not: a
  * browser has six connections to a server, for all its windows.
@@ -13,6 +15,8 @@ export function listen(recipe, onNews) {
     live.dataset.state = state;
   };
   let source;
+  let timer;
+  let isOver = false;
   const open = () => {
     source = new EventSource(`/api/live?recipe=${encodeURIComponent(recipe)}`);
     source.addEventListener("message", (event) => {
@@ -21,14 +25,23 @@ export function listen(recipe, onNews) {
       say("Live", "live");
       onNews(news);
     });
-    source.addEventListener("error", () => say("Connection lost, trying again…", "trouble"));
+    source.addEventListener("error", () => {
+      say("Connection lost, trying again…", "trouble");
+      if (source?.readyState === EventSource.CLOSED) again();
+    });
+  };
+  /** The browser gives up where it is answered with an error: by a proxy, or as the session ended. */
+  const again = () => {
+    close();
+    timer = setTimeout(() => fetchJson("/api/setup").then(follow, again), againMs);
   };
   const close = () => {
+    clearTimeout(timer);
     source?.close();
     source = undefined;
   };
   const follow = () => {
-    if (document.hidden) close();
+    if (document.hidden || isOver) close();
     else if (source === undefined) open();
   };
   follow();
@@ -36,6 +49,7 @@ export function listen(recipe, onNews) {
   addEventListener("pagehide", close);
   addEventListener("pageshow", follow);
   return () => {
+    isOver = true;
     document.removeEventListener("visibilitychange", follow);
     removeEventListener("pagehide", close);
     removeEventListener("pageshow", follow);

@@ -10,6 +10,8 @@ export interface EventStreamOptions {
 
 /** The share of a CPU that readings take at most, in a run that counts beside it. */
 const mostShare = 0.01;
+/** Who reads nothing gets nothing more, bytes. */
+const mostUnread = 2 ** 20;
 /** Proxies close what is silent. */
 const silenceMs = 20_000;
 
@@ -19,7 +21,8 @@ const silenceMs = 20_000;
  */
 export class EventStream implements Disposable {
   readonly #options: EventStreamOptions;
-  readonly #clients = new Set<ServerResponse>();
+  /** And whether each may still listen. */
+  readonly #clients = new Map<ServerResponse, () => boolean>();
   #timer: NodeJS.Timeout | undefined;
   #last = "";
   #isReading = false;
@@ -29,8 +32,8 @@ export class EventStream implements Disposable {
     this.#options = options;
   }
 
-  /** Adds a client, until it goes. */
-  add(response: ServerResponse): void {
+  /** Adds a client, until it goes, or is not welcome any more. */
+  add(response: ServerResponse, isWelcome: () => boolean = () => true): void {
     response.writeHead(200, {
       ...securityHeaders,
       "content-type": "text/event-stream; charset=utf-8",
@@ -39,7 +42,7 @@ export class EventStream implements Disposable {
     });
     response.write("retry: 2000\n\n");
     if (this.#last !== "") response.write(this.#last);
-    this.#clients.add(response);
+    this.#clients.set(response, isWelcome);
     response.on("close", () => this.#clients.delete(response));
     void this.#read();
   }
@@ -47,7 +50,7 @@ export class EventStream implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    for (const client of this.#clients) client.end();
+    for (const client of this.#clients.keys()) client.end();
     this.#clients.clear();
   }
 
@@ -56,6 +59,7 @@ export class EventStream implements Disposable {
     this.#isReading = true;
     const { read, periodMs } = this.#options;
     const [startedAtMs, before] = [performance.now(), process.cpuUsage()];
+    for (const [client, isWelcome] of this.#clients) if (!isWelcome()) client.end();
     const news = await read().catch((error: unknown) => ({ trouble: (error as Error).message }));
     const { user, system } = process.cpuUsage(before);
     // A run in this process counts, too, so that the CPU time may be its; never more than passed.
@@ -77,6 +81,9 @@ export class EventStream implements Disposable {
     if (text === this.#last && nowMs - this.#sentAtMs < silenceMs) return;
     this.#last = text;
     this.#sentAtMs = nowMs;
-    for (const client of this.#clients) client.write(text);
+    for (const client of this.#clients.keys()) {
+      if (client.writableLength > mostUnread) client.destroy();
+      else if (!client.writableEnded) client.write(text);
+    }
   }
 }
