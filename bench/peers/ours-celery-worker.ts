@@ -13,7 +13,7 @@ class Count extends ModelTask<string, number> {
 
 await using worker = createCeleryWorker(
   { "celery_tasks.count": Count },
-  { broker: redis, concurrency: 3, cache: { models: { detect: model }, device: "cpu" } },
+  { broker: redis, cache: { models: { detect: model }, device: "cpu" } },
 );
 await worker.ready;
 const stopped = Promise.withResolvers<void>();

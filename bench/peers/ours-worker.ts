@@ -16,7 +16,6 @@ class Count extends ModelTask<{ photo: string }, number> {
 await using worker = createWorker(Count, {
   connection: redis,
   queue: queueName,
-  concurrency: 3,
   cache: { models: { detect: model }, device: "cpu" },
 });
 const connection = { url: redis, maxRetriesPerRequest: null };

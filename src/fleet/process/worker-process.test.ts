@@ -95,7 +95,7 @@ describe("a worker process", () => {
 
   test("gives its worker the configuration, and more jobs at a time on a GPU", async () => {
     for (const [kind, concurrency] of [
-      ["cpu", 2],
+      ["cpu", 3],
       ["gpu", 4],
     ] as const) {
       const { process, ended, proof, finish, until, options } = start({ kind });

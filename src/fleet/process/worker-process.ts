@@ -97,7 +97,7 @@ export class WorkerProcess {
     this.#stats = new ProcessStats(setup.cache);
     if (this.#deadlineMs !== undefined) return;
     const workerOptions: FleetWorkerOptions = {
-      concurrency: slot.kind === "gpu" ? 4 : 2,
+      concurrency: slot.kind === "gpu" ? 4 : 3,
       ...worker,
       queue,
       connection,

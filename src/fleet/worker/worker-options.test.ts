@@ -10,7 +10,7 @@ describe("a worker's options", () => {
     const { attempts, backoffMs, maxCrashes, concurrency, stalledIntervalMs, autostart } = checked;
     assert.deepEqual(
       [attempts, backoffMs, maxCrashes, concurrency, stalledIntervalMs, autostart],
-      [5, 2000, 10, 2, 5000, true],
+      [5, 2000, 10, 3, 5000, true],
     );
   });
 

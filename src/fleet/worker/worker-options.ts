@@ -16,8 +16,8 @@ import { checkQueue, type QueuePlace } from "../queue/redis-connection.ts";
 /** The options of a worker that can be sent to another process. */
 export interface WorkerTuning extends JobPolicy, LockPolicy, Pick<QueuePlace, "prefix"> {
   /**
-   * How many jobs run at the same time, from 1. Default 2: while one infers, the other reads and
-   * decodes its photo. With 1 they are strictly one after another.
+   * How many jobs run at the same time, from 1. Default 3: while two infer, each on half of the
+   * cores, the third reads and decodes its photo. With 1 they are strictly one after another.
    */
   readonly concurrency?: number | undefined;
   /** How often to look for jobs whose worker is gone. Default: half of `lockDurationMs`. */
@@ -79,7 +79,7 @@ export function checkWorkerOptions<Payload>(
   options: FleetWorkerOptions<Payload>,
 ): CheckedWorkerOptions<Payload> {
   const {
-    concurrency = 2,
+    concurrency = 3,
     attempts = 5,
     backoffMs = 2_000,
     maxCrashes = 10,

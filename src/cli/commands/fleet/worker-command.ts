@@ -197,7 +197,7 @@ function addWorkerOptions(command: Command): Command {
     )
     .option(
       "--concurrency <n>",
-      "jobs in progress in one process (default: 2 on a CPU, 4 on a GPU)",
+      "jobs in progress in one process (default: 3 on a CPU, 4 on a GPU)",
       parseCount,
     )
     .option("--attempts <n>", "attempts of a job that sets no number itself", parseCount, 5)
