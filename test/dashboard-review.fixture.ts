@@ -4,9 +4,11 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Ledger } from "../src/ledger/ledger.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
+import { ResultStore } from "../src/ledger/results/result-store.ts";
 import { type PhotoReview, readPhotoReview } from "../src/ledger/review/read-review.ts";
 import {
   exampleDetections,
+  exampleRecipe,
   exampleRegion,
   exampleResult,
   recordPhotos,
@@ -27,6 +29,19 @@ export const photoCount = 12;
 /** Photos of a plant, a weed, a plant and a weed, in the first of two regions; one of many. */
 export async function writeSurvey(): Promise<CliFolder> {
   const folder = await CliFolder.create();
+  await recordPhotos(join(folder.path, "results.db"), await writePhotos(folder));
+  return folder;
+}
+
+/** The same, recorded in a database as workers of a fleet do. */
+export async function recordSurvey(folder: CliFolder, ledger: Ledger): Promise<void> {
+  const store = await ResultStore.open(ledger, exampleRecipe);
+  for (const photo of await writePhotos(folder)) {
+    await store.record([{ ...photo, sizeBytes: 1, mtimeUs: 1 }]);
+  }
+}
+
+async function writePhotos(folder: CliFolder) {
   const names = Array.from(
     { length: photoCount },
     (_, i) => `photos/${String(i + 1).padStart(2, "0")}.png`,
@@ -55,8 +70,7 @@ export async function writeSurvey(): Promise<CliFolder> {
       result: { ...result, uncounted, ...(i === 0 && { warnings: ["no-contrast"] as const }) },
     };
   });
-  await recordPhotos(join(folder.path, "results.db"), await Promise.all(photos));
-  return folder;
+  return await Promise.all(photos);
 }
 
 /** What the ledger has of a photo. */

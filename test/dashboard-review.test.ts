@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { Dashboard } from "../src/dashboard/dashboard.ts";
 import type { Ledger } from "../src/ledger/ledger.ts";
+import { openLedger } from "../src/ledger/open-ledger.ts";
 import { findBrowser } from "./browser.fixture.ts";
 import { BrowserSession } from "./browser-session.fixture.ts";
 import type { CliFolder } from "./cli.fixture.ts";
@@ -12,9 +13,11 @@ import {
   openSurvey,
   photoCount,
   Reviewer,
+  recordSurvey,
   reviewOf,
   writeSurvey,
 } from "./dashboard-review.fixture.ts";
+import { openPostgres } from "./servers/postgres-server.ts";
 
 const { command, missing } = findBrowser();
 const widths = [1440, 768, 390];
@@ -327,6 +330,44 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     ({ objects } = await reviewOf(ledger, 4));
     assert.deepEqual([objects[3]!.isRemoved, objects[3]!.boxXyxy[1]], [false, 41]);
     assert.deepEqual(window.complaints, []);
+  });
+
+  test("on PostgreSQL a list is chosen, a photo corrected and marked, and all is estimated", async () => {
+    await using postgres = await openPostgres();
+    await using schema = await postgres.createSchema();
+    await using changes = await openLedger(schema.url);
+    await recordSurvey(folder, changes);
+    await using reading = await openLedger(schema.url, { readOnly: true });
+    await using room = await Dashboard.listen({ ledger: reading, changes, port: 0 });
+    const eva = new Reviewer(browser, room.url, "Eva");
+    await eva.open(1);
+    await browser.ask("location.hash = '#review'");
+    await browser.until("document.querySelector('.kinds .draw button')");
+    await eva.click(".kinds .draw button");
+    await eva.clickText("Start");
+    await eva.ready();
+    const id = Number(/#review\/(\d+)/.exec(await browser.ask("location.hash"))![1]);
+    await eva.press("j", "x", "j", "ArrowRight");
+    await eva.saved();
+    await eva.press("m");
+    await browser.until("/at=2/.test(location.hash)");
+    const review = await reviewOf(reading, id);
+    assert.deepEqual(review.corrections.map(({ kind }) => kind).sort(), [
+      "move",
+      "remove",
+      "review",
+    ]);
+    await eva.ready();
+    await eva.press("Escape");
+    await browser.until(
+      "/1 of 12 photos reviewed/.test(document.querySelector('.estimate')?.innerText)",
+    );
+    await browser.ask("location.hash = '#photos?order=most'");
+    await browser.until(`document.querySelectorAll('.photos tbody tr').length === ${photoCount}`);
+    await browser.ask(`location.hash = "#photo/${id}"`);
+    await browser.until("document.querySelector('.layers')");
+    assert.deepEqual(browser.complaints, []);
+    await browser.send("Page.navigate", { url: "about:blank" });
   });
 
   test("what is changed while the server is dead is kept, and arrives when it is back", async () => {
