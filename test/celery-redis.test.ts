@@ -241,7 +241,7 @@ app.control.shutdown(destination=["${app.worker.name}"])
     assert.deepEqual(answer, [
       { [name]: { ok: "pong" } },
       { [name]: ["wait"] },
-      2,
+      3,
       "wait",
       app.queue,
     ]);
