@@ -1,6 +1,6 @@
 /**
- * Bundles what the tests of fleets start again and again as processes: a start takes half of what
- * it takes from the sources, whose modules are hundreds, and Redis' and BullMQ's are hundreds more.
+ * Bundles what tests start again and again as processes: a start takes half of what it takes from
+ * the sources, whose modules are hundreds, and Redis' and BullMQ's are hundreds more.
  */
 import { join } from "node:path";
 import { build } from "esbuild";
@@ -18,6 +18,7 @@ export async function bundleFixtures(folder: string): Promise<void> {
   await build({
     absWorkingDir: join(import.meta.dirname, ".."),
     entryPoints: [
+      "test/artifacts.fixture.ts",
       "test/fleet-worker.fixture.ts",
       "test/fleet-tasks.fixture.ts",
       "src/fleet/count/count-worker.ts",

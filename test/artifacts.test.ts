@@ -17,8 +17,9 @@ import { fileURLToPath } from "node:url";
 import { ModelFolder, tinyYolo } from "../src/models/yolo/tiny-yolo.fixture.ts";
 import { type Loaded, loadModels } from "./artifacts.fixture.ts";
 import { jsonLines, mainFile, runCli } from "./cli.fixture.ts";
+import { startedModule } from "./started-module.fixture.ts";
 
-const loader = fileURLToPath(new URL("./artifacts.fixture.ts", import.meta.url));
+const loader = fileURLToPath(startedModule(new URL("./artifacts.fixture.ts", import.meta.url)));
 const damaged = "a saved model is damaged or belongs to another; it is made again";
 const cannotSave = "loaded models cannot be saved, so the next load will be as slow";
 

@@ -4,7 +4,7 @@
  * more time or memory than it may, fails.
  */
 import assert from "node:assert/strict";
-import { existsSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -31,20 +31,26 @@ const limits = { cpuMs: 2000, rssBytes: 1 << 30 };
 
 describe("damaged and hostile checkpoints", () => {
   let folder: string;
+  let file: string;
+  /** Stays open: a file system writes a file to the disk at once that is cut short and closed. */
+  let descriptor: number;
   let reader: ReaderProcess;
   let most = { cpuMs: 0, rssBytes: 0 };
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), "orangery-fuzz-"));
+    file = join(folder, "checkpoint.pt");
+    descriptor = openSync(file, "w");
     reader = new ReaderProcess();
   });
   after(async () => {
     reader.kill();
+    closeSync(descriptor);
     await rm(folder, { recursive: true });
   });
 
   async function read(bytes: Buffer) {
-    const file = join(folder, "checkpoint.pt");
-    writeFileSync(file, bytes);
+    writeSync(descriptor, bytes, 0, bytes.length, 0);
+    ftruncateSync(descriptor, bytes.length);
     const { outcome, message, cpuMs, maxRssBytes } = await reader.read(file);
     most = { cpuMs: Math.max(most.cpuMs, cpuMs), rssBytes: maxRssBytes };
     assert.ok(cpuMs <= limits.cpuMs, `${outcome} after ${cpuMs} ms of CPU time`);

@@ -77,12 +77,17 @@ async function survive(
   await fleet.until("ready", 4);
 
   let killed = 0;
+  let done = 0;
+  const look = async () => {
+    while (done < photoCount) {
+      await sleep(50);
+      done = await countDone(photos);
+    }
+  };
   // By photos, not by time: on a machine that is slower than its killer nothing would ever be done.
   const killSometimes = async () => {
-    for (let next = photosPerKill; ; ) {
+    for (let next = photosPerKill; done < photoCount; ) {
       await sleep(50);
-      const done = await countDone(photos);
-      if (done === photoCount) return;
       const workers = fleet.status.filter(({ healthy }) => healthy);
       const worker = workers[Math.floor(Math.random() * workers.length)];
       if (done < next || worker === undefined) continue;
@@ -92,12 +97,13 @@ async function survive(
     }
   };
   const restart = async (server: Restartable, share: number) => {
-    while ((await countDone(photos)) < share * photoCount) await sleep(50);
+    while (done < share * photoCount) await sleep(50);
     await server.kill();
     await sleep(300);
     await server.up();
   };
   await Promise.all([
+    look(),
     killSometimes(),
     ...restarts.map(([share, server]) => restart(server, share)),
   ]);

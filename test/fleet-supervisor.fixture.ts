@@ -1,6 +1,4 @@
 import { EventEmitter, once } from "node:events";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { WorkerConfig } from "../src/fleet/process/worker-messages.ts";
 import { parseDeviceSlots } from "../src/fleet/supervisor/device-slots.ts";
 import type { SlotStatus } from "../src/fleet/supervisor/slot-status.ts";
@@ -11,16 +9,7 @@ import {
   type SupervisorOptions,
 } from "../src/fleet/supervisor/supervisor.ts";
 import type { TestQueue } from "./fleet.fixture.ts";
-
-/** Set by scripts/run-tests.ts: a folder of bundled modules, which start in half the time. */
-const bundledFixtures = process.env.ORANGERY_TEST_FIXTURES;
-
-/** The module that a process is started with: its source, or its bundle where there is one. */
-function startedModule(source: URL): URL {
-  if (bundledFixtures === undefined || source.protocol !== "file:") return source;
-  const [name] = source.pathname.split("/").slice(-1);
-  return pathToFileURL(join(bundledFixtures, name!.replace(/ts$/, "js")));
-}
+import { startedModule } from "./started-module.fixture.ts";
 
 const ownTasks = new URL("./fleet-tasks.fixture.ts", import.meta.url);
 

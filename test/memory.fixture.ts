@@ -71,7 +71,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     const detect = folder.file("yolo11n.onnx");
     await writeFile(
       detect,
-      serializeModel(buildYolo11({ scale: "n", task: "detect", classCount: 1, imageSize: 320 })),
+      serializeModel(buildYolo11({ scale: "n", task: "detect", classCount: 1, imageSize: 64 })),
     );
     await using cache = new ModelCache({ models: { detect }, device: "cpu" });
     for (let load = 0; load < 50; load += 1) {

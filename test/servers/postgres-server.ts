@@ -1,6 +1,14 @@
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { globSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  globSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { chown, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -197,17 +205,41 @@ function idOf(flag: string, user: string): number | undefined {
   return status === 0 ? Number(stdout) : undefined;
 }
 
+/** Makes the data of a new server; in a run of tests a copy of the first that was made. */
 function createCluster(programs: string, folder: string, options: SpawnOptions): void {
+  const data = join(folder, "data");
+  const run = process.env.ORANGERY_TEST_RUN;
+  const first = run === undefined ? undefined : join(run, "postgres");
+  if (first !== undefined && existsSync(first)) {
+    copyFolder(first, data);
+    return;
+  }
   const { status, stdout, stderr } = spawnSync(
     join(programs, "initdb"),
     [
-      ...["--pgdata", join(folder, "data"), "--username", "postgres", "--auth", "trust"],
+      ...["--pgdata", data, "--username", "postgres", "--auth", "trust"],
       ...["--encoding", "UTF8", "--no-locale", "--no-sync"],
     ],
     { ...options, stdio: "pipe", encoding: "utf8" },
   );
   if (status !== 0) throw new Error(`initdb ended with status ${status}:\n${stdout}${stderr}`);
-  const access = join(folder, "data", "pg_hba.conf");
+  const access = join(data, "pg_hba.conf");
   const rules = readFileSync(access, "utf8");
   writeFileSync(access, `host all ${userWithPassword} all scram-sha-256\n${rules}`);
+  if (first === undefined) return;
+  // Others must not find half of it.
+  const part = `${first}.${process.pid}`;
+  copyFolder(data, part);
+  try {
+    renameSync(part, first);
+  } catch {
+    // Another file's was quicker.
+    rmSync(part, { recursive: true });
+  }
+}
+
+/** With its owners, which PostgreSQL insists on. */
+function copyFolder(from: string, to: string): void {
+  const { status, stderr } = spawnSync("cp", ["-a", from, to], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`cp ended with status ${status}:\n${stderr}`);
 }
