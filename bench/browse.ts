@@ -13,7 +13,6 @@ import { countEntries } from "../src/ledger/mend/select-entries.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { drawReviewList } from "../src/ledger/review/draw-list.ts";
 import type { ReviewListKind } from "../src/ledger/review/review-list.ts";
-import { table } from "./figures.ts";
 
 /** As the control room asks. */
 const [limit, budgetMs] = [60, 250];
@@ -23,6 +22,7 @@ const recipeId = (await readRecipeChoices(ledger)).newestId!;
 let longestReadMs = 0;
 const timed: Ledger = {
   location: ledger.location,
+  isInProcess: ledger.isInProcess,
   identity: (options) => ledger.identity(options),
   async read(work, options) {
     const startMs = performance.now();
@@ -33,7 +33,8 @@ const timed: Ledger = {
   write: (work, options) => ledger.write(work, options),
   [Symbol.asyncDispose]: async () => {},
 };
-const rows: string[][] = [];
+console.log("| question | found | first ms | ms | longest read ms | CPU ms |");
+console.log("|---|--:|--:|--:|--:|--:|");
 
 async function time(name: string, ask: () => Promise<{ found: number; firstMs?: number }>) {
   longestReadMs = 0;
@@ -42,7 +43,7 @@ async function time(name: string, ask: () => Promise<{ found: number; firstMs?: 
   const ms = performance.now() - startMs;
   const { user, system } = process.cpuUsage(cpu);
   const times = [firstMs ?? ms, ms, longestReadMs, (user + system) / 1000];
-  rows.push([name, String(found), ...times.map((value) => value.toFixed(0))]);
+  console.log(`| ${[name, found, ...times.map((value) => value.toFixed(0))].join(" | ")} |`);
 }
 
 async function timePage(name: string, order: PhotoOrder, filter: EntryFilter = {}, from = "") {
@@ -114,6 +115,5 @@ for (const kind of ["sample", "threshold", "outliers", "warnings"] satisfies Rev
     return { found: list.photos };
   });
 }
-console.log(table(["question", "found", "first ms", "ms", "longest read ms", "CPU ms"], rows));
 const mostMb = process.resourceUsage().maxRSS / 1024;
 console.log(`peak memory: ${browsedMb.toFixed(0)} MB, with lists ${mostMb.toFixed(0)} MB`);

@@ -14,6 +14,8 @@ export interface AccessOptions {
 export interface Ledger extends AsyncDisposable {
   /** Absolute path of the results file, or the URL of the server without its password. */
   readonly location: string;
+  /** Whether a long query holds up what else this process does, since no server answers it. */
+  readonly isInProcess: boolean;
   /** Returns the database's own UUID, the same whatever path or URL leads to it. */
   identity(options?: AccessOptions): Promise<string>;
   /** Runs queries, and repeats all of them while the database cannot be used. */

@@ -7,6 +7,7 @@ import type { LedgerTables } from "../schema/tables.ts";
 /** What both databases have in common. Each guards its accesses in its own way. */
 export abstract class DatabaseLedger implements Ledger {
   readonly location: string;
+  abstract readonly isInProcess: boolean;
   readonly #db: Kysely<LedgerTables>;
   #closing: Promise<void> | undefined;
 

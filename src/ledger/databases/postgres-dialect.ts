@@ -54,6 +54,7 @@ export const postgresMigrationDialect: MigrationDialect = {
   rowKeyType: "bigint",
   bytesType: "bytea",
   keyTextType: sql`text collate "C"`,
+  keptByKey: sql``,
   json: (text) => sql`${text}::json`,
   jsonItems: (text, alias) => sql`json_array_elements(${text}::json) as ${alias}`,
 };

@@ -36,6 +36,7 @@ type GuardOptions = Defined<PostgresDatabaseOptions, "busyTimeoutMs" | "logger">
 
 /** Tables in the schema of PostgreSQL that is the first in the connection's search path. */
 export class PostgresLedger extends DatabaseLedger {
+  override readonly isInProcess = false;
   readonly #options: GuardOptions;
   #trouble: unknown;
 

@@ -68,6 +68,7 @@ export const sqliteMigrationDialect: MigrationDialect = {
   rowKeyType: "integer",
   bytesType: "blob",
   keyTextType: "text",
+  keptByKey: sql`without rowid`,
   json: (text) => text,
   jsonItems: (text, alias) => sql`json_each(${text}) as ${alias}`,
 };

@@ -32,6 +32,7 @@ export interface SqliteDatabaseOptions {
 
 /** A results file. Its location is its absolute path, links resolved. */
 export class SqliteLedger extends DatabaseLedger {
+  override readonly isInProcess = true;
   readonly #busyTimeoutMs: number;
 
   private constructor(file: string, db: Kysely<LedgerTables>, busyTimeoutMs: number) {

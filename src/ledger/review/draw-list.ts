@@ -4,21 +4,14 @@ import { OrangeryError } from "../../errors.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { insertRows } from "../schema/insert-rows.ts";
 import { checkReviewer } from "./change.ts";
-import {
-  byChance,
-  byDistance,
-  byDoubt,
-  byWarnings,
-  type RankedPhoto,
-  type RankPhotos,
-} from "./rank-photos.ts";
+import { byChance, FolderDistances, type RankedReviewable, rankBy } from "./rank-photos.ts";
 import {
   type ReviewFilter,
   type ReviewList,
   type ReviewListKind,
   toReviewList,
 } from "./review-list.ts";
-import { type ReviewablePhoto, walkReviewable } from "./walk-reviewable.ts";
+import { walkFound, walkReviewable } from "./walk-reviewable.ts";
 
 export interface DrawReviewListOptions extends AccessOptions {
   readonly recipeId: number;
@@ -116,42 +109,34 @@ interface ChooseOptions extends AccessOptions {
 }
 
 async function choose(ledger: Ledger, options: ChooseOptions) {
-  const { kind, size } = options;
-  // A copy would be the same work again. Only in a sample it stands for itself.
-  const filter =
-    kind === "sample" ? options.filter : { ...options.filter, countDuplicatesOnce: true };
-  const rank = await rankingOf(ledger, options);
+  const { kind, size, seed } = options;
   const predicted = new Map<string, number>();
-  const all: ReviewablePhoto[] = [];
-  let best: RankedPhoto[] = [];
+  let best: readonly RankedReviewable[] = [];
   let photos = 0;
-  const keep = (ranked: readonly RankedPhoto[]) => {
-    const isBetter = (a: RankedPhoto, b: RankedPhoto) => b.rank - a.rank || a.photoId - b.photoId;
-    best = [...best, ...ranked].sort(isBetter).slice(0, size);
+  // Of equal ones the first by source is chosen: sorting keeps their order.
+  const keep = (ranked: readonly RankedReviewable[]) => {
+    const least = best.length < size ? -Infinity : best.at(-1)!.rank;
+    const better = ranked.filter(({ rank }) => rank > least);
+    if (better.length === 0) return;
+    best = [...best, ...better].sort((a, b) => b.rank - a.rank).slice(0, size);
   };
-  for await (const part of walkReviewable(ledger, { ...options, filter })) {
-    photos += part.photos.length;
-    for (const [name, count] of part.predicted) {
-      predicted.set(name, (predicted.get(name) ?? 0) + count);
+  if (kind === "sample") {
+    for await (const part of walkReviewable(ledger, options)) {
+      photos += part.photos.length;
+      keep(part.photos.map((photo) => byChance(seed, photo)));
+      for (const [name, count] of part.predicted) {
+        predicted.set(name, (predicted.get(name) ?? 0) + count);
+      }
     }
-    if (rank === undefined) all.push(...part.photos);
-    else keep(await rank(part.photos));
+    return { photos, predicted, best };
   }
-  if (rank === undefined) keep(byDistance(all));
+  // A copy would be the same work again. Only in a sample it stands for itself.
+  const folders = new FolderDistances();
+  for await (const part of walkFound(ledger, options)) {
+    photos += part.length;
+    if (kind === "outliers") for (const photo of part) folders.add(photo);
+    else keep(rankBy(kind, part));
+  }
+  if (kind === "outliers") keep(folders.ranked());
   return { photos, predicted, best };
-}
-
-/** Undefined where all photos have to be known to rank one. */
-async function rankingOf(
-  ledger: Ledger,
-  { kind, seed, recipeId, signal }: ChooseOptions,
-): Promise<RankPhotos | undefined> {
-  if (kind === "sample") return byChance(seed);
-  if (kind === "warnings") return byWarnings;
-  if (kind === "outliers") return undefined;
-  const recipe = await ledger.read(
-    (db) => db.selectFrom("recipe").select("hash").where("id", "=", recipeId).executeTakeFirst(),
-    { signal },
-  );
-  return await byDoubt(ledger, recipe?.hash ?? "");
 }

@@ -28,7 +28,7 @@ export interface ReviewList {
   readonly filter: ReviewFilter;
   /** How many photos it was chosen from: all that were done, and fit the filter, then. */
   readonly photos: number;
-  /** What was counted on all of these, by name. */
+  /** What was counted on all of these, by name; empty unless it was drawn by chance. */
   readonly predicted: ReadonlyMap<string, number>;
   readonly madeBy: string;
   /** ISO 8601, UTC. */

@@ -1,9 +1,8 @@
 import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { fits } from "../browse/entry-filter.ts";
-import { readLastEntryId } from "../browse/progress.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
-import { duplicateOf, isSelected } from "../photos/selection.ts";
+import { boundsOf, duplicateOf, isSelected } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import type { ReviewFilter } from "./review-list.ts";
 
@@ -12,82 +11,142 @@ export interface ReviewablePhoto {
   readonly photoId: number;
   readonly resultId: number;
   readonly source: string;
+}
+
+/** With what was found on it. */
+export interface FoundReviewable extends ReviewablePhoto {
   /** Of all classes. */
   readonly objectCount: number;
+  readonly doubtfulCount: number;
   /** JSON list of codes. */
   readonly warnings: string;
 }
 
+/** Some photos, and what was counted on them, by name. */
 export interface ReviewablePart {
   readonly photos: readonly ReviewablePhoto[];
-  /** What was counted on them, by name. */
   readonly predicted: ReadonlyMap<string, number>;
 }
 
-/** Entries that one query looks at. */
-const entriesAtOnce = 10_000;
+export interface WalkOptions extends AccessOptions {
+  readonly recipeId: number;
+  readonly filter: ReviewFilter;
+}
 
-/** Goes over the photos that are done under a recipe and fit a filter, part by part. */
+/**
+ * Photos that one query looks at. PostgreSQL looks them up one by one; for many more it would read
+ * whole tables, and for each part again.
+ */
+const photosAtOnce = 2_000;
+
+/**
+ * Goes over the photos that are done under a recipe and fit a filter, part by part, in the order of
+ * the bytes of their sources, which is the same in every database.
+ */
 export async function* walkReviewable(
   ledger: Ledger,
-  { recipeId, filter, signal }: AccessOptions & { recipeId: number; filter: ReviewFilter },
+  options: WalkOptions,
 ): AsyncGenerator<ReviewablePart> {
-  const lastId = await readLastEntryId(ledger, { signal });
-  for (let fromId = 1; fromId <= lastId; fromId += entriesAtOnce) {
+  const { countDuplicatesOnce = false } = options.filter;
+  const isCounted = sql<boolean>`${duplicateOf(options.filter)} is null`;
+  yield* inParts(ledger, options, async (db, part) => {
+    const select = () =>
+      selectPart(db, options, part).$if(countDuplicatesOnce, (query) => query.where(isCounted));
+    const photos = await select()
+      .select(["photo.id as photoId", "entry.result_id as resultId", "photo.source"])
+      .$narrowType<{ resultId: number }>()
+      .orderBy("photo.source")
+      .execute();
+    const sums = await select()
+      .innerJoin("result_count", "result_count.result_id", "entry.result_id")
+      .where("result_count.region", "=", 0)
+      .select(["result_count.name", ({ fn }) => fn.sum<number>("result_count.count").as("count")])
+      .groupBy("result_count.name")
+      .execute();
+    return { photos, predicted: new Map(sums.map(({ name, count }) => [name, Number(count)])) };
+  });
+}
+
+/**
+ * Goes over the same photos with what was found on them. The first of the photos of one content
+ * stands for all of them.
+ */
+export async function* walkFound(
+  ledger: Ledger,
+  options: WalkOptions,
+): AsyncGenerator<readonly FoundReviewable[]> {
+  const seen = new Set<number>();
+  const parts = inParts(ledger, options, (db, part) =>
+    selectPart(db, options, part)
+      .select(["photo.id as photoId", "entry.result_id as resultId", "photo.source"])
+      .select(["result.object_count as objectCount", "result.doubtful_count as doubtfulCount"])
+      .select("result.warnings")
+      .$narrowType<{ [column in keyof FoundReviewable]: FoundReviewable[column] }>()
+      .orderBy("photo.source")
+      .execute(),
+  );
+  for await (const photos of parts) {
+    yield photos.filter(({ resultId }) => {
+      const isFirst = !seen.has(resultId);
+      seen.add(resultId);
+      return isFirst;
+    });
+  }
+}
+
+/** From one source, or behind it, to another; undefined is the end. */
+interface Part {
+  readonly from: readonly [operator: ">=" | ">", source: string];
+  readonly last: string | undefined;
+}
+
+async function* inParts<T>(
+  ledger: Ledger,
+  { filter: { under }, signal }: WalkOptions,
+  readPart: (db: Kysely<LedgerTables>, part: Part) => Promise<T>,
+): AsyncGenerator<T> {
+  const [least, behind] = under === undefined ? ["", undefined] : boundsOf(under);
+  for (let from: Part["from"] = [">=", least]; ; ) {
     signal?.throwIfAborted();
-    const part = { recipeId, filter, fromId, toId: fromId + entriesAtOnce };
-    yield await ledger.read(
-      async (db) => ({ photos: await readPart(db, part), predicted: await sumPart(db, part) }),
+    const end = await ledger.read(
+      (db) =>
+        db
+          .selectFrom("photo")
+          .select("source")
+          .where("source", ...from)
+          .$if(behind !== undefined, (query) => query.where("source", "<", behind!))
+          .orderBy("source")
+          .limit(1)
+          .offset(photosAtOnce - 1)
+          .executeTakeFirst(),
       { signal },
     );
+    const part = { from, last: end?.source ?? behind };
+    yield await ledger.read((db) => readPart(db, part), { signal });
+    if (end === undefined) return;
+    from = [">", end.source];
     // What else the process does gets its turn.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
 
-interface Part {
-  readonly recipeId: number;
-  readonly filter: ReviewFilter;
-  readonly fromId: number;
-  readonly toId: number;
-}
-
-async function readPart(db: Kysely<LedgerTables>, part: Part): Promise<ReviewablePhoto[]> {
-  const rows = await selectPart(db, part)
-    .select(["photo.id as photo_id", "photo.source", "result.id as result_id"])
-    .select(["result.object_count", "result.warnings"])
-    .execute();
-  return rows.map((row) => ({
-    photoId: row.photo_id,
-    resultId: row.result_id,
-    source: row.source,
-    objectCount: row.object_count,
-    warnings: row.warnings,
-  }));
-}
-
-async function sumPart(db: Kysely<LedgerTables>, part: Part): Promise<Map<string, number>> {
-  const rows = await selectPart(db, part)
-    .innerJoin("result_count", "result_count.result_id", "result.id")
-    .where("result_count.region", "=", 0)
-    .select(["result_count.name", ({ fn }) => fn.sum<number>("result_count.count").as("count")])
-    .groupBy("result_count.name")
-    .execute();
-  return new Map(rows.map(({ name, count }) => [name, Number(count)]));
-}
-
-function selectPart(db: Kysely<LedgerTables>, { recipeId, filter, fromId, toId }: Part) {
-  const { countDuplicatesOnce = false } = filter;
-  return db
-    .selectFrom("entry")
-    .innerJoin("photo", "photo.id", "entry.photo_id")
-    .innerJoin("result", "result.id", "entry.result_id")
-    .innerJoin("placement", "placement.id", "result.placement_id")
-    .where("entry.id", ">=", fromId)
-    .where("entry.id", "<", toId)
-    .where("entry.recipe_id", "=", recipeId)
-    .where("entry.state", "=", "done")
-    .where(isSelected(filter))
-    .where(fits(filter))
-    .$if(countDuplicatesOnce, (query) => query.where(sql<boolean>`${duplicateOf(filter)} is null`));
+function selectPart(
+  db: Kysely<LedgerTables>,
+  { recipeId, filter }: WalkOptions,
+  { from, last }: Part,
+) {
+  return (
+    db
+      .selectFrom("photo")
+      .innerJoin("entry", "entry.photo_id", "photo.id")
+      // A left join costs nothing where no column of it is used.
+      .leftJoin("result", "result.id", "entry.result_id")
+      .leftJoin("placement", "placement.id", "result.placement_id")
+      .where("photo.source", ...from)
+      .$if(last !== undefined, (query) => query.where("photo.source", "<=", last!))
+      .where("entry.recipe_id", "=", recipeId)
+      .where("entry.state", "=", "done")
+      .where(isSelected(filter))
+      .where(fits(filter))
+  );
 }

@@ -296,7 +296,7 @@ export interface ReviewListTable {
   filter: WrittenOnce<string>;
   /** How many these were. */
   photos: WrittenOnce<Integer>;
-  /** JSON: what was counted on all of these, by name. */
+  /** JSON: what was counted on all of these, by name, where it was drawn at random. */
   predicted: WrittenOnce<string>;
   made_by: WrittenOnce<string>;
   made_at: WrittenOnce<string>;

@@ -30,6 +30,7 @@ export async function addScoreSummaries(
     .addColumn("best_score", "double precision", (column) => column.notNull())
     .addColumn("worst_score", "double precision", (column) => column.notNull())
     .addPrimaryKeyConstraint("result_class_key", ["result_id", "name"])
+    .modifyEnd(dialect.keptByKey)
     .execute();
   await summarizeOldResults(db, dialect);
   for (const order of ["best_score", "worst_score", "object_count"]) {
@@ -46,19 +47,6 @@ export async function addScoreSummaries(
       .columns(["recipe_id", "name", order, "result_id"])
       .execute();
   }
-  // Few results are in these.
-  await schema
-    .createIndex("result_doubtful_count")
-    .on("result")
-    .columns(["recipe_id", "doubtful_count", "id"])
-    .where(sql.ref("doubtful_count"), ">", sql.lit(0))
-    .execute();
-  await schema
-    .createIndex("result_warned")
-    .on("result")
-    .columns(["recipe_id", "id"])
-    .where(sql.ref("warnings"), "<>", sql.lit("[]"))
-    .execute();
 }
 
 interface OldResult {

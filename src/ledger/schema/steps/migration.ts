@@ -11,6 +11,8 @@ export interface MigrationDialect {
    * The type of texts by which rows are ordered: by their bytes, whatever the database's language.
    */
   readonly keyTextType: "text" | RawBuilder<unknown>;
+  /** Ends the making of a table whose rows lie in the order of its key, without an index for it. */
+  readonly keptByKey: RawBuilder<unknown>;
   /** JSON kept as text, for the operators `->` and `->>`. */
   json(text: RawBuilder<unknown>): RawBuilder<unknown>;
   /** A table of the items of a list in JSON kept as text, one row each, in a column `value`. */
