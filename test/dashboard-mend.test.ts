@@ -211,7 +211,7 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
       "[...document.querySelectorAll('.log li b')].map((e) => e.parentElement.firstChild.textContent + e.nextSibling.textContent)",
     );
     assert.deepEqual(lines, [
-      "Anna let runs go on",
+      "Anna resumed runs",
       "Anna paused runs",
       "Anna forgot 1 photo",
       "Anna retried 1 photo",
@@ -268,7 +268,7 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
     await confirm("[data-wish=recycle]");
     await browser.until("!document.querySelector('dialog')");
     await confirm("[data-wish=drain]");
-    await until(".worker[data-state=drained]", /Let go on/);
+    await until(".worker[data-state=drained]", /Resume/);
     assert.deepEqual(recycled, ["asked"]);
     await click("#queue-failures + div button");
     await browser.until("document.querySelector('[name=job-code]').value === 'MODEL_LOAD_FAILED'");
@@ -288,7 +288,7 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
     assert.equal(await confirm("[data-job-change=move-first]"), "Move first 1 job?");
     await until(status, /Move first: 1 job/);
     await confirm("main .pause button");
-    await until("main .pause button", /Go on/);
+    await until("main .pause button", /Resume/);
     assert.equal(await queue.queue.isPaused(), true);
     await confirm("main .pause button");
     await until("main .pause button", /Pause/);

@@ -42,7 +42,7 @@ export function askPersonName() {
       h(
         "p",
         { class: "choices" },
-        h("button", { class: "primary" }, "Go on"),
+        h("button", { class: "primary" }, "Continue"),
         h("button", { type: "button", onclick: () => dialog.close("") }, "Only look"),
       ),
     ),

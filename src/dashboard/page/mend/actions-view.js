@@ -10,15 +10,15 @@ const sentences = {
   include: (photos) => `included ${photos} again`,
   forget: (photos) => `forgot ${photos}`,
   pause: () => "paused runs",
-  resume: () => "let runs go on",
+  resume: () => "resumed runs",
   "retry-jobs": (_, jobs) => `retried ${jobs}`,
   "drop-jobs": (_, jobs) => `dropped ${jobs}`,
   "move-jobs-first": (_, jobs) => `moved ${jobs} first`,
   "pause-queue": () => "paused a queue",
-  "resume-queue": () => "let a queue go on",
-  "drain-worker": () => "let a worker take no more jobs",
-  "resume-worker": () => "let a worker take jobs again",
-  "recycle-worker": () => "had a worker's process replaced",
+  "resume-queue": () => "resumed a queue",
+  "drain-worker": () => "drained a worker",
+  "resume-worker": () => "resumed a worker",
+  "recycle-worker": () => "replaced the process of a worker",
 };
 
 export function actionsView(room) {

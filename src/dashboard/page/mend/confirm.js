@@ -30,7 +30,7 @@ export async function confirmed({ title, text, button, isGrave }) {
         "p",
         { class: "choices" },
         h("button", { class: isGrave ? "grave" : "primary", value: "confirmed" }, button),
-        h("button", { value: "" }, "Leave it"),
+        h("button", { value: "" }, "Cancel"),
       ),
     ),
   );

@@ -25,11 +25,11 @@ export function pauseControl(room) {
       const waiting = await fetchJson(`/api/mend/count?${asked}`);
       const photos = format.plural(waiting.photos, "photo");
       const by = await confirmed({
-        title: isPaused ? `Pause with ${photos} waiting?` : `Go on with ${photos}?`,
+        title: isPaused ? `Pause with ${photos} waiting?` : `Resume with ${photos}?`,
         text: isPaused
-          ? "Runs of this recipe finish what they have begun and take no more, until someone lets them go on. Workers of a queue are paused by their queue."
+          ? "Runs of this recipe finish what they have begun and take no more, until someone resumes them. Workers of a queue are paused by their queue."
           : "Runs that wait take photos again.",
-        button: isPaused ? "Pause" : "Go on",
+        button: isPaused ? "Pause" : "Resume",
       });
       if (by === undefined) return;
       await postJson(`/api/mend/pause?recipe=${room.recipe}`, { by, isPaused });
@@ -47,7 +47,7 @@ export function pauseControl(room) {
     text.textContent = pause
       ? `${pause.person} paused this recipe at ${format.moment(pause.since)}.`
       : "";
-    button.textContent = pause ? "Go on…" : "Pause…";
+    button.textContent = pause ? "Resume…" : "Pause…";
     button.disabled = !pause && left === 0;
     element.hidden = !pause && !room.setup.canChange;
   }

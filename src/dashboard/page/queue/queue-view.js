@@ -52,7 +52,7 @@ export function queueView(room) {
     redraw(workers, [status.workers, canChange], () =>
       workerCards(status.workers, canChange && directWorker),
     );
-    pause.textContent = status.isPaused ? "Go on…" : "Pause…";
+    pause.textContent = status.isPaused ? "Resume…" : "Pause…";
     jobs.setRecipes(status.recipes);
   }
 
@@ -83,7 +83,7 @@ export function queueView(room) {
           ? h(
               "button",
               { type: "button", class: "small", onclick: () => togglePause(recipe) },
-              recipe.isPaused ? "Go on…" : "Pause…",
+              recipe.isPaused ? "Resume…" : "Pause…",
             )
           : "",
       ]),
@@ -96,11 +96,11 @@ export function queueView(room) {
     const what = recipe ? `the recipe ${recipe.name}` : `the queue ${name}`;
     const left = format.plural(waiting + delayed, "job");
     const by = await confirmed({
-      title: `${isPaused ? "Pause" : "Go on with"} ${what}, ${left} left?`,
+      title: `${isPaused ? "Pause" : "Resume"} ${what}, ${left} left?`,
       text: isPaused
-        ? "Workers finish what they have and take no more jobs of it, until someone lets it go on."
+        ? "Workers finish what they have and take no more jobs of it, until someone resumes it."
         : "Workers take its jobs again.",
-      button: isPaused ? "Pause" : "Go on",
+      button: isPaused ? "Pause" : "Resume",
     });
     if (by === undefined) return;
     await act("pause", { by, isPaused, recipe: recipe?.hash });
@@ -112,7 +112,7 @@ export function queueView(room) {
       resume: "It takes jobs again.",
       recycle: "A fresh process loads the models, takes over, and this one finishes and ends.",
     };
-    const names = { drain: "Drain", resume: "Let go on", recycle: "Recycle" };
+    const names = { drain: "Drain", resume: "Resume", recycle: "Recycle" };
     const by = await confirmed({
       title: `${names[wish]} 1 worker, ${worker.name}?`,
       text: texts[wish],
@@ -155,7 +155,7 @@ export function queueView(room) {
 }
 
 function tilesOf({ waiting, active, delayed, failed, done, perSecond, etaMs, isPaused }) {
-  const [speed, unit] = perSecond ? format.rate(perSecond) : ["–", "no job ends"];
+  const [speed, unit] = perSecond ? format.rate(perSecond) : ["–", "nothing is at work"];
   const left = waiting + active + delayed;
   return [
     ["Waiting", format.count(waiting), isPaused ? "paused" : `${format.count(active)} active`],

@@ -60,7 +60,7 @@ function card(worker, direct) {
       h(
         "p",
         { class: "choices" },
-        button(isDrained ? "resume" : "drain", isDrained ? "Let go on…" : "Drain…"),
+        button(isDrained ? "resume" : "drain", isDrained ? "Resume…" : "Drain…"),
         worker.earlierProcesses !== undefined && button("recycle", "Recycle…"),
       ),
   );

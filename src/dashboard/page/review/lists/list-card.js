@@ -48,7 +48,7 @@ export function listCard({ kind, list, mayChange, isChosen, goOn, choose }) {
             class: "primary",
             onclick: () => goOn(list, trouble),
           },
-          progress.reviewed > 0 ? "Go on" : "Start",
+          progress.reviewed > 0 ? "Continue" : "Start",
         ),
       list &&
         !isEmpty &&
