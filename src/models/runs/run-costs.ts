@@ -39,6 +39,11 @@ export class RunCosts {
     return Math.min(...this.#numbers.subarray(at + 1, at + 1 + Math.min(count, kept)));
   }
 
+  /** All ways are to be measured anew. */
+  forget(): void {
+    this.#numbers.fill(0);
+  }
+
   /** The least costs of all ways, as {@link restore} takes them. */
   get all(): (number | null)[] {
     return Array.from({ length: mostWays }, (_, way) => this.least(way) ?? null);

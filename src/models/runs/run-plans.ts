@@ -24,7 +24,7 @@ export interface RunPlansOptions {
   readonly spinning?: boolean | undefined;
   /** Where measurements are kept for the next process. Default: nowhere. */
   readonly kept?: KeptRuns | undefined;
-  /** Called with what was chosen for a size of input, once it is measured or known from before. */
+  /** Called with what was chosen for a size of input, when it is known, and when it changes. */
   readonly onChosen?: ((choice: RunChoice) => void) | undefined;
 }
 
@@ -71,9 +71,9 @@ export class RunPlans {
     const costs = new RunCosts(memory);
     const place = `${cores} cores, 2^${size} pixels`;
     costs.restore((await kept?.read(place)) ?? []);
-    const onMeasured = (choice: RunChoice) => {
+    const onMeasured = (choice: RunChoice, isNew: boolean) => {
       void kept?.write(place, costs.all);
-      onChosen?.(choice);
+      if (isNew) onChosen?.(choice);
     };
     const mostRuns = Math.min(threadsForRuns(), cores);
     return new RunPlan({ cores, cpuRuns, mostRuns, spinning, size, costs, onMeasured });
@@ -88,14 +88,19 @@ interface RunPlanOptions {
   /** Binary logarithm of the input's pixels. */
   readonly size: number;
   readonly costs: RunCosts;
-  /** Called once, when enough has been measured. */
-  readonly onMeasured: (choice: RunChoice) => void;
+  /** Called whenever enough has been measured, with whether the choice differs from the last. */
+  readonly onMeasured: (choice: RunChoice, isNew: boolean) => void;
 }
+
+/** After so many runs, what was measured beside other processes is measured again. */
+const runsUntilAnew = 500;
 
 /** How runs of one network with inputs of about one size share the cores. */
 export class RunPlan {
   readonly #options: RunPlanOptions;
+  #runCount = 0;
   #isMeasured = false;
+  #chosen = "";
 
   constructor(options: RunPlanOptions) {
     this.#options = options;
@@ -135,11 +140,21 @@ export class RunPlan {
     const alone = spinning ? aloneWay.spinning : aloneWay.sleeping;
     const way = callers === 1 ? alone : wayOf(threads, cores);
     costs.note(way, (threads * ms) / 1000 / 2 ** size);
+    if (++this.#runCount % runsUntilAnew === 0) {
+      costs.forget();
+      this.#isMeasured = false;
+    }
     if (this.#isMeasured) return;
     const { choice } = this;
     if (choice.isMeasuring) return;
     this.#isMeasured = true;
-    onMeasured(choice);
+    onMeasured(choice, this.#isNew(choice));
+  }
+
+  #isNew({ runs, threads, spinning }: RunChoice): boolean {
+    const before = this.#chosen;
+    this.#chosen = `${runs} ${threads} ${spinning}`;
+    return this.#chosen !== before;
   }
 }
 
