@@ -1,9 +1,10 @@
 /** The report page in a browser: its script, and what a style alone decides. */
 import assert from "node:assert/strict";
 import { hash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import type { PhotoResult } from "../src/ledger/results/result-rows.ts";
 import {
   exampleRegion,
@@ -11,7 +12,8 @@ import {
   type RecordedPhoto,
   recordPhotos,
 } from "../src/results/recorded-photos.fixture.ts";
-import { askPage, browse, findBrowser } from "./browser.fixture.ts";
+import { findBrowser } from "./browser.fixture.ts";
+import { BrowserSession } from "./browser-session.fixture.ts";
 import { CliFolder } from "./cli.fixture.ts";
 
 const { command, missing } = findBrowser();
@@ -23,6 +25,7 @@ const longName = `a-name-without-any-break-${"x".repeat(150)}.jpg`;
 describe("the report in a browser", { skip: missing }, () => {
   let folder: CliFolder;
   let page: string;
+  let browser: BrowserSession;
 
   before(async () => {
     folder = await CliFolder.create();
@@ -70,19 +73,39 @@ describe("the report in a browser", { skip: missing }, () => {
     const { status, stderr } = await folder.run("report", "results.db", "--quiet");
     assert.equal(status, 0, stderr);
     page = await readFile(join(folder.path, "results.html"), "utf8");
+    browser = await BrowserSession.start(command!);
   });
-  after(() => folder?.[Symbol.asyncDispose]());
+  after(async () => {
+    await browser?.[Symbol.asyncDispose]();
+    await folder?.[Symbol.asyncDispose]();
+  });
 
-  const ask = (script: string, widthPx = 1440) => askPage(command!, page, { widthPx, script });
+  /** In a window of that width, or the least that Chromium has on a desktop. */
+  const open = (name: string, widthPx: number) =>
+    browser.open(pathToFileURL(join(folder.path, name)).href, Math.max(500, widthPx));
+
+  /** Returns what the body of a function returns on the page. */
+  const ask = async (script: string, widthPx = 1440) => {
+    await open("results.html", widthPx);
+    return await browser.ask(`(() => {${script}})()`);
+  };
+
+  /** The page when its scripts have run, and what the browser wrote to its console. */
+  const browse = async (name: string) => {
+    await open(name, 1440);
+    const dom = await browser.ask<string>("document.documentElement.outerHTML");
+    return { dom, complaints: browser.complaints.splice(0) };
+  };
 
   test("its script runs under its own policy, and no other does", async () => {
-    const { dom, complaints } = await browse(command!, page, 1440);
+    const { dom, complaints } = await browse("results.html");
     assert.deepEqual(complaints, []);
     assert.match(dom, /<th scope="col" class="number"><button type="button">Objects<\/button>/);
     assert.doesNotMatch(dom, /<fieldset class="toggles" hidden/);
     assert.doesNotMatch(dom, /<title>hacked/);
     const script = "<script>document.title='hacked'</script></body>";
-    const injected = await browse(command!, page.replace("</body>", script), 1440);
+    await writeFile(join(folder.path, "injected.html"), page.replace("</body>", script));
+    const injected = await browse("injected.html");
     assert.doesNotMatch(injected.dom, /<title>hacked/);
     assert.equal(injected.complaints.length, 1);
   });
