@@ -87,12 +87,12 @@ function ourWorkers(place: Place, redis: string): Contender[] {
 function ours(place: Place): Contender[] {
   const own = (name: string, file: string) =>
     contender(place, `**Orangery**, ${name}`, { program: "ours.ts", file });
-  const ownInt8 = () => {
-    const library = process.env[pluginVariable];
-    const byOpenVino = own("int8 by OpenVINO", int8File);
-    const environment = { [pluginVariable]: library, ORANGERY_BENCH_DEVICE: "openvino:cpu" };
-    return [own("int8", int8File), ...(library ? [{ ...byOpenVino, environment }] : [])];
-  };
+  const library = process.env[pluginVariable];
+  const environment = { [pluginVariable]: library, ORANGERY_BENCH_DEVICE: "openvino:cpu" };
+  const onBoth = (name: string, file: string) => [
+    own(name, file),
+    ...(library ? [{ ...own(`${name} by OpenVINO`, file), environment }] : []),
+  ];
   const first = own("`.pt`, nothing saved", "model.pt");
   return [
     {
@@ -100,9 +100,9 @@ function ours(place: Place): Contender[] {
       settings: { ...first.settings, passes: 0 },
       environment: { ORANGERY_CACHE_MAX_BYTES: "0" },
     },
-    own("`.pt`", "model.pt"),
+    ...onBoth("`.pt`", "model.pt"),
     own("ONNX", "model.onnx"),
-    ...(existsSync(join(place.folder, int8File)) ? ownInt8() : []),
+    ...(existsSync(join(place.folder, int8File)) ? onBoth("int8", int8File) : []),
   ];
 }
 
