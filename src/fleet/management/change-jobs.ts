@@ -1,10 +1,11 @@
-import { Job, type Queue } from "bullmq";
+import type { Queue } from "bullmq";
 import { withQueueErrors } from "../queue/queue-errors.ts";
 import type { JobQueue } from "../recipes/fleet-queues.ts";
 import { type JobFilter, type JobState, statesOf } from "../store/job-filter.ts";
+import { jobOf } from "../store/job-of.ts";
+import type { RetriedState } from "../store/job-store.ts";
 import { removeJobs } from "../store/remove-jobs.ts";
 import { storeOf } from "../store/store-of.ts";
-import type { FoundJob } from "./found-job.ts";
 import { findNamedJobs } from "./named-jobs.ts";
 
 export interface ChangeJobsOptions {
@@ -43,7 +44,10 @@ export async function retryJobs(
   filter: JobFilter,
   options: ChangeJobsOptions = {},
 ): Promise<number> {
-  return await changeEach(queues, changeable("retry", filter), { ...options, change: putBack });
+  return await changeEach(queues, changeable("retry", filter), {
+    ...options,
+    change: (queue, ids, state) => storeOf(queue).jobs.putBack(ids, state as RetriedState),
+  });
 }
 
 /**
@@ -62,7 +66,7 @@ export async function dropJobs(
   if (filter.names === undefined) return await changeAll(queues, wanted, "drop", options);
   return await changeEach(queues, wanted, {
     ...options,
-    change: async (queue, { id }) => (await removeJobs(queue, [id])) > 0,
+    change: removeJobs,
   });
 }
 
@@ -104,30 +108,27 @@ async function changeAll(
 }
 
 interface ChangeEachOptions extends ChangeJobsOptions {
-  /** Returns false where another program was quicker. */
-  readonly change: (queue: Queue, job: Pick<FoundJob, "id" | "state">) => Promise<boolean>;
+  /** Returns how many were changed: another program may have been quicker. */
+  readonly change: (queue: Queue, ids: readonly string[], state: JobState) => Promise<number>;
 }
 
-/** Changes jobs one by one, a page at a time. */
+/** Changes jobs by their ids, a page at a time. */
 async function changeEach(
   queues: readonly JobQueue[],
   filter: JobFilter,
   { change, pageSize = 500, onProgress = () => {}, signal }: ChangeEachOptions,
 ): Promise<number> {
   let changed = 0;
-  const changePage = async (queue: Queue, jobs: readonly Pick<FoundJob, "id" | "state">[]) => {
-    const outcomes = await withQueueErrors(queue, () =>
-      Promise.all(jobs.map((job) => change(queue, job))),
-    );
-    changed += outcomes.filter(Boolean).length;
+  const changePage = async (queue: Queue, ids: readonly string[], state: JobState) => {
+    changed += await withQueueErrors(queue, () => change(queue, ids, state));
     onProgress(changed);
   };
   for (const each of queues) {
     const { queue } = each;
     if (filter.names !== undefined) {
       // One after the other, in the order of the names.
-      for await (const job of findNamedJobs([each], filter, { signal })) {
-        await changePage(queue, [job]);
+      for await (const { id, state } of findNamedJobs([each], filter, { signal })) {
+        await changePage(queue, [id], state);
       }
       continue;
     }
@@ -141,33 +142,15 @@ async function changeEach(
         signal,
       });
       for await (const { rows } of pages) {
-        await changePage(
-          queue,
-          rows.map(([id]) => ({ id, state })),
-        );
+        const ids = rows.map(([id]) => id);
+        await changePage(queue, ids, state);
       }
     }
   }
   return changed;
 }
 
-async function putBack(queue: Queue, { id, state }: Pick<FoundJob, "id" | "state">) {
-  const job = jobOf(queue, id);
-  try {
-    await (state === "delayed" ? job.promote() : job.retry("failed", { resetAttemptsMade: true }));
-    return true;
-  } catch (error) {
-    if ((await queue.getJobState(id)) === state) throw error;
-    return false;
-  }
-}
-
-async function moveFirst(queue: Queue, { id }: Pick<FoundJob, "id">) {
-  await jobOf(queue, id).changePriority({ priority: 0, lifo: true });
-  return true;
-}
-
-/** A job for a request that needs no more than its id. */
-function jobOf(queue: Queue, id: string): Job {
-  return new Job(queue, "", undefined, {}, id);
+async function moveFirst(queue: Queue, ids: readonly string[]): Promise<number> {
+  for (const id of ids) await jobOf(queue, id).changePriority({ priority: 0, lifo: true });
+  return ids.length;
 }

@@ -42,6 +42,9 @@ export interface ChangePagesOptions {
   readonly signal: AbortSignal | undefined;
 }
 
+/** The states from which a job is put back. */
+export type RetriedState = Extract<JobState, "delayed" | "failed">;
+
 /** The jobs of a queue, looked at and changed many at a time. */
 export interface JobStore {
   sizeOf(state: JobState): Promise<number>;
@@ -55,6 +58,11 @@ export interface JobStore {
    * changed jobs of each page.
    */
   changePages(state: JobState, options: ChangePagesOptions): AsyncGenerator<number>;
+  /**
+   * Puts jobs back that have failed, with all their attempts, or that wait to be tried again.
+   * Returns how many of them were in that state.
+   */
+  putBack(ids: readonly string[], state: RetriedState): Promise<number>;
   /** Finds jobs that match, by their ids. */
   lookUp(
     ids: readonly string[],

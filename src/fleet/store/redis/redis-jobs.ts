@@ -1,11 +1,13 @@
 import type { Queue, Worker } from "bullmq";
 import type { JobFilter, JobState } from "../job-filter.ts";
+import { jobOf } from "../job-of.ts";
 import type {
   ChangePagesOptions,
   JobPage,
   JobRow,
   JobStore,
   ReadPagesOptions,
+  RetriedState,
 } from "../job-store.ts";
 import { changePages } from "./change-pages.ts";
 import { filterArgumentCount, filterArguments, filterScript } from "./filter-script.ts";
@@ -88,6 +90,26 @@ export class RedisJobs implements JobStore {
       // Jobs with a priority are moved by name only.
       if (options.change === "first" && set.kind === "zset") continue;
       yield* changePages(this.#queue as Queue, set, options);
+    }
+  }
+
+  async putBack(ids: readonly string[], state: RetriedState): Promise<number> {
+    const outcomes = await Promise.all(ids.map((id) => this.#putBackOne(id, state)));
+    return outcomes.filter(Boolean).length;
+  }
+
+  /** False where another program was quicker. */
+  async #putBackOne(id: string, state: RetriedState): Promise<boolean> {
+    const queue = this.#queue as Queue;
+    const job = jobOf(queue, id);
+    try {
+      await (state === "delayed"
+        ? job.promote()
+        : job.retry("failed", { resetAttemptsMade: true }));
+      return true;
+    } catch (error) {
+      if ((await queue.getJobState(id)) === state) throw error;
+      return false;
     }
   }
 
