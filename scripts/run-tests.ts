@@ -47,7 +47,12 @@ const longest = [
   "fleet-day",
   "pipeline",
   "memory",
+  "dashboard-review",
   "artifacts",
+  "dashboard-mend",
+  "thresholds",
+  "dashboard-browser",
+  "report-browser",
 ].map(fileOf);
 /** Files that share a process, by its name: short ones, which set nothing for their process. */
 const shared = {
