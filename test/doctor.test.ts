@@ -87,7 +87,14 @@ test("a healthy machine is green, and left as it was", { timeout: 120_000 }, asy
       ...["machine node", "machine processor", "machine memory", "machine open files"],
       ...["devices runtime", "devices cpu", "folders cache", "folders temporary"],
       ...["servers redis", "servers queue", "servers clock", "servers results"],
-      ...["model model", "model load", "model predictions", "model growth", "model precision"],
+      ...[
+        "model model",
+        "model load",
+        "model predictions",
+        "model runs",
+        "model growth",
+        "model precision",
+      ],
     ],
   );
   const figuresOf = (wanted: string) => findings.find(({ topic }) => topic === wanted)?.figures;

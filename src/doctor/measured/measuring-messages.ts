@@ -1,3 +1,4 @@
+import type { RunChoice } from "../../models/runs/choose-runs.ts";
 import type { ModelDescription } from "../../models/yolo/model-description.ts";
 
 /** What a measuring process is to do. It does one thing and ends. */
@@ -75,6 +76,8 @@ export interface MeasuredPredictions {
   readonly bytesAfter: number;
   /** The most memory that the process has had. */
   readonly peakBytes: number;
+  /** How runs of several photos share the cores; undefined on a device that is no CPU. */
+  readonly runs: RunChoice | undefined;
 }
 
 /** From a measuring process to the one that started it. */

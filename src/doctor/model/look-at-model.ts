@@ -6,7 +6,13 @@ import { guardWriting } from "../../base/files/disk-full.ts";
 import { isOrangeryError } from "../../errors.ts";
 import { type Observation, observationOf, red } from "../finding.ts";
 import { type MeasureOptions, MeasuringProcessDied, measure } from "../measured/measure.ts";
-import { describeGrowth, describeLoads, describeMeasured, describePredictions } from "./model.ts";
+import {
+  describeGrowth,
+  describeLoads,
+  describeMeasured,
+  describePredictions,
+  describeRuns,
+} from "./model.ts";
 import { describePrecision } from "./precision.ts";
 
 /** The findings of a model by topic, and what a process with it takes. */
@@ -34,6 +40,7 @@ export async function lookAtModel(model: string, options: MeasureOptions): Promi
     const measured = await measure({ kind: "predictions", model }, { ...options, env });
     found.set("load", describeLoads(load, measured));
     found.set("predictions", describePredictions(measured, load.description.gflops));
+    if (measured.runs !== undefined) found.set("runs", describeRuns(measured.runs));
     found.set("growth", describeGrowth(measured));
     found.set("precision", await describePrecision(measured));
     return { found, processBytes: measured.bytesAfter };

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { measure } from "../measured/measure.ts";
 import type { MeasuredPredictions } from "../measured/measuring-messages.ts";
 import { lookAtModel } from "./look-at-model.ts";
-import { describeGrowth, describePredictions } from "./model.ts";
+import { describeGrowth, describePredictions, describeRuns } from "./model.ts";
 import { describePrecision } from "./precision.ts";
 
 const measured: MeasuredPredictions = {
@@ -17,6 +17,7 @@ const measured: MeasuredPredictions = {
   bytesBefore: 200e6,
   bytesAfter: 204e6,
   peakBytes: 230e6,
+  runs: undefined,
 };
 
 test("memory that grows by more than a twentieth is yellow", () => {
@@ -35,6 +36,26 @@ test("memory that grows by more than a twentieth is yellow", () => {
 test("predictions have the device, the first time, the median and the speed", () => {
   const { sentence } = describePredictions(measured, 6.5);
   assert.equal(sentence, "On cpu the first took 31 ms, later ones 6.3 ms, 1040 GFLOP/s.");
+});
+
+test("runs that share the cores come with the reason", () => {
+  const choice = {
+    runs: 2,
+    threads: 1,
+    spinning: false,
+    isMeasuring: false,
+    reason: "core-seconds a megapixel: 0.30 with 1 × 2, 0.20 with 2 × 1 (runs × threads)",
+  };
+  assert.equal(
+    describeRuns(choice).sentence,
+    "2 runs at a time with 1 thread each for many photos; one alone has all cores. " +
+      "Why: core-seconds a megapixel: 0.30 with 1 × 2, 0.20 with 2 × 1 (runs × threads).",
+  );
+  assert.match(
+    describeRuns({ ...choice, spinning: true }).sentence,
+    /all cores, and threads that spin\. Why/,
+  );
+  assert.match(describeRuns({ ...choice, isMeasuring: true }).sentence, /^Too few predictions/);
 });
 
 test("auto stays with what a network is of, and tries float16 off the CPU", async () => {

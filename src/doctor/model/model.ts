@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration, formatPlural } from "../../base/quantities.ts";
+import type { RunChoice } from "../../models/runs/choose-runs.ts";
 import { green, type Observation, yellow } from "../finding.ts";
 import type { MeasuredLoad, MeasuredPredictions } from "../measured/measuring-messages.ts";
 
@@ -43,6 +44,19 @@ export function describePredictions(
     `On ${device} the first took ${formatMs(firstMs)}, later ones ${formatMs(medianMs)}${speed}.`,
     figures,
   );
+}
+
+/** How runs of photos that are predicted side by side share the cores, and why. */
+export function describeRuns(choice: RunChoice): Observation {
+  const { runs, threads, spinning, isMeasuring, reason } = choice;
+  if (isMeasuring) {
+    return green("Too few predictions fit in the time to choose how runs share the cores.", {
+      ...choice,
+    });
+  }
+  const many = `${formatPlural(runs, "run")} at a time with ${formatPlural(threads, "thread")} each`;
+  const alone = spinning ? "all cores, and threads that spin" : "all cores";
+  return green(`${many} for many photos; one alone has ${alone}. Why: ${reason}.`, { ...choice });
 }
 
 function formatMs(ms: number): string {
