@@ -25,7 +25,9 @@ if (isMainThread) {
 }
 
 async function askThread(): Promise<Answer> {
-  const thread = new Worker(new URL(import.meta.url));
+  // Room for new objects; by default Node takes more for each thread than predicting needs.
+  const resourceLimits = { maxYoungGenerationSizeMb: 4 };
+  const thread = new Worker(new URL(import.meta.url), { resourceLimits });
   return await new Promise((resolve, reject) => {
     thread.once("message", resolve).once("error", reject);
   });

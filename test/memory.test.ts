@@ -61,6 +61,17 @@ describe("memory", { concurrency: true }, () => {
     assert.deepEqual(report.live, {}, "native objects are released");
   });
 
+  test("is flat over 1,000 photos where nobody counts tasks", async (t) => {
+    const report = await run("untrimmed");
+    // It moves by 10 MB. While sharp's images grew old and nothing was trimmed, it grew by 39.
+    assert.ok(growthMb(t, report, { from: 100, to: 200 }) < 20);
+    assert.deepEqual(
+      { steps: report.residentMb.length, loads: report.loads, found: report.found },
+      { steps: 1000, loads: 1, found: 1000 },
+    );
+    assert.deepEqual(report.live, {}, "native objects are released");
+  });
+
   // The C library's heap grows for some loads yet, by parts that no load has left in use: measured
   // over 600 loads, it stays below 300 MB from the hundredth on. A network that were not released
   // would show with 10 MB each time.

@@ -1,7 +1,7 @@
 import { EventLoopTurns } from "../../base/event-loop-turns.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import { OrangeryError } from "../../errors.ts";
-import { trimProcessHeap } from "../../native/process-heap.ts";
+import { countLargeBuffer, trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProviderName, Runtime, Tensor } from "../../native/runtime.ts";
 import type { Detections } from "../../vision/detections.ts";
 import { letterboxInBands, letterboxInStrips } from "../../vision/letterbox/letterbox.ts";
@@ -239,6 +239,7 @@ export class YoloModel implements AsyncDisposable {
     // Its pixels are not needed while the input waits for the device.
     const onPrepared = () => open.disposeAsync();
     const [prediction] = await this.#infer([photo.pixels], checked, { signal, onPrepared });
+    if (photo.pixels !== input) await countLargeBuffer();
     times.add(prediction!.timingsMs);
     return { ...prediction!, timingsMs: times.withTotal() };
   }
