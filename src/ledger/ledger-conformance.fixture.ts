@@ -238,7 +238,9 @@ export const ledgerConformance: readonly LedgerCase[] = [
     name: "any number of results is recorded at once, and read in the order of their sources",
     async check(location) {
       await using setup = await openStore(location);
-      const photos = Array.from({ length: 3500 }, (_, i) => foundPhoto(i));
+      const photos = Array.from({ length: 3500 }, (_, i) =>
+        foundPhoto(i, plainResult(1 + (i % 2))),
+      );
       await setup.store.record(photos.toReversed());
       const sources: string[] = [];
       for await (const { source } of readResults(setup.ledger)) sources.push(source);
@@ -248,6 +250,41 @@ export const ledgerConformance: readonly LedgerCase[] = [
       );
       const known = await setup.store.knownSources(photos);
       assert.equal(known.size, 3500);
+    },
+  },
+  {
+    name: "many photos of the same rank are each on one page, whatever the order and the time",
+    async check(location) {
+      await using setup = await openStore(location);
+      const { ledger } = setup;
+      const plants = (i: number) => 1 + (i % 2);
+      const photos = Array.from({ length: 5000 }, (_, i) => foundPhoto(i, plainResult(plants(i))));
+      await setup.store.record(photos);
+      const sources = photos.map(({ source }) => source);
+      const recipeId = (await readRecipeChoices(ledger)).newestId!;
+      const orders = ["name", "newest", "most", "fewest", "surest", "unsurest"] as const;
+      const filters: readonly [EntryFilter, readonly string[]][] = [
+        [{}, sources],
+        [{ minScore: 0.85, className: "weed" }, sources],
+        [{ minCount: 3, maxScore: 0.95 }, sources.filter((_, i) => plants(i) === 2)],
+        // All have a better one and a worse one.
+        [{ minScore: 0.89992, maxScore: 0.89998 }, []],
+      ];
+      for (const order of orders) {
+        for (const [filter, expected] of filters) {
+          const found: string[] = [];
+          let after: string | undefined;
+          do {
+            const limit = 700;
+            const options = { recipeId, order, filter, limit, after, budgetMs: 0 };
+            const page = await readPhotoPage(ledger, options);
+            assert.ok(page.photos.length <= limit);
+            found.push(...page.photos.map(({ source }) => source));
+            after = page.next;
+          } while (after !== undefined);
+          assert.deepEqual(found.toSorted(), expected.toSorted(), JSON.stringify([order, filter]));
+        }
+      }
     },
   },
   {

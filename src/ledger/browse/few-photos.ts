@@ -2,12 +2,12 @@ import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { boundsOf, isSelected } from "../photos/selection.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
-import { type EntryFilter, hasScores } from "./entry-filter.ts";
+import { type EntryFilter, fits, hasScores } from "./entry-filter.ts";
 import { fromResults } from "./listed-entries.ts";
 import { readLastEntryId } from "./progress.ts";
 
-/** Entries that one query looks at. */
-const entriesPerQuery = 100_000;
+/** Entries or photos that one query looks at. */
+const rowsPerQuery = 100_000;
 /** More than these are no longer few. */
 const most = 2_000;
 
@@ -37,25 +37,54 @@ export async function readFewPhotoIds(
   return undefined;
 }
 
-/** Returns the photos in a folder, where they are few; undefined where they are many. */
-export async function readFewPhotosUnder(
+/**
+ * Returns the photos of a folder and a part of a name, where they are few; undefined where neither
+ * is asked for or they are many.
+ */
+export async function readFewPlacedPhotos(
   ledger: Ledger,
-  { under, signal }: AccessOptions & { readonly under: string },
+  { filter, signal }: Pick<FewPhotosOptions, "filter" | "signal">,
 ): Promise<readonly number[] | undefined> {
-  const [least, behind] = boundsOf(under);
-  const rows = await ledger.read(
+  const { under, nameContains } = filter;
+  if (under === undefined && nameContains === undefined) return undefined;
+  const [least, behind] = boundsOf(under ?? "");
+  const photoIds: number[] = [];
+  const lastId = under === undefined ? await readLastPhotoId(ledger, { signal }) : 0;
+  for (let fromId = 0; fromId <= lastId; fromId += rowsPerQuery) {
+    const rows = await ledger.read(
+      (db) =>
+        db
+          .selectFrom("photo")
+          .select("id")
+          // A folder is found by its name, and others are looked at one by one.
+          .$if(under === undefined, (query) =>
+            query.where("id", ">=", fromId).where("id", "<", fromId + rowsPerQuery),
+          )
+          .$if(under !== undefined, (query) =>
+            query.where("source", ">=", least).where("source", "<", behind),
+          )
+          .where(isSelected({ under }))
+          .where(fits({ nameContains }))
+          .limit(1 + most)
+          .execute(),
+      { signal },
+    );
+    for (const { id } of rows) photoIds.push(id);
+    if (photoIds.length > most) return undefined;
+  }
+  return photoIds;
+}
+
+async function readLastPhotoId(ledger: Ledger, access: AccessOptions): Promise<number> {
+  const row = await ledger.read(
     (db) =>
       db
         .selectFrom("photo")
-        .select("id")
-        .where("source", ">=", least)
-        .where("source", "<", behind)
-        .where(isSelected({ under }))
-        .limit(1 + most)
-        .execute(),
-    { signal },
+        .select(({ fn }) => fn.max<number | null>("id").as("id"))
+        .executeTakeFirstOrThrow(),
+    access,
   );
-  return rows.length > most ? undefined : rows.map(({ id }) => id);
+  return row.id ?? 0;
 }
 
 async function readInState(
@@ -68,14 +97,14 @@ async function readInState(
 ): Promise<readonly number[] | undefined> {
   const photoIds: number[] = [];
   const lastId = await readLastEntryId(ledger, { signal });
-  for (let fromId = 1; fromId <= lastId; fromId += entriesPerQuery) {
+  for (let fromId = 1; fromId <= lastId; fromId += rowsPerQuery) {
     const rows = await ledger.read(
       (db) =>
         db
           .selectFrom("entry")
           .select("photo_id")
           .where("id", ">=", fromId)
-          .where("id", "<", fromId + entriesPerQuery)
+          .where("id", "<", fromId + rowsPerQuery)
           .where("recipe_id", "=", recipeId)
           .where("state", "=", state)
           .limit(1 + most)

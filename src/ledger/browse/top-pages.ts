@@ -5,7 +5,7 @@ import type { LedgerTables } from "../schema/tables.ts";
 import { scoreRounding } from "../scores/score-summary.ts";
 import { readClassCountPage } from "./class-count-pages.ts";
 import { countOf, type EntryFilter, fits } from "./entry-filter.ts";
-import { readFewPhotoIds, readFewPhotosUnder } from "./few-photos.ts";
+import { readFewPhotoIds, readFewPlacedPhotos } from "./few-photos.ts";
 import { fromResults } from "./listed-entries.ts";
 import type { PhotoPage, PhotoPageOptions, TopOrder } from "./photo-page.ts";
 import {
@@ -35,12 +35,12 @@ const chunk = { first: 200, least: 200, most: 5_000, quickMs: 15, slowMs: 50 };
  */
 export async function readTopPage(ledger: Ledger, options: TopPageOptions): Promise<PhotoPage> {
   const { recipeId, filter = {}, order, limit, signal } = options;
-  const { state, under, className } = filter;
+  const { state, className } = filter;
   // Other photos have neither objects nor scores.
   if (state !== undefined && state !== "done") return { photos: [], next: undefined };
   const few =
     (await readFewPhotoIds(ledger, { recipeId, filter, signal })) ??
-    (under === undefined ? undefined : await readFewPhotosUnder(ledger, { under, signal }));
+    (await readFewPlacedPhotos(ledger, { filter, signal }));
   if (few !== undefined) {
     const ranked = await rankPhotos(ledger, few, options);
     const page = ranked.slice(0, limit);

@@ -75,7 +75,16 @@ export async function* walkFound(
   ledger: Ledger,
   options: WalkOptions,
 ): AsyncGenerator<readonly FoundReviewable[]> {
-  const seen = new Set<number>();
+  // A byte for each result, since there may be millions; later ones were not done when it began.
+  const last = await ledger.read(
+    (db) =>
+      db
+        .selectFrom("result")
+        .select(({ fn }) => fn.max<number | null>("id").as("id"))
+        .executeTakeFirstOrThrow(),
+    options,
+  );
+  const unseen = new Uint8Array(1 + (last.id ?? 0)).fill(1);
   const parts = inParts(ledger, options, (db, part) =>
     selectPart(db, options, part)
       .select(["photo.id as photoId", "entry.result_id as resultId", "photo.source"])
@@ -87,8 +96,8 @@ export async function* walkFound(
   );
   for await (const photos of parts) {
     yield photos.filter(({ resultId }) => {
-      const isFirst = !seen.has(resultId);
-      seen.add(resultId);
+      const isFirst = unseen[resultId] === 1;
+      unseen[resultId] = 0;
       return isFirst;
     });
   }
