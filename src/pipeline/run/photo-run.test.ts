@@ -127,7 +127,9 @@ test("while one photo is inferred others are made ready, as many as asked", asyn
     let most = 0;
     const detect = predictWith(async () => {
       most = Math.max(most, ++inFlight);
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      // Until the others have come, however long the machine takes; and then no more may come.
+      do await new Promise((resolve) => setTimeout(resolve, 20));
+      while (most < 1 + lookahead);
       inFlight--;
     });
     await run.run(detect, { lookahead, batchSize: 2 });
