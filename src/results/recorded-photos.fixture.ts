@@ -70,9 +70,10 @@ export function exampleRegion(
   [widthPx, heightPx]: readonly [number, number],
   isInside: (x: number, y: number) => boolean,
 ): Region {
-  const bitmap = Array.from({ length: widthPx * heightPx }, (_, i) =>
-    isInside(i % widthPx, Math.floor(i / widthPx)) ? 1 : 0,
-  );
+  const bitmap = new Uint8Array(widthPx * heightPx);
+  for (let y = 0, i = 0; y < heightPx; y++) {
+    for (let x = 0; x < widthPx; x++) bitmap[i++] = isInside(x, y) ? 1 : 0;
+  }
   const mask = Mask.fromBitmap(bitmap, [widthPx, heightPx]);
   const boxXyxy = mask.boxXyxy ?? [0, 0, 0, 0];
   return { number, classId: 0, name: "bed", score: 0.9, boxXyxy, areaPx: mask.areaPx, mask };
