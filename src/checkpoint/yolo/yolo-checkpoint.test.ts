@@ -480,13 +480,18 @@ function assertSame(found: unknown, expected: unknown, tolerance: number, path =
     return;
   }
   assert.ok(found instanceof Float32Array && found.length === expected.length, path);
-  // Loops, since there are millions.
+  const differing = findDiffering(found, expected, tolerance);
+  if (differing !== -1) assert.fail(`${path}[${differing}]`);
+}
+
+/** In loops, and with nothing else beside them, since there are millions. */
+function findDiffering(found: Float32Array, expected: Float32Array, tolerance: number): number {
   let largest = 1;
-  for (const value of expected) largest = Math.max(largest, Math.abs(value));
+  for (let i = 0; i < expected.length; i++) largest = Math.max(largest, Math.abs(expected[i]!));
   for (let i = 0; i < expected.length; i++) {
-    const isSame = Math.abs(expected[i]! - found[i]!) <= tolerance * largest;
-    if (!isSame) assert.fail(`${path}[${i}]`);
+    if (!(Math.abs(expected[i]! - found[i]!) <= tolerance * largest)) return i;
   }
+  return -1;
 }
 
 /** Two columns of layers, of which the second adds maps of the first. */
