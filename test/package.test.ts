@@ -20,7 +20,7 @@ import { delimiter, dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
+import { checkPackage, Package } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import sharp from "sharp";
 import {
@@ -119,13 +119,17 @@ describe("the tarball", () => {
   });
 
   test("is one that package managers, bundlers and compilers understand", async () => {
-    // As it was unpacked: it need not be packed again to know its files.
+    // As it was unpacked: it need not be packed, or unpacked, again to know its files.
     const { messages } = await publint({ pkgDir: installed, strict: true, pack: false });
     // Whoever publishes the package adds the repository that it comes from.
     assert.deepEqual(messages, []);
-    const analysis = await checkPackage(
-      createPackageFromTarballData(new Uint8Array(await readFile(tarball))),
-    );
+    const contents: Record<string, Uint8Array> = {};
+    for (const file of await filesIn(".")) {
+      // Its types and programs, without 60 MB of ONNX Runtime.
+      if (file.startsWith("dist/runtime/")) continue;
+      contents[`/node_modules/${manifest.name}/${file}`] = await readFile(join(installed, file));
+    }
+    const analysis = await checkPackage(new Package(contents, manifest.name, manifest.version));
     assert.ok(analysis.types);
     const problems = analysis.problems.filter(
       // The package is for ESM and for resolvers that know `exports`.
@@ -229,11 +233,11 @@ describe("installed", () => {
 
 describe("the examples, with the installed package", () => {
   before(async () => {
-    // Without the largest photos, which the examples would count again and again, but a part of one.
+    // Without the largest photos, or smaller: the examples count on them again and again.
     const filter = (file: string) => !/tray-[245]\.jpg$/.test(file);
     await cp(join(root, "examples"), join(project, "examples"), { recursive: true, filter });
     await sharp(join(root, "examples/photos/tray-2.jpg"))
-      .extract({ left: 448, top: 192, width: 1152, height: 1152 })
+      .resize(1152)
       .toFile(join(project, "examples/photos/tray-2.jpg"));
     for (const name of ["bullmq", "ioredis"]) await linkDependency(name);
   });
