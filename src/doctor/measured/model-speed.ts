@@ -9,7 +9,7 @@ import type { MeasuredLoad, MeasuredPredictions } from "./measuring-messages.ts"
 const settling = 30;
 const predictionsMost = 200;
 const predictForMs = 45_000;
-/** Each way to share the cores is tried in a few runs, of photos that are predicted side by side. */
+/** Each way to share the cores is tried in a few runs, with photos side by side. */
 const sharing = { photos: 3, predictionsMost: 60, forMs: 20_000 };
 
 /** Loads a model that this process has nothing of. */

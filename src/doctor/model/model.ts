@@ -54,9 +54,10 @@ export function describeRuns(choice: RunChoice): Observation {
       ...choice,
     });
   }
-  const many = `${formatPlural(runs, "run")} at a time with ${formatPlural(threads, "thread")} each`;
+  const own = `with ${formatPlural(threads, "thread")} each`;
+  const many = `${formatPlural(runs, "run")} at a time ${own} for many photos`;
   const alone = spinning ? "all cores, and threads that spin" : "all cores";
-  return green(`${many} for many photos; one alone has ${alone}. Why: ${reason}.`, { ...choice });
+  return green(`${many}; one alone has ${alone}. Why: ${reason}.`, { ...choice });
 }
 
 function formatMs(ms: number): string {

@@ -36,11 +36,17 @@ export type StartProcess = (events: ProcessEvents) => StartedProcess;
  */
 const nodeArguments = ["--max-semi-space-size=2"];
 
+/**
+ * Threads that decode share two heaps of glibc: with one each, every heap keeps room for its largest
+ * photo. A YOLO11n, three photos at a time, took 255 instead of 325 MB, in the same CPU time.
+ */
+const heapVariables = { MALLOC_ARENA_MAX: "2" };
+
 /** Starts processes of Node.js that run a program. */
 export function forkProgram(program: URL, programArguments: readonly string[] = []): StartProcess {
   return ({ onMessage, onError, onExit, onSilence }) => {
     const child = fork(fileURLToPath(program), programArguments, {
-      env: withCompileCache(process.env),
+      env: { ...heapVariables, ...withCompileCache(process.env) },
       execArgv: nodeArguments,
       serialization: "advanced",
     });
