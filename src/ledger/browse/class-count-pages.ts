@@ -4,10 +4,10 @@ import type { LedgerTables } from "../schema/tables.ts";
 import type { EntryFilter } from "./entry-filter.ts";
 import type { PhotoPage, PhotoPageOptions } from "./photo-page.ts";
 import {
-  type Candidate,
   comparison,
   keyOf,
   type RankedPhoto,
+  type RankedResult,
   readPhotosOf,
   toPage,
   toRanked,
@@ -26,7 +26,7 @@ interface Bounds extends Pick<ClassCountPageOptions, "recipeId" | "order" | "cla
   readonly begin: number;
   readonly end: number;
   /** Where the page begins. */
-  readonly start: Candidate | undefined;
+  readonly start: RankedResult | undefined;
   /** The rank that has to be better to come on the page: of equal ones the first result does. */
   readonly worst: number | undefined;
 }
@@ -74,7 +74,7 @@ async function readResultIds(
     .executeTakeFirstOrThrow();
   return { first: row.first ?? 1, last: row.last ?? 0 };
 }
-async function readCounted(db: Kysely<LedgerTables>, bounds: Bounds): Promise<Candidate[]> {
+async function readCounted(db: Kysely<LedgerTables>, bounds: Bounds): Promise<RankedResult[]> {
   const { recipeId, order, className, begin, end, start, worst } = bounds;
   const { minCount, maxCount } = bounds.filter;
   const ofClass = db

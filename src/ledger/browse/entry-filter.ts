@@ -37,7 +37,7 @@ export function countOf({ className }: EntryFilter): RawBuilder<number | null> {
 }
 
 /**
- * Whether the edges of recorded scores, in a row of `table`, let an object be in the filter's range.
+ * Whether the best and the worst score in a row of `table` let an object be in the filter's range.
  * Where the range has two ends, it may still be that all objects are on either side of it.
  */
 export function hasScores({ minScore, maxScore }: EntryFilter, table: string): RawBuilder<boolean> {
@@ -58,7 +58,7 @@ export function asksForScores({ minScore, maxScore }: EntryFilter): boolean {
 
 /**
  * Whether a row of `photo`, `entry`, `result` and `placement` fits. The place is left out, since it
- * bounds the pages. Of scores the edges are looked at, as {@link hasScores} says.
+ * bounds the pages. Of scores the best and the worst decide, as {@link hasScores} says.
  */
 export function fits(filter: EntryFilter): RawBuilder<boolean> {
   const { nameContains, state, code, minCount, maxCount, device, warning, className } = filter;

@@ -6,13 +6,13 @@ import type { PhotoPage, TopOrder } from "./photo-page.ts";
 import { withScoresBetween } from "./score-range.ts";
 
 /** A result, and what it is ordered by. */
-export interface Candidate {
+export interface RankedResult {
   readonly id: number;
   readonly rank: number;
 }
 
 /** A photo of a result: photos of the same bytes share one. */
-export interface RankedPhoto extends Candidate {
+export interface RankedPhoto extends RankedResult {
   readonly photo_id: number;
 }
 
@@ -56,7 +56,7 @@ interface SelectPhotosOptions extends AccessOptions {
 /** Reads the photos of results, and leaves out those that do not fit. */
 export async function readPhotosOf(
   ledger: Ledger,
-  candidates: readonly Candidate[],
+  candidates: readonly RankedResult[],
   { recipeId, filter, signal }: SelectPhotosOptions,
 ): Promise<RankedPhoto[]> {
   if (candidates.length === 0) return [];

@@ -10,11 +10,11 @@ import { fromResults } from "./listed-entries.ts";
 import type { PhotoPage, PhotoPageOptions, TopOrder } from "./photo-page.ts";
 import {
   behindAllPhotos,
-  type Candidate,
   comparison,
   isDescending,
   keyOf,
   type RankedPhoto,
+  type RankedResult,
   readPhotosOf,
   toPage,
   toRanked,
@@ -120,13 +120,13 @@ async function readInOrder(ledger: Ledger, options: TopPageOptions): Promise<Pho
 interface CandidateOptions extends Pick<TopPageOptions, "recipeId" | "order" | "limit"> {
   readonly filter: EntryFilter;
   /** The first result is this one, or the next one where there is no such any more. */
-  readonly start: Candidate | undefined;
+  readonly start: RankedResult | undefined;
 }
 
 async function readCandidates(
   db: Kysely<LedgerTables>,
   { recipeId, order, filter, start, limit }: CandidateOptions,
-): Promise<Candidate[]> {
+): Promise<RankedResult[]> {
   const { className, minCount, maxCount, minScore, maxScore } = filter;
   const isByCount = order === "most" || order === "fewest";
   const column = isByCount ? "object_count" : order === "surest" ? "best_score" : "worst_score";
@@ -145,7 +145,7 @@ async function readCandidates(
   if (start !== undefined) {
     conditions.push(sql`(${rank}, ${id}) ${behind} (${start.rank}, ${start.id})`);
   }
-  const { rows } = await sql<Candidate>`
+  const { rows } = await sql<RankedResult>`
     select ${id} as id, ${rank} as rank
     from ${sql.table(className === undefined ? "result" : "result_class")}
     where ${sql.join(conditions, sql` and `)}

@@ -33,11 +33,8 @@ export interface WalkOptions extends AccessOptions {
   readonly filter: ReviewFilter;
 }
 
-/**
- * Photos that one query looks at. PostgreSQL looks them up one by one; for many more it would read
- * whole tables, and for each part again.
- */
-const photosAtOnce = 2_000;
+/** Photos that one query looks at, in this process and on a server, which reads whole tables. */
+const photosAtOnce = { inProcess: 2_000, onServer: 50_000 };
 
 /**
  * Goes over the photos that are done under a recipe and fit a filter, part by part, in the order of
@@ -115,6 +112,7 @@ async function* inParts<T>(
   readPart: (db: Kysely<LedgerTables>, part: Part) => Promise<T>,
 ): AsyncGenerator<T> {
   const [least, behind] = under === undefined ? ["", undefined] : boundsOf(under);
+  const size = ledger.isInProcess ? photosAtOnce.inProcess : photosAtOnce.onServer;
   for (let from: Part["from"] = [">=", least]; ; ) {
     signal?.throwIfAborted();
     const end = await ledger.read(
@@ -126,7 +124,7 @@ async function* inParts<T>(
           .$if(behind !== undefined, (query) => query.where("source", "<", behind!))
           .orderBy("source")
           .limit(1)
-          .offset(photosAtOnce - 1)
+          .offset(size - 1)
           .executeTakeFirst(),
       { signal },
     );

@@ -85,7 +85,9 @@ export class PostgresJobs implements JobStore {
   /** By BullMQ's own functions, for all in one request. */
   async putBack(ids: readonly string[], state: RetriedState): Promise<number> {
     const putBack =
-      state === "delayed" ? "promote($1, id)" : "reprocess_job($1, id, 'failed', false, true, false)";
+      state === "delayed"
+        ? "promote($1, id)"
+        : "reprocess_job($1, id, 'failed', false, true, false)";
     const { rows } = await this.#pool.query<{ code: number }>(
       `select ${putBack} as code from unnest($2::text[]) as named (id)`,
       [this.#queue.name, ids],
