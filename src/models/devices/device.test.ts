@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { afterEach, describe, test } from "node:test";
+import { after, afterEach, before, describe, test } from "node:test";
 import {
   arenasOf,
   cpu,
@@ -63,8 +63,18 @@ describe("the devices to try", () => {
 });
 
 describe("the name of a plugin's device", () => {
+  let cacheBefore: string | undefined;
+  before(() => {
+    cacheBefore = process.env.ORANGERY_CACHE;
+    // Where nobody has added OpenVINO.
+    process.env.ORANGERY_CACHE = "/nowhere";
+  });
   afterEach(() => {
     delete process.env.ORANGERY_EP_LIBRARY;
+  });
+  after(() => {
+    delete process.env.ORANGERY_CACHE;
+    if (cacheBefore !== undefined) process.env.ORANGERY_CACHE = cacheBefore;
   });
 
   const names: [name: string, plugin: object][] = [
@@ -84,10 +94,27 @@ describe("the name of a plugin's device", () => {
     });
   }
 
+  test("is OpenVINO's where no other plugin is there", () => {
+    process.env.ORANGERY_EP_LIBRARY = "/some/libonnxruntime_providers_openvino_plugin.so";
+    assert.equal(parseDevice("openvino.auto:cpu").kind, "plugin");
+    for (const name of ["cuda0", "vulkan", "qnn:npu"]) {
+      assert.throws(() => parseDevice(name), { code: "DEVICE_UNKNOWN" }, name);
+    }
+  });
+
   test("is no way around the names of ours", () => {
     process.env.ORANGERY_EP_LIBRARY = "/some/plugin.so";
     assert.equal(parseDevice("cuda:1").kind, "cuda");
-    for (const name of ["cuda:x", "OpenVINO", "openvino:tpu", "openvino:gpu:x", "openvino:"]) {
+    for (const name of [
+      "cuda:x",
+      "gpu",
+      "auto:1",
+      "npu",
+      "OpenVINO",
+      "openvino:tpu",
+      "openvino:gpu:x",
+      "openvino:",
+    ]) {
       assert.throws(() => parseDevice(name), { code: "DEVICE_UNKNOWN" });
     }
   });

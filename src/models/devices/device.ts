@@ -1,5 +1,6 @@
+import { basename } from "node:path";
 import { OrangeryError } from "../../errors.ts";
-import { pluginLibraries } from "../../native/providers/plugins.ts";
+import { openVinoLibrary, pluginLibraries } from "../../native/providers/plugins.ts";
 import type {
   ExecutionProvider,
   ExecutionProviderName,
@@ -120,15 +121,22 @@ export function parseDevice(name: string, workerId = 0): Device {
   return indexed(kind, Number(index));
 }
 
+/** What a person writes who means no plugin. */
+const noProviders = ["auto", "gpu", "npu"];
+
 /**
  * Reads the name of a plugin's device: `openvino`, `openvino:gpu`, `openvino:gpu:1`. Which ones
- * there are is known once the plugins are registered; without plugins, no such name is one.
+ * there are is known once the plugins are registered; without plugins, no such name is one, and
+ * where OpenVINO was added, only its own are.
  */
 function parsePluginDevice(name: string): Device | undefined {
-  if (pluginLibraries().length === 0) return undefined;
+  const libraries = pluginLibraries();
+  if (libraries.length === 0) return undefined;
   const [, provider, hardware, digits = "0"] =
     /^([a-z][a-z0-9._-]*)(?::(cpu|gpu|npu))?(?::(\d{1,3}))?$/.exec(name) ?? [];
-  if (provider === undefined) return undefined;
+  if (provider === undefined || noProviders.includes(provider)) return undefined;
+  const isOpenVinoAlone = libraries.every((file) => basename(file) === openVinoLibrary);
+  if (isOpenVinoAlone && !provider.startsWith("openvino")) return undefined;
   const index = Number(digits);
   const plugin = { provider, hardware: hardware as PluginDeviceName["hardware"], index };
   return { label: name, kind: "plugin", index, plugin };
