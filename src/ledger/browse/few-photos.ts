@@ -10,6 +10,8 @@ import { readLastEntryId } from "./progress.ts";
 const rowsPerQuery = 100_000;
 /** More than these are no longer few. */
 const most = 2_000;
+/** Photos without a result are looked for longer: few are between all the others. */
+const mostInState = 20_000;
 
 interface FewPhotosOptions extends AccessOptions {
   readonly recipeId: number;
@@ -107,12 +109,12 @@ async function readInState(
           .where("id", "<", fromId + rowsPerQuery)
           .where("recipe_id", "=", recipeId)
           .where("state", "=", state)
-          .limit(1 + most)
+          .limit(1 + mostInState)
           .execute(),
       { signal },
     );
     for (const { photo_id } of rows) photoIds.push(photo_id);
-    if (photoIds.length > most) return undefined;
+    if (photoIds.length > mostInState) return undefined;
   }
   return photoIds;
 }

@@ -4,7 +4,8 @@ import type { ListedEntry } from "./listed-entries.ts";
 
 /**
  * By the bytes of the source, by the time of the result, by the count, by the score of the best
- * object or of the worst that is recorded.
+ * object or of the worst that is recorded. Of equal ones the order of the results decides, which is
+ * the other way round where the greatest comes first.
  */
 export type PhotoOrder = "name" | "newest" | TopOrder;
 
