@@ -9,7 +9,7 @@ import type { ListedEntry } from "./listed-entries.ts";
  */
 export type PhotoOrder = "name" | "newest" | TopOrder;
 
-/** The orders for which all results are looked at. */
+/** The orders by what was found. */
 export type TopOrder = "most" | "fewest" | "surest" | "unsurest";
 
 export interface PhotoPageOptions extends AccessOptions {
