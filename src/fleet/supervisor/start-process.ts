@@ -37,8 +37,8 @@ export type StartProcess = (events: ProcessEvents) => StartedProcess;
 const nodeArguments = ["--max-semi-space-size=2"];
 
 /**
- * Threads that decode share two heaps of glibc: with one each, every heap keeps room for its largest
- * photo. A YOLO11n, three photos at a time, took 255 instead of 325 MB, in the same CPU time.
+ * Threads that decode share two heaps of glibc: with one each, every heap keeps room for its
+ * largest photo. A YOLO11n, three photos at a time, took 255 instead of 325 MB, in the same CPU time.
  */
 const heapVariables = { MALLOC_ARENA_MAX: "2" };
 
