@@ -254,7 +254,9 @@ describe("on the command line", () => {
     assert.deepEqual([level, on, code, err], ["warn", queue, "PHOTO_UNREADABLE", undefined]);
     assert.match(String(photo), /photos\/d\.jpg$/);
 
-    const status = await folder.run("status", ...where, "--results", "results.db", "--json");
+    const { hash } = counts!.recipe as { readonly hash: string };
+    const recorded = ["--results", "results.db", "--recipe", hash, "--json"];
+    const status = await folder.run("status", ...where, ...recorded);
     const [shown] = jsonLines(status.stdout);
     const { waiting, active, failed, done } = shown!;
     assert.deepEqual([waiting, active, failed, done], [0, 0, 1, 4]);
