@@ -119,6 +119,13 @@ export class BrowserSession implements AsyncDisposable {
     assert.ok(shift <= 0.01, `${what} moved by ${shift}: ${JSON.stringify(moves)}`);
   }
 
+  /** Takes the page's connection away, or gives it back. */
+  async setOffline(offline: boolean): Promise<void> {
+    const conditions = { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    await this.send("Network.enable");
+    await this.send("Network.emulateNetworkConditions", conditions);
+  }
+
   async resize(widthPx: number, heightPx = 900): Promise<void> {
     const size = { width: widthPx, height: heightPx, deviceScaleFactor: 1, mobile: false };
     await this.send("Emulation.setDeviceMetricsOverride", size);
