@@ -495,12 +495,12 @@ describe("a worker on RabbitMQ", { timeout: 120_000 }, () => {
     });
     assert.equal((await rabbit.result(looking)).status, "SUCCESS");
     assert.deepEqual(marks, [2]);
-    const held = [1, 2, 3].map(() => rabbit.send(queue, "wait", [600_000]));
+    const held = [1, 2, 3, 4].map(() => rabbit.send(queue, "wait", [600_000]));
     await Promise.all(held);
-    while (begun.length < 2) await sleep(10);
+    while (begun.length < 3) await sleep(10);
     await app.worker.close({ deadlineMs: 0 });
-    while ((await rabbit.left(queue)) < 3) await sleep(10);
-    assert.equal(app.worker.counts.returned, 2);
+    while ((await rabbit.left(queue)) < 4) await sleep(10);
+    assert.equal(app.worker.counts.returned, 3);
   });
 
   test("goes on when its queue was deleted, and when RabbitMQ was away", async () => {
