@@ -7,7 +7,6 @@ import { readPhotoDetails, readPhotoPlace } from "./browse/photo-details.ts";
 import type { PhotoPageOptions } from "./browse/photo-page.ts";
 import { readPhotoPage } from "./browse/photo-pages.ts";
 import {
-  readLastEntryId,
   readLatestResults,
   readRecipeChoices,
   readStates,
@@ -17,6 +16,7 @@ import { compareConformance } from "./compare/compare-conformance.fixture.ts";
 import type { Ledger } from "./ledger.ts";
 import { mendConformance } from "./mend/mend-conformance.fixture.ts";
 import { openLedger } from "./open-ledger.ts";
+import { lastIdOf } from "./parts.ts";
 import { forgetPhotos } from "./photos/forget-photos.ts";
 import type { PhotoSelection } from "./photos/selection.ts";
 import type { Recipe } from "./recipe.ts";
@@ -921,7 +921,7 @@ export const ledgerConformance: readonly LedgerCase[] = [
 
       const states = { waiting: 0, leased: 0, done: 6, failed: 0, excluded: 0 };
       assert.deepEqual(await readStates(ledger, recipeId), states);
-      const toId = 1 + (await readLastEntryId(ledger));
+      const toId = 1 + (await ledger.read((db) => lastIdOf(db, "entry")));
       assert.deepEqual(await readTotalsPart(ledger, { recipeId, fromId: 1, toId }), {
         objectCount: 23,
         countByName: new Map([

@@ -4,10 +4,10 @@ import {
   type PairTotals,
   type RecipePair,
   readDifferentPhotos,
-  readLastPhotoId,
   readPairTotals,
 } from "../../ledger/compare/compare-recipes.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import { lastIdOf } from "../../ledger/parts.ts";
 import { Refusal } from "../server/answers.ts";
 import { PartsWalk } from "../views/parts-walk.ts";
 import { nameParts } from "../views/photo-rows.ts";
@@ -84,7 +84,7 @@ export class RecipeComparisons {
 function walkPair(ledger: Ledger, pair: RecipePair, signal: AbortSignal): PartsWalk<PairTotals> {
   return new PartsWalk({
     signal,
-    lastId: () => readLastPhotoId(ledger, { signal }),
+    lastId: () => ledger.read((db) => lastIdOf(db, "photo"), { signal }),
     begin: () => {
       let [photos, fewer, equal, more, apart] = [0, 0, 0, 0, 0];
       const counts = new Map<string, [number, number]>();

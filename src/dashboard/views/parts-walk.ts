@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { nextPartSize } from "../../ledger/parts.ts";
 
 /** The rows of a part: more where they are quick, fewer where they are slow. */
 const size = { first: 5000, least: 500, most: 50_000, quickMs: 20, slowMs: 60 };
@@ -65,8 +66,7 @@ export class PartsWalk<Total extends object> {
       fromId += rows;
       const ms = performance.now() - startedAtMs;
       workMs += ms;
-      if (ms < size.quickMs) rows = Math.min(size.most, 2 * rows);
-      else if (ms > size.slowMs) rows = Math.max(size.least, rows >> 1);
+      rows = nextPartSize(rows, ms, size);
       if (fromId <= lastId) await pause(rest * ms, signal);
     }
     this.#last = { ...summing.total(), atMs: Date.now() };

@@ -1,9 +1,6 @@
-import {
-  type RecipeTotals,
-  readLastEntryId,
-  readTotalsPart,
-} from "../../ledger/browse/progress.ts";
+import { type RecipeTotals, readTotalsPart } from "../../ledger/browse/progress.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import { lastIdOf } from "../../ledger/parts.ts";
 import { PartsWalk } from "./parts-walk.ts";
 
 /** Sums up all photos of a recipe. */
@@ -14,7 +11,7 @@ export function walkTotals(
 ): PartsWalk<RecipeTotals> {
   return new PartsWalk({
     signal,
-    lastId: () => readLastEntryId(ledger, { signal }),
+    lastId: () => ledger.read((db) => lastIdOf(db, "entry"), { signal }),
     begin: () => {
       const [names, codes, warnings] = Array.from({ length: 3 }, () => new Map<string, number>());
       return {

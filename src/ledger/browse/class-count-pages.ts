@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Ledger } from "../ledger.ts";
+import { nextPartSize } from "../parts.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import type { EntryFilter } from "./entry-filter.ts";
 import type { PhotoPage, PhotoPageOptions } from "./photo-page.ts";
@@ -55,8 +56,7 @@ export async function readClassCountPage(
     best = [...best, ...behind].sort(compare).slice(0, limit + 1);
     begin += size;
     const ms = performance.now() - queriedAtMs;
-    if (ms < chunk.quickMs) size = Math.min(chunk.most, 2 * size);
-    else if (ms > chunk.slowMs) size = Math.max(chunk.least, size >> 1);
+    size = nextPartSize(size, ms, chunk);
     // Others get their turn, whatever the database is.
     await new Promise((resolve) => setImmediate(resolve));
   }
@@ -64,6 +64,7 @@ export async function readClassCountPage(
   const next = best.length > limit ? keyOf(page.at(-1)!) : undefined;
   return await toPage(ledger, page, { recipeId, next, signal });
 }
+
 async function readResultIds(
   db: Kysely<LedgerTables>,
 ): Promise<{ readonly first: number; readonly last: number }> {
@@ -74,6 +75,7 @@ async function readResultIds(
     .executeTakeFirstOrThrow();
   return { first: row.first ?? 1, last: row.last ?? 0 };
 }
+
 async function readCounted(db: Kysely<LedgerTables>, bounds: Bounds): Promise<RankedResult[]> {
   const { recipeId, order, className, begin, end, start, worst } = bounds;
   const { minCount, maxCount } = bounds.filter;

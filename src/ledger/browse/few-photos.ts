@@ -1,10 +1,10 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { AccessOptions, Ledger } from "../ledger.ts";
+import { lastIdOf } from "../parts.ts";
 import { boundsOf, isSelected } from "../photos/selection.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
 import { type EntryFilter, fits, hasScores } from "./entry-filter.ts";
 import { fromResults } from "./listed-entries.ts";
-import { readLastEntryId } from "./progress.ts";
 
 /** Entries or photos that one query looks at. */
 const rowsPerQuery = 100_000;
@@ -51,7 +51,8 @@ export async function readFewPlacedPhotos(
   if (under === undefined && nameContains === undefined) return undefined;
   const [least, behind] = boundsOf(under ?? "");
   const photoIds: number[] = [];
-  const lastId = under === undefined ? await readLastPhotoId(ledger, { signal }) : 0;
+  const lastId =
+    under === undefined ? await ledger.read((db) => lastIdOf(db, "photo"), { signal }) : 0;
   for (let fromId = 0; fromId <= lastId; fromId += rowsPerQuery) {
     const rows = await ledger.read(
       (db) =>
@@ -77,18 +78,6 @@ export async function readFewPlacedPhotos(
   return photoIds;
 }
 
-async function readLastPhotoId(ledger: Ledger, access: AccessOptions): Promise<number> {
-  const row = await ledger.read(
-    (db) =>
-      db
-        .selectFrom("photo")
-        .select(({ fn }) => fn.max<number | null>("id").as("id"))
-        .executeTakeFirstOrThrow(),
-    access,
-  );
-  return row.id ?? 0;
-}
-
 async function readInState(
   ledger: Ledger,
   {
@@ -98,7 +87,7 @@ async function readInState(
   }: AccessOptions & { readonly recipeId: number; readonly state: EntryState },
 ): Promise<readonly number[] | undefined> {
   const photoIds: number[] = [];
-  const lastId = await readLastEntryId(ledger, { signal });
+  const lastId = await ledger.read((db) => lastIdOf(db, "entry"), { signal });
   for (let fromId = 1; fromId <= lastId; fromId += rowsPerQuery) {
     const rows = await ledger.read(
       (db) =>

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from "kysely";
 import type { Ledger } from "../ledger.ts";
+import { lastIdOf, nextPartSize } from "../parts.ts";
 import { boundsOf, isSelected } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { fits } from "./entry-filter.ts";
@@ -49,8 +50,7 @@ export async function readPhotoPage(ledger: Ledger, options: PhotoPageOptions): 
     const ms = performance.now() - queriedAtMs;
     const isOver = performance.now() - startedAtMs > budgetMs;
     if (after === undefined || rows.length >= limit || isOver) break;
-    if (ms < chunk.quickMs) size = Math.min(chunk.most, 2 * size);
-    else if (ms > chunk.slowMs) size = Math.max(chunk.least, size >> 1);
+    size = nextPartSize(size, ms, chunk);
   }
   return { photos: await toEntries(ledger, rows, { signal }), next: after };
 }
@@ -126,7 +126,7 @@ async function readByResult(
   { recipeId, filter = {}, after, limit, size }: ChunkOptions,
 ): Promise<Chunk> {
   const [resultId, photoId] = after?.split(".").map(Number) ?? [];
-  const begin = resultId ?? (await lastResultId(db));
+  const begin = resultId ?? (await lastIdOf(db, "result"));
   const end = begin - size;
   const rows = await selectResults(db, recipeId)
     .where("result.id", "<=", begin)
@@ -150,12 +150,4 @@ function sourceOf({ source }: EntryRow): string {
 
 function resultKeyOf({ id, photo_id }: EntryRow): string {
   return `${id}.${photo_id}`;
-}
-
-async function lastResultId(db: Kysely<LedgerTables>): Promise<number> {
-  const row = await db
-    .selectFrom("result")
-    .select(({ fn }) => fn.max<number | null>("id").as("id"))
-    .executeTakeFirst();
-  return row?.id ?? 0;
 }

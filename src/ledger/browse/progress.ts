@@ -1,4 +1,5 @@
 import type { AccessOptions, Ledger } from "../ledger.ts";
+import { lastIdOf } from "../parts.ts";
 import type { StateCounts } from "../worklist/worklist-view.ts";
 
 /** A recipe of a results database, for a choice. */
@@ -43,7 +44,7 @@ export async function readStates(
   access: AccessOptions = {},
 ): Promise<StateCounts> {
   const counts = { waiting: 0, leased: 0, done: 0, failed: 0, excluded: 0 };
-  const lastId = await readLastEntryId(ledger, access);
+  const lastId = await ledger.read((db) => lastIdOf(db, "entry"), access);
   for (let fromId = 1; fromId <= lastId; fromId += entriesPerQuery) {
     const rows = await ledger.read(
       (db) =>
@@ -126,19 +127,6 @@ export interface TotalsPartOptions extends AccessOptions {
   /** Of the first entry of the part, and behind the last. */
   readonly fromId: number;
   readonly toId: number;
-}
-
-/** Reads the last id of an entry. */
-export async function readLastEntryId(ledger: Ledger, access: AccessOptions = {}): Promise<number> {
-  const row = await ledger.read(
-    (db) =>
-      db
-        .selectFrom("entry")
-        .select(({ fn }) => fn.max<number | null>("id").as("id"))
-        .executeTakeFirstOrThrow(),
-    access,
-  );
-  return row.id ?? 0;
 }
 
 /** Reads the totals of some entries; photos of identical bytes count each. */

@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { Ledger } from "../ledger.ts";
+import { nextPartSize } from "../parts.ts";
 import { isSelected } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { scoreRounding } from "../scores/score-summary.ts";
@@ -109,8 +110,7 @@ async function readInOrder(ledger: Ledger, options: TopPageOptions): Promise<Pho
     const isOver = performance.now() - startedAtMs > budgetMs;
     if (isLast || found.length > limit || isOver) break;
     const ms = performance.now() - queriedAtMs;
-    if (ms < chunk.quickMs) size = Math.min(chunk.most, 2 * size);
-    else if (ms > chunk.slowMs) size = Math.max(chunk.least, size >> 1);
+    size = nextPartSize(size, ms, chunk);
   }
   const page = found.slice(0, limit);
   const end = found.length > limit ? page.at(-1) : isLast ? undefined : start;

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { readRecipeChoices } from "../browse/progress.ts";
 import { openLedger } from "../open-ledger.ts";
+import { lastIdOf } from "../parts.ts";
 import { createRecipe } from "../recipe.ts";
 import { foundPhoto, plainRecipe, plainResult } from "../results/photo-results.fixture.ts";
 import { ResultStore } from "../results/result-store.ts";
-import { readDifferentPhotos, readLastPhotoId, readPairTotals } from "./compare-recipes.ts";
+import { readDifferentPhotos, readPairTotals } from "./compare-recipes.ts";
 
 const otherRecipe = createRecipe({ detect: { sha256: "e".repeat(64), confidence: 0.25 } });
 
@@ -25,7 +26,7 @@ export const compareConformance = [
       const { recipes } = await readRecipeChoices(ledger);
       const [firstId, secondId] = recipes.map(({ id }) => id) as [number, number];
       const pair = { firstId, secondId };
-      const toId = 1 + (await readLastPhotoId(ledger));
+      const toId = 1 + (await ledger.read((db) => lastIdOf(db, "photo")));
       assert.deepEqual(await readPairTotals(ledger, { ...pair, fromId: 1, toId }), {
         photos: 5,
         fewer: 1,

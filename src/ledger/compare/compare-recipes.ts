@@ -1,5 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { AccessOptions, Ledger } from "../ledger.ts";
+import { lastIdOf, nextPartSize } from "../parts.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 
 /** Two recipes whose counts on the same photos are compared. */
@@ -25,19 +26,6 @@ export interface PairPartOptions extends AccessOptions, RecipePair {
   /** Of the first photo of the part, and behind the last. */
   readonly fromId: number;
   readonly toId: number;
-}
-
-/** Reads the last id of a photo. */
-export async function readLastPhotoId(ledger: Ledger, access: AccessOptions = {}): Promise<number> {
-  const row = await ledger.read(
-    (db) =>
-      db
-        .selectFrom("photo")
-        .select(({ fn }) => fn.max<number | null>("id").as("id"))
-        .executeTakeFirstOrThrow(),
-    access,
-  );
-  return row.id ?? 0;
 }
 
 /** Reads the totals of some photos; photos of identical bytes count each. */
@@ -121,7 +109,7 @@ export async function readDifferentPhotos(
   const [rank, photoId] = after?.split(".").map(Number) ?? [];
   const order = (a: PhotoUnderBoth, b: PhotoUnderBoth) =>
     rankOf(b) - rankOf(a) || a.photoId - b.photoId;
-  const lastId = await readLastPhotoId(ledger, { signal });
+  const lastId = await ledger.read((db) => lastIdOf(db, "photo"), { signal });
   let best: PhotoUnderBoth[] = [];
   for (let [fromId, size]: [number, number] = [1, chunk.first]; fromId <= lastId; ) {
     const startedAtMs = performance.now();
@@ -147,8 +135,7 @@ export async function readDifferentPhotos(
     best = [...best, ...rows].sort(order).slice(0, limit + 1);
     fromId += size;
     const ms = performance.now() - startedAtMs;
-    if (ms < chunk.quickMs) size = Math.min(chunk.most, 2 * size);
-    else if (ms > chunk.slowMs) size = Math.max(chunk.least, size >> 1);
+    size = nextPartSize(size, ms, chunk);
     // Others get their turn, whatever the database is.
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -2,6 +2,7 @@ import { type Kysely, sql } from "kysely";
 import { type EntryFilter, fits } from "../browse/entry-filter.ts";
 import { asksForScoresBetween, withScoresBetween } from "../browse/score-range.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
+import { nextPartSize } from "../parts.ts";
 import { isSelected, isUnder } from "../photos/selection.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
 
@@ -102,8 +103,7 @@ async function* inParts<T>(
     const ms = performance.now() - startedAtMs;
     yield answer;
     fromId += entries;
-    if (ms < size.quickMs) entries = Math.min(size.most, 2 * entries);
-    else if (ms > size.slowMs) entries = Math.max(size.least, entries >> 1);
+    entries = nextPartSize(entries, ms, size);
     // Others get their turn, whatever the database is.
     await new Promise((resolve) => setImmediate(resolve));
   }

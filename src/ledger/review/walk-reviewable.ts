@@ -2,6 +2,7 @@ import type { Kysely } from "kysely";
 import { sql } from "kysely";
 import { fits } from "../browse/entry-filter.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
+import { lastIdOf } from "../parts.ts";
 import { boundsOf, duplicateOf, isSelected } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import type { ReviewFilter } from "./review-list.ts";
@@ -73,15 +74,8 @@ export async function* walkFound(
   options: WalkOptions,
 ): AsyncGenerator<readonly FoundReviewable[]> {
   // A byte for each result, since there may be millions; later ones were not done when it began.
-  const last = await ledger.read(
-    (db) =>
-      db
-        .selectFrom("result")
-        .select(({ fn }) => fn.max<number | null>("id").as("id"))
-        .executeTakeFirstOrThrow(),
-    options,
-  );
-  const unseen = new Uint8Array(1 + (last.id ?? 0)).fill(1);
+  const lastId = await ledger.read((db) => lastIdOf(db, "result"), options);
+  const unseen = new Uint8Array(1 + lastId).fill(1);
   const parts = inParts(ledger, options, (db, part) =>
     selectPart(db, options, part)
       .select(["photo.id as photoId", "entry.result_id as resultId", "photo.source"])
