@@ -19,7 +19,7 @@ interface SplitConvolution {
  * provider keeps channels in blocks, which a Split has it put in order and make again.
  */
 export function splitConvolutions(model: OnnxModel): OnnxModel {
-  const { nodes, outputs } = model.graph;
+  const { nodes } = model.graph;
   const find = finder(model);
   const replaced = new Set<OnnxNode>();
   const parts = new Map<OnnxNode, readonly OnnxNode[]>();
@@ -32,7 +32,7 @@ export function splitConvolutions(model: OnnxModel): OnnxModel {
   }
   const rest = nodes.flatMap((node) => parts.get(node) ?? (replaced.has(node) ? [] : node));
   const all = [...model.graph.initializers, ...initializers];
-  return { ...model, graph: { ...model.graph, nodes: rest, initializers: all, outputs } };
+  return { ...model, graph: { ...model.graph, nodes: rest, initializers: all } };
 }
 
 function finder({ graph }: OnnxModel): (split: OnnxNode) => SplitConvolution | undefined {
@@ -62,8 +62,11 @@ function finder({ graph }: OnnxModel): (split: OnnxNode) => SplitConvolution | u
     if (silu.length > 0 && !isReadOnlyBy(conv, silu)) return undefined;
     const weights = conv.inputs.slice(1).map((name) => tensors.get(name));
     if (!weights.every((tensor) => tensor?.elementType === "float32")) return undefined;
-    const extents = extentsOf(split, weights[0]!.dims[0]!);
-    return extents && { conv, silu, weights: weights as OnnxTensor[], extents };
+    const channels = weights[0]!.dims[0]!;
+    const extents = extentsOf(split, channels);
+    // Others the runtime refuses, which a part of the weights would hide.
+    if (extents?.reduce((sum, extent) => sum + extent, 0) !== channels) return undefined;
+    return { conv, silu, weights: weights as OnnxTensor[], extents };
   };
 
   /** The nodes of x · sigmoid(x); none where the product is another. */

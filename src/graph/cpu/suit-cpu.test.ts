@@ -102,6 +102,8 @@ describe("a network that is rearranged for the CPU", () => {
       const convolved = convolve(graph, x, 7);
       return [...graph.split(silu(graph, convolved), [3, 4], 1), convolved];
     },
+    "the parts are not all of the channels": (graph, x) =>
+      graph.split(convolve(graph, x, 7), [3, 3], 1),
     "rows are split": (graph, x) => graph.split(convolve(graph, x, 7), [1, 3], 2),
     "the convolution is one of groups": (graph, x) => {
       const weights = graph.weights("w", [channels, 1, 1, 1], randoms(channels, 1));
