@@ -33,6 +33,7 @@ export function listen(recipe, onNews) {
   /** The browser gives up where it is answered with an error: by a proxy, or as the session ended. */
   const again = () => {
     close();
+    if (isOver) return;
     timer = setTimeout(() => fetchJson("/api/setup").then(follow, again), againMs);
   };
   const close = () => {

@@ -8,8 +8,8 @@ interface Exchanged {
 }
 
 /**
- * Keeps a server's connections to a number. Where there are more, the oldest one goes that has
- * asked nothing, or not all of it yet, so that who opens many and is slow to ask keeps nobody out.
+ * Keeps a server's connections to a number. Where there are more, it closes the oldest one
+ * that is idle or has not sent a whole request, so that slow clients keep nobody out.
  */
 export function limitConnections(server: Server, most: number): void {
   const open = new Map<Socket, Exchanged | undefined>();

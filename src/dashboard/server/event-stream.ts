@@ -10,7 +10,7 @@ export interface EventStreamOptions {
 
 /** The share of a CPU that readings take at most, in a run that counts beside it. */
 const mostShare = 0.01;
-/** Who reads nothing gets nothing more, bytes. */
+/** Bytes that wait for a client that does not read; with more, its connection is closed. */
 const mostUnread = 2 ** 20;
 /** Proxies close what is silent. */
 const silenceMs = 20_000;
@@ -32,7 +32,7 @@ export class EventStream implements Disposable {
     this.#options = options;
   }
 
-  /** Adds a client, until it goes, or is not welcome any more. */
+  /** Adds a client, until it goes or is no longer welcome. */
   add(response: ServerResponse, isWelcome: () => boolean = () => true): void {
     response.writeHead(200, {
       ...securityHeaders,

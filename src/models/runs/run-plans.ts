@@ -148,13 +148,9 @@ export class RunPlan {
     const { choice } = this;
     if (choice.isMeasuring) return;
     this.#isMeasured = true;
-    onMeasured(choice, this.#isNew(choice));
-  }
-
-  #isNew({ runs, threads, spinning }: RunChoice): boolean {
-    const before = this.#chosen;
-    this.#chosen = `${runs} ${threads} ${spinning}`;
-    return this.#chosen !== before;
+    const chosen = `${choice.runs} ${choice.threads} ${choice.spinning}`;
+    onMeasured(choice, chosen !== this.#chosen);
+    this.#chosen = chosen;
   }
 }
 

@@ -12,14 +12,14 @@ Examples:
   $ orangery workers resume gpu0@host7
   $ orangery workers recycle cpu0@host7
 
-Workers do what they are asked within seconds. It is recorded in the results of the queue with who
-asked: \`orangery photos actions\` lists it.
+Workers do what they are asked within seconds. The results of the queue record it with who asked:
+\`orangery photos actions\` lists it.
 ${plainExitStatusHelp}`;
 
 const drainHelp = `
 They finish what they have taken, take no more jobs, and keep their models, until
-\`orangery workers resume\`, also where a process is replaced. Who stops and starts
-\`orangery worker\` has workers that take jobs.`;
+\`orangery workers resume\`, also where a process is replaced. When \`orangery worker\`
+is stopped and started again, its workers take jobs.`;
 
 const recycleHelp = `
 A fresh process loads the models while the old one works, takes over, and the old one finishes its
