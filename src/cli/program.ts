@@ -26,6 +26,7 @@ import { createReportCommand } from "./commands/results/report-command.ts";
 import { createReviewCommand } from "./commands/review/review-command.ts";
 import { createSummaryCommand } from "./commands/summary/summary-command.ts";
 import { createWorkersCommand } from "./commands/workers/workers-command.ts";
+import { noteLedgerUpdates } from "./ledger-updates.ts";
 import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
 import { StandardOutput } from "./output/standard-output.ts";
 import { explainYoloHabit } from "./yolo-habits.ts";
@@ -43,6 +44,7 @@ ${exitStatusHelp}`;
 /** Runs the command line, with `argv` as Node has it; resolves to the exit status. */
 export async function runProgram(argv: readonly string[]): Promise<number> {
   const output = new StandardOutput();
+  using _notes = noteLedgerUpdates((line) => process.stderr.write(`${line}\n`));
   let status: number = exitStatus.ok;
   const program = createProgram(output, (value) => {
     status = value;

@@ -257,16 +257,27 @@ export const ledgerConformance: readonly LedgerCase[] = [
     async check(location) {
       await using setup = await openStore(location);
       const { ledger } = setup;
-      const plants = (i: number) => 1 + (i % 2);
+      const plants = (i: number) => i % 3;
       const photos = Array.from({ length: 5000 }, (_, i) => foundPhoto(i, plainResult(plants(i))));
       await setup.store.record(photos);
       const sources = photos.map(({ source }) => source);
       const recipeId = (await readRecipeChoices(ledger)).newestId!;
+      const indexes = new Map(sources.map((source, i) => [source, i]));
+      const plantsOf = (source: string) => plants(indexes.get(source)!);
+      const inOrder = {
+        most: (a: number, b: number) => b - a,
+        fewest: (a: number, b: number) => a - b,
+      };
       const orders = ["name", "newest", "most", "fewest", "surest", "unsurest"] as const;
       const filters: readonly [EntryFilter, readonly string[]][] = [
         [{}, sources],
         [{ minScore: 0.85, className: "weed" }, sources],
         [{ minCount: 3, maxScore: 0.95 }, sources.filter((_, i) => plants(i) === 2)],
+        [{ className: "plant" }, sources],
+        [{ className: "plant", minCount: 1 }, sources.filter((_, i) => plants(i) > 0)],
+        [{ className: "plant", maxCount: 1 }, sources.filter((_, i) => plants(i) < 2)],
+        [{ className: "plant", maxCount: 0 }, sources.filter((_, i) => plants(i) === 0)],
+        [{ className: "plant", minCount: 3 }, []],
         // All have a better one and a worse one.
         [{ minScore: 0.89992, maxScore: 0.89998 }, []],
       ];
@@ -282,7 +293,18 @@ export const ledgerConformance: readonly LedgerCase[] = [
             found.push(...page.photos.map(({ source }) => source));
             after = page.next;
           } while (after !== undefined);
-          assert.deepEqual(found.toSorted(), expected.toSorted(), JSON.stringify([order, filter]));
+          const asked = JSON.stringify([order, filter]);
+          // There is one weed on each.
+          const numbers = filter.className === "weed" ? [] : found.map(plantsOf);
+          if (order === "most" || order === "fewest") {
+            assert.deepEqual(numbers, numbers.toSorted(inOrder[order]), asked);
+          }
+          // Others have no score.
+          const hasPlants = (source: string) => plantsOf(source) > 0;
+          const isByScore = order === "surest" || order === "unsurest";
+          const scored =
+            isByScore && filter.className === "plant" ? expected.filter(hasPlants) : expected;
+          assert.deepEqual(found.toSorted(), scored.toSorted(), asked);
         }
       }
     },

@@ -31,9 +31,38 @@ export function countOf({ className }: EntryFilter): RawBuilder<number | null> {
   if (className === undefined) return sql`result.object_count`;
   return sql`
     case when result.id is not null then coalesce(
-      (select result_count.count from result_count
-       where result_count.result_id = result.id and result_count.region = 0
-         and result_count.name = ${className}), 0) end`;
+      (select result_class.count from result_class
+       where result_class.result_id = result.id and result_class.name = ${className}), 0) end`;
+}
+
+/** Whether only photos with an object of the class have the count that a filter asks for. */
+export function needsObjects({ minCount = 0 }: EntryFilter): boolean {
+  return minCount > 0;
+}
+
+/** Whether a count is in the filter's range. */
+export function isCount(
+  count: RawBuilder<number | null>,
+  { minCount, maxCount }: EntryFilter,
+): RawBuilder<boolean> {
+  const ends = [sql`${count} is not null`];
+  if (minCount !== undefined) ends.push(sql`${count} >= ${minCount}`);
+  if (maxCount !== undefined) ends.push(sql`${count} <= ${maxCount}`);
+  return sql`(${sql.join(ends, sql` and `)})`;
+}
+
+/**
+ * Whether the count of a photo is in the filter's range. Where only photos with an object of a
+ * class can fit, a server finds them in one go rather than asking for the count of each.
+ */
+function hasCount(filter: EntryFilter): RawBuilder<boolean> {
+  if (filter.className === undefined || !needsObjects(filter)) {
+    return isCount(countOf(filter), filter);
+  }
+  return sql`exists (
+    select 1 from result_class
+    where result_class.result_id = result.id and result_class.name = ${filter.className}
+      and ${isCount(sql.ref("result_class.count"), filter)})`;
 }
 
 /**
@@ -70,8 +99,7 @@ export function fits(filter: EntryFilter): RawBuilder<boolean> {
   }
   if (code !== undefined) conditions.push(sql`entry.reason_code = ${code}`);
   if (state !== undefined) conditions.push(sql`entry.state = ${state}`);
-  if (minCount !== undefined) conditions.push(sql`${countOf(filter)} >= ${minCount}`);
-  if (maxCount !== undefined) conditions.push(sql`${countOf(filter)} <= ${maxCount}`);
+  if (minCount !== undefined || maxCount !== undefined) conditions.push(hasCount(filter));
   if (device !== undefined) conditions.push(sql`placement.device = ${device}`);
   if (warning === "any") conditions.push(sql`result.warnings <> '[]'`);
   else if (warning !== undefined) {

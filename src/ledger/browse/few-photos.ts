@@ -3,7 +3,7 @@ import type { AccessOptions, Ledger } from "../ledger.ts";
 import { lastIdOf } from "../parts.ts";
 import { boundsOf, isSelected } from "../photos/selection.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
-import { type EntryFilter, fits, hasScores } from "./entry-filter.ts";
+import { type EntryFilter, fits, hasScores, isCount, needsObjects } from "./entry-filter.ts";
 import { fromResults } from "./listed-entries.ts";
 
 /** Entries or photos that one query looks at. */
@@ -111,23 +111,22 @@ async function readInState(
 /** The results within each end of the filter's ranges that has an index, one query for each. */
 function resultsWith(filter: EntryFilter, recipeId: number): RawBuilder<{ id: number }>[] {
   const { minScore, maxScore, minCount, maxCount, className } = filter;
-  const queries: RawBuilder<{ id: number }>[] = [];
+  const [id, table] = className === undefined ? ["id", "result"] : ["result_id", "result_class"];
+  const isOfClass = className === undefined ? sql`` : sql` and name = ${className}`;
+  const select = (condition: RawBuilder<boolean>) => sql<{ id: number }>`
+    select ${sql.ref(id)} as id from ${sql.table(table)}
+    where recipe_id = ${recipeId}${isOfClass} and ${condition}`;
+  const conditions: RawBuilder<boolean>[] = [];
   for (const end of [{ minScore }, { maxScore }]) {
-    if (Object.values(end)[0] === undefined) continue;
-    queries.push(
-      className === undefined
-        ? sql`select id from result where recipe_id = ${recipeId} and ${hasScores(end, "result")}`
-        : sql`
-            select result_id as id from result_class
-            where recipe_id = ${recipeId} and name = ${className}
-              and ${hasScores(end, "result_class")}`,
-    );
+    if (Object.values(end)[0] !== undefined) conditions.push(hasScores(end, table));
   }
-  if (className !== undefined) return queries;
-  const counted = sql`select id from result where recipe_id = ${recipeId} and object_count`;
-  if (minCount !== undefined) queries.push(sql`${counted} >= ${minCount}`);
-  if (maxCount !== undefined) queries.push(sql`${counted} <= ${maxCount}`);
-  return queries;
+  // Photos without an object of a class have no row there.
+  if (className !== undefined) {
+    if (needsObjects(filter)) conditions.push(isCount(sql.ref("count"), filter));
+  } else if (minCount !== undefined || maxCount !== undefined) {
+    conditions.push(isCount(sql.ref("object_count"), filter));
+  }
+  return conditions.map(select);
 }
 
 async function readPhotosOf(

@@ -11,6 +11,13 @@ export interface RankedResult {
   readonly rank: number;
 }
 
+/** The next results in an order. */
+export interface Candidates {
+  readonly results: readonly RankedResult[];
+  /** Where to go on: no result before it is missing. Undefined at the end. */
+  readonly next: RankedResult | undefined;
+}
+
 /** A photo of a result: photos of the same bytes share one. */
 export interface RankedPhoto extends RankedResult {
   readonly photo_id: number;
@@ -25,15 +32,12 @@ export function isDescending(order: TopOrder): boolean {
 }
 
 /**
- * Of results of the same rank, the ids decide, then the photos. An index is read in one direction,
- * and counts of a class, which have none, are read by id.
+ * Of results of the same rank, the ids decide, then the photos: an index is read in one direction.
  */
-export function comparison(order: TopOrder, { className }: EntryFilter) {
+export function comparison(order: TopOrder) {
   const direction = isDescending(order) ? -1 : 1;
-  const isByScore = order === "surest" || order === "unsurest";
-  const ofIds = isByScore || className === undefined ? direction : 1;
   return (a: RankedPhoto, b: RankedPhoto) =>
-    direction * (a.rank - b.rank) || ofIds * (a.id - b.id) || a.photo_id - b.photo_id;
+    direction * (a.rank - b.rank) || direction * (a.id - b.id) || a.photo_id - b.photo_id;
 }
 
 /** Reads the key of a page. */

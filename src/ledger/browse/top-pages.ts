@@ -1,16 +1,17 @@
 import { type Kysely, type RawBuilder, sql } from "kysely";
-import type { Ledger } from "../ledger.ts";
+import type { AccessOptions, Ledger } from "../ledger.ts";
 import { nextPartSize } from "../parts.ts";
 import { isSelected } from "../photos/selection.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { scoreRounding } from "../scores/score-summary.ts";
-import { readClassCountPage } from "./class-count-pages.ts";
-import { countOf, type EntryFilter, fits } from "./entry-filter.ts";
+import { readByClassCount } from "./class-counts.ts";
+import { countOf, type EntryFilter, fits, isCount } from "./entry-filter.ts";
 import { readFewPhotoIds, readFewPlacedPhotos } from "./few-photos.ts";
 import { fromResults } from "./listed-entries.ts";
 import type { PhotoPage, PhotoPageOptions, TopOrder } from "./photo-page.ts";
 import {
   behindAllPhotos,
+  type Candidates,
   comparison,
   isDescending,
   keyOf,
@@ -35,8 +36,8 @@ const chunk = { first: 200, least: 200, most: 5_000, quickMs: 15, slowMs: 50 };
  * with fewer photos, or none, and goes on from there.
  */
 export async function readTopPage(ledger: Ledger, options: TopPageOptions): Promise<PhotoPage> {
-  const { recipeId, filter = {}, order, limit, signal } = options;
-  const { state, className } = filter;
+  const { recipeId, filter = {}, limit, signal } = options;
+  const { state } = filter;
   // Other photos have neither objects nor scores.
   if (state !== undefined && state !== "done") return { photos: [], next: undefined };
   const few =
@@ -47,10 +48,6 @@ export async function readTopPage(ledger: Ledger, options: TopPageOptions): Prom
     const page = ranked.slice(0, limit);
     const next = ranked.length > limit ? keyOf(page.at(-1)!) : undefined;
     return await toPage(ledger, page, { recipeId, next, signal });
-  }
-  const isByCount = order === "most" || order === "fewest";
-  if (isByCount && className !== undefined) {
-    return await readClassCountPage(ledger, { ...options, order, className });
   }
   return await readInOrder(ledger, options);
 }
@@ -72,7 +69,7 @@ async function rankPhotos(
         .execute(),
     { signal },
   );
-  const compare = comparison(order, filter);
+  const compare = comparison(order);
   const start = toRanked(after);
   const ranked = rows.flatMap(({ rank, ...row }) => (rank === null ? [] : [{ ...row, rank }]));
   const fitting = await withScoresBetween(ledger, { rows: ranked, filter, signal });
@@ -80,7 +77,7 @@ async function rankPhotos(
 }
 
 function rankOf(order: TopOrder, filter: EntryFilter): RawBuilder<number | null> {
-  if (order === "most" || order === "fewest") return countOf(filter);
+  if (isByCount(order)) return countOf(filter);
   const score = sql.ref(order === "surest" ? "best_score" : "worst_score");
   if (filter.className === undefined) return sql`result.${score}`;
   return sql`
@@ -92,21 +89,20 @@ function rankOf(order: TopOrder, filter: EntryFilter): RawBuilder<number | null>
 async function readInOrder(ledger: Ledger, options: TopPageOptions): Promise<PhotoPage> {
   const { recipeId, filter = {}, order, limit, signal, budgetMs = Infinity } = options;
   const startedAtMs = performance.now();
-  const compare = comparison(order, filter);
+  const compare = comparison(order);
   const found: RankedPhoto[] = [];
   let start = toRanked(options.after);
-  let isLast = false;
+  let isLast: boolean;
   for (let size = chunk.first; ; ) {
     const queriedAtMs = performance.now();
-    const bounds = { recipeId, order, filter, start, limit: size };
-    const candidates = await ledger.read((db) => readCandidates(db, bounds), { signal });
-    const photos = await readPhotosOf(ledger, candidates, { recipeId, filter, signal });
+    const bounds = { recipeId, order, filter, start, limit: size, signal };
+    const { results, next } = await readCandidates(ledger, bounds);
+    const photos = await readPhotosOf(ledger, results, { recipeId, filter, signal });
     found.push(
       ...photos.filter((row) => start === undefined || compare(start, row) < 0).sort(compare),
     );
-    isLast = candidates.length < size;
-    const last = candidates.at(-1);
-    if (last !== undefined) start = { ...last, photo_id: behindAllPhotos };
+    isLast = next === undefined;
+    if (next !== undefined) start = { ...next, photo_id: behindAllPhotos };
     const isOver = performance.now() - startedAtMs > budgetMs;
     if (isLast || found.length > limit || isOver) break;
     const ms = performance.now() - queriedAtMs;
@@ -117,25 +113,47 @@ async function readInOrder(ledger: Ledger, options: TopPageOptions): Promise<Pho
   return await toPage(ledger, page, { recipeId, next: end && keyOf(end), signal });
 }
 
-interface CandidateOptions extends Pick<TopPageOptions, "recipeId" | "order" | "limit"> {
+interface CandidateOptions extends AccessOptions, Pick<TopPageOptions, "recipeId" | "order"> {
   readonly filter: EntryFilter;
   /** The first result is this one, or the next one where there is no such any more. */
   readonly start: RankedResult | undefined;
+  readonly limit: number;
 }
 
-async function readCandidates(
+async function readCandidates(ledger: Ledger, options: CandidateOptions): Promise<Candidates> {
+  const { order, filter, limit, signal } = options;
+  const { className } = filter;
+  const readIndexed = async (start: RankedResult | undefined) => {
+    const bounds = { ...options, start };
+    const results = await ledger.read((db) => selectCandidates(db, bounds), { signal });
+    return { results, next: results.length < limit ? undefined : results.at(-1) };
+  };
+  return isByCount(order) && className !== undefined
+    ? await readByClassCount(ledger, { ...options, order, className, readCounted: readIndexed })
+    : await readIndexed(options.start);
+}
+
+async function selectCandidates(
   db: Kysely<LedgerTables>,
   { recipeId, order, filter, start, limit }: CandidateOptions,
 ): Promise<RankedResult[]> {
   const { className, minCount, maxCount, minScore, maxScore } = filter;
-  const isByCount = order === "most" || order === "fewest";
-  const column = isByCount ? "object_count" : order === "surest" ? "best_score" : "worst_score";
-  const [rank, id] = [sql.ref(column), sql.ref(className === undefined ? "id" : "result_id")];
+  const count = className === undefined ? "object_count" : "count";
+  const column = isByCount(order) ? count : order === "surest" ? "best_score" : "worst_score";
+  const [rank, id] = [
+    sql.ref<number | null>(column),
+    sql.ref(className === undefined ? "id" : "result_id"),
+  ];
   const [direction, behind] = isDescending(order) ? [sql`desc`, sql`<=`] : [sql`asc`, sql`>=`];
-  const conditions = [sql`recipe_id = ${recipeId}`, sql`${rank} is not null`];
+  const conditions = [sql`recipe_id = ${recipeId}`];
   if (className !== undefined) conditions.push(sql`name = ${className}`);
-  if (isByCount && minCount !== undefined) conditions.push(sql`${rank} >= ${minCount}`);
-  if (isByCount && maxCount !== undefined) conditions.push(sql`${rank} <= ${maxCount}`);
+  if (isByCount(order)) {
+    // A row without a counted object is one of a result without any.
+    if (className !== undefined) conditions.push(sql`${rank} > 0`);
+    conditions.push(isCount(rank, { minCount, maxCount }));
+  } else {
+    conditions.push(sql`${rank} is not null`);
+  }
   if (order === "surest" && minScore !== undefined) {
     conditions.push(sql`${rank} > ${minScore - scoreRounding}`);
   }
@@ -151,4 +169,8 @@ async function readCandidates(
     where ${sql.join(conditions, sql` and `)}
     order by ${rank} ${direction}, ${id} ${direction} limit ${limit}`.execute(db);
   return rows;
+}
+
+function isByCount(order: TopOrder): order is "most" | "fewest" {
+  return order === "most" || order === "fewest";
 }

@@ -86,7 +86,8 @@ export class PostgresLedger extends DatabaseLedger {
       const found = await this.#versionOf(transaction);
       const db = transaction as unknown as Kysely<unknown>;
       if (found === schemaVersion) return;
-      await bringUpToDate(db, postgresMigrationDialect, found);
+      const update = { location: this.location, from: found };
+      await bringUpToDate(db, postgresMigrationDialect, update);
       if (found === 0)
         await sql`create table ledger_version (version integer not null)`.execute(db);
       await sql`delete from ledger_version`.execute(db);

@@ -109,7 +109,7 @@ async function migrate(
     if (found === schemaVersion) return;
     if (found > 0) await assertUnused(transaction, file);
     const schema = transaction as unknown as Kysely<unknown>;
-    await bringUpToDate(schema, sqliteMigrationDialect, found);
+    await bringUpToDate(schema, sqliteMigrationDialect, { location: file, from: found });
     markVersion(sqlite);
   });
 }

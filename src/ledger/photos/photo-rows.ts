@@ -156,9 +156,24 @@ function hasChanged(photo: PhotoState, row: PhotoRow, isOther: IsOther): boolean
 
 /** Whether size or time differ, where both are known. */
 export function isOtherFile(
-  { sizeBytes = 0, mtimeUs = 0 }: PhotoIdentity,
+  { source, sizeBytes = 0, mtimeUs = 0 }: PhotoIdentity,
   row: Pick<PhotoRow, "size_bytes" | "mtime_us">,
 ): boolean {
-  const differs = (a: number, b: number) => a !== 0 && b !== 0 && a !== b;
-  return differs(sizeBytes, row.size_bytes) || differs(mtimeUs, row.mtime_us);
+  const areKnown = (a: number, b: number) => a !== 0 && b !== 0;
+  return (
+    (areKnown(sizeBytes, row.size_bytes) && sizeBytes !== row.size_bytes) ||
+    (areKnown(mtimeUs, row.mtime_us) && isOtherTime({ source, mtimeUs }, row.mtime_us))
+  );
+}
+
+/**
+ * Whether a photo has another time than the recorded one. Objects of S3 that version 0.1 recorded
+ * have whole seconds, without the digits for their content.
+ */
+export function isOtherTime(
+  { source, mtimeUs = 0 }: Pick<PhotoIdentity, "source" | "mtimeUs">,
+  recordedUs: number,
+): boolean {
+  const isWholeSecond = source.startsWith("s3://") && recordedUs % 1e6 === 0;
+  return (isWholeSecond ? mtimeUs - (mtimeUs % 1e6) : mtimeUs) !== recordedUs;
 }

@@ -176,15 +176,18 @@ async function insertFindings(
   await insertRows(
     transaction,
     "result_class",
-    results.flatMap(({ resultId, recipeId, summary }) =>
-      Array.from(summary.byName, ([name, { best, worst }]) => ({
+    results.flatMap(({ resultId, recipeId, summary, counts }) => {
+      const onPhoto = counts.filter(({ region }) => region === 0);
+      const countByName = new Map(onPhoto.map(({ name, count }) => [name, count]));
+      return Array.from(summary.byName, ([name, { best, worst }]) => ({
         result_id: resultId,
         name,
         recipe_id: recipeId,
         best_score: best,
         worst_score: worst,
-      })),
-    ),
+        count: countByName.get(name) ?? 0,
+      }));
+    }),
   );
   await insertRows(
     transaction,

@@ -10,6 +10,8 @@ import { NodeSqliteDialect, sqliteMigrationDialect } from "../databases/sqlite-d
 import { openLedger } from "../open-ledger.ts";
 import { currentProcess } from "../process-identity.ts";
 import { Worklist } from "../worklist/worklist.ts";
+import { type LedgerUpdate, ledgerUpdateChannel } from "./ledger-update.ts";
+import { schemaVersion } from "./migrations.ts";
 import {
   assertBroughtForward,
   type OldVersion,
@@ -44,6 +46,25 @@ for (const version of oldVersions) {
     await assertBroughtForward(old.file);
   });
 }
+
+test("how far an update is can be followed", async () => {
+  await using old = await createOldFile(7);
+  const updates: unknown[] = [];
+  const onUpdate = (update: unknown) => updates.push(update);
+  ledgerUpdateChannel.subscribe(onUpdate);
+  await (await openLedger(old.file))[Symbol.asyncDispose]();
+  await (await openLedger(old.file))[Symbol.asyncDispose]();
+  ledgerUpdateChannel.unsubscribe(onUpdate);
+  const steps = updates as LedgerUpdate[];
+  assert.deepEqual(
+    steps.filter(({ done }) => done === 0).map(({ step }) => step),
+    [8, 9, 10, 10, 11, 11],
+  );
+  for (const { location, from, to, done } of steps) {
+    assert.deepEqual([location, from, to], [old.file, 7, schemaVersion]);
+    assert.ok(done >= 0 && done <= 1);
+  }
+});
 
 test("a file with which a run of an older version is at work is left as it is", async () => {
   const { host, pid, processStart } = currentProcess();

@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { type LedgerUpdate, ledgerUpdateChannel } from "./ledger-update.ts";
 import type { Migration, MigrationDialect } from "./steps/migration.ts";
 import { createTables } from "./steps/migration-1-tables.ts";
 import { addRegions } from "./steps/migration-2-regions.ts";
@@ -10,6 +11,7 @@ import { addCapture } from "./steps/migration-7-capture.ts";
 import { addReview } from "./steps/migration-8-review.ts";
 import { addActions } from "./steps/migration-9-actions.ts";
 import { addScoreSummaries } from "./steps/migration-10-score-summaries.ts";
+import { addClassCounts } from "./steps/migration-11-class-counts.ts";
 import { createViews, dropViews } from "./views.ts";
 
 /**
@@ -27,6 +29,7 @@ const migrations: readonly Migration[] = [
   addReview,
   addActions,
   addScoreSummaries,
+  addClassCounts,
 ];
 
 /** The version of a database is the number of steps it has been through. */
@@ -35,13 +38,20 @@ export const schemaVersion = migrations.length;
 /** The last version whose views belong to the steps; later ones get the present views. */
 const lastVersionWithOwnViews = 3;
 
-/** Runs the steps that a database of the version `found` has not been through. */
+/** Runs the steps that a database of the version `from` has not been through. */
 export async function bringUpToDate(
   db: Kysely<unknown>,
   dialect: MigrationDialect,
-  found: number,
+  { location, from }: Pick<LedgerUpdate, "location" | "from">,
 ): Promise<void> {
-  if (found > lastVersionWithOwnViews) await dropViews(db);
-  for (const migration of migrations.slice(found)) await migration(db, dialect);
+  if (from > lastVersionWithOwnViews) await dropViews(db);
+  for (const [i, migration] of migrations.slice(from).entries()) {
+    const report = (done: number) => {
+      const update = { location, from, to: schemaVersion, step: from + i + 1, done };
+      ledgerUpdateChannel.publish(update satisfies LedgerUpdate);
+    };
+    report(0);
+    await migration(db, dialect, report);
+  }
   await createViews(db, dialect);
 }

@@ -197,13 +197,13 @@ export async function assertBroughtForward(location: string): Promise<void> {
         "result_class.best_score as best_of_name",
         "result_class.worst_score as worst_of_name",
       ])
-      .select(["result_class.recipe_id"])
+      .select(["result_class.recipe_id", "result_class.count"])
       .orderBy("result.id")
       .execute(),
   );
   assert.deepEqual(scores.map(Object.values), [
-    [0.5, 0.25, 1, "plant", 0.5, 0.25, 1],
-    [null, null, 0, null, null, null, null],
+    [0.5, 0.25, 1, "plant", 0.5, 0.25, 1, 2],
+    [null, null, 0, null, null, null, null, null],
   ]);
   const states = sql<Row>`select source, state, attempts from photo_result order by source`;
   const { rows } = await ledger.read((db) => states.execute(db));

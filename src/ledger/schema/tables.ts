@@ -209,7 +209,7 @@ export interface ResultCountTable {
   count: WrittenOnce<Integer>;
 }
 
-/** The scores of the recorded objects of one name; a row only where there are any. */
+/** What is recorded of the objects of one name; a row only where there are any. */
 export interface ResultClassTable {
   result_id: WrittenOnce<Integer>;
   name: WrittenOnce<string>;
@@ -217,6 +217,8 @@ export interface ResultClassTable {
   recipe_id: WrittenOnce<Integer>;
   best_score: WrittenOnce<number>;
   worst_score: WrittenOnce<number>;
+  /** Of these, the ones that count: as in `result_count`, on the whole photo. */
+  count: WrittenOnce<Integer>;
 }
 
 export interface PictureTable {

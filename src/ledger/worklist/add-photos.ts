@@ -1,6 +1,6 @@
 import { sql, type Transaction } from "kysely";
 import { waitingAnew } from "../photos/entry-rows.ts";
-import { savePhotos } from "../photos/photo-rows.ts";
+import { isOtherTime, savePhotos } from "../photos/photo-rows.ts";
 import { inStatements } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 
@@ -41,8 +41,7 @@ export async function addPhotos(
 ): Promise<void> {
   const ids = await savePhotos(transaction, photos, {
     // What is not known may have changed: such a photo is read again.
-    isOther: ({ sizeBytes, mtimeUs }, row) =>
-      sizeBytes !== row.size_bytes || mtimeUs !== row.mtime_us,
+    isOther: (photo, row) => photo.sizeBytes !== row.size_bytes || isOtherTime(photo, row.mtime_us),
   });
   const inOrder = [...new Set(photos.map(({ source }) => ids.get(source)!))];
   for (const photoIds of inStatements(inOrder, 2)) {

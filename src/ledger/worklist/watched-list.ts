@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from "kysely";
+import { isOtherTime } from "../photos/photo-rows.ts";
 import { isUnder } from "../photos/selection.ts";
 import { inStatements } from "../schema/insert-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
@@ -44,11 +45,11 @@ export async function compareWithList<Photo extends PhotoFile>(
 }
 
 function hasChanged(
-  { sizeBytes, mtimeUs }: PhotoFile,
+  photo: PhotoFile,
   row: { readonly size_bytes: number; readonly mtime_us: number },
 ): boolean {
-  const isUnknown = sizeBytes === 0 && mtimeUs === 0;
-  return !isUnknown && (sizeBytes !== row.size_bytes || mtimeUs !== row.mtime_us);
+  const isUnknown = photo.sizeBytes === 0 && photo.mtimeUs === 0;
+  return !isUnknown && (photo.sizeBytes !== row.size_bytes || isOtherTime(photo, row.mtime_us));
 }
 
 /** Forgets that this connection was asked for an entry. */

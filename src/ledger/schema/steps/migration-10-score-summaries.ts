@@ -2,7 +2,7 @@ import { type Kysely, sql } from "kysely";
 import { RecordedScores } from "../../scores/count-question.ts";
 import { packScores } from "../../scores/packed-scores.ts";
 import { summarizeScores } from "../../scores/score-summary.ts";
-import type { MigrationDialect } from "./migration.ts";
+import type { MigrationDialect, ReportShare } from "./migration.ts";
 
 /**
  * Results have their best and their worst score, in all and by class, and how many of their objects
@@ -12,6 +12,7 @@ import type { MigrationDialect } from "./migration.ts";
 export async function addScoreSummaries(
   db: Kysely<unknown>,
   dialect: MigrationDialect,
+  report: ReportShare,
 ): Promise<void> {
   const { schema } = db;
   const { keyTextType, rowKeyType } = dialect;
@@ -32,7 +33,7 @@ export async function addScoreSummaries(
     .addPrimaryKeyConstraint("result_class_key", ["result_id", "name"])
     .modifyEnd(dialect.keptByKey)
     .execute();
-  await summarizeOldResults(db, dialect);
+  await summarizeOldResults(db, dialect, report);
   // The recipe comes last: SQLite takes an index that begins with it for choosing few of the rows,
   // in queries that it has nothing to do with.
   for (const order of ["best_score", "worst_score", "object_count"]) {
@@ -64,13 +65,20 @@ interface OldResult {
 /** Results that are read and written at a time: packed, some 400 bytes each. */
 const resultsAtOnce = 2000;
 
-async function summarizeOldResults(db: Kysely<unknown>, dialect: MigrationDialect): Promise<void> {
+async function summarizeOldResults(
+  db: Kysely<unknown>,
+  dialect: MigrationDialect,
+  report: ReportShare,
+): Promise<void> {
   const recipes = await sql<{ id: number; recipe: string }>`
     select id, recipe from recipe`.execute(db);
   const recorded = new Map(
     recipes.rows.map(({ id, recipe }) => [id, new RecordedScores(JSON.parse(recipe))]),
   );
+  const end = await sql<{ last: number | null }>`select max(id) as last from result`.execute(db);
+  const last = end.rows[0]?.last ?? 0;
   for (let after = 0; ; ) {
+    report(after / Math.max(1, last));
     const { rows } = await sql<OldResult>`
       select result.id, result.recipe_id, class_names.names, result_scores.scores,
              case when result_scores.scores is null then result_objects.objects end as objects

@@ -19,4 +19,11 @@ export interface MigrationDialect {
   jsonItems(text: RawBuilder<unknown>, alias: RawBuilder<unknown>): RawBuilder<unknown>;
 }
 
-export type Migration = (db: Kysely<unknown>, dialect: MigrationDialect) => Promise<void>;
+/** Reports how far a long step is: a share of 1. */
+export type ReportShare = (done: number) => void;
+
+export type Migration = (
+  db: Kysely<unknown>,
+  dialect: MigrationDialect,
+  report: ReportShare,
+) => Promise<void>;

@@ -8,7 +8,8 @@ export interface Body {
   readonly chunks: AsyncIterable<Uint8Array>;
   /** As the sender says, if it does. */
   readonly announcedBytes: number | undefined;
-  readonly modifiedAt: Date | undefined;
+  /** When it was written, 0 where that is not known. */
+  readonly mtimeUs: number;
   readonly maxBytes: number;
 }
 
@@ -19,7 +20,7 @@ export interface Body {
  * @throws `PHOTO_TOO_LARGE`; `PHOTO_FETCH_FAILED` when the body ends early.
  */
 export async function readBody(body: Body): Promise<PhotoBytes> {
-  const { label, chunks, announcedBytes, modifiedAt, maxBytes } = body;
+  const { label, chunks, announcedBytes, mtimeUs, maxBytes } = body;
   if (announcedBytes !== undefined && announcedBytes > maxBytes) {
     throw tooLarge(label, `${announcedBytes}`, maxBytes);
   }
@@ -39,7 +40,6 @@ export async function readBody(body: Body): Promise<PhotoBytes> {
       { details: { photo: label, expected: announcedBytes, came: sizeBytes } },
     );
   }
-  const mtimeUs = 1000 * (modifiedAt?.getTime() ?? 0);
   return {
     bytes: Buffer.concat(parts, sizeBytes),
     content: { sha256: hash.digest("hex"), sizeBytes, mtimeUs },

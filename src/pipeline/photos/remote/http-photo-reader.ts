@@ -77,7 +77,7 @@ export class HttpPhotoReader implements RemotePhotoReader {
             label,
             chunks: bodyOf(response, label),
             announcedBytes: countOf(response.headers["content-length"]),
-            modifiedAt: dateOf(response.headers["last-modified"]),
+            mtimeUs: 1000 * (dateOf(response.headers["last-modified"])?.getTime() ?? 0),
             maxBytes: this.#options.maxBytes,
           });
         }

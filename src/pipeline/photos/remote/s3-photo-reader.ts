@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { OrangeryError } from "../../../errors.ts";
@@ -75,7 +76,7 @@ export class S3PhotoReader implements RemotePhotoReader {
         });
         return await client.send(command, { abortSignal });
       });
-      for (const { Key, Size, LastModified } of page.Contents ?? []) {
+      for (const { Key, ...object } of page.Contents ?? []) {
         // A key that ends like this is a folder's own.
         if (Key === undefined || Key.endsWith("/")) continue;
         const below = Key.slice(prefix.length);
@@ -85,7 +86,7 @@ export class S3PhotoReader implements RemotePhotoReader {
         skipped = folder;
         if (folder !== undefined) continue;
         if (filter.judgeFile(below) !== "photo") leftOut?.addFile(below);
-        else yield toListedPhoto(bucket, Key, Size, LastModified);
+        else yield toListedPhoto(bucket, Key, object);
       }
       continuation = page.NextContinuationToken;
     } while (continuation !== undefined);
@@ -102,7 +103,7 @@ export class S3PhotoReader implements RemotePhotoReader {
           label: name,
           chunks: stream,
           announcedBytes: object.ContentLength,
-          modifiedAt: object.LastModified,
+          mtimeUs: mtimeOf(object),
           maxBytes: this.#limits.maxBytes,
         });
       } finally {
@@ -119,7 +120,7 @@ export class S3PhotoReader implements RemotePhotoReader {
     const head = await this.#ask(`s3://${bucket}/${key}`, signal, ({ sdk, client }, abortSignal) =>
       client.send(new sdk.HeadObjectCommand({ Bucket: bucket, Key: key }), { abortSignal }),
     );
-    return toListedPhoto(bucket, key, head.ContentLength, head.LastModified);
+    return toListedPhoto(bucket, key, { ...head, Size: head.ContentLength });
   }
 
   /** One request, tried again where that helps; its failures in our codes. */
@@ -182,11 +183,26 @@ function parseS3Name(name: string): { bucket: string; key: string } {
   );
 }
 
-function toListedPhoto(bucket: string, key: string, size = 0, modifiedAt?: Date): ListedPhoto {
+interface ObjectFacts {
+  readonly Size?: number | undefined;
+  readonly LastModified?: Date | undefined;
+  readonly ETag?: string | undefined;
+}
+
+function toListedPhoto(bucket: string, key: string, object: ObjectFacts): ListedPhoto {
   const name = `s3://${bucket}/${key}`;
-  // In whole seconds, as reading the object returns it: otherwise it would look changed.
-  const seconds = Math.floor((modifiedAt?.getTime() ?? 0) / 1000);
-  return { name, source: name, sizeBytes: size, mtimeUs: 1e6 * seconds };
+  return { name, source: name, sizeBytes: object.Size ?? 0, mtimeUs: mtimeOf(object) };
+}
+
+/**
+ * Returns when an object was written. S3 gives whole seconds; the digits behind them are made of
+ * the tag of its content, so that an object that is replaced within the second looks changed.
+ */
+function mtimeOf({ LastModified, ETag }: ObjectFacts): number {
+  const seconds = Math.floor((LastModified?.getTime() ?? 0) / 1000);
+  if (seconds === 0 || ETag === undefined) return 1e6 * seconds;
+  const digits = createHash("sha256").update(ETag).digest().readUInt32BE() % 999_999;
+  return 1e6 * seconds + 1 + digits;
 }
 
 function toFetchError(cause: unknown, label: string): unknown {
