@@ -52,18 +52,26 @@ export function isCount(
 }
 
 /**
- * Whether the count of a photo is in the filter's range. Where only photos with an object of a
- * class can fit, a server finds them in one go rather than asking for the count of each.
+ * Whether the count of a photo is in the filter's range. Of a class it is asked by whether there is
+ * a row, which a server answers for all photos in one go; those without an object have none.
  */
 function hasCount(filter: EntryFilter): RawBuilder<boolean> {
-  if (filter.className === undefined || !needsObjects(filter)) {
-    return isCount(countOf(filter), filter);
-  }
-  return sql`exists (
+  const { className, maxCount } = filter;
+  if (className === undefined) return isCount(sql`result.object_count`, filter);
+  const existsWith = (condition: RawBuilder<unknown>) => sql<boolean>`exists (
     select 1 from result_class
-    where result_class.result_id = result.id and result_class.name = ${filter.className}
-      and ${isCount(sql.ref("result_class.count"), filter)})`;
+    where result_class.result_id = result.id and result_class.name = ${className} and ${condition}
+    ${isAskedOfEach})`;
+  if (needsObjects(filter)) return existsWith(isCount(sql.ref("result_class.count"), filter));
+  if (maxCount === undefined) return sql`result.id is not null`;
+  return sql`(result.id is not null and not ${existsWith(sql`result_class.count > ${maxCount}`)})`;
 }
+
+/**
+ * Ends a query within `exists`. Without it, SQLite makes a join of it that may read all rows of a
+ * class for each part of the photos. PostgreSQL takes no heed of it.
+ */
+const isAskedOfEach = sql`limit 1`;
 
 /**
  * Whether the best and the worst score in a row of `table` let an object be in the filter's range.
@@ -112,7 +120,8 @@ export function fits(filter: EntryFilter): RawBuilder<boolean> {
         : sql`exists (
             select 1 from result_class
             where result_class.result_id = result.id and result_class.name = ${className}
-              and ${hasScores(filter, "result_class")})`,
+              and ${hasScores(filter, "result_class")}
+            ${isAskedOfEach})`,
     );
   }
   return sql`(${sql.join(conditions, sql` and `)})`;
