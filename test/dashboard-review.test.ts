@@ -392,6 +392,8 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     const first = await start("0");
     const { port } = new URL(first.address);
     const cai = new Reviewer(browser, first.address, "Cai");
+    // It may have been the first of a list, and marked.
+    const before = await kindsOf(5);
     await cai.open(5);
     await cai.press("j", "x");
     await cai.saved();
@@ -402,10 +404,10 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     await browser.until(
       "/No connection: 2 changes kept in this browser/.test(document.querySelector('.standing').innerText)",
     );
-    assert.deepEqual(await kindsOf(5), ["remove"]);
+    assert.deepEqual(await kindsOf(5), [...before, "remove"]);
     const second = await start(port);
     await cai.saved();
-    assert.deepEqual((await kindsOf(5)).sort(), ["add", "move", "remove"]);
+    assert.deepEqual((await kindsOf(5)).slice(before.length).sort(), ["add", "move", "remove"]);
     // Gone in the middle, and the window with it.
     second.child.kill("SIGKILL");
     await second.outcome;
@@ -422,7 +424,7 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
     await cai.saved();
     assert.match(await cai.text(".notices"), /1 change of yours/);
     const { objects, corrections } = await reviewOf(ledger, 5);
-    assert.equal(corrections.length, 4);
+    assert.equal(corrections.length, before.length + 4);
     assert.deepEqual([objects.length, objects[4]!.classId], [5, 1]);
     third.child.kill("SIGKILL");
     await third.outcome;

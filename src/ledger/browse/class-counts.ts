@@ -2,7 +2,7 @@ import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { type EntryFilter, needsObjects } from "./entry-filter.ts";
-import type { Candidates, RankedResult } from "./ranked-photos.ts";
+import type { RankedPart, RankedResult } from "./ranked-photos.ts";
 
 export interface ClassCountOptions extends AccessOptions {
   readonly recipeId: number;
@@ -13,7 +13,7 @@ export interface ClassCountOptions extends AccessOptions {
   readonly start: RankedResult | undefined;
   readonly limit: number;
   /** Reads those with an object in the order of their counts. */
-  readonly readCounted: (start: RankedResult | undefined) => Promise<Candidates>;
+  readonly readCounted: (start: RankedResult | undefined) => Promise<RankedPart>;
 }
 
 /** Results among which one query looks for those without an object of the class. */
@@ -27,7 +27,7 @@ const [beforeAllIds, behindAllIds] = [0, Number.MAX_SAFE_INTEGER];
 export async function readByClassCount(
   ledger: Ledger,
   options: ClassCountOptions,
-): Promise<Candidates> {
+): Promise<RankedPart> {
   const { order, filter, start, readCounted } = options;
   if (needsObjects(filter)) return await readCounted(start);
   if (order === "most") {
@@ -45,7 +45,7 @@ export async function readByClassCount(
 async function readWithout(
   ledger: Ledger,
   { order, from, limit, signal, ...options }: ClassCountOptions & { readonly from: number },
-): Promise<Candidates> {
+): Promise<RankedPart> {
   const isDescending = order === "most";
   const { first, last } = await ledger.read(readResultIds, { signal });
   const size = ledger.isInProcess ? resultsPerPart.inProcess : resultsPerPart.onServer;

@@ -12,7 +12,7 @@ export interface RankedResult {
 }
 
 /** The next results in an order. */
-export interface Candidates {
+export interface RankedPart {
   readonly results: readonly RankedResult[];
   /** Where to go on: no result before it is missing. Undefined at the end. */
   readonly next: RankedResult | undefined;

@@ -11,10 +11,10 @@ import { fromResults } from "./listed-entries.ts";
 import type { PhotoPage, PhotoPageOptions, TopOrder } from "./photo-page.ts";
 import {
   behindAllPhotos,
-  type Candidates,
   comparison,
   isDescending,
   keyOf,
+  type RankedPart,
   type RankedPhoto,
   type RankedResult,
   readPhotosOf,
@@ -120,7 +120,7 @@ interface CandidateOptions extends AccessOptions, Pick<TopPageOptions, "recipeId
   readonly limit: number;
 }
 
-async function readCandidates(ledger: Ledger, options: CandidateOptions): Promise<Candidates> {
+async function readCandidates(ledger: Ledger, options: CandidateOptions): Promise<RankedPart> {
   const { order, filter, limit, signal } = options;
   const { className } = filter;
   const readIndexed = async (start: RankedResult | undefined) => {
