@@ -110,8 +110,8 @@ const files = new Set([...longest, ...layers(), ...together, ...alone]);
 mkdirSync("coverage", { recursive: true });
 const events = run({
   files: [...files],
-  // One more than there are cores: some wait while others compute.
-  concurrency: availableParallelism() + 1,
+  // Two more than there are cores: some wait while others compute.
+  concurrency: availableParallelism() + 2,
   coverage: true,
   timeout: limitsMs.test,
   execArgv: [

@@ -115,10 +115,9 @@ async function selectWithout(
   const { rows } = await sql<{ id: number }>`
     select result.id from result
     where result.id between ${begin} and ${end} and result.recipe_id = ${recipeId}
-      and not exists (
-        select 1 from result_class
-        where result_class.result_id = result.id and result_class.name = ${className}
-          and result_class.count > 0)
+      and coalesce(
+        (select count from result_class
+         where result_class.result_id = result.id and result_class.name = ${className}), 0) = 0
     order by result.id ${order === "most" ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
   return rows.map(({ id }) => id);
 }

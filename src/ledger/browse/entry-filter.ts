@@ -51,27 +51,44 @@ export function isCount(
   return sql`(${sql.join(ends, sql` and `)})`;
 }
 
-/**
- * Whether the count of a photo is in the filter's range. Of a class it is asked by whether there is
- * a row, which a server answers for all photos in one go; those without an object have none.
- */
-function hasCount(filter: EntryFilter): RawBuilder<boolean> {
-  const { className, maxCount } = filter;
-  if (className === undefined) return isCount(sql`result.object_count`, filter);
-  const existsWith = (condition: RawBuilder<unknown>) => sql<boolean>`exists (
-    select 1 from result_class
-    where result_class.result_id = result.id and result_class.name = ${className} and ${condition}
-    ${isAskedOfEach})`;
-  if (needsObjects(filter)) return existsWith(isCount(sql.ref("result_class.count"), filter));
-  if (maxCount === undefined) return sql`result.id is not null`;
-  return sql`(result.id is not null and not ${existsWith(sql`result_class.count > ${maxCount}`)})`;
+export interface FitOptions {
+  /**
+   * Whether a server is asked about all photos at once, which it answers by joining tables, and not
+   * about some. Default false.
+   */
+  readonly ofAll?: boolean | undefined;
 }
 
-/**
- * Ends a query within `exists`. Without it, SQLite makes a join of it that may read all rows of a
- * class for each part of the photos. PostgreSQL takes no heed of it.
- */
-const isAskedOfEach = sql`limit 1`;
+/** Whether a result has objects of a class that are as the condition on `result_class` says. */
+function isOfClass(
+  className: string,
+  condition: RawBuilder<unknown>,
+  { ofAll = false }: FitOptions,
+): RawBuilder<boolean> {
+  // The name is hidden from indexes. Without statistics, as just after many photos were recorded, a
+  // server takes one that begins with the name, and reads all rows of the class for each result.
+  return ofAll
+    ? sql`exists (
+        select 1 from result_class
+        where result_class.result_id = result.id
+          and coalesce(result_class.name = ${className}, false) and ${condition})`
+    : sql`coalesce(
+        (select ${condition} from result_class
+         where result_class.result_id = result.id and result_class.name = ${className}), false)`;
+}
+
+/** Whether the count of a photo is in the filter's range. */
+function hasCount(filter: EntryFilter, options: FitOptions): RawBuilder<boolean> {
+  const { className, maxCount } = filter;
+  if (className === undefined) return isCount(sql`result.object_count`, filter);
+  if (needsObjects(filter)) {
+    return isOfClass(className, isCount(sql.ref("result_class.count"), filter), options);
+  }
+  if (maxCount === undefined) return sql`result.id is not null`;
+  // Results without an object of the class have no row.
+  const hasMore = isOfClass(className, sql`result_class.count > ${maxCount}`, options);
+  return sql`(result.id is not null and not ${hasMore})`;
+}
 
 /**
  * Whether the best and the worst score in a row of `table` let an object be in the filter's range.
@@ -97,7 +114,7 @@ export function asksForScores({ minScore, maxScore }: EntryFilter): boolean {
  * Whether a row of `photo`, `entry`, `result` and `placement` fits. The place is left out, since it
  * bounds the pages. Of scores the best and the worst decide, as {@link hasScores} says.
  */
-export function fits(filter: EntryFilter): RawBuilder<boolean> {
+export function fits(filter: EntryFilter, options: FitOptions = {}): RawBuilder<boolean> {
   const { nameContains, state, code, minCount, maxCount, device, warning, className } = filter;
   const { takenAfter, takenBefore } = filter;
   const conditions: RawBuilder<unknown>[] = [isSelected({ takenAfter, takenBefore })];
@@ -107,7 +124,7 @@ export function fits(filter: EntryFilter): RawBuilder<boolean> {
   }
   if (code !== undefined) conditions.push(sql`entry.reason_code = ${code}`);
   if (state !== undefined) conditions.push(sql`entry.state = ${state}`);
-  if (minCount !== undefined || maxCount !== undefined) conditions.push(hasCount(filter));
+  if (minCount !== undefined || maxCount !== undefined) conditions.push(hasCount(filter, options));
   if (device !== undefined) conditions.push(sql`placement.device = ${device}`);
   if (warning === "any") conditions.push(sql`result.warnings <> '[]'`);
   else if (warning !== undefined) {
@@ -117,11 +134,7 @@ export function fits(filter: EntryFilter): RawBuilder<boolean> {
     conditions.push(
       className === undefined
         ? hasScores(filter, "result")
-        : sql`exists (
-            select 1 from result_class
-            where result_class.result_id = result.id and result_class.name = ${className}
-              and ${hasScores(filter, "result_class")}
-            ${isAskedOfEach})`,
+        : isOfClass(className, hasScores(filter, "result_class"), options),
     );
   }
   return sql`(${sql.join(conditions, sql` and `)})`;

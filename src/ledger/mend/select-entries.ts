@@ -1,5 +1,5 @@
 import { type Kysely, sql } from "kysely";
-import { type EntryFilter, fits } from "../browse/entry-filter.ts";
+import { type EntryFilter, type FitOptions, fits } from "../browse/entry-filter.ts";
 import { asksForScoresBetween, withScoresBetween } from "../browse/score-range.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { nextPartSize } from "../parts.ts";
@@ -64,7 +64,7 @@ export async function countEntries(
   }
   const first = ledger.isInProcess ? size.first : countedByServer;
   const parts = inParts(ledger, { ...selection, first }, access, (db, part) =>
-    selectPart(db, selection, part)
+    selectPart(db, selection, part, { ofAll: !ledger.isInProcess })
       .select(({ fn }) => fn.countAll<number>().as("photos"))
       .executeTakeFirstOrThrow(),
   );
@@ -113,6 +113,7 @@ function selectPart(
   db: Kysely<LedgerTables>,
   { recipeId, filter = {}, photoIds, places, states }: EntrySelection,
   { fromId, toId }: Part,
+  options: FitOptions = {},
 ) {
   const isAtPlace =
     places === undefined
@@ -135,6 +136,6 @@ function selectPart(
       .$if(photoIds !== undefined, (query) => query.where("entry.photo_id", "in", photoIds!))
       .where(isAtPlace)
       .where(isSelected({ under: filter.under }))
-      .where(fits(filter))
+      .where(fits(filter, options))
   );
 }
