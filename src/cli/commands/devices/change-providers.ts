@@ -1,3 +1,4 @@
+import { cpus } from "node:os";
 import { createInterface } from "node:readline/promises";
 import { formatBytes } from "../../../base/quantities.ts";
 import { OrangeryError } from "../../../errors.ts";
@@ -68,9 +69,16 @@ function describe(plan: ProviderPlan): string {
     `${providerTitles[provider]} for ONNX Runtime ${runtimeVersion} takes from the package ` +
     `index:\n${lines.join("\n")}\n` +
     `${formatBytes(downloadBytes)} to fetch and ${formatBytes(diskBytes)} to keep, ` +
-    `in ${displayPath(folder)}.` +
-    (provider === "cuda" ? " NVIDIA's libraries are under NVIDIA's licences.\n" : "\n")
+    `in ${displayPath(folder)}.${noticeOf(provider)}\n`
   );
+}
+
+/** What is to be known before it is fetched. */
+function noticeOf(provider: AddableProvider): string {
+  if (provider === "cuda") return " NVIDIA's libraries are under NVIDIA's licences.";
+  const processor = cpus()[0]?.model ?? "unknown";
+  if (/intel/i.test(processor)) return "";
+  return ` It takes devices of Intel only, and the processor of this machine is ${processor}.`;
 }
 
 /** Asks at a terminal. @throws `INVALID_ARGUMENT` where nobody can be asked */
