@@ -1,12 +1,6 @@
 import { hideCredentials } from "../../base/url.ts";
 import { askWorkers } from "../../fleet/management/ask-workers.ts";
-import {
-  changeable,
-  dropJobs,
-  type JobChange,
-  moveJobsFirst,
-  retryJobs,
-} from "../../fleet/management/change-jobs.ts";
+import { changeable, type JobChange, jobChanges } from "../../fleet/management/change-jobs.ts";
 import { countFailures } from "../../fleet/management/count-failures.ts";
 import { pauseQueues, resumeQueues } from "../../fleet/management/pause-queues.ts";
 import {
@@ -39,12 +33,6 @@ export interface QueueChange {
   /** Takes down who did what; without it the log does. */
   readonly ledger: Ledger | undefined;
 }
-
-const changes: Readonly<Record<JobChange, typeof retryJobs>> = {
-  retry: retryJobs,
-  drop: dropJobs,
-  "move-first": moveJobsFirst,
-};
 
 const shownJobs = 60;
 
@@ -124,7 +112,7 @@ export class QueueRoom {
     const which = ids ? { jobs: ids.join(" ") } : Object.fromEntries(query);
     const record = { ...actor, kind, filter: { ...ofRecipe, ...which } };
     return await this.#recorded(ledger, record, (onProgress) =>
-      changes[change](queues, filter, { onProgress }),
+      jobChanges[change](queues, filter, { onProgress }),
     );
   }
 
@@ -173,8 +161,8 @@ function readJobFilter(query: URLSearchParams): JobFilter {
 }
 
 function changeOf(text: unknown): JobChange {
-  if (isKeyOf(changes, text)) return text;
-  throw new Refusal(400, `Expected one of ${Object.keys(changes).join(", ")}.`);
+  if (isKeyOf(jobChanges, text)) return text;
+  throw new Refusal(400, `Expected one of ${Object.keys(jobChanges).join(", ")}.`);
 }
 
 function isKeyOf<Key extends string>(

@@ -107,6 +107,13 @@ async function changeAll(
   return changed;
 }
 
+/** The functions that make a change, by its name. */
+export const jobChanges: Readonly<Record<JobChange, typeof retryJobs>> = {
+  retry: retryJobs,
+  drop: dropJobs,
+  "move-first": moveJobsFirst,
+};
+
 interface ChangeEachOptions extends ChangeJobsOptions {
   /** Returns how many were changed: another program may have been quicker. */
   readonly change: (queue: Queue, ids: readonly string[], state: JobState) => Promise<number>;

@@ -1,16 +1,8 @@
 import { formatCount, formatPlural } from "../../../base/quantities.ts";
-import {
-  type ChangeJobsOptions,
-  changeable,
-  dropJobs,
-  type JobChange,
-  moveJobsFirst,
-  retryJobs,
-} from "../../../fleet/management/change-jobs.ts";
+import { changeable, type JobChange, jobChanges } from "../../../fleet/management/change-jobs.ts";
 import { pauseQueues, resumeQueues } from "../../../fleet/management/pause-queues.ts";
 import { jobActions, recordChange } from "../../../fleet/management/record-change.ts";
 import { countJobs } from "../../../fleet/management/select-jobs.ts";
-import type { JobQueue } from "../../../fleet/recipes/fleet-queues.ts";
 import type { JobFilter } from "../../../fleet/store/job-filter.ts";
 import type { ActionFilter } from "../../../ledger/actions/action-log.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
@@ -30,22 +22,15 @@ export interface ChangeArguments extends QueueArguments, JobFilterArguments, Rec
   readonly quiet?: boolean;
 }
 
-type ChangeFunction = (
-  queues: readonly JobQueue[],
-  filter: JobFilter,
-  options: ChangeJobsOptions,
-) => Promise<number>;
-
 interface Wording {
-  readonly run: ChangeFunction;
   readonly activity: string;
   readonly done: string;
 }
 
 const wordings: Readonly<Record<JobChange, Wording>> = {
-  retry: { run: retryJobs, activity: "Putting jobs back", done: "put back into" },
-  drop: { run: dropJobs, activity: "Dropping jobs", done: "dropped from" },
-  "move-first": { run: moveJobsFirst, activity: "Moving jobs", done: "moved first in" },
+  retry: { activity: "Putting jobs back", done: "put back into" },
+  drop: { activity: "Dropping jobs", done: "dropped from" },
+  "move-first": { activity: "Moving jobs", done: "moved first in" },
 };
 
 /** Runs `orangery jobs retry`, `drop` and `move-first`; resolves to the exit status. */
@@ -55,7 +40,7 @@ export async function changeJobs(
   options: ChangeArguments & { readonly change: JobChange },
 ): Promise<number> {
   const { queue, change, dryRun = false, json, quiet, results, by } = options;
-  const { run, activity, done } = wordings[change];
+  const { activity, done } = wordings[change];
   using progress = new ProgressDisplay({ quiet });
   await using chosen = await openQueues(options, progress);
   const { queues, fleet } = chosen;
@@ -84,7 +69,7 @@ export async function changeJobs(
             changed = number;
             progress.setActivity(`${activity}: ${formatCount(number)}`);
           };
-          return await run(queues, filter, { signal, onProgress });
+          return await jobChanges[change](queues, filter, { signal, onProgress });
         });
       }
       return exitStatus.ok;
