@@ -167,8 +167,8 @@ export function isOtherFile(
 }
 
 /**
- * Whether a photo has another time than the recorded one. Objects of S3 that version 0.1 recorded
- * have whole seconds, without the digits for their content.
+ * Whether a photo has another time than the recorded one. Objects of S3 that were recorded
+ * before schema 11 have whole seconds, without the digits for their content.
  */
 export function isOtherTime(
   { source, mtimeUs = 0 }: Pick<PhotoIdentity, "source" | "mtimeUs">,
