@@ -10,13 +10,16 @@ const linePeriodMs = 5_000;
  * it is disposed of.
  */
 export function noteLedgerUpdates(note: (line: string) => void): Disposable {
-  let current: { readonly location: string; nextLineAtMs: number } | undefined;
+  const nextLineAtMs = new Map<string, number>();
   const onUpdate = (message: unknown) => {
     const { location, from, to, step, done } = message as LedgerUpdate;
+    // A new database is made from nothing.
+    if (from === 0) return;
     const nowMs = performance.now();
-    if (current?.location !== location) current = { location, nextLineAtMs: nowMs + quietMs };
-    if (nowMs < current.nextLineAtMs) return;
-    current.nextLineAtMs = nowMs + linePeriodMs;
+    const dueAtMs = nextLineAtMs.get(location);
+    if (dueAtMs === undefined) nextLineAtMs.set(location, nowMs + quietMs);
+    if (dueAtMs === undefined || nowMs < dueAtMs) return;
+    nextLineAtMs.set(location, nowMs + linePeriodMs);
     const share = `${Math.floor(100 * done)} % of the step to ${step}`;
     note(`Updating ${displayPath(location)} from version ${from} to ${to}: ${share}`);
   };

@@ -308,6 +308,31 @@ export const ledgerConformance: readonly LedgerCase[] = [
     },
   },
   {
+    name: "a process that a newer version has overtaken records nothing, and an older one neither",
+    async check(location) {
+      await using setup = await openStore(location);
+      const { ledger, store } = setup;
+      await store.record([foundPhoto(1)]);
+      const olderRow = { result_id: 1, name: "other", recipe_id: 1, best_score: 1, worst_score: 1 };
+      await assert.rejects(
+        ledger.write((db) =>
+          db
+            .insertInto("result_class")
+            .values(olderRow as typeof olderRow & { count: number })
+            .execute(),
+        ),
+      );
+      const setVersion = ledger.isInProcess
+        ? sql`pragma user_version = 999`
+        : sql`update ledger_version set version = 999`;
+      await ledger.write((db) => setVersion.execute(db));
+      await assert.rejects(store.record([foundPhoto(2)]), (error) =>
+        isOrangeryError(error, "LEDGER_NEWER"),
+      );
+      assert.equal((await collect(readResults(ledger))).length, 1);
+    },
+  },
+  {
     name: "sources are in the order of their bytes, whatever the language",
     async check(location) {
       await using setup = await openStore(location);

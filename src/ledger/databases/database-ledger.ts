@@ -27,7 +27,12 @@ export abstract class DatabaseLedger implements Ledger {
     work: (transaction: Transaction<LedgerTables>) => Promise<T>,
     { signal }: AccessOptions = {},
   ): Promise<T> {
-    return await this.guard(() => this.#db.transaction().execute(work), signal);
+    const access = async (transaction: Transaction<LedgerTables>) => {
+      // A newer program may have changed the tables since they were opened.
+      refuseNewer(await this.versionOf(transaction), this.location);
+      return await work(transaction);
+    };
+    return await this.guard(() => this.#db.transaction().execute(access), signal);
   }
 
   async identity(options: AccessOptions = {}): Promise<string> {
@@ -43,6 +48,9 @@ export abstract class DatabaseLedger implements Ledger {
     this.#closing ??= this.#db.destroy();
     return this.#closing;
   }
+
+  /** Returns the version of the tables, which stays as it is until the transaction ends. */
+  protected abstract versionOf(transaction: Transaction<LedgerTables>): Promise<number>;
 
   /** Repeats an access while the database cannot be used, and explains its failure. */
   protected abstract guard<T>(

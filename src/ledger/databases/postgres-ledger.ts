@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, sql } from "kysely";
+import { Kysely, PostgresDialect, sql, type Transaction } from "kysely";
 import type { Defined } from "../../base/check-options.ts";
 import { tryAgain } from "../../base/try-again.ts";
 import { hasUnencodedPassword } from "../../base/url.ts";
@@ -62,7 +62,7 @@ export class PostgresLedger extends DatabaseLedger {
       onTrouble,
     });
     try {
-      await ledger.#prepare(options.readOnly ?? false, { signal });
+      await ledger.#prepare(db, { readOnly: options.readOnly ?? false, signal });
       return ledger;
     } catch (error) {
       await ledger[Symbol.asyncDispose]();
@@ -70,8 +70,11 @@ export class PostgresLedger extends DatabaseLedger {
     }
   }
 
-  async #prepare(readOnly: boolean, options: AccessOptions): Promise<void> {
-    const before = await this.read((db) => this.#versionOf(db), options);
+  async #prepare(
+    db: Kysely<LedgerTables>,
+    { readOnly, signal }: AccessOptions & { readonly readOnly: boolean },
+  ): Promise<void> {
+    const before = await this.guard(() => this.#findVersion(db), signal);
     if (before === schemaVersion) return;
     if (before === 0 && readOnly) {
       throw new OrangeryError(
@@ -80,33 +83,43 @@ export class PostgresLedger extends DatabaseLedger {
         { details: { location: this.location } },
       );
     }
-    await this.write(async (transaction) => {
-      await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(transaction);
-      // Another process may have been faster.
-      const found = await this.#versionOf(transaction);
-      const db = transaction as unknown as Kysely<unknown>;
-      if (found === schemaVersion) return;
-      const update = { location: this.location, from: found };
-      await bringUpToDate(db, postgresMigrationDialect, update);
-      if (found === 0)
-        await sql`create table ledger_version (version integer not null)`.execute(db);
-      await sql`delete from ledger_version`.execute(db);
-      await sql`insert into ledger_version values (${schemaVersion})`.execute(db);
-    }, options);
+    await this.guard(
+      () => db.transaction().execute((transaction) => this.#update(transaction)),
+      signal,
+    );
+  }
+
+  async #update(transaction: Transaction<LedgerTables>): Promise<void> {
+    await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(transaction);
+    // Another process may have been faster.
+    const found = await this.#findVersion(transaction);
+    const db = transaction as unknown as Kysely<unknown>;
+    if (found === schemaVersion) return;
+    // Those who write have read the version, and are waited for; others wait to read it.
+    if (found > 0) await sql`lock table ledger_version in access exclusive mode`.execute(db);
+    const update = { location: this.location, from: found };
+    await bringUpToDate(db, postgresMigrationDialect, update);
+    if (found === 0) await sql`create table ledger_version (version integer not null)`.execute(db);
+    await sql`delete from ledger_version`.execute(db);
+    await sql`insert into ledger_version values (${schemaVersion})`.execute(db);
   }
 
   /** Returns the version of the database; 0 where there is no ledger. */
-  async #versionOf(db: Kysely<LedgerTables>): Promise<number> {
+  async #findVersion(db: Kysely<LedgerTables>): Promise<number> {
     // Asked of a table: `to_regclass` answers out of a cache that another's migration may not have
     // reached yet.
     const table = await sql`
       select 1 from pg_tables
       where schemaname = current_schema() and tablename = 'ledger_version'`.execute(db);
     if (table.rows.length === 0) return 0;
-    const { rows } = await sql<{ version: number }>`select version from ledger_version`.execute(db);
-    const found = rows[0]?.version ?? 0;
+    const found = await this.versionOf(db);
     refuseNewer(found, this.location);
     return found;
+  }
+
+  protected override async versionOf(db: Kysely<LedgerTables>): Promise<number> {
+    const { rows } = await sql<{ version: number }>`select version from ledger_version`.execute(db);
+    return rows[0]?.version ?? 0;
   }
 
   protected override async guard<T>(

@@ -1,7 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { Kysely, type Transaction } from "kysely";
+import { Kysely, sql, type Transaction } from "kysely";
 import { tryAgain } from "../../base/try-again.ts";
 import { OrangeryError } from "../../errors.ts";
 import { isCertainlyGone } from "../process-identity.ts";
@@ -68,6 +68,11 @@ export class SqliteLedger extends DatabaseLedger {
       if (sqlite?.isOpen) sqlite.close();
       throw toLedgerError(error, file);
     }
+  }
+
+  protected override async versionOf(transaction: Transaction<LedgerTables>): Promise<number> {
+    const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(transaction);
+    return rows[0]!.user_version;
   }
 
   protected override async guard<T>(

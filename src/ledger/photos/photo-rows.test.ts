@@ -11,8 +11,9 @@ describe("a photo is another one", () => {
     assert.equal(isOther("s3://bucket/a.jpg", 5e6 + 1, 5e6 + 2), true);
   });
 
-  test("but not where an older version recorded an object of S3 without its digits", () => {
+  test("but not where one of the times of an object of S3 has no digits for its content", () => {
     assert.equal(isOther("s3://bucket/a.jpg", 5e6 + 1, 5e6), false);
+    assert.equal(isOther("s3://bucket/a.jpg", 5e6, 5e6 + 1), false);
     assert.equal(isOther("s3://bucket/a.jpg", 6e6 + 1, 5e6), true);
   });
 

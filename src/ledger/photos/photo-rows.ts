@@ -167,13 +167,16 @@ export function isOtherFile(
 }
 
 /**
- * Whether a photo has another time than the recorded one. Objects of S3 that were recorded
- * before schema 11 have whole seconds, without the digits for their content.
+ * Whether a photo has another time than the recorded one. Objects of S3 have whole seconds
+ * where they were recorded before schema 11, or where the server gives no tag of the content.
  */
 export function isOtherTime(
   { source, mtimeUs = 0 }: Pick<PhotoIdentity, "source" | "mtimeUs">,
   recordedUs: number,
 ): boolean {
-  const isWholeSecond = source.startsWith("s3://") && recordedUs % 1e6 === 0;
-  return (isWholeSecond ? mtimeUs - (mtimeUs % 1e6) : mtimeUs) !== recordedUs;
+  const isWhole = (us: number) => us % 1e6 === 0;
+  if (source.startsWith("s3://") && (isWhole(mtimeUs) || isWhole(recordedUs))) {
+    return Math.floor(mtimeUs / 1e6) !== Math.floor(recordedUs / 1e6);
+  }
+  return mtimeUs !== recordedUs;
 }

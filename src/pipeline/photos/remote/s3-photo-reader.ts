@@ -201,7 +201,9 @@ function toListedPhoto(bucket: string, key: string, object: ObjectFacts): Listed
 function mtimeOf({ LastModified, ETag }: ObjectFacts): number {
   const seconds = Math.floor((LastModified?.getTime() ?? 0) / 1000);
   if (seconds === 0 || ETag === undefined) return 1e6 * seconds;
-  const digits = createHash("sha256").update(ETag).digest().readUInt32BE() % 999_999;
+  // Some servers, and proxies before them, write it with quotes or as a weak one, and some do not.
+  const tag = ETag.replace(/^W\//, "").replaceAll('"', "");
+  const digits = createHash("sha256").update(tag).digest().readUInt32BE() % 999_999;
   return 1e6 * seconds + 1 + digits;
 }
 
