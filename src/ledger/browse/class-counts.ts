@@ -17,7 +17,7 @@ export interface ClassCountOptions extends AccessOptions {
 }
 
 /** Results among which one query looks for those without an object of the class. */
-const resultsPerPart = { inProcess: 20_000, onServer: 50_000 };
+const resultsPerPart = { inProcess: 20_000, onServer: 25_000 };
 const [beforeAllIds, behindAllIds] = [0, Number.MAX_SAFE_INTEGER];
 
 /**
