@@ -2,7 +2,7 @@ import { type Kysely, type RawBuilder, sql } from "kysely";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { type EntryFilter, needsObjects } from "./entry-filter.ts";
-import type { RankedPart, RankedResult } from "./ranked-photos.ts";
+import { isDescending, type RankedPart, type RankedResult } from "./ranked-photos.ts";
 
 export interface ClassCountOptions extends AccessOptions {
   readonly recipeId: number;
@@ -22,7 +22,7 @@ const [beforeAllIds, behindAllIds] = [0, Number.MAX_SAFE_INTEGER];
 
 /**
  * Reads results by their number of objects of a class. Those without any have no row, so they are
- * looked for among all results, part by part; a part without such takes no longer than to count it.
+ * looked for among all results, part by part; where all of a part have some, it is only counted.
  */
 export async function readByClassCount(
   ledger: Ledger,
@@ -46,13 +46,13 @@ async function readWithout(
   ledger: Ledger,
   { order, from, limit, signal, ...options }: ClassCountOptions & { readonly from: number },
 ): Promise<RankedPart> {
-  const isDescending = order === "most";
   const { first, last } = await ledger.read(readResultIds, { signal });
   const size = ledger.isInProcess ? resultsPerPart.inProcess : resultsPerPart.onServer;
-  const part = isDescending
-    ? { begin: Math.max(first, Math.min(from, last) - size), end: Math.min(from, last) }
-    : { begin: Math.max(from, first), end: Math.min(last, Math.max(from, first) + size) };
-  if (part.begin > part.end) return { results: [], next: undefined };
+  if (last < first) return { results: [], next: undefined };
+  const at = Math.min(Math.max(from, first), last);
+  const part = isDescending(order)
+    ? { begin: Math.max(first, at - size), end: at }
+    : { begin: at, end: Math.min(last, at + size) };
   const ids = await ledger.read(
     async (db) => {
       const { all, counted } = await countResults(db, options, part);
@@ -62,11 +62,8 @@ async function readWithout(
   );
   const results = ids.map((id) => ({ id, rank: 0 }));
   if (results.length === limit) return { results, next: results.at(-1) };
-  const isLast = isDescending ? part.begin === first : part.end === last;
-  return {
-    results,
-    next: isLast ? undefined : { rank: 0, id: isDescending ? part.begin : part.end },
-  };
+  const [reached, end] = isDescending(order) ? [part.begin, first] : [part.end, last];
+  return { results, next: reached === end ? undefined : { rank: 0, id: reached } };
 }
 
 async function readResultIds(
@@ -118,6 +115,6 @@ async function selectWithout(
       and coalesce(
         (select count from result_class
          where result_class.result_id = result.id and result_class.name = ${className}), 0) = 0
-    order by result.id ${order === "most" ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
+    order by result.id ${isDescending(order) ? sql`desc` : sql`asc`} limit ${limit}`.execute(db);
   return rows.map(({ id }) => id);
 }

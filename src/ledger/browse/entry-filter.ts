@@ -53,8 +53,8 @@ export function isCount(
 
 export interface FitOptions {
   /**
-   * Whether a server is asked about all photos at once, which it answers by joining tables, and not
-   * about some. Default false.
+   * Whether one query asks a server about all photos, which it answers by joining tables. Default
+   * false: it asks about some of them.
    */
   readonly ofAll?: boolean | undefined;
 }

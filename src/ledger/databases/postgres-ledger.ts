@@ -95,7 +95,7 @@ export class PostgresLedger extends DatabaseLedger {
     const found = await this.#findVersion(transaction);
     const db = transaction as unknown as Kysely<unknown>;
     if (found === schemaVersion) return;
-    // Those who write have read the version, and are waited for; others wait to read it.
+    // Waits for writers, all of which have read the version; later ones wait until they can.
     if (found > 0) await sql`lock table ledger_version in access exclusive mode`.execute(db);
     const update = { location: this.location, from: found };
     await bringUpToDate(db, postgresMigrationDialect, update);
