@@ -19,7 +19,10 @@ export class CountNamedPhoto extends CountPhoto {
     this.#named = options;
   }
 
-  override async run(payload: PhotoJobData, context: TaskContext): Promise<NamedPhotoCounts> {
+  override async run(
+    payload: PhotoJobData,
+    context: TaskContext<PhotoJobData>,
+  ): Promise<NamedPhotoCounts> {
     const outcome = await super.run(payload, context);
     const { store, count } = this.#named;
     const { source } = toPhotoIdentity(payload);

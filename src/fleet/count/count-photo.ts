@@ -1,5 +1,6 @@
 import { untilAborted } from "../../base/abort.ts";
-import { isOrangeryError, OrangeryError } from "../../errors.ts";
+import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
+import type { Reason } from "../../ledger/photos/entry-rows.ts";
 import type { ReadPhotoState, ResultStore } from "../../ledger/results/result-store.ts";
 import type { ResultWriter } from "../../ledger/results/result-writer.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
@@ -32,11 +33,25 @@ export interface CountPhotoOptions
   readonly writer: ResultWriter;
   readonly photos: Pick<PhotoReader, "read">;
   /**
-   * Called when a model cannot be had any more. The job then waits for its end, as others may have
-   * the model: whoever is called has the worker give its jobs back. Default: the job fails.
+   * Called when a model cannot be had any more, or results cannot be recorded. The job then waits
+   * for its end, as others may fare better: whoever is called has the worker give its jobs back.
+   * Default: the job fails.
    */
-  readonly onModelLost?: ((error: OrangeryError) => void) | undefined;
+  readonly onUnfit?: ((error: OrangeryError) => void) | undefined;
+  /** Called instead where a newer Orangery has updated the results. Default: `onUnfit`. */
+  readonly onOvertaken?: ((error: OrangeryError) => void) | undefined;
 }
+
+/**
+ * Of the results, what no wait and no other job mends. Not `LEDGER_REFUSED`, which may be what a
+ * server says of one photo.
+ */
+const endsRecording: ReadonlySet<ErrorCode> = new Set([
+  "LEDGER_NEWER",
+  "LEDGER_UNREADABLE",
+  "LEDGER_NOT_FOUND",
+  "LEDGER_ACCESS_DENIED",
+]);
 
 /** The outcome for a photo. `known`: identical bytes had a result already. */
 export interface CountOutcome {
@@ -61,17 +76,17 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
     this.#options = options;
   }
 
-  override async run(payload: PhotoJobData, context: TaskContext): Promise<CountOutcome> {
+  override async run(
+    payload: PhotoJobData,
+    context: TaskContext<PhotoJobData>,
+  ): Promise<CountOutcome> {
     this.#refuseOtherRecipe(payload);
     try {
-      return await this.#count(payload, context);
+      return await this.#count(payload, context).catch((error) => this.#fail(error, context));
     } catch (error) {
       context.signal.throwIfAborted();
       await this.#leaveToOthers(error, context.signal);
-      const failure = photoFailureOf(error);
-      if (failure === undefined || failure.isCertain) throw error;
-      // The queue tries it again, whatever the error says of itself.
-      throw new OrangeryError("PHOTO_FAILED", failure.reason.message, { cause: error });
+      throw error;
     }
   }
 
@@ -122,23 +137,45 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
     return photo;
   }
 
-  /** Records why a photo has no result, once it is certain that it gets none. */
-  override async onFailure(
-    error: unknown,
-    { payload, isLastAttempt }: TaskContext<PhotoJobData>,
-  ): Promise<void> {
-    const { store } = this.#options;
+  /**
+   * Records why a photo has no result, once it is certain that it gets none.
+   *
+   * @throws what the job fails with
+   */
+  async #fail(error: unknown, context: TaskContext<PhotoJobData>): Promise<never> {
+    context.signal.throwIfAborted();
     const failure = photoFailureOf(error);
-    if (failure === undefined || (isRetryable(error) && !isLastAttempt)) return;
-    const photo = this.#photos.get(payload) ?? toPhotoIdentity(payload);
-    await store.recordFailure({ ...photo, reason: failure.reason });
+    if (failure === undefined) throw error;
+    const { reason, isCertain } = failure;
+    // The queue tries it again, whatever the error says of itself.
+    const failed = isCertain
+      ? error
+      : new OrangeryError("PHOTO_FAILED", reason.message, { cause: error });
+    if (!isRetryable(failed) || context.isLastAttempt) {
+      await this.#recordFailure(context.payload, reason, context.signal);
+    }
+    throw failed;
   }
 
-  /** Waits for the end of a job whose model is gone: what this worker cannot do, another may. */
+  /** Of a job that was not begun, as processes died on it. */
+  override async onFailure(error: unknown, { payload }: TaskContext<PhotoJobData>): Promise<void> {
+    if (!isOrangeryError(error, "JOB_CRASHED_WORKER")) return;
+    await this.#recordFailure(payload, { code: error.code, message: error.message });
+  }
+
+  async #recordFailure(payload: PhotoJobData, reason: Reason, signal?: AbortSignal): Promise<void> {
+    const photo = this.#photos.get(payload) ?? toPhotoIdentity(payload);
+    await this.#options.store.recordFailure({ ...photo, reason }, { signal });
+  }
+
+  /** Waits for the end of a job that this worker cannot do, and another may. */
   async #leaveToOthers(error: unknown, signal: AbortSignal): Promise<void> {
-    const { onModelLost } = this.#options;
-    if (onModelLost === undefined || !isOrangeryError(error) || error.blames !== "model") return;
-    onModelLost(error);
+    const { onUnfit, onOvertaken = onUnfit } = this.#options;
+    if (!isOrangeryError(error)) return;
+    if (error.blames !== "model" && !endsRecording.has(error.code)) return;
+    const leave = error.code === "LEDGER_NEWER" ? onOvertaken : onUnfit;
+    if (leave === undefined) return;
+    leave(error);
     await untilAborted(new Promise<never>(() => {}), signal);
   }
 

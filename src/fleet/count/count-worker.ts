@@ -7,12 +7,14 @@ import { RecipeWorkers } from "./recipe-workers.ts";
 
 export default function setUpCounting(environment: TaskEnvironment): WorkerSetup {
   const count = environment.settings as CountSettings;
+  const { onOvertaken } = environment;
   const stack = new AsyncDisposableStack();
   const photos = stack.use(new PhotoReader({ allowPrivateAddresses: count.allowPrivateAddresses }));
   const cache = stack.use(createCountingCache(environment, count));
   return {
     cache,
-    openWorker: (options) => stack.use(new RecipeWorkers({ ...options, cache, photos, count })),
+    openWorker: (options) =>
+      stack.use(new RecipeWorkers({ ...options, cache, photos, count, onOvertaken })),
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }

@@ -13,6 +13,7 @@ import { WorkerMetrics } from "../../monitor/worker-metrics.ts";
 import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import { ModelFinder } from "../../pipeline/recipe/model-finder.ts";
 import type { QueueWorker } from "../process/queue-worker.ts";
+import type { TaskEnvironment } from "../process/task-module.ts";
 import { OpenQueue } from "../queue/open-queue.ts";
 import { QueuePatience } from "../queue/queue-patience.ts";
 import { probeQueue } from "../queue/queue-probe.ts";
@@ -28,7 +29,9 @@ import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import type { CountSettings } from "./count-settings.ts";
 import { type RecipePart, serveRecipe } from "./serve-recipe.ts";
 
-export interface RecipeWorkersOptions extends Omit<FleetWorkerOptions, "cache"> {
+export interface RecipeWorkersOptions
+  extends Omit<FleetWorkerOptions, "cache">,
+    Pick<TaskEnvironment, "onOvertaken"> {
   readonly cache: ModelCache;
   readonly photos: PhotoReader;
   readonly count: CountSettings;
@@ -285,7 +288,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
         ledger: await this.#openLedger(catalogue),
         finder: this.#finder,
         metrics: this.#metrics,
-        onModelLost: (error) => this.#leave(recipe, error),
+        onUnfit: (error) => this.#leave(recipe, error),
         signal,
       });
       this.#left.delete(hash);
@@ -299,6 +302,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       const isLeft =
         isOrangeryError(error) && (error.blames === "model" || faultsOfRecipes.has(error.code));
       if (isStarting && !isLeft) throw error;
+      if (isOrangeryError(error, "LEDGER_NEWER")) this.#options.onOvertaken?.(error);
       this.#leave(recipe, error);
     }
   }

@@ -29,6 +29,7 @@ export interface RecipePart {
 
 export interface ServeRecipeOptions
   extends Omit<FleetWorkerOptions, "cache" | "parse">,
+    Pick<CountPhotoOptions, "onUnfit" | "onOvertaken">,
     LabelledQueuePlace {
   readonly cache: ModelCache;
   readonly photos: PhotoReader;
@@ -36,8 +37,6 @@ export interface ServeRecipeOptions
   readonly ledger: Ledger;
   readonly finder: Pick<ModelFinder, "find">;
   readonly metrics: WorkerMetrics;
-  /** Called when a model of the recipe cannot be had any more. */
-  readonly onModelLost: (error: OrangeryError) => void;
   readonly signal: AbortSignal;
 }
 
@@ -50,8 +49,17 @@ const maxDelayMs = 1;
 /** What is needed to count by a recipe. */
 export type RecipeTaskOptions = Pick<
   ServeRecipeOptions,
-  "cache" | "photos" | "count" | "ledger" | "finder" | "workerId" | "logger" | "signal"
-> & { readonly onModelLost?: ((error: OrangeryError) => void) | undefined };
+  | "cache"
+  | "photos"
+  | "count"
+  | "ledger"
+  | "finder"
+  | "workerId"
+  | "logger"
+  | "signal"
+  | "onUnfit"
+  | "onOvertaken"
+>;
 
 /** What the task that counts by a recipe is made of. */
 export interface RecipeTaskParts {
@@ -72,7 +80,7 @@ export async function openRecipeTask(
   { hash, name, document }: Pick<QueuedRecipe, "name" | "document"> & { readonly hash?: string },
   options: RecipeTaskOptions,
 ): Promise<RecipeTaskParts> {
-  const { cache, photos, count: settings, ledger, onModelLost, signal } = options;
+  const { cache, photos, count: settings, ledger, signal } = options;
   const { recipe, sha256, count } = readRecipe(document, `Recipe ${name}`);
   if (hash !== undefined && recipe.hash !== hash) throw otherHash(name, hash, recipe.hash);
   const modelNames = await addModels(count, { ...options, sha256 });
@@ -94,7 +102,6 @@ export async function openRecipeTask(
       photos,
       maxPixels,
       location,
-      onModelLost,
     },
     recipe,
     writer,

@@ -13,10 +13,14 @@ class Echo extends ModelTask<unknown, unknown> {
 export interface NotingSettings {
   readonly prove: () => Promise<void>;
   readonly onDispose: () => void;
+  /** Gets what the process has given the module. */
+  readonly onSetUp: (environment: TaskEnvironment) => void;
 }
 
-export default function setUp({ settings, workerId }: TaskEnvironment): TaskSetup {
-  const { prove, onDispose } = settings as NotingSettings;
+export default function setUp(environment: TaskEnvironment): TaskSetup {
+  const { settings, workerId } = environment;
+  const { prove, onDispose, onSetUp } = settings as NotingSettings;
+  onSetUp(environment);
   const cache = new ModelCache({ models: {} });
   return {
     task: new Echo({ cache, workerId }),

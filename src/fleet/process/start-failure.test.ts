@@ -13,7 +13,7 @@ const cases: readonly (readonly [error: unknown, ruledOut: RuledOut])[] = [
   [of("MODEL_NOT_ONNX", of("ORT_FAILED")), "fleet"],
   [of("PACKAGE_MISSING"), "fleet"],
   [of("QUEUE_ACCESS_DENIED"), "fleet"],
-  [of("LEDGER_NEWER"), "fleet"],
+  [of("LEDGER_NEWER"), "program"],
   [of("NOT_WRITABLE", new Error("EACCES")), "fleet"],
   [of("DEVICE_UNAVAILABLE", of("DEVICE_UNAVAILABLE")), "slot"],
   [of("DEVICE_UNAVAILABLE", of("ORT_FAILED")), "attempt"],

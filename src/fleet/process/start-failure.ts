@@ -2,11 +2,12 @@ import type { OrangeryError } from "../../errors.ts";
 
 /**
  * What a failed start rules out. `attempt`: the next one may succeed, though nobody changes
- * anything. `slot`: none on this device can. `fleet`: none on any device can.
+ * anything. `slot`: none on this device can. `fleet`: none on any device can. `program`: none of
+ * this version of the program can, whatever has worked before.
  */
-export type RuledOut = "attempt" | "slot" | "fleet";
+export type RuledOut = "attempt" | "slot" | "fleet" | "program";
 
-/** Why a worker process did not become ready. */
+/** Why a worker process did not become ready, or works no more. */
 export interface StartFailure {
   /** The error's, or `UNKNOWN`. */
   readonly code: string;
@@ -26,6 +27,7 @@ export function toStartFailure(error: unknown): StartFailure {
 /** An error that does not say whether it passes is taken for one that may. */
 function ruledOutBy(error: unknown): RuledOut {
   if (!knowsItself(error) || mayPass(error)) return "attempt";
+  if (error.code === "LEDGER_NEWER") return "program";
   return error.code === "DEVICE_UNAVAILABLE" ? "slot" : "fleet";
 }
 

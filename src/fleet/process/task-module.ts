@@ -1,4 +1,5 @@
 import type { Telemetry } from "bullmq";
+import type { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
@@ -16,6 +17,11 @@ export interface TaskEnvironment extends DeviceSlot {
   /** Anything else that the command line passes to the module and that can be cloned. */
   readonly settings: unknown;
   readonly logger: Logger;
+  /**
+   * To be called when a newer Orangery has updated the results, so that no job can be recorded
+   * here any more: the process gives its jobs back and ends.
+   */
+  readonly onOvertaken?: ((error: OrangeryError) => void) | undefined;
 }
 
 /** A task, ready for the jobs of a queue, and what belongs to it. */

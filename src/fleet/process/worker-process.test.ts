@@ -7,7 +7,7 @@ import { silentLogger } from "../../logger.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
 import type { NotingSettings } from "./noting-module.fixture.ts";
 import type { QueueWorker } from "./queue-worker.ts";
-import type { TaskSetup } from "./task-module.ts";
+import type { TaskEnvironment, TaskSetup } from "./task-module.ts";
 import type { WorkerMessage } from "./worker-messages.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
@@ -18,9 +18,13 @@ function start({ kind = "cpu" }: { kind?: "cpu" | "gpu" } = {}) {
   const proof = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<void>();
   let given: FleetWorkerOptions | undefined;
+  let environment: TaskEnvironment | undefined;
   const settings: NotingSettings = {
     prove: () => proof.promise,
     onDispose: () => steps.push("dispose"),
+    onSetUp: (given) => {
+      environment = given;
+    },
   };
   const openWorker = (_setup: TaskSetup, options: FleetWorkerOptions): QueueWorker => {
     given = options;
@@ -69,7 +73,9 @@ function start({ kind = "cpu" }: { kind?: "cpu" | "gpu" } = {}) {
     }
   };
   const options = () => given!;
-  return { process, ended, steps, messages, proof, finish: closed.resolve, until, options };
+  const overtake = () => environment!.onOvertaken!(new OrangeryError("LEDGER_NEWER", "Newer."));
+  const { resolve: finish } = closed;
+  return { process, ended, steps, messages, proof, finish, until, options, overtake };
 }
 
 describe("a worker process", () => {
@@ -126,6 +132,33 @@ describe("a worker process", () => {
       ruledOut: "fleet",
     });
     assert.equal(steps.at(-1), "dispose");
+  });
+
+  test("overtaken by a newer program, gives its jobs back and ends with 1", async () => {
+    const { ended, proof, steps, messages, finish, until, overtake } = start();
+    proof.resolve();
+    await until("ready");
+    overtake();
+    overtake();
+    finish();
+    assert.equal(await ended, 1);
+    const failed = { type: "failed", code: "LEDGER_NEWER", message: "Newer.", ruledOut: "program" };
+    assert.deepEqual(
+      messages.filter(({ type }) => type === "failed"),
+      [failed],
+    );
+    assert.deepEqual(new Set(steps), new Set(["open", "close 0", "dispose"]));
+  });
+
+  test("overtaken while it drains, gives its jobs back at once", async () => {
+    const { process, ended, proof, steps, finish, until, overtake } = start();
+    proof.resolve();
+    await until("ready");
+    process.drain(600_000);
+    overtake();
+    assert.equal(steps.at(-1), "close 0");
+    finish();
+    assert.equal(await ended, 0);
   });
 
   test("ordered to drain before it is ready, ends in order and reports no failure", async () => {

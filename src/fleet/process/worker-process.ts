@@ -43,9 +43,14 @@ export class WorkerProcess {
 
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
+    // It may be overtaken before anybody waits for that.
+    this.#leaving.promise.catch(() => {});
   }
 
-  /** Works until it is ordered to drain. Resolves to the exit status: 0 for an orderly end. */
+  /**
+   * Works until it is ordered to drain, or can do no job any more. Resolves to the exit status: 0
+   * for an orderly end.
+   */
   async run(): Promise<number> {
     const heartbeat = setInterval(() => this.#beat(), heartbeatMs);
     try {
@@ -80,6 +85,16 @@ export class WorkerProcess {
   drain(deadlineMs: number): void {
     this.#deadlineMs = Math.min(deadlineMs, this.#deadlineMs ?? deadlineMs);
     this.#leaving.resolve();
+    this.#close(deadlineMs);
+  }
+
+  /** Gives its jobs back and ends, also where it drains already. */
+  #giveUp(error: unknown): void {
+    this.#leaving.reject(error);
+    this.#close(0);
+  }
+
+  #close(deadlineMs: number): void {
     this.#worker?.close({ deadlineMs }).catch((err: unknown) => {
       this.#options.logger.error({ err }, "the worker could not close");
     });
@@ -92,7 +107,13 @@ export class WorkerProcess {
   async #begin(): Promise<void> {
     const { config, logger, send, openWorker = openQueueWorker } = this.#options;
     const { slot, models, settings, task, queue, connection, worker } = config;
-    const setup = await setUpTask(task, { ...slot, models, settings, logger });
+    const setup = await setUpTask(task, {
+      ...slot,
+      models,
+      settings,
+      logger,
+      onOvertaken: (error) => this.#giveUp(error),
+    });
     this.#setup = setup;
     this.#stats = new ProcessStats(setup.cache);
     if (this.#deadlineMs !== undefined) return;

@@ -72,6 +72,7 @@ export class PretendProcess implements StartedProcess {
     this.#events.onMessage({ type: "ready", device, stats: { ...idle, ...stats } });
   }
 
+  /** Before it is ready, or later. */
   fail(code: string, ruledOut: RuledOut = "attempt"): void {
     this.#events.onMessage({ type: "failed", code, message: `${code} it is`, ruledOut });
     this.exit({ status: 1, signal: null });

@@ -148,6 +148,21 @@ describe("a slot", () => {
     await slot.work();
   });
 
+  test("gives up when the program is too old, whatever has succeeded before", async () => {
+    for (const isAtWork of [true, false]) {
+      await using slot = new Slot();
+      const first = await slot.work();
+      if (!isAtWork) first.exit({ status: null, signal: "SIGKILL" });
+      const failing = isAtWork ? first : await slot.processes.next();
+      failing.fail("LEDGER_NEWER", "program");
+      const [givenUp] = await slot.until("given up");
+      assert.match(givenUp!.reason, /LEDGER_NEWER it is/);
+      assert.equal(givenUp!.failure!.code, "LEDGER_NEWER");
+      await slot.ended;
+      assert.equal(slot.processes.all.length, isAtWork ? 1 : 2);
+    }
+  });
+
   test("kills a process that does not become ready in time", async () => {
     await using slot = new Slot({ startTimeoutMs: 5 });
     const process = await slot.processes.next();

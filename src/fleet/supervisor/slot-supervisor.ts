@@ -41,7 +41,7 @@ const provenMs = 10_000;
  * - *waiting*: no process. After a wait that doubles with each failure in a row: *starting*; after
  *   too many, or at once where no start can succeed and none has yet: *given up*, for good.
  * - *working*: one process takes jobs. When it dies: *waiting*, and not for long if it had done any
- *   work. When it is to be recycled: *replacing*.
+ *   work; *given up* where this program can do no more. When it is to be recycled: *replacing*.
  * - *replacing*: a successor loads and proves itself while the old process works. Ready, it takes
  *   jobs, and the old one takes no more, finishes and ends: *working*, without a gap. Failed: the
  *   old one works on, and it is tried again later. Where memory does not hold both, the old one
@@ -161,8 +161,12 @@ export class SlotSupervisor {
     return undefined;
   }
 
-  /** What has worked here may work again, as when a disk of the network is back. */
+  /**
+   * What has worked here may work again, as when a disk of the network is back, unless it is the
+   * program that is too old.
+   */
   #isHopeless(failure: StartFailure | undefined): boolean {
+    if (failure?.ruledOut === "program") return true;
     return !this.#hasBeenReady && failure !== undefined && failure.ruledOut !== "attempt";
   }
 
@@ -224,12 +228,16 @@ export class SlotSupervisor {
 
   /** After a death: at once where the process had worked. */
   async #restart(dead: WorkerChild): Promise<WorkerChild | undefined> {
-    const reason = describeExit(await dead.exited);
+    const exit = await dead.exited;
+    const { failure } = dead;
+    const reason = failure?.message ?? describeExit(exit);
     const hasWorked = (dead.stats?.tasks ?? 0) > 0 || performance.now() - dead.startedAt > provenMs;
     if (hasWorked) this.#backoff.succeeded();
     this.#countFailure(reason, hasWorked);
     this.#options.onEvent({ type: "died", pid: dead.pid!, reason });
-    if (this.#backoff.isExhausted) return this.#giveUp(reason);
+    if (this.#backoff.isExhausted || this.#isHopeless(failure)) {
+      return this.#giveUp(reason, failure);
+    }
     await this.#wait(this.#backoff.waitMs);
     return await this.#startAnew();
   }

@@ -45,6 +45,19 @@ describe("a supervisor", () => {
     assert.deepEqual([processes.all.length, lines], [2, []], "one report, by the error");
   });
 
+  test("ends when the program is too old for one process, though all have worked", async () => {
+    const { processes, ended, lines, work } = start();
+    const [first, second] = [await processes.next(), await processes.next()];
+    await work(first);
+    await work(second);
+    first.fail("LEDGER_NEWER", "program");
+    await second.until("drain 0");
+    second.exit();
+    await assert.rejects(ended, { code: "LEDGER_NEWER", message: "LEDGER_NEWER it is" });
+    assert.equal(lines.at(-1), "no process can work here any more; jobs wait");
+    assert.equal(processes.all.length, 2);
+  });
+
   test("goes on with the other devices when one cannot be used", async () => {
     const { supervisor, processes, ended, lines, work } = start();
     const [first, second] = [await processes.next(), await processes.next()];

@@ -49,7 +49,7 @@ export class Supervisor {
   #overdue: NodeJS.Timeout | undefined;
   /** Whether a process has ever been ready, on any device. */
   #hasBeenReady = false;
-  /** Why none can be. */
+  /** Why none can work. */
   #failure: StartFailure | undefined;
 
   constructor({
@@ -91,7 +91,7 @@ export class Supervisor {
   /**
    * Works until it is stopped, or every slot has given up; resolves when no process is left.
    *
-   * @throws why none can be started, where the reason is the same for every slot and does not pass
+   * @throws why none can work, where the reason is the same for every slot and does not pass
    */
   async run(): Promise<void> {
     try {
@@ -124,10 +124,14 @@ export class Supervisor {
     this.stop({ deadlineMs: 0 });
   }
 
-  /** Whether no process can be started, and none ever was. It is reported once, by `run`. */
+  /** Whether no process can work, and none ever did or will again. `run` throws the reason. */
   #isHopeless(event: SlotEvent): boolean {
-    if (event.type !== "given up" || event.failure?.ruledOut !== "fleet") return false;
-    if (this.#hasBeenReady) return false;
+    if (event.type !== "given up" || event.failure === undefined) return false;
+    const { ruledOut, code, message: reason } = event.failure;
+    if (ruledOut !== "program" && (ruledOut !== "fleet" || this.#hasBeenReady)) return false;
+    if (this.#hasBeenReady && this.#failure === undefined) {
+      this.#logger.error({ code, reason }, "no process can work here any more; jobs wait");
+    }
     this.#failure ??= event.failure;
     return true;
   }

@@ -44,6 +44,7 @@ export class WorkerChild {
   #startMs = 0;
   #stats: WorkerStats | undefined;
   #lastMessageAt = performance.now();
+  #failure: StartFailure | undefined;
   #isGone = false;
 
   constructor(options: WorkerChildOptions) {
@@ -69,6 +70,11 @@ export class WorkerChild {
 
   get isGone(): boolean {
     return this.#isGone;
+  }
+
+  /** Why it cannot work, where it has reported that. */
+  get failure(): StartFailure | undefined {
+    return this.#failure;
   }
 
   /** Where it works; undefined before it is ready. */
@@ -113,8 +119,10 @@ export class WorkerChild {
 
   #receive(message: WorkerMessage): void {
     this.#lastMessageAt = performance.now();
-    if (message.type === "failed") this.#becameReady.reject(failed(message));
-    else if (message.type === "taking") this.#tookJobs.resolve();
+    if (message.type === "failed") {
+      this.#failure = message;
+      this.#becameReady.reject(failed(message));
+    } else if (message.type === "taking") this.#tookJobs.resolve();
     else if (message.type === "recycle") this.#options.onRecycle?.();
     else if (message.type === "directed") this.#options.onDirected?.(message.isTaking);
     else if (message.type === "shutdown") this.#options.onShutdown?.();

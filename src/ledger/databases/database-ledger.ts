@@ -65,7 +65,7 @@ export function refuseNewer(found: number, location: string): void {
   throw new OrangeryError(
     "LEDGER_NEWER",
     `Expected results of version ${schemaVersion} or older, but ${location} is of version ` +
-      `${found}, written by a newer Orangery. Update Orangery, or name other results.`,
+      `${found}, written by a newer Orangery. Update Orangery here, or name other results.`,
     { details: { location, expected: schemaVersion, came: found } },
   );
 }

@@ -22,7 +22,7 @@ export async function openCounting(
   environment: TaskEnvironment,
   stack: AsyncDisposableStack,
 ): Promise<PreparedTask> {
-  const { workerId, logger } = environment;
+  const { workerId, logger, onOvertaken } = environment;
   const { signal } = new AbortController();
   const photos = stack.use(new PhotoReader({ allowPrivateAddresses: count.allowPrivateAddresses }));
   const cache = stack.use(createCountingCache(environment, count));
@@ -39,6 +39,7 @@ export async function openCounting(
     finder,
     workerId,
     logger,
+    onOvertaken,
     signal,
   });
   stack.use(parts.writer);
