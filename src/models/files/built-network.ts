@@ -30,9 +30,9 @@ export interface BuildNetworkOptions extends CheckpointModelOptions {
   /** Default: the network is built as it is. */
   readonly change?: NetworkChange | undefined;
   /**
-   * What is to run the network, which is given the form that suits it: an ONNX file of float32 for
-   * the CPU provider by `suitCpu`, that of a checkpoint for a GPU by `moveToDevice`, one that
-   * Orangery has quantised for OpenVINO by `leaveSiluInFloat`. Default: the network as it is.
+   * What is to run the network, which is given the form that suits it: one of float32 for the CPU
+   * provider by `suitCpu`, that of a checkpoint for a GPU by `moveToDevice`, one that Orangery has
+   * quantised for OpenVINO by `leaveSiluInFloat`. Default: the network as it is.
    */
   readonly target?: "cpu" | "gpu" | "openvino" | undefined;
 }

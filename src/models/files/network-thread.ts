@@ -43,7 +43,7 @@ async function build({ file: { path, format }, options }: NetworkRequest) {
     return { ...built, model: moveToDevice(built.model) };
   }
   if (target === "openvino" && isInt8) return { ...built, model: leaveSiluInFloat(built.model) };
-  if (target === "cpu" && format === "onnx" && change === undefined) {
+  if (target === "cpu" && change === undefined) {
     return { ...built, model: suitCpu(built.model) };
   }
   return built;
