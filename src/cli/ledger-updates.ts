@@ -7,12 +7,12 @@ const linePeriodMs = 5_000;
 
 /**
  * Prints how far a results database of an older version is on the way to the present tables, until
- * it is disposed of.
+ * it is disposed of, also where another process brings it there.
  */
 export function noteLedgerUpdates(note: (line: string) => void): Disposable {
   const nextLineAtMs = new Map<string, number>();
   const onUpdate = (message: unknown) => {
-    const { location, from, to, step, done } = message as LedgerUpdate;
+    const { location, pid, from, to, step, done } = message as LedgerUpdate;
     // A new database is made from nothing.
     if (from === 0) return;
     const nowMs = performance.now();
@@ -21,7 +21,8 @@ export function noteLedgerUpdates(note: (line: string) => void): Disposable {
     if (dueAtMs === undefined || nowMs < dueAtMs) return;
     nextLineAtMs.set(location, nowMs + linePeriodMs);
     const share = `${Math.floor(100 * done)} % of the step to ${step}`;
-    note(`Updating ${displayPath(location)} from version ${from} to ${to}: ${share}`);
+    const doing = pid === process.pid ? "Updating" : `Waiting for process ${pid}, which updates`;
+    note(`${doing} ${displayPath(location)} from version ${from} to ${to}: ${share}`);
   };
   ledgerUpdateChannel.subscribe(onUpdate);
   return { [Symbol.dispose]: () => ledgerUpdateChannel.unsubscribe(onUpdate) };

@@ -7,7 +7,8 @@ import type { Ledger } from "./ledger.ts";
 export interface OpenLedgerOptions extends PostgresDatabaseOptions {
   /**
    * How long to repeat an access while another process holds the write lock of the file, or while
-   * the server cannot be reached. At least 0, default 30,000.
+   * the server cannot be reached. A process that updates the file to a newer version is waited for
+   * in any case. At least 0, default 30,000.
    */
   readonly busyTimeoutMs?: number | undefined;
   /**

@@ -19,9 +19,13 @@ import {
   prepareFolder,
   versionOf,
 } from "./sqlite-file.ts";
+import { reportOtherUpdate, UpdateNote } from "./update-note.ts";
 
 export interface SqliteDatabaseOptions {
-  /** How long to wait for other processes that hold the write lock. At least 0, default 30,000. */
+  /**
+   * How long to wait for other processes that hold the write lock, unless one of them updates the
+   * file, which is waited for. At least 0, default 30,000.
+   */
   readonly busyTimeoutMs?: number | undefined;
   /**
    * Opens what is there and records nothing. An older file is brought up to date all the same,
@@ -54,13 +58,14 @@ export class SqliteLedger extends DatabaseLedger {
     await (readOnly ? checkExists(file) : prepareFolder(file));
     let sqlite: DatabaseSync | undefined;
     try {
-      sqlite = await whileBusy(busyTimeoutMs, () => connect(file, readOnly));
+      const patience = { file, timeoutMs: busyTimeoutMs };
+      sqlite = await whileBusy(patience, () => connect(file, readOnly));
       const database = sqlite;
-      if (!readOnly) await whileBusy(busyTimeoutMs, () => configure(database));
+      if (!readOnly) await whileBusy(patience, () => configure(database));
       const db = new Kysely<LedgerTables>({ dialect: new NodeSqliteDialect(database) });
       // Kysely closes only what it has used.
       await db.connection().execute(async () => {});
-      await whileBusy(busyTimeoutMs, () => migrate(db, database, { file, readOnly }));
+      await whileBusy(patience, () => migrate(db, database, { file, readOnly }));
       if (readOnly) database.exec("pragma query_only = 1");
       // All users of a file know it by one name, whatever links lead to it.
       return new SqliteLedger(await realpath(file), db, busyTimeoutMs);
@@ -80,19 +85,37 @@ export class SqliteLedger extends DatabaseLedger {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     try {
-      return await whileBusy(this.#busyTimeoutMs, access, signal);
+      const patience = { file: this.location, timeoutMs: this.#busyTimeoutMs, signal };
+      return await whileBusy(patience, access);
     } catch (error) {
       throw toLedgerError(error, this.location);
     }
   }
 }
 
+interface Patience {
+  readonly file: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Repeats an access while others hold the lock: for the time allowed, and for as long as an update
+ * of the file takes, which would begin anew if it were broken off.
+ */
 async function whileBusy<T>(
-  timeoutMs: number,
+  { file, timeoutMs, signal }: Patience,
   attempt: () => T | Promise<T>,
-  signal?: AbortSignal,
 ): Promise<T> {
-  return await tryAgain({ isPassing: isBusy, timeoutMs, pauseMs: [2, 50], signal }, attempt);
+  let giveUpAt = performance.now() + timeoutMs;
+  const isPassing = (error: unknown) => {
+    if (!isBusy(error)) return false;
+    const nowMs = performance.now();
+    if (!reportOtherUpdate(file)) return nowMs <= giveUpAt;
+    giveUpAt = nowMs + timeoutMs;
+    return true;
+  };
+  return await tryAgain({ isPassing, pauseMs: [2, 50], signal }, attempt);
 }
 
 interface MigrateOptions {
@@ -113,6 +136,7 @@ async function migrate(
     const found = versionOf(sqlite, file);
     if (found === schemaVersion) return;
     if (found > 0) await assertUnused(transaction, file);
+    using _note = found > 0 ? new UpdateNote(file) : undefined;
     const schema = transaction as unknown as Kysely<unknown>;
     await bringUpToDate(schema, sqliteMigrationDialect, { location: file, from: found });
     markVersion(sqlite);

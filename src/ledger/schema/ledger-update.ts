@@ -4,6 +4,8 @@ import { channel } from "node:diagnostics_channel";
 export interface LedgerUpdate {
   /** The path of the file, or the URL without its password. */
   readonly location: string;
+  /** The process that updates it; this one may only wait for it. */
+  readonly pid: number;
   /** The version that it had. */
   readonly from: number;
   /** The version that it will have. */

@@ -47,7 +47,8 @@ export async function bringUpToDate(
   if (from > lastVersionWithOwnViews) await dropViews(db);
   for (const [i, migration] of migrations.slice(from).entries()) {
     const report = (done: number) => {
-      const update = { location, from, to: schemaVersion, step: from + i + 1, done };
+      const { pid } = process;
+      const update = { location, pid, from, to: schemaVersion, step: from + i + 1, done };
       ledgerUpdateChannel.publish(update satisfies LedgerUpdate);
     };
     report(0);
