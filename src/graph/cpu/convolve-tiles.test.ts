@@ -101,6 +101,29 @@ describe("a convolution by tiles", () => {
     }
   });
 
+  test("is not used where other convolutions do most of the work", () => {
+    // 25 products for each pixel there, and here 9 for a quarter, one and four pixels.
+    const beside = (scale: "half" | "same" | "double") => {
+      const graph = new GraphBuilder("layers");
+      const images = graph.input("images", "float32", [1, 64, 16, 16]);
+      const weights = graph.weights("w", [64, 64, 3, 3], randoms(64 * 64 * 9, 1));
+      const others = graph.weights("v", [64, 64, 5, 5], randoms(64 * 64 * 25, 2));
+      const before = graph.node("Conv", [images, others], { pads: [2, 2, 2, 2] });
+      const attributes = { kernel_shape: [2, 2], strides: [2, 2] };
+      const scaled = {
+        half: () => graph.node("MaxPool", [before], attributes),
+        same: () => before,
+        double: () => graph.node("Resize", [before, "", graph.floats([1, 1, 2, 2])]),
+      }[scale]();
+      const pads = [1, 1, 1, 1];
+      const after = graph.node("Conv", [scaled, weights], { kernel_shape: [3, 3], pads });
+      graph.output("out", after, "float32", [1, 64, "rows", "columns"]);
+      const model = graph.toModel();
+      return convolveTiles(model) !== model;
+    };
+    assert.deepEqual((["half", "same", "double"] as const).map(beside), [false, false, true]);
+  });
+
   test("is not used in a model of an older opset", () => {
     assert.ok(!isChanged({ ...network({}), opsetVersion: 14 }));
   });

@@ -1,8 +1,8 @@
 /*
- * Winograd's minimal filtering F(4 × 4, 3 × 3): a tile of 6 × 6 pixels gives 4 × 4 pixels of a 3 × 3
- * convolution by 36 products instead of 144. The matrices are those of Lavin & Gray (2016), "Fast
- * Algorithms for Convolutional Neural Networks", section 4.3, where they are called Bᵀ, G and Aᵀ;
- * the points are 0, ±1, ±2 and infinity.
+ * Winograd's minimal filtering F(4 × 4, 3 × 3): of a tile of 6 × 6 pixels, 36 products give 4 × 4
+ * pixels of a 3 × 3 convolution, which has 144. The matrices are those of Lavin & Gray (2016),
+ * "Fast Algorithms for Convolutional Neural Networks", section 4.3, where they are called Bᵀ, G
+ * and Aᵀ; their points are 0, ±1, ±2 and infinity.
  */
 
 /** Pixels of a tile's edge, each in one product of a row; the outputs of a tile's edge. */
