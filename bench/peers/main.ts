@@ -3,9 +3,11 @@
  *
  * The peers run in a Python that is made once, with the versions of requirements.txt; without
  * Python or a registry there is a sentence and no figures. Each contender is a new process in each
- * round: it loads its model, counts one photo at a time, and then many. The models are YOLO11 with
- * random weights, on inputs of 640 × 480 for all, so that all have the same work; `--sliced-model
- * FILE.pt` names a trained one for slices. `--quick` is one round of the smallest.
+ * round: it loads its model, counts one photo at a time, and then many. The models have random
+ * weights, on inputs of 640 × 480 for all, so that all have the same work: `--models` takes scales
+ * of YOLO11 and names as Ultralytics' YAML files have them. `--sliced-model FILE.pt` names a
+ * trained one for slices, `--sliced-model none` leaves them out. `--quick` is one round of the
+ * smallest.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -77,8 +79,9 @@ async function* benchPeers(python: string): AsyncGenerator<string> {
     console.error(`Without Redis, and so without workers: ${error.message}`);
     return undefined;
   });
-  for (const scale of models.split(",")) {
-    const folder = await prepareWhole(python, scale);
+  for (const model of models.split(",")) {
+    const name = model.length === 1 ? `yolo11${model}` : model;
+    const folder = await prepareWhole(python, name);
     for (const megapixels of sizes.split(",")) {
       const photos = await makePhotos(
         join(peersFolder, "photos", megapixels),
@@ -87,10 +90,11 @@ async function* benchPeers(python: string): AsyncGenerator<string> {
       const settings = { photos, passes: Number(passes), confidence, imageSize: inputHw };
       const place = { python, folder, threads, settings, redis: redis?.url };
       const rows = await inTurns(wholeContenders(place), turns);
-      yield `### YOLO11${scale}, photos of ${megapixels} megapixels`;
+      yield `### ${name.replace("yolo", "YOLO")}, photos of ${megapixels} megapixels`;
       yield markdownTable(rows);
     }
   }
+  if (slicedModel === "none") return;
   const sliced = await prepareSliced(python);
   const rows = await inTurns(slicedContenders(sliced), turns);
   const network = slicedModel === undefined ? "YOLO11n, random weights" : basename(slicedModel);
@@ -99,10 +103,10 @@ async function* benchPeers(python: string): AsyncGenerator<string> {
 }
 
 /** Makes a model of random weights. Returns its folder. */
-async function prepareWhole(python: string, scale: string): Promise<string> {
-  const folder = join(peersFolder, "models", `yolo11${scale}`);
+async function prepareWhole(python: string, name: string): Promise<string> {
+  const folder = join(peersFolder, "models", name);
   const photos = await makePhotos(join(peersFolder, "photos/2"), photoSizes["2"]!);
-  const yaml = `yolo11${scale}.yaml`;
+  const yaml = `${name}.yaml`;
   prepareModel(python, { folder, yaml, imageSize: inputHw, photos, calibration: photos });
   return folder;
 }
