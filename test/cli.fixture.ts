@@ -10,12 +10,16 @@ import { after } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
 import type { CliAnswer, CliOrder } from "./cli-host.fixture.ts";
+import { requireBuilt } from "./started-module.fixture.ts";
 
 /** Set by scripts/run-tests.ts: the bundled program, which starts in half the time. */
 export const bundledProgram = process.env.ORANGERY_TEST_PROGRAM;
 /** For tasks that import the sources: beside the bundle these would be another library. */
 export const sourceProgram = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
-export const mainFile = bundledProgram ?? sourceProgram;
+export const mainFile =
+  bundledProgram === undefined
+    ? sourceProgram
+    : requireBuilt(bundledProgram, "ORANGERY_TEST_PROGRAM");
 export const examplePhotos = fileURLToPath(new URL("../examples/photos/", import.meta.url));
 
 export interface Outcome {

@@ -65,7 +65,9 @@ export class TestFleet implements AsyncDisposable {
       },
     });
     this.ended = this.supervisor.run();
-    this.#untilFailed = new Promise((_, reject) => this.ended.catch(reject));
+    this.#untilFailed = this.ended.then(() => {
+      throw new Error(`the fleet has ended: ${JSON.stringify(this.events.at(-1))}`);
+    });
     this.#untilFailed.catch(() => {});
   }
 
@@ -81,7 +83,7 @@ export class TestFleet implements AsyncDisposable {
     for (;;) {
       const found = this.events.filter((event) => event.type === type);
       if (found.length >= count) return found as Extract<SupervisorEvent, { type: T }>[];
-      // A fleet that could not run has no more events, and says why.
+      // A fleet that has ended has no more events.
       await Promise.race([once(this.#news, "event"), this.#untilFailed]);
     }
   }
