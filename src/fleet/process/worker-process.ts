@@ -1,3 +1,4 @@
+import { photosInHand } from "../../base/threads/photos-in-hand.ts";
 import type { Logger } from "../../logger.ts";
 import { RedisPulse } from "../queue/redis-pulse.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
@@ -118,7 +119,8 @@ export class WorkerProcess {
     this.#stats = new ProcessStats(setup.cache);
     if (this.#deadlineMs !== undefined) return;
     const workerOptions: FleetWorkerOptions = {
-      concurrency: slot.kind === "gpu" ? 4 : 3,
+      // Processes for a CPU share it with each other.
+      concurrency: slot.kind === "gpu" ? photosInHand({ isOnCpu: false }) : 3,
       ...worker,
       queue,
       connection,

@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { compiledFolder } from "../../base/files/cache-folder.ts";
+import { threadPoolVariable } from "../../base/threads/thread-pool.ts";
 import type { WorkerMessage, WorkerOrder } from "../process/worker-messages.ts";
 
 /** How a worker process ended. */
@@ -47,7 +48,7 @@ const heapVariables = { MALLOC_ARENA_MAX: "2" };
 export function forkProgram(program: URL, programArguments: readonly string[] = []): StartProcess {
   return ({ onMessage, onError, onExit, onSilence }) => {
     const child = fork(fileURLToPath(program), programArguments, {
-      env: { ...heapVariables, ...withCompileCache(process.env) },
+      env: { ...heapVariables, ...threadPoolVariable(), ...withCompileCache(process.env) },
       execArgv: nodeArguments,
       serialization: "advanced",
     });

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { threadPoolSize } from "../../base/threads/thread-pool.ts";
 import { processMemory } from "../../native/process-memory.ts";
 import { type TurnRequest, type TurnShare, threadsARun } from "../../native/turns/turn-table.ts";
 import {
@@ -26,15 +27,6 @@ export interface RunPlansOptions {
   readonly kept?: KeptRuns | undefined;
   /** Called with what was chosen for a size of input, when it is known, and when it changes. */
   readonly onChosen?: ((choice: RunChoice) => void) | undefined;
-}
-
-/**
- * Libuv runs photos' decoding and the library's runs on its threads, 4 unless UV_THREADPOOL_SIZE
- * says otherwise; one is left to decoding.
- */
-function threadsForRuns(): number {
-  const size = Number(process.env.UV_THREADPOOL_SIZE);
-  return Math.max(1, (Number.isInteger(size) && size > 0 ? size : 4) - 1);
 }
 
 /** How runs of a network share the cores, for each size of its input. */
@@ -75,7 +67,8 @@ export class RunPlans {
       void kept?.write(place, costs.all);
       if (isNew) onChosen?.(choice);
     };
-    const mostRuns = Math.min(threadsForRuns(), cores);
+    // One thread of the pool is left to decoding.
+    const mostRuns = Math.min(Math.max(1, threadPoolSize() - 1), cores);
     return new RunPlan({ cores, cpuRuns, mostRuns, spinning, size, costs, onMeasured });
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
+import { photosInHand } from "../../base/threads/photos-in-hand.ts";
 import { OrangeryError } from "../../errors.ts";
 import { inBatches } from "../../ledger/in-batches.ts";
 import { openLedger } from "../../ledger/open-ledger.ts";
@@ -37,12 +38,6 @@ import { type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
 /** As many photos as are looked up by name; after more, the pictures of all are looked for. */
 const mostUndrawn = 500;
-
-/**
- * Decoded photos kept ready: with a GPU decoding is the slower part, and a CPU takes two photos at
- * a time where that pays.
- */
-const lookahead = { cpu: 2, gpu: 3 };
 
 /**
  * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run};
@@ -239,7 +234,7 @@ export class PhotoJob implements AsyncDisposable {
       pipeline,
       photos: this.#photos,
       pictures: this.#pictures,
-      lookahead: detect.model.isOnCpu ? lookahead.cpu : lookahead.gpu,
+      lookahead: photosInHand(detect.model) - 1,
       onPhoto: async (event) => {
         await onPhoto?.(event);
         if (event.outcome !== "known" && event.outcome !== "gone") await this.cache.taskDone();
