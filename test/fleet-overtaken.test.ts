@@ -11,7 +11,7 @@ import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { schemaVersion } from "../src/ledger/schema/migrations.ts";
 import { writeRecipe } from "../src/pipeline/recipe/recipe-document.ts";
 import { CeleryClient } from "./celery.fixture.ts";
-import { CliFolder, jsonLines } from "./cli.fixture.ts";
+import { CliFolder, jsonLines, mainFile } from "./cli.fixture.ts";
 import { PhotosToCount, redisForTests, untilDone } from "./fleet-photos.fixture.ts";
 import { TestFleet } from "./fleet-supervisor.fixture.ts";
 import { findCelery } from "./servers/celery-python.ts";
@@ -85,6 +85,39 @@ for (const [where, place] of Object.entries(places)) {
     assert.deepEqual(await photos.failures(), { [photos.photo(4)]: "PHOTO_UNREADABLE" });
   });
 }
+
+test("a results file whose disk is full is left to others until there is room", {
+  skip: process.platform !== "linux" && "needs bash's ulimit",
+}, async () => {
+  await using photos = await PhotosToCount.create(60);
+  await using queue = await photos.openQueue(redis.url);
+  await using folder = await CliFolder.create();
+  await photos.enqueue(queue.queue);
+  const named = ["--queue", queue.name, "--redis", redis.url, "--devices", "cpu"];
+  // Blocks of 1,024 bytes. Ignored, the signal that comes with the limit becomes an error. A
+  // measurement of coverage would be cut off, too.
+  const script = `trap '' XFSZ; unset NODE_V8_COVERAGE; ulimit -f 440; exec "$@"`;
+  const worker = [process.execPath, mainFile, "worker", ...named];
+  const limited = folder.spawn("bash", ["-c", script, "bash", ...worker]);
+  await using queues = await FleetQueues.open({ connection: redis.url, queue: queue.name });
+  const isLeft = async () => {
+    const { workers } = await readFleetStatus(queues);
+    return workers.some(({ notServed }) => notServed?.some(({ reason }) => /^NO_SP/.test(reason)));
+  };
+  while (!(await isLeft())) await sleep(20);
+  limited.child.kill("SIGTERM");
+  assert.equal((await limited.outcome).status, 0);
+  const left = await queue.queue.getJobs(["waiting"]);
+  const results = await photos.results();
+  assert.equal(left.length, 60 - results.length);
+  assert.ok(left.length > 0);
+  for (const { attemptsMade } of left) assert.equal(attemptsMade, 0);
+
+  await using _worker = await photos.startWorker(queue);
+  await untilDone(queue.queue);
+  assert.equal((await photos.results()).length, 60);
+  assert.equal(await queue.queue.getFailedCount(), 0);
+});
 
 const celery = findCelery();
 const skip = "missing" in celery && celery.missing;

@@ -43,10 +43,11 @@ export interface CountPhotoOptions
 }
 
 /**
- * Of the results, what no wait and no other job mends. Not `LEDGER_REFUSED`, which may be what a
+ * Why results cannot be recorded, whatever the photo. Not `LEDGER_REFUSED`, which may be what a
  * server says of one photo.
  */
 const endsRecording: ReadonlySet<ErrorCode> = new Set([
+  "NO_SPACE",
   "LEDGER_NEWER",
   "LEDGER_UNREADABLE",
   "LEDGER_NOT_FOUND",
