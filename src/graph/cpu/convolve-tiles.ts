@@ -52,12 +52,15 @@ export function convolveTiles(model: OnnxModel): OnnxModel {
     share += ownShare;
   }
   if (share < leastShare) return model;
-  const tiles = new TileNodes();
+  const constants = new TileConstants();
   const nodes = model.graph.nodes.flatMap((node) => {
     const found = plain.get(node);
-    return found === undefined ? node : tiles.convolve(node, found);
+    if (found === undefined) return node;
+    const tiled = new TiledConvolution(node, constants);
+    tiled.convolve(found);
+    return tiled.nodes;
   });
-  const initializers = [...model.graph.initializers, ...tiles.initializers];
+  const initializers = [...model.graph.initializers, ...constants.tensors];
   return { ...model, graph: { ...model.graph, nodes, initializers } };
 }
 
@@ -75,7 +78,7 @@ function productShares(
       attributes.strides?.type === "ints" ? elementCount(attributes.strides.value) : 1;
     const scales = opType === "Resize" ? tensors.get(inputs[2] ?? "") : undefined;
     const growth = scales?.elementType === "float32" ? elementCount([...floatsOf(scales)]) : 1;
-    const area = ((areas.get(inputs[0] ?? "") ?? 1) * (growth || 1)) / strides;
+    const area = ((areas.get(inputs[0] ?? "") ?? 1) * growth) / strides;
     for (const output of outputs) areas.set(output, area);
     const weights = opType === "Conv" ? tensors.get(inputs[1] ?? "") : undefined;
     if (weights !== undefined) products.set(node, area * elementCount(weights.dims));
@@ -110,107 +113,126 @@ function plainConvolution(
   return { outputs, inputs, weights: floatsOf(weights), bias: bias && floatsOf(bias) };
 }
 
-/** Makes the nodes of convolutions, which share their constants. */
-class TileNodes {
-  readonly #constants = new Map<string, OnnxTensor>();
+/** The nodes that take the place of one convolution. */
+class TiledConvolution {
+  readonly nodes: OnnxNode[] = [];
+  readonly #constants: TileConstants;
+  readonly #x: string;
+  readonly #y: string;
 
-  get initializers(): OnnxTensor[] {
-    return [...this.#constants.values()];
+  constructor({ inputs: [x = ""], outputs: [y = ""] }: OnnxNode, constants: TileConstants) {
+    this.#constants = constants;
+    this.#x = x;
+    this.#y = y;
   }
 
-  convolve(conv: OnnxNode, { outputs, inputs, weights, bias }: PlainConvolution): OnnxNode[] {
-    const [x = ""] = conv.inputs;
-    const [y = ""] = conv.outputs;
-    const nodes: OnnxNode[] = [];
-    const add = (opType: string, from: readonly string[], name: string, given: Attributes = {}) => {
-      nodes.push(newNode(opType, from, name, toOnnxAttributes(opType, given)));
-      return name;
-    };
-    const named = (part: string) => `${y}.tiles.${part}`;
-
-    // Of batch × 6 inputs × tiles down × width.
-    const rows = inputTransform.map((taps, row) =>
-      add(
-        "Conv",
-        [x, this.#taps(taps, inputs, "rows")],
-        named(`row${row}`),
-        depthwise(taps, inputs, "rows"),
-      ),
-    );
-    const lines = add("Concat", rows, named("rows"), { axis: 1 });
-
+  convolve({ outputs, inputs, weights, bias }: PlainConvolution): void {
+    const rows = this.#transform(this.#x, { channels: inputs, along: "rows" });
+    const lines = this.#add("Concat", rows, "rows", { axis: 1 });
+    const columns = this.#transform(lines, { channels: tileSize * inputs, along: "columns" });
     const transformed = transformWeights(weights);
-    const products = inputTransform.map((taps, column) => {
-      const channels = tileSize * inputs;
-      const tiles = add(
-        "Conv",
-        [lines, this.#taps(taps, channels, "columns")],
-        named(`column${column}`),
-        depthwise(taps, channels, "columns"),
-      );
-      const length = channels * outputs;
-      const own = transformed.subarray(column * length, (column + 1) * length);
+    const length = transformed.length / tileSize;
+    const products = columns.map((tiles, column) => {
       const operands = [
         tiles,
-        this.#weights(named(`weights${column}`), [tileSize * outputs, inputs, 1, 1], own),
+        this.#weights(
+          `weights${column}`,
+          [tileSize * outputs, inputs, 1, 1],
+          transformed.subarray(column * length, (column + 1) * length),
+        ),
       ];
       if (column === biasProduct && bias !== undefined) {
         const biases = new Float32Array(tileSize * outputs);
         biases.set(bias, biasProduct * outputs);
-        operands.push(this.#weights(named("bias"), [biases.length], biases));
+        operands.push(this.#weights("bias", [biases.length], biases));
       }
-      // Of batch × 6 outputs × tiles down × tiles across.
-      return add("Conv", operands, named(`product${column}`), {
-        group: tileSize,
-        kernel_shape: [1, 1],
-      });
+      const attributes = { group: tileSize, kernel_shape: [1, 1] };
+      return this.#add("Conv", operands, `product${column}`, attributes);
     });
+    this.#putTogether(products, outputs);
+  }
 
-    const across = add("Shape", [products[0]!], named("across"), { start: 3, end: 4 });
-    const width = add("Mul", [across, this.#ints(tileStep)], named("width"));
-    const reshape = (value: string, dims: string, part: string) =>
-      add("Reshape", [value, dims], named(part));
-    const shape = (part: string, ...dims: number[]) =>
-      add("Concat", [this.#ints(...dims), width], named(part), { axis: 0 });
+  /**
+   * Transforms the lines of pixels of each tile in one direction: of n pixels the ⌈n/4⌉ values of
+   * each row of Bᵀ.
+   */
+  #transform(
+    x: string,
+    { channels, along }: { readonly channels: number; readonly along: Direction },
+  ): string[] {
+    return inputTransform.map((taps, i) => {
+      const operands = [x, this.#constants.taps(taps, channels, along)];
+      return this.#add("Conv", operands, `${along}${i}`, depthwise(taps, channels, along));
+    });
+  }
 
-    const all = add("Concat", products, named("products"), { axis: 1 });
-    const flat = reshape(all, this.#ints(0, tileSize ** 2, -1), "flat");
-    const sums = add("MatMul", [this.#outputMatrix(), flat], named("sums"));
+  /** Sums up the products, each batch × 6 outputs × tiles down × tiles across. */
+  #putTogether(products: readonly string[], outputs: number): void {
+    const ints = (...values: number[]) => this.#constants.ints(values);
+    const across = this.#add("Shape", [products[0]!], "across", { start: 3, end: 4 });
+    const width = this.#add("Mul", [across, ints(tileStep)], "width");
+    const withWidth = (part: string, ...dims: number[]) =>
+      this.#add("Concat", [ints(...dims), width], part, { axis: 0 });
+
+    const all = this.#add("Concat", products, "products", { axis: 1 });
+    const flat = this.#add("Reshape", [all, ints(0, tileSize ** 2, -1)], "flat");
+    const sums = this.#add("MatMul", [this.#constants.outputMatrix(), flat], "sums");
     // To batch × 4 rows × (outputs · tiles) × 4 columns: lines of pixels.
-    const apart = reshape(sums, this.#ints(0, tileStep, tileStep, -1), "apart");
-    const wide = add("Transpose", [apart], named("wide"), { perm: [0, 1, 3, 2] });
+    const apart = this.#add("Reshape", [sums, ints(0, tileStep, tileStep, -1)], "apart");
+    const wide = this.#add("Transpose", [apart], "wide", { perm: [0, 1, 3, 2] });
     // To batch × (outputs · tiles down) × 4 rows × width.
-    const byRow = reshape(wide, shape("byRowShape", 0, tileStep, -1), "byRow");
-    const high = add("Transpose", [byRow], named("high"), { perm: [0, 2, 1, 3] });
-    const whole = reshape(high, shape("wholeShape", 0, outputs, -1), "whole");
+    const lineShape = withWidth("lineShape", 0, tileStep, -1);
+    const lines = this.#add("Reshape", [wide, lineShape], "lines");
+    const high = this.#add("Transpose", [lines], "high", { perm: [0, 2, 1, 3] });
+    const wholeShape = withWidth("wholeShape", 0, outputs, -1);
+    const whole = this.#add("Reshape", [high, wholeShape], "whole");
     // The last tiles may reach over the edges.
-    const size = add("Shape", [x], named("size"), { start: 2, end: 4 });
-    add("Slice", [whole, this.#ints(0, 0), size, this.#ints(2, 3)], y);
-    return nodes;
+    const size = this.#add("Shape", [this.#x], "size", { start: 2, end: 4 });
+    this.nodes.push(newNode("Slice", [whole, ints(0, 0), size, ints(2, 3)], this.#y));
   }
 
-  #taps({ taps, first, dilation }: TileTaps, channels: number, along: Direction): string {
-    const name = `tiles.${along}.${channels}.${first}.${dilation}.${taps}`;
-    const values = new Float32Array(channels * taps.length);
-    for (let i = 0; i < values.length; i++) values[i] = taps[i % taps.length]!;
-    return this.#weights(name, [channels, 1, ...inDirection(along, taps.length, 1)], values);
-  }
-
-  #outputMatrix(): string {
-    return this.#weights("tiles.outputs", [tileStep ** 2, tileSize ** 2], outputMatrix());
-  }
-
-  #ints(...values: number[]): string {
-    return this.#weights(
-      `tiles.ints.${values}`,
-      [values.length],
-      BigInt64Array.from(values, BigInt),
-    );
-  }
-
-  #weights(name: string, dims: readonly number[], values: Float32Array | BigInt64Array): string {
-    if (!this.#constants.has(name)) this.#constants.set(name, createWeights(name, dims, values));
+  #add(opType: string, inputs: readonly string[], part: string, attributes: Attributes = {}) {
+    const name = this.#named(part);
+    this.nodes.push(newNode(opType, inputs, name, toOnnxAttributes(opType, attributes)));
     return name;
+  }
+
+  #weights(part: string, dims: readonly number[], values: Float32Array): string {
+    return this.#constants.add(createWeights(this.#named(part), dims, values));
+  }
+
+  #named(part: string): string {
+    return `${this.#y}.tiles.${part}`;
+  }
+}
+
+/** The constants of all convolutions; those of the tiles are shared. */
+class TileConstants {
+  readonly #tensors = new Map<string, OnnxTensor>();
+
+  get tensors(): OnnxTensor[] {
+    return [...this.#tensors.values()];
+  }
+
+  add(tensor: OnnxTensor): string {
+    this.#tensors.set(tensor.name, tensor);
+    return tensor.name;
+  }
+
+  taps({ taps, first, dilation }: TileTaps, channels: number, along: Direction): string {
+    const name = `tiles.${along}.${channels}.${first}.${dilation}.${taps}`;
+    const values = Array.from({ length: channels }, () => taps).flat();
+    const dims = [channels, 1, ...inDirection(along, taps.length, 1)];
+    return this.add(createWeights(name, dims, Float32Array.from(values)));
+  }
+
+  outputMatrix(): string {
+    return this.add(createWeights("tiles.sums", [tileStep ** 2, tileSize ** 2], outputMatrix()));
+  }
+
+  ints(values: readonly number[]): string {
+    const elements = BigInt64Array.from(values, BigInt);
+    return this.add(createWeights(`tiles.ints.${values}`, [values.length], elements));
   }
 }
 
