@@ -14,6 +14,8 @@ export interface FamilyNetwork {
   readonly strides?: readonly number[];
   /** Whether height and width of the input are free; otherwise they are 64. */
   readonly freeSize?: boolean;
+  /** Whether the output does not declare how many values an anchor has. */
+  readonly freeChannels?: boolean;
   /** Of the mask prototypes; without, there are none. */
   readonly coefficientCount?: number;
   readonly elementType?: "float32" | "float16";
@@ -32,6 +34,7 @@ export function familyNetwork({
   bestRows,
   strides = [8, 16, 32],
   freeSize = false,
+  freeChannels = false,
   coefficientCount,
   elementType = "float32",
   metadata = {},
@@ -61,10 +64,11 @@ export function familyNetwork({
   const axis = layout === "channels" ? 2 : 1;
   const all = graph.node("Concat", maps, { axis });
   const rows = bestRows === undefined ? all : best(graph, all, bestRows);
-  const output = cast(rows, elementType);
+  const output = cast(freeChannels ? withoutShape(graph, rows) : rows, elementType);
   const cells = strides.reduce((sum, stride) => sum + (64 / stride) ** 2, 0);
   const anchors = freeSize ? "anchors" : (bestRows ?? anchorsPerCell * cells);
-  const dims = layout === "channels" ? [1, values.length, anchors] : [1, anchors, values.length];
+  const channels = freeChannels ? "channels" : values.length;
+  const dims = layout === "channels" ? [1, channels, anchors] : [1, anchors, channels];
   graph.output("output0", output, elementType, dims);
   if (coefficientCount !== undefined) {
     const prototypes = constantMap(graph, images, {
@@ -80,6 +84,13 @@ export function familyNetwork({
     ]);
   }
   return serializeModel(graph.toModel({ metadata: Object.entries(metadata) }));
+}
+
+/** Else the runtime finds out what is not declared. */
+function withoutShape(graph: GraphBuilder, x: Value): Value {
+  const shape = graph.node("Shape", [x]);
+  const extents = graph.node("Compress", [shape, graph.node("Equal", [shape, shape])]);
+  return graph.node("Reshape", [x, extents]);
 }
 
 /** Fails where there are fewer, as an end-to-end head does. */

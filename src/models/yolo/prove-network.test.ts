@@ -71,6 +71,19 @@ const run: [what: string, network: Uint8Array, score: number, name: string][] = 
     "class1",
   ],
   [
+    "YOLOv8 of free size that sees something everywhere, as untrained ones do",
+    familyNetwork({
+      layout: "channels",
+      values: [...box, 0, 0.5],
+      found: [...box, 0, 0.75],
+      freeSize: true,
+      freeChannels: true,
+      metadata: two,
+    }),
+    0.75,
+    "plant",
+  ],
+  [
     "YOLOv5 of one class and free size, whose metadata are those of another",
     familyNetwork({
       layout: "rows",
