@@ -64,6 +64,14 @@ async function requireSame({ model, images }: Built): Promise<OnnxModel> {
   return changed;
 }
 
+/** Requires that no node is another, after those that hide the shape of the input. */
+function requireKept(model: OnnxModel): void {
+  const { nodes } = model.graph;
+  const kept = suitCpu(model).graph.nodes.slice(-nodes.length);
+  const written = (all: typeof nodes) => all.map(({ opType, outputs }) => [opType, ...outputs]);
+  assert.deepEqual(written(kept), written(nodes));
+}
+
 describe("a network that is rearranged for the CPU", () => {
   const splits: Readonly<Record<string, (graph: GraphBuilder, x: Value) => readonly Value[]>> = {
     "a SiLU before the split": (graph, x) =>
@@ -139,13 +147,13 @@ describe("a network that is rearranged for the CPU", () => {
   for (const [name, body] of Object.entries(others)) {
     test(`stays as it is where ${name}`, async () => {
       const { model } = network(body);
-      assert.deepEqual(suitCpu(model).graph.nodes, model.graph.nodes);
+      requireKept(model);
     });
   }
 
   test("stays as it is where Softmax takes all later axes", () => {
     const model = { ...network((graph, x) => [mean(graph, x)]).model, opsetVersion: 12 };
-    assert.deepEqual(suitCpu(model).graph.nodes, model.graph.nodes);
+    requireKept(model);
   });
 
   const path = fileURLToPath(

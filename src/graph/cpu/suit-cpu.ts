@@ -1,5 +1,6 @@
 import type { OnnxAttribute, OnnxModel } from "../onnx-nodes.ts";
 import { convolveTiles } from "./convolve-tiles.ts";
+import { hideShapes } from "./hide-shapes.ts";
 import { multiplyDistributions } from "./multiply-distributions.ts";
 import { splitConvolutions } from "./split-convolutions.ts";
 
@@ -16,7 +17,7 @@ export function suitCpu(model: OnnxModel): OnnxModel {
   if (nodes.some(({ attributes }) => Object.values(attributes).some(isGraph))) return model;
   const suited = multiplyDistributions(splitConvolutions(model));
   // Measured on x64 only, where the provider has depthwise kernels for channels in blocks.
-  return withoutUnread(process.arch === "x64" ? convolveTiles(suited) : suited);
+  return hideShapes(withoutUnread(process.arch === "x64" ? convolveTiles(suited) : suited));
 }
 
 /** Weights that no node reads any more would be reported as a fault of the model. */

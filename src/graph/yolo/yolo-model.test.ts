@@ -72,7 +72,7 @@ async function runAlone(network: YoloNetwork, images: Floats): Promise<Record<st
 describe("createYoloModel", () => {
   /** By network and size, what models of one size compute of each picture. */
   const alone = new Map<string, Record<string, Floats>[][]>();
-  for (const [family, scale, hideShapes] of [
+  for (const [family, scale, isForCpu] of [
     ["v3-tiny", "n", false],
     ["v6", "n", false],
     ["v8", "n", false],
@@ -90,13 +90,12 @@ describe("createYoloModel", () => {
     ["26", "n", false],
     ["26", "n", true],
   ] as const) {
-    const which = `YOLO${family}${scale} of ${hideShapes ? "hidden" : "free"} sizes`;
+    const which = `YOLO${family}${scale} of free sizes${isForCpu ? " for the CPU" : ""}`;
     test(`makes a ${which} that computes what those of one size compute`, async () => {
       const network = randomNetwork(family, "segment", scale);
-      const free = { imageSize: "dynamic", batch: "dynamic", hideShapes } as const;
+      const free = { imageSize: "dynamic", batch: "dynamic" } as const;
       const model = createYoloModel({ ...named, network, ...free });
-      // The CPU is given hidden sizes, and the form that suits it.
-      await using dynamic = await RunnableModel.open(hideShapes ? suitCpu(model) : model);
+      await using dynamic = await RunnableModel.open(isForCpu ? suitCpu(model) : model);
       const pairs = [family === "v8-p6" ? waves(2, 64, 192) : waves(2, 96, 160), waves(2, 128, 64)];
       // The same for both kinds of free sizes.
       const key = family + scale;

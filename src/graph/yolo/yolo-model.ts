@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import { GraphBuilder, type Value } from "../graph-builder.ts";
+import { GraphBuilder } from "../graph-builder.ts";
 import { halveModel } from "../half/halve-model.ts";
 import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
 import { anchorCount } from "./emit/emit-anchors.ts";
@@ -30,11 +30,6 @@ export interface YoloModelOptions {
   readonly batch?: number | "dynamic";
   /** Whether it computes in float16, as `halveModel` makes it. Default false. */
   readonly half?: boolean;
-  /**
-   * Whether to hide the shapes of free sizes from ONNX Runtime, so that it loads the model faster.
-   * Other runtimes, and providers other than the CPU's, may need them. Default false.
-   */
-  readonly hideShapes?: boolean;
   readonly names: readonly string[];
   readonly description: string;
   readonly origin?: ModelOrigin;
@@ -48,7 +43,7 @@ export interface YoloModelOptions {
  *   modules do not fit each other.
  */
 export function createYoloModel(options: YoloModelOptions): OnnxModel {
-  const { network, batch = 1, half = false, hideShapes = false } = options;
+  const { network, batch = 1, half = false } = options;
   if (batch !== "dynamic" && !(Number.isInteger(batch) && batch >= 1)) {
     throw new OrangeryError("INVALID_ARGUMENT", `Expected a batch of 1 or more, got ${batch}.`);
   }
@@ -62,8 +57,7 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
     inputChannels(network),
     ...imageDims(extent),
   ]);
-  const pictures = hideShapes && extent === "dynamic" ? withoutShape(graph, images) : images;
-  const emitted = emitNetwork(graph, network, { pictures, size, extent });
+  const emitted = emitNetwork(graph, network, { pictures: images, size, extent });
   const { detections, prototypes } = outputDimsOf(network, emitted, { size, extent });
   graph.output("output0", emitted.detections, "float32", [batchDim, ...detections]);
   if (emitted.prototypes !== undefined) {
@@ -76,21 +70,6 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
 /** Returns the number of pixels of which an input's height and width are multiples. */
 export function inputStride({ head }: YoloNetwork): number {
   return Math.max(...detectOf(head.module).strides);
-}
-
-/**
- * Returns `x` as a value of which nothing is known before the run, not even its rank.
- *
- * To plan memory, ONNX Runtime (1.30) compares each value that has a shape with all values before
- * it, to find one of equal size whose memory it can use. Where sizes are free it finds none: that
- * takes 45 of the 65 ms in which YOLO11m is mapped. It ignores values without a shape. Runs take
- * equally long either way.
- */
-function withoutShape(graph: GraphBuilder, x: Value): Value {
-  const shape = graph.node("Shape", [x]);
-  // The extents that equal themselves: all of them, but only a run finds out how many.
-  const extents = graph.node("Compress", [shape, graph.node("Equal", [shape, shape])]);
-  return graph.node("Reshape", [x, extents]);
 }
 
 function metadataOf(options: YoloModelOptions, extent: InputExtent): Map<string, string> {

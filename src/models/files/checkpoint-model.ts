@@ -2,8 +2,7 @@ import { readYoloCheckpoint, type YoloCheckpoint } from "../../checkpoint/yolo/y
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
 import { createYoloModel, type YoloModelOptions } from "../../graph/yolo/yolo-model.ts";
 
-export interface CheckpointModelOptions
-  extends Pick<YoloModelOptions, "batch" | "half" | "hideShapes"> {
+export interface CheckpointModelOptions extends Pick<YoloModelOptions, "batch" | "half"> {
   /** Default: the square that the network was trained on. */
   readonly imageSize?: YoloModelOptions["imageSize"] | undefined;
 }

@@ -199,8 +199,6 @@ class NetworkFile implements Disposable {
         change,
         imageSize: "dynamic",
         batch: "dynamic",
-        // Quantising follows the photo from the input on, through which shapes would be hidden.
-        hideShapes: target === "cpu" && change === undefined,
         target,
         signal: this.#options.signal,
       });
