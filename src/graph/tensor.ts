@@ -37,6 +37,16 @@ export function floatsOf({ rawData }: Pick<OnnxTensor, "rawData">): Float32Array
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
+/** Whether a tensor of float32 has these extents and as many bytes as they need. */
+export function hasFloats(tensor: OnnxTensor | undefined, dims: readonly number[]): boolean {
+  return (
+    tensor?.elementType === "float32" &&
+    tensor.dims.length === dims.length &&
+    tensor.dims.every((extent, axis) => extent === dims[axis]) &&
+    tensor.rawData.length === 4 * elementCount(dims)
+  );
+}
+
 /** Returns the elements of an int64 tensor. */
 export function integersOf({ rawData }: Pick<OnnxTensor, "rawData">): number[] {
   return Array.from(new BigInt64Array(Uint8Array.from(rawData).buffer), Number);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Attributes } from "../attributes.ts";
 import { GraphBuilder } from "../graph-builder.ts";
-import type { OnnxModel } from "../onnx-nodes.ts";
+import type { OnnxModel, OnnxTensor } from "../onnx-nodes.ts";
 import { RunnableModel } from "../run-model.fixture.ts";
 import { convolveTiles } from "./convolve-tiles.ts";
 
@@ -98,6 +98,25 @@ describe("a convolution by tiles", () => {
         inputs: node.inputs.map((name, i) => (i === computed ? `${name}.computed` : name)),
       }));
       assert.ok(!isChanged({ ...model, graph: { ...model.graph, nodes } }));
+    }
+  });
+
+  test("is not used where the weights or the bias are not whole: the runtime refuses them", () => {
+    const model = network({});
+    const damages: Readonly<Record<string, Partial<OnnxTensor>>> = {
+      "a longer bias": { name: "b", dims: [128], rawData: new Uint8Array(512) },
+      "a shorter bias": { name: "b", dims: [63], rawData: new Uint8Array(252) },
+      "a bias of one": { name: "b", dims: [1], rawData: new Uint8Array(4) },
+      "no bias": { name: "b", dims: [0], rawData: new Uint8Array(0) },
+      "a bias that is cut off": { name: "b", rawData: new Uint8Array(252) },
+      "weights that are cut off": { name: "w", rawData: new Uint8Array(64 * 64 * 9 * 4 - 8) },
+      "more filters than values": { name: "w", dims: [128, 64, 3, 3] },
+    };
+    for (const [what, damage] of Object.entries(damages)) {
+      const initializers = model.graph.initializers.map((tensor) =>
+        tensor.name === damage.name ? { ...tensor, ...damage } : tensor,
+      );
+      assert.ok(!isChanged({ ...model, graph: { ...model.graph, initializers } }), what);
     }
   });
 

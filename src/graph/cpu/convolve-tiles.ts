@@ -1,7 +1,7 @@
 import { type Attributes, toOnnxAttributes } from "../attributes.ts";
 import { newNode } from "../new-node.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
-import { createWeights, elementCount, floatsOf } from "../tensor.ts";
+import { createWeights, elementCount, floatsOf, hasFloats } from "../tensor.ts";
 import {
   biasProduct,
   inputTransform,
@@ -93,12 +93,12 @@ function plainConvolution(
 ): PlainConvolution | undefined {
   if (opType !== "Conv") return undefined;
   const [weights, bias] = names.slice(1).map((name) => tensors.get(name));
-  if (weights?.elementType !== "float32" || (names[2] && bias?.elementType !== "float32")) {
-    return undefined;
-  }
-  const [outputs = 0, inputs = 0, ...kernel] = weights.dims;
+  const [outputs = 0, inputs = 0] = weights?.dims ?? [];
+  // Those that are not, the runtime refuses.
+  const areWhole =
+    hasFloats(weights, [outputs, inputs, 3, 3]) && (!names[2] || hasFloats(bias, [outputs]));
+  if (weights === undefined || !areWhole) return undefined;
   const isPlain =
-    `${kernel}` === "3,3" &&
     `${attributes.pads?.value}` === "1,1,1,1" &&
     `${attributes.strides?.value ?? "1,1"}` === "1,1" &&
     `${attributes.dilations?.value ?? "1,1"}` === "1,1" &&
@@ -202,7 +202,7 @@ class TiledConvolution {
   }
 
   #named(part: string): string {
-    return `${this.#y}.tiles.${part}`;
+    return `orangery.tiles.${this.#y}.${part}`;
   }
 }
 
@@ -220,19 +220,21 @@ class TileConstants {
   }
 
   taps({ taps, first, dilation }: TileTaps, channels: number, along: Direction): string {
-    const name = `tiles.${along}.${channels}.${first}.${dilation}.${taps}`;
+    const name = `orangery.tile.${along}.${channels}.${first}.${dilation}.${taps}`;
     const values = Array.from({ length: channels }, () => taps).flat();
     const dims = [channels, 1, ...inDirection(along, taps.length, 1)];
     return this.add(createWeights(name, dims, Float32Array.from(values)));
   }
 
   outputMatrix(): string {
-    return this.add(createWeights("tiles.sums", [tileStep ** 2, tileSize ** 2], outputMatrix()));
+    return this.add(
+      createWeights("orangery.tile.sums", [tileStep ** 2, tileSize ** 2], outputMatrix()),
+    );
   }
 
   ints(values: readonly number[]): string {
     const elements = BigInt64Array.from(values, BigInt);
-    return this.add(createWeights(`tiles.ints.${values}`, [values.length], elements));
+    return this.add(createWeights(`orangery.tile.ints.${values}`, [values.length], elements));
   }
 }
 

@@ -36,7 +36,7 @@ export function hideShapes(model: OnnxModel): OnnxModel {
 
 /** Its first value is NaN or not: only a run finds out that this is so for all of its extents. */
 function withoutShape({ name, dims }: ValueInfo) {
-  const named = (part: string) => `${name}.${part}`;
+  const named = (part: string) => `orangery.input.${part}`;
   const ints = (part: string, values: readonly number[]) =>
     createWeights(named(part), [values.length], BigInt64Array.from(values, BigInt));
   const from = ints(

@@ -1,7 +1,7 @@
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
 import { readersOf } from "../readers.ts";
-import { createWeights, floatsOf } from "../tensor.ts";
+import { createWeights, floatsOf, hasFloats } from "../tensor.ts";
 
 /**
  * Computes the means of a head's distributions (distribution focal loss, Li et al. 2020) with the
@@ -45,10 +45,9 @@ export function multiplyDistributions(model: OnnxModel): OnnxModel {
 
 /** The weights of a 1 × 1 convolution to one channel; undefined for any other. */
 function binsOf(tensor: OnnxTensor | undefined): Float32Array | undefined {
-  if (tensor?.elementType !== "float32") return undefined;
-  const [outputs, bins, height, width] = tensor.dims;
-  const isMean = outputs === 1 && height === 1 && width === 1 && tensor.dims.length === 4;
-  return isMean && bins! > 1 ? floatsOf(tensor) : undefined;
+  const [, bins = 0] = tensor?.dims ?? [];
+  const isMean = bins > 1 && hasFloats(tensor, [1, bins, 1, 1]);
+  return isMean ? floatsOf(tensor!) : undefined;
 }
 
 function ints(...value: number[]) {

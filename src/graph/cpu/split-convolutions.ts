@@ -1,7 +1,7 @@
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
 import { readersOf } from "../readers.ts";
-import { integersOf } from "../tensor.ts";
+import { hasFloats, integersOf } from "../tensor.ts";
 
 /** A convolution with what stands between it and the split of its channels. */
 interface SplitConvolution {
@@ -61,8 +61,11 @@ function finder({ graph }: OnnxModel): (split: OnnxNode) => SplitConvolution | u
     if (conv?.opType !== "Conv" || (conv.attributes.group?.value ?? 1) !== 1) return undefined;
     if (silu.length > 0 && !isReadOnlyBy(conv, silu)) return undefined;
     const weights = conv.inputs.slice(1).map((name) => tensors.get(name));
-    if (!weights.every((tensor) => tensor?.elementType === "float32")) return undefined;
-    const channels = weights[0]!.dims[0]!;
+    const [filters, bias] = weights;
+    const channels = filters?.dims[0] ?? 0;
+    // Those that are not whole the runtime refuses, which a part of them would hide.
+    if (!hasFloats(filters, filters?.dims ?? [])) return undefined;
+    if (weights.length > 1 && !hasFloats(bias, [channels])) return undefined;
     const extents = extentsOf(split, channels);
     // Others the runtime refuses, which a part of the weights would hide.
     if (extents?.reduce((sum, extent) => sum + extent, 0) !== channels) return undefined;
@@ -79,8 +82,10 @@ function finder({ graph }: OnnxModel): (split: OnnxNode) => SplitConvolution | u
     return [];
   }
 
-  function extentsOf({ inputs, outputs }: OnnxNode, channels: number) {
+  function extentsOf({ inputs, outputs, attributes }: OnnxNode, channels: number) {
     const { length } = outputs;
+    // Before opset 13 they were an attribute.
+    if (attributes.split?.type === "ints") return attributes.split.value;
     if (inputs[1] === undefined) {
       return channels % length === 0 ? Array<number>(length).fill(channels / length) : undefined;
     }

@@ -101,6 +101,28 @@ describe("a network that is rearranged for the CPU", () => {
     assert.equal(count(changed, "MatMul"), 1);
   });
 
+  test("has parts as an attribute states them, before opset 13", async () => {
+    const built = network((graph, x) =>
+      graph.nodes("Split", [convolve(graph, x, 7)], {
+        outputCount: 2,
+        attributes: { axis: 1, split: [2, 5] },
+      }),
+    );
+    const changed = await requireSame({ ...built, model: { ...built.model, opsetVersion: 12 } });
+    assert.equal(count(changed, "Split"), 0);
+  });
+
+  test("stays as it is where a split convolution has another bias than it needs", () => {
+    for (const length of [1, 6, 14]) {
+      const { model } = network((graph, x) => graph.split(convolve(graph, x, 7), [3, 4], 1));
+      const bias = { dims: [length], rawData: new Uint8Array(4 * length) };
+      const initializers = model.graph.initializers.map((tensor) =>
+        tensor.name === "b" ? { ...tensor, ...bias } : tensor,
+      );
+      requireKept({ ...model, graph: { ...model.graph, initializers } });
+    }
+  });
+
   const others: Readonly<Record<string, (graph: GraphBuilder, x: Value) => readonly Value[]>> = {
     "what is split is read elsewhere too": (graph, x) => {
       const activated = silu(graph, convolve(graph, x, 7));

@@ -23,7 +23,7 @@ export interface ArtifactIdentity {
   readonly device: string;
   /** Name and version of the runtime. */
   readonly library: string;
-  /** Version of Orangery, which builds the graph of a checkpoint. */
+  /** Version of Orangery, and of the graphs that it makes. */
   readonly orangery: string;
   readonly processor: string;
 }
@@ -38,7 +38,9 @@ export interface ArtifactDescription extends ArtifactIdentity {
   readonly sha256: string;
 }
 
-const orangery = programVersion();
+/** To be raised where a version of Orangery, while it is made, begins to make other graphs. */
+const graphRevision = 2;
+const orangery = `${programVersion()} graph ${graphRevision}`;
 
 export function artifactIdentity(
   modelSha256: string,
