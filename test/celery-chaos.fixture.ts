@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CelerySettings, celeryModuleUrl } from "../src/fleet/celery/serve/celery-settings.ts";
-import { writeRecipe } from "../src/pipeline/recipe/recipe-document.ts";
+import { celeryModuleUrl } from "../src/fleet/celery/serve/celery-settings.ts";
 import { CeleryClient } from "./celery.fixture.ts";
 import { OwnCache, PhotosToCount } from "./fleet-photos.fixture.ts";
 import { TestFleet } from "./fleet-supervisor.fixture.ts";
@@ -48,16 +47,7 @@ export async function runCeleryChaos({
   await using rabbitmq = broker === "redis" ? undefined : await RabbitmqServer.start();
   const server = rabbitmq ?? redis;
   await using photos = await PhotosToCount.create(count);
-  const settings: CelerySettings = {
-    app: { broker: server.url, resultBackend: redis.url },
-    modules: {},
-    counting: {
-      task: "orangery.count",
-      recipe: { name: "chaos", document: writeRecipe(photos.count, photos.recipe) },
-      results: photos.settings.results!,
-      count: photos.settings,
-    },
-  };
+  const settings = photos.celerySettings({ broker: server.url, resultBackend: redis.url });
   await using fleet = new TestFleet(
     { name: "celery", connection: server.url },
     {

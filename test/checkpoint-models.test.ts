@@ -173,7 +173,7 @@ describe("the command line with checkpoints", () => {
     assert.ok(objects > 0, `${objects} objects`);
   });
 
-  test("tells of a saved model that is damaged, also when quiet, and prints no more than asked", async () => {
+  test("warns of a saved model that is damaged, also when quiet, and prints no more than asked", async () => {
     const artifacts = join(folder.path, ".cache/artifacts");
     const damaged =
       /^detect\.pt: a saved model is damaged .* made again \(its contents have changed .*\)$/m;

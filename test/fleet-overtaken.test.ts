@@ -5,11 +5,10 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sql } from "kysely";
 import pg from "pg";
-import { type CelerySettings, celeryModuleUrl } from "../src/fleet/celery/serve/celery-settings.ts";
+import { celeryModuleUrl } from "../src/fleet/celery/serve/celery-settings.ts";
 import { FleetQueues } from "../src/fleet/recipes/fleet-queues.ts";
 import { readFleetStatus } from "../src/fleet/recipes/fleet-status.ts";
 import { schemaVersion } from "../src/ledger/schema/migrations.ts";
-import { writeRecipe } from "../src/pipeline/recipe/recipe-document.ts";
 import { CeleryClient } from "./celery.fixture.ts";
 import { CliFolder, jsonLines, mainFile } from "./cli.fixture.ts";
 import { PhotosToCount, redisForTests, untilDone } from "./fleet-photos.fixture.ts";
@@ -125,16 +124,7 @@ const skip = "missing" in celery && celery.missing;
 test("a Celery task waits for a worker that is not overtaken", { skip }, async () => {
   await using server = await RedisServer.start();
   await using photos = await PhotosToCount.create(2);
-  const settings: CelerySettings = {
-    app: { broker: server.url, resultBackend: server.url },
-    modules: {},
-    counting: {
-      task: "orangery.count",
-      recipe: { name: "some", document: writeRecipe(photos.count, photos.recipe) },
-      results: photos.ledger.location,
-      count: photos.settings,
-    },
-  };
+  const settings = photos.celerySettings({ broker: server.url, resultBackend: server.url });
   const queue = { name: "celery", connection: server.url };
   await using client = await CeleryClient.start((celery as { python: string }).python, server.url);
   {

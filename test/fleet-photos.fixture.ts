@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, before } from "node:test";
 import type { Queue } from "bullmq";
 import sharp from "sharp";
+import type { CelerySettings } from "../src/fleet/celery/serve/celery-settings.ts";
 import type { CountSettings } from "../src/fleet/count/count-settings.ts";
 import setUpCounting from "../src/fleet/count/count-worker.ts";
 import { type EnqueueCounts, enqueuePhotos } from "../src/fleet/count/enqueue-photos.ts";
@@ -27,6 +28,7 @@ import {
   type CountRecipe,
   countRecipe,
 } from "../src/pipeline/recipe/count-recipe.ts";
+import { writeRecipe } from "../src/pipeline/recipe/recipe-document.ts";
 import { TinyModels } from "../src/tasks/tiny-models.fixture.ts";
 import { TestQueue } from "./fleet.fixture.ts";
 import { openRedis, type RedisForTests, uniqueName } from "./servers/redis-server.ts";
@@ -132,6 +134,21 @@ export class PhotosToCount implements AsyncDisposable {
 
   get settings(): CountSettings {
     return { results: this.#results };
+  }
+
+  /** What the processes of a Celery worker are given that counts as `orangery.count`. */
+  celerySettings(app: CelerySettings["app"]): CelerySettings {
+    const document = writeRecipe(this.count, this.recipe);
+    return {
+      app,
+      modules: {},
+      counting: {
+        task: "orangery.count",
+        recipe: { name: "photos", document },
+        results: this.#results,
+        count: this.settings,
+      },
+    };
   }
 
   photo(number: number): string {

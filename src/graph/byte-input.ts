@@ -1,6 +1,6 @@
 import { newNode } from "./new-node.ts";
 import { onnxDataTypes } from "./onnx-data-type.ts";
-import type { OnnxModel, OnnxNode, ValueInfo } from "./onnx-nodes.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts";
 import { createWeights } from "./tensor.ts";
 
 /**
@@ -10,15 +10,14 @@ import { createWeights } from "./tensor.ts";
 export function takeBytes(model: OnnxModel): OnnxModel {
   const white = createWeights("orangery.white", [], Float32Array.of(255));
   const to = { type: "int", value: onnxDataTypes.indexOf("float32") } as const;
-  const changed = changeInput(model, "bytes", (name, value) => ({
+  return changeInput(model, "bytes", (name, value) => ({
     input: { elementType: "uint8" },
     nodes: [
       newNode("Cast", [name], `${name}.float32`, { to }),
       newNode("Div", [`${name}.float32`, white.name], value),
     ],
+    initializers: [white],
   }));
-  const { graph } = changed;
-  return { ...changed, graph: { ...graph, initializers: [...graph.initializers, white] } };
 }
 
 /**
@@ -34,24 +33,36 @@ export function takePixels(model: OnnxModel): OnnxModel {
   }));
 }
 
-/** Puts nodes between a network's input and what has read it so far. */
-function changeInput(
+/** What is put between an input and its readers. */
+export interface InputChange {
+  /** What the input is from now on. Default: as it was. */
+  readonly input?: Partial<ValueInfo>;
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers?: readonly OnnxTensor[];
+}
+
+/** Puts nodes, which make `value` of it, between a network's input and what has read it so far. */
+export function changeInput(
   model: OnnxModel,
   suffix: string,
-  change: (
-    name: string,
-    value: string,
-  ) => { readonly input: Partial<ValueInfo>; readonly nodes: readonly OnnxNode[] },
+  change: (name: string, value: string) => InputChange,
 ): OnnxModel {
   const { graph } = model;
   const [info, ...others] = graph.inputs;
   const { name } = info!;
   const value = `${name}.${suffix}`;
-  const { input, nodes } = change(name, value);
+  const { input, nodes, initializers = [] } = change(name, value);
   const rest = graph.nodes.map((each) => ({
     ...each,
     inputs: each.inputs.map((read) => (read === name ? value : read)),
   }));
-  const inputs = [{ ...info!, ...input }, ...others];
-  return { ...model, graph: { ...graph, inputs, nodes: [...nodes, ...rest] } };
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      inputs: [{ ...info!, ...input }, ...others],
+      nodes: [...nodes, ...rest],
+      initializers: [...graph.initializers, ...initializers],
+    },
+  };
 }

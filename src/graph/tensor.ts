@@ -31,6 +31,11 @@ export function createWeights(
   });
 }
 
+/** Creates an int64 tensor of one axis, such as a shape. */
+export function createIntegers(name: string, values: readonly number[]): OnnxTensor {
+  return createWeights(name, [values.length], BigInt64Array.from(values, BigInt));
+}
+
 /** Returns the elements of a float32 tensor, copied only where their bytes are not aligned. */
 export function floatsOf({ rawData }: Pick<OnnxTensor, "rawData">): Float32Array {
   const bytes = rawData.byteOffset % 4 === 0 ? rawData : Uint8Array.from(rawData);

@@ -34,7 +34,7 @@ export interface CountPhotoOptions
   readonly photos: Pick<PhotoReader, "read">;
   /**
    * Called when a model cannot be had any more, or results cannot be recorded. The job then waits
-   * for its end, as others may fare better: whoever is called has the worker give its jobs back.
+   * for its end, as others may fare better: the callee makes the worker give its jobs back.
    * Default: the job fails.
    */
   readonly onUnfit?: ((error: OrangeryError) => void) | undefined;

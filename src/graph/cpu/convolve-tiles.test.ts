@@ -5,11 +5,7 @@ import { GraphBuilder } from "../graph-builder.ts";
 import type { OnnxModel, OnnxTensor } from "../onnx-nodes.ts";
 import { RunnableModel } from "../run-model.fixture.ts";
 import { convolveTiles } from "./convolve-tiles.ts";
-
-/** Seeded numbers from -1 to 1. */
-function randoms(length: number, seed: number): Float32Array {
-  return Float32Array.from({ length }, (_, i) => Math.sin(12.9898 * (i + 1) + 78.233 * seed));
-}
+import { seededFloats } from "./seeded-floats.fixture.ts";
 
 interface Layer {
   readonly inputs?: number;
@@ -25,8 +21,8 @@ function network({ inputs = 64, outputs = 64, kernel = 3, bias = true, attribute
   const images = graph.input("images", "float32", ["batch", inputs, "height", "width"]);
   const perOutput = (inputs * kernel ** 2) / Number(attributes?.group ?? 1);
   const dims = [outputs, perOutput / kernel ** 2, kernel, kernel];
-  const weights = graph.weights("w", dims, randoms(outputs * perOutput, 1));
-  const operands = bias ? [graph.weights("b", [outputs], randoms(outputs, 2))] : [];
+  const weights = graph.weights("w", dims, seededFloats(outputs * perOutput, 1));
+  const operands = bias ? [graph.weights("b", [outputs], seededFloats(outputs, 2))] : [];
   const pads = [1, 1, 1, 1];
   const given = { kernel_shape: [kernel, kernel], pads, ...attributes };
   const convolved = graph.node("Conv", [images, weights, ...operands], given);
@@ -61,7 +57,7 @@ describe("a convolution by tiles", () => {
         [1, 20, 15],
       ] as const) {
         const dims = [batch, inputs, height, width];
-        const images = { dims, data: randoms(batch * inputs * height * width, 3) };
+        const images = { dims, data: seededFloats(batch * inputs * height * width, 3) };
         const [expected, found] = [await before.run({ images }), await after.run({ images })];
         assert.deepEqual(found.out!.dims, expected.out!.dims);
         for (const [i, value] of expected.out!.data.entries()) {
@@ -125,8 +121,8 @@ describe("a convolution by tiles", () => {
     const beside = (scale: "half" | "same" | "double") => {
       const graph = new GraphBuilder("layers");
       const images = graph.input("images", "float32", [1, 64, 16, 16]);
-      const weights = graph.weights("w", [64, 64, 3, 3], randoms(64 * 64 * 9, 1));
-      const others = graph.weights("v", [64, 64, 5, 5], randoms(64 * 64 * 25, 2));
+      const weights = graph.weights("w", [64, 64, 3, 3], seededFloats(64 * 64 * 9, 1));
+      const others = graph.weights("v", [64, 64, 5, 5], seededFloats(64 * 64 * 25, 2));
       const before = graph.node("Conv", [images, others], { pads: [2, 2, 2, 2] });
       const attributes = { kernel_shape: [2, 2], strides: [2, 2] };
       const scaled = {

@@ -1,7 +1,7 @@
 import { type Attributes, toOnnxAttributes } from "../attributes.ts";
 import { newNode } from "../new-node.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
-import { createWeights, elementCount, floatsOf, hasFloats } from "../tensor.ts";
+import { createIntegers, createWeights, elementCount, floatsOf, hasFloats } from "../tensor.ts";
 import {
   biasProduct,
   inputTransform,
@@ -233,8 +233,7 @@ class TileConstants {
   }
 
   ints(values: readonly number[]): string {
-    const elements = BigInt64Array.from(values, BigInt);
-    return this.add(createWeights(`orangery.tile.ints.${values}`, [values.length], elements));
+    return this.add(createIntegers(`orangery.tile.ints.${values}`, values));
   }
 }
 

@@ -1,6 +1,7 @@
+import { changeInput, type InputChange } from "../byte-input.ts";
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
-import { createWeights } from "../tensor.ts";
+import { createIntegers } from "../tensor.ts";
 
 /** Before, Slice took as attributes what are inputs here. */
 const leastOpset = 10;
@@ -15,40 +16,18 @@ const leastOpset = 10;
  * take equally long either way.
  */
 export function hideShapes(model: OnnxModel): OnnxModel {
-  const { graph, opsetVersion } = model;
-  const [input] = graph.inputs;
-  if (input?.elementType !== "float32" || opsetVersion < leastOpset) return model;
-  const { name } = input;
-  const { nodes, initializers, hidden } = withoutShape(input);
-  const readers = graph.nodes.map((node) => ({
-    ...node,
-    inputs: node.inputs.map((from) => (from === name ? hidden : from)),
-  }));
-  return {
-    ...model,
-    graph: {
-      ...graph,
-      nodes: [...nodes, ...readers],
-      initializers: [...graph.initializers, ...initializers],
-    },
-  };
+  const [input] = model.graph.inputs;
+  if (input?.elementType !== "float32" || model.opsetVersion < leastOpset) return model;
+  return changeInput(model, "orangery.hidden", (_, value) => withoutShape(input, value));
 }
 
 /** Its first value is NaN or not: only a run finds out that this is so for all of its extents. */
-function withoutShape({ name, dims }: ValueInfo) {
+function withoutShape({ name, dims: { length } }: ValueInfo, value: string): InputChange {
   const named = (part: string) => `orangery.input.${part}`;
-  const ints = (part: string, values: readonly number[]) =>
-    createWeights(named(part), [values.length], BigInt64Array.from(values, BigInt));
-  const from = ints(
-    "from",
-    dims.map(() => 0),
-  );
-  const to = ints(
-    "to",
-    dims.map(() => 1),
-  );
-  const one = ints("one", [1]);
-  const rank = ints("rank", [dims.length]);
+  const from = createIntegers(named("from"), Array(length).fill(0));
+  const to = createIntegers(named("to"), Array(length).fill(1));
+  const one = createIntegers(named("one"), [1]);
+  const rank = createIntegers(named("rank"), [length]);
   const nodes = [
     newNode("Slice", [name, from.name, to.name], named("corner")),
     newNode("Reshape", [named("corner"), one.name], named("first")),
@@ -58,7 +37,7 @@ function withoutShape({ name, dims }: ValueInfo) {
     newNode("Expand", [named("isEither"), rank.name], named("areThere")),
     newNode("Shape", [name], named("shape")),
     newNode("Compress", [named("shape"), named("areThere")], named("extents")),
-    newNode("Reshape", [name, named("extents")], named("hidden")),
+    newNode("Reshape", [name, named("extents")], value),
   ];
-  return { nodes, initializers: [from, to, one, rank], hidden: named("hidden") };
+  return { nodes, initializers: [from, to, one, rank] };
 }

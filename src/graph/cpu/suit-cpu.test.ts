@@ -7,15 +7,11 @@ import { GraphBuilder, type Value } from "../graph-builder.ts";
 import { readWholeModel } from "../onnx/whole-model.ts";
 import type { OnnxModel } from "../onnx-nodes.ts";
 import { runModel } from "../run-model.fixture.ts";
+import { seededFloats } from "./seeded-floats.fixture.ts";
 import { suitCpu } from "./suit-cpu.ts";
 
 const channels = 6;
 const anchors = 5;
-
-/** Seeded numbers from -1 to 1. */
-function randoms(length: number, seed: number): Float32Array {
-  return Float32Array.from({ length }, (_, i) => Math.sin(12.9898 * (i + 1) + 78.233 * seed));
-}
 
 interface Built {
   readonly model: OnnxModel;
@@ -30,13 +26,13 @@ function network(body: (graph: GraphBuilder, x: Value) => readonly Value[]): Bui
   for (const [i, value] of body(graph, images).entries()) {
     graph.output(`output${i}`, value, "float32", ["a", "b", "c", "d"]);
   }
-  const data = randoms(channels * 4 * anchors, 3);
+  const data = seededFloats(channels * 4 * anchors, 3);
   return { model: graph.toModel(), images: { data, dims } };
 }
 
 function convolve(graph: GraphBuilder, x: Value, outputs: number, inputs = channels): Value {
-  const weights = graph.weights("w", [outputs, inputs, 1, 1], randoms(outputs * inputs, 1));
-  return graph.node("Conv", [x, weights, graph.weights("b", [outputs], randoms(outputs, 2))]);
+  const weights = graph.weights("w", [outputs, inputs, 1, 1], seededFloats(outputs * inputs, 1));
+  return graph.node("Conv", [x, weights, graph.weights("b", [outputs], seededFloats(outputs, 2))]);
 }
 
 function silu(graph: GraphBuilder, x: Value): Value {
@@ -136,7 +132,7 @@ describe("a network that is rearranged for the CPU", () => {
       graph.split(convolve(graph, x, 7), [3, 3], 1),
     "rows are split": (graph, x) => graph.split(convolve(graph, x, 7), [1, 3], 2),
     "the convolution is one of groups": (graph, x) => {
-      const weights = graph.weights("w", [channels, 1, 1, 1], randoms(channels, 1));
+      const weights = graph.weights("w", [channels, 1, 1, 1], seededFloats(channels, 1));
       const convolved = graph.node("Conv", [x, weights], { group: channels });
       return graph.split(convolved, [2, 4], 1);
     },
@@ -146,11 +142,11 @@ describe("a network that is rearranged for the CPU", () => {
     },
     "the probabilities are read elsewhere too": (graph, x) => {
       const probabilities = graph.node("Softmax", [x], { axis: 1 });
-      const bins = graph.weights("bins", [1, channels, 1, 1], randoms(channels, 1));
+      const bins = graph.weights("bins", [1, channels, 1, 1], seededFloats(channels, 1));
       return [graph.node("Conv", [probabilities, bins]), probabilities];
     },
     "the softmax is over another axis": (graph, x) => {
-      const bins = graph.weights("bins", [1, channels, 1, 1], randoms(channels, 1));
+      const bins = graph.weights("bins", [1, channels, 1, 1], seededFloats(channels, 1));
       return [graph.node("Conv", [graph.node("Softmax", [x], { axis: -1 }), bins])];
     },
     "there is an inner graph": (graph, x) => {
@@ -185,7 +181,7 @@ describe("a network that is rearranged for the CPU", () => {
   test("is Ultralytics' own export with the same numbers", { skip }, async () => {
     const model = readWholeModel(await readFile(path));
     const dims = [1, 3, 320, 320];
-    const data = randoms(3 * 320 * 320, 5).map(Math.abs);
+    const data = seededFloats(3 * 320 * 320, 5).map(Math.abs);
     const changed = suitCpu(model);
     const before = await runModel(model, { images: { data, dims } });
     const after = await runModel(changed, { images: { data, dims } });

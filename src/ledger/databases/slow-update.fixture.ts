@@ -6,7 +6,7 @@ const [file, pauseMs] = process.argv.slice(2) as [string, string];
 const still = new Int32Array(new SharedArrayBuffer(4));
 const pause = () => void Atomics.wait(still, 0, 0, Number(pauseMs));
 
-// From the second report on, after whoever has heard of the first.
+// From the second report on: the other subscribers have received the first by then.
 function onFirst(): void {
   ledgerUpdateChannel.unsubscribe(onFirst);
   ledgerUpdateChannel.subscribe(pause);
