@@ -341,6 +341,16 @@ test("what is not a whole photo is unreadable", async () => {
   await assert.rejects(decodePicture(path), { code: "PHOTO_UNREADABLE", message: /damaged\.jpg/ });
 });
 
+test("files that fail at the same time each have a reason", async () => {
+  const gif = new TextEncoder().encode("GIF89a");
+  for (let round = 0; round < 10; round++) {
+    const failures = await Promise.allSettled(Array.from({ length: 60 }, () => decodePicture(gif)));
+    for (const failure of failures) {
+      assert.match(String((failure as PromiseRejectedResult).reason), /GIF/);
+    }
+  }
+});
+
 test("stray bytes between a JPEG's parts are no damage", async () => {
   const jpeg = await image().jpeg().toBuffer();
   const stray = Buffer.concat([jpeg.subarray(0, 2), Buffer.from([0, 0, 0]), jpeg.subarray(2)]);

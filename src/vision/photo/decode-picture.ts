@@ -257,11 +257,16 @@ export function unreadable(label: string, reason: string, cause?: unknown): Oran
   );
 }
 
-/** Explains why a header cannot be read; libvips does not know what the file is instead. */
+/**
+ * What libvips says where it does not know what a file is, or says nothing: its threads have one
+ * place for reasons, and may lose each other's.
+ */
+const withoutReason = /unsupported image format|not in a known format|corrupt header:\s*$/;
+
+/** Explains why a header cannot be read. */
 function reasonOf(cause: unknown, bytes: Uint8Array): string {
   const { message } = cause as Error;
-  if (message.includes("unsupported image format")) return `it is ${describeFile(bytes)}`;
-  return message;
+  return withoutReason.test(message) ? `it is ${describeFile(bytes)}` : message;
 }
 
 const maxReasonLength = 300;
