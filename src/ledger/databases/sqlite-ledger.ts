@@ -108,12 +108,15 @@ async function whileBusy<T>(
   attempt: () => T | Promise<T>,
 ): Promise<T> {
   let giveUpAt = performance.now() + timeoutMs;
+  let isUpdated = false;
   const isPassing = (error: unknown) => {
     if (!isBusy(error)) return false;
     const nowMs = performance.now();
-    if (!reportOtherUpdate(file)) return nowMs <= giveUpAt;
-    giveUpAt = nowMs + timeoutMs;
-    return true;
+    const wasUpdated = isUpdated;
+    isUpdated = reportOtherUpdate(file);
+    // The time allowed begins anew where an update is found to have ended.
+    if (isUpdated || wasUpdated) giveUpAt = nowMs + timeoutMs;
+    return isUpdated || nowMs <= giveUpAt;
   };
   return await tryAgain({ isPassing, pauseMs: [2, 50], signal }, attempt);
 }
@@ -131,12 +134,14 @@ async function migrate(
   const before = versionOf(sqlite, file);
   if (before === schemaVersion) return;
   if (before === 0 && readOnly) throw noResults(file, "an empty file");
+  // The note stays until the transaction has ended: a long update also takes long to commit.
+  using note = new DisposableStack();
   await db.transaction().execute(async (transaction) => {
     // Under the write lock: another process may have been faster.
     const found = versionOf(sqlite, file);
     if (found === schemaVersion) return;
     if (found > 0) await assertUnused(transaction, file);
-    using _note = found > 0 ? new UpdateNote(file) : undefined;
+    if (found > 0) note.use(new UpdateNote(file));
     const schema = transaction as unknown as Kysely<unknown>;
     await bringUpToDate(schema, sqliteMigrationDialect, { location: file, from: found });
     markVersion(sqlite);
