@@ -7,6 +7,6 @@ import { join } from "node:path";
 const root = join(import.meta.dirname, "..");
 const from = join(root, "src");
 
-for (const file of globSync("**/*.{css,html,js,onnx,svg,wasm}", { cwd: from })) {
+for (const file of globSync("**/*.{css,html,js,onnx,so,svg,wasm}", { cwd: from })) {
   cpSync(join(from, file), join(root, "dist", file));
 }

@@ -28,6 +28,8 @@ export interface OnnxGraph {
 export interface OnnxNode {
   readonly name: string;
   readonly opType: string;
+  /** Of operators that are not ONNX's own, such as `com.microsoft`; their version is 1. */
+  readonly domain?: string | undefined;
   /** Names of values; an empty name leaves an optional input out. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];

@@ -1,3 +1,4 @@
+import { kernelLibrary } from "./kernels/kernel-library.ts";
 import { environment } from "./library/environment.ts";
 import type { Runtime } from "./runtime.ts";
 import { createSession } from "./session/session.ts";
@@ -9,6 +10,9 @@ export const onnxRuntime: Runtime = {
   name: "onnxruntime",
   get version() {
     return environment().library.version;
+  },
+  get hasKernels() {
+    return kernelLibrary() !== undefined;
   },
   createTensor,
   createSession,

@@ -6,6 +6,8 @@ export interface Runtime {
   readonly name: string;
   /** Version of the library, such as `1.30.0`. */
   readonly version: string;
+  /** Whether sessions can have the operators of `native/kernels/` here. Default false. */
+  readonly hasKernels?: boolean;
   /** Allocates a tensor; its contents are undefined until they are written. */
   createTensor<T extends ElementType>(elementType: T, shape: readonly number[]): Tensor<T>;
   /** Loads a model from a file's path or from its bytes, off the event loop. */
@@ -93,9 +95,9 @@ export interface SessionOptions {
    */
   readonly allowSpinning?: boolean | undefined;
   /**
-   * Saves the network as it is after its optimisation, in the library's own format, for `mapped`.
-   * It serves this machine's CPU, this provider and this version of the library. A library that has
-   * no such format writes nothing.
+   * Saves the network as it is after its optimisation, in the library's own format, for `mapped`,
+   * or as ONNX where the name ends in `.onnx`. It serves this machine's CPU, this provider and this
+   * version of the library. A library that has no such format writes nothing.
    */
   readonly saveOptimizedTo?: string | undefined;
   /**
@@ -105,6 +107,8 @@ export interface SessionOptions {
   readonly mapped?: boolean | undefined;
   /** Runs the network as it is, without optimising it first. Default false. */
   readonly unoptimized?: boolean | undefined;
+  /** The network may have the operators of `native/kernels/`; see `hasKernels`. Default false. */
+  readonly kernels?: boolean | undefined;
   /** Extents of dimensions that the network leaves free, by their names: `batch`, `height`, … */
   readonly freeDimensions?: Readonly<Record<string, number>> | undefined;
   /** Session configuration entries, as onnxruntime_session_options_config_keys.h names them. */

@@ -7,6 +7,7 @@ import type {
   OnnxTensor,
   ValueInfo,
 } from "../onnx-nodes.ts";
+import { domainsOf } from "./domains.ts";
 import { WireWriter } from "./wire-writer.ts";
 
 /**
@@ -20,6 +21,12 @@ export function serializeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
   wire.text(3, model.producerVersion);
   wire.message(7, (graph) => writeGraph(graph, model.graph));
   wire.message(8, (opset) => opset.integer(2, model.opsetVersion));
+  for (const domain of domainsOf(model.graph)) {
+    wire.message(8, (opset) => {
+      opset.text(1, domain);
+      opset.integer(2, 1);
+    });
+  }
   for (const [key, value] of model.metadata) {
     wire.message(14, (entry) => {
       entry.text(1, key);
@@ -47,6 +54,7 @@ function writeNode(wire: WireWriter, node: OnnxNode): void {
   for (const [name, attribute] of Object.entries(node.attributes)) {
     wire.message(5, (message) => writeAttribute(message, name, attribute));
   }
+  if (node.domain !== undefined) wire.text(7, node.domain);
 }
 
 /** `AttributeProto.AttributeType`. */

@@ -2,8 +2,15 @@ import { describeFile } from "../../base/files/file-kind.ts";
 import { OrangeryError } from "../../errors.ts";
 import { type OnnxDataType, onnxDataTypes } from "../onnx-data-type.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
+import { domainsOf } from "./domains.ts";
 import { readValueInfo } from "./model-reader.ts";
 import { WireMessage } from "./wire-message.ts";
+
+/** What a model may have besides ONNX's own operators. */
+export interface ReadWholeModelOptions {
+  /** Operators of other domains, of their first version. Default false. */
+  readonly otherDomains?: boolean;
+}
 
 /**
  * Reads an `.onnx` file with everything that its graph computes, so that it can be changed and
@@ -12,11 +19,16 @@ import { WireMessage } from "./wire-message.ts";
  * @throws `MODEL_NOT_ONNX`, and where the file has parts that are not read (weights in files beside
  *   it, operators of other domains, functions), naming them
  */
-export function readWholeModel(bytes: Uint8Array): OnnxModel {
+export function readWholeModel(
+  bytes: Uint8Array,
+  { otherDomains = false }: ReadWholeModelOptions = {},
+): OnnxModel {
   try {
-    return readParts(
-      new WireMessage(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
-    );
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const model = readParts(new WireMessage(view));
+    const [other] = otherDomains ? [] : domainsOf(model.graph);
+    if (other !== undefined) throw new Error(`it has operators of ${other}`);
+    return model;
   } catch (cause) {
     throw new OrangeryError(
       "MODEL_NOT_ONNX",
@@ -69,10 +81,11 @@ function constantOf({ opType, outputs, attributes }: OnnxNode): OnnxTensor | und
 
 function readNode(node: WireMessage): OnnxNode {
   const domain = node.text(7);
-  if (domain !== "" && domain !== "ai.onnx") throw new Error(`it has operators of ${domain}`);
+  const isOwn = domain === "" || domain === "ai.onnx";
   return {
     name: node.text(3),
     opType: node.text(4),
+    ...(!isOwn && { domain }),
     inputs: node.texts(1),
     outputs: node.texts(2),
     attributes: Object.fromEntries(

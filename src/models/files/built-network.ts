@@ -50,6 +50,8 @@ export interface BuiltNetwork {
   readonly inputShape: readonly (number | string)[];
   /** Names of the values that an observed network has the ranges of; otherwise none. */
   readonly values: readonly string[];
+  /** Whether parts of it compute in int8. */
+  readonly isQuantized: boolean;
 }
 
 export type NetworkAnswer =

@@ -24,7 +24,8 @@ const answer = (value: NetworkAnswer, transfer: ArrayBuffer[] = []) =>
 try {
   const { model, values } = await build(workerData as NetworkRequest);
   const bytes = serializeModel(model);
-  answer({ bytes, inputShape: model.graph.inputs[0]!.dims, values }, [bytes.buffer]);
+  const inputShape = model.graph.inputs[0]!.dims;
+  answer({ bytes, inputShape, values, isQuantized: isQuantized(model) }, [bytes.buffer]);
 } catch (error) {
   if (!isOrangeryError(error)) throw error;
   const { code, message, details } = error;
@@ -43,10 +44,15 @@ async function build({ file: { path, format }, options }: NetworkRequest) {
     return { ...built, model: moveToDevice(built.model) };
   }
   if (target === "openvino" && isInt8) return { ...built, model: leaveSiluInFloat(built.model) };
-  if (target === "cpu" && change === undefined) {
+  // Without its shapes a network in int8 stays in the slower of two layouts: 190 ms for 145.
+  if (target === "cpu" && change === undefined && !isQuantized(built.model)) {
     return { ...built, model: suitCpu(built.model) };
   }
   return built;
+}
+
+function isQuantized({ graph }: OnnxModel): boolean {
+  return graph.nodes.some(({ opType }) => opType === "QuantizeLinear");
 }
 
 function changed(

@@ -63,7 +63,12 @@ function countingRuntime(onBuilt: () => Promise<unknown> = async () => {}) {
       throw error;
     }
   };
-  const runtime: Runtime = { ...onnxRuntime, version: "0.0.0", createSession };
+  const runtime: Runtime = {
+    ...onnxRuntime,
+    version: "0.0.0",
+    hasKernels: false,
+    createSession,
+  };
   return { runtime, counts };
 }
 

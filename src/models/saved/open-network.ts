@@ -1,7 +1,8 @@
+import { readFile, rm } from "node:fs/promises";
 import { isOrangeryError } from "../../errors.ts";
 import { precisionKey } from "../../graph/yolo/device-network.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
-import type { ExecutionProvider, Runtime, Session } from "../../native/runtime.ts";
+import type { ExecutionProvider, Runtime, Session, SessionOptions } from "../../native/runtime.ts";
 import { type Device, isOpenVino } from "../devices/device.ts";
 import {
   type BuildNetworkOptions,
@@ -11,6 +12,7 @@ import {
 import { type ModelFile, reducedPrecision, requireUnchanged } from "../files/model-file.ts";
 import { KeptRuns } from "../runs/kept-runs.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
+import { useKernels } from "./kernel-network.ts";
 import type { SavedNetwork, SavingNetwork } from "./saved-network.ts";
 
 export interface OpenNetworkOptions {
@@ -32,8 +34,11 @@ export interface OpenedNetwork {
   readonly fromArtifact: boolean;
 }
 
-/** Smaller ONNX models load about as quickly as what would be saved of them. */
-const leastBytesToStore = 4 * 1024 * 1024;
+/**
+ * Smaller ONNX models load about as quickly as what would be saved of them. The least YOLO networks
+ * in int8, which gain by kernels, have 2 MB.
+ */
+const leastBytesToStore = 1024 * 1024;
 
 /**
  * Opens the network of a model file on a device: the one that is saved, or the file itself, whose
@@ -102,7 +107,8 @@ function locate(
   { runtime, artifacts }: Pick<OpenNetworkOptions, "runtime" | "artifacts">,
 ): SavedNetwork | undefined {
   if (!isWorthSaving(file, device)) return undefined;
-  const library = `${runtime.name} ${runtime.version}`;
+  const kernels = runtime.hasKernels ? " with kernels" : "";
+  const library = `${runtime.name} ${runtime.version}${kernels}`;
   return artifacts?.locate(file, { device: device.label, library });
 }
 
@@ -120,6 +126,12 @@ function targetOf(device: Device): BuildNetworkOptions["target"] {
   if (isOpenVino(device)) return "openvino";
   if (device.kind === "cpu") return "cpu";
   return device.kind === "cuda" ? "gpu" : undefined;
+}
+
+/** What a runtime makes a session of. */
+interface NetworkContents {
+  readonly contents: string | Uint8Array;
+  readonly isQuantized: boolean;
 }
 
 /**
@@ -156,7 +168,7 @@ class NetworkFile implements Disposable {
     const path = await saved.find();
     if (path === undefined) return undefined;
     try {
-      return await this.#create(path, { mapped: true });
+      return await this.#create(path, { mapped: true, kernels: true });
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       await saved.discard(error);
@@ -165,9 +177,12 @@ class NetworkFile implements Disposable {
   }
 
   async #openSaving(saving: SavingNetwork | undefined): Promise<Session> {
-    const contents = await this.#read();
+    const { contents, isQuantized } = await this.#read();
     try {
-      return await this.#create(contents, { saveOptimizedTo: saving?.path });
+      const saveOptimizedTo = saving?.path;
+      const suited = isQuantized && saving && (await this.#withKernels(contents, saving));
+      if (!suited) return await this.#create(contents, { saveOptimizedTo });
+      return await this.#create(suited, { saveOptimizedTo, unoptimized: true, kernels: true });
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       if (saving === undefined) throw error;
@@ -178,22 +193,39 @@ class NetworkFile implements Disposable {
     }
   }
 
+  /** Has the runtime optimise the network, which only then has what kernels replace. */
+  async #withKernels(
+    contents: string | Uint8Array,
+    saving: SavingNetwork,
+  ): Promise<Uint8Array | undefined> {
+    const { runtime } = this.#options;
+    if (!runtime.hasKernels) return undefined;
+    const saveOptimizedTo = `${saving.path}.onnx`;
+    try {
+      await (await this.#create(contents, { saveOptimizedTo }))[Symbol.asyncDispose]();
+      return await useKernels(await readFile(saveOptimizedTo), runtime);
+    } finally {
+      await rm(saveOptimizedTo, { force: true });
+    }
+  }
+
   async #create(
     source: string | Uint8Array,
-    how: { readonly mapped?: boolean; readonly saveOptimizedTo?: string | undefined } = {},
+    how: Pick<SessionOptions, "mapped" | "saveOptimizedTo" | "unoptimized" | "kernels"> = {},
   ): Promise<Session> {
     const { runtime, artifacts: _, ...options } = this.#options;
     return await runtime.createSession(source, { ...options, ...how });
   }
 
-  async #read(): Promise<string | Uint8Array> {
+  async #read(): Promise<NetworkContents> {
     const { path, format } = this.#file;
     const change = this.#change();
     const target = targetOf(this.#device);
     const isAsItIs = format === "onnx" && change === undefined;
     const isSuited =
       target === "openvino" || (target === "cpu" && isWorthSaving(this.#file, this.#device));
-    if (isAsItIs && !isSuited) return path;
+    const asItIs = { contents: path, isQuantized: false };
+    if (isAsItIs && !isSuited) return asItIs;
     try {
       const built = await buildNetwork(this.#file, {
         change,
@@ -203,10 +235,10 @@ class NetworkFile implements Disposable {
         signal: this.#options.signal,
       });
       this.#built = built.bytes;
-      return built.bytes;
+      return { contents: built.bytes, isQuantized: built.isQuantized };
     } catch (error) {
       // The runtime reads more than is read here: weights in files beside it, other operators.
-      if (isAsItIs && isOrangeryError(error, "MODEL_NOT_ONNX")) return path;
+      if (isAsItIs && isOrangeryError(error, "MODEL_NOT_ONNX")) return asItIs;
       throw error;
     }
   }

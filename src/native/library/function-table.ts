@@ -100,6 +100,7 @@ const statusFunctions = {
   CreateCUDAProviderOptions: [205, "outPointer"],
   UpdateCUDAProviderOptions: [206, "pointer", "strings", "strings", "size"],
   SessionOptionsAppendExecutionProvider: [216, "pointer", "str", "strings", "strings", "size"],
+  RegisterCustomOpsLibrary_V2: [228, "pointer", "path"],
   SessionOptionsSetLoadCancellationFlag: [293, "pointer", "int"],
   RegisterExecutionProviderLibrary: [301, "pointer", "str", "path"],
   GetEpDevices: [303, "pointer", "outPointer", "outSize"],

@@ -1,3 +1,4 @@
+import { kernelLibrary } from "../kernels/kernel-library.ts";
 import { environment, logFatal } from "../library/environment.ts";
 import type { Address, Out } from "../library/function-table.ts";
 import { NativeObject } from "../library/native-object.ts";
@@ -26,6 +27,7 @@ export async function createSessionOptions({
   saveOptimizedTo,
   mapped = false,
   unoptimized = false,
+  kernels = false,
   config = {},
   freeDimensions = {},
 }: SessionOptions): Promise<NativeObject> {
@@ -45,12 +47,16 @@ export async function createSessionOptions({
     api.SetIntraOpNumThreads(address, intraOpThreads);
     if (mapped || unoptimized) api.SetSessionGraphOptimizationLevel(address, disableAll);
     if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
+    const library = kernels ? kernelLibrary() : undefined;
+    if (library !== undefined) api.RegisterCustomOpsLibrary_V2(address, library);
     const entries = {
       "session.intra_op.allow_spinning": allowSpinning ? "1" : "0",
       // Threads that spin do so between the operators of a run, not between runs.
       "session.force_spinning_stop": "1",
       "session.use_env_allocators": "1",
-      ...(saveOptimizedTo !== undefined && { "session.save_model_format": "ORT" }),
+      ...(saveOptimizedTo !== undefined && {
+        "session.save_model_format": saveOptimizedTo.endsWith(".onnx") ? "ONNX" : "ORT",
+      }),
       ...(mapped && mappedConfig),
       ...config,
     };

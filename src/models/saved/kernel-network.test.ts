@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { after, afterEach, before, describe, test } from "node:test";
+import { serializeModel } from "../../graph/onnx/model-writer.ts";
+import { quantizeModel } from "../../graph/quantize/quantize-model.ts";
+import { chooseQuantizedValues } from "../../graph/quantize/quantized-values.ts";
+import { randomYolo } from "../../graph/yolo/random-yolo.fixture.ts";
+import { createYoloModel } from "../../graph/yolo/yolo-model.ts";
+import { silentLogger } from "../../logger.ts";
+import { kernelLibrary } from "../../native/kernels/kernel-library.ts";
+import { liveNativeObjects } from "../../native/library/native-object.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import type { Runtime, Session } from "../../native/runtime.ts";
+import { cpu } from "../devices/device.ts";
+import { identifyModelFile, type ModelFile } from "../files/model-file.ts";
+import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
+import { ArtifactStore } from "./artifact-store.ts";
+import { useKernels } from "./kernel-network.ts";
+import { openNetwork } from "./open-network.ts";
+
+let folder: ModelFolder;
+before(async () => {
+  folder = await ModelFolder.create();
+});
+after(async () => await folder[Symbol.asyncDispose]());
+afterEach(() => assert.deepEqual(liveNativeObjects(), {}, "every native object is released"));
+
+function int8Yolo({ calibrated = true } = {}): Uint8Array {
+  const network = randomYolo({
+    family: "11",
+    scale: "n",
+    narrow: true,
+    task: "detect",
+    classCount: 3,
+    seed: 3,
+  });
+  const names = ["a", "b", "c"];
+  const model = createYoloModel({ network, imageSize: 256, names, description: "A test" });
+  if (!calibrated) return serializeModel(model);
+  const { rangeOf } = chooseQuantizedValues(model.graph);
+  const ranges = new Map(
+    [...rangeOf.values()].map((value, i) => [value, [-1, 2 + (i % 7)] as const]),
+  );
+  return serializeModel(quantizeModel(model, { ranges, input: "bytes" }));
+}
+
+async function open(file: ModelFile, runtime: Runtime, threads: number): Promise<Session> {
+  const artifacts = new ArtifactStore({
+    folder: folder.file("artifacts"),
+    maxBytes: 1e9,
+    logger: { ...silentLogger, warn: (_, message) => assert.fail(message) },
+  });
+  const { session } = await openNetwork(file, cpu, {
+    runtime,
+    provider: { name: "cpu" },
+    intraOpThreads: threads,
+    artifacts,
+    signal: undefined,
+  });
+  return session;
+}
+
+async function run(session: Session): Promise<Float32Array> {
+  using input = onnxRuntime.createTensor("uint8", [1, 3, 256, 256]);
+  input.data.set(input.data.map((_, i) => (i * i * 7 + (i >> 5)) % 256));
+  const outputs = await session.run({ [session.inputs[0]!.name]: input });
+  const values = Float32Array.from(outputs.output0!.data as Float32Array);
+  for (const output of Object.values(outputs)) output[Symbol.dispose]();
+  return values;
+}
+
+const skip = kernelLibrary() === undefined && "there are no kernels for this machine";
+
+describe("a network in int8", { skip }, () => {
+  test("computes the same with kernels as without, with one thread and with two", async () => {
+    const identified = await identifyModelFile(await folder.write("int8.onnx", int8Yolo()));
+    // Worth saving, whatever its size.
+    const file = { ...identified, bytes: 4 * 1024 * 1024 };
+    const results: Float32Array[] = [];
+    for (const runtime of [onnxRuntime, { ...onnxRuntime, hasKernels: false }]) {
+      for (const threads of [1, 2]) {
+        await using session = await open(file, runtime, threads);
+        results.push(await run(session));
+      }
+    }
+    for (const result of results.slice(1)) assert.deepEqual(result, results[0]);
+    assert.ok(new Set(results[0]).size > 1000, "the outputs differ by place");
+
+    const saved = await savedNetworks();
+    assert.equal(saved.length, 2);
+    assert.equal(saved.filter((bytes) => bytes.includes("LookUp")).length, 1);
+    assert.equal(saved.filter((bytes) => bytes.includes("QLinearSigmoid")).length, 1);
+  });
+});
+
+test("a network in float32 has nothing that kernels replace", async () => {
+  assert.equal(await useKernels(int8Yolo({ calibrated: false }), onnxRuntime), undefined);
+});
+
+async function savedNetworks(): Promise<Buffer[]> {
+  const names = await readdir(folder.file("artifacts"));
+  return await Promise.all(
+    names.map((name) => readFile(folder.file(`artifacts/${name}/model.ort`))),
+  );
+}

@@ -1,0 +1,43 @@
+import { createTables, findSilus, lookUpSilus } from "../../graph/cpu/look-up-silus.ts";
+import { serializeModel } from "../../graph/onnx/model-writer.ts";
+import { readWholeModel } from "../../graph/onnx/whole-model.ts";
+import type { Runtime } from "../../native/runtime.ts";
+
+/**
+ * Gives a network that the runtime has optimised the operators of `native/kernels/`, which compute
+ * the same bytes.
+ *
+ * @returns the bytes of an ONNX model that is not to be optimised again; undefined where it has
+ *   nothing that they replace
+ */
+export async function useKernels(
+  optimized: Uint8Array,
+  runtime: Runtime,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const model = readWholeModel(optimized, { otherDomains: true });
+  const silus = findSilus(model);
+  if (silus.length === 0) return undefined;
+  const tables = await runOnAllBytes(serializeModel(createTables(model, silus)), runtime);
+  const inOrder = silus.map(({ product }) => tables.get(product.outputs[0]!)!);
+  return serializeModel(lookUpSilus(model, silus, inOrder));
+}
+
+/** Runs a network of one input with all that a byte can be. Returns its outputs by name. */
+async function runOnAllBytes(
+  network: Uint8Array,
+  runtime: Runtime,
+): Promise<Map<string, Uint8Array>> {
+  await using session = await runtime.createSession(network, {
+    intraOpThreads: 1,
+    unoptimized: true,
+  });
+  using bytes = runtime.createTensor("uint8", [256]);
+  bytes.data.set(Uint8Array.from({ length: 256 }, (_, byte) => byte));
+  const outputs = await session.run({ [session.inputs[0]!.name]: bytes });
+  return new Map(
+    Object.entries(outputs).map(([name, tensor]) => {
+      using held = tensor;
+      return [name, Uint8Array.from(held.data as Uint8Array)];
+    }),
+  );
+}

@@ -1,0 +1,20 @@
+import { execFileSync } from "node:child_process";
+import { hash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const source = new URL("kernels.c", import.meta.url);
+
+/** Identifies the source that a binary is made of; it is part of the binary. */
+export const sourceSha256 = hash("sha256", readFileSync(source));
+
+/** Compiles the kernels for Linux on the processor of this machine, without a C library. */
+export function compileKernels(file: string): void {
+  const flags = [
+    ...["-O2", "-Wall", "-Wextra", "-Werror", "-Wno-cast-function-type"],
+    ...["-shared", "-fPIC", "-fvisibility=hidden", "-ffreestanding", "-nostdlib"],
+    ...["-s", "-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,now"],
+    `-DSOURCE_SHA256="${sourceSha256}"`,
+  ];
+  execFileSync("gcc", [...flags, "-o", file, fileURLToPath(source), "-lgcc"], { stdio: "inherit" });
+}
