@@ -12,8 +12,8 @@ import {
 import { type ModelFile, reducedPrecision, requireUnchanged } from "../files/model-file.ts";
 import { KeptRuns } from "../runs/kept-runs.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
-import { useKernels } from "./kernel-network.ts";
 import type { SavedNetwork, SavingNetwork } from "./saved-network.ts";
+import { suitInt8 } from "./suit-int8.ts";
 
 export interface OpenNetworkOptions {
   readonly runtime: Runtime;
@@ -203,7 +203,7 @@ class NetworkFile implements Disposable {
     const saveOptimizedTo = `${saving.path}.onnx`;
     try {
       await (await this.#create(contents, { saveOptimizedTo }))[Symbol.asyncDispose]();
-      return await useKernels(await readFile(saveOptimizedTo), runtime);
+      return await suitInt8(await readFile(saveOptimizedTo), runtime);
     } finally {
       await rm(saveOptimizedTo, { force: true });
     }

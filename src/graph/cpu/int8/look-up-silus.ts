@@ -1,5 +1,6 @@
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
-import { createWeights } from "../tensor.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
+import { readersOf } from "../../readers.ts";
+import { createWeights } from "../../tensor.ts";
 
 /** Where the operator LookUp is, which is `native/kernels/`'s. */
 const ownDomain = "orangery";
@@ -15,12 +16,10 @@ export interface Silu {
 
 /** Finds the SiLUs of an int8 network that ONNX Runtime has optimised for its CPU provider. */
 export function findSilus({ graph }: OnnxModel): Silu[] {
-  const isGraph = ({ type }: OnnxAttribute) => type === "graph";
-  // What an inner graph reads of the outer one is not followed.
-  if (graph.nodes.some(({ attributes }) => Object.values(attributes).some(isGraph))) return [];
   const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   const makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
-  const readers = countReaders(graph);
+  const readers = readersOf(graph);
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
   return graph.nodes.flatMap((product) => {
     if (!isOperator(product, "QLinearMul")) return [];
     const [a = "", , , b = ""] = product.inputs;
@@ -31,7 +30,7 @@ export function findSilus({ graph }: OnnxModel): Silu[] {
     const result = sigmoid?.outputs[0];
     const isOfBoth = [a, b].includes(input ?? "") && [a, b].includes(result ?? "");
     if (sigmoid === undefined || input === undefined || result === undefined) return [];
-    if (!isOfBoth || a === b || readers.get(result) !== 1) return [];
+    if (!isOfBoth || a === b || readers.get(result)?.length !== 1 || outputs.has(result)) return [];
     const areKnown = constantsOf({ input, sigmoid, product }).every((name) =>
       isScalar(known.get(name)),
     );
@@ -114,11 +113,4 @@ function constantsOf({ input, sigmoid, product }: Silu): string[] {
 function isScalar(tensor: OnnxTensor | undefined): boolean {
   if (tensor === undefined || tensor.dims.some((extent) => extent !== 1)) return false;
   return tensor.elementType === "float32" || tensor.elementType === "uint8";
-}
-
-function countReaders({ nodes, outputs }: OnnxModel["graph"]): Map<string, number> {
-  const readers = new Map<string, number>();
-  const names = [...nodes.flatMap(({ inputs }) => inputs), ...outputs.map(({ name }) => name)];
-  for (const name of names) readers.set(name, (readers.get(name) ?? 0) + 1);
-  return readers;
 }

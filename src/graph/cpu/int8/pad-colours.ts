@@ -1,0 +1,78 @@
+import { newNode } from "../../new-node.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
+import { createIntegers, createWeights } from "../../tensor.ts";
+
+/**
+ * Two products of more may overflow where processors without VNNI add them up in 16 bits; which two
+ * are added depends on the number of channels.
+ */
+const largestWeight = 64;
+
+/**
+ * Gives a photo a fourth channel before the first convolution, with weights of 0: ONNX Runtime
+ * gathers four channels in a quarter of the time of three.
+ */
+export function padColours(model: OnnxModel): OnnxModel {
+  const { graph } = model;
+  const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
+  const added: OnnxTensor[] = [];
+  const nodes = graph.nodes.flatMap((node) => {
+    const weights = known.get(node.inputs[3] ?? "");
+    const turned = makers.get(node.inputs[0]!);
+    if (!isFirst(node, weights, known.get(node.inputs[5] ?? "")) || !isTurned(turned)) return node;
+    const output = node.outputs[0]!;
+    const [four, pixels] = [`${output}.four`, `${output}.pixels`];
+    const pads = createIntegers(`${output}.pads`, [0, 0, 0, 0, 0, 1, 0, 0]);
+    const padded = withFourChannels(`${output}.weights`, weights!);
+    added.push(pads, padded);
+    const inputs = node.inputs.with(0, pixels).with(3, padded.name);
+    return [
+      newNode("Pad", [turned.inputs[0]!, pads.name], four),
+      newNode("Transpose", [four], pixels, turned.attributes),
+      { ...node, inputs },
+    ];
+  });
+  const outputs = graph.outputs.map(({ name }) => name);
+  const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs]);
+  const initializers = [...graph.initializers.filter(({ name }) => read.has(name)), ...added];
+  const kept = nodes.filter((node) => !isTurned(node) || read.has(node.outputs[0]!));
+  return { ...model, graph: { ...graph, nodes: kept, initializers } };
+}
+
+/** Whether a convolution reads three channels in whole, with weights of 7 bits around 0. */
+function isFirst(
+  { opType, attributes: { group, channels_last: channelsLast } }: OnnxNode,
+  weights: OnnxTensor | undefined,
+  zeroPoints: OnnxTensor | undefined,
+): boolean {
+  if (opType !== "QLinearConv" || weights?.elementType !== "int8" || weights.dims[1] !== 3) {
+    return false;
+  }
+  const isWhole = group === undefined || (group.type === "int" && group.value === 1);
+  const isLast = channelsLast?.type === "int" && channelsLast.value === 1;
+  const isAroundZero = zeroPoints?.rawData.every((byte) => byte === 0) ?? false;
+  const isSmall = signed(weights).every((weight) => Math.abs(weight) <= largestWeight);
+  return isWhole && isLast && isAroundZero && isSmall;
+}
+
+/** Whether a node turns (batch, channels, height, width) into (batch, height, width, channels). */
+function isTurned(node: OnnxNode | undefined): node is OnnxNode {
+  const perm = node?.attributes.perm;
+  return node?.opType === "Transpose" && perm?.type === "ints" && perm.value.join() === "0,2,3,1";
+}
+
+function withFourChannels(name: string, weights: OnnxTensor): OnnxTensor {
+  const [outputs = 0, channels = 0, height = 0, width = 0] = weights.dims;
+  const plane = height * width;
+  const padded = new Int8Array(outputs * 4 * plane);
+  for (let output = 0; output < outputs; output++) {
+    const from = output * channels * plane;
+    padded.set(signed(weights).subarray(from, from + channels * plane), output * 4 * plane);
+  }
+  return createWeights(name, [outputs, 4, height, width], padded);
+}
+
+function signed({ rawData }: OnnxTensor): Int8Array {
+  return new Int8Array(rawData.buffer, rawData.byteOffset, rawData.byteLength);
+}
