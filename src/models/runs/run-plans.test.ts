@@ -32,6 +32,26 @@ describe("the plan of a network's runs", () => {
     );
   });
 
+  test("begins a run more than there are cores where runs are short", async () => {
+    const cases = [
+      { together: 12, apart: 10, places: 3 },
+      { together: 400, apart: 300, places: 2 },
+      { together: 10, apart: 25, places: 1 },
+    ];
+    for (const [index, { places, ...ms }] of cases.entries()) {
+      const plan = await new RunPlans({ key: `short ${index}`, intraOpThreads: 2 }).of(320 * 320);
+      assert.equal(plan.request.places, 1);
+      measure(plan, ms);
+      assert.deepEqual(plan.request, { cores: 2, places });
+      // Beside each other they take longer, which says nothing of what they cost.
+      for (let run = 0; run < 20; run++) plan.note({ ...beside, threads: 1, ms: 2 * ms.apart });
+      assert.deepEqual(plan.request, { cores: 2, places });
+    }
+    const plan = await new RunPlans({ key: "set", intraOpThreads: 2, cpuRuns: 2 }).of(320 * 320);
+    measure(plan, { together: 12, apart: 10 });
+    assert.equal(plan.request.places, 2);
+  });
+
   test("is reported again only where it differs", async () => {
     const chosen: RunChoice[] = [];
     const onChosen = (choice: RunChoice) => chosen.push(choice);

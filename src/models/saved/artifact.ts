@@ -39,7 +39,7 @@ export interface ArtifactDescription extends ArtifactIdentity {
 }
 
 /** To be raised where a version of Orangery, while it is made, begins to make other graphs. */
-const graphRevision = 2;
+const graphRevision = 3;
 const orangery = `${programVersion()} graph ${graphRevision}`;
 
 export function artifactIdentity(

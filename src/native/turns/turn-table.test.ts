@@ -34,6 +34,22 @@ describe("the table of turns", () => {
     assert.equal(table.shareOf(fifth)?.threads, 2);
   });
 
+  test("begins as many runs as there are places, more than cores if need be", () => {
+    const table = emptyTable();
+    const exceeding = { cores: 2, places: 3 };
+    const first = table.ask(1, exceeding)!;
+    table.grant();
+    assert.equal(table.shareOf(first)?.threads, 2);
+    const [second, third, fourth] = [2, 3, 4].map((thread) => table.ask(thread, exceeding)!);
+    table.grant();
+    assert.equal(table.shareOf(second!)?.threads, 1);
+    assert.equal(table.shareOf(third!), undefined);
+    table.leave(first);
+    table.grant();
+    assert.equal(table.shareOf(third!)?.threads, 1);
+    assert.equal(table.shareOf(fourth!)?.threads, 1);
+  });
+
   test("grants in the order of asking, also when slots are used again", () => {
     const table = emptyTable();
     const one = { cores: 1, places: 1 };

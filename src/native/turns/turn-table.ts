@@ -2,7 +2,7 @@
 export interface TurnRequest {
   /** The device's threads, as this caller counts them: all cores on a CPU, 1 elsewhere. */
   readonly cores: number;
-  /** The most runs at a time that pay for what is to be run, at least 1. */
+  /** The most runs at a time that pay for what is to be run, at least 1; it may exceed `cores`. */
   readonly places: number;
 }
 
@@ -145,7 +145,8 @@ export class TurnTable {
     }
     const [cores, places] = [this.#get(slot, Slot.cores), this.#get(slot, Slot.places)];
     const threads = threadsARun(cores, Math.min(callers, places));
-    return runs < places && busy + threads <= cores ? { threads, callers } : undefined;
+    const room = Math.max(cores, places);
+    return runs < places && busy + threads <= room ? { threads, callers } : undefined;
   }
 
   #slots(): number[] {
