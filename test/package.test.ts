@@ -118,6 +118,10 @@ describe("the tarball", () => {
     assert.match(await readFile(join(installed, "dist/runtime/LICENSE"), "utf8"), /Microsoft/);
   });
 
+  test("has the operators of int8 networks", async () => {
+    assert.deepEqual(await filesIn("dist/native/kernels"), ["linux-x64.so"]);
+  });
+
   test("is one that package managers, bundlers and compilers understand", async () => {
     // As it was unpacked: it need not be packed, or unpacked, again to know its files.
     const { messages } = await publint({ pkgDir: installed, strict: true, pack: false });

@@ -178,11 +178,12 @@ class NetworkFile implements Disposable {
 
   async #openSaving(saving: SavingNetwork | undefined): Promise<Session> {
     const { contents, isQuantized } = await this.#read();
+    if (isQuantized && saving !== undefined && this.#options.runtime.hasKernels) {
+      const rearranged = await this.#openRearranged(contents, saving.path);
+      if (rearranged !== undefined) return rearranged;
+    }
     try {
-      const saveOptimizedTo = saving?.path;
-      const suited = isQuantized && saving && (await this.#withKernels(contents, saving));
-      if (!suited) return await this.#create(contents, { saveOptimizedTo });
-      return await this.#create(suited, { saveOptimizedTo, unoptimized: true, kernels: true });
+      return await this.#create(contents, { saveOptimizedTo: saving?.path });
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       if (saving === undefined) throw error;
@@ -193,19 +194,30 @@ class NetworkFile implements Disposable {
     }
   }
 
-  /** Has the runtime optimise the network, which only then has what kernels replace. */
-  async #withKernels(
+  /**
+   * Has the runtime optimise a network in int8, rearranges it, and opens and saves what comes out;
+   * undefined where there is nothing to rearrange, or anything in the way: then the network is as
+   * the runtime optimises it.
+   */
+  async #openRearranged(
     contents: string | Uint8Array,
-    saving: SavingNetwork,
-  ): Promise<Uint8Array | undefined> {
-    const { runtime } = this.#options;
-    if (!runtime.hasKernels) return undefined;
-    const saveOptimizedTo = `${saving.path}.onnx`;
+    saveOptimizedTo: string,
+  ): Promise<Session | undefined> {
+    const { runtime, signal } = this.#options;
+    const optimized = `${saveOptimizedTo}.onnx`;
     try {
-      await (await this.#create(contents, { saveOptimizedTo }))[Symbol.asyncDispose]();
-      return await suitInt8(await readFile(saveOptimizedTo), runtime);
+      await (await this.#create(contents, { saveOptimizedTo: optimized }))[Symbol.asyncDispose]();
+      const bytes = await suitInt8(await readFile(optimized), runtime);
+      if (bytes === undefined) return undefined;
+      const how = { saveOptimizedTo, unoptimized: true, kernels: true };
+      const session = await this.#create(bytes, how);
+      bytes.buffer.transfer(0);
+      return session;
+    } catch {
+      signal?.throwIfAborted();
+      return undefined;
     } finally {
-      await rm(saveOptimizedTo, { force: true });
+      await rm(optimized, { force: true });
     }
   }
 

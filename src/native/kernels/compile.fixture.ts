@@ -8,13 +8,22 @@ const source = new URL("kernels.c", import.meta.url);
 /** Identifies the source that a binary is made of; it is part of the binary. */
 export const sourceSha256 = hash("sha256", readFileSync(source));
 
+/** Name and version of the compiler; undefined where there is none. */
+export function findCompiler(): string | undefined {
+  try {
+    return execFileSync("gcc", ["--version"], { encoding: "utf8" }).split("\n")[0];
+  } catch {
+    return undefined;
+  }
+}
+
 /** Compiles the kernels for Linux on the processor of this machine, without a C library. */
 export function compileKernels(file: string): void {
   const flags = [
     ...["-O2", "-Wall", "-Wextra", "-Werror", "-Wno-cast-function-type"],
     ...["-shared", "-fPIC", "-fvisibility=hidden", "-ffreestanding", "-nostdlib"],
     ...["-s", "-Wl,--build-id=none", "-Wl,-z,noseparate-code", "-Wl,-z,now"],
-    `-DSOURCE_SHA256="${sourceSha256}"`,
+    `-DORIGIN="${sourceSha256} ${findCompiler()}"`,
   ];
   execFileSync("gcc", [...flags, "-o", file, fileURLToPath(source), "-lgcc"], { stdio: "inherit" });
 }

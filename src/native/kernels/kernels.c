@@ -13,14 +13,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#ifndef SOURCE_SHA256
-#define SOURCE_SHA256 ""
+#ifndef ORIGIN
+#define ORIGIN ""
 #endif
 
 #define API __attribute__((visibility("default")))
 
-/* Of this file, for the test that the binary is made of it. */
-API const char orangery_kernels_source[] = SOURCE_SHA256;
+/* The hash of this file and the compiler, for the test that the binary is made by them. */
+API const char orangery_kernels_origin[] = ORIGIN;
 
 /* Looking up */
 

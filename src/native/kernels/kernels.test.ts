@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { mkdtempDisposable } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import koffi from "koffi";
 import { loadLibrary } from "../library/load-library.ts";
-import { sourceSha256 } from "./compile.fixture.ts";
+import { compileKernels, findCompiler, sourceSha256 } from "./compile.fixture.ts";
 import { kernelLibrary } from "./kernel-library.ts";
 
 const file = kernelLibrary();
@@ -15,10 +19,19 @@ test("there are kernels for Linux on x64, and elsewhere none", () => {
 describe("the kernels", { skip: !isForThisMachine && "there are none for this machine" }, () => {
   const library = isForThisMachine ? loadLibrary(file!) : undefined!;
 
-  test("are made of their source", () => {
-    const source = library.symbol("orangery_kernels_source", "char [64]");
-    const text = Buffer.from(koffi.decode(source, koffi.array("uint8_t", 64))).toString();
-    assert.equal(text, sourceSha256, "run `npm run build:kernels`");
+  test("are made of their source, to the byte where the compiler is the same", async (context) => {
+    const origin: string = koffi.decode(
+      library.symbol("orangery_kernels_origin", "char"),
+      "char",
+      -1,
+    );
+    const [source, ...compiler] = origin.split(" ");
+    assert.equal(source, sourceSha256, "run `npm run build:kernels`");
+    if (compiler.join(" ") !== findCompiler()) return context.diagnostic(`made by ${compiler}`);
+    await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-kernels-"));
+    const compiled = join(folder.path, "kernels.so");
+    compileKernels(compiled);
+    assert.ok(readFileSync(compiled).equals(readFileSync(file!)), "run `npm run build:kernels`");
   });
 
   for (const [number, name] of ["one by one", "with AVX2", "with AVX-512"].entries()) {
