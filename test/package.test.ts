@@ -86,9 +86,9 @@ describe("the tarball", () => {
   });
 
   test("has the types of all modules, other files unchanged, and no tests", async () => {
-    // The text of the WebAssembly is for its builder only.
+    // The texts of the WebAssembly and of the operators are for their builders only.
     const files = (await readdirFiles(join(root, "src"))).filter(
-      (file) => !/\.(test|fixture)\.|\.wat$/.test(file),
+      (file) => !/\.(test|fixture)\.|\.(wat|c)$/.test(file),
     );
     const present = (await filesIn("dist")).filter((file) => !/^(runtime|shared)\//.test(file));
     const modules = present.filter((file) => file.endsWith(".js") && !files.includes(file));
@@ -119,7 +119,7 @@ describe("the tarball", () => {
   });
 
   test("has the operators of int8 networks", async () => {
-    assert.deepEqual(await filesIn("dist/native/kernels"), ["linux-x64.so"]);
+    assert.ok((await filesIn("dist/native/kernels")).includes("linux-x64.so"));
   });
 
   test("is one that package managers, bundlers and compilers understand", async () => {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { open, readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { programVersion } from "../../base/files/program-file.ts";
+import type { Runtime } from "../../native/runtime.ts";
 import { hashFile } from "../files/file-hash.ts";
 import { type ModelFile, reducedPrecision } from "../files/model-file.ts";
 import { processorIdentity } from "./processor.ts";
@@ -21,7 +22,7 @@ export interface ArtifactIdentity {
   /** Of the model file, and of its calibration: `networkIdentity`. */
   readonly modelSha256: string;
   readonly device: string;
-  /** Name and version of the runtime. */
+  /** The runtime: {@link libraryOf}. */
   readonly library: string;
   /** Version of Orangery, and of the graphs that it makes. */
   readonly orangery: string;
@@ -47,6 +48,11 @@ export function artifactIdentity(
   { device, library }: { readonly device: string; readonly library: string },
 ): ArtifactIdentity {
   return { modelSha256, device, library, orangery, processor: processorIdentity() };
+}
+
+/** Returns what of a runtime decides how its networks are saved. */
+export function libraryOf({ name, version, hasKernels }: Runtime): string {
+  return `${name} ${version}${hasKernels ? " with kernels" : ""}`;
 }
 
 /** The name of the artifact's folder. */

@@ -4,7 +4,7 @@ import { artifactFolder, cacheFolder, cacheVariable } from "../../base/files/cac
 import { OrangeryError } from "../../errors.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { hashFolder } from "../files/file-hash.ts";
-import { type ArtifactDescription, artifactIdentity, artifactKey } from "./artifact.ts";
+import { type ArtifactDescription, artifactIdentity, artifactKey, libraryOf } from "./artifact.ts";
 import { listArtifacts, removeAbandoned, removeArtifact } from "./artifact-folder.ts";
 
 /** A network that the cache folder keeps. */
@@ -96,6 +96,6 @@ async function requireReadable(): Promise<void> {
 }
 
 function isCurrent(folder: string, { modelSha256, device }: ArtifactDescription): boolean {
-  const library = `${onnxRuntime.name} ${onnxRuntime.version}`;
-  return basename(folder) === artifactKey(artifactIdentity(modelSha256, { device, library }));
+  const identity = artifactIdentity(modelSha256, { device, library: libraryOf(onnxRuntime) });
+  return basename(folder) === artifactKey(identity);
 }

@@ -11,6 +11,7 @@ import {
 } from "../files/built-network.ts";
 import { type ModelFile, reducedPrecision, requireUnchanged } from "../files/model-file.ts";
 import { KeptRuns } from "../runs/kept-runs.ts";
+import { libraryOf } from "./artifact.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
 import type { SavedNetwork, SavingNetwork } from "./saved-network.ts";
 import { suitInt8 } from "./suit-int8.ts";
@@ -107,9 +108,7 @@ function locate(
   { runtime, artifacts }: Pick<OpenNetworkOptions, "runtime" | "artifacts">,
 ): SavedNetwork | undefined {
   if (!isWorthSaving(file, device)) return undefined;
-  const kernels = runtime.hasKernels ? " with kernels" : "";
-  const library = `${runtime.name} ${runtime.version}${kernels}`;
-  return artifacts?.locate(file, { device: device.label, library });
+  return artifacts?.locate(file, { device: device.label, library: libraryOf(runtime) });
 }
 
 /**

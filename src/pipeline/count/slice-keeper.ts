@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { promisify } from "node:util";
 import { deflateRaw, inflateRaw } from "node:zlib";
 import type { PartialWork } from "../../base/partial-work.ts";
-import { artifactIdentity } from "../../models/saved/artifact.ts";
+import { artifactIdentity, libraryOf } from "../../models/saved/artifact.ts";
 import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Detections } from "../../vision/detections.ts";
@@ -122,7 +122,7 @@ export class SliceKeeper {
   get #key(): Buffer {
     const { model, ...work } = this.#work;
     const { identity, device, deviceKind } = model;
-    const library = `${onnxRuntime.name} ${onnxRuntime.version}`;
+    const library = libraryOf(onnxRuntime);
     const key = {
       key: this.#options.key,
       computed: artifactIdentity(identity, { device, library }),
