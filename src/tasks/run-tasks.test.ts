@@ -385,7 +385,8 @@ describe("tasks with a model", () => {
         return (await (await this.detModel).predict(bytes)).device;
       }
     }
-    await using cache = new ModelCache({ models: models.files, device: "cpu", runtime });
+    const one = { device: "cpu", cpuRuns: 1, runtime };
+    await using cache = new ModelCache({ models: models.files, ...one });
     const detect = new Detect({ cache });
     await detect.detModel;
     watching = true;

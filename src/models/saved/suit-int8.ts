@@ -1,4 +1,4 @@
-import { createTables, findSilus, lookUpSilus } from "../../graph/cpu/int8/look-up-silus.ts";
+import { createSiluTables, findSilus, lookUpSilus } from "../../graph/cpu/int8/look-up-silus.ts";
 import { padColours } from "../../graph/cpu/int8/pad-colours.ts";
 import { repeatPixels } from "../../graph/cpu/int8/repeat-pixels.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
@@ -21,7 +21,7 @@ export async function suitInt8(
   if (hasInnerGraphs(model)) return undefined;
   const silus = findSilus(model);
   if (silus.length === 0) return undefined;
-  const tables = await runOnAllBytes(serializeModel(createTables(model, silus)), runtime);
+  const tables = await runOnAllBytes(serializeModel(createSiluTables(model, silus)), runtime);
   const inOrder = silus.map(({ product }) => tables.get(product.outputs[0]!)!);
   return serializeModel(padColours(repeatPixels(lookUpSilus(model, silus, inOrder))));
 }

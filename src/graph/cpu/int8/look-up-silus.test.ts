@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "../../onnx-nodes.ts";
 import { createWeights } from "../../tensor.ts";
-import { createTables, findSilus, lookUpSilus } from "./look-up-silus.ts";
+import { createSiluTables, findSilus, lookUpSilus } from "./look-up-silus.ts";
 
 const bytes = (name: string) => ({ name, elementType: "uint8" as const, dims: [1, 4] });
 
@@ -91,7 +91,7 @@ describe("SiLUs in int8", () => {
     const last = operator("QLinearAdd", ["y", "s", "z", "sum", "s", "z", "s", "z"], "end");
     const model = makeModel([before, sigmoid, product, last], { outputs: [bytes("end")] });
     const silus = findSilus(model);
-    const tables = createTables(model, silus).graph;
+    const tables = createSiluTables(model, silus).graph;
     assert.deepEqual(
       tables.nodes.map(({ inputs: [input], outputs }) => [input, ...outputs]),
       [

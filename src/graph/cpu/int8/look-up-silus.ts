@@ -42,7 +42,7 @@ export function findSilus({ graph }: OnnxModel): Silu[] {
  * Creates the network that computes the tables of SiLUs: of `bytes`, uint8 of 256, an output for
  * each, named as the product's. It has the very operators, so the tables have their roundings.
  */
-export function createTables(model: OnnxModel, silus: readonly Silu[]): OnnxModel {
+export function createSiluTables(model: OnnxModel, silus: readonly Silu[]): OnnxModel {
   const bytes = "bytes";
   const nodes = silus.flatMap(({ input, sigmoid, product }) =>
     [sigmoid, product].map((node) => ({
