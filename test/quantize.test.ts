@@ -68,6 +68,11 @@ describe("orangery quantize", () => {
     assert.match(info.stdout, /proof +\d+ objects against \d+ in float32 on 2 photos/);
     const again = await folder.run("quantize", "forced.onnx", "twice.onnx", ...destroyed);
     assert.match(again.stderr, /quantised already.*\[MODEL_NOT_QUANTIZABLE\]/);
+    const text = await folder.run(
+      ...["quantize", "sample:seedlings", "forced.onnx", "--force"],
+      ...destroyed,
+    );
+    assert.match(text.stdout, /^Written all the same, though the total moves by .*\.\nWrote forced/m);
   });
 
   test("never writes over the model or a photo, and needs photos", async () => {

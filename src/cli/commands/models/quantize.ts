@@ -120,9 +120,10 @@ async function printWritten(
   if (json) return await output.writeJson({ written: true, ...file, refused, proof });
   const { path, bytes } = file;
   const input = `${file.inputShape.join(" × ")}, ${proof.precision}`;
-  const forced = refused === undefined ? "" : `Written all the same, though ${refused}.\n`;
+  const forced =
+    refused === undefined ? "" : `Written all the same, though ${printable(refused)}.\n`;
   await output.write(
-    `${formatProof(proof)}\n${printable(forced)}` +
+    `${formatProof(proof)}\n${forced}` +
       `Wrote ${displayPath(path)}: input ${input}; ${formatBytes(bytes)}\n`,
   );
 }
