@@ -72,7 +72,10 @@ describe("orangery quantize", () => {
       ...["quantize", "sample:seedlings", "forced.onnx", "--force"],
       ...destroyed,
     );
-    assert.match(text.stdout, /^Written all the same, though the total moves by .*\.\nWrote forced/m);
+    assert.match(
+      text.stdout,
+      /^Written all the same, though the total moves by .*\.\nWrote forced/m,
+    );
   });
 
   test("never writes over the model or a photo, and needs photos", async () => {
