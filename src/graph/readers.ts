@@ -1,4 +1,4 @@
-import type { OnnxGraph, OnnxNode } from "./onnx-nodes.ts";
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from "./onnx-nodes.ts";
 
 /** Returns the nodes that read each value, by its name. */
 export function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]> {
@@ -11,4 +11,18 @@ export function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly On
     }
   }
   return readers;
+}
+
+/** Whether nodes have graphs of their own: what these read of the outer one is not followed. */
+export function hasInnerGraphs({ graph }: OnnxModel): boolean {
+  const isGraph = ({ type }: OnnxAttribute) => type === "graph";
+  return graph.nodes.some(({ attributes }) => Object.values(attributes).some(isGraph));
+}
+
+/** Weights that no node reads any more would be reported as a fault of the model. */
+export function withoutUnread(model: OnnxModel): OnnxModel {
+  const { nodes, outputs, initializers } = model.graph;
+  const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs.map((o) => o.name)]);
+  const kept = initializers.filter(({ name }) => read.has(name));
+  return { ...model, graph: { ...model.graph, initializers: kept } };
 }

@@ -1,4 +1,5 @@
-import type { OnnxAttribute, OnnxModel } from "../onnx-nodes.ts";
+import type { OnnxModel } from "../onnx-nodes.ts";
+import { hasInnerGraphs, withoutUnread } from "../readers.ts";
 import { convolveTiles } from "./convolve-tiles.ts";
 import { hideShapes } from "./hide-shapes.ts";
 import { multiplyDistributions } from "./multiply-distributions.ts";
@@ -11,19 +12,8 @@ import { splitConvolutions } from "./split-convolutions.ts";
  * Ultralytics' own export, and a third of a run's memory.
  */
 export function suitCpu(model: OnnxModel): OnnxModel {
-  const { nodes } = model.graph;
-  const isGraph = ({ type }: OnnxAttribute) => type === "graph";
-  // What an inner graph reads of the outer one is not followed.
-  if (nodes.some(({ attributes }) => Object.values(attributes).some(isGraph))) return model;
+  if (hasInnerGraphs(model)) return model;
   const suited = multiplyDistributions(splitConvolutions(model));
   // Measured on x64 only, where the provider has depthwise kernels for channels in blocks.
   return hideShapes(withoutUnread(process.arch === "x64" ? convolveTiles(suited) : suited));
-}
-
-/** Weights that no node reads any more would be reported as a fault of the model. */
-function withoutUnread(model: OnnxModel): OnnxModel {
-  const { nodes, outputs, initializers } = model.graph;
-  const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs.map((o) => o.name)]);
-  const kept = initializers.filter(({ name }) => read.has(name));
-  return { ...model, graph: { ...model.graph, initializers: kept } };
 }

@@ -3,7 +3,7 @@ import { padColours } from "../../graph/cpu/int8/pad-colours.ts";
 import { repeatPixels } from "../../graph/cpu/int8/repeat-pixels.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { readWholeModel } from "../../graph/onnx/whole-model.ts";
-import type { OnnxAttribute, OnnxModel } from "../../graph/onnx-nodes.ts";
+import { hasInnerGraphs } from "../../graph/readers.ts";
 import type { Runtime } from "../../native/runtime.ts";
 
 /**
@@ -24,12 +24,6 @@ export async function suitInt8(
   const tables = await runOnAllBytes(serializeModel(createSiluTables(model, silus)), runtime);
   const inOrder = silus.map(({ product }) => tables.get(product.outputs[0]!)!);
   return serializeModel(padColours(repeatPixels(lookUpSilus(model, silus, inOrder))));
-}
-
-/** What an inner graph reads of the outer one is not followed. */
-function hasInnerGraphs({ graph }: OnnxModel): boolean {
-  const isGraph = ({ type }: OnnxAttribute) => type === "graph";
-  return graph.nodes.some(({ attributes }) => Object.values(attributes).some(isGraph));
 }
 
 /** Runs a network of one input with all that a byte can be. Returns its outputs by name. */

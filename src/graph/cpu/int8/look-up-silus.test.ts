@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { bareModel } from "../../bare-model.fixture.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "../../onnx-nodes.ts";
 import { createWeights } from "../../tensor.ts";
 import { createSiluTables, findSilus, lookUpSilus } from "./look-up-silus.ts";
@@ -15,27 +16,19 @@ const sigmoid = operator("QLinearSigmoid", ["x", "s", "z", "s2", "z"], "sigmoid"
 const product = operator("QLinearMul", ["x", "s", "z", "sigmoid", "s2", "z", "s", "z"], "y");
 
 function makeModel(nodes: readonly OnnxNode[], graph: Partial<OnnxGraph> = {}): OnnxModel {
-  return {
-    irVersion: 8,
-    opsetVersion: 17,
-    producerName: "",
-    producerVersion: "",
-    metadata: new Map([["task", "detect"]]),
-    graph: {
-      name: "test",
-      nodes,
-      initializers: [
-        createWeights("s", [], Float32Array.of(0.05)),
-        createWeights("s2", [], Float32Array.of(1 / 256)),
-        createWeights("z", [], Uint8Array.of(7)),
-        createWeights("signed", [], Int8Array.of(7)),
-        createWeights("many", [4], Float32Array.of(1, 2, 3, 4)),
-      ],
-      inputs: [bytes("x")],
-      outputs: [bytes("y")],
-      ...graph,
-    },
-  };
+  return bareModel({
+    nodes,
+    initializers: [
+      createWeights("s", [], Float32Array.of(0.05)),
+      createWeights("s2", [], Float32Array.of(1 / 256)),
+      createWeights("z", [], Uint8Array.of(7)),
+      createWeights("signed", [], Int8Array.of(7)),
+      createWeights("many", [4], Float32Array.of(1, 2, 3, 4)),
+    ],
+    inputs: [bytes("x")],
+    outputs: [bytes("y")],
+    ...graph,
+  });
 }
 
 describe("SiLUs in int8", () => {

@@ -1,5 +1,5 @@
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
-import { readersOf } from "../../readers.ts";
+import { readersOf, withoutUnread } from "../../readers.ts";
 import { createWeights } from "../../tensor.ts";
 
 /** Where the operator LookUp is, which is `native/kernels/`'s. */
@@ -26,11 +26,11 @@ export function findSilus({ graph }: OnnxModel): Silu[] {
     const sigmoid = [a, b]
       .map((name) => makers.get(name))
       .find((maker) => maker !== undefined && isOperator(maker, "QLinearSigmoid"));
-    const input = sigmoid?.inputs[0];
-    const result = sigmoid?.outputs[0];
-    const isOfBoth = [a, b].includes(input ?? "") && [a, b].includes(result ?? "");
-    if (sigmoid === undefined || input === undefined || result === undefined) return [];
-    if (!isOfBoth || a === b || readers.get(result)?.length !== 1 || outputs.has(result)) return [];
+    if (sigmoid === undefined) return [];
+    const [input = ""] = sigmoid.inputs;
+    const [result = ""] = sigmoid.outputs;
+    const isOfBoth = [a, b].includes(input) && [a, b].includes(result);
+    if (!isOfBoth || readers.get(result)?.length !== 1 || outputs.has(result)) return [];
     const areKnown = constantsOf({ input, sigmoid, product }).every((name) =>
       isScalar(known.get(name)),
     );
@@ -76,27 +76,24 @@ export function lookUpSilus(
   silus: readonly Silu[],
   tables: readonly Uint8Array[],
 ): OnnxModel {
-  const { nodes, initializers } = model.graph;
-  const added: OnnxTensor[] = [];
-  const lookUps = new Map<OnnxNode, OnnxNode | undefined>();
-  for (const [index, { input, sigmoid, product }] of silus.entries()) {
-    const table = createWeights(`${product.outputs[0]}.table`, [256], tables[index]!);
-    added.push(table);
-    lookUps.set(sigmoid, undefined);
-    const inputs = [input, table.name];
-    lookUps.set(product, {
-      ...product,
-      opType: "LookUp",
-      domain: ownDomain,
-      inputs,
-      attributes: {},
-    });
-  }
-  const changed = nodes.flatMap((node) => (lookUps.has(node) ? (lookUps.get(node) ?? []) : node));
-  const read = new Set(changed.flatMap(({ inputs }) => inputs));
-  const outputs = new Set(model.graph.outputs.map(({ name }) => name));
-  const kept = initializers.filter(({ name }) => read.has(name) || outputs.has(name));
-  return { ...model, graph: { ...model.graph, nodes: changed, initializers: [...kept, ...added] } };
+  const { graph } = model;
+  const sigmoids = new Set(silus.map(({ sigmoid }) => sigmoid));
+  const lookUps = new Map(silus.map((silu) => [silu.product, toLookUp(silu)]));
+  const nodes = graph.nodes
+    .filter((node) => !sigmoids.has(node))
+    .map((node) => lookUps.get(node) ?? node);
+  const added = silus.map(({ product }, i) => createWeights(tableOf(product), [256], tables[i]!));
+  const initializers = [...graph.initializers, ...added];
+  return withoutUnread({ ...model, graph: { ...graph, nodes, initializers } });
+}
+
+function toLookUp({ input, product }: Silu): OnnxNode {
+  const inputs = [input, tableOf(product)];
+  return { ...product, opType: "LookUp", domain: ownDomain, inputs, attributes: {} };
+}
+
+function tableOf({ outputs: [output] }: OnnxNode): string {
+  return `${output}.table`;
 }
 
 function isOperator({ opType, domain }: OnnxNode, name: string): boolean {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { toOnnxAttributes } from "../../attributes.ts";
+import { bareModel } from "../../bare-model.fixture.ts";
 import { newNode } from "../../new-node.ts";
 import type { OnnxModel } from "../../onnx-nodes.ts";
 import { runModel } from "../../run-model.fixture.ts";
@@ -32,54 +33,46 @@ function makeModel({
     elementType: "uint8" as const,
     dims,
   });
-  return {
-    irVersion: 8,
-    opsetVersion: 17,
-    producerName: "",
-    producerVersion: "",
-    metadata: new Map(),
-    graph: {
-      name: "test",
-      nodes: [
-        newNode("Transpose", ["x"], "pixels", toOnnxAttributes("Transpose", { perm })),
-        {
-          name: "conv",
-          opType: "QLinearConv",
-          domain: "com.microsoft",
-          inputs: ["pixels", "s", "z", "w", "ws", "wz", "s", "z", "b"],
-          outputs: ["y"],
-          attributes: toOnnxAttributes("QLinearConv", {
-            channels_last: 1,
-            group,
-            kernel_shape: [3, 3],
-            strides: [2, 2],
-            pads: [1, 1, 1, 1],
-          }),
-        },
-      ],
-      initializers: [
-        createWeights("s", [], Float32Array.of(0.03)),
-        createWeights("z", [], Uint8Array.of(9)),
-        createWeights("w", [6, channels / group, 3, 3], weights),
-        createWeights(
-          "ws",
-          [6],
-          Float32Array.from({ length: 6 }, (_, i) => 0.001 * (i + 1)),
-        ),
-        createWeights("wz", [6], new Int8Array(6).fill(weightZero)),
-        createWeights(
-          "b",
-          [6],
-          Int32Array.from({ length: 6 }, (_, i) => 1000 * i - 2500),
-        ),
-      ],
-      inputs: [value("x", ["batch", channels, "height", "width"])],
-      outputs: [
-        value("y", ["y0", "y1", "y2", 6]),
-        ...(photoIsOutput ? [value("pixels", ["p0", "p1", "p2", channels])] : []),
-      ],
-    },
-  };
+  return bareModel({
+    nodes: [
+      newNode("Transpose", ["x"], "pixels", toOnnxAttributes("Transpose", { perm })),
+      {
+        name: "conv",
+        opType: "QLinearConv",
+        domain: "com.microsoft",
+        inputs: ["pixels", "s", "z", "w", "ws", "wz", "s", "z", "b"],
+        outputs: ["y"],
+        attributes: toOnnxAttributes("QLinearConv", {
+          channels_last: 1,
+          group,
+          kernel_shape: [3, 3],
+          strides: [2, 2],
+          pads: [1, 1, 1, 1],
+        }),
+      },
+    ],
+    initializers: [
+      createWeights("s", [], Float32Array.of(0.03)),
+      createWeights("z", [], Uint8Array.of(9)),
+      createWeights("w", [6, channels / group, 3, 3], weights),
+      createWeights(
+        "ws",
+        [6],
+        Float32Array.from({ length: 6 }, (_, i) => 0.001 * (i + 1)),
+      ),
+      createWeights("wz", [6], new Int8Array(6).fill(weightZero)),
+      createWeights(
+        "b",
+        [6],
+        Int32Array.from({ length: 6 }, (_, i) => 1000 * i - 2500),
+      ),
+    ],
+    inputs: [value("x", ["batch", channels, "height", "width"])],
+    outputs: [
+      value("y", ["y0", "y1", "y2", 6]),
+      ...(photoIsOutput ? [value("pixels", ["p0", "p1", "p2", channels])] : []),
+    ],
+  });
 }
 
 describe("the first convolution of an int8 network", () => {

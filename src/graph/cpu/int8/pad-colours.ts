@@ -1,5 +1,6 @@
 import { newNode } from "../../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
+import { withoutUnread } from "../../readers.ts";
 import { createIntegers, createWeights } from "../../tensor.ts";
 
 /**
@@ -35,9 +36,9 @@ export function padColours(model: OnnxModel): OnnxModel {
   });
   const outputs = graph.outputs.map(({ name }) => name);
   const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs]);
-  const initializers = [...graph.initializers.filter(({ name }) => read.has(name)), ...added];
   const kept = nodes.filter((node) => !isTurned(node) || read.has(node.outputs[0]!));
-  return { ...model, graph: { ...graph, nodes: kept, initializers } };
+  const initializers = [...graph.initializers, ...added];
+  return withoutUnread({ ...model, graph: { ...graph, nodes: kept, initializers } });
 }
 
 /** Whether a convolution reads three channels in whole, with weights of 7 bits around 0. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Attributes, toOnnxAttributes } from "../../attributes.ts";
+import { bareModel } from "../../bare-model.fixture.ts";
 import type { OnnxModel } from "../../onnx-nodes.ts";
 import { runModel } from "../../run-model.fixture.ts";
 import { createWeights } from "../../tensor.ts";
@@ -18,28 +19,20 @@ function makeModel(attributes: Attributes = doubling, scales = [1, 2, 2, 1]): On
     elementType: "uint8" as const,
     dims: ["batch", "height", "width", "channels"].map((dim) => `${name} ${dim}`),
   });
-  return {
-    irVersion: 8,
-    opsetVersion: 17,
-    producerName: "",
-    producerVersion: "",
-    metadata: new Map(),
-    graph: {
-      name: "test",
-      nodes: [
-        {
-          name: "resize",
-          opType: "Resize",
-          inputs: ["x", "", "scales"],
-          outputs: ["y"],
-          attributes: toOnnxAttributes("Resize", attributes),
-        },
-      ],
-      initializers: [createWeights("scales", [4], Float32Array.from(scales))],
-      inputs: [value("x")],
-      outputs: [value("y")],
-    },
-  };
+  return bareModel({
+    nodes: [
+      {
+        name: "resize",
+        opType: "Resize",
+        inputs: ["x", "", "scales"],
+        outputs: ["y"],
+        attributes: toOnnxAttributes("Resize", attributes),
+      },
+    ],
+    initializers: [createWeights("scales", [4], Float32Array.from(scales))],
+    inputs: [value("x")],
+    outputs: [value("y")],
+  });
 }
 
 describe("a Resize that doubles a picture", () => {
