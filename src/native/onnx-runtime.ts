@@ -11,8 +11,8 @@ export const onnxRuntime: Runtime = {
   get version() {
     return environment().library.version;
   },
-  get hasKernels() {
-    return kernelLibrary() !== undefined;
+  get kernels() {
+    return kernelLibrary();
   },
   createTensor,
   createSession,

@@ -6,8 +6,8 @@ export interface Runtime {
   readonly name: string;
   /** Version of the library, such as `1.30.0`. */
   readonly version: string;
-  /** Whether sessions can have the operators of `native/kernels/` here. Default false. */
-  readonly hasKernels?: boolean;
+  /** The operators of `native/kernels/`, where sessions can have them: see `KernelLibrary`. */
+  readonly kernels?: { readonly lanes: number } | undefined;
   /** Allocates a tensor; its contents are undefined until they are written. */
   createTensor<T extends ElementType>(elementType: T, shape: readonly number[]): Tensor<T>;
   /** Loads a model from a file's path or from its bytes, off the event loop. */
@@ -107,7 +107,7 @@ export interface SessionOptions {
   readonly mapped?: boolean | undefined;
   /** Runs the network as it is, without optimising it first. Default false. */
   readonly unoptimized?: boolean | undefined;
-  /** The network may have the operators of `native/kernels/`; see `hasKernels`. Default false. */
+  /** The network may have the operators of `native/kernels/`; see `Runtime.kernels`. Default false. */
   readonly kernels?: boolean | undefined;
   /** Extents of dimensions that the network leaves free, by their names: `batch`, `height`, … */
   readonly freeDimensions?: Readonly<Record<string, number>> | undefined;

@@ -10,11 +10,24 @@ import type {
 import { domainsOf } from "./domains.ts";
 import { WireWriter } from "./wire-writer.ts";
 
+/** Returns the bytes of an `.onnx` file. @throws `INVALID_ARGUMENT` from 2 GiB on */
+export function serializeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
+  return writeModel(model).finish();
+}
+
 /**
- * Returns the bytes of an `.onnx` file. The numbers below are the field numbers of onnx.proto
+ * Returns the bytes of an `.onnx` file in parts, of which the large ones are the model's weights
+ * themselves. @throws `INVALID_ARGUMENT` from 2 GiB on
+ */
+export function serializeModelInParts(model: OnnxModel): readonly Uint8Array[] {
+  return writeModel(model).parts();
+}
+
+/**
+ * The numbers below are the field numbers of onnx.proto
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
  */
-export function serializeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
+function writeModel(model: OnnxModel): WireWriter {
   const wire = new WireWriter();
   wire.integer(1, model.irVersion);
   wire.text(2, model.producerName);
@@ -33,7 +46,7 @@ export function serializeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
       entry.text(2, value);
     });
   }
-  return wire.finish();
+  return wire;
 }
 
 function writeGraph(wire: WireWriter, graph: OnnxGraph): void {

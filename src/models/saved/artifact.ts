@@ -40,7 +40,7 @@ export interface ArtifactDescription extends ArtifactIdentity {
 }
 
 /** To be raised where a version of Orangery, while it is made, begins to make other graphs. */
-const graphRevision = 3;
+const graphRevision = 4;
 const orangery = `${programVersion()} graph ${graphRevision}`;
 
 export function artifactIdentity(
@@ -51,8 +51,8 @@ export function artifactIdentity(
 }
 
 /** Returns what of a runtime decides how its networks are saved. */
-export function libraryOf({ name, version, hasKernels }: Runtime): string {
-  return `${name} ${version}${hasKernels ? " with kernels" : ""}`;
+export function libraryOf({ name, version, kernels }: Runtime): string {
+  return `${name} ${version}${kernels === undefined ? "" : " with kernels"}`;
 }
 
 /** The name of the artifact's folder. */

@@ -66,7 +66,7 @@ function countingRuntime(onBuilt: () => Promise<unknown> = async () => {}) {
   const runtime: Runtime = {
     ...onnxRuntime,
     version: "0.0.0",
-    hasKernels: false,
+    kernels: undefined,
     createSession,
   };
   return { runtime, counts };

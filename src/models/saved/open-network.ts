@@ -1,4 +1,4 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { isOrangeryError } from "../../errors.ts";
 import { precisionKey } from "../../graph/yolo/device-network.ts";
 import { trimProcessHeap } from "../../native/process-heap.ts";
@@ -13,8 +13,9 @@ import { type ModelFile, reducedPrecision, requireUnchanged } from "../files/mod
 import { KeptRuns } from "../runs/kept-runs.ts";
 import { libraryOf } from "./artifact.ts";
 import type { ArtifactStore } from "./artifact-store.ts";
+import { rearrange } from "./rearrange.ts";
 import type { SavedNetwork, SavingNetwork } from "./saved-network.ts";
-import { suitInt8 } from "./suit-int8.ts";
+import { areAlike, tryOut } from "./try-out.ts";
 
 export interface OpenNetworkOptions {
   readonly runtime: Runtime;
@@ -176,11 +177,9 @@ class NetworkFile implements Disposable {
   }
 
   async #openSaving(saving: SavingNetwork | undefined): Promise<Session> {
-    const { contents, isQuantized } = await this.#read();
-    if (isQuantized && saving !== undefined && this.#options.runtime.hasKernels) {
-      const rearranged = await this.#openRearranged(contents, saving.path);
-      if (rearranged !== undefined) return rearranged;
-    }
+    const rearranged = saving && (await this.#openRearranged(saving.path));
+    if (rearranged !== undefined) return rearranged;
+    const { contents } = await this.#read();
     try {
       return await this.#create(contents, { saveOptimizedTo: saving?.path });
     } catch (error) {
@@ -194,30 +193,41 @@ class NetworkFile implements Disposable {
   }
 
   /**
-   * Has the runtime optimise a network in int8, rearranges it, and opens and saves what comes out;
-   * undefined where there is nothing to rearrange, or anything in the way: then the network is as
-   * the runtime optimises it.
+   * Has the runtime optimise a network for its CPU provider, rearranges it, and opens and saves what
+   * comes out; undefined where kernels are of no use, or anything is in the way: then the network
+   * is as the runtime optimises it.
    */
-  async #openRearranged(
-    contents: string | Uint8Array,
-    saveOptimizedTo: string,
-  ): Promise<Session | undefined> {
-    const { runtime, signal } = this.#options;
-    const optimized = `${saveOptimizedTo}.onnx`;
+  async #openRearranged(saveOptimizedTo: string): Promise<Session | undefined> {
+    const { runtime, provider, signal } = this.#options;
+    const lanes = runtime.kernels?.lanes;
+    if (lanes === undefined || provider.name !== "cpu") return undefined;
+    const [from, to] = [`${saveOptimizedTo}.onnx`, `${saveOptimizedTo}.rearranged.onnx`];
     try {
-      await (await this.#create(contents, { saveOptimizedTo: optimized }))[Symbol.asyncDispose]();
-      const bytes = await suitInt8(await readFile(optimized), runtime);
-      if (bytes === undefined) return undefined;
+      const { contents, isQuantized } = await this.#read();
+      const expected = await this.#tryOptimizing(contents, from);
+      if (expected === undefined) return undefined;
+      // The weights would be in memory three times.
+      this.#free();
+      await trimProcessHeap();
+      const isChanged = await rearrange({ from, to, isQuantized, lanes }, { signal });
       const how = { saveOptimizedTo, unoptimized: true, kernels: true };
-      const session = await this.#create(bytes, how);
-      bytes.buffer.transfer(0);
-      return session;
+      const session = await this.#create(isChanged ? to : from, how);
+      const found = isChanged ? await tryOut(session, runtime) : expected;
+      if (found !== undefined && areAlike(expected, found)) return session;
+      await session[Symbol.asyncDispose]();
+      return undefined;
     } catch {
       signal?.throwIfAborted();
       return undefined;
     } finally {
-      await rm(optimized, { force: true });
+      await Promise.all([from, to].map((path) => rm(path, { force: true })));
     }
+  }
+
+  /** Has the runtime optimise a network and save it. Returns what it answers to `tryOut`. */
+  async #tryOptimizing(contents: string | Uint8Array, saveOptimizedTo: string) {
+    await using session = await this.#create(contents, { saveOptimizedTo });
+    return await tryOut(session, this.#options.runtime);
   }
 
   async #create(
@@ -266,8 +276,13 @@ class NetworkFile implements Disposable {
     return { kind: "halved", input: takesBytes ? "bytes" : "floats", metadata };
   }
 
+  /** Left to the garbage collector, 80 MB may stay for minutes. */
+  #free(): void {
+    if (this.#built?.buffer.detached === false) this.#built.buffer.transfer(0);
+    this.#built = undefined;
+  }
+
   [Symbol.dispose](): void {
-    // Left to the garbage collector, 80 MB may stay for minutes.
-    this.#built?.buffer.transfer(0);
+    this.#free();
   }
 }

@@ -70,8 +70,9 @@ export class SavedNetwork {
     const saving = new SavingNetwork(this.#options);
     try {
       await makeFolder(dirname(saving.path));
-      // A checkpoint of float16 doubles, and by tiles its weights take up to 2.6 times that.
-      await freeDiskSpace(dirname(place), (file.format === "checkpoint" ? 6 : 3) * file.bytes);
+      // A checkpoint of float16 doubles, by tiles its weights take up to 2.6 times that, and on the
+      // way they are there three times.
+      await freeDiskSpace(dirname(place), (file.format === "checkpoint" ? 13 : 7) * file.bytes);
       return saving;
     } catch (error) {
       store.warn(error);

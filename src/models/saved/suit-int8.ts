@@ -2,28 +2,21 @@ import { createSiluTables, findSilus, lookUpSilus } from "../../graph/cpu/int8/l
 import { padColours } from "../../graph/cpu/int8/pad-colours.ts";
 import { repeatPixels } from "../../graph/cpu/int8/repeat-pixels.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
-import { readWholeModel } from "../../graph/onnx/whole-model.ts";
-import { hasInnerGraphs } from "../../graph/readers.ts";
+import type { OnnxModel } from "../../graph/onnx-nodes.ts";
 import type { Runtime } from "../../native/runtime.ts";
 
 /**
  * Rearranges an int8 network that ONNX Runtime has optimised for its CPU provider, so that it needs
  * less time for the same bytes: a quarter for YOLO11m. It has operators of `native/kernels/` then.
  *
- * @returns the bytes of an ONNX model that is not to be optimised again; undefined where there is
- *   nothing to rearrange
+ * @returns undefined where there is nothing to rearrange
  */
-export async function suitInt8(
-  optimized: Uint8Array,
-  runtime: Runtime,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const model = readWholeModel(optimized, { otherDomains: true });
-  if (hasInnerGraphs(model)) return undefined;
+export async function suitInt8(model: OnnxModel, runtime: Runtime): Promise<OnnxModel | undefined> {
   const silus = findSilus(model);
   if (silus.length === 0) return undefined;
   const tables = await runOnAllBytes(serializeModel(createSiluTables(model, silus)), runtime);
   const inOrder = silus.map(({ product }) => tables.get(product.outputs[0]!)!);
-  return serializeModel(padColours(repeatPixels(lookUpSilus(model, silus, inOrder))));
+  return padColours(repeatPixels(lookUpSilus(model, silus, inOrder)));
 }
 
 /** Runs a network of one input with all that a byte can be. Returns its outputs by name. */

@@ -1,12 +1,18 @@
 import { execFileSync } from "node:child_process";
 import { hash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const source = new URL("kernels.c", import.meta.url);
+const sources = readdirSync(import.meta.dirname)
+  .filter((name) => /\.[ch]$/.test(name))
+  .sort();
 
-/** Identifies the source that a binary is made of; it is part of the binary. */
-export const sourceSha256 = hash("sha256", readFileSync(source));
+/** Identifies the sources that a binary is made of; it is part of the binary. */
+export const sourceSha256 = hash(
+  "sha256",
+  Buffer.concat(sources.map((name) => readFileSync(new URL(name, import.meta.url)))),
+);
 
 /** Name and version of the compiler; undefined where there is none. */
 export function findCompiler(): string | undefined {

@@ -1,24 +1,35 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { programFile } from "../../base/files/program-file.ts";
-import { canLoadLibrary, keepLibrary } from "../library/load-library.ts";
+import { canLoadLibrary, keepLibrary, loadLibrary } from "../library/load-library.ts";
 
-let found: { readonly file: string | undefined } | undefined;
+/** The library of Orangery's own operators. */
+export interface KernelLibrary {
+  readonly file: string;
+  /**
+   * Channels of a block of its convolutions, which is one of `com.microsoft.nchwc` on this
+   * processor: 8 or 16; 0 where they have no kernel.
+   */
+  readonly lanes: number;
+}
+
+let found: { readonly library: KernelLibrary | undefined } | undefined;
 
 /**
  * Returns the library of Orangery's own operators; undefined on machines that it is not made for,
  * and where it cannot be opened, as from a folder that allows no programs.
  */
-export function kernelLibrary(): string | undefined {
-  found ??= { file: find() };
-  return found.file;
+export function kernelLibrary(): KernelLibrary | undefined {
+  found ??= { library: find() };
+  return found.library;
 }
 
-function find(): string | undefined {
+function find(): KernelLibrary | undefined {
   const name = `native/kernels/${process.platform}-${process.arch}.so`;
   const file = fileURLToPath(programFile(name));
   if (!existsSync(file) || !canLoadLibrary(file)) return undefined;
   // The runtime closes it with the last session, and a domain of its operators stays.
   keepLibrary(file);
-  return file;
+  const lanes: number = loadLibrary(file).func("orangery_lanes", "size_t", [])();
+  return { file, lanes };
 }

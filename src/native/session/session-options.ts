@@ -48,7 +48,7 @@ export async function createSessionOptions({
     if (mapped || unoptimized) api.SetSessionGraphOptimizationLevel(address, disableAll);
     if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
     const library = kernels ? kernelLibrary() : undefined;
-    if (library !== undefined) api.RegisterCustomOpsLibrary_V2(address, library);
+    if (library !== undefined) api.RegisterCustomOpsLibrary_V2(address, library.file);
     const entries = {
       "session.intra_op.allow_spinning": allowSpinning ? "1" : "0",
       // Threads that spin do so between the operators of a run, not between runs.

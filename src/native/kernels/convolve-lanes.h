@@ -1,0 +1,373 @@
+/*
+ * Convolutions for one width of vectors, LANES floats: convolve.h includes this for each.
+ *
+ * All come down to one product, which keeps the sums of GROUP places and two blocks of outputs in
+ * registers while the inputs pass by: that is as quick as a processor can be.
+ */
+#define NAME_(name, lanes) name##_##lanes
+#define NAME__(name, lanes) NAME_(name, lanes)
+#define NAME(name) NAME__(name, LANES)
+
+/* PLACES is what is done once for each place of a group. */
+#if LANES == 8
+#define GROUP 6
+#define PLACES(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+#define lesser(a, b) _mm256_min_ps(a, b)
+#define greater(a, b) _mm256_max_ps(a, b)
+#else
+#define GROUP 12
+#define PLACES(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+#define lesser(a, b) _mm512_min_ps(a, b)
+#define greater(a, b) _mm512_max_ps(a, b)
+#endif
+
+typedef float NAME(floats) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int32_t NAME(ints) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+#define floats NAME(floats)
+#define ints NAME(ints)
+#define load(from) (*(const floats *)(from))
+#define store(to, value) (*(floats *)(to) = (value))
+#define all(value) ((floats){0} + (value))
+
+/* Products and sums */
+
+/*
+ * m[place][output] (+)= sum over inputs of v[place][input] * u[input][output], for two blocks of
+ * outputs. Inputs come in `count` blocks, which begin at `offsets`; places are `stride` apart.
+ * What is `ahead` is fetched into the cache.
+ */
+static void NAME(multiply_two)(const float *v, const ptrdiff_t *offsets, size_t count,
+                               size_t stride, size_t ahead, const float *u, float *m,
+                               int is_first) {
+#define DECLARE(i) floats a##i = {0}, b##i = {0};
+#define FETCH(i) a##i = load(m + 2 * LANES * i), b##i = load(m + 2 * LANES * i + LANES);
+#define ADD(i)                                       \
+  {                                                  \
+    const float value = from[i * stride + lane];     \
+    a##i += value * first, b##i += value * second;   \
+  }
+#define STORE(i) store(m + 2 * LANES * i, a##i), store(m + 2 * LANES * i + LANES, b##i);
+  PLACES(DECLARE)
+  if (!is_first) { PLACES(FETCH) }
+  for (size_t block = 0; block < count; block++) {
+    const float *from = v + offsets[block];
+    for (size_t line = 0; line < GROUP * LANES; line += 16) __builtin_prefetch(from + ahead + line);
+    for (size_t lane = 0; lane < LANES; lane++, u += 2 * LANES) {
+      const floats first = load(u), second = load(u + LANES);
+      /* The weights that are next. */
+      __builtin_prefetch(u + count * 2 * LANES * LANES);
+      PLACES(ADD)
+    }
+  }
+  PLACES(STORE)
+#undef DECLARE
+#undef FETCH
+#undef ADD
+#undef STORE
+}
+
+/* The same for one block of outputs. */
+static void NAME(multiply_one)(const float *v, const ptrdiff_t *offsets, size_t count,
+                               size_t stride, const float *u, float *m, int is_first) {
+#define DECLARE(i) floats a##i = {0};
+#define FETCH(i) a##i = load(m + LANES * i);
+#define ADD(i) a##i += from[i * stride + lane] * weights;
+#define STORE(i) store(m + LANES * i, a##i);
+  PLACES(DECLARE)
+  if (!is_first) { PLACES(FETCH) }
+  for (size_t block = 0; block < count; block++) {
+    const float *from = v + offsets[block];
+    for (size_t lane = 0; lane < LANES; lane++, u += LANES) {
+      const floats weights = load(u);
+      PLACES(ADD)
+    }
+  }
+  PLACES(STORE)
+#undef DECLARE
+#undef FETCH
+#undef ADD
+#undef STORE
+}
+
+/* Where a group of places sees its inputs. */
+typedef struct {
+  const float *from;
+  const ptrdiff_t *offsets;
+  size_t stride, ahead;
+} NAME(Group);
+
+/* Blocks of inputs whose weights, for two blocks of outputs, are a quarter of the first cache. */
+enum { NAME(blocks_at_a_time) = 1024 / LANES / LANES };
+
+/* The products of several groups: m[group][place][output]. Returns the weights that are next. */
+static const float *NAME(multiply_groups)(const NAME(Group) *groups, size_t group_count,
+                                          size_t seen, size_t wide, const float *u, float *m) {
+  for (size_t block = 0; block < seen;) {
+    const size_t rest = seen - block, most = NAME(blocks_at_a_time);
+    const size_t count = rest < most ? rest : most;
+    for (size_t g = 0; g < group_count; g++) {
+      const NAME(Group) *group = groups + g;
+      const ptrdiff_t *offsets = group->offsets + block;
+      float *to = m + g * GROUP * wide * LANES;
+      if (wide == 2) {
+        NAME(multiply_two)(group->from, offsets, count, group->stride, group->ahead, u, to, block == 0);
+      } else {
+        NAME(multiply_one)(group->from, offsets, count, group->stride, u, to, block == 0);
+      }
+    }
+    u += count * LANES * wide * LANES;
+    block += count;
+  }
+  return u;
+}
+
+/*
+ * x / (1 + exp(-x)). The exponential is 2^n * exp(r), where |r| is at most ln(2) / 2; there a
+ * polynomial, the best of degree 5, has a relative error of 1e-7.
+ */
+static inline floats NAME(silu_of)(floats x) {
+  /* Beyond, the result is x, or nothing that counts. A NaN stays one. */
+  const floats z = lesser(all(87.0f), greater(all(-87.0f), -x));
+  /* The lowest bits of a float of this size are the integer. */
+  const floats shifted = z * 1.44269504f + 12582912.0f;
+  const floats n = shifted - 12582912.0f;
+  const floats r = z - n * 0.693147181f;
+  floats e = all(8.290306665e-3f);
+  e = e * r + 4.189797491e-2f;
+  e = e * r + 0.1666763723f;
+  e = e * r + 0.4999915063f;
+  e = e * r + 0.999999702f;
+  e = e * r + 1.0f;
+  e = (floats)((ints)e + ((ints)shifted << 23));
+  return x / (1.0f + e);
+}
+
+/* Whole convolutions */
+
+/* Copies what a group of places sees, with zeros beside the image: input block, place, lane. */
+static void NAME(copy_seen)(const Convolution *c, const ptrdiff_t *offsets, size_t place,
+                            size_t count, float *to) {
+  const ptrdiff_t height = c->height, width = c->width;
+  for (size_t i = 0; i < GROUP; i++, to += LANES) {
+    const ptrdiff_t top = (ptrdiff_t)((place + i) / c->across * c->stride) - (ptrdiff_t)c->pad;
+    const ptrdiff_t left = (ptrdiff_t)((place + i) % c->across * c->stride) - (ptrdiff_t)c->pad;
+    float *seen = to;
+    for (size_t row = 0; row < c->kernel; row++) {
+      for (size_t column = 0; column < c->kernel; column++) {
+        const ptrdiff_t y = top + (ptrdiff_t)row, x = left + (ptrdiff_t)column;
+        const int is_there = i < count && y >= 0 && y < height && x >= 0 && x < width;
+        const ptrdiff_t at = (y * width + x) * LANES;
+        for (size_t block = 0; block < c->inputs / LANES; block++, seen += GROUP * LANES) {
+          store(seen, is_there ? load(c->x + offsets[block] + at) : (floats){0});
+        }
+      }
+    }
+  }
+}
+
+/* Whether all places of a group lie in one row, and none sees what is beside the image. */
+static int NAME(is_inside)(const Convolution *c, size_t place, size_t count) {
+  if (count < GROUP) return 0;
+  if (c->kernel == 1 && c->stride == 1) return 1;
+  const size_t y = place / c->across, x = place % c->across;
+  return x + GROUP <= c->across && y * c->stride >= c->pad && x * c->stride >= c->pad &&
+         y * c->stride + c->kernel <= c->height + c->pad &&
+         (x + GROUP - 1) * c->stride + c->kernel <= c->width + c->pad;
+}
+
+static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratch) {
+  const size_t places = c->down * c->across, parts = (places + c->step - 1) / c->step;
+  const size_t image = part / parts, from = part % parts * c->step;
+  const size_t left = places - from, count = left < c->step ? left : c->step;
+  const size_t groups = (count + GROUP - 1) / GROUP;
+  const size_t seen = c->kernel * c->kernel * (c->inputs / LANES);
+  const ptrdiff_t *offsets = c->offsets + image * seen;
+  float *y = c->y + image * c->outputs * places;
+  float *m = scratch, *copies = m + c->step * 2 * LANES;
+  NAME(Group) group[places_at_a_time / GROUP];
+  for (size_t g = 0; g < groups; g++) {
+    const size_t place = from + g * GROUP;
+    if (NAME(is_inside)(c, place, count - g * GROUP)) {
+      const ptrdiff_t top = (ptrdiff_t)(place / c->across * c->stride) - (ptrdiff_t)c->pad;
+      const ptrdiff_t side = (ptrdiff_t)(place % c->across * c->stride) - (ptrdiff_t)c->pad;
+      group[g].from = c->x + (top * (ptrdiff_t)c->width + side) * LANES;
+      group[g].offsets = offsets, group[g].stride = c->stride * LANES;
+      /* Of a 3 x 3 kernel most is in the cache already. */
+      group[g].ahead = c->kernel == 1 ? GROUP * c->stride * LANES : 0;
+    } else {
+      NAME(copy_seen)(c, offsets, place, count - g * GROUP, copies);
+      group[g].from = copies;
+      group[g].offsets = c->copied_offsets, group[g].stride = LANES, group[g].ahead = 0;
+      copies += seen * GROUP * LANES;
+    }
+  }
+  const size_t output_blocks = c->outputs / LANES;
+  const float *u = c->weights;
+  for (size_t output = 0; output < output_blocks;) {
+    const size_t wide = output_blocks - output >= 2 ? 2 : 1;
+    u = NAME(multiply_groups)(group, groups, seen, wide, u, m);
+    for (size_t j = 0; j < wide; j++, output++) {
+      const floats bias = load(c->bias + output * LANES);
+      float *to = y + (output * places + from) * LANES;
+      for (size_t i = 0; i < count; i++) {
+        const floats sum = load(m + (i * wide + j) * LANES) + bias;
+        store(to + i * LANES, c->silu ? NAME(silu_of)(sum) : sum);
+      }
+    }
+  }
+}
+
+/* By tiles */
+
+/* A line of a tile, transformed: the matrices that Lavin & Gray (2016) call B transposed. */
+static inline __attribute__((always_inline)) void NAME(line_in)(size_t edge, const floats *d,
+                                                                floats *to) {
+  if (edge == 6) {
+    const floats fours = d[4] - 4.0f * d[2], threes = d[3] - 4.0f * d[1];
+    const floats twos = d[4] - d[2], ones = 2.0f * (d[3] - d[1]);
+    to[0] = 4.0f * d[0] - 5.0f * d[2] + d[4];
+    to[1] = fours + threes, to[2] = fours - threes;
+    to[3] = twos + ones, to[4] = twos - ones;
+    to[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
+  } else {
+    to[0] = d[0] - d[2], to[1] = d[2], to[2] = d[4] - d[2];
+    to[3] = d[1], to[4] = d[3];
+  }
+}
+
+/* The products of a line, summed up: A transposed. */
+static inline __attribute__((always_inline)) void NAME(line_out)(size_t edge, const floats *m,
+                                                                 floats *to) {
+  if (edge == 6) {
+    const floats sum = m[1] + m[2], change = m[1] - m[2];
+    const floats sum2 = m[3] + m[4], change2 = m[3] - m[4];
+    to[0] = m[0] + sum + sum2, to[1] = change + 2.0f * change2;
+    to[2] = sum + 4.0f * sum2, to[3] = change + 8.0f * change2 + m[5];
+  } else {
+    to[0] = m[0] + m[1] + m[3], to[1] = m[1] + m[2] + m[4];
+  }
+}
+
+/* Takes a tile out of the image, transformed; a product's values are as copy_seen has them. */
+static inline __attribute__((always_inline)) void NAME(tile_in)(const Convolution *c, size_t edge,
+                                                                const float *image, size_t tile,
+                                                                float *v) {
+  const ptrdiff_t height = c->height, width = c->width, size = edge;
+  const ptrdiff_t top = (ptrdiff_t)(tile / c->across * tile_step) - 1;
+  const ptrdiff_t left = (ptrdiff_t)(tile % c->across * tile_step) - 1;
+  const int is_inside = top >= 0 && left >= 0 && top + size <= height && left + size <= width;
+  for (size_t block = 0; block < c->inputs / LANES; block++, v += GROUP * LANES) {
+    const float *from = image + block * c->height * c->width * LANES;
+    floats columns[36], d[6], line[6];
+    for (ptrdiff_t column = 0; column < size; column++) {
+      const float *at = from + (top * width + left + column) * LANES;
+      if (is_inside) {
+#pragma GCC unroll 6
+        for (size_t row = 0; row < edge; row++) d[row] = load(at + row * c->width * LANES);
+      } else {
+        const ptrdiff_t x = left + column;
+#pragma GCC unroll 6
+        for (ptrdiff_t row = 0; row < size; row++) {
+          const int is_there = top + row >= 0 && top + row < height && x >= 0 && x < width;
+          d[row] = is_there ? load(at + row * width * LANES) : (floats){0};
+        }
+      }
+      NAME(line_in)(edge, d, line);
+#pragma GCC unroll 6
+      for (size_t row = 0; row < edge; row++) columns[row * edge + column] = line[row];
+    }
+    for (size_t row = 0; row < edge; row++) {
+      NAME(line_in)(edge, columns + row * edge, line);
+      float *to = v + row * edge * c->seen_plane;
+#pragma GCC unroll 6
+      for (size_t i = 0; i < edge; i++) store(to + i * c->seen_plane, line[i]);
+    }
+  }
+}
+
+/* Makes the outputs of a tile of its products. */
+static inline __attribute__((always_inline)) void NAME(tile_out)(const Convolution *c, size_t edge,
+                                                                 const float *m, size_t tile,
+                                                                 floats bias, float *y) {
+  const size_t side = edge == 6 ? 4 : 2;
+  floats columns[24], d[6], line[4];
+  for (size_t column = 0; column < edge; column++, m += c->sums_plane) {
+#pragma GCC unroll 6
+    for (size_t row = 0; row < edge; row++) d[row] = load(m + row * edge * c->sums_plane);
+    NAME(line_out)(edge, d, line);
+#pragma GCC unroll 4
+    for (size_t row = 0; row < side; row++) columns[row * edge + column] = line[row];
+  }
+  const size_t top = tile / c->across * side, left = tile % c->across * side;
+  const size_t rows = c->output_height - top < side ? c->output_height - top : side;
+  const size_t width = c->output_width - left < side ? c->output_width - left : side;
+  float *to = y + (top * c->output_width + left) * LANES;
+  for (size_t row = 0; row < rows; row++, to += c->output_width * LANES) {
+    NAME(line_out)(edge, columns + row * edge, line);
+    for (size_t i = 0; i < width; i++) {
+      const floats sum = line[i] + bias;
+      store(to + i * LANES, c->silu ? NAME(silu_of)(sum) : sum);
+    }
+  }
+}
+
+static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolution *c,
+                                                                   size_t edge, size_t part,
+                                                                   float *scratch) {
+  const size_t tiles = c->down * c->across, parts = (tiles + c->step - 1) / c->step;
+  const size_t image = part / parts, from = part % parts * c->step;
+  const size_t left = tiles - from, count = left < c->step ? left : c->step;
+  const size_t groups = (count + GROUP - 1) / GROUP;
+  const size_t pixels = c->output_height * c->output_width;
+  const float *x = c->x + image * c->inputs * c->height * c->width;
+  float *y = c->y + image * c->outputs * pixels;
+  float *v = scratch, *m = v + edge * edge * c->seen_plane;
+  for (size_t i = 0; i < count; i++) {
+    float *to = v + i / GROUP * GROUP * c->inputs + i % GROUP * LANES;
+    NAME(tile_in)(c, edge, x, from + i, to);
+  }
+  const size_t blocks = c->inputs / LANES, output_blocks = c->outputs / LANES;
+  const float *u = c->weights;
+  NAME(Group) group[tiles_at_a_time / GROUP];
+  for (size_t product = 0; product < edge * edge; product++) {
+    for (size_t g = 0; g < groups; g++) {
+      const float *from = v + product * c->seen_plane + g * GROUP * c->inputs;
+      group[g] = (NAME(Group)){from, c->copied_offsets, LANES, 0};
+    }
+    for (size_t output = 0; output < output_blocks; output += 2) {
+      const size_t wide = output_blocks - output >= 2 ? 2 : 1;
+      float *to = m + product * c->sums_plane + output * c->step * LANES;
+      u = NAME(multiply_groups)(group, groups, blocks, wide, u, to);
+    }
+  }
+  for (size_t output = 0; output < output_blocks; output++) {
+    const floats bias = load(c->bias + output * LANES);
+    const size_t pair = output / 2 * 2, wide = output_blocks - pair >= 2 ? 2 : 1;
+    const float *sums = m + (pair * c->step + output - pair) * LANES;
+    for (size_t i = 0; i < count; i++) {
+      float *to = y + output * pixels * LANES;
+      NAME(tile_out)(c, edge, sums + i * wide * LANES, from + i, bias, to);
+    }
+  }
+}
+
+static void NAME(tiles_of_6_part)(const Convolution *c, size_t part, float *scratch) {
+  NAME(tiles_part)(c, 6, part, scratch);
+}
+
+static void NAME(tiles_of_5_part)(const Convolution *c, size_t part, float *scratch) {
+  NAME(tiles_part)(c, 5, part, scratch);
+}
+
+#undef NAME_
+#undef NAME__
+#undef NAME
+#undef GROUP
+#undef PLACES
+#undef lesser
+#undef greater
+#undef floats
+#undef ints
+#undef load
+#undef store
+#undef all

@@ -1,0 +1,261 @@
+/*
+ * orangery.Convolve(W, B, X...) -> (Y, scratch), attributes pad, silu, stride
+ * orangery.ConvolveTiles(W, B, X) -> (Y, scratch), the same attributes, pad is 1
+ *
+ * Convolutions in float32 whose values come in blocks of `lanes` channels, as ONNX Runtime's CPU
+ * provider lays them out (com.microsoft.nchwc): images x blocks x rows x columns x lanes. With
+ * silu = 1, Y is x * sigmoid(x) of what would be there.
+ *
+ * Convolve has square kernels of any size, and takes several X as if their channels were one
+ * after another. ConvolveTiles is for kernels of 3 x 3 that see one pixel
+ * beside the image: Winograd's minimal filtering (Lavin & Gray, 2016), by which of 6 x 6 pixels
+ * 36 products give 4 x 4 outputs instead of 144, and where the stride is 2, of 5 x 5 pixels 25
+ * give 2 x 2 instead of 36: even and odd pixels are lines of their own, of which kernels of two
+ * and of one see each. The order of W is that of graph/cpu/float32/pack-weights.ts.
+ *
+ * `scratch` is memory that nobody reads afterwards.
+ */
+
+typedef struct Convolution {
+  const float *x, *weights, *bias;
+  float *y;
+  size_t inputs, outputs, height, width, output_height, output_width;
+  size_t kernel, stride, pad;
+  int silu;
+  /* Places, or tiles, that it is divided into, and how many of them are a part. */
+  size_t down, across, step;
+  /* Of tiles: floats from one product's values to the next one's. */
+  size_t seen_plane, sums_plane;
+  /* Where the blocks of inputs are that a place sees: of each image from x on, and of copies. */
+  ptrdiff_t *offsets, *copied_offsets;
+  /* Parts are taken by up to `lanes` workers, each of which has floats of its own. */
+  void (*part)(const struct Convolution *, size_t part, float *scratch);
+  size_t parts, next_part, scratch_floats;
+  float *scratch;
+} Convolution;
+
+enum {
+  /* Pixels from tile to tile. */
+  tile_step = 4,
+  /* Divisible by the places of a group, which are 6 or 12. */
+  places_at_a_time = 48,
+  tiles_at_a_time = 24,
+  most_workers = 16,
+  most_tensors = 16,
+  most_inputs = 65536,
+};
+
+#if defined(__x86_64__)
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#define LANES 8
+#include "convolve-lanes.h"
+#undef LANES
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,fma")
+#define LANES 16
+#include "convolve-lanes.h"
+#undef LANES
+#pragma GCC pop_options
+#endif
+
+/*
+ * Channels of a block: as many as ONNX Runtime has on this processor (`MlasNchwcGetBlockSize`); 0
+ * where there are no kernels.
+ */
+API size_t orangery_lanes(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f")) return 16;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 8;
+#endif
+  return 0;
+}
+
+static void work_on_parts(void *data, size_t worker) {
+  Convolution *c = data;
+  for (;;) {
+    const size_t part = __atomic_fetch_add(&c->next_part, 1, __ATOMIC_RELAXED);
+    if (part >= c->parts) return;
+    c->part(c, part, c->scratch + worker * c->scratch_floats);
+  }
+}
+
+/* Attributes are all that there is to keep of a node: they are the kernel. */
+enum { silu_bit = 1, stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
+
+/* What an operator reads. */
+typedef struct {
+  Tensor w, b, x[most_tensors];
+  size_t count;
+  size_t lanes;
+} Operands;
+
+static Status *read_operands(void *context, uintptr_t attributes, Convolution *c, Operands *read) {
+  TRY(CALL(get_input_count, (const void *, size_t *), context, &read->count));
+  if (read->count < 3 || read->count - 2 > most_tensors) return fail("expected 1 to 16 values X");
+  read->count -= 2;
+  TRY(read_input(context, 0, &read->w));
+  TRY(read_input(context, 1, &read->b));
+  for (size_t i = 0; i < read->count; i++) TRY(read_input(context, 2 + i, &read->x[i]));
+  read->lanes = orangery_lanes();
+  if (read->lanes == 0) return fail("there is no kernel for this processor");
+  if (read->w.dimensions != 4) return fail("expected 4 dimensions of W");
+  const Tensor *first = read->x;
+  size_t channels = 0;
+  for (const Tensor *x = first; x < first + read->count; x++) {
+    if (x->dimensions != 4) return fail("expected 4 dimensions of X");
+    if (x->extents[1] % read->lanes != 0) return fail("expected channels in blocks");
+    channels += x->extents[1];
+    if (x->extents[0] != first->extents[0] || x->extents[2] != first->extents[2] ||
+        x->extents[3] != first->extents[3]) {
+      return fail("expected images of one size");
+    }
+  }
+  c->x = first->data, c->weights = read->w.data, c->bias = read->b.data;
+  c->outputs = read->w.extents[0], c->inputs = read->w.extents[1];
+  c->height = first->extents[2], c->width = first->extents[3];
+  if (c->inputs != channels || c->outputs != read->b.count || c->outputs % read->lanes != 0) {
+    return fail("the channels of X, W and B do not fit");
+  }
+  c->silu = attributes & silu_bit;
+  c->stride = attributes >> stride_shift & 0xff, c->pad = attributes >> pad_shift & 0xff;
+  return NULL;
+}
+
+static void fill_offsets(Convolution *c, const Operands *read, size_t images, size_t seen) {
+  const size_t lanes = read->lanes, pixels = c->height * c->width;
+  ptrdiff_t *to = c->offsets;
+  for (size_t image = 0; image < images; image++) {
+    for (size_t place = 0; place < c->kernel * c->kernel; place++) {
+      const size_t pixel = place / c->kernel * c->width + place % c->kernel;
+      for (const Tensor *x = read->x; x < read->x + read->count; x++) {
+        const float *from = (const float *)x->data + image * x->extents[1] * pixels;
+        for (size_t block = 0; block < x->extents[1] / lanes; block++) {
+          *to++ = from + (block * pixels + pixel) * lanes - c->x;
+        }
+      }
+    }
+  }
+  const size_t group = lanes == 8 ? 6 : 12;
+  for (size_t i = 0; i < seen; i++) c->copied_offsets[i] = i * group * lanes;
+}
+
+/* Makes the outputs, divides the work, and does it. A place sees `seen` blocks of inputs. */
+static Status *run_convolution(void *context, Convolution *c, const Operands *read, size_t step,
+                               size_t seen) {
+  const size_t images = read->x->extents[0], places = c->down * c->across;
+  Tensor y = {.extents = {images, c->outputs, c->output_height, c->output_width}, .dimensions = 4};
+  TRY(make_output(context, 0, &y));
+  c->y = y.data;
+  c->step = step;
+  c->parts = images * ((places + step - 1) / step);
+  const size_t workers = c->parts < most_workers ? c->parts : most_workers;
+  const size_t offsets = (images + 1) * seen;
+  /* Each takes two floats. No line of the cache belongs to two workers. */
+  const size_t head = (2 * offsets + 15) / 16 * 16;
+  c->scratch_floats = (c->scratch_floats + 15) / 16 * 16;
+  Tensor scratch = {.extents = {head + workers * c->scratch_floats}, .dimensions = 1};
+  TRY(make_output(context, 1, &scratch));
+  c->copied_offsets = scratch.data, c->offsets = c->copied_offsets + seen;
+  c->scratch = (float *)scratch.data + head;
+  fill_offsets(c, read, images, seen);
+  return run_parts(context, work_on_parts, workers, c);
+}
+
+static Status *compute_convolve(void *kernel, void *context) {
+#if defined(__x86_64__)
+  Convolution c = {0};
+  Operands read;
+  TRY(read_operands(context, (uintptr_t)kernel, &c, &read));
+  c.kernel = read.w.extents[2];
+  const size_t seen = c.kernel * c.kernel * c.inputs, lanes = read.lanes;
+  if (read.w.extents[3] != read.w.extents[2] || c.kernel == 0 || seen > most_inputs) {
+    return fail("expected a square kernel that sees at most 65536 values");
+  }
+  if (c.height + 2 * c.pad < c.kernel || c.width + 2 * c.pad < c.kernel) {
+    return fail("the kernel is larger than the image");
+  }
+  c.down = c.output_height = (c.height + 2 * c.pad - c.kernel) / c.stride + 1;
+  c.across = c.output_width = (c.width + 2 * c.pad - c.kernel) / c.stride + 1;
+  c.part = lanes == 8 ? convolve_part_8 : convolve_part_16;
+  c.scratch_floats = places_at_a_time * (2 * lanes + seen);
+  return run_convolution(context, &c, &read, places_at_a_time, seen / lanes);
+#else
+  return (void)kernel, (void)context, fail("there is no kernel for this processor");
+#endif
+}
+
+/* Floats of a plane: never a multiple of a page, or the planes would want the same cache lines. */
+static size_t plane_of(size_t floats) { return (floats + 15) / 16 * 16 + 16; }
+
+static Status *compute_convolve_tiles(void *kernel, void *context) {
+#if defined(__x86_64__)
+  Convolution c = {0};
+  Operands read;
+  TRY(read_operands(context, (uintptr_t)kernel, &c, &read));
+  const size_t edge = c.stride == 1 ? 6 : 5, side = c.stride == 1 ? 4 : 2, lanes = read.lanes;
+  if (read.count > 1 || c.stride > 2 || c.pad != 1) {
+    return fail("expected one X, a stride of 1 or 2, and a pad of 1");
+  }
+  if (read.w.extents[2] != (int64_t)edge || read.w.extents[3] != (int64_t)edge) {
+    return fail("expected weights of 6 x 6 products, or of 5 x 5 for a stride of 2");
+  }
+  if (c.height == 0 || c.width == 0) return fail("the image is empty");
+  c.output_height = (c.height - 1) / c.stride + 1;
+  c.output_width = (c.width - 1) / c.stride + 1;
+  c.down = (c.output_height + side - 1) / side, c.across = (c.output_width + side - 1) / side;
+  /* A product sees nothing of the image itself. */
+  c.kernel = 1;
+  c.seen_plane = plane_of(tiles_at_a_time * c.inputs);
+  c.sums_plane = plane_of(tiles_at_a_time * c.outputs);
+  c.scratch_floats = edge * edge * (c.seen_plane + c.sums_plane);
+  if (lanes == 8) c.part = edge == 6 ? tiles_of_6_part_8 : tiles_of_5_part_8;
+  else c.part = edge == 6 ? tiles_of_6_part_16 : tiles_of_5_part_16;
+  return run_convolution(context, &c, &read, tiles_at_a_time, c.inputs / lanes);
+#else
+  return (void)kernel, (void)context, fail("there is no kernel for this processor");
+#endif
+}
+
+static Status *create_convolve(const Operator *op, const void *api_, const void *info,
+                               void **kernel) {
+  (void)op, (void)api_;
+  static const char *const names[] = {"pad", "silu", "stride"};
+  int64_t values[3];
+  for (size_t i = 0; i < 3; i++) {
+    TRY(CALL(get_integer_attribute, (const void *, const char *, int64_t *), info, names[i],
+             &values[i]));
+    if (values[i] < 0 || values[i] > 255) return fail("expected attributes of 0 to 255");
+  }
+  const uintptr_t pad = values[0], silu = values[1] != 0, stride = values[2];
+  if (stride == 0) return fail("expected a stride of 1 or more");
+  *kernel = (void *)(kernel_bit | pad << pad_shift | stride << stride_shift | silu);
+  return NULL;
+}
+
+static const char *get_convolve(const Operator *op) { return (void)op, "Convolve"; }
+static const char *get_convolve_tiles(const Operator *op) { return (void)op, "ConvolveTiles"; }
+
+/* The last input may be several. */
+static int last_is_variadic(const Operator *op, size_t i) { return (void)op, i == 2 ? 2 : 0; }
+
+#define CONVOLVE_BASE                                                                          \
+  OPERATOR_BASE, .get_input_type = get_float, .get_input_count = three,                        \
+                 .get_output_type = get_float, .get_output_count = two,                        \
+                 .create_kernel = create_convolve, .get_may_inplace = no_pairs
+
+static const Operator convolve_operator = {
+    CONVOLVE_BASE,
+    .get_input_characteristic = last_is_variadic,
+    .get_name = get_convolve,
+    .compute = compute_convolve,
+};
+
+static const Operator convolve_tiles_operator = {
+    CONVOLVE_BASE,
+    .get_input_characteristic = is_required,
+    .get_name = get_convolve_tiles,
+    .compute = compute_convolve_tiles,
+};
