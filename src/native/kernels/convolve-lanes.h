@@ -89,6 +89,35 @@ static void NAME(multiply_one)(const float *v, const ptrdiff_t *offsets, size_t 
 #undef STORE
 }
 
+/*
+ * x / (1 + exp(-x)). The exponential is 2^n * exp(r), where |r| is at most ln(2) / 2; there a
+ * polynomial, the best of degree 5, has a relative error of 1e-7.
+ */
+static inline floats NAME(silu_of)(floats x) {
+  /* Beyond, the result is x, or nothing that counts. A NaN stays one. */
+  const floats z = lesser(all(87.0f), greater(all(-87.0f), -x));
+  /* The lowest bits of a float of this size are the integer. */
+  const floats shifted = z * 1.44269504f + 12582912.0f;
+  const floats n = shifted - 12582912.0f;
+  const floats r = z - n * 0.693147181f;
+  floats e = all(8.290306665e-3f);
+  e = e * r + 4.189797491e-2f;
+  e = e * r + 0.1666763723f;
+  e = e * r + 0.4999915063f;
+  e = e * r + 0.999999702f;
+  e = e * r + 1.0f;
+  e = (floats)((ints)e + ((ints)shifted << 23));
+  return x / (1.0f + e);
+}
+
+/* Writes a sum, of which `bias` is a part, to its place in Y. */
+static inline __attribute__((always_inline)) void NAME(put)(const Convolution *c, floats sum,
+                                                            float *to) {
+  if (c->silu) sum = NAME(silu_of)(sum);
+  if (c->added != NULL) sum += load(c->added + (to - c->y));
+  store(to, sum);
+}
+
 /* Where a group of places sees its inputs. */
 typedef struct {
   const float *from;
@@ -119,27 +148,6 @@ static const float *NAME(multiply_groups)(const NAME(Group) *groups, size_t grou
     block += count;
   }
   return u;
-}
-
-/*
- * x / (1 + exp(-x)). The exponential is 2^n * exp(r), where |r| is at most ln(2) / 2; there a
- * polynomial, the best of degree 5, has a relative error of 1e-7.
- */
-static inline floats NAME(silu_of)(floats x) {
-  /* Beyond, the result is x, or nothing that counts. A NaN stays one. */
-  const floats z = lesser(all(87.0f), greater(all(-87.0f), -x));
-  /* The lowest bits of a float of this size are the integer. */
-  const floats shifted = z * 1.44269504f + 12582912.0f;
-  const floats n = shifted - 12582912.0f;
-  const floats r = z - n * 0.693147181f;
-  floats e = all(8.290306665e-3f);
-  e = e * r + 4.189797491e-2f;
-  e = e * r + 0.1666763723f;
-  e = e * r + 0.4999915063f;
-  e = e * r + 0.999999702f;
-  e = e * r + 1.0f;
-  e = (floats)((ints)e + ((ints)shifted << 23));
-  return x / (1.0f + e);
 }
 
 /* Whole convolutions */
@@ -210,8 +218,7 @@ static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratc
       const floats bias = load(c->bias + output * LANES);
       float *to = y + (output * places + from) * LANES;
       for (size_t i = 0; i < count; i++) {
-        const floats sum = load(m + (i * wide + j) * LANES) + bias;
-        store(to + i * LANES, c->silu ? NAME(silu_of)(sum) : sum);
+        NAME(put)(c, load(m + (i * wide + j) * LANES) + bias, to + i * LANES);
       }
     }
   }
@@ -304,10 +311,7 @@ static inline __attribute__((always_inline)) void NAME(tile_out)(const Convoluti
   float *to = y + (top * c->output_width + left) * LANES;
   for (size_t row = 0; row < rows; row++, to += c->output_width * LANES) {
     NAME(line_out)(edge, columns + row * edge, line);
-    for (size_t i = 0; i < width; i++) {
-      const floats sum = line[i] + bias;
-      store(to + i * LANES, c->silu ? NAME(silu_of)(sum) : sum);
-    }
+    for (size_t i = 0; i < width; i++) NAME(put)(c, line[i] + bias, to + i * LANES);
   }
 }
 

@@ -1,10 +1,11 @@
 /*
- * orangery.Convolve(W, B, X...) -> (Y, scratch), attributes pad, silu, stride
- * orangery.ConvolveTiles(W, B, X) -> (Y, scratch), the same attributes, pad is 1
+ * orangery.Convolve(W, B, X..., Z) -> Y, attributes adds, pad, silu, stride
+ * orangery.ConvolveTiles(W, B, X, Z) -> Y, the same attributes, pad is 1
  *
  * Convolutions in float32 whose values come in blocks of `lanes` channels, as ONNX Runtime's CPU
  * provider lays them out (com.microsoft.nchwc): images x blocks x rows x columns x lanes. With
- * silu = 1, Y is x * sigmoid(x) of what would be there.
+ * silu = 1, Y is x * sigmoid(x) of what would be there; with adds = 1, Z is added to that, and
+ * otherwise left out.
  *
  * Convolve has square kernels of any size, and takes several X as if their channels were one
  * after another. ConvolveTiles is for kernels of 3 x 3 that see one pixel
@@ -12,12 +13,12 @@
  * 36 products give 4 x 4 outputs instead of 144, and where the stride is 2, of 5 x 5 pixels 25
  * give 2 x 2 instead of 36: even and odd pixels are lines of their own, of which kernels of two
  * and of one see each. The order of W is that of graph/cpu/float32/pack-weights.ts.
- *
- * `scratch` is memory that nobody reads afterwards.
  */
 
 typedef struct Convolution {
   const float *x, *weights, *bias;
+  /* NULL where nothing is. */
+  const float *added;
   float *y;
   size_t inputs, outputs, height, width, output_height, output_width;
   size_t kernel, stride, pad;
@@ -28,19 +29,20 @@ typedef struct Convolution {
   size_t seen_plane, sums_plane;
   /* Where the blocks of inputs are that a place sees: of each image from x on, and of copies. */
   ptrdiff_t *offsets, *copied_offsets;
-  /* Parts are taken by up to `lanes` workers, each of which has floats of its own. */
+  /* Threads take part after part, each with floats of its own. */
   void (*part)(const struct Convolution *, size_t part, float *scratch);
   size_t parts, next_part, scratch_floats;
-  float *scratch;
+  void *allocator;
+  int has_no_memory;
 } Convolution;
 
 enum {
   /* Pixels from tile to tile. */
   tile_step = 4,
   /* Divisible by the places of a group, which are 6 or 12. */
-  places_at_a_time = 48,
+  places_at_a_time = 96,
   tiles_at_a_time = 24,
-  most_workers = 16,
+  most_workers = 64,
   most_tensors = 16,
   most_inputs = 65536,
 };
@@ -73,32 +75,48 @@ API size_t orangery_lanes(void) {
   return 0;
 }
 
+/* Places of a group, as convolve-lanes.h has them. */
+static size_t group_of(size_t lanes) { return lanes == 8 ? 6 : 12; }
+
 static void work_on_parts(void *data, size_t worker) {
+  (void)worker;
   Convolution *c = data;
-  for (;;) {
-    const size_t part = __atomic_fetch_add(&c->next_part, 1, __ATOMIC_RELAXED);
-    if (part >= c->parts) return;
-    c->part(c, part, c->scratch + worker * c->scratch_floats);
+  size_t part = __atomic_fetch_add(&c->next_part, 1, __ATOMIC_RELAXED);
+  if (part >= c->parts) return;
+  float *scratch = allocate(c->allocator, 4 * c->scratch_floats);
+  if (scratch == NULL) {
+    __atomic_store_n(&c->has_no_memory, 1, __ATOMIC_RELAXED);
+    return;
   }
+  while (part < c->parts) {
+    c->part(c, part, scratch);
+    part = __atomic_fetch_add(&c->next_part, 1, __ATOMIC_RELAXED);
+  }
+  deallocate(c->allocator, scratch);
 }
 
 /* Attributes are all that there is to keep of a node: they are the kernel. */
-enum { silu_bit = 1, stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
+enum { silu_bit = 1, adds_bit = 2, stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
 
 /* What an operator reads. */
 typedef struct {
-  Tensor w, b, x[most_tensors];
+  Tensor w, b, x[most_tensors], z;
+  /* Of x. */
   size_t count;
   size_t lanes;
 } Operands;
 
 static Status *read_operands(void *context, uintptr_t attributes, Convolution *c, Operands *read) {
+  const size_t others = attributes & adds_bit ? 3 : 2;
   TRY(CALL(get_input_count, (const void *, size_t *), context, &read->count));
-  if (read->count < 3 || read->count - 2 > most_tensors) return fail("expected 1 to 16 values X");
-  read->count -= 2;
+  if (read->count <= others || read->count - others > most_tensors) {
+    return fail("expected 1 to 16 values X");
+  }
+  read->count -= others;
   TRY(read_input(context, 0, &read->w));
   TRY(read_input(context, 1, &read->b));
   for (size_t i = 0; i < read->count; i++) TRY(read_input(context, 2 + i, &read->x[i]));
+  if (attributes & adds_bit) TRY(read_input(context, 2 + read->count, &read->z));
   read->lanes = orangery_lanes();
   if (read->lanes == 0) return fail("there is no kernel for this processor");
   if (read->w.dimensions != 4) return fail("expected 4 dimensions of W");
@@ -138,36 +156,52 @@ static void fill_offsets(Convolution *c, const Operands *read, size_t images, si
       }
     }
   }
-  const size_t group = lanes == 8 ? 6 : 12;
-  for (size_t i = 0; i < seen; i++) c->copied_offsets[i] = i * group * lanes;
+  for (size_t i = 0; i < seen; i++) c->copied_offsets[i] = i * group_of(lanes) * lanes;
 }
 
 /* Makes the outputs, divides the work, and does it. A place sees `seen` blocks of inputs. */
-static Status *run_convolution(void *context, Convolution *c, const Operands *read, size_t step,
-                               size_t seen) {
+static Status *run_convolution(void *context, Convolution *c, const Operands *read, size_t seen) {
   const size_t images = read->x->extents[0], places = c->down * c->across;
   Tensor y = {.extents = {images, c->outputs, c->output_height, c->output_width}, .dimensions = 4};
   TRY(make_output(context, 0, &y));
   c->y = y.data;
-  c->step = step;
-  c->parts = images * ((places + step - 1) / step);
-  const size_t workers = c->parts < most_workers ? c->parts : most_workers;
-  const size_t offsets = (images + 1) * seen;
-  /* Each takes two floats. No line of the cache belongs to two workers. */
-  const size_t head = (2 * offsets + 15) / 16 * 16;
-  c->scratch_floats = (c->scratch_floats + 15) / 16 * 16;
-  Tensor scratch = {.extents = {head + workers * c->scratch_floats}, .dimensions = 1};
-  TRY(make_output(context, 1, &scratch));
-  c->copied_offsets = scratch.data, c->offsets = c->copied_offsets + seen;
-  c->scratch = (float *)scratch.data + head;
-  fill_offsets(c, read, images, seen);
-  return run_parts(context, work_on_parts, workers, c);
+  c->added = read->z.data;
+  for (size_t i = 0; c->added != NULL && i < 4; i++) {
+    if (read->z.dimensions != 4 || read->z.extents[i] != y.extents[i]) {
+      return fail("expected Z to be as large as Y");
+    }
+  }
+  c->parts = images * ((places + c->step - 1) / c->step);
+  TRY(open_allocator(context, &c->allocator));
+  c->copied_offsets = allocate(c->allocator, (images + 1) * seen * sizeof(ptrdiff_t));
+  Status *status = NULL;
+  if (c->copied_offsets == NULL) {
+    c->has_no_memory = 1;
+  } else {
+    c->offsets = c->copied_offsets + seen;
+    fill_offsets(c, read, images, seen);
+    const size_t workers = c->parts < most_workers ? c->parts : most_workers;
+    status = run_parts(context, work_on_parts, workers, c);
+    deallocate(c->allocator, c->copied_offsets);
+  }
+  close_allocator(c->allocator);
+  if (status == NULL && c->has_no_memory) {
+    status = CALL(create_status, (int, const char *), failed, "there is not enough memory");
+  }
+  return status;
+}
+
+/* Places of a part: as many in each, in whole groups. */
+static size_t step_of(const Convolution *c, size_t most, size_t lanes) {
+  const size_t places = c->down * c->across, group = group_of(lanes);
+  const size_t parts = (places + most - 1) / most;
+  return ((places + parts - 1) / parts + group - 1) / group * group;
 }
 
 static Status *compute_convolve(void *kernel, void *context) {
 #if defined(__x86_64__)
   Convolution c = {0};
-  Operands read;
+  Operands read = {0};
   TRY(read_operands(context, (uintptr_t)kernel, &c, &read));
   c.kernel = read.w.extents[2];
   const size_t seen = c.kernel * c.kernel * c.inputs, lanes = read.lanes;
@@ -180,8 +214,9 @@ static Status *compute_convolve(void *kernel, void *context) {
   c.down = c.output_height = (c.height + 2 * c.pad - c.kernel) / c.stride + 1;
   c.across = c.output_width = (c.width + 2 * c.pad - c.kernel) / c.stride + 1;
   c.part = lanes == 8 ? convolve_part_8 : convolve_part_16;
-  c.scratch_floats = places_at_a_time * (2 * lanes + seen);
-  return run_convolution(context, &c, &read, places_at_a_time, seen / lanes);
+  c.step = step_of(&c, places_at_a_time, lanes);
+  c.scratch_floats = c.step * (2 * lanes + seen);
+  return run_convolution(context, &c, &read, seen / lanes);
 #else
   return (void)kernel, (void)context, fail("there is no kernel for this processor");
 #endif
@@ -193,7 +228,7 @@ static size_t plane_of(size_t floats) { return (floats + 15) / 16 * 16 + 16; }
 static Status *compute_convolve_tiles(void *kernel, void *context) {
 #if defined(__x86_64__)
   Convolution c = {0};
-  Operands read;
+  Operands read = {0};
   TRY(read_operands(context, (uintptr_t)kernel, &c, &read));
   const size_t edge = c.stride == 1 ? 6 : 5, side = c.stride == 1 ? 4 : 2, lanes = read.lanes;
   if (read.count > 1 || c.stride > 2 || c.pad != 1) {
@@ -208,12 +243,12 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
   c.down = (c.output_height + side - 1) / side, c.across = (c.output_width + side - 1) / side;
   /* A product sees nothing of the image itself. */
   c.kernel = 1;
-  c.seen_plane = plane_of(tiles_at_a_time * c.inputs);
-  c.sums_plane = plane_of(tiles_at_a_time * c.outputs);
+  c.step = step_of(&c, tiles_at_a_time, lanes);
+  c.seen_plane = plane_of(c.step * c.inputs), c.sums_plane = plane_of(c.step * c.outputs);
   c.scratch_floats = edge * edge * (c.seen_plane + c.sums_plane);
   if (lanes == 8) c.part = edge == 6 ? tiles_of_6_part_8 : tiles_of_5_part_8;
   else c.part = edge == 6 ? tiles_of_6_part_16 : tiles_of_5_part_16;
-  return run_convolution(context, &c, &read, tiles_at_a_time, c.inputs / lanes);
+  return run_convolution(context, &c, &read, c.inputs / lanes);
 #else
   return (void)kernel, (void)context, fail("there is no kernel for this processor");
 #endif
@@ -222,16 +257,18 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
 static Status *create_convolve(const Operator *op, const void *api_, const void *info,
                                void **kernel) {
   (void)op, (void)api_;
-  static const char *const names[] = {"pad", "silu", "stride"};
-  int64_t values[3];
-  for (size_t i = 0; i < 3; i++) {
+  static const char *const names[] = {"adds", "pad", "silu", "stride"};
+  int64_t values[4];
+  for (size_t i = 0; i < 4; i++) {
     TRY(CALL(get_integer_attribute, (const void *, const char *, int64_t *), info, names[i],
              &values[i]));
     if (values[i] < 0 || values[i] > 255) return fail("expected attributes of 0 to 255");
   }
-  const uintptr_t pad = values[0], silu = values[1] != 0, stride = values[2];
+  const uintptr_t adds = values[0] != 0, pad = values[1], silu = values[2] != 0;
+  const uintptr_t stride = values[3];
   if (stride == 0) return fail("expected a stride of 1 or more");
-  *kernel = (void *)(kernel_bit | pad << pad_shift | stride << stride_shift | silu);
+  *kernel = (void *)(kernel_bit | pad << pad_shift | stride << stride_shift |
+                     (adds ? adds_bit : 0) | (silu ? silu_bit : 0));
   return NULL;
 }
 
@@ -243,19 +280,18 @@ static int last_is_variadic(const Operator *op, size_t i) { return (void)op, i =
 
 #define CONVOLVE_BASE                                                                          \
   OPERATOR_BASE, .get_input_type = get_float, .get_input_count = three,                        \
-                 .get_output_type = get_float, .get_output_count = two,                        \
+                 .get_output_type = get_float, .get_output_count = one,                        \
+                 .get_input_characteristic = last_is_variadic,                                 \
                  .create_kernel = create_convolve, .get_may_inplace = no_pairs
 
 static const Operator convolve_operator = {
     CONVOLVE_BASE,
-    .get_input_characteristic = last_is_variadic,
     .get_name = get_convolve,
     .compute = compute_convolve,
 };
 
 static const Operator convolve_tiles_operator = {
     CONVOLVE_BASE,
-    .get_input_characteristic = is_required,
     .get_name = get_convolve_tiles,
     .compute = compute_convolve_tiles,
 };

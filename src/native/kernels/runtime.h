@@ -24,15 +24,21 @@ enum {
   get_dimensions = 62,
   get_element_count = 64,
   get_shape = 65,
+  allocator_alloc = 75,
+  allocator_free = 76,
   get_integer_attribute = 86,
   get_input_count = 88,
   get_input = 90,
   get_output = 91,
+  release_status = 93,
   release_shape = 99,
+  release_allocator = 132,
+  get_memory = 194,
+  get_allocator = 253,
   parallel_for = 274,
 };
 
-enum { invalid_argument = 2 };
+enum { failed = 1, invalid_argument = 2 };
 enum { float_elements = 1, uint8_elements = 2 };
 enum { most_dimensions = 8 };
 
@@ -87,6 +93,32 @@ static Status *make_output(void *context, size_t number, Tensor *tensor) {
   TRY(CALL(get_output, (void *, size_t, const int64_t *, size_t, void **), context, number,
            tensor->extents, tensor->dimensions, &value));
   return CALL(get_tensor_data, (const void *, void **), value, &tensor->data);
+}
+
+/* The allocator of an operator's inputs: the CPU's arena. It is to be released. */
+static Status *open_allocator(const void *context, void **allocator) {
+  const void *value, *memory;
+  TRY(CALL(get_input, (const void *, size_t, const void **), context, 0, &value));
+  TRY(CALL(get_memory, (const void *, const void **), value, &memory));
+  return CALL(get_allocator, (const void *, const void *, void **), context, memory, allocator);
+}
+
+static void close_allocator(void *allocator) {
+  ((void (*)(void *))api[release_allocator])(allocator);
+}
+
+/* NULL where there is not enough memory. */
+static void *allocate(void *allocator, size_t bytes) {
+  void *memory = NULL;
+  Status *status = CALL(allocator_alloc, (void *, size_t, void **), allocator, bytes, &memory);
+  if (status == NULL) return memory;
+  ((void (*)(Status *))api[release_status])(status);
+  return NULL;
+}
+
+static void deallocate(void *allocator, void *memory) {
+  Status *status = CALL(allocator_free, (void *, void *), allocator, memory);
+  if (status != NULL) ((void (*)(Status *))api[release_status])(status);
 }
 
 /* Calls a function for 0 to `count` - 1 on the threads of the run. */

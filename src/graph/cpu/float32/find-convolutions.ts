@@ -1,0 +1,166 @@
+import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
+import { readersOf } from "../../readers.ts";
+import { elementCount, floatsOf, hasFloats, integersOf } from "../../tensor.ts";
+import type { BlockedWeights } from "./pack-weights.ts";
+
+/** Where ONNX Runtime's CPU provider has its operators on channels in blocks. */
+const blocked = "com.microsoft.nchwc";
+
+/** What a place of the output sees at most: `most_inputs` of `convolve.h`. */
+const mostSeen = 65_536;
+
+/** A convolution that an operator of Orangery's can compute. */
+export interface Convolution extends BlockedWeights {
+  /** The value that it reads. */
+  readonly input: string;
+  /** The name of its bias. */
+  readonly bias: string;
+  readonly stride: number;
+  readonly pad: number;
+  /** Pixels of the network's input for one of its output. */
+  readonly inputPixels: number;
+  /** Whether the SiLU of its result is computed. */
+  readonly hasSilu: boolean;
+  /** The value that is added to that. */
+  readonly added: string | undefined;
+  /** The convolution and what computes the rest; the last has the result. */
+  readonly nodes: readonly [OnnxNode, ...OnnxNode[]];
+}
+
+/** What a convolution is without its surroundings. */
+type Bare = Omit<Convolution, "inputPixels" | "hasSilu" | "added" | "nodes">;
+
+/**
+ * Finds the convolutions of a network that ONNX Runtime has optimised for its CPU provider, where
+ * their channels are in blocks, each with the SiLU that follows it and with what is added to that.
+ *
+ * @param lanes channels of a block on this processor
+ */
+export function findConvolutions(graph: OnnxGraph, lanes: number): Convolution[] {
+  const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const inputPixels = inputPixelsOf(graph);
+  const followers = new Followers(graph, tensors);
+  return graph.nodes.flatMap((node) => {
+    const bare = readConvolution(node, tensors, lanes);
+    if (bare === undefined) return [];
+    const pixels = inputPixels.get(node.outputs[0]!) ?? 1;
+    return { ...bare, inputPixels: pixels, ...followers.of(node) };
+  });
+}
+
+/** Returns the pixels of the input for one of each value. */
+function inputPixelsOf({ nodes }: OnnxGraph): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  for (const { opType, inputs, outputs, attributes } of nodes) {
+    const before = found.get(inputs[0] ?? "") ?? 1;
+    const factor =
+      product(attributes.strides) / (opType === "Upsample" ? product(attributes.scales) : 1);
+    for (const output of outputs) found.set(output, before * factor);
+  }
+  return found;
+}
+
+function product(attribute: OnnxAttribute | undefined): number {
+  return attribute?.type === "ints" ? elementCount(attribute.value) : 1;
+}
+
+function readConvolution(
+  { opType, domain, inputs: names, attributes }: OnnxNode,
+  tensors: ReadonlyMap<string, OnnxTensor>,
+  lanes: number,
+): Bare | undefined {
+  // A fourth input is a sum, which is added before an activation.
+  if (opType !== "Conv" || domain !== blocked || names.filter(Boolean).length !== 3) {
+    return undefined;
+  }
+  const [input = "", filters = "", biasName = ""] = names;
+  const [weights, bias] = [tensors.get(filters), tensors.get(biasName)];
+  const [outputs = 0, inputs = 0, kernel = 0] = weights?.dims ?? [];
+  if (weights === undefined || !hasFloats(weights, [outputs, inputs, kernel, kernel])) {
+    return undefined;
+  }
+  const [stride, pad] = [sameOf(attributes.strides, 1), sameOf(attributes.pads, 0)];
+  const isPlain =
+    hasFloats(bias, [outputs]) &&
+    attributes.activation === undefined &&
+    sameOf(attributes.dilations, 1) === 1 &&
+    (attributes.group?.value ?? 1) === 1 &&
+    (attributes.auto_pad?.value ?? "NOTSET") === "NOTSET";
+  const isInBlocks = outputs % lanes === 0 && inputs % lanes === 0 && inputs > 0;
+  if (!isPlain || !isInBlocks || kernel ** 2 * inputs > mostSeen) return undefined;
+  if (stride === undefined || pad === undefined || stride > 255 || pad > 255) return undefined;
+  const values = floatsOf(weights);
+  return { input, bias: biasName, values, outputs, inputs, kernel, lanes, stride, pad };
+}
+
+/** The value that all of an attribute's integers have. */
+function sameOf(attribute: OnnxAttribute | undefined, usual: number): number | undefined {
+  if (attribute === undefined) return usual;
+  if (attribute.type !== "ints") return undefined;
+  const [first, ...others] = attribute.value;
+  return others.every((value) => value === first) ? first : undefined;
+}
+
+/** What follows convolutions and can be computed with them. */
+class Followers {
+  readonly #tensors: ReadonlyMap<string, OnnxTensor>;
+  readonly #readers: ReadonlyMap<string, readonly OnnxNode[]>;
+  readonly #makers: ReadonlyMap<string, OnnxNode>;
+  readonly #outputs: ReadonlySet<string>;
+  /** The sums that are computed with a convolution: where two convolutions are added, one is. */
+  readonly #sums = new Set<OnnxNode>();
+
+  constructor(graph: OnnxGraph, tensors: ReadonlyMap<string, OnnxTensor>) {
+    this.#tensors = tensors;
+    this.#readers = readersOf(graph);
+    this.#makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
+    this.#outputs = new Set(graph.outputs.map(({ name }) => name));
+  }
+
+  of(node: OnnxNode): Pick<Convolution, "hasSilu" | "added" | "nodes"> {
+    const silu = this.#onlyReader(node);
+    const hasSilu = silu !== undefined && isSilu(silu);
+    const before: Convolution["nodes"] = hasSilu ? [node, silu] : [node];
+    const sum = this.#sumOf(before.at(-1)!);
+    return { hasSilu, added: sum?.added, nodes: [...before, ...(sum?.nodes ?? [])] };
+  }
+
+  /** A sum of blocks, which ONNX Runtime writes with an axis of their own. */
+  #sumOf(node: OnnxNode): { readonly added: string; readonly nodes: OnnxNode[] } | undefined {
+    const apart = this.#onlyReader(node);
+    const sum = apart && this.#onlyReader(apart);
+    const together = sum && this.#onlyReader(sum);
+    if (!isOperator(apart, "Reshape") || !isOperator(sum, "Add")) return undefined;
+    if (!isOperator(together, "Reshape") || this.#sums.has(sum)) return undefined;
+    const other = this.#makers.get(sum.inputs.find((name) => name !== apart.outputs[0]) ?? "");
+    if (!isOperator(other, "Reshape")) return undefined;
+    const [first, second, last] = [apart, other, together].map((each) => this.#shapeOf(each));
+    if (first?.length !== 5 || `${second}` !== `${first}` || `${last}` !== "0,-1,0,0") {
+      return undefined;
+    }
+    this.#sums.add(sum);
+    const isOnlyHere = this.#onlyReader(other) === sum;
+    const nodes = [apart, ...(isOnlyHere ? [other] : []), sum, together];
+    return { added: other.inputs[0]!, nodes };
+  }
+
+  /** The one node that reads the result of another, which is no output of the network. */
+  #onlyReader({ outputs: [output = ""] }: OnnxNode): OnnxNode | undefined {
+    const readers = this.#readers.get(output) ?? [];
+    return readers.length === 1 && !this.#outputs.has(output) ? readers[0] : undefined;
+  }
+
+  #shapeOf({ inputs: [, shape = ""] }: OnnxNode): number[] | undefined {
+    const tensor = this.#tensors.get(shape);
+    return tensor?.elementType === "int64" ? integersOf(tensor) : undefined;
+  }
+}
+
+function isOperator(node: OnnxNode | undefined, opType: string): node is OnnxNode {
+  return node?.opType === opType && node.domain === undefined;
+}
+
+/** x · sigmoid(α · x), as ONNX Runtime calls it. */
+function isSilu({ opType, domain, attributes }: OnnxNode): boolean {
+  return opType === "QuickGelu" && domain === "com.microsoft" && attributes.alpha?.value === 1;
+}
