@@ -107,7 +107,7 @@ export interface SessionOptions {
   readonly mapped?: boolean | undefined;
   /** Runs the network as it is, without optimising it first. Default false. */
   readonly unoptimized?: boolean | undefined;
-  /** The network may have the operators of `native/kernels/`; see `Runtime.kernels`. Default false. */
+  /** The network may have the operators of `native/kernels/`: `Runtime.kernels`. Default false. */
   readonly kernels?: boolean | undefined;
   /** Extents of dimensions that the network leaves free, by their names: `batch`, `height`, … */
   readonly freeDimensions?: Readonly<Record<string, number>> | undefined;

@@ -193,9 +193,9 @@ class NetworkFile implements Disposable {
   }
 
   /**
-   * Has the runtime optimise a network for its CPU provider, rearranges it, and opens and saves what
-   * comes out; undefined where kernels are of no use, or anything is in the way: then the network
-   * is as the runtime optimises it.
+   * Has the runtime optimise a network for its CPU provider, rearranges it, and opens and saves
+   * what comes out; undefined where kernels are of no use, or anything is in the way: then the
+   * network is as the runtime optimises it.
    */
   async #openRearranged(saveOptimizedTo: string): Promise<Session | undefined> {
     const { runtime, provider, signal } = this.#options;

@@ -18,8 +18,8 @@ export interface RearrangingRequest {
  * time with the operators of `native/kernels/`: by `suitInt8`, or by `convolveBlocks` in float32.
  * In a thread of its own: that is a second of work for YOLO11m.
  *
- * @returns whether there was anything to rearrange: then the file is an ONNX model that is not to be
- *   optimised again
+ * @returns whether there was anything to rearrange: then the file is an ONNX model that is not to
+ *   be optimised again
  */
 export async function rearrange(
   request: RearrangingRequest,

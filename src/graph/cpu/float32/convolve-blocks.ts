@@ -20,9 +20,9 @@ const fewPixels = 32 ** 2;
 
 /**
  * Replaces the convolutions of a float32 network that ONNX Runtime has optimised for its CPU
- * provider, where their channels are in blocks, with the SiLUs and sums that follow them: 3 × 3 ones
- * by ConvolveTiles, which has a quarter to two thirds of the multiplications, others by Convolve,
- * which takes values that would be put together for it as they are.
+ * provider, where their channels are in blocks, with the SiLUs and sums that follow them: those of
+ * 3 × 3 by ConvolveTiles, which has a quarter to two thirds of the multiplications, others by
+ * Convolve, which takes values that would be put together for it as they are.
  *
  * @param lanes channels of a block on this processor
  * @returns undefined where there is nothing to replace

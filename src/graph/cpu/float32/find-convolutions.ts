@@ -39,7 +39,7 @@ type Bare = Omit<Convolution, "inputPixels" | "hasSilu" | "added" | "nodes">;
 export function findConvolutions(graph: OnnxGraph, lanes: number): Convolution[] {
   const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   const inputPixels = inputPixelsOf(graph);
-  const followers = new Followers(graph, tensors);
+  const followers = new Followers(graph, { tensors, inputPixels });
   return graph.nodes.flatMap((node) => {
     const bare = readConvolution(node, tensors, lanes);
     if (bare === undefined) return [];
@@ -48,10 +48,14 @@ export function findConvolutions(graph: OnnxGraph, lanes: number): Convolution[]
   });
 }
 
-/** Returns the pixels of the input for one of each value. */
+/** Returns the pixels of the input for one of each value; infinite where it has one pixel. */
 function inputPixelsOf({ nodes }: OnnxGraph): ReadonlyMap<string, number> {
   const found = new Map<string, number>();
   for (const { opType, inputs, outputs, attributes } of nodes) {
+    if (opType.startsWith("Global") || opType.startsWith("Reduce")) {
+      for (const output of outputs) found.set(output, Number.POSITIVE_INFINITY);
+      continue;
+    }
     const before = found.get(inputs[0] ?? "") ?? 1;
     const factor =
       product(attributes.strides) / (opType === "Upsample" ? product(attributes.scales) : 1);
@@ -101,17 +105,25 @@ function sameOf(attribute: OnnxAttribute | undefined, usual: number): number | u
   return others.every((value) => value === first) ? first : undefined;
 }
 
+/** What is known of a graph's values. */
+interface Values {
+  readonly tensors: ReadonlyMap<string, OnnxTensor>;
+  readonly inputPixels: ReadonlyMap<string, number>;
+}
+
 /** What follows convolutions and can be computed with them. */
 class Followers {
   readonly #tensors: ReadonlyMap<string, OnnxTensor>;
   readonly #readers: ReadonlyMap<string, readonly OnnxNode[]>;
   readonly #makers: ReadonlyMap<string, OnnxNode>;
   readonly #outputs: ReadonlySet<string>;
+  readonly #inputPixels: ReadonlyMap<string, number>;
   /** The sums that are computed with a convolution: where two convolutions are added, one is. */
   readonly #sums = new Set<OnnxNode>();
 
-  constructor(graph: OnnxGraph, tensors: ReadonlyMap<string, OnnxTensor>) {
+  constructor(graph: OnnxGraph, { tensors, inputPixels }: Values) {
     this.#tensors = tensors;
+    this.#inputPixels = inputPixels;
     this.#readers = readersOf(graph);
     this.#makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
     this.#outputs = new Set(graph.outputs.map(({ name }) => name));
@@ -139,9 +151,12 @@ class Followers {
       return undefined;
     }
     this.#sums.add(sum);
+    const [added = "", size] = [other.inputs[0], this.#inputPixels.get(apart.inputs[0]!)];
+    // A pixel may be added to each of many.
+    if (this.#inputPixels.get(added) !== size) return undefined;
     const isOnlyHere = this.#onlyReader(other) === sum;
     const nodes = [apart, ...(isOnlyHere ? [other] : []), sum, together];
-    return { added: other.inputs[0]!, nodes };
+    return { added, nodes };
   }
 
   /** The one node that reads the result of another, which is no output of the network. */

@@ -19,7 +19,9 @@ import { identifyModelFile, type ModelFile } from "../files/model-file.ts";
 import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
 import { ArtifactStore } from "./artifact-store.ts";
 import { openNetwork } from "./open-network.ts";
+import { rearrange } from "./rearrange.ts";
 import { suitInt8 } from "./suit-int8.ts";
+import { areAlike } from "./try-out.ts";
 
 let folder: ModelFolder;
 before(async () => {
@@ -31,7 +33,9 @@ afterEach(() => assert.deepEqual(liveNativeObjects(), {}, "every native object i
 const sizePx = 256;
 
 function float32Yolo([family, scale, task]: (typeof oneOfEachFamily)[number]): OnnxModel {
-  const network = randomYolo({ family, scale, narrow: true, task, classCount: 3, seed: 3 });
+  // Where attention looks may hang on a rounding error, as it does in YOLO12 of seed 3.
+  const seed = family === "12" ? 5 : 3;
+  const network = randomYolo({ family, scale, narrow: true, task, classCount: 3, seed });
   const names = ["a", "b", "c"];
   return createYoloModel({ network, imageSize: sizePx, names, description: "A test" });
 }
@@ -45,9 +49,13 @@ function int8Yolo(family: (typeof oneOfEachFamily)[number]): Uint8Array {
   return serializeModel(quantizeModel(model, { ranges, input: "bytes" }));
 }
 
-async function open(file: ModelFile, runtime: Runtime, threads: number): Promise<Session> {
+async function open(
+  file: ModelFile,
+  runtime: Runtime,
+  { threads = 1, artifacts: place = "artifacts" } = {},
+): Promise<Session> {
   const artifacts = new ArtifactStore({
-    folder: folder.file("artifacts"),
+    folder: folder.file(place),
     maxBytes: 1e9,
     logger: { ...silentLogger, warn: (_, message) => assert.fail(message) },
   });
@@ -62,8 +70,12 @@ async function open(file: ModelFile, runtime: Runtime, threads: number): Promise
 }
 
 async function run(session: Session): Promise<Float32Array> {
-  using input = onnxRuntime.createTensor("uint8", [1, 3, sizePx, sizePx]);
-  input.data.set(input.data.map((_, i) => (i * i * 7 + (i >> 5)) % 256));
+  const isInt8 = session.inputs[0]!.elementType === "uint8";
+  using input = onnxRuntime.createTensor(isInt8 ? "uint8" : "float32", [1, 3, sizePx, sizePx]);
+  for (let i = 0; i < input.data.length; i++) {
+    const byte = (i * i * 7 + (i >> 5)) % 256;
+    input.data[i] = isInt8 ? byte : byte / 255;
+  }
   const outputs = await session.run({ [session.inputs[0]!.name]: input });
   const values = Float32Array.from(outputs.output0!.data as Float32Array);
   for (const output of Object.values(outputs)) output[Symbol.dispose]();
@@ -81,14 +93,14 @@ describe("a network in int8", { skip }, () => {
     const results: Float32Array[] = [];
     for (const runtime of [onnxRuntime, { ...onnxRuntime, kernels: undefined }]) {
       for (const threads of [1, 2]) {
-        await using session = await open(file, runtime, threads);
+        await using session = await open(file, runtime, { threads });
         results.push(await run(session));
       }
     }
     for (const result of results.slice(1)) assert.deepEqual(result, results[0]);
     assert.ok(new Set(results[0]).size > 1000, "the outputs differ by place");
 
-    const saved = await savedNetworks();
+    const saved = await savedNetworks("artifacts");
     const has = (name: string) => saved.map((bytes) => bytes.includes(name)).sort();
     for (const name of ["LookUp", ".four", ".lines", "QLinearSigmoid"]) {
       assert.deepEqual(has(name), [false, true], name);
@@ -113,9 +125,65 @@ describe("a network in int8 of each family", { skip }, () => {
   }
 });
 
-async function savedNetworks(): Promise<Buffer[]> {
-  const names = await readdir(folder.file("artifacts"));
+const lanes = kernelLibrary()?.lanes ?? 0;
+
+describe("a network in float32", { skip: lanes === 0 && "there are no kernels here" }, () => {
+  const openAndRun = async (runtime: Runtime, artifacts: string) => {
+    const model = serializeModel(float32Yolo(yolo11));
+    const identified = await identifyModelFile(await folder.write("float32.onnx", model));
+    // Worth saving, whatever its size.
+    const file = { ...identified, bytes: 4 * 1024 * 1024 };
+    await using session = await open(file, runtime, { artifacts });
+    return await run(session);
+  };
+  const hasTiles = async (artifacts: string) =>
+    (await savedNetworks(artifacts)).map((bytes) => bytes.includes("ConvolveTiles"));
+
+  test("computes the same but for rounding, rearranged and saved with kernels", async () => {
+    const before = await openAndRun({ ...onnxRuntime, kernels: undefined }, "without");
+    const after = await openAndRun(onnxRuntime, "with");
+    assert.deepEqual([await hasTiles("without"), await hasTiles("with")], [[false], [true]]);
+    requireClose(before, after);
+  });
+
+  test("is as the runtime optimises it where what is rearranged answers otherwise", async () => {
+    const others = { ...onnxRuntime, kernels: { lanes: 24 - lanes } };
+    const found = await openAndRun(others, "others");
+    assert.deepEqual(await hasTiles("others"), [false]);
+    assert.deepEqual(found, await openAndRun({ ...onnxRuntime, kernels: undefined }, "plain"));
+  });
+});
+
+describe("a network in float32 of each family", { skip: lanes === 0 && "no kernels here" }, () => {
+  for (const [family, scale, task] of oneOfEachFamily) {
+    test(`YOLO${family}, ${task}: computes the same but for rounding, rearranged`, async () => {
+      const from = folder.file(`${family}-${task}-float32.onnx`);
+      const to = folder.file(`${family}-${task}-rearranged.onnx`);
+      const network = serializeModel(float32Yolo([family, scale, task]));
+      await using session = await onnxRuntime.createSession(network, { saveOptimizedTo: from });
+      const request = { from, to, isQuantized: false, lanes };
+      assert.ok(await rearrange(request, { signal: undefined }));
+      const how = { unoptimized: true, kernels: true };
+      await using other = await onnxRuntime.createSession(to, how);
+      const [expected, found] = [await run(session), await run(other)];
+      // Attention makes much of rounding; YOLO26 orders its boxes by score.
+      if (family === "12" || family === "26") assert.ok(areAlike(expected, found));
+      else requireClose(expected, found);
+    });
+  }
+});
+
+/** Rounding errors of coordinates of up to 256 px. */
+function requireClose(values: Float32Array, others: Float32Array): void {
+  assert.equal(values.length, others.length);
+  for (const [i, value] of values.entries()) {
+    assert.ok(Math.abs(value - others[i]!) < 0.01, `${i}: ${value}, ${others[i]}`);
+  }
+}
+
+async function savedNetworks(artifacts: string): Promise<Buffer[]> {
+  const names = await readdir(folder.file(artifacts));
   return await Promise.all(
-    names.map((name) => readFile(folder.file(`artifacts/${name}/model.ort`))),
+    names.map((name) => readFile(folder.file(`${artifacts}/${name}/model.ort`))),
   );
 }
