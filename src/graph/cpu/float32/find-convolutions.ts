@@ -137,26 +137,42 @@ class Followers {
     return { hasSilu, added: sum?.added, nodes: [...before, ...(sum?.nodes ?? [])] };
   }
 
-  /** A sum of blocks, which ONNX Runtime writes with an axis of their own. */
-  #sumOf(node: OnnxNode): { readonly added: string; readonly nodes: OnnxNode[] } | undefined {
+  /** What is added to a node's result, where it is of the same size. */
+  #sumOf(node: OnnxNode): Sum | undefined {
+    const found = this.#plainSumOf(node) ?? this.#reshapedSumOf(node);
+    // A pixel may be added to each of many.
+    const [size, added] = [node.outputs[0]!, found?.added ?? ""];
+    if (this.#inputPixels.get(added) !== this.#inputPixels.get(size)) return undefined;
+    return found;
+  }
+
+  /** ONNX Runtime adds blocks as they are where it knows that their sizes are the same. */
+  #plainSumOf(node: OnnxNode): Sum | undefined {
+    const sum = this.#onlyReader(node);
+    if (!isOperator(sum, "Add") || this.#sums.has(sum)) return undefined;
+    this.#sums.add(sum);
+    return { added: otherOf(sum, node), nodes: [sum] };
+  }
+
+  /** Elsewhere it gives them an axis of their own for that time. */
+  #reshapedSumOf(node: OnnxNode): Sum | undefined {
     const apart = this.#onlyReader(node);
     const sum = apart && this.#onlyReader(apart);
     const together = sum && this.#onlyReader(sum);
     if (!isOperator(apart, "Reshape") || !isOperator(sum, "Add")) return undefined;
     if (!isOperator(together, "Reshape") || this.#sums.has(sum)) return undefined;
-    const other = this.#makers.get(sum.inputs.find((name) => name !== apart.outputs[0]) ?? "");
+    const other = this.#makers.get(otherOf(sum, apart));
     if (!isOperator(other, "Reshape")) return undefined;
     const [first, second, last] = [apart, other, together].map((each) => this.#shapeOf(each));
     if (first?.length !== 5 || `${second}` !== `${first}` || `${last}` !== "0,-1,0,0") {
       return undefined;
     }
     this.#sums.add(sum);
-    const [added = "", size] = [other.inputs[0], this.#inputPixels.get(apart.inputs[0]!)];
-    // A pixel may be added to each of many.
-    if (this.#inputPixels.get(added) !== size) return undefined;
     const isOnlyHere = this.#onlyReader(other) === sum;
-    const nodes = [apart, ...(isOnlyHere ? [other] : []), sum, together];
-    return { added, nodes };
+    return {
+      added: other.inputs[0]!,
+      nodes: [apart, ...(isOnlyHere ? [other] : []), sum, together],
+    };
   }
 
   /** The one node that reads the result of another, which is no output of the network. */
@@ -169,6 +185,16 @@ class Followers {
     const tensor = this.#tensors.get(shape);
     return tensor?.elementType === "int64" ? integersOf(tensor) : undefined;
   }
+}
+
+interface Sum {
+  readonly added: string;
+  /** What computes it, in order. */
+  readonly nodes: readonly OnnxNode[];
+}
+
+function otherOf({ inputs }: OnnxNode, { outputs: [output] }: OnnxNode): string {
+  return inputs.find((name) => name !== output) ?? "";
 }
 
 function isOperator(node: OnnxNode | undefined, opType: string): node is OnnxNode {
