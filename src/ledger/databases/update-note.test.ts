@@ -45,6 +45,12 @@ async function end(child: ChildProcess): Promise<void> {
   await exited;
 }
 
+async function assertNoNote(folder: string): Promise<void> {
+  // Where two connections close at once, each leaves SQLite's own files to the other.
+  const names = (await readdir(folder)).filter((name) => !/-(shm|wal)$/.test(name));
+  assert.deepEqual(names, ["results.db"]);
+}
+
 /** Calls back with each update that is reported in this process, until it is disposed. */
 function onUpdates(call: (update: LedgerUpdate) => void): Disposable {
   const onMessage = (message: unknown) => call(message as LedgerUpdate);
@@ -64,7 +70,7 @@ test("a file that another process updates is waited for, and it is said how far 
   assert.ok(steps.size > 1, `steps ${[...steps]}`);
   if (update.updater.exitCode === null) await once(update.updater, "exit");
   assert.equal(update.updater.exitCode, 0);
-  assert.deepEqual(await readdir(update.folder), ["results.db"]);
+  await assertNoNote(update.folder);
   await assertBroughtForward(update.file);
 });
 
@@ -74,7 +80,7 @@ test("an update whose process is killed is made by the next", async () => {
     if (pid === update.updater.pid) update.updater.kill("SIGKILL");
   });
   await (await SqliteLedger.open(update.file, { busyTimeoutMs: 1000 }))[Symbol.asyncDispose]();
-  assert.deepEqual(await readdir(update.folder), ["results.db"]);
+  await assertNoNote(update.folder);
   await assertBroughtForward(update.file);
 });
 
