@@ -6,6 +6,7 @@ import { after, describe, test } from "node:test";
 import { MeasuringProcessDied } from "../measured/measure.ts";
 import { describeFailure, describeSpeed, lookAtDevice } from "./device.ts";
 import { describeNvidia } from "./nvidia.ts";
+import { describeRuntime } from "./runtime.ts";
 
 describe("NVIDIA's cards", () => {
   const pci = mkdtempSync(join(tmpdir(), "orangery-pci-"));
@@ -47,6 +48,19 @@ describe("NVIDIA's cards", () => {
     assert.equal(found?.verdict, "yellow");
     assert.match(found.sentence, /does not answer: NVML failed .* mismatch\.$/);
   });
+});
+
+test("a runtime without our operators is yellow where there should be some", () => {
+  const found = [
+    { machine: "linux-x64", hasKernels: true },
+    { machine: "linux-x64", hasKernels: false },
+    { machine: "darwin-arm64", hasKernels: false },
+  ].map((machine) => describeRuntime({ version: "1.30.0", file: "/lib/ort.so" }, machine));
+  assert.deepEqual(
+    found.map(({ verdict }) => verdict),
+    ["green", "yellow", "green"],
+  );
+  assert.match(found[1]!.todo ?? "", /noexec/);
 });
 
 describe("a device", () => {

@@ -1,7 +1,21 @@
-import { green, type Observation } from "../finding.ts";
+import { kernelLibrary } from "../../native/kernels/kernel-library.ts";
+import { green, type Observation, yellow } from "../finding.ts";
 import type { RuntimeSurvey } from "../measured/measuring-messages.ts";
 
-/** ONNX Runtime, that every model runs in. */
-export function describeRuntime({ version, file }: RuntimeSurvey): Observation {
-  return green(`ONNX Runtime ${version}, ${file}.`, { version, file });
+/** The library, and whether Orangery's own operators can be opened where there should be some. */
+export function describeRuntime(
+  { version, file }: RuntimeSurvey,
+  {
+    hasKernels = kernelLibrary() !== undefined,
+    machine = `${process.platform}-${process.arch}`,
+  } = {},
+): Observation {
+  const figures = { version, file, hasKernels };
+  const sentence = `ONNX Runtime ${version}, ${file}`;
+  if (hasKernels || machine !== "linux-x64") return green(`${sentence}.`, figures);
+  return yellow(
+    `${sentence}; Orangery's own operators cannot be opened, without which networks are slower.`,
+    "Install Orangery in a folder from which programs may run: one mounted with noexec has none.",
+    figures,
+  );
 }
