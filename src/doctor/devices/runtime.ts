@@ -4,7 +4,7 @@ import type { RuntimeSurvey } from "../measured/measuring-messages.ts";
 
 /** The library, and whether Orangery's own operators can be opened where there should be some. */
 export function describeRuntime(
-  { version, file }: RuntimeSurvey,
+  { version, file }: Pick<RuntimeSurvey, "version" | "file">,
   {
     hasKernels = kernelLibrary() !== undefined,
     machine = `${process.platform}-${process.arch}`,
