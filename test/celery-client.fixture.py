@@ -35,9 +35,18 @@ def until(is_so, timeout=20):
 
 def outcome(result, timeout=20):
     """What a result is: its state and its value, or the class and the message of its exception."""
-    # A result that is there already has `get` wait for a second, unless it was looked at.
-    result.ready()
-    value = result.get(timeout=timeout, propagate=False)
+    end = time.monotonic() + timeout
+    while True:
+        # A result that is there already has `get` wait for a second, unless it was looked at.
+        result.ready()
+        try:
+            value = result.get(timeout=min(5, timeout), propagate=False)
+            break
+        except celery.exceptions.TimeoutError:
+            # After a loss of Redis, Celery looks at what is there and then subscribes anew: of a
+            # result in between it hears nothing.
+            if time.monotonic() > end:
+                raise
     if isinstance(value, BaseException):
         kind = type(value)
         name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
