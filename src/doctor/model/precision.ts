@@ -34,6 +34,6 @@ function tries(precision: "float16" | "int8"): string {
 function expectation(hasInstructions: boolean | undefined): string {
   if (hasInstructions === undefined) return "how much faster is not known of this processor";
   return hasInstructions
-    ? "this processor has instructions for it, with which YOLO11m was up to 3.4 times as fast"
-    : "without VNNI, YOLO11m was 1.9 times as fast and YOLO11n 1.3 times";
+    ? "this processor has instructions for it, with which YOLO11m was two to three times as fast"
+    : "without VNNI, YOLO11m was 1.6 times as fast and YOLO11n 1.2 times";
 }
