@@ -11,8 +11,10 @@ import { colourCases, unusablePhotos } from "./colours.fixture.ts";
 import {
   type DecodeOptions,
   decodePicture,
+  type EncodedPhoto,
   hasPictureExtension,
   pictureExtensions,
+  undecodable,
 } from "./decode-picture.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 
@@ -245,6 +247,18 @@ describe("what is no photo is named", () => {
       });
     });
   }
+
+  test("a photo without its end is cut off, also where the decoder gives no reason", () => {
+    const jpeg = Uint8Array.of(0xff, 0xd8, ...Array(2000).fill(7), 0xff, 0xd9);
+    const png = Buffer.from(`\x89PNG${"x".repeat(2000)}IEND\xae\x42\x60\x82`, "latin1");
+    const reasonOf = (bytes: Uint8Array, message: string) =>
+      undecodable({ label: "it", bytes } as EncodedPhoto, new Error(message)).details.reason;
+    for (const bytes of [jpeg, png]) {
+      assert.equal(reasonOf(bytes, "Unknown error"), "Unknown error");
+      assert.equal(reasonOf(bytes.subarray(0, -8), "Unknown error"), "it is cut off");
+      assert.equal(reasonOf(bytes.subarray(0, -8), "bad data"), "bad data");
+    }
+  });
 
   test("a JPEG without its last two bytes is cut off", async () => {
     const bytes = await image().jpeg().toBuffer();

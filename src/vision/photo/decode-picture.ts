@@ -223,7 +223,7 @@ export async function decodeEncoded(encoded: EncodedPhoto): Promise<Picture> {
       grey: await greyPlane({ ...encoded, open: openImage, rgb: picture.data }),
     };
   } catch (cause) {
-    throw unreadable(encoded.label, (cause as Error).message, cause);
+    throw undecodable(encoded, cause);
   }
 }
 
@@ -244,7 +244,22 @@ async function decodeRgb(encoded: EncodedPhoto): Promise<Picture> {
   return { data: bytesRgb, widthPx: info.width, heightPx: info.height };
 }
 
-export function unreadable(label: string, reason: string, cause?: unknown): OrangeryError {
+/** Explains why the pixels of a photo cannot be read, whose header can. */
+export function undecodable({ label, bytes }: EncodedPhoto, cause: unknown): OrangeryError {
+  const { message } = cause as Error;
+  // What sharp says where another of libvips's threads has taken the reason away.
+  const isWithoutReason = message.startsWith("Unknown error");
+  return unreadable(label, isWithoutReason && isCutOff(bytes) ? "it is cut off" : message, cause);
+}
+
+/** Whether a JPEG or PNG lacks its end; whatever may follow that is short. */
+function isCutOff(bytes: Uint8Array): boolean {
+  const tail = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(-1024);
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return !tail.includes(Buffer.of(0xff, 0xd9));
+  return bytes[0] === 0x89 && bytes[1] === 0x50 && !tail.includes("IEND");
+}
+
+function unreadable(label: string, reason: string, cause?: unknown): OrangeryError {
   const advice =
     cause instanceof UnusableSamples
       ? cause.advice

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { isDiskFull } from "../../base/files/disk-full.ts";
 import { OrangeryError } from "../../errors.ts";
-import { decodeEncoded, type EncodedPhoto, toRgb, unreadable } from "./decode-picture.ts";
+import { decodeEncoded, type EncodedPhoto, toRgb, undecodable } from "./decode-picture.ts";
 import { Orientation } from "./orientation.ts";
 import type { Picture } from "./picture.ts";
 import { assertSlice, type Slice } from "./slice.ts";
@@ -210,7 +210,7 @@ async function writePixels(encoded: EncodedPhoto, path: string): Promise<void> {
     if (cause instanceof OrangeryError) throw cause;
     const { message } = cause as Error;
     if (message.includes("write error")) throw noSpace(encoded.label, path, cause);
-    throw unreadable(encoded.label, message, cause);
+    throw undecodable(encoded, cause);
   }
 }
 

@@ -1,4 +1,4 @@
-import { type EncodedPhoto, toRgb, unreadable, withImage } from "./decode-picture.ts";
+import { type EncodedPhoto, toRgb, undecodable, withImage } from "./decode-picture.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 
 /**
@@ -53,7 +53,7 @@ export class ReducedPicture {
       assertPicture(picture);
       return new ReducedPicture(encoded, photoWh, picture);
     } catch (cause) {
-      throw unreadable(encoded.label, (cause as Error).message, cause);
+      throw undecodable(encoded, cause);
     }
   }
 }
