@@ -71,7 +71,7 @@ folder = ${JSON.stringify(photos.folder)}
 sent = [app.send_task("orangery.count", [os.path.join(folder, n)]) for n in sorted(os.listdir(folder))]
 ready = []
 # It waits from the beginning on, as those who call tasks do.
-waiting = Thread(target=lambda: ready.extend(outcome(r, timeout=600) for r in sent), daemon=True)
+waiting = Thread(target=lambda: ready.extend(outcome(r, timeout=600, again=5) for r in sent), daemon=True)
 waiting.start()
 `);
   const done = async () => (await photos.results()).length;

@@ -33,14 +33,17 @@ def until(is_so, timeout=20):
             raise TimeoutError("it was not so in time")
 
 
-def outcome(result, timeout=20):
-    """What a result is: its state and its value, or the class and the message of its exception."""
+def outcome(result, timeout=20, again=None):
+    """
+    What a result is: its state and its value, or the class and the message of its exception.
+    After `again` seconds it is looked at once more.
+    """
     end = time.monotonic() + timeout
     while True:
         # A result that is there already has `get` wait for a second, unless it was looked at.
         result.ready()
         try:
-            value = result.get(timeout=min(5, timeout), propagate=False)
+            value = result.get(timeout=again or timeout, propagate=False)
             break
         except celery.exceptions.TimeoutError:
             # After a loss of Redis, Celery looks at what is there and then subscribes anew: of a
