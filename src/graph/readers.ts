@@ -13,6 +13,15 @@ export function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly On
   return readers;
 }
 
+/** Whether a node is an operator of a domain. Default: one of ONNX's own. */
+export function isOperator(
+  node: OnnxNode | undefined,
+  opType: string,
+  domain?: string,
+): node is OnnxNode {
+  return node?.opType === opType && node.domain === domain;
+}
+
 /** Whether nodes have graphs of their own: what these read of the outer one is not followed. */
 export function hasInnerGraphs({ graph }: OnnxModel): boolean {
   const isGraph = ({ type }: OnnxAttribute) => type === "graph";

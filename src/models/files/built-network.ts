@@ -1,6 +1,4 @@
-import { Worker } from "node:worker_threads";
-import { programModule } from "../../base/files/program-file.ts";
-import { nextMessage } from "../../base/threads/next-message.ts";
+import { askThread } from "../../base/threads/ask-thread.ts";
 import { type ErrorCode, OrangeryError } from "../../errors.ts";
 import type { Calibration } from "../../graph/quantize/calibration.ts";
 import type { CheckpointModelOptions } from "./checkpoint-model.ts";
@@ -76,18 +74,11 @@ export async function buildNetwork(
   { path, format }: Pick<ModelFile, "path" | "format">,
   { signal, ...options }: BuildNetworkOptions & { readonly signal?: AbortSignal | undefined },
 ): Promise<BuiltNetwork> {
-  signal?.throwIfAborted();
   const request: NetworkRequest = { file: { path, format }, options };
-  const thread = new Worker(programModule("models/files/network-thread"), { workerData: request });
-  try {
-    const answer = (await nextMessage(thread, { signal })) as NetworkAnswer;
-    if ("bytes" in answer) return answer;
-    const { code, message, details } = answer.error;
-    throw new OrangeryError(code, message, { details });
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    await thread.terminate();
-  }
+  const answer = (await askThread("models/files/network-thread", request, {
+    signal,
+  })) as NetworkAnswer;
+  if ("bytes" in answer) return answer;
+  const { code, message, details } = answer.error;
+  throw new OrangeryError(code, message, { details });
 }

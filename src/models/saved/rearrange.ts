@@ -1,6 +1,4 @@
-import { Worker } from "node:worker_threads";
-import { programModule } from "../../base/files/program-file.ts";
-import { nextMessage } from "../../base/threads/next-message.ts";
+import { askThread } from "../../base/threads/ask-thread.ts";
 
 /** The order to the thread. */
 export interface RearrangingRequest {
@@ -25,13 +23,5 @@ export async function rearrange(
   request: RearrangingRequest,
   { signal }: { readonly signal: AbortSignal | undefined },
 ): Promise<boolean> {
-  signal?.throwIfAborted();
-  const thread = new Worker(programModule("models/saved/rearranging-thread"), {
-    workerData: request,
-  });
-  try {
-    return (await nextMessage(thread, { signal })) as boolean;
-  } finally {
-    await thread.terminate();
-  }
+  return (await askThread("models/saved/rearranging-thread", request, { signal })) as boolean;
 }

@@ -32,53 +32,37 @@ typedef int32_t NAME(ints) __attribute__((vector_size(4 * LANES), aligned(4), ma
 /* Products and sums */
 
 /*
- * m[place][output] (+)= sum over inputs of v[place][input] * u[input][output], for two blocks of
- * outputs. Inputs come in `count` blocks, which begin at `offsets`; places are `stride` apart.
- * What is `ahead` is fetched into the cache.
+ * m[place][output] (+)= sum over inputs of v[place][input] * u[input][output], for `wide` blocks of
+ * outputs, two or one. Inputs come in `count` blocks, which begin at `offsets`; places are `stride`
+ * apart. What is `ahead` is fetched into the cache.
  */
-static void NAME(multiply_two)(const float *v, const ptrdiff_t *offsets, size_t count,
-                               size_t stride, size_t ahead, const float *u, float *m,
-                               int is_first) {
+static inline __attribute__((always_inline)) void NAME(multiply)(const float *v,
+                                                                 const ptrdiff_t *offsets,
+                                                                 size_t count, size_t stride,
+                                                                 size_t ahead, const float *u,
+                                                                 size_t wide, float *m,
+                                                                 int is_first) {
 #define DECLARE(i) floats a##i = {0}, b##i = {0};
-#define FETCH(i) a##i = load(m + 2 * LANES * i), b##i = load(m + 2 * LANES * i + LANES);
-#define ADD(i)                                       \
-  {                                                  \
-    const float value = from[i * stride + lane];     \
-    a##i += value * first, b##i += value * second;   \
+#define FETCH(i)                                          \
+  a##i = load(m + wide * LANES * i);                      \
+  if (wide == 2) b##i = load(m + 2 * LANES * i + LANES);
+#define ADD(i)                                            \
+  {                                                       \
+    const float value = from[i * stride + lane];          \
+    a##i += value * first, b##i += value * second;        \
   }
-#define STORE(i) store(m + 2 * LANES * i, a##i), store(m + 2 * LANES * i + LANES, b##i);
+#define STORE(i)                                          \
+  store(m + wide * LANES * i, a##i);                      \
+  if (wide == 2) store(m + 2 * LANES * i + LANES, b##i);
   PLACES(DECLARE)
   if (!is_first) { PLACES(FETCH) }
   for (size_t block = 0; block < count; block++) {
     const float *from = v + offsets[block];
     for (size_t line = 0; line < GROUP * LANES; line += 16) __builtin_prefetch(from + ahead + line);
-    for (size_t lane = 0; lane < LANES; lane++, u += 2 * LANES) {
-      const floats first = load(u), second = load(u + LANES);
+    for (size_t lane = 0; lane < LANES; lane++, u += wide * LANES) {
+      const floats first = load(u), second = wide == 2 ? load(u + LANES) : (floats){0};
       /* The weights that are next. */
-      __builtin_prefetch(u + count * 2 * LANES * LANES);
-      PLACES(ADD)
-    }
-  }
-  PLACES(STORE)
-#undef DECLARE
-#undef FETCH
-#undef ADD
-#undef STORE
-}
-
-/* The same for one block of outputs. */
-static void NAME(multiply_one)(const float *v, const ptrdiff_t *offsets, size_t count,
-                               size_t stride, const float *u, float *m, int is_first) {
-#define DECLARE(i) floats a##i = {0};
-#define FETCH(i) a##i = load(m + LANES * i);
-#define ADD(i) a##i += from[i * stride + lane] * weights;
-#define STORE(i) store(m + LANES * i, a##i);
-  PLACES(DECLARE)
-  if (!is_first) { PLACES(FETCH) }
-  for (size_t block = 0; block < count; block++) {
-    const float *from = v + offsets[block];
-    for (size_t lane = 0; lane < LANES; lane++, u += LANES) {
-      const floats weights = load(u);
+      __builtin_prefetch(u + count * wide * LANES * LANES);
       PLACES(ADD)
     }
   }
@@ -138,10 +122,11 @@ static const float *NAME(multiply_groups)(const NAME(Group) *groups, size_t grou
       const NAME(Group) *group = groups + g;
       const ptrdiff_t *offsets = group->offsets + block;
       float *to = m + g * GROUP * wide * LANES;
+      const size_t stride = group->stride, ahead = group->ahead;
       if (wide == 2) {
-        NAME(multiply_two)(group->from, offsets, count, group->stride, group->ahead, u, to, block == 0);
+        NAME(multiply)(group->from, offsets, count, stride, ahead, u, 2, to, block == 0);
       } else {
-        NAME(multiply_one)(group->from, offsets, count, group->stride, u, to, block == 0);
+        NAME(multiply)(group->from, offsets, count, stride, ahead, u, 1, to, block == 0);
       }
     }
     u += count * LANES * wide * LANES;

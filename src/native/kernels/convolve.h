@@ -8,11 +8,11 @@
  * otherwise left out.
  *
  * Convolve has square kernels of any size, and takes several X as if their channels were one
- * after another. ConvolveTiles is for kernels of 3 x 3 that see one pixel
- * beside the image: Winograd's minimal filtering (Lavin & Gray, 2016), by which of 6 x 6 pixels
- * 36 products give 4 x 4 outputs instead of 144, and where the stride is 2, of 5 x 5 pixels 25
- * give 2 x 2 instead of 36: even and odd pixels are lines of their own, of which kernels of two
- * and of one see each. The order of W is that of graph/cpu/float32/pack-weights.ts.
+ * after another. ConvolveTiles is for kernels of 3 x 3 that see one pixel beside the image:
+ * Winograd's minimal filtering (Lavin & Gray, 2016), by which of 6 x 6 pixels 36 products give
+ * 4 x 4 outputs instead of 144, and where the stride is 2, of 5 x 5 pixels 25 give 2 x 2 instead
+ * of 36: even and odd pixels are lines of their own, of which kernels of two and of one see each.
+ * The order of W is that of graph/cpu/float32/pack-weights.ts.
  */
 
 typedef struct Convolution {

@@ -1,12 +1,10 @@
 import { toOnnxAttributes } from "../../attributes.ts";
+import { ownDomain } from "../../onnx/domains.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
-import { readersOf, withoutUnread } from "../../readers.ts";
+import { isOperator, readersOf, withoutUnread } from "../../readers.ts";
 import { createWeights } from "../../tensor.ts";
 import { type Convolution, findConvolutions } from "./find-convolutions.ts";
 import { packTiles, packWeights, type TileStride, tileEdge } from "./pack-weights.ts";
-
-/** Where Convolve and ConvolveTiles are, which are `native/kernels/`'s. */
-const ownDomain = "orangery";
 
 /** Values that Convolve takes at most: `most_tensors` of `convolve.h`. */
 const mostValues = 16;
@@ -61,13 +59,16 @@ function findConcats(
       .filter((each) => tileStrideOf(each) === undefined)
       .map(({ nodes: [node] }) => node),
   );
-  const found = graph.nodes.filter(
-    ({ opType, domain, inputs, outputs: [output = ""], attributes }) => {
-      const isConcat = opType === "Concat" && domain === undefined && attributes.axis?.value === 1;
-      if (!isConcat || inputs.length > mostValues || outputs.has(output)) return false;
-      return (readers.get(output) ?? []).every((reader) => whole.has(reader));
-    },
-  );
+  const found = graph.nodes.filter((node) => {
+    const {
+      inputs,
+      outputs: [output = ""],
+      attributes,
+    } = node;
+    const isConcat = isOperator(node, "Concat") && attributes.axis?.value === 1;
+    if (!isConcat || inputs.length > mostValues || outputs.has(output)) return false;
+    return (readers.get(output) ?? []).every((reader) => whole.has(reader));
+  });
   return new Map(found.map((node) => [node.outputs[0]!, node]));
 }
 

@@ -1,10 +1,8 @@
+import { blockedDomain, microsoftDomain } from "../../onnx/domains.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
-import { readersOf } from "../../readers.ts";
+import { isOperator, readersOf } from "../../readers.ts";
 import { elementCount, floatsOf, hasFloats, integersOf } from "../../tensor.ts";
 import type { BlockedWeights } from "./pack-weights.ts";
-
-/** Where ONNX Runtime's CPU provider has its operators on channels in blocks. */
-const blocked = "com.microsoft.nchwc";
 
 /** What a place of the output sees at most: `most_inputs` of `convolve.h`. */
 const mostSeen = 65_536;
@@ -69,12 +67,13 @@ function product(attribute: OnnxAttribute | undefined): number {
 }
 
 function readConvolution(
-  { opType, domain, inputs: names, attributes }: OnnxNode,
+  node: OnnxNode,
   tensors: ReadonlyMap<string, OnnxTensor>,
   lanes: number,
 ): Bare | undefined {
+  const { inputs: names, attributes } = node;
   // A fourth input is a sum, which is added before an activation.
-  if (opType !== "Conv" || domain !== blocked || names.filter(Boolean).length !== 3) {
+  if (!isOperator(node, "Conv", blockedDomain) || names.filter(Boolean).length !== 3) {
     return undefined;
   }
   const [input = "", filters = "", biasName = ""] = names;
@@ -197,11 +196,7 @@ function otherOf({ inputs }: OnnxNode, { outputs: [output] }: OnnxNode): string 
   return inputs.find((name) => name !== output) ?? "";
 }
 
-function isOperator(node: OnnxNode | undefined, opType: string): node is OnnxNode {
-  return node?.opType === opType && node.domain === undefined;
-}
-
 /** x · sigmoid(α · x), as ONNX Runtime calls it. */
-function isSilu({ opType, domain, attributes }: OnnxNode): boolean {
-  return opType === "QuickGelu" && domain === "com.microsoft" && attributes.alpha?.value === 1;
+function isSilu(node: OnnxNode): boolean {
+  return isOperator(node, "QuickGelu", microsoftDomain) && node.attributes.alpha?.value === 1;
 }

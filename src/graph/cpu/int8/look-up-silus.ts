@@ -1,10 +1,7 @@
+import { microsoftDomain, ownDomain } from "../../onnx/domains.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
-import { readersOf, withoutUnread } from "../../readers.ts";
+import { isOperator, readersOf, withoutUnread } from "../../readers.ts";
 import { createWeights } from "../../tensor.ts";
-
-/** Where the operator LookUp is, which is `native/kernels/`'s. */
-const ownDomain = "orangery";
-const microsoft = "com.microsoft";
 
 /** A SiLU in int8 as ONNX Runtime computes it: x · sigmoid(x), each of the two by an operator. */
 export interface Silu {
@@ -21,11 +18,11 @@ export function findSilus({ graph }: OnnxModel): Silu[] {
   const readers = readersOf(graph);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   return graph.nodes.flatMap((product) => {
-    if (!isOperator(product, "QLinearMul")) return [];
+    if (!isOperator(product, "QLinearMul", microsoftDomain)) return [];
     const [a = "", , , b = ""] = product.inputs;
     const sigmoid = [a, b]
       .map((name) => makers.get(name))
-      .find((maker) => maker !== undefined && isOperator(maker, "QLinearSigmoid"));
+      .find((maker) => isOperator(maker, "QLinearSigmoid", microsoftDomain));
     if (sigmoid === undefined) return [];
     const [input = ""] = sigmoid.inputs;
     const [result = ""] = sigmoid.outputs;
@@ -94,10 +91,6 @@ function toLookUp({ input, product }: Silu): OnnxNode {
 
 function tableOf({ outputs: [output] }: OnnxNode): string {
   return `${output}.table`;
-}
-
-function isOperator({ opType, domain }: OnnxNode, name: string): boolean {
-  return opType === name && domain === microsoft;
 }
 
 /** The scales and zero points of a SiLU: all that its operators read but values. */

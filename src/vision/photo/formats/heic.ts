@@ -1,7 +1,5 @@
-import { Worker } from "node:worker_threads";
 import sharp from "sharp";
-import { programModule } from "../../../base/files/program-file.ts";
-import { nextMessage } from "../../../base/threads/next-message.ts";
+import { askThread } from "../../../base/threads/ask-thread.ts";
 import { UnusableSamples } from "../samples/sample-layout.ts";
 import type { RgbPixels } from "../samples/samples-to-rgb.ts";
 
@@ -33,16 +31,9 @@ export const isDecodedByLibvips = sharp.format.heif.input.fileSuffix?.includes("
  */
 export async function decodeHeic(request: HeicRequest): Promise<RgbPixels> {
   requireDecoder();
-  const thread = new Worker(programModule("vision/photo/formats/heic-thread"), {
-    workerData: request,
-  });
-  try {
-    const answer = (await nextMessage(thread)) as HeicAnswer;
-    if ("error" in answer) throw new Error(answer.error);
-    return answer;
-  } finally {
-    await thread.terminate();
-  }
+  const answer = (await askThread("vision/photo/formats/heic-thread", request)) as HeicAnswer;
+  if ("error" in answer) throw new Error(answer.error);
+  return answer;
 }
 
 function requireDecoder(): void {

@@ -1,0 +1,28 @@
+import { Worker } from "node:worker_threads";
+import { programModule } from "../files/program-file.ts";
+import { nextMessage } from "./next-message.ts";
+
+/**
+ * Starts a thread for one piece of work, and returns its answer: its first message. The thread is
+ * ended then, and the memory that it took goes with it.
+ *
+ * @param module its path in `src/` without the extension
+ * @param request what it has as `workerData`
+ * @throws the signal's reason, and where the thread ends without an answer
+ */
+export async function askThread(
+  module: string,
+  request: unknown,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<unknown> {
+  signal?.throwIfAborted();
+  const thread = new Worker(programModule(module), { workerData: request });
+  try {
+    return await nextMessage(thread, { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    await thread.terminate();
+  }
+}
