@@ -16,6 +16,7 @@ interface PredictionLine {
   height: number;
   model: { file: string; task: string; sha256: string };
   device: string;
+  reachedMaxDetections?: boolean;
   detections: {
     classId: number;
     name: string;
@@ -103,13 +104,30 @@ test("masks are printed as run lengths, as polygons, or not at all", async () =>
 test("without --json the best detections and the counts are printed in a table", async () => {
   await using folder = await CliFolder.create();
   const args = ["--model", "sample:seedlings", "--device", "cpu", "--max-detections", "20"];
-  const { status, stdout } = await folder.run("predict", tray, soil, ...args);
+  const { status, stdout, stderr } = await folder.run("predict", tray, soil, ...args);
   assert.equal(status, 0);
+  const note = "+ 1 photo reached --max-detections 20: there may be more objects. ";
+  assert.equal(stderr, `${note}Find them with --max-detections 3000.\n`);
   assert.match(stdout, /tray-1\.jpg {2}1600 × 1200 px, seedlings\.onnx on cpu, \d+ ms\n/);
   assert.match(stdout, /\n {2}name +score +left +top +right +bottom\n {2}plant +0\.\d{3} /);
-  assert.match(stdout, /\n {2}… 10 more\n {2}20 × plant\n/);
+  assert.match(stdout, /\n {2}… 10 more\n {2}20\+ × plant\n/);
   assert.match(stdout, /empty-soil\.jpg .*\n {2}nothing found\n$/);
 });
+
+test("--json says, too, which photos may have more objects", async () => {
+  await using folder = await CliFolder.create();
+  const args = ["predict", tray, soil, "--model", "sample:seedlings", "--device", "cpu", "--json"];
+  for (const slicing of [[], ["--slice", "800"]]) {
+    const all = await folder.run(...args, ...slicing, "--max-detections", "3000");
+    assert.deepEqual(predictions(all.stdout).map(reached), [undefined, undefined]);
+    assert.equal(all.stderr, "");
+    const cut = await folder.run(...args, ...slicing, "--max-detections", "3");
+    assert.deepEqual(predictions(cut.stdout).map(reached), [true, undefined]);
+    assert.match(cut.stderr, /^\+ 1 photo reached --max-detections 3: /);
+  }
+});
+
+const reached = (line: PredictionLine) => line.reachedMaxDetections;
 
 test("--annotate draws what was found", async () => {
   await using folder = await CliFolder.create();

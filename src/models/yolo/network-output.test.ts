@@ -95,19 +95,20 @@ const defaults: CheckedPredictOptions = {
   maskSize: "photo",
 };
 
+type ReadOptions = Partial<CheckedPredictOptions> & {
+  readonly head?: HeadLayout;
+  readonly elementType?: FloatType;
+  readonly prototypes?: readonly number[];
+};
+
 /** Reads what a network with an input of 32 × 32 found on a photo of 64 × 64. */
-async function read(
+async function read(rows: readonly Row[], options: ReadOptions = {}) {
+  return (await readAll(rows, options)).detections;
+}
+
+async function readAll(
   rows: readonly Row[],
-  {
-    head = "raw",
-    elementType = "float32",
-    prototypes,
-    ...options
-  }: {
-    head?: HeadLayout;
-    elementType?: FloatType;
-    prototypes?: readonly number[];
-  } & Partial<CheckedPredictOptions> = {},
+  { head = "raw", elementType = "float32", prototypes, ...options }: ReadOptions,
 ) {
   const coefficientCount = rows[0]?.coefficients?.length ?? 0;
   const network: NetworkSignature = {
@@ -183,6 +184,12 @@ for (const head of ["raw", "best-class", "end-to-end", "objectness"] as const) {
       assert.equal(await count({ confidence: 0.8, classConfidence: [[1, 0.4]] }), 1);
       assert.equal(await count({ classConfidence: [[1, 0.5]] }), 1, "a score must be above it");
       assert.equal(await count({ maxDetections: 1 }), 1);
+    });
+
+    test("says where there may be more than were let through", async () => {
+      const isCut = async (maxDetections: number) =>
+        (await readAll([bed, plant], { head, maxDetections })).reachedMaxDetections;
+      assert.deepEqual(await Promise.all([1, 2, 3].map(isCut)), [true, true, false]);
     });
 
     test("of float16 is read as that of float32", async () => {
@@ -269,6 +276,13 @@ describe("masks", () => {
       const detections = await read(order, { head, prototypes });
       assert.equal(detections.masks!.length, detections.length);
       assert.deepEqual([...detections.classIds], suppresses ? [0] : [0, 0]);
+    });
+
+    test(`of a ${head} head that are empty took a place before they were dropped`, async () => {
+      const best = { ...nothing, score: 0.9 };
+      const rows = head === "end-to-end" ? [best, left] : [left, best];
+      const found = await readAll(rows, { head, prototypes, maxDetections: 1 });
+      assert.deepEqual([found.detections.length, found.reachedMaxDetections], [0, true]);
     });
   }
 

@@ -34,8 +34,14 @@ export interface NetworkOutput {
   readonly options: CheckedPredictOptions;
 }
 
+export interface FoundObjects {
+  readonly detections: Detections;
+  /** Whether there may be more than `maxDetections` let through. */
+  readonly reachedMaxDetections: boolean;
+}
+
 /** Turns the outputs of a network into detections on the photo. */
-export async function readDetections(output: NetworkOutput): Promise<Detections> {
+export async function readDetections(output: NetworkOutput): Promise<FoundObjects> {
   const { network, plan, options } = output;
   const { boxesXyxy, scores, classIds, coefficients } = selectDetections(output);
   const all = new Detections({
@@ -44,7 +50,9 @@ export async function readDetections(output: NetworkOutput): Promise<Detections>
     classIds,
     names: network.names,
   });
-  if (network.task !== "segment") return all;
+  // Those that are dropped for their masks had taken the places of others.
+  const reachedMaxDetections = scores.length >= options.maxDetections;
+  if (network.task !== "segment") return { detections: all, reachedMaxDetections };
 
   const masks = await readMasks(output, {
     coefficients,
@@ -54,13 +62,14 @@ export async function readDetections(output: NetworkOutput): Promise<Detections>
   // are read, too: what is found must not depend on what is shown.
   const kept = [...masks.keys()].filter((index) => masks[index] !== undefined);
   const { boxesXyxy: keptBoxes, scores: keptScores, classIds: keptIds } = all.select(kept);
-  return new Detections({
+  const detections = new Detections({
     boxesXyxy: keptBoxes,
     scores: keptScores,
     classIds: keptIds,
     names: network.names,
     masks: options.maskSize === "none" ? undefined : kept.map((index) => masks[index]!),
   });
+  return { detections, reachedMaxDetections };
 }
 
 interface Selected {

@@ -57,6 +57,8 @@ export interface Prediction {
   readonly heightPx: number;
   /** Best score first; boxes in photo pixels. */
   readonly detections: Detections;
+  /** Whether there may be more objects than `maxDetections` let through. */
+  readonly reachedMaxDetections: boolean;
   /** The device it ran on: `cpu`, `cuda:0`, … */
   readonly device: string;
   readonly model: PredictingModel;
@@ -308,13 +310,13 @@ export class YoloModel implements AsyncDisposable {
       const predictions: Prediction[] = [];
       for (const [index, plan] of plans.entries()) {
         const own = times.shareOf(photos.length);
-        const detections = await own.step("postprocess", () =>
+        const found = await own.step("postprocess", () =>
           readDetections({ network, outputs, index, plan, options }),
         );
         predictions.push({
           widthPx: plan.photoWidth,
           heightPx: plan.photoHeight,
-          detections,
+          ...found,
           device: this.device,
           model: toPredictingModel(this),
           timingsMs: own.withTotal(),

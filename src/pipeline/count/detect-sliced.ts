@@ -1,6 +1,6 @@
 import { StepTimes } from "../../base/step-times.ts";
 import { OrangeryError } from "../../errors.ts";
-import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
+import type { Prediction, PredictOptions } from "../../models/yolo/yolo-model.ts";
 import { openPhoto, type PhotoInput } from "../../vision/photo/open-photo.ts";
 import type { Region } from "../../vision/region.ts";
 import type { PhotoModel } from "./model-use.ts";
@@ -37,7 +37,7 @@ export async function detectSliced(
   model: PhotoModel,
   photo: PhotoInput,
   options: DetectSlicedOptions = {},
-): Promise<SlicedPrediction> {
+): Promise<SlicedPrediction & Pick<Prediction, "reachedMaxDetections">> {
   const { slice, overlap, merge, fullImage, batchSize, ...others } = options;
   const { regions, onSlices, resume, ...predictOptions } = others;
   const { maxDetections = unlimited } = predictOptions;
@@ -58,5 +58,6 @@ export async function detectSliced(
   const { pixels } = opened;
   const how = { slicing, regions, predictOptions, onSlices, resume, times };
   const prediction = await new SliceRun({ model, pixels, ...how }).run();
-  return { ...prediction, detections: prediction.detections.first(maxDetections) };
+  const detections = prediction.detections.first(maxDetections);
+  return { ...prediction, detections, reachedMaxDetections: detections.length >= maxDetections };
 }

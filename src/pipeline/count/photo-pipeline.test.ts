@@ -173,8 +173,12 @@ describe("detecting slice by slice", () => {
   });
 
   test("keeps the best where there are too many", async () => {
-    const options = { slice: 32, overlap: 0, maxDetections: 2 };
-    assert.equal((await detectSliced(thing, blank(96, 64), options)).detections.length, 2);
+    const options = { slice: 32, overlap: 0 };
+    const find = (maxDetections?: number) =>
+      detectSliced(thing, blank(96, 64), { ...options, maxDetections });
+    const [cut, whole] = [await find(2), await find()];
+    assert.deepEqual([cut.detections.length, cut.reachedMaxDetections], [2, true]);
+    assert.equal(whole.reachedMaxDetections, false);
   });
 
   for (const [what, width, height] of [

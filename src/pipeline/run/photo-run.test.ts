@@ -42,6 +42,7 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
       widthPx: picture.widthPx,
       heightPx: picture.heightPx,
       detections: Detections.empty(["plant"]),
+      reachedMaxDetections: false,
       device: "cpu",
       model: { file: "m.onnx", task: "detect", sha256: "0", precision: "float32" },
       timingsMs: { decode: 0, preprocess: 0, inference: 0, postprocess: 0, total: 0 },

@@ -1,9 +1,9 @@
 import { StepTimes } from "../../../base/step-times.ts";
 import { urlScheme } from "../../../base/url.ts";
 import type { ReducedPrecision } from "../../../models/files/model-file.ts";
-import type { Prediction, PredictOptions, YoloModel } from "../../../models/yolo/yolo-model.ts";
+import type { PredictOptions, YoloModel } from "../../../models/yolo/yolo-model.ts";
 import { detectSliced } from "../../../pipeline/count/detect-sliced.ts";
-import type { SlicedPrediction, SliceProgress } from "../../../pipeline/count/slice-run.ts";
+import type { SliceProgress } from "../../../pipeline/count/slice-run.ts";
 import type { SlicingOptions } from "../../../pipeline/count/slicing.ts";
 import type { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import type { AnnotatedPictures } from "../../../pipeline/run/annotated-pictures.ts";
@@ -22,7 +22,7 @@ import type {
 import type { DecodeArguments } from "../../options/photo-options.ts";
 import { readSampleOptions, type SampleArguments } from "../../options/sample-options.ts";
 import type { NamedPhoto } from "./named-photos.ts";
-import type { MaskForm } from "./prediction-output.ts";
+import type { MaskForm, PrintedPrediction } from "./prediction-output.ts";
 
 export interface PredictArguments
   extends DetectionArguments,
@@ -51,7 +51,7 @@ export interface PredictContext extends Omit<PredictArguments, "model"> {
 }
 
 export interface AnnotatedPrediction {
-  readonly prediction: Prediction | SlicedPrediction;
+  readonly prediction: PrintedPrediction;
   readonly pictureFile: string | undefined;
 }
 
@@ -85,7 +85,7 @@ async function predictPixels(
   source: string,
   pixels: Pixels | ReducedPicture,
   context: PredictContext,
-): Promise<Prediction | SlicedPrediction> {
+): Promise<PrintedPrediction> {
   const { model, slicing } = context;
   const options = toPredictOptions(context);
   if (slicing === undefined) return await model.predict(pixels, options);

@@ -1,4 +1,5 @@
 import { printable } from "../../../base/printable.ts";
+import { formatPlural } from "../../../base/quantities.ts";
 import { ModelCache, type ReducedModel } from "../../../models/cache/model-cache.ts";
 import { photoFailureOf } from "../../../pipeline/photos/photo-failure.ts";
 import { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
@@ -14,7 +15,11 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { warningLog } from "../../output/warning-log.ts";
 import { listNamedPhotos, type NamedPhoto } from "./named-photos.ts";
 import { type AnnotatedPrediction, type PredictArguments, predictPhoto } from "./predict-photo.ts";
-import { formatPredictionTable, toPredictionJson } from "./prediction-output.ts";
+import {
+  formatPredictionTable,
+  type PrintedPrediction,
+  toPredictionJson,
+} from "./prediction-output.ts";
 
 /** Runs `orangery predict`; resolves to the exit status. */
 export async function predict(
@@ -59,6 +64,7 @@ async function predictAll(
   };
 
   let isComplete = listed.isComplete;
+  let cutCount = 0;
   // One ahead is decoded while the one before is inferred.
   const start = (image: NamedPhoto | undefined) => {
     const started = image && predictPhoto(image, context);
@@ -72,10 +78,26 @@ async function predictAll(
     if (output.isClosed) break;
     const current = next!;
     next = start(photos[index + 1]);
-    const isRead = await printPrediction(output, photo.shown, current, { ...options, progress });
-    isComplete &&= isRead;
+    const prediction = await printPrediction(output, photo.shown, current, {
+      ...options,
+      progress,
+    });
+    isComplete &&= prediction !== undefined;
+    if (prediction?.reachedMaxDetections) cutCount++;
   }
+  if (cutCount > 0) progress.note(noteOfCut(cutCount, options.maxDetections!));
   return isComplete ? exitStatus.ok : exitStatus.incomplete;
+}
+
+/** As many as `orangery run` keeps on a photo. */
+const runsMaxDetections = 3000;
+
+function noteOfCut(photoCount: number, maxDetections: number): string {
+  const more = maxDetections < runsMaxDetections ? runsMaxDetections : 10 * maxDetections;
+  return (
+    `+ ${formatPlural(photoCount, "photo")} reached --max-detections ${maxDetections}: ` +
+    `there may be more objects. Find them with --max-detections ${more}.`
+  );
 }
 
 /** Settles the precision of the model on the photos themselves. */
@@ -109,13 +131,13 @@ async function settleModel(
   return { file, calibration: detect.calibration, precision: detect.precision };
 }
 
-/** Prints what was found on a photo, or why nothing was. @returns whether it was read */
+/** Prints what was found on a photo and returns it, or prints why nothing was. */
 async function printPrediction(
   output: StandardOutput,
   image: string,
   predicting: Promise<AnnotatedPrediction>,
   { json, masks, progress }: PredictArguments & { readonly progress: ProgressDisplay },
-): Promise<boolean> {
+): Promise<PrintedPrediction | undefined> {
   try {
     const { prediction, pictureFile } = await predicting;
     const text = json
@@ -123,13 +145,13 @@ async function printPrediction(
       : formatPredictionTable(image, prediction);
     await output.write(text);
     if (pictureFile && !json) await output.write(`Drawn: ${displayPath(pictureFile)}\n`);
-    return true;
+    return prediction;
   } catch (error) {
     const failure = photoFailureOf(error);
     if (!failure?.isCertain) throw error;
     const { code, message } = failure.reason;
     if (json) await output.writeJson({ image, error: { code, message } });
     progress.note(`orangery: ${printable(`${image}: ${message}`)} [${code}]`);
-    return false;
+    return;
   }
 }

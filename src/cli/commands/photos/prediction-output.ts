@@ -2,11 +2,15 @@ import { basename } from "node:path";
 import { printable } from "../../../base/printable.ts";
 import { formatCount } from "../../../base/quantities.ts";
 import type { Prediction } from "../../../models/yolo/yolo-model.ts";
-import type { SlicedPrediction } from "../../../pipeline/count/slice-run.ts";
 import type { Mask } from "../../../vision/masks/mask.ts";
 import { formatTable } from "../../output/table.ts";
 
 export type MaskForm = "rle" | "polygon" | "none";
+
+/** What was found on a photo, whole or in slices. */
+export interface PrintedPrediction extends Prediction {
+  readonly sliceCount?: number;
+}
 
 /** Rows in the table of a photo. */
 const shownDetections = 10;
@@ -14,21 +18,22 @@ const shownDetections = 10;
 /**
  * Converts a prediction to JSON: `image` as it was given, boxes in photo pixels to 0.01, scores to
  * 0.00001, times in ms to 0.1; a mask as uncompressed COCO run lengths or as a list of polygons;
- * `slices` where the photo was sliced.
+ * `slices` where the photo was sliced; `reachedMaxDetections` as in the lines of `orangery run`.
  */
 export function toPredictionJson(
   image: string,
-  prediction: Prediction | SlicedPrediction,
+  prediction: PrintedPrediction,
   masks: MaskForm,
 ): object {
-  const { widthPx, heightPx, model, device, detections, timingsMs } = prediction;
+  const { widthPx, heightPx, model, device, detections, sliceCount, timingsMs } = prediction;
   return {
     image,
     width: widthPx,
     height: heightPx,
     model: { ...model, file: basename(model.file) },
     device,
-    ...("sliceCount" in prediction && { slices: prediction.sliceCount }),
+    slices: sliceCount,
+    reachedMaxDetections: prediction.reachedMaxDetections || undefined,
     detections: Array.from(detections, ({ classId, name, score, boxXyxy, mask }) => ({
       classId,
       name,
@@ -43,7 +48,7 @@ export function toPredictionJson(
 }
 
 /** Formats a heading, the best detections, and a count of each name. */
-export function formatPredictionTable(image: string, prediction: Prediction): string {
+export function formatPredictionTable(image: string, prediction: PrintedPrediction): string {
   const { widthPx, heightPx, model, device, detections, timingsMs } = prediction;
   const heading =
     `${printable(image)}  ${widthPx} × ${heightPx} px, ` +
@@ -62,8 +67,9 @@ export function formatPredictionTable(image: string, prediction: Prediction): st
   }));
   const hidden = detections.length - rows.length;
   const more = hidden > 0 ? `  … ${formatCount(hidden)} more\n` : "";
+  const plus = prediction.reachedMaxDetections ? "+" : "";
   const counts = [...detections.countByName()]
-    .map(([name, count]) => `${formatCount(count)} × ${printable(name)}`)
+    .map(([name, count]) => `${formatCount(count)}${plus} × ${printable(name)}`)
     .join(", ");
   return `${heading}${formatTable([{ title: "  name" }, ...columns], rows)}${more}  ${counts}\n`;
 }
