@@ -161,7 +161,7 @@ describe("a Camtrap DP", () => {
 
   test("is refused for photos without a time, a zone, a place or a relative name", async () => {
     for (const [source, capture, advice] of [
-      ["a/1.jpg", place, "--taken-after"],
+      ["a/1.jpg", place, "--format megadetector"],
       ["a/1.jpg", { ...place, takenAt: "2026-05-12T06:30:00" }, "--time-zone"],
       ["a/1.jpg", { takenAt: morning }, "--sites"],
       ["/a/1.jpg", { takenAt: morning, ...place }, "--relative-to"],
@@ -171,6 +171,20 @@ describe("a Camtrap DP", () => {
       });
     }
     await assert.rejects(write([]), (error) => isOrangeryError(error, "INVALID_ARGUMENT"));
+  });
+
+  test("advises what helps: leaving photos without a time out, or another format", async () => {
+    const [dated, undated] = [
+      photo("a/1.jpg", { takenAt: morning, ...place }),
+      photo("a/2.jpg", place),
+    ];
+    for (const [photos, advice] of [
+      [[dated, undated], /a\/2\.jpg does not say when it was taken.* --taken-after 1826-01-01\.$/],
+      [[undated, undated, dated], /a\/2\.jpg does not say when .* --taken-after 1826-01-01\.$/],
+      [[undated, undated], /none of them does\. .* --format megadetector, csv, coco\.$/],
+    ] as const) {
+      await assert.rejects(write(photos), advice);
+    }
   });
 });
 

@@ -48,10 +48,18 @@ export async function writeCamtrapDp(
   const scientificNames = new Set<string>();
   const classifiedBy = `Orangery, recipe ${recipeHash.slice(0, 8)}`;
   let createdAt = "";
+  let undated: StoredResult | undefined;
   await writeWholeFolder(folder, async (part) => {
     await using media = await Table.create(part, "media");
     await using observations = await Table.create(part, "observations");
     for await (const result of results) {
+      if (result.capture.takenAt === undefined) {
+        if (createdAt !== "") throw noTime(result);
+        // What helps depends on whether any photo has a time.
+        undated ??= result;
+        continue;
+      }
+      if (undated !== undefined) throw noTime(undated);
       const timestamp = timeOf(result, zone);
       const deploymentId = counter.add(result.origin, result, timestamp);
       const medium = { result, deploymentId, timestamp };
@@ -63,6 +71,7 @@ export async function writeCamtrapDp(
       }
       if (result.createdAt > createdAt) createdAt = result.createdAt;
     }
+    if (undated !== undefined) throw noTimes();
     if (createdAt === "") throw noPhotos();
     const deployments = counter.list;
     await using table = await Table.create(part, "deployments");
@@ -124,17 +133,34 @@ async function pipe(pieces: AsyncIterable<string>, sink: OutputSink): Promise<vo
 }
 
 function timeOf({ source, capture }: StoredResult, zone: ZonedTime): string {
-  const time = capture.takenAt === undefined ? undefined : zone.of(capture.takenAt);
+  const time = zone.of(capture.takenAt!);
   if (time !== undefined) return time;
-  const [what, advice] =
-    capture.takenAt === undefined
-      ? ["when it was taken", "Leave such photos out with --taken-after 1826-01-01"]
-      : ["the zone of its time", "Name the zone of the cameras' clocks with --time-zone"];
-  throw new OrangeryError(
+  throw unsaid(
+    source,
+    "the zone of its time",
+    "Name the zone of the cameras' clocks with --time-zone",
+  );
+}
+
+function noTime({ source }: StoredResult): OrangeryError {
+  const advice = "Leave such photos out with --taken-after 1826-01-01";
+  return unsaid(source, "when it was taken", advice);
+}
+
+function unsaid(source: string, what: string, advice: string): OrangeryError {
+  return new OrangeryError(
     "INVALID_ARGUMENT",
     `Expected photos that say when they were taken, as Camtrap DP asks for, but ${source} does ` +
       `not say ${what}. ${advice}.`,
     { details: { photo: source } },
+  );
+}
+
+function noTimes(): OrangeryError {
+  return new OrangeryError(
+    "INVALID_ARGUMENT",
+    "Expected photos that say when they were taken, as Camtrap DP asks for, but none of them " +
+      "does. Other formats need no time: --format megadetector, csv, coco.",
   );
 }
 
