@@ -75,7 +75,7 @@ export function markdownTable(rows: readonly Row[]): string {
     return [
       row.name,
       significant(coldMs / 1000),
-      significant(loadMs / 1000),
+      loadSeconds(loadMs / 1000),
       significant(singleMs),
       withFactor(1000 / photoMs, best.photoMs / photoMs),
       withFactor(photoCpuMs, best.photoCpuMs / photoCpuMs),
@@ -110,6 +110,11 @@ function medians({ rounds }: Row) {
 
 function withFactor(value: number, factor: number): string {
   return Number.isNaN(value) ? "" : `${significant(value)} (${factor.toFixed(2)} ×)`;
+}
+
+/** A load is a difference: where it is tiny, noise makes it less than nothing. */
+function loadSeconds(seconds: number): string {
+  return seconds < 0.05 ? "<0.1" : significant(seconds);
 }
 
 /** About three digits, and nothing where there is no value. */
