@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { hasNvidiaDriver } from "../src/native/providers/cuda-provider.ts";
 import { CliFolder, mainFile, quickModel } from "./cli.fixture.ts";
 
 const binFile = fileURLToPath(new URL("../bin/orangery.js", import.meta.url));
@@ -121,6 +122,7 @@ test("CUDA is not fetched where nobody can be asked", {
   const { status, stdout, stderr } = await folder.run("devices", "add", "cuda");
   assert.equal(status, 2);
   assert.match(stdout, /onnxruntime-gpu \d.* MB\n[\s\S]* to fetch and .* to keep, in .*providers/);
+  assert.equal(stdout.includes("This machine has no NVIDIA driver"), !hasNvidiaDriver());
   assert.match(stderr, /Expected --yes.*Nothing was fetched\. \[INVALID_ARGUMENT\]/);
 });
 

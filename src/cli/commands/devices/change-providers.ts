@@ -9,6 +9,7 @@ import {
   providerTitles,
 } from "../../../models/providers/plan-provider.ts";
 import type { AddableProvider } from "../../../native/library/added-runtime.ts";
+import { hasNvidiaDriver } from "../../../native/providers/cuda-provider.ts";
 import { displayPath } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
@@ -75,7 +76,13 @@ function describe(plan: ProviderPlan): string {
 
 /** What is to be known before it is fetched. */
 function noticeOf(provider: AddableProvider): string {
-  if (provider === "cuda") return " NVIDIA's libraries are under NVIDIA's licences.";
+  if (provider === "cuda") {
+    const driver = hasNvidiaDriver()
+      ? ""
+      : "\nThis machine has no NVIDIA driver: CUDA runs nothing here until one is installed, " +
+        "580 or newer.";
+    return ` NVIDIA's libraries are under NVIDIA's licences.${driver}`;
+  }
   const processor = cpus()[0]?.model ?? "unknown";
   if (/intel/i.test(processor)) return "";
   return ` It takes devices of Intel only, and the processor of this machine is ${processor}.`;
