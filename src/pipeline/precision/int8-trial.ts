@@ -1,11 +1,11 @@
 import { checkOptions, numberFrom, wholeNumberFrom } from "../../base/check-options.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import type { Calibration, RangeMethod } from "../../graph/quantize/calibration.ts";
-import { identifyModelFile } from "../../models/files/model-file.ts";
 import {
   type ObservedYoloModel,
   openObservedModel,
-} from "../../models/precision/observed-model.ts";
+} from "../../models/calibration/observed-model.ts";
+import { identifyModelFile } from "../../models/files/model-file.ts";
 import { openPhoto } from "../../vision/photo/open-photo.ts";
 import type { Slice } from "../../vision/photo/slice.ts";
 import { CountablePhoto } from "../count/countable-photo.ts";
