@@ -13,7 +13,6 @@ import {
   describeModelFile,
   hasFileChanged,
   type ModelFile,
-  networkIdentity,
   notAModel,
 } from "../files/model-file.ts";
 import type { RunChoice } from "../runs/choose-runs.ts";
@@ -30,6 +29,7 @@ import {
 import { type NetworkSignature, readYoloNetwork } from "../yolo/network-signature.ts";
 import { type ProveNetworkOptions, proveNetwork } from "../yolo/prove-network.ts";
 import { YoloModel } from "../yolo/yolo-model.ts";
+import { otherSessionKey, sessionKeyOf } from "./session-key.ts";
 
 export interface LoadModelOptions extends GpuMemoryOptions {
   readonly runtime: Runtime;
@@ -81,11 +81,7 @@ export async function loadModel(
 ): Promise<LoadedModel> {
   const { runtime, intraOpThreads = 0, fallbackReason, signal } = options;
   const provider = executionProvider(device, options);
-  const sessionKey = [
-    networkIdentity(file),
-    device.label,
-    JSON.stringify([provider.options, intraOpThreads]),
-  ].join(" ");
+  const sessionKey = sessionKeyOf(file, device, { provider, intraOpThreads });
   try {
     const { session, loaded } = await runtime.openSharedSession(sessionKey, {
       signal,
@@ -127,7 +123,7 @@ async function takeTurns(
     const load = async (): Promise<LoadedSession> => ({
       session: await openNetworkAgain(file, device, { ...network, ...how }),
     });
-    const key = `${sessionKey} ${JSON.stringify(how)}`;
+    const key = otherSessionKey(sessionKey, how);
     return (await runtime.openSharedSession(key, { load })).session;
   };
   if (!computesOnCpu(device) && !isOpenVino(device)) {
