@@ -66,12 +66,18 @@ export class ModelRuns implements AsyncDisposable {
     return this.#plan;
   }
 
+  /** Runs at a time on a device that is no CPU. */
+  get inFlight(): number {
+    return this.#options.inFlight ?? 1;
+  }
+
   /** Runs the network when it is its turn. */
   async run(
     inputs: Readonly<Record<string, Tensor>>,
     { signal }: Pick<RunOptions, "signal"> = {},
   ): Promise<FinishedRun> {
-    const { plans, turns, inFlight = 1 } = this.#options;
+    const { plans, turns } = this.#options;
+    const { inFlight } = this;
     const plan = await plans?.of(pixelsOf(inputs));
     this.#plan = plan;
     const request = plan?.request ?? { cores: inFlight, places: inFlight };
@@ -91,9 +97,9 @@ export class ModelRuns implements AsyncDisposable {
 
   /** Gives the working memory that no run needs back: on a CPU, that of all sessions. */
   async trimMemory(signal?: AbortSignal): Promise<void> {
-    const { session, turns, device, plans, inFlight = 1 } = this.#options;
+    const { session, turns, device, plans } = this.#options;
     const trim = () => session.trimMemory(arenasOf(device));
-    await turns.run(trim, { ...(plans?.alone ?? { cores: inFlight, places: 1 }), signal });
+    await turns.run(trim, { ...(plans?.alone ?? { cores: this.inFlight, places: 1 }), signal });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -49,7 +49,8 @@ export class InputTensors implements Disposable {
   }
 
   #batchFor(wanted: number, sizeHw: string): number {
-    if (this.#batches === undefined) return wanted;
+    // A picture alone may become a part of another batch.
+    if (this.#batches === undefined || wanted === 1) return wanted;
     const known = this.#batches.get(sizeHw) ?? new Set();
     this.#batches.set(sizeHw, known);
     const fitting = [...known].filter((batch) => batch >= wanted && batch <= 2 * wanted);

@@ -12,10 +12,12 @@ import { ownTurns } from "../../native/turns/own-turns.fixture.ts";
 import type { ProcessTurns } from "../../native/turns/process-turns.ts";
 import type { PictureInput } from "../../vision/photo/picture.ts";
 import { loadModel } from "../cache/load-model.ts";
-import { cpu } from "../devices/device.ts";
+import { cpu, parseDevice } from "../devices/device.ts";
 import { identifyModelFile } from "../files/model-file.ts";
+import { ModelRuns } from "../runs/model-runs.ts";
+import { readYoloNetwork } from "./network-signature.ts";
 import { blackPhoto, ModelFolder, type TinyYolo, tinyYolo } from "./tiny-yolo.fixture.ts";
-import type { YoloModel } from "./yolo-model.ts";
+import { YoloModel } from "./yolo-model.ts";
 
 let folder: ModelFolder;
 let photo: string;
@@ -349,6 +351,57 @@ describe("a batch", () => {
     const model = await load({ freeBatch: true });
     await model[Symbol.asyncDispose]();
     await assert.rejects(model.predictBatch(pictures), coded("MODEL_RELEASED"));
+  });
+});
+
+describe("photos that come at once to a GPU", () => {
+  /** What a GPU is given, computed by this CPU. */
+  async function loadAsGpu(tiny: TinyYolo, runtime: Runtime): Promise<YoloModel> {
+    const file = await identifyModelFile(await folder.write("gpu.onnx", tinyYolo(tiny)));
+    const session = await onnxRuntime.createSession(file.path);
+    const network = readYoloNetwork(file.path, session);
+    const runs = new ModelRuns({ session, device: cpu, turns: ownTurns() });
+    return new YoloModel({ runtime, runs, network, file, device: parseDevice("webgpu") });
+  }
+  const grey = (value: number, side = 32) => ({
+    data: new Uint8Array(3 * side * side).fill(value),
+    widthPx: side,
+    heightPx: side,
+  });
+
+  for (const takesBytes of [false, true]) {
+    test(`make batches, of ${takesBytes ? "bytes" : "floats"}, each with its own`, async () => {
+      const runtime = new LoggedRuntime();
+      const tiny = { freeBatch: true, freeSize: true, takesBytes };
+      await using model = await loadAsGpu(tiny, runtime);
+      const photos = [250, 200, 150, 100, 50, 230, 130].map((value) => grey(value));
+      photos.splice(3, 0, grey(175, 64));
+      const predictions = await Promise.all(
+        photos.map((photo, index) =>
+          model.predict(photo, { imageSize: photo.widthPx, confidence: index === 1 ? 0.45 : 0.01 }),
+        ),
+      );
+      assert.deepEqual(
+        predictions.map(({ detections }) => Math.round((detections.scores[0] ?? 0) * 510)),
+        [250, 0, 150, 175, 100, 50, 230, 130],
+      );
+      // Two photos are in a batch of 4, which was run before.
+      const batches = runtime.shapes.filter((shape) => !shape.startsWith("1 "));
+      assert.deepEqual(batches, ["4 3 32 32"]);
+      assert.ok(predictions.every(({ timingsMs }) => timingsMs.inference > 0));
+    });
+  }
+
+  test("one by one are runs of their own, as are those of a network with a fixed batch", async () => {
+    const runtime = new LoggedRuntime();
+    await using free = await loadAsGpu({ freeBatch: true }, runtime);
+    for (const value of [255, 51]) {
+      const { detections } = await free.predict(grey(value), { confidence: 0.01 });
+      assert.equal(Math.round(detections.scores[0]! * 510), value);
+    }
+    await using fixed = await loadAsGpu({}, runtime);
+    await Promise.all([1, 2, 3].map((value) => fixed.predict(grey(value))));
+    assert.deepEqual([...new Set(runtime.shapes)], ["1 3 32 32"]);
   });
 });
 

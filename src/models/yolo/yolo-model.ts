@@ -21,7 +21,9 @@ import { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
 import { computesOnCpu, type Device } from "../devices/device.ts";
 import { type ModelFile, networkIdentity } from "../files/model-file.ts";
 import type { RunChoice } from "../runs/choose-runs.ts";
+import { GatheredRuns, partsOf, type RunPart } from "../runs/gathered-runs.ts";
 import type { ModelRuns } from "../runs/model-runs.ts";
+import { usualBatch } from "../runs/usual-batch.ts";
 import { BatchLimit } from "./batch-limit.ts";
 import { InputTensors } from "./input-tensors.ts";
 import { readDetections } from "./network-output.ts";
@@ -122,6 +124,8 @@ export class YoloModel implements AsyncDisposable {
   readonly #parts: YoloModelParts;
   readonly #inputs: InputTensors;
   readonly #batchLimit: BatchLimit;
+  /** Makes batches of single photos; undefined where they would not be faster. */
+  readonly #gathered: GatheredRuns | undefined;
   readonly #inFlight = new Set<Promise<unknown>>();
   #isDisposed = false;
 
@@ -145,6 +149,12 @@ export class YoloModel implements AsyncDisposable {
     const reusesShapes = device.kind !== "cpu";
     this.#inputs = new InputTensors(runtime, { network, reusesShapes });
     this.#batchLimit = new BatchLimit(network.freeBatch ? maxBatch : 1);
+    if (this.isOnCpu || !network.freeBatch) return;
+    this.#gathered = new GatheredRuns({
+      inFlight: parts.runs.inFlight,
+      largest: () => Math.min(usualBatch.gpu, this.largestBatch),
+      run: (inputs, signal) => this.#runTogether(inputs, signal),
+    });
   }
 
   /**
@@ -293,7 +303,7 @@ export class YoloModel implements AsyncDisposable {
     options: CheckedPredictOptions,
     { signal, onPrepared }: InferOptions,
   ): Promise<Prediction[]> {
-    const { runs, network } = this.#parts;
+    const { network } = this.#parts;
     signal?.throwIfAborted();
     const times = new StepTimes(noTimesMs);
     const plans = photos.map((photo) => this.#planInput(photo, options));
@@ -303,29 +313,70 @@ export class YoloModel implements AsyncDisposable {
       writeInputs(photos, plans, input.tensor, network.inputLayout),
     );
     await onPrepared?.();
-    const inputs = { [network.inputName]: input.tensor };
-    const { outputs, inferenceMs } = await runs.run(inputs, { signal });
-    times.add({ inference: inferenceMs });
-    try {
-      const predictions: Prediction[] = [];
-      for (const [index, plan] of plans.entries()) {
-        const own = times.shareOf(photos.length);
-        const found = await own.step("postprocess", () =>
-          readDetections({ network, outputs, index, plan, options }),
-        );
-        predictions.push({
-          widthPx: plan.photoWidth,
-          heightPx: plan.photoHeight,
-          ...found,
-          device: this.device,
-          model: toPredictingModel(this),
-          timingsMs: own.withTotal(),
-        });
-      }
-      return predictions;
-    } finally {
-      for (const tensor of Object.values(outputs)) tensor[Symbol.dispose]();
+    using found = new DisposableStack();
+    const parts =
+      photos.length === 1 && this.#gathered !== undefined
+        ? [await this.#gathered.run(input.tensor, signal)]
+        : await this.#runBatch(input.tensor, photos.length, signal);
+    for (const part of parts) found.use(part);
+    const predictions: Prediction[] = [];
+    for (const [at, { outputs, index, inferenceMs }] of parts.entries()) {
+      const plan = plans[at]!;
+      const own = times.shareOf(photos.length);
+      own.add({ inference: inferenceMs });
+      const read = await own.step("postprocess", () =>
+        readDetections({ network, outputs, index, plan, options }),
+      );
+      predictions.push({
+        widthPx: plan.photoWidth,
+        heightPx: plan.photoHeight,
+        ...read,
+        device: this.device,
+        model: toPredictingModel(this),
+        timingsMs: own.withTotal(),
+      });
     }
+    return predictions;
+  }
+
+  /** Runs a tensor of as many pictures. */
+  async #runBatch(
+    tensor: Tensor,
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly RunPart[]> {
+    const { runs, network } = this.#parts;
+    return partsOf(await runs.run({ [network.inputName]: tensor }, { signal }), count);
+  }
+
+  /** Runs inputs of one picture each: in one run, or in more where memory runs out. */
+  async #runTogether(
+    inputs: readonly Tensor[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly RunPart[]> {
+    using unused = new DisposableStack();
+    const run = async (batch: readonly Tensor[]): Promise<readonly RunPart[]> => {
+      const parts = await this.#runCopied(batch, signal);
+      for (const part of parts) unused.use(part);
+      return parts;
+    };
+    const all = await this.#batchLimit.run(inputs, run, () => this.#giveMemoryBack(signal));
+    unused.move();
+    return all;
+  }
+
+  async #runCopied(
+    inputs: readonly Tensor[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly RunPart[]> {
+    const [first] = inputs as [Tensor];
+    if (inputs.length === 1) return await this.#runBatch(first, 1, signal);
+    using batch = this.#inputs.take(sizeHwOf(first, this.#parts.network), inputs.length);
+    const all = batch.tensor.data as InputValues;
+    for (const [index, { data }] of inputs.entries()) {
+      all.set(data as InputValues, index * data.length);
+    }
+    return await this.#runBatch(batch.tensor, inputs.length, signal);
   }
 
   #planInput(
@@ -392,6 +443,15 @@ function requireOneSize(plans: readonly Letterbox[]): readonly [number, number] 
     `Expected pictures that need one size of the network's input, ` +
       `got ${[...sizes].join(", ") || "no picture"}. Predict those of other shapes by themselves.`,
   );
+}
+
+/** [height, width] of an input. */
+function sizeHwOf(
+  { shape }: Tensor,
+  { inputLayout }: Pick<NetworkSignature, "inputLayout">,
+): readonly [number, number] {
+  const [height, width] = shape.slice(inputLayout === "pixels" ? 1 : 2);
+  return [height!, width!];
 }
 
 async function writeInputs(

@@ -1,4 +1,5 @@
 import { StepTimes } from "../../base/step-times.ts";
+import { usualBatch } from "../../models/runs/usual-batch.ts";
 import {
   type Prediction,
   type PredictOptions,
@@ -49,12 +50,6 @@ export const noTimesMs = {
  * at a time where that pays.
  */
 const batchesInFlight = 3;
-
-/**
- * Slices in a run. ONNX Runtime's own CPU provider takes no less for a slice of many than for one;
- * OpenVINO takes half as long in int8 for each of 8, up to as many pixels.
- */
-const usualBatch = { cpu: 1, otherCpu: 8, otherCpuPixels: 8 * 320 ** 2, gpu: 16 };
 
 /** As many as the network finds. */
 export const unlimited = Number.MAX_SAFE_INTEGER;
