@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, describe, test } from "node:test";
 import { readGroupLimits } from "./control-group.ts";
@@ -164,6 +164,17 @@ describe("the processor", () => {
     const found = await lookAtProcessor({ cpuinfo: cpuinfo("flags : fpu sse4_2") });
     assert.equal(found.verdict, "yellow");
     assert.match(found.sentence, /without AVX2/);
+  });
+
+  test("that other programs keep busy is yellow, with what to do", async () => {
+    const places = { ...placesIn(prepare({ meminfo })), cpuinfo: cpuinfo("flags : avx2 asimddp") };
+    const cores = cpus().length;
+    const busy = await lookAtProcessor({ ...places, busyCores: 1.6 * cores });
+    assert.equal(busy.verdict, "yellow");
+    assert.match(busy.sentence, /other programs keep it busy, so all times here are too long\.$/);
+    assert.match(busy.todo ?? "", /^Stop or limit them/);
+    const quiet = await lookAtProcessor({ ...places, busyCores: 1.4 * cores });
+    assert.deepEqual([quiet.verdict, quiet.todo], ["green", undefined]);
   });
 });
 

@@ -28,11 +28,18 @@ export async function readProcessorFeatures(
   return [...new Set(found)];
 }
 
+export interface ProcessorPlaces extends GroupPlaces {
+  readonly cpuinfo?: string;
+  /** Threads that computed or waited for a core. Default: the mean of the last minute. */
+  readonly busyCores?: number;
+}
+
 /** The processor, its features, and the cores that may be used. */
 export async function lookAtProcessor({
   cpuinfo,
+  busyCores = loadavg()[0] ?? 0,
   ...places
-}: GroupPlaces & { readonly cpuinfo?: string } = {}): Promise<Observation> {
+}: ProcessorPlaces = {}): Promise<Observation> {
   const all = cpus();
   const model = all[0]?.model.trim() || process.arch;
   const [found, { cores: quota }] = await Promise.all([
@@ -41,7 +48,6 @@ export async function lookAtProcessor({
   ]);
   const cores = availableParallelism();
   const figures = { model, cores: all.length, usableCores: cores, quotaCores: quota };
-  const [busyCores = 0] = loadavg();
   const known = { ...figures, features: found, busyCores };
   const which = quota !== undefined && quota < all.length ? formatValue(quota) : String(cores);
   const of = which === String(all.length) ? "" : ` of ${all.length}`;
@@ -69,9 +75,14 @@ export async function lookAtProcessor({
       known,
     );
   }
-  const isBusy = busyCores > 1.5 * all.length;
-  const busy = isBusy ? "; other programs keep it busy, so all times here are too long" : "";
-  return green(`${sentence}${busy}.`, known);
+  if (busyCores > 1.5 * all.length) {
+    return yellow(
+      `${sentence}; other programs keep it busy, so all times here are too long.`,
+      "Stop or limit them, or look again when they are done: they slow counting, too.",
+      known,
+    );
+  }
+  return green(`${sentence}.`, known);
 }
 
 /** Whether int8 has instructions of its own here; undefined where that is not known. */
