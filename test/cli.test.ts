@@ -159,12 +159,14 @@ test("through npm's script paths are relative to where npm was called", async ()
   assert.equal((await folder.spawn(process.execPath, args, others).outcome).status, 3);
 });
 
-test("a Node that is too old is reported in one line", async () => {
+test("a Node that is too old is reported, with what to do", async () => {
   await using folder = await CliFolder.create();
   const old = `Object.defineProperty(process, "versions", { value: { node: "20.20.2" } })`;
   const args = ["--import", `data:text/javascript,${encodeURIComponent(old)}`, binFile, "--help"];
   const { status, stdout, stderr } = await folder.spawn(process.execPath, args).outcome;
-  assert.equal(stderr, "orangery needs Node 24.16 or newer, but this is Node 20.20.2.\n");
+  const [needed, advice] = stderr.split("\n");
+  assert.equal(needed, "orangery needs Node 24.16 or newer, but this is Node 20.20.2.");
+  assert.match(advice!, /`npm install node@24`.* https:\/\/nodejs\.org\.$/);
   assert.deepEqual([status, stdout], [1, ""]);
 });
 

@@ -20,7 +20,11 @@ describe("the runtime that Orangery needs", () => {
   const cases: [versions: Record<string, string>, hasLocks: boolean, why: RegExp | undefined][] = [
     [{ node: `${engines.node.replace(">=", "")}.0` }, true, undefined],
     [{ node: "25.0.0" }, true, undefined],
-    [{ node: "20.20.2" }, false, /^Expected Node 24\.16 or newer, got Node 20\.20\.2\. Install/],
+    [
+      { node: "20.20.2" },
+      false,
+      /^Expected Node 24\.16 or newer, got Node 20\.20\.2\. Install one with `npm install node@24`/,
+    ],
     [{ node: "24.15.9" }, true, /got Node 24\.15\.9/],
     [{ node: "24.3.0", bun: "1.2.3" }, false, /got Bun 1\.2\.3, which lacks/],
     [{ node: "24.16.0", bun: "2.0.0" }, true, undefined],

@@ -23,6 +23,7 @@ export function whyUnsupported(
     return `${needed}, got ${another} ${version}, which lacks what Orangery needs of it.`;
   }
   return isOld
-    ? `${needed}, got Node ${versions.node}. Install one from https://nodejs.org.`
+    ? `${needed}, got Node ${versions.node}. Install one with \`npm install node@24\` in your ` +
+        "project, or from https://nodejs.org."
     : undefined;
 }
