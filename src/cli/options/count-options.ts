@@ -61,7 +61,7 @@ export function addCountOptions(command: Command): Command {
       "record objects from this score up, too, which are not counted, for --min-score later",
       parseFraction,
     )
-    .option("--segment-confidence <score>", "least score of a region, 0 to 1", parseFraction, 0.25)
+    .option("--segment-confidence <score>", "regions score above this, 0 to 1", parseFraction, 0.25)
     .option(
       "--segment-classes <names>",
       "classes of regions, by name or id (default: all)",
@@ -69,7 +69,7 @@ export function addCountOptions(command: Command): Command {
     )
     .option(
       "--segment-class-confidence <scores>",
-      "least scores of some classes of regions, as in bed=0.5",
+      "--segment-confidence of some classes, as in bed=0.5",
       collectClassScores,
     )
     .option(

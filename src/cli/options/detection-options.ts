@@ -36,7 +36,7 @@ export interface MaxDetections {
 /** Adds the options of the detector. */
 export function addDetectionOptions(command: Command, { whole, sliced }: MaxDetections): Command {
   return command
-    .option("--confidence <score>", "least score of a detection, 0 to 1", parseFraction, 0.25)
+    .option("--confidence <score>", "detections score above this, 0 to 1", parseFraction, 0.25)
     .option(
       "--classes <names>",
       "classes to find, by name or id, as in plant,weed (default: all)",
@@ -44,7 +44,7 @@ export function addDetectionOptions(command: Command, { whole, sliced }: MaxDete
     )
     .option(
       "--class-confidence <scores>",
-      "least scores of some classes, as in plant=0.4,weed=0.6",
+      "--confidence of some classes, as in plant=0.4,weed=0.6",
       collectClassScores,
     )
     .option("--iou <overlap>", "boxes that overlap more are one object, 0 to 1", parseFraction, 0.7)

@@ -26,7 +26,7 @@ They come from PyPI as wheels, which are zip files: no Python is needed. They ar
 hashes and go into the cache folder. HTTPS_PROXY and NO_PROXY are followed.
 ${plainExitStatusHelp}`;
 
-const package_ = () => new Argument("<package>", "what to bring").choices(addableProviders);
+const package_ = () => new Argument("<package>", "what to fetch").choices(addableProviders);
 
 /** `orangery devices`: what this machine can run models on, and what it lacks for more. */
 export function createDevicesCommand(
@@ -35,7 +35,7 @@ export function createDevicesCommand(
 ): Command {
   const command = new Command("devices")
     .summary("list devices and what they lack, add CUDA or OpenVINO")
-    .description("Lists the devices of this machine, and brings what CUDA or OpenVINO takes.")
+    .description("Lists the devices of this machine, and fetches what CUDA or OpenVINO needs.")
     .addHelpText("after", help);
   const list = command
     .command("list", { isDefault: true })
@@ -50,7 +50,7 @@ export function createDevicesCommand(
     });
   command
     .command("add")
-    .summary("bring what a device lacks")
+    .summary("fetch what a device lacks")
     .description("Fetches the provider of CUDA or OpenVINO, and the libraries that it needs.")
     .addArgument(package_())
     .option("-y, --yes", "do not ask before fetching")

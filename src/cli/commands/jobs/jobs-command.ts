@@ -48,7 +48,7 @@ export function createJobsCommand(
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("jobs")
-    .summary("look at the jobs of a queue, and put them right")
+    .summary("list, retry, move and remove the jobs of a queue, or pause it")
     .description("Lists, shows, retries, drops, pauses and moves the jobs of a queue.")
     .addHelpText("after", help);
   addList(command, output);

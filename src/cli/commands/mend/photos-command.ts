@@ -48,7 +48,7 @@ export function createPhotosCommand(
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("photos")
-    .summary("put photos of the results right, and pause runs")
+    .summary("retry, exclude and forget photos of a results file, or pause runs")
     .description("Retries, excludes, includes and forgets photos of the results; pauses runs.")
     .addHelpText("after", help);
   addChange("retry", "let failed photos be tried again", retryHelp).description(

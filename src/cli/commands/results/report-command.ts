@@ -25,7 +25,7 @@ export function createReportCommand(
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("report")
-    .summary("write a page about results, to open in a browser")
+    .summary("write an HTML report of results, to open in a browser")
     .description(
       "Writes one HTML file about the results: totals, charts, pictures and failed photos.",
     )

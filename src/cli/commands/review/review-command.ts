@@ -24,7 +24,7 @@ export function createReviewCommand(
   setStatus: (status: number) => void,
 ): Command {
   const command = new Command("review")
-    .summary("draw photos to review, and estimate the true counts from those that are")
+    .summary("choose photos to review, and estimate the true counts from those reviewed")
     .description("Draws lists of photos to review, and prints how far they are and what they say.")
     .argument("[results]", resultsHelp)
     .option("--sample <n>", "draw as many photos at random, which stand for all", parseCount)

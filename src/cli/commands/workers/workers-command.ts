@@ -28,7 +28,7 @@ jobs and ends.`;
 /** `orangery workers`: the workers of a queue, to look at and to direct. */
 export function createWorkersCommand(output: StandardOutput): Command {
   const command = new Command("workers")
-    .summary("look at the workers of a queue, drain and recycle them")
+    .summary("list, drain and recycle the workers of a queue")
     .description("Lists the workers of a queue, drains and recycles them.")
     .addHelpText("after", help);
   const list = command
