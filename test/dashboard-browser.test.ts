@@ -123,6 +123,8 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
     );
     assert.deepEqual(tiles, ["70", "1", "1", String(objects)]);
     assert.match(await text("#now-time + div p"), /^Finding objects takes longest/);
+    const rate = () => text(".tile:nth-child(5) dd");
+    assert.match(await rate(), /^[\d,.]+\s+photos a/);
     const source = join(folder.path, "photos/zz-late.jpg");
     await recordPhotos(join(folder.path, "results.db"), [
       { source: join(folder.path, "photos/zz-waiting.jpg"), result: resultOf(1) },
@@ -130,6 +132,7 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
     ]);
     await browser.until("document.querySelector('.newest').innerText.includes('zz-late.jpg')");
     await browser.until("document.querySelector('.tile b').textContent === '72'");
+    assert.match(await rate(), /^–\s+nothing is left$/);
     await browser.assertStill("Now, with photos that came");
   });
 

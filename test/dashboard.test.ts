@@ -20,7 +20,7 @@ describe("orangery dashboard", { timeout: 120_000 }, () => {
     let printed = "";
     child.stdout!.on("data", (part) => {
       printed += part;
-      const [url] = /http:\/\/127\.0\.0\.1:\d+\//.exec(printed) ?? [];
+      const [url] = /(?<=^Control room: )http:\/\/127\.0\.0\.1:\d+\/$/m.exec(printed) ?? [];
       if (url !== undefined) resolve(url);
     });
     void outcome.then(({ stderr }) => reject(new Error(`It ended: ${stderr}`)));

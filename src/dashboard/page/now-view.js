@@ -61,11 +61,14 @@ export function nowView(room) {
 function tilesOf({ states, isQuiet, perSecond, leftMs, totals, lastResultAtMs }) {
   const { done, waiting, leased, failed } = states;
   const left = waiting + leased;
-  const [speed, unit] = isQuiet
-    ? ["–", "nothing is at work"]
-    : perSecond
-      ? format.rate(perSecond)
-      : ["–", "not known yet"];
+  const [speed, unit] =
+    left === 0
+      ? ["–", "nothing is left"]
+      : isQuiet
+        ? ["–", "nothing is at work"]
+        : perSecond
+          ? format.rate(perSecond)
+          : ["–", "not known yet"];
   const range = leftMs && !isQuiet && [leftMs[0], leftMs[2]].map(format.roughly);
   const likely = left === 0 ? "–" : range ? format.roughly(leftMs[1]) : "?";
   const howSure =

@@ -1,6 +1,6 @@
 /** How long the photos that are left will take. */
 export interface TimeLeft {
-  /** Photos a second, over the span that was looked at. */
+  /** Photos a second, over the span that was looked at; 0 while nothing is left or known. */
   readonly perSecond: number;
   /** The least, the likely and the most, ms; undefined while too little is known. */
   readonly leftMs: readonly [least: number, likely: number, most: number] | undefined;
@@ -25,13 +25,15 @@ export function timeLeft(
   momentsMs: readonly number[],
   { left, nowMs }: { readonly left: number; readonly nowMs: number },
 ): TimeLeft {
+  // The span goes on, and the work does not: its rate would fall towards nothing.
+  if (left === 0) return { perSecond: 0, leftMs: undefined };
   const recent = momentsMs.filter((ms) => ms > nowMs - spanMs && ms <= nowMs);
   if (recent.length < 2) return { perSecond: 0, leftMs: undefined };
   const first = recent.reduce((a, b) => Math.min(a, b));
   const elapsedMs = nowMs - first;
   const perMs = (recent.length - 1) / elapsedMs;
   const result = { perSecond: 1000 * perMs };
-  if (left === 0 || recent.length < fewest) return { ...result, leftMs: undefined };
+  if (recent.length < fewest) return { ...result, leftMs: undefined };
   const counts = new Array<number>(parts).fill(0);
   for (const ms of recent) {
     const part = Math.min(parts - 1, Math.floor((parts * (ms - first)) / elapsedMs));

@@ -17,6 +17,14 @@ test("the step that takes longest is named, and sums are no steps", () => {
   assert.match(bottleneck!, /^Decoding takes longest: .* It is 60 % of the work on a photo\.$/);
 });
 
+test("int8 is not advised: it may be refused", () => {
+  for (const step of ["detect", "segment"]) {
+    const { bottleneck } = whereTimeGoes([{ ...about, timingsMs: { read: 1, [step]: 9 } }]);
+    assert.match(bottleneck!, /takes longest: a GPU .*would help\./);
+    assert.doesNotMatch(bottleneck!, /int8/);
+  }
+});
+
 test("without times nothing is named", () => {
   assert.deepEqual(whereTimeGoes([]), { steps: [], bottleneck: undefined });
 });

@@ -20,8 +20,9 @@ const sumSteps = new Set(["inference", "total"]);
 const remedies: Readonly<Record<string, string>> = {
   read: "Reading takes longest: a quicker disk or network would help, a GPU would not.",
   decode: "Decoding takes longest: more CPU cores or smaller photos would help, a GPU would not.",
-  detect: "Finding objects takes longest: a GPU or int8 would help.",
-  segment: "Finding regions takes longest: a GPU, int8 or regions of your own would help.",
+  // Whether int8 would help is not known before `orangery quantize` has tried it on the photos.
+  detect: "Finding objects takes longest: a GPU would help.",
+  segment: "Finding regions takes longest: a GPU or regions of your own would help.",
 };
 
 /** Sums up what the steps of the newest photos took. */

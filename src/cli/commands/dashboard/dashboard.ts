@@ -57,7 +57,7 @@ export async function dashboard(
       queue: source,
       logger,
     });
-    await output.write(`Control room  ${room.url}\nPress Ctrl-C to end.\n`);
+    await output.write(`Control room: ${room.url}\nPress Ctrl-C to end.\n`);
     if (open) openInBrowser(room.url);
     if (!stop.aborted) await once(stop, "abort");
     return exitStatus.ok;
