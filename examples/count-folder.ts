@@ -1,7 +1,7 @@
 /**
  * Counts plants on a folder of photos, as `orangery run` does, and reads the results:
  * `node examples/count-folder.ts [folder] [results.db]`. Stop it in any way and start it again: it
- * goes on where it was.
+ * resumes.
  */
 import { basename, join } from "node:path";
 import { openLedger, PhotoJob, readFailures, readResults } from "orangery/run";

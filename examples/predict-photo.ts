@@ -5,7 +5,8 @@ const photo = process.argv[2] ?? new URL("photos/tray-1.jpg", import.meta.url);
 
 await using cache = new ModelCache({ models: { detect: "sample:seedlings" } });
 await using lease = await cache.acquire("detect");
-const { detections, device, timingsMs } = await lease.model.predict(photo, { confidence: 0.5 });
+const options = { confidence: 0.5, maxDetections: 3000 };
+const { detections, device, timingsMs } = await lease.model.predict(photo, options);
 
 console.log(`${detections.length} found on ${device} in ${Math.round(timingsMs.total)} ms`);
 for (const { name, score, boxXyxy } of detections.filter((_, index) => index < 3)) {

@@ -19,8 +19,11 @@ for (const { source, region, count, density } of crowded.all("plant")) {
   console.log(`  ${photo}, bed ${region}: ${count} plants, ${density} per megapixel`);
 }
 
-const total = results.prepare(
-  "select sum(count) as plants, max(photos) as photos from count_by_class",
-);
-const { plants, photos } = total.get()!;
+const total = results.prepare(`
+  select count as plants, photos, (select count(*) from photo_result where state = 'done') as done
+  from count_by_class
+  where name = ?
+`);
+const { plants = 0, photos = 0, done = 0 } = total.get("plant") ?? {};
+console.log(`No plants on ${Number(done) - Number(photos)} of ${done} photos`);
 console.log(`${plants} plants on ${photos} photos`);
