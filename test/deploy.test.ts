@@ -262,22 +262,17 @@ describe("the Dockerfiles", () => {
   });
 
   test("end as a user of number, whom Kubernetes can see is not root", () => {
-    assert.match(cpu.at(-1)!.steps.find(({ keyword }) => keyword === "USER")!.args[0]!, /^[1-9]/);
-    assert.ok(!cuda.at(-1)!.steps.some(({ keyword }) => keyword === "USER"));
+    for (const stages of [cpu, cuda]) {
+      const user = stages.at(-1)!.steps.findLast(({ keyword }) => keyword === "USER")!;
+      assert.match(user.args[0]!, /^[1-9]/);
+    }
   });
 
-  test("are of the version of the package, and of the version of ONNX Runtime that it has", () => {
+  test("are of the version of the package", () => {
     const { version } = manifest;
     const label = cpu.at(-1)!.steps.find(({ keyword }) => keyword === "LABEL")!.properties;
     assert.equal(label["org.opencontainers.image.version"], version);
     assert.equal(cuda.at(-1)!.base, image);
-    const runtime = manifest.devDependencies["onnxruntime-node"];
-    const { ORANGERY_ORT_LIBRARY: library } = cuda
-      .at(-1)!
-      .steps.find(({ keyword }) => keyword === "ENV")!.properties;
-    assert.equal(library, `/opt/cuda/libonnxruntime.so.${runtime}`);
-    const requirements = read("deploy/docker/cuda-requirements.txt");
-    assert.ok(requirements.includes(`\nonnxruntime-gpu==${runtime} --hash=`));
   });
 
   test("build the package with the commands that test/package.test.ts has run", () => {

@@ -26,14 +26,13 @@ export function makeBuildBase(root: string): Base {
   mounts.push({ from: dirname(dirname(npm)), to: npmFolder });
   const script = `#!/bin/sh\nexec node /${npmFolder}/bin/npm-cli.js "$@"\n`;
   writeFileSync(join(root, "usr/local/bin/npm"), script, { mode: 0o755 });
-  const certificates = ["NODE_EXTRA_CA_CERTS", "PIP_CERT"].flatMap((name) => {
-    const value = process.env[name];
-    return value === undefined ? [] : [[name, value]];
-  });
-  return {
-    mounts,
-    env: { npm_config_prefer_offline: "true", ...Object.fromEntries(certificates) },
-  };
+  return { mounts, env: { npm_config_prefer_offline: "true", ...certificates() } };
+}
+
+/** By which a registry beside this machine is trusted. */
+function certificates(): Record<string, string> {
+  const { NODE_EXTRA_CA_CERTS: file } = process.env;
+  return file === undefined ? {} : { NODE_EXTRA_CA_CERTS: file };
 }
 
 function findNpm(): string {
@@ -57,13 +56,13 @@ export function makeEmptyBase(root: string): Base {
   return { mounts: [], env: {} };
 }
 
-/** For an image that begins with one that was built before. */
+/** For an image that begins with one that was built before, and fetches something more. */
 export function makeImageBase({ root: from, settings }: Image, root: string): Base {
   const { status, stderr } = spawnSync("cp", ["-al", "--no-target-directory", from, root], {
     encoding: "utf8",
   });
   if (status !== 0) throw new Error(`Copying ${from} failed:\n${stderr}`);
-  return { mounts: [], env: {}, settings };
+  return { mounts: [{ from: "/etc", to: "etc" }], env: certificates(), settings };
 }
 
 /** For the image that runs: the smallest Debian there is, from its packages. */
