@@ -72,6 +72,18 @@ for (const args of [["--help"], ["run", "--help"], ["help", "predict"]]) {
   });
 }
 
+test("a cache folder that nobody can make does not keep a command from its end", {
+  skip: process.platform !== "linux" && "needs /proc",
+  timeout: 60_000,
+}, async () => {
+  await using folder = await CliFolder.create();
+  const place = { ORANGERY_CACHE: "/proc/orangery" };
+  const { outcome } = folder.spawn(process.execPath, [mainFile, "--version"], place);
+  const { status, stdout, stderr } = await outcome;
+  assert.deepEqual([status, stderr], [0, ""]);
+  assert.match(stdout, /^\d+\.\d+\.\d+/);
+});
+
 test("orangery alone shows the help and is a mistake", async () => {
   await using folder = await CliFolder.create();
   const { status, stdout, stderr } = await folder.run();

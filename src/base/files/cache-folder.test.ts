@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { cacheFolder, cacheLimitBytes, compiledFolder } from "./cache-folder.ts";
+import {
+  cacheFolder,
+  cacheLimitBytes,
+  compiledFolder,
+  makeCompiledFolder,
+} from "./cache-folder.ts";
 import { makeFolder, writeWhole } from "./whole-file.ts";
 
 describe("the cache folder", () => {
@@ -12,6 +17,7 @@ describe("the cache folder", () => {
     [{ ORANGERY_CACHE: "/given", LOCALAPPDATA: "/local" }, "win32", "/given"],
     [{ ORANGERY_CACHE: "", XDG_CACHE_HOME: "/xdg" }, "linux", join("/xdg", "orangery")],
     [{}, "linux", join(homedir(), ".cache", "orangery")],
+    [{ XDG_CACHE_HOME: "xdg" }, "linux", join(homedir(), ".cache", "orangery")],
     [{ XDG_CACHE_HOME: "/xdg" }, "darwin", join(homedir(), "Library", "Caches", "orangery")],
     [{ LOCALAPPDATA: "/local" }, "win32", join("/local", "orangery", "cache")],
     [{}, "win32", join(homedir(), ".cache", "orangery")],
@@ -25,6 +31,18 @@ describe("the cache folder", () => {
   test("is absolute, wherever the process goes", () => {
     assert.equal(cacheFolder({ ORANGERY_CACHE: "near" }), resolve("near"));
   });
+
+  for (const home of ["", "near"]) {
+    test(`is in the home of the user's entry where HOME is "${home}"`, (context) => {
+      const { HOME } = process.env;
+      context.after(() => {
+        if (HOME === undefined) delete process.env.HOME;
+        else process.env.HOME = HOME;
+      });
+      process.env.HOME = home;
+      assert.equal(cacheFolder({}, "linux"), join(userInfo().homedir, ".cache", "orangery"));
+    });
+  }
 });
 
 test("compiled modules are kept in the cache folder, unless coverage is measured", () => {
@@ -78,6 +96,22 @@ describe("in the cache folder", () => {
     skip: process.platform !== "linux" && "needs /proc",
   }, async () => {
     await assert.rejects(makeFolder("/proc/orangery/a/b"), /\/proc\/orangery cannot be made/);
+  });
+
+  test("the folder of compiled modules is made before Node is told of it", async () => {
+    const path = join(folder, "m/n");
+    assert.equal(makeCompiledFolder({ ORANGERY_CACHE: path }), join(path, "compiled"));
+    assert.equal(makeCompiledFolder({ ORANGERY_CACHE: path }), join(path, "compiled"));
+    assert.deepEqual(await readdir(path), ["compiled"]);
+  });
+
+  test("there are no compiled modules where no folder can be made", async () => {
+    const file = join(folder, "no-folder");
+    await writeFile(file, "");
+    const places = [file, join(file, "a"), ...(process.platform === "linux" ? ["/proc/x"] : [])];
+    for (const place of places) {
+      assert.equal(makeCompiledFolder({ ORANGERY_CACHE: place }), undefined);
+    }
   });
 
   test("a file is written whole, over what was there, and nothing is left beside it", async () => {

@@ -1,13 +1,15 @@
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { homedir, userInfo } from "node:os";
+import { isAbsolute, join, resolve } from "node:path";
 import { OrangeryError } from "../../errors.ts";
+import { tryMakingFolder } from "./whole-file.ts";
 
 /** The environment variable that names the folder of artifacts. */
 export const cacheVariable = "ORANGERY_CACHE";
 
 /**
  * Returns `ORANGERY_CACHE`, else the platform's place for caches; undefined for a user without a
- * home, as some containers have.
+ * home, as some containers have. A relative `XDG_CACHE_HOME` counts as none, as its specification
+ * says.
  */
 export function cacheFolder(
   env: NodeJS.ProcessEnv = process.env,
@@ -18,7 +20,8 @@ export function cacheFolder(
   if (platform === "win32" && env.LOCALAPPDATA) {
     return join(env.LOCALAPPDATA, "orangery", "cache");
   }
-  if (platform !== "darwin" && env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, "orangery");
+  const { XDG_CACHE_HOME: caches = "" } = env;
+  if (platform !== "darwin" && isAbsolute(caches)) return join(caches, "orangery");
   const home = homeFolder();
   if (home === undefined) return undefined;
   if (platform === "darwin") return join(home, "Library", "Caches", "orangery");
@@ -33,6 +36,16 @@ export function cacheFolder(
 export function compiledFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const folder = cacheFolder(env);
   return folder === undefined || env.NODE_V8_COVERAGE ? undefined : join(folder, "compiled");
+}
+
+/**
+ * Makes that folder, and returns it; undefined where there can be none. It is made here, because
+ * Node, told to keep something in a folder that is missing, makes it by its own way, which may
+ * never end (`makeFolder`).
+ */
+export function makeCompiledFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
+  const folder = compiledFolder(env);
+  return folder !== undefined && tryMakingFolder(folder) ? folder : undefined;
 }
 
 /** The environment variable that limits what artifacts may take. */
@@ -60,10 +73,15 @@ export function artifactFolder(): string | undefined {
 }
 
 function homeFolder(): string | undefined {
-  try {
-    return homedir();
-  } catch {
-    // There is neither HOME nor an entry for the user.
-    return undefined;
+  const ways = [homedir, () => userInfo().homedir];
+  for (const way of ways) {
+    try {
+      const home = way();
+      // HOME may be empty or relative, and would lead into the current folder.
+      if (isAbsolute(home)) return home;
+    } catch {
+      // There is neither HOME nor an entry for the user.
+    }
   }
+  return undefined;
 }

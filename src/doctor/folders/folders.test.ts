@@ -32,10 +32,38 @@ test("a cache folder that cannot be written is yellow, with what to do", async (
   assert.equal(off.verdict, "yellow");
 });
 
-test("a folder in which even root makes no files is named with the system's reason", {
-  skip: process.platform !== "linux" && "needs /proc",
-}, async () => {
-  const { verdict, sentence } = await lookAtTemporary("/proc");
+const needsProc = { skip: process.platform !== "linux" && "needs /proc" };
+
+test("a cache folder that the system makes for nobody is yellow", needsProc, async () => {
+  const { verdict, sentence } = await lookAtCache({ ORANGERY_CACHE: "/proc/orangery" });
   assert.equal(verdict, "yellow");
-  assert.match(sentence, /^Nothing can be written to \/proc: .*\((ENOENT|EACCES)\)/);
+  assert.match(sentence, /^Models cannot be saved in \/proc\/orangery: .*\((ENOENT|EACCES)\)/);
 });
+
+test("a temporary folder that is not there is yellow: nobody makes it", async () => {
+  const missing = join(folder, "nowhere", "below");
+  const { verdict, sentence, todo } = await lookAtTemporary(missing);
+  assert.equal(verdict, "yellow");
+  assert.equal(
+    sentence,
+    `${missing} does not exist; photos of more than 64 megapixels and some exports fail.`,
+  );
+  assert.equal(todo, "Make this folder, or set TMPDIR to one that exists.");
+  assert.deepEqual(readdirSync(folder), ["file"]);
+});
+
+test("a temporary folder that is a file is named so", async () => {
+  const { verdict, sentence } = await lookAtTemporary(fileInTheWay);
+  assert.equal(verdict, "yellow");
+  assert.match(sentence, /a file is in the way \(ENOTDIR\)/);
+});
+
+test(
+  "a folder in which even root makes no files is named with the system's reason",
+  needsProc,
+  async () => {
+    const { verdict, sentence } = await lookAtTemporary("/proc");
+    assert.equal(verdict, "yellow");
+    assert.match(sentence, /^Nothing can be written to \/proc: .*\((ENOENT|EACCES)\)/);
+  },
+);

@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { compiledFolder } from "../../base/files/cache-folder.ts";
+import { makeCompiledFolder } from "../../base/files/cache-folder.ts";
 import { threadPoolVariable } from "../../base/threads/thread-pool.ts";
 import type { WorkerMessage, WorkerOrder } from "../process/worker-messages.ts";
 
@@ -75,6 +75,6 @@ export function forkProgram(program: URL, programArguments: readonly string[] = 
  * which is the larger part of what recycling costs.
  */
 function withCompileCache(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const folder = compiledFolder(env);
+  const folder = makeCompiledFolder(env);
   return folder === undefined ? env : { NODE_COMPILE_CACHE: folder, ...env };
 }
