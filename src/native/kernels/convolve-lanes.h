@@ -161,7 +161,7 @@ static void NAME(copy_seen)(const Convolution *c, const ptrdiff_t *offsets, size
 /* Whether all places of a group lie in one row, and none sees what is beside the image. */
 static int NAME(is_inside)(const Convolution *c, size_t place, size_t count) {
   if (count < GROUP) return 0;
-  if (c->kernel == 1 && c->stride == 1) return 1;
+  if (c->kernel == 1 && c->stride == 1 && c->pad == 0) return 1;
   const size_t y = place / c->across, x = place % c->across;
   return x + GROUP <= c->across && y * c->stride >= c->pad && x * c->stride >= c->pad &&
          y * c->stride + c->kernel <= c->height + c->pad &&

@@ -137,6 +137,8 @@ describe("a convolution whose channels are in blocks", { skip }, () => {
     "of 3 × 3, with more around than it sees": { pad: 3 },
     "of one pixel": { kernel: 1, pad: 0 },
     "of one pixel, with many channels": { kernel: 1, pad: 0, inputs: 320, outputs: 272 },
+    "of one pixel, with something around": { kernel: 1, pad: 1 },
+    "of one pixel, by two pixels, with something around": { kernel: 1, pad: 2, stride: 2 },
     "of one pixel, by two pixels": { kernel: 1, pad: 0, stride: 2 },
     "of 5 × 5": { kernel: 5, pad: 2 },
     "of 2 × 2, by two pixels": { kernel: 2, pad: 0, stride: 2 },
