@@ -3,8 +3,15 @@ import { mkdir, mkdtemp, rm, statfs, truncate, utimes, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { partOf } from "../../base/files/whole-file.ts";
 import { artifactIdentity, networkFile } from "./artifact.ts";
-import { freeDiskSpace, listArtifacts, trimArtifacts } from "./artifact-folder.ts";
+import {
+  countKilled,
+  freeDiskSpace,
+  listArtifacts,
+  listUnfinished,
+  trimArtifacts,
+} from "./artifact-folder.ts";
 
 const gigabyte = 1e9;
 
@@ -25,6 +32,16 @@ async function makeArtifact(name: string, bytes: number, hoursAgo: number): Prom
   await writeFile(join(folder, "artifact.json"), JSON.stringify(facts));
   const usedAt = new Date(Date.now() - hoursAgo * 3_600_000);
   await utimes(folder, usedAt, usedAt);
+}
+
+/** What a process has left that was killed so many minutes ago. */
+async function makeUnfinished(name: string, bytes: number, minutesAgo: number): Promise<void> {
+  const part = partOf(join(root, name.repeat(32)));
+  await mkdir(part);
+  await writeFile(networkFile(part), "");
+  await truncate(networkFile(part), bytes);
+  const changedAt = new Date(Date.now() - minutesAgo * 60_000);
+  for (const path of [networkFile(part), part]) await utimes(path, changedAt, changedAt);
 }
 
 async function names(): Promise<string> {
@@ -78,11 +95,35 @@ describe("making room on the disk", () => {
     assert.equal(await names(), "ab");
   });
 
+  test("removes first what killed processes have left", async () => {
+    await makeUnfinished("d", 3 * gigabyte, 20);
+    const bytes = (await freeBytes()) + 20 * gigabyte;
+    await assert.rejects(freeDiskSpace(root, bytes), /the disk has \d+ bytes left/);
+    assert.deepEqual(await listUnfinished(root), []);
+  });
+
   test("removes nothing where that would not be enough", async () => {
     const bytes = (await freeBytes()) + 20 * gigabyte;
     await assert.rejects(freeDiskSpace(root, bytes), /the disk has \d+ bytes left/);
     assert.equal(await names(), "abcd");
   });
+});
+
+test("processes that were killed are counted by what they have left of an artifact", async () => {
+  const artifact = join(root, "a".repeat(32));
+  for (const [name, minutesAgo] of [
+    ["a", 1],
+    ["a", 9],
+    ["a", 0],
+    ["b", 1],
+  ] as const) {
+    await makeUnfinished(name, 7, minutesAgo);
+  }
+  assert.equal(await countKilled(artifact), 2);
+  assert.deepEqual(
+    (await listUnfinished(root)).map(({ bytes }) => bytes),
+    [7, 7, 7, 7],
+  );
 });
 
 test("an artifact whose network has another size than described is damaged", async () => {

@@ -1,6 +1,6 @@
 import { readdir, rename, rm, stat, statfs } from "node:fs/promises";
-import { join } from "node:path";
-import { partOf } from "../../base/files/whole-file.ts";
+import { basename, dirname, join } from "node:path";
+import { partOf, partSuffix } from "../../base/files/whole-file.ts";
 import {
   type ArtifactDescription,
   isArtifactKey,
@@ -17,8 +17,19 @@ export interface StoredArtifact {
   readonly facts: ArtifactDescription | undefined;
 }
 
+/** What a process is writing, or has left when it was killed. */
+export interface UnfinishedArtifact {
+  readonly folder: string;
+  readonly bytes: number;
+  readonly changedAtMs: number;
+  /** Whether it has changed in the last half minute; the largest take 10 s. */
+  readonly isBeingWritten: boolean;
+}
+
 /** An unfinished artifact that has not changed for this long was left by a process that is gone. */
 const abandonedAfterMs = 10 * 60_000;
+
+const quietAfterMs = 30_000;
 
 /**
  * Lists the artifacts in a folder, the most recently used first; none where there is no such
@@ -67,32 +78,56 @@ export async function trimArtifacts(
  * @throws where there is not enough room
  */
 export async function freeDiskSpace(root: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(root);
-  const missing = bytes - bavail * bsize;
+  if ((await freeBytes(root)) >= bytes) return;
+  await removeAbandoned(root);
+  const free = await freeBytes(root);
+  const missing = bytes - free;
   if (missing <= 0) return;
   const held = (await listArtifacts(root)).reduce((sum, artifact) => sum + artifact.bytes, 0);
   if (held < missing) {
-    throw new Error(`the disk has ${bavail * bsize} bytes left, and ${bytes} are wanted`);
+    throw new Error(`the disk has ${free} bytes left, and ${bytes} are wanted`);
   }
   await trimArtifacts(root, { maxBytes: held - missing });
 }
 
+async function freeBytes(root: string): Promise<number> {
+  const { bavail, bsize } = await statfs(root);
+  return bavail * bsize;
+}
+
 /** Removes what killed processes have left unfinished. */
 export async function removeAbandoned(root: string): Promise<void> {
-  for (const name of await namesIn(root)) {
-    if (!name.endsWith(".part")) continue;
-    const part = join(root, name);
-    const changedAtMs = await Promise.all(
-      [part, networkFile(part)].map((path) =>
-        stat(path).then(
-          ({ mtimeMs }) => mtimeMs,
-          () => 0,
-        ),
-      ),
-    );
-    if (Date.now() - Math.max(...changedAtMs) < abandonedAfterMs) continue;
-    await rm(part, { recursive: true, force: true }).catch(() => {});
+  for (const { folder, changedAtMs } of await listUnfinished(root)) {
+    if (Date.now() - changedAtMs < abandonedAfterMs) continue;
+    await rm(folder, { recursive: true, force: true }).catch(() => {});
   }
+}
+
+/** Counts the processes that were killed while they made an artifact, as far as is still known. */
+export async function countKilled(artifact: string): Promise<number> {
+  const unfinished = await listUnfinished(dirname(artifact));
+  return unfinished.filter(
+    ({ folder, isBeingWritten }) =>
+      !isBeingWritten && basename(folder).startsWith(`${basename(artifact)}.`),
+  ).length;
+}
+
+/** Lists what is being written in a folder of artifacts, and what killed processes have left. */
+export async function listUnfinished(root: string): Promise<UnfinishedArtifact[]> {
+  const parts = (await namesIn(root)).filter((name) => name.endsWith(partSuffix));
+  return await Promise.all(
+    parts.map(async (part) => {
+      const folder = join(root, part);
+      const inside = (await namesIn(folder)).map((name) => join(folder, name));
+      const [own, ...files] = await Promise.all(
+        [folder, ...inside].map((path) => stat(path).catch(() => ({ size: 0, mtimeMs: 0 }))),
+      );
+      const bytes = files.reduce((sum, { size }) => sum + size, 0);
+      const changedAtMs = Math.max(own!.mtimeMs, ...files.map(({ mtimeMs }) => mtimeMs));
+      const isBeingWritten = Date.now() - changedAtMs < quietAfterMs;
+      return { folder, bytes, changedAtMs, isBeingWritten };
+    }),
+  );
 }
 
 async function namesIn(root: string): Promise<string[]> {

@@ -5,7 +5,7 @@ import { OrangeryError } from "../../errors.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { hashFolder } from "../files/file-hash.ts";
 import { type ArtifactDescription, artifactIdentity, artifactKey, libraryOf } from "./artifact.ts";
-import { listArtifacts, removeAbandoned, removeArtifact } from "./artifact-folder.ts";
+import { listArtifacts, listUnfinished, removeArtifact } from "./artifact-folder.ts";
 
 /** A network that the cache folder keeps. */
 export interface CacheEntry {
@@ -17,8 +17,11 @@ export interface CacheEntry {
   readonly bytes: number;
   /** When it was used last. */
   readonly usedAt: Date;
-  /** `current` is what would be loaded now; the others are of another version or machine. */
-  readonly state: "current" | "outdated" | "damaged";
+  /**
+   * `current` is what would be loaded now, `outdated` of another version or machine. `unfinished`
+   * is being written, or was left by a process that was killed.
+   */
+  readonly state: "current" | "outdated" | "damaged" | "unfinished";
 }
 
 /** The outcome of {@link clearCache}. */
@@ -35,8 +38,18 @@ export interface ClearedCache {
  */
 export async function listCache(): Promise<CacheEntry[]> {
   await requireReadable();
-  const artifacts = await listArtifacts(artifactFolder() ?? "");
-  return artifacts.map(
+  const root = artifactFolder() ?? "";
+  const artifacts = await listArtifacts(root);
+  const unfinished = (await listUnfinished(root)).map(
+    ({ folder, bytes, changedAtMs }): CacheEntry => ({
+      name: basename(folder),
+      path: folder,
+      bytes,
+      usedAt: new Date(changedAtMs),
+      state: "unfinished",
+    }),
+  );
+  const whole = artifacts.map(
     ({ folder, bytes, usedAtMs, facts }): CacheEntry => ({
       name: facts?.modelName ?? basename(folder),
       path: folder,
@@ -46,10 +59,12 @@ export async function listCache(): Promise<CacheEntry[]> {
       state: facts === undefined ? "damaged" : isCurrent(folder, facts) ? "current" : "outdated",
     }),
   );
+  return [...whole, ...unfinished];
 }
 
 /**
- * Removes all that Orangery keeps in the cache folder, and nothing else that lies there.
+ * Removes all that Orangery keeps in the cache folder but what is being written, and nothing else
+ * that lies there.
  *
  * @throws what `listCache` throws
  */
@@ -65,11 +80,14 @@ export async function clearCache(): Promise<ClearedCache> {
       return false;
     }
   };
+  const root = artifactFolder() ?? "";
+  const beingWritten = (await listUnfinished(root)).filter((part) => part.isBeingWritten);
+  const left = new Set(beingWritten.map(({ folder }) => folder));
   for (const entry of await listCache()) {
     const { path } = entry;
+    if (left.has(path)) continue;
     if (await attempt(path, () => removeArtifact(path))) cleared.push(entry);
   }
-  await removeAbandoned(artifactFolder() ?? "");
   const hashes = hashFolder();
   if (hashes !== undefined) {
     await attempt(hashes, () => rm(hashes, { recursive: true, force: true }));

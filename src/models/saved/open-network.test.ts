@@ -1,15 +1,21 @@
 import assert from "node:assert/strict";
-import { mkdir, readdir } from "node:fs/promises";
+import { mkdir, readdir, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { partOf } from "../../base/files/whole-file.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { CreateSessionOptions, Runtime } from "../../native/runtime.ts";
 import { cpu } from "../devices/device.ts";
-import { hasFileChanged, identifyModelFile, type ModelFile } from "../files/model-file.ts";
+import {
+  hasFileChanged,
+  identifyModelFile,
+  type ModelFile,
+  networkIdentity,
+} from "../files/model-file.ts";
 import { ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
-import { artifactIdentity, artifactKey } from "./artifact.ts";
+import { artifactIdentity, artifactKey, libraryOf } from "./artifact.ts";
 import { ArtifactStore } from "./artifact-store.ts";
 import { type OpenNetworkOptions, openNetwork } from "./open-network.ts";
 
@@ -156,6 +162,26 @@ describe("a network", () => {
     assert.equal(await open({ runtime }), false);
     assert.deepEqual(counts, { builds: 1, maps: 0 });
     assert.equal(warnings.length, 1);
+  });
+
+  test("is loaded without being saved where three processes were killed while they saved", async () => {
+    const { runtime, counts } = countingRuntime();
+    const identity = artifactIdentity(networkIdentity(file), {
+      device: cpu.label,
+      library: libraryOf(runtime),
+    });
+    const place = folder.file(join("artifacts", artifactKey(identity)));
+    const longAgo = new Date(Date.now() - 60_000);
+    const leave = async () => {
+      const part = partOf(place);
+      await mkdir(part, { recursive: true });
+      await utimes(part, longAgo, longAgo);
+    };
+    for (const _ of [1, 2, 3]) await leave();
+    assert.equal(await open({ runtime }), false);
+    assert.deepEqual(counts, { builds: 1, maps: 0 });
+    assert.equal(warnings.length, 1);
+    assert.equal((await names()).length, 3);
   });
 
   test("is not saved where there is no folder, with one warning, or none is wanted", async () => {

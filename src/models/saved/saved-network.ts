@@ -6,7 +6,10 @@ import type { Logger } from "../../logger.ts";
 import { forgetOldHashes, keepHash } from "../files/file-hash.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import { type ArtifactIdentity, checkArtifact, networkFile, sealArtifact } from "./artifact.ts";
-import { freeDiskSpace, removeArtifact, trimArtifacts } from "./artifact-folder.ts";
+import { countKilled, freeDiskSpace, removeArtifact, trimArtifacts } from "./artifact-folder.ts";
+
+/** So many processes may be killed while they save a network until one does without saving. */
+const mostKilled = 3;
 
 export interface SavedNetworkOptions {
   /** The model file that the network is of. */
@@ -69,6 +72,7 @@ export class SavedNetwork {
     const { place, file, store } = this.#options;
     const saving = new SavingNetwork(this.#options);
     try {
+      await requireFewKilled(place);
       await makeFolder(dirname(saving.path));
       // A checkpoint of float16 doubles, by tiles its weights take up to 2.6 times that, and on the
       // way they are there three times.
@@ -80,6 +84,16 @@ export class SavedNetwork {
       return undefined;
     }
   }
+}
+
+/** Saving takes more memory than loading: where that is not there, a load must not fail for ever. */
+async function requireFewKilled(place: string): Promise<void> {
+  const killed = await countKilled(place);
+  if (killed < mostKilled) return;
+  throw new Error(
+    `${killed} processes were killed while they saved this model, which takes more memory than ` +
+      "loading it; give the process more memory, or clear the cache to try again at once",
+  );
 }
 
 /** An artifact that is being made, beside its place. Disposing it removes what is not installed. */
