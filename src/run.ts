@@ -118,6 +118,7 @@ export {
   quantizeModelFile,
 } from "./pipeline/precision/quantize-model-file.ts";
 export type { SettledPrecision, WantedPrecision } from "./pipeline/precision/settle-precision.ts";
+export type { UnusedPhoto } from "./pipeline/precision/usable-photos.ts";
 export type {
   CountOptions,
   JobModel,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { copyFile, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import sharp from "sharp";
@@ -118,10 +118,69 @@ describe("orangery quantize", () => {
     const photos = ["--photos", join(examplePhotos, "tray-1.jpg"), "--force"];
     const one = await folder.run("quantize", "sample:seedlings", "one.onnx", ...photos);
     assert.deepEqual([one.status, one.stdout], [3, ""]);
-    assert.match(one.stderr, /got 1, or none .* Nothing was written\. \[PRECISION_REFUSED\]/);
+    assert.match(one.stderr, /got 1\. Give .* Nothing was written\. \[PRECISION_REFUSED\]/);
     const missing = await folder.run("quantize", "sample:seedlings", "no/one.onnx", ...photos);
     assert.equal(missing.status, 1);
     assert.match(missing.stderr, /got ENOENT.*\[NOT_WRITABLE\]/);
+    assert.doesNotMatch(missing.stderr, /Looking at/);
+    await writeFile(join(folder.path, "file"), "");
+    const below = await folder.run("quantize", "sample:seedlings", "file/one.onnx", ...photos);
+    assert.equal(below.status, 1);
+    assert.match(below.stderr, /got ENOTDIR.*\[NOT_WRITABLE\]/);
+  });
+
+  test("refuses a device that int8 is not for, before any work", async () => {
+    const { status, stderr } = await folder.run(
+      ...["quantize", "sample:seedlings", "gpu.onnx", "--device", "cuda:0", ...destroyed],
+    );
+    assert.equal(status, 2);
+    assert.match(stderr, /Expected int8 on the CPU or by OpenVINO, got the device cuda:0/);
+  });
+
+  test("names photos that cannot be read, and neither calibrates nor checks on them", async () => {
+    const photos = join(folder.path, "some-broken");
+    await mkdir(photos);
+    for (const name of ["tray-1.jpg", "tray-2.jpg"]) {
+      const bytes = await readFile(join(examplePhotos, name));
+      await writeFile(join(photos, name), bytes);
+      await writeFile(join(photos, `copy-of-${name}`), bytes);
+    }
+    const whole = await readFile(join(examplePhotos, "tray-3.jpg"));
+    await writeFile(join(photos, "cut.jpg"), whole.subarray(0, whole.length / 2));
+    await writeFile(join(photos, "no-photo.jpg"), "no photo");
+    const args = ["quantize", "sample:seedlings", "some.onnx", "--photos", photos, "--force"];
+    const { status, stdout, stderr } = await folder.run(...args, "--image-size", "128", "--json");
+    assert.equal(status, 0, stderr);
+    const { proof, unused } = JSON.parse(stdout) as {
+      readonly proof: PrecisionProof;
+      readonly unused: readonly { photo: string; error?: { code: string }; sameAs?: string }[];
+    };
+    assert.deepEqual([proof.calibratedOn, proof.checkedOn], [1, 1]);
+    const [copies, broken] = [true, false].map((isCopy) =>
+      unused.filter(({ sameAs }) => (sameAs !== undefined) === isCopy),
+    );
+    assert.deepEqual(broken!.map(({ photo, error }) => [basename(photo), error!.code]).sort(), [
+      ["cut.jpg", "PHOTO_UNREADABLE"],
+      ["no-photo.jpg", "PHOTO_UNREADABLE"],
+    ]);
+    assert.equal(copies!.length, 2);
+    assert.match(stderr, /^Left out: some-broken\/cut\.jpg: .*\[PHOTO_UNREADABLE\]$/m);
+    assert.match(stderr, /^Left out: some-broken\/no-photo\.jpg: .*\[PHOTO_UNREADABLE\]$/m);
+    assert.match(stderr, /^Left out: 2 copies of others$/m);
+  });
+
+  test("refuses photos that are all the same, with the reason", async () => {
+    const photos = join(folder.path, "copies");
+    await mkdir(photos);
+    for (let index = 0; index < 8; index++) {
+      await copyFile(join(examplePhotos, "tray-1.jpg"), join(photos, `${index}.jpg`));
+    }
+    const args = ["quantize", "sample:seedlings", "same.onnx", "--photos", photos, "--force"];
+    const { status, stdout, stderr } = await folder.run(...args, "--json");
+    assert.equal(status, 3);
+    assert.match(stderr, /got 8, of which 1 can be used: 7 are copies of others\. Give 20 or more/);
+    const { written, unused } = JSON.parse(stdout) as { written: boolean; unused: unknown[] };
+    assert.deepEqual([written, unused.length], [false, 7]);
   });
 });
 

@@ -39,9 +39,8 @@ export function compiledFolder(env: NodeJS.ProcessEnv = process.env): string | u
 }
 
 /**
- * Makes that folder, and returns it; undefined where there can be none. It is made here, because
- * Node, told to keep something in a folder that is missing, makes it by its own way, which may
- * never end (`makeFolder`).
+ * Makes that folder, and returns it; undefined where there can be none. Node would make it by its
+ * own way, which may never end (`makeFolder`).
  */
 export function makeCompiledFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const folder = compiledFolder(env);

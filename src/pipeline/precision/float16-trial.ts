@@ -3,6 +3,7 @@ import type { PrecisionProof } from "./precision-proof.ts";
 import {
   type Candidate,
   type CheckOptions,
+  goneSince,
   PrecisionTrial,
   type TrialOptions,
 } from "./precision-trial.ts";
@@ -20,15 +21,17 @@ export interface Float16TrialOptions extends TrialOptions, Pick<CheckOptions, "r
  *   `DEVICE_UNAVAILABLE` where there is only the CPU and it is refused, `MODEL_…`, `ORT_FAILED`
  */
 export async function tryFloat16(options: Float16TrialOptions): Promise<PrecisionProof> {
-  const { checks = 16, tolerance, count, device = "auto", refusesCpu } = options;
-  checkOptions({ checks }, wholeNumberFrom(1));
+  const { checks = 16, leastPhotos = 1, tolerance, count, device = "auto", refusesCpu } = options;
+  checkOptions({ checks, leastPhotos }, wholeNumberFrom(1));
   checkOptions({ tolerance }, numberFrom(0));
   const trial = new PrecisionTrial(options);
   const float16 = { precision: "float16" } as const;
   const models = { detect: float16, segment: count.segment && float16 };
   const candidates: readonly Candidate[] = [{ ...float16, calibratedOn: 0, models }];
-  const photos = trial.shuffledPhotos.slice(0, checks);
+  const purpose = "check float16 on";
+  const chosen = { precision: "float16", most: checks, least: leastPhotos, purpose } as const;
+  const photos = async () => (await trial.choose(chosen)).slice(0, checks);
   const [proof] = await trial.check({ candidates, photos, device, refusesCpu });
-  if (proof === undefined || proof.checkedOn === 0) throw trial.tooFewPhotos("check float16 on");
+  if (proof === undefined || proof.checkedOn === 0) throw trial.tooFewPhotos(purpose, goneSince);
   return proof;
 }

@@ -1,28 +1,41 @@
-import { hash } from "node:crypto";
-import { basename } from "node:path";
 import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import type { ReducedPrecision } from "../../models/files/model-file.ts";
+import { openReduced } from "../../vision/photo/open-photo.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { PhotoPipeline, type PhotoPipelineOptions } from "../count/photo-pipeline.ts";
+import { Slicing } from "../count/slicing.ts";
 import type { CountOptions, ModelRole } from "../recipe/count-recipe.ts";
 import { type PrecisionLimits, type PrecisionProof, ProofTally } from "./precision-proof.ts";
+import {
+  chooseUsable,
+  describeUsable,
+  type UnusedPhoto,
+  type UsablePhotos,
+} from "./usable-photos.ts";
 
 /** How a precision is tried. */
 export interface TrialOptions
   extends Pick<PhotoPipelineOptions, "regions" | "maxPixels" | "pixelsInMemory">,
     PrecisionLimits {
   readonly count: Pick<CountOptions, "detect" | "segment" | "slicing" | "samples" | "decode">;
-  /** Names of photos, from which some are chosen; the same of the same names. */
+  /**
+   * Names of photos, from which some are chosen; the same of the same names and contents. Those
+   * with the same contents count once.
+   */
   readonly photos: readonly string[];
   /** Reads a photo by its name. */
   readonly read: (photo: string) => Promise<Uint8Array>;
   /** The most photos that it is checked on, from 1 up. Default 16. */
   readonly checks?: number | undefined;
+  /** Fewer photos that can be used are refused. Default 1, for int8 2. */
+  readonly leastPhotos?: number | undefined;
   /** Called before each photo. */
   readonly onProgress?: ((progress: TrialProgress) => void) | undefined;
+  /** Called for each photo that cannot be used, or is a copy of one that is. */
+  readonly onUnused?: ((photo: UnusedPhoto) => void) | undefined;
   readonly logger?: Logger | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -30,7 +43,7 @@ export interface TrialOptions
 /** The photo of a trial that is next. */
 export interface TrialProgress {
   readonly precision: PrecisionProof["precision"];
-  readonly step: "calibrate" | "check";
+  readonly step: "choose" | "calibrate" | "check";
   readonly done: number;
   readonly total: number;
 }
@@ -48,28 +61,68 @@ export interface Candidate extends Pick<PrecisionProof, "precision" | "method" |
 
 export interface CheckOptions {
   readonly candidates: readonly Candidate[];
-  readonly photos: readonly string[];
+  /** Called when the models are loaded. */
+  readonly photos: () => Promise<readonly string[]>;
   /** Where it is tried, as `ModelCache` takes it. */
   readonly device: string;
   /** Whether it must not be tried on the CPU, where no other device can be used. */
   readonly refusesCpu?: boolean | undefined;
 }
 
+export interface ChoiceOptions extends Pick<TrialProgress, "precision"> {
+  /** As many are wanted. */
+  readonly most: number;
+  readonly least: number;
+  readonly purpose: string;
+}
+
+/** Why a trial ends where photos could be read first and not afterwards. */
+export const goneSince = "they could be read at first, and not afterwards";
+
 /** A trial on photos: what is tried counts beside float32, photo by photo. */
 export class PrecisionTrial {
   readonly #options: TrialOptions;
+  #usable: UsablePhotos | undefined;
 
   constructor(options: TrialOptions) {
     this.#options = options;
   }
 
-  /** The photos, in an order that says nothing of them, and is the same in any folder. */
-  get shuffledPhotos(): readonly string[] {
-    return [...new Set(this.#options.photos)]
-      .map((photo) => ({ photo, key: `${hash("sha256", basename(photo))} ${photo}` }))
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .map(({ photo }) => photo);
+  /**
+   * Chooses photos, and makes sure first that each can be read.
+   *
+   * @param purpose What photos are needed for, as a message has it.
+   * @throws `PRECISION_REFUSED` for too few
+   */
+  async choose({ precision, most, least, purpose }: ChoiceOptions): Promise<readonly string[]> {
+    const { photos, read, onProgress, onUnused, signal } = this.#options;
+    const usable = await chooseUsable(photos, {
+      most: Math.max(most, least),
+      read,
+      look: this.#look,
+      onLook: (done) => {
+        signal?.throwIfAborted();
+        onProgress?.({ precision, step: "choose", done, total: Math.min(most, photos.length) });
+      },
+      onUnused,
+    });
+    this.#usable = usable;
+    if (usable.photos.length < least) throw this.tooFewPhotos(purpose);
+    return usable.photos;
   }
+
+  /** Throws what a run would say of a photo before its networks run. */
+  readonly #look = async (bytes: Uint8Array, source: string): Promise<void> => {
+    const { count, regions, maxPixels, pixelsInMemory, signal } = this.#options;
+    // A JPEG is read to its end also where an eighth of it is decoded, in a third of the time.
+    const wantedWhOf = ([width, height]: readonly [number, number]) =>
+      [Math.ceil(width / 8), Math.ceil(height / 8)] as const;
+    const how = { ...count.samples, maxPixels, pixelsInMemory, signal, wantedWhOf };
+    await using photo = await openReduced(bytes, how);
+    const { widthPx, heightPx } = photo.pixels;
+    regions?.of({ source, sizeWh: [widthPx, heightPx] });
+    if (count.slicing !== undefined) new Slicing(count.slicing).plan([widthPx, heightPx]);
+  };
 
   /**
    * Counts in float32 and as each candidate. Photo by photo, so that whatever else the machine does
@@ -95,7 +148,8 @@ export class PrecisionTrial {
       })),
     );
     const timed = onCpu ? withCpuTime : withInferenceTime;
-    await this.each({ precision: candidates[0]!.precision, step: "check" }, photos, {
+    const step = { precision: candidates[0]!.precision, step: "check" } as const;
+    await this.each(step, await photos(), {
       work: async (bytes, photo) => {
         const how = { source: photo, signal };
         const expected = await timed(() => float32.pipeline.process(bytes, how));
@@ -109,13 +163,13 @@ export class PrecisionTrial {
     return tried.map(({ how, tally }) => tally.proof(how));
   }
 
-  /** Returns how many photos could be used. One that fails would fail in the run, too. */
+  /** Returns how many photos could be used. One that fails has failed since it was chosen. */
   async each(
     what: Pick<TrialProgress, "precision" | "step">,
     photos: readonly string[],
     { work }: { readonly work: (bytes: Uint8Array, photo: string) => Promise<void> },
   ): Promise<number> {
-    const { read, onProgress, signal } = this.#options;
+    const { read, onProgress, onUnused, signal } = this.#options;
     let used = 0;
     for (const [done, photo] of photos.entries()) {
       signal?.throwIfAborted();
@@ -125,19 +179,20 @@ export class PrecisionTrial {
         used++;
       } catch (error) {
         if (!isOrangeryError(error) || error.blames !== "photo") throw error;
+        onUnused?.({ photo, error });
       }
     }
     return used;
   }
 
-  /** @param purpose What photos are needed for, as a message has it. */
-  tooFewPhotos(purpose: string): OrangeryError {
-    const { length } = this.#options.photos;
+  /** @param reason Why those that there are do not do. */
+  tooFewPhotos(purpose: string, reason?: string): OrangeryError {
+    const { photos, unreadableCount: unreadable, sameCount: same } = this.#usable!;
+    const came = [describeUsable(this.#usable!), ...(reason === undefined ? [] : [reason])];
     return new OrangeryError(
       "PRECISION_REFUSED",
-      `Expected photos to ${purpose}, got ${length}, or none that can be read and has a region. ` +
-        "Give 20 or more.",
-      { details: { photos: length } },
+      `Expected photos to ${purpose}, got ${came.join("; ")}. Give 20 or more.`,
+      { details: { photos: this.#options.photos.length, usable: photos.length, unreadable, same } },
     );
   }
 

@@ -1,10 +1,10 @@
-import { access, constants, open, stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { open, rm, stat, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { checkOptions, oneOf } from "../../base/check-options.ts";
 import { guardWriting } from "../../base/files/disk-full.ts";
 import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { findTarget, type TargetFile } from "../../base/files/target-file.ts";
-import { writeWhole } from "../../base/files/whole-file.ts";
+import { partOf, writeWhole } from "../../base/files/whole-file.ts";
 import { formatPlural } from "../../base/quantities.ts";
 import { OrangeryError } from "../../errors.ts";
 import { precisionKey } from "../../graph/yolo/device-network.ts";
@@ -17,21 +17,31 @@ import { PhotoFilter, type PhotoFilterOptions } from "../photos/photo-filter.ts"
 import { PhotoReader, type PhotoReaderOptions } from "../photos/photo-reader.ts";
 import type { CountOptions, RecipePredictOptions } from "../recipe/count-recipe.ts";
 import { type Float16TrialOptions, tryFloat16 } from "./float16-trial.ts";
-import { type Int8TrialOptions, tryInt8 } from "./int8-trial.ts";
+import { type Int8TrialOptions, requireInt8Device, tryInt8 } from "./int8-trial.ts";
 import { firstNames } from "./photo-sample.ts";
 import { type PrecisionLimits, type PrecisionProof, whyRefused } from "./precision-proof.ts";
 
 export interface QuantizeModelOptions
   extends Pick<
       Int8TrialOptions,
-      "samples" | "checks" | "maxPixels" | "pixelsInMemory" | "onProgress" | "logger" | "signal"
+      | "samples"
+      | "checks"
+      | "maxPixels"
+      | "pixelsInMemory"
+      | "onProgress"
+      | "onUnused"
+      | "logger"
+      | "signal"
     >,
     PrecisionLimits,
     PhotoFilterOptions,
     Pick<PhotoReaderOptions, "allowPrivateAddresses"> {
   /** What the model is to compute in. Default `int8`. */
   readonly precision?: PrecisionProof["precision"] | undefined;
-  /** Where float16 is checked, as `ModelCache` takes it. Default `auto`; int8 is of the CPU. */
+  /**
+   * Where it is checked, as `ModelCache` takes it. Default `auto`, which is the CPU for int8; int8
+   * is for no other but OpenVINO's.
+   */
   readonly device?: string | undefined;
   /** Photos, folders and places; 20 photos or more, like those that are to be counted. */
   readonly photos: readonly string[];
@@ -80,13 +90,14 @@ export async function quantizeModelFile(
   const { photos, list, predict, slicing, colours, force = false, signal } = options;
   const { precision = "int8", allowPrivateAddresses, onUnreadable } = options;
   checkOptions({ precision }, oneOf("int8", "float16"));
+  if (precision === "int8") requireInt8Device(options.device);
   const leftOut = new LeftOut();
   const find = { filter: new PhotoFilter(options), leftOut, onUnreadable, signal };
   const file = await identifyModelFile(modelFile);
   const target = await findTarget(onnxFile);
   await refuseOtherFiles(file.path, target);
   // Known before minutes of calibrating, not after them.
-  await guardWriting(target.path, () => access(dirname(target.path), constants.W_OK));
+  await guardWriting(target.path, () => tryPlace(target.path));
   using reader = new PhotoReader({ allowPrivateAddresses, remembersNames: true });
   const listAll = async function* () {
     yield* reader.list(photos, find);
@@ -131,6 +142,13 @@ async function int8(trial: Int8TrialOptions) {
 
 async function float16(trial: Float16TrialOptions) {
   return { proof: await tryFloat16(trial), change: { kind: "halved" } } as const;
+}
+
+/** Makes sure that a file can be made beside its place, by making one. */
+async function tryPlace(path: string): Promise<void> {
+  const part = partOf(path);
+  await writeFile(part, "", { flag: "wx" });
+  await rm(part, { force: true });
 }
 
 /** Leaves out the folders of photos: a model file is given to others. */

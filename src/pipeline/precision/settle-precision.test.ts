@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import sharp from "sharp";
 import { isOrangeryError } from "../../errors.ts";
 import { type CountOptions, recipeOf } from "../recipe/count-recipe.ts";
 import { tryInt8 } from "./int8-trial.ts";
@@ -81,6 +82,24 @@ describe("the precision of a job", () => {
   test("is that of the newest results for auto", async () => {
     const { precision } = await settle({ readKnown: async () => [recipe(inInt8), recipe(asked)] });
     assert.equal(precision, "float32");
+  });
+
+  test("is float32 for auto where a dozen photos are copies of a few", async () => {
+    const background = (index: number) => ({ r: 40 * index, g: 90, b: 60 });
+    const three = await Promise.all(
+      [0, 1, 2].map((index) =>
+        sharp({ create: { width: 64, height: 64, channels: 3, background: background(index) } })
+          .jpeg()
+          .toBuffer(),
+      ),
+    );
+    const { precision, reason } = await settle({
+      made: { count: { detect: { file: "sample:seedlings" } }, sha256 },
+      listPhotos: async () => Array.from({ length: 12 }, (_, index) => `${index}.jpg`),
+      read: async (name) => three[Number.parseInt(name, 10) % 3]!,
+    });
+    assert.equal(precision, "float32");
+    assert.match(reason, /^too few different photos can be read to try int8/);
   });
 
   test("is that of another run that settled it during the trial", async () => {

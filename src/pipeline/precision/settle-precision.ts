@@ -8,7 +8,7 @@ import { mayHaveGpu } from "../../models/devices/device-survey.ts";
 import { reducedPrecision } from "../../models/files/model-file.ts";
 import { type CountOptions, type CountRecipe, recipeOf } from "../recipe/count-recipe.ts";
 import { tryFloat16 } from "./float16-trial.ts";
-import { type Int8TrialOptions, tryInt8 } from "./int8-trial.ts";
+import { type Int8TrialOptions, requireInt8Device, tryInt8 } from "./int8-trial.ts";
 import { type PrecisionProof, percent, speedUp, whyRefused } from "./precision-proof.ts";
 import type { ReducedModels } from "./precision-trial.ts";
 
@@ -62,7 +62,7 @@ export async function settlePrecision(options: SettleOptions): Promise<SettledPr
     return { precision: given ?? "float32", reason: asAskedFor, count };
   }
   const isForInt8 = device !== "auto" && takesInt8(parseDevice(device));
-  if (precision === "int8" && device !== "auto" && !isForInt8) throw notForInt8(device);
+  if (precision === "int8") requireInt8Device(device);
   const isForGpu = !isForInt8 && (device !== "auto" || mayHaveGpu());
   const onDevice = isForGpu ? "float16" : "int8";
   const tried = precision === "auto" ? onDevice : precision;
@@ -134,16 +134,18 @@ async function settleByTrial(
 
 async function tryOn(
   tried: PrecisionProof["precision"],
-  { precision, made: { count }, listPhotos: _, device, ...rest }: SettleOptions,
+  { precision, made: { count }, listPhotos: _, device, ...others }: SettleOptions,
   photos: readonly string[],
 ): Promise<{ readonly proof: PrecisionProof; readonly models: ReducedModels }> {
+  const isAuto = precision === "auto";
+  const rest = { ...others, ...(isAuto && { leastPhotos: fewestPhotos }) };
   if (tried === "int8") {
     const { proof, calibrations } = await tryInt8({ ...rest, device, count, photos });
     const { detect, segment } = calibrations;
     const models = { detect: { calibration: detect }, segment: { calibration: segment } };
     return { proof, models };
   }
-  const how = { device, refusesCpu: precision === "auto" };
+  const how = { device, refusesCpu: isAuto };
   const proof = await tryFloat16({ ...rest, ...how, count, photos });
   return { proof, models: { detect: inFloat16, segment: inFloat16 } };
 }
@@ -153,7 +155,7 @@ const inFloat16 = { precision: "float16" } as const;
 /** Why there is nothing to be tried, by the code of the error. */
 const noTrial: Partial<Record<ErrorCode, string>> = {
   MODEL_NOT_QUANTIZABLE: "a model is not one that … can be made of, or is in fewer bits already",
-  PRECISION_REFUSED: "too few photos can be read to try …, or have a region",
+  PRECISION_REFUSED: "too few different photos can be read to try …, or have a region",
 };
 
 /** Fewer show nothing that could be relied on without a look at it. */
@@ -207,13 +209,4 @@ export function withModels(count: CountOptions, { detect, segment }: ReducedMode
     detect: { ...count.detect, ...detect },
     segment: count.segment && { ...count.segment, ...segment },
   };
-}
-
-function notForInt8(device: string): OrangeryError {
-  return new OrangeryError(
-    "INVALID_ARGUMENT",
-    `Expected int8 on the CPU or by OpenVINO, got the device ${device}. Use float16 or float32 ` +
-      "there, or `--device cpu`.",
-    { details: { device } },
-  );
 }

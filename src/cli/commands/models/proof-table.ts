@@ -47,7 +47,7 @@ export function formatProof(proof: PrecisionProof): string {
   const photos =
     calibratedOn > 0
       ? `Calibrated on ${formatPlural(calibratedOn, "photo")} and checked on ` +
-        `${formatCount(checkedOn)} others`
+        formatPlural(checkedOn, "other")
       : `Checked on ${formatPlural(checkedOn, "photo")}`;
   return `${[photos, ...overlaps].join("; ")}\n\n${formatTable(columns, rows)}`;
 }

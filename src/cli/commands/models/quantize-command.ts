@@ -55,7 +55,11 @@ export function createQuantizeCommand(
         .choices(["int8", "float16"])
         .default("int8"),
     )
-    .option("--device <name>", "where float16 is checked: auto, cuda:N, …, cpu", "auto")
+    .option(
+      "--device <name>",
+      "where it is checked: auto, cuda:N, …, cpu; int8 on cpu or openvino:cpu",
+      "auto",
+    )
     .option(
       "--photos <place...>",
       "photos, folders with all folders below them, s3://…, https://…",

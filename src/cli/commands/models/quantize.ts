@@ -8,6 +8,7 @@ import {
   type QuantizedModelFile,
   quantizeModelFile,
 } from "../../../pipeline/precision/quantize-model-file.ts";
+import type { UnusedPhoto } from "../../../pipeline/precision/usable-photos.ts";
 import {
   displayPath,
   fromCaller,
@@ -21,6 +22,7 @@ import { readSampleOptions, type SampleArguments } from "../../options/sample-op
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { formatLeftOut } from "../../output/left-out-lines.ts";
+import { noteUnused } from "../../output/precision-notes.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { noteUnreadableFolders } from "../../output/trouble-notes.ts";
@@ -51,23 +53,33 @@ export async function quantize(
   options: QuantizeArguments,
 ): Promise<number> {
   using progress = new ProgressDisplay();
+  const unused: UnusedPhoto[] = [];
   return await interruptible(async ({ stop: signal }) => {
     try {
-      const written = await quantizeFile([model, out], options, { progress, signal });
-      await printWritten(output, written, options);
+      const written = await quantizeFile([model, out], options, { progress, signal, unused });
+      noteUnused(progress, unused);
+      await printWritten(output, { ...written, unused }, options);
       return exitStatus.ok;
     } catch (error) {
       if (!isOrangeryError(error, "PRECISION_REFUSED")) throw error;
-      await printRefused(output, error, options);
+      noteUnused(progress, unused);
+      await printRefused(output, { error, unused }, options);
       return exitStatus.incomplete;
     }
   });
 }
 
+interface QuantizeContext {
+  readonly progress: ProgressDisplay;
+  readonly signal: AbortSignal;
+  /** Photos that are not used, added as they are found. */
+  readonly unused: UnusedPhoto[];
+}
+
 async function quantizeFile(
   [model, out]: readonly [model: string, out: string],
   options: QuantizeArguments,
-  { progress, signal }: { readonly progress: ProgressDisplay; readonly signal: AbortSignal },
+  { progress, signal, unused }: QuantizeContext,
 ): Promise<QuantizedModelFile> {
   const {
     precision,
@@ -101,6 +113,7 @@ async function quantizeFile(
     allowPrivateAddresses: options.allowPrivateAddresses,
     logger: warningLog((line) => progress.note(line)),
     onProgress: (step) => progress.setActivity(describe(step)),
+    onUnused: (photo) => unused.push(photo),
     signal,
   });
   for (const line of formatLeftOut(written.leftOut)) progress.note(line);
@@ -108,16 +121,26 @@ async function quantizeFile(
 }
 
 function describe({ step, done, total }: TrialProgress): string {
-  const what = step === "calibrate" ? "Calibrating" : "Checking";
-  return `${what} ${formatCount(done + 1)}/${formatCount(total)} photos`;
+  return `${activities[step]} ${formatCount(done + 1)}/${formatCount(total)} photos`;
+}
+
+const activities = { choose: "Looking at", calibrate: "Calibrating", check: "Checking" } as const;
+
+type Unused = { readonly unused: readonly UnusedPhoto[] };
+
+function toUnusedJson({ photo, error, sameAs }: UnusedPhoto) {
+  return { photo, error: error && { code: error.code, message: error.message }, sameAs };
 }
 
 async function printWritten(
   output: StandardOutput,
-  { proof, refused, ...file }: QuantizedModelFile,
+  { proof, refused, unused, ...file }: QuantizedModelFile & Unused,
   { json }: QuantizeArguments,
 ): Promise<void> {
-  if (json) return await output.writeJson({ written: true, ...file, refused, proof });
+  if (json) {
+    const photos = unused.map(toUnusedJson);
+    return await output.writeJson({ written: true, ...file, refused, unused: photos, proof });
+  }
   const { path, bytes } = file;
   const input = `${file.inputShape.join(" × ")}, ${proof.precision}`;
   const forced =
@@ -130,12 +153,15 @@ async function printWritten(
 
 async function printRefused(
   output: StandardOutput,
-  { code, message, details }: OrangeryError,
+  { error, unused }: Unused & { readonly error: OrangeryError },
   { json }: QuantizeArguments,
 ): Promise<void> {
+  const { code, message, details } = error;
   const proof = isProof(details) ? details : undefined;
-  if (json) await output.writeJson({ written: false, error: { code, message }, proof });
-  else if (proof !== undefined) await output.write(formatProof(proof));
+  const photos = unused.map(toUnusedJson);
+  if (json) {
+    await output.writeJson({ written: false, error: { code, message }, unused: photos, proof });
+  } else if (proof !== undefined) await output.write(formatProof(proof));
   const forced = proof === undefined ? "" : "; --force writes it all the same";
   process.stderr.write(`orangery: ${printable(message)} Nothing was written${forced}. [${code}]\n`);
 }
