@@ -120,6 +120,16 @@ test("a cache folder without rights is yellow, with what to do", { timeout: 120_
   assert.match(stdout, /This machine will do the job, and \d+ things? could be better\.\n$/);
 });
 
+test("results of another kind are red, as a run refuses them", { timeout: 120_000 }, async () => {
+  for (const scheme of ["mysql", "postgress"]) {
+    const outcome = await doctor(["--json", "--results", `${scheme}://me:geheim@db1/counts`]);
+    const { results } = ailing(read(outcome));
+    assert.deepEqual([outcome.status, results?.verdict], [1, "red"]);
+    assert.match(results!.sentence, new RegExp(`URL postgres://…, got a URL ${scheme}://…`));
+    assert.doesNotMatch(outcome.stdout + outcome.stderr, /geheim/);
+  }
+});
+
 test("a Redis that evicts is red once it has a limit of memory", { timeout: 60_000 }, async () => {
   const { Redis } = await import("ioredis");
   const client = new Redis(redisUrl());
@@ -196,7 +206,7 @@ test("512 MB of memory are found by a process that may take no more", {
   const { memory } = ailing(read(ended));
   assert.match(
     memory!.sentence,
-    /of the 537 MB that this container may use are free: room for one/,
+    /of the 537 MB that this container may use are free(: room for one|, too little)/,
   );
   assert.match(memory!.todo!, /^Raise the memory limit/);
 });

@@ -7,4 +7,4 @@ photos = sorted(Path(__file__).resolve().parent.parent.joinpath("photos").glob("
 sent = [(photo.name, count.delay(str(photo))) for photo in photos]
 for name, result in sent:
     counts = result.get(timeout=120)
-    print(f"{name}: {counts['plants']} plants, {counts['beds']} beds")
+    print(f"{name}: {counts['plants']} plants, beds: {counts['beds']}")

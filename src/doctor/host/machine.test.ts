@@ -108,7 +108,7 @@ describe("memory", () => {
     const found = await lookAtMemory(placesIn(folder));
     assert.equal(found.verdict, "yellow");
     assert.match(found.sentence, /537 MB that this container may use .* room for one process/);
-    assert.match(found.todo ?? "", /^Raise the memory limit to 990 MB or more/);
+    assert.match(found.todo ?? "", /^Raise the memory limit to 1\.1\d* GB or more/);
   });
 
   test("that a measured model does not fit into is red, and yellow for a model nobody knows", async () => {

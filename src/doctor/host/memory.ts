@@ -19,7 +19,7 @@ export interface MemoryPlaces extends GroupPlaces {
 }
 
 /** A worker of YOLO11m at 640, with what it decodes: docs/model-cache.md and benchmarks. */
-const typicalProcessBytes = 450e6;
+const typicalProcessBytes = 500e6;
 
 /** Reads the memory that is there and free, limits of control groups counted. */
 export async function readUsableMemory({
