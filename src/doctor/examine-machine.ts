@@ -1,6 +1,7 @@
 import { programVersion } from "../base/files/program-file.ts";
 import { urlScheme } from "../base/url.ts";
 import { postgresUrlOf } from "../fleet/queue/postgres/postgres-place.ts";
+import { isPostgresLedger } from "../ledger/open-ledger.ts";
 import { lookAtDevice } from "./devices/device.ts";
 import { describeNvidia } from "./devices/nvidia.ts";
 import { describeRuntime } from "./devices/runtime.ts";
@@ -143,7 +144,9 @@ class Examiner {
       const isFile = urlScheme(results) === undefined;
       const todo = isFile ? mounted : "Check the URL, and that the server runs.";
       const look = async () =>
-        isFile ? await lookAtResultsFile(results) : await lookAtPostgres(results, { timeoutMs });
+        isPostgresLedger(results)
+          ? await lookAtPostgres(results, { timeoutMs })
+          : await lookAtResultsFile(results);
       probes.push({ ...servers, topic: "results", todo, look });
     }
     return probes;

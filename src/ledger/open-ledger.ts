@@ -28,9 +28,20 @@ export async function openLedger(
   location: string,
   options: OpenLedgerOptions = {},
 ): Promise<Ledger> {
+  return isPostgresLedger(location)
+    ? await PostgresLedger.open(location, options)
+    : await SqliteLedger.open(location, options);
+}
+
+/**
+ * Whether a results database is one on PostgreSQL, and not a file.
+ *
+ * @throws `INVALID_ARGUMENT` for a URL of another kind
+ */
+export function isPostgresLedger(location: string): boolean {
   const [, scheme] = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location) ?? [];
-  if (scheme === undefined) return await SqliteLedger.open(location, options);
-  if (/^postgres(ql)?$/i.test(scheme)) return await PostgresLedger.open(location, options);
+  if (scheme === undefined) return false;
+  if (/^postgres(ql)?$/i.test(scheme)) return true;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     `Expected the path of a results file or a URL postgres://…, got a URL ${scheme}://….`,

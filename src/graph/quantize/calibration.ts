@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import type { Expectation } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { OnnxModel } from "../onnx-nodes.ts";
 import { chooseQuantizedValues } from "./quantized-values.ts";
@@ -25,6 +26,15 @@ export interface Calibration {
   /** The least and the greatest element of each value: pairs of float32, little-endian, base64. */
   readonly ranges: string;
 }
+
+/** What an option has to be that is a calibration. */
+export const calibrationOption: Expectation = {
+  expected: "a calibration, as `tryInt8` makes it, or undefined",
+  holds: (value) => {
+    const { method, model, network, ranges } = (value ?? {}) as Partial<Calibration>;
+    return [method, model, network, ranges].every((part) => typeof part === "string");
+  },
+};
 
 export function createCalibration({
   method,

@@ -4,6 +4,7 @@ import { isOrangeryError } from "../../errors.ts";
 import { silentLogger } from "../../logger.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { checkCacheOptions, checkWorkerId, type ModelCacheOptions } from "./cache-options.ts";
+import { ModelCache } from "./model-cache.ts";
 
 const models = { detect: "detect.onnx" };
 
@@ -98,6 +99,18 @@ describe("a model cache's options", () => {
       code: "INVALID_ARGUMENT",
       message: /`models\.weeds\.precision` to be float16/,
     });
+  });
+
+  test("name the model whose calibration is none", () => {
+    for (const calibration of [null, "ranges", { method: "extremes" }]) {
+      const weeds = { file: "weeds.onnx", calibration: calibration as unknown as undefined };
+      assert.throws(() => checkCacheOptions({ models: { weeds } }), {
+        code: "INVALID_ARGUMENT",
+        message: /`models\.weeds\.calibration` to be a calibration, as `tryInt8` makes it/,
+      });
+      const cache = new ModelCache({ models: {} });
+      assert.throws(() => cache.add("weeds", weeds), { code: "INVALID_ARGUMENT" });
+    }
   });
 
   test("name the model whose file is no path", () => {

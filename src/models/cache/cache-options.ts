@@ -8,6 +8,7 @@ import {
   trueOrFalse,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
+import { calibrationOption } from "../../graph/quantize/calibration.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime } from "../../native/runtime.ts";
@@ -127,7 +128,7 @@ export function checkCacheOptions({
   checkOptions({ arenaGrowth }, oneOf("power-of-two", "as-requested"));
   checkOptions({ device }, text("the name of a device"));
   checkOptions({ models: models ?? null }, modelFiles);
-  for (const [name, model] of Object.entries(models)) checkModel(name, model);
+  for (const [name, model] of Object.entries(models)) checkNamedModel(name, model);
   return {
     ...options,
     device,
@@ -150,11 +151,12 @@ export function checkCacheOptions({
 }
 
 /** @throws `INVALID_ARGUMENT` */
-function checkModel(name: string, model: string | ReducedModel): void {
-  const { file, precision }: Partial<ReducedModel> =
+export function checkNamedModel(name: string, model: string | ReducedModel): void {
+  const { file, precision, calibration }: Partial<ReducedModel> =
     typeof model === "string" ? { file: model } : (model ?? {});
   checkOptions({ [`models.${name}`]: file ?? null }, text("the path of a model file"));
   checkOptions({ [`models.${name}.precision`]: precision }, oneOf("float16"));
+  checkOptions({ [`models.${name}.calibration`]: calibration }, calibrationOption);
 }
 
 /** @throws `INVALID_ARGUMENT` */

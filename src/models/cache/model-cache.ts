@@ -6,6 +6,7 @@ import { type CacheInfo, toModelInfo } from "./cache-info.ts";
 import {
   type CheckedCacheOptions,
   checkCacheOptions,
+  checkNamedModel,
   checkWorkerId,
   type ModelCacheOptions,
   type ReducedModel,
@@ -78,8 +79,10 @@ export class ModelCache implements AsyncDisposable {
    * it again with the same one changes nothing.
    *
    * @returns false, and adds nothing, where the name has another file
+   * @throws `INVALID_ARGUMENT`
    */
   add(name: string, file: string | ReducedModel): boolean {
+    checkNamedModel(name, file);
     const known = this.#files.get(name);
     if (known !== undefined && !isDeepStrictEqual(known, file)) return false;
     this.#files.set(name, file);

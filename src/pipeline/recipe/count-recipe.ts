@@ -1,5 +1,6 @@
 import { basename, extname } from "node:path";
 import { checkOptions, type Expectation } from "../../base/check-options.ts";
+import { calibrationOption } from "../../graph/quantize/calibration.ts";
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
 import {
   identifyModelFile,
@@ -146,6 +147,7 @@ export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe 
 }
 
 function decisiveOf({ options, calibration, precision }: JobModel, sha256: string | undefined) {
+  checkOptions({ calibration }, calibrationOption);
   return { sha256, ...options, calibration: calibration && { ...calibration }, precision };
 }
 
