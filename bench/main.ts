@@ -3,7 +3,8 @@
  *
  * The network is YOLO11m with random weights, built for the shape of a 4:3 photo (640 × 480). Every
  * figure is the median of rounds in which the variants take turns, so that a machine whose speed
- * drifts drifts for all of them. Nothing here is a test: figures depend on the machine.
+ * drifts drifts for all of them. Nothing here is a test: figures depend on the machine. Words behind
+ * `npm run bench --` choose the parts whose names have one of them, as in `predicting`.
  */
 import { spawnSync } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -17,6 +18,7 @@ import { buildYolo11 } from "../src/graph/yolo/yolo11.fixture.ts";
 import { ModelCache } from "../src/models/cache/model-cache.ts";
 import { onnxRuntime } from "../src/native/onnx-runtime.ts";
 import { decodePicture } from "../src/vision/photo/decode-picture.ts";
+import { openBare } from "./bare-session.ts";
 import { gapsDuring } from "./event-loop-gap.ts";
 import { median, percentOver, table } from "./figures.ts";
 import { benchFleet } from "./fleet.ts";
@@ -28,6 +30,7 @@ import { benchRecycling } from "./recycling.ts";
 
 const roundCount = Number(process.env.BENCH_ROUNDS ?? 9);
 const photosInRun = 24;
+const wanted = process.argv.slice(2);
 
 const folder = await mkdtemp(join(tmpdir(), "orangery-bench-"));
 try {
@@ -35,6 +38,9 @@ try {
     `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores; Node ${process.version}; ` +
       `ONNX Runtime ${onnxRuntime.version}; ${roundCount} rounds\n`,
   );
+  if (wanted.length === 0) {
+    console.error(`This takes about ${estimateMinutes()} minutes on two quiet cores\n`);
+  }
   const model = join(folder, "yolo11m.onnx");
   await writeFile(
     model,
@@ -53,16 +59,32 @@ try {
     "YOLO11m.pt": await writeCheckpoint(),
     ...(checkpoint && { [basename(checkpoint)]: checkpoint }),
   };
-  await benchLoading(models, { photo: photos[0]!.file, folder, rounds: Math.min(roundCount, 5) });
-  for (const photo of photos) await benchPredict(model, photo);
-  await benchPlugins(model, roundCount);
-  for (const photo of photos) await benchRun(model, photo);
-  await benchPhotoTime(folder, roundCount);
-  await benchPipeline(folder);
-  await benchFleet();
-  await benchRecycling();
+  const loads = { photo: photos[0]!.file, folder, rounds: Math.min(roundCount, 5) };
+  await part("loading", () => benchLoading(models, loads));
+  for (const photo of photos) {
+    await part(`predicting ${photo.name}`, () => benchPredict(model, photo));
+  }
+  await part("plugins", () => benchPlugins(model, roundCount));
+  for (const photo of photos) await part(`a run, ${photo.name}`, () => benchRun(model, photo));
+  await part("all but inference", () => benchPhotoTime(folder, roundCount));
+  await part("slices", () => benchPipeline(folder));
+  await part("a fleet", () => benchFleet());
+  await part("recycling", () => benchRecycling());
 } finally {
   await rm(folder, { recursive: true });
+}
+
+/** By what the parts took, of which some have fewer rounds unless BENCH_ROUNDS is set. */
+function estimateMinutes(): number {
+  return process.env.BENCH_ROUNDS === undefined ? 18 : Math.round(6 + 4 * roundCount);
+}
+
+/** Runs a part of the benchmark if it is wanted, and reports how long it took. */
+async function part(name: string, run: () => Promise<void>): Promise<void> {
+  if (wanted.length > 0 && !wanted.some((word) => name.includes(word))) return;
+  const start = performance.now();
+  await run();
+  console.error(`(${name}: ${((performance.now() - start) / 1000).toFixed(0)} s)\n`);
 }
 
 /** Half precision, as training saves it: 40 MB. */
@@ -85,14 +107,20 @@ async function writePhoto(name: string, width: number, height: number): Promise<
   return file;
 }
 
-/** Bare `Run` against the whole of `predict`, one after the other and overlapping. */
+/**
+ * Bare `Run` against the whole of `predict`, one after the other and overlapping: of the same saved
+ * network, on as many threads. CPU time also compares where other programs compute meanwhile.
+ */
 async function benchPredict(model: string, photo: { name: string; file: string }): Promise<void> {
-  await using session = await onnxRuntime.createSession(model);
   await using cache = new ModelCache({ models: { detect: model }, device: "cpu" });
   await using lease = await cache.acquire("detect");
+  const picture = await decodePicture(photo.file);
+  // The first runs show whether threads should spin.
+  for (let i = 0; i < 6; i += 1) await lease.model.predict(picture);
+  const allowSpinning = lease.model.runs?.spinning ?? false;
+  await using session = await openBare(model, { allowSpinning });
   using images = onnxRuntime.createTensor("float32", [1, 3, 480, 640]);
   images.data.fill(0.5);
-  const picture = await decodePicture(photo.file);
 
   const bareRun = async () => {
     for (const tensor of Object.values(await session.run({ images }))) tensor[Symbol.dispose]();
@@ -114,26 +142,32 @@ async function benchPredict(model: string, photo: { name: string; file: string }
   };
   const names = Object.keys(variants);
   const ms = Object.fromEntries(names.map((name) => [name, [] as number[]]));
+  const cpuMs = Object.fromEntries(names.map((name) => [name, [] as number[]]));
   const gaps = Object.fromEntries(names.map((name) => [name, [] as number[]]));
   for (let round = -1; round < roundCount; round += 1) {
     for (const [name, { times, run }] of Object.entries(variants)) {
-      const start = performance.now();
+      const [start, before] = [performance.now(), process.cpuUsage()];
       const longestGapMs = await gapsDuring(run);
+      const { user, system } = process.cpuUsage(before);
       if (round < 0) continue;
       ms[name]!.push((performance.now() - start) / times);
+      cpuMs[name]!.push((user + system) / 1000 / times);
       gaps[name]!.push(longestGapMs);
     }
   }
-  const bare = median(ms["bare Run"]!);
+  const over = (all: typeof ms, name: string) =>
+    percentOver(median(all[name]!), median(all["bare Run"]!));
   const { timingsMs } = await lease.model.predict(photo.file);
   console.log(`${photo.name} photo, YOLO11m at 640 × 480 on the CPU`);
   console.log(
     table(
-      ["", "ms a photo", "over bare Run", "longest event-loop gap"],
+      ["", "ms a photo", "over bare", "CPU ms", "over bare", "longest event-loop gap"],
       names.map((name) => [
         name,
         median(ms[name]!).toFixed(1),
-        percentOver(median(ms[name]!), bare),
+        over(ms, name),
+        median(cpuMs[name]!).toFixed(1),
+        over(cpuMs, name),
         `${Math.max(...gaps[name]!).toFixed(1)} ms`,
       ]),
     ),

@@ -9,8 +9,8 @@ export interface PipelineFigures {
   readonly slices: number;
   readonly objects: number;
   readonly photosPerSecond: number;
-  /** Of the time, 0…1. */
-  readonly inferenceShare: number;
+  /** Of the network, on average; below 1 the device waits. */
+  readonly runsAtATime: number;
   /** Peak of the process before the first photo, with the model loaded and used. */
   readonly modelMb: number;
   readonly peakMb: number;
@@ -49,7 +49,7 @@ const figures: PipelineFigures = {
   slices,
   objects,
   photosPerSecond: (1000 * Number(times)) / elapsedMs,
-  inferenceShare: inferenceMs / elapsedMs,
+  runsAtATime: inferenceMs / elapsedMs,
   modelMb,
   peakMb: peakMb(),
 };

@@ -5,6 +5,7 @@ import {
   registerPlugins,
 } from "../src/native/providers/plugins.ts";
 import type { Session } from "../src/native/runtime.ts";
+import { openBare } from "./bare-session.ts";
 import { median, table } from "./figures.ts";
 
 /**
@@ -17,7 +18,7 @@ export async function benchPlugins(model: string, rounds: number): Promise<void>
   if (devices.length === 0) return;
   await using sessions = new AsyncDisposableStack();
   const variants: Record<string, Session> = {
-    cpu: sessions.use(await onnxRuntime.createSession(model)),
+    cpu: sessions.use(await openBare(model)),
   };
   for (const device of devices) {
     const provider = { name: "plugin", plugin: device } as const;
