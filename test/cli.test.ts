@@ -11,6 +11,8 @@ const binFile = fileURLToPath(new URL("../bin/orangery.js", import.meta.url));
 const model = ["--detect", "sample:seedlings"];
 const mistakes: { args: string[]; message: RegExp }[] = [
   { args: ["rum"], message: /unknown command 'rum'\n\(Did you mean run\?\)/ },
+  { args: ["devices", "rum"], message: /unknown command 'rum'\. Expected list, add or remove\n/ },
+  { args: ["jobs", "x"], message: /unknown command 'x'\. Expected list, show, .* or resume\n/ },
   { args: ["run"], message: /missing required argument 'photo'/ },
   { args: ["run", "."], message: /option '--detect <model>' is needed/ },
   { args: ["predict", "a.jpg"], message: /option '--model <model>' is needed/ },

@@ -149,7 +149,8 @@ describe("orangery quantize", () => {
     await writeFile(join(photos, "cut.jpg"), whole.subarray(0, whole.length / 2));
     await writeFile(join(photos, "no-photo.jpg"), "no photo");
     const args = ["quantize", "sample:seedlings", "some.onnx", "--photos", photos, "--force"];
-    const { status, stdout, stderr } = await folder.run(...args, "--image-size", "128", "--json");
+    args.push("--image-size", "128");
+    const { status, stdout, stderr } = await folder.run(...args, "--json");
     assert.equal(status, 0, stderr);
     const { proof, unused } = JSON.parse(stdout) as {
       readonly proof: PrecisionProof;
@@ -167,6 +168,8 @@ describe("orangery quantize", () => {
     assert.match(stderr, /^Left out: some-broken\/cut\.jpg: .*\[PHOTO_UNREADABLE\]$/m);
     assert.match(stderr, /^Left out: some-broken\/no-photo\.jpg: .*\[PHOTO_UNREADABLE\]$/m);
     assert.match(stderr, /^Left out: 2 copies of others$/m);
+    const text = await folder.run(...args);
+    assert.match(text.stdout, /^Calibrated on 1 photo and checked on 1 other\n/);
   });
 
   test("refuses photos that are all the same, with the reason", async () => {

@@ -97,10 +97,17 @@ export function createProgram(
       .showHelpAfterError('(add "--help" for all options)')
       .configureOutput({
         outputError: (text, write) =>
-          write(explainYoloHabit(text).replace(/^error: /, "orangery: ")),
+          write(explainYoloHabit(withKnown(text, command)).replace(/^error: /, "orangery: ")),
       });
   }
   return program;
+}
+
+/** Names the subcommands where another one was asked for, unless one is spelt like it. */
+function withKnown(text: string, { parent, commands }: Command): string {
+  if (parent === null || !/^error: unknown command '.*'\n$/.test(text)) return text;
+  const names = commands.map((command) => command.name());
+  return `${text.trimEnd()}. Expected ${names.slice(0, -1).join(", ")} or ${names.at(-1)}\n`;
 }
 
 function withSubcommands(command: Command): Command[] {

@@ -209,7 +209,9 @@ describe("CUDA from a package index", limit, () => {
         message: /simple\/unknown\/, but it does not list ort_gpu-1\.0/,
       },
     );
+    assert.deepEqual(readdirSync(folder), []);
     await assert.rejects(add({ index: "no address" }), { code: "INVALID_ARGUMENT" });
+    assert.deepEqual(readdirSync(folder), []);
   });
 
   test("too little space is reported before anything is fetched", async () => {

@@ -27,27 +27,34 @@ const attempts = 5;
 export async function download(
   wheel: Wheel,
   file: string,
+  options: DownloadOptions,
+): Promise<void> {
+  await fetchWhole(wheel, file, options);
+  const sha256 = await hashOf(file, options.signal);
+  if (sha256 === wheel.sha256) return;
+  await rm(file, { force: true });
+  throw damaged(wheel, `its sha256 is ${sha256}, not ${wheel.sha256}`);
+}
+
+/** What has come stays for the next attempt; a file into which nothing came does not. */
+async function fetchWhole(
+  wheel: Wheel,
+  file: string,
   { find, onProgress, signal, stallMs = 60_000 }: DownloadOptions,
 ): Promise<void> {
   await using handle = await open(file, "a+");
-  await tryAgain(
-    {
-      isPassing: mayPass,
-      attempts,
-      pauseMs: [500, 8000],
-      signal,
-    },
-    async () => {
+  const how = { isPassing: mayPass, attempts, pauseMs: [500, 8000], signal } as const;
+  try {
+    await tryAgain(how, async () => {
       const { size } = await handle.stat();
       if (size > wheel.bytes) await handle.truncate(0);
       if (size === wheel.bytes) return;
       await fetchRest(await find(), { wheel, handle, onProgress, signal, stallMs });
-    },
-  );
-  const sha256 = await hashOf(file, signal);
-  if (sha256 === wheel.sha256) return;
-  await rm(file, { force: true });
-  throw damaged(wheel, `its sha256 is ${sha256}, not ${wheel.sha256}`);
+    });
+  } catch (error) {
+    if ((await handle.stat()).size === 0) await rm(file, { force: true });
+    throw error;
+  }
 }
 
 /** What a server refuses, it refuses again. */

@@ -44,7 +44,11 @@ export function createDevicesCommand(
   addPluginOption(list)
     .option("--json", "print one JSON line")
     .addHelpText("after", plainExitStatusHelp)
+    // Whatever is no other subcommand comes here.
+    .allowExcessArguments()
     .action(async (options: { readonly json?: boolean }) => {
+      const [other] = list.args;
+      if (other !== undefined) command.error(`error: unknown command '${other}'`);
       const { listDevices } = await import("./list-devices.ts");
       await listDevices(output, options);
     });
