@@ -3,8 +3,9 @@
  *
  * The network is YOLO11m with random weights, built for the shape of a 4:3 photo (640 × 480). Every
  * figure is the median of rounds in which the variants take turns, so that a machine whose speed
- * drifts drifts for all of them. Nothing here is a test: figures depend on the machine. Words behind
- * `npm run bench --` choose the parts whose names have one of them, as in `predicting`.
+ * drifts drifts for all of them. Nothing here is a test: figures depend on the machine.
+ *
+ * Words behind `npm run bench --` choose the parts whose names have one of them: `predicting`.
  */
 import { spawnSync } from "node:child_process";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
