@@ -75,9 +75,12 @@ try {
   await rm(folder, { recursive: true });
 }
 
-/** By what the parts took, of which some have fewer rounds unless BENCH_ROUNDS is set. */
+/**
+ * With one round all parts took 24 minutes of CPU time. Some have fewer rounds unless BENCH_ROUNDS
+ * is set.
+ */
 function estimateMinutes(): number {
-  return process.env.BENCH_ROUNDS === undefined ? 18 : Math.round(6 + 4 * roundCount);
+  return process.env.BENCH_ROUNDS === undefined ? 22 : 7 + 5 * roundCount;
 }
 
 /** Runs a part of the benchmark if it is wanted, and reports how long it took. */
