@@ -15,7 +15,8 @@ export function describeRuntime(
   if (hasKernels || machine !== "linux-x64") return green(`${sentence}.`, figures);
   return yellow(
     `${sentence}; Orangery's own operators cannot be opened, without which networks are slower.`,
-    "Install Orangery again, in a folder from which programs may run: one mounted with noexec has none.",
+    "Install Orangery again, in a folder from which programs may run: in one mounted with noexec " +
+      "they may not.",
     figures,
   );
 }

@@ -86,7 +86,7 @@ export class SavedNetwork {
   }
 }
 
-/** Saving takes more memory than loading: where that is not there, a load must not fail for ever. */
+/** Saving takes more memory than loading: where that is missing, loads must not fail for ever. */
 async function requireFewKilled(place: string): Promise<void> {
   const killed = await countKilled(place);
   if (killed < mostKilled) return;
