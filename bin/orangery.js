@@ -7,7 +7,7 @@ if (found[0] > needed[0] || (found[0] === needed[0] && found[1] >= needed[1])) {
 } else {
   const came = process.versions.node;
   process.stderr.write(
-    `orangery needs Node ${needed.join(".")} or newer, but this is Node ${came}.\n` +
+    `orangery needs Node ${needed.join(".")} or newer, but this is Node ${came}. ` +
       "Install one with `npm install node@24` in your project, or from https://nodejs.org.\n",
   );
   process.exitCode = 1;

@@ -171,7 +171,7 @@ export const errorCodes = {
   DEVICE_UNAVAILABLE: {
     blames: "machine",
     retryable: false,
-    summary: "The device that was required failed its proof.",
+    summary: "The device that was required failed its test.",
   },
 
   DOWNLOAD_FAILED: {

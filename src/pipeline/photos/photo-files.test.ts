@@ -87,9 +87,9 @@ test("links that lead nowhere are photos, files or reported, by their names", as
   });
   assert.deepEqual(found, ["itself.jpg", "lost.jpg"]);
   assert.deepEqual(leftOut.counts.byExtension, { hidden: 1, ".txt": 1 });
-  assert.deepEqual(unreadable, [
-    "2026: Error: it is a link to nowhere, which is not there",
+  assert.deepEqual(unreadable.toSorted(), [
     "2026.11: Error: it is a link to nowhere, which is not there",
+    "2026: Error: it is a link to nowhere, which is not there",
   ]);
 });
 
