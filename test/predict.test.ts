@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { tinyYolo } from "../src/models/yolo/tiny-yolo.fixture.ts";
 import { CliFolder, examplePhotos, jsonLines, mainFile, quickModel } from "./cli.fixture.ts";
 
 const tray = join(examplePhotos, "tray-1.jpg");
@@ -125,6 +126,17 @@ test("--json says, too, which photos may have more objects", async () => {
     assert.deepEqual(predictions(cut.stdout).map(reached), [true, undefined]);
     assert.match(cut.stderr, /^\+ 1 photo reached --max-detections 3: /);
   }
+});
+
+test("a network that returns no more says that there may be more", async () => {
+  await using folder = await CliFolder.create();
+  await writeFile(join(folder.path, "full.onnx"), tinyYolo({ head: "end-to-end", isFull: true }));
+  const args = ["predict", tray, "--model", "full.onnx", "--device", "cpu"];
+  const table = await folder.run(...args);
+  assert.match(table.stdout, / 4\+ × thing\n/);
+  assert.match(table.stderr, /^\+ 1 photo reached the most objects that the network can return: /);
+  const { stdout } = await folder.run(...args, "--json");
+  assert.equal(jsonLines(stdout)[0]!.reachedNetworkLimit, true);
 });
 
 const reached = (line: PredictionLine) => line.reachedMaxDetections;

@@ -62,5 +62,6 @@ const warnings = {
   "nearly-black": "nearly black",
   "nearly-white": "nearly white",
   "no-contrast": "no contrast",
+  "network-limit": "network's limit: there may be more",
 };
 export const warningName = (code) => warnings[code] ?? code;

@@ -274,6 +274,7 @@ function filterForm(parameters, apply) {
             ["nearly-black", "nearly black"],
             ["nearly-white", "nearly white"],
             ["no-contrast", "no contrast"],
+            ["network-limit", "network's limit"],
           ]),
         ),
         field("Taken after", input("takenAfter", { type: "date" })),

@@ -27,8 +27,11 @@ export interface Findings {
   readonly regions?: readonly Region[] | undefined;
 }
 
-/** What is strange about a photo, so that what was found on it is to be looked at. */
-export type PhotoWarning = ExposureWarning;
+/**
+ * What is strange about a photo, so that what was found on it is to be looked at. `network-limit`:
+ * there may be more objects than its network can return (`Prediction.reachedNetworkLimit`).
+ */
+export type PhotoWarning = ExposureWarning | "network-limit";
 
 /** All that is recorded about one photo's content under one recipe. */
 export interface PhotoResult extends Findings {

@@ -5,6 +5,7 @@ import {
   bestClassExtras,
   type Candidates,
   endToEndExtras,
+  isFull,
   objectnessExtras,
   rawExtras,
   selectBestClass,
@@ -38,12 +39,15 @@ export interface FoundObjects {
   readonly detections: Detections;
   /** Whether there may be more than `maxDetections` let through. */
   readonly reachedMaxDetections: boolean;
+  /** Whether all that an end-to-end network can return is above the confidence. */
+  readonly reachedNetworkLimit: boolean;
 }
 
 /** Turns the outputs of a network into detections on the photo. */
 export async function readDetections(output: NetworkOutput): Promise<FoundObjects> {
   const { network, plan, options } = output;
-  const { boxesXyxy, scores, classIds, coefficients } = selectDetections(output);
+  const selected = selectDetections(output);
+  const { boxesXyxy, scores, classIds, coefficients, reachedNetworkLimit = false } = selected;
   const all = new Detections({
     boxesXyxy: scaleBoxes(boxesXyxy, plan),
     scores,
@@ -52,7 +56,8 @@ export async function readDetections(output: NetworkOutput): Promise<FoundObject
   });
   // Those that are dropped for their masks had taken the places of others.
   const reachedMaxDetections = scores.length >= options.maxDetections;
-  if (network.task !== "segment") return { detections: all, reachedMaxDetections };
+  const reached = { reachedMaxDetections, reachedNetworkLimit };
+  if (network.task !== "segment") return { detections: all, ...reached };
 
   const masks = await readMasks(output, {
     coefficients,
@@ -69,7 +74,7 @@ export async function readDetections(output: NetworkOutput): Promise<FoundObject
     names: network.names,
     masks: options.maskSize === "none" ? undefined : kept.map((index) => masks[index]!),
   });
-  return { detections, reachedMaxDetections };
+  return { detections, ...reached };
 }
 
 interface Selected {
@@ -79,6 +84,7 @@ interface Selected {
   readonly classIds: Int32Array;
   /** `coefficientCount` a detection. */
   readonly coefficients: Float32Array;
+  readonly reachedNetworkLimit?: boolean;
 }
 
 function selectDetections({ network, outputs, index, options }: NetworkOutput): Selected {
@@ -88,7 +94,8 @@ function selectDetections({ network, outputs, index, options }: NetworkOutput): 
   if (network.head === "end-to-end") {
     const head = { data, rowCount: rows, rowLength: columns };
     const candidates = selectEndToEnd(head, options);
-    return { ...candidates, coefficients: endToEndExtras(head, candidates.sourceIds) };
+    const coefficients = endToEndExtras(head, candidates.sourceIds);
+    return { ...candidates, coefficients, reachedNetworkLimit: isFull(head, options) };
   }
   const classCount = network.names.length;
   if (network.head === "raw") {

@@ -10,6 +10,8 @@ import type { YoloTask } from "./network-signature.ts";
 export interface TinyYolo {
   readonly task?: YoloTask;
   readonly head?: HeadLayout;
+  /** Whether all four rows of an end-to-end head are detections, and not the first alone. */
+  readonly isFull?: boolean;
   /** Of the input and of the outputs. */
   readonly elementType?: "float32" | "float16";
   /** Whether the input is the photo's bytes, not 0 to 1. */
@@ -39,6 +41,7 @@ export interface TinyYolo {
 export function tinyYolo({
   task = "detect",
   head = "raw",
+  isFull = false,
   elementType = "float32",
   takesBytes = false,
   score = 0.5,
@@ -69,7 +72,8 @@ export function tinyYolo({
     }
     graph.output(name, cast(value, elementType), elementType, [batch, ...dims.slice(1)]);
   };
-  output("output0", head === "raw" ? rawRows(task, score) : endToEndRows(task, score));
+  const rows = head === "raw" ? rawRows(task, score) : endToEndRows(task, score, isFull);
+  output("output0", rows);
   if (task === "segment") output("output1", { values: Array(2 * 64).fill(1), dims: [1, 2, 8, 8] });
   if (padding > 0) graph.floats(Array.from({ length: padding }, (_, index) => index));
   const described = {
@@ -89,13 +93,11 @@ function rawRows(task: YoloTask, score: number) {
   return { values: row.flatMap((value) => [value, 0, 0, 0]), dims: [1, row.length, 4] };
 }
 
-/** Four rows, of which the first is the detection. */
-function endToEndRows(task: YoloTask, score: number) {
+/** Four rows, of which the first is the detection, or all are. */
+function endToEndRows(task: YoloTask, score: number, isFull: boolean) {
   const row = [8, 8, 24, 24, score, 0, ...coefficients(task)];
-  return {
-    values: [...row, ...Array<number>(3 * row.length).fill(0)],
-    dims: [1, 4, row.length],
-  };
+  const others = isFull ? [row, row, row].flat() : Array<number>(3 * row.length).fill(0);
+  return { values: [...row, ...others], dims: [1, 4, row.length] };
 }
 
 function coefficients(task: YoloTask): number[] {

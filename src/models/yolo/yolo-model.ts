@@ -61,6 +61,11 @@ export interface Prediction {
   readonly detections: Detections;
   /** Whether there may be more objects than `maxDetections` let through. */
   readonly reachedMaxDetections: boolean;
+  /**
+   * Whether all objects that the network can return, 300 of a YOLOv10 or YOLO26, are above the
+   * confidence, so that there may be more. Networks that need suppression have no such limit.
+   */
+  readonly reachedNetworkLimit: boolean;
   /** The device it ran on: `cpu`, `cuda:0`, … */
   readonly device: string;
   readonly model: PredictingModel;

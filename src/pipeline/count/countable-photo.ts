@@ -1,5 +1,5 @@
 import type { StepTimes } from "../../base/step-times.ts";
-import type { PhotoResult } from "../../ledger/results/result-rows.ts";
+import type { PhotoResult, PhotoWarning } from "../../ledger/results/result-rows.ts";
 import { CountedScores } from "../../ledger/scores/count-question.ts";
 import type { Prediction } from "../../models/yolo/yolo-model.ts";
 import { chooseClasses } from "../../vision/class-choice.ts";
@@ -64,11 +64,12 @@ export class CountablePhoto implements OpenPhoto<Pixels | ReducedPicture> {
     const { signal, source } = options;
     const { detect, segment, regions: own } = this.#models;
     const { widthPx, heightPx } = this.pixels;
-    const warnings = await exposureWarnings(this.pixels, { signal });
+    const warnings: PhotoWarning[] = [...(await exposureWarnings(this.pixels, { signal }))];
     const regions = segment
       ? await this.#findRegions(segment, signal)
       : own?.of({ source, sizeWh: [widthPx, heightPx] });
     const found = await this.#detect(regions, options);
+    if (found?.reachedNetworkLimit) warnings.push("network-limit");
     const objects = found?.detections.length ? found.detections : noObjects(detect.model);
     const counted = await this.#times.step("count", () =>
       countFound(objects, {

@@ -172,6 +172,23 @@ describe("detecting slice by slice", () => {
     assert.equal((await detectSliced(thing, blank(32, 32), options)).sliceCount, 1);
   });
 
+  test("warns where the network returned all that it can, whole and in slices", async () => {
+    const tiny = { head: "end-to-end", isFull: true } as const;
+    const file = await folder.write("full.onnx", tinyYolo(tiny));
+    await using own = new ModelCache({ models: { full: file }, device: "cpu" });
+    const full = await own.get("full");
+    const photo = { data: Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => i % 256) };
+    const picture = { ...photo, widthPx: 64, heightPx: 64 };
+    for (const slicing of [undefined, { slice: 32 }]) {
+      const pipeline = new PhotoPipeline({ detect: { model: full }, slicing });
+      assert.deepEqual((await pipeline.process(picture)).warnings, ["network-limit"]);
+      const few = new PhotoPipeline({ detect: { model: thing }, slicing });
+      assert.deepEqual((await few.process(picture)).warnings, []);
+    }
+    assert.equal((await full.predict(picture)).reachedNetworkLimit, true);
+    assert.equal((await full.predict(picture, { confidence: 0.5 })).reachedNetworkLimit, false);
+  });
+
   test("keeps the best where there are too many", async () => {
     const options = { slice: 32, overlap: 0 };
     const find = (maxDetections?: number) =>

@@ -24,6 +24,11 @@ export interface SlicedPrediction {
   readonly detections: Detections;
   readonly device: string;
   readonly model: Prediction["model"];
+  /**
+   * Whether the network returned all that it can for any slice (`Prediction`). Slices that an
+   * earlier attempt has kept are not looked at.
+   */
+  readonly reachedNetworkLimit: boolean;
   /** Pictures that the network was given: the slices, and the whole photo if it was asked for. */
   readonly sliceCount: number;
   /** Sums over all slices. */
@@ -89,6 +94,7 @@ export class SliceRun {
   #next = 0;
   #doneCount = 0;
   #hasFailed = false;
+  #hasReachedLimit = false;
 
   constructor(options: SliceRunOptions) {
     const { pixels, slicing, regions, predictOptions, resume } = options;
@@ -129,6 +135,7 @@ export class SliceRun {
       detections,
       device: model.device,
       model: toPredictingModel(model),
+      reachedNetworkLimit: this.#hasReachedLimit,
       sliceCount: this.#found.length,
       timingsMs: this.#times.withTotal(),
     };
@@ -188,6 +195,7 @@ export class SliceRun {
     for (const [index, { left, top }] of slices.entries()) {
       const prediction = predictions[index]!;
       this.#times.add(prediction.timingsMs);
+      this.#hasReachedLimit ||= prediction.reachedNetworkLimit;
       this.#found[from + index] = prediction.detections.placeIn(this.#photoWh, [left, top]);
     }
     this.#keeper?.keep(this.#found);
@@ -203,6 +211,7 @@ export class SliceRun {
     const { model, pixels } = this.#options;
     const prediction = await model.predict(pixels, this.#predictOptions);
     this.#times.add(prediction.timingsMs);
+    this.#hasReachedLimit ||= prediction.reachedNetworkLimit;
     this.#found.push(prediction.detections);
   }
 }

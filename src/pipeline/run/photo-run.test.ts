@@ -43,6 +43,7 @@ function predictWith(infer: (photo: number, signal?: AbortSignal) => Promise<voi
       heightPx: picture.heightPx,
       detections: Detections.empty(["plant"]),
       reachedMaxDetections: false,
+      reachedNetworkLimit: false,
       device: "cpu",
       model: { file: "m.onnx", task: "detect", sha256: "0", precision: "float32" },
       timingsMs: { decode: 0, preprocess: 0, inference: 0, postprocess: 0, total: 0 },

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   endToEndExtras,
+  isFull,
   objectnessExtras,
   rawExtras,
   selectCandidates,
@@ -91,6 +92,18 @@ test("an end-to-end head gives its first rows above the confidence", () => {
   const { boxesXyxy, classIds } = selectEndToEnd(rows, { confidence: 0.75, maxDetections: 9 });
   assert.deepEqual(Array.from(boxesXyxy), [0, 0, 2, 2, 1, 1, 3, 3]);
   assert.deepEqual(Array.from(classIds), [1, 0]);
+});
+
+test("an end-to-end head is full where all of its rows are above the confidence", () => {
+  const three = { ...rows, data: rows.data.subarray(0, 3 * rows.rowLength), rowCount: 3 };
+  assert.equal(isFull(three, { confidence: 0.69 }), true);
+  assert.equal(isFull(three, { confidence: 0.7 }), false);
+  assert.equal(isFull(three, { confidence: 0.9, classConfidence: [[0, 0.1]] }), true);
+  assert.equal(isFull(rows, { confidence: 0 }), false);
+  assert.equal(
+    isFull({ ...rows, data: new Float32Array(0), rowCount: 0 }, { confidence: 0 }),
+    false,
+  );
 });
 
 /** Rows of box, objectness, two classes, two extras. */

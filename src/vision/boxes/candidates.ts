@@ -155,6 +155,18 @@ export function selectEndToEnd(
   };
 }
 
+/** Whether each row of an end-to-end head has a score above `confidence`: there may be more. */
+export function isFull(
+  { data, rowCount, rowLength }: EndToEndHead,
+  options: SelectOptions,
+): boolean {
+  const least = Math.fround(leastConfidence(options));
+  for (let row = 0; row < rowCount; row++) {
+    if (!(data[row * rowLength + 4]! > least)) return false;
+  }
+  return rowCount > 0;
+}
+
 /**
  * Selects each row's best class (of equals the first) if its score is above `confidence`, as
  * YOLOv5's `non_max_suppression` does before suppressing.

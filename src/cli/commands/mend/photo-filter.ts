@@ -27,7 +27,7 @@ export interface ChangePhotosArguments extends EntryFilterArguments {
 }
 
 const states = ["waiting", "leased", "done", "failed", "excluded"];
-const warnings = ["any", "nearly-black", "nearly-white", "no-contrast"];
+const warnings = ["any", "nearly-black", "nearly-white", "no-contrast", "network-limit"];
 
 /** Adds the options that select photos. */
 export function addEntryFilterOptions(command: Command): Command {

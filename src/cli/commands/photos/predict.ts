@@ -65,6 +65,7 @@ async function predictAll(
 
   let isComplete = listed.isComplete;
   let cutCount = 0;
+  let fullCount = 0;
   // One ahead is decoded while the one before is inferred.
   const start = (image: NamedPhoto | undefined) => {
     const started = image && predictPhoto(image, context);
@@ -83,9 +84,11 @@ async function predictAll(
       progress,
     });
     isComplete &&= prediction !== undefined;
-    if (prediction?.reachedMaxDetections) cutCount++;
+    if (prediction?.reachedNetworkLimit) fullCount++;
+    else if (prediction?.reachedMaxDetections) cutCount++;
   }
   if (cutCount > 0) progress.note(noteOfCut(cutCount, options.maxDetections!));
+  if (fullCount > 0) progress.note(noteOfFull(fullCount));
   return isComplete ? exitStatus.ok : exitStatus.incomplete;
 }
 
@@ -97,6 +100,13 @@ function noteOfCut(photoCount: number, maxDetections: number): string {
   return (
     `+ ${formatPlural(photoCount, "photo")} reached --max-detections ${maxDetections}: ` +
     `there may be more objects. Find them with --max-detections ${more}.`
+  );
+}
+
+function noteOfFull(photoCount: number): string {
+  return (
+    `+ ${formatPlural(photoCount, "photo")} reached the most objects that the network can ` +
+    "return: there may be more. Find them in slices, with --slice."
   );
 }
 

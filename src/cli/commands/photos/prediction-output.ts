@@ -18,7 +18,8 @@ const shownDetections = 10;
 /**
  * Converts a prediction to JSON: `image` as it was given, boxes in photo pixels to 0.01, scores to
  * 0.00001, times in ms to 0.1; a mask as uncompressed COCO run lengths or as a list of polygons;
- * `slices` where the photo was sliced; `reachedMaxDetections` as in the lines of `orangery run`.
+ * `slices` where the photo was sliced; `reachedMaxDetections` as in the lines of `orangery run`,
+ * and `reachedNetworkLimit`, where they are true.
  */
 export function toPredictionJson(
   image: string,
@@ -34,6 +35,7 @@ export function toPredictionJson(
     device,
     slices: sliceCount,
     reachedMaxDetections: prediction.reachedMaxDetections || undefined,
+    reachedNetworkLimit: prediction.reachedNetworkLimit || undefined,
     detections: Array.from(detections, ({ classId, name, score, boxXyxy, mask }) => ({
       classId,
       name,
@@ -67,7 +69,8 @@ export function formatPredictionTable(image: string, prediction: PrintedPredicti
   }));
   const hidden = detections.length - rows.length;
   const more = hidden > 0 ? `  … ${formatCount(hidden)} more\n` : "";
-  const plus = prediction.reachedMaxDetections ? "+" : "";
+  const { reachedMaxDetections, reachedNetworkLimit } = prediction;
+  const plus = reachedMaxDetections || reachedNetworkLimit ? "+" : "";
   const counts = [...detections.countByName()]
     .map(([name, count]) => `${formatCount(count)}${plus} × ${printable(name)}`)
     .join(", ");

@@ -62,6 +62,7 @@ const warningTexts: { readonly [warning in PhotoWarning]: string } = {
   "nearly-black": "nearly black",
   "nearly-white": "nearly white",
   "no-contrast": "without contrast",
+  "network-limit": "with as many objects as the network can return, or more",
 };
 
 function formatWarnings(warnings: ReadonlyMap<PhotoWarning, number>): string[] {

@@ -145,6 +145,13 @@ const warningTexts: { readonly [warning in PhotoWarning]: string } = {
   "nearly-black": "nearly black",
   "nearly-white": "nearly white",
   "no-contrast": "without contrast",
+  "network-limit": "full: the network returned as many objects as it can, and there may be more",
+};
+
+const warningAdvice: { readonly [warning in PhotoWarning]?: string } = {
+  "nearly-black":
+    "look at what was found on them, or give the range of their values (--value-range)",
+  "network-limit": "count such photos in slices (--slice)",
 };
 
 function warningNotice(
@@ -153,10 +160,7 @@ function warningNotice(
   names: PhotoNames,
 ): Html {
   const verb = count === 1 ? "is" : "are";
-  const advice =
-    warning === "nearly-black"
-      ? "look at what was found on them, or give the range of their values (--value-range)"
-      : "look at what was found on them";
+  const advice = warningAdvice[warning] ?? "look at what was found on them";
   const list = sources.map((source) => names.nameOf(source)).join(", ");
   const more = count > sources.length && ", …";
   return html`
