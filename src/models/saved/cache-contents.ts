@@ -37,26 +37,40 @@ export interface ClearedCache {
  * @throws `INVALID_ARGUMENT` where there is a folder for it that cannot be read
  */
 export async function listCache(): Promise<CacheEntry[]> {
+  return (await readEntries()).map(({ entry }) => entry);
+}
+
+interface ReadEntry {
+  readonly entry: CacheEntry;
+  readonly isBeingWritten?: boolean;
+}
+
+async function readEntries(): Promise<ReadEntry[]> {
   await requireReadable();
   const root = artifactFolder() ?? "";
   const artifacts = await listArtifacts(root);
   const unfinished = (await listUnfinished(root)).map(
-    ({ folder, bytes, changedAtMs }): CacheEntry => ({
-      name: basename(folder),
-      path: folder,
-      bytes,
-      usedAt: new Date(changedAtMs),
-      state: "unfinished",
+    ({ folder, bytes, changedAtMs, isBeingWritten }): ReadEntry => ({
+      entry: {
+        name: basename(folder),
+        path: folder,
+        bytes,
+        usedAt: new Date(changedAtMs),
+        state: "unfinished",
+      },
+      isBeingWritten,
     }),
   );
   const whole = artifacts.map(
-    ({ folder, bytes, usedAtMs, facts }): CacheEntry => ({
-      name: facts?.modelName ?? basename(folder),
-      path: folder,
-      precision: facts?.precision,
-      bytes,
-      usedAt: new Date(usedAtMs),
-      state: facts === undefined ? "damaged" : isCurrent(folder, facts) ? "current" : "outdated",
+    ({ folder, bytes, usedAtMs, facts }): ReadEntry => ({
+      entry: {
+        name: facts?.modelName ?? basename(folder),
+        path: folder,
+        precision: facts?.precision,
+        bytes,
+        usedAt: new Date(usedAtMs),
+        state: facts === undefined ? "damaged" : isCurrent(folder, facts) ? "current" : "outdated",
+      },
     }),
   );
   return [...whole, ...unfinished];
@@ -80,12 +94,9 @@ export async function clearCache(): Promise<ClearedCache> {
       return false;
     }
   };
-  const root = artifactFolder() ?? "";
-  const beingWritten = (await listUnfinished(root)).filter((part) => part.isBeingWritten);
-  const left = new Set(beingWritten.map(({ folder }) => folder));
-  for (const entry of await listCache()) {
+  for (const { entry, isBeingWritten } of await readEntries()) {
+    if (isBeingWritten) continue;
     const { path } = entry;
-    if (left.has(path)) continue;
     if (await attempt(path, () => removeArtifact(path))) cleared.push(entry);
   }
   const hashes = hashFolder();
