@@ -106,7 +106,7 @@ function noteOfCut(photoCount: number, maxDetections: number): string {
 function noteOfFull(photoCount: number): string {
   return (
     `+ ${formatPlural(photoCount, "photo")} reached the most objects that the network can ` +
-    "return: there may be more. Find them in slices, with --slice."
+    "return: there may be more. Find them in slices, or smaller ones, with --slice."
   );
 }
 

@@ -151,7 +151,7 @@ const warningTexts: { readonly [warning in PhotoWarning]: string } = {
 const warningAdvice: { readonly [warning in PhotoWarning]?: string } = {
   "nearly-black":
     "look at what was found on them, or give the range of their values (--value-range)",
-  "network-limit": "count such photos in slices (--slice)",
+  "network-limit": "count such photos in slices, or smaller ones (--slice)",
 };
 
 function warningNotice(
