@@ -240,7 +240,7 @@ static inline __attribute__((always_inline)) void NAME(line_out)(size_t edge, co
   }
 }
 
-/* Takes a tile out of the image, transformed; a product's values are as copy_seen has them. */
+/* Takes a block of a tile out of the image, transformed; values are as copy_seen has them. */
 static inline __attribute__((always_inline)) void NAME(tile_in)(const Convolution *c, size_t edge,
                                                                 const float *image, size_t tile,
                                                                 float *v) {
@@ -248,32 +248,31 @@ static inline __attribute__((always_inline)) void NAME(tile_in)(const Convolutio
   const ptrdiff_t top = (ptrdiff_t)(tile / c->across * tile_step) - 1;
   const ptrdiff_t left = (ptrdiff_t)(tile % c->across * tile_step) - 1;
   const int is_inside = top >= 0 && left >= 0 && top + size <= height && left + size <= width;
-  for (size_t block = 0; block < c->inputs / LANES; block++, v += GROUP * LANES) {
-    const float *from = image + block * c->height * c->width * LANES;
-    floats columns[36], d[6], line[6];
-    for (ptrdiff_t column = 0; column < size; column++) {
-      const float *at = from + (top * width + left + column) * LANES;
-      if (is_inside) {
+  floats columns[36], d[6], line[6];
 #pragma GCC unroll 6
-        for (size_t row = 0; row < edge; row++) d[row] = load(at + row * c->width * LANES);
-      } else {
-        const ptrdiff_t x = left + column;
+  for (ptrdiff_t column = 0; column < size; column++) {
+    const ptrdiff_t x = left + column;
+    const float *at = image + (top * width + x) * LANES;
+    if (is_inside) {
 #pragma GCC unroll 6
-        for (ptrdiff_t row = 0; row < size; row++) {
-          const int is_there = top + row >= 0 && top + row < height && x >= 0 && x < width;
-          d[row] = is_there ? load(at + row * width * LANES) : (floats){0};
-        }
+      for (ptrdiff_t row = 0; row < size; row++) d[row] = load(at + row * width * LANES);
+    } else {
+#pragma GCC unroll 6
+      for (ptrdiff_t row = 0; row < size; row++) {
+        const int is_there = top + row >= 0 && top + row < height && x >= 0 && x < width;
+        d[row] = is_there ? load(at + row * width * LANES) : (floats){0};
       }
-      NAME(line_in)(edge, d, line);
-#pragma GCC unroll 6
-      for (size_t row = 0; row < edge; row++) columns[row * edge + column] = line[row];
     }
-    for (size_t row = 0; row < edge; row++) {
-      NAME(line_in)(edge, columns + row * edge, line);
-      float *to = v + row * edge * c->seen_plane;
+    NAME(line_in)(edge, d, line);
 #pragma GCC unroll 6
-      for (size_t i = 0; i < edge; i++) store(to + i * c->seen_plane, line[i]);
-    }
+    for (size_t row = 0; row < edge; row++) columns[row * edge + column] = line[row];
+  }
+#pragma GCC unroll 6
+  for (size_t row = 0; row < edge; row++) {
+    NAME(line_in)(edge, columns + row * edge, line);
+    float *to = v + row * edge * c->seen_plane;
+#pragma GCC unroll 6
+    for (size_t i = 0; i < edge; i++) store(to + i * c->seen_plane, line[i]);
   }
 }
 
@@ -311,9 +310,16 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
   const float *x = c->x + image * c->inputs * c->height * c->width;
   float *y = c->y + image * c->outputs * pixels;
   float *v = scratch, *m = v + edge * edge * c->seen_plane;
-  for (size_t i = 0; i < count; i++) {
-    float *to = v + i / GROUP * GROUP * c->inputs + i % GROUP * LANES;
-    NAME(tile_in)(c, edge, x, from + i, to);
+  /* Block by block: the rows of an image and the lines of the cache are read and written whole. */
+  for (size_t block = 0; block < c->inputs / LANES; block++) {
+    const float *image = x + block * c->height * c->width * LANES;
+    for (size_t i = 0; i < count; i++) {
+      const size_t tile = from + i, place = i / GROUP * c->inputs / LANES + block;
+      const size_t corner = (tile / c->across * c->width + tile % c->across) * tile_step;
+      fetch(image + (c->height * c->width + corner) * LANES, 5, c->width * LANES,
+            tile_step * LANES);
+      NAME(tile_in)(c, edge, image, tile, v + (place * GROUP + i % GROUP) * LANES);
+    }
   }
   const size_t blocks = c->inputs / LANES, output_blocks = c->outputs / LANES;
   const float *u = c->weights;
@@ -329,13 +335,17 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
       u = NAME(multiply_groups)(group, groups, blocks, wide, u, to);
     }
   }
+  const size_t side = edge == 6 ? 4 : 2;
   for (size_t output = 0; output < output_blocks; output++) {
     const floats bias = load(c->bias + output * LANES);
     const size_t pair = output / 2 * 2, wide = output_blocks - pair >= 2 ? 2 : 1;
     const float *sums = m + (pair * c->step + output - pair) * LANES;
+    float *to = y + output * pixels * LANES;
     for (size_t i = 0; i < count; i++) {
-      float *to = y + output * pixels * LANES;
-      NAME(tile_out)(c, edge, sums + i * wide * LANES, from + i, bias, to);
+      const size_t tile = from + i;
+      const size_t corner = (tile / c->across * c->output_width + tile % c->across) * side;
+      fetch(to + (pixels + corner) * LANES, side, c->output_width * LANES, side * LANES);
+      NAME(tile_out)(c, edge, sums + i * wide * LANES, tile, bias, to);
     }
   }
 }

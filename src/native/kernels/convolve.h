@@ -47,6 +47,13 @@ enum {
   most_inputs = 65536,
 };
 
+/* Has rows of floats brought into the cache: what a tile of the next block reads, or writes. */
+static inline void fetch(const float *from, size_t rows, size_t stride, size_t count) {
+  for (size_t row = 0; row < rows; row++, from += stride) {
+    for (size_t i = 0; i < count; i += 16) __builtin_prefetch(from + i);
+  }
+}
+
 #if defined(__x86_64__)
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")

@@ -15,6 +15,8 @@ const mostTransformed = 2 ** 23;
  * computed whole: there its transformed weights take longer to read than the tiles save.
  */
 const fewPixels = 32 ** 2;
+/** Up to so many channels of the input, tiles save less than transforming them takes. */
+const fewChannels = 16;
 
 /**
  * Replaces the convolutions of a float32 network that ONNX Runtime has optimised for its CPU
@@ -87,7 +89,7 @@ function createPacked(convolution: Convolution): OnnxTensor {
 function tileStrideOf(convolution: Convolution): TileStride | undefined {
   const { kernel, stride, pad, outputs, inputs, inputPixels } = convolution;
   if (kernel !== 3 || pad !== 1 || (stride !== 1 && stride !== 2)) return undefined;
-  if (stride === 2 && inputPixels >= fewPixels) return undefined;
+  if (stride === 2 && (inputPixels >= fewPixels || inputs <= fewChannels)) return undefined;
   return outputs * inputs * tileEdge(stride) ** 2 <= mostTransformed ? stride : undefined;
 }
 
