@@ -112,11 +112,15 @@ typedef struct {
 /* Blocks of inputs whose weights, for two blocks of outputs, are a quarter of the first cache. */
 enum { NAME(blocks_at_a_time) = 1024 / LANES / LANES };
 
-/* The products of several groups: m[group][place][output]. Returns the weights that are next. */
+/*
+ * The products of several groups with the blocks of inputs from `block` to `end`, of which the
+ * first begin the sums: m[group][place][output]. Returns the weights that are next.
+ */
 static const float *NAME(multiply_groups)(const NAME(Group) *groups, size_t group_count,
-                                          size_t seen, size_t wide, const float *u, float *m) {
-  for (size_t block = 0; block < seen;) {
-    const size_t rest = seen - block, most = NAME(blocks_at_a_time);
+                                          size_t block, size_t end, size_t wide, const float *u,
+                                          float *m) {
+  while (block < end) {
+    const size_t rest = end - block, most = NAME(blocks_at_a_time);
     const size_t count = rest < most ? rest : most;
     for (size_t g = 0; g < group_count; g++) {
       const NAME(Group) *group = groups + g;
@@ -176,7 +180,7 @@ static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratc
   const size_t seen = c->kernel * c->kernel * (c->inputs / LANES);
   const ptrdiff_t *offsets = c->offsets + image * seen;
   float *y = c->y + image * c->outputs * places;
-  float *m = scratch, *copies = m + c->step * 2 * LANES;
+  float *m = scratch, *copies = m + c->step * (c->outputs + LANES);
   NAME(Group) group[places_at_a_time / GROUP];
   for (size_t g = 0; g < groups; g++) {
     const size_t place = from + g * GROUP;
@@ -195,15 +199,22 @@ static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratc
     }
   }
   const size_t output_blocks = c->outputs / LANES;
-  const float *u = c->weights;
-  for (size_t output = 0; output < output_blocks;) {
-    const size_t wide = output_blocks - output >= 2 ? 2 : 1;
-    u = NAME(multiply_groups)(group, groups, seen, wide, u, m);
-    for (size_t j = 0; j < wide; j++, output++) {
-      const floats bias = load(c->bias + output * LANES);
-      float *to = y + (output * places + from) * LANES;
-      for (size_t i = 0; i < count; i++) {
-        NAME(put)(c, load(m + (i * wide + j) * LANES) + bias, to + i * LANES);
+  /* More than the cache holds is seen a little at a time, by all outputs. */
+  const int is_much = seen * LANES > much_seen;
+  const size_t most = is_much ? NAME(blocks_at_a_time) : seen;
+  for (size_t first = 0; first < seen; first += most) {
+    const size_t end = seen - first < most ? seen : first + most;
+    for (size_t output = 0; output < output_blocks; output += 2) {
+      const size_t wide = output_blocks - output >= 2 ? 2 : 1;
+      const float *u = c->weights + (output * seen + first * wide) * LANES * LANES;
+      float *sums = m + (is_much ? output * c->step * LANES : 0);
+      NAME(multiply_groups)(group, groups, first, end, wide, u, sums);
+      for (size_t j = 0; end == seen && j < wide; j++) {
+        const floats bias = load(c->bias + (output + j) * LANES);
+        float *to = y + ((output + j) * places + from) * LANES;
+        for (size_t i = 0; i < count; i++) {
+          NAME(put)(c, load(sums + (i * wide + j) * LANES) + bias, to + i * LANES);
+        }
       }
     }
   }
@@ -323,7 +334,7 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
   }
   const size_t blocks = c->inputs / LANES, output_blocks = c->outputs / LANES;
   const float *u = c->weights;
-  NAME(Group) group[tiles_at_a_time / GROUP];
+  NAME(Group) group[most_tiles_at_a_time / GROUP];
   for (size_t product = 0; product < edge * edge; product++) {
     for (size_t g = 0; g < groups; g++) {
       const float *from = v + product * c->seen_plane + g * GROUP * c->inputs;
@@ -332,7 +343,7 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
     for (size_t output = 0; output < output_blocks; output += 2) {
       const size_t wide = output_blocks - output >= 2 ? 2 : 1;
       float *to = m + product * c->sums_plane + output * c->step * LANES;
-      u = NAME(multiply_groups)(group, groups, blocks, wide, u, to);
+      u = NAME(multiply_groups)(group, groups, 0, blocks, wide, u, to);
     }
   }
   const size_t side = edge == 6 ? 4 : 2;

@@ -42,9 +42,14 @@ enum {
   /* Divisible by the places of a group, which are 6 or 12. */
   places_at_a_time = 96,
   tiles_at_a_time = 24,
+  most_tiles_at_a_time = 84,
   most_workers = 64,
   most_tensors = 16,
   most_inputs = 65536,
+  /* Inputs of a place, in floats. */
+  much_seen = 2048,
+  /* Weights that caches do not keep until the next part, in floats. */
+  many_weights = 1 << 22,
 };
 
 /* Has rows of floats brought into the cache: what a tile of the next block reads, or writes. */
@@ -103,7 +108,7 @@ static void work_on_parts(void *data, size_t worker) {
 }
 
 /* Attributes are all that there is to keep of a node: they are the kernel. */
-enum { silu_bit = 1, adds_bit = 2, stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
+enum { silu_bit = 1, adds_bit = 2, few_threads_bit = 4, stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
 
 /* What an operator reads. */
 typedef struct {
@@ -222,7 +227,7 @@ static Status *compute_convolve(void *kernel, void *context) {
   c.across = c.output_width = (c.width + 2 * c.pad - c.kernel) / c.stride + 1;
   c.part = lanes == 8 ? convolve_part_8 : convolve_part_16;
   c.step = step_of(&c, places_at_a_time, lanes);
-  c.scratch_floats = c.step * (2 * lanes + seen);
+  c.scratch_floats = c.step * (c.outputs + lanes + seen);
   return run_convolution(context, &c, &read, seen / lanes);
 #else
   return (void)kernel, (void)context, fail("there is no kernel for this processor");
@@ -250,7 +255,9 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
   c.down = (c.output_height + side - 1) / side, c.across = (c.output_width + side - 1) / side;
   /* A product sees nothing of the image itself. */
   c.kernel = 1;
-  c.step = step_of(&c, tiles_at_a_time, lanes);
+  /* Many weights are read once for more tiles, where that leaves no thread without a part. */
+  const int is_more = ((uintptr_t)kernel & few_threads_bit) && read.w.count > many_weights;
+  c.step = step_of(&c, is_more ? most_tiles_at_a_time : tiles_at_a_time, lanes);
   c.seen_plane = plane_of(c.step * c.inputs), c.sums_plane = plane_of(c.step * c.outputs);
   c.scratch_floats = edge * edge * (c.seen_plane + c.sums_plane);
   if (lanes == 8) c.part = edge == 6 ? tiles_of_6_part_8 : tiles_of_5_part_8;
@@ -261,9 +268,12 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
 #endif
 }
 
+/* Of sessions of few threads. */
+static const Operator convolve_tiles_by_few_operator;
+
 static Status *create_convolve(const Operator *op, const void *api_, const void *info,
                                void **kernel) {
-  (void)op, (void)api_;
+  (void)api_;
   static const char *const names[] = {"adds", "pad", "silu", "stride"};
   int64_t values[4];
   for (size_t i = 0; i < 4; i++) {
@@ -275,6 +285,7 @@ static Status *create_convolve(const Operator *op, const void *api_, const void 
   const uintptr_t stride = values[3];
   if (stride == 0) return fail("expected a stride of 1 or more");
   *kernel = (void *)(kernel_bit | pad << pad_shift | stride << stride_shift |
+                     (op == &convolve_tiles_by_few_operator ? few_threads_bit : 0) |
                      (adds ? adds_bit : 0) | (silu ? silu_bit : 0));
   return NULL;
 }
@@ -297,8 +308,7 @@ static const Operator convolve_operator = {
     .compute = compute_convolve,
 };
 
-static const Operator convolve_tiles_operator = {
-    CONVOLVE_BASE,
-    .get_name = get_convolve_tiles,
-    .compute = compute_convolve_tiles,
-};
+#define CONVOLVE_TILES \
+  { CONVOLVE_BASE, .get_name = get_convolve_tiles, .compute = compute_convolve_tiles }
+static const Operator convolve_tiles_operator = CONVOLVE_TILES;
+static const Operator convolve_tiles_by_few_operator = CONVOLVE_TILES;

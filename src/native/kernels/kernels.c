@@ -25,24 +25,36 @@
 /* The hash of the sources and the compiler, for the test that the binary is made by them. */
 API const char orangery_kernels_origin[] = ORIGIN;
 
+/* Whether a session is said to have one to four threads: the entry `orangery.threads`. */
+static int has_few_threads(const void *options) {
+  char value[2];
+  size_t size = sizeof value;
+  Status *status = CALL(get_session_config_entry, (const void *, const char *, char *, size_t *),
+                        options, "orangery.threads", value, &size);
+  if (status != NULL) return ((void (*)(void *))api[release_status])(status), 0;
+  return value[0] >= '1' && value[0] <= '4' && value[1] == 0;
+}
+
 /*
  * ONNX Runtime calls this for each session's options. They keep the domain until the process ends:
  * whoever made it would have to release it after the last session, which nobody knows here.
  */
 API Status *RegisterCustomOps(void *options, const ApiBase *base) {
-  static void *domain;
+  static void *domains[2];
   __atomic_store_n(&api, base->get_api(api_version), __ATOMIC_RELEASE);
   __atomic_store_n(&look_up, quickest(), __ATOMIC_RELEASE);
-  void *known = __atomic_load_n(&domain, __ATOMIC_ACQUIRE);
+  const int is_few = has_few_threads(options);
+  void *known = __atomic_load_n(&domains[is_few], __ATOMIC_ACQUIRE);
   if (known == NULL) {
-    static const Operator *const operators[] = {&look_up_operator, &convolve_operator,
-                                                &convolve_tiles_operator};
+    const Operator *const operators[] = {
+        &look_up_operator, &convolve_operator,
+        is_few ? &convolve_tiles_by_few_operator : &convolve_tiles_operator};
     /* Two threads may make one each; both serve. */
     TRY(CALL(create_domain, (const char *, void **), "orangery", &known));
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
       TRY(CALL(add_operator, (void *, const Operator *), known, operators[i]));
     }
-    __atomic_store_n(&domain, known, __ATOMIC_RELEASE);
+    __atomic_store_n(&domains[is_few], known, __ATOMIC_RELEASE);
   }
   return CALL(add_domain, (void *, void *), options, known);
 }

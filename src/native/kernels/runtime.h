@@ -34,6 +34,7 @@ enum {
   release_shape = 99,
   release_allocator = 132,
   get_memory = 194,
+  get_session_config_entry = 238,
   get_allocator = 253,
   parallel_for = 274,
 };

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { kernelLibrary } from "../kernels/kernel-library.ts";
 import { environment, logFatal } from "../library/environment.ts";
 import type { Address, Out } from "../library/function-table.ts";
@@ -48,7 +49,12 @@ export async function createSessionOptions({
     if (mapped || unoptimized) api.SetSessionGraphOptimizationLevel(address, disableAll);
     if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
     const library = kernels ? kernelLibrary() : undefined;
-    if (library !== undefined) api.RegisterCustomOpsLibrary_V2(address, library.file);
+    if (library !== undefined) {
+      // It reads them from the options it is given: `has_few_threads` of `kernels.c`.
+      const threads = intraOpThreads || availableParallelism();
+      api.AddSessionConfigEntry(address, "orangery.threads", `${threads}`);
+      api.RegisterCustomOpsLibrary_V2(address, library.file);
+    }
     const entries = {
       "session.intra_op.allow_spinning": allowSpinning ? "1" : "0",
       // Threads that spin do so between the operators of a run, not between runs.
