@@ -106,17 +106,19 @@ async function requireSame(model: OnnxModel, channels: number): Promise<OnnxMode
   assert.ok(replaced !== undefined, "nothing was replaced");
   await using before = await open(model);
   await using after = await open(replaced);
-  await using shared = await open(replaced, 3);
+  // More than the few threads for which parts are larger.
+  await using shared = await open(replaced, 5);
   for (const [batch, height, width] of sizes) {
     const shape = [batch, channels, height, width];
     const found = await run(after, shape);
     for (const [i, expected] of (await run(before, shape)).entries()) {
+      const { data } = found[i]!;
       assert.deepEqual(found[i]!.shape, expected.shape);
       const largest = expected.data.reduce((most, value) => Math.max(most, Math.abs(value)), 5);
-      for (const [at, value] of expected.data.entries()) {
-        const difference = Math.abs(value - found[i]!.data[at]!);
-        assert.ok(difference < 2e-5 * largest, `${shape}, ${at}: ${value}, ${found[i]!.data[at]}`);
-      }
+      const at = expected.data.findIndex(
+        (value, place) => !(Math.abs(value - data[place]!) < 2e-5 * largest),
+      );
+      assert.ok(at === -1, `${shape}, ${at}: ${expected.data[at]}, ${data[at]}`);
     }
     assert.deepEqual(await run(shared, shape), found);
   }
@@ -130,10 +132,13 @@ describe("a convolution whose channels are in blocks", { skip }, () => {
     "of 3 × 3": {},
     "of 3 × 3, with an odd number of blocks": { inputs: 48, outputs: 80 },
     "of 3 × 3, with many channels": { inputs: 160, outputs: 96 },
+    "of 3 × 3, with more weights than caches keep": { inputs: 352, outputs: 336 },
     "of 3 × 3, by two pixels": { stride: 2 },
     "of 3 × 3, by two pixels, with an odd number of blocks": { inputs: 48, outputs: 80, stride: 2 },
     "of 3 × 3, by three pixels": { stride: 3 },
+    "of 3 × 3, by two pixels, with few channels": { inputs: 16, stride: 2 },
     "of 3 × 3, with nothing around": { pad: 0 },
+    "of 3 × 3, with more to see than the cache holds": { inputs: 240, outputs: 80, pad: 0 },
     "of 3 × 3, with more around than it sees": { pad: 3 },
     "of one pixel": { kernel: 1, pad: 0 },
     "of one pixel, with many channels": { kernel: 1, pad: 0, inputs: 320, outputs: 272 },
@@ -145,7 +150,7 @@ describe("a convolution whose channels are in blocks", { skip }, () => {
   };
   for (const [name, layer] of Object.entries(layers)) {
     const { inputs = 32, kernel = 3, stride = 1, pad = 1 } = layer;
-    const isTiled = kernel === 3 && pad === 1 && stride < 3;
+    const isTiled = kernel === 3 && pad === 1 && stride <= (inputs > 16 ? 2 : 1);
     test(`${name}: the same numbers, with a SiLU and without`, async () => {
       const model = await optimized(inputs, (graph, x) => [
         convolve(graph, x, layer),
