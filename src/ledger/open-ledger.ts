@@ -1,3 +1,4 @@
+import { urlScheme } from "../base/url.ts";
 import { OrangeryError } from "../errors.ts";
 import { type PostgresDatabaseOptions, PostgresLedger } from "./databases/postgres-ledger.ts";
 import { SqliteLedger } from "./databases/sqlite-ledger.ts";
@@ -39,9 +40,9 @@ export async function openLedger(
  * @throws `INVALID_ARGUMENT` for a URL of another kind
  */
 export function isPostgresLedger(location: string): boolean {
-  const [, scheme] = /^([a-z][a-z0-9+.-]+):\/\//i.exec(location) ?? [];
+  const scheme = urlScheme(location);
   if (scheme === undefined) return false;
-  if (/^postgres(ql)?$/i.test(scheme)) return true;
+  if (scheme === "postgres" || scheme === "postgresql") return true;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     `Expected the path of a results file or a URL postgres://…, got a URL ${scheme}://….`,

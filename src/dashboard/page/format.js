@@ -58,10 +58,10 @@ const states = {
 };
 export const stateName = (state) => states[state] ?? state;
 
-const warnings = {
+export const warningNames = {
   "nearly-black": "nearly black",
   "nearly-white": "nearly white",
   "no-contrast": "no contrast",
   "network-limit": "network's limit: there may be more",
 };
-export const warningName = (code) => warnings[code] ?? code;
+export const warningName = (code) => warningNames[code] ?? code;

@@ -61,26 +61,10 @@ export function nowView(room) {
 function tilesOf({ states, isQuiet, perSecond, leftMs, totals, lastResultAtMs }) {
   const { done, waiting, leased, failed } = states;
   const left = waiting + leased;
-  const [speed, unit] =
-    left === 0
-      ? ["–", "nothing is left"]
-      : isQuiet
-        ? ["–", "nothing is at work"]
-        : perSecond
-          ? format.rate(perSecond)
-          : ["–", "not known yet"];
-  const range = leftMs && !isQuiet && [leftMs[0], leftMs[2]].map(format.roughly);
-  const likely = left === 0 ? "–" : range ? format.roughly(leftMs[1]) : "?";
-  const howSure =
-    left === 0
-      ? "nothing is left"
-      : range
-        ? range[0] === range[1]
-          ? "quite sure"
-          : `${range[0]} to ${range[1]}`
-        : isQuiet
-          ? "nothing is at work"
-          : "not known yet";
+  const unknown = left === 0 ? "nothing is left" : isQuiet ? "nothing is at work" : "not known yet";
+  const isGoing = left > 0 && !isQuiet;
+  const [speed, unit] = isGoing && perSecond ? format.rate(perSecond) : ["–", unknown];
+  const [likely, howSure] = isGoing && leftMs ? timeLeft(leftMs) : [left === 0 ? "–" : "?", unknown];
   return [
     [
       "Done",
@@ -101,6 +85,11 @@ function tilesOf({ states, isQuiet, perSecond, leftMs, totals, lastResultAtMs })
     ["Rate", speed, unit],
     ["Time left", likely, howSure],
   ];
+}
+
+function timeLeft(leftMs) {
+  const [least, likely, most] = leftMs.map(format.roughly);
+  return [likely, least === most ? "quite sure" : `${least} to ${most}`];
 }
 
 const tile = ([title, value, note, isWarning]) =>

@@ -271,10 +271,7 @@ function filterForm(parameters, apply) {
           choice("warning", [
             ["", "all photos"],
             ["any", "any warning"],
-            ["nearly-black", "nearly black"],
-            ["nearly-white", "nearly white"],
-            ["no-contrast", "no contrast"],
-            ["network-limit", "network's limit"],
+            ...Object.entries(format.warningNames),
           ]),
         ),
         field("Taken after", input("takenAfter", { type: "date" })),

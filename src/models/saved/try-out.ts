@@ -30,9 +30,11 @@ export async function tryOut(
   for (const extents of isFree ? shapes : shapes.slice(0, 1)) {
     using picture = runtime.createTensor(elementType, extents);
     fillWithNoise(picture);
-    for (const output of Object.values(await session.run({ [name]: picture }))) {
-      using held = output;
-      if (held.data instanceof Float32Array) for (const value of held.data) values.push(value);
+    using held = new DisposableStack();
+    const outputs = Object.values(await session.run({ [name]: picture }));
+    for (const output of outputs) held.use(output);
+    for (const { data } of outputs) {
+      if (data instanceof Float32Array) for (const value of data) values.push(value);
     }
   }
   return Float32Array.from(values);

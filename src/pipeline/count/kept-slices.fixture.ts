@@ -10,6 +10,6 @@ export function keptSliceCount(
   photoWh: readonly [number, number],
 ): number {
   if (bytes === undefined) return 0;
-  const words = inflateRawSync(bytes.subarray(32));
+  const words = inflateRawSync(bytes.subarray(33));
   return detectionsFromBytes(words, { names: ["thing"], photoWh }).length;
 }

@@ -13,7 +13,11 @@ import type { SlicedPrediction } from "./slice-run.ts";
 let folder: ModelFolder;
 let cache: ModelCache;
 /** Networks of 32 × 32 px whose scores are the brightness of what they see. */
-const networks = { detect: tinyYolo(), segment: tinyYolo({ task: "segment" }) };
+const networks = {
+  detect: tinyYolo({ freeBatch: true }),
+  segment: tinyYolo({ task: "segment", freeBatch: true }),
+  full: tinyYolo({ head: "end-to-end", isFull: true, score: 1, freeBatch: true }),
+};
 type Name = keyof typeof networks;
 
 before(async () => {
@@ -63,6 +67,7 @@ class Kept implements PartialWork {
 interface Attempt {
   readonly kept?: Kept;
   readonly name?: Name;
+  readonly picture?: Picture;
   /** Slices after which it is broken off. */
   readonly breakAfter?: number;
   readonly key?: string;
@@ -71,7 +76,8 @@ interface Attempt {
 }
 
 /** One attempt; how many slices were inferred, and what was found unless it was broken off. */
-async function attempt({ kept, name = "detect", breakAfter, ...how }: Attempt) {
+async function attempt(options: Attempt) {
+  const { kept, name = "detect", picture = photo, breakAfter, ...how } = options;
   const model = await cache.get(name);
   let inferred = 0;
   const breaking = new AbortController();
@@ -88,7 +94,7 @@ async function attempt({ kept, name = "detect", breakAfter, ...how }: Attempt) {
     },
   });
   const { key = "photo", periodMs } = how;
-  const found = await detectSliced(counting, photo, {
+  const found = await detectSliced(counting, picture, {
     slice: 32,
     overlap: 0,
     merge: { method: "nms" },
@@ -164,6 +170,22 @@ describe("a sliced photo that is broken off", () => {
       kept.bytes = damaged;
       assert.equal((await attempt({ kept })).inferred, 100);
     }
+  });
+
+  test("still reports that there may be more than the network returned on a slice", async () => {
+    // Only the first row of slices scores above 0.98.
+    const data = photo.data.map((value, i) => (i < 3 * sidePx * 32 ? 255 : value));
+    const how = { name: "full", picture: { ...photo, data }, options: { confidence: 0.98 } } as const;
+    const whole = await attempt(how);
+    assert.equal(whole.found?.reachedNetworkLimit, true);
+    const darker = await attempt({ ...how, picture: photo });
+    assert.equal(darker.found?.reachedNetworkLimit, false);
+    const kept = new Kept();
+    await attempt({ ...how, kept, breakAfter: 40 });
+    assert.ok(kept.sliceCount > 10);
+    const { found } = await attempt({ ...how, kept });
+    assert.deepEqual(bytesOf(found), bytesOf(whole.found));
+    assert.equal(found!.reachedNetworkLimit, true);
   });
 
   test("keeps nothing when it is done soon, or has few slices", async () => {

@@ -32,6 +32,14 @@ export interface SlicesToKeep {
   readonly options: PredictOptions;
 }
 
+/** What was found on slices. */
+export interface SliceFindings {
+  /** Of each slice in its order; with gaps where slices are in flight. */
+  readonly detections: readonly Detections[];
+  /** Whether there may be more on one of them than the network can return. */
+  readonly reachedNetworkLimit: boolean;
+}
+
 /** With fewer slices, what may be lost is not worth a request. */
 const leastSlices = 64;
 /** With more objects than these bytes hold, nothing more is kept. */
@@ -64,26 +72,26 @@ export class SliceKeeper {
     if (work.slices.length < leastSlices) this.#isFull = true;
   }
 
-  /** Returns what was found on the first slices; nothing where nothing can be used. */
-  async restore(): Promise<Detections[]> {
-    if (this.#isFull) return [];
+  /** Returns what was found on the first slices; undefined where nothing can be used. */
+  async restore(): Promise<SliceFindings | undefined> {
+    if (this.#isFull) return undefined;
     const bytes = await this.#options.partialWork.read();
-    if (bytes === undefined || !this.#key.equals(bytes.subarray(0, keyBytes))) return [];
+    if (bytes === undefined || !this.#key.equals(bytes.subarray(0, keyBytes))) return undefined;
     try {
-      const packed = bytes.subarray(keyBytes);
+      const packed = bytes.subarray(keyBytes + 1);
       const words = await inflate(packed, { maxOutputLength: mostInflatedBytes });
       const { model, photoWh } = this.#work;
-      const found = detectionsFromBytes(words, { names: model.names, photoWh });
-      this.#done = this.#kept = found.length;
-      return found;
+      const detections = detectionsFromBytes(words, { names: model.names, photoWh });
+      this.#done = this.#kept = detections.length;
+      return { detections, reachedNetworkLimit: bytes[keyBytes] === 1 };
     } catch {
       // Damaged on its way: the work begins anew.
-      return [];
+      return undefined;
     }
   }
 
-  /** Keeps what was found so far, by slice, when it is time to. */
-  keep(found: readonly Detections[]): void {
+  /** Keeps what was found so far when it is time to. */
+  keep(found: SliceFindings): void {
     if (performance.now() < this.#nextAt || this.#writing !== undefined) return;
     this.#writing = this.#write(found).finally(() => {
       this.#writing = undefined;
@@ -97,21 +105,23 @@ export class SliceKeeper {
   }
 
   /** Keeps what was found before the work is broken off. Never fails. */
-  async keepLast(found: readonly Detections[]): Promise<void> {
+  async keepLast(found: SliceFindings): Promise<void> {
     await this.#writing;
     await this.#write(found);
   }
 
-  async #write(found: readonly Detections[]): Promise<void> {
-    while (found[this.#done] !== undefined) this.#done++;
+  async #write({ detections, reachedNetworkLimit }: SliceFindings): Promise<void> {
+    while (detections[this.#done] !== undefined) this.#done++;
     const done = this.#done;
     if (this.#isFull || done === this.#kept) return;
-    const packed = await deflate(detectionsToBytes(found.slice(0, done)), { level: 1 });
+    const packed = await deflate(detectionsToBytes(detections.slice(0, done)), { level: 1 });
     if (packed.length > mostBytes) {
       this.#isFull = true;
       return;
     }
-    await this.#options.partialWork.write(Buffer.concat([this.#key, packed])).catch(() => {});
+    const flag = Buffer.of(reachedNetworkLimit ? 1 : 0);
+    const bytes = Buffer.concat([this.#key, flag, packed]);
+    await this.#options.partialWork.write(bytes).catch(() => {});
     this.#kept = done;
   }
 

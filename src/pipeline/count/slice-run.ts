@@ -11,7 +11,12 @@ import type { PictureSlice } from "../../vision/photo/picture-slice.ts";
 import type { Slice } from "../../vision/photo/slice.ts";
 import type { Region } from "../../vision/region.ts";
 import type { PhotoModel } from "./model-use.ts";
-import { type ResumeOptions, SliceKeeper, type SlicesToKeep } from "./slice-keeper.ts";
+import {
+  type ResumeOptions,
+  type SliceFindings,
+  SliceKeeper,
+  type SlicesToKeep,
+} from "./slice-keeper.ts";
 import { slicesTouching } from "./slices-in-regions.ts";
 import type { Slicing } from "./slicing.ts";
 
@@ -113,14 +118,18 @@ export class SliceRun {
 
   async run(): Promise<SlicedPrediction> {
     const { model, slicing } = this.#options;
-    this.#found = (await this.#keeper?.restore()) ?? [];
+    const restored = await this.#keeper?.restore();
+    if (restored !== undefined) {
+      this.#found = [...restored.detections];
+      this.#hasReachedLimit = restored.reachedNetworkLimit;
+    }
     this.#next = this.#found.length;
     this.#report(this.#found.length);
     const lanes = Array.from({ length: batchesInFlight }, () => this.#lane());
     // The photo must stay open as long as a lane reads it.
     for (const outcome of await Promise.allSettled(lanes)) {
       if (outcome.status === "fulfilled") continue;
-      await this.#keeper?.keepLast(this.#found);
+      await this.#keeper?.keepLast(this.#findings);
       throw outcome.reason;
     }
     await this.#keeper?.settled();
@@ -150,6 +159,10 @@ export class SliceRun {
       batchSize: this.#batchSize,
       options: { ...this.#predictOptions, signal: undefined },
     };
+  }
+
+  get #findings(): SliceFindings {
+    return { detections: this.#found, reachedNetworkLimit: this.#hasReachedLimit };
   }
 
   async #lane(): Promise<void> {
@@ -198,7 +211,7 @@ export class SliceRun {
       this.#hasReachedLimit ||= prediction.reachedNetworkLimit;
       this.#found[from + index] = prediction.detections.placeIn(this.#photoWh, [left, top]);
     }
-    this.#keeper?.keep(this.#found);
+    this.#keeper?.keep(this.#findings);
     this.#report(slices.length);
   }
 

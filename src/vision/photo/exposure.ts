@@ -3,7 +3,8 @@ import { ReducedPicture } from "./reduced-picture.ts";
 import type { Slice } from "./slice.ts";
 
 /** A strange brightness of a photo, whose result should be checked. */
-export type ExposureWarning = "nearly-black" | "nearly-white" | "no-contrast";
+export const exposureWarnings = ["nearly-black", "nearly-white", "no-contrast"] as const;
+export type ExposureWarning = (typeof exposureWarnings)[number];
 
 /** Of 255. A photo whose brightest hundredth is darker shows hardly anything. */
 const darkLevel = 24;

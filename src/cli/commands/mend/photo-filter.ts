@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { EntryFilter } from "../../../ledger/browse/entry-filter.ts";
+import { photoWarnings } from "../../../ledger/results/result-rows.ts";
 import { parseFraction } from "../../options/option-values.ts";
 import { addTakenOptions, type TakenArguments } from "../../options/results-options.ts";
 
@@ -27,7 +28,7 @@ export interface ChangePhotosArguments extends EntryFilterArguments {
 }
 
 const states = ["waiting", "leased", "done", "failed", "excluded"];
-const warnings = ["any", "nearly-black", "nearly-white", "no-contrast", "network-limit"];
+const warnings = ["any", ...photoWarnings];
 
 /** Adds the options that select photos. */
 export function addEntryFilterOptions(command: Command): Command {
