@@ -108,7 +108,8 @@ static void work_on_parts(void *data, size_t worker) {
 }
 
 /* Attributes are all that there is to keep of a node: they are the kernel. */
-enum { silu_bit = 1, adds_bit = 2, few_threads_bit = 4, stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
+enum { silu_bit = 1, adds_bit = 2, few_threads_bit = 4 };
+enum { stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
 
 /* What an operator reads. */
 typedef struct {
@@ -268,7 +269,7 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
 #endif
 }
 
-/* Of sessions of few threads. */
+/* ConvolveTiles in a session of few threads. */
 static const Operator convolve_tiles_by_few_operator;
 
 static Status *create_convolve(const Operator *op, const void *api_, const void *info,
