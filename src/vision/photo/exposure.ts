@@ -3,8 +3,7 @@ import { ReducedPicture } from "./reduced-picture.ts";
 import type { Slice } from "./slice.ts";
 
 /** A strange brightness of a photo, whose result should be checked. */
-export const exposureWarnings = ["nearly-black", "nearly-white", "no-contrast"] as const;
-export type ExposureWarning = (typeof exposureWarnings)[number];
+export type ExposureWarning = "nearly-black" | "nearly-white" | "no-contrast";
 
 /** Of 255. A photo whose brightest hundredth is darker shows hardly anything. */
 const darkLevel = 24;
