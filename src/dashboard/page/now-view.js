@@ -64,7 +64,8 @@ function tilesOf({ states, isQuiet, perSecond, leftMs, totals, lastResultAtMs })
   const unknown = left === 0 ? "nothing is left" : isQuiet ? "nothing is at work" : "not known yet";
   const isGoing = left > 0 && !isQuiet;
   const [speed, unit] = isGoing && perSecond ? format.rate(perSecond) : ["–", unknown];
-  const [likely, howSure] = isGoing && leftMs ? timeLeft(leftMs) : [left === 0 ? "–" : "?", unknown];
+  const [likely, howSure] =
+    isGoing && leftMs ? timeLeft(leftMs) : [left === 0 ? "–" : "?", unknown];
   return [
     [
       "Done",

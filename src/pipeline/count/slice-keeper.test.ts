@@ -175,7 +175,11 @@ describe("a sliced photo that is broken off", () => {
   test("still reports that there may be more than the network returned on a slice", async () => {
     // Only the first row of slices scores above 0.98.
     const data = photo.data.map((value, i) => (i < 3 * sidePx * 32 ? 255 : value));
-    const how = { name: "full", picture: { ...photo, data }, options: { confidence: 0.98 } } as const;
+    const how = {
+      name: "full",
+      picture: { ...photo, data },
+      options: { confidence: 0.98 },
+    } as const;
     const whole = await attempt(how);
     assert.equal(whole.found?.reachedNetworkLimit, true);
     const darker = await attempt({ ...how, picture: photo });
