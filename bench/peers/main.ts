@@ -90,7 +90,7 @@ async function* benchPeers(python: string): AsyncGenerator<string> {
       const settings = { photos, passes: Number(passes), confidence, imageSize: inputHw };
       const place = { python, folder, threads, settings, redis: redis?.url };
       const rows = await inTurns(wholeContenders(place), turns);
-      yield `### ${name.replace("yolo", "YOLO")}, photos of ${megapixels} megapixels`;
+      yield `#### ${name.replace("yolo", "YOLO")}, photos of ${megapixels} megapixels`;
       yield markdownTable(rows);
     }
   }
@@ -98,7 +98,7 @@ async function* benchPeers(python: string): AsyncGenerator<string> {
   const sliced = await prepareSliced(python);
   const rows = await inTurns(slicedContenders(sliced), turns);
   const network = slicedModel === undefined ? "YOLO11n, random weights" : basename(slicedModel);
-  yield `### ${network}, a photo of 12 megapixels in slices of ${sliced.settings.slice}`;
+  yield `#### ${network}, a photo of 12 megapixels in slices of ${sliced.settings.slice}`;
   yield markdownTable(rows);
 }
 

@@ -1,5 +1,6 @@
 import type { Kysely, Transaction } from "kysely";
 import type { Detections } from "../../vision/detections.ts";
+import type { ExposureWarning } from "../../vision/photo/exposure.ts";
 import type { Region } from "../../vision/region.ts";
 import { toCocoCounts } from "../coco-counts.ts";
 import { inStatements, insertRows } from "../schema/insert-rows.ts";
@@ -30,13 +31,7 @@ export interface Findings {
  * What is strange about a photo, so that what was found on it is to be looked at. `network-limit`:
  * there may be more objects than its network can return (`Prediction.reachedNetworkLimit`).
  */
-export const photoWarnings = [
-  "nearly-black",
-  "nearly-white",
-  "no-contrast",
-  "network-limit",
-] as const;
-export type PhotoWarning = (typeof photoWarnings)[number];
+export type PhotoWarning = ExposureWarning | "network-limit";
 
 /** All that is recorded about one photo's content under one recipe. */
 export interface PhotoResult extends Findings {

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { EntryFilter } from "../../../ledger/browse/entry-filter.ts";
-import { photoWarnings } from "../../../ledger/results/result-rows.ts";
 import { parseFraction } from "../../options/option-values.ts";
 import { addTakenOptions, type TakenArguments } from "../../options/results-options.ts";
+import { warningTexts } from "../photos/run-summary.ts";
 
 /** Options that select photos of one recipe, as the control room does. */
 export interface EntryFilterArguments extends TakenArguments {
@@ -28,7 +28,7 @@ export interface ChangePhotosArguments extends EntryFilterArguments {
 }
 
 const states = ["waiting", "leased", "done", "failed", "excluded"];
-const warnings = ["any", ...photoWarnings];
+const warnings = ["any", ...Object.keys(warningTexts)];
 
 /** Adds the options that select photos. */
 export function addEntryFilterOptions(command: Command): Command {

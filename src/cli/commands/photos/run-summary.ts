@@ -58,7 +58,8 @@ function describeMoves(moved: number): string {
   return `${formatPlural(moved, "photo")}: known before by a name whose file is gone`;
 }
 
-const warningTexts: { readonly [warning in PhotoWarning]: string } = {
+/** How each warning is put after a number of photos. */
+export const warningTexts: { readonly [warning in PhotoWarning]: string } = {
   "nearly-black": "nearly black",
   "nearly-white": "nearly white",
   "no-contrast": "without contrast",
