@@ -99,6 +99,21 @@ describe("patience with a queue's Redis", () => {
     await assert.rejects(patience.repeat(request, { signal: closing.signal }), /^Error: closed$/);
   });
 
+  test("knows why a connection is refused that was cut before", async () => {
+    const { patience, lines } = createPatience();
+    patience.report(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
+    assert.equal(patience.trouble?.code, "QUEUE_UNREACHABLE");
+    patience.report(reply("NOAUTH Authentication required."));
+    assert.equal(patience.trouble?.code, "QUEUE_ACCESS_DENIED");
+    await patience.repeat(refusedBy());
+    assert.equal(patience.trouble, undefined);
+    assert.deepEqual(lines, [
+      "warn the queue has a problem QUEUE_UNREACHABLE",
+      "warn the queue has a problem QUEUE_ACCESS_DENIED",
+      isServed,
+    ]);
+  });
+
   test("logs a connection that fails once, until a request is served", async () => {
     const { patience, lines } = createPatience();
     const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });

@@ -63,7 +63,6 @@ export class QueuePatience {
     const isPassing = (error: unknown) => {
       const refusal = toQueueError(error, queue);
       if (refusal === undefined || !(always || refusal.retryable)) return false;
-      if (refusal.code !== unreachable) this.#forgetAbsence();
       this.#know(refusal).requests.add(request);
       return true;
     };
@@ -77,6 +76,7 @@ export class QueuePatience {
   }
 
   #know(error: OrangeryError): KnownTrouble {
+    if (error.code !== unreachable) this.#forgetAbsence();
     const known = this.#troubles.get(error.code);
     if (known !== undefined) return known;
     const trouble = { error, requests: new Set<object>() };
@@ -85,7 +85,7 @@ export class QueuePatience {
     return trouble;
   }
 
-  /** A server that refuses a request is there. */
+  /** A server that refuses a request, or a connection, is there. */
   #forgetAbsence(): void {
     if (this.#troubles.get(unreachable)?.requests.size === 0) this.#troubles.delete(unreachable);
   }
