@@ -1,6 +1,6 @@
 /**
- * Compiles the operators that int8 networks are run with on this kind of machine. The binary is a
- * part of the repository; a test notices when it is not made of its source.
+ * Compiles the operators of our own that networks are run with on this kind of machine. The binary
+ * is a part of the repository; a test notices when it is not made of its source.
  */
 import { renameSync } from "node:fs";
 import { fileURLToPath } from "node:url";

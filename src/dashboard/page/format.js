@@ -62,6 +62,6 @@ export const warningNames = {
   "nearly-black": "nearly black",
   "nearly-white": "nearly white",
   "no-contrast": "no contrast",
-  "network-limit": "network's limit: there may be more",
+  "network-limit": "network's limit",
 };
 export const warningName = (code) => warningNames[code] ?? code;

@@ -30,8 +30,8 @@ export interface SlicedPrediction {
   readonly device: string;
   readonly model: Prediction["model"];
   /**
-   * Whether the network returned all that it can for any slice (`Prediction`). Slices that an
-   * earlier attempt has kept are not looked at.
+   * Whether the network returned all that it can for any slice (`Prediction`), also for one that an
+   * earlier attempt has kept.
    */
   readonly reachedNetworkLimit: boolean;
   /** Pictures that the network was given: the slices, and the whole photo if it was asked for. */

@@ -15,7 +15,10 @@ const mostTransformed = 2 ** 23;
  * computed whole: there its transformed weights take longer to read than the tiles save.
  */
 const fewPixels = 32 ** 2;
-/** Up to so many channels of the input, tiles save less than transforming them takes. */
+/**
+ * Up to so many channels of the input, the tiles of a convolution that moves by two pixels save
+ * less than it takes to transform them.
+ */
 const fewChannels = 16;
 
 /**
