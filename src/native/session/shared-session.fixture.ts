@@ -3,14 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { onnxRuntime } from "../onnx-runtime.ts";
 import type { SharedSession, Tensor } from "../runtime.ts";
 
-export type Order =
-  | "open"
-  | "run"
-  | "start a run"
-  | "keep a tensor"
-  | "close"
-  | "end"
-  | "exit";
+export type Order = "open" | "run" | "start a run" | "keep a tensor" | "close" | "end" | "exit";
 
 export interface ThreadData {
   readonly key: string;
