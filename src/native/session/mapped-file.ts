@@ -32,13 +32,15 @@ export class MappedFile {
     if (systemCalls() === undefined) return undefined;
     try {
       await using file = await open(path);
-      const { dev, ino, size } = await file.stat({ bigint: true });
-      const key = `file ${dev} ${ino}`;
+      const { dev, ino, size, mtimeNs } = await file.stat({ bigint: true });
+      // Some file systems of a network number their files anew.
+      const key = `file ${dev} ${ino} ${size} ${mtimeNs}`;
       const mapped = new MappedFile(await processMemory(key, recordBytes));
       return await withProcessLock(`orangery:map:${key}`, async () =>
         mapped.#enter() || mapped.#map(file.fd, size) ? mapped : undefined,
       );
     } catch {
+      // The runtime reports what is wrong with it.
       return undefined;
     }
   }
