@@ -34,7 +34,7 @@ const refusals: readonly Refusal[] = [
       "percent-encoded. A worker configures, writes and reads (rabbitmqctl set_permissions).",
   },
   {
-    // amqplib does not say what the connection is closed for before it is open.
+    // amqplib gives no reason if the connection is closed before it was open.
     found: /NOT.ALLOWED|\b530\b|Expected ConnectionOpenOk/,
     code: "QUEUE_ACCESS_DENIED",
     expected: "to have the virtual host of the URL, and the user to be let into it",
