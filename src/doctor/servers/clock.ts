@@ -17,7 +17,7 @@ const mostMs = 15 * 60_000;
 /** This machine's clock beside a server's. */
 export function compareClocks(reading: ClockReading): Observation {
   const { server, serverMs, askedAtMs, answeredAtMs } = reading;
-  // Nobody knows when, between question and answer, the server looked.
+  // The server may have read its clock at any moment between request and answer.
   const late = Math.max(0, askedAtMs - serverMs);
   const early = Math.max(0, serverMs - answeredAtMs);
   const offMs = Math.max(late, early);

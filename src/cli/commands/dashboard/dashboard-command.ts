@@ -18,7 +18,7 @@ On this machine alone it needs no password. On another address it takes one from
 ORANGERY_DASHBOARD_PASSWORD, and one for those who may only look from
 ORANGERY_DASHBOARD_VIEWER_PASSWORD. With --read-only nobody can change anything.`;
 
-/** `orangery dashboard`: the control room, a page that is alive. */
+/** `orangery dashboard`: the control room, a live page. */
 export function createDashboardCommand(
   output: StandardOutput,
   setStatus: (status: number) => void,

@@ -136,7 +136,7 @@ function refuse(command: Command, names: readonly string[], circumstance: string
   command.error(`error: option '${flagsOf(command, given)}' has no meaning ${circumstance}`);
 }
 
-/** What people give by habit, since `enqueue` and `run` take it. */
+/** Options that people type out of habit, since `enqueue` and `run` take them. */
 interface FormerOptions {
   readonly detect?: string;
   readonly segment?: string;

@@ -14,7 +14,7 @@ interface QueueRecordOptions {
   readonly note?: (line: string) => void;
 }
 
-/** Results of others' choice are not waited for as long as named ones. */
+/** Results that the user did not name are not waited for as long. */
 const busyTimeoutMs = 5_000;
 
 /**
