@@ -130,7 +130,7 @@ function notices(data: ReportData, names: PhotoNames): Html[] {
   const whatIsLeft = `${formatPlural(left, "photo")} ${left === 1 ? "is" : "are"} left`;
   const unfinished = html`
     <p class="notice">
-      <b>Not finished.</b> ${whatIsLeft}; run the same command again to go on.
+      <b>Not finished.</b> ${whatIsLeft}; run the same command again to resume.
     </p>`;
   const fallbacks = isMixed(data) ? fallbacksOf(data) : [];
   return [
