@@ -23,8 +23,8 @@ export function compareClocks(reading: ClockReading): Observation {
   const offMs = Math.max(late, early);
   const figures = { server, offMs: Math.round(late - early) };
   if (offMs < fairMs) {
-    const how = offMs < 1000 ? "as" : `within ${formatDuration(offMs)} of`;
-    return green(`It shows the time ${how} ${server} does.`, figures);
+    const how = offMs < 1000 ? "" : ` within ${formatDuration(offMs)}`;
+    return green(`It agrees with the clock of ${server}${how}.`, figures);
   }
   const way = late > 0 ? "ahead of" : "behind";
   const says = offMs > mostMs ? red : yellow;

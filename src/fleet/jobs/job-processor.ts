@@ -206,7 +206,7 @@ function isLost({ controller }: RunningJob): boolean {
 function interrupted(reason: string): OrangeryError {
   return new OrangeryError(
     "TASK_INTERRUPTED",
-    `Expected the worker to go on until this task's end, but ${reason}. ` +
+    `Expected the worker to keep running until this task ends, but ${reason}. ` +
       "The job is back in the queue.",
   );
 }

@@ -97,7 +97,7 @@ function refusalOf(reply: string, queue: string): Refusal {
     return {
       code: "QUEUE_NOT_READY",
       expected: "the queue's Redis to take another connection",
-      advice: "Raise its `maxclients`, or close connections. Workers wait and go on by themselves.",
+      advice: "Raise its `maxclients`, or close connections. Workers wait and resume.",
     };
   }
   return {
@@ -117,7 +117,7 @@ const oneSlot = (queue: string) =>
 const notReady = (expected: string) => (): Refusal => ({
   code: "QUEUE_NOT_READY",
   expected,
-  advice: "It passes by itself; if it does not, read the log of Redis. Workers wait and go on.",
+  advice: "It passes by itself; if it does not, read the log of Redis. Workers wait and resume.",
 });
 
 /** By the first word of the reply. */
@@ -170,17 +170,17 @@ const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusa
   NOREPLICAS: () => ({
     code: "QUEUE_READ_ONLY",
     expected: "the queue's Redis to take writes",
-    advice: "Too few replicas follow it (`min-replicas-to-write`). Workers wait and go on.",
+    advice: "Too few replicas follow it (`min-replicas-to-write`). Workers wait and resume.",
   }),
   OOM: () => ({
     code: "QUEUE_FULL",
     expected: "the queue's Redis to have memory left",
-    advice: "Raise its `maxmemory`, or remove keys. Workers wait and go on.",
+    advice: "Raise its `maxmemory`, or remove keys. Workers wait and resume.",
   }),
   MISCONF: () => ({
     code: "QUEUE_NOT_SAVED",
     expected: "the queue's Redis to save its data to the disk",
-    advice: "Look at its disk and its log: it takes no writes before. Workers wait and go on.",
+    advice: "Look at its disk and its log: it takes no writes before. Workers wait and resume.",
   }),
   LOADING: notReady("the queue's Redis to have its data in memory"),
   BUSY: notReady("the queue's Redis to have finished another program's script"),

@@ -160,7 +160,7 @@ export function startFailureOf(error: unknown): StartFailure | undefined {
 function failed({ code, message, ruledOut }: StartFailure): OrangeryError {
   return new OrangeryError(
     "WORKER_NOT_READY",
-    "Expected the worker process to load its models and do a first piece of work, " +
+    "Expected the worker process to load its models and do a first run, " +
       `but it failed: ${message} [${code}]`,
     { details: { failure: { code, message, ruledOut } } },
   );

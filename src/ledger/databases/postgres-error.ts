@@ -37,7 +37,7 @@ const full: Trouble = {
   code: "LEDGER_FULL",
   passes: "later",
   expected: "Expected room on the server of the results database",
-  advice: "Nothing is half written: make room there and start again, it goes on where it was.",
+  advice: "Nothing is half written: make room there and start again: it resumes.",
 };
 const readOnly: Trouble = {
   code: "LEDGER_READ_ONLY",

@@ -116,7 +116,7 @@ function full(reason: string): OrangeryError {
   return new OrangeryError(
     "QUEUE_FULL",
     `Expected RabbitMQ to take messages, got "${reason}". Its memory or disk is full: raise its ` +
-      "limits, or take messages out. Workers wait and go on.",
+      "limits, or take messages out. Workers wait and resume.",
     { details: { reply: reason } },
   );
 }

@@ -52,7 +52,7 @@ const refusals: readonly Refusal[] = [
     found: /RESOURCE.LOCKED|NOT.FOUND|CONNECTION.FORCED|INTERNAL.ERROR|\b(404|405|320|541)\b/,
     code: "QUEUE_NOT_READY",
     expected: "to serve the queue",
-    advice: "It starts, stops, or the queue is gone. Workers wait and go on by themselves.",
+    advice: "It starts, stops, or the queue is gone. Workers wait and resume by themselves.",
   },
 ];
 
