@@ -1,4 +1,4 @@
-/** What the server sends when something is new, and whether it does. */
+/** The server's event stream, and whether it is connected. */
 
 const againMs = 2000;
 
@@ -30,7 +30,7 @@ export function listen(recipe, onNews) {
       if (source?.readyState === EventSource.CLOSED) again();
     });
   };
-  /** The browser gives up where it is answered with an error: by a proxy, or as the session ended. */
+  /** The browser gives up on an error response: from a proxy, or because the session has ended. */
   const again = () => {
     close();
     if (isOver) return;
