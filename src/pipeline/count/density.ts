@@ -2,7 +2,7 @@ import type { ObjectCount, PhotoResult } from "../../ledger/results/result-rows.
 
 /** How many objects of one name there are, and how close together. */
 export interface ObjectDensity extends ObjectCount {
-  /** Of the photo for region 0, otherwise pixels of the region's mask. */
+  /** Pixels of the photo for region 0, otherwise of the region's mask. */
   readonly areaPx: number;
   /** Objects per million pixels of that area; undefined where there is no area. */
   readonly perMegapixel: number | undefined;

@@ -107,7 +107,7 @@ export class ClassTally {
 
   #fitted(cut: number): FittedThreshold {
     const threshold = this.#thresholdOf(cut);
-    // Below the lowest recorded score all objects count, including those with exactly that score.
+    // If all objects count, so do those with exactly the lowest recorded score.
     return { threshold, ...this.at(cut === this.#scores.length ? -Infinity : threshold) };
   }
 
