@@ -21,7 +21,8 @@ export function listen(recipe, onNews) {
     source = new EventSource(`/api/live?recipe=${encodeURIComponent(recipe)}`);
     source.addEventListener("message", (event) => {
       const news = JSON.parse(event.data);
-      if (news.trouble) return say(`The results database does not answer: ${news.trouble}`, "trouble");
+      if (news.trouble)
+        return say(`The results database does not answer: ${news.trouble}`, "trouble");
       say("Live", "live");
       onNews(news);
     });
