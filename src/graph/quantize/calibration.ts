@@ -8,8 +8,8 @@ import { chooseQuantizedValues } from "./quantized-values.ts";
 export type ValueRange = readonly [least: number, greatest: number];
 
 /**
- * How ranges were derived from the samples: from the extremes, or from bounds that cut off 0.01 %
- * of the elements on either side.
+ * How ranges were derived from the samples: from the extremes, or from bounds that hold 99.99 % of
+ * the elements on either side.
  */
 export type RangeMethod = "extremes" | "percentile";
 
