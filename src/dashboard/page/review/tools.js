@@ -40,6 +40,6 @@ export function zoomButtons(view, acts) {
     zoom("?", "All keys", acts.showKeys),
     zoom("+", "Zoom in", () => view.zoom(1.5)),
     zoom("−", "Zoom out", () => view.zoom(1 / 1.5)),
-    zoom("All", "Show the whole photo", () => view.showAll()),
+    zoom("All", "Show all of the photo", () => view.showAll()),
   );
 }
