@@ -1,12 +1,12 @@
 /**
  * What has to change before the same work can succeed: the photo, the model file, the device, the
- * results database, the queue, the call (its arguments, or how it is used), or the machine (its
- * disk, its ports, what is installed).
+ * results database, the queue, the caller (arguments, or how something is used), or the machine
+ * (disk, ports, installed software).
  */
 export type Blame = "photo" | "model" | "device" | "ledger" | "queue" | "caller" | "machine";
 
 /**
- * What a code means: what is to blame, whether trying the same thing again can help, and one
+ * What a code means: what is to blame, whether trying again can help, and one
  * sentence for the docs. `docs/errors.md` lists every code; a test fails when the two disagree.
  * Codes are never reused.
  */
@@ -16,7 +16,6 @@ interface ErrorCodeEntry {
   readonly summary: string;
 }
 
-/** Every code, and what it means. */
 /** Every code, with whose fault it is, whether trying again can help, and its meaning. */
 export const errorCodes = {
   INVALID_ARGUMENT: {
@@ -28,12 +27,12 @@ export const errorCodes = {
   RUNTIME_UNSUPPORTED: {
     blames: "machine",
     retryable: false,
-    summary: "This is not a Node that Orangery runs on.",
+    summary: "Orangery does not run on this version of Node.",
   },
   ORT_LIBRARY_NOT_FOUND: {
     blames: "machine",
     retryable: false,
-    summary: "The ONNX Runtime library is not where it was looked for.",
+    summary: "The ONNX Runtime library was not found.",
   },
   ORT_LIBRARY_TOO_OLD: {
     blames: "machine",
@@ -48,7 +47,7 @@ export const errorCodes = {
   INFERENCE_NOT_FINITE: {
     blames: "device",
     retryable: true,
-    summary: "The network gave scores or boxes that are no numbers.",
+    summary: "The network returned scores or boxes that are not numbers.",
   },
   TENSOR_RELEASED: {
     blames: "caller",
@@ -58,22 +57,22 @@ export const errorCodes = {
   PROVIDER_NOT_FOUND: {
     blames: "machine",
     retryable: false,
-    summary: "The library of an execution provider is not where it was looked for.",
+    summary: "The library of an execution provider was not found.",
   },
   PROVIDER_DAMAGED: {
     blames: "machine",
     retryable: false,
-    summary: "The library of an execution provider is cut off, or is none for this machine.",
+    summary: "The library of an execution provider is truncated, or not for this machine.",
   },
   PROVIDER_NOT_PLUGIN: {
     blames: "caller",
     retryable: false,
-    summary: "The library is none of an execution provider that can be registered.",
+    summary: "The library is not an execution provider that can be registered.",
   },
   PROVIDER_VERSION_MISMATCH: {
     blames: "machine",
     retryable: false,
-    summary: "The execution provider is of another version than ONNX Runtime.",
+    summary: "The execution provider's version differs from ONNX Runtime's.",
   },
   PROVIDER_DEPENDENCY_MISSING: {
     blames: "machine",
@@ -109,22 +108,22 @@ export const errorCodes = {
   MODEL_WRONG_TASK: {
     blames: "model",
     retryable: false,
-    summary: "The model does another task than the one that was asked for.",
+    summary: "The model does a different task from the one that is needed.",
   },
   MODEL_NOT_QUANTIZABLE: {
     blames: "model",
     retryable: false,
-    summary: "The network is not one of float32, or cannot compute in fewer bits.",
+    summary: "The network is not in float32, or cannot compute in fewer bits.",
   },
   CALIBRATION_UNFIT: {
     blames: "caller",
     retryable: false,
-    summary: "The calibration is of another network, or is damaged.",
+    summary: "The calibration belongs to another network, or is damaged.",
   },
   PRECISION_REFUSED: {
     blames: "model",
     retryable: false,
-    summary: "It was not shown that the network in fewer bits counts as in float32.",
+    summary: "The trial did not show that the network in fewer bits counts as in float32.",
   },
   MODEL_NAME_UNKNOWN: {
     blames: "caller",
@@ -145,12 +144,12 @@ export const errorCodes = {
   CHECKPOINT_UNREADABLE: {
     blames: "model",
     retryable: false,
-    summary: "The checkpoint is damaged, incomplete, or no file that PyTorch saved.",
+    summary: "The checkpoint is damaged, incomplete, or not a file that PyTorch saved.",
   },
   CHECKPOINT_REFUSED: {
     blames: "model",
     retryable: false,
-    summary: "The checkpoint holds something that is never read or done, to be safe.",
+    summary: "The checkpoint contains something that is refused as unsafe.",
   },
   CHECKPOINT_TOO_LARGE: {
     blames: "model",
@@ -160,13 +159,13 @@ export const errorCodes = {
   CHECKPOINT_UNSUPPORTED: {
     blames: "model",
     retryable: false,
-    summary: "The checkpoint is of a kind that Orangery does not read.",
+    summary: "Orangery does not read this kind of checkpoint.",
   },
 
   DEVICE_UNKNOWN: {
     blames: "caller",
     retryable: false,
-    summary: "The device name is not one that Orangery knows.",
+    summary: "Orangery does not know this device name.",
   },
   DEVICE_UNAVAILABLE: {
     blames: "machine",
@@ -177,12 +176,12 @@ export const errorCodes = {
   DOWNLOAD_FAILED: {
     blames: "machine",
     retryable: true,
-    summary: "A package could not be fetched.",
+    summary: "A package could not be downloaded.",
   },
   DOWNLOAD_DAMAGED: {
     blames: "machine",
     retryable: true,
-    summary: "What was fetched is not what was expected: its size or its hash is another.",
+    summary: "A download does not have the expected size or hash.",
   },
 
   PHOTO_NOT_FOUND: {
@@ -209,7 +208,7 @@ export const errorCodes = {
   PHOTO_NO_SPACE: {
     blames: "photo",
     retryable: true,
-    summary: "The folder for temporary files has no room for the pixels of a large photo.",
+    summary: "The folder for temporary files has no space for the pixels of a large photo.",
   },
   PHOTO_CRASHED_WORKER: {
     blames: "photo",
@@ -225,40 +224,40 @@ export const errorCodes = {
   REGIONS_NOT_FOUND: {
     blames: "caller",
     retryable: false,
-    summary: "The file with regions does not exist, cannot be read, or has other regions.",
+    summary: "The file of regions does not exist, cannot be read, or has other regions.",
   },
   REGIONS_INVALID: {
     blames: "caller",
     retryable: false,
-    summary: "The file with regions has something that is no region.",
+    summary: "The file of regions contains something that is not a region.",
   },
   REGIONS_MISSING: {
     blames: "photo",
     retryable: false,
-    summary: "The file with regions does not name the photo.",
+    summary: "The file of regions does not name the photo.",
   },
   REGIONS_DO_NOT_FIT: {
     blames: "photo",
     retryable: false,
-    summary: "The regions are of a photo of another size, or lie beyond its edges.",
+    summary: "The regions belong to a photo of another size, or lie beyond its edges.",
   },
 
   TRUTH_INVALID: {
     blames: "caller",
     retryable: false,
-    summary: "What results are compared with cannot be read, or is not of the same photos.",
+    summary: "The truth to compare with cannot be read, or is not about the same photos.",
   },
 
   REVIEW_CONFLICT: {
     blames: "caller",
     retryable: false,
-    summary: "Somebody else corrected the photo meanwhile, so that a correction was not recorded.",
+    summary: "Somebody else has corrected the photo, so the correction was not recorded.",
   },
 
   TASK_INTERRUPTED: {
     blames: "caller",
     retryable: true,
-    summary: "The task was stopped before its end, for a reason that is not its own.",
+    summary: "The task was stopped before its end, through no fault of its own.",
   },
 
   TASK_REVOKED: {
@@ -274,12 +273,12 @@ export const errorCodes = {
   JOB_DATA_INVALID: {
     blames: "caller",
     retryable: false,
-    summary: "A job's data are not what its task takes.",
+    summary: "A job's data are not what its task accepts.",
   },
   JOB_LOCK_LOST: {
     blames: "queue",
     retryable: true,
-    summary: "The queue took a job back while a worker still worked on it.",
+    summary: "The queue took a job back while a worker was still working on it.",
   },
   JOB_CRASHED_WORKER: {
     blames: "photo",
@@ -289,32 +288,32 @@ export const errorCodes = {
   RECIPE_INVALID: {
     blames: "caller",
     retryable: false,
-    summary: "A recipe is not one, has something unknown in it, or is of another version.",
+    summary: "The recipe is invalid, has an unknown part, or is of another version.",
   },
   RECIPE_NOT_FOUND: {
     blames: "caller",
     retryable: false,
-    summary: "There is no recipe of this name or hash, or no file with a recipe.",
+    summary: "There is no recipe with this name or hash, or no such recipe file.",
   },
   QUEUE_OTHER_RESULTS: {
     blames: "caller",
     retryable: false,
-    summary: "A queue's results go to another database than the one that was named.",
+    summary: "The queue's results go to a database other than the named one.",
   },
   QUEUE_NOT_FOUND: {
     blames: "caller",
     retryable: false,
-    summary: "There is no queue in the PostgreSQL database that was named, or no such database.",
+    summary: "The named PostgreSQL database does not exist, or has no queue.",
   },
   QUEUE_UNREACHABLE: {
     blames: "queue",
     retryable: true,
-    summary: "The server of the queue, Redis, PostgreSQL or RabbitMQ, could not be reached.",
+    summary: "The queue's server (Redis, PostgreSQL or RabbitMQ) could not be reached.",
   },
   QUEUE_ACCESS_DENIED: {
     blames: "queue",
     retryable: false,
-    summary: "The queue's server refuses the password, the user, or what the user may do.",
+    summary: "The queue's server refuses the password, the user or an operation.",
   },
   QUEUE_IN_CLUSTER: {
     blames: "caller",
@@ -339,7 +338,7 @@ export const errorCodes = {
   QUEUE_NOT_READY: {
     blames: "queue",
     retryable: true,
-    summary: "The queue's server answers but cannot serve now: it starts, or is busy.",
+    summary: "The queue's server answers but cannot serve yet: it is starting, or busy.",
   },
   QUEUE_REFUSED: {
     blames: "queue",
@@ -349,17 +348,17 @@ export const errorCodes = {
   TASK_MODULE_UNUSABLE: {
     blames: "caller",
     retryable: false,
-    summary: "A module of tasks is not there, cannot be imported, or exports no task.",
+    summary: "A task module is missing, cannot be imported, or exports no task.",
   },
   WORKER_NOT_READY: {
     blames: "machine",
     retryable: true,
-    summary: "A worker process did not load its models and do a first piece of work.",
+    summary: "A worker process did not load its models or failed its first run.",
   },
   PORT_UNAVAILABLE: {
     blames: "machine",
     retryable: false,
-    summary: "The port for metrics and probes cannot be listened on.",
+    summary: "The port for metrics and probes cannot be opened.",
   },
 
   LEDGER_NEWER: {
@@ -385,12 +384,12 @@ export const errorCodes = {
   LEDGER_NOT_FOUND: {
     blames: "ledger",
     retryable: false,
-    summary: "There are no results at the place that was named.",
+    summary: "There are no results at the named path or URL.",
   },
   LEDGER_ACCESS_DENIED: {
     blames: "ledger",
     retryable: false,
-    summary: "The server of the results refuses the password, the user, or what the user may do.",
+    summary: "The results' server refuses the password, the user or an operation.",
   },
   LEDGER_READ_ONLY: {
     blames: "ledger",
@@ -415,30 +414,28 @@ export const errorCodes = {
   NOT_WRITABLE: {
     blames: "machine",
     retryable: false,
-    summary: "A file or folder cannot be written, though there may be room.",
+    summary: "A file or folder cannot be written, even if there is space.",
   },
   NO_SPACE: {
     blames: "machine",
     retryable: true,
-    summary: "The disk is full or its quota is reached.",
+    summary: "The disk is full, or a quota is reached.",
   },
 } as const satisfies Record<string, ErrorCodeEntry>;
 
-/** The code of an {@link OrangeryError}. */
 /** A code of {@link errorCodes}. */
 export type ErrorCode = keyof typeof errorCodes;
 
 /** What an {@link OrangeryError} carries besides its code and message. */
-/** What an error carries besides its message. */
 export interface OrangeryErrorOptions {
   readonly cause?: unknown | undefined;
-  /** Facts that a program may act on: what was expected, what came. */
+  /** Facts that a program may act on: what was expected, what was found. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
  * The one error class of the library. Callers branch on `code`, never on the message, which says
- * what was expected, what came and what to do.
+ * what was expected, what was found and what to do.
  */
 export class OrangeryError extends Error {
   override readonly name = "OrangeryError";
@@ -456,7 +453,7 @@ export class OrangeryError extends Error {
     return errorCodes[this.code].blames;
   }
 
-  /** Whether doing the same again, later, can succeed. */
+  /** Whether the same work can succeed later. */
   get retryable(): boolean {
     return errorCodes[this.code].retryable;
   }

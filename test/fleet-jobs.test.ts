@@ -386,7 +386,10 @@ describe("on the command line", () => {
     await catalogue.claimResults({ location: gone, identity: "1" }, async () => true);
     const unrecorded = await folder.run("jobs", "pause", ...where);
     assert.equal(unrecorded.status, 0);
-    assert.match(unrecorded.stderr, /^It is not recorded who .*gone\.db .*\[LEDGER_NOT_FOUND\]/);
+    assert.match(
+      unrecorded.stderr,
+      /^This change is not recorded.*gone\.db .*\[LEDGER_NOT_FOUND\]/,
+    );
     assert.equal(existsSync(gone), false);
 
     const location = join(folder.path, "results.db");

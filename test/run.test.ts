@@ -213,7 +213,7 @@ test("killed again and again, a run goes on and every photo has one result", asy
   assert.ok(run.photos < 50, "what was done was not done again");
 });
 
-test("Ctrl-C finishes the photos in progress, gives others back, says how to go on", async () => {
+test("Ctrl-C finishes the photos in progress, gives others back, says how to resume", async () => {
   await using folder = await CliFolder.create();
   await folder.writePhotos(numbered(60));
   const args = ["run", "photos", "--detect", ...quickModel];
@@ -223,7 +223,7 @@ test("Ctrl-C finishes the photos in progress, gives others back, says how to go 
   const { status, stdout, stderr } = await running.outcome;
   assert.equal(status, 130, stderr);
   assert.match(stderr, /Stopping after the photos in progress/);
-  assert.match(stdout, /Left +\d+ photos; interrupted, run the same command again to go on/);
+  assert.match(stdout, /Left +\d+ photos; interrupted, run the same command again to resume/);
   assert.deepEqual(
     folder.query("select distinct state, attempts from entry where state != 'done'"),
     [{ state: "waiting", attempts: 0 }],

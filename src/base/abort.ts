@@ -8,7 +8,7 @@ export async function untilAborted<T>(promise: Promise<T>, signal?: AbortSignal)
   if (signal.aborted) leave();
   else signal.addEventListener("abort", leave, { once: true });
   try {
-    // Raced even when it has aborted already, so that a failure of the promise is never unhandled.
+    // Raced even if it has already aborted, so that a rejection of the promise is never unhandled.
     return await Promise.race([aborted.promise, promise]);
   } finally {
     signal.removeEventListener("abort", leave);
@@ -31,7 +31,7 @@ export async function settlesWithin(work: Promise<unknown>, ms: number): Promise
 }
 
 /**
- * A controller that aborts with another signal, until it is disposed. Unlike `AbortSignal.any` it
+ * A controller that follows another signal until it is disposed. Unlike `AbortSignal.any`, it
  * leaves nothing behind on a signal that outlives it, such as a worker's, which serves hundreds of
  * thousands of tasks.
  */

@@ -5,7 +5,7 @@ export type Defined<Options, Names extends keyof Options = keyof Options> = {
   readonly [Name in Names]-?: Exclude<Options[Name], undefined>;
 };
 
-/** What an option has to be, in words that follow "to be", and the test of it. */
+/** What an option has to be, in words that follow "to be", with its test. */
 export interface Expectation {
   readonly expected: string;
   readonly holds: (value: unknown) => boolean;
@@ -44,7 +44,7 @@ export function text(expected: string): Expectation {
 export const trueOrFalse = oneOf(true, false);
 
 /**
- * Checks options by name; those that are undefined are not given and pass.
+ * Checks options by name; undefined ones count as not given, and pass.
  *
  * @throws `INVALID_ARGUMENT` with `details` of `option`, `expected` and `value`
  */

@@ -1,13 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 
-/** Longer than this in one go, work in this thread holds up what else it has to do. */
+/** The longest that work may block this thread without a pause, ms. */
 const turnMs = 4;
 
-/** Lets the event loop have its turn in the middle of long work. */
+/** Yields to the event loop during long work. */
 export class EventLoopTurns {
   #startedAtMs = performance.now();
 
-  /** Call between two steps: pauses when the work has gone on for long enough. */
+  /** Call between two steps: pauses if the work has run for long enough. */
   async give(): Promise<void> {
     if (performance.now() - this.#startedAtMs < turnMs) return;
     await setImmediate();

@@ -1,14 +1,14 @@
 import { untilAborted } from "./abort.ts";
 
 /**
- * Runs one piece of work at a time, in the order of asking. A waiting caller that aborts leaves the
- * queue; the place of a running one is freed when its work ends, not when its caller leaves.
+ * Runs one piece of work at a time, first come, first served. A waiting caller that aborts leaves
+ * the queue; a running one's place is freed when its work ends, not when its caller leaves.
  */
 export class OneAtATime {
   #last: Promise<void> = Promise.resolve();
   #busySince: number | undefined;
 
-  /** How long the work that runs now has been running; 0 where none runs. */
+  /** How long the current work has been running; 0 if none is. */
   get busyMs(): number {
     return this.#busySince === undefined ? 0 : performance.now() - this.#busySince;
   }

@@ -1,10 +1,10 @@
 /**
- * Keeps what is done of a long piece of work, so that another attempt, maybe in another process,
- * can go on from there. What is kept may be lost: it saves time, and no result depends on it.
+ * Keeps the finished part of long work, so that another attempt, perhaps in another process, can
+ * continue from there. It may be lost: it only saves time, and no result depends on it.
  */
 export interface PartialWork {
-  /** Returns what an earlier attempt has kept; undefined where there is nothing. */
+  /** Returns what an earlier attempt has kept; undefined if nothing. */
   read(): Promise<Uint8Array | undefined>;
-  /** Keeps this in the place of what was kept before. */
+  /** Replaces what was kept before. */
   write(bytes: Uint8Array): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Text out of a file, without what a terminal would act on. */
+/** Text from a file, without control characters on which a terminal would act. */
 export function printable(text: string): string {
   return text.replaceAll(/\p{Cc}|\p{Cf}/gu, "�");
 }

@@ -22,7 +22,7 @@ export function formatDuration(ms: number): string {
   return `${hours}:${two(minutes)}:${two(whole % 60)} h`;
 }
 
-/** Per second, or per minute where that is less than one in two seconds. */
+/** Per second, or per minute below one in two seconds. */
 export function formatRate(perSecond: number): string {
   if (perSecond >= 100) return `${formatCount(Math.round(perSecond))}/s`;
   if (perSecond >= 0.5) return `${perSecond.toFixed(1)}/s`;
@@ -34,7 +34,7 @@ export function formatPlural(count: number, singular: string, plural = `${singul
   return `${formatCount(count)} ${count === 1 ? singular : plural}`;
 }
 
-/** A time that is only guessed: in whole seconds, at least one. */
+/** An estimated time: in whole seconds, at least one. */
 export function formatEta(ms: number): string {
   const seconds = Math.max(1, Math.ceil(ms / 1000));
   return seconds < 60 ? `${seconds} s` : formatDuration(1000 * seconds);

@@ -1,4 +1,4 @@
-/** The rate over the last half minute: what an ETA needs, since photos and machines vary. */
+/** The rate over the last half minute: short enough for an ETA, since photos and machines vary. */
 export class RateMeter {
   readonly #now: () => number;
   readonly #marks: { readonly at: number; readonly count: number }[];
@@ -13,7 +13,7 @@ export class RateMeter {
   add(count: number): void {
     this.#count += count;
     const at = this.#now();
-    // Enough of them to slide smoothly, few enough to forget about.
+    // Enough of them for a smooth window, few enough to cost nothing.
     if (at - this.#marks.at(-1)!.at >= windowMs / 30) this.#marks.push({ at, count: this.#count });
     while (this.#marks.length > 2 && at - this.#marks[1]!.at > windowMs) this.#marks.shift();
   }

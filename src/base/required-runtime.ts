@@ -1,14 +1,15 @@
 import { OrangeryError } from "../errors.ts";
 
 /**
- * As in package.json. Imported before all else, so that an older one says this and nothing else.
+ * As in package.json. This module is imported first, so that an older Node fails with this message
+ * only.
  */
 const neededNode = [24, 16] as const;
 
 const why = whyUnsupported(process.versions, globalThis.navigator?.locks !== undefined);
 if (why !== undefined) throw new OrangeryError("RUNTIME_UNSUPPORTED", why);
 
-/** Says why Orangery does not run here; undefined where it does. */
+/** Returns why Orangery does not run here; undefined if it does. */
 export function whyUnsupported(
   versions: Readonly<Record<string, string | undefined>>,
   hasLocks: boolean,

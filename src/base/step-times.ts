@@ -1,12 +1,12 @@
 /**
- * How long the steps of one piece of work take, in ms by name, from the moment it is made. A step
- * that is done more than once is summed.
+ * Durations of the steps of one piece of work, in ms by name, from construction on. Repeated steps
+ * are summed.
  */
 export class StepTimes<Step extends string = string> {
   readonly #startedAtMs: number;
   readonly #ms: Record<Step, number>;
 
-  /** @param ms What has been measured before; it names the steps that are there in any case. */
+  /** @param ms Earlier measurements; their names are always present. */
   constructor(ms: Readonly<Record<Step, number>>, startedAtMs = performance.now()) {
     this.#ms = { ...ms };
     this.#startedAtMs = startedAtMs;
@@ -20,7 +20,7 @@ export class StepTimes<Step extends string = string> {
     return result;
   }
 
-  /** Adds times that were measured elsewhere; a `total` among them is not one of the steps. */
+  /** Adds times measured elsewhere; a `total` among them is ignored. */
   add(ms: Readonly<Partial<Record<Step, number>>>): void {
     for (const [name, value] of Object.entries(ms) as [Step, number][]) {
       if (name !== "total") this.#ms[name] = (this.#ms[name] ?? 0) + value;
@@ -28,7 +28,8 @@ export class StepTimes<Step extends string = string> {
   }
 
   /**
-   * One part of `count` that shared the steps so far: its share of them, and the same beginning.
+   * Splits off one of `count` parts that shared the steps so far: its share of the times, with the
+   * same beginning.
    */
   shareOf(count: number): StepTimes<Step> {
     const share = new StepTimes(this.#ms, this.#startedAtMs);
@@ -36,7 +37,7 @@ export class StepTimes<Step extends string = string> {
     return share;
   }
 
-  /** The steps, and as `total` the time since the beginning, whatever it was spent on. */
+  /** The steps, and as `total` the whole time since the beginning. */
   withTotal(): Record<Step | "total", number> {
     return { ...this.#ms, total: performance.now() - this.#startedAtMs } as Record<
       Step | "total",

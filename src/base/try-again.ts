@@ -1,22 +1,22 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface TryAgainOptions {
-  /** Whether the same may succeed in a moment. */
+  /** Whether the same attempt may succeed in a moment. */
   readonly isPassing: (error: unknown) => boolean;
-  /** No new attempt is made after this time. Default: any time. */
+  /** No new attempt is made after this time. Default: no limit. */
   readonly timeoutMs?: number | undefined;
-  /** The most attempts. Default: any number. */
+  /** The most attempts. Default: no limit. */
   readonly attempts?: number | undefined;
   /** First and longest pause between two attempts; each is twice as long as the last. */
   readonly pauseMs: readonly [first: number, longest: number];
-  /** The least pause that an error asks for, such as a server's `Retry-After`. Default 0. */
+  /** The shortest pause that an error asks for, such as a server's `Retry-After`. Default 0. */
   readonly askedPauseMs?: ((error: unknown) => number) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * Repeats an attempt, ever more slowly, while it fails for a reason that may pass. Pauses vary by
- * half, so that processes that failed together do not come back together.
+ * Repeats an attempt, with growing pauses, while it fails for a reason that may pass. Pauses vary
+ * by half, so that processes that failed together do not retry together.
  *
  * @throws the last failure, or the signal's reason
  */

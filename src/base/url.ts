@@ -1,6 +1,6 @@
 /**
  * The scheme of a URL in lower case, without its colon: `s3` for `s3://bucket/key`; undefined for
- * what is no URL with an authority, such as a path, `C:\photos` or `sample:beds`.
+ * anything but a URL with an authority: a path, `C:\photos`, `sample:beds`.
  */
 export function urlScheme(text: string): string | undefined {
   return /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
@@ -23,12 +23,12 @@ const secretNames =
 /** The name of a query parameter that is or holds a credential, as presigned URLs have them. */
 export const secretParameter = new RegExp(`^(?:${secretNames})$`, "i");
 
-// Up to the last @: it may be in a password.
+// Up to the last @, since a password may contain one.
 const passwords = /(:\/\/[^\s/:@"]*:)[^\s/"]*@/g;
 const webUsers = /(https?:\/\/)[^\s/"]*@/gi;
 const signatures = new RegExp(`([?&](?:${secretNames})=)[^\\s&"#\\\\]*`, "gi");
 
-/** Hides what URLs in a text must not show: passwords, signatures, users of the web. */
+/** Hides secrets of URLs in a text: passwords, signatures, and user names of web URLs. */
 export function hideCredentials(text: string): string {
   return text.replace(webUsers, "$1…@").replace(passwords, "$1…@").replace(signatures, "$1…");
 }

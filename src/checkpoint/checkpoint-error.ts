@@ -9,7 +9,7 @@ export function damaged(what: string, details?: Details): OrangeryError {
   );
 }
 
-/** Creates the error for a file that asks for something that is never done. */
+/** Creates the error for a file that asks for something that is refused. */
 export function refused(what: string, details?: Details): OrangeryError {
   return new OrangeryError(
     "CHECKPOINT_REFUSED",
@@ -31,7 +31,7 @@ export function otherByteOrder(quotedName: string): OrangeryError {
   );
 }
 
-/** Creates the error for a file of weights without their layers. */
+/** Creates the error for a file with weights but no layers. */
 export function weightsOnly(): OrangeryError {
   return unsupported(
     "It holds weights without the network that they belong to (a state_dict). In Python, load " +

@@ -44,7 +44,7 @@ export async function readCheckpoint(
 
 async function openFile(path: string): Promise<FileHandle> {
   try {
-    // First of all, because opening a pipe would wait for a writer.
+    // Checked first, because opening a pipe would wait for a writer.
     if (!(await stat(path)).isFile()) throw new Error("it is not a file");
     return await open(path);
   } catch (cause) {

@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { damaged } from "./checkpoint-error.ts";
 
-/** PyTorch aligns data to this in an archive; what is read is aligned alike in memory. */
+/** PyTorch's alignment of data in an archive, which reads keep in memory. */
 const alignmentBytes = 64;
 
 /** Reads a part of a file, aligned in memory as it is in the file. */

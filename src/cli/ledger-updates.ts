@@ -1,19 +1,19 @@
 import { type LedgerUpdate, ledgerUpdateChannel } from "../ledger/schema/ledger-update.ts";
 import { displayPath } from "./options/caller-paths.ts";
 
-/** An update that takes no longer is not worth a line. */
+/** A shorter update is not worth a line. */
 const quietMs = 1_000;
 const linePeriodMs = 5_000;
 
 /**
- * Prints how far a results database of an older version is on the way to the present tables, until
- * it is disposed of, also where another process brings it there.
+ * Prints the progress of updating an older results database, also by another process, until it is
+ * disposed.
  */
 export function noteLedgerUpdates(note: (line: string) => void): Disposable {
   const nextLineAtMs = new Map<string, number>();
   const onUpdate = (message: unknown) => {
     const { location, pid, from, to, step, done } = message as LedgerUpdate;
-    // A new database is made from nothing.
+    // Version 0 is a new database, not an update.
     if (from === 0) return;
     const nowMs = performance.now();
     const dueAtMs = nextLineAtMs.get(location);

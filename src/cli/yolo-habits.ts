@@ -1,4 +1,4 @@
-/** What stands here for options of the `yolo` command, which many write out of habit. */
+/** Our counterparts to options of the `yolo` command, which many users type out of habit. */
 const habits: { readonly [option in string]?: string } = {
   conf: "--confidence",
   imgsz: "--image-size",
@@ -21,8 +21,8 @@ const habits: { readonly [option in string]?: string } = {
 };
 
 /**
- * Replaces the guess in Commander's message about an unknown option by what does the same here,
- * where the option is one of the `yolo` command.
+ * For an unknown option that the `yolo` command has, replaces Commander's guess with our
+ * counterpart.
  */
 export function explainYoloHabit(message: string): string {
   const [, option = ""] = /unknown option '--([a-z-]+)/.exec(message.replaceAll("_", "-")) ?? [];

@@ -30,12 +30,12 @@ export interface DashboardOptions extends Passwords {
   readonly hostNames?: readonly string[] | undefined;
   /** Whether `http(s)` photos may come from private addresses. Default false. */
   readonly allowPrivateAddresses?: boolean | undefined;
-  /** What only the process that works knows. */
+  /** What only the working process knows. */
   readonly machine?: (() => MachineView) | undefined;
   readonly logger?: Logger | undefined;
 }
 
-/** Enough for many windows: each holds one connection for what is new. */
+/** Enough for many windows: each holds one connection for its event stream. */
 const mostConnections = 200;
 
 /** Serves the control room by HTTP, until it is disposed. */

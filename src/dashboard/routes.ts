@@ -21,7 +21,7 @@ import { viewPhotoList } from "./views/photo-list.ts";
 export interface RoutesOptions {
   /** Undefined for a queue without results. */
   readonly ledger?: Ledger | undefined;
-  /** Takes what people change; without it nobody can change anything. */
+  /** Records changes; without it nobody can change anything. */
   readonly changes?: Ledger | undefined;
   readonly queue?: QueueSource | undefined;
   readonly sessions: Sessions;
@@ -46,7 +46,7 @@ interface Exchange {
   readonly role: Role;
 }
 
-/** Which request gets which answer, and who gets one. */
+/** Routes requests, and checks who may make them. */
 export class DashboardRoutes implements Disposable {
   readonly #options: RoutesOptions;
   readonly #login: LoginDesk;
@@ -193,7 +193,7 @@ export class DashboardRoutes implements Disposable {
     return this.#options.queue?.canChange === true && role === "editor";
   }
 
-  /** The ledger to write to, for whom it is allowed: all that changes anything asks here. */
+  /** The writable ledger, for those allowed to change things. Every change passes this check. */
   #changesOf(role: Role): Ledger {
     const { changes } = this.#options;
     if (changes === undefined) throw new Refusal(403, "This server shows results only.");

@@ -49,7 +49,7 @@ export interface Examination {
   /** The worst of all findings. */
   readonly verdict: Verdict;
   readonly findings: readonly Finding[];
-  /** Topics that took too long; something of them may still be at work in this process. */
+  /** Topics that took too long; their probes may still be running in this process. */
   readonly late: readonly string[];
 }
 
@@ -60,8 +60,8 @@ const deviceMs = 60_000;
 const modelMs = 180_000;
 
 /**
- * Looks at all that decides whether this machine will do the job, and changes nothing of it. What
- * may crash or hang, a device's driver or a model, is tried in processes of their own.
+ * Checks everything that decides whether this machine is fit for the job, and changes nothing. What
+ * may crash or hang, such as a driver or a model, is tried in separate processes.
  *
  * @throws only the signal's reason
  */
@@ -82,7 +82,7 @@ class Examiner {
 
   async examine(): Promise<Examination> {
     this.#progress("the machine");
-    // What computes is timed, so it has the machine for itself.
+    // Computations are timed, so they run alone.
     const { signal } = this.#options;
     const quick = this.#quickProbes();
     const outcomes = await Promise.all(quick.map((probe) => runProbe(probe, signal)));

@@ -8,12 +8,15 @@ export type Verdict = "green" | "yellow" | "red";
 export const findingSections = ["machine", "devices", "folders", "servers", "model"] as const;
 export type FindingSection = (typeof findingSections)[number];
 
-/** Numbers and names of a finding, for programs. Bytes and milliseconds are named so. */
+/**
+ * Numbers and names of a finding, for programs. Names end in `Bytes` or `Ms` where those are the
+ * units.
+ */
 export type FindingFigures = Readonly<
   Record<string, string | number | boolean | readonly string[] | undefined>
 >;
 
-/** What was found of one thing, before it has its place on the page. */
+/** A finding before it has its place on the page. */
 export interface Observation {
   readonly verdict: Verdict;
   /** One plain sentence. */
@@ -23,10 +26,10 @@ export interface Observation {
   readonly figures?: FindingFigures | undefined;
 }
 
-/** One thing that was looked at, and how it is. Plain data, without passwords. */
+/** The result of one check. Plain data, without passwords. */
 export interface Finding extends Observation {
   readonly section: FindingSection;
-  /** What it is about, in a word that stays: `memory`, `redis`, `cuda:0`. */
+  /** What it is about, a stable key: `memory`, `redis`, `cuda:0`. */
   readonly topic: string;
 }
 
@@ -52,8 +55,8 @@ export function worstVerdict(findings: Iterable<Pick<Observation, "verdict">>): 
 }
 
 /**
- * Makes an observation of an error. Our own messages say what was expected and what came, and then
- * what to do.
+ * Turns an error into an observation. Our own messages say what was expected and what was found,
+ * and then what to do.
  */
 export function observationOf(error: unknown, todo: string): Observation {
   const message = error instanceof Error ? error.message : String(error);
@@ -82,7 +85,7 @@ function withStop(text: string): string {
   return text === "" || /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** Gives an observation its place, and hides what it must not show. */
+/** Places an observation on the page, and hides its secrets. */
 export function toFinding(
   { section, topic }: Pick<Finding, "section" | "topic">,
   { verdict, sentence, todo, figures }: Observation,

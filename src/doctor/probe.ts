@@ -11,7 +11,7 @@ import {
 /** What a probe finds: observations by topic, or one of its own topic. */
 export type ProbeAnswer = Observation | ReadonlyMap<string, Observation>;
 
-/** Looks at one thing of the machine, and changes nothing. */
+/** Checks one aspect of the machine, and changes nothing. */
 export interface Probe {
   readonly section: FindingSection;
   readonly topic: string;
@@ -19,11 +19,11 @@ export interface Probe {
   readonly timeoutMs: number;
   /** What to do where it fails without advice of its own, or takes too long. */
   readonly todo: string;
-  /** Looks. It should end when the signal aborts, but is not waited for. */
+  /** Runs the check. It should end when the signal aborts, but nobody waits for that. */
   readonly look: (signal: AbortSignal) => Promise<ProbeAnswer>;
 }
 
-/** What a probe found, and whether it may still be at work, having taken too long. */
+/** What a probe found, and whether it timed out and may still be running. */
 export interface ProbeOutcome {
   readonly findings: readonly Finding[];
   readonly isLate: boolean;
@@ -62,7 +62,7 @@ function toFindings(probe: Probe, answer: ProbeAnswer): Finding[] {
   );
 }
 
-/** Aborts what a probe left at work, when the probe has ended. */
+/** Aborts whatever a probe left running when it ended. */
 class Ending extends AbortController implements Disposable {
   [Symbol.dispose](): void {
     this.abort();

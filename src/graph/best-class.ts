@@ -5,9 +5,9 @@ import { createWeights } from "./tensor.ts";
 /**
  * Makes a raw head return, for each anchor, the best score of its classes and which class that is
  * (of equals the first), in place of the scores of all classes: of (batch, 4 + classes +
- * coefficients, anchors) remains (batch, 6 + coefficients, anchors). With 80 classes, a fourteenth
- * of the output comes back from a device, and no thread looks for the best among them. Where a
- * score is not a number, the class is `classCount`, which none has.
+ * coefficients, anchors) remains (batch, 6 + coefficients, anchors). With 80 classes, a device
+ * returns a fourteenth of the output, and no thread has to search for the best. If a score is NaN,
+ * the class is `classCount`, which does not exist.
  *
  * The class is computed without ArgMax, which CUDA has only for older operator sets.
  */
@@ -57,7 +57,7 @@ class HeadNodes {
     this.#hasAxesAsInput = opsetVersion >= 18;
   }
 
-  /** The output gives its name to what is made of it. */
+  /** The new output takes over the old one's name. */
   renamed(node: OnnxNode): OnnxNode {
     const rename = (name: string) => (name === this.#output ? this.#all : name);
     return { ...node, inputs: node.inputs.map(rename), outputs: node.outputs.map(rename) };

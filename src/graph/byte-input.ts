@@ -4,8 +4,8 @@ import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts
 import { createWeights } from "./tensor.ts";
 
 /**
- * Makes a network whose input is float32 from 0 to 1 take a photo's bytes instead: a quarter of
- * what goes to a device. Each byte is divided by 255, once, as it would be before.
+ * Makes a network whose input is float32 from 0 to 1 take a photo's bytes instead, a quarter of the
+ * transfer to a device. Each byte is divided by 255, exactly as before.
  */
 export function takeBytes(model: OnnxModel): OnnxModel {
   const white = createWeights("orangery.white", [], Float32Array.of(255));
@@ -33,15 +33,15 @@ export function takePixels(model: OnnxModel): OnnxModel {
   }));
 }
 
-/** What is put between an input and its readers. */
+/** The nodes between an input and its readers. */
 export interface InputChange {
-  /** What the input is from now on. Default: as it was. */
+  /** The new type and shape of the input. Default: unchanged. */
   readonly input?: Partial<ValueInfo>;
   readonly nodes: readonly OnnxNode[];
   readonly initializers?: readonly OnnxTensor[];
 }
 
-/** Puts nodes, which make `value` of it, between a network's input and what has read it so far. */
+/** Inserts nodes that compute `value` between a network's input and its readers. */
 export function changeInput(
   model: OnnxModel,
   suffix: string,

@@ -3,7 +3,7 @@ import { floatsOf } from "./tensor.ts";
 
 /**
  * Finds the decoding of a network's head: all nodes between the outputs and the convolutions with
- * learned weights next to them. It has coordinates in it, which fewer bits put off their place.
+ * learned weights next to them. It computes coordinates, which fewer bits would displace.
  */
 export function findDecoding({ nodes, initializers, outputs }: OnnxGraph): ReadonlySet<OnnxNode> {
   const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
@@ -29,8 +29,8 @@ export function findDecoding({ nodes, initializers, outputs }: OnnxGraph): Reado
 }
 
 /**
- * Describes why a network cannot be made to compute in fewer bits; undefined where it can: it is of
- * float32, and has a convolution whose weights it holds.
+ * Describes why a network cannot compute in fewer bits; undefined if it can: it is float32 and has
+ * a convolution with stored weights.
  */
 export function whyNotReducible(graph: OnnxGraph): string | undefined {
   const { inputs, nodes, initializers } = graph;

@@ -22,13 +22,13 @@ export function isOperator(
   return node?.opType === opType && node.domain === domain;
 }
 
-/** Whether nodes have graphs of their own: what these read of the outer one is not followed. */
+/** Whether nodes have subgraphs, whose reads of outer values are not followed. */
 export function hasInnerGraphs({ graph }: OnnxModel): boolean {
   const isGraph = ({ type }: OnnxAttribute) => type === "graph";
   return graph.nodes.some(({ attributes }) => Object.values(attributes).some(isGraph));
 }
 
-/** Weights that no node reads any more would be reported as a fault of the model. */
+/** ONNX Runtime would report unread weights as a fault of the model. */
 export function withoutUnread(model: OnnxModel): OnnxModel {
   const { nodes, outputs, initializers } = model.graph;
   const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs.map((o) => o.name)]);

@@ -13,8 +13,8 @@ export interface OpenLedgerOptions extends PostgresDatabaseOptions {
    */
   readonly busyTimeoutMs?: number | undefined;
   /**
-   * Opens what is there and records nothing. An older schema is brought up to date all the same,
-   * which needs the right to write. Default false.
+   * Opens an existing database and records nothing. An older schema is updated all the same, which
+   * needs the right to write. Default false.
    */
   readonly readOnly?: boolean | undefined;
 }

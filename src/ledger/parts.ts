@@ -1,4 +1,4 @@
-/** What goes over a table part by part, so that no query takes long, needs in common. */
+/** Helpers for scanning a table in parts, so that no query takes long. */
 import { type Kysely, sql } from "kysely";
 import type { LedgerTables } from "./schema/tables.ts";
 

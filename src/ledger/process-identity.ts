@@ -1,9 +1,9 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
-/** Names a process so exactly that a later one with the same number is another one. */
+/** Identifies a process, distinct from a later one with the same number. */
 export interface ProcessIdentity {
-  /** Where the process number means something. */
+  /** The scope of process numbers. */
   readonly host: string;
   readonly pid: number;
   /** When the process started, as the system reports it; empty where that is not known. */

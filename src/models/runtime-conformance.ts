@@ -1,7 +1,8 @@
 import "../base/required-runtime.ts";
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-// By its default: an older Node has not all names, and must get as far as saying which is needed.
+// The default import: an older Node lacks some names, and must get far enough to report which Node
+// is needed.
 import files from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,7 +111,7 @@ export const runtimeConformance: readonly ConformanceCase[] = [
       await using folder = await files.mkdtempDisposable(join(tmpdir(), "orangery-conformance-"));
       const file = join(folder.path, "sum.optimised");
       await using session = await runtime.createSession(sumModel(), { saveOptimizedTo: file });
-      // A library that has no format of its own writes nothing.
+      // A library without its own format writes nothing.
       if (!existsSync(file)) return;
       await using mapped = await runtime.createSession(file, { mapped: true });
       assert.deepEqual(mapped.inputs, session.inputs);
@@ -265,7 +266,7 @@ export const runtimeConformance: readonly ConformanceCase[] = [
       const first = runtime.openSharedSession(key, { load: fail });
       const aborter = new AbortController();
       const second = runtime.openSharedSession(key, { load: fail, signal: aborter.signal });
-      // Time to join the queue, and below for one that had not left it to have its turn.
+      // Time to join the queue, and below for a caller that had not left it to get its turn.
       await new Promise((resolve) => setTimeout(resolve, 30));
       aborter.abort(new Error("left"));
       await assert.rejects(second, /left/);
@@ -335,7 +336,7 @@ function slowModel({ steps, size }: { steps: number; size: number }): Uint8Array
   const x = graph.input("x", "float32", [size, size]);
   const shape = graph.ints([size, size]);
   const identity = graph.node("EyeLike", [graph.node("ConstantOfShape", [shape])]);
-  // Not a constant for the optimiser to fold: it depends on the input.
+  // Depends on the input, so that the optimiser cannot fold it into a constant.
   const weights = graph.node("Add", [identity, graph.node("Mul", [x, 0])]);
   let y = x;
   for (let step = 0; step < steps; step += 1) y = graph.node("MatMul", [y, weights]);

@@ -26,16 +26,16 @@ export interface FleetMetricsOptions {
 }
 
 /**
- * The metrics of a supervisor: its own, and the sum of its workers'. What a process counted stays
- * in the sum when it has gone, so that no counter ever goes back.
+ * The metrics of a supervisor: its own, and the sum of its workers'. The counts of an ended process
+ * stay in the sum, so that no counter ever decreases.
  */
 export class FleetMetrics {
-  /** The supervisor's, without the workers'. */
+  /** The supervisor's own metrics. */
   readonly own = new Registry();
   readonly #recycles: Counter<"reason">;
   /** The last snapshot of each process. */
   readonly #latest = new Map<object, MetricsSnapshot>();
-  /** What ended processes have counted. At first all metrics that there are, at zero. */
+  /** The counts of ended processes. Starts with every metric at zero. */
   #gone: Promise<MetricsSnapshot>;
 
   constructor({ states, recycleReasons, slots }: FleetMetricsOptions) {
@@ -100,12 +100,12 @@ export class FleetMetrics {
     this.#recycles.inc({ reason });
   }
 
-  /** Takes what a process has counted since it began, and its state now. */
+  /** Takes a process's counts since it started, and its current state. */
   update(process: object, snapshot: MetricsSnapshot): void {
     this.#latest.set(process, snapshot);
   }
 
-  /** Keeps what a process has counted that has ended. */
+  /** Keeps the counts of a process that has ended. */
   async retire(process: object): Promise<void> {
     const last = this.#latest.get(process);
     if (last === undefined) return;
@@ -117,7 +117,7 @@ export class FleetMetrics {
   /** Returns all of it in Prometheus' text format. */
   async text(): Promise<string> {
     const own = await this.own.getMetricsAsJSON();
-    // Read at one moment, or a process that goes meanwhile would be in neither.
+    // Both are read at the same moment, or a process that ends in between would be in neither.
     const [gone, latest] = [this.#gone, [...this.#latest.values()]];
     const sum = sumSnapshots([await gone, ...latest, own]);
     addLoadRatio(sum);

@@ -1,9 +1,9 @@
 import { Gauge, type Registry } from "prom-client";
 
 /**
- * Adds the gauge of loads per 1,000 tasks to a registry that counts both: well below 1 in health,
- * in the hundreds when the memory budget is too small. Left out of sums, as ratios have none: it is
- * added to the sum instead.
+ * Adds the gauge of loads per 1,000 tasks to a registry that counts both: well below 1 is healthy,
+ * hundreds mean that the memory budget is too small. A ratio cannot be summed, so it is left out of
+ * sums and added to the summed registry instead.
  */
 export function addLoadRatio(registry: Registry): void {
   new Gauge({

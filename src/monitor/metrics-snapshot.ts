@@ -4,15 +4,15 @@ import { AggregatorRegistry, type Registry } from "prom-client";
 export type MetricsSnapshot = Awaited<ReturnType<Registry["getMetricsAsJSON"]>>;
 
 /**
- * One registry with the metrics of several: counters and histograms are added up, gauges in the way
- * that each says itself (`aggregator`).
+ * Merges the metrics of several registries: counters and histograms are summed, gauges as their
+ * `aggregator` says.
  */
 export function sumSnapshots(snapshots: readonly MetricsSnapshot[]): Registry {
   return AggregatorRegistry.aggregate([...snapshots]);
 }
 
-/** The part of a snapshot that stays true when its process has ended: what was counted. */
+/** The part of a snapshot that stays true after its process has ended: the counts. */
 export function countedOnly(snapshot: MetricsSnapshot): MetricsSnapshot {
-  // The package's types say that a type is a number; it is a word.
+  // The package's types call `type` a number; it is a string.
   return snapshot.filter(({ type }) => String(type) !== "gauge");
 }

@@ -61,7 +61,7 @@ export function addModelGauges(registry: Registry, cache: ModelCache | undefined
   );
 }
 
-/** Where the driver does not report a process: what its models were measured to take. */
+/** If the driver does not report the process: the measured memory of its models. */
 function bytesOn(device: string, models: CacheInfo["models"]): number {
   const here = models.filter((model) => model.device === device);
   return here.reduce((sum, { bytes }) => sum + (bytes ?? 0), 0);

@@ -23,8 +23,9 @@ export interface QueueReading {
 }
 
 /**
- * Adds gauges of a queue to a registry: its depth and its age, for alarms and autoscaling. They are
- * read when the metrics are. Where Redis does not answer, only `orangery_queue_reachable` is there.
+ * Adds gauges of a queue to a registry: its depth and its age, for alarms and autoscaling. The
+ * queue is read when the metrics are. If Redis does not answer, only `orangery_queue_reachable` is
+ * present.
  */
 export function addQueueGauges(registry: Registry, read: () => Promise<QueueReading>): void {
   const registers = [registry];

@@ -35,7 +35,7 @@ const releaseReasons: Readonly<Record<ReleaseReason, true>> = {
   clear: true,
   reload: true,
 };
-/** The labels of an error that is none of ours. */
+/** The labels of an error that is not one of ours. */
 const unknownError = { code: "UNKNOWN", blames: "unknown" };
 
 /** From a millisecond, what a small step takes, to a minute. */
@@ -47,7 +47,7 @@ const waitBuckets = [0.01, 0.1, 1, 10, 60, 300, 1800, 7200, 21_600, 86_400, 259_
 /** From an artifact that is in memory already to a TensorRT engine that is built. */
 const loadBuckets = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** The most steps that are kept apart: a task that makes names up cannot fill the memory. */
+/** The most distinct steps: a task that invents names cannot fill the memory. */
 const mostStages = 30;
 
 /**
@@ -107,7 +107,7 @@ export class WorkerMetrics implements Disposable {
       this.#counters.errors.inc({ code, blames });
     }
     this.#histograms.task.observe(durationMs / 1000);
-    // A later attempt has waited for its time on purpose, and one that was returned waits on.
+    // Only first attempts: later ones were delayed on purpose, and a returned job waits on.
     if (attempt === 1 && outcome !== "returned") {
       this.#histograms.queueWait.observe(waitMs / 1000);
     }
@@ -128,7 +128,7 @@ export class WorkerMetrics implements Disposable {
     this.#listeners.dispose();
   }
 
-  /** A counter that comes into being with a 1 has not grown, for Prometheus. */
+  /** For Prometheus, a counter that first appears at 1 has not increased. */
   #beginAtZero(): void {
     const { tasks, errors, releases } = this.#counters;
     for (const outcome of taskOutcomes) tasks.inc({ outcome }, 0);
@@ -139,7 +139,7 @@ export class WorkerMetrics implements Disposable {
 
   #follow(cache: ModelCache): void {
     const { hits, releases, fallbacks, overBudget } = this.#counters;
-    // What happened before this listens.
+    // Catches up with what happened before it listens.
     for (const { name: model, loadedHere, loadMs = 0, ...info } of cache.info().models) {
       if (loadedHere) this.#countLoad(model, loadMs);
       hits.inc({ model }, info.hits);

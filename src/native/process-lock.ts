@@ -49,7 +49,7 @@ export async function holdMark(name: string): Promise<() => void> {
         .catch(reject);
     });
     if (letGo !== undefined) return letGo;
-    // Another thread asks just now whether the name is marked.
+    // Another thread is just checking whether the name is marked.
     await sleep(retryMs);
   }
 }

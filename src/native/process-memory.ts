@@ -30,7 +30,7 @@ export async function processMemory(key: string, bytes: number): Promise<ArrayBu
     words.fill(0n);
     words.set([low, high, first], Head.keyLow);
     if (Atomics.compareExchange(listHead, 0, first, made) === first) return view(made, bytes);
-    // Another thread has put a record in front, perhaps this key's: look again.
+    // Another thread has prepended a record, perhaps for this key: look again.
     koffi.free(made);
   }
 }
@@ -43,9 +43,9 @@ function view(record: Address, bytes: number): ArrayBuffer {
 let listHead: BigInt64Array | undefined;
 
 /**
- * Threads can only meet at an address that they all know. ONNX Runtime keeps one environment for
- * the process, and in it a list of devices with texts attached, to which texts can be added: there
- * the first thread leaves the address for the others.
+ * Threads need a common place to share an address. ONNX Runtime keeps one environment per process,
+ * with a list of devices to which key-value texts can be added: there the first thread leaves the
+ * address for the others.
  */
 async function findListHead(): Promise<BigInt64Array> {
   const { api, env } = environment();

@@ -5,7 +5,7 @@
  * @param invalid Makes the error for text that is no CSV at a character, counted from 1.
  */
 export function readCsvRows(text: string, invalid: (at: number) => Error): string[][] {
-  // Some programs begin with U+FEFF, and Excel takes a first line that names the separator.
+  // Some programs begin files with U+FEFF, and Excel accepts a first line that names the separator.
   const [start, stated] = /^\uFEFF?(?:sep=([;,\t])\r?\n)?/i.exec(text)!;
   const [firstLine] = /^[^\r\n]*/.exec(text.slice(start.length))!;
   const columnsOf = (candidate: string) => firstLine.split(candidate).length;

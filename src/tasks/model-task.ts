@@ -15,7 +15,7 @@ import { logFailure, logFieldsOf } from "./task-log.ts";
 import { TaskRun } from "./task-run.ts";
 import { workerIdFromName } from "./worker-id.ts";
 
-/** Where a task has its models from, and which worker runs it. */
+/** Where a task gets its models, and which worker runs it. */
 export interface ModelTaskOptions {
   /** Where the models come from; one for the whole process. */
   readonly cache: ModelCache;
@@ -27,7 +27,7 @@ export interface ModelTaskOptions {
   readonly logger?: Logger | undefined;
 }
 
-/** What a queue knows of one execution of a task. */
+/** What a queue knows about one execution of a task. */
 export interface ExecuteOptions {
   /** The queue's id of the task. Default: a new UUID. */
   readonly taskId?: string | undefined;
@@ -65,12 +65,12 @@ export interface ExecuteOptions {
  * **Order.** `beforeStart`, `run`, then `onSuccess` or `onFailure`, then `afterReturn`; each is
  * awaited before the next begins. Every execution ends with exactly one of `onSuccess` and
  * `onFailure`, and with `afterReturn`. A hook that throws is logged and changes nothing: neither
- * the task's result nor its error is lost, and `run` is called after a `beforeStart` that threw.
- * What `run` depends on therefore belongs into `run`.
+ * the task's result nor its error is lost, and `run` is called after a `beforeStart` that threw. So
+ * whatever `run` depends on belongs in `run`.
  *
- * **Cancellation.** Aborted before it starts, a task's `beforeStart` and `run` are left out.
- * Aborted later, the running step is waited for: when `run` then fails for the abort, the task is
- * cancelled; when it has a result all the same, it has succeeded. A cancelled task's `onFailure`
+ * **Cancellation.** If a task is aborted before it starts, `beforeStart` and `run` are skipped.
+ * Later, the running step is waited for: if `run` then fails because of the abort, the task is
+ * cancelled; if it still returns a result, the task has succeeded. A cancelled task's `onFailure`
  * gets the abort's reason, and `execute` rejects with it.
  *
  * **Models.** Asked for within an execution, a model is leased until the execution ends: one
@@ -148,15 +148,15 @@ export abstract class ModelTask<Payload, Result> {
   model(name: string): Promise<YoloModel> {
     const run = this.#runs.getStore();
     const model = run?.model(name) ?? this.#cache.get(name, { workerId: this.workerId });
-    // Its failure reaches those that await it; where nobody does, it must not end the process.
+    // Its failure reaches whoever awaits it; if nobody does, it must not end the process.
     model.catch(() => {});
     return model;
   }
 
   /**
-   * Runs the task once, with its hooks: the one entry for a queue's handler. Rejects with the
-   * task's error, or with the signal's reason; `isRetryable` says whether a retry helps.
-   * Settles when the task's models are given back.
+   * Runs the task once, with its hooks: the entry point for a queue's handler. Rejects with the
+   * task's error, or with the signal's reason; `isRetryable` says whether a retry helps. Settles
+   * when the task's models are given back.
    */
   async execute(payload: Payload, options: ExecuteOptions = {}): Promise<Result> {
     const { taskId = randomUUID(), attempt = 1, signal = new AbortController().signal } = options;
@@ -203,7 +203,7 @@ export abstract class ModelTask<Payload, Result> {
     const durationMs = Math.round(performance.now() - startMs);
     if (outcome.status === "succeeded") {
       const found = logFieldsOf(() => this.resultLogFields(outcome.result));
-      // There may be hundreds of thousands, but only one in a job's own log.
+      // There may be hundreds of thousands of these lines, but only one in each job's own log.
       logs.own.debug({ ...found, durationMs }, "task succeeded");
       logs.job?.info({ ...found, durationMs }, "task succeeded");
       await settleHook("onSuccess", log, () => this.onSuccess(outcome.result, context));

@@ -10,16 +10,16 @@ import { type TaskOutcome, toFailedOutcome } from "./task-context.ts";
 export interface RunTasksOptions {
   /**
    * How many tasks are in flight, from 1. Default 2: models run one inference at a time on a
-   * device, so while one task infers the next one reads and decodes its photo. More helps where
-   * decoding takes longer than inference, and costs a decoded photo each.
+   * device, so while one task infers the next one reads and decodes its photo. More helps if
+   * decoding takes longer than inference, at the cost of a decoded photo each.
    */
   readonly concurrency?: number | undefined;
   /**
    * How often a task is tried, from 1, the default. Only a failure that {@link isRetryable} is
-   * tried again, and at once: waiting between attempts is a queue's affair.
+   * retried, immediately: pauses between attempts are a queue's business.
    */
   readonly attempts?: number | undefined;
-  /** Whether the first failed task ends the run. Default: no, the others go on. */
+  /** Whether the first failed task ends the run. Default: no, the others continue. */
   readonly stopOnFailure?: boolean | undefined;
   /** Cancels the tasks in flight and ends the run. */
   readonly signal?: AbortSignal | undefined;
@@ -39,11 +39,11 @@ export type TaskEnd<Payload, Result> = TaskOutcome<Result> & {
  * a failed task is an end, not an exception.
  *
  * The source is asked for the next payload only when a task may start: never more than
- * `concurrency` payloads ahead of the ends that were taken. When the run ends before the source
- * (the source throws, `signal` aborts, `stopOnFailure` strikes), nothing new starts, what has
- * started is yielded, and then the iteration throws the reason. When the reader stops early, the
- * tasks in flight are cancelled and waited for. Either way the source is closed; a payload that it
- * was about to yield is dropped.
+ * `concurrency` payloads ahead of the consumed ends. If the run ends early (the source throws,
+ * `signal` aborts, or a task fails with `stopOnFailure`), nothing new starts, started tasks are
+ * yielded, and then the iteration throws the reason. If the reader stops early, the tasks in flight
+ * are cancelled and awaited. Either way the source is closed; a payload that it was about to yield
+ * is dropped.
  *
  * ```ts
  * for await (const end of runTasks(countPlants, photos)) {
@@ -117,7 +117,7 @@ async function* run<Payload, Result>(
         await pulling;
         continue;
       }
-      // Whichever comes first: a task that may start is not kept waiting by one that runs.
+      // Whichever comes first, so that a running task does not delay the start of another.
       const end = await (pulling === undefined ? oldest : Promise.race([oldest, pulling]));
       if (end === undefined) continue;
       inFlight.shift();
@@ -149,7 +149,7 @@ async function attempt<Payload, Result>(
   }
 }
 
-/** One way to read both kinds of source; what a synchronous one throws becomes a rejection. */
+/** Reads both kinds of source; what a synchronous one throws becomes a rejection. */
 class Source<Payload> {
   readonly #iterator: AsyncIterator<Payload> | Iterator<Payload>;
   #state: "idle" | "reading" | "ended" = "idle";
@@ -174,7 +174,7 @@ class Source<Payload> {
   }
 
   /**
-   * Waits for the source to close, unless it hangs in `next`: it would close after that, or never.
+   * Waits for the source to close, unless it hangs in `next`, after which it would close, or never.
    */
   async close(): Promise<void> {
     if (this.#state === "ended") return;

@@ -1,7 +1,7 @@
 import type { PartialWork } from "../base/partial-work.ts";
 import type { Logger } from "../logger.ts";
 
-/** How far a task is: a number, say of percent, or what JSON can hold. */
+/** A task's progress: a number, such as a percentage, or a JSON value. */
 export type TaskProgress = number | object;
 
 /** What a task knows about the execution that it is in. */
@@ -11,8 +11,8 @@ export interface TaskContext<Payload = unknown> {
   /** 1 for the first attempt. */
   readonly attempt: number;
   /**
-   * Whether the task is not tried again after this attempt, even if it fails for a reason that may
-   * pass. False where the number of attempts is unknown.
+   * Whether this is the last attempt, even if it fails for a reason that may pass. False if the
+   * number of attempts is unknown.
    */
   readonly isLastAttempt: boolean;
   /** The device slot that the task works on, from 0. */
@@ -20,26 +20,26 @@ export interface TaskContext<Payload = unknown> {
   readonly payload: Payload;
   /**
    * Aborts when the task is cancelled. Pass it to whatever waits: `model.predict(photo, { signal
-   * })`. The task is waited for either way; a device is free when its work ends, not when somebody
+   * })`. The task is awaited either way: a device is free when its work ends, not when its caller
    * leaves.
    */
   readonly signal: AbortSignal;
   /** Writes with the task's name, id, attempt and worker id. */
   readonly log: Logger;
   /**
-   * Reports to the queue how far the task is: a number, say of percent, or an object for JSON.
-   * Costs nothing where nobody listens; of many calls in a short time only the last may arrive.
+   * Reports the task's progress to the queue: a number, such as a percentage, or a JSON object.
+   * Costs nothing if nobody listens; of many calls in a short time, perhaps only the last arrives.
    */
   readonly progress: (progress: TaskProgress) => void;
   /**
-   * Reports what the steps of the work took, in milliseconds by name, such as a prediction's
-   * `timingsMs`. A worker's metrics show them; without metrics nothing happens.
+   * Reports the durations of steps, in milliseconds by name, such as a prediction's `timingsMs`, to
+   * a worker's metrics.
    */
   readonly timings: (timingsMs: Readonly<Record<string, number>>) => void;
   /**
-   * What an earlier attempt has kept of the work, and where this one keeps it for the next: pass it
-   * to `detectSliced` or `PhotoPipeline` as `resume`, or use it for long work of your own. It is
-   * gone when the task has ended. Undefined where no queue keeps it.
+   * Reads what an earlier attempt has kept, and keeps work for the next: pass it to `detectSliced`
+   * or `PhotoPipeline` in `resume`, or use it for your own long work. It is removed when the task
+   * has ended. Undefined if no queue keeps it.
    */
   readonly partialWork?: PartialWork | undefined;
 }
@@ -50,9 +50,8 @@ export type TaskOutcome<Result> =
   | { readonly status: "failed" | "cancelled"; readonly error: unknown };
 
 /**
- * The outcome that a failure under `signal` stands for. After an abort the error is the reason,
- * also where a Node API has put an `AbortError` of its own in its place; an error that has nothing
- * to do with the abort stays what it is.
+ * The outcome of a failure under `signal`. After an abort, the error is the signal's reason, even
+ * if a Node API threw its own `AbortError` instead; an unrelated error stays as it is.
  */
 export function toFailedOutcome(error: unknown, signal: AbortSignal): TaskOutcome<never> {
   const isAbort =

@@ -5,14 +5,14 @@ import { isRetryable } from "./is-retryable.ts";
 export interface FailureCircumstances {
   readonly durationMs: number;
   readonly isCancelled: boolean;
-  /** Whether it is not tried again, whatever the error. */
+  /** Whether it is not retried, whatever the error. */
   readonly isLastAttempt: boolean;
 }
 
 /**
- * Logs why a task failed. A photo's own fault is one line without a stack: nothing in the program
- * is to be looked at, and there may be thousands of them. So is the end of a cancelled task, which
- * somebody wanted. Any other failure has its stack, and is an error unless it is tried again.
+ * Logs why a task failed. A photo's own fault gets one line without a stack: the program is not to
+ * blame, and there may be thousands. So does a cancelled task, which somebody wanted. Any other
+ * failure has its stack, and is logged as an error unless it is retried.
  */
 export function logFailure(
   log: Logger,
@@ -33,7 +33,7 @@ export function logFailure(
   }
 }
 
-/** Returns what a task logs of its payload or result. What it throws must not fail the task. */
+/** Returns what a task logs of its payload or result. An exception here must not fail the task. */
 export function logFieldsOf(read: () => object): object {
   try {
     return read();
@@ -42,7 +42,7 @@ export function logFieldsOf(read: () => object): object {
   }
 }
 
-/** Of `PHOTO_FAILED` nobody knows the reason: it may be a bug, and the stack is needed. */
+/** The reason for `PHOTO_FAILED` is unknown: it may be a bug, so the stack is needed. */
 function isPhotoAtFault(error: unknown): boolean {
   return isOrangeryError(error) && error.blames === "photo" && error.code !== "PHOTO_FAILED";
 }

@@ -6,15 +6,15 @@ import type { TaskContext } from "./task-context.ts";
 
 /**
  * The models of one execution of a task. A model is leased when it is first asked for and given
- * back when the execution ends, so the task sees one version of it from its first to its last line,
- * and a model file that changed meanwhile is picked up by the next task.
+ * back when the execution ends, so a task sees one version of it throughout; the next task picks up
+ * a changed model file.
  */
 export class TaskRun implements AsyncDisposable {
   readonly context: TaskContext;
   readonly #cache: ModelCache;
   readonly #models = new Map<string, Promise<YoloModel>>();
   readonly #leases: ModelLease[] = [];
-  /** Leaves the loads that the task still waits for, when it is cancelled and when it has ended. */
+  /** Aborts the waits for loads, when the task is cancelled or has ended. */
   #leaving: FollowingController | undefined;
   #isEnded = false;
 
@@ -52,7 +52,7 @@ export class TaskRun implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnded = true;
     this.#leaving?.[Symbol.dispose]();
-    // A load that was asked for and never awaited; it leaves now or has just come.
+    // The load was requested but never awaited: its wait is aborted now, or it has just finished.
     if (this.#leases.length < this.#models.size) this.#leaving?.abort();
     await Promise.allSettled(this.#models.values());
     for (const lease of this.#leases.toReversed()) {

@@ -1,12 +1,12 @@
 import { OrangeryError } from "../errors.ts";
 
-/** The environment variable that says the worker id, whatever the worker is called. */
+/** The environment variable that sets the worker id, whatever the worker's name. */
 export const workerIdVariable = "ORANGERY_WORKER_ID";
 
 /**
  * A number that counts devices or workers: the word, perhaps `-`, `_` or `:`, the number, and
- * nothing else attached: not `gpu2x`, not `webgpu0`. Three digits at most, and no two further
- * numbers behind it: `worker-20260131` is a date and `worker-10-0-0-3` an address.
+ * nothing else attached: not `gpu2x`, not `webgpu0`. Three digits at most, and not followed by two
+ * more numbers: `worker-20260131` is a date and `worker-10-0-0-3` an address.
  */
 const numbered = (words: string) =>
   new RegExp(`(?<![a-z0-9])(?:${words})[-_:]?(\\d{1,3})(?![a-z0-9])(?!(?:[-_.:]\\d+){2})`, "gi");
@@ -23,13 +23,13 @@ const workerNumbers = numbered("worker|slot");
  * | `gpu0@host`, `worker-1@host`, `celery@gpu2`, `gpu-3` | 0, 1, 2, 3 |
  * | `host`, `web12`, `ip-10-0-3-17`, `desktop-7GHK2`: numbers that count machines | 0 |
  *
- * Of several candidates the one that differs between two workers of a machine decides:
- * 1. What stands before the `@` was chosen for the worker; what stands after it is the machine, the
- *    same for all its workers, and read only when the first says nothing: `worker-1@gpu2` is 1.
- *    Of a machine's full name only the first label counts: `celery@gpu2.rack7.example.org` is 2.
- * 2. A device (`gpu`, `cuda`, `device`) goes before a worker (`worker`, `slot`), because the id is
- *    a device's number: `gpu0-worker-3@host` is 0.
- * 3. Of several of one kind the last decides, names going from the general to the particular:
+ * If there are several candidates, the one that differs between workers of a machine decides:
+ * 1. The part before the `@` was chosen for the worker; the part after it is the machine, the same
+ *    for all its workers, and is used only if the first has no id: `worker-1@gpu2` is 1. Of a
+ *    machine's full name only the first label counts: `celery@gpu2.rack7.example.org` is 2.
+ * 2. A device (`gpu`, `cuda`, `device`) takes precedence over a worker (`worker`, `slot`), because
+ *    the id is a device's number: `gpu0-worker-3@host` is 0.
+ * 3. The last of several of one kind decides, since names go from the general to the particular:
  *    `worker-1-worker-2` is 2.
  *
  * `ORANGERY_WORKER_ID` overrides the name.

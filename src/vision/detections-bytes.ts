@@ -33,7 +33,7 @@ export function detectionsFromBytes(
   bytes: Uint8Array,
   { names, photoWh: [widthPx, heightPx] }: DetectionsContext,
 ): Detections[] {
-  // A copy begins where a typed array may begin; a part of a Buffer need not.
+  // A copy is aligned for typed arrays; a part of a Buffer need not be.
   const words = new Uint32Array(new Uint8Array(bytes).buffer);
   let end = 0;
   const take = (count: number): Uint32Array => {

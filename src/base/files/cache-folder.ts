@@ -7,9 +7,9 @@ import { tryMakingFolder } from "./whole-file.ts";
 export const cacheVariable = "ORANGERY_CACHE";
 
 /**
- * Returns `ORANGERY_CACHE`, else the platform's place for caches; undefined for a user without a
- * home, as some containers have. A relative `XDG_CACHE_HOME` counts as none, as its specification
- * says.
+ * Returns `ORANGERY_CACHE`, or else the platform's cache folder; undefined for a user without a
+ * home, as in some containers. A relative `XDG_CACHE_HOME` is ignored, as its specification
+ * requires.
  */
 export function cacheFolder(
   env: NodeJS.ProcessEnv = process.env,
@@ -29,9 +29,8 @@ export function cacheFolder(
 }
 
 /**
- * Returns the folder in which Node keeps what it has compiled, for the next process to begin
- * sooner; undefined where there is no cache folder, and for measurements of coverage, which would
- * be less exact.
+ * Returns the folder of Node's compile cache, which speeds up the next start; undefined without a
+ * cache folder, and while coverage is measured, which it would make less exact.
  */
 export function compiledFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const folder = cacheFolder(env);
@@ -39,20 +38,20 @@ export function compiledFolder(env: NodeJS.ProcessEnv = process.env): string | u
 }
 
 /**
- * Makes that folder, and returns it; undefined where there can be none. Node would make it by its
- * own way, which may never end (`makeFolder`).
+ * Makes that folder and returns it; undefined if that is impossible. Node's own `mkdir` may never
+ * end (see `makeFolder`).
  */
 export function makeCompiledFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
   const folder = compiledFolder(env);
   return folder !== undefined && tryMakingFolder(folder) ? folder : undefined;
 }
 
-/** The environment variable that limits what artifacts may take. */
+/** The environment variable that limits the size of all artifacts. */
 const limitVariable = "ORANGERY_CACHE_MAX_BYTES";
 /** About 50 networks of the size of YOLO11m. */
 const defaultLimitBytes = 4 * 1024 ** 3;
 
-/** Returns the most bytes that artifacts may take together. @throws `INVALID_ARGUMENT` */
+/** Returns the limit for the bytes of all artifacts. @throws `INVALID_ARGUMENT` */
 export function cacheLimitBytes(env: NodeJS.ProcessEnv = process.env): number {
   const text = env[limitVariable];
   if (!text) return defaultLimitBytes;
@@ -79,7 +78,7 @@ function homeFolder(): string | undefined {
       // HOME may be empty or relative, and would lead into the current folder.
       if (isAbsolute(home)) return home;
     } catch {
-      // There is neither HOME nor an entry for the user.
+      // There is neither HOME nor a passwd entry for the user.
     }
   }
   return undefined;

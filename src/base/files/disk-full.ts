@@ -9,12 +9,12 @@ export function isDiskFull(error: unknown): boolean {
 }
 
 export interface GuardOptions {
-  /** What to do where nothing can be written, in one sentence. */
+  /** One sentence of advice for a path that cannot be written. */
   readonly advice?: string | undefined;
 }
 
 /**
- * Runs what writes to `path`, and explains its failure.
+ * Runs `write`, which writes to `path`, and explains its failure.
  *
  * @throws `NO_SPACE` when the disk is full, `NOT_WRITABLE` for every other failure of the file
  *   system, and what `write` throws otherwise.

@@ -1,6 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
 
-/** Kinds of file that are mistaken for others, by their first bytes. The first that fits counts. */
+/**
+ * Kinds of file that are often mistaken for others, by their first bytes. The first match counts.
+ */
 const kinds: readonly { readonly at: number; readonly begins: string; readonly kind: string }[] = [
   { at: 0, begins: "PK\x03\x04", kind: "a zip archive, as a .pt checkpoint is" },
   { at: 4, begins: "ORTM", kind: "a model in ONNX Runtime's own .ort format" },
@@ -22,7 +24,7 @@ const kinds: readonly { readonly at: number; readonly begins: string; readonly k
 
 const startBytes = 64;
 
-/** Reads as many of a file's first bytes as its kind takes; all of a shorter file. */
+/** Reads the first bytes of a file, enough to recognise its kind; all of a shorter file. */
 export async function readFileStart(file: FileHandle): Promise<Buffer> {
   const start = Buffer.alloc(startBytes);
   const { bytesRead } = await file.read(start, 0, start.length, 0);

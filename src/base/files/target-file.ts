@@ -3,20 +3,20 @@ import { readlink, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { OrangeryError } from "../../errors.ts";
 
-/** Where a file is to be written that is made beside its place and renamed. */
+/** Where to write a file that is made beside its place and then renamed. */
 export interface TargetFile {
-  /** Where symbolic links lead to; renaming onto a link would replace the link. */
+  /** The path with symbolic links resolved; renaming onto a link would replace the link. */
   readonly path: string;
-  /** Of the file that is there; undefined where there is none. */
+  /** The existing file's; undefined if there is none. */
   readonly stats: Stats | undefined;
 }
 
-/** As many as Linux follows. */
+/** Linux's limit. */
 const maxLinks = 40;
 
 /**
- * Finds where `path` leads, and refuses what is there if it is no regular file: a rename would put
- * a file in the place of a device, a pipe or a socket.
+ * Resolves `path`, and refuses an existing target that is not a regular file: a rename would
+ * replace a device, a pipe or a socket by a file.
  *
  * @throws `INVALID_ARGUMENT`
  */
@@ -27,7 +27,7 @@ export async function findTarget(path: string): Promise<TargetFile> {
   throw noFile(path, stats.isDirectory() ? "a folder" : "a device, pipe or socket");
 }
 
-/** Links that lead nowhere are followed, too: a file is then made where they lead. */
+/** Broken links are followed, too: the file is made where they point. */
 async function followLinks(path: string): Promise<string> {
   let place = path;
   for (let links = 0; links < maxLinks; links += 1) {

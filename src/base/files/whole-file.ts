@@ -2,9 +2,7 @@ import { mkdirSync, statSync } from "node:fs";
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
-/**
- * A name beside `path` that no other writer uses, for what is renamed to `path` when it is whole.
- */
+/** A unique name beside `path`, for a file that is renamed to `path` when complete. */
 export function partOf(path: string): string {
   return `${path}.${process.pid}.${Math.random().toString(36).slice(2)}${partSuffix}`;
 }
@@ -13,8 +11,8 @@ export function partOf(path: string): string {
 export const partSuffix = ".part";
 
 /**
- * Makes a folder and those above it. Node's own way (24.21) never ends where a folder that exists
- * takes no new ones and says that it does not exist, as /proc does.
+ * Makes a folder and its parents. Node's own recursive `mkdir` (24.21) never ends if an existing
+ * folder answers ENOENT to new entries, as /proc does.
  */
 export async function makeFolder(path: string): Promise<void> {
   const code = await makeOne(path);
@@ -23,7 +21,7 @@ export async function makeFolder(path: string): Promise<void> {
   if ((await makeOne(path)) === "ENOENT") throw notMade(path);
 }
 
-/** Makes one folder, which may exist; returns `ENOENT` where the one above it is missing. */
+/** Makes one folder, which may exist; returns `ENOENT` if its parent is missing. */
 async function makeOne(path: string): Promise<"ENOENT" | undefined> {
   try {
     await mkdir(path);
@@ -44,15 +42,15 @@ function notMade(path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${path} cannot be made (ENOENT)`), { code: "ENOENT" });
 }
 
-/** Makes a folder and those above it at once; returns whether it is there. */
+/** Makes a folder and its parents synchronously; returns whether it exists. */
 export function tryMakingFolder(path: string): boolean {
-  const code = makeAtOnce(path);
+  const code = makeOneSync(path);
   if (code !== "ENOENT") return code === undefined;
   if (dirname(path) === path || !tryMakingFolder(dirname(path))) return false;
-  return makeAtOnce(path) === undefined;
+  return makeOneSync(path) === undefined;
 }
 
-function makeAtOnce(path: string): string | undefined {
+function makeOneSync(path: string): string | undefined {
   try {
     mkdirSync(path);
   } catch (error) {
@@ -63,7 +61,7 @@ function makeAtOnce(path: string): string | undefined {
   return undefined;
 }
 
-/** Writes a file so that a reader sees all of it or none. Makes its folder where it is missing. */
+/** Writes a file so that a reader sees all of it or none. Makes a missing folder. */
 export async function writeWhole(path: string, contents: Uint8Array | string): Promise<void> {
   await makeFolder(dirname(path));
   const part = partOf(path);

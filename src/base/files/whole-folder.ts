@@ -7,7 +7,7 @@ import { makeFolder, partOf } from "./whole-file.ts";
  * Writes a folder that appears whole or not at all: it is filled beside its place and moved there.
  *
  * @param folder Absolute path of a folder that does not exist or is empty.
- * @throws `INVALID_ARGUMENT` where it has something in it; `NO_SPACE`
+ * @throws `INVALID_ARGUMENT` if it is not empty; `NO_SPACE`
  */
 export async function writeWholeFolder(
   folder: string,

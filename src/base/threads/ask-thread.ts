@@ -4,11 +4,11 @@ import { nextMessage } from "./next-message.ts";
 
 /**
  * Starts a thread for one piece of work, and returns its answer: its first message. The thread is
- * ended then, and the memory that it took goes with it.
+ * then ended, which frees its memory.
  *
  * @param module its path in `src/` without the extension
- * @param request what it has as `workerData`
- * @throws the signal's reason, and where the thread ends without an answer
+ * @param request its `workerData`
+ * @throws the signal's reason, or an error if the thread ends without an answer
  */
 export async function askThread(
   module: string,

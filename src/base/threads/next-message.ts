@@ -2,8 +2,8 @@ import { once } from "node:events";
 import type { Worker } from "node:worker_threads";
 
 /**
- * Returns the next message of a thread. Without the look at its end, a thread that ends without an
- * answer, as `process.exit` in a library does, would be waited for for ever.
+ * Returns the next message of a thread. It also watches for the thread's end: without that, it
+ * would wait for ever for a thread that ends without an answer, as by `process.exit` in a library.
  */
 export async function nextMessage(
   thread: Worker,
@@ -14,7 +14,7 @@ export async function nextMessage(
     signal: signal === undefined ? answered.signal : AbortSignal.any([signal, answered.signal]),
   };
   try {
-    // The messages of a thread arrive before the news of its end.
+    // A thread's messages arrive before its `exit` event.
     const ended = once(thread, "exit", until).then(([status]) => {
       throw new Error(`Expected a message of a thread, but it ended with ${status}.`);
     });

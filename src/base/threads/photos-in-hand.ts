@@ -1,9 +1,9 @@
 import { availableParallelism } from "node:os";
 
 /**
- * Returns how many photos a process that has the machine to itself works on at a time. With a GPU
- * decoding is the slower part, so that many cores decode; a CPU takes several photos at a time
- * where that pays, and one more is decoded meanwhile. Each may take 3 bytes a pixel.
+ * Returns how many photos a process with the machine to itself works on at a time. With a GPU
+ * decoding is the slower part, so many cores decode; a CPU takes several photos at a time if that
+ * pays, and decodes one more. Each may take 3 bytes per pixel.
  */
 export function photosInHand(
   { isOnCpu }: { readonly isOnCpu: boolean },

@@ -1,8 +1,8 @@
 import { availableParallelism } from "node:os";
 
-/** What libuv takes where nothing says otherwise. */
+/** libuv's default. */
 const usualThreads = 4;
-/** Runs that wait for a GPU hold a thread each, and use no core. */
+/** Each run that waits for a GPU holds a thread, but uses no core. */
 const waitingRuns = 2;
 
 /** The threads of this process's pool, on which photos are decoded and networks run. */

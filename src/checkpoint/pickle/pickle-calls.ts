@@ -15,7 +15,7 @@ type Call = (args: readonly PickleValue[], callee: PickledGlobal) => PickleValue
 /** Calls that make a value here. Python 3 writes `__builtin__` for protocol 2. */
 const meanings = new Map<string, Call>([
   ["collections.OrderedDict", makeOrderedDict],
-  // Its argument makes missing values, of which none is asked for.
+  // Its argument is a factory for missing values, which nobody reads.
   ["collections.defaultdict", () => new Map()],
   ["__builtin__.set", makeSet],
   ["builtins.set", makeSet],
@@ -27,9 +27,9 @@ const meanings = new Map<string, Call>([
 ]);
 
 /**
- * Modules of Python's own through whose functions a pickle runs code or acts on the machine. No
- * checkpoint calls them, and a file that does was made to do harm: it is refused, though nothing
- * would be run here. The list is a warning; the protection is that nothing is ever called.
+ * Standard modules whose functions let a pickle run code or act on the machine. No checkpoint calls
+ * them; a file that does is malicious and is refused, although nothing would run here. The list
+ * only serves to warn: the protection is that nothing is ever called.
  */
 const actingModules: ReadonlySet<string> = new Set(
   (
@@ -81,7 +81,7 @@ function makeOrderedDict(args: readonly PickleValue[]): PickleValue {
   throw new PickleProblem("expected no arguments");
 }
 
-/** Only sets of text are of use here. */
+/** Only sets of text are needed here. */
 function makeSet(args: readonly PickleValue[], callee: PickledGlobal): PickleValue {
   const [members] = args;
   if (!Array.isArray(members) || args.length !== 1) throw new PickleProblem("expected a list");

@@ -11,7 +11,7 @@ import {
 } from "./pickle-values.ts";
 
 /**
- * They keep the memory for a pickle below some 400 MB, and the time below a second. YOLO11n has
+ * These limits keep a pickle's memory below about 400 MB and its time below a second. YOLO11n has
  * 130 KB, 53,000 opcodes, 11,000 memo places and 17,000 values; the largest network with its
  * optimizer's state has about ten times as many.
  */

@@ -50,8 +50,8 @@ export class PickledGlobal {
 }
 
 /**
- * Stands for an object of a class, of which only the name is known. No code of the class has run:
- * the state is what the file says.
+ * A placeholder for an object of a class, known only by name. None of the class's code has run: the
+ * state is as in the file.
  */
 export class PickledObject {
   /** `ultralytics.nn.modules.conv.Conv`. */

@@ -88,7 +88,7 @@ export class PickledTensor {
 
 /** Returns the number of elements of a view that stays inside its storage. */
 function checkView({ offset, dims, strides }: StorageView, storage: TensorStorage): number {
-  // First of all: a pickle can share one long tuple among a million tensors.
+  // Checked first: a pickle can share one long tuple among a million tensors.
   if (dims.length > maxRank || dims.length !== strides.length) {
     throw new PickleProblem(
       `a tensor has ${dims.length} sizes and ${strides.length} strides; ` +

@@ -24,7 +24,7 @@ export const elementBytes: Readonly<Record<StorageElementType, number>> = {
   bool: 1,
 };
 
-/** A row of numbers of a checkpoint, of which tensors are views. */
+/** A run of numbers in a checkpoint, of which tensors are views. */
 export class TensorStorage {
   /** In an archive its record is `<prefix>/data/<key>`. */
   readonly key: string;

@@ -10,8 +10,8 @@ export const maxStoredBytes = 9 * maxWeights;
 
 /**
  * Returns the most numbers that a network's modules may use, where `storedElements` are stored.
- * One by one they are as many; tensors may share a storage and modules a tensor, but they must not
- * make much out of little.
+ * Usually the two are equal. Tensors may share a storage and modules a tensor, but only within a
+ * limit, so that little data cannot expand into much.
  */
 export function mostWeights(storedElements: number): number {
   return Math.min(maxWeights, 2 * storedElements + 2 ** 20);

@@ -28,7 +28,7 @@ function nameOf(names: PickleValue | undefined, id: number): PickleValue | undef
   return names instanceof Map ? (names.get(id) ?? names.get(`${id}`)) : undefined;
 }
 
-/** Writes a name as Python's `str` does; undefined for what is none. */
+/** Writes a name as Python's `str` does; undefined for anything but a name. */
 function textOf(name: PickleValue | undefined): string | undefined {
   if (typeof name === "string") return name;
   if (typeof name === "number" || typeof name === "bigint") return `${name}`;

@@ -25,8 +25,8 @@ const families: readonly { readonly family: ModuleFamily; readonly pattern: RegE
 ];
 
 /**
- * Modules can be shared and nested, so a few bytes can stand for an endless network. YOLO26x-seg
- * has 950 modules, 9 deep.
+ * Modules can be shared and nested, so a few bytes can describe an endless network. YOLO26x-seg has
+ * 950 modules, 9 deep.
  */
 const limits = { modules: 20_000, depth: 24 } as const;
 

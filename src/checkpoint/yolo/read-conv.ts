@@ -140,7 +140,7 @@ function readPadding(module: PickledModule, { dims }: Weights, dilation: RowsCol
   if (value === "valid") return [0, 0];
   if (typeof value === "string") return module.unsupported(`padding ${describe(value)}`);
   const padding = module.pair("padding", { least: 0, most });
-  // More would add outputs of zeros only.
+  // More padding would only add outputs computed from zeros.
   const fits = padding.every((zeros, axis) => zeros <= dilation[axis]! * (dims[axis + 2]! - 1));
   return fits ? padding : module.refuse("padding smaller than the kernel", describe(value));
 }

@@ -60,7 +60,7 @@ function readSegment(module: PickledModule): SegmentModule {
   };
 }
 
-/** Until it is fused, an end-to-end head also has the other branches, for its training. */
+/** Before fusing, an end-to-end head also has the other branches, used in training. */
 function isEndToEnd(module: PickledModule): boolean {
   return (
     module.optionalChild("one2one_cv2") !== undefined &&

@@ -16,8 +16,8 @@ import { readConv, readConvTranspose } from "./read-conv.ts";
 import { readPad, readPool, readSpp, readSppElan, readSppf, readUpsample } from "./read-pool.ts";
 
 /**
- * Reads a module by its class. Others are refused by name: a network that is nearly the right one
- * would give numbers that are nearly right.
+ * Reads a module by its class. Unknown classes are refused by name: a nearly correct network would
+ * give nearly correct numbers.
  */
 export function readModule(module: PickledModule): YoloModule {
   switch (module.kind) {

@@ -59,7 +59,7 @@ const maxDirectoryBytes = 8 << 20;
 /**
  * Finds the directory from the last bytes of an archive.
  *
- * PyTorch always writes zip64's end records before the plain one, though nothing needs them; they
+ * PyTorch always writes zip64 end records before the plain one, although they are not needed; they
  * must agree with it.
  *
  * @param tail The last {@link archiveTailBytes} of the file, or all of a shorter one.

@@ -39,7 +39,10 @@ const maxDetections: MaxDetections = { whole: 3000, sliced: 100_000 };
 /** Adds the models. The caller asks for `--detect` with `requireOption`. */
 export function addModelOptions(command: Command): Command {
   return command
-    .option("--detect <model>", "finds what is counted: a .pt or ONNX file, or sample:seedlings")
+    .option(
+      "--detect <model>",
+      "finds the objects to count: a .pt or ONNX file, or sample:seedlings",
+    )
     .option(
       "--segment <model>",
       "finds the regions to count in: a .pt or ONNX file, or sample:beds",
@@ -58,7 +61,7 @@ export function addCountOptions(command: Command): Command {
   return addDecodeOption(addSampleOptions(command))
     .option(
       "--record-from <score>",
-      "record objects from this score up, too, which are not counted, for --min-score later",
+      "also record objects from this score up, uncounted, for a later --min-score",
       parseFraction,
     )
     .option("--segment-confidence <score>", "regions score above this, 0 to 1", parseFraction, 0.25)

@@ -107,7 +107,7 @@ export function addPluginOption(command: Command): Command {
   return command
     .option(
       "--ep-library <file>",
-      "the library of an execution provider, whose devices may be named; may be repeated",
+      "the library of an execution provider, for its devices; may be repeated",
       (file: string, files: readonly string[] = []) => [...files, resolve(file)],
     )
     .hook("preAction", (_, action) => addPluginLibraries(action.opts().epLibrary ?? []));

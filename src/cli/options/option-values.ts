@@ -50,7 +50,7 @@ export function parseLimit(text: string): number {
   throw expected("a whole number, 0 for all", text);
 }
 
-/** Refuses an empty text, such as that of a variable which is not set. */
+/** Refuses an empty text, such as that of an unset shell variable. */
 export function parseNotEmpty(text: string): string {
   if (text.trim() !== "") return text;
   throw expected("a path or URL", text);

@@ -22,7 +22,7 @@ export function addNamedServerOptions(command: Command): Command {
   return addServerOptions(command.option("--queue <name>", "the queue's name", "photos"), {});
 }
 
-/** Ever more certain. */
+/** Where a value comes from, weakest first. */
 const sources = ["default", "env", "cli"];
 
 interface ServerOptions {
@@ -46,8 +46,8 @@ function addServerOptions(
         .default(redis),
     )
     .hook("preAction", () => {
-      // A variable that is empty is not set.
-      const certaintyOf = (name: string) =>
+      // An empty variable counts as not set.
+      const rankOf = (name: string) =>
         command.getOptionValue(name) === ""
           ? -1
           : sources.indexOf(command.getOptionValueSource(name) ?? "");
@@ -55,7 +55,7 @@ function addServerOptions(
         (name) => command.getOptionValueSource(name) === "cli",
       );
       if (isNamedTwice) command.error("error: give --queue-url or --redis, not both");
-      if (certaintyOf("queueUrl") >= certaintyOf("redis")) return;
+      if (rankOf("queueUrl") >= rankOf("redis")) return;
       command.setOptionValueWithSource("queueUrl", command.getOptionValue("redis"), "implied");
     });
 }

@@ -110,7 +110,7 @@ export function addQuestionOptions(command: Command): Command {
     );
 }
 
-/** The option that says whose counts are meant. */
+/** The option that chooses predicted or corrected counts. */
 export interface CountsArguments {
   readonly counts?: CountsKind;
 }

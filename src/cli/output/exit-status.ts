@@ -23,7 +23,7 @@ Exit status:
 export const exitStatusHelp = `
 Exit status:
   0    all done
-  1    an error; nothing is lost, run the same command again to go on
+  1    an error; nothing is lost: run the same command again to resume
   2    the command line is wrong
   3    done, but some photos have no result, or a folder has no photos
   130  interrupted (129 hang-up, 143 terminated)`;

@@ -15,7 +15,7 @@ export interface InterruptsOptions {
   readonly signals?: readonly InterruptSignal[];
   /**
    * The process exits this long after the second signal, and at once after a third. Default 10 s;
-   * Infinity leaves the end to the caller.
+   * with Infinity the caller has to end it.
    */
   readonly windingUpMs?: number;
 }

@@ -14,7 +14,7 @@ const repaintMs = 100;
 const plainLineMs = 5_000;
 
 /**
- * Shows progress: on a terminal one line that is painted over, elsewhere a line every five seconds.
+ * Shows progress: on a terminal one line that is redrawn, elsewhere a line every five seconds.
  * Disposing it leaves the last state on screen. Idempotent.
  */
 export class ProgressDisplay implements Disposable {

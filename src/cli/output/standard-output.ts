@@ -3,8 +3,8 @@ import { OrangeryError } from "../../errors.ts";
 
 /**
  * Standard output, which may close early, as in `orangery … | head`: later text is dropped and
- * nothing fails. Work that only feeds it can check {@link isClosed} and end. A full disk behind `>
- * file` makes the next write or {@link flush} fail.
+ * nothing fails. Work whose only result is this output can check {@link isClosed} and stop. A full
+ * disk behind `> file` makes the next write or {@link flush} fail.
  */
 export class StandardOutput {
   #isClosed = false;

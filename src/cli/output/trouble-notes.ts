@@ -25,7 +25,10 @@ export function noteEmptyFolders(
   };
 }
 
-/** Prints that a watched place is away, and that it is there again; `away` has those that are. */
+/**
+ * Prints when a watched place is unavailable and when it is back; `away` holds the unavailable
+ * ones.
+ */
 export function notePlaces(progress: ProgressDisplay) {
   const away = new Set<string>();
   return {
@@ -41,7 +44,7 @@ export function notePlaces(progress: ProgressDisplay) {
   };
 }
 
-/** Prints that Redis is away, once for each kind of trouble: it occurs again with every attempt. */
+/** Prints that Redis is down, once for each kind of problem, which recurs with every attempt. */
 export function noteQueueTrouble(progress: ProgressDisplay): (trouble: OrangeryError) => void {
   let last: string | undefined;
   return ({ code, message, retryable }) => {

@@ -42,7 +42,7 @@ export async function answerMend(
 }
 
 /**
- * Does what a person has confirmed. It goes on where the person's window is closed: the record has
+ * Does what a person has confirmed. It continues if the person's window is closed: the record has
  * what was done.
  *
  * @throws `Refusal`, `INVALID_ARGUMENT`, `LEDGER_…`

@@ -1,4 +1,4 @@
-/** What the server sends when something is new, and whether it does. */
+/** The server's event stream, and whether it is connected. */
 
 const againMs = 2000;
 
@@ -21,7 +21,8 @@ export function listen(recipe, onNews) {
     source = new EventSource(`/api/live?recipe=${encodeURIComponent(recipe)}`);
     source.addEventListener("message", (event) => {
       const news = JSON.parse(event.data);
-      if (news.trouble) return say(`The results do not answer: ${news.trouble}`, "trouble");
+      if (news.trouble)
+        return say(`The results database does not answer: ${news.trouble}`, "trouble");
       say("Live", "live");
       onNews(news);
     });
@@ -30,7 +31,7 @@ export function listen(recipe, onNews) {
       if (source?.readyState === EventSource.CLOSED) again();
     });
   };
-  /** The browser gives up where it is answered with an error: by a proxy, or as the session ended. */
+  /** The browser gives up on an error response: from a proxy, or because the session has ended. */
   const again = () => {
     close();
     if (isOver) return;

@@ -103,7 +103,7 @@ async function start() {
     ),
   );
   select.closest("label").hidden = recipes.length < 2;
-  // What is above the screens has its height from now on.
+  // The height of what is above the screens is now final.
   document.body.dataset.state = "ready";
   if (recipes.length === 0 && queue) {
     document.getElementById("live").textContent = hasResults ? "No results yet" : "";

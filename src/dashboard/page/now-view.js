@@ -1,6 +1,6 @@
 /**
- * The screen Now: how far the work is, how fast, where, and what is in the way. Nothing is shown
- * before all is known, and what comes later has its place: nothing moves.
+ * The screen Now: progress, speed, devices and problems. Nothing is shown before all of it is
+ * known, and space for later content is reserved, so that nothing moves.
  */
 import { h, redraw, table, thumbnail } from "./dom.js";
 import * as format from "./format.js";

@@ -1,4 +1,4 @@
-/** Who sits here. A password says what is allowed, not who it is: the name is asked once. */
+/** The name of the user, asked once: a password says what is allowed, not who it is. */
 import { h } from "./dom.js";
 
 const place = "orangery-person";

@@ -22,7 +22,7 @@ const clickPx = 5;
 export function photoCanvas({ id, version, widthPx, heightPx, layers, tool, label, onMove }) {
   const canvas = h("canvas", {
     tabindex: "0",
-    // Of an application, a screen reader leaves all keys to the page.
+    // With the role `application`, screen readers leave all keys to the page.
     role: tool ? "application" : "img",
     "aria-label": label ?? "The photo. Arrow keys move it, plus and minus zoom, 0 shows all of it.",
   });

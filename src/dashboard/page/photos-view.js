@@ -1,10 +1,10 @@
-/** The screen Photos: filters, and a table that goes on by key. */
+/** The screen Photos: filters, and a table that is continued by key. */
 import { h, thumbnail } from "./dom.js";
 import * as format from "./format.js";
 import { fetchJson } from "./live.js";
 import { changeButtons } from "./mend/photo-changes.js";
 
-/** A page is filled up to here, also where a rare match takes several requests. */
+/** A page is filled up to this number, even if rare matches take several requests. */
 const wanted = 60;
 const typingMs = 300;
 

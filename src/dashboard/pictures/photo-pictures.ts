@@ -61,7 +61,7 @@ export class PhotoPictures implements AsyncDisposable {
   async tile(place: PhotoPlace, tile: PictureTile): Promise<Uint8Array> {
     const key = `${place.contentSha256} ${tile.level} ${tile.column} ${tile.row}`;
     return await this.#cache.get(key, async () => {
-      // One after another: all are cut of one open photo, which may be on disk.
+      // One after another, since all tiles are cut from one open photo, which may be on disk.
       const cut = this.#last.then(() => this.#cut(place, tile));
       this.#last = cut.catch(() => {});
       return await cut;
@@ -92,7 +92,7 @@ export class PhotoPictures implements AsyncDisposable {
       const share = Math.min(1, side / Math.max(width, height));
       return [width, height].map((px) => Math.max(1, Math.round(share * px))) as [number, number];
     };
-    // The limit was checked when it was counted.
+    // No pixel limit: it was checked when the photo was counted.
     await using photo = await openReduced(bytes, { maxPixels: Infinity, wantedWhOf });
     const { pixels } = photo;
     const picture =

@@ -129,7 +129,7 @@ async function listOf(
 
 function numberOf(text: string | null): number {
   if (/^\d{1,15}$/.test(text ?? "")) return Number(text);
-  throw new Refusal(404, "There is nothing of this number.");
+  throw new Refusal(404, "There is nothing with this number.");
 }
 
 function wholeOf(body: Readonly<Record<string, unknown>>, name: string): number {

@@ -7,7 +7,7 @@ import { Refusal } from "../server/answers.ts";
 export async function viewEstimate(ledger: Ledger, list: ReviewList): Promise<object> {
   const estimate = await readReviewEstimate(ledger, list);
   if (estimate === undefined) {
-    throw new Refusal(404, "Only a list by chance says something of all photos.");
+    throw new Refusal(404, "Only a random list says something about all photos.");
   }
   const { progress, all, classes } = estimate;
   return { photos: list.photos, progress, all, classes };

@@ -24,7 +24,7 @@ interface ReviewedThing {
   readonly at: string;
 }
 
-/** What people made of a photo: only what they touched, since the page has what was found. */
+/** People's changes to a photo. Only what they touched, since the page already has the rest. */
 export function viewReview(review: PhotoReview): object {
   const { resultId, version, corrections, inEffect, reviewed, counts } = review;
   const undoReview = corrections.filter(

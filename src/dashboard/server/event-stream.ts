@@ -16,8 +16,8 @@ const mostUnread = 2 ** 20;
 const silenceMs = 20_000;
 
 /**
- * Sends what is new to all clients that listen, as server-sent events. It reads while anyone
- * listens, once for all, and the less often the longer a reading takes.
+ * Sends updates to all listening clients, as server-sent events. It reads while anyone listens,
+ * once for all clients, and less often the longer a reading takes.
  */
 export class EventStream implements Disposable {
   readonly #options: EventStreamOptions;
@@ -62,7 +62,7 @@ export class EventStream implements Disposable {
     for (const [client, isWelcome] of this.#clients) if (!isWelcome()) client.end();
     const news = await read().catch((error: unknown) => ({ trouble: (error as Error).message }));
     const { user, system } = process.cpuUsage(before);
-    // A run in this process counts, too, so that the CPU time may be its; never more than passed.
+    // The CPU time may be that of a run in this process, but is never more than the time passed.
     const workMs = Math.min(performance.now() - startedAtMs, (user + system) / 1000);
     this.#send(`data: ${JSON.stringify(news)}\n\n`);
     this.#isReading = false;

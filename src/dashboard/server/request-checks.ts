@@ -11,8 +11,8 @@ function hostNameOf(host: string | undefined): string | undefined {
 }
 
 /**
- * Whether a request is for this server. A page of another site may have its own name lead to this
- * machine (DNS rebinding), but not an address, `localhost` or the machine's name.
+ * Whether a request is for this server. Another site can point its own name at this machine (DNS
+ * rebinding), but not an address, `localhost` or the machine's name.
  */
 export function isOwnHost(host: string | undefined, names: readonly string[] = []): boolean {
   const name = hostNameOf(host);
@@ -22,8 +22,8 @@ export function isOwnHost(host: string | undefined, names: readonly string[] = [
 }
 
 /**
- * Whether a request comes from a page of this server, or is a person's own: a browser says so, and
- * programs that are none say nothing.
+ * Whether a request comes from a page of this server or directly from a person. Browsers send that
+ * in a header; other programs send none.
  */
 export function isFromOwnPage(headers: IncomingHttpHeaders): boolean {
   const site = headers["sec-fetch-site"];

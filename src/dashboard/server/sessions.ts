@@ -86,7 +86,7 @@ export class Sessions {
   /** Checks a password, one at a time, and starts a session. */
   async logIn(password: string, address: string): Promise<Login> {
     if (this.#isLimited(address)) return { refused: "too many" };
-    // Counted before the check, so that many at once are not checked all.
+    // Counted before the check, so that concurrent attempts cannot exceed the limit.
     const attempt = { address, atMs: this.#now() };
     this.#failures.push(attempt);
     const role = await this.#turn.run(() => this.#roleOf(password.slice(0, longestPassword)));
@@ -119,7 +119,7 @@ export class Sessions {
 
   async #roleOf(password: string): Promise<Role | undefined> {
     let found: Role | undefined;
-    // All are tried, so that the time does not depend on which one it is.
+    // All are compared, so that the time does not reveal which one matches.
     for (const { role, salt, derived } of this.#passwords) {
       const isEqual = timingSafeEqual(await derive(password, salt, keyBytes, cost), derived);
       if (isEqual) found ??= role;

@@ -22,7 +22,7 @@ export class Paced<T> {
         () => {
           const { user, system } = process.cpuUsage(before);
           const nowMs = performance.now();
-          // Of what else the process did meanwhile, no more than the time that passed.
+          // Includes other work of the process, but no more than the time passed.
           const costMs = Math.min(nowMs - startedAtMs, (user + system) / 1000);
           this.#restsUntilMs = nowMs + costMs / mostShare;
         },

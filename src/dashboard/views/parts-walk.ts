@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { nextPartSize } from "../../ledger/parts.ts";
 
-/** The rows of a part: more where they are quick, fewer where they are slow. */
+/** The rows per part: more if parts are quick, fewer if slow. */
 const size = { first: 5000, least: 500, most: 50_000, quickMs: 20, slowMs: 60 };
 /** The pause after a part, in parts: a walk takes a tenth of the time at most. */
 const rest = 9;
@@ -25,7 +25,7 @@ export interface PartsWalkOptions<Total> {
 }
 
 /**
- * Sums up many rows, part by part with pauses, so that no query is long and a run beside it hardly
+ * Sums up many rows in parts with pauses, so that no query is long and a concurrent run hardly
  * notices. The total of the last complete walk is kept.
  */
 export class PartsWalk<Total extends object> {

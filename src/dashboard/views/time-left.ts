@@ -6,7 +6,7 @@ export interface TimeLeft {
   readonly leftMs: readonly [least: number, likely: number, most: number] | undefined;
 }
 
-/** The span that the rate is made of, and its parts whose differences make the range. */
+/** The span for the rate, and the number of its parts, whose variation gives the range. */
 const spanMs = 15 * 60_000;
 const parts = 10;
 /** Fewer results say nothing about the differences. */
@@ -25,7 +25,7 @@ export function timeLeft(
   momentsMs: readonly number[],
   { left, nowMs }: { readonly left: number; readonly nowMs: number },
 ): TimeLeft {
-  // The span goes on, and the work does not: its rate would fall towards nothing.
+  // Without new results the span would grow and the rate fall towards 0.
   if (left === 0) return { perSecond: 0, leftMs: undefined };
   const recent = momentsMs.filter((ms) => ms > nowMs - spanMs && ms <= nowMs);
   if (recent.length < 2) return { perSecond: 0, leftMs: undefined };

@@ -2,7 +2,7 @@ import { kernelLibrary } from "../../native/kernels/kernel-library.ts";
 import { green, type Observation, yellow } from "../finding.ts";
 import type { RuntimeSurvey } from "../measured/measuring-messages.ts";
 
-/** The library, and whether Orangery's own operators can be opened where there should be some. */
+/** The library, and whether Orangery's own operators can be opened on platforms that have them. */
 export function describeRuntime(
   { version, file }: Pick<RuntimeSurvey, "version" | "file">,
   {

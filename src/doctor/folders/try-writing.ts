@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 
 /** Whether files can be made in a folder. */
 export interface WritingTrial {
-  /** The folder itself, or where there is none yet the one that it would be made in. */
+  /** The folder itself, or if it does not exist the one in which it would be made. */
   readonly folder: string;
   readonly exists: boolean;
   /** The system's code of what went wrong, such as `EACCES`; undefined where it can be written. */
@@ -20,8 +20,8 @@ const remoteSystems: ReadonlySet<number> = new Set([0x6969, 0x517b, 0xff534d42, 
 const trialBytes = 16 * 1024;
 
 /**
- * Tries to write in a folder, whose name may not be there yet: rights that look well mean little on
- * a disk that is full or mounted to be read. The file loses its name before it has contents.
+ * Tries to write into a folder, which need not exist yet: good rights mean little on a disk that is
+ * full or mounted read-only. The file is unlinked before anything is written.
  */
 export async function tryWriting(path: string): Promise<WritingTrial> {
   const { folder, exists, refusal } = await nearest(path);

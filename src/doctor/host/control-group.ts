@@ -3,9 +3,9 @@ import { dirname, join } from "node:path";
 
 /** The limits that a control group of Linux, such as a container's, puts on this process. */
 export interface GroupLimits {
-  /** The least of all groups that this process is in; undefined for none. */
+  /** The lowest limit of all groups of this process; undefined for none. */
   readonly memoryBytes: number | undefined;
-  /** What the group of that limit has in use and cannot drop. */
+  /** Memory in use by the group with that limit that cannot be reclaimed. */
   readonly usedBytes: number | undefined;
   /** Cores' worth of time, which may be a fraction; undefined for no limit. */
   readonly cores: number | undefined;
@@ -22,7 +22,7 @@ interface MemoryLimit {
   readonly usedBytes: number | undefined;
 }
 
-/** A limit of this size is none: version 1 writes the largest number of pages that there is. */
+/** A limit this large means none: version 1 writes the maximum number of pages. */
 const noLimitBytes = 2 ** 60;
 
 /** Reads the limits of this process's control groups, of version 2 and of version 1. */
@@ -75,7 +75,7 @@ function ancestors(root: string, path: string): string[] {
 
 async function memoryOfVersion2(folder: string): Promise<MemoryLimit[]> {
   const bounds = [await numberIn(join(folder, "memory.max"))];
-  // Above it a process is slowed down until it hardly moves.
+  // Above this, the kernel throttles a process until it hardly moves.
   bounds.push(await numberIn(join(folder, "memory.high")));
   const known = bounds.filter((bytes) => bytes !== undefined);
   if (known.length === 0) return [];

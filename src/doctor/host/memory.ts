@@ -40,7 +40,7 @@ export async function readUsableMemory({
   if (memoryBytes === undefined || memoryBytes >= machineBytes) {
     return { totalBytes: machineBytes, isLimited: false, freeBytes: machineFree };
   }
-  // This process is counted as in use, and goes before any other starts.
+  // This process counts as in use, but ends before workers start.
   const own = Math.min(usedBytes, process.memoryUsage.rss());
   const freeBytes = Math.min(machineFree, Math.max(0, memoryBytes - usedBytes + own));
   return { totalBytes: memoryBytes, isLimited: true, freeBytes };

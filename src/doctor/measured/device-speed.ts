@@ -52,7 +52,7 @@ async function timeConvolutions(name: string, size: ConvolutionSize): Promise<De
     using output = y!;
     times.push(performance.now() - runAtMs);
     const value = (output.data as Float32Array)[0]!;
-    // Ones stay ones, but at the edges, where there is less to add up.
+    // Ones stay ones, except at the edges, where fewer values are summed.
     if (value > 0.5 && value <= 1.001) continue;
     throw new OrangeryError(
       "DEVICE_UNAVAILABLE",
@@ -73,7 +73,7 @@ function gflopOf({ channels, side, layers }: ConvolutionSize): number {
   return (2 * 9 * channels * side ** 2 * (1 + (layers - 1) * channels)) / 1e9;
 }
 
-/** From one channel to many, and to one number: what is copied takes no time. */
+/** From one channel to many, and to one number, so that copying takes no time. */
 function convolutions({ channels, side, layers }: ConvolutionSize): Uint8Array {
   const graph = new GraphBuilder("device-speed");
   let value = graph.input("x", "float32", [1, 1, side, side]);

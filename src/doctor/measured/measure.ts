@@ -27,11 +27,11 @@ export class MeasuringProcessDied extends Error {
   }
 }
 
-/** As workers have it, and a way to collect garbage before memory is read. */
+/** The workers' settings, and access to `gc` to collect garbage before memory is read. */
 const nodeArguments = ["--max-semi-space-size=2", "--expose-gc"];
 
 /**
- * Has something measured in a process of its own, which is killed when it has answered.
+ * Measures something in a separate process, which is killed when it has answered.
  *
  * @throws {@link MeasuringProcessDied}, what failed there, or the signal's reason
  */
@@ -53,7 +53,7 @@ export async function measure<Kind extends MeasuringOrder["kind"]>(
     return answer as MeasuringAnswers[Kind];
   } finally {
     child.kill("SIGKILL");
-    // Nothing of it keeps this process alive.
+    // It must not keep this process alive.
     child.unref();
   }
 }
@@ -76,7 +76,7 @@ async function answerOf(
     const lines = (await words).trim().split("\n");
     reject(new MeasuringProcessDied(signal ?? `status ${status}`, lines.at(-1)!.slice(0, 200)));
   });
-  // One that has died before cannot be written to: its end has the reason.
+  // It may have died already: its exit has the reason.
   child.send(order, () => {});
   return await promise;
 }

@@ -1,6 +1,6 @@
 /**
- * A process that measures one thing: `measure` starts it. Whatever a driver or a model does to it,
- * a crash, no end, all memory taken, is seen from outside and is a finding.
+ * A process that measures one thing: `measure` starts it. If a driver or a model crashes it, hangs
+ * or takes all memory, the parent sees that and reports it as a finding.
  */
 import { flushCompileCache } from "node:module";
 import { isOrangeryError } from "../../errors.ts";

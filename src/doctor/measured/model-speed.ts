@@ -5,7 +5,7 @@ import type { Picture } from "../../vision/photo/picture.ts";
 import { median } from "./device-speed.ts";
 import type { MeasuredLoad, MeasuredPredictions } from "./measuring-messages.ts";
 
-/** Predictions before memory is read for the first time: until then everything grows. */
+/** Warm-up predictions before memory is first read, while everything still grows. */
 const settling = 30;
 const predictionsMost = 200;
 const predictForMs = 45_000;

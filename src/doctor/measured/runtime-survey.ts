@@ -41,14 +41,14 @@ function totalBytesOf(gpu: { read(): { readonly memoryTotalBytes: number } }): n
   try {
     return gpu.read().memoryTotalBytes;
   } catch {
-    // A card that has fallen off the bus is still a card.
+    // A card that has fallen off the bus still counts.
     return undefined;
   }
 }
 
 /**
- * What `auto` would try, CUDA once for each card, without what nothing hints at: where there is
- * neither a card nor a provider for it, there is nothing to say of CUDA.
+ * What `auto` would try, with CUDA once per card. CUDA is left out if there is neither a card nor
+ * its provider.
  */
 function surveyOwn(nvidia: NvidiaSurvey | undefined): CandidateDevice[] {
   const cards = nvidia?.gpus.length ?? 0;
@@ -60,7 +60,7 @@ function surveyOwn(nvidia: NvidiaSurvey | undefined): CandidateDevice[] {
     .filter(isFirstToLack);
 }
 
-/** Of eight cards that lack the same, one is enough to say so. */
+/** If several cards lack the same, one finding is enough. */
 function isFirstToLack(
   { missing }: CandidateDevice,
   index: number,
@@ -82,7 +82,7 @@ function whyMissingHere(device: Device, nvidia: NvidiaSurvey | undefined): strin
   );
 }
 
-/** The cards that CUDA may use; the first one, where there is none, for the reason why. */
+/** The cards that CUDA may use; without any, the first card, to find the reason. */
 function cudaDevices(cards: number): readonly Device[] {
   const visible = process.env.CUDA_VISIBLE_DEVICES;
   const count = visible === undefined ? cards : Math.min(cards, cudaEntries(visible).length);

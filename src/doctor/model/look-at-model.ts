@@ -22,8 +22,9 @@ export interface ModelAnswer {
 }
 
 /**
- * A model, loaded twice and tried, each time in a process of its own. It is saved in a folder that
- * goes again, so that the first load is one, and the cache folder stays as it is.
+ * Loads a model twice and tries it, each time in a separate process. Its artifact goes into a
+ * temporary folder, so that the first load is truly a first one and the cache folder stays
+ * unchanged.
  */
 export async function lookAtModel(model: string, options: MeasureOptions): Promise<ModelAnswer> {
   const name = model.startsWith("sample:") ? model : basename(model);
@@ -49,7 +50,7 @@ export async function lookAtModel(model: string, options: MeasureOptions): Promi
     found.set(found.has("model") ? "predictions" : "model", explain(name, error));
     return { found, processBytes: undefined };
   } finally {
-    // A process that was killed this moment may still write.
+    // A process that was killed just now may still be writing.
     await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => {});
   }
 }

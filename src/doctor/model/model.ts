@@ -24,7 +24,7 @@ export function describeMeasured(file: string, load: MeasuredLoad): Observation 
   });
 }
 
-/** The load of a process that has nothing of the model, and of those that come later. */
+/** The time of a first load, and of later ones from the artifact. */
 export function describeLoads(
   { loadMs: coldMs }: MeasuredLoad,
   { loadMs: warmMs }: MeasuredPredictions,
@@ -64,10 +64,10 @@ function formatMs(ms: number): string {
   return ms < 9.95 ? `${ms.toFixed(1)} ms` : formatDuration(ms);
 }
 
-/** Less is what collecting garbage at another moment makes. */
+/** Smaller growth may come from the timing of garbage collection. */
 const fairShare = 0.05;
 const fairBytes = 16e6;
-/** Before that the process is not settled. */
+/** Before that, memory has not settled. */
 const fewestPredictions = 60;
 
 /** Whether the process grows while it predicts. */

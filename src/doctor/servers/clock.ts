@@ -17,14 +17,14 @@ const mostMs = 15 * 60_000;
 /** This machine's clock beside a server's. */
 export function compareClocks(reading: ClockReading): Observation {
   const { server, serverMs, askedAtMs, answeredAtMs } = reading;
-  // Nobody knows when, between question and answer, the server looked.
+  // The server may have read its clock at any moment between request and answer.
   const late = Math.max(0, askedAtMs - serverMs);
   const early = Math.max(0, serverMs - answeredAtMs);
   const offMs = Math.max(late, early);
   const figures = { server, offMs: Math.round(late - early) };
   if (offMs < fairMs) {
-    const how = offMs < 1000 ? "as" : `within ${formatDuration(offMs)} of`;
-    return green(`It shows the time ${how} ${server} does.`, figures);
+    const how = offMs < 1000 ? "" : ` within ${formatDuration(offMs)}`;
+    return green(`It agrees with the clock of ${server}${how}.`, figures);
   }
   const way = late > 0 ? "ahead of" : "behind";
   const says = offMs > mostMs ? red : yellow;

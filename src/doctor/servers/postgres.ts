@@ -4,7 +4,7 @@ import { green, type Observation, red, yellow } from "../finding.ts";
 import { type AskOptions, askPostgres } from "./ask-postgres.ts";
 import { compareClocks } from "./clock.ts";
 
-/** What one question brings, all of it read. */
+/** The row of the one query. */
 interface PostgresState {
   readonly version: string;
   readonly number: string;
@@ -39,7 +39,7 @@ const question = `
     (select count(*)::int from pg_stat_activity) as connections,
     (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms`;
 
-/** The oldest that its makers still mend, in the autumn of 2026. */
+/** The oldest version that is still maintained, in the autumn of 2026. */
 const oldest = 14;
 /** A process has up to four connections. */
 const fewConnections = 8;

@@ -16,8 +16,8 @@ export interface RedisPlace {
 const oldest = [6, 2] as const;
 
 /**
- * A queue's Redis, and its clock. All that is asked reads, or would change a key that is not there:
- * what is refused shows the rights that are missing.
+ * A queue's Redis, and its clock. All requests either read or address a key that does not exist: a
+ * refusal reveals a missing right.
  */
 export async function lookAtRedis(
   { url, queue }: RedisPlace,
@@ -57,7 +57,7 @@ async function connect(url: string, timeoutMs: number): Promise<Redis> {
   });
   const client = new Client(url, {
     lazyConnect: true,
-    // A Redis that loads its data answers with that.
+    // A Redis that is loading its data replies so.
     enableReadyCheck: false,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,

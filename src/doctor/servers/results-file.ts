@@ -70,8 +70,8 @@ function lookAtDisk(
 }
 
 /**
- * Reads the version without a change to the folder: SQLite makes files beside a database that is
- * opened to be read, unless it is taken for one that nobody changes.
+ * Reads the version without changing the folder: SQLite makes files beside a database even when
+ * reading it, unless the database is opened as immutable.
  */
 async function readVersion(path: string): Promise<number> {
   await requireHeader(path);

@@ -78,8 +78,8 @@ describe("a results file", () => {
 test("clocks are green by seconds, yellow by minutes, red where S3 refuses", () => {
   const reading = { server: "Redis", askedAtMs: 1_000_000, answeredAtMs: 1_000_400 };
   const rows: [serverMs: number, verdict: string, sentence: RegExp][] = [
-    [1_000_200, "green", /^It shows the time as Redis does/],
-    [1_002_400, "green", /within 2\.0 s of Redis/],
+    [1_000_200, "green", /^It agrees with the clock of Redis\.$/],
+    [1_002_400, "green", /clock of Redis within 2\.0 s/],
     [1_060_400, "yellow", /1:00 min behind the clock of Redis/],
     [940_000, "yellow", /1:00 min ahead of the clock of Redis/],
     [3_000_000, "red", /behind/],

@@ -5,9 +5,9 @@ export interface CeleryCall {
 }
 
 /**
- * Makes a payload of a call's arguments: an object with the named parameters, as Python would bind
- * them, or, without names, the one positional argument, or else the keyword arguments. Throws with
- * what does not fit.
+ * Makes a payload from a call's arguments: an object with the named parameters, as Python would
+ * bind them, or, without names, the one positional argument or else the keyword arguments. Throws
+ * an error that says what does not fit.
  */
 export function bindArguments(
   { args, kwargs }: CeleryCall,

@@ -35,7 +35,7 @@ export interface RunningMessage {
   readonly sinceMs: number;
 }
 
-/** What happens to the messages that a worker takes, from the first look at them to their ends. */
+/** Handles the messages that a worker takes, from parsing to their end. */
 export class CeleryDeliveries {
   readonly #options: CeleryDeliveriesOptions;
   readonly #ends: TaskEnds;
@@ -56,14 +56,15 @@ export class CeleryDeliveries {
     return this.#totals;
   }
 
-  /** Does what a message asks for. */
+  /** Handles a message: runs its task, delays it or refuses it. */
   async handle(taken: TakenMessage): Promise<void> {
     const read = readCeleryMessage(taken.content);
     try {
       await this.#receive(taken, read);
     } catch (err) {
       this.#options.logger.error({ err }, "a message could not be handled");
-      // It would come back for ever. Where the broker is gone, this fails, too, and it does.
+      // Otherwise it would come back for ever. If the broker is gone this fails, too, and the
+      // message does come back.
       const { id, replyTo } = "message" in read ? read.message : read.refused;
       await this.#ends.refuse(taken, { id, replyTo, exception: toPythonException(err) });
     }
@@ -92,7 +93,7 @@ export class CeleryDeliveries {
     }
   }
 
-  /** Ends a task that has passed its hard time limit; its process is to end next. */
+  /** Ends a task that has passed its hard time limit; its process ends next. */
   async timeOut(message: CeleryMessage, limitMs: number): Promise<void> {
     const delivery = this.#running.get(message);
     if (delivery === undefined) return;
@@ -131,7 +132,7 @@ export class CeleryDeliveries {
       return await this.#ends.fail(delivery, { state: "FAILURE", exception });
     }
     if (message.isRedelivered) {
-      // Its worker may have died between the result and the acknowledgement.
+      // Its worker may have died after storing the result and before acknowledging.
       const known = await results.readSuccess(message.id);
       if (known !== undefined) return await this.#ends.succeed(delivery, known.result, 0);
     }
@@ -153,7 +154,7 @@ export class CeleryDeliveries {
     const job = new CeleryJob({ message, taken, isIgnored, results });
     try {
       const end = await processor.process(job, taken.token);
-      // One that was ended by its time limit has its result.
+      // A task that its time limit has ended already has its result.
       if (this.#running.has(message)) await this.#end(delivery, end);
     } finally {
       this.#running.delete(message);

@@ -13,7 +13,7 @@ export interface CeleryJobOptions {
   readonly results: CeleryResults;
 }
 
-/** A message of Celery's as a job of the fleet. */
+/** A Celery message as a job of the fleet. */
 export class CeleryJob implements TakenJob {
   readonly id: string;
   readonly data: CeleryMessage;
@@ -39,7 +39,7 @@ export class CeleryJob implements TakenJob {
     await this.#options.taken.giveBack();
   }
 
-  /** As `update_state(state="PROGRESS", meta=…)` of a Celery task. */
+  /** Like `update_state(state="PROGRESS", meta=…)` of a Celery task. */
   async updateProgress(progress: TaskProgress): Promise<void> {
     const { results, message, isIgnored } = this.#options;
     if (isIgnored) return;
@@ -49,7 +49,7 @@ export class CeleryJob implements TakenJob {
   async log(): Promise<void> {}
 }
 
-/** Keeps the marks of crashes where the broker has them, by the tasks' ids. */
+/** Keeps crash marks with the broker, by task id. */
 export class CeleryCrashMarks implements CrashMarks {
   readonly #marks: DeathMarks;
 

@@ -34,7 +34,7 @@ export interface CeleryWorkerParts {
   readonly prepare: (signal: AbortSignal) => Promise<void>;
 }
 
-/** How long a broker that is away may hold up a worker that closes. */
+/** How long an unreachable broker may delay a closing worker. */
 const closeMs = 1_000;
 
 /**
@@ -85,7 +85,7 @@ function assemble({
     task: served,
     parse: served.parse,
     maxCrashes: app.rejectOnWorkerLost ? app.maxCrashes : 1,
-    // There is no place for them in Celery.
+    // Celery has no place for them.
     jobLogs: false,
     locks: broker.locks,
     crashMarks: new CeleryCrashMarks(broker.marks),

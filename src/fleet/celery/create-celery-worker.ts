@@ -9,8 +9,8 @@ import { CeleryWorker } from "./celery-worker.ts";
 
 /**
  * Creates a worker that serves tasks under the names of Celery tasks: a Python program calls
- * `count.delay("photo.jpg")`, and this worker does it. It loads its models first, and takes
- * messages when they are there.
+ * `count.delay("photo.jpg")`, and this worker runs it. It loads its models before it takes
+ * messages.
  *
  * ```ts
  * await using worker = createCeleryWorker(

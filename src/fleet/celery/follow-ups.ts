@@ -19,11 +19,11 @@ import {
 } from "./protocol/python-exception.ts";
 import type { SentMessage } from "./protocol/sent-message.ts";
 
-/** What follows a task that has ended. */
+/** What to send after a task has ended. */
 export interface FollowedBy {
   readonly sent: readonly SentMessage[];
   readonly children: readonly ResultTuple[];
-  /** Chords that are done with when these messages are sent. */
+  /** Chords that are finished once these messages are sent. */
   readonly endedChords: readonly string[];
 }
 
@@ -40,7 +40,7 @@ interface Failed {
 
 const nothing: FollowedBy = { sent: [], children: [], endedChords: [] };
 
-/** What Celery's canvas has follow a task: callbacks, the rest of a chain, errbacks, a chord. */
+/** What Celery's canvas sends after a task: callbacks, the rest of a chain, errbacks, a chord. */
 export class FollowUps {
   readonly #options: FollowUpsOptions;
 
@@ -48,7 +48,7 @@ export class FollowUps {
     this.#options = options;
   }
 
-  /** Says what of a message's canvas cannot be sent from here, before its task is begun. */
+  /** Returns which part of a message's canvas cannot be sent from here, before its task starts. */
   findUnsupported(message: CeleryMessage): string | undefined {
     const { errbacks, chord } = message;
     try {
@@ -69,7 +69,7 @@ export class FollowUps {
     }
   }
 
-  /** What follows a task that has succeeded. Notes the chords that begin. */
+  /** What follows a task that has succeeded. Registers the chords that begin. */
   async afterSuccess(message: CeleryMessage, result: unknown): Promise<FollowedBy> {
     const applied = this.#applyNext(message, result);
     await this.#begin(applied);
@@ -123,7 +123,7 @@ export class FollowUps {
     return applySignature(signature, from, this.#options.routing);
   }
 
-  /** Fails the tasks of a signature that is no longer sent, and with them their chords. */
+  /** Fails the tasks of a signature that will not be sent, and their chords. */
   async #failUnsent(
     signature: Signature,
     message: CeleryMessage,
@@ -155,7 +155,7 @@ export class FollowUps {
     return { sent: applied.sent, children: [applied.result], endedChords };
   }
 
-  /** The body of a chord fails with a task of its header, and so does what follows the body. */
+  /** A chord's body, and what follows it, fails with any task of its header. */
   async #failBody(
     body: Signature,
     { failure, cause }: FailedChord,

@@ -18,7 +18,7 @@ export interface NodeActionsOptions {
   readonly logger: Logger;
 }
 
-/** What happens to a worker from outside of its tasks: commands, and limits that have passed. */
+/** What happens to a worker from outside its tasks: control commands and expired time limits. */
 export class NodeActions {
   readonly #options: NodeActionsOptions;
 
@@ -27,8 +27,8 @@ export class NodeActions {
   }
 
   /**
-   * Stores that tasks are revoked, as each of Celery's workers does, and on request aborts those
-   * that run. Returns these.
+   * Records that tasks are revoked, as every Celery worker does, and on request aborts the running
+   * ones, which it returns.
    */
   readonly revoke = async (
     ids: readonly string[],
@@ -47,7 +47,7 @@ export class NodeActions {
     else void close();
   };
 
-  /** A task that does not end within its hard limit cannot be stopped but with its process. */
+  /** A task that exceeds its hard limit can be stopped only with its process. */
   async endProcess(message: CeleryMessage, limitMs: number): Promise<void> {
     const { app, deliveries, close, logger } = this.#options;
     const { id, task } = message;

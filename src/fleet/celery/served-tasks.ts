@@ -4,7 +4,7 @@ import { type PayloadParser, parseJobData } from "../jobs/job-data.ts";
 import { bindArguments } from "./bind-arguments.ts";
 import type { CeleryMessage } from "./protocol/celery-message.ts";
 
-/** A task, made and ready for messages. */
+/** A task, ready for messages. */
 export interface ServedTask {
   readonly task: ModelTask<unknown, unknown>;
   readonly parameters?: readonly string[] | undefined;
@@ -18,7 +18,7 @@ export interface BoundCall {
   readonly payload: unknown;
 }
 
-/** What a task has returned, and which one. */
+/** A task's result, and which task it was. */
 export interface ServedResult {
   readonly served: ServedTask;
   readonly value: unknown;
@@ -35,7 +35,7 @@ export interface ServedTasksOptions {
   readonly onTimeLimit: (message: CeleryMessage, limitMs: number) => void;
 }
 
-/** The tasks of a worker, as one task that runs the one that a message names. */
+/** All tasks of a worker as one task, which runs the one that a message names. */
 export class ServedTasks {
   readonly #options: ServedTasksOptions;
 

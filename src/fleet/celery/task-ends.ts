@@ -21,13 +21,13 @@ export interface TaskEndsOptions {
   readonly events: CeleryEvents;
 }
 
-/** A message in work. */
+/** A message in progress. */
 export interface Delivery {
   readonly message: CeleryMessage;
   readonly taken: TakenMessage;
 }
 
-/** How a task has failed, for Celery. */
+/** A task's failure, in Celery's terms. */
 export interface CeleryFailure {
   readonly state: "FAILURE" | "REVOKED";
   readonly exception: PythonException;
@@ -53,7 +53,7 @@ export class TaskEnds {
     return this.#followUps.findUnsupported(message);
   }
 
-  /** Whether nobody wants a message's result. */
+  /** Whether a message's result is to be ignored. */
   isIgnored({ ignoreResult }: CeleryMessage): boolean {
     return ignoreResult || this.#options.app.ignoreResult;
   }
@@ -113,7 +113,7 @@ export class TaskEnds {
     events.task("task-retried", { uuid: id, exception: reprException(exception), traceback });
   }
 
-  /** Has a task fail that cannot be begun, where it is known who waits for it. */
+  /** Fails a task that cannot be started, if its caller is known. */
   async refuse(
     taken: TakenMessage,
     { id, replyTo, exception }: Pick<RefusedMessage, "id" | "replyTo" | "exception">,
@@ -125,7 +125,7 @@ export class TaskEnds {
   }
 }
 
-/** Says how a task has failed by its error. */
+/** Converts a task's error into its failure. */
 export function toCeleryFailure(error: unknown): CeleryFailure {
   if (isOrangeryError(error, "TASK_REVOKED")) {
     const exception = celeryException(celeryExceptions.revoked, "terminated");

@@ -27,7 +27,7 @@ export class CountNamedPhoto extends CountPhoto {
     const { store, count } = this.#named;
     const { source } = toPhotoIdentity(payload);
     const counted = await store.readCounts(source, { signal: context.signal });
-    // It was forgotten in the same moment: another attempt counts it anew.
+    // It was forgotten at the same moment: another attempt counts it again.
     if (counted === undefined) throw forgotten(source);
     const maxDetections = count.detect.options?.maxDetections ?? Number.POSITIVE_INFINITY;
     return { ...outcome, ...describeCounts(counted, { source, maxDetections }) };
@@ -49,7 +49,7 @@ export function namedPhotoSchema(
           return { issues: [{ message: "expected the name of a photo", path: ["photo"] }] };
         }
         for await (const listed of photos.listEach([photo])) {
-          // Of a folder, the photos have other names.
+          // A folder's photos have other names.
           const isPhoto = listed.name === photo || listed.source === resolve(photo);
           if (isPhoto) return { value: toPhotoJobData(listed, recipe) };
           break;

@@ -22,7 +22,7 @@ export interface CountPhotoOptions
   extends ModelTaskOptions,
     Pick<PhotoPipelineOptions, "maxPixels" | "location"> {
   readonly count: CountOptions;
-  /** The names that `cache` has the models by. Default: `detect` and `segment`. */
+  /** The models' names in `cache`. Default: `detect` and `segment`. */
   readonly modelNames?: { readonly [role in ModelRole]?: string | undefined } | undefined;
   /** The regions that `count` names, as they were read. */
   readonly regions?: OwnRegions | undefined;
@@ -33,8 +33,8 @@ export interface CountPhotoOptions
   readonly writer: ResultWriter;
   readonly photos: Pick<PhotoReader, "read">;
   /**
-   * Called when a model cannot be had any more, or results cannot be recorded. The job then waits
-   * for its end, as others may fare better: the callee makes the worker give its jobs back.
+   * Called when a model is no longer available, or results cannot be recorded. The callee must make
+   * the worker give its jobs back, since other workers may succeed; the job waits for that.
    * Default: the job fails.
    */
   readonly onUnfit?: ((error: OrangeryError) => void) | undefined;
@@ -43,8 +43,8 @@ export interface CountPhotoOptions
 }
 
 /**
- * Why results cannot be recorded, whatever the photo. Not `LEDGER_REFUSED`, which may be what a
- * server says of one photo.
+ * Why results cannot be recorded, whatever the photo. Not `LEDGER_REFUSED`, which may be about a
+ * single photo.
  */
 const endsRecording: ReadonlySet<ErrorCode> = new Set([
   "NO_SPACE",
@@ -61,15 +61,15 @@ export interface CountOutcome {
 }
 
 /**
- * The fleet's own task: reads a photo, counts on it what the models find, and records the result.
+ * The fleet's own task: reads a photo, counts what the models find, and records the result.
  *
- * A result belongs to the photo's contents and the recipe, so a job that the queue gives twice is
- * done at once the second time; done by two workers at the same moment, it is recorded once. Only
- * the ledger decides what is known, and `run` ends when the result is committed.
+ * A result belongs to the photo's contents and the recipe. So a job that is delivered twice ends at
+ * once the second time, and is recorded once even if two workers run it at the same moment. Only
+ * the ledger decides what is known; `run` ends when the result is committed.
  */
 export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
   readonly #options: CountPhotoOptions;
-  /** Photos that were read, for their failures. */
+  /** Photos that were read, to record their failures. */
   readonly #photos = new WeakMap<PhotoJobData, ReadPhotoState>();
 
   constructor(options: CountPhotoOptions) {
@@ -114,7 +114,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
     });
     if (opened === undefined || photo === undefined) return { outcome: "known" };
     await using countable = opened.photo;
-    // The recipe decides the pixels, too.
+    // How it is decoded is part of the recipe, too.
     const key = `${photo.contentSha256} ${store.recipe.hash}`;
     const resume = partialWork && { partialWork, key };
     const onSlices = reportSlices(progress);
@@ -124,7 +124,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
     return { outcome: "counted", objects: result.objects.length };
   }
 
-  /** Identifies a photo by its contents, which it may have had elsewhere before. */
+  /** Identifies a photo by its contents, which may be known under another path. */
   async #identify(
     payload: PhotoJobData,
     { sha256: contentSha256, sizeBytes, mtimeUs, capture }: PhotoContent,
@@ -139,7 +139,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
   }
 
   /**
-   * Records why a photo has no result, once it is certain that it gets none.
+   * Records why a photo has no result, once that is final.
    *
    * @throws what the job fails with
    */
@@ -148,7 +148,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
     const failure = photoFailureOf(error);
     if (failure === undefined) throw error;
     const { reason, isCertain } = failure;
-    // The queue tries it again, whatever the error says of itself.
+    // The queue tries it again, whatever the error's own `retryable`.
     const failed = isCertain
       ? error
       : new OrangeryError("PHOTO_FAILED", reason.message, { cause: error });
@@ -158,7 +158,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
     throw failed;
   }
 
-  /** Of a job that was not begun, as processes died on it. */
+  /** The job was not started, because processes died on it. */
   override async onFailure(error: unknown, { payload }: TaskContext<PhotoJobData>): Promise<void> {
     if (!isOrangeryError(error, "JOB_CRASHED_WORKER")) return;
     await this.#recordFailure(payload, { code: error.code, message: error.message });
@@ -221,7 +221,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
   }
 }
 
-/** The failure for a model file that is no longer the one of the recipe. */
+/** The failure for a model file that no longer matches the recipe. */
 export function changedModel(file: string): OrangeryError {
   return new OrangeryError(
     "MODEL_LOAD_FAILED",

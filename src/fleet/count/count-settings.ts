@@ -5,11 +5,11 @@ import type { PhotoPipelineOptions } from "../../pipeline/count/photo-pipeline.t
 export interface CountSettings extends Pick<PhotoPipelineOptions, "maxPixels" | "location"> {
   /** The results file, or the URL of a database. Default: where the queue says. */
   readonly results?: string | undefined;
-  /** Folders and buckets in which models are looked for that are not where a recipe says. */
+  /** Folders and buckets to search for models that are not where a recipe says. */
   readonly models?: readonly string[] | undefined;
   /** Serve only these, by their names or the beginnings of their hashes. Default: all. */
   readonly recipes?: readonly string[] | undefined;
-  /** The most memory that loaded models may take in a process. Default: no limit. */
+  /** The most memory of all loaded models in a process. Default: no limit. */
   readonly memoryBudgetBytes?: number | undefined;
   readonly allowPrivateAddresses?: boolean | undefined;
 }

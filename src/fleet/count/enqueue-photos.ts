@@ -20,7 +20,7 @@ export interface EnqueueOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** The number of photos by what was done with them so far. */
+/** The number of photos by what happened to them so far. */
 export interface EnqueueCounts {
   readonly found: number;
   readonly added: number;
@@ -34,12 +34,12 @@ export interface EnqueueCounts {
   readonly queued: number;
 }
 
-/** Jobs that have succeeded leave the queue: the ledger knows what is done. */
+/** Succeeded jobs leave the queue: only the ledger knows what is done. */
 const jobOptions: BulkJobOptions = { removeOnComplete: true };
 
 /**
  * Adds photos to the queue that have neither a result nor a job. Takes any number of them in
- * bounded memory. Stopped half-way and started again, it goes on where it was.
+ * bounded memory. Stopped half-way and started again, it resumes.
  *
  * @throws `QUEUE_…`, `LEDGER_…`, or the signal's reason
  */
@@ -83,7 +83,7 @@ async function addPhotos(
   // The same photo may be named twice.
   const byId = new Map(photos.map((photo) => [photoJobId(photo.source, recipe), photo]));
   const states = await storeOf(queue).jobs.endings([...byId.keys()]);
-  // A photo that has changed since its job ended, or is wanted all the same, begins afresh.
+  // The old job of a photo that has changed, or is wanted again, is replaced.
   const ended = [...byId.keys()].filter((id) => states.get(id) === "ended");
   await Promise.all(ended.map((id) => queue.remove(id)));
   const jobs = [...byId]

@@ -44,7 +44,7 @@ export function toPhotoIdentity({
 /**
  * Returns the id of a photo's job: the same for the same source and recipe, so that the queue holds
  * a photo once, however often it is added. It begins with a letter, because BullMQ accepts no
- * numbers, and has no colon, which would divide its keys.
+ * numbers, and has no colon, its key separator.
  */
 export function photoJobId(source: string, recipe: string): string {
   return `p${hash("sha256", `${source}\0${recipe}`, "base64url").slice(0, 22)}`;

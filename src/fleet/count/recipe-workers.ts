@@ -39,7 +39,7 @@ export interface RecipeWorkersOptions
   readonly followMs?: number | undefined;
   /** How often a recipe is tried again that could not be served. Default 30 s. */
   readonly retryMs?: number | undefined;
-  /** After which time without work a recipe is served no more, but the newest. Default 60 s. */
+  /** How long a recipe without work stays served; the newest always does. Default 60 s. */
   readonly restAfterMs?: number | undefined;
 }
 
@@ -50,7 +50,7 @@ interface LeftRecipe {
   readonly retryAt: number;
 }
 
-/** What a recipe has that its models do not take is found when they are loaded. */
+/** Options that the models do not accept are found when they are loaded. */
 const faultsOfRecipes: ReadonlySet<ErrorCode> = new Set([
   "RECIPE_INVALID",
   "INVALID_ARGUMENT",
@@ -59,14 +59,14 @@ const faultsOfRecipes: ReadonlySet<ErrorCode> = new Set([
 
 /** The results that are open. */
 interface OpenResults extends QueueResults {
-  /** Of a file: its number on the disk. */
+  /** Undefined if the results are not a file. */
   readonly inode: number | undefined;
 }
 
 /**
- * The worker of a process that counts on photos: a worker for each recipe of the queue that it can
- * serve, all with the same models. It follows what is added to the queue; a recipe that it cannot
- * serve, for want of a model, it leaves to others and looks again later.
+ * Counts photos in a process: a worker for each recipe of the queue that it can serve, with a
+ * shared model cache. It picks up recipes as they are added. A recipe whose model is missing is
+ * left to other processes, and tried again later.
  */
 export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   readonly ready: Promise<void>;
@@ -80,11 +80,11 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
   /** By hashes of recipes. */
   readonly #parts = new Map<string, RecipePart>();
   readonly #left = new Map<string, LeftRecipe>();
-  /** Since when a recipe that is served has had nothing to do, and how many jobs had ended then. */
+  /** Since when a served recipe has been idle, and how many jobs had ended then. */
   readonly #idle = new Map<string, { readonly sinceMs: number; readonly ended: number }>();
-  /** Parts that serve no more, and finish or give back what they have. */
+  /** Parts that are closing: they finish or give back their jobs. */
   readonly #retiring = new Set<RecipePart>();
-  /** What parts counted that are closed. */
+  /** What closed parts have counted. */
   readonly #closedCounts = noCounts();
   #queue: OpenQueue | undefined;
   #ledger: Promise<Ledger> | undefined;
@@ -147,7 +147,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
 
   async close(options: CloseWorkerOptions = {}): Promise<void> {
     this.#leaving.abort();
-    // Those that close hear of a nearer deadline, too.
+    // Parts that are already closing get the nearer deadline, too.
     const closing = this.#openParts.map(({ worker }) => worker.close(options));
     this.#closing ??= this.#close();
     await Promise.all([...closing, this.#closing]);
@@ -170,7 +170,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
 
   async #prepare(signal: AbortSignal): Promise<void> {
     const { connection, queue, prefix, count, name = "worker", cache, followMs } = this.#options;
-    // Waits for a Redis that is away, however long.
+    // Waits while Redis is down, however long.
     this.#queue = await tryAgain(
       { isPassing: (error) => this.#mayPass(error), pauseMs: [200, 5_000], signal },
       () =>
@@ -230,7 +230,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     }
   }
 
-  /** Serves what the queue has and this process does not serve yet. */
+  /** Serves the queue's recipes that this process does not serve yet. */
   async #update(
     catalogue: QueueCatalogue,
     { signal, isStarting }: { signal: AbortSignal; isStarting: boolean },
@@ -250,18 +250,18 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
       const left = this.#left.get(hash);
       const isDue = left === undefined || performance.now() >= left.retryAt;
       if (this.#parts.has(hash) || !isDue) continue;
-      // A recipe of the past, without work, costs nothing; that of the last photos is kept warm.
+      // An old recipe without work costs nothing; the newest one is kept warm.
       if (hash !== newest && !(await catalogue.hasWork(hash))) continue;
       await this.#serve(recipe, catalogue, { signal, isStarting });
     }
   }
 
-  /** Gives the jobs back where the results that are open were removed, or are not the queue's. */
+  /** Gives the jobs back if the open results were removed, or are not the queue's. */
   async #checkResults(catalogue: QueueCatalogue): Promise<void> {
     const results = this.#results;
     if (results === undefined) return;
     const claimed = await catalogue.results();
-    // A queue that was emptied by hand has forgotten it.
+    // A queue that was emptied by hand has lost the recipe.
     if (claimed === undefined) await catalogue.claimResults(results, async () => false);
     const isTheQueues = (claimed ?? results).identity === results.identity;
     if (isTheQueues && (await inodeOf(results.location)) === results.inode) return;
@@ -307,7 +307,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     }
   }
 
-  /** Serves a recipe no more that has had no work for a while. Its models stay in the cache. */
+  /** Stops serving a recipe that has had no work for a while. Its models stay in the cache. */
   #rest(hash: string, part: RecipePart): void {
     const { restAfterMs = 60_000 } = this.#options;
     const now = performance.now();
@@ -326,12 +326,12 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     this.#idle.delete(hash);
     this.#retiring.add(part);
     void worker.close(options).finally(() => {
-      // The part itself would keep connections and locks in memory.
+      // Keeping the part itself would keep connections and locks in memory.
       if (this.#retiring.delete(part)) addCounts(this.#closedCounts, worker.counts);
     });
   }
 
-  /** Leaves a recipe to other workers. Jobs of it that are in progress go back. */
+  /** Leaves a recipe to other workers, and gives its jobs in progress back. */
   #leave({ hash, name }: QueuedRecipe, cause: unknown): void {
     const error = isOrangeryError(cause)
       ? cause
@@ -363,7 +363,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
 
   #openLedger(catalogue: QueueCatalogue): Promise<Ledger> {
     this.#ledger ??= this.#connectLedger(catalogue);
-    // A failure is forgotten: the next recipe tries again.
+    // A failure is not remembered: the next recipe tries again.
     this.#ledger.catch(() => {
       this.#ledger = undefined;
     });
@@ -375,13 +375,13 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     const claimed = await catalogue.results();
     const location = count.results ?? claimed?.location;
     if (location === undefined) throw noResults(this.#options.queue);
-    // A file that is only named by the queue may be another machine's: none is made.
+    // A file that only the queue names may be on another machine: do not create it.
     if (count.results === undefined && urlScheme(location) === undefined) {
       await access(location).catch((cause) => {
         throw resultsElsewhere(location, cause);
       });
     }
-    // Workers wait for a database that is away as they wait for Redis, however long.
+    // Workers wait for the database as they wait for Redis, however long.
     const ledger = this.#stack.use(
       await openLedger(location, {
         busyTimeoutMs: Number.POSITIVE_INFINITY,
@@ -411,7 +411,7 @@ function addCounts(sum: Counts, more: FleetWorkerCounts): void {
   for (const outcome of Object.keys(sum) as (keyof Counts)[]) sum[outcome] += more[outcome];
 }
 
-/** Undefined where there is no file, as for a server's database. */
+/** Undefined if there is no file, as for a database server. */
 async function inodeOf(location: string): Promise<number | undefined> {
   if (urlScheme(location) !== undefined) return undefined;
   return (await stat(location).catch(() => undefined))?.ino;

@@ -41,12 +41,12 @@ export interface ServeRecipeOptions
 }
 
 /**
- * How long a result waits for others, to be written with them. Short: with two jobs at a time, a
- * photo that waits is a worker that waits.
+ * How long a result waits to be written together with others. Short: with two jobs at a time, a
+ * waiting photo means a waiting worker.
  */
 const maxDelayMs = 1;
 
-/** What is needed to count by a recipe. */
+/** The options for counting by a recipe. */
 export type RecipeTaskOptions = Pick<
   ServeRecipeOptions,
   | "cache"
@@ -61,11 +61,11 @@ export type RecipeTaskOptions = Pick<
   | "onOvertaken"
 >;
 
-/** What the task that counts by a recipe is made of. */
+/** The parts of the task that counts by a recipe. */
 export interface RecipeTaskParts {
   readonly options: CountPhotoOptions;
   readonly recipe: Recipe;
-  /** Writes what is left when it is disposed. */
+  /** Writes the remaining results when it is disposed. */
   readonly writer: ResultWriter;
   /** Loads the models and does a run with each. */
   readonly prove: (signal: AbortSignal) => Promise<void>;
@@ -171,7 +171,7 @@ async function addModels(
   };
 }
 
-/** A model that was lost and found elsewhere gets another name: the old one may still be in use. */
+/** A model that was found again elsewhere gets another name: the old one may still be in use. */
 function addModel(cache: ModelCache, model: string | ReducedModel, wantedName: string): string {
   for (let count = 1; ; count++) {
     const name = count === 1 ? wantedName : `${wantedName}.${count}`;
@@ -179,7 +179,7 @@ function addModel(cache: ModelCache, model: string | ReducedModel, wantedName: s
   }
 }
 
-/** Loads the models, and checks them against the recipe: not every one can segment. */
+/** Loads the models, and checks that they can do what the recipe needs, such as segment. */
 async function prove(
   count: CountOptions,
   {

@@ -1,7 +1,7 @@
 import type { SliceProgress } from "../../pipeline/count/slice-run.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
 
-/** A photo that is done sooner has no progress that anybody could follow. */
+/** Nobody could follow the progress of a quicker photo. */
 const periodMs = 1_000;
 
 /** Reports how far the slices of a photo are, once a second at most. */

@@ -8,13 +8,16 @@ import { readRecipeDepths } from "./recipe-depths.ts";
 export interface QueueWatchOptions extends QueuePlace {
   /** A reading is used again for this long. Default 5 s. */
   readonly maxAgeMs?: number | undefined;
-  /** How long a reading may take. Default 1 s: a scrape has 10 s, or as little as its interval. */
+  /**
+   * How long a reading may take. Default 1 s: a scrape times out after 10 s, or its interval if
+   * that is shorter.
+   */
   readonly timeoutMs?: number | undefined;
 }
 
 /**
- * Reads the depths of a queue whenever they are asked for, at most every few seconds, so that any
- * number of scrapes cost its server nothing. One that is away is no error: there are no depths.
+ * Reads the depths of a queue on request, but at most every few seconds, so that scrapes cost its
+ * server nothing. If the server is down there are no depths, and no error.
  */
 export class QueueWatch implements AsyncDisposable {
   readonly #options: QueueWatchOptions;
@@ -32,7 +35,8 @@ export class QueueWatch implements AsyncDisposable {
     const askedAt = performance.now();
     const isFresh = () => this.#last !== undefined && this.#last.at > askedAt - maxAgeMs;
     if (!isFresh()) {
-      // One reading at a time: while the server is away it is pending; only the first waits long.
+      // One reading at a time: while the server is down it stays pending, and only its first caller
+      // waits long.
       this.#pending ??= { since: askedAt, reading: this.#refresh().finally(() => this.#forget()) };
       const { since, reading } = this.#pending;
       await settlesWithin(reading, Math.max(0, since + timeoutMs - askedAt));

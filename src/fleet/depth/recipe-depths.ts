@@ -5,8 +5,8 @@ import { recipeQueueName } from "../recipes/recipe-queue.ts";
 import { storeOf } from "../store/store-of.ts";
 
 /**
- * Reads the depth of each recipe of a queue, and that of the tasks in it, if there are any or if it
- * has no recipe yet.
+ * Reads the depth of each recipe of a queue. Tasks have a depth, too, if there are any or there is
+ * no recipe yet.
  */
 export async function readRecipeDepths(queue: Queue): Promise<QueueDepth[]> {
   const store = storeOf(queue);
@@ -21,7 +21,7 @@ export async function readRecipeDepths(queue: Queue): Promise<QueueDepth[]> {
   return depths.length === 0 || !isUnused(tasks) ? [tasks, ...depths] : depths;
 }
 
-/** The recipe's name; where it has none, or another has the same, the beginning of its hash. */
+/** The recipe's name, or the beginning of its hash if it has none or shares it. */
 function labelOf({ hash, name }: QueuedRecipe, recipes: readonly QueuedRecipe[]): string {
   const isUnique = recipes.filter((recipe) => recipe.name === name).length === 1;
   return isUnique && name !== "" ? name : hash.slice(0, 12);

@@ -15,8 +15,8 @@ export interface DepthServer extends AsyncDisposable {
 }
 
 /**
- * Serves the depth of a queue by HTTP, without a worker: for the alarms when there is none, and for
- * what starts the first.
+ * Serves the depth of a queue by HTTP, without a worker: for alarms while there is none, and for
+ * autoscaling from zero.
  *
  * @throws `PORT_UNAVAILABLE`
  */
@@ -35,7 +35,7 @@ export async function serveDepth({
       port,
       metrics: () => registry.metrics(),
       health: () => ({ status: "ok" }),
-      // A Redis that is away is a figure to serve.
+      // An unreachable Redis is a value to serve, not an error.
       ready: () => ({ ready: true, reasons: [] }),
     }),
   );

@@ -4,12 +4,12 @@ import type { TakenJob } from "./taken-job.ts";
 
 /**
  * Counts the processes that died while they worked on a job. A mark is made before the task begins
- * and taken back when it ends, in whatever way: the marks that remain are deaths. BullMQ's count of
- * stalls does not say the same: it blames every job that a dead process had taken, begun or not.
+ * and removed when it ends, in whatever way: the remaining marks are deaths. BullMQ's count of
+ * stalls differs: it blames every job that a dead process had taken, begun or not.
  */
 export interface CrashMarks {
   read(job: TakenJob): Promise<number>;
-  /** Only for the holder of the job's lock. */
+  /** Only the holder of the job's lock may call this. */
   write(job: TakenJob, marks: number): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ export class KeptCrashMarks implements CrashMarks {
   }
 
   async read(job: TakenJob): Promise<number> {
-    // A death leaves a stall behind, too, so most jobs need no request.
+    // A death also leaves a stall, so most jobs need no request.
     if (job.stalledCounter === 0) return 0;
     return await this.#patience.repeat(() => this.#store.readDeaths(job.id!));
   }

@@ -8,7 +8,7 @@ export interface JobEnd {
   readonly outcome: "succeeded" | "failed" | "retrying" | "returned" | "lost";
   /** From 1. */
   readonly attempt: number;
-  /** From when it was added to when this worker took it, earlier attempts included. */
+  /** From adding the job until this worker took it, earlier attempts included. */
   readonly waitMs: number;
   readonly durationMs: number;
   /** What the task returned, where it succeeded. */

@@ -16,7 +16,7 @@ export function toJobFailure(error: unknown): Error {
   return failure;
 }
 
-/** Passes the end of a job on in BullMQ's terms: its processor returns the result, or throws. */
+/** Ends a job in BullMQ's terms: its processor returns the result, or throws. */
 export function endForBullmq({ outcome, result, error }: JobEnd): unknown {
   if (outcome === "returned") throw new WaitingError();
   if (error !== undefined || outcome === "failed" || outcome === "retrying") {

@@ -13,8 +13,8 @@ export interface JobNotesOptions {
 }
 
 /**
- * Keeps a job's progress and log lines in the queue while it runs. It never holds the task up, and
- * drops what cannot be sent: a note is not worth a job.
+ * Keeps a job's progress and log lines in the queue while it runs. It never delays the task, and
+ * drops what cannot be sent: no note is worth a job.
  */
 export class JobNotes {
   readonly #job: Pick<TakenJob, "log" | "updateProgress">;
@@ -37,9 +37,7 @@ export class JobNotes {
     this.#logPeriodMs = logPeriodMs;
   }
 
-  /**
-   * One call at a time is on its way to the queue; of those made meanwhile, only the last follows.
-   */
+  /** One call at a time is in flight; of those made in the meantime, only the last is sent. */
   readonly setProgress = (progress: TaskProgress): void => {
     this.#progress = progress;
     if (this.#isSendingProgress) return;
@@ -56,7 +54,8 @@ export class JobNotes {
   }
 
   /**
-   * Resolves when everything is sent, or dropped. To be awaited before the job ends: it may vanish.
+   * Resolves when everything is sent or dropped. Await it before the job ends, since the job may
+   * then be removed.
    */
   async settled(): Promise<void> {
     this.#sendLines();
@@ -77,7 +76,9 @@ export class JobNotes {
     this.#track(this.#sendEachLine());
   }
 
-  /** One after the other: BullMQ numbers lines in PostgreSQL by what is there. */
+  /**
+   * One after the other, because in PostgreSQL BullMQ numbers a line by the lines already stored.
+   */
   async #sendEachLine(): Promise<void> {
     try {
       for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {

@@ -42,8 +42,8 @@ const keptLogLines = 100;
  * - A job that {@link interrupt} stops goes back to the head of the queue, and no attempt is
  *   counted.
  * - A job whose lock is lost is aborted. The queue ignores its outcome: another worker has the job.
- * - A job during which processes died is worked on alone, and failed without being begun when that
- *   has happened `maxCrashes` times. The task's hooks are called with the reason.
+ * - A job during which processes died runs alone, and after `maxCrashes` deaths it fails without
+ *   being started. The task's failure hooks are called with the reason.
  */
 export class JobProcessor<Payload, Result> {
   readonly #options: JobProcessorOptions<Payload, Result>;
@@ -59,7 +59,7 @@ export class JobProcessor<Payload, Result> {
     return this.#running.size;
   }
 
-  /** Never rejects: a failure of the task is the end of its job, too. */
+  /** Never rejects: a failed task ends its job, too. */
   async process(job: TakenJob, token: string): Promise<JobEnd> {
     const jobId = job.id!;
     const partialWork = this.#options.partialWork?.(jobId);
@@ -99,7 +99,7 @@ export class JobProcessor<Payload, Result> {
     await Promise.allSettled([...this.#running].map(({ job, token }) => job.moveToWait(token)));
   }
 
-  /** What BullMQ leaves open. Its default of attempts is 0, which nobody would ask for. */
+  /** Defaults for what the job leaves open. BullMQ writes 0 attempts for "not set". */
   #fillIn({ opts }: TakenJob): void {
     const { attempts, backoffMs } = this.#options;
     opts.attempts ||= attempts;
@@ -129,7 +129,7 @@ export class JobProcessor<Payload, Result> {
     const crashes = await crashMarks.read(job);
     using _place = await this.#gate.enter({ alone: crashes > 0, signal: controller.signal });
     if (crashes >= maxCrashes) {
-      // A person who retries it begins afresh. The task is not begun; its hooks get the reason.
+      // A manual retry starts counting at 0. The task is not started; its hooks get the reason.
       await crashMarks.write(job, 0);
       controller.abort(crashedWorkers(run.jobId, crashes));
       return await this.#executeTask(run, payload);
@@ -138,13 +138,13 @@ export class JobProcessor<Payload, Result> {
     try {
       return await this.#executeTask(run, payload);
     } catch (error) {
-      // The mark may stay on a job that has succeeded, or that another worker has.
+      // A mark may stay on a job that has succeeded, or that another worker now has.
       if (!isLost(run)) await crashMarks.write(job, crashes);
       throw error;
     }
   }
 
-  /** Of data that do not fit nobody else would log anything: there is no payload for a task. */
+  /** Logs data that do not fit: without a payload no task can log them. */
   async #parse({ job, jobId }: RunningJob): Promise<Payload> {
     const { parse, logger } = this.#options;
     try {
@@ -192,7 +192,7 @@ export class JobProcessor<Payload, Result> {
     try {
       await job.moveToWait(token);
     } catch (err) {
-      // Its lock is gone, so it is back already, or will be when the queue finds it.
+      // Its lock is lost, so it is back in the queue, or will be when the queue notices.
       this.#options.logger.debug({ err, jobId: job.id }, "a job could not be given back");
     }
     return true;
@@ -206,7 +206,7 @@ function isLost({ controller }: RunningJob): boolean {
 function interrupted(reason: string): OrangeryError {
   return new OrangeryError(
     "TASK_INTERRUPTED",
-    `Expected the worker to go on until this task's end, but ${reason}. ` +
+    `Expected the worker to keep running until this task ends, but ${reason}. ` +
       "The job is back in the queue.",
   );
 }

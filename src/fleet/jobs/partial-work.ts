@@ -5,17 +5,17 @@ import type { AttemptStore } from "../store/queue-store.ts";
 
 /** Partial work of a job, which ends with it. */
 export interface JobPartialWork extends PartialWork {
-  /** Removes what was kept, where anything was. */
+  /** Removes what was kept, if anything was. */
   forget(): Promise<void>;
 }
 
-/** Longer than a queue is paused over a weekend. Jobs that are removed leave nothing for ever. */
+/** Longer than a queue stays paused over a weekend; removed jobs leave nothing behind for ever. */
 const keptMs = 3 * 24 * 3_600_000;
 
-/** A server that does not answer for this long does not hold a job up. */
+/** How long an unresponsive server may delay a job. */
 const patienceMs = 2_000;
 
-/** Keeps partial work beside the job. What goes wrong is logged, and costs time, but no job. */
+/** Keeps partial work beside the job. A failure is logged and costs time, but no job. */
 export class KeptPartialWork implements JobPartialWork {
   readonly #store: AttemptStore;
   readonly #jobId: string;

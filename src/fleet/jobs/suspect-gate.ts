@@ -7,15 +7,15 @@ export interface EnterOptions {
 }
 
 /**
- * Admits jobs in the order of asking: any number together, but a suspect, during which a process
- * has died before, alone. The next death is then blamed on the right job.
+ * Admits jobs in the order of requests: any number together, but a suspect, during which a process
+ * has died before, alone, so that the next death is blamed on the right job.
  */
 export class SuspectGate {
   #inside = 0;
   #isAlone = false;
   readonly #queue: { readonly alone: boolean; readonly letIn: () => void }[] = [];
 
-  /** Waits for a place; it is to be disposed when the job has ended. */
+  /** Waits for a place, to be disposed when the job has ended. */
   async enter({ alone, signal }: EnterOptions): Promise<Disposable> {
     const entered = Promise.withResolvers<void>();
     const waiting = { alone, letIn: entered.resolve };

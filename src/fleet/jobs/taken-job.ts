@@ -4,7 +4,7 @@ import type { TaskProgress } from "../../tasks/task-context.ts";
 export interface TakenJob {
   readonly id?: string | undefined;
   readonly data: unknown;
-  /** What the job says itself; the worker fills in what it leaves open. */
+  /** The job's own settings; the worker fills in the missing ones. */
   readonly opts: {
     /** The most attempts. */
     attempts?: number | undefined;
@@ -18,7 +18,7 @@ export interface TakenJob {
   readonly timestamp: number;
   readonly processedOn?: number | undefined;
   readonly attemptsMade: number;
-  /** How often the queue found that its worker was gone. */
+  /** How often the queue found its worker gone. */
   readonly stalledCounter: number;
   /** Gives it back to the queue. */
   moveToWait(token?: string): Promise<unknown>;

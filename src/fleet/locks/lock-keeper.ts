@@ -5,27 +5,27 @@ import type { HeldLock, JobLocks } from "../jobs/job-locks.ts";
 import type { LockMessage, LockOrder, LockThreadData } from "./lock-messages.ts";
 
 export interface LockKeeperOptions extends Omit<LockThreadData, "heartbeat"> {
-  /** What the thread runs. Default: what renews locks in Redis. */
+  /** The thread's module. Default: the one for Redis. */
   readonly module?: URL | undefined;
   readonly logger: Logger;
 }
 
 const heartbeatMs = 250;
 
-/** Soon: the locks that a thread renewed expire within their duration. */
+/** Soon, since the locks of the failed thread expire within their duration. */
 const replaceAfterMs = 500;
 
 const redisThread = programModule("fleet/locks/lock-thread");
 
 /**
- * Renews locks from a thread of its own, so that a task that blocks the event loop for minutes
- * keeps its job. BullMQ's own renewal is a timer of the event loop, and a job that blocks it for
- * longer than the lock lasts is done twice.
+ * Renews locks from a separate thread, so that a task that blocks the event loop for minutes keeps
+ * its job. BullMQ renews by a timer on the event loop: a job that blocks the loop for longer than
+ * its lock lasts is run twice.
  */
 export class LockKeeper implements JobLocks {
   /**
-   * When the thread has its connection. A job must not begin before: a thread that is just starting
-   * needs the event loop that the job may block.
+   * Resolves when the thread is connected. No job may begin before: a starting thread needs the
+   * event loop, which the job may block.
    */
   readonly ready: Promise<void>;
   readonly #options: LockKeeperOptions;

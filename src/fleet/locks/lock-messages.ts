@@ -11,25 +11,23 @@ export interface LockRenewal {
    */
   readonly script: string;
   readonly keys: readonly string[];
-  /** What stands before and after a job's id in the key of its lock. */
+  /** The parts before and after a job's id in its lock's key. */
   readonly lockKey?: readonly [before: string, after: string] | undefined;
 }
 
-/** What the thread that renews locks begins with. */
+/** The start data of the thread that renews locks. */
 export interface LockThreadData {
   /** To Redis. */
   readonly connection?: RedisOptions | undefined;
   readonly renewal: LockRenewal | PostgresRenewal;
   readonly lockDurationMs: number;
-  /**
-   * When the main thread has not changed `heartbeat` for this long, its locks are left to expire.
-   */
+  /** If the main thread has not changed `heartbeat` for this long, its locks are not renewed. */
   readonly maxBlockedMs: number;
-  /** One number, which the main thread changes whenever its event loop turns. */
+  /** A number that the main thread changes with every turn of its event loop. */
   readonly heartbeat: SharedArrayBuffer;
 }
 
-/** To the thread: renew this lock from now on, or no longer. */
+/** To the thread: start or stop renewing this lock. */
 export type LockOrder = { readonly hold: HeldLock } | { readonly release: HeldLock };
 
 /** From the thread. */

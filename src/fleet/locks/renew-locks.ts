@@ -13,12 +13,12 @@ export interface LockServer {
 const nameOf = ({ jobId, token }: HeldLock) => `${jobId}\n${token}`;
 const send = (message: LockMessage) => parentPort?.postMessage(message);
 
-/** Reports that locks cannot be renewed at the moment. */
+/** Reports that locks cannot currently be renewed. */
 export function reportLockTrouble(error: unknown): void {
   send({ failed: String(error) });
 }
 
-/** Renews the locks that the main thread holds, for as long as its event loop turns. */
+/** Renews the main thread's locks for as long as its event loop turns. */
 export function renewLocks({ ready, renew }: LockServer): void {
   const data: LockThreadData = workerData;
   const held = new Map<string, HeldLock>();
@@ -26,14 +26,14 @@ export function renewLocks({ ready, renew }: LockServer): void {
   let isRenewing = false;
 
   const renewHeld = async () => {
-    // While the server is away, one renewal waits for it.
+    // While the server is down, a single renewal waits for it.
     if (isRenewing || held.size === 0 || !isMainThreadAlive()) return;
     isRenewing = true;
     try {
       const locks = [...held.values()];
       const lost = await renew(locks);
       for (const lock of locks) {
-        // One that was released while the answer was on its way has ended in order.
+        // A lock released before the answer arrived was not lost.
         if (lost.includes(lock.jobId) && held.delete(nameOf(lock))) send({ lost: lock });
       }
     } finally {
@@ -50,7 +50,7 @@ export function renewLocks({ ready, renew }: LockServer): void {
   ready.then(() => send({ ready: true }), reportLockTrouble);
 }
 
-/** A process that hangs for good must lose its jobs, or they would never be done. */
+/** A process that hangs for ever must lose its jobs, or nobody would do them. */
 function watchHeartbeat({ heartbeat: buffer, maxBlockedMs }: LockThreadData): () => boolean {
   const heartbeat = new Int32Array(buffer);
   let lastBeat = Atomics.load(heartbeat, 0);

@@ -9,11 +9,11 @@ import {
 } from "../store/worker-status.ts";
 
 /**
- * Asks something of workers, by their names; of all processes of a name. They do it within seconds.
+ * Sends a request to workers by name, to all processes of a name. They act on it within seconds.
  *
- * @returns those that were asked
- * @throws `INVALID_ARGUMENT` for a name that no worker has, or where nothing can replace its
- *   process; then none was asked. `QUEUE_…`
+ * @returns the workers that were asked
+ * @throws `INVALID_ARGUMENT` for a name that no worker has, or a process that cannot be replaced;
+ *   then no worker was asked. `QUEUE_…`
  */
 export async function askWorkers(
   queue: Queue,

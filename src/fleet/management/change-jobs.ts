@@ -13,7 +13,7 @@ export interface ChangeJobsOptions {
   readonly pageSize?: number | undefined;
   /** Called with the number of jobs that are changed. */
   readonly onProgress?: ((changed: number) => void) | undefined;
-  /** Ends it with its reason; what is changed stays, and the same call goes on. */
+  /** Stops with the signal's reason; changes so far stay, and calling again continues. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,15 +26,15 @@ export const changeableStates = {
 
 export type JobChange = keyof typeof changeableStates;
 
-/** Returns the part of a filter that a change can do something with. */
+/** Returns the filter, limited to the states in which the change applies. */
 export function changeable(change: JobChange, filter: JobFilter): JobFilter {
   const possible: readonly JobState[] = changeableStates[change];
   return { ...filter, states: statesOf(filter).filter((state) => possible.includes(state)) };
 }
 
 /**
- * Puts jobs that have failed back into their queue, with all their attempts, and lets those that
- * wait to be tried again be tried now. Those that fail again meanwhile stay failed.
+ * Puts failed jobs back into their queue, with all their attempts, and makes delayed jobs run now.
+ * Jobs that fail again in the meantime stay failed.
  *
  * @returns the number of jobs
  * @throws `QUEUE_…`, or the signal's reason
@@ -71,7 +71,7 @@ export async function dropJobs(
 }
 
 /**
- * Moves waiting jobs to where those of their recipe are taken first, in their order.
+ * Moves waiting jobs to the front of their recipe's queue, in their order.
  *
  * @returns the number of jobs
  * @throws `QUEUE_…`, or the signal's reason
@@ -83,7 +83,7 @@ export async function moveJobsFirst(
 ): Promise<number> {
   const wanted = changeable("move-first", filter);
   if (filter.names === undefined) return await changeAll(queues, wanted, "first", options);
-  // The last one that is moved is taken first.
+  // The job moved last is taken first.
   const names = filter.names.toReversed();
   return await changeEach(queues, { ...wanted, names }, { ...options, change: moveFirst });
 }
@@ -115,7 +115,7 @@ export const jobChanges: Readonly<Record<JobChange, typeof retryJobs>> = {
 };
 
 interface ChangeEachOptions extends ChangeJobsOptions {
-  /** Returns how many were changed: another program may have been quicker. */
+  /** Returns how many were changed; another program may have changed some first. */
   readonly change: (queue: Queue, ids: readonly string[], state: JobState) => Promise<number>;
 }
 
@@ -144,7 +144,7 @@ async function changeEach(
         filter,
         pageSize,
         largestPage: pageSize,
-        // Jobs that fail again are behind the others.
+        // Jobs that fail again come after the others.
         isOldestFirst: true,
         signal,
       });

@@ -3,7 +3,7 @@ import type { QueuedRecipe } from "../recipes/queue-catalogue.ts";
 import type { JobState } from "../store/job-filter.ts";
 import type { JobRow } from "../store/job-store.ts";
 
-/** A job of a queue, as a person looks at it. */
+/** A job of a queue, as shown to people. */
 export interface FoundJob {
   readonly id: string;
   readonly state: JobState;
@@ -17,9 +17,9 @@ export interface FoundJob {
   readonly data: string | undefined;
   /** Attempts that have ended. */
   readonly attempts: number;
-  /** Of the last attempt that failed. */
+  /** Why the last failed attempt failed. */
   readonly reason: JobReason | undefined;
-  /** The worker that has it, or had it last. */
+  /** The worker that has the job, or had it last. */
   readonly worker: string | undefined;
   /** ISO 8601, UTC. */
   readonly addedAt: string;
@@ -56,7 +56,7 @@ export function toFoundJob(
   };
 }
 
-/** Takes the code from what the queue keeps: `PHOTO_UNREADABLE: Expected …`. */
+/** Splits the code from the reason that the queue keeps: `PHOTO_UNREADABLE: Expected …`. */
 export function toReason(failedReason: string): JobReason {
   const [, code, message] = /^([A-Z][A-Z0-9_]+): (.*)$/s.exec(failedReason) ?? [];
   return { code, message: message ?? failedReason };

@@ -10,9 +10,9 @@ export interface JobDetails extends FoundJob {
   readonly queue: string;
   /** The most attempts; undefined where the worker decides. */
   readonly attemptsMost: number | undefined;
-  /** Attempts that were begun; more than those that ended, where workers died or gave it back. */
+  /** Attempts that were started: more than have ended, if workers died or gave it back. */
   readonly attemptsBegun: number;
-  /** Processes that died while they worked on it, as far as that is known. */
+  /** Known deaths of processes during the job. */
   readonly deaths: number;
   /** ISO 8601, UTC: when a worker took it last. */
   readonly takenAt: string | undefined;
@@ -42,7 +42,7 @@ export async function readJobDetails(
   return all;
 }
 
-/** Returns undefined for a job that has gone meanwhile. */
+/** Returns undefined for a job that has left the queue since. */
 async function readDetails(queue: Queue, found: FoundJob): Promise<JobDetails | undefined> {
   const [job, { logs }, begun] = await Promise.all([
     queue.getJob(found.id),
@@ -56,7 +56,7 @@ async function readDetails(queue: Queue, found: FoundJob): Promise<JobDetails | 
     queue: queue.qualifiedName,
     attemptsMost: opts.attempts || undefined,
     attemptsBegun: attemptsStarted,
-    // One mark is that of the attempt in progress.
+    // One of the marks belongs to the attempt in progress.
     deaths: Math.max(0, begun - (found.state === "active" ? 1 : 0)),
     takenAt: processedOn === undefined ? undefined : new Date(processedOn).toISOString(),
     progress: progress === 0 ? undefined : progress,

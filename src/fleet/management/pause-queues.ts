@@ -3,8 +3,8 @@ import { withQueueErrors } from "../queue/queue-errors.ts";
 import type { JobQueue } from "../recipes/fleet-queues.ts";
 
 /**
- * Lets workers take no more jobs of these queues. What they have taken goes on, and jobs may be
- * added. It lasts until {@link resumeQueues}, whatever is restarted.
+ * Stops workers from taking more jobs of these queues. Jobs in progress continue, and jobs may be
+ * added. Lasts until {@link resumeQueues}, across restarts.
  *
  * @throws `QUEUE_…`
  */

@@ -9,14 +9,14 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import type { WorkerWish } from "../store/worker-status.ts";
 import type { JobChange } from "./change-jobs.ts";
 
-/** What a change of jobs is called where it is recorded. */
+/** The recorded name of a change of jobs. */
 export const jobActions: Readonly<Record<JobChange, NewAction["kind"]>> = {
   retry: "retry-jobs",
   drop: "drop-jobs",
   "move-first": "move-jobs-first",
 };
 
-/** What a wish for a worker is called where it is recorded. */
+/** The recorded name of a request to a worker. */
 export const workerActions: Readonly<Record<WorkerWish, NewAction["kind"]>> = {
   drain: "drain-worker",
   resume: "resume-worker",
@@ -30,8 +30,8 @@ export interface QueueAction extends Actor {
 }
 
 /**
- * Does something to a queue and records it in the results of the queue; without results it is only
- * done. Where it fails or is stopped, what was changed until then is recorded.
+ * Does something to a queue and records it in the queue's results, if there are any. If it fails or
+ * is stopped, what was changed until then is recorded.
  *
  * @param work Returns how many jobs, queues or processes it changed; `count` takes how many so far.
  * @returns what `work` returns

@@ -21,9 +21,9 @@ export interface SelectJobsOptions {
 export type JobCounts = { readonly [state in JobState]: number };
 
 /**
- * Finds jobs in all queues, those first that are taken or tried first, and of the failed ones the
- * newest. They are read in pages: any number takes bounded memory. Jobs that come or change their
- * state meanwhile may be missed, or found twice.
+ * Finds jobs in all queues, in the order in which they will run; failed ones newest first. They are
+ * read in pages, in bounded memory. Jobs that are added or change state in the meantime may be
+ * missed, or found twice.
  *
  * @throws `QUEUE_…`, or the signal's reason
  */
@@ -47,8 +47,8 @@ export async function* selectJobs(
 }
 
 /**
- * Counts jobs by state. Without a filter that looks at them, it takes no time; else it goes over
- * all of them on the server.
+ * Counts jobs by state. This is instant unless the filter looks at jobs: then the server scans all
+ * of them.
  *
  * @throws `QUEUE_…`, or the signal's reason
  */

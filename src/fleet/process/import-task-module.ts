@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { OrangeryError } from "../../errors.ts";
 
 /**
- * Makes sure that a module of tasks is there, without importing it.
+ * Checks that a task module exists, without importing it.
  *
  * @throws `TASK_MODULE_UNUSABLE`
  */
@@ -13,9 +13,9 @@ export function requireTaskModule(url: string): void {
 }
 
 /**
- * Imports a module of tasks. What goes wrong is decided by the text of the module, so that it goes
- * wrong each time; what may be away for a while, such as a database, belongs into the function that
- * the module exports.
+ * Imports a task module. Its errors count as permanent, since they follow from the module's text;
+ * whatever may be unavailable for a while, such as a database, belongs in the function that it
+ * exports.
  *
  * @throws `TASK_MODULE_UNUSABLE`, or an error of the module that says whether it passes
  */
@@ -55,7 +55,7 @@ function describe(error: unknown, file: string): string {
   const [text] = String(error).split("\n");
   const place = error instanceof Error ? placeOf(error) : undefined;
   if (place !== undefined) return `${text} (${place})`;
-  // Of JavaScript that cannot be parsed, only Node itself prints the line.
+  // For a syntax error, only Node itself prints the line.
   if (error instanceof SyntaxError) return `${text} (\`node --check ${file}\` prints the line)`;
   return text!;
 }

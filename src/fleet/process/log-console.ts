@@ -2,9 +2,9 @@ import { format } from "node:util";
 import type { Logger } from "../../logger.ts";
 
 /**
- * Sends to the logger what libraries and Node.js itself write to standard error, so that nothing
- * but lines of the log is there. BullMQ and ioredis warn by the console, each connection anew: the
- * same text in a row is logged once.
+ * Sends to the logger what libraries and Node.js write to standard error, so that it contains only
+ * log lines. BullMQ and ioredis warn on the console for each connection: repeated texts are logged
+ * once.
  */
 export function logConsole(logger: Logger): void {
   let last: string | undefined;
@@ -19,7 +19,7 @@ export function logConsole(logger: Logger): void {
   console.warn = write("warn");
   console.error = write("error");
   console.trace = write("warn");
-  // The only listener that there is by itself prints warnings.
+  // Node's own listener, the only one so far, prints warnings.
   process.removeAllListeners("warning");
   process.on("warning", (err) => logger.warn({ err }, "Node.js warns"));
 }

@@ -1,14 +1,14 @@
-/** The number of tasks, the last ones, whose memory readings are used. */
+/** How many of the last tasks' memory readings are used. */
 const windowTasks = 1000;
-/** From fewer readings nothing can be concluded. */
+/** Fewer readings prove nothing. */
 const leastTasks = 200;
-/** The first tasks take memory that later ones reuse. */
+/** The first tasks allocate memory that later ones reuse. */
 const warmUpTasks = 100;
-/** How certain a slope must be: it is taken as less by this many standard errors. */
+/** Standard errors that are subtracted from a slope, to be certain of the rest. */
 const certainty = 4;
 /** Growth that is no leak: JavaScript's heap alone grows by over 100 MB before it is full. */
 const harmlessBytes = 256 * 2 ** 20;
-/** The number of first readings, and of last ones, that are compared. */
+/** How many of the first and of the last readings are compared. */
 const comparedTasks = 100;
 
 interface Reading {
@@ -34,7 +34,7 @@ export class MemoryTrend {
     if (this.#readings.length > windowTasks) this.#readings.shift();
   }
 
-  /** The bytes that each task loses at least, with near certainty; 0 while nothing is certain. */
+  /** A near-certain lower bound of the bytes lost per task; 0 while nothing is certain. */
   get growthBytesPerTask(): number {
     const n = this.#readings.length;
     if (n < leastTasks) return 0;

@@ -34,7 +34,7 @@ export class ProcessStats {
     };
   }
 
-  /** That of the first model; a task without models is assumed to run where its slot is. */
+  /** The first model's device; a task without models is assumed to run on its slot's. */
   deviceOf(slot: DeviceSlot): WorkerDevice {
     const { device, deviceKind } = this.#cache?.info().models[0] ?? {};
     if (device === undefined) return { label: slot.device, kind: slot.kind };

@@ -8,8 +8,8 @@ import { WorkerProcess } from "./worker-process.ts";
  * Runs a worker process: the program that a supervisor starts for a device slot. It obeys the
  * supervisor's messages, and drains when the supervisor is gone.
  *
- * Signals: SIGTERM drains, for a person or system that ends a single process. SIGINT and SIGHUP,
- * which a terminal sends to every process, are for the supervisor.
+ * Signals: SIGTERM drains, so that a single process can be ended. SIGINT and SIGHUP are ignored: a
+ * terminal sends them to every process, and the supervisor handles them.
  *
  * @returns the exit status: 0 for an orderly end
  */
@@ -31,7 +31,7 @@ export async function runWorkerProcess(logger: Logger): Promise<number> {
     config,
     logger: logger.child({ worker: config.slot.name, queue: config.queue }),
     send: async (message) => {
-      // A supervisor that is gone needs no messages.
+      // The supervisor may be gone.
       if (!process.connected) return;
       await new Promise<void>((resolve) => process.send!(message, () => resolve()));
     },

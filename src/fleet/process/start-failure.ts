@@ -1,13 +1,13 @@
 import type { OrangeryError } from "../../errors.ts";
 
 /**
- * What a failed start rules out. `attempt`: the next one may succeed, though nobody changes
- * anything. `slot`: none on this device can. `fleet`: none on any device can. `program`: none of
- * this version of the program can, whatever has worked before.
+ * What a failed start rules out. `attempt`: only itself, the next may succeed unchanged. `slot`:
+ * all starts on this device. `fleet`: all starts on any device. `program`: all starts of this
+ * version of the program, even on devices that have worked.
  */
 export type RuledOut = "attempt" | "slot" | "fleet" | "program";
 
-/** Why a worker process did not become ready, or works no more. */
+/** Why a worker process did not become ready, or stopped working. */
 export interface StartFailure {
   /** The error's, or `UNKNOWN`. */
   readonly code: string;
@@ -24,7 +24,7 @@ export function toStartFailure(error: unknown): StartFailure {
   };
 }
 
-/** An error that does not say whether it passes is taken for one that may. */
+/** An error without `retryable` counts as one that may pass. */
 function ruledOutBy(error: unknown): RuledOut {
   if (!knowsItself(error) || mayPass(error)) return "attempt";
   if (error.code === "LEDGER_NEWER") return "program";
@@ -37,8 +37,8 @@ function knowsItself(error: unknown): error is OrangeryError {
 }
 
 /**
- * Whether another start may succeed. A device may be busy, or short of memory, for a while; this is
- * also what may be behind a device that was required and could not be used.
+ * Whether another start may succeed. A device may be busy or short of memory for a while, which may
+ * also be why a required device could not be used.
  */
 function mayPass({ retryable, blames, cause }: OrangeryError): boolean {
   if (retryable || blames === "device") return true;

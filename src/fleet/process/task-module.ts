@@ -14,12 +14,12 @@ import type { QueueWorker } from "./queue-worker.ts";
 export interface TaskEnvironment extends DeviceSlot {
   /** Model files by name, from the command line. */
   readonly models: Readonly<Record<string, string>>;
-  /** Anything else that the command line passes to the module and that can be cloned. */
+  /** Other structured-cloneable settings that the command line passes to the module. */
   readonly settings: unknown;
   readonly logger: Logger;
   /**
-   * To be called when a newer Orangery has updated the results, so that no job can be recorded
-   * here any more: the process gives its jobs back and ends.
+   * Call this when a newer Orangery has updated the results and this version can no longer record:
+   * the process gives its jobs back and ends.
    */
   readonly onOvertaken?: ((error: OrangeryError) => void) | undefined;
 }
@@ -32,13 +32,13 @@ export interface TaskSetup<Payload = unknown, Result = unknown> extends AsyncDis
   readonly parse?: PayloadParser<Payload> | undefined;
   /** Receives a span for each job. */
   readonly telemetry?: Telemetry | undefined;
-  /** Loads the models and does a first piece of work with them, before the first job is taken. */
+  /** Loads the models and runs each once, before the first job is taken. */
   prove(signal: AbortSignal): Promise<void>;
 }
 
 /** What a process gives the worker in it. */
 export interface ProcessWorkerOptions extends FleetWorkerOptions {
-  /** To be called when somebody asks the worker to end, for good. */
+  /** Call this when somebody asks the worker to end for good. */
   readonly onShutdown?: (() => void) | undefined;
 }
 
@@ -90,12 +90,12 @@ export async function setUpTask(
   });
 }
 
-/** A class without `execute`, which can be neither called nor given a job. */
+/** A class without `execute`: neither a function to call nor a task. */
 function isOtherClass(exported: TaskModule["default"]): boolean {
   return /^class\b/.test(Function.prototype.toString.call(exported)) && !isTaskClass(exported);
 }
 
-/** From a module that may be JavaScript, where no type was checked. */
+/** The module may be JavaScript, whose types nobody has checked. */
 function isSetup(setup: unknown): boolean {
   if (typeof setup !== "object" || setup === null) return false;
   const hasWork = "openWorker" in setup || ("task" in setup && "prove" in setup);
@@ -129,7 +129,7 @@ function setUpClass(
     intraOpThreads,
     logger,
     models: { ...models, ...environment.models },
-    // A run of each model as it is loaded: the proof.
+    // Each model is run as it is loaded: that is the proof.
     warmUp: true,
   });
   return {

@@ -6,8 +6,8 @@ import type { DeviceSlot } from "./device-slot.ts";
 import type { StartFailure } from "./start-failure.ts";
 
 /**
- * Everything that a worker process begins with. It travels as a message, so that no password is on
- * a command line.
+ * What a worker process needs to start. It is sent as a message, so that no password is on a
+ * command line.
  */
 export interface WorkerConfig {
   readonly slot: DeviceSlot;
@@ -15,7 +15,7 @@ export interface WorkerConfig {
   readonly task: string;
   /** Model files by name. */
   readonly models: Readonly<Record<string, string>>;
-  /** Anything else for the module of tasks that can be cloned. */
+  /** Other structured-cloneable settings for the task module. */
   readonly settings: unknown;
   readonly queue: string;
   readonly connection: string | RedisOptions;
@@ -39,7 +39,7 @@ export type WorkerMessage =
   | { readonly type: "ready"; readonly device: WorkerDevice; readonly stats: WorkerStats }
   | ({ readonly type: "failed" } & StartFailure)
   | { readonly type: "taking" }
-  /** Somebody has asked for a fresh process in its place. */
+  /** Somebody has asked for a fresh process to replace it. */
   | { readonly type: "recycle" }
   /** Somebody has let it take no more jobs, or jobs again. */
   | { readonly type: "directed"; readonly isTaking: boolean }
@@ -48,7 +48,7 @@ export type WorkerMessage =
   /** It takes no more jobs, and none is running. */
   | { readonly type: "drained" }
   | { readonly type: "stats"; readonly stats: WorkerStats }
-  /** Everything that it has counted since it began. */
+  /** Everything it has counted since it started. */
   | { readonly type: "metrics"; readonly metrics: MetricsSnapshot };
 
 /** The device that a worker process has proved. */
@@ -58,7 +58,7 @@ export interface WorkerDevice {
   readonly kind: "gpu" | "cpu";
 }
 
-/** What a worker process is like at one moment. */
+/** The state of a worker process at one moment. */
 export interface WorkerStats {
   /** Jobs that it has finished, in whatever way. */
   readonly tasks: number;

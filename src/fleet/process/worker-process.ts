@@ -11,25 +11,25 @@ import type { WorkerConfig, WorkerMessage, WorkerOrder } from "./worker-messages
 export interface WorkerProcessOptions {
   readonly config: WorkerConfig;
   readonly logger: Logger;
-  /** Sends a message to the supervisor; resolves when it is on its way. */
+  /** Sends a message to the supervisor; resolves when it is sent. */
   readonly send: (message: WorkerMessage) => Promise<void>;
-  /** Opens the worker: the seam at which tests put one without a queue. */
+  /** Opens the worker. Tests replace it with one without a queue. */
   readonly openWorker?: (
     setup: TaskSetup,
     options: FleetWorkerOptions,
   ) => QueueWorker | Promise<QueueWorker>;
 }
 
-/** Often enough to act on, rarely enough to cost nothing. */
+/** Frequent enough to act on, rare enough to cost nothing. */
 const statsPeriodMs = 100;
-/** Also without work: a process that sends nothing hangs. */
+/** Reports are sent even without work: a silent process counts as hanging. */
 const heartbeatMs = 2_000;
-/** At most this often while there is work. What a killed process had not sent is lost. */
+/** The shortest interval while there is work. What a killed process had not sent is lost. */
 const metricsPeriodMs = 1_000;
 
 /**
- * A worker process, as it does what its supervisor orders: *begin* (load, prove, report that it is
- * ready), *take* jobs, *drain* (finish and end).
+ * A worker process that obeys its supervisor: *begin* (load, prove, report that it is ready),
+ * *take* jobs, *drain* (finish and end).
  */
 export class WorkerProcess {
   readonly #options: WorkerProcessOptions;
@@ -44,13 +44,13 @@ export class WorkerProcess {
 
   constructor(options: WorkerProcessOptions) {
     this.#options = options;
-    // It may be overtaken before anybody waits for that.
+    // It may reject before anybody awaits it.
     this.#leaving.promise.catch(() => {});
   }
 
   /**
-   * Works until it is ordered to drain, or can do no job any more. Resolves to the exit status: 0
-   * for an orderly end.
+   * Works until it is ordered to drain, or can do no more jobs. Resolves to the exit status: 0 for
+   * an orderly end.
    */
   async run(): Promise<number> {
     const heartbeat = setInterval(() => this.#beat(), heartbeatMs);
@@ -89,7 +89,7 @@ export class WorkerProcess {
     this.#close(deadlineMs);
   }
 
-  /** Gives its jobs back and ends, also where it drains already. */
+  /** Gives its jobs back and ends, even if it is already draining. */
   #giveUp(error: unknown): void {
     this.#leaving.reject(error);
     this.#close(0);
@@ -119,7 +119,7 @@ export class WorkerProcess {
     this.#stats = new ProcessStats(setup.cache);
     if (this.#deadlineMs !== undefined) return;
     const workerOptions: FleetWorkerOptions = {
-      // Processes for a CPU share it with each other.
+      // Processes on a CPU share its cores.
       concurrency: slot.kind === "gpu" ? photosInHand({ isOnCpu: false }) : 3,
       ...worker,
       queue,
@@ -205,7 +205,7 @@ export class WorkerProcess {
   #reportFailure(error: unknown): void {
     const { logger, send } = this.#options;
     const failure = toStartFailure(error);
-    // The supervisor logs the others by their message; of these, the stack is needed.
+    // The supervisor logs other failures by their message; these need the stack.
     if (failure.code === "UNKNOWN") logger.error({ err: error }, "the worker process failed");
     void send({ type: "failed", ...failure });
   }
@@ -215,7 +215,7 @@ async function openQueueWorker(
   setup: TaskSetup,
   options: FleetWorkerOptions,
 ): Promise<QueueWorker> {
-  // Imported late: other queues do without BullMQ.
+  // Imported late: other queues do not need BullMQ.
   const { createWorker } = await import("../worker/create-worker.ts");
   const { storeOf } = await import("../store/store-of.ts");
   const worker = createWorker(setup.task, options);

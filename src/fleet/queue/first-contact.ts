@@ -2,11 +2,11 @@ import { toQueueTrouble } from "./queue-errors.ts";
 import type { QueuePatience } from "./queue-patience.ts";
 
 /**
- * Sorts the troubles of a connection. Before the server is reached, a refusal that does not pass is
- * why a worker is not ready; whatever comes later is waited for.
+ * Classifies a connection's problems. Until the server is first reached, a permanent refusal means
+ * that the worker is not ready; later problems are waited out.
  */
 export class FirstContact {
-  /** Rejects when the server refuses for good, before it is reached; never resolves. */
+  /** Rejects if the server refuses permanently before it was ever reached; never resolves. */
   readonly refusal: Promise<never>;
   readonly #queue: string;
   readonly #patience: QueuePatience;
@@ -17,7 +17,7 @@ export class FirstContact {
     this.#queue = queue;
     this.#patience = patience;
     this.refusal = this.#refused.promise;
-    // Nobody may be waiting yet.
+    // Nobody may be awaiting it yet.
     this.refusal.catch(() => {});
   }
 

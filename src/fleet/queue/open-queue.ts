@@ -9,12 +9,15 @@ import { checkQueue, type LabelledQueuePlace, type OpenedQueuePlace } from "./re
 export interface OpenQueueOptions extends LabelledQueuePlace, OpenedQueuePlace {
   /** How long the server may take to answer. Default 10 s. */
   readonly timeoutMs?: number | undefined;
-  /** Called for trouble with the server while it is open: again with every attempt to connect. */
+  /**
+   * Called for problems with the server while the queue is open, again for every attempt to
+   * connect.
+   */
   readonly onTrouble?: ((error: OrangeryError) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A queue, for adding jobs and looking at it. A server that goes away later is waited for. */
+/** A queue, for adding and reading jobs. If the server goes down later, requests wait for it. */
 export class OpenQueue implements AsyncDisposable {
   readonly bullmq: Queue;
   readonly #options: OpenQueueOptions;
@@ -50,7 +53,7 @@ export class OpenQueue implements AsyncDisposable {
   }
 
   /**
-   * Waits for an answer of the server, for as long as it may take. The request stays sent.
+   * Waits for the server's answer, up to the limit. A request that was sent is not withdrawn.
    *
    * @throws `QUEUE_…`, or the signal's reason
    */
@@ -70,7 +73,7 @@ export class OpenQueue implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // Closing waits for a server that is away; nothing is left to be sent to it.
+    // Closing would wait for a server that is down, though there is nothing left to send.
     const isClosed = await settlesWithin(this.bullmq.close(), this.#timeoutMs);
     if (!isClosed) await this.bullmq.disconnect();
   }

@@ -10,17 +10,17 @@ const endings = [
   "moveJobFromActiveToWait",
 ] as const satisfies (keyof RedisQueueBackend)[];
 
-/** What BullMQ is given where nothing waits. */
+/** What BullMQ gets when no job waits. */
 const noJob = [null, null, 0, 0];
 
 /**
- * Makes BullMQ's worker wait while the server refuses to serve. By itself it would ask for the next
- * job without a pause, and fail a job whose end the server does not take. Each of these operations
- * is one script or transaction, and one that is refused has done nothing.
+ * Makes BullMQ's worker wait while the server refuses to serve. On its own it would ask for the
+ * next job without a pause, and fail a job whose end the server does not accept. Each of these
+ * operations is one script or transaction, so a refused one has done nothing.
  *
  * @param options.signal ends the wait for a next job
- * @param options.isTaking whether the worker takes jobs; one that waited when it was paused would
- *   take one more
+ * @param options.isTaking whether the worker takes jobs: one that was waiting when it was paused
+ *   would otherwise take one more
  */
 export function patientBackend(
   createBackend: BackendFactory<RedisQueueBackend>,

@@ -1,6 +1,6 @@
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 
-/** What a reply of Redis means for a queue. */
+/** What an error reply of Redis means for a queue. */
 interface Refusal {
   readonly code: ErrorCode;
   /** Follows "Expected". */
@@ -10,14 +10,14 @@ interface Refusal {
 }
 
 /**
- * Converts an error that Redis replied with, or that BullMQ has about it, into one of ours, with
- * what to do. Undefined for any other error.
+ * Converts an error reply of Redis, or BullMQ's error about one, into one of ours that says what to
+ * do. Undefined for other errors.
  */
 export function toQueueError(error: unknown, queue: string): OrangeryError | undefined {
-  // PostgreSQL's are converted where they come from.
+  // PostgreSQL's errors are converted where they occur.
   if (isOrangeryError(error)) return error.blames === "queue" ? error : undefined;
   if (!isReply(error) && !isVersionRefusal(error)) return undefined;
-  // A transaction is refused for what a request in it was refused for.
+  // A transaction is refused because of a request in it.
   const { previousErrors: [previous] = [] } = error as { previousErrors?: readonly unknown[] };
   if (isReply(previous)) return toQueueError(previous, queue);
   const reply = shorten(error.message);
@@ -57,7 +57,7 @@ export function unreachable(
   );
 }
 
-/** Runs requests of a queue; what Redis refuses them with becomes an error of ours. */
+/** Runs requests of a queue, and converts Redis' refusals into our errors. */
 export async function withQueueErrors<T>(
   { name }: { readonly name: string },
   requests: () => Promise<T>,
@@ -69,7 +69,7 @@ export async function withQueueErrors<T>(
   }
 }
 
-/** The first sentence, without the script that it came from. */
+/** The first sentence, without the script's hash. */
 function shorten(message: string): string {
   const [sentence = ""] = message
     .replace(/ script: [0-9a-f]{40}.*$/s, "")
@@ -77,7 +77,7 @@ function shorten(message: string): string {
   return sentence.length > 120 ? `${sentence.slice(0, 119)}…` : sentence;
 }
 
-/** Drivers name the errors that are replies of the server, and not their own, like this. */
+/** How drivers name errors that are replies of the server, not their own. */
 const replyNames = new Set(["ReplyError", "SimpleError", "BlobError", "ErrorReply"]);
 
 function isReply(error: unknown): error is Error {
@@ -97,7 +97,7 @@ function refusalOf(reply: string, queue: string): Refusal {
     return {
       code: "QUEUE_NOT_READY",
       expected: "the queue's Redis to take another connection",
-      advice: "Raise its `maxclients`, or close connections. Workers wait and go on by themselves.",
+      advice: "Raise its `maxclients`, or close connections. Workers wait and resume.",
     };
   }
   return {
@@ -117,10 +117,10 @@ const oneSlot = (queue: string) =>
 const notReady = (expected: string) => (): Refusal => ({
   code: "QUEUE_NOT_READY",
   expected,
-  advice: "It passes by itself; if it does not, read the log of Redis. Workers wait and go on.",
+  advice: "It passes by itself; if it does not, read the log of Redis. Workers wait and resume.",
 });
 
-/** By the word that a reply begins with. */
+/** By the first word of the reply. */
 const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusal>> = {
   NOAUTH: () => ({
     code: "QUEUE_ACCESS_DENIED",
@@ -161,7 +161,7 @@ const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusa
     expected: "the queue's Redis to take writes",
     advice: "It is a replica: connect to its master. Workers wait until it is one.",
   }),
-  // To a request that waited when the server became a replica.
+  // The reply to a request that was waiting when the server became a replica.
   UNBLOCKED: () => ({
     code: "QUEUE_READ_ONLY",
     expected: "the queue's Redis to stay a master",
@@ -170,17 +170,17 @@ const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusa
   NOREPLICAS: () => ({
     code: "QUEUE_READ_ONLY",
     expected: "the queue's Redis to take writes",
-    advice: "Too few replicas follow it (`min-replicas-to-write`). Workers wait and go on.",
+    advice: "Too few replicas follow it (`min-replicas-to-write`). Workers wait and resume.",
   }),
   OOM: () => ({
     code: "QUEUE_FULL",
     expected: "the queue's Redis to have memory left",
-    advice: "Raise its `maxmemory`, or remove keys. Workers wait and go on.",
+    advice: "Raise its `maxmemory`, or remove keys. Workers wait and resume.",
   }),
   MISCONF: () => ({
     code: "QUEUE_NOT_SAVED",
     expected: "the queue's Redis to save its data to the disk",
-    advice: "Look at its disk and its log: it takes no writes before. Workers wait and go on.",
+    advice: "Look at its disk and its log: it takes no writes before. Workers wait and resume.",
   }),
   LOADING: notReady("the queue's Redis to have its data in memory"),
   BUSY: notReady("the queue's Redis to have finished another program's script"),

@@ -11,24 +11,24 @@ export interface QueuePatienceOptions {
 }
 
 export interface RepeatOptions {
-  /** Repeats whatever Redis replies. Default: only after a reply that may pass. */
+  /** Repeat after any error reply of Redis. Default: only if the error may pass. */
   readonly always?: boolean;
   readonly signal?: AbortSignal;
 }
 
 const unreachable: ErrorCode = "QUEUE_UNREACHABLE";
 
-/** Trouble that has been logged. */
+/** A problem that has been logged. */
 interface KnownTrouble {
   readonly error: OrangeryError;
-  /** Requests that it keeps from being served; none where it is the connection's. */
+  /** Requests that it blocks; none if it is the connection's problem. */
   readonly requests: Set<object>;
 }
 
 /**
  * Waits for a Redis that answers but does not serve: a replica, one whose memory or disk is full,
- * one that loads its data. Without it, BullMQ's worker asks thousands of times a second. Trouble is
- * logged once for each kind, and its end once.
+ * one that loads its data. Without it, BullMQ's worker asks thousands of times a second. Each kind
+ * of problem is logged once, and so is its end.
  */
 export class QueuePatience {
   readonly #options: QueuePatienceOptions;
@@ -43,7 +43,7 @@ export class QueuePatience {
     return this.#troubles.values().next().value?.error;
   }
 
-  /** Logs trouble with the connection, unless it is known. */
+  /** Logs a problem with the connection, unless it is known. */
   report(error: unknown): void {
     this.#know(toQueueTrouble(error, this.#options.queue));
   }
@@ -85,12 +85,12 @@ export class QueuePatience {
     return trouble;
   }
 
-  /** A server that refuses a request, or a connection, is there. */
+  /** A server that refuses a request or a connection is reachable. */
   #forgetAbsence(): void {
     if (this.#troubles.get(unreachable)?.requests.size === 0) this.#troubles.delete(unreachable);
   }
 
-  /** After an answer the connection has no trouble, and this request has none. */
+  /** After an answer, neither the connection nor this request has a problem. */
   #forget(request: object): void {
     if (this.#troubles.size === 0) return;
     for (const [code, { requests }] of this.#troubles) {

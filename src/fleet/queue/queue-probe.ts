@@ -5,8 +5,8 @@ import { toQueueError } from "./queue-errors.ts";
 import { isClient, type QueuePlace, toConnectionOptions } from "./redis-connection.ts";
 
 /**
- * Sends a request that fails where those of a queue would, and changes nothing: a script of two
- * keys, so that it shows missing rights, and keys on several nodes of a cluster.
+ * Sends a request that fails like a queue's own requests but changes nothing: a script with two
+ * keys, which reveals missing rights and keys on several nodes of a cluster.
  */
 export async function probeQueue(queue: QueueBase): Promise<void> {
   await queue.getBackend().isMaxed();
@@ -16,8 +16,8 @@ export async function probeQueue(queue: QueueBase): Promise<void> {
 const timeoutMs = 2_000;
 
 /**
- * Asks a Redis that does not become ready why not. Connections do not send requests to a Redis that
- * loads its data, and report nothing, so this one asks without that check.
+ * Finds out why a Redis does not become ready. ioredis sends no requests to a Redis that is loading
+ * its data, and reports nothing, so this connection skips its ready check.
  */
 export async function whyNotReady({
   connection,

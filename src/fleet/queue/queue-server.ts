@@ -14,19 +14,22 @@ import { type OpenedQueuePlace, type QueuePlace, toConnectionOptions } from "./r
 /** How BullMQ's classes reach a queue. */
 export interface QueueServer {
   readonly name: "Redis" | "PostgreSQL";
-  /** What they call the queue. */
+  /** BullMQ's name for the queue. */
   readonly queue: string;
   readonly options: QueueOptions;
   readonly backend: BackendFactory<RedisQueueBackend>;
-  /** After this time an idle worker looks for a job that nobody has announced, s. */
+  /** How often an idle worker checks for unannounced jobs, s. */
   readonly drainDelay: number;
-  /** Asks a server that does not become ready why not. */
+  /** Finds out why a server does not become ready. */
   whyNotReady(): Promise<OrangeryError | undefined>;
   /** The failure for a server that does not answer. */
   unreachable(cause: unknown, timeoutMs: number): OrangeryError;
 }
 
-/** Returns how the server of a queue is reached: the one place that knows which kinds there are. */
+/**
+ * Returns how to reach the server of a queue. The only place that distinguishes the kinds of
+ * server.
+ */
 export function serverOf(place: OpenedQueuePlace): QueueServer {
   const url = postgresUrlOf(place.connection);
   return url === undefined ? redisServer(place) : postgresServer(url, place);
@@ -56,9 +59,9 @@ function postgresServer(url: string, place: OpenedQueuePlace): QueueServer {
     queue: postgresQueueName(place),
     options: { connection: {} },
     backend: postgresBackend({ url, isMade: place.isMade ?? false }),
-    // Every job is announced, and a connection that is gone is noticed.
+    // Every job is announced, and a broken connection is noticed.
     drainDelay: 60,
-    // What keeps it from answering is reported with every attempt to connect.
+    // Each attempt to connect reports why the server does not answer.
     whyNotReady: async () => undefined,
     unreachable: (cause, timeoutMs) =>
       unreachable(cause, { timeoutMs, server: "PostgreSQL", options: "--queue-url" }),

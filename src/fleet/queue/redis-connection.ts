@@ -16,14 +16,14 @@ export interface QueuePlace {
   readonly connection: QueueConnection;
   /** The queue's name. */
   readonly queue: string;
-  /** What BullMQ's keys begin with, if not with `bull`. */
+  /** The prefix of BullMQ's keys. Default `bull`. */
   readonly prefix?: string | undefined;
 }
 
 /** A queue that is opened. */
 export interface OpenedQueuePlace extends QueuePlace {
   /**
-   * Whether the queue's tables are made in a PostgreSQL that has none. Default false: that is
+   * Whether to create the queue's tables in a PostgreSQL that has none. Default false, which gives
    * `QUEUE_NOT_FOUND`.
    */
   readonly isMade?: boolean | undefined;
@@ -35,7 +35,7 @@ export interface LabelledQueuePlace extends QueuePlace {
   readonly label?: string | undefined;
 }
 
-/** Redis is back within a second or two of a restart, and somebody waits: ask often. */
+/** A restarted Redis is back within a second or two, and somebody waits: retry often. */
 const longestRetryDelayMs = 1000;
 
 /** @throws `INVALID_ARGUMENT` */
@@ -53,7 +53,7 @@ export function checkQueue({ queue, connection }: QueuePlace): void {
 }
 
 /**
- * Refuses what is not a connection: ioredis would take any text for a host's name, and wait for it.
+ * Refuses what is not a connection: ioredis would take any text for a host name, and wait for it.
  *
  * @throws `INVALID_ARGUMENT`, without the value, which may contain a password
  */
@@ -76,14 +76,14 @@ export function checkConnection(connection: QueueConnection): void {
 }
 
 /**
- * Converts a connection into what BullMQ takes, and lets it wait for a Redis that is away, however
- * long: requests made meanwhile are sent when it is back.
+ * Converts a connection into BullMQ's form. It waits for Redis, however long it is down: requests
+ * made in the meantime are sent when it is back.
  */
 export function toConnectionOptions(connection: QueueConnection): ConnectionOptions {
   if (isClient(connection)) return connection;
   return {
     retryStrategy: (times: number) => Math.min(50 * 2 ** times, longestRetryDelayMs),
-    // After a failover the name may lead to another server, and the old one is a replica now.
+    // After a failover the host name may point to another server, and the old one is a replica.
     reconnectOnError: ({ message }: Error) => message.startsWith("READONLY"),
     ...(typeof connection === "string" ? { url: connection } : connection),
     maxRetriesPerRequest: null,
@@ -105,7 +105,7 @@ export function toPortableConnection(connection: QueueConnection): RedisOptions 
   }
 }
 
-/** Whether a connection is a client that exists already. */
+/** Whether a connection is an existing client. */
 export function isClient(
   connection: QueueConnection,
 ): connection is Exclude<QueueConnection, string> {

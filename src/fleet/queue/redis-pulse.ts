@@ -10,10 +10,10 @@ export class RedisPulse {
   #askedAt: number | undefined;
 
   /**
-   * To be created when Redis has just answered.
+   * Create it when Redis has just answered.
    *
    * @param ask rejects when Redis refuses, and stays pending while it is away
-   * @param patienceMs an answer that takes longer is too late to be of use
+   * @param patienceMs a slower answer does not count
    */
   constructor(ask: () => Promise<unknown>, { patienceMs = 5_000 } = {}) {
     this.#ask = ask;

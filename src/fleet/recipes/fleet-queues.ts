@@ -7,7 +7,7 @@ import { readWorkers } from "../store/worker-status.ts";
 import { QueueCatalogue, type QueuedRecipe } from "./queue-catalogue.ts";
 import { recipeQueuePlace } from "./recipe-queue.ts";
 
-/** A queue of jobs: that of one recipe, or that of tasks, which has none. */
+/** A queue of jobs: of one recipe, or of tasks, which have no recipe. */
 export interface JobQueue {
   readonly recipe: QueuedRecipe | undefined;
   readonly queue: Queue;
@@ -24,7 +24,7 @@ export interface NewRecipe {
 
 /** The queues behind one name, for adding jobs and looking at them: one for each recipe. */
 export class FleetQueues implements AsyncDisposable {
-  /** Has no jobs but those of tasks, and what all recipes share. */
+  /** Holds the jobs of tasks, and what all recipes share. */
   readonly base: OpenQueue;
   readonly catalogue: QueueCatalogue;
   readonly #options: OpenQueueOptions;
@@ -73,7 +73,7 @@ export class FleetQueues implements AsyncDisposable {
     const document = writeRecipe(count, recipe);
     const queue = await this.ofRecipe(hash);
     const isNew = !(await base.within(catalogue.recipes())).some((known) => known.hash === hash);
-    // Where all recipes are paused, those that come later are, too.
+    // If all recipes are paused, new ones are paused, too.
     if (isNew && (await base.within(base.bullmq.isPaused()))) await base.within(queue.pause());
     await base.within(catalogue.add({ hash, name, document, addedAt }));
     return queue;
@@ -90,7 +90,7 @@ export class FleetQueues implements AsyncDisposable {
 
   /** Whether no worker is there and no job is left, not even one that has failed. */
   async isUnused(): Promise<boolean> {
-    // A worker has the results open that the queue had named when it started.
+    // A worker keeps the results open that the queue named when the worker started.
     if ((await readWorkers(this.base.bullmq)).length > 0) return false;
     const counts = await Promise.all(
       (await this.all()).map(({ queue }) =>

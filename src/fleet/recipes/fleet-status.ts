@@ -10,7 +10,7 @@ export interface RecipeStatus
   readonly workers: readonly string[];
 }
 
-/** What a queue with all its recipes is like at one moment; its counts are sums. */
+/** The state of a queue with all its recipes at one moment; its counts are sums. */
 export interface FleetStatus extends QueueStatus {
   readonly recipes: readonly RecipeStatus[];
 }

@@ -15,7 +15,7 @@ export interface QueuedRecipe {
   readonly addedAt: string;
 }
 
-/** What a queue says to its workers: which recipes there are, and where results go. */
+/** What workers read from a queue: its recipes, and where results go. */
 export class QueueCatalogue {
   readonly #name: string;
   readonly #store: QueueStore;
@@ -25,7 +25,7 @@ export class QueueCatalogue {
     this.#store = storeOf(queue);
   }
 
-  /** Lists the recipes, the one that photos were added for last at the end. */
+  /** Lists the recipes; the one that got photos last is at the end. */
   async recipes(): Promise<QueuedRecipe[]> {
     const stored = await this.#store.catalogue.recipes();
     return Array.from(stored, ([hash, json]): QueuedRecipe => ({ hash, ...JSON.parse(json) })).sort(
@@ -33,7 +33,7 @@ export class QueueCatalogue {
     );
   }
 
-  /** Adds a recipe, or notes that photos are added for it again. */
+  /** Adds a recipe, or records that it gets more photos. */
   async add({ hash, ...recipe }: QueuedRecipe): Promise<void> {
     await this.#store.catalogue.addRecipe(hash, JSON.stringify(recipe));
   }
@@ -62,7 +62,7 @@ export class QueueCatalogue {
     if (claimed.identity !== identity && !(await isUnused())) {
       throw otherResults(this.#name, claimed, location);
     }
-    // The same database may have moved.
+    // The same database may be at another place now.
     await this.#store.catalogue.writeResults({ location, identity });
   }
 

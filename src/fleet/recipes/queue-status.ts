@@ -2,7 +2,7 @@ import type { Queue } from "bullmq";
 import { withQueueErrors } from "../queue/queue-errors.ts";
 import { readWorkers, type WorkerStatus } from "../store/worker-status.ts";
 
-/** What a queue is like at one moment. */
+/** The state of a queue at one moment. */
 export interface QueueStatus {
   readonly queue: string;
   readonly waiting: number;
@@ -15,13 +15,13 @@ export interface QueueStatus {
   readonly isPaused: boolean;
   /** Jobs per second of all workers, over the last half minute. */
   readonly perSecond: number;
-  /** The time until nothing waits, at that rate; undefined where nothing moves. */
+  /** The time until nothing waits, at that rate; undefined if there is no progress. */
   readonly etaMs: number | undefined;
   readonly workers: readonly WorkerStatus[];
 }
 
 /**
- * Reads what a queue and its workers are like: a few requests, however many jobs there are.
+ * Reads the state of a queue and its workers, in a few requests, however many jobs there are.
  *
  * @throws `QUEUE_…`
  */
@@ -53,7 +53,7 @@ async function readStatus(queue: Queue): Promise<QueueStatus> {
   };
 }
 
-/** Returns the time until that many jobs are done, ms; undefined where nothing moves. */
+/** Returns the time until that many jobs are done, ms; undefined if there is no progress. */
 export function etaOf(left: number, perSecond: number): number | undefined {
   if (left === 0) return 0;
   return perSecond > 0 ? (1000 * left) / perSecond : undefined;

@@ -4,8 +4,8 @@ import type { JobQueue } from "./fleet-queues.ts";
 import type { QueuedRecipe } from "./queue-catalogue.ts";
 
 /**
- * Returns the queues of the recipes that are named; all queues, where none is. Each name has to
- * mean one recipe: what is done to another by mistake may not be undone.
+ * Returns the queues of the named recipes, or all queues if none is named. A name must mean exactly
+ * one recipe, since a change to the wrong one may be irreversible.
  *
  * @throws `RECIPE_NOT_FOUND`
  */

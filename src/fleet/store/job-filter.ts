@@ -3,7 +3,7 @@ export const jobStates = ["active", "waiting", "delayed", "failed"] as const;
 
 export type JobState = (typeof jobStates)[number];
 
-/** Which jobs of a queue are meant; all that is named must hold. */
+/** Selects jobs of a queue; every given condition must hold. */
 export interface JobFilter {
   /** Default: all. */
   readonly states?: readonly JobState[] | undefined;
@@ -20,13 +20,13 @@ export interface JobFilter {
 
 /** The states in which jobs of a filter can be. */
 export function statesOf({ states = jobStates, code }: JobFilter): readonly JobState[] {
-  // Of others the queue may still have the reason of an earlier attempt: they are on their way.
+  // Jobs in other states may still have the reason of an earlier attempt.
   return code === undefined
     ? states
     : states.filter((state) => state === "failed" || state === "delayed");
 }
 
-/** Whether counting needs no look at the jobs themselves. */
+/** Whether jobs can be counted without reading them. */
 export function takesAll({ code, under, since, until }: JobFilter): boolean {
   return [code, under, since, until].every((part) => part === undefined);
 }

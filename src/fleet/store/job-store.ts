@@ -1,10 +1,10 @@
 import type { JobFilter, JobState } from "./job-filter.ts";
 
-/** An id, and fields of the job; null stands for those that it lacks. */
+/** A job's id and fields; null for missing ones. */
 export type JobRow = readonly [
   id: string,
   name: string | null,
-  /** As JSON, cut. */
+  /** JSON, truncated. */
   data: string | null,
   timestamp: string | null,
   attempts: string | null,
@@ -13,7 +13,7 @@ export type JobRow = readonly [
   worker: string | null,
 ];
 
-/** Longer data are a task's own; a photo's name, its signature included, is shorter. */
+/** Only tasks of one's own have longer data; a photo's name, with its signature, is shorter. */
 export const mostDataBytes = 16_384;
 
 export interface JobPage {
@@ -49,18 +49,18 @@ export type RetriedState = Extract<JobState, "delayed" | "failed">;
 export interface JobStore {
   sizeOf(state: JobState): Promise<number>;
   /**
-   * Reads the jobs of a state in pages, as many as there are at the beginning: those that come back
-   * while pages are worked on are not looked at again and again.
+   * Reads the jobs of a state in pages, as many as there are at the start, so that jobs that come
+   * back while pages are processed are not read over and over.
    */
   readPages(state: JobState, options: ReadPagesOptions): AsyncGenerator<JobPage>;
   /**
-   * Changes jobs of a state in pages; those that are moved keep their order. Returns the number of
-   * changed jobs of each page.
+   * Changes jobs of a state in pages; moved jobs keep their order. Yields the number changed in
+   * each page.
    */
   changePages(state: JobState, options: ChangePagesOptions): AsyncGenerator<number>;
   /**
-   * Puts jobs back that have failed, with all their attempts, or that wait to be tried again.
-   * Returns how many of them were in that state.
+   * Puts failed jobs, with all their attempts, or delayed jobs back. Returns how many of them were
+   * in that state.
    */
   putBack(ids: readonly string[], state: RetriedState): Promise<number>;
   /** Finds jobs that match, by their ids. */
@@ -73,6 +73,6 @@ export interface JobStore {
     filter: JobFilter,
     options: Pick<ReadPagesOptions, "pageSize" | "signal">,
   ): AsyncGenerator<readonly [code: string, count: number]>;
-  /** Returns, for the jobs that the queue has, whether they have ended or are left to be done. */
+  /** Returns, for jobs that the queue has, whether they have ended or are still to be done. */
   endings(ids: readonly string[]): Promise<ReadonlyMap<string, "ended" | "left">>;
 }

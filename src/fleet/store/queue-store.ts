@@ -6,7 +6,7 @@ import type { JobStore } from "./job-store.ts";
 export interface QueueResults {
   /** A path or URL, without a password. */
   readonly location: string;
-  /** The database's own name, whatever path or URL leads to it. */
+  /** The database's own identity, whatever path or URL leads to it. */
   readonly identity: string;
 }
 
@@ -14,20 +14,20 @@ export interface QueueResults {
 export type QueueCounts = Omit<QueueDepth, "recipe">;
 
 /**
- * What is kept beside BullMQ's jobs, and asked of them together: in Redis, or in PostgreSQL.
- * `storeOf` returns that of a queue.
+ * Data beside BullMQ's jobs, and queries over many jobs, in Redis or PostgreSQL. `storeOf` returns
+ * a queue's store.
  */
 export interface QueueStore {
   readonly jobs: JobStore;
   readonly attempts: AttemptStore;
   readonly catalogue: CatalogueStore;
   readonly workers: WorkerStore;
-  /** Sends a cheap request. Rejects, or stays pending, while the server is away. */
+  /** Sends a cheap request. Rejects, or stays pending, while the server is down. */
   ping(): Promise<void>;
   /** Warns of a server that may lose jobs. */
   warnOfLosses(logger: Logger): Promise<void>;
   /**
-   * Counts jobs, of this queue or of one behind it: a few small requests.
+   * Counts the jobs of this queue, or of one behind it, with a few small requests.
    *
    * @param behind a queue's name, as `recipeQueueName` returns it
    */
@@ -36,41 +36,41 @@ export interface QueueStore {
   hasWork(behind: string): Promise<boolean>;
 }
 
-/** What outlives an attempt at a job. */
+/** Data that outlives an attempt at a job. */
 export interface AttemptStore {
   readDeaths(jobId: string): Promise<number>;
   writeDeaths(jobId: string, deaths: number): Promise<void>;
   readPartialWork(jobId: string): Promise<Uint8Array | undefined>;
-  /** It is forgotten after a time, so that jobs that are removed leave nothing for ever. */
+  /** It expires, so that removed jobs leave nothing behind for ever. */
   writePartialWork(jobId: string, bytes: Uint8Array, lifetimeMs: number): Promise<void>;
   removePartialWork(jobId: string): Promise<void>;
 }
 
-/** What a queue says to its workers. */
+/** What workers read from a queue. */
 export interface CatalogueStore {
   /** JSON by hashes of recipes. */
   recipes(): Promise<ReadonlyMap<string, string>>;
   addRecipe(hash: string, json: string): Promise<void>;
   results(): Promise<QueueResults | undefined>;
-  /** Writes where results go, unless it is written already; returns what is written then. */
+  /** Records where results go, unless that is recorded; returns the recorded place. */
   claimResults(results: QueueResults): Promise<QueueResults>;
   writeResults(results: QueueResults): Promise<void>;
 }
 
-/** What workers publish of themselves, as JSON, by their names in it. */
+/** What workers publish about themselves, as JSON, by worker. */
 export interface WorkerStore {
   write(field: string, status: string, options: WorkerEntryOptions): Promise<void>;
   remove(field: string): Promise<void>;
-  /** Lists what was written and is not too old. */
+  /** Lists the entries that have not expired. */
   read(): Promise<string[]>;
-  /** Leaves a word for a worker, in the place of one that it has not taken. */
+  /** Leaves a request for a worker; replaces one that it has not taken. */
   leaveWish(field: string, wish: string, lifetimeMs: number): Promise<void>;
-  /** Takes the word that was left, once. */
+  /** Takes the pending request, once. */
   takeWish(field: string): Promise<string | undefined>;
 }
 
 export interface WorkerEntryOptions {
   readonly startedAt: string;
-  /** After this time without another one it is forgotten. */
+  /** After this time it expires. */
   readonly lifetimeMs: number;
 }

@@ -6,7 +6,7 @@ import { RedisStore } from "./redis/redis-store.ts";
 
 const stores = new WeakMap<Queue | Worker, QueueStore>();
 
-/** Returns what is kept beside the jobs of a queue, on the server that has them. */
+/** Returns the store of a queue, on the server of its jobs. */
 export function storeOf(queue: Queue | Worker): QueueStore {
   let store = stores.get(queue);
   if (store === undefined) {

@@ -3,7 +3,7 @@ import type { GpuMemory } from "../../models/devices/memory-reading.ts";
 import type { WorkerStore } from "./queue-store.ts";
 import { storeOf } from "./store-of.ts";
 
-/** What a worker publishes about itself for everybody who looks at its queue. */
+/** What a worker publishes about itself, for everybody who reads the queue. */
 export interface WorkerStatus {
   readonly name: string;
   readonly host: string;
@@ -27,11 +27,11 @@ export interface WorkerStatus {
   readonly ended: number;
   /** Jobs per second, over the last half minute. */
   readonly perSecond: number;
-  /** Whether a person lets it take no jobs. */
+  /** Whether a person has drained it. */
   readonly isDrained: boolean;
-  /** Processes of its slot before this one; undefined where nothing can replace it. */
+  /** Earlier processes of its slot; undefined if nothing can replace it. */
   readonly earlierProcesses: number | undefined;
-  /** What its models cost; undefined for a worker without a cache. */
+  /** Its models' memory and loads; undefined for a worker without a cache. */
   readonly machine: WorkerMachine | undefined;
 }
 
@@ -55,7 +55,7 @@ export interface WorkerModel {
   readonly loadedAt: string;
 }
 
-/** What a person asks of a worker: no more jobs, jobs again, a fresh process. */
+/** What a person asks of a worker: drain, resume or recycle. */
 export type WorkerWish = "drain" | "resume" | "recycle";
 
 export interface ServedRecipe {
@@ -69,23 +69,23 @@ export interface NotServed extends ServedRecipe {
   readonly reason: string;
 }
 
-/** A worker that has published nothing for this long is gone, or cut off. */
+/** A worker silent for this long is gone, or disconnected. */
 const lifetimeMs = 15_000;
 
-/** Wishes that do not replace each other. */
+/** Requests of different kinds do not replace each other. */
 const wishPlaces = ["taking", "recycle"] as const;
 
-/** A worker that is cut off may come back; after this time a wish is out of date. */
+/** A disconnected worker may come back; after this time a request is out of date. */
 const wishLifetimeMs = 60_000;
 
-/** The place of one worker's status in the queue. */
+/** One worker's status in the queue. */
 export class PublishedStatus {
   readonly #store: WorkerStore;
   readonly #field: string;
 
   constructor(queue: Queue | Worker, name: string) {
     this.#store = storeOf(queue).workers;
-    // While a process is replaced, two processes have the same name.
+    // While a process is being replaced, two have the same name.
     this.#field = `${name}#${process.pid}`;
   }
 
@@ -98,7 +98,7 @@ export class PublishedStatus {
     await this.#store.remove(this.#field);
   }
 
-  /** Returns what was asked of this worker since it was last looked for. */
+  /** Returns the requests for this worker since the last call. */
   async takeWishes(): Promise<WorkerWish[]> {
     const wishes = await Promise.all(
       wishPlaces.map((place) => this.#store.takeWish(`${this.#field}/${place}`)),
@@ -108,8 +108,8 @@ export class PublishedStatus {
 }
 
 /**
- * Asks something of a worker, which does it within seconds. Of draining and going on, the last wish
- * counts; one that nobody takes is forgotten.
+ * Sends a request to a worker, which acts on it within seconds. Of drain and resume, the last one
+ * counts; a request that nobody takes expires.
  */
 export async function askWorker(
   queue: Queue,

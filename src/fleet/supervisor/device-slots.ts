@@ -30,7 +30,8 @@ export function parseDeviceSlots(
   return wanted.map(({ device, kind, number }) => {
     const place = (counts.get(kind + number) ?? 0) + 1;
     counts.set(kind + number, place);
-    // CPU processes are numbered through: there is one CPU. Of a GPU the number is the GPU's.
+    // CPU processes are numbered consecutively, since there is one CPU. A GPU process has its GPU's
+    // number.
     const workerId = kind === "cpu" ? place - 1 : number;
     const suffix = kind === "gpu" && place > 1 ? `-${place}` : "";
     const name = `${kind}${workerId}${suffix}@${host}`;

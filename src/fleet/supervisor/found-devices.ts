@@ -2,11 +2,11 @@ import { parseDevice } from "../../models/devices/device.ts";
 import { hasGpuNode, whyMissing } from "../../models/devices/device-survey.ts";
 import { readMemory } from "../../models/devices/memory-reading.ts";
 
-/** The devices of this machine, as far as they can be known without using them. */
+/** The devices of this machine, as far as can be known without using them. */
 export interface FoundDevices {
   /** `cuda:0`, … */
   readonly cuda: readonly string[];
-  /** Whether there may be a GPU that is used in another way than by CUDA. */
+  /** Whether there may be a GPU that is used without CUDA. */
   readonly hasOtherGpu: boolean;
 }
 

@@ -6,7 +6,7 @@ export interface RecycleOptions {
   readonly tasks?: number | undefined;
   /** This long after it was started. Default: never. */
   readonly ageMs?: number | undefined;
-  /** When its memory certainly grows by more than this with each job. Default 64 KiB. */
+  /** When its memory demonstrably grows by more than this per job. Default 64 KiB. */
   readonly growthBytesPerTask?: number | undefined;
 }
 
@@ -14,7 +14,7 @@ export interface RecycleOptions {
 export interface SlotPolicy {
   readonly recycle: RecycleOptions;
   readonly backoff: RestartBackoffOptions;
-  /** Memory to leave free for others when it is decided whether a successor has room. Default 0. */
+  /** Memory to leave free for others when deciding whether a successor fits. Default 0. */
   readonly keepFreeBytes: number;
   /** A process that is not ready after this time is killed. Default 15 minutes. */
   readonly startTimeoutMs: number;

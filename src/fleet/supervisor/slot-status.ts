@@ -15,10 +15,10 @@ export const slotStates = [
 ] as const;
 export type SlotState = (typeof slotStates)[number];
 
-/** What a slot is like at one moment. */
+/** The state of a slot at one moment. */
 export interface SlotStatus {
   readonly name: string;
-  /** What it is meant for; `device` is where its process works. */
+  /** The device it is meant for; `device` is where its process works. */
   readonly kind: "gpu" | "cpu";
   readonly state: SlotState;
   /** Whether a process takes jobs that has loaded its models and proved itself. */
@@ -66,7 +66,7 @@ export interface SlotChange {
   readonly to: SlotState;
 }
 
-/** A process that is well reports every two seconds. */
+/** A healthy process reports every two seconds. */
 const patienceMs = 30_000;
 
 /**
@@ -97,6 +97,6 @@ export function isOnCpu({ kind, device, stats }: SlotStatus): boolean {
 /** Whether the queue serves a slot's process, as far as the process has reported. */
 export function isServed({ healthy, stats }: SlotStatus): boolean {
   if (stats?.queueTrouble !== undefined) return false;
-  // Before it is ready, it may not have asked yet.
+  // Before it is ready, it may not have asked the queue yet.
   return !healthy || stats?.isConnected === true;
 }

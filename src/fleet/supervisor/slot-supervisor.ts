@@ -30,7 +30,7 @@ export interface SlotSupervisorOptions {
   readonly onChange: (change: SlotChange) => void;
 }
 
-/** A process that has worked for this long has not failed, whether there was work or not. */
+/** A process that has run for this long has not failed, even if there was no work. */
 const provenMs = 10_000;
 
 /**
@@ -40,16 +40,17 @@ const provenMs = 10_000;
  *   jobs: *working*. Failed, or not ready in time: *waiting*.
  * - *waiting*: no process. After a wait that doubles with each failure in a row: *starting*; after
  *   too many, or at once where no start can succeed and none has yet: *given up*, for good.
- * - *working*: one process takes jobs. When it dies: *waiting*, and not for long if it had done any
- *   work; *given up* where this program can do no more. When it is to be recycled: *replacing*.
+ * - *working*: one process takes jobs. When it dies: *waiting*, but not for long if it had done any
+ *   work; *given up* where this version of the program can do no more. When it is due for
+ *   recycling: *replacing*.
  * - *replacing*: a successor loads and proves itself while the old process works. Ready, it takes
  *   jobs, and the old one takes no more, finishes and ends: *working*, without a gap. Failed: the
- *   old one works on, and it is tried again later. Where memory does not hold both, the old one
- *   goes first, and the gap is reported.
+ *   old one keeps working, and a successor is tried later. Where memory does not hold both, the old
+ *   one ends first, and the gap is reported.
  * - *stopping*, from any state: every process is ordered to finish and end. Then *stopped*.
  *
- * Where a person has drained the process, those that come after it take no jobs either, until a
- * person lets one of them.
+ * If a person has drained the process, its successors take no jobs either, until a person resumes
+ * the slot.
  */
 export class SlotSupervisor {
   readonly #options: SlotSupervisorOptions;
@@ -60,7 +61,7 @@ export class SlotSupervisor {
   #state: SlotState = "starting";
   /** The process that takes jobs, or is about to. */
   #current: WorkerChild | undefined;
-  /** Over the current process, while it works. */
+  /** The watch over the current process, while it works. */
   #watch: WorkerWatch | undefined;
   #reason: string | undefined;
   #hasBeenReady = false;
@@ -68,7 +69,7 @@ export class SlotSupervisor {
   #recycled = 0;
   #started = 0;
   #isDrained = false;
-  /** After a successor that failed, no other is tried before. */
+  /** No further successor is tried before this time, after one that failed. */
   #recycleNotBefore = 0;
 
   constructor(options: SlotSupervisorOptions) {
@@ -99,7 +100,7 @@ export class SlotSupervisor {
   async run(): Promise<void> {
     let worker = await this.#startAnew();
     while (worker !== undefined) {
-      // After a successor that failed it is still the old one.
+      // If the successor failed, it is still the old process.
       this.#enter("working");
       const end = await this.#untilWatchEnds(worker);
       if (end === "stop") break;
@@ -162,8 +163,8 @@ export class SlotSupervisor {
   }
 
   /**
-   * What has worked here may work again, as when a disk of the network is back, unless it is the
-   * program that is too old.
+   * What has worked here may work again, as when a network disk is back, unless the program is too
+   * old.
    */
   #isHopeless(failure: StartFailure | undefined): boolean {
     if (failure?.ruledOut === "program") return true;
@@ -207,7 +208,7 @@ export class SlotSupervisor {
     return child;
   }
 
-  /** A wish is for the slot: the other processes of it may be the ones that stay. */
+  /** The request is for the slot: its other processes may be the ones that stay. */
   #direct(asked: WorkerChild, isTaking: boolean): void {
     this.#isDrained = !isTaking;
     for (const child of this.#children) if (child !== asked) child.direct(isTaking);
@@ -270,7 +271,7 @@ export class SlotSupervisor {
     };
     try {
       const isSideBySide = hasRoomForTwo(options);
-      // Alone, it takes no more jobs from now on, and nobody does.
+      // The old process stops first: from now on nobody takes jobs.
       if (!isSideBySide) this.#current = undefined;
       const succeed = isSideBySide ? succeedSideBySide : succeedOneAfterTheOther;
       const { successor, gapMs } = await succeed(options);

@@ -28,19 +28,18 @@ export interface StartedProcess {
   kill(): void;
 }
 
-/** Starts a worker process: the seam at which tests put processes that are none. */
+/** Starts a worker process. Tests replace it. */
 export type StartProcess = (events: ProcessEvents) => StartedProcess;
 
 /**
- * A small nursery for new objects: with the large one that V8 chooses on such machines, a worker of
+ * A small young generation: with the large one that V8 chooses on such machines, a worker of
  * YOLO11n took 394 MB after 4,000 photos instead of 216 MB, and was no faster.
  */
 const nodeArguments = ["--max-semi-space-size=2"];
 
 /**
- * Threads that decode share two heaps of glibc: with one each, every heap keeps room for its
- * largest photo. With three photos at a time, a YOLO11n took 255 MB instead of 325, and no more
- * CPU time.
+ * Decoding threads share two glibc heaps: with one each, every heap keeps space for its largest
+ * photo. With three photos at a time, a YOLO11n took 255 MB instead of 325, and no more CPU time.
  */
 const heapVariables = { MALLOC_ARENA_MAX: "2" };
 
@@ -71,8 +70,8 @@ export function forkProgram(program: URL, programArguments: readonly string[] = 
 }
 
 /**
- * Node keeps what it compiled for the next process: a start takes 0.2 s of a CPU instead of 0.6 s,
- * which is the larger part of what recycling costs.
+ * Node's compile cache, for the next process: a start takes 0.2 s of CPU instead of 0.6 s, most of
+ * the cost of recycling.
  */
 function withCompileCache(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const folder = makeCompiledFolder(env);

@@ -22,7 +22,7 @@ export interface Succession {
   readonly gapMs: number;
 }
 
-/** By how much a successor may exceed the memory of its predecessor. */
+/** How many times the memory of its predecessor a successor may take. */
 const margin = 1.1;
 
 /** Whether this machine and the device can hold a second process beside the running one. */
@@ -41,17 +41,17 @@ export function hasRoomForTwo({
 /**
  * Replaces a process by one that is ready before the old one stops, so without a gap.
  *
- * On a CPU the successor lets its predecessor finish first: together they would have twice as many
- * threads as there are cores, and recycling every 20 tasks took 4.8 % of the throughput instead of
- * 0.7 %. A GPU is better used by both.
+ * On a CPU the successor waits for its predecessor to finish: together they would have twice as
+ * many threads as there are cores, and recycling every 20 tasks cost 4.8 % of the throughput
+ * instead of 0.7 %. On a GPU, both working at once use it better.
  *
- * @throws the failure of the successor; the old process then goes on
+ * @throws the failure of the successor; the old process then keeps working
  */
 export async function succeedSideBySide(options: SuccessionOptions): Promise<Succession> {
   const { old, policy, start, take } = options;
   const successor = await start();
   old.drain(policy.drainDeadlineMs);
-  // `drained` comes with the process's end, too, so a slot that is stopped does not wait longer.
+  // `drained` also resolves when the process ends, so a stopped slot does not wait longer.
   if (successor.device?.kind === "cpu") await settlesWithin(old.drained, policy.handOverMs);
   take(successor);
   return { successor, gapMs: 0 };
@@ -69,7 +69,7 @@ export async function succeedOneAfterTheOther(options: SuccessionOptions): Promi
 }
 
 /**
- * Waits for the end of a process that drains. Others wait for its memory, so a late one is killed.
+ * Waits for a draining process to end. Others wait for its memory, so it is killed if it is late.
  */
 export async function untilRetired({
   old,

@@ -31,7 +31,7 @@ export interface SupervisorOptions extends Partial<SlotPolicy> {
 
 /** Keeps a worker process for each device slot of this machine. */
 export class Supervisor {
-  /** Its own and those of its processes, summed. */
+  /** Its own metrics, and the sum of its processes'. */
   readonly metrics = new FleetMetrics({
     states: slotStates,
     recycleReasons,
@@ -49,7 +49,7 @@ export class Supervisor {
   #overdue: NodeJS.Timeout | undefined;
   /** Whether a process has ever been ready, on any device. */
   #hasBeenReady = false;
-  /** Why none can work. */
+  /** Why no process can work. */
   #failure: StartFailure | undefined;
 
   constructor({

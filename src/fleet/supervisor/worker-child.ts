@@ -50,7 +50,7 @@ export class WorkerChild {
   constructor(options: WorkerChildOptions) {
     this.#options = options;
     this.ready = this.#becameReady.promise;
-    // A process may fail when nobody waits for it.
+    // It may fail while nobody awaits it.
     this.ready.catch(() => {});
     this.taking = this.#tookJobs.promise;
     this.exited = this.#exited.promise;
@@ -102,7 +102,7 @@ export class WorkerChild {
     this.#process.send({ type: "take" });
   }
 
-  /** Lets it take jobs as soon as it is to, or none until it is directed again. */
+  /** Lets it take jobs as soon as it may, or none until it is directed again. */
   direct(isTaking: boolean): void {
     this.#process.send({ type: "direct", isTaking });
   }
@@ -151,7 +151,7 @@ export function describeExit({ status, signal }: WorkerExit): string {
   return `it ended with ${signal ?? `status ${status}`}`;
 }
 
-/** What a process has reported that was not ready; undefined where it could report nothing. */
+/** What a process that was not ready has reported; undefined if it reported nothing. */
 export function startFailureOf(error: unknown): StartFailure | undefined {
   if (!isOrangeryError(error, "WORKER_NOT_READY")) return undefined;
   return error.details.failure as StartFailure | undefined;
@@ -160,7 +160,7 @@ export function startFailureOf(error: unknown): StartFailure | undefined {
 function failed({ code, message, ruledOut }: StartFailure): OrangeryError {
   return new OrangeryError(
     "WORKER_NOT_READY",
-    "Expected the worker process to load its models and do a first piece of work, " +
+    "Expected the worker process to load its models and do a first run, " +
       `but it failed: ${message} [${code}]`,
     { details: { failure: { code, message, ruledOut } } },
   );

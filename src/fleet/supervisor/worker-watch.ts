@@ -9,7 +9,7 @@ export interface WorkerWatchOptions {
   readonly policy: SlotPolicy;
   /** Ends the watch with `stop`. */
   readonly signal: AbortSignal;
-  /** By `performance.now()`: no recycling by itself before. */
+  /** No automatic recycling before this time, by `performance.now()`. */
   readonly recycleNotBefore: number;
   readonly logger: Logger;
 }
@@ -19,10 +19,10 @@ export type WatchEnd = "died" | "stop" | RecycleReason;
 
 const defaultGrowthBytesPerTask = 65_536;
 
-/** The longest that a timer of Node takes. */
+/** Node's longest timer. */
 const longestTimerMs = 2 ** 31 - 1;
 
-/** Watches over a process that works, until it has died, is to stop, or is to be recycled. */
+/** Watches a working process until it dies, has to stop, or is due for recycling. */
 export class WorkerWatch implements Disposable {
   readonly end: Promise<WatchEnd>;
   readonly #ended = Promise.withResolvers<WatchEnd>();

@@ -4,7 +4,7 @@ import type { QueuePatience } from "../queue/queue-patience.ts";
 import type { FleetWorkerCounts, WorkTally } from "./work-tally.ts";
 import type { CloseWorkerOptions, WorkerLife } from "./worker-life.ts";
 
-/** What a worker is made of, whatever its queue. */
+/** The parts of a worker, whatever its queue. */
 export interface BaseWorkerParts {
   readonly name: string;
   readonly life: Pick<WorkerLife, "ready" | "start" | "close">;
@@ -13,8 +13,8 @@ export interface BaseWorkerParts {
 }
 
 /**
- * What the workers of all queues have in common for their owner. `WorkerLife` describes the states
- * that they go through.
+ * The owner's interface to a worker, whatever its queue. `WorkerLife` describes the states of a
+ * worker.
  */
 export abstract class BaseWorker implements AsyncDisposable {
   readonly name: string;
@@ -30,12 +30,12 @@ export abstract class BaseWorker implements AsyncDisposable {
     return this.#parts.life.ready;
   }
 
-  /** Takes jobs from now on, as soon as the worker is ready. Called by itself with `autostart`. */
+  /** Starts taking jobs as soon as the worker is ready. Called automatically with `autostart`. */
   async start(): Promise<void> {
     await this.#parts.life.start();
   }
 
-  /** Why the server does not serve the queue at the moment; undefined where it does. */
+  /** Why the server does not serve the queue at the moment; undefined if it does. */
   get trouble(): OrangeryError | undefined {
     return this.#parts.patience.trouble;
   }

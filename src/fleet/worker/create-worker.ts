@@ -6,8 +6,8 @@ import { type ModelTaskClass, openWorkerCache, toTaskInstance } from "./task-ins
 import { checkWorkerOptions, type FleetWorkerOptions } from "./worker-options.ts";
 
 /**
- * Creates a worker that takes jobs from a BullMQ queue and runs a task for each: a task, or a class
- * of which it makes one. It loads its models first, and takes jobs when they are there.
+ * Creates a worker that takes jobs from a BullMQ queue and runs a task for each. Given a class, it
+ * makes the task. It loads its models before it takes jobs.
  *
  * ```ts
  * await using worker = createWorker(CountPlants, {
@@ -18,7 +18,7 @@ import { checkWorkerOptions, type FleetWorkerOptions } from "./worker-options.ts
  * await worker.ready;
  * ```
  *
- * @throws `INVALID_ARGUMENT`, and whatever the cache refuses its options with
+ * @throws `INVALID_ARGUMENT`, and the errors of `ModelCache` for its options
  */
 export function createWorker<Payload, Result>(
   task: ModelTask<Payload, Result> | ModelTaskClass<Payload, Result>,

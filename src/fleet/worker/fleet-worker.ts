@@ -24,31 +24,31 @@ import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 import { WorkerLife } from "./worker-life.ts";
 import type { CheckedWorkerOptions } from "./worker-options.ts";
 
-/** The checked options of a worker, and what `createWorker` has made of them. */
+/** The checked options of a worker, and the parts that `createWorker` made from them. */
 export interface FleetWorkerParts<Payload, Result>
   extends Omit<CheckedWorkerOptions<Payload>, "cache" | "workerId"> {
   readonly name: string;
   readonly task: ModelTask<Payload, Result>;
   readonly cache: ModelCache;
-  /** A cache that goes with the worker. */
+  /** A cache that the worker owns and disposes. */
   readonly ownedCache: AsyncDisposable | undefined;
   /** What logs and errors call the queue. Default: its name. */
   readonly label?: string | undefined;
-  /** Counts for several workers together; their maker disposes it. Default: one of its own. */
+  /** A tally shared by several workers; its creator disposes it. Default: one of its own. */
   readonly metrics?: WorkerMetrics | undefined;
   readonly prepare: (signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * How often BullMQ may find that a job's worker is gone before it fails the job by itself: never.
- * `maxCrashes` decides, in the worker, and there the task's hooks are called.
+ * After how many stalls BullMQ itself fails a job: never. `maxCrashes` decides, in the worker,
+ * where the task's hooks are called.
  */
 const neverFailStalled = 1e9;
 
-/** Ends BullMQ's wait for a next job, and is no trouble of the queue. */
+/** Ends BullMQ's wait for the next job; it is not a problem of the queue. */
 const leavingReason = new Error("the worker closes");
 
-/** A server that has not answered for this long is asked why not. */
+/** After this time without an answer, the server is probed for the reason. */
 const silenceMs = 2_000;
 
 /** Takes jobs from a BullMQ queue and runs a task for each. Made by `createWorker`. */
@@ -64,13 +64,13 @@ export class FleetWorker<Payload = unknown, Result = unknown> extends BaseWorker
     this.bullmq = made.bullmq;
   }
 
-  /** Takes jobs, or takes none and keeps its models; jobs that run go on. */
+  /** Whether to take jobs. The models stay loaded, and running jobs continue. */
   setTaking(isTaking: boolean): void {
     setTaking(this.bullmq, isTaking);
   }
 }
 
-/** Makes what a worker consists of, and begins to prepare it. */
+/** Creates the worker's parts and starts preparing it. */
 function assemble<Payload, Result>(
   parts: FleetWorkerParts<Payload, Result>,
 ): BaseWorkerParts & Pick<FleetWorker, "queue" | "bullmq"> {
@@ -116,7 +116,7 @@ function assemble<Payload, Result>(
   let heartbeat: WorkerHeartbeat | undefined;
   const life = new WorkerLife({
     source: {
-      // One that was drained before it started, and may take jobs again, runs already.
+      // A worker that was drained before it started and then resumed is already running.
       run: async () => {
         if (!bullmq.isRunning()) await bullmq.run();
       },
@@ -150,7 +150,7 @@ function assemble<Payload, Result>(
       tally[Symbol.dispose]();
       await locks[Symbol.asyncDispose]();
       await ownedCache?.[Symbol.asyncDispose]();
-      // One that never became ready has done nothing.
+      // A worker that never became ready has nothing to report.
       if (heartbeat !== undefined) logger.info({ ...tally.counts }, "the worker is closed");
     },
   });
@@ -162,7 +162,7 @@ function setTaking(bullmq: Worker, isTaking: boolean): void {
     if (bullmq.isPaused()) void bullmq.resume();
     return;
   }
-  // What it waits for is for others: jobs that run are not waited for.
+  // BullMQ's own wait for the running jobs is not needed here.
   void bullmq.pause(true);
 }
 
@@ -215,7 +215,7 @@ function createBullmqWorker(
     lockDuration: options.lockDurationMs,
     stalledInterval: options.stalledIntervalMs,
     maxStalledCount: neverFailStalled,
-    // Counts what was done, for `orangery status`: the jobs themselves may be gone.
+    // Counts ended jobs for `orangery status`: the jobs themselves may be removed.
     metrics: { maxDataPoints: MetricsTime.ONE_HOUR },
     skipLockRenewal: toPortableConnection(connection) !== undefined,
     runRetryDelay: 1000,

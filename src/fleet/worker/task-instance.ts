@@ -14,7 +14,7 @@ export interface WorkerCacheOptions {
   readonly logger: Logger;
 }
 
-/** Returns the cache that a worker is given, or makes one that goes with it. */
+/** Returns the given cache, or makes one that the worker owns. */
 export function openWorkerCache({
   cache: given = { models: {} },
   workerId,
@@ -26,7 +26,7 @@ export function openWorkerCache({
 }
 
 /**
- * Returns a task as it is given, or makes one of its class.
+ * Returns the given task, or makes one from its class.
  *
  * @throws `INVALID_ARGUMENT`
  */

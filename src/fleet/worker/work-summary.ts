@@ -3,15 +3,15 @@ import type { JobEnd } from "../jobs/job-end.ts";
 
 export interface WorkSummaryOptions {
   readonly logger: Logger;
-  /** Returns what a task logs of a result; its numbers are added up. */
+  /** Returns what a task logs of a result. Numbers are summed. */
   readonly resultLogFields: (result: never) => object;
   /** Default 30 s. */
   readonly periodMs?: number | undefined;
 }
 
 /**
- * Logs now and then how a worker gets on, in one line for all jobs that have ended since the last:
- * hundreds of thousands of photos are not to fill the log. Without work there is no line.
+ * Logs a worker's progress periodically, in one line for all jobs that have ended since the last,
+ * so that hundreds of thousands of photos do not fill the log. Without work there is no line.
  */
 export class WorkSummary implements Disposable {
   readonly #options: WorkSummaryOptions;

@@ -29,7 +29,7 @@ export interface WorkTallyOptions {
   readonly logger: Logger;
 }
 
-/** Counts what a worker does: for its owner, for its log and for its metrics. */
+/** Counts what a worker does, for its owner, its log and its metrics. */
 export class WorkTally implements Disposable {
   readonly #options: WorkTallyOptions;
   readonly #counts = { succeeded: 0, failed: 0, retrying: 0, returned: 0, lost: 0 };
@@ -63,7 +63,7 @@ export class WorkTally implements Disposable {
     try {
       this.#options.onJobEnd?.(end);
     } catch (err) {
-      // A listener that throws is no reason to fail a job.
+      // A listener that throws must not fail the job.
       this.#options.logger.error({ err }, "a listener of a job's end threw");
     }
   };

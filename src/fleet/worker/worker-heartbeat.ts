@@ -17,18 +17,18 @@ export interface WorkerHeartbeatOptions {
   /** Running jobs, and jobs that have ended since the worker started. */
   readonly counts: () => { readonly active: number; readonly ended: number };
   readonly status: Pick<PublishedStatus, "write" | "remove" | "takeWishes">;
-  /** Takes jobs, or none, as a person wishes. Default: such wishes are left. */
+  /** Called when a person drains or resumes the worker. Default: such requests are ignored. */
   readonly setTaking?: ((isTaking: boolean) => void) | undefined;
-  /** Whether it takes none because a person wishes so. Default: it never does. */
+  /** Whether a person has drained it. Default: never. */
   readonly isDrained?: (() => boolean) | undefined;
   readonly supervision?: WorkerSupervision | undefined;
-  /** What a worker of several recipes adds. */
+  /** Extra fields of a worker for several recipes. */
   readonly recipes?: (() => Pick<WorkerStatus, "recipes" | "notServed">) | undefined;
   /** Default 2 s. */
   readonly periodMs?: number;
 }
 
-/** Publishes every other second what a worker is like, until it is disposed. */
+/** Publishes a worker's status every other second, until it is disposed. */
 export class WorkerHeartbeat implements Disposable {
   readonly #options: WorkerHeartbeatOptions;
   readonly #startedAt = new Date().toISOString();
@@ -39,17 +39,17 @@ export class WorkerHeartbeat implements Disposable {
 
   constructor(options: WorkerHeartbeatOptions) {
     this.#options = options;
-    // The next one comes soon. The worker itself logs that Redis is away.
+    // The next one follows soon. The worker itself logs that Redis is down.
     this.#timer = setInterval(() => this.beat().catch(() => {}), options.periodMs ?? 2_000);
   }
 
-  /** Removes the status without waiting for it: it would expire by itself a little later. */
+  /** Removes the status without waiting: it would soon expire anyway. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#options.status.remove().catch(() => {});
   }
 
-  /** Publishes now, unless Redis has not answered the last time: requests must not pile up. */
+  /** Publishes now, unless the last request is still unanswered: requests must not pile up. */
   async beat(): Promise<void> {
     if (this.#isPublishing) return;
     this.#isPublishing = true;

@@ -6,8 +6,8 @@ import type { JobProcessor } from "../jobs/job-processor.ts";
 /** How a worker closes. */
 export interface CloseWorkerOptions {
   /**
-   * After this time the tasks that still run are cancelled and their jobs go back to the queue; no
-   * attempt is counted. Default: they are waited for, however long they take.
+   * After this time, tasks that still run are cancelled and their jobs go back to the queue,
+   * without counting an attempt. Default: no limit.
    */
   readonly deadlineMs?: number;
 }
@@ -18,7 +18,7 @@ export interface JobSource {
   run(): Promise<void>;
   /** Takes no more jobs; resolves when those that run have ended. */
   close(): Promise<void>;
-  /** Leaves the queue's server without a word. */
+  /** Drops the connection to the queue's server at once. */
   disconnect(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export class WorkerLife {
     this.#options = options;
     this.ready = this.#prepare();
     this.ready.catch((err: unknown) => {
-      // Who starts it by hand gets the reason from `start`.
+      // With a manual start, `start` rejects with the reason.
       if (this.#preparing.signal.aborted || !options.autostart) return;
       options.logger.error({ err }, "the worker is not ready and takes no jobs");
     });
@@ -119,8 +119,8 @@ export class WorkerLife {
   }
 
   /**
-   * Waits a little for what was aborted. A task that does not stop, or a Redis that is away, is
-   * left.
+   * Waits briefly for aborted tasks. A task that does not stop, or a Redis that is down, is
+   * abandoned.
    */
   async #abandon(finished: Promise<unknown>): Promise<void> {
     const { source, jobs, logger, abortGraceMs = 5_000 } = this.#options;

@@ -17,10 +17,10 @@ import { checkQueue, type QueuePlace } from "../queue/redis-connection.ts";
 export interface WorkerTuning extends JobPolicy, LockPolicy, Pick<QueuePlace, "prefix"> {
   /**
    * How many jobs run at the same time, from 1. Default 3: while two infer, each on half of the
-   * cores, the third reads and decodes its photo. With 1 they are strictly one after another.
+   * cores, the third reads and decodes its photo. With 1, jobs run strictly one after another.
    */
   readonly concurrency?: number | undefined;
-  /** How often to look for jobs whose worker is gone. Default: half of `lockDurationMs`. */
+  /** How often to check for jobs whose worker has died. Default: half of `lockDurationMs`. */
   readonly stalledIntervalMs?: number | undefined;
 }
 
@@ -37,8 +37,8 @@ export interface FleetWorkerOptions<Payload = unknown> extends WorkerTuning, Que
   /** The device slot that the task works on. Default: read from the name. */
   readonly workerId?: number | undefined;
   /**
-   * Where the models come from: a cache, or the options of one that is made for this worker and
-   * goes with it. Needed when `createWorker` is given a class.
+   * Where the models come from: a cache, or the options of one that the worker creates and owns.
+   * Required if `createWorker` is given a class.
    */
   readonly cache?: ModelCache | ModelCacheOptions | undefined;
   /** Checks a job's data. Default: they are taken as they are. */
@@ -49,11 +49,9 @@ export interface FleetWorkerOptions<Payload = unknown> extends WorkerTuning, Que
   readonly autostart?: boolean | undefined;
   /** Called when the worker has finished with a job, in whatever way. */
   readonly onJobEnd?: ((end: JobEnd) => void) | undefined;
-  /**
-   * Receives a span for each job, as BullMQ makes them; `bullmq-otel` makes them OpenTelemetry's.
-   */
+  /** Receives a span for each job from BullMQ; `bullmq-otel` exports them to OpenTelemetry. */
   readonly telemetry?: Telemetry | undefined;
-  /** What replaces the worker's process where a person asks for that. Default: nothing does. */
+  /** Replaces the worker's process when a person asks for it. Default: nothing does. */
   readonly supervision?: WorkerSupervision | undefined;
   readonly logger?: Logger | undefined;
 }
@@ -62,9 +60,9 @@ export interface FleetWorkerOptions<Payload = unknown> extends WorkerTuning, Que
 export interface WorkerSupervision {
   /** How many processes its slot has had before. */
   readonly earlierProcesses: number;
-  /** Asks for a fresh process in the place of this one. */
+  /** Asks for a fresh process to replace this one. */
   recycle(): void;
-  /** A person lets the worker take jobs, or none: so will the process that comes in its place. */
+  /** A person has drained or resumed the worker; its successors inherit that. */
   directed?(isTaking: boolean): void;
 }
 

@@ -21,7 +21,7 @@ export function hideShapes(model: OnnxModel): OnnxModel {
   return changeInput(model, "orangery.hidden", (_, value) => withoutShape(input, value));
 }
 
-/** Its first value is NaN or not: only a run finds out that this is so for all of its extents. */
+/** Selects all extents by a condition that only a run evaluates: the first value is NaN or not. */
 function withoutShape({ name, dims: { length } }: ValueInfo, value: string): InputChange {
   const named = (part: string) => `orangery.input.${part}`;
   const from = createIntegers(named("from"), Array(length).fill(0));

@@ -63,11 +63,11 @@ function finder({ graph }: OnnxModel): (split: OnnxNode) => SplitConvolution | u
     const weights = conv.inputs.slice(1).map((name) => tensors.get(name));
     const [filters, bias] = weights;
     const channels = filters?.dims[0] ?? 0;
-    // Those that are not whole the runtime refuses, which a part of them would hide.
+    // The runtime refuses incomplete ones; splitting would hide that.
     if (!hasFloats(filters, filters?.dims ?? [])) return undefined;
     if (weights.length > 1 && !hasFloats(bias, [channels])) return undefined;
     const extents = extentsOf(split, channels);
-    // Others the runtime refuses, which a part of the weights would hide.
+    // The runtime refuses others; splitting the weights would hide that.
     if (extents?.reduce((sum, extent) => sum + extent, 0) !== channels) return undefined;
     return { conv, silu, weights: weights as OnnxTensor[], extents };
   };

@@ -7,8 +7,8 @@ import { floatsOf } from "../tensor.ts";
 const products: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);
 
 /**
- * Operators that only move or choose elements, which are exact in both types: they take what they
- * get, so that casts stand where the fewest elements pass.
+ * Operators that only move or choose elements, which are exact in both types: they keep their
+ * input's type, so that casts are placed where the fewest elements pass.
  */
 const movers: ReadonlySet<string> = new Set([
   "Concat",

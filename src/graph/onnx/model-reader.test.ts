@@ -5,7 +5,7 @@ import { isOrangeryError } from "../../errors.ts";
 import { GraphBuilder } from "../graph-builder.ts";
 import { createWeights } from "../tensor.ts";
 import { readModel } from "./model-reader.ts";
-import { serializeModel } from "./model-writer.ts";
+import { serializeModel, serializeSplitModel } from "./model-writer.ts";
 import { WireWriter } from "./wire-writer.ts";
 
 const fixtures = new URL("../../../../shared/fixtures/models/", import.meta.url);
@@ -54,6 +54,23 @@ describe("readModel", () => {
     const { rawData } = readModel(bytes).initializers[0]!;
     assert.equal(rawData!.buffer, bytes.buffer);
     assert.deepEqual([...new Float32Array(rawData!.slice().buffer)], [1, 2, 3, 4, 5, 6]);
+  });
+
+  test("finds no weights where they are in a file beside, each from a page of its own on", () => {
+    const graph = new GraphBuilder("split");
+    const [five, seven] = [new Float32Array(2048).fill(5), new Float32Array(1025).fill(7)];
+    const large = [five, seven].map((values, i) => graph.weights(`${i}`, [values.length], values));
+    const small = graph.floats([1, 2]);
+    for (const value of [...large, small]) graph.output(`out ${value}`, value, "float32", ["n"]);
+    const { model, weights } = serializeSplitModel(graph.toModel(), "split.weights");
+    const { initializers } = readModel(model);
+    assert.deepEqual(
+      initializers.map(({ rawData }) => rawData?.length),
+      [undefined, undefined, 8],
+    );
+    const file = Buffer.concat(weights);
+    const expected = [...five, ...seven];
+    assert.deepEqual([...new Float32Array(file.buffer, file.byteOffset, 3073)], expected);
   });
 
   for (const [file, task, outputs, nodeCount, weightCount] of [

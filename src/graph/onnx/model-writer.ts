@@ -15,24 +15,60 @@ export function serializeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
   return writeModel(model).finish();
 }
 
+/** An ONNX model in two files. */
+export interface SplitModel {
+  /** The bytes of the `.onnx` file. */
+  readonly model: Uint8Array<ArrayBuffer>;
+  /** What is in the file of its weights, one after the other: the model's own arrays, not copies. */
+  readonly weights: readonly Uint8Array[];
+}
+
 /**
- * Returns the bytes of an `.onnx` file in parts, of which the large ones are the model's weights
- * themselves. @throws `INVALID_ARGUMENT` from 2 GiB on
+ * Writes a model whose weights are in a file beside it, which ONNX Runtime maps: reading them from
+ * one file it has them in memory twice.
+ *
+ * @param weightsFile the name of that file, in the folder of the model
  */
-export function serializeModelInParts(model: OnnxModel): readonly Uint8Array[] {
-  return writeModel(model).parts();
+export function serializeSplitModel(model: OnnxModel, weightsFile: string): SplitModel {
+  const external = new ExternalWeights(weightsFile);
+  const bytes = writeModel(model, external).finish();
+  return { model: bytes, weights: external.parts };
+}
+
+/** Smaller ones stay in the model: shapes and axes are looked at before it is run. */
+const leastExternalBytes = 4096;
+/** A page of memory, at whose beginning a mapping begins. */
+const pageBytes = 4096;
+
+class ExternalWeights {
+  readonly file: string;
+  readonly parts: Uint8Array[] = [];
+  #bytes = 0;
+
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  /** Adds weights from the next page on. @returns where they begin in the file */
+  add(weights: Uint8Array): number {
+    const offset = Math.ceil(this.#bytes / pageBytes) * pageBytes;
+    if (offset > this.#bytes) this.parts.push(new Uint8Array(offset - this.#bytes));
+    this.parts.push(weights);
+    this.#bytes = offset + weights.length;
+    return offset;
+  }
 }
 
 /**
  * The numbers below are the field numbers of onnx.proto
  * (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto).
  */
-function writeModel(model: OnnxModel): WireWriter {
+function writeModel(model: OnnxModel, external?: ExternalWeights): WireWriter {
   const wire = new WireWriter();
   wire.integer(1, model.irVersion);
   wire.text(2, model.producerName);
   wire.text(3, model.producerVersion);
-  wire.message(7, (graph) => writeGraph(graph, model.graph));
+  wire.message(7, (graph) => writeGraph(graph, model.graph, external));
   wire.message(8, (opset) => opset.integer(2, model.opsetVersion));
   for (const domain of domainsOf(model.graph)) {
     wire.message(8, (opset) => {
@@ -49,11 +85,11 @@ function writeModel(model: OnnxModel): WireWriter {
   return wire;
 }
 
-function writeGraph(wire: WireWriter, graph: OnnxGraph): void {
+function writeGraph(wire: WireWriter, graph: OnnxGraph, external?: ExternalWeights): void {
   for (const node of graph.nodes) wire.message(1, (message) => writeNode(message, node));
   wire.text(2, graph.name);
   for (const tensor of graph.initializers)
-    wire.message(5, (message) => writeTensor(message, tensor));
+    wire.message(5, (message) => writeTensor(message, tensor, external));
   for (const input of graph.inputs) wire.message(11, (message) => writeValueInfo(message, input));
   for (const output of graph.outputs)
     wire.message(12, (message) => writeValueInfo(message, output));
@@ -109,12 +145,27 @@ function writeAttribute(wire: WireWriter, name: string, attribute: OnnxAttribute
   wire.integer(20, attributeTypes[attribute.type]);
 }
 
-function writeTensor(wire: WireWriter, tensor: OnnxTensor): void {
+function writeTensor(wire: WireWriter, tensor: OnnxTensor, external?: ExternalWeights): void {
+  const { rawData } = tensor;
   for (const dim of tensor.dims) wire.integer(1, dim);
   wire.integer(2, onnxDataTypes.indexOf(tensor.elementType));
   wire.text(8, tensor.name);
-  wire.bytes(9, tensor.rawData);
+  if (external === undefined || rawData.length < leastExternalBytes) {
+    wire.bytes(9, rawData);
+    return;
+  }
+  const [location, offset, length] = [external.file, external.add(rawData), rawData.length];
+  for (const [key, value] of Object.entries({ location, offset, length })) {
+    wire.message(13, (entry) => {
+      entry.text(1, key);
+      entry.text(2, `${value}`);
+    });
+  }
+  wire.integer(14, isExternal);
 }
+
+/** `TensorProto.DataLocation`. */
+const isExternal = 1;
 
 function writeValueInfo(wire: WireWriter, value: ValueInfo): void {
   wire.text(1, value.name);

@@ -3,7 +3,7 @@ import { OrangeryError } from "../../errors.ts";
 
 /**
  * Writes a protobuf message, field by field. Large byte fields are only referred to: weights are
- * copied once, by `finish`, or not at all.
+ * copied once, by `finish`.
  */
 export class WireWriter {
   readonly #chunks: Uint8Array[] = [];
@@ -38,8 +38,8 @@ export class WireWriter {
     for (const chunk of message.#chunks) this.#append(chunk);
   }
 
-  /** Returns the bytes of the message, in parts. @throws `INVALID_ARGUMENT` from 2 GiB on */
-  parts(): readonly Uint8Array[] {
+  /** Returns the bytes of the message. @throws `INVALID_ARGUMENT` from 2 GiB on */
+  finish(): Uint8Array<ArrayBuffer> {
     this.#flush();
     if (this.#byteLength >= 2 ** 31) {
       throw new OrangeryError(
@@ -47,17 +47,11 @@ export class WireWriter {
         `Expected a model below 2 GiB, protobuf's limit, got ${this.#byteLength} bytes.`,
       );
     }
-    return this.#chunks;
-  }
-
-  /** Returns the bytes of the message. @throws `INVALID_ARGUMENT` from 2 GiB on */
-  finish(): Uint8Array<ArrayBuffer> {
-    const parts = this.parts();
     const bytes = new Uint8Array(this.#byteLength);
     let offset = 0;
-    for (const part of parts) {
-      bytes.set(part, offset);
-      offset += part.length;
+    for (const chunk of this.#chunks) {
+      bytes.set(chunk, offset);
+      offset += chunk.length;
     }
     return bytes;
   }

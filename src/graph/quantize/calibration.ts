@@ -8,8 +8,8 @@ import { chooseQuantizedValues } from "./quantized-values.ts";
 export type ValueRange = readonly [least: number, greatest: number];
 
 /**
- * How the ranges were made of the samples' own: from their extremes, or from the bounds within
- * which 99.99 % of their elements lie on either side.
+ * How ranges were derived from the samples: from the extremes, or from bounds that hold 99.99 % of
+ * the elements on either side.
  */
 export type RangeMethod = "extremes" | "percentile";
 
@@ -27,7 +27,7 @@ export interface Calibration {
   readonly ranges: string;
 }
 
-/** What an option has to be that is a calibration. */
+/** The check of an option that is a calibration. */
 export const calibrationOption: Expectation = {
   expected: "a calibration, as `tryInt8` makes it, or undefined",
   holds: (value) => {

@@ -26,8 +26,8 @@ export function observeModel(model: OnnxModel): ObservedModel {
   const { graph } = model;
   const values = valuesToObserve(model);
   const added = new GraphBuilder("ranges");
-  // ONNX Runtime goes back from the output, the last node first. In this order it observes each
-  // value as soon as it is computed; in the other, all are in memory together (2.3 GB, YOLO11m).
+  // ONNX Runtime orders nodes backwards from the output. In this order it observes each value as
+  // soon as it is computed; in the other, all are in memory at once (2.3 GB, YOLO11m).
   const bounds = new Map(values.toReversed().map((value) => [value, observe(added, value)]));
   const inOrder = values.flatMap((value) => bounds.get(value)!);
   const ranges = added.scope(rangesOutput, () => added.node("Concat", inOrder, { axis: 0 }));

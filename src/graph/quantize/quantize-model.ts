@@ -30,7 +30,7 @@ export function quantizeModel(model: OnnxModel, options: QuantizeOptions): OnnxM
 class Quantization {
   readonly #model: OnnxModel;
   readonly #options: QuantizeOptions;
-  /** The value whose range each value has that is to be bytes. */
+  /** For each value to be quantised, the value whose range it has. */
   readonly #rangeOf: ReadonlyMap<string, string>;
   readonly #quantized: ReadonlySet<OnnxNode>;
   readonly #weights: ReadonlyMap<string, OnnxTensor>;
@@ -121,7 +121,7 @@ class Quantization {
     return known;
   }
 
-  /** Zero has a byte of its own, since it is what pads. */
+  /** Zero must be exactly representable, since padding uses it. */
   #addScale(value: string, [least, greatest]: ValueRange): ByteScale {
     const [low, high] = [Math.min(0, least), Math.max(0, greatest)];
     const scale = Math.fround(high > low ? (high - low) / 255 : 1);

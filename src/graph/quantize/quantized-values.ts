@@ -57,7 +57,7 @@ export function chooseQuantizedValues(graph: OnnxGraph): QuantizedValues {
     const activations = activationsOf(node);
     if (node.opType === "Conv") {
       if (!node.inputs.slice(1).every((name) => name === "" || weights.has(name))) continue;
-      // A convolution pays for the rounding of its input; nothing else does.
+      // Only for a convolution is rounding the input worthwhile.
       for (const name of activations) if (!rangeOf.has(name)) rangeOf.set(name, name);
     } else if (!activations.every((name) => rangeOf.has(name))) {
       continue;
@@ -65,7 +65,7 @@ export function chooseQuantizedValues(graph: OnnxGraph): QuantizedValues {
     nodes.add(node);
     const [reader, ...others] = node.outputs.flatMap((name) => readers.get(name) ?? []);
     if (node.opType === "Conv" && reader?.opType === "Relu" && others.length === 0) {
-      // Bytes from zero up are rectified already: ONNX Runtime leaves the Relu out.
+      // Unsigned bytes are already rectified: ONNX Runtime removes the Relu.
       rectified.add(node.outputs[0]!);
       continue;
     }

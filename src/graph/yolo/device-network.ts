@@ -11,14 +11,14 @@ export const headKey = "orangery.head";
 /** The key of the metadata that say what a network of float32 was made to compute in. */
 export const precisionKey = "orangery.precision";
 
-/** With fewer classes, the best of them is no smaller than all. */
+/** With fewer classes, the best one takes as much space as all. */
 const leastClasses = 3;
 
 /**
- * Moves to a GPU what would be done before and after it: a photo's bytes go up as they are, a
- * quarter of what they are as float32, and of each anchor's scores only the best comes back.
- * Without that, copies take 14 ms of the 35 that a batch of 16 takes (YOLO11m, 640 × 640, H200),
- * and the thread that prepares the slices is busy for 8 ms a slice rather than 1.
+ * Moves pre- and postprocessing to a GPU: it gets a photo's bytes, a quarter of float32's size, and
+ * returns only the best score of each anchor. Otherwise, copies take 14 ms of the 35 of a batch of
+ * 16 (YOLO11m, 640 × 640, H200), and the thread that prepares the slices is busy for 8 ms a slice
+ * rather than 1.
  *
  * @param model of float32 or float16, as `createYoloModel` makes it
  */

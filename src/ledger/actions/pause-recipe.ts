@@ -14,8 +14,8 @@ export interface PausedRecipe {
 }
 
 /**
- * Lets runs of a recipe take no more photos, or take them again. What they have begun is finished.
- * It lasts, whatever is restarted.
+ * Pauses or resumes the runs of a recipe. What they have begun is finished. A pause survives
+ * restarts.
  *
  * @returns false where it is so already
  */

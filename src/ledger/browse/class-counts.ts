@@ -9,7 +9,7 @@ export interface ClassCountOptions extends AccessOptions {
   readonly order: "most" | "fewest";
   readonly className: string;
   readonly filter: EntryFilter;
-  /** The first result is this one, or the next one where there is no such any more. */
+  /** The first result is this one, or the next if it no longer exists. */
   readonly start: RankedResult | undefined;
   readonly limit: number;
   /** Reads those with an object in the order of their counts. */
@@ -86,8 +86,8 @@ interface Part {
 type ClassOfRecipe = Pick<ClassCountOptions, "recipeId" | "className">;
 
 /**
- * Counts the results of a part, and those with an object of the class. Only the ids are conditions:
- * an index of the others would be read from end to end for each part.
+ * Counts the results of a part, and those with an object of the class. Only ids are conditions:
+ * with others, an index would be read from end to end for each part.
  */
 async function countResults(
   db: Kysely<LedgerTables>,

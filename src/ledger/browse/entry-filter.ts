@@ -66,7 +66,8 @@ function isOfClass(
   { ofAll = false }: FitOptions,
 ): RawBuilder<boolean> {
   // The name is hidden from indexes. Without statistics, as just after many photos were recorded, a
-  // server takes one that begins with the name, and reads all rows of the class for each result.
+  // server would choose an index that begins with the name, and read all rows of the class for each
+  // result.
   return ofAll
     ? sql`exists (
         select 1 from result_class

@@ -10,7 +10,9 @@ import { fromResults } from "./listed-entries.ts";
 const rowsPerQuery = 100_000;
 /** More than these are no longer few. */
 const most = 2_000;
-/** Photos without a result are looked for longer: few are between all the others. */
+/**
+ * Photos without a result are searched for longer, since few may be spread among all the others.
+ */
 const mostInState = 20_000;
 
 interface FewPhotosOptions extends AccessOptions {
@@ -19,9 +21,9 @@ interface FewPhotosOptions extends AccessOptions {
 }
 
 /**
- * Returns photos among which are all that fit, where they are few by their state, their scores or
- * their count; undefined where they may be many. An index says so at once, and pages of all photos
- * only after seconds.
+ * Returns a small superset of the matching photos if state, scores or count make them few;
+ * undefined if they may be many. An index shows that at once, paging through all photos only after
+ * seconds.
  */
 export async function readFewPhotoIds(
   ledger: Ledger,

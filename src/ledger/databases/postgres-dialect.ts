@@ -29,8 +29,8 @@ export async function createPool(url: string, config: PoolConfig): Promise<Pool>
     types: { getTypeParser: getTypeParser as typeof pg.types.getTypeParser },
     ...config,
   });
-  // A connection that ends between two queries emits an event, which ends the process where nobody
-  // listens. The next query fails, or is made on another connection.
+  // A connection that breaks between two queries emits an `error` event, which would end the
+  // process without a listener. The next query fails, or uses another connection.
   const ignore = () => {};
   pool.on("error", ignore);
   pool.on("connect", (client) => client.on("error", ignore));

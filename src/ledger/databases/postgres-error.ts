@@ -4,8 +4,8 @@ import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts"
 interface Trouble {
   readonly code: ErrorCode;
   /**
-   * Whether it may pass by itself: `soon`, or when somebody acts, so that only a caller without a
-   * limit of time waits for it.
+   * Whether it may pass: `soon`, or only when somebody acts, so that only a caller without a time
+   * limit waits for it.
    */
   readonly passes?: "soon" | "later";
   /** The message: what was expected at a place, and what to do; between them the server's words. */
@@ -37,7 +37,7 @@ const full: Trouble = {
   code: "LEDGER_FULL",
   passes: "later",
   expected: "Expected room on the server of the results database",
-  advice: "Nothing is half written: make room there and start again, it goes on where it was.",
+  advice: "Nothing is half written: make room there and start again: it resumes.",
 };
 const readOnly: Trouble = {
   code: "LEDGER_READ_ONLY",
@@ -116,13 +116,13 @@ const states: readonly (readonly [beginning: string, trouble: Trouble | undefine
   ["08", away], // connection exceptions
   ["28", denied], // invalid authorization
   ["40", busy], // transaction rollback: deadlocks, serialization failures
-  // What is to be recorded is wrong: no trouble of the database.
+  // The data to be recorded are wrong: not a problem of the database.
   ["22", undefined],
   ["23", undefined],
   ["", refused],
 ];
 
-/** Node's codes of a server that is not there, or not there any more. */
+/** Node's codes for an unreachable server or a lost connection. */
 const awayCodes = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

@@ -95,7 +95,7 @@ export class PostgresLedger extends DatabaseLedger {
     const found = await this.#findVersion(transaction);
     const db = transaction as unknown as Kysely<unknown>;
     if (found === schemaVersion) return;
-    // Waits for writers, all of which have read the version; later ones wait until they can.
+    // Waits for writers, since each of them reads this table; later writers wait for the update.
     if (found > 0) await sql`lock table ledger_version in access exclusive mode`.execute(db);
     const update = { location: this.location, from: found };
     await bringUpToDate(db, postgresMigrationDialect, update);

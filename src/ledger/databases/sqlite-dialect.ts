@@ -26,9 +26,8 @@ export class NodeSqliteDialect extends SqliteDialect {
 
 /**
  * Takes the write lock when a transaction starts. A deferred transaction that reads first and
- * writes later fails with SQLITE_BUSY when another process wrote in between, and waiting does not
- * help. With the lock taken first, only the start can be busy, and nothing is half done when it is
- * repeated.
+ * writes later fails with SQLITE_BUSY if another process wrote in between, and waiting does not
+ * help. With the lock taken first, only the start can be busy, and can safely be repeated.
  */
 class ImmediateDriver extends SqliteDriver {
   readonly #sqlite: DatabaseSync;

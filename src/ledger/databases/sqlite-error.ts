@@ -99,6 +99,6 @@ export function toLedgerError(error: unknown, file: string): unknown {
 function noSpaceMessage(file: string): string {
   return (
     `Expected room to write ${file}, but its disk is full or a quota is reached. ` +
-    "Nothing is half written: make room and start again, it goes on where it was."
+    "Nothing is half written: make room and start again: it resumes."
   );
 }

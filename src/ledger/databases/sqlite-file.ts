@@ -18,16 +18,18 @@ export async function connect(file: string, readOnly: boolean): Promise<Database
   } catch (error) {
     const mayBeImmutable = readOnly && isReadOnly(error) && !(await exists(`${file}-wal`));
     if (!mayBeImmutable) throw error;
-    // The files beside it cannot be made in a folder that may not be written. As they are not
-    // there, nobody is at work.
+    // SQLite cannot make its files in a read-only folder. As there are none, nobody is using the
+    // database.
     return openChecked(new URL(`${pathToFileURL(file)}?immutable=1`), file);
   }
 }
 
 function openChecked(name: string | URL, file: string): DatabaseSync {
-  // A Node that lacks the module must get as far as saying which Node is needed.
+  // Not imported statically: a Node without the module must get far enough to report which Node is
+  // needed.
   const { DatabaseSync: Database } = process.getBuiltinModule("node:sqlite");
-  // Waiting inside SQLite would hold up the event loop, so it is short, and the caller tries again.
+  // Waiting inside SQLite would block the event loop, so the timeout is short, and the caller
+  // retries.
   const sqlite = new Database(name, { timeout: 10 });
   try {
     versionOf(sqlite, file);

@@ -28,8 +28,8 @@ export interface SqliteDatabaseOptions {
    */
   readonly busyTimeoutMs?: number | undefined;
   /**
-   * Opens what is there and records nothing. An older file is brought up to date all the same,
-   * which needs the right to write it. Default false.
+   * Opens an existing file and records nothing. An older file is updated all the same, which needs
+   * the right to write it. Default false.
    */
   readonly readOnly?: boolean | undefined;
 }
@@ -67,7 +67,7 @@ export class SqliteLedger extends DatabaseLedger {
       await db.connection().execute(async () => {});
       await whileBusy(patience, () => migrate(db, database, { file, readOnly }));
       if (readOnly) database.exec("pragma query_only = 1");
-      // All users of a file know it by one name, whatever links lead to it.
+      // All users of a file know it by the same name, whatever links lead to it.
       return new SqliteLedger(await realpath(file), db, busyTimeoutMs);
     } catch (error) {
       if (sqlite?.isOpen) sqlite.close();
@@ -100,8 +100,8 @@ interface Patience {
 }
 
 /**
- * Repeats an access while others hold the lock: for the time allowed, and for as long as an update
- * of the file takes, which would begin anew if it were broken off.
+ * Repeats an access while others hold the lock: for the allowed time, and for as long as an update
+ * of the file takes, which would start over if interrupted.
  */
 async function whileBusy<T>(
   { file, timeoutMs, signal }: Patience,
@@ -114,7 +114,7 @@ async function whileBusy<T>(
     const nowMs = performance.now();
     const wasUpdated = isUpdated;
     isUpdated = reportOtherUpdate(file);
-    // The time allowed begins anew where an update is found to have ended.
+    // The allowed time restarts when an update has ended.
     if (isUpdated || wasUpdated) giveUpAt = nowMs + timeoutMs;
     return isUpdated || nowMs <= giveUpAt;
   };
@@ -148,7 +148,7 @@ async function migrate(
   });
 }
 
-/** A run of an older Orangery would lose the tables that it works with. */
+/** A running older Orangery would lose its tables. */
 async function assertUnused(transaction: Transaction<LedgerTables>, file: string): Promise<void> {
   const owners = await transaction.selectFrom("owner").selectAll().execute();
   const atWork = owners.find(

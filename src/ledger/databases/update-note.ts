@@ -38,7 +38,7 @@ export class UpdateNote implements Disposable {
       writeFileSync(part, JSON.stringify({ ...update, ...this.#process } satisfies NotedUpdate));
       renameSync(part, this.#path);
     } catch {
-      // Without it others wait no longer than for anybody.
+      // Without the note, others wait only as long as for any lock.
       rmSync(part, { force: true });
     }
   };

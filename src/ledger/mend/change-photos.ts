@@ -112,7 +112,7 @@ function idsOf(entries: readonly SelectedEntry[]): number[] {
   return entries.map(({ entryId }) => entryId);
 }
 
-/** The states are looked at again: a run may have been quicker. */
+/** The states are checked again: a run may have been faster. */
 async function update(
   transaction: Transaction<LedgerTables>,
   change: PhotoChange,

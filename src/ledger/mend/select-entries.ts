@@ -26,7 +26,7 @@ export interface SelectedEntry {
 
 /** Entries that one query looks at: more where queries are quick, fewer where they are slow. */
 const size = { first: 2000, least: 500, most: 20_000, quickMs: 15, slowMs: 50 };
-/** A server counts all in one go: in parts, it would read whole tables for each of them. */
+/** A server counts all at once: in parts, it would read whole tables for each. */
 const countedByServer = 2_000_000;
 
 /**
@@ -104,7 +104,7 @@ async function* inParts<T>(
     yield answer;
     fromId += entries;
     entries = nextPartSize(entries, ms, size);
-    // Others get their turn, whatever the database is.
+    // Yields to other work, whatever the database.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

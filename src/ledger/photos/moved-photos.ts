@@ -65,7 +65,7 @@ async function mergeInto(
     .where("photo_id", "=", goneId)
     .where("recipe_id", "in", own)
     .execute();
-  // A run that holds one of them could not read its file.
+  // A run that holds one of them cannot read its file.
   await transaction
     .updateTable("entry")
     .set({ state: "waiting", ...unleased })

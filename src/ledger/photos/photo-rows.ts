@@ -42,12 +42,12 @@ export async function savePhotos(
   photos: readonly PhotoState[],
   { isOther = isOtherFile }: SavePhotosOptions = {},
 ): Promise<ReadonlyMap<string, number>> {
-  // In one order for all, as with results; of a source named twice the last counts.
+  // In a fixed order, as with results; of a source named twice the last counts.
   const inOrder = [...new Map(photos.map((photo) => [photo.source, photo]))]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([, photo]) => photo);
   const ids = new Map<string, number>();
-  // Nearly all are new: they are not looked up before.
+  // Nearly all are new, so insert without looking them up.
   for (const { id, source } of await insertPhotos(transaction, inOrder)) ids.set(source, id);
   const others = inOrder.filter(({ source }) => !ids.has(source));
   const known = await findPhotos(

@@ -29,7 +29,7 @@ export function isSelected(
   { under, takenAfter, takenBefore }: PhotoSelection,
   table = "photo",
 ): RawBuilder<boolean> {
-  // The zone follows the time by the camera's clock, which alone is compared.
+  // Only the camera's clock time is compared, not the zone after it.
   const takenAt = sql`substr(${sql.ref(`${table}.taken_at`)}, 1, 19)`;
   const conditions = [
     ...(under === undefined ? [] : [isUnder(`${table}.source`, under)]),

@@ -64,7 +64,7 @@ export async function* entryPages(
         .selectFrom("entry")
         .innerJoin("recipe", "recipe.id", "entry.recipe_id")
         .innerJoin("photo", "photo.id", "entry.photo_id")
-        // Looking for copies is for results only.
+        // Only results need to know their copies.
         .select((state === "done" ? duplicateOf(selection) : noCopy).as("duplicate_of"))
         .select([
           "entry.photo_id",

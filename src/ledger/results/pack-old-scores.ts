@@ -27,8 +27,8 @@ export async function areScoresPacked(
 }
 
 /**
- * Packs the scores of results of a version that did not, so that questions about them are as quick
- * as about others. What was packed stays packed when it is broken off.
+ * Packs the scores of results of older versions, so that questions about them are as fast as about
+ * others. If it is interrupted, what was packed stays packed.
  */
 export async function packOldScores(
   ledger: Ledger,

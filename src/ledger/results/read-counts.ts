@@ -236,7 +236,7 @@ async function* packPages(
     if (!isLast) {
       limit = pageOf(packs);
       reading = readPack(ledger, { ...options, after: last, limit });
-      // Its failure is handled when it is its turn.
+      // Its failure is handled when it is awaited.
       reading.catch(() => {});
     }
     yield packs;

@@ -28,8 +28,8 @@ export interface Findings {
 }
 
 /**
- * What is strange about a photo, so that what was found on it is to be looked at. `network-limit`:
- * there may be more objects than its network can return (`Prediction.reachedNetworkLimit`).
+ * Why a photo's result should be checked. `network-limit`: there may be more objects than its
+ * network can return (`Prediction.reachedNetworkLimit`).
  */
 export type PhotoWarning = ExposureWarning | "network-limit";
 
@@ -103,7 +103,7 @@ export async function insertResults(
     worst_score: result.summary.all?.worst ?? null,
     doubtful_count: result.summary.doubtfulCount,
   }));
-  // Two transactions that insert the same keys in one order never wait for each other in a circle.
+  // Inserting the same keys in the same order prevents deadlocks between transactions.
   rows.sort((a, b) => (a.content_sha256 < b.content_sha256 ? -1 : 1));
   const ids = new Map<string, number>();
   for (const part of inStatements(rows, 14)) {

@@ -168,8 +168,8 @@ export class ResultStore {
   }
 
   /**
-   * Records that a photo is done whose content has a result already. Returns false and records
-   * nothing where it has none and has to be inferred.
+   * Records a photo as done if its content has a result. Otherwise returns false and records
+   * nothing: it has to be inferred.
    */
   async recordKnown(photo: ReadPhotoState, options: AccessOptions = {}): Promise<boolean> {
     return await this.ledger.write(async (transaction) => {

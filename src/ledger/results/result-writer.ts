@@ -111,7 +111,7 @@ export class ResultWriter implements AsyncDisposable {
       this.#inBatch = 0;
       this.#room.resolve();
       this.#room = Promise.withResolvers();
-      // The next results have waited for this batch, which is long enough.
+      // Results that waited for this batch do not wait any longer.
       this.#write();
     });
   }
@@ -127,7 +127,7 @@ export class ResultWriter implements AsyncDisposable {
         for (const { reject } of batch) reject(error);
         return;
       }
-      // One that the database refuses does not keep the others out.
+      // A refused result must not block the others.
       for (const item of batch) await this.#writeBatch([item]);
     }
   }

@@ -90,7 +90,7 @@ async function findAll<Row>(
     let id = committed.get(key) ?? idsByKey.get(key);
     if (id === undefined) {
       id = (await find(row).executeTakeFirst())?.id;
-      // What is inserted here may be rolled back: it is not remembered before it is found again.
+      // An insert may be rolled back: remember the row only once it is found again.
       if (id !== undefined) committed.set(key, id);
     }
     while (id === undefined) {

@@ -15,7 +15,7 @@ export interface ReviewedObject {
   readonly boxXyxy: readonly [number, number, number, number];
   /** The number of the region that it is in, 0 for none; undefined on photos without regions. */
   readonly region: number | undefined;
-  /** As the model drew it; undefined where there is none, and where a person moved the box. */
+  /** The model's mask; undefined if there is none, or if a person moved the box. */
   readonly mask: Mask | undefined;
   readonly isRemoved: boolean;
   /** Not removed, and in a region where the photo has any. */
@@ -36,7 +36,7 @@ export interface ReviewCount {
   readonly count: number;
 }
 
-/** What the corrections of a photo come to. */
+/** The combined effect of a photo's corrections. */
 export interface AppliedCorrections {
   /** Those of the result in its order, then those that people added; removed ones as well. */
   readonly objects: readonly ReviewedObject[];
@@ -77,7 +77,7 @@ export function applyCorrections(
       const draft = { classId, boxXyxy, region: regionOf(boxXyxy), isRemoved: false };
       objects.set(`c${correction.number}`, { ...draft, score: undefined, mask: undefined });
     } else if ("object" in correction) {
-      // What was done to an object whose addition was undone has no effect.
+      // Changes to an object whose addition was undone have no effect.
       const object = objects.get(correction.object);
       if (object === undefined) continue;
       if (correction.kind === "remove") object.isRemoved = true;
@@ -122,7 +122,7 @@ interface ObjectDraft extends Place {
   readonly predicted?: Readonly<Place> | undefined;
 }
 
-/** An undo names one that came before it, so the last are looked at first. */
+/** An undo names an earlier correction, so the last ones are processed first. */
 function findInEffect(corrections: readonly Correction[]): Set<number> {
   const inEffect = new Set(corrections.map(({ number }) => number));
   for (const correction of corrections.toReversed()) {
@@ -132,7 +132,7 @@ function findInEffect(corrections: readonly Correction[]): Set<number> {
   return inEffect;
 }
 
-/** As objects get their region when they are found: by the centre, of the first region. */
+/** As for found objects: the first region that holds the centre. */
 function findRegion(
   [x1, y1, x2, y2]: readonly [number, number, number, number],
   regions: readonly Region[],

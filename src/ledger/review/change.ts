@@ -22,7 +22,7 @@ export type Change =
   | { readonly kind: "reject-region"; readonly region: number }
   /** All of the photo is right now, also without any change. */
   | { readonly kind: "review" }
-  /** As if that correction had not been made; of an undo, it is made again. */
+  /** Undoes that correction; undoing an undo redoes it. */
   | { readonly kind: "undo"; readonly undoneNumber: number };
 
 /** A change as it was recorded. */
@@ -51,7 +51,7 @@ function isName(text: string): boolean {
   return text.trim() !== "" && text.length <= 100 && !/\p{Cc}/u.test(text);
 }
 
-/** What a change may name of the photo that it is made on. */
+/** What a change of the photo may refer to. */
 export interface Changeable {
   readonly widthPx: number;
   readonly heightPx: number;

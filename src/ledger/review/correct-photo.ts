@@ -65,7 +65,7 @@ export async function correctPhoto(
       const review = await readReviewable(transaction, resultId);
       if (!isNext) {
         const known = new Set(review.corrections.map(({ id }) => id));
-        // An answer was lost, and the same is recorded again.
+        // The answer was lost, and the same request came again.
         if (corrections.every(({ id }) => known.has(id))) return review;
         throw conflict(review, version);
       }
@@ -81,7 +81,10 @@ export async function correctPhoto(
   );
 }
 
-/** Takes the next numbers where nobody else did: of two at once, the second waits and gets none. */
+/**
+ * Takes the next numbers if nobody else has: of two concurrent requests, the second waits and gets
+ * none.
+ */
 async function countUp(
   transaction: Transaction<LedgerTables>,
   { resultId, version, by }: { resultId: number; version: number; by: number },

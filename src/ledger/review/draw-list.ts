@@ -26,7 +26,7 @@ export interface DrawReviewListOptions extends AccessOptions {
   readonly token?: string | undefined;
 }
 
-/** So that a list is counted within a tenth of a second. */
+/** The limit keeps counting a list below a tenth of a second. */
 const maxSize = 5000;
 
 /**
@@ -130,7 +130,7 @@ async function choose(ledger: Ledger, options: ChooseOptions) {
     }
     return { photos, predicted, best };
   }
-  // A copy would be the same work again. Only in a sample it stands for itself.
+  // Reviewing a copy would repeat the work. Only in a sample does it count by itself.
   const folders = new FolderDistances();
   for await (const part of walkFound(ledger, options)) {
     photos += part.length;

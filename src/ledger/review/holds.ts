@@ -20,7 +20,7 @@ export interface HoldOptions extends AccessOptions {
   readonly holdMs?: number | undefined;
 }
 
-/** What became of a wish to hold a photo. */
+/** The answer to a request to hold a photo. */
 export interface HoldOutcome {
   /** False where another holds it. */
   readonly isTaken: boolean;
@@ -29,8 +29,8 @@ export interface HoldOutcome {
 }
 
 /**
- * Holds a photo, or holds it for longer. Nothing forbids to correct a photo that another holds: it
- * only keeps two from the same work.
+ * Holds a photo, or extends the hold. A hold does not prevent others from correcting the photo; it
+ * only avoids duplicate work.
  *
  * @throws `INVALID_ARGUMENT` where the photo has no result under the recipe
  */

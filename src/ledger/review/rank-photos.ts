@@ -9,9 +9,9 @@ export interface RankedReviewable {
 }
 
 /**
- * Ranks by a hash of the seed and the source, so that the best n are a random sample of n: each
- * photo has the same chance. A larger sample of the same seed has a smaller one in it, and of more
- * photos, most of one that was drawn before.
+ * Ranks by a hash of the seed and the source, so that the best n are a random sample of n. With the
+ * same seed, a larger sample contains a smaller one, and a sample of more photos contains most of
+ * an earlier one.
  */
 export function byChance(seed: number, { source, ...photo }: ReviewablePhoto): RankedReviewable {
   // 48 bits, which a number holds exactly.

@@ -73,7 +73,8 @@ export async function* walkFound(
   ledger: Ledger,
   options: WalkOptions,
 ): AsyncGenerator<readonly FoundReviewable[]> {
-  // A byte for each result, since there may be millions; later ones were not done when it began.
+  // A byte per result, since there may be millions. Later results were not there when the walk
+  // began.
   const lastId = await ledger.read((db) => lastIdOf(db, "result"), options);
   const unseen = new Uint8Array(1 + lastId).fill(1);
   const parts = inParts(ledger, options, (db, part) =>
@@ -126,7 +127,7 @@ async function* inParts<T>(
     yield await ledger.read((db) => readPart(db, part), { signal });
     if (end === undefined) return;
     from = [">", end.source];
-    // What else the process does gets its turn.
+    // Yields to other work of the process.
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

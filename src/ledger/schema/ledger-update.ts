@@ -1,10 +1,10 @@
 import { channel } from "node:diagnostics_channel";
 
-/** How far a database is on the way to the present tables. */
+/** The progress of updating a database. */
 export interface LedgerUpdate {
   /** The path of the file, or the URL without its password. */
   readonly location: string;
-  /** The process that updates it; this one may only wait for it. */
+  /** The updating process; this one may only be waiting. */
   readonly pid: number;
   /** The version that it had. */
   readonly from: number;

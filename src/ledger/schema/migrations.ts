@@ -35,7 +35,7 @@ const migrations: readonly Migration[] = [
 /** The version of a database is the number of steps it has been through. */
 export const schemaVersion = migrations.length;
 
-/** The last version whose views belong to the steps; later ones get the present views. */
+/** The last version whose views are part of its steps; later ones get the current views. */
 const lastVersionWithOwnViews = 3;
 
 /** Runs the steps that a database of the version `from` has not been through. */

@@ -1,7 +1,7 @@
 import type { CountedScores } from "./count-question.ts";
 import { PackedScores } from "./packed-scores.ts";
 
-/** What counts, and how many regions the photo has; undefined without a segmenter. */
+/** Which objects count, and the photo's number of regions; undefined without a segmenter. */
 export interface CountPackedOptions {
   readonly counted: CountedScores;
   readonly regionCount: number | undefined;

@@ -20,8 +20,8 @@ export interface AddPhotosOptions {
 }
 
 /**
- * Reasons that may have gone although the file did not change: with another option, or with a disk
- * that is there again.
+ * Reasons that may no longer apply although the file has not changed: with another option, or
+ * because a disk is back.
  */
 const passingReasons = ["PHOTO_NOT_FOUND", "PHOTO_TOO_LARGE"];
 
@@ -40,7 +40,7 @@ export async function addPhotos(
   { recipeId, retry }: AddPhotosOptions,
 ): Promise<void> {
   const ids = await savePhotos(transaction, photos, {
-    // What is not known may have changed: such a photo is read again.
+    // With unknown size or time it may have changed: read it again.
     isOther: (photo, row) => photo.sizeBytes !== row.size_bytes || isOtherTime(photo, row.mtime_us),
   });
   const inOrder = [...new Set(photos.map(({ source }) => ids.get(source)!))];

@@ -31,12 +31,12 @@ export interface LeaseOwnerOptions {
  * closes, which puts its entries back. When its process dies it stays in the table until another
  * owner finds it gone: at once where both run on one host, else when the lease has expired. Its
  * entries then wait again; those that were begun count one more attempt, and at the third death the
- * photo has failed. An owner that was only asleep finds its entries gone, since every write checks
- * the owner, and registers again.
+ * photo has failed. An owner that was only suspended notices that its entries are gone, since every
+ * write checks the owner, and registers again.
  *
- * An empty file lies beside the results file as long as the owner works. A death leaves it behind,
- * an orderly end removes it. That needs no room, so that an end for want of room, where the entries
- * cannot be put back, is not mistaken for a death and blamed on a photo.
+ * While the owner works, an empty file lies beside the results file. A death leaves it behind, an
+ * orderly end removes it. Removing needs no disk space: so an owner that ends because the disk is
+ * full, and cannot put its entries back, is not mistaken for a death and blamed on a photo.
  */
 export class LeaseOwner implements AsyncDisposable {
   readonly id = randomBytes(6).toString("hex");
@@ -118,7 +118,7 @@ export class LeaseOwner implements AsyncDisposable {
       const removed = await transaction
         .deleteFrom("owner")
         .where("id", "=", id)
-        // It may have woken up and renewed, or another owner may have been faster.
+        // It may have resumed and renewed, or another owner may have been faster.
         .where("expires_at_ms", "=", expires_at_ms)
         .executeTakeFirst();
       if (removed.numDeletedRows === 0n) return undefined;

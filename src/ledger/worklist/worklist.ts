@@ -22,9 +22,9 @@ export interface WorklistOptions {
   /** How long to wait for another process that holds the write lock. At least 0, default 30,000. */
   readonly busyTimeoutMs?: number | undefined;
   /**
-   * After how long without a sign of life another process may take over the photos of this one.
-   * Renewed three times within. Default 60,000; shorter than the longest pause of the event loop,
-   * photos may be inferred twice (and still be recorded once).
+   * After how long without a renewal another process may take over this one's photos. Renewed three
+   * times within that time. Default 60,000. If it is shorter than the longest pause of the event
+   * loop, photos may be inferred twice (but are recorded once).
    */
   readonly leaseMs?: number | undefined;
   readonly logger?: Logger | undefined;
@@ -82,7 +82,7 @@ export interface FinishedPhoto {
  *   person includes it again.
  *
  * Every transition out of `leased` checks the owner in the same transaction, so that a result is
- * recorded once even by an owner that was taken for dead and is not.
+ * recorded once even if an owner was wrongly taken for dead.
  */
 export class Worklist implements AsyncDisposable {
   /** Absolute path of the results file, links resolved. */
@@ -151,8 +151,8 @@ export class Worklist implements AsyncDisposable {
   }
 
   /**
-   * Takes a leased photo off the list, as if it had not been asked for, and with it all below a
-   * place that wait.
+   * Removes a leased photo from the list, as if it had not been asked for, together with all
+   * waiting photos below a place.
    */
   async withdraw(photo: LeasedPhoto, { under }: { under?: string | undefined } = {}) {
     await this.#ledger.write(async (transaction) => {
@@ -179,7 +179,7 @@ export class Worklist implements AsyncDisposable {
         .innerJoin("photo", "photo.id", "entry.photo_id")
         .select(["entry.id as entryId", "photo.id as photoId", "photo.source", "entry.attempts"])
         .where("entry.recipe_id", "=", this.#recipeId)
-        // Literally, or SQLite does not see that the partial index covers it.
+        // Written as literals: otherwise SQLite does not see that the partial index covers it.
         .where("entry.state", "=", sql.lit("waiting" as const))
         .where("entry.attempts", suspects ? ">" : "=", 0)
         .where(isInScope)
@@ -202,8 +202,8 @@ export class Worklist implements AsyncDisposable {
   }
 
   /**
-   * Marks that work on the photo starts now: a death of this process is blamed on it from here on.
-   * False when the lease was lost.
+   * Marks that work on the photo starts: from now on a death of this process is blamed on it. False
+   * if the lease was lost.
    */
   async begin(photo: LeasedPhoto): Promise<boolean> {
     return await this.#ledger.write((transaction) =>

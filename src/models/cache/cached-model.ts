@@ -41,9 +41,9 @@ export interface ModelHold {
  *      ├─retire, or last user leaves ─┘ (the load is cancelled)
  *      └─fails──▶ gone
  *
- * A user waits for the model or holds a lease of it. A model that is draining takes no new users:
- * its owner lets go of it in `onLeave`. A pin counts as no user, it only spares the model from
- * eviction and from giving way to its successor.
+ * A user waits for the model or holds a lease of it. A draining model takes no new users: its owner
+ * drops it in `onLeave`. A pin is not a user: it only protects the model from eviction and from
+ * replacement by its successor.
  */
 export class CachedModel {
   readonly name: string;
@@ -104,7 +104,7 @@ export class CachedModel {
 
   /**
    * Waits for the model and uses it until `done` is called. The caller counts as a user from the
-   * call on. One that aborts leaves; the load goes on while anyone waits.
+   * call on. An aborting caller leaves; the load continues while anyone waits.
    */
   async use(signal?: AbortSignal): Promise<ModelHold> {
     this.#users++;
@@ -132,7 +132,7 @@ export class CachedModel {
     this.#settle();
   }
 
-  /** Takes the model out of service; it goes when its users have left. */
+  /** Takes the model out of service; it is released when its users have left. */
   retire(reason: ReleaseReason): void {
     if (this.#isAbandoned) return;
     this.#retired = reason;
@@ -163,7 +163,7 @@ export class CachedModel {
     this.#options.onLeave(this, failure);
   }
 
-  /** Does what is due once nobody uses the model. */
+  /** Acts when nobody uses the model any more. */
   #settle(): void {
     if (this.#users > 0) return;
     if (this.#outcome === undefined) {
@@ -175,8 +175,8 @@ export class CachedModel {
   }
 
   /**
-   * Nobody waits for the load any more. That it leaves at once lets the next caller begin a load of
-   * its own instead of joining one that is being cancelled.
+   * Nobody waits for the load any more. The model leaves at once, so that the next caller starts a
+   * new load instead of joining one that is being cancelled.
    */
   #cancel(): void {
     this.#leave();

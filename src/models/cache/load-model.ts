@@ -33,7 +33,7 @@ import { otherSessionKey, sessionKeyOf } from "./session-key.ts";
 
 export interface LoadModelOptions extends GpuMemoryOptions {
   readonly runtime: Runtime;
-  /** Whose turn it is on the device. Default: those of the process. */
+  /** The turns on the device. Default: the process's. */
   readonly turns?: ProcessTurns | undefined;
   /** Keeps networks for quicker loads. Default: none are kept. */
   readonly artifacts?: ArtifactStore | undefined;
@@ -87,7 +87,7 @@ export async function loadModel(
       signal,
       load: (loadSignal) => loadNetwork(file, device, { ...options, signal: loadSignal }),
     });
-    // Where another thread has loaded the session, this one does not know its network yet.
+    // If another thread has loaded the session, this one does not know its network yet.
     const network =
       loaded?.network ?? (await recognise(session, { file: file.path, device, runtime, signal }));
     const runs = await takeTurns(session, { file, device, sessionKey }, options);
@@ -136,7 +136,7 @@ async function takeTurns(
     key: sessionKey,
     intraOpThreads,
     cpuRuns,
-    // A plugin's threads do as they please.
+    // A plugin manages its own threads.
     spinning: isOurs ? spinning : false,
     kept: isOurs ? keptRunsOf(file, device, network) : undefined,
     onChosen,
@@ -161,8 +161,8 @@ type OtherSession = Pick<OpenNetworkOptions, "intraOpThreads" | "allowSpinning">
   Partial<Pick<OpenNetworkOptions, "provider" | "freeDimensions">>;
 
 /**
- * On CUDA, one run's copies go beside the other's computing: 17.7 ms a batch of 16 instead of 22.3
- * (YOLO11m in float16, H200); a third run gains 5 % more.
+ * On CUDA, one run copies while the other computes: 17.7 ms a batch of 16 instead of 22.3 (YOLO11m
+ * in float16, H200); a third run gains 5 % more.
  */
 function runsInFlight({ kind }: Device): number {
   return kind === "cuda" ? 2 : 1;

@@ -3,7 +3,7 @@ import type { CachedModel } from "./cached-model.ts";
 export interface MemoryBudgetOptions {
   /** The most that all models may take together. */
   readonly budgetBytes: number;
-  /** A model used within this time would soon be loaded again: it is not evicted. */
+  /** A model used within this time is not evicted, since it would soon be loaded again. */
   readonly thrashWindowMs: number;
 }
 

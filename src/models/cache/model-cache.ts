@@ -111,7 +111,7 @@ export class ModelCache implements AsyncDisposable {
       const { cached, model, done } = await this.#use(name, options);
       cached.pinned = true;
       done();
-      // One that was cleared or replaced as it was handed over is of no use.
+      // It may have been cleared or replaced in the meantime.
       if (cached.state === "ready") return model;
     }
   }
@@ -173,7 +173,7 @@ export class ModelCache implements AsyncDisposable {
     return this;
   }
 
-  /** Calls a listener no more. */
+  /** Removes a listener. */
   off<K extends keyof ModelCacheEvents>(
     event: K,
     listener: (payload: ModelCacheEvents[K]) => void,
@@ -183,8 +183,8 @@ export class ModelCache implements AsyncDisposable {
   }
 
   /**
-   * Takes no more callers, waits until every lease is given back, and releases the models. Leases
-   * that nothing can give back any more are named in a warning. Idempotent.
+   * Refuses new callers, waits until every lease is given back, and releases the models. Leases
+   * that can no longer be given back are named in a warning. Idempotent.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;

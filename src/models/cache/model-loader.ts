@@ -29,7 +29,7 @@ export interface LoadRequest {
   readonly signal: AbortSignal;
 }
 
-/** The name of a network that has to find masks. A network for that detects, too. */
+/** The name that requires a segmenting network. Other names accept both tasks. */
 const segmentName = "segment";
 
 /** Loads models on the best device that takes them, and measures what that takes. */
@@ -121,7 +121,8 @@ export class ModelLoader {
     const { sessionKey } = loaded;
     let bytes = 0;
     if (loaded.loaded) {
-      // Memory that the process had to spare does not show; the weights take at least their size.
+      // Memory that the process already had free does not show; the weights take at least their
+      // size.
       const taken = takenBytes(device.label, before, readMemory([device.label]));
       bytes = Math.max(taken, file.bytes);
       this.#measured.set(sessionKey, bytes);
@@ -130,7 +131,7 @@ export class ModelLoader {
   }
 }
 
-/** A calibration makes a network compute in int8: in float16 it cannot be, too. */
+/** A calibration makes a network compute in int8, which excludes float16. */
 function requireOnePrecision({ name, file: { precision } }: LoadRequest): void {
   if (precision === undefined) return;
   throw new OrangeryError(

@@ -68,7 +68,7 @@ export class NamedModel {
       try {
         return await this.#useCurrent(signal);
       } catch (error) {
-        // The file was replaced while it was loading: the caller wants what is there now.
+        // The file was replaced while it was loading: the caller wants the new contents.
         if (!hasFileChanged(error)) throw error;
       }
     }
@@ -99,7 +99,7 @@ export class NamedModel {
     const file = await this.#identify(signal);
     signal?.throwIfAborted();
     this.#refuseIfClosed();
-    // From here to `#useOf` nothing is awaited: what is found is in use before it can be retired.
+    // Do not await between here and `#useOf`: the model must be in use before it can be retired.
     this.#current ??= this.#load(file);
     const current = this.#current;
     const use = this.#useOf(current, signal);
@@ -126,7 +126,7 @@ export class NamedModel {
     } catch (error) {
       const loaded = this.#current;
       if (signal?.aborted || loaded?.outcome === undefined) throw error;
-      // The file has gone, perhaps for the moment in which it is replaced. The loaded model works.
+      // The file is missing, perhaps only while it is being replaced. The loaded model still works.
       logger.warn({ name, err: error }, "a loaded model's file cannot be read");
       return loaded.file;
     } finally {

@@ -1,14 +1,14 @@
 import type { Logger } from "../../logger.ts";
 import type { CachedModel } from "./cached-model.ts";
 
-/** A task may take a while; a lease that was lost takes for ever. */
+/** A task may take a while; a lost lease never ends. */
 const defaultWarnAfterMs = 5000;
 
 /**
- * Waits until models are gone: their users may be at work. A lease that nobody disposes, because an
- * error skipped it, is warned about after a while. Once nothing else is left for the process to do,
- * nobody can give it back any more: then its model is released with a warning, where Node would end
- * with status 13 and no word of the reason.
+ * Waits until models are released, since their users may be at work. If a lease is never disposed,
+ * because an error skipped it, a warning follows after a while. Once the process has nothing else
+ * to do, nobody can give it back: then its model is released with a warning. Otherwise Node would
+ * end with status 13 and no reason.
  */
 export async function untilGone(
   models: readonly CachedModel[],

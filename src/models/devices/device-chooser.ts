@@ -39,7 +39,7 @@ export class DeviceChooser {
     this.#options = options;
   }
 
-  /** Begins to look for a worker's best device. */
+  /** Starts the search for a worker's best device. */
   search(workerId: number): DeviceSearch {
     const { device, forceCpu, requireDevice } = this.#options;
     return new DeviceSearch(this, { wanted: forceCpu ? "cpu" : device, requireDevice, workerId });
@@ -86,7 +86,7 @@ interface DeviceSearchOptions {
   readonly workerId: number;
 }
 
-/** One way down the list of devices. */
+/** One pass through the list of devices. */
 export class DeviceSearch {
   readonly #chooser: DeviceChooser;
   readonly #options: DeviceSearchOptions;
@@ -102,7 +102,7 @@ export class DeviceSearch {
     this.#chooser = chooser;
     this.#options = options;
     this.#first = devices[0]!;
-    // The CPU at the end of the list is a stand-in unless it was asked for.
+    // The CPU at the end of the list is a fallback unless it was asked for.
     const isSpare = ({ kind }: Device) => kind === "cpu" && wanted !== "cpu";
     this.#left = devices.filter((device) => !requireDevice || !isSpare(device));
   }

@@ -7,8 +7,8 @@ import { type Device, executionProvider } from "./device.ts";
 import { whyMissing } from "./device-survey.ts";
 
 /**
- * Proves a device by a run: a small convolution whose answer is known, with the CPU forbidden as a
- * stand-in. A library may claim to support what does not work on this machine.
+ * Proves a device by a run: a small convolution with a known result and CPU fallback disabled. A
+ * library may claim to support what does not work on this machine.
  *
  * @param chosenBy `name` for a device that was asked for, `auto` for a candidate
  * @throws what the runtime throws, or `DEVICE_UNAVAILABLE` for a wrong answer
@@ -28,7 +28,7 @@ export async function proveDevice(
   input.data.set(Array.from({ length: side * side }, (_, index) => index));
   const { y } = await session.run({ x: input });
   using output = y!;
-  // Not `> 0.5`, which NaN would pass.
+  // Not `> 0.5`, which is false for NaN.
   const wrong = [...(output.data as Float32Array)].findIndex(
     (value, index) => !(Math.abs(value - neighbourhoodSum(index)) <= 0.5),
   );

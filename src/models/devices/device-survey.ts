@@ -7,8 +7,8 @@ import { pluginLibraries } from "../../native/providers/plugins.ts";
 import type { Device } from "./device.ts";
 
 /**
- * Says what ONNX Runtime plainly lacks here, in words that help more than the library's own.
- * Finding nothing missing proves nothing.
+ * Names what ONNX Runtime obviously lacks here, more helpfully than the library itself. Finding
+ * nothing missing proves nothing.
  */
 export function whyMissing(
   { kind, index, label }: Device,
@@ -26,7 +26,7 @@ export function whyMissing(
     // A plugin may take the place of CUDA's provider.
     if (kind === "tensorrt" || pluginLibraries().length === 0) return whyNoBridge(kind);
   }
-  // Without its loader, Vulkan's absence would be printed to stderr by the library.
+  // Checked first: without Vulkan's loader the library would print to stderr.
   if (kind === "webgpu" && process.platform === "linux" && !canLoadLibrary("libvulkan.so.1")) {
     return "there is no Vulkan driver (libvulkan.so.1)";
   }

@@ -121,7 +121,7 @@ export function parseDevice(name: string, workerId = 0): Device {
   return indexed(kind, Number(index));
 }
 
-/** What a person writes who means no plugin. */
+/** Names that users may type and that are not plugins. */
 const noProviders = ["auto", "gpu", "npu"];
 
 /**
@@ -209,8 +209,8 @@ function ownOptions(
 }
 
 /**
- * Left to itself, OpenVINO computes a network of float32 in bfloat16 where a processor has AMX, and
- * in float16 on a GPU: other counts, without a word.
+ * By default, OpenVINO silently computes a float32 network in bfloat16 on processors with AMX, and
+ * in float16 on a GPU, which changes counts.
  */
 function openVinoOptions(threads: number, streams: number): Readonly<Record<string, string>> {
   const precision = { INFERENCE_PRECISION_HINT: "f32" };

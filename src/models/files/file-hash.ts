@@ -11,7 +11,7 @@ export interface FileContents {
   readonly sha256: string;
 }
 
-/** Changes whenever a file's contents do, short of a clock that is set back. */
+/** Changes whenever a file's contents do, unless a clock is set back. */
 interface Stamp {
   readonly text: string;
   readonly bytes: number;
@@ -58,7 +58,7 @@ export async function keepHash(path: string, sha256: string): Promise<void> {
   if (folder !== undefined) await writeNote(folder, { path, stamp, sha256 });
 }
 
-/** Removes hashes of long ago, most of which are of files that are gone. */
+/** Removes old hashes, mostly of files that no longer exist. */
 export async function forgetOldHashes(): Promise<void> {
   const folder = hashFolder() ?? "";
   const names = await readdir(folder).catch(() => []);
@@ -95,7 +95,7 @@ async function recallOrRead(path: string, stamp: Stamp): Promise<string> {
   const isSettled = Date.now() - stamp.changedAtMs > settledAfterMs;
   const sha256 = await readAll(path);
   if (isSettled && (await readStamp(path)).text === stamp.text) {
-    // Where it cannot be kept, it costs the time again.
+    // If it cannot be kept, the next process hashes again.
     await writeNote(folder, { path, stamp: stamp.text, sha256 }).catch(() => {});
   }
   return sha256;

@@ -28,8 +28,8 @@ export interface AddProviderOptions {
 }
 
 /**
- * Fetches what a plan lists. The folder counts once its last file is written; until then what is
- * there is used only by the next attempt, which goes on from it. A full disk leaves nothing.
+ * Downloads what a plan lists. The folder is valid once its last file is written; until then only
+ * the next attempt uses its contents, and continues from there. A full disk leaves nothing behind.
  *
  * @throws `DOWNLOAD_FAILED`, `DOWNLOAD_DAMAGED`, `NO_SPACE`, `NOT_WRITABLE`, `INVALID_ARGUMENT` for
  *   a proxy that is none
@@ -61,7 +61,7 @@ async function fetchAll(
   const { folder, missing, wheels, runtimeVersion, runtimeBytes } = plan;
   let before = 0;
   for (const wheel of missing) {
-    // A provider of another runtime goes first, and its record with it.
+    // A provider for another runtime is removed first, with its record.
     if (wheel === wheels.provider) await rm(join(folder, addedFile), { force: true });
     const file = join(folder, wheel.file + partSuffix);
     await download(wheel, file, {
@@ -89,7 +89,7 @@ async function fetchAll(
     })),
   };
   await writeWhole(join(folder, addedFile), `${JSON.stringify(added, undefined, 2)}\n`);
-  // Makes CUDA's link to the runtime, which later processes may have no right to make.
+  // Makes the link to the runtime now, since later processes may lack the rights.
   findLibrary();
 }
 
@@ -109,7 +109,7 @@ export async function removeProvider(provider: AddableProvider): Promise<number>
         ),
       ),
     );
-    // First what makes the folder count.
+    // First the file that makes the folder valid.
     await rm(join(folder, addedFile), { force: true });
     await rm(folder, { recursive: true, force: true });
     return sizes.reduce((sum, bytes) => sum + bytes, 0);
@@ -130,7 +130,7 @@ async function checkSpace({ folder, diskBytes, missing }: ProviderPlan): Promise
   );
 }
 
-/** Removes what this attempt has left, and all of it where nothing was complete before. */
+/** Removes the remains of this attempt, and the whole folder if it was not complete before. */
 async function removeUnfinished({ folder, missing }: ProviderPlan): Promise<void> {
   const left = missing.flatMap(({ file, members }) => [
     file + partSuffix,

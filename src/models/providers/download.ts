@@ -19,8 +19,8 @@ export interface DownloadOptions {
 const attempts = 5;
 
 /**
- * Fetches a wheel into a file and checks it by its hash. What is in the file already is not fetched
- * again: a download that was stopped goes on.
+ * Downloads a wheel into a file and checks its hash. A download that was stopped resumes: bytes
+ * already in the file are not fetched again.
  *
  * @throws `DOWNLOAD_FAILED`, `DOWNLOAD_DAMAGED`, and what the file system throws
  */
@@ -36,7 +36,7 @@ export async function download(
   throw damaged(wheel, `its sha256 is ${sha256}, not ${wheel.sha256}`);
 }
 
-/** What has come stays for the next attempt; a file into which nothing came does not. */
+/** Received bytes stay for the next attempt; an empty file does not. */
 async function fetchWhole(
   wheel: Wheel,
   file: string,
@@ -57,7 +57,7 @@ async function fetchWhole(
   }
 }
 
-/** What a server refuses, it refuses again. */
+/** A refusal is permanent: do not retry. */
 function mayPass(error: unknown): boolean {
   if (!isOrangeryError(error, "DOWNLOAD_FAILED")) return false;
   const { status } = error.details as { readonly status?: number };
@@ -88,7 +88,7 @@ async function fetchRest(
       await response.body?.cancel();
       throw notFetched(url, `it answered ${response.status}`, { status: response.status });
     }
-    // A server that knows no ranges sends all of it, from the beginning.
+    // A server without range support sends the whole file from the beginning.
     if (size > 0 && startOf(response) !== size) {
       await handle.truncate(0);
       size = 0;

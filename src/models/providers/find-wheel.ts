@@ -112,7 +112,7 @@ export function notFetched(
   );
 }
 
-/** What `fetch` says is "fetch failed", and the reason lies under it. */
+/** `fetch` itself only says "fetch failed"; its cause has the reason. */
 export function fetchFailure(error: unknown): string {
   const { message, cause } = error as Error;
   return cause instanceof Error ? `${message} (${cause.message || String(cause)})` : message;

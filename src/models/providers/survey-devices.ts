@@ -16,10 +16,10 @@ import { cpu, type Device, parseDevice } from "../devices/device.ts";
 import { proveDevice } from "../devices/device-proof.ts";
 import { hasGpuNode } from "../devices/device-survey.ts";
 
-/** Something that a device needs and that is not there. */
+/** Something that a device needs and the machine lacks. */
 export interface MissingPart {
   readonly what: string;
-  /** What to do, where it can be said. */
+  /** What to do, if known. */
   readonly remedy?: string | undefined;
 }
 

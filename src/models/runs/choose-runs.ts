@@ -5,7 +5,7 @@ import type { RunCosts } from "./run-costs.ts";
 export interface RunChoice {
   /** Runs at a time, at most. */
   readonly runs: number;
-  /** CPU threads of each when there are so many; a run that is alone has all cores. */
+  /** CPU threads of each when that many run; a single run has all cores. */
   readonly threads: number;
   /** Whether the threads of a run that has all cores wait for each other by spinning. */
   readonly spinning: boolean;
@@ -26,7 +26,7 @@ export interface ChooseRunsOptions {
 export const aloneWay = { sleeping: 6, spinning: 7 } as const;
 const mostHalvings = 5;
 
-/** More runs at a time, or threads that spin, may cost this much of what there was. */
+/** The accepted cost, relative to before, of more runs or of spinning threads. */
 const worthIt = { runs: 1.03, spinning: 0.97 };
 
 /**
@@ -61,7 +61,7 @@ export function chooseRuns({
   return { ...best, isMeasuring: false, reason };
 }
 
-/** Which way a run beside others goes that has so many threads. */
+/** The way of a run with this many threads, beside others. */
 export function wayOf(threads: number, cores: number): number {
   let way = 0;
   for (let left = cores; left > threads && way < mostHalvings; left >>= 1) way++;
@@ -75,7 +75,7 @@ export function spinsBetter(costs: Pick<RunCosts, "least">): boolean {
   return spinning < worthIt.spinning * sleeping;
 }
 
-/** Whether it is time to find out what threads that spin take. */
+/** Whether it is time to measure spinning threads. */
 export function isSpinningUnknown(costs: Pick<RunCosts, "least">): boolean {
   return (
     costs.least(aloneWay.sleeping) !== undefined && costs.least(aloneWay.spinning) === undefined

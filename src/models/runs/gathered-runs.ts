@@ -30,8 +30,8 @@ interface Waiting {
 }
 
 /**
- * Makes batches of what is asked for one by one: inputs that come while the device is busy wait,
- * and go into the next run together. An input that comes to an idle device waits for no other.
+ * Batches single requests: inputs that arrive while the device is busy share the next run. On an
+ * idle device, an input does not wait for others.
  *
  * Batches have 1, 2, 4, 8 … inputs, since a GPU prepares itself for each new shape.
  */

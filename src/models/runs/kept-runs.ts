@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { writeWhole } from "../../base/files/whole-file.ts";
 
-/** What runs of a network have cost on this machine, kept beside the saved network. */
+/** Measured costs of a network's runs on this machine, kept beside the saved network. */
 export class KeptRuns {
   readonly #file: string;
 
@@ -19,7 +19,7 @@ export class KeptRuns {
 
   /** Keeps what was measured. Where that cannot be, it is measured again. */
   async write(place: string, costs: readonly (number | null)[]): Promise<void> {
-    // Without its network, the folder would be a damaged artifact.
+    // A folder without its network would count as a damaged artifact.
     if (!existsSync(dirname(this.#file))) return;
     try {
       const all = { ...(await this.#all()), [place]: costs };

@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 
-/** Shorter spans say little: the system counts in ticks of 10 ms. */
+/** Shorter spans are too coarse: the system counts in ticks of 10 ms. */
 const spanMs = 250;
 /** Other processes that take less than this of a core leave the machine quiet. */
 const quietCores = 0.25;
@@ -10,8 +10,8 @@ let isQuiet = false;
 
 /**
  * Whether other processes left the cores to this one in the last quarter of a second or more; false
- * until that is known. Threads that spin beside others that compute cost a multiple of what they
- * save: YOLO11n at 320 took 101 ms instead of 29 on two busy cores.
+ * until that is known. Spinning threads beside computing ones cost a multiple of what they save:
+ * YOLO11n at 320 took 101 ms instead of 29 on two busy cores.
  */
 export function isMachineQuiet(): boolean {
   const atMs = performance.now();

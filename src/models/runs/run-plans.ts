@@ -40,7 +40,7 @@ export class RunPlans {
     this.#cores = options.intraOpThreads || availableParallelism();
   }
 
-  /** What a caller asks for that needs the device to itself. */
+  /** A request for the whole device. */
   get alone(): TurnRequest {
     return { cores: this.#cores, places: 1 };
   }
@@ -151,10 +151,10 @@ export class RunPlan {
   /** Notes how long a run has taken. */
   note({ threads, callers, spinning, ms }: TimedRun): void {
     const { cores, size, costs, onMeasured } = this.#options;
-    // Runs that are alone are quicker than those beside others, and compared with each other.
+    // Single runs are faster than concurrent ones, so they are compared only with each other.
     const alone = spinning ? aloneWay.spinning : aloneWay.sleeping;
     const way = callers === 1 ? alone : wayOf(threads, cores);
-    // Once runs exceed the cores, they seem to cost more than they do.
+    // With more runs than cores, measured costs are too high.
     if (!this.#exceeds(this.choice)) costs.note(way, (threads * ms) / 1000 / 2 ** size);
     if (++this.#runCount % runsUntilAnew === 0) {
       costs.forget();

@@ -201,7 +201,8 @@ class NetworkFile implements Disposable {
     const { runtime, provider, signal } = this.#options;
     const lanes = runtime.kernels?.lanes;
     if (lanes === undefined || provider.name !== "cpu") return undefined;
-    const [from, to] = [`${saveOptimizedTo}.onnx`, `${saveOptimizedTo}.rearranged.onnx`];
+    const from = `${saveOptimizedTo}.onnx`;
+    const [to, weightsFile] = [`${saveOptimizedTo}.rearranged.onnx`, `${saveOptimizedTo}.weights`];
     try {
       const { contents, isQuantized } = await this.#read();
       const expected = await this.#tryOptimizing(contents, from);
@@ -209,7 +210,9 @@ class NetworkFile implements Disposable {
       // The weights would be in memory three times.
       this.#free();
       await trimProcessHeap();
-      const isChanged = await rearrange({ from, to, isQuantized, lanes }, { signal });
+      const isChanged = await rearrange({ from, to, weightsFile, isQuantized, lanes }, { signal });
+      // What the thread has given back.
+      await trimProcessHeap();
       const how = { saveOptimizedTo, unoptimized: true, kernels: true };
       const session = await this.#create(isChanged ? to : from, how);
       const found = isChanged ? await tryOut(session, runtime) : expected;
@@ -220,7 +223,7 @@ class NetworkFile implements Disposable {
       signal?.throwIfAborted();
       return undefined;
     } finally {
-      await Promise.all([from, to].map((path) => rm(path, { force: true })));
+      await Promise.all([from, to, weightsFile].map((path) => rm(path, { force: true })));
     }
   }
 

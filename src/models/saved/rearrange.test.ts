@@ -161,7 +161,7 @@ describe("a network in float32 of each family", { skip: lanes === 0 && "no kerne
       const to = folder.file(`${family}-${task}-rearranged.onnx`);
       const network = serializeModel(float32Yolo([family, scale, task]));
       await using session = await onnxRuntime.createSession(network, { saveOptimizedTo: from });
-      const request = { from, to, isQuantized: false, lanes };
+      const request = { from, to, weightsFile: `${to}.weights`, isQuantized: false, lanes };
       assert.ok(await rearrange(request, { signal: undefined }));
       const how = { unoptimized: true, kernels: true };
       await using other = await onnxRuntime.createSession(to, how);

@@ -6,6 +6,8 @@ export interface RearrangingRequest {
   readonly from: string;
   /** The file to be written. */
   readonly to: string;
+  /** The file of its weights, in the same folder. */
+  readonly weightsFile: string;
   readonly isQuantized: boolean;
   /** Channels of a block of a float32 convolution: `Runtime.kernels`. */
   readonly lanes: number;

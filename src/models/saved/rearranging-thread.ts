@@ -2,10 +2,11 @@
  * The thread that `rearrange` starts: it reads one network, writes another, and ends; the memory
  * that it took goes with it.
  */
-import { open, readFile } from "node:fs/promises";
+import { open, readFile, writeFile } from "node:fs/promises";
+import { basename } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { convolveBlocks } from "../../graph/cpu/float32/convolve-blocks.ts";
-import { serializeModelInParts } from "../../graph/onnx/model-writer.ts";
+import { serializeSplitModel } from "../../graph/onnx/model-writer.ts";
 import { readWholeModel } from "../../graph/onnx/whole-model.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
 import { hasInnerGraphs } from "../../graph/readers.ts";
@@ -13,7 +14,7 @@ import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { RearrangingRequest } from "./rearrange.ts";
 import { suitInt8 } from "./suit-int8.ts";
 
-const { from, to, isQuantized, lanes } = workerData as RearrangingRequest;
+const { from, to, weightsFile, isQuantized, lanes } = workerData as RearrangingRequest;
 const rearranged = await suited(readWholeModel(await readFile(from), { otherDomains: true }));
 if (rearranged !== undefined) await write(rearranged);
 parentPort!.postMessage(rearranged !== undefined);
@@ -25,7 +26,9 @@ async function suited(model: OnnxModel): Promise<OnnxModel | undefined> {
 }
 
 async function write(model: OnnxModel): Promise<void> {
-  await using file = await open(to, "w");
+  const split = serializeSplitModel(model, basename(weightsFile));
+  await using file = await open(weightsFile, "w");
   // One by one: a list of buffers may be written in part, as where the disk is full.
-  for (const part of serializeModelInParts(model)) await file.writeFile(part);
+  for (const part of split.weights) await file.writeFile(part);
+  await writeFile(to, split.model);
 }

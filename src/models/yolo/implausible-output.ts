@@ -5,7 +5,7 @@ import type { NetworkSignature } from "./network-signature.ts";
 const mostFound = 0.5;
 /** Scores above this are detections by default. */
 const found = 0.25;
-/** A few boxes may be inside out where a network sees nothing, but not most of them. */
+/** A few boxes may have negative sizes if a network sees nothing, but not most of them. */
 const mostInverted = 0.5;
 /** Coordinates up to this are shares of the picture, not px. */
 const largestShare = 2;

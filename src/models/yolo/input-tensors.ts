@@ -1,14 +1,14 @@
 import type { Runtime, Tensor } from "../../native/runtime.ts";
 import { inputShape, type NetworkSignature } from "./network-signature.ts";
 
-/** More are not kept: one is being inferred while the next one is written into the other. */
+/** Two are enough: one is being inferred while the next is written into the other. */
 const kept = 2;
 
 export interface InputTensorsOptions {
   readonly network: Pick<NetworkSignature, "inputType" | "inputChannels" | "inputLayout">;
   /**
-   * Whether a batch may have up to as much again of a size that has been run before, rather than a
-   * size of its own. Default false.
+   * Whether a batch may be padded, up to double its size, to a size that has been run before.
+   * Default false.
    */
   readonly reusesShapes?: boolean | undefined;
 }
@@ -49,7 +49,7 @@ export class InputTensors implements Disposable {
   }
 
   #batchFor(wanted: number, sizeHw: string): number {
-    // A picture alone may become a part of another batch.
+    // A single picture may become part of another batch.
     if (this.#batches === undefined || wanted === 1) return wanted;
     const known = this.#batches.get(sizeHw) ?? new Set();
     this.#batches.set(sizeHw, known);

@@ -83,7 +83,8 @@ function establishHead(
 ): NetworkSignature {
   const actual = declared.map((output) => ({ ...output, shape: outputs[output.name]!.shape }));
   const established = readYoloNetwork(file, { inputs, outputs: actual, metadata }, ranAtHw);
-  // Metadata and shapes that agree leave nothing open, even where an untrained network sees things.
+  // If metadata and shapes agree nothing is in doubt, even if an untrained network reports objects
+  // on grey.
   const why = established.isCertain
     ? undefined
     : whyImplausible(established, outputs[established.outputNames[0]!]!);

@@ -290,8 +290,8 @@ export class YoloModel implements AsyncDisposable {
   }
 
   /**
-   * Gives back what a run that ran out of memory had taken; it would be in the way of the next.
-   * That takes a little memory itself: where there is none, the smaller run shows whether it fits.
+   * Releases what the failed run had allocated, so that the next has room. Releasing takes a little
+   * memory itself: if there is none, the smaller run shows whether it fits.
    */
   async #giveMemoryBack(signal: AbortSignal | undefined): Promise<void> {
     this.#inputs.forgetShapes();

@@ -29,8 +29,8 @@ export interface GpuReading {
 let shared: Nvml | undefined | "not asked" = "not asked";
 
 /**
- * NVIDIA's management library, opened once per thread and kept: `undefined`, without a word, where
- * there is no library or no driver, which is what a machine without an NVIDIA GPU looks like.
+ * NVIDIA's management library, opened once per thread and kept; silently `undefined` without a
+ * library or driver, as on a machine without an NVIDIA GPU.
  *
  * @throws `NVML_FAILED` where there is a driver but NVML does not start (after an
  *   update of the driver, say), or `ORANGERY_NVML_LIBRARY` names something else. Not remembered:

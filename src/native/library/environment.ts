@@ -33,7 +33,7 @@ function open(): Environment {
   const library = openLibrary(findLibrary());
   const api = readFunctionTable(library.tableAddress);
   const env: Out<Address | null> = [null];
-  // Failures reach the caller as errors; the library's own log would print them a second time.
+  // Callers get failures as errors; the library's log would print them a second time.
   api.CreateEnv(logFatal, "orangery", env);
   api.DisableTelemetryEvents(env[0]);
   const allocator: Out<Address | null> = [null];

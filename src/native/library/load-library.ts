@@ -49,6 +49,6 @@ function giveCallsARealStack(): void {
   try {
     koffi.config({ ...koffi.config(), async_stack_size: stackBytes });
   } catch {
-    // The application has opened a library through koffi before us: its settings stand.
+    // The application has already opened a library through koffi: its settings apply.
   }
 }

@@ -28,8 +28,8 @@ function count(kind: NativeKind, change: 1 | -1): void {
 }
 
 /**
- * The last net: an owner that was forgotten gives its native object back when it is collected.
- * Code in this project never relies on it.
+ * A safety net: when a forgotten owner is garbage-collected, its native object is released. Code in
+ * this project never relies on it.
  */
 const forgotten = new FinalizationRegistry<Owned>(({ kind, address, release }) => {
   count(kind, -1);

@@ -103,7 +103,7 @@ describe("CUDA's provider beside the runtime", { skip, concurrency: 2 }, () => {
       LD_LIBRARY_PATH: await makeDriver("bare-driver"),
     });
     assert.equal(code, "PROVIDER_DEPENDENCY_MISSING");
-    assert.match(message, /library libcublasLt\.so\.13.*`orangery devices add cuda` brings it/);
+    assert.match(message, /library libcublasLt\.so\.13.*`orangery devices add cuda` installs it/);
   });
 
   test("in the cache folder is found, and its libraries are opened by their paths", async () => {

@@ -52,8 +52,8 @@ export function hasNvidiaDriver(): boolean {
 }
 
 /**
- * Makes ready what CUDA's provider needs, before ONNX Runtime opens it: a provider of another
- * version would be called by positions that have moved.
+ * Prepares what CUDA's provider needs, before ONNX Runtime opens it. A provider of another version
+ * would be called through function positions that have moved.
  *
  * @throws `DEVICE_UNAVAILABLE` without a driver, `PROVIDER_DAMAGED`, `PROVIDER_VERSION_MISMATCH`,
  *   `PROVIDER_DEPENDENCY_MISSING`
@@ -78,8 +78,8 @@ export async function prepareBridge(kind: BridgeProvider): Promise<void> {
 }
 
 /**
- * Opens the libraries of CUDA that lie beside the provider. The search path of a process that runs
- * cannot be changed, but the system does not search for what is open already.
+ * Opens the CUDA libraries beside the provider. A running process cannot change its library search
+ * path, but the system does not search for libraries that are already open.
  */
 function loadAddedLibraries(): void {
   const added = readAdded("cuda");
@@ -101,7 +101,7 @@ export function explainBridgeFailure(kind: BridgeProvider, error: unknown): unkn
   });
 }
 
-/** `cudaError_t` of those that a machine without a working card returns. */
+/** The `cudaError_t` values of a machine without a working card. */
 const cudaFailures: Readonly<Record<string, string>> = {
   35: "NVIDIA's driver is too old for the CUDA of the provider (CUDA 13 takes 580 or newer)",
   100: "NVIDIA's driver shows no GPU",

@@ -47,7 +47,7 @@ export function missingDependency(
     "PROVIDER_DEPENDENCY_MISSING",
     `Expected the library ${library}, which ${file} needs, but it is missing. ` +
       (cudaNames.test(library)
-        ? "`orangery devices add cuda` brings it."
+        ? "`orangery devices add cuda` installs it."
         : "Install what it belongs to, or add its folder to LD_LIBRARY_PATH."),
     { cause, details: { file, library } },
   );

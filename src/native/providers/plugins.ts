@@ -171,7 +171,7 @@ function checkIsPlugin(file: string): void {
   }
 }
 
-/** A plugin that opens devices may take its time, and one that waits for ever must not. */
+/** Long enough for a plugin that opens devices, but not for ever. */
 const probeTimeoutMs = 120_000;
 
 /**
@@ -186,7 +186,7 @@ async function probe(file: string): Promise<void> {
     [program, file],
     { timeout: probeTimeoutMs, killSignal: "SIGKILL", encoding: "utf8" },
     (error, _, errorOutput) => {
-      // What is wrong in another way, this process finds out for itself, with the same words.
+      // Other failures will also occur in this process, with the same message.
       if (error === null || (!error.killed && !error.signal)) resolve();
       else reject(crashed(file, error, errorOutput));
     },

@@ -16,6 +16,7 @@ const disableAll = 0;
  */
 const mappedConfig = {
   "session.load_model_format": "ORT",
+  "session.use_ort_model_bytes_directly": "1",
   "session.use_memory_mapped_ort_model": "1",
   "session.use_ort_model_bytes_for_initializers": "1",
 };

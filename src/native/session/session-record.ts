@@ -1,9 +1,10 @@
 import type { Address } from "../library/function-table.ts";
 import { processMemory } from "../process-memory.ts";
+import { MappedFile } from "./mapped-file.ts";
 
 /** Words of 64 bits in a record. */
-const Word = { session: 0, openers: 1, waiters: 2 } as const;
-const bytes = 3 * 8;
+const Word = { session: 0, openers: 1, waiters: 2, file: 3 } as const;
+const bytes = 4 * 8;
 
 /**
  * The state of one session that the threads of a process share, in native memory: numbers that are
@@ -23,6 +24,12 @@ export class SessionRecord {
 
   get session(): Address {
     return Atomics.load(this.#words, Word.session);
+  }
+
+  /** The mapped file that the session reads. */
+  get file(): MappedFile | undefined {
+    const record = Atomics.load(this.#words, Word.file);
+    return record === 0n ? undefined : MappedFile.at(record);
   }
 
   /** Threads that have the session open; a thread that was killed stays counted. */
@@ -48,8 +55,9 @@ export class SessionRecord {
   }
 
   /** Publishes a session that was just loaded, with one opener. */
-  publish(session: Address): void {
+  publish(session: Address, file: MappedFile | undefined): void {
     Atomics.store(this.#words, Word.session, session);
+    Atomics.store(this.#words, Word.file, file?.record ?? 0n);
     Atomics.store(this.#words, Word.openers, 1n);
   }
 

@@ -10,6 +10,7 @@ import type {
   Tensor,
   TensorInfo,
 } from "../runtime.ts";
+import { MappedFile } from "./mapped-file.ts";
 import { readSessionInfo, type SessionInfo } from "./session-info.ts";
 import { createSessionOptions } from "./session-options.ts";
 import { adoptTensor, createTensor, NativeTensor } from "./tensor.ts";
@@ -23,12 +24,19 @@ export class NativeSession implements Session {
   readonly outputs: readonly TensorInfo[];
   /** The model's custom metadata: every value is text. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** The file that it reads its weights from, which is left when it is released. */
+  readonly file: MappedFile | undefined;
   readonly #session: NativeObject;
   readonly #running = new Set<Promise<unknown>>();
 
   /** Takes over a native session; `info` is read from it unless it is known. */
-  constructor(session: NativeObject, info: SessionInfo = readSessionInfo(session.address)) {
+  constructor(
+    session: NativeObject,
+    file: MappedFile | undefined,
+    info: SessionInfo = readSessionInfo(session.address),
+  ) {
     this.#session = session;
+    this.file = file;
     this.inputs = info.inputs;
     this.outputs = info.outputs;
     this.metadata = info.metadata;
@@ -146,30 +154,42 @@ export async function createSession(
   const { api, env } = environment();
   using sessionOptions = await createSessionOptions(options);
   signal?.throwIfAborted();
+  const file =
+    options.mapped && typeof source === "string" ? await MappedFile.open(source) : undefined;
   const cancel = () => api.SessionOptionsSetLoadCancellationFlag(sessionOptions.address, 1);
   signal?.addEventListener("abort", cancel, { once: true });
   const created: Out<Address | null> = [null];
   try {
     const { address } = sessionOptions;
-    if (typeof source === "string") {
+    if (file !== undefined) {
+      await api.async.CreateSessionFromArray(env, file.address, file.bytes, address, created);
+    } else if (typeof source === "string") {
       await api.async.CreateSession(env, source, address, created);
     } else {
       await api.async.CreateSessionFromArray(env, source, source.byteLength, address, created);
     }
   } catch (error) {
+    file?.leave();
     if (signal?.aborted) throw signal.reason;
     throw error;
   } finally {
     signal?.removeEventListener("abort", cancel);
   }
-  const session = new NativeObject("session", created[0]!, api.ReleaseSession);
+  const release = (address: Address) => releaseSession(address, file);
+  const session = new NativeObject("session", created[0]!, release);
   try {
     signal?.throwIfAborted();
-    return new NativeSession(session);
+    return new NativeSession(session, file);
   } catch (error) {
     session[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Releases a native session, and then the file that it read its weights from. */
+export function releaseSession(session: Address, file: MappedFile | undefined): void {
+  environment().api.ReleaseSession(session);
+  file?.leave();
 }
 
 function nativeValue(tensor: Tensor): NativeObject {

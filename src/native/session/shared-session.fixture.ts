@@ -7,7 +7,8 @@ export type Order = "open" | "run" | "start a run" | "keep a tensor" | "close" |
 
 export interface ThreadData {
   readonly key: string;
-  readonly model: Uint8Array;
+  /** Its bytes, or the path of a saved network, which is mapped. */
+  readonly model: Uint8Array | string;
   /** Extent of the square input `x`. */
   readonly size: number;
 }
@@ -18,7 +19,10 @@ const kept: Tensor[] = [];
 
 async function open(): Promise<boolean> {
   opened = await onnxRuntime.openSharedSession(key, {
-    load: async (signal) => ({ session: await onnxRuntime.createSession(model, { signal }) }),
+    load: async (signal) => {
+      const mapped = typeof model === "string";
+      return { session: await onnxRuntime.createSession(model, { signal, mapped }) };
+    },
   });
   return opened.loaded !== undefined;
 }

@@ -178,11 +178,11 @@ function multiplier({ steps, size }: { steps: number; size: number }): Uint8Arra
   return serializeModel(graph.toModel());
 }
 
-function threadData(name: string, shape: { steps: number; size: number }): ThreadData {
+function threadData(name: string, shape: { steps: number; size: number }) {
   return { key: `${process.pid} ${name}`, model: multiplier(shape), size: shape.size };
 }
 
-function open({ key, model }: ThreadData) {
+function open({ key, model }: Pick<ThreadData, "key" | "model">) {
   return onnxRuntime.openSharedSession(key, {
     load: async (signal) => ({ session: await onnxRuntime.createSession(model, { signal }) }),
   });

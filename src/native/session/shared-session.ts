@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { OrangeryError } from "../../errors.ts";
-import { environment } from "../library/environment.ts";
 import { NativeObject, releaseWhenThreadEnds } from "../library/native-object.ts";
 import { holdMark, isMarked, tryProcessLock, withProcessLock } from "../process-lock.ts";
 import type { LoadedSession, OpenSharedSessionOptions, SharedSession } from "../runtime.ts";
-import { NativeSession } from "./session.ts";
+import { NativeSession, releaseSession } from "./session.ts";
 import type { SessionInfo } from "./session-info.ts";
 import { SessionRecord } from "./session-record.ts";
 
@@ -87,7 +86,7 @@ async function openLocked<T extends LoadedSession>(
       "Expected `load` to return a session of this runtime, got another object.",
     );
   }
-  record.publish(session.native.detach());
+  record.publish(session.native.detach(), session.file);
   return { session: await join(key, record, session), loaded };
 }
 
@@ -98,16 +97,17 @@ async function join(
   info?: SessionInfo,
 ): Promise<NativeSession> {
   const letGo = await holdMark(openMark(key));
+  const { file } = record;
   const native = new NativeObject("session", record.session, (session) => {
     // Counted out before the mark goes, or another thread could adopt what is released here.
     const last = record.leave();
     letGo();
-    if (last) environment().api.ReleaseSession(session);
+    if (last) releaseSession(session, file);
     else void releaseOrphan(key, record);
   });
   releaseWhenThreadEnds(native);
   try {
-    return new NativeSession(native, info);
+    return new NativeSession(native, file, info);
   } catch (error) {
     native[Symbol.dispose]();
     throw error;
@@ -121,8 +121,8 @@ async function join(
 async function releaseOrphan(key: string, record: SessionRecord): Promise<void> {
   await tryProcessLock(loadLock(key), async () => {
     if ((await isMarked(openMark(key))) || !record.adopt()) return;
-    const { session } = record;
-    if (record.leave()) environment().api.ReleaseSession(session);
+    const { session, file } = record;
+    if (record.leave()) releaseSession(session, file);
   });
 }
 

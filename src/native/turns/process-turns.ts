@@ -165,7 +165,7 @@ export class ProcessTurns {
   /** Changes the table, and begins the turns for which there is room after that. */
   async #change<T>(change: () => T): Promise<T> {
     const sinceMs = performance.now();
-    // From here to where the lock is given back nothing is awaited.
+    // Do not await until the lock is released.
     while (!this.#table.passLock(0, self)) await this.#waitForLock(sinceMs);
     let result: T;
     let granted: GrantedTurn[];

@@ -42,9 +42,8 @@ const mostSlots = 2048;
 export const turnTableBytes = 4 * (headWords + mostSlots * slotWords);
 
 /**
- * Who waits for a device and who has it, in memory that threads share. Callers take their turn in
- * the order of asking. A run that is alone has all of the device's threads; runs that are there at
- * the same time share them.
+ * The queue and the holders of a device, in memory that threads share. First come, first served. A
+ * single run has all of the device's threads; concurrent runs share them.
  *
  * Every method but `lock` is called by the thread that has the lock. A thread may be killed at any
  * moment, so each change is made by one word, written last, and nothing is counted that can be

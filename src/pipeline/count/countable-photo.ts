@@ -116,7 +116,7 @@ export class CountablePhoto implements OpenPhoto<Pixels | ReducedPicture> {
     return new CountedScores({ detect: { confidence, ...chosen }, recordFrom }, model.names);
   }
 
-  /** Undefined when there is no region, so that there is nothing to look at. */
+  /** Undefined when there is no region, and so nothing to predict. */
   async #detect(
     regions: readonly Region[] | undefined,
     { signal, onSlices, resume }: ProcessOptions,
@@ -124,8 +124,7 @@ export class CountablePhoto implements OpenPhoto<Pixels | ReducedPicture> {
     if (regions?.length === 0) return undefined;
     const { slicing, detect, recordFrom } = this.#models;
     const { model, options } = detect;
-    // What lies outside is not to take the place of what lies inside, so the most that there may be
-    // is counted afterwards.
+    // Objects outside must not displace those inside, so the limit is applied afterwards.
     const predictOptions = {
       ...options,
       ...(recordFrom !== undefined && { confidence: recordFrom, classConfidence: undefined }),
@@ -141,14 +140,15 @@ export class CountablePhoto implements OpenPhoto<Pixels | ReducedPicture> {
     await using whole = await openWhole(this.pixels, { signal });
     const how = { slicing, regions, predictOptions, onSlices, resume };
     const found = await new SliceRun({ model, pixels: whole.pixels, ...how }).run();
-    // `inference` is what the device was busy for with both models, and part of the other steps.
+    // `inference` is the time that the device was busy with both models, and is part of the other
+    // steps.
     const { slice, merge, inference } = found.timingsMs;
     this.#times.add({ slice, detect: workMs(found), merge, inference });
     return found;
   }
 }
 
-/** Of a network that segments, objects have masks also where there are none. */
+/** Results of a segmenting network have masks even without objects. */
 function noObjects({ task, names }: PhotoModel): Detections {
   return new Detections({
     ...Detections.empty(names),
@@ -159,7 +159,7 @@ function noObjects({ task, names }: PhotoModel): Detections {
 /** What a fallback reason holds where the two models ran on different devices. */
 export const regionsElsewhere = "regions were found on";
 
-/** Why not all ran where it was wanted. The device that is recorded is the detector's. */
+/** Why not everything ran on the wanted device. The recorded device is the detector's. */
 function fallbackOf(detect: PhotoModel, segment: PhotoModel | undefined): string | undefined {
   if (segment === undefined || segment.device === detect.device) {
     return detect.fallbackReason ?? segment?.fallbackReason;
@@ -180,8 +180,8 @@ interface CountFoundOptions {
 }
 
 /**
- * Keeps and counts what lies inside a region, or all where regions were not looked for: the best.
- * The best of those that do not count are kept beside them.
+ * Keeps and counts the best objects inside regions, or of the whole photo if there is no segmenter,
+ * and beside them the best of those that do not count.
  */
 function countFound(
   objects: Detections,

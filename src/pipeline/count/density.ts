@@ -2,9 +2,9 @@ import type { ObjectCount, PhotoResult } from "../../ledger/results/result-rows.
 
 /** How many objects of one name there are, and how close together. */
 export interface ObjectDensity extends ObjectCount {
-  /** Of the photo for region 0, otherwise pixels of the region's mask. */
+  /** Pixels of the photo for region 0, otherwise of the region's mask. */
   readonly areaPx: number;
-  /** Objects on a million pixels of that area; undefined where there is no area. */
+  /** Objects per million pixels of that area; undefined where there is no area. */
   readonly perMegapixel: number | undefined;
 }
 
@@ -23,7 +23,7 @@ export function objectDensities({
   });
 }
 
-/** Objects on a million pixels of an area; undefined where there is no area. */
+/** Objects per million pixels of an area; undefined where there is no area. */
 export function perMegapixel(count: number, areaPx: number): number | undefined {
   return areaPx > 0 ? (1e6 * count) / areaPx : undefined;
 }

@@ -5,17 +5,16 @@ import { Mask } from "../../vision/masks/mask.ts";
 const leastOverlap = 0.5;
 
 /**
- * Makes one region of those of one class that overlap by half of the smaller one, directly or by
- * way of others. A network that does not see a large bed as a whole reports it in parts that lie
- * within each other, and suppression, which asks for a large share of both, leaves them; objects
- * would be counted in whichever part came first, and areas twice.
+ * Merges regions of one class that overlap by half of the smaller one, directly or through others.
+ * A network that does not see a large bed as a whole reports nested parts of it, which suppression
+ * by IoU does not remove; objects would be counted in whichever part came first, and areas twice.
  *
  * A merged region has the union of the masks, the box around their boxes, and the best score.
  */
 export function mergeRegions(regions: Detections): Detections {
   const { masks = [] } = regions;
   const groups = groupOverlapping(regions, masks);
-  // By its first, which is its best.
+  // Ordered by its first member, which is its best.
   const merged = regions.select(groups.map(([best]) => best!));
   return new Detections({
     ...merged,
@@ -30,7 +29,7 @@ function groupOverlapping({ classIds }: Detections, masks: readonly Mask[]): num
   const groups: number[][] = [];
   const belongs = (index: number, other: number) =>
     classIds[index] === classIds[other] &&
-    // Most boxes are apart, and masks take longer to compare.
+    // Most boxes do not overlap, and masks take longer to compare.
     doBoxesMeet(boxes[index], boxes[other]) &&
     masks[index]!.ios(masks[other]!) >= leastOverlap;
   for (const index of masks.keys()) {

@@ -43,14 +43,14 @@ export interface PhotoPipelineOptions
 }
 
 export interface OpenUnknownOptions extends Pick<ProcessOptions, "signal"> {
-  /** Whether these contents need no result, since they have one or get one elsewhere. */
+  /** Whether these contents need no result here: they have one, or will get one elsewhere. */
   readonly isKnown: (content: PhotoContent) => Promise<boolean>;
 }
 
 /**
- * What is done with each photo: its regions are found, the slices that touch them are predicted,
- * what lies inside a region is kept and counted. Without a segmenter and regions of one's own the
- * whole photo counts; without slicing the photo is predicted whole.
+ * Processes a photo: finds its regions, predicts the slices that touch them, keeps and counts what
+ * lies inside a region. Without a segmenter and regions of one's own the whole photo counts;
+ * without slicing the photo is predicted whole.
  *
  * Call {@link process} for the next photo before the last is done: while one is inferred, the
  * others are decoded, cut and counted. A photo's result does not depend on what is processed beside

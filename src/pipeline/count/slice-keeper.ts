@@ -11,7 +11,7 @@ import { detectionsFromBytes, detectionsToBytes } from "../../vision/detections-
 import type { Slice } from "../../vision/photo/slice.ts";
 import type { PhotoModel } from "./model-use.ts";
 
-/** How a sliced photo goes on where an earlier attempt was broken off. */
+/** How a sliced photo resumes an interrupted attempt. */
 export interface ResumeOptions {
   readonly partialWork: PartialWork;
   /**
@@ -40,7 +40,7 @@ export interface SliceFindings {
   readonly reachedNetworkLimit: boolean;
 }
 
-/** With fewer slices, what may be lost is not worth a request. */
+/** With fewer slices, the possible loss is not worth a request. */
 const leastSlices = 64;
 /** With more objects than these bytes hold, nothing more is kept. */
 const mostBytes = 8 * 2 ** 20;
@@ -51,9 +51,9 @@ const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
 
 /**
- * Keeps what was found on the first slices of a photo. An attempt that begins where another was
- * broken off has the same result, to the bit: what was found with another model or recipe, on other
- * slices, by another version or kind of processor is not used.
+ * Keeps what was found on the first slices of a photo. A resumed attempt has the same result, to
+ * the bit: results of another model or recipe, other slices, another version or kind of processor
+ * are not used.
  */
 export class SliceKeeper {
   readonly #options: ResumeOptions;
@@ -85,7 +85,7 @@ export class SliceKeeper {
       this.#done = this.#kept = detections.length;
       return { detections, reachedNetworkLimit: bytes[keyBytes] === 1 };
     } catch {
-      // Damaged on its way: the work begins anew.
+      // The kept bytes are damaged: start over.
       return undefined;
     }
   }
@@ -99,12 +99,12 @@ export class SliceKeeper {
     });
   }
 
-  /** Resolves when nothing is on its way any more: what is written later is forgotten by nobody. */
+  /** Resolves when no write is pending: nobody would remove what is written later. */
   async settled(): Promise<void> {
     await this.#writing;
   }
 
-  /** Keeps what was found before the work is broken off. Never fails. */
+  /** Keeps what was found before the work is interrupted. Never fails. */
   async keepLast(found: SliceFindings): Promise<void> {
     await this.#writing;
     await this.#write(found);
@@ -136,7 +136,7 @@ export class SliceKeeper {
     const key = {
       key: this.#options.key,
       computed: artifactIdentity(identity, { device, library }),
-      // Of two GPUs of one name it is not known whether they are of one kind.
+      // Two GPUs with the same name need not be of the same kind.
       machine: deviceKind === "cpu" ? undefined : hostname(),
       ...work,
     };

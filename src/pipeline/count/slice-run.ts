@@ -75,7 +75,7 @@ export interface SliceRunOptions {
   readonly pixels: Pixels;
   readonly slicing: Slicing;
   readonly regions?: readonly Region[] | undefined;
-  /** `maxDetections` is of no effect: what is merged is to be whole. */
+  /** `maxDetections` is ignored, since merging needs all objects. */
   readonly predictOptions: PredictOptions;
   /** Called before the first slice and after each run. */
   readonly onSlices?: ((progress: SliceProgress) => void) | undefined;
@@ -168,7 +168,7 @@ export class SliceRun {
   async #lane(): Promise<void> {
     try {
       while (!this.#hasFailed && this.#next < this.#slices.length) {
-        // Taken at once, so that batches are the same whichever lane is quicker.
+        // Taken synchronously, so that batches do not depend on which lane is faster.
         const from = this.#next;
         this.#next = Math.min(this.#slices.length, from + this.#batchSize);
         await this.#predict(from, this.#next);

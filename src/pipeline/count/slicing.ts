@@ -13,8 +13,8 @@ import { type MergeOptions, mergeDetections } from "../../vision/slices/merge-de
 import { planSlices } from "../../vision/slices/plan-slices.ts";
 
 /**
- * How a photo is cut into slices, and how what they show is put together. All but `batchSize`
- * decides the result.
+ * How a photo is cut into slices, and how their objects are merged. All but `batchSize` affects the
+ * result.
  */
 export interface SlicingOptions {
   /**

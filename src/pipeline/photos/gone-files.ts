@@ -2,10 +2,10 @@ import { lstat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { isOrangeryError } from "../../errors.ts";
 
-/** System errors of a name that is not there, unlike those of a disk that cannot be read. */
+/** System errors for a missing name, unlike those for an unreadable disk. */
 const goneCodes = new Set(["ENOENT", "ENOTDIR"]);
 
-/** Returns those of the sources that are files and gone. URLs are not looked at. */
+/** Returns the sources that are missing files. URLs are not checked. */
 export async function goneFiles(sources: readonly string[]): Promise<string[]> {
   const gone: string[] = [];
   for (const source of sources) {
@@ -16,7 +16,7 @@ export async function goneFiles(sources: readonly string[]): Promise<string[]> {
 
 async function isGone(path: string): Promise<boolean> {
   try {
-    // A link that leads nowhere is still there: its photo may be on a disk that is not.
+    // A broken link still exists: its photo may be on an unmounted disk.
     await lstat(path);
     return false;
   } catch (error) {
@@ -32,7 +32,7 @@ export function isUnreachable(error: unknown): boolean {
   return isOrangeryError(error, "PHOTO_NOT_FOUND") || isOrangeryError(error, "PHOTO_FETCH_FAILED");
 }
 
-/** Whether a photo that could not be reached, for this error, is not there any more. */
+/** Whether this error means that an unreachable photo no longer exists. */
 export async function isRemoved(source: string, error: unknown): Promise<boolean> {
   if (isAbsolute(source)) return await isGone(source);
   return isOrangeryError(error) && goneObjects.includes(error.details.reason);

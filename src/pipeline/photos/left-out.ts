@@ -9,7 +9,7 @@ export interface LeftOutCounts {
   readonly folders: Readonly<Record<string, number>>;
 }
 
-/** More would be names that are numbered, and of no use. */
+/** More would be numbered names, which are of no use. */
 const mostExtensions = 100;
 
 /** Counts the files and folders that a list of photos leaves out. */

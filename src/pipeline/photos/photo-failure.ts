@@ -15,8 +15,7 @@ export interface PhotoFailure {
 /**
  * Returns what an error in the work on a photo says about that photo: certain where the photo is to
  * blame, a failed attempt where it is the device or nobody knows. Undefined for every other error,
- * such as a model's, the ledger's or the caller's: no photo would fare better, and none is to
- * blame.
+ * such as a model's, the ledger's or the caller's: every photo would fail, and none is to blame.
  */
 export function photoFailureOf(error: unknown): PhotoFailure | undefined {
   const blames = isOrangeryError(error) ? error.blames : undefined;

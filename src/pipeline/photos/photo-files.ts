@@ -24,8 +24,8 @@ export interface FindPhotosOptions {
    */
   readonly onUnreadable?: ((path: string, error: unknown) => void) | undefined;
   /**
-   * Lists files in the order in which the disk has them: the names of a folder with very many take
-   * no memory then. Default false.
+   * Lists files in disk order, so that a very large folder takes no memory for its names. Default
+   * false.
    */
   readonly inAnyOrder?: boolean | undefined;
   /** Files to pass over by path, so that the disk is not asked for their size and time. */
@@ -153,7 +153,9 @@ class PhotoWalk {
     yield* dirents.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Leaves files out whose names say enough, so that nothing else is asked of them. */
+  /**
+   * Leaves out files that their names already exclude, so that the disk is not asked about them.
+   */
   #isCandidate({ path, below, dirent }: Required<Entry>): boolean {
     if (this.skipsFile(path)) return false;
     if (!dirent.isFile()) return true;
@@ -174,7 +176,7 @@ class PhotoWalk {
     try {
       return await stat(path, { bigint: true });
     } catch (error) {
-      // Node puts this in the place of bytes that are no UTF-8, and finds no such file.
+      // Node replaces invalid UTF-8 by this character, and then finds no such file.
       const isNotUtf8 = path.includes("\uFFFD");
       const isGone = ["ENOENT", "ELOOP"].includes((error as NodeJS.ErrnoException).code!);
       if (isGone && dirent?.isSymbolicLink()) return await this.#lookAtLink(path, below);

@@ -67,7 +67,7 @@ export class PhotoFilter {
       if (/^(?:\.|~\$)/.test(posix.basename(path))) return "excluded";
       return isPhotoName(path) ? "photo" : "other";
     }
-    // No wildcard fits the dot of a hidden file: a pattern takes such a file by naming the dot.
+    // No wildcard matches the dot of a hidden file: a pattern has to name the dot.
     const included = this.#include.filter((pattern) => fitsWithin(pattern, path));
     if (included.length === 0) return "excluded";
     const isNamed = included.some(({ namesExtension }) => namesExtension);
@@ -78,7 +78,7 @@ export class PhotoFilter {
   takesFolder(path: string): boolean {
     if (fits(this.#exclude, path)) return false;
     const name = posix.basename(path).toLowerCase();
-    // Safari writes a photo into a folder of this ending until it has all of it.
+    // Safari downloads a photo into a folder with this ending.
     const isSkipped = skippedFolders.has(name) || name.endsWith(".download");
     if (!name.startsWith(".") && !isSkipped) return true;
     return this.#include.some(({ parts }) =>

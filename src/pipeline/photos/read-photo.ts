@@ -16,7 +16,7 @@ export interface PhotoBytes {
 
 const chunkBytes = 1 << 20;
 
-/** System errors that say nothing about the photo but that the process has no room to open it. */
+/** System errors that are not about the photo: the process is out of file handles or memory. */
 const notThePhoto = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /**

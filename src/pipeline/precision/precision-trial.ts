@@ -111,7 +111,7 @@ export class PrecisionTrial {
     return usable.photos;
   }
 
-  /** Throws what a run would say of a photo before its networks run. */
+  /** Throws the error with which a run would refuse a photo before running its networks. */
   readonly #look = async (bytes: Uint8Array, source: string): Promise<void> => {
     const { count, regions, maxPixels, pixelsInMemory, signal } = this.#options;
     // A JPEG is read to its end also where an eighth of it is decoded, in a third of the time.
@@ -133,7 +133,7 @@ export class PrecisionTrial {
   async check(options: CheckOptions): Promise<readonly PrecisionProof[]> {
     const { candidates, photos, device } = options;
     const { logger = silentLogger, signal } = this.#options;
-    // Threads that spin would count as work.
+    // Spinning threads would count as work.
     const alone = { device, cpuRuns: 1, cpuSpinning: false } as const;
     await using cache = new ModelCache({ models: {}, ...alone, logger });
     await using stack = new AsyncDisposableStack();
@@ -163,7 +163,7 @@ export class PrecisionTrial {
     return tried.map(({ how, tally }) => tally.proof(how));
   }
 
-  /** Returns how many photos could be used. One that fails has failed since it was chosen. */
+  /** Returns how many photos could be used. Every photo was readable when it was chosen. */
   async each(
     what: Pick<TrialProgress, "precision" | "step">,
     photos: readonly string[],
@@ -229,7 +229,7 @@ const withCpuTime: Timed = async (work) => {
 };
 
 /**
- * Measures the runs of the networks, of two times the shorter: in the first run of a size a GPU
+ * Measures the runs of the networks, the shorter of two times: in the first run of a size a GPU
  * chooses its kernels, which takes seconds.
  */
 const withInferenceTime: Timed = async (work) => {

@@ -47,8 +47,8 @@ export interface SettledPrecision {
 }
 
 /**
- * Settles what the networks of a recipe compute in. Results that exist decide it, so that a run
- * goes on as it began; otherwise int8 or float16 is tried on the photos themselves.
+ * Settles a recipe's precision. Existing results decide it, so that a resumed run computes as
+ * before; otherwise int8 or float16 is tried on the photos themselves.
  *
  * @throws `PRECISION_REFUSED` where a precision was asked for and does not count as float32 does,
  *   `INVALID_ARGUMENT` where int8 was asked for on a GPU, and what `tryInt8` and `tryFloat16` throw
@@ -158,7 +158,7 @@ const noTrial: Partial<Record<ErrorCode, string>> = {
   PRECISION_REFUSED: "too few different photos can be read to try …, or have a region",
 };
 
-/** Fewer show nothing that could be relied on without a look at it. */
+/** Fewer photos give no result that can be trusted without review. */
 const fewestPhotos = 12;
 
 /** With less, the noise of a machine decides. */

@@ -14,7 +14,7 @@ export interface UnusedPhoto {
 
 /** Photos that can be used, no two with the same contents. */
 export interface UsablePhotos {
-  /** In an order that says nothing of them, and is the same in any folder. */
+  /** In a pseudo-random order that does not depend on the folder. */
   readonly photos: readonly string[];
   /** How many were not looked at, since there were enough. */
   readonly leftCount: number;
@@ -34,7 +34,7 @@ export interface ChooseOptions {
   readonly onUnused?: ((photo: UnusedPhoto) => void) | undefined;
 }
 
-/** After so many that cannot be used, two that can are enough: a list may have 20,000 copies. */
+/** After this many unusable photos, two usable ones are enough: a list may have 20,000 copies. */
 const patience = 256;
 
 /**

@@ -27,8 +27,8 @@ export interface ModelFinderOptions {
 const extensions = [".pt", ".onnx"];
 
 /**
- * Finds models by their contents: at the path that the recipe has, in a folder, in a bucket. What a
- * file is called decides only where to look first.
+ * Finds models by their contents: at the recipe's path, in a folder, in a bucket. A file's name
+ * decides only where to look first.
  */
 export class ModelFinder {
   readonly #places: readonly string[];

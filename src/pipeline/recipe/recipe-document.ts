@@ -58,8 +58,8 @@ export function writeRecipe(count: CountOptions, { recipe, sha256 }: CountRecipe
 }
 
 /**
- * Reads a recipe from JSON. Nothing in it is ignored: a misspelt option would count otherwise than
- * somebody thinks.
+ * Reads a recipe from JSON. Nothing in it is ignored: a misspelt option would change the count
+ * unnoticed.
  *
  * @param label Where the document is from, for errors.
  * @throws `RECIPE_INVALID`

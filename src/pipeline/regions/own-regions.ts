@@ -37,7 +37,7 @@ export class OwnRegions {
   /** Hash of the regions, whatever file they are in: lower-case hex of SHA-256. */
   readonly sha256: string;
   readonly #forAll: string | undefined;
-  // As JSON: 100 MB of outlines are 100 MB of text, and several times that as objects.
+  // Kept as JSON: 100 MB of outlines are 100 MB of text, but several times that as objects.
   readonly #byPhoto = new NamesByEnd<string>();
   #known: KnownMasks | undefined;
 

@@ -101,7 +101,7 @@ export function invalid(expected: string, cause?: unknown): OrangeryError {
   return new OrangeryError("REGIONS_INVALID", `Expected ${expected}.`, { cause });
 }
 
-/** Less than a labelling tool can place a corner. */
+/** Finer than the precision of a labelling tool. */
 function toHundredths(px: number): number {
   return Math.round(px * 100) / 100;
 }

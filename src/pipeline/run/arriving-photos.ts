@@ -10,7 +10,7 @@ export interface ArrivingPhotosOptions extends WatchEvents {
   readonly onArrived?: ((photos: number) => void) | undefined;
 }
 
-/** Puts photos on the list as they arrive, beside a run that works them off. */
+/** Adds photos to the list as they arrive, while a run processes it. */
 export class ArrivingPhotos {
   readonly #options: ArrivingPhotosOptions;
   #news = Promise.withResolvers<boolean>();
@@ -31,7 +31,7 @@ export class ArrivingPhotos {
       for (;;) {
         const { value: photos, done } = await untilAborted(arrivals.next(), signal);
         if (done) return;
-        // All are new or changed, or failed for a reason that has gone.
+        // All are new or changed, or failed for a reason that is gone.
         await worklist.add(photos, { retry: true });
         onArrived?.(photos.length);
         this.#news.resolve(true);

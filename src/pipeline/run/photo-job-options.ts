@@ -29,8 +29,8 @@ export interface PhotoJobOptions
   /** Tries photos again that failed. Default false. */
   readonly retry?: boolean | undefined;
   /**
-   * Goes on when all photos are done: `run` watches the folders and `s3://` places
-   * and counts on photos as they arrive, until it is stopped. Default: it ends.
+   * Keeps running when all photos are done: `run` watches the folders and `s3://` places and counts
+   * photos as they arrive, until it is stopped. Default: it ends.
    */
   readonly watch?: WatchOptions | undefined;
   /**

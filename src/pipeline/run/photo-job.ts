@@ -36,13 +36,16 @@ import { drawMissingPictures } from "./missing-pictures.ts";
 import type { AddOptions, PhotoJobOptions, PhotoJobRunOptions } from "./photo-job-options.ts";
 import { type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
-/** As many photos as are looked up by name; after more, the pictures of all are looked for. */
+/**
+ * Up to this many photos are looked up by name; beyond it, missing pictures are searched for all
+ * photos.
+ */
 const mostUndrawn = 500;
 
 /**
  * The main job: photos in, counts out, resumable. Open it, {@link add} the photos, {@link run};
- * then the {@link view} has what became of them. Stopped at any point and started again with the
- * same arguments, it goes on where it was.
+ * then the {@link view} has the outcome. Stopped at any point and started again with the same
+ * arguments, it resumes.
  */
 export class PhotoJob implements AsyncDisposable {
   /** The models; events report every load and fallback. */
@@ -168,9 +171,8 @@ export class PhotoJob implements AsyncDisposable {
   }
 
   /**
-   * Does what waits, then draws the pictures that are missing. Models are loaded only if there is
-   * anything for them to do, or where the job watches: then it goes on with what arrives until it
-   * is stopped.
+   * Processes waiting photos, then draws missing pictures. Models are loaded only if there is work
+   * for them, or if the job watches: then it continues with arriving photos until it is stopped.
    */
   async run(options: PhotoJobRunOptions = {}): Promise<void> {
     if (this.#watch !== undefined) return await this.#runOn(this.#watch, options);

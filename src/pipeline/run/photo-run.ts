@@ -58,8 +58,8 @@ export interface PhotoRunOptions {
    */
   readonly more?: (() => Promise<boolean>) | undefined;
   /**
-   * Finds places of photos that are away for a while: no photo fails or has moved because of that,
-   * nor because it was removed while it waited. Default: there are none.
+   * Recognises places that are temporarily unavailable: photos neither fail nor count as moved
+   * because of that, or because they were removed while waiting. Default: none.
    */
   readonly places?: Pick<PhotoWatch, "awayPlaceOf"> | undefined;
 }
@@ -71,7 +71,7 @@ export interface PhotoMove {
   readonly from: readonly string[];
 }
 
-/** When this many photos fail one after the other, it is not the photos' fault. */
+/** If this many photos fail in a row, the photos are not to blame. */
 const failuresAllowed = 3;
 
 /** How often to look whether other processes have finished or left something behind. */
@@ -81,13 +81,13 @@ const pollMs = 500;
 const pausedPollMs = 2_000;
 
 /**
- * Works a list off: each photo is begun, read, hashed, claimed, decoded, inferred, counted and
+ * Processes a list: each photo is begun, read, hashed, claimed, decoded, inferred, counted and
  * recorded.
  *
- * Several lanes do that at once. The device infers one photo at a time, and while it does, the
- * other lanes decode the next and draw and write the last. Suspects, the photos on which the
- * process died before, come last and alone, so that the next death is blamed on the right one.
- * Resolves when nothing of the list waits or is in the hands of another process, or when stopped.
+ * Several lanes do that concurrently: while the device infers one photo, other lanes decode the
+ * next and draw and write the previous one. Suspects, the photos on which the process died before,
+ * come last and alone, so that the next death is blamed on the right one. Resolves when no photo of
+ * the list waits or is leased by another process, or when stopped.
  */
 export async function runPhotos(options: PhotoRunOptions): Promise<void> {
   await new PhotoRun(options).run();
@@ -167,7 +167,7 @@ class PhotoRun {
       }
       const photo = this.#queue.shift();
       if (photo !== undefined) return photo;
-      // One lane asks for all; the others may have taken everything before this one wakes up.
+      // One lane leases for all; the others may have taken everything before this one wakes up.
       this.#leasing ??= this.#lease().finally(() => {
         this.#leasing = undefined;
       });
@@ -175,7 +175,7 @@ class PhotoRun {
     }
   }
 
-  /** Gives how many photos the queue got. */
+  /** Returns the new length of the queue. */
   async #lease(): Promise<number> {
     const { batchSize = 8 } = this.#options;
     const photos = await this.#worklist.lease(batchSize);
@@ -183,9 +183,7 @@ class PhotoRun {
     return this.#queue.push(...photos);
   }
 
-  /**
-   * Works on what must not or need not go beside others. False when there is nothing of the kind.
-   */
+  /** Processes photos that must or may run alone. False if there are none. */
   async #workAlone(): Promise<boolean> {
     const postponed = this.#postponed.splice(0);
     for (const photo of postponed) await this.#work(photo);
@@ -275,7 +273,7 @@ class PhotoRun {
     if (recorded) await onPhoto?.({ source: photo.source, outcome: "inferred", result });
   }
 
-  /** Records a photo as failed that is to blame, and makes one that may be a suspect. */
+  /** Records a photo that is to blame as failed, and one that may be to blame as a suspect. */
   async #recordFailure(photo: LeasedPhoto, error: unknown): Promise<void> {
     const { source } = photo;
     const { onPhoto } = this.#options;
@@ -301,7 +299,7 @@ class PhotoRun {
     );
   }
 
-  /** Takes a photo off the list that is not there; it is listed again when it is back. */
+  /** Removes a missing photo from the list; it is listed again when it is back. */
   async #withdrawAbsent(photo: LeasedPhoto, error: unknown): Promise<boolean> {
     const { places } = this.#options;
     if (places === undefined || !isUnreachable(error)) return false;

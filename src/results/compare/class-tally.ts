@@ -107,7 +107,7 @@ export class ClassTally {
 
   #fitted(cut: number): FittedThreshold {
     const threshold = this.#thresholdOf(cut);
-    // At the lowest score that is recorded, all count, also those that have just that.
+    // If all objects count, so do those with exactly the lowest recorded score.
     return { threshold, ...this.at(cut === this.#scores.length ? -Infinity : threshold) };
   }
 
@@ -128,7 +128,7 @@ export class ClassTally {
     }
   }
 
-  /** The number of the fewest digits above which so many objects score. */
+  /** The threshold with the fewest digits above which this many objects score. */
   #thresholdOf(cut: number): number {
     const sorted = this.#sorted;
     if (cut === sorted.length) return this.#recordedFrom;

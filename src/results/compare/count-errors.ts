@@ -53,7 +53,7 @@ export class ErrorSums {
       errorShare: truth === 0 ? undefined : error / truth,
       bias: mean(error),
       meanAbsoluteError: mean(this.#absolute),
-      // What is left of rounding is no spread.
+      // Rounding errors do not count as spread.
       rSquared: spread > 1e-9 * this.#truthSquared ? 1 - this.#squared / spread : undefined,
     };
   }

@@ -57,7 +57,7 @@ export class OutputFile implements OutputSink, AsyncDisposable {
   async finish(): Promise<void> {
     await this.#flush();
     await guardWriting(this.path, async () => {
-      // Without it, a power cut could leave an empty file under the new name.
+      // Sync first: otherwise a power cut could leave an empty file under the new name.
       await this.#file.sync();
       await this.#close();
       await rename(this.#part, this.path);

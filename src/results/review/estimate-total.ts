@@ -12,7 +12,7 @@ export interface TotalSample {
   readonly photos: number;
   /** Objects that were counted on all of these without people. */
   readonly predictedTotal: number;
-  /** Decides what chance gives. */
+  /** The seed of the bootstrap. */
   readonly seed: number;
   /** How many samples are drawn from the sample. Default 999, fewer of large samples. */
   readonly rounds?: number | undefined;
@@ -135,7 +135,7 @@ function bootstrapQuantiles({ photos: n, ratio }: Ratio, { xs, ys, ...options }:
     const again = y1 / x1;
     const squares = yy - 2 * again * xy + again * again * xx;
     const error = Math.sqrt((Math.max(0, squares) * n) / (n - 1));
-    // Draws without objects, or without any variance, are wild ends, which are cut.
+    // Draws without objects or without variance give extreme values, which the bounds cut off.
     errors[round] = error > 1e-9 * y1 ? difference / error : Math.sign(difference) * 1e9;
   }
   errors.sort();

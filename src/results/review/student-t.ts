@@ -3,8 +3,8 @@ export const normalQuantile = 1.959964;
 
 /**
  * Returns the 0.975 quantile of Student's t for any number of degrees of freedom from 1 up: 95 % of
- * its values are nearer to 0. By Hill (1970), Algorithm 396, Communications of the ACM 13; off by
- * 0.3 percent points at most, below 2 degrees of freedom.
+ * its values are nearer to 0. By Hill (1970), Algorithm 396, Communications of the ACM 13; the
+ * error is at most 0.3 percentage points, below 2 degrees of freedom.
  */
 export function studentQuantile(degreesOfFreedom: number): number {
   const tails = 0.05;

@@ -4,7 +4,7 @@ import { OrangeryError } from "../../errors.ts";
 import type { StoredResult } from "../../ledger/results/stored-results.ts";
 import { SourceTable, type SourceTableOptions } from "../source-table.ts";
 
-/** How large a photo shows things, and what that was computed from. */
+/** A photo's scale, and what it was computed from. */
 export interface PhotoScale {
   readonly pixelsPerMetre: number;
   /** What it was computed from: `height 30 m, focal length 8.8 mm, sensor 13.2 mm wide`. */

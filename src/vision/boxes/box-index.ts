@@ -36,9 +36,9 @@ const leastCellShare = 1 / 8;
  * A box can be removed and is then not found any more.
  *
  * A box lies in one cell: that of its upper left corner, in the grid of its level. A level is for
- * boxes of about the same width and height, and its cells are about as large. So a search looks
- * into few cells whatever the sizes, and a huge or a long thin box costs no more than another.
- * Boxes without area are never found.
+ * boxes of about the same width and height, and its cells are about as large. So a search visits
+ * few cells whatever the sizes, and a huge or a long thin box costs no more than others. Boxes
+ * without area are never found.
  */
 export class BoxIndex {
   readonly #boxes: Float32Array;

@@ -68,8 +68,8 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
   const best = data.slice(4 * anchorCount, 5 * anchorCount);
   const bestClass = new Int32Array(anchorCount);
   const least = Math.fround(leastConfidence(options));
-  // One class after another, so that memory is read in order. Nearly all scores are far below the
-  // least, and need no more than one look: half the time of comparing each with its anchor's best.
+  // Class by class, so that memory is read sequentially. Nearly all scores are far below the
+  // threshold and need only one comparison: half the time of comparing each with its anchor's best.
   for (let i = 5 * anchorCount; i < (4 + classCount) * anchorCount; i++) {
     const score = data[i]!;
     if (!(score > least)) continue;
@@ -94,7 +94,7 @@ export function selectBestClass(head: RawHead, options: SelectOptions): Candidat
   assertLength(data, channelCount, anchorCount, 6);
   const best = data.subarray(4 * anchorCount, 5 * anchorCount);
   const bestClass = data.subarray(5 * anchorCount, 6 * anchorCount);
-  // Of scores that are no numbers, none is the best.
+  // NaN scores are never the best.
   if (bestClass.includes(classCount)) throw notFinite("score", Number.NaN);
   return anchorsAbove({ data, anchorCount, best, bestClass }, options);
 }
@@ -289,7 +289,7 @@ function assertFinite(boxes: Float32Array): void {
   if (value !== undefined) throw notFinite("box", value);
 }
 
-/** Without this error, a photo whose scores are no numbers would count as empty. */
+/** Without this error, a photo with NaN scores would count as empty. */
 function notFinite(what: string, value: number): OrangeryError {
   return new OrangeryError(
     "INFERENCE_NOT_FINITE",

@@ -6,8 +6,8 @@ const matching: Matching = { metric: "iou", threshold: 0.5 };
 
 /**
  * Matches boxes that were found with true ones, as COCO and PASCAL VOC do: the found ones in their
- * order, best first, each with the true box that it overlaps most and that is still free. So what
- * counts above any threshold is matched as if the rest had not been found.
+ * order, best first, each with the true box that it overlaps most and that is still free. So
+ * objects above any threshold match as if the rest had not been found.
  *
  * @returns For each found box the index of its true one, or −1.
  */

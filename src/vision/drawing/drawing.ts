@@ -181,7 +181,7 @@ function entriesOf(layers: readonly Detections[]): CaptionEntry[] {
   return layers.flatMap((layer, i) => {
     const counts = new Map<number, number>();
     if (layer.names.length <= maxNamesWithZero) {
-      // The list is sparse where only the names of found objects are known.
+      // The list is sparse if only the names of found objects are known.
       for (const classId of layer.names.keys()) if (classId in layer.names) counts.set(classId, 0);
     }
     for (const classId of layer.classIds) counts.set(classId, (counts.get(classId) ?? 0) + 1);

@@ -129,7 +129,7 @@ export class LetterboxRows {
       : this.#source.bytesPerPixel === 1
         ? kernel.sampleGrey
         : kernel.sampleMixed;
-    // A row is a few microseconds of work: pairs are not taken apart here, which allocates.
+    // A row takes a few microseconds: no destructuring of pairs here, since it allocates.
     let upper = lines[0];
     let lower = lines[1];
     // Rows of the source that the lines are of; each is sampled once.

@@ -30,7 +30,7 @@ export function letterbox(
   layout?: InputLayout,
 ): void {
   for (const _ of letterboxInBands(picture, plan, out, layout)) {
-    // One band after the other, without pauses.
+    // All bands, without pauses.
   }
 }
 
@@ -61,7 +61,7 @@ function slicedOf(picture: Picture | PictureSlice | ReducedPicture): PictureSlic
 
 /** The bytes of a photo that are in memory at once when it is read in strips. */
 const stripBytes = 16_000_000;
-/** More rows would not help, since few are sampled. */
+/** More rows would not help, since only a few are sampled. */
 const maxStripRows = 512;
 
 /**

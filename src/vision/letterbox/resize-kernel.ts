@@ -40,8 +40,8 @@ const pageBytes = 65_536;
 let kernel: ResizeKernel | undefined;
 
 /**
- * Returns this thread's kernel, with a memory of at least so many bytes. Its contents are anyone's:
- * they hold from one pause to the next.
+ * Returns this thread's kernel, with at least this many bytes of memory. The memory is shared: its
+ * contents are valid only until the caller next yields.
  */
 export function resizeKernel(byteLength: number): ResizeKernel {
   kernel ??= instantiate();

@@ -132,7 +132,7 @@ function weigh(
   const regionWidth = region.right - region.left;
   const logits = new Float32Array(regionWidth * (region.bottom - region.top));
   const planeSize = width * height;
-  // Four planes at a time, so that the sums are read and written less often.
+  // Four planes at a time, to read and write the sums less often.
   for (let k = 0; k < count; k += 4) {
     // Planes past the last one have no weight.
     const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = weights.subarray(k, k + 4);

@@ -51,7 +51,7 @@ export const pictureExtensions: readonly string[] = Object.freeze([
   ".hif",
 ]);
 
-/** The limits are ours to check, with errors of our own. */
+/** We check the limits ourselves, with our own errors. */
 const unlimited = { limitInputPixels: false, limitInputChannels: false } as const;
 
 const readableFormats = new Set(["jpeg", "png", "webp", "tiff", "heif"]);
@@ -74,9 +74,9 @@ export function hasPictureExtension(path: string): boolean {
  * the numbers that a model was trained on, and those of an RGB JPEG are libjpeg-turbo's, bit for
  * bit.
  *
- * A damaged photo is refused where OpenCV would go on with grey for the missing part: a count from
- * half a photo is a wrong count. What a decoder only warns of is accepted, as in OpenCV: stray
- * bytes between a JPEG's parts, flipped bits inside one.
+ * A damaged photo is refused, where OpenCV would fill the missing part with grey: a count from half
+ * a photo is a wrong count. As in OpenCV, mere decoder warnings are accepted: stray bytes between a
+ * JPEG's segments, flipped bits inside one.
  *
  * @throws `PHOTO_NOT_FOUND`, `PHOTO_UNREADABLE`, `PHOTO_TOO_LARGE`, or the signal's reason.
  */
@@ -107,7 +107,7 @@ export interface EncodedPhoto {
 }
 
 /**
- * Reads a photo's file and its header, and nothing of its pixels.
+ * Reads a photo's file and its header, but no pixels.
  *
  * @throws as {@link decodePicture}
  */
@@ -200,9 +200,9 @@ function openImage(bytes: Uint8Array): Sharp {
 }
 
 /**
- * Uses an image of sharp's and empties it. Its options have a closure that refers to the image, and
- * what one of its own closures refers to is kept by Node 24's V8 until the next full collection:
- * 14 kB for each image, by which the young generation grew to 80 MB over a thousand photos.
+ * Uses a sharp image and then empties it. Its options hold a closure that refers back to the image,
+ * and Node 24's V8 keeps such a cycle until the next full collection: 14 kB per image, so that the
+ * young generation grew to 80 MB over a thousand photos.
  */
 export async function withImage<T>(image: Sharp, use: (image: Sharp) => Promise<T>): Promise<T> {
   try {
@@ -247,12 +247,12 @@ async function decodeRgb(encoded: EncodedPhoto): Promise<Picture> {
 /** Explains why the pixels of a photo cannot be read, whose header can. */
 export function undecodable({ label, bytes }: EncodedPhoto, cause: unknown): OrangeryError {
   const { message } = cause as Error;
-  // What sharp says where another of libvips's threads has taken the reason away.
+  // sharp's message when another libvips thread has consumed the reason.
   const isWithoutReason = message.startsWith("Unknown error");
   return unreadable(label, isWithoutReason && isCutOff(bytes) ? "it is cut off" : message, cause);
 }
 
-/** Whether a JPEG or PNG lacks its end; whatever may follow that is short. */
+/** Whether a JPEG or PNG lacks its end marker, after which only little may follow. */
 function isCutOff(bytes: Uint8Array): boolean {
   const tail = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(-1024);
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return !tail.includes(Buffer.of(0xff, 0xd9));
@@ -273,8 +273,8 @@ function unreadable(label: string, reason: string, cause?: unknown): OrangeryErr
 }
 
 /**
- * What libvips says where it does not know what a file is, or says nothing: its threads have one
- * place for reasons, and may lose each other's.
+ * libvips' messages for an unknown file, or an empty one: its threads share one error buffer, and
+ * may lose each other's messages.
  */
 const withoutReason = /unsupported image format|not in a known format|corrupt header:\s*$/;
 

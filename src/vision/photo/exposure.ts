@@ -18,8 +18,8 @@ const partPx = 64;
 
 /**
  * Warns of photos that are nearly black, nearly white or all of one brightness, from 36 parts
- * spread over the photo. 12-bit values in a 16-bit file, for example, come out nearly black: 15 of
- * 255 at most.
+ * spread over the photo. 12-bit values in a 16-bit file, for example, come out nearly black: at
+ * most 15 of 255.
  */
 export async function exposureWarnings(
   photo: Pixels | ReducedPicture,

@@ -119,7 +119,7 @@ async function decodeAll(
   return { pixels, [Symbol.asyncDispose]: async () => release(pixels) };
 }
 
-/** Left to the garbage collector, decoded photos pile up: ten threads held 55 MB each. */
+/** If left to the garbage collector, decoded photos pile up: ten threads held 55 MB each. */
 function release({ data }: Picture): void {
   if (data.buffer.byteLength === data.byteLength) (data.buffer as ArrayBuffer).transfer(0);
 }

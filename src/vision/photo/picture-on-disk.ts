@@ -19,7 +19,7 @@ export interface PictureOnDiskOptions {
 /** The names of temporary folders start with this. */
 const prefix = "orangery-pixels-";
 
-/** A file that was not written for this long was left by a process that died. */
+/** A file not written for this long was left by a dead process. */
 const leftoverAfterMs = 60 * 60_000;
 
 /**
@@ -75,7 +75,7 @@ export class PictureOnDisk implements AsyncDisposable {
         throw error;
       }
     } finally {
-      // An open file needs no name.
+      // Unlink it: an open file needs no name.
       await rm(place, { recursive: true, force: true });
     }
   }
@@ -186,7 +186,7 @@ async function removeLeftovers(folder: string): Promise<void> {
       ),
     );
     if (Date.now() - Math.max(...touched) < leftoverAfterMs) continue;
-    // Another user's folder cannot be removed.
+    // It may be another user's folder.
     await rm(path, { recursive: true, force: true }).catch(() => {});
   }
 }
@@ -196,7 +196,10 @@ function isTurnedLater({ plan: { layout } }: EncodedPhoto): boolean {
   return layout === "rgb" || layout === "alpha";
 }
 
-/** What takes arithmetic to become RGB is decoded in memory, whatever its size, and is upright. */
+/**
+ * Photos that need arithmetic to become RGB are decoded in memory, whatever their size, and are
+ * upright.
+ */
 async function storedRgb(encoded: EncodedPhoto): Promise<Sharp> {
   if (isTurnedLater(encoded)) return toRgb(encoded);
   const { data, widthPx: width, heightPx: height } = await decodeEncoded(encoded);

@@ -93,7 +93,7 @@ function automaticGrid([width, height]: readonly [number, number]): Grid {
   const area = width * height;
   if (area <= 2 ** 19) return { sliceWh: [width, height], overlapPx: [0, 0] };
   const [splits, share] = area <= 2 ** 21 ? [1, 0.8] : area <= 2 ** 24 ? [2, 0.4] : [4, 0.4];
-  // SAHI divides the short side of a very flat photo down to 0, and never ends.
+  // For a very flat photo, SAHI divides the short side down to 0 and never ends.
   const sideOf = (side: number, other: number) =>
     Math.max(1, Math.floor(side / (side > other ? 2 * splits : splits)));
   const sliceWh = [sideOf(width, height), sideOf(height, width)] as const;

@@ -15,10 +15,10 @@ Examples:
   $ ORANGERY_DASHBOARD_PASSWORD=… orangery dashboard postgres://… --host 0.0.0.0 --port 8080
 
 On this machine alone it needs no password. On another address it takes one from
-ORANGERY_DASHBOARD_PASSWORD, and one for those who may only look from
-ORANGERY_DASHBOARD_VIEWER_PASSWORD. With --read-only nobody can change anything.`;
+ORANGERY_DASHBOARD_PASSWORD, and a view-only one from ORANGERY_DASHBOARD_VIEWER_PASSWORD. With
+--read-only nobody can change anything.`;
 
-/** `orangery dashboard`: the control room, a page that is alive. */
+/** `orangery dashboard`: the control room, a live page. */
 export function createDashboardCommand(
   output: StandardOutput,
   setStatus: (status: number) => void,
@@ -39,11 +39,8 @@ export function createDashboardCommand(
     .option("--host <address>", "serve it on this address", "127.0.0.1")
     .option("--host-name <name>", "a name by which it is reached, such as behind a proxy")
     .option("--read-only", "let nobody change anything")
-    .option("--open", "open it in a browser, where there is a desktop and a terminal");
-  addNamedQueueOptions(
-    command,
-    "show this queue, too, and where nothing else is named its results",
-  );
+    .option("--open", "open it in a browser, if there is a desktop and a terminal");
+  addNamedQueueOptions(command, "show this queue, too, and its results unless others are named");
   addPrivateAddressesOption(command).addHelpText("after", help);
   return command.action(async (results: string | undefined, options: DashboardArguments) => {
     // Imported late: help and usage errors need neither database nor pictures.

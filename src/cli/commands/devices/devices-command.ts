@@ -13,17 +13,17 @@ Examples:
   $ orangery devices add openvino
   $ orangery devices --ep-library libonnxruntime_providers_openvino_plugin.so
 
-Each device is proved by a small run whose answer is known.
+Each device is tested by a small run with a known result.
 ${plainExitStatusHelp}`;
 
 const addHelp = `
 cuda: the provider of ONNX Runtime's own version, and those libraries of CUDA and cuDNN that the
-machine lacks; 1.2 GB. NVIDIA's driver is not among them. NVIDIA's libraries are under NVIDIA's
+machine lacks; 1.2 GB. NVIDIA's driver is not included. NVIDIA's libraries are under NVIDIA's
 licences.
 openvino: OpenVINO for processors, GPUs and NPUs of Intel; 53 MB. Its devices are openvino:cpu, …
 
-They come from PyPI as wheels, which are zip files: no Python is needed. They are checked by their
-hashes and go into the cache folder. HTTPS_PROXY and NO_PROXY are followed.
+They come from PyPI as wheels, which are zip files: no Python is needed. Their hashes are checked,
+and they are put into the cache folder. HTTPS_PROXY and NO_PROXY are followed.
 ${plainExitStatusHelp}`;
 
 const package_ = () => new Argument("<package>", "what to fetch").choices(addableProviders);
@@ -66,7 +66,7 @@ export function createDevicesCommand(
     });
   command
     .command("remove")
-    .summary("remove what was added")
+    .summary("remove an added provider")
     .description("Removes a provider and its libraries from the cache folder.")
     .addArgument(package_())
     .addHelpText("after", plainExitStatusHelp)

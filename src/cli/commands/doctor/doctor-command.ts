@@ -11,14 +11,14 @@ Examples:
   $ orangery doctor plants.pt
   $ orangery doctor --redis redis://db1:6379 --results postgres://db1/counts --json
 
-Each device is proved and timed by a run. A model is loaded and tried in a process of its own; that
-takes up to a minute. Nothing that is looked at is changed.
+Each device is tested and timed by a run. A model is loaded and tried in a separate process; that
+takes up to a minute. Nothing is changed.
 
 Exit status:
   0    all is well
   1    something does not work
   2    the command line is wrong
-  3    all works, and something could be better
+  3    everything works, but something could be better
   130  interrupted (129 hang-up, 143 terminated)`;
 
 /** `orangery doctor`: whether this machine will do the job, and what to change. */

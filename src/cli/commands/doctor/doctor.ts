@@ -21,7 +21,7 @@ const statusOf: Readonly<Record<Verdict, number>> = {
   red: exitStatus.error,
 };
 
-/** How long what took too long may go on when all is printed. */
+/** How long timed-out probes may still run after the output is printed. */
 const patienceMs = 2_000;
 
 /** Runs `orangery doctor`; resolves to the exit status. */
@@ -44,7 +44,7 @@ export async function doctor(
     progress[Symbol.dispose]();
     await (json ? output.writeJson(examination) : output.write(formatExamination(examination)));
     const status = statusOf[examination.verdict];
-    // A disk that does not answer keeps a thread busy, and with it this process.
+    // A disk that does not answer blocks a thread, which keeps this process alive.
     if (late.length > 0) setTimeout(() => process.exit(status), patienceMs).unref();
     return status;
   });

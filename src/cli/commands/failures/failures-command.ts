@@ -12,8 +12,8 @@ Examples:
   $ orangery failures --queue photos
   $ orangery failures results.db --code PHOTO_UNREADABLE --csv > unreadable.csv
 
-Results have the failures of photos. A queue has, besides these, jobs that failed for another
-reason, such as a model, a device or a database: their photos are in no results.
+Results list photos that failed. A queue also lists jobs that failed for another reason, such as a
+model, a device or a database; their photos are in no results.
 ${plainExitStatusHelp}`;
 
 /** `orangery failures`: photos without a result, why, and what to do. */

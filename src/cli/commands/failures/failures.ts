@@ -49,7 +49,7 @@ export async function listFailures(
     await output.write(failureTable(page));
     return !output.isClosed;
   });
-  // Counting goes over all of them: what is wanted first is there by then.
+  // Counting scans all of them, so the first rows are printed before it.
   const counts = shown === 0 ? [] : await source.count();
   await output.write(describeCounts(counts, { shown, source }));
 }

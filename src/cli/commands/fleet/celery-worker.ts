@@ -106,8 +106,8 @@ async function readCounting(
 }
 
 /**
- * Gives slots the name of a node of Celery. `celery@gpu1` is the one process of GPU 1, as such
- * workers are started in Celery, one for each GPU; several processes have their slots in the name.
+ * Names slots as Celery nodes. `celery@gpu1` means the single process on GPU 1, as with Celery,
+ * where each GPU has its own worker; with several processes the names contain their slots.
  */
 function nameSlots(
   slots: readonly DeviceSlot[],

@@ -26,9 +26,9 @@ Examples:
   $ orangery enqueue --from-file photos.txt --detect plants.onnx
   $ orangery enqueue s3://bucket/2026/ --detect plants.onnx --segment beds.onnx
 
-Models and options are the recipe of these photos. It goes into the queue with them, and workers
-follow it. Models and a file of --regions do not: workers find them at the same path, or in a place
-that their --models names. Photos that have a result or wait in the queue are left out, so the
+Models and options are the photos' recipe. It goes into the queue with them, and workers follow it.
+The files of models and --regions do not: workers find them at the same path, or in a place that
+their --models names. Photos that have a result or wait in the queue are left out, so the
 command can be repeated at any time.
 ${exitStatusHelp}`;
 
@@ -45,7 +45,7 @@ export function createEnqueueCommand(
   addQueueOptions(addRecipeFileOption(addModelOptions(addPhotoArguments(command))));
   addResultsOption(
     command,
-    "where the workers record, a file or postgres://… (default: where the queue says, results.db)",
+    "where workers record, a file or postgres://… (default: where the queue says, or results.db)",
   );
   addPrecisionOption(addCountOptions(command))
     .option("--retry", "add failed photos again")

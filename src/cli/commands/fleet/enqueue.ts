@@ -50,7 +50,7 @@ export async function enqueue(
   options: EnqueueArguments,
 ): Promise<number> {
   const { count, precision = "float32", retry, json, quiet } = options;
-  // V8 would give short-lived objects 100 MB for nothing: the server is what takes time.
+  // V8 would give short-lived objects 100 MB for no benefit: the time is spent on the server.
   setFlagsFromString("--semi-space-growth-factor=1");
   using progress = new ProgressDisplay({ quiet });
   const asked = options.given ? { ...options.given, count } : await countRecipe(count);

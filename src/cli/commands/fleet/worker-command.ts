@@ -32,20 +32,19 @@ Without --task, photos are counted as their recipes say, which orangery enqueue 
 A model is found by its contents: where it was when photos were added, or in the folders and buckets
 that --models names. A recipe whose model is not found is left to other workers.
 
-With --broker, the queues are those of a Celery app on Redis or RabbitMQ: a module's task is done
-for messages of the task of that name, and with a recipe's file photos are counted for the task
-orangery.count.
+With --broker, the queues are those of a Celery app on Redis or RabbitMQ: a module's task runs for
+messages with that task's name, and a recipe's file serves the task orangery.count.
 
-The default export of a module is a class of tasks, or a function that sets up a worker. Each device
-has a process of its own, named gpu0@host or cpu0@host, which takes jobs once its models are loaded.
+A module's default export is a task class, or a function that sets up a worker. Each device has its
+own process, named gpu0@host or cpu0@host, which takes jobs once its models are loaded.
 
 Signals:
   SIGTERM, SIGINT  take no more jobs, finish those in progress, exit
                    a second one: give them back, exit
-  SIGHUP           replace every process by a fresh one, without a pause
+  SIGHUP           replace every process with a fresh one, without a pause
 
 Exit status:
-  0    stopped; jobs that did not end by the deadline wait again
+  0    stopped; jobs unfinished at the deadline are back in the queue
   1    an error: no process can be started, or none became ready
   2    the command line is wrong
   130  stopped at once by a second signal (143 terminated)`;
@@ -136,7 +135,7 @@ function refuse(command: Command, names: readonly string[], circumstance: string
   command.error(`error: option '${flagsOf(command, given)}' has no meaning ${circumstance}`);
 }
 
-/** What people give by habit, since `enqueue` and `run` take it. */
+/** Options that people type out of habit, since `enqueue` and `run` take them. */
 interface FormerOptions {
   readonly detect?: string;
   readonly segment?: string;
@@ -173,7 +172,7 @@ function addCeleryOptions(command: Command): Command {
     )
     .option(
       "--celery-task <name=module>",
-      "do the Celery task of that name with a module's task; may be repeated",
+      "run a module's task for the Celery task of that name; may be repeated",
       collectTask,
     )
     .option("--queues <list>", "its queues, separated by commas (default: celery)", parseNames)

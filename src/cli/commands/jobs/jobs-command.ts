@@ -24,25 +24,25 @@ Examples:
   $ orangery jobs pause --recipe beds
   $ orangery jobs move-first photos/urgent.jpg
 
-A job is one photo under one recipe. Jobs that are done are not in the queue any more: the results
-have them. "orangery jobs help list" explains list, and so for every command. What is changed is
-recorded in the results of the queue with who did it: \`orangery photos actions\` lists it.
+A job is one photo under one recipe. Finished jobs leave the queue; the results have them.
+"orangery jobs help list" explains list, and likewise for every command. Changes are recorded in the
+queue's results, with who made them: \`orangery photos actions\` lists them.
 ${plainExitStatusHelp}`;
 
 const dropHelp = `
-Photos whose jobs are dropped have no result. \`orangery enqueue\` adds them again, those that are
-recorded as failed with --retry. Jobs that a worker has go on: pause first, so that workers take no
+Photos whose jobs are dropped have no result. \`orangery enqueue\` adds them again; with --retry,
+also those recorded as failed. Jobs in progress continue: pause first, so that workers take no
 more.`;
 
 const moveHelp = `
-They are taken before all others of their recipe, in their order. Each recipe has a line of its own:
-to let one recipe wait for another, pause it.`;
+They are taken before all others of their recipe, in their order. Recipes do not wait for each
+other: to hold one back, pause it.`;
 
 const pauseHelp = `
-Workers finish what they have taken. Photos may be added meanwhile. It lasts until
-\`orangery jobs resume\`, whatever is restarted; \`orangery status\` shows it.`;
+Workers finish what they have taken. Photos may still be added. The pause lasts until
+\`orangery jobs resume\`, across restarts; \`orangery status\` shows it.`;
 
-/** `orangery jobs`: jobs of a queue, to look at and to put right. */
+/** `orangery jobs`: lists and manages the jobs of a queue. */
 export function createJobsCommand(
   output: StandardOutput,
   setStatus: (status: number) => void,
@@ -63,7 +63,7 @@ export function createJobsCommand(
   addChange(command, "drop", ["waiting", "delayed", "failed"])
     .summary("take jobs out of the queue")
     .description("Takes jobs out of the queue, with all that it knows of them.")
-    .option("--all", "needed where nothing else selects jobs")
+    .option("--all", "required if nothing else selects jobs")
     .addHelpText("after", dropHelp)
     .action(change("drop"));
   addChange(command, "move-first", ["waiting"])
@@ -119,7 +119,7 @@ function addList(parent: Command, output: StandardOutput): void {
 function addShow(parent: Command, output: StandardOutput): void {
   const command = parent
     .command("show")
-    .summary("show all that is known of a job")
+    .summary("show everything known about a job")
     .description("Shows all that is known of a photo's job, or of the job of an id.")
     .argument("<photo>", "a photo, or a job's id");
   addQueueRecipeOption(addQueueOptions(command));
@@ -136,7 +136,7 @@ function addChange(parent: Command, name: string, states: readonly JobState[]): 
     .command(name)
     .argument("[photo...]", "only jobs of these photos, or of these ids");
   return addRecordOptions(addJobFilterOptions(addQueueOptions(command), states))
-    .option("--dry-run", "print how many it would be, and change nothing")
+    .option("--dry-run", "print how many would change, and change nothing")
     .option("--json", "print the counts as JSON")
     .option("--quiet", "print no progress");
 }

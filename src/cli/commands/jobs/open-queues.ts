@@ -16,7 +16,7 @@ export async function openQueues(
   { queue, queueUrl, recipe }: QueueArguments & { readonly recipe?: readonly string[] },
   progress?: ProgressDisplay,
 ): Promise<ChosenQueues> {
-  // V8 would give short-lived objects 100 MB for nothing: the server is what takes time.
+  // V8 would give short-lived objects 100 MB for no benefit: the time is spent on the server.
   setFlagsFromString("--semi-space-growth-factor=1");
   await using stack = new AsyncDisposableStack();
   const fleet = stack.use(

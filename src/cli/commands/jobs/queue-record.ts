@@ -14,7 +14,7 @@ interface QueueRecordOptions {
   readonly note?: (line: string) => void;
 }
 
-/** Results of others' choice are not waited for as long as named ones. */
+/** Results that the user did not name are not waited for as long. */
 const busyTimeoutMs = 5_000;
 
 /**
@@ -38,8 +38,8 @@ export async function openQueueRecord(
     if (!isOrangeryError(error)) throw error;
     const hint = urlScheme(location) === undefined ? "" : ", such as with their password";
     note(
-      `It is not recorded who does this: the results ${printable(location)} cannot be used from ` +
-        `here [${error.code}]. Name them with --results${hint}.`,
+      `This change is not recorded: the results ${printable(location)} cannot be used from here ` +
+        `[${error.code}]. Name them with --results${hint}.`,
     );
     return undefined;
   }

@@ -36,21 +36,24 @@ export function addEntryFilterOptions(command: Command): Command {
     .option("--name <text>", "only photos with this in their paths, in any case")
     .addOption(new Option("--state <state>", "only photos in this state").choices(states))
     .option("--code <code>", "only photos that failed with this error code")
-    .option("--class <name>", "what --min-count and so on count (default: all objects)")
-    .option("--min-count <number>", "only photos with as many objects or more", parseWhole)
-    .option("--max-count <number>", "only photos with as many objects or fewer", parseWhole)
+    .option(
+      "--class <name>",
+      "the class that --min-count and the like count (default: all objects)",
+    )
+    .option("--min-count <number>", "only photos with at least this many objects", parseWhole)
+    .option("--max-count <number>", "only photos with at most this many objects", parseWhole)
     .option(
       "--min-score <score>",
-      "only photos with an object that scores so or more",
+      "only photos with an object that scores at least this",
       parseFraction,
     )
     .option(
       "--max-score <score>",
-      "only photos with an object that scores so or less",
+      "only photos with an object that scores at most this",
       parseFraction,
     )
-    .option("--device <device>", "only photos that were counted on it")
-    .addOption(new Option("--warning <code>", "only photos that look strange").choices(warnings));
+    .option("--device <device>", "only photos that were counted on this device")
+    .addOption(new Option("--warning <code>", "only photos with this warning").choices(warnings));
   return addTakenOptions(command);
 }
 

@@ -18,31 +18,31 @@ Examples:
   $ orangery photos pause
   $ orangery photos actions
 
-A photo has to match all that is given. "orangery photos help retry" explains retry, and so for
-every command. What is done is written down with who did it.
+A photo has to match all conditions. "orangery photos help retry" explains retry, and likewise for
+every command. Every action is recorded with who did it.
 ${plainExitStatusHelp}`;
 
 const retryHelp = `
-They wait for a run that is at work on them, or for the next one. Failed jobs of a queue are tried
-again with \`orangery jobs retry\`.`;
+A run in progress tries them again, or the next one. Failed jobs of a queue are tried again with
+\`orangery jobs retry\`.`;
 
 const excludeHelp = `
-They do not count any more, and no run tries them, whatever becomes of their files, until
-\`orangery photos include\`. Other recipes count on them as before.`;
+They no longer count, and no run tries them, even if their files change, until
+\`orangery photos include\`. Other recipes are not affected.`;
 
 const includeHelp = `
-What was counted on them before counts again at once; the others wait for a run.`;
+Photos that have a result count again at once; the others wait for a run.`;
 
 const forgetHelp = `
-They are taken out with everything that was found on them, under every recipe. A later run that
-meets one counts it again; to prevent that, exclude it. \`orangery forget\` does so by paths.`;
+They are removed with everything that was found on them, under every recipe. A later run that finds
+one counts it again; to prevent that, exclude it. \`orangery forget\` does the same by path.`;
 
 const pauseHelp = `
-Runs finish what they have begun and take no more. They keep their models, and wait without work. It
-lasts until \`orangery photos resume\`, whatever is restarted. Workers of a queue are paused with
+Runs finish what they have begun, take no more photos, keep their models and wait. The pause lasts
+until \`orangery photos resume\`, across restarts. To pause the workers of a queue, use
 \`orangery jobs pause\`.`;
 
-/** `orangery photos`: photos of the results, to put right. */
+/** `orangery photos`: manages the photos of the results. */
 export function createPhotosCommand(
   output: StandardOutput,
   setStatus: (status: number) => void,
@@ -57,7 +57,7 @@ export function createPhotosCommand(
   addChange("exclude", "leave photos out of all counts", excludeHelp).description(
     "Leaves photos out of all counts, those counted and those to come.",
   );
-  addChange("include", "take excluded photos back", includeHelp).description(
+  addChange("include", "include excluded photos again", includeHelp).description(
     "Takes photos back that were excluded.",
   );
   addChange("forget", "take photos out of the results", forgetHelp).description(
@@ -87,8 +87,8 @@ export function createPhotosCommand(
       .argument("[path...]", "photos, folders with all photos below them, URLs");
     addEntryFilterOptions(addRecipeOption(addResults(sub)));
     return addPersonOption(sub)
-      .option("--all", "needed where nothing else selects photos")
-      .option("--dry-run", "print how many it would be, and change nothing")
+      .option("--all", "required if nothing else selects photos")
+      .option("--dry-run", "print how many would change, and change nothing")
       .option("--json", "print the count as JSON")
       .addHelpText("after", more)
       .action(async (places: string[], options: ChangePhotosArguments) => {

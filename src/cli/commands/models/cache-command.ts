@@ -6,7 +6,7 @@ import type { CacheAction } from "./cache.ts";
 const help = `
 Models are saved on first use in a form that loads faster. ORANGERY_CACHE names the folder, and
 ORANGERY_CACHE_MAX_BYTES limits the size of saved models (default: 4 GiB, 0 for none); the least
-recently used are removed first. What is cleared is made again when it is needed.
+recently used are removed first. Cleared models are saved again when needed.
 ${plainExitStatusHelp}`;
 
 /** `orangery cache`: models saved for quicker loads. */

@@ -7,7 +7,7 @@ Examples:
   $ orangery info yolo11m-seg.pt
   $ orangery info plants.onnx --json
 
-Lists only what the file contains. Each device is proved by a small run, without the model.
+Lists only what the file contains. Each device is tested by a small run, without the model.
 ${plainExitStatusHelp}`;
 
 /** `orangery info`: the description of a model file. */

@@ -69,11 +69,11 @@ export function createQuantizeCommand(
     .option("--checks <n>", "photos to check on", parseCount, 16)
     .option(
       "--tolerance <share>",
-      "share of the total by which it may be off, 0 to 1",
+      "share by which the total may differ, 0 to 1",
       parseFraction,
       0.005,
     )
-    .option("--force", "write the file also where it does not count as float32 does");
+    .option("--force", "write the file even if its counts differ from float32's");
   addSampleOptions(addSlicingOptions(addDetectionOptions(command, maxDetections)));
   addPrivateAddressesOption(addMaxPixelsOption(command))
     .option("--json", "print one JSON line")

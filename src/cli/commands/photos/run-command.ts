@@ -38,8 +38,8 @@ Examples:
   $ orangery run arriving/ --detect plants.onnx --watch
   $ orangery run examples/photos --detect sample:seedlings --segment sample:beds
 
-A run that was stopped in any way goes on where it was when it is started again with the same
-options. Several runs with the same results file share the work. Failed photos are tried again when
+However a run was stopped, it resumes when it is started again with the same options. Several runs
+with the same results file share the work. Failed photos are tried again when
 their file changes, or with --retry.
 ${exitStatusHelp}`;
 
@@ -68,7 +68,7 @@ export function createRunCommand(
     .option("--retry", "try failed photos again")
     .option(
       "--json",
-      "print one JSON line a photo, at the end or with --watch at once, and one for all",
+      "print one JSON line per photo, at the end or with --watch at once, and a summary",
     )
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

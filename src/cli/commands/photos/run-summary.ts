@@ -74,7 +74,7 @@ function formatWarnings(warnings: ReadonlyMap<PhotoWarning, number>): string[] {
 }
 
 function howToGoOn({ isInterrupted }: RunOutcome): string {
-  return `${isInterrupted ? "interrupted, " : ""}run the same command again to go on`;
+  return `${isInterrupted ? "interrupted, " : ""}run the same command again to resume`;
 }
 
 async function printFailed(

@@ -182,14 +182,14 @@ async function work(
     progress.setTotals({ total: done + failed + waiting + leased, done, failed });
   };
   await setTotals();
-  // Another run with the same results file changes the numbers, too, and photos that have changed.
+  // Another run on the same results file also changes the numbers, and so do changed photos.
   const lookAtOthers = async () => {
     if (!hasNews && !(await job.isShared())) return;
     hasNews = false;
     await setTotals();
   };
   const othersTimer = setInterval(() => {
-    // What fails here fails the work itself, which reports it.
+    // A failure here also fails the run itself, which reports it.
     lookAtOthers().catch(() => {});
   }, othersPeriodMs);
   let finished = 0;

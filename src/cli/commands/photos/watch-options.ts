@@ -12,15 +12,15 @@ export interface WatchArguments {
 /** Adds the options of watching; {@link readWatch} checks them. */
 export function addWatchOptions(command: Command): Command {
   return command
-    .option("--watch", "go on: count on photos as they arrive, until Ctrl-C")
+    .option("--watch", "keep running: count photos as they arrive, until Ctrl-C")
     .option(
       "--settle <seconds>",
-      "with --watch: a photo is whole when it has not changed for so long (default: 2)",
+      "with --watch: a photo is whole when unchanged for this long (default: 2)",
       parseSeconds,
     )
     .option(
       "--watch-every <seconds>",
-      "with --watch: least time between two looks at the folders (default: 5)",
+      "with --watch: shortest time between two listings of the folders (default: 5)",
       parseSeconds,
     );
 }

@@ -11,8 +11,8 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RecipePlace } from "./recipe.ts";
 
 const help = `
-A recipe is all that decides a count: models by their contents, and options. It has a hash, which
-results are recorded under, and a name for people.
+A recipe is everything that decides a count: models by their contents, and options. Results are
+recorded under its hash; its name is for people.
 
 Examples:
   $ orangery recipe make --detect plants.pt --segment beds.pt --slice 640 --out plants.json
@@ -72,7 +72,7 @@ export function createRecipeCommand(
       .summary("list recipes")
       .description("Lists the recipes of a queue, or of results."),
   )
-    .option("--json", "print one JSON line a recipe")
+    .option("--json", "print one JSON line per recipe")
     .action(async (options: RecipePlace & { readonly json?: boolean }) => {
       const { listRecipes } = await import("./recipe.ts");
       await listRecipes(output, options);

@@ -12,8 +12,8 @@ Examples:
   $ orangery compare results.db results.db --truth-recipe last-year
 
 The truth is a CSV with the columns photo, count and class, a COCO file, a folder of YOLO labels, or
-other results. Photos are found by the ends of their names. A run with --record-from 0.05 lets lower
-thresholds be tried than the one that it counts at.
+other results. Photos are matched by the ends of their names. To try thresholds below that of the
+run, run with --record-from 0.05.
 ${plainExitStatusHelp}`;
 
 /** `orangery compare`: whether counts are right. */
@@ -29,10 +29,10 @@ export function createCompareCommand(
     )
     .argument("<results>", "the results file")
     .argument("<truth>", "a CSV, a COCO file, a folder of YOLO labels, or a results file")
-    .option("--truth-recipe <name>", "the recipe of the truth, where that is results")
+    .option("--truth-recipe <name>", "the recipe of the truth, if the truth is results")
     .option("--json", "print one JSON document")
     .option("--html <file>", "write a page, with pictures of the photos that differ most")
-    .option("--open", "open the page in a browser, where there is a desktop and a terminal");
+    .option("--open", "open the page in a browser, if there is a desktop and a terminal");
   addQuestionOptions(addSelectionOptions(command))
     .option("--quiet", "print no progress")
     .addHelpText("after", help);

@@ -184,7 +184,7 @@ function givenValue(
 ): unknown {
   if (option === "scale") return scale;
   if (option === "table") return options.rows;
-  // Without --reviewed, whose value says it by itself.
+  // Without --reviewed, which implies it.
   if (option === "corrected") return options.counts === "corrected" ? true : undefined;
   return options[option];
 }

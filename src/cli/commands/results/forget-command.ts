@@ -11,8 +11,8 @@ Examples:
   $ orangery forget --under photos/2025 --dry-run
   $ orangery forget photos/2025 --results postgres://localhost/counts
 
-Photos need not exist any more: a path is compared with what was recorded. The photos themselves and
-annotated pictures are left as they are. A later run that meets a photo counts it again.
+Photos need not exist any more: paths are compared with what was recorded. The photos themselves and
+annotated pictures are left as they are. A later run that finds a photo counts it again.
 ${plainExitStatusHelp}`;
 
 /** `orangery forget`: takes photos out of the results. */
@@ -25,7 +25,7 @@ export function createForgetCommand(
     .description("Takes photos out of the results, with everything that was found on them.")
     .argument("[path...]", "photos, folders with all photos below them, URLs")
     .option("--under <path>", "a file, folder or URL: the same as one of the paths", parseNotEmpty)
-    .option("--dry-run", "print which photos it would be, and change nothing");
+    .option("--dry-run", "print which photos would be removed, and change nothing");
   addResultsOption(command, `the results, ${resultsHelp}`).addHelpText("after", help);
   return command.action(async (paths: string[], options: ForgetArguments) => {
     const places = options.under === undefined ? paths : [...paths, options.under];

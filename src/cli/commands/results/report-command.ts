@@ -32,7 +32,7 @@ export function createReportCommand(
     .argument("<results>", "the results file")
     .option("--out <file>", "the page (default: beside the results file, named after it)");
   addScaleOptions(addCountsOption(addQuestionOptions(addSelectionOptions(command))))
-    .option("--open", "open it in a browser, where there is a desktop and a terminal")
+    .option("--open", "open it in a browser, if there is a desktop and a terminal")
     .option("--quiet", "print no progress")
     .addHelpText("after", help);
   return command.action(async (results: string, options: ReportArguments) => {

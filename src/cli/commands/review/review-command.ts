@@ -13,9 +13,9 @@ Examples:
   $ orangery review results.db --outliers 50
   $ orangery review results.db --list 3
 
-Photos are reviewed on the page of orangery dashboard, by several people at once. Of a random
-sample that is reviewed, this prints precision, recall and the corrected total of all photos, each
-with the interval that holds the true one in 95 of 100 surveys.
+Several people can review photos at once, on the page of orangery dashboard. From a reviewed random
+sample, this prints precision, recall and the corrected total of all photos, each with an interval
+that holds the true value in 95 of 100 surveys.
 ${plainExitStatusHelp}`;
 
 /** `orangery review`: lists of photos to review, how far they are, and what they say. */
@@ -27,8 +27,8 @@ export function createReviewCommand(
     .summary("choose photos to review, and estimate the true counts from those reviewed")
     .description("Draws lists of photos to review, and prints how far they are and what they say.")
     .argument("[results]", resultsHelp)
-    .option("--sample <n>", "draw as many photos at random, which stand for all", parseCount)
-    .option("--seed <n>", "what decides the sample (default: at random)", parseSeed)
+    .option("--sample <n>", "draw this many photos at random, to represent all", parseCount)
+    .option("--seed <n>", "the seed of the sample (default: random)", parseSeed)
     .option(
       "--threshold <n>",
       "list the photos with the most objects that score near the threshold",

@@ -18,8 +18,8 @@ Examples:
   $ orangery summary results.db --counts corrected
   $ orangery summary results.db --class-confidence plant=0.4,weed=0.6 --under photos/north --json
 
-What counts is asked of what is recorded: nothing is inferred. The least score that can be asked for
-is the one that the run had as --record-from, or as --confidence.
+Recorded objects are counted again: nothing is inferred. The lowest score that you can ask for is
+the run's --record-from, or else its --confidence.
 ${plainExitStatusHelp}`;
 
 /** `orangery summary`: counts of results, as a run prints them. */
@@ -35,7 +35,7 @@ export function createSummaryCommand(
     .addOption(
       new Option(
         "--by <what>",
-        "totals by folder of all levels, by day or by camera, not photos",
+        "totals by folder at every level, by day or by camera, instead of photos",
       ).choices(["folder", "day", "camera"]),
     )
     .option("--json", "print one JSON line")

@@ -12,20 +12,20 @@ Examples:
   $ orangery workers resume gpu0@host7
   $ orangery workers recycle cpu0@host7
 
-Workers do what they are asked within seconds. The results of the queue record it with who asked:
+Workers act within seconds. The queue's results record the request and who made it:
 \`orangery photos actions\` lists it.
 ${plainExitStatusHelp}`;
 
 const drainHelp = `
 They finish what they have taken, take no more jobs, and keep their models, until
-\`orangery workers resume\`, also where a process is replaced. When \`orangery worker\`
+\`orangery workers resume\`, even if a process is replaced. When \`orangery worker\`
 is stopped and started again, its workers take jobs.`;
 
 const recycleHelp = `
-A fresh process loads the models while the old one works, takes over, and the old one finishes its
-jobs and ends.`;
+A fresh process loads the models while the old one works. Then it takes over, and the old one
+finishes its jobs and ends.`;
 
-/** `orangery workers`: the workers of a queue, to look at and to direct. */
+/** `orangery workers`: lists and directs the workers of a queue. */
 export function createWorkersCommand(output: StandardOutput): Command {
   const command = new Command("workers")
     .summary("list, drain and recycle the workers of a queue")

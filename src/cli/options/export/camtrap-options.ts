@@ -4,7 +4,7 @@ import type { CamtrapOptions } from "../../../results/export/camera-traps/camtra
 import { collect } from "../option-values.ts";
 import { readTextFile, sourceFromTable } from "./table-files.ts";
 
-/** Options that say of a Camtrap DP what photos do not. */
+/** Options for what a Camtrap DP needs and photos do not state. */
 export interface CamtrapArguments {
   readonly sites?: string;
   readonly timeZone?: string;
@@ -12,7 +12,7 @@ export interface CamtrapArguments {
   readonly package?: string;
 }
 
-/** Adds the options that say of a Camtrap DP what photos do not. */
+/** Adds the options for what a Camtrap DP needs and photos do not state. */
 export function addCamtrapOptions(command: Command): Command {
   return command
     .option(

@@ -34,7 +34,7 @@ export function addScaleOptions(command: Command): Command {
     )
     .option(
       "--sensor-width <mm>",
-      "the width of the sensor, where photos do not say it",
+      "the width of the sensor, if photos do not state it",
       parseAboveZero,
     );
 }

@@ -38,7 +38,7 @@ export function sideBySide(room, { first, second }, id) {
         body.replaceChildren(...drawn.elements);
       } else {
         body.replaceChildren(
-          h("p", { class: "notice" }, "Not both recipes have a result of this photo."),
+          h("p", { class: "notice" }, "Only one of the recipes has a result for this photo."),
         );
       }
     },

@@ -1,4 +1,4 @@
-/** Pauses the runs of a recipe, and lets them go on. */
+/** Pauses and resumes the runs of a recipe. */
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson, postJson } from "../live.js";

@@ -7,7 +7,7 @@ import { confirmed, say } from "../mend/confirm.js";
 const changes = {
   retry: {
     name: "Retry",
-    text: "They go back into the queue with all their attempts; those that wait to be tried again are tried now.",
+    text: "They go back into the queue with all their attempts; delayed jobs are tried now.",
     none: "None of these has failed or waits to be tried again.",
   },
   "move-first": {
@@ -17,7 +17,7 @@ const changes = {
   },
   drop: {
     name: "Drop",
-    text: "They are taken out of the queue; jobs that a worker has go on. Their photos have no result until they are added again.",
+    text: "They are removed from the queue; jobs in progress continue. Their photos have no result until they are added again.",
     none: "None of these can be dropped.",
     isGrave: true,
   },

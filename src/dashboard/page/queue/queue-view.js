@@ -98,7 +98,7 @@ export function queueView(room) {
     const by = await confirmed({
       title: `${isPaused ? "Pause" : "Resume"} ${what}, ${left} left?`,
       text: isPaused
-        ? "Workers finish what they have and take no more jobs of it, until someone resumes it."
+        ? "Workers finish what they have and take no more of its jobs, until someone resumes it."
         : "Workers take its jobs again.",
       button: isPaused ? "Pause" : "Resume",
     });
@@ -110,7 +110,7 @@ export function queueView(room) {
     const texts = {
       drain: `It finishes the ${format.plural(worker.active, "job")} that it has, takes no more, and keeps its models.`,
       resume: "It takes jobs again.",
-      recycle: "A fresh process loads the models, takes over, and this one finishes and ends.",
+      recycle: "A fresh process loads the models and takes over; then this one finishes and ends.",
     };
     const names = { drain: "Drain", resume: "Resume", recycle: "Recycle" };
     const by = await confirmed({

@@ -1,4 +1,4 @@
-/** Where a photo is corrected: the photo, what is chosen on it, and what can be done with it. */
+/** The workplace for correcting a photo: the photo, the selection, and the actions on it. */
 import * as format from "../format.js";
 import { photoCanvas } from "../photo-canvas.js";
 import { editTool } from "./edit-tool.js";

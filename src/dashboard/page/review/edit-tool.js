@@ -1,4 +1,7 @@
-/** Hands on the photo: a click chooses, a drag moves or resizes what is chosen, or draws a box. */
+/**
+ * Pointer input on the photo: a click chooses, a drag moves or resizes what is chosen, or draws a
+ * box.
+ */
 import {
   areaOf,
   boxOf,

@@ -130,7 +130,7 @@ export function editorView(room, parameters, id) {
 
     async function setReviewed(isReviewed) {
       if (!canChange || isBusy) return;
-      if (edits.conflicts.size > 0) return say("Settle first what you and others both changed.");
+      if (edits.conflicts.size > 0) return say("First settle what you and others both changed.");
       isBusy = true;
       show();
       const isDone = await sync.setReviewed(isReviewed);
@@ -203,7 +203,7 @@ export function editorView(room, parameters, id) {
     if (kept > 0) notices.showKept(kept);
     if (isStale)
       notices.showTrouble(
-        "The photo was counted again. Changes of yours that had not reached the server do not fit any more.",
+        "The photo was counted again. Your changes that had not reached the server no longer fit.",
       );
     side.replaceWith(panel.element);
     show();
@@ -267,6 +267,6 @@ function standingText({ standing, error, isKept }, edits, { canChange, mayChange
     if (count === 0) return `${why}.`;
     return `${why}: ${changes} ${isKept ? "kept in this browser" : "kept in this window only"}.`;
   }
-  if (edits.conflicts.size > 0) return "Saved, but for what you and others both changed.";
+  if (edits.conflicts.size > 0) return "Saved, except what you and others both changed.";
   return standing === "saving" ? "Saving…" : "All is saved.";
 }

@@ -34,7 +34,7 @@ export function listenToKeys(actions, canvas) {
     if (action === undefined || action.run(event) === false) return;
     event.preventDefault();
   };
-  // Before the canvas, which moves the photo by the arrows where nothing is chosen.
+  // Handled before the canvas, which moves the photo by the arrows if nothing is chosen.
   document.addEventListener("keydown", onkeydown, true);
   return () => document.removeEventListener("keydown", onkeydown, true);
 }
@@ -62,7 +62,7 @@ export function showKeys(actions) {
       try {
         localStorage.setItem(place, everywhere.checked ? "on" : "off");
       } catch {
-        // It holds nowhere else.
+        // The switch applies only here.
       }
     },
   });

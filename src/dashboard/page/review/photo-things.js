@@ -21,7 +21,7 @@ export function photoThings({ photo, edits, shapes, chosenKey, showsCandidates }
     candidates,
     get: (key) => edits.things.get(key) ?? candidates.get(key),
     regions: () => [...edits.things.values()].filter(({ kind }) => kind === "region"),
-    /** Without candidates; an object that was added and removed again is gone. */
+    /** Without candidates, and without objects that were added and removed again. */
     objects: () =>
       [...edits.things.values()].filter(
         ({ key, kind, mine }) =>
@@ -59,7 +59,7 @@ export function photoThings({ photo, edits, shapes, chosenKey, showsCandidates }
     },
   };
 
-  /** Sorted anew only when there are others: what is moved keeps its place among the others. */
+  /** Sorted again only when the objects change: a moved one keeps its position. */
   const sorted = remembered(
     () => `${edits.things.size} ${all.order}`,
     () => {

@@ -6,9 +6,9 @@ import { AmqpLink } from "./amqp-link.ts";
 import { toAmqpTrouble } from "./amqp-trouble.ts";
 
 export interface AmqpConnectionOptions {
-  /** Of the nodes of one RabbitMQ, which are tried in turn. */
+  /** The URLs of one RabbitMQ's nodes, which are tried in turn. */
   readonly urls: readonly string[];
-  /** What RabbitMQ calls the connection. */
+  /** The connection's name in RabbitMQ. */
   readonly name: string;
   /** Prepares each new connection before it is used. */
   readonly setUp: (link: AmqpLink) => Promise<void>;
@@ -16,10 +16,10 @@ export interface AmqpConnectionOptions {
   readonly patience: QueuePatience;
 }
 
-/** RabbitMQ is back some seconds after a restart, and somebody waits: ask often. */
+/** A restarted RabbitMQ is back within seconds, and somebody waits: retry often. */
 const pauseMs = [100, 1_000] as const;
 
-/** A connection to RabbitMQ that is made again whenever it breaks, however long that takes. */
+/** A connection to RabbitMQ that reconnects whenever it breaks, however long that takes. */
 export class AmqpConnection implements AsyncDisposable {
   readonly #options: AmqpConnectionOptions;
   readonly #closing = new AbortController();
@@ -43,9 +43,9 @@ export class AmqpConnection implements AsyncDisposable {
   }
 
   /**
-   * Runs requests on the connection, again on the next one where it breaks.
+   * Runs requests on the connection, and again on the next one if it breaks.
    *
-   * @throws what RabbitMQ refuses them with
+   * @throws RabbitMQ's refusal
    */
   async repeat<T>(requests: (link: AmqpLink) => Promise<T>): Promise<T> {
     return await this.#options.patience.repeat(
@@ -78,7 +78,7 @@ export class AmqpConnection implements AsyncDisposable {
         waitMs = pauseMs[0];
         this.#current = link;
         this.#link.resolve(link);
-        // Connections have no trouble any more.
+        // Reports that the connection has no problem any more.
         await patience.repeat(async () => {});
         const reason = await link.closed;
         this.#current = undefined;
@@ -106,7 +106,7 @@ export class AmqpConnection implements AsyncDisposable {
       return link;
     } catch (error) {
       await link[Symbol.asyncDispose]();
-      // What the channel was closed for says more than that it is.
+      // The reason for which the channel was closed says more.
       throw isOrangeryError(error) || !link.isClosed ? error : ((await link.closed) ?? error);
     }
   }
@@ -116,7 +116,7 @@ function full(reason: string): OrangeryError {
   return new OrangeryError(
     "QUEUE_FULL",
     `Expected RabbitMQ to take messages, got "${reason}". Its memory or disk is full: raise its ` +
-      "limits, or take messages out. Workers wait and go on.",
+      "limits, or take messages out. Workers wait and resume.",
     { details: { reply: reason } },
   );
 }

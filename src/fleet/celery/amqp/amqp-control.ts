@@ -8,8 +8,8 @@ const commands = "celery.pidbox";
 const events = "celeryev";
 
 /**
- * The exchanges by which Celery's tools and its workers know of each other: commands reach all
- * workers, events whoever listens. A worker that may not use them works all the same.
+ * The exchanges between Celery's tools and workers: commands reach all workers, events reach all
+ * listeners. A worker without rights to them still works.
  */
 export class AmqpControl {
   readonly #onCommand: (command: Delivered) => void;
@@ -44,13 +44,13 @@ export class AmqpControl {
     }
   }
 
-  /** Sends an event, where there is a connection. */
+  /** Sends an event, if there is a connection. */
   publishEvent({ routingKey, envelope }: PublishedMessage): void {
     const { content, options } = toAmqp(envelope);
     this.#channel?.publish(events, routingKey, content, options);
   }
 
-  /** Answers a command. The exchange is one that its sender has named. */
+  /** Answers a command, on the exchange that its sender has named. */
   async reply(link: AmqpLink, { exchange, routingKey, envelope }: PublishedMessage): Promise<void> {
     await link.onChannel(async (channel) => {
       await channel.assertExchange(exchange, "direct", { durable: false });

@@ -19,21 +19,21 @@ export class AmqpInbox implements Pick<JobLocks, "hold"> {
   #arrived = Promise.withResolvers<void>();
   #isOpen = false;
   #isLeft = false;
-  /** Of messages in work: what happens when their connection breaks. */
+  /** Messages in progress: what to do when their connection breaks. */
   readonly #held = new Map<string, () => void>();
 
   constructor(options: AmqpInboxOptions) {
     this.#options = options;
   }
 
-  /** Goes on with a new connection. */
+  /** Continues with a new connection. */
   async connect(link: AmqpLink): Promise<void> {
     this.#link = link;
     await link.work.prefetch(this.#options.prefetch);
     if (this.#isOpen) await this.#consume(link);
   }
 
-  /** RabbitMQ delivers again what that connection has delivered. */
+  /** RabbitMQ redelivers what the old connection had delivered. */
   disconnect(link: AmqpLink): void {
     if (this.#link !== link) return;
     this.#link = undefined;
@@ -55,7 +55,7 @@ export class AmqpInbox implements Pick<JobLocks, "hold"> {
     return undefined;
   }
 
-  /** A message that was acknowledged before its task began cannot be lost. */
+  /** A message acknowledged before its task began cannot be lost. */
   hold({ token }: HeldLock, onLost: () => void): Disposable {
     if (token === "") return { [Symbol.dispose]: () => {} };
     this.#held.set(token, onLost);
@@ -76,7 +76,7 @@ export class AmqpInbox implements Pick<JobLocks, "hold"> {
     this.#consumers = [];
     for (const queue of this.#options.queues) {
       const { consumerTag } = await link.work.consume(queue, (delivered) => {
-        // The queue is gone: connecting again makes it anew.
+        // The queue is gone: reconnecting recreates it.
         if (delivered === null) void link[Symbol.asyncDispose]();
         else this.#receive(this.#options.toMessage(delivered, queue, link));
       });

@@ -10,7 +10,7 @@ export interface Destination {
 }
 
 const connectMs = 10_000;
-/** How long a RabbitMQ that does not answer may hold up a connection's end. */
+/** How long an unresponsive RabbitMQ may delay the closing of a connection. */
 const closeMs = 1_000;
 
 let opened = 0;
@@ -21,12 +21,12 @@ export class AmqpLink implements AsyncDisposable {
   readonly closed: Promise<unknown>;
   /** Delivers messages and acknowledges them. */
   readonly work: Channel;
-  /** Unlike that of any other connection of this process. */
+  /** Unique among the connections of this process. */
   readonly number = ++opened;
   /** Queues that are known to exist. */
   readonly knownQueues = new Set<string>();
   readonly #connection: ChannelModel;
-  /** For all that is sent; opened when it is needed. */
+  /** For publishing; opened when needed. */
   #outgoing: Promise<ConfirmChannel> | undefined;
   #isClosed = false;
 
@@ -59,7 +59,7 @@ export class AmqpLink implements AsyncDisposable {
       noDelay: true,
       clientProperties: { connection_name: name },
     });
-    // Its `close` event follows, or its requests fail.
+    // A `close` event follows, or its requests fail.
     connection.on("error", () => {});
     try {
       return new AmqpLink(connection, await connection.createChannel());
@@ -73,7 +73,9 @@ export class AmqpLink implements AsyncDisposable {
     return this.#isClosed;
   }
 
-  /** What RabbitMQ says when it takes no messages for want of memory or disk; undefined after. */
+  /**
+   * RabbitMQ's reason for blocking publishers, lack of memory or disk; undefined when it is over.
+   */
   onBlocked(listener: (reason: string | undefined) => void): void {
     this.#connection.on("blocked", listener);
     this.#connection.on("unblocked", () => listener(undefined));
@@ -95,7 +97,7 @@ export class AmqpLink implements AsyncDisposable {
     } catch (error) {
       this.#forgetOutgoing();
       if (this.#isClosed) throw error;
-      // The channel may have been closed for another message: this one has one of its own now.
+      // The channel may have been closed because of another message: retry on a new one.
       let isOpen = true;
       const channel = await this.#openOutgoing(() => {
         isOpen = false;
@@ -105,7 +107,7 @@ export class AmqpLink implements AsyncDisposable {
     }
   }
 
-  /** Opens a channel that may fail by itself. */
+  /** Opens a channel whose failure affects nothing else. */
   async openChannel(onClosed: () => void = () => {}): Promise<Channel> {
     const channel = await this.#connection.createChannel();
     channel.on("error", () => {});
@@ -113,7 +115,7 @@ export class AmqpLink implements AsyncDisposable {
     return channel;
   }
 
-  /** Uses a channel of its own for requests that RabbitMQ may refuse by closing it. */
+  /** Runs requests that RabbitMQ may refuse by closing their channel on a separate one. */
   async onChannel<T>(requests: (channel: Channel) => Promise<T>): Promise<T> {
     let isOpen = true;
     const channel = await this.openChannel(() => {
@@ -155,7 +157,7 @@ async function publishOn(
   options: Options.Publish,
 ): Promise<void> {
   const confirmed = Promise.withResolvers<void>();
-  // It comes before what fails because of it.
+  // It arrives before the failures that it causes.
   channel.once("error", confirmed.reject);
   try {
     channel.publish(exchange, routingKey, content, options, (error) => {

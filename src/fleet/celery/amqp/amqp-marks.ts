@@ -6,20 +6,20 @@ import type { AmqpConnection } from "./amqp-connection.ts";
 const markMs = 3 * 24 * 3_600_000;
 
 /**
- * Keeps how many workers have died on a task: one message, in a queue by the task's id that has no
- * room for another. RabbitMQ's own count (`x-delivery-count`, of quorum queues) also counts for
- * messages that a dead worker had taken and not begun. A message that was delivered once needs no
- * mark, since the next one says `redelivered`: so only those have any that were.
+ * Keeps how many workers have died on a task: as one message in a queue that is named by the task's
+ * id and holds no more. RabbitMQ's own count (`x-delivery-count`, in quorum queues) also blames
+ * messages that a dead worker had taken but not started. A first delivery needs no mark, since the
+ * next delivery says `redelivered`: only redelivered messages have marks.
  */
 export class AmqpMarks implements DeathMarks {
   readonly #connection: AmqpConnection;
   readonly #isExact: boolean;
-  /** Tasks that have a queue, as far as this worker knows. */
+  /** Tasks known to have a queue. */
   readonly #marked = new Set<string>();
 
   /**
-   * @param options.isExact whether even the first death has to be known, and not only that a
-   *   message was delivered before, which it also was when it was given back
+   * @param options.isExact whether even the first death must be counted: `redelivered` is also set
+   *   on messages that were merely given back
    */
   constructor(connection: AmqpConnection, { isExact }: { readonly isExact: boolean }) {
     this.#connection = connection;

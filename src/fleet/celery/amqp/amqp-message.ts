@@ -10,14 +10,17 @@ import type { AmqpQueues } from "./amqp-queues.ts";
 export interface AmqpMessageOptions {
   readonly parts: AmqpParts;
   readonly queue: string;
-  /** The connection that it came by; only there it can be acknowledged. */
+  /** The connection that delivered it, the only one that can acknowledge it. */
   readonly link: AmqpLink;
   readonly connection: AmqpConnection;
   readonly queues: AmqpQueues;
   readonly marks: AmqpMarks;
 }
 
-/** After so many returns a message is sent anew: quorum queues drop what comes back too often. */
+/**
+ * After this many returns a message is published anew: quorum queues drop what is returned too
+ * often.
+ */
 const mostReturns = 5;
 
 /**
@@ -48,8 +51,8 @@ export class AmqpMessage implements TakenMessage {
   }
 
   /**
-   * What follows a message that was delivered before may have been sent before: it is marked so
-   * that a task with a result is not run again.
+   * What follows a redelivered message may already have been sent. It is marked, so that a task
+   * with a result is not run again.
    */
   async settle({ taskId, sent: all = [] }: Settlement): Promise<boolean> {
     const { connection, queues, marks, parts } = this.#options;
@@ -87,7 +90,7 @@ export class AmqpMessage implements TakenMessage {
     await this.#whileOurs((link) => queues.delay(link, this.queue, { envelope, etaMs }));
   }
 
-  /** Does what comes before the acknowledgement. Returns whether it was ours until then. */
+  /** Sends requests, then acknowledges. Returns whether the message was ours until then. */
   async #whileOurs(requests: (link: AmqpLink) => Promise<void>): Promise<boolean> {
     if (this.link.isClosed) return false;
     try {

@@ -5,20 +5,20 @@ import { toAmqp } from "./amqp-envelope.ts";
 import type { AmqpLink } from "./amqp-link.ts";
 
 export interface AmqpQueuesOptions {
-  /** `task_default_queue_type`: of queues that are not there. */
+  /** `task_default_queue_type`, for queues to be created. */
   readonly queueType: "classic" | "quorum";
-  /** `task_queue_max_priority`: of queues that are not there. */
+  /** `task_queue_max_priority`, for queues to be created. */
   readonly maxPriority?: number | undefined;
 }
 
-/** The shortest time that a message is put aside, ms; others are multiples by powers of two. */
+/** The shortest delay of a message, ms; longer delays are this times a power of two. */
 const shortestMs = 64;
-/** 25 days, which a time to live of RabbitMQ may have. Longer waits are several. */
+/** 25 days, within RabbitMQ's limit for a time to live. Longer waits take several steps. */
 const longestMs = 2 ** 31;
-/** A queue of delayed messages goes when it is not used for so much longer than they wait, ms. */
+/** A delay queue expires when unused for this much longer than its delay, ms. */
 const spareMs = 600_000;
 
-/** The queues of an app, and those beside them in which messages wait for their time. */
+/** The queues of an app, and the delay queues in which messages wait for their time. */
 export class AmqpQueues {
   readonly #options: AmqpQueuesOptions;
   /** Queues of delayed messages, and when each was declared last. */
@@ -29,8 +29,8 @@ export class AmqpQueues {
   }
 
   /**
-   * Makes a queue that is not there, as the app would. One that is there is taken as it is: its
-   * arguments may come from policies, or from settings that a worker does not know.
+   * Declares a missing queue as the app would. An existing one is used as it is: its arguments may
+   * come from policies, or from settings that a worker does not know.
    */
   async ensure(link: AmqpLink, queue: string): Promise<void> {
     if (link.knownQueues.has(queue)) return;
@@ -57,9 +57,9 @@ export class AmqpQueues {
   }
 
   /**
-   * Puts a message aside; it is back in its queue at its time, or so long before that it is put
-   * aside again: in queues by the powers of two, since a queue returns its messages in order. They
-   * are RabbitMQ's, so that nothing of it is lost with a worker, and none waits unacknowledged.
+   * Delays a message. It returns to its queue at its time, or earlier and is then delayed again.
+   * There is a delay queue for each power of two, since a queue returns its messages in order.
+   * Messages wait in RabbitMQ, so none is lost with a worker or stays unacknowledged.
    */
   async delay(
     link: AmqpLink,
@@ -78,13 +78,13 @@ export class AmqpQueues {
     await link.publish({ exchange: "", routingKey: name }, content, options);
   }
 
-  /** After a restart a queue that lives for a while may be gone. */
+  /** After a restart of RabbitMQ, delay queues may be gone. */
   forgetDelays(): void {
     this.#declaredAt.clear();
   }
 }
 
-/** A quorum queue moves its messages without losing one; a classic one may, when it crashes. */
+/** A quorum queue moves its messages without loss; a classic one may lose some in a crash. */
 function delayQueue(queue: string, ms: number): Options.AssertQueue {
   return {
     durable: true,
@@ -100,7 +100,7 @@ function delayQueue(queue: string, ms: number): Options.AssertQueue {
   };
 }
 
-/** Whether what is asked for exists. RabbitMQ answers that it does not by closing the channel. */
+/** Whether an entity exists. If not, RabbitMQ closes the channel. */
 export async function isThere(
   link: AmqpLink,
   check: (channel: Channel) => Promise<unknown>,

@@ -34,7 +34,7 @@ const refusals: readonly Refusal[] = [
       "percent-encoded. A worker configures, writes and reads (rabbitmqctl set_permissions).",
   },
   {
-    // amqplib does not say what the connection is closed for before it is open.
+    // amqplib gives no reason if the connection is closed before it was open.
     found: /NOT.ALLOWED|\b530\b|Expected ConnectionOpenOk/,
     code: "QUEUE_ACCESS_DENIED",
     expected: "to have the virtual host of the URL, and the user to be let into it",
@@ -52,7 +52,7 @@ const refusals: readonly Refusal[] = [
     found: /RESOURCE.LOCKED|NOT.FOUND|CONNECTION.FORCED|INTERNAL.ERROR|\b(404|405|320|541)\b/,
     code: "QUEUE_NOT_READY",
     expected: "to serve the queue",
-    advice: "It starts, stops, or the queue is gone. Workers wait and go on by themselves.",
+    advice: "It starts, stops, or the queue is gone. Workers wait and resume by themselves.",
   },
 ];
 

@@ -1,15 +1,15 @@
 import type { AmqpLink } from "./amqp-link.ts";
 import { isThere } from "./amqp-queues.ts";
 
-/** Kombu's: a delay has so many binary digits, in seconds. */
+/** The number of binary digits of Kombu's delays, in seconds. */
 const levels = 28;
 const delivery = "celery_delayed_delivery";
 
 /**
- * Makes the exchanges and queues by which clients of Celery 5.5 and newer delay tasks for quorum
- * queues, where none of its workers has done so, and binds the queues to them. There is a level for
- * each binary digit of a delay: a message waits on it for a 1, and passes it by for a 0. Without
- * them what a client sends with `countdown` or `eta` goes nowhere.
+ * Makes the exchanges and queues with which clients of Celery 5.5 and newer delay tasks for quorum
+ * queues, unless a Celery worker has made them, and binds the queues to them. There is a level for
+ * each binary digit of a delay: a message waits there for a 1, and skips it for a 0. Without them,
+ * messages with `countdown` or `eta` go nowhere.
  */
 export async function serveNativeDelay(
   link: AmqpLink,
@@ -26,7 +26,7 @@ export async function serveNativeDelay(
 
 async function declareLevels(link: AmqpLink, queueType: "classic" | "quorum"): Promise<void> {
   await link.onChannel(async (channel) => {
-    // Their last exchange comes last: where it is, all are.
+    // The last exchange is made last: if it exists, all do.
     for (let level = levels - 1; level >= 0; level--) {
       await channel.assertExchange(nameOf(level), "topic", { durable: true });
     }

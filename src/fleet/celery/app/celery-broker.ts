@@ -6,14 +6,14 @@ import type { Envelope } from "../protocol/envelope.ts";
 import type { SentMessage } from "../protocol/sent-message.ts";
 import type { CheckedCeleryOptions } from "./celery-options.ts";
 
-/** What a broker delivers: parts that its protocol takes apart, or text that should have them. */
+/** What a broker delivers: parts, where its protocol separates them, or text to be parsed. */
 export type Delivered = Envelope | string;
 
 /** How the work on a message ends. */
 export interface Settlement {
-  /** Whose mark goes: how many workers have died on it is no longer of interest. */
+  /** The task whose crash mark is removed. */
   readonly taskId?: string | undefined;
-  /** What is sent with it. */
+  /** Messages to send with it. */
   readonly sent?: readonly SentMessage[] | undefined;
 }
 
@@ -22,16 +22,16 @@ export interface TakenMessage {
   readonly content: Delivered;
   /** The queue that it was in. */
   readonly queue: string;
-  /** What it is held by while it is worked on; empty once it is acknowledged. */
+  /** Its delivery tag; empty once it is acknowledged. */
   readonly token: string;
-  /** Acknowledges it before its task begins: it is no longer this worker's, but goes on. */
+  /** Acknowledges it before its task begins: its work continues, but a crash loses it. */
   acknowledge(): Promise<void>;
   /**
-   * Ends the work on it: sends what follows, and acknowledges it, unless that is done. Returns
+   * Ends the work on it: sends what follows, and acknowledges it unless that has been done. Returns
    * whether it was still this worker's.
    */
   settle(settlement: Settlement): Promise<boolean>;
-  /** Puts it first in its queue again. Returns whether it was still this worker's. */
+  /** Puts it back at the front of its queue. Returns whether it was still this worker's. */
   giveBack(): Promise<boolean>;
   /** Keeps it until its time: milliseconds since 1970. */
   delay(etaMs: number): Promise<void>;
@@ -43,21 +43,23 @@ export interface DeathMarks {
   write(taskId: string, marks: number): Promise<void>;
 }
 
-/** What goes to others than workers: events, and answers to commands. */
+/** What goes to clients and tools: events, and answers to commands. */
 export interface PublishedMessage {
   readonly exchange: string;
   readonly routingKey: string;
   readonly envelope: Envelope;
 }
 
-/** The broker of a Celery app, as a worker needs it. Its requests wait for one that is away. */
+/** The broker of a Celery app, as a worker needs it. Requests wait while it is down. */
 export interface CeleryBroker extends AsyncDisposable {
-  /** Keeps messages this worker's while they are worked on. */
+  /** Keeps messages leased to this worker while they are in progress. */
   readonly locks: Pick<JobLocks, "hold">;
   readonly marks: DeathMarks;
-  /** Resolves when messages can be taken, and commands arrive; rejects when it refuses for good. */
+  /**
+   * Resolves when messages and commands can be received; rejects if the broker refuses permanently.
+   */
   open(signal: AbortSignal): Promise<void>;
-  /** Waits for a message. Undefined when there may be none, or when the signal has aborted. */
+  /** Waits for a message. May resolve to undefined without one, and does when the signal aborts. */
   take(signal: AbortSignal): Promise<TakenMessage | undefined>;
   /** Sends an event to everybody who listens. */
   publishEvent(message: PublishedMessage): Promise<void>;
@@ -67,7 +69,7 @@ export interface CeleryBroker extends AsyncDisposable {
   ping(): Promise<void>;
 }
 
-/** What connections of a worker have in common. */
+/** Options common to a worker's connections. */
 export interface ServerOptions {
   readonly app: CheckedCeleryOptions;
   readonly patience: QueuePatience;

@@ -35,7 +35,7 @@ export type CeleryTasks = Readonly<
   Record<string, CeleryTask<any> | ModelTask<any, unknown> | ModelTaskClass<any, any>>
 >;
 
-/** What a worker has to know of the settings of a Celery app; each names the setting. */
+/** The settings of a Celery app that a worker needs; each names its Celery setting. */
 export interface CeleryAppOptions {
   /** `broker_url`: `redis://…`, `rediss://…`, `amqp://…` or `amqps://…`. */
   readonly broker: string;
@@ -55,11 +55,11 @@ export interface CeleryAppOptions {
   /** `priority_steps` of `broker_transport_options`. Default: 0, 3, 6, 9. */
   readonly prioritySteps?: readonly number[] | undefined;
   /**
-   * `task_default_queue_type`: of queues on RabbitMQ that are not there. `quorum` says as well that
-   * Celery's clients delay tasks by RabbitMQ. Default: `classic`.
+   * `task_default_queue_type`, for RabbitMQ queues to be created. `quorum` also means that Celery's
+   * clients delay tasks through RabbitMQ. Default: `classic`.
    */
   readonly queueType?: "classic" | "quorum" | undefined;
-  /** `task_queue_max_priority`: of queues on RabbitMQ that are not there. Default: none. */
+  /** `task_queue_max_priority`, for RabbitMQ queues to be created. Default: none. */
   readonly queueMaxPriority?: number | undefined;
   /** `broker_native_delayed_delivery_queue_type`. Default: `quorum`. */
   readonly nativeDelayQueueType?: "classic" | "quorum" | undefined;
@@ -78,15 +78,15 @@ export interface CeleryAppOptions {
   /** `task_acks_late`. Default true here: a task is in the queue until it has ended. */
   readonly acksLate?: boolean | undefined;
   /**
-   * `task_reject_on_worker_lost`. Default true here: a task whose worker died is begun again, until
-   * it has cost `maxCrashes` workers. With false, it has failed at the first.
+   * `task_reject_on_worker_lost`. Default true here: a task whose worker died is run again, until
+   * `maxCrashes` workers have died. With false, it fails at the first death.
    */
   readonly rejectOnWorkerLost?: boolean | undefined;
   /** `task_soft_time_limit`: then the task's signal aborts. Default: none. */
   readonly softTimeLimitMs?: number | undefined;
   /** `task_time_limit`: then the process ends. Default: none. */
   readonly timeLimitMs?: number | undefined;
-  /** Where tasks are sent that follow others, by name: the queues of `task_routes`. */
+  /** The queues of follow-up tasks by name: `task_routes`. */
   readonly routes?: Readonly<Record<string, string>> | undefined;
   /** `task_default_queue`, for tasks without a route. Default `celery`. */
   readonly defaultQueue?: string | undefined;
@@ -117,7 +117,7 @@ export interface CeleryWorkerOptions extends CeleryAppOptions, Omit<WorkerTuning
   readonly logger?: Logger | undefined;
 }
 
-/** Options that stay open where they are not given. */
+/** Options without a default. */
 type Open =
   | "workerId"
   | "cache"
@@ -208,7 +208,7 @@ export function checkCeleryOptions(options: CeleryWorkerOptions): CheckedCeleryO
   };
 }
 
-/** Celery puts `_` between a prefix that ends in a letter and its own names of results. */
+/** Celery puts `_` after a results prefix that ends in a letter or digit. */
 function toResultPrefix(prefix: string): string {
   return prefix === "" || /[:_\-.]$/.test(prefix) ? prefix : `${prefix}_`;
 }

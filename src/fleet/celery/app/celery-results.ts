@@ -11,12 +11,12 @@ export interface TaskState {
   readonly children?: readonly ResultTuple[] | undefined;
 }
 
-/** How a task has failed of which no more may be known than its id, and who waits for it. */
+/** The failure of a task of which perhaps only the id and the caller are known. */
 export interface FailedTask {
   readonly id: string;
   readonly status: "FAILURE" | "REVOKED";
   readonly exception: PythonException;
-  /** Where its result is sent by backends that send. */
+  /** Where backends that send results send this one. */
   readonly replyTo?: string | undefined;
 }
 
@@ -30,7 +30,7 @@ export interface ChordPart {
   readonly result: unknown;
 }
 
-/** A chord whose header is complete: what its tasks returned, in order, or why no body is sent. */
+/** A chord whose header is complete: its tasks' results in order, or why its body is not sent. */
 export type CompleteChord =
   | { readonly group: string; readonly results: readonly unknown[] }
   | FailedChord;
@@ -46,24 +46,24 @@ export interface FailedChord {
 
 /** Counts the tasks of chords. */
 export interface CeleryChords {
-  /** Notes what a header has; to be called before its tasks are sent. */
+  /** Registers a chord's header. Call this before its tasks are sent. */
   begin(chord: NewChord): Promise<void>;
   /** Adds a part. Returns the chord when it is complete and its body is to be sent from here. */
   addPart(part: ChordPart): Promise<CompleteChord | undefined>;
-  /** Forgets a chord whose body was sent, or has failed. */
+  /** Removes a chord whose body was sent, or has failed. */
   end(group: string): Promise<void>;
 }
 
-/** The result backend of a Celery app. Its requests wait for one that is away. */
+/** The result backend of a Celery app. Requests wait while it is down. */
 export interface CeleryResults extends AsyncDisposable {
   /** Undefined where the backend counts no chords. */
   readonly chords: CeleryChords | undefined;
-  /** Resolves when results can be stored; rejects when it refuses for good. */
+  /** Resolves when results can be stored; rejects if the backend refuses permanently. */
   open(signal: AbortSignal): Promise<void>;
   /** Stores the state of a message's task. */
   store(message: CeleryMessage, state: TaskState): Promise<void>;
-  /** Stores the end of a task that was not begun. */
+  /** Stores the end of a task that was not started. */
   storeFailed(failed: FailedTask): Promise<void>;
-  /** Returns what a task has returned, where it is known to have succeeded. */
+  /** Returns a task's result, if it is known to have succeeded. */
   readSuccess(id: string): Promise<{ readonly result: unknown } | undefined>;
 }

@@ -7,7 +7,7 @@ import { pythonRepr } from "../protocol/python-exception.ts";
 import type { CeleryEvents } from "./celery-events.ts";
 import type { RevokedTasks } from "./revoked-tasks.ts";
 
-/** What a worker lets others see and do. */
+/** What a worker exposes to control commands. */
 export interface CeleryNode {
   readonly hostname: string;
   readonly queues: readonly string[];
@@ -19,7 +19,7 @@ export interface CeleryNode {
   /** How many messages of each task have ended. */
   readonly totals: () => Readonly<Record<string, number>>;
   readonly revoked: RevokedTasks;
-  /** Stores that tasks are revoked, and aborts one that runs. Returns those that ran. */
+  /** Records that tasks are revoked, and aborts running ones, which it returns. */
   readonly revoke: (
     ids: readonly string[],
     options: { readonly isTerminated: boolean },
@@ -95,7 +95,7 @@ export class CeleryControl {
     if (destination == null && !isMeant) return;
     const run = typeof method === "string" && Object.hasOwn(this.#commands, method);
     if (!run) {
-      // As Celery's workers do: one that does not know a command does not answer.
+      // Like Celery's workers, do not answer an unknown command.
       logger.warn({ method }, "an unknown control command was received");
       return;
     }
@@ -211,7 +211,7 @@ function readCommand(delivered: Delivered): Command {
   return { headers, command };
 }
 
-/** Of Celery's two ways to match several nodes, shell patterns are understood. */
+/** Celery has two ways to match several nodes; only shell patterns are supported. */
 function matches(
   hostname: string,
   { pattern, matcher }: { readonly pattern: unknown; readonly matcher: unknown },
@@ -230,7 +230,7 @@ function describe(
   return {
     id,
     name: task,
-    // As they are shown, so that nothing large is sent.
+    // In printed form, so that nothing large is sent.
     args: [pythonRepr(args)],
     kwargs: { shown: pythonRepr(kwargs) },
     type: task,

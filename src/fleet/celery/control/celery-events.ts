@@ -7,7 +7,7 @@ export interface CeleryEventsOptions {
   readonly publish: (message: PublishedMessage) => Promise<void>;
   /** Whether events of tasks are sent from the beginning. */
   readonly hasTaskEvents: boolean;
-  /** What a heartbeat says of the work. */
+  /** The work figures of a heartbeat. */
   readonly counts: () => { readonly active: number; readonly processed: number };
 }
 
@@ -26,7 +26,7 @@ const heartbeatSeconds = 2;
 
 const software = { sw_ident: "orangery", sw_ver: "0.1.0", sw_sys: process.platform };
 
-/** What Celery's monitors, such as Flower, are sent about a worker and its tasks. */
+/** Sends Celery's monitors, such as Flower, events about a worker and its tasks. */
 export class CeleryEvents implements Disposable {
   readonly #options: CeleryEventsOptions;
   readonly #timer: NodeJS.Timeout;
@@ -41,12 +41,12 @@ export class CeleryEvents implements Disposable {
     this.#timer.unref();
   }
 
-  /** The logical clock, by which monitors put events of several workers in order. */
+  /** The logical clock with which monitors order the events of several workers. */
   get clock(): number {
     return this.#clock;
   }
 
-  /** Goes on from a clock that another worker has sent. */
+  /** Advances past a clock that another worker has sent. */
   adjustClock(other: unknown): void {
     if (typeof other === "number" && Number.isSafeInteger(other)) {
       this.#clock = Math.max(this.#clock, other) + 1;
@@ -67,7 +67,7 @@ export class CeleryEvents implements Disposable {
   }
 
   async beat(): Promise<void> {
-    // Heartbeats must not pile up while the broker is away.
+    // Heartbeats must not pile up while the broker is down.
     if (this.#isBeating) return;
     this.#isBeating = true;
     await this.#publish("worker-heartbeat", this.#load);
@@ -78,7 +78,7 @@ export class CeleryEvents implements Disposable {
     await this.#publish("worker-offline", this.#load);
   }
 
-  /** Sends an event of a task where anybody has asked for them. */
+  /** Sends a task event if events are enabled. */
   task(type: TaskEvent, fields: object): void {
     if (this.#hasTaskEvents) void this.#publish(type, fields);
   }
@@ -92,7 +92,7 @@ export class CeleryEvents implements Disposable {
     return { freq: heartbeatSeconds, active, processed, loadavg: [0, 0, 0], ...software };
   }
 
-  /** Monitoring is not worth a task: what cannot be sent is dropped. */
+  /** No event is worth a task: what cannot be sent is dropped. */
   async #publish(type: TaskEvent | `worker-${string}`, fields: object): Promise<void> {
     const { hostname, publish } = this.#options;
     this.#clock++;

@@ -1,8 +1,8 @@
-/** As many, and as long, as Celery's workers remember. */
+/** Celery's own limits for revoked tasks. */
 const most = 50_000;
 const rememberedMs = 3 * 3_600_000;
 
-/** The ids of tasks that are not to be begun any more, for a while. */
+/** Recently revoked tasks, which must not start. */
 export class RevokedTasks {
   /** By id, when it was revoked, oldest first: seconds since 1970. */
   readonly #ids = new Map<string, number>();

@@ -4,11 +4,11 @@ import type { Signature } from "./celery-message.ts";
 import { isRecord } from "./envelope.ts";
 import { type SentMessage, toIsoTime, toTaskMessage } from "./sent-message.ts";
 
-/** What becomes of a signature when it is sent. */
+/** The messages and chords that a signature turns into. */
 export interface AppliedSignature {
   readonly sent: readonly SentMessage[];
   readonly result: ResultTuple;
-  /** Chords that begin, which must be known before these are sent. */
+  /** Chords that begin, to be registered before these are sent. */
   readonly chords: readonly NewChord[];
 }
 
@@ -17,15 +17,15 @@ export interface NewChord {
   readonly group: string;
   /** How many tasks it waits for. */
   readonly size: number;
-  /** What its results look like, where there are groups among them. */
+  /** The structure of its results, if there are groups among them. */
   readonly structure?: ResultTuple | undefined;
 }
 
-/** What a signature gets from the task that it follows. */
+/** What a signature inherits from the task that it follows. */
 export interface AppliedAfter {
   readonly rootId: string;
   readonly parentId: string | null;
-  /** Go before its own arguments, unless it is immutable. */
+  /** Arguments before its own, unless it is immutable. */
   readonly args?: readonly unknown[] | undefined;
   /** What follows it; the last is the next. */
   readonly chain?: readonly Signature[] | undefined;
@@ -67,7 +67,7 @@ export function applyTask(
     replyTo: textOrNull(options.reply_to) ?? "",
     rootId: after.rootId,
     parentId: after.parentId,
-    // Where its client has written its group down, that is the one which waits for it.
+    // If the client has recorded its group, that group waits for it.
     group: textOrNull(options.group_id) ?? after.group ?? null,
     groupIndex: after.groupIndex ?? numberOrNull(options.group_index),
     eta: etaOf(options),

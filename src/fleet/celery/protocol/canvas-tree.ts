@@ -1,13 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { isSignature, type Signature } from "./celery-message.ts";
 
-/** A result of a task that follows another, as Celery lists children. */
+/** The result of a follow-up task, as Celery lists children. */
 export type ResultTuple = readonly [
   readonly [id: string, parent: null],
   readonly ResultTuple[] | null,
 ];
 
-/** A canvas of a kind that is not sent from here. */
+/** A canvas that this worker cannot send. */
 export class UnsupportedCanvas extends Error {}
 
 /** What a signature stands for: one task, or several. */
@@ -21,12 +21,12 @@ export function kindOf({ task, subtask_type }: Signature): CanvasKind {
   return "task";
 }
 
-/** The id that a signature's result has; undefined where it has none yet. */
+/** The id of a signature's result; undefined if it has none yet. */
 export function idOf({ options }: Signature): string | undefined {
   return typeof options.task_id === "string" ? options.task_id : undefined;
 }
 
-/** The tasks of a chain or a group. Groups in groups, and chains without tasks, are no tasks. */
+/** The tasks of a chain or a group. Nested groups and empty chains are not tasks. */
 export function tasksOf({ kwargs }: Signature): readonly Signature[] {
   return unrollGroups(signatures(kwargs.tasks));
 }
@@ -50,7 +50,7 @@ export function bodyOf({ kwargs: { body } }: Signature): Signature {
   return body;
 }
 
-/** The steps of a chain, without the chains that they are in; a group before a step is a chord. */
+/** The steps of a chain, with nested chains flattened; a group before a step becomes a chord. */
 export function stepsOf(chain: Signature): readonly Signature[] {
   const steps = flattenChains(signatures(chain.kwargs.tasks));
   const last = steps.at(-1);
@@ -70,7 +70,7 @@ export function chordOf(header: Signature, body: Signature): Signature {
   return { task: "celery.chord", args: [], kwargs, options: {}, subtask_type: "chord" };
 }
 
-/** All tasks that have results for a signature to succeed, with the chords that wait for them. */
+/** All tasks of a signature, with the chords that wait for them. */
 export function membersOf(signature: Signature): readonly Signature[] {
   const kind = kindOf(signature);
   if (kind === "task") return [signature];
@@ -132,7 +132,7 @@ export function resultOf(signature: Signature): ResultTuple {
   return last === undefined ? [[id, null], null] : resultOf(last);
 }
 
-/** The signatures of a list, or the one that is not in a list, as options have them. */
+/** An option's signatures: a list, or a single one. */
 export function signaturesOf(value: unknown): readonly Signature[] {
   return [value ?? []].flat().filter(isSignature);
 }

@@ -43,7 +43,7 @@ function applyChain(signature: Signature, after: AppliedAfter, routing: Routing)
   const steps = stepsOf(signature).map((step) => withOptions(step, { link_error: errbacks }));
   const last = steps.at(-1);
   if (last === undefined) throw new UnsupportedCanvas("a chain without tasks");
-  // What is said of a chain is meant of its last task.
+  // Options of a chain apply to its last task.
   const ended = withOptions(
     last,
     { link: signaturesOf(options.link) },
@@ -72,7 +72,7 @@ function applyGroup(signature: Signature, after: AppliedAfter, routing: Routing)
   const { options } = signature;
   const id = idOf(signature) ?? randomUUID();
   const chord = after.chord ?? (isSignature(options.chord) ? options.chord : undefined);
-  // A chord around the group waits for its tasks, not for the group.
+  // A chord around the group waits for the group's tasks, not for the group.
   const group = typeof options.group_id === "string" ? options.group_id : (after.group ?? id);
   const { rootId, parentId, args } = after;
   const applied = tasksOf(signature).map((task, groupIndex) =>
@@ -127,7 +127,7 @@ function applyChord(signature: Signature, after: AppliedAfter, routing: Routing)
   };
 }
 
-/** What is said of a group or a chord is meant of its tasks; times of a chord are of its header. */
+/** Options of a group or a chord apply to its tasks; a chord's times apply to its header. */
 const sendOptions = [
   ...["queue", "routing_key", "priority"],
   ...["expires", "time_limit", "soft_time_limit"],

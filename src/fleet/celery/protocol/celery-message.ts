@@ -1,7 +1,7 @@
 import { decodeBody, type Envelope, isRecord, openEnvelope, Undecodable } from "./envelope.ts";
 import { celeryException, celeryExceptions, type PythonException } from "./python-exception.ts";
 
-/** A task that is to be sent when another has ended, as Celery's canvas describes it. */
+/** A task to send when another has ended, as Celery's canvas describes it. */
 export interface Signature {
   readonly task: string;
   readonly args: readonly unknown[];
@@ -28,7 +28,7 @@ export interface CeleryMessage {
   readonly group: string | undefined;
   readonly groupIndex: number | undefined;
   readonly retries: number;
-  /** When it is to begin, and when it need not any more: milliseconds since 1970. */
+  /** When to start it, and when it expires: milliseconds since 1970. */
   readonly etaMs: number | undefined;
   readonly expiresMs: number | undefined;
   readonly timeLimitMs: number | undefined;
@@ -41,10 +41,10 @@ export interface CeleryMessage {
   readonly replyTo: string;
 }
 
-/** A message that is not worked on. */
+/** A refused message. */
 export interface RefusedMessage {
   readonly reason: string;
-  /** What its caller gets, where it can be known who that is. */
+  /** What its caller gets, if the caller is known. */
   readonly exception: PythonException;
   readonly id?: string | undefined;
   readonly task?: string | undefined;
@@ -139,14 +139,14 @@ function parseBody(envelope: Envelope): Body {
   return [args, kwargs, isRecord(embed) ? embed : {}];
 }
 
-/** The names by which people know types of content. */
+/** Common names of content types. */
 const serializers: Readonly<Record<string, string>> = {
   "application/x-python-serialize": "pickle",
   "application/x-yaml": "yaml",
   "application/x-msgpack": "msgpack",
 };
 
-/** Carries why a message is refused up to where it is caught. */
+/** Carries the reason for refusing a message to where it is caught. */
 class Refusal extends Error {
   readonly exception: PythonException;
 

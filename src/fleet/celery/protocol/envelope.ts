@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { inflateSync } from "node:zlib";
 
-/** What is sent around a body, as Kombu writes it. Unknown fields are kept. */
+/** The envelope around a message body, as Kombu writes it. Unknown fields are kept. */
 export interface Envelope {
   readonly body: string;
   readonly "content-type": string;
@@ -13,11 +13,11 @@ export interface Envelope {
 /** The most bytes that a compressed body may have. */
 const maxInflatedBytes = 64 * 1024 * 1024;
 
-/** What is not as Kombu writes it. */
+/** Content that Kombu did not write. */
 export class Undecodable extends Error {}
 
 /**
- * Takes a message apart, where its protocol has not done so.
+ * Parses a message, if its protocol has not.
  *
  * @throws Undecodable
  */
@@ -63,7 +63,7 @@ export function decodeBody({ body, headers, properties, ...envelope }: Envelope)
   return inflateSync(bytes, { maxOutputLength: maxInflatedBytes }).toString("utf8");
 }
 
-/** Writes what is sent in JSON around a body, as Kombu does. */
+/** Writes the JSON envelope around a body, as Kombu does. */
 export function toEnvelope(
   body: unknown,
   {

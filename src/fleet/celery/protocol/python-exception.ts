@@ -7,12 +7,12 @@ export interface PythonException {
   readonly exc_module: string;
 }
 
-/** Makes an exception of one of Python's own classes. */
+/** Makes an exception of a built-in Python class. */
 export function builtinException(exc_type: string, ...exc_message: unknown[]): PythonException {
   return { exc_type, exc_message, exc_module: "builtins" };
 }
 
-/** Makes an exception of Celery's, of Kombu's or of Billiard's. */
+/** Makes one of the exceptions of Celery, Kombu or Billiard. */
 export function celeryException(
   [exc_module, exc_type]: readonly [module: string, type: string],
   ...exc_message: unknown[]

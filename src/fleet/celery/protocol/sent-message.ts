@@ -11,7 +11,7 @@ export interface SentMessage {
   readonly envelope: Envelope;
 }
 
-/** What a task is sent with. */
+/** The contents of a task message. */
 export interface TaskToSend {
   readonly id: string;
   readonly task: string;
@@ -75,7 +75,7 @@ export function toTaskMessage(task: TaskToSend): SentMessage {
   return { queue, priority, envelope };
 }
 
-/** Writes the message again that a task was delivered by, for another attempt. */
+/** Rewrites the message of a task for another attempt. */
 export function toRetryMessage(
   { envelope, id, retries, rootId, priority }: CeleryMessage,
   { queue, etaMs }: { readonly queue: string; readonly etaMs: number },

@@ -9,14 +9,14 @@ end
 `;
 
 /**
- * Takes the next message, from the first list that has one, into Celery's own keys: one that is
- * taken is either still in its list or among the unacknowledged, whatever happens.
+ * Takes the next message, from the first list that has one, into Celery's own keys. Whatever
+ * happens, a message is either still in its list or among the unacknowledged.
  *
- * The tag is of this taking alone, unlike the one that the message came with: as long as `unacked`
- * has it, the message is this worker's. The time makes it so even when a request is sent again,
- * because the connection broke before its answer: the first one's message is then given back when
- * its lease is over. The tag names the list and how much follows the message in `unacked`, so that
- * giving the message back takes no reading.
+ * The tag is unique to this delivery, unlike the one that the message came with: while `unacked`
+ * has it, the message is this worker's. The time in it makes it unique even if the request is
+ * repeated because the connection broke before the answer: the first request's message is then
+ * given back when its lease expires. The tag also holds the list and the length of what follows the
+ * message in `unacked`, so that giving it back needs no parsing.
  *
  * KEYS: unacked, its index, leases, then the lists. ARGV: a random id, the lease in seconds, then
  * for each list what follows the message.
@@ -38,9 +38,9 @@ return false
 `);
 
 /**
- * Ends the work on a message and sends others, both or neither: acknowledges it, or gives it back
- * by sending it. Returns 0, and does nothing, where the message is no longer this worker's. Without
- * a tag it only sends.
+ * Ends the work on a message and sends others, atomically: acknowledges it, or gives it back by
+ * sending it. Returns 0, and does nothing, where the message is no longer this worker's. Without a
+ * tag it only sends.
  *
  * KEYS: unacked, its index, leases, mark, then a list for each message. ARGV: the tag, the command
  * that pushes, whether the mark goes, the messages.
@@ -57,8 +57,8 @@ return 1
 `);
 
 /**
- * Keeps a message until its time. Workers of Python leave it alone until then, and would give it
- * back afterwards: to them it is one that was taken so long ago that its time is up then.
+ * Keeps a message until its time. Python workers leave it alone until then and give it back
+ * afterwards: to them it looks like a message whose visibility timeout expires at that time.
  *
  * KEYS: unacked, its index, leases, delayed. ARGV: the tag, its time, Celery's visibility timeout,
  * both in seconds.
@@ -72,8 +72,8 @@ return 1
 `);
 
 /**
- * Puts delayed messages whose time has come first in their lists. Returns how many seconds it is
- * until the next; nothing where there is none.
+ * Puts due messages at the front of their lists. Returns the seconds until the next one is due;
+ * nothing if there is none.
  *
  * KEYS: unacked, its index, delayed. ARGV: the most messages.
  */
@@ -117,8 +117,8 @@ return found
 `);
 
 /**
- * Lists messages that were taken so long ago that their workers count as gone, in Celery's own way:
- * tag and what `unacked` has of it, in turn. Those that workers of ours took are among them.
+ * Lists messages whose visibility timeout has expired, as Celery does: tag and `unacked` entry in
+ * turn. Those of our workers are among them.
  *
  * KEYS: unacked, its index. ARGV: Celery's visibility timeout in seconds, how many to leave out,
  * the most messages.
@@ -135,8 +135,8 @@ return found
 `);
 
 /**
- * Renews the leases of messages in work, for Celery's workers, too, which give back what is older
- * than their visibility timeout.
+ * Renews the leases of messages in progress, also in Celery's index, since Python workers give back
+ * what is older than their visibility timeout.
  *
  * KEYS: unacked's index, leases. ARGV: the lease in milliseconds, then each tag twice.
  */

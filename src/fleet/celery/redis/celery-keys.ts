@@ -2,19 +2,19 @@
 export interface CeleryKeys {
   readonly unacked: string;
   readonly unackedIndex: string;
-  /** Ours: until when a message in work is its worker's, and when delayed messages are due. */
+  /** Ours: when the leases of messages in progress expire, and when delayed messages are due. */
   readonly leases: string;
   readonly delayed: string;
   /** Ours: how many workers have died on a task. */
   mark(taskId: string): string;
   list(queue: string, step: number): string;
-  /** The queues that an exchange leads to. */
+  /** The queues bound to an exchange. */
   binding(exchange: string): string;
-  /** Where what everybody gets is published. */
+  /** The channel of an exchange that reaches everybody. */
   topic(exchange: string): string;
 }
 
-/** What Kombu writes between the parts of a name. */
+/** Kombu's separator between the parts of a name. */
 export const separator = "\x06\x16";
 
 /** @param prefix Celery's `global_keyprefix` */

@@ -16,14 +16,14 @@ export interface QueueSignalsOptions {
 /** Where Redis announces keys that have changed. */
 const invalidations = "__redis__:invalidate";
 
-/** How often a Redis is asked that announces nothing: as often as Celery's own workers ask. */
+/** How often a Redis without announcements is polled: as often as Celery's own workers do. */
 const pollMs = 1_000;
 
 /**
- * Announces that a queue may have a message, without asking for it again and again, and without
- * taking the message: BRPOP, by which Celery's workers wait, loses a message when the connection
- * breaks between its answer and the next command. Instead Redis is asked whether the lists exist,
- * and sends one message when that may have changed: since version 6 it tracks keys that were read.
+ * Announces that a queue may have a message, without polling and without taking the message: BRPOP,
+ * with which Celery's workers wait, loses a message if the connection breaks between its answer and
+ * the next command. Instead it asks whether the lists exist; since version 6, Redis tracks keys
+ * that were read and sends one notification when one may have changed.
  */
 export class QueueSignals {
   readonly #options: QueueSignalsOptions;
@@ -38,14 +38,14 @@ export class QueueSignals {
       if (channel === invalidations) this.wake();
       else onPublished(text);
     });
-    // What was to be announced is lost with either connection.
+    // Announcements are lost if either connection breaks.
     subscriber.on("ready", () => void this.#listen());
     redis.on("ready", () => void this.#listen());
     subscriber.on("close", () => this.#stopTracking());
     redis.on("close", () => this.#stopTracking());
   }
 
-  /** Listens; resolves when what happens from then on is announced. */
+  /** Subscribes; resolves when changes from then on are announced. */
   async open(): Promise<void> {
     await this.#listen();
   }
@@ -86,7 +86,7 @@ export class QueueSignals {
       const answers = await pipeline.exists(...lists).exec();
       return Number(answers?.at(-1)?.[1] ?? 0) > 0;
     } catch {
-      // Taking has the patience, and logs it.
+      // Taking a message waits and logs problems.
       return false;
     }
   }
@@ -101,7 +101,7 @@ export class QueueSignals {
     if (redis.status !== "ready" || subscriber.status !== "ready") return;
     this.#isTracking = false;
     try {
-      // A connection that listens takes no other request, so its number is asked for before.
+      // A subscribed connection takes no other request, so its id is read first.
       await subscriber.unsubscribe();
       const id = await subscriber.client("ID");
       await subscriber.subscribe(invalidations, ...channels);

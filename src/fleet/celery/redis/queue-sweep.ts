@@ -3,12 +3,12 @@ import type { RedisQueues } from "./redis-queues.ts";
 
 export interface QueueSweepOptions {
   readonly queues: Pick<RedisQueues, "sweep">;
-  /** How long it is from one sweep to the next at most. */
+  /** The longest time between two sweeps. */
   readonly intervalMs: number;
   readonly logger: Logger;
 }
 
-/** Puts messages back into their queues when they are due, or when their worker is gone. */
+/** Puts messages back into their queues when they are due, or when their worker has died. */
 export class QueueSweep implements Disposable {
   readonly #options: QueueSweepOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -19,7 +19,7 @@ export class QueueSweep implements Disposable {
     this.#options = options;
   }
 
-  /** Sweeps after that time, unless it does so before. */
+  /** Sweeps after that time, unless a sweep comes first. */
   within(ms: number): void {
     const at = performance.now() + Math.max(0, ms);
     if (at >= this.#at || this.#isOver) return;

@@ -15,7 +15,7 @@ import { RedisMarks } from "./redis-marks.ts";
 import { RedisMessage } from "./redis-message.ts";
 import { RedisQueues } from "./redis-queues.ts";
 
-/** How long a Redis that is away may hold up a worker that closes. */
+/** How long an unreachable Redis may delay a closing worker. */
 const closeMs = 1_000;
 
 /** A Redis as the broker of a Celery app. */
@@ -55,7 +55,7 @@ export class RedisBroker implements CeleryBroker {
   async open(signal: AbortSignal): Promise<void> {
     const { patience, contact } = this.#options;
     await untilAborted(Promise.race([this.connections.open(), contact.refusal]), signal);
-    // A first run of what is done all the time: missing rights are found here.
+    // A first run of the regular requests, to find missing rights.
     await patience.repeat(() => this.#sweep.now(), { signal });
     await this.#signals.open();
     await untilAborted(this.locks.ready, signal);
@@ -75,7 +75,7 @@ export class RedisBroker implements CeleryBroker {
     await this.connections.requests.publish(channel, JSON.stringify(envelope));
   }
 
-  /** Only to queues that are bound: the client that asked may be gone. */
+  /** Only to bound queues: the client that asked may be gone. */
   async reply({ exchange, routingKey, envelope }: PublishedMessage): Promise<void> {
     const { requests: redis } = this.connections;
     const text = JSON.stringify(envelope);
@@ -99,8 +99,8 @@ export class RedisBroker implements CeleryBroker {
 }
 
 /**
- * Waits for a message, or a little longer than until the worker closes: one that is taken then
- * waits again when its lease is over.
+ * Waits for a message, and a little beyond the worker's closing: a message taken then returns to
+ * its queue when its lease expires.
  */
 async function untilLeft<T>(taking: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   const left = Promise.withResolvers<undefined>();

@@ -3,7 +3,7 @@ import type { Redis } from "ioredis";
 import { OrangeryError } from "../../../errors.ts";
 import { toConnectionOptions } from "../../queue/redis-connection.ts";
 
-/** The connections of a worker. Requests wait for a Redis that is away, however long. */
+/** The connections of a worker. Requests wait while Redis is down, however long. */
 export class RedisConnections implements Disposable {
   readonly requests: Redis;
   /** Listens, and sends nothing. */
@@ -35,7 +35,7 @@ export function openRedis(url: string, onError: (error: Error) => void): Redis {
   return redis;
 }
 
-/** Resolves when a connection can be used, or never will. */
+/** Resolves when a connection can be used, or will never be. */
 export async function untilReady(redis: Redis): Promise<void> {
   if (redis.status === "ready") return;
   const opened = Promise.withResolvers<void>();
@@ -44,7 +44,7 @@ export async function untilReady(redis: Redis): Promise<void> {
   await opened.promise;
 }
 
-/** An app on RabbitMQ needs it not. */
+/** An app on RabbitMQ does not need it. */
 function requireIoredis(): typeof import("ioredis") {
   try {
     return createRequire(import.meta.url)("ioredis");

@@ -27,7 +27,7 @@ export class RedisLeases implements JobLocks {
     this.ready = this.#keeper.ready;
   }
 
-  /** One that was acknowledged before its task began has none. */
+  /** A message acknowledged before its task began has no lease. */
   hold({ token }: HeldLock, onLost: () => void): Disposable {
     if (token === "") return { [Symbol.dispose]: () => {} };
     return this.#keeper.hold({ jobId: token, token }, onLost);

@@ -1,7 +1,7 @@
 import type { Settlement, TakenMessage } from "../app/celery-broker.ts";
 import type { RedisQueues, TakenText } from "./redis-queues.ts";
 
-/** A message of a list, in work. */
+/** A message from a list, in progress. */
 export class RedisMessage implements TakenMessage {
   readonly content: string;
   readonly queue: string;

@@ -14,7 +14,7 @@ import type { CeleryKeys } from "./celery-keys.ts";
 
 /** A message that this worker has taken. */
 export interface TakenText {
-  /** Identifies this taking. */
+  /** Identifies this delivery. */
   readonly tag: string;
   readonly text: string;
   /** The queue and the list that it was in. */
@@ -32,10 +32,10 @@ export interface RedisQueuesOptions {
   readonly patience: QueuePatience;
 }
 
-/** So many at a time, so that Redis serves others in between. */
+/** Limited, so that Redis serves others in between. */
 const batch = 100;
 
-/** The queues of Celery on a Redis: each operation is one script, which is done whole or not. */
+/** Celery's queues on a Redis: each operation is one atomic script. */
 export class RedisQueues {
   readonly lists: readonly string[];
   readonly #options: RedisQueuesOptions;
@@ -76,8 +76,8 @@ export class RedisQueues {
   }
 
   /**
-   * Ends the work on a message, or without a tag on none, and sends others. Returns whether it was
-   * still this worker's.
+   * Ends the work on a message, if there is a tag, and sends others. Returns whether it was still
+   * this worker's.
    */
   async settle(tag: string, { taskId, sent = [] }: Settlement): Promise<boolean> {
     const lists = sent.map(({ queue, priority }) => this.listOf(queue, priority));
@@ -85,7 +85,7 @@ export class RedisQueues {
     return await this.#settle(tag, { taskId, command: "LPUSH", lists, texts });
   }
 
-  /** Puts a message first in its list again. Returns whether it was still this worker's. */
+  /** Puts a message back at the front of its list. Returns whether it was still this worker's. */
   async giveBack({ tag, list, text }: Omit<TakenText, "queue">): Promise<boolean> {
     return await this.#settle(tag, { command: "RPUSH", lists: [list], texts: [text] });
   }
@@ -99,8 +99,8 @@ export class RedisQueues {
   }
 
   /**
-   * Puts back what is due, and what workers had that are gone. Returns in how many milliseconds the
-   * next delayed message is due.
+   * Puts back due messages and those of dead workers. Returns the milliseconds until the next
+   * delayed message is due.
    */
   async sweep(onLost: (tag: string) => void): Promise<number | undefined> {
     const { redis, keys } = this.#options;
@@ -121,14 +121,14 @@ export class RedisQueues {
     return await this.#returnDue();
   }
 
-  /** Where a message of that priority waits. */
+  /** The list of messages with that priority. */
   listOf(queue: string, priority: number): string {
     const { keys, prioritySteps } = this.#options;
     const wanted = Math.max(0, Math.min(9, Math.trunc(priority)));
     return keys.list(queue, prioritySteps.findLast((step) => step <= wanted) ?? 0);
   }
 
-  /** Puts back what workers of Python had that are gone: where all have left, no other would. */
+  /** Puts back the messages of dead Python workers: if none is left, nobody else would. */
   async #returnAbandoned(onLost: (tag: string) => void): Promise<void> {
     const { redis, keys, queues, visibilityTimeoutMs } = this.#options;
     for (let left = 0; ; ) {
@@ -194,7 +194,7 @@ export class RedisQueues {
   }
 }
 
-/** Reads what Kombu writes of a message that a worker has; undefined where it is something else. */
+/** Reads Kombu's entry for a message that a worker has; undefined if it is anything else. */
 function readUnacked(
   text: string,
 ): { readonly text: string; readonly queue: string; readonly priority: number } | undefined {
@@ -220,7 +220,7 @@ function toRedeliveredMessage(text: string): string {
       },
     });
   } catch {
-    // It is refused when it is read.
+    // The message is refused when it is read.
     return text;
   }
 }

@@ -1,7 +1,7 @@
 import { readPickle } from "../../../checkpoint/pickle/pickle-machine.ts";
 import type { PickleValue } from "../../../checkpoint/pickle/pickle-values.ts";
 
-/** Writes a value of JSON as a pickle of protocol 2, as which SQLAlchemy's tables have results. */
+/** Writes a JSON value as a pickle of protocol 2, the form of results in SQLAlchemy's tables. */
 export function writePickle(value: unknown): Buffer {
   const parts: Buffer[] = [Buffer.from([0x80, 2])];
   write(value, parts);
@@ -50,7 +50,7 @@ function numberToPickle(value: number): Buffer {
 }
 
 /**
- * Reads a pickle that {@link writePickle} has written, or Python of plain data by protocol 2.
+ * Reads a pickle from {@link writePickle}, or Python's pickle of plain data in protocol 2.
  *
  * @throws `CHECKPOINT_…` for any other
  */

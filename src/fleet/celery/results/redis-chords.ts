@@ -13,10 +13,11 @@ export interface RedisChordsOptions {
 }
 
 /**
- * Adds a part, and says whether it was the last and this worker is to send the body. It keeps the
- * keys of Celery 5.6 (`.j`, `.t`, `.s`) and of 5.7 (`.d`, `.c`), so that workers of both count with
- * it: a part is counted once, however often its task is delivered. The last part's name is the
- * claim to send the body: when its worker dies before, the next that has the task sends it.
+ * Adds a part. Returns whether it was the last and this worker has to send the body. It maintains
+ * the keys of Celery 5.6 (`.j`, `.t`, `.s`) and of 5.7 (`.d`, `.c`), so that workers of both
+ * versions can take part. A part counts once, however often its task is delivered. The last part's
+ * name is the claim to send the body: if its worker dies first, the next worker with that task
+ * sends it.
  *
  * KEYS: .j, .t, .s, .d, .c, the group's. ARGV: the part's name, the part, its place, how long all
  * is kept in seconds.
@@ -38,7 +39,7 @@ return {1, redis.call("ZRANGE", KEYS[1], 0, -1), redis.call("GET", KEYS[6])}
 `);
 
 /**
- * A chord that is sent again begins anew.
+ * A chord that is sent again starts over.
  *
  * KEYS: .s, the group's, .c. ARGV: the size, the structure or nothing, how long they are kept in
  * seconds.
@@ -114,7 +115,7 @@ export class RedisChords implements CeleryChords {
     await patience.repeat(() => endScript.run(redis, [c, j, t, s, d], []), { always: true });
   }
 
-  /** A header with groups in it was saved by its sender: results have its structure. */
+  /** The sender has saved a header that contains groups: results follow its structure. */
   async #readSaved(saved: unknown): Promise<unknown[]> {
     const [, children] = saved as [unknown, unknown[] | null];
     return await Promise.all((children ?? []).map((child) => this.#readResult(child)));

@@ -14,13 +14,13 @@ export interface RedisResultsOptions {
   readonly prefix: string;
   /** How long results are kept; 0 keeps them for ever. */
   readonly expiresMs: number;
-  /** Whether name, arguments and worker are stored, too. */
+  /** Whether to store name, arguments and worker, too. */
   readonly isExtended: boolean;
   readonly worker: string;
   readonly patience: QueuePatience;
   /** Rejects when Redis refuses for good. */
   readonly refusal: Promise<never>;
-  /** Whether the connection goes with this. */
+  /** Whether this owns the connection. */
   readonly isOwned: boolean;
 }
 

@@ -13,7 +13,7 @@ export interface RpcResultsOptions {
 
 /** Results that are sent to the queue of the client that has called the task. */
 export class RpcResults implements CeleryResults {
-  /** Celery's own backend has none, either. */
+  /** Celery's RPC backend has none, either. */
   readonly chords = undefined;
   readonly #options: RpcResultsOptions;
 
@@ -35,14 +35,14 @@ export class RpcResults implements CeleryResults {
     await this.#send(id, { status, result }, { replyTo, correlationId: id });
   }
 
-  /** A result that was sent is the client's. */
+  /** A sent result belongs to the client and cannot be read back. */
   async readSuccess(): Promise<undefined> {
     return undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  /** A queue that is gone takes nothing: its client does not wait any more. */
+  /** If the queue is gone, its client no longer waits. */
   async #send(
     id: string,
     state: TaskState,

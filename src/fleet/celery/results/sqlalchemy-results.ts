@@ -20,7 +20,7 @@ export interface SqlalchemyResultsOptions {
   readonly refusal: Promise<never>;
 }
 
-/** As SQLAlchemy makes them for Celery 5.6, one after another for all that start at once. */
+/** As SQLAlchemy creates them for Celery 5.6, serialised between workers that start at once. */
 const tables = `
 begin;
 select pg_advisory_xact_lock(7302441899157401);
@@ -56,7 +56,7 @@ const extendedColumns = ["name", "args", "kwargs", "worker", "retries", "queue"]
 
 /** Results as Celery's database backend writes them, in PostgreSQL: values are pickles. */
 export class SqlalchemyResults implements CeleryResults {
-  /** Celery's own backend has a task of Python ask again and again whether a chord is complete. */
+  /** Celery's own backend has a Python task poll whether a chord is complete. */
   readonly chords = undefined;
   readonly #options: SqlalchemyResultsOptions;
   readonly #pool: Promise<Pool>;
@@ -97,7 +97,7 @@ export class SqlalchemyResults implements CeleryResults {
       const [{ result }] = rows;
       return { result: result === null ? null : readPickledJson(result) };
     } catch {
-      // A worker of Python has written it by another protocol.
+      // A Python worker has written it in another pickle protocol.
       return undefined;
     }
   }

@@ -4,7 +4,7 @@ import { toIsoTime } from "../protocol/sent-message.ts";
 
 const endStates = new Set<TaskState["status"]>(["SUCCESS", "FAILURE", "REVOKED"]);
 
-/** What Celery's `AsyncResult` reads of a task, but its id. */
+/** What Celery's `AsyncResult` reads of a task, except its id. */
 export function toMeta({ status, result, traceback, children = [] }: TaskState) {
   const date_done = endStates.has(status) ? toIsoTime(Date.now()) : null;
   return { status, result: result ?? null, traceback: traceback ?? null, children, date_done };

@@ -8,7 +8,7 @@ export interface CelerySettings {
   readonly app: CeleryAppOptions;
   /** Modules of tasks, by the names that Celery calls these. */
   readonly modules: Readonly<Record<string, string>>;
-  /** Counting on photos by one recipe; undefined where that is not served. */
+  /** Counting by one recipe; undefined if that is not served. */
   readonly counting?: CountingSettings | undefined;
 }
 

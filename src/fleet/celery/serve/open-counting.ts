@@ -9,7 +9,7 @@ import type { TaskEnvironment } from "../../process/task-module.ts";
 import type { CeleryTask } from "../app/celery-options.ts";
 import type { CountingSettings } from "./celery-settings.ts";
 
-/** A task that is set up, and what is done before its first message. */
+/** A task, and its preparation before the first message. */
 export interface PreparedTask {
   readonly served: CeleryTask;
   readonly cache: ModelCache | undefined;
@@ -26,7 +26,7 @@ export async function openCounting(
   const { signal } = new AbortController();
   const photos = stack.use(new PhotoReader({ allowPrivateAddresses: count.allowPrivateAddresses }));
   const cache = stack.use(createCountingCache(environment, count));
-  // Workers wait for a database that is away as they wait for Redis, however long.
+  // Workers wait for the database as they wait for Redis, however long.
   const ledger = stack.use(
     await openLedger(results, { busyTimeoutMs: Number.POSITIVE_INFINITY, logger }),
   );

@@ -24,13 +24,12 @@ export function postgresPoolOf(backend: object): PostgresPool | undefined {
 }
 
 /**
- * Makes BullMQ work on PostgreSQL, by connections that wait for it. Locks expire by the server's
- * clock: BullMQ's own takes that of each machine, and a clock that is fast would take the jobs of
- * others away. A job that is given back is the next one, as in Redis, and so is one whose worker
- * is gone.
+ * Runs BullMQ on PostgreSQL, with connections that wait for the server. Locks expire by the
+ * server's clock: BullMQ's own backend uses each machine's, so a fast clock would take away others'
+ * jobs. A job that is given back, or whose worker has died, is the next one, as in Redis.
  *
- * It is typed as the backend in Redis, which BullMQ's classes have by default. What the two do not
- * share is asked of `storeOf` only.
+ * It has the type of the Redis backend, BullMQ's default. Use `storeOf` for what the two do not
+ * share.
  */
 export function postgresBackend({
   url,
@@ -68,7 +67,7 @@ export function postgresBackend({
     const delay = backend.moveToDelayed.bind(backend);
     backend.moveToDelayed = async (...parameters) => {
       const next = await delay(...parameters);
-      // Idle workers learn when to look, should this one die.
+      // So that idle workers know when to look, should this one die.
       await pool.query("select pg_notify('bullmq_jobs', $1)", [name]);
       return next;
     };
@@ -78,7 +77,7 @@ export function postgresBackend({
         `select ${queueSchema}.give_back($1, $2, $3, ${serverNow}) as wait`,
         [name, jobId, token],
       );
-      // BullMQ's own has the error.
+      // Below 0 it failed: BullMQ's own function then throws the error.
       const wait = rows[0]?.wait ?? -1;
       return wait < 0 ? await giveBack(jobId, token) : wait;
     };

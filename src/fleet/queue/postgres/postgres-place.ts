@@ -8,8 +8,8 @@ export function postgresUrlOf(connection: unknown): string | undefined {
 }
 
 /**
- * Returns what a queue is called in PostgreSQL, where BullMQ has no prefixes: `photos`, and
- * `photos/0123456789ab` for the queue of a recipe behind it.
+ * Returns a queue's name in PostgreSQL, where BullMQ has no prefixes: `photos`, and
+ * `photos/0123456789ab` for the queue of one of its recipes.
  */
 export function postgresQueueName({
   queue,

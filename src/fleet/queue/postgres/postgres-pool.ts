@@ -6,16 +6,16 @@ import { isOrangeryError, type OrangeryError } from "../../../errors.ts";
 import { toPostgresQueueError } from "./postgres-trouble.ts";
 import { type PostgresPoolOptions, SharedPool } from "./shared-pool.ts";
 
-/** A restarted server is back within a second or two, and somebody waits: ask often. */
+/** A restarted server is back within a second or two, and somebody waits: retry often. */
 const pauseMs = [50, 1000] as const;
 
 /**
- * Connections to PostgreSQL as BullMQ takes them, which wait for a server that is away, however
- * long, as ioredis does: requests made meanwhile are sent when it is back, and a request whose
- * answer was lost is sent again. Each failure to connect is an `error` event.
+ * PostgreSQL connections for BullMQ that, like ioredis, wait for a server however long it is down:
+ * requests made in the meantime are sent when it is back, and a request whose answer was lost is
+ * sent again. Each failure to connect is an `error` event.
  */
 export class PostgresPool extends EventEmitter implements PgPool {
-  /** Read by BullMQ: a connection that is gone is noticed. */
+  /** Read by BullMQ: broken connections are noticed. */
   readonly options = { keepAlive: true };
   readonly #shared: SharedPool;
   readonly #isListening: boolean;
@@ -29,7 +29,7 @@ export class PostgresPool extends EventEmitter implements PgPool {
 
   /** @throws `QUEUE_…`, `PACKAGE_MISSING`, unless it may pass */
   async connect(): Promise<PgPoolClient> {
-    // Of the same methods, whose types BullMQ writes in its own way.
+    // The same methods; only BullMQ's types differ.
     return (await this.#take()) as unknown as PgPoolClient;
   }
 
@@ -66,7 +66,7 @@ export class PostgresPool extends EventEmitter implements PgPool {
         const trouble = toTrouble(error);
         client.release(trouble !== undefined);
         if (trouble === undefined) throw error;
-        // The tables may be gone, with the database that somebody has made anew.
+        // The tables may be gone, if somebody has recreated the database.
         this.#shared.forgetSchema();
         throw trouble;
       }
@@ -84,11 +84,11 @@ export class PostgresPool extends EventEmitter implements PgPool {
   }
 }
 
-/** Statements that were made before, and their numbers. */
+/** Known statements and their numbers. */
 const statements = new Map<string, number>();
 let repeated = 0;
 
-/** A statement that is made again is parsed once for each connection. */
+/** A named statement is parsed once per connection. */
 function statementName(text: string): string | undefined {
   const number = statements.get(text);
   if (number === undefined) statements.set(text, 0);

@@ -26,19 +26,19 @@ const troubles: Readonly<Record<PostgresTroubleKind, QueueTrouble>> = {
   busy: {
     code: "QUEUE_NOT_READY",
     expected: "the queue's PostgreSQL to serve",
-    advice: "Others keep it busy. Workers wait and go on by themselves.",
+    advice: "Others keep it busy. Workers wait and resume by themselves.",
   },
   crowded: {
     code: "QUEUE_NOT_READY",
     expected: "the queue's PostgreSQL to take another connection",
     advice:
       "Raise its max_connections or the limit of the user, or start fewer processes. " +
-      "Workers wait and go on by themselves.",
+      "Workers wait and resume by themselves.",
   },
   full: {
     code: "QUEUE_FULL",
     expected: "room on the server of the queue's PostgreSQL",
-    advice: "Make room on its disk. Workers wait and go on.",
+    advice: "Make room on its disk. Workers wait and resume.",
   },
   readOnly: {
     code: "QUEUE_READ_ONLY",

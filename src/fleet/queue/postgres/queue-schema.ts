@@ -5,10 +5,10 @@ import { OrangeryError } from "../../../errors.ts";
 /** BullMQ's own name for the schema of its tables, so that its other programs find them. */
 export const bullmqSchema = "bullmq";
 
-/** The schema of what is kept beside the jobs. */
+/** The schema of the data beside the jobs. */
 export const queueSchema = "orangery_queue";
 
-/** The steps that make the schema, in order; the version is the number of those that were done. */
+/** The migrations of the schema, in order; the version is the number that have been applied. */
 const migrations: readonly string[] = [
   `create table ${queueSchema}.worker (
      queue text not null,
@@ -79,7 +79,7 @@ export interface PrepareSchemaOptions {
 }
 
 /**
- * Checks that a database has the tables of a queue, and makes them or brings them up to date.
+ * Checks that a database has a queue's tables, and creates or migrates them.
  *
  * @throws `QUEUE_NOT_FOUND`, `QUEUE_ACCESS_DENIED`, `QUEUE_REFUSED`, and what the server refuses
  */
@@ -104,7 +104,7 @@ export async function prepareSchema(
 
 /** Returns the version of the queue's schema; 0 where there is none. */
 async function versionOf(client: PoolClient): Promise<number> {
-  // `to_regclass` would raise an error where the user has no right to look into the schema.
+  // `to_regclass` would fail if the user has no rights on the schema.
   const tables = await client.query(
     "select 1 from pg_tables where schemaname = $1 and tablename = 'version'",
     [queueSchema],

@@ -2,12 +2,12 @@ import type { PoolClient } from "pg";
 import { settlesWithin } from "../../../base/abort.ts";
 import { OrangeryError } from "../../../errors.ts";
 
-/** A pooler that has one server for two clients answers the second one only after the first. */
+/** With one server connection for two clients, a pooler answers the second only after the first. */
 const patienceMs = 2_000;
 
 /**
- * Refuses a pooler such as pgbouncer that gives each transaction another connection to the server:
- * notifications and the settings of a connection are lost there, and workers would not wake.
+ * Refuses a pooler such as pgbouncer in transaction mode: it loses notifications and connection
+ * settings, so workers would not wake.
  *
  * @param openAnother opens another connection
  * @throws `QUEUE_REFUSED`
@@ -17,11 +17,12 @@ export async function refusePooler(
   openAnother: () => Promise<PoolClient>,
 ): Promise<void> {
   const { processID } = client as PoolClient & { readonly processID?: number };
-  // A pooler makes up an id of its own for the client.
+  // A pooler invents its own backend id for the client.
   if ((await serverProcessOf(client)) === processID) return;
   const another = await openAnother();
   try {
-    // While another client has a server, this one gets a second; then the one that is free again.
+    // While another client uses a server connection, this one gets a second one; then the first,
+    // which is free again.
     await another.query("begin");
     await serverProcessOf(another);
     const asked = serverProcessOf(client);

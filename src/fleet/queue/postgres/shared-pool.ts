@@ -10,7 +10,7 @@ export interface PostgresPoolOptions {
   readonly isListening: boolean;
 }
 
-/** Requests that are made at the same time, at most; those that listen have their own besides. */
+/** The most concurrent requests; listening connections are separate. */
 const requestConnections = 3;
 
 /** By URL and whether tables are made. */

@@ -32,9 +32,9 @@ export function filterSql(queue: string, { code, under, since, until }: JobFilte
   return { where: conditions.join(" and "), parameters };
 }
 
-/** The order of a state's jobs: those that a person looks for first come first. */
+/** The order of a state's jobs, those to show first at the beginning. */
 export interface JobOrder {
-  /** Two numbers that no two jobs of the queue have in common. */
+  /** A pair of numbers that is unique to each job of the queue. */
   readonly columns: readonly [string, string];
   readonly isDescending: boolean;
 }

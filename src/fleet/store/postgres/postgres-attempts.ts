@@ -3,8 +3,8 @@ import { queueSchema } from "../../queue/postgres/queue-schema.ts";
 import type { AttemptStore } from "../queue-store.ts";
 
 /**
- * Rows that outlive their jobs, since BullMQ removes jobs without a word, are removed once in a
- * while by those who write.
+ * BullMQ removes jobs without notice, so rows that outlive their jobs are cleaned up occasionally,
+ * on writes.
  */
 const sweepPeriodMs = 60_000;
 

@@ -17,7 +17,7 @@ const rowColumns = `id, name, left(data::text, ${mostDataBytes}) as data,
   added_at_ms::text as timestamp, attempts_made::text as attempts,
   failed_reason, finished_at_ms::text as finished, processed_by`;
 
-/** What BullMQ itself must remove: jobs with a parent, with children or a deduplication key. */
+/** Jobs that BullMQ itself must remove: with a parent, children or a deduplication key. */
 const isRelated = `(parent_id is not null or dedup_id is not null or scheduler_id is not null
   or exists (
     select 1 from job_dependency d
@@ -92,7 +92,7 @@ export class PostgresJobs implements JobStore {
       `select ${putBack} as code from unnest($2::text[]) as named (id)`,
       [this.#queue.name, ids],
     );
-    // Of those that another program has changed meanwhile, the codes are negative.
+    // The codes of jobs that another program has changed in the meantime are negative.
     return rows.filter(({ code }) => code >= 0).length;
   }
 
@@ -140,7 +140,7 @@ export class PostgresJobs implements JobStore {
     return rows[0]?.count ?? 0;
   }
 
-  /** As many as there are at the beginning; not those that workers are taking. */
+  /** As many as there are at the start; not those that workers are taking. */
   async *#drop(
     state: JobState,
     { filter, pageSize, signal }: Omit<ChangePagesOptions, "change">,
@@ -171,8 +171,8 @@ export class PostgresJobs implements JobStore {
   }
 
   /**
-   * Those with the lowest `seq` are taken first. Pages begin with the jobs that are taken last, so
-   * that a page that is moved later goes before the ones that were moved.
+   * The lowest `seq` is taken first. Pages begin with the jobs that are taken last, since each
+   * moved page goes before the earlier ones.
    */
   async *#moveFirst({
     filter,

@@ -7,7 +7,7 @@ import { PostgresCatalogue } from "./postgres-catalogue.ts";
 import { PostgresJobs } from "./postgres-jobs.ts";
 import { PostgresWorkers } from "./postgres-workers.ts";
 
-/** What is kept beside the jobs of a queue in PostgreSQL: in the schema `orangery_queue`. */
+/** The store of a queue in PostgreSQL, in the schema `orangery_queue`. */
 export class PostgresStore implements QueueStore {
   readonly jobs: PostgresJobs;
   readonly attempts: PostgresAttempts;
@@ -64,7 +64,7 @@ export class PostgresStore implements QueueStore {
 
   async hasWork(behind: string): Promise<boolean> {
     const { rows } = await this.#pool.query<{ has: boolean }>(
-      // One by one: each is answered by an index.
+      // Separate queries, each answered by an index.
       `select ${["waiting", "active", "delayed"]
         .map((state) => `exists (select 1 from job where queue = $1 and state = '${state}')`)
         .join(" or ")} as has`,

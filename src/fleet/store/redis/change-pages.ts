@@ -6,13 +6,13 @@ import { type JobSet, sizeOf } from "./job-sets.ts";
 import { type QueueScript, runScript } from "./run-script.ts";
 
 /**
- * Takes the jobs of a page that match out of the list of those that wait, or out of a sorted set,
- * and removes them, or puts them at the end of the list that is taken first. BullMQ does so for one
- * job at a time, and looks for each in the whole list. All of a page at once: nobody takes a job
- * while it is changed, and a program that dies has changed whole pages.
+ * Takes a page's matching jobs out of the waiting list or a sorted set, and removes them or moves
+ * them to the end of the list from which jobs are taken. BullMQ does this for one job at a time,
+ * and searches the whole list for each. A page changes atomically: nobody takes a job while it is
+ * changed, and a program that dies has changed whole pages.
  *
- * Jobs with a parent, children or a deduplication key are left, and returned: what depends on them
- * is BullMQ's own.
+ * Jobs with a parent, children or a deduplication key are left alone and returned: BullMQ has to
+ * change them.
  */
 const changeScript: QueueScript = {
   name: "orangeryChangeJobs",
@@ -74,9 +74,8 @@ const changeScript: QueueScript = {
 type Page = readonly [seen: number, changed: number, left: readonly string[]];
 
 /**
- * Changes a set page by page, from the end that is taken last: workers take from the other one
- * meanwhile, and jobs that are moved keep their order. Returns the number of changed jobs of each
- * page.
+ * Changes a set page by page, from the end that is taken last: workers take from the other end in
+ * the meantime, and moved jobs keep their order. Yields the number of changed jobs of each page.
  */
 export async function* changePages(
   queue: Queue,

@@ -6,7 +6,7 @@ export function filterArguments({ code = "", under, since, until }: JobFilter): 
   const at = under === undefined ? "" : withoutEnd(under);
   return [
     code,
-    // As they are in the JSON of the data, without the quotes at their ends.
+    // As in the JSON of the data, without the outer quotes.
     JSON.stringify(at).slice(1, -1),
     under === undefined ? "" : JSON.stringify(separatorOf(under)).slice(1, -1),
     String(since ?? ""),
@@ -18,9 +18,9 @@ export function filterArguments({ code = "", under, since, until }: JobFilter): 
 export const filterArgumentCount = 5;
 
 /**
- * Lua: `matches(jobKey, state)` is the part of a filter that looks at jobs. It runs in Redis, so
- * that a filter may go over hundreds of thousands of jobs of which few are wanted. Data are
- * compared as the JSON that `enqueue` writes: a photo's source is `source`, or else `photo`.
+ * Lua: `matches(jobKey, state)` is the part of a filter that reads jobs. It runs in Redis, so that
+ * a filter can scan hundreds of thousands of jobs for a few matches. Data are compared as the JSON
+ * that `enqueue` writes: a photo's source is `source`, or else `photo`.
  */
 export const filterScript = `
   local code, at, separator, since, untilTime = unpack(ARGV, 1, ${filterArgumentCount})

@@ -8,7 +8,7 @@ export interface JobSet {
   /** BullMQ's name of the key. */
   readonly key: string;
   readonly kind: "list" | "zset";
-  /** Whether the jobs that a person looks for first are at the end. */
+  /** Whether the jobs to show first are at the end. */
   readonly isReversed: boolean;
 }
 

@@ -7,7 +7,7 @@ import { type QueueScript, runScript } from "./run-script.ts";
 
 type Page = readonly [
   looked: number,
-  /** From the end that the pages begin at. */
+  /** Counted from the end where the pages begin. */
   seen: number,
   matching: number,
   lastId: string,
@@ -16,9 +16,9 @@ type Page = readonly [
 ];
 
 /**
- * Looks at a page of a set, behind the job that the page before ended with. Where that one is gone,
- * it was taken from the end that is looked at first, and the page begins there; in a sorted set its
- * score says where.
+ * Reads a page of a set, after the last job of the previous page. If that job is gone, it was taken
+ * from the end where the pages begin, so the page begins there; in a sorted set its score gives the
+ * position.
  */
 const pageScript: QueueScript = {
   name: "orangeryJobPage",

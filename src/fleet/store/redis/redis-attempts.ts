@@ -1,10 +1,10 @@
 import type { Queue, Worker } from "bullmq";
 import type { AttemptStore } from "../queue-store.ts";
 
-/** A field of the job's own hash, so that it goes with the job. BullMQ ignores it. */
+/** A field of the job's own hash, removed with the job. BullMQ ignores it. */
 const deathsField = "orangeryBegun";
 
-/** Partial work has a key beside the job's: the job's own fields are read with lists of jobs. */
+/** Partial work has its own key: the fields of a job are read with every list of jobs. */
 export class RedisAttempts implements AttemptStore {
   readonly #queue: Pick<Queue | Worker, "toKey" | "getBackend">;
 

@@ -9,7 +9,7 @@ export interface ReadDepthOptions {
   readonly toKey: (name: string) => string;
 }
 
-/** Among so many of the next jobs the oldest is looked for. */
+/** How many of the next jobs are searched for the oldest. */
 const nextJobs = 20;
 
 /**

@@ -68,7 +68,10 @@ const countScript: QueueScript = {
 `,
 };
 
-/** Jobs in Redis: scripts run there, so that a filter may go over hundreds of thousands of jobs. */
+/**
+ * Jobs in Redis. Scripts run on the server, so that a filter can scan hundreds of thousands of
+ * jobs.
+ */
 export class RedisJobs implements JobStore {
   readonly #queue: Queue | Worker;
 
@@ -98,7 +101,7 @@ export class RedisJobs implements JobStore {
     return outcomes.filter(Boolean).length;
   }
 
-  /** False where another program was quicker. */
+  /** False if another program was faster. */
   async #putBackOne(id: string, state: RetriedState): Promise<boolean> {
     const queue = this.#queue as Queue;
     const job = jobOf(queue, id);

@@ -7,7 +7,7 @@ import { readQueueDepth } from "./redis-depth.ts";
 import { RedisJobs } from "./redis-jobs.ts";
 import { RedisWorkers } from "./redis-workers.ts";
 
-/** What is kept beside the jobs of a queue in Redis: in keys that begin like the queue's. */
+/** The store of a queue in Redis, under keys with the queue's prefix. */
 export class RedisStore implements QueueStore {
   readonly jobs: RedisJobs;
   readonly attempts: RedisAttempts;

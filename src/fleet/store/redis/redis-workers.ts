@@ -1,9 +1,7 @@
 import type { Queue, Worker } from "bullmq";
 import type { WorkerEntryOptions, WorkerStore } from "../queue-store.ts";
 
-/**
- * A hash with a field for each worker. What a worker publishes is in a key that expires by itself.
- */
+/** A hash with a field for each worker; its status is in a separate key that expires. */
 const index = "orangery:workers";
 const wishKeyOf = (field: string) => `orangery:wish:${field}`;
 const statusKeyOf = (field: string) => `orangery:worker:${field}`;
@@ -59,7 +57,7 @@ export class RedisWorkers implements WorkerStore {
     const client = await this.#queue.getBackend().client;
     const key = this.#queue.toKey(wishKeyOf(field));
     const wish = await client.get(key);
-    // One that is left in between is seen the next time, or replaces nothing that was seen.
+    // If there is none, nothing is deleted: a request left in between is read the next time.
     if (wish !== null) await client.del(key);
     return wish ?? undefined;
   }

@@ -1,7 +1,7 @@
 import type { Queue, Worker } from "bullmq";
 import { withQueueErrors } from "../../queue/queue-errors.ts";
 
-/** A Lua script that works on the keys of one queue. */
+/** A Lua script on the keys of one queue. */
 export interface QueueScript {
   readonly name: string;
   readonly lua: string;

@@ -7,8 +7,8 @@ import { type FeatureMap, mapElements } from "./feature-map.ts";
 import { ModuleEmitter } from "./module-emitter.ts";
 
 /**
- * How many times the picture's own numbers a map may have. The widest that exist have 8 times as
- * many; a network could otherwise enlarge a picture until no memory holds it.
+ * The limit of a map's size, in multiples of the picture's. The largest in real networks have 8
+ * times as many numbers; without a limit a network could enlarge a picture until memory runs out.
  */
 const largestMap = 256;
 

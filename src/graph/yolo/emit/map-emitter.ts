@@ -69,8 +69,8 @@ export class MapEmitter {
     const value = this.graph.node(of === "mean" ? "AveragePool" : "MaxPool", [x.value], {
       kernel_shape: kernel,
       strides: isUnit ? undefined : stride,
-      // ONNX Runtime (1.30) makes a Pad before a pool part of it, though a pool ignores its
-      // padding, and zeros are more than what is negative. It leaves pools with `auto_pad` alone.
+      // ONNX Runtime (1.30) fuses a Pad into the pool after it, although a pool ignores its padding
+      // and zeros exceed negative values. It leaves pools with `auto_pad` alone.
       ...(isPadded ? { pads: [...padding, ...padding] } : { auto_pad: "VALID" }),
     });
     return { ...x, ...size, value };

@@ -34,8 +34,8 @@ export async function addScoreSummaries(
     .modifyEnd(dialect.keptByKey)
     .execute();
   await summarizeOldResults(db, dialect, report);
-  // The recipe comes last: SQLite takes an index that begins with it for choosing few of the rows,
-  // in queries that it has nothing to do with.
+  // The recipe comes last: SQLite would take an index that begins with it to be selective, and use
+  // it in unrelated queries.
   for (const order of ["best_score", "worst_score", "object_count"]) {
     await schema
       .createIndex(`result_${order}`)

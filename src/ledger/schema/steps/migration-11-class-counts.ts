@@ -6,8 +6,8 @@ const resultsAtOnce = 10_000;
 
 /**
  * The count of each class is beside its scores: results are found and ordered by it. The table is
- * made anew, since a column that is added has a default: an older version that is still at work
- * would record with it, and is to fail.
+ * recreated, since an added column would have a default: an older version that is still running
+ * must fail instead of recording with it.
  */
 export async function addClassCounts(
   db: Kysely<unknown>,

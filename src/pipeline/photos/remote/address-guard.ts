@@ -51,8 +51,8 @@ export function assertPublicHost({ hostname }: URL): void {
 }
 
 /**
- * Resolves a name for a connection and refuses it when any of its addresses is not public. What is
- * checked is what is connected to, so that a name whose answer changes gains nothing.
+ * Resolves a name for a connection and refuses it when any of its addresses is not public. The
+ * checked address is the one connected to, so that changing DNS answers do not help an attacker.
  */
 export const lookupPublic: LookupFunction = (hostname, options, callback) => {
   const all: LookupAllOptions = { ...options, all: true };

@@ -21,7 +21,7 @@ export interface HttpPhotoReaderOptions extends FetchLimits {
 
 const redirectsAllowed = 5;
 
-/** Statuses that say: later. */
+/** Statuses that mean: try again later. */
 const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
 
 /**
@@ -96,7 +96,7 @@ export class HttpPhotoReader implements RemotePhotoReader {
       url,
       {
         agent: secure ? this.#https : this.#http,
-        // What a photo weighs is what is hashed: no encoding in between.
+        // The photo's own bytes are measured and hashed: no content encoding in between.
         headers: { accept: "image/*", "accept-encoding": "identity", "user-agent": "orangery" },
         signal,
       },
@@ -150,7 +150,7 @@ function nextUrl(url: URL, location: string, redirects: number): URL {
   if (url.protocol === "https:" && next.protocol !== "https:") {
     throw notFound(label, "a redirect from https to http");
   }
-  // A password goes to the host that it was given for.
+  // A password is sent only to the host for which it was given.
   if (next.host === url.host && next.username === "") {
     next.username = url.username;
     next.password = url.password;

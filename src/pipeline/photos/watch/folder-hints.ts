@@ -22,8 +22,8 @@ interface WatchedFolder {
 }
 
 /**
- * What the operating system reports of folders: that of this machine's own writes, and not on all
- * disks. So these are hints: they make a change known sooner that a list of the folder shows, too.
+ * Change reports of the operating system, which cover only this machine's own writes, and not all
+ * disks. So these are hints: they reveal sooner what a list of the folder shows anyway.
  */
 export class FolderHints implements Disposable {
   /** Called for the first hint that gathers. */
@@ -54,7 +54,7 @@ export class FolderHints implements Disposable {
       watcher.on("error", () => this.#close(folder));
       this.#folders.set(folder, { watcher, identity, round: this.#round });
     } catch {
-      // The system has no more watches, or the disk none: the folder is still listed.
+      // The system is out of watches, or the disk has none: the folder is still listed.
     }
   }
 

@@ -1,4 +1,4 @@
-/** A list that took a second is due again after so many more. */
+/** The pause after a list, as a multiple of its duration. */
 const pauseFactor = 9;
 
 /** What a list took, by a clock that never jumps. */

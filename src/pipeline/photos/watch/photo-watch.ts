@@ -36,13 +36,13 @@ const longestMs = 2 ** 31 - 1;
 /**
  * Finds photos as they arrive in folders and buckets, and hands them on when they are whole.
  *
- * Lists of the places are the truth, since no system reports what other machines write into a
- * network folder. Names that are known are left out of most lists, which then ask the disk for
- * nothing but names; a full list, which also finds photos that were changed, comes as often as it
- * takes a tenth of the time. What the system reports of local folders makes all this quicker.
+ * Listing the places is authoritative, since no system reports what other machines write into a
+ * network folder. Most lists read only names, and skip known ones; a full list, which also finds
+ * changed photos, runs so often that it takes a tenth of the time. The system's reports on local
+ * folders make this faster.
  *
- * What is known is asked of the results database (`compare`), so that memory does not grow with
- * time. A place that is away is waited for, and changes nothing.
+ * Known photos are looked up in the results database (`compare`), so that memory does not grow with
+ * time. An unavailable place is waited for, and changes nothing.
  */
 export class PhotoWatch implements Disposable {
   readonly #options: PhotoWatchOptions;

@@ -8,8 +8,8 @@ export interface SettlingPhotosOptions {
 }
 
 /**
- * A photo whose file was written this long before it was first seen is whole: also where the clocks
- * of two machines differ somewhat.
+ * A photo last written this long before it was first seen is whole, even if the clocks of two
+ * machines differ somewhat.
  */
 const restedMs = 60_000;
 

@@ -47,10 +47,7 @@ export class WatchedPlace {
     }
   }
 
-  /**
-   * A share that is unmounted leaves a folder behind that is not the one that was seen, and is
-   * usually empty.
-   */
+  /** An unmounted share leaves a different folder behind, usually an empty one. */
   async #lookAtFolder(): Promise<unknown> {
     const stats = await stat(this.name, { bigint: true });
     if (!stats.isDirectory()) return undefined;

@@ -2,10 +2,12 @@ import { open } from "node:fs/promises";
 import { goneFiles } from "../gone-files.ts";
 import type { ListedPhoto } from "../remote/remote-photo-reader.ts";
 
-/** System errors of a file that another program keeps to itself while it writes. */
+/** System errors for a file that another program locks while writing. */
 const lockedCodes = new Set(["EBUSY", "ETXTBSY"]);
 
-/** Browsers make an empty file of a photo's name, and fill it when they have all of the photo. */
+/**
+ * Browsers create an empty file with the photo's name, and fill it when the download is complete.
+ */
 const mostEmptyMs = 60_000;
 
 /**
@@ -26,7 +28,7 @@ export async function checkWhole(
     return isSame ? "whole" : { ...photo, ...now };
   } catch (error) {
     if (lockedCodes.has((error as NodeJS.ErrnoException).code ?? "")) return "busy";
-    // Reading it says why it cannot be opened.
+    // Reading it later gives the reason why it cannot be opened.
     return (await goneFiles([photo.name])).length > 0 ? "gone" : "whole";
   }
 }

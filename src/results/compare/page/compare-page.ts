@@ -162,7 +162,7 @@ function charts(classes: readonly ClassComparison[], photos: Comparison["photos"
     const ratio = rSquared === undefined ? "" : `, R² ${formatRatio(rSquared)}`;
     return scatterChart(ofClass, {
       title: name,
-      summary: `Counted${above} over the truth, by photo${ratio}.`,
+      summary: `Counted${above} against the truth, by photo${ratio}.`,
       nameOf: (source) => names.nameOf(source),
     });
   });

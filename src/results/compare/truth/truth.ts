@@ -29,7 +29,7 @@ export interface ComparedPhoto {
   readonly contentSha256: string;
 }
 
-/** What is truly on photos, to compare results with. */
+/** The true contents of photos, to compare results with. */
 export class Truth {
   /** Whether objects are known by class. */
   readonly hasClasses: boolean;

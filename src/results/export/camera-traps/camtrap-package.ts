@@ -9,7 +9,7 @@ export interface PackageFacts {
   /** ISO 8601, of the newest result. */
   readonly createdAt: string;
   readonly recipeHash: string;
-  /** What the caller says of the project; it comes before what is made up here. */
+  /** The caller's parts of the project, which override the placeholders here. */
   readonly given?: PackageMetadata | undefined;
 }
 

@@ -51,7 +51,8 @@ function toImage({ source: file, objects, widthPx, heightPx, capture }: StoredRe
     const [left, right] = [clamp(x1! / widthPx), clamp(x2! / widthPx)];
     const [top, bottom] = [clamp(y1! / heightPx), clamp(y2! / heightPx)];
     const bbox = [left, top, right - left, bottom - top].map((share) => Number(share.toFixed(5)));
-    // Written with a point in any case: for readers in Python a whole number is another type.
+    // Always written with a decimal point: Python readers would take a whole number for another
+    // type.
     return `{"category":"${1 + classId}","conf":${score.toFixed(5)},"bbox":[${bbox.join(",")}]}`;
   });
   const datetime = capture.takenAt?.slice(0, 19).replaceAll("-", ":").replace("T", " ");

@@ -135,7 +135,7 @@ function* countRows({
   scale,
 }: ScaledResult): Iterable<Row> {
   const photo = { number: 0, name: undefined, areaPx: widthPx * heightPx };
-  // Only of a model with one class it is known which class has no objects.
+  // Only with a single class is it known which class has no objects.
   const nothing = { name: names.length === 1 ? names[0] : undefined, count: 0 };
   for (const { number, name: regionClass, areaPx } of [photo, ...regions]) {
     const found = counts.filter(({ region, count }) => region === number && count > 0);

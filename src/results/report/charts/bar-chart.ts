@@ -41,7 +41,7 @@ export function barChart(bins: readonly Bin[], options: BarChartOptions): Html {
   const heightOf = options.heightOf ?? (({ count }) => count);
   const highest = Math.max(...bins.map(heightOf), 0);
   const top = highest > 0 ? niceCeiling(highest) : 1;
-  // There is no half photo.
+  // Counts have no fractional axis labels.
   const isWhole = options.heightOf === undefined;
   const levels = [0, top / 2, top].filter((level) => !isWhole || Number.isInteger(level));
   const yOf = (value: number) => plotTop + plotHeight * (1 - value / top);

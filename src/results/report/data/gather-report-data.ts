@@ -177,7 +177,7 @@ class Gatherer {
     const { scores } = reportLimits;
     const areFew = this.#worst.items.length <= 2 * scores;
     const worst = areFew ? this.#worst.items : this.#worst.items.slice(0, scores);
-    // Among equals the same come first in both.
+    // The same tie-breaking order in both.
     const best = this.#best.items.filter((photo) => !worst.includes(photo)).slice(0, scores);
     return {
       recipe: this.#recipe,

@@ -25,7 +25,7 @@ const qualities = [76, 60, 44];
 const reasons: { readonly [code in ErrorCode]?: string } = {
   PHOTO_NOT_FOUND: "The photo cannot be found.",
   PHOTO_FETCH_FAILED: "The photo cannot be fetched.",
-  PHOTO_ADDRESS_REFUSED: "The photo is at a private address, where a report does not look.",
+  PHOTO_ADDRESS_REFUSED: "The photo is at a private address, which a report does not fetch.",
   PACKAGE_MISSING: "The package that would fetch the photo is not installed.",
   PHOTO_NO_SPACE: "There is no room to unpack the photo.",
 };

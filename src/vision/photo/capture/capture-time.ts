@@ -13,7 +13,7 @@ export function readTime(text: string | undefined, zone?: Zone | undefined): str
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second = "00", rest = ""] = match;
   const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
-  // The 30th of February would become a day of March.
+  // `Date` would turn the 30th of February into a day of March.
   const ms = Date.parse(`${local}Z`);
   if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 19) !== local) return undefined;
   if (Number(year) < 1826) return undefined;
@@ -31,7 +31,8 @@ export function readZone(text: string | undefined): Zone | undefined {
 
 /**
  * Returns the zone by which a camera's clock differs from the UTC of its satellite receiver; zones
- * differ by quarters of an hour. Undefined where the difference is none, as with an old fix.
+ * differ by quarters of an hour. Undefined if the difference is not a possible zone, as with an old
+ * fix.
  */
 export function zoneBetween(local: string, utc: string): Zone | undefined {
   const differenceMs = Date.parse(`${local}Z`) - Date.parse(`${utc}Z`);

@@ -67,7 +67,7 @@ const wantedTags: ReadonlySet<number> = new Set(Object.values(exifTags));
 /** The bytes of each type of value: BYTE, ASCII, SHORT, LONG, RATIONAL, SLONG, SRATIONAL. */
 const bytesOfType: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 9: 4, 10: 8 };
 
-/** No field that is wanted has more; a hostile file may claim four thousand million. */
+/** No wanted field has more values; a hostile file may claim four billion. */
 const maxTextBytes = 256;
 const maxNumbers = 4;
 

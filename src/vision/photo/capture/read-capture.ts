@@ -123,12 +123,12 @@ function toMetres(text: string | undefined): number | undefined {
   return /^[+-]?\d+(\.\d+)?$/.test(text ?? "") ? checkMetres(Number(text)) : undefined;
 }
 
-/** From the deepest sea to where photos are no longer taken. */
+/** Plausible altitudes of photos, in metres. */
 function checkMetres(metres: number): number | undefined {
   return metres > -12_000 && metres < 1e6 ? Math.round(metres * 1000) / 1000 : undefined;
 }
 
-/** Makers write their names into some of their models. */
+/** Some model names already contain the maker's. */
 function cameraOf(make: string | undefined, model: string | undefined): string | undefined {
   if (make === undefined || model === undefined) return model ?? make;
   const [brand] = make.split(" ");

@@ -134,7 +134,7 @@ const jpegCompressions = [6, 7];
 const formatNames: Readonly<Record<number, string>> = { 2: "signed integers", 3: "floating point" };
 
 /**
- * Refuses a TIFF by its fields, before libvips, which cannot read some and explains less.
+ * Refuses a TIFF by its fields first, since libvips cannot read some kinds and explains less.
  *
  * @throws UnusableSamples
  */

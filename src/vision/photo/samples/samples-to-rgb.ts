@@ -85,7 +85,10 @@ async function chosenBands(
   return { data: new Uint8Array(data.buffer), widthPx, heightPx };
 }
 
-/** Reads all bands; of a grey photo as RGB, since as grey only one comes: two copies precede. */
+/**
+ * Reads all bands. A grey photo is read as RGB, since as grey only one band is returned; its other
+ * bands then follow two copies of the first.
+ */
 async function readAll(open: () => Sharp, plan: SamplePlan): Promise<Samples> {
   return await readSamples(open, { ...plan, space: plan.space === "b-w" ? "srgb" : plan.space });
 }

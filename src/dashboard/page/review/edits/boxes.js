@@ -1,4 +1,4 @@
-/** Boxes `[left, top, right, bottom]` in px of the photo, and what hands do to them. */
+/** Boxes `[left, top, right, bottom]` in px of the photo, and the edits of a pointer. */
 
 const smallestPx = 2;
 /** Boxes are kept to a tenth of a px. */

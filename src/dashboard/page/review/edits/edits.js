@@ -1,5 +1,5 @@
 /**
- * What a person makes of what was found on a photo. It knows no page and no server.
+ * A person's edits of what was found on a photo. Independent of the page and the server.
  *
  * A *thing* is an object that was predicted, one that a person added, or a region. Its value is
  * `{ classId, boxXyxy, isRemoved }`, boxes in px of the photo. `saved` is what the server has,
@@ -68,7 +68,7 @@ export class Edits {
       if (isSame(known.mine, value)) this.conflicts.delete(known.key);
       if (isSame(before, value)) continue;
       news.push({ ...rest, value, before });
-      // What was before another person changed it is no step back of this one's.
+      // The state before another person's change is not one of this person's undo steps.
       if (!isMine) this.#forget(known.key);
       if (!isSame(known.mine, value))
         this.conflicts.set(known.key, { value, by: rest.by, at: rest.at });

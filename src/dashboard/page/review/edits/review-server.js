@@ -27,7 +27,7 @@ export async function ask(path, body, timeoutMs) {
   return answer;
 }
 
-/** A refusal is returned; an error of the server is thrown, as none is: it may be another soon. */
+/** A refusal is returned. A server error is thrown, like no answer, since it may pass. */
 async function request(path, body, timeoutMs = limitMs) {
   const text = body && JSON.stringify(body);
   const response = await fetch(path, {

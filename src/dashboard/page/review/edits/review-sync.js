@@ -3,10 +3,10 @@ import { correctionsOf } from "./corrections.js";
 import { forgetStale, keep, placeOf, readKept } from "./kept-edits.js";
 import { newId } from "./new-id.js";
 
-/** After the last change: a box on its way is not sent at each step. */
+/** Delay after the last change, so that a box being moved is not sent at each step. */
 const pauseMs = 600;
 const retryMs = [1000, 2000, 4000, 8000];
-/** Others are heard of, and the photo is held, at this pace. */
+/** How often others' changes are fetched and the hold is renewed. */
 const pollMs = 5000;
 /** In one request, which has a limit. */
 const mostThings = 100;
@@ -109,7 +109,7 @@ export class ReviewSync {
 
   #pollNow = () => void this.#poll();
 
-  /** Whether the last request arrives when a window is closed, nobody learns: it is kept, too. */
+  /** When a window is closed, nobody learns whether the last request arrived: it is kept, too. */
   #keepAndSend = () => {
     this.#keepNow();
     void this.flush();
@@ -155,8 +155,8 @@ export class ReviewSync {
       this.#pending = undefined;
       this.#failures = 0;
       if (answer.error !== undefined) return this.#refuse(answer.error);
-      // Where others were faster, nothing was recorded: the rest is sent on top of what they did.
-      // But who says that a photo is right has to see first what others made of it.
+      // If others were faster, nothing was recorded: the rest is sent on top of their changes. But
+      // before declaring a photo right, a person has to see them.
       const isTaken = answer.conflict === undefined;
       for (const { key, mine } of isTaken ? sent : []) edits.saved(key, mine);
       this.#take(answer.review);
@@ -205,7 +205,7 @@ export class ReviewSync {
       onHeld(held);
       if (held.version !== this.review.version && this.#running === undefined) {
         const review = await server.read();
-        // What was sent meanwhile has the newer one.
+        // A request sent in the meantime has the newer version.
         if (!this.#isLeft && review.version > this.review.version) this.#take(review);
       }
       if (this.standing !== "lost") return;

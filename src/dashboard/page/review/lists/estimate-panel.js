@@ -84,9 +84,9 @@ function tilesOf({ predicted, total, precision, recall }, reviewed) {
 
 const methods = {
   ratio:
-    "Corrected: what was found on all photos, times the ratio of what is there to what was found " +
-    "on the reviewed ones.",
-  mean: "Corrected: what is there on a reviewed photo on average, times all photos.",
+    "Corrected: what was found on all photos, times the ratio of true to found objects on the " +
+    "reviewed ones.",
+  mean: "Corrected: the mean of the reviewed photos, times the number of all photos.",
   counted: "Corrected: all photos are reviewed, so it is a count.",
 };
 const methodOf = (total) =>

@@ -82,7 +82,7 @@ export function listCard({ kind, list, mayChange, isChosen, goOn, choose }) {
 function howFar({ photos, progress: { photos: all, reviewed, held, gone } }) {
   if (all === 0) return `None of ${format.plural(photos, "photo")} is so.`;
   const more = [
-    [held, "in work"],
+    [held, "in progress"],
     [gone, "gone"],
   ];
   return [

@@ -42,7 +42,7 @@ function row(list, photo) {
       ? format.plural(predictedCount ?? 0, "object")
       : `${format.count(predictedCount)} found, ${format.plural(correctedCount, "object")} now`;
   const states = {
-    open: photo.heldBy ? `in work by ${photo.heldBy}` : "open",
+    open: photo.heldBy ? `being reviewed by ${photo.heldBy}` : "open",
     reviewed: `reviewed by ${photo.reviewedBy}`,
     gone: "gone, or changed",
   };

@@ -100,7 +100,7 @@ export function listsView(room, parameters) {
         session,
       });
       if (photo) room.go(`#review/${photo.id}?list=${list.id}&at=${photo.position}`);
-      else trouble.textContent = "All that is open is in work by others.";
+      else trouble.textContent = "Others are working on all open photos.";
     } catch (error) {
       trouble.textContent = error.message;
     }

@@ -4,11 +4,11 @@ import * as format from "../../format.js";
 export const kinds = {
   sample: {
     title: "By chance",
-    about: "What you count on these stands for all photos: for an honest estimate.",
+    about: "What you count on these represents all photos, for an unbiased estimate.",
   },
   threshold: {
     title: "Near the threshold",
-    about: "Photos with the most objects that were only just counted, or only just not.",
+    about: "Photos with the most objects just above or just below the threshold.",
   },
   outliers: {
     title: "Unusual for their folder",

@@ -47,7 +47,7 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
               <th scope="col">Photo</th>
               <th scope="col" class="number">Objects</th>
               ${classes.map(([name]) => classHead(name))}
-              <th scope="col" class="number" title="Objects on a million pixels">Per Mpx</th>
+              <th scope="col" class="number" title="Objects per million pixels">Per Mpx</th>
               ${hasScales && areaDensityHead}
               ${hasMasks && coverageHead}
               ${hasRegions && regionHeads}
@@ -63,7 +63,7 @@ export function countsSection(data: ReportData, names: PhotoNames): Html | false
 }
 
 const areaDensityHead = html`
-  <th scope="col" class="number" title="Objects on a square metre of the photo">Per m²</th>`;
+  <th scope="col" class="number" title="Objects per square metre of the photo">Per m²</th>`;
 
 const coverageHead = html`
   <th scope="col" class="number" title="Share of the photo that the objects cover together">

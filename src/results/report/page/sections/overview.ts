@@ -115,8 +115,8 @@ function fallbacksOf({ devices }: ReportData): readonly Fallback[] {
 }
 
 /**
- * Whether not all photos ran on one device: then a fallback was a mishap. Otherwise it may be the
- * only device of the machine: results say why a device was not used, but not whether anybody asked
+ * Whether photos ran on several devices: then a fallback is worth a warning. Otherwise it may be
+ * the machine's only device: results say why a device was not used, but not whether anybody asked
  * for it.
  */
 function isMixed({ devices }: ReportData): boolean {
@@ -130,7 +130,7 @@ function notices(data: ReportData, names: PhotoNames): Html[] {
   const whatIsLeft = `${formatPlural(left, "photo")} ${left === 1 ? "is" : "are"} left`;
   const unfinished = html`
     <p class="notice">
-      <b>Not finished.</b> ${whatIsLeft}; run the same command again to go on.
+      <b>Not finished.</b> ${whatIsLeft}; run the same command again to resume.
     </p>`;
   const fallbacks = isMixed(data) ? fallbacksOf(data) : [];
   return [
@@ -193,7 +193,7 @@ function selectionNote({ selection, question, review }: ReportData): Html | fals
   return notes.length > 0 && html`<p class="quiet">${notes}</p>`;
 }
 
-/** Says it of predicted counts only where people corrected any. */
+/** Says so for predicted counts only if people have corrected any. */
 function whoseCounts({ counts, people: { corrected, reviewed } }: ReportData["review"]) {
   const photos = formatPlural(corrected, "photo");
   if (counts === "corrected") {

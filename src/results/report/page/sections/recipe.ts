@@ -47,7 +47,7 @@ function nameClasses(use: unknown, classNames: readonly string[]): unknown {
 function inOrder(values: object): [name: string, value: unknown][] {
   const rank = (name: string) =>
     name === "sha256" ? Infinity : order.includes(name) ? order.indexOf(name) : order.length;
-  // Equal ranks are compared first: Infinity less Infinity would be no number.
+  // Equal ranks first, since Infinity − Infinity is NaN.
   return Object.entries(values).sort(([a], [b]) => (rank(a) === rank(b) ? 0 : rank(a) - rank(b)));
 }
 
