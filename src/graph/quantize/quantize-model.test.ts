@@ -260,6 +260,12 @@ describe("a model that cannot be quantised", () => {
     const model = randomModel("11");
     refuses({ ...model, graph: { ...model.graph, nodes: [] } }, /without a convolution/);
   });
+
+  test("of operators that know no scales of channels is refused, with what to do", () => {
+    const model = randomModel("11");
+    refuses({ ...model, opsetVersion: 12 }, /13 or newer to quantise, got 12\. .*`opset=17`/);
+    requireQuantizable({ ...model, opsetVersion: 13 });
+  });
 });
 
 describe("reading a whole model", () => {

@@ -77,20 +77,32 @@ export function chooseQuantizedValues(graph: OnnxGraph): QuantizedValues {
   return { nodes, rangeOf };
 }
 
+/** Before it, weights could not have a scale for each output channel. */
+const leastOpset = 13;
+
 /**
  * Makes sure that a model can be quantised.
  *
- * @throws `MODEL_NOT_QUANTIZABLE` for one that is not of float32, is quantised, or has no
- *   convolution that could be
+ * @throws `MODEL_NOT_QUANTIZABLE` for one that is not of float32, is quantised, has no convolution
+ *   that could be, or is of an older set of operators
  */
-export function requireQuantizable({ graph }: OnnxModel): void {
+export function requireQuantizable({ graph, opsetVersion }: OnnxModel): void {
   const came = whyNotReducible(graph);
-  if (came === undefined) return;
-  throw new OrangeryError(
-    "MODEL_NOT_QUANTIZABLE",
-    `Expected a network of float32 with convolutions to quantise, got ${came}. ` +
-      "Give the .pt that was trained, or its export in float32.",
+  if (came !== undefined) {
+    throw notQuantizable(
+      `Expected a network of float32 with convolutions to quantise, got ${came}. ` +
+        "Give the .pt that was trained, or its export in float32.",
+    );
+  }
+  if (opsetVersion >= leastOpset) return;
+  throw notQuantizable(
+    `Expected a network of ONNX's operators of version ${leastOpset} or newer to quantise, got ` +
+      `${opsetVersion}. Give the .pt that was trained, or export it again with \`opset=17\`.`,
   );
+}
+
+function notQuantizable(message: string): OrangeryError {
+  return new OrangeryError("MODEL_NOT_QUANTIZABLE", message);
 }
 
 /** The inputs of a node that are activations; the others are weights, sizes and scales. */

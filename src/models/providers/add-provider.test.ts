@@ -8,11 +8,12 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { isOrangeryError } from "../../errors.ts";
 import { addedFile, readAdded } from "../../native/library/added-runtime.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { openVinoLibrary } from "../../native/providers/plugins.ts";
 import { type AddProviderOptions, addProvider, removeProvider } from "./add-provider.ts";
-import { defaultIndex } from "./find-wheel.ts";
+import { defaultIndex, findWheel } from "./find-wheel.ts";
 import {
   PackageIndex,
   TestProxy,
@@ -231,6 +232,38 @@ describe("CUDA from a package index", limit, () => {
     assertInPlace();
     assert.deepEqual([...new Set(proxy.asked)], ["packages.invalid:80"]);
   });
+
+  for (const listing of ['{"files": [', '{"error": "none"}', '<a href="%zz.whl">', "{}"]) {
+    test(`an index that answers ${listing} is refused with a code`, async () => {
+      index.behave({ listing });
+      await assert.rejects(add(), {
+        code: "DOWNLOAD_FAILED",
+        message: /\/simple\/ort-gpu\/, but its answer is no list of files \(.*\)\. Look at/,
+      });
+    });
+  }
+
+  test("a list of files that breaks off is a download that failed", async () => {
+    index.behave({ breaksListing: true });
+    await assert.rejects(findWheel(provider, { index: index.url }), {
+      code: "DOWNLOAD_FAILED",
+      message: /but terminated/,
+    });
+  });
+
+  for (const proxy of ["127.0.0.1:3128", "proxy.corp:3128", "http://me:secret@[x"]) {
+    test(`a proxy ${proxy} is refused before anything is fetched`, async () => {
+      index.behave({});
+      process.env.HTTP_PROXY = proxy;
+      await assert.rejects(add(), (error: Error) => {
+        assert.ok(isOrangeryError(error, "INVALID_ARGUMENT"), String(error));
+        assert.match(error.message, /^Expected the address of a proxy in HTTP_PROXY, as in http:/);
+        assert.doesNotMatch(error.message, /secret/);
+        return true;
+      });
+      assert.deepEqual(index.asked, []);
+    });
+  }
 
   test("an empty file in the place of a library counts for nothing", async () => {
     await add();

@@ -31,7 +31,8 @@ export interface AddProviderOptions {
  * Downloads what a plan lists. The folder is valid once its last file is written; until then only
  * the next attempt uses its contents, and continues from there. A full disk leaves nothing behind.
  *
- * @throws `DOWNLOAD_FAILED`, `DOWNLOAD_DAMAGED`, `NO_SPACE`, `NOT_WRITABLE`
+ * @throws `DOWNLOAD_FAILED`, `DOWNLOAD_DAMAGED`, `NO_SPACE`, `NOT_WRITABLE`, `INVALID_ARGUMENT` for
+ *   a proxy that is none
  */
 export async function addProvider(plan: ProviderPlan, options: AddProviderOptions): Promise<void> {
   const { folder } = plan;
@@ -140,5 +141,24 @@ async function removeUnfinished({ folder, missing }: ProviderPlan): Promise<void
 
 /** `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` count, whatever Node was started with. */
 function useProxyOfEnvironment(): () => void {
-  return http.setGlobalProxyFromEnv();
+  try {
+    return http.setGlobalProxyFromEnv();
+  } catch (cause) {
+    const variable = proxyVariables.find((name) => !isProxy(process.env[name]));
+    if (variable === undefined) throw cause;
+    // There may be a password before the host.
+    const value = process.env[variable]!.replace(/^.*@/s, "…@");
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected the address of a proxy in ${variable}, as in http://proxy.example:3128, ` +
+        `got \`${value}\`. Nothing was fetched.`,
+      { cause, details: { variable } },
+    );
+  }
+}
+
+const proxyVariables = ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"] as const;
+
+function isProxy(value = ""): boolean {
+  return value === "" || /^https?:$/.test(URL.parse(value)?.protocol ?? "");
 }

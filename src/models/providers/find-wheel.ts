@@ -36,14 +36,34 @@ export async function findWheel(
     await response.body?.cancel();
     throw notFetched(url, `it answered ${response.status}`, { status: response.status });
   }
-  const listed = findFile(await response.text(), file);
-  if (listed === undefined) {
+  const listing = await response.text().catch((cause: unknown) => {
+    signal?.throwIfAborted();
+    throw notFetched(url, fetchFailure(cause), { cause });
+  });
+  const found = readListing(listing, { url, file, base: response.url });
+  if (found === undefined) {
     const reason = `it does not list ${file} (version ${version} of ${project})`;
     throw notFetched(url, reason, { status: 404 });
   }
-  const found = new URL(listed, response.url);
   // A mirror that asks for a name and a password does so for its files as well.
   return { url: found, headers: found.origin === url.origin ? headers : {} };
+}
+
+interface Listed {
+  readonly url: URL;
+  readonly file: string;
+  /** What relative addresses begin from. */
+  readonly base: string;
+}
+
+function readListing(listing: string, { url, file, base }: Listed): URL | undefined {
+  try {
+    const listed = findFile(listing, file);
+    return listed === undefined ? undefined : new URL(listed, base);
+  } catch (cause) {
+    const reason = `its answer is no list of files (${(cause as Error).message})`;
+    throw notFetched(url, reason, { cause, status: 200 });
+  }
 }
 
 function findFile(listing: string, file: string): string | undefined {

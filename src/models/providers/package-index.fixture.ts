@@ -65,6 +65,10 @@ export interface IndexBehaviour {
   readonly credentials?: string;
   /** Sends something else under the name of each file. */
   readonly swaps?: boolean;
+  /** Answers with this in place of a list of files. */
+  readonly listing?: string;
+  /** Breaks the connection in the middle of a list of files. */
+  readonly breaksListing?: boolean;
 }
 
 /** A package index with wheels, on a port of its own. */
@@ -118,6 +122,16 @@ export class PackageIndex implements AsyncDisposable {
   }
 
   #list(project: string, response: ServerResponse): void {
+    const { listing, breaksListing } = this.behaviour;
+    if (breaksListing) {
+      response.writeHead(200, { "content-length": 100 });
+      response.write("<a href=", () => response.destroy());
+      return;
+    }
+    if (listing !== undefined) {
+      response.end(listing);
+      return;
+    }
     const files = this.#wheels.filter((wheel) => wheel.project === project);
     if (this.behaviour.html) {
       const links = files.map(

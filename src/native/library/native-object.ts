@@ -1,3 +1,4 @@
+import { isMainThread } from "node:worker_threads";
 import { OrangeryError } from "../../errors.ts";
 import type { Address } from "./function-table.ts";
 
@@ -111,5 +112,28 @@ export class NativeObject implements Disposable {
     count(this.kind, -1);
     forgotten.unregister(this);
     return owned;
+  }
+}
+
+const ownedHere = new Set<WeakRef<NativeObject>>();
+
+/**
+ * What a worker thread has not released when it ends, its exit handler releases: nothing is
+ * collected then, and the process would keep it. What a run still reads is left alone: to leak it
+ * is better than to take it from the run.
+ */
+export function releaseWhenThreadEnds(object: NativeObject): void {
+  if (isMainThread) return;
+  if (ownedHere.size === 0) process.once("exit", releaseAll);
+  for (const reference of ownedHere) {
+    if (reference.deref()?.disposed ?? true) ownedHere.delete(reference);
+  }
+  ownedHere.add(new WeakRef(object));
+}
+
+function releaseAll(): void {
+  for (const reference of ownedHere) {
+    const object = reference.deref();
+    if (object !== undefined && !object.held) object[Symbol.dispose]();
   }
 }

@@ -34,6 +34,11 @@ describe("plugins of execution providers", { skip: !canCompile && "needs Linux a
     return path(name);
   }
 
+  function makePipe(name: string): string {
+    execFileSync("mkfifo", [path(name)]);
+    return path(name);
+  }
+
   let plugin: string;
   before(() => {
     plugin = compile("libpretend.so", source);
@@ -122,6 +127,7 @@ describe("plugins of execution providers", { skip: !canCompile && "needs Linux a
     const cases: readonly [what: string, make: () => string, code: ErrorCode, message: RegExp][] = [
       ["a missing file", () => path("none.so"), "PROVIDER_NOT_FOUND", /none\.so.*does not exist/],
       ["a folder", () => folder, "PROVIDER_NOT_FOUND", /is a folder/],
+      ["a pipe", () => makePipe("pipe.so"), "PROVIDER_NOT_FOUND", /is no file/],
       [
         "a text file",
         () => write("text.so", "Not Found\n"),

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { OrangeryError } from "../../errors.ts";
 
 /** `e_machine` of elf.h, by Node's names. */
@@ -29,7 +29,8 @@ export function checkSharedLibrary(file: string): void {
 
 function open(file: string): number {
   try {
-    return openSync(file, "r");
+    // A pipe would be waited for.
+    return openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw notFound(file, code === "ENOENT" ? "does not exist" : `cannot be read (${code})`, cause);

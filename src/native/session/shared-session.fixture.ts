@@ -1,9 +1,9 @@
 /** A worker thread for shared-session.test.ts: obeys messages, one by one. */
 import { parentPort, workerData } from "node:worker_threads";
 import { onnxRuntime } from "../onnx-runtime.ts";
-import type { SharedSession } from "../runtime.ts";
+import type { SharedSession, Tensor } from "../runtime.ts";
 
-export type Order = "open" | "run" | "start a run" | "close" | "end" | "exit";
+export type Order = "open" | "run" | "start a run" | "keep a tensor" | "close" | "end" | "exit";
 
 export interface ThreadData {
   readonly key: string;
@@ -15,6 +15,7 @@ export interface ThreadData {
 
 const { key, model, size } = workerData as ThreadData;
 let opened: SharedSession | undefined;
+const kept: Tensor[] = [];
 
 async function open(): Promise<boolean> {
   opened = await onnxRuntime.openSharedSession(key, {
@@ -33,11 +34,18 @@ async function run(): Promise<number> {
   return y.data[0] as number;
 }
 
+function keep(): void {
+  const x = onnxRuntime.createTensor("float32", [size, size]);
+  x.data.fill(2);
+  kept.push(x);
+}
+
 parentPort!.on("message", async (order: Order) => {
   let answer: unknown = order;
   if (order === "open") answer = await open();
   if (order === "run") answer = await run();
   if (order === "start a run") void run();
+  if (order === "keep a tensor") keep();
   if (order === "close") await opened!.session[Symbol.asyncDispose]();
   if (order === "end") parentPort!.close();
   parentPort!.postMessage(answer);

@@ -58,6 +58,21 @@ describe("a session shared by threads", { timeout: 120_000 }, () => {
     });
   }
 
+  for (const order of ["end", "exit"] as const) {
+    test(`leaves no tensors behind when its threads leave by "${order}"`, async () => {
+      const data = { key: "tensors", model: new Uint8Array(), size: 4096 };
+      const bytes = 4 * data.size ** 2;
+      const before = process.memoryUsage.rss();
+      for (let round = 0; round < 8; round += 1) {
+        const thread = new Thread(data);
+        await thread.send("keep a tensor");
+        await thread.leave(order);
+      }
+      const grownBytes = process.memoryUsage.rss() - before;
+      assert.ok(grownBytes < 4 * bytes, `${grownBytes}`);
+    });
+  }
+
   test("is adopted by the next opener when every thread that had it was killed", async () => {
     const data = threadData("killed", { steps: 2, size: 8 });
     const thread = new Thread(data);

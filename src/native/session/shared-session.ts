@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isMainThread } from "node:worker_threads";
 import { OrangeryError } from "../../errors.ts";
-import { NativeObject } from "../library/native-object.ts";
+import { NativeObject, releaseWhenThreadEnds } from "../library/native-object.ts";
 import { holdMark, isMarked, tryProcessLock, withProcessLock } from "../process-lock.ts";
 import type { LoadedSession, OpenSharedSessionOptions, SharedSession } from "../runtime.ts";
 import { NativeSession, releaseSession } from "./session.ts";
@@ -106,7 +105,7 @@ async function join(
     if (last) releaseSession(session, file);
     else void releaseOrphan(key, record);
   });
-  closeWhenThreadEnds(native);
+  releaseWhenThreadEnds(native);
   try {
     return new NativeSession(native, file, info);
   } catch (error) {
@@ -134,27 +133,5 @@ async function handOver(opening: Promise<SharedSession>, record: SessionRecord):
     while (record.waiters > 0 && record.openers === 1 && !opened.disposed) await sleep(1);
   } catch {
     // The load was cancelled or failed; the caller has left, and the others try for themselves.
-  }
-}
-
-const openHere = new Set<WeakRef<NativeObject>>();
-
-/**
- * A worker thread that ends without closing its sessions is counted out by its exit handler. A
- * session that a run still reads is left alone: to leak it is better than to take it from the run.
- */
-function closeWhenThreadEnds(native: NativeObject): void {
-  if (isMainThread) return;
-  if (openHere.size === 0) process.once("exit", closeAll);
-  for (const reference of openHere) {
-    if (reference.deref()?.disposed ?? true) openHere.delete(reference);
-  }
-  openHere.add(new WeakRef(native));
-}
-
-function closeAll(): void {
-  for (const reference of openHere) {
-    const open = reference.deref();
-    if (open !== undefined && !open.held) open[Symbol.dispose]();
   }
 }

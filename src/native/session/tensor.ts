@@ -2,7 +2,7 @@ import koffi from "koffi";
 import { OrangeryError } from "../../errors.ts";
 import { environment } from "../library/environment.ts";
 import type { Address, Out } from "../library/function-table.ts";
-import { NativeObject } from "../library/native-object.ts";
+import { NativeObject, releaseWhenThreadEnds } from "../library/native-object.ts";
 import type { ElementType, Tensor, TensorData } from "../runtime.ts";
 
 /** `ONNXTensorElementDataType`, and how to view the memory. */
@@ -48,6 +48,7 @@ export class NativeTensor<T extends ElementType = ElementType> implements Tensor
     this.#memory =
       length === 0 ? new ArrayBuffer(0) : koffi.view(dataAddress(value.address), length * bytes);
     this.#data = view(this.#memory);
+    releaseWhenThreadEnds(value);
   }
 
   /**
