@@ -8,21 +8,30 @@ import type { LedgerTables } from "./schema/tables.ts";
 /**
  * Lists the recipes of a results database, the oldest first.
  *
- * @throws `LEDGER_UNREADABLE` where one is not as it was recorded: what goes on by it would count
- *   otherwise, and nobody would notice.
+ * @throws what `requireAsRecorded` throws
  */
 export async function readSavedRecipes(ledger: Ledger): Promise<readonly Recipe[]> {
   const rows = await ledger.read((db) =>
     db.selectFrom("recipe").select(["hash", "name", "recipe as json"]).orderBy("id").execute(),
   );
   return rows.map(({ hash, name, json }) => {
-    if (hashOf("sha256", json) !== hash) throw changedRecipe(ledger.location, hash);
+    requireAsRecorded(ledger, { hash, json });
     return { hash, json, ...(name !== null && { name }) };
   });
 }
 
-function changedRecipe(location: string, hash: string): OrangeryError {
-  return new OrangeryError(
+/**
+ * Makes sure that a recipe has not been changed in the database: a run that resumes by it would
+ * count something else, and nobody would notice.
+ *
+ * @throws `LEDGER_UNREADABLE`
+ */
+export function requireAsRecorded(
+  { location }: Pick<Ledger, "location">,
+  { hash, json }: Pick<Recipe, "hash" | "json">,
+): void {
+  if (hashOf("sha256", json) === hash) return;
+  throw new OrangeryError(
     "LEDGER_UNREADABLE",
     `Expected the recipe ${hash.slice(0, 12)} in ${location} as it was recorded, got other ` +
       "contents. The results are damaged: restore them from a copy, or count into another file.",

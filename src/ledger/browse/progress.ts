@@ -1,5 +1,6 @@
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { lastIdOf } from "../parts.ts";
+import { requireAsRecorded } from "../recipe-rows.ts";
 import type { StateCounts } from "../worklist/worklist-view.ts";
 
 /** A recipe of a results database, for a choice. */
@@ -24,12 +25,10 @@ export async function readRecipeChoices(
       .orderBy("id", "desc")
       .limit(1)
       .executeTakeFirst();
-    const recipes = rows.map(({ id, hash, name, recipe }) => ({
-      id,
-      hash,
-      name: name ?? undefined,
-      json: recipe,
-    }));
+    const recipes = rows.map(({ id, hash, name, recipe: json }) => {
+      requireAsRecorded(ledger, { hash, json });
+      return { id, hash, name: name ?? undefined, json };
+    });
     return { recipes, newestId: newest?.recipe_id ?? recipes.at(-1)?.id };
   }, access);
 }

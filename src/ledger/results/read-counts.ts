@@ -3,6 +3,7 @@ import type { Capture } from "../../vision/photo/capture/capture.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureOf } from "../photos/capture-columns.ts";
 import { duplicateOf, isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
+import { requireAsRecorded } from "../recipe-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { countPacked } from "../scores/count-packed.ts";
 import { CountedScores, type CountQuestion } from "../scores/count-question.ts";
@@ -148,6 +149,7 @@ export async function readCountedScores(
   );
   const counted = new Map<string, CountedScores>();
   for (const { id, hash, recipe } of recipes) {
+    requireAsRecorded(ledger, { hash, json: recipe });
     // All results of a recipe are of one model.
     const first = await ledger.read(
       (db) =>

@@ -4,6 +4,7 @@ import type { Ledger } from "../ledger.ts";
 import { captureOf } from "../photos/capture-columns.ts";
 import { reasonOf } from "../photos/entry-rows.ts";
 import { duplicateOf, isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
+import { requireAsRecorded } from "../recipe-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { countPacked } from "../scores/count-packed.ts";
 import type { CountedScores, CountQuestion } from "../scores/count-question.ts";
@@ -191,6 +192,7 @@ export async function readRecipes(
     const photosIn = (state: string) => states.find((row) => row.state === state)?.photos ?? 0;
     const done = states.find(({ state }) => state === "done");
     const json = states[0]!.recipe;
+    requireAsRecorded(ledger, { hash, json });
     return {
       hash,
       name: states[0]!.name ?? undefined,
