@@ -3,7 +3,7 @@ import type { WorkerEntryOptions, WorkerStore } from "../queue-store.ts";
 
 /** A hash with a field for each worker; its status is in a separate key that expires. */
 const index = "orangery:workers";
-const wishKeyOf = (field: string) => `orangery:wish:${field}`;
+const requestKeyOf = (field: string) => `orangery:wish:${field}`;
 const statusKeyOf = (field: string) => `orangery:worker:${field}`;
 
 export class RedisWorkers implements WorkerStore {
@@ -48,17 +48,17 @@ export class RedisWorkers implements WorkerStore {
     return published.filter((status) => status !== null);
   }
 
-  async leaveWish(field: string, wish: string, lifetimeMs: number): Promise<void> {
+  async leaveRequest(field: string, request: string, lifetimeMs: number): Promise<void> {
     const client = await this.#queue.getBackend().client;
-    await client.set(this.#queue.toKey(wishKeyOf(field)), wish, { PX: lifetimeMs });
+    await client.set(this.#queue.toKey(requestKeyOf(field)), request, { PX: lifetimeMs });
   }
 
-  async takeWish(field: string): Promise<string | undefined> {
+  async takeRequest(field: string): Promise<string | undefined> {
     const client = await this.#queue.getBackend().client;
-    const key = this.#queue.toKey(wishKeyOf(field));
-    const wish = await client.get(key);
+    const key = this.#queue.toKey(requestKeyOf(field));
+    const request = await client.get(key);
     // If there is none, nothing is deleted: a request left in between is read the next time.
-    if (wish !== null) await client.del(key);
-    return wish ?? undefined;
+    if (request !== null) await client.del(key);
+    return request ?? undefined;
   }
 }
