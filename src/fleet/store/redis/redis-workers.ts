@@ -1,10 +1,14 @@
 import type { Queue, Worker } from "bullmq";
 import type { WorkerEntryOptions, WorkerStore } from "../queue-store.ts";
+import { runScript } from "./run-script.ts";
 
 /** A hash with a field for each worker; its status is in a separate key that expires. */
 const index = "orangery:workers";
 const requestKeyOf = (field: string) => `orangery:wish:${field}`;
 const statusKeyOf = (field: string) => `orangery:worker:${field}`;
+
+/** One command, or a request that replaces another in between is removed unread. */
+const takeScript = { name: "orangeryTakeRequest", lua: 'return redis.call("GETDEL", KEYS[1])' };
 
 export class RedisWorkers implements WorkerStore {
   readonly #queue: Queue | Worker;
@@ -54,11 +58,7 @@ export class RedisWorkers implements WorkerStore {
   }
 
   async takeRequest(field: string): Promise<string | undefined> {
-    const client = await this.#queue.getBackend().client;
-    const key = this.#queue.toKey(requestKeyOf(field));
-    const request = await client.get(key);
-    // If there is none, nothing is deleted: a request left in between is read the next time.
-    if (request !== null) await client.del(key);
-    return request ?? undefined;
+    const script = { ...takeScript, keys: [requestKeyOf(field)] };
+    return (await runScript<string | null>(this.#queue, script, [])) ?? undefined;
   }
 }
