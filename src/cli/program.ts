@@ -11,7 +11,7 @@ import { createRetryFailedCommand } from "./commands/fleet/retry-failed-command.
 import { createStatusCommand } from "./commands/fleet/status-command.ts";
 import { createWorkerCommand } from "./commands/fleet/worker-command.ts";
 import { createJobsCommand } from "./commands/jobs/jobs-command.ts";
-import { createPhotosCommand } from "./commands/mend/photos-command.ts";
+import { createPhotosCommand } from "./commands/management/photos-command.ts";
 import { createCacheCommand } from "./commands/models/cache-command.ts";
 import { createExportCommand } from "./commands/models/export-command.ts";
 import { createInfoCommand } from "./commands/models/info-command.ts";

@@ -10,7 +10,7 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { noteQueueTrouble } from "../../output/trouble-notes.ts";
 import type { RecordArguments } from "../jobs/job-options.ts";
 import { openQueueRecord } from "../jobs/queue-record.ts";
-import { callerActor } from "../mend/person-option.ts";
+import { callerActor } from "../management/person-option.ts";
 
 export interface RetryFailedArguments extends QueueArguments, RecordArguments {
   readonly json?: boolean;

@@ -13,7 +13,7 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
 import type { RecordArguments } from "../jobs/job-options.ts";
 import { openQueueRecord } from "../jobs/queue-record.ts";
-import { callerActor } from "../mend/person-option.ts";
+import { callerActor } from "../management/person-option.ts";
 
 export interface WorkersArguments extends QueueArguments {
   readonly json?: boolean;

@@ -2,7 +2,7 @@
 import { h, redraw, table } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson, postJson } from "../live.js";
-import { confirmed } from "../mend/confirm.js";
+import { confirmed } from "../management/confirm.js";
 import { jobsPanel } from "./jobs-panel.js";
 import { workerCards } from "./worker-cards.js";
 

@@ -26,7 +26,7 @@ const { command, missing } = findBrowser();
 const newRecipe = createRecipe({ job: "count", detect: { sha256: "ef".repeat(32) } });
 const photoCount = 6;
 
-describe("people mend what is wrong in a browser", { skip: missing, timeout: 240_000 }, () => {
+describe("people put right what is wrong in a browser", { skip: missing, timeout: 240_000 }, () => {
   const stack = new AsyncDisposableStack();
   let browser: BrowserSession;
   let ledger: Ledger;
@@ -150,7 +150,7 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
   });
 
   test("photos are retried, excluded, included and forgotten, each confirmed with its number", async () => {
-    await browser.open(`${url}?mend#photos`, 1440);
+    await browser.open(`${url}?management#photos`, 1440);
     await browser.until(`${rows} === ${photoCount}`);
     await chooseFirst();
     await browser.until(`${rows} === ${photoCount + 3}`);
@@ -260,7 +260,7 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
     await until(".differing li");
   });
 
-  test("a queue's jobs and workers are shown, directed and mended", async () => {
+  test("a queue's jobs and workers are shown, directed and managed", async () => {
     await browser.open(`${url}?queue#queue`, 1440);
     await until(".worker[data-worker='cpu0@host']", /replaced 2 times/);
     await browser.until("document.querySelectorAll('.jobs li').length === 2");
