@@ -19,7 +19,7 @@ export function serializeModel(model: OnnxModel): Uint8Array<ArrayBuffer> {
 export interface SplitModel {
   /** The bytes of the `.onnx` file. */
   readonly model: Uint8Array<ArrayBuffer>;
-  /** What is in the file of its weights, one after the other: the model's own arrays, not copies. */
+  /** The contents of the weights file, in order: views of the arrays of the model. */
   readonly weights: readonly Uint8Array[];
 }
 
