@@ -49,7 +49,7 @@ const longest = [
   "memory",
   "dashboard-review",
   "artifacts",
-  "dashboard-mend",
+  "dashboard-management",
   "thresholds",
   "dashboard-browser",
   "report-browser",

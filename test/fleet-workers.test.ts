@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isOrangeryError } from "../src/errors.ts";
 import { askWorkers } from "../src/fleet/management/ask-workers.ts";
-import { readWorkers } from "../src/fleet/store/worker-status.ts";
+import { askWorker, PublishedStatus, readWorkers } from "../src/fleet/store/worker-status.ts";
 import { createWorker } from "../src/fleet/worker/create-worker.ts";
 import { GivenTask, TestQueue } from "./fleet.fixture.ts";
 import { untilDone } from "./fleet-photos.fixture.ts";
@@ -51,6 +51,20 @@ for (const server of queueServersForTests()) {
       await queue.queue.add("job", { name: "third" });
       await untilDone(queue.queue);
       assert.deepEqual(done, ["first", "third"]);
+    });
+
+    test("a request that replaces another while that one is taken is not lost", async () => {
+      await using queue = new TestQueue(server.url);
+      const worker = { name: "w@host", pid: process.pid };
+      const status = new PublishedStatus(queue.queue, worker.name);
+      for (let i = 0; i < 20; i++) {
+        await askWorker(queue.queue, worker, "drain");
+        const taking = status.takeRequests();
+        await askWorker(queue.queue, worker, "resume");
+        const taken = [...(await taking), ...(await status.takeRequests())];
+        assert.equal(taken.at(-1), "resume");
+        assert.deepEqual(await status.takeRequests(), []);
+      }
     });
   });
 }

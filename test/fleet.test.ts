@@ -332,14 +332,14 @@ for (const server of servers) {
     describe("a job during which workers died", () => {
       test("is worked on alone", async () => {
         await using queue = new TestQueue(server.url);
-        let inHand = 0;
+        let inProgress = 0;
         const seen: [string, number][] = [];
         const run = async (payload: string) => {
-          inHand++;
+          inProgress++;
           await sleep(30);
-          seen.push([payload, inHand]);
+          seen.push([payload, inProgress]);
           await sleep(30);
-          inHand--;
+          inProgress--;
         };
         const names = ["a", "suspect", "b", "c"];
         const jobs = await Promise.all(names.map((name) => queue.add(name)));

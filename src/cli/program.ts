@@ -11,7 +11,7 @@ import { createRetryFailedCommand } from "./commands/fleet/retry-failed-command.
 import { createStatusCommand } from "./commands/fleet/status-command.ts";
 import { createWorkerCommand } from "./commands/fleet/worker-command.ts";
 import { createJobsCommand } from "./commands/jobs/jobs-command.ts";
-import { createPhotosCommand } from "./commands/mend/photos-command.ts";
+import { createPhotosCommand } from "./commands/management/photos-command.ts";
 import { createCacheCommand } from "./commands/models/cache-command.ts";
 import { createExportCommand } from "./commands/models/export-command.ts";
 import { createInfoCommand } from "./commands/models/info-command.ts";
@@ -29,7 +29,7 @@ import { createWorkersCommand } from "./commands/workers/workers-command.ts";
 import { noteLedgerUpdates } from "./ledger-updates.ts";
 import { exitStatus, exitStatusHelp } from "./output/exit-status.ts";
 import { StandardOutput } from "./output/standard-output.ts";
-import { explainYoloHabit } from "./yolo-habits.ts";
+import { explainYoloOption } from "./yolo-options.ts";
 
 const help = `
 Examples:
@@ -97,7 +97,7 @@ export function createProgram(
       .showHelpAfterError('(add "--help" for all options)')
       .configureOutput({
         outputError: (text, write) =>
-          write(explainYoloHabit(withKnown(text, command)).replace(/^error: /, "orangery: ")),
+          write(explainYoloOption(withKnown(text, command)).replace(/^error: /, "orangery: ")),
       });
   }
   return program;

@@ -3,7 +3,7 @@ import { readPhotoDetails } from "../ledger/browse/photo-details.ts";
 import { type RecipeChoice, readRecipeChoices } from "../ledger/browse/progress.ts";
 import type { Ledger } from "../ledger/ledger.ts";
 import { RecipeComparisons } from "./compare/compare-routes.ts";
-import { answerMend, changeMend } from "./mend/mend-routes.ts";
+import { answerManagement, applyManagementChange } from "./management/management-routes.ts";
 import { answerPicture } from "./pictures/answer-picture.ts";
 import type { PhotoPictures } from "./pictures/photo-pictures.ts";
 import type { QueueRoom } from "./queue/queue-room.ts";
@@ -139,7 +139,7 @@ export class DashboardRoutes implements Disposable {
       const recipe = await this.#recipe(url);
       const question = { recipe, parts: partsOf(path), query: url.searchParams };
       const signal = signalOf(response);
-      return sendJson(response, await answerMend(ledger, { ...question, signal }));
+      return sendJson(response, await answerManagement(ledger, { ...question, signal }));
     }
     if (path.startsWith("/api/compare/")) {
       const second = await this.#recipe(url);
@@ -178,7 +178,7 @@ export class DashboardRoutes implements Disposable {
     if (path.startsWith("/api/mend/")) {
       const recipe = await this.#recipe(url);
       const change = { recipe, parts: partsOf(path), body: await readJson(request) };
-      return sendJson(response, await changeMend(changes, change));
+      return sendJson(response, await applyManagementChange(changes, change));
     }
     throw new Refusal(404, "There is nothing here.");
   }

@@ -60,7 +60,7 @@ describe("a probe", () => {
     section: "machine",
     topic: "thing",
     timeoutMs,
-    todo: "Mend it.",
+    todo: "Repair it.",
     look,
   });
 
@@ -82,7 +82,7 @@ describe("a probe", () => {
     const [{ verdict, sentence, todo, topic }] = findings as [(typeof findings)[number]];
     assert.deepEqual(
       [verdict, sentence, todo, topic],
-      ["red", "no such thing.", "Mend it.", "thing"],
+      ["red", "no such thing.", "Repair it.", "thing"],
     );
     await runProbe(probe(async () => green("Fine.")));
     assert.ok(!process.getActiveResourcesInfo().includes("Timeout"));

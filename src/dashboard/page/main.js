@@ -3,7 +3,7 @@
 import { compareView } from "./compare/compare-view.js";
 import { h } from "./dom.js";
 import { fetchJson, listen } from "./live.js";
-import { actionsView } from "./mend/actions-view.js";
+import { actionsView } from "./management/actions-view.js";
 import { nowView } from "./now-view.js";
 import { photoView } from "./photo-view.js";
 import { photosView } from "./photos-view.js";

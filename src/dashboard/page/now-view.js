@@ -4,7 +4,7 @@
  */
 import { h, redraw, table, thumbnail } from "./dom.js";
 import * as format from "./format.js";
-import { pauseControl } from "./mend/pause-button.js";
+import { pauseControl } from "./management/pause-button.js";
 
 /** As the server sends at most. */
 const newestShown = 8;

@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import * as format from "./format.js";
 import { fetchJson } from "./live.js";
-import { changeButtons } from "./mend/photo-changes.js";
+import { changeButtons } from "./management/photo-changes.js";
 import { photoCanvas } from "./photo-canvas.js";
 
 export function photoView(room, _parameters, id) {

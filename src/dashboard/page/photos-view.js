@@ -2,7 +2,7 @@
 import { h, thumbnail } from "./dom.js";
 import * as format from "./format.js";
 import { fetchJson } from "./live.js";
-import { changeButtons } from "./mend/photo-changes.js";
+import { changeButtons } from "./management/photo-changes.js";
 
 /** A page is filled up to this number, even if rare matches take several requests. */
 const wanted = 60;
@@ -19,7 +19,7 @@ export function photosView(room, parameters) {
   const chosen = new Set();
   const changes = room.setup.canChange && changeButtons(room, { target, onDone: begin });
   const which = h("span", null, "All of this filter:");
-  const mend = changes && h("div", { class: "mend" }, which, changes.buttons, changes.status);
+  const actions = changes && h("div", { class: "mend" }, which, changes.buttons, changes.status);
 
   function target() {
     return chosen.size > 0 ? { ids: [...chosen] } : { query };
@@ -107,7 +107,7 @@ export function photosView(room, parameters) {
   );
   queueMicrotask(begin);
   return {
-    elements: [h("h1", { tabindex: "-1" }, "Photos"), form, mend, status, sheet, more].filter(
+    elements: [h("h1", { tabindex: "-1" }, "Photos"), form, actions, status, sheet, more].filter(
       Boolean,
     ),
     onNews: (news) => form.setChoices(news),

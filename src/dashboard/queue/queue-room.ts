@@ -81,14 +81,14 @@ export class QueueRoom {
     if (typeof by !== "string") throw new Refusal(400, "Expected the name of who does it.");
     const actor = { person: by, via: "control room" } as const;
     if (what === "worker") {
-      const { name, wish } = body;
-      if (typeof name !== "string" || !isKeyOf(workerActions, wish)) {
-        const wishes = Object.keys(workerActions).join(", ");
-        throw new Refusal(400, `Expected a worker, and one of ${wishes}.`);
+      const { name, wish: request } = body;
+      if (typeof name !== "string" || !isKeyOf(workerActions, request)) {
+        const requests = Object.keys(workerActions).join(", ");
+        throw new Refusal(400, `Expected a worker, and one of ${requests}.`);
       }
-      const record = { kind: workerActions[wish], filter: { worker: name } };
+      const record = { kind: workerActions[request], filter: { worker: name } };
       return await this.#recorded(ledger, { ...actor, ...record }, async () => {
-        return (await askWorkers(this.#fleet.base.bullmq, [name], wish)).length;
+        return (await askWorkers(this.#fleet.base.bullmq, [name], request)).length;
       });
     }
     const recipeName = typeof recipe === "string" && recipe !== "" ? recipe : undefined;

@@ -122,7 +122,7 @@ function describe({ state, version, location }: DescribeOptions): Observation {
     );
   }
   if (Math.floor(Number(state.number) / 10_000) < oldest) {
-    return yellow(`${name} is no longer mended by its makers.`, "Update it.", figures);
+    return yellow(`${name} is no longer maintained by its makers.`, "Update it.", figures);
   }
   if (free < fewConnections) {
     return yellow(

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { formatBytes } from "../../base/quantities.ts";
 import { OrangeryError } from "../../errors.ts";
-import { toQueueError, toQueueTrouble } from "../../fleet/queue/queue-errors.ts";
+import { toQueueError, toQueueFailure } from "../../fleet/queue/queue-errors.ts";
 import { checkConnection } from "../../fleet/queue/redis-connection.ts";
 import { green, type Observation, observationOf, red, yellow } from "../finding.ts";
 import { compareClocks } from "./clock.ts";
@@ -33,7 +33,7 @@ export async function lookAtRedis(
     if (clock !== undefined) found.set("clock", clock);
     return found;
   } catch (error) {
-    throw toQueueTrouble(failureOf(client) ?? error, queue);
+    throw toQueueFailure(failureOf(client) ?? error, queue);
   } finally {
     client.disconnect();
   }

@@ -7,7 +7,7 @@ import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { ModelUse } from "../../pipeline/count/model-use.ts";
 import { PhotoPipeline, type PhotoPipelineOptions } from "../../pipeline/count/photo-pipeline.ts";
-import { goneFiles } from "../../pipeline/photos/gone-files.ts";
+import { missingFiles } from "../../pipeline/photos/missing-files.ts";
 import { photoFailureOf } from "../../pipeline/photos/photo-failure.ts";
 import type { PhotoReader } from "../../pipeline/photos/photo-reader.ts";
 import type { CountOptions, CountRecipe, ModelRole } from "../../pipeline/recipe/count-recipe.ts";
@@ -132,7 +132,7 @@ export class CountPhoto extends ModelTask<PhotoJobData, CountOutcome> {
   ): Promise<ReadPhotoState> {
     const { source } = toPhotoIdentity(payload);
     const others = await this.#options.store.otherSources({ source, contentSha256 }, { signal });
-    const movedFrom = await goneFiles(others);
+    const movedFrom = await missingFiles(others);
     const photo = { source, contentSha256, sizeBytes, mtimeUs, capture, movedFrom };
     this.#photos.set(payload, photo);
     return photo;

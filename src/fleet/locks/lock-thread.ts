@@ -9,14 +9,14 @@ import type { RedisOptions } from "bullmq";
 import { Redis } from "ioredis";
 import { toConnectionOptions } from "../queue/redis-connection.ts";
 import type { LockRenewal } from "./lock-messages.ts";
-import { renewLocks, reportLockTrouble } from "./renew-locks.ts";
+import { renewLocks, reportLockProblem } from "./renew-locks.ts";
 
 const { lockDurationMs } = workerData;
 const { url, ...connection } = toConnectionOptions(workerData.connection) as RedisOptions;
 const redis = url === undefined ? new Redis(connection) : new Redis(url, connection);
 const { script, keys, lockKey }: LockRenewal = workerData.renewal;
 
-redis.on("error", reportLockTrouble);
+redis.on("error", reportLockProblem);
 renewLocks({
   ready: new Promise((resolve) => redis.once("ready", resolve)),
   async renew(locks) {

@@ -3,7 +3,7 @@ import { workerData } from "node:worker_threads";
 import pg from "pg";
 import { tryAgain } from "../../base/try-again.ts";
 import type { PostgresRenewal } from "./postgres-renewal.ts";
-import { renewLocks, reportLockTrouble } from "./renew-locks.ts";
+import { renewLocks, reportLockProblem } from "./renew-locks.ts";
 
 const { url, queue }: PostgresRenewal = workerData.renewal;
 const { lockDurationMs } = workerData;
@@ -17,7 +17,7 @@ const pool = new pg.Pool({
   keepAlive: true,
   keepAliveInitialDelayMillis: 10_000,
 });
-pool.on("error", reportLockTrouble);
+pool.on("error", reportLockProblem);
 
 /** By the server's clock, as locks are judged. */
 const script = `
@@ -35,7 +35,7 @@ const script = `
 renewLocks({
   ready: tryAgain({ isPassing: () => true, pauseMs: [100, 2_000] }, () =>
     pool.query("select 1").catch((error: unknown) => {
-      reportLockTrouble(error);
+      reportLockProblem(error);
       throw error;
     }),
   ),

@@ -14,7 +14,7 @@ const nameOf = ({ jobId, token }: HeldLock) => `${jobId}\n${token}`;
 const send = (message: LockMessage) => parentPort?.postMessage(message);
 
 /** Reports that locks cannot currently be renewed. */
-export function reportLockTrouble(error: unknown): void {
+export function reportLockProblem(error: unknown): void {
   send({ failed: String(error) });
 }
 
@@ -42,12 +42,12 @@ export function renewLocks({ ready, renew }: LockServer): void {
   };
 
   // A third of the duration: two renewals may fail before a lock is lost.
-  setInterval(() => renewHeld().catch(reportLockTrouble), data.lockDurationMs / 3);
+  setInterval(() => renewHeld().catch(reportLockProblem), data.lockDurationMs / 3);
   parentPort?.on("message", (order: LockOrder) => {
     if ("hold" in order) held.set(nameOf(order.hold), order.hold);
     else held.delete(nameOf(order.release));
   });
-  ready.then(() => send({ ready: true }), reportLockTrouble);
+  ready.then(() => send({ ready: true }), reportLockProblem);
 }
 
 /** A process that hangs for ever must lose its jobs, or nobody would do them. */

@@ -4,8 +4,8 @@ import { withQueueErrors } from "../queue/queue-errors.ts";
 import {
   askWorker,
   readWorkers,
+  type WorkerRequest,
   type WorkerStatus,
-  type WorkerWish,
 } from "../store/worker-status.ts";
 
 /**
@@ -18,7 +18,7 @@ import {
 export async function askWorkers(
   queue: Queue,
   names: readonly string[],
-  wish: WorkerWish,
+  request: WorkerRequest,
 ): Promise<WorkerStatus[]> {
   return await withQueueErrors(queue, async () => {
     const workers = await readWorkers(queue);
@@ -26,13 +26,13 @@ export async function askWorkers(
       const meant = workers.filter((worker) => worker.name === name);
       if (meant.length === 0) throw unknownWorker(name, workers);
       if (
-        wish === "recycle" &&
+        request === "recycle" &&
         meant.some(({ earlierProcesses }) => earlierProcesses === undefined)
       )
         throw notSupervised(name);
       return meant;
     });
-    for (const worker of asked.flat()) await askWorker(queue, worker, wish);
+    for (const worker of asked.flat()) await askWorker(queue, worker, request);
     return asked.flat();
   });
 }

@@ -6,7 +6,7 @@ import {
   type NewAction,
 } from "../../ledger/actions/action-log.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
-import type { WorkerWish } from "../store/worker-status.ts";
+import type { WorkerRequest } from "../store/worker-status.ts";
 import type { JobChange } from "./change-jobs.ts";
 
 /** The recorded name of a change of jobs. */
@@ -17,7 +17,7 @@ export const jobActions: Readonly<Record<JobChange, NewAction["kind"]>> = {
 };
 
 /** The recorded name of a request to a worker. */
-export const workerActions: Readonly<Record<WorkerWish, NewAction["kind"]>> = {
+export const workerActions: Readonly<Record<WorkerRequest, NewAction["kind"]>> = {
   drain: "drain-worker",
   resume: "resume-worker",
   recycle: "recycle-worker",

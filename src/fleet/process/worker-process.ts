@@ -1,4 +1,4 @@
-import { photosInHand } from "../../base/threads/photos-in-hand.ts";
+import { photosInProgress } from "../../base/threads/photos-in-progress.ts";
 import type { Logger } from "../../logger.ts";
 import { RedisPulse } from "../queue/redis-pulse.ts";
 import type { FleetWorkerOptions } from "../worker/worker-options.ts";
@@ -120,7 +120,7 @@ export class WorkerProcess {
     if (this.#deadlineMs !== undefined) return;
     const workerOptions: FleetWorkerOptions = {
       // Processes on a CPU share its cores.
-      concurrency: slot.kind === "gpu" ? photosInHand({ isOnCpu: false }) : 3,
+      concurrency: slot.kind === "gpu" ? photosInProgress({ isOnCpu: false }) : 3,
       ...worker,
       queue,
       connection,

@@ -1,4 +1,4 @@
-import { toQueueTrouble } from "./queue-errors.ts";
+import { toQueueFailure } from "./queue-errors.ts";
 import type { QueuePatience } from "./queue-patience.ts";
 
 /**
@@ -31,7 +31,7 @@ export class FirstContact {
   }
 
   readonly receive = (error: unknown): void => {
-    const trouble = toQueueTrouble(error, this.#queue);
+    const trouble = toQueueFailure(error, this.#queue);
     if (this.#isReached || trouble.retryable) this.#patience.report(trouble);
     else this.#refused.reject(trouble);
   };

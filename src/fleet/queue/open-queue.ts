@@ -1,7 +1,7 @@
 import { Queue } from "bullmq";
 import { FollowingController, settlesWithin, untilAborted } from "../../base/abort.ts";
 import { isOrangeryError, type OrangeryError } from "../../errors.ts";
-import { toQueueTrouble, withQueueErrors } from "./queue-errors.ts";
+import { toQueueFailure, withQueueErrors } from "./queue-errors.ts";
 import { probeQueue } from "./queue-probe.ts";
 import { type QueueServer, serverOf } from "./queue-server.ts";
 import { checkQueue, type LabelledQueuePlace, type OpenedQueuePlace } from "./redis-connection.ts";
@@ -33,7 +33,7 @@ export class OpenQueue implements AsyncDisposable {
     this.#refused.promise.catch(() => {});
     const { queue, options: queueOptions, backend } = this.#server;
     this.bullmq = new Queue(queue, queueOptions, backend);
-    this.bullmq.on("error", (error) => this.#report(toQueueTrouble(error, this.#label)));
+    this.bullmq.on("error", (error) => this.#report(toQueueFailure(error, this.#label)));
   }
 
   /** @throws `INVALID_ARGUMENT`, `QUEUE_…`, or the signal's reason */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { OrangeryError } from "../../errors.ts";
-import { toQueueError, toQueueTrouble, unreachable, withQueueErrors } from "./queue-errors.ts";
+import { toQueueError, toQueueFailure, unreachable, withQueueErrors } from "./queue-errors.ts";
 
 function reply(message: string, more: object = {}): Error {
   return Object.assign(new Error(message), { name: "ReplyError", ...more });
@@ -72,7 +72,7 @@ describe("a Redis that does not answer", () => {
     assert.match(unreachable().message, /got none\./);
     // Of several addresses: without a message.
     const several = Object.assign(new AggregateError([]), { code: "ECONNREFUSED" });
-    assert.match(toQueueTrouble(several, "photos").message, /got ECONNREFUSED\./);
-    assert.equal(toQueueTrouble(several, "photos").code, "QUEUE_UNREACHABLE");
+    assert.match(toQueueFailure(several, "photos").message, /got ECONNREFUSED\./);
+    assert.equal(toQueueFailure(several, "photos").code, "QUEUE_UNREACHABLE");
   });
 });

@@ -29,7 +29,7 @@ export function toQueueError(error: unknown, queue: string): OrangeryError | und
 }
 
 /** Converts any error of a connection to Redis into one of ours. */
-export function toQueueTrouble(error: unknown, queue: string): OrangeryError {
+export function toQueueFailure(error: unknown, queue: string): OrangeryError {
   if (isOrangeryError(error)) return error;
   return toQueueError(error, queue) ?? unreachable(error);
 }

@@ -1,7 +1,7 @@
 import { tryAgain } from "../../base/try-again.ts";
 import type { ErrorCode, OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
-import { toQueueError, toQueueTrouble } from "./queue-errors.ts";
+import { toQueueError, toQueueFailure } from "./queue-errors.ts";
 
 export interface QueuePatienceOptions {
   readonly queue: string;
@@ -45,7 +45,7 @@ export class QueuePatience {
 
   /** Logs a problem with the connection, unless it is known. */
   report(error: unknown): void {
-    this.#know(toQueueTrouble(error, this.#options.queue));
+    this.#know(toQueueFailure(error, this.#options.queue));
   }
 
   /**

@@ -64,9 +64,9 @@ export interface WorkerStore {
   /** Lists the entries that have not expired. */
   read(): Promise<string[]>;
   /** Leaves a request for a worker; replaces one that it has not taken. */
-  leaveWish(field: string, wish: string, lifetimeMs: number): Promise<void>;
+  leaveRequest(field: string, request: string, lifetimeMs: number): Promise<void>;
   /** Takes the pending request, once. */
-  takeWish(field: string): Promise<string | undefined>;
+  takeRequest(field: string): Promise<string | undefined>;
 }
 
 export interface WorkerEntryOptions {

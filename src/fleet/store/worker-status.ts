@@ -56,7 +56,7 @@ export interface WorkerModel {
 }
 
 /** What a person asks of a worker: drain, resume or recycle. */
-export type WorkerWish = "drain" | "resume" | "recycle";
+export type WorkerRequest = "drain" | "resume" | "recycle";
 
 export interface ServedRecipe {
   readonly name: string;
@@ -73,10 +73,10 @@ export interface NotServed extends ServedRecipe {
 const lifetimeMs = 15_000;
 
 /** Requests of different kinds do not replace each other. */
-const wishPlaces = ["taking", "recycle"] as const;
+const requestPlaces = ["taking", "recycle"] as const;
 
 /** A disconnected worker may come back; after this time a request is out of date. */
-const wishLifetimeMs = 60_000;
+const requestLifetimeMs = 60_000;
 
 /** One worker's status in the queue. */
 export class PublishedStatus {
@@ -99,11 +99,11 @@ export class PublishedStatus {
   }
 
   /** Returns the requests for this worker since the last call. */
-  async takeWishes(): Promise<WorkerWish[]> {
-    const wishes = await Promise.all(
-      wishPlaces.map((place) => this.#store.takeWish(`${this.#field}/${place}`)),
+  async takeRequests(): Promise<WorkerRequest[]> {
+    const requests = await Promise.all(
+      requestPlaces.map((place) => this.#store.takeRequest(`${this.#field}/${place}`)),
     );
-    return wishes.filter((wish) => wish !== undefined) as WorkerWish[];
+    return requests.filter((request) => request !== undefined) as WorkerRequest[];
   }
 }
 
@@ -114,10 +114,10 @@ export class PublishedStatus {
 export async function askWorker(
   queue: Queue,
   { name, pid }: Pick<WorkerStatus, "name" | "pid">,
-  wish: WorkerWish,
+  request: WorkerRequest,
 ): Promise<void> {
-  const place = wishPlaces[wish === "recycle" ? 1 : 0];
-  await storeOf(queue).workers.leaveWish(`${name}#${pid}/${place}`, wish, wishLifetimeMs);
+  const place = requestPlaces[request === "recycle" ? 1 : 0];
+  await storeOf(queue).workers.leaveRequest(`${name}#${pid}/${place}`, request, requestLifetimeMs);
 }
 
 /** Lists the workers of a queue that have published a status lately, by name. */

@@ -1,7 +1,7 @@
 import type { Logger } from "../../logger.ts";
 import { MonitorServer, type Readiness } from "../../monitor/monitor-server.ts";
 import { addQueueGauges, type QueueReading } from "../../monitor/queue-gauges.ts";
-import { type SlotStatus, slotTrouble } from "./slot-status.ts";
+import { type SlotStatus, slotProblem } from "./slot-status.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface ServeFleetOptions {
@@ -41,7 +41,7 @@ export async function serveFleet({
 /** Ready when every slot is. */
 function toReadiness(slots: readonly SlotStatus[]): Readiness {
   const reasons = slots.flatMap((slot) => {
-    const trouble = slotTrouble(slot);
+    const trouble = slotProblem(slot);
     return trouble === undefined ? [] : [`${slot.name}: ${trouble}`];
   });
   return { ready: reasons.length === 0, reasons };
@@ -49,7 +49,7 @@ function toReadiness(slots: readonly SlotStatus[]): Readiness {
 
 function toHealth(slot: SlotStatus) {
   const { name, state, pid, device, stats, failures, recycled } = slot;
-  const reason = slotTrouble(slot);
+  const reason = slotProblem(slot);
   const ready = reason === undefined;
   const { active, tasks, memory } = stats ?? {};
   return { name, state, ready, reason, pid, device, failures, recycled, active, tasks, memory };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { idle } from "./pretend-process.fixture.ts";
-import { isOnCpu, isServed, type SlotStatus, slotTrouble } from "./slot-status.ts";
+import { isOnCpu, isServed, type SlotStatus, slotProblem } from "./slot-status.ts";
 
 const well: SlotStatus = {
   name: "cpu0@host",
@@ -24,7 +24,7 @@ const cases: [status: Partial<SlotStatus>, trouble: string | undefined][] = [
 ];
 for (const [status, trouble] of cases) {
   test(`a slot is ${trouble === undefined ? "ready" : `not ready: ${trouble}`}`, () => {
-    assert.equal(slotTrouble({ ...well, ...status }), trouble);
+    assert.equal(slotProblem({ ...well, ...status }), trouble);
   });
 }
 

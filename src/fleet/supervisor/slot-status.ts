@@ -73,7 +73,7 @@ const patienceMs = 30_000;
  * Returns why a slot is not ready: it has no process that is proved, alive and connected to Redis.
  * Undefined when it is ready.
  */
-export function slotTrouble({
+export function slotProblem({
   healthy,
   state,
   reason,

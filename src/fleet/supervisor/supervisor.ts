@@ -12,8 +12,8 @@ import {
   recycleReasons,
   type SlotEvent,
   type SlotStatus,
+  slotProblem,
   slotStates,
-  slotTrouble,
 } from "./slot-status.ts";
 import { SlotSupervisor } from "./slot-supervisor.ts";
 import type { StartProcess } from "./start-process.ts";
@@ -38,7 +38,7 @@ export class Supervisor {
     slots: () =>
       this.status.map((slot) => ({
         ...slot,
-        isReady: slotTrouble(slot) === undefined,
+        isReady: slotProblem(slot) === undefined,
         isOnCpu: isOnCpu(slot),
         isServed: isServed(slot),
       })),

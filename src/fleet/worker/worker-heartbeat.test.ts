@@ -5,13 +5,13 @@ import { describe, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ModelCache } from "../../models/cache/model-cache.ts";
 import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
-import type { WorkerStatus, WorkerWish } from "../store/worker-status.ts";
+import type { WorkerRequest, WorkerStatus } from "../store/worker-status.ts";
 import { WorkerHeartbeat } from "./worker-heartbeat.ts";
 
 /** A place for a status that is in no Redis. */
 class Place {
   readonly written: WorkerStatus[] = [];
-  readonly wishes: WorkerWish[] = [];
+  readonly requests: WorkerRequest[] = [];
   isRemoved = false;
   answer: Promise<void> = Promise.resolve();
   readonly news = new EventEmitter();
@@ -26,8 +26,8 @@ class Place {
     this.isRemoved = true;
   }
 
-  async takeWishes(): Promise<WorkerWish[]> {
-    return this.wishes.splice(0);
+  async takeRequests(): Promise<WorkerRequest[]> {
+    return this.requests.splice(0);
   }
 
   async until(count: number): Promise<void> {
@@ -81,7 +81,7 @@ describe("a worker's heartbeat", () => {
     await nextTurn();
   });
 
-  test("does what a person wishes: no jobs, jobs again, a fresh process", async () => {
+  test("does what a person asks: no jobs, jobs again, a fresh process", async () => {
     const status = new Place();
     const done: unknown[] = [];
     let isDrained = false;
@@ -99,8 +99,8 @@ describe("a worker's heartbeat", () => {
         directed: (isTaking) => done.push(isTaking),
       },
     });
-    for (const wish of ["drain", "recycle", "resume", undefined] as const) {
-      if (wish !== undefined) status.wishes.push(wish);
+    for (const request of ["drain", "recycle", "resume", undefined] as const) {
+      if (request !== undefined) status.requests.push(request);
       await heartbeat.beat();
     }
     assert.deepEqual(done, [false, "recycle", true]);

@@ -6,8 +6,8 @@ import { readMemory } from "../../models/devices/memory-reading.ts";
 import type {
   PublishedStatus,
   WorkerMachine,
+  WorkerRequest,
   WorkerStatus,
-  WorkerWish,
 } from "../store/worker-status.ts";
 import type { WorkerSupervision } from "./worker-options.ts";
 
@@ -16,7 +16,7 @@ export interface WorkerHeartbeatOptions {
   readonly cache: ModelCache | undefined;
   /** Running jobs, and jobs that have ended since the worker started. */
   readonly counts: () => { readonly active: number; readonly ended: number };
-  readonly status: Pick<PublishedStatus, "write" | "remove" | "takeWishes">;
+  readonly status: Pick<PublishedStatus, "write" | "remove" | "takeRequests">;
   /** Called when a person drains or resumes the worker. Default: such requests are ignored. */
   readonly setTaking?: ((isTaking: boolean) => void) | undefined;
   /** Whether a person has drained it. Default: never. */
@@ -54,21 +54,21 @@ export class WorkerHeartbeat implements Disposable {
     if (this.#isPublishing) return;
     this.#isPublishing = true;
     try {
-      for (const wish of await this.#options.status.takeWishes()) this.#fulfil(wish);
+      for (const request of await this.#options.status.takeRequests()) this.#fulfil(request);
       await this.#options.status.write(this.#read());
     } finally {
       this.#isPublishing = false;
     }
   }
 
-  #fulfil(wish: WorkerWish): void {
+  #fulfil(request: WorkerRequest): void {
     const { setTaking, supervision } = this.#options;
-    if (wish === "recycle") {
+    if (request === "recycle") {
       supervision?.recycle();
       return;
     }
     if (setTaking === undefined) return;
-    const isTaking = wish === "resume";
+    const isTaking = request === "resume";
     setTaking(isTaking);
     supervision?.directed?.(isTaking);
   }

@@ -1,7 +1,7 @@
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
 
 /** What went wrong, and what to do about it. */
-interface Trouble {
+interface DatabaseProblem {
   readonly code: ErrorCode;
   /**
    * Whether it may pass: `soon`, or only when somebody acts, so that only a caller without a time
@@ -13,19 +13,19 @@ interface Trouble {
   readonly advice: string;
 }
 
-const away: Trouble = {
+const away: DatabaseProblem = {
   code: "LEDGER_UNREACHABLE",
   passes: "soon",
   expected: "Expected to reach the results database within the time allowed",
   advice: "See whether the server runs and can be reached from here.",
 };
-const busy: Trouble = {
+const busy: DatabaseProblem = {
   code: "LEDGER_BUSY",
   passes: "soon",
   expected: "Expected to use the results database within the time allowed",
   advice: "Others keep it busy: try again.",
 };
-const crowded: Trouble = {
+const crowded: DatabaseProblem = {
   code: "LEDGER_BUSY",
   passes: "soon",
   expected: "Expected a free connection to the results database within the time allowed",
@@ -33,67 +33,67 @@ const crowded: Trouble = {
     "Start fewer processes, each of which has up to 4 connections, or raise the server's " +
     "max_connections or the limit of the user.",
 };
-const full: Trouble = {
+const full: DatabaseProblem = {
   code: "LEDGER_FULL",
   passes: "later",
   expected: "Expected room on the server of the results database",
   advice: "Nothing is half written: make room there and start again: it resumes.",
 };
-const readOnly: Trouble = {
+const readOnly: DatabaseProblem = {
   code: "LEDGER_READ_ONLY",
   passes: "later",
   expected: "Expected a results database that takes writes",
   advice:
     "Connect to the primary server where this is a standby, or lift default_transaction_read_only.",
 };
-const denied: Trouble = {
+const denied: DatabaseProblem = {
   code: "LEDGER_ACCESS_DENIED",
   expected: "Expected the server of the results database to accept the user and the password",
   advice: "Check both in the URL, percent-encoded, and the server's pg_hba.conf.",
 };
-const forbidden: Trouble = {
+const forbidden: DatabaseProblem = {
   code: "LEDGER_ACCESS_DENIED",
   expected: "Expected the right to use the results database",
   advice:
     "Recording takes `usage` and `create` on the schema and its tables as their owner; reading " +
     "takes `usage` on the schema and `select` on its tables.",
 };
-const missing: Trouble = {
+const missing: DatabaseProblem = {
   code: "LEDGER_NOT_FOUND",
   expected: "Expected a results database",
   advice:
     "Create it (createdb, create schema), or check the name in the URL. A schema that the user " +
     "has no `usage` of is not seen.",
 };
-const foreign: Trouble = {
+const foreign: DatabaseProblem = {
   code: "LEDGER_UNREADABLE",
   expected:
     "Expected an Orangery results database or an empty one, but another program's tables are there",
   advice: "They were not touched; give the results a database of their own.",
 };
-const changed: Trouble = {
+const changed: DatabaseProblem = {
   code: "LEDGER_UNREADABLE",
   expected: "Expected the tables of a results database as they were when it was opened",
   advice:
     "Another program or another version of Orangery has changed them since: start again, with " +
     "one version everywhere.",
 };
-const damaged: Trouble = {
+const damaged: DatabaseProblem = {
   code: "LEDGER_UNREADABLE",
   expected: "Expected a results database that is whole",
   advice: "It is damaged: restore it from a copy.",
 };
-const refused: Trouble = {
+const refused: DatabaseProblem = {
   code: "LEDGER_REFUSED",
   expected: "Expected the server of the results database to do what was asked",
   advice: "Read its words; Orangery is tested with PostgreSQL 15.",
 };
 
 /**
- * Troubles by the beginning of their SQLSTATE, the more exact ones first
+ * Problems by the beginning of their SQLSTATE, the more exact ones first
  * (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  */
-const states: readonly (readonly [beginning: string, trouble: Trouble | undefined])[] = [
+const states: readonly (readonly [beginning: string, problem: DatabaseProblem | undefined])[] = [
   ["25006", readOnly], // read_only_sql_transaction
   ["42501", forbidden], // insufficient_privilege
   ["53100", full], // disk_full
@@ -150,15 +150,15 @@ const tlsCodes = new Set([
 ]);
 
 /** Errors of `pg` without a code, by the beginning of their messages. */
-const messages: readonly (readonly [beginning: RegExp, trouble: Trouble])[] = [
+const messages: readonly (readonly [beginning: RegExp, problem: DatabaseProblem])[] = [
   [/^(Connection terminated|Client has encountered a connection error|Client was closed)/, away],
   [/^(timeout exceeded when trying to connect|Query read timeout)/, away],
   [/^SASL:/, denied],
   [/^The server does not support SSL|^There was an error establishing an SSL/, refused],
 ];
 
-/** Returns the trouble that an error of `pg` stands for; undefined for any other error. */
-function troubleOf(error: unknown): Trouble | undefined {
+/** Returns the problem that an error of `pg` stands for; undefined for any other error. */
+function problemOf(error: unknown): DatabaseProblem | undefined {
   if (!(error instanceof Error) || isOrangeryError(error)) return undefined;
   const { code = "", severity } = error as NodeJS.ErrnoException & { severity?: string };
   // Only errors that the server sent have a severity.
@@ -167,7 +167,7 @@ function troubleOf(error: unknown): Trouble | undefined {
   if (code === "EACCES") return denied;
   if (tlsCodes.has(code)) return refused;
   // Every address of a host was tried.
-  if (error instanceof AggregateError) return troubleOf(error.errors[0]);
+  if (error instanceof AggregateError) return problemOf(error.errors[0]);
   if (code !== "") return undefined;
   return messages.find(([beginning]) => beginning.test(error.message))?.[1];
 }
@@ -187,32 +187,32 @@ const kinds = {
   refused,
 } as const;
 
-export type PostgresTroubleKind = keyof typeof kinds;
+export type PostgresProblemKind = keyof typeof kinds;
 
-/** Returns what kind of trouble an error of `pg` is; undefined for any other error. */
-export function postgresTroubleKind(error: unknown): PostgresTroubleKind | undefined {
-  const trouble = troubleOf(error);
-  const names = Object.keys(kinds) as PostgresTroubleKind[];
-  return names.find((kind) => kinds[kind] === trouble);
+/** Returns what kind of problem an error of `pg` is; undefined for any other error. */
+export function postgresProblemKind(error: unknown): PostgresProblemKind | undefined {
+  const problem = problemOf(error);
+  const names = Object.keys(kinds) as PostgresProblemKind[];
+  return names.find((kind) => kinds[kind] === problem);
 }
 
 /**
  * Whether the same may succeed in a moment, or ever by itself where a caller waits without limit.
  */
 export function isPassing(error: unknown, waitsForever = false): boolean {
-  const passes = troubleOf(error)?.passes;
+  const passes = problemOf(error)?.passes;
   return passes === "soon" || (waitsForever && passes === "later");
 }
 
 /** Explains an error of `pg` on the results database; returns any other error as it is. */
 export function toPostgresLedgerError(error: unknown, location: string): unknown {
-  const trouble = troubleOf(error);
-  if (trouble === undefined) return error;
+  const problem = problemOf(error);
+  if (problem === undefined) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   const words = message === "" ? code : message;
   return new OrangeryError(
-    trouble.code,
-    `${trouble.expected} (${location}), got "${words}". ${trouble.advice}`,
+    problem.code,
+    `${problem.expected} (${location}), got "${words}". ${problem.advice}`,
     { cause: error, details: { location, state: code, reason: words } },
   );
 }

@@ -52,7 +52,7 @@ describe("a cached model", () => {
     await turn();
     cached.retire("expire");
     cached.retire("clear");
-    await cached.gone;
+    await cached.released;
     assert.deepEqual(log, ["ready, ready", "left", "released: expire"]);
     assert.equal(outcome.model.releases, 1);
   });
@@ -69,7 +69,7 @@ describe("a cached model", () => {
     assert.equal(cached.users, 1, "done counts once");
     assert.deepEqual(log, ["ready, ready", "left"]);
     uses[1].done();
-    await cached.gone;
+    await cached.released;
     assert.deepEqual(log, ["ready, ready", "left", "released: reload"]);
     assert.equal(outcome.model.releases, 1);
   });
@@ -85,7 +85,7 @@ describe("a cached model", () => {
     assert.equal(model, outcome.model);
     assert.equal(outcome.model.releases, 0);
     done();
-    await cached.gone;
+    await cached.released;
     assert.deepEqual(log, ["left", "ready, draining", "released: clear"]);
   });
 });
@@ -103,7 +103,7 @@ describe("a load that nobody waits for any more", () => {
     assert.deepEqual([loadSignal.aborted, log], [true, ["left"]]);
     assert.equal(cached.state, "draining", "it is no load that a new caller could join");
     load.reject(loadSignal.reason);
-    await cached.gone;
+    await cached.released;
     assert.deepEqual(log, ["left"], "a cancelled load has not failed");
   });
 
@@ -112,7 +112,7 @@ describe("a load that nobody waits for any more", () => {
     cached.retire("clear");
     assert.deepEqual([loadSignal.aborted, log], [true, ["left"]]);
     load.reject(loadSignal.reason);
-    await cached.gone;
+    await cached.released;
   });
 
   for (const cancel of ["left", "retired", "left, then retired"]) {
@@ -122,15 +122,15 @@ describe("a load that nobody waits for any more", () => {
         await assert.rejects(cached.use(AbortSignal.abort(left)), left);
       }
       if (cancel !== "left") cached.retire("clear");
-      let gone = false;
-      void cached.gone.then(() => {
-        gone = true;
+      let isReleased = false;
+      void cached.released.then(() => {
+        isReleased = true;
       });
       await turn();
-      assert.equal(gone, false, "it is not gone while its load goes on");
+      assert.equal(isReleased, false, "it is not released while its load goes on");
       const outcome = pretendOutcome();
       load.resolve(outcome);
-      await cached.gone;
+      await cached.released;
       assert.equal(outcome.model.releases, 1);
       assert.deepEqual(log, ["left"]);
     });
@@ -165,7 +165,7 @@ describe("a load that fails", () => {
     load.reject(new Error("broken"));
     await Promise.all(waiting);
     assert.deepEqual(log, ["left: Error: broken", "heard", "heard"]);
-    await cached.gone;
+    await cached.released;
     assert.equal(cached.users, 0);
   });
 
@@ -175,12 +175,12 @@ describe("a load that fails", () => {
     cached.retire("clear");
     load.reject(new Error("broken"));
     await assert.rejects(waiting, /broken/);
-    await cached.gone;
+    await cached.released;
     assert.deepEqual(log, ["left"]);
   });
 });
 
-test("a release that fails is logged, and the model is gone", async () => {
+test("a release that fails is logged, and the model counts as released", async () => {
   const errors: string[] = [];
   const { cached, load } = pretendModel({
     logger: { ...silentLogger, error: (_, message) => errors.push(message) },
@@ -192,6 +192,6 @@ test("a release that fails is logged, and the model is gone", async () => {
   load.resolve(outcome);
   await turn();
   cached.retire("evict");
-  await cached.gone;
+  await cached.released;
   assert.deepEqual(errors, ["a model could not be released"]);
 });

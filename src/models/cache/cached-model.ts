@@ -35,11 +35,11 @@ export interface ModelHold {
 /**
  * One model in one worker's slot.
  *
- *   loading ──▶ ready ──retire──▶ draining ──last user leaves──▶ gone
- *      │ └─retire, with users──────▲  ▲ └──cancelled load ends──▶ gone
+ *   loading ──▶ ready ──retire──▶ draining ──last user leaves──▶ released
+ *      │ └─retire, with users──────▲  ▲ └──cancelled load ends──▶ released
  *      │   (they still get it)        │
  *      ├─retire, or last user leaves ─┘ (the load is cancelled)
- *      └─fails──▶ gone
+ *      └─fails──▶ released
  *
  * A user waits for the model or holds a lease of it. A draining model takes no new users: its owner
  * drops it in `onLeave`. A pin is not a user: it only protects the model from eviction and from
@@ -57,7 +57,7 @@ export class CachedModel {
   readonly #options: CachedModelOptions;
   readonly #loading: Promise<LoadOutcome>;
   readonly #loadAborter = new AbortController();
-  readonly #gone = Promise.withResolvers<void>();
+  readonly #released = Promise.withResolvers<void>();
   #outcome: LoadOutcome | undefined;
   #users = 0;
   #isAbandoned = false;
@@ -98,8 +98,8 @@ export class CachedModel {
   }
 
   /** Settles when the model is released, or its load has failed. Never rejects. */
-  get gone(): Promise<void> {
-    return this.#gone.promise;
+  get released(): Promise<void> {
+    return this.#released.promise;
   }
 
   /**
@@ -150,7 +150,7 @@ export class CachedModel {
 
   #fail(error: unknown): void {
     this.#leave({ error });
-    this.#gone.resolve();
+    this.#released.resolve();
   }
 
   get #cancelled(): boolean {
@@ -191,7 +191,7 @@ export class CachedModel {
     } catch (err) {
       logger.error({ name: this.name, err }, "a model could not be released");
     } finally {
-      this.#gone.resolve();
+      this.#released.resolve();
     }
   }
 }

@@ -150,7 +150,7 @@ describe("a memory keeper", () => {
     assert.equal(expiring.tasks, 0);
     // The timer keeps no process alive; a test must.
     const alive = setInterval(() => {}, 1000);
-    await idle.cached.gone;
+    await idle.cached.released;
     clearInterval(alive);
     assert.deepEqual(
       [idle, used, pinned, young].map(({ cached }) => cached.state),

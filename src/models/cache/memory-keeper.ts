@@ -6,7 +6,7 @@ import type { CachedModel } from "./cached-model.ts";
 import { chooseEvictions } from "./memory-budget.ts";
 
 export interface MemoryKeeperOptions {
-  /** Every model of the cache that is not gone. */
+  /** Every model of the cache that is not released. */
   readonly models: () => readonly CachedModel[];
   readonly events: CacheEvents;
   readonly memoryBudgetBytes: number;

@@ -15,7 +15,7 @@ import type { CachedModel, ModelHold } from "./cached-model.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { ModelLoader } from "./model-loader.ts";
 import { NamedModel } from "./named-model.ts";
-import { untilGone } from "./until-gone.ts";
+import { untilReleased } from "./until-released.ts";
 
 export type { ModelCacheEvents } from "./cache-events.ts";
 export type { CacheInfo, ModelInfo } from "./cache-info.ts";
@@ -139,7 +139,7 @@ export class ModelCache implements AsyncDisposable {
     const models = cleared.flatMap((named) => [...named.models]);
     for (const named of cleared) named.clear();
     this.#loader.forgetFailures();
-    await Promise.all(models.filter(({ users }) => users === 0).map(({ gone }) => gone));
+    await Promise.all(models.filter(({ users }) => users === 0).map(({ released }) => released));
   }
 
   /** Lists what is loaded, and what it cost. */
@@ -190,7 +190,7 @@ export class ModelCache implements AsyncDisposable {
     this.#isClosed = true;
     this.#memory[Symbol.dispose]();
     for (const named of this.#names.values()) named.close();
-    await untilGone(this.#models, { logger: this.#options.logger });
+    await untilReleased(this.#models, { logger: this.#options.logger });
   }
 
   get #models(): CachedModel[] {

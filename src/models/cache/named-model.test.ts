@@ -249,10 +249,10 @@ describe("a named model whose file changes", () => {
     assert.deepEqual([model, loads.length], [old.model, 2]);
     done();
     assert.deepEqual(warnings, ["a changed model file cannot be loaded; the old model stays"]);
-    const mended = await change("mended");
-    await mended.succeed();
+    const repaired = await change("repaired");
+    await repaired.succeed();
     const after = await named.use();
-    assert.equal(after.model, mended.outcome.model);
+    assert.equal(after.model, repaired.outcome.model);
     after.done();
   });
 

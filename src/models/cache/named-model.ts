@@ -41,7 +41,7 @@ export interface NamedModelOptions extends ReducedPrecision {
  */
 export class NamedModel {
   readonly #options: NamedModelOptions;
-  /** Every model that is not gone, in service or draining. */
+  /** Every model that is not released, in service or draining. */
   readonly #models = new Set<CachedModel>();
   #current: CachedModel | undefined;
   #next: CachedModel | undefined;
@@ -152,7 +152,7 @@ export class NamedModel {
       logger,
     });
     this.#models.add(cached);
-    void cached.gone.then(() => this.#models.delete(cached));
+    void cached.released.then(() => this.#models.delete(cached));
     return cached;
   }
 

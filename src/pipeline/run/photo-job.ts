@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import { photosInHand } from "../../base/threads/photos-in-hand.ts";
+import { photosInProgress } from "../../base/threads/photos-in-progress.ts";
 import { OrangeryError } from "../../errors.ts";
 import { inBatches } from "../../ledger/in-batches.ts";
 import { openLedger } from "../../ledger/open-ledger.ts";
@@ -236,7 +236,7 @@ export class PhotoJob implements AsyncDisposable {
       pipeline,
       photos: this.#photos,
       pictures: this.#pictures,
-      lookahead: photosInHand(detect.model) - 1,
+      lookahead: photosInProgress(detect.model) - 1,
       onPhoto: async (event) => {
         await onPhoto?.(event);
         if (event.outcome !== "known" && event.outcome !== "gone") await this.cache.taskDone();

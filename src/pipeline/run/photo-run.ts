@@ -7,7 +7,7 @@ import type { LeasedPhoto, PhotoContent, Worklist } from "../../ledger/worklist/
 import type { CountablePhoto } from "../count/countable-photo.ts";
 import type { PhotoPipeline } from "../count/photo-pipeline.ts";
 import type { SliceProgress } from "../count/slice-run.ts";
-import { goneFiles, isRemoved, isUnreachable } from "../photos/gone-files.ts";
+import { isRemoved, isUnreachable, missingFiles } from "../photos/missing-files.ts";
 import { photoFailureOf } from "../photos/photo-failure.ts";
 import type { PhotoReader } from "../photos/photo-reader.ts";
 import type { PhotoWatch } from "../photos/watch/photo-watch.ts";
@@ -252,11 +252,11 @@ class PhotoRun {
   }
 
   async #movedFrom(photo: LeasedPhoto, content: PhotoContent): Promise<string[]> {
-    const gone = await goneFiles(await this.#worklist.otherSources(photo, content));
+    const missing = await missingFiles(await this.#worklist.otherSources(photo, content));
     const { places } = this.#options;
-    if (places === undefined) return gone;
+    if (places === undefined) return missing;
     const moved: string[] = [];
-    for (const source of gone) {
+    for (const source of missing) {
       if ((await places.awayPlaceOf(source)) === undefined) moved.push(source);
     }
     return moved;

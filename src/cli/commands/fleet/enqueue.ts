@@ -25,13 +25,13 @@ import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { formatLeftOut } from "../../output/left-out-lines.ts";
 import { notePrecision, noteTrial } from "../../output/precision-notes.ts";
-import { ProgressDisplay } from "../../output/progress-display.ts";
-import type { StandardOutput } from "../../output/standard-output.ts";
 import {
   noteEmptyFolders,
-  noteQueueTrouble,
+  noteQueueProblem,
   noteUnreadableFolders,
-} from "../../output/trouble-notes.ts";
+} from "../../output/problem-notes.ts";
+import { ProgressDisplay } from "../../output/progress-display.ts";
+import type { StandardOutput } from "../../output/standard-output.ts";
 
 export interface EnqueueArguments extends QueueArguments, PhotoArguments, PrecisionArguments {
   readonly count: CountOptions;
@@ -58,7 +58,7 @@ export async function enqueue(
     connection: options.queueUrl,
     queue: options.queue,
     isMade: true,
-    onTrouble: noteQueueTrouble(progress),
+    onTrouble: noteQueueProblem(progress),
   });
   const claimed = await queues.base.within(queues.catalogue.results());
   const results = options.results ?? claimed?.location ?? defaultResults;

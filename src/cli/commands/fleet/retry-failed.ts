@@ -5,12 +5,12 @@ import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
+import { noteQueueProblem } from "../../output/problem-notes.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { noteQueueTrouble } from "../../output/trouble-notes.ts";
 import type { RecordArguments } from "../jobs/job-options.ts";
 import { openQueueRecord } from "../jobs/queue-record.ts";
-import { callerActor } from "../mend/person-option.ts";
+import { callerActor } from "../management/person-option.ts";
 
 export interface RetryFailedArguments extends QueueArguments, RecordArguments {
   readonly json?: boolean;
@@ -26,7 +26,7 @@ export async function retry(
   await using fleet = await FleetQueues.open({
     connection: queueUrl,
     queue,
-    onTrouble: noteQueueTrouble(progress),
+    onTrouble: noteQueueProblem(progress),
   });
   const note = (line: string) => progress.note(line);
   await using ledger = await openQueueRecord(fleet.base, { results, note });

@@ -10,7 +10,7 @@ import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { callerActor } from "../mend/person-option.ts";
+import { callerActor } from "../management/person-option.ts";
 import { readJobFilter } from "./job-filter-arguments.ts";
 import type { JobFilterArguments, RecordArguments } from "./job-options.ts";
 import { openQueues } from "./open-queues.ts";

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { type JobState, jobStates } from "../../../fleet/store/job-filter.ts";
 import { collect, expected, parseAge, parseNotEmpty } from "../../options/option-values.ts";
 import { addResultsOption } from "../../options/results-options.ts";
-import { addPersonOption } from "../mend/person-option.ts";
+import { addPersonOption } from "../management/person-option.ts";
 
 /** Options that select jobs of a queue. */
 export interface JobFilterArguments {

@@ -23,9 +23,9 @@ import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import { formatLeftOut } from "../../output/left-out-lines.ts";
 import { noteUnused } from "../../output/precision-notes.ts";
+import { noteUnreadableFolders } from "../../output/problem-notes.ts";
 import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { noteUnreadableFolders } from "../../output/trouble-notes.ts";
 import { warningLog } from "../../output/warning-log.ts";
 import { formatProof } from "./proof-table.ts";
 

@@ -3,8 +3,8 @@ import type { PhotoReader } from "../../../pipeline/photos/photo-reader.ts";
 import type { ListedPhoto } from "../../../pipeline/photos/remote/remote-photo-reader.ts";
 import { displayPath, photoFromCaller } from "../../options/caller-paths.ts";
 import { formatLeftOut } from "../../output/left-out-lines.ts";
+import { noteUnreadableFolders } from "../../output/problem-notes.ts";
 import type { ProgressDisplay } from "../../output/progress-display.ts";
-import { noteUnreadableFolders } from "../../output/trouble-notes.ts";
 
 export interface NamedPhoto extends ListedPhoto {
   /** As it was named; the path of a photo in a folder that was named. */

@@ -14,8 +14,8 @@ import { readSelection, type SelectionArguments } from "../../options/results-op
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { openResultsToMend } from "../mend/open-results.ts";
-import { callerActor } from "../mend/person-option.ts";
+import { openResultsToManage } from "../management/open-results.ts";
+import { callerActor } from "../management/person-option.ts";
 import { printQueue } from "./print-queue.ts";
 import { formatEstimate, formatLists, type ListWithProgress } from "./review-tables.ts";
 
@@ -43,7 +43,7 @@ export async function review(
   return await interruptible(async ({ stop: signal }) => {
     const { recipe: wanted, list: listId } = options;
     const opening = { results, recipe: wanted };
-    await using opened = await openResultsToMend(opening, { readOnly: drawn === undefined });
+    await using opened = await openResultsToManage(opening, { readOnly: drawn === undefined });
     const { ledger, recipe } = opened;
     if (listId !== undefined) {
       const list = await readReviewList(ledger, listId, { signal });

@@ -41,14 +41,18 @@ export function createWorkersCommand(output: StandardOutput): Command {
       const { listWorkers } = await import("./workers.ts");
       await listWorkers(output, options);
     });
-  addWish("drain", "let workers take no more jobs", drainHelp);
-  addWish("resume", "let drained workers take jobs again", "");
-  addWish("recycle", "replace the processes of workers", recycleHelp);
+  addRequest("drain", "let workers take no more jobs", drainHelp);
+  addRequest("resume", "let drained workers take jobs again", "");
+  addRequest("recycle", "replace the processes of workers", recycleHelp);
   return command;
 
-  function addWish(wish: "drain" | "resume" | "recycle", summary: string, more: string): void {
+  function addRequest(
+    request: "drain" | "resume" | "recycle",
+    summary: string,
+    more: string,
+  ): void {
     const sub = command
-      .command(wish)
+      .command(request)
       .summary(summary)
       .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`.replace("Let w", "Lets w"))
       .argument("<worker...>", "names, as `orangery workers list` has them");
@@ -57,7 +61,7 @@ export function createWorkersCommand(output: StandardOutput): Command {
       .addHelpText("after", more)
       .action(async (names: string[], options: WorkersArguments) => {
         const { directWorkers } = await import("./workers.ts");
-        await directWorkers(output, names, { ...options, wish });
+        await directWorkers(output, names, { ...options, request });
       });
   }
 }

@@ -5,15 +5,15 @@ import { recordChange, workerActions } from "../../../fleet/management/record-ch
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import {
   readWorkers,
+  type WorkerRequest,
   type WorkerStatus,
-  type WorkerWish,
 } from "../../../fleet/store/worker-status.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
 import type { RecordArguments } from "../jobs/job-options.ts";
 import { openQueueRecord } from "../jobs/queue-record.ts";
-import { callerActor } from "../mend/person-option.ts";
+import { callerActor } from "../management/person-option.ts";
 
 export interface WorkersArguments extends QueueArguments {
   readonly json?: boolean;
@@ -33,7 +33,7 @@ export async function listWorkers(
   await output.write(workers.length === 0 ? "No workers\n" : workerTable(workers));
 }
 
-const wishes: Readonly<Record<WorkerWish, string>> = {
+const requestTexts: Readonly<Record<WorkerRequest, string>> = {
   drain: "take no more jobs",
   resume: "take jobs again",
   recycle: "be replaced",
@@ -43,23 +43,24 @@ const wishes: Readonly<Record<WorkerWish, string>> = {
 export async function directWorkers(
   output: StandardOutput,
   names: readonly string[],
-  options: WorkersArguments & RecordArguments & { readonly wish: WorkerWish },
+  options: WorkersArguments & RecordArguments & { readonly request: WorkerRequest },
 ): Promise<void> {
-  const { queue, queueUrl, json, wish, results, by } = options;
+  const { queue, queueUrl, json, request, results, by } = options;
   await using opened = await OpenQueue.open({ queue, connection: queueUrl });
   await using ledger = await openQueueRecord(opened, { results });
-  const action = { ...callerActor(by), kind: workerActions[wish], filter: { worker: names } };
+  const action = { ...callerActor(by), kind: workerActions[request], filter: { worker: names } };
   let asked: readonly WorkerStatus[] = [];
   await recordChange(ledger, action, async () => {
-    asked = await opened.within(askWorkers(opened.bullmq, names, wish));
+    asked = await opened.within(askWorkers(opened.bullmq, names, request));
     return asked.length;
   });
   if (json) {
-    for (const { name, host, pid } of asked) await output.writeJson({ wish, name, host, pid });
+    for (const { name, host, pid } of asked)
+      await output.writeJson({ wish: request, name, host, pid });
     return;
   }
   const processes = formatPlural(asked.length, "process", "processes");
-  await output.write(`${processes} will ${wishes[wish]}\n`);
+  await output.write(`${processes} will ${requestTexts[request]}\n`);
 }
 
 function workerTable(workers: readonly WorkerStatus[]): string {

@@ -2,7 +2,7 @@
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson, postJson } from "../live.js";
-import { confirmed, say } from "../mend/confirm.js";
+import { confirmed, say } from "../management/confirm.js";
 
 const changes = {
   retry: {

@@ -2,7 +2,7 @@
 import { h, redraw, table } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson, postJson } from "../live.js";
-import { confirmed } from "../mend/confirm.js";
+import { confirmed } from "../management/confirm.js";
 import { jobsPanel } from "./jobs-panel.js";
 import { workerCards } from "./worker-cards.js";
 
@@ -106,7 +106,7 @@ export function queueView(room) {
     await act("pause", { by, isPaused, recipe: recipe?.hash });
   }
 
-  async function directWorker(worker, wish) {
+  async function directWorker(worker, request) {
     const texts = {
       drain: `It finishes the ${format.plural(worker.active, "job")} that it has, takes no more, and keeps its models.`,
       resume: "It takes jobs again.",
@@ -114,11 +114,11 @@ export function queueView(room) {
     };
     const names = { drain: "Drain", resume: "Resume", recycle: "Recycle" };
     const by = await confirmed({
-      title: `${names[wish]} 1 worker, ${worker.name}?`,
-      text: texts[wish],
-      button: names[wish],
+      title: `${names[request]} 1 worker, ${worker.name}?`,
+      text: texts[request],
+      button: names[request],
     });
-    if (by !== undefined) await act("worker", { by, name: worker.name, wish });
+    if (by !== undefined) await act("worker", { by, name: worker.name, wish: request });
   }
 
   async function act(what, body) {

@@ -2,7 +2,7 @@
 import { h } from "../dom.js";
 import * as format from "../format.js";
 
-/** `direct(worker, wish)` is there for those who may drain and recycle. */
+/** `direct(worker, request)` is there for those who may drain and recycle. */
 export function workerCards(workers, direct) {
   if (workers.length === 0) {
     return h("p", { class: "quiet" }, "None. Jobs wait until a worker is started.");
@@ -65,10 +65,15 @@ function card(worker, direct) {
       ),
   );
 
-  function button(wish, text) {
+  function button(request, text) {
     return h(
       "button",
-      { type: "button", class: "small", "data-wish": wish, onclick: () => direct(worker, wish) },
+      {
+        type: "button",
+        class: "small",
+        "data-request": request,
+        onclick: () => direct(worker, request),
+      },
       text,
     );
   }

@@ -2,8 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { untilAborted } from "../../../base/abort.ts";
 import { isOrangeryError, OrangeryError } from "../../../errors.ts";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
+import { toAmqpError } from "./amqp-errors.ts";
 import { AmqpLink } from "./amqp-link.ts";
-import { toAmqpTrouble } from "./amqp-trouble.ts";
 
 export interface AmqpConnectionOptions {
   /** The URLs of one RabbitMQ's nodes, which are tried in turn. */
@@ -54,7 +54,7 @@ export class AmqpConnection implements AsyncDisposable {
         try {
           return await requests(link);
         } catch (error) {
-          throw toAmqpTrouble(link.isClosed ? undefined : error);
+          throw toAmqpError(link.isClosed ? undefined : error);
         }
       },
       { signal: this.#closing.signal },
@@ -83,9 +83,9 @@ export class AmqpConnection implements AsyncDisposable {
         const reason = await link.closed;
         this.#current = undefined;
         this.#link = Promise.withResolvers();
-        if (!signal.aborted) onTrouble(toAmqpTrouble(reason));
+        if (!signal.aborted) onTrouble(toAmqpError(reason));
       } catch (error) {
-        if (!signal.aborted) onTrouble(toAmqpTrouble(error));
+        if (!signal.aborted) onTrouble(toAmqpError(error));
       }
       const pause = waitMs * (0.5 + Math.random());
       await delay(pause, undefined, { signal, ref: true }).catch(() => {});

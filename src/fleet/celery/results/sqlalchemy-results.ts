@@ -1,7 +1,7 @@
 import type { Pool } from "pg";
 import { untilAborted } from "../../../base/abort.ts";
 import { createPool } from "../../../ledger/databases/postgres-dialect.ts";
-import { toPostgresQueueError } from "../../queue/postgres/postgres-trouble.ts";
+import { toPostgresQueueError } from "../../queue/postgres/postgres-errors.ts";
 import { unreachable } from "../../queue/queue-errors.ts";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
 import type { CeleryResults, FailedTask, TaskState } from "../app/celery-results.ts";

@@ -4,8 +4,8 @@ import {
   type PostgresQueueBackend,
   type RedisQueueBackend,
 } from "bullmq";
+import { toPostgresQueueError } from "./postgres-errors.ts";
 import { PostgresPool } from "./postgres-pool.ts";
-import { toPostgresQueueError } from "./postgres-trouble.ts";
 import { queueSchema } from "./queue-schema.ts";
 
 export interface PostgresBackendOptions {

@@ -3,7 +3,7 @@ import type { PgPool, PgPoolClient, PgQueryResult } from "bullmq";
 import type { PoolClient } from "pg";
 import { tryAgain } from "../../../base/try-again.ts";
 import { isOrangeryError, type OrangeryError } from "../../../errors.ts";
-import { toPostgresQueueError } from "./postgres-trouble.ts";
+import { toPostgresQueueError } from "./postgres-errors.ts";
 import { type PostgresPoolOptions, SharedPool } from "./shared-pool.ts";
 
 /** A restarted server is back within a second or two, and somebody waits: retry often. */

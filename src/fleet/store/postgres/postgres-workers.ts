@@ -41,11 +41,11 @@ export class PostgresWorkers implements WorkerStore {
     return rows.map(({ status }) => status);
   }
 
-  async leaveWish(field: string, wish: string, lifetimeMs: number): Promise<void> {
-    await this.write(`wish:${field}`, wish, { lifetimeMs });
+  async leaveRequest(field: string, request: string, lifetimeMs: number): Promise<void> {
+    await this.write(`wish:${field}`, request, { lifetimeMs });
   }
 
-  async takeWish(field: string): Promise<string | undefined> {
+  async takeRequest(field: string): Promise<string | undefined> {
     const { rows } = await this.#pool.query<{ status: string; is_old: boolean }>(
       `delete from ${queueSchema}.worker where queue = $1 and field = $2
        returning status, expires_at < now() as is_old`,

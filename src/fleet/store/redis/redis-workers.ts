@@ -1,10 +1,14 @@
 import type { Queue, Worker } from "bullmq";
 import type { WorkerEntryOptions, WorkerStore } from "../queue-store.ts";
+import { runScript } from "./run-script.ts";
 
 /** A hash with a field for each worker; its status is in a separate key that expires. */
 const index = "orangery:workers";
-const wishKeyOf = (field: string) => `orangery:wish:${field}`;
+const requestKeyOf = (field: string) => `orangery:wish:${field}`;
 const statusKeyOf = (field: string) => `orangery:worker:${field}`;
+
+/** One command, or a request that replaces another in between is removed unread. */
+const takeScript = { name: "orangeryTakeRequest", lua: 'return redis.call("GETDEL", KEYS[1])' };
 
 export class RedisWorkers implements WorkerStore {
   readonly #queue: Queue | Worker;
@@ -48,17 +52,13 @@ export class RedisWorkers implements WorkerStore {
     return published.filter((status) => status !== null);
   }
 
-  async leaveWish(field: string, wish: string, lifetimeMs: number): Promise<void> {
+  async leaveRequest(field: string, request: string, lifetimeMs: number): Promise<void> {
     const client = await this.#queue.getBackend().client;
-    await client.set(this.#queue.toKey(wishKeyOf(field)), wish, { PX: lifetimeMs });
+    await client.set(this.#queue.toKey(requestKeyOf(field)), request, { PX: lifetimeMs });
   }
 
-  async takeWish(field: string): Promise<string | undefined> {
-    const client = await this.#queue.getBackend().client;
-    const key = this.#queue.toKey(wishKeyOf(field));
-    const wish = await client.get(key);
-    // If there is none, nothing is deleted: a request left in between is read the next time.
-    if (wish !== null) await client.del(key);
-    return wish ?? undefined;
+  async takeRequest(field: string): Promise<string | undefined> {
+    const script = { ...takeScript, keys: [requestKeyOf(field)] };
+    return (await runScript<string | null>(this.#queue, script, [])) ?? undefined;
   }
 }

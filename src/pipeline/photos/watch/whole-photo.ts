@@ -1,5 +1,5 @@
 import { open } from "node:fs/promises";
-import { goneFiles } from "../gone-files.ts";
+import { missingFiles } from "../missing-files.ts";
 import type { ListedPhoto } from "../remote/remote-photo-reader.ts";
 
 /** System errors for a file that another program locks while writing. */
@@ -29,7 +29,7 @@ export async function checkWhole(
   } catch (error) {
     if (lockedCodes.has((error as NodeJS.ErrnoException).code ?? "")) return "busy";
     // Reading it later gives the reason why it cannot be opened.
-    return (await goneFiles([photo.name])).length > 0 ? "gone" : "whole";
+    return (await missingFiles([photo.name])).length > 0 ? "gone" : "whole";
   }
 }
 

@@ -9,7 +9,7 @@ import { photoFromCaller } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { openResultsToMend } from "./open-results.ts";
+import { openResultsToManage } from "./open-results.ts";
 import { callerActor } from "./person-option.ts";
 import { type ChangePhotosArguments, readEntryFilter } from "./photo-filter.ts";
 
@@ -29,7 +29,7 @@ export async function changePhotosOf(
   const { change, dryRun = false, json, by } = options;
   let photos = 0;
   const status = await interruptible(async ({ stop: signal }) => {
-    await using results = await openResultsToMend(options, { readOnly: dryRun });
+    await using results = await openResultsToManage(options, { readOnly: dryRun });
     const { ledger, recipe } = results;
     const filter = readEntryFilter(options);
     const places = paths.length === 0 ? undefined : paths.map(photoFromCaller);

@@ -24,7 +24,7 @@ import { PostgresServer } from "./servers/postgres-server.ts";
 import { RedisServer, uniqueName } from "./servers/redis-server.ts";
 
 const signal = () => AbortSignal.timeout(60_000);
-const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-troubles-"));
+const temporaryFolder = () => mkdtempDisposable(join(tmpdir(), "orangery-failures-"));
 
 async function ask(base: string, path: string, body?: object) {
   const headers = { "content-type": "application/json" };

@@ -45,7 +45,7 @@ export function notePlaces(progress: ProgressDisplay) {
 }
 
 /** Prints that Redis is down, once for each kind of problem, which recurs with every attempt. */
-export function noteQueueTrouble(progress: ProgressDisplay): (trouble: OrangeryError) => void {
+export function noteQueueProblem(progress: ProgressDisplay): (problem: OrangeryError) => void {
   let last: string | undefined;
   return ({ code, message, retryable }) => {
     if (code === last || !retryable) return;

@@ -17,7 +17,7 @@ export interface ResultsArguments {
 }
 
 /** Opens results that exist, and chooses a recipe of theirs. */
-export async function openResultsToMend(
+export async function openResultsToManage(
   { results = defaultResults, recipe: wanted }: ResultsArguments,
   { readOnly }: { readonly readOnly: boolean },
 ): Promise<OpenedResults> {

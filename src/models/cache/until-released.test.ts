@@ -7,7 +7,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type Logger, silentLogger } from "../../logger.ts";
 import { ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
 import { pretendModel, pretendOutcome } from "./pretend-loads.fixture.ts";
-import { untilGone } from "./until-gone.ts";
+import { untilReleased } from "./until-released.ts";
 
 describe("a cache that is disposed", () => {
   test("warns of a lease that is not given back, by name, and goes on waiting", async () => {
@@ -17,7 +17,7 @@ describe("a cache that is disposed", () => {
     load.resolve(pretendOutcome());
     const { done } = await cached.use();
     cached.retire("clear");
-    const waiting = untilGone([cached], { logger, warnAfterMs: 5 });
+    const waiting = untilReleased([cached], { logger, warnAfterMs: 5 });
     // The timer keeps no process alive; a test must.
     const alive = setInterval(() => {}, 1000);
     assert.deepEqual(await warned.promise, {

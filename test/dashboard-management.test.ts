@@ -26,7 +26,7 @@ const { command, missing } = findBrowser();
 const newRecipe = createRecipe({ job: "count", detect: { sha256: "ef".repeat(32) } });
 const photoCount = 6;
 
-describe("people mend what is wrong in a browser", { skip: missing, timeout: 240_000 }, () => {
+describe("people put right what is wrong in a browser", { skip: missing, timeout: 240_000 }, () => {
   const stack = new AsyncDisposableStack();
   let browser: BrowserSession;
   let ledger: Ledger;
@@ -150,7 +150,7 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
   });
 
   test("photos are retried, excluded, included and forgotten, each confirmed with its number", async () => {
-    await browser.open(`${url}?mend#photos`, 1440);
+    await browser.open(`${url}?management#photos`, 1440);
     await browser.until(`${rows} === ${photoCount}`);
     await chooseFirst();
     await browser.until(`${rows} === ${photoCount + 3}`);
@@ -260,14 +260,14 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
     await until(".differing li");
   });
 
-  test("a queue's jobs and workers are shown, directed and mended", async () => {
+  test("a queue's jobs and workers are shown, directed and managed", async () => {
     await browser.open(`${url}?queue#queue`, 1440);
     await until(".worker[data-worker='cpu0@host']", /replaced 2 times/);
     await browser.until("document.querySelectorAll('.jobs li').length === 2");
     await until("#queue-failures + div", /2 jobs · MODEL_LOAD_FAILED/);
-    await confirm("[data-wish=recycle]");
+    await confirm("[data-request=recycle]");
     await browser.until("!document.querySelector('dialog')");
-    await confirm("[data-wish=drain]");
+    await confirm("[data-request=drain]");
     await until(".worker[data-state=drained]", /Resume/);
     assert.deepEqual(recycled, ["asked"]);
     await click("#queue-failures + div button");
@@ -293,7 +293,7 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
     await confirm("main .pause button");
     await until("main .pause button", /Pause/);
     assert.equal(await queue.queue.isPaused(), false);
-    await confirm("[data-wish=resume]");
+    await confirm("[data-request=resume]");
     await browser.until("document.querySelector('.worker[data-state=idle]')");
     const kinds = (await readActions(ledger, { limit: 8 })).map(({ kind }) => kind);
     assert.deepEqual(kinds, [
@@ -307,7 +307,7 @@ describe("people mend what is wrong in a browser", { skip: missing, timeout: 240
       await browser.open(`${readOnly}?${address.slice(1)}${address}`, 1440);
       await until("h1", /Photos|Queue|Now|png/);
       await browser.until("document.querySelector('.tile, .photos tbody tr, .layers')");
-      const offers = "[data-change], [data-wish], [data-job-change], #pause, .pick input";
+      const offers = "[data-change], [data-request], [data-job-change], #pause, .pick input";
       assert.equal(await browser.ask(`document.querySelectorAll("${offers}").length`), 0, address);
     }
     for (const path of ["mend/photos", "mend/pause", "queue/jobs", "queue/pause", "queue/worker"]) {

@@ -3,29 +3,29 @@ import { isAbsolute } from "node:path";
 import { isOrangeryError } from "../../errors.ts";
 
 /** System errors for a missing name, unlike those for an unreadable disk. */
-const goneCodes = new Set(["ENOENT", "ENOTDIR"]);
+const missingCodes = new Set(["ENOENT", "ENOTDIR"]);
 
 /** Returns the sources that are missing files. URLs are not checked. */
-export async function goneFiles(sources: readonly string[]): Promise<string[]> {
-  const gone: string[] = [];
+export async function missingFiles(sources: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
   for (const source of sources) {
-    if (isAbsolute(source) && (await isGone(source))) gone.push(source);
+    if (isAbsolute(source) && (await isMissing(source))) missing.push(source);
   }
-  return gone;
+  return missing;
 }
 
-async function isGone(path: string): Promise<boolean> {
+async function isMissing(path: string): Promise<boolean> {
   try {
     // A broken link still exists: its photo may be on an unmounted disk.
     await lstat(path);
     return false;
   } catch (error) {
-    return goneCodes.has((error as NodeJS.ErrnoException).code ?? "");
+    return missingCodes.has((error as NodeJS.ErrnoException).code ?? "");
   }
 }
 
 /** S3's names for an object that is not there. */
-const goneObjects: readonly unknown[] = ["NoSuchKey", "NotFound"];
+const missingObjects: readonly unknown[] = ["NoSuchKey", "NotFound"];
 
 /** Whether reading a photo failed since it, or the place that it is in, could not be reached. */
 export function isUnreachable(error: unknown): boolean {
@@ -34,6 +34,6 @@ export function isUnreachable(error: unknown): boolean {
 
 /** Whether this error means that an unreachable photo no longer exists. */
 export async function isRemoved(source: string, error: unknown): Promise<boolean> {
-  if (isAbsolute(source)) return await isGone(source);
-  return isOrangeryError(error) && goneObjects.includes(error.details.reason);
+  if (isAbsolute(source)) return await isMissing(source);
+  return isOrangeryError(error) && missingObjects.includes(error.details.reason);
 }

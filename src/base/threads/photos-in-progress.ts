@@ -5,7 +5,7 @@ import { availableParallelism } from "node:os";
  * decoding is the slower part, so many cores decode; a CPU takes several photos at a time if that
  * pays, and decodes one more. Each may take 3 bytes per pixel.
  */
-export function photosInHand(
+export function photosInProgress(
   { isOnCpu }: { readonly isOnCpu: boolean },
   cores = availableParallelism(),
 ): number {

@@ -12,7 +12,7 @@ import { Refusal } from "../server/answers.ts";
 import { readFilter } from "../views/photo-list.ts";
 
 /** What is asked, or is to be done: the parts of the path after `/api/mend`. */
-export interface MendQuestion {
+export interface ManagementQuestion {
   readonly parts: readonly string[];
   readonly recipe: RecipeChoice;
   readonly query: URLSearchParams;
@@ -20,7 +20,7 @@ export interface MendQuestion {
   readonly signal: AbortSignal;
 }
 
-export interface MendChange extends Pick<MendQuestion, "parts" | "recipe"> {
+export interface ManagementChange extends Pick<ManagementQuestion, "parts" | "recipe"> {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -28,9 +28,9 @@ const shownActions = 200;
 const mostIds = 1000;
 
 /** Answers what is asked before photos are changed, and who has changed what. @throws `Refusal` */
-export async function answerMend(
+export async function answerManagement(
   ledger: Ledger,
-  { parts, recipe, query, signal }: MendQuestion,
+  { parts, recipe, query, signal }: ManagementQuestion,
 ): Promise<object> {
   const [what] = parts;
   if (what === "actions") return { actions: await readActions(ledger, { limit: shownActions }) };
@@ -47,9 +47,9 @@ export async function answerMend(
  *
  * @throws `Refusal`, `INVALID_ARGUMENT`, `LEDGER_…`
  */
-export async function changeMend(
+export async function applyManagementChange(
   changes: Ledger,
-  { parts, recipe, body }: MendChange,
+  { parts, recipe, body }: ManagementChange,
 ): Promise<object> {
   const { by, query, ids, change, isPaused } = body;
   if (typeof by !== "string") throw new Refusal(400, "Expected the name of who does it.");

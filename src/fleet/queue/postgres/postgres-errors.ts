@@ -1,23 +1,23 @@
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../../errors.ts";
 import {
-  type PostgresTroubleKind,
-  postgresTroubleKind,
+  type PostgresProblemKind,
+  postgresProblemKind,
 } from "../../../ledger/databases/postgres-error.ts";
 
 /** What an error of PostgreSQL means for a queue. */
-interface QueueTrouble {
+interface QueueProblem {
   readonly code: ErrorCode;
   readonly expected: string;
   readonly advice: string;
 }
 
-const refused: QueueTrouble = {
+const refused: QueueProblem = {
   code: "QUEUE_REFUSED",
   expected: "the queue's PostgreSQL to do what was asked",
   advice: "Read its words; PostgreSQL 13 or newer is needed, and one version of Orangery.",
 };
 
-const troubles: Readonly<Record<PostgresTroubleKind, QueueTrouble>> = {
+const problems: Readonly<Record<PostgresProblemKind, QueueProblem>> = {
   away: {
     code: "QUEUE_UNREACHABLE",
     expected: "an answer of the queue's PostgreSQL",
@@ -80,9 +80,9 @@ const troubles: Readonly<Record<PostgresTroubleKind, QueueTrouble>> = {
  */
 export function toPostgresQueueError(error: unknown): OrangeryError | undefined {
   if (isOrangeryError(error)) return error;
-  const kind = postgresTroubleKind(error);
+  const kind = postgresProblemKind(error);
   if (kind === undefined || isOfBullmq(error)) return undefined;
-  const { code, expected, advice } = troubles[kind];
+  const { code, expected, advice } = problems[kind];
   const { message, code: state } = error as NodeJS.ErrnoException;
   const words = message === "" ? state : message;
   return new OrangeryError(code, `Expected ${expected}, got "${words}". ${advice}`, {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { explainYoloHabit } from "./yolo-habits.ts";
+import { explainYoloOption } from "./yolo-options.ts";
 
 const cases = [
   [
@@ -21,6 +21,6 @@ const cases = [
 ] as const;
 for (const [message, explained = message] of cases) {
   test(`explains ${JSON.stringify(message)}`, () => {
-    assert.equal(explainYoloHabit(message), explained);
+    assert.equal(explainYoloOption(message), explained);
   });
 }

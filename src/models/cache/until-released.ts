@@ -10,7 +10,7 @@ const defaultWarnAfterMs = 5000;
  * to do, nobody can give it back: then its model is released with a warning. Otherwise Node would
  * end with status 13 and no reason.
  */
-export async function untilGone(
+export async function untilReleased(
   models: readonly CachedModel[],
   {
     logger,
@@ -44,7 +44,7 @@ export async function untilGone(
   const timer = setTimeout(warn, warnAfterMs).unref();
   process.on("beforeExit", release);
   try {
-    await Promise.all(models.map(({ gone }) => gone));
+    await Promise.all(models.map(({ released }) => released));
   } finally {
     clearTimeout(timer);
     process.off("beforeExit", release);

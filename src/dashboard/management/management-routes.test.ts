@@ -8,13 +8,13 @@ import { readRecipeChoices, readStates } from "../../ledger/browse/progress.ts";
 import { openLedger } from "../../ledger/open-ledger.ts";
 import { exampleResult, recordPhotos } from "../../results/recorded-photos.fixture.ts";
 import { Refusal } from "../server/answers.ts";
-import { answerMend, changeMend } from "./mend-routes.ts";
+import { answerManagement, applyManagementChange } from "./management-routes.ts";
 
 const { signal } = new AbortController();
 const reason = { code: "PHOTO_UNREADABLE", message: "no picture" };
 
 test("photos of a filter, or some, are counted, changed and written down; nonsense is refused", async () => {
-  await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-mend-"));
+  await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-management-"));
   const file = join(folder.path, "results.db");
   await recordPhotos(file, [
     { source: "/a/1.jpg", result: exampleResult({}) },
@@ -24,12 +24,12 @@ test("photos of a filter, or some, are counted, changed and written down; nonsen
   await using ledger = await openLedger(file);
   const [recipe] = (await readRecipeChoices(ledger)).recipes as [never];
   const ask = (path: string, query = "") =>
-    answerMend(ledger, {
+    answerManagement(ledger, {
       ...{ recipe, signal, parts: path.split("/") },
       query: new URLSearchParams(query),
     });
   const change = (path: string, body: object) =>
-    changeMend(ledger, { recipe, parts: [path], body: { by: "Anna", ...body } });
+    applyManagementChange(ledger, { recipe, parts: [path], body: { by: "Anna", ...body } });
   const states = async () => {
     const { waiting, done, failed, excluded } = await readStates(ledger, 1);
     return [waiting, done, failed, excluded];

@@ -57,7 +57,7 @@ const refusals: readonly Refusal[] = [
 ];
 
 /** Converts an error of a connection to RabbitMQ into one of ours, with what to do. */
-export function toAmqpTrouble(error: unknown): OrangeryError {
+export function toAmqpError(error: unknown): OrangeryError {
   if (isOrangeryError(error)) return error;
   const { message = String(error), code } = (error ?? {}) as { message?: string; code?: unknown };
   const text = `${typeof code === "number" ? `${code} ` : ""}${message}`;

@@ -1,5 +1,5 @@
 /** Our counterparts to options of the `yolo` command, which many users type out of habit. */
-const habits: { readonly [option in string]?: string } = {
+const counterparts: { readonly [option in string]?: string } = {
   conf: "--confidence",
   imgsz: "--image-size",
   "img-size": "--image-size",
@@ -24,9 +24,9 @@ const habits: { readonly [option in string]?: string } = {
  * For an unknown option that the `yolo` command has, replaces Commander's guess with our
  * counterpart.
  */
-export function explainYoloHabit(message: string): string {
+export function explainYoloOption(message: string): string {
   const [, option = ""] = /unknown option '--([a-z-]+)/.exec(message.replaceAll("_", "-")) ?? [];
-  const here = habits[option];
+  const here = counterparts[option];
   if (here === undefined) return message;
   const [first = ""] = message.split("\n");
   return `${first}\n(Here it is ${here}.)\n`;

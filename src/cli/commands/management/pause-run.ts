@@ -1,7 +1,7 @@
 import { setPaused } from "../../../ledger/actions/pause-recipe.ts";
 import { shortHashLength } from "../../../results/choose-recipe.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
-import { openResultsToMend, type ResultsArguments } from "./open-results.ts";
+import { openResultsToManage, type ResultsArguments } from "./open-results.ts";
 import { callerActor } from "./person-option.ts";
 
 export interface PauseRunArguments extends ResultsArguments {
@@ -15,7 +15,7 @@ export async function pauseRun(
   options: PauseRunArguments & { readonly isPaused: boolean },
 ): Promise<void> {
   const { isPaused, by, json } = options;
-  await using results = await openResultsToMend(options, { readOnly: false });
+  await using results = await openResultsToManage(options, { readOnly: false });
   const { ledger, recipe } = results;
   const hasChanged = await setPaused(ledger, recipe, { actor: callerActor(by), isPaused });
   if (json) {
