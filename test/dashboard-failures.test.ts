@@ -66,10 +66,10 @@ describe("the control room", { timeout: 120_000 }, () => {
     const away = await ask(room.url, "api/photos");
     assert.deepEqual([away.status, away.value.code], [503, "LEDGER_UNREACHABLE"]);
     const exclude = { by: "Anna", change: "exclude", ids: [1] };
-    assert.equal((await ask(room.url, "api/mend/photos", exclude)).status, 503);
+    assert.equal((await ask(room.url, "api/management/photos", exclude)).status, 503);
 
     await server.up();
-    assert.deepEqual((await ask(room.url, "api/mend/photos", exclude)).value, { photos: 1 });
+    assert.deepEqual((await ask(room.url, "api/management/photos", exclude)).value, { photos: 1 });
     await untilSent(parts, /"done":1,"failed":0,"excluded":1/);
     const actions = await readActions(ledger, { limit: 9 });
     assert.deepEqual(
@@ -120,11 +120,11 @@ describe("the control room", { timeout: 120_000 }, () => {
       urls.push(stack.use(await Dashboard.listen({ ledger, changes, port: 0 })).url);
     }
     const retry = { by: "Anna", change: "retry", query: "" };
-    const answers = await Promise.all(urls.map((url) => ask(url, "api/mend/photos", retry)));
+    const answers = await Promise.all(urls.map((url) => ask(url, "api/management/photos", retry)));
     const numbers = answers.map(({ value }) => value.photos as number);
     assert.equal(numbers[0]! + numbers[1]!, 60);
     for (const url of urls) {
-      const { value } = await ask(url, "api/mend/count?change=exclude&state=waiting");
+      const { value } = await ask(url, "api/management/count?change=exclude&state=waiting");
       assert.deepEqual(value, { photos: 60 });
     }
   });
@@ -150,6 +150,6 @@ describe("the control room", { timeout: 120_000 }, () => {
       ["a.jpg done", "b.jpg done", "c.jpg failed", "d.jpg waiting"],
     );
     const retry = { by: "Anna", change: "retry", query: "code=PHOTO_FAILED" };
-    assert.deepEqual((await ask(room.url, "api/mend/photos", retry)).value, { photos: 1 });
+    assert.deepEqual((await ask(room.url, "api/management/photos", retry)).value, { photos: 1 });
   });
 });

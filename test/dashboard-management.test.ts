@@ -167,11 +167,11 @@ describe("people put right what is wrong in a browser", { skip: missing, timeout
     await browser.ask(`document.querySelectorAll(".pick input")[0].click()`);
     await browser.ask(`document.querySelectorAll(".pick input")[1].click()`);
     assert.equal(await confirm("[data-change=exclude]"), "Exclude 2 photos?");
-    await until(".mend [role=status]", /2 photos excluded/);
+    await until(".management [role=status]", /2 photos excluded/);
     assert.deepEqual(await states(), [1, photoCount - 2, 2, 2]);
     await browser.until(`${rows} === ${photoCount + 3}`);
     assert.equal(await confirm("[data-change=include]"), "Include 2 photos?");
-    await until(".mend [role=status]", /included again/);
+    await until(".management [role=status]", /included again/);
     assert.deepEqual(await states(), [1, photoCount, 2, 0]);
 
     await browser.open(`${url}?code#now`, 1440);
@@ -181,7 +181,7 @@ describe("people put right what is wrong in a browser", { skip: missing, timeout
       .find(({ href }) => href.includes("PHOTO_NOT_FOUND")).click()`);
     await browser.until(`${rows} === 1`);
     assert.equal(await confirm("[data-change=retry]"), "Retry 1 photo?");
-    await until(".mend [role=status]", /will be tried again/);
+    await until(".management [role=status]", /will be tried again/);
     assert.deepEqual(await states(), [2, photoCount, 1, 0]);
     await click("[data-change=include]");
     await until("dialog[open] h2", /Nothing to do/);
@@ -310,7 +310,13 @@ describe("people put right what is wrong in a browser", { skip: missing, timeout
       const offers = "[data-change], [data-request], [data-job-change], #pause, .pick input";
       assert.equal(await browser.ask(`document.querySelectorAll("${offers}").length`), 0, address);
     }
-    for (const path of ["mend/photos", "mend/pause", "queue/jobs", "queue/pause", "queue/worker"]) {
+    for (const path of [
+      "management/photos",
+      "management/pause",
+      "queue/jobs",
+      "queue/pause",
+      "queue/worker",
+    ]) {
       const answer = await browser.ask<number>(`fetch("/api/${path}", { method: "POST",
         headers: { "content-type": "application/json" },
         body: '{"by":"x","change":"forget","ids":[1]}' }).then(({ status }) => status)`);

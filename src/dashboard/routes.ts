@@ -135,7 +135,7 @@ export class DashboardRoutes implements Disposable {
       const question = { recipeId, parts: partsOf(path), query: url.searchParams };
       return sendJson(response, await answerReview(ledger, question));
     }
-    if (path.startsWith("/api/mend/")) {
+    if (path.startsWith("/api/management/")) {
       const recipe = await this.#recipe(url);
       const question = { recipe, parts: partsOf(path), query: url.searchParams };
       const signal = signalOf(response);
@@ -175,7 +175,7 @@ export class DashboardRoutes implements Disposable {
       const signal = signalOf(response);
       return sendJson(response, await changeReview(changes, { ...change, signal }));
     }
-    if (path.startsWith("/api/mend/")) {
+    if (path.startsWith("/api/management/")) {
       const recipe = await this.#recipe(url);
       const change = { recipe, parts: partsOf(path), body: await readJson(request) };
       return sendJson(response, await applyManagementChange(changes, change));

@@ -14,7 +14,7 @@ import {
 } from "./browse/progress.ts";
 import { compareConformance } from "./compare/compare-conformance.fixture.ts";
 import type { Ledger } from "./ledger.ts";
-import { mendConformance } from "./mend/mend-conformance.fixture.ts";
+import { managementConformance } from "./management/management-conformance.fixture.ts";
 import { openLedger } from "./open-ledger.ts";
 import { lastIdOf } from "./parts.ts";
 import { forgetPhotos } from "./photos/forget-photos.ts";
@@ -992,6 +992,6 @@ export const ledgerConformance: readonly LedgerCase[] = [
     },
   },
   ...reviewConformance,
-  ...mendConformance,
+  ...managementConformance,
   ...compareConformance,
 ];

@@ -6,12 +6,12 @@ import {
   changeableEntryStates,
   changePhotos,
   type PhotoChange,
-} from "../../ledger/mend/change-photos.ts";
-import { countEntries, type EntrySelection } from "../../ledger/mend/select-entries.ts";
+} from "../../ledger/management/change-photos.ts";
+import { countEntries, type EntrySelection } from "../../ledger/management/select-entries.ts";
 import { Refusal } from "../server/answers.ts";
 import { readFilter } from "../views/photo-list.ts";
 
-/** What is asked, or is to be done: the parts of the path after `/api/mend`. */
+/** What is asked, or is to be done: the parts of the path after `/api/management`. */
 export interface ManagementQuestion {
   readonly parts: readonly string[];
   readonly recipe: RecipeChoice;

@@ -64,7 +64,7 @@ export function photoView(room, _parameters, id) {
         else room.again();
       },
     });
-    return h("div", { class: "mend" }, buttons, status);
+    return h("div", { class: "management" }, buttons, status);
   }
   return {
     elements: [steps, title, body],

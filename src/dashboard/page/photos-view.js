@@ -19,7 +19,8 @@ export function photosView(room, parameters) {
   const chosen = new Set();
   const changes = room.setup.canChange && changeButtons(room, { target, onDone: begin });
   const which = h("span", null, "All of this filter:");
-  const actions = changes && h("div", { class: "mend" }, which, changes.buttons, changes.status);
+  const actions =
+    changes && h("div", { class: "management" }, which, changes.buttons, changes.status);
 
   function target() {
     return chosen.size > 0 ? { ids: [...chosen] } : { query };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setPaused } from "../actions/pause-recipe.ts";
 import { readRecipeChoices } from "../browse/progress.ts";
-import { changePhotos } from "../mend/change-photos.ts";
+import { changePhotos } from "../management/change-photos.ts";
 import { openLedger } from "../open-ledger.ts";
 import { plainRecipe, plainResult } from "../results/photo-results.fixture.ts";
 import { Worklist } from "./worklist.ts";

@@ -12,7 +12,7 @@ const recordBytes = 3 * 8;
 /**
  * A file mapped into memory once for all sessions of the process. ONNX Runtime by itself maps it
  * for every session, and the process counts the same pages each time: YOLOv8m, which has three
- * sessions, took 1,231 MB instead of 631.
+ * sessions, took 1,231 MB instead of 563.
  *
  * Its state is in native memory, since any thread may release the last session that reads the file.
  */

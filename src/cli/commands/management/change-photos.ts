@@ -3,8 +3,8 @@ import {
   changeableEntryStates,
   changePhotos,
   type PhotoChange,
-} from "../../../ledger/mend/change-photos.ts";
-import { countEntries } from "../../../ledger/mend/select-entries.ts";
+} from "../../../ledger/management/change-photos.ts";
+import { countEntries } from "../../../ledger/management/select-entries.ts";
 import { photoFromCaller } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";

@@ -24,7 +24,7 @@ const sentences = {
 export function actionsView(room) {
   const body = h("div", null, h("p", { class: "quiet", role: "status" }, "Loading…"));
   let isGone = false;
-  fetchJson(`/api/mend/actions?recipe=${room.recipe}`).then(
+  fetchJson(`/api/management/actions?recipe=${room.recipe}`).then(
     ({ actions }) => {
       if (!isGone) body.replaceChildren(draw(actions, room.setup.recipes));
     },

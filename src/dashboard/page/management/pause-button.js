@@ -22,7 +22,7 @@ export function pauseControl(room) {
         change: "exclude",
         state: "waiting",
       });
-      const waiting = await fetchJson(`/api/mend/count?${asked}`);
+      const waiting = await fetchJson(`/api/management/count?${asked}`);
       const photos = format.plural(waiting.photos, "photo");
       const by = await confirmed({
         title: isPaused ? `Pause with ${photos} waiting?` : `Resume with ${photos}?`,
@@ -32,7 +32,7 @@ export function pauseControl(room) {
         button: isPaused ? "Pause" : "Resume",
       });
       if (by === undefined) return;
-      await postJson(`/api/mend/pause?recipe=${room.recipe}`, { by, isPaused });
+      await postJson(`/api/management/pause?recipe=${room.recipe}`, { by, isPaused });
       show({ pause: isPaused ? { person: by, since: new Date().toISOString() } : undefined, left });
     } catch (error) {
       text.textContent = error.message;

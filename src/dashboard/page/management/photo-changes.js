@@ -61,7 +61,7 @@ export function changeButtons(room, { target, states, onDone }) {
       asked.set("recipe", room.recipe);
       asked.set("change", change);
       status.textContent = "Counting…";
-      const { photos } = await fetchJson(`/api/mend/count?${asked}`);
+      const { photos } = await fetchJson(`/api/management/count?${asked}`);
       status.textContent = "";
       if (photos === 0) return say("Nothing to do", none);
       const by = await confirmed({
@@ -73,7 +73,7 @@ export function changeButtons(room, { target, states, onDone }) {
       if (by === undefined) return;
       status.textContent = "Working…";
       const body = { by, change, ...(ids ? { ids } : { query: String(query) }) };
-      const answer = await postJson(`/api/mend/photos?recipe=${room.recipe}`, body);
+      const answer = await postJson(`/api/management/photos?recipe=${room.recipe}`, body);
       status.textContent = `${format.plural(answer.photos, "photo")} ${done}.`;
       onDone(change);
     } catch (error) {

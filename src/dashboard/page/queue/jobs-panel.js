@@ -167,7 +167,7 @@ export function jobsPanel({ canChange, onDone }) {
       "div",
       null,
       form,
-      canChange && h("div", { class: "mend" }, which, buttons),
+      canChange && h("div", { class: "management" }, which, buttons),
       status,
       rows,
     ),

@@ -44,7 +44,7 @@ async function openExample(location: string) {
 }
 
 /** What people do to photos, on both databases; part of the conformance of ledgers. */
-export const mendConformance = [
+export const managementConformance = [
   {
     name: "failed photos wait again, those of a filter, and it is written down",
     async check(location: string) {
