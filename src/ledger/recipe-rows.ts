@@ -1,8 +1,7 @@
-import { hash as hashOf } from "node:crypto";
 import type { Transaction } from "kysely";
 import { OrangeryError } from "../errors.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Recipe } from "./recipe.ts";
+import { hashRecipe, type Recipe } from "./recipe.ts";
 import type { LedgerTables } from "./schema/tables.ts";
 
 /**
@@ -30,7 +29,7 @@ export function requireAsRecorded(
   { location }: Pick<Ledger, "location">,
   { hash, json }: Pick<Recipe, "hash" | "json">,
 ): void {
-  if (hashOf("sha256", json) === hash) return;
+  if (hashRecipe(json) === hash) return;
   throw new OrangeryError(
     "LEDGER_UNREADABLE",
     `Expected the recipe ${hash.slice(0, 12)} in ${location} as it was recorded, got other ` +

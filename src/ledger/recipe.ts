@@ -39,7 +39,12 @@ export function isRecipeNamed(
  */
 export function createRecipe(contents: { readonly [key: string]: RecipeValue }): Recipe {
   const json = canonicalJson(contents);
-  return { json, hash: hash("sha256", json) };
+  return { json, hash: hashRecipe(json) };
+}
+
+/** Returns the hash of a recipe's canonical JSON. */
+export function hashRecipe(json: string): string {
+  return hash("sha256", json);
 }
 
 /**

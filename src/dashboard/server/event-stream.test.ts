@@ -22,7 +22,7 @@ async function serve(bytes: number, isWelcome?: () => boolean) {
 }
 
 describe("a stream of news", { timeout: 30_000 }, () => {
-  test("is cut off for who reads nothing, so that it fills no memory", async () => {
+  test("is cut off for a client that reads nothing, so that it fills no memory", async () => {
     await using served = await serve(100_000);
     await using stack = new AsyncDisposableStack();
     const socket = connect(served.port, "127.0.0.1");

@@ -2,7 +2,7 @@
  * The thread that `rearrange` starts: it reads one network, writes another, and ends; the memory
  * that it took goes with it.
  */
-import { open, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { convolveBlocks } from "../../graph/cpu/float32/convolve-blocks.ts";
@@ -27,8 +27,6 @@ async function suited(model: OnnxModel): Promise<OnnxModel | undefined> {
 
 async function write(model: OnnxModel): Promise<void> {
   const split = serializeSplitModel(model, basename(weightsFile));
-  await using file = await open(weightsFile, "w");
-  // One by one: a list of buffers may be written in part, as where the disk is full.
-  for (const part of split.weights) await file.writeFile(part);
+  await writeFile(weightsFile, split.weights);
   await writeFile(to, split.model);
 }

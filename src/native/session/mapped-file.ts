@@ -4,6 +4,7 @@ import type { Address } from "../library/function-table.ts";
 import { loadLibrary } from "../library/load-library.ts";
 import { withProcessLock } from "../process-lock.ts";
 import { processMemory } from "../process-memory.ts";
+import { UserCount } from "./user-count.ts";
 
 /** Words of 64 bits in a record. */
 const Word = { address: 0, bytes: 1, users: 2 } as const;
@@ -18,9 +19,11 @@ const recordBytes = 3 * 8;
  */
 export class MappedFile {
   readonly #words: BigInt64Array<ArrayBuffer>;
+  readonly #users: UserCount;
 
   private constructor(memory: ArrayBuffer) {
     this.#words = new BigInt64Array(memory);
+    this.#users = new UserCount(this.#words, Word.users);
   }
 
   /**
@@ -37,7 +40,7 @@ export class MappedFile {
       const key = `file ${dev} ${ino} ${size} ${mtimeNs}`;
       const mapped = new MappedFile(await processMemory(key, recordBytes));
       return await withProcessLock(`orangery:map:${key}`, async () =>
-        mapped.#enter() || mapped.#map(file.fd, size) ? mapped : undefined,
+        mapped.#users.enter() || mapped.#map(file.fd, size) ? mapped : undefined,
       );
     } catch {
       // The runtime reports what is wrong with it.
@@ -67,7 +70,7 @@ export class MappedFile {
   leave(): void {
     // Without users, another thread may map the file anew, elsewhere.
     const { address, bytes } = this;
-    if (Atomics.sub(this.#words, Word.users, 1n) === 1n) systemCalls()!.munmap(address, bytes);
+    if (this.#users.leave()) systemCalls()!.munmap(address, bytes);
   }
 
   #map(file: number, bytes: bigint): boolean {
@@ -75,18 +78,8 @@ export class MappedFile {
     if (address === failed) return false;
     Atomics.store(this.#words, Word.address, address);
     Atomics.store(this.#words, Word.bytes, bytes);
-    Atomics.store(this.#words, Word.users, 1n);
+    this.#users.begin();
     return true;
-  }
-
-  /** Counts a user in, unless the file is not mapped. */
-  #enter(): boolean {
-    for (;;) {
-      const users = Atomics.load(this.#words, Word.users);
-      if (users === 0n) return false;
-      if (Atomics.compareExchange(this.#words, Word.users, users, users + 1n) === users)
-        return true;
-    }
   }
 }
 

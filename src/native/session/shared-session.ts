@@ -76,7 +76,7 @@ async function openLocked<T extends LoadedSession>(
   record: SessionRecord,
   load: () => Promise<T>,
 ): Promise<SharedSession<T>> {
-  const found = (await isMarked(openMark(key))) ? record.enter() : record.adopt();
+  const found = (await isMarked(openMark(key))) ? record.openers.enter() : record.openers.adopt();
   if (found) return { session: await join(key, record), loaded: undefined };
   const loaded = await load();
   const { session } = loaded;
@@ -100,7 +100,7 @@ async function join(
   const { file } = record;
   const native = new NativeObject("session", record.session, (session) => {
     // Counted out before the mark goes, or another thread could adopt what is released here.
-    const last = record.leave();
+    const last = record.openers.leave();
     letGo();
     if (last) releaseSession(session, file);
     else void releaseOrphan(key, record);
@@ -120,9 +120,9 @@ async function join(
  */
 async function releaseOrphan(key: string, record: SessionRecord): Promise<void> {
   await tryProcessLock(loadLock(key), async () => {
-    if ((await isMarked(openMark(key))) || !record.adopt()) return;
+    if ((await isMarked(openMark(key))) || !record.openers.adopt()) return;
     const { session, file } = record;
-    if (record.leave()) releaseSession(session, file);
+    if (record.openers.leave()) releaseSession(session, file);
   });
 }
 
@@ -130,7 +130,7 @@ async function releaseOrphan(key: string, record: SessionRecord): Promise<void> 
 async function handOver(opening: Promise<SharedSession>, record: SessionRecord): Promise<void> {
   try {
     await using opened = (await opening).session;
-    while (record.waiters > 0 && record.openers === 1 && !opened.disposed) await sleep(1);
+    while (record.waiters > 0 && record.openers.count === 1 && !opened.disposed) await sleep(1);
   } catch {
     // The load was cancelled or failed; the caller has left, and the others try for themselves.
   }
