@@ -214,11 +214,12 @@ class NetworkFile implements Disposable {
       // What the thread has given back.
       await trimProcessHeap();
       const how = { saveOptimizedTo, unoptimized: true, kernels: true };
-      const session = await this.#create(isChanged ? to : from, how);
+      await using opened = new AsyncDisposableStack();
+      const session = opened.use(await this.#create(isChanged ? to : from, how));
       const found = isChanged ? await tryOut(session, runtime) : expected;
-      if (found !== undefined && areAlike(expected, found)) return session;
-      await session[Symbol.asyncDispose]();
-      return undefined;
+      if (found === undefined || !areAlike(expected, found)) return undefined;
+      opened.move();
+      return session;
     } catch {
       signal?.throwIfAborted();
       return undefined;

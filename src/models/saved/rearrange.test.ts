@@ -166,9 +166,12 @@ describe("a network in float32 of each family", { skip: lanes === 0 && "no kerne
       const how = { unoptimized: true, kernels: true };
       await using other = await onnxRuntime.createSession(to, how);
       const [expected, found] = [await run(session), await run(other)];
-      // Attention makes much of rounding; YOLO26 orders its boxes by score.
-      if (family === "12" || family === "26") assert.ok(areAlike(expected, found));
-      else requireClose(expected, found);
+      // Attention makes much of rounding.
+      if (family === "12") assert.ok(areAlike(expected, found));
+      // These order their boxes by score, which rounding may turn round.
+      else if (family === "v10" || family === "26") {
+        requireClose(expected.toSorted(), found.toSorted());
+      } else requireClose(expected, found);
     });
   }
 });
