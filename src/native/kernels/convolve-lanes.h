@@ -8,15 +8,18 @@
 #define NAME__(name, lanes) NAME_(name, lanes)
 #define NAME(name) NAME__(name, LANES)
 
-/* PLACES is what is done once for each place of a group. */
+/*
+ * Most places of a group, whose sums fill the registers. CASES(DO) is DO for each number of places
+ * that a group can have.
+ */
 #if LANES == 8
 #define GROUP 6
-#define PLACES(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5)
+#define CASES(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6)
 #define lesser(a, b) _mm256_min_ps(a, b)
 #define greater(a, b) _mm256_max_ps(a, b)
 #else
 #define GROUP 12
-#define PLACES(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
+#define CASES(DO) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11) DO(12)
 #define lesser(a, b) _mm512_min_ps(a, b)
 #define greater(a, b) _mm512_max_ps(a, b)
 #endif
@@ -36,41 +39,36 @@ typedef int32_t NAME(ints) __attribute__((vector_size(4 * LANES), aligned(4), ma
  * outputs, two or one. Inputs come in `count` blocks, which begin at `offsets`; places are `stride`
  * apart. What is `ahead` is fetched into the cache.
  */
-static inline __attribute__((always_inline)) void NAME(multiply)(const float *v,
-                                                                 const ptrdiff_t *offsets,
-                                                                 size_t count, size_t stride,
-                                                                 size_t ahead, const float *u,
-                                                                 size_t wide, float *m,
-                                                                 int is_first) {
-#define DECLARE(i) floats a##i = {0}, b##i = {0};
-#define FETCH(i)                                          \
-  a##i = load(m + wide * LANES * i);                      \
-  if (wide == 2) b##i = load(m + 2 * LANES * i + LANES);
-#define ADD(i)                                            \
-  {                                                       \
-    const float value = from[i * stride + lane];          \
-    a##i += value * first, b##i += value * second;        \
+static inline __attribute__((always_inline)) void NAME(multiply)(
+    size_t places, const float *v, const ptrdiff_t *offsets, size_t count, size_t stride,
+    size_t ahead, const float *u, size_t wide, float *m, int is_first) {
+  floats a[GROUP] = {0}, b[GROUP] = {0};
+#pragma GCC unroll 12
+  for (size_t i = 0; i < places; i++) {
+    if (!is_first) a[i] = load(m + wide * LANES * i);
+    if (!is_first && wide == 2) b[i] = load(m + 2 * LANES * i + LANES);
   }
-#define STORE(i)                                          \
-  store(m + wide * LANES * i, a##i);                      \
-  if (wide == 2) store(m + 2 * LANES * i + LANES, b##i);
-  PLACES(DECLARE)
-  if (!is_first) { PLACES(FETCH) }
   for (size_t block = 0; block < count; block++) {
     const float *from = v + offsets[block];
-    for (size_t line = 0; line < GROUP * LANES; line += 16) __builtin_prefetch(from + ahead + line);
+    for (size_t line = 0; line < places * LANES; line += 16) {
+      __builtin_prefetch(from + ahead + line);
+    }
     for (size_t lane = 0; lane < LANES; lane++, u += wide * LANES) {
       const floats first = load(u), second = wide == 2 ? load(u + LANES) : (floats){0};
       /* The weights that are next. */
       __builtin_prefetch(u + count * wide * LANES * LANES);
-      PLACES(ADD)
+#pragma GCC unroll 12
+      for (size_t i = 0; i < places; i++) {
+        const float value = from[i * stride + lane];
+        a[i] += value * first, b[i] += value * second;
+      }
     }
   }
-  PLACES(STORE)
-#undef DECLARE
-#undef FETCH
-#undef ADD
-#undef STORE
+#pragma GCC unroll 12
+  for (size_t i = 0; i < places; i++) {
+    store(m + wide * LANES * i, a[i]);
+    if (wide == 2) store(m + 2 * LANES * i + LANES, b[i]);
+  }
 }
 
 /*
@@ -104,17 +102,35 @@ static inline __attribute__((always_inline)) void NAME(put)(const Convolution *c
 
 /* Where a group of places sees its inputs. */
 typedef struct {
+  size_t places;
   const float *from;
   const ptrdiff_t *offsets;
   size_t stride, ahead;
 } NAME(Group);
+
+/* The products of a group with `count` blocks of inputs from `block` on: see multiply. */
+static void NAME(multiply_group)(const NAME(Group) *group, size_t block, size_t count,
+                                 const float *u, size_t wide, float *m) {
+  const ptrdiff_t *offsets = group->offsets + block;
+#define MULTIPLY(places, wide)                                                                \
+  NAME(multiply)(places, group->from, offsets, count, group->stride, group->ahead, u, wide, m, \
+                 block == 0)
+#define CASE(places)                   \
+  case places:                         \
+    if (wide == 2) MULTIPLY(places, 2); \
+    else MULTIPLY(places, 1);          \
+    break;
+  switch (group->places) { CASES(CASE) }
+#undef CASE
+#undef MULTIPLY
+}
 
 /* Blocks of inputs whose weights, for two blocks of outputs, are a quarter of the first cache. */
 enum { NAME(blocks_at_a_time) = 1024 / LANES / LANES };
 
 /*
  * The products of several groups with the blocks of inputs from `block` to `end`, of which the
- * first begin the sums: m[group][place][output]. Returns the weights that are next.
+ * first begin the sums: m[place][output]. Returns the weights that are next.
  */
 static const float *NAME(multiply_groups)(const NAME(Group) *groups, size_t group_count,
                                           size_t block, size_t end, size_t wide, const float *u,
@@ -122,16 +138,10 @@ static const float *NAME(multiply_groups)(const NAME(Group) *groups, size_t grou
   while (block < end) {
     const size_t rest = end - block, most = NAME(blocks_at_a_time);
     const size_t count = rest < most ? rest : most;
-    for (size_t g = 0; g < group_count; g++) {
-      const NAME(Group) *group = groups + g;
-      const ptrdiff_t *offsets = group->offsets + block;
-      float *to = m + g * GROUP * wide * LANES;
-      const size_t stride = group->stride, ahead = group->ahead;
-      if (wide == 2) {
-        NAME(multiply)(group->from, offsets, count, stride, ahead, u, 2, to, block == 0);
-      } else {
-        NAME(multiply)(group->from, offsets, count, stride, ahead, u, 1, to, block == 0);
-      }
+    float *to = m;
+    for (const NAME(Group) *group = groups; group < groups + group_count; group++) {
+      NAME(multiply_group)(group, block, count, u, wide, to);
+      to += group->places * wide * LANES;
     }
     u += count * LANES * wide * LANES;
     block += count;
@@ -145,14 +155,14 @@ static const float *NAME(multiply_groups)(const NAME(Group) *groups, size_t grou
 static void NAME(copy_seen)(const Convolution *c, const ptrdiff_t *offsets, size_t place,
                             size_t count, float *to) {
   const ptrdiff_t height = c->height, width = c->width;
-  for (size_t i = 0; i < GROUP; i++, to += LANES) {
+  for (size_t i = 0; i < count; i++, to += LANES) {
     const ptrdiff_t top = (ptrdiff_t)((place + i) / c->across * c->stride) - (ptrdiff_t)c->pad;
     const ptrdiff_t left = (ptrdiff_t)((place + i) % c->across * c->stride) - (ptrdiff_t)c->pad;
     float *seen = to;
     for (size_t row = 0; row < c->kernel; row++) {
       for (size_t column = 0; column < c->kernel; column++) {
         const ptrdiff_t y = top + (ptrdiff_t)row, x = left + (ptrdiff_t)column;
-        const int is_there = i < count && y >= 0 && y < height && x >= 0 && x < width;
+        const int is_there = y >= 0 && y < height && x >= 0 && x < width;
         const ptrdiff_t at = (y * width + x) * LANES;
         for (size_t block = 0; block < c->inputs / LANES; block++, seen += GROUP * LANES) {
           store(seen, is_there ? load(c->x + offsets[block] + at) : (floats){0});
@@ -164,27 +174,27 @@ static void NAME(copy_seen)(const Convolution *c, const ptrdiff_t *offsets, size
 
 /* Whether all places of a group lie in one row, and none sees what is beside the image. */
 static int NAME(is_inside)(const Convolution *c, size_t place, size_t count) {
-  if (count < GROUP) return 0;
   if (c->kernel == 1 && c->stride == 1 && c->pad == 0) return 1;
   const size_t y = place / c->across, x = place % c->across;
-  return x + GROUP <= c->across && y * c->stride >= c->pad && x * c->stride >= c->pad &&
+  return x + count <= c->across && y * c->stride >= c->pad && x * c->stride >= c->pad &&
          y * c->stride + c->kernel <= c->height + c->pad &&
-         (x + GROUP - 1) * c->stride + c->kernel <= c->width + c->pad;
+         (x + count - 1) * c->stride + c->kernel <= c->width + c->pad;
 }
 
 static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratch) {
   const size_t places = c->down * c->across, parts = (places + c->step - 1) / c->step;
   const size_t image = part / parts, from = part % parts * c->step;
   const size_t left = places - from, count = left < c->step ? left : c->step;
-  const size_t groups = (count + GROUP - 1) / GROUP;
+  const size_t groups = (count + GROUP - 1) / GROUP, size = (count + groups - 1) / groups;
   const size_t seen = c->kernel * c->kernel * (c->inputs / LANES);
   const ptrdiff_t *offsets = c->offsets + image * seen;
   float *y = c->y + image * c->outputs * places;
   float *m = scratch, *copies = m + c->step * (c->outputs + LANES);
   NAME(Group) group[places_at_a_time / GROUP];
   for (size_t g = 0; g < groups; g++) {
-    const size_t place = from + g * GROUP;
-    if (NAME(is_inside)(c, place, count - g * GROUP)) {
+    const size_t place = from + g * size, rest = count - g * size;
+    group[g].places = rest < size ? rest : size;
+    if (NAME(is_inside)(c, place, group[g].places)) {
       const ptrdiff_t top = (ptrdiff_t)(place / c->across * c->stride) - (ptrdiff_t)c->pad;
       const ptrdiff_t side = (ptrdiff_t)(place % c->across * c->stride) - (ptrdiff_t)c->pad;
       group[g].from = c->x + (top * (ptrdiff_t)c->width + side) * LANES;
@@ -192,7 +202,7 @@ static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratc
       /* Of a 3 x 3 kernel most is in the cache already. */
       group[g].ahead = c->kernel == 1 ? GROUP * c->stride * LANES : 0;
     } else {
-      NAME(copy_seen)(c, offsets, place, count - g * GROUP, copies);
+      NAME(copy_seen)(c, offsets, place, group[g].places, copies);
       group[g].from = copies;
       group[g].offsets = c->copied_offsets, group[g].stride = LANES, group[g].ahead = 0;
       copies += seen * GROUP * LANES;
@@ -316,7 +326,7 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
   const size_t tiles = c->down * c->across, parts = (tiles + c->step - 1) / c->step;
   const size_t image = part / parts, from = part % parts * c->step;
   const size_t left = tiles - from, count = left < c->step ? left : c->step;
-  const size_t groups = (count + GROUP - 1) / GROUP;
+  const size_t groups = (count + GROUP - 1) / GROUP, size = (count + groups - 1) / groups;
   const size_t pixels = c->output_height * c->output_width;
   const float *x = c->x + image * c->inputs * c->height * c->width;
   float *y = c->y + image * c->outputs * pixels;
@@ -325,11 +335,11 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
   for (size_t block = 0; block < c->inputs / LANES; block++) {
     const float *image = x + block * c->height * c->width * LANES;
     for (size_t i = 0; i < count; i++) {
-      const size_t tile = from + i, place = i / GROUP * c->inputs / LANES + block;
+      const size_t tile = from + i, place = i / size * c->inputs / LANES + block;
       const size_t corner = (tile / c->across * c->width + tile % c->across) * tile_step;
       fetch(image + (c->height * c->width + corner) * LANES, 5, c->width * LANES,
             tile_step * LANES);
-      NAME(tile_in)(c, edge, image, tile, v + (place * GROUP + i % GROUP) * LANES);
+      NAME(tile_in)(c, edge, image, tile, v + (place * GROUP + i % size) * LANES);
     }
   }
   const size_t blocks = c->inputs / LANES, output_blocks = c->outputs / LANES;
@@ -338,7 +348,8 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
   for (size_t product = 0; product < edge * edge; product++) {
     for (size_t g = 0; g < groups; g++) {
       const float *from = v + product * c->seen_plane + g * GROUP * c->inputs;
-      group[g] = (NAME(Group)){from, c->copied_offsets, LANES, 0};
+      const size_t rest = count - g * size;
+      group[g] = (NAME(Group)){rest < size ? rest : size, from, c->copied_offsets, LANES, 0};
     }
     for (size_t output = 0; output < output_blocks; output += 2) {
       const size_t wide = output_blocks - output >= 2 ? 2 : 1;
@@ -373,7 +384,7 @@ static void NAME(tiles_of_5_part)(const Convolution *c, size_t part, float *scra
 #undef NAME__
 #undef NAME
 #undef GROUP
-#undef PLACES
+#undef CASES
 #undef lesser
 #undef greater
 #undef floats

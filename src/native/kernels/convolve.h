@@ -87,7 +87,7 @@ API size_t orangery_lanes(void) {
   return 0;
 }
 
-/* Places of a group, as convolve-lanes.h has them. */
+/* Most places of a group, as convolve-lanes.h has them. */
 static size_t group_of(size_t lanes) { return lanes == 8 ? 6 : 12; }
 
 static void work_on_parts(void *data, size_t worker) {
@@ -204,11 +204,16 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
   return status;
 }
 
-/* Places of a part: as many in each, in whole groups. */
-static size_t step_of(const Convolution *c, size_t most, size_t lanes) {
-  const size_t places = c->down * c->across, group = group_of(lanes);
-  const size_t parts = (places + most - 1) / most;
-  return ((places + parts - 1) / parts + group - 1) / group * group;
+/* Places of a part: as many in each. */
+static size_t step_of(const Convolution *c, size_t most) {
+  const size_t places = c->down * c->across, parts = (places + most - 1) / most;
+  return (places + parts - 1) / parts;
+}
+
+/* For how many places there is room, where those of each group have room for the most. */
+static size_t room_of(size_t places, size_t lanes) {
+  const size_t most = group_of(lanes);
+  return (places + most - 1) / most * most;
 }
 
 static Status *compute_convolve(void *kernel, void *context) {
@@ -227,8 +232,8 @@ static Status *compute_convolve(void *kernel, void *context) {
   c.down = c.output_height = (c.height + 2 * c.pad - c.kernel) / c.stride + 1;
   c.across = c.output_width = (c.width + 2 * c.pad - c.kernel) / c.stride + 1;
   c.part = lanes == 8 ? convolve_part_8 : convolve_part_16;
-  c.step = step_of(&c, places_at_a_time, lanes);
-  c.scratch_floats = c.step * (c.outputs + lanes + seen);
+  c.step = step_of(&c, places_at_a_time);
+  c.scratch_floats = c.step * (c.outputs + lanes) + room_of(c.step, lanes) * seen;
   return run_convolution(context, &c, &read, seen / lanes);
 #else
   return (void)kernel, (void)context, fail("there is no kernel for this processor");
@@ -258,8 +263,9 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
   c.kernel = 1;
   /* Many weights are read once for more tiles, where that leaves no thread without a part. */
   const int is_more = ((uintptr_t)kernel & few_threads_bit) && read.w.count > many_weights;
-  c.step = step_of(&c, is_more ? most_tiles_at_a_time : tiles_at_a_time, lanes);
-  c.seen_plane = plane_of(c.step * c.inputs), c.sums_plane = plane_of(c.step * c.outputs);
+  c.step = step_of(&c, is_more ? most_tiles_at_a_time : tiles_at_a_time);
+  c.seen_plane = plane_of(room_of(c.step, lanes) * c.inputs);
+  c.sums_plane = plane_of(c.step * c.outputs);
   c.scratch_floats = edge * edge * (c.seen_plane + c.sums_plane);
   if (lanes == 8) c.part = edge == 6 ? tiles_of_6_part_8 : tiles_of_5_part_8;
   else c.part = edge == 6 ? tiles_of_6_part_16 : tiles_of_5_part_16;
