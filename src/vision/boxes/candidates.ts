@@ -68,9 +68,12 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
   const best = data.slice(4 * anchorCount, 5 * anchorCount);
   const bestClass = new Int32Array(anchorCount);
   const least = Math.fround(leastConfidence(options));
+  const end = (4 + classCount) * anchorCount;
   // Class by class, so that memory is read sequentially. Nearly all scores are far below the
-  // threshold and need only one comparison: half the time of comparing each with its anchor's best.
-  for (let i = 5 * anchorCount; i < (4 + classCount) * anchorCount; i++) {
+  // threshold: four at a time take a third of the time.
+  for (let i = 5 * anchorCount; i < end; i++) {
+    while (i + 4 <= end && !isAnyAbove(data, i, least)) i += 4;
+    if (i === end) break;
     const score = data[i]!;
     if (!(score > least)) continue;
     const anchor = i % anchorCount;
@@ -79,6 +82,13 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
     bestClass[anchor] = Math.floor(i / anchorCount) - 4;
   }
   return anchorsAbove({ data, anchorCount, best, bestClass }, options);
+}
+
+/** Whether any of four values is above `least`. */
+function isAnyAbove(data: Float32Array, at: number, least: number): boolean {
+  return (
+    data[at]! > least || data[at + 1]! > least || data[at + 2]! > least || data[at + 3]! > least
+  );
 }
 
 /**
