@@ -1,8 +1,8 @@
 /*
  * Convolutions for one width of vectors, LANES floats: convolve.h includes this for each.
  *
- * All come down to one product, which keeps the sums of GROUP places and two blocks of outputs in
- * registers while the inputs pass by: that is as quick as a processor can be.
+ * All come down to one product, which keeps the sums of a group of places, up to GROUP, and of two
+ * blocks of outputs in registers while the inputs pass by: that is as quick as a processor can be.
  */
 #define NAME_(name, lanes) name##_##lanes
 #define NAME__(name, lanes) NAME_(name, lanes)
