@@ -207,7 +207,7 @@ describe("docs/model-cache.md", () => {
   }
 });
 
-describe("docs/fleet.md", () => {
+describe("docs/workers.md", () => {
   test("names exactly the options of a worker that there are", () => {
     const declared = [
       ...optionsIn("src/fleet/worker/worker-options.ts", "FleetWorkerOptions"),
@@ -217,7 +217,7 @@ describe("docs/fleet.md", () => {
       ...optionsIn("src/fleet/queue/redis-connection.ts", "QueuePlace"),
     ];
     assert.ok(declared.length > 0);
-    const documented = tableCodes(sectionOf("docs/fleet.md", "A worker's options"), 0).flat();
+    const documented = tableCodes(sectionOf("docs/workers.md", "A worker's options"), 0).flat();
     assert.deepEqual(documented.toSorted(), declared.toSorted());
   });
 });

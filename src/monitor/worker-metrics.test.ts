@@ -62,11 +62,11 @@ describe("the metrics of a worker", () => {
   });
 
   test("have whether the results database answers, where there is one", async () => {
-    let trouble: Error | undefined;
-    const metrics = createMetrics({ resultsTrouble: () => trouble });
+    let failure: Error | undefined;
+    const metrics = createMetrics({ resultsTrouble: () => failure });
     const at = { worker: "cpu0@host" };
     assert.equal((await read(metrics))("results_reachable", at), 1);
-    trouble = new OrangeryError("LEDGER_UNREACHABLE", "no answer");
+    failure = new OrangeryError("LEDGER_UNREACHABLE", "no answer");
     assert.equal((await read(metrics))("results_reachable", at), 0);
     assert.equal((await read(createMetrics()))("results_reachable", at), undefined);
   });

@@ -100,8 +100,8 @@ describe("in the cache folder", () => {
 
   test("the folder of compiled modules is made before Node is told of it", async () => {
     const path = join(folder, "m/n");
-    assert.equal(makeCompiledFolder({ ORANGERY_CACHE: path }), join(path, "compiled"));
-    assert.equal(makeCompiledFolder({ ORANGERY_CACHE: path }), join(path, "compiled"));
+    assert.equal(await makeCompiledFolder({ ORANGERY_CACHE: path }), join(path, "compiled"));
+    assert.equal(await makeCompiledFolder({ ORANGERY_CACHE: path }), join(path, "compiled"));
     assert.deepEqual(await readdir(path), ["compiled"]);
   });
 
@@ -110,7 +110,7 @@ describe("in the cache folder", () => {
     await writeFile(file, "");
     const places = [file, join(file, "a"), ...(process.platform === "linux" ? ["/proc/x"] : [])];
     for (const place of places) {
-      assert.equal(makeCompiledFolder({ ORANGERY_CACHE: place }), undefined);
+      assert.equal(await makeCompiledFolder({ ORANGERY_CACHE: place }), undefined);
     }
   });
 

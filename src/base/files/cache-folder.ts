@@ -1,7 +1,7 @@
 import { homedir, userInfo } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import { OrangeryError } from "../../errors.ts";
-import { tryMakingFolder } from "./whole-file.ts";
+import { makeFolder } from "./whole-file.ts";
 
 /** The environment variable that names the folder of artifacts. */
 export const cacheVariable = "ORANGERY_CACHE";
@@ -41,9 +41,15 @@ export function compiledFolder(env: NodeJS.ProcessEnv = process.env): string | u
  * Makes that folder and returns it; undefined if that is impossible. Node's own `mkdir` may never
  * end (see `makeFolder`).
  */
-export function makeCompiledFolder(env: NodeJS.ProcessEnv = process.env): string | undefined {
+export async function makeCompiledFolder(
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<string | undefined> {
   const folder = compiledFolder(env);
-  return folder !== undefined && tryMakingFolder(folder) ? folder : undefined;
+  if (folder === undefined) return undefined;
+  return await makeFolder(folder).then(
+    () => folder,
+    () => undefined,
+  );
 }
 
 /** The environment variable that limits the size of all artifacts. */

@@ -1,4 +1,3 @@
-import { mkdirSync, statSync } from "node:fs";
 import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -40,25 +39,6 @@ function noFolder(path: string): NodeJS.ErrnoException {
 
 function notMade(path: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`${path} cannot be made (ENOENT)`), { code: "ENOENT" });
-}
-
-/** Makes a folder and its parents synchronously; returns whether it exists. */
-export function tryMakingFolder(path: string): boolean {
-  const code = makeOneSync(path);
-  if (code !== "ENOENT") return code === undefined;
-  if (dirname(path) === path || !tryMakingFolder(dirname(path))) return false;
-  return makeOneSync(path) === undefined;
-}
-
-function makeOneSync(path: string): string | undefined {
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EEXIST") return code ?? "unknown";
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ? undefined : "ENOTDIR";
-  }
-  return undefined;
 }
 
 /** Writes a file so that a reader sees all of it or none. Makes a missing folder. */

@@ -125,13 +125,13 @@ function drawPhoto(photo, body, changes) {
     heightPx: result.heightPx,
     layers,
   });
-  const trouble = h(
+  const problem = h(
     "p",
     { class: "notice", role: "status", hidden: true },
     "The photo cannot be read, or has changed since it was counted. What was found is shown without it.",
   );
   view.canvas.addEventListener("nopicture", () => {
-    trouble.hidden = false;
+    problem.hidden = false;
   });
 
   const present = classes.filter((known) => objects.some(({ classId }) => classId === known.id));
@@ -248,7 +248,7 @@ function drawPhoto(photo, body, changes) {
       "div",
       { class: "stage" },
       view.canvas,
-      h("div", { class: "notices" }, trouble),
+      h("div", { class: "notices" }, problem),
       h(
         "div",
         { class: "zoom" },

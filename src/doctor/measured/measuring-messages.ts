@@ -59,6 +59,8 @@ export interface MeasuredLoad {
   readonly fileBytes: number;
   readonly sha256: string;
   readonly loadMs: number;
+  /** Why no network in int8 can be made of it, and what to do; undefined where one can. */
+  readonly whyNoInt8: string | undefined;
 }
 
 /** A model that is loaded as it was saved, and its predictions. */

@@ -1,4 +1,9 @@
+import { readFile } from "node:fs/promises";
+import { isOrangeryError } from "../../errors.ts";
+import { readWholeModel } from "../../graph/onnx/whole-model.ts";
+import { requireQuantizable } from "../../graph/quantize/quantized-values.ts";
 import { ModelCache } from "../../models/cache/model-cache.ts";
+import type { ModelFile } from "../../models/files/model-file.ts";
 import { describeModel } from "../../models/yolo/model-description.ts";
 import type { YoloModel } from "../../models/yolo/yolo-model.ts";
 import type { Picture } from "../../vision/photo/picture.ts";
@@ -33,7 +38,20 @@ export async function measureLoad(model: string): Promise<MeasuredLoad> {
     fileBytes: file.bytes,
     sha256: file.sha256,
     loadMs: performance.now() - beganAtMs,
+    whyNoInt8: await whyNoInt8(file),
   };
+}
+
+/** Decides it as a run with `--precision auto` does. A checkpoint's network is always suitable. */
+async function whyNoInt8({ path, format }: ModelFile): Promise<string | undefined> {
+  if (format === "checkpoint") return undefined;
+  try {
+    requireQuantizable(readWholeModel(await readFile(path)));
+    return undefined;
+  } catch (error) {
+    if (isOrangeryError(error)) return error.message;
+    throw error;
+  }
 }
 
 /** Loads a model as it was saved, and predicts with it until its memory can be judged. */

@@ -43,7 +43,7 @@ export async function lookAtModel(model: string, options: MeasureOptions): Promi
     found.set("predictions", describePredictions(measured, load.description.gflops));
     if (measured.runs !== undefined) found.set("runs", describeRuns(measured.runs));
     found.set("growth", describeGrowth(measured));
-    found.set("precision", await describePrecision(measured));
+    found.set("precision", await describePrecision({ ...load, ...measured }));
     return { found, processBytes: measured.bytesAfter };
   } catch (error) {
     options.signal.throwIfAborted();

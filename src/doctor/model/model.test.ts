@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { serializeModel } from "../../graph/onnx/model-writer.ts";
+import { readWholeModel } from "../../graph/onnx/whole-model.ts";
+import { mayHaveGpu } from "../../models/devices/device-survey.ts";
+import { familyNetwork } from "../../models/yolo/family-networks.fixture.ts";
+import { ModelFolder } from "../../models/yolo/tiny-yolo.fixture.ts";
 import { measure } from "../measured/measure.ts";
 import type { MeasuredPredictions } from "../measured/measuring-messages.ts";
 import { lookAtModel } from "./look-at-model.ts";
@@ -19,6 +24,7 @@ const measured: MeasuredPredictions = {
   peakBytes: 230e6,
   runs: undefined,
 };
+const suitable = { ...measured, whyNoInt8: undefined };
 
 test("memory that grows by more than a twentieth is yellow", () => {
   const steady = describeGrowth(measured);
@@ -59,13 +65,51 @@ test("runs that share the cores come with the reason", () => {
 });
 
 test("auto stays with what a network is of, and tries float16 off the CPU", async () => {
-  const half = await describePrecision({ ...measured, precision: "float16" });
+  const half = await describePrecision({ ...suitable, precision: "float16" });
   assert.match(half.sentence, /is of float16, and `--precision auto` stays with that/);
-  const card = await describePrecision({ ...measured, device: "cuda:0" });
+  const card = await describePrecision({ ...suitable, device: "cuda:0" });
   assert.match(
     card.sentence,
     /tries float16 on 12 or more photos of a run, and takes it where it counts the same/,
   );
+});
+
+test("auto tries int8 on the CPU, with what was measured of such a processor", {
+  skip: mayHaveGpu() && "there may be a GPU",
+}, async () => {
+  await using folder = await ModelFolder.create();
+  for (const [flags, expected] of [
+    [
+      "flags : avx2",
+      /; on an AMD EPYC without VNNI, YOLO11m and YOLOv8m were 1\.5 times as fast\.$/,
+    ],
+    ["flags : avx512f avx512_vnni", /; this processor has instructions for it/],
+    ["model name : x", /; how much faster is not known of this processor\.$/],
+  ] as const) {
+    const cpuinfo = await folder.write("cpuinfo", flags);
+    const { sentence } = await describePrecision(suitable, cpuinfo);
+    assert.match(sentence, /^`--precision auto` tries int8 on 12 or more photos of a run/);
+    assert.match(sentence, expected);
+  }
+});
+
+test("auto stays with float32 where a network in int8 cannot be made", {
+  skip: mayHaveGpu() && "there may be a GPU",
+}, async () => {
+  await using folder = await ModelFolder.create();
+  const [values, found] = [
+    [8, 8, 4, 4, 0],
+    [8, 8, 4, 4, 0.9],
+  ];
+  const names = { names: "{0: 'thing'}" };
+  const model = readWholeModel(
+    familyNetwork({ layout: "channels", values, found, metadata: names }),
+  );
+  const old = await folder.write("old.onnx", serializeModel({ ...model, opsetVersion: 12 }));
+  const { signal } = new AbortController();
+  const { verdict, sentence } = (await lookAtModel(old, { signal })).found.get("precision")!;
+  assert.equal(verdict, "green");
+  assert.match(sentence, /^`--precision auto` stays with float32\. .* 13 or newer .*, got 12\./);
 });
 
 test("a measuring process that cannot start is a finding of the model", async () => {

@@ -1,3 +1,15 @@
+/**
+ * Reading of `fleet/celery/` begins here, with what happens to one message. Then, in this order:
+ *
+ * 1. `protocol/celery-message.ts`: what a message says, and why it is refused.
+ * 2. `app/celery-broker.ts` and `app/celery-results.ts`: what a broker and a result backend do.
+ * 3. `served-tasks.ts` and `celery-job.ts`: how `JobProcessor` runs the task that a message names.
+ * 4. `task-ends.ts` and `follow-ups.ts`: its result, what Celery sends next, its acknowledgement.
+ * 5. `celery-source.ts` and `celery-worker.ts`: where messages come from, a worker's parts.
+ * 6. `redis/redis-broker.ts` and `amqp/amqp-broker.ts`, then `results/`: the servers themselves.
+ * 7. `control/` and `node-actions.ts`: what Celery's tools ask and see.
+ */
+
 import type { Logger } from "../../logger.ts";
 import type { JobEnd } from "../jobs/job-end.ts";
 import type { JobProcessor } from "../jobs/job-processor.ts";

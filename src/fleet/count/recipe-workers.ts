@@ -126,7 +126,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
 
   get trouble(): OrangeryError | undefined {
     const parts = [...this.#parts.values()].map(({ worker }) => worker.trouble);
-    return this.#patience.trouble ?? parts.find((trouble) => trouble !== undefined);
+    return this.#patience.trouble ?? parts.find((reason) => reason !== undefined);
   }
 
   async ping(): Promise<void> {

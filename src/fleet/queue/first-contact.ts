@@ -31,8 +31,8 @@ export class FirstContact {
   }
 
   readonly receive = (error: unknown): void => {
-    const trouble = toQueueFailure(error, this.#queue);
-    if (this.#isReached || trouble.retryable) this.#patience.report(trouble);
-    else this.#refused.reject(trouble);
+    const failure = toQueueFailure(error, this.#queue);
+    if (this.#isReached || failure.retryable) this.#patience.report(failure);
+    else this.#refused.reject(failure);
   };
 }

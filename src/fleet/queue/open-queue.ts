@@ -24,7 +24,7 @@ export class OpenQueue implements AsyncDisposable {
   readonly #server: QueueServer;
   readonly #label: string;
   readonly #refused = Promise.withResolvers<never>();
-  #trouble: OrangeryError | undefined;
+  #failure: OrangeryError | undefined;
 
   private constructor(options: OpenQueueOptions) {
     this.#label = options.label ?? options.queue;
@@ -82,17 +82,17 @@ export class OpenQueue implements AsyncDisposable {
     return this.#options.timeoutMs ?? 10_000;
   }
 
-  #report(trouble: OrangeryError): void {
-    this.#trouble = trouble;
+  #report(failure: OrangeryError): void {
+    this.#failure = failure;
     // Waiting would not help.
-    if (!trouble.retryable) this.#refused.reject(trouble);
-    this.#options.onTrouble?.(trouble);
+    if (!failure.retryable) this.#refused.reject(failure);
+    this.#options.onTrouble?.(failure);
   }
 
   async #explainSilence(): Promise<OrangeryError> {
-    const trouble = this.#trouble ?? (await this.#server.whyNotReady());
-    if (trouble !== undefined && !isOrangeryError(trouble, "QUEUE_UNREACHABLE")) return trouble;
-    const { cause } = trouble ?? {};
+    const failure = this.#failure ?? (await this.#server.whyNotReady());
+    if (failure !== undefined && !isOrangeryError(failure, "QUEUE_UNREACHABLE")) return failure;
+    const { cause } = failure ?? {};
     return this.#server.unreachable(cause, this.#timeoutMs);
   }
 }

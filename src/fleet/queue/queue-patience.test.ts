@@ -38,7 +38,7 @@ function refusedBy(...replies: readonly string[]): () => Promise<string> {
 const isServed = "info the queue is served again";
 
 describe("patience with a queue's Redis", () => {
-  test("repeats a request until it is served, and logs the trouble and its end once", async () => {
+  test("repeats a request until it is served, and logs the problem and its end once", async () => {
     const { patience, lines } = createPatience();
     const request = refusedBy("READONLY a", "READONLY b", "READONLY c");
     assert.equal(await patience.repeat(request), "served");
@@ -52,7 +52,7 @@ describe("patience with a queue's Redis", () => {
     assert.deepEqual(lines, []);
   });
 
-  test("logs each kind of trouble once", async () => {
+  test("logs each kind of problem once", async () => {
     const { patience, lines } = createPatience();
     await patience.repeat(refusedBy("LOADING a", "OOM b", "LOADING c", "OOM d"));
     assert.deepEqual(lines, [
@@ -62,7 +62,7 @@ describe("patience with a queue's Redis", () => {
     ]);
   });
 
-  test("knows trouble until the last request that had it is served", async () => {
+  test("knows a problem until the last request that had it is served", async () => {
     const { patience, lines } = createPatience();
     let isFull = true;
     const write = async () => {

@@ -19,7 +19,7 @@ export interface RepeatOptions {
 const unreachable: ErrorCode = "QUEUE_UNREACHABLE";
 
 /** A problem that has been logged. */
-interface KnownTrouble {
+interface KnownProblem {
   readonly error: OrangeryError;
   /** Requests that it blocks; none if it is the connection's problem. */
   readonly requests: Set<object>;
@@ -32,7 +32,7 @@ interface KnownTrouble {
  */
 export class QueuePatience {
   readonly #options: QueuePatienceOptions;
-  readonly #troubles = new Map<ErrorCode, KnownTrouble>();
+  readonly #problems = new Map<ErrorCode, KnownProblem>();
 
   constructor(options: QueuePatienceOptions) {
     this.#options = options;
@@ -40,7 +40,7 @@ export class QueuePatience {
 
   /** Why the queue is not served now. */
   get trouble(): OrangeryError | undefined {
-    return this.#troubles.values().next().value?.error;
+    return this.#problems.values().next().value?.error;
   }
 
   /** Logs a problem with the connection, unless it is known. */
@@ -75,28 +75,28 @@ export class QueuePatience {
     }
   }
 
-  #know(error: OrangeryError): KnownTrouble {
+  #know(error: OrangeryError): KnownProblem {
     if (error.code !== unreachable) this.#forgetAbsence();
-    const known = this.#troubles.get(error.code);
+    const known = this.#problems.get(error.code);
     if (known !== undefined) return known;
-    const trouble = { error, requests: new Set<object>() };
-    this.#troubles.set(error.code, trouble);
+    const problem = { error, requests: new Set<object>() };
+    this.#problems.set(error.code, problem);
     this.#options.logger.warn({ err: error }, "the queue has a problem");
-    return trouble;
+    return problem;
   }
 
   /** A server that refuses a request or a connection is reachable. */
   #forgetAbsence(): void {
-    if (this.#troubles.get(unreachable)?.requests.size === 0) this.#troubles.delete(unreachable);
+    if (this.#problems.get(unreachable)?.requests.size === 0) this.#problems.delete(unreachable);
   }
 
   /** After an answer, neither the connection nor this request has a problem. */
   #forget(request: object): void {
-    if (this.#troubles.size === 0) return;
-    for (const [code, { requests }] of this.#troubles) {
+    if (this.#problems.size === 0) return;
+    for (const [code, { requests }] of this.#problems) {
       requests.delete(request);
-      if (requests.size === 0) this.#troubles.delete(code);
+      if (requests.size === 0) this.#problems.delete(code);
     }
-    if (this.#troubles.size === 0) this.#options.logger.info({}, "the queue is served again");
+    if (this.#problems.size === 0) this.#options.logger.info({}, "the queue is served again");
   }
 }

@@ -41,8 +41,8 @@ export async function serveFleet({
 /** Ready when every slot is. */
 function toReadiness(slots: readonly SlotStatus[]): Readiness {
   const reasons = slots.flatMap((slot) => {
-    const trouble = slotProblem(slot);
-    return trouble === undefined ? [] : [`${slot.name}: ${trouble}`];
+    const problem = slotProblem(slot);
+    return problem === undefined ? [] : [`${slot.name}: ${problem}`];
   });
   return { ready: reasons.length === 0, reasons };
 }

@@ -13,7 +13,7 @@ const well: SlotStatus = {
   failures: 0,
   recycled: 0,
 };
-const cases: [status: Partial<SlotStatus>, trouble: string | undefined][] = [
+const cases: [status: Partial<SlotStatus>, problem: string | undefined][] = [
   [{}, undefined],
   [{ healthy: false, state: "starting" }, "it is starting"],
   [{ healthy: false, state: "waiting", reason: "no model" }, "it is waiting: no model"],
@@ -22,9 +22,9 @@ const cases: [status: Partial<SlotStatus>, trouble: string | undefined][] = [
   [{ stats: { ...idle, queueTrouble: "QUEUE_UNREACHABLE" } }, "it does not reach Redis"],
   [{ stats: { ...idle, queueTrouble: "QUEUE_FULL" } }, "Redis does not serve it: QUEUE_FULL"],
 ];
-for (const [status, trouble] of cases) {
-  test(`a slot is ${trouble === undefined ? "ready" : `not ready: ${trouble}`}`, () => {
-    assert.equal(slotProblem({ ...well, ...status }), trouble);
+for (const [status, problem] of cases) {
+  test(`a slot is ${problem === undefined ? "ready" : `not ready: ${problem}`}`, () => {
+    assert.equal(slotProblem({ ...well, ...status }), problem);
   });
 }
 

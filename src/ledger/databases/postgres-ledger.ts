@@ -38,7 +38,7 @@ type GuardOptions = Defined<PostgresDatabaseOptions, "busyTimeoutMs" | "logger">
 export class PostgresLedger extends DatabaseLedger {
   override readonly isInProcess = false;
   readonly #options: GuardOptions;
-  #trouble: unknown;
+  #failure: unknown;
 
   private constructor(location: string, db: Kysely<LedgerTables>, options: GuardOptions) {
     super(location, db);
@@ -145,14 +145,14 @@ export class PostgresLedger extends DatabaseLedger {
   }
 
   /** Reports a change: accesses fail side by side, and again and again. */
-  #report(trouble: unknown): void {
-    if ((trouble === undefined) === (this.#trouble === undefined)) return;
-    this.#trouble = trouble;
+  #report(failure: unknown): void {
+    if ((failure === undefined) === (this.#failure === undefined)) return;
+    this.#failure = failure;
     const { location } = this;
     const { logger, onTrouble } = this.#options;
-    if (trouble === undefined) logger.info({ location }, "The results database answers again");
-    else logger.warn({ err: trouble, location }, "The results database failed; trying again");
-    onTrouble?.(trouble);
+    if (failure === undefined) logger.info({ location }, "The results database answers again");
+    else logger.warn({ err: failure, location }, "The results database failed; trying again");
+    onTrouble?.(failure);
   }
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import { DeviceChooser, type DeviceChooserOptions, type DeviceSearch } from "./device-chooser.ts";
 import { PretendDevices } from "./pretend-devices.fixture.ts";
 
@@ -104,6 +105,33 @@ describe("a device chooser", () => {
     await assert.rejects(leaving, /left/);
     assert.equal(await staying, "directml:0");
   });
+});
+
+describe("a plugin that cannot be registered", () => {
+  before(() => {
+    process.env.ORANGERY_EP_LIBRARY = "/nowhere/plugin.so";
+  });
+  after(() => {
+    delete process.env.ORANGERY_EP_LIBRARY;
+  });
+
+  for (const { device, forceCpu = false, warns } of [
+    { device: "auto", warns: true },
+    { device: "cuda:999", warns: true },
+    { device: "cpu", warns: false },
+    { device: "auto", forceCpu: true, warns: false },
+  ]) {
+    const outcome = warns ? "warned of once, with the reason" : "of no interest";
+    test(`is ${outcome}: ${device}${forceCpu ? " on the CPU" : ""}`, async () => {
+      const { chooser, warnings } = makeChooser({ runtime: onnxRuntime, device, forceCpu });
+      await Promise.all([next(chooser.search(0)), next(chooser.search(0))]);
+      await next(chooser.search(1));
+      const expected =
+        "a plugin cannot be used: Expected the library of an execution provider at " +
+        "/nowhere/plugin.so, but that does not exist. Correct the path.";
+      assert.deepEqual(warnings, warns ? [expected] : []);
+    });
+  }
 });
 
 describe("a device that is required", () => {

@@ -1,6 +1,8 @@
 import { untilAborted } from "../../base/abort.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
+import { onnxRuntime } from "../../native/onnx-runtime.ts";
+import { registerPlugins } from "../../native/providers/plugins.ts";
 import type { Runtime } from "../../native/runtime.ts";
 import { type Device, devicesToTry, parseDevice } from "./device.ts";
 import { proveDevice } from "./device-proof.ts";
@@ -32,6 +34,7 @@ export class DeviceChooser {
   /** By label; a failure is kept, so that each device is asked and warned about once. */
   readonly #proofs = new Map<string, Promise<void>>();
   readonly #warned = new Set<string>();
+  #plugins: Promise<void> | undefined;
 
   /** @throws `DEVICE_UNKNOWN` */
   constructor(options: DeviceChooserOptions) {
@@ -72,8 +75,28 @@ export class DeviceChooser {
     }
   }
 
+  /**
+   * Warns of plugins that cannot be registered, where any plugin might have had the device. Where
+   * one of its own devices was asked for by name, the failure is why that is passed over.
+   */
+  checkPlugins(): Promise<void> {
+    this.#plugins ??= this.#warnOfPlugins();
+    return this.#plugins;
+  }
+
+  async #warnOfPlugins(): Promise<void> {
+    const { runtime, device, forceCpu, logger } = this.#options;
+    const mayUseAny = !forceCpu && (device === "auto" || parseDevice(device).kind === "cuda");
+    if (runtime !== onnxRuntime || !mayUseAny) return;
+    for (const { library, error } of await registerPlugins()) {
+      const { code, message: reason } = error;
+      logger.warn({ library, code, reason }, `a plugin cannot be used: ${reason}`);
+    }
+  }
+
   /** Forgets what failed, so that every device gets a new chance. */
   forget(): void {
+    this.#plugins = undefined;
     this.#proofs.clear();
     this.#warned.clear();
   }
@@ -120,6 +143,7 @@ export class DeviceSearch {
    *   another will not do; the signal's reason
    */
   async next(signal: AbortSignal): Promise<Device> {
+    await untilAborted(this.#chooser.checkPlugins(), signal);
     for (;;) {
       this.#current = this.#left.shift();
       if (this.#current === undefined) throw this.#error();

@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import sharp from "sharp";
 import { isOrangeryError } from "../../errors.ts";
+import { serializeModel } from "../../graph/onnx/model-writer.ts";
+import { readWholeModel } from "../../graph/onnx/whole-model.ts";
+import { ModelFolder, tinyYolo } from "../../models/yolo/tiny-yolo.fixture.ts";
 import { type CountOptions, recipeOf } from "../recipe/count-recipe.ts";
 import { tryInt8 } from "./int8-trial.ts";
 import { type SettleOptions, settlePrecision } from "./settle-precision.ts";
@@ -100,6 +103,20 @@ describe("the precision of a job", () => {
     });
     assert.equal(precision, "float32");
     assert.match(reason, /^too few different photos can be read to try int8/);
+  });
+
+  test("is float32 for auto where only ONNX Runtime reads all of a model's file", async () => {
+    await using folder = await ModelFolder.create();
+    const model = readWholeModel(tinyYolo());
+    const [first, ...others] = model.graph.nodes;
+    const graph = { ...model.graph, nodes: [{ ...first!, domain: "com.microsoft" }, ...others] };
+    const file = await folder.write("other.onnx", serializeModel({ ...model, graph }));
+    const { precision, reason } = await settle({
+      made: { count: { detect: { file } }, sha256 },
+      listPhotos: async () => Array.from({ length: 12 }, (_, index) => `${index}.jpg`),
+    });
+    assert.equal(precision, "float32");
+    assert.equal(reason, "parts of a model's file are read by ONNX Runtime only, not for int8");
   });
 
   test("is that of another run that settled it during the trial", async () => {

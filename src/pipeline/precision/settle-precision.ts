@@ -155,6 +155,8 @@ const inFloat16 = { precision: "float16" } as const;
 /** Why there is nothing to be tried, by the code of the error. */
 const noTrial: Partial<Record<ErrorCode, string>> = {
   MODEL_NOT_QUANTIZABLE: "a model is not one that … can be made of, or is in fewer bits already",
+  // Weights in files beside it, operators of other domains. A damaged file fails when it is loaded.
+  MODEL_NOT_ONNX: "parts of a model's file are read by ONNX Runtime only, not for …",
   PRECISION_REFUSED: "too few different photos can be read to try …, or have a region",
 };
 

@@ -14,7 +14,7 @@ export function queueView(room) {
   const [tiles, recipes, workers, failures] = ["dl", "div", "div", "div"].map((tag) => h(tag));
   tiles.className = "tiles";
   workers.className = "workers";
-  const trouble = h("p", { class: "notice over", role: "alert", hidden: true });
+  const problem = h("p", { class: "notice over", role: "alert", hidden: true });
   const pause = h("button", { type: "button", onclick: () => togglePause() }, "Pause…");
   let isGone = false;
   let [status, timer, round] = [undefined, undefined, 0];
@@ -27,15 +27,15 @@ export function queueView(room) {
       if (!document.hidden) {
         status = await fetchJson("/api/queue/status");
         if (isGone) return;
-        trouble.hidden = true;
+        problem.hidden = true;
         draw();
         if (round++ % failuresEvery === 0) await lookAtFailures();
         await jobsBegun;
         body.hidden = false;
       }
     } catch (error) {
-      trouble.textContent = `The queue does not answer: ${error.message}`;
-      trouble.hidden = false;
+      problem.textContent = `The queue does not answer: ${error.message}`;
+      problem.hidden = false;
     }
     clearTimeout(timer);
     if (!isGone) timer = setTimeout(look, periodMs);
@@ -126,8 +126,8 @@ export function queueView(room) {
       await postJson(`/api/queue/${what}`, body);
       await look();
     } catch (error) {
-      trouble.textContent = error.message;
-      trouble.hidden = false;
+      problem.textContent = error.message;
+      problem.hidden = false;
     }
   }
 
@@ -145,7 +145,7 @@ export function queueView(room) {
   const jobsBegun = jobs.begin();
   void look();
   return {
-    elements: [h("h1", { tabindex: "-1" }, "Queue ", h("bdi", null, name)), trouble, body],
+    elements: [h("h1", { tabindex: "-1" }, "Queue ", h("bdi", null, name)), problem, body],
     leave() {
       isGone = true;
       clearTimeout(timer);

@@ -196,13 +196,13 @@ export function editorView(room, parameters, id) {
 
     stage.append(desk.view.canvas, notices.element, zoomButtons(desk.view, acts));
     desk.view.canvas.addEventListener("nopicture", () =>
-      notices.showTrouble("The photo is gone, or has changed since it was counted."),
+      notices.showProblem("The photo is gone, or has changed since it was counted."),
     );
     const { kept, isStale } = await sync.load();
     isReady = true;
     if (kept > 0) notices.showKept(kept);
     if (isStale)
-      notices.showTrouble(
+      notices.showProblem(
         "The photo was counted again. Your changes that had not reached the server no longer fit.",
       );
     side.replaceWith(panel.element);

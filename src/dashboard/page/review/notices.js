@@ -7,11 +7,11 @@ const mostDeeds = 4;
 
 /** Nothing of it moves the page. `update(sync)` shows the conflicts as they are. */
 export function reviewNotices({ edits, desk, nameOf, own }) {
-  const [held, news, kept, trouble, conflicts] = Array.from({ length: 5 }, () => h("div"));
+  const [held, news, kept, problem, conflicts] = Array.from({ length: 5 }, () => h("div"));
   const element = h(
     "div",
     { class: "notices", "aria-live": "polite" },
-    ...[trouble, conflicts, held, news, kept],
+    ...[problem, conflicts, held, news, kept],
   );
   let shownConflicts = "";
 
@@ -104,7 +104,7 @@ export function reviewNotices({ edits, desk, nameOf, own }) {
         `${count === 1 ? "1 change" : `${count} changes`} of yours, which had not reached the server, ` +
           `${count === 1 ? "is" : "are"} back.`,
       ]),
-    showTrouble: (text) => notice(trouble, [text]),
+    showProblem: (text) => notice(problem, [text]),
     update() {
       const key = JSON.stringify([
         ...[...edits.conflicts].map(([key, { value }]) => [key, value, edits.things.get(key).mine]),

@@ -126,7 +126,7 @@ export class SqlalchemyResults implements CeleryResults {
       try {
         return await request(await this.#pool);
       } catch (error) {
-        throw toTrouble(error);
+        throw toFailure(error);
       }
     };
     return await this.#options.patience.repeat(ask, { always: true });
@@ -154,9 +154,9 @@ function toBytes(value: unknown): Buffer | null {
   return value === undefined ? null : Buffer.from(JSON.stringify(value));
 }
 
-function toTrouble(error: unknown): unknown {
-  const trouble = toPostgresQueueError(error);
-  if (trouble?.code !== "QUEUE_UNREACHABLE") return trouble ?? error;
+function toFailure(error: unknown): unknown {
+  const failure = toPostgresQueueError(error);
+  if (failure?.code !== "QUEUE_UNREACHABLE") return failure ?? error;
   const options = "--result-backend or `resultBackend`";
   return unreachable(error, { server: "PostgreSQL for results", options });
 }

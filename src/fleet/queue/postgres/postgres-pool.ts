@@ -36,14 +36,14 @@ export class PostgresPool extends EventEmitter implements PgPool {
   async #take(): Promise<PoolClient> {
     const { signal } = this.#ending;
     const isPassing = (error: unknown) => {
-      const trouble = toTrouble(error);
-      if (trouble !== undefined) this.#report(trouble);
-      return trouble?.retryable ?? false;
+      const failure = toFailure(error);
+      if (failure !== undefined) this.#report(failure);
+      return failure?.retryable ?? false;
     };
     try {
       return await tryAgain({ isPassing, pauseMs, signal }, () => this.#shared.connect());
     } catch (error) {
-      throw toTrouble(error) ?? error;
+      throw toFailure(error) ?? error;
     }
   }
 
@@ -63,12 +63,12 @@ export class PostgresPool extends EventEmitter implements PgPool {
         client.release();
         return answer as PgQueryResult<Row>;
       } catch (error) {
-        const trouble = toTrouble(error);
-        client.release(trouble !== undefined);
-        if (trouble === undefined) throw error;
+        const failure = toFailure(error);
+        client.release(failure !== undefined);
+        if (failure === undefined) throw error;
         // The tables may be gone, if somebody has recreated the database.
         this.#shared.forgetSchema();
-        throw trouble;
+        throw failure;
       }
     });
   }
@@ -79,8 +79,8 @@ export class PostgresPool extends EventEmitter implements PgPool {
     await this.#shared.release({ isListening: this.#isListening });
   }
 
-  #report(trouble: OrangeryError): void {
-    if (this.listenerCount("error") > 0) this.emit("error", trouble);
+  #report(failure: OrangeryError): void {
+    if (this.listenerCount("error") > 0) this.emit("error", failure);
   }
 }
 
@@ -96,6 +96,6 @@ function statementName(text: string): string | undefined {
   return number === undefined ? undefined : `orangery_${statements.get(text)}`;
 }
 
-function toTrouble(error: unknown): OrangeryError | undefined {
+function toFailure(error: unknown): OrangeryError | undefined {
   return isOrangeryError(error) ? error : toPostgresQueueError(error);
 }

@@ -6,12 +6,12 @@ import { kinds } from "./reasons.js";
 const usualSize = 200;
 
 /**
- * `list` is undefined where none was chosen yet. `goOn(list, trouble)` opens its next photo,
- * `choose(kind, size, { draw, trouble })` chooses photos; `trouble` takes what went wrong.
+ * `list` is undefined where none was chosen yet. `goOn(list, problem)` opens its next photo,
+ * `choose(kind, size, { draw, problem })` chooses photos; `problem` takes what went wrong.
  */
 export function listCard({ kind, list, mayChange, isChosen, goOn, choose }) {
   const { title, about } = kinds[kind];
-  const trouble = h("p", { class: "trouble", role: "alert" });
+  const problem = h("p", { class: "trouble", role: "alert" });
   const size = h("input", {
     type: "number",
     min: "1",
@@ -46,7 +46,7 @@ export function listCard({ kind, list, mayChange, isChosen, goOn, choose }) {
           {
             type: "button",
             class: "primary",
-            onclick: () => goOn(list, trouble),
+            onclick: () => goOn(list, problem),
           },
           progress.reviewed > 0 ? "Continue" : "Start",
         ),
@@ -69,13 +69,13 @@ export function listCard({ kind, list, mayChange, isChosen, goOn, choose }) {
           class: "draw",
           onsubmit: (event) => {
             event.preventDefault();
-            void choose(kind, Number(size.value), { draw, trouble });
+            void choose(kind, Number(size.value), { draw, problem });
           },
         },
         size,
         draw,
       ),
-    trouble,
+    problem,
   );
 }
 

@@ -90,7 +90,7 @@ export function listsView(room, parameters) {
     return by;
   }
 
-  async function goOn(list, trouble) {
+  async function goOn(list, problem) {
     const by = await named();
     if (by === undefined) return;
     try {
@@ -100,18 +100,18 @@ export function listsView(room, parameters) {
         session,
       });
       if (photo) room.go(`#review/${photo.id}?list=${list.id}&at=${photo.position}`);
-      else trouble.textContent = "Others are working on all open photos.";
+      else problem.textContent = "Others are working on all open photos.";
     } catch (error) {
-      trouble.textContent = error.message;
+      problem.textContent = error.message;
     }
   }
 
-  async function choose(kind, size, { draw, trouble }) {
+  async function choose(kind, size, { draw, problem }) {
     const by = await named();
     if (by === undefined) return;
     draw.disabled = true;
     draw.textContent = "Choosing…";
-    trouble.textContent = "";
+    problem.textContent = "";
     try {
       const body = { kind, size, by, token: newId() };
       const list = await ask(`/api/review/lists?${query}`, body, drawLimitMs);
@@ -119,7 +119,7 @@ export function listsView(room, parameters) {
       if (location.hash === `#review?list=${list.id}`) await load();
       else room.go(`#review?list=${list.id}`);
     } catch (error) {
-      trouble.textContent = error.message;
+      problem.textContent = error.message;
       draw.disabled = false;
       draw.textContent = "Choose photos";
     }
