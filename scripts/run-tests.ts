@@ -70,7 +70,7 @@ const unmeasured = new Set(
   [
     "graph/quantize/quantize-model",
     "graph/yolo/random-yolo",
-    "graph/yolo/yolo-model",
+    "graph/yolo/create-yolo-model",
     "results/review/estimates",
     "vision/photo/picture-on-disk",
     "vision/slices/merge-detections",

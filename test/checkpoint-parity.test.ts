@@ -7,7 +7,7 @@ import { readYoloCheckpoint } from "../src/checkpoint/yolo/yolo-checkpoint.ts";
 import { readModel } from "../src/graph/onnx/model-reader.ts";
 import { serializeModel } from "../src/graph/onnx/model-writer.ts";
 import { type Floats, RunnableModel } from "../src/graph/run-model.fixture.ts";
-import { createYoloModel } from "../src/graph/yolo/yolo-model.ts";
+import { createYoloModel } from "../src/graph/yolo/create-yolo-model.ts";
 import { letterbox } from "../src/vision/letterbox/letterbox.ts";
 import { planLetterbox } from "../src/vision/letterbox/plan-letterbox.ts";
 import { decodePicture } from "../src/vision/photo/decode-picture.ts";

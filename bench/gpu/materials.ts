@@ -4,9 +4,9 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { writeYoloCheckpoint } from "../../src/checkpoint/yolo/network-writer.fixture.ts";
 import { serializeModel } from "../../src/graph/onnx/model-writer.ts";
+import { createYoloModel } from "../../src/graph/yolo/create-yolo-model.ts";
 import type { YoloNetwork } from "../../src/graph/yolo/modules.ts";
 import { randomYolo } from "../../src/graph/yolo/random-yolo.fixture.ts";
-import { createYoloModel } from "../../src/graph/yolo/yolo-model.ts";
 
 const names = Array.from({ length: 80 }, (_, id) => `class${id}`);
 

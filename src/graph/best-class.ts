@@ -1,6 +1,6 @@
 import { newNode } from "./new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "./onnx-nodes.ts";
-import { createWeights } from "./tensor.ts";
+import { createWeights } from "./onnx-tensor.ts";
 
 /**
  * Makes a raw head return, for each anchor, the best score of its classes and which class that is

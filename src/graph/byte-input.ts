@@ -1,7 +1,7 @@
 import { newNode } from "./new-node.ts";
 import { onnxDataTypes } from "./onnx-data-type.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts";
-import { createWeights } from "./tensor.ts";
+import { createWeights } from "./onnx-tensor.ts";
 
 /**
  * Makes a network whose input is float32 from 0 to 1 take a photo's bytes instead, a quarter of the

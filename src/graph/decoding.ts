@@ -1,5 +1,5 @@
 import type { OnnxGraph, OnnxNode } from "./onnx-nodes.ts";
-import { floatsOf } from "./tensor.ts";
+import { floatsOf } from "./onnx-tensor.ts";
 
 /**
  * Finds the decoding of a network's head: all nodes between the outputs and the convolutions with

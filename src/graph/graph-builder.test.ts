@@ -3,8 +3,8 @@ import { describe, test } from "node:test";
 import { isOrangeryError } from "../errors.ts";
 import { float } from "./attributes.ts";
 import { GraphBuilder } from "./graph-builder.ts";
+import { createWeights } from "./onnx-tensor.ts";
 import { runModel } from "./run-model.fixture.ts";
-import { createWeights } from "./tensor.ts";
 
 const invalid = (error: unknown) => isOrangeryError(error, "INVALID_ARGUMENT");
 

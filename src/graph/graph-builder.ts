@@ -1,7 +1,7 @@
 import { type Attributes, toOnnxAttributes } from "./attributes.ts";
 import { type OnnxDataType, onnxDataTypes } from "./onnx-data-type.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts";
-import { createWeights } from "./tensor.ts";
+import { createWeights } from "./onnx-tensor.ts";
 
 /** A value that flows through the graph: its name. */
 export type Value = string;

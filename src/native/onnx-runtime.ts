@@ -1,9 +1,9 @@
 import { kernelLibrary } from "./kernels/kernel-library.ts";
 import { environment } from "./library/environment.ts";
 import type { Runtime } from "./runtime.ts";
+import { createTensor } from "./session/native-tensor.ts";
 import { createSession } from "./session/session.ts";
 import { openSharedSession } from "./session/shared-session.ts";
-import { createTensor } from "./session/tensor.ts";
 
 /** ONNX Runtime through its C API. The library is opened on first use. */
 export const onnxRuntime: Runtime = {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { trimProcessHeap } from "./process-heap.ts";
-import { createTensor } from "./session/tensor.ts";
+import { createTensor } from "./session/native-tensor.ts";
 
 test("what was freed goes back to the system, where the C library is glibc", async (t) => {
   // Too small to be mapped one by one, and freed with one left in front of the heap's end, so that

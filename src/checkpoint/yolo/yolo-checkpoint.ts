@@ -1,7 +1,7 @@
 import { isOrangeryError } from "../../errors.ts";
 import { complexityOf } from "../../graph/yolo/complexity.ts";
+import { inputStride } from "../../graph/yolo/create-yolo-model.ts";
 import { detectOf, inputChannels, type YoloNetwork } from "../../graph/yolo/modules.ts";
-import { inputStride } from "../../graph/yolo/yolo-model.ts";
 import { type Checkpoint, readCheckpoint } from "../checkpoint.ts";
 import { damaged, naming, quote, unsupported } from "../checkpoint-error.ts";
 import { type CheckpointMetadata, toSetting } from "../checkpoint-metadata.ts";

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { addAbortSignal } from "node:stream";
 import { OrangeryError } from "../../errors.ts";
-import { readPhotoList } from "../../pipeline/photos/photo-list.ts";
+import { readPhotoList } from "../../pipeline/photos/read-photo-list.ts";
 import { fromCaller, photoFromCaller } from "./caller-paths.ts";
 
 /**

@@ -10,7 +10,7 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import { lastIdOf } from "../../ledger/parts.ts";
 import { Refusal } from "../server/answers.ts";
 import { PartsWalk } from "../views/parts-walk.ts";
-import { nameParts } from "../views/photo-rows.ts";
+import { nameParts } from "../views/photo-row.ts";
 
 export interface CompareQuestion {
   /** The parts of the path after `/api/compare`. */

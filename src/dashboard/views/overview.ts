@@ -12,7 +12,7 @@ import { adviseOn } from "../../results/failure-advice.ts";
 import type { MachineView } from "./machine-view.ts";
 import type { Paced } from "./paced.ts";
 import type { PartsWalk } from "./parts-walk.ts";
-import { photoRow } from "./photo-rows.ts";
+import { photoRow } from "./photo-row.ts";
 import { timeLeft } from "./time-left.ts";
 import { whereTimeGoes } from "./where-time-goes.ts";
 

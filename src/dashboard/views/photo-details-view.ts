@@ -3,7 +3,7 @@ import { titleOfRegion } from "../../results/region-counts.ts";
 import { cssColour, maskPath } from "../../results/report/pictures/overlay.ts";
 import type { Detections } from "../../vision/detections.ts";
 import { layerColours } from "../../vision/drawing/palette.ts";
-import { photoRow } from "./photo-rows.ts";
+import { photoRow } from "./photo-row.ts";
 
 /** What the screen of one photo shows: every recorded object, and the regions. */
 export function viewPhotoDetails(details: PhotoDetails): object {

@@ -5,7 +5,7 @@ import type { Ledger } from "../../ledger/ledger.ts";
 import { momentOf } from "../../ledger/photos/moment.ts";
 import type { EntryState } from "../../ledger/schema/tables.ts";
 import { Refusal } from "../server/answers.ts";
-import { photoRow } from "./photo-rows.ts";
+import { photoRow } from "./photo-row.ts";
 
 /** A page of the table; few enough that their pictures come at once. */
 const photosPerPage = 60;

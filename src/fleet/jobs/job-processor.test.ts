@@ -9,7 +9,7 @@ import type { CrashMarks } from "./crash-marks.ts";
 import type { JobEnd } from "./job-end.ts";
 import { endForBullmq } from "./job-failure.ts";
 import { JobProcessor, type JobProcessorOptions } from "./job-processor.ts";
-import type { JobPartialWork } from "./partial-work.ts";
+import type { JobPartialWork } from "./kept-partial-work.ts";
 import { NotingTask, PretendJob, PretendLocks } from "./pretend-job.fixture.ts";
 
 /** Marks in memory, by the job's id. */

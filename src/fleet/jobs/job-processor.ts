@@ -9,7 +9,7 @@ import type { JobEnd } from "./job-end.ts";
 import type { HeldLock, JobLocks } from "./job-locks.ts";
 import { JobNotes } from "./job-notes.ts";
 import type { JobPolicy } from "./job-policy.ts";
-import type { JobPartialWork } from "./partial-work.ts";
+import type { JobPartialWork } from "./kept-partial-work.ts";
 import { SuspectGate } from "./suspect-gate.ts";
 import type { TakenJob } from "./taken-job.ts";
 

@@ -7,7 +7,7 @@ import type { ModelTask } from "../../tasks/model-task.ts";
 import { KeptCrashMarks } from "../jobs/crash-marks.ts";
 import { endForBullmq } from "../jobs/job-failure.ts";
 import { JobProcessor } from "../jobs/job-processor.ts";
-import { KeptPartialWork } from "../jobs/partial-work.ts";
+import { KeptPartialWork } from "../jobs/kept-partial-work.ts";
 import { openQueueLocks } from "../locks/queue-locks.ts";
 import { FirstContact } from "../queue/first-contact.ts";
 import { patientBackend } from "../queue/patient-backend.ts";

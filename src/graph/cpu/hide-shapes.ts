@@ -1,7 +1,7 @@
 import { changeInput, type InputChange } from "../byte-input.ts";
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, ValueInfo } from "../onnx-nodes.ts";
-import { createIntegers } from "../tensor.ts";
+import { createIntegers } from "../onnx-tensor.ts";
 
 /** Before, Slice took as attributes what are inputs here. */
 const leastOpset = 10;

@@ -1,7 +1,7 @@
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
+import { createWeights, floatsOf, hasFloats } from "../onnx-tensor.ts";
 import { readersOf } from "../readers.ts";
-import { createWeights, floatsOf, hasFloats } from "../tensor.ts";
 
 /**
  * Computes the means of a head's distributions (distribution focal loss, Li et al. 2020) with the

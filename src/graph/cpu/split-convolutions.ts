@@ -1,7 +1,7 @@
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
+import { hasFloats, integersOf } from "../onnx-tensor.ts";
 import { readersOf } from "../readers.ts";
-import { hasFloats, integersOf } from "../tensor.ts";
 
 /** A convolution with what stands between it and the split of its channels. */
 interface SplitConvolution {

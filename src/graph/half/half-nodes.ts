@@ -1,7 +1,7 @@
 import { findDecoding } from "../decoding.ts";
 import type { OnnxDataType } from "../onnx-data-type.ts";
 import type { OnnxGraph, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
-import { floatsOf } from "../tensor.ts";
+import { floatsOf } from "../onnx-tensor.ts";
 
 /** Operators of sums of products: a weight that is rounded to zero changes next to nothing. */
 const products: ReadonlySet<string> = new Set(["Conv", "ConvTranspose", "Gemm", "MatMul"]);

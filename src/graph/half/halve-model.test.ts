@@ -7,9 +7,9 @@ import type { ValueRange } from "../quantize/calibration.ts";
 import { quantizeModel } from "../quantize/quantize-model.ts";
 import { chooseQuantizedValues } from "../quantize/quantized-values.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
+import { createYoloModel, type YoloModelOptions } from "../yolo/create-yolo-model.ts";
 import { randomYolo } from "../yolo/random-yolo.fixture.ts";
 import { oneOfEachFamily, type YoloFamily, type YoloScale } from "../yolo/yolo-families.fixture.ts";
-import { createYoloModel, type YoloModelOptions } from "../yolo/yolo-model.ts";
 import { halveModel } from "./halve-model.ts";
 import { valueTypes } from "./value-types.ts";
 

@@ -3,7 +3,7 @@ import { whyNotReducible } from "../decoding.ts";
 import { newNode } from "../new-node.ts";
 import { type OnnxDataType, onnxDataTypes } from "../onnx-data-type.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
-import { createWeights, floatsOf } from "../tensor.ts";
+import { createWeights, floatsOf } from "../onnx-tensor.ts";
 import { chooseHalfNodes, floatInputs, takesAnyType } from "./half-nodes.ts";
 import { valueTypes } from "./value-types.ts";
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
 import { GraphBuilder } from "../graph-builder.ts";
-import { createWeights } from "../tensor.ts";
+import { createWeights } from "../onnx-tensor.ts";
 import { readModel } from "./model-reader.ts";
 import { serializeModel, serializeSplitModel } from "./model-writer.ts";
 import { WireWriter } from "./wire-writer.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { runModel } from "../run-model.fixture.ts";
+import { createYoloModel } from "../yolo/create-yolo-model.ts";
 import { randomYolo } from "../yolo/random-yolo.fixture.ts";
-import { createYoloModel } from "../yolo/yolo-model.ts";
 import { leaveSiluInFloat } from "./float-silu.ts";
 import { quantizeModel } from "./quantize-model.ts";
 import { chooseQuantizedValues } from "./quantized-values.ts";

@@ -4,13 +4,13 @@ import { isOrangeryError } from "../../errors.ts";
 import { serializeModel } from "../onnx/model-writer.ts";
 import { readWholeModel } from "../onnx/whole-model.ts";
 import type { OnnxModel, OnnxTensor } from "../onnx-nodes.ts";
+import { floatsOf } from "../onnx-tensor.ts";
 import { type Floats, runModel } from "../run-model.fixture.ts";
-import { floatsOf } from "../tensor.ts";
+import { createYoloModel } from "../yolo/create-yolo-model.ts";
 import { randomYolo } from "../yolo/random-yolo.fixture.ts";
 import { oneOfEachFamily, type YoloFamily, type YoloScale } from "../yolo/yolo-families.fixture.ts";
-import { createYoloModel } from "../yolo/yolo-model.ts";
 import { createCalibration, rangesOf, type ValueRange, valuesToObserve } from "./calibration.ts";
-import { observeModel, rangesOutput } from "./observed-model.ts";
+import { observeModel, rangesOutput } from "./observe-model.ts";
 import { quantizeModel } from "./quantize-model.ts";
 import { chooseQuantizedValues, requireQuantizable } from "./quantized-values.ts";
 

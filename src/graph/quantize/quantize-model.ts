@@ -1,5 +1,5 @@
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
-import { createWeights } from "../tensor.ts";
+import { createWeights } from "../onnx-tensor.ts";
 import type { rangesOf, ValueRange } from "./calibration.ts";
 import { chooseQuantizedValues } from "./quantized-values.ts";
 import { type QuantizedWeights, quantizeWeights } from "./quantized-weights.ts";

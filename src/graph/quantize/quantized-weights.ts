@@ -1,5 +1,5 @@
 import type { OnnxTensor } from "../onnx-nodes.ts";
-import { floatsOf } from "../tensor.ts";
+import { floatsOf } from "../onnx-tensor.ts";
 
 /** Integers that, times the scale of their output channel, are about the weights. */
 export interface QuantizedWeights<Elements> {

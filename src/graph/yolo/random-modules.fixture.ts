@@ -1,4 +1,4 @@
-import { elementCount } from "../tensor.ts";
+import { elementCount } from "../onnx-tensor.ts";
 import type { Activation, ConvModule, ConvTransposeModule, Weights } from "./modules.ts";
 
 /** A convolution to be made; padding keeps the size. */

@@ -1,7 +1,7 @@
 import type { OnnxModel } from "../onnx-nodes.ts";
+import { createYoloModel } from "./create-yolo-model.ts";
 import { randomYolo } from "./random-yolo.fixture.ts";
 import type { YoloScale } from "./yolo-families.fixture.ts";
-import { createYoloModel } from "./yolo-model.ts";
 
 export type Yolo11Task = "detect" | "segment";
 

@@ -1,6 +1,6 @@
 import type { RangeMethod, ValueRange } from "../../graph/quantize/calibration.ts";
 import { type Calibration, createCalibration } from "../../graph/quantize/calibration.ts";
-import { rangesOutput } from "../../graph/quantize/observed-model.ts";
+import { rangesOutput } from "../../graph/quantize/observe-model.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { RunOptions, Session, Tensor } from "../../native/runtime.ts";
 import { processTurns } from "../../native/turns/process-turns.ts";

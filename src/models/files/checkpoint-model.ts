@@ -1,6 +1,6 @@
 import { readYoloCheckpoint, type YoloCheckpoint } from "../../checkpoint/yolo/yolo-checkpoint.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
-import { createYoloModel, type YoloModelOptions } from "../../graph/yolo/yolo-model.ts";
+import { createYoloModel, type YoloModelOptions } from "../../graph/yolo/create-yolo-model.ts";
 
 export interface CheckpointModelOptions extends Pick<YoloModelOptions, "batch" | "half"> {
   /** Default: the square that the network was trained on. */

@@ -12,7 +12,7 @@ import { readWholeModel } from "../../graph/onnx/whole-model.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
 import { rangesOf } from "../../graph/quantize/calibration.ts";
 import { leaveSiluInFloat } from "../../graph/quantize/float-silu.ts";
-import { observeModel } from "../../graph/quantize/observed-model.ts";
+import { observeModel } from "../../graph/quantize/observe-model.ts";
 import { quantizeModel } from "../../graph/quantize/quantize-model.ts";
 import { requireQuantizable } from "../../graph/quantize/quantized-values.ts";
 import { moveToDevice, precisionKey } from "../../graph/yolo/device-network.ts";

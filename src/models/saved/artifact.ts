@@ -6,7 +6,7 @@ import { programVersion } from "../../base/files/program-file.ts";
 import type { Runtime } from "../../native/runtime.ts";
 import { hashFile } from "../files/file-hash.ts";
 import { type ModelFile, reducedPrecision } from "../files/model-file.ts";
-import { processorIdentity } from "./processor.ts";
+import { processorIdentity } from "./processor-identity.ts";
 
 /*
  * An artifact is a folder named by its key:

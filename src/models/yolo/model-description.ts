@@ -5,7 +5,7 @@ import {
   type OnnxSummary,
   readModel,
 } from "../../graph/onnx/model-reader.ts";
-import { elementCount } from "../../graph/tensor.ts";
+import { elementCount } from "../../graph/onnx-tensor.ts";
 import { complexityOf } from "../../graph/yolo/complexity.ts";
 import {
   describeModelFile,

@@ -3,7 +3,7 @@ import { afterEach, describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { isOrangeryError } from "../../errors.ts";
-import { createTensor } from "../session/tensor.ts";
+import { createTensor } from "../session/native-tensor.ts";
 import { liveNativeObjects, NativeObject } from "./native-object.ts";
 
 describe("a native object", () => {

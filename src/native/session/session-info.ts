@@ -2,7 +2,7 @@ import koffi from "koffi";
 import { environment } from "../library/environment.ts";
 import type { Address, Out } from "../library/function-table.ts";
 import type { TensorInfo } from "../runtime.ts";
-import { elementTypeName, readTypeAndShape } from "./tensor.ts";
+import { elementTypeName, readTypeAndShape } from "./native-tensor.ts";
 
 export interface SessionInfo {
   readonly inputs: readonly TensorInfo[];

@@ -11,9 +11,9 @@ import type {
   TensorInfo,
 } from "../runtime.ts";
 import { MappedFile } from "./mapped-file.ts";
+import { adoptTensor, createTensor, NativeTensor } from "./native-tensor.ts";
 import { readSessionInfo, type SessionInfo } from "./session-info.ts";
 import { createSessionOptions } from "./session-options.ts";
-import { adoptTensor, createTensor, NativeTensor } from "./tensor.ts";
 
 /**
  * A loaded model. Runs may overlap: ONNX Runtime allows any number of them on one session, from

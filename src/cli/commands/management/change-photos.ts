@@ -9,9 +9,9 @@ import { photoFromCaller } from "../../options/caller-paths.ts";
 import { exitStatus } from "../../output/exit-status.ts";
 import { interruptible } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { type ChangePhotosArguments, readEntryFilter } from "./entry-filter.ts";
 import { openResultsToManage } from "./open-results.ts";
 import { callerActor } from "./person-option.ts";
-import { type ChangePhotosArguments, readEntryFilter } from "./photo-filter.ts";
 
 const done: Readonly<Record<PhotoChange, string>> = {
   retry: "tried again",

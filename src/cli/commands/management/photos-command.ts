@@ -3,10 +3,10 @@ import { parseLimit } from "../../options/option-values.ts";
 import { addRecipeOption, addResultsOption, resultsHelp } from "../../options/results-options.ts";
 import { plainExitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
+import { addEntryFilterOptions, type ChangePhotosArguments, selects } from "./entry-filter.ts";
 import type { ActionsArguments } from "./list-actions.ts";
 import type { PauseRunArguments } from "./pause-run.ts";
 import { addPersonOption } from "./person-option.ts";
-import { addEntryFilterOptions, type ChangePhotosArguments, selects } from "./photo-filter.ts";
 
 const help = `
 Examples:

@@ -24,7 +24,7 @@ import { exitStatusHelp } from "../../output/exit-status.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { addDashboardOptions } from "../dashboard/dashboard-options.ts";
 import type { RunArguments } from "./run.ts";
-import { addWatchOptions, readWatch, type WatchArguments } from "./watch-options.ts";
+import { addWatchOptions, readWatch, type WatchArguments } from "./watch-arguments.ts";
 
 const help = `
 Examples:

@@ -1,7 +1,7 @@
 import { blockedDomain, microsoftDomain } from "../../onnx/domains.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
+import { elementCount, floatsOf, hasFloats, integersOf } from "../../onnx-tensor.ts";
 import { isOperator, readersOf } from "../../readers.ts";
-import { elementCount, floatsOf, hasFloats, integersOf } from "../../tensor.ts";
 import type { BlockedWeights } from "./pack-weights.ts";
 
 /** What a place of the output sees at most: `most_inputs` of `convolve.h`. */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { bareModel } from "../../bare-model.fixture.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "../../onnx-nodes.ts";
-import { createWeights } from "../../tensor.ts";
+import { createWeights } from "../../onnx-tensor.ts";
 import { createSiluTables, findSilus, lookUpSilus } from "./look-up-silus.ts";
 
 const bytes = (name: string) => ({ name, elementType: "uint8" as const, dims: [1, 4] });

@@ -1,7 +1,7 @@
 import { microsoftDomain, ownDomain } from "../../onnx/domains.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
+import { createWeights } from "../../onnx-tensor.ts";
 import { isOperator, readersOf, withoutUnread } from "../../readers.ts";
-import { createWeights } from "../../tensor.ts";
 
 /** A SiLU in int8 as ONNX Runtime computes it: x · sigmoid(x), each of the two by an operator. */
 export interface Silu {

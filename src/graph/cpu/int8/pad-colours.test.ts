@@ -4,8 +4,8 @@ import { toOnnxAttributes } from "../../attributes.ts";
 import { bareModel } from "../../bare-model.fixture.ts";
 import { newNode } from "../../new-node.ts";
 import type { OnnxModel } from "../../onnx-nodes.ts";
+import { createWeights } from "../../onnx-tensor.ts";
 import { runModel } from "../../run-model.fixture.ts";
-import { createWeights } from "../../tensor.ts";
 import { padColours } from "./pad-colours.ts";
 
 interface FirstConvolution {

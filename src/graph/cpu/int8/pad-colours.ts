@@ -1,7 +1,7 @@
 import { newNode } from "../../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
+import { createIntegers, createWeights } from "../../onnx-tensor.ts";
 import { withoutUnread } from "../../readers.ts";
-import { createIntegers, createWeights } from "../../tensor.ts";
 
 /**
  * Two products of more may overflow where processors without VNNI add them up in 16 bits; which two

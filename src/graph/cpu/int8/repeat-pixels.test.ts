@@ -3,8 +3,8 @@ import { describe, test } from "node:test";
 import { type Attributes, toOnnxAttributes } from "../../attributes.ts";
 import { bareModel } from "../../bare-model.fixture.ts";
 import type { OnnxModel } from "../../onnx-nodes.ts";
+import { createWeights } from "../../onnx-tensor.ts";
 import { runModel } from "../../run-model.fixture.ts";
-import { createWeights } from "../../tensor.ts";
 import { repeatPixels } from "./repeat-pixels.ts";
 
 const doubling = {

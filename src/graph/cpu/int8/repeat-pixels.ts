@@ -1,7 +1,7 @@
 import { toOnnxAttributes } from "../../attributes.ts";
 import { newNode } from "../../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
-import { createIntegers, floatsOf } from "../../tensor.ts";
+import { createIntegers, floatsOf } from "../../onnx-tensor.ts";
 
 /**
  * Replaces each Resize that doubles a picture of (batch, height, width, channels) by joining its

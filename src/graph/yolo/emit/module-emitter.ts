@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "../../graph-builder.ts";
-import { elementCount } from "../../tensor.ts";
+import { elementCount } from "../../onnx-tensor.ts";
 import type {
   Activation,
   ConvModule,

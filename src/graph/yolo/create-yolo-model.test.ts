@@ -5,11 +5,11 @@ import { suitCpu } from "../cpu/suit-cpu.ts";
 import { readModel } from "../onnx/model-reader.ts";
 import { serializeModel } from "../onnx/model-writer.ts";
 import { type Floats, RunnableModel, runModel } from "../run-model.fixture.ts";
+import { createYoloModel } from "./create-yolo-model.ts";
 import type { DetectModule, YoloModule, YoloNetwork } from "./modules.ts";
 import { RandomModules } from "./random-modules.fixture.ts";
 import { randomYolo } from "./random-yolo.fixture.ts";
 import type { YoloFamily, YoloScale } from "./yolo-families.fixture.ts";
-import { createYoloModel } from "./yolo-model.ts";
 
 const named = { names: ["a", "b", "c"], description: "A test" };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readPhotoList } from "./photo-list.ts";
+import { readPhotoList } from "./read-photo-list.ts";
 
 async function read(...chunks: string[]): Promise<string[]> {
   const names: string[] = [];
