@@ -137,6 +137,7 @@ describe("a person's mistake", () => {
     const worker = await day.startWorker("--results", "b.db").outcome;
     assert.equal(worker.status, 1, worker.stderr);
     assert.match(worker.stderr, /QUEUE_OTHER_RESULTS/);
+    assert.ok(!existsSync(join(day.folder.path, "b.db")), "no new results");
 
     const { path } = day.folder;
     await rename(join(path, "a.db"), join(path, "c.db"));

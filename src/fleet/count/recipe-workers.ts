@@ -375,9 +375,10 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     const claimed = await catalogue.results();
     const location = count.results ?? claimed?.location;
     if (location === undefined) throw noResults(this.#options.queue);
-    // A file that only the queue names may be on another machine: do not create it.
-    if (count.results === undefined && urlScheme(location) === undefined) {
-      await access(location).catch((cause) => {
+    // A file that the queue names may be on another machine: do not create it, or another one.
+    if (claimed !== undefined && urlScheme(location) === undefined) {
+      await access(location).catch(async (cause) => {
+        if (location !== claimed.location) await catalogue.requireResults(location, undefined);
         throw resultsElsewhere(location, cause);
       });
     }
@@ -394,7 +395,7 @@ export class RecipeWorkers implements QueueWorker, AsyncDisposable {
     );
     const identity = await ledger.identity({ signal: this.#leaving.signal });
     const results = { location: ledger.location, identity };
-    await catalogue.requireResults(results);
+    await catalogue.requireResults(ledger.location, identity);
     this.#results = { ...results, inode: await inodeOf(ledger.location) };
     this.#logger.info({ results: ledger.location }, "results are recorded");
     return ledger;

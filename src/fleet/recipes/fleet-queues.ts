@@ -1,4 +1,5 @@
 import type { Queue } from "bullmq";
+import { isOrangeryError } from "../../errors.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { CountOptions, CountRecipe } from "../../pipeline/recipe/count-recipe.ts";
 import { writeRecipe } from "../../pipeline/recipe/recipe-document.ts";
@@ -59,6 +60,19 @@ export class FleetQueues implements AsyncDisposable {
   }
 
   /**
+   * Refuses results that are not the queue's before anything is written to them.
+   *
+   * @throws `QUEUE_OTHER_RESULTS`, also where there are none at `location`; `QUEUE_…`, `LEDGER_…`
+   */
+  async requireResults(location: string): Promise<void> {
+    const { base, catalogue } = this;
+    const claimed = await base.within(catalogue.results());
+    if (claimed === undefined) return;
+    const identity = await identityAt(location, { mayBeMissing: location !== claimed.location });
+    await base.within(catalogue.requireResults(location, identity));
+  }
+
+  /**
    * Writes a recipe and the place of its results down for the workers, and opens the queue of its
    * jobs.
    *
@@ -102,5 +116,21 @@ export class FleetQueues implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stack.disposeAsync();
+  }
+}
+
+/** Returns undefined where there are no results at the location and `mayBeMissing`. */
+async function identityAt(
+  location: string,
+  { mayBeMissing }: { readonly mayBeMissing: boolean },
+): Promise<string | undefined> {
+  // Imported late: queues of tasks have no results.
+  const { openLedger } = await import("../../ledger/open-ledger.ts");
+  try {
+    await using reader = await openLedger(location, { readOnly: true });
+    return await reader.identity();
+  } catch (error) {
+    if (mayBeMissing && isOrangeryError(error, "LEDGER_NOT_FOUND")) return undefined;
+    throw error;
   }
 }

@@ -66,8 +66,11 @@ export class QueueCatalogue {
     await this.#store.catalogue.writeResults({ location, identity });
   }
 
-  /** @throws `QUEUE_OTHER_RESULTS` where the queue's results go to another database. */
-  async requireResults({ location, identity }: QueueResults): Promise<void> {
+  /**
+   * @param identity of the results at the location; undefined where there are none
+   * @throws `QUEUE_OTHER_RESULTS` where the queue's results go to another database
+   */
+  async requireResults(location: string, identity: string | undefined): Promise<void> {
     const claimed = await this.results();
     if (claimed === undefined || claimed.identity === identity) return;
     throw otherResults(this.#name, claimed, location);

@@ -61,8 +61,10 @@ export async function enqueue(
     onTrouble: noteQueueProblem(progress),
   });
   const claimed = await queues.base.within(queues.catalogue.results());
-  const results = options.results ?? claimed?.location ?? defaultResults;
-  await using ledger = await openLedger(resultsFromCaller(results));
+  const results = resultsFromCaller(options.results ?? claimed?.location ?? defaultResults);
+  // Without jobs and workers it takes others.
+  if (!(await queues.base.within(queues.isUnused()))) await queues.requireResults(results);
+  await using ledger = await openLedger(results);
   using reader = new PhotoReader();
   const filter = new PhotoFilter(options);
   const leftOut = new LeftOut();

@@ -6,8 +6,8 @@ import { QueueWatch } from "../../../fleet/depth/queue-watch.ts";
 import { requireTaskModule } from "../../../fleet/process/import-task-module.ts";
 import { logConsole } from "../../../fleet/process/log-console.ts";
 import type { WorkerConfig } from "../../../fleet/process/worker-messages.ts";
-import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
 import { checkQueue } from "../../../fleet/queue/redis-connection.ts";
+import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import { parseDeviceSlots } from "../../../fleet/supervisor/device-slots.ts";
 import { findDevices } from "../../../fleet/supervisor/found-devices.ts";
 import { fromCaller, modelFromCaller, photoFromCaller } from "../../options/caller-paths.ts";
@@ -54,7 +54,7 @@ async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
   const { model } = options;
   const task = pathToFileURL(fromCaller(options.task!)).href;
   requireTaskModule(task);
-  await tryQueue(options);
+  await tryQueue(options, undefined);
   const models = Object.entries(model).map(([name, file]) => [name, modelFromCaller(file)]);
   return {
     task,
@@ -67,12 +67,12 @@ async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
 async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
   const { recipe: recipes, memoryBudget, maxPixels, location, allowPrivateAddresses } = options;
   const results = options.results && resultsFromCaller(options.results);
+  await tryQueue(options, results);
   if (results !== undefined) {
     // Imported late: with what the queue says, and with a task, there is none to open here.
     const { openLedger } = await import("../../../ledger/open-ledger.ts");
     await (await openLedger(results))[Symbol.asyncDispose]();
   }
-  await tryQueue(options);
   const settings: CountSettings = {
     results,
     models: options.models?.map(photoFromCaller),
@@ -85,11 +85,13 @@ async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
   return { task: countWorkerUrl, models: {}, settings };
 }
 
-async function tryQueue({ queue, queueUrl }: QueueArguments): Promise<void> {
+async function tryQueue(
+  { queue, queueUrl }: QueueArguments,
+  results: string | undefined,
+): Promise<void> {
   try {
-    await (await OpenQueue.open({ connection: queueUrl, queue, isMade: true }))[
-      Symbol.asyncDispose
-    ]();
+    await using queues = await FleetQueues.open({ connection: queueUrl, queue, isMade: true });
+    if (results !== undefined) await queues.requireResults(results);
   } catch (error) {
     // Workers wait for a server that is away or does not serve, and log it.
     if (!isOrangeryError(error) || error.blames !== "queue" || !error.retryable) throw error;

@@ -57,7 +57,7 @@ async function openOf(
   {
     // Opened to be read first: results that are not there are not made.
     await using reader = await openLedger(location, { ...options, readOnly: true });
-    await catalogue.requireResults({ location, identity: await reader.identity() });
+    await catalogue.requireResults(location, await reader.identity());
   }
   return await openLedger(location, options);
 }
