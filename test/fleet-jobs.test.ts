@@ -348,7 +348,7 @@ describe("on the command line", () => {
       const csv = await folder.run("failures", ...args, "--csv", "--under", photos.folder);
       assert.match(csv.stdout, /^photo,recipe,code,message,todo\r\n[^\n]+00003\.jpg,.*\r\n$/s);
       const none = await folder.run("failures", ...args, "--code", "PHOTO_NOT_FOUND");
-      assert.match(none.stdout, /^No photo without a result in .* matches$/m);
+      assert.match(none.stdout, /^No failed photos in .*$/m);
     }
     const again = await jobs("retry", "--code", "PHOTO_UNREADABLE", "--by", "Ann");
     assert.equal(again, `1 job put back into ${of}`);

@@ -149,8 +149,8 @@ async function refuseWrongTask(name: string, model: YoloModel): Promise<void> {
   await model[Symbol.asyncDispose]();
   throw new OrangeryError(
     "MODEL_WRONG_TASK",
-    `Expected a network to segment under the name \`${name}\`, got one to ${task} (${path}). ` +
-      "Give the -seg model that was trained, or give this one another name.",
+    `Expected a model that segments as \`${name}\`, got one to ${task} (${path}). ` +
+      "Give the one that was trained to segment, whose name often ends in -seg.pt.",
     { details: { name, expected: "segment", came: task, path } },
   );
 }

@@ -89,7 +89,7 @@ function describeCounts(
   counts: readonly FailureCount[],
   { shown, source }: { readonly shown: number; readonly source: FailureSource },
 ): string {
-  if (shown === 0) return `No photo without a result in ${source.name} matches\n`;
+  if (shown === 0) return `No failed photos in ${source.name}\n`;
   const total = counts.reduce((sum, { count }) => sum + count, 0);
   const rest = shown < total ? `; ${formatCount(shown)} are shown, --limit 0 shows all` : "";
   const summary = `${formatPlural(total, "photo")} without a result in ${source.name}${rest}:`;

@@ -154,7 +154,7 @@ function describe(
     ...describeWhose(whose),
     `Results     ${displayPath(location)}`,
     ...(done === 0 ? ["No photo is done"] : []),
-    ...(others.length === 0 ? [] : [`Besides     ${others.join(", ")}`]),
+    ...(others.length === 0 ? [] : [`Also        ${others.join(", ")}`]),
   ];
   return `${lines.join("\n")}\n`;
 }
