@@ -161,8 +161,9 @@ export function notAModel({ path }: ModelFile, came: string, cause: unknown): Or
 function modelNotFound(path: string, cause: unknown): OrangeryError {
   return new OrangeryError(
     "MODEL_NOT_FOUND",
-    `Expected a model file at \`${path}\`, but it cannot be read (${reasonOf(cause)}). Give the path of a ` +
-      "YOLO checkpoint (.pt) or of an ONNX model, or sample:seedlings or sample:beds.",
+    `Expected a model file at \`${path}\`, but it cannot be read (${reasonOf(cause)}). ` +
+      "Give the path of a YOLO checkpoint (.pt) or of an ONNX model, or sample:seedlings or " +
+      "sample:beds.",
     { cause, details: { path } },
   );
 }
