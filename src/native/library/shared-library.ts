@@ -27,6 +27,16 @@ export function checkSharedLibrary(file: string): void {
   }
 }
 
+/** Whether a file is a whole shared library for this machine. */
+export function isWholeLibrary(file: string): boolean {
+  try {
+    checkSharedLibrary(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function open(file: string): number {
   try {
     // A pipe would be waited for.
