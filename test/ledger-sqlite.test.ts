@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdir, mkdtempDisposable, readdir } from "node:fs/promises";
+import { chmod, mkdir, mkdtempDisposable, readdir, rename, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
@@ -53,6 +53,24 @@ describe("a results file of SQLite", () => {
     );
     assert.equal((await worklist.view.states()).leased, 1);
   });
+
+  for (const [what, spoil] of [
+    ["removed", (file: string) => rm(file)],
+    ["moved", (file: string) => rename(file, `${file}.moved`)],
+    ["emptied", (file: string) => truncate(file)],
+    ["replaced", (file: string) => rename(`${file}.other`, file)],
+  ] as const) {
+    test(`takes no more results once it is ${what}, which would be lost`, async () => {
+      await using folder = await temporaryFolder();
+      const file = join(folder.path, "results.db");
+      await writeResults(`${file}.other`, 1);
+      await using ledger = await openLedger(file);
+      const store = await ResultStore.open(ledger, plainRecipe);
+      await store.record([foundPhoto(0)]);
+      await spoil(file);
+      await assert.rejects(store.record([foundPhoto(1)]), { code: "LEDGER_NOT_FOUND" });
+    });
+  }
 
   test("is left alone in its folder by a reader", async () => {
     await using folder = await temporaryFolder();

@@ -6,6 +6,7 @@ import { GraphBuilder } from "../graph-builder.ts";
 import { createWeights } from "../onnx-tensor.ts";
 import { readModel } from "./model-reader.ts";
 import { serializeModel, serializeSplitModel } from "./model-writer.ts";
+import { readWholeModel } from "./whole-model.ts";
 import { WireWriter } from "./wire-writer.ts";
 
 const fixtures = new URL("../../../../shared/fixtures/models/", import.meta.url);
@@ -220,4 +221,13 @@ describe("serializeModel", () => {
       (error) => isOrangeryError(error, "INVALID_ARGUMENT"),
     );
   });
+});
+
+test("readWholeModel refuses a model with weights in another file, and says what to give", () => {
+  const weights = createWeights("weights", [2048], new Float32Array(2048));
+  const graph = { name: "g", nodes: [], initializers: [weights], inputs: [], outputs: [] };
+  const whole = { irVersion: 8, opsetVersion: 17, producerName: "", producerVersion: "", graph };
+  const { model } = serializeSplitModel({ ...whole, metadata: new Map() }, "beside.bin");
+  const message = /the tensor weights lies in another file\)\. Give the \.pt that was trained, or/;
+  assert.throws(() => readWholeModel(model), { code: "MODEL_NOT_ONNX", message });
 });

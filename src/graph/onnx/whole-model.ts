@@ -33,7 +33,9 @@ export function readWholeModel(
     throw new OrangeryError(
       "MODEL_NOT_ONNX",
       "Expected an ONNX model of standard operators with its weights in one file, " +
-        `got ${describeFile(bytes)} (${(cause as Error).message}).`,
+        `got ${describeFile(bytes)} (${(cause as Error).message}). ` +
+        "Give the .pt that was trained, or a whole export of it, as `yolo export format=onnx` " +
+        "writes it.",
       { cause, details: { byteLength: bytes.length } },
     );
   }

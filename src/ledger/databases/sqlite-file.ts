@@ -1,3 +1,4 @@
+import type { BigIntStats } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
@@ -50,6 +51,39 @@ export function noResults(file: string, found: string): OrangeryError {
     `Expected a results file, but there is ${found} at ${file}. Check the path.`,
     { details: { file } },
   );
+}
+
+/** A results file and where it lies on its disk. */
+export class FilePlace {
+  readonly file: string;
+  readonly #dev: bigint;
+  readonly #ino: bigint;
+
+  private constructor(file: string, { dev, ino }: BigIntStats) {
+    this.file = file;
+    this.#dev = dev;
+    this.#ino = ino;
+  }
+
+  static async of(file: string): Promise<FilePlace> {
+    return new FilePlace(file, await stat(file, { bigint: true }));
+  }
+
+  /** @throws `LEDGER_NOT_FOUND` where the file was removed or moved, emptied or replaced */
+  async requireUnchanged(): Promise<void> {
+    const { file } = this;
+    const stats = await stat(file, { bigint: true }).catch(() => undefined);
+    if (stats?.dev === this.#dev && stats.ino === this.#ino && stats.size > 0n) return;
+    const isEmpty = stats?.ino === this.#ino && stats.dev === this.#dev;
+    const found =
+      stats === undefined ? "it is gone" : isEmpty ? "it was emptied" : "another is in its place";
+    throw new OrangeryError(
+      "LEDGER_NOT_FOUND",
+      `Expected the results file ${file} to stay where it is while it is written, but ${found}. ` +
+        "Put it back, with the files -wal and -shm beside it, or start again with a new one.",
+      { details: { file } },
+    );
+  }
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -14,6 +14,7 @@ import {
   checkExists,
   configure,
   connect,
+  FilePlace,
   markVersion,
   noResults,
   prepareFolder,
@@ -37,10 +38,12 @@ export interface SqliteDatabaseOptions {
 /** A results file. Its location is its absolute path, links resolved. */
 export class SqliteLedger extends DatabaseLedger {
   override readonly isInProcess = true;
+  readonly #place: FilePlace;
   readonly #busyTimeoutMs: number;
 
-  private constructor(file: string, db: Kysely<LedgerTables>, busyTimeoutMs: number) {
-    super(file, db);
+  private constructor(place: FilePlace, db: Kysely<LedgerTables>, busyTimeoutMs: number) {
+    super(place.file, db);
+    this.#place = place;
     this.#busyTimeoutMs = busyTimeoutMs;
   }
 
@@ -68,7 +71,8 @@ export class SqliteLedger extends DatabaseLedger {
       await whileBusy(patience, () => migrate(db, database, { file, readOnly }));
       if (readOnly) database.exec("pragma query_only = 1");
       // All users of a file know it by the same name, whatever links lead to it.
-      return new SqliteLedger(await realpath(file), db, busyTimeoutMs);
+      const place = await FilePlace.of(await realpath(file));
+      return new SqliteLedger(place, db, busyTimeoutMs);
     } catch (error) {
       if (sqlite?.isOpen) sqlite.close();
       throw toLedgerError(error, file);
@@ -76,6 +80,8 @@ export class SqliteLedger extends DatabaseLedger {
   }
 
   protected override async versionOf(transaction: Transaction<LedgerTables>): Promise<number> {
+    // SQLite goes on writing a file that was removed, and all of it is lost in the end.
+    await this.#place.requireUnchanged();
     const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(transaction);
     return rows[0]!.user_version;
   }

@@ -4,6 +4,8 @@ import { appendFile, chmod, rm, stat, symlink, utimes, writeFile } from "node:fs
 import { relative, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
+import { serializeSplitModel } from "../../graph/onnx/model-writer.ts";
+import { readWholeModel } from "../../graph/onnx/whole-model.ts";
 import { ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
 import { describeModelFile, identifyModelFile, networkIdentity } from "./model-file.ts";
 
@@ -70,6 +72,39 @@ describe("a model file", () => {
     assert.equal((await identifyModelFile(path)).sha256, sha256("two more"));
     await writeFile(path, "TWO MORE");
     assert.equal((await identifyModelFile(path)).sha256, sha256("TWO MORE"));
+  });
+
+  test("is another one with other weights beside it", async () => {
+    const whole = readWholeModel(tinyYolo({ padding: 4096 }));
+    const { model, weights } = serializeSplitModel(whole, "beside.bin");
+    const path = await folder.write("beside.onnx", model);
+    const beside = await folder.write("beside.bin", Buffer.concat(weights));
+
+    const first = await identifyModelFile(path);
+    assert.equal(first.bytes, model.length);
+    assert.notEqual(first.sha256, createHash("sha256").update(model).digest("hex"));
+    assert.deepEqual(await identifyModelFile(path), first);
+    await writeFile(beside, new Uint8Array(8192).fill(1));
+    assert.notEqual((await identifyModelFile(path)).sha256, first.sha256);
+    await writeFile(beside, Buffer.concat(weights));
+    assert.equal((await identifyModelFile(path)).sha256, first.sha256);
+
+    await rm(beside);
+    await assert.rejects(identifyModelFile(path), (error) => {
+      assert.ok(isOrangeryError(error, "MODEL_NOT_FOUND"));
+      assert.match(error.message, /weights of .*beside\.onnx.* in .*beside\.bin.*ENOENT/);
+      return true;
+    });
+  });
+
+  test("has no weights outside its folder", async () => {
+    const whole = readWholeModel(tinyYolo({ padding: 4096 }));
+    for (const place of ["../beside.bin", "/dev/zero", "in/../../beside.bin"]) {
+      const { model } = serializeSplitModel(whole, place);
+      const path = await folder.write("outside.onnx", model);
+      const expected = createHash("sha256").update(model).digest("hex");
+      assert.equal((await identifyModelFile(path)).sha256, expected, place);
+    }
   });
 });
 

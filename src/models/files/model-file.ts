@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +9,7 @@ import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { type Calibration, calibrationHash } from "../../graph/quantize/calibration.ts";
 import { hashFile } from "./file-hash.ts";
 import { leastOnnxBytes } from "./onnx-extent.ts";
+import { weightFilesOf } from "./weight-files.ts";
 
 /** The models that come with Orangery, by the name after `sample:`; scripts/build-samples.ts. */
 const sampleNames = ["seedlings", "beds"];
@@ -27,9 +29,14 @@ export interface ModelFile extends ReducedPrecision {
   /** `onnx` is every file that is no checkpoint; whether it is a model shows when it is loaded. */
   readonly format: "checkpoint" | "onnx";
   readonly bytes: number;
-  /** Identity of the contents, in hexadecimal. */
+  /** Identity of the contents, and of those of files beside it with weights, in hexadecimal. */
   readonly sha256: string;
 }
+
+/** Files with weights beside models, by the path and the contents of the model. */
+const weightFiles = new Map<string, readonly string[]>();
+/** More are forgotten, the oldest first, and looked for again. */
+const mostWeightFiles = 1000;
 
 /** Identifies what a model file's network computes, by the contents of all that decides it. */
 export function networkIdentity({
@@ -59,10 +66,37 @@ export async function identifyModelFile(nameOrPath: string): Promise<ModelFile> 
   const path = resolveModelFile(nameOrPath);
   try {
     const contents = await hashFile(path);
-    const isCheckpoint = checkpointFormOf(await readStart(path)) !== undefined;
-    return { path, format: isCheckpoint ? "checkpoint" : "onnx", ...contents };
+    if (checkpointFormOf(await readStart(path)) !== undefined) {
+      return { path, format: "checkpoint", ...contents };
+    }
+    return { path, format: "onnx", ...contents, sha256: await withWeights(path, contents.sha256) };
   } catch (cause) {
+    if (isOrangeryError(cause)) throw cause;
     throw modelNotFound(path, cause);
+  }
+}
+
+/** The same graph with other weights beside it is another model. */
+async function withWeights(path: string, sha256: string): Promise<string> {
+  const key = `${sha256} ${path}`;
+  const files = weightFiles.get(key) ?? (await weightFilesOf(path));
+  weightFiles.set(key, files);
+  if (weightFiles.size > mostWeightFiles) weightFiles.delete(weightFiles.keys().next().value!);
+  if (files.length === 0) return sha256;
+  const hashes = await Promise.all(files.map((file) => hashWeights(file, path)));
+  return hash("sha256", [sha256, ...hashes].join(" "));
+}
+
+async function hashWeights(file: string, model: string): Promise<string> {
+  try {
+    return (await hashFile(file)).sha256;
+  } catch (cause) {
+    throw new OrangeryError(
+      "MODEL_NOT_FOUND",
+      `Expected weights of \`${model}\` in \`${file}\`, but it cannot be read ` +
+        `(${reasonOf(cause)}). Put the file that was written with the model beside it again.`,
+      { cause, details: { path: model, weights: file } },
+    );
   }
 }
 
@@ -125,13 +159,17 @@ export function notAModel({ path }: ModelFile, came: string, cause: unknown): Or
 }
 
 function modelNotFound(path: string, cause: unknown): OrangeryError {
-  const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
   return new OrangeryError(
     "MODEL_NOT_FOUND",
-    `Expected a model file at \`${path}\`, but it cannot be read (${why}). Give the path of a ` +
-      "YOLO checkpoint (.pt) or of an ONNX model, or sample:seedlings or sample:beds.",
+    `Expected a model file at \`${path}\`, but it cannot be read (${reasonOf(cause)}). ` +
+      "Give the path of a YOLO checkpoint (.pt) or of an ONNX model, or sample:seedlings or " +
+      "sample:beds.",
     { cause, details: { path } },
   );
+}
+
+function reasonOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
 }
 
 async function readStart(path: string): Promise<Uint8Array> {

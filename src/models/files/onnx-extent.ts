@@ -32,7 +32,8 @@ export async function leastOnnxBytes(file: FileHandle, bytes: number): Promise<n
   return hasGraph ? at : bytes + 1;
 }
 
-function readVarint(
+/** Reads a number of a protobuf message; undefined where it is cut off. */
+export function readVarint(
   bytes: Uint8Array,
   start: number,
 ): { readonly value: number; readonly end: number } | undefined {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { programFile } from "../../base/files/program-file.ts";
 import { canLoadLibrary, keepLibrary, loadLibrary } from "../library/load-library.ts";
+import { isWholeLibrary } from "../library/shared-library.ts";
 
 /** The library of Orangery's own operators. */
 export interface KernelLibrary {
@@ -17,17 +18,17 @@ let found: { readonly library: KernelLibrary | undefined } | undefined;
 
 /**
  * Returns the library of Orangery's own operators; undefined on machines that it is not made for,
- * and where it cannot be opened, as from a folder that allows no programs.
+ * and where it cannot be opened, as from a folder that allows no programs, or is cut off.
  */
 export function kernelLibrary(): KernelLibrary | undefined {
-  found ??= { library: find() };
+  const name = `native/kernels/${process.platform}-${process.arch}.so`;
+  found ??= { library: openKernels(fileURLToPath(programFile(name))) };
   return found.library;
 }
 
-function find(): KernelLibrary | undefined {
-  const name = `native/kernels/${process.platform}-${process.arch}.so`;
-  const file = fileURLToPath(programFile(name));
-  if (!existsSync(file) || !canLoadLibrary(file)) return undefined;
+/** Opens a library of the operators; undefined where it cannot be used. */
+export function openKernels(file: string): KernelLibrary | undefined {
+  if (!existsSync(file) || !isWholeLibrary(file) || !canLoadLibrary(file)) return undefined;
   // The runtime closes it with the last session, and a domain of its operators stays.
   keepLibrary(file);
   const lanes: number = loadLibrary(file).func("orangery_lanes", "size_t", [])();

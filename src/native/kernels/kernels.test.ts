@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtempDisposable } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import koffi from "koffi";
 import { loadLibrary } from "../library/load-library.ts";
 import { compileKernels, findCompiler, sourceSha256 } from "./compile.fixture.ts";
-import { kernelLibrary } from "./kernel-library.ts";
+import { kernelLibrary, openKernels } from "./kernel-library.ts";
 
 const file = kernelLibrary()?.file;
 const isForThisMachine = process.platform === "linux" && process.arch === "x64";
@@ -32,6 +32,15 @@ describe("the kernels", { skip: !isForThisMachine && "there are none for this ma
     const compiled = join(folder.path, "kernels.so");
     compileKernels(compiled);
     assert.ok(readFileSync(compiled).equals(readFileSync(file!)), "run `npm run build:kernels`");
+  });
+
+  test("are left out where they are cut off, which would end the process", async () => {
+    await using folder = await mkdtempDisposable(join(tmpdir(), "orangery-kernels-"));
+    const [whole, cutOff] = [readFileSync(file!), join(folder.path, "cut-off.so")];
+    for (const bytes of [0, 10, 1000, 5000, 50_000, whole.length - 1]) {
+      writeFileSync(cutOff, whole.subarray(0, bytes));
+      assert.equal(openKernels(cutOff), undefined, `${bytes} bytes`);
+    }
   });
 
   for (const [number, name] of ["one by one", "with AVX2", "with AVX-512"].entries()) {

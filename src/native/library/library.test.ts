@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -38,6 +38,21 @@ describe("the ONNX Runtime library", () => {
     assert.throws(
       () => openLibrary(file),
       (error) => isOrangeryError(error, "ORT_LIBRARY_NOT_FOUND") && error.message.includes(file),
+    );
+  });
+
+  test("is not found in a library that is cut off, which would end the process", {
+    skip: process.platform !== "linux" && "only Linux's libraries are looked into",
+  }, () => {
+    const file = join(folder, "cut-off.so");
+    writeFileSync(file, readFileSync(findLibrary({})).subarray(0, 1_000_000));
+    assert.throws(
+      () => openLibrary(file),
+      (error) =>
+        isOrangeryError(error, "ORT_LIBRARY_NOT_FOUND") &&
+        /it is cut off: it has 1000000 bytes of at least \d+\. Copy it again\. Set /.test(
+          error.message,
+        ),
     );
   });
 

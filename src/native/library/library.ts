@@ -8,6 +8,7 @@ import { programFile } from "../../base/files/program-file.ts";
 import { OrangeryError } from "../../errors.ts";
 import { besideAddedCuda } from "./added-runtime.ts";
 import { keepLibrary, loadLibrary } from "./load-library.ts";
+import { checkSharedLibrary } from "./shared-library.ts";
 
 /** The environment variable that names another ONNX Runtime library than the bundled one. */
 export const libraryVariable = "ORANGERY_ORT_LIBRARY";
@@ -94,6 +95,7 @@ export function openLibrary(file: string): NativeLibrary {
   let handle: LibraryHandle;
   let getApiBase: () => bigint | null;
   try {
+    if (existsSync(file)) checkSharedLibrary(file);
     handle = loadLibrary(file);
     keepLibrary(file);
     getApiBase = handle.func("OrtGetApiBase", "void *", []);
@@ -101,7 +103,7 @@ export function openLibrary(file: string): NativeLibrary {
     throw new OrangeryError(
       "ORT_LIBRARY_NOT_FOUND",
       `Expected \`${file}\` to be an ONNX Runtime library, but it could not be opened: ` +
-        `${(cause as Error).message}. ` +
+        `${(cause as Error).message.replace(/\.$/, "")}. ` +
         `Set ${libraryVariable} to a library for ${process.platform}/${process.arch}.`,
       { cause, details: { lookedFor: file } },
     );

@@ -5,8 +5,8 @@ import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import { isBesideAddedCuda, readAdded } from "../library/added-runtime.ts";
 import { environment } from "../library/environment.ts";
 import { canLoadLibrary, keepLibrary, loadLibrary } from "../library/load-library.ts";
+import { checkSharedLibrary } from "../library/shared-library.ts";
 import { missingDependency, openProvider } from "./open-provider.ts";
-import { checkSharedLibrary } from "./shared-library.ts";
 
 /** The providers that ONNX Runtime looks for beside itself. */
 export type BridgeProvider = "cuda" | "tensorrt";

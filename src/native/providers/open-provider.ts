@@ -1,7 +1,7 @@
 import type { LibraryHandle } from "koffi";
 import { OrangeryError } from "../../errors.ts";
 import { keepLibrary, loadLibrary } from "../library/load-library.ts";
-import { checkSharedLibrary } from "./shared-library.ts";
+import { checkSharedLibrary } from "../library/shared-library.ts";
 
 /**
  * Opens the library of a provider, to stay open until the process ends.

@@ -216,6 +216,14 @@ describe("plugins of execution providers", { skip: !canCompile && "needs Linux a
     assert.equal((await findPretend()).library, plugin);
   });
 
+  test("a device that may be any one's is missing for what is wrong with all", limit, async () => {
+    process.env[pluginVariable] = [path("none.so"), write("nothing.so", "")].join(delimiter);
+    await assert.rejects(findPluginDevice({ provider: "other", index: 0 }), {
+      code: "PROVIDER_NOT_FOUND",
+      message: /none\.so, but that does not exist\. .*nothing\.so .* but it is empty\. Copy it/,
+    });
+  });
+
   const crashing =
     "#include <stdlib.h>\nvoid *CreateEpFactories(void) { abort(); }\nvoid ReleaseEpFactory(void) {}\n";
 

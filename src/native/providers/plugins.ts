@@ -87,7 +87,7 @@ export async function findPluginDevice(name: PluginDeviceName): Promise<PluginDe
       provider === name.provider && hardware === (name.hardware ?? hardware),
   )[name.index];
   if (found !== undefined) return found;
-  if (failures[0] !== undefined) throw failures[0].error;
+  if (failures.length > 0) throw togetherOf(failures.map(({ error }) => error));
   const offered = devices.map(pluginDeviceLabel);
   throw new OrangeryError(
     "DEVICE_UNAVAILABLE",
@@ -95,6 +95,14 @@ export async function findPluginDevice(name: PluginDeviceName): Promise<PluginDe
       (offered.length === 0 ? "no device on this machine" : offered.join(", ")),
     { details: { offered } },
   );
+}
+
+/** Any of the plugins may have the device that is missing. */
+function togetherOf([first, ...others]: readonly OrangeryError[]): OrangeryError {
+  if (others.length === 0) return first!;
+  const { code, details } = first!;
+  const message = [first!, ...others].map((error) => error.message).join(" ");
+  return new OrangeryError(code, message, { cause: first, details });
 }
 
 /** Lists the devices of the registered plugins, in their own order. */

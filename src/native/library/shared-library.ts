@@ -27,6 +27,16 @@ export function checkSharedLibrary(file: string): void {
   }
 }
 
+/** Whether a file is a whole shared library for this machine. */
+export function isWholeLibrary(file: string): boolean {
+  try {
+    checkSharedLibrary(file);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function open(file: string): number {
   try {
     // A pipe would be waited for.
@@ -40,8 +50,9 @@ function open(file: string): number {
 function checkElf(file: string, opened: number, fileBytes: number): void {
   const header = readAt(opened, 0, headerBytes);
   if (header.toString("latin1", 0, 4) !== "\x7fELF") {
-    const what = fileBytes === 0 ? "is empty" : `begins with ${describeStart(header)}`;
-    throw damaged(file, `it ${what}, which no shared library for Linux does`);
+    if (fileBytes === 0) throw damaged(file, "it is empty");
+    const start = describeStart(header);
+    throw damaged(file, `it begins with ${start}, which no shared library for Linux does`);
   }
   if (header.length < headerBytes) throw cutOff(file, fileBytes, headerBytes);
   // 64 bits, little-endian: what every platform is that ONNX Runtime is packed for.
