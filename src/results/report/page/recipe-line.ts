@@ -1,3 +1,4 @@
+import { shortHashLength } from "../../choose-recipe.ts";
 import type { ReportData } from "../data/report-data.ts";
 import { type Html, html } from "../html.ts";
 
@@ -11,12 +12,9 @@ interface ModelUse {
   readonly calibration?: object;
 }
 
-/** As many characters of a hash as tell models apart, and recipes. */
-const shownHash = 8;
-
 /** The recipe's name, or the beginning of its hash where it has none. */
 export function recipeTitle({ name, hash }: Pick<StoredRecipe, "name" | "hash">): string {
-  return name ?? hash.slice(0, shownHash);
+  return name ?? hash.slice(0, shortHashLength);
 }
 
 /**
@@ -29,13 +27,14 @@ export function recipeLine({ name, hash, json, models }: StoredRecipe): Html {
   const parts = [
     modelPart("detector", models.detect, uses.detect),
     modelPart("segmenter", models.segment, uses.segment),
-    typeof regions === "string" && html`drawn regions <code>${regions.slice(0, shownHash)}</code>`,
+    typeof regions === "string" &&
+      html`drawn regions <code>${regions.slice(0, shortHashLength)}</code>`,
     Array.isArray(slice) && `slices of ${slice.join(" × ")} px`,
   ].filter((part) => part !== false);
   const called = name !== undefined && html`<b><bdi>${name}</bdi></b> `;
   return html`
     <p class="about-recipe">
-      <span>Recipe ${called}<code>${hash.slice(0, shownHash)}</code></span>
+      <span>Recipe ${called}<code>${hash.slice(0, shortHashLength)}</code></span>
       ${parts.map((part) => html` <span>${part}</span>`)}
     </p>`;
 }
@@ -46,7 +45,7 @@ function modelPart(role: string, sha256: string | undefined, use: ModelUse = {})
   const reduced = calibration === undefined ? precision : "int8";
   const hasOthers = Array.isArray(classConfidence) && classConfidence.length > 0;
   return html`
-    ${role} <code>${sha256.slice(0, shownHash)}</code>
+    ${role} <code>${sha256.slice(0, shortHashLength)}</code>
     ${confidence !== undefined && ` at confidence ${confidence}`}
     ${hasOthers && ", of some classes another"}
     ${reduced !== undefined && ` in ${reduced}`}`;
