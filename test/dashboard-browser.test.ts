@@ -136,6 +136,66 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
     await browser.assertStill("Now, with photos that came");
   });
 
+  test("Now counts failures among what needs attention, and leads to them", async () => {
+    await browser.open(`${url}?failed`, 390);
+    await browser.until("document.querySelector('.tile.warning a')?.innerText === 'see below'");
+    assert.match(await text(".attention summary"), /1 photo has failed\./);
+    await click(".tile.warning a");
+    assert.equal(await browser.ask("document.activeElement.id"), "now-failures");
+    const top = await browser.ask<number>("document.activeElement.getBoundingClientRect().top");
+    assert.ok(top < 900, `it is on the screen, at ${top}`);
+    assert.equal(await browser.ask("location.hash"), "");
+    await click(".attention a");
+    await browser.until(`location.hash === "#photos?state=failed" && ${settled}`);
+    assert.equal(await browser.ask(rowCount), 1);
+  });
+
+  test("a photo of Now has those of the newest results before and after it", async () => {
+    await browser.open(`${url}?newest`, 1440);
+    await browser.until("document.querySelectorAll('.newest a').length === 8");
+    const names = await browser.ask<string[]>(
+      "[...document.querySelectorAll('.newest b')].map((e) => e.innerText)",
+    );
+    await click(".newest li:nth-child(2) a");
+    await browser.until("document.querySelector('.layers')");
+    assert.match(await text(".keys"), /^Keys: n and p for the next and previous photo/);
+    await browser.press("n");
+    await browser.until(`document.querySelector('h1').innerText === ${JSON.stringify(names[2])}`);
+    await browser.press("p");
+    await browser.until(`document.querySelector('h1').innerText === ${JSON.stringify(names[1])}`);
+    await browser.press("Escape");
+    await browser.until(`location.hash === "#photos?order=newest" && ${settled}`);
+    // Its result is not among the newest 60.
+    await browser.open(`${url}?alone#photo/2`, 1440);
+    await browser.until("document.querySelector('.layers')");
+    assert.match(await text(".keys"), /^Keys: Esc for the list/);
+    assert.ok(await browser.ask("document.querySelector('.steps button').disabled"));
+  });
+
+  test("a worker's card warns of another device only where one was asked for", async () => {
+    await browser.open(`${url}?worker`, 390);
+    const card = (machine: object) =>
+      browser.ask<string[]>(`import("/assets/queue/worker-cards.js").then(({ workerCards }) => {
+        const fallbackReason = "cuda:0: no driver";
+        const model = { name: "detect", device: "cpu", precision: "float32", fallbackReason };
+        const machine = { models: [model], gpus: [], loads: 2, loadsPer1000Tasks: 2000, tasks: 1 };
+        const worker = { name: "cpu0", startedAt: "2026-12-01T00:00:00Z", active: 0, ended: 0,
+          pid: 1, host: "host", processBytes: 1, gpuBytes: 0 };
+        const [card] = workerCards([{
+          ...worker,
+          machine: Object.assign(machine, ${JSON.stringify(machine)}),
+        }]);
+        return [card.querySelector(".notice")?.textContent ?? "", card.textContent];
+      })`);
+    const [none, quiet] = await card({ wantedDevice: "auto" });
+    assert.equal(none, "");
+    assert.match(quiet!, /Not used: cuda:0: no driver.*Loads2Process/);
+    const busy = { wantedDevice: "cuda:0", tasks: 400, loadsPer1000Tasks: 5 };
+    const [warning, all] = await card(busy);
+    assert.equal(warning, "Not on the device that was asked for: cuda:0: no driver");
+    assert.match(all!, /Loads2, 5 for 1,000 tasks/);
+  });
+
   test("photos are filtered, ordered, and come page by page", async () => {
     await browser.open(`${url}?photos#photos`, 768);
     await browser.until(`${settled} && ${rowCount} >= 60`);

@@ -201,11 +201,40 @@ describe("a page about", () => {
     });
     const result = exampleResult({ names: ["plant", "weed"] });
     await recordPhotos(join(folder.path, "recipe.db"), [{ source: "/1.jpg", result }], recipe);
-    const text = textOf(sectionOf(await reportOn("recipe.db"), "recipe"));
+    const page = await reportOn("recipe.db");
+    const short = recipe.hash.slice(0, 8);
+    assert.ok(page.includes(`<title>${short}, recipe.db – Orangery report</title>`));
+    const text = textOf(sectionOf(page, "recipe"));
     for (const phrase of [
       `detect classes 1 weed, 2 max detections 3,000 sha256 ${"ab".repeat(32)}`,
       "slicing slice 640 × 480 merge method nmm merge metric ios full image no job count",
       `recipe ${recipe.hash}`,
+    ]) {
+      assert.ok(text.includes(phrase), `${phrase}\n${text}`);
+    }
+  });
+
+  test("results of a recipe with a name has it in its title and under the headline", async () => {
+    const recipe = createRecipe({
+      detect: { sha256: "ab".repeat(32), confidence: 0.4, classConfidence: [[0, 0.6]] },
+      segment: { sha256: "cd".repeat(32), confidence: 0.25, precision: "float16" },
+      slicing: { slice: [640, 480] },
+    });
+    const photos = [1, 2, 3].map((number) => ({
+      source: `/${number}.jpg`,
+      contentSha256: hash("sha256", number < 3 ? "copies" : "another"),
+      result: exampleResult({ objects: objects.slice(0, number) }),
+    }));
+    const named = { ...recipe, name: "seedlings-in-beds" };
+    await recordPhotos(join(folder.path, "named.db"), photos, named);
+    const page = await reportOn("named.db");
+    assert.ok(page.includes("<title>seedlings-in-beds, named.db – Orangery report</title>"));
+    const text = textOf(page);
+    for (const phrase of [
+      `on 3 photos Recipe seedlings-in-beds ${recipe.hash.slice(0, 8)} `,
+      "detector abababab at confidence 0.4, of some classes another ",
+      "segmenter cdcdcdcd at confidence 0.25 in float16 slices of 640 × 480 px named.db",
+      "2 of 3 photos: copies of a photo share a picture. Open one to see it large.",
     ]) {
       assert.ok(text.includes(phrase), `${phrase}\n${text}`);
     }

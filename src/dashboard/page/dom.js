@@ -72,6 +72,32 @@ export function table(caption, head, rows) {
   );
 }
 
+/** A number that is seen at once. Its note is a link where there is more to read at `href`. */
+export function tile([title, value, note, isWarning, href]) {
+  return h(
+    "div",
+    { class: isWarning ? "tile warning" : "tile" },
+    h("dt", null, title),
+    h("dd", null, h("b", null, value), h("span", null, href ? link(href, note) : note)),
+  );
+}
+
+/**
+ * A link to a screen, or to a heading of this one by its id. The address names screens, so that it
+ * stays as it is where a heading is meant.
+ */
+export function link(href, text) {
+  const show = (event) => {
+    const heading = document.getElementById(href.slice(1));
+    if (heading === null) return;
+    event.preventDefault();
+    heading.tabIndex = -1;
+    heading.scrollIntoView();
+    heading.focus({ preventScroll: true });
+  };
+  return h("a", { href, onclick: show }, text);
+}
+
 /** The picture of a photo; one that cannot be read leaves a note in its place. */
 export function thumbnail({ id, result, name }) {
   if (!result)

@@ -38,6 +38,14 @@ export const percent = (share) =>
 export const bytes = (value) =>
   value < 1e9 ? `${Math.round(value / 1e6)} MB` : `${(value / 1e9).toFixed(1)} GB`;
 
+/** Of fewer tasks, the first loads alone would look like thrashing. */
+const leastTasks = 100;
+
+/** `0.5 for 1,000 tasks`; empty until there are enough of them. */
+export function loadRate({ tasks, loadsPer1000Tasks }) {
+  return tasks >= leastTasks ? `${number(loadsPer1000Tasks)} for 1,000 tasks` : "";
+}
+
 /** A time of this browser's clock; with the date where it is another day. */
 export function moment(value) {
   const date = new Date(value);

@@ -2,12 +2,13 @@
  * The screen Now: progress, speed, devices and problems. Nothing is shown before all of it is
  * known, and space for later content is reserved, so that nothing moves.
  */
-import { h, redraw, table, thumbnail } from "./dom.js";
+import { h, link, redraw, table, thumbnail, tile } from "./dom.js";
 import * as format from "./format.js";
 import { pauseControl } from "./management/pause-button.js";
 
 /** As the server sends at most. */
 const newestShown = 8;
+const latestResults = 1000;
 
 export function nowView(room) {
   const tiles = h("dl", { class: "tiles" });
@@ -44,9 +45,9 @@ export function nowView(room) {
       redraw(newest, [news.newest, placesOf(news)], ([list, places]) =>
         places === 0
           ? h("li", { class: "quiet" }, "None yet.")
-          : Array.from({ length: places }, (_, i) => (list[i] ? card(list[i]) : place())),
+          : Array.from({ length: places }, (_, i) => (list[i] ? card(list[i], room) : place())),
       );
-      redraw(time, [news.time, news.latestCount], drawTime);
+      redraw(time, [news.time, news.latestCount, hasCopies(news)], drawTime);
       redraw(counts, news.totals ?? null, drawCounts);
       redraw(devices, news.devices, drawDevices);
       models.hidden = !news.machine;
@@ -77,7 +78,7 @@ function tilesOf({ states, isQuiet, perSecond, leftMs, totals, lastResultAtMs })
       format.count(left),
       leased ? `${format.count(leased)} in progress` : "none in progress",
     ],
-    ["Failed", format.count(failed), failed ? "see below" : "none", failed > 0],
+    ["Failed", format.count(failed), ...whereFailures(failed, totals)],
     [
       "Objects",
       totals ? format.count(totals.objectCount) : "…",
@@ -88,18 +89,17 @@ function tilesOf({ states, isQuiet, perSecond, leftMs, totals, lastResultAtMs })
   ];
 }
 
+/** The reasons are further down, as soon as all photos are added up. */
+function whereFailures(failed, totals) {
+  if (failed === 0) return ["none"];
+  if (totals?.failures.length > 0) return ["see below", true, "#now-failures"];
+  return ["show them", true, "#photos?state=failed"];
+}
+
 function timeLeft(leftMs) {
   const [least, likely, most] = leftMs.map(format.roughly);
   return [likely, least === most ? "quite sure" : `${least} to ${most}`];
 }
-
-const tile = ([title, value, note, isWarning]) =>
-  h(
-    "div",
-    { class: isWarning ? "tile warning" : "tile" },
-    h("dt", null, title),
-    h("dd", null, h("b", null, value), h("span", null, note)),
-  );
 
 function progress({ done, waiting, leased, failed }) {
   const all = done + waiting + leased + failed;
@@ -122,13 +122,22 @@ function noticesOf({ isQuiet, states, devices, totals, pause }) {
       `${format.plural(left, "photo")} wait, but no result has come for five minutes: is a run or a worker at work?`,
     );
   }
+  if (states.failed > 0) {
+    const verb = states.failed === 1 ? "has" : "have";
+    notices.push([
+      `${format.plural(states.failed, "photo")} ${verb} failed.`,
+      "#photos?state=failed",
+    ]);
+  }
   if (states.excluded > 0) {
     notices.push([
       `${format.plural(states.excluded, "photo")} excluded by people, and not counted.`,
       "#photos?state=excluded",
     ]);
   }
-  if (devices.length > 1) notices.push("The last photos ran on different devices, see below.");
+  if (new Set(devices.map(({ device }) => device)).size > 1) {
+    notices.push(["The last photos ran on different devices.", "#now-devices"]);
+  }
   for (const [warning, photos] of totals?.warnings ?? []) {
     const name = format.warningName(warning);
     notices.push([
@@ -150,7 +159,7 @@ function drawNotices(list) {
     h(
       "ul",
       null,
-      list.map(([text, href]) => h("li", null, href ? h("a", { href }, text) : text)),
+      list.map(([text, href]) => h("li", null, href ? link(href, text) : text)),
     ),
   );
 }
@@ -169,14 +178,18 @@ const place = () =>
     h("b", null, " "),
   );
 
-function card(photo) {
+/** Its photo has those of the newest results before and after it, whatever list was looked at. */
+function card(photo, room) {
   const { id, name, result } = photo;
+  const forgetList = () => {
+    room.list = [];
+  };
   return h(
     "li",
     null,
     h(
       "a",
-      { href: `#photo/${id}` },
+      { href: `#photo/${id}`, onclick: forgetList },
       thumbnail(photo),
       h("b", null, h("bdi", null, name)),
       h(
@@ -190,7 +203,12 @@ function card(photo) {
   );
 }
 
-function drawTime([{ steps, bottleneck }, latestCount]) {
+/** Whether photos of the same bytes share a result, as far as all results were looked at. */
+function hasCopies({ states, latestCount }) {
+  return latestCount < latestResults && latestCount < states.done;
+}
+
+function drawTime([{ steps, bottleneck }, latestCount, isShared]) {
   if (steps.length === 0) return h("p", { class: "quiet" }, "Nothing was measured yet.");
   return [
     h("p", null, bottleneck),
@@ -213,7 +231,8 @@ function drawTime([{ steps, bottleneck }, latestCount]) {
     h(
       "p",
       { class: "quiet" },
-      `Of the last ${format.plural(latestCount, "result")}. Steps of several photos overlap.`,
+      `Of the last ${format.plural(latestCount, "result")}. ` +
+        `${isShared ? "Copies of a photo share one. " : ""}Steps of several photos overlap.`,
     ),
   ];
 }
@@ -239,33 +258,36 @@ function drawDevices(devices) {
   if (devices.length === 0) return h("p", { class: "quiet" }, "None yet.");
   return table(
     "Devices of the last results",
-    [["Device"], ["Last results", true], ["Why there"]],
+    [["Device, and why there"], ["Last results", true]],
     devices.map(({ device, photos, fallbackReason }) => [
-      device,
+      [device, h("span", { class: "why" }, fallbackReason ?? "as it was wanted")],
       photos,
-      fallbackReason ?? "as it was wanted",
     ]),
   );
 }
 
-function drawMachine({ models, loads, loadsPer1000Tasks, processBytes, devices }) {
+function drawMachine(machine) {
+  const { models, loads, processBytes, devices } = machine;
+  const rate = format.loadRate(machine);
+  const reasons = new Set(models.flatMap(({ fallbackReason }) => fallbackReason ?? []));
   return [
     table(
       "Models in memory",
       [["Model"], ["Device"], ["Precision"], ["Since"], ["Memory"]],
-      models.map(({ name, device, fallbackReason, precision, state, loadedAt, bytes }) => [
+      models.map(({ name, device, precision, state, loadedAt, bytes }) => [
         name,
-        [device ?? "", fallbackReason && h("span", { class: "why" }, fallbackReason)],
+        device ?? "",
         precision ?? "",
         loadedAt ? format.moment(loadedAt) : state,
         bytes ? format.bytes(bytes) : "",
       ]),
     ),
+    Array.from(reasons, (reason) => h("p", { class: "why" }, "Not used: ", reason)),
     h(
       "p",
       { class: "quiet" },
-      `${format.plural(loads, "load")} from disk, ${loadsPer1000Tasks.toLocaleString("en-GB", { maximumSignificantDigits: 2 })} ` +
-        `for 1,000 tasks. The process takes ${format.bytes(processBytes)}.`,
+      `${format.plural(loads, "load")} from disk${rate && `, ${rate}`}. ` +
+        `The process takes ${format.bytes(processBytes)}.`,
     ),
     ...devices.map(({ device, usedBytes, totalBytes, busyPercent }) =>
       h(

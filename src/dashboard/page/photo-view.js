@@ -10,10 +10,11 @@ export function photoView(room, _parameters, id) {
   const body = h("div", { class: "photo" });
   let canvas;
   let isGone = false;
-  const at = room.list.indexOf(Number(id));
+  let at = room.list.indexOf(Number(id));
+  const other = (by) => (at < 0 ? undefined : room.list[at + by]);
+  const hasOthers = () => other(-1) !== undefined || other(1) !== undefined;
   const step = (by) => {
-    const other = at < 0 ? undefined : room.list[at + by];
-    if (other !== undefined) room.go(`#photo/${other}`);
+    if (other(by) !== undefined) room.go(`#photo/${other(by)}`);
   };
   const onkeydown = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select"))
@@ -23,34 +24,45 @@ export function photoView(room, _parameters, id) {
     else if (event.key === "Escape") room.go(room.lastList);
   };
   document.addEventListener("keydown", onkeydown);
-  const steps = h(
-    "nav",
-    { class: "steps", "aria-label": "Photos of the list" },
-    h("a", { href: room.lastList }, "Back to the list"),
-    h(
-      "button",
-      { type: "button", disabled: at <= 0, onclick: () => step(-1), "aria-keyshortcuts": "p" },
-      "Previous",
-    ),
-    h(
-      "button",
-      {
-        type: "button",
-        disabled: at < 0 || at + 1 >= room.list.length,
-        onclick: () => step(1),
-        "aria-keyshortcuts": "n",
-      },
-      "Next",
-    ),
+  const button = (name, by, key) =>
+    h("button", { type: "button", onclick: () => step(by), "aria-keyshortcuts": key }, name);
+  const back = h("a", null, "Back to the list");
+  const [previous, next] = [button("Previous", -1, "p"), button("Next", 1, "n")];
+  const showSteps = () => {
+    back.href = room.lastList;
+    previous.disabled = other(-1) === undefined;
+    next.disabled = other(1) === undefined;
+  };
+  showSteps();
+  const steps = h("nav", { class: "steps", "aria-label": "Photos of the list" }, [
+    ...[back, previous, next],
     h("a", { href: `#review/${id}` }, "Review it"),
-  );
-  fetchJson(`/api/photos/${encodeURIComponent(id)}?recipe=${room.recipe}`).then(
-    (photo) => {
+  ]);
+
+  /** One that was not opened from a list is looked for among the newest results. */
+  async function findList() {
+    if (at >= 0) return;
+    try {
+      const newest = await fetchJson(`/api/photos?recipe=${room.recipe}&order=newest`);
+      const list = newest.photos.map((photo) => photo.id);
+      if (isGone || !list.includes(Number(id))) return;
+      room.list = list;
+      room.lastList = "#photos?order=newest";
+      at = list.indexOf(Number(id));
+      showSteps();
+    } catch {
+      // The photo is shown without those beside it.
+    }
+  }
+
+  const photoItself = fetchJson(`/api/photos/${encodeURIComponent(id)}?recipe=${room.recipe}`);
+  Promise.all([photoItself, findList()]).then(
+    ([photo]) => {
       if (isGone) return;
       title.replaceChildren(h("bdi", null, photo.name));
       document.title = `${photo.name} – Orangery`;
       if (!photo.result) return body.replaceChildren(withoutResult(photo, changesOf(photo)));
-      canvas = drawPhoto(photo, body, changesOf(photo));
+      canvas = drawPhoto(photo, body, { changes: changesOf(photo), hasList: hasOthers() });
     },
     (error) => body.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message)),
   );
@@ -92,7 +104,8 @@ function withoutResult({ folder, state, reason }, changes) {
   );
 }
 
-function drawPhoto(photo, body, changes) {
+/** `hasList` is whether there are photos before or after this one. */
+function drawPhoto(photo, body, { changes, hasList }) {
   const { id, result, classes, objects, regions, folder, takenAt } = photo;
   const hidden = new Set();
   let showsRegions = true;
@@ -295,7 +308,8 @@ function drawPhoto(photo, body, changes) {
       h(
         "p",
         { class: "quiet keys" },
-        "Keys: n and p for the next and previous photo, Esc for the list; on the photo + and − zoom, arrows move.",
+        `Keys: ${hasList ? "n and p for the next and previous photo, " : ""}Esc for the list; ` +
+          "on the photo + and − zoom, arrows move.",
       ),
       changes,
     ),

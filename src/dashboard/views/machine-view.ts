@@ -14,6 +14,7 @@ export interface MachineView {
     readonly loadedAt: string | undefined;
   }[];
   readonly loads: number;
+  readonly tasks: number;
   readonly loadsPer1000Tasks: number;
   readonly processBytes: number;
   readonly devices: readonly {
@@ -37,6 +38,7 @@ export function viewMachine(info: CacheInfo): MachineView {
       loadedAt: model.loadedAt?.toISOString(),
     })),
     loads: info.loads,
+    tasks: info.tasks,
     loadsPer1000Tasks: info.loadsPer1000Tasks,
     processBytes: process.memoryUsage.rss(),
     devices: info.memory.gpus.map(({ device, usedBytes, totalBytes, busyPercent }) => ({

@@ -56,7 +56,7 @@ export async function readOverview(
     lastResultAtMs,
     ...timeLeft(momentsMs, { left, nowMs }),
     devices: devicesOf(latest),
-    time: whereTimeGoes(latest),
+    time: whereTimeGoes(latest, { isReduced: isReduced(recipe) }),
     latestCount: latest.length,
     totals: totals && {
       atMs: totals.atMs,
@@ -72,6 +72,11 @@ export async function readOverview(
     newest: newest.photos.map(photoRow),
     machine: machine?.(),
   };
+}
+
+function isReduced({ json }: RecipeChoice): boolean {
+  const { detect } = JSON.parse(json);
+  return detect?.precision !== undefined || detect?.calibration !== undefined;
 }
 
 /** Where the newest results were made, and why there. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import { whereTimeGoes } from "./where-time-goes.ts";
 
 const about = { createdAtMs: 0, device: "cpu", fallbackReason: undefined };
@@ -17,12 +17,20 @@ test("the step that takes longest is named, and sums are no steps", () => {
   assert.match(bottleneck!, /^Decoding takes longest: .* It is 60 % of the work on a photo\.$/);
 });
 
-test("int8 is not advised: it may be refused", () => {
-  for (const step of ["detect", "segment"]) {
-    const { bottleneck } = whereTimeGoes([{ ...about, timingsMs: { read: 1, [step]: 9 } }]);
-    assert.match(bottleneck!, /takes longest: a GPU .*would help\./);
-    assert.doesNotMatch(bottleneck!, /int8/);
-  }
+describe("what helps the models", () => {
+  const advice = (step: string, device = "cpu", options = {}) =>
+    whereTimeGoes([{ ...about, device, timingsMs: { read: 1, [step]: 9 } }], options).bottleneck!;
+
+  test("on a CPU is a GPU, and int8 as something to try: it may be refused", () => {
+    assert.match(advice("detect"), /takes longest: a GPU would help, and int8 may: .* tries it/);
+    assert.match(advice("segment"), /takes longest: a GPU or regions of your own would help\./);
+  });
+
+  test("is not what they have already", () => {
+    assert.match(advice("detect", "openvino:cpu", { isReduced: true }), /a GPU would help\. It is/);
+    assert.match(advice("detect", "cuda:0"), /^Finding objects takes longest\. It is 90 %/);
+    assert.match(advice("segment", "cuda:0"), /takes longest: regions of your own would help\./);
+  });
 });
 
 test("without times nothing is named", () => {

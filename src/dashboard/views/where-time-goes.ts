@@ -20,13 +20,30 @@ const sumSteps = new Set(["inference", "total"]);
 const remedies: Readonly<Record<string, string>> = {
   read: "Reading takes longest: a quicker disk or network would help, a GPU would not.",
   decode: "Decoding takes longest: more CPU cores or smaller photos would help, a GPU would not.",
-  // Whether int8 would help is not known before `orangery quantize` has tried it on the photos.
+  detect: "Finding objects takes longest.",
+  segment: "Finding regions takes longest: regions of your own would help.",
+};
+
+const remediesOnCpu: Readonly<Record<string, string>> = {
   detect: "Finding objects takes longest: a GPU would help.",
   segment: "Finding regions takes longest: a GPU or regions of your own would help.",
 };
 
+/** Whether int8 would help is only known when it was tried on the photos. */
+const int8OnCpu =
+  "Finding objects takes longest: a GPU would help, and int8 may: " +
+  "orangery run --precision int8 tries it on your photos.";
+
+export interface WhereTimeGoesOptions {
+  /** Whether the detector runs in int8 or float16 already. */
+  readonly isReduced?: boolean;
+}
+
 /** Sums up what the steps of the newest photos took. */
-export function whereTimeGoes(results: readonly LatestResult[]): WhereTimeGoes {
+export function whereTimeGoes(
+  results: readonly LatestResult[],
+  { isReduced = false }: WhereTimeGoesOptions = {},
+): WhereTimeGoes {
   const sums = new Map<string, number>();
   for (const { timingsMs } of results) {
     for (const [step, ms] of Object.entries(timingsMs)) {
@@ -43,7 +60,12 @@ export function whereTimeGoes(results: readonly LatestResult[]): WhereTimeGoes {
   }));
   const [longest] = steps.toSorted((a, b) => b.share - a.share);
   const share = Math.round(100 * longest!.share);
-  const remedy = remedies[longest!.step] ?? `The step ${longest!.step} takes longest.`;
+  const { step } = longest!;
+  const isOnCpu = results.every(({ device }) => device.endsWith("cpu"));
+  const remedy =
+    (isOnCpu && step === "detect" && !isReduced && int8OnCpu) ||
+    (isOnCpu && remediesOnCpu[step]) ||
+    (remedies[step] ?? `The step ${step} takes longest.`);
   return { steps, bottleneck: `${remedy} It is ${share} % of the work on a photo.` };
 }
 

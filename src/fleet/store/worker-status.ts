@@ -38,7 +38,10 @@ export interface WorkerStatus {
 /** The models of a worker, and the GPUs that they are on. */
 export interface WorkerMachine {
   readonly models: readonly WorkerModel[];
+  /** `auto`, or the device that was asked for by name. */
+  readonly wantedDevice: string;
   readonly loads: number;
+  readonly tasks: number;
   readonly loadsPer1000Tasks: number;
   readonly gpus: readonly GpuMemory[];
 }

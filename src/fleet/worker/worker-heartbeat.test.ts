@@ -57,6 +57,7 @@ describe("a worker's heartbeat", () => {
       await status.until(status.written.length + 2);
       const last = status.written.at(-1)!;
       assert.deepEqual([last.models, last.devices, last.ended], [["detect"], ["cpu"], 100]);
+      assert.deepEqual([last.machine!.wantedDevice, last.machine!.tasks], ["cpu", 0]);
       const [model] = last.machine!.models;
       assert.deepEqual([model?.device, model?.precision], ["cpu", "float32"]);
       assert.ok(Date.parse(model!.loadedAt) <= Date.now() && last.machine!.loads === 1);

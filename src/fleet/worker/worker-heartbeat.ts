@@ -101,7 +101,8 @@ export class WorkerHeartbeat implements Disposable {
   }
 }
 
-function machineOf({ models, loads, loadsPer1000Tasks, memory }: CacheInfo): WorkerMachine {
+function machineOf(info: CacheInfo): WorkerMachine {
+  const { models, wantedDevice, loads, tasks, loadsPer1000Tasks, memory } = info;
   const ready = models.filter(({ state }) => state === "ready");
   return {
     models: ready.map(({ name, device, fallbackReason, precision, bytes, loadedAt }) => ({
@@ -112,7 +113,9 @@ function machineOf({ models, loads, loadsPer1000Tasks, memory }: CacheInfo): Wor
       bytes: bytes!,
       loadedAt: loadedAt!.toISOString(),
     })),
+    wantedDevice,
     loads,
+    tasks,
     loadsPer1000Tasks,
     gpus: memory.gpus,
   };

@@ -7,6 +7,8 @@ import type { CachedModel } from "./cached-model.ts";
 /** The models of a cache, and what they cost so far. */
 export interface CacheInfo {
   readonly models: readonly ModelInfo[];
+  /** What was asked for: `auto`, or a device by name; `cpu` with `forceCpu`. */
+  readonly wantedDevice: string;
   /** Loads from disk since the cache was made, by this thread. */
   readonly loads: number;
   /** Tasks that were counted. */

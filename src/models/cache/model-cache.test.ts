@@ -604,6 +604,11 @@ describe("counting tasks", () => {
     );
   });
 
+  test("info() says which device was asked for", () => {
+    assert.equal(makeCache({ device: "cuda:1" }).info().wantedDevice, "cuda:1");
+    assert.equal(makeCache({ device: "cuda:1", forceCpu: true }).info().wantedDevice, "cpu");
+  });
+
   test("can be set to other numbers, which are checked", async () => {
     const cache = makeCache({ trimEvery: 2, logEvery: 3 });
     const trims = record(cache, "memory:trim");

@@ -146,8 +146,10 @@ export class ModelCache implements AsyncDisposable {
   info(): CacheInfo {
     const loads = this.#loads;
     const { tasks } = this.#memory;
+    const { device, forceCpu } = this.#options;
     return {
       models: this.#models.map(toModelInfo),
+      wantedDevice: forceCpu ? "cpu" : device,
       loads,
       tasks,
       loadsPer1000Tasks: (1000 * loads) / Math.max(1, tasks),

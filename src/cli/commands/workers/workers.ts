@@ -63,6 +63,14 @@ export async function directWorkers(
   await output.write(`${processes} will ${requestTexts[request]}\n`);
 }
 
+/** Of fewer tasks, the first loads alone would look like thrashing. */
+const leastTasks = 100;
+
+function loadsPer1000Tasks(machine: WorkerStatus["machine"]): string {
+  const isKnown = machine !== undefined && machine.tasks >= leastTasks;
+  return isKnown ? String(Math.round(10 * machine.loadsPer1000Tasks) / 10) : "-";
+}
+
 function workerTable(workers: readonly WorkerStatus[]): string {
   return formatTable(
     [
@@ -89,7 +97,7 @@ function workerTable(workers: readonly WorkerStatus[]): string {
         formatBytes(processBytes),
         gpuBytes > 0 ? formatBytes(gpuBytes) : "-",
         busy.length > 0 ? busy.map((percent) => `${percent} %`).join(", ") : "-",
-        machine === undefined ? "-" : String(Math.round(10 * machine.loadsPer1000Tasks) / 10),
+        loadsPer1000Tasks(machine),
         formatCount(ended),
         worker.earlierProcesses === undefined ? "-" : formatCount(worker.earlierProcesses),
       ];

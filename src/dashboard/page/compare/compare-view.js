@@ -1,5 +1,5 @@
 /** The screen Compare: what another recipe counts on the same photos, in total and by photo. */
-import { h, table, thumbnail } from "../dom.js";
+import { h, table, thumbnail, tile } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson } from "../live.js";
 import { recipeDifferences } from "./recipe-differences.js";
@@ -173,26 +173,19 @@ function drawTotals({ photos, fewer, equal, more, apart, classes, atMs }, { firs
     ["Before", format.count(was), "objects"],
     ["Now", format.count(is), share(was, is)],
     ["As before", format.count(equal), `${format.percent(equal / photos)} of the photos`],
-    ["More, fewer", `${format.count(more)}, ${format.count(fewer)}`, "photos"],
     [
-      "Apart",
+      "Not as before",
+      format.count(more + fewer),
+      `more on ${format.count(more)} · fewer on ${format.count(fewer)}`,
+    ],
+    [
+      "Mean difference",
       (apart / photos).toLocaleString("en-GB", { maximumFractionDigits: 1 }),
-      "objects a photo, in the mean",
+      "objects a photo, more or fewer",
     ],
   ];
   return [
-    h(
-      "dl",
-      { class: "tiles" },
-      tiles.map(([title, value, note]) =>
-        h(
-          "div",
-          { class: "tile" },
-          h("dt", null, title),
-          h("dd", null, h("b", null, value), h("span", null, note)),
-        ),
-      ),
-    ),
+    h("dl", { class: "tiles" }, tiles.map(tile)),
     h(
       "div",
       { class: "panel classes" },

@@ -33,7 +33,7 @@ export function sideBySide(room, { first, second }, id) {
       title.replaceChildren(h("bdi", null, photos[1].name));
       document.title = `${photos[1].name} – Orangery`;
       if (photos.every(({ result }) => result)) {
-        const drawn = draw(photos, [first, second]);
+        const drawn = draw(photos, [first, second], at >= 0 && list.length > 1);
         views = drawn.views;
         body.replaceChildren(...drawn.elements);
       } else {
@@ -75,7 +75,8 @@ export function sideBySide(room, { first, second }, id) {
   };
 }
 
-function draw(photos, recipes) {
+/** `hasList` is whether there are photos before or after this one. */
+function draw(photos, recipes, hasList) {
   const objects = photos.map(({ classes, objects }) => {
     const names = new Map(classes.map(({ id, name }) => [id, name]));
     return objects
@@ -160,7 +161,8 @@ function draw(photos, recipes) {
       h(
         "p",
         { class: "quiet keys" },
-        "n and p step through the photos, Esc goes back. Both pictures move together.",
+        hasList ? "n and p step through the photos, Esc goes back. " : "Esc goes back. ",
+        "Both pictures move together.",
       ),
     ),
   ];

@@ -7,8 +7,13 @@ import { confirmed } from "./confirm.js";
 /** A line that says so where runs are paused, and a button for those who may change it. */
 export function pauseControl(room) {
   const text = h("span");
-  const button = h("button", { type: "button", id: "pause", onclick: toggle }, "Pause…");
-  const element = h("div", { class: "pause" }, text, room.setup.canChange && button);
+  const why = h("span", { class: "unseen", id: "pause-why" });
+  const button = h(
+    "button",
+    { type: "button", id: "pause", onclick: toggle, "aria-describedby": "pause-why" },
+    "Pause…",
+  );
+  const element = h("div", { class: "pause" }, text, room.setup.canChange && [button, why]);
   let pause;
   let left = 0;
 
@@ -49,6 +54,8 @@ export function pauseControl(room) {
       : "";
     button.textContent = pause ? "Resume…" : "Pause…";
     button.disabled = !pause && left === 0;
+    button.title = button.disabled ? "No photo is left to be counted." : "";
+    why.textContent = button.title;
     element.hidden = !pause && !room.setup.canChange;
   }
   return { element, show };

@@ -1,5 +1,5 @@
 /** The screen Queue: recipes, workers with what they run, jobs; and what can be done about them. */
-import { h, redraw, table } from "../dom.js";
+import { h, redraw, table, tile } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson, postJson } from "../live.js";
 import { confirmed } from "../management/confirm.js";
@@ -160,7 +160,11 @@ function tilesOf({ waiting, active, delayed, failed, done, perSecond, etaMs, isP
   return [
     ["Waiting", format.count(waiting), isPaused ? "paused" : `${format.count(active)} active`],
     ["To retry", format.count(delayed), "later, by themselves"],
-    ["Failed", format.count(failed), failed ? "see below" : "none", failed > 0],
+    [
+      "Failed",
+      format.count(failed),
+      ...(failed ? ["see below", true, "#queue-failures"] : ["none"]),
+    ],
     ["Done", format.count(done), "since the queue was made"],
     ["Rate", speed, unit],
     [
@@ -170,14 +174,6 @@ function tilesOf({ waiting, active, delayed, failed, done, perSecond, etaMs, isP
     ],
   ];
 }
-
-const tile = ([title, value, note, isWarning]) =>
-  h(
-    "div",
-    { class: isWarning ? "tile warning" : "tile" },
-    h("dt", null, title),
-    h("dd", null, h("b", null, value), h("span", null, note)),
-  );
 
 function drawFailures(list, show) {
   if (list.length === 0) return h("p", { class: "quiet" }, "None.");

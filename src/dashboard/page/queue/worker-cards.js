@@ -17,6 +17,8 @@ function card(worker, direct) {
   const fact = (title, value) =>
     value && h("div", null, h("dt", null, title), h("dd", null, value));
   const fallbacks = [...new Set((machine?.models ?? []).flatMap((m) => m.fallbackReason ?? []))];
+  // Where `auto` found no better device, nothing is wrong.
+  const isAsked = machine?.wantedDevice !== "auto";
   return h(
     "article",
     { class: "panel worker", "data-worker": name, "data-state": state },
@@ -26,20 +28,18 @@ function card(worker, direct) {
       h("h3", null, h("bdi", null, name)),
       h("span", { class: isDrained ? "chip" : "quiet" }, state),
     ),
-    fallbacks.map((reason) =>
-      h("p", { class: "notice" }, "Not on the device that was wanted: ", reason),
-    ),
+    isAsked &&
+      fallbacks.map((reason) =>
+        h("p", { class: "notice" }, "Not on the device that was asked for: ", reason),
+      ),
     machine && models(machine.models),
+    !isAsked && fallbacks.map((reason) => h("p", { class: "why" }, "Not used: ", reason)),
     h(
       "dl",
       { class: "facts" },
       fact("Jobs", `${format.count(active)} now, ${format.count(ended)} ended, ${speed} ${unit}`),
       fact("Memory", memory(worker)),
-      machine &&
-        fact(
-          "Loads",
-          `${format.count(machine.loads)}, ${machine.loadsPer1000Tasks.toLocaleString("en-GB", { maximumSignificantDigits: 2 })} for 1,000 tasks`,
-        ),
+      machine && fact("Loads", loadsOf(machine)),
       (machine?.gpus ?? []).map((gpu) =>
         fact(
           gpu.device,
@@ -80,6 +80,9 @@ function card(worker, direct) {
 }
 
 const times = (number) => (number === 1 ? "once" : `${format.count(number)} times`);
+
+const loadsOf = (machine) =>
+  [format.count(machine.loads), format.loadRate(machine)].filter(Boolean).join(", ");
 
 function models(list) {
   if (list.length === 0) return h("p", { class: "quiet" }, "No model is loaded.");

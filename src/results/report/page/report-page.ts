@@ -1,6 +1,7 @@
 import type { ReportData } from "../data/report-data.ts";
 import { type PageSection, pageFrame } from "./page-frame.ts";
 import { PhotoNames } from "./photo-names.ts";
+import { recipeTitle } from "./recipe-line.ts";
 import { countsSection } from "./sections/counts.ts";
 import { distributionSection } from "./sections/distribution.ts";
 import { failuresSection } from "./sections/failures.ts";
@@ -37,7 +38,7 @@ export function reportPage({ file, data, shots }: ReportPageOptions): string {
   ];
   const origin = `Made by Orangery from the results${shots.length > 0 ? " and the photos" : ""}.`;
   return pageFrame({
-    title: `${file} – Orangery report`,
+    title: `${recipeTitle(data.recipe)}, ${file} – Orangery report`,
     top: overviewSection(data, { file, names }),
     sections,
     origin,

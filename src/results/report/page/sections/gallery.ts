@@ -29,15 +29,13 @@ export function gallerySection(
 ): Html | false {
   if (shots.length === 0) return false;
   const shown = regionCount === undefined ? layers.filter((layer) => layer !== "regions") : layers;
-  const choice =
-    `${shots.length} of ${formatCount(photoCount)}: those with the lowest scores, the most and ` +
-    "the fewest objects, and a sample of the others. ";
+  const choice = whichOf(shots.length, photoCount);
   return html`
     <section id="pictures">
       <h2>Pictures</h2>
       <div class="bar">
         <p class="quiet">
-          ${photoCount > reportLimits.pictures && choice}Open one to see it large.
+          ${choice}Open one to see it large.
         </p>
         ${toggles(shown)}
       </div>
@@ -47,6 +45,18 @@ export function gallerySection(
       </div>
     </section>
     ${viewer(shown)}`;
+}
+
+/** Which photos have a picture, where not all have one. */
+function whichOf(shown: number, photoCount: number): string | false {
+  const numbers = `${formatCount(shown)} of ${formatPlural(photoCount, "photo")}`;
+  if (photoCount > reportLimits.pictures) {
+    return (
+      `${numbers}: those with the lowest scores, the most and the fewest objects, and a sample ` +
+      "of the others. "
+    );
+  }
+  return shown < photoCount && `${numbers}: copies of a photo share a picture. `;
 }
 
 /** Classes in the legend; the colours repeat after seven. */

@@ -13,6 +13,7 @@ import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.
 import type { DeviceSummary, ReportData, WarnedPhotos } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import type { PhotoNames } from "../photo-names.ts";
+import { recipeLine } from "../recipe-line.ts";
 import { brand, type Tile, tileOf } from "../tiles.ts";
 
 /** The beginning of the page: the totals, and what the reader has to know first. */
@@ -27,6 +28,7 @@ export function overviewSection(
       <h1>
         ${formatPlural(objectCount, "object")} <span>on ${formatPlural(photoCount, "photo")}</span>
       </h1>
+      ${recipeLine(data.recipe)}
       <p class="quiet"><bdi>${file}</bdi>${whenCounted(data)}</p>
       ${selectionNote(data)}
       ${scaleNote(data)}
