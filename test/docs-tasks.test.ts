@@ -16,7 +16,7 @@ import { freePort } from "./servers/free-port.ts";
 import { openRedis, type RedisForTests } from "./servers/redis-server.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = ["from-pt-to-counts", "in-my-queue", "in-my-program", "troubleshooting"];
+const pages = ["from-pt-to-counts", "in-my-queue", "in-my-program", "workers", "troubleshooting"];
 const pageLimitMs = 180_000;
 const photos = ["empty-soil.jpg", "tray-1.jpg", "tray-3.jpg"];
 
@@ -70,15 +70,20 @@ interface Block {
 
 /**
  * The blocks that are marked, by a comment before them: `<!-- run -->`, `<!-- run: exit 3 -->`,
- * `<!-- prints -->`, where `…` stands for anything, and `<!-- file: count.ts -->`.
+ * `<!-- prints -->`, where `…` stands for anything, and `<!-- file: count.ts -->`. What only the
+ * test needs is itself a comment: `<!-- run, unseen` or `<!-- prints, unseen`, and the lines of it.
  */
 function blocksOf(markdown: string): Block[] {
-  const pattern = /<!-- (file|run|prints)(?:: (?:exit )?(\S+))? -->\n```\w+\n(.*?)```/gs;
-  return [...markdown.matchAll(pattern)].map(([, kind, argument = "0", content = ""]) => ({
-    kind: kind as Block["kind"],
-    argument,
-    content,
-  }));
+  const seen = /<!-- (file|run|prints)(?:: (?:exit )?(\S+))? -->\n```\w+\n(.*?)```/;
+  const unseen = /<!-- (run|prints), unseen\n(.*?)-->/;
+  const either = new RegExp(`${seen.source}|${unseen.source}`, "gs");
+  return [...markdown.matchAll(either)].map(
+    ([, kind, argument = "0", content, unseenKind, unseenContent]) => ({
+      kind: (kind ?? unseenKind) as Block["kind"],
+      argument,
+      content: content ?? unseenContent ?? "",
+    }),
+  );
 }
 
 interface Followed {
@@ -138,7 +143,7 @@ class ReaderFolder implements AsyncDisposable {
           delimiter,
         ),
         ORANGERY_CACHE: join(this.path, ".cache"),
-        REDIS_URL: redis.url,
+        ORANGERY_QUEUE_URL: redis.url,
         PORT: String(await freePort()),
       },
     });
