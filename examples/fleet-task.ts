@@ -1,6 +1,7 @@
 /**
- * A worker on a BullMQ queue, and photos for it: `REDIS_URL=redis://… node examples/fleet-task.ts`.
- * In production the worker is a program of its own, on as many machines as you like.
+ * A worker on a BullMQ queue, and photos for it, on the Redis of `ORANGERY_QUEUE_URL`:
+ * `node examples/fleet-task.ts`. In production the worker is a program of its own, on as many
+ * machines as you like: bound by `const`, and closed on SIGTERM (docs/in-my-queue.md).
  */
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -21,7 +22,7 @@ class CountPlants extends ModelTask<PhotoTask, number> {
   }
 }
 
-const url = process.env.REDIS_URL ?? "redis://localhost:6379";
+const url = process.env.ORANGERY_QUEUE_URL ?? "redis://localhost:6379";
 const name = `example-${process.pid}`;
 
 await using worker = createWorker(CountPlants, {

@@ -16,7 +16,7 @@ import { freePort } from "./servers/free-port.ts";
 import { openRedis, type RedisForTests } from "./servers/redis-server.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = ["from-pt-to-counts", "in-my-queue", "in-my-program", "troubleshooting"];
+const pages = ["from-pt-to-counts", "in-my-queue", "in-my-program", "workers", "troubleshooting"];
 const pageLimitMs = 180_000;
 const photos = ["empty-soil.jpg", "tray-1.jpg", "tray-3.jpg"];
 
@@ -31,14 +31,22 @@ describe("the documents by task", { concurrency: 2 }, () => {
   for (const page of pages) {
     test(`docs/${page}.md can be followed, and prints what it says`, async () => {
       await using folder = await ReaderFolder.create();
-      const blocks = blocksOf(readFileSync(join(root, "docs", `${page}.md`), "utf8"));
-      assert.ok(blocks.some(({ kind }) => kind === "run"));
-      for (const { output, expected, status } of await folder.follow(blocks)) {
-        assert.match(output, expected, `docs/${page}.md prints otherwise:\n${output}`);
-        assert.equal(status.came, status.expected, output);
-      }
+      await assertFollows(folder, page);
     });
   }
+
+  test("one after another in one project, each prints what it says", async () => {
+    await using folder = await ReaderFolder.create();
+    // The photos and the commands of the README.
+    const readme =
+      "orangery run photos/ --detect sample:seedlings\n" +
+      "orangery enqueue photos/ --detect sample:seedlings --results fleet.db\n" +
+      "orangery worker --devices cpu 2> worker.log &\n" +
+      'until orangery status --json | grep -q \'"waiting":0,"active":0\'; do sleep 1; done\n' +
+      "kill $! && wait\n";
+    await folder.follow([{ kind: "run", argument: "0", content: readme }]);
+    for (const page of pages.toReversed()) await assertFollows(folder, page);
+  });
 
   test("docs/from-pt-to-counts.md can be followed with a .pt, too", async () => {
     await using folder = await ReaderFolder.create();
@@ -60,6 +68,15 @@ describe("the documents by task", { concurrency: 2 }, () => {
   });
 });
 
+async function assertFollows(folder: ReaderFolder, page: string): Promise<void> {
+  const blocks = blocksOf(readFileSync(join(root, "docs", `${page}.md`), "utf8"));
+  assert.ok(blocks.some(({ kind }) => kind === "run"));
+  for (const { output, expected, status } of await folder.follow(blocks)) {
+    assert.match(output, expected, `docs/${page}.md prints otherwise:\n${output}`);
+    assert.equal(status.came, status.expected, output);
+  }
+}
+
 /** A marked block of a page: a file to write, commands to run, or what the last ones print. */
 interface Block {
   readonly kind: "file" | "run" | "prints";
@@ -70,15 +87,20 @@ interface Block {
 
 /**
  * The blocks that are marked, by a comment before them: `<!-- run -->`, `<!-- run: exit 3 -->`,
- * `<!-- prints -->`, where `…` stands for anything, and `<!-- file: count.ts -->`.
+ * `<!-- prints -->`, where `…` stands for anything, and `<!-- file: count.ts -->`. What only the
+ * test needs is itself a comment: `<!-- run, unseen` or `<!-- prints, unseen`, and the lines of it.
  */
 function blocksOf(markdown: string): Block[] {
-  const pattern = /<!-- (file|run|prints)(?:: (?:exit )?(\S+))? -->\n```\w+\n(.*?)```/gs;
-  return [...markdown.matchAll(pattern)].map(([, kind, argument = "0", content = ""]) => ({
-    kind: kind as Block["kind"],
-    argument,
-    content,
-  }));
+  const seen = /<!-- (file|run|prints)(?:: (?:exit )?(\S+))? -->\n```\w+\n(.*?)```/;
+  const unseen = /<!-- (run|prints), unseen\n(.*?)-->/;
+  const either = new RegExp(`${seen.source}|${unseen.source}`, "gs");
+  return [...markdown.matchAll(either)].map(
+    ([, kind, argument = "0", content, unseenKind, unseenContent]) => ({
+      kind: (kind ?? unseenKind) as Block["kind"],
+      argument,
+      content: content ?? unseenContent ?? "",
+    }),
+  );
 }
 
 interface Followed {
@@ -90,7 +112,10 @@ interface Followed {
 
 /** A folder with photos, `orangery` as a command, and the packages that a reader has installed. */
 class ReaderFolder implements AsyncDisposable {
+  static #count = 0;
   readonly path: string;
+  /** A database of its own, since the pages have queues of the same names. */
+  readonly #redisUrl = `${redis.url.replace(/\/\d*$/, "")}/${++ReaderFolder.#count}`;
   /** The group of the shell and of what it has started. */
   #group: number | undefined;
 
@@ -138,7 +163,7 @@ class ReaderFolder implements AsyncDisposable {
           delimiter,
         ),
         ORANGERY_CACHE: join(this.path, ".cache"),
-        REDIS_URL: redis.url,
+        ORANGERY_QUEUE_URL: this.#redisUrl,
         PORT: String(await freePort()),
       },
     });

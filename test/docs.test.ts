@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -63,16 +63,25 @@ describe("code samples", () => {
     }
   });
 
+  test("close no worker at the end of their module, before its first job", () => {
+    const declarations = globSync("src/**/create-*worker.ts", { cwd: root });
+    assert.ok(declarations.length > 1);
+    for (const file of [...documents, ...declarations]) {
+      assert.doesNotMatch(read(file), /await using \w+ = create\w*Worker\(/, file);
+    }
+  });
+
   test("are right in the eyes of the compiler", async () => {
     const folder = await mkdtemp(join(tmpdir(), "orangery-docs-"));
     try {
       for (const document of documents) {
-        const name = document.replaceAll("/", "-").replace(/\.md$/, "");
+        const page = join(folder, document.replaceAll("/", "-").replace(/\.md$/, ""));
+        await mkdir(page);
         const samples = samplesOf(document);
         const code = joinSamples(samples);
-        if (code !== "") await writeFile(join(folder, `${name}.ts`), code);
+        if (code !== "") await writeFile(join(page, "samples.ts"), code);
         for (const { file, code } of samples) {
-          if (file !== undefined) await writeFile(join(folder, `${name}-${file}`), code);
+          if (file !== undefined) await writeFile(join(page, file), code);
         }
       }
       await writeFile(join(folder, "package.json"), JSON.stringify({ type: "module" }));
@@ -88,7 +97,7 @@ describe("code samples", () => {
         noUnusedLocals: false,
         noUnusedParameters: false,
       };
-      const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"] };
+      const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["*/*.ts"] };
       await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
       const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
       try {

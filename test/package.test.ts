@@ -296,7 +296,7 @@ describe("the examples, with the installed package", () => {
     const output = await runNode(
       ["examples/fleet-task.ts"],
       { cwd: project },
-      { REDIS_URL: redis.url },
+      { ORANGERY_QUEUE_URL: redis.url },
     );
     assert.match(output, /^empty-soil\.jpg: 0 plants\n(tray-\d\.jpg: [1-9]\d+ plants\n){3}$/);
   });

@@ -13,11 +13,12 @@ import { CeleryWorker } from "./celery-worker.ts";
  * messages.
  *
  * ```ts
- * await using worker = createCeleryWorker(
+ * const worker = createCeleryWorker(
  *   { "plants.count": { task: CountPlants, parameters: ["photo"] } },
  *   { broker: "redis://localhost:6379/0", name: "celery@gpu0", cache: { models } },
  * );
  * await worker.ready;
+ * process.once("SIGTERM", () => worker.close());
  * ```
  *
  * @throws `INVALID_ARGUMENT`, and whatever the cache refuses its options with

@@ -10,12 +10,13 @@ import { checkWorkerOptions, type FleetWorkerOptions } from "./worker-options.ts
  * makes the task. It loads its models before it takes jobs.
  *
  * ```ts
- * await using worker = createWorker(CountPlants, {
+ * const worker = createWorker(CountPlants, {
  *   connection: "redis://localhost:6379",
  *   queue: "photos",
  *   cache: { models: { detect: "plants.onnx" } },
  * });
  * await worker.ready;
+ * process.once("SIGTERM", () => worker.close());
  * ```
  *
  * @throws `INVALID_ARGUMENT`, and the errors of `ModelCache` for its options

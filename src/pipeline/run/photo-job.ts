@@ -50,6 +50,11 @@ const mostUndrawn = 500;
 export class PhotoJob implements AsyncDisposable {
   /** The models; events report every load and fallback. */
   readonly cache: ModelCache;
+  /**
+   * The hash of the job's recipe, by which its results are read: a results file may hold those of
+   * other recipes, too.
+   */
+  readonly recipeHash: string;
   /** What the networks compute in, and why. */
   readonly precision: Pick<SettledPrecision, "precision" | "reason" | "proof">;
   readonly #options: PhotoJobOptions;
@@ -65,6 +70,7 @@ export class PhotoJob implements AsyncDisposable {
   private constructor(options: PhotoJobOptions, parts: JobParts) {
     this.#options = options;
     this.cache = parts.cache;
+    this.recipeHash = parts.recipeHash;
     this.#photos = parts.photos;
     this.#filter = parts.filter;
     this.#worklist = parts.worklist;
@@ -116,7 +122,9 @@ export class PhotoJob implements AsyncDisposable {
     );
     stack.move();
     const { regions } = made;
-    const parts = { photos, filter, worklist, pictures, cache, sha256, regions, precision };
+    const { hash: recipeHash } = recipe;
+    const opened = { photos, filter, worklist, pictures, cache };
+    const parts = { ...opened, recipeHash, sha256, regions, precision };
     return new PhotoJob({ ...options, ...count, list }, parts);
   }
 
@@ -307,6 +315,7 @@ interface JobParts {
   readonly worklist: Worklist;
   readonly pictures: AnnotatedPictures | undefined;
   readonly cache: ModelCache;
+  readonly recipeHash: string;
   readonly sha256: CountRecipe["sha256"];
   readonly regions: OwnRegions | undefined;
   readonly precision: PhotoJob["precision"];
