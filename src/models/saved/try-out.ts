@@ -9,15 +9,20 @@ const freeExtents = [
   [2, 3, 64, 128],
 ] as const;
 
+/** What a network answers to a trial. */
+export interface Answers {
+  /** Values whose place counts. */
+  readonly values: Float32Array;
+  /** The boxes of a head that orders them by score, which rounding may turn round. */
+  readonly boxes: readonly Float32Array[];
+}
+
 /**
  * Runs a network on noise, of two sizes where it takes any.
  *
  * @returns the values of all its float32 outputs; undefined where it takes anything but pictures
  */
-export async function tryOut(
-  session: Session,
-  runtime: Runtime,
-): Promise<Float32Array | undefined> {
+export async function tryOut(session: Session, runtime: Runtime): Promise<Answers | undefined> {
   const [input, ...others] = session.inputs;
   if (input === undefined || others.length > 0 || input.shape.length > 4) return undefined;
   const { name, elementType, shape } = input;
@@ -27,44 +32,82 @@ export async function tryOut(
   );
   const isFree = shape.some((extent) => typeof extent !== "number");
   const values: number[] = [];
+  const boxes: Float32Array[] = [];
   for (const extents of isFree ? shapes : shapes.slice(0, 1)) {
     using picture = runtime.createTensor(elementType, extents);
     fillWithNoise(picture);
     using held = new DisposableStack();
     const outputs = Object.values(await session.run({ [name]: picture }));
     for (const output of outputs) held.use(output);
-    for (const { data } of outputs) {
-      if (data instanceof Float32Array) for (const value of data) values.push(value);
+    for (const { data, shape } of outputs) {
+      if (!(data instanceof Float32Array)) continue;
+      if (areBoxes(shape)) boxes.push(...rowsOf(data, shape[2]!));
+      else for (const value of data) values.push(value);
     }
   }
-  return Float32Array.from(values);
+  return { values: Float32Array.from(values), boxes };
 }
 
-/** Of no pattern that a permutation of channels or pixels would keep. */
-function fillWithNoise({ data, elementType }: Tensor<"float32" | "uint8">): void {
+/** Most boxes of a head that orders them: 300, where nobody exported it with more. */
+const mostBoxes = 1000;
+/** Anchors of the least picture: an output with as many columns has a column for each. */
+const leastAnchors = 84;
+
+/** Whether an output is (batch, boxes, values of a box), and not (batch, channels, anchors). */
+function areBoxes(shape: readonly number[]): boolean {
+  const [, rows = 0, columns = 0] = shape;
+  return shape.length === 3 && rows <= mostBoxes && columns >= 6 && columns < leastAnchors;
+}
+
+function rowsOf(data: Float32Array, length: number): Float32Array[] {
+  return Array.from({ length: data.length / length }, (_, row) =>
+    data.slice(row * length, (row + 1) * length),
+  );
+}
+
+/** Side of a block of one level, px. */
+const blockPx = 8;
+
+/**
+ * Of no pattern that a permutation of channels or pixels would keep, and of blocks of their own
+ * levels, as photos have areas: white noise makes scores of 1, which no order tells apart.
+ */
+function fillWithNoise({ data, elementType, shape }: Tensor<"float32" | "uint8">): void {
   let seed = 1;
-  for (let i = 0; i < data.length; i++) {
+  const next = () => {
     seed = (seed * 48_271) % 0x7fff_ffff;
-    data[i] = elementType === "uint8" ? seed % 256 : seed / 0x7fff_ffff;
+    return seed / 0x7fff_ffff;
+  };
+  const [height = 1, width = 1] = shape.slice(-2);
+  const across = Math.ceil(width / blockPx);
+  const down = Math.ceil(height / blockPx);
+  const levels = Array.from({ length: (data.length / height / width) * down * across }, next);
+  for (let i = 0; i < data.length; i++) {
+    const [x, row] = [i % width, Math.floor(i / width)];
+    const blockRow = Math.floor(row / height) * down + Math.floor((row % height) / blockPx);
+    const level = 0.75 * levels[blockRow * across + Math.floor(x / blockPx)]! + 0.25 * next();
+    data[i] = elementType === "uint8" ? Math.floor(256 * level) : level;
   }
 }
 
 /**
  * Whether two networks have answered alike but for rounding: all but one in 200 values, none of
- * which is infinite or no number in one answer only. Equal scores may bring boxes into another
- * order, which leaves three in four values where they were, and changes none of the others.
+ * which is infinite or no number in one answer only, and all but one in 20 boxes, of which rounding
+ * may let others in at the end.
  */
-export function areAlike(values: Float32Array, others: Float32Array): boolean {
-  if (values.length !== others.length) return false;
-  if (values.some((value, i) => Number.isFinite(value) !== Number.isFinite(others[i])))
-    return false;
-  const unlike = unlikeShare(values, others);
-  if (unlike <= 1 / 200) return true;
-  return unlike <= 1 / 4 && unlikeShare(values.toSorted(), others.toSorted()) <= 1 / 200;
+export function areAlike(answers: Answers, others: Answers): boolean {
+  const { values, boxes } = answers;
+  if (values.length !== others.values.length || boxes.length !== others.boxes.length) return false;
+  const isOdd = (value: number, i: number) =>
+    Number.isFinite(value) !== Number.isFinite(others.values[i]);
+  if (values.some(isOdd)) return false;
+  const unlike = values.filter((value, i) => !isNear(value, others.values[i]!)).length;
+  const missing = boxes.filter((box) => !others.boxes.some((other) => areNear(box, other))).length;
+  return unlike <= values.length / 200 && missing <= boxes.length / 20;
 }
 
-function unlikeShare(values: Float32Array, others: Float32Array): number {
-  return values.filter((value, i) => !isNear(value, others[i]!)).length / values.length;
+function areNear(box: Float32Array, other: Float32Array): boolean {
+  return box.every((value, i) => isNear(value, other[i]!));
 }
 
 /** Scores of less than 0.00001 are nothing. */
