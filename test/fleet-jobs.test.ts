@@ -333,7 +333,7 @@ describe("on the command line", () => {
     const shown = await jobs("show", photos.photo(3), "--results", results);
     assert.match(shown, /^State {5}failed$/m);
     assert.match(shown, /^Code {6}PHOTO_UNREADABLE: The photo cannot be decoded\.$/m);
-    assert.match(shown, /^To do {5}Copy the photo from its origin again, or leave it out\.$/m);
+    assert.match(shown, /^To do {5}Copy the photo from its source again, or leave it out\.$/m);
     assert.match(shown, /^Results {3}failed under [0-9a-f]{8}: PHOTO_UNREADABLE$/m);
     const done = await jobs("show", photos.photo(0), "--results", results);
     assert.match(done, /^Job {6}none in the queue\nResults {2}\d+ objects under /m);

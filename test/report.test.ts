@@ -75,7 +75,7 @@ describe("the page", () => {
       "Failed 1 20 % of the photos",
       "Regions 2",
       "1 × PHOTO_UNREADABLE",
-      "Copy the photo from its origin again",
+      "Copy the photo from its source again",
       "Expected &lt;a photo&gt;, got nothing.",
       "2 objects; 1 region: 1",
       "Region Objects Mpx Per Mpx 1 bed 1 0.0048 208",

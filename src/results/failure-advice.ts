@@ -3,7 +3,7 @@ import { type Blame, type ErrorCode, errorCodes } from "../errors.ts";
 const advice: { readonly [code in ErrorCode]?: string } = {
   PHOTO_NOT_FOUND:
     "Check that the photo still exists and is readable, then run the same command again.",
-  PHOTO_UNREADABLE: "Copy the photo from its origin again, or leave it out.",
+  PHOTO_UNREADABLE: "Copy the photo from its source again, or leave it out.",
   PHOTO_TOO_LARGE: "Raise --max-pixels, or make the photo smaller.",
   PHOTO_FETCH_FAILED: "Check the network and the rights, then run with --retry.",
   PHOTO_ADDRESS_REFUSED: "Leave the URL out, or allow private addresses if it is one of yours.",

@@ -70,7 +70,7 @@ const blockPx = 8;
 
 /**
  * Of no pattern that a permutation of channels or pixels would keep, and of blocks of their own
- * levels, as photos have areas: white noise makes scores of 1, which no order tells apart.
+ * levels, as photos have areas: white noise makes scores of 1, which have no order.
  */
 function fillWithNoise({ data, elementType, shape }: Tensor<"float32" | "uint8">): void {
   let seed = 1;
