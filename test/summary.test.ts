@@ -62,7 +62,7 @@ describe("orangery summary", () => {
     // The first has as many objects as are let through.
     assert.match(lines[1]!, /1\.jpg +2\+ +1\+ +1 \+ 2$/);
     assert.match(lines[3]!, /^Total of 2 photos +3 +1 *$/);
-    assert.match(lines.join("\n"), /\nResults {5}results\.db\nBesides {5}1 photo failed\n$/);
+    assert.match(lines.join("\n"), /\nResults {5}results\.db\nAlso {8}1 photo failed\n$/);
   });
 
   test("answers another threshold from what is recorded", async () => {
