@@ -200,6 +200,16 @@ describe("an interrupted job", () => {
     assert.deepEqual(task.notes, ["failed: TASK_INTERRUPTED"]);
   });
 
+  test("goes back, too, where the queue hands it over only then", async () => {
+    const { processor, ends, task } = createProcessor((_payload, context) => untilAborted(context));
+    processor.interrupt("the worker had to stop");
+    const job = new PretendJob();
+    await assert.rejects(process(processor, job, "token"), WaitingError);
+    assert.equal(job.asked.at(-1), "wait token");
+    assert.equal(ends[0]?.outcome, "returned");
+    assert.deepEqual(task.notes, []);
+  });
+
   test("that is back already has returned all the same", async () => {
     const { processor, ends } = createProcessor((_payload, context) => untilAborted(context));
     const job = new PretendJob();

@@ -49,6 +49,8 @@ export class JobProcessor<Payload, Result> {
   readonly #options: JobProcessorOptions<Payload, Result>;
   readonly #running = new Set<RunningJob>();
   readonly #gate = new SuspectGate();
+  /** Why every job goes back to the queue. */
+  #interruption: OrangeryError | undefined;
 
   constructor(options: JobProcessorOptions<Payload, Result>) {
     this.#options = options;
@@ -67,6 +69,8 @@ export class JobProcessor<Payload, Result> {
     const end = this.#clock(run);
     this.#fillIn(job);
     this.#running.add(run);
+    // The queue was handing it over when the others were interrupted.
+    if (this.#interruption !== undefined) run.controller.abort(this.#interruption);
     using _lock = this.#options.locks.hold({ jobId: run.jobId, token }, () => this.#lose(run));
     try {
       const result = await this.#execute(run);
@@ -82,9 +86,10 @@ export class JobProcessor<Payload, Result> {
     }
   }
 
-  /** Aborts every job: each goes back to the queue as soon as it has stopped. */
+  /** Aborts every job, also those to come: each goes back to the queue as soon as it has stopped. */
   interrupt(reason: string): void {
-    for (const { controller } of this.#running) controller.abort(interrupted(reason));
+    this.#interruption = interrupted(reason);
+    for (const { controller } of this.#running) controller.abort(this.#interruption);
   }
 
   /** Aborts one job for a reason of its own. Returns whether it was running. */
