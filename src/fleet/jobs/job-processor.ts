@@ -86,7 +86,7 @@ export class JobProcessor<Payload, Result> {
     }
   }
 
-  /** Aborts every job, also those to come: each goes back to the queue as soon as it has stopped. */
+  /** Aborts every job, also those to come: each goes back to the queue once it has stopped. */
   interrupt(reason: string): void {
     this.#interruption = interrupted(reason);
     for (const { controller } of this.#running) controller.abort(this.#interruption);
