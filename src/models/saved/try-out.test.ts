@@ -56,5 +56,6 @@ describe("boxes that two networks find", () => {
     );
     assert.ok(!alike(turned));
     assert.ok(!alike(boxes.map((box) => box.map(() => Number.NaN))));
+    assert.ok(!alike(boxes.map((box) => box.with(0, Number.POSITIVE_INFINITY))));
   });
 });

@@ -110,9 +110,9 @@ function areNear(box: Float32Array, other: Float32Array): boolean {
   return box.every((value, i) => isNear(value, other[i]!));
 }
 
-/** Scores of less than 0.00001 are nothing. */
+/** Scores of less than 0.00001 are nothing. What is infinite is near nothing but itself. */
 function isNear(value: number, other: number): boolean {
   const difference = Math.abs(value - other);
   const allowed = 1e-5 + 0.01 * (Math.abs(value) + Math.abs(other));
-  return Object.is(value, other) || difference <= allowed;
+  return Object.is(value, other) || (difference <= allowed && allowed < Number.POSITIVE_INFINITY);
 }
