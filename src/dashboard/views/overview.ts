@@ -8,6 +8,7 @@ import {
 } from "../../ledger/browse/progress.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { StateCounts } from "../../ledger/worklist/worklist-view.ts";
+import { reducedPrecision } from "../../models/files/model-file.ts";
 import { adviseOn } from "../../results/failure-advice.ts";
 import type { MachineView } from "./machine-view.ts";
 import type { Paced } from "./paced.ts";
@@ -76,7 +77,7 @@ export async function readOverview(
 
 function isReduced({ json }: RecipeChoice): boolean {
   const { detect } = JSON.parse(json);
-  return detect?.precision !== undefined || detect?.calibration !== undefined;
+  return reducedPrecision(detect ?? {}) !== undefined;
 }
 
 /** Where the newest results were made, and why there. */

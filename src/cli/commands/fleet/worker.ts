@@ -54,7 +54,7 @@ async function ownTask(options: WorkerArguments): Promise<TaskConfig> {
   const { model } = options;
   const task = pathToFileURL(fromCaller(options.task!)).href;
   requireTaskModule(task);
-  await tryQueue(options, undefined);
+  await tryQueue(options);
   const models = Object.entries(model).map(([name, file]) => [name, modelFromCaller(file)]);
   return {
     task,
@@ -85,10 +85,7 @@ async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
   return { task: countWorkerUrl, models: {}, settings };
 }
 
-async function tryQueue(
-  { queue, queueUrl }: QueueArguments,
-  results: string | undefined,
-): Promise<void> {
+async function tryQueue({ queue, queueUrl }: QueueArguments, results?: string): Promise<void> {
   try {
     await using queues = await FleetQueues.open({ connection: queueUrl, queue, isMade: true });
     if (results !== undefined) await queues.requireResults(results);

@@ -1,3 +1,4 @@
+import { type ReducedPrecision, reducedPrecision } from "../../../models/files/model-file.ts";
 import { shortHashLength } from "../../choose-recipe.ts";
 import type { ReportData } from "../data/report-data.ts";
 import { type Html, html } from "../html.ts";
@@ -5,11 +6,9 @@ import { type Html, html } from "../html.ts";
 type StoredRecipe = ReportData["recipe"];
 
 /** What is said of a model at the top of the page, as far as the recipe has it. */
-interface ModelUse {
+interface ModelUse extends ReducedPrecision {
   readonly confidence?: number;
   readonly classConfidence?: unknown;
-  readonly precision?: string;
-  readonly calibration?: object;
 }
 
 /** The recipe's name, or the beginning of its hash where it has none. */
@@ -41,8 +40,8 @@ export function recipeLine({ name, hash, json, models }: StoredRecipe): Html {
 
 function modelPart(role: string, sha256: string | undefined, use: ModelUse = {}): Html | false {
   if (sha256 === undefined) return false;
-  const { confidence, classConfidence, precision, calibration } = use;
-  const reduced = calibration === undefined ? precision : "int8";
+  const { confidence, classConfidence } = use;
+  const reduced = reducedPrecision(use);
   const hasOthers = Array.isArray(classConfidence) && classConfidence.length > 0;
   return html`
     ${role} <code>${sha256.slice(0, shortHashLength)}</code>
