@@ -1,7 +1,8 @@
 """A client of Celery for the tests: runs the Python that each line of standard input has."""
 import json
-import time
 import sys
+import time
+import traceback
 
 import celery
 from celery import Celery, chain, chord, group, signature  # noqa: F401, used by the lines
@@ -66,5 +67,7 @@ for line in sys.stdin:
         exec(json.loads(line), scope)
         reply = {"answer": scope["answer"]}
     except Exception as error:
-        reply = {"error": f"{type(error).__module__}.{type(error).__name__}: {error}"}
+        at = [frame.lineno for frame in traceback.extract_tb(error.__traceback__)][1]
+        name = f"{type(error).__module__}.{type(error).__name__}"
+        reply = {"error": f"{name}: {error} (line {at} of what it ran)"}
     print(json.dumps(reply), flush=True)
