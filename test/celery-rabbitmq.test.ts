@@ -429,12 +429,15 @@ describe("a worker on RabbitMQ", { timeout: 120_000 }, () => {
       await rabbit.send(app.queue, "fail"),
       await rabbit.send(app.queue, "missing"),
     ];
-    while (app.worker.counts.succeeded + app.worker.counts.failed < 2) await sleep(10);
     const pool = new pg.Pool({ connectionString: schema.url });
+    /** Waits for a result: a task is counted before it is stored. */
     const read = async (id: string | undefined) => {
       const query = "select * from celery_taskmeta where task_id = $1";
-      const { rows } = await pool.query(query, [id]);
-      return rows[0] && { ...rows[0], result: readPickledJson(rows[0].result) };
+      for (;;) {
+        const { rows } = await pool.query(query, [id]);
+        if (rows.length > 0) return { ...rows[0], result: readPickledJson(rows[0].result) };
+        await sleep(10);
+      }
     };
     assert.partialDeepStrictEqual(await read(ids[0]), {
       status: "SUCCESS",
@@ -447,14 +450,14 @@ describe("a worker on RabbitMQ", { timeout: 120_000 }, () => {
       status: "FAILURE",
       result: { exc_type: "Exception", exc_module: "builtins" },
     });
-    while ((await read(ids[2])) === undefined) await sleep(10);
+    await read(ids[2]);
     // As if the worker had died after it stored the result.
     const next = { task: "echo", args: [], kwargs: {}, options: { task_id: uniqueName("next") } };
     const again = rabbit.message("echo", [value], { task_id: ids[0], link: [next] });
     const headers = { ...again.options.headers, redelivered: true };
     const to = { exchange: "", routingKey: app.queue };
     await rabbit.publish(to, again.content, { ...again.options, headers });
-    while ((await read(next.options.task_id)) === undefined) await sleep(10);
+    await read(next.options.task_id);
     assert.equal(runs, 2);
     await pool.end();
   });
