@@ -8,7 +8,7 @@ import { join } from "node:path";
  * connects anew after each second of waiting and loses the result that arrives meanwhile (celery
  * issue 10284).
  */
-const requirements = ["celery[redis]==5.7.0", "kombu[redis]==5.7.0", "sqlalchemy", "psycopg2-binary"];
+const requirements = ["celery[redis]==5.7.0", "sqlalchemy", "psycopg2-binary"];
 
 /** What every client imports; compiling all that comes with it takes longer than installing it. */
 const imports = "import celery.backends.redis, celery.result, kombu.transport.redis";
