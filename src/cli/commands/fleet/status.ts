@@ -113,13 +113,20 @@ function describe(status: FleetStatus, recorded: Recorded | undefined): string {
   const counts = [
     `${formatCount(waiting)} waiting`,
     `${formatCount(active)} active`,
-    ...(delayed > 0 ? [`${formatCount(delayed)} to retry`] : []),
+    ...(delayed > 0 ? [`${formatCount(delayed)} delayed`] : []),
     `${formatCount(done)} done`,
     `${formatCount(failed)} failed`,
   ];
   const lines = [
-    `Queue    ${queue}${isPaused ? " (paused)" : ""}  ${counts.join("  ")}`,
-    `Rate     ${describeRate(status)}`,
+    ...(isUnknown(status)
+      ? [
+          `Queue    There is no queue ${queue} yet: it has no jobs, recipes or workers.`,
+          "         Add photos with `orangery enqueue`, or check its name (--queue).",
+        ]
+      : [
+          `Queue    ${queue}${isPaused ? " (paused)" : ""}  ${counts.join("  ")}`,
+          `Rate     ${describeRate(status)}`,
+        ]),
     ...(recorded ? [`Results  ${describeRecorded(recorded)}`] : []),
   ];
   return [
@@ -130,6 +137,13 @@ function describe(status: FleetStatus, recorded: Recorded | undefined): string {
   ].join("\n");
 }
 
+/** Whether the server knows nothing of a queue, whose name may be wrong. */
+function isUnknown({ recipes, workers, isPaused, ...counts }: FleetStatus): boolean {
+  const { waiting, active, delayed, failed, done } = counts;
+  const known = recipes.length + workers.length + waiting + active + delayed + failed + done;
+  return known === 0 && !isPaused;
+}
+
 function recipeTable(recipes: readonly RecipeStatus[]): string {
   return formatTable(
     [
@@ -137,7 +151,7 @@ function recipeTable(recipes: readonly RecipeStatus[]): string {
       { title: "Hash" },
       { title: "Waiting", align: "right" },
       { title: "Active", align: "right" },
-      { title: "To retry", align: "right" },
+      { title: "Delayed", align: "right" },
       { title: "Done", align: "right" },
       { title: "Failed", align: "right" },
       { title: "Workers", align: "right" },
