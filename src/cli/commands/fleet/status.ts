@@ -110,6 +110,13 @@ async function readRecorded(ledger: Ledger, wanted: string | undefined): Promise
 
 function describe(status: FleetStatus, recorded: Recorded | undefined): string {
   const { queue, waiting, active, delayed, failed, done, isPaused, workers, recipes } = status;
+  const results = recorded ? `Results  ${describeRecorded(recorded)}\n` : "";
+  if (isUnknown(status)) {
+    return (
+      `There is no queue ${queue} yet: it has no jobs, recipes or workers.\n` +
+      `Add photos with \`orangery enqueue\`, or check its name (--queue).\n${results}`
+    );
+  }
   const counts = [
     `${formatCount(waiting)} waiting`,
     `${formatCount(active)} active`,
@@ -117,20 +124,11 @@ function describe(status: FleetStatus, recorded: Recorded | undefined): string {
     `${formatCount(done)} done`,
     `${formatCount(failed)} failed`,
   ];
-  const lines = [
-    ...(isUnknown(status)
-      ? [
-          `Queue    There is no queue ${queue} yet: it has no jobs, recipes or workers.`,
-          "         Add photos with `orangery enqueue`, or check its name (--queue).",
-        ]
-      : [
-          `Queue    ${queue}${isPaused ? " (paused)" : ""}  ${counts.join("  ")}`,
-          `Rate     ${describeRate(status)}`,
-        ]),
-    ...(recorded ? [`Results  ${describeRecorded(recorded)}`] : []),
-  ];
+  const head =
+    `Queue    ${queue}${isPaused ? " (paused)" : ""}  ${counts.join("  ")}\n` +
+    `Rate     ${describeRate(status)}\n${results}`;
   return [
-    `${lines.join("\n")}\n`,
+    head,
     ...(recipes.length > 0 ? [recipeTable(recipes)] : []),
     workers.length === 0 ? "No workers\n" : workerTable(workers),
     ...notServed(workers),
