@@ -369,7 +369,7 @@ export const errorCodes = {
   LEDGER_UNREADABLE: {
     blames: "ledger",
     retryable: false,
-    summary: "The results file is not an Orangery ledger or is damaged.",
+    summary: "The results file is another program's, or is damaged.",
   },
   LEDGER_BUSY: {
     blames: "ledger",

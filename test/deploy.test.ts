@@ -154,7 +154,7 @@ describe("compose.yaml", () => {
     const { redis: _, ...services } = structuredClone(compose.services);
     for (const { environment, depends_on } of Object.values<Record<string, object>>(services)) {
       if (depends_on === undefined) continue;
-      Object.assign(environment!, { ORANGERY_QUEUE_URL: undefined, REDIS_URL: undefined });
+      Object.assign(environment!, { ORANGERY_QUEUE_URL: undefined });
       Object.assign(depends_on, { redis: undefined });
     }
     assert.deepEqual(Object.keys(postgresAlone.services), Object.keys(services));
@@ -232,6 +232,16 @@ describe("command lines", () => {
       const given = args.filter((arg: string) => arg.startsWith("--"));
       assert.ok(given.length > 0);
       for (const arg of given) assert.ok(known.includes(arg.split("=")[0]), arg);
+    }
+  });
+
+  test("name the queue's server as the guides do", () => {
+    for (const file of globSync("**/*.*", { cwd: deploy })) {
+      assert.doesNotMatch(read(`deploy/${file}`), /--redis|REDIS_URL/, file);
+    }
+    const { stringData } = parse(read("deploy/kubernetes/secret.yaml"));
+    for (const environment of [stringData, compose.services.worker.environment]) {
+      assert.match(environment.ORANGERY_QUEUE_URL, /^redis:/);
     }
   });
 

@@ -137,7 +137,7 @@ describe("docs/events.md", () => {
     const sections = [
       "Log lines of a task",
       "Log lines of `ModelCache`",
-      "Log lines of the ledger",
+      "Log lines of the results database",
       "Log lines of a fleet",
     ];
     const documented = sections

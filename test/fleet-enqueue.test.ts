@@ -271,6 +271,11 @@ describe("on the command line", () => {
       /0 waiting {2}0 active {2}4 done {2}1 failed\n.*\nRecipe .*\nNo workers\n/s,
     );
 
+    const unknown = await folder.run("status", "--queue", "unknown", "--queue-url", redis.url);
+    assert.equal(unknown.status, 0);
+    assert.match(unknown.stdout, /^There is no queue unknown yet: it has no jobs, rec/);
+    assert.doesNotMatch(unknown.stdout, /waiting|Rate/);
+
     const again = await folder.run("retry-failed", ...where);
     assert.equal(again.stdout, `1 failed job put back into ${queue}\n`);
     await using queues = await FleetQueues.open({ connection: redis.url, queue });

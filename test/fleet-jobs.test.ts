@@ -333,6 +333,10 @@ describe("on the command line", () => {
     const shown = await jobs("show", photos.photo(3), "--results", results);
     assert.match(shown, /^State {5}failed$/m);
     assert.match(shown, /^Code {6}PHOTO_UNREADABLE: The photo cannot be decoded\.$/m);
+    const [, reason] = /^Reason {4}(.*)$/m.exec(shown)!;
+    assert.equal(shown.split(reason!).length, 2, "the reason is there once");
+    assert.match(shown, /^Stack {5}\w+: …\n +at /m);
+    assert.match(shown, /^Log .* reason=… /m);
     assert.match(shown, /^To do {5}Copy the photo from its source again, or leave it out\.$/m);
     assert.match(shown, /^Results {3}failed under [0-9a-f]{8}: PHOTO_UNREADABLE$/m);
     const done = await jobs("show", photos.photo(0), "--results", results);

@@ -243,4 +243,10 @@ test("the command line names the server once, and prints no password", async () 
   const none = await folder.run("status", "--queue-url", empty);
   assert.equal(none.status, 1);
   assert.match(none.stderr, /there is none\. Add photos with `orangery enqueue`.*QUEUE_NOT_FOUND/);
+  await (await OpenQueue.open({ connection: empty, queue: "photos", isMade: true }))[
+    Symbol.asyncDispose
+  ]();
+  const unknown = await folder.run("status", "--queue", "unknown", "--queue-url", empty);
+  assert.equal(unknown.status, 0);
+  assert.match(unknown.stdout, /^There is no queue unknown yet: it has no jobs, recipes/);
 });

@@ -114,13 +114,13 @@ const refusals: readonly Refusal[] = [
   {
     what: "that wants a password",
     code: "QUEUE_ACCESS_DENIED",
-    advice: /Give it in --redis, REDIS_URL/,
+    advice: /Give it in the URL/,
     arrange: async (stack) => (await start(stack, "--requirepass", "secret")).url,
   },
   {
     what: "that wants another password",
     code: "QUEUE_ACCESS_DENIED",
-    advice: /write \/ as %2F/,
+    advice: /Write \/ as %2F/,
     arrange: async (stack) => {
       return withPassword((await start(stack, "--requirepass", "secret")).url, ":wrong");
     },
@@ -533,7 +533,7 @@ describe("on the command line", () => {
       await using server = await RedisServer.start({ options: ["--requirepass", "secret"] });
       await using folder = await CliFolder.create();
       const redis = withPassword(server.url, ":wrong");
-      const { status, stderr } = await folder.run(...command, "--redis", redis);
+      const { status, stderr } = await folder.run(...command, "--queue-url", redis);
       assert.equal(status, 1);
       assert.match(stderr, /^orangery: .* %25\. \[QUEUE_ACCESS_DENIED\]\n$/);
     });

@@ -131,7 +131,7 @@ class Examiner {
     const timeoutMs = serverMs - 2_000;
     if (queueUrl !== undefined) {
       const isPostgres = postgresUrlOf(queueUrl) !== undefined;
-      const todo = "Check the URL (--queue-url, --redis), and that the server runs.";
+      const todo = "Check the URL (--queue-url, ORANGERY_QUEUE_URL), and that the server runs.";
       const look = async () => {
         if (!isPostgres) return await lookAtRedis({ url: queueUrl, queue }, { timeoutMs });
         // The packages of queues are optional.

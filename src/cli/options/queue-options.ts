@@ -22,40 +22,39 @@ export function addNamedServerOptions(command: Command): Command {
   return addServerOptions(command.option("--queue <name>", "the queue's name", "photos"), {});
 }
 
-/** Where a value comes from, weakest first. */
-const sources = ["default", "env", "cli"];
+/** Both set the server; the first is the one that messages and documents name. */
+const names = ["queueUrl", "redis"] as const;
 
 interface ServerOptions {
-  /** The Redis that is meant where none is named. */
-  readonly redis?: string;
+  /** The server that is meant where none is named. */
+  readonly url?: string;
 }
 
 function addServerOptions(
   command: Command,
-  { redis }: ServerOptions = { redis: "redis://127.0.0.1:6379" },
+  { url }: ServerOptions = { url: "redis://127.0.0.1:6379" },
 ): Command {
   return command
     .addOption(
-      new Option("--queue-url <url>", "the queue's server: redis://… or postgres://…").env(
-        "ORANGERY_QUEUE_URL",
-      ),
+      new Option("--queue-url <url>", "the queue's server: redis://… or postgres://…")
+        .env("ORANGERY_QUEUE_URL")
+        .default(url),
     )
     .addOption(
-      new Option("--redis <url>", "the queue's Redis, as --queue-url")
-        .env("REDIS_URL")
-        .default(redis),
+      new Option("--redis <url>", "alternative to --queue-url, for a Redis").env("REDIS_URL"),
     )
     .hook("preAction", () => {
+      const isFrom = (source: string) => (name: string) =>
+        command.getOptionValueSource(name) === source;
+      if (names.every(isFrom("cli"))) {
+        command.error("error: give --queue-url or --redis, not both");
+      }
       // An empty variable counts as not set.
-      const rankOf = (name: string) =>
-        command.getOptionValue(name) === ""
-          ? -1
-          : sources.indexOf(command.getOptionValueSource(name) ?? "");
-      const isNamedTwice = ["queueUrl", "redis"].every(
-        (name) => command.getOptionValueSource(name) === "cli",
+      const given = [...names.filter(isFrom("cli")), ...names.filter(isFrom("env"))].find(
+        (name) => command.getOptionValue(name) !== "",
       );
-      if (isNamedTwice) command.error("error: give --queue-url or --redis, not both");
-      if (rankOf("queueUrl") >= rankOf("redis")) return;
-      command.setOptionValueWithSource("queueUrl", command.getOptionValue("redis"), "implied");
+      if (given === "queueUrl") return;
+      const value = given === undefined ? url : command.getOptionValue(given);
+      command.setOptionValueWithSource("queueUrl", value, "implied");
     });
 }

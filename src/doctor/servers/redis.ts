@@ -109,7 +109,7 @@ function describe(info: ReadonlyMap<string, string>): Observation {
   if (text("role") === "slave") {
     return red(
       `${name} is a replica, which takes no jobs.`,
-      "Connect to its master (--redis, REDIS_URL).",
+      "Connect to its master (--queue-url, ORANGERY_QUEUE_URL).",
       figures,
     );
   }

@@ -69,7 +69,8 @@ describe("a Redis that does not answer", () => {
       unreachable(cause, { timeoutMs: 300 }).message,
       /within 0\.3 s, got connect ECONNREFUSED ::1:6379/,
     );
-    assert.match(unreachable().message, /got none\./);
+    const { message } = unreachable();
+    assert.match(message, /got none\. Check its URL \(--queue-url, ORANGERY_QUEUE_URL or `conn/);
     // Of several addresses: without a message.
     const several = Object.assign(new AggregateError([]), { code: "ECONNREFUSED" });
     assert.match(toQueueFailure(several, "photos").message, /got ECONNREFUSED\./);

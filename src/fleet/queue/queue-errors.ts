@@ -1,4 +1,5 @@
 import { type ErrorCode, isOrangeryError, OrangeryError } from "../../errors.ts";
+import { queueUrlPlaces } from "./postgres/postgres-place.ts";
 
 /** What an error reply of Redis means for a queue. */
 interface Refusal {
@@ -45,7 +46,7 @@ export interface UnreachableOptions {
 /** The failure for a server that does not answer. */
 export function unreachable(
   cause?: unknown,
-  { timeoutMs, server = "Redis", options = "--redis or REDIS_URL" }: UnreachableOptions = {},
+  { timeoutMs, server = "Redis", options = queueUrlPlaces }: UnreachableOptions = {},
 ): OrangeryError {
   const { message, code } = (cause ?? {}) as Partial<NodeJS.ErrnoException>;
   const within = timeoutMs === undefined ? "" : ` within ${timeoutMs / 1000} s`;
@@ -125,14 +126,12 @@ const refusals: Readonly<Record<string, (reply: string, queue: string) => Refusa
   NOAUTH: () => ({
     code: "QUEUE_ACCESS_DENIED",
     expected: "a password for the queue's Redis",
-    advice: "Give it in --redis, REDIS_URL or `connection`: redis://user:password@host:6379.",
+    advice: "Give it in the URL: redis://user:password@host:6379.",
   }),
   WRONGPASS: () => ({
     code: "QUEUE_ACCESS_DENIED",
     expected: "the queue's Redis to accept the user and the password",
-    advice:
-      "Check them in --redis, REDIS_URL or `connection`. In a URL, write / as %2F, # as %23, " +
-      "? as %3F, @ as %40 and % as %25.",
+    advice: "Check both in the URL. Write / as %2F, # as %23, ? as %3F, @ as %40 and % as %25.",
   }),
   DENIED: () => ({
     code: "QUEUE_ACCESS_DENIED",

@@ -63,7 +63,6 @@ function postgresServer(url: string, place: OpenedQueuePlace): QueueServer {
     drainDelay: 60,
     // Each attempt to connect reports why the server does not answer.
     whyNotReady: async () => undefined,
-    unreachable: (cause, timeoutMs) =>
-      unreachable(cause, { timeoutMs, server: "PostgreSQL", options: "--queue-url" }),
+    unreachable: (cause, timeoutMs) => unreachable(cause, { timeoutMs, server: "PostgreSQL" }),
   };
 }

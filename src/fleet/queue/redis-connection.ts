@@ -2,7 +2,7 @@ import type { ConnectionOptions, RedisOptions } from "bullmq";
 import { checkOptions } from "../../base/check-options.ts";
 import { hasUnencodedPassword } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
-import { checkPostgresUrl, postgresUrlOf } from "./postgres/postgres-place.ts";
+import { checkPostgresUrl, postgresUrlOf, queueUrlPlaces } from "./postgres/postgres-place.ts";
 
 /**
  * A URL, `redis://…`, `rediss://…` or `postgres://…`, or what BullMQ takes for Redis: ioredis'
@@ -55,9 +55,10 @@ export function checkQueue({ queue, connection }: QueuePlace): void {
 /**
  * Refuses what is not a connection: ioredis would take any text for a host name, and wait for it.
  *
+ * @param places where people give it
  * @throws `INVALID_ARGUMENT`, without the value, which may contain a password
  */
-export function checkConnection(connection: QueueConnection): void {
+export function checkConnection(connection: QueueConnection, places = queueUrlPlaces): void {
   if (typeof connection === "object" && connection !== null) return;
   const text = String(connection);
   const isUnencoded = hasUnencodedPassword(text);
@@ -69,8 +70,8 @@ export function checkConnection(connection: QueueConnection): void {
       "redis://:password@host:6379, got " +
       (isUnencoded
         ? "one whose password is not percent-encoded. Write / as %2F, # as %23, ? as %3F, " +
-          "@ as %40 and % as %25 in --redis, REDIS_URL or `connection`."
-        : "something else. Check --redis, REDIS_URL or `connection`."),
+          `@ as %40 and % as %25 in ${places}.`
+        : `something else. Check ${places}.`),
     { details: { option: "connection" } },
   );
 }

@@ -7,6 +7,7 @@ import { DeviceChooser, type DeviceFallback } from "../devices/device-chooser.ts
 import { readMemory, takenBytes } from "../devices/memory-reading.ts";
 import type { ModelFile } from "../files/model-file.ts";
 import { ArtifactStore } from "../saved/artifact-store.ts";
+import { requireSegmenter } from "../yolo/network-signature.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";
 import type { CheckedCacheOptions } from "./cache-options.ts";
 import { isModelAtFault, type LoadedModel, loadModel } from "./load-model.ts";
@@ -144,13 +145,11 @@ function requireOnePrecision({ name, file: { precision } }: LoadRequest): void {
 
 /** A model that cannot do what its name promises is released. */
 async function refuseWrongTask(name: string, model: YoloModel): Promise<void> {
-  const { task, file: path } = model;
-  if (name !== segmentName || task === "segment") return;
-  await model[Symbol.asyncDispose]();
-  throw new OrangeryError(
-    "MODEL_WRONG_TASK",
-    `Expected a model that segments as \`${name}\`, got one to ${task} (${path}). ` +
-      "Give the one that was trained to segment, whose name often ends in -seg.pt.",
-    { details: { name, expected: "segment", came: task, path } },
-  );
+  if (name !== segmentName) return;
+  try {
+    requireSegmenter(model);
+  } catch (error) {
+    await model[Symbol.asyncDispose]();
+    throw error;
+  }
 }

@@ -232,6 +232,17 @@ test("an end-to-end head has suppressed already: nothing is done again", async (
   assert.equal((await read([plant, plant], { head: "end-to-end" })).length, 2);
 });
 
+test("a score that is no number is an error, with an advice that fits the precision", async () => {
+  const broken = [{ ...bed, score: Number.NaN }];
+  for (const [elementType, words] of [
+    ["float32", /got NaN\. Use another device\. (?!.*float32)/],
+    ["float16", /got NaN\. It computes in float16.* Use the model in float32, or another device\./],
+  ] as const) {
+    const wanted = { code: "INFERENCE_NOT_FINITE", message: words };
+    await assert.rejects(read(broken, { elementType }), wanted);
+  }
+});
+
 describe("masks", () => {
   // The first prototype is the left half, the second is nothing anywhere.
   const half = Array.from({ length: 64 }, (_, cell) => (cell % 8 < 4 ? 1 : -1));

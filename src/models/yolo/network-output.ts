@@ -1,4 +1,5 @@
 import { EventLoopTurns } from "../../base/event-loop-turns.ts";
+import { isOrangeryError, OrangeryError } from "../../errors.ts";
 import type { Tensor } from "../../native/runtime.ts";
 import { scaleBoxes } from "../../vision/boxes/boxes.ts";
 import {
@@ -22,7 +23,7 @@ import {
   planInputMasks,
   planPhotoMasks,
 } from "../../vision/masks/prototypes.ts";
-import type { NetworkSignature } from "./network-signature.ts";
+import type { NetworkSignature, Precision } from "./network-signature.ts";
 import type { CheckedPredictOptions } from "./predict-options.ts";
 
 export interface NetworkOutput {
@@ -46,7 +47,7 @@ export interface FoundObjects {
 /** Turns the outputs of a network into detections on the photo. */
 export async function readDetections(output: NetworkOutput): Promise<FoundObjects> {
   const { network, plan, options } = output;
-  const selected = selectDetections(output);
+  const selected = orAdvise(network, () => selectDetections(output));
   const { boxesXyxy, scores, classIds, coefficients, reachedNetworkLimit = false } = selected;
   const all = new Detections({
     boxesXyxy: scaleBoxes(boxesXyxy, plan),
@@ -76,6 +77,26 @@ export async function readDetections(output: NetworkOutput): Promise<FoundObject
   });
   return { detections, ...reached };
 }
+
+/** Adds to an error what to do, which depends on what the network computes in. */
+function orAdvise<T>({ precision }: Pick<NetworkSignature, "precision">, select: () => T): T {
+  try {
+    return select();
+  } catch (error) {
+    if (!isOrangeryError(error, "INFERENCE_NOT_FINITE")) throw error;
+    const { code, message, details } = error;
+    const text = `${message} ${adviceOf[precision]}`;
+    throw new OrangeryError(code, text, { details: { ...details, precision } });
+  }
+}
+
+const inFloat32 = "Use the model in float32, or another device.";
+
+const adviceOf: { readonly [precision in Precision]: string } = {
+  float32: "Use another device. If that does not help, export the model again: it may be damaged.",
+  float16: `It computes in float16, which has no numbers above 65,504. ${inFloat32}`,
+  int8: `It computes in int8. ${inFloat32}`,
+};
 
 interface Selected {
   /** In input pixels. */

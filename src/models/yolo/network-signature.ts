@@ -189,6 +189,20 @@ export function inputShape(
   return [batch, inputChannels, height, width];
 }
 
+/** @throws `MODEL_WRONG_TASK` for a model without masks, which finds no regions */
+export function requireSegmenter({
+  task,
+  file,
+}: Pick<NetworkSignature, "task"> & { readonly file: string }): void {
+  if (task === "segment") return;
+  throw new OrangeryError(
+    "MODEL_WRONG_TASK",
+    `Expected a model that segments, to find regions with, got one to ${task} (${file}). ` +
+      "Give the one that was trained to segment, whose name often ends in -seg.pt.",
+    { details: { file, expected: "segment", came: task } },
+  );
+}
+
 /** Creates the error for a model that is no YOLO network, or none that is run here. */
 export function notYolo(
   file: string,

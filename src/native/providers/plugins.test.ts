@@ -9,6 +9,7 @@ import type { ErrorCode } from "../../errors.ts";
 import { findLibrary } from "../library/library.ts";
 import { onnxRuntime } from "../onnx-runtime.ts";
 import {
+  addPluginLibraries,
   findPluginDevice,
   openVinoLibrary,
   pluginDeviceLabel,
@@ -54,6 +55,15 @@ describe("plugins of execution providers", { skip: !canCompile && "needs Linux a
     const env = { [pluginVariable]: ["/a.so", "", "b.so", "/a.so"].join(delimiter) };
     assert.deepEqual(pluginLibraries(env), ["/a.so", join(process.cwd(), "b.so")]);
     assert.deepEqual(pluginLibraries({}), []);
+  });
+
+  test("a path that such a list cannot hold is refused", () => {
+    const [apart, whole] = [path(`a${delimiter}b.so`), path("c.so")];
+    const wanted = { code: "INVALID_ARGUMENT", message: /without `[:;]`.*Rename the file/ };
+    assert.throws(() => addPluginLibraries([whole, apart]), wanted);
+    assert.deepEqual(pluginLibraries(), []);
+    addPluginLibraries([whole]);
+    assert.deepEqual(pluginLibraries(), [whole]);
   });
 
   test("OpenVINO's counts where it was added, unless one is named", () => {

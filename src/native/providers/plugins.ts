@@ -48,9 +48,22 @@ export function pluginLibraries(env: NodeJS.ProcessEnv = process.env): readonly 
   return [...libraries];
 }
 
-/** Adds files to `ORANGERY_EP_LIBRARY`, for this process and those that it starts. */
+/**
+ * Adds files to `ORANGERY_EP_LIBRARY`, for this process and those that it starts.
+ *
+ * @throws `INVALID_ARGUMENT` for a path that the variable cannot hold
+ */
 export function addPluginLibraries(files: readonly string[]): void {
   if (files.length === 0) return;
+  const divided = files.find((file) => file.includes(delimiter));
+  if (divided !== undefined) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected the library of an execution provider at a path without \`${delimiter}\`, which ` +
+        `separates paths in ${pluginVariable}, got ${divided}. Rename the file or its folder.`,
+      { details: { file: divided } },
+    );
+  }
   process.env[pluginVariable] = [...pluginLibraries(), ...files].join(delimiter);
 }
 

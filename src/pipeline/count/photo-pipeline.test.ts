@@ -92,9 +92,11 @@ describe("segmenting a photo", () => {
   });
 
   test("needs a model with masks", async () => {
-    await assert.rejects(segmentPhoto(thing, tray), coded("MODEL_WRONG_TASK"));
+    const message = /a model that segments, to find regions with, got one to detect .*-seg\.pt\.$/;
+    const wanted = { code: "MODEL_WRONG_TASK", message };
+    await assert.rejects(segmentPhoto(thing, tray), wanted);
     const wrong = () => new PhotoPipeline({ detect: { model: thing }, segment: { model: thing } });
-    assert.throws(wrong, coded("MODEL_WRONG_TASK"));
+    assert.throws(wrong, wanted);
   });
 });
 

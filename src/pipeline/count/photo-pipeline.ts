@@ -1,6 +1,7 @@
 import { StepTimes } from "../../base/step-times.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
+import { requireSegmenter } from "../../models/yolo/network-signature.ts";
 import { withoutLocation } from "../../vision/photo/capture/capture.ts";
 import { readCapture } from "../../vision/photo/capture/read-capture.ts";
 import {
@@ -18,7 +19,6 @@ import type { PhotoBytes } from "../photos/read-photo.ts";
 import { type OwnRegions, twoKindsOfRegions } from "../regions/own-regions.ts";
 import { CountablePhoto, type CountingModels, type ProcessOptions } from "./countable-photo.ts";
 import type { ModelUse } from "./model-use.ts";
-import { requireSegmenter } from "./segment-photo.ts";
 import { checkDecode, Slicing, type SlicingOptions } from "./slicing.ts";
 
 /** The models of a pipeline, and what is done with a photo. */

@@ -1,4 +1,4 @@
-import { OrangeryError } from "../../errors.ts";
+import { requireSegmenter } from "../../models/yolo/network-signature.ts";
 import type { Prediction, PredictOptions } from "../../models/yolo/yolo-model.ts";
 import type { PhotoInput } from "../../vision/photo/open-photo.ts";
 import type { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
@@ -28,14 +28,4 @@ export async function segmentPhoto(
   requireSegmenter(model);
   const { detections, ...facts } = await model.predict(photo, { ...options, maskSize: "photo" });
   return { ...facts, regions: toRegions(inReadingOrder(mergeRegions(detections))) };
-}
-
-/** @throws `MODEL_WRONG_TASK` for a model that finds no regions. */
-export function requireSegmenter({ task, file }: Pick<PhotoModel, "task" | "file">): void {
-  if (task === "segment") return;
-  throw new OrangeryError(
-    "MODEL_WRONG_TASK",
-    `Expected a model for segment to find regions with, got one for ${task} (\`${file}\`).`,
-    { details: { file, expected: "segment", came: task } },
-  );
 }

@@ -303,8 +303,7 @@ function assertFinite(boxes: Float32Array): void {
 function notFinite(what: string, value: number): OrangeryError {
   return new OrangeryError(
     "INFERENCE_NOT_FINITE",
-    `Expected the network to return a number for every ${what}, got ${value}. Try float32 ` +
-      "instead of float16, or another device.",
+    `Expected the network to return a number for every ${what}, got ${value}.`,
     { details: { what, value } },
   );
 }

@@ -9,7 +9,7 @@ const help = `
 Examples:
   $ orangery doctor
   $ orangery doctor plants.pt
-  $ orangery doctor --redis redis://db1:6379 --results postgres://db1/counts --json
+  $ orangery doctor --queue-url redis://db1:6379 --results postgres://db1/counts --json
 
 Each device is tested and timed by a run. A model is loaded and tried in a separate process; that
 takes up to a minute. Nothing is changed.

@@ -12,9 +12,9 @@ Examples:
   $ orangery status --queue photos --metrics-port 9465
 
 The rate is that of all workers over the last half minute. Done counts the jobs that have succeeded
-since the queue was created. --results adds what is recorded for the newest recipe, or for --recipe.
-With --metrics-port nothing is printed: the queue's depth is served for Prometheus until the command
-is stopped, even while there is no worker.`;
+since the queue was created; delayed ones have failed and are tried again later. --results adds what
+is recorded for the newest recipe, or for --recipe. With --metrics-port nothing is printed: the
+queue's depth is served for Prometheus until the command is stopped, even without a worker.`;
 
 /** `orangery status`: a queue and its workers. */
 export function createStatusCommand(

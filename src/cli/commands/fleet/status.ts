@@ -110,24 +110,36 @@ async function readRecorded(ledger: Ledger, wanted: string | undefined): Promise
 
 function describe(status: FleetStatus, recorded: Recorded | undefined): string {
   const { queue, waiting, active, delayed, failed, done, isPaused, workers, recipes } = status;
+  const results = recorded ? `Results  ${describeRecorded(recorded)}\n` : "";
+  if (isUnknown(status)) {
+    return (
+      `There is no queue ${queue} yet: it has no jobs, recipes or workers.\n` +
+      `Add photos with \`orangery enqueue\`, or check its name (--queue).\n${results}`
+    );
+  }
   const counts = [
     `${formatCount(waiting)} waiting`,
     `${formatCount(active)} active`,
-    ...(delayed > 0 ? [`${formatCount(delayed)} to retry`] : []),
+    ...(delayed > 0 ? [`${formatCount(delayed)} delayed`] : []),
     `${formatCount(done)} done`,
     `${formatCount(failed)} failed`,
   ];
-  const lines = [
-    `Queue    ${queue}${isPaused ? " (paused)" : ""}  ${counts.join("  ")}`,
-    `Rate     ${describeRate(status)}`,
-    ...(recorded ? [`Results  ${describeRecorded(recorded)}`] : []),
-  ];
+  const head =
+    `Queue    ${queue}${isPaused ? " (paused)" : ""}  ${counts.join("  ")}\n` +
+    `Rate     ${describeRate(status)}\n${results}`;
   return [
-    `${lines.join("\n")}\n`,
+    head,
     ...(recipes.length > 0 ? [recipeTable(recipes)] : []),
     workers.length === 0 ? "No workers\n" : workerTable(workers),
     ...notServed(workers),
   ].join("\n");
+}
+
+/** Whether the server knows nothing of a queue, whose name may be wrong. */
+function isUnknown({ recipes, workers, isPaused, ...counts }: FleetStatus): boolean {
+  const { waiting, active, delayed, failed, done } = counts;
+  const known = recipes.length + workers.length + waiting + active + delayed + failed + done;
+  return known === 0 && !isPaused;
 }
 
 function recipeTable(recipes: readonly RecipeStatus[]): string {
@@ -137,7 +149,7 @@ function recipeTable(recipes: readonly RecipeStatus[]): string {
       { title: "Hash" },
       { title: "Waiting", align: "right" },
       { title: "Active", align: "right" },
-      { title: "To retry", align: "right" },
+      { title: "Delayed", align: "right" },
       { title: "Done", align: "right" },
       { title: "Failed", align: "right" },
       { title: "Workers", align: "right" },

@@ -92,9 +92,14 @@ function describe(job: JobDetails, recorded: PhotoEntry | undefined): string {
     ...(progress === undefined ? [] : [["Progress", JSON.stringify(progress)] as const]),
     ...failure,
     ...(recorded === undefined ? [] : [["Results", describeEntry(recorded)] as const]),
-    ...job.stacks.slice(-1).map((stack): Line => ["Stack", stack]),
-    ...(job.log.length === 0 ? [] : [["Log", job.log.join("\n")] as const]),
+    ...job.stacks.slice(-1).map((stack): Line => ["Stack", withoutReason(stack, reason)]),
+    ...(job.log.length === 0 ? [] : [["Log", withoutReason(job.log.join("\n"), reason)] as const]),
   ]);
+}
+
+/** Stack and log repeat the reason's message. A short one may be part of something else there. */
+function withoutReason(text: string, { message = "" }: Partial<JobDetails["reason"]> = {}): string {
+  return message.length < 30 ? text : text.replaceAll(message, "…");
 }
 
 function describeReason({ code, message }: NonNullable<JobDetails["reason"]>): Line[] {

@@ -35,7 +35,7 @@ export function jobsPanel({ canChange, onDone }) {
     "select",
     { name: "job-state" },
     ["", "waiting", "active", "delayed", "failed"].map((value) =>
-      h("option", { value }, { "": "all", delayed: "to retry" }[value] ?? value),
+      h("option", { value }, value || "all"),
     ),
   );
   const code = h("input", { name: "job-code", placeholder: "MODEL_…", autocomplete: "off" });
@@ -158,7 +158,7 @@ export function jobsPanel({ canChange, onDone }) {
         reason &&
           h("span", { class: "why" }, h("code", null, reason.code ?? ""), " ", reason.message),
       ),
-      h("span", { class: `state ${where}` }, where === "delayed" ? "to retry" : where),
+      h("span", { class: `state ${where}` }, where),
     );
   }
 

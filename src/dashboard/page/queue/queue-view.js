@@ -65,7 +65,7 @@ export function queueView(room) {
         ["Recipe"],
         ["Waiting", true],
         ["Active", true],
-        ["To retry", true],
+        ["Delayed", true],
         ["Done", true],
         ["Failed", true],
         ["Workers", true],
@@ -159,7 +159,7 @@ function tilesOf({ waiting, active, delayed, failed, done, perSecond, etaMs, isP
   const left = waiting + active + delayed;
   return [
     ["Waiting", format.count(waiting), isPaused ? "paused" : `${format.count(active)} active`],
-    ["To retry", format.count(delayed), "later, by themselves"],
+    ["Delayed", format.count(delayed), "tried again later"],
     [
       "Failed",
       format.count(failed),

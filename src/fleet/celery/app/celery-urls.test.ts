@@ -18,6 +18,16 @@ describe("the servers of a Celery app", () => {
     assert.deepEqual(amqpUrls("pyamqp://a//; amqps://b/v"), ["amqp://a//", "amqps://b/v"]);
   });
 
+  test("on Redis are named by their own options where a URL is wrong", () => {
+    const [whole, broken] = ["redis://h", "redis://:se/cret@h"];
+    for (const [options, words] of [
+      [{ broker: broken }, /in --broker or `broker`/],
+      [{ broker: whole, resultBackend: broken }, /in --result-backend or `resultBackend`/],
+    ] as const) {
+      assert.throws(() => checkCeleryOptions(options), words);
+    }
+  });
+
   const wrong: [what: string, options: object][] = [
     ["no URL", { broker: "localhost" }],
     ["another broker", { broker: "sqs://key:secret@" }],

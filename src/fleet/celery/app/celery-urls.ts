@@ -28,7 +28,7 @@ export function amqpUrls(broker: string): readonly string[] {
 export function checkBrokerUrl(url: string): void {
   const scheme = urlScheme(String(url));
   if (scheme === "redis" || scheme === "rediss") {
-    checkConnection(url);
+    checkConnection(url, "--broker or `broker`");
     return;
   }
   const isAmqp = /^(py)?amqps?$/.test(scheme ?? "");
@@ -46,7 +46,7 @@ export function checkBrokerUrl(url: string): void {
 export function checkBackendUrl(url: string, broker: string): void {
   const scheme = urlScheme(String(url));
   if (scheme === "redis" || scheme === "rediss") {
-    checkConnection(url);
+    checkConnection(url, "--result-backend or `resultBackend`");
     return;
   }
   if (scheme === "rpc" && kindOfBroker(broker) === "rabbitmq") return;

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Redis } from "ioredis";
 import { OrangeryError } from "../../../errors.ts";
+import { toQueueError, unreachable } from "../../queue/queue-errors.ts";
 import { toConnectionOptions } from "../../queue/redis-connection.ts";
 
 /** The connections of a worker. Requests wait while Redis is down, however long. */
@@ -31,7 +32,10 @@ export function openRedis(url: string, onError: (error: Error) => void): Redis {
   const options = { ...toConnectionOptions(url), url: undefined, protocol: 2, lazyConnect: false };
   const { Redis } = requireIoredis();
   const redis = new Redis(url, options as object);
-  redis.on("error", onError);
+  redis.on("error", (error) => {
+    const isReply = toQueueError(error, "") !== undefined;
+    onError(isReply ? error : unreachable(error, { options: "--broker or --result-backend" }));
+  });
   return redis;
 }
 

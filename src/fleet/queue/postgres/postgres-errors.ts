@@ -3,6 +3,7 @@ import {
   type PostgresProblemKind,
   postgresProblemKind,
 } from "../../../ledger/databases/postgres-error.ts";
+import { queueUrlPlaces } from "./postgres-place.ts";
 
 /** What an error of PostgreSQL means for a queue. */
 interface QueueProblem {
@@ -21,7 +22,7 @@ const problems: Readonly<Record<PostgresProblemKind, QueueProblem>> = {
   away: {
     code: "QUEUE_UNREACHABLE",
     expected: "an answer of the queue's PostgreSQL",
-    advice: "Check its URL (--queue-url) and that it runs.",
+    advice: `Check its URL (${queueUrlPlaces}) and that it runs.`,
   },
   busy: {
     code: "QUEUE_NOT_READY",

@@ -1,6 +1,9 @@
 import { hasUnencodedPassword } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 
+/** Where people give the URL of a queue's server, of either kind. */
+export const queueUrlPlaces = "--queue-url, ORANGERY_QUEUE_URL or `connection`";
+
 /** Returns the URL of a connection to PostgreSQL; undefined for a connection to Redis. */
 export function postgresUrlOf(connection: unknown): string | undefined {
   const isPostgres = typeof connection === "string" && /^postgres(ql)?:\/\//i.test(connection);
@@ -32,7 +35,7 @@ export function checkPostgresUrl(url: string): void {
       (isUnencoded
         ? "one whose password is not percent-encoded. Write / as %2F, # as %23, ? as %3F, " +
           "@ as %40 and % as %25."
-        : "one that cannot be read. Check --queue-url or `connection`."),
+        : `one that cannot be read. Check ${queueUrlPlaces}.`),
     { details: { option: "connection" } },
   );
 }
