@@ -3,6 +3,9 @@ import { onnxDataTypes } from "./onnx-data-type.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "./onnx-nodes.ts";
 import { createWeights } from "./onnx-tensor.ts";
 
+/** The key of the metadata that say how the input is laid out, where it is not in planes. */
+export const inputKey = "orangery.input";
+
 /**
  * Makes a network whose input is float32 from 0 to 1 take a photo's bytes instead, a quarter of the
  * transfer to a device. Each byte is divided by 255, exactly as before.
@@ -27,10 +30,17 @@ export function takeBytes(model: OnnxModel): OnnxModel {
 export function takePixels(model: OnnxModel): OnnxModel {
   const [batch, channels, height, width] = model.graph.inputs[0]!.dims;
   const perm = { type: "ints", value: [0, 3, 1, 2] } as const;
-  return changeInput(model, "planes", (name, value) => ({
-    input: { dims: [batch!, height!, width!, channels!] },
-    nodes: [newNode("Transpose", [name], value, { perm })],
-  }));
+  return statingPixels(
+    changeInput(model, "planes", (name, value) => ({
+      input: { dims: [batch!, height!, width!, channels!] },
+      nodes: [newNode("Transpose", [name], value, { perm })],
+    })),
+  );
+}
+
+/** Adds to the metadata that the input comes pixel by pixel. */
+export function statingPixels(model: OnnxModel): OnnxModel {
+  return { ...model, metadata: new Map([...model.metadata, [inputKey, "pixels"]]) };
 }
 
 /** The nodes between an input and its readers. */

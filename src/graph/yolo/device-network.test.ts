@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { inputKey } from "../byte-input.ts";
 import { serializeModel } from "../onnx/model-writer.ts";
 import type { OnnxModel } from "../onnx-nodes.ts";
 import { RunnableModel } from "../run-model.fixture.ts";
-import { headKey, inputKey, moveToDevice } from "./device-network.ts";
+import { headKey, moveToDevice } from "./device-network.ts";
 import { buildYolo11 } from "./yolo11.fixture.ts";
 
 const side = 64;

@@ -2,9 +2,6 @@ import { keepBestClass } from "../best-class.ts";
 import { takeBytes, takePixels } from "../byte-input.ts";
 import type { OnnxModel } from "../onnx-nodes.ts";
 
-/** The key of the metadata that say how the input is laid out, where it is not in planes. */
-export const inputKey = "orangery.input";
-
 /** The key of the metadata that name a head which Ultralytics' own keys do not know. */
 export const headKey = "orangery.head";
 
@@ -29,8 +26,7 @@ export function moveToDevice(model: OnnxModel): OnnxModel {
 function movePixels(model: OnnxModel): OnnxModel {
   const [input] = model.graph.inputs;
   const withBytes = input?.elementType === "float32" ? takeBytes(model) : model;
-  if (input?.dims[1] !== 3) return withBytes;
-  return stating(takePixels(withBytes), inputKey, "pixels");
+  return input?.dims[1] === 3 ? takePixels(withBytes) : withBytes;
 }
 
 function moveClasses(model: OnnxModel): OnnxModel {
@@ -40,9 +36,6 @@ function moveClasses(model: OnnxModel): OnnxModel {
   if (typeof channels !== "number" || typeof coefficients !== "number") return model;
   const classCount = channels - 4 - coefficients;
   if (model.metadata.get("end2end") === "True" || classCount < leastClasses) return model;
-  return stating(keepBestClass(model, classCount), headKey, "best-class");
-}
-
-function stating(model: OnnxModel, key: string, value: string): OnnxModel {
-  return { ...model, metadata: new Map([...model.metadata, [key, value]]) };
+  const best = keepBestClass(model, classCount);
+  return { ...best, metadata: new Map([...best.metadata, [headKey, "best-class"]]) };
 }

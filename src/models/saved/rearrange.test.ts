@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { after, afterEach, before, describe, test } from "node:test";
+import { inputKey } from "../../graph/byte-input.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { readWholeModel } from "../../graph/onnx/whole-model.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
@@ -70,11 +71,15 @@ async function open(
 }
 
 async function run(session: Session): Promise<Float32Array> {
-  const isInt8 = session.inputs[0]!.elementType === "uint8";
-  using input = onnxRuntime.createTensor(isInt8 ? "uint8" : "float32", [1, 3, sizePx, sizePx]);
+  const takesBytes = session.inputs[0]!.elementType === "uint8";
+  const isByPixel = session.metadata.get(inputKey) === "pixels";
+  const shape = isByPixel ? [1, sizePx, sizePx, 3] : [1, 3, sizePx, sizePx];
+  using input = onnxRuntime.createTensor(takesBytes ? "uint8" : "float32", shape);
+  const pixels = sizePx ** 2;
   for (let i = 0; i < input.data.length; i++) {
     const byte = (i * i * 7 + (i >> 5)) % 256;
-    input.data[i] = isInt8 ? byte : byte / 255;
+    const at = isByPixel ? 3 * (i % pixels) + Math.floor(i / pixels) : i;
+    input.data[at] = takesBytes ? byte : byte / 255;
   }
   const outputs = await session.run({ [session.inputs[0]!.name]: input });
   const values = Float32Array.from(outputs.output0!.data as Float32Array);
@@ -102,7 +107,7 @@ describe("a network in int8", { skip }, () => {
 
     const saved = await savedNetworks("artifacts");
     const has = (name: string) => saved.map((bytes) => bytes.includes(name)).sort();
-    for (const name of ["LookUp", ".four", ".lines", "QLinearSigmoid"]) {
+    for (const name of ["LookUp", "WidenPixels", ".lines", "QLinearSigmoid"]) {
       assert.deepEqual(has(name), [false, true], name);
     }
   });

@@ -6,6 +6,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { convolveBlocks } from "../../graph/cpu/float32/convolve-blocks.ts";
+import { splitPixels } from "../../graph/cpu/photo-pixels.ts";
 import { serializeSplitModel } from "../../graph/onnx/model-writer.ts";
 import { readWholeModel } from "../../graph/onnx/whole-model.ts";
 import type { OnnxModel } from "../../graph/onnx-nodes.ts";
@@ -22,7 +23,8 @@ parentPort!.postMessage(rearranged !== undefined);
 async function suited(model: OnnxModel): Promise<OnnxModel | undefined> {
   if (hasInnerGraphs(model)) return undefined;
   if (isQuantized) return await suitInt8(model, onnxRuntime);
-  return lanes > 0 ? convolveBlocks(model, lanes) : undefined;
+  const convolved = lanes > 0 ? convolveBlocks(model, lanes) : undefined;
+  return convolved && splitPixels(convolved);
 }
 
 async function write(model: OnnxModel): Promise<void> {

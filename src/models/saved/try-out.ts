@@ -1,13 +1,20 @@
+import { inputKey } from "../../graph/byte-input.ts";
 import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
 
 /**
- * Extents of a trial's inputs where the network leaves them free: a square and two rectangles. YOLO
- * networks take multiples of 64.
+ * Pictures of a trial where the network leaves their number and extents free: a square and two
+ * rectangles. YOLO networks take multiples of 64.
  */
-const freeExtents = [
-  [1, 3, 64, 64],
-  [2, 3, 64, 128],
+const freePictures = [
+  { count: 1, channels: 3, height: 64, width: 64 },
+  { count: 2, channels: 3, height: 64, width: 128 },
 ] as const;
+
+/** Where a picture's extents are in the shape of an input. */
+const axesOf = {
+  planes: ["count", "channels", "height", "width"],
+  pixels: ["count", "height", "width", "channels"],
+} as const;
 
 /** What a network answers to a trial. */
 export interface Answers {
@@ -27,15 +34,17 @@ export async function tryOut(session: Session, runtime: Runtime): Promise<Answer
   if (input === undefined || others.length > 0 || input.shape.length > 4) return undefined;
   const { name, elementType, shape } = input;
   if (elementType !== "float32" && elementType !== "uint8") return undefined;
-  const shapes = freeExtents.map((extents) =>
-    shape.map((extent, axis) => (typeof extent === "number" ? extent : extents[axis]!)),
+  const layout = session.metadata.get(inputKey) === "pixels" ? "pixels" : "planes";
+  const axes = axesOf[layout];
+  const shapes = freePictures.map((picture) =>
+    shape.map((extent, axis) => (typeof extent === "number" ? extent : picture[axes[axis]!])),
   );
   const isFree = shape.some((extent) => typeof extent !== "number");
   const values: number[] = [];
   const boxes: Float32Array[] = [];
   for (const extents of isFree ? shapes : shapes.slice(0, 1)) {
     using picture = runtime.createTensor(elementType, extents);
-    fillWithNoise(picture);
+    fillWithNoise(picture, layout);
     using held = new DisposableStack();
     const outputs = Object.values(await session.run({ [name]: picture }));
     for (const output of outputs) held.use(output);
@@ -69,24 +78,34 @@ function rowsOf(data: Float32Array, length: number): Float32Array[] {
 const blockPx = 8;
 
 /**
- * Of no pattern that a permutation of channels or pixels would keep, and of blocks of their own
+ * Fills an input with the same bytes in every layout, as shares of 255 where it takes float32. They
+ * have no pattern that a permutation of channels or pixels would keep, and blocks of their own
  * levels, as photos have areas: white noise makes scores of 1, which have no order.
  */
-function fillWithNoise({ data, elementType, shape }: Tensor<"float32" | "uint8">): void {
+function fillWithNoise(
+  { data, elementType, shape }: Tensor<"float32" | "uint8">,
+  layout: keyof typeof axesOf,
+): void {
   let seed = 1;
   const next = () => {
     seed = (seed * 48_271) % 0x7fff_ffff;
     return seed / 0x7fff_ffff;
   };
-  const [height = 1, width = 1] = shape.slice(-2);
+  const extentOf = (axis: "channels" | "height" | "width") =>
+    shape[axesOf[layout].indexOf(axis)] ?? 1;
+  const [channels, height, width] = [extentOf("channels"), extentOf("height"), extentOf("width")];
+  const pixels = height * width;
   const across = Math.ceil(width / blockPx);
   const down = Math.ceil(height / blockPx);
-  const levels = Array.from({ length: (data.length / height / width) * down * across }, next);
+  const levels = Array.from({ length: (data.length / pixels) * down * across }, next);
   for (let i = 0; i < data.length; i++) {
-    const [x, row] = [i % width, Math.floor(i / width)];
-    const blockRow = Math.floor(row / height) * down + Math.floor((row % height) / blockPx);
+    const [x, row, plane] = [i % width, Math.floor(i / width), Math.floor(i / pixels)];
+    const blockRow = plane * down + Math.floor((row % height) / blockPx);
     const level = 0.75 * levels[blockRow * across + Math.floor(x / blockPx)]! + 0.25 * next();
-    data[i] = elementType === "uint8" ? Math.floor(256 * level) : level;
+    const byte = Math.floor(256 * level);
+    const picture = Math.floor(plane / channels);
+    const at = channels * (picture * pixels + (i % pixels)) + (plane % channels);
+    data[layout === "pixels" ? at : i] = elementType === "uint8" ? byte : byte / 255;
   }
 }
 

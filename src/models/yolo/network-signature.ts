@@ -1,5 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
-import { headKey, inputKey, precisionKey } from "../../graph/yolo/device-network.ts";
+import { inputKey } from "../../graph/byte-input.ts";
+import { headKey, precisionKey } from "../../graph/yolo/device-network.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
 import type { InputLayout } from "../../vision/letterbox/letterbox-rows.ts";

@@ -20,6 +20,8 @@
 
 #include "look-up.h"
 
+#include "pixels.h"
+
 #include "convolve.h"
 
 /* The hash of the sources and the compiler, for the test that the binary is made by them. */
@@ -47,7 +49,7 @@ API Status *RegisterCustomOps(void *options, const ApiBase *base) {
   void *known = __atomic_load_n(&domains[is_few], __ATOMIC_ACQUIRE);
   if (known == NULL) {
     const Operator *const operators[] = {
-        &look_up_operator, &convolve_operator,
+        &look_up_operator, &widen_operator, &to_planes_operator, &convolve_operator,
         is_few ? &convolve_tiles_by_few_operator : &convolve_tiles_operator};
     /* Two threads may make one each; both serve. */
     TRY(CALL(create_domain, (const char *, void **), "orangery", &known));

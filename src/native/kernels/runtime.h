@@ -170,6 +170,13 @@ static int is_required(const Operator *op, size_t i) { return (void)op, (void)i,
 static int is_of_provider(const Operator *op, size_t i) { return (void)op, (void)i, 0; }
 static int at_least_one(const Operator *op) { return (void)op, 1; }
 static int any_version(const Operator *op) { return (void)op, INT32_MAX; }
+/* There is nothing to keep, but null would be no kernel. */
+static Status *create_nothing(const Operator *op, const void *api_, const void *info,
+                              void **kernel) {
+  (void)api_, (void)info;
+  *kernel = (void *)op;
+  return NULL;
+}
 static void destroy_nothing(void *kernel) { (void)kernel; }
 static size_t no_pairs(int **inputs, int **outputs) { return (void)inputs, (void)outputs, 0; }
 static void keep_pairs(int *inputs, int *outputs) { (void)inputs, (void)outputs; }

@@ -1,6 +1,8 @@
+import { inputKey } from "../../byte-input.ts";
 import { newNode } from "../../new-node.ts";
+import { ownDomain } from "../../onnx/domains.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
-import { createIntegers, createWeights } from "../../onnx-tensor.ts";
+import { createWeights } from "../../onnx-tensor.ts";
 import { withoutUnread } from "../../readers.ts";
 
 /**
@@ -10,35 +12,29 @@ import { withoutUnread } from "../../readers.ts";
 const largestWeight = 64;
 
 /**
- * Gives a photo a fourth channel before the first convolution, with weights of 0: ONNX Runtime
- * gathers four channels in a quarter of the time of three.
+ * Gives a photo that comes pixel by pixel a fourth channel before the first convolution, with
+ * weights of 0: ONNX Runtime gathers four channels in a quarter of the time of three.
  */
 export function padColours(model: OnnxModel): OnnxModel {
+  if (model.metadata.get(inputKey) !== "pixels") return model;
   const { graph } = model;
+  const photo = graph.inputs[0]!.name;
   const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
-  const makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
   const added: OnnxTensor[] = [];
   const nodes = graph.nodes.flatMap((node) => {
     const weights = known.get(node.inputs[3] ?? "");
-    const turned = makers.get(node.inputs[0]!);
-    if (!isFirst(node, weights, known.get(node.inputs[5] ?? "")) || !isTurned(turned)) return node;
+    if (node.inputs[0] !== photo || !isFirst(node, weights, known.get(node.inputs[5] ?? ""))) {
+      return node;
+    }
     const output = node.outputs[0]!;
-    const [four, pixels] = [`${output}.four`, `${output}.pixels`];
-    const pads = createIntegers(`${output}.pads`, [0, 0, 0, 0, 0, 1, 0, 0]);
+    const pixels = `${output}.pixels`;
     const padded = withFourChannels(`${output}.weights`, weights!);
-    added.push(pads, padded);
-    const inputs = node.inputs.with(0, pixels).with(3, padded.name);
-    return [
-      newNode("Pad", [turned.inputs[0]!, pads.name], four),
-      newNode("Transpose", [four], pixels, turned.attributes),
-      { ...node, inputs },
-    ];
+    added.push(padded);
+    const widen = { ...newNode("WidenPixels", [photo], pixels), domain: ownDomain };
+    return [widen, { ...node, inputs: node.inputs.with(0, pixels).with(3, padded.name) }];
   });
-  const outputs = graph.outputs.map(({ name }) => name);
-  const read = new Set([...nodes.flatMap(({ inputs }) => inputs), ...outputs]);
-  const kept = nodes.filter((node) => !isTurned(node) || read.has(node.outputs[0]!));
   const initializers = [...graph.initializers, ...added];
-  return withoutUnread({ ...model, graph: { ...graph, nodes: kept, initializers } });
+  return withoutUnread({ ...model, graph: { ...graph, nodes, initializers } });
 }
 
 /** Whether a convolution reads three channels in whole, with weights of 7 bits around 0. */
@@ -55,12 +51,6 @@ function isFirst(
   const isAroundZero = zeroPoints?.rawData.every((byte) => byte === 0) ?? false;
   const isSmall = signed(weights).every((weight) => Math.abs(weight) <= largestWeight);
   return isWhole && isLast && isAroundZero && isSmall;
-}
-
-/** Whether a node turns (batch, channels, height, width) into (batch, height, width, channels). */
-function isTurned(node: OnnxNode | undefined): node is OnnxNode {
-  const perm = node?.attributes.perm;
-  return node?.opType === "Transpose" && perm?.type === "ints" && perm.value.join() === "0,2,3,1";
 }
 
 function withFourChannels(name: string, weights: OnnxTensor): OnnxTensor {
