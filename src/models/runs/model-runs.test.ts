@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { takePixels } from "../../graph/byte-input.ts";
+import { serializeModel } from "../../graph/onnx/model-writer.ts";
+import { readWholeModel } from "../../graph/onnx/whole-model.ts";
 import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Session } from "../../native/runtime.ts";
 import { ownTurns } from "../../native/turns/own-turns.fixture.ts";
@@ -97,6 +100,31 @@ describe("the runs of a model", () => {
     }
     const asked = [32, 64, 96, 128].map((height) => [{ height, width: 64 }, 1]);
     assert.deepEqual(opened, asked);
+  });
+
+  test("are planned by the pixels of their input, however it is laid out", async () => {
+    const byPixel = takePixels(readWholeModel(tinyYolo()));
+    const other = await folder.write("by-pixel.onnx", serializeModel(byPixel));
+    for (const [file, shape] of [
+      [model, [1, 3, 32, 32]],
+      [other, [1, 32, 32, 3]],
+    ] as const) {
+      const places: string[] = [];
+      const kept = {
+        read: async (place: string) => void places.push(place),
+        write: async () => {},
+      };
+      await using runs = new ModelRuns({
+        session: await onnxRuntime.createSession(file),
+        device: cpu,
+        turns: ownTurns(),
+        plans: new RunPlans({ key: `test ${keys++}`, intraOpThreads: 2, kept }),
+      });
+      using images = onnxRuntime.createTensor("float32", shape);
+      const { outputs } = await runs.run({ images });
+      for (const output of Object.values(outputs)) output[Symbol.dispose]();
+      assert.deepEqual(places, ["2 cores, 2^10 pixels"]);
+    }
   });
 
   test("give memory back in a turn of their own", async () => {

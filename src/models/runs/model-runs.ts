@@ -1,3 +1,4 @@
+import { inputKey } from "../../graph/byte-input.ts";
 import type { RunOptions, Session, Tensor } from "../../native/runtime.ts";
 import type { ProcessTurns } from "../../native/turns/process-turns.ts";
 import type { TurnShare } from "../../native/turns/turn-table.ts";
@@ -76,9 +77,9 @@ export class ModelRuns implements AsyncDisposable {
     inputs: Readonly<Record<string, Tensor>>,
     { signal }: Pick<RunOptions, "signal"> = {},
   ): Promise<FinishedRun> {
-    const { plans, turns } = this.#options;
+    const { session: first, plans, turns } = this.#options;
     const { inFlight } = this;
-    const plan = await plans?.of(pixelsOf(inputs));
+    const plan = await plans?.of(pixelsOf(first, inputs));
     this.#plan = plan;
     const request = plan?.request ?? { cores: inFlight, places: inFlight };
     const run = async (share: TurnShare): Promise<FinishedRun> => {
@@ -159,8 +160,10 @@ function freeExtents({ inputs }: Session, tensors: Readonly<Record<string, Tenso
 }
 
 /** Of a batch, those of all its pictures. */
-function pixelsOf(inputs: Readonly<Record<string, Tensor>>): number {
+function pixelsOf({ metadata }: Session, inputs: Readonly<Record<string, Tensor>>): number {
   const [tensor] = Object.values(inputs);
-  const [batch = 1, , height = 1, width = 1] = tensor?.shape ?? [];
+  const [batch = 1, ...extents] = tensor?.shape ?? [];
+  const isByPixel = metadata.get(inputKey) === "pixels";
+  const [height = 1, width = 1] = isByPixel ? extents : extents.slice(1);
   return batch * height * width;
 }

@@ -24,7 +24,7 @@ export interface RunPlansOptions {
   /** Whether threads spin; undefined to measure whether that pays. */
   readonly spinning?: boolean | undefined;
   /** Where measurements are kept for the next process. Default: nowhere. */
-  readonly kept?: KeptRuns | undefined;
+  readonly kept?: Pick<KeptRuns, "read" | "write"> | undefined;
   /** Called with what was chosen for a size of input, when it is known, and when it changes. */
   readonly onChosen?: ((choice: RunChoice) => void) | undefined;
 }
