@@ -28,7 +28,7 @@ export function recipeLine({ name, hash, json, models }: StoredRecipe): Html {
     modelPart("segmenter", models.segment, uses.segment),
     typeof regions === "string" &&
       html`drawn regions <code>${regions.slice(0, shortHashLength)}</code>`,
-    Array.isArray(slice) && `slices of ${slice.join(" × ")} px`,
+    Array.isArray(slice) && `slices of ${slice.join("\u00A0×\u00A0")}\u00A0px`,
   ].filter((part) => part !== false);
   const called = name !== undefined && html`<b><bdi>${name}</bdi></b> `;
   return html`
