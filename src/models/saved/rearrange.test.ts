@@ -107,7 +107,7 @@ describe("a network in int8", { skip }, () => {
 
     const saved = await savedNetworks("artifacts");
     const has = (name: string) => saved.map((bytes) => bytes.includes(name)).sort();
-    for (const name of ["LookUp", "WidenPixels", ".lines", "QLinearSigmoid"]) {
+    for (const name of ["LookUp", "ConvolvePixels", ".lines", "QLinearSigmoid"]) {
       assert.deepEqual(has(name), [false, true], name);
     }
   });

@@ -1,5 +1,5 @@
+import { convolvePixels } from "../../graph/cpu/int8/convolve-pixels.ts";
 import { createSiluTables, findSilus, lookUpSilus } from "../../graph/cpu/int8/look-up-silus.ts";
-import { padColours } from "../../graph/cpu/int8/pad-colours.ts";
 import { repeatPixels } from "../../graph/cpu/int8/repeat-pixels.ts";
 import { readPixels } from "../../graph/cpu/photo-pixels.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
@@ -17,7 +17,7 @@ export async function suitInt8(model: OnnxModel, runtime: Runtime): Promise<Onnx
   if (silus.length === 0) return undefined;
   const tables = await runOnAllBytes(serializeModel(createSiluTables(model, silus)), runtime);
   const inOrder = silus.map(({ product }) => tables.get(product.outputs[0]!)!);
-  return padColours(readPixels(repeatPixels(lookUpSilus(model, silus, inOrder))));
+  return convolvePixels(readPixels(repeatPixels(lookUpSilus(model, silus, inOrder))));
 }
 
 /** Runs a network of one input with all that a byte can be. Returns its outputs by name. */

@@ -22,6 +22,8 @@
 
 #include "pixels.h"
 
+#include "convolve-pixels.h"
+
 #include "convolve.h"
 
 /* The hash of the sources and the compiler, for the test that the binary is made by them. */
@@ -45,11 +47,12 @@ API Status *RegisterCustomOps(void *options, const ApiBase *base) {
   static void *domains[2];
   __atomic_store_n(&api, base->get_api(api_version), __ATOMIC_RELEASE);
   __atomic_store_n(&look_up, quickest(), __ATOMIC_RELEASE);
+  if (!choose_convolve_pixels(2)) choose_convolve_pixels(1);
   const int is_few = has_few_threads(options);
   void *known = __atomic_load_n(&domains[is_few], __ATOMIC_ACQUIRE);
   if (known == NULL) {
     const Operator *const operators[] = {
-        &look_up_operator, &widen_operator, &to_planes_operator, &convolve_operator,
+        &look_up_operator, &to_planes_operator, &convolve_pixels_operator, &convolve_operator,
         is_few ? &convolve_tiles_by_few_operator : &convolve_tiles_operator};
     /* Two threads may make one each; both serve. */
     TRY(CALL(create_domain, (const char *, void **), "orangery", &known));
