@@ -41,7 +41,10 @@ export class LetterboxRows {
   /** Undefined where the pixels have only to change their places. */
   readonly #taps: Taps | undefined;
   readonly #layout: Layout;
-  readonly #isByPixel: boolean;
+  /** How the input is divided: a plane for each channel, or one of pixels. */
+  readonly #planeCount: number;
+  /** Values of a pixel in a plane. */
+  readonly #pixelSize: 1 | 3;
 
   /**
    * @param out As many planes of the input as it has channels: three of RGB, or one of grey.
@@ -57,11 +60,17 @@ export class LetterboxRows {
     this.#out = out;
     this.#source = source;
     this.#channels = channelsOf(plan, out);
-    this.#isByPixel = layout === "pixels" && this.#channels === 3;
+    const isByPixel = layout === "pixels" && this.#channels === 3;
+    this.#planeCount = isByPixel ? 1 : this.#channels;
+    this.#pixelSize = isByPixel ? 3 : 1;
     const isUnchanged =
       plan.resizedWidth === source.widthPx && plan.resizedHeight === source.heightPx;
     this.#taps = isUnchanged && this.#channels === 3 ? undefined : tapsOf(plan, source);
-    this.#layout = layOut(plan, source, this.#taps?.columns.length ?? 0);
+    this.#layout = layOut(plan, source, {
+      planeCount: this.#planeCount,
+      pixelSize: this.#pixelSize,
+      tapsBytes: this.#taps?.columns.length ?? 0,
+    });
     this.#padAboveAndBelow();
   }
 
@@ -73,7 +82,7 @@ export class LetterboxRows {
 
   /** Writes the rows from `from` to before `to`, {@link bandRows} at most. */
   write(from: number, to: number, pixelsOf: RowReader): void {
-    if (this.#isByPixel && this.#taps === undefined) {
+    if (this.#pixelSize === 3 && this.#taps === undefined) {
       this.#copy(from, to, pixelsOf);
       return;
     }
@@ -83,12 +92,8 @@ export class LetterboxRows {
     const work = { kernel, memory, pixelsOf };
     if (this.#taps === undefined) this.#split(from, to, work);
     else this.#resize(from, to, this.#taps, work);
-    if (this.#isByPixel) {
-      this.#putOutPixels({ from, to, kernel });
-      return;
-    }
-    for (let channel = 0; channel < this.#channels; channel++) {
-      this.#putOut(channel, { from, to, kernel });
+    for (let plane = 0; plane < this.#planeCount; plane++) {
+      this.#putOut(plane, { from, to, kernel });
     }
   }
 
@@ -123,6 +128,7 @@ export class LetterboxRows {
     memory.set(columns, taps);
     const count = columns.length / 8;
     const isRgb = this.#channels === 3;
+    const isByPixel = this.#pixelSize === 3;
     const sample = isRgb
       ? kernel.sampleRgb
       : this.#source.bytesPerPixel === 1
@@ -158,7 +164,8 @@ export class LetterboxRows {
       const a = firstWeight[y]!;
       const b = secondWeight[y]!;
       const out = this.#placeOf(y - from);
-      if (isRgb) kernel.blendRgb(upper, other, a, b, count, out, planeBytes);
+      if (isByPixel) kernel.blendPixels(upper, other, a, b, count, out);
+      else if (isRgb) kernel.blendRgb(upper, other, a, b, count, out, planeBytes);
       else kernel.blendGrey(upper, other, a, b, count, out);
       this.#padRight(memory, y - from);
     }
@@ -166,27 +173,28 @@ export class LetterboxRows {
 
   /** The place of a row's first pixel in the first plane of a band. */
   #placeOf(rowInBand: number): number {
-    return this.#layout.planes + rowInBand * this.#plan.inputWidth + this.#plan.padLeft;
+    const { inputWidth, padLeft } = this.#plan;
+    return this.#layout.planes + this.#pixelSize * (rowInBand * inputWidth + padLeft);
   }
 
   #padAboveAndBelow(): void {
     const { inputWidth, inputHeight, resizedHeight, padTop } = this.#plan;
-    const [planeSize, top] = [inputWidth * inputHeight, inputWidth * padTop];
-    const bottom = top + inputWidth * resizedHeight;
+    const lineSize = this.#pixelSize * inputWidth;
+    const [planeSize, top] = [lineSize * inputHeight, lineSize * padTop];
+    const bottom = top + lineSize * resizedHeight;
     const value = this.#out instanceof Uint8Array ? padValue : unitOf[padValue]!;
-    const bytesPerPixel = this.#isByPixel ? 3 : 1;
-    for (let start = 0; start < this.#out.length; start += bytesPerPixel * planeSize) {
-      this.#out.fill(value, start, start + bytesPerPixel * top);
-      this.#out.fill(value, start + bytesPerPixel * bottom, start + bytesPerPixel * planeSize);
+    for (let start = 0; start < this.#out.length; start += planeSize) {
+      this.#out.fill(value, start, start + top);
+      this.#out.fill(value, start + bottom, start + planeSize);
     }
   }
 
   /** Pads what lies before the first row's pixels; a row pads what lies between it and the next. */
   #padLeft(memory: Uint8Array): void {
     const { planes, planeBytes } = this.#layout;
-    for (let channel = 0; channel < this.#channels; channel++) {
-      const plane = planes + channel * planeBytes;
-      memory.fill(padValue, plane, plane + this.#plan.padLeft);
+    for (let plane = 0; plane < this.#planeCount; plane++) {
+      const at = planes + plane * planeBytes;
+      memory.fill(padValue, at, at + this.#pixelSize * this.#plan.padLeft);
     }
   }
 
@@ -194,36 +202,28 @@ export class LetterboxRows {
   #padRight(memory: Uint8Array, rowInBand: number): void {
     const { resizedWidth, inputWidth } = this.#plan;
     if (inputWidth === resizedWidth) return;
-    const end = this.#placeOf(rowInBand) + resizedWidth;
-    for (let channel = 0; channel < this.#channels; channel++) {
-      const at = end + channel * this.#layout.planeBytes;
-      memory.fill(padValue, at, at + inputWidth - resizedWidth);
+    const end = this.#placeOf(rowInBand) + this.#pixelSize * resizedWidth;
+    for (let plane = 0; plane < this.#planeCount; plane++) {
+      const at = end + plane * this.#layout.planeBytes;
+      memory.fill(padValue, at, at + this.#pixelSize * (inputWidth - resizedWidth));
     }
   }
 
-  #putOutPixels({ from, to, kernel }: Band): void {
-    const { inputWidth, padTop } = this.#plan;
-    const { planes, planeBytes, floats } = this.#layout;
-    const count = (to - from) * inputWidth;
-    kernel.mergeRgb(planes, planeBytes, roundUpTo16(count), floats);
-    const pixels = new Uint8Array(kernel.memory.buffer, floats, 3 * count);
-    this.#out.set(pixels, 3 * inputWidth * (padTop + from));
-  }
-
-  #putOut(channel: number, { from, to, kernel }: Band): void {
+  #putOut(plane: number, { from, to, kernel }: Band): void {
     const { inputWidth, inputHeight, padTop } = this.#plan;
     const { planes, planeBytes, floats } = this.#layout;
-    const plane = planes + channel * planeBytes;
-    const count = (to - from) * inputWidth;
-    const target = inputWidth * (channel * inputHeight + padTop + from);
+    const bytesAt = planes + plane * planeBytes;
+    const lineSize = this.#pixelSize * inputWidth;
+    const count = (to - from) * lineSize;
+    const target = lineSize * (plane * inputHeight + padTop + from);
     const out = this.#out;
     const { buffer } = kernel.memory;
     if (out instanceof Float32Array) {
-      kernel.toFloats(plane, roundUpTo16(count), floats);
+      kernel.toFloats(bytesAt, roundUpTo16(count), floats);
       out.set(new Float32Array(buffer, floats, count), target);
       return;
     }
-    const bytes = new Uint8Array(buffer, plane, count);
+    const bytes = new Uint8Array(buffer, bytesAt, count);
     if (out instanceof Uint8Array) {
       out.set(bytes, target);
       return;
@@ -293,22 +293,28 @@ interface Layout {
   readonly byteLength: number;
 }
 
+type LayoutSize = "planeCount" | "pixelSize" | "tapsBytes";
+
 /** What the kernel reads and writes past the end of a row. */
 const slackBytes = 64;
 
-function layOut({ inputWidth }: Letterbox, source: SourceRows, tapsBytes: number): Layout {
+function layOut(
+  { inputWidth }: Letterbox,
+  source: SourceRows,
+  { planeCount, pixelSize, tapsBytes }: Readonly<Record<LayoutSize, number>>,
+): Layout {
   let end = 0;
   const place = (bytes: number) => {
     const at = end;
     end += roundUpTo16(bytes);
     return at;
   };
-  const planeBytes = roundUpTo16(bandRows * inputWidth + slackBytes);
+  const planeBytes = roundUpTo16(pixelSize * bandRows * inputWidth + slackBytes);
   return {
     taps: place(tapsBytes),
     lines: [place(2 * tapsBytes), place(2 * tapsBytes)],
     row: place(source.bytesPerPixel * source.widthPx + slackBytes),
-    planes: place(3 * planeBytes),
+    planes: place(planeCount * planeBytes),
     planeBytes,
     floats: place(4 * planeBytes),
     byteLength: end,

@@ -22,6 +22,14 @@ export interface ResizeKernel {
     out: number,
     planeBytes: number,
   ): void;
+  blendPixels(
+    upper: number,
+    lower: number,
+    upperWeight: number,
+    lowerWeight: number,
+    count: number,
+    out: number,
+  ): void;
   blendGrey(
     upper: number,
     lower: number,
@@ -31,7 +39,6 @@ export interface ResizeKernel {
     out: number,
   ): void;
   splitRgb(row: number, count: number, out: number, planeBytes: number): void;
-  mergeRgb(plane: number, planeBytes: number, count: number, out: number): void;
   toFloats(bytes: number, count: number, floats: number): void;
 }
 

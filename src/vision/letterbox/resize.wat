@@ -135,6 +135,25 @@
       (local.set $out (i32.add (local.get $out) (i32.const 16)))
       (br_if $pixels (i32.lt_u (local.get $out) (local.get $end)))))
 
+  ;; The vertical pass between two lines of RGB, into pixels of RGB.
+  (func (export "blendPixels")
+    (param $upper i32) (param $lower i32) (param $upperWeight i32) (param $lowerWeight i32)
+    (param $count i32) (param $out i32)
+    (local $a v128) (local $b v128) (local $end i32)
+    (local.set $a (i32x4.splat (local.get $upperWeight)))
+    (local.set $b (i32x4.splat (local.get $lowerWeight)))
+    (local.set $end (i32.add (local.get $upper) (i32.shl (local.get $count) (i32.const 4))))
+    (loop $pixels
+      ;; Four pixels of three bytes each; the next four overwrite the rest.
+      (v128.store (local.get $out)
+        (i8x16.swizzle
+          (call $sixteen (local.get $upper) (local.get $lower) (local.get $a) (local.get $b))
+          (v128.const i8x16 0 1 2 4 5 6 8 9 10 12 13 14 -1 -1 -1 -1)))
+      (local.set $upper (i32.add (local.get $upper) (i32.const 64)))
+      (local.set $lower (i32.add (local.get $lower) (i32.const 64)))
+      (local.set $out (i32.add (local.get $out) (i32.const 12)))
+      (br_if $pixels (i32.lt_u (local.get $upper) (local.get $end)))))
+
   ;; Four pixels as bytes: four of R, of G, of B, and four that are not used.
   (func $fourOfEach
     (param $upper i32) (param $lower i32) (param $a v128) (param $b v128) (result v128)
@@ -213,33 +232,6 @@
       (local.set $row (i32.add (local.get $row) (i32.const 48)))
       (local.set $out (i32.add (local.get $out) (i32.const 16)))
       (br_if $pixels (i32.lt_u (local.get $out) (local.get $end)))))
-
-  ;; Three planes of bytes into pixels of RGB.
-  (func (export "mergeRgb")
-    (param $plane i32) (param $planeBytes i32) (param $count i32) (param $out i32)
-    (local $end i32) (local $r v128) (local $g v128) (local $b v128)
-    (local.set $end (i32.add (local.get $plane) (local.get $count)))
-    (loop $pixels
-      (local.set $r (v128.load (local.get $plane)))
-      (local.set $g (v128.load (i32.add (local.get $plane) (local.get $planeBytes))))
-      (local.set $b
-        (v128.load
-          (i32.add (local.get $plane) (i32.shl (local.get $planeBytes) (i32.const 1)))))
-      (v128.store (local.get $out)
-        (i8x16.shuffle 0 1 16 3 4 17 6 7 18 9 10 19 12 13 20 15
-          (i8x16.shuffle 0 16 0 1 17 0 2 18 0 3 19 0 4 20 0 5 (local.get $r) (local.get $g))
-          (local.get $b)))
-      (v128.store offset=16 (local.get $out)
-        (i8x16.shuffle 0 21 2 3 22 5 6 23 8 9 24 11 12 25 14 15
-          (i8x16.shuffle 21 0 6 22 0 7 23 0 8 24 0 9 25 0 10 26 (local.get $r) (local.get $g))
-          (local.get $b)))
-      (v128.store offset=32 (local.get $out)
-        (i8x16.shuffle 26 1 2 27 4 5 28 7 8 29 10 11 30 13 14 31
-          (i8x16.shuffle 0 11 27 0 12 28 0 13 29 0 14 30 0 15 31 0 (local.get $r) (local.get $g))
-          (local.get $b)))
-      (local.set $out (i32.add (local.get $out) (i32.const 48)))
-      (local.set $plane (i32.add (local.get $plane) (i32.const 16)))
-      (br_if $pixels (i32.lt_u (local.get $plane) (local.get $end)))))
 
   ;; Bytes as float32 in 0…1.
   (func (export "toFloats") (param $bytes i32) (param $count i32) (param $floats i32)
