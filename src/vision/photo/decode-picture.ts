@@ -6,6 +6,7 @@ import { decodeBmp, readBmpHeader } from "./formats/bmp.ts";
 import { decodeHeic, isDecodedByLibvips } from "./formats/heic.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 import { greyPlane } from "./samples/grey-plane.ts";
+import { withExifFirst } from "./samples/png-chunks.ts";
 import {
   checkSampleOptions,
   planColours,
@@ -117,7 +118,8 @@ export async function readEncoded(
 ): Promise<EncodedPhoto> {
   signal?.throwIfAborted();
   const label = source instanceof Uint8Array ? `${source.byteLength} bytes` : String(source);
-  const bytes = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
+  const file = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
+  const bytes = withExifFirst(file);
   if (bytes.byteLength === 0) throw unreadable(label, "it is empty");
 
   checkSampleOptions({ bands, valueRange });
@@ -281,7 +283,9 @@ const withoutReason = /unsupported image format|not in a known format|corrupt he
 /** Explains why a header cannot be read. */
 function reasonOf(cause: unknown, bytes: Uint8Array): string {
   const { message } = cause as Error;
-  return withoutReason.test(message) ? `it is ${describeFile(bytes)}` : message;
+  if (!withoutReason.test(message)) return message;
+  const kind = describeFile(bytes);
+  return `it is ${kind}${/^a (PNG|JPEG) picture$/.test(kind) ? " with a damaged header" : ""}`;
 }
 
 const maxReasonLength = 300;
