@@ -73,7 +73,8 @@ export function hasPictureExtension(path: string): boolean {
  * channel is dropped, not blended, except for a TIFF's. Of several pages the first is read.
  * Embedded colour profiles are ignored, as in OpenCV and Ultralytics: the numbers in the file are
  * the numbers that a model was trained on, and those of an RGB JPEG are libjpeg-turbo's, bit for
- * bit.
+ * bit. An AVIF whose colours are stored at half the size is up to 36 of 255 off at coloured edges:
+ * libheif enlarges them otherwise than OpenCV and Pillow.
  *
  * A damaged photo is refused, where OpenCV would fill the missing part with grey: a count from half
  * a photo is a wrong count. As in OpenCV, mere decoder warnings are accepted: stray bytes between a
