@@ -264,6 +264,8 @@ describe("readYoloCheckpoint refuses", () => {
     ["PoseModel", "pose"],
     ["OBBModel", "obb"],
     ["ClassificationModel", "classify"],
+    ["DepthModel", "depth"],
+    ["SemanticSegmentationModel", "semantic"],
   ] as const) {
     test(`the task ${task}, by name`, async () => {
       await assertRefused(model(`ultralytics.nn.tasks.${className}`), "CHECKPOINT_UNSUPPORTED", [
@@ -272,14 +274,15 @@ describe("readYoloCheckpoint refuses", () => {
     });
   }
 
-  for (const className of [
-    "ultralytics.nn.tasks.RTDETRDetectionModel",
-    "models.yolo.DetectionModel",
-    "ultralytics.nn.tasks.constructor",
-    "ultralytics.nn.mytasks.DetectionModel",
-  ]) {
+  for (const [className, advice] of [
+    // Its export would be refused, too.
+    ["ultralytics.nn.tasks.RTDETRDetectionModel", "Orangery runs YOLO networks"],
+    ["models.yolo.DetectionModel", "Export it"],
+    ["ultralytics.nn.tasks.constructor", "Export it"],
+    ["ultralytics.nn.mytasks.DetectionModel", "Export it"],
+  ] as const) {
     test(`a model of class ${className}`, async () => {
-      await assertRefused(model(className), "CHECKPOINT_UNSUPPORTED", [className]);
+      await assertRefused(model(className), "CHECKPOINT_UNSUPPORTED", [className, advice]);
     });
   }
 
