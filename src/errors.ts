@@ -47,7 +47,7 @@ export const errorCodes = {
   INFERENCE_NOT_FINITE: {
     blames: "device",
     retryable: true,
-    summary: "The network returned scores or boxes that are not numbers.",
+    summary: "The network returned scores, boxes or masks that are not numbers.",
   },
   TENSOR_RELEASED: {
     blames: "caller",

@@ -306,6 +306,7 @@ class NetworkWriter {
         ...attributes,
         nc: detect.classCount,
         stride: tensor("float16", [detect.strides.length], detect.strides),
+        ...(detect.endToEnd && { max_det: detect.endToEnd.maxDetections }),
       },
       modules,
     });

@@ -12,6 +12,7 @@ import type { PickledModule } from "./pickled-module.ts";
 import { readConv, readConvTranspose } from "./read-conv.ts";
 import { readModule } from "./read-module.ts";
 
+/** Ultralytics' `predict` takes as many from a head, whatever was set when it was saved. */
 const defaultMaxDetections = 300;
 
 /** Reads the last module of a network. */
@@ -42,7 +43,7 @@ function readDetect(module: PickledModule): DetectModule {
     endToEnd: endToEnd
       ? {
           maxDetections: module.has("max_det")
-            ? module.integer("max_det", { least: 1, most: 2 ** 16 })
+            ? Math.max(defaultMaxDetections, module.integer("max_det", { least: 1, most: 2 ** 16 }))
             : defaultMaxDetections,
         }
       : undefined,

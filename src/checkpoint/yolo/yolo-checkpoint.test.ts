@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
+import { createYoloModel } from "../../graph/yolo/create-yolo-model.ts";
 import {
   type Activation,
   type ConvModule,
+  type DetectModule,
+  detectOf,
   inputChannels,
   type YoloLayer,
   type YoloModule,
@@ -166,6 +169,28 @@ describe("readYoloCheckpoint", () => {
     assert.equal(metadata.version, "8.4.126");
   });
 
+  test("gives a network without a map at stride 32 that stride, as Ultralytics does", async () => {
+    const found = await read(writeYoloCheckpoint({ network: fusingNetwork(), imageSize: 500 }));
+    assert.deepEqual([found.stride, ...found.imageSizeHw], [32, 512, 512]);
+    const { network, names, description } = found;
+    const { metadata } = createYoloModel({ network, names, description, imageSize: "dynamic" });
+    assert.equal(metadata.get("stride"), "32");
+  });
+
+  test("takes 300 objects of an end-to-end head at least, as Ultralytics does", async () => {
+    const saved = narrowYolo({ family: "26", scale: "n", task: "detect", classCount: 2, seed: 1 });
+    const head = saved.head.module as DetectModule;
+    for (const [maxDetections, read300] of [
+      [20, 300],
+      [1000, 1000],
+    ] as const) {
+      const module = { ...head, endToEnd: { maxDetections } };
+      const network = { ...saved, head: { ...saved.head, module } };
+      const { head: found } = (await read(writeYoloCheckpoint({ network }))).network;
+      assert.equal(detectOf(found.module).endToEnd?.maxDetections, read300);
+    }
+  });
+
   test("reads a network that has its state_dict, and other things, beside it", async () => {
     const state = orderedDict(new Map([["model.0.conv.weight", tensor("float32", [1], [1])]]));
     const versions = dict({ "": dict({ version: 1 }) });
@@ -239,6 +264,8 @@ describe("readYoloCheckpoint refuses", () => {
     ["PoseModel", "pose"],
     ["OBBModel", "obb"],
     ["ClassificationModel", "classify"],
+    ["DepthModel", "depth"],
+    ["SemanticSegmentationModel", "semantic"],
   ] as const) {
     test(`the task ${task}, by name`, async () => {
       await assertRefused(model(`ultralytics.nn.tasks.${className}`), "CHECKPOINT_UNSUPPORTED", [
@@ -247,14 +274,15 @@ describe("readYoloCheckpoint refuses", () => {
     });
   }
 
-  for (const className of [
-    "ultralytics.nn.tasks.RTDETRDetectionModel",
-    "models.yolo.DetectionModel",
-    "ultralytics.nn.tasks.constructor",
-    "ultralytics.nn.mytasks.DetectionModel",
-  ]) {
+  for (const [className, advice] of [
+    // Its export would be refused, too.
+    ["ultralytics.nn.tasks.RTDETRDetectionModel", "Orangery runs YOLO networks"],
+    ["models.yolo.DetectionModel", "Export it"],
+    ["ultralytics.nn.tasks.constructor", "Export it"],
+    ["ultralytics.nn.mytasks.DetectionModel", "Export it"],
+  ] as const) {
     test(`a model of class ${className}`, async () => {
-      await assertRefused(model(className), "CHECKPOINT_UNSUPPORTED", [className]);
+      await assertRefused(model(className), "CHECKPOINT_UNSUPPORTED", [className, advice]);
     });
   }
 

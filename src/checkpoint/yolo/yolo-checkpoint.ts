@@ -75,6 +75,8 @@ const tasks = new Map([
   ["PoseModel", "pose"],
   ["OBBModel", "obb"],
   ["ClassificationModel", "classify"],
+  ["DepthModel", "depth"],
+  ["SemanticSegmentationModel", "semantic"],
 ]);
 
 function taskOf({ className }: PickledObject): "detect" | "segment" {
@@ -84,7 +86,9 @@ function taskOf({ className }: PickledObject): "detect" | "segment" {
   throw unsupported(
     task === undefined
       ? `Expected a detection or segmentation model of Ultralytics, got ${quote(className)}. ` +
-          "Export it with `yolo export format=onnx` and use that."
+          (name === "RTDETRDetectionModel"
+            ? "Orangery runs YOLO networks; train one of these."
+            : "Export it with `yolo export format=onnx` and use that.")
       : `The task ${task} is not supported yet, only detect and segment are.`,
     { className, task },
   );

@@ -47,7 +47,7 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
   if (batch !== "dynamic" && !(Number.isInteger(batch) && batch >= 1)) {
     throw new OrangeryError("INVALID_ARGUMENT", `Expected a batch of 1 or more, got ${batch}.`);
   }
-  const stride = inputStride(network);
+  const stride = largestStride(network);
   const extent = toInputExtent(options.imageSize, stride);
   const size = extent === "dynamic" ? { heightPx: 2 * stride, widthPx: 2 * stride } : extent;
   const graph = new GraphBuilder("yolo");
@@ -67,8 +67,15 @@ export function createYoloModel(options: YoloModelOptions): OnnxModel {
   return half ? halveModel(model) : model;
 }
 
-/** Returns the number of pixels of which an input's height and width are multiples. */
-export function inputStride({ head }: YoloNetwork): number {
+/**
+ * Returns the number of pixels of which an input's height and width are multiples. It is 32 at
+ * least, as in Ultralytics: a network whose head leaves out the coarsest map has it inside.
+ */
+export function inputStride(network: YoloNetwork): number {
+  return Math.max(32, largestStride(network));
+}
+
+function largestStride({ head }: YoloNetwork): number {
   return Math.max(...detectOf(head.module).strides);
 }
 

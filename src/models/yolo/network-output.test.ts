@@ -297,6 +297,14 @@ describe("masks", () => {
     });
   }
 
+  test("that are no numbers are an error, not empty", async () => {
+    const broken = { ...left, coefficients: [Number.NaN, 0] };
+    await assert.rejects(read([broken], { prototypes }), {
+      code: "INFERENCE_NOT_FINITE",
+      message: /every mask, got NaN/,
+    });
+  });
+
   test("that are all empty leave no detections, and no masks", async () => {
     const detections = await read([nothing], { prototypes });
     assert.deepEqual([detections.length, detections.masks], [0, []]);

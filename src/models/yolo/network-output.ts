@@ -46,8 +46,12 @@ export interface FoundObjects {
 
 /** Turns the outputs of a network into detections on the photo. */
 export async function readDetections(output: NetworkOutput): Promise<FoundObjects> {
+  return await orAdvise(output.network, () => read(output));
+}
+
+async function read(output: NetworkOutput): Promise<FoundObjects> {
   const { network, plan, options } = output;
-  const selected = orAdvise(network, () => selectDetections(output));
+  const selected = selectDetections(output);
   const { boxesXyxy, scores, classIds, coefficients, reachedNetworkLimit = false } = selected;
   const all = new Detections({
     boxesXyxy: scaleBoxes(boxesXyxy, plan),
@@ -79,9 +83,12 @@ export async function readDetections(output: NetworkOutput): Promise<FoundObject
 }
 
 /** Adds to an error what to do, which depends on what the network computes in. */
-function orAdvise<T>({ precision }: Pick<NetworkSignature, "precision">, select: () => T): T {
+async function orAdvise<T>(
+  { precision }: Pick<NetworkSignature, "precision">,
+  read: () => Promise<T>,
+): Promise<T> {
   try {
-    return select();
+    return await read();
   } catch (error) {
     if (!isOrangeryError(error, "INFERENCE_NOT_FINITE")) throw error;
     const { code, message, details } = error;
@@ -93,7 +100,8 @@ function orAdvise<T>({ precision }: Pick<NetworkSignature, "precision">, select:
 const inFloat32 = "Use the model in float32, or another device.";
 
 const adviceOf: { readonly [precision in Precision]: string } = {
-  float32: "Use another device. If that does not help, export the model again: it may be damaged.",
+  float32:
+    "Use another device. If that does not help, its weights are damaged: use another checkpoint.",
   float16: `It computes in float16, which has no numbers above 65,504. ${inFloat32}`,
   int8: `It computes in int8. ${inFloat32}`,
 };

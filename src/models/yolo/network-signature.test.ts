@@ -172,6 +172,11 @@ describe("a YOLO network", () => {
       { metadata: { args: "{'batch': 1, 'half': True}" } },
       { inputType: "float32", precision: "float16" },
     ],
+    [
+      "of float16, as Ultralytics 8.4 says it",
+      { metadata: { args: "{'batch': 1, 'quantize': 16}" } },
+      { precision: "float16" },
+    ],
     ["of float32", { metadata: { args: "{'batch': 1, 'half': False}" } }, { precision: "float32" }],
     [
       "with prototypes of a symbolic number, taken for 32",

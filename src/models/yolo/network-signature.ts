@@ -88,8 +88,10 @@ export function readYoloNetwork(
   const readPrecision = (inputType: string): Precision => {
     const stated = metadata.get(precisionKey);
     if (stated === "int8" || stated === "float16") return stated;
-    const isHalf = inputType === "float16" || argument(literal("args"), "half") === true;
-    return isHalf ? "float16" : "float32";
+    const args = literal("args");
+    // Older versions of Ultralytics write `half`, newer ones `quantize`.
+    const statesHalf = argument(args, "half") === true || argument(args, "quantize") === 16;
+    return statesHalf || inputType === "float16" ? "float16" : "float32";
   };
 
   const task = readTask(metadata.get("task"), outputs);

@@ -165,6 +165,8 @@ test("scores and boxes that are no numbers are an error", () => {
   const broken = (data: Float32Array, at: number, value: number) => data.with(at, value);
   for (const [at, value, what] of [
     [16, Number.NaN, /every score, got NaN/],
+    // Of the other class, in which it is not the best of its anchor.
+    [21, Number.NaN, /every score, got NaN/],
     [0, Number.NaN, /every box, got NaN/],
     [12, Number.POSITIVE_INFINITY, /every box, got Infinity/],
   ] as const) {
@@ -180,7 +182,7 @@ test("scores and boxes that are no numbers are an error", () => {
       code: "INFERENCE_NOT_FINITE",
     });
   }
-  for (const at of [0, 4, 5]) {
+  for (const at of [0, 4, 5, 6]) {
     const data = broken(objectness.data, at, Number.NaN);
     assert.throws(() => selectObjectness({ ...objectness, data }, { confidence: 0.25 }), {
       code: "INFERENCE_NOT_FINITE",

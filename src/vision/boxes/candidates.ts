@@ -72,10 +72,11 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
   // Class by class, so that memory is read sequentially. Nearly all scores are far below the
   // threshold: four at a time take a third of the time.
   for (let i = 5 * anchorCount; i < end; i++) {
-    while (i + 4 <= end && !isAnyAbove(data, i, least)) i += 4;
+    while (i + 4 <= end && areAtMost(data, i, least)) i += 4;
     if (i === end) break;
     const score = data[i]!;
-    if (!(score > least)) continue;
+    if (score <= least) continue;
+    if (Number.isNaN(score)) throw notFinite("score", score);
     const anchor = i % anchorCount;
     if (!(score > best[anchor]!)) continue;
     best[anchor] = score;
@@ -84,10 +85,10 @@ export function selectCandidates(head: RawHead, options: SelectOptions): Candida
   return anchorsAbove({ data, anchorCount, best, bestClass }, options);
 }
 
-/** Whether any of four values is above `least`. */
-function isAnyAbove(data: Float32Array, at: number, least: number): boolean {
+/** Whether none of four values is above `least`, or NaN. */
+function areAtMost(data: Float32Array, at: number, least: number): boolean {
   return (
-    data[at]! > least || data[at + 1]! > least || data[at + 2]! > least || data[at + 3]! > least
+    data[at]! <= least && data[at + 1]! <= least && data[at + 2]! <= least && data[at + 3]! <= least
   );
 }
 
@@ -199,6 +200,7 @@ export function selectObjectness(head: ObjectnessHead, options: SelectOptions): 
     best[row] = data[start + 5]!;
     for (let classId = 1; classId < classCount; classId++) {
       const score = data[start + 5 + classId]!;
+      if (Number.isNaN(score)) throw notFinite("score", score);
       if (score > best[row]!) {
         best[row] = score;
         bestClass[row] = classId;
@@ -300,7 +302,7 @@ function assertFinite(boxes: Float32Array): void {
 }
 
 /** Without this error, a photo with NaN scores would count as empty. */
-function notFinite(what: string, value: number): OrangeryError {
+export function notFinite(what: "score" | "box" | "mask", value: number): OrangeryError {
   return new OrangeryError(
     "INFERENCE_NOT_FINITE",
     `Expected the network to return a number for every ${what}, got ${value}.`,

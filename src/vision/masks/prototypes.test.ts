@@ -105,8 +105,9 @@ test("no boxes make no masks, and an empty mask is undefined", () => {
   assert.deepEqual(masks([0, 0, 8, 8], [0]), [undefined]);
   for (const broken of [Number.NaN, Infinity, -Infinity]) {
     assert.deepEqual(masks([broken, 0, broken, 8], [1]), [undefined]);
-    masks([0, 0, 8, 8], [broken]);
   }
+  assert.deepEqual(masks([0, 0, 8, 8], [-Infinity]), [undefined]);
+  assert.throws(() => masks([0, 0, 8, 8], [Number.NaN]), { code: "INFERENCE_NOT_FINITE" });
 });
 
 test("a slope is cut where it crosses 0", () => {

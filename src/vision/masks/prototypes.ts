@@ -1,4 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
+import { notFinite } from "../boxes/candidates.ts";
 import type { Letterbox } from "../letterbox/plan-letterbox.ts";
 import { roundHalfEven } from "../rounding.ts";
 import { type CellBounds, enlargeAxis, traceLevelSet } from "./level-set.ts";
@@ -70,7 +71,7 @@ export function planInputMasks(
  * @param boxesXyxy In px of the plan's picture.
  * @returns One entry per box, `undefined` where the mask is empty: Ultralytics drops such
  *   detections.
- * @throws `INVALID_ARGUMENT` when the lengths do not match.
+ * @throws `INVALID_ARGUMENT` when the lengths do not match, `INFERENCE_NOT_FINITE`
  */
 export function masksFromPrototypes(options: {
   readonly prototypes: Prototypes;
@@ -106,6 +107,8 @@ export function masksFromPrototypes(options: {
       bottom: rows.second[box.bottom - 1]! + 1,
     };
     const logits = weigh(prototypes, weights, region, plan);
+    // NaN is not above 0: the mask would be empty, and its object dropped.
+    if (logits.includes(Number.NaN)) throw notFinite("mask", Number.NaN);
     const counts = traceLevelSet({ logits, region, box, columns, rows });
     const { widthPx, heightPx } = plan;
     return counts && new Mask({ widthPx, heightPx, counts });

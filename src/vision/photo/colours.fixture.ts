@@ -430,6 +430,46 @@ export const colourCases: readonly ColourCase[] = [
     ),
   },
   {
+    name: "RGB PNG in sRGB",
+    bytes: decode(
+      "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGCAIAAABxZ0isAAAAAXNSR0IArs4c6QAAAKFJREFUCB0BlgBp/wGMjGsA" +
+        "zu8AMjIAAAAAAADOzgAyFQDOHfABJQGs1kko+n6FvzL3z1KnxKvGj9G+Jm6BAd/iHdb9zF+uqwJeWKhzrLw4A2k0" +
+        "gSytFQFpIG+4BIfgFb6e9Kz8my1TR4fitKhgxJYBOZgAC0yYEUepV36DESNG/Mwuf3vV9Yn0AZOTk/f397i4uGBg" +
+        "YFJSUg8PD+Hh4Tw8PCNxRIGqx3UqAAAAAElFTkSuQmCC",
+    ),
+    rgb: fromHex(
+      "8c8c6b8c5a5a8c8c8c8c8c8c8c8c8c5a5a8c8c6f8c5a8c7c2501acfb4ad4f5c859b4fa50834cf747f7bdd6c8" +
+        "7bfc36fcdfe21db5dfe9148d9416ebecbe5e987a969be3ca1c0f773169206f2124f60139b49f2d609bc88dee" +
+        "0f14d0c3bc30875239980044e498552b41aca9c4bdcc0ab9983838130d2d9c019393938a8a8a424242a2a2a2" +
+        "f4f4f4030303e4e4e4202020",
+    ),
+    grey: fromHex(
+      "896d8c8c8c627c7e42a9ceda7fcec5acd5d57ac88a8fc85f4a604e66b68ac66f7bbc3dadbc9c227d938a42a2" +
+        "f403e420",
+    ),
+  },
+  {
+    name: "RGB PNG of 16 bits with its gamma",
+    bytes: decode(
+      "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAGEAIAAAAh95TvAAAABGdBTUEAAMNQAJm1NAAAATFJREFUGBkBJgHZ/gED" +
+        "SppAUNmYxvSweqF3SQR3KgCNLfo71whEufYBQAiuZedYg+9JIe6UfI6OY/DIoOsByjOnjhFE9Wb6TGvW8y8Qkk9G" +
+        "FnOiUD+5hCaS0b3ib0ATL43DlmngqbXa0AHqF3YZAacHu0Clu6i5Qfwx+S0kO7dQ6wg/W3yepFf8cWkgrFyE1nFO" +
+        "JkkGu5uTywS0M5/KPAGk5VdPAXPcNcTyYwAQsXZfse8nXDLue0QLkDv0Aue73YghLSUwZHR69glG69G8a0sB36OA" +
+        "PE5S+ru4ri1tnEFj8Ixj6dKMb8syhc9mcNNNWTr8VgF4Z2Q6exHpfznPeXDNAd883zzfPPAb8BvwG+nn6efp53pi" +
+        "emJ6Ym5VblVuVbD2sPaw9qQxpDGkMTEGMQYxBkRujnqEWtEVAAAAAElFTkSuQmCC",
+    ),
+    rgb: fromHex(
+      "039a509b8eca1292f49f8ccbe3820b91698eda570a6847aacaa711bfa17cb2b1cbc8530a4ce5c7bbf85451d8" +
+        "0921c27fa7bba54ffcd67c37268492c4db03e437d9328094c584c78fa45701801b64909115b7c390c2fe927d" +
+        "86bfadfab5f3cb20df804ed9387b759b075e27d2e38da53c89a6a3c3b7229227dfdfdfcfcfcfb8b8b8323232" +
+        "a0a0a0505050f4f4f4252525",
+    ),
+    grey: fromHex(
+      "799a8b9a9f7b8961a9a7b57ec1daab9cb3d251958eaa95af705088bae38bdecd9f85875cae7bb972deceb732" +
+        "a051f325",
+    ),
+  },
+  {
     name: "RGB TIFF of 16 bits",
     bytes: decode(
       "SUkqAFQBAACAGVBIE3hQ9K5luIaPwopUhqw+BMxqgZKdgPZSCZVHhvPcHhMIks8uN+mFHAh8lYdPBCHh5ns8iYPN" +

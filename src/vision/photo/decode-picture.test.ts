@@ -16,7 +16,9 @@ import {
   pictureExtensions,
   undecodable,
 } from "./decode-picture.ts";
+import { openPhoto } from "./open-photo.ts";
 import { assertPicture, type Picture } from "./picture.ts";
+import { pngChunks } from "./samples/png-chunks.ts";
 
 let folder: string;
 before(async () => {
@@ -234,6 +236,9 @@ describe("what is no photo is named", () => {
     ["a Git LFS pointer", "version https://git-lfs.github.com/spec/v1\n", /a Git LFS pointer/],
     ["a PDF", "%PDF-1.7 and more", /it is a PDF document/],
     ["a video", "\0\0\0\x18ftypisom and more", /it is a video/],
+    ["an animation", "\0\0\0\x1cftypavis and more", /it is an animation in AVIF/],
+    ["JPEG 2000", "\0\0\0\x0cjP  \r\n\x87\n and more", /it is a JPEG 2000 picture/],
+    ["a PNG of no width", `\x89PNG\r\n\x1a\n${"\0".repeat(40)}`, /a PNG picture with a damaged/],
     ["nothing", "", /it is empty/],
     ["zeros", new Uint8Array(4000), /4000 bytes that begin with 00 00/],
   ];
@@ -306,6 +311,25 @@ test("each EXIF orientation is applied", async () => {
       }
     }
   }
+});
+
+test("the EXIF orientation of a PNG counts where it follows the pixels, too", async () => {
+  const png = await image().withMetadata({ orientation: 6 }).png().toBuffer();
+  const chunks = [...pngChunks(png)];
+  const bytesOf = (types: readonly string[]) =>
+    chunks.filter(({ type }) => types.includes(type)).map((c) => png.subarray(c.start, c.end));
+  const order = [["IHDR"], ["IDAT"], ["eXIf"], ["IEND"]].flatMap(bytesOf);
+  const late = Buffer.concat([png.subarray(0, 8), ...order]);
+  assert.equal((await sharp(late).metadata()).orientation, undefined, "libvips overlooks it");
+  assert.deepEqual(await decodePicture(late), await decodePicture(png));
+  await using photo = await openPhoto(late, { pixelsInMemory: 1 });
+  assert.equal(photo.pixels.widthPx, heightPx);
+});
+
+test("bytes that fill a JPEG up before a marker change no grey", async () => {
+  const { bytes, grey } = colourCases.find(({ name }) => name === "JPEG of pure colours")!;
+  const filled = Buffer.concat([bytes.subarray(0, 2), Buffer.of(0xff, 0xff), bytes.subarray(2)]);
+  assert.deepEqual((await decodePicture(filled, { withGrey: true })).grey, grey);
 });
 
 test("what cannot be opened is not found", async () => {

@@ -6,6 +6,7 @@ import { decodeBmp, readBmpHeader } from "./formats/bmp.ts";
 import { decodeHeic, isDecodedByLibvips } from "./formats/heic.ts";
 import { assertPicture, type Picture } from "./picture.ts";
 import { greyPlane } from "./samples/grey-plane.ts";
+import { withExifFirst } from "./samples/png-chunks.ts";
 import {
   checkSampleOptions,
   planColours,
@@ -72,7 +73,8 @@ export function hasPictureExtension(path: string): boolean {
  * channel is dropped, not blended, except for a TIFF's. Of several pages the first is read.
  * Embedded colour profiles are ignored, as in OpenCV and Ultralytics: the numbers in the file are
  * the numbers that a model was trained on, and those of an RGB JPEG are libjpeg-turbo's, bit for
- * bit.
+ * bit. An AVIF whose colours are stored at half the size is up to 36 of 255 off at coloured edges:
+ * libheif enlarges them otherwise than OpenCV and Pillow.
  *
  * A damaged photo is refused, where OpenCV would fill the missing part with grey: a count from half
  * a photo is a wrong count. As in OpenCV, mere decoder warnings are accepted: stray bytes between a
@@ -117,7 +119,8 @@ export async function readEncoded(
 ): Promise<EncodedPhoto> {
   signal?.throwIfAborted();
   const label = source instanceof Uint8Array ? `${source.byteLength} bytes` : String(source);
-  const bytes = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
+  const file = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
+  const bytes = withExifFirst(file);
   if (bytes.byteLength === 0) throw unreadable(label, "it is empty");
 
   checkSampleOptions({ bands, valueRange });
@@ -281,7 +284,9 @@ const withoutReason = /unsupported image format|not in a known format|corrupt he
 /** Explains why a header cannot be read. */
 function reasonOf(cause: unknown, bytes: Uint8Array): string {
   const { message } = cause as Error;
-  return withoutReason.test(message) ? `it is ${describeFile(bytes)}` : message;
+  if (!withoutReason.test(message)) return message;
+  const kind = describeFile(bytes);
+  return `it is ${kind}${/^a (PNG|JPEG) picture$/.test(kind) ? " with a damaged header" : ""}`;
 }
 
 const maxReasonLength = 300;

@@ -1,5 +1,6 @@
 import type { Sharp } from "sharp";
 import { declareLumaAsRed } from "./luma-jpeg.ts";
+import { gammaTables, mixLinear, statedGamma } from "./png-gamma.ts";
 import type { SamplePlan } from "./sample-layout.ts";
 import { byteOf16Bits, readSamples } from "./samples-to-rgb.ts";
 
@@ -47,11 +48,15 @@ export async function greyPlane(options: GreyPlaneOptions): Promise<Uint8Array> 
     if (luma !== undefined) return await redOf(open(luma));
   }
   const mix = mixes[format] ?? plainMix;
-  if (plan.layout !== "rgb" || plan.depth !== "ushort" || plan.channels < 3) {
-    return mixSamples(rgb, mix);
+  const isDeep = plan.layout === "rgb" && plan.depth === "ushort" && plan.channels >= 3;
+  const gamma = format === "png" ? statedGamma(bytes) : undefined;
+  const tables = gammaTables(gamma, isDeep ? 16 : 8);
+  if (!isDeep) {
+    return tables ? mixLinear(rgb, { ...tables, ...mix, channels: 3 }) : mixSamples(rgb, mix);
   }
   const { values, channels } = await readSamples(() => open(bytes), plan);
   if (format === "tiff") return mixSamples(Uint8Array.from(values, byteOf16Bits), mix, channels);
+  if (tables) return mixLinear(values, { ...tables, ...mix, channels });
   // libpng mixes 16 bits, and rounds, before it drops the lower 8.
   return mixSamples(values, { ...mix, rounding: 16_384, bits: mix.bits + 8 }, channels);
 }

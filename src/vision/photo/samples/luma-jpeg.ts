@@ -9,7 +9,7 @@ export function declareLumaAsRed(jpeg: Uint8Array): Uint8Array | undefined {
   return Buffer.concat([startOfImage, adobeRgb, ...header.kept, jpeg.subarray(header.end)]);
 }
 
-const marker = { jfif: 0xe0, adobe: 0xee, scan: 0xda } as const;
+const marker = { jfif: 0xe0, adobe: 0xee, scan: 0xda, fill: 0xff } as const;
 const startOfImage = Uint8Array.of(0xff, 0xd8);
 const adobeRgb = Buffer.from("ffee000e41646f626500640000000000", "hex");
 
@@ -39,6 +39,10 @@ function readHeader(jpeg: Uint8Array): JpegHeader | undefined {
   const kept: Uint8Array[] = [];
   for (let at = 2; at + 4 <= jpeg.length && jpeg[at] === 0xff; ) {
     const kind = jpeg[at + 1]!;
+    if (kind === marker.fill) {
+      at++;
+      continue;
+    }
     if (kind === marker.scan) return { componentIds, hasJfif, adobeTransform, kept, end: at };
     const segment = jpeg.subarray(at, at + 2 + ((jpeg[at + 2]! << 8) | jpeg[at + 3]!));
     const name = String.fromCharCode(...segment.subarray(4, 9));
