@@ -40,7 +40,7 @@ export interface ArtifactDescription extends ArtifactIdentity {
 }
 
 /** To be raised where a version of Orangery, while it is made, begins to make other graphs. */
-const graphRevision = 7;
+const graphRevision = 8;
 const orangery = `${programVersion()} graph ${graphRevision}`;
 
 export function artifactIdentity(
