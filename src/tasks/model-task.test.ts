@@ -110,6 +110,27 @@ describe("the steps of an execution", () => {
     assert.equal(await new Bare({ cache }).execute(1), 2);
   });
 
+  test("what has no text can be thrown too", async () => {
+    const thrown = Object.create(null);
+    await using cache = openCache();
+    const task = new NotingTask({ cache }, () => {
+      throw thrown;
+    });
+    await assert.rejects(task.execute("photo"), (error) => error === thrown);
+    assert.equal(task.steps.at(-1), "afterReturn ended");
+  });
+
+  test("models are given back where the logger throws", async () => {
+    const debug = () => assert.fail("broken");
+    const logger: Logger = { ...recordingLogger(), debug, child: () => logger };
+    await using cache = openCache();
+    const work = async () => (await task.detModel).names.length;
+    const task: NotingTask = new NotingTask({ cache, logger }, work);
+    await assert.rejects(task.execute("photo"), /broken/);
+    const { models, tasks } = cache.info();
+    assert.deepEqual([models.map(({ leases }) => leases), tasks], [[0], 1]);
+  });
+
   const hooks = ["beforeStart", "onSuccess", "onFailure", "afterReturn"];
   for (const broken of [...hooks.map((hook) => [hook]), hooks]) {
     test(`a throwing hook is logged and changes nothing: ${broken.join(", ")}`, async () => {
@@ -320,7 +341,7 @@ describe("the context", () => {
     assert.equal(await task.execute(""), 42);
     assert.partialDeepStrictEqual(lines, [
       { level: "debug", message: "task succeeded", photo: "a.jpg", objects: 42 },
-      { level: "debug", logFields: "Error: no photo", objects: 42 },
+      { level: "debug", logFields: "no photo", objects: 42 },
     ]);
   });
 

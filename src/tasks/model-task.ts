@@ -182,21 +182,24 @@ export abstract class ModelTask<Payload, Result> {
       timings,
       partialWork,
     };
-    const run = new TaskRun(this.#cache, context);
-    const outcome = await this.#runs.run(run, () =>
-      this.#runWithHooks(context, { own, job: options.logger }),
-    );
-    await run[Symbol.asyncDispose]();
-    await this.#count(log);
+    const outcome = await this.#runCounted(context, { own, job: options.logger });
     if (outcome.status === "succeeded") return outcome.result;
     throw outcome.error;
   }
 
-  /** Never rejects: whatever happens is in the outcome. */
-  async #runWithHooks(
-    context: TaskContext<Payload>,
-    logs: { readonly own: Logger; readonly job: Logger | undefined },
-  ): Promise<TaskOutcome<Result>> {
+  /** Gives the models back and counts the task, also where a logger throws. */
+  async #runCounted(context: TaskContext<Payload>, logs: TaskLogs): Promise<TaskOutcome<Result>> {
+    const run = new TaskRun(this.#cache, context);
+    try {
+      return await this.#runs.run(run, () => this.#runWithHooks(context, logs));
+    } finally {
+      await run[Symbol.asyncDispose]();
+      await this.#count(context.log);
+    }
+  }
+
+  /** Whatever the task and its hooks throw is in the outcome. */
+  async #runWithHooks(context: TaskContext<Payload>, logs: TaskLogs): Promise<TaskOutcome<Result>> {
     const { log, isLastAttempt } = context;
     const startMs = performance.now();
     const outcome = await this.#runOnce(context);
@@ -235,6 +238,12 @@ export abstract class ModelTask<Payload, Result> {
       log.error({ err }, "the model cache could not count this task");
     }
   }
+}
+
+/** Where an execution is logged: by the task's own logger, and in the job's own log. */
+interface TaskLogs {
+  readonly own: Logger;
+  readonly job: Logger | undefined;
 }
 
 async function settleHook(
