@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type ErrorCode, errorCodes, errorText, isOrangeryError, OrangeryError } from "./errors.ts";
+import { type ErrorCode, errorCodes, isOrangeryError, OrangeryError, textOf } from "./errors.ts";
 
 test("an error carries its code, message, cause and details", () => {
   const cause = new Error("ENOENT");
@@ -55,12 +55,12 @@ test("isOrangeryError knows an error of another copy of the package", async () =
   assert.ok(!isOrangeryError(Object.assign(error, { code: "OF_A_LATER_VERSION" })));
 });
 
-test("errorText has a text for whatever is thrown", () => {
-  assert.equal(errorText(new Error("no photo")), "no photo");
-  assert.equal(errorText("no photo"), "no photo");
+test("textOf has a text for whatever is thrown", () => {
+  assert.equal(textOf(new Error("no photo")), "no photo");
+  assert.equal(textOf("no photo"), "no photo");
   const broken = new Error();
   Object.defineProperty(broken, "message", { get: () => assert.fail() });
-  for (const thrown of [Object.create(null), broken]) assert.match(errorText(thrown), /no text/);
+  for (const thrown of [Object.create(null), broken]) assert.match(textOf(thrown), /no text/);
 });
 
 test("docs/errors.md and the registry agree: codes, order, blame, retryable and meaning", () => {

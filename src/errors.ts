@@ -474,7 +474,7 @@ export function isOrangeryError(error: unknown, code?: ErrorCode): error is Oran
 }
 
 /** The message of an error, or the text of whatever else was thrown. Never throws. */
-export function errorText(error: unknown): string {
+export function textOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message : error);
   } catch {

@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../logger.ts";
 import { ModelCache } from "../models/cache/model-cache.ts";
-import { ModelTask, type ModelTaskOptions } from "./model-task.ts";
+import { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./model-task.ts";
 import type { TaskContext, TaskOutcome } from "./task-context.ts";
 import { TinyModels } from "./tiny-models.fixture.ts";
 
@@ -353,5 +353,37 @@ describe("the context", () => {
     for (const workerId of [-1, 0.5, Number.NaN]) {
       assert.throws(() => new NotingTask({ cache, workerId }), { code: "INVALID_ARGUMENT" });
     }
+  });
+
+  test("a task is not made without a cache, nor with what is no logger or name", async () => {
+    await using cache = openCache();
+    const wrong = [
+      {},
+      { cache: { models: models.files } },
+      { cache, logger: {} },
+      { cache, workerName: 5 },
+    ];
+    for (const options of wrong as ModelTaskOptions[]) {
+      assert.throws(() => new NotingTask(options), { code: "INVALID_ARGUMENT" });
+    }
+  });
+
+  test("options of an execution that cannot be are refused before any hook", async () => {
+    await using cache = openCache();
+    const task = new NotingTask({ cache });
+    const wrong = [
+      { attempt: "1" },
+      { attempt: Number.NaN },
+      { attempts: 0 },
+      { signal: new AbortController() },
+      { logger: { info() {} } },
+      { onProgress: 50 },
+      { onTimings: {} },
+      { atempt: 2 },
+    ];
+    for (const options of wrong as ExecuteOptions[]) {
+      await assert.rejects(task.execute("photo", options), { code: "INVALID_ARGUMENT" });
+    }
+    assert.deepEqual(task.steps, []);
   });
 });

@@ -1,5 +1,5 @@
 import { hideCredentials } from "../../base/url.ts";
-import { errorText, OrangeryError } from "../../errors.ts";
+import { OrangeryError, textOf } from "../../errors.ts";
 
 /**
  * Turns a job's data into a task's payload: a function that returns the payload or throws, or a
@@ -43,7 +43,7 @@ export async function parseJobData<Payload>(
     try {
       return parser(data);
     } catch (error) {
-      throw invalid([errorText(error)], data, error);
+      throw invalid([textOf(error)], data, error);
     }
   }
   const validation = await parser["~standard"].validate(data);

@@ -1,5 +1,5 @@
 import { UnrecoverableError, WaitingError } from "bullmq";
-import { errorText, isOrangeryError } from "../../errors.ts";
+import { isOrangeryError, textOf } from "../../errors.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import type { JobEnd } from "./job-end.ts";
 
@@ -8,7 +8,7 @@ import type { JobEnd } from "./job-end.ts";
  * queue keeps the message as the reason. It begins with the code, so that reasons can be counted.
  */
 export function toJobFailure(error: unknown): Error {
-  const text = errorText(error);
+  const text = textOf(error);
   const reason = isOrangeryError(error) ? `${error.code}: ${text}` : text;
   const failure = isRetryable(error) ? new Error(reason) : new UnrecoverableError(reason);
   failure.cause = error;

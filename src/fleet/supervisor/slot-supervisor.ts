@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { settlesWithin } from "../../base/abort.ts";
 import type { OneAtATime } from "../../base/one-at-a-time.ts";
-import { errorText } from "../../errors.ts";
+import { textOf } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { FleetMetrics } from "../../monitor/fleet-metrics.ts";
 import type { StartFailure } from "../process/start-failure.ts";
@@ -149,7 +149,7 @@ export class SlotSupervisor {
         return this.#take(await this.#start());
       } catch (error) {
         if (this.#isStopping) break;
-        const reason = errorText(error);
+        const reason = textOf(error);
         this.#countFailure(reason);
         const failure = startFailureOf(error);
         if (this.#backoff.isExhausted || this.#isHopeless(failure)) {
@@ -279,7 +279,7 @@ export class SlotSupervisor {
       if (successor !== undefined) this.#countRecycled(successor, reason, gapMs);
       return successor;
     } catch (error) {
-      if (!this.#isStopping) this.#postponeRecycling(errorText(error));
+      if (!this.#isStopping) this.#postponeRecycling(textOf(error));
       return old;
     }
   }

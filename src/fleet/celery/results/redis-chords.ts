@@ -1,5 +1,5 @@
 import type { Redis } from "ioredis";
-import { errorText } from "../../../errors.ts";
+import { textOf } from "../../../errors.ts";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
 import type { CeleryChords, ChordPart, CompleteChord } from "../app/celery-results.ts";
 import type { NewChord } from "../protocol/canvas-task.ts";
@@ -105,7 +105,7 @@ export class RedisChords implements CeleryChords {
           : await this.#readSaved(JSON.parse(saved).result);
       return { group, results };
     } catch (error) {
-      const failure = errorText(error);
+      const failure = textOf(error);
       return { group, failure, cause: error instanceof FailedPart ? error.exception : undefined };
     }
   }
