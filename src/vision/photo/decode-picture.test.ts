@@ -217,6 +217,9 @@ describe("unusual colours", () => {
     { valueRange: [1] },
     { valueRange: [5, 5] },
     { valueRange: [0, Number.NaN] },
+    { maxPixels: Number.NaN },
+    { maxPixels: "5" },
+    { signal: null },
   ]) {
     test(`${JSON.stringify(options)} is refused`, async () => {
       const wrong = options as unknown as DecodeOptions;
@@ -321,6 +324,15 @@ test("what cannot be opened is not found", async () => {
       assert.ok(error.cause);
       return true;
     });
+  }
+});
+
+test("what is no path is named in a line, with what to do", async () => {
+  const notFound = (message: RegExp) => ({ code: "PHOTO_NOT_FOUND", message });
+  await assert.rejects(decodePicture("file:///a.jpg"), notFound(/a file: URL as `new URL\(…\)`/));
+  await assert.rejects(decodePicture("A".repeat(1e6)), notFound(/^.{1,300}$/));
+  for (const source of [null, 5, await decodePicture(await image().png().toBuffer())]) {
+    await assert.rejects(decodePicture(source as unknown as string), { code: "INVALID_ARGUMENT" });
   }
 });
 
@@ -431,6 +443,7 @@ test("raw input is checked once, with what was expected and what came", () => {
     { data: rgb, widthPx: 1.5, heightPx: 64 },
     { data: Array.from(rgb), widthPx, heightPx },
     { widthPx, heightPx },
+    null,
   ]) {
     assert.throws(() => assertPicture(wrong as unknown as Picture), { code: "INVALID_ARGUMENT" });
   }
