@@ -41,7 +41,7 @@ export async function parseJobData<Payload>(
   if (parser === undefined) return data as Payload;
   if (typeof parser === "function") {
     try {
-      return parser(data);
+      return await parser(data);
     } catch (error) {
       throw invalid([textOf(error)], data, error);
     }

@@ -5,7 +5,7 @@ import { describeFile } from "../../base/files/file-kind.ts";
 import { OrangeryError } from "../../errors.ts";
 import { decodeBmp, readBmpHeader } from "./formats/bmp.ts";
 import { decodeHeic, isDecodedByLibvips } from "./formats/heic.ts";
-import { assertPicture, kindOf, type Picture } from "./picture.ts";
+import { assertPicture, classNameOf, type Picture } from "./picture.ts";
 import { greyPlane } from "./samples/grey-plane.ts";
 import {
   checkSampleOptions,
@@ -123,7 +123,7 @@ export async function readEncoded(
   if (!isEncoded(source)) {
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected a photo as a path, a file: URL or encoded bytes, got ${kindOf(source)}.`,
+      `Expected a photo as a path, a file: URL or encoded bytes, got ${classNameOf(source)}.`,
     );
   }
   signal?.throwIfAborted();

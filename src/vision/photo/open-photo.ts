@@ -8,7 +8,7 @@ import {
   readEncoded,
 } from "./decode-picture.ts";
 import { Orientation } from "./orientation.ts";
-import { assertPicture, kindOf, type Picture, type PictureInput } from "./picture.ts";
+import { assertPicture, classNameOf, type Picture, type PictureInput } from "./picture.ts";
 import { PictureOnDisk } from "./picture-on-disk.ts";
 import { PictureSlice } from "./picture-slice.ts";
 import { ReducedPicture } from "./reduced-picture.ts";
@@ -55,7 +55,7 @@ export async function openPhoto(
       throw new OrangeryError(
         "INVALID_ARGUMENT",
         "Expected a photo as a path, a file: URL, encoded bytes or a raw picture, got " +
-          `${typeof source === "object" ? kindOf(source) : String(source)}. Read anything else ` +
+          `${typeof source === "object" ? classNameOf(source) : String(source)}. Read anything else ` +
           "into bytes first, as in `new Uint8Array(await response.arrayBuffer())`.",
       );
     }

@@ -27,8 +27,8 @@ export function assertPicture(picture: Picture): void {
   }
   const got =
     data === undefined
-      ? kindOf(picture)
-      : `${data?.length} of ${kindOf(data)} for ${widthPx}×${heightPx}`;
+      ? classNameOf(picture)
+      : `${data?.length} of ${classNameOf(data)} for ${widthPx}×${heightPx}`;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     `Expected a raw picture of 3·widthPx·heightPx RGB bytes in a Uint8Array, got ${got}.`,
@@ -37,6 +37,6 @@ export function assertPicture(picture: Picture): void {
 }
 
 /** Names what something is, for a message: its class, or itself where it has none. */
-export function kindOf(value: unknown): string {
+export function classNameOf(value: unknown): string {
   return value?.constructor?.name ?? String(value);
 }
