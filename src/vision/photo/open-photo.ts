@@ -55,8 +55,8 @@ export async function openPhoto(
       throw new OrangeryError(
         "INVALID_ARGUMENT",
         "Expected a photo as a path, a file: URL, encoded bytes or a raw picture, got " +
-          `${typeof source === "object" ? classNameOf(source) : String(source)}. Read anything else ` +
-          "into bytes first, as in `new Uint8Array(await response.arrayBuffer())`.",
+          `${typeof source === "object" ? classNameOf(source) : String(source)}. Read ` +
+          "anything else into bytes first, as in `new Uint8Array(await response.arrayBuffer())`.",
       );
     }
     assertPicture(source);
