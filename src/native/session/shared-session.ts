@@ -38,7 +38,6 @@ export async function openSharedSession<T extends LoadedSession>(
 ): Promise<SharedSession<T>> {
   signal?.throwIfAborted();
   await joinTensors();
-  await releaseLeftTensors();
   const record = await SessionRecord.of(key);
   signal?.throwIfAborted();
   const waiting = record.wait();
@@ -101,6 +100,7 @@ async function join(
   info?: SessionInfo,
 ): Promise<NativeSession> {
   const letGo = await holdMark(openMark(key));
+  await releaseLeftTensors();
   const { file } = record;
   const native = new NativeObject("session", record.session, (session) => {
     // Counted out before the mark goes, or another thread could adopt what is released here.
