@@ -171,12 +171,14 @@ export class ProcessTurns {
     } finally {
       this.#table.passLock(self, 0);
     }
-    for (const thread of new Set(granted.map((one) => one.thread))) {
-      if (thread === self) this.look();
-      else notify(thread);
-    }
+    // A caller of this thread may be one of another copy of the package.
+    const [own, others] = [granted.filter(this.#isOwn), granted.filter((one) => !this.#isOwn(one))];
+    if (own.length > 0) this.look();
+    for (const thread of new Set(others.map((one) => one.thread))) notify(thread);
     return result;
   }
+
+  #isOwn = ({ thread, slot }: GrantedTurn): boolean => thread === self && this.#waiting.has(slot);
 
   async #waitForLock(sinceMs: number): Promise<void> {
     await turn();
