@@ -435,6 +435,19 @@ test("an aborted signal ends the wait with its reason", async () => {
   await assert.rejects(reading, reason);
 });
 
+test("bytes whose buffer shrinks while they are decoded do not end the process", async () => {
+  const noise = Uint8Array.from({ length: 3 * 512 * 512 }, (_, i) => (i * 7919) % 251);
+  const png = await sharp(noise, { raw: { width: 512, height: 512, channels: 3 } })
+    .png()
+    .toBuffer();
+  const buffer = new ArrayBuffer(png.length, { maxByteLength: png.length });
+  const bytes = new Uint8Array(buffer);
+  bytes.set(png);
+  const decoding = decodePicture(bytes);
+  buffer.resize(0);
+  assert.deepEqual((await decoding).data, noise);
+});
+
 test("raw input is checked once, with what was expected and what came", () => {
   assertPicture({ data: rgb, widthPx, heightPx });
   for (const wrong of [

@@ -5,7 +5,7 @@ import { describeFile } from "../../base/files/file-kind.ts";
 import { OrangeryError } from "../../errors.ts";
 import { decodeBmp, readBmpHeader } from "./formats/bmp.ts";
 import { decodeHeic, isDecodedByLibvips } from "./formats/heic.ts";
-import { assertPicture, classNameOf, type Picture } from "./picture.ts";
+import { assertPicture, classNameOf, type Picture, steadyBytes } from "./picture.ts";
 import { greyPlane } from "./samples/grey-plane.ts";
 import {
   checkSampleOptions,
@@ -128,7 +128,8 @@ export async function readEncoded(
   }
   signal?.throwIfAborted();
   const label = labelOf(source);
-  const bytes = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
+  const bytes =
+    source instanceof Uint8Array ? steadyBytes(source) : await readPhoto(source, label, signal);
   if (bytes.byteLength === 0) throw unreadable(label, "it is empty");
 
   checkSampleOptions({ bands, valueRange });

@@ -10,7 +10,7 @@ import {
 import { guardWriting } from "../../base/files/disk-full.ts";
 import { writeWhole } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
-import { assertPicture, type Picture } from "./picture.ts";
+import { assertPicture, type Picture, steadyBytes } from "./picture.ts";
 
 /** How a picture is encoded. */
 export interface EncodeOptions {
@@ -41,7 +41,10 @@ export async function encodePicture(
   checkOptions({ quality }, jpegQuality);
   assertPicture(picture);
   const { data, widthPx: width, heightPx: height } = picture;
-  const image = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+  const image = sharp(steadyBytes(data), {
+    raw: { width, height, channels: 3 },
+    limitInputPixels: false,
+  });
   return (format === "png" ? image.png() : image.jpeg({ quality })).toBuffer();
 }
 

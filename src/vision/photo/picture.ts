@@ -40,3 +40,12 @@ export function assertPicture(picture: Picture): void {
 export function classNameOf(value: unknown): string {
   return value?.constructor?.name ?? String(value);
 }
+
+/**
+ * Returns bytes that other threads can read: a copy of those whose buffer may shrink meanwhile,
+ * which would end the process.
+ */
+export function steadyBytes(bytes: Uint8Array): Uint8Array {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && buffer.resizable ? bytes.slice() : bytes;
+}

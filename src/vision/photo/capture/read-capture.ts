@@ -1,5 +1,6 @@
 import sharp from "sharp";
 import { withImage } from "../decode-picture.ts";
+import { steadyBytes } from "../picture.ts";
 import type { Capture } from "./capture.ts";
 import { readTime, zoneBetween } from "./capture-time.ts";
 import { type ExifFields, readExifFields, exifTags as tags } from "./exif-fields.ts";
@@ -11,7 +12,7 @@ import { readXmpProperties, type XmpName } from "./xmp-properties.ts";
  */
 export async function readCapture(bytes: Uint8Array): Promise<Capture> {
   try {
-    const image = sharp(bytes, { limitInputPixels: false });
+    const image = sharp(steadyBytes(bytes), { limitInputPixels: false });
     const { exif, xmp } = await withImage(image, () => image.metadata());
     // A TIFF's own directory holds what EXIF holds elsewhere.
     const fields = readExifFields(exif ?? bytes);
