@@ -1,5 +1,5 @@
 import { UnrecoverableError, WaitingError } from "bullmq";
-import { isOrangeryError, textOf } from "../../errors.ts";
+import { isOrangeryError, OrangeryError, textOf } from "../../errors.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import type { JobEnd } from "./job-end.ts";
 
@@ -23,4 +23,22 @@ export function endForBullmq({ outcome, result, error }: JobEnd): unknown {
     throw toJobFailure(error);
   }
   return result;
+}
+
+/**
+ * Refuses a result that BullMQ could not write to its server, which would look as if that failed.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function requireJson(result: unknown): void {
+  try {
+    JSON.stringify(result);
+  } catch (cause) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected a task's result to be serialisable as JSON, but: ${textOf(cause)}. ` +
+        "Return plain objects, lists, texts and numbers.",
+      { cause },
+    );
+  }
 }
