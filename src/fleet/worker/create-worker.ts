@@ -13,7 +13,7 @@ import {
  * A task whose payload is inferred from `execute` alone: a `run` whose context is of any payload
  * would make it unknown.
  */
-type InferredTask<Payload, Result> = Pick<ModelTask<Payload, Result>, "execute"> &
+export type InferredTask<Payload, Result> = Pick<ModelTask<Payload, Result>, "execute"> &
   ModelTask<NoInfer<Payload>, NoInfer<Result>>;
 
 /**
