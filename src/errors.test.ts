@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { type ErrorCode, errorCodes, isOrangeryError, OrangeryError } from "./errors.ts";
+import { type ErrorCode, errorCodes, isOrangeryError, OrangeryError, textOf } from "./errors.ts";
 
 test("an error carries its code, message, cause and details", () => {
   const cause = new Error("ENOENT");
@@ -44,6 +44,23 @@ test("isOrangeryError tells ours from others, and one code from another", () => 
   for (const [value, code, expected] of table) {
     assert.equal(isOrangeryError(value, code), expected, `${value} ${code}`);
   }
+});
+
+test("isOrangeryError knows an error of another copy of the package", async () => {
+  const url = new URL("./errors.ts?copy", import.meta.url).href;
+  const copy: typeof import("./errors.ts") = await import(url);
+  const error = new copy.OrangeryError("NO_SPACE", "");
+  assert.ok(!(error instanceof OrangeryError));
+  assert.ok(isOrangeryError(error, "NO_SPACE"));
+  assert.ok(!isOrangeryError(Object.assign(error, { code: "OF_A_LATER_VERSION" })));
+});
+
+test("textOf has a text for whatever is thrown", () => {
+  assert.equal(textOf(new Error("no photo")), "no photo");
+  assert.equal(textOf("no photo"), "no photo");
+  const broken = new Error();
+  Object.defineProperty(broken, "message", { get: () => assert.fail() });
+  for (const thrown of [Object.create(null), broken]) assert.match(textOf(thrown), /no text/);
 });
 
 test("docs/errors.md and the registry agree: codes, order, blame, retryable and meaning", () => {

@@ -459,7 +459,25 @@ export class OrangeryError extends Error {
   }
 }
 
-/** Whether `error` is an {@link OrangeryError}, optionally of the given code. */
+/**
+ * Whether `error` is an {@link OrangeryError}, optionally of the given code. It may be of another
+ * copy of the package, such as the one that a task's module imports.
+ */
 export function isOrangeryError(error: unknown, code?: ErrorCode): error is OrangeryError {
-  return error instanceof OrangeryError && (code === undefined || error.code === code);
+  return (
+    error instanceof Error &&
+    error.name === "OrangeryError" &&
+    "code" in error &&
+    Object.hasOwn(errorCodes, String(error.code)) &&
+    (code === undefined || error.code === code)
+  );
+}
+
+/** The message of an error, or the text of whatever else was thrown. Never throws. */
+export function textOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "something that has no text was thrown";
+  }
 }

@@ -174,6 +174,15 @@ for (const server of servers) {
         assert.equal(worker.counts.retrying, 1);
       });
 
+      test("has failed at once where its result cannot be kept, and nothing blames the queue", async () => {
+        await using queue = new TestQueue(server.url);
+        await using worker = work(queue, () => ({ plants: 5n }));
+        const job = await queue.add({});
+        await assert.rejects(queue.result(job), /^Error: INVALID_ARGUMENT: .* JSON/);
+        assert.equal(worker.counts.failed, 1);
+        assert.equal(worker.trouble, undefined);
+      });
+
       test("is tried as often as its job says, where it says so", async () => {
         await using queue = new TestQueue(server.url);
         await using worker = work(queue, () => Promise.reject(new Error("no")));

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { checkOptions, numberFrom, oneOf, trueOrFalse, wholeNumberFrom } from "./check-options.ts";
+import {
+  checkOptions,
+  numberFrom,
+  oneOf,
+  refuseUnknown,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "./check-options.ts";
 
 describe("checkOptions", () => {
   const cases = [
@@ -29,5 +36,21 @@ describe("checkOptions", () => {
   test("lists the values that an option may have", () => {
     assert.equal(oneOf("a").expected, "a");
     assert.equal(oneOf("a", "b", "c").expected, "a, b or c");
+  });
+});
+
+test("refuseUnknown takes options by name, and no name that is left over", () => {
+  const refuse = (options: unknown, rest = {}) => refuseUnknown("Options", options as object, rest);
+  refuse({});
+  refuse(Object.create(null), { notGiven: undefined });
+  for (const value of [0.5, "0.5", true, [0.5], new Map()]) {
+    assert.throws(() => refuse(value), /Expected `Options` to be an object of options, got/);
+  }
+  assert.throws(() => refuse({}, { confidance: 0.5 }), {
+    code: "INVALID_ARGUMENT",
+    message:
+      "Expected the options of `Options`, got `confidance`, which is none of them. " +
+      "Correct its spelling, or leave it out.",
+    details: { option: "confidance", expected: "Options" },
   });
 });

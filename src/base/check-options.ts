@@ -1,4 +1,5 @@
-import { OrangeryError } from "../errors.ts";
+import { OrangeryError, textOf } from "../errors.ts";
+import type { Logger } from "../logger.ts";
 
 /** Options with their defaults filled in: none of `Names` is missing or undefined. */
 export type Defined<Options, Names extends keyof Options = keyof Options> = {
@@ -43,6 +44,57 @@ export function text(expected: string): Expectation {
 /** `true` or `false`. */
 export const trueOrFalse = oneOf(true, false);
 
+/** A signal that aborts. */
+export const abortSignal: Expectation = {
+  expected: "an AbortSignal",
+  holds: (value) => value instanceof AbortSignal,
+};
+
+/** A function. */
+export const aFunction: Expectation = {
+  expected: "a function",
+  holds: (value) => typeof value === "function",
+};
+
+/** Options by name. */
+export const optionsByName: Expectation = {
+  expected: "an object of options",
+  holds: (value) => typeof value === "object" && value !== null && !(Symbol.iterator in value),
+};
+
+/** A logger of pino's shape. */
+export const loggerShape: Expectation = {
+  expected: "a logger with debug, info, warn, error and child, such as pino's",
+  holds: (value) => {
+    const { debug, info, warn, error, child } = (value ?? {}) as Partial<Logger>;
+    return [debug, info, warn, error, child].every(aFunction.holds);
+  },
+};
+
+/**
+ * Refuses names that no option has. A misspelt option would have no effect, and a count would be
+ * another than was asked for, without a word.
+ *
+ * @param type The name of the options' type.
+ * @param rest What is left of them when all that the type has are taken out.
+ * @throws `INVALID_ARGUMENT`
+ */
+export function refuseUnknown(
+  type: string,
+  options: object,
+  rest: Readonly<Record<string, never>>,
+): void {
+  checkOptions({ [type]: options }, optionsByName);
+  const option = Object.keys(rest).find((name) => rest[name] !== undefined);
+  if (option === undefined) return;
+  throw new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected the options of \`${type}\`, got \`${option}\`, which is none of them. ` +
+      "Correct its spelling, or leave it out.",
+    { details: { option, expected: type } },
+  );
+}
+
 /**
  * Checks options by name; undefined ones count as not given, and pass.
  *
@@ -56,7 +108,7 @@ export function checkOptions(
     if (value === undefined || holds(value)) continue;
     throw new OrangeryError(
       "INVALID_ARGUMENT",
-      `Expected \`${option}\` to be ${expected}, got \`${String(value)}\` (${typeof value}).`,
+      `Expected \`${option}\` to be ${expected}, got \`${textOf(value)}\` (${typeof value}).`,
       { details: { option, expected, value } },
     );
   }

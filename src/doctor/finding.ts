@@ -1,5 +1,5 @@
 import { hideCredentials } from "../base/url.ts";
-import { isOrangeryError } from "../errors.ts";
+import { isOrangeryError, textOf } from "../errors.ts";
 
 /** Green is fine, yellow works less well than it could, red does not work. */
 export type Verdict = "green" | "yellow" | "red";
@@ -59,7 +59,7 @@ export function worstVerdict(findings: Iterable<Pick<Observation, "verdict">>): 
  * and then what to do.
  */
 export function observationOf(error: unknown, todo: string): Observation {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = textOf(error);
   const [, name] = /^Cannot find (?:package|module) '([\w@/-]+)'/.exec(message) ?? [];
   if (name !== undefined) {
     return red(`The package ${name} is not installed.`, `Run \`npm install ${name}\`.`);

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Registry } from "prom-client";
-import { OrangeryError } from "../errors.ts";
+import { OrangeryError, textOf } from "../errors.ts";
 
 export interface MonitorServerOptions {
   /** Default 127.0.0.1: this machine only. */
@@ -41,7 +41,7 @@ export class MonitorServer implements AsyncDisposable {
     const { host = "127.0.0.1", port } = options;
     const server = createServer((request, response) => {
       answer(request, response, options).catch((error: unknown) => {
-        const text = error instanceof Error ? error.message : String(error);
+        const text = textOf(error);
         respond(response, 500, { error: text });
       });
     });

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { threadId } from "node:worker_threads";
 
 /*
  * Locks that hold across the threads of this process, on Web Locks. They go when their thread dies,
@@ -57,4 +58,21 @@ export async function holdMark(name: string): Promise<() => void> {
 /** Whether any live thread of the process marks the name. */
 export async function isMarked(name: string): Promise<boolean> {
   return (await tryProcessLock(name, async () => {})) === undefined;
+}
+
+/** This thread's number in tables: ids begin with 0, which stands for nobody there. */
+export const thisThread = threadId + 1;
+
+const threadMark = (thread: number) => `orangery:thread:${thread}`;
+let marked: Promise<unknown> | undefined;
+
+/** Marks this thread as alive for as long as it is. */
+export async function markThread(): Promise<void> {
+  marked ??= holdMark(threadMark(thisThread));
+  await marked;
+}
+
+/** Whether a thread that has marked itself is alive. */
+export async function isThreadAlive(thread: number): Promise<boolean> {
+  return await isMarked(threadMark(thread));
 }

@@ -3,7 +3,7 @@ import { after, before, describe, test } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "../logger.ts";
 import { ModelCache } from "../models/cache/model-cache.ts";
-import { ModelTask, type ModelTaskOptions } from "./model-task.ts";
+import { type ExecuteOptions, ModelTask, type ModelTaskOptions } from "./model-task.ts";
 import type { TaskContext, TaskOutcome } from "./task-context.ts";
 import { TinyModels } from "./tiny-models.fixture.ts";
 
@@ -108,6 +108,27 @@ describe("the steps of an execution", () => {
     }
     await using cache = openCache();
     assert.equal(await new Bare({ cache }).execute(1), 2);
+  });
+
+  test("what has no text can be thrown too", async () => {
+    const thrown = Object.create(null);
+    await using cache = openCache();
+    const task = new NotingTask({ cache }, () => {
+      throw thrown;
+    });
+    await assert.rejects(task.execute("photo"), (error) => error === thrown);
+    assert.equal(task.steps.at(-1), "afterReturn ended");
+  });
+
+  test("models are given back where the logger throws", async () => {
+    const debug = () => assert.fail("broken");
+    const logger: Logger = { ...recordingLogger(), debug, child: () => logger };
+    await using cache = openCache();
+    const work = async () => (await task.detModel).names.length;
+    const task: NotingTask = new NotingTask({ cache, logger }, work);
+    await assert.rejects(task.execute("photo"), /broken/);
+    const { models, tasks } = cache.info();
+    assert.deepEqual([models.map(({ leases }) => leases), tasks], [[0], 1]);
   });
 
   const hooks = ["beforeStart", "onSuccess", "onFailure", "afterReturn"];
@@ -320,7 +341,7 @@ describe("the context", () => {
     assert.equal(await task.execute(""), 42);
     assert.partialDeepStrictEqual(lines, [
       { level: "debug", message: "task succeeded", photo: "a.jpg", objects: 42 },
-      { level: "debug", logFields: "Error: no photo", objects: 42 },
+      { level: "debug", logFields: "no photo", objects: 42 },
     ]);
   });
 
@@ -332,5 +353,37 @@ describe("the context", () => {
     for (const workerId of [-1, 0.5, Number.NaN]) {
       assert.throws(() => new NotingTask({ cache, workerId }), { code: "INVALID_ARGUMENT" });
     }
+  });
+
+  test("a task is not made without a cache, nor with what is no logger or name", async () => {
+    await using cache = openCache();
+    const wrong = [
+      {},
+      { cache: { models: models.files } },
+      { cache, logger: {} },
+      { cache, workerName: 5 },
+    ];
+    for (const options of wrong as ModelTaskOptions[]) {
+      assert.throws(() => new NotingTask(options), { code: "INVALID_ARGUMENT" });
+    }
+  });
+
+  test("options of an execution that cannot be are refused before any hook", async () => {
+    await using cache = openCache();
+    const task = new NotingTask({ cache });
+    const wrong = [
+      { attempt: "1" },
+      { attempt: Number.NaN },
+      { attempts: 0 },
+      { signal: new AbortController() },
+      { logger: { info() {} } },
+      { onProgress: 50 },
+      { onTimings: {} },
+      { atempt: 2 },
+    ];
+    for (const options of wrong as ExecuteOptions[]) {
+      await assert.rejects(task.execute("photo", options), { code: "INVALID_ARGUMENT" });
+    }
+    assert.deepEqual(task.steps, []);
   });
 });

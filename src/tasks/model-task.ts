@@ -1,6 +1,16 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { randomUUID } from "node:crypto";
-import { checkOptions, wholeNumberFrom } from "../base/check-options.ts";
+import {
+  abortSignal,
+  aFunction,
+  checkOptions,
+  type Expectation,
+  loggerShape,
+  numberFrom,
+  refuseUnknown,
+  text,
+  wholeNumberFrom,
+} from "../base/check-options.ts";
 import type { PartialWork } from "../base/partial-work.ts";
 import { bothLoggers, type Logger, silentLogger } from "../logger.ts";
 import type { ModelCache } from "../models/cache/model-cache.ts";
@@ -85,13 +95,12 @@ export abstract class ModelTask<Payload, Result> {
   readonly #logger: Logger;
   readonly #runs = new AsyncLocalStorage<TaskRun>();
 
-  /** @throws `INVALID_ARGUMENT` for a worker id that is not a whole number from 0 up */
-  constructor({
-    cache,
-    workerName,
-    workerId = workerIdFromName(workerName),
-    logger = silentLogger,
-  }: ModelTaskOptions) {
+  /** @throws `INVALID_ARGUMENT` */
+  constructor({ cache, workerName, logger = silentLogger, ...options }: ModelTaskOptions) {
+    checkOptions({ cache: cache ?? null }, modelCache);
+    checkOptions({ workerName }, text("a worker's name"));
+    checkOptions({ logger }, loggerShape);
+    const { workerId = workerIdFromName(workerName) } = options;
     checkOptions({ workerId }, wholeNumberFrom(0));
     this.workerId = workerId;
     this.#cache = cache;
@@ -157,19 +166,35 @@ export abstract class ModelTask<Payload, Result> {
    * Runs the task once, with its hooks: the entry point for a queue's handler. Rejects with the
    * task's error, or with the signal's reason; `isRetryable` says whether a retry helps. Settles
    * when the task's models are given back.
+   *
+   * @throws `INVALID_ARGUMENT` for options that it does not have, before any hook
    */
   async execute(payload: Payload, options: ExecuteOptions = {}): Promise<Result> {
-    const { taskId = randomUUID(), attempt = 1, signal = new AbortController().signal } = options;
-    const isLastAttempt = attempt >= (options.attempts ?? Number.POSITIVE_INFINITY);
+    const {
+      taskId = randomUUID(),
+      attempt = 1,
+      attempts = Number.POSITIVE_INFINITY,
+      signal = new AbortController().signal,
+      logger,
+      partialWork,
+      onProgress: progress = () => {},
+      onTimings: timings = () => {},
+      ...rest
+    } = options;
+    refuseUnknown("ExecuteOptions", options, rest);
+    checkOptions({ attempt }, wholeNumberFrom(1));
+    checkOptions({ attempts }, numberFrom(1));
+    checkOptions({ signal }, abortSignal);
+    checkOptions({ logger }, loggerShape);
+    checkOptions({ onProgress: progress, onTimings: timings }, aFunction);
+    const isLastAttempt = attempt >= attempts;
     const { workerId } = this;
     const own = this.#logger.child({
       jobId: taskId,
       attempt,
       ...logFieldsOf(() => this.logFields(payload)),
     });
-    const log = options.logger === undefined ? own : bothLoggers(own, options.logger);
-    const { onProgress: progress = () => {}, onTimings: timings = () => {} } = options;
-    const { partialWork } = options;
+    const log = logger === undefined ? own : bothLoggers(own, logger);
     const context = {
       taskId,
       attempt,
@@ -182,21 +207,24 @@ export abstract class ModelTask<Payload, Result> {
       timings,
       partialWork,
     };
-    const run = new TaskRun(this.#cache, context);
-    const outcome = await this.#runs.run(run, () =>
-      this.#runWithHooks(context, { own, job: options.logger }),
-    );
-    await run[Symbol.asyncDispose]();
-    await this.#count(log);
+    const outcome = await this.#runCounted(context, { own, job: logger });
     if (outcome.status === "succeeded") return outcome.result;
     throw outcome.error;
   }
 
-  /** Never rejects: whatever happens is in the outcome. */
-  async #runWithHooks(
-    context: TaskContext<Payload>,
-    logs: { readonly own: Logger; readonly job: Logger | undefined },
-  ): Promise<TaskOutcome<Result>> {
+  /** Gives the models back and counts the task, also where a logger throws. */
+  async #runCounted(context: TaskContext<Payload>, logs: TaskLogs): Promise<TaskOutcome<Result>> {
+    const run = new TaskRun(this.#cache, context);
+    try {
+      return await this.#runs.run(run, () => this.#runWithHooks(context, logs));
+    } finally {
+      await run[Symbol.asyncDispose]();
+      await this.#count(context.log);
+    }
+  }
+
+  /** Whatever the task and its hooks throw is in the outcome. */
+  async #runWithHooks(context: TaskContext<Payload>, logs: TaskLogs): Promise<TaskOutcome<Result>> {
     const { log, isLastAttempt } = context;
     const startMs = performance.now();
     const outcome = await this.#runOnce(context);
@@ -235,6 +263,17 @@ export abstract class ModelTask<Payload, Result> {
       log.error({ err }, "the model cache could not count this task");
     }
   }
+}
+
+const modelCache: Expectation = {
+  expected: "a ModelCache",
+  holds: (value) => aFunction.holds((value as Partial<ModelCache> | null)?.acquire),
+};
+
+/** Where an execution is logged: by the task's own logger, and in the job's own log. */
+interface TaskLogs {
+  readonly own: Logger;
+  readonly job: Logger | undefined;
 }
 
 async function settleHook(

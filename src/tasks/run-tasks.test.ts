@@ -170,6 +170,23 @@ describe("tasks in flight", () => {
       assert.throws(() => runTasks(new GivenTask(), [], options), { code: "INVALID_ARGUMENT" });
     });
   }
+
+  test("what JavaScript may pass by mistake is refused at the call", () => {
+    const task = new GivenTask();
+    const wrong: [unknown, unknown, object?][] = [
+      [async () => 1, []],
+      [undefined, []],
+      [task, undefined],
+      [task, 5],
+      [task, [], { stopOnFailure: "no" }],
+      [task, [], { signal: new AbortController() }],
+      [task, [], { concurency: 3 }],
+    ];
+    for (const [given, payloads, options] of wrong) {
+      const run = () => runTasks(given as typeof task, payloads as number[], options);
+      assert.throws(run, { code: "INVALID_ARGUMENT" });
+    }
+  });
 });
 
 describe("a run that ends before its source yields what has started, then throws", () => {

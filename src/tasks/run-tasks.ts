@@ -1,6 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { FollowingController, untilAborted } from "../base/abort.ts";
-import { checkOptions, type Defined, wholeNumberFrom } from "../base/check-options.ts";
+import {
+  abortSignal,
+  aFunction,
+  checkOptions,
+  type Defined,
+  type Expectation,
+  refuseUnknown,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "../base/check-options.ts";
 import { OrangeryError } from "../errors.ts";
 import { isRetryable } from "./is-retryable.ts";
 import type { ModelTask } from "./model-task.ts";
@@ -60,10 +69,29 @@ export function runTasks<Payload, Result>(
   payloads: AsyncIterable<Payload> | Iterable<Payload>,
   options: RunTasksOptions = {},
 ): AsyncGenerator<TaskEnd<Payload, Result>, void, undefined> {
-  const { concurrency = 2, attempts = 1, stopOnFailure = false, signal } = options;
+  const { concurrency = 2, attempts = 1, stopOnFailure = false, signal, ...rest } = options;
+  refuseUnknown("RunTasksOptions", options, rest);
   checkOptions({ concurrency, attempts }, wholeNumberFrom(1));
+  checkOptions({ stopOnFailure }, trueOrFalse);
+  checkOptions({ signal }, abortSignal);
+  checkOptions({ task: task ?? null }, taskShape);
+  checkOptions({ payloads: payloads ?? null }, iterable);
   return run(task, payloads, { concurrency, attempts, stopOnFailure, signal });
 }
+
+const taskShape: Expectation = {
+  expected: "a ModelTask",
+  holds: (value) =>
+    aFunction.holds((value as Partial<ModelTask<unknown, unknown>> | null)?.execute),
+};
+
+const iterable: Expectation = {
+  expected: "an iterable of payloads",
+  holds: (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value),
+};
 
 async function* run<Payload, Result>(
   task: ModelTask<Payload, Result>,

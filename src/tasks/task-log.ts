@@ -1,4 +1,4 @@
-import { isOrangeryError } from "../errors.ts";
+import { isOrangeryError, textOf } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import { isRetryable } from "./is-retryable.ts";
 
@@ -20,7 +20,7 @@ export function logFailure(
   { durationMs, isCancelled, isLastAttempt }: FailureCircumstances,
 ): void {
   const code = isOrangeryError(error) ? error.code : undefined;
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = textOf(error);
   const retryable = isRetryable(error);
   if (isPhotoAtFault(error)) {
     log.warn({ code, reason, durationMs, retryable }, "task failed");
@@ -38,7 +38,7 @@ export function logFieldsOf(read: () => object): object {
   try {
     return read();
   } catch (error) {
-    return { logFields: String(error) };
+    return { logFields: textOf(error) };
   }
 }
 

@@ -73,6 +73,16 @@ export const sameWorker: Equal<typeof fromTask, FleetWorker<Photo, Counts>> = tr
 
 // @ts-expect-error what `parse` returns is no Photo
 createWorker(task, { connection, queue, parse: () => ({ picture: "a.jpg" }) });
+
+class OfAnyContext extends ModelTask<Photo, Counts> {
+  override async run({ photo }: Photo, { attempt }: TaskContext): Promise<Counts> {
+    return { plants: photo.length + attempt };
+  }
+}
+const ofAnyContext = createWorker(OfAnyContext, { connection, queue, cache: { models: {} } });
+export const knownWorker: Equal<typeof ofAnyContext, FleetWorker<Photo, Counts>> = true;
+// @ts-expect-error what `parse` returns is no Photo
+createWorker(OfAnyContext, { connection, queue, parse: () => ({ picture: "a.jpg" }) });
 // @ts-expect-error a worker needs a queue
 createWorker(CountPlants, { connection });
 // @ts-expect-error this is no class of tasks

@@ -3,7 +3,7 @@
  * or takes all memory, the parent sees that and reports it as a finding.
  */
 import { flushCompileCache } from "node:module";
-import { isOrangeryError } from "../../errors.ts";
+import { isOrangeryError, textOf } from "../../errors.ts";
 import { measureDevice } from "./device-speed.ts";
 import type { MeasuringAnswers, MeasuringMessage, MeasuringOrder } from "./measuring-messages.ts";
 import { measureLoad, measurePredictions } from "./model-speed.ts";
@@ -16,7 +16,7 @@ process.once("message", (order) => {
     (error: unknown) => {
       const code = isOrangeryError(error) ? error.code : undefined;
       answer({
-        failure: { code, message: error instanceof Error ? error.message : String(error) },
+        failure: { code, message: textOf(error) },
       });
     },
   );

@@ -33,6 +33,13 @@ describe("a job's data", () => {
     });
   });
 
+  test("that a function refuses later are refused for good, too", async () => {
+    const refuse = async () => {
+      throw new TypeError("not good");
+    };
+    await assert.rejects(parseJobData("bad", refuse), { code: "JOB_DATA_INVALID" });
+  });
+
   test("are quoted shortly, and without what URLs hide", async () => {
     const refuse = () => {
       throw new TypeError("not good");

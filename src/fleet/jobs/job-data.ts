@@ -1,5 +1,5 @@
 import { hideCredentials } from "../../base/url.ts";
-import { OrangeryError } from "../../errors.ts";
+import { OrangeryError, textOf } from "../../errors.ts";
 
 /**
  * Turns a job's data into a task's payload: a function that returns the payload or throws, or a
@@ -41,9 +41,9 @@ export async function parseJobData<Payload>(
   if (parser === undefined) return data as Payload;
   if (typeof parser === "function") {
     try {
-      return parser(data);
+      return await parser(data);
     } catch (error) {
-      throw invalid([error instanceof Error ? error.message : String(error)], data, error);
+      throw invalid([textOf(error)], data, error);
     }
   }
   const validation = await parser["~standard"].validate(data);

@@ -1,5 +1,5 @@
 import { UnrecoverableError, WaitingError } from "bullmq";
-import { isOrangeryError } from "../../errors.ts";
+import { isOrangeryError, OrangeryError, textOf } from "../../errors.ts";
 import { isRetryable } from "../../tasks/is-retryable.ts";
 import type { JobEnd } from "./job-end.ts";
 
@@ -8,7 +8,7 @@ import type { JobEnd } from "./job-end.ts";
  * queue keeps the message as the reason. It begins with the code, so that reasons can be counted.
  */
 export function toJobFailure(error: unknown): Error {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = textOf(error);
   const reason = isOrangeryError(error) ? `${error.code}: ${text}` : text;
   const failure = isRetryable(error) ? new Error(reason) : new UnrecoverableError(reason);
   failure.cause = error;
@@ -23,4 +23,22 @@ export function endForBullmq({ outcome, result, error }: JobEnd): unknown {
     throw toJobFailure(error);
   }
   return result;
+}
+
+/**
+ * Refuses a result that BullMQ could not write to its server, which would look as if that failed.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function requireJson(result: unknown): void {
+  try {
+    JSON.stringify(result);
+  } catch (cause) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected a task's result to be serialisable as JSON, but: ${textOf(cause)}. ` +
+        "Return plain objects, lists, texts and numbers.",
+      { cause },
+    );
+  }
 }

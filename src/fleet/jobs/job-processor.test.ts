@@ -7,7 +7,7 @@ import { silentLogger } from "../../logger.ts";
 import type { TaskContext } from "../../tasks/task-context.ts";
 import type { CrashMarks } from "./crash-marks.ts";
 import type { JobEnd } from "./job-end.ts";
-import { endForBullmq } from "./job-failure.ts";
+import { endForBullmq, requireJson } from "./job-failure.ts";
 import { JobProcessor, type JobProcessorOptions } from "./job-processor.ts";
 import type { JobPartialWork } from "./kept-partial-work.ts";
 import { NotingTask, PretendJob, PretendLocks } from "./pretend-job.fixture.ts";
@@ -95,6 +95,18 @@ describe("a job", () => {
     assert.deepEqual([task.notes, timings], [["succeeded"], [{ read: 3 }]]);
     assert.partialDeepStrictEqual(ends, [{ jobId: "job-1", outcome: "succeeded", attempt: 1 }]);
     assert.deepEqual([locks.held, processor.active], [[], 0]);
+  });
+
+  test("fails for good where the queue cannot keep its result", async () => {
+    const { processor, ends } = createProcessor(() => 5n, { checkResult: requireJson });
+    const job = new PretendJob("job-1", { data: "hello" });
+    await assert.rejects(
+      process(processor, job, "token"),
+      (error) =>
+        error instanceof UnrecoverableError &&
+        /^INVALID_ARGUMENT: .*JSON, but: .*BigInt/.test(error.message),
+    );
+    assert.partialDeepStrictEqual(ends, [{ outcome: "failed" }]);
   });
 
   test("keeps partial work for another attempt, until it has ended for good", async () => {

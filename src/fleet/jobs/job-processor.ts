@@ -20,6 +20,8 @@ export interface JobProcessorOptions<Payload, Result> extends Defined<JobPolicy>
   readonly crashMarks: CrashMarks;
   /** What a job has kept for another attempt. Default: nothing is kept. */
   readonly partialWork?: ((jobId: string) => JobPartialWork) | undefined;
+  /** Throws where the queue cannot keep a result, which fails the job. Default: it can. */
+  readonly checkResult?: ((result: unknown) => void) | undefined;
   readonly logger: Logger;
   readonly onJobEnd: (end: JobEnd) => void;
   /** Called with what the task passes to `context.timings`. */
@@ -74,6 +76,7 @@ export class JobProcessor<Payload, Result> {
     using _lock = this.#options.locks.hold({ jobId: run.jobId, token }, () => this.#lose(run));
     try {
       const result = await this.#execute(run);
+      this.#options.checkResult?.(result);
       await partialWork?.forget();
       return end(isLost(run) ? "lost" : "succeeded", { result });
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { OrangeryError } from "../../errors.ts";
+import { type OrangeryError, textOf } from "../../errors.ts";
 
 /**
  * What a failed start rules out. `attempt`: only itself, the next may succeed unchanged. `slot`:
@@ -19,7 +19,7 @@ export interface StartFailure {
 export function toStartFailure(error: unknown): StartFailure {
   return {
     code: knowsItself(error) ? error.code : "UNKNOWN",
-    message: error instanceof Error ? error.message : String(error),
+    message: textOf(error),
     ruledOut: ruledOutBy(error),
   };
 }

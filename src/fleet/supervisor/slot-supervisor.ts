@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { settlesWithin } from "../../base/abort.ts";
 import type { OneAtATime } from "../../base/one-at-a-time.ts";
+import { textOf } from "../../errors.ts";
 import type { Logger } from "../../logger.ts";
 import type { FleetMetrics } from "../../monitor/fleet-metrics.ts";
 import type { StartFailure } from "../process/start-failure.ts";
@@ -148,7 +149,7 @@ export class SlotSupervisor {
         return this.#take(await this.#start());
       } catch (error) {
         if (this.#isStopping) break;
-        const reason = messageOf(error);
+        const reason = textOf(error);
         this.#countFailure(reason);
         const failure = startFailureOf(error);
         if (this.#backoff.isExhausted || this.#isHopeless(failure)) {
@@ -278,7 +279,7 @@ export class SlotSupervisor {
       if (successor !== undefined) this.#countRecycled(successor, reason, gapMs);
       return successor;
     } catch (error) {
-      if (!this.#isStopping) this.#postponeRecycling(messageOf(error));
+      if (!this.#isStopping) this.#postponeRecycling(textOf(error));
       return old;
     }
   }
@@ -312,8 +313,4 @@ export class SlotSupervisor {
     this.#enter("waiting");
     await sleep(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

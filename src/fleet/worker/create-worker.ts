@@ -1,9 +1,20 @@
 import { hostname } from "node:os";
-import type { ModelTask } from "../../tasks/model-task.ts";
+import type { ModelTask, ModelTaskOptions } from "../../tasks/model-task.ts";
 import { workerIdFromName } from "../../tasks/worker-id.ts";
 import { FleetWorker } from "./fleet-worker.ts";
-import { type ModelTaskClass, openWorkerCache, toTaskInstance } from "./task-instance.ts";
-import { checkWorkerOptions, type FleetWorkerOptions } from "./worker-options.ts";
+import { openWorkerCache, toTaskInstance } from "./task-instance.ts";
+import {
+  checkWorkerOptions,
+  type FleetWorkerOptions,
+  refuseUnknownWorkerOptions,
+} from "./worker-options.ts";
+
+/**
+ * A task whose payload is inferred from `execute` alone: a `run` whose context is of any payload
+ * would make it unknown.
+ */
+export type InferredTask<Payload, Result> = Pick<ModelTask<Payload, Result>, "execute"> &
+  ModelTask<NoInfer<Payload>, NoInfer<Result>>;
 
 /**
  * Creates a worker that takes jobs from a BullMQ queue and runs a task for each. Given a class, it
@@ -22,9 +33,14 @@ import { checkWorkerOptions, type FleetWorkerOptions } from "./worker-options.ts
  * @throws `INVALID_ARGUMENT`, and the errors of `ModelCache` for its options
  */
 export function createWorker<Payload, Result>(
-  task: ModelTask<Payload, Result> | ModelTaskClass<Payload, Result>,
+  task:
+    | InferredTask<Payload, Result>
+    | (new (
+        options: ModelTaskOptions,
+      ) => InferredTask<Payload, Result>),
   options: FleetWorkerOptions<NoInfer<Payload>>,
 ): FleetWorker<Payload, Result> {
+  refuseUnknownWorkerOptions(options);
   const checked = checkWorkerOptions(options);
   const { name = `worker@${hostname()}`, logger } = checked;
   const { workerId = workerIdFromName(checked.name) } = checked;

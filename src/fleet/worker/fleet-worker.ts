@@ -5,7 +5,7 @@ import type { ModelCache } from "../../models/cache/model-cache.ts";
 import type { WorkerMetrics } from "../../monitor/worker-metrics.ts";
 import type { ModelTask } from "../../tasks/model-task.ts";
 import { KeptCrashMarks } from "../jobs/crash-marks.ts";
-import { endForBullmq } from "../jobs/job-failure.ts";
+import { endForBullmq, requireJson } from "../jobs/job-failure.ts";
 import { JobProcessor } from "../jobs/job-processor.ts";
 import { KeptPartialWork } from "../jobs/kept-partial-work.ts";
 import { openQueueLocks } from "../locks/queue-locks.ts";
@@ -99,6 +99,7 @@ function assemble<Payload, Result>(
     ...parts,
     logger,
     locks,
+    checkResult: requireJson,
     crashMarks: new KeptCrashMarks(store.attempts, patience),
     partialWork: (jobId) => new KeptPartialWork(store.attempts, jobId, logger),
     onJobEnd: (end) => tally.countEnd(end),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { checkWorkerOptions } from "./worker-options.ts";
+import { checkWorkerOptions, refuseUnknownWorkerOptions } from "./worker-options.ts";
 
 const least = { connection: "redis://localhost", queue: "photos" };
 
@@ -26,12 +26,25 @@ describe("a worker's options", () => {
     ["a lock of a moment", { ...least, lockDurationMs: 10 }],
     ["no time to look for stalled jobs", { ...least, stalledIntervalMs: 0 }],
     ["no crashes at all", { ...least, maxCrashes: 0 }],
+    ["a text for a choice", { ...least, jobLogs: "no" }],
+    ["a number for a choice", { ...least, autostart: 0 }],
+    ["a name that is none", { ...least, name: 5 }],
+    ["a schema that is none", { ...least, parse: { photo: "string" } }],
+    ["models to prepare", { ...least, prepare: ["detect"] }],
+    ["a listener that is none", { ...least, onJobEnd: true }],
+    ["a logger that is none", { ...least, logger: { info() {} } }],
   ];
   for (const [what, options] of wrong) {
     test(`are refused: ${what}`, () => {
       assert.throws(() => checkWorkerOptions(options as never), { code: "INVALID_ARGUMENT" });
     });
   }
+
+  test("are refused where there is no such option", () => {
+    refuseUnknownWorkerOptions({ ...least, attempts: 1, maxBlockedMs: 1 });
+    const misspelt = { ...least, concurency: 3 };
+    assert.throws(() => refuseUnknownWorkerOptions(misspelt), /`concurency`/);
+  });
 
   test("are refused without the password in a connection", () => {
     const connection = "http://:secret@host";

@@ -1,13 +1,19 @@
 import type { Telemetry } from "bullmq";
 import {
+  aFunction,
   checkOptions,
   type Defined,
+  type Expectation,
+  loggerShape,
   numberFrom,
+  refuseUnknown,
+  text,
+  trueOrFalse,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
 import { type Logger, silentLogger } from "../../logger.ts";
 import type { ModelCache, ModelCacheOptions } from "../../models/cache/model-cache.ts";
-import type { PayloadParser } from "../jobs/job-data.ts";
+import type { PayloadParser, PayloadSchema } from "../jobs/job-data.ts";
 import type { JobEnd } from "../jobs/job-end.ts";
 import type { LockPolicy } from "../jobs/job-locks.ts";
 import type { JobPolicy } from "../jobs/job-policy.ts";
@@ -93,6 +99,12 @@ export function checkWorkerOptions<Payload>(
   checkOptions({ backoffMs }, numberFrom(0));
   checkOptions({ lockDurationMs }, numberFrom(1000));
   checkOptions({ stalledIntervalMs, maxBlockedMs }, numberFrom(1));
+  const { name, parse, prepare, onJobEnd } = options;
+  checkOptions({ jobLogs, autostart }, trueOrFalse);
+  checkOptions({ name }, text("a worker's name"));
+  checkOptions({ parse }, parser);
+  checkOptions({ prepare, onJobEnd }, aFunction);
+  checkOptions({ logger }, loggerShape);
   return {
     ...options,
     concurrency,
@@ -106,4 +118,21 @@ export function checkWorkerOptions<Payload>(
     autostart,
     logger,
   };
+}
+
+const parser: Expectation = {
+  expected: "a function or a schema that follows Standard Schema",
+  holds: (value) =>
+    aFunction.holds(value) || aFunction.holds((value as Schema | null)?.["~standard"]?.validate),
+};
+
+type Schema = Partial<PayloadSchema<unknown>>;
+
+/** Refuses names that a worker's options do not have. @throws `INVALID_ARGUMENT` */
+export function refuseUnknownWorkerOptions<Payload>(options: FleetWorkerOptions<Payload>): void {
+  const { connection, queue, prefix, name, workerId, cache, parse, prepare, ...others } = options;
+  const { autostart, onJobEnd, telemetry, supervision, logger, concurrency, ...tuning } = others;
+  const { attempts, backoffMs, maxCrashes, jobLogs, ...locks } = tuning;
+  const { lockDurationMs, stalledIntervalMs, maxBlockedMs, ...rest } = locks;
+  refuseUnknown("FleetWorkerOptions", options, rest);
 }

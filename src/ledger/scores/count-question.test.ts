@@ -51,6 +51,7 @@ describe("what counts", () => {
     assert.throws(asking(byClass, { classes: ["stone"] }), /stone was left out of its --classes/);
     assert.throws(asking(plain, { classes: ["weeds"] }), /0 plant, 1 weed, 2 stone, got `weeds`/);
     assert.throws(asking(plain, { minScore: 2 }), { code: "INVALID_ARGUMENT" });
+    assert.throws(asking(plain, { minscore: 0.5 } as object), { code: "INVALID_ARGUMENT" });
   });
 
   test("of a class that is not asked for may be below what is recorded", () => {

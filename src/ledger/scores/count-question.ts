@@ -1,4 +1,4 @@
-import { checkOptions } from "../../base/check-options.ts";
+import { checkOptions, refuseUnknown } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import {
   type ClassChoice,
@@ -50,7 +50,8 @@ export class CountedScores {
    * @throws `INVALID_ARGUMENT` for a question that the recorded objects have no answer to
    */
   constructor(recipe: CountingRecipe, names: readonly string[], question: CountQuestion = {}) {
-    const { minScore } = question;
+    const { minScore, classes: _classes, classConfidence: _scores, ...rest } = question;
+    refuseUnknown("CountQuestion", question, rest);
     checkOptions(
       { minScore },
       {

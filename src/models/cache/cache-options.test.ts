@@ -66,6 +66,15 @@ describe("a model cache's options", () => {
     ["logEvery", wholeFrom1, /a whole number from 1 up/],
     ["cpuRuns", wholeFrom1, /a whole number from 1 up/],
     ["cpuSpinning", ["1", 0, null], /true or false/],
+    ["forceCpu", ["false", 0, null], /true or false/],
+    ["requireDevice", ["false", 0, null], /true or false/],
+    ["warmUp", ["false", 0, null], /true or false/],
+    ["deviceOptions", ["num_streams=1", { num_streams: 1 }, null], /texts by name/],
+    [
+      "logger",
+      [{ ...silentLogger, child: 1 }, "pino", null],
+      /a logger with debug, info, warn, error and child/,
+    ],
     ["gpuMemoryLimitBytes", wholeFrom1, /a whole number from 1 up/],
     ["workerId", wholeFrom0, /a whole number from 0 up/],
     ["intraOpThreads", wholeFrom0, /a whole number from 0 up/],
@@ -75,7 +84,7 @@ describe("a model cache's options", () => {
     ["reloadCheckMs", from0, /a number from 0 up/],
     ["arenaGrowth", ["fast", "", 0, null], /power-of-two or as-requested/],
     ["device", [0, null, {}], /the name of a device/],
-    ["models", [undefined, null, "model.onnx", 1], /model files by name/],
+    ["models", [undefined, null, "model.onnx", 1, [], new Map()], /model files by name/],
   ];
   for (const [option, values, expected] of wrong) {
     for (const value of values) {
@@ -92,6 +101,17 @@ describe("a model cache's options", () => {
       });
     }
   }
+
+  test("do not take a name that none of them has", () => {
+    const wrong = [
+      [{ models, trimEvrey: 5 }, /`ModelCacheOptions`, got `trimEvrey`/],
+      [{ models: { weeds: { file: "a.pt", presicion: "float16" } } }, /`ReducedModel`, got `presi/],
+    ] as const;
+    for (const [options, message] of wrong) {
+      assert.throws(() => checkCacheOptions(options), { code: "INVALID_ARGUMENT", message });
+    }
+    checkCacheOptions({ models, ...{ notGiven: undefined } });
+  });
 
   test("name the model whose precision is none that it can be made of", () => {
     const weeds = { file: "weeds.onnx", precision: "float32" as "float16" };

@@ -2,8 +2,11 @@ import {
   checkOptions,
   type Defined,
   type Expectation,
+  loggerShape,
   numberFrom,
   oneOf,
+  optionsByName,
+  refuseUnknown,
   text,
   trueOrFalse,
   wholeNumberFrom,
@@ -100,33 +103,41 @@ export type CheckedCacheOptions = Omit<ModelCacheOptions, Defaulted> &
  *
  * @throws `INVALID_ARGUMENT`
  */
-export function checkCacheOptions({
-  device = "auto",
-  forceCpu = false,
-  requireDevice = false,
-  workerId = 0,
-  trimEvery = 100,
-  logEvery = 10,
-  memoryBudgetBytes = Number.POSITIVE_INFINITY,
-  thrashWindowMs = 10_000,
-  reloadCheckMs = 1000,
-  warmUp = false,
-  intraOpThreads = 0,
-  cpuRuns,
-  cpuSpinning,
-  logger = silentLogger,
-  runtime = onnxRuntime,
-  ...options
-}: ModelCacheOptions): CheckedCacheOptions {
-  const { models, expireAfterMs, gpuMemoryLimitBytes, arenaGrowth } = options;
+export function checkCacheOptions(options: ModelCacheOptions): CheckedCacheOptions {
+  const {
+    models,
+    device = "auto",
+    forceCpu = false,
+    requireDevice = false,
+    workerId = 0,
+    trimEvery = 100,
+    logEvery = 10,
+    memoryBudgetBytes = Number.POSITIVE_INFINITY,
+    thrashWindowMs = 10_000,
+    expireAfterMs,
+    reloadCheckMs = 1000,
+    warmUp = false,
+    intraOpThreads = 0,
+    cpuRuns,
+    cpuSpinning,
+    gpuMemoryLimitBytes,
+    arenaGrowth,
+    deviceOptions,
+    logger = silentLogger,
+    runtime = onnxRuntime,
+    ...rest
+  } = options;
+  refuseUnknown("ModelCacheOptions", options, rest);
   const set = readCpuSettings();
   checkOptions({ trimEvery, logEvery, gpuMemoryLimitBytes, cpuRuns }, wholeNumberFrom(1));
-  checkOptions({ cpuSpinning }, trueOrFalse);
+  checkOptions({ forceCpu, requireDevice, warmUp, cpuSpinning }, trueOrFalse);
   checkOptions({ workerId, intraOpThreads }, wholeNumberFrom(0));
   checkOptions({ thrashWindowMs, expireAfterMs, reloadCheckMs }, numberFrom(0));
   checkOptions({ memoryBudgetBytes }, numberFrom(1));
   checkOptions({ arenaGrowth }, oneOf("power-of-two", "as-requested"));
   checkOptions({ device }, text("the name of a device"));
+  checkOptions({ deviceOptions }, textsByName);
+  checkOptions({ logger }, loggerShape);
   checkOptions({ models: models ?? null }, modelFiles);
   for (const [name, model] of Object.entries(models)) checkNamedModel(name, model);
   return {
@@ -152,19 +163,27 @@ export function checkCacheOptions({
 
 /** @throws `INVALID_ARGUMENT` */
 export function checkNamedModel(name: string, model: string | ReducedModel): void {
-  const { file, precision, calibration }: Partial<ReducedModel> =
-    typeof model === "string" ? { file: model } : (model ?? {});
+  const given: Partial<ReducedModel> = typeof model === "string" ? { file: model } : (model ?? {});
+  const { file, precision, calibration, ...rest } = given;
   checkOptions({ [`models.${name}`]: file ?? null }, text("the path of a model file"));
   checkOptions({ [`models.${name}.precision`]: precision }, oneOf("float16"));
   checkOptions({ [`models.${name}.calibration`]: calibration }, calibrationOption);
+  refuseUnknown("ReducedModel", given, rest);
 }
 
 /** @throws `INVALID_ARGUMENT` */
-export function checkWorkerId(workerId: number): void {
+export function checkWorkerId(workerId: number | undefined): void {
   checkOptions({ workerId }, wholeNumberFrom(0));
 }
 
 const modelFiles: Expectation = {
   expected: "model files by name",
-  holds: (value) => value instanceof Object,
+  holds: optionsByName.holds,
+};
+
+const textsByName: Expectation = {
+  expected: 'texts by name, as in { num_streams: "1" }',
+  holds: (value) =>
+    optionsByName.holds(value) &&
+    Object.values(value as object).every((option) => typeof option === "string"),
 };

@@ -10,7 +10,12 @@ import { liveNativeObjects } from "../../native/library/native-object.ts";
 import { PretendDevices } from "../devices/pretend-devices.fixture.ts";
 import { identifyModelFile } from "../files/model-file.ts";
 import { blackPhoto, ModelFolder, tinyYolo } from "../yolo/tiny-yolo.fixture.ts";
-import { ModelCache, type ModelCacheEvents, type ModelCacheOptions } from "./model-cache.ts";
+import {
+  type AcquireOptions,
+  ModelCache,
+  type ModelCacheEvents,
+  type ModelCacheOptions,
+} from "./model-cache.ts";
 
 let folder: ModelFolder;
 let models: { segment: string; detect: string };
@@ -238,6 +243,17 @@ describe("a load that fails", () => {
       (error) =>
         isOrangeryError(error, "MODEL_NAME_UNKNOWN") && error.message.includes("segment, detect"),
     );
+  });
+
+  test("is refused for what it cannot be asked with, also where the model is loaded", async () => {
+    const cache = makeCache();
+    await cache.warmUp(["detect"]);
+    const wrong = [{ workerId: "0" }, { signal: new AbortController() }, { workerID: 1 }, 0];
+    for (const options of wrong as AcquireOptions[]) {
+      await assert.rejects(cache.acquire("detect", options), coded("INVALID_ARGUMENT"));
+    }
+    await assert.rejects(cache.clear("0" as unknown as number), coded("INVALID_ARGUMENT"));
+    assert.equal(cache.info().models.length, 1);
   });
 
   test("fails all who waited for it, and the next caller succeeds", async () => {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { abortSignal, checkOptions, refuseUnknown } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";
 import { CacheEvents, type ModelCacheEvents } from "./cache-events.ts";
@@ -131,8 +132,10 @@ export class ModelCache implements AsyncDisposable {
    * valid. Devices that had failed get a new chance.
    *
    * @returns when everything is released that nobody uses
+   * @throws `INVALID_ARGUMENT`
    */
   async clear(workerId?: number): Promise<void> {
+    checkWorkerId(workerId);
     const cleared = [...this.#names.values()].filter(
       (named) => workerId === undefined || named.workerId === workerId,
     );
@@ -199,10 +202,11 @@ export class ModelCache implements AsyncDisposable {
     return [...this.#names.values()].flatMap((named) => [...named.models]);
   }
 
-  async #use(
-    name: string,
-    { workerId = this.#options.workerId, signal }: AcquireOptions,
-  ): Promise<ModelHold> {
+  async #use(name: string, options: AcquireOptions): Promise<ModelHold> {
+    const { workerId = this.#options.workerId, signal, ...rest } = options;
+    refuseUnknown("AcquireOptions", options, rest);
+    checkWorkerId(workerId);
+    checkOptions({ signal }, abortSignal);
     signal?.throwIfAborted();
     return await this.#named(name, workerId).use(signal);
   }
@@ -211,7 +215,6 @@ export class ModelCache implements AsyncDisposable {
     const key = `${workerId}/${name}`;
     let named = this.#names.get(key);
     if (named === undefined) {
-      checkWorkerId(workerId);
       named = this.#make(name, workerId);
       if (this.#isClosed) named.close();
       this.#names.set(key, named);

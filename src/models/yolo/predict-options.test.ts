@@ -75,6 +75,7 @@ describe("options to predict", () => {
     ["classConfidence", [{ a: 2 }, { a: "1" }, [["a"]], 0.5, "a", null], /scores from 0 to 1/],
     ["classAgnostic", [0, "yes", null], /true or false/],
     ["maskSize", ["large", "", null, 640], /photo, input or none/],
+    ["signal", [new AbortController(), {}, null], /an AbortSignal/],
     [
       "imageSize",
       [0, -32, 640.5, Number.NaN, 16385, "640", null, [], [640], [640, 0], [640, 640, 3], {}],
@@ -96,6 +97,17 @@ describe("options to predict", () => {
         );
       });
     }
+  }
+});
+
+test("options to predict are an object, and have no other name", () => {
+  const misspelt = { confidance: 0.9 } as object;
+  assert.throws(() => checkPredictOptions(misspelt, fixed), {
+    code: "INVALID_ARGUMENT",
+    message: /options of `PredictOptions`, got `confidance`/,
+  });
+  for (const value of [0.9, "0.9", [0.9]]) {
+    assert.throws(() => checkPredictOptions(value as object, fixed), { code: "INVALID_ARGUMENT" });
   }
 });
 

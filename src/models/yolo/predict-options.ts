@@ -1,8 +1,10 @@
 import {
+  abortSignal,
   checkOptions,
   type Expectation,
   numberFrom,
   oneOf,
+  refuseUnknown,
   trueOrFalse,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
@@ -70,7 +72,10 @@ export interface CheckedPredictOptions {
  * @throws `INVALID_ARGUMENT`
  */
 export function checkPredictOptions(
-  {
+  options: PredictOptions,
+  network: NetworkSignature,
+): CheckedPredictOptions {
+  const {
     confidence = 0.25,
     iou = 0.7,
     maxDetections = 300,
@@ -81,9 +86,11 @@ export function checkPredictOptions(
     maskSize = "photo",
     maxPixels,
     decode,
-  }: PredictOptions,
-  network: NetworkSignature,
-): CheckedPredictOptions {
+    signal,
+    ...rest
+  } = options;
+  refuseUnknown("PredictOptions", options, rest);
+  checkOptions({ signal }, abortSignal);
   checkOptions({ confidence, iou }, share);
   checkOptions({ maxDetections }, wholeNumberFrom(1));
   checkOptions({ maxPixels }, numberFrom(1));

@@ -10,7 +10,7 @@ import { onnxRuntime } from "../../native/onnx-runtime.ts";
 import type { Runtime, Session } from "../../native/runtime.ts";
 import { ownTurns } from "../../native/turns/own-turns.fixture.ts";
 import type { ProcessTurns } from "../../native/turns/process-turns.ts";
-import type { PictureInput } from "../../vision/photo/picture.ts";
+import type { Picture, PictureInput } from "../../vision/photo/picture.ts";
 import { loadModel } from "../cache/load-model.ts";
 import { cpu, parseDevice } from "../devices/device.ts";
 import { identifyModelFile } from "../files/model-file.ts";
@@ -134,6 +134,7 @@ describe("a YOLO model", () => {
     ["null", null, "INVALID_ARGUMENT"],
     ["a number", 1, "INVALID_ARGUMENT"],
     ["an empty object", {}, "INVALID_ARGUMENT"],
+    ["what is to be read first", new Blob([]), "INVALID_ARGUMENT"],
     ["a raw picture of the wrong length", { ...blackPhoto, widthPx: 65 }, "INVALID_ARGUMENT"],
     ["a raw picture of no size", { ...blackPhoto, widthPx: 0 }, "INVALID_ARGUMENT"],
     ["a photo that is not there", "/no/such/photo.jpg", "PHOTO_NOT_FOUND"],
@@ -147,6 +148,14 @@ describe("a YOLO model", () => {
       await assert.rejects(model.predict(input as PictureInput), coded(code));
     });
   }
+
+  test("says what to do with what is to be read first", async () => {
+    await using model = await load();
+    const input = new ArrayBuffer(8) as unknown as Uint8Array;
+    await assert.rejects(model.predict(input), /got ArrayBuffer\. Read anything else into bytes/);
+    const pictures = ["a.jpg"] as unknown as Picture[];
+    await assert.rejects(model.predictBatch(pictures), /in a Uint8Array, got String\./);
+  });
 
   test("refuses options before it reads the photo", async () => {
     await using model = await load();

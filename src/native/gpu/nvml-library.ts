@@ -107,7 +107,7 @@ export class NvmlLibrary {
 
   check(name: NvmlFunctionName, status: number): void {
     if (status === success) return;
-    const text = this.#errorText(status);
+    const text = this.#textOf(status);
     throw new OrangeryError(
       "NVML_FAILED",
       `NVIDIA's management library failed in ${name} (status ${status}): ${text}. ` +
@@ -166,7 +166,7 @@ export class NvmlLibrary {
     this.status("nvmlShutdown");
   }
 
-  #errorText(status: number): string {
+  #textOf(status: number): string {
     try {
       return this.#library.func("nvmlErrorString", "str", ["int"])(status) as string;
     } catch {

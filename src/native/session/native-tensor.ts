@@ -4,6 +4,7 @@ import { environment } from "../library/environment.ts";
 import type { Address, Out } from "../library/function-table.ts";
 import { NativeObject, releaseWhenThreadEnds } from "../library/native-object.ts";
 import type { ElementType, Tensor, TensorData } from "../runtime.ts";
+import { noteTensor, releaseTensor } from "./left-tensors.ts";
 
 /** `ONNXTensorElementDataType`, and how to view the memory. */
 const elementTypes: {
@@ -49,6 +50,7 @@ export class NativeTensor<T extends ElementType = ElementType> implements Tensor
       length === 0 ? new ArrayBuffer(0) : koffi.view(dataAddress(value.address), length * bytes);
     this.#data = view(this.#memory);
     releaseWhenThreadEnds(value);
+    noteTensor(value.address);
   }
 
   /**
@@ -94,11 +96,7 @@ export function createTensor<T extends ElementType>(
   const dims = BigInt64Array.from(shape, BigInt);
   const { onnxType } = elementTypes[elementType];
   api.CreateTensorAsOrtValue(allocator, dims, dims.length, onnxType, value);
-  return new NativeTensor(
-    new NativeObject("tensor", value[0]!, api.ReleaseValue),
-    elementType,
-    shape,
-  );
+  return new NativeTensor(new NativeObject("tensor", value[0]!, releaseTensor), elementType, shape);
 }
 
 function checkTensor(elementType: ElementType, shape: readonly number[]): void {

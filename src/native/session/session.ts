@@ -10,6 +10,7 @@ import type {
   Tensor,
   TensorInfo,
 } from "../runtime.ts";
+import { releaseLeftTensors, releaseTensor } from "./left-tensors.ts";
 import { MappedFile } from "./mapped-file.ts";
 import { adoptTensor, createTensor, NativeTensor } from "./native-tensor.ts";
 import { readSessionInfo, type SessionInfo } from "./session-info.ts";
@@ -121,6 +122,7 @@ export class NativeSession implements Session {
   async trimMemory(arenas: string): Promise<void> {
     using options = createRunOptions(arenas);
     environment().api.RunOptionsSetTerminate(options.address);
+    await releaseLeftTensors();
     using inputs = new DisposableStack();
     const values = this.inputs.map(({ name, elementType, shape }) => {
       const extents = shape.map((extent) => (typeof extent === "number" ? extent : 1));
@@ -221,11 +223,10 @@ function adoptOutputs(
   values: readonly (Address | null)[],
   given: Readonly<Record<string, Tensor>>,
 ): Record<string, Tensor> {
-  const { api } = environment();
   const fresh = names.map((name, index) =>
     Object.hasOwn(given, name)
       ? undefined
-      : new NativeObject("tensor", values[index]!, api.ReleaseValue),
+      : new NativeObject("tensor", values[index]!, releaseTensor),
   );
   try {
     return Object.fromEntries(

@@ -73,6 +73,22 @@ describe("a session shared by threads", { timeout: 120_000 }, () => {
     });
   }
 
+  test("leaves no tensors behind when its threads are killed, once another is opened", async () => {
+    const data = { ...threadData("killed with tensors", { steps: 2, size: 8 }), size: 4096 };
+    const bytes = 4 * data.size ** 2;
+    const before = process.memoryUsage.rss();
+    for (let round = 0; round < 8; round += 1) {
+      const thread = new Thread(data);
+      await thread.send("open");
+      await thread.send("keep a tensor");
+      await thread.kill();
+    }
+    const { session } = await open(data);
+    await session[Symbol.asyncDispose]();
+    const grownBytes = process.memoryUsage.rss() - before;
+    assert.ok(grownBytes < 4 * bytes, `${grownBytes}`);
+  });
+
   test("is adopted by the next opener when every thread that had it was killed", async () => {
     const data = threadData("killed", { steps: 2, size: 8 });
     const thread = new Thread(data);

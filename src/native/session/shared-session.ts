@@ -3,6 +3,7 @@ import { OrangeryError } from "../../errors.ts";
 import { NativeObject, releaseWhenThreadEnds } from "../library/native-object.ts";
 import { holdMark, isMarked, tryProcessLock, withProcessLock } from "../process-lock.ts";
 import type { LoadedSession, OpenSharedSessionOptions, SharedSession } from "../runtime.ts";
+import { joinTensors, releaseLeftTensors } from "./left-tensors.ts";
 import { NativeSession, releaseSession } from "./session.ts";
 import type { SessionInfo } from "./session-info.ts";
 import { SessionRecord } from "./session-record.ts";
@@ -19,6 +20,7 @@ import { SessionRecord } from "./session-record.ts";
  *   releases the session, and nobody enters at zero.
  * - A thread that is killed leaves its count behind, but not its mark. When no thread marks the
  *   session any more, the next one to open it adopts it, and the next one to leave releases it.
+ *   Whoever opens a session releases the tensors of killed threads, too.
  */
 
 const loadLock = (key: string) => `orangery:load:${key}`;
@@ -35,6 +37,7 @@ export async function openSharedSession<T extends LoadedSession>(
   { load, signal }: OpenSharedSessionOptions<T>,
 ): Promise<SharedSession<T>> {
   signal?.throwIfAborted();
+  await joinTensors();
   const record = await SessionRecord.of(key);
   signal?.throwIfAborted();
   const waiting = record.wait();
@@ -97,6 +100,7 @@ async function join(
   info?: SessionInfo,
 ): Promise<NativeSession> {
   const letGo = await holdMark(openMark(key));
+  await releaseLeftTensors();
   const { file } = record;
   const native = new NativeObject("session", record.session, (session) => {
     // Counted out before the mark goes, or another thread could adopt what is released here.

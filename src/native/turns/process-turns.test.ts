@@ -89,6 +89,24 @@ describe("turns on a device", { timeout: 120_000 }, () => {
     assert.deepEqual([done, turns.busyMs], [[0, 2, 3], 0]);
   });
 
+  test("come to another copy of the package in the thread without its looking", async (t) => {
+    t.mock.timers.enable({ apis: ["setInterval"] });
+    const { device } = threadsOn();
+    const url = new URL("./process-turns.ts?copy", import.meta.url).href;
+    const copy: typeof import("./process-turns.ts") = await import(url);
+    const [mine, theirs] = [await processTurns(device), await copy.processTurns(device)];
+    const gate = Promise.withResolvers<void>();
+    const first = mine.run(() => gate.promise);
+    const second = theirs.run(async () => "theirs");
+    await turn();
+    gate.resolve();
+    await first;
+    // A channel alone does not keep the process alive.
+    const alive = setTimeout(() => {}, 60_000);
+    assert.equal(await second, "theirs");
+    clearTimeout(alive);
+  });
+
   test("go on after work that failed", async () => {
     const turns = await processTurns(threadsOn().device);
     const failing = turns.run(() => Promise.reject(new Error("broken")));

@@ -1,7 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from "node:timers/promises";
-import { BroadcastChannel, threadId } from "node:worker_threads";
+import { BroadcastChannel } from "node:worker_threads";
 import { untilAborted } from "../../base/abort.ts";
-import { holdMark, isMarked } from "../process-lock.ts";
+import { isThreadAlive, markThread, thisThread as self } from "../process-lock.ts";
 import { processMemory } from "../process-memory.ts";
 import {
   type GrantedTurn,
@@ -27,10 +27,6 @@ const lookMs = 250;
 /** The lock is held for microseconds; after this long its owner may be dead. */
 const lockPatienceMs = 20;
 
-/** Thread ids begin with 0, which in the table stands for nobody. */
-const self = threadId + 1;
-
-const markOf = (thread: number) => `orangery:thread:${thread}`;
 const channelOf = (thread: number) => `orangery:turns:${thread}`;
 
 const turnsByDevice = new Map<string, Promise<ProcessTurns>>();
@@ -47,8 +43,8 @@ export async function processTurns(device: string): Promise<ProcessTurns> {
 
 async function open(device: string): Promise<ProcessTurns> {
   try {
-    thisThread ??= joinProcess();
-    await thisThread;
+    joined ??= joinProcess();
+    await joined;
     return new ProcessTurns(new TurnTable(await processMemory(`turns ${device}`, turnTableBytes)));
   } catch (error) {
     turnsByDevice.delete(device);
@@ -56,11 +52,11 @@ async function open(device: string): Promise<ProcessTurns> {
   }
 }
 
-let thisThread: Promise<void> | undefined;
+let joined: Promise<void> | undefined;
 
 /** Marks this thread as alive for as long as it is, and listens for turns that have begun. */
 async function joinProcess(): Promise<void> {
-  await holdMark(markOf(self));
+  await markThread();
   const channel = new BroadcastChannel(channelOf(self));
   channel.onmessage = async () => {
     for (const turns of turnsByDevice.values()) (await turns).look();
@@ -175,18 +171,20 @@ export class ProcessTurns {
     } finally {
       this.#table.passLock(self, 0);
     }
-    for (const thread of new Set(granted.map((one) => one.thread))) {
-      if (thread === self) this.look();
-      else notify(thread);
-    }
+    // A caller of this thread may be one of another copy of the package.
+    const [own, others] = [granted.filter(this.#isOwn), granted.filter((one) => !this.#isOwn(one))];
+    if (own.length > 0) this.look();
+    for (const thread of new Set(others.map((one) => one.thread))) notify(thread);
     return result;
   }
+
+  #isOwn = ({ thread, slot }: GrantedTurn): boolean => thread === self && this.#waiting.has(slot);
 
   async #waitForLock(sinceMs: number): Promise<void> {
     await turn();
     if (performance.now() - sinceMs < lockPatienceMs) return;
     const { owner } = this.#table;
-    if (owner !== 0 && !(await isMarked(markOf(owner)))) this.#table.passLock(owner, 0);
+    if (owner !== 0 && !(await isThreadAlive(owner))) this.#table.passLock(owner, 0);
   }
 
   /** Looks at the table from time to time while anyone waits. */
@@ -203,7 +201,7 @@ export class ProcessTurns {
 
   async #lookForTheDead(): Promise<void> {
     for (const thread of this.#table.running) {
-      if (thread === self || (await isMarked(markOf(thread)))) continue;
+      if (thread === self || (await isThreadAlive(thread))) continue;
       forgetChannel(thread);
       await this.#change(() => this.#table.leaveAll(thread));
     }

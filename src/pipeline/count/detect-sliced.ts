@@ -16,7 +16,7 @@ import { checkDecode, Slicing, type SlicingOptions } from "./slicing.ts";
 
 export interface DetectSlicedOptions extends PredictOptions, SlicingOptions {
   /** At photo size, or none. Default `photo`. */
-  readonly maskSize?: "photo" | "none";
+  readonly maskSize?: "photo" | "none" | undefined;
   /** Leave out the slices that touch none of these. Default: none are left out. */
   readonly regions?: readonly Region[] | undefined;
   /** Called before the first slice and after each run. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { type ErrorCode, isOrangeryError } from "../../errors.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
@@ -329,6 +330,12 @@ describe("the pipeline", () => {
     const one = new PhotoPipeline({ detect: { model: thing }, regions, slicing });
     const named = await one.process(blank(64, 64), { source: "/photos/north/a.jpg" });
     assert.deepEqual(named.counts, result.counts);
+    const files = of(plot("tray 1.jpg"));
+    const onPhotos = new PhotoPipeline({ detect: { model: thing }, regions: files });
+    const copy = join(folder.path, "tray 1.jpg");
+    await copyFile(tray, copy);
+    const byUrl = await onPhotos.process(pathToFileURL(copy));
+    assert.deepEqual(byUrl.counts, (await onPhotos.process(copy)).counts);
     const source = "/photos/south/a.jpg";
     await assert.rejects(one.process(blank(64, 64), { source }), coded("REGIONS_MISSING"));
     await assert.rejects(
@@ -453,17 +460,31 @@ describe("the pipeline", () => {
     await assert.rejects(detectSliced(thing, tray, { decode: "fast" }), coded("INVALID_ARGUMENT"));
   });
 
-  test("refuses wrong options before the first photo", () => {
+  test("refuses wrong options before the first photo", async () => {
     const wrong: Partial<PhotoPipelineOptions>[] = [
       { detect: { model: thing, options: { maxDetections: 0 } } },
       { segment: { model: middle, options: { confidence: 2 } } },
       { detect: { model: seedlings, options: { imageSize: 1e9 } } },
       { maxPixels: Number.NaN },
       { slicing: { slice: 0 } },
+      { slicing: 640 as SlicingOptions },
+      { slicing: { slise: 640 } as SlicingOptions },
+      { slising: { slice: 640 } } as Partial<PhotoPipelineOptions>,
+      { detect: undefined as unknown as ModelUse },
+      { detect: thing as unknown as ModelUse },
+      { detect: { model: thing, options: { confidance: 0.9 } as object } },
+      { regions: "plots.geojson" as unknown as OwnRegions },
+      { recordFrom: Number.NaN },
+      { pixelsInMemory: Number.NaN },
     ];
     for (const options of wrong) {
       const all = { detect: { model: thing }, ...options };
       assert.throws(() => new PhotoPipeline(all), coded("INVALID_ARGUMENT"));
+    }
+    const pipeline = new PhotoPipeline({ detect: { model: thing } });
+    for (const options of [{ sorce: "a.jpg" }, { signal: null }, { onSlices: 5 }]) {
+      const processing = pipeline.process(blank(9, 9), options as object);
+      await assert.rejects(processing, coded("INVALID_ARGUMENT"));
     }
   });
 

@@ -1,3 +1,14 @@
+import { fileURLToPath } from "node:url";
+import {
+  abortSignal,
+  aFunction,
+  checkOptions,
+  type Expectation,
+  numberFrom,
+  optionsByName,
+  refuseUnknown,
+  trueOrFalse,
+} from "../../base/check-options.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import type { PhotoResult } from "../../ledger/results/result-rows.ts";
 import type { PhotoContent } from "../../ledger/worklist/worklist.ts";
@@ -64,8 +75,14 @@ export class PhotoPipeline {
 
   /** @throws `INVALID_ARGUMENT` for options out of range, `MODEL_WRONG_TASK` */
   constructor(options: PhotoPipelineOptions) {
-    const { detect, segment, regions, recordFrom, slicing, samples = {} } = options;
-    const { maxPixels, pixelsInMemory, decode = "exact" } = options;
+    const { detect, segment, regions, recordFrom, slicing, samples = {}, ...others } = options;
+    const { maxPixels, pixelsInMemory, decode = "exact", location = true, ...rest } = others;
+    refuseUnknown("PhotoPipelineOptions", options, rest);
+    checkOptions({ detect: detect ?? null, segment }, modelUse);
+    checkOptions({ regions }, ownRegions);
+    checkOptions({ recordFrom }, numberFrom(0));
+    checkOptions({ pixelsInMemory }, numberFrom(1));
+    checkOptions({ location }, trueOrFalse);
     checkSampleOptions(samples);
     checkDecode(decode, slicing);
     if (segment !== undefined && regions !== undefined) throw twoKindsOfRegions();
@@ -79,7 +96,7 @@ export class PhotoPipeline {
       slicing: slicing && new Slicing(slicing),
     };
     const withGrey = [detect, segment].some((use) => use?.model.channels === 1);
-    this.#readsLocation = options.location ?? true;
+    this.#readsLocation = location;
     this.#decode = decode;
     this.#openOptions = { ...samples, maxPixels, pixelsInMemory, withGrey };
   }
@@ -90,9 +107,12 @@ export class PhotoPipeline {
    * @throws `PHOTO_*`, `INVALID_ARGUMENT`, `MODEL_RELEASED`, `ORT_FAILED`, or the signal's reason.
    */
   async process(input: PhotoInput, options: ProcessOptions = {}): Promise<PhotoResult> {
+    const { source, signal, onSlices, resume, ...rest } = options;
+    refuseUnknown("ProcessOptions", options, rest);
+    checkOptions({ signal }, abortSignal);
+    checkOptions({ onSlices }, aFunction);
     await using photo = await this.open(input, options);
-    const source = typeof input === "string" ? input : undefined;
-    return await photo.count({ source, ...options });
+    return await photo.count({ source: source ?? pathOf(input), signal, onSlices, resume });
   }
 
   /** Opens a photo within the pipeline's limits, for callers that need its pixels, too. */
@@ -143,4 +163,25 @@ export class PhotoPipeline {
     const other = segment?.model.seenWh(photoWh, segment.options) ?? [0, 0];
     return [Math.max(width, other[0]), Math.max(height, other[1])];
   }
+}
+
+const modelUse: Expectation = {
+  expected: "a model with options, as in { model: lease.model, options: {} }",
+  // A lease has a model, too.
+  holds: (value) => {
+    const { model, options } = (value ?? {}) as Partial<ModelUse>;
+    const isObject = options === undefined || optionsByName.holds(options);
+    return isObject && aFunction.holds(model?.checkOptions);
+  },
+};
+
+const ownRegions: Expectation = {
+  expected: "regions, as `OwnRegions.read` returns them",
+  holds: (value) => aFunction.holds((value as Partial<OwnRegions> | null)?.of),
+};
+
+/** The path of a photo that was opened; undefined where it has none. */
+function pathOf(input: PhotoInput): string | undefined {
+  if (input instanceof URL) return fileURLToPath(input);
+  return typeof input === "string" ? input : undefined;
 }

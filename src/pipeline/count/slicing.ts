@@ -3,6 +3,7 @@ import {
   type Defined,
   type Expectation,
   oneOf,
+  refuseUnknown,
   trueOrFalse,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
@@ -79,7 +80,9 @@ export class Slicing {
 
   /** @throws `INVALID_ARGUMENT` for options out of range. */
   constructor(options: SlicingOptions = {}) {
-    const { slice = "auto", overlap = 0.2, merge = {}, fullImage = false, batchSize } = options;
+    const { slice = "auto", overlap = 0.2, merge = {}, fullImage = false, ...others } = options;
+    const { batchSize, ...rest } = others;
+    refuseUnknown("SlicingOptions", options, rest);
     checkOptions({ slice }, sizeOrAuto);
     checkOptions({ merge }, mergeOptions);
     checkOptions({ fullImage }, trueOrFalse);

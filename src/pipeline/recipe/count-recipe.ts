@@ -1,5 +1,10 @@
 import { basename, extname } from "node:path";
-import { checkOptions, type Expectation } from "../../base/check-options.ts";
+import {
+  checkOptions,
+  type Expectation,
+  optionsByName,
+  refuseUnknown,
+} from "../../base/check-options.ts";
 import { calibrationOption } from "../../graph/quantize/calibration.ts";
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
 import {
@@ -101,12 +106,24 @@ const recipeName: Expectation = {
   holds: (name) => typeof name === "string" && /^[\p{L}\p{N}._-]{1,64}$/u.test(name),
 };
 
+const fileByName: Expectation = {
+  expected: "an object with a `file`",
+  holds: (value) => typeof (value as Partial<JobRegions> | null)?.file === "string",
+};
+
+const jobModel: Expectation = {
+  expected: 'a model with options, as in { file: "plants.pt", options: { confidence: 0.3 } }',
+  holds: fileByName.holds,
+};
+
 /**
  * The recipe of what is asked for, from the model files as they are now.
  *
  * @throws `MODEL_NOT_FOUND`, `REGIONS_NOT_FOUND`, `REGIONS_INVALID`, `INVALID_ARGUMENT`
  */
 export async function countRecipe(asked: CountOptions): Promise<MadeRecipe> {
+  checkOptions({ detect: asked.detect ?? null, segment: asked.segment }, jobModel);
+  checkOptions({ regions: asked.regions }, fileByName);
   const detect = await withClassIds(asked.detect);
   const segment = asked.segment && (await withClassIds(asked.segment));
   const count = { ...asked, detect, segment };
@@ -146,7 +163,10 @@ export function recipeOf(count: CountOptions, sha256: ModelHashes): CountRecipe 
   return { recipe: { ...createRecipe(contents), name }, sha256 };
 }
 
-function decisiveOf({ options, calibration, precision }: JobModel, sha256: string | undefined) {
+function decisiveOf(model: JobModel, sha256: string | undefined) {
+  const { file: _, options, calibration, precision, ...rest } = model;
+  refuseUnknown("JobModel", model, rest);
+  checkOptions({ options }, optionsByName);
   checkOptions({ calibration }, calibrationOption);
   return { sha256, ...options, calibration: calibration && { ...calibration }, precision };
 }

@@ -1,3 +1,14 @@
+import {
+  abortSignal,
+  aFunction,
+  checkOptions,
+  type Expectation,
+  loggerShape,
+  optionsByName,
+  refuseUnknown,
+  text,
+  trueOrFalse,
+} from "../../base/check-options.ts";
 import type { Pause } from "../../ledger/actions/pause-recipe.ts";
 import type { Logger } from "../../logger.ts";
 import type { ModelCacheOptions } from "../../models/cache/model-cache.ts";
@@ -73,3 +84,52 @@ export interface PhotoJobRunOptions extends WatchEvents {
   /** Called for each photo whose bytes were known under other names, whose files are gone. */
   readonly onMoved?: ((move: PhotoMove) => void) | undefined;
 }
+
+/**
+ * Checks the options of a job that nothing else checks, and their names.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkPhotoJobOptions(options: PhotoJobOptions): void {
+  const { paths, list, resultsFile, annotateFolder, retry, watch, signal, logger } = options;
+  checkOptions({ paths: paths ?? null }, texts);
+  checkOptions({ list }, lines);
+  checkOptions({ resultsFile: resultsFile ?? null, annotateFolder }, text("a path"));
+  checkOptions({ retry, allowPrivateAddresses: options.allowPrivateAddresses }, trueOrFalse);
+  checkOptions({ watch }, optionsByName);
+  checkOptions({ signal }, abortSignal);
+  checkOptions({ logger }, loggerShape);
+  refuseUnknown("PhotoJobOptions", options, withoutJobOptions(options));
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function checkRunOptions(options: PhotoJobRunOptions): void {
+  const { stop, signal, ...listeners } = options;
+  checkOptions({ stop, signal }, abortSignal);
+  checkOptions({ ...listeners }, aFunction);
+  const { onPhoto, onSlices, onArrived, onPause, onPicture, onMoved, ...others } = listeners;
+  const { onAway, onBack, onUnreadable, ...rest } = others;
+  refuseUnknown("PhotoJobRunOptions", options, rest);
+}
+
+function withoutJobOptions(options: PhotoJobOptions) {
+  const { paths, list, allowPrivateAddresses, resultsFile, annotateFolder, ...others } = options;
+  const { retry, watch, precision, onTrial, signal, logger, device, ...most } = others;
+  const { requireDevice, maxPixels, location, exclude, include, ...counting } = most;
+  const { detect, segment, regions, recordFrom, slicing, samples, decode, name, ...rest } =
+    counting;
+  return rest;
+}
+
+const texts: Expectation = {
+  expected: "a list of paths",
+  holds: (value) => Array.isArray(value) && value.every((path) => typeof path === "string"),
+};
+
+const lines: Expectation = {
+  expected: "an iterable of paths",
+  holds: (value) =>
+    typeof value === "object" &&
+    value !== null &&
+    (Symbol.iterator in value || Symbol.asyncIterator in value),
+};

@@ -33,7 +33,13 @@ import type { OwnRegions } from "../regions/own-regions.ts";
 import { AnnotatedPictures } from "./annotated-pictures.ts";
 import { ArrivingPhotos } from "./arriving-photos.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
-import type { AddOptions, PhotoJobOptions, PhotoJobRunOptions } from "./photo-job-options.ts";
+import {
+  type AddOptions,
+  checkPhotoJobOptions,
+  checkRunOptions,
+  type PhotoJobOptions,
+  type PhotoJobRunOptions,
+} from "./photo-job-options.ts";
 import { type PhotoRunOptions, runPhotos } from "./photo-run.ts";
 
 /**
@@ -92,6 +98,7 @@ export class PhotoJob implements AsyncDisposable {
    *   `NO_SPACE`
    */
   static async open(options: PhotoJobOptions): Promise<PhotoJob> {
+    checkPhotoJobOptions(options);
     const { annotateFolder, logger = silentLogger } = options;
     await using stack = new AsyncDisposableStack();
     const { allowPrivateAddresses } = options;
@@ -183,6 +190,7 @@ export class PhotoJob implements AsyncDisposable {
    * for them, or if the job watches: then it continues with arriving photos until it is stopped.
    */
   async run(options: PhotoJobRunOptions = {}): Promise<void> {
+    checkRunOptions(options);
     if (this.#watch !== undefined) return await this.#runOn(this.#watch, options);
     if (await this.#worklist.isUnfinished()) await this.#work(options);
     await this.#drawMissing(options);

@@ -130,6 +130,11 @@ test("masks are tinted and outlined; the last layer has the first colours, other
   assert.ok(count(drawn, colourOf(0), 300) > 20 && count(drawn, colourOf(1), 300) > 20);
 });
 
+test("an option that there is not is refused", () => {
+  const options = { label: false } as object;
+  assert.throws(() => drawDetections(photoOf(40, 30), found([]), options), /`label`/);
+});
+
 test("a mask of another size than the photo is refused", () => {
   const masks = [Mask.fromRle({ size: [10, 10], counts: [0, 100] })];
   assert.throws(() => drawDetections(photoOf(400, 300), found([[0, 0, 9, 9]], { masks })), {

@@ -1,3 +1,4 @@
+import { refuseUnknown } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Detection, Detections } from "../detections.ts";
 import { assertPicture, type Picture } from "../photo/picture.ts";
@@ -49,8 +50,10 @@ const maxNamesWithZero = 3;
 export function drawDetections(
   photo: Picture,
   layers: Detections | readonly Detections[],
-  { labels = true, labelOf = nameAndScore, counts = true, title = "" }: DrawingOptions = {},
+  options: DrawingOptions = {},
 ): Picture {
+  const { labels = true, labelOf = nameAndScore, counts = true, title = "", ...rest } = options;
+  refuseUnknown("DrawingOptions", options, rest);
   assertPicture(photo);
   const list = Array.isArray(layers) ? layers : [layers as Detections];
   const scale = Math.max(0.4, Math.max(photo.widthPx, photo.heightPx) / designSide);

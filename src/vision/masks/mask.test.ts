@@ -65,6 +65,13 @@ test("a mask without pixels has no counts", () => {
   assert.deepEqual([none.areaPx, none.counts.length, none.toPolygons().length], [0, 0, 0]);
 });
 
+test("a bitmap of another size is refused", () => {
+  for (const bytes of [3, 5]) {
+    const bitmap = new Uint8Array(bytes);
+    assert.throws(() => Mask.fromBitmap(bitmap, [2, 2]), { code: "INVALID_ARGUMENT" });
+  }
+});
+
 test("counts that do not add up to the size are refused", () => {
   for (const [counts, size] of [
     [[], [2, 3]],

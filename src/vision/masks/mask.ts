@@ -37,11 +37,21 @@ export class Mask {
     this.counts = counts;
   }
 
-  /** Makes a mask from one byte per pixel, row by row; every byte but 0 is inside. */
+  /**
+   * Makes a mask from one byte per pixel, row by row; every byte but 0 is inside.
+   *
+   * @throws `INVALID_ARGUMENT` for another number of bytes
+   */
   static fromBitmap(
     rowMajor: ArrayLike<number>,
     [widthPx, heightPx]: readonly [number, number],
   ): Mask {
+    if (rowMajor.length !== widthPx * heightPx) {
+      throw new OrangeryError(
+        "INVALID_ARGUMENT",
+        `Expected a byte for each of ${widthPx}×${heightPx} pixels, got ${rowMajor.length}.`,
+      );
+    }
     const runs = new RunLengths();
     for (let x = 0; x < widthPx; x++) {
       for (let y = 0; y < heightPx; y++) {

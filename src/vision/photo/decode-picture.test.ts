@@ -219,6 +219,9 @@ describe("unusual colours", () => {
     { valueRange: [1] },
     { valueRange: [5, 5] },
     { valueRange: [0, Number.NaN] },
+    { maxPixels: Number.NaN },
+    { maxPixels: "5" },
+    { signal: null },
   ]) {
     test(`${JSON.stringify(options)} is refused`, async () => {
       const wrong = options as unknown as DecodeOptions;
@@ -348,6 +351,15 @@ test("what cannot be opened is not found", async () => {
   }
 });
 
+test("what is no path is named in a line, with what to do", async () => {
+  const notFound = (message: RegExp) => ({ code: "PHOTO_NOT_FOUND", message });
+  await assert.rejects(decodePicture("file:///a.jpg"), notFound(/a file: URL as `new URL\(…\)`/));
+  await assert.rejects(decodePicture("A".repeat(1e6)), notFound(/^.{1,300}$/));
+  for (const source of [null, 5, await decodePicture(await image().png().toBuffer())]) {
+    await assert.rejects(decodePicture(source as unknown as string), { code: "INVALID_ARGUMENT" });
+  }
+});
+
 test("what is not a whole photo is unreadable", async () => {
   const noise = Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (i * 7919) % 251);
   const big = () => sharp(noise, { raw: { width: 64, height: 64, channels: 3 } });
@@ -447,6 +459,19 @@ test("an aborted signal ends the wait with its reason", async () => {
   await assert.rejects(reading, reason);
 });
 
+test("bytes whose buffer shrinks while they are decoded do not end the process", async () => {
+  const noise = Uint8Array.from({ length: 3 * 512 * 512 }, (_, i) => (i * 7919) % 251);
+  const png = await sharp(noise, { raw: { width: 512, height: 512, channels: 3 } })
+    .png()
+    .toBuffer();
+  const buffer = new ArrayBuffer(png.length, { maxByteLength: png.length });
+  const bytes = new Uint8Array(buffer);
+  bytes.set(png);
+  const decoding = decodePicture(bytes);
+  buffer.resize(0);
+  assert.deepEqual((await decoding).data, noise);
+});
+
 test("raw input is checked once, with what was expected and what came", () => {
   assertPicture({ data: rgb, widthPx, heightPx });
   for (const wrong of [
@@ -455,6 +480,7 @@ test("raw input is checked once, with what was expected and what came", () => {
     { data: rgb, widthPx: 1.5, heightPx: 64 },
     { data: Array.from(rgb), widthPx, heightPx },
     { widthPx, heightPx },
+    null,
   ]) {
     assert.throws(() => assertPicture(wrong as unknown as Picture), { code: "INVALID_ARGUMENT" });
   }

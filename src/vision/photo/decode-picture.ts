@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import sharp, { type Sharp } from "sharp";
+import { abortSignal, checkOptions, numberFrom } from "../../base/check-options.ts";
 import { describeFile } from "../../base/files/file-kind.ts";
 import { OrangeryError } from "../../errors.ts";
 import { decodeBmp, readBmpHeader } from "./formats/bmp.ts";
 import { decodeHeic, isDecodedByLibvips } from "./formats/heic.ts";
-import { assertPicture, type Picture } from "./picture.ts";
+import { assertPicture, classNameOf, type Picture, steadyBytes } from "./picture.ts";
 import { greyPlane } from "./samples/grey-plane.ts";
 import { withExifFirst } from "./samples/png-chunks.ts";
 import {
@@ -115,11 +116,22 @@ export interface EncodedPhoto {
  */
 export async function readEncoded(
   source: string | URL | Uint8Array,
-  { maxPixels = defaultMaxPixels, bands, valueRange, withGrey = false, signal }: DecodeOptions = {},
+  options: DecodeOptions = {},
 ): Promise<EncodedPhoto> {
+  const { maxPixels = defaultMaxPixels, bands, valueRange, withGrey = false } = options;
+  const { signal } = options;
+  checkOptions({ maxPixels }, numberFrom(1));
+  checkOptions({ signal }, abortSignal);
+  if (!isEncoded(source)) {
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected a photo as a path, a file: URL or encoded bytes, got ${classNameOf(source)}.`,
+    );
+  }
   signal?.throwIfAborted();
-  const label = source instanceof Uint8Array ? `${source.byteLength} bytes` : String(source);
-  const file = source instanceof Uint8Array ? source : await readPhoto(source, label, signal);
+  const label = labelOf(source);
+  const file =
+    source instanceof Uint8Array ? steadyBytes(source) : await readPhoto(source, label, signal);
   const bytes = withExifFirst(file);
   if (bytes.byteLength === 0) throw unreadable(label, "it is empty");
 
@@ -139,6 +151,22 @@ export async function readEncoded(
   return { bytes, label, storedWh: [width, height], ...rest, sampleOptions, withGrey };
 }
 
+/** Whether a photo is given by its file: by a path, a URL or bytes. */
+export function isEncoded(source: unknown): source is string | URL | Uint8Array {
+  return typeof source === "string" || source instanceof URL || source instanceof Uint8Array;
+}
+
+/** No path is longer; what is passed by mistake, such as base64, may be. */
+const longestLabel = 4096;
+
+function labelOf(source: string | URL | Uint8Array): string {
+  if (source instanceof Uint8Array) return `${source.byteLength} bytes`;
+  const label = String(source);
+  return label.length > longestLabel ? `${label.slice(0, 100)}…` : label;
+}
+
+const beginsAsUrl = /^[a-z][a-z\d+.-]+:/i;
+
 async function readPhoto(
   source: string | URL,
   label: string,
@@ -149,10 +177,12 @@ async function readPhoto(
   } catch (cause) {
     signal?.throwIfAborted();
     const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const advice = beginsAsUrl.test(label)
+      ? "Give a path, a file: URL as `new URL(…)`, or the bytes that another URL leads to."
+      : "Check the path and the rights.";
     throw new OrangeryError(
       "PHOTO_NOT_FOUND",
-      `Expected a photo at ${label} that can be opened, got ${reason}. Check the path and the ` +
-        "rights.",
+      `Expected a photo at ${label} that can be opened, got ${reason}. ${advice}`,
       { cause, details: { photo: label, reason } },
     );
   }

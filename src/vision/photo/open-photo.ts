@@ -1,12 +1,14 @@
+import { checkOptions, numberFrom } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import {
   type DecodeOptions,
   decodeEncoded,
   type EncodedPhoto,
+  isEncoded,
   readEncoded,
 } from "./decode-picture.ts";
 import { Orientation } from "./orientation.ts";
-import { assertPicture, type Picture, type PictureInput } from "./picture.ts";
+import { assertPicture, classNameOf, type Picture, type PictureInput } from "./picture.ts";
 import { PictureOnDisk } from "./picture-on-disk.ts";
 import { PictureSlice } from "./picture-slice.ts";
 import { ReducedPicture } from "./reduced-picture.ts";
@@ -45,13 +47,16 @@ export async function openPhoto(
   source: PhotoInput,
   { pixelsInMemory, ...options }: OpenPhotoOptions = {},
 ): Promise<OpenPhoto> {
+  checkOptions({ pixelsInMemory }, numberFrom(0));
   const { signal } = options;
   if (source instanceof PictureOnDisk) return borrow(source);
-  if (!isFile(source)) {
-    if (typeof source !== "object" || source === null) {
+  if (!isEncoded(source)) {
+    if (typeof source !== "object" || source === null || !("data" in source)) {
       throw new OrangeryError(
         "INVALID_ARGUMENT",
-        `Expected a photo as a path, a file: URL, encoded bytes or a raw picture, got ${source}.`,
+        "Expected a photo as a path, a file: URL, encoded bytes or a raw picture, got " +
+          `${typeof source === "object" ? classNameOf(source) : String(source)}. Read ` +
+          "anything else into bytes first, as in `new Uint8Array(await response.arrayBuffer())`.",
       );
     }
     assertPicture(source);
@@ -79,7 +84,7 @@ export async function openReduced(
   { wantedWhOf, pixelsInMemory, ...options }: OpenReducedOptions,
 ): Promise<OpenPhoto<Pixels | ReducedPicture>> {
   if (source instanceof ReducedPicture) return borrow(source);
-  if (!isFile(source)) return await openPhoto(source, options);
+  if (!isEncoded(source)) return await openPhoto(source, options);
   const { signal } = options;
   const encoded = await readEncoded(source, options);
   const photoWh = new Orientation(encoded.orientation, encoded.storedWh).uprightWh;
@@ -122,10 +127,6 @@ async function decodeAll(
 /** If left to the garbage collector, decoded photos pile up: ten threads held 55 MB each. */
 function release({ data }: Picture): void {
   if (data.buffer.byteLength === data.byteLength) (data.buffer as ArrayBuffer).transfer(0);
-}
-
-function isFile(source: PhotoInput): source is string | URL | Uint8Array {
-  return typeof source === "string" || source instanceof URL || source instanceof Uint8Array;
 }
 
 function borrow<T extends Pixels | ReducedPicture>(pixels: T): OpenPhoto<T> {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { decodePicture } from "./decode-picture.ts";
-import { encodePicture, savePicture } from "./picture-file.ts";
+import { type EncodeOptions, encodePicture, savePicture } from "./picture-file.ts";
 
 let folder: string;
 before(async () => {
@@ -54,6 +54,14 @@ test("another extension, or a path that cannot be written, is refused", async ()
   }
   const below = join(folder, "file/a.png");
   await assert.rejects(savePicture(picture, below), { code: "NOT_WRITABLE" });
+});
+
+test("another format or quality is refused, and an option that there is not", async () => {
+  const wrong = [{ format: "webp" }, { quality: 0 }, { quality: 101 }, { quality: "9" }, { q: 9 }];
+  for (const options of wrong) {
+    const encoding = encodePicture(picture, options as EncodeOptions);
+    await assert.rejects(encoding, { code: "INVALID_ARGUMENT" });
+  }
 });
 
 test("a full disk is reported as such, and nothing is left behind", {

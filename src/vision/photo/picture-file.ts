@@ -1,9 +1,16 @@
 import { extname } from "node:path";
 import sharp from "sharp";
+import {
+  checkOptions,
+  type Expectation,
+  oneOf,
+  refuseUnknown,
+  wholeNumberFrom,
+} from "../../base/check-options.ts";
 import { guardWriting } from "../../base/files/disk-full.ts";
 import { writeWhole } from "../../base/files/whole-file.ts";
 import { OrangeryError } from "../../errors.ts";
-import { assertPicture, type Picture } from "./picture.ts";
+import { assertPicture, type Picture, steadyBytes } from "./picture.ts";
 
 /** How a picture is encoded. */
 export interface EncodeOptions {
@@ -12,20 +19,32 @@ export interface EncodeOptions {
   readonly quality?: number | undefined;
 }
 
+const jpegQuality: Expectation = {
+  expected: "a whole number from 1 to 100",
+  holds: (value) => wholeNumberFrom(1).holds(value) && (value as number) <= 100,
+};
+
 const formatByExtension: Readonly<Record<string, "jpeg" | "png">> = {
   ".jpg": "jpeg",
   ".jpeg": "jpeg",
   ".png": "png",
 };
 
-/** Encodes a picture as JPEG (the default) or PNG. */
+/** Encodes a picture as JPEG (the default) or PNG. @throws `INVALID_ARGUMENT` */
 export async function encodePicture(
   picture: Picture,
-  { format = "jpeg", quality = 85 }: EncodeOptions = {},
+  options: EncodeOptions = {},
 ): Promise<Uint8Array> {
+  const { format = "jpeg", quality = 85, ...rest } = options;
+  refuseUnknown("EncodeOptions", options, rest);
+  checkOptions({ format }, oneOf("jpeg", "png"));
+  checkOptions({ quality }, jpegQuality);
   assertPicture(picture);
   const { data, widthPx: width, heightPx: height } = picture;
-  const image = sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false });
+  const image = sharp(steadyBytes(data), {
+    raw: { width, height, channels: 3 },
+    limitInputPixels: false,
+  });
   return (format === "png" ? image.png() : image.jpeg({ quality })).toBuffer();
 }
 

@@ -213,6 +213,7 @@ test("what cannot be merged is refused", () => {
     [{ method: "wbf" }, /`method`.*nms or nmm.*`wbf`/],
     [{ metric: "IOS" }, /`metric`.*iou or ios/],
     [{ classAgnostic: 1 }, /`classAgnostic`/],
+    [{ metod: "nms" }, /`metod`/],
   ] as const) {
     assert.throws(() => mergeDetections(pair, options as unknown as MergeOptions), {
       code: "INVALID_ARGUMENT",

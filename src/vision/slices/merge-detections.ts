@@ -1,4 +1,10 @@
-import { checkOptions, type Expectation, oneOf, trueOrFalse } from "../../base/check-options.ts";
+import {
+  checkOptions,
+  type Expectation,
+  oneOf,
+  refuseUnknown,
+  trueOrFalse,
+} from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Matching } from "../boxes/box-index.ts";
 import { selectBoxes } from "../boxes/boxes.ts";
@@ -52,10 +58,15 @@ const shareAboveNone: Expectation = {
  * @throws `INVALID_ARGUMENT` for options out of range, a coordinate or a score that is not finite,
  *   or masks of different sizes that would be united.
  */
-export function mergeDetections(
-  detections: Detections,
-  { method = "nmm", metric = "ios", threshold = 0.5, classAgnostic = false }: MergeOptions = {},
-): Detections {
+export function mergeDetections(detections: Detections, options: MergeOptions = {}): Detections {
+  const {
+    method = "nmm",
+    metric = "ios",
+    threshold = 0.5,
+    classAgnostic = false,
+    ...rest
+  } = options;
+  refuseUnknown("MergeOptions", options, rest);
   checkOptions({ method }, oneOf("nms", "nmm"));
   checkOptions({ metric }, oneOf("iou", "ios"));
   checkOptions({ threshold }, shareAboveNone);

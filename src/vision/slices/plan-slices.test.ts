@@ -141,6 +141,7 @@ test("what cannot be laid out is refused", () => {
     [{ photoWh, sliceWh: [10] }, /`sliceWh`/],
     [{ photoWh, sliceWh: [Infinity, 10] }, /`sliceWh`/],
     [{ photoWh, sliceWh: 320 }, /`sliceWh`/],
+    [{ photoWh, slice: [10, 10] }, /`slice`/],
     [{ photoWh: [0, 100], sliceWh: [10, 10] }, /`photoWh`/],
     [{ photoWh: [Number.NaN, 100] }, /`photoWh`/],
     [{ photoWh, sliceWh: [10, 10], overlap: 1 }, /`overlap`.*below 1.*`1`/],

@@ -1,3 +1,4 @@
+import { refuseUnknown } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Slice } from "../photo/slice.ts";
 
@@ -32,7 +33,9 @@ const maxSlices = 100_000;
  * @throws `INVALID_ARGUMENT` for sides that are not whole numbers from 1 up or an overlap outside
  *   0…1, `PHOTO_TOO_LARGE` for more than 100,000 slices.
  */
-export function planSlices({ photoWh, sliceWh, overlap = 0.2 }: SliceOptions): readonly Slice[] {
+export function planSlices(options: SliceOptions): readonly Slice[] {
+  const { photoWh, sliceWh, overlap = 0.2, ...rest } = options;
+  refuseUnknown("SliceOptions", options, rest);
   assertSides("photoWh", photoWh);
   const grid = sliceWh === undefined ? automaticGrid(photoWh) : givenGrid(sliceWh, overlap);
   const stepOf = (axis: 0 | 1) => grid.sliceWh[axis] - grid.overlapPx[axis];

@@ -86,7 +86,7 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
   const found = await addPhotos(job, { ...context, unreadableFolders, emptyFolders });
   const startedAtMs = performance.now();
   const maxDetections = options.count.detect.options!.maxDetections!;
-  const places = notePlaces(progress);
+  const { away, ...places } = notePlaces(progress);
   const printPhoto = (source: string) =>
     printJsonPhotos(output, job.view, { maxDetections, sources: [source] });
   const isLive = options.watch !== undefined;
@@ -96,7 +96,7 @@ async function runJob(job: PhotoJob, output: StandardOutput, context: RunContext
     onFinished: isLive && options.json ? printPhoto : undefined,
   });
   progress[Symbol.dispose]();
-  unreadableFolders.push(...places.away);
+  unreadableFolders.push(...away);
 
   if (options.json && !isLive) await printJsonPhotos(output, job.view, { maxDetections });
   const print = options.json ? printJsonSummary : printSummary;

@@ -1,4 +1,5 @@
 import type { Redis } from "ioredis";
+import { textOf } from "../../../errors.ts";
 import type { QueuePatience } from "../../queue/queue-patience.ts";
 import type { CeleryChords, ChordPart, CompleteChord } from "../app/celery-results.ts";
 import type { NewChord } from "../protocol/canvas-task.ts";
@@ -104,7 +105,7 @@ export class RedisChords implements CeleryChords {
           : await this.#readSaved(JSON.parse(saved).result);
       return { group, results };
     } catch (error) {
-      const failure = error instanceof Error ? error.message : String(error);
+      const failure = textOf(error);
       return { group, failure, cause: error instanceof FailedPart ? error.exception : undefined };
     }
   }

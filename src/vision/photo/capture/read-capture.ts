@@ -1,5 +1,6 @@
 import sharp from "sharp";
 import { withImage } from "../decode-picture.ts";
+import { steadyBytes } from "../picture.ts";
 import { withExifFirst } from "../samples/png-chunks.ts";
 import type { Capture } from "./capture.ts";
 import { readTime, zoneBetween } from "./capture-time.ts";
@@ -12,7 +13,7 @@ import { readXmpProperties, type XmpName } from "./xmp-properties.ts";
  */
 export async function readCapture(bytes: Uint8Array): Promise<Capture> {
   try {
-    const image = sharp(withExifFirst(bytes), { limitInputPixels: false });
+    const image = sharp(withExifFirst(steadyBytes(bytes)), { limitInputPixels: false });
     const { exif, xmp } = await withImage(image, () => image.metadata());
     // A TIFF's own directory holds what EXIF holds elsewhere.
     const fields = readExifFields(exif ?? bytes);
