@@ -7,6 +7,16 @@ declare const WebAssembly: {
   readonly Instance: new (module: object) => { readonly exports: object };
 };
 
+/** Blends two lines into one row. */
+type Blend = (
+  upper: number,
+  lower: number,
+  upperWeight: number,
+  lowerWeight: number,
+  count: number,
+  out: number,
+) => void;
+
 /** The functions of resize.wasm, which resize.wat describes; all places are addresses. */
 export interface ResizeKernel {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
@@ -22,22 +32,8 @@ export interface ResizeKernel {
     out: number,
     planeBytes: number,
   ): void;
-  blendPixels(
-    upper: number,
-    lower: number,
-    upperWeight: number,
-    lowerWeight: number,
-    count: number,
-    out: number,
-  ): void;
-  blendGrey(
-    upper: number,
-    lower: number,
-    upperWeight: number,
-    lowerWeight: number,
-    count: number,
-    out: number,
-  ): void;
+  readonly blendPixels: Blend;
+  readonly blendGrey: Blend;
   splitRgb(row: number, count: number, out: number, planeBytes: number): void;
   toFloats(bytes: number, count: number, floats: number): void;
 }
