@@ -6,6 +6,28 @@ import { createWeights } from "./onnx-tensor.ts";
 /** The key of the metadata that say how the input is laid out, where it is not in planes. */
 export const inputKey = "orangery.input";
 
+/** What the axes of an input are, in each layout. */
+export const inputAxes = {
+  planes: ["batch", "channels", "height", "width"],
+  pixels: ["batch", "height", "width", "channels"],
+} as const;
+
+type Layout = keyof typeof inputAxes;
+
+/** Returns how the input of a network with these metadata is laid out. */
+export function inputLayoutOf(metadata: ReadonlyMap<string, string>): Layout {
+  return metadata.get(inputKey) === "pixels" ? "pixels" : "planes";
+}
+
+/** Returns the extent of an axis of an input. */
+export function inputExtent<T>(
+  shape: readonly T[],
+  layout: Layout,
+  axis: (typeof inputAxes)[Layout][number],
+): T | undefined {
+  return shape[inputAxes[layout].indexOf(axis)];
+}
+
 /**
  * Makes a network whose input is float32 from 0 to 1 take a photo's bytes instead, a quarter of the
  * transfer to a device. Each byte is divided by 255, exactly as before.

@@ -1,7 +1,7 @@
 import { changeInput, statingPixels } from "../byte-input.ts";
 import { newNode } from "../new-node.ts";
 import { ownDomain } from "../onnx/domains.ts";
-import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
 import { floatsOf } from "../onnx-tensor.ts";
 import { isOperator, readersOf, withoutUnread } from "../readers.ts";
 
@@ -12,8 +12,8 @@ import { isOperator, readersOf, withoutUnread } from "../readers.ts";
  */
 export function readPixels(model: OnnxModel): OnnxModel {
   const { graph } = model;
-  const [photo, ...others] = graph.inputs;
-  if (photo?.dims[1] !== 3 || photo.dims.length !== 4 || others.length > 0) return model;
+  const photo = photoOf(graph);
+  if (photo === undefined) return model;
   const readers = readersOf(graph);
   const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   const before: OnnxNode[] = [];
@@ -37,7 +37,7 @@ export function readPixels(model: OnnxModel): OnnxModel {
       inputs: node.inputs.map((name) => (pixels.has(name) ? photo.name : name)),
     }));
   const [batch, channels, height, width] = photo.dims;
-  const dims = [batch!, height!, width!, channels];
+  const dims = [batch!, height!, width!, channels!];
   const inputs = [{ ...photo, elementType: "uint8" as const, dims }];
   return statingPixels(withoutUnread({ ...model, graph: { ...graph, nodes, inputs } }));
 }
@@ -48,17 +48,21 @@ export function readPixels(model: OnnxModel): OnnxModel {
  * otherwise.
  */
 export function splitPixels(model: OnnxModel): OnnxModel {
-  const [photo, ...others] = model.graph.inputs;
-  const { elementType, dims = [] } = photo ?? {};
-  const isPhoto = elementType === "float32" && dims.length === 4 && dims[1] === 3;
-  if (!isPhoto || others.length > 0) return model;
-  const [batch, channels, height, width] = dims;
+  const photo = photoOf(model.graph);
+  if (photo?.elementType !== "float32") return model;
+  const [batch, channels, height, width] = photo.dims;
   return statingPixels(
     changeInput(model, "planes", (name, value) => ({
       input: { elementType: "uint8", dims: [batch!, height!, width!, channels!] },
       nodes: [{ ...newNode("PixelsToPlanes", [name], value), domain: ownDomain }],
     })),
   );
+}
+
+/** The input of a network that takes one of three planes. */
+function photoOf({ inputs: [photo, ...others] }: OnnxGraph): ValueInfo | undefined {
+  const isPhoto = photo?.dims.length === 4 && photo.dims[1] === 3;
+  return isPhoto && others.length === 0 ? photo : undefined;
 }
 
 /** Whether a node gives back the bytes of which float32 from 0 to 1 was made. */

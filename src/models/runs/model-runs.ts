@@ -1,4 +1,5 @@
-import { inputKey } from "../../graph/byte-input.ts";
+import { inputExtent, inputLayoutOf } from "../../graph/byte-input.ts";
+import { elementCount } from "../../graph/onnx-tensor.ts";
 import type { RunOptions, Session, Tensor } from "../../native/runtime.ts";
 import type { ProcessTurns } from "../../native/turns/process-turns.ts";
 import type { TurnShare } from "../../native/turns/turn-table.ts";
@@ -162,8 +163,9 @@ function freeExtents({ inputs }: Session, tensors: Readonly<Record<string, Tenso
 /** Of a batch, those of all its pictures. */
 function pixelsOf({ metadata }: Session, inputs: Readonly<Record<string, Tensor>>): number {
   const [tensor] = Object.values(inputs);
-  const [batch = 1, ...extents] = tensor?.shape ?? [];
-  const isByPixel = metadata.get(inputKey) === "pixels";
-  const [height = 1, width = 1] = isByPixel ? extents : extents.slice(1);
-  return batch * height * width;
+  const layout = inputLayoutOf(metadata);
+  const extents = (["batch", "height", "width"] as const).map(
+    (axis) => inputExtent(tensor?.shape ?? [], layout, axis) ?? 1,
+  );
+  return elementCount(extents);
 }

@@ -1,4 +1,4 @@
-import { inputKey } from "../../graph/byte-input.ts";
+import { inputAxes, inputExtent, inputLayoutOf } from "../../graph/byte-input.ts";
 import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
 
 /**
@@ -6,15 +6,9 @@ import type { Runtime, Session, Tensor } from "../../native/runtime.ts";
  * rectangles. YOLO networks take multiples of 64.
  */
 const freePictures = [
-  { count: 1, channels: 3, height: 64, width: 64 },
-  { count: 2, channels: 3, height: 64, width: 128 },
+  { batch: 1, channels: 3, height: 64, width: 64 },
+  { batch: 2, channels: 3, height: 64, width: 128 },
 ] as const;
-
-/** Where a picture's extents are in the shape of an input. */
-const axesOf = {
-  planes: ["count", "channels", "height", "width"],
-  pixels: ["count", "height", "width", "channels"],
-} as const;
 
 /** What a network answers to a trial. */
 export interface Answers {
@@ -34,8 +28,8 @@ export async function tryOut(session: Session, runtime: Runtime): Promise<Answer
   if (input === undefined || others.length > 0 || input.shape.length > 4) return undefined;
   const { name, elementType, shape } = input;
   if (elementType !== "float32" && elementType !== "uint8") return undefined;
-  const layout = session.metadata.get(inputKey) === "pixels" ? "pixels" : "planes";
-  const axes = axesOf[layout];
+  const layout = inputLayoutOf(session.metadata);
+  const axes = inputAxes[layout];
   const shapes = freePictures.map((picture) =>
     shape.map((extent, axis) => (typeof extent === "number" ? extent : picture[axes[axis]!])),
   );
@@ -84,15 +78,14 @@ const blockPx = 8;
  */
 function fillWithNoise(
   { data, elementType, shape }: Tensor<"float32" | "uint8">,
-  layout: keyof typeof axesOf,
+  layout: keyof typeof inputAxes,
 ): void {
   let seed = 1;
   const next = () => {
     seed = (seed * 48_271) % 0x7fff_ffff;
     return seed / 0x7fff_ffff;
   };
-  const extentOf = (axis: "channels" | "height" | "width") =>
-    shape[axesOf[layout].indexOf(axis)] ?? 1;
+  const extentOf = (axis: "channels" | "height" | "width") => inputExtent(shape, layout, axis) ?? 1;
   const [channels, height, width] = [extentOf("channels"), extentOf("height"), extentOf("width")];
   const pixels = height * width;
   const across = Math.ceil(width / blockPx);

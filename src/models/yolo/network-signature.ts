@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import { inputKey } from "../../graph/byte-input.ts";
+import { inputExtent, inputLayoutOf } from "../../graph/byte-input.ts";
 import { headKey, precisionKey } from "../../graph/yolo/device-network.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
@@ -99,9 +99,10 @@ export function readYoloNetwork(
     return refuse("a network for detect or segment", `one for ${metadata.get("task")}`);
   }
   const [input] = inputs;
-  const inputLayout = metadata.get(inputKey) === "pixels" ? "pixels" : "planes";
-  const [channelAxis, heightAxis, widthAxis] = axesOf[inputLayout];
-  const inputChannels = readChannels(input?.shape[channelAxis], literal("channels"));
+  const inputLayout = inputLayoutOf(metadata);
+  const extentOf = (axis: "channels" | "height" | "width") =>
+    inputExtent(input?.shape ?? [], inputLayout, axis);
+  const inputChannels = readChannels(extentOf("channels"), literal("channels"));
   if (
     inputs.length !== 1 ||
     input?.shape.length !== 4 ||
@@ -128,7 +129,7 @@ export function readYoloNetwork(
     return refuse("outputs of float32 or float16", describe(outputs));
   }
 
-  const [height, width] = [input.shape[heightAxis], input.shape[widthAxis]];
+  const [height, width] = [extentOf("height"), extentOf("width")];
   const trainedSizeHw = readSize(literal("imgsz")) ?? [defaultSize, defaultSize];
   const defaultSizeHw = [
     typeof height === "number" ? height : trainedSizeHw[0],
@@ -178,9 +179,6 @@ export function readYoloNetwork(
     outputNames: outputs.map(({ name }) => name),
   };
 }
-
-/** Where channels, height and width are in the shape of an input. */
-const axesOf = { planes: [1, 2, 3], pixels: [3, 1, 2] } as const;
 
 /** Returns the shape of an input of a batch of pictures. */
 export function inputShape(

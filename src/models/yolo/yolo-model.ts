@@ -1,6 +1,7 @@
 import { EventLoopTurns } from "../../base/event-loop-turns.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import { OrangeryError } from "../../errors.ts";
+import { inputExtent } from "../../graph/byte-input.ts";
 import { countLargeBuffer, trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProviderName, Runtime, Tensor } from "../../native/runtime.ts";
 import type { Detections } from "../../vision/detections.ts";
@@ -455,8 +456,8 @@ function sizeHwOf(
   { shape }: Tensor,
   { inputLayout }: Pick<NetworkSignature, "inputLayout">,
 ): readonly [number, number] {
-  const [height, width] = shape.slice(inputLayout === "pixels" ? 1 : 2);
-  return [height!, width!];
+  const extentOf = (axis: "height" | "width") => inputExtent(shape, inputLayout, axis)!;
+  return [extentOf("height"), extentOf("width")];
 }
 
 async function writeInputs(

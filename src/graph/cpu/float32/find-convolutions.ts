@@ -2,6 +2,7 @@ import { blockedDomain, microsoftDomain } from "../../onnx/domains.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { elementCount, floatsOf, hasFloats, integersOf } from "../../onnx-tensor.ts";
 import { isOperator, readersOf } from "../../readers.ts";
+import { wholeSteps } from "../whole-steps.ts";
 import type { BlockedWeights } from "./pack-weights.ts";
 
 /** What a place of the output sees at most: `most_inputs` of `convolve.h`. */
@@ -82,26 +83,13 @@ function readConvolution(
   if (weights === undefined || !hasFloats(weights, [outputs, inputs, kernel, kernel])) {
     return undefined;
   }
-  const [stride, pad] = [sameOf(attributes.strides, 1), sameOf(attributes.pads, 0)];
-  const isPlain =
-    hasFloats(bias, [outputs]) &&
-    attributes.activation === undefined &&
-    sameOf(attributes.dilations, 1) === 1 &&
-    (attributes.group?.value ?? 1) === 1 &&
-    (attributes.auto_pad?.value ?? "NOTSET") === "NOTSET";
+  const { stride, pad } = wholeSteps(node) ?? {};
+  const isPlain = hasFloats(bias, [outputs]) && attributes.activation === undefined;
   const isInBlocks = outputs % lanes === 0 && inputs % lanes === 0 && inputs > 0;
   if (!isPlain || !isInBlocks || kernel ** 2 * inputs > mostSeen) return undefined;
   if (stride === undefined || pad === undefined || stride > 255 || pad > 255) return undefined;
   const values = floatsOf(weights);
   return { input, bias: biasName, values, outputs, inputs, kernel, lanes, stride, pad };
-}
-
-/** The value that all of an attribute's integers have. */
-function sameOf(attribute: OnnxAttribute | undefined, usual: number): number | undefined {
-  if (attribute === undefined) return usual;
-  if (attribute.type !== "ints") return undefined;
-  const [first, ...others] = attribute.value;
-  return others.every((value) => value === first) ? first : undefined;
 }
 
 /** What is known of a graph's values. */

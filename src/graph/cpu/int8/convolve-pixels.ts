@@ -1,9 +1,10 @@
 import { toOnnxAttributes } from "../../attributes.ts";
-import { inputKey } from "../../byte-input.ts";
+import { inputLayoutOf } from "../../byte-input.ts";
 import { ownDomain } from "../../onnx/domains.ts";
-import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
+import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { createWeights, floatsOf } from "../../onnx-tensor.ts";
 import { withoutUnread } from "../../readers.ts";
+import { wholeSteps } from "../whole-steps.ts";
 
 /**
  * Two products of more may overflow where processors without VNNI add them up in 16 bits; which two
@@ -29,7 +30,7 @@ interface FirstConvolution {
  * ConvolvePixels, which computes the same bytes in a fifth of the time.
  */
 export function convolvePixels(model: OnnxModel): OnnxModel {
-  if (model.metadata.get(inputKey) !== "pixels") return model;
+  if (inputLayoutOf(model.metadata) !== "pixels") return model;
   const { graph } = model;
   const photo = graph.inputs[0]!.name;
   const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
@@ -49,21 +50,20 @@ export function convolvePixels(model: OnnxModel): OnnxModel {
 
 /** Undefined for what is no convolution of all three channels with weights of 7 bits around 0. */
 function readConvolution(
-  { opType, inputs, attributes }: OnnxNode,
+  node: OnnxNode,
   known: ReadonlyMap<string, OnnxTensor>,
 ): FirstConvolution | undefined {
+  const { opType, inputs, attributes } = node;
   if (opType !== "QLinearConv") return undefined;
   const [, inputScale, inputZero, weights, weightScales, weightZeros, scale, zero, bias] =
     inputs.map((name) => known.get(name));
   if (weights?.elementType !== "int8" || weights.dims[1] !== 3) return undefined;
   const [outputs = 0, , kernel = 0, width] = weights.dims;
-  const stride = sameOf(attributes.strides) ?? 1;
-  const pad = sameOf(attributes.pads) ?? 0;
+  const steps = wholeSteps(node);
+  if (steps === undefined) return undefined;
+  const { stride, pad } = steps;
   const isUsual =
     attributes.channels_last?.value === 1 &&
-    (attributes.group?.value ?? 1) === 1 &&
-    (sameOf(attributes.dilations) ?? 1) === 1 &&
-    (attributes.auto_pad?.value ?? "NOTSET") === "NOTSET" &&
     kernel === width &&
     pad < kernel &&
     [outputs, kernel, stride].every((value) => value > 0 && value <= mostOfAttribute);
@@ -112,13 +112,6 @@ function pack(name: string, { weights, biases, factors, attributes }: FirstConvo
     ends.setFloat32(4 * (groupOutputs + place), factors[output]!, true);
   }
   return createWeights(name, [packed.length], packed);
-}
-
-/** The value of an attribute whose values are all the same. */
-function sameOf(attribute: OnnxAttribute | undefined): number | undefined {
-  if (attribute?.type !== "ints") return undefined;
-  const [first, ...others] = attribute.value;
-  return others.every((value) => value === first) ? first : Number.NaN;
 }
 
 function oneOf(tensor: OnnxTensor | undefined): number | undefined {
