@@ -62,6 +62,17 @@ export const optionsByName: Expectation = {
   holds: (value) => typeof value === "object" && value !== null && !(Symbol.iterator in value),
 };
 
+/** What `for await` goes through, but no text; named by what it has. */
+export function iterableOf(what: string): Expectation {
+  return {
+    expected: `an iterable of ${what}`,
+    holds: (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      (Symbol.iterator in value || Symbol.asyncIterator in value),
+  };
+}
+
 /** A logger of pino's shape. */
 export const loggerShape: Expectation = {
   expected: "a logger with debug, info, warn, error and child, such as pino's",

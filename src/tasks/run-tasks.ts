@@ -6,6 +6,7 @@ import {
   checkOptions,
   type Defined,
   type Expectation,
+  iterableOf,
   refuseUnknown,
   trueOrFalse,
   wholeNumberFrom,
@@ -75,7 +76,7 @@ export function runTasks<Payload, Result>(
   checkOptions({ stopOnFailure }, trueOrFalse);
   checkOptions({ signal }, abortSignal);
   checkOptions({ task: task ?? null }, taskShape);
-  checkOptions({ payloads: payloads ?? null }, iterable);
+  checkOptions({ payloads: payloads ?? null }, iterableOf("payloads"));
   return run(task, payloads, { concurrency, attempts, stopOnFailure, signal });
 }
 
@@ -83,14 +84,6 @@ const taskShape: Expectation = {
   expected: "a ModelTask",
   holds: (value) =>
     aFunction.holds((value as Partial<ModelTask<unknown, unknown>> | null)?.execute),
-};
-
-const iterable: Expectation = {
-  expected: "an iterable of payloads",
-  holds: (value) =>
-    typeof value === "object" &&
-    value !== null &&
-    (Symbol.iterator in value || Symbol.asyncIterator in value),
 };
 
 async function* run<Payload, Result>(

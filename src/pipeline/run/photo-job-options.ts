@@ -3,6 +3,7 @@ import {
   aFunction,
   checkOptions,
   type Expectation,
+  iterableOf,
   loggerShape,
   optionsByName,
   refuseUnknown,
@@ -93,7 +94,7 @@ export interface PhotoJobRunOptions extends WatchEvents {
 export function checkPhotoJobOptions(options: PhotoJobOptions): void {
   const { paths, list, resultsFile, annotateFolder, retry, watch, signal, logger } = options;
   checkOptions({ paths: paths ?? null }, texts);
-  checkOptions({ list }, lines);
+  checkOptions({ list }, iterableOf("paths"));
   checkOptions({ resultsFile: resultsFile ?? null, annotateFolder }, text("a path"));
   checkOptions({ retry, allowPrivateAddresses: options.allowPrivateAddresses }, trueOrFalse);
   checkOptions({ watch }, optionsByName);
@@ -124,12 +125,4 @@ function withoutJobOptions(options: PhotoJobOptions) {
 const texts: Expectation = {
   expected: "a list of paths",
   holds: (value) => Array.isArray(value) && value.every((path) => typeof path === "string"),
-};
-
-const lines: Expectation = {
-  expected: "an iterable of paths",
-  holds: (value) =>
-    typeof value === "object" &&
-    value !== null &&
-    (Symbol.iterator in value || Symbol.asyncIterator in value),
 };
