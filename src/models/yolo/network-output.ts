@@ -46,7 +46,16 @@ export interface FoundObjects {
 
 /** Turns the outputs of a network into detections on the photo. */
 export async function readDetections(output: NetworkOutput): Promise<FoundObjects> {
-  return await orAdvise(output.network, () => read(output));
+  try {
+    return await read(output);
+  } catch (error) {
+    if (!isOrangeryError(error, "INFERENCE_NOT_FINITE")) throw error;
+    // What to do depends on what the network computes in.
+    const { precision } = output.network;
+    const { code, message, details } = error;
+    const text = `${message} ${adviceOf[precision]}`;
+    throw new OrangeryError(code, text, { details: { ...details, precision } });
+  }
 }
 
 async function read(output: NetworkOutput): Promise<FoundObjects> {
@@ -80,21 +89,6 @@ async function read(output: NetworkOutput): Promise<FoundObjects> {
     masks: options.maskSize === "none" ? undefined : kept.map((index) => masks[index]!),
   });
   return { detections, ...reached };
-}
-
-/** Adds to an error what to do, which depends on what the network computes in. */
-async function orAdvise<T>(
-  { precision }: Pick<NetworkSignature, "precision">,
-  read: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!isOrangeryError(error, "INFERENCE_NOT_FINITE")) throw error;
-    const { code, message, details } = error;
-    const text = `${message} ${adviceOf[precision]}`;
-    throw new OrangeryError(code, text, { details: { ...details, precision } });
-  }
 }
 
 const inFloat32 = "Use the model in float32, or another device.";

@@ -107,7 +107,7 @@ export class NvmlLibrary {
 
   check(name: NvmlFunctionName, status: number): void {
     if (status === success) return;
-    const text = this.#textOf(status);
+    const text = this.#errorText(status);
     throw new OrangeryError(
       "NVML_FAILED",
       `NVIDIA's management library failed in ${name} (status ${status}): ${text}. ` +
@@ -166,7 +166,7 @@ export class NvmlLibrary {
     this.status("nvmlShutdown");
   }
 
-  #textOf(status: number): string {
+  #errorText(status: number): string {
     try {
       return this.#library.func("nvmlErrorString", "str", ["int"])(status) as string;
     } catch {
