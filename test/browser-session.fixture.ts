@@ -153,6 +153,17 @@ export class BrowserSession implements AsyncDisposable {
     }
   }
 
+  /** Clicks an element as soon as it is there and enabled, as a person does. */
+  async click(selector: string): Promise<void> {
+    await this.clickOn(`document.querySelector(${JSON.stringify(selector)})`);
+  }
+
+  /** Clicks what an expression is, as soon as it is there and enabled. */
+  async clickOn(expression: string): Promise<void> {
+    await this.until(`((e) => e && !e.disabled)(${expression})`);
+    await this.ask(`${expression}.click()`);
+  }
+
   /** Presses a key, such as `Tab`, `Enter` or `n`, also as `Shift+ArrowUp` or `Ctrl+z`. */
   async press(keys: string): Promise<void> {
     const [key, ...held] = keys.split(/\+(?=.)/).reverse() as [string, ...string[]];

@@ -64,8 +64,7 @@ describe("the control room in a browser", { skip: missing, timeout: 240_000 }, (
   const rowCount = "document.querySelectorAll('.photos tbody tr').length";
   const settled =
     "/that is all|shown|No photo/.test(document.querySelector('main > .quiet[role=status]')?.textContent)";
-  const click = (selector: string) =>
-    browser.ask(`document.querySelector(${JSON.stringify(selector)}).click()`);
+  const click = (selector: string) => browser.click(selector);
   /** Sets a control as a person does. */
   const set = (name: string, value: string) =>
     browser.ask(`(() => {

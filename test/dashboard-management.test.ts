@@ -84,8 +84,7 @@ describe("people put right what is wrong in a browser", { skip: missing, timeout
 
   const text = (selector: string) =>
     browser.ask<string>(`document.querySelector(${JSON.stringify(selector)})?.innerText`);
-  const click = (selector: string) =>
-    browser.ask(`document.querySelector(${JSON.stringify(selector)}).click()`);
+  const click = (selector: string) => browser.click(selector);
   const until = (selector: string, pattern = /./) =>
     browser.until(
       `${pattern}.test(document.querySelector(${JSON.stringify(selector)})?.textContent ?? "")`,
@@ -164,8 +163,7 @@ describe("people put right what is wrong in a browser", { skip: missing, timeout
     await click("dialog[open] button:not(.primary)");
     assert.deepEqual(await states(), [1, photoCount, 2, 0], "nothing without a yes");
 
-    await browser.ask(`document.querySelectorAll(".pick input")[0].click()`);
-    await browser.ask(`document.querySelectorAll(".pick input")[1].click()`);
+    for (const i of [0, 1]) await browser.clickOn(`document.querySelectorAll(".pick input")[${i}]`);
     assert.equal(await confirm("[data-change=exclude]"), "Exclude 2 photos?");
     await until(".management [role=status]", /2 photos excluded/);
     assert.deepEqual(await states(), [1, photoCount - 2, 2, 2]);
@@ -177,8 +175,8 @@ describe("people put right what is wrong in a browser", { skip: missing, timeout
     await browser.open(`${url}?code#now`, 1440);
     await chooseFirst();
     await until("#now-failures + div a");
-    await browser.ask(`[...document.querySelectorAll("#now-failures + div a")]
-      .find(({ href }) => href.includes("PHOTO_NOT_FOUND")).click()`);
+    await browser.clickOn(`[...document.querySelectorAll("#now-failures + div a")]
+      .find(({ href }) => href.includes("PHOTO_NOT_FOUND"))`);
     await browser.until(`${rows} === 1`);
     assert.equal(await confirm("[data-change=retry]"), "Retry 1 photo?");
     await until(".management [role=status]", /will be tried again/);

@@ -113,13 +113,12 @@ export class Reviewer {
   }
 
   async click(selector: string): Promise<void> {
-    await this.browser.ask(`document.querySelector(${JSON.stringify(selector)}).click()`);
+    await this.browser.click(selector);
   }
 
   /** Clicks the first button of a text. */
   async clickText(text: string): Promise<void> {
-    await this.browser.until(this.#buttonOf(text));
-    await this.browser.ask(`${this.#buttonOf(text)}.click()`);
+    await this.browser.clickOn(this.#buttonOf(text));
   }
 
   async text(selector: string): Promise<string> {

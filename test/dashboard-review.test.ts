@@ -53,7 +53,7 @@ describe("the review in a browser", { skip: missing, timeout: 300_000 }, () => {
       /1 warning/,
     ];
     for (const [i, why] of whys.entries()) {
-      await browser.ask(`document.querySelectorAll(".draw button")[${i}].click()`);
+      await browser.clickOn(`document.querySelectorAll(".draw button")[${i}]`);
       if (i === 0) {
         await browser.until("document.querySelector('dialog #person')");
         await browser.type("Ann");
