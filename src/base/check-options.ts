@@ -41,6 +41,14 @@ export function text(expected: string): Expectation {
   return { expected, holds: (value) => typeof value === "string" };
 }
 
+/** A list of strings, named by what they stand for. */
+export function texts(what: string): Expectation {
+  return {
+    expected: `a list of ${what}`,
+    holds: (value) => Array.isArray(value) && value.every((item) => typeof item === "string"),
+  };
+}
+
 /** `true` or `false`. */
 export const trueOrFalse = oneOf(true, false);
 

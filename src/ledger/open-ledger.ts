@@ -1,3 +1,14 @@
+import {
+  abortSignal,
+  aFunction,
+  checkOptions,
+  loggerShape,
+  numberFrom,
+  refuseUnknown,
+  text,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "../base/check-options.ts";
 import { urlScheme } from "../base/url.ts";
 import { OrangeryError } from "../errors.ts";
 import { type PostgresDatabaseOptions, PostgresLedger } from "./databases/postgres-ledger.ts";
@@ -29,6 +40,15 @@ export async function openLedger(
   location: string,
   options: OpenLedgerOptions = {},
 ): Promise<Ledger> {
+  const { busyTimeoutMs, readOnly, maxConnections, signal, onTrouble, logger, ...rest } = options;
+  checkOptions({ location: location ?? null }, text("a path or a URL"));
+  checkOptions({ busyTimeoutMs }, numberFrom(0));
+  checkOptions({ readOnly }, trueOrFalse);
+  checkOptions({ maxConnections }, wholeNumberFrom(1));
+  checkOptions({ signal }, abortSignal);
+  checkOptions({ onTrouble }, aFunction);
+  checkOptions({ logger }, loggerShape);
+  refuseUnknown("OpenLedgerOptions", options, rest);
   return isPostgresLedger(location)
     ? await PostgresLedger.open(location, options)
     : await SqliteLedger.open(location, options);

@@ -1,4 +1,12 @@
 import { type Kysely, sql, type Transaction } from "kysely";
+import {
+  abortSignal,
+  aFunction,
+  checkOptions,
+  refuseUnknown,
+  texts,
+  trueOrFalse,
+} from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import type { LedgerTables } from "../schema/tables.ts";
@@ -48,9 +56,15 @@ const exampleCount = 10;
 export async function forgetPhotos(
   ledger: Ledger,
   places: readonly string[],
-  { dryRun = false, onForgotten, signal }: ForgetPhotosOptions = {},
+  options: ForgetPhotosOptions = {},
 ): Promise<ForgottenPhotos> {
-  await refuseUnknown(ledger, places, { signal });
+  const { dryRun = false, onForgotten, signal, ...rest } = options;
+  checkOptions({ places }, texts("paths or URLs"));
+  checkOptions({ dryRun }, trueOrFalse);
+  checkOptions({ onForgotten }, aFunction);
+  checkOptions({ signal }, abortSignal);
+  refuseUnknown("ForgetPhotosOptions", options, rest);
+  await refuseUnknownPlaces(ledger, places, { signal });
   const isMeant = sql<boolean>`
     (${sql.join(
       places.map((place) => isUnder("source", place)),
@@ -141,7 +155,7 @@ export async function removePhotos(
   return { photos, results: resultIds.length };
 }
 
-async function refuseUnknown(
+async function refuseUnknownPlaces(
   ledger: Ledger,
   places: readonly string[],
   options: AccessOptions,

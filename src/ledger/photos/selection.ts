@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from "kysely";
+import { checkOptions, refuseUnknown, text, trueOrFalse } from "../../base/check-options.ts";
 import { momentOf } from "./moment.ts";
 import { separatorOf, withoutEnd } from "./place.ts";
 
@@ -17,6 +18,20 @@ export interface PhotoSelection {
   readonly takenAfter?: string | undefined;
   /** Photos that were taken earlier than that, as with {@link takenAfter}. Default: all. */
   readonly takenBefore?: string | undefined;
+}
+
+/**
+ * Checks the values of a selection, and that it has no other names.
+ *
+ * @param type The name of the options' type.
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkSelection(type: string, selection: PhotoSelection): void {
+  const { under, countDuplicatesOnce, takenAfter, takenBefore, ...rest } = selection;
+  checkOptions({ under }, text("a path or a URL"));
+  checkOptions({ takenAfter, takenBefore }, text("a date or a time"));
+  checkOptions({ countDuplicatesOnce }, trueOrFalse);
+  refuseUnknown(type, selection, rest);
 }
 
 /** Whether a selection leaves out any photo by its place or its time. */

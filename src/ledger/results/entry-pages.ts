@@ -1,7 +1,13 @@
 import { sql } from "kysely";
+import { abortSignal, checkOptions, text, trueOrFalse } from "../../base/check-options.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureColumnNames } from "../photos/capture-columns.ts";
-import { duplicateOf, isSelected, type PhotoSelection } from "../photos/selection.ts";
+import {
+  checkSelection,
+  duplicateOf,
+  isSelected,
+  type PhotoSelection,
+} from "../photos/selection.ts";
 
 /**
  * Photos that have a result which is reviewed. By way of the content, which has an index: reviewed
@@ -22,6 +28,20 @@ export interface EntriesOptions extends PhotoSelection {
   /** Only photos of which a person says that all is right now. Default false. */
   readonly isReviewedOnly?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Checks which entries are asked for, and that there are no other names.
+ *
+ * @param type The name of the options' type.
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkEntriesOptions(type: string, options: EntriesOptions): void {
+  const { recipeHash, isReviewedOnly, signal, ...selection } = options;
+  checkOptions({ recipeHash }, text("the hash of a recipe"));
+  checkOptions({ isReviewedOnly }, trueOrFalse);
+  checkOptions({ signal }, abortSignal);
+  checkSelection(type, selection);
 }
 
 interface EntryPagesOptions extends EntriesOptions {

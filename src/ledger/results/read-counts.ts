@@ -8,7 +8,7 @@ import type { LedgerTables } from "../schema/tables.ts";
 import { countPacked } from "../scores/count-packed.ts";
 import { CountedScores, type CountQuestion } from "../scores/count-question.ts";
 import { PackedScores, type ScoreGroup, unpackScores } from "../scores/packed-scores.ts";
-import { type EntriesOptions, entryPages } from "./entry-pages.ts";
+import { checkEntriesOptions, type EntriesOptions, entryPages } from "./entry-pages.ts";
 import type { ObjectCount } from "./result-rows.ts";
 import { packStoredObjects } from "./stored-objects.ts";
 
@@ -71,6 +71,7 @@ export async function* readCounts(
   ledger: Ledger,
   { question, ...options }: ReadCountsOptions = {},
 ): AsyncGenerator<CountedPhoto> {
+  checkEntriesOptions("ReadCountsOptions", options);
   const { recipeHash, signal } = options;
   const recipes = await readCountedScores(ledger, { question, recipeHash, signal });
   for await (const { packed, ...photo } of packedPhotos(ledger, options)) {
@@ -87,6 +88,7 @@ export async function* readScores(
   ledger: Ledger,
   options: EntriesOptions = {},
 ): AsyncGenerator<PhotoScores> {
+  checkEntriesOptions("EntriesOptions", options);
   const { recipeHash, signal } = options;
   const recipes = await readCountedScores(ledger, { recipeHash, signal });
   for await (const { packed, ...photo } of packedPhotos(ledger, options)) {
@@ -104,11 +106,13 @@ export async function readCountTotals(
   ledger: Ledger,
   options: ReadCountsOptions & { readonly recipeHash: string },
 ): Promise<CountTotals> {
-  const { question, recipeHash } = options;
+  const { question, ...asked } = options;
+  checkEntriesOptions("ReadCountsOptions", asked);
+  const { recipeHash } = asked;
   const counted = (await readCountedScores(ledger, { question, recipeHash })).get(recipeHash);
   const totals = { photos: 0, objectCount: 0 };
   const countById: number[] = [];
-  for await (const packs of packPages(ledger, options)) {
+  for await (const packs of packPages(ledger, asked)) {
     for (const packed of packs) {
       totals.photos++;
       const groups = new PackedScores(packed);

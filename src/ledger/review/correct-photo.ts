@@ -1,5 +1,5 @@
 import type { Transaction } from "kysely";
-import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
+import { checkOptions, refuseUnknown, wholeNumberFrom } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { insertRows } from "../schema/insert-rows.ts";
@@ -41,8 +41,10 @@ const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
  */
 export async function correctPhoto(
   ledger: Ledger,
-  { recipeId, photoId, version, by, corrections, signal }: CorrectPhotoOptions,
+  options: CorrectPhotoOptions,
 ): Promise<PhotoReview> {
+  const { recipeId, photoId, version, by, corrections, signal, ...rest } = options;
+  refuseUnknown("CorrectPhotoOptions", options, rest);
   checkReviewer(by);
   checkOptions({ version }, wholeNumberFrom(0));
   checkOptions(

@@ -1,7 +1,8 @@
 import { randomInt, randomUUID } from "node:crypto";
-import { checkOptions, oneOf, wholeNumberFrom } from "../../base/check-options.ts";
+import { checkOptions, oneOf, refuseUnknown, wholeNumberFrom } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
+import { checkSelection } from "../photos/selection.ts";
 import { insertRows } from "../schema/insert-rows.ts";
 import { checkReviewer } from "./change.ts";
 import { byChance, FolderDistances, type RankedReviewable, rankBy } from "./rank-photos.ts";
@@ -40,6 +41,7 @@ export async function drawReviewList(
 ): Promise<ReviewList> {
   const { recipeId, kind, size = 200, filter = {}, by, signal } = options;
   const { seed = randomInt(2 ** 32), token = randomUUID() } = options;
+  refuseUnknownNames(options);
   checkReviewer(by);
   checkOptions({ kind }, oneOf("sample", "threshold", "outliers", "warnings"));
   checkOptions({ seed }, wholeNumberFrom(0));
@@ -98,6 +100,14 @@ export async function drawReviewList(
     },
     { signal },
   );
+}
+
+function refuseUnknownNames(options: DrawReviewListOptions): void {
+  const { recipeId, kind, size, seed, filter = {}, by, token, signal, ...rest } = options;
+  refuseUnknown("DrawReviewListOptions", options, rest);
+  const { nameContains, code, className, minCount, maxCount, device, warning, ...selection } =
+    filter;
+  checkSelection("ReviewFilter", selection);
 }
 
 interface ChooseOptions extends AccessOptions {

@@ -337,14 +337,15 @@ export const reviewConformance: readonly {
       assert.equal(new Set(positions).size, 12);
       const first = taken.find((photo) => photo?.position === 1)!;
       const { session } = first.hold!;
-      const elsewhere = { recipeId, photoId: first.photoId, by: "bob", session: "b" };
+      const photo = { recipeId, photoId: first.photoId };
+      const elsewhere = { ...photo, by: "bob", session: "b" };
       const refused = await holdPhoto(other, elsewhere);
       assert.deepEqual([refused.isTaken, refused.hold.by], [false, "ada"]);
       assert.equal((await holdPhoto(other, { ...elsewhere, session })).isTaken, true);
       await releaseHolds(ledger, { session, resultId: first.resultId });
       // A hold that is over is nobody's.
       assert.equal((await holdPhoto(other, { ...elsewhere, holdMs: 0 })).isTaken, true);
-      await correct(ledger, { ...elsewhere, version: 0, by: "ada" }, { kind: "review" });
+      await correct(ledger, { ...photo, version: 0 }, { kind: "review" });
       const next = { listId: list.id, by: "bob", session: "b" };
       assert.equal(await takeNextPhoto(other, next), undefined);
       const [second] = (await readQueuePage(ledger, { listId: list.id, after: 1, limit: 1 }))

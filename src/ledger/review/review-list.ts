@@ -1,4 +1,5 @@
 import type { Kysely, Selectable } from "kysely";
+import { checkOptions, refuseUnknown, wholeNumberFrom } from "../../base/check-options.ts";
 import type { EntryFilter } from "../browse/entry-filter.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import type { LedgerTables } from "../schema/tables.ts";
@@ -38,8 +39,11 @@ export interface ReviewList {
 /** Reads the lists of a recipe, or of all, the newest first. */
 export async function readReviewLists(
   ledger: Ledger,
-  { recipeId, signal }: AccessOptions & { readonly recipeId?: number | undefined } = {},
+  options: AccessOptions & { readonly recipeId?: number | undefined } = {},
 ): Promise<ReviewList[]> {
+  const { recipeId, signal, ...rest } = options;
+  checkOptions({ recipeId }, wholeNumberFrom(1));
+  refuseUnknown("ReadReviewListsOptions", options, rest);
   const rows = await ledger.read(
     (db) =>
       db

@@ -1,5 +1,10 @@
 import { type Kysely, sql } from "kysely";
-import { checkOptions, wholeNumberFrom } from "../../base/check-options.ts";
+import {
+  checkOptions,
+  refuseUnknown,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "../../base/check-options.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { type Hold, type HoldOptions, takeHold } from "./holds.ts";
@@ -51,8 +56,11 @@ export interface QueuePage {
 
 /** Reads a page of a list. */
 export async function readQueuePage(ledger: Ledger, options: QueuePageOptions): Promise<QueuePage> {
-  const { listId, after = 0, limit, isOpenOnly = false, signal } = options;
-  checkOptions({ limit }, wholeNumberFrom(1));
+  const { listId, after = 0, limit, isOpenOnly = false, signal, ...rest } = options;
+  checkOptions({ limit: limit ?? null }, wholeNumberFrom(1));
+  checkOptions({ listId: listId ?? null, after }, wholeNumberFrom(0));
+  checkOptions({ isOpenOnly }, trueOrFalse);
+  refuseUnknown("QueuePageOptions", options, rest);
   const rows = await ledger.read(
     (db) =>
       selectQueue(db, listId)

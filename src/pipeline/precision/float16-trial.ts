@@ -1,4 +1,9 @@
-import { checkOptions, numberFrom, wholeNumberFrom } from "../../base/check-options.ts";
+import {
+  checkOptions,
+  numberFrom,
+  refuseUnknown,
+  wholeNumberFrom,
+} from "../../base/check-options.ts";
 import type { PrecisionProof } from "./precision-proof.ts";
 import {
   type Candidate,
@@ -6,6 +11,7 @@ import {
   goneSince,
   PrecisionTrial,
   type TrialOptions,
+  withoutTrialOptions,
 } from "./precision-trial.ts";
 
 /** How float16 is checked. */
@@ -21,7 +27,9 @@ export interface Float16TrialOptions extends TrialOptions, Pick<CheckOptions, "r
  *   `DEVICE_UNAVAILABLE` where there is only the CPU and it is refused, `MODEL_…`, `ORT_FAILED`
  */
 export async function tryFloat16(options: Float16TrialOptions): Promise<PrecisionProof> {
-  const { checks = 16, leastPhotos = 1, tolerance, count, device = "auto", refusesCpu } = options;
+  const { device = "auto", refusesCpu, ...asked } = options;
+  const { checks = 16, leastPhotos = 1, tolerance, count } = asked;
+  refuseUnknown("Float16TrialOptions", options, withoutTrialOptions(asked));
   checkOptions({ checks, leastPhotos }, wholeNumberFrom(1));
   checkOptions({ tolerance }, numberFrom(0));
   const trial = new PrecisionTrial(options);

@@ -2,6 +2,7 @@ import {
   checkOptions,
   type Defined,
   numberFrom,
+  refuseUnknown,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
 import { StepTimes } from "../../base/step-times.ts";
@@ -19,7 +20,13 @@ import { CountablePhoto } from "../count/countable-photo.ts";
 import type { ModelUse } from "../count/model-use.ts";
 import { Slicing, type SlicingOptions } from "../count/slicing.ts";
 import { type PrecisionProof, whyRefused } from "./precision-proof.ts";
-import { type Candidate, goneSince, PrecisionTrial, type TrialOptions } from "./precision-trial.ts";
+import {
+  type Candidate,
+  goneSince,
+  PrecisionTrial,
+  type TrialOptions,
+  withoutTrialOptions,
+} from "./precision-trial.ts";
 
 /** The calibrations of a recipe's models. */
 export interface Calibrations {
@@ -60,11 +67,13 @@ const purpose = "calibrate int8 on and others to check it on";
  *   than two different photos that can be read, or none with a region, `MODEL_…`, `ORT_FAILED`
  */
 export async function tryInt8(options: Int8TrialOptions): Promise<TrialResult> {
-  const { samples = 64, checks = 16, leastPhotos = fewestPhotos } = options;
+  const { samples = 64, device, ...asked } = options;
+  const { checks = 16, leastPhotos = fewestPhotos, tolerance } = asked;
+  refuseUnknown("Int8TrialOptions", options, withoutTrialOptions(asked));
   checkOptions({ samples, checks }, wholeNumberFrom(1));
   checkOptions({ leastPhotos }, wholeNumberFrom(fewestPhotos));
-  requireInt8Device(options.device);
-  checkOptions({ tolerance: options.tolerance }, numberFrom(0));
+  requireInt8Device(device);
+  checkOptions({ tolerance }, numberFrom(0));
   const trial = new Int8Trial({ ...options, samples, checks, leastPhotos });
   return await trial.run();
 }

@@ -48,6 +48,13 @@ export interface TrialProgress {
   readonly total: number;
 }
 
+/** Returns what is left of options when those of a trial are taken out. */
+export function withoutTrialOptions(options: Partial<TrialOptions>) {
+  const { regions, maxPixels, pixelsInMemory, tolerance, count, photos, ...others } = options;
+  const { read, checks, leastPhotos, onProgress, onUnused, logger, signal, ...rest } = others;
+  return rest;
+}
+
 /** What the models of a recipe compute in. */
 export interface ReducedModels {
   readonly detect: ReducedPrecision;

@@ -1,6 +1,6 @@
 import { open, rm, stat, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { checkOptions, oneOf } from "../../base/check-options.ts";
+import { checkOptions, oneOf, refuseUnknown } from "../../base/check-options.ts";
 import { guardWriting } from "../../base/files/disk-full.ts";
 import { beginsAsOnnx, describeFile, readFileStart } from "../../base/files/file-kind.ts";
 import { findTarget, type TargetFile } from "../../base/files/target-file.ts";
@@ -20,6 +20,7 @@ import { type Float16TrialOptions, tryFloat16 } from "./float16-trial.ts";
 import { type Int8TrialOptions, requireInt8Device, tryInt8 } from "./int8-trial.ts";
 import { firstNames } from "./photo-sample.ts";
 import { type PrecisionLimits, type PrecisionProof, whyRefused } from "./precision-proof.ts";
+import { withoutTrialOptions } from "./precision-trial.ts";
 
 export interface QuantizeModelOptions
   extends Pick<
@@ -87,10 +88,13 @@ export async function quantizeModelFile(
   onnxFile: string,
   options: QuantizeModelOptions,
 ): Promise<QuantizedModelFile> {
-  const { photos, list, predict, slicing, colours, force = false, signal } = options;
-  const { precision = "int8", allowPrivateAddresses, onUnreadable } = options;
+  const { precision = "int8", photos, list, exclude, include, predict, ...others } = options;
+  const { slicing, colours, force = false, allowPrivateAddresses, onUnreadable, ...asked } = others;
+  const { samples, device, ...trialOptions } = asked;
+  const { signal } = trialOptions;
+  refuseUnknown("QuantizeModelOptions", options, withoutTrialOptions(trialOptions));
   checkOptions({ precision }, oneOf("int8", "float16"));
-  if (precision === "int8") requireInt8Device(options.device);
+  if (precision === "int8") requireInt8Device(device);
   const leftOut = new LeftOut();
   const find = { filter: new PhotoFilter(options), leftOut, onUnreadable, signal };
   const file = await identifyModelFile(modelFile);
@@ -104,12 +108,15 @@ export async function quantizeModelFile(
     if (list !== undefined) yield* reader.listEach(list, find);
   };
   const trial = {
-    ...options,
+    ...trialOptions,
+    device,
     count: { detect: { file: file.path, options: predict }, slicing, samples: colours },
     photos: await firstNames(listAll()),
     read: async (name: string) => (await reader.read(name, { signal })).bytes,
   };
-  const { proof, change } = await (precision === "int8" ? int8(trial) : float16(trial));
+  const { proof, change } = await (precision === "int8"
+    ? int8({ ...trial, samples })
+    : float16(trial));
   const refused = whyRefused(proof, options);
   if (refused !== undefined && !force) throw refusedBy(proof, refused);
   const { bytes, inputShape } = await buildNetwork(file, {

@@ -134,13 +134,15 @@ async function settleByTrial(
 
 async function tryOn(
   tried: PrecisionProof["precision"],
-  { precision, made: { count }, listPhotos: _, device, ...others }: SettleOptions,
+  options: SettleOptions,
   photos: readonly string[],
 ): Promise<{ readonly proof: PrecisionProof; readonly models: ReducedModels }> {
+  const { precision, made, readKnown, listPhotos, device, samples, ...others } = options;
+  const { count } = made;
   const isAuto = precision === "auto";
   const rest = { ...others, ...(isAuto && { leastPhotos: fewestPhotos }) };
   if (tried === "int8") {
-    const { proof, calibrations } = await tryInt8({ ...rest, device, count, photos });
+    const { proof, calibrations } = await tryInt8({ ...rest, samples, device, count, photos });
     const { detect, segment } = calibrations;
     const models = { detect: { calibration: detect }, segment: { calibration: segment } };
     return { proof, models };

@@ -2,12 +2,12 @@ import {
   abortSignal,
   aFunction,
   checkOptions,
-  type Expectation,
   iterableOf,
   loggerShape,
   optionsByName,
   refuseUnknown,
   text,
+  texts,
   trueOrFalse,
 } from "../../base/check-options.ts";
 import type { Pause } from "../../ledger/actions/pause-recipe.ts";
@@ -93,7 +93,7 @@ export interface PhotoJobRunOptions extends WatchEvents {
  */
 export function checkPhotoJobOptions(options: PhotoJobOptions): void {
   const { paths, list, resultsFile, annotateFolder, retry, watch, signal, logger } = options;
-  checkOptions({ paths: paths ?? null }, texts);
+  checkOptions({ paths: paths ?? null }, texts("paths"));
   checkOptions({ list }, iterableOf("paths"));
   checkOptions({ resultsFile: resultsFile ?? null, annotateFolder }, text("a path"));
   checkOptions({ retry, allowPrivateAddresses: options.allowPrivateAddresses }, trueOrFalse);
@@ -121,8 +121,3 @@ function withoutJobOptions(options: PhotoJobOptions) {
     counting;
   return rest;
 }
-
-const texts: Expectation = {
-  expected: "a list of paths",
-  holds: (value) => Array.isArray(value) && value.every((path) => typeof path === "string"),
-};

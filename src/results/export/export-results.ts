@@ -168,16 +168,24 @@ async function* results(
   ledger: Ledger,
   options: ExportResultsOptions,
 ): AsyncGenerator<ScaledResult & ExportedResult> {
-  const { signal, onPhoto, relativeTo, scaleOf, hardest: limit } = options;
+  const { onPhoto, relativeTo, scaleOf, hardest: limit } = options;
+  const { question, counts, isReviewedOnly } = options;
+  const asked = { ...entriesOf(options), question };
   const hardest =
-    limit === undefined ? undefined : await chooseHardest(ledger, { ...options, limit });
-  for await (const result of readChosenResults(ledger, options)) {
-    signal?.throwIfAborted();
+    limit === undefined ? undefined : await chooseHardest(ledger, { ...asked, limit });
+  for await (const result of readChosenResults(ledger, { ...asked, counts, isReviewedOnly })) {
+    asked.signal?.throwIfAborted();
     const { source: origin } = result;
     if (hardest?.has(origin) === false) continue;
     yield { ...nameRelativeTo(result, relativeTo), origin, scale: scaleOf?.(result) };
     onPhoto?.();
   }
+}
+
+/** Which photos are exported, of which recipe. */
+function entriesOf(options: ExportResultsOptions) {
+  const { recipeHash, under, takenAfter, takenBefore, countDuplicatesOnce, signal } = options;
+  return { recipeHash, under, takenAfter, takenBefore, countDuplicatesOnce, signal };
 }
 
 /** The last column of all tables: whose counts these are. */
@@ -208,7 +216,8 @@ async function* failedPhotos(
   options: ExportResultsOptions,
 ): AsyncGenerator<FailedPhoto> {
   const { onPhoto, relativeTo } = options;
-  for await (const photo of readFailures(ledger, options)) {
+  const { countDuplicatesOnce, ...asked } = entriesOf(options);
+  for await (const photo of readFailures(ledger, asked)) {
     yield nameRelativeTo(photo, relativeTo);
     onPhoto?.();
   }

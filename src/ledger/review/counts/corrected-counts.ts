@@ -8,7 +8,7 @@ import {
   readCounts,
   readCountTotals,
 } from "../../results/read-counts.ts";
-import { type CountsKind, refuseQuestion } from "./counts-kind.ts";
+import { asksForCorrected, type CountsKind } from "./counts-kind.ts";
 
 export interface ReadChosenCountsOptions extends ReadCountsOptions {
   /** As the model counts, or with the corrections that people made. Default predicted. */
@@ -25,13 +25,12 @@ const photosAtOnce = 1000;
  */
 export async function* readChosenCounts(
   ledger: Ledger,
-  { counts: kind = "predicted", ...options }: ReadChosenCountsOptions = {},
+  { counts: kind, ...options }: ReadChosenCountsOptions = {},
 ): AsyncGenerator<CountedPhoto> {
-  if (kind === "predicted") {
+  if (!asksForCorrected(kind, options.question)) {
     yield* readCounts(ledger, options);
     return;
   }
-  refuseQuestion(options.question);
   for await (const photos of inBatches(readCounts(ledger, options), photosAtOnce)) {
     const ids = [...new Set(photos.map(({ resultId }) => resultId))];
     const rows = await ledger.read(
@@ -88,11 +87,11 @@ export interface ChosenTotals extends CountTotals {
  */
 export async function readChosenTotals(
   ledger: Ledger,
-  { counts = "predicted", ...options }: ReadChosenCountsOptions & { readonly recipeHash: string },
+  { counts, ...options }: ReadChosenCountsOptions & { readonly recipeHash: string },
 ): Promise<ChosenTotals> {
-  if (counts === "corrected") refuseQuestion(options.question);
+  const isCorrected = asksForCorrected(counts, options.question);
   const predicted = await readCountTotals(ledger, options);
-  if (counts === "predicted") return { ...predicted, people: undefined };
+  if (!isCorrected) return { ...predicted, people: undefined };
   const countByName = new Map(predicted.countByName);
   for (const { name, change } of await readChanges(ledger, options)) {
     const count = (countByName.get(name) ?? 0) + change;

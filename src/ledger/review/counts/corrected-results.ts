@@ -11,7 +11,7 @@ import {
 } from "../../results/stored-results.ts";
 import { type AppliedCorrections, applyCorrections } from "../apply-corrections.ts";
 import { readManyCorrections } from "../correction-rows.ts";
-import { type CountsKind, refuseQuestion } from "./counts-kind.ts";
+import { asksForCorrected, type CountsKind } from "./counts-kind.ts";
 
 export interface ReadChosenResultsOptions extends ReadResultsOptions {
   /** As the model found them, or as people left them. Default predicted. */
@@ -30,13 +30,12 @@ const resultsAtOnce = 100;
  */
 export async function* readChosenResults(
   ledger: Ledger,
-  { counts = "predicted", ...options }: ReadChosenResultsOptions = {},
+  { counts, ...options }: ReadChosenResultsOptions = {},
 ): AsyncGenerator<StoredResult> {
-  if (counts === "predicted") {
+  if (!asksForCorrected(counts, options.question)) {
     yield* readResults(ledger, options);
     return;
   }
-  refuseQuestion(options.question);
   for await (const results of inBatches(readResults(ledger, options), resultsAtOnce)) {
     const ids = [...new Set(results.map(({ id }) => id))];
     const corrections = await ledger.read((db) => readManyCorrections(db, ids), options);

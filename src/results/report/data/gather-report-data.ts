@@ -60,7 +60,8 @@ export async function gatherReportData(
     onPhoto?.();
   }
   const failures = new FailureGroups(reportLimits.failures);
-  for await (const photo of readFailures(ledger, selection)) {
+  const { question, counts, countDuplicatesOnce, ...failed } = selection;
+  for await (const photo of readFailures(ledger, failed)) {
     failures.add(photo);
     gatherer.addFailure(photo);
     onPhoto?.();
@@ -68,7 +69,7 @@ export async function gatherReportData(
   return {
     ...gatherer.finish(failures.list),
     selection,
-    question: options.question,
+    question,
     review: await gatherReview(ledger, selection),
   };
 }
