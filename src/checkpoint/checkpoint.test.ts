@@ -102,8 +102,10 @@ describe("reading a checkpoint", () => {
   test("prefers the averaged network, and takes the other where there is none", async () => {
     const both = dict({ ema: module("a.Averaged"), model: network() });
     assert.equal((await read(writeCheckpoint(both))).model.className, "a.Averaged");
-    const one = dict({ ema: null, model: network() });
-    assert.equal((await read(writeCheckpoint(one))).model.className, "a.Network");
+    for (const ema of [null, false, dict({})]) {
+      const one = dict({ ema, model: network() });
+      assert.equal((await read(writeCheckpoint(one))).model.className, "a.Network");
+    }
   });
 
   test("gives the metadata that are plain, and leaves out the others", async () => {

@@ -96,13 +96,19 @@ async function readPickledFile(
 }
 
 function findModel(root: PickleDict): PickledObject {
-  const model = unwrapped(root.get("ema") ?? root.get("model"));
+  const ema = root.get("ema");
+  const model = unwrapped(isFalse(ema) ? root.get("model") : ema);
   if (model instanceof PickledObject) return model;
   if (hasTensors(model) || hasTensors(root)) throw weightsOnly();
   throw unsupported(
     "It holds neither `ema` nor `model` with a network. Save the network with Ultralytics' " +
       "`model.save(path)`.",
   );
+}
+
+/** Whether Python takes a value for false, as where Ultralytics asks for `ema or model`. */
+function isFalse(value: PickleValue | undefined): boolean {
+  return !value || (value instanceof Map && value.size === 0);
 }
 
 /** The name of the wrapped module in each of PyTorch's wrappers. */
