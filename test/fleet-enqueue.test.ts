@@ -271,10 +271,23 @@ describe("on the command line", () => {
       /0 waiting {2}0 active {2}4 done {2}1 failed\n.*\nRecipe .*\nNo workers\n/s,
     );
 
-    const unknown = await folder.run("status", "--queue", "unknown", "--queue-url", redis.url);
-    assert.equal(unknown.status, 0);
-    assert.match(unknown.stdout, /^There is no queue unknown yet: it has no jobs, rec/);
-    assert.doesNotMatch(unknown.stdout, /waiting|Rate/);
+    const of = ["--queue", "unknown", "--queue-url", redis.url];
+    const looking = ["status", "failures", "jobs list", "workers list"];
+    for (const command of [
+      ...looking,
+      "jobs retry",
+      "jobs drop --all",
+      "retry-failed",
+      "jobs pause",
+    ]) {
+      const unknown = await folder.run(...command.split(" "), ...of);
+      assert.equal(unknown.status, 0, unknown.stderr);
+      assert.match(unknown.stdout, /^There is no queue unknown yet: it has no jobs, rec/m, command);
+      const lines = unknown.stdout.trimEnd().split("\n");
+      assert.equal(lines.length, looking.includes(command) ? 2 : 3, command);
+    }
+    assert.doesNotMatch((await folder.run("jobs", "list", ...of)).stdout, /no queue/, "paused");
+    await folder.run("jobs", "resume", ...of);
 
     const again = await folder.run("retry-failed", ...where);
     assert.equal(again.stdout, `1 failed job put back into ${queue}\n`);

@@ -6,6 +6,8 @@ export interface FailureSource extends AsyncDisposable {
   readonly name: string;
   /** How they are tried again. */
   readonly hint: string;
+  /** Describes why there may be none; "" where nothing is known. */
+  describeNone(): Promise<string>;
   /** Counts them by code, the most first. */
   count(): Promise<FailureCount[]>;
   /** Reads them; `limit` is how many will be taken, 0 for all. */

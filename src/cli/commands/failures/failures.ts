@@ -49,8 +49,12 @@ export async function listFailures(
     await output.write(failureTable(page));
     return !output.isClosed;
   });
+  if (shown === 0) {
+    const none = `No failed photos in ${source.name}\n`;
+    return await output.write((await source.describeNone()) || none);
+  }
   // Counting scans all of them, so the first rows are printed before it.
-  const counts = shown === 0 ? [] : await source.count();
+  const counts = await source.count();
   await output.write(describeCounts(counts, { shown, source }));
 }
 
@@ -89,7 +93,6 @@ function describeCounts(
   counts: readonly FailureCount[],
   { shown, source }: { readonly shown: number; readonly source: FailureSource },
 ): string {
-  if (shown === 0) return `No failed photos in ${source.name}\n`;
   const total = counts.reduce((sum, { count }) => sum + count, 0);
   const rest = shown < total ? `; ${formatCount(shown)} are shown, --limit 0 shows all` : "";
   const summary = `${formatPlural(total, "photo")} without a result in ${source.name}${rest}:`;

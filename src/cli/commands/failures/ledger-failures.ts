@@ -39,6 +39,7 @@ export async function openLedgerFailures(
   return {
     name: displayPath(ledger.location),
     hint: "`orangery run` and `orangery enqueue` try them again with --retry.",
+    describeNone: async () => "",
     count: () => countFailedPhotos(ledger, wanted),
     async *read(limit = 0) {
       const photos =

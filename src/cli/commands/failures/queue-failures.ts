@@ -4,6 +4,7 @@ import { selectJobs } from "../../../fleet/management/select-jobs.ts";
 import type { JobFilter } from "../../../fleet/store/job-filter.ts";
 import { photoFromCaller } from "../../options/caller-paths.ts";
 import { openQueues } from "../jobs/open-queues.ts";
+import { describeIfUnknown } from "../jobs/unknown-queue.ts";
 import type { FailureRow, FailureSource } from "./failure-source.ts";
 
 export interface QueueFailuresOptions {
@@ -27,6 +28,7 @@ export async function openQueueFailures({
   return {
     name: `the queue ${queue}`,
     hint: `\`orangery jobs retry --queue ${queue}\` tries them again, --code CODE some of them.`,
+    describeNone: () => describeIfUnknown(chosen.fleet),
     count: () => countFailures(chosen.queues, filter),
     async *read(limit = 0) {
       const pageSize = limit === 0 ? undefined : Math.min(limit, 500);

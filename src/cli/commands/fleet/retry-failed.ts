@@ -10,6 +10,7 @@ import { ProgressDisplay } from "../../output/progress-display.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import type { RecordArguments } from "../jobs/job-options.ts";
 import { openQueueRecord } from "../jobs/queue-record.ts";
+import { describeIfUnknown } from "../jobs/unknown-queue.ts";
 import { callerActor } from "../management/person-option.ts";
 
 export interface RetryFailedArguments extends QueueArguments, RecordArguments {
@@ -51,6 +52,9 @@ export async function retry(
   progress[Symbol.dispose]();
   await (json
     ? output.writeJson({ retried })
-    : output.write(`${formatPlural(retried, "failed job")} put back into ${queue}\n`));
+    : output.write(
+        `${formatPlural(retried, "failed job")} put back into ${queue}\n` +
+          (retried === 0 ? await describeIfUnknown(fleet) : ""),
+      ));
   return status;
 }

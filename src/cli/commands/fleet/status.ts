@@ -19,6 +19,7 @@ import { exitStatus } from "../../output/exit-status.ts";
 import { Interrupts } from "../../output/interrupts.ts";
 import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
+import { describeUnknown, isUnknown } from "../jobs/unknown-queue.ts";
 import type { MetricsArguments } from "./metrics-options.ts";
 
 export interface StatusArguments extends QueueArguments, MetricsArguments {
@@ -111,12 +112,7 @@ async function readRecorded(ledger: Ledger, wanted: string | undefined): Promise
 function describe(status: FleetStatus, recorded: Recorded | undefined): string {
   const { queue, waiting, active, delayed, failed, done, isPaused, workers, recipes } = status;
   const results = recorded ? `Results  ${describeRecorded(recorded)}\n` : "";
-  if (isUnknown(status)) {
-    return (
-      `There is no queue ${queue} yet: it has no jobs, recipes or workers.\n` +
-      `Add photos with \`orangery enqueue\`, or check its name (--queue).\n${results}`
-    );
-  }
+  if (isUnknown(status)) return describeUnknown(status) + results;
   const counts = [
     `${formatCount(waiting)} waiting`,
     `${formatCount(active)} active`,
@@ -133,13 +129,6 @@ function describe(status: FleetStatus, recorded: Recorded | undefined): string {
     workers.length === 0 ? "No workers\n" : workerTable(workers),
     ...notServed(workers),
   ].join("\n");
-}
-
-/** Whether the server knows nothing of a queue, whose name may be wrong. */
-function isUnknown({ recipes, workers, isPaused, ...counts }: FleetStatus): boolean {
-  const { waiting, active, delayed, failed, done } = counts;
-  const known = recipes.length + workers.length + waiting + active + delayed + failed + done;
-  return known === 0 && !isPaused;
 }
 
 function recipeTable(recipes: readonly RecipeStatus[]): string {

@@ -15,6 +15,7 @@ import { readJobFilter } from "./job-filter-arguments.ts";
 import type { JobFilterArguments, RecordArguments } from "./job-options.ts";
 import { openQueues } from "./open-queues.ts";
 import { openQueueRecord } from "./queue-record.ts";
+import { describeIfUnknown } from "./unknown-queue.ts";
 
 export interface ChangeArguments extends QueueArguments, JobFilterArguments, RecordArguments {
   readonly dryRun?: boolean;
@@ -81,7 +82,7 @@ export async function changeJobs(
   const others = active === 0 ? "" : `; ${formatCount(active)} in progress stay`;
   await (json
     ? output.writeJson({ change, jobs: changed, active, dryRun })
-    : output.write(`${what}${others}\n`));
+    : output.write(`${what}${others}\n${changed === 0 ? await describeIfUnknown(fleet) : ""}`));
   return status;
 }
 
@@ -116,6 +117,7 @@ export async function pauseJobs(
   const { queue, recipe, json, isPause, results, by } = options;
   await using chosen = await openQueues(options);
   const { queues, fleet } = chosen;
+  const unknown = await describeIfUnknown(fleet);
   await using ledger = await openQueueRecord(fleet.base, { results });
   const kind = isPause ? "pause-queue" : "resume-queue";
   const action = { ...callerActor(by), kind, filter: whichOf({}, options) } as const;
@@ -127,5 +129,5 @@ export async function pauseJobs(
   const which = recipe === undefined ? queue : `${names.join(", ")} in ${queue}`;
   await (json
     ? output.writeJson({ isPaused: isPause, recipes: names })
-    : output.write(isPause ? `Paused ${which}\n` : `Resumed ${which}\n`));
+    : output.write(`${isPause ? "Paused" : "Resumed"} ${which}\n${unknown}`));
 }

@@ -12,6 +12,7 @@ import { formatTable } from "../../output/table.ts";
 import { readJobFilter } from "./job-filter-arguments.ts";
 import type { JobFilterArguments } from "./job-options.ts";
 import { openQueues } from "./open-queues.ts";
+import { describeIfUnknown } from "./unknown-queue.ts";
 
 export interface ListArguments extends QueueArguments, JobFilterArguments {
   /** 0 for all. */
@@ -29,7 +30,7 @@ export async function listJobs(
 ): Promise<void> {
   const { limit, json } = options;
   await using chosen = await openQueues(options);
-  const { queues } = chosen;
+  const { queues, fleet } = chosen;
   const filter = await readJobFilter(names, options);
   const pageSize = limit === 0 ? undefined : Math.min(limit + 1, 500);
   const jobs = selectJobs(queues, filter, { pageSize });
@@ -41,6 +42,7 @@ export async function listJobs(
     return !output.isClosed;
   });
   if (json) return;
+  if (shown === 0) return await output.write((await describeIfUnknown(fleet)) || "No jobs\n");
   await output.write(`${await describeRest({ shown, hasMore, queues, filter })}\n`);
 }
 
@@ -53,7 +55,7 @@ interface Rest {
 
 /** Says how many there are: at once where no filter looks at jobs, else as far as is known. */
 async function describeRest({ shown, hasMore, queues, filter }: Rest): Promise<string> {
-  if (!hasMore) return shown === 0 ? "No jobs" : `${formatCount(shown)} shown, all there are`;
+  if (!hasMore) return `${formatCount(shown)} shown, all there are`;
   const more = "--limit 0 shows all.";
   if (!takesAll(filter) || filter.names)
     return `${formatCount(shown)} shown, there are more. ${more}`;

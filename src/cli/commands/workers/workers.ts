@@ -3,6 +3,7 @@ import { formatBytes, formatCount, formatPlural } from "../../../base/quantities
 import { askWorkers } from "../../../fleet/management/ask-workers.ts";
 import { recordChange, workerActions } from "../../../fleet/management/record-change.ts";
 import { OpenQueue } from "../../../fleet/queue/open-queue.ts";
+import { FleetQueues } from "../../../fleet/recipes/fleet-queues.ts";
 import {
   readWorkers,
   type WorkerRequest,
@@ -13,6 +14,7 @@ import type { StandardOutput } from "../../output/standard-output.ts";
 import { formatTable } from "../../output/table.ts";
 import type { RecordArguments } from "../jobs/job-options.ts";
 import { openQueueRecord } from "../jobs/queue-record.ts";
+import { describeIfUnknown } from "../jobs/unknown-queue.ts";
 import { callerActor } from "../management/person-option.ts";
 
 export interface WorkersArguments extends QueueArguments {
@@ -24,13 +26,15 @@ export async function listWorkers(
   output: StandardOutput,
   { queue, queueUrl, json }: WorkersArguments,
 ): Promise<void> {
-  await using opened = await OpenQueue.open({ queue, connection: queueUrl });
-  const workers = await opened.within(readWorkers(opened.bullmq));
+  await using queues = await FleetQueues.open({ queue, connection: queueUrl });
+  const { base } = queues;
+  const workers = await base.within(readWorkers(base.bullmq));
   if (json) {
     for (const worker of workers) await output.writeJson(worker);
     return;
   }
-  await output.write(workers.length === 0 ? "No workers\n" : workerTable(workers));
+  if (workers.length > 0) return await output.write(workerTable(workers));
+  await output.write((await describeIfUnknown(queues)) || "No workers\n");
 }
 
 const requestTexts: Readonly<Record<WorkerRequest, string>> = {
