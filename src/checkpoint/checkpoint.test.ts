@@ -187,6 +187,15 @@ describe("reading a checkpoint", () => {
     });
   }
 
+  test("reads a network that is compiled, as PyTorch 2 saves it, also in a wrapper", async () => {
+    const compiled = call("torch._dynamo.eval_frame.OptimizedModule", network(), null);
+    const parallel = "torch.nn.parallel.distributed.DistributedDataParallel";
+    const both = module(parallel, { modules: { module: compiled } });
+    for (const model of [compiled, both]) {
+      assert.equal((await read(writeCheckpoint(dict({ model })))).model.className, "a.Network");
+    }
+  });
+
   test("reads a network beside objects that are no part of it", async () => {
     const frame = object("pandas.core.frame.DataFrame", { _mgr: call("pandas.unpickle", [1]) });
     const { model } = await read(

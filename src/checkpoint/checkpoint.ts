@@ -119,10 +119,17 @@ const wrappers: ReadonlyMap<string, string> = new Map([
 ]);
 
 function unwrapped(model: PickleValue | undefined): PickleValue | undefined {
-  if (!(model instanceof PickledObject)) return model;
-  const name = wrappers.get(model.className);
-  const modules = model.state.get("_modules");
-  return name !== undefined && modules instanceof Map ? modules.get(name) : model;
+  let inner = model;
+  // A network may be compiled and distributed. A hostile file's wrapper may hold itself.
+  for (let layer = 0; layer < wrappers.size; layer++) {
+    if (!(inner instanceof PickledObject)) break;
+    const name = wrappers.get(inner.className);
+    if (name === undefined) break;
+    const modules = inner.state.get("_modules");
+    // PyTorch saves what it compiled as a call: the network is its first argument.
+    inner = modules instanceof Map ? modules.get(name) : inner.args[0];
+  }
+  return inner;
 }
 
 function hasTensors(value: PickleValue | undefined): boolean {
