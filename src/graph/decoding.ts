@@ -1,3 +1,4 @@
+import { constantsOf, makersOf } from "./graph-values.ts";
 import type { OnnxGraph, OnnxNode } from "./onnx-nodes.ts";
 import { floatsOf } from "./onnx-tensor.ts";
 
@@ -6,8 +7,8 @@ import { floatsOf } from "./onnx-tensor.ts";
  * learned weights next to them. It computes coordinates, which fewer bits would displace.
  */
 export function findDecoding({ nodes, initializers, outputs }: OnnxGraph): ReadonlySet<OnnxNode> {
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
-  const weights = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+  const producers = makersOf({ nodes });
+  const weights = constantsOf({ initializers });
   const decoding = new Set<OnnxNode>();
   const open = outputs.map(({ name }) => name);
   for (let name = open.pop(); name !== undefined; name = open.pop()) {

@@ -1,7 +1,7 @@
+import { constantsOf, readersOf } from "../graph-values.ts";
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
 import { createWeights, floatsOf, hasFloats } from "../onnx-tensor.ts";
-import { readersOf } from "../readers.ts";
 
 /**
  * Computes the means of a head's distributions (distribution focal loss, Li et al. 2020) with the
@@ -14,7 +14,7 @@ export function multiplyDistributions(model: OnnxModel): OnnxModel {
   const { graph } = model;
   const readers = readersOf(graph);
   const isOutput = new Set(graph.outputs.map(({ name }) => name));
-  const weights = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const weights = constantsOf(graph);
   const replaced = new Map<OnnxNode, readonly OnnxNode[]>();
   const initializers: OnnxTensor[] = [];
   for (const softmax of graph.nodes) {

@@ -1,9 +1,9 @@
 import { changeInput, statingPixels } from "../byte-input.ts";
+import { constantsOf, isOperator, readersOf, withoutUnread } from "../graph-values.ts";
 import { newNode } from "../new-node.ts";
 import { ownDomain } from "../onnx/domains.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
 import { floatsOf } from "../onnx-tensor.ts";
-import { isOperator, readersOf, withoutUnread } from "../readers.ts";
 
 /**
  * Makes an int8 network that ONNX Runtime has optimised for its CPU provider take a photo's bytes
@@ -15,12 +15,12 @@ export function readPixels(model: OnnxModel): OnnxModel {
   const photo = photoOf(graph);
   if (photo === undefined) return model;
   const readers = readersOf(graph);
-  const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const constants = constantsOf(graph);
   const before: OnnxNode[] = [];
   let planes = photo.name;
   if (photo.elementType === "float32") {
     const [quantize, ...more] = readers.get(planes) ?? [];
-    if (more.length > 0 || !isOfBytes(quantize, known)) return model;
+    if (more.length > 0 || !isOfBytes(quantize, constants)) return model;
     before.push(quantize);
     planes = quantize.outputs[0]!;
   } else if (photo.elementType !== "uint8") return model;
@@ -68,10 +68,10 @@ function photoOf({ inputs: [photo, ...others] }: OnnxGraph): ValueInfo | undefin
 /** Whether a node gives back the bytes of which float32 from 0 to 1 was made. */
 function isOfBytes(
   node: OnnxNode | undefined,
-  known: ReadonlyMap<string, OnnxTensor>,
+  constants: ReadonlyMap<string, OnnxTensor>,
 ): node is OnnxNode {
   if (!isOperator(node, "QuantizeLinear")) return false;
-  const [, scale, zero] = node.inputs.map((name) => known.get(name));
+  const [, scale, zero] = node.inputs.map((name) => constants.get(name));
   if (scale?.elementType !== "float32" || zero?.elementType !== "uint8") return false;
   const scales = floatsOf(scale);
   if (scales.length !== 1 || zero.rawData.some((byte) => byte !== 0)) return false;

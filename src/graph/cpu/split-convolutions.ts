@@ -1,7 +1,7 @@
+import { constantsOf, makersOf, readersOf } from "../graph-values.ts";
 import { newNode } from "../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
 import { hasFloats, integersOf } from "../onnx-tensor.ts";
-import { readersOf } from "../readers.ts";
 
 /** A convolution with what stands between it and the split of its channels. */
 interface SplitConvolution {
@@ -39,8 +39,8 @@ function finder({ graph }: OnnxModel): (split: OnnxNode) => SplitConvolution | u
   const { nodes, initializers } = graph;
   const readers = readersOf(graph);
   const isOutput = new Set(graph.outputs.map(({ name }) => name));
-  const producers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
-  const tensors = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+  const producers = makersOf({ nodes });
+  const tensors = constantsOf({ initializers });
   const producerOf = (name: string | undefined) => producers.get(name ?? "");
   const isReadOnlyBy = (node: OnnxNode, wanted: readonly OnnxNode[]) => {
     const [name = ""] = node.outputs;

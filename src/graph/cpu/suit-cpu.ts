@@ -1,5 +1,5 @@
+import { hasInnerGraphs, withoutUnread } from "../graph-values.ts";
 import type { OnnxModel } from "../onnx-nodes.ts";
-import { hasInnerGraphs, withoutUnread } from "../readers.ts";
 import { hideShapes } from "./hide-shapes.ts";
 import { multiplyDistributions } from "./multiply-distributions.ts";
 import { splitConvolutions } from "./split-convolutions.ts";

@@ -1,4 +1,5 @@
 import { findDecoding } from "../decoding.ts";
+import { constantsOf } from "../graph-values.ts";
 import type { OnnxDataType } from "../onnx-data-type.ts";
 import type { OnnxGraph, OnnxNode, OnnxTensor } from "../onnx-nodes.ts";
 import { floatsOf } from "../onnx-tensor.ts";
@@ -72,7 +73,7 @@ export function chooseHalfNodes(
   types: ReadonlyMap<string, OnnxDataType>,
 ): ReadonlySet<OnnxNode> {
   const decoding = findDecoding(graph);
-  const constants = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const constants = constantsOf(graph);
   const chosen = new Set<OnnxNode>();
   const isHalf = new Set(graph.inputs.map(({ name }) => name));
   for (const node of graph.nodes) {

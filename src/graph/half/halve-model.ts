@@ -1,5 +1,6 @@
 import { OrangeryError } from "../../errors.ts";
 import { whyNotReducible } from "../decoding.ts";
+import { constantsOf } from "../graph-values.ts";
 import { newNode } from "../new-node.ts";
 import { type OnnxDataType, onnxDataTypes } from "../onnx-data-type.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
@@ -56,7 +57,7 @@ class Halving {
     this.#options = options;
     this.#types = valueTypes(model.graph);
     this.#halves = chooseHalfNodes(model.graph, this.#types);
-    this.#constants = new Map(model.graph.initializers.map((tensor) => [tensor.name, tensor]));
+    this.#constants = constantsOf(model.graph);
     this.#outputs = new Set(model.graph.outputs.map(({ name }) => name));
   }
 

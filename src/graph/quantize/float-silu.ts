@@ -1,5 +1,5 @@
+import { readersOf } from "../graph-values.ts";
 import type { OnnxModel, OnnxNode } from "../onnx-nodes.ts";
-import { readersOf } from "../readers.ts";
 
 /**
  * Takes the rounding to bytes out of the SiLU behind each convolution of a quantised network: x and

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isOrangeryError } from "../../errors.ts";
+import { constantsOf } from "../graph-values.ts";
 import { serializeModel } from "../onnx/model-writer.ts";
 import { readWholeModel } from "../onnx/whole-model.ts";
 import type { OnnxModel, OnnxTensor } from "../onnx-nodes.ts";
@@ -133,7 +134,7 @@ describe("what is quantised", () => {
   test("weights have a scale for each output channel, and seven bits", () => {
     const model = randomModel("11");
     const { graph } = quantizeModel(model, { ranges: anyRanges(model) });
-    const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+    const tensors = constantsOf(graph);
     const weights = graph.initializers.filter(({ name }) => name.endsWith(".weight.integers"));
     assert.ok(weights.length > 50);
     for (const { name, dims, rawData, elementType } of weights) {

@@ -1,3 +1,4 @@
+import { constantsOf } from "../graph-values.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor, ValueInfo } from "../onnx-nodes.ts";
 import { createWeights } from "../onnx-tensor.ts";
 import type { rangesOf, ValueRange } from "./calibration.ts";
@@ -44,7 +45,7 @@ class Quantization {
     this.#options = options;
     this.#rangeOf = rangeOf;
     this.#quantized = nodes;
-    this.#weights = new Map(model.graph.initializers.map((tensor) => [tensor.name, tensor]));
+    this.#weights = constantsOf(model.graph);
   }
 
   run(): OnnxModel {

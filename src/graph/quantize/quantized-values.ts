@@ -1,7 +1,7 @@
 import { OrangeryError } from "../../errors.ts";
 import { findDecoding, whyNotReducible } from "../decoding.ts";
+import { readersOf } from "../graph-values.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode } from "../onnx-nodes.ts";
-import { readersOf } from "../readers.ts";
 
 /**
  * Operators that ONNX Runtime runs on bytes. Those that keep their range only move or choose

@@ -1,8 +1,8 @@
 import { toOnnxAttributes } from "../../attributes.ts";
+import { isOperator, readersOf, withoutUnread } from "../../graph-values.ts";
 import { ownDomain } from "../../onnx/domains.ts";
 import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { createWeights } from "../../onnx-tensor.ts";
-import { isOperator, readersOf, withoutUnread } from "../../readers.ts";
 import { type Convolution, findConvolutions } from "./find-convolutions.ts";
 import { packTiles, packWeights, type TileStride, tileEdge } from "./pack-weights.ts";
 

@@ -1,7 +1,7 @@
+import { constantsOf, isOperator, makersOf, readersOf } from "../../graph-values.ts";
 import { blockedDomain, microsoftDomain } from "../../onnx/domains.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { elementCount, floatsOf, hasFloats, integersOf } from "../../onnx-tensor.ts";
-import { isOperator, readersOf } from "../../readers.ts";
 import { wholeSteps } from "../whole-steps.ts";
 import type { BlockedWeights } from "./pack-weights.ts";
 
@@ -36,7 +36,7 @@ type Bare = Omit<Convolution, "inputPixels" | "hasSilu" | "added" | "nodes">;
  * @param lanes channels of a block on this processor
  */
 export function findConvolutions(graph: OnnxGraph, lanes: number): Convolution[] {
-  const tensors = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const tensors = constantsOf(graph);
   const inputPixels = inputPixelsOf(graph);
   const followers = new Followers(graph, { tensors, inputPixels });
   return graph.nodes.flatMap((node) => {
@@ -112,7 +112,7 @@ class Followers {
     this.#tensors = tensors;
     this.#inputPixels = inputPixels;
     this.#readers = readersOf(graph);
-    this.#makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
+    this.#makers = makersOf(graph);
     this.#outputs = new Set(graph.outputs.map(({ name }) => name));
   }
 

@@ -1,9 +1,9 @@
 import { toOnnxAttributes } from "../../attributes.ts";
 import { inputLayoutOf } from "../../byte-input.ts";
+import { constantsOf, withoutUnread } from "../../graph-values.ts";
 import { ownDomain } from "../../onnx/domains.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { createWeights, floatsOf } from "../../onnx-tensor.ts";
-import { withoutUnread } from "../../readers.ts";
 import { wholeSteps } from "../whole-steps.ts";
 
 /**
@@ -33,10 +33,10 @@ export function convolvePixels(model: OnnxModel): OnnxModel {
   if (inputLayoutOf(model.metadata) !== "pixels") return model;
   const { graph } = model;
   const photo = graph.inputs[0]!.name;
-  const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const constants = constantsOf(graph);
   const added: OnnxTensor[] = [];
   const nodes = graph.nodes.map((node) => {
-    const found = node.inputs[0] === photo ? readConvolution(node, known) : undefined;
+    const found = node.inputs[0] === photo ? readConvolution(node, constants) : undefined;
     if (found === undefined) return node;
     const packed = pack(`${node.outputs[0]}.packed`, found);
     added.push(packed);
@@ -51,12 +51,12 @@ export function convolvePixels(model: OnnxModel): OnnxModel {
 /** Undefined for what is no convolution of all three channels with weights of 7 bits around 0. */
 function readConvolution(
   node: OnnxNode,
-  known: ReadonlyMap<string, OnnxTensor>,
+  constants: ReadonlyMap<string, OnnxTensor>,
 ): FirstConvolution | undefined {
   const { opType, inputs, attributes } = node;
   if (opType !== "QLinearConv") return undefined;
   const [, inputScale, inputZero, weights, weightScales, weightZeros, scale, zero, bias] =
-    inputs.map((name) => known.get(name));
+    inputs.map((name) => constants.get(name));
   if (weights?.elementType !== "int8" || weights.dims[1] !== 3) return undefined;
   const [outputs = 0, , kernel = 0, width] = weights.dims;
   const steps = wholeSteps(node);

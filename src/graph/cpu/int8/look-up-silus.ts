@@ -1,7 +1,7 @@
+import { constantsOf, isOperator, makersOf, readersOf, withoutUnread } from "../../graph-values.ts";
 import { microsoftDomain, ownDomain } from "../../onnx/domains.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { createWeights } from "../../onnx-tensor.ts";
-import { isOperator, readersOf, withoutUnread } from "../../readers.ts";
 
 /** A SiLU in int8 as ONNX Runtime computes it: x · sigmoid(x), each of the two by an operator. */
 export interface Silu {
@@ -13,8 +13,8 @@ export interface Silu {
 
 /** Finds the SiLUs of an int8 network that ONNX Runtime has optimised for its CPU provider. */
 export function findSilus({ graph }: OnnxModel): Silu[] {
-  const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
-  const makers = new Map(graph.nodes.map((node) => [node.outputs[0]!, node]));
+  const constants = constantsOf(graph);
+  const makers = makersOf(graph);
   const readers = readersOf(graph);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   return graph.nodes.flatMap((product) => {
@@ -28,8 +28,8 @@ export function findSilus({ graph }: OnnxModel): Silu[] {
     const [result = ""] = sigmoid.outputs;
     const isOfBoth = [a, b].includes(input) && [a, b].includes(result);
     if (!isOfBoth || readers.get(result)?.length !== 1 || outputs.has(result)) return [];
-    const areKnown = constantsOf({ input, sigmoid, product }).every((name) =>
-      isScalar(known.get(name)),
+    const areKnown = scalesOf({ input, sigmoid, product }).every((name) =>
+      isScalar(constants.get(name)),
     );
     return areKnown ? [{ input, sigmoid, product }] : [];
   });
@@ -47,7 +47,7 @@ export function createSiluTables(model: OnnxModel, silus: readonly Silu[]): Onnx
       inputs: node.inputs.map((name) => (name === input ? bytes : name)),
     })),
   );
-  const read = new Set(silus.flatMap(constantsOf));
+  const read = new Set(silus.flatMap(scalesOf));
   const table = { elementType: "uint8", dims: [256] } as const;
   return {
     ...model,
@@ -94,7 +94,7 @@ function tableOf({ outputs: [output] }: OnnxNode): string {
 }
 
 /** The scales and zero points of a SiLU: all that its operators read but values. */
-function constantsOf({ input, sigmoid, product }: Silu): string[] {
+function scalesOf({ input, sigmoid, product }: Silu): string[] {
   const values = new Set([input, sigmoid.outputs[0]!]);
   return [...sigmoid.inputs, ...product.inputs].filter((name) => !values.has(name));
 }

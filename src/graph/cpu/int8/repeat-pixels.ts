@@ -1,4 +1,5 @@
 import { toOnnxAttributes } from "../../attributes.ts";
+import { constantsOf } from "../../graph-values.ts";
 import { newNode } from "../../new-node.ts";
 import type { OnnxModel, OnnxNode, OnnxTensor } from "../../onnx-nodes.ts";
 import { createIntegers, floatsOf } from "../../onnx-tensor.ts";
@@ -10,10 +11,10 @@ import { createIntegers, floatsOf } from "../../onnx-tensor.ts";
  */
 export function repeatPixels(model: OnnxModel): OnnxModel {
   const { graph } = model;
-  const known = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  const constants = constantsOf(graph);
   const added: OnnxTensor[] = [];
   const nodes = graph.nodes.flatMap((node) => {
-    if (!isDoubling(node, known.get(node.inputs[2] ?? ""))) return node;
+    if (!isDoubling(node, constants.get(node.inputs[2] ?? ""))) return node;
     const doubled = double(node.inputs[0]!, node.outputs[0]!);
     added.push(...doubled.initializers);
     return doubled.nodes;

@@ -1,4 +1,16 @@
-import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode } from "./onnx-nodes.ts";
+import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "./onnx-nodes.ts";
+
+/** Returns the constants of a graph by their names. */
+export function constantsOf({
+  initializers,
+}: Pick<OnnxGraph, "initializers">): ReadonlyMap<string, OnnxTensor> {
+  return new Map(initializers.map((tensor) => [tensor.name, tensor]));
+}
+
+/** Returns the node that makes each value, by the value's name. */
+export function makersOf({ nodes }: Pick<OnnxGraph, "nodes">): ReadonlyMap<string, OnnxNode> {
+  return new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+}
 
 /** Returns the nodes that read each value, by its name. */
 export function readersOf({ nodes }: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]> {
