@@ -16,6 +16,12 @@ const cases = [
     "error: unknown option '--max_det=9'\n",
     "error: unknown option '--max_det=9'\n(Here it is --max-detections.)\n",
   ],
+  [
+    "error: unknown option '--results'\n",
+    "error: unknown option '--results'\n" +
+      "(Here it is --out for run, and the results file by itself, without an option, for what " +
+      "reads it.)\n",
+  ],
   ["error: unknown option '--slise'\n(Did you mean --slice?)\n", undefined],
   ["error: missing required argument 'photos'\n", undefined],
 ] as const;

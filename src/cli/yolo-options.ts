@@ -1,4 +1,7 @@
-/** Our counterparts to options of the `yolo` command, which many users type out of habit. */
+/**
+ * Our counterparts to options of the `yolo` command, and to one of ours where another command has
+ * it, which many users type out of habit.
+ */
 const counterparts: { readonly [option in string]?: string } = {
   conf: "--confidence",
   imgsz: "--image-size",
@@ -16,6 +19,7 @@ const counterparts: { readonly [option in string]?: string } = {
   "save-crop": "export-results --format csv --rows objects, which has the boxes",
   half: "export --half for a file, --precision float16 for run, predict and enqueue",
   int8: "quantize for a file, --precision for run, predict and enqueue",
+  results: "--out for run, and the results file by itself, without an option, for what reads it",
   batch: "nothing: orangery chooses what is run together",
   workers: "nothing: photos are decoded beside inference",
 };

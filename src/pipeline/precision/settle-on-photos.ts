@@ -27,16 +27,17 @@ export interface SettledOnPhotos extends SettledPrecision {
  * @throws what `settlePrecision` and `PhotoReader` throw
  */
 export async function settleOnPhotos(options: SettleOnPhotosOptions): Promise<SettledOnPhotos> {
-  const { paths, list, find = {}, allowPrivateAddresses, signal } = options;
+  const { paths, list, find = {}, allowPrivateAddresses, ...trial } = options;
+  const { precision, signal } = trial;
   using photos = new PhotoReader({ allowPrivateAddresses, remembersNames: true });
-  const mayTry = options.precision !== "float32";
+  const mayTry = precision !== "float32";
   const peeked = list && mayTry ? await peekNames(list) : undefined;
   const listAll = async function* () {
     yield* photos.list(paths, { ...find, signal });
     yield* photos.listEach(peeked?.names ?? [], { ...find, signal });
   };
   const settled = await settlePrecision({
-    ...options,
+    ...trial,
     listPhotos: () => firstNames(listAll()),
     read: async (name) => (await photos.read(name, { signal })).bytes,
   });
