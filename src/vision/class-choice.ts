@@ -69,6 +69,25 @@ const classScores: Expectation = {
   },
 };
 
+/**
+ * Makes sure that one of a model's classes has a name, where one is given.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkClassName(
+  option: string,
+  name: string | undefined,
+  names: readonly string[],
+): void {
+  checkOptions(
+    { [option]: name },
+    {
+      expected: `the name of one of the model's classes: ${listClasses(names)}`,
+      holds: (value) => names.some((known) => known === value),
+    },
+  );
+}
+
 function idsOf(option: string, choice: ClassChoice, names: readonly string[]): number[] {
   const ids = [...names.keys()].filter((id) => names[id] === choice);
   if (ids.length > 0) return ids;

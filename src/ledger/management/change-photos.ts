@@ -10,7 +10,12 @@ import type { AccessOptions, Ledger } from "../ledger.ts";
 import { unleased, waitingAnew } from "../photos/entry-rows.ts";
 import { removePhotos } from "../photos/forget-photos.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
-import { chosenEntries, type EntrySelection, type SelectedEntry } from "./select-entries.ts";
+import {
+  chosenEntries,
+  type EntrySelection,
+  requireKnownClass,
+  type SelectedEntry,
+} from "./select-entries.ts";
 
 /** What can be done with photos, and in which states. */
 export const changeableEntryStates = {
@@ -46,6 +51,7 @@ const photosAtOnce = 500;
  * What is done stays done where it is ended early, and the record has the number.
  *
  * @returns the number of photos
+ * @throws `INVALID_ARGUMENT` for a class that the model does not have, with nothing changed
  */
 export async function changePhotos(
   ledger: Ledger,
@@ -54,6 +60,7 @@ export async function changePhotos(
   { actor, recipeHash, filter, onChanged = () => {}, signal }: ChangePhotosOptions,
 ): Promise<number> {
   const states: readonly EntryState[] = changeableEntryStates[change];
+  await requireKnownClass(ledger, selection, { signal });
   const id = await beginAction(ledger, { ...actor, kind: change, recipeHash, filter }, { signal });
   let photos = 0;
   for await (const part of chosenEntries(ledger, { ...selection, states }, { signal })) {

@@ -91,6 +91,13 @@ export const managementConformance = [
     async check(location: string) {
       const { ledger, recipeId, states, change } = await openExample(location);
       await using _closed = ledger;
+      const misspelt = { className: "plnt", maxCount: 0 };
+      const refusal = { code: "INVALID_ARGUMENT", message: /`class` .* 0 plant/ };
+      const actions = (await readActions(ledger, { limit: 99 })).length;
+      await assert.rejects(change("forget", misspelt), refusal);
+      const unknown = countEntries(ledger, { recipeId, filter: misspelt, states: ["done"] });
+      await assert.rejects(unknown, refusal);
+      assert.equal((await readActions(ledger, { limit: 99 })).length, actions);
       const filter = { className: "plant", minCount: 3, minScore: 0.89 };
       const number = await countEntries(ledger, { recipeId, filter, states: ["done"] });
       assert.equal(number, 3);

@@ -1,9 +1,11 @@
 import { type Kysely, sql } from "kysely";
+import { checkClassName } from "../../vision/class-choice.ts";
 import { type EntryFilter, type FitOptions, fits } from "../browse/entry-filter.ts";
 import { asksForScoresBetween, withScoresBetween } from "../browse/score-range.ts";
 import type { AccessOptions, Ledger } from "../ledger.ts";
 import { nextPartSize } from "../parts.ts";
 import { isSelected, isUnder } from "../photos/selection.ts";
+import { readClassNames } from "../results/shared-rows.ts";
 import type { EntryState, LedgerTables } from "../schema/tables.ts";
 
 /** Photos of one recipe that something is to be done with; all that is given has to fit. */
@@ -51,13 +53,18 @@ export async function* chosenEntries(
   }
 }
 
-/** Counts the photos of a selection: those that {@link chosenEntries} selects. */
+/**
+ * Counts the photos of a selection: those that {@link chosenEntries} selects.
+ *
+ * @throws `INVALID_ARGUMENT` as {@link requireKnownClass} does
+ */
 export async function countEntries(
   ledger: Ledger,
   selection: EntrySelection,
   access: AccessOptions = {},
 ): Promise<number> {
   let photos = 0;
+  await requireKnownClass(ledger, selection, access);
   if (asksForScoresBetween(selection.filter ?? {})) {
     for await (const part of chosenEntries(ledger, selection, access)) photos += part.length;
     return photos;
@@ -70,6 +77,22 @@ export async function countEntries(
   );
   for await (const part of parts) photos += Number(part.photos);
   return photos;
+}
+
+/**
+ * Makes sure that the model has the class of a filter. All photos have 0 objects of a class whose
+ * name is misspelt, so all of them would be changed.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
+export async function requireKnownClass(
+  ledger: Ledger,
+  { recipeId, filter: { className } = {} }: Omit<EntrySelection, "states">,
+  access: AccessOptions = {},
+): Promise<void> {
+  if (className === undefined) return;
+  const names = await ledger.read((db) => readClassNames(db, recipeId), access);
+  if (names !== undefined) checkClassName("class", className, names);
 }
 
 interface Part {

@@ -10,6 +10,7 @@ import { CountedScores, type CountQuestion } from "../scores/count-question.ts";
 import { PackedScores, type ScoreGroup, unpackScores } from "../scores/packed-scores.ts";
 import { checkEntriesOptions, type EntriesOptions, entryPages } from "./entry-pages.ts";
 import type { ObjectCount } from "./result-rows.ts";
+import { readClassNames } from "./shared-rows.ts";
 import { packStoredObjects } from "./stored-objects.ts";
 
 /** What is counted, on which photos. */
@@ -154,21 +155,9 @@ export async function readCountedScores(
   const counted = new Map<string, CountedScores>();
   for (const { id, hash, recipe } of recipes) {
     requireAsRecorded(ledger, { hash, json: recipe });
-    // All results of a recipe are of one model.
-    const first = await ledger.read(
-      (db) =>
-        db
-          .selectFrom("result")
-          .innerJoin("result_objects", "result_objects.result_id", "result.id")
-          .innerJoin("class_names", "class_names.id", "result_objects.class_names_id")
-          .select("class_names.names")
-          .where("result.recipe_id", "=", id)
-          .limit(1)
-          .executeTakeFirst(),
-      { signal },
-    );
-    if (first === undefined) continue;
-    counted.set(hash, new CountedScores(JSON.parse(recipe), JSON.parse(first.names), question));
+    const names = await ledger.read((db) => readClassNames(db, id), { signal });
+    if (names === undefined) continue;
+    counted.set(hash, new CountedScores(JSON.parse(recipe), names, question));
   }
   return counted;
 }

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { Transaction } from "kysely";
+import type { Kysely, Transaction } from "kysely";
 import type { LedgerTables } from "../schema/tables.ts";
 
 /** Where a photo was inferred, and why there. */
@@ -59,6 +59,25 @@ export class SharedRows {
           .onConflict((conflict) => conflict.column("hash").doNothing()),
     });
   }
+}
+
+/**
+ * Reads the class names of a recipe's results, by class id: all are of one model. Undefined before
+ * the first result.
+ */
+export async function readClassNames(
+  db: Kysely<LedgerTables>,
+  recipeId: number,
+): Promise<readonly string[] | undefined> {
+  const first = await db
+    .selectFrom("result")
+    .innerJoin("result_objects", "result_objects.result_id", "result.id")
+    .innerJoin("class_names", "class_names.id", "result_objects.class_names_id")
+    .select("class_names.names")
+    .where("result.recipe_id", "=", recipeId)
+    .limit(1)
+    .executeTakeFirst();
+  return first && JSON.parse(first.names);
 }
 
 function toPlacementRow({ device, fallbackReason = "" }: Placement) {
