@@ -6,6 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from "hyparquet";
 import { fromCocoCounts } from "../src/ledger/coco-counts.ts";
 import { createRecipe } from "../src/ledger/recipe.ts";
+import { readCsvRows } from "../src/results/csv-rows.ts";
 import {
   exampleRegion,
   exampleResult,
@@ -322,6 +323,35 @@ describe("yolo", () => {
     const label = await readFile(join(folder.path, "odd", "labels/x/_/_/_/up.txt"), "utf8");
     assert.equal(label, "0 0.250000 0.250000 0.500000 0.500000 0.12346\n");
   });
+});
+
+test("scales come from a table, a number or a height, and photos without one are reported", async () => {
+  const photos = (...args: string[]) =>
+    folder.run("export-results", "results.db", "--format", "csv", "--quiet", ...args);
+  const scalesOf = (csv: string) => {
+    const [head = [], ...rows] = readCsvRows(csv, () => new Error(csv));
+    const [state, scale] = ["state", "pixels_per_metre"].map((title) => head.indexOf(title));
+    return rows.flatMap((row) => (row[state!] === "done" ? [row[scale!]] : []));
+  };
+  const table = ["--rows", "photos", "--out", "-"];
+  const all = await photos(...table, "--pixels-per-metre", "400");
+  assert.deepEqual([scalesOf(all.stdout), all.stderr], [["400", "400", "400"], ""]);
+  await writeFile(join(folder.path, "scales.csv"), "photo,pixels_per_metre\nb,250\n");
+  const byTable = ["--scale-table", "scales.csv"];
+  const below = await photos(...table, ...byTable, "--relative-to", "/photos");
+  assert.deepEqual(scalesOf(below.stdout), ["", "250", "250"]);
+  assert.match(
+    below.stderr,
+    /^No scale for 1 photo: scales\.csv has no row for .* below \/photos$/m,
+  );
+  const misplaced = await photos("--out", "misplaced.csv", ...byTable);
+  assert.match(misplaced.stderr, /^No scale for 3 photos: .* are below the current folder$/m);
+  const recorded = await photos(...table, "--height-above-ground", "recorded");
+  assert.match(recorded.stderr, /^No scale for 3 photos: their height, focal length or sensor/m);
+  const alone = await photos(...table, "--sensor-width", "13.2");
+  assert.match(alone.stderr, /--sensor-width with --height-above-ground, got it alone/);
+  const report = await folder.run("report", "results.db", ...byTable, "--quiet");
+  assert.match(report.stderr, /^No scale for 3 photos: scales\.csv/m);
 });
 
 test("--excel marks a CSV as UTF-8, and changes nothing else", async () => {

@@ -59,7 +59,7 @@ export class SourceTable<Column extends string> {
       const isWrong = needed.find((title, i) => texts[i] === "" || !columns[title](values[title]!));
       const about = cellOf(cells, "photo");
       if (about === "" || isWrong !== undefined) {
-        throw invalid(`a photo or folder and a fitting ${isWrong ?? "row"} in row ${2 + index}`);
+        throw invalid(`a photo or folder and a valid ${isWrong ?? "row"} in row ${2 + index}`);
       }
       const place = withoutEnd(sourceOf(about));
       found.set(place, { place, values: values as SourceRow<Column>["values"] });

@@ -91,7 +91,7 @@ export async function exportResultsCommand(
     };
     const relativeTo = options.relativeTo && photoFromCaller(options.relativeTo);
     const question = readQuestion(options);
-    const scaleOf = await readScale(options, relativeTo);
+    const scale = await readScale(options, relativeTo);
     const {
       scores,
       excel,
@@ -105,12 +105,21 @@ export async function exportResultsCommand(
     const asked = { scores, excel, polygons, photos: placing, split, imagePrefix, margin, hardest };
     const counts = readCounts(options);
     const whose = { counts, isReviewedOnly };
-    const what = { ...selection, ...asked, ...whose, question, scaleOf, format, table };
+    const what = {
+      ...selection,
+      ...asked,
+      ...whose,
+      question,
+      scaleOf: scale?.scaleOf,
+      format,
+      table,
+    };
     const camtrap = await readCamtrap(options, relativeTo);
     const { name: recipeName } = recipe;
     const exported = { ...what, camtrap, relativeTo, recipeHash, recipeName, signal, onPhoto };
     if (options.out === "-") {
       await writeToOutput(output, ledger, exported);
+      process.stderr.write(scale?.describeMissing() ?? "");
       return exitStatus.ok;
     }
     const out =
@@ -118,6 +127,7 @@ export async function exportResultsCommand(
     await refuseToReplace(location, out);
     await exportResults(ledger, out, exported);
     progress[Symbol.dispose]();
+    process.stderr.write(scale?.describeMissing() ?? "");
     const howMany = `${formatPlural(photos, "photo")}${describeWhose(counts, people)}`;
     await output.write(`Wrote ${displayPath(out)}: ${howMany}\n`);
     return exitStatus.ok;

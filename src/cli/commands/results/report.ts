@@ -46,11 +46,12 @@ export async function report(
     const recipe = await recipeFromCaller(ledger, options.recipe, selection);
     progress.setTotals({ total: recipe.done + recipe.failed, done: 0, failed: 0 });
     await using file = await OutputFile.create(out);
+    const scale = await readScale(options);
     const page = await createReport(ledger, {
       ...selection,
       question: readQuestion(options),
       counts: options.counts,
-      scaleOf: await readScale(options),
+      scaleOf: scale?.scaleOf,
       recipe,
       file: basename(ledger.location),
       signal,
@@ -59,6 +60,7 @@ export async function report(
     await file.write(page);
     await file.finish();
     progress[Symbol.dispose]();
+    process.stderr.write(scale?.describeMissing() ?? "");
     await output.write(`Report      ${displayPath(out)}\n`);
     if (options.open) openInBrowser(out);
     return exitStatus.ok;

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { formatPlural } from "../../../base/quantities.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { ScaleOf } from "../../../results/scale/photo-scale.ts";
 import { expected, parseDecimal } from "../option-values.ts";
@@ -58,6 +59,13 @@ export function givenScales(options: ScaleArguments): readonly string[] {
   return names.flatMap(([key, name]) => (options[key] === undefined ? [] : [name]));
 }
 
+/** Where scales come from, and how many photos had none. */
+export interface CallerScale {
+  readonly scaleOf: ScaleOf;
+  /** Describes on a line how many of the photos had no scale, and why; "" where all had one. */
+  describeMissing(): string;
+}
+
 /**
  * Reads where scales come from; undefined where none is asked for.
  *
@@ -66,7 +74,7 @@ export function givenScales(options: ScaleArguments): readonly string[] {
 export async function readScale(
   options: ScaleArguments,
   relativeTo?: string | undefined,
-): Promise<ScaleOf | undefined> {
+): Promise<CallerScale | undefined> {
   const { pixelsPerMetre, scaleTable, heightAboveGround: height, sensorWidth } = options;
   const sources = givenScales(options);
   if (sources.length > 1) throw invalid(`one of ${sources.join(" and ")}, got both`);
@@ -77,7 +85,26 @@ export async function readScale(
   // Imported late: most commands need none of it.
   const { scaleFrom } = await import("../../../results/scale/photo-scale.ts");
   const table = scaleTable === undefined ? undefined : await readTable(scaleTable, relativeTo);
-  return scaleFrom({ pixelsPerMetre, table, height, sensorWidthMm: sensorWidth });
+  const scaleOf = scaleFrom({ pixelsPerMetre, table, height, sensorWidthMm: sensorWidth });
+  const reason =
+    table === undefined
+      ? `their ${height === "recorded" ? "height, " : ""}focal length or sensor is not known`
+      : `${table.name} has no row for them or their folders; names in it are below ` +
+        `${relativeTo ?? "the current folder"}`;
+  return countMissing(scaleOf, reason);
+}
+
+function countMissing(scaleOf: ScaleOf, reason: string): CallerScale {
+  let missing = 0;
+  return {
+    scaleOf: (photo) => {
+      const scale = scaleOf(photo);
+      if (scale === undefined) missing++;
+      return scale;
+    },
+    describeMissing: () =>
+      missing === 0 ? "" : `No scale for ${formatPlural(missing, "photo")}: ${reason}\n`,
+  };
 }
 
 async function readTable(name: string, relativeTo: string | undefined) {
