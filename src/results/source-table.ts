@@ -22,6 +22,7 @@ export class SourceTable<Column extends string> {
   /** The name of the file. */
   readonly name: string;
   readonly #rows: ReadonlyMap<string, SourceRow<Column>>;
+  #missing = 0;
 
   private constructor(name: string, rows: ReadonlyMap<string, SourceRow<Column>>) {
     this.name = name;
@@ -67,6 +68,11 @@ export class SourceTable<Column extends string> {
     return new SourceTable(name, found);
   }
 
+  /** How often a photo was asked for that has no row. */
+  get missing(): number {
+    return this.#missing;
+  }
+
   /** Returns the row of a photo: its own, or that of the nearest folder above it. */
   rowOf(source: string): SourceRow<Column> | undefined {
     for (let place = source; place !== ""; ) {
@@ -75,6 +81,7 @@ export class SourceTable<Column extends string> {
       const trimmed = withoutEnd(place);
       place = trimmed.slice(0, 1 + Math.max(trimmed.lastIndexOf("/"), trimmed.lastIndexOf("\\")));
     }
+    this.#missing++;
     return undefined;
   }
 }

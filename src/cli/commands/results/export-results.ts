@@ -21,7 +21,11 @@ import {
 import type { PhotoPlacing } from "../../../results/export/labels/exported-photo.ts";
 import { type TableName, tableOf } from "../../../results/export/tables/result-tables.ts";
 import { displayPath, fromCaller, photoFromCaller } from "../../options/caller-paths.ts";
-import { type CamtrapArguments, readCamtrap } from "../../options/export/camtrap-options.ts";
+import {
+  type CamtrapArguments,
+  describeSiteless,
+  readCamtrap,
+} from "../../options/export/camtrap-options.ts";
 import { givenScales, readScale, type ScaleArguments } from "../../options/export/scale-options.ts";
 import {
   type CountsArguments,
@@ -127,7 +131,7 @@ export async function exportResultsCommand(
     await refuseToReplace(location, out);
     await exportResults(ledger, out, exported);
     progress[Symbol.dispose]();
-    process.stderr.write(scale?.describeMissing() ?? "");
+    process.stderr.write(scale?.describeMissing() ?? describeSiteless(camtrap, relativeTo));
     const howMany = `${formatPlural(photos, "photo")}${describeWhose(counts, people)}`;
     await output.write(`Wrote ${displayPath(out)}: ${howMany}\n`);
     return exitStatus.ok;

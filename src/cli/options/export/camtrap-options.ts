@@ -1,8 +1,9 @@
 import type { Command } from "commander";
+import { formatPlural } from "../../../base/quantities.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { CamtrapOptions } from "../../../results/export/camera-traps/camtrap-dp.ts";
 import { collect } from "../option-values.ts";
-import { readTextFile, sourceFromTable } from "./table-files.ts";
+import { explainNoRow, readTextFile, sourceFromTable } from "./table-files.ts";
 
 /** Options for what a Camtrap DP needs and photos do not state. */
 export interface CamtrapArguments {
@@ -49,6 +50,16 @@ export async function readCamtrap(
     taxa: taxon && new Map(taxon.map(parseTaxon)),
     metadata: metadata === undefined ? undefined : parseObject(await readTextFile(metadata)),
   };
+}
+
+/** Describes on a line how many photos the table of sites does not have; "" for none. */
+export function describeSiteless(
+  { sites }: CamtrapOptions,
+  relativeTo: string | undefined,
+): string {
+  if (sites === undefined || sites.missing === 0) return "";
+  const photos = formatPlural(sites.missing, "photo");
+  return `No site for ${photos}: ${explainNoRow(sites.name, relativeTo)}\n`;
 }
 
 async function readSites(name: string, relativeTo: string | undefined) {

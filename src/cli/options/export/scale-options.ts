@@ -3,7 +3,7 @@ import { formatPlural } from "../../../base/quantities.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { ScaleOf } from "../../../results/scale/photo-scale.ts";
 import { expected, parseDecimal } from "../option-values.ts";
-import { readTextFile, sourceFromTable } from "./table-files.ts";
+import { explainNoRow, readTextFile, sourceFromTable } from "./table-files.ts";
 
 /** Options that say how large photos show things. */
 export interface ScaleArguments {
@@ -89,8 +89,7 @@ export async function readScale(
   const reason =
     table === undefined
       ? `their ${height === "recorded" ? "height, " : ""}focal length or sensor is not known`
-      : `${table.name} has no row for them or their folders; names in it are below ` +
-        `${relativeTo ?? "the current folder"}`;
+      : explainNoRow(table.name, relativeTo);
   return countMissing(scaleOf, reason);
 }
 

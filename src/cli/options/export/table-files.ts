@@ -15,6 +15,12 @@ export async function readTextFile(name: string): Promise<string> {
   });
 }
 
+/** Says of photos that a table has no row for them, and what its names are below. */
+export function explainNoRow(table: string, relativeTo: string | undefined): string {
+  const place = relativeTo ?? "the current folder";
+  return `${table} has no row for them or their folders; names in it are below ${place}`;
+}
+
 /**
  * Returns the recorded source of a photo or folder that a table names.
  *

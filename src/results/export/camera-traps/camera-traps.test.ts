@@ -153,7 +153,12 @@ describe("a Camtrap DP", () => {
       sourceOf: (name) => `/p/${name}`,
     });
     const undated = photo("north/100/1.jpg", { takenAt: "2026-07-12T06:30:00" });
-    const { deployments } = await write([undated], { sites, timeZone: "Europe/Berlin" });
+    const elsewhere = photo("nrth/1.jpg", { takenAt: morning, ...place });
+    const { deployments } = await write([undated, elsewhere], {
+      sites,
+      timeZone: "Europe/Berlin",
+    });
+    assert.equal(sites.missing, 1, "where it was taken, in a deployment of its own");
     assert.equal(deployments[0]!.deploymentID, "north");
     assert.equal(deployments[0]!.latitude, "1.5");
     assert.equal(deployments[0]!.deploymentStart, "2026-07-12T06:30:00+02:00");
@@ -171,6 +176,9 @@ describe("a Camtrap DP", () => {
       });
     }
     await assert.rejects(write([]), (error) => isOrangeryError(error, "INVALID_ARGUMENT"));
+    const taxa = new Map([["foxx", "Vulpes vulpes"]]);
+    const good = photo("a/1.jpg", { takenAt: morning, ...place });
+    await assert.rejects(write([good], { taxa }), /`taxa` .* classes: 0 .*got `foxx`/);
   });
 
   test("advises what helps: leaving photos without a time out, or another format", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { writeWholeFolder } from "../../../base/files/whole-folder.ts";
 import { OrangeryError } from "../../../errors.ts";
 import type { StoredResult } from "../../../ledger/results/stored-results.ts";
+import { checkClassName } from "../../../vision/class-choice.ts";
 import type { ExportedResult } from "../labels/exported-photo.ts";
 import { OutputFile, type OutputSink } from "../output-file.ts";
 import { toCsv } from "../tables/csv.ts";
@@ -36,7 +37,8 @@ export interface WriteCamtrapOptions extends CamtrapOptions {
  * Writes results as a Camera Trap Data Package, Camtrap DP 1.0.2, whole or not at all:
  * `datapackage.json`, and tables of deployments, media and observations.
  *
- * @throws `INVALID_ARGUMENT` for photos without a time, a zone, a place, or with an absolute name
+ * @throws `INVALID_ARGUMENT` for photos without a time, a zone, a place, or with an absolute
+ *   name, and for a taxon of a class that the model does not have
  */
 export async function writeCamtrapDp(
   results: AsyncIterable<ExportedResult>,
@@ -47,12 +49,17 @@ export async function writeCamtrapDp(
   const counter = new DeploymentCounter(sites, nameOfFolder);
   const scientificNames = new Set<string>();
   const classifiedBy = `Orangery, recipe ${recipeHash.slice(0, 8)}`;
+  let classNames: readonly string[] | undefined;
   let createdAt = "";
   let undated: StoredResult | undefined;
   await writeWholeFolder(folder, async (part) => {
     await using media = await Table.create(part, "media");
     await using observations = await Table.create(part, "observations");
     for await (const result of results) {
+      if (classNames === undefined) {
+        classNames = result.objects.names;
+        for (const name of taxa.keys()) checkClassName("taxa", name, classNames);
+      }
       if (result.capture.takenAt === undefined) {
         if (createdAt !== "") throw noTime(result);
         // What helps depends on whether any photo has a time.
