@@ -47,6 +47,10 @@ const mistakes: { args: string[]; message: RegExp }[] = [
     message: /Expected a device of auto, cpu, cuda:N.*got `gpu`/,
   },
   {
+    args: ["run", ".", ...model, "--device", "cpu", "--device-option", "num_streams=1"],
+    message: /is for other devices: the CPU has none\. ORANGERY_CPU_RUNS and /,
+  },
+  {
     args: ["predict", "a.jpg", "--model", "m", "--masks", "png"],
     message: /Allowed choices are rle, polygon, none/,
   },

@@ -24,6 +24,25 @@ describe("classes that are chosen", () => {
     ]);
   });
 
+  test("have one score each", () => {
+    const names = ["plant", "weed"];
+    const asked = (scores: [string | number, number][]) => ({ classConfidence: scores });
+    const twice = asked([
+      ["plant", 0.4],
+      [1, 0.3],
+      ["0", 0.6],
+    ]);
+    assert.throws(() => chooseClasses(names, twice), {
+      code: "INVALID_ARGUMENT",
+      message: /one score of each class, got two of plant/,
+    });
+    const same = asked([
+      ["plant", 0.4],
+      [0, 0.4],
+    ]);
+    assert.deepEqual(chooseClasses(names, same).classConfidence, [[0, 0.4]]);
+  });
+
   test("are listed where one is unknown, a great many in part", () => {
     const many = Array.from({ length: 200 }, (_, i) => `class${i}`);
     assert.throws(() => chooseClasses(many, { classes: ["plnt"] }), {

@@ -1,4 +1,5 @@
 import { checkOptions, type Expectation } from "../base/check-options.ts";
+import { OrangeryError } from "../errors.ts";
 
 /**
  * A class of a model: its name, or its id as a number. A text of digits is an id where no class has
@@ -26,7 +27,8 @@ const listedClasses = 80;
  * Finds the ids of the classes that are meant.
  *
  * @param names Class names by class id.
- * @throws `INVALID_ARGUMENT` for a class that the model does not have, or a score that is none
+ * @throws `INVALID_ARGUMENT` for a class that the model does not have, a score that is none, or two
+ *   scores of a class
  */
 export function chooseClasses(
   names: readonly string[],
@@ -42,11 +44,13 @@ export function chooseClasses(
   const pairs = Array.isArray(classConfidence)
     ? (classConfidence as readonly (readonly [ClassChoice, number])[])
     : Object.entries(classConfidence ?? {});
-  const scores = new Map(
-    pairs.flatMap(([choice, score]) =>
-      idsOf("classConfidence", choice, names).map((id) => [id, score] as const),
-    ),
-  );
+  const scores = new Map<number, number>();
+  for (const [choice, score] of pairs) {
+    for (const id of idsOf("classConfidence", choice, names)) {
+      if ((scores.get(id) ?? score) !== score) throw twoScores(names[id]!, classConfidence);
+      scores.set(id, score);
+    }
+  }
   return {
     classes: ids && [...new Set(ids)].sort((a, b) => a - b),
     classConfidence: scores.size === 0 ? undefined : [...scores].sort(([a], [b]) => a - b),
@@ -85,6 +89,14 @@ export function checkClassName(
       expected: `the name of one of the model's classes: ${listClasses(names)}`,
       holds: (value) => names.some((known) => known === value),
     },
+  );
+}
+
+function twoScores(name: string, classConfidence: unknown): OrangeryError {
+  return new OrangeryError(
+    "INVALID_ARGUMENT",
+    `Expected \`classConfidence\` to have one score of each class, got two of ${name}.`,
+    { details: { option: "classConfidence", value: classConfidence } },
   );
 }
 

@@ -117,6 +117,12 @@ export function addPluginOption(command: Command): Command {
 function readDevice(command: Command): void {
   const { device, deviceOption } = command.opts<DeviceArguments>();
   if (deviceOption !== undefined) {
+    if (device === "cpu") {
+      command.error(
+        "error: option '--device-option <key=value>' is for other devices: the CPU has none. " +
+          "ORANGERY_CPU_RUNS and ORANGERY_CPU_THREADS are for the CPU",
+      );
+    }
     const options = { ...readDeviceOptions(), ...deviceOption };
     process.env[deviceOptionsVariable] = JSON.stringify(options);
   }
