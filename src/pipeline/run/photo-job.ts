@@ -35,6 +35,7 @@ import { ArrivingPhotos } from "./arriving-photos.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
 import {
   type AddOptions,
+  checkAddOptions,
   checkPhotoJobOptions,
   checkRunOptions,
   type PhotoJobOptions,
@@ -159,7 +160,9 @@ export class PhotoJob implements AsyncDisposable {
    * Looks for the photos and puts them on the list; returns how many there are. A job that watches
    * adds those that are whole, and does that again in {@link run}.
    */
-  async add({ onFound, ...options }: AddOptions = {}): Promise<number> {
+  async add(addOptions: AddOptions = {}): Promise<number> {
+    checkAddOptions(addOptions);
+    const { onFound, ...options } = addOptions;
     const { retry } = this.#options;
     let found = 0;
     for await (const photos of this.#watch?.list(options) ?? inBatches(this.#list(options))) {
