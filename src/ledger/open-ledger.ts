@@ -1,3 +1,16 @@
+import {
+  abortSignal,
+  aFunction,
+  checkOptions,
+  loggerShape,
+  numberFrom,
+  optionsOf,
+  refuseUnknown,
+  requireOptions,
+  text,
+  trueOrFalse,
+  wholeNumberFrom,
+} from "../base/check-options.ts";
 import { urlScheme } from "../base/url.ts";
 import { OrangeryError } from "../errors.ts";
 import { type PostgresDatabaseOptions, PostgresLedger } from "./databases/postgres-ledger.ts";
@@ -29,9 +42,26 @@ export async function openLedger(
   location: string,
   options: OpenLedgerOptions = {},
 ): Promise<Ledger> {
+  requireOptions({ location }, text("the path of a results file or a URL postgres://…"));
+  checkOpenOptions(options);
   return isPostgresLedger(location)
     ? await PostgresLedger.open(location, options)
     : await SqliteLedger.open(location, options);
+}
+
+/** A `readOnly` that is misspelt would make a file. */
+function checkOpenOptions(options: OpenLedgerOptions): void {
+  const { busyTimeoutMs, readOnly, maxConnections, signal, onTrouble, logger, ...rest } = optionsOf(
+    "OpenLedgerOptions",
+    options,
+  );
+  refuseUnknown("OpenLedgerOptions", options, rest);
+  checkOptions({ busyTimeoutMs }, numberFrom(0));
+  checkOptions({ readOnly }, trueOrFalse);
+  checkOptions({ maxConnections }, wholeNumberFrom(1));
+  checkOptions({ signal }, abortSignal);
+  checkOptions({ onTrouble }, aFunction);
+  checkOptions({ logger }, loggerShape);
 }
 
 /**

@@ -1,4 +1,11 @@
 import { type RawBuilder, sql } from "kysely";
+import {
+  checkOptions,
+  optionsOf,
+  refuseUnknown,
+  text,
+  trueOrFalse,
+} from "../../base/check-options.ts";
 import { momentOf } from "./moment.ts";
 import { separatorOf, withoutEnd } from "./place.ts";
 
@@ -17,6 +24,23 @@ export interface PhotoSelection {
   readonly takenAfter?: string | undefined;
   /** Photos that were taken earlier than that, as with {@link takenAfter}. Default: all. */
   readonly takenBefore?: string | undefined;
+}
+
+/**
+ * Refuses names that a selection does not have: one that is misspelt would select all photos.
+ *
+ * @param type The name of the options' type.
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkSelection(type: string, selection: PhotoSelection): void {
+  const { under, countDuplicatesOnce, takenAfter, takenBefore, ...rest } = optionsOf(
+    type,
+    selection,
+  );
+  refuseUnknown(type, selection, rest);
+  checkOptions({ under }, text("a place"));
+  checkOptions({ takenAfter, takenBefore }, text("a date or a time"));
+  checkOptions({ countDuplicatesOnce }, trueOrFalse);
 }
 
 /** Whether a selection leaves out any photo by its place or its time. */

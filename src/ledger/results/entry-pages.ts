@@ -1,7 +1,19 @@
 import { sql } from "kysely";
+import {
+  abortSignal,
+  checkOptions,
+  optionsOf,
+  text,
+  trueOrFalse,
+} from "../../base/check-options.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureColumnNames } from "../photos/capture-columns.ts";
-import { duplicateOf, isSelected, type PhotoSelection } from "../photos/selection.ts";
+import {
+  checkSelection,
+  duplicateOf,
+  isSelected,
+  type PhotoSelection,
+} from "../photos/selection.ts";
 
 /**
  * Photos that have a result which is reviewed. By way of the content, which has an index: reviewed
@@ -22,6 +34,21 @@ export interface EntriesOptions extends PhotoSelection {
   /** Only photos of which a person says that all is right now. Default false. */
   readonly isReviewedOnly?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Refuses names that options do not have: one that is misspelt would select all photos, or the
+ * results of all recipes.
+ *
+ * @param type The name of the options' type.
+ * @throws `INVALID_ARGUMENT`
+ */
+export function checkEntriesOptions(type: string, options: EntriesOptions): void {
+  const { recipeHash, isReviewedOnly, signal, ...selection } = optionsOf(type, options);
+  checkSelection(type, selection);
+  checkOptions({ recipeHash }, text("the hash of a recipe"));
+  checkOptions({ isReviewedOnly }, trueOrFalse);
+  checkOptions({ signal }, abortSignal);
 }
 
 interface EntryPagesOptions extends EntriesOptions {

@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { optionsOf } from "../../base/check-options.ts";
 import type { Capture } from "../../vision/photo/capture/capture.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureOf } from "../photos/capture-columns.ts";
@@ -8,7 +9,7 @@ import type { LedgerTables } from "../schema/tables.ts";
 import { countPacked } from "../scores/count-packed.ts";
 import { CountedScores, type CountQuestion } from "../scores/count-question.ts";
 import { PackedScores, type ScoreGroup, unpackScores } from "../scores/packed-scores.ts";
-import { type EntriesOptions, entryPages } from "./entry-pages.ts";
+import { checkEntriesOptions, type EntriesOptions, entryPages } from "./entry-pages.ts";
 import type { ObjectCount } from "./result-rows.ts";
 import { packStoredObjects } from "./stored-objects.ts";
 
@@ -65,12 +66,14 @@ const oldResultsAtOnce = 100;
  * Counts the objects on each photo at the thresholds of a question, in the order of the bytes of
  * the photos' sources. Nothing is inferred: what is recorded is counted.
  *
- * @throws `INVALID_ARGUMENT` where what is recorded has no answer
+ * @throws `INVALID_ARGUMENT`, also where what is recorded has no answer
  */
 export async function* readCounts(
   ledger: Ledger,
-  { question, ...options }: ReadCountsOptions = {},
+  readOptions: ReadCountsOptions = {},
 ): AsyncGenerator<CountedPhoto> {
+  const { question, ...options } = optionsOf("ReadCountsOptions", readOptions);
+  checkEntriesOptions("ReadCountsOptions", options);
   const { recipeHash, signal } = options;
   const recipes = await readCountedScores(ledger, { question, recipeHash, signal });
   for await (const { packed, ...photo } of packedPhotos(ledger, options)) {
@@ -82,11 +85,14 @@ export async function* readCounts(
 /**
  * Reads the scores of the objects on each photo, in the order of the bytes of the photos' sources,
  * for callers who compare many thresholds.
+ *
+ * @throws `INVALID_ARGUMENT`
  */
 export async function* readScores(
   ledger: Ledger,
   options: EntriesOptions = {},
 ): AsyncGenerator<PhotoScores> {
+  checkEntriesOptions("EntriesOptions", options);
   const { recipeHash, signal } = options;
   const recipes = await readCountedScores(ledger, { recipeHash, signal });
   for await (const { packed, ...photo } of packedPhotos(ledger, options)) {
@@ -98,13 +104,15 @@ export async function* readScores(
 /**
  * Counts the objects on all photos together at the thresholds of a question, under one recipe.
  *
- * @throws `INVALID_ARGUMENT` where what is recorded has no answer
+ * @throws `INVALID_ARGUMENT`, also where what is recorded has no answer
  */
 export async function readCountTotals(
   ledger: Ledger,
   options: ReadCountsOptions & { readonly recipeHash: string },
 ): Promise<CountTotals> {
-  const { question, recipeHash } = options;
+  const { question, ...entries } = optionsOf("ReadCountsOptions", options);
+  checkEntriesOptions("ReadCountsOptions", entries);
+  const { recipeHash } = entries;
   const counted = (await readCountedScores(ledger, { question, recipeHash })).get(recipeHash);
   const totals = { photos: 0, objectCount: 0 };
   const countById: number[] = [];

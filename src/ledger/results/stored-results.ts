@@ -1,15 +1,22 @@
 import type { Kysely } from "kysely";
+import { checkOptions, optionsOf, text } from "../../base/check-options.ts";
 import type { Capture } from "../../vision/photo/capture/capture.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureOf } from "../photos/capture-columns.ts";
 import { reasonOf } from "../photos/entry-rows.ts";
-import { duplicateOf, isPart, isSelected, type PhotoSelection } from "../photos/selection.ts";
+import {
+  checkSelection,
+  duplicateOf,
+  isPart,
+  isSelected,
+  type PhotoSelection,
+} from "../photos/selection.ts";
 import { requireAsRecorded } from "../recipe-rows.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { countPacked } from "../scores/count-packed.ts";
 import type { CountedScores, CountQuestion } from "../scores/count-question.ts";
 import { type RecordedObjects, selectCounted } from "../scores/select-counted.ts";
-import { type EntriesOptions, entryPages } from "./entry-pages.ts";
+import { checkEntriesOptions, type EntriesOptions, entryPages } from "./entry-pages.ts";
 import {
   type FailedPhoto,
   type FailedPhotosOptions,
@@ -52,13 +59,14 @@ const fewFailures = 10_000;
  * so any number takes bounded memory. Results that are recorded meanwhile may be among them, always
  * whole.
  *
- * @throws `INVALID_ARGUMENT` for a question that what is recorded has no answer to
+ * @throws `INVALID_ARGUMENT`, also for a question that what is recorded has no answer to
  */
 export async function* readResults(
   ledger: Ledger,
   options: ReadResultsOptions = {},
 ): AsyncGenerator<StoredResult> {
-  const { question } = options;
+  const { question, ...entries } = optionsOf("ReadResultsOptions", options);
+  checkEntriesOptions("ReadResultsOptions", entries);
   const counted = question && (await readCountedScores(ledger, options));
   for await (const entries of entryPages(ledger, {
     ...options,
@@ -123,12 +131,18 @@ function countFindings(
   return { ...selectCounted({ ...objects, uncounted, packed }, counted), regions, counts };
 }
 
-/** Reads the photos without a result, in the same order, in pages. */
+/**
+ * Reads the photos without a result, in the same order, in pages.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
 export async function* readFailures(
   ledger: Ledger,
   options: ReadResultsOptions & FailedPhotosOptions = {},
 ): AsyncGenerator<FailedPhoto> {
-  const { code } = options;
+  const { code, question: _, ...entries } = optionsOf("FailedPhotosOptions", options);
+  checkEntriesOptions("FailedPhotosOptions", entries);
+  checkOptions({ code }, text("the code of an error"));
   const few = await readFirstFailedPhotos(ledger, { ...options, limit: fewFailures + 1 });
   if (few.length <= fewFailures) {
     yield* few;
@@ -167,11 +181,16 @@ export interface StoredRecipe {
   readonly lastResultAt: string | undefined;
 }
 
-/** Reads the recipes in the order in which they were first used, with the totals of a selection. */
+/**
+ * Reads the recipes in the order in which they were first used, with the totals of a selection.
+ *
+ * @throws `INVALID_ARGUMENT`
+ */
 export async function readRecipes(
   ledger: Ledger,
   selection: PhotoSelection = {},
 ): Promise<StoredRecipe[]> {
+  checkSelection("PhotoSelection", selection);
   const rows = await ledger.read((db) =>
     db
       .selectFrom("recipe")

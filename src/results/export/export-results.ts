@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { guardWriting } from "../../base/files/disk-full.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { PhotoSelection } from "../../ledger/photos/selection.ts";
+import type { EntriesOptions } from "../../ledger/results/entry-pages.ts";
 import type { FailedPhoto } from "../../ledger/results/failed-photos.ts";
 import { readFailures } from "../../ledger/results/stored-results.ts";
 import {
@@ -168,10 +169,13 @@ async function* results(
   ledger: Ledger,
   options: ExportResultsOptions,
 ): AsyncGenerator<ScaledResult & ExportedResult> {
-  const { signal, onPhoto, relativeTo, scaleOf, hardest: limit } = options;
+  const { signal, onPhoto, relativeTo, scaleOf, hardest: limit, question, counts } = options;
   const hardest =
-    limit === undefined ? undefined : await chooseHardest(ledger, { ...options, limit });
-  for await (const result of readChosenResults(ledger, options)) {
+    limit === undefined
+      ? undefined
+      : await chooseHardest(ledger, { ...entriesOf(options), question, limit });
+  const chosen = { ...entriesOf(options), question, counts };
+  for await (const result of readChosenResults(ledger, chosen)) {
     signal?.throwIfAborted();
     const { source: origin } = result;
     if (hardest?.has(origin) === false) continue;
@@ -208,10 +212,27 @@ async function* failedPhotos(
   options: ExportResultsOptions,
 ): AsyncGenerator<FailedPhoto> {
   const { onPhoto, relativeTo } = options;
-  for await (const photo of readFailures(ledger, options)) {
+  for await (const photo of readFailures(ledger, entriesOf(options))) {
     yield nameRelativeTo(photo, relativeTo);
     onPhoto?.();
   }
+}
+
+/** What of an export's options says which photos are read. */
+function entriesOf(
+  options: ExportResultsOptions,
+): EntriesOptions & Pick<ExportResultsOptions, "recipeHash"> {
+  const { recipeHash, isReviewedOnly, signal, under, takenAfter, takenBefore } = options;
+  const { countDuplicatesOnce } = options;
+  return {
+    recipeHash,
+    isReviewedOnly,
+    signal,
+    under,
+    takenAfter,
+    takenBefore,
+    countDuplicatesOnce,
+  };
 }
 
 async function pipe(pieces: AsyncIterable<string>, sink: OutputSink): Promise<void> {
