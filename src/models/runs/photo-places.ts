@@ -47,12 +47,12 @@ export class PhotoPlaces {
 }
 
 /**
- * Returns how many photos keep a device busy, with room to spare: on a CPU as many again as there
- * are runs at most, elsewhere two full batches and what the cores decode meanwhile.
+ * Returns how many photos keep a device busy, with room to spare: on a CPU one more than there are
+ * runs at most, elsewhere two full batches and what the cores decode meanwhile.
  */
 export function photosInHand(
   { isOnCpu }: { readonly isOnCpu: boolean },
   cores = availableParallelism(),
 ): number {
-  return isOnCpu ? 2 * (cores + 1) : 2 * usualBatch.gpu + cores;
+  return isOnCpu ? cores + 2 : 2 * usualBatch.gpu + cores;
 }
