@@ -16,7 +16,16 @@ import { freePort } from "./servers/free-port.ts";
 import { openRedis, type RedisForTests } from "./servers/redis-server.ts";
 
 const root = join(import.meta.dirname, "..");
-const pages = ["from-pt-to-counts", "in-my-queue", "in-my-program", "workers", "troubleshooting"];
+const pages = [
+  "from-pt-to-counts",
+  "in-my-queue",
+  "in-my-program",
+  "tasks",
+  "pipeline",
+  "slicing",
+  "workers",
+  "troubleshooting",
+];
 const pageLimitMs = 180_000;
 const photos = ["empty-soil.jpg", "tray-1.jpg", "tray-3.jpg"];
 

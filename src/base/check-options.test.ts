@@ -5,6 +5,7 @@ import {
   numberFrom,
   oneOf,
   refuseUnknown,
+  requireOptions,
   trueOrFalse,
   wholeNumberFrom,
 } from "./check-options.ts";
@@ -32,6 +33,16 @@ describe("checkOptions", () => {
       }
     });
   }
+
+  test("passes undefined, which requireOptions refuses with what came", () => {
+    checkOptions({ value: undefined }, trueOrFalse);
+    requireOptions({ value: true }, trueOrFalse);
+    for (const value of [undefined, null]) {
+      assert.throws(() => requireOptions({ value }, trueOrFalse), {
+        message: `Expected \`value\` to be true or false, got \`${value}\` (${typeof value}).`,
+      });
+    }
+  });
 
   test("lists the values that an option may have", () => {
     assert.equal(oneOf("a").expected, "a");

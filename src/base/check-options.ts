@@ -91,6 +91,17 @@ export const loggerShape: Expectation = {
 };
 
 /**
+ * Returns options as they are, for their names to be taken out.
+ *
+ * @param type The name of the options' type.
+ * @throws `INVALID_ARGUMENT` where they are no object, such as null
+ */
+export function optionsOf<Options extends object>(type: string, options: Options): Options {
+  requireOptions({ [type]: options }, optionsByName);
+  return options;
+}
+
+/**
  * Refuses names that no option has. A misspelt option would have no effect, and a count would be
  * another than was asked for, without a word.
  *
@@ -103,7 +114,7 @@ export function refuseUnknown(
   options: object,
   rest: Readonly<Record<string, never>>,
 ): void {
-  checkOptions({ [type]: options }, optionsByName);
+  optionsOf(type, options);
   const option = Object.keys(rest).find((name) => rest[name] !== undefined);
   if (option === undefined) return;
   throw new OrangeryError(
@@ -121,10 +132,23 @@ export function refuseUnknown(
  */
 export function checkOptions(
   options: Readonly<Record<string, unknown>>,
+  expectation: Expectation,
+): void {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  requireOptions(Object.fromEntries(given), expectation);
+}
+
+/**
+ * Checks options by name that have to be given.
+ *
+ * @throws as {@link checkOptions}
+ */
+export function requireOptions(
+  options: Readonly<Record<string, unknown>>,
   { expected, holds }: Expectation,
 ): void {
   for (const [option, value] of Object.entries(options)) {
-    if (value === undefined || holds(value)) continue;
+    if (holds(value)) continue;
     throw new OrangeryError(
       "INVALID_ARGUMENT",
       `Expected \`${option}\` to be ${expected}, got \`${textOf(value)}\` (${typeof value}).`,

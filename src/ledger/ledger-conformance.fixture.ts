@@ -106,6 +106,33 @@ export const ledgerConformance: readonly LedgerCase[] = [
     },
   },
   {
+    name: "a misspelt option is refused by all that read, and a closed database by all",
+    async check(location) {
+      const refused = { code: "INVALID_ARGUMENT" };
+      const misspelt = { recipehash: "d2d5" };
+      const ledger = await openLedger(location);
+      const all = { recipeHash: "d2d5" };
+      const readers = (options: object) => [
+        collect(readResults(ledger, options)),
+        collect(readFailures(ledger, options)),
+        collect(readCounts(ledger, options)),
+        collect(readScores(ledger, options)),
+        readCountTotals(ledger, { ...all, ...options }),
+        readRecipes(ledger, options),
+      ];
+      await Promise.all(readers({}));
+      for (const options of [misspelt, { under: 5 }]) {
+        for (const reading of readers(options)) await assert.rejects(reading, refused);
+      }
+      await ledger[Symbol.asyncDispose]();
+      for (const reading of readers({})) {
+        await assert.rejects(reading, { message: /Expected an open results database, but .* was/ });
+      }
+      await assert.rejects(openLedger(location, { readonly: true } as object), refused);
+      await assert.rejects(openLedger(undefined as unknown as string), refused);
+    },
+  },
+  {
     name: "an empty place is no results database to read",
     async check(location) {
       await assert.rejects(openLedger(location, { readOnly: true }), (error) =>

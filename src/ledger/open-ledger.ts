@@ -4,7 +4,9 @@ import {
   checkOptions,
   loggerShape,
   numberFrom,
+  optionsOf,
   refuseUnknown,
+  requireOptions,
   text,
   trueOrFalse,
   wholeNumberFrom,
@@ -40,18 +42,26 @@ export async function openLedger(
   location: string,
   options: OpenLedgerOptions = {},
 ): Promise<Ledger> {
-  const { busyTimeoutMs, readOnly, maxConnections, signal, onTrouble, logger, ...rest } = options;
-  checkOptions({ location: location ?? null }, text("a path or a URL"));
+  requireOptions({ location }, text("the path of a results file or a URL postgres://…"));
+  checkOpenOptions(options);
+  return isPostgresLedger(location)
+    ? await PostgresLedger.open(location, options)
+    : await SqliteLedger.open(location, options);
+}
+
+/** A `readOnly` that is misspelt would make a file. */
+function checkOpenOptions(options: OpenLedgerOptions): void {
+  const { busyTimeoutMs, readOnly, maxConnections, signal, onTrouble, logger, ...rest } = optionsOf(
+    "OpenLedgerOptions",
+    options,
+  );
+  refuseUnknown("OpenLedgerOptions", options, rest);
   checkOptions({ busyTimeoutMs }, numberFrom(0));
   checkOptions({ readOnly }, trueOrFalse);
   checkOptions({ maxConnections }, wholeNumberFrom(1));
   checkOptions({ signal }, abortSignal);
   checkOptions({ onTrouble }, aFunction);
   checkOptions({ logger }, loggerShape);
-  refuseUnknown("OpenLedgerOptions", options, rest);
-  return isPostgresLedger(location)
-    ? await PostgresLedger.open(location, options)
-    : await SqliteLedger.open(location, options);
 }
 
 /**

@@ -358,6 +358,7 @@ describe("the context", () => {
   test("a task is not made without a cache, nor with what is no logger or name", async () => {
     await using cache = openCache();
     const wrong = [
+      undefined,
       {},
       { cache: { models: models.files } },
       { cache, logger: {} },
@@ -380,6 +381,7 @@ describe("the context", () => {
       { onProgress: 50 },
       { onTimings: {} },
       { atempt: 2 },
+      null,
     ];
     for (const options of wrong as ExecuteOptions[]) {
       await assert.rejects(task.execute("photo", options), { code: "INVALID_ARGUMENT" });

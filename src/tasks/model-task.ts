@@ -7,7 +7,9 @@ import {
   type Expectation,
   loggerShape,
   numberFrom,
+  optionsOf,
   refuseUnknown,
+  requireOptions,
   text,
   wholeNumberFrom,
 } from "../base/check-options.ts";
@@ -96,8 +98,10 @@ export abstract class ModelTask<Payload, Result> {
   readonly #runs = new AsyncLocalStorage<TaskRun>();
 
   /** @throws `INVALID_ARGUMENT` */
-  constructor({ cache, workerName, logger = silentLogger, ...options }: ModelTaskOptions) {
-    checkOptions({ cache: cache ?? null }, modelCache);
+  constructor(options: ModelTaskOptions) {
+    // A class of its own options hands all of them on, so no name is refused here.
+    const { cache, workerName, logger = silentLogger } = optionsOf("ModelTaskOptions", options);
+    requireOptions({ cache }, modelCache);
     checkOptions({ workerName }, text("a worker's name"));
     checkOptions({ logger }, loggerShape);
     const { workerId = workerIdFromName(workerName) } = options;
@@ -180,7 +184,7 @@ export abstract class ModelTask<Payload, Result> {
       onProgress: progress = () => {},
       onTimings: timings = () => {},
       ...rest
-    } = options;
+    } = optionsOf("ExecuteOptions", options);
     refuseUnknown("ExecuteOptions", options, rest);
     checkOptions({ attempt }, wholeNumberFrom(1));
     checkOptions({ attempts }, numberFrom(1));

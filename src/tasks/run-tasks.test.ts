@@ -173,7 +173,7 @@ describe("tasks in flight", () => {
 
   test("what JavaScript may pass by mistake is refused at the call", () => {
     const task = new GivenTask();
-    const wrong: [unknown, unknown, object?][] = [
+    const wrong: [unknown, unknown, unknown?][] = [
       [async () => 1, []],
       [undefined, []],
       [task, undefined],
@@ -181,9 +181,10 @@ describe("tasks in flight", () => {
       [task, [], { stopOnFailure: "no" }],
       [task, [], { signal: new AbortController() }],
       [task, [], { concurency: 3 }],
+      [task, [], null],
     ];
     for (const [given, payloads, options] of wrong) {
-      const run = () => runTasks(given as typeof task, payloads as number[], options);
+      const run = () => runTasks(given as typeof task, payloads as number[], options as object);
       assert.throws(run, { code: "INVALID_ARGUMENT" });
     }
   });

@@ -7,7 +7,9 @@ import {
   type Defined,
   type Expectation,
   iterableOf,
+  optionsOf,
   refuseUnknown,
+  requireOptions,
   trueOrFalse,
   wholeNumberFrom,
 } from "../base/check-options.ts";
@@ -70,13 +72,19 @@ export function runTasks<Payload, Result>(
   payloads: AsyncIterable<Payload> | Iterable<Payload>,
   options: RunTasksOptions = {},
 ): AsyncGenerator<TaskEnd<Payload, Result>, void, undefined> {
-  const { concurrency = 2, attempts = 1, stopOnFailure = false, signal, ...rest } = options;
+  const {
+    concurrency = 2,
+    attempts = 1,
+    stopOnFailure = false,
+    signal,
+    ...rest
+  } = optionsOf("RunTasksOptions", options);
   refuseUnknown("RunTasksOptions", options, rest);
   checkOptions({ concurrency, attempts }, wholeNumberFrom(1));
   checkOptions({ stopOnFailure }, trueOrFalse);
   checkOptions({ signal }, abortSignal);
-  checkOptions({ task: task ?? null }, taskShape);
-  checkOptions({ payloads: payloads ?? null }, iterableOf("payloads"));
+  requireOptions({ task }, taskShape);
+  requireOptions({ payloads }, iterableOf("payloads"));
   return run(task, payloads, { concurrency, attempts, stopOnFailure, signal });
 }
 

@@ -180,3 +180,19 @@ test("arrays of different lengths are refused", () => {
     assert.throws(() => new Detections({ ...wrong, names }), { code: "INVALID_ARGUMENT" });
   }
 });
+
+test("JSON has a list of objects, with masks as COCO has them", () => {
+  const found = of(
+    [
+      [0.75, 1],
+      [0.5, 0],
+    ],
+    true,
+  );
+  const json = JSON.parse(JSON.stringify({ detections: found })) as { detections: object[] };
+  assert.deepEqual(
+    json.detections,
+    Array.from(found, ({ mask, ...object }) => ({ ...object, mask: mask!.toRle() })),
+  );
+  assert.deepEqual(JSON.parse(JSON.stringify(Detections.empty(names))), []);
+});

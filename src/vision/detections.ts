@@ -188,6 +188,11 @@ export class Detections implements Iterable<Detection> {
     return counts;
   }
 
+  /** The objects as a list: `JSON.stringify` would write typed arrays as objects. */
+  toJSON(): Detection[] {
+    return [...this];
+  }
+
   /** The detections one by one, in their order. */
   *[Symbol.iterator](): Iterator<Detection> {
     for (let i = 0; i < this.length; i++) yield this.at(i);

@@ -1,9 +1,17 @@
+import {
+  aFunction,
+  type Expectation,
+  optionsByName,
+  refuseUnknown,
+  requireOptions,
+} from "../../base/check-options.ts";
 import { workerIdFromName } from "../../tasks/worker-id.ts";
 import { openWorkerCache, toTaskInstance } from "../worker/task-instance.ts";
 import {
   type CeleryTasks,
   type CeleryWorkerOptions,
   checkCeleryOptions,
+  refuseUnknownCeleryOptions,
 } from "./app/celery-options.ts";
 import { CeleryWorker } from "./celery-worker.ts";
 
@@ -24,11 +32,14 @@ import { CeleryWorker } from "./celery-worker.ts";
  * @throws `INVALID_ARGUMENT`, and whatever the cache refuses its options with
  */
 export function createCeleryWorker(tasks: CeleryTasks, options: CeleryWorkerOptions): CeleryWorker {
+  refuseUnknownCeleryOptions(options);
+  requireOptions({ tasks }, tasksByName);
   const app = checkCeleryOptions(options);
   const { name, workerId = workerIdFromName(name), logger } = app;
   const { cache, owned } = openWorkerCache({ cache: app.cache, workerId, logger });
   const served = Object.entries(tasks).map(([taskName, given]) => {
-    const { task, parameters, parse } = "task" in given ? given : { task: given };
+    const { task, parameters, parse, ...rest } = "task" in given ? given : { task: given };
+    refuseUnknown("CeleryTask", { task, ...rest }, rest);
     const log = logger.child({ worker: name, celeryTask: taskName });
     const instance = toTaskInstance<unknown, unknown>(task, { cache, workerId, logger: log });
     return [taskName, { task: instance, parameters, parse }] as const;
@@ -41,3 +52,12 @@ export function createCeleryWorker(tasks: CeleryTasks, options: CeleryWorkerOpti
     prepare: app.prepare ?? ((signal) => cache.warmUp(undefined, { workerId, signal })),
   });
 }
+
+const tasksByName: Expectation = {
+  expected: "tasks by the names that Celery calls them",
+  holds: (tasks) =>
+    optionsByName.holds(tasks) &&
+    Object.values(tasks as object).every(
+      (task) => optionsByName.holds(task) || aFunction.holds(task),
+    ),
+};

@@ -22,7 +22,7 @@ export function requireTaskModule(url: string): void {
 export async function importTaskModule(url: string): Promise<object> {
   requireTaskModule(url);
   try {
-    return await import(url);
+    return exportsOf(await import(url));
   } catch (error) {
     if (error instanceof Error && "retryable" in error) throw error;
     throw unusableModule(url, {
@@ -31,6 +31,16 @@ export async function importTaskModule(url: string): Promise<object> {
       cause: error,
     });
   }
+}
+
+/**
+ * Returns what a module exports. Node gives a CommonJS module as the default export of another, and
+ * by name only those of its exports that it finds without running it.
+ */
+function exportsOf(imported: object): object {
+  const exports: unknown = (imported as { readonly "module.exports"?: unknown })["module.exports"];
+  if (typeof exports === "function") return { ...exports, default: exports };
+  return typeof exports === "object" && exports !== null ? exports : imported;
 }
 
 /** The failure for a module that cannot be worked with, in one line. */

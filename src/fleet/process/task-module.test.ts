@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { silentLogger } from "../../logger.ts";
 import { TinyModels } from "../../tasks/tiny-models.fixture.ts";
 import { setUpTask } from "./task-module.ts";
@@ -32,6 +36,32 @@ describe("a module of tasks", () => {
     assert.equal(await setup.task.execute(3), 0);
     assert.equal(typeof setup.parse === "function" && setup.parse("4"), 4);
   });
+
+  const commonJs: readonly (readonly [what: string, text: string])[] = [
+    [
+      "by `exports.default`, as compilers write it",
+      "Object.assign(exports, { default: CountDots })",
+    ],
+    ["as a whole", "module.exports = CountDots"],
+  ];
+  for (const [what, text] of commonJs) {
+    test(`may be CommonJS that exports a class ${what}, with what else it exports`, async () => {
+      const folder = await mkdtemp(join(tmpdir(), "orangery-module-"));
+      try {
+        const file = join(folder, "count.cjs");
+        const others =
+          "Object.assign(module.exports, { models: { detect: 'nowhere.pt' }, parse: Number })";
+        await writeFile(file, `class CountDots { execute() {} }\n${text};\n${others};\n`);
+        await using setup = await setUpTask(pathToFileURL(file).href, slot);
+        assert.ok("task" in setup);
+        assert.equal(setup.task.constructor.name, "CountDots");
+        assert.equal(typeof setup.parse === "function" && setup.parse("4"), 4);
+        await assert.rejects(setup.prove(new AbortController().signal), /nowhere\.pt/);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    });
+  }
 
   test("has proved nothing where its models do not load", async () => {
     await using setup = await setUpTask(classModule, slot);

@@ -1,5 +1,5 @@
 import type { ConnectionOptions, RedisOptions } from "bullmq";
-import { checkOptions } from "../../base/check-options.ts";
+import { requireOptions } from "../../base/check-options.ts";
 import { hasUnencodedPassword } from "../../base/url.ts";
 import { OrangeryError } from "../../errors.ts";
 import { checkPostgresUrl, postgresUrlOf, queueUrlPlaces } from "./postgres/postgres-place.ts";
@@ -40,8 +40,8 @@ const longestRetryDelayMs = 1000;
 
 /** @throws `INVALID_ARGUMENT` */
 export function checkQueue({ queue, connection }: QueuePlace): void {
-  checkOptions(
-    { queue: queue ?? "" },
+  requireOptions(
+    { queue },
     {
       expected: "a name without `:`",
       holds: (name) => typeof name === "string" && /^[^:]+$/.test(name),

@@ -34,8 +34,10 @@ export function toTaskInstance<Payload, Result>(
   task: ModelTask<Payload, Result> | ModelTaskClass<Payload, Result>,
   options: ModelTaskOptions,
 ): ModelTask<Payload, Result> {
-  const instance = typeof task === "function" ? new task(options) : task;
-  if (typeof instance?.execute === "function") return instance;
+  // Not `instanceof`: the class may be of another copy of the package.
+  const isClass = typeof task === "function" && typeof task.prototype?.execute === "function";
+  const instance = isClass ? new task(options) : task;
+  if (typeof instance === "object" && typeof instance?.execute === "function") return instance;
   throw new OrangeryError(
     "INVALID_ARGUMENT",
     "Expected a task with `execute`, or a class of tasks, " +

@@ -6,6 +6,7 @@ import {
   type Expectation,
   loggerShape,
   numberFrom,
+  optionsOf,
   refuseUnknown,
   text,
   trueOrFalse,
@@ -130,7 +131,10 @@ type Schema = Partial<PayloadSchema<unknown>>;
 
 /** Refuses names that a worker's options do not have. @throws `INVALID_ARGUMENT` */
 export function refuseUnknownWorkerOptions<Payload>(options: FleetWorkerOptions<Payload>): void {
-  const { connection, queue, prefix, name, workerId, cache, parse, prepare, ...others } = options;
+  const { connection, queue, prefix, name, workerId, cache, parse, prepare, ...others } = optionsOf(
+    "FleetWorkerOptions",
+    options,
+  );
   const { autostart, onJobEnd, telemetry, supervision, logger, concurrency, ...tuning } = others;
   const { attempts, backoffMs, maxCrashes, jobLogs, ...locks } = tuning;
   const { lockDurationMs, stalledIntervalMs, maxBlockedMs, ...rest } = locks;

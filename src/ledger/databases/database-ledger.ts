@@ -20,6 +20,7 @@ export abstract class DatabaseLedger implements Ledger {
     work: (db: Kysely<LedgerTables>) => Promise<T>,
     { signal }: AccessOptions = {},
   ): Promise<T> {
+    this.#requireOpen();
     return await this.guard(() => work(this.#db), signal);
   }
 
@@ -32,6 +33,7 @@ export abstract class DatabaseLedger implements Ledger {
       refuseNewer(await this.versionOf(transaction), this.location);
       return await work(transaction);
     };
+    this.#requireOpen();
     return await this.guard(() => this.#db.transaction().execute(access), signal);
   }
 
@@ -47,6 +49,16 @@ export abstract class DatabaseLedger implements Ledger {
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#db.destroy();
     return this.#closing;
+  }
+
+  #requireOpen(): void {
+    if (this.#closing === undefined) return;
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected an open results database, but ${this.location} was closed. ` +
+        "Close it, or the job that has it, when all reading and writing has ended.",
+      { details: { location: this.location } },
+    );
   }
 
   /** Returns the version of the tables, which stays as it is until the transaction ends. */

@@ -1,5 +1,11 @@
 import { type RawBuilder, sql } from "kysely";
-import { checkOptions, refuseUnknown, text, trueOrFalse } from "../../base/check-options.ts";
+import {
+  checkOptions,
+  optionsOf,
+  refuseUnknown,
+  text,
+  trueOrFalse,
+} from "../../base/check-options.ts";
 import { momentOf } from "./moment.ts";
 import { separatorOf, withoutEnd } from "./place.ts";
 
@@ -21,17 +27,20 @@ export interface PhotoSelection {
 }
 
 /**
- * Checks the values of a selection, and that it has no other names.
+ * Refuses names that a selection does not have: one that is misspelt would select all photos.
  *
  * @param type The name of the options' type.
  * @throws `INVALID_ARGUMENT`
  */
 export function checkSelection(type: string, selection: PhotoSelection): void {
-  const { under, countDuplicatesOnce, takenAfter, takenBefore, ...rest } = selection;
-  checkOptions({ under }, text("a path or a URL"));
+  const { under, countDuplicatesOnce, takenAfter, takenBefore, ...rest } = optionsOf(
+    type,
+    selection,
+  );
+  refuseUnknown(type, selection, rest);
+  checkOptions({ under }, text("a place"));
   checkOptions({ takenAfter, takenBefore }, text("a date or a time"));
   checkOptions({ countDuplicatesOnce }, trueOrFalse);
-  refuseUnknown(type, selection, rest);
 }
 
 /** Whether a selection leaves out any photo by its place or its time. */

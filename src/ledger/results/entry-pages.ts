@@ -1,5 +1,11 @@
 import { sql } from "kysely";
-import { abortSignal, checkOptions, text, trueOrFalse } from "../../base/check-options.ts";
+import {
+  abortSignal,
+  checkOptions,
+  optionsOf,
+  text,
+  trueOrFalse,
+} from "../../base/check-options.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureColumnNames } from "../photos/capture-columns.ts";
 import {
@@ -31,17 +37,18 @@ export interface EntriesOptions extends PhotoSelection {
 }
 
 /**
- * Checks which entries are asked for, and that there are no other names.
+ * Refuses names that options do not have: one that is misspelt would select all photos, or the
+ * results of all recipes.
  *
  * @param type The name of the options' type.
  * @throws `INVALID_ARGUMENT`
  */
 export function checkEntriesOptions(type: string, options: EntriesOptions): void {
-  const { recipeHash, isReviewedOnly, signal, ...selection } = options;
+  const { recipeHash, isReviewedOnly, signal, ...selection } = optionsOf(type, options);
+  checkSelection(type, selection);
   checkOptions({ recipeHash }, text("the hash of a recipe"));
   checkOptions({ isReviewedOnly }, trueOrFalse);
   checkOptions({ signal }, abortSignal);
-  checkSelection(type, selection);
 }
 
 interface EntryPagesOptions extends EntriesOptions {

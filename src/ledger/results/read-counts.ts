@@ -1,4 +1,5 @@
 import type { Kysely } from "kysely";
+import { optionsOf } from "../../base/check-options.ts";
 import type { Capture } from "../../vision/photo/capture/capture.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureOf } from "../photos/capture-columns.ts";
@@ -66,12 +67,13 @@ const oldResultsAtOnce = 100;
  * Counts the objects on each photo at the thresholds of a question, in the order of the bytes of
  * the photos' sources. Nothing is inferred: what is recorded is counted.
  *
- * @throws `INVALID_ARGUMENT` where what is recorded has no answer
+ * @throws `INVALID_ARGUMENT`, also where what is recorded has no answer
  */
 export async function* readCounts(
   ledger: Ledger,
-  { question, ...options }: ReadCountsOptions = {},
+  readOptions: ReadCountsOptions = {},
 ): AsyncGenerator<CountedPhoto> {
+  const { question, ...options } = optionsOf("ReadCountsOptions", readOptions);
   checkEntriesOptions("ReadCountsOptions", options);
   const { recipeHash, signal } = options;
   const recipes = await readCountedScores(ledger, { question, recipeHash, signal });
@@ -84,6 +86,8 @@ export async function* readCounts(
 /**
  * Reads the scores of the objects on each photo, in the order of the bytes of the photos' sources,
  * for callers who compare many thresholds.
+ *
+ * @throws `INVALID_ARGUMENT`
  */
 export async function* readScores(
   ledger: Ledger,
@@ -101,19 +105,19 @@ export async function* readScores(
 /**
  * Counts the objects on all photos together at the thresholds of a question, under one recipe.
  *
- * @throws `INVALID_ARGUMENT` where what is recorded has no answer
+ * @throws `INVALID_ARGUMENT`, also where what is recorded has no answer
  */
 export async function readCountTotals(
   ledger: Ledger,
   options: ReadCountsOptions & { readonly recipeHash: string },
 ): Promise<CountTotals> {
-  const { question, ...asked } = options;
-  checkEntriesOptions("ReadCountsOptions", asked);
-  const { recipeHash } = asked;
+  const { question, ...entries } = optionsOf("ReadCountsOptions", options);
+  checkEntriesOptions("ReadCountsOptions", entries);
+  const { recipeHash } = entries;
   const counted = (await readCountedScores(ledger, { question, recipeHash })).get(recipeHash);
   const totals = { photos: 0, objectCount: 0 };
   const countById: number[] = [];
-  for await (const packs of packPages(ledger, asked)) {
+  for await (const packs of packPages(ledger, options)) {
     for (const packed of packs) {
       totals.photos++;
       const groups = new PackedScores(packed);

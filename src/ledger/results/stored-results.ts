@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import { checkOptions, text } from "../../base/check-options.ts";
+import { checkOptions, optionsOf, text } from "../../base/check-options.ts";
 import type { Capture } from "../../vision/photo/capture/capture.ts";
 import type { Ledger } from "../ledger.ts";
 import { captureOf } from "../photos/capture-columns.ts";
@@ -65,7 +65,7 @@ export async function* readResults(
   ledger: Ledger,
   options: ReadResultsOptions = {},
 ): AsyncGenerator<StoredResult> {
-  const { question, ...asked } = options;
+  const { question, ...asked } = optionsOf("ReadResultsOptions", options);
   checkEntriesOptions("ReadResultsOptions", asked);
   const counted = question && (await readCountedScores(ledger, options));
   for await (const entries of entryPages(ledger, {
@@ -140,9 +140,9 @@ export async function* readFailures(
   ledger: Ledger,
   options: FailedPhotosOptions = {},
 ): AsyncGenerator<FailedPhoto> {
-  const { code, ...asked } = options;
-  checkOptions({ code }, text("an error code"));
+  const { code, ...asked } = optionsOf("FailedPhotosOptions", options);
   checkEntriesOptions("FailedPhotosOptions", asked);
+  checkOptions({ code }, text("an error code"));
   const few = await readFirstFailedPhotos(ledger, { ...options, limit: fewFailures + 1 });
   if (few.length <= fewFailures) {
     yield* few;

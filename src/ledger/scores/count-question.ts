@@ -1,4 +1,4 @@
-import { checkOptions, refuseUnknown } from "../../base/check-options.ts";
+import { checkOptions, optionsOf, refuseUnknown } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import {
   type ClassChoice,
@@ -50,7 +50,12 @@ export class CountedScores {
    * @throws `INVALID_ARGUMENT` for a question that the recorded objects have no answer to
    */
   constructor(recipe: CountingRecipe, names: readonly string[], question: CountQuestion = {}) {
-    const { minScore, classes: _classes, classConfidence: _scores, ...rest } = question;
+    const {
+      minScore,
+      classes: _classes,
+      classConfidence: _scores,
+      ...rest
+    } = optionsOf("CountQuestion", question);
     refuseUnknown("CountQuestion", question, rest);
     checkOptions(
       { minScore },

@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import { aFunction, oneOf, requireOptions } from "../../base/check-options.ts";
 import type { Logger } from "../../logger.ts";
 import type { MemoryReading } from "../devices/memory-reading.ts";
 import type { ReleaseReason } from "./cached-model.ts";
@@ -41,6 +42,17 @@ export interface ModelCacheEvents {
   "memory:over-budget": { bytes: number; budgetBytes: number; spared: string[] };
 }
 
+const names = {
+  "model:load": true,
+  "model:hit": true,
+  "model:release": true,
+  "device:fallback": true,
+  "memory:trim": true,
+  "memory:report": true,
+  "memory:over-budget": true,
+} satisfies Record<keyof ModelCacheEvents, true>;
+const anEvent = oneOf(...Object.keys(names));
+
 type Payloads = { [K in keyof ModelCacheEvents]: [ModelCacheEvents[K]] };
 
 /** Events whose listeners cannot break what they listen to: what they throw is logged. */
@@ -56,6 +68,8 @@ export class CacheEvents {
     event: K,
     listener: (payload: ModelCacheEvents[K]) => void,
   ): void {
+    requireOptions({ event }, anEvent);
+    requireOptions({ listener }, aFunction);
     this.#emitter.on(event, listener as never);
   }
 

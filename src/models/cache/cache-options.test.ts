@@ -102,6 +102,15 @@ describe("a model cache's options", () => {
     }
   }
 
+  test("are an object", () => {
+    for (const options of [undefined, null, "plants.pt"]) {
+      assert.throws(() => new ModelCache(options as unknown as ModelCacheOptions), {
+        code: "INVALID_ARGUMENT",
+        message: /^Expected `ModelCacheOptions` to be an object of options, got/,
+      });
+    }
+  });
+
   test("do not take a name that none of them has", () => {
     const wrong = [
       [{ models, trimEvrey: 5 }, /`ModelCacheOptions`, got `trimEvrey`/],
@@ -137,7 +146,9 @@ describe("a model cache's options", () => {
     for (const file of [undefined, null, 1, new URL("file:///a.onnx")]) {
       assert.throws(() => checkCacheOptions({ models: { weeds: file as unknown as string } }), {
         code: "INVALID_ARGUMENT",
-        message: /`models\.weeds` to be the path of a model file/,
+        message:
+          `Expected \`models.weeds\` to be the path of a model file, got \`${file}\` ` +
+          `(${typeof file}).`,
       });
     }
   });

@@ -6,7 +6,9 @@ import {
   numberFrom,
   oneOf,
   optionsByName,
+  optionsOf,
   refuseUnknown,
+  requireOptions,
   text,
   trueOrFalse,
   wholeNumberFrom,
@@ -126,7 +128,7 @@ export function checkCacheOptions(options: ModelCacheOptions): CheckedCacheOptio
     logger = silentLogger,
     runtime = onnxRuntime,
     ...rest
-  } = options;
+  } = optionsOf("ModelCacheOptions", options);
   refuseUnknown("ModelCacheOptions", options, rest);
   const set = readCpuSettings();
   checkOptions({ trimEvery, logEvery, gpuMemoryLimitBytes, cpuRuns }, wholeNumberFrom(1));
@@ -138,7 +140,7 @@ export function checkCacheOptions(options: ModelCacheOptions): CheckedCacheOptio
   checkOptions({ device }, text("the name of a device"));
   checkOptions({ deviceOptions }, textsByName);
   checkOptions({ logger }, loggerShape);
-  checkOptions({ models: models ?? null }, modelFiles);
+  requireOptions({ models }, modelFiles);
   for (const [name, model] of Object.entries(models)) checkNamedModel(name, model);
   return {
     ...options,
@@ -165,7 +167,8 @@ export function checkCacheOptions(options: ModelCacheOptions): CheckedCacheOptio
 export function checkNamedModel(name: string, model: string | ReducedModel): void {
   const given: Partial<ReducedModel> = typeof model === "string" ? { file: model } : (model ?? {});
   const { file, precision, calibration, ...rest } = given;
-  checkOptions({ [`models.${name}`]: file ?? null }, text("the path of a model file"));
+  const shown = typeof file === "string" ? file : model;
+  requireOptions({ [`models.${name}`]: shown }, text("the path of a model file"));
   checkOptions({ [`models.${name}.precision`]: precision }, oneOf("float16"));
   checkOptions({ [`models.${name}.calibration`]: calibration }, calibrationOption);
   refuseUnknown("ReducedModel", given, rest);

@@ -248,11 +248,14 @@ describe("a load that fails", () => {
   test("is refused for what it cannot be asked with, also where the model is loaded", async () => {
     const cache = makeCache();
     await cache.warmUp(["detect"]);
-    const wrong = [{ workerId: "0" }, { signal: new AbortController() }, { workerID: 1 }, 0];
+    const wrong = [{ workerId: "0" }, { signal: new AbortController() }, { workerID: 1 }, 0, null];
     for (const options of wrong as AcquireOptions[]) {
       await assert.rejects(cache.acquire("detect", options), coded("INVALID_ARGUMENT"));
     }
     await assert.rejects(cache.clear("0" as unknown as number), coded("INVALID_ARGUMENT"));
+    for (const names of ["detect", { workerId: 0 }, null] as unknown[]) {
+      await assert.rejects(cache.warmUp(names as string[]), coded("INVALID_ARGUMENT"));
+    }
     assert.equal(cache.info().models.length, 1);
   });
 
@@ -699,6 +702,20 @@ describe("a cache's events", () => {
     await cleared.promise;
     assert.equal((await lease.model.predict(blackPhoto)).detections.length, 1);
     assert.equal(cache.info().models[0]!.state, "draining");
+  });
+
+  test("have the names that there are, and listeners that are functions", () => {
+    const cache = makeCache();
+    const listen = (event: string, listener: unknown) => () =>
+      cache.on(event as "model:load", listener as () => void);
+    assert.throws(
+      listen("model:loaded", () => {}),
+      {
+        code: "INVALID_ARGUMENT",
+        message: /`event` to be model:load, model:hit, .*, got `model:loaded`/,
+      },
+    );
+    assert.throws(listen("model:load", undefined), coded("INVALID_ARGUMENT"));
   });
 
   test("have listeners that cannot break anything", async () => {

@@ -1,5 +1,12 @@
 import { isDeepStrictEqual } from "node:util";
-import { abortSignal, checkOptions, refuseUnknown } from "../../base/check-options.ts";
+import {
+  abortSignal,
+  checkOptions,
+  iterableOf,
+  optionsOf,
+  refuseUnknown,
+  requireOptions,
+} from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { YoloModel } from "../yolo/yolo-model.ts";
 import { CacheEvents, type ModelCacheEvents } from "./cache-events.ts";
@@ -117,11 +124,16 @@ export class ModelCache implements AsyncDisposable {
     }
   }
 
-  /** Loads models ahead of the first task: all of them, or those named. */
+  /**
+   * Loads models ahead of the first task: all of them, or those named.
+   *
+   * @throws as {@link acquire}, and `INVALID_ARGUMENT`
+   */
   async warmUp(
     names: readonly string[] = [...this.#files.keys()],
     options: AcquireOptions = {},
   ): Promise<void> {
+    requireOptions({ names }, iterableOf("names"));
     for (const name of names) {
       await using _ = await this.acquire(name, options);
     }
@@ -169,7 +181,11 @@ export class ModelCache implements AsyncDisposable {
     await this.#memory.taskDone();
   }
 
-  /** Calls a listener at each event of this name; one that throws is logged. */
+  /**
+   * Calls a listener at each event of this name; one that throws is logged.
+   *
+   * @throws `INVALID_ARGUMENT` for a name that no event has
+   */
   on<K extends keyof ModelCacheEvents>(
     event: K,
     listener: (payload: ModelCacheEvents[K]) => void,
@@ -203,7 +219,11 @@ export class ModelCache implements AsyncDisposable {
   }
 
   async #use(name: string, options: AcquireOptions): Promise<ModelHold> {
-    const { workerId = this.#options.workerId, signal, ...rest } = options;
+    const {
+      workerId = this.#options.workerId,
+      signal,
+      ...rest
+    } = optionsOf("AcquireOptions", options);
     refuseUnknown("AcquireOptions", options, rest);
     checkWorkerId(workerId);
     checkOptions({ signal }, abortSignal);

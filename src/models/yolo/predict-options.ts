@@ -4,6 +4,7 @@ import {
   type Expectation,
   numberFrom,
   oneOf,
+  optionsOf,
   refuseUnknown,
   trueOrFalse,
   wholeNumberFrom,
@@ -88,7 +89,7 @@ export function checkPredictOptions(
     decode,
     signal,
     ...rest
-  } = options;
+  } = optionsOf("PredictOptions", options);
   refuseUnknown("PredictOptions", options, rest);
   checkOptions({ signal }, abortSignal);
   checkOptions({ confidence, iou }, share);

@@ -15,6 +15,7 @@ import { loadModel } from "../cache/load-model.ts";
 import { cpu, parseDevice } from "../devices/device.ts";
 import { identifyModelFile } from "../files/model-file.ts";
 import { ModelRuns } from "../runs/model-runs.ts";
+import { photosInHand } from "../runs/photo-places.ts";
 import { readYoloNetwork } from "./network-signature.ts";
 import { blackPhoto, ModelFolder, type TinyYolo, tinyYolo } from "./tiny-yolo.fixture.ts";
 import { YoloModel } from "./yolo-model.ts";
@@ -439,6 +440,24 @@ describe("an abort", () => {
     assert.equal(runtime.shapes.length, 2);
     await model.predict(blackPhoto);
     assert.equal(runtime.shapes.length, 2, "the tensor of the one who left is used again");
+  });
+
+  test("while it waits for others that are in hand takes no memory and stops the wait", async () => {
+    const [runtime, turns] = [new LoggedRuntime(), ownTurns()];
+    await using model = await load({}, { runtime, turns });
+    const gate = Promise.withResolvers<void>();
+    const busy = turns.run(() => gate.promise);
+    const aborter = new AbortController();
+    const places = photosInHand(model);
+    const before = runtime.shapes.length;
+    const first = Array.from({ length: 3 * places }, () => model.predict(blackPhoto));
+    const leaving = model.predict(blackPhoto, { signal: aborter.signal });
+    aborter.abort(reason);
+    await assert.rejects(leaving, reason);
+    gate.resolve();
+    for (const { detections } of await Promise.all(first)) assert.equal(detections.length, 1);
+    assert.ok(runtime.shapes.length - before <= places, "an input for each that is in hand");
+    await busy;
   });
 
   test("during the run stops it, and the device is free", async () => {

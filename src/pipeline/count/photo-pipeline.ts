@@ -6,7 +6,9 @@ import {
   type Expectation,
   numberFrom,
   optionsByName,
+  optionsOf,
   refuseUnknown,
+  requireOptions,
   trueOrFalse,
 } from "../../base/check-options.ts";
 import { StepTimes } from "../../base/step-times.ts";
@@ -75,10 +77,19 @@ export class PhotoPipeline {
 
   /** @throws `INVALID_ARGUMENT` for options out of range, `MODEL_WRONG_TASK` */
   constructor(options: PhotoPipelineOptions) {
-    const { detect, segment, regions, recordFrom, slicing, samples = {}, ...others } = options;
+    const {
+      detect,
+      segment,
+      regions,
+      recordFrom,
+      slicing,
+      samples = {},
+      ...others
+    } = optionsOf("PhotoPipelineOptions", options);
     const { maxPixels, pixelsInMemory, decode = "exact", location = true, ...rest } = others;
     refuseUnknown("PhotoPipelineOptions", options, rest);
-    checkOptions({ detect: detect ?? null, segment }, modelUse);
+    requireOptions({ detect }, modelUse);
+    checkOptions({ segment }, modelUse);
     checkOptions({ regions }, ownRegions);
     checkOptions({ recordFrom }, numberFrom(0));
     checkOptions({ pixelsInMemory }, numberFrom(1));
@@ -107,7 +118,7 @@ export class PhotoPipeline {
    * @throws `PHOTO_*`, `INVALID_ARGUMENT`, `MODEL_RELEASED`, `ORT_FAILED`, or the signal's reason.
    */
   async process(input: PhotoInput, options: ProcessOptions = {}): Promise<PhotoResult> {
-    const { source, signal, onSlices, resume, ...rest } = options;
+    const { source, signal, onSlices, resume, ...rest } = optionsOf("ProcessOptions", options);
     refuseUnknown("ProcessOptions", options, rest);
     checkOptions({ signal }, abortSignal);
     checkOptions({ onSlices }, aFunction);

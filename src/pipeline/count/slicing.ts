@@ -3,6 +3,7 @@ import {
   type Defined,
   type Expectation,
   oneOf,
+  optionsOf,
   refuseUnknown,
   trueOrFalse,
   wholeNumberFrom,
@@ -80,7 +81,13 @@ export class Slicing {
 
   /** @throws `INVALID_ARGUMENT` for options out of range. */
   constructor(options: SlicingOptions = {}) {
-    const { slice = "auto", overlap = 0.2, merge = {}, fullImage = false, ...others } = options;
+    const {
+      slice = "auto",
+      overlap = 0.2,
+      merge = {},
+      fullImage = false,
+      ...others
+    } = optionsOf("SlicingOptions", options);
     const { batchSize, ...rest } = others;
     refuseUnknown("SlicingOptions", options, rest);
     checkOptions({ slice }, sizeOrAuto);

@@ -4,6 +4,7 @@ import {
   type Expectation,
   optionsByName,
   refuseUnknown,
+  requireOptions,
 } from "../../base/check-options.ts";
 import { calibrationOption } from "../../graph/quantize/calibration.ts";
 import { createRecipe, type Recipe } from "../../ledger/recipe.ts";
@@ -122,7 +123,8 @@ const jobModel: Expectation = {
  * @throws `MODEL_NOT_FOUND`, `REGIONS_NOT_FOUND`, `REGIONS_INVALID`, `INVALID_ARGUMENT`
  */
 export async function countRecipe(asked: CountOptions): Promise<MadeRecipe> {
-  checkOptions({ detect: asked.detect ?? null, segment: asked.segment }, jobModel);
+  requireOptions({ detect: asked.detect }, jobModel);
+  checkOptions({ segment: asked.segment }, jobModel);
   checkOptions({ regions: asked.regions }, fileByName);
   const detect = await withClassIds(asked.detect);
   const segment = asked.segment && (await withClassIds(asked.segment));
@@ -167,8 +169,15 @@ function decisiveOf(model: JobModel, sha256: string | undefined) {
   const { file: _, options, calibration, precision, ...rest } = model;
   refuseUnknown("JobModel", model, rest);
   checkOptions({ options }, optionsByName);
+  refuseUnknown("RecipePredictOptions", options ?? {}, withoutPredictOptions(options));
   checkOptions({ calibration }, calibrationOption);
   return { sha256, ...options, calibration: calibration && { ...calibration }, precision };
+}
+
+function withoutPredictOptions(options: RecipePredictOptions = {}) {
+  const { confidence, iou, maxDetections, classes, classConfidence, ...others } = options;
+  const { classAgnostic, imageSize, ...rest } = others;
+  return rest;
 }
 
 function scoreUpTo(most: number): Expectation {

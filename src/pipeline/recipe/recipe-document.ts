@@ -3,6 +3,7 @@ import {
   type Expectation,
   numberFrom,
   oneOf,
+  requireOptions,
   text,
   trueOrFalse,
   wholeNumberFrom,
@@ -252,7 +253,7 @@ function take(
   value: unknown,
   needed: readonly string[] = [],
 ): { readonly [key: string]: unknown } {
-  checkOptions({ [part]: value ?? null }, object());
+  requireOptions({ [part]: value }, object());
   const known: Readonly<Record<string, Expectation>> = parts[part];
   const given = value as Readonly<Record<string, unknown>>;
   const missing = needed.find((key) => given[key] === undefined);

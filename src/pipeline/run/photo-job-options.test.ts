@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { PhotoJob } from "./photo-job.ts";
-import type { PhotoJobOptions, PhotoJobRunOptions } from "./photo-job-options.ts";
+import type { AddOptions, PhotoJobOptions, PhotoJobRunOptions } from "./photo-job-options.ts";
 
 let folder: string;
 let least: PhotoJobOptions;
@@ -30,6 +30,8 @@ const wrong: [what: string, options: object][] = [
   ["a path for regions", { regions: "plots.geojson" }],
   ["a model with a misspelt name", detect({ optons: { confidence: 0.9 } })],
   ["options of a model that are none", detect({ options: 0.9 })],
+  ["options of a model with a misspelt name", detect({ options: { confidance: 0.9 } })],
+  ["a misspelt name of watching", { watch: { settle: 500 } }],
   ["a misspelt name", { slicng: { slice: 640 } }],
 ];
 for (const [what, options] of wrong) {
@@ -38,6 +40,20 @@ for (const [what, options] of wrong) {
     await assert.rejects(opening, { code: "INVALID_ARGUMENT" });
   });
 }
+
+test("a job is not opened without options", async () => {
+  for (const options of [undefined, null]) {
+    const opening = PhotoJob.open(options as unknown as PhotoJobOptions);
+    await assert.rejects(opening, { code: "INVALID_ARGUMENT" });
+  }
+});
+
+test("adding photos does not take listeners that are none, nor other names", async () => {
+  await using job = await PhotoJob.open(least);
+  for (const options of [{ onFound: 5 }, { onfound() {} }, { signal: {} }, null]) {
+    await assert.rejects(job.add(options as AddOptions), { code: "INVALID_ARGUMENT" });
+  }
+});
 
 test("a run does not take what cannot end it, listeners that are none, nor other names", async () => {
   await using job = await PhotoJob.open(least);

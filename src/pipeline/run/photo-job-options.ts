@@ -5,7 +5,9 @@ import {
   iterableOf,
   loggerShape,
   optionsByName,
+  optionsOf,
   refuseUnknown,
+  requireOptions,
   text,
   texts,
   trueOrFalse,
@@ -92,10 +94,14 @@ export interface PhotoJobRunOptions extends WatchEvents {
  * @throws `INVALID_ARGUMENT`
  */
 export function checkPhotoJobOptions(options: PhotoJobOptions): void {
-  const { paths, list, resultsFile, annotateFolder, retry, watch, signal, logger } = options;
-  checkOptions({ paths: paths ?? null }, texts("paths"));
+  const { paths, list, resultsFile, annotateFolder, retry, watch, signal, logger } = optionsOf(
+    "PhotoJobOptions",
+    options,
+  );
+  requireOptions({ paths }, texts("paths"));
   checkOptions({ list }, iterableOf("paths"));
-  checkOptions({ resultsFile: resultsFile ?? null, annotateFolder }, text("a path"));
+  requireOptions({ resultsFile }, text("a path"));
+  checkOptions({ annotateFolder }, text("a path"));
   checkOptions({ retry, allowPrivateAddresses: options.allowPrivateAddresses }, trueOrFalse);
   checkOptions({ watch }, optionsByName);
   checkOptions({ signal }, abortSignal);
@@ -105,12 +111,21 @@ export function checkPhotoJobOptions(options: PhotoJobOptions): void {
 
 /** @throws `INVALID_ARGUMENT` */
 export function checkRunOptions(options: PhotoJobRunOptions): void {
-  const { stop, signal, ...listeners } = options;
+  const { stop, signal, ...listeners } = optionsOf("PhotoJobRunOptions", options);
   checkOptions({ stop, signal }, abortSignal);
-  checkOptions({ ...listeners }, aFunction);
   const { onPhoto, onSlices, onArrived, onPause, onPicture, onMoved, ...others } = listeners;
   const { onAway, onBack, onUnreadable, ...rest } = others;
   refuseUnknown("PhotoJobRunOptions", options, rest);
+  checkOptions({ ...listeners }, aFunction);
+}
+
+/** @throws `INVALID_ARGUMENT` */
+export function checkAddOptions(options: AddOptions): void {
+  const { signal, ...listeners } = optionsOf("AddOptions", options);
+  const { onFound, onEmpty, onAway, onBack, onUnreadable, ...rest } = listeners;
+  refuseUnknown("AddOptions", options, rest);
+  checkOptions({ signal }, abortSignal);
+  checkOptions({ ...listeners }, aFunction);
 }
 
 function withoutJobOptions(options: PhotoJobOptions) {

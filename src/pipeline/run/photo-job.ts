@@ -35,6 +35,7 @@ import { ArrivingPhotos } from "./arriving-photos.ts";
 import { drawMissingPictures } from "./missing-pictures.ts";
 import {
   type AddOptions,
+  checkAddOptions,
   checkPhotoJobOptions,
   checkRunOptions,
   type PhotoJobOptions,
@@ -72,6 +73,8 @@ export class PhotoJob implements AsyncDisposable {
   readonly #pictures: AnnotatedPictures | undefined;
   readonly #sha256: CountRecipe["sha256"];
   readonly #regions: OwnRegions | undefined;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<void>>();
 
   private constructor(options: PhotoJobOptions, parts: JobParts) {
     this.#options = options;
@@ -159,7 +162,10 @@ export class PhotoJob implements AsyncDisposable {
    * Looks for the photos and puts them on the list; returns how many there are. A job that watches
    * adds those that are whole, and does that again in {@link run}.
    */
-  async add({ onFound, ...options }: AddOptions = {}): Promise<number> {
+  async add(addOptions: AddOptions = {}): Promise<number> {
+    checkAddOptions(addOptions);
+    this.#requireOpen();
+    const { onFound, ...options } = addOptions;
     const { retry } = this.#options;
     let found = 0;
     for await (const photos of this.#watch?.list(options) ?? inBatches(this.#list(options))) {
@@ -191,6 +197,18 @@ export class PhotoJob implements AsyncDisposable {
    */
   async run(options: PhotoJobRunOptions = {}): Promise<void> {
     checkRunOptions(options);
+    this.#requireOpen();
+    const stops = [options.stop, this.#closing.signal].filter((stop) => stop !== undefined);
+    const running = this.#run({ ...options, stop: AbortSignal.any(stops) });
+    this.#running.add(running);
+    try {
+      await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  async #run(options: PhotoJobRunOptions): Promise<void> {
     if (this.#watch !== undefined) return await this.#runOn(this.#watch, options);
     if (await this.#worklist.isUnfinished()) await this.#work(options);
     await this.#drawMissing(options);
@@ -278,13 +296,28 @@ export class PhotoJob implements AsyncDisposable {
     });
   }
 
-  /** Gives leases back, releases the models and closes the results file. */
+  /**
+   * Stops runs in progress as `stop` does and waits for them, releases the models and closes the
+   * results file. Not to be awaited by what a run waits for, such as `onPhoto`.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await Promise.allSettled(this.#running);
     await using stack = new AsyncDisposableStack();
     stack.use(this.#photos);
     stack.use(this.#worklist);
     stack.use(this.cache);
     stack.use(this.#watch);
+  }
+
+  #requireOpen(): void {
+    if (!this.#closing.signal.aborted) return;
+    throw new OrangeryError(
+      "INVALID_ARGUMENT",
+      `Expected an open job, but the one of ${this.resultsFile} was closed. ` +
+        "Open another with the same options: it goes on where this one ended.",
+      { details: { resultsFile: this.resultsFile } },
+    );
   }
 
   async #acquire(role: ModelRole, signal?: AbortSignal): Promise<ModelLease> {

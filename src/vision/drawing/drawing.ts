@@ -1,4 +1,4 @@
-import { refuseUnknown } from "../../base/check-options.ts";
+import { optionsOf, refuseUnknown } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Detection, Detections } from "../detections.ts";
 import { assertPicture, type Picture } from "../photo/picture.ts";
@@ -52,7 +52,13 @@ export function drawDetections(
   layers: Detections | readonly Detections[],
   options: DrawingOptions = {},
 ): Picture {
-  const { labels = true, labelOf = nameAndScore, counts = true, title = "", ...rest } = options;
+  const {
+    labels = true,
+    labelOf = nameAndScore,
+    counts = true,
+    title = "",
+    ...rest
+  } = optionsOf("DrawingOptions", options);
   refuseUnknown("DrawingOptions", options, rest);
   assertPicture(photo);
   const list = Array.isArray(layers) ? layers : [layers as Detections];

@@ -163,6 +163,11 @@ export class Mask {
     return { size: [this.heightPx, this.widthPx], counts: Array.from(this.counts) };
   }
 
+  /** As {@link toRle}: `JSON.stringify` would write the counts as an object. */
+  toJSON(): ReturnType<Mask["toRle"]> {
+    return this.toRle();
+  }
+
   /**
    * Returns the outer outline of each connected part (pixels that touch at a corner are connected),
    * through the outermost pixels; only points where the direction changes, as `CHAIN_APPROX_SIMPLE`

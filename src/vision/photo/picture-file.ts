@@ -4,6 +4,7 @@ import {
   checkOptions,
   type Expectation,
   oneOf,
+  optionsOf,
   refuseUnknown,
   wholeNumberFrom,
 } from "../../base/check-options.ts";
@@ -35,7 +36,7 @@ export async function encodePicture(
   picture: Picture,
   options: EncodeOptions = {},
 ): Promise<Uint8Array> {
-  const { format = "jpeg", quality = 85, ...rest } = options;
+  const { format = "jpeg", quality = 85, ...rest } = optionsOf("EncodeOptions", options);
   refuseUnknown("EncodeOptions", options, rest);
   checkOptions({ format }, oneOf("jpeg", "png"));
   checkOptions({ quality }, jpegQuality);

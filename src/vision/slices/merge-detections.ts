@@ -2,6 +2,7 @@ import {
   checkOptions,
   type Expectation,
   oneOf,
+  optionsOf,
   refuseUnknown,
   trueOrFalse,
 } from "../../base/check-options.ts";
@@ -65,7 +66,7 @@ export function mergeDetections(detections: Detections, options: MergeOptions = 
     threshold = 0.5,
     classAgnostic = false,
     ...rest
-  } = options;
+  } = optionsOf("MergeOptions", options);
   refuseUnknown("MergeOptions", options, rest);
   checkOptions({ method }, oneOf("nms", "nmm"));
   checkOptions({ metric }, oneOf("iou", "ios"));

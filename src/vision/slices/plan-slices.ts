@@ -1,4 +1,4 @@
-import { refuseUnknown } from "../../base/check-options.ts";
+import { optionsOf, refuseUnknown } from "../../base/check-options.ts";
 import { OrangeryError } from "../../errors.ts";
 import type { Slice } from "../photo/slice.ts";
 
@@ -34,7 +34,7 @@ const maxSlices = 100_000;
  *   0…1, `PHOTO_TOO_LARGE` for more than 100,000 slices.
  */
 export function planSlices(options: SliceOptions): readonly Slice[] {
-  const { photoWh, sliceWh, overlap = 0.2, ...rest } = options;
+  const { photoWh, sliceWh, overlap = 0.2, ...rest } = optionsOf("SliceOptions", options);
   refuseUnknown("SliceOptions", options, rest);
   assertSides("photoWh", photoWh);
   const grid = sliceWh === undefined ? automaticGrid(photoWh) : givenGrid(sliceWh, overlap);

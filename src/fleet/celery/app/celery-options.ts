@@ -3,6 +3,8 @@ import {
   checkOptions,
   type Defined,
   numberFrom,
+  optionsOf,
+  refuseUnknown,
   trueOrFalse,
   wholeNumberFrom,
 } from "../../../base/check-options.ts";
@@ -115,6 +117,20 @@ export interface CeleryWorkerOptions extends CeleryAppOptions, Omit<WorkerTuning
   /** Called when `celery control shutdown` asks for it. Default: the worker closes. */
   readonly onShutdown?: (() => void) | undefined;
   readonly logger?: Logger | undefined;
+}
+
+/** Refuses names that a worker's options do not have. @throws `INVALID_ARGUMENT` */
+export function refuseUnknownCeleryOptions(options: CeleryWorkerOptions): void {
+  const { broker, resultBackend, queues, ...ofApp } = optionsOf("CeleryWorkerOptions", options);
+  const { globalKeyPrefix, resultKeyPrefix, visibilityTimeoutMs, prioritySteps, ...keys } = ofApp;
+  const { queueType, queueMaxPriority, nativeDelayQueueType, resultPersistent, ...amqp } = keys;
+  const { resultExpiresMs, resultExtended, ignoreResult, trackStarted, ...results } = amqp;
+  const { storeErrorsEvenIfIgnored, acksLate, rejectOnWorkerLost, ...acks } = results;
+  const { softTimeLimitMs, timeLimitMs, routes, defaultQueue, sendTaskEvents, ...ofWorker } = acks;
+  const { name, workerId, cache, prepare, autostart, onJobEnd, endProcess, ...others } = ofWorker;
+  const { onShutdown, logger, concurrency, attempts, backoffMs, maxCrashes, ...tuning } = others;
+  const { jobLogs, lockDurationMs, stalledIntervalMs, maxBlockedMs, ...rest } = tuning;
+  refuseUnknown("CeleryWorkerOptions", options, rest);
 }
 
 /** Options without a default. */

@@ -1,6 +1,7 @@
 /** The task module of `orangery worker --broker`: sets a process up to serve a Celery app. */
 import { importTaskModule, unusableModule } from "../../process/import-task-module.ts";
 import { setUpTask, type TaskEnvironment, type WorkerSetup } from "../../process/task-module.ts";
+import type { WorkerTuning } from "../../worker/worker-options.ts";
 import type { CeleryTask } from "../app/celery-options.ts";
 import { createCeleryWorker } from "../create-celery-worker.ts";
 import type { CelerySettings } from "./celery-settings.ts";
@@ -21,9 +22,9 @@ export default async function setUpCelery(environment: TaskEnvironment): Promise
   const owned = stack.move();
   return {
     cache,
-    openWorker: ({ name, workerId, logger, onJobEnd, onShutdown, ...tuning }) =>
+    openWorker: ({ name, workerId, logger, onJobEnd, onShutdown, ...options }) =>
       createCeleryWorker(tasks, {
-        ...tuning,
+        ...tuningOf(options),
         ...app,
         name,
         workerId,
@@ -38,6 +39,14 @@ export default async function setUpCelery(environment: TaskEnvironment): Promise
       }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** What a worker's options say that is not about BullMQ. */
+function tuningOf(options: WorkerTuning): Omit<WorkerTuning, "prefix"> {
+  const { concurrency, attempts, backoffMs, maxCrashes, jobLogs } = options;
+  const { lockDurationMs, stalledIntervalMs, maxBlockedMs } = options;
+  const jobs = { concurrency, attempts, backoffMs, maxCrashes, jobLogs };
+  return { ...jobs, lockDurationMs, stalledIntervalMs, maxBlockedMs };
 }
 
 async function setUpModule(

@@ -1,4 +1,4 @@
-import { checkOptions, numberFrom } from "../../../base/check-options.ts";
+import { checkOptions, numberFrom, optionsOf, refuseUnknown } from "../../../base/check-options.ts";
 import { urlScheme } from "../../../base/url.ts";
 import { OrangeryError } from "../../../errors.ts";
 
@@ -25,7 +25,9 @@ export interface WatchedPhotos {
  *
  * @throws `INVALID_ARGUMENT`
  */
-export function checkWatch({ paths, list, watch: { settleMs, everyMs } }: WatchedPhotos): void {
+export function checkWatch({ paths, list, watch }: WatchedPhotos): void {
+  const { settleMs, everyMs, ...rest } = optionsOf("WatchOptions", watch);
+  refuseUnknown("WatchOptions", watch, rest);
   checkOptions({ settleMs, everyMs }, numberFrom(0));
   if (list !== undefined) throw cannotWatch("a list of photos, which is read once");
   const others = paths.filter((name) => ![undefined, "s3"].includes(urlScheme(name)));

@@ -54,13 +54,13 @@ export async function gatherReportData(
   { recipe, scaleOf = () => undefined, onPhoto, ...options }: GatherOptions,
 ): Promise<ReportData> {
   const selection = { ...options, recipeHash: recipe.hash };
+  const { question, counts, countDuplicatesOnce, ...failed } = selection;
   const gatherer = new Gatherer(recipe, scaleOf);
   for await (const result of readChosenResults(ledger, selection)) {
     gatherer.add(result);
     onPhoto?.();
   }
   const failures = new FailureGroups(reportLimits.failures);
-  const { question, counts, countDuplicatesOnce, ...failed } = selection;
   for await (const photo of readFailures(ledger, failed)) {
     failures.add(photo);
     gatherer.addFailure(photo);
