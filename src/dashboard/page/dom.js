@@ -98,6 +98,14 @@ export function link(href, text) {
   return h("a", { href, onclick: show }, text);
 }
 
+/** Says why there is nothing to see, and offers to look again. */
+export function problem(error, again) {
+  return [
+    h("p", { class: "notice", role: "alert" }, error.message),
+    h("button", { type: "button", onclick: again }, "Try again"),
+  ];
+}
+
 /** The picture of a photo; one that cannot be read leaves a note in its place. */
 export function thumbnail({ id, result, name }) {
   if (!result)

@@ -1,5 +1,5 @@
 /** The screen of one photo: layers by class, and a slider whose counts are of what was recorded. */
-import { h } from "./dom.js";
+import { h, problem } from "./dom.js";
 import * as format from "./format.js";
 import { fetchJson } from "./live.js";
 import { changeButtons } from "./management/photo-changes.js";
@@ -64,7 +64,7 @@ export function photoView(room, _parameters, id) {
       if (!photo.result) return body.replaceChildren(withoutResult(photo, changesOf(photo)));
       canvas = drawPhoto(photo, body, { changes: changesOf(photo), hasList: hasOthers() });
     },
-    (error) => body.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message)),
+    (error) => isGone || body.replaceChildren(...problem(error, room.again)),
   );
   function changesOf({ id: photoId, state }) {
     if (!room.setup.canChange) return undefined;
@@ -138,13 +138,13 @@ function drawPhoto(photo, body, { changes, hasList }) {
     heightPx: result.heightPx,
     layers,
   });
-  const problem = h(
+  const withoutPicture = h(
     "p",
     { class: "notice", role: "status", hidden: true },
     "The photo cannot be read, or has changed since it was counted. What was found is shown without it.",
   );
   view.canvas.addEventListener("nopicture", () => {
-    problem.hidden = false;
+    withoutPicture.hidden = false;
   });
 
   const present = classes.filter((known) => objects.some(({ classId }) => classId === known.id));
@@ -261,7 +261,7 @@ function drawPhoto(photo, body, { changes, hasList }) {
       "div",
       { class: "stage" },
       view.canvas,
-      h("div", { class: "notices" }, problem),
+      h("div", { class: "notices" }, withoutPicture),
       h(
         "div",
         { class: "zoom" },

@@ -1,5 +1,5 @@
 /** One photo under two recipes: both overlays, moved together, and what only one of them found. */
-import { h, table } from "../dom.js";
+import { h, problem, table } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson } from "../live.js";
 import { photoCanvas } from "../photo-canvas.js";
@@ -42,7 +42,7 @@ export function sideBySide(room, { first, second }, id) {
         );
       }
     },
-    (error) => body.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message)),
+    (error) => isGone || body.replaceChildren(...problem(error, room.again)),
   );
   const button = (name, by, key) =>
     h(
