@@ -1,6 +1,5 @@
 import {
   formatCount,
-  formatDuration,
   formatPlural,
   formatShare,
   formatValue,
@@ -9,7 +8,7 @@ import type { PhotoWarning } from "../../../../ledger/results/result-rows.ts";
 import { regionsElsewhere } from "../../../../pipeline/count/countable-photo.ts";
 import { describeQuestion } from "../../../describe-question.ts";
 import type { MeasuredTotals } from "../../../totals/totals.ts";
-import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.ts";
+import { ratePerSecond, slowPerSecond } from "../../charts/time-bins.ts";
 import type { DeviceSummary, ReportData, WarnedPhotos } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import type { PhotoNames } from "../photo-names.ts";
@@ -73,9 +72,9 @@ function tilesOf(data: ReportData): Html[] {
       isWarning: failed > 0,
     },
     rate !== undefined && {
-      name: rate < slowPerSecond ? "Photos a minute" : "Photos a second",
+      name: "Rate",
       value: formatValue(roundRate(rate < slowPerSecond ? 60 * rate : rate)),
-      note: `in ${formatDuration(workingMs(data.momentsMs))} of work`,
+      note: rate < slowPerSecond ? "photos a minute" : "photos a second",
     },
     photoCount > 0 && deviceTile(data),
   ];
