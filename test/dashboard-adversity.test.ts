@@ -5,7 +5,9 @@ import { after, before, describe, test } from "node:test";
 import { Dashboard } from "../src/dashboard/dashboard.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { createRecipe } from "../src/ledger/recipe.ts";
+import { readCountTotals } from "../src/ledger/results/read-counts.ts";
 import {
+  exampleDetections,
   exampleRecipe,
   exampleResult,
   type RecordedPhoto,
@@ -175,6 +177,35 @@ describe("the control room in adversity", { skip: missing, timeout: 240_000 }, (
     await browser.press("u");
     await browser.until("/^1 object\\b/.test(document.querySelector('.total').innerText)");
     assert.equal((await rows()).length, 12);
+  });
+
+  test("the slider counts as a question does, also beside rounded scores", async () => {
+    const boxXyxy = [1, 1, 20, 20] as const;
+    const counted = [0.840004, 0.84, 0.3].map((score) => ({ score, boxXyxy }));
+    const uncounted = [0.200004, 0.2].map((score) => ({ score, boxXyxy }));
+    const result = {
+      ...exampleResult({ objects: counted }),
+      uncounted: { objects: exampleDetections(["plant"], uncounted) },
+    };
+    const detect = { sha256: "ab".repeat(32), confidence: 0.25 };
+    const recipe = createRecipe({ job: "count", version: 1, detect, recordFrom: 0.1 });
+    await recordPhotos(file("exact.db"), [{ source: "/photos/exact.jpg", result }], recipe);
+    await using server = await serve("exact.db");
+    await browser.open(`${server.url}#photo/1`, 1440);
+    await browser.until("document.querySelector('.layers')");
+    await using ledger = await openLedger(file("exact.db"), { readOnly: true });
+    for (const [minScore, count] of [
+      [0.84, 1],
+      [0.3, 2],
+      [0.2, 4],
+    ] as const) {
+      await browser.ask(
+        `(() => { score.value = ${minScore}; score.dispatchEvent(new Event("input")); })()`,
+      );
+      const question = { minScore };
+      const asked = await readCountTotals(ledger, { recipeHash: recipe.hash, question });
+      assert.deepEqual([asked.objectCount, parseInt(await text(".total"), 10)], [count, count]);
+    }
   });
 
   test("of a comparison, late answers to an earlier question are left out", async () => {

@@ -113,8 +113,11 @@ function drawPhoto(photo, body, { changes, hasList }) {
   let minScore;
   for (const object of objects) if (object.path) object.shape = new Path2D(object.path);
   for (const region of regions) region.shape = new Path2D(region.path);
+  // As the commands do, scores and thresholds are compared in the precision of the network.
   const counting = () =>
-    objects.filter(({ score, counts }) => (minScore === undefined ? counts : score > minScore));
+    objects.filter(({ score, counts }) =>
+      minScore === undefined ? counts : score > Math.fround(minScore),
+    );
 
   const layers = () => [
     ...(showsRegions
