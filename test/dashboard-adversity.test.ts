@@ -208,6 +208,63 @@ describe("the control room in adversity", { skip: missing, timeout: 240_000 }, (
     }
   });
 
+  test("a dialog has all keys, gives the focus back, and closes with its screen", async () => {
+    await using server = await serve("many.db", { canChange: true });
+    await browser.open(server.url, 1440);
+    await browser.ask("localStorage.setItem('orangery-person', 'Ada')");
+    await browser.ask("location.hash = '#photos'");
+    await browser.until("document.querySelectorAll('.photos tbody tr').length === 3");
+    const focused = () => browser.ask<string>("document.activeElement.dataset.change");
+    const isEnabled = "!document.querySelector('[data-change=exclude]').disabled";
+    const ask = async (change: string) => {
+      await browser.ask(`document.querySelector("[data-change=${change}]").focus()`);
+      await browser.press("Enter");
+      await browser.until("document.querySelector('dialog[open]')");
+    };
+    // Of one that asks, and of one that says that there is nothing to do.
+    for (const [change, key] of [
+      ["exclude", "Escape"],
+      ["retry", "Enter"],
+    ] as const) {
+      await ask(change);
+      await browser.press(key);
+      await browser.until(isEnabled);
+      assert.equal(await focused(), change);
+    }
+    await browser.click(".photos tbody tr:nth-child(2) a");
+    await browser.until("document.querySelector('.layers')");
+    const hash = await browser.ask("location.hash");
+    await ask("exclude");
+    await browser.press("n");
+    await browser.press("Escape");
+    await browser.until(isEnabled);
+    assert.equal(await browser.ask("location.hash"), hash);
+    assert.equal(await focused(), "exclude");
+    await ask("exclude");
+    await browser.ask("history.back()");
+    await browser.until("document.querySelectorAll('.photos tbody tr').length === 3");
+    assert.equal(await browser.ask("document.querySelector('dialog')"), null);
+  });
+
+  test("what is drawn again keeps the focus", async () => {
+    await using server = await serve("many.db");
+    await browser.open(server.url, 1440);
+    const focused = await browser.ask<string[]>(`import("/assets/dom.js").then(({ h, redraw }) => {
+      const list = h("div");
+      document.body.append(list);
+      const show = (names) => redraw(list, names, () => names.map((name) => h("button", null, name)));
+      const seen = () => document.activeElement.innerText;
+      show(["a", "b", "c"]);
+      list.children[1].focus();
+      // It moves, goes, and is one of two that look the same.
+      return [["x", "a", "b"], ["x", "a", "d"], ["d", "e", "d"]].map((names) => {
+        show(names);
+        return seen() + [...list.children].indexOf(document.activeElement);
+      });
+    })`);
+    assert.deepEqual(focused, ["b2", "d2", "d2"]);
+  });
+
   test("of a comparison, late answers to an earlier question are left out", async () => {
     const other = createRecipe({ ...JSON.parse(exampleRecipe.json), version: 2 });
     await recordPhotos(file("pair.db"), [photo("a", ["plant", "weed"], [0, 0, 1])]);

@@ -48,6 +48,8 @@ function reviewView(room, parameters, id) {
 function show() {
   // The address may change before there is anything to show.
   if (room.setup === undefined) return;
+  // What a dialog asks is of the screen that is left.
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   const [path, query = ""] = location.hash.slice(1).split("?");
   const [name = "now", id] = path.split("/");
   const { queue, recipes } = room.setup;

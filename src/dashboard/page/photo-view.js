@@ -17,8 +17,8 @@ export function photoView(room, _parameters, id) {
     if (other(by) !== undefined) room.go(`#photo/${other(by)}`);
   };
   const onkeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select"))
-      return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, dialog")) return;
     if (event.key === "n") step(1);
     else if (event.key === "p") step(-1);
     else if (event.key === "Escape") room.go(room.lastList);

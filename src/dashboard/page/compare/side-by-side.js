@@ -19,8 +19,8 @@ export function sideBySide(room, { first, second }, id) {
   let isGone = false;
   let views = [];
   const onkeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select"))
-      return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, dialog")) return;
     if (event.key === "n") step(1);
     else if (event.key === "p") step(-1);
     else if (event.key === "Escape") room.go(back);
