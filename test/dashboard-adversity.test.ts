@@ -1,11 +1,15 @@
 /** The control room's page where servers go and come, answers are late, and names are hostile. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Dashboard } from "../src/dashboard/dashboard.ts";
 import { openLedger } from "../src/ledger/open-ledger.ts";
 import { createRecipe } from "../src/ledger/recipe.ts";
 import { readCountTotals } from "../src/ledger/results/read-counts.ts";
+import { correctPhoto } from "../src/ledger/review/correct-photo.ts";
+import { drawReviewList } from "../src/ledger/review/draw-list.ts";
 import {
   exampleDetections,
   exampleRecipe,
@@ -206,6 +210,26 @@ describe("the control room in adversity", { skip: missing, timeout: 240_000 }, (
       const asked = await readCountTotals(ledger, { recipeHash: recipe.hash, question });
       assert.deepEqual([asked.objectCount, parseInt(await text(".total"), 10)], [count, count]);
     }
+  });
+
+  test("where all photos are reviewed, no more are asked for", async () => {
+    await recordPhotos(file("all.db"), [photo("all", ["plant"], [0, 0])]);
+    {
+      await using ledger = await openLedger(file("all.db"));
+      const list = { recipeId: 1, kind: "sample", size: 1, by: "Ada" } as const;
+      await drawReviewList(ledger, list);
+      const corrections = [{ id: randomUUID(), kind: "review" }] as const;
+      await correctPhoto(ledger, { recipeId: 1, photoId: 1, version: 0, by: "Ada", corrections });
+    }
+    await using server = await serve("all.db");
+    await browser.open(`${server.url}#review?list=1`, 1440);
+    await browser.until("document.querySelector('.estimate')");
+    assert.equal(await text(".estimate > .quiet"), "1 of 1 photo reviewed.");
+    assert.match(await text(".estimate-tiles"), /Corrected\s+2\s+2 to 2, 95 %/);
+    await folder.run("report", "all.db", "--quiet");
+    const report = await readFile(file("all.html"), "utf8");
+    assert.match(report, /People reviewed 1 photo/);
+    assert.doesNotMatch(report, /There are intervals of totals from/);
   });
 
   test("a dialog has all keys, gives the focus back, and closes with its screen", async () => {
