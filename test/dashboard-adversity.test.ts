@@ -289,6 +289,27 @@ describe("the control room in adversity", { skip: missing, timeout: 240_000 }, (
     assert.deepEqual(focused, ["b2", "d2", "d2"]);
   });
 
+  test("a recipe that a run begins meanwhile can be chosen, and what is shown stays", async () => {
+    await recordPhotos(file("grow.db"), [photo("a", ["plant"], [0])]);
+    await using server = await serve("grow.db");
+    await browser.open(server.url, 1440);
+    await browser.until("document.querySelector('.tile')");
+    const options = "document.querySelectorAll('#recipe option').length";
+    assert.equal(await browser.ask(options), 1);
+    const other = createRecipe({ ...JSON.parse(exampleRecipe.json), version: 3 });
+    await recordPhotos(file("grow.db"), [photo("b", ["plant"], [0, 0])], other);
+    await browser.until(`${options} === 2`);
+    const select = "document.getElementById('recipe')";
+    assert.equal(await browser.ask(`${select}.value`), exampleRecipe.hash);
+    assert.equal(await browser.ask(`${select}.checkVisibility()`), true);
+    await browser.ask(
+      `${select}.value = "${other.hash}"; ${select}.dispatchEvent(new Event("change"))`,
+    );
+    await browser.until("document.querySelector('.newest')?.innerText.includes('b.jpg')");
+    await browser.ask("location.hash = '#compare'");
+    await browser.until("document.querySelector('[name=with]')?.options.length === 1");
+  });
+
   test("of a comparison, late answers to an earlier question are left out", async () => {
     const other = createRecipe({ ...JSON.parse(exampleRecipe.json), version: 2 });
     await recordPhotos(file("pair.db"), [photo("a", ["plant", "weed"], [0, 0, 1])]);

@@ -92,7 +92,25 @@ function choose(recipe) {
   stopListening = listen(recipe, (news) => {
     room.news = news;
     screen?.onNews?.(news);
+    if (news.recipeCount !== room.setup.recipes.length) void learnRecipes();
   });
+}
+
+/** What a run has begun meanwhile can be chosen as well; what is shown stays. */
+async function learnRecipes() {
+  const setup = await fetchJson("/api/setup").catch(() => room.setup);
+  room.setup = setup;
+  offer(setup.recipes, room.recipe);
+}
+
+function offer(recipes, chosen) {
+  select.replaceChildren(
+    ...recipes.map(({ hash, name }) =>
+      h("option", { value: hash }, [name, hash.slice(0, 8)].filter(Boolean).join(" ")),
+    ),
+  );
+  select.value = chosen;
+  select.closest("label").hidden = recipes.length < 2;
 }
 
 async function start() {
@@ -102,18 +120,12 @@ async function start() {
     link.hidden = link.dataset.screen === "queue" ? !queue : Boolean(queue) && recipes.length === 0;
   }
   document.getElementById("log-out").hidden = !canLogOut;
-  select.replaceChildren(
-    ...recipes.map(({ hash, name }) =>
-      h("option", { value: hash }, [name, hash.slice(0, 8)].filter(Boolean).join(" ")),
-    ),
-  );
-  select.closest("label").hidden = recipes.length < 2;
+  offer(recipes, newestHash);
   // The height of what is above the screens is now final.
   document.body.dataset.state = "ready";
   const isFirst = room.setup === undefined;
   if (recipes.length > 0 || queue) room.setup = setup;
   if (recipes.length > 0) {
-    select.value = newestHash;
     choose(newestHash);
   } else if (hasResults) {
     live.textContent = queue ? "No results yet" : "Waiting";
