@@ -58,17 +58,24 @@ describe("the control room in adversity", { skip: missing, timeout: 240_000 }, (
     return { url, port: Number(new URL(url).port), [Symbol.asyncDispose]: end };
   }
 
-  test("durations and shares carry over and never round to nothing or all", async () => {
+  test("durations, shares and rates are written as people say them", async () => {
     await using server = await serve("many.db");
     await browser.open(server.url, 390);
     const written = await browser.ask<string[]>(`import("/assets/format.js").then((format) => [
       ...[30_000, 119.7 * 60_000, 179.6 * 60_000, 47.999 * 3_600_000].map(format.roughly),
       ...[0, 0.004, 0.5, 0.995, 0.99999, 1].map(format.percent),
+      ...[1.01, 1 / 60, 20 / 3600, 1.5].map((rate) => format.rate(rate).join(" ")),
     ])`);
     assert.deepEqual(written, [
       ...["30 s", "2 h 0 min", "3 h 0 min", "2 days 0 h"],
       ...["0 %", "<1 %", "50 %", ">99 %", ">99 %", "100 %"],
+      ...["1 photo a second", "1 photo a minute", "20 photos an hour", "1.5 photos a second"],
     ]);
+    await recordPhotos(file("waiting.db"), [{ source: "/photos/waiting.jpg" }]);
+    await using waiting = await serve("waiting.db");
+    await browser.open(waiting.url, 390);
+    await browser.until("document.querySelector('.attention summary')");
+    assert.match(await text(".attention summary"), /^1 photo waits, but no result/);
   });
 
   test("the skip link leads to the contents, which a reload shows again", async () => {

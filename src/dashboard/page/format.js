@@ -7,9 +7,14 @@ export const plural = (value, singular, several = `${singular}s`) =>
 
 /** Per second, per minute or per hour, with two or three digits. */
 export function rate(perSecond) {
-  if (perSecond >= 0.5) return [number(perSecond), "photos a second"];
-  if (perSecond * 60 >= 0.5) return [number(perSecond * 60), "photos a minute"];
-  return [number(perSecond * 3600), "photos an hour"];
+  const [value, time] =
+    perSecond >= 0.5
+      ? [perSecond, "a second"]
+      : perSecond * 60 >= 0.5
+        ? [perSecond * 60, "a minute"]
+        : [perSecond * 3600, "an hour"];
+  const text = number(value);
+  return [text, `${text === "1" ? "photo" : "photos"} ${time}`];
 }
 
 const number = (value) =>

@@ -71,14 +71,17 @@ function tilesOf(data: ReportData): Html[] {
       note: failed === 0 ? "no photo" : `${formatShare(failed, all)} of the photos`,
       isWarning: failed > 0,
     },
-    rate !== undefined && {
-      name: "Rate",
-      value: formatValue(roundRate(rate < slowPerSecond ? 60 * rate : rate)),
-      note: rate < slowPerSecond ? "photos a minute" : "photos a second",
-    },
+    rate !== undefined && rateTile(rate),
     photoCount > 0 && deviceTile(data),
   ];
   return tiles.filter((tile) => tile !== false).map(tileOf);
+}
+
+function rateTile(perSecond: number): Tile {
+  const isSlow = perSecond < slowPerSecond;
+  const value = formatValue(roundRate(isSlow ? 60 * perSecond : perSecond));
+  const photos = value === "1" ? "photo" : "photos";
+  return { name: "Rate", value, note: `${photos} a ${isSlow ? "minute" : "second"}` };
 }
 
 function areaTile({ photos, objects, areaM2 }: MeasuredTotals, photoCount: number): Tile {
