@@ -219,6 +219,21 @@ describe("the control room in adversity", { skip: missing, timeout: 240_000 }, (
     }
   });
 
+  test("a photo under review that is loaded again is not held against its own reviewer", async () => {
+    await recordPhotos(file("held.db"), [photo("held", ["plant"], [0])]);
+    await using server = await serve("held.db", { canChange: true });
+    await browser.open(server.url, 1440);
+    await browser.ask("localStorage.setItem('orangery-person', 'Ada')");
+    await browser.ask("location.hash = '#review/1'");
+    const isHeld =
+      "performance.getEntriesByType('resource').some((e) => /hold/.test(e.name) && e.responseEnd > 0)";
+    await browser.until(`${isHeld} && document.querySelector('.review-panel .chosen')`);
+    await browser.ask("window.isOld = true; location.reload()");
+    await browser.until(`!window.isOld && ${isHeld}`);
+    await browser.until("document.querySelector('.standing').innerText === 'All is saved.'");
+    assert.doesNotMatch(await text("main"), /in another window/);
+  });
+
   test("where all photos are reviewed, no more are asked for", async () => {
     await recordPhotos(file("all.db"), [photo("all", ["plant"], [0, 0])]);
     {
