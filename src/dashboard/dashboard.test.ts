@@ -244,7 +244,11 @@ describe("a dashboard", { timeout: 120_000 }, () => {
       "warning=odd",
       "name=%00",
     ];
-    for (const query of [...wrong, ...others]) {
+    const numbers = [
+      ...["minScore=NaN", "minScore=-0.1", "maxScore=1.01", "minScore=0x1", "minScore=."],
+      ...["minCount=-1", "minCount=1.5", "maxCount=1e9", "minCount=%2B1"],
+    ];
+    for (const query of [...wrong, ...others, ...numbers]) {
       assert.equal((await ask(open, `/api/photos?${query}`)).status, 400, query);
     }
     for (const query of [
@@ -256,6 +260,14 @@ describe("a dashboard", { timeout: 120_000 }, () => {
     }
     const { photos } = await get("/api/photos?order=unsurest&after=1e-7_1_9007199254740991");
     assert.equal(photos.length, 3);
+    for (const [query, found] of [
+      ["minScore=.9&maxScore=9.01e-1", 3],
+      ["maxScore=1e-3", 0],
+      ["minCount=1e0&maxCount=1.0", 3],
+      ["minCount=2E0", 0],
+    ] as const) {
+      assert.equal((await get(`/api/photos?${query}`)).photos.length, found, query);
+    }
   });
 
   test("goes on behind a photo whose name is very long, and not with it", async () => {

@@ -101,17 +101,22 @@ function oneOf(query: URLSearchParams, name: string, of: readonly string[]): str
   throw new Refusal(400, `Expected ${name} to be one of ${of.join(", ")}.`);
 }
 
+/** As fields of numbers hold them, without a sign, in the range of all databases. */
+const isNumber = /^(?:\d{1,9}\.?\d{0,9}|\.\d{1,9})(?:e[+-]?\d)?$/i;
+const mostCount = 999_999_999;
+
 function count(query: URLSearchParams, name: string): number | undefined {
   const value = text(query, name);
   if (value === undefined) return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value);
+  const number = isNumber.test(value) ? Number(value) : Number.NaN;
+  if (Number.isInteger(number) && number <= mostCount) return number;
   throw new Refusal(400, `Expected ${name} to be a whole number.`);
 }
 
 function score(query: URLSearchParams, name: string): number | undefined {
   const value = text(query, name);
   if (value === undefined) return undefined;
-  if (/^(?:0?\.\d{1,9}|[01](?:\.\d{1,9})?)$/.test(value)) return Number(value);
+  if (isNumber.test(value) && Number(value) <= 1) return Number(value);
   throw new Refusal(400, `Expected ${name} to be a number from 0 to 1.`);
 }
 
