@@ -37,7 +37,7 @@ const warnings: readonly string[] = [
 ] satisfies EntryFilter["warning"][];
 /** How the keys of pages look; names are any text. */
 const resultKey = /^\d{1,15}(?:\.\d{1,15})?$/;
-const rankedKey = /^\d+(?:\.\d+)?(?:e-\d+)?_\d{1,16}_\d{1,16}$/;
+const rankedKey = /^\d{1,9}(?:\.\d{1,24})?(?:e-\d{1,2})?_\d{1,16}_\d{1,16}$/;
 
 export interface PhotoListOptions {
   readonly recipeId: number;
