@@ -70,6 +70,17 @@ describe("a results file of SQLite", () => {
       await spoil(file);
       await assert.rejects(store.record([foundPhoto(1)]), { code: "LEDGER_NOT_FOUND" });
     });
+
+    test(`is not read on once it is ${what}, as it was before`, async () => {
+      await using folder = await temporaryFolder();
+      const file = join(folder.path, "results.db");
+      await writeResults(file, 3);
+      await writeResults(`${file}.other`, 1);
+      await using reader = await openLedger(file, { readOnly: true });
+      assert.equal((await readRecipes(reader))[0]?.done, 3);
+      await spoil(file);
+      await assert.rejects(readRecipes(reader), { code: "LEDGER_NOT_FOUND" });
+    });
   }
 
   test("is left alone in its folder by a reader", async () => {

@@ -187,6 +187,38 @@ describe("the report in a browser", { skip: missing }, () => {
     ]);
   });
 
+  test("the numbers at its head stand side by side, and labels of charts apart", async () => {
+    for (const widthPx of [360, 768, 1440]) {
+      await browser.open(pathToFileURL(join(folder.path, "results.html")).href, widthPx);
+      const [lines, covered] = await browser.ask<[number[], string[]]>(`(() => {
+        const lines = [...document.querySelectorAll(".tile dt")].map((e) =>
+          Math.round(e.clientHeight / parseFloat(getComputedStyle(e).lineHeight)));
+        const covered = [...document.querySelectorAll(".plot svg")].flatMap((plot) =>
+          [...plot.querySelectorAll(".tick")].filter((tick) =>
+            tick.previousElementSibling?.matches(".tick") &&
+            tick.getBoundingClientRect().left <
+              tick.previousElementSibling.getBoundingClientRect().right + 2));
+        return [lines, covered.map((e) => e.textContent)];
+      })()`);
+      assert.ok(lines.length >= 5);
+      assert.deepEqual([new Set(lines), covered], [new Set([1]), []], `at ${widthPx} px`);
+    }
+  });
+
+  test("paper is light, also where the screen is dark", async () => {
+    const coloursOf = async (media: string, scheme: string) => {
+      const features = [{ name: "prefers-color-scheme", value: scheme }];
+      await browser.send("Emulation.setEmulatedMedia", { media, features });
+      return await ask(`
+        const { color, backgroundColor } = getComputedStyle(document.body);
+        return [color, backgroundColor, getComputedStyle(document.querySelector(".tile b")).color];`);
+    };
+    const paper = await coloursOf("print", "light");
+    assert.deepEqual(await coloursOf("print", "dark"), paper);
+    assert.notDeepEqual(await coloursOf("screen", "dark"), paper);
+    await browser.send("Emulation.setEmulatedMedia", { media: "", features: [] });
+  });
+
   for (const widthPx of [375, 768, 1440]) {
     test(`a window of ${widthPx} px has room for long names and for fingers`, async () => {
       const facts = await ask(

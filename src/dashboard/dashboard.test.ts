@@ -233,6 +233,58 @@ describe("a dashboard", { timeout: 120_000 }, () => {
     assert.equal((await ask(open, "/api/setup")).status, 200);
   });
 
+  test("refuses filters and keys of pages that are none, and takes its own", async () => {
+    const keys = ["x", "1", "1.1", "1.1.1", "NaN_1_1", "1_1", "1_1_x", "Infinity_1_1", "1e+23"];
+    const wrong = ["most", "fewest", "surest", "unsurest"].flatMap((order) =>
+      keys.map((after) => `order=${order}&after=${encodeURIComponent(after)}`),
+    );
+    const others = [
+      "order=newest&after=x",
+      "order=newest&after=1e%2B23",
+      "warning=odd",
+      "name=%00",
+    ];
+    const numbers = [
+      ...["minScore=NaN", "minScore=-0.1", "maxScore=1.01", "minScore=0x1", "minScore=."],
+      ...["minCount=-1", "minCount=1.5", "maxCount=1e9", "minCount=%2B1"],
+    ];
+    for (const query of [...wrong, ...others, ...numbers]) {
+      assert.equal((await ask(open, `/api/photos?${query}`)).status, 400, query);
+    }
+    for (const query of [
+      "order=newest&after=2",
+      "order=newest&after=2.1",
+      "order=most&after=1_3_1",
+    ]) {
+      assert.equal((await ask(open, `/api/photos?${query}`)).status, 200, query);
+    }
+    const { photos } = await get("/api/photos?order=unsurest&after=1e-7_1_9007199254740991");
+    assert.equal(photos.length, 3);
+    for (const [query, found] of [
+      ["minScore=.9&maxScore=9.01e-1", 3],
+      ["maxScore=1e-3", 0],
+      ["minCount=1e0&maxCount=1.0", 3],
+      ["minCount=2E0", 0],
+    ] as const) {
+      assert.equal((await get(`/api/photos?${query}`)).photos.length, found, query);
+    }
+  });
+
+  test("goes on behind a photo whose name is very long, and not with it", async () => {
+    const file = join(folder, "long.db");
+    const source = `https://host.example/${"x".repeat(2000)}`;
+    await recordPhotos(file, [{ source, result: exampleResult({}) }]);
+    await using ledger = await openLedger(file, { readOnly: true });
+    await using dashboard = await Dashboard.listen({ ledger, port: 0 });
+    const found = async (query: string) => {
+      const { body } = await ask(dashboard.url, `/api/photos?${query}`);
+      return JSON.parse(body.toString()).photos.length;
+    };
+    assert.equal(await found(`name=${source.slice(-1500)}`), 1);
+    assert.equal(await found(`name=${source.slice(-1500)}y`), 0);
+    assert.equal(await found(`after=${encodeURIComponent(source)}`), 0);
+  });
+
   test("serves requests while other clients hold idle connections", async () => {
     await using sockets = new AsyncDisposableStack();
     const { hostname, port } = new URL(locked);

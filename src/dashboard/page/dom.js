@@ -20,12 +20,23 @@ export function h(tag, properties, ...children) {
   return element;
 }
 
-/** Draws the contents of an element again where the value has changed. */
+/**
+ * Draws the contents of an element again where the value has changed. The focus stays on what looks
+ * the same, or else at its place.
+ */
 export function redraw(element, value, draw) {
   const key = JSON.stringify(value);
   if (element.drawnKey === key) return;
   element.drawnKey = key;
+  const controls = () => [...element.querySelectorAll("a, button, summary, [tabindex]")];
+  const focused = document.activeElement;
+  const at = controls().indexOf(focused);
   element.replaceChildren(...[draw(value)].flat(3).filter(Boolean));
+  if (at < 0) return;
+  const drawn = controls();
+  const isSame = (control) => control?.outerHTML === focused.outerHTML;
+  const next = isSame(drawn[at]) ? drawn[at] : (drawn.find(isSame) ?? drawn[at]);
+  next?.focus({ preventScroll: true });
 }
 
 /** A table of cells; numbers are aligned to the right. */
@@ -96,6 +107,14 @@ export function link(href, text) {
     heading.focus({ preventScroll: true });
   };
   return h("a", { href, onclick: show }, text);
+}
+
+/** Says why there is nothing to see, and offers to look again. */
+export function problem(error, again) {
+  return [
+    h("p", { class: "notice", role: "alert" }, error.message),
+    h("button", { type: "button", onclick: again }, "Try again"),
+  ];
 }
 
 /** The picture of a photo; one that cannot be read leaves a note in its place. */

@@ -7,9 +7,14 @@ export const plural = (value, singular, several = `${singular}s`) =>
 
 /** Per second, per minute or per hour, with two or three digits. */
 export function rate(perSecond) {
-  if (perSecond >= 0.5) return [number(perSecond), "photos a second"];
-  if (perSecond * 60 >= 0.5) return [number(perSecond * 60), "photos a minute"];
-  return [number(perSecond * 3600), "photos an hour"];
+  const [value, time] =
+    perSecond >= 0.5
+      ? [perSecond, "a second"]
+      : perSecond * 60 >= 0.5
+        ? [perSecond * 60, "a minute"]
+        : [perSecond * 3600, "an hour"];
+  const text = number(value);
+  return [text, `${text === "1" ? "photo" : "photos"} ${time}`];
 }
 
 const number = (value) =>
@@ -20,8 +25,9 @@ export function roughly(ms) {
   const minutes = ms / 60_000;
   if (minutes < 1.5) return `${Math.max(1, Math.round(ms / 1000))} s`;
   if (minutes < 100) return `${Math.round(minutes)} min`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 48) return `${hours} h ${Math.round(minutes % 60)} min`;
+  const whole = Math.round(minutes);
+  const hours = Math.floor(whole / 60);
+  if (hours < 48) return `${hours} h ${whole % 60} min`;
   return `${Math.floor(hours / 24)} days ${hours % 24} h`;
 }
 
@@ -32,8 +38,11 @@ export const milliseconds = (ms) =>
       ? `${count(Math.round(ms))} ms`
       : `${(ms / 1000).toFixed(1)} s`;
 
-export const percent = (share) =>
-  share > 0 && share < 0.01 ? "<1 %" : `${Math.round(100 * share)} %`;
+/** Nothing and all are exact: `<1 %` is not nothing, and `>99 %` not all. */
+export function percent(share) {
+  if (share > 0 && share < 0.01) return "<1 %";
+  return share > 0.99 && share < 1 ? ">99 %" : `${Math.round(100 * share)} %`;
+}
 
 export const bytes = (value) =>
   value < 1e9 ? `${Math.round(value / 1e6)} MB` : `${(value / 1e9).toFixed(1)} GB`;

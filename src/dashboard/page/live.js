@@ -59,11 +59,22 @@ export function listen(recipe, onNews) {
   };
 }
 
-/** Fetches JSON; a session that has ended leads to the login. */
-export async function fetchJson(path, options) {
-  const response = await fetch(path, options);
+/**
+ * Fetches JSON, and returns the response with it; a session that has ended leads to the login. What
+ * is not JSON is a proxy's, before a server that is away.
+ */
+export async function fetchAnswer(path, options) {
+  const away = () => {
+    throw new Error("The server does not answer.");
+  };
+  const response = await fetch(path, options).catch(away);
   if (response.status === 401) location.replace(`/login${location.hash}`);
-  const value = await response.json();
+  return [response, await response.json().catch(away)];
+}
+
+/** Fetches JSON, and throws what a refusal says. */
+export async function fetchJson(path, options) {
+  const [response, value] = await fetchAnswer(path, options);
   if (!response.ok) throw new Error(value.error ?? response.statusText);
   return value;
 }

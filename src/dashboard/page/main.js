@@ -13,6 +13,8 @@ import { listsView } from "./review/lists/lists-view.js";
 
 const main = document.getElementById("main");
 const select = document.getElementById("recipe");
+const live = document.getElementById("live");
+const againMs = 3000;
 
 /** What all screens share: the recipe, the newest state, and the photos of the last list. */
 const room = {
@@ -44,7 +46,10 @@ function reviewView(room, parameters, id) {
 
 /** Shows the screen that the address names: `#now`, `#photos?state=failed`, `#photo/12`. */
 function show() {
-  if (location.hash === "#main") return main.focus();
+  // The address may change before there is anything to show.
+  if (room.setup === undefined) return;
+  // What a dialog asks is of the screen that is left.
+  for (const dialog of document.querySelectorAll("dialog[open]")) dialog.close();
   const [path, query = ""] = location.hash.slice(1).split("?");
   const [name = "now", id] = path.split("/");
   const { queue, recipes } = room.setup;
@@ -87,41 +92,57 @@ function choose(recipe) {
   stopListening = listen(recipe, (news) => {
     room.news = news;
     screen?.onNews?.(news);
+    if (news.recipeCount !== room.setup.recipes.length) void learnRecipes();
   });
 }
 
-async function start() {
-  room.setup = await fetchJson("/api/setup");
-  const { recipes, newestHash, canLogOut, queue, hasResults } = room.setup;
-  for (const link of document.querySelectorAll("[data-screen]")) {
-    link.hidden = link.dataset.screen === "queue" ? !queue : Boolean(queue) && recipes.length === 0;
-  }
-  document.getElementById("log-out").hidden = !canLogOut;
+/** What a run has begun meanwhile can be chosen as well; what is shown stays. */
+async function learnRecipes() {
+  const setup = await fetchJson("/api/setup").catch(() => room.setup);
+  room.setup = setup;
+  offer(setup.recipes, room.recipe);
+}
+
+function offer(recipes, chosen) {
   select.replaceChildren(
     ...recipes.map(({ hash, name }) =>
       h("option", { value: hash }, [name, hash.slice(0, 8)].filter(Boolean).join(" ")),
     ),
   );
+  select.value = chosen;
   select.closest("label").hidden = recipes.length < 2;
+}
+
+async function start() {
+  const setup = await fetchJson("/api/setup");
+  const { recipes, newestHash, canLogOut, queue, hasResults } = setup;
+  for (const link of document.querySelectorAll("[data-screen]")) {
+    link.hidden = link.dataset.screen === "queue" ? !queue : Boolean(queue) && recipes.length === 0;
+  }
+  document.getElementById("log-out").hidden = !canLogOut;
+  offer(recipes, newestHash);
   // The height of what is above the screens is now final.
   document.body.dataset.state = "ready";
-  if (recipes.length === 0 && queue) {
-    document.getElementById("live").textContent = hasResults ? "No results yet" : "";
-    show();
-    return;
-  }
-  if (recipes.length === 0) {
+  const isFirst = room.setup === undefined;
+  if (recipes.length > 0 || queue) room.setup = setup;
+  if (recipes.length > 0) {
+    choose(newestHash);
+  } else if (hasResults) {
+    live.textContent = queue ? "No results yet" : "Waiting";
+    setTimeout(() => start().catch(lookAgain), againMs);
+  } else live.textContent = "";
+  if (room.setup === undefined) {
     main.replaceChildren(
       h("h1", { tabindex: "-1" }, "No results yet"),
       h("p", null, "No run has used this results file. This page looks again every few seconds."),
     );
-    document.getElementById("live").textContent = "Waiting";
-    setTimeout(start, 3000);
-    return;
-  }
-  select.value = newestHash;
-  choose(newestHash);
-  show();
+  } else if (isFirst) show();
+}
+
+/** Where results were awaited, the server may come back. */
+function lookAgain() {
+  live.textContent = "Connection lost, trying again…";
+  setTimeout(() => start().catch(lookAgain), againMs);
 }
 
 select.addEventListener("change", () => {
@@ -131,6 +152,11 @@ select.addEventListener("change", () => {
 document.getElementById("log-out").addEventListener("click", async () => {
   await fetch("/logout", { method: "POST" });
   location.replace("/login");
+});
+// The address names screens, and stays as it is where their contents are meant.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
 });
 addEventListener("hashchange", show);
 start().catch((error) => {

@@ -119,7 +119,7 @@ function noticesOf({ isQuiet, states, devices, totals, pause }) {
   const notices = [];
   if (isQuiet && left > 0 && !pause) {
     notices.push(
-      `${format.plural(left, "photo")} wait, but no result has come for five minutes: is a run or a worker at work?`,
+      `${format.plural(left, "photo waits", "photos wait")}, but no result has come for five minutes: is a run or a worker at work?`,
     );
   }
   if (states.failed > 0) {

@@ -1,5 +1,5 @@
 /** The screen of one photo: layers by class, and a slider whose counts are of what was recorded. */
-import { h } from "./dom.js";
+import { h, problem } from "./dom.js";
 import * as format from "./format.js";
 import { fetchJson } from "./live.js";
 import { changeButtons } from "./management/photo-changes.js";
@@ -17,8 +17,8 @@ export function photoView(room, _parameters, id) {
     if (other(by) !== undefined) room.go(`#photo/${other(by)}`);
   };
   const onkeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select"))
-      return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, dialog")) return;
     if (event.key === "n") step(1);
     else if (event.key === "p") step(-1);
     else if (event.key === "Escape") room.go(room.lastList);
@@ -64,7 +64,7 @@ export function photoView(room, _parameters, id) {
       if (!photo.result) return body.replaceChildren(withoutResult(photo, changesOf(photo)));
       canvas = drawPhoto(photo, body, { changes: changesOf(photo), hasList: hasOthers() });
     },
-    (error) => body.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message)),
+    (error) => isGone || body.replaceChildren(...problem(error, room.again)),
   );
   function changesOf({ id: photoId, state }) {
     if (!room.setup.canChange) return undefined;
@@ -113,8 +113,11 @@ function drawPhoto(photo, body, { changes, hasList }) {
   let minScore;
   for (const object of objects) if (object.path) object.shape = new Path2D(object.path);
   for (const region of regions) region.shape = new Path2D(region.path);
+  // As the commands do, scores and thresholds are compared in the precision of the network.
   const counting = () =>
-    objects.filter(({ score, counts }) => (minScore === undefined ? counts : score > minScore));
+    objects.filter(({ score, counts }) =>
+      minScore === undefined ? counts : score > Math.fround(minScore),
+    );
 
   const layers = () => [
     ...(showsRegions
@@ -138,13 +141,13 @@ function drawPhoto(photo, body, { changes, hasList }) {
     heightPx: result.heightPx,
     layers,
   });
-  const problem = h(
+  const withoutPicture = h(
     "p",
     { class: "notice", role: "status", hidden: true },
     "The photo cannot be read, or has changed since it was counted. What was found is shown without it.",
   );
   view.canvas.addEventListener("nopicture", () => {
-    problem.hidden = false;
+    withoutPicture.hidden = false;
   });
 
   const present = classes.filter((known) => objects.some(({ classId }) => classId === known.id));
@@ -261,7 +264,7 @@ function drawPhoto(photo, body, { changes, hasList }) {
       "div",
       { class: "stage" },
       view.canvas,
-      h("div", { class: "notices" }, problem),
+      h("div", { class: "notices" }, withoutPicture),
       h(
         "div",
         { class: "zoom" },

@@ -4,6 +4,8 @@ import * as format from "./format.js";
 import { fetchJson } from "./live.js";
 import { changeButtons } from "./management/photo-changes.js";
 
+/** Of more classes, a photo shows those with the most objects. */
+const mostClasses = 8;
 /** A page is filled up to this number, even if rare matches take several requests. */
 const wanted = 60;
 const typingMs = 300;
@@ -56,6 +58,7 @@ export function photosView(room, parameters) {
     const mine = ++request;
     const before = rows.children.length;
     more.hidden = true;
+    more.textContent = "Show more";
     rows.closest("table").setAttribute("aria-busy", "true");
     try {
       do {
@@ -68,7 +71,9 @@ export function photosView(room, parameters) {
         if (next !== undefined) asked.set("after", next);
         const page = await fetchJson(`/api/photos?${asked}`);
         if (mine !== request) return;
-        rows.append(...page.photos.map((photo) => row(photo, changes && choose)));
+        rows.append(
+          ...page.photos.map((photo) => row(photo, query.get("class"), changes && choose)),
+        );
         room.list.push(...page.photos.map(({ id }) => id));
         next = page.next;
       } while (next !== undefined && rows.children.length - before < wanted);
@@ -79,7 +84,10 @@ export function photosView(room, parameters) {
           ? "No photo fits."
           : `${format.plural(shown, "photo")}${next === undefined ? ", that is all." : " shown."}`;
     } catch (error) {
-      if (mine === request) status.textContent = error.message;
+      if (mine !== request) return;
+      status.textContent = error.message;
+      more.textContent = "Try again";
+      more.hidden = false;
     } finally {
       if (mine === request) rows.closest("table").removeAttribute("aria-busy");
     }
@@ -120,8 +128,8 @@ export function photosView(room, parameters) {
   };
 }
 
-/** `choose` is there where photos can be ticked. */
-function row(photo, choose) {
+/** `className` is the class that was asked for; `choose` is there where photos can be ticked. */
+function row(photo, className, choose) {
   const { id, name, folder, state, reason, takenAt, result } = photo;
   const warnings = (result?.warnings ?? []).map((code) =>
     h("span", { class: "chip" }, format.warningName(code)),
@@ -167,19 +175,33 @@ function row(photo, choose) {
     ),
     h(
       "td",
-      { class: "number", "data-name": "Objects" },
+      {
+        class: "number",
+        "data-name": "Objects",
+        "data-unit": result?.objectCount === 1 ? "object" : "objects",
+      },
       result ? format.count(result.objectCount) : "",
     ),
-    h(
-      "td",
-      { "data-name": "By class" },
-      (result?.counts ?? []).map(([name, count]) =>
-        h("span", { class: "count" }, `${name} ${format.count(count)}`),
-      ),
-    ),
+    h("td", { "data-name": "By class" }, countsOf(result?.counts ?? [], className)),
     h("td", { "data-name": "Taken" }, format.cameraTime(takenAt)),
     h("td", { "data-name": "Counted" }, result ? format.moment(result.createdAt) : ""),
   );
+}
+
+function countsOf(counts, className) {
+  const isAll = counts.length <= mostClasses;
+  const first = ([name, count]) => (name === className ? Infinity : count);
+  const shown = isAll
+    ? counts
+    : counts.toSorted((a, b) => first(b) - first(a)).slice(0, mostClasses - 1);
+  const left = counts.length - shown.length;
+  return [
+    shown.map(([name, count]) => [
+      h("span", { class: "count" }, h("bdi", null, name), ` ${format.count(count)}`),
+      " ",
+    ]),
+    left > 0 && h("span", { class: "count quiet" }, `and ${format.count(left)} other classes`),
+  ];
 }
 
 /** In a narrow window these are folded up. */

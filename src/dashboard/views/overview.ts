@@ -5,6 +5,7 @@ import {
   type RecipeChoice,
   type RecipeTotals,
   readLatestResults,
+  readRecipeChoices,
 } from "../../ledger/browse/progress.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
 import type { StateCounts } from "../../ledger/worklist/worklist-view.ts";
@@ -42,6 +43,7 @@ export async function readOverview(
   const newest = await readPhotoPage(ledger, { recipeId, order: "newest", limit: newestShown });
   const totals = await walk.latest();
   const pause = await readPause(ledger, recipeId);
+  const { recipes } = await readRecipeChoices(ledger);
   const nowMs = Date.now();
   const momentsMs = latest.map(({ createdAtMs }) => createdAtMs);
   const lastResultAtMs = momentsMs[0];
@@ -51,6 +53,7 @@ export async function readOverview(
   return {
     results: hideCredentials(ledger.location),
     recipe: { hash: recipe.hash, name: recipe.name },
+    recipeCount: recipes.length,
     states,
     pause,
     isQuiet,

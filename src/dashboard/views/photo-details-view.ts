@@ -7,15 +7,15 @@ import { photoRow } from "./photo-row.ts";
 
 /** What the screen of one photo shows: every recorded object, and the regions. */
 export function viewPhotoDetails(details: PhotoDetails): object {
-  const { findings, uncounted, result } = details;
+  const { findings, uncounted, scores, result } = details;
   if (findings === undefined || result === undefined) return photoRow(details);
   const unit = Math.max(result.widthPx, result.heightPx) / 1000;
   const { objects, objectRegions, regions = [] } = findings;
   const [regionColour, objectColour] = layerColours([{ names: [] }, objects]);
   const rowsOf = (detections: Detections, places: Int32Array | undefined, counts: boolean) =>
-    Array.from(detections, ({ classId, score, boxXyxy, mask }, i) => ({
+    Array.from(detections, ({ classId, boxXyxy, mask }, i) => ({
       classId,
-      score,
+      score: scores[counts ? i : objects.length + i]!,
       boxXyxy: [...boxXyxy],
       region: places?.[i] ?? 0,
       path: mask && maskPath(mask, unit),

@@ -28,6 +28,17 @@ const states: readonly string[] = [
   "excluded",
 ] satisfies EntryState[];
 
+const warnings: readonly string[] = [
+  "any",
+  "nearly-black",
+  "nearly-white",
+  "no-contrast",
+  "network-limit",
+] satisfies EntryFilter["warning"][];
+/** How the keys of pages look; names are any text. */
+const resultKey = /^\d{1,15}(?:\.\d{1,15})?$/;
+const rankedKey = /^\d{1,9}(?:\.\d{1,24})?(?:e-\d{1,2})?_\d{1,16}_\d{1,16}$/;
+
 export interface PhotoListOptions {
   readonly recipeId: number;
   readonly query: URLSearchParams;
@@ -41,11 +52,16 @@ export async function viewPhotoList(
 ): Promise<object> {
   const order = oneOf(query, "order", orders) as PhotoOrder | undefined;
   const filter = readFilter(query);
+  const after = text(query, "after");
+  const key = order === "newest" ? resultKey : rankedKey;
+  if (after !== undefined && order !== undefined && order !== "name" && !key.test(after)) {
+    throw new Refusal(400, "Expected the key of a page.");
+  }
   const { photos, next } = await readPhotoPage(ledger, {
     recipeId,
     filter,
     order,
-    after: text(query, "after"),
+    after,
     limit: photosPerPage,
     budgetMs,
     signal,
@@ -68,12 +84,15 @@ export function readFilter(query: URLSearchParams): EntryFilter {
     minScore: score(query, "minScore"),
     maxScore: score(query, "maxScore"),
     device: text(query, "device"),
-    warning: text(query, "warning") as EntryFilter["warning"],
+    warning: oneOf(query, "warning", warnings) as EntryFilter["warning"],
   };
 }
 
 function text(query: URLSearchParams, name: string): string | undefined {
-  return query.get(name)?.slice(0, 1000) || undefined;
+  const value = query.get(name) || undefined;
+  // PostgreSQL has no such texts, so nothing can fit.
+  if (value?.includes("\0")) throw new Refusal(400, `Expected ${name} without a character 0.`);
+  return value;
 }
 
 function oneOf(query: URLSearchParams, name: string, of: readonly string[]): string | undefined {
@@ -82,17 +101,22 @@ function oneOf(query: URLSearchParams, name: string, of: readonly string[]): str
   throw new Refusal(400, `Expected ${name} to be one of ${of.join(", ")}.`);
 }
 
+/** As fields of numbers hold them, without a sign, in the range of all databases. */
+const isNumber = /^(?:\d{1,9}\.?\d{0,9}|\.\d{1,9})(?:e[+-]?\d)?$/i;
+const mostCount = 999_999_999;
+
 function count(query: URLSearchParams, name: string): number | undefined {
   const value = text(query, name);
   if (value === undefined) return undefined;
-  if (/^\d{1,9}$/.test(value)) return Number(value);
+  const number = isNumber.test(value) ? Number(value) : Number.NaN;
+  if (Number.isInteger(number) && number <= mostCount) return number;
   throw new Refusal(400, `Expected ${name} to be a whole number.`);
 }
 
 function score(query: URLSearchParams, name: string): number | undefined {
   const value = text(query, name);
   if (value === undefined) return undefined;
-  if (/^(?:0?\.\d{1,9}|[01](?:\.\d{1,9})?)$/.test(value)) return Number(value);
+  if (isNumber.test(value) && Number(value) <= 1) return Number(value);
   throw new Refusal(400, `Expected ${name} to be a number from 0 to 1.`);
 }
 

@@ -1,7 +1,9 @@
 import type { Ledger } from "../ledger.ts";
+import { readPackedScores } from "../results/read-counts.ts";
 import { readFindings, readManyUncounted } from "../results/read-findings.ts";
 import type { Findings } from "../results/result-rows.ts";
 import type { PlacedObjects } from "../results/stored-objects.ts";
+import { exactScores } from "../scores/select-counted.ts";
 import { type ListedEntry, readListedPhotos } from "./listed-entries.ts";
 
 /** All that is recorded of one photo under one recipe. */
@@ -9,6 +11,8 @@ export interface PhotoDetails extends ListedEntry {
   readonly findings: Findings | undefined;
   /** Objects that are recorded and do not count; undefined where there are none. */
   readonly uncounted: PlacedObjects | undefined;
+  /** Of the objects and then of the uncounted ones, as the network returned them. */
+  readonly scores: Float32Array;
 }
 
 /** Reads one photo; undefined where the recipe has none of this id. */
@@ -19,12 +23,17 @@ export async function readPhotoDetails(
   const [entry] = await readListedPhotos(ledger, { recipeId, photoIds: [photoId] });
   if (entry === undefined) return undefined;
   const { result } = entry;
-  if (result === undefined) return { ...entry, findings: undefined, uncounted: undefined };
-  return await ledger.read(async (db) => ({
-    ...entry,
-    findings: await readFindings(db, result.id),
-    uncounted: (await readManyUncounted(db, [result.id])).get(result.id),
-  }));
+  if (result === undefined) {
+    return { ...entry, findings: undefined, uncounted: undefined, scores: new Float32Array() };
+  }
+  return await ledger.read(async (db) => {
+    const ids = [result.id];
+    const findings = await readFindings(db, result.id);
+    const uncounted = (await readManyUncounted(db, ids)).get(result.id);
+    const packed = (await readPackedScores(db, ids)).get(result.id)!;
+    const scores = exactScores({ ...findings, uncounted, packed });
+    return { ...entry, findings, uncounted, scores };
+  });
 }
 
 /** Where a photo is read from, and what it has to be. */

@@ -79,7 +79,7 @@ export class FilePlace {
       stats === undefined ? "it is gone" : isEmpty ? "it was emptied" : "another is in its place";
     throw new OrangeryError(
       "LEDGER_NOT_FOUND",
-      `Expected the results file ${file} to stay where it is while it is written, but ${found}. ` +
+      `Expected the results file ${file} to stay where it is while it is used, but ${found}. ` +
         "Put it back, with the files -wal and -shm beside it, or start again with a new one.",
       { details: { file } },
     );

@@ -2,8 +2,10 @@ import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { Kysely, sql, type Transaction } from "kysely";
+import type { Defined } from "../../base/check-options.ts";
 import { tryAgain } from "../../base/try-again.ts";
 import { OrangeryError } from "../../errors.ts";
+import type { AccessOptions } from "../ledger.ts";
 import { isCertainlyGone } from "../process-identity.ts";
 import { bringUpToDate, schemaVersion } from "../schema/migrations.ts";
 import type { LedgerTables } from "../schema/tables.ts";
@@ -39,12 +41,16 @@ export interface SqliteDatabaseOptions {
 export class SqliteLedger extends DatabaseLedger {
   override readonly isInProcess = true;
   readonly #place: FilePlace;
-  readonly #busyTimeoutMs: number;
+  readonly #options: Defined<SqliteDatabaseOptions>;
 
-  private constructor(place: FilePlace, db: Kysely<LedgerTables>, busyTimeoutMs: number) {
+  private constructor(
+    place: FilePlace,
+    db: Kysely<LedgerTables>,
+    options: Defined<SqliteDatabaseOptions>,
+  ) {
     super(place.file, db);
     this.#place = place;
-    this.#busyTimeoutMs = busyTimeoutMs;
+    this.#options = options;
   }
 
   /**
@@ -72,11 +78,20 @@ export class SqliteLedger extends DatabaseLedger {
       if (readOnly) database.exec("pragma query_only = 1");
       // All users of a file know it by the same name, whatever links lead to it.
       const place = await FilePlace.of(await realpath(file));
-      return new SqliteLedger(place, db, busyTimeoutMs);
+      return new SqliteLedger(place, db, { busyTimeoutMs, readOnly });
     } catch (error) {
       if (sqlite?.isOpen) sqlite.close();
       throw toLedgerError(error, file);
     }
+  }
+
+  override async read<T>(
+    work: (db: Kysely<LedgerTables>) => Promise<T>,
+    access: AccessOptions = {},
+  ): Promise<T> {
+    // A file that was removed or replaced would be read on as it was. Who writes it learns so then.
+    if (this.#options.readOnly) await this.#place.requireUnchanged();
+    return await super.read(work, access);
   }
 
   protected override async versionOf(transaction: Transaction<LedgerTables>): Promise<number> {
@@ -91,7 +106,7 @@ export class SqliteLedger extends DatabaseLedger {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     try {
-      const patience = { file: this.location, timeoutMs: this.#busyTimeoutMs, signal };
+      const patience = { file: this.location, timeoutMs: this.#options.busyTimeoutMs, signal };
       return await whileBusy(patience, access);
     } catch (error) {
       throw toLedgerError(error, this.location);

@@ -1,6 +1,6 @@
 import type { Mask } from "../../vision/masks/mask.ts";
 import type { Region } from "../../vision/region.ts";
-import type { Findings } from "../results/result-rows.ts";
+import type { Findings, ObjectCount } from "../results/result-rows.ts";
 import type { Correction } from "./change.ts";
 
 /** An object of a photo, as people left it. */
@@ -56,11 +56,7 @@ export function applyCorrections(
 ): AppliedCorrections {
   const inEffect = findInEffect(corrections);
   const effective = corrections.filter(({ number }) => inEffect.has(number));
-  const rejectedRegions = new Set(
-    effective.flatMap((correction) =>
-      correction.kind === "reject-region" ? [correction.region] : [],
-    ),
-  );
+  const rejectedRegions = findRejected(effective);
   const objects = new Map<string, ObjectDraft>();
   for (const [i, { classId, boxXyxy, score, mask }] of [...found].entries()) {
     const place = { classId, boxXyxy, region: regions && (objectRegions?.[i] ?? 0) };
@@ -130,6 +126,37 @@ function findInEffect(corrections: readonly Correction[]): Set<number> {
     if (isUndo) inEffect.delete(correction.undoneNumber);
   }
   return inEffect;
+}
+
+/** The regions that a person says are none, by corrections in effect. */
+function findRejected(effective: readonly Correction[]): ReadonlySet<number> {
+  const rejections = effective.filter(({ kind }) => kind === "reject-region");
+  return new Set(rejections.flatMap((each) => ("region" in each ? each.region : [])));
+}
+
+/** The number that each region has among those that nobody rejected. */
+export function numberRegions(
+  numbers: readonly number[],
+  corrections: readonly Correction[],
+): ReadonlyMap<number, number> {
+  const inEffect = findInEffect(corrections);
+  const rejected = findRejected(corrections.filter(({ number }) => inEffect.has(number)));
+  const left = numbers.filter((number) => !rejected.has(number));
+  return new Map(left.map((number, i) => [number, i + 1]));
+}
+
+/** As a run counts: every name that is on the photo has a row in each region. */
+export function renumberCounts(
+  counts: readonly ObjectCount[],
+  numbers: ReadonlyMap<number, number>,
+): ObjectCount[] {
+  const names = new Set(
+    counts.filter(({ region, count }) => region === 0 && count > 0).map(({ name }) => name),
+  );
+  return counts.flatMap(({ region, name, count }) => {
+    const number = region === 0 ? 0 : numbers.get(region);
+    return number === undefined || !names.has(name) ? [] : [{ region: number, name, count }];
+  });
 }
 
 /** As for found objects: the first region that holds the centre. */

@@ -450,6 +450,14 @@ export const reviewConformance: readonly {
         { region: 0, name: "plant", count: 1 },
         { region: 1, name: "plant", count: 1 },
       ]);
+      const byRegion: unknown[] = [];
+      for await (const photo of readChosenCounts(ledger, { recipeHash, counts: "corrected" })) {
+        byRegion.push([photo.source, photo.regionCount, photo.counts]);
+      }
+      assert.deepEqual(
+        byRegion,
+        corrected.map(({ source, regions, counts }) => [source, regions?.length, counts]),
+      );
       const predicted = await read({});
       assert.deepEqual(
         predicted.map(({ objects }) => objects.length),

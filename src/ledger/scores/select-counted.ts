@@ -24,7 +24,7 @@ export function selectCounted(
 ): Objects {
   const all = uncounted === undefined ? recorded : join(recorded, uncounted);
   const { objects, objectRegions } = all;
-  const scores = exactScores(all, packed);
+  const scores = exactScores({ ...recorded, uncounted, packed });
   const kept = [...scores.keys()].filter((i) => {
     return scores[i]! > counted.thresholdOf(objects.classIds[i]!);
   });
@@ -35,8 +35,12 @@ export function selectCounted(
   };
 }
 
-/** Within a class and a region, objects are stored in the order of their packed scores. */
-function exactScores({ objects, objectRegions }: Objects, packed: Uint8Array): Float32Array {
+/**
+ * Returns the scores of the objects and then of the uncounted ones as the network returned them.
+ * Within a class and a region, both are stored in the order of their packed scores.
+ */
+export function exactScores({ uncounted, packed, ...recorded }: RecordedObjects): Float32Array {
+  const { objects, objectRegions } = uncounted === undefined ? recorded : join(recorded, uncounted);
   const groups = new Map(
     unpackScores(packed).map(({ classId, region, scores }) => [
       `${classId} ${region}`,
@@ -55,8 +59,8 @@ function join(first: Objects, second: Objects): Objects {
   return {
     objects: new Detections({
       names: a.names,
-      classIds: Int32Array.of(...a.classIds, ...b.classIds),
-      scores: Float32Array.of(...a.scores, ...b.scores),
+      classIds: Int32Array.from([...a.classIds, ...b.classIds]),
+      scores: Float32Array.from([...a.scores, ...b.scores]),
       boxesXyxy: Float32Array.from([...a.boxesXyxy, ...b.boxesXyxy]),
       masks: b.masks && [...(a.masks ?? []), ...b.masks],
     }),

@@ -1,5 +1,5 @@
 /** The screen Compare: what another recipe counts on the same photos, in total and by photo. */
-import { h, table, thumbnail, tile } from "../dom.js";
+import { h, problem, table, thumbnail, tile } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson } from "../live.js";
 import { recipeDifferences } from "./recipe-differences.js";
@@ -40,7 +40,7 @@ export const recipeName = ({ name, hash }) => [name, hash.slice(0, 8)].filter(Bo
 function totalsView(room, parameters, pair, others) {
   const { first, second } = pair;
   let isGone = false;
-  let [className, next, timer] = [parameters.get("class") ?? ""];
+  let [className, request, next, timer] = [parameters.get("class") ?? "", 0];
   const choice = (name, options, value, onchange) => {
     const select = h(
       "select",
@@ -82,10 +82,15 @@ function totalsView(room, parameters, pair, others) {
       }
       summary.replaceChildren(...drawTotals(totals, pair));
       rest.hidden = false;
-      classes.append(...totals.classes.map(({ name }) => h("option", { value: name }, name)));
+      const [all] = classes.options;
+      classes.replaceChildren(
+        all,
+        ...totals.classes.map(({ name }) => h("option", { value: name }, name)),
+      );
       classes.value = className;
     } catch (error) {
-      summary.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message));
+      if (isGone) return;
+      summary.replaceChildren(...problem(error, addUp));
       rest.hidden = false;
     }
   }
@@ -97,13 +102,14 @@ function totalsView(room, parameters, pair, others) {
   }
 
   async function load() {
-    const mine = className;
+    const mine = ++request;
     more.hidden = true;
+    more.textContent = "Show more";
     status.textContent = "Looking…";
     try {
-      const query = { ...(mine && { class: mine }), ...(next && { after: next }) };
+      const query = { ...(className && { class: className }), ...(next && { after: next }) };
       const page = await ask("photos", query);
-      if (isGone || mine !== className) return;
+      if (isGone || mine !== request) return;
       room.compared = next ? [...room.compared, ...page.photos] : page.photos;
       next = page.next;
       list.append(...page.photos.map((photo) => differing(photo, first)));
@@ -114,7 +120,10 @@ function totalsView(room, parameters, pair, others) {
           ? "Both counted the same on every photo."
           : `${format.plural(shown, "photo")}${next === undefined ? ", that is all that differ." : " shown."}`;
     } catch (error) {
+      if (mine !== request) return;
       status.textContent = error.message;
+      more.textContent = "Try again";
+      more.hidden = false;
     }
   }
 
@@ -159,8 +168,19 @@ function totalsView(room, parameters, pair, others) {
 export const signed = (value) =>
   value === 0 ? "±0" : `${value > 0 ? "+" : "−"}${format.count(Math.abs(value))}`;
 
-const share = (first, second) =>
-  first === 0 ? "" : `${signed(Math.round((1000 * (second - first)) / first) / 10)} %`;
+function share(first, second) {
+  if (first === 0 || first === second) return first === 0 ? "" : "±0 %";
+  const percent = Math.abs((100 * (second - first)) / first);
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  return `${second > first ? "+" : "−"}${percent.toLocaleString("en-GB", digits)} %`;
+}
+
+/** A mean that is not 0 has a digit that says so. */
+const mean = (value) =>
+  value.toLocaleString(
+    "en-GB",
+    value < 1 ? { maximumSignificantDigits: 2 } : { maximumFractionDigits: 1 },
+  );
 
 function drawTotals({ photos, fewer, equal, more, apart, classes, atMs }, { first, second }) {
   if (photos === 0) {
@@ -178,11 +198,7 @@ function drawTotals({ photos, fewer, equal, more, apart, classes, atMs }, { firs
       format.count(more + fewer),
       `more on ${format.count(more)} · fewer on ${format.count(fewer)}`,
     ],
-    [
-      "Mean difference",
-      (apart / photos).toLocaleString("en-GB", { maximumFractionDigits: 1 }),
-      "objects a photo, more or fewer",
-    ],
+    ["Mean difference", mean(apart / photos), "objects a photo, more or fewer"],
   ];
   return [
     h("dl", { class: "tiles" }, tiles.map(tile)),

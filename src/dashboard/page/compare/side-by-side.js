@@ -1,5 +1,5 @@
 /** One photo under two recipes: both overlays, moved together, and what only one of them found. */
-import { h, table } from "../dom.js";
+import { h, problem, table } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson } from "../live.js";
 import { photoCanvas } from "../photo-canvas.js";
@@ -19,8 +19,8 @@ export function sideBySide(room, { first, second }, id) {
   let isGone = false;
   let views = [];
   const onkeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select"))
-      return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest("input, select, dialog")) return;
     if (event.key === "n") step(1);
     else if (event.key === "p") step(-1);
     else if (event.key === "Escape") room.go(back);
@@ -42,7 +42,7 @@ export function sideBySide(room, { first, second }, id) {
         );
       }
     },
-    (error) => body.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message)),
+    (error) => isGone || body.replaceChildren(...problem(error, room.again)),
   );
   const button = (name, by, key) =>
     h(

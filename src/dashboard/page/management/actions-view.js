@@ -1,5 +1,5 @@
 /** The screen Log: what people did, here and by commands. */
-import { h } from "../dom.js";
+import { h, problem } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson } from "../live.js";
 
@@ -28,7 +28,7 @@ export function actionsView(room) {
     ({ actions }) => {
       if (!isGone) body.replaceChildren(draw(actions, room.setup.recipes));
     },
-    (error) => body.replaceChildren(h("p", { class: "notice", role: "alert" }, error.message)),
+    (error) => isGone || body.replaceChildren(...problem(error, room.again)),
   );
   return {
     elements: [

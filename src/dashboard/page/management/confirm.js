@@ -39,11 +39,28 @@ export async function confirmed({ title, text, button, isGrave }) {
   return await promise;
 }
 
-/** Says something in a dialog, where nothing is to be decided. */
-export function say(title, text) {
+/** Disables buttons while something is done; the one that had the focus has it again then. */
+export async function whileBusy(buttons, work) {
+  const { activeElement } = document;
+  for (const button of buttons) button.disabled = true;
+  try {
+    await work();
+  } finally {
+    for (const button of buttons) button.disabled = false;
+    if (document.activeElement === document.body) activeElement.focus();
+  }
+}
+
+/** Says something in a dialog, where nothing is to be decided, until it is closed. */
+export async function say(title, text) {
+  const { promise, resolve } = Promise.withResolvers();
+  const onclose = () => {
+    dialog.remove();
+    resolve();
+  };
   const dialog = h(
     "dialog",
-    { class: "dialog", "aria-labelledby": "say-title", onclose: () => dialog.remove() },
+    { class: "dialog", "aria-labelledby": "say-title", onclose },
     h(
       "form",
       { method: "dialog" },
@@ -54,4 +71,5 @@ export function say(title, text) {
   );
   document.body.append(dialog);
   dialog.showModal();
+  await promise;
 }

@@ -2,7 +2,7 @@
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson, postJson } from "../live.js";
-import { confirmed } from "./confirm.js";
+import { confirmed, whileBusy } from "./confirm.js";
 
 /** A line that says so where runs are paused, and a button for those who may change it. */
 export function pauseControl(room) {
@@ -10,7 +10,12 @@ export function pauseControl(room) {
   const why = h("span", { class: "unseen", id: "pause-why" });
   const button = h(
     "button",
-    { type: "button", id: "pause", onclick: toggle, "aria-describedby": "pause-why" },
+    {
+      type: "button",
+      id: "pause",
+      onclick: () => whileBusy([button], toggle),
+      "aria-describedby": "pause-why",
+    },
     "Pause…",
   );
   const element = h("div", { class: "pause" }, text, room.setup.canChange && [button, why]);
@@ -19,7 +24,6 @@ export function pauseControl(room) {
 
   async function toggle() {
     const isPaused = pause === undefined;
-    button.disabled = true;
     try {
       // What is shown may be some seconds old.
       const asked = new URLSearchParams({
@@ -41,8 +45,6 @@ export function pauseControl(room) {
       show({ pause: isPaused ? { person: by, since: new Date().toISOString() } : undefined, left });
     } catch (error) {
       text.textContent = error.message;
-    } finally {
-      button.disabled = false;
     }
   }
 

@@ -2,7 +2,7 @@
 import { h } from "../dom.js";
 import * as format from "../format.js";
 import { fetchJson, postJson } from "../live.js";
-import { confirmed, say } from "./confirm.js";
+import { confirmed, say, whileBusy } from "./confirm.js";
 
 const changes = {
   retry: {
@@ -46,16 +46,20 @@ export function changeButtons(room, { target, states, onDone }) {
     ([, { of }]) => states === undefined || of.some((state) => states.includes(state)),
   );
   const buttons = shown.map(([change, { name }]) =>
-    h("button", { type: "button", "data-change": change, onclick: () => act(change) }, `${name}…`),
+    h(
+      "button",
+      {
+        type: "button",
+        "data-change": change,
+        onclick: () => whileBusy(buttons, () => act(change)),
+      },
+      `${name}…`,
+    ),
   );
 
   async function act(change) {
     const { name, none, text, done, isGrave } = changes[change];
     const { ids, query } = target();
-    const setBusy = (isBusy) => {
-      for (const button of buttons) button.disabled = isBusy;
-    };
-    setBusy(true);
     try {
       const asked = new URLSearchParams(ids ? { ids: ids.join(",") } : query);
       asked.set("recipe", room.recipe);
@@ -63,7 +67,7 @@ export function changeButtons(room, { target, states, onDone }) {
       status.textContent = "Counting…";
       const { photos } = await fetchJson(`/api/management/count?${asked}`);
       status.textContent = "";
-      if (photos === 0) return say("Nothing to do", none);
+      if (photos === 0) return await say("Nothing to do", none);
       const by = await confirmed({
         title: `${name} ${format.plural(photos, "photo")}?`,
         text,
@@ -78,8 +82,6 @@ export function changeButtons(room, { target, states, onDone }) {
       onDone(change);
     } catch (error) {
       status.textContent = error.message;
-    } finally {
-      setBusy(false);
     }
   }
   return { buttons, status };

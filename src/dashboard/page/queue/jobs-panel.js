@@ -110,7 +110,7 @@ export function jobsPanel({ canChange, onDone }) {
         asked.set("change", change);
         ({ jobs: number } = await fetchJson(`/api/queue/count?${asked}`));
         status.textContent = "";
-        if (number === 0) return say("Nothing to do", none);
+        if (number === 0) return await say("Nothing to do", none);
       }
       const title = `${name} ${format.plural(number, "job")}`;
       const by = await confirmed({ title: `${title}?`, text, button: title, isGrave });

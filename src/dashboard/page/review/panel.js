@@ -3,6 +3,9 @@ import { h } from "../dom.js";
 import * as format from "../format.js";
 import { regionName } from "./edits/things.js";
 
+/** Of many classes, those without an object are shown up to this place. */
+const mostEmpty = 12;
+
 /**
  * `acts` are `choose(key)`, `toggleRemoved()`, `setClass(id)`, `step(by)`, `setOrder(order)`,
  * `setReviewed(isReviewed)`, `toggleRegion(key)`, `showKeys()`. `update(state)` of what it returns
@@ -15,8 +18,23 @@ export function reviewPanel({ photo, acts, canChange, why, isInList, order }) {
     if (counts) found.set(classId, (found.get(classId) ?? 0) + 1);
   const total = h("b");
   const predicted = h("span", { class: "quiet" });
-  const rows = classes.map((known) => ({ ...known, now: h("td", { class: "number" }) }));
-  const shownRows = rows.filter(({ id }, i) => found.get(id) > 0 || i < 12);
+  const rows = classes.map(({ id, name, colour }, i) => {
+    const now = h("td", { class: "number" });
+    const number = classes.length > 1 && i < 9 && h("kbd", null, String(1 + i));
+    const swatch = h("i", {
+      class: "swatch",
+      style: { background: colour },
+      "aria-hidden": "true",
+    });
+    const element = h(
+      "tr",
+      null,
+      h("th", { scope: "row" }, swatch, h("bdi", null, name), number),
+      h("td", { class: "number" }, format.count(found.get(id))),
+      now,
+    );
+    return { id, now, element, isShown: i < mostEmpty };
+  });
 
   const chosenTitle = h("h2", { class: "chosen-title" });
   const chosenFacts = h("p", { class: "quiet chosen-facts" });
@@ -94,23 +112,7 @@ export function reviewPanel({ photo, acts, canChange, why, isInList, order }) {
         h(
           "tbody",
           null,
-          shownRows.map(({ id, name, colour, now }) =>
-            h(
-              "tr",
-              null,
-              h(
-                "th",
-                { scope: "row" },
-                h("i", { class: "swatch", style: { background: colour }, "aria-hidden": "true" }),
-                name,
-                classes.length > 1 &&
-                  classes.findIndex((known) => known.id === id) < 9 &&
-                  h("kbd", null, String(1 + classes.findIndex((known) => known.id === id))),
-              ),
-              h("td", { class: "number" }, format.count(found.get(id))),
-              now,
-            ),
-          ),
+          rows.map(({ element }) => element),
         ),
       ),
     ),
@@ -167,9 +169,11 @@ export function reviewPanel({ photo, acts, canChange, why, isInList, order }) {
         [...counts.values()].reduce((a, b) => a + b, 0),
         "object",
       );
-      for (const { id, now } of rows) {
-        now.textContent = format.count(counts.get(id) ?? 0);
-        now.classList.toggle("changed", (counts.get(id) ?? 0) !== (found.get(id) ?? 0));
+      for (const { id, now, element, isShown } of rows) {
+        const [was, is] = [found.get(id), counts.get(id) ?? 0];
+        now.textContent = format.count(is);
+        now.classList.toggle("changed", is !== was);
+        element.hidden = !isShown && was === 0 && is === 0;
       }
       const isObject = chosen !== undefined && chosen.kind !== "region";
       const [title, facts] = description;

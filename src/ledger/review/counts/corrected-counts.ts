@@ -8,6 +8,8 @@ import {
   readCounts,
   readCountTotals,
 } from "../../results/read-counts.ts";
+import { numberRegions, renumberCounts } from "../apply-corrections.ts";
+import { readManyCorrections } from "../correction-rows.ts";
 import { asksForCorrected, type CountsKind } from "./counts-kind.ts";
 
 export interface ReadChosenCountsOptions extends ReadCountsOptions {
@@ -19,7 +21,7 @@ const photosAtOnce = 1000;
 
 /**
  * Reads the counts of photos as {@link readCounts} does, of photos that people corrected as they
- * left them.
+ * left them: regions that a person rejected are left out, and the others numbered anew.
  *
  * @throws `INVALID_ARGUMENT` for corrected counts at another threshold than the recipe's
  */
@@ -33,6 +35,7 @@ export async function* readChosenCounts(
   }
   for await (const photos of inBatches(readCounts(ledger, options), photosAtOnce)) {
     const ids = [...new Set(photos.map(({ resultId }) => resultId))];
+    const corrections = await ledger.read((db) => readManyCorrections(db, ids), options);
     const rows = await ledger.read(
       (db) =>
         db
@@ -56,12 +59,14 @@ export async function* readChosenCounts(
       const counts = ofResult.flatMap(({ region, name, count }) =>
         region === null ? [] : [{ region, name: name!, count: count! }],
       );
-      const isThere = (name: string) =>
-        counts.some((count) => count.region === 0 && count.name === name && count.count > 0);
+      const { regionCount } = photo;
+      const found = Array.from({ length: regionCount ?? 0 }, (_, i) => i + 1);
+      const numbers = numberRegions(found, corrections.get(photo.resultId) ?? []);
       yield {
         ...photo,
+        regionCount: regionCount === undefined ? undefined : numbers.size,
         objectCount: ofResult[0]!.object_count,
-        counts: counts.filter(({ name }) => isThere(name)),
+        counts: renumberCounts(counts, numbers),
       };
     }
   }

@@ -3,13 +3,12 @@ import { Mask } from "../../../vision/masks/mask.ts";
 import { drawnScore } from "../../../vision/region.ts";
 import { inBatches } from "../../in-batches.ts";
 import type { Ledger } from "../../ledger.ts";
-import type { ObjectCount } from "../../results/result-rows.ts";
 import {
   type ReadResultsOptions,
   readResults,
   type StoredResult,
 } from "../../results/stored-results.ts";
-import { type AppliedCorrections, applyCorrections } from "../apply-corrections.ts";
+import { type AppliedCorrections, applyCorrections, renumberCounts } from "../apply-corrections.ts";
 import { readManyCorrections } from "../correction-rows.ts";
 import { asksForCorrected, type CountsKind } from "./counts-kind.ts";
 
@@ -72,7 +71,7 @@ function correctResult(
       result.objectRegions &&
       Int32Array.from(counted, ({ region = 0 }) => numbers.get(region) ?? 0),
     regions: regions?.map((region, i) => ({ ...region, number: i + 1 })),
-    counts: renumber(counts, numbers),
+    counts: renumberCounts(counts, numbers),
   };
 }
 
@@ -93,18 +92,4 @@ function maskOf(
     outline.map(([x, y]) => [x, y]),
     [widthPx, heightPx],
   );
-}
-
-/** As a run counts: every name that is on the photo has a row in each region. */
-function renumber(
-  counts: AppliedCorrections["counts"],
-  numbers: ReadonlyMap<number, number>,
-): ObjectCount[] {
-  const names = new Set(
-    counts.filter(({ region, count }) => region === 0 && count > 0).map(({ name }) => name),
-  );
-  return counts.flatMap(({ region, name, count }) => {
-    const number = region === 0 ? 0 : numbers.get(region);
-    return number === undefined || !names.has(name) ? [] : [{ region: number, name, count }];
-  });
 }

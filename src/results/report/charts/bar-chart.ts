@@ -26,9 +26,9 @@ const plotHeight = 150;
 const chartHeight = plotTop + plotHeight + 24;
 /** The width of a digit at the size of the labels, and the gap between labels and bars. */
 const [digitPx, gapPx] = [7.5, 8];
-/** As many fit side by side on a phone. */
+/** The width of the bars on a phone, on which labels below them must fit side by side. */
+const phonePx = 260;
 const maxTicks = 7;
-const maxLongTicks = 4;
 
 /**
  * Draws bars as SVG without a coordinate system of its own: lengths across are in per cent, so that
@@ -96,10 +96,12 @@ function gridLine(y: number): Html {
 
 /** Labels a few of the bins' starts, and the end of the last. */
 function ticks(bins: readonly Bin[], { tickOf, isExact = false }: BarChartOptions): Html[] {
-  const isLong = tickOf(bins[0]?.from ?? 0).length > 6;
-  const every = Math.ceil(bins.length / ((isLong ? maxLongTicks : maxTicks) - 1));
   const starts = bins.map(({ from }) => from);
   const edges = isExact ? starts : [...starts, bins.at(-1)?.to ?? 0];
+  const longestPx = digitPx * Math.max(...edges.map((edge) => tickOf(edge).length));
+  // The first and the last label are wholly inside, half a label nearer to the next.
+  const most = Math.floor(phonePx / (gapPx + (isExact ? 1 : 1.5) * longestPx));
+  const every = Math.ceil(bins.length / Math.max(1, Math.min(maxTicks - 1, most)));
   const y = plotTop + plotHeight + 17;
   return edges.flatMap((edge, i) => {
     if (i % every !== 0) return [];

@@ -120,6 +120,38 @@ test("a chart says its numbers in a table as well, and shows the least of bars",
   assert.ok(heights[0]! > 100 && heights[1] === 0 && heights[2]! >= 2);
 });
 
+test("labels below bars have room on a phone, however long they are", () => {
+  const [phonePx, letterPx] = [260, 7.5];
+  for (const label of [
+    "7",
+    "0.45",
+    "1,000",
+    "09:20:16",
+    "09:21:09.4",
+    "2026-12-01",
+    "12-01 06:30",
+  ]) {
+    for (const isExact of [false, true]) {
+      for (const length of [1, 2, 3, 4, 5, 12, 26, 40]) {
+        const bins = Array.from({ length }, (_, i) => ({ from: i, to: i + 1, count: 1 }));
+        const options = { title: "", summary: "", nameOf: String, axis: "", isExact };
+        const unit = ["photo", "photos"] as const;
+        const { text } = barChart(bins, { ...options, unit, tickOf: () => label });
+        const ticks = text.matchAll(/class="tick" x="([\d.]+)%" [^>]*anchor="(\w+)"/g);
+        const width = letterPx * label.length;
+        const places = Array.from(ticks, ([, x, anchor]) => {
+          const before = { start: 0, middle: width / 2, end: width }[anchor!]!;
+          const left = (phonePx * Number(x)) / 100 - before;
+          return [left, left + width] as const;
+        });
+        assert.ok(places.length > 0);
+        const gaps = places.slice(1).map(([left], i) => left - places[i]![1]);
+        assert.ok(Math.min(...gaps) > 4, `${length} × ${label} ${isExact}: ${gaps}`);
+      }
+    }
+  }
+});
+
 describe("what bars are measured by", () => {
   /** The labels beside the bars, from the lowest up. */
   function levelsOf(count: number, heightOf?: () => number): string[] {

@@ -1,4 +1,5 @@
 /** What the review asks of the server. Every wait has an end. */
+import { fetchAnswer } from "../../live.js";
 import { newId } from "./new-id.js";
 
 const limitMs = 10_000;
@@ -30,15 +31,13 @@ export async function ask(path, body, timeoutMs) {
 /** A refusal is returned. A server error is thrown, like no answer, since it may pass. */
 async function request(path, body, timeoutMs = limitMs) {
   const text = body && JSON.stringify(body);
-  const response = await fetch(path, {
+  // What is not sent is kept in the browser, and comes back after a login.
+  const [response, answer] = await fetchAnswer(path, {
     ...(text && { method: "POST", headers: { "content-type": "application/json" }, body: text }),
     // Also when the window is being closed.
     keepalive: text !== undefined && text.length < mostKeptAlive,
     signal: AbortSignal.timeout(timeoutMs),
   });
-  // What is not sent is kept in the browser, and comes back after the login.
-  if (response.status === 401) location.replace(`/login${location.hash}`);
-  const answer = await response.json();
   if (response.status >= 500 || response.status === 401)
     throw Object.assign(new Error(answer.error), { isAnswer: true });
   return answer;

@@ -109,10 +109,14 @@ export class ReviewSync {
 
   #pollNow = () => void this.#poll();
 
-  /** When a window is closed, nobody learns whether the last request arrived: it is kept, too. */
+  /**
+   * When a window is closed, nobody learns whether the last request arrived: it is kept, too. One
+   * that is loaded again is another session, which finds the photo free.
+   */
   #keepAndSend = () => {
     this.#keepNow();
     void this.flush();
+    void this.#options.server.release().catch(() => {});
   };
 
   #keepNow = () => {

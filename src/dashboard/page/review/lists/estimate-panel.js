@@ -17,7 +17,7 @@ export async function estimatePanel(place, { list, query, isGone }) {
       "section",
       { class: "estimate", "aria-labelledby": "estimate-title" },
       h("h2", { id: "estimate-title" }, "What the sample says of all photos"),
-      h("p", { class: "quiet" }, stateOf({ reviewed, open, photos })),
+      h("p", { class: "quiet" }, stateOf({ reviewed, open, photos, total: all.total })),
       h("dl", { class: "tiles estimate-tiles" }, tilesOf(all, reviewed)),
       reviewed > 0 &&
         classes.length > 1 &&
@@ -45,14 +45,14 @@ export async function estimatePanel(place, { list, query, isGone }) {
   );
 }
 
-function stateOf({ reviewed, open, photos }) {
+function stateOf({ reviewed, open, photos, total }) {
   if (reviewed === 0) return "Nobody has reviewed a photo of the sample yet.";
   const of = `${format.count(reviewed)} of ${format.plural(photos, "photo")} reviewed`;
   const left =
     open > 0
       ? ` ${format.plural(open, "photo")} of the sample ${open === 1 ? "is" : "are"} open: until then these numbers are provisional.`
       : "";
-  const more = reviewed < leastReviewed ? ` Review ${leastReviewed} for an interval.` : "";
+  const more = total?.interval === undefined ? ` Review ${leastReviewed} for an interval.` : "";
   return `${of}.${left}${more}`;
 }
 

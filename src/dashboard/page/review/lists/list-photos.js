@@ -8,15 +8,24 @@ import { kinds, whyOf } from "./reasons.js";
 export async function listPhotos(place, { list, query, isGone }) {
   const rows = h("ul", { class: "queue" });
   const more = h("button", { type: "button", hidden: true, onclick: () => page() }, "Show more");
+  const status = h("p", { class: "quiet", role: "status" });
   let next;
   const page = async () => {
     more.hidden = true;
+    status.textContent = "";
     const path = `/api/review/lists/${list.id}/photos?${query}&after=${next ?? 0}`;
-    const answer = await ask(path);
-    if (isGone()) return;
-    rows.append(...answer.photos.map((photo) => row(list, photo)));
-    next = answer.next;
-    more.hidden = next === undefined;
+    try {
+      const answer = await ask(path);
+      if (isGone()) return;
+      rows.append(...answer.photos.map((photo) => row(list, photo)));
+      next = answer.next;
+      more.textContent = "Show more";
+      more.hidden = next === undefined;
+    } catch (error) {
+      status.textContent = error.message;
+      more.textContent = "Try again";
+      more.hidden = false;
+    }
   };
   place.replaceChildren(
     h(
@@ -29,6 +38,7 @@ export async function listPhotos(place, { list, query, isGone }) {
         `Chosen by ${list.madeBy}, ${format.moment(list.madeAt)}, of ${format.plural(list.photos, "photo")}.`,
       ),
       rows,
+      status,
       more,
     ),
   );

@@ -1,5 +1,5 @@
 /** The screen Review: lists of photos that are worth a look, and what they come to. */
-import { h } from "../../dom.js";
+import { h, problem as problemOf } from "../../dom.js";
 import * as format from "../../format.js";
 import { askPersonName, personName } from "../../person.js";
 import { photosWithKept } from "../edits/kept-edits.js";
@@ -109,6 +109,7 @@ export function listsView(room, parameters) {
   async function choose(kind, size, { draw, problem }) {
     const by = await named();
     if (by === undefined) return;
+    const { textContent: name } = draw;
     draw.disabled = true;
     draw.textContent = "Choosing…";
     problem.textContent = "";
@@ -121,14 +122,16 @@ export function listsView(room, parameters) {
     } catch (error) {
       problem.textContent = error.message;
       draw.disabled = false;
-      draw.textContent = "Choose photos";
+      draw.textContent = name;
     }
   }
 
   queueMicrotask(() => {
     drawPerson();
     load().catch((error) => {
-      status.textContent = error.message;
+      if (isGone) return;
+      status.textContent = "";
+      photos.replaceChildren(...problemOf(error, room.again));
     });
   });
   return {

@@ -1,6 +1,5 @@
 import {
   formatCount,
-  formatDuration,
   formatPlural,
   formatShare,
   formatValue,
@@ -9,7 +8,7 @@ import type { PhotoWarning } from "../../../../ledger/results/result-rows.ts";
 import { regionsElsewhere } from "../../../../pipeline/count/countable-photo.ts";
 import { describeQuestion } from "../../../describe-question.ts";
 import type { MeasuredTotals } from "../../../totals/totals.ts";
-import { ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.ts";
+import { ratePerSecond, slowPerSecond } from "../../charts/time-bins.ts";
 import type { DeviceSummary, ReportData, WarnedPhotos } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 import type { PhotoNames } from "../photo-names.ts";
@@ -72,14 +71,17 @@ function tilesOf(data: ReportData): Html[] {
       note: failed === 0 ? "no photo" : `${formatShare(failed, all)} of the photos`,
       isWarning: failed > 0,
     },
-    rate !== undefined && {
-      name: rate < slowPerSecond ? "Photos a minute" : "Photos a second",
-      value: formatValue(roundRate(rate < slowPerSecond ? 60 * rate : rate)),
-      note: `in ${formatDuration(workingMs(data.momentsMs))} of work`,
-    },
+    rate !== undefined && rateTile(rate),
     photoCount > 0 && deviceTile(data),
   ];
   return tiles.filter((tile) => tile !== false).map(tileOf);
+}
+
+function rateTile(perSecond: number): Tile {
+  const isSlow = perSecond < slowPerSecond;
+  const value = formatValue(roundRate(isSlow ? 60 * perSecond : perSecond));
+  const photos = value === "1" ? "photo" : "photos";
+  return { name: "Rate", value, note: `${photos} a ${isSlow ? "minute" : "second"}` };
 }
 
 function areaTile({ photos, objects, areaM2 }: MeasuredTotals, photoCount: number): Tile {

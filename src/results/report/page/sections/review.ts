@@ -44,7 +44,7 @@ function rowOf({ name, predicted, total, precision, recall }: CountEstimate): Ht
 
 function introduction({ list, progress, all: { total } }: ReviewEstimate): Html {
   const { reviewed, open, gone } = progress;
-  const wrong = total!.wrongPhotos;
+  const { wrongPhotos: wrong, interval } = total!;
   const some = (photos: number, what: string) =>
     photos > 0 &&
     `${formatPlural(photos, "photo")} of the sample ${photos === 1 ? "is" : "are"} ${what}. `;
@@ -53,7 +53,7 @@ function introduction({ list, progress, all: { total } }: ReviewEstimate): Html 
     ${formatCount(list.photos)} that were done on ${list.madeAt.slice(0, 10)}, and changed the count
     of ${formatCount(wrong)}. The corrected totals are estimates for all of these; the true ones lie
     in the intervals in 95 of 100 such reviews. In brackets: the intervals of the shares.
-    ${reviewed < leastPhotos && `There are intervals of totals from ${leastPhotos} photos on. `}
+    ${interval === undefined && `There are intervals of totals from ${leastPhotos} photos on. `}
     ${some(open, "still open, so that this is provisional")}
     ${some(gone, "gone or changed since: draw it again with the same seed")}`;
 }

@@ -1,7 +1,7 @@
 import { formatDuration, formatValue } from "../../../../base/quantities.ts";
 import { barChart } from "../../charts/bar-chart.ts";
 import type { Bin } from "../../charts/histogram.ts";
-import { binMoments, ratePerSecond, slowPerSecond } from "../../charts/time-bins.ts";
+import { binMoments, ratePerSecond, slowPerSecond, workingMs } from "../../charts/time-bins.ts";
 import type { ReportData } from "../../data/report-data.ts";
 import { type Html, html } from "../../html.ts";
 
@@ -29,11 +29,14 @@ function throughputChart({ momentsMs }: ReportData): Html | false {
   const bins = binMoments(momentsMs, maxBars);
   const widthMs = bins[0]!.to - bins[0]!.from;
   const most = Math.max(...bins.map(({ count }) => count));
+  const worked = formatDuration(workingMs(momentsMs));
   const rate = (count: number) => Number(((count * unitMs) / widthMs).toPrecision(3));
   const clock = clockFor(bins, widthMs);
   return barChart(bins, {
     title: "Photos over time",
-    summary: `Up to ${formatValue(rate(most))} ${time}; each bar is ${formatDuration(widthMs)}.`,
+    summary:
+      `In ${worked} of work, up to ${formatValue(rate(most))} ${time}; ` +
+      `each bar is ${formatDuration(widthMs)}.`,
     nameOf: ({ from }) => clock(from),
     unit: [`photo ${time}`, `photos ${time}`],
     tickOf: clock,
