@@ -94,6 +94,10 @@ function refusalOf(reply: string, queue: string): Refusal {
   const [prefix = ""] = reply.split(" ", 1);
   const refusal = refusals[prefix]?.(reply, queue);
   if (refusal !== undefined) return refusal;
+  // Within a script, Redis refuses a command or a key in words of its own.
+  if (/user executing the script|ACL failure in script/.test(reply)) {
+    return refusals.NOPERM!(reply, queue);
+  }
   if (/max number of clients reached/.test(reply)) {
     return {
       code: "QUEUE_NOT_READY",
