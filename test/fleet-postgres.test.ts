@@ -68,6 +68,12 @@ describe("a queue in PostgreSQL is refused", () => {
     await refusal("QUEUE_NOT_FOUND", urlOf("nowhere"));
   });
 
+  test("where it is in an encoding that lacks letters", async () => {
+    const name = uniqueName("latin").replaceAll("-", "_");
+    await execute(`create database ${name} encoding 'LATIN1' locale 'C' template template0`);
+    assert.match(await refusal("QUEUE_REFUSED", urlOf(name)), /got one in LATIN1\. Make one with/);
+  });
+
   test("where its schemas may not be made, with the grant that is missing", async () => {
     const database = await createDatabase();
     const url = urlOf(database, "nobody_special");
