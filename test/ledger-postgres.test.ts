@@ -137,6 +137,24 @@ describe("a results database of PostgreSQL", () => {
     assert.match(await ledger.identity(), /^[0-9a-f-]{36}$/);
   });
 
+  test("has a trouble until no access fails any more, and reports it once", async () => {
+    await using schema = await server.createSchema();
+    const lines: LogLine[] = [];
+    await using ledger = await openLedger(schema.url, { logger: recordingLogger(lines) });
+    let attempts = 0;
+    await ledger.read(async (db) => {
+      // Another access succeeds while this one does not.
+      await ledger.identity();
+      const fail = sql`do $$ begin raise exception using errcode = '40001'; end $$`;
+      if (++attempts < 4) await fail.execute(db);
+    });
+    assert.equal(attempts, 4);
+    assert.deepEqual(
+      lines.map(({ level }) => level),
+      ["warn", "info"],
+    );
+  });
+
   test("that does not exist is refused at once", async () => {
     await using schema = await server.createSchema();
     const url = new URL(schema.url);

@@ -39,6 +39,8 @@ export class PostgresLedger extends DatabaseLedger {
   override readonly isInProcess = false;
   readonly #options: GuardOptions;
   #failure: unknown;
+  /** Accesses that are tried again. */
+  #failing = 0;
 
   private constructor(location: string, db: Kysely<LedgerTables>, options: GuardOptions) {
     super(location, db);
@@ -145,20 +147,27 @@ export class PostgresLedger extends DatabaseLedger {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const { busyTimeoutMs: timeoutMs } = this.#options;
+    let hasFailed = false;
     const isWorthAnother = (error: unknown) => {
       const isSo = isPassing(error, timeoutMs === Number.POSITIVE_INFINITY);
-      if (isSo) this.#report(toPostgresLedgerError(error, this.location));
-      return isSo;
+      if (!isSo) return false;
+      if (!hasFailed) this.#failing++;
+      hasFailed = true;
+      this.#report(toPostgresLedgerError(error, this.location));
+      return true;
     };
     try {
       const result = await tryAgain(
         { isPassing: isWorthAnother, timeoutMs, pauseMs: [20, 1000], signal },
         access,
       );
-      this.#report(undefined);
+      // Where others still fail, this one was only luckier: a connection may have been left for it.
+      if (this.#failing === Number(hasFailed)) this.#report(undefined);
       return result;
     } catch (error) {
       throw toPostgresLedgerError(error, this.location);
+    } finally {
+      if (hasFailed) this.#failing--;
     }
   }
 
