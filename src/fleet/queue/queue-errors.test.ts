@@ -75,6 +75,16 @@ describe("a reply of Redis", () => {
 });
 
 describe("a Redis that does not answer", () => {
+  test("is unreachable where the connection broke between two answers", () => {
+    const command = { name: "evalsha" };
+    const error = Object.assign(new Error("Command aborted due to connection close"), {
+      name: "AbortError",
+      command,
+    });
+    assert.equal(toQueueError(error, "photos")?.code, "QUEUE_UNREACHABLE");
+    assert.equal(toQueueError(new DOMException("left", "AbortError"), "photos"), undefined);
+  });
+
   test("is unreachable, with the reason and the time", () => {
     const cause = Object.assign(new Error("connect ECONNREFUSED ::1:6379"), { code: "X" });
     assert.match(

@@ -17,6 +17,7 @@ interface Refusal {
 export function toQueueError(error: unknown, queue: string): OrangeryError | undefined {
   // PostgreSQL's errors are converted where they occur.
   if (isOrangeryError(error)) return error.blames === "queue" ? error : undefined;
+  if (isBrokenOff(error)) return unreachable(error);
   if (!isReply(error) && !isVersionRefusal(error)) return undefined;
   // A transaction is refused because of a request in it.
   const { previousErrors: [previous] = [] } = error as { previousErrors?: readonly unknown[] };
@@ -27,6 +28,15 @@ export function toQueueError(error: unknown, queue: string): OrangeryError | und
     cause: error,
     details: { queue, reply },
   });
+}
+
+/**
+ * Whether ioredis gave up requests that were sent together because the connection broke when only
+ * some were answered. It sends all others again by itself.
+ */
+export function isBrokenOff(error: unknown): boolean {
+  // A signal's AbortError has no command.
+  return error instanceof Error && error.name === "AbortError" && "command" in error;
 }
 
 /** Converts any error of a connection to Redis into one of ours. */
