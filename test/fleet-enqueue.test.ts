@@ -1,6 +1,8 @@
 /** Giving photos to a queue, looking at it, and trying again what failed. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { appendFile, rm, utimes, writeFile } from "node:fs/promises";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { describe, test } from "node:test";
 import type { OrangeryError } from "../src/errors.ts";
 import type { PhotoJobData } from "../src/fleet/count/photo-job-data.ts";
@@ -75,6 +77,35 @@ describe("enqueuing", () => {
     assert.deepEqual(await photos.enqueue(queue.queue), { ...counts, added: 1 });
     await untilDone(queue.queue);
     assert.deepEqual(await photos.failures(), { [photos.photo(1)]: "PHOTO_UNREADABLE" });
+  });
+
+  test("goes on where the connection breaks in the middle of an answer", async () => {
+    await using photos = await PhotosToCount.create(30);
+    const { port } = new URL(redis.url);
+    let cuts = 0;
+    await using proxy = createServer((client) => {
+      const server = connect(Number(port), "127.0.0.1");
+      let isCut = false;
+      client.on("data", (request) => {
+        isCut ||= cuts === 0 && request.includes(photos.photo(0));
+        server.write(request);
+      });
+      server.on("data", (reply) => {
+        if (isCut) cuts++;
+        // The id of the first job, and not that of the last.
+        if (isCut) client.end(reply.subarray(0, 40), () => server.destroy());
+        else client.write(reply);
+      });
+      for (const socket of [client, server]) {
+        socket.on("error", () => {}).on("close", () => [client, server].map((it) => it.destroy()));
+      }
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    const behind = `redis://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    await using queue = await photos.openQueue(behind);
+    assert.deepEqual(await photos.enqueue(queue.queue), { ...none, found: 30, added: 30 });
+    assert.equal(cuts, 1);
+    assert.equal(await queue.queue.getWaitingCount(), 30);
   });
 
   test("into a queue whose results go elsewhere is refused, while it has jobs", async () => {

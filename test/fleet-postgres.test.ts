@@ -6,7 +6,7 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { Worker } from "bullmq";
+import { Job, UnrecoverableError, Worker } from "bullmq";
 import pg from "pg";
 import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
 import { createWorker } from "../src/fleet/bullmq.ts";
@@ -66,6 +66,12 @@ describe("a queue in PostgreSQL is refused", () => {
 
   test("where there is no such database", async () => {
     await refusal("QUEUE_NOT_FOUND", urlOf("nowhere"));
+  });
+
+  test("where it is in an encoding that lacks letters", async () => {
+    const name = uniqueName("latin").replaceAll("-", "_");
+    await execute(`create database ${name} encoding 'LATIN1' locale 'C' template template0`);
+    assert.match(await refusal("QUEUE_REFUSED", urlOf(name)), /got one in LATIN1\. Make one with/);
   });
 
   test("where its schemas may not be made, with the grant that is missing", async () => {
@@ -194,6 +200,38 @@ test("a job whose worker is gone is the next one", async () => {
   while ((await queue.queue.getActiveCount()) > 0) limit.throwIfAborted();
   assert.equal((await other.getNextJob("other"))?.id, taken.id);
 });
+
+for (const hours of [-2, 2]) {
+  test(`a job is locked by the server's clock, whose worker's is ${hours} h off`, async (t) => {
+    const url = urlOf(await createDatabase());
+    await using queue = new TestQueue(url);
+    for (const photo of ["first", "second", "third"]) await queue.add({ photo });
+    const { options, backend } = serverOf({ connection: url, queue: queue.name });
+    await using stack = new AsyncDisposableStack();
+    const worker = new Worker(queue.name, null, { ...options, lockDuration: 30_000 }, backend);
+    stack.defer(() => worker.close());
+    const client = new pg.Client(url);
+    await client.connect();
+    stack.defer(() => client.end());
+    const isLockedFor30s = async () => {
+      const { rows } = await client.query(`
+        select locked_until_ms - extract(epoch from clock_timestamp()) * 1000 as left_ms
+        from bullmq.job where state = 'active'`);
+      assert.equal(rows.length, 1);
+      assert.ok(rows[0].left_ms > 0 && rows[0].left_ms <= 30_000, `${rows[0].left_ms} ms`);
+    };
+    const now = Date.now.bind(Date);
+    t.mock.method(Date, "now", () => now() + hours * 3_600_000);
+    const first = await worker.getNextJob("token");
+    await isLockedFor30s();
+    const [, secondId] = (await first!.moveToCompleted(1, "token")) as [unknown, string];
+    await isLockedFor30s();
+    const second = await Job.fromId(worker, secondId);
+    await second!.moveToFailed(new UnrecoverableError("no"), "token", true);
+    await isLockedFor30s();
+    assert.equal(await queue.queue.getFailedCount(), 1);
+  });
+}
 
 test("a worker waits for a server that takes no writes, and loses nothing", async () => {
   const database = await createDatabase();

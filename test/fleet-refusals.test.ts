@@ -408,6 +408,57 @@ describe("a worker goes on, and has lost nothing, after a Redis", () => {
   });
 });
 
+test("a job is not failed by a user who lost a right, but waits for it", async () => {
+  await using server = await RedisServer.start({ options: ["--user", "some", "on", ">word"] });
+  using admin = openAdmin(server.url);
+  const grant = (rights: string) => admin.call("ACL", "SETUSER", "some", ...rights.split(" "));
+  await grant("~* &* +@all");
+  await using jobs = new TestQueue(server.url);
+  const connection = withPassword(server.url, "some:word");
+  const options: FleetWorkerOptions = { connection, queue: jobs.name };
+  await using worker = createWorker(new GivenTask((payload) => payload), options);
+  await worker.ready;
+  // The mark that a job has begun, and no script.
+  await grant("-hset");
+  const refused = async () => {
+    const stats = await admin.info("errorstats");
+    return Number(/errorstat_NOPERM:count=(\d+)/.exec(stats)?.[1] ?? 0);
+  };
+  const job = await jobs.add("marked");
+  while ((await jobs.queue.getWaitingCount()) > 0) await sleep(10);
+  const before = await refused();
+  while ((await refused()) < before + 2) await sleep(10);
+  assert.equal(worker.trouble?.code, "QUEUE_ACCESS_DENIED");
+  await grant("+hset");
+  assert.equal(await jobs.result(job), "marked");
+  assert.equal(worker.counts.failed, 0);
+});
+
+test("an end that the queue does not accept is no problem of the connection", async () => {
+  await using redis = await openRedis();
+  await using jobs = new TestQueue(redis.url);
+  const lines: LogLine[] = [];
+  const begun = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  const work = async () => {
+    begun.resolve();
+    await finish.promise;
+  };
+  const logger = recordingLogger(lines);
+  const options: FleetWorkerOptions = { connection: redis.url, queue: jobs.name, logger };
+  await using worker = createWorker(new GivenTask(work), options);
+  const job = await jobs.add("removed");
+  await begun.promise;
+  // As after an end whose answer was lost, so that it is sent again.
+  const client = await jobs.queue.getBackend().client;
+  await client.del(jobs.queue.toKey(job.id!));
+  finish.resolve();
+  const wanted = "the queue had already ended or returned a job";
+  while (!lines.some(({ message }) => message === wanted)) await sleep(10);
+  assert.equal(worker.trouble, undefined);
+  assert.ok(!lines.some(({ message }) => message === "the queue has a problem"));
+});
+
 test("jobs are put back when Redis takes writes again, and each once", async () => {
   await using server = await RedisServer.start({ fsync: "everysec" });
   using admin = openAdmin(server.url);

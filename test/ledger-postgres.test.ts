@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
+import { Redis } from "ioredis";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import pg from "pg";
 import { type ErrorCode, isOrangeryError } from "../src/errors.ts";
@@ -18,8 +19,10 @@ import {
   oldVersions,
   writeOldLedger,
 } from "../src/ledger/schema/old-ledger.fixture.ts";
+import { CliFolder, quickModel } from "./cli.fixture.ts";
 import { type LogLine, recordingLogger } from "./fleet.fixture.ts";
 import { openPostgres, type PostgresForTests, PostgresServer } from "./servers/postgres-server.ts";
+import { openRedis, uniqueName } from "./servers/redis-server.ts";
 
 async function rejectsWith(code: ErrorCode, message: RegExp, action: Promise<unknown>) {
   await assert.rejects(action, (error) => {
@@ -98,6 +101,57 @@ describe("a results database of PostgreSQL", () => {
       "LEDGER_NEWER",
       /version \d+ or older, .* version 99/,
       openLedger(schema.url),
+    );
+  });
+
+  test("in an encoding that lacks letters is not made", async () => {
+    const name = `latin_${crypto.randomUUID().replaceAll("-", "")}`;
+    const encoded = `encoding 'LATIN1' locale 'C' template template0`;
+    await execute(server.url, `create database ${name} ${encoded}`);
+    const url = new URL(server.url);
+    url.pathname = `/${name}`;
+    await rejectsWith("LEDGER_REFUSED", /in LATIN1, which lacks/, openLedger(url.href));
+    await execute(server.url, `drop database ${name} with (force)`);
+  });
+
+  test("is made and updated in more time than the server allows a query", async () => {
+    await using schema = await server.createSchema();
+    const url = new URL(schema.url);
+    const options = url.searchParams.get("options");
+    url.searchParams.set("options", `${options} -c statement_timeout=1s -c lock_timeout=1s`);
+    const client = new pg.Client({ connectionString: server.url });
+    await client.connect();
+    await using _closed = { [Symbol.asyncDispose]: () => client.end() };
+    // Another process is at it.
+    await client.query("select pg_advisory_lock(1330794055)");
+    let isWaiting = true;
+    const opening = openLedger(url.href, { busyTimeoutMs: 0 }).finally(() => {
+      isWaiting = false;
+    });
+    const waitsLong = `
+      select 1 from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory'
+      and not granted and clock_timestamp() - query_start > interval '1500 ms'`;
+    while (isWaiting && (await client.query(waitsLong)).rowCount === 0);
+    await client.query("select pg_advisory_unlock(1330794055)");
+    await using ledger = await opening;
+    assert.match(await ledger.identity(), /^[0-9a-f-]{36}$/);
+  });
+
+  test("has a trouble until no access fails any more, and reports it once", async () => {
+    await using schema = await server.createSchema();
+    const lines: LogLine[] = [];
+    await using ledger = await openLedger(schema.url, { logger: recordingLogger(lines) });
+    let attempts = 0;
+    await ledger.read(async (db) => {
+      // Another access succeeds while this one does not.
+      await ledger.identity();
+      const fail = sql`do $$ begin raise exception using errcode = '40001'; end $$`;
+      if (++attempts < 4) await fail.execute(db);
+    });
+    assert.equal(attempts, 4);
+    assert.deepEqual(
+      lines.map(({ level }) => level),
+      ["warn", "info"],
     );
   });
 
@@ -201,5 +255,41 @@ describe("a PostgreSQL server that goes away", () => {
     assert.equal(await countResults(schema.url), 1);
     assert.equal(lines.at(-1)?.message, "The results database answers again");
     assert.deepEqual(troubles, ["LEDGER_UNREACHABLE", undefined]);
+  });
+
+  test("is waited for by workers that are started meanwhile, until they are to end", async () => {
+    await using redis = await openRedis();
+    await using folder = await CliFolder.create();
+    await using schema = await server.createSchema();
+    await folder.writePhotos(["photos/a.jpg"]);
+    const queue = uniqueName("photos");
+    const detect = ["--detect", quickModel[0]];
+    const place = ["--queue", queue, "--queue-url", redis.url];
+    const results = ["--results", schema.url];
+    await folder.run("enqueue", "photos", ...detect, ...place, ...results);
+    await folder.run("recipe", "make", ...detect, "--out", "recipe.json");
+    await server.down();
+    try {
+      for (const work of [
+        place,
+        ["--broker", redis.url, "--queues", queue, "--recipe", "recipe.json"],
+      ]) {
+        const worker = folder.start("worker", "--devices", "cpu", ...work, ...results);
+        const waits = Promise.withResolvers<void>();
+        worker.child.stderr!.on("data", (lines) => {
+          if (/results database failed; trying again/.test(String(lines))) waits.resolve();
+        });
+        await Promise.race([waits.promise, worker.outcome]);
+        worker.child.kill("SIGTERM");
+        const { status, stderr } = await worker.outcome;
+        assert.equal(status, 0, stderr);
+        assert.doesNotMatch(stderr, /do not end and are killed/);
+      }
+    } finally {
+      await server.up();
+    }
+    const client = new Redis(redis.url);
+    await client.del(...(await client.keys(`*${queue}*`)));
+    client.disconnect();
   });
 });

@@ -1,8 +1,9 @@
 import type { BulkJobOptions, Queue } from "bullmq";
+import { tryAgain } from "../../base/try-again.ts";
 import { inBatches } from "../../ledger/in-batches.ts";
 import type { PhotoOutcome, ResultStore } from "../../ledger/results/result-store.ts";
 import type { ListedPhoto } from "../../pipeline/photos/remote/remote-photo-reader.ts";
-import { withQueueErrors } from "../queue/queue-errors.ts";
+import { isBrokenOff, withQueueErrors } from "../queue/queue-errors.ts";
 import { storeOf } from "../store/store-of.ts";
 import { photoJobId, toPhotoJobData } from "./photo-job-data.ts";
 
@@ -57,7 +58,8 @@ export async function enqueuePhotos({
     signal?.throwIfAborted();
     const outcomes = await store.knownSources(batch, { signal });
     const wanted = batch.filter(({ source }) => isWanted(outcomes.get(source), retry));
-    const added = await withQueueErrors(queue, () => addPhotos(queue, wanted, store.recipe.hash));
+    const { hash } = store.recipe;
+    const added = await withQueueErrors(queue, () => addPhotos(queue, wanted, hash, signal));
     for (const { source } of batch) {
       const outcome = outcomes.get(source);
       if (outcome !== undefined && !isWanted(outcome, retry)) counts[outcome]++;
@@ -79,6 +81,7 @@ async function addPhotos(
   queue: Queue,
   photos: readonly ListedPhoto[],
   recipe: string,
+  signal: AbortSignal | undefined,
 ): Promise<number> {
   // The same photo may be named twice.
   const byId = new Map(photos.map((photo) => [photoJobId(photo.source, recipe), photo]));
@@ -93,6 +96,8 @@ async function addPhotos(
       data: toPhotoJobData(photo, recipe),
       opts: { ...jobOptions, jobId },
     }));
-  if (jobs.length > 0) await queue.addBulk(jobs);
+  // A job that is there is not added again.
+  const options = { isPassing: isBrokenOff, pauseMs: [50, 1000], signal } as const;
+  if (jobs.length > 0) await tryAgain(options, () => queue.addBulk(jobs));
   return jobs.length;
 }

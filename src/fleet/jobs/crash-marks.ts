@@ -13,7 +13,7 @@ export interface CrashMarks {
   write(job: TakenJob, marks: number): Promise<void>;
 }
 
-/** Keeps the marks with the jobs. */
+/** Keeps the marks with the jobs. A queue that refuses a mark is waited for: no job fails of it. */
 export class KeptCrashMarks implements CrashMarks {
   readonly #store: AttemptStore;
   readonly #patience: QueuePatience;
@@ -26,10 +26,11 @@ export class KeptCrashMarks implements CrashMarks {
   async read(job: TakenJob): Promise<number> {
     // A death also leaves a stall, so most jobs need no request.
     if (job.stalledCounter === 0) return 0;
-    return await this.#patience.repeat(() => this.#store.readDeaths(job.id!));
+    return await this.#patience.repeat(() => this.#store.readDeaths(job.id!), { always: true });
   }
 
   async write(job: TakenJob, marks: number): Promise<void> {
-    await this.#patience.repeat(() => this.#store.writeDeaths(job.id!, marks));
+    const write = () => this.#store.writeDeaths(job.id!, marks);
+    await this.#patience.repeat(write, { always: true });
   }
 }

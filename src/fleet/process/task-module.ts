@@ -22,6 +22,8 @@ export interface TaskEnvironment extends DeviceSlot {
    * the process gives its jobs back and ends.
    */
   readonly onOvertaken?: ((error: OrangeryError) => void) | undefined;
+  /** Aborted when the process is to end: what is still being set up is no longer needed. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A task, ready for the jobs of a queue, and what belongs to it. */

@@ -34,6 +34,7 @@ const metricsPeriodMs = 1_000;
 export class WorkerProcess {
   readonly #options: WorkerProcessOptions;
   readonly #leaving = Promise.withResolvers<void>();
+  readonly #ending = new AbortController();
   #setup: TaskSetup | WorkerSetup | undefined;
   #worker: QueueWorker | undefined;
   #stats = new ProcessStats(undefined);
@@ -85,6 +86,7 @@ export class WorkerProcess {
    */
   drain(deadlineMs: number): void {
     this.#deadlineMs = Math.min(deadlineMs, this.#deadlineMs ?? deadlineMs);
+    this.#ending.abort(new Error("the process is to end"));
     this.#leaving.resolve();
     this.#close(deadlineMs);
   }
@@ -114,6 +116,7 @@ export class WorkerProcess {
       settings,
       logger,
       onOvertaken: (error) => this.#giveUp(error),
+      signal: this.#ending.signal,
     });
     this.#setup = setup;
     this.#stats = new ProcessStats(setup.cache);

@@ -14,6 +14,18 @@ describe("a reply of Redis", () => {
     ["NOAUTH Authentication required.", "QUEUE_ACCESS_DENIED", false, /redis:\/\/user:password@/],
     ["WRONGPASS invalid username-password pair", "QUEUE_ACCESS_DENIED", false, /% as %25/],
     ["NOPERM this user has no permissions", "QUEUE_ACCESS_DENIED", false, /ACL line/],
+    [
+      `ERR The user executing the script can't run this command ${script}`,
+      "QUEUE_ACCESS_DENIED",
+      false,
+      /ACL line/,
+    ],
+    [
+      `ERR ACL failure in script: User some has no permissions ${script}`,
+      "QUEUE_ACCESS_DENIED",
+      false,
+      /ACL line/,
+    ],
     ["DENIED Redis is running in protected mode", "QUEUE_ACCESS_DENIED", false, /requirepass/],
     ["CROSSSLOT Keys in request don't hash", "QUEUE_IN_CLUSTER", false, /\{photos\}/],
     ["MOVED 5798 10.0.0.3:6379", "QUEUE_IN_CLUSTER", false, /Connect to .* 10\.0\.0\.3:6379/],
@@ -63,6 +75,16 @@ describe("a reply of Redis", () => {
 });
 
 describe("a Redis that does not answer", () => {
+  test("is unreachable where the connection broke between two answers", () => {
+    const command = { name: "evalsha" };
+    const error = Object.assign(new Error("Command aborted due to connection close"), {
+      name: "AbortError",
+      command,
+    });
+    assert.equal(toQueueError(error, "photos")?.code, "QUEUE_UNREACHABLE");
+    assert.equal(toQueueError(new DOMException("left", "AbortError"), "photos"), undefined);
+  });
+
   test("is unreachable, with the reason and the time", () => {
     const cause = Object.assign(new Error("connect ECONNREFUSED ::1:6379"), { code: "X" });
     assert.match(

@@ -17,6 +17,7 @@ interface Refusal {
 export function toQueueError(error: unknown, queue: string): OrangeryError | undefined {
   // PostgreSQL's errors are converted where they occur.
   if (isOrangeryError(error)) return error.blames === "queue" ? error : undefined;
+  if (isBrokenOff(error)) return unreachable(error);
   if (!isReply(error) && !isVersionRefusal(error)) return undefined;
   // A transaction is refused because of a request in it.
   const { previousErrors: [previous] = [] } = error as { previousErrors?: readonly unknown[] };
@@ -27,6 +28,15 @@ export function toQueueError(error: unknown, queue: string): OrangeryError | und
     cause: error,
     details: { queue, reply },
   });
+}
+
+/**
+ * Whether ioredis gave up requests that were sent together because the connection broke when only
+ * some were answered. It sends all others again by itself.
+ */
+export function isBrokenOff(error: unknown): boolean {
+  // A signal's AbortError has no command.
+  return error instanceof Error && error.name === "AbortError" && "command" in error;
 }
 
 /** Converts any error of a connection to Redis into one of ours. */
@@ -94,6 +104,10 @@ function refusalOf(reply: string, queue: string): Refusal {
   const [prefix = ""] = reply.split(" ", 1);
   const refusal = refusals[prefix]?.(reply, queue);
   if (refusal !== undefined) return refusal;
+  // Within a script, Redis refuses a command or a key in words of its own.
+  if (/user executing the script|ACL failure in script/.test(reply)) {
+    return refusals.NOPERM!(reply, queue);
+  }
   if (/max number of clients reached/.test(reply)) {
     return {
       code: "QUEUE_NOT_READY",

@@ -1,6 +1,7 @@
 import type { Queue } from "bullmq";
 import { isOrangeryError } from "../../errors.ts";
 import type { Ledger } from "../../ledger/ledger.ts";
+import type { OpenLedgerOptions } from "../../ledger/open-ledger.ts";
 import type { CountOptions, CountRecipe } from "../../pipeline/recipe/count-recipe.ts";
 import { writeRecipe } from "../../pipeline/recipe/recipe-document.ts";
 import { OpenQueue, type OpenQueueOptions } from "../queue/open-queue.ts";
@@ -64,11 +65,15 @@ export class FleetQueues implements AsyncDisposable {
    *
    * @throws `QUEUE_OTHER_RESULTS`, also where there are none at `location`; `QUEUE_…`, `LEDGER_…`
    */
-  async requireResults(location: string): Promise<void> {
+  async requireResults(
+    location: string,
+    { busyTimeoutMs }: Pick<OpenLedgerOptions, "busyTimeoutMs"> = {},
+  ): Promise<void> {
     const { base, catalogue } = this;
     const claimed = await base.within(catalogue.results());
     if (claimed === undefined) return;
-    const identity = await identityAt(location, { mayBeMissing: location !== claimed.location });
+    const mayBeMissing = location !== claimed.location;
+    const identity = await identityAt(location, { mayBeMissing, busyTimeoutMs });
     await base.within(catalogue.requireResults(location, identity));
   }
 
@@ -122,12 +127,15 @@ export class FleetQueues implements AsyncDisposable {
 /** Returns undefined where there are no results at the location and `mayBeMissing`. */
 async function identityAt(
   location: string,
-  { mayBeMissing }: { readonly mayBeMissing: boolean },
+  {
+    mayBeMissing,
+    busyTimeoutMs,
+  }: Pick<OpenLedgerOptions, "busyTimeoutMs"> & { readonly mayBeMissing: boolean },
 ): Promise<string | undefined> {
   // Imported late: queues of tasks have no results.
   const { openLedger } = await import("../../ledger/open-ledger.ts");
   try {
-    await using reader = await openLedger(location, { readOnly: true });
+    await using reader = await openLedger(location, { readOnly: true, busyTimeoutMs });
     return await reader.identity();
   } catch (error) {
     if (mayBeMissing && isOrangeryError(error, "LEDGER_NOT_FOUND")) return undefined;

@@ -91,7 +91,10 @@ function assemble<Payload, Result>(
   const store = storeOf(bullmq);
   // Without a listener, an error event would end the process.
   bullmq.on("error", (error) => {
-    if (error !== leavingReason) contact.receive(error);
+    if (error === leavingReason) return;
+    if (isAboutJob(error))
+      logger.info({ err: error }, "the queue had already ended or returned a job");
+    else contact.receive(error);
   });
   bullmq.on("stalled", (jobId) => logger.warn({ jobId }, "a job whose worker is gone waits again"));
   const locks = openQueueLocks(bullmq, { ...parts, logger });
@@ -156,6 +159,14 @@ function assemble<Payload, Result>(
     },
   });
   return { name, queue, bullmq, life, tally, patience };
+}
+
+/**
+ * Whether BullMQ was refused a job, not the queue: its lock was lost, or a request that ended it
+ * was sent again because the answer was lost. BullMQ numbers these errors.
+ */
+function isAboutJob(error: Error): boolean {
+  return "code" in error && typeof error.code === "number" && error.code < 0;
 }
 
 function setTaking(bullmq: Worker, isTaking: boolean): void {

@@ -25,6 +25,12 @@ const busy: DatabaseProblem = {
   expected: "Expected to use the results database within the time allowed",
   advice: "Others keep it busy: try again.",
 };
+const cut: DatabaseProblem = {
+  ...busy,
+  advice:
+    "Others keep it busy, or the server gives the user too little time: raise statement_timeout " +
+    "or lock_timeout with `alter role`, and try again.",
+};
 const crowded: DatabaseProblem = {
   code: "LEDGER_BUSY",
   passes: "soon",
@@ -99,8 +105,8 @@ const states: readonly (readonly [beginning: string, problem: DatabaseProblem | 
   ["53100", full], // disk_full
   ["53200", busy], // out_of_memory
   ["53300", crowded], // too_many_connections
-  ["55P03", busy], // lock_not_available
-  ["57014", busy], // query_canceled, by a timeout of the server
+  ["55P03", cut], // lock_not_available
+  ["57014", cut], // query_canceled, by a timeout of the server
   ["23503", busy], // foreign_key_violation: photos were forgotten while this was recorded
   ["25P", busy], // timeouts of idle transactions
   ["57P", away], // admin_shutdown, crash_shutdown, cannot_connect_now, database_dropped
@@ -172,9 +178,18 @@ function problemOf(error: unknown): DatabaseProblem | undefined {
   return messages.find(([beginning]) => beginning.test(error.message))?.[1];
 }
 
+/** Whether a database of this encoding stores any text; SQL_ASCII takes bytes as they come. */
+export function takesAnyText(serverEncoding: string): boolean {
+  return serverEncoding === "UTF8" || serverEncoding === "SQL_ASCII";
+}
+
+/** What to do about a database that does not. */
+export const anyTextAdvice = "Make one with createdb --encoding=UTF8 --template=template0.";
+
 const kinds = {
   away,
   busy,
+  cut,
   crowded,
   full,
   readOnly,

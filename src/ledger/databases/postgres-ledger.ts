@@ -9,7 +9,7 @@ import { bringUpToDate, schemaVersion } from "../schema/migrations.ts";
 import type { LedgerTables } from "../schema/tables.ts";
 import { DatabaseLedger, refuseNewer } from "./database-ledger.ts";
 import { createPool, postgresMigrationDialect } from "./postgres-dialect.ts";
-import { isPassing, toPostgresLedgerError } from "./postgres-error.ts";
+import { anyTextAdvice, isPassing, takesAnyText, toPostgresLedgerError } from "./postgres-error.ts";
 
 export interface PostgresDatabaseOptions {
   /**
@@ -39,6 +39,8 @@ export class PostgresLedger extends DatabaseLedger {
   override readonly isInProcess = false;
   readonly #options: GuardOptions;
   #failure: unknown;
+  /** Accesses that are tried again. */
+  #failing = 0;
 
   private constructor(location: string, db: Kysely<LedgerTables>, options: GuardOptions) {
     super(location, db);
@@ -90,11 +92,15 @@ export class PostgresLedger extends DatabaseLedger {
   }
 
   async #update(transaction: Transaction<LedgerTables>): Promise<void> {
+    // However long it takes, and others take: what the server allows a query is not meant.
+    await sql`set local statement_timeout = 0`.execute(transaction);
+    await sql`set local lock_timeout = 0`.execute(transaction);
     await sql`select pg_advisory_xact_lock(${migrationLock})`.execute(transaction);
     // Another process may have been faster.
     const found = await this.#findVersion(transaction);
     const db = transaction as unknown as Kysely<unknown>;
     if (found === schemaVersion) return;
+    if (found === 0) await this.#refuseEncoding(transaction);
     // Waits for writers, since each of them reads this table; later writers wait for the update.
     if (found > 0) await sql`lock table ledger_version in access exclusive mode`.execute(db);
     const update = { location: this.location, from: found };
@@ -102,6 +108,20 @@ export class PostgresLedger extends DatabaseLedger {
     if (found === 0) await sql`create table ledger_version (version integer not null)`.execute(db);
     await sql`delete from ledger_version`.execute(db);
     await sql`insert into ledger_version values (${schemaVersion})`.execute(db);
+  }
+
+  /** Paths, names of classes and cameras have any characters. */
+  async #refuseEncoding(db: Kysely<LedgerTables>): Promise<void> {
+    const { rows } = await sql<{ encoding: string }>`
+      select current_setting('server_encoding') as encoding`.execute(db);
+    const encoding = rows[0]!.encoding;
+    if (takesAnyText(encoding)) return;
+    throw new OrangeryError(
+      "LEDGER_REFUSED",
+      `Expected a results database in UTF8, but ${this.location} is in ${encoding}, which lacks ` +
+        `characters. ${anyTextAdvice}`,
+      { details: { location: this.location, expected: "UTF8", came: encoding } },
+    );
   }
 
   /** Returns the version of the database; 0 where there is no ledger. */
@@ -127,20 +147,27 @@ export class PostgresLedger extends DatabaseLedger {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const { busyTimeoutMs: timeoutMs } = this.#options;
+    let hasFailed = false;
     const isWorthAnother = (error: unknown) => {
       const isSo = isPassing(error, timeoutMs === Number.POSITIVE_INFINITY);
-      if (isSo) this.#report(toPostgresLedgerError(error, this.location));
-      return isSo;
+      if (!isSo) return false;
+      if (!hasFailed) this.#failing++;
+      hasFailed = true;
+      this.#report(toPostgresLedgerError(error, this.location));
+      return true;
     };
     try {
       const result = await tryAgain(
         { isPassing: isWorthAnother, timeoutMs, pauseMs: [20, 1000], signal },
         access,
       );
-      this.#report(undefined);
+      // Where others still fail, this one was only luckier: a connection may have been left for it.
+      if (this.#failing === Number(hasFailed)) this.#report(undefined);
       return result;
     } catch (error) {
       throw toPostgresLedgerError(error, this.location);
+    } finally {
+      if (hasFailed) this.#failing--;
     }
   }
 

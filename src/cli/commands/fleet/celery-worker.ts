@@ -14,14 +14,13 @@ import { requireTaskModule } from "../../../fleet/process/import-task-module.ts"
 import { logConsole } from "../../../fleet/process/log-console.ts";
 import { parseDeviceSlots } from "../../../fleet/supervisor/device-slots.ts";
 import { findDevices } from "../../../fleet/supervisor/found-devices.ts";
-import { openLedger } from "../../../ledger/open-ledger.ts";
 import { writeRecipe } from "../../../pipeline/recipe/recipe-document.ts";
 import { workerIdFromName } from "../../../tasks/worker-id.ts";
 import { fromCaller, modelFromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import { readRecipeFile } from "../../options/recipe-file.ts";
 import { defaultResults, resultsFromCaller } from "../../options/results-options.ts";
 import { readCeleryConfig } from "./celery-config.ts";
-import { supervise, supervisorLog } from "./supervise.ts";
+import { checkResults, supervise, supervisorLog } from "./supervise.ts";
 import type { WorkerArguments } from "./worker.ts";
 
 export interface CeleryWorkerArguments extends Omit<WorkerArguments, "queue" | "redis" | "task"> {
@@ -90,7 +89,7 @@ async function readCounting(
   if (file === undefined) return undefined;
   const { recipe, sha256, count } = await readRecipeFile(file);
   const results = resultsFromCaller(options.results ?? defaultResults);
-  await (await openLedger(results))[Symbol.asyncDispose]();
+  await checkResults(results);
   return {
     task: countTask,
     recipe: { name: recipe.name, document: writeRecipe(count, { recipe, sha256 }) },

@@ -1,4 +1,5 @@
 import { programModule } from "../../../base/files/program-file.ts";
+import { isOrangeryError } from "../../../errors.ts";
 import type { DeviceSlot } from "../../../fleet/process/device-slot.ts";
 import type { WorkerConfig } from "../../../fleet/process/worker-messages.ts";
 import { serveFleet } from "../../../fleet/supervisor/serve-fleet.ts";
@@ -54,6 +55,32 @@ export async function supervise(
   await supervisor.run();
   if (interrupts.abort.aborted) return interrupts.exitStatus!;
   return supervisor.hasGivenUp ? exitStatus.error : exitStatus.ok;
+}
+
+/**
+ * Opens a results database before any process is started, and makes it where there is none. A
+ * server that is away or does not serve is left to the processes, which wait for it and log it.
+ *
+ * @throws `LEDGER_*`, `NO_SPACE`, `PACKAGE_MISSING`, `INVALID_ARGUMENT`
+ */
+export async function checkResults(location: string): Promise<void> {
+  // Imported late: a worker with what the queue says, or with a task, has none to open here.
+  const { openLedger } = await import("../../../ledger/open-ledger.ts");
+  await leaveToProcesses("ledger", async () => {
+    await (await openLedger(location, { busyTimeoutMs: 0 }))[Symbol.asyncDispose]();
+  });
+}
+
+/** Does not fail where a server cannot be used now and the processes wait for it. */
+export async function leaveToProcesses(
+  blames: "ledger" | "queue",
+  work: () => Promise<void>,
+): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isOrangeryError(error) || error.blames !== blames || !error.retryable) throw error;
+  }
 }
 
 /** The log of the process that looks after the others. */

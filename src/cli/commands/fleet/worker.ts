@@ -1,6 +1,5 @@
 import { pathToFileURL } from "node:url";
 import { hideCredentials } from "../../../base/url.ts";
-import { isOrangeryError } from "../../../errors.ts";
 import { type CountSettings, countWorkerUrl } from "../../../fleet/count/count-settings.ts";
 import { QueueWatch } from "../../../fleet/depth/queue-watch.ts";
 import { requireTaskModule } from "../../../fleet/process/import-task-module.ts";
@@ -13,7 +12,13 @@ import { findDevices } from "../../../fleet/supervisor/found-devices.ts";
 import { fromCaller, modelFromCaller, photoFromCaller } from "../../options/caller-paths.ts";
 import type { QueueArguments } from "../../options/queue-options.ts";
 import { resultsFromCaller } from "../../options/results-options.ts";
-import { type SupervisionArguments, supervise, supervisorLog } from "./supervise.ts";
+import {
+  checkResults,
+  leaveToProcesses,
+  type SupervisionArguments,
+  supervise,
+  supervisorLog,
+} from "./supervise.ts";
 
 export interface WorkerArguments extends QueueArguments, SupervisionArguments {
   /** A module of tasks; without it, photos are counted as the queue's recipes say. */
@@ -68,11 +73,7 @@ async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
   const { recipe: recipes, memoryBudget, maxPixels, location, allowPrivateAddresses } = options;
   const results = options.results && resultsFromCaller(options.results);
   await tryQueue(options, results);
-  if (results !== undefined) {
-    // Imported late: with what the queue says, and with a task, there is none to open here.
-    const { openLedger } = await import("../../../ledger/open-ledger.ts");
-    await (await openLedger(results))[Symbol.asyncDispose]();
-  }
+  if (results !== undefined) await checkResults(results);
   const settings: CountSettings = {
     results,
     models: options.models?.map(photoFromCaller),
@@ -86,11 +87,9 @@ async function countingTask(options: WorkerArguments): Promise<TaskConfig> {
 }
 
 async function tryQueue({ queue, queueUrl }: QueueArguments, results?: string): Promise<void> {
-  try {
+  await leaveToProcesses("queue", async () => {
     await using queues = await FleetQueues.open({ connection: queueUrl, queue, isMade: true });
-    if (results !== undefined) await queues.requireResults(results);
-  } catch (error) {
-    // Workers wait for a server that is away or does not serve, and log it.
-    if (!isOrangeryError(error) || error.blames !== "queue" || !error.retryable) throw error;
-  }
+    if (results === undefined) return;
+    await leaveToProcesses("ledger", () => queues.requireResults(results, { busyTimeoutMs: 0 }));
+  });
 }

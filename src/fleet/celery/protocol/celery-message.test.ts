@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { deflateSync } from "node:zlib";
 import { readCeleryMessage } from "./celery-message.ts";
 // As Celery wrote them.
 import recorded from "./recorded-messages.fixture.json" with { type: "json" };
@@ -114,10 +115,28 @@ describe("a message of Celery", () => {
       assert.match(reason, expected);
       assert.equal(id, "task-1");
     }
-    const headers = changed((message) => {
-      (message.headers as Record<string, unknown>).eta = "soon";
+    for (const eta of ["soon", 12345, "12345", true]) {
+      const headers = changed((message) => {
+        (message.headers as Record<string, unknown>).eta = eta;
+      });
+      assert.match(refusal(headers).reason, /`eta` to be a time/);
+    }
+  });
+
+  test("is refused where its text is not in UTF-8, compressed or not", () => {
+    const bytes = Buffer.from('[["\xe9.jpg"], {}, {}]', "latin1");
+    const plain = changed((message) => {
+      message.body = bytes.toString("base64");
     });
-    assert.match(refusal(headers).reason, /`eta` to be a time/);
+    const compressed = changed((message) => {
+      message.body = deflateSync(bytes).toString("base64");
+      (message.headers as Record<string, unknown>).compression = "application/x-gzip";
+    });
+    for (const message of [plain, compressed]) {
+      const { reason, id, exception } = refusal(message);
+      assert.match(reason, /a body in UTF-8, got other bytes/);
+      assert.deepEqual([id, exception.exc_type], ["task-1", "DecodeError"]);
+    }
   });
 
   test("that is none is refused", () => {

@@ -204,6 +204,8 @@ function instant(value: unknown, name: string): number | undefined {
   if (value == null) return undefined;
   const text = String(value);
   const ms = Date.parse(/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`);
-  if (Number.isNaN(ms)) throw invalid(`Expected \`${name}\` to be a time in ISO 8601, got ${text}`);
+  // A number would be a year.
+  if (Number.isNaN(ms) || !/^\d{4}-/.test(text))
+    throw invalid(`Expected \`${name}\` to be a time in ISO 8601, got ${text}`);
   return ms;
 }

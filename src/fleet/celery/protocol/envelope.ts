@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { inflateSync } from "node:zlib";
 
@@ -54,13 +55,19 @@ export function decodeBody({ body, headers, properties, ...envelope }: Envelope)
   }
   const isBase64 = properties.body_encoding === "base64";
   const { compression } = headers;
-  if (compression == null) return isBase64 ? Buffer.from(body, "base64").toString("utf8") : body;
+  if (compression == null) return isBase64 ? textOfBytes(Buffer.from(body, "base64")) : body;
   // What Kombu calls gzip is zlib.
   if (compression !== "application/x-gzip" || !isBase64) {
     throw new Undecodable(`Expected a body without compression or with gzip, got ${compression}`);
   }
   const bytes = Buffer.from(body, "base64");
-  return inflateSync(bytes, { maxOutputLength: maxInflatedBytes }).toString("utf8");
+  return textOfBytes(inflateSync(bytes, { maxOutputLength: maxInflatedBytes }));
+}
+
+/** Other bytes would become U+FFFD, and a path with it is another path. */
+function textOfBytes(bytes: Buffer): string {
+  if (!isUtf8(bytes)) throw new Undecodable("Expected a body in UTF-8, got other bytes");
+  return bytes.toString("utf8");
 }
 
 /** Writes the JSON envelope around a body, as Kombu does. */

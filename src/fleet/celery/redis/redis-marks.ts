@@ -6,7 +6,10 @@ import type { CeleryKeys } from "./celery-keys.ts";
 /** Longer than a queue is stopped over a weekend. */
 const markSeconds = 3 * 24 * 3_600;
 
-/** Keeps beside the queues how many workers have died on a task. */
+/**
+ * Keeps beside the queues how many workers have died on a task. A Redis that refuses a mark is
+ * waited for: no task fails of it.
+ */
 export class RedisMarks implements DeathMarks {
   readonly #redis: Redis;
   readonly #keys: CeleryKeys;
@@ -20,13 +23,14 @@ export class RedisMarks implements DeathMarks {
 
   async read(taskId: string): Promise<number> {
     const key = this.#keys.mark(taskId);
-    return Number((await this.#patience.repeat(() => this.#redis.get(key))) ?? 0);
+    const read = () => this.#redis.get(key);
+    return Number((await this.#patience.repeat(read, { always: true })) ?? 0);
   }
 
   async write(taskId: string, marks: number): Promise<void> {
     const key = this.#keys.mark(taskId);
-    await this.#patience.repeat<unknown>(() =>
-      marks > 0 ? this.#redis.set(key, marks, "EX", markSeconds) : this.#redis.del(key),
-    );
+    const write = (): Promise<unknown> =>
+      marks > 0 ? this.#redis.set(key, marks, "EX", markSeconds) : this.#redis.del(key);
+    await this.#patience.repeat(write, { always: true });
   }
 }

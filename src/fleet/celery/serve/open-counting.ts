@@ -22,13 +22,12 @@ export async function openCounting(
   environment: TaskEnvironment,
   stack: AsyncDisposableStack,
 ): Promise<PreparedTask> {
-  const { workerId, logger, onOvertaken } = environment;
-  const { signal } = new AbortController();
+  const { workerId, logger, onOvertaken, signal = new AbortController().signal } = environment;
   const photos = stack.use(new PhotoReader({ allowPrivateAddresses: count.allowPrivateAddresses }));
   const cache = stack.use(createCountingCache(environment, count));
   // Workers wait for the database as they wait for Redis, however long.
   const ledger = stack.use(
-    await openLedger(results, { busyTimeoutMs: Number.POSITIVE_INFINITY, logger }),
+    await openLedger(results, { busyTimeoutMs: Number.POSITIVE_INFINITY, logger, signal }),
   );
   const finder = new ModelFinder({ places: count.models, reader: photos });
   const parts = await openRecipeTask(recipe, {

@@ -16,6 +16,13 @@ export interface PostgresBackendOptions {
 
 const serverNow = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 
+/** The commands that lock a job, and which parameters are the time of a lock and the present. */
+const locking: Readonly<Record<string, readonly [lockMs: number, now: number]>> = {
+  move_to_active: [3, 4],
+  move_to_completed_fetch: [9, 10],
+  move_to_failed_fetch: [10, 11],
+};
+
 const pools = new WeakMap<object, PostgresPool>();
 
 /** Returns the connections of a backend that {@link postgresBackend} made; else undefined. */
@@ -48,6 +55,16 @@ export function postgresBackend({
     const emit = backend.emit.bind(backend);
     backend.emit = (event: string, ...values: unknown[]) =>
       emit(event, ...values.map((value) => toPostgresQueueError(value) ?? value));
+    const commands = backend as unknown as BackendCommands;
+    const run = commands.run.bind(backend);
+    commands.run = (command, values) => {
+      const [lockMs, now] = locking[command] ?? [];
+      if (lockMs === undefined) return run(command, values);
+      const places = values.map((_, index) => `$${index + 1}`);
+      // The present is when delayed jobs are due, too, by the clock of those who delayed them.
+      places[lockMs - 1] = `$${lockMs}::bigint + ${serverNow} - $${now}::bigint`;
+      return pool.query(`select * from ${command}(${places})`, values);
+    };
     const { stalledInterval = 30_000, maxStalledCount = 1 } = options as StalledOptions;
     backend.moveStalledJobsToWait = async () => {
       const { rows } = await pool.query<{ id: string }>(
@@ -83,6 +100,11 @@ export function postgresBackend({
     };
     return backend as unknown as RedisQueueBackend;
   };
+}
+
+/** What the backend's own methods send requests by. */
+interface BackendCommands {
+  run(command: string, values: readonly unknown[]): Promise<unknown>;
 }
 
 interface StalledOptions {

@@ -29,6 +29,13 @@ const problems: Readonly<Record<PostgresProblemKind, QueueProblem>> = {
     expected: "the queue's PostgreSQL to serve",
     advice: "Others keep it busy. Workers wait and resume by themselves.",
   },
+  cut: {
+    code: "QUEUE_NOT_READY",
+    expected: "the queue's PostgreSQL to serve",
+    advice:
+      "Others keep it busy, or it gives the user too little time: raise statement_timeout or " +
+      "lock_timeout with `alter role`. Workers wait and resume by themselves.",
+  },
   crowded: {
     code: "QUEUE_NOT_READY",
     expected: "the queue's PostgreSQL to take another connection",

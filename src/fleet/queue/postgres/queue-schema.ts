@@ -1,6 +1,7 @@
 import { runMigrations, SchemaVersionMismatchError } from "bullmq";
 import type { PoolClient } from "pg";
 import { OrangeryError } from "../../../errors.ts";
+import { anyTextAdvice, takesAnyText } from "../../../ledger/databases/postgres-error.ts";
 
 /** BullMQ's own name for the schema of its tables, so that its other programs find them. */
 export const bullmqSchema = "bullmq";
@@ -91,6 +92,7 @@ export async function prepareSchema(
   if (version === migrations.length) return;
   if (version > migrations.length) throw newer(version);
   if (version === 0 && !isMade) throw noQueue();
+  if (version === 0) await refuseEncoding(client);
   try {
     await runMigrations(client);
     await migrate(client);
@@ -100,6 +102,19 @@ export async function prepareSchema(
       ? await forbidden(client, error)
       : error;
   }
+}
+
+/** BullMQ's own functions have letters that not every encoding has, and so have photos. */
+async function refuseEncoding(client: PoolClient): Promise<void> {
+  const { rows } = await client.query("show server_encoding");
+  const encoding = rows[0].server_encoding;
+  if (takesAnyText(encoding)) return;
+  throw new OrangeryError(
+    "QUEUE_REFUSED",
+    `Expected a PostgreSQL database in UTF8 for the queue, got one in ${encoding}. ` +
+      anyTextAdvice,
+    { details: { expected: "UTF8", came: encoding } },
+  );
 }
 
 /** Returns the version of the queue's schema; 0 where there is none. */

@@ -122,7 +122,16 @@ describe("HttpSource", () => {
     });
   });
 
-  for (const status of [401, 403, 404, 410]) {
+  for (const status of [500, 507, 522]) {
+    test(`tries again after status ${status}`, async () => {
+      answer = (_request, response) =>
+        requests.length > 1 ? response.end(photo) : response.writeHead(status).end();
+      using source = createSource({ attempts: 2 });
+      assert.equal((await source.read(`${base}/${status}.jpg`)).content.sha256, sha256);
+    });
+  }
+
+  for (const status of [401, 403, 404, 410, 501]) {
     test(`does not try again after status ${status}`, async () => {
       answer = (_request, response) => response.writeHead(status).end();
       using source = createSource({ attempts: 3 });
@@ -158,6 +167,15 @@ describe("HttpSource", () => {
     using source = createSource();
     await assert.rejects(source.read(`${base}/a.jpg`), { code: "PHOTO_NOT_FOUND" });
   });
+
+  for (const encoding of ["", "Identity"]) {
+    test(`takes a body whose encoding is "${encoding}", which is none`, async () => {
+      answer = (_request, response) =>
+        response.writeHead(200, { "content-encoding": encoding }).end(photo);
+      using source = createSource();
+      assert.equal((await source.read(`${base}/a.jpg`)).content.sha256, sha256);
+    });
+  }
 
   test("sends the URL's password and shows it nowhere", async () => {
     let authorization: string | undefined;

@@ -21,8 +21,11 @@ export interface HttpPhotoReaderOptions extends FetchLimits {
 
 const redirectsAllowed = 5;
 
-/** Statuses that mean: try again later. */
-const passing = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** Whether a status means: try again later. Proxies and caches have numbers of their own. */
+function isPassing(status: number): boolean {
+  if (status >= 500) return status !== 501 && status !== 505;
+  return status === 408 || status === 425 || status === 429;
+}
 
 /**
  * Photos by `http:` and `https:` URLs. A URL is one photo; there is nothing to list.
@@ -159,7 +162,7 @@ function nextUrl(url: URL, location: string, redirects: number): URL {
 }
 
 function assertSuccess({ statusCode = 0, headers }: IncomingMessage, label: string): void {
-  if (passing.has(statusCode)) {
+  if (isPassing(statusCode)) {
     throw new OrangeryError(
       "PHOTO_FETCH_FAILED",
       `Expected the photo ${label}, got status ${statusCode}. Try again later.`,
@@ -173,8 +176,8 @@ function assertSuccess({ statusCode = 0, headers }: IncomingMessage, label: stri
     );
   }
   if (statusCode !== 200) throw notFound(label, `status ${statusCode}`);
-  const encoding = headers["content-encoding"] ?? "identity";
-  if (encoding !== "identity") throw notFound(label, `a body encoded as ${encoding}`);
+  const encoding = headers["content-encoding"] || "identity";
+  if (encoding.toLowerCase() !== "identity") throw notFound(label, `a body encoded as ${encoding}`);
 }
 
 function notFound(label: string, came: string): OrangeryError {

@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { CreateBucketCommand, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
@@ -15,6 +18,10 @@ let server: S3Server | undefined;
 let source: S3PhotoReader;
 
 before(async () => {
+  // Nothing of the machine's own settings.
+  process.env.AWS_CONFIG_FILE = join(import.meta.dirname, "no-such-file");
+  delete process.env.AWS_REGION;
+  delete process.env.AWS_DEFAULT_REGION;
   server = await startS3Server();
   Object.assign(process.env, server.env);
   await fill();
@@ -53,6 +60,39 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
 
 async function namesOf(name: string): Promise<string[]> {
   return (await collect(source.list(name))).map(({ name }) => name);
+}
+
+/** Reads from another server. */
+async function withEndpoint(
+  url: string | undefined,
+  work: (reader: S3PhotoReader) => Promise<void>,
+): Promise<void> {
+  const endpoint = process.env.AWS_ENDPOINT_URL_S3;
+  if (url === undefined) delete process.env.AWS_ENDPOINT_URL_S3;
+  else process.env.AWS_ENDPOINT_URL_S3 = url;
+  try {
+    using reader = new S3PhotoReader(limits);
+    await work(reader);
+  } finally {
+    process.env.AWS_ENDPOINT_URL_S3 = endpoint;
+  }
+}
+
+/** Reads from a server that has one answer. */
+async function withAnswer(
+  { status, answer, type }: { status: number; answer: string; type: string },
+  work: (reader: S3PhotoReader) => Promise<void>,
+): Promise<void> {
+  const other = createServer((_request, response) =>
+    response.writeHead(status, { "content-type": type }).end(answer),
+  );
+  await once(other.listen(0, "127.0.0.1"), "listening");
+  try {
+    await withEndpoint(`http://127.0.0.1:${(other.address() as AddressInfo).port}`, work);
+  } finally {
+    other.closeAllConnections();
+    other.close();
+  }
 }
 
 describe("S3Source", () => {
@@ -98,15 +138,49 @@ describe("S3Source", () => {
     await assert.rejects(source.read("s3:///a.jpg"), { code: "PHOTO_NOT_FOUND" });
   });
 
-  test("knows a server that is away from a missing photo", async () => {
-    const endpoint = process.env.AWS_ENDPOINT_URL_S3;
-    process.env.AWS_ENDPOINT_URL_S3 = "http://127.0.0.1:9";
-    try {
-      using away = new S3PhotoReader(limits);
-      await assert.rejects(away.read("s3://trays/2026/a b.jpg"), { code: "PHOTO_FETCH_FAILED" });
-    } finally {
-      process.env.AWS_ENDPOINT_URL_S3 = endpoint;
-    }
+  test("knows a server that is away from a missing photo, and says why", async () => {
+    await withEndpoint("http://127.0.0.1:9", async (away) => {
+      await assert.rejects(away.read("s3://trays/2026/a b.jpg"), {
+        code: "PHOTO_FETCH_FAILED",
+        message: /S3 failed: ECONNREFUSED\./,
+      });
+    });
+  });
+
+  test("says that no region is named", async () => {
+    await withEndpoint(undefined, async (nowhere) => {
+      await assert.rejects(nowhere.read("s3://trays/2026/a b.jpg"), {
+        code: "PHOTO_NOT_FOUND",
+        message: /got no region\. .*AWS_REGION/,
+      });
+    });
+  });
+
+  for (const [status, name, code, words] of [
+    [301, "PermanentRedirect", "PHOTO_NOT_FOUND", /AWS_REGION/],
+    [400, "AuthorizationHeaderMalformed", "PHOTO_NOT_FOUND", /AWS_REGION/],
+    [400, "InvalidBucketName", "PHOTO_NOT_FOUND", /Check the bucket/],
+    [400, "ExpiredToken", "PHOTO_FETCH_FAILED", /Renew the credentials/],
+    [400, "RequestTimeout", "PHOTO_FETCH_FAILED", /Try again/],
+    [503, "SlowDown", "PHOTO_FETCH_FAILED", /Try again/],
+  ] as const) {
+    test(`knows whether ${name} passes`, async () => {
+      const answer = `<?xml version="1.0"?><Error><Code>${name}</Code></Error>`;
+      await withAnswer({ status, answer, type: "application/xml" }, async (asked) => {
+        await assert.rejects(asked.read("s3://trays/a.jpg"), { code, message: words });
+        await assert.rejects(collect(asked.list("s3://trays/folder/")), { code, message: words });
+      });
+    });
+  }
+
+  test("does not take a proxy's page for an empty folder", async () => {
+    const answer = "<html><body>Please log in</body></html>";
+    await withAnswer({ status: 200, answer, type: "text/html" }, async (asked) => {
+      await assert.rejects(collect(asked.list("s3://trays/folder/")), {
+        code: "PHOTO_FETCH_FAILED",
+        message: /See whether a proxy answers/,
+      });
+    });
   });
 
   test("rejects with the signal's reason", async () => {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
-import type { S3Client } from "@aws-sdk/client-s3";
+import type { ListObjectsV2CommandOutput, S3Client } from "@aws-sdk/client-s3";
 import { OrangeryError } from "../../../errors.ts";
 import { isPhotoName, PhotoFilter } from "../photo-filter.ts";
 import type { PhotoBytes } from "../read-photo.ts";
@@ -17,19 +17,14 @@ import type {
 /** Keys that one request lists: S3's own limit. */
 const keysAtOnce = 1000;
 
-/** S3's names for what is not there or not allowed; trying again does not help. */
-const lasting = new Set([
-  "NoSuchKey",
-  "NoSuchBucket",
-  "NotFound",
-  "AccessDenied",
-  "Forbidden",
-  "InvalidAccessKeyId",
-  "SignatureDoesNotMatch",
-  "PermanentRedirect",
-  "InvalidObjectState",
-  "CredentialsProviderError",
-]);
+/** Statuses of S3 that may pass; any other below 500 stays what it is. */
+const passingStatuses: ReadonlySet<number> = new Set([408, 409, 425, 429]);
+
+/** S3's names for what may pass although the status says otherwise. */
+const passingNames: ReadonlySet<string> = new Set(["RequestTimeout", "SlowDown"]);
+
+/** S3's names for credentials that have ended; those of a role or a profile may be renewed. */
+const expired: ReadonlySet<string> = new Set(["ExpiredToken", "TokenRefreshRequired"]);
 
 type Sdk = typeof import("@aws-sdk/client-s3");
 
@@ -74,7 +69,7 @@ export class S3PhotoReader implements RemotePhotoReader {
           MaxKeys: keysAtOnce,
           ContinuationToken: continuation,
         });
-        return await client.send(command, { abortSignal });
+        return requireList(await client.send(command, { abortSignal }), name);
       });
       for (const { Key, ...object } of page.Contents ?? []) {
         // A key that ends like this is a folder's own.
@@ -183,6 +178,18 @@ function parseS3Name(name: string): { bucket: string; key: string } {
   );
 }
 
+/** Refuses what is no list, such as the page of a proxy: it would pass for an empty folder. */
+function requireList(page: ListObjectsV2CommandOutput, label: string): ListObjectsV2CommandOutput {
+  const { Name, IsTruncated, KeyCount, Contents } = page;
+  if ((Name ?? IsTruncated ?? KeyCount ?? Contents) !== undefined) return page;
+  throw new OrangeryError(
+    "PHOTO_FETCH_FAILED",
+    `Expected a list of ${label} from S3, got an answer without one. ` +
+      "See whether a proxy answers, and whether AWS_ENDPOINT_URL_S3 names a server of S3.",
+    { details: { photo: label } },
+  );
+}
+
 interface ObjectFacts {
   readonly Size?: number | undefined;
   readonly LastModified?: Date | undefined;
@@ -207,26 +214,38 @@ function mtimeOf({ LastModified, ETag }: ObjectFacts): number {
   return 1e6 * seconds + 1 + digits;
 }
 
+interface SdkError extends Partial<NodeJS.ErrnoException> {
+  readonly $metadata?: { readonly httpStatusCode?: number };
+}
+
+/** The SDK's own message may hold the request: its name, code and status say enough. */
 function toFetchError(cause: unknown, label: string): unknown {
   if (cause instanceof OrangeryError) return cause;
-  const { name = "Error", $metadata } = cause as {
-    name?: string;
-    $metadata?: { httpStatusCode?: number };
-  };
+  const { name = "Error", code, message = "", $metadata } = cause as SdkError;
   const status = $metadata?.httpStatusCode;
-  const details = { photo: label, reason: name, ...(status && { status }) };
-  const isLasting = lasting.has(name) || status === 403 || status === 404;
-  // The SDK's own message may hold the request; its name says enough.
-  return isLasting
-    ? new OrangeryError(
-        "PHOTO_NOT_FOUND",
-        `Expected ${label} to be there and readable, got ${name}. Check the bucket, the key and ` +
-          "the credentials.",
-        { cause, details },
-      )
-    : new OrangeryError(
-        "PHOTO_FETCH_FAILED",
-        `Expected the photo ${label}, but S3 failed: ${name}. Try again later.`,
-        { cause, details },
-      );
+  const isWithoutRegion = message.startsWith("Region is missing");
+  // Where the SDK has no name of its own.
+  const unnamed = code ?? (isWithoutRegion ? "no region" : status && `status ${status}`);
+  const reason = (name === "Error" || name === "Unknown" ? unnamed : undefined) ?? name;
+  const details = { photo: label, reason, ...(status && { status }) };
+  if (isWithoutRegion || isLasting(name, status)) {
+    return new OrangeryError(
+      "PHOTO_NOT_FOUND",
+      `Expected ${label} to be there and readable, got ${reason}. Check the bucket, the key, the ` +
+        "credentials and the bucket's region (AWS_REGION).",
+      { cause, details },
+    );
+  }
+  const advice = expired.has(name) ? "Renew the credentials." : "Try again later.";
+  return new OrangeryError(
+    "PHOTO_FETCH_FAILED",
+    `Expected the photo ${label}, but S3 failed: ${reason}. ${advice}`,
+    { cause, details },
+  );
+}
+
+function isLasting(name: string, status: number | undefined): boolean {
+  if (name === "CredentialsProviderError") return true;
+  if (status === undefined || passingNames.has(name) || expired.has(name)) return false;
+  return status >= 300 && status < 500 && !passingStatuses.has(status);
 }
