@@ -79,9 +79,8 @@ function tilesOf(data: ReportData): Html[] {
 
 function rateTile(perSecond: number): Tile {
   const isSlow = perSecond < slowPerSecond;
-  const value = formatValue(roundRate(isSlow ? 60 * perSecond : perSecond));
-  const photos = value === "1" ? "photo" : "photos";
-  return { name: "Rate", value, note: `${photos} a ${isSlow ? "minute" : "second"}` };
+  const photos = formatValue(roundRate(isSlow ? 60 * perSecond : perSecond));
+  return { name: "Rate", value: `${photos}/${isSlow ? "min" : "s"}`, note: "photos" };
 }
 
 function areaTile({ photos, objects, areaM2 }: MeasuredTotals, photoCount: number): Tile {
