@@ -16,12 +16,22 @@ export interface PostgresBackendOptions {
 
 const serverNow = "(extract(epoch from clock_timestamp()) * 1000)::bigint";
 
-/** The commands that lock a job, and which parameters are the time of a lock and the present. */
-const locking: Readonly<Record<string, readonly [lockMs: number, now: number]>> = {
-  move_to_active: [3, 4],
-  move_to_completed_fetch: [9, 10],
-  move_to_failed_fetch: [10, 11],
+/**
+ * BullMQ's commands that lock a job, and which of their parameters are the time of a lock and the
+ * present. A version with another number of parameters locks by the machine's clock.
+ */
+const locking: Readonly<Record<string, LockingCommand>> = {
+  move_to_active: { parameters: 7, lockMs: 3, now: 4 },
+  move_to_completed_fetch: { parameters: 13, lockMs: 9, now: 10 },
+  move_to_failed_fetch: { parameters: 14, lockMs: 10, now: 11 },
 };
+
+interface LockingCommand {
+  readonly parameters: number;
+  /** From 1. */
+  readonly lockMs: number;
+  readonly now: number;
+}
 
 const pools = new WeakMap<object, PostgresPool>();
 
@@ -58,8 +68,9 @@ export function postgresBackend({
     const commands = backend as unknown as BackendCommands;
     const run = commands.run.bind(backend);
     commands.run = (command, values) => {
-      const [lockMs, now] = locking[command] ?? [];
-      if (lockMs === undefined) return run(command, values);
+      const locks = locking[command];
+      if (locks === undefined || locks.parameters !== values.length) return run(command, values);
+      const { lockMs, now } = locks;
       const places = values.map((_, index) => `$${index + 1}`);
       // The present is when delayed jobs are due, too, by the clock of those who delayed them.
       places[lockMs - 1] = `$${lockMs}::bigint + ${serverNow} - $${now}::bigint`;
