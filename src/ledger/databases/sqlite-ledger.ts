@@ -89,7 +89,7 @@ export class SqliteLedger extends DatabaseLedger {
     work: (db: Kysely<LedgerTables>) => Promise<T>,
     access: AccessOptions = {},
   ): Promise<T> {
-    // A file that was removed or replaced would be read on as it was. Who writes it learns so then.
+    // A file that was removed or replaced could still be read as it was. Writing checks it anyway.
     if (this.#options.readOnly) await this.#place.requireUnchanged();
     return await super.read(work, access);
   }
