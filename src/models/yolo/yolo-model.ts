@@ -24,7 +24,7 @@ import { type ModelFile, networkIdentity } from "../files/model-file.ts";
 import type { RunChoice } from "../runs/choose-runs.ts";
 import { GatheredRuns, partsOf, type RunPart } from "../runs/gathered-runs.ts";
 import type { ModelRuns } from "../runs/model-runs.ts";
-import { PhotoPlaces, photosInHand } from "../runs/photo-places.ts";
+import { takeInHand } from "../runs/photos-in-hand.ts";
 import { usualBatch } from "../runs/usual-batch.ts";
 import { BatchLimit } from "./batch-limit.ts";
 import { InputTensors } from "./input-tensors.ts";
@@ -133,7 +133,6 @@ export class YoloModel implements AsyncDisposable {
   readonly #batchLimit: BatchLimit;
   /** Makes batches of single photos; undefined where they would not be faster. */
   readonly #gathered: GatheredRuns | undefined;
-  readonly #places: PhotoPlaces;
   readonly #inFlight = new Set<Promise<unknown>>();
   #isDisposed = false;
 
@@ -156,7 +155,6 @@ export class YoloModel implements AsyncDisposable {
     this.#parts = parts;
     const reusesShapes = device.kind !== "cpu";
     this.#inputs = new InputTensors(runtime, { network, reusesShapes });
-    this.#places = new PhotoPlaces(photosInHand(this));
     this.#batchLimit = new BatchLimit(network.freeBatch ? maxBatch : 1);
     if (this.isOnCpu || !network.freeBatch) return;
     this.#gathered = new GatheredRuns({
@@ -194,7 +192,7 @@ export class YoloModel implements AsyncDisposable {
   /**
    * Finds objects on a photo. Inferences of all threads take turns on a device; decoding and
    * preparing overlap with them, so call again without waiting to keep the device busy. As many
-   * photos are in hand as that takes; the others wait as they were given.
+   * photos of the process are in hand as that takes; the others wait as they were given.
    *
    * @param input Path, `file:` URL, encoded bytes, or a decoded picture. A photo of more than 64
    *   million pixels is unpacked to a temporary file.
@@ -256,7 +254,7 @@ export class YoloModel implements AsyncDisposable {
     const checked = checkPredictOptions(options, this.#parts.network);
     signal?.throwIfAborted();
     const times = new StepTimes(noTimesMs);
-    return await this.#places.run(async () => {
+    const predict = async () => {
       await using open = new AsyncDisposableStack();
       const photo = open.use(await times.step("decode", () => this.#open(input, options)));
       // Its pixels are not needed while the input waits for the device.
@@ -265,7 +263,8 @@ export class YoloModel implements AsyncDisposable {
       if (photo.pixels !== input) await countLargeBuffer();
       times.add(prediction!.timingsMs);
       return { ...prediction!, timingsMs: times.withTotal() };
-    }, signal);
+    };
+    return await takeInHand(this, predict, signal);
   }
 
   async #open(
