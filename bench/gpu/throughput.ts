@@ -80,9 +80,10 @@ for (const batch of [1, 2, 4, 8, 16, 32]) {
   for (const tensor of tensors) tensor[Symbol.dispose]();
   const perSecond = (times: number[]) => (2000 * batch) / median(times);
   const [bareRate, ourRate] = [perSecond(timesMs.bare), perSecond(timesMs.ours)];
+  const lockedRate = pages === undefined ? "no" : `${Math.round(perSecond(timesMs.locked))}/s`;
   console.log(
     `batch ${batch}: first ${Math.round(firstMs)} ms, bare ${Math.round(bareRate)}/s, ` +
-      `${pages === undefined ? "not locked" : "locked"} ${Math.round(perSecond(timesMs.locked))}/s, ` +
+      `with locked pages ${lockedRate}, ` +
       `ours ${Math.round(ourRate)}/s, ${(ourRate / bareRate).toFixed(2)} of bare`,
   );
 }
