@@ -23,8 +23,12 @@ typedef struct Convolution {
   size_t inputs, outputs, height, width, output_height, output_width;
   size_t kernel, stride, pad;
   int silu;
+  /* Threads of the session, 0 where that is not known, and what a part of the outputs costs. */
+  size_t threads, again;
   /* Places, or tiles, that it is divided into, and how many of them are a part. */
   size_t down, across, step;
+  /* Parts of the outputs for each of those, and the blocks of outputs in one, which are even. */
+  size_t output_parts, output_step;
   /* Of tiles: floats from one product's values to the next one's. */
   size_t seen_plane, sums_plane;
   /* Where the blocks of inputs are that a place sees: of each image from x on, and of copies. */
@@ -51,6 +55,8 @@ enum {
   /* Weights that caches do not keep until the next part, in floats. */
   many_weights = 1 << 22,
 };
+
+static inline size_t lesser_of(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Has rows of floats brought into the cache: what a tile of the next block reads, or writes. */
 static inline void fetch(const float *from, size_t rows, size_t stride, size_t count) {
@@ -108,8 +114,8 @@ static void work_on_parts(void *data, size_t worker) {
 }
 
 /* Attributes are all that there is to keep of a node: they are the kernel. */
-enum { silu_bit = 1, adds_bit = 2, few_threads_bit = 4 };
-enum { stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
+enum { silu_bit = 1, adds_bit = 2 };
+enum { stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24, threads_shift = 32 };
 
 /* What an operator reads. */
 typedef struct {
@@ -152,6 +158,7 @@ static Status *read_operands(void *context, uintptr_t attributes, Convolution *c
   }
   c->silu = attributes & silu_bit;
   c->stride = attributes >> stride_shift & 0xff, c->pad = attributes >> pad_shift & 0xff;
+  c->threads = attributes >> threads_shift;
   return NULL;
 }
 
@@ -172,6 +179,23 @@ static void fill_offsets(Convolution *c, const Operands *read, size_t images, si
   for (size_t i = 0; i < seen; i++) c->copied_offsets[i] = i * group_of(lanes) * lanes;
 }
 
+/*
+ * Divides the outputs, pairs of blocks, where parts of the places alone would leave threads without
+ * work. Each part takes its places up anew, which costs `c->again` hundredths of a convolution, so
+ * there are more parts only where that makes it a tenth shorter.
+ */
+static void divide_outputs(Convolution *c, size_t place_parts, size_t pairs) {
+  size_t shortest = 0;
+  c->output_parts = 1, c->output_step = 2 * pairs;
+  for (size_t n = 1; n <= pairs && n <= c->threads; n++) {
+    const size_t step = (pairs + n - 1) / n, parts = (pairs + step - 1) / step;
+    const size_t rounds = (place_parts * parts + c->threads - 1) / c->threads;
+    const size_t time = rounds * (step * 100 + pairs * c->again);
+    if (n > 1 && time * 10 >= shortest * 9) continue;
+    shortest = time, c->output_parts = parts, c->output_step = 2 * step;
+  }
+}
+
 /* Makes the outputs, divides the work, and does it. A place sees `seen` blocks of inputs. */
 static Status *run_convolution(void *context, Convolution *c, const Operands *read, size_t seen) {
   const size_t images = read->x->extents[0], places = c->down * c->across;
@@ -184,7 +208,9 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
       return fail("expected Z to be as large as Y");
     }
   }
-  c->parts = images * ((places + c->step - 1) / c->step);
+  const size_t lanes = read->lanes, place_parts = images * ((places + c->step - 1) / c->step);
+  divide_outputs(c, place_parts, (c->outputs / lanes + 1) / 2);
+  c->parts = place_parts * c->output_parts;
   TRY(open_allocator(context, &c->allocator));
   c->copied_offsets = allocate(c->allocator, (images + 1) * seen * sizeof(ptrdiff_t));
   Status *status = NULL;
@@ -232,6 +258,7 @@ static Status *compute_convolve(void *kernel, void *context) {
   c.down = c.output_height = (c.height + 2 * c.pad - c.kernel) / c.stride + 1;
   c.across = c.output_width = (c.width + 2 * c.pad - c.kernel) / c.stride + 1;
   c.part = lanes == 8 ? convolve_part_8 : convolve_part_16;
+  c.again = 2;
   c.step = step_of(&c, places_at_a_time);
   c.scratch_floats = c.step * (c.outputs + lanes) + room_of(c.step, lanes) * seen;
   return run_convolution(context, &c, &read, seen / lanes);
@@ -261,8 +288,9 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
   c.down = (c.output_height + side - 1) / side, c.across = (c.output_width + side - 1) / side;
   /* A product sees nothing of the image itself. */
   c.kernel = 1;
-  /* Many weights are read once for more tiles, where that leaves no thread without a part. */
-  const int is_more = ((uintptr_t)kernel & few_threads_bit) && read.w.count > many_weights;
+  c.again = 6;
+  /* Many weights are read once for more tiles, where few threads read them. */
+  const int is_more = c.threads > 0 && c.threads <= 4 && read.w.count > many_weights;
   c.step = step_of(&c, is_more ? most_tiles_at_a_time : tiles_at_a_time);
   c.seen_plane = plane_of(room_of(c.step, lanes) * c.inputs);
   c.sums_plane = plane_of(c.step * c.outputs);
@@ -275,8 +303,11 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
 #endif
 }
 
-/* ConvolveTiles in a session of few threads. */
-static const Operator convolve_tiles_by_few_operator;
+/* An operator in sessions of so many threads. */
+typedef struct {
+  Operator operator;
+  size_t threads;
+} ThreadedOperator;
 
 static Status *create_convolve(const Operator *op, const void *api_, const void *info,
                                void **kernel) {
@@ -292,7 +323,7 @@ static Status *create_convolve(const Operator *op, const void *api_, const void 
   const uintptr_t stride = values[3];
   if (stride == 0) return fail("expected a stride of 1 or more");
   *kernel = (void *)(kernel_bit | pad << pad_shift | stride << stride_shift |
-                     (op == &convolve_tiles_by_few_operator ? few_threads_bit : 0) |
+                     (uintptr_t)((const ThreadedOperator *)op)->threads << threads_shift |
                      (adds ? adds_bit : 0) | (silu ? silu_bit : 0));
   return NULL;
 }
@@ -315,7 +346,8 @@ static const Operator convolve_operator = {
     .compute = compute_convolve,
 };
 
-#define CONVOLVE_TILES \
-  { CONVOLVE_BASE, .get_name = get_convolve_tiles, .compute = compute_convolve_tiles }
-static const Operator convolve_tiles_operator = CONVOLVE_TILES;
-static const Operator convolve_tiles_by_few_operator = CONVOLVE_TILES;
+static const Operator convolve_tiles_operator = {
+    CONVOLVE_BASE,
+    .get_name = get_convolve_tiles,
+    .compute = compute_convolve_tiles,
+};
