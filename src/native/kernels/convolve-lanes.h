@@ -190,7 +190,7 @@ static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratc
   const size_t seen = c->kernel * c->kernel * (c->inputs / LANES);
   const ptrdiff_t *offsets = c->offsets + image * seen;
   float *y = c->y + image * c->outputs * places;
-  float *m = scratch, *copies = m + c->step * (c->outputs + LANES);
+  float *m = scratch, *copies = m + c->sums_plane;
   NAME(Group) group[places_at_a_time / GROUP];
   for (size_t g = 0; g < groups; g++) {
     const size_t place = from + g * size, rest = count - g * size;
@@ -220,7 +220,7 @@ static void NAME(convolve_part)(const Convolution *c, size_t part, float *scratc
     for (size_t output = first_output; output < end_output; output += 2) {
       const size_t wide = output_blocks - output >= 2 ? 2 : 1;
       const float *u = c->weights + (output * seen + first * wide) * LANES * LANES;
-      float *sums = m + (is_much ? output * c->step * LANES : 0);
+      float *sums = m + (is_much ? (output - first_output) * c->step * LANES : 0);
       NAME(multiply_groups)(group, groups, first, end, wide, u, sums);
       for (size_t j = 0; end == seen && j < wide; j++) {
         const floats bias = load(c->bias + (output + j) * LANES);
@@ -359,7 +359,7 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
     const float *u = c->weights + (product * c->outputs + first_output * LANES) * c->inputs;
     for (size_t output = first_output; output < end_output; output += 2) {
       const size_t wide = output_blocks - output >= 2 ? 2 : 1;
-      float *to = m + product * c->sums_plane + output * c->step * LANES;
+      float *to = m + product * c->sums_plane + (output - first_output) * c->step * LANES;
       u = NAME(multiply_groups)(group, groups, 0, blocks, wide, u, to);
     }
   }
@@ -367,7 +367,7 @@ static inline __attribute__((always_inline)) void NAME(tiles_part)(const Convolu
   for (size_t output = first_output; output < end_output; output++) {
     const floats bias = load(c->bias + output * LANES);
     const size_t pair = output / 2 * 2, wide = output_blocks - pair >= 2 ? 2 : 1;
-    const float *sums = m + (pair * c->step + output - pair) * LANES;
+    const float *sums = m + ((pair - first_output) * c->step + output - pair) * LANES;
     float *to = y + output * pixels * LANES;
     for (size_t i = 0; i < count; i++) {
       const size_t tile = from + i;

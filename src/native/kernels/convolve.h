@@ -23,13 +23,13 @@ typedef struct Convolution {
   size_t inputs, outputs, height, width, output_height, output_width;
   size_t kernel, stride, pad;
   int silu;
-  /* Threads of the session, 0 where that is not known, and what a part of the outputs costs. */
-  size_t threads, again;
+  /* Threads of the session; 0 where that is not known. */
+  size_t threads;
   /* Places, or tiles, that it is divided into, and how many of them are a part. */
   size_t down, across, step;
   /* Parts of the outputs for each of those, and the blocks of outputs in one, which are even. */
   size_t output_parts, output_step;
-  /* Of tiles: floats from one product's values to the next one's. */
+  /* Floats that a part needs for what it sees, and for its sums: of tiles, of one product. */
   size_t seen_plane, sums_plane;
   /* Where the blocks of inputs are that a place sees: of each image from x on, and of copies. */
   ptrdiff_t *offsets, *copied_offsets;
@@ -179,26 +179,9 @@ static void fill_offsets(Convolution *c, const Operands *read, size_t images, si
   for (size_t i = 0; i < seen; i++) c->copied_offsets[i] = i * group_of(lanes) * lanes;
 }
 
-/*
- * Divides the outputs, pairs of blocks, where parts of the places alone would leave threads without
- * work. Each part takes its places up anew, which costs `c->again` hundredths of a convolution, so
- * there are more parts only where that makes it a tenth shorter.
- */
-static void divide_outputs(Convolution *c, size_t place_parts, size_t pairs) {
-  size_t shortest = 0;
-  c->output_parts = 1, c->output_step = 2 * pairs;
-  for (size_t n = 1; n <= pairs && n <= c->threads; n++) {
-    const size_t step = (pairs + n - 1) / n, parts = (pairs + step - 1) / step;
-    const size_t rounds = (place_parts * parts + c->threads - 1) / c->threads;
-    const size_t time = rounds * (step * 100 + pairs * c->again);
-    if (n > 1 && time * 10 >= shortest * 9) continue;
-    shortest = time, c->output_parts = parts, c->output_step = 2 * step;
-  }
-}
-
-/* Makes the outputs, divides the work, and does it. A place sees `seen` blocks of inputs. */
+/* Makes the outputs, and does the work. A place sees `seen` blocks of inputs. */
 static Status *run_convolution(void *context, Convolution *c, const Operands *read, size_t seen) {
-  const size_t images = read->x->extents[0], places = c->down * c->across;
+  const size_t images = read->x->extents[0];
   Tensor y = {.extents = {images, c->outputs, c->output_height, c->output_width}, .dimensions = 4};
   TRY(make_output(context, 0, &y));
   c->y = y.data;
@@ -208,9 +191,6 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
       return fail("expected Z to be as large as Y");
     }
   }
-  const size_t lanes = read->lanes, place_parts = images * ((places + c->step - 1) / c->step);
-  divide_outputs(c, place_parts, (c->outputs / lanes + 1) / 2);
-  c->parts = place_parts * c->output_parts;
   TRY(open_allocator(context, &c->allocator));
   c->copied_offsets = allocate(c->allocator, (images + 1) * seen * sizeof(ptrdiff_t));
   Status *status = NULL;
@@ -230,10 +210,27 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
   return status;
 }
 
-/* Places of a part: as many in each. */
-static size_t step_of(const Convolution *c, size_t most) {
-  const size_t places = c->down * c->across, parts = (places + most - 1) / most;
-  return (places + parts - 1) / parts;
+/*
+ * Divides the work: the places into parts of as many, of `most` at most. Where these would leave
+ * threads without work, the outputs are divided as well. Each part then takes its places up anew,
+ * which costs `again` hundredths of a convolution: there are more parts only where that makes it
+ * a tenth shorter.
+ */
+static void divide(Convolution *c, const Operands *read, size_t most, size_t again) {
+  const size_t places = c->down * c->across, pairs = (c->outputs / read->lanes + 1) / 2;
+  const size_t fewest = (places + most - 1) / most;
+  c->step = (places + fewest - 1) / fewest;
+  const size_t place_parts = read->x->extents[0] * ((places + c->step - 1) / c->step);
+  size_t shortest = 0;
+  c->output_parts = 1, c->output_step = 2 * pairs;
+  for (size_t n = 1; n <= pairs && n <= c->threads; n++) {
+    const size_t step = (pairs + n - 1) / n, parts = (pairs + step - 1) / step;
+    const size_t rounds = (place_parts * parts + c->threads - 1) / c->threads;
+    const size_t time = rounds * (step * 100 + pairs * again);
+    if (n > 1 && time * 10 >= shortest * 9) continue;
+    shortest = time, c->output_parts = parts, c->output_step = 2 * step;
+  }
+  c->parts = place_parts * c->output_parts;
 }
 
 /* For how many places there is room, where those of each group have room for the most. */
@@ -258,9 +255,9 @@ static Status *compute_convolve(void *kernel, void *context) {
   c.down = c.output_height = (c.height + 2 * c.pad - c.kernel) / c.stride + 1;
   c.across = c.output_width = (c.width + 2 * c.pad - c.kernel) / c.stride + 1;
   c.part = lanes == 8 ? convolve_part_8 : convolve_part_16;
-  c.again = 2;
-  c.step = step_of(&c, places_at_a_time);
-  c.scratch_floats = c.step * (c.outputs + lanes) + room_of(c.step, lanes) * seen;
+  divide(&c, &read, places_at_a_time, 2);
+  c.sums_plane = c.step * c.output_step * lanes;
+  c.scratch_floats = c.sums_plane + room_of(c.step, lanes) * seen;
   return run_convolution(context, &c, &read, seen / lanes);
 #else
   return (void)kernel, (void)context, fail("there is no kernel for this processor");
@@ -288,12 +285,11 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
   c.down = (c.output_height + side - 1) / side, c.across = (c.output_width + side - 1) / side;
   /* A product sees nothing of the image itself. */
   c.kernel = 1;
-  c.again = 6;
   /* Many weights are read once for more tiles, where few threads read them. */
   const int is_more = c.threads > 0 && c.threads <= 4 && read.w.count > many_weights;
-  c.step = step_of(&c, is_more ? most_tiles_at_a_time : tiles_at_a_time);
+  divide(&c, &read, is_more ? most_tiles_at_a_time : tiles_at_a_time, 6);
   c.seen_plane = plane_of(room_of(c.step, lanes) * c.inputs);
-  c.sums_plane = plane_of(c.step * c.outputs);
+  c.sums_plane = plane_of(c.step * c.output_step * lanes);
   c.scratch_floats = edge * edge * (c.seen_plane + c.sums_plane);
   if (lanes == 8) c.part = edge == 6 ? tiles_of_6_part_8 : tiles_of_5_part_8;
   else c.part = edge == 6 ? tiles_of_6_part_16 : tiles_of_5_part_16;
