@@ -136,6 +136,7 @@ const refusedSlicing: [what: string, options: string[], complaint: RegExp][] = [
   ["merging without slices", ["--merge", "nms"], /'--merge <how>' needs --slice/],
   ["slices of half the pixels", ["--slice", "320", "--decode", "fast"], /slices need all pixels/],
   ["the whole photo too, without slices", ["--full-image"], /'--full-image' needs --slice/],
+  ["a number of slices for their size", ["--slice", "10"], /at least 32 px/],
   ["an overlap of automatic slices", ["--slice", "auto", "--overlap", "0.2"], /overlap of its own/],
   ["an overlap of all", ["--slice", "320", "--overlap", "1"], /from 0 to below 1, got "1"/],
   ["a threshold of nothing", ["--slice", "320", "--merge-threshold", "0"], /above 0 and up to 1/],

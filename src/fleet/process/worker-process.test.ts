@@ -12,7 +12,7 @@ import type { WorkerMessage } from "./worker-messages.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
 /** A worker process without a process and without a queue; `steps` is what happens. */
-function start({ kind = "cpu" }: { kind?: "cpu" | "gpu" } = {}) {
+function start({ kind = "cpu", threads = 1 }: { kind?: "cpu" | "gpu"; threads?: number } = {}) {
   const steps: string[] = [];
   const messages: WorkerMessage[] = [];
   const proof = Promise.withResolvers<void>();
@@ -50,7 +50,7 @@ function start({ kind = "cpu" }: { kind?: "cpu" | "gpu" } = {}) {
         kind,
         device: kind === "cpu" ? "cpu" : "cuda:0",
         requireDevice: true,
-        intraOpThreads: 1,
+        intraOpThreads: threads,
       },
       task: new URL("./noting-module.fixture.ts", import.meta.url).href,
       models: {},
@@ -99,12 +99,14 @@ describe("a worker process", () => {
     assert.deepEqual(types, ["metrics", "ready", "taking", "drained", "metrics"]);
   });
 
-  test("gives its worker the configuration, and more jobs at a time on a GPU", async () => {
-    for (const [kind, concurrency] of [
-      ["cpu", 3],
-      ["gpu", 4],
+  test("gives its worker the configuration, and more jobs at a time on many cores", async () => {
+    for (const [kind, threads, concurrency] of [
+      ["cpu", 1, 3],
+      ["cpu", 6, 7],
+      ["gpu", 1, 4],
+      ["gpu", 6, 6],
     ] as const) {
-      const { process, ended, proof, finish, until, options } = start({ kind });
+      const { process, ended, proof, finish, until, options } = start({ kind, threads });
       proof.resolve();
       assert.partialDeepStrictEqual(await until("ready"), { device: { kind } });
       assert.partialDeepStrictEqual(options(), {

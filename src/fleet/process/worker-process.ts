@@ -122,8 +122,11 @@ export class WorkerProcess {
     this.#stats = new ProcessStats(setup.cache);
     if (this.#deadlineMs !== undefined) return;
     const workerOptions: FleetWorkerOptions = {
-      // Processes on a CPU share its cores.
-      concurrency: slot.kind === "gpu" ? photosInProgress({ isOnCpu: false }) : 3,
+      // Processes share the cores; one by itself has all.
+      concurrency: photosInProgress(
+        { isOnCpu: slot.kind === "cpu" },
+        slot.intraOpThreads || undefined,
+      ),
       ...worker,
       queue,
       connection,

@@ -1,6 +1,12 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { basename } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
@@ -186,8 +192,17 @@ export class TestProxy implements AsyncDisposable {
   readonly asked: string[] = [];
 
   private constructor(target: number) {
-    // Both ways: a tunnel, and a request with the whole address.
-    this.#server = createServer((_, response) => response.writeHead(501).end());
+    // Node 24 asks for a tunnel, Node 26 sends requests with the whole address.
+    this.#server = createServer(({ url, method, headers }, response) => {
+      const { hostname, port, pathname } = new URL(url!);
+      this.asked.push(`${hostname}:${port || 80}`);
+      const how = { host: "127.0.0.1", port: target, path: pathname, method, headers };
+      const forward = (answer: IncomingMessage) => {
+        response.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(response);
+      };
+      request(how, forward).end();
+    });
     this.#server.on("connect", ({ url }: IncomingMessage, client: Socket) => {
       this.asked.push(url!);
       const server = connect(target, "127.0.0.1", () => {
@@ -202,7 +217,7 @@ export class TestProxy implements AsyncDisposable {
     });
   }
 
-  /** Leads every tunnel to a port of this machine. */
+  /** Leads everything to a port of this machine. */
   static async open(target: number): Promise<TestProxy> {
     const proxy = new TestProxy(target);
     proxy.#server.listen(0, "127.0.0.1");

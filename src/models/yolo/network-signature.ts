@@ -1,5 +1,5 @@
 import { OrangeryError } from "../../errors.ts";
-import { inputExtent, inputLayoutOf } from "../../graph/byte-input.ts";
+import { inputAxes, inputExtent, inputLayoutOf } from "../../graph/byte-input.ts";
 import { headKey, precisionKey } from "../../graph/yolo/device-network.ts";
 import { maxSidePx } from "../../graph/yolo/input-size.ts";
 import type { TensorInfo } from "../../native/runtime.ts";
@@ -103,13 +103,14 @@ export function readYoloNetwork(
   const extentOf = (axis: "channels" | "height" | "width") =>
     inputExtent(input?.shape ?? [], inputLayout, axis);
   const inputChannels = readChannels(extentOf("channels"), literal("channels"));
-  if (
-    inputs.length !== 1 ||
-    input?.shape.length !== 4 ||
-    inputChannels === undefined ||
-    !isOneOf(input.shape[0], 1)
-  ) {
-    return refuse("one input of shape (1, 3, height, width), or 1 for grey", describe(inputs));
+  if (inputs.length !== 1 || input?.shape.length !== 4 || inputChannels === undefined) {
+    const came = inputs.map((info) => ({ ...info, shape: inPlanes(info.shape, inputLayout) }));
+    return refuse("one input of shape (1, 3, height, width), or 1 for grey", describe(came));
+  }
+  const batch = input.shape[0];
+  if (!isOneOf(batch, 1)) {
+    const remedy = "export it again with `batch=1`, or with `dynamic=True`";
+    return refuse("a batch of 1 or of any size", `${batch}: ${remedy}`);
   }
   const { elementType: inputType } = input;
   if (!isFloat(inputType) && inputType !== "uint8") {
@@ -284,6 +285,12 @@ function readSize(value: PythonLiteral | undefined): readonly [number, number] |
 
 function argument(value: PythonLiteral | undefined, key: string): PythonLiteral | undefined {
   return value instanceof Map ? value.get(key) : undefined;
+}
+
+/** An input's extents as ONNX files have them: (batch, channels, height, width). */
+function inPlanes(shape: TensorInfo["shape"], layout: InputLayout): TensorInfo["shape"] {
+  if (layout === "planes" || shape.length !== 4) return shape;
+  return inputAxes.planes.map((axis) => inputExtent(shape, layout, axis)!);
 }
 
 /** A symbolic extent can take any value. */

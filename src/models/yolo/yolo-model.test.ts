@@ -15,7 +15,7 @@ import { loadModel } from "../cache/load-model.ts";
 import { cpu, parseDevice } from "../devices/device.ts";
 import { identifyModelFile } from "../files/model-file.ts";
 import { ModelRuns } from "../runs/model-runs.ts";
-import { photosInHand } from "../runs/photo-places.ts";
+import { photosInHand } from "../runs/photos-in-hand.ts";
 import { readYoloNetwork } from "./network-signature.ts";
 import { blackPhoto, ModelFolder, type TinyYolo, tinyYolo } from "./tiny-yolo.fixture.ts";
 import { YoloModel } from "./yolo-model.ts";

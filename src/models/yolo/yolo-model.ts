@@ -1,10 +1,8 @@
 import { EventLoopTurns } from "../../base/event-loop-turns.ts";
 import { StepTimes } from "../../base/step-times.ts";
 import { OrangeryError } from "../../errors.ts";
-import { inputExtent } from "../../graph/byte-input.ts";
 import { countLargeBuffer, trimProcessHeap } from "../../native/process-heap.ts";
 import type { ExecutionProviderName, Runtime, Tensor } from "../../native/runtime.ts";
-import type { Detections } from "../../vision/detections.ts";
 import { letterboxInBands, letterboxInStrips } from "../../vision/letterbox/letterbox.ts";
 import type { InputLayout, InputValues } from "../../vision/letterbox/letterbox-rows.ts";
 import { type Letterbox, planLetterbox } from "../../vision/letterbox/plan-letterbox.ts";
@@ -22,68 +20,24 @@ import { ReducedPicture } from "../../vision/photo/reduced-picture.ts";
 import { computesOnCpu, type Device } from "../devices/device.ts";
 import { type ModelFile, networkIdentity } from "../files/model-file.ts";
 import type { RunChoice } from "../runs/choose-runs.ts";
-import { GatheredRuns, partsOf, type RunPart } from "../runs/gathered-runs.ts";
 import type { ModelRuns } from "../runs/model-runs.ts";
-import { PhotoPlaces, photosInHand } from "../runs/photo-places.ts";
-import { usualBatch } from "../runs/usual-batch.ts";
-import { BatchLimit } from "./batch-limit.ts";
-import { InputTensors } from "./input-tensors.ts";
+import { takeInHand } from "../runs/photos-in-hand.ts";
 import { readDetections } from "./network-output.ts";
+import { NetworkRuns } from "./network-runs.ts";
 import type { NetworkSignature, Precision, YoloTask } from "./network-signature.ts";
-import { isOutOfMemory } from "./out-of-memory.ts";
 import {
   type CheckedPredictOptions,
   checkPredictOptions,
   type PredictOptions,
 } from "./predict-options.ts";
+import { type Prediction, toPredictingModel } from "./prediction.ts";
 
 export type { Precision, YoloTask } from "./network-signature.ts";
 export type { PredictOptions } from "./predict-options.ts";
-
-/** More pictures a run are slower to prepare than they save. */
-const maxBatch = 64;
+export type { PredictingModel, Prediction } from "./prediction.ts";
 
 /** The steps of a prediction, in their order. */
 const noTimesMs = { decode: 0, preprocess: 0, inference: 0, postprocess: 0 };
-
-/** The model of a prediction. */
-export interface PredictingModel {
-  readonly file: string;
-  readonly task: YoloTask;
-  readonly sha256: string;
-  readonly precision: Precision;
-}
-
-/** The objects that a model found on a photo, and what it cost. */
-export interface Prediction {
-  /** Size of the photo, after its orientation was applied. */
-  readonly widthPx: number;
-  readonly heightPx: number;
-  /** Best score first; boxes in photo pixels. */
-  readonly detections: Detections;
-  /** Whether there may be more objects than `maxDetections` let through. */
-  readonly reachedMaxDetections: boolean;
-  /**
-   * Whether all objects that the network can return, 300 of a YOLOv10 or YOLO26, are above the
-   * confidence, so that there may be more. Networks that need suppression have no such limit.
-   */
-  readonly reachedNetworkLimit: boolean;
-  /** The device it ran on: `cpu`, `cuda:0`, … */
-  readonly device: string;
-  readonly model: PredictingModel;
-  readonly timingsMs: {
-    /** Reading and decoding; 0 for a picture that came decoded. */
-    readonly decode: number;
-    /** Resizing and padding into the network's input. */
-    readonly preprocess: number;
-    /** The run itself, without the wait for the device; of a batch, each picture's share of it. */
-    readonly inference: number;
-    /** Suppression, scaling back and masks. */
-    readonly postprocess: number;
-    /** From call to answer, with the wait for the device. */
-    readonly total: number;
-  };
-}
 
 export interface YoloModelParts {
   readonly runtime: Runtime;
@@ -129,16 +83,12 @@ export class YoloModel implements AsyncDisposable {
   /** Whether `imageSize` can be chosen. */
   readonly freeSize: boolean;
   readonly #parts: YoloModelParts;
-  readonly #inputs: InputTensors;
-  readonly #batchLimit: BatchLimit;
-  /** Makes batches of single photos; undefined where they would not be faster. */
-  readonly #gathered: GatheredRuns | undefined;
-  readonly #places: PhotoPlaces;
+  readonly #networkRuns: NetworkRuns;
   readonly #inFlight = new Set<Promise<unknown>>();
   #isDisposed = false;
 
   constructor(parts: YoloModelParts) {
-    const { file, network, device, runtime } = parts;
+    const { file, network, device } = parts;
     this.file = file.path;
     this.sha256 = file.sha256;
     this.identity = networkIdentity(file);
@@ -154,16 +104,7 @@ export class YoloModel implements AsyncDisposable {
     this.defaultSizeHw = network.defaultSizeHw;
     this.freeSize = network.fixedSizeHw === undefined;
     this.#parts = parts;
-    const reusesShapes = device.kind !== "cpu";
-    this.#inputs = new InputTensors(runtime, { network, reusesShapes });
-    this.#places = new PhotoPlaces(photosInHand(this));
-    this.#batchLimit = new BatchLimit(network.freeBatch ? maxBatch : 1);
-    if (this.isOnCpu || !network.freeBatch) return;
-    this.#gathered = new GatheredRuns({
-      inFlight: parts.runs.inFlight,
-      largest: () => Math.min(usualBatch.gpu, this.largestBatch),
-      run: (inputs, signal) => this.#runTogether(inputs, signal),
-    });
+    this.#networkRuns = new NetworkRuns(parts);
   }
 
   /**
@@ -171,7 +112,7 @@ export class YoloModel implements AsyncDisposable {
    * free less than at first once memory has run out.
    */
   get largestBatch(): number {
-    return this.#batchLimit.largest;
+    return this.#networkRuns.largestBatch;
   }
 
   /**
@@ -194,7 +135,7 @@ export class YoloModel implements AsyncDisposable {
   /**
    * Finds objects on a photo. Inferences of all threads take turns on a device; decoding and
    * preparing overlap with them, so call again without waiting to keep the device busy. As many
-   * photos are in hand as that takes; the others wait as they were given.
+   * photos of the process are in hand as that takes; the others wait as they were given.
    *
    * @param input Path, `file:` URL, encoded bytes, or a decoded picture. A photo of more than 64
    *   million pixels is unpacked to a temporary file.
@@ -256,7 +197,7 @@ export class YoloModel implements AsyncDisposable {
     const checked = checkPredictOptions(options, this.#parts.network);
     signal?.throwIfAborted();
     const times = new StepTimes(noTimesMs);
-    return await this.#places.run(async () => {
+    const predict = async () => {
       await using open = new AsyncDisposableStack();
       const photo = open.use(await times.step("decode", () => this.#open(input, options)));
       // Its pixels are not needed while the input waits for the device.
@@ -265,7 +206,8 @@ export class YoloModel implements AsyncDisposable {
       if (photo.pixels !== input) await countLargeBuffer();
       times.add(prediction!.timingsMs);
       return { ...prediction!, timingsMs: times.withTotal() };
-    }, signal);
+    };
+    return await takeInHand(this, predict, signal);
   }
 
   async #open(
@@ -289,24 +231,9 @@ export class YoloModel implements AsyncDisposable {
     for (const picture of pictures) {
       if (!(picture instanceof PictureSlice)) assertPicture(picture);
     }
-    return await this.#batchLimit.run(
-      pictures,
-      (batch) => this.#infer(batch, checked, { signal }),
-      () => this.#giveMemoryBack(signal),
-    );
-  }
-
-  /**
-   * Releases what the failed run had allocated, so that the next has room. Releasing takes a little
-   * memory itself: if there is none, the smaller run shows whether it fits.
-   */
-  async #giveMemoryBack(signal: AbortSignal | undefined): Promise<void> {
-    this.#inputs.forgetShapes();
-    try {
-      await this.#parts.runs.trimMemory(signal);
-    } catch (error) {
-      if (!isOutOfMemory(error)) throw error;
-    }
+    const infer = (batch: readonly (Picture | PictureSlice)[]) =>
+      this.#infer(batch, checked, { signal });
+    return await this.#networkRuns.inBatches(pictures, infer, signal);
   }
 
   /** One run for all. `onPrepared` is called when the photos are in the network's input. */
@@ -320,16 +247,13 @@ export class YoloModel implements AsyncDisposable {
     const times = new StepTimes(noTimesMs);
     const plans = photos.map((photo) => this.#planInput(photo, options));
     const inputHw = requireOneSize(plans);
-    using input = this.#inputs.take(inputHw, photos.length);
+    using input = this.#networkRuns.takeInput(inputHw, photos.length);
     await times.step("preprocess", () =>
       writeInputs(photos, plans, input.tensor, network.inputLayout),
     );
     await onPrepared?.();
     using found = new DisposableStack();
-    const parts =
-      photos.length === 1 && this.#gathered !== undefined
-        ? [await this.#gathered.run(input.tensor, signal)]
-        : await this.#runBatch(input.tensor, photos.length, signal);
+    const parts = await this.#networkRuns.run(input.tensor, photos.length, signal);
     for (const part of parts) found.use(part);
     const predictions: Prediction[] = [];
     for (const [at, { outputs, index, inferenceMs }] of parts.entries()) {
@@ -349,46 +273,6 @@ export class YoloModel implements AsyncDisposable {
       });
     }
     return predictions;
-  }
-
-  /** Runs a tensor of as many pictures. */
-  async #runBatch(
-    tensor: Tensor,
-    count: number,
-    signal: AbortSignal | undefined,
-  ): Promise<readonly RunPart[]> {
-    const { runs, network } = this.#parts;
-    return partsOf(await runs.run({ [network.inputName]: tensor }, { signal }), count);
-  }
-
-  /** Runs inputs of one picture each: in one run, or in more where memory runs out. */
-  async #runTogether(
-    inputs: readonly Tensor[],
-    signal: AbortSignal | undefined,
-  ): Promise<readonly RunPart[]> {
-    using unused = new DisposableStack();
-    const run = async (batch: readonly Tensor[]): Promise<readonly RunPart[]> => {
-      const parts = await this.#runCopied(batch, signal);
-      for (const part of parts) unused.use(part);
-      return parts;
-    };
-    const all = await this.#batchLimit.run(inputs, run, () => this.#giveMemoryBack(signal));
-    unused.move();
-    return all;
-  }
-
-  async #runCopied(
-    inputs: readonly Tensor[],
-    signal: AbortSignal | undefined,
-  ): Promise<readonly RunPart[]> {
-    const [first] = inputs as [Tensor];
-    if (inputs.length === 1) return await this.#runBatch(first, 1, signal);
-    using batch = this.#inputs.take(sizeHwOf(first, this.#parts.network), inputs.length);
-    const all = batch.tensor.data as InputValues;
-    for (const [index, { data }] of inputs.entries()) {
-      all.set(data as InputValues, index * data.length);
-    }
-    return await this.#runBatch(batch.tensor, inputs.length, signal);
   }
 
   #planInput(
@@ -411,8 +295,7 @@ export class YoloModel implements AsyncDisposable {
    */
   async trimMemory(): Promise<void> {
     if (this.#isDisposed) return;
-    this.#inputs.clear();
-    await this.#track(this.#parts.runs.trimMemory());
+    await this.#track(this.#networkRuns.trimMemory());
   }
 
   /** Work in flight is waited for before the model is released. */
@@ -429,20 +312,9 @@ export class YoloModel implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
     await Promise.allSettled(this.#inFlight);
-    this.#inputs[Symbol.dispose]();
-    await this.#parts.runs[Symbol.asyncDispose]();
+    await this.#networkRuns[Symbol.asyncDispose]();
     await trimProcessHeap();
   }
-}
-
-/** What a prediction says of its model. */
-export function toPredictingModel({
-  file,
-  task,
-  sha256,
-  precision,
-}: PredictingModel): PredictingModel {
-  return { file, task, sha256, precision };
 }
 
 /** [height, width] of the input that all pictures of a batch have. */
@@ -455,15 +327,6 @@ function requireOneSize(plans: readonly Letterbox[]): readonly [number, number] 
     `Expected pictures that need one size of the network's input, ` +
       `got ${[...sizes].join(", ") || "no picture"}. Predict those of other shapes by themselves.`,
   );
-}
-
-/** [height, width] of an input. */
-function sizeHwOf(
-  { shape }: Tensor,
-  { inputLayout }: Pick<NetworkSignature, "inputLayout">,
-): readonly [number, number] {
-  const extentOf = (axis: "height" | "width") => inputExtent(shape, inputLayout, axis)!;
-  return [extentOf("height"), extentOf("width")];
 }
 
 async function writeInputs(

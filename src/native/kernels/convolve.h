@@ -23,9 +23,13 @@ typedef struct Convolution {
   size_t inputs, outputs, height, width, output_height, output_width;
   size_t kernel, stride, pad;
   int silu;
+  /* Threads of the session; 0 where that is not known. */
+  size_t threads;
   /* Places, or tiles, that it is divided into, and how many of them are a part. */
   size_t down, across, step;
-  /* Of tiles: floats from one product's values to the next one's. */
+  /* Parts of the outputs for each of those, and the blocks of outputs in one, which are even. */
+  size_t output_parts, output_step;
+  /* Floats that a part needs for what it sees, and for its sums: of tiles, of one product. */
   size_t seen_plane, sums_plane;
   /* Where the blocks of inputs are that a place sees: of each image from x on, and of copies. */
   ptrdiff_t *offsets, *copied_offsets;
@@ -51,6 +55,8 @@ enum {
   /* Weights that caches do not keep until the next part, in floats. */
   many_weights = 1 << 22,
 };
+
+static inline size_t lesser_of(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Has rows of floats brought into the cache: what a tile of the next block reads, or writes. */
 static inline void fetch(const float *from, size_t rows, size_t stride, size_t count) {
@@ -108,8 +114,8 @@ static void work_on_parts(void *data, size_t worker) {
 }
 
 /* Attributes are all that there is to keep of a node: they are the kernel. */
-enum { silu_bit = 1, adds_bit = 2, few_threads_bit = 4 };
-enum { stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24 };
+enum { silu_bit = 1, adds_bit = 2 };
+enum { stride_shift = 8, pad_shift = 16, kernel_bit = 1 << 24, threads_shift = 32 };
 
 /* What an operator reads. */
 typedef struct {
@@ -152,6 +158,7 @@ static Status *read_operands(void *context, uintptr_t attributes, Convolution *c
   }
   c->silu = attributes & silu_bit;
   c->stride = attributes >> stride_shift & 0xff, c->pad = attributes >> pad_shift & 0xff;
+  c->threads = attributes >> threads_shift;
   return NULL;
 }
 
@@ -172,9 +179,9 @@ static void fill_offsets(Convolution *c, const Operands *read, size_t images, si
   for (size_t i = 0; i < seen; i++) c->copied_offsets[i] = i * group_of(lanes) * lanes;
 }
 
-/* Makes the outputs, divides the work, and does it. A place sees `seen` blocks of inputs. */
+/* Makes the outputs, and does the work. A place sees `seen` blocks of inputs. */
 static Status *run_convolution(void *context, Convolution *c, const Operands *read, size_t seen) {
-  const size_t images = read->x->extents[0], places = c->down * c->across;
+  const size_t images = read->x->extents[0];
   Tensor y = {.extents = {images, c->outputs, c->output_height, c->output_width}, .dimensions = 4};
   TRY(make_output(context, 0, &y));
   c->y = y.data;
@@ -184,7 +191,6 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
       return fail("expected Z to be as large as Y");
     }
   }
-  c->parts = images * ((places + c->step - 1) / c->step);
   TRY(open_allocator(context, &c->allocator));
   c->copied_offsets = allocate(c->allocator, (images + 1) * seen * sizeof(ptrdiff_t));
   Status *status = NULL;
@@ -204,10 +210,27 @@ static Status *run_convolution(void *context, Convolution *c, const Operands *re
   return status;
 }
 
-/* Places of a part: as many in each. */
-static size_t step_of(const Convolution *c, size_t most) {
-  const size_t places = c->down * c->across, parts = (places + most - 1) / most;
-  return (places + parts - 1) / parts;
+/*
+ * Divides the work: the places into parts of as many, of `most` at most. Where these would leave
+ * threads without work, the outputs are divided as well. Each part then takes its places up anew,
+ * which costs `again` hundredths of a convolution: there are more parts only where that makes it
+ * a tenth shorter.
+ */
+static void divide(Convolution *c, const Operands *read, size_t most, size_t again) {
+  const size_t places = c->down * c->across, pairs = (c->outputs / read->lanes + 1) / 2;
+  const size_t fewest = (places + most - 1) / most;
+  c->step = (places + fewest - 1) / fewest;
+  const size_t place_parts = read->x->extents[0] * ((places + c->step - 1) / c->step);
+  size_t shortest = 0;
+  c->output_parts = 1, c->output_step = 2 * pairs;
+  for (size_t n = 1; n <= pairs && n <= c->threads; n++) {
+    const size_t step = (pairs + n - 1) / n, parts = (pairs + step - 1) / step;
+    const size_t rounds = (place_parts * parts + c->threads - 1) / c->threads;
+    const size_t time = rounds * (step * 100 + pairs * again);
+    if (n > 1 && time * 10 >= shortest * 9) continue;
+    shortest = time, c->output_parts = parts, c->output_step = 2 * step;
+  }
+  c->parts = place_parts * c->output_parts;
 }
 
 /* For how many places there is room, where those of each group have room for the most. */
@@ -232,8 +255,9 @@ static Status *compute_convolve(void *kernel, void *context) {
   c.down = c.output_height = (c.height + 2 * c.pad - c.kernel) / c.stride + 1;
   c.across = c.output_width = (c.width + 2 * c.pad - c.kernel) / c.stride + 1;
   c.part = lanes == 8 ? convolve_part_8 : convolve_part_16;
-  c.step = step_of(&c, places_at_a_time);
-  c.scratch_floats = c.step * (c.outputs + lanes) + room_of(c.step, lanes) * seen;
+  divide(&c, &read, places_at_a_time, 2);
+  c.sums_plane = c.step * c.output_step * lanes;
+  c.scratch_floats = c.sums_plane + room_of(c.step, lanes) * seen;
   return run_convolution(context, &c, &read, seen / lanes);
 #else
   return (void)kernel, (void)context, fail("there is no kernel for this processor");
@@ -261,11 +285,11 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
   c.down = (c.output_height + side - 1) / side, c.across = (c.output_width + side - 1) / side;
   /* A product sees nothing of the image itself. */
   c.kernel = 1;
-  /* Many weights are read once for more tiles, where that leaves no thread without a part. */
-  const int is_more = ((uintptr_t)kernel & few_threads_bit) && read.w.count > many_weights;
-  c.step = step_of(&c, is_more ? most_tiles_at_a_time : tiles_at_a_time);
+  /* Many weights are read once for more tiles, where few threads read them. */
+  const int is_more = c.threads > 0 && c.threads <= 4 && read.w.count > many_weights;
+  divide(&c, &read, is_more ? most_tiles_at_a_time : tiles_at_a_time, 6);
   c.seen_plane = plane_of(room_of(c.step, lanes) * c.inputs);
-  c.sums_plane = plane_of(c.step * c.outputs);
+  c.sums_plane = plane_of(c.step * c.output_step * lanes);
   c.scratch_floats = edge * edge * (c.seen_plane + c.sums_plane);
   if (lanes == 8) c.part = edge == 6 ? tiles_of_6_part_8 : tiles_of_5_part_8;
   else c.part = edge == 6 ? tiles_of_6_part_16 : tiles_of_5_part_16;
@@ -275,8 +299,11 @@ static Status *compute_convolve_tiles(void *kernel, void *context) {
 #endif
 }
 
-/* ConvolveTiles in a session of few threads. */
-static const Operator convolve_tiles_by_few_operator;
+/* An operator in sessions of so many threads. */
+typedef struct {
+  Operator operator;
+  size_t threads;
+} ThreadedOperator;
 
 static Status *create_convolve(const Operator *op, const void *api_, const void *info,
                                void **kernel) {
@@ -292,7 +319,7 @@ static Status *create_convolve(const Operator *op, const void *api_, const void 
   const uintptr_t stride = values[3];
   if (stride == 0) return fail("expected a stride of 1 or more");
   *kernel = (void *)(kernel_bit | pad << pad_shift | stride << stride_shift |
-                     (op == &convolve_tiles_by_few_operator ? few_threads_bit : 0) |
+                     (uintptr_t)((const ThreadedOperator *)op)->threads << threads_shift |
                      (adds ? adds_bit : 0) | (silu ? silu_bit : 0));
   return NULL;
 }
@@ -315,7 +342,8 @@ static const Operator convolve_operator = {
     .compute = compute_convolve,
 };
 
-#define CONVOLVE_TILES \
-  { CONVOLVE_BASE, .get_name = get_convolve_tiles, .compute = compute_convolve_tiles }
-static const Operator convolve_tiles_operator = CONVOLVE_TILES;
-static const Operator convolve_tiles_by_few_operator = CONVOLVE_TILES;
+static const Operator convolve_tiles_operator = {
+    CONVOLVE_BASE,
+    .get_name = get_convolve_tiles,
+    .compute = compute_convolve_tiles,
+};

@@ -29,14 +29,19 @@
 /* The hash of the sources and the compiler, for the test that the binary is made by them. */
 API const char orangery_kernels_origin[] = ORIGIN;
 
-/* Whether a session is said to have one to four threads: the entry `orangery.threads`. */
-static int has_few_threads(const void *options) {
-  char value[2];
-  size_t size = sizeof value;
+enum { most_threads = 64 };
+
+/* How many threads a session is said to have, by the entry `orangery.threads`; 0 if it is not. */
+static size_t read_threads(const void *options) {
+  char value[8];
+  size_t size = sizeof value, threads = 0;
   Status *status = CALL(get_session_config_entry, (const void *, const char *, char *, size_t *),
                         options, "orangery.threads", value, &size);
   if (status != NULL) return ((void (*)(void *))api[release_status])(status), 0;
-  return value[0] >= '1' && value[0] <= '4' && value[1] == 0;
+  for (const char *digit = value; *digit >= '0' && *digit <= '9'; digit++) {
+    threads = threads * 10 + *digit - '0';
+  }
+  return threads < most_threads ? threads : most_threads;
 }
 
 /*
@@ -44,22 +49,25 @@ static int has_few_threads(const void *options) {
  * whoever made it would have to release it after the last session, which nobody knows here.
  */
 API Status *RegisterCustomOps(void *options, const ApiBase *base) {
-  static void *domains[2];
+  static void *domains[most_threads + 1];
+  static ThreadedOperator convolve[most_threads + 1], convolve_tiles[most_threads + 1];
   __atomic_store_n(&api, base->get_api(api_version), __ATOMIC_RELEASE);
   __atomic_store_n(&look_up, quickest(), __ATOMIC_RELEASE);
   if (!choose_convolve_pixels(2)) choose_convolve_pixels(1);
-  const int is_few = has_few_threads(options);
-  void *known = __atomic_load_n(&domains[is_few], __ATOMIC_ACQUIRE);
+  const size_t threads = read_threads(options);
+  void *known = __atomic_load_n(&domains[threads], __ATOMIC_ACQUIRE);
   if (known == NULL) {
-    const Operator *const operators[] = {
-        &look_up_operator, &to_planes_operator, &convolve_pixels_operator, &convolve_operator,
-        is_few ? &convolve_tiles_by_few_operator : &convolve_tiles_operator};
-    /* Two threads may make one each; both serve. */
+    /* Two threads may make one each, of the same bytes; both serve. */
+    convolve[threads] = (ThreadedOperator){convolve_operator, threads};
+    convolve_tiles[threads] = (ThreadedOperator){convolve_tiles_operator, threads};
+    const Operator *const operators[] = {&look_up_operator, &to_planes_operator,
+                                         &convolve_pixels_operator, &convolve[threads].operator,
+                                         &convolve_tiles[threads].operator};
     TRY(CALL(create_domain, (const char *, void **), "orangery", &known));
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
       TRY(CALL(add_operator, (void *, const Operator *), known, operators[i]));
     }
-    __atomic_store_n(&domains[is_few], known, __ATOMIC_RELEASE);
+    __atomic_store_n(&domains[threads], known, __ATOMIC_RELEASE);
   }
   return CALL(add_domain, (void *, void *), options, known);
 }

@@ -51,7 +51,7 @@ export async function createSessionOptions({
     if (saveOptimizedTo !== undefined) api.SetOptimizedModelFilePath(address, saveOptimizedTo);
     const library = kernels ? kernelLibrary() : undefined;
     if (library !== undefined) {
-      // It reads them from the options it is given: `has_few_threads` of `kernels.c`.
+      // It reads them from the options it is given: `read_threads` of `kernels.c`.
       const threads = intraOpThreads || availableParallelism();
       api.AddSessionConfigEntry(address, "orangery.threads", `${threads}`);
       api.RegisterCustomOpsLibrary_V2(address, library.file);

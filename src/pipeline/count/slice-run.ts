@@ -1,10 +1,7 @@
 import { StepTimes } from "../../base/step-times.ts";
 import { usualBatch } from "../../models/runs/usual-batch.ts";
-import {
-  type Prediction,
-  type PredictOptions,
-  toPredictingModel,
-} from "../../models/yolo/yolo-model.ts";
+import { type Prediction, toPredictingModel } from "../../models/yolo/prediction.ts";
+import type { PredictOptions } from "../../models/yolo/yolo-model.ts";
 import { Detections } from "../../vision/detections.ts";
 import { type Pixels, slicePixels } from "../../vision/photo/open-photo.ts";
 import type { PictureSlice } from "../../vision/photo/picture-slice.ts";

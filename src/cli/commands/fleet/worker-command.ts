@@ -196,7 +196,7 @@ function addWorkerOptions(command: Command): Command {
     )
     .option(
       "--concurrency <n>",
-      "jobs in progress in one process (default: 3 on a CPU, 4 on a GPU)",
+      "jobs in progress in one process (default: by its cores, 3 to 9 on a CPU, 4 to 8 on a GPU)",
       parseCount,
     )
     .option("--attempts <n>", "attempts of a job that sets no number itself", parseCount, 5)

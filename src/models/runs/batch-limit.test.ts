@@ -7,10 +7,10 @@ import { OrangeryError } from "../../errors.ts";
 import { serializeModel } from "../../graph/onnx/model-writer.ts";
 import { createYoloModel } from "../../graph/yolo/create-yolo-model.ts";
 import { randomYolo } from "../../graph/yolo/random-yolo.fixture.ts";
+import { ModelFolder } from "../yolo/tiny-yolo.fixture.ts";
 import { BatchLimit } from "./batch-limit.ts";
 import type { BatchMemoryReport } from "./batch-memory.fixture.ts";
 import { isOutOfMemory } from "./out-of-memory.ts";
-import { ModelFolder } from "./tiny-yolo.fixture.ts";
 
 const outOfMemory = () => new OrangeryError("ORT_FAILED", "Run failed: std::bad_alloc");
 
