@@ -518,7 +518,7 @@ describe("what cannot be", () => {
     [
       ["results.db", "--format", "csv", "--out", "results.db"],
       2,
-      /another file for --out than the results file/,
+      /another file to write than the results file/,
     ],
     [["results.db", "--format", "csv", "--out", "."], 2, /is a folder\. Name another file/],
     [["results.db", "--format", "csv", "--out", "/dev/null"], 2, /a device, pipe or socket/],
