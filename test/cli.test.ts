@@ -176,6 +176,10 @@ test("CUDA is not fetched where nobody can be asked", {
   assert.match(stdout, /onnxruntime-gpu \d.* MB\n[\s\S]* to fetch and .* to keep, in .*providers/);
   assert.equal(stdout.includes("This machine has no NVIDIA driver"), !hasNvidiaDriver());
   assert.match(stderr, /Expected --yes.*Nothing was fetched\. \[INVALID_ARGUMENT\]/);
+  const other = ["--yes", "--index", "ftp://me:secret@mirror.example/simple"];
+  const refused = await folder.run("devices", "add", "cuda", ...other);
+  assert.match(refused.stderr, /Expected the address of a package index, .*mirror\.example/);
+  assert.doesNotMatch(refused.stderr, /secret/);
 });
 
 test("a folder without photos is reported, and is no error where that is allowed", async () => {
