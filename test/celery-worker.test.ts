@@ -1,6 +1,7 @@
 /** `orangery worker --broker`: its options, as a program in Python sees their effects. */
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { CeleryClient } from "./celery.fixture.ts";
@@ -24,18 +25,20 @@ test("a worker of a Celery app does as its options say", {
   const worker = folder.spawn(process.execPath, [
     ...[sourceProgram, "worker", "--broker", redis.url, "--result-backend", backend],
     ...["--celery-task", `first=${task}`, "--celery-task", `second=${task}`],
-    ...["--queues", "one, two", "--hostname", "celery@gpu7", "--devices", "cpu"],
+    ...["--queues", "one, two", "--hostname", "%h.gpu7", "--devices", "cpu"],
     ...["--concurrency", "1", "--attempts", "2", "--recycle-tasks", "3", "--task-events"],
     ...["--celery-config", "celery.json", "--metrics-port", "0", "--metrics-host", "127.0.0.2"],
   ]);
+  const node = `celery@${hostname()}.gpu7`;
   const answer = await client.run(`
+node = ${JSON.stringify(node)}
 use("one", backend=${JSON.stringify(backend)}, **json.loads(${JSON.stringify(JSON.stringify(conf))}))
 sent = [s(name, {}).apply_async(queue=queue) for name, queue in [("first", "one"), ("second", "two")]]
 pids = [r.get(timeout=60)["pid"] for r in sent]
 control = app.control.broadcast
-events = control("enable_events", destination=["celery@gpu7"], reply=True, timeout=5, limit=1)
-unknown = control("pool_grow", pattern="celery@gpu[7]", matcher="pcre", reply=True, timeout=5, limit=1)
-stats = app.control.inspect(["celery@gpu7"], timeout=5).stats()["celery@gpu7"]
+events = control("enable_events", destination=[node], reply=True, timeout=5, limit=1)
+unknown = control("pool_grow", pattern="celery@.*gpu[7]", matcher="pcre", reply=True, timeout=5, limit=1)
+stats = app.control.inspect([node], timeout=5).stats()[node]
 failed = s("first", {"leak": -1}).apply_async()
 failure = outcome(failed, timeout=30)
 until(lambda: s("first", {}).apply_async().get(timeout=60)["pid"] != pids[0], timeout=60)
@@ -54,8 +57,8 @@ answer = {
   assert.deepEqual(answer, {
     name: "second",
     pool: 1,
-    events: [{ "celery@gpu7": { ok: "task events already enabled" } }],
-    unknown: [{ "celery@gpu7": { error: "this worker does not know pool_grow" } }],
+    events: [{ [node]: { ok: "task events already enabled" } }],
+    unknown: [{ [node]: { error: "this worker does not know pool_grow" } }],
     failure: ["FAILURE", 1],
     same: true,
   });
